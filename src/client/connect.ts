@@ -93,10 +93,11 @@ export type Conversation = {
   send(content: string): Promise<Operations['sendMessage']['gives']>;
   /**
    * Sends a message in the session. Returns the run with its events. With `fork`, the message goes
-   * to a new session that knows this session until the end of that turn. If the server does not
-   * answer, the message is sent again, and it counts once.
+   * to a new session that knows this session until the end of that turn. With `tree`, the events of
+   * all runs below come too. If the server does not answer, the message is sent again, and it
+   * counts once.
    */
-  sendAndStream(content: string, options?: { fork?: number }): Promise<SessionTurn>;
+  sendAndStream(content: string, options?: { fork?: number; tree?: boolean }): Promise<SessionTurn>;
   /**
    * Sends a message in a new session, and returns that session. The new session knows this session
    * until the end of a turn, or all of it.
@@ -242,8 +243,8 @@ function createConversation(
   const params = { sid };
   return {
     send: (content) => call('sendMessage', { params, body: { content } }),
-    sendAndStream: (content, { fork } = {}) =>
-      sendSessionMessage(open, { sid, content, fork }, signal),
+    sendAndStream: (content, { fork, tree = false } = {}) =>
+      sendSessionMessage(open, { sid, content, fork, tree }, signal),
     fork: (content, turn) =>
       call('forkSession', { params, body: { content, ...(turn !== undefined && { turn }) } }),
     answer: (value, question_id) =>

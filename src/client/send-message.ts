@@ -13,7 +13,13 @@ export type SessionTurn = {
   events: AsyncGenerator<StreamEvent, void>;
 };
 
-type OutgoingMessage = { sid: string; content: string; fork: number | undefined };
+type OutgoingMessage = {
+  sid: string;
+  content: string;
+  fork: number | undefined;
+  /** True if the events of all runs below come too. */
+  tree: boolean;
+};
 
 /**
  * Sends a message under an idempotency key, so that a message that is sent again after a loss
@@ -21,18 +27,23 @@ type OutgoingMessage = { sid: string; content: string; fork: number | undefined 
  */
 export async function sendSessionMessage(
   ask: HttpClient,
-  { sid, content, fork: turn }: OutgoingMessage,
+  { sid, content, fork: turn, tree }: OutgoingMessage,
   signal: AbortSignal | undefined,
 ): Promise<SessionTurn> {
   const path = `/sessions/${sid}/${turn === undefined ? 'messages' : 'fork'}`;
-  const body = { content, stream: true, ...(turn !== undefined && { turn }) };
+  const body = {
+    content,
+    stream: true,
+    ...(tree && { tree }),
+    ...(turn !== undefined && { turn }),
+  };
   const headers = { 'idempotency-key': crypto.randomUUID() };
   const first = await retry(() => ask('POST', path, body, headers), signal);
   const execution_id = idIn(first.headers.get('content-location')) ?? '';
   return {
     session_id: idIn(first.headers.get('location')) ?? sid,
     execution_id,
-    events: followEvents(ask, runStream(execution_id), { first, last: 'complete', signal }),
+    events: followEvents(ask, runStream(execution_id, tree), { first, last: 'complete', signal }),
   };
 }
 

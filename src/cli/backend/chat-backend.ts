@@ -1,3 +1,4 @@
+import type { PlaceInTree } from '../../db/feed/follow-tree.ts';
 import type {
   ChatQuestion,
   SessionMessage,
@@ -10,7 +11,7 @@ import type { Ended } from '../print/step-line.ts';
 /** An event of a turn, as far as it is shown. */
 export type TurnItem =
   | Exclude<TurnEvent, { type: 'end' }>
-  | { type: 'end'; id: string; execution: Ended };
+  | ({ type: 'end'; id: string; execution: Ended } & Partial<PlaceInTree>);
 
 /** An agent as a table shows it. */
 export type ListedAgent = Readonly<Record<string, unknown>>;
@@ -52,6 +53,8 @@ export type ChatBackend = {
 export type ChatOptions = {
   /** True if answers are reported piece by piece while they are written. */
   tokens: boolean;
+  /** True if the events of all runs below are reported too. */
+  tree: boolean;
   /** Fires when the conversation is interrupted. */
   signal: AbortSignal;
 };

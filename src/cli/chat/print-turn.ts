@@ -2,8 +2,8 @@ import type { ChatQuestion } from '../../db/queries/chat-session.ts';
 import type { TurnItem } from '../backend/chat-backend.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { oneLine, plainText } from '../output/terminal-text.ts';
-import { showEnd, showLimit, showStep } from '../print/live-run.ts';
-import { type Ended, endLine } from '../print/step-line.ts';
+import { isBelow, showBelow, showEnd, showLimit, showStep } from '../print/live-run.ts';
+import { endLine } from '../print/step-line.ts';
 import { createTokenPrinter } from './token-printer.ts';
 
 /** The part of a turn that was shown. */
@@ -26,17 +26,21 @@ export async function printTurn(
   for await (const event of turn) {
     if (event.type === 'token') {
       streamed.piece(event.piece);
-    } else if (event.type === 'step') {
-      const isThere = streamed.completes(event.step);
-      showStep(io, id, isThere && !io.json ? { ...event.step, said: null } : event.step);
-      shown.seq = event.step.seq;
     } else if (event.type === 'question') {
       showQuestion(io, event.question);
       shown.question = event.question;
+    } else if (isBelow(event)) {
+      streamed.endLine();
+      showBelow(io, event);
+    } else if (event.type === 'step') {
+      const isThere = streamed.completes(event.step);
+      const step = isThere && !io.json ? { ...event.step, said: null } : event.step;
+      showStep(io, id, step, event.path);
+      shown.seq = event.step.seq;
     } else if (event.type === 'limited') {
       showLimit(io, id);
     } else {
-      showAnswer(io, event.execution, streamed.hasShown(event.execution.output ?? ''));
+      showAnswer(io, event, streamed.hasShown(event.execution.output ?? ''));
       shown.hasEnded = true;
       shown.hasFailed = event.execution.status !== 'completed';
     }
@@ -44,10 +48,12 @@ export async function printTurn(
   return shown;
 }
 
+type TurnEnd = Extract<TurnItem, { type: 'end' }>;
+
 /** Prints the end of a run. An answer that is already on the terminal is not printed again. */
-function showAnswer(io: CliIo, execution: Ended, isThere: boolean): void {
+function showAnswer(io: CliIo, { execution, path }: TurnEnd, isThere: boolean): void {
   if (isThere && !io.json && execution.status === 'completed') io.err(endLine(execution));
-  else showEnd(io, execution);
+  else showEnd(io, execution, path);
 }
 
 /** Prints the question of a run. It is part of the result, because a person has to read it. */

@@ -11,6 +11,8 @@ export type TokenPrinter = {
    * Returns true if all text of the step was printed.
    */
   completes(step: Step): boolean;
+  /** Ends an unfinished line, so that a line of talk can follow. */
+  endLine(): void;
   /** Returns whether the last printed answer is this one. */
   hasShown(answer: string): boolean;
 };
@@ -64,6 +66,7 @@ export function createTokenPrinter(io: CliIo): TokenPrinter {
       endLine();
       return isHeard;
     },
+    endLine,
     hasShown: (answer) => shown !== '' && plainText(answer) === shown,
   };
 }

@@ -52,12 +52,14 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'howdah run support "Where is my order?"',
     'git diff | howdah run reviewer - --budget 0.10',
     'howdah run clerk @letter.txt --attach invoice.pdf --detach',
+    'howdah run support "Where is my order?" --tree',
   ],
   'run-agent': ['howdah run-agent --agent-id ID --message "Where is my order?"'],
   chat: [
     'howdah chat support',
     'howdah chat support --session ID',
     'howdah chat --agent-id ID --stream',
+    'howdah chat support --tree',
   ],
   todo: [
     'howdah dev todo ID',

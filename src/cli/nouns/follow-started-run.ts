@@ -3,7 +3,7 @@ import { promptForAnswer } from '../input/prompt-for-answer.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { showUntilEnd } from '../print/live-run.ts';
 
-type Options = { isDetached: boolean; after?: number };
+type Options = { isDetached: boolean; after?: number; tree?: boolean };
 
 /**
  * Follows a run that this command has started, and asks its questions at the terminal. A detached
@@ -13,13 +13,14 @@ export async function followStartedRun(
   io: CliIo,
   { runs, questions, withWorker }: Backend,
   id: string,
-  { isDetached, after = 0 }: Options,
+  { isDetached, after = 0, tree = false }: Options,
 ): Promise<void> {
   if (isDetached) return io.json ? printJson(io, { id }) : io.out(id);
   io.err(`execution ${id}`);
   await withWorker(() =>
     showUntilEnd(io, runs, id, {
       after,
+      tree,
       onQuestion: (question) => promptForAnswer(io, questions, question),
     }),
   );

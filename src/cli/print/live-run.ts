@@ -1,6 +1,7 @@
 import { isOfTop } from '../../client/follow-events.ts';
 import { ERROR_CODES } from '../../contracts/errors.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
+import type { PlaceInTree } from '../../db/feed/follow-tree.ts';
 import type { Step } from '../../db/queries/queries.ts';
 import type { Question } from '../../db/queries/questions.ts';
 import { isJsonObject } from '../../json/json.ts';
@@ -10,6 +11,12 @@ import { type CliIo, paint, printJson } from '../output/output.ts';
 import { oneLine, plainText } from '../output/terminal-text.ts';
 import { answerCommands, questionLines } from './question.ts';
 import { type Ended, endLine, errorOf, stepLine } from './step-line.ts';
+
+/** The option of commands that also follow descendant runs. */
+export const TREE_OPTION = [
+  '--tree',
+  'also show descendant runs: sub-agents and members of workflows',
+] as const;
 
 type FollowOptions = {
   /** The step after which events are shown. */
@@ -63,15 +70,17 @@ function showEvent(io: CliIo, id: string, event: FollowedEvent): void {
   else if (event.type === 'end') showEnd(io, event.execution, event.path);
 }
 
-type LogEvent = Exclude<FollowedEvent, { type: 'streamed' }>;
+type LogEvent =
+  | Exclude<FollowedEvent, { type: 'streamed' | 'end' }>
+  | ({ type: 'end'; id: string; execution: Ended } & Partial<PlaceInTree>);
 
 /** Returns whether an event belongs to a run below the followed run. */
-function isBelow({ path = [] }: LogEvent): boolean {
+export function isBelow({ path = [] }: Partial<PlaceInTree>): boolean {
   return path.length > 1;
 }
 
 /** Prints an event of a run below, indented by its depth. All of it is talk. */
-function showBelow(io: CliIo, event: LogEvent): void {
+export function showBelow(io: CliIo, event: LogEvent): void {
   const { path = [], agent = null, id: execution_id } = event;
   const label = labelOf(io, path.length - 1, agent);
   if (event.type === 'step') {

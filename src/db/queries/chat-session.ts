@@ -1,6 +1,7 @@
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import { inTransaction, type Pool } from '../connection/pool.ts';
 import type { FollowedItem } from '../feed/follow-runs.ts';
+import type { PlaceInTree } from '../feed/follow-tree.ts';
 import type { RunListener } from '../feed/run-listener.ts';
 import { type Client, type JsonPage, jsonPage } from './json-rows.ts';
 import { findExecutionRow, queriesOn, stepsAfter } from './queries.ts';
@@ -119,8 +120,9 @@ export async function cancelIfLive(pool: Pool, id: string): Promise<void> {
   });
 }
 
+/** An event of a turn. With the runs below, an event of a log names the place of its run. */
 export type TurnEvent =
-  | Exclude<FollowedItem, { type: 'questions' }>
+  | (Exclude<FollowedItem, { type: 'questions' }> & Partial<PlaceInTree>)
   | { type: 'token'; id: string; piece: TokenPiece }
   | { type: 'question'; id: string; question: ChatQuestion };
 

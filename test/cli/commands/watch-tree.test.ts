@@ -3,12 +3,13 @@ import type { ApiServer } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { startTestApi, until } from '../../api/harness.ts';
 import { makeTree, type TreeStage } from '../../api/trees/stage.ts';
+import { makeAgent, makeAgentTool } from '../../runtime/arrange.ts';
 import { one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { runCli, startCli } from '../run-cli.ts';
 
-// howdah watch --tree, on a database and on a server.
+// howdah watch --tree and howdah run --tree, on a database and on a server.
 
 const UNREACHABLE_URL = 'postgresql://127.0.0.1:1/nowhere';
 const db = testDatabase();
@@ -78,6 +79,61 @@ describe.each(['database', 'server'])('over a %s', (over) => {
     const { type, event } = events.at(-1);
     expect(type ?? event).toBe(over === 'server' ? 'complete' : 'end');
   });
+});
+
+describe.each(['database', 'server'])('howdah run --tree over a %s', (over) => {
+  const run = (...line: string[]) => {
+    const more = over === 'server' ? ['--api', api.url] : [];
+    return runCli(over === 'server' ? UNREACHABLE_URL : db.url, 'run', ...line, '--tree', ...more);
+  };
+
+  test('shows the runs below, and leaves a run that asks a person', async () => {
+    const { status, stdout, stderr } = await run(stage.boss, 'Where is my parcel?');
+    expect({ status, stdout }).toEqual({ status: 7, stdout: '' });
+    const lines = stderr.split('\n');
+    const at = (text: string) => lines.findIndex((one) => one.includes(text));
+    expect(lines[at('I ask the helper.')]).toMatch(new RegExp(`^ {2}${stage.worker} `));
+    expect(lines[at('I must ask.')]).toMatch(new RegExp(`^ {4}${stage.helper} `));
+    expect(at('I delegate.')).toBeLessThan(at('I ask the helper.'));
+    expect(stderr).toContain('Which parcel?');
+    await db.pool.query(`select howdah.answer_question(id, 'x') from howdah.questions
+      where status = 'open'`);
+  });
+
+  test('prints the events of howdah watch --json --tree', async () => {
+    const helper = await makeAgent(db.pool, { script: [{ content: 'Here.' }] });
+    const tool = await makeAgentTool(db.pool, helper);
+    const script = [
+      { tool_calls: [{ id: 'h', name: tool, arguments: { message: 'Look.' } }] },
+      { content: 'Found.' },
+    ];
+    const boss = await makeAgent(db.pool, { script, tools: [tool] });
+    const { name } = await one(db.pool, 'select name from howdah.agents where id = $1', [boss]);
+    const { status, stdout, stderr } = await run(name, 'Look.', '--json');
+    expect(status).toBe(0);
+    expect(stdout).toContain('"path"');
+    const [, id] = /execution (\S+)/.exec(stderr) ?? [];
+    const line = [
+      'watch',
+      `${id}`,
+      '--json',
+      '--tree',
+      ...(over === 'server' ? ['--api', api.url] : []),
+    ];
+    const watched = await runCli(over === 'server' ? UNREACHABLE_URL : db.url, ...line);
+    const stored = (text: string) => text.split('\n').filter((one) => !one.includes('"token"'));
+    expect(stored(stdout)).toEqual(stored(watched.stdout));
+  });
+});
+
+test('howdah run cannot show the runs below and return immediately', async () => {
+  for (const line of [
+    ['run', stage.boss, 'Hi'],
+    ['run-agent', '--agent-id', '4711', '--message', 'Hi'],
+  ]) {
+    const refused = await runCli(db.url, ...line, '--tree', '--detach');
+    expect(refused).toMatchObject({ status: 2, stderr: expect.stringContaining('--detach') });
+  }
 });
 
 test('a cursor and the tree cannot be combined', async () => {

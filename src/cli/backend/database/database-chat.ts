@@ -1,4 +1,6 @@
-import { openRunListener } from '../../../db/feed/run-listener.ts';
+import type { Pool } from '../../../db/connection/pool.ts';
+import { openTreeTurn, type TreeTurn } from '../../../db/feed/follow-tree-turn.ts';
+import { openRunListener, type RunListener } from '../../../db/feed/run-listener.ts';
 import {
   answerChatQuestion,
   cancelIfLive,
@@ -19,7 +21,7 @@ import type { CliDatabase } from '../with-database.ts';
 /** Opens the conversations of a database. A listener reports the events there. */
 export async function openDatabaseChat(
   { url, pool, db }: CliDatabase,
-  { tokens, signal }: ChatOptions,
+  { tokens, tree, signal }: ChatOptions,
 ): Promise<ChatBackend> {
   const listener = await openRunListener(url, [], signal, { tokens });
   return {
@@ -32,7 +34,9 @@ export async function openDatabaseChat(
     say: (session, text) => sendMessage(pool, session, text, listener),
     fork: (from, text) => forkSession(pool, from, text, listener),
     answer: (_run, question, line) => answerChatQuestion(pool, question, line),
-    follow: (run, after, stop) => followTurn(pool, listener, run, after, stop),
+    follow: tree
+      ? followTurnsWithTrees(pool, listener)
+      : (run, after, stop) => followTurn(pool, listener, run, after, stop),
     cancel: (run) => cancelIfLive(pool, run),
     turnCount: (session) => turnsOf(pool, session),
     lastMessages: (session, most) => lastMessages(pool, session, most),
@@ -40,5 +44,18 @@ export async function openDatabaseChat(
     agents: () => listAgents(db, undefined),
     steps: (run) => stepsAfter(db, run, 0),
     close: () => listener.close(),
+  };
+}
+
+/** Returns a function that follows turns and all runs below them. */
+function followTurnsWithTrees(pool: Pool, listener: RunListener): ChatBackend['follow'] {
+  const turns = new Map<string, TreeTurn>();
+  return async function* follow(run, after, stop) {
+    const turn = turns.get(run) ?? (await openTreeTurn(pool, listener, run, after));
+    turns.set(run, turn);
+    for await (const event of turn.events(stop)) {
+      if (event.type === 'end' && event.id === run) turns.delete(run);
+      yield event;
+    }
   };
 }

@@ -1,17 +1,14 @@
+import { isOfTop } from '../../../client/follow-events.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
 import type { TokenPiece } from '../../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../../contracts/runs/stream-event.ts';
+import type { PlaceInTree } from '../../../db/feed/follow-tree.ts';
 import type { ChatQuestion } from '../../../db/queries/chat-session.ts';
-import type { Step } from '../../../db/queries/queries.ts';
 import type { Ended } from '../../print/step-line.ts';
 import type { TurnItem } from '../chat-backend.ts';
 import type { Api } from '../connect.ts';
 import { withDates } from '../with-dates.ts';
-import { PAGE_SIZE } from './pages.ts';
-import { stepOf } from './server-runs.ts';
-
-/** The wait for an announced step, in milliseconds. A replica may lag behind. */
-const BEHIND_MS = 100;
+import { createStepReaders } from './step-reader.ts';
 
 /**
  * A follower of a run that may stop at several questions. The event stream stays open at each
@@ -28,16 +25,17 @@ export type ServerRunFollower = {
 };
 
 /**
- * Creates a follower of a run. Steps are read as rows of REST when the stream announces them. Only
- * token pieces are taken from the stream itself.
+ * Creates a follower of a run, or of a run and all runs below it if the stream is that of a tree.
+ * Steps are read as rows of REST when the stream announces them. Only token pieces are taken from
+ * the stream itself, those of the followed run.
  */
 export function createRunFollower(
   api: Api,
   id: string,
   after: number,
-  events: AsyncGenerator<StreamEvent, void> = api.stream(id),
+  events: AsyncGenerator<StreamEvent, void>,
 ): ServerRunFollower {
-  let cursor = after;
+  const logOf = createStepReaders(api, id, after);
   let hasStarted = false;
   let question: ChatQuestion | undefined;
   let coming: ReturnType<typeof events.next> | undefined;
@@ -47,13 +45,6 @@ export function createRunFollower(
       coming.catch(() => {}); // reported to the caller that takes the event
     }
     return coming;
-  };
-  const stepsUpTo = async function* (seq: number, signal: AbortSignal): AsyncGenerator<TurnItem> {
-    if (seq <= cursor) return;
-    for (const step of await readSteps(api, id, { after: cursor, upTo: seq }, signal)) {
-      cursor = step.seq;
-      yield { type: 'step', id, step };
-    }
   };
   return {
     waitForStart: async () => (hasStarted ? undefined : peek()),
@@ -71,20 +62,34 @@ export function createRunFollower(
         const { event, data } = next.value;
         if (event === 'token') {
           const piece = pieceIn(data);
-          if (piece.seq > cursor) yield { type: 'token', id, piece };
+          const isNew = piece.execution_id === id && piece.seq > logOf(id).last();
+          if (isNew) yield { type: 'token', id, piece };
           continue;
         }
         if (event === 'progress') continue;
         if (event === 'error' && next.value.id === undefined) throw accessLost(data);
-        if (data.execution_id === id) yield* stepsUpTo(Number(data.seq), signal);
+        const run = String(data.execution_id);
+        const place = placeIn(data);
+        if (run === id || place) {
+          for (const step of await logOf(run).upTo(Number(data.seq), signal)) {
+            yield { type: 'step', id: run, step, ...place };
+          }
+        }
         if (event === 'complete') {
-          return yield { type: 'end', id, execution: await endedRun(api, id) };
+          yield { type: 'end', id: run, execution: await endedRun(api, run), ...place };
+          if (isOfTop(next.value)) return;
         }
         question = event === 'ask_user' ? await openQuestion(api, data.question_id) : undefined;
         if (question) return yield { type: 'question', id, question };
       }
     },
   };
+}
+
+/** Returns the place of an event in a tree. Other streams have no places. */
+function placeIn({ path, agent }: StreamEvent['data']): PlaceInTree | undefined {
+  if (!Array.isArray(path)) return undefined;
+  return { path: path.map(String), agent: path.length === 1 ? null : String(agent ?? '') };
 }
 
 function pieceIn(data: StreamEvent['data']): TokenPiece {
@@ -116,23 +121,4 @@ async function endedRun(api: Api, id: string): Promise<Ended> {
   const { messages: _, children: __, ...run } = await api.call('getExecution', { params: { id } });
   // REST sends numbers, and the database connection of the CLI also returns numbers
   return withDates(run) as unknown as Ended;
-}
-
-/** Reads the steps after a step. Waits until the step `upTo` is available. */
-async function readSteps(
-  api: Api,
-  id: string,
-  { after, upTo }: { after: number; upTo: number },
-  signal: AbortSignal,
-): Promise<Step[]> {
-  const steps: Step[] = [];
-  for (let last = after; ; ) {
-    const query = { after: last, limit: PAGE_SIZE, said: 'true' } as const;
-    const { data } = await api.call('listExecutionSteps', { params: { id }, query });
-    steps.push(...data.map(stepOf));
-    last = data.at(-1)?.seq ?? last;
-    if (data.length === PAGE_SIZE) continue;
-    if (last >= upTo || signal.aborted) return steps;
-    await new Promise((resolve) => setTimeout(resolve, BEHIND_MS));
-  }
 }

@@ -59,7 +59,7 @@ export class ServerChat implements ChatBackend {
   async say(session: string, text: string): Promise<string> {
     const { execution_id: run, events } = await this.#retryingApi
       .session(session)
-      .sendAndStream(text);
+      .sendAndStream(text, { tree: this.#options.tree });
     if (this.#followed.has(run)) await events.return();
     else this.#followed.set(run, createRunFollower(this.#retryingApi, run, 0, events));
     return run;
@@ -68,7 +68,7 @@ export class ServerChat implements ChatBackend {
   async fork(from: { session: string; turn: number }, text: string): Promise<StartedTurn> {
     const started = await this.#retryingApi
       .session(from.session)
-      .sendAndStream(text, { fork: from.turn });
+      .sendAndStream(text, { fork: from.turn, tree: this.#options.tree });
     const { session_id: session, execution_id: run, events } = started;
     this.#followed.set(run, createRunFollower(this.#retryingApi, run, 0, events));
     return { session, run };
@@ -91,7 +91,7 @@ export class ServerChat implements ChatBackend {
 
   async *follow(run: string, after: number, signal: AbortSignal): AsyncGenerator<TurnItem> {
     for await (const item of this.#follower(run, after).events(signal)) {
-      if (item.type === 'end') this.#followed.delete(run);
+      if (item.type === 'end' && item.id === run) this.#followed.delete(run);
       if (this.#options.tokens || item.type !== 'token') yield item;
     }
   }
@@ -135,7 +135,8 @@ export class ServerChat implements ChatBackend {
   #follower(run: string, after: number): ServerRunFollower {
     const known = this.#followed.get(run);
     if (known) return known;
-    const follower = createRunFollower(this.#retryingApi, run, after);
+    const events = this.#retryingApi.stream(run, { tree: this.#options.tree });
+    const follower = createRunFollower(this.#retryingApi, run, after, events);
     this.#followed.set(run, follower);
     return follower;
   }

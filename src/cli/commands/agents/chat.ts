@@ -11,8 +11,9 @@ import { type ChatContext, runSlashCommand } from '../../chat/slash-commands.ts'
 import { uuidOf } from '../../input/resolve-id.ts';
 import { exitCodes, reportOf } from '../../output/exit-codes.ts';
 import { type CliIo, printError, printJson } from '../../output/output.ts';
+import { TREE_OPTION } from '../../print/live-run.ts';
 
-type Options = { session?: string; stream?: boolean; agentId?: string };
+type Options = { session?: string; stream?: boolean; tree?: true; agentId?: string };
 
 /**
  * Registers `howdah chat AGENT` and `howdah chat --agent-id ID`: a conversation in which each line
@@ -25,17 +26,19 @@ export function register(command: Command, io: CliIo): void {
     .option('--session <id>', 'continue this session')
     .option('--stream', 'show answers while they are generated (default at a terminal)')
     .option('--no-stream', 'show answers when they are complete (default elsewhere)')
+    .option(...TREE_OPTION)
     .option(...API_OPTION)
     .action(async (name: string | undefined, options: Options, self: Command) => {
       const session = options.session && uuidOf(options.session, 'a session');
       const named = agentIn(name, options.agentId);
       const tokens = options.stream ?? (io.isTerminal && !io.json);
+      const { tree = false } = options;
       const stop = new AbortController();
       await withBackend(io, self, { createsDatabase: true }, async (all) => {
         const { openChat, withWorker, definitions } = all;
         const agent = named.name ?? String((await definitions.find(AGENTS, named.id)).name);
         const start = { agent, session };
-        const backend = await openChat({ tokens, signal: stop.signal });
+        const backend = await openChat({ tokens, tree, signal: stop.signal });
         try {
           const talk = { backend, agent, session: await openSession(io, backend, start) };
           await withWorker(() => converse(io, { ...talk, stop }));

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { HowdahError } from '../../../contracts/errors.ts';
 import { isJsonObject } from '../../../json/json.ts';
 import type { NewRun } from '../../backend/backend.ts';
@@ -16,10 +16,12 @@ import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { type OverrideOptions, overridesOf, withOverrides } from '../../input/run-overrides.ts';
 import { followStartedRun } from '../../nouns/follow-started-run.ts';
 import type { CliIo } from '../../output/output.ts';
+import { TREE_OPTION } from '../../print/live-run.ts';
 
 export type RunCommandOptions = OverrideOptions & {
   tenant?: string;
   detach?: true;
+  tree?: true;
   idempotencyKey?: string;
   concurrencyKey?: string;
   debounceKey?: string;
@@ -52,6 +54,7 @@ export function withOptions(command: Command): Command {
   return withOverrides(command)
     .option(...TENANT_OPTION)
     .option('--detach', 'print the id of the run and return immediately')
+    .addOption(new Option(...TREE_OPTION).conflicts('detach'))
     .option('--idempotency-key <key>', 'return the existing run if the key was used before')
     .option(
       '--concurrency-key <key>',
@@ -96,7 +99,8 @@ export async function startAndFollow(
   const run = { agent, ...(await readRun(io, message, options)) };
   await withBackend(io, self, { ...options, createsDatabase: true }, async (backend) => {
     const id = await backend.runs.start(run);
-    await followStartedRun(io, backend, id, { isDetached: options.detach === true });
+    const { detach = false, tree = false } = options;
+    await followStartedRun(io, backend, id, { isDetached: detach, tree });
   });
 }
 

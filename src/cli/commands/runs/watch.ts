@@ -4,7 +4,7 @@ import { withBackend } from '../../backend/with-backend.ts';
 import { executionId } from '../../input/resolve-id.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import type { CliIo } from '../../output/output.ts';
-import { showUntilEnd } from '../../print/live-run.ts';
+import { showUntilEnd, TREE_OPTION } from '../../print/live-run.ts';
 
 type Options = { after?: number; tree?: true; tenant?: string };
 
@@ -16,7 +16,7 @@ export function register(command: Command, io: CliIo): void {
   command
     .argument('[id]', 'id of the run (default: your newest run)')
     .option(...TENANT_OPTION)
-    .option('--tree', 'also show descendant runs: sub-agents and members of workflows')
+    .option(...TREE_OPTION)
     .addOption(
       new Option('--after <seq>', 'only steps after this one').argParser(seq).conflicts('tree'),
     )
