@@ -16515,13 +16515,23 @@ begin
     from howdah.steps as s cross join top as t
     where s.execution_id = o.top_execution_id and s.seq > o.top_seq and s.seq <= t.step_count
   ),
+  timeline as (
+    -- one pass over both logs: the last step of the top run up to the time of each row
+    select m.id, m.seq, m.is_end, m.place, max(m.passed_seq) over (
+        order by m.at, m.place nulls first rows unbounded preceding) as passed_seq
+    from (
+      select p.id, p.seq, p.is_end, p.place, p.at, null::int as passed_seq
+      from placed as p where p.place <= extend_tree_order.at_most
+      union all
+      select null, null, null, null, x.at, x.seq from top_times as x
+    ) as m
+  ),
   entries as (
     insert into howdah_private.tree_entries (
       top_execution_id, execution_id, top_seq, position, seq, is_end)
-    select o.top_execution_id, p.id,
-      greatest(o.top_seq, (select max(x.seq) from top_times as x where x.at <= p.at)),
-      o.last_position + p.place, p.seq, p.is_end
-    from placed as p where p.place <= extend_tree_order.at_most
+    select o.top_execution_id, t.id, greatest(o.top_seq, t.passed_seq),
+      o.last_position + t.place, t.seq, t.is_end
+    from timeline as t where t.place is not null
     returning top_seq, position
   ),
   result as (
@@ -31120,6 +31130,7 @@ AS $function$
       (select a.name from howdah.agents as a where a.id = coalesce(m.agent_id, e.agent_id)),
       (select w.name from howdah.workflows as w where w.id = e.workflow_id)),
     'messages', coalesce(m.messages, '[]'),
+    'last_message', m.last_message,
     'question', (
       select jsonb_build_object('question_id', q.id, 'kind', q.kind, 'status', q.status,
         'prompt', q.prompt, 'options', q.options, 'schema', q.schema, 'tool_call', q.tool_call,
@@ -31138,16 +31149,21 @@ AS $function$
   join howdah.executions as e on e.id = i.id
   join howdah.steps as s on s.execution_id = e.id and s.seq = i.seq
   cross join lateral (
-    select min(x.agent_id::text)::uuid as agent_id, jsonb_agg(jsonb_build_object(
-      'seq', x.seq, 'role', x.role, 'content', x.content, 'tool_calls', x.tool_calls,
-      'parts', case when x.role = 'assistant' then x.parts end
-    ) order by x.seq) as messages
+    select min(x.agent_id::text) filter (where x.step_seq = i.seq)::uuid as agent_id,
+      jsonb_agg(jsonb_build_object(
+        'seq', x.seq, 'role', x.role, 'content', x.content, 'tool_calls', x.tool_calls,
+        'parts', case when x.role = 'assistant' then x.parts end
+      ) order by x.seq) filter (where x.step_seq = i.seq) as messages,
+      max(x.seq) filter (where x.step_seq <= i.seq) as last_message
     from (
       select n.* from howdah.messages as n
       where n.execution_id = e.id and n.seq > coalesce(i.after, 0)
-      order by n.seq limit case when i.after is null then null else 300 end
+      order by n.seq limit case when exists (
+          -- 300 messages on, the step is not passed yet
+          select from howdah.messages as p
+          where p.execution_id = e.id and p.seq = i.after + 300 and p.step_seq <= i.seq
+        ) or i.after is null then null else 300 end
     ) as x
-    where x.step_seq = i.seq
   ) as m
 $function$
 ;

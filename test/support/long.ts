@@ -62,6 +62,7 @@ const SLOW = [
   'test/api/rest/sessions.test.ts',
   'test/api/rest/step-log.test.ts',
   'test/api/rest/streams.test.ts',
+  'test/api/trees/many-children.test.ts',
   'test/api/graphql/schema-cache.test.ts',
   'test/api/subscriptions/sockets.test.ts',
   'test/api/login/tenant-of-request.test.ts',

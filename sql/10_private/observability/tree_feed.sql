@@ -144,13 +144,23 @@ begin
     from howdah.steps as s cross join top as t
     where s.execution_id = o.top_execution_id and s.seq > o.top_seq and s.seq <= t.step_count
   ),
+  timeline as (
+    -- one pass over both logs: the last step of the top run up to the time of each row
+    select m.id, m.seq, m.is_end, m.place, max(m.passed_seq) over (
+        order by m.at, m.place nulls first rows unbounded preceding) as passed_seq
+    from (
+      select p.id, p.seq, p.is_end, p.place, p.at, null::int as passed_seq
+      from placed as p where p.place <= extend_tree_order.at_most
+      union all
+      select null, null, null, null, x.at, x.seq from top_times as x
+    ) as m
+  ),
   entries as (
     insert into howdah_private.tree_entries (
       top_execution_id, execution_id, top_seq, position, seq, is_end)
-    select o.top_execution_id, p.id,
-      greatest(o.top_seq, (select max(x.seq) from top_times as x where x.at <= p.at)),
-      o.last_position + p.place, p.seq, p.is_end
-    from placed as p where p.place <= extend_tree_order.at_most
+    select o.top_execution_id, t.id, greatest(o.top_seq, t.passed_seq),
+      o.last_position + t.place, t.seq, t.is_end
+    from timeline as t where t.place is not null
     returning top_seq, position
   ),
   result as (

@@ -22,7 +22,7 @@ export type RunStreamSources = {
   liveChildren(id: string): Promise<string[]>;
 };
 
-/** The events of a step, and the last message that the step added. */
+/** The events of a step, and the last message up to the step, if it was read. */
 export type StepEvents = { events: EventContent[]; message: number | undefined };
 
 export type EventContent = Pick<StreamEvent, 'event' | 'data'>;
@@ -47,11 +47,47 @@ export function readEvents(
       event,
       data: { execution_id, seq, ...data },
     })),
-    message: details.messages.at(-1)?.seq,
+    message: details.last_message ?? undefined,
   }));
   stepEvents.set(row, made);
   made.catch(() => stepEvents.delete(row));
   return made;
+}
+
+/**
+ * The lookups of events that begin before their rows are due. Each uses a message of its run that
+ * is known from a step before.
+ */
+export class EventLookups {
+  readonly #sources: Parameters<typeof readEvents>[0];
+  /** A message of each run before the steps whose lookups have not begun. */
+  readonly #messages = new Map<string, Promise<number | undefined>>();
+
+  constructor(sources: Parameters<typeof readEvents>[0]) {
+    this.#sources = sources;
+  }
+
+  /**
+   * Begins the lookup of a step. While no message of the run is known, its lookups wait for the
+   * first one, which reads all messages. A failed lookup is made again when the row is due.
+   */
+  begin(row: FeedRow): void {
+    const { execution_id: run, seq } = row;
+    if (seq === 1) this.#messages.set(run, Promise.resolve(0));
+    const known = this.#messages.get(run);
+    const read = async () => {
+      const after = await known;
+      const { message = after } = await readEvents(this.#sources, row, after);
+      return message;
+    };
+    const message = read().catch(() => known);
+    if (!known) this.#messages.set(run, message);
+    else void message.then((found) => this.#messages.set(run, Promise.resolve(found)));
+  }
+
+  forget(run: string): void {
+    this.#messages.delete(run);
+  }
 }
 
 /**

@@ -12,6 +12,7 @@ import {
 import type { Client } from '../../db/queries/json-rows.ts';
 import { noSuch } from '../errors/request-refusal.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
+import { readAhead } from '../feed/read-ahead.ts';
 import type { VisibilityGuard } from '../graphql/subscriptions/visibility-guard.ts';
 import type { Admission } from '../http/admission.ts';
 import type { Connections } from '../limits/connections.ts';
@@ -24,6 +25,9 @@ import { type Execution, shownExecution } from './run-rows.ts';
 import type { SessionStreamSources } from './session-events.ts';
 import type { RunStreamSources } from './stream-events.ts';
 import type { TreeStreamSources } from './tree-reader.ts';
+
+/** Rows whose lookups share queries. Each row of a tree has at least one lookup. */
+const ROWS_AHEAD = 200;
 
 /**
  * Returns the sources of streams for one caller. Check first that the caller may see the run or
@@ -75,7 +79,11 @@ export function createStreamSources({
       find,
       isSeen,
       steps: (id, after) => whileVisible(hub.steps(id, after), id, 'execution'),
-      tree: (id, after) => whileVisible(hub.trees.rows(id, after), id, 'execution'),
+      tree(id, after, prepare) {
+        // rows that are read ahead are only returned while the caller may see them
+        const rows = readAhead(hub.trees.rows(id, after), ROWS_AHEAD, prepare);
+        return whileVisible(rows, id, 'execution');
+      },
       ...tree,
       messages: (id, after) => whileVisible(hub.messages(id, after), id, 'session'),
       async liveChildren(id) {

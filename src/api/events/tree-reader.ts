@@ -6,11 +6,13 @@ import type { LiveItem } from '../feed/tree-feed.ts';
 import { onAbort } from '../http/on-abort.ts';
 import { FRESH_MS } from '../login/cached-loader.ts';
 import { EarlyPieces } from './early-pieces.ts';
+import type { Execution } from './run-rows.ts';
 import { childOf } from './step-events.ts';
 import type { RunStreamSources } from './stream-events.ts';
 import {
   completeEvent,
   type EventContent,
+  EventLookups,
   progressEvent,
   readEvents,
   tokenEvent,
@@ -23,8 +25,15 @@ import {
  * runs below it.
  */
 export type TreeStreamSources = Pick<RunStreamSources, 'readStepDetails' | 'find' | 'isSeen'> & {
-  /** Streams the rows of a tree for as long as the caller may see the top run. */
-  tree(id: string, after: TreePosition): AsyncIterableIterator<TreeRow>;
+  /**
+   * Streams the rows of a tree for as long as the caller may see the top run. Calls `prepare` with
+   * many rows before the first of them is returned.
+   */
+  tree(
+    id: string,
+    after: TreePosition,
+    prepare: (row: TreeRow) => void,
+  ): AsyncIterableIterator<TreeRow>;
   /** Streams the pieces and notes of a tree, which are not stored. */
   treeLive(id: string): AsyncIterableIterator<LiveItem>;
   /** Returns the place of a run in its tree; undefined if there is no such run. */
@@ -71,7 +80,8 @@ export async function* readTree(
     const below = await RunsBelow.open(sources, id, cursor);
     // one row back: some events of the cursor's row may not have been sent
     const before = { seq: cursor.seq, position: cursor.position - 1 };
-    const rows = mapIterator(sources.tree(id, before), (row): Merged => ({ of: 'row', row }));
+    const treeRows = sources.tree(id, before, (row) => below.prepare(row));
+    const rows = mapIterator(treeRows, (row): Merged => ({ of: 'row', row }));
     merged.add(rows);
     for (;;) {
       const next = await merged.next();
@@ -135,6 +145,9 @@ class RunsBelow {
   readonly #ended = new Map<string, number>();
   /** The last step of each run before the cursor. */
   readonly #before: ReadonlyMap<string, number>;
+  readonly #events: EventLookups;
+  /** The lookups of ends that were prepared. */
+  readonly #ends = new WeakMap<TreeRow, Promise<Execution | undefined>>();
   /** The runs whose start was read, if the stream began at the beginning. */
   readonly #started: Set<string> | undefined;
 
@@ -150,14 +163,30 @@ class RunsBelow {
     before: ReadonlyMap<string, number>,
   ) {
     this.#sources = sources;
+    this.#events = new EventLookups(sources);
     this.#top = top;
     this.#cursor = cursor;
     this.#before = before;
     this.#started = isBeginning(cursor) ? new Set() : undefined;
   }
 
+  /** Begins the lookups of a row, which share queries with those of other rows. */
+  prepare(treeRow: TreeRow): void {
+    const { row, execution_id } = treeRow;
+    if (row) this.#events.begin(row);
+    if (execution_id === this.#top) return;
+    this.#runOf(execution_id)
+      .then((run) => this.#isSeen(run))
+      .catch(() => {}); // made again when the row is due
+    if (row) return;
+    const end = this.#sources.find(execution_id);
+    end.catch(() => {});
+    this.#ends.set(treeRow, end);
+  }
+
   /** Returns the events of a row that the caller may see and that were not sent. */
-  async eventsOf({ at, execution_id, seq, row }: TreeRow): Promise<StreamEvent[]> {
+  async eventsOf(treeRow: TreeRow): Promise<StreamEvent[]> {
+    const { at, execution_id, seq, row } = treeRow;
     const run = await this.#runOf(execution_id);
     if (row) this.#ended.delete(execution_id);
     else this.#forget(execution_id, seq);
@@ -166,7 +195,7 @@ class RunsBelow {
     if (!(await this.#isSeen(run))) return [];
     const { path } = run;
     if (!row) {
-      const contents = await this.#endOf(execution_id, seq);
+      const contents = await this.#endOf(treeRow);
       return this.#unsent(at, withIds(placeText(at), contents, { path }));
     }
     const after = run.message ?? (isStarted && seq === 1 ? 0 : undefined);
@@ -203,15 +232,16 @@ class RunsBelow {
   }
 
   /** Returns `complete`, unless the run went on after this end. */
-  async #endOf(id: string, seq: number): Promise<EventContent[]> {
-    const run = await this.#sources.find(id);
-    const isEnd = run && run.completed_at !== null && run.step_count === seq;
+  async #endOf(treeRow: TreeRow): Promise<EventContent[]> {
+    const run = await (this.#ends.get(treeRow) ?? this.#sources.find(treeRow.execution_id));
+    const isEnd = run && run.completed_at !== null && run.step_count === treeRow.seq;
     return isEnd ? [completeEvent(run)] : [];
   }
 
   /** Forgets a run that has ended. If the run goes on, its next row makes it known again. */
   #forget(id: string, seq: number): void {
     this.#runs.delete(id);
+    this.#events.forget(id);
     this.#started?.delete(id);
     this.#ended.delete(id); // the newest comes last
     this.#ended.set(id, seq);

@@ -2,8 +2,8 @@ import type { Json, JsonObject } from '../../json/json.ts';
 import type { Pool } from '../connection/pool.ts';
 
 /**
- * A step whose details are requested. `after` is the last known message of its run, or undefined
- * when none is known.
+ * A step whose details are requested. `after` is a known message of its run before the step, or
+ * undefined when none is known.
  */
 export type StepRow = { id: string; seq: number; after: number | undefined };
 
@@ -20,13 +20,21 @@ export type StepMessage = {
 export type StepDetails = {
   agent: string | null;
   messages: StepMessage[];
+  /** The last message of the run up to the step. Null if none was read. */
+  last_message: number | null;
   /** The question of a step that asks people. */
   question: (JsonObject & { status: string }) | null;
   /** True if the step starts a child run that a model has called. */
   is_called: boolean;
 };
 
-const NO_DETAILS: StepDetails = { agent: null, messages: [], question: null, is_called: false };
+const NO_DETAILS: StepDetails = {
+  agent: null,
+  messages: [],
+  last_message: null,
+  question: null,
+  is_called: false,
+};
 
 /** Returns the details of many steps, in the order of the steps. */
 export async function stepDetails(pool: Pool, steps: readonly StepRow[]): Promise<StepDetails[]> {

@@ -72,7 +72,13 @@ test('behind a cursor that never existed, a run without steps still has its last
 test('the end of a child run names the call that started it', () => {
   const step = { seq: 3, kind: 'child', name: null, call_id: 'a', output: { status: 'completed' } };
   const row = { execution_id: ID, seq: 3, step } as unknown as FeedRow;
-  const told = eventsOf(row, { agent: 'clerk', messages: [], question: null, is_called: false });
+  const told = eventsOf(row, {
+    agent: 'clerk',
+    messages: [],
+    last_message: null,
+    question: null,
+    is_called: false,
+  });
   expect(told).toEqual([
     {
       event: 'observation',

@@ -16,6 +16,7 @@ const row = (seq: number, kind: string) => ({ execution_id: ID, seq, step: { kin
 const answer = (content: string, calls: object[] | null = null): StepDetails => ({
   agent: 'clerk',
   messages: [{ seq: 1, role: 'assistant', content, tool_calls: calls as never, parts: null }],
+  last_message: 1,
   question: null,
   is_called: false,
 });
@@ -49,7 +50,13 @@ test('the text of a later step is sent after the steps before it', async () => {
       },
     },
     details: async ({ seq }: { seq: number }) =>
-      details.get(seq) ?? { agent: null, messages: [], question: null, is_called: false },
+      details.get(seq) ?? {
+        agent: null,
+        messages: [],
+        last_message: null,
+        question: null,
+        is_called: false,
+      },
     look: async () =>
       ({
         status: 'completed',
@@ -92,7 +99,7 @@ test('early pieces of a followed run are buffered up to a bound', async () => {
     details: async ({ seq }: { seq: number }) =>
       seq === 2
         ? answer(words.join(''))
-        : { agent: null, messages: [], question: null, is_called: false },
+        : { agent: null, messages: [], last_message: null, question: null, is_called: false },
     look: async () => ({ status: 'completed', step_count: 2, questions: [], is_whole: false }),
   } as unknown as RunSource;
   const texts: string[] = [];

@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest';
+import { readAhead } from '../../../src/api/feed/read-ahead.ts';
+
+/** A source of numbers that counts what was read. */
+function numbers(count: number, failure?: Error) {
+  const source = {
+    read: 0,
+    isLeft: false,
+    async next() {
+      if (source.read >= count && failure) throw failure;
+      if (source.read >= count || source.isLeft) return { done: true as const, value: undefined };
+      source.read += 1;
+      return { done: false as const, value: source.read };
+    },
+    async return() {
+      source.isLeft = true;
+      return { done: true as const, value: undefined };
+    },
+  };
+  return source;
+}
+
+test('prepares items together, before the first is returned, and keeps their order', async () => {
+  const prepared: (number | undefined)[] = [];
+  const source = numbers(25);
+  const ahead = readAhead(source, 10, (one) => prepared.push(one));
+  expect(await ahead.next()).toEqual({ done: false, value: 1 });
+  expect(prepared).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  const rest: number[] = [];
+  for (let item = await ahead.next(); !item.done; item = await ahead.next()) {
+    const value = Number(item.value);
+    rest.push(value);
+    expect(source.read).toBeLessThanOrEqual(value + 10);
+    expect(prepared).toContain(value);
+  }
+  expect(rest).toEqual(Array.from({ length: 24 }, (_, index) => index + 2));
+});
+
+test('returns what was read before a failure, and then fails', async () => {
+  const ahead = readAhead(numbers(2, new Error('lost')), 10, () => {});
+  expect(await ahead.next()).toEqual({ done: false, value: 1 });
+  expect(await ahead.next()).toEqual({ done: false, value: 2 });
+  await expect(ahead.next()).rejects.toThrow('lost');
+});
+
+test('leaves the source, and ends a wait', async () => {
+  const source = numbers(0);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const waiting = {
+    next: () => promise.then(() => source.next()),
+    return: async () => {
+      resolve();
+      return source.return();
+    },
+  };
+  const ahead = readAhead(waiting, 10, () => {});
+  const next = ahead.next();
+  await ahead.return?.();
+  expect(await next).toEqual({ done: true, value: undefined });
+  expect(source.isLeft).toBe(true);
+});
