@@ -13,12 +13,15 @@ export type DefinitionKind = Readonly<{
   emptyMessage: string;
   /** The column with the name of a row; `name` by default. */
   nameColumn?: string;
-  /**
-   * The path of the rows in REST; without it the noun has no `--api` (`withApi`). `columns`: those
-   * a table shows from REST.
-   */
+  /** The path of the rows in REST. Without it, the noun has no `--api` (`withApi`). */
   restPath?: string;
+  /** The columns of a list from REST. */
   columns?: readonly string[];
+  /**
+   * The columns that a single row has in addition. With them, a server returns the same rows as a
+   * database. Without them, JSON has the rows as REST returns them.
+   */
+  details?: readonly string[];
 }>;
 
 /** The noun for agents. Runs belong to agents or workflows, and other nouns refer to them. */

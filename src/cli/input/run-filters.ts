@@ -1,8 +1,8 @@
 import { InvalidArgumentError } from 'commander';
 import { EXECUTION_STATUSES, type ExecutionStatus } from '../../contracts/runs/step.ts';
 import type { CliDatabase } from '../backend/with-database.ts';
+import { parseWholeNumber } from './parse-number.ts';
 import { parseTime } from './parse-time.ts';
-import { parseWholeNumber } from './parse-whole-number.ts';
 import { forTenant } from './resolve-tenant.ts';
 
 /** Parses a list such as `failed,cancelled`. */

@@ -61,7 +61,7 @@ has no reason.
 - **SQL**: functions and tables, as the role \`howdah_app\`, in [sql.md](sql.md). Owners of the database may do more.
 - **GraphQL**: fields of queries, mutations and subscriptions, in [graphql.md](graphql.md).
 - **REST**: [rest.md](rest.md), and \`/docs\` of a server. WebSockets on \`/ws\` follow runs and sessions too.
-- **CLI**: what follows \`howdah\`, in [cli.md](cli.md).
+- **CLI**: what follows \`howdah\`, in [cli.md](cli.md). A command with the option \`--api\` uses a database or a server.
 - **TypeScript**: methods of \`connect()\`, and the operations of its \`call()\`: \`call('listSchedules')\`.
 
 Other programs use [OpenAI's format](openai.md), [MCP](mcp-server.md), [A2A](a2a.md), [AG-UI](ag-ui.md) and

@@ -1,29 +1,11 @@
 import { z } from 'zod';
+import { limitMetrics, limitPeriods, limitScopes } from '../../../db/access/limits.ts';
 import { id, optionalText, time } from '../../http/fields.ts';
 import { createResource } from '../definitions/definitions.ts';
 
-const scope = z.enum([
-  'tenant',
-  'user',
-  'agent',
-  'session',
-  'api_key',
-  'model',
-  'tool',
-  'key',
-  'system',
-]);
-const metric = z.enum([
-  'requests',
-  'runs',
-  'tokens',
-  'cost',
-  'storage',
-  'running_runs',
-  'running_calls',
-  'calls',
-]);
-const period = z.enum(['minute', 'hour', 'day', 'month']);
+const scope = z.enum(limitScopes);
+const metric = z.enum(limitMetrics);
+const period = z.enum(limitPeriods);
 
 /** Limits of usage and concurrency. Only the value of a limit changes. */
 export const limits = createResource({

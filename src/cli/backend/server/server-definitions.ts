@@ -6,6 +6,7 @@ import type { DefinitionBackend, NewDefinition, Row } from '../backend.ts';
 import type { Api } from '../connect.ts';
 import { AGENTS, type DefinitionKind, unknownName, WORKFLOWS } from '../definition-kinds.ts';
 import { toolRowsOf } from '../tool-rows.ts';
+import { withDates } from '../with-dates.ts';
 import { allRows, type Page } from './pages.ts';
 
 /** A row as REST returns it. */
@@ -15,10 +16,12 @@ type RestRow = Row & { id: string };
 export function createServerDefinitions(api: Api): DefinitionBackend {
   return {
     async list(named) {
-      const items = await listDefinitions(api, named);
+      const { columns, details } = named;
+      const found = await listDefinitions(api, named);
+      const items = details === undefined ? found : found.map((row) => pick(row, columns));
       return {
         items,
-        rows: items.map((row) => shortenRow(row, named.columns)),
+        rows: items.map((row) => shortenRow(row, columns)),
         empty: named.emptyMessage,
       };
     },
@@ -29,19 +32,30 @@ export function createServerDefinitions(api: Api): DefinitionBackend {
       };
       return toolRowsOf(offered);
     },
-    find: (named, name) => requireDefinition(api, named, name),
-    async create({ restPath = '' }, definition) {
+    find: async (named, name) => shownRow(named, await requireDefinition(api, named, name)),
+    async create(named, definition) {
       const { values, ...names } = definition;
       const body = { ...values, ...(await idsOf(api, names)) } as Json;
-      return (await api.request('POST', restPath, body)) as unknown as RestRow;
+      const made = await api.request('POST', named.restPath ?? '', body);
+      return shownRow(named, made as unknown as RestRow);
     },
     async delete(named, name, isWanted) {
       const found = await requireDefinition(api, named, name);
       if (!(await isWanted())) return undefined;
       await api.request('DELETE', `${named.restPath}/${found.id}`);
-      return found;
+      return shownRow(named, found);
     },
   };
+}
+
+/** Returns a row in the form of the database, if the kind names its columns. */
+function shownRow({ columns = [], details }: DefinitionKind, row: RestRow): RestRow {
+  return details === undefined ? row : pick(row, [...columns, ...details]);
+}
+
+function pick(row: RestRow, columns: readonly string[] = []): RestRow {
+  const dated: Row = withDates(row);
+  return Object.fromEntries(columns.map((name) => [name, dated[name]])) as RestRow;
 }
 
 /** Reads all rows, or the rows that match `query`, sorted by name. */
@@ -63,14 +77,27 @@ export async function requireDefinition(
   named: DefinitionKind,
   name: string,
 ): Promise<RestRow> {
-  const { nameColumn = 'name', restPath } = named;
-  const [found] = await listDefinitions(api, named, { [nameColumn]: name });
+  const { nameColumn = 'name' } = named;
+  const isNamedById = nameColumn === 'id';
+  const [found] = isNamedById ? [] : await listDefinitions(api, named, { [nameColumn]: name });
   if (found) return found;
-  if (isUuid(name)) {
-    return (await api.request('GET', `${restPath}/${name.toLowerCase()}`)) as unknown as RestRow;
-  }
+  const sameId = isUuid(name) ? await findById(api, named, name.toLowerCase()) : undefined;
+  if (sameId) return sameId;
   const names = (await listDefinitions(api, named)).map((row) => String(row[nameColumn]));
   throw unknownName(named, name, names);
+}
+
+async function findById(
+  api: Api,
+  { restPath }: DefinitionKind,
+  id: string,
+): Promise<RestRow | undefined> {
+  try {
+    return (await api.request('GET', `${restPath}/${id}`)) as unknown as RestRow;
+  } catch (error) {
+    if ((error as { code?: unknown }).code === 'HWNTF') return undefined;
+    throw error;
+  }
 }
 
 /** Returns the ids of an agent and a workflow for a query or a row, as far as they are named. */

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { MODEL_PURPOSES } from '../../../contracts/agents/model.ts';
 import type { ModelTestError, ModelTestReport } from '../../../contracts/agents/model-test.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
@@ -11,7 +11,7 @@ import { findVendor, VENDORS } from '../../../providers/vendors.ts';
 import type { DefinitionKind } from '../../backend/definition-kinds.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { withDatabase } from '../../backend/with-database.ts';
-import { parseWholeNumber } from '../../input/parse-whole-number.ts';
+import { parseAmount, parseWholeNumber } from '../../input/parse-number.ts';
 import { createVerb, deleteVerb } from '../../nouns/create-and-delete.ts';
 import { listVerb, showVerb, withApi, withName } from '../../nouns/list-and-show.ts';
 import { type Verb, withVerbs } from '../../nouns/subcommands.ts';
@@ -165,9 +165,9 @@ function withModel(command: Command): Command {
     .option('--domain <name>', 'subject that the model is for, such as finance')
     .option('--base-url <url>', 'address of a server to use instead of that of the provider')
     .option('--secret <name>', 'secret with the API key: howdah admin secret set NAME')
-    .option('--input-price <amount>', 'price of a million input tokens', amount)
-    .option('--output-price <amount>', 'price of a million output tokens', amount)
-    .option('--context-tokens <number>', 'size of the context window, in tokens', amount)
+    .option('--input-price <amount>', 'price of a million input tokens', parseAmount)
+    .option('--output-price <amount>', 'price of a million output tokens', parseAmount)
+    .option('--context-tokens <number>', 'size of the context window, in tokens', parseAmount)
     .option(
       '--fallback-position <number>',
       'place among the fallbacks of agents without models, from 1',
@@ -189,10 +189,4 @@ function columnsOf(_io: CliIo, [name]: readonly string[], options: object) {
     ...(contextTokens !== undefined && { context_tokens: contextTokens }),
     ...(fallbackPosition !== undefined && { fallback_position: fallbackPosition }),
   };
-}
-
-function amount(text: string): number {
-  const number = Number(text);
-  if (/^\d*\.?\d+$/.test(text) && Number.isFinite(number)) return number;
-  throw new InvalidArgumentError('Use a number of 0 or more, such as 0.25.');
 }

@@ -1,5 +1,7 @@
-import { type Command, Option } from 'commander';
+import { Argument, type Command, Option } from 'commander';
+import { limitMetrics, limitPeriods, limitScopes } from '../../../db/access/limits.ts';
 import type { DefinitionKind } from '../../backend/definition-kinds.ts';
+import { parseAmount } from '../../input/parse-number.ts';
 import { uuidOf } from '../../input/resolve-id.ts';
 import { createVerb, deleteVerb } from '../../nouns/create-and-delete.ts';
 import { listVerb, showVerb } from '../../nouns/list-and-show.ts';
@@ -12,6 +14,9 @@ const LIMITS: DefinitionKind = {
   noun: 'admin limits',
   emptyMessage: 'No limits. Create one: howdah admin limits create cost 50 --period day',
   nameColumn: 'id',
+  restPath: '/api/limits',
+  columns: ['id', 'scope', 'subject_id', 'key', 'metric', 'period', 'max_value', 'is_imposed'],
+  details: ['created_at', 'updated_at'],
 };
 
 /**
@@ -29,17 +34,12 @@ export function register(command: Command, io: CliIo): void {
 
 function withLimit(command: Command): Command {
   return command
-    .argument('<metric>', 'what is counted, such as runs, tokens, cost or running_runs')
-    .argument('<max>', 'the most that is allowed, a number')
+    .addArgument(new Argument('<metric>', 'what is counted: docs/limits.md').choices(limitMetrics))
+    .argument('<max>', 'the most that is allowed, a number', parseAmount)
+    .addOption(new Option('--period <period>', 'period that is counted').choices(limitPeriods))
     .addOption(
-      new Option('--period <period>', 'period that is counted').choices([
-        'minute',
-        'hour',
-        'day',
-        'month',
-      ]),
+      new Option('--scope <scope>', 'what is limited (default: the tenant)').choices(limitScopes),
     )
-    .option('--scope <scope>', 'what is limited: tenant (default), user, agent, … docs/limits.md')
     .option('--subject <id>', 'id of the user, agent, … (default: each)', (text) =>
       uuidOf(text, 'a subject'),
     )
@@ -48,10 +48,10 @@ function withLimit(command: Command): Command {
 
 type Options = { period?: string; scope?: string; subject?: string; key?: string };
 
-function columnsOf(_io: CliIo, [metric, max_value]: readonly string[], options: object) {
+function columnsOf(_io: CliIo, [metric, max]: readonly string[], options: object) {
   const { period, scope, subject, key } = options as Options;
   return {
-    ...{ metric, max_value },
+    ...{ metric, max_value: Number(max) },
     ...(period && { period }),
     ...(scope && { scope }),
     ...(subject && { subject_id: subject }),

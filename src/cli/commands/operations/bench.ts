@@ -4,7 +4,7 @@ import { BENCH_NAMES } from '../../../../bench/names.ts';
 import type { BenchNews, BenchOrder } from '../../../../bench/process.ts';
 import { createPool } from '../../../db/connection/pool.ts';
 import { programBeside } from '../../../package-root.ts';
-import { parseWholeNumber } from '../../input/parse-whole-number.ts';
+import { parseWholeNumber } from '../../input/parse-number.ts';
 import { exitCodes } from '../../output/exit-codes.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 import { runInChildProcess } from '../../process/isolated-child.ts';

@@ -5,7 +5,7 @@ import type { PlayOptions } from '../../../../chaos/play.ts';
 import type { ChaosNews } from '../../../../chaos/process.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
 import { programBeside, releaseVersion } from '../../../package-root.ts';
-import { parseWholeNumber } from '../../input/parse-whole-number.ts';
+import { parseWholeNumber } from '../../input/parse-number.ts';
 import { exitCodes } from '../../output/exit-codes.ts';
 import { type CliIo, printJson, printTable } from '../../output/output.ts';
 import { runInChildProcess } from '../../process/isolated-child.ts';

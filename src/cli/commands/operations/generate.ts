@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { withDatabase } from '../../backend/with-database.ts';
-import { parseWholeNumber } from '../../input/parse-whole-number.ts';
+import { parseWholeNumber } from '../../input/parse-number.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 
 const MOST = 1_000_000_000;

@@ -8,7 +8,7 @@ import {
   readJsonArgument,
   readTextArgument,
 } from '../../input/input-argument.ts';
-import { parseWholeNumber } from '../../input/parse-whole-number.ts';
+import { parseWholeNumber } from '../../input/parse-number.ts';
 import { executionId } from '../../input/resolve-id.ts';
 import { changesIn, type SetOption, setOption } from '../../input/set-option.ts';
 import { followStartedRun } from '../../nouns/follow-started-run.ts';

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { liveRuns } from '../../../db/queries/live-runs.ts';
 import { withDatabase } from '../../backend/with-database.ts';
 import { type OperatorView, operatorView, showOperatorView } from '../../doctor/operator.ts';
-import { parseWholeNumber } from '../../input/parse-whole-number.ts';
+import { parseWholeNumber } from '../../input/parse-number.ts';
 import { type CliIo, printJson, printTable } from '../../output/output.ts';
 
 type Options = { once?: true; every: number; limit: number };

@@ -11,3 +11,10 @@ export function parseWholeNumber(least: number, most?: number) {
     return number;
   };
 }
+
+/** Parses a number of 0 or more, which may have a fraction. */
+export function parseAmount(text: string): number {
+  const number = Number(text);
+  if (/^\d*\.?\d+$/.test(text) && Number.isFinite(number)) return number;
+  throw new InvalidArgumentError('Use a number of 0 or more, such as 0.25.');
+}

@@ -1,0 +1,128 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import type { ApiServer } from '../../../src/api/server.ts';
+import { startTestApi } from '../../api/harness.ts';
+import { locked } from '../../api/subscriptions/tokens.ts';
+import { one } from '../../sql/support.ts';
+import { testDatabase } from '../../support/database.ts';
+import { type CliResult, runCli } from '../run-cli.ts';
+
+/** What admins manage reads the same in a database and over a server, also with `--json`. */
+
+/** No server answers here: a command that opens this database fails. */
+const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
+const UNKNOWN = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
+const database = testDatabase();
+let api: ApiServer;
+const keys = { owner: '', viewer: '' };
+
+beforeAll(async () => {
+  api = await startTestApi(database.url, locked);
+  for (const role of ['owner', 'viewer'] as const) {
+    const { key } = await one<{ key: string }>(
+      database.pool,
+      `select key from howdah.create_api_key($1::text, $1::text::howdah.user_role)`,
+      [role],
+    );
+    keys[role] = key;
+  }
+  vi.stubEnv('HOWDAH_API_KEY', keys.owner);
+  await database.pool.query(`
+    insert into howdah.agents (name, instruction) values ('greeter', 'Greet.');
+    insert into howdah.workflows (name, type) values ('visit', 'chain')`);
+});
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await api?.close();
+});
+
+const here = (...argv: string[]) => runCli(database.url, ...argv);
+const overApi = (...argv: string[]) => runCli(NOWHERE, ...argv, '--api', api.url);
+const json = async (result: Promise<CliResult>) => {
+  const { status, stdout, stderr } = await result;
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  return JSON.parse(stdout);
+};
+
+/**
+ * Replaces ids and times, in which two new rows differ, and `is_imposed`, which is true of the
+ * limits of an owner of the database.
+ */
+function withoutIds({ status, stdout, stderr }: CliResult): CliResult {
+  const [out = '', err = ''] = [stdout, stderr].map((text) =>
+    text
+      .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'ID')
+      .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
+      .replace('"is_imposed":true', '"is_imposed":false'),
+  );
+  return { status, stdout: out, stderr: err };
+}
+
+/** Runs a line in both places, and returns what both print. */
+async function both(...argv: string[]): Promise<CliResult> {
+  const result = await here(...argv);
+  expect(await overApi(...argv)).toEqual(result);
+  return result;
+}
+
+describe.each<[string, string[], object]>([
+  ['limits', ['cost', '50.5', '--period', 'day'], { metric: 'cost', max_value: 50.5 }],
+])('%s', (noun, made, expected) => {
+  test('are created, listed, shown and deleted over a server as in a database', async () => {
+    const created = await overApi(noun, 'create', ...made, '--json');
+    const row = await json(Promise.resolve(created));
+    expect(row).toMatchObject(expected);
+    await both(noun, 'list');
+    await both(noun, 'list', '--json');
+    expect((await both(noun, 'show', row.id)).stdout).toContain(row.id);
+    expect((await both(noun, 'show', row.id.toUpperCase(), '--json')).stdout).toBe(created.stdout);
+    expect(await json(overApi(noun, 'delete', row.id, '--json'))).toEqual(row);
+    expect(await both(noun, 'show', row.id)).toMatchObject({ status: 3 });
+
+    const own = await here(noun, 'create', ...made, '--json');
+    expect(withoutIds(created)).toEqual(withoutIds(own));
+    await here(noun, 'delete', JSON.parse(own.stdout).id);
+    const again = await overApi(noun, 'create', ...made);
+    const deleted = await overApi(noun, 'delete', again.stdout.trim());
+    const ownAgain = await here(noun, 'create', ...made);
+    const ownDeleted = await here(noun, 'delete', ownAgain.stdout.trim());
+    expect([again, deleted].map(withoutIds)).toEqual([ownAgain, ownDeleted].map(withoutIds));
+  });
+});
+
+test.each([
+  [3, ['limits', 'show', UNKNOWN]],
+  [3, ['limits', 'show', 'nobody']],
+  [3, ['limits', 'delete', UNKNOWN]],
+  [2, ['limits', 'create', 'coast', '5']],
+  [2, ['limits', 'create', 'cost', 'many', '--period', 'day']],
+  [2, ['limits', 'create', 'calls', '5', '--period', 'day', '--scope', 'tool']],
+])('exits with %i for %j, with the same error in both places', async (status, argv) => {
+  expect(await both(...argv)).toMatchObject({ status, stdout: '' });
+});
+
+test('an error as JSON has the same fields', async () => {
+  const argv = ['limits', 'create', 'calls', '5', '--period', 'day', '--scope', 'tool', '--json'];
+  const [own, there] = [await here(...argv), await overApi(...argv)].map((printed) =>
+    JSON.parse(printed.stderr),
+  );
+  expect(there).toMatchObject(own);
+});
+
+test.each([[['limits', 'create', 'cost', '5', '--period', 'day']]])(
+  'a viewer is refused by %j',
+  async (argv) => {
+    vi.stubEnv('HOWDAH_API_KEY', keys.viewer);
+    try {
+      expect(await overApi(...argv)).toMatchObject({ status: 4, stdout: '' });
+    } finally {
+      vi.stubEnv('HOWDAH_API_KEY', keys.owner);
+    }
+  },
+);
+
+test('--tenant cannot be used with a server', async () => {
+  expect(await overApi('limits', '--tenant', 'default')).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining('the API key determines the tenant'),
+  });
+});
