@@ -88,7 +88,7 @@ export type Setting = { key: string; value: number | null; source: "tenant" | "s
 
 export type User = { id: string; username: string; email: string | null; role: "owner" | "admin" | "member" | "viewer"; is_active: boolean; created_at: string; updated_at: string };
 
-export type Grant = { id: string; agent_id: string | null; workflow_id: string | null; user_id: string | null; role: "owner" | "admin" | "member" | "viewer" | null; permission: "read" | "run" | "edit"; created_at: string; updated_at: string };
+export type Grant = { id: string; agent_id: string | null; workflow_id: string | null; user_id: string | null; role: "owner" | "admin" | "member" | "viewer" | null; permission: "read" | "run" | "edit"; created_at: string; updated_at: string; agent: string | null; workflow: string | null; user: string | null };
 
 export type ApiKey = { id: string; name: string; prefix: string; user_id: string | null; role: "owner" | "admin" | "member" | "viewer"; scopes: ("read" | "run" | "edit" | "manage")[] | null; expires_at: string | null; last_used_at: string | null; revoked_at: string | null; created_by: string; created_at: string };
 
@@ -456,7 +456,7 @@ export type Operations = {
   /** Get a grant. */
   getGrant: { takes: { params: { id: string } }; gives: Grant };
   /** Replace a grant; fields that are left out take their defaults. */
-  replaceGrant: { takes: { params: { id: string }; body: { agent_id?: string | null; workflow_id?: string | null; user_id?: string | null; role?: "owner" | "admin" | "member" | "viewer" | null; permission: "read" | "run" | "edit"; id?: unknown; created_at?: unknown; updated_at?: unknown } }; gives: Grant };
+  replaceGrant: { takes: { params: { id: string }; body: { agent_id?: string | null; workflow_id?: string | null; user_id?: string | null; role?: "owner" | "admin" | "member" | "viewer" | null; permission: "read" | "run" | "edit"; id?: unknown; created_at?: unknown; updated_at?: unknown; agent?: unknown; workflow?: unknown; user?: unknown } }; gives: Grant };
   /** Change fields of a grant. */
   changeGrant: { takes: { params: { id: string }; body: { agent_id?: string | null; workflow_id?: string | null; user_id?: string | null; role?: "owner" | "admin" | "member" | "viewer" | null; permission?: "read" | "run" | "edit" } }; gives: Grant };
   /** Delete a grant. */

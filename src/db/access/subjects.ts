@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Pool } from '../connection/pool.ts';
 import type { Queries } from '../queries/queries.ts';
-import type { UserRole } from '../schema.generated.ts';
+import type { GrantPermission, UserRole } from '../schema.generated.ts';
 
 export type { UserRole } from '../schema.generated.ts';
 
@@ -13,6 +13,9 @@ export const TOKEN_PARTY = 'howdah';
  * howdah_app.
  */
 export const userRoles = ['owner', 'admin', 'member', 'viewer'] as const satisfies UserRole[];
+
+/** The permissions that a grant may give. */
+export const grantPermissions = ['read', 'run', 'edit'] as const satisfies GrantPermission[];
 
 /**
  * The subject of a token or an API key: a tenant, and one of its users unless the subject is the

@@ -66,6 +66,7 @@ async function both(...argv: string[]): Promise<CliResult> {
 
 describe.each<[string, string[], object]>([
   ['limits', ['cost', '50.5', '--period', 'day'], { metric: 'cost', max_value: 50.5 }],
+  ['grants', ['run', '--agent', 'greeter', '--role', 'viewer'], { agent: 'greeter', user: null }],
 ])('%s', (noun, made, expected) => {
   test('are created, listed, shown and deleted over a server as in a database', async () => {
     const created = await overApi(noun, 'create', ...made, '--json');
@@ -92,6 +93,10 @@ describe.each<[string, string[], object]>([
 test.each([
   [3, ['limits', 'show', UNKNOWN]],
   [3, ['limits', 'show', 'nobody']],
+  [3, ['grants', 'delete', UNKNOWN]],
+  [3, ['grants', 'create', 'run', '--agent', 'greter', '--role', 'viewer']],
+  [2, ['grants', 'create', 'fly', '--agent', 'greeter', '--role', 'viewer']],
+  [2, ['grants', 'create', 'run', '--role', 'viewer']],
   [3, ['limits', 'delete', UNKNOWN]],
   [2, ['limits', 'create', 'coast', '5']],
   [2, ['limits', 'create', 'cost', 'many', '--period', 'day']],

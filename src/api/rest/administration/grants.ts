@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { grantPermissions } from '../../../db/access/subjects.ts';
 import { id, role, time } from '../../http/fields.ts';
-import { createResource } from '../definitions/definitions.ts';
+import { createResource, namesOfSubject } from '../definitions/definitions.ts';
 
-const permission = z.enum(['read', 'run', 'edit']);
+const permission = z.enum(grantPermissions);
 
 /** Grants: who may see, run or edit one agent or workflow. */
 export const grants = createResource({
@@ -19,6 +20,13 @@ export const grants = createResource({
   },
   fixed: ['agent_id', 'workflow_id', 'user_id', 'role'],
   readOnly: { created_at: time, updated_at: time },
+  computed: {
+    ...namesOfSubject,
+    user: {
+      sql: '(select u.username from howdah.users as u where u.id = t.user_id)',
+      schema: z.string().nullable().describe('The name of the user'),
+    },
+  },
   filters: {
     agent_id: id.optional(),
     workflow_id: id.optional(),

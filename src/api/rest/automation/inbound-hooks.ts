@@ -52,7 +52,7 @@ const inboundHooks = createResource({
     is_active: z.boolean().optional(),
   },
   readOnly: { user_id: id.nullable(), created_at: time, updated_at: time },
-  computed: { path: 'howdah.inbound_hooks_path(t)' },
+  computed: { path: { sql: 'howdah.inbound_hooks_path(t)', schema: z.string() } },
   filters: {
     name: z.string().optional(),
     verification: verification.optional(),

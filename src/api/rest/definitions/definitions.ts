@@ -16,6 +16,7 @@ import type { CrudResource } from '../framework/crud-resource.ts';
 import { equalTo } from '../framework/pagination.ts';
 
 type Columns = z.ZodRawShape;
+type ComputedField = { sql: string; schema: z.ZodType };
 
 /** Creates a kind of rows whose fields are columns. The columns are shown as they are written. */
 export function createResource(
@@ -29,8 +30,8 @@ export function createResource(
     columns: Columns;
     /** Columns that are only shown. */
     readOnly: Columns;
-    /** Expressions of SQL over the row `t` that are only shown, by name. They are texts. */
-    computed?: Readonly<Record<string, string>>;
+    /** Fields that are only shown, each with its expression of SQL over the row `t`. */
+    computed?: Readonly<Record<string, ComputedField>>;
     /** Fields that are written into columns by `valuesOf`. */
     more?: Columns;
     living?: string;
@@ -42,8 +43,10 @@ export function createResource(
   const { table, name, columns, readOnly, computed = {}, more = {}, living, ...rest } = kind;
   const { filters, ...others } = rest;
   const shown = { id, ...z.object(columns).required().shape, ...readOnly };
-  const expressions = Object.entries(computed).map(([one, text]) => `, ${text} as ${one}`);
-  const texts = Object.fromEntries(Object.keys(computed).map((one) => [one, z.string()]));
+  const expressions = Object.entries(computed).map(([one, { sql }]) => `, ${sql} as ${one}`);
+  const schemas = Object.fromEntries(
+    Object.entries(computed).map(([one, { schema }]) => [one, schema]),
+  );
   return {
     ...others,
     collection: {
@@ -52,7 +55,7 @@ export function createResource(
       ...(kind.stamp !== undefined && { stamp: kind.stamp }),
       ...(living !== undefined && { living }),
     },
-    row: z.object({ ...shown, ...texts }).meta({ id: name }),
+    row: z.object({ ...shown, ...schemas }).meta({ id: name }),
     fields: z.strictObject({ ...columns, ...more }),
     columns: [...Object.keys(columns), ...(more.base64 ? ['bytes'] : [])],
     filters: { query: filters, conditions: equalTo },
@@ -67,6 +70,18 @@ export const versionedColumns = {
   created_at: time,
   updated_at: time,
 };
+
+/** The names of the agent and the workflow that a row is about, besides their ids. */
+export const namesOfSubject = {
+  agent: {
+    sql: '(select a.name from howdah.agents as a where a.id = t.agent_id)',
+    schema: z.string().nullable().describe('The name of the agent'),
+  },
+  workflow: {
+    sql: '(select w.name from howdah.workflows as w where w.id = t.workflow_id)',
+    schema: z.string().nullable().describe('The name of the workflow'),
+  },
+} as const satisfies Record<string, ComputedField>;
 
 const times = { created_at: time, updated_at: time };
 const owner = { agent_system_id: id.nullable() };

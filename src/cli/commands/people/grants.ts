@@ -1,5 +1,5 @@
-import { type Command, Option } from 'commander';
-import { userRoles } from '../../../db/access/subjects.ts';
+import { Argument, type Command, Option } from 'commander';
+import { grantPermissions, userRoles } from '../../../db/access/subjects.ts';
 import type { DefinitionKind } from '../../backend/definition-kinds.ts';
 import { uuidOf } from '../../input/resolve-id.ts';
 import { createVerb, deleteVerb } from '../../nouns/create-and-delete.ts';
@@ -13,6 +13,9 @@ const GRANTS: DefinitionKind = {
   noun: 'admin grants',
   emptyMessage: 'No grants: every user sees every agent. See docs/security.md.',
   nameColumn: 'id',
+  restPath: '/api/grants',
+  columns: ['id', 'agent', 'workflow', 'user', 'role', 'permission'],
+  details: ['created_at', 'updated_at'],
 };
 
 /**
@@ -30,7 +33,7 @@ export function register(command: Command, io: CliIo): void {
 
 function withGrant(command: Command): Command {
   return command
-    .argument('<permission>', 'read, run or edit')
+    .addArgument(new Argument('<permission>', 'what is permitted').choices(grantPermissions))
     .option('--agent <name>', 'agent that the grant applies to')
     .option('--workflow <name>', 'workflow that the grant applies to')
     .addOption(new Option('--role <role>', 'role that gets the permission').choices([...userRoles]))
