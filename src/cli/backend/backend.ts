@@ -41,6 +41,8 @@ export type Backend = {
    * if somebody has seen the current key, unless it is rotated.
    */
   issueSigningKey(webhookId: string | null, rotates: boolean): Promise<IssuedSigningKey>;
+  /** Starts a run of a schedule, by its id, outside of its times. */
+  runSchedule(id: string): Promise<StartedRun>;
   /** Returns whether a worker is alive. A server looks after its own workers. */
   isAnyWorkerAlive(): Promise<boolean>;
   /** Runs `work` with a worker in this process, if a database has no other worker. */
@@ -85,6 +87,9 @@ export type RunBackend = {
   /** Yields what happens in a run after a step, until the run has ended or the signal fires. */
   follow(id: string, options: FollowOptions, signal: AbortSignal): AsyncGenerator<FollowedEvent>;
 };
+
+/** A run that has just been started. */
+export type StartedRun = { id: string; status: string };
 
 export type RunAction = 'cancel' | 'pause' | 'resume' | 'retry';
 export type ControlledRun = Row & { id: string; status: string; is_pause_requested?: boolean };
@@ -193,8 +198,10 @@ export type DefinitionBackend = {
   /** Lists the tools of an agent as its models see them. */
   listToolsOf(agent: string): Promise<PrintedRows>;
   /** Returns the row of a name or id. */
-  find(named: DefinitionKind, name: string): Promise<Row>;
+  find(named: DefinitionKind, name: string): Promise<Row & { id: string }>;
   create(named: DefinitionKind, definition: NewDefinition): Promise<Row & { id: string }>;
+  /** Changes columns of the row of a name or id. Returns the changed row. */
+  change(named: DefinitionKind, name: string, values: Row): Promise<Row & { id: string }>;
   /** Deletes the row of a name or id if `isWanted` says so. Returns the deleted row. */
   delete(
     named: DefinitionKind,

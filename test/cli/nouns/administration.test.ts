@@ -11,6 +11,7 @@ import { type CliResult, runCli } from '../run-cli.ts';
 /** No server answers here: a command that opens this database fails. */
 const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
 const UNKNOWN = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
+const MORNING = ['schedules', 'create', 'morning', '--input', 'Hi', '--cron', '0 9 * * *'];
 const database = testDatabase();
 let api: ApiServer;
 const keys = { owner: '', viewer: '' };
@@ -97,12 +98,40 @@ test.each([
   [3, ['grants', 'create', 'run', '--agent', 'greter', '--role', 'viewer']],
   [2, ['grants', 'create', 'fly', '--agent', 'greeter', '--role', 'viewer']],
   [2, ['grants', 'create', 'run', '--role', 'viewer']],
+  [3, ['schedules', 'pause', 'evening']],
+  [3, ['schedules', 'run', 'evening']],
+  [2, [...MORNING, '--cron', 'often']],
+  [3, [...MORNING, '--agent', 'greter']],
   [3, ['limits', 'delete', UNKNOWN]],
   [2, ['limits', 'create', 'coast', '5']],
   [2, ['limits', 'create', 'cost', 'many', '--period', 'day']],
   [2, ['limits', 'create', 'calls', '5', '--period', 'day', '--scope', 'tool']],
 ])('exits with %i for %j, with the same error in both places', async (status, argv) => {
   expect(await both(...argv)).toMatchObject({ status, stdout: '' });
+});
+
+test('schedules are created, listed, switched, run and deleted', async () => {
+  const create = [...MORNING, '--agent', 'greeter', '--concurrency-key', 'desk', '--paused'];
+  const created = await overApi(...create, '--json');
+  const { id } = await json(Promise.resolve(created));
+  expect(JSON.parse(created.stdout)).toMatchObject({ runs: 'greeter', is_active: false });
+  expect(await both(...create)).toMatchObject({ status: 1, stdout: '' });
+  await both('schedules', 'pause', 'morning');
+  expect((await both('schedules', 'resume', id)).stdout).toMatch(/^morning resumed, next at .*T09/);
+  await both('schedules', 'list');
+  await both('schedules', 'list', '--json');
+  await both('schedules', 'show', 'morning');
+  await both('schedules', 'show', 'morning', '--json');
+  const run = ['schedules', 'run', 'morning'];
+  const [there, own] = [await overApi(...run, '--json'), await here(...run, '--json')];
+  expect(withoutIds(there)).toEqual(withoutIds(own));
+  expect(withoutIds(await overApi(...run))).toEqual(withoutIds(await here(...run)));
+  const pause = ['schedules', 'pause', 'morning', '--json'];
+  expect(withoutIds(await overApi(...pause))).toEqual(withoutIds(await here(...pause)));
+  expect((await overApi('schedules', 'delete', 'morning')).stdout).toBe('morning deleted\n');
+  const again = await here(...create, '--json');
+  expect(withoutIds(created)).toEqual(withoutIds(again));
+  await here('schedules', 'delete', 'morning');
 });
 
 test('an error as JSON has the same fields', async () => {

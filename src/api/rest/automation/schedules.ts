@@ -4,7 +4,7 @@ import { runSchedule } from '../../../db/queries/schedules.ts';
 import { refuseBoth } from '../../errors/request-refusal.ts';
 import { executionSchema, findExecution } from '../../events/run-rows.ts';
 import { byId, flag, id, json, numberText, object, optionalText, time } from '../../http/fields.ts';
-import { createResource } from '../definitions/definitions.ts';
+import { createResource, namesOfSubject } from '../definitions/definitions.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
 import { type Route, route } from '../framework/route.ts';
 
@@ -55,6 +55,12 @@ const schedules = createResource({
     last_error: object.nullable(),
     created_at: time,
     updated_at: time,
+  },
+  computed: {
+    runs: {
+      sql: `coalesce(${namesOfSubject.agent.sql}, ${namesOfSubject.workflow.sql})`,
+      schema: z.string().nullable().describe('The name of the agent or workflow that it runs'),
+    },
   },
   filters: {
     name: z.string().optional(),

@@ -6,6 +6,7 @@ import { type SigningKeyOf, signingKeyRowsOn } from '../../../db/access/signing-
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { awaitModelTest, startModelTest } from '../../../db/operations/request-model-test.ts';
 import { isAnyWorkerAlive } from '../../../db/queries/queries.ts';
+import { runSchedule } from '../../../db/queries/schedules.ts';
 import { issueSigningKey } from '../../../secrets/signing-keys.ts';
 import { createSecretWriter } from '../../../secrets/writer.ts';
 import { forTenant, tenantOf } from '../../input/resolve-tenant.ts';
@@ -35,6 +36,7 @@ export function createDatabaseBackend(
     openChat: (options) => openDatabaseChat(database, options),
     testModel: (name) => testModel(io, database, tenant, name),
     issueSigningKey: (webhookId, rotates) => issueKey(database, tenant, { webhookId, rotates }),
+    runSchedule: (id) => forTenant(database, tenant, (client) => runSchedule(client, id)),
     isAnyWorkerAlive: () => isAnyWorkerAlive(database.db),
     withWorker: (work) => withInlineWorker(io, database, work),
   };

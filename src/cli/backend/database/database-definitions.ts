@@ -2,7 +2,7 @@ import { HowdahError } from '../../../contracts/errors.ts';
 import type { Pool } from '../../../db/connection/pool.ts';
 import { findNamed, listNamed, namesOf } from '../../../db/queries/named-objects.ts';
 import { listAgents, listTools, toolsOfAgent } from '../../../db/queries/queries.ts';
-import { deleteRow, insertRow } from '../../../db/queries/row-collection.ts';
+import { deleteRow, insertRow, updateRow } from '../../../db/queries/row-collection.ts';
 import { forTenant, tenantOf } from '../../input/resolve-tenant.ts';
 import { shortenRow } from '../../print/rows.ts';
 import type { DefinitionBackend, NewDefinition } from '../backend.ts';
@@ -37,6 +37,14 @@ export function createDatabaseDefinitions(
       forTenant(database, tenant, async (client) => {
         const row = await rowOf(client, definition);
         return requireDefinition(client, named, await insertRow(client, collectionOf(named), row));
+      }),
+    change: (named, name, values) =>
+      forTenant(database, tenant, async (client) => {
+        const { id } = await requireDefinition(client, named, name);
+        if (!(await updateRow(client, collectionOf(named), id, { values }))) {
+          throw new HowdahError('HWDEN', `this login may not change ${named.singular}s`);
+        }
+        return requireDefinition(client, named, id);
       }),
     delete: (named, name, isWanted) =>
       forTenant(database, tenant, async (client) => {

@@ -25,6 +25,10 @@ export function createServerBackend(api: Api): Backend {
       const answer = await api.request('POST', `${path}/signing-key`, { rotate: rotates });
       return answer as unknown as IssuedSigningKey;
     },
+    async runSchedule(schedule) {
+      const { id, status } = await api.call('runSchedule', { params: { id: schedule } });
+      return { id, status };
+    },
     isAnyWorkerAlive: async () => true,
     withWorker: (work) => work(),
   };

@@ -39,6 +39,11 @@ export function createServerDefinitions(api: Api): DefinitionBackend {
       const made = await api.request('POST', named.restPath ?? '', body);
       return shownRow(named, made as unknown as RestRow);
     },
+    async change(named, name, values) {
+      const { id } = await requireDefinition(api, named, name);
+      const changed = await api.request('PATCH', `${named.restPath}/${id}`, values as Json);
+      return shownRow(named, changed as unknown as RestRow);
+    },
     async delete(named, name, isWanted) {
       const found = await requireDefinition(api, named, name);
       if (!(await isWanted())) return undefined;

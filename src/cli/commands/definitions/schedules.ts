@@ -1,14 +1,13 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../../contracts/errors.ts';
-import { runSchedule, setScheduleActive } from '../../../db/queries/schedules.ts';
-import { requireDefinition } from '../../backend/database/database-definitions.ts';
+import type { Row } from '../../backend/backend.ts';
 import type { DefinitionKind } from '../../backend/definition-kinds.ts';
-import { withDatabase } from '../../backend/with-database.ts';
+import { withBackend } from '../../backend/with-backend.ts';
 import { ARGUMENT_SOURCES, readTextArgument } from '../../input/input-argument.ts';
-import { forTenant } from '../../input/resolve-tenant.ts';
 import { createVerb, deleteVerb } from '../../nouns/create-and-delete.ts';
-import { listVerb, showVerb, withName } from '../../nouns/list-and-show.ts';
-import { type Verb, withVerbs } from '../../nouns/subcommands.ts';
+import { listVerb, showVerb, withApi, withName } from '../../nouns/list-and-show.ts';
+import { withVerbs } from '../../nouns/subcommands.ts';
+import { switchVerb } from '../../nouns/switch-active.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 
 const SCHEDULES: DefinitionKind = {
@@ -16,6 +15,12 @@ const SCHEDULES: DefinitionKind = {
   singular: 'schedule',
   noun: 'admin schedules',
   emptyMessage: 'No schedules. Create one: howdah admin schedules create NAME --help',
+  restPath: '/api/schedules',
+  columns: ['id', 'name', 'runs', 'cron', 'timezone', 'is_active', 'next_at', 'last_at'],
+  details: [
+    ...['input', 'input_data', 'metadata', 'overlap_policy', 'catchup_policy', 'priority'],
+    ...['concurrency_key', 'last_execution_id', 'last_error', 'created_at', 'updated_at'],
+  ],
 };
 
 /**
@@ -32,8 +37,18 @@ export function register(command: Command, io: CliIo): void {
       summary: 'start a run of the schedule now, in addition to its times',
       register: registerRun,
     },
-    switchVerb('pause', 'pause a schedule', false),
-    switchVerb('resume', 'resume a schedule from its next time', true),
+    switchVerb(SCHEDULES, {
+      name: 'pause',
+      summary: 'pause a schedule',
+      isActive: false,
+      describe: ({ name }) => `${name} paused`,
+    }),
+    switchVerb(SCHEDULES, {
+      name: 'resume',
+      summary: 'resume a schedule from its next time',
+      isActive: true,
+      describe: ({ name, next_at }) => `${name} resumed${describeNext(next_at)}`,
+    }),
     deleteVerb(SCHEDULES),
   ]);
 }
@@ -85,35 +100,18 @@ async function columnsOf(io: CliIo, [name]: readonly string[], options: object) 
 }
 
 function registerRun(command: Command, io: CliIo): void {
-  withName(command, SCHEDULES).action(async (name: string, { tenant }: { tenant?: string }) => {
-    await withDatabase(io, async (database) => {
-      const run = await forTenant(database, tenant, async (client) =>
-        runSchedule(client, (await requireDefinition(client, SCHEDULES, name)).id),
+  withApi(withName(command, SCHEDULES), SCHEDULES).action(
+    async (name: string, options: { tenant?: string }) => {
+      const run = await withBackend(io, command, options, async (backend) =>
+        backend.runSchedule((await backend.definitions.find(SCHEDULES, name)).id),
       );
       if (io.json) return printJson(io, run);
       io.out(run.id);
       io.err(`Follow it: howdah watch ${run.id}`);
-    });
-  });
+    },
+  );
 }
 
-function switchVerb(name: string, summary: string, isActive: boolean): Verb {
-  return {
-    name,
-    summary,
-    register: (command, io) => {
-      withName(command, SCHEDULES).action(async (of: string, { tenant }: { tenant?: string }) => {
-        await withDatabase(io, async (database) => {
-          const row = await forTenant(database, tenant, async (client) => {
-            const { id } = await requireDefinition(client, SCHEDULES, of);
-            await setScheduleActive(client, id, isActive);
-            return requireDefinition(client, SCHEDULES, id);
-          });
-          if (io.json) return printJson(io, row);
-          const next = row.next_at instanceof Date ? `, next at ${row.next_at.toISOString()}` : '';
-          io.out(`${row.name} ${isActive ? `resumed${next}` : 'paused'}`);
-        });
-      });
-    },
-  };
+function describeNext(at: Row['next_at']): string {
+  return at instanceof Date ? `, next at ${at.toISOString()}` : '';
 }

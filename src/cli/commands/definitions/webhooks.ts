@@ -121,7 +121,7 @@ function registerKey(command: Command, io: CliIo): void {
       const issued = await withBackend(io, command, made, async (backend) => {
         const isWebhook = webhook !== 'callbacks';
         const id = isWebhook ? (await backend.definitions.find(WEBHOOKS, webhook)).id : null;
-        return backend.issueSigningKey(id as string | null, rotate === true);
+        return backend.issueSigningKey(id, rotate === true);
       });
       if (io.json) return printJson(io, issued);
       io.out(issued.signing_key);
