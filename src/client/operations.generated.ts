@@ -448,7 +448,7 @@ export type Operations = {
   /** Change fields of a user. */
   changeUser: { takes: { params: { id: string }; body: { username?: string; email?: string | null; role?: "owner" | "admin" | "member" | "viewer"; is_active?: boolean } }; gives: User };
   /** Erase the data of a user. */
-  eraseUser: { takes: { params: { id: string }; body?: { mode?: "anonymise" | "delete"; cancel_live?: boolean } }; gives: { user_id: string; mode: string; files?: ({ [name: string]: unknown })[] } };
+  eraseUser: { takes: { params: { id: string }; body?: { mode?: "anonymise" | "delete"; cancel_live?: boolean; dry_run?: boolean } }; gives: { user_id: string; mode: string; files?: ({ [name: string]: unknown })[] } };
   /** List grants, newest first. */
   listGrants: { takes: { query?: { limit?: number; cursor?: string; agent_id?: string; workflow_id?: string; user_id?: string; role?: "owner" | "admin" | "member" | "viewer"; permission?: "read" | "run" | "edit" } }; gives: { data: (Grant)[]; next: string | null } };
   /** Create a grant. */

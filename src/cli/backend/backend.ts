@@ -11,6 +11,7 @@ import type { StepLogRow } from '../../db/feed/step-log.ts';
 import type { ExecutionFilter, Step, TreeNode } from '../../db/queries/queries.ts';
 import type { AnsweredQuestion, Question } from '../../db/queries/questions.ts';
 import type { Setting, SettingScope } from '../../db/queries/settings.ts';
+import type { ErasedPerson, Erasure } from '../../db/queries/users.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import type { Attachment } from '../input/attach-option.ts';
 import type { LogCommandOptions } from '../print/log-format.ts';
@@ -43,6 +44,8 @@ export type Backend = {
   issueSigningKey(webhookId: string | null, rotates: boolean): Promise<IssuedSigningKey>;
   /** Starts a run of a schedule, by its id, outside of its times. */
   runSchedule(id: string): Promise<StartedRun>;
+  /** Erases the data of a user. A dry run only counts the rows. */
+  eraseUser(erasure: Erasure, isDryRun: boolean): Promise<ErasedPerson>;
   /** Returns whether a worker is alive. A server looks after its own workers. */
   isAnyWorkerAlive(): Promise<boolean>;
   /** Runs `work` with a worker in this process, if a database has no other worker. */

@@ -42,6 +42,17 @@ export const WORKFLOWS: DefinitionKind = {
   columns: ['id', 'name', 'type', 'version', 'is_active', 'description'],
 };
 
+export const USERS: DefinitionKind = {
+  kind: 'users',
+  singular: 'user',
+  noun: 'admin users',
+  emptyMessage: 'No users. Create one: howdah admin users create NAME',
+  nameColumn: 'username',
+  restPath: '/api/users',
+  columns: ['id', 'username', 'email', 'role', 'is_active'],
+  details: ['created_at', 'updated_at'],
+};
+
 /** Creates the error for a name that is not among `names`. */
 export function unknownName(
   named: DefinitionKind,

@@ -1,9 +1,10 @@
-import { HowdahError } from '../../contracts/errors.ts';
 import type { Pool, Queryable } from '../connection/pool.ts';
-import type { UserRole } from '../schema.generated.ts';
 
 /** The treatment of a person's runs at an erasure. */
 export type ErasureMode = 'anonymise' | 'delete';
+
+/** The user whose data is erased, by its id. */
+export type Erasure = { id: string; mode: ErasureMode; cancelLive: boolean };
 
 /**
  * The number of erased rows of each kind, and the files outside of the database that are still to
@@ -31,39 +32,11 @@ export async function exportUserData(
  * Erases a person's data. Throws `HWCNF` while a run of the person is live, unless live runs are
  * cancelled.
  */
-export async function eraseUser(
-  client: Queryable,
-  user: { id: string; mode: ErasureMode; cancelLive: boolean },
-): Promise<ErasedPerson> {
+export async function eraseUser(client: Queryable, user: Erasure): Promise<ErasedPerson> {
   const { rows } = await client.query('select howdah.erase_user($1, $2, $3) as erased', [
     user.id,
     user.mode,
     user.cancelLive,
   ]);
   return rows[0].erased;
-}
-
-/** Creates a user of the tenant. Throws `23505` if there is a user of that name. */
-export async function makeUser(
-  client: Queryable,
-  user: { username: string; role: UserRole; email?: string | undefined },
-): Promise<void> {
-  await client.query('insert into howdah.users (username, role, email) values ($1, $2, $3)', [
-    user.username,
-    user.role,
-    user.email ?? null,
-  ]);
-}
-
-/** Allows a user to log in, or prevents it. Throws `HWDEN` if this login may only see the user. */
-export async function setUserActive(
-  client: Queryable,
-  id: string,
-  isActive: boolean,
-): Promise<void> {
-  const { rowCount } = await client.query(
-    'update howdah.users as u set is_active = $2 where u.id = $1',
-    [id, isActive],
-  );
-  if (rowCount === 0) throw new HowdahError('HWDEN', 'this login may not change users');
 }

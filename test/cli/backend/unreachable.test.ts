@@ -199,7 +199,7 @@ describe('an unknown name or id exits 3 and names the command that lists them', 
     ['chat', /^The agents of this tenant: /],
     ['token', /Use --create to create the user/],
     ['export-user', /There are no users yet/],
-    ['erase-user', /There are no users yet/],
+    ['erase-user', /^List them: howdah admin users list$/],
   ])('howdah %s', async (name, fix) => {
     const { status, stdout, stderr } = await runCli(db.url, name, ...(LINES[name] ?? []));
     expect({ status, stdout }).toEqual({ status: 3, stdout: '' });

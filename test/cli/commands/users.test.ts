@@ -70,5 +70,5 @@ test('erase-user refuses while a run is live, then reports what it did', async (
   expect(JSON.parse(stdout)).toMatchObject({ mode: 'delete', executions: 1, files: [] });
   const gone = await erase();
   expect(gone.status).toBe(3);
-  expect(gone.stderr).toContain('bob');
+  expect(gone.stderr).toContain('howdah admin users list');
 });

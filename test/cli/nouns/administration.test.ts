@@ -102,6 +102,9 @@ test.each([
   [3, ['schedules', 'run', 'evening']],
   [2, [...MORNING, '--cron', 'often']],
   [3, [...MORNING, '--agent', 'greter']],
+  [3, ['users', 'suspend', 'nobody']],
+  [3, ['users', 'erase', 'nobody', '--mode', 'delete']],
+  [2, ['users', 'create', 'ada', '--role', 'admn']],
   [3, ['limits', 'delete', UNKNOWN]],
   [2, ['limits', 'create', 'coast', '5']],
   [2, ['limits', 'create', 'cost', 'many', '--period', 'day']],
@@ -132,6 +135,32 @@ test('schedules are created, listed, switched, run and deleted', async () => {
   const again = await here(...create, '--json');
   expect(withoutIds(created)).toEqual(withoutIds(again));
   await here('schedules', 'delete', 'morning');
+});
+
+test('users are created, listed, suspended, admitted and erased', async () => {
+  const create = ['users', 'create', 'ada', '--role', 'admin', '--email', 'ada@example.com'];
+  const created = await overApi(...create, '--json');
+  const ada = await json(Promise.resolve(created));
+  expect(ada).toMatchObject({ username: 'ada', role: 'admin', is_active: true });
+  expect(await both(...create)).toMatchObject({ status: 1, stdout: '' });
+  await both('users');
+  await both('users', 'list', '--json');
+  expect((await both('users', 'suspend', 'ada')).stdout).toBe('ada suspended\n');
+  await both('users', 'show', ada.id, '--json');
+  expect((await both('users', 'admit', 'ada')).stdout).toBe('ada admitted\n');
+  const erase = ['users', 'erase', 'ada', '--mode', 'delete'];
+  expect(await both(...erase, '--dry-run')).toMatchObject({ status: 0 });
+  const counted = await json(both(...erase, '--dry-run', '--json'));
+  expect(counted).toMatchObject({ dry_run: true, user_id: ada.id, mode: 'delete' });
+  const { dry_run: _, ...erased } = counted;
+  expect(await json(overApi(...erase, '--json'))).toEqual(erased);
+  expect(await both('users', 'show', 'ada')).toMatchObject({ status: 3 });
+  const again = await here(...create, '--json');
+  expect(withoutIds(created)).toEqual(withoutIds(again));
+  await here(...erase);
+  const text = await overApi(...create);
+  await here(...erase);
+  expect(withoutIds(text)).toEqual(withoutIds(await here(...create)));
 });
 
 test('an error as JSON has the same fields', async () => {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { eraseUser } from '../../../db/queries/users.ts';
 import { byId, flag, id, object, optionalText, role, time } from '../../http/fields.ts';
 import { createResource } from '../definitions/definitions.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
@@ -42,6 +43,7 @@ const erase = route({
       .boolean()
       .optional()
       .describe('Cancels live runs of the user; without it, live runs cause a conflict error'),
+    dry_run: z.boolean().optional().describe('Counts the rows, and erases nothing'),
   }),
   answers: {
     200: {
@@ -49,12 +51,12 @@ const erase = route({
       schema: z.looseObject({ user_id: id, mode: z.string(), files: z.array(object).optional() }),
     },
   },
-  async work(db, { params, body }) {
-    const { rows } = await db.query<{ erased: unknown }>(
-      `select howdah.erase_user($1, coalesce($2, 'anonymise')::howdah.erasure_mode, $3) as erased`,
-      [params.id, body.mode ?? null, body.cancel_live === true],
-    );
-    return { body: rows[0]?.erased };
+  async work(db, { params: { id }, body }) {
+    const { mode = 'anonymise', cancel_live: cancelLive = false } = body;
+    if (body.dry_run) await db.query('savepoint before_erasure');
+    const erased = await eraseUser(db, { id, mode, cancelLive });
+    if (body.dry_run) await db.query('rollback to savepoint before_erasure');
+    return { body: erased };
   },
 });
 

@@ -7,8 +7,10 @@ import type { Queryable } from '../../../db/connection/pool.ts';
 import { awaitModelTest, startModelTest } from '../../../db/operations/request-model-test.ts';
 import { isAnyWorkerAlive } from '../../../db/queries/queries.ts';
 import { runSchedule } from '../../../db/queries/schedules.ts';
+import { eraseUser } from '../../../db/queries/users.ts';
 import { issueSigningKey } from '../../../secrets/signing-keys.ts';
 import { createSecretWriter } from '../../../secrets/writer.ts';
+import { withDryRun } from '../../input/confirm-option.ts';
 import { forTenant, tenantOf } from '../../input/resolve-tenant.ts';
 import type { CliIo } from '../../output/output.ts';
 import type { Backend } from '../backend.ts';
@@ -37,6 +39,8 @@ export function createDatabaseBackend(
     testModel: (name) => testModel(io, database, tenant, name),
     issueSigningKey: (webhookId, rotates) => issueKey(database, tenant, { webhookId, rotates }),
     runSchedule: (id) => forTenant(database, tenant, (client) => runSchedule(client, id)),
+    eraseUser: (erasure, isDryRun) =>
+      withDryRun(database.pool, isDryRun, (client) => eraseUser(client, erasure)),
     isAnyWorkerAlive: () => isAnyWorkerAlive(database.db),
     withWorker: (work) => withInlineWorker(io, database, work),
   };

@@ -1,5 +1,6 @@
 import type { ModelTestReport } from '../../../contracts/agents/model-test.ts';
 import type { IssuedSigningKey } from '../../../contracts/secret.ts';
+import type { ErasedPerson } from '../../../db/queries/users.ts';
 import type { Backend } from '../backend.ts';
 import type { Api } from '../connect.ts';
 import { ServerChat } from './server-chat.ts';
@@ -28,6 +29,10 @@ export function createServerBackend(api: Api): Backend {
     async runSchedule(schedule) {
       const { id, status } = await api.call('runSchedule', { params: { id: schedule } });
       return { id, status };
+    },
+    async eraseUser({ id, mode, cancelLive }, isDryRun) {
+      const body = { mode, cancel_live: cancelLive, ...(isDryRun && { dry_run: true }) };
+      return (await api.request('POST', `/api/users/${id}/erase`, body)) as ErasedPerson;
     },
     isAnyWorkerAlive: async () => true,
     withWorker: (work) => work(),

@@ -1,9 +1,10 @@
 import { type Command, Option } from 'commander';
-import { type ErasureMode, eraseUser } from '../../../db/queries/users.ts';
-import { withDatabase } from '../../backend/with-database.ts';
-import { confirm, DRY_RUN_OPTION, withDryRun, YES_OPTION } from '../../input/confirm-option.ts';
-import { TENANT_OPTION, tenantOf } from '../../input/resolve-tenant.ts';
-import { userOf } from '../../input/resolve-user.ts';
+import type { ErasureMode } from '../../../db/queries/users.ts';
+import { API_OPTION } from '../../backend/connect.ts';
+import { USERS } from '../../backend/definition-kinds.ts';
+import { withBackend } from '../../backend/with-backend.ts';
+import { confirm, DRY_RUN_OPTION, YES_OPTION } from '../../input/confirm-option.ts';
+import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 
 type EraseOptions = {
@@ -17,7 +18,7 @@ type EraseOptions = {
 /** Registers `howdah admin users erase NAME`, which anonymises or deletes the data of a person. */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('<name>', 'name of the user')
+    .argument('<name>', 'name or id of the user')
     .option(...TENANT_OPTION)
     .addOption(
       new Option(
@@ -30,18 +31,17 @@ export function register(command: Command, io: CliIo): void {
     .option('--cancel-live', 'cancel live runs instead of failing')
     .option(...DRY_RUN_OPTION)
     .option(...YES_OPTION)
+    .option(...API_OPTION)
     .action(
       async (
         name: string,
         { tenant, mode, cancelLive = false, dryRun = false, yes }: EraseOptions,
       ) => {
-        await withDatabase(io, async ({ db, pool }) => {
-          const { id } = await userOf(db, await tenantOf(db, tenant), name);
+        await withBackend(io, command, { tenant }, async ({ definitions, eraseUser }) => {
+          const { id } = await definitions.find(USERS, name);
           const what = mode === 'delete' ? 'deletes the runs' : 'erases the texts of runs';
           if (!dryRun && !(await confirm(io, `This ${what} of ${name}.`, yes))) return;
-          const erased = await withDryRun(pool, dryRun, (client) =>
-            eraseUser(client, { id, mode, cancelLive }),
-          );
+          const erased = await eraseUser({ id, mode, cancelLive }, dryRun);
           if (io.json) return printJson(io, dryRun ? { dry_run: true, ...erased } : erased);
           const { files, mode: _, user_id, ...counts } = erased;
           for (const [what, count] of Object.entries(counts)) io.out(`${count} ${what}`);

@@ -1,22 +1,15 @@
 import { type Command, Option } from 'commander';
 import { type UserRole, userRoles } from '../../../db/access/subjects.ts';
-import { makeUser, setUserActive } from '../../../db/queries/users.ts';
-import { requireDefinition } from '../../backend/database/database-definitions.ts';
-import type { DefinitionKind } from '../../backend/definition-kinds.ts';
-import { withDatabase } from '../../backend/with-database.ts';
-import { forTenant, TENANT_OPTION } from '../../input/resolve-tenant.ts';
-import { listVerb, showVerb, withName } from '../../nouns/list-and-show.ts';
-import { type Verb, withVerbs } from '../../nouns/subcommands.ts';
+import { API_OPTION } from '../../backend/connect.ts';
+import { USERS } from '../../backend/definition-kinds.ts';
+import { withBackend } from '../../backend/with-backend.ts';
+import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
+import { listVerb, showVerb } from '../../nouns/list-and-show.ts';
+import { withVerbs } from '../../nouns/subcommands.ts';
+import { switchVerb } from '../../nouns/switch-active.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 import { register as registerErase } from './erase-user.ts';
 import { register as registerExport } from './export-user.ts';
-
-const USERS: DefinitionKind = {
-  kind: 'users',
-  singular: 'user',
-  noun: 'admin users',
-  emptyMessage: 'No users. Create one: howdah admin users create NAME',
-};
 
 type Options = { tenant?: string; role?: UserRole; email?: string };
 
@@ -29,8 +22,18 @@ export function register(command: Command, io: CliIo): void {
     listVerb(USERS),
     showVerb(USERS),
     { name: 'create', summary: 'create a user', register: registerCreate },
-    switchVerb('suspend', 'suspend a user: reject all tokens and keys of the user', false),
-    switchVerb('admit', 'end the suspension of a user', true),
+    switchVerb(USERS, {
+      name: 'suspend',
+      summary: 'suspend a user: reject all tokens and keys of the user',
+      isActive: false,
+      describe: ({ username }) => `${username} suspended`,
+    }),
+    switchVerb(USERS, {
+      name: 'admit',
+      summary: 'end the suspension of a user',
+      isActive: true,
+      describe: ({ username }) => `${username} admitted`,
+    }),
     {
       name: 'export',
       summary: 'export all data of a user, one JSON document per line',
@@ -52,41 +55,17 @@ function registerCreate(command: Command, io: CliIo): void {
     )
     .option('--email <address>', 'email address of the user')
     .option(...TENANT_OPTION)
-    .action(async (name: string, { tenant, role = 'member', email }: Options) => {
-      await withDatabase(
-        io,
-        async (database) => {
-          const row = await forTenant(database, tenant, async (client) => {
-            await makeUser(client, { username: name, role, email });
-            return requireDefinition(client, USERS, name);
-          });
-          if (io.json) return printJson(io, row);
-          io.out(row.id);
-          io.err(
-            `Created user ${name} with role ${role}. Create a token: howdah admin token --user ${name}`,
-          );
-        },
-        { createsDatabase: true },
+    .option(...API_OPTION)
+    .action(async (username: string, { tenant, role = 'member', email }: Options) => {
+      const made = { tenant, createsDatabase: true };
+      const values = { username, role, ...(email !== undefined && { email }) };
+      const row = await withBackend(io, command, made, ({ definitions }) =>
+        definitions.create(USERS, { values }),
+      );
+      if (io.json) return printJson(io, row);
+      io.out(row.id);
+      io.err(
+        `Created user ${username} with role ${role}. Create a token: howdah admin token --user ${username}`,
       );
     });
-}
-
-function switchVerb(name: string, summary: string, isActive: boolean): Verb {
-  return {
-    name,
-    summary,
-    register: (command, io) => {
-      withName(command, USERS).action(async (of: string, { tenant }: Options) => {
-        await withDatabase(io, async (database) => {
-          const row = await forTenant(database, tenant, async (client) => {
-            const { id } = await requireDefinition(client, USERS, of);
-            await setUserActive(client, id, isActive);
-            return requireDefinition(client, USERS, id);
-          });
-          if (io.json) printJson(io, row);
-          else io.out(`${row.username} ${isActive ? 'admitted' : 'suspended'}`);
-        });
-      });
-    },
-  };
 }
