@@ -104,7 +104,7 @@ export type Approval = { id: string; tool: string; scope: "run" | "session" | "a
 
 export type RetentionPolicy = { id: string; keep_contents_days: number | null; keep_sessions_minutes: number; keep_runs_days: number | null; is_by_month: boolean; created_at: string; updated_at: string };
 
-export type Hook = { id: string; event: "before_run" | "after_setup" | "message_sent" | "tool_before" | "tool_after" | "execution_complete"; function: string; agent_id: string | null; workflow_id: string | null; position: number; timeout_ms: number; is_active: boolean; created_at: string; updated_at: string };
+export type Hook = { id: string; event: "before_run" | "after_setup" | "message_sent" | "tool_before" | "tool_after" | "execution_complete"; function: string; agent_id: string | null; workflow_id: string | null; position: number; timeout_ms: number; is_active: boolean; created_at: string; updated_at: string; agent: string | null; workflow: string | null };
 
 export type AuditEntry = { seq: number; id: string; created_at: string; actor: string; user_id: string | null; api_key_id: string | null; login: string; client: string; action: string; object: string; object_id: string; changed: (string)[] | null; detail: { [name: string]: unknown } | null; before_digest: string | null; after_digest: string | null; hash: string };
 

@@ -29,7 +29,9 @@ beforeAll(async () => {
   vi.stubEnv('HOWDAH_API_KEY', keys.owner);
   await database.pool.query(`
     insert into howdah.agents (name, instruction) values ('greeter', 'Greet.');
-    insert into howdah.workflows (name, type) values ('visit', 'chain')`);
+    insert into howdah.workflows (name, type) values ('visit', 'chain');
+    create function public.watch_runs(payload jsonb) returns jsonb language sql as 'select null::jsonb';
+    grant execute on function public.watch_runs(jsonb) to howdah_tool`);
 });
 afterAll(async () => {
   vi.unstubAllEnvs();
@@ -102,6 +104,7 @@ test.each([
   [3, ['schedules', 'run', 'evening']],
   [2, [...MORNING, '--cron', 'often']],
   [3, [...MORNING, '--agent', 'greter']],
+  [3, ['hooks', 'show', UNKNOWN]],
   [3, ['users', 'suspend', 'nobody']],
   [3, ['users', 'erase', 'nobody', '--mode', 'delete']],
   [2, ['users', 'create', 'ada', '--role', 'admn']],
@@ -161,6 +164,23 @@ test('users are created, listed, suspended, admitted and erased', async () => {
   const text = await overApi(...create);
   await here(...erase);
   expect(withoutIds(text)).toEqual(withoutIds(await here(...create)));
+});
+
+test('hooks are listed and shown', async () => {
+  expect((await both('hooks')).stderr).toMatch(/^No hooks\./);
+  const { id } = await one<{ id: string }>(
+    database.pool,
+    `insert into howdah.hooks (event, function, agent_id, is_active)
+     values ('before_run', 'public.watch_runs', howdah.agent('greeter'), false) returning id`,
+  );
+  expect((await both('hooks', 'list')).stdout).toMatch(/public\.watch_runs +greeter/);
+  await both('hooks', 'list', '--json');
+  await both('hooks', 'show', id);
+  expect(JSON.parse((await both('hooks', 'show', id, '--json')).stdout)).toMatchObject({
+    id,
+    agent: 'greeter',
+    workflow: null,
+  });
 });
 
 test('an error as JSON has the same fields', async () => {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { flag, id, time } from '../../http/fields.ts';
-import { createResource } from '../definitions/definitions.ts';
+import { createResource, namesOfSubject } from '../definitions/definitions.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
 import type { Route } from '../framework/route.ts';
 
@@ -28,6 +28,7 @@ const hooks = createResource({
     is_active: z.boolean().optional(),
   },
   readOnly: { created_at: time, updated_at: time },
+  computed: namesOfSubject,
   filters: {
     event: event.optional(),
     agent_id: id.optional(),

@@ -10,6 +10,9 @@ const HOOKS: DefinitionKind = {
   noun: 'admin hooks',
   emptyMessage: 'No hooks. An owner of the database adds a row to howdah.hooks: docs/hooks.md',
   nameColumn: 'id',
+  restPath: '/api/hooks',
+  columns: ['id', 'event', 'function', 'agent', 'workflow', 'position', 'is_active'],
+  details: ['timeout_ms', 'created_at', 'updated_at'],
 };
 
 /** Registers `howdah admin hooks [list | show]`: the functions called at events of runs. */
