@@ -5,6 +5,7 @@ import type { Explanation } from '../../contracts/runs/explanation.ts';
 import type { ExecutionStatus } from '../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { IssuedSigningKey } from '../../contracts/secret.ts';
+import type { AuditEntry, AuditFilter } from '../../db/access/audit-log.ts';
 import type { FollowedItem } from '../../db/feed/follow-runs.ts';
 import type { PlaceInTree } from '../../db/feed/follow-tree.ts';
 import type { StepLogRow } from '../../db/feed/step-log.ts';
@@ -46,6 +47,8 @@ export type Backend = {
   runSchedule(id: string): Promise<StartedRun>;
   /** Erases the data of a user. A dry run only counts the rows. */
   eraseUser(erasure: Erasure, isDryRun: boolean): Promise<ErasedPerson>;
+  /** Returns the newest entries of the audit log, at most `most`. */
+  readAuditLog(filter: AuditFilter, most: number): Promise<readonly AuditEntry[]>;
   /** Returns whether a worker is alive. A server looks after its own workers. */
   isAnyWorkerAlive(): Promise<boolean>;
   /** Runs `work` with a worker in this process, if a database has no other worker. */

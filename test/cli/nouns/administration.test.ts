@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
+import { PAGE_BYTES } from '../../../src/db/queries/json-rows.ts';
 import { startTestApi } from '../../api/harness.ts';
 import { locked } from '../../api/subscriptions/tokens.ts';
 import { one } from '../../sql/support.ts';
@@ -181,6 +182,28 @@ test('hooks are listed and shown', async () => {
     agent: 'greeter',
     workflow: null,
   });
+});
+
+test('the audit log is listed', async () => {
+  const added = `insert into howdah.agents (name) select 'agent ' || n from generate_series(1, 5) as n`;
+  await database.pool.query(added);
+  const agents = ['audit', '--object', 'agents'];
+  expect((await both(...agents)).stdout).toMatch(/^SEQ +CREATED_AT.*\n\d+ .* insert +agents /);
+  const { items } = await json(both(...agents, '--limit', '4', '--json'));
+  expect(items).toHaveLength(4);
+  const [{ actor, object_id: id }] = items;
+  const one = ['--object-id', id, '--actor', actor, '--action', 'insert', '--since', '1h'];
+  expect((await json(both(...agents, ...one, '--json'))).items).toEqual([items[0]]);
+  expect((await both(...agents, '--until', '1h')).stderr).toMatch(/^No entries match/);
+});
+
+test('more entries of the audit log are listed than fit on a page', async () => {
+  await database.pool.query(
+    `insert into howdah.prompts (name, template) select 'p' || n, 'x' from generate_series(1, 2200) as n`,
+  );
+  const { items } = await json(both('audit', '--object', 'prompts', '--limit', '2199', '--json'));
+  expect(items).toHaveLength(2199);
+  expect(JSON.stringify(items).length).toBeGreaterThan(PAGE_BYTES);
 });
 
 test('an error as JSON has the same fields', async () => {

@@ -1,6 +1,7 @@
 import type { ModelTestReport } from '../../../contracts/agents/model-test.ts';
 import type { IssuedSigningKey } from '../../../contracts/secret.ts';
 import { inTenant } from '../../../db/access/agent-systems.ts';
+import { type AuditEntry, type AuditFilter, listAuditLog } from '../../../db/access/audit-log.ts';
 import { secretRowsOn } from '../../../db/access/secrets.ts';
 import { type SigningKeyOf, signingKeyRowsOn } from '../../../db/access/signing-keys.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
@@ -41,6 +42,7 @@ export function createDatabaseBackend(
     runSchedule: (id) => forTenant(database, tenant, (client) => runSchedule(client, id)),
     eraseUser: (erasure, isDryRun) =>
       withDryRun(database.pool, isDryRun, (client) => eraseUser(client, erasure)),
+    readAuditLog: (filter, most) => readAuditLog(database, tenant, filter, most),
     isAnyWorkerAlive: () => isAnyWorkerAlive(database.db),
     withWorker: (work) => withInlineWorker(io, database, work),
   };
@@ -72,4 +74,24 @@ async function issueKey(
   return inTenant(pool, id, (client) =>
     issueSigningKey(writer, id, signingKeyRowsOn(client, id, key)),
   );
+}
+
+/** Reads the newest entries, page by page, since a page ends after some bytes. */
+async function readAuditLog(
+  { db, pool }: CliDatabase,
+  tenant: string | undefined,
+  filter: AuditFilter,
+  most: number,
+): Promise<readonly AuditEntry[]> {
+  const { id } = await tenantOf(db, tenant);
+  return inTenant(pool, id, async (client) => {
+    const entries: AuditEntry[] = [];
+    for (let isCut = true; isCut; ) {
+      const from = { before: entries.at(-1)?.seq, limit: most - entries.length };
+      const page = await listAuditLog(client, { ...filter, ...from });
+      entries.push(...page.rows);
+      isCut = page.isCut;
+    }
+    return entries;
+  });
 }

@@ -21,9 +21,12 @@ export async function* allPages<Read extends Page<unknown>>(
   } while (cursor !== null && left > 0);
 }
 
-/** Reads all rows of a list. */
-export async function allRows<Row>(read: (query: PageQuery) => Promise<Page<Row>>): Promise<Row[]> {
+/** Reads the rows of a list, at most `most`. */
+export async function allRows<Row>(
+  read: (query: PageQuery) => Promise<Page<Row>>,
+  most?: number,
+): Promise<Row[]> {
   const rows: Row[] = [];
-  for await (const page of allPages(read)) rows.push(...page.data);
+  for await (const page of allPages(read, most)) rows.push(...page.data);
   return rows;
 }

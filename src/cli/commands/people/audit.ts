@@ -1,13 +1,14 @@
 import type { Command } from 'commander';
-import { inTenant } from '../../../db/access/agent-systems.ts';
-import { type AuditFilter, listAuditLog } from '../../../db/access/audit-log.ts';
-import { withDatabase } from '../../backend/with-database.ts';
-import { TENANT_OPTION, tenantOf } from '../../input/resolve-tenant.ts';
+import type { AuditFilter } from '../../../db/access/audit-log.ts';
+import { API_OPTION } from '../../backend/connect.ts';
+import { withBackend } from '../../backend/with-backend.ts';
+import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { limit, moment } from '../../input/run-filters.ts';
 import type { CliIo } from '../../output/output.ts';
 import { printRows, shortenRow } from '../../print/rows.ts';
 
-type Options = Pick<AuditFilter, 'actor' | 'action' | 'object' | 'object_id'> & {
+type Options = Pick<AuditFilter, 'actor' | 'action' | 'object'> & {
+  objectId?: string;
   tenant?: string;
   since?: Date;
   until?: Date;
@@ -35,23 +36,18 @@ export function register(command: Command, io: CliIo): void {
     )
     .option('--limit <number>', 'maximum number of entries', limit, 20)
     .option(...TENANT_OPTION)
-    .action(async (options: Options & { objectId?: string }) => {
-      const items = await withDatabase(io, async ({ db, pool }) => {
-        const { id } = await tenantOf(db, options.tenant);
-        return inTenant(pool, id, async (client) => {
-          return (await listAuditLog(client, filterOf(options))).rows;
-        });
-      });
+    .option(...API_OPTION)
+    .action(async (options: Options) => {
+      const { tenant, limit: most } = options;
+      const items = await withBackend(io, command, { tenant }, ({ readAuditLog }) =>
+        readAuditLog(filterOf(options), most),
+      );
       const rows = items.map((item) => shortenRow(item, SHOWN));
       printRows(io, { items, rows, empty: 'No entries match, or this login may not read them.' });
     });
 }
 
-function filterOf({ since, until, limit: most, ...options }: Options & { objectId?: string }) {
-  const { actor, action, object, objectId } = options;
-  return {
-    ...{ actor, action, object, object_id: objectId },
-    ...{ since: since?.toISOString(), until: until?.toISOString() },
-    ...{ before: undefined, limit: most },
-  };
+function filterOf({ actor, action, object, objectId, since, until }: Options): AuditFilter {
+  const times = { since: since?.toISOString(), until: until?.toISOString() };
+  return { actor, action, object, object_id: objectId, ...times };
 }
