@@ -16,7 +16,7 @@ import { startTestWorker } from './support/worker.ts';
 
 // One process is both worker and API, and neither delays the other.
 
-const program = moduleBeside('./support/held-api-thread.ts', import.meta.url);
+const program = moduleBeside('./fixtures/held-api-thread.ts', import.meta.url);
 const terminal = { isTty: false, isColoured: false };
 const folder = mkdtempSync(join(tmpdir(), 'howdah-api-thread-'));
 const channel = new BroadcastChannel('held-api-thread');

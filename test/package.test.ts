@@ -17,7 +17,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { productionPaths } from '../packaging/licences.ts';
 import { packHowdah } from '../packaging/pack-howdah.ts';
 import { startEmbedded, stopEmbedded } from '../src/db/embedded/embedded.ts';
-import { installPacked } from './support/install-packed.ts';
+import { installPacked } from './packaging/install-packed.ts';
 
 // The package as somebody installs it: packed, unpacked in an empty folder, with what production installs and no more.
 

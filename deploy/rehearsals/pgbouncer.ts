@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { type Figure, figure, percentile } from '../../bench/figures.ts';
 import type { BenchDatabase } from '../../bench/server.ts';
 import type { ApiServer } from '../../src/api/server.ts';
-import { noPgbouncer, startPgbouncer } from '../../test/support/pgbouncer.ts';
+import { noPgbouncer, startPgbouncer } from '../../test/support/database/pgbouncer.ts';
 import { askApi, READING, startApiProcess, writing } from './support/api-process.ts';
 import { type RehearsalOptions, UsageError } from './support/rehearsal.ts';
 

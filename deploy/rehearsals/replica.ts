@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type Figure, figure, percentile } from '../../bench/figures.ts';
 import type { ApiServer } from '../../src/api/server.ts';
-import { type Standby, startStandby } from '../../test/support/standby.ts';
+import { type Standby, startStandby } from '../../test/support/database/standby.ts';
 import { askApi, READING, startApiProcess, writing } from './support/api-process.ts';
 import { type RehearsalOptions, UsageError } from './support/rehearsal.ts';
 

@@ -10,7 +10,7 @@ import { PACKAGE_ROOT } from '../../src/package-root.ts';
 export function recordSchema(commit: string, out: string): string[] {
   const folder = resolve(out);
   mkdirSync(folder, { recursive: true });
-  const script = join(PACKAGE_ROOT, 'test/support/record-release.ts');
+  const script = join(PACKAGE_ROOT, 'test/support/releases/record-release.ts');
   const text = execFileSync(process.execPath, [script, commit, folder], {
     cwd: PACKAGE_ROOT,
     encoding: 'utf8',

@@ -5,9 +5,9 @@ import { migrateUp } from '../../src/db/schema/migrate.ts';
 import { PACKAGE_ROOT } from '../../src/package-root.ts';
 import { migrateQueue } from '../../workers/queue/migrate-queue.ts';
 import { createEmptyDatabase, type TestDatabase } from '../support/database.ts';
-import { heavyStatements } from '../support/heavy-statements.ts';
-import { brokenBy, type Promises, promisesOf } from '../support/promises.ts';
-import { loadRelease, NEWEST_RELEASE } from '../support/releases.ts';
+import { heavyStatements } from '../support/releases/heavy-statements.ts';
+import { brokenBy, type Promises, promisesOf } from '../support/releases/promises.ts';
+import { loadRelease, NEWEST_RELEASE } from '../support/releases/releases.ts';
 
 // While a deploy rolls, processes of the release before work on the schema of this one. So a release only adds to it; what
 // nobody needs any more goes a release later. CONTRIBUTING.md, "Migrations", says how the usual changes are made so.

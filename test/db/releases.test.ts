@@ -3,12 +3,12 @@ import { verifyAudit } from '../../src/db/operations/audit.ts';
 import { migrateDown, migrateUp, migrationStatus } from '../../src/db/schema/migrate.ts';
 import { migrateQueue } from '../../workers/queue/migrate-queue.ts';
 import { createEmptyDatabase, eventually, type TestDatabase } from '../support/database.ts';
-import { loadRelease, RELEASES } from '../support/releases.ts';
+import { loadRelease, RELEASES } from '../support/releases/releases.ts';
 import { startTestWorker } from '../support/worker.ts';
 
 // Upgrades from every recorded release: its database, as its worker left it when killed, is
 // migrated to this schema, its runs are completed, and the schema is migrated down again. `node
-// test/support/record-release.ts COMMIT` records one.
+// test/support/releases/record-release.ts COMMIT` records one.
 
 const ENDINGS = `
   select coalesce(metadata ->> 'recorded', input) as run, status::text, coalesce(output, error ->> 'code') as said

@@ -9,8 +9,8 @@ import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import { packHowdah } from '../../packaging/pack-howdah.ts';
 import { testDatabase } from '../support/database.ts';
-import { installPacked } from '../support/install-packed.ts';
 import { createApp } from './create-app.ts';
+import { installPacked } from './install-packed.ts';
 
 // An app that create-howdah wrote, with the packed Howdah: its types, its own tests, and its page.
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { namesMadeBy, replaceableFiles } from '../../src/db/schema/replaceable-files.ts';
 import { testDatabase } from '../support/database.ts';
-import { sqlMessages } from '../support/sql-messages.ts';
+import { sqlMessages } from '../support/generate/sql-messages.ts';
 import { all, one, rolledBack } from './support.ts';
 
 /**

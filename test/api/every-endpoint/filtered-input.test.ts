@@ -3,7 +3,7 @@ import { connect } from '../../../src/index.ts';
 import { runCli } from '../../cli/run-cli.ts';
 import { makeAgentTool } from '../../runtime/arrange.ts';
 import { all, one } from '../../sql/support.ts';
-import { tablesWithText } from '../../support/rows-with-text.ts';
+import { tablesWithText } from '../../support/database/rows-with-text.ts';
 import { ask, until } from '../harness.ts';
 import { connect as connectMcp } from '../mcp/mcp-client.ts';
 import { openStage, type Stage } from '../openai/support.ts';

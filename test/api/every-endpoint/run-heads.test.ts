@@ -7,8 +7,8 @@ import { sessionUsage } from '../../../src/db/queries/chat-session.ts';
 import { liveRuns } from '../../../src/db/queries/live-runs.ts';
 import { listExecutions, queriesOn } from '../../../src/db/queries/queries.ts';
 import { claim, makeAgent, makeRun, makeSession, makeWorker } from '../../sql/support.ts';
+import { advanceHead } from '../../support/database/run-heads.ts';
 import { testDatabase } from '../../support/database.ts';
-import { advanceHead } from '../../support/run-heads.ts';
 import { ask, follow, openSocket, startTestApi, UPDATED, until } from '../harness.ts';
 import { call } from '../rest/call.ts';
 

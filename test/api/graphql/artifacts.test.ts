@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { makeSession, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
-import { printApiSchema } from '../../support/print-schema.ts';
+import { printApiSchema } from '../../support/generate/print-schema.ts';
 import { ask, startTestApi } from '../harness.ts';
 
 const db = testDatabase();

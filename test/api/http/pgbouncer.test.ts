@@ -7,8 +7,8 @@ import { migrateDown } from '../../../src/db/schema/migrate.ts';
 import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
 import { runCli } from '../../cli/run-cli.ts';
 import { makeRun, makeTenant } from '../../sql/support.ts';
+import { noPgbouncer, type Pgbouncer, startPgbouncer } from '../../support/database/pgbouncer.ts';
 import { createEmptyDatabase, testDatabase } from '../../support/database.ts';
-import { noPgbouncer, type Pgbouncer, startPgbouncer } from '../../support/pgbouncer.ts';
 import { ask, driveRun, followSteps, openSocket, startTestApi, until } from '../harness.ts';
 import { locked, tokenFor } from '../subscriptions/tokens.ts';
 

@@ -13,9 +13,9 @@ import { createMetrics, type Metrics } from '../../../src/telemetry/metrics.ts';
 import type { Check } from '../../../src/telemetry/readiness.ts';
 import { migrateQueue } from '../../../workers/queue/migrate-queue.ts';
 import { makeRun, makeTenant } from '../../sql/support.ts';
+import { type Standby, startStandby } from '../../support/database/standby.ts';
 import { createEmptyDatabase, eventually } from '../../support/database.ts';
 import { startInFolder } from '../../support/server.ts';
-import { type Standby, startStandby } from '../../support/standby.ts';
 import {
   type Answer,
   ask,

@@ -24,7 +24,7 @@ import {
   reaches,
 } from '../../runtime/arrange.ts';
 import { eventually } from '../../support/database.ts';
-import { dumpSchema } from '../../support/schema-dump.ts';
+import { dumpSchema } from '../../support/generate/schema-dump.ts';
 import { withDatabase } from '../../support/server.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { runCli, startCli } from '../run-cli.ts';

@@ -10,7 +10,7 @@ import { examples } from '../../../src/cli/help/examples.ts';
 import { isOf } from '../../../src/cli/help/examples-in-help.ts';
 import type { CliIo } from '../../../src/cli/output/output.ts';
 import { allCommands, commands } from '../../../src/cli/registry.ts';
-import { describedCommands } from '../../support/described-commands.ts';
+import { describedCommands } from '../../support/generate/described-commands.ts';
 import { runCli } from '../run-cli.ts';
 
 /** No server answers there: help asks none. */

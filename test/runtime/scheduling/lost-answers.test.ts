@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { loseAnswers } from '../../../chaos/fault-proxy.ts';
+import { lockRun } from '../../support/database/run-heads.ts';
 import { eventually } from '../../support/database.ts';
-import { lockRun } from '../../support/run-heads.ts';
 import {
   calling,
   ended,

@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Worker } from '../../../workers/main.ts';
+import { lockRun } from '../../support/database/run-heads.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
-import { lockRun } from '../../support/run-heads.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { calling, ended, insertRun, kindsOf, makeAgent } from '../arrange.ts';
 import { counter, openShop, takeLock, waitingFor } from '../shop.ts';

@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { tablesWithText } from '../../support/database/rows-with-text.ts';
 import { testDatabase } from '../../support/database.ts';
-import { tablesWithText } from '../../support/rows-with-text.ts';
 import { actAs, answer, ask, inboxOf } from '../asking.ts';
 import {
   all,

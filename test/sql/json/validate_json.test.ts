@@ -5,9 +5,9 @@ import { describe, expect, test } from 'vitest';
 import type { Json, JsonSchema } from '../../../src/json/json.ts';
 import { schemaErrors } from '../../../src/runtime/environment/validate-json.ts';
 import { testDatabase } from '../../support/database.ts';
-import { pairs } from '../../support/random-schemas.ts';
-import { FORMATS, KEYWORDS, PATTERNS, type Verdicts } from '../../support/schema-cases.ts';
 import { all, one, testClient } from '../support.ts';
+import { pairs } from './random-schemas.ts';
+import { FORMATS, KEYWORDS, PATTERNS, type Verdicts } from './schema-cases.ts';
 
 const db = testDatabase();
 

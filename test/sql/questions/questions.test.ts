@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { advanceHead } from '../../support/database/run-heads.ts';
 import { testDatabase } from '../../support/database.ts';
-import { advanceHead } from '../../support/run-heads.ts';
 import { actAs, answer, ask, inboxOf, questionRow } from '../asking.ts';
 import {
   all,

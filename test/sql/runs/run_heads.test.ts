@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { advanceHead } from '../../support/database/run-heads.ts';
 import { testDatabase } from '../../support/database.ts';
-import { advanceHead } from '../../support/run-heads.ts';
 import {
   all,
   answer,

@@ -1,7 +1,7 @@
-import '../../src/api/graphql/environment.ts';
+import '../../../src/api/graphql/environment.ts';
 import { lexicographicSortSchema, printSchema } from 'postgraphile/graphql';
-import { schemaOf } from '../../src/api/graphql/schema-cache.ts';
-import { createPool } from '../../src/db/connection/pool.ts';
+import { schemaOf } from '../../../src/api/graphql/schema-cache.ts';
+import { createPool } from '../../../src/db/connection/pool.ts';
 
 /**
  * Prints the GraphQL schema of a migrated database as SDL in alphabetical order. This is the

@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noThenProperty: a keyword of JSON Schema
-import type { Json } from '../../src/json/json.ts';
+import type { Json } from '../../../src/json/json.ts';
 
 /** Returns a seeded generator of numbers from 0 up to 1 (mulberry32). */
 function seeded(seed: number): () => number {

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../src/json/json.ts';
+import type { JsonObject } from '../../../src/json/json.ts';
 
 /** The part of JSON Schema that the description of the REST API uses. */
 type Schema = {

@@ -4,22 +4,26 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bundledPackages, licencesPage, productionDependencies } from '../../packaging/licences.ts';
-import { migrateUp } from '../../src/db/schema/migrate.ts';
-import type { JsonObject } from '../../src/json/json.ts';
-import { systemFileSchema } from '../../src/systems/schema/file-schema.ts';
-import { migrateQueue } from '../../workers/queue/migrate-queue.ts';
-import { catalogFunction, usualModelsFile } from './catalog/catalog-function.ts';
+import {
+  bundledPackages,
+  licencesPage,
+  productionDependencies,
+} from '../../../packaging/licences.ts';
+import { migrateUp } from '../../../src/db/schema/migrate.ts';
+import type { JsonObject } from '../../../src/json/json.ts';
+import { systemFileSchema } from '../../../src/systems/schema/file-schema.ts';
+import { migrateQueue } from '../../../workers/queue/migrate-queue.ts';
+import { catalogFunction, usualModelsFile } from '../catalog/catalog-function.ts';
+import { sql, startInFolder, withDatabase } from '../server.ts';
 import { clientOperations } from './client-operations.ts';
 import { describedCommands } from './described-commands.ts';
 import { modelVendorsFunction } from './model-vendors.ts';
 import { dumpSchema } from './schema-dump.ts';
-import { sql, startInFolder, withDatabase } from './server.ts';
 import { sqlMessages } from './sql-messages.ts';
 
 // Writes the generated files from a freshly migrated database. With --check it only compares them.
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const check = process.argv.includes('--check');
 const server = await startInFolder(); // always the same major, or the files would differ
 const name = `howdah_generate_${process.pid}`;
@@ -44,8 +48,8 @@ try {
   const { printApiSchema } = await import('./print-schema.ts');
   const sdl = await printApiSchema(url);
   write('src/api/schema.graphql', sdl);
-  const { description } = await import('../../src/api/openapi-routes.ts');
-  const { referencePages } = await import('./reference/reference-pages.ts');
+  const { description } = await import('../../../src/api/openapi-routes.ts');
+  const { referencePages } = await import('../reference/reference-pages.ts');
   const sources = { databaseUrl: url, sdl, openApi: description };
   for (const { path, text } of await referencePages(sources)) write(`docs/reference/${path}`, text);
   write('docs/interfaces.md', await renderInterfaces(url, sdl));
@@ -68,9 +72,9 @@ function write(path: string, text: string): void {
 
 /** Compares the interfaces, after the files that describe them have been written. */
 async function renderInterfaces(url: string, graphqlSdl: string): Promise<string> {
-  const { createPool } = await import('../../src/db/connection/pool.ts');
-  const { readRegistries } = await import('./interfaces/registries.ts');
-  const { interfacesPage } = await import('./interfaces/interfaces-page.ts');
+  const { createPool } = await import('../../../src/db/connection/pool.ts');
+  const { readRegistries } = await import('../interfaces/registries.ts');
+  const { interfacesPage } = await import('../interfaces/interfaces-page.ts');
   const pool = createPool({ url, applicationName: 'howdah-interfaces', max: 1 });
   try {
     return interfacesPage(await readRegistries(pool, graphqlSdl));
@@ -81,8 +85,8 @@ async function renderInterfaces(url: string, graphqlSdl: string): Promise<string
 
 /** Describes only the REST routes. The clients of OpenAI describe their own. */
 async function describedRoutes(): Promise<JsonObject> {
-  const { openApi } = await import('../../src/api/http/openapi.ts');
-  const { routes } = await import('../../src/api/rest/rest-routes.ts');
+  const { openApi } = await import('../../../src/api/http/openapi.ts');
+  const { routes } = await import('../../../src/api/rest/rest-routes.ts');
   return openApi({ routes });
 }
 

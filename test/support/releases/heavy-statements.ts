@@ -1,5 +1,5 @@
 import { parse } from 'libpg-query';
-import type { JsonObject } from '../../src/json/json.ts';
+import type { JsonObject } from '../../../src/json/json.ts';
 
 /**
  * Tables that grow with every run. A statement that touches all of their rows blocks other sessions

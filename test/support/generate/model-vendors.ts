@@ -3,7 +3,7 @@ import {
   MISSING_PURPOSES,
   VENDORS,
   type Vendor,
-} from '../../src/providers/vendors.ts';
+} from '../../../src/providers/vendors.ts';
 
 /** Returns the SQL functions about the vendors of models, from src/providers/vendors.ts. */
 export function modelVendorsFunction(): string {

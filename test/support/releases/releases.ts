@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import pg from 'pg';
-import { PACKAGE_ROOT } from '../../src/package-root.ts';
-import type { TestDatabase } from './database.ts';
+import { PACKAGE_ROOT } from '../../../src/package-root.ts';
+import type { TestDatabase } from '../database.ts';
 
 const FOLDER = join(PACKAGE_ROOT, 'test/fixtures/releases');
 

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { replaceableFiles } from '../../src/db/schema/replaceable-files.ts';
+import { replaceableFiles } from '../../../src/db/schema/replaceable-files.ts';
 
 /**
  * The golden list of what SQL says to users, written to `sql/messages.txt`. A change of wording shows

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
-import { commandMetadataOf } from '../../src/cli/help/command-metadata.ts';
-import type { CliIo } from '../../src/cli/output/output.ts';
-import { allCommands } from '../../src/cli/registry.ts';
+import { commandMetadataOf } from '../../../src/cli/help/command-metadata.ts';
+import type { CliIo } from '../../../src/cli/output/output.ts';
+import { allCommands } from '../../../src/cli/registry.ts';
 
 /**
  * Renders src/cli/help/command-metadata.generated.ts: the metadata of each command for help and

@@ -1,5 +1,5 @@
-import type { Db } from '../sql/support.ts';
-import { all } from '../sql/support.ts';
+import type { Db } from '../../sql/support.ts';
+import { all } from '../../sql/support.ts';
 
 /**
  * Dependencies of a release's processes on its schema: the objects that they name, and their

@@ -14,9 +14,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import pg from 'pg';
-import type { Binaries } from '../../src/db/embedded/binaries.ts';
-import { startEmbedded, stopEmbedded } from '../../src/db/embedded/embedded.ts';
-import { PACKAGE_ROOT } from '../../src/package-root.ts';
+import type { Binaries } from '../../../src/db/embedded/binaries.ts';
+import { startEmbedded, stopEmbedded } from '../../../src/db/embedded/embedded.ts';
+import { PACKAGE_ROOT } from '../../../src/package-root.ts';
 import {
   AFTER_DEATH,
   AGENTS,
@@ -28,16 +28,16 @@ import {
   UNDER_WAY,
 } from './release-scenes.ts';
 
-// node test/support/record-release.ts COMMIT [FOLDER]: records the database of a release in
-// test/fixtures/releases, or in another folder. The release's own migrations create the database, and its own worker
-// fills it, with runs that were active when the worker was killed. Requires the commit in this
-// clone, and PostgreSQL with pg_dump of a supported major version: the newest one in
+// node test/support/releases/record-release.ts COMMIT [FOLDER]: records the database of a release
+// in test/fixtures/releases, or in another folder. The release's own migrations create the database,
+// and its own worker fills it, with runs that were active when the worker was killed. Requires the
+// commit in this clone, and PostgreSQL with pg_dump of a supported major version: the newest one in
 // /usr/lib/postgresql, or PG_BIN.
 
 const [commit, folder] = process.argv.slice(2);
 const RELEASES = folder ?? join(PACKAGE_ROOT, 'test/fixtures/releases');
 if (commit === undefined) {
-  console.error('usage: node test/support/record-release.ts COMMIT [FOLDER]');
+  console.error('usage: node test/support/releases/record-release.ts COMMIT [FOLDER]');
   process.exit(2);
 }
 const home = mkdtempSync(join(tmpdir(), 'howdah-record-'));
