@@ -111,7 +111,7 @@ export const COVERED: readonly (readonly [number, string, string])[] = [
   [23, 'a run that kills its workers', 'test/workers/death.test.ts'],
   [24, 'slow subscribers', 'test/api/subscriptions/feed-hub.test.ts, npm run bench -- subscribers'],
   [25, 'huge payloads', 'test/sql/runs/insert.test.ts, test/runtime/model-calls/text.test.ts'],
-  [27, 'migrations beside a worker', 'test/db/migrate-beside.test.ts'],
+  [27, 'migrations beside a worker', 'test/db/schema/migrate-beside.test.ts'],
   [28, 'races of controls', 'test/runtime/control/control-properties.test.ts'],
   [29, 'dump and restore', 'test/rehearsals/backup.test.ts, npm run rehearse -- backup'],
   [30, 'an hour without faults', 'npm run chaos -- --soak'],

@@ -4,7 +4,7 @@ import { PACKAGE_ROOT } from '../../src/package-root.ts';
 /**
  * Checks that an earlier version may run on the schema of a later one: every migration of the
  * earlier version is in the later one, unchanged. That the later migrations only add is checked for
- * each commit by test/db/beside-release.test.ts. Of two tags of versions, `to` must be the
+ * each commit by test/db/schema/beside-release.test.ts. Of two tags of versions, `to` must be the
  * earlier one. Throws with the reasons.
  */
 export function checkRollback(from: string, to: string, repository = PACKAGE_ROOT): string[] {

@@ -16,7 +16,7 @@ const VERSIONS: Record<string, string> = {
   18: '18.4.0-beta.17',
 };
 const TESTS = [
-  'test/db/migrate.test.ts',
+  'test/db/schema/migrate.test.ts',
   'test/sql',
   'test/runtime/owned-run/main-path.test.ts',
   'test/cli/commands/demo.test.ts',
@@ -26,7 +26,7 @@ const TESTS = [
  * conventions, security, plans, and the main path.
  */
 const SHORT = [
-  'test/db/migrate.test.ts',
+  'test/db/schema/migrate.test.ts',
   'test/sql/conventions.test.ts',
   'test/sql/tenancy.test.ts',
   'test/sql/plans.test.ts',

@@ -4,7 +4,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** The slowest files. If one of them started last, the whole run would wait for it. */
 const FIRST = [
   'test/chaos/failpoints.test.ts',
-  'test/db/migrate.test.ts',
+  'test/db/schema/migrate.test.ts',
   'test/workers/silence.test.ts',
   'test/chaos/kill.test.ts',
   'test/api/every-endpoint/isolation.test.ts',

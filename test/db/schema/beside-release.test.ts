@@ -1,0 +1,147 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { migrateUp } from '../../../src/db/schema/migrate.ts';
+import { PACKAGE_ROOT } from '../../../src/package-root.ts';
+import { migrateQueue } from '../../../workers/queue/migrate-queue.ts';
+import { createEmptyDatabase, type TestDatabase } from '../../support/database.ts';
+import { heavyStatements } from '../../support/releases/heavy-statements.ts';
+import { brokenBy, type Promises, promisesOf } from '../../support/releases/promises.ts';
+import { loadRelease, NEWEST_RELEASE } from '../../support/releases/releases.ts';
+
+// While a deploy rolls, processes of the release before work on the schema of this one. So a release only adds to it; what
+// nobody needs any more goes a release later. CONTRIBUTING.md, "Migrations", says how the usual changes are made so.
+
+/** What breaks all the same, and why that does no harm: a sentence of the check, and the reason. */
+const KNOWN_TO_BREAK: Readonly<Record<string, string>> = {
+  'howdah_private.subscribe_mcp(session text, execution_id uuid, mark text) can no longer be called, or gives other columns than void':
+    'no process of 0.1.0 calls it: subscribe_mcp_to took its place before',
+  'howdah_private.unsubscribe_mcp(session text, execution_id uuid) can no longer be called, or gives other columns than void':
+    'no process of 0.1.0 calls it: unsubscribe_mcp_from took its place before',
+};
+
+/** Statements that may take long: the migration and a sentence of the check, with the reason. */
+const KNOWN_TO_BE_HEAVY: Readonly<Record<string, string>> = {
+  '0014_model_providers: an index on howdah.questions, built while writers wait':
+    'people answer questions one by one: an index on a million of them took 0.7 s',
+  '0018_inbound_hooks: an index on howdah.webhook_deliveries, built while writers wait':
+    'it is empty, since the column is new, and deliveries are deleted: with a million it took 0.3 s',
+  '0018_inbound_hooks: the constraint , which looks through howdah.webhook_deliveries':
+    'the column is new, so all its values are null: with a million deliveries it took 0.3 s',
+};
+
+const newer = readdirSync(join(PACKAGE_ROOT, 'migrations'))
+  .sort()
+  .map((name) => name.replace('.sql', ''))
+  .filter((name) => name > NEWEST_RELEASE);
+
+const upOf = (name: string): string => {
+  const text = readFileSync(join(PACKAGE_ROOT, 'migrations', `${name}.sql`), 'utf8');
+  return text.split(/^-- Down Migration$/m)[0] ?? '';
+};
+
+test(`the schema keeps what processes of release ${NEWEST_RELEASE} rely on`, async () => {
+  const db = await createEmptyDatabase();
+  onTestFinished(() => db.drop());
+  await loadRelease(db, NEWEST_RELEASE);
+  const before = await promisesOf(db.pool);
+  await migrateUp(db.url, migrateQueue);
+  const broken = brokenBy(before, await promisesOf(db.pool));
+  expect(broken.sort()).toEqual(Object.keys(KNOWN_TO_BREAK).sort());
+});
+
+test('no newer migration locks a table for a time that grows with its size', async () => {
+  const found: string[] = [];
+  for (const name of newer) {
+    for (const words of await heavyStatements(upOf(name))) found.push(`${name}: ${words}`);
+  }
+  expect(found.sort()).toEqual(Object.keys(KNOWN_TO_BE_HEAVY).sort());
+});
+
+describe('the checks find', () => {
+  /** Returns the changes of these statements, in a transaction that is rolled back. */
+  async function brokenWhen(db: TestDatabase, statements: string): Promise<string[]> {
+    const client = await db.pool.connect();
+    try {
+      const before: Promises = await promisesOf(client);
+      await client.query('begin');
+      await client.query(statements);
+      return brokenBy(before, await promisesOf(client));
+    } finally {
+      await client.query('rollback');
+      client.release();
+    }
+  }
+
+  test('each kind of change that breaks the previous release, and no change that only adds', async () => {
+    const db = await createEmptyDatabase();
+    onTestFinished(() => db.drop());
+    await migrateUp(db.url, migrateQueue);
+    const when = (statements: string) => brokenWhen(db, statements);
+    expect(
+      await when(`
+        alter table howdah.agents add column shade text, add column size int not null default 1;
+        alter table howdah.agents add constraint shade_is_short check (length(shade) < 9);
+        create table howdah.more (id int not null);
+        alter type howdah.user_role add value 'guest'`),
+    ).toEqual([]);
+    expect(await when('alter table howdah.todos rename column note to remark')).toEqual([
+      'howdah.todos.note is gone',
+    ]);
+    expect(await when('alter table howdah.todos alter column note set not null')).toEqual([
+      'howdah.todos.note has to be given',
+    ]);
+    expect(await when(`alter table howdah.todos add column shade text not null`)).toEqual([
+      'howdah.todos.shade has to be given, and is not known',
+    ]);
+    expect(await when('alter table howdah_private.workers alter column pid type bigint')).toEqual([
+      'howdah_private.workers.pid is bigint, and was integer',
+    ]);
+    expect(
+      await when(
+        'alter table howdah.todos add constraint notes_are_short check (length(note) < 9)',
+      ),
+    ).toEqual([expect.stringMatching(/^howdah\.todos: notes_are_short .* may refuse/)]);
+    expect(await when('revoke update (note) on howdah.todos from howdah_app')).toEqual([
+      'howdah_app may update howdah.todos.note',
+    ]);
+    expect(await when(`alter type howdah.user_role rename value 'viewer' to 'guest'`)).toEqual([
+      'howdah.user_role viewer is gone',
+    ]);
+    expect(await when('drop function howdah_private.heartbeat(uuid)')).toEqual([
+      expect.stringMatching(/^howdah_private\.heartbeat\(worker uuid\) can no longer be called/),
+    ]);
+    expect(
+      await when(`
+        drop function howdah_private.heartbeat(uuid);
+        create function howdah_private.heartbeat(worker uuid, more int default 0) returns boolean
+          language sql return true`),
+    ).toEqual([]);
+  });
+
+  test.each([
+    ['create index x on howdah.steps (name)', 'an index on howdah.steps'],
+    ['update howdah.messages set role = role', 'an update of howdah.messages'],
+    ['delete from howdah.executions', 'a delete from howdah.executions'],
+    ['alter table howdah.executions add column x uuid default howdah.uuid_v7()', 'for each row'],
+    ['alter table howdah.executions alter column priority type int', 'another type for priority'],
+    ['alter table howdah.steps alter column name set not null', 'not null for name'],
+    ['alter table howdah.steps add constraint x check (seq > 0)', 'the constraint x'],
+    [
+      'alter table howdah.steps add column x int generated always as (seq) stored',
+      'computed column',
+    ],
+    ['do $$ begin end $$', 'a do block'],
+  ])('%s', async (text, words) => {
+    expect(await heavyStatements(text)).toEqual([expect.stringContaining(words)]);
+  });
+
+  test.each([
+    'create index x on howdah.prompts (name)',
+    'alter table howdah.executions add column x int not null default 0',
+    'alter table howdah.executions add constraint x check (priority > 0) not valid',
+    'create table howdah.more (id uuid primary key default howdah.uuid_v7())',
+  ])('nothing in %s', async (text) => {
+    expect(await heavyStatements(text)).toEqual([]);
+  });
+});
