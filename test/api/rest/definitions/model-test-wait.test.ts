@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
-import { testModel } from '../../../src/api/rest/definitions/model-test.ts';
-import type { RouteContext } from '../../../src/api/rest/framework/route.ts';
-import { committed, makeTenant, takeRole } from '../../sql/support.ts';
-import { testDatabase } from '../../support/database.ts';
+import { testModel } from '../../../../src/api/rest/definitions/model-test.ts';
+import type { RouteContext } from '../../../../src/api/rest/framework/route.ts';
+import { committed, makeTenant, takeRole } from '../../../sql/support.ts';
+import { testDatabase } from '../../../support/database.ts';
 
 const db = testDatabase(); // without a worker, so the test of the model stays queued
 

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ApiServer } from '../../../src/api/server.ts';
-import type { TestedModel } from '../../../src/contracts/agents/model-test.ts';
-import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
-import { one } from '../../sql/support.ts';
-import { testDatabase } from '../../support/database.ts';
-import { startTestApi } from '../harness.ts';
-import { call } from './call.ts';
+import type { ApiServer } from '../../../../src/api/server.ts';
+import type { TestedModel } from '../../../../src/contracts/agents/model-test.ts';
+import { createMasterKeys } from '../../../../src/secrets/master-keys.ts';
+import { one } from '../../../sql/support.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { startTestApi } from '../../harness.ts';
+import { call } from '../call.ts';
 
 // A configuration is tested as the model that it would be stored as. A key must not reach another
 // server than that of the stored model.

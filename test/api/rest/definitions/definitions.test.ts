@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ApiServer } from '../../../src/api/server.ts';
-import { one } from '../../sql/support.ts';
-import { testDatabase } from '../../support/database.ts';
-import { startTestApi } from '../harness.ts';
-import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
-import { type CallOptions, call } from './call.ts';
+import type { ApiServer } from '../../../../src/api/server.ts';
+import { one } from '../../../sql/support.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { startTestApi } from '../../harness.ts';
+import { locked, makePerson, tokenFor } from '../../subscriptions/tokens.ts';
+import { type CallOptions, call } from '../call.ts';
 
 const db = testDatabase({ violates: true }); // writes runs and steps by hand
 let api: ApiServer;

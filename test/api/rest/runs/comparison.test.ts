@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ApiServer } from '../../../src/api/server.ts';
-import { connect } from '../../../src/index.ts';
-import type { Worker } from '../../../workers/main.ts';
-import { makeAgent } from '../../runtime/arrange.ts';
-import { makeAgent as makeIdleAgent, makeRun, makeTenant, one } from '../../sql/support.ts';
-import { testDatabase } from '../../support/database.ts';
-import { startTestWorker } from '../../support/worker.ts';
-import { ask, startTestApi } from '../harness.ts';
-import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
-import { call } from './call.ts';
+import type { ApiServer } from '../../../../src/api/server.ts';
+import { connect } from '../../../../src/index.ts';
+import type { Worker } from '../../../../workers/main.ts';
+import { makeAgent } from '../../../runtime/arrange.ts';
+import { makeAgent as makeIdleAgent, makeRun, makeTenant, one } from '../../../sql/support.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { startTestWorker } from '../../../support/worker.ts';
+import { ask, startTestApi } from '../../harness.ts';
+import { locked, makePerson, tokenFor } from '../../subscriptions/tokens.ts';
+import { call } from '../call.ts';
 
 const UNKNOWN = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 

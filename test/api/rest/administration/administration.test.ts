@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ApiServer } from '../../../src/api/server.ts';
-import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
-import { all, one } from '../../sql/support.ts';
-import { testDatabase } from '../../support/database.ts';
-import { startTestApi } from '../harness.ts';
-import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
-import { type Called, type CallOptions, call } from './call.ts';
+import type { ApiServer } from '../../../../src/api/server.ts';
+import { createMasterKeys } from '../../../../src/secrets/master-keys.ts';
+import { all, one } from '../../../sql/support.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { startTestApi } from '../../harness.ts';
+import { locked, makePerson, tokenFor } from '../../subscriptions/tokens.ts';
+import { type Called, type CallOptions, call } from '../call.ts';
 
 const db = testDatabase();
 const masterKeys = createMasterKeys({ keys: [Buffer.alloc(32, 7)], file: undefined });

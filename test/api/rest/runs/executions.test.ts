@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ApiServer } from '../../../src/api/server.ts';
-import type { Worker } from '../../../workers/main.ts';
-import { makeAgent } from '../../runtime/arrange.ts';
-import { one } from '../../sql/support.ts';
-import { testDatabase } from '../../support/database.ts';
-import { startTestWorker } from '../../support/worker.ts';
-import { startTestApi, until } from '../harness.ts';
-import { type CallOptions, call } from './call.ts';
-import { listen } from './events.ts';
+import type { ApiServer } from '../../../../src/api/server.ts';
+import type { Worker } from '../../../../workers/main.ts';
+import { makeAgent } from '../../../runtime/arrange.ts';
+import { one } from '../../../sql/support.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { startTestWorker } from '../../../support/worker.ts';
+import { startTestApi, until } from '../../harness.ts';
+import { type CallOptions, call } from '../call.ts';
+import { listen } from '../events.ts';
 
 const db = testDatabase();
 let api: ApiServer;

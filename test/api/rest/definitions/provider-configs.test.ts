@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
-import { SYNONYMS } from '../../../src/api/rest/definitions/provider-config-aliases.ts';
-import type { ApiServer } from '../../../src/api/server.ts';
-import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
-import type { Worker } from '../../../workers/main.ts';
-import { runToEnd } from '../../runtime/arrange.ts';
-import { all, makeTenant, one } from '../../sql/support.ts';
-import { testDatabase } from '../../support/database.ts';
-import { startTestWorker } from '../../support/worker.ts';
-import { ask, startTestApi } from '../harness.ts';
-import { locked, tokenFor } from '../subscriptions/tokens.ts';
-import { call } from './call.ts';
+import { type FakeServer, startOpenAiServer } from '../../../../chaos/openai-server.ts';
+import { SYNONYMS } from '../../../../src/api/rest/definitions/provider-config-aliases.ts';
+import type { ApiServer } from '../../../../src/api/server.ts';
+import { createMasterKeys } from '../../../../src/secrets/master-keys.ts';
+import type { Worker } from '../../../../workers/main.ts';
+import { runToEnd } from '../../../runtime/arrange.ts';
+import { all, makeTenant, one } from '../../../sql/support.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { startTestWorker } from '../../../support/worker.ts';
+import { ask, startTestApi } from '../../harness.ts';
+import { locked, tokenFor } from '../../subscriptions/tokens.ts';
+import { call } from '../call.ts';
 
 // Configurations as users of other systems write them, over an API on loopback without login.
 

@@ -3,21 +3,21 @@ import { createServer, get, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
-import { defaultServerLimits } from '../../../src/api/http/server-limits.ts';
-import { createStreamLimits } from '../../../src/api/limits/stream-limits.ts';
-import { type EventsOf, Streams } from '../../../src/api/rest/framework/streams.ts';
-import type { ApiServer } from '../../../src/api/server.ts';
-import type { StreamEvent } from '../../../src/contracts/runs/stream-event.ts';
-import type { Worker } from '../../../workers/main.ts';
-import { makeAgent } from '../../runtime/arrange.ts';
-import { one, rolledBack } from '../../sql/support.ts';
-import { eventually, testDatabase } from '../../support/database.ts';
-import { startTestWorker } from '../../support/worker.ts';
-import { startTestApi, until } from '../harness.ts';
-import { locked } from '../subscriptions/tokens.ts';
-import { call } from './call.ts';
-import { listen } from './events.ts';
+import { type FakeServer, startOpenAiServer } from '../../../../chaos/openai-server.ts';
+import { defaultServerLimits } from '../../../../src/api/http/server-limits.ts';
+import { createStreamLimits } from '../../../../src/api/limits/stream-limits.ts';
+import { type EventsOf, Streams } from '../../../../src/api/rest/framework/streams.ts';
+import type { ApiServer } from '../../../../src/api/server.ts';
+import type { StreamEvent } from '../../../../src/contracts/runs/stream-event.ts';
+import type { Worker } from '../../../../workers/main.ts';
+import { makeAgent } from '../../../runtime/arrange.ts';
+import { one, rolledBack } from '../../../sql/support.ts';
+import { eventually, testDatabase } from '../../../support/database.ts';
+import { startTestWorker } from '../../../support/worker.ts';
+import { startTestApi, until } from '../../harness.ts';
+import { locked } from '../../subscriptions/tokens.ts';
+import { call } from '../call.ts';
+import { listen } from '../events.ts';
 
 describe('the event stream writer', () => {
   const identity = {

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ApiServer } from '../../../src/api/server.ts';
-import { connect } from '../../../src/index.ts';
-import { makeTenant } from '../../sql/support.ts';
-import { testDatabase } from '../../support/database.ts';
-import { ask as askGraphql, startTestApi } from '../harness.ts';
-import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
-import { type CallOptions, call } from './call.ts';
+import type { ApiServer } from '../../../../src/api/server.ts';
+import { connect } from '../../../../src/index.ts';
+import { makeTenant } from '../../../sql/support.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { ask as askGraphql, startTestApi } from '../../harness.ts';
+import { locked, makePerson, tokenFor } from '../../subscriptions/tokens.ts';
+import { type CallOptions, call } from '../call.ts';
 
 const db = testDatabase();
 let api: ApiServer;

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ApiServer } from '../../../src/api/server.ts';
-import { makeAgent, makeRun } from '../../sql/support.ts';
-import { testDatabase } from '../../support/database.ts';
-import { driveRun, startTestApi } from '../harness.ts';
-import { listen } from './events.ts';
+import type { ApiServer } from '../../../../src/api/server.ts';
+import { makeAgent, makeRun } from '../../../sql/support.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { driveRun, startTestApi } from '../../harness.ts';
+import { listen } from '../events.ts';
 
 /** Streams of one run at once, and steps it commits meanwhile. */
 const STREAMS = 60;

@@ -2,11 +2,11 @@ import { request } from 'node:http';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ApiServer } from '../../../src/api/server.ts';
-import { testDatabase } from '../../support/database.ts';
-import { type Answer, startTestApi, until } from '../harness.ts';
-import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
-import { call } from './call.ts';
+import type { ApiServer } from '../../../../src/api/server.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { type Answer, startTestApi, until } from '../../harness.ts';
+import { locked, makePerson, tokenFor } from '../../subscriptions/tokens.ts';
+import { call } from '../call.ts';
 
 const db = testDatabase();
 let api: ApiServer;

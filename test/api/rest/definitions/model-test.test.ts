@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
-import type { ApiServer } from '../../../src/api/server.ts';
-import type { JsonObject } from '../../../src/json/json.ts';
-import { createUnsavedModelTests } from '../../../src/unsaved-model-tests.ts';
-import type { Worker } from '../../../workers/main.ts';
-import { makeAgent, makeModel } from '../../sql/support.ts';
-import { testDatabase } from '../../support/database.ts';
-import { startTestWorker } from '../../support/worker.ts';
-import { startTestApi } from '../harness.ts';
-import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
-import { type CallOptions, call } from './call.ts';
+import { type FakeServer, startOpenAiServer } from '../../../../chaos/openai-server.ts';
+import type { ApiServer } from '../../../../src/api/server.ts';
+import type { JsonObject } from '../../../../src/json/json.ts';
+import { createUnsavedModelTests } from '../../../../src/unsaved-model-tests.ts';
+import type { Worker } from '../../../../workers/main.ts';
+import { makeAgent, makeModel } from '../../../sql/support.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { startTestWorker } from '../../../support/worker.ts';
+import { startTestApi } from '../../harness.ts';
+import { locked, makePerson, tokenFor } from '../../subscriptions/tokens.ts';
+import { type CallOptions, call } from '../call.ts';
 
 const KEY = 'sk-test-0123456789abcdef';
 const db = testDatabase();

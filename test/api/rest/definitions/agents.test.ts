@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ApiServer } from '../../../src/api/server.ts';
-import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
-import { one } from '../../sql/support.ts';
-import { testDatabase } from '../../support/database.ts';
-import { ask as askGraphql, startTestApi } from '../harness.ts';
-import { type CallOptions, call } from './call.ts';
+import type { ApiServer } from '../../../../src/api/server.ts';
+import { createMasterKeys } from '../../../../src/secrets/master-keys.ts';
+import { one } from '../../../sql/support.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { ask as askGraphql, startTestApi } from '../../harness.ts';
+import { type CallOptions, call } from '../call.ts';
 
 const db = testDatabase();
 let api: ApiServer;
