@@ -51,7 +51,7 @@ const SLOW = [
   'test/api/ag-ui.test.ts',
   'test/api/chat-ui/browser.test.ts',
   'test/api/chat-ui/chat-ui.test.ts',
-  'test/api/graphql/query-limits.test.ts',
+  'test/api/graphql/limits/query-limits.test.ts',
   'test/api/http/drain.test.ts',
   'test/api/mcp/conformance.test.ts',
   'test/api/mcp/notifications.test.ts',

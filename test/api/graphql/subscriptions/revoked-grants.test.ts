@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import WebSocket from 'ws';
-import type { ApiServer } from '../../../src/api/server.ts';
-import { makeAgent, makeRun, one } from '../../sql/support.ts';
-import { testDatabase } from '../../support/database.ts';
+import type { ApiServer } from '../../../../src/api/server.ts';
+import { makeAgent, makeRun, one } from '../../../sql/support.ts';
+import { testDatabase } from '../../../support/database.ts';
 import {
   type Followed,
   follow,
@@ -12,8 +12,8 @@ import {
   startTestApi,
   UPDATED,
   until,
-} from '../harness.ts';
-import { locked, makePerson, type Person, tokenFor } from '../subscriptions/tokens.ts';
+} from '../../harness.ts';
+import { locked, makePerson, type Person, tokenFor } from '../../subscriptions/tokens.ts';
 
 const db = testDatabase();
 let api: ApiServer;

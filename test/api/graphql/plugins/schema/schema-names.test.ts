@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ApiServer } from '../../../src/api/server.ts';
-import { makeAgent, makeRun, makeSession } from '../../sql/support.ts';
-import { testDatabase } from '../../support/database.ts';
-import { printApiSchema } from '../../support/generate/print-schema.ts';
-import { ask, driveRun, startTestApi } from '../harness.ts';
+import type { ApiServer } from '../../../../../src/api/server.ts';
+import { makeAgent, makeRun, makeSession } from '../../../../sql/support.ts';
+import { testDatabase } from '../../../../support/database.ts';
+import { printApiSchema } from '../../../../support/generate/print-schema.ts';
+import { ask, driveRun, startTestApi } from '../../../harness.ts';
 
 const db = testDatabase();
 let api: ApiServer;

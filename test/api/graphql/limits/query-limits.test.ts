@@ -1,12 +1,12 @@
 import { connect } from 'node:net';
 import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createAdmission } from '../../../src/api/http/admission.ts';
-import type { ApiServer } from '../../../src/api/server.ts';
-import { makeTenant } from '../../sql/support.ts';
-import { testDatabase } from '../../support/database.ts';
-import { ask, driveRun, follow, openSocket, startTestApi, until } from '../harness.ts';
-import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
+import { createAdmission } from '../../../../src/api/http/admission.ts';
+import type { ApiServer } from '../../../../src/api/server.ts';
+import { makeTenant } from '../../../sql/support.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { ask, driveRun, follow, openSocket, startTestApi, until } from '../../harness.ts';
+import { locked, makePerson, tokenFor } from '../../subscriptions/tokens.ts';
 
 /** Time that a request waits for its turn: longer than a busy machine needs to reject five. */
 const WAIT_MS = 3_000;
