@@ -19,7 +19,7 @@ const TESTS = [
   'test/db/schema/migrate.test.ts',
   'test/sql',
   'test/runtime/owned-run/main-path.test.ts',
-  'test/cli/commands/demo.test.ts',
+  'test/cli/commands/start/demo.test.ts',
 ];
 /**
  * The tests that depend most on the major version, in a few minutes: migrations up and down,

@@ -14,7 +14,7 @@ const FIRST = [
   'test/runtime/control/retries.test.ts',
   'test/cli/backend/unreachable.test.ts',
   'test/api/mcp/notifications.test.ts',
-  'test/cli/commands/mcp.test.ts',
+  'test/cli/commands/agents/mcp.test.ts',
   'test/docs/reference.test.ts',
   'test/api/login/login.test.ts',
   'test/cli/commands/commands.test.ts',

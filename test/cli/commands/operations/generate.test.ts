@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { all, asRole, one, refusal } from '../../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
-import { runCli } from '../run-cli.ts';
+import { all, asRole, one, refusal } from '../../../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../../../support/database.ts';
+import { runCli } from '../../run-cli.ts';
 
 const UNTIL = '2026-03-03T12:00:00.000Z';
 const SIZE = ['--executions', '700', '--days', '70', '--tenants', '2', '--agents', '3'];

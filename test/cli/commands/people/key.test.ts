@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { testDatabase } from '../../support/database.ts';
-import { runCli } from '../run-cli.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { runCli } from '../../run-cli.ts';
 
 const KEY = /^hwd_[0-9A-Za-z]{12}_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}$/;
 const database = testDatabase();

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { makeTenant } from '../../sql/support.ts';
-import { testDatabase } from '../../support/database.ts';
-import { runCli, startCli } from '../run-cli.ts';
+import { makeTenant } from '../../../sql/support.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { runCli, startCli } from '../../run-cli.ts';
 
 const db = testDatabase();
 const cli = (...argv: string[]) => runCli(db.url, ...argv);

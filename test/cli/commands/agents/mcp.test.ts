@@ -3,11 +3,11 @@ import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { calling, ended, executionOf, makeAgent } from '../../runtime/arrange.ts';
-import { all, makeTenant, one, unique } from '../../sql/support.ts';
-import { eventually, testDatabase } from '../../support/database.ts';
+import { calling, ended, executionOf, makeAgent } from '../../../runtime/arrange.ts';
+import { all, makeTenant, one, unique } from '../../../sql/support.ts';
+import { eventually, testDatabase } from '../../../support/database.ts';
 
-const HOWDAH = fileURLToPath(new URL('../../../bin/howdah', import.meta.url));
+const HOWDAH = fileURLToPath(new URL('../../../../bin/howdah', import.meta.url));
 
 const db = testDatabase();
 const clients: Client[] = [];

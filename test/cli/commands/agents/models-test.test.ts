@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ApiServer } from '../../../src/api/server.ts';
-import type { Worker } from '../../../workers/main.ts';
-import { startTestApi } from '../../api/harness.ts';
-import { makeModel, one } from '../../sql/support.ts';
-import { testDatabase } from '../../support/database.ts';
-import { startTestWorker } from '../../support/worker.ts';
-import { runCli } from '../run-cli.ts';
+import type { ApiServer } from '../../../../src/api/server.ts';
+import type { Worker } from '../../../../workers/main.ts';
+import { startTestApi } from '../../../api/harness.ts';
+import { makeModel, one } from '../../../sql/support.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { startTestWorker } from '../../../support/worker.ts';
+import { runCli } from '../../run-cli.ts';
 
 /** Nobody is there: what asks it fails. */
 const UNREACHABLE_URL = 'postgresql://127.0.0.1:1/nowhere';

@@ -2,9 +2,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { makeRun } from '../../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
-import { runCli } from '../run-cli.ts';
+import { makeRun } from '../../../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../../../support/database.ts';
+import { runCli } from '../../run-cli.ts';
 
 let database: TestDatabase;
 let run: string;

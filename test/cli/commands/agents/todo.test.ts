@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { testDatabase } from '../../support/database.ts';
-import { runCli } from '../run-cli.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { runCli } from '../../run-cli.ts';
 
 const database = testDatabase();
 const folder = mkdtempSync(join(tmpdir(), 'howdah-todo-'));

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { testDatabase } from '../../support/database.ts';
-import { runCli } from '../run-cli.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { runCli } from '../../run-cli.ts';
 
 const db = testDatabase();
 

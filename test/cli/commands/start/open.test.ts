@@ -4,12 +4,12 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import type { ApiServer } from '../../../src/api/server.ts';
-import { startTestApi } from '../../api/harness.ts';
-import { locked } from '../../api/subscriptions/tokens.ts';
-import { makeRun } from '../../sql/support.ts';
-import { testDatabase } from '../../support/database.ts';
-import { runCli, startAtTerminal } from '../run-cli.ts';
+import type { ApiServer } from '../../../../src/api/server.ts';
+import { startTestApi } from '../../../api/harness.ts';
+import { locked } from '../../../api/subscriptions/tokens.ts';
+import { makeRun } from '../../../sql/support.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { runCli, startAtTerminal } from '../../run-cli.ts';
 
 /** Nobody is there: what asks a database fails. */
 const UNREACHABLE_URL = 'postgresql://127.0.0.1:1/nowhere';

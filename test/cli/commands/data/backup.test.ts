@@ -4,15 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { startOpenAiServer } from '../../../chaos/openai-server.ts';
+import { startOpenAiServer } from '../../../../chaos/openai-server.ts';
 import {
   type FullServer,
   fullPostgres,
   startFullServer,
-} from '../../../deploy/rehearsals/support/full-servers.ts';
-import { migrateDown, migrateUp } from '../../../src/db/schema/migrate.ts';
-import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
-import { migrateQueue } from '../../../workers/queue/migrate-queue.ts';
+} from '../../../../deploy/rehearsals/support/full-servers.ts';
+import { migrateDown, migrateUp } from '../../../../src/db/schema/migrate.ts';
+import { createMasterKeys } from '../../../../src/secrets/master-keys.ts';
+import { migrateQueue } from '../../../../workers/queue/migrate-queue.ts';
 import {
   brokenPromises,
   calling,
@@ -22,12 +22,12 @@ import {
   makeAgent,
   makeAgentTool,
   reaches,
-} from '../../runtime/arrange.ts';
-import { eventually } from '../../support/database.ts';
-import { dumpSchema } from '../../support/generate/schema-dump.ts';
-import { withDatabase } from '../../support/server.ts';
-import { startTestWorker } from '../../support/worker.ts';
-import { runCli, startCli } from '../run-cli.ts';
+} from '../../../runtime/arrange.ts';
+import { eventually } from '../../../support/database.ts';
+import { dumpSchema } from '../../../support/generate/schema-dump.ts';
+import { withDatabase } from '../../../support/server.ts';
+import { startTestWorker } from '../../../support/worker.ts';
+import { runCli, startCli } from '../../run-cli.ts';
 
 // With the programs of a whole PostgreSQL, of which the embedded one has the server alone: one of their version is started.
 

@@ -1,12 +1,12 @@
 import { EventEmitter } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { ageOf } from '../../../src/cli/commands/people/questions.ts';
-import { main } from '../../../src/cli/main.ts';
-import type { Worker } from '../../../workers/main.ts';
-import { eventually, testDatabase } from '../../support/database.ts';
-import { startTestWorker } from '../../support/worker.ts';
-import { runCli, startAtTerminal } from '../run-cli.ts';
+import { ageOf } from '../../../../src/cli/commands/people/questions.ts';
+import { main } from '../../../../src/cli/main.ts';
+import type { Worker } from '../../../../workers/main.ts';
+import { eventually, testDatabase } from '../../../support/database.ts';
+import { startTestWorker } from '../../../support/worker.ts';
+import { runCli, startAtTerminal } from '../../run-cli.ts';
 
 const database = testDatabase();
 let worker: Worker;

@@ -2,9 +2,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
-import { startTestWorker } from '../../support/worker.ts';
-import { runCli } from '../run-cli.ts';
+import { createTestDatabase, type TestDatabase } from '../../../support/database.ts';
+import { startTestWorker } from '../../../support/worker.ts';
+import { runCli } from '../../run-cli.ts';
 
 const UNKNOWN = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 const UNREACHABLE_URL = 'postgres://me@127.0.0.1:1/nowhere';

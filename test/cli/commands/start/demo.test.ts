@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { createTestDatabase, testDatabase } from '../../support/database.ts';
-import { runCli } from '../run-cli.ts';
+import { createTestDatabase, testDatabase } from '../../../support/database.ts';
+import { runCli } from '../../run-cli.ts';
 
 const database = testDatabase();
 

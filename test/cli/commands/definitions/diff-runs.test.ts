@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ApiServer } from '../../../src/api/server.ts';
-import { startTestApi } from '../../api/harness.ts';
+import type { ApiServer } from '../../../../src/api/server.ts';
+import { startTestApi } from '../../../api/harness.ts';
 import {
   answer,
   claim,
@@ -11,9 +11,9 @@ import {
   makeRun,
   makeWorker,
   one,
-} from '../../sql/support.ts';
-import { testDatabase } from '../../support/database.ts';
-import { runCli } from '../run-cli.ts';
+} from '../../../sql/support.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { runCli } from '../../run-cli.ts';
 
 /** Nobody is there: what asks it fails. */
 const UNREACHABLE_URL = 'postgresql://127.0.0.1:1/nowhere';

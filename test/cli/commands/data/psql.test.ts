@@ -4,15 +4,15 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { fullPostgres } from '../../../deploy/rehearsals/support/full-servers.ts';
-import { findPrograms } from '../../../src/db/backup/find-pg-programs.ts';
-import { makeTenant } from '../../sql/support.ts';
-import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
-import { type CliResult, runCli } from '../run-cli.ts';
+import { fullPostgres } from '../../../../deploy/rehearsals/support/full-servers.ts';
+import { findPrograms } from '../../../../src/db/backup/find-pg-programs.ts';
+import { makeTenant } from '../../../sql/support.ts';
+import { createTestDatabase, type TestDatabase } from '../../../support/database.ts';
+import { type CliResult, runCli } from '../../run-cli.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
-const bin = join(import.meta.dirname, '../../../bin/howdah');
+const bin = join(import.meta.dirname, '../../../../bin/howdah');
 const folder = mkdtempSync(join(tmpdir(), 'howdah-psql-'));
 const pgBin = fullPostgres();
 if (pgBin === undefined) {

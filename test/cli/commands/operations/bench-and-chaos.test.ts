@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { eventually, testDatabase } from '../../support/database.ts';
-import { runCli, startCli } from '../run-cli.ts';
+import { eventually, testDatabase } from '../../../support/database.ts';
+import { runCli, startCli } from '../../run-cli.ts';
 
 // Errors of `howdah bench` and `howdah chaos`, which leave nothing behind. test/package.test.ts
 // runs the commands.

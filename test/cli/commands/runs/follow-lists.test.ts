@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { ApiServer } from '../../../src/api/server.ts';
-import { startTestApi } from '../../api/harness.ts';
-import { makeAgent, makeRun, unique } from '../../sql/support.ts';
-import { testDatabase } from '../../support/database.ts';
-import { runCli, startCli } from '../run-cli.ts';
+import type { ApiServer } from '../../../../src/api/server.ts';
+import { startTestApi } from '../../../api/harness.ts';
+import { makeAgent, makeRun, unique } from '../../../sql/support.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { runCli, startCli } from '../../run-cli.ts';
 
 const db = testDatabase();
 let api: ApiServer;

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { ApiServer } from '../../../src/api/server.ts';
-import type { Worker } from '../../../workers/main.ts';
-import { startTestApi, until } from '../../api/harness.ts';
-import { makeTree, type TreeStage } from '../../api/trees/stage.ts';
-import { makeAgent, makeAgentTool } from '../../runtime/arrange.ts';
-import { one } from '../../sql/support.ts';
-import { testDatabase } from '../../support/database.ts';
-import { startTestWorker } from '../../support/worker.ts';
-import { runCli, startCli } from '../run-cli.ts';
+import type { ApiServer } from '../../../../src/api/server.ts';
+import type { Worker } from '../../../../workers/main.ts';
+import { startTestApi, until } from '../../../api/harness.ts';
+import { makeTree, type TreeStage } from '../../../api/trees/stage.ts';
+import { makeAgent, makeAgentTool } from '../../../runtime/arrange.ts';
+import { one } from '../../../sql/support.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { startTestWorker } from '../../../support/worker.ts';
+import { runCli, startCli } from '../../run-cli.ts';
 
 // howdah watch --tree and howdah run --tree, on a database and on a server.
 

@@ -1,7 +1,7 @@
 import { decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { testDatabase } from '../../support/database.ts';
-import { runCli } from '../run-cli.ts';
+import { testDatabase } from '../../../support/database.ts';
+import { runCli } from '../../run-cli.ts';
 
 const SECRET = 'a secret of at least thirty-two bytes';
 const database = testDatabase();

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Worker } from '../../../workers/main.ts';
-import { makeTenant, unique } from '../../sql/support.ts';
-import { eventually, testDatabase } from '../../support/database.ts';
-import { startTestWorker } from '../../support/worker.ts';
-import { runCli, startCli } from '../run-cli.ts';
+import type { Worker } from '../../../../workers/main.ts';
+import { makeTenant, unique } from '../../../sql/support.ts';
+import { eventually, testDatabase } from '../../../support/database.ts';
+import { startTestWorker } from '../../../support/worker.ts';
+import { runCli, startCli } from '../../run-cli.ts';
 
 const database = testDatabase();
 let worker: Worker;
