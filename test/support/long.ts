@@ -149,8 +149,8 @@ const SLOW = [
   'test/systems/round-trip.test.ts',
   'test/workers/call-limits.test.ts',
   'test/workers/frozen.test.ts',
-  'test/workers/graphile-runner.test.ts',
-  'test/workers/schedules.test.ts',
+  'test/workers/queue/graphile-runner.test.ts',
+  'test/workers/upkeep/schedules.test.ts',
 ];
 
 /** Files that `npm run test:long` runs, and `npm test` leaves out. `npm run verify` runs both. */

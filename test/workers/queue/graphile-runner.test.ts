@@ -3,16 +3,16 @@ import { EventEmitter } from 'node:events';
 import pg from 'pg';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type FaultProxy, type Passage, startFaultProxy } from '../../chaos/fault-proxy.ts';
-import { startOpenAiServer } from '../../chaos/openai-server.ts';
-import { createPool } from '../../src/db/connection/pool.ts';
-import { adaptPoolForGraphile } from '../../workers/queue/graphile-pool-adapter.ts';
-import { filterClient } from '../../workers/queue/notification-filter.ts';
-import { ended, executionOf, insertRun, makeAgent } from '../runtime/arrange.ts';
-import { eventually, testDatabase } from '../support/database.ts';
-import { createGate } from '../support/gate.ts';
-import { startTestWorker } from '../support/worker.ts';
-import { killWorkerProcesses, startWorkerProcess, type WorkerProcess } from './child.ts';
+import { type FaultProxy, type Passage, startFaultProxy } from '../../../chaos/fault-proxy.ts';
+import { startOpenAiServer } from '../../../chaos/openai-server.ts';
+import { createPool } from '../../../src/db/connection/pool.ts';
+import { adaptPoolForGraphile } from '../../../workers/queue/graphile-pool-adapter.ts';
+import { filterClient } from '../../../workers/queue/notification-filter.ts';
+import { ended, executionOf, insertRun, makeAgent } from '../../runtime/arrange.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
+import { createGate } from '../../support/gate.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { killWorkerProcesses, startWorkerProcess, type WorkerProcess } from '../child.ts';
 
 // Connections of Graphile Worker that break at bad moments must not end the process or stop its
 // notifications.

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { JobHelpers } from 'graphile-worker';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { accountTask } from '../../workers/tasks/account.ts';
+import { accountTask } from '../../../workers/tasks/account.ts';
 
 test('a tenant whose server does not answer delays no account of another tenant', async () => {
   const started: string[] = [];

@@ -1,9 +1,9 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Worker } from '../../workers/main.ts';
-import { makeAgent } from '../runtime/arrange.ts';
-import { eventually, testDatabase } from '../support/database.ts';
-import { startTestWorker } from '../support/worker.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { makeAgent } from '../../runtime/arrange.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
 
 const lines: string[] = [];
 const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });

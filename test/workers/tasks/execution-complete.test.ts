@@ -1,7 +1,7 @@
 import type { JobHelpers } from 'graphile-worker';
 import { expect, test } from 'vitest';
-import type { Pool } from '../../src/db/connection/pool.ts';
-import { executionCompleteTask } from '../../workers/tasks/execution-complete.ts';
+import type { Pool } from '../../../src/db/connection/pool.ts';
+import { executionCompleteTask } from '../../../workers/tasks/execution-complete.ts';
 
 const [BLUE, ACME] = [
   '00000000-0000-4000-8000-00000000000b',

@@ -1,8 +1,8 @@
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { Heartbeat } from '../../workers/upkeep/heartbeat.ts';
-import { all } from '../sql/support.ts';
-import { testDatabase } from '../support/database.ts';
+import { Heartbeat } from '../../../workers/upkeep/heartbeat.ts';
+import { all } from '../../sql/support.ts';
+import { testDatabase } from '../../support/database.ts';
 
 const db = testDatabase();
 

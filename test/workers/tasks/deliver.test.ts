@@ -1,9 +1,9 @@
 import type { JobHelpers } from 'graphile-worker';
 import type { Logger } from 'pino';
 import { beforeEach, expect, test } from 'vitest';
-import type { Deliveries } from '../../src/db/worker/delivery-attempts.ts';
-import type { DeliveryResult, WebhookDelivery } from '../../src/tools/webhooks/send.ts';
-import { deliverTask } from '../../workers/tasks/deliver.ts';
+import type { Deliveries } from '../../../src/db/worker/delivery-attempts.ts';
+import type { DeliveryResult, WebhookDelivery } from '../../../src/tools/webhooks/send.ts';
+import { deliverTask } from '../../../workers/tasks/deliver.ts';
 
 // Receivers that answer when the test says so.
 

@@ -1,9 +1,9 @@
 import { EventEmitter } from 'node:events';
 import { Logger, run, type WorkerEvents } from 'graphile-worker';
 import { expect, test } from 'vitest';
-import { createPool, type PoolClient } from '../../src/db/connection/pool.ts';
-import { all } from '../sql/support.ts';
-import { testDatabase } from '../support/database.ts';
+import { createPool, type PoolClient } from '../../../src/db/connection/pool.ts';
+import { all } from '../../sql/support.ts';
+import { testDatabase } from '../../support/database.ts';
 
 // The queue replaces methods that Graphile Worker calls, and reads tables that it does not document.
 // A new version may change both without an error. These tests then name the code to look at.

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import type { JobHelpers } from 'graphile-worker';
 import { expect, test, vi } from 'vitest';
-import type { McpServer } from '../../src/tools/mcp/server.ts';
-import { discoverToolsTask } from '../../workers/tasks/discover-tools.ts';
+import type { McpServer } from '../../../src/tools/mcp/server.ts';
+import { discoverToolsTask } from '../../../workers/tasks/discover-tools.ts';
 
 const idOf = (at: number) => `00000000-0000-4000-8000-00000000000${at}`;
 const payloadOf = (at: number) => ({ id: idOf(at), tenant_id: idOf(0), attempt: 1 });

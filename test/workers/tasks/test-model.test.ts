@@ -2,12 +2,12 @@ import { setImmediate } from 'node:timers/promises';
 import { makeWorkerUtils, type WorkerUtils } from 'graphile-worker';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { ModelProvider } from '../../src/contracts/agents/model.ts';
-import type { TestedModel } from '../../src/contracts/agents/model-test.ts';
-import { modelTestsOn } from '../../src/db/worker/model-tests.ts';
-import { testModelTask } from '../../workers/tasks/test-model.ts';
-import { all, committed, makeTenant, one, takeRole } from '../sql/support.ts';
-import { testDatabase } from '../support/database.ts';
+import type { ModelProvider } from '../../../src/contracts/agents/model.ts';
+import type { TestedModel } from '../../../src/contracts/agents/model-test.ts';
+import { modelTestsOn } from '../../../src/db/worker/model-tests.ts';
+import { testModelTask } from '../../../workers/tasks/test-model.ts';
+import { all, committed, makeTenant, one, takeRole } from '../../sql/support.ts';
+import { testDatabase } from '../../support/database.ts';
 
 const db = testDatabase();
 let tenant: string;
