@@ -99,7 +99,7 @@ export const SCENARIOS: readonly Scenario[] = [
 /** Rows that a test of the suite holds. */
 export const COVERED: readonly (readonly [number, string, string])[] = [
   [1, 'kill -9 at every commit point', 'test/chaos/failpoints.test.ts'],
-  [12, 'a cut at every byte of a stream', 'test/providers/openai-stream.test.ts'],
+  [12, 'a cut at every byte of a stream', 'test/providers/openai/openai-stream.test.ts'],
   [13, 'broken arguments, unknown tools, equal ids', 'test/runtime/tool-calls/tool-errors.test.ts'],
   [16, 'disk full on the worker', 'a worker writes no file'],
   [

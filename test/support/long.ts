@@ -102,7 +102,7 @@ const SLOW = [
   'test/docs/typescript.test.ts',
   'test/embedding/close-by-signal.test.ts',
   'test/packaging/created-app.test.ts',
-  'test/providers/openai-stream.test.ts',
+  'test/providers/openai/openai-stream.test.ts',
   'test/runtime/hooks/alerts.test.ts',
   'test/runtime/control/compensation.test.ts',
   'test/runtime/scheduling/connection.test.ts',

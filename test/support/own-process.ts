@@ -5,8 +5,8 @@
 export const OWN_PROCESS = [
   'test/api/every-endpoint/hostile-bodies.test.ts',
   'test/cli/process/worker-memory.test.ts',
-  'test/providers/openai-load.test.ts',
-  'test/providers/sentence.test.ts',
+  'test/providers/openai/openai-load.test.ts',
+  'test/providers/http/sentence.test.ts',
   'test/runtime/model-calls/long-answers.test.ts',
   'test/runtime/scheduling/waiting.test.ts',
   'test/systems/hostile-yaml.test.ts',

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type FakeServer, startOpenAiServer } from '../../chaos/openai-server.ts';
-import type { ModelRequest } from '../../src/contracts/agents/model.ts';
-import type { Message } from '../../src/contracts/runs/message.ts';
-import { RESERVED_PARAMS } from '../../src/providers/http/reserved-params.ts';
-import { openaiProvider } from '../../src/providers/openai.ts';
-import { answerOf, modelRef, modelRequest, never, orderStatus } from './requests.ts';
+import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
+import type { ModelRequest } from '../../../src/contracts/agents/model.ts';
+import type { Message } from '../../../src/contracts/runs/message.ts';
+import { RESERVED_PARAMS } from '../../../src/providers/http/reserved-params.ts';
+import { openaiProvider } from '../../../src/providers/openai.ts';
+import { answerOf, modelRef, modelRequest, never, orderStatus } from '../requests.ts';
 
 const KEY = 'sk-environment-key';
 let server: FakeServer;

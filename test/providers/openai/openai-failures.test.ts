@@ -1,10 +1,14 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, describe, expect, test } from 'vitest';
-import { type FakeAnswer, type FakeServer, startOpenAiServer } from '../../chaos/openai-server.ts';
-import { retryAfterMs } from '../../src/network/retry-after.ts';
-import { openaiProvider } from '../../src/providers/openai.ts';
-import { errorOf, modelRef, modelRequest, never } from './requests.ts';
+import {
+  type FakeAnswer,
+  type FakeServer,
+  startOpenAiServer,
+} from '../../../chaos/openai-server.ts';
+import { retryAfterMs } from '../../../src/network/retry-after.ts';
+import { openaiProvider } from '../../../src/providers/openai.ts';
+import { errorOf, modelRef, modelRequest, never } from '../requests.ts';
 
 const KEY = 'sk-test-0123456789abcdef';
 const open: FakeServer[] = [];

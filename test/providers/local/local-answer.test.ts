@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Message } from '../../src/contracts/runs/message.ts';
-import type { JsonSchema } from '../../src/json/json.ts';
-import { LOCAL_DESCRIPTION, localProvider } from '../../src/providers/local.ts';
+import type { Message } from '../../../src/contracts/runs/message.ts';
+import type { JsonSchema } from '../../../src/json/json.ts';
+import { LOCAL_DESCRIPTION, localProvider } from '../../../src/providers/local.ts';
 import {
   answerOf,
   errorOf,
@@ -10,7 +10,7 @@ import {
   orderStatus,
   tool,
   toolRound,
-} from './requests.ts';
+} from '../requests.ts';
 
 const text = { type: 'string' };
 const cancelOrder = tool('cancel_order', 'Cancel an order.', { order_id: text });

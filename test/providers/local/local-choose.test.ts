@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { Message } from '../../src/contracts/runs/message.ts';
-import type { JsonSchema } from '../../src/json/json.ts';
-import { localProvider } from '../../src/providers/local.ts';
-import { answerOf, modelRequest, never, orderStatus, tool } from './requests.ts';
+import type { Message } from '../../../src/contracts/runs/message.ts';
+import type { JsonSchema } from '../../../src/json/json.ts';
+import { localProvider } from '../../../src/providers/local.ts';
+import { answerOf, modelRequest, never, orderStatus, tool } from '../requests.ts';
 
 const text = { type: 'string' };
 const cancelOrder = tool('cancel_order', 'Cancel an order.', { order_id: text });

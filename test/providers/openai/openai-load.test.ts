@@ -1,8 +1,8 @@
 import { expect, test, vi } from 'vitest';
-import { openaiProvider } from '../../src/providers/openai.ts';
-import { errorOf, modelRequest, never } from './requests.ts';
+import { openaiProvider } from '../../../src/providers/openai.ts';
+import { errorOf, modelRequest, never } from '../requests.ts';
 
-vi.mock('../../src/providers/openai/sdk.ts', () => ({
+vi.mock('../../../src/providers/openai/sdk.ts', () => ({
   loadSdk: () => Promise.reject(Object.assign(new Error('too many files'), { code: 'EMFILE' })),
 }));
 

@@ -4,9 +4,9 @@ import {
   type FakeRequest,
   type FakeServer,
   startOpenAiServer,
-} from '../../chaos/openai-server.ts';
-import { openaiProvider } from '../../src/providers/openai.ts';
-import { answerOf, modelRequest, never } from './requests.ts';
+} from '../../../chaos/openai-server.ts';
+import { openaiProvider } from '../../../src/providers/openai.ts';
+import { answerOf, modelRequest, never } from '../requests.ts';
 
 /** A server that says the key it was sent in an answer that is a good one. */
 

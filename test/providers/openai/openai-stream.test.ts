@@ -4,9 +4,9 @@ import {
   type FakeServer,
   startOpenAiServer,
   streamOf,
-} from '../../chaos/openai-server.ts';
-import { openaiProvider } from '../../src/providers/openai.ts';
-import { answerOf, errorOf, modelRequest, never, toolRound } from './requests.ts';
+} from '../../../chaos/openai-server.ts';
+import { openaiProvider } from '../../../src/providers/openai.ts';
+import { answerOf, errorOf, modelRequest, never, toolRound } from '../requests.ts';
 
 const open: FakeServer[] = [];
 afterAll(() => Promise.all(open.map((server) => server.close())));

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { sentence } from '../../src/providers/http/redact.ts';
+import { sentence } from '../../../src/providers/http/redact.ts';
 
 test.each([
   ['Too many requests', 'Too many requests.'],
