@@ -145,7 +145,7 @@ const SLOW = [
   'test/sql/starts/watch_table.test.ts',
   'test/start.test.ts',
   'test/systems/examples.test.ts',
-  'test/systems/hostile-yaml.test.ts',
+  'test/systems/yaml/hostile-yaml.test.ts',
   'test/systems/round-trip.test.ts',
   'test/workers/call-limits.test.ts',
   'test/workers/frozen.test.ts',

@@ -9,7 +9,7 @@ export const OWN_PROCESS = [
   'test/providers/http/sentence.test.ts',
   'test/runtime/model-calls/long-answers.test.ts',
   'test/runtime/scheduling/waiting.test.ts',
-  'test/systems/hostile-yaml.test.ts',
+  'test/systems/yaml/hostile-yaml.test.ts',
   'test/telemetry/log.test.ts',
   'test/tools/calculator.test.ts',
   'test/tools/extract-pattern.test.ts',

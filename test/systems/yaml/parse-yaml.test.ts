@@ -1,10 +1,10 @@
 import { expect, test, vi } from 'vitest';
-import { ThreadPool } from '../../src/concurrency/thread-pool.ts';
-import { functionsIn } from '../../src/db/schema/parse-create-function.ts';
-import { readSystems } from '../../src/systems/apply.ts';
-import { threadReader } from '../../src/systems/file-reader.ts';
-import { readFile } from '../../src/systems/read-file.ts';
-import { parseYaml } from '../../src/systems/yaml/parse-yaml.ts';
+import { ThreadPool } from '../../../src/concurrency/thread-pool.ts';
+import { functionsIn } from '../../../src/db/schema/parse-create-function.ts';
+import { readSystems } from '../../../src/systems/apply.ts';
+import { threadReader } from '../../../src/systems/file-reader.ts';
+import { readFile } from '../../../src/systems/read-file.ts';
+import { parseYaml } from '../../../src/systems/yaml/parse-yaml.ts';
 
 test('a file with too many tokens, aliases or levels is rejected before parsing', () => {
   const bounds = { bytes: 1024 * 1024, tokens: 1_000, isJson: false };

@@ -2,14 +2,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import type { JsonObject } from '../../src/json/json.ts';
-import { VENDORS } from '../../src/providers/vendors.ts';
-import { type Imported, importFastAgent } from '../../src/systems/fast-agent/import.ts';
-import type { ProjectSource } from '../../src/systems/fast-agent/project.ts';
-import { writeFile } from '../../src/systems/write-file.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { reportUsable } from '../support/usable-providers.ts';
-import { newTenant } from './support.ts';
+import type { JsonObject } from '../../../src/json/json.ts';
+import { VENDORS } from '../../../src/providers/vendors.ts';
+import { type Imported, importFastAgent } from '../../../src/systems/fast-agent/import.ts';
+import type { ProjectSource } from '../../../src/systems/fast-agent/project.ts';
+import { writeFile } from '../../../src/systems/write-file.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { reportUsable } from '../../support/usable-providers.ts';
+import { newTenant } from '../support.ts';
 
 // Configurations and cards of fast-agent's own examples, as facts: not ours to keep here, they are read from HOWDAH_TEST_ASSETS.
 const FILE = join(process.env.HOWDAH_TEST_ASSETS ?? '', 'fast-agent-import', 'cases.jsonl');

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { workflowConfigurations } from '../../src/systems/schema/workflow-schema.ts';
-import { one } from '../sql/support.ts';
-import { testDatabase } from '../support/database.ts';
+import { workflowConfigurations } from '../../../src/systems/schema/workflow-schema.ts';
+import { one } from '../../sql/support.ts';
+import { testDatabase } from '../../support/database.ts';
 
 const database = testDatabase();
 

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
-import { readFile } from '../../src/systems/read-file.ts';
-import { systemFileSchema } from '../../src/systems/schema/file-schema.ts';
-import { shapeFaults } from '../../src/systems/schema/schema-errors.ts';
-import { HELPDESK } from './support.ts';
+import { readFile } from '../../../src/systems/read-file.ts';
+import { systemFileSchema } from '../../../src/systems/schema/file-schema.ts';
+import { shapeFaults } from '../../../src/systems/schema/schema-errors.ts';
+import { HELPDESK } from '../support.ts';
 
-const text = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+const text = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
 const published = JSON.parse(text('src/systems/agent-system.v1.json'));
 
 test('the published schema is the one that files are validated with', () => {

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { readFastAgentProject } from '../../src/cli/files/read-fast-agent.ts';
-import type { JsonObject } from '../../src/json/json.ts';
-import { findVendor } from '../../src/providers/vendors.ts';
-import { type Imported, importFastAgent } from '../../src/systems/fast-agent/import.ts';
-import type { ProjectSource } from '../../src/systems/fast-agent/project.ts';
-import { writeFile } from '../../src/systems/write-file.ts';
-import { testDatabase } from '../support/database.ts';
-import { reportUsable } from '../support/usable-providers.ts';
-import { changes, faultsOf, newTenant } from './support.ts';
+import { readFastAgentProject } from '../../../src/cli/files/read-fast-agent.ts';
+import type { JsonObject } from '../../../src/json/json.ts';
+import { findVendor } from '../../../src/providers/vendors.ts';
+import { type Imported, importFastAgent } from '../../../src/systems/fast-agent/import.ts';
+import type { ProjectSource } from '../../../src/systems/fast-agent/project.ts';
+import { writeFile } from '../../../src/systems/write-file.ts';
+import { testDatabase } from '../../support/database.ts';
+import { reportUsable } from '../../support/usable-providers.ts';
+import { changes, faultsOf, newTenant } from '../support.ts';
 
 const database = testDatabase();
 

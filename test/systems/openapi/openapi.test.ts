@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { JsonObject } from '../../src/json/json.ts';
-import { importOpenApi, type OpenApiOptions } from '../../src/systems/openapi/import.ts';
-import { writeFile } from '../../src/systems/write-file.ts';
-import { testDatabase } from '../support/database.ts';
-import { newTenant } from './support.ts';
+import type { JsonObject } from '../../../src/json/json.ts';
+import { importOpenApi, type OpenApiOptions } from '../../../src/systems/openapi/import.ts';
+import { writeFile } from '../../../src/systems/write-file.ts';
+import { testDatabase } from '../../support/database.ts';
+import { newTenant } from '../support.ts';
 
 const FILE = 'test/fixtures/openapi/library.yaml';
 const library = readFileSync(FILE, 'utf8');

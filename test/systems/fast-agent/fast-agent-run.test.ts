@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { inTenant } from '../../src/db/access/agent-systems.ts';
-import { applySystems } from '../../src/systems/apply.ts';
-import { importFastAgent } from '../../src/systems/fast-agent/import.ts';
-import { writeFile } from '../../src/systems/write-file.ts';
-import type { Worker } from '../../workers/main.ts';
-import { startVendorServer, type VendorServer } from '../providers/ai-sdk/vendor-server.ts';
-import { runToEnd } from '../runtime/arrange.ts';
-import { one } from '../sql/support.ts';
-import { testDatabase } from '../support/database.ts';
-import { reportUsable } from '../support/usable-providers.ts';
-import { startTestWorker } from '../support/worker.ts';
+import { inTenant } from '../../../src/db/access/agent-systems.ts';
+import { applySystems } from '../../../src/systems/apply.ts';
+import { importFastAgent } from '../../../src/systems/fast-agent/import.ts';
+import { writeFile } from '../../../src/systems/write-file.ts';
+import type { Worker } from '../../../workers/main.ts';
+import { startVendorServer, type VendorServer } from '../../providers/ai-sdk/vendor-server.ts';
+import { runToEnd } from '../../runtime/arrange.ts';
+import { one } from '../../sql/support.ts';
+import { testDatabase } from '../../support/database.ts';
+import { reportUsable } from '../../support/usable-providers.ts';
+import { startTestWorker } from '../../support/worker.ts';
 
 // A project of fast-agent runs after its import, with the usual model of fast-agent.
 

@@ -1,10 +1,10 @@
 import { expect, test, vi } from 'vitest';
-import { ThreadPool } from '../../src/concurrency/thread-pool.ts';
-import { readSystems } from '../../src/systems/apply.ts';
-import { localReader, threadReader } from '../../src/systems/file-reader.ts';
-import { readFile } from '../../src/systems/read-file.ts';
-import { shapeFaults } from '../../src/systems/schema/schema-errors.ts';
-import { hostileYaml, plainYaml } from '../fixtures/hostile-bodies.ts';
+import { ThreadPool } from '../../../src/concurrency/thread-pool.ts';
+import { readSystems } from '../../../src/systems/apply.ts';
+import { localReader, threadReader } from '../../../src/systems/file-reader.ts';
+import { readFile } from '../../../src/systems/read-file.ts';
+import { shapeFaults } from '../../../src/systems/schema/schema-errors.ts';
+import { hostileYaml, plainYaml } from '../../fixtures/hostile-bodies.ts';
 
 const SIZE = 50_000;
 /**
