@@ -2,17 +2,13 @@ import { randomBytes } from 'node:crypto';
 import type http from 'node:http';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { startOpenAiServer } from '../../../chaos/openai-server.ts';
-import { putSecretOn, secretRowsOn } from '../../../src/db/access/secrets.ts';
-import type { CustomEngine } from '../../../src/index.ts';
-import type { JsonObject } from '../../../src/json/json.ts';
-import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
-import { createSecretWriter } from '../../../src/secrets/writer.ts';
-import type { Worker } from '../../../workers/main.ts';
-import { testDatabase } from '../../support/database.ts';
-import { startTestWorker } from '../../support/worker.ts';
-import { type Seen, startServer } from '../../tools/servers.ts';
-import { killWorkerProcesses, loadWorkerProcess } from '../../workers/child.ts';
+import { startOpenAiServer } from '../../chaos/openai-server.ts';
+import { putSecretOn, secretRowsOn } from '../../src/db/access/secrets.ts';
+import type { CustomEngine } from '../../src/index.ts';
+import type { JsonObject } from '../../src/json/json.ts';
+import { createMasterKeys } from '../../src/secrets/master-keys.ts';
+import { createSecretWriter } from '../../src/secrets/writer.ts';
+import type { Worker } from '../../workers/main.ts';
 import {
   brokenPromises,
   calling,
@@ -26,8 +22,12 @@ import {
   shortenBackOff,
   stepsOf,
   wakeNow,
-} from '../arrange.ts';
-import { expectEqual } from '../replay/replay-runs.ts';
+} from '../runtime/arrange.ts';
+import { expectEqual } from '../runtime/replay/replay-runs.ts';
+import { testDatabase } from '../support/database.ts';
+import { startTestWorker } from '../support/worker.ts';
+import { type Seen, startServer } from '../tools/servers.ts';
+import { killWorkerProcesses, loadWorkerProcess } from '../workers/child.ts';
 
 const KEY = 'engine-key-0123456789abcdef';
 const LOOPBACK = '127.0.0.1';

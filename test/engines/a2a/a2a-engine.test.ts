@@ -7,9 +7,6 @@ import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
 import { createSecretWriter } from '../../../src/secrets/writer.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { startTestApi } from '../../api/harness.ts';
-import { testDatabase } from '../../support/database.ts';
-import { startTestWorker } from '../../support/worker.ts';
-import { killWorkerProcesses, loadWorkerProcess } from '../../workers/child.ts';
 import {
   brokenPromises,
   ended,
@@ -21,8 +18,11 @@ import {
   runToEnd,
   shortenBackOff,
   stepsOf,
-} from '../arrange.ts';
-import { expectEqual } from '../replay/replay-runs.ts';
+} from '../../runtime/arrange.ts';
+import { expectEqual } from '../../runtime/replay/replay-runs.ts';
+import { testDatabase } from '../../support/database.ts';
+import { startTestWorker } from '../../support/worker.ts';
+import { killWorkerProcesses, loadWorkerProcess } from '../../workers/child.ts';
 import {
   type AgentServer,
   artifact,

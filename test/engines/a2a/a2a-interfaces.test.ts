@@ -4,10 +4,10 @@ import type { ApiServer } from '../../../src/api/server.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { startTestApi } from '../../api/harness.ts';
+import { ended, insertRun, makeAgent, reaches, runToEnd } from '../../runtime/arrange.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startServer } from '../../tools/servers.ts';
-import { ended, insertRun, makeAgent, reaches, runToEnd } from '../arrange.ts';
 import { artifact, startAgentServer, task } from './a2a-server.ts';
 
 // The interface of a remote agent is chosen by its card: version 1.0 or 0.3, JSON-RPC or HTTP+JSON.
