@@ -72,7 +72,7 @@ afterAll(async () => {
 
 test('snippets exist, and each is in a language that this test knows', () => {
   expect(new Set(snippets.map(({ language }) => language))).toEqual(
-    new Set(['sh', 'sql', 'graphql', 'yaml', 'ts', 'http', 'js', 'python']), // python: test/docs/webhooks.test.ts; js: test/tools/run-code.test.ts, ts: test/tools/tool-folder.test.ts, test/api/rest/docs.test.ts, test/embedding/docs.test.ts; http: the second of these
+    new Set(['sh', 'sql', 'graphql', 'yaml', 'ts', 'http', 'js', 'python']), // python: test/docs/webhooks.test.ts; js: test/tools/run-code.test.ts, ts: test/tools/custom/tool-folder.test.ts, test/api/rest/docs.test.ts, test/embedding/docs.test.ts; http: the second of these
   );
 });
 

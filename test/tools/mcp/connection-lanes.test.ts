@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ConnectionLanes } from '../../src/tools/mcp/connection-lanes.ts';
+import { ConnectionLanes } from '../../../src/tools/mcp/connection-lanes.ts';
 
 const forever = new AbortController().signal;
 

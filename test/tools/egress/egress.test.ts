@@ -2,12 +2,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Outcome } from '../../src/contracts/errors.ts';
-import { parseHostPattern } from '../../src/network/host-pattern.ts';
-import { isPublicAddress } from '../../src/tools/egress/address.ts';
-import { createEgress, type EgressAnswer, type EgressOptions } from '../../src/tools/egress.ts';
-import { selfSigned } from './certificate.ts';
-import { dialTo, startServer, type TestServer } from './servers.ts';
+import type { Outcome } from '../../../src/contracts/errors.ts';
+import { parseHostPattern } from '../../../src/network/host-pattern.ts';
+import { isPublicAddress } from '../../../src/tools/egress/address.ts';
+import { createEgress, type EgressAnswer, type EgressOptions } from '../../../src/tools/egress.ts';
+import { selfSigned } from '../certificate.ts';
+import { dialTo, startServer, type TestServer } from '../servers.ts';
 
 /** Never answers anything but an outcome; the time is what a lost test would wait. */
 const signal = () => AbortSignal.timeout(20_000);

@@ -14,15 +14,15 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import type { CustomContext, CustomTool } from '../../src/contracts/agents/tool.ts';
-import { runCustomTool } from '../../src/tools/custom/custom-tools.ts';
-import { defineTool } from '../../src/tools/custom/define-tool.ts';
-import { openToolFolder } from '../../src/tools/custom/tool-folder.ts';
-import { type StartedCli, startCli } from '../cli/run-cli.ts';
-import { calling, makeAgent, resultsOf, runToEnd } from '../runtime/arrange.ts';
-import { eventually, testDatabase } from '../support/database.ts';
+import type { CustomContext, CustomTool } from '../../../src/contracts/agents/tool.ts';
+import { runCustomTool } from '../../../src/tools/custom/custom-tools.ts';
+import { defineTool } from '../../../src/tools/custom/define-tool.ts';
+import { openToolFolder } from '../../../src/tools/custom/tool-folder.ts';
+import { type StartedCli, startCli } from '../../cli/run-cli.ts';
+import { calling, makeAgent, resultsOf, runToEnd } from '../../runtime/arrange.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const docs = readFileSync(join(ROOT, 'docs/tools.md'), 'utf8');
 const EXAMPLE = /^```ts\n([\s\S]*?)^```/m.exec(docs)?.[1] ?? '';
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { RunError } from '../../src/contracts/errors.ts';
-import { ConnectionBackOff } from '../../src/tools/mcp/back-off.ts';
-import type { McpServer } from '../../src/tools/mcp/server.ts';
+import type { RunError } from '../../../src/contracts/errors.ts';
+import { ConnectionBackOff } from '../../../src/tools/mcp/back-off.ts';
+import type { McpServer } from '../../../src/tools/mcp/server.ts';
 
 const server = { id: 'shop', revision: '1' } as McpServer;
 const error: RunError = { code: 'unauthorized', message: 'no', retryable: false };

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { Outcome } from '../../src/contracts/errors.ts';
-import { createEgress, type EgressAnswer } from '../../src/tools/egress.ts';
-import { selfSigned } from './certificate.ts';
-import { dialTo, listening, startServer } from './servers.ts';
+import type { Outcome } from '../../../src/contracts/errors.ts';
+import { createEgress, type EgressAnswer } from '../../../src/tools/egress.ts';
+import { selfSigned } from '../certificate.ts';
+import { dialTo, listening, startServer } from '../servers.ts';
 
 const signal = () => AbortSignal.timeout(20_000);
 const PUBLIC = { address: '93.184.215.14', family: 4 };

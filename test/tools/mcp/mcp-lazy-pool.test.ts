@@ -1,10 +1,10 @@
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import type { ToolDefinition } from '../../src/contracts/agents/definition.ts';
-import type { ToolContext } from '../../src/contracts/agents/tool.ts';
-import { createLazyMcpPool } from '../../src/tools/mcp/lazy-pool.ts';
-import type { McpPool, McpPoolOptions } from '../../src/tools/mcp/pool.ts';
-import type { McpServer } from '../../src/tools/mcp/server.ts';
+import type { ToolDefinition } from '../../../src/contracts/agents/definition.ts';
+import type { ToolContext } from '../../../src/contracts/agents/tool.ts';
+import { createLazyMcpPool } from '../../../src/tools/mcp/lazy-pool.ts';
+import type { McpPool, McpPoolOptions } from '../../../src/tools/mcp/pool.ts';
+import type { McpServer } from '../../../src/tools/mcp/server.ts';
 
 const tool = { name: 'shop' } as ToolDefinition;
 const server = { name: 'shop' } as McpServer;

@@ -1,9 +1,12 @@
 import { pino } from 'pino';
 import { afterEach, expect, test } from 'vitest';
-import { createEgress } from '../../src/tools/egress.ts';
-import { ConnectionPool, type ConnectionPoolOptions } from '../../src/tools/mcp/connection-pool.ts';
-import type { McpServer } from '../../src/tools/mcp/server.ts';
-import type { ToolDiscovery } from '../../src/tools/mcp/tool-discovery.ts';
+import { createEgress } from '../../../src/tools/egress.ts';
+import {
+  ConnectionPool,
+  type ConnectionPoolOptions,
+} from '../../../src/tools/mcp/connection-pool.ts';
+import type { McpServer } from '../../../src/tools/mcp/server.ts';
+import type { ToolDiscovery } from '../../../src/tools/mcp/tool-discovery.ts';
 
 const server: McpServer = {
   ...{ id: 'shop', tenant_id: 't', name: 'shop', type: 'stdio', revision: '1' },

@@ -1,6 +1,6 @@
 import type { Client } from '@modelcontextprotocol/client';
 import { expect, test } from 'vitest';
-import { listServerTools } from '../../src/tools/mcp/results/list-tools.ts';
+import { listServerTools } from '../../../src/tools/mcp/results/list-tools.ts';
 
 /** Lists one tool with this description, as a server offers it. */
 async function listed(description: string) {
