@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { testDatabase } from '../support/database.ts';
-import { all, committed, makeRun, makeWorker, one, refusal } from './support.ts';
+import { testDatabase } from '../../support/database.ts';
+import { all, committed, makeRun, makeWorker, one, refusal } from '../support.ts';
 
 const STATUSES = ['queued', 'running', 'waiting', 'paused', 'completed', 'failed', 'cancelled'];
 

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { testDatabase } from '../support/database.ts';
-import { all, finish, makeRun, makeWorker, refusal } from './support.ts';
+import { testDatabase } from '../../support/database.ts';
+import { all, finish, makeRun, makeWorker, refusal } from '../support.ts';
 
 const LOGS = [
   { table: 'howdah.steps', column: 'name' },

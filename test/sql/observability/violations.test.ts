@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { testDatabase } from '../support/database.ts';
+import { testDatabase } from '../../support/database.ts';
 import {
   all,
   answer,
@@ -14,7 +14,7 @@ import {
   makeTenant,
   makeWorker,
   rolledBack,
-} from './support.ts';
+} from '../support.ts';
 
 type Broken = { rule: string; execution_id: string | null };
 
