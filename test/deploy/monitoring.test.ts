@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { parser } from '@prometheus-io/lezer-promql';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { figuresOn } from '../src/db/operations/metric-queries.ts';
-import { createMetrics } from '../src/telemetry/metrics.ts';
-import { all } from './sql/support.ts';
-import { testDatabase } from './support/database.ts';
+import { figuresOn } from '../../src/db/operations/metric-queries.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
+import { all } from '../sql/support.ts';
+import { testDatabase } from '../support/database.ts';
 
-const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
 type Rule = {
   alert: string;

@@ -14,25 +14,25 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { startAgainst } from '../bench/against.ts';
-import { parseArguments } from '../bench/arguments.ts';
-import { BARS, failures, judge } from '../bench/bars.ts';
-import { BENCHES } from '../bench/benches.ts';
-import { compareFigures } from '../bench/comparison.ts';
-import { treeCpuUs } from '../bench/cpu.ts';
-import { documentOf } from '../bench/document.ts';
-import { BENCH_AGENT } from '../bench/engine.ts';
-import { figure, ratios } from '../bench/figures.ts';
-import { ON_RUNS, ON_USERS } from '../bench/guards.ts';
-import { markdownTable } from '../bench/markdown-table.ts';
-import { BENCH_NAMES } from '../bench/names.ts';
-import { PRIVATE_FILES, prepareOldCheckout } from '../bench/old-checkout.ts';
-import { openServerMeter } from '../bench/server-meter.ts';
-import { readStepLog, surplus } from '../bench/step-log.ts';
-import { startJob, systemsFor } from '../bench/systems.ts';
-import { comparisonTable, textTable } from '../bench/table.ts';
-import { startWorkerProcess } from '../bench/worker-process.ts';
-import { createEmptyDatabase, createTestDatabase, type TestDatabase } from './support/database.ts';
+import { startAgainst } from '../../bench/against.ts';
+import { parseArguments } from '../../bench/arguments.ts';
+import { BARS, failures, judge } from '../../bench/bars.ts';
+import { BENCHES } from '../../bench/benches.ts';
+import { compareFigures } from '../../bench/comparison.ts';
+import { treeCpuUs } from '../../bench/cpu.ts';
+import { documentOf } from '../../bench/document.ts';
+import { BENCH_AGENT } from '../../bench/engine.ts';
+import { figure, ratios } from '../../bench/figures.ts';
+import { ON_RUNS, ON_USERS } from '../../bench/guards.ts';
+import { markdownTable } from '../../bench/markdown-table.ts';
+import { BENCH_NAMES } from '../../bench/names.ts';
+import { PRIVATE_FILES, prepareOldCheckout } from '../../bench/old-checkout.ts';
+import { openServerMeter } from '../../bench/server-meter.ts';
+import { readStepLog, surplus } from '../../bench/step-log.ts';
+import { startJob, systemsFor } from '../../bench/systems.ts';
+import { comparisonTable, textTable } from '../../bench/table.ts';
+import { startWorkerProcess } from '../../bench/worker-process.ts';
+import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 // The bench itself takes minutes and wants a quiet machine; here is what it is made of.
 
@@ -191,7 +191,7 @@ describe('a comparison of two checkouts', () => {
 });
 
 describe('another checkout to compare with', () => {
-  const root = resolve(import.meta.dirname, '..');
+  const root = resolve(import.meta.dirname, '../..');
   let folder: string;
 
   beforeAll(() => {

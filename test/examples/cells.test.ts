@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type CellMap, cellOf, type Router, startRouter } from '../examples/cells/router.ts';
+import { type CellMap, cellOf, type Router, startRouter } from '../../examples/cells/router.ts';
 
 const tokenOf = (tenant_id: unknown) =>
   `Bearer e30.${Buffer.from(JSON.stringify({ tenant_id })).toString('base64url')}.c2ln`;

@@ -14,16 +14,16 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { productionPaths } from '../packaging/licences.ts';
-import { packHowdah } from '../packaging/pack-howdah.ts';
-import { startEmbedded, stopEmbedded } from '../src/db/embedded/embedded.ts';
-import { installPacked } from './packaging/install-packed.ts';
+import { productionPaths } from '../../packaging/licences.ts';
+import { packHowdah } from '../../packaging/pack-howdah.ts';
+import { startEmbedded, stopEmbedded } from '../../src/db/embedded/embedded.ts';
+import { installPacked } from './install-packed.ts';
 
 // The package as somebody installs it: packed, unpacked in an empty folder, with what production installs and no more.
 
 vi.setConfig({ testTimeout: 900_000, hookTimeout: 600_000 });
 
-const ROOT = join(import.meta.dirname, '..');
+const ROOT = join(import.meta.dirname, '../..');
 const run = promisify(execFile);
 const { DATABASE_URL: _, ...env } = process.env;
 

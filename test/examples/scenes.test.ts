@@ -1,19 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type FakeServer, startOpenAiServer } from '../chaos/openai-server.ts';
-import type { Message } from '../src/contracts/runs/message.ts';
-import { inTenant } from '../src/db/access/agent-systems.ts';
-import { applySystems } from '../src/systems/apply.ts';
-import type { Worker } from '../workers/main.ts';
-import { calling, ended } from './runtime/arrange.ts';
-import { one } from './sql/support.ts';
-import { eventually, testDatabase } from './support/database.ts';
-import { startTestWorker } from './support/worker.ts';
+import { type FakeServer, startOpenAiServer } from '../../chaos/openai-server.ts';
+import type { Message } from '../../src/contracts/runs/message.ts';
+import { inTenant } from '../../src/db/access/agent-systems.ts';
+import { applySystems } from '../../src/systems/apply.ts';
+import type { Worker } from '../../workers/main.ts';
+import { calling, ended } from '../runtime/arrange.ts';
+import { one } from '../sql/support.ts';
+import { eventually, testDatabase } from '../support/database.ts';
+import { startTestWorker } from '../support/worker.ts';
 
 // Walks through the examples as a user, from the first line to the answer.
 
 const textOf = (name: string) =>
-  readFileSync(new URL(`../examples/${name}`, import.meta.url), 'utf8');
+  readFileSync(new URL(`../../examples/${name}`, import.meta.url), 'utf8');
 
 const database = testDatabase();
 let worker: Worker;

@@ -7,9 +7,9 @@ import { Service } from 'kubernetes-models/v1/Service';
 import { ServiceAccount } from 'kubernetes-models/v1/ServiceAccount';
 import { describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
-import { commands } from '../src/cli/registry.ts';
+import { commands } from '../../src/cli/registry.ts';
 
-const FOLDER = join(import.meta.dirname, '../deploy/kubernetes');
+const FOLDER = join(import.meta.dirname, '../../deploy/kubernetes');
 const KINDS = { Deployment, Job, PodDisruptionBudget, Service, ServiceAccount };
 
 type Container = {
@@ -42,7 +42,7 @@ const FIELDS = new Set(
     'policy/v1',
     '../@kubernetes-models/apimachinery/apis/meta/v1',
   ].flatMap((part) => {
-    const folder = join(import.meta.dirname, '../node_modules/kubernetes-models', part);
+    const folder = join(import.meta.dirname, '../../node_modules/kubernetes-models', part);
     return readdirSync(folder)
       .filter((file) => file.endsWith('.d.ts'))
       .flatMap((file) => [

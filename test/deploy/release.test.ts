@@ -3,12 +3,12 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { checkRollback } from '../deploy/release/check-rollback.ts';
-import { compareVersions, type VersionedFiles } from '../deploy/release/check-version.ts';
-import { dryRun, jobsInOrder, readWorkflow, reasonFor } from '../deploy/release/dry-run.ts';
-import { checkContents } from '../deploy/release/pack.ts';
-import { writeSbom } from '../deploy/release/sbom.ts';
-import { bundledPackages, productionDependencies } from '../packaging/licences.ts';
+import { checkRollback } from '../../deploy/release/check-rollback.ts';
+import { compareVersions, type VersionedFiles } from '../../deploy/release/check-version.ts';
+import { dryRun, jobsInOrder, readWorkflow, reasonFor } from '../../deploy/release/dry-run.ts';
+import { checkContents } from '../../deploy/release/pack.ts';
+import { writeSbom } from '../../deploy/release/sbom.ts';
+import { bundledPackages, productionDependencies } from '../../packaging/licences.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'howdah-release-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -23,7 +23,7 @@ describe('the workflows', () => {
       }
     }
     const text = readFileSync(
-      join(import.meta.dirname, '../.github/workflows/release.yml'),
+      join(import.meta.dirname, '../../.github/workflows/release.yml'),
       'utf8',
     );
     expect(text).toContain('major: [15, 16, 17, 18]');
@@ -121,7 +121,12 @@ test('the contents of a package are checked', () => {
   ];
   checkContents(good);
   expect(() => checkContents(good.slice(1))).toThrow('the package lacks package.json');
-  for (const path of ['.env', '.howdah/secret.key', 'test/release.test.ts', 'dist/a.test.js']) {
+  for (const path of [
+    '.env',
+    '.howdah/secret.key',
+    'test/deploy/release.test.ts',
+    'dist/a.test.js',
+  ]) {
     expect(() => checkContents([...good, path])).toThrow(`must not contain ${path}`);
   }
 });

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type pg from 'pg';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { asRole, makeAgent, makeModel, makeTenant, one, rolledBack } from './sql/support.ts';
-import { testDatabase } from './support/database.ts';
+import { testDatabase } from '../../support/database.ts';
+import { asRole, makeAgent, makeModel, makeTenant, one, rolledBack } from '../support.ts';
 
 // Figures of the views and of the queries in docs/analytics.md, for so few runs that they were
 // calculated by hand.
@@ -290,7 +290,7 @@ describe('views compared with sums computed by hand', () => {
 });
 
 describe('docs/analytics.md', () => {
-  const page = readFileSync(new URL('../docs/analytics.md', import.meta.url), 'utf8');
+  const page = readFileSync(new URL('../../../docs/analytics.md', import.meta.url), 'utf8');
   const part = page.split('## Ten questions')[1]?.split('## In psql')[0] ?? '';
   const queries = [...part.matchAll(/^([^\n]*\S)\n\n```sql\n([\s\S]*?)^```/gm)].map(
     ([, question = '', text = '']) => [question.split('?')[0] ?? '', text] as const,

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { pruneDeclarations } from '../packaging/prune-declarations.ts';
+import { pruneDeclarations } from '../../packaging/prune-declarations.ts';
 
 test('every entry of exports keeps its declarations, and no other file does', () => {
   const dist = mkdtempSync(join(tmpdir(), 'howdah-dist-'));

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { analyzeBundle } from '../packaging/bundle-dependencies.ts';
-import { BUNDLED } from '../packaging/bundled.ts';
-import { bundledPackages, licencesPage, productionDependencies } from '../packaging/licences.ts';
-import { packagesIn } from '../packaging/notices.ts';
+import { analyzeBundle } from '../../packaging/bundle-dependencies.ts';
+import { BUNDLED } from '../../packaging/bundled.ts';
+import { bundledPackages, licencesPage, productionDependencies } from '../../packaging/licences.ts';
+import { packagesIn } from '../../packaging/notices.ts';
 
 /**
  * Licences that require only a notice. Python-2.0 is that of argparse, which node-pg-migrate
@@ -21,7 +21,7 @@ const ALLOWED = [
   'Python-2.0',
 ];
 
-const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
 test('every package installed in production has an allowed licence', () => {
   const dependencies = productionDependencies();
