@@ -1,5 +1,8 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { defineTool } from '../../../src/tools/custom/define-tool.ts';
@@ -127,11 +130,13 @@ test('a run that nobody follows announces no progress, and its step keeps the la
   listener.release();
 });
 
-test('progress notifications of an MCP server are the progress of the call', async () => {
+test('progress notifications of an MCP server stream while its tool works', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'howdah-progress-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
   const fixture = fileURLToPath(new URL('../../fixtures/mcp/slow.mjs', import.meta.url));
   await db.pool.query(
     `insert into howdah.mcp_servers (name, type, configuration) values ('slow', 'stdio', $1)`,
-    [JSON.stringify({ command: process.execPath, args: [fixture] })],
+    [JSON.stringify({ command: process.execPath, args: [fixture, folder] })],
   );
   await eventually(
     db.pool,
@@ -149,6 +154,12 @@ test('progress notifications of an MCP server are the progress of the call', asy
     method: 'POST',
     body: { agent: await nameOf(agent), message: 'Dig.', stream: true },
   });
+  for (const metre of [1, 2, 3, 4]) {
+    await stream.when(
+      ({ event, data }) => event === 'progress' && data.message === `metre ${metre}`,
+    );
+    writeFileSync(join(folder, `${metre}`), '');
+  }
   await stream.end;
   const reports = stream.events.filter(({ event }) => event === 'progress');
   expect(reports.map(({ data }) => [data.message, data.percent])).toEqual([
