@@ -20,7 +20,7 @@ const NOBODY = '00000000-0000-0000-0000-000000000000';
  * to write.
  */
 export async function beginWriteBack(pool: Pool, executionId: string): Promise<boolean> {
-  const text = 'select howdah_private.begin_write_back($1) as is_begun';
+  const text = 'select howdah_private.begin_write_back($1) as is_started';
   return (
     (await pool.query<{ is_started: boolean }>(text, [executionId])).rows[0]?.is_started ?? false
   );
