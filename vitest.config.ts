@@ -15,8 +15,9 @@ const common = {
   hookTimeout: 300_000,
   // What is waited for comes at once, or as late as a busy machine makes it.
   expect: { poll: { timeout: 60_000, interval: 10 } },
-  // Real servers and processes on what may be two cores: more files at once only make them slower.
-  maxWorkers: 2,
+  // Two cores may be all there is. Files of `npm test` wait half of their time, so a third one fills
+  // the gaps. The long tests start servers and processes, and more files only make them slower.
+  maxWorkers: include === LONG ? 2 : 3,
 };
 
 export default defineConfig({

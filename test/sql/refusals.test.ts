@@ -194,7 +194,7 @@ describe('messages of checks', () => {
       db.pool,
       `select distinct c.conname as name, howdah_private.constraint_sentence(c.conname, (
          select jsonb_agg(a.attname) from pg_attribute as a where a.attrelid = c.conrelid and a.attnum = any (c.conkey)
-       )) as told
+       )) as hint
        from pg_constraint as c
        where c.contype = 'c' and c.connamespace = 'howdah'::regnamespace and c.conparentid = 0`,
     );
@@ -202,11 +202,11 @@ describe('messages of checks', () => {
   test('every message states the requirement, independent of the name of the check', async () => {
     const rules = await rulesOf();
     expect(rules.length).toBeGreaterThan(80);
-    const told =
+    const requirement =
       /^([a-z0-9_]+ )*(must (not )?(be|have|count|fit|say|name) |must be \w|may be there$)/;
-    expect(rules.filter((rule) => !told.test(rule.hint))).toEqual([]);
+    expect(rules.filter((rule) => !requirement.test(rule.hint))).toEqual([]);
     expect(rules.filter((rule) => rule.hint === rule.name.replaceAll('_', ' '))).toEqual([
-      { name: 'must_be_uuid_v7', told: 'must be uuid v7' },
+      { name: 'must_be_uuid_v7', hint: 'must be uuid v7' },
     ]);
   });
 });
