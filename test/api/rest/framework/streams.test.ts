@@ -165,7 +165,8 @@ describe('over the API', () => {
     const { key } = await keyFor();
     const { id, path } = await begin(key, { run_at: '2100-01-01T00:00:00Z' });
     const stream = await listen(api, path, { token: key });
-    await eventually(db.pool, 'it is watched', 'select 1 from howdah_private.watchers');
+    const watched = 'select from howdah_private.watchers where execution_id = $1';
+    await eventually(db.pool, 'it is watched', watched, [id]);
     await db.pool.query('update howdah.executions set run_at = now() where id = $1', [id]);
     await db.pool.query('select howdah_private.enqueue_advance(array[$1::uuid])', [id]);
     answers.resolve();
