@@ -96,9 +96,9 @@ export function variablesOf(options: StartOptions): Environment {
       hint: 'Pass an object such as { port: 3000 }, or nothing.',
     });
   }
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  for (const [name, value] of given) checkOption(name, value);
-  const values = given.flatMap(([name, value]) =>
+  const definedOptions = Object.entries(options).filter(([, value]) => value !== undefined);
+  for (const [name, value] of definedOptions) checkOption(name, value);
+  const values = definedOptions.flatMap(([name, value]) =>
     isVariable(name) && value !== false ? [[VARIABLES[name], String(value)]] : [],
   );
   return {

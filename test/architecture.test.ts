@@ -366,8 +366,10 @@ test('a folder has at most 15 files', () => {
     const folder = dirname(path);
     counts.set(folder, (counts.get(folder) ?? 0) + 1);
   }
-  const crowded = [...counts].filter(([, count]) => count > MOST_FILES).map(([folder]) => folder);
-  expect(crowded).toEqual([]);
+  const foldersOverLimit = [...counts]
+    .filter(([, count]) => count > MOST_FILES)
+    .map(([folder]) => folder);
+  expect(foldersOverLimit).toEqual([]);
 });
 
 test('nothing is named utils, helpers or common', () => {

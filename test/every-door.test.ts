@@ -11,7 +11,7 @@ import { one } from './sql/support.ts';
 import { testDatabase } from './support/database.ts';
 import { startTestWorker } from './support/worker.ts';
 
-// One run through every door of the house: what one of them does, all others show.
+// Follows one run through every interface: each reports the same steps.
 
 const database = testDatabase();
 let worker: Worker;
@@ -34,8 +34,8 @@ type Watcher = { seqs(): number[]; end: Promise<unknown> };
 
 /** The steps that events tell of; a token is of none yet, and `complete` is of the run. */
 const seqsOf = (events: StreamEvent[]) => {
-  const told = events.filter(({ event }) => !['token', 'complete'].includes(event));
-  return [...new Set(told.map(({ data }) => Number(data.seq)))];
+  const stepEvents = events.filter(({ event }) => !['token', 'complete'].includes(event));
+  return [...new Set(stepEvents.map(({ data }) => Number(data.seq)))];
 };
 
 const watchers: Record<string, (id: string) => Watcher> = {
@@ -47,7 +47,7 @@ const watchers: Record<string, (id: string) => Watcher> = {
     return { seqs: () => seqsOf(events), end };
   },
   'a WebSocket': (id) => {
-    const told: StreamEvent[] = [];
+    const received: StreamEvent[] = [];
     const end = Promise.withResolvers<void>();
     const socket = new WebSocket(`${api.url.replace('http', 'ws')}/ws`);
     socket.on('error', end.reject);
@@ -56,13 +56,13 @@ const watchers: Record<string, (id: string) => Watcher> = {
     );
     socket.on('message', (frame) => {
       const message = JSON.parse(String(frame));
-      if (message.type === 'event') told.push(message);
+      if (message.type === 'event') received.push(message);
       if (message.type === 'error') end.reject(new Error(JSON.stringify(message.error)));
       if (message.type !== 'end') return;
       socket.close();
       end.resolve();
     });
-    return { seqs: () => seqsOf(told), end: end.promise };
+    return { seqs: () => seqsOf(received), end: end.promise };
   },
   'a GraphQL subscription': (id) => {
     const socket = openSocket(api);
@@ -110,13 +110,13 @@ test('a run is created, run, watched, answered, forked and read through REST, SQ
      values (howdah.agent('painter'), 'Paint the fence.') returning id`,
   );
 
-  // watched through all doors at once, up to what it asks
+  // watched through all interfaces at once, up to the question
   const seen = Object.entries(watchers).map(([watcher, watch]) => ({
-    door: watcher,
+    name: watcher,
     ...watch(id),
   }));
   await until(() => seen.every(({ seqs }) => seqs().length >= 2));
-  for (const { door: watcher, seqs } of seen) expect([watcher, seqs()]).toEqual([watcher, [1, 2]]);
+  for (const { name: watcher, seqs } of seen) expect([watcher, seqs()]).toEqual([watcher, [1, 2]]);
 
   // answered by the command line, which finds the question itself
   const open = JSON.parse((await runCli(database.url, 'questions', '--json')).stdout);
@@ -125,7 +125,7 @@ test('a run is created, run, watched, answered, forked and read through REST, SQ
   expect(answered).toMatchObject({ status: 0, stdout: `${open.items[0].id} answered\n` });
   await Promise.all(seen.map(({ end }) => end));
 
-  // every door has told the same steps, which are those of the log
+  // every interface has reported the same steps, which are those of the log
   const { rows: log } = await database.pool.query(
     'select seq, kind from howdah.steps where execution_id = $1 order by seq',
     [id],
@@ -138,9 +138,12 @@ test('a run is created, run, watched, answered, forked and read through REST, SQ
     'model',
     'output',
   ]);
-  const told = log.filter(({ kind }) => !SILENT.includes(kind)).map(({ seq }) => seq);
-  for (const { door: watcher, seqs } of seen) {
-    expect([watcher, seqs().filter((seq) => told.includes(seq))]).toEqual([watcher, told]);
+  const visibleSeqs = log.filter(({ kind }) => !SILENT.includes(kind)).map(({ seq }) => seq);
+  for (const { name: watcher, seqs } of seen) {
+    expect([watcher, seqs().filter((seq) => visibleSeqs.includes(seq))]).toEqual([
+      watcher,
+      visibleSeqs,
+    ]);
   }
 
   // forked by GraphQL from behind the answer: nobody is asked again

@@ -1,4 +1,4 @@
-// Generated from the routes of src/api/rest: npm run generate. What the REST door takes and gives, by operation.
+// Generated from the routes of src/api/rest: npm run generate. Parameters and responses of the REST API, by operation.
 
 export type Problem = { type: string; title: string; status: number; detail: string; code: string; hint?: string; field?: string };
 

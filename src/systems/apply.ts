@@ -130,10 +130,10 @@ type Applied = { plan?: Plan; faults: Fault[] };
 async function applyOne(
   client: Queryable,
   { file: { text, parts }, read, checked }: ReadSystem,
-  given: ApplyOptions,
+  applyOptions: ApplyOptions,
 ): Promise<Applied> {
   if (read.faults.length > 0) return { faults: read.faults };
-  const options = { ...given, waitsForSecrets: parts !== undefined };
+  const options = { ...applyOptions, waitsForSecrets: parts !== undefined };
   const source = packSource(text, parts ?? []);
   if (checked.faults.length === 0) {
     const tried = await attempt(client, { document: read.document, source }, options);

@@ -326,10 +326,10 @@ test('a process that read deleted tokens does not touch the tokens of a later co
   const current = await versionOf(scene, id);
   expect(Number(current)).toBeGreaterThan(Number(slow));
   const { rows } = await scene.db.pool.query(
-    'select howdah_private.begin_refresh($1, $2) as begun',
+    'select howdah_private.begin_refresh($1, $2) as is_started',
     [id, slow],
   );
-  expect(rows).toEqual([{ begun: false }]);
+  expect(rows).toEqual([{ is_started: false }]);
   await scene.db.pool.query(`select howdah_private.fail_refresh($1, $2, 'invalid_grant', true)`, [
     id,
     slow,

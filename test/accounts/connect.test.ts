@@ -36,8 +36,8 @@ test('a client registers itself, consents with PKCE for the resource, and its li
   const browser = createBrowser();
   const page = await browser.open(link);
   expect(page.html).toContain('all runs of the tenant');
-  const asked = await browser.open(continueIn(page.html), scene.server.issuer);
-  const sent = Object.fromEntries(new URL(asked.url).searchParams);
+  const authorizationPage = await browser.open(continueIn(page.html), scene.server.issuer);
+  const sent = Object.fromEntries(new URL(authorizationPage.url).searchParams);
   expect(sent).toMatchObject({
     response_type: 'code',
     code_challenge_method: 'S256',
@@ -46,7 +46,7 @@ test('a client registers itself, consents with PKCE for the resource, and its li
     scope: 'notes offline_access',
     state: expect.stringMatching(/^[\w-]{43}$/),
   });
-  expect(await browser.open(asked.url)).toMatchObject({ status: 200 });
+  expect(await browser.open(authorizationPage.url)).toMatchObject({ status: 200 });
   expect(await accountOf(scene, name)).toMatchObject({ status: 'connected', error: null });
   expect((await createBrowser().open(link)).status).toBe(404);
 
@@ -278,7 +278,7 @@ test('metadata of another issuer than the one that was asked is refused', async 
 
 test('a changed integration ends its accounts, and a used one cannot be deleted', async () => {
   const { name, id } = await makeIntegration(scene, ofTenant);
-  const given = new Set((await scene.server.refreshTokens()).map(({ jti }) => jti));
+  const issued = new Set((await scene.server.refreshTokens()).map(({ jti }) => jti));
   await consent(await linkFor(scene, name));
   expect(
     await refusal(scene.db.pool.query('delete from howdah.integrations where id = $1', [id])),
@@ -297,7 +297,7 @@ test('a changed integration ends its accounts, and a used one cannot be deleted'
     error: 'the integration was changed',
   });
   await revocationsEnd(scene);
-  const left = (await scene.server.refreshTokens()).filter(({ jti }) => !given.has(jti));
+  const left = (await scene.server.refreshTokens()).filter(({ jti }) => !issued.has(jti));
   expect(left).toEqual([]);
   const { rows } = await scene.db.pool.query(
     'select from howdah_private.sealed_documents where tenant_id = $1 and (integration_id = $2 or account_id in (select a.id from howdah.connected_accounts as a where a.integration_id = $2))',

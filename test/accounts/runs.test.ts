@@ -98,20 +98,20 @@ test('an MCP server gets the token of the user of each run, and never that of an
 
   scene.resource.tokens.length = 0;
   const run = await runAs(scene, agent, ben);
-  const asked = await questionOf(run);
+  const question = await questionOf(run);
   expect(scene.resource.tokens).toEqual([]); // nothing was sent for the second user
-  expect(asked).toMatchObject({
+  expect(question).toMatchObject({
     prompt: expect.stringContaining(`the account of ben for ${name}`),
     options: ['accept', 'decline'],
   });
   scene.server.person = 'ben@example.com';
-  expect(await consent(linkIn(asked.prompt))).toMatchObject({ status: 200 });
+  expect(await consent(linkIn(question.prompt))).toMatchObject({ status: 200 });
   expect(await resultOf(run)).toMatchObject({
     status: 'completed',
     said: expect.stringContaining('ben@example.com with'),
   });
   const { rows } = await scene.db.pool.query('select * from howdah.questions where id = $1', [
-    asked.id,
+    question.id,
   ]);
   expect(rows[0]).toMatchObject({ status: 'answered', answer: 'accept', answered_by: 'ben' });
   await expectEqual(scene.db.pool, run);
@@ -125,8 +125,8 @@ test('a run that lacks an account asks for it, and the refusal of a person reach
   const cleo = await makeUser(scene, 'cleo');
   const agent = await apiAgent(await makeApiTool(scene, name));
   const run = await runAs(scene, agent, cleo);
-  const asked = await questionOf(run);
-  await scene.db.pool.query(`select howdah.answer_question($1, 'decline')`, [asked.id]);
+  const question = await questionOf(run);
+  await scene.db.pool.query(`select howdah.answer_question($1, 'decline')`, [question.id]);
   expect(await resultOf(run)).toMatchObject({
     status: 'completed',
     said: expect.stringContaining('nobody connected it'),
@@ -158,13 +158,15 @@ test('a token that ends soon is refreshed before a call, by one process alone', 
   scene.server.tokenSeconds = 3_600;
   const agent = await apiAgent(await makeApiTool(scene, name));
   const before = await accountOf(scene, name);
-  const asked = scene.server.requests.filter((one) => one === 'POST /token').length;
+  const tokenRequests = scene.server.requests.filter((one) => one === 'POST /token').length;
   const runs = await Promise.all([1, 2, 3, 4].map(() => runAs(scene, agent, null)));
   for (const run of runs) {
     expect(await resultOf(run)).toMatchObject({ said: expect.stringContaining('ada@example.com') });
   }
   // a second use of a refresh token would have ended the account
-  expect(scene.server.requests.filter((one) => one === 'POST /token').length).toBe(asked + 1);
+  expect(scene.server.requests.filter((one) => one === 'POST /token').length).toBe(
+    tokenRequests + 1,
+  );
   const after = await accountOf(scene, name);
   expect(after.status).toBe('connected');
   expect(after.expires_at.getTime()).toBeGreaterThan(before.expires_at.getTime() + 3_000_000);
@@ -197,14 +199,14 @@ test('a refresh token that the server no longer accepts asks the person again', 
   await consent(await linkFor(scene, name));
   for (const token of await scene.server.refreshTokens()) await token.destroy();
   const run = await runAs(scene, await apiAgent(await makeApiTool(scene, name)), null);
-  const asked = await questionOf(run);
-  expect(asked.prompt).toContain('the authorization server answered invalid_grant');
+  const question = await questionOf(run);
+  expect(question.prompt).toContain('the authorization server answered invalid_grant');
   expect(await accountOf(scene, name)).toMatchObject({
     status: 'expired',
     error: expect.stringContaining('invalid_grant'),
   });
   scene.server.tokenSeconds = 3_600;
-  await consent(linkIn(asked.prompt));
+  await consent(linkIn(question.prompt));
   expect(await resultOf(run)).toMatchObject({ status: 'completed' });
 });
 
@@ -300,9 +302,12 @@ test('an account that is disconnected during a refresh stays so, and keeps no to
   const agent = await apiAgent(await makeApiTool(scene, name));
   const held = Promise.withResolvers<void>();
   scene.server.beforeToken = held.promise;
-  const asked = scene.server.requests.length;
+  const requestsBefore = scene.server.requests.length;
   const run = await runAs(scene, agent, null);
-  await vi.waitUntil(() => scene.server.requests.slice(asked).includes('POST /token'), 60_000);
+  await vi.waitUntil(
+    () => scene.server.requests.slice(requestsBefore).includes('POST /token'),
+    60_000,
+  );
   const { id } = await accountOf(scene, name);
   await scene.db.pool.query('select howdah.disconnect_account($1)', [id]);
   scene.server.beforeToken = undefined;

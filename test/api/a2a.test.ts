@@ -77,14 +77,14 @@ const textOf = (parts: { content?: { $case: string; value?: unknown } | undefine
 const answerOf = (task: Task) =>
   textOf(task.artifacts.find(({ artifactId }) => artifactId === 'answer')?.parts);
 async function all(events: AsyncIterable<StreamResponse>) {
-  const told: NonNullable<StreamResponse['payload']>[] = [];
-  for await (const { payload } of events) if (payload) told.push(payload);
-  return told;
+  const payloads: NonNullable<StreamResponse['payload']>[] = [];
+  for await (const { payload } of events) if (payload) payloads.push(payload);
+  return payloads;
 }
 /** As a client that keeps artifacts has it in the end. */
-function streamedText(told: NonNullable<StreamResponse['payload']>[]) {
+function streamedText(payloads: NonNullable<StreamResponse['payload']>[]) {
   let text = '';
-  for (const one of told) {
+  for (const one of payloads) {
     if (one.$case !== 'artifactUpdate' || one.value.artifact?.artifactId !== 'answer') continue;
     text = (one.value.append ? text : '') + textOf(one.value.artifact.parts);
   }
@@ -222,8 +222,8 @@ describe('an agent card', () => {
 
 describe('a task', () => {
   test('is a run: a message starts it, an artifact answers it, and GetTask returns it', async () => {
-    const agent = await stage.agent((_request, told) => ({
-      content: `You said: ${told.at(-1)?.content}`,
+    const agent = await stage.agent((_request, messages) => ({
+      content: `You said: ${messages.at(-1)?.content}`,
     }));
     const client = await clientOf(agent);
     const sent = says('Hello.');
@@ -247,8 +247,8 @@ describe('a task', () => {
   });
 
   test('is the next turn of its context and remembers earlier turns', async () => {
-    const agent = await stage.agent((_request, told) => ({
-      content: `${told.filter(({ role }) => role === 'user').length} so far`,
+    const agent = await stage.agent((_request, messages) => ({
+      content: `${messages.filter(({ role }) => role === 'user').length} so far`,
     }));
     const client = await clientOf(agent);
     const first = (await client.sendMessage(says('One.'))) as Task;
@@ -260,8 +260,8 @@ describe('a task', () => {
 
   test('streams its progress, and the collected artifacts contain the whole answer', async () => {
     const agent = await stage.agent(
-      (_request, told) =>
-        told.some(({ role }) => role === 'tool')
+      (_request, messages) =>
+        messages.some(({ role }) => role === 'tool')
           ? { content: 'It is forty-two.' }
           : {
               content: 'Let me see.',
@@ -270,14 +270,14 @@ describe('a task', () => {
       {},
       ['calculator'],
     );
-    const told = await all((await clientOf(agent)).sendMessageStream(says('What is 6 * 7?')));
-    expect(told[0]?.$case).toBe('task');
-    const states = told.flatMap((event) =>
+    const events = await all((await clientOf(agent)).sendMessageStream(says('What is 6 * 7?')));
+    expect(events[0]?.$case).toBe('task');
+    const states = events.flatMap((event) =>
       event.$case === 'statusUpdate' ? [event.value.status?.state] : [],
     );
     expect(states).toEqual([TaskState.TASK_STATE_WORKING, TaskState.TASK_STATE_COMPLETED]);
-    expect(streamedText(told)).toBe('It is forty-two.');
-    const said = told.flatMap((event) =>
+    expect(streamedText(events)).toBe('It is forty-two.');
+    const said = events.flatMap((event) =>
       event.$case === 'statusUpdate' ? [textOf(event.value.status?.message?.parts)] : [],
     );
     expect(said[0]).toBe('Let me see.');
@@ -285,8 +285,8 @@ describe('a task', () => {
 
   test('requests input, and continues with the reply', async () => {
     const agent = await stage.agent(
-      (_request, told) => {
-        const result = told.find(({ role }) => role === 'tool');
+      (_request, messages) => {
+        const result = messages.find(({ role }) => role === 'tool');
         return result
           ? {
               content: `Painted ${JSON.stringify(result.content).includes('blue') ? 'blue' : 'somehow'}.`,
@@ -299,8 +299,8 @@ describe('a task', () => {
     const task = (await client.sendMessage(says('Paint it.'))) as Task;
     expect(task.status?.state).toBe(TaskState.TASK_STATE_INPUT_REQUIRED);
     expect(textOf(task.status?.message?.parts)).toBe('Which colour?');
-    const told = await all(client.sendMessageStream(says('blue', { taskId: task.id })));
-    expect(streamedText(told)).toBe('Painted blue.');
+    const events = await all(client.sendMessageStream(says('blue', { taskId: task.id })));
+    expect(streamedText(events)).toBe('Painted blue.');
     const ended = await client
       .sendMessage(says('red', { taskId: task.id }))
       .catch((error) => error);
@@ -308,9 +308,9 @@ describe('a task', () => {
   });
 
   test('continues without a client, and can be followed again and cancelled', async () => {
-    const asked = Promise.withResolvers<void>();
+    const modelCalled = Promise.withResolvers<void>();
     const agent = await stage.agent(async () => {
-      asked.resolve();
+      modelCalled.resolve();
       await new Promise(() => {});
       return { content: '' };
     });
@@ -325,7 +325,7 @@ describe('a task', () => {
     expect([TaskState.TASK_STATE_SUBMITTED, TaskState.TASK_STATE_WORKING]).toContain(
       task.status?.state,
     );
-    await asked.promise;
+    await modelCalled.promise;
     const following = client.resubscribeTask({ tenant: '', id: task.id });
     expect((await following.next()).value).toMatchObject({ payload: { $case: 'task' } }); // it is followed by now
     const cancelled = await client.cancelTask({ tenant: '', id: task.id, metadata: undefined });
@@ -405,15 +405,15 @@ describe('a task', () => {
 describe('protocol version 0.3', () => {
   test('starts, follows, reads and cancels the same tasks', async () => {
     const agent = await stage.agent(
-      (_request, told) =>
-        told.some(({ role }) => role === 'tool')
+      (_request, messages) =>
+        messages.some(({ role }) => role === 'tool')
           ? { content: 'Done.' }
           : { tool_calls: [{ name: 'ask_user', arguments: { question: 'Sure?' } }] },
       { human_input: true },
     );
     const client = new LegacyJsonRpcTransport({ endpoint: `${stage.api.url}/a2a/${agent}` });
-    const told = await all(client.sendMessageStream(says('Do it.')));
-    const last = told.at(-1);
+    const events = await all(client.sendMessageStream(says('Do it.')));
+    const last = events.at(-1);
     if (last?.$case !== 'statusUpdate') throw new Error('the stream ends with a status');
     expect(last.value.status?.state).toBe(TaskState.TASK_STATE_INPUT_REQUIRED);
     const id = last.value.taskId;
@@ -558,8 +558,8 @@ describe('refusals', () => {
     const askAgent = async (name: string) => {
       const card = await fetch(`${api.url}/a2a/${name}/.well-known/agent-card.json`, { headers });
       const sent = await rpc(name, call('GetTask', { id: 'x' }), headers, api);
-      const told = [card.status, await card.json(), sent.status, sent.body];
-      return JSON.parse(JSON.stringify(told).replaceAll(name, 'NAME'));
+      const answers = [card.status, await card.json(), sent.status, sent.body];
+      return JSON.parse(JSON.stringify(answers).replaceAll(name, 'NAME'));
     };
     const missing = await askAgent('nobody-at-all');
     expect([missing[0], missing[2]]).toEqual([404, 404]);
@@ -579,7 +579,7 @@ describe('refusals', () => {
       api,
     );
     expect(body.error).toMatchObject({ code: -32000, data: [{ metadata: { code: 'HWDEN' } }] });
-    expect(stage.told(agent)).toEqual([]);
+    expect(stage.messagesOf(agent)).toEqual([]);
     const poor = await makeTenant(stage.db.pool);
     await makeAgent(stage.db.pool, { name: 'clerk', tenant_id: poor });
     await stage.db.pool.query(
@@ -621,16 +621,16 @@ describe('refusals', () => {
   });
 
   test('a key revoked during a stream ends the stream with an error and no more events', async () => {
-    const asked = Promise.withResolvers<void>();
+    const modelCalled = Promise.withResolvers<void>();
     const agent = await stage.agent(async () => {
-      asked.resolve();
+      modelCalled.resolve();
       await new Promise(() => {});
       return { content: '' };
     });
     const { key, id } = await makeApiKey(stage.db.pool, tenant);
     const client = await clientOf(agent, api, key);
     const following = all(client.sendMessageStream(says('Think.'))).catch((error) => error);
-    await asked.promise;
+    await modelCalled.promise;
     await stage.db.pool.query('update howdah.api_keys set revoked_at = now() where id = $1', [id]);
     const error = await following;
     expect(error).toBeInstanceOf(Error);

@@ -113,10 +113,10 @@ test('streams a run from its first token to its end', async () => {
 
 test('streams agent tool calls with their results, and remembers earlier messages', async () => {
   const agent = await stage.agent(
-    (_request, told) =>
-      told.at(-1)?.role === 'tool'
+    (_request, messages) =>
+      messages.at(-1)?.role === 'tool'
         ? {
-            content: `It is ${JSON.stringify(told.at(-1)?.content).includes('42') ? '42' : 'unknown'}.`,
+            content: `It is ${JSON.stringify(messages.at(-1)?.content).includes('42') ? '42' : 'unknown'}.`,
           }
         : {
             content: 'Let me see.',
@@ -147,16 +147,16 @@ test('streams agent tool calls with their results, and remembers earlier message
   });
   expect(said(client).at(-1)).toBe('It is 42.');
   await run(client, 'And again?');
-  const last = stage.told(agent).at(-2) ?? [];
+  const last = stage.messagesOf(agent).at(-2) ?? [];
   expect(last.filter(({ role }) => role !== 'system').map(({ role }) => role)).toEqual([
     ...['user', 'assistant', 'tool', 'assistant', 'user'],
   ]);
 });
 
 test('the client runs a frontend tool, and the run continues with the result', async () => {
-  const agent = await stage.agent((_request, told) =>
-    told.at(-1)?.role === 'tool'
-      ? { content: `It is ${told.at(-1)?.content}.` }
+  const agent = await stage.agent((_request, messages) =>
+    messages.at(-1)?.role === 'tool'
+      ? { content: `It is ${messages.at(-1)?.content}.` }
       : { tool_calls: [{ name: 'get_weather', arguments: { city: 'Graz' } }] },
   );
   const client = clientOf(agent);
@@ -176,17 +176,17 @@ test('the client runs a frontend tool, and the run continues with the result', a
 
 test('a question to a person ends the run in an interrupt, and the answer resumes it', async () => {
   const agent = await stage.agent(
-    (_request, told) =>
-      told.at(-1)?.role === 'tool'
+    (_request, messages) =>
+      messages.at(-1)?.role === 'tool'
         ? {
-            content: `Painted ${JSON.stringify(told.at(-1)?.content).includes('blue') ? 'blue' : 'somehow'}.`,
+            content: `Painted ${JSON.stringify(messages.at(-1)?.content).includes('blue') ? 'blue' : 'somehow'}.`,
           }
         : { tool_calls: [{ name: 'ask_user', arguments: { question: 'Which colour?' } }] },
     { human_input: true },
   );
   const client = clientOf(agent);
-  const asked = await run(client, 'Paint it.');
-  const { outcome } = asked.at(-1);
+  const events = await run(client, 'Paint it.');
+  const { outcome } = events.at(-1);
   expect(outcome).toMatchObject({
     type: 'interrupt',
     interrupts: [{ reason: 'input_required', message: 'Which colour?' }],
@@ -196,7 +196,7 @@ test('a question to a person ends the run in an interrupt, and the answer resume
     resume: [{ interruptId, status: 'resolved', payload: 'blue' }],
   });
   expect(said(client).at(-1)).toBe('Painted blue.');
-  expect(rest[0].metadata).toEqual(asked[0].metadata);
+  expect(rest[0].metadata).toEqual(events[0].metadata);
   const again = await post(
     agent,
     bare([], { resume: [{ interruptId, status: 'resolved', payload: 'red' }] }),
@@ -205,16 +205,19 @@ test('a question to a person ends the run in an interrupt, and the answer resume
 
   const second = clientOf(agent);
   const [other] = (await run(second, 'Paint it.')).at(-1).outcome.interrupts;
-  const given = await run(second, undefined, {
+  const cancelledEvents = await run(second, undefined, {
     resume: [{ interruptId: other.id, status: 'cancelled' }],
   });
-  expect(given.at(-1)).toMatchObject({ type: 'RUN_FINISHED', outcome: { type: 'cancelled' } });
+  expect(cancelledEvents.at(-1)).toMatchObject({
+    type: 'RUN_FINISHED',
+    outcome: { type: 'cancelled' },
+  });
 });
 
 test('a pending approval is an interrupt: approved with other arguments, or rejected with a reason', async () => {
-  const agent = await stage.agent((_request, told) =>
-    told.at(-1)?.role === 'tool'
-      ? { content: `Heard: ${JSON.stringify(told.at(-1)?.content)}` }
+  const agent = await stage.agent((_request, messages) =>
+    messages.at(-1)?.role === 'tool'
+      ? { content: `Heard: ${JSON.stringify(messages.at(-1)?.content)}` }
       : { tool_calls: [{ name: 'calculator', arguments: { expression: '6 * 7' } }] },
   );
   await stage.db.pool.query(
@@ -224,10 +227,10 @@ test('a pending approval is an interrupt: approved with other arguments, or reje
   );
   const approve = async (payload: unknown) => {
     const client = clientOf(agent);
-    const asked = await run(client, 'What is 6 * 7?');
-    const [interrupt] = asked.at(-1).outcome.interrupts;
+    const events = await run(client, 'What is 6 * 7?');
+    const [interrupt] = events.at(-1).outcome.interrupts;
     expect(interrupt).toMatchObject({ reason: 'tool_call', metadata: { kind: 'approval' } });
-    const call = asked.find(({ type }) => type === 'TOOL_CALL_START');
+    const call = events.find(({ type }) => type === 'TOOL_CALL_START');
     expect(interrupt.toolCallId).toBe(call.toolCallId);
     const resume = [{ interruptId: interrupt.id, status: 'resolved' as const, payload }];
     await run(client, undefined, { resume });
@@ -240,8 +243,8 @@ test('a pending approval is an interrupt: approved with other arguments, or reje
 
 test('the state contains the todo list of the run and keeps values of the frontend', async () => {
   const agent = await stage.agent(
-    (_request, told) =>
-      told.at(-1)?.role === 'tool'
+    (_request, messages) =>
+      messages.at(-1)?.role === 'tool'
         ? { content: 'Planned.' }
         : { tool_calls: [{ name: 'todo', arguments: { action: 'add', title: 'Ring back' } }] },
     {},
@@ -254,7 +257,7 @@ test('the state contains the todo list of the run and keeps values of the fronte
   expect(said(client).at(-1)).toBe('Planned.');
   expect(typesOf(events)).toContain('STATE_SNAPSHOT');
   expect(client.state).toMatchObject({ page: 3, tasks: [{ title: 'Ring back' }] });
-  const system = JSON.stringify(stage.told(agent)[0]);
+  const system = JSON.stringify(stage.messagesOf(agent)[0]);
   expect(system).toContain('The page that is open: orders');
   expect(system).toContain('page');
 });
@@ -277,9 +280,9 @@ test('a failed run ends in an error, and a structured output is one message', as
     },
   });
   const whole = clientOf(structured);
-  const told = await run(whole, 'Add 3 and 4.');
+  const wholeEvents = await run(whole, 'Add 3 and 4.');
   expect(JSON.parse(said(whole)[0] as string)).toEqual({ total: 7 });
-  expect(told.at(-1).result).toEqual({ total: 7 });
+  expect(wholeEvents.at(-1).result).toEqual({ total: 7 });
 });
 
 describe('refusals', () => {
@@ -307,7 +310,7 @@ describe('refusals', () => {
     expect(await faultOf(hello, { 'x-howdah-on-disconnect': 'wait' })).toEqual([
       ...[400, 'HWINV', 'x-howdah-on-disconnect'],
     ]);
-    expect(stage.told(agent)).toEqual([]);
+    expect(stage.messagesOf(agent)).toEqual([]);
   });
 
   test('an agent or an interrupt of another tenant looks like an unknown one', async () => {
@@ -316,8 +319,8 @@ describe('refusals', () => {
       () => ({ tool_calls: [{ name: 'ask_user', arguments: { question: 'Sure?' } }] }),
       { human_input: true },
     );
-    const asked = await run(clientOf(agent), 'Do it.');
-    const [{ id }] = asked.at(-1).outcome.interrupts;
+    const events = await run(clientOf(agent), 'Do it.');
+    const [{ id }] = events.at(-1).outcome.interrupts;
     await makeAgent(stage.db.pool, { name: agent, tenant_id: other });
     const { key } = await makeApiKey(stage.db.pool, other, { role: 'owner' });
     const mine = (await makeApiKey(stage.db.pool, tenant)).key;
@@ -358,13 +361,13 @@ describe('refusals', () => {
 
   test('a revoked key ends the stream with an error; a disconnect cancels the run on request', async () => {
     const begin = async () => {
-      const asked = Promise.withResolvers<void>();
+      const modelCalled = Promise.withResolvers<void>();
       const agent = await stage.agent(async () => {
-        asked.resolve();
+        modelCalled.resolve();
         await new Promise(() => {});
         return { content: '' };
       });
-      return { agent, asked: asked.promise };
+      return { agent, modelCalled: modelCalled.promise };
     };
     const first = await begin();
     const { key, id } = await makeApiKey(stage.db.pool, tenant);
@@ -375,7 +378,7 @@ describe('refusals', () => {
     const ended = client
       .runAgent({}, { onEvent: ({ event }) => void events.push(event) })
       .catch(() => {});
-    await first.asked;
+    await first.modelCalled;
     await stage.db.pool.query('update howdah.api_keys set revoked_at = now() where id = $1', [id]);
     await ended;
     expect(events.at(-1)).toMatchObject({
@@ -391,7 +394,7 @@ describe('refusals', () => {
       body: JSON.stringify(hello),
       signal: leaving.signal,
     });
-    await second.asked;
+    await second.modelCalled;
     await request;
     leaving.abort();
     await eventually(

@@ -347,8 +347,8 @@ describe('measured processes', () => {
       vi.unstubAllEnvs();
       await sides.stop();
     }
-    const begun = talk.filter((line) => line.includes('──')).map((line) => line.split(' ')[0]);
-    expect(begun).toEqual(['old', 'new', 'old', 'new']);
+    const started = talk.filter((line) => line.includes('──')).map((line) => line.split(' ')[0]);
+    expect(started).toEqual(['old', 'new', 'old', 'new']);
     expect(compared).toMatchObject([
       { figure: 'dependencies', ratio: 1, min_ratio: 1, max_ratio: 1 },
       { figure: 'installed_mb', ratio: 1 },

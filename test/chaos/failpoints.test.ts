@@ -121,7 +121,7 @@ async function reap({ pid }: WorkerProcess): Promise<void> {
 /** Answers whatever is asked until everything has ended. */
 async function over(id: string): Promise<void> {
   const answering = new AbortController();
-  const asked = answerUntil(answering.signal);
+  const answers = answerUntil(answering.signal);
   await eventually(
     database.pool,
     `run ${id} and all that belongs to it ends`,
@@ -131,7 +131,7 @@ async function over(id: string): Promise<void> {
      )`,
     [id],
   ).finally(() => answering.abort());
-  await asked;
+  await answers;
 }
 
 async function answerUntil(signal: AbortSignal): Promise<void> {
@@ -186,12 +186,12 @@ describe('a worker killed at a failpoint', () => {
 /** Some failpoints lie behind an answer: questions are answered until the worker has died, or should have. */
 async function diesWhileAnswered(victim: WorkerProcess) {
   const answering = new AbortController();
-  const asked = answerUntil(answering.signal);
+  const answers = answerUntil(answering.signal);
   const tooLong = setTimeout(() => victim.signal('SIGTERM'), 120_000);
   const end = await victim.ended;
   clearTimeout(tooLong);
   answering.abort();
-  await asked;
+  await answers;
   return end;
 }
 

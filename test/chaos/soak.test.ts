@@ -20,8 +20,8 @@ const table: TableSample = {
 };
 const statement: StatementSample = { id: '1', text: 'commit', calls: 0, ms: 0, blocks: 0 };
 
-const weights = ({ heap = 40, kept = 190 }) => {
-  return { heap: heap * MB, rss: (heap + kept) * MB };
+const weights = ({ heap = 40, retained = 190 }) => {
+  return { heap: heap * MB, rss: (heap + retained) * MB };
 };
 
 /** An hour in which nothing grows but what was done; `change` says what is otherwise at the nth sample. */
@@ -87,7 +87,7 @@ describe('a bound is violated by', () => {
 
   test('a process that keeps growing, but not by pages that V8 retains', () => {
     const sampleOf = (nth: number, step: number) => [
-      weights({ kept: 100 + Math.floor(nth / 20) * step }),
+      weights({ retained: 100 + Math.floor(nth / 20) * step }),
     ];
     expect(broken(hour((nth) => ({ workers: sampleOf(nth, 8) })))).toEqual([]);
     expect(broken(hour((nth) => ({ workers: sampleOf(nth, 50) })))).toEqual([

@@ -70,25 +70,25 @@ describe('the model server', () => {
     const quiet = Array.from({ length: 100 }, (_, run) => `1.${run}`).find((key) =>
       outputOf(3, `${key}@duo.1`)?.endsWith('is done: '),
     );
-    const told = [
+    const messages = [
       { role: 'system', content: 'You are member=duo.1' },
       { role: 'user', content: `Please do key=${quiet}` },
     ];
-    expect(await ask(told)).toMatchObject({ content: outputOf(3, `${quiet}@duo.1`) });
+    expect(await ask(messages)).toMatchObject({ content: outputOf(3, `${quiet}@duo.1`) });
     expect(model.requests.get(`${quiet}@duo.1`)).toBe(1);
     const broken = { role: 'system', content: 'You are member=crew.broken' };
-    expect(await ask([broken, ...told.slice(1)])).toBeUndefined();
+    expect(await ask([broken, ...messages.slice(1)])).toBeUndefined();
   });
 
   test('decides with the tool of the workflow, and answers with the results', async () => {
-    const told = [
+    const messages = [
       { role: 'system', content: 'You are decider=planned' },
       { role: 'user', content: 'Please do key=1.0' },
     ];
-    const plan = await decision(told);
+    const plan = await decision(messages);
     expect(plan.steps).toHaveLength(2);
     const answer = await decision([
-      ...told,
+      ...messages,
       { role: 'assistant', content: JSON.stringify(plan) },
       { role: 'user', content: 'planned.1 — key=1.0~planned#1\nkey=1.0 is done: [book:a]' },
     ]);

@@ -124,16 +124,16 @@ test('sends to, answers in and follows a conversation', async () => {
   const { id } = await howdah.call('startSession', { body: { agent: await asking() } });
   const session = howdah.session(id);
   await session.send('Paint.');
-  const told: string[] = [];
+  const eventNames: string[] = [];
   for await (const { event, data } of session.stream()) {
-    if (event !== 'token') told.push(event);
+    if (event !== 'token') eventNames.push(event);
     if (event === 'ask_user') await session.answer('blue');
     if (event === 'complete') {
       expect(data.output).toBe('Painted.');
       break;
     }
   }
-  expect(told).toContain('ask_user');
+  expect(eventNames).toContain('ask_user');
   expect(await session.fork('Paint it again.', 1)).toMatchObject({
     ...{ forked_from_session_id: id, forked_from_turn: 1, turns: 1 },
   });
@@ -152,12 +152,12 @@ test('sends a message once after its response was lost, and streams from the fir
   const agent = await named([{ content: 'Hello.' }]);
   const { id } = await howdah.call('startSession', { body: { agent } });
   const { session_id, execution_id, events } = await howdah.session(id).sendAndStream('Hi.');
-  const told = [];
+  const eventNames = [];
   for await (const { event, data } of events) {
-    if (event !== 'token') told.push(event);
+    if (event !== 'token') eventNames.push(event);
     expect(data.execution_id).toBe(execution_id);
   }
-  expect(told).toEqual(['thought', 'complete']);
+  expect(eventNames).toEqual(['thought', 'complete']);
   expect(session_id).toBe(id);
   expect(await howdah.call('getSession', { params: { sid: id } })).toMatchObject({ turns: 1 });
   const branch = await howdah.session(id).sendAndStream('Ho.', { fork: 1 });
@@ -203,14 +203,14 @@ test('every REST route is an operation of the client or a stream', () => {
 });
 
 test('retries an unavailable server for a run that is already followed', async () => {
-  let asked = 0;
+  let streamRequests = 0;
   const howdah = connect(api.url, {
     async fetch(input, init) {
       if (!String(input).endsWith('/stream')) return fetch(input, init);
-      asked += 1;
-      if (asked === 2 || asked === 3) throw new TypeError('fetch failed');
+      streamRequests += 1;
+      if (streamRequests === 2 || streamRequests === 3) throw new TypeError('fetch failed');
       const response = await fetch(input, init);
-      if (asked > 1) return response;
+      if (streamRequests > 1) return response;
       const whole = await response.text();
       return new Response(whole.slice(0, whole.indexOf('event: complete')), response);
     },
@@ -219,5 +219,5 @@ test('retries an unavailable server for a run that is already followed', async (
   for await (const { event } of howdah.agent(await named([{ content: 'Hello.' }])).stream('Hi.'))
     if (event !== 'token') events.push(event);
   expect(events).toEqual(['thought', 'complete']);
-  expect(asked).toBe(4);
+  expect(streamRequests).toBe(4);
 });

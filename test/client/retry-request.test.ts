@@ -8,12 +8,12 @@ test('a signal ends the pause between two attempts', async () => {
   const stop = new AbortController();
   let attempts = 0;
   const began = performance.now();
-  const asked = retry(async () => {
+  const result = retry(async () => {
     attempts += 1;
     setImmediate(() => stop.abort());
     throw away;
   }, stop.signal);
-  await expect(asked).rejects.toBe(away);
+  await expect(result).rejects.toBe(away);
   expect(attempts).toBe(1);
   expect(performance.now() - began).toBeLessThan(400); // the pause alone takes 500 ms
 });

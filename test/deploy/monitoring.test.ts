@@ -105,7 +105,7 @@ describe('the rules', () => {
   });
 
   test('list every alert of the installation once, with its severity', async () => {
-    const told = rules.flatMap(({ expr, labels }) => {
+    const alerts = rules.flatMap(({ expr, labels }) => {
       const [, name] = /howdah_alerts\{alert="(\w+)"\}/.exec(expr) ?? [];
       return name ? [{ name, severity: labels.severity }] : [];
     });
@@ -113,7 +113,7 @@ describe('the rules', () => {
       database.pool,
       `select name, severity::text from howdah_private.alert_limits where name <> 'promises_broken' order by name`,
     );
-    expect(told.sort((a, b) => (a.name < b.name ? -1 : 1))).toEqual(known);
+    expect(alerts.sort((a, b) => (a.name < b.name ? -1 : 1))).toEqual(known);
   });
 
   test('are those that prometheus.yml loads', () => {

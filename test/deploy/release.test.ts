@@ -53,9 +53,9 @@ describe('the workflows', () => {
   test('a dry run passes each step its options, and stops at the first that fails', async () => {
     const lines: string[] = [];
     const calls: unknown[] = [];
-    const given = { out: folder, tag: 'v9.9.9' };
+    const release = { out: folder, tag: 'v9.9.9' };
     const isDone = await dryRun(
-      given,
+      release,
       async (name, options) => {
         calls.push([name, options]);
         if (name === 'sbom') throw new Error('no network\nsecond line');

@@ -53,7 +53,7 @@ test('its program follows a run', async () => {
   const AsyncFunction = Object.getPrototypeOf(async () => {}).constructor;
   const lines: unknown[][] = [];
   await new AsyncFunction('connect', 'console', body)(connect, {
-    log: (...told: unknown[]) => lines.push(told),
+    log: (...values: unknown[]) => lines.push(values),
   });
   expect(lines).toContainEqual(['action', 'find_book', { book_no: 'B-101' }]);
   expect(lines.at(-1)).toEqual(['complete', '', expect.stringContaining('The Odyssey')]);

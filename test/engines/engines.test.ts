@@ -35,14 +35,14 @@ const LOOPBACK = '127.0.0.1';
 const database = testDatabase();
 let worker: Worker | undefined;
 const log: string[] = [];
-const asked: unknown[] = [];
+const requests: unknown[] = [];
 let attempts = 0;
 
 const engines: CustomEngine[] = [
   {
     name: 'echo',
     answer({ input, messages, request_params }, { execution_id, idempotency_key, onToken }) {
-      asked.push({ input, messages, request_params, execution_id, idempotency_key });
+      requests.push({ input, messages, request_params, execution_id, idempotency_key });
       onToken('you ');
       return { output: `you said ${input}`, usage: { tokens_in: 3, tokens_out: 4 } };
     },
@@ -116,9 +116,9 @@ const jsonServer = (
   ) => { status?: number; body: unknown; headers?: Record<string, string> } | undefined,
 ) =>
   startServer((seen, response) => {
-    const told = answer(seen, response);
-    if (told) {
-      const { status = 200, body, headers = {} } = told;
+    const reply = answer(seen, response);
+    if (reply) {
+      const { status = 200, body, headers = {} } = reply;
       response.writeHead(status, { 'content-type': 'application/json', ...headers });
       response.end(JSON.stringify(body));
     }
@@ -371,7 +371,7 @@ describe('a function registered in code', () => {
     const agent = await external('custom', { function: 'echo', request_params: { tone: 'dry' } });
     const run = await runToEnd(pool, agent, 'hi');
     expect(run).toMatchObject({ output: 'you said hi', tokens_in: '3', tokens_out: '4' });
-    expect(asked.at(-1)).toEqual({
+    expect(requests.at(-1)).toEqual({
       input: 'hi',
       messages: [{ role: 'user', content: 'hi' }],
       request_params: { tone: 'dry' },

@@ -125,9 +125,9 @@ test('the cause of a failed pipeline is found, and another pipeline is run', asy
     ['gitlab_read_job_log', { job: 71 }],
     ['gitlab_run_pipeline', { ref: 'main' }],
   ]);
-  const told = await resultsOf(database.pool, id);
-  expect(told[0]).toMatch(/"id\W+7/);
-  expect(told[2]).toContain('expected 1, got 2');
+  const results = await resultsOf(database.pool, id);
+  expect(results[0]).toMatch(/"id\W+7/);
+  expect(results[2]).toContain('expected 1, got 2');
   expect(gitlab.calls.slice(-4)).toEqual([
     'GET /pipelines',
     'GET /pipelines/7/jobs',
@@ -150,8 +150,8 @@ test.each([
   const agent = await makeAgent(database.pool, { script, tools: ['gitlab_commit_files'] });
   const before = gitlab.calls.length;
   const { id } = await ended(database.pool, await insertRun(database.pool, agent));
-  const [told] = await resultsOf(database.pool, id);
-  expect(JSON.parse(told ?? '').error).toMatchObject({
+  const [result] = await resultsOf(database.pool, id);
+  expect(JSON.parse(result ?? '').error).toMatchObject({
     code: 'invalid_arguments',
     message: expect.stringMatching(fault),
   });
@@ -160,7 +160,7 @@ test.each([
 
 test('another project is one URL path segment, however it is written', async () => {
   const id = await allowed([['gitlab_list_pipelines', { project: 'acme/../../../user/keys' }]]);
-  const [told] = await resultsOf(database.pool, id);
-  expect(told).toContain('404');
+  const [result] = await resultsOf(database.pool, id);
+  expect(result).toContain('404');
   expect(gitlab.calls.at(-1)).toMatch(/acme%2F\.\.%2F/);
 });

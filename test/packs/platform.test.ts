@@ -263,7 +263,7 @@ describe('a repository', () => {
       `insert into howdah.executions (agent_id, input) values ($1, 'go') returning id`,
       [agent],
     );
-    const asked: string[] = [];
+    const requestedTools: string[] = [];
     for (const tool of tools) {
       const question = await eventually<{ id: string; tool: string }>(
         database.pool,
@@ -271,15 +271,15 @@ describe('a repository', () => {
         `select id, tool_call ->> 'name' as tool from howdah.questions where execution_id = $1 and status = 'open'`,
         [id],
       );
-      expect(github.calls).toHaveLength(asked.length);
-      asked.push(question.tool);
+      expect(github.calls).toHaveLength(requestedTools.length);
+      requestedTools.push(question.tool);
       await database.pool.query('select howdah.approve($1)', [question.id]);
     }
     expect(await ended(database.pool, id)).toMatchObject({
       status: 'completed',
       output: 'Opened.',
     });
-    expect(asked).toEqual(tools);
+    expect(requestedTools).toEqual(tools);
     expect(github.fileOn('say-more', 'README.md')).toBe(content);
     expect(github.fileOn('main', 'README.md')).toBe('# Shop\n');
     expect(github.pulls).toEqual([

@@ -44,7 +44,7 @@ const hear = async (
     { signal },
   ) ?? Promise.reject(new Error(`${at.name} makes no transcriptions`));
 
-const spoken: FakeHandler = () => ({ raw: MP3, headers: { 'content-type': 'audio/mpeg' } });
+const speechHandler: FakeHandler = () => ({ raw: MP3, headers: { 'content-type': 'audio/mpeg' } });
 const heard: FakeHandler = () => ({
   raw: '{"text": "Where is my order?", "language": "english", "duration": 0.5}',
   headers: { 'content-type': 'application/json' },
@@ -53,7 +53,7 @@ const heard: FakeHandler = () => ({
 type Subjects = { speaking: ModelProvider; hearing: ModelProvider };
 const subjects: Record<string, () => Promise<Subjects>> = {
   openai: async () => ({
-    speaking: (await serving(spoken)).at,
+    speaking: (await serving(speechHandler)).at,
     hearing: (await serving(heard)).at,
   }),
   scripted: async () => ({ speaking: scriptedProvider(), hearing: scriptedProvider() }),
@@ -90,7 +90,7 @@ test('the local model neither speaks nor hears', () => {
 
 describe('openai', () => {
   test('sends the text, the voice and other parameters', async () => {
-    const { server, at } = await serving(spoken);
+    const { server, at } = await serving(speechHandler);
     answerOf(await speak(at));
     const { warnings } = answerOf(
       await speak(at, { voice_id: 'nova', speed: 1.2, sample_rate: 24_000 }),
@@ -183,7 +183,7 @@ describe('openai', () => {
   });
 
   test('sends the key from the secret that the model names', async () => {
-    const { server, at } = await serving(spoken);
+    const { server, at } = await serving(speechHandler);
     const model = modelRef({ secret_name: 'voice', base_url: server.url });
     const read = async (name: string) => ({ ok: true as const, value: `key-of-${name}` });
     const keyed = withSecret(at, model, read);
@@ -203,11 +203,11 @@ describe('the script', () => {
     expect(errorOf(await speak(scriptedProvider(), talking)).code).toBe('script_mismatch');
     expect(errorOf(await hear(scriptedProvider(), talking)).code).toBe('script_mismatch');
     const request = { messages: [], tools: [], output_schema: null };
-    const asked = await scriptedProvider().generate(
+    const result = await scriptedProvider().generate(
       { ...request, model: modelRef({ request_params: model({ transcript: 'Hi' }) }) },
       { signal: never() },
     );
-    expect(errorOf(asked).code).toBe('script_mismatch');
+    expect(errorOf(result).code).toBe('script_mismatch');
   });
 
   test.each([

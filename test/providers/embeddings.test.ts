@@ -226,8 +226,8 @@ describe('the script', () => {
       code: 'script_mismatch',
       message: expect.stringMatching(/"rain".*parcel/),
     });
-    const asked = await provider.generate(modelRequest('Hi'), { signal: never() });
-    expect(errorOf(asked).code).toBe('script_mismatch');
+    const result = await provider.generate(modelRequest('Hi'), { signal: never() });
+    expect(errorOf(result).code).toBe('script_mismatch');
     const talking = createScriptedProvider([{ content: 'Hi' }]).provider;
     expect(errorOf(await embed(talking, embedding(['rain']))).code).toBe('script_mismatch');
   });

@@ -4,7 +4,7 @@ import type { Message } from '../../src/contracts/runs/message.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 
 /** A model row with what a test says of it. */
-export function modelRef(given: Partial<ModelRef> = {}): ModelRef {
+export function modelRef(overrides: Partial<ModelRef> = {}): ModelRef {
   return {
     id: '01890000-0000-7000-8000-000000000001',
     name: 'default',
@@ -13,18 +13,18 @@ export function modelRef(given: Partial<ModelRef> = {}): ModelRef {
     base_url: null,
     context_tokens: null,
     request_params: {},
-    ...given,
+    ...overrides,
   };
 }
 
 /** A request; a string stands for one user message. */
 export function modelRequest(
   messages: string | Message[],
-  given: Partial<ModelRequest> = {},
+  overrides: Partial<ModelRequest> = {},
 ): ModelRequest {
   const list =
     typeof messages === 'string' ? [{ role: 'user', content: messages } as const] : messages;
-  return { model: modelRef(), messages: list, tools: [], output_schema: null, ...given };
+  return { model: modelRef(), messages: list, tools: [], output_schema: null, ...overrides };
 }
 
 export function tool(

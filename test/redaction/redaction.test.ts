@@ -213,8 +213,8 @@ test('returns bytes without a secret unchanged', () => {
   const redaction = Redaction.of(['secret-äöü-value']);
   const plain = Buffer.from([0, 255, 128, 10]);
   expect(redaction.bytes(plain)).toBe(plain);
-  const kept = redaction.bytes(Buffer.concat([plain, Buffer.from('secret-äöü-value'), plain]));
-  expect(kept).toEqual(Buffer.concat([plain, Buffer.from(REDACTED), plain]));
+  const redacted = redaction.bytes(Buffer.concat([plain, Buffer.from('secret-äöü-value'), plain]));
+  expect(redacted).toEqual(Buffer.concat([plain, Buffer.from(REDACTED), plain]));
 });
 
 describe('takes time linear in the length of the text', () => {

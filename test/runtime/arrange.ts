@@ -72,13 +72,13 @@ export async function makeAgent(pool: pg.Pool, spec: AgentSpec): Promise<string>
     for (const [index, model] of models.entries()) {
       await giveModel(client, rows[0].id, `${name}_${index + 1}`, index + 1, model);
     }
-    const given = await client.query(
+    const inserted = await client.query(
       `insert into howdah.agent_tools (agent_id, tool_id)
        select $1, t.id from howdah.tools as t where t.name = any ($2) and t.tenant_id = howdah.current_tenant()`,
       [rows[0].id, tools],
     );
     await client.query('commit');
-    if (given.rowCount !== tools.length) throw new Error(`not all of ${tools} are tools`);
+    if (inserted.rowCount !== tools.length) throw new Error(`not all of ${tools} are tools`);
     return rows[0].id;
   } catch (error) {
     await client.query('rollback');

@@ -80,7 +80,7 @@ export async function deciding(
 }
 
 /** What a member answers to what it is told; `left` resolves when nobody wants to know any more. */
-type Play = (told: string, left: Promise<unknown>) => string | Promise<string>;
+type Play = (input: string, left: Promise<unknown>) => string | Promise<string>;
 
 /**
  * Agents that answer by what they are told: a server plays them all, each by its instruction. `behave` gives the answer to
@@ -93,9 +93,9 @@ export async function startPlayers(
   const server = await startOpenAiServer(async ({ body, left }) => {
     const messages = body.messages as { role: string; content: string }[];
     const part = messages.find(({ role }) => role === 'system')?.content ?? '';
-    const told = messages.findLast(({ role }) => role === 'user')?.content ?? '';
+    const input = messages.findLast(({ role }) => role === 'user')?.content ?? '';
     try {
-      return { content: await (behave[part] as Play)(told, left) };
+      return { content: await (behave[part] as Play)(input, left) };
     } catch (error) {
       return { status: 400, error: { message: (error as Error).message } };
     }

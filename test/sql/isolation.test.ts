@@ -325,7 +325,7 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
   });
 
   test('no insert waits for a lock on a row of another tenant', async () => {
-    const asked = { rows: 0, functions: 0 };
+    const checked = { rows: 0, functions: 0 };
     const holder = await db.pool.connect();
     try {
       await holder.query('begin');
@@ -346,22 +346,22 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
               const row = { ...own?.row, bytes: null, sha256: null, [column]: id };
               const got = await outcome(client, insert, [JSON.stringify(row)], [id]);
               expect({ name, column, got }).not.toMatchObject({ got: { code: '55P03' } });
-              asked.rows += 1;
+              checked.rows += 1;
             }
           }
         }
         for (const called of await callables(db.pool)) {
           if (!called.types.includes('uuid')) continue;
           for (const id of Object.values(theirs).flatMap((ids) => ids.slice(0, 1))) {
-            const given = argumentsFor(called, id, MARK);
-            const got = await outcome(client, callOf(called), given, [id]);
+            const args = argumentsFor(called, id, MARK);
+            const got = await outcome(client, callOf(called), args, [id]);
             expect({ called, got }).not.toMatchObject({ got: { code: '55P03' } });
-            asked.functions += 1;
+            checked.functions += 1;
           }
         }
       });
-      expect(asked.rows).toBeGreaterThan(50);
-      expect(asked.functions).toBeGreaterThan(100);
+      expect(checked.rows).toBeGreaterThan(50);
+      expect(checked.functions).toBeGreaterThan(100);
     } finally {
       await holder.query('rollback');
       holder.release();
@@ -423,8 +423,8 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
         const isForged = types.some((type) => type.startsWith('jsonb')) || rows.includes(true);
         for (const tenant of isForged ? [undefined, b] : [undefined]) {
           const call = async (id: string, word: string) => {
-            const given = argumentsFor(called, id, word, tenant);
-            const got = await outcome(client, callOf(called), given, [id, word]);
+            const args = argumentsFor(called, id, word, tenant);
+            const got = await outcome(client, callOf(called), args, [id, word]);
             return MAKES.has(called.name) ? withoutNew(got) : got;
           };
           // as near to what the caller has as the other's name is: what is like a word may be told of one's own

@@ -446,8 +446,8 @@ describe('permissions', () => {
     ];
     await as(people.member, async (client) => {
       for (const text of lower) expect(await outcome(client, text)).toBe('HWDEN');
-      const told = `update howdah.agent_tools set configuration = '{"mission_override": "Be short."}'`;
-      expect(await outcome(client, told)).toBeNull();
+      const update = `update howdah.agent_tools set configuration = '{"mission_override": "Be short."}'`;
+      expect(await outcome(client, update)).toBeNull();
     });
     const guarded = (client: pg.PoolClient) =>
       client.query('update howdah.agent_tools set requires_approval = true where agent_id = $1', [

@@ -46,8 +46,8 @@ const REFERENCES: Record<string, string[]> = {
 };
 
 async function insert(table: string, values: Record<string, unknown>) {
-  const given = (REFERENCES[table] ?? []).map((name) => [name, ids[name]]);
-  const row = { ...WHOLE[table], ...Object.fromEntries(given), ...values };
+  const references = (REFERENCES[table] ?? []).map((name) => [name, ids[name]]);
+  const row = { ...WHOLE[table], ...Object.fromEntries(references), ...values };
   const places = Object.keys(row).map((_, index) => `$${index + 1}`);
   const text = `insert into howdah.${table} (${Object.keys(row).join(', ')}) values (${places.join(', ')})`;
   const tenant = await one(db.pool, 'select howdah.current_tenant() as id');

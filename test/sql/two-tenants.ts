@@ -109,11 +109,11 @@ async function fillTenant(pool: pg.Pool, tenant_id: string, worker: string, mark
     [tenant_id, agent_id, tool],
   );
   const session_id = await makeSession(pool, { tenant_id, title: mark });
-  const given = [tenant_id, mark, agent_id, session_id];
+  const parameters = [tenant_id, mark, agent_id, session_id];
   for (const text of ROWS) {
     const used = [...text.matchAll(/\$(\d)/g)].map(([, place]) => Number(place));
     // Postgres wants to know the type of every value it is given
-    const all = given.slice(0, Math.max(...used));
+    const all = parameters.slice(0, Math.max(...used));
     const cast = all.map((_, index) => `$${index + 1}::${index === 1 ? 'text' : 'uuid'}`);
     await pool.query(
       `with given as (select ${cast.join(', ')}) ${text.replace(/\$1\b/, '$1::uuid')}`,

@@ -69,9 +69,9 @@ const DROP_LATER_MONTHS = `
 
 /** Server of the tests. */
 export async function findServer(): Promise<Server> {
-  const given = process.env.DATABASE_URL;
-  if (given) {
-    return { url: given, isInMemory: false, stop: async () => {} };
+  const databaseUrl = process.env.DATABASE_URL;
+  if (databaseUrl) {
+    return { url: databaseUrl, isInMemory: false, stop: async () => {} };
   }
   return spawnSync('docker', ['info'], { stdio: 'ignore' }).status === 0
     ? startContainer()

@@ -104,8 +104,8 @@ describe('functions of a system', () => {
         `${name}.half(numeric)`,
         name,
       );
-    const kept = await one.apply(system(name, {}), { prune: true });
-    expect(changes(kept)).toContain('delete tool half');
+    const result = await one.apply(system(name, {}), { prune: true });
+    expect(changes(result)).toContain('delete tool half');
     expect(await there()).toEqual({ is_there: true, has_schema: true });
     const gone = await two.apply(system(name, {}), { prune: true });
     expect(changes(gone)).toContain('delete tool half');

@@ -177,10 +177,10 @@ type Parts = {
 const promptedBy = (prompts: JsonObject): fc.Arbitrary<JsonObject> =>
   fc
     .tuple(fc.constantFrom(null, ...Object.entries(prompts)), values)
-    .map(([chosen, given]): JsonObject => {
+    .map(([chosen, values]): JsonObject => {
       if (chosen === null) return {};
       const [name, { variables }] = chosen as [string, JsonObject];
-      return { prompt: name, ...(variables !== undefined && { prompt_values: given }) };
+      return { prompt: name, ...(variables !== undefined && { prompt_values: values }) };
     });
 
 const agentOf = (parts: Parts, agents: string[], workflows: string[]) =>
@@ -224,14 +224,16 @@ const agentOf = (parts: Parts, agents: string[], workflows: string[]) =>
         sub,
         flows,
         [isLong, configuration, params, approval, answers],
-        [told, skills, served],
+        [basics, skills, served],
       ]): JsonObject => ({
         ...rest,
         ...answers,
-        ...told,
+        ...basics,
         ...served,
         skills,
-        models: chosen.map(([one, given]) => (given ? { model: one, request_params: given } : one)),
+        models: chosen.map(([one, requestParams]) =>
+          requestParams ? { model: one, request_params: requestParams } : one,
+        ),
         tools: {
           allow,
           configuration: Object.fromEntries(

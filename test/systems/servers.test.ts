@@ -90,16 +90,18 @@ describe('MCP servers of a file', () => {
   test('are updated from the file, and discovered again only when their connection changes', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.apply(shop());
-    const asked = await jobs(tenant);
-    const told = shop({ mcp_servers: { files: { ...files, description: 'Of files.' }, search } });
-    expect(changes(await tenant.apply(told))).toEqual(['change mcp_server files']);
-    expect(await jobs(tenant)).toBe(asked);
+    const jobsBefore = await jobs(tenant);
+    const described = shop({
+      mcp_servers: { files: { ...files, description: 'Of files.' }, search },
+    });
+    expect(changes(await tenant.apply(described))).toEqual(['change mcp_server files']);
+    expect(await jobs(tenant)).toBe(jobsBefore);
     const moved = shop({ mcp_servers: { files: search, search: { ...search, is_active: false } } });
     expect(changes(await tenant.apply(moved))).toEqual([
       'change mcp_server files',
       'change mcp_server search',
     ]);
-    expect(await jobs(tenant)).toBeGreaterThan(asked);
+    expect(await jobs(tenant)).toBeGreaterThan(jobsBefore);
     expect(await tenant.export('shop')).toEqual(moved);
   });
 
@@ -307,8 +309,8 @@ mcp_servers:
     ]);
     await tenant.apply(text);
     expect(changes(await byAdmin(tenant, text))).toEqual([]);
-    const told = text.replace('command: files', 'command: files\n    description: Of files.');
-    expect(changes(await byAdmin(tenant, told))).toEqual(['change mcp_server files']);
+    const described = text.replace('command: files', 'command: files\n    description: Of files.');
+    expect(changes(await byAdmin(tenant, described))).toEqual(['change mcp_server files']);
     const other = text.replace('command: files', 'command: others');
     expect(await faultsOf(byAdmin(tenant, other))).toMatchObject({ code: 'HWDEN' });
     const agents = `${text}agents: { desk: { servers: [files, search] } }`;

@@ -256,18 +256,18 @@ test('database metrics are present, without any word of a tenant', async () => {
 });
 
 test('frequent scrapes query the database once', async () => {
-  let asked = 0;
+  let figureReads = 0;
   const counted = createMetrics({
     prices: async () => new Map(),
     figures: async () => {
-      asked += 1;
+      figureReads += 1;
       return [{ name: 'howdah_queue_depth', labels: {}, value: 7 }];
     },
   });
   const texts = await Promise.all([counted.text(), counted.text()]);
   texts.push(await counted.text());
   expect(texts.map((text) => series(text, 'howdah_queue_depth'))).toEqual(Array(3).fill({ '': 7 }));
-  expect(asked).toBe(1);
+  expect(figureReads).toBe(1);
 });
 
 test('without the database, process metrics are present and database metrics are absent', async () => {
@@ -329,7 +329,9 @@ test('every metric is documented, and every documented metric exists', async () 
     figures: async () => [],
   });
   const named = (text: string) => [...new Set(text.match(/\bhowdah_(?!private)\w+/g))].sort();
-  const told = [...(await all.text()).matchAll(/^# TYPE (howdah_\w+)/gm)].map(([, name]) => name);
+  const metricNames = [...(await all.text()).matchAll(/^# TYPE (howdah_\w+)/gm)].map(
+    ([, name]) => name,
+  );
   const page = readFileSync(new URL('../../docs/reference/metrics.md', import.meta.url), 'utf8');
-  expect(named(page)).toEqual(told.sort());
+  expect(named(page)).toEqual(metricNames.sort());
 });

@@ -107,25 +107,25 @@ test('a run on two workers is one trace with its requests, tools and child run, 
   const child = await makeAgent(database.pool, {
     models: [{ provider: 'openai', base_url: models.url }],
   });
-  const asked = await makeAgentTool(database.pool, child);
+  const childTool = await makeAgentTool(database.pool, child);
   const parent = await makeAgent(database.pool, {
-    tools: ['http_request', 'ask_user', asked],
+    tools: ['http_request', 'ask_user', childTool],
     script: [
       {
         tool_calls: [
           { name: 'http_request', arguments: { url: `${siteUrl}/page` } },
-          { name: asked, arguments: { message: 'how many?' } },
+          { name: childTool, arguments: { message: 'how many?' } },
         ],
       },
       { tool_calls: [{ name: 'ask_user', arguments: { question: 'may I?' } }] },
       { content: 'done', usage: { tokens_in: 20, tokens_out: 5 } },
     ],
   });
-  const given = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
   const first = await startTraced();
   const { rows } = await database.pool.query(
     'insert into howdah.executions (agent_id, input, metadata) values ($1, $2, $3) returning id',
-    [parent, 'do it', { traceparent: given }],
+    [parent, 'do it', { traceparent }],
   );
   const { id } = rows[0];
   const question = await eventually(
@@ -295,15 +295,15 @@ test('texts are exported only if the environment enables it', async () => {
     .toBe(4);
   const chats = byName('chat m');
   const texts = chats.map(({ attributes }) => ({
-    told: JSON.parse(attributes['gen_ai.input.messages'] as string).at(-1),
+    input: JSON.parse(attributes['gen_ai.input.messages'] as string).at(-1),
     said: JSON.parse(attributes['gen_ai.output.messages'] as string)[0],
   }));
-  expect(texts[0]?.told).toEqual({
+  expect(texts[0]?.input).toEqual({
     role: 'user',
     parts: [{ type: 'text', content: 'what is it?' }],
   });
   expect(texts[0]?.said.parts[0]).toMatchObject({ type: 'tool_call', name: 'calculator' });
-  expect(texts[1]?.told.parts[0]).toMatchObject({ type: 'tool_call_response' });
+  expect(texts[1]?.input.parts[0]).toMatchObject({ type: 'tool_call_response' });
   expect(texts[1]?.said).toEqual({
     role: 'assistant',
     parts: [{ type: 'text', content: 'forty-two' }],
@@ -345,10 +345,10 @@ test('where callers may not set the trace, a run has its own, linked to theirs',
 test('a run whose caller is not sampled is not traced', async () => {
   const { tracing, stop } = await startTraced();
   const agent = await makeAgent(database.pool, { script: [{ content: 'ok' }] });
-  const given = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00';
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00';
   const { rows } = await database.pool.query(
     'insert into howdah.executions (agent_id, input, metadata) values ($1, $2, $3) returning id',
-    [agent, 'hello', { traceparent: given }],
+    [agent, 'hello', { traceparent }],
   );
   await eventually(
     database.pool,
@@ -363,7 +363,7 @@ test('a run whose caller is not sampled is not traced', async () => {
       return receiver.spans.length;
     })
     .toBe(2);
-  expect(receiver.spans.every(({ traceId }) => traceId !== given.slice(3, 35))).toBe(true);
+  expect(receiver.spans.every(({ traceId }) => traceId !== traceparent.slice(3, 35))).toBe(true);
   await stop();
 });
 

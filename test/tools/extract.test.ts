@@ -17,7 +17,7 @@ type ExtractCase = { said: Json | string; trust?: Trust; configuration?: JsonObj
 /** One call over a file that says EVIL, and what was asked and kept. */
 async function extract({ said, trust = 'external', configuration = {}, schema }: ExtractCase) {
   const readings: SecondModelRequest[] = [];
-  const kept: { name: string; text: string; origin: JsonObject }[] = [];
+  const stored: { name: string; text: string; origin: JsonObject }[] = [];
   const context = {
     idempotency_key: 'run:1:call',
     secondModel: async (reading: SecondModelRequest) => {
@@ -30,7 +30,7 @@ async function extract({ said, trust = 'external', configuration = {}, schema }:
       find: async () => ({ ok: true, value: [{ id: 'file', name: 'a.txt', bytes: 1, trust }] }),
       load: async () => ({ ok: true, value: { is_text: true, bytes: Buffer.from(EVIL) } }),
       keep: async (made: { name: string; bytes: Buffer }[], origin: JsonObject) => {
-        kept.push(...made.map(({ name, bytes }) => ({ name, text: String(bytes), origin })));
+        stored.push(...made.map(({ name, bytes }) => ({ name, text: String(bytes), origin })));
         return {
           ok: true,
           value: made.map(({ bytes }, at) => ({ id: `kept-${at}`, bytes: bytes.length })),
@@ -40,7 +40,7 @@ async function extract({ said, trust = 'external', configuration = {}, schema }:
   } as unknown as BuiltinContext;
   const args = { resource: 'a.txt', schema };
   const outcome = await extractTool.run(args, context, configuration);
-  return { outcome, readings, kept };
+  return { outcome, readings, stored };
 }
 
 const of = (properties: JsonObject) => ({ type: 'object', properties });
@@ -69,7 +69,7 @@ test('typed values are returned directly, and texts as references', async () => 
     },
     ...{ summary: EVIL, lines: [{ price: 1, what: 'a bolt' }], instructions: EVIL },
   };
-  const { outcome, readings, kept } = await extract({ said, schema });
+  const { outcome, readings, stored } = await extract({ said, schema });
   expect(resultOf(outcome)).toEqual({
     ...{
       kind: 'bill',
@@ -85,7 +85,7 @@ test('typed values are returned directly, and texts as references', async () => 
   });
   expect(JSON.stringify(outcome)).not.toContain('mallory');
   const origin = { tool: 'extract', call: 'run:1:call', trust: 'external' };
-  expect(kept).toEqual([
+  expect(stored).toEqual([
     { name: 'summary-1.txt', text: EVIL, origin },
     { name: 'lines.items.what-2.txt', text: 'a bolt', origin },
   ]);
@@ -127,12 +127,12 @@ describe('a model that obeys instructions in the document', () => {
     ['a nested list', { type: 'array', items: { type: 'number' } }, [[EVIL]]],
     ['a list in place of an object', of({ a: { type: 'boolean' } }), [EVIL]],
   ])('passes no text through by %s', async (_, inner, said) => {
-    const { outcome, kept } = await extract({ said: { x: said }, schema: of({ x: inner }) });
+    const { outcome, stored } = await extract({ said: { x: said }, schema: of({ x: inner }) });
     expect(outcome.ok).toBe(true);
-    const told = JSON.stringify(resultOf(outcome));
-    expect(told).not.toMatch(/mallory|ignore|send/i);
-    expect(told).toMatch(/"\$unfit":\["schema\.x(\.items)?"\]/);
-    expect(kept).toEqual([]);
+    const text = JSON.stringify(resultOf(outcome));
+    expect(text).not.toMatch(/mallory|ignore|send/i);
+    expect(text).toMatch(/"\$unfit":\["schema\.x(\.items)?"\]/);
+    expect(stored).toEqual([]);
   });
 
   test.each([
@@ -194,9 +194,9 @@ describe('trust of the result', () => {
     ],
     ['equals that of a model if it contains only references', texts, 'external', {}, 'internal'],
   ])('%s', async (_, schema, trust, configuration, expected) => {
-    const { outcome, kept } = await extract({ said: { x: 'yes' }, schema, trust, configuration });
+    const { outcome, stored } = await extract({ said: { x: 'yes' }, schema, trust, configuration });
     expect(outcome).toMatchObject({ ok: true, trust: expected });
-    expect(kept.map(({ origin }) => origin.trust)).toEqual(schema === texts ? ['external'] : []);
+    expect(stored.map(({ origin }) => origin.trust)).toEqual(schema === texts ? ['external'] : []);
   });
 });
 

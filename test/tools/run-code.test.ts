@@ -47,30 +47,30 @@ type TestFile = { name: string; content: string | Buffer; trust?: Trust };
 
 /** Files of a run, in memory. Input files have the trust that they declare. */
 class TestFiles implements RunFiles {
-  readonly kept: MadeFile[] = [];
-  readonly #given: readonly TestFile[];
+  readonly stored: MadeFile[] = [];
+  readonly #inputs: readonly TestFile[];
 
-  constructor(...given: TestFile[]) {
-    this.#given = given;
+  constructor(...inputs: TestFile[]) {
+    this.#inputs = inputs;
   }
 
   async find(words: readonly string[]) {
     const value = words.map((word) => {
-      const id = this.#given.findIndex(({ name }) => name === word);
-      const { name, content, trust = 'internal' } = this.#given[id] as TestFile;
+      const id = this.#inputs.findIndex(({ name }) => name === word);
+      const { name, content, trust = 'internal' } = this.#inputs[id] as TestFile;
       return { id: String(id), name, bytes: Buffer.byteLength(content), trust };
     });
     return { ok: true as const, value };
   }
 
   async load(id: string) {
-    const { name, content } = this.#given[Number(id)] as TestFile;
+    const { name, content } = this.#inputs[Number(id)] as TestFile;
     const bytes = Buffer.from(content as Buffer);
     return { ok: true as const, value: { name, type: 'x/y', is_text: true, bytes, sha256: '' } };
   }
 
   async keep(files: readonly MadeFile[]) {
-    this.kept.push(...files);
+    this.stored.push(...files);
     const value = files.map(({ name, type, bytes }, n) => ({
       ...{ id: String(n), name, type, bytes: bytes.byteLength },
     }));
@@ -79,7 +79,7 @@ class TestFiles implements RunFiles {
 
   /** Contents of the stored files, as text. */
   get texts(): Record<string, string> {
-    return Object.fromEntries(this.kept.map(({ name, bytes }) => [name, bytes.toString('utf8')]));
+    return Object.fromEntries(this.stored.map(({ name, bytes }) => [name, bytes.toString('utf8')]));
   }
 }
 
@@ -364,7 +364,7 @@ text.length`;
         ]),
       },
     });
-    expect(files.kept).toHaveLength(4);
+    expect(files.stored).toHaveLength(4);
     expect(files.texts['out.md']).toBe('# a,b\n1,2\n');
   });
 
@@ -377,7 +377,7 @@ text.length`;
 open("text", "w").write("\\0é\\U0001f600")`
         : `files.write("copy", files.bytes("all")); files.write("text", "\\0é\\u{1f600}")`;
     await run(code, { files, resources: ['all'] });
-    expect(files.kept.find(({ name }) => name === 'copy')?.bytes).toEqual(bytes);
+    expect(files.stored.find(({ name }) => name === 'copy')?.bytes).toEqual(bytes);
     expect(files.texts.text).toBe('\0é\u{1f600}');
   });
 
@@ -390,7 +390,7 @@ open("text", "w").write("\\0é\\U0001f600")`
   it('of a program that fails are not returned', async () => {
     const files = new TestFiles();
     expect(await run(`${write('a.txt', '"one"')}\nnope`, { files })).toMatchObject({ ok: false });
-    expect(files.kept).toEqual([]);
+    expect(files.stored).toEqual([]);
   });
 
   it.each([
@@ -417,7 +417,7 @@ open("text", "w").write("\\0é\\U0001f600")`
         ),
       },
     });
-    expect(files.kept).toEqual([]);
+    expect(files.stored).toEqual([]);
   });
 
   it('of exactly the limit are returned', async () => {
@@ -425,7 +425,7 @@ open("text", "w").write("\\0é\\U0001f600")`
     const half = language === 'Python' ? `"x" * ${4 * MB}` : `"x".repeat(${4 * MB})`;
     const code = `${write('a', half)}\n${write('b', half)}`;
     expect(await run(code, { files })).toMatchObject({ ok: true });
-    expect(files.kept.map(({ bytes }) => bytes.byteLength)).toEqual([4 * MB, 4 * MB]);
+    expect(files.stored.map(({ bytes }) => bytes.byteLength)).toEqual([4 * MB, 4 * MB]);
   });
 
   it.each(['../x', '/x', 'a/b', '..', 'a\\b', 'a\u0007', ' ', 'é'.repeat(101)])(
@@ -433,7 +433,7 @@ open("text", "w").write("\\0é\\U0001f600")`
     async (name) => {
       const files = new TestFiles();
       expect(await run(write(name, '"x"'), { files })).toMatchObject({ ok: false });
-      expect(files.kept).toEqual([]);
+      expect(files.stored).toEqual([]);
     },
   );
 
@@ -489,7 +489,7 @@ describe('files of JavaScript', () => {
         ],
       },
     });
-    expect(files.kept.map(({ type }) => type)).toEqual(['application/octet-stream', 'x/y']);
+    expect(files.stored.map(({ type }) => type)).toEqual(['application/octet-stream', 'x/y']);
   });
 
   test.each([
@@ -545,7 +545,7 @@ describe.skipIf(noPython !== undefined)('files of Python', () => {
     const outcome = await python(`import os\n${code}`, { files });
     expect(outcome).toMatchObject({ ok: false, error: { code: 'tool_failed' } });
     expect(outcome.ok ? '' : outcome.error.message).toMatch(message);
-    expect(files.kept).toEqual([]);
+    expect(files.stored).toEqual([]);
   });
 
   test('leave nothing behind for the next program', async () => {
@@ -564,11 +564,11 @@ describe.skipIf(noPython !== undefined)('files of Python', () => {
       ['1', ''],
       ['null', ''],
     ]) {
-      const kept = new TestFiles();
+      const testFiles = new TestFiles();
       const report = `{"result": "1", "files": ${files}}\\n${content}`;
       const code = `import os\nos.write(3, b'${report}')\nos._exit(0)`;
-      expect(await python(code, { files: kept })).toMatchObject({ ok: false });
-      expect(kept.kept).toEqual([]);
+      expect(await python(code, { files: testFiles })).toMatchObject({ ok: false });
+      expect(testFiles.stored).toEqual([]);
     }
   });
 });

@@ -5,12 +5,12 @@ import { FairTaskQueue, type TenantJob } from '../../workers/fair-task-queue.ts'
 
 function makeLine(room: { atOnce: number; ofOneTenant: number }) {
   const going = new Map<string, () => void>();
-  const [failed, unbegun]: [string[], Set<string>] = [[], new Set()];
+  const [failed, unstartable]: [string[], Set<string>] = [[], new Set()];
   const line = new FairTaskQueue<string>(
     room,
     {
       begin: async ({ id }) => {
-        if (unbegun.has(id)) throw new Error('the database is gone');
+        if (unstartable.has(id)) throw new Error('the database is gone');
         return id === 'over' ? undefined : id;
       },
       go: (id) => new Promise((end) => void going.set(id, end)),
@@ -25,7 +25,7 @@ function makeLine(room: { atOnce: number; ofOneTenant: number }) {
     going.delete(id);
     await new Promise(setImmediate);
   };
-  return { come, end, going: () => [...going.keys()], failed, unbegun };
+  return { come, end, going: () => [...going.keys()], failed, unstartable };
 }
 
 test('tasks without room start as soon as there is some, in order of arrival', async () => {
@@ -74,9 +74,9 @@ test('a thousand waiting tasks do not retry all at once, and none starts twice',
 });
 
 test('a finished task releases its slot, and one that cannot start ends no other', async () => {
-  const { come, end, going, failed, unbegun } = makeLine({ atOnce: 1, ofOneTenant: 1 });
+  const { come, end, going, failed, unstartable } = makeLine({ atOnce: 1, ofOneTenant: 1 });
   await come('a', 'over');
-  unbegun.add('lost');
+  unstartable.add('lost');
   await expect(come('a', 'lost')).rejects.toThrow('the database is gone');
   await come('a', 'first');
   expect(going()).toEqual(['first']);

@@ -42,8 +42,8 @@ export function createProgressReporter(
     waiting = undefined;
   };
   return {
-    report(given: number | ProgressReport, total?: number, message?: string) {
-      const progress = progressOf(given, total, message, last);
+    report(update: number | ProgressReport, total?: number, message?: string) {
+      const progress = progressOf(update, total, message, last);
       if (!progress || run.abort.signal.aborted) return;
       last = progress.progress;
       run.progress.keep(call_id, progress);
@@ -60,19 +60,19 @@ export function createProgressReporter(
 
 /** Returns a report in the form that subscribers get. Returns undefined if it says nothing. */
 function progressOf(
-  given: unknown,
+  update: unknown,
   total: number | undefined,
   message: string | undefined,
   last: number,
 ): Progress | undefined {
-  if (typeof given === 'number') {
-    if (!Number.isFinite(given)) return undefined;
+  if (typeof update === 'number') {
+    if (!Number.isFinite(update)) return undefined;
     const isWhole = typeof total === 'number' && Number.isFinite(total);
-    const share = isWhole && total > 0 ? { percent: percentOf((given / total) * 100) } : {};
-    return { progress: given, ...(isWhole && { total }), ...share, ...textOf(message) };
+    const share = isWhole && total > 0 ? { percent: percentOf((update / total) * 100) } : {};
+    return { progress: update, ...(isWhole && { total }), ...share, ...textOf(message) };
   }
-  if (typeof given !== 'object' || given === null) return undefined;
-  const { percent, message: text, data } = given as ProgressReport;
+  if (typeof update !== 'object' || update === null) return undefined;
+  const { percent, message: text, data } = update as ProgressReport;
   const isKnown = typeof percent === 'number' && Number.isFinite(percent);
   const share = isKnown ? percentOf(percent) : undefined;
   return {

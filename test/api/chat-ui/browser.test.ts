@@ -73,7 +73,7 @@ describe.skipIf(!PROGRAM)('a page with useChat', () => {
     await send('Hello.');
     await page.getByText('Good day to you.').waitFor();
     await page.getByRole('button', { name: 'Regenerate' }).click();
-    await expect.poll(() => stage.told(agent).length).toBe(2);
+    await expect.poll(() => stage.messagesOf(agent).length).toBe(2);
     await page.getByText('Good day to you.').waitFor();
     expect(await page.locator('article').count()).toBe(2);
     expect(problems).toEqual([]);

@@ -30,8 +30,8 @@ test('the program of docs/chat-ui.md is the one of the example', () => {
 });
 
 test('streams a text, and keeps the conversation in one session', async () => {
-  const agent = await stage.agent((_request, told) => ({
-    content: `Heard ${told.filter(({ role }) => role === 'user').length}.`,
+  const agent = await stage.agent((_request, messages) => ({
+    content: `Heard ${messages.filter(({ role }) => role === 'user').length}.`,
   }));
   const chat = createChat(stage.api, { agent });
   await chat.sendMessage({ text: 'Hello.' });
@@ -53,7 +53,7 @@ test('streams a text, and keeps the conversation in one session', async () => {
   expect(metadataOf(chat.messages.at(-1)).session_id).toBe(first.session_id);
   expect(
     stage
-      .told(agent)
+      .messagesOf(agent)
       .at(-1)
       ?.map(({ role }) => role)
       .slice(-3),
@@ -62,8 +62,8 @@ test('streams a text, and keeps the conversation in one session', async () => {
 
 test('shows tool calls with their results and errors', async () => {
   const agent = await stage.agent(
-    (_request, told) =>
-      told.at(-1)?.role === 'tool'
+    (_request, messages) =>
+      messages.at(-1)?.role === 'tool'
         ? { content: 'Done.' }
         : {
             content: 'Let me see.',
@@ -153,9 +153,9 @@ describe('an approval', () => {
 
   test('of a child run is a call of its own', async () => {
     const child = await makeCautiousAgent(stage);
-    const parent = await stage.agent((_request, told) =>
-      told.at(-1)?.role === 'tool'
-        ? { content: `Child: ${JSON.stringify(told.at(-1)?.content)}` }
+    const parent = await stage.agent((_request, messages) =>
+      messages.at(-1)?.role === 'tool'
+        ? { content: `Child: ${JSON.stringify(messages.at(-1)?.content)}` }
         : { tool_calls: [{ name: 'helper', arguments: { message: 'Go.' } }] },
     );
     await stage.db.pool.query(
@@ -169,10 +169,10 @@ describe('an approval', () => {
     );
     const chat = createChat(stage.api, { agent: parent });
     await chat.sendMessage({ text: 'Go.' });
-    const [call, asked] = toolsOf(chat.messages[1]);
+    const [call, question] = toolsOf(chat.messages[1]);
     expect([call?.toolName, call?.state]).toEqual(['helper', 'input-available']);
-    expect(asked).toMatchObject({ toolName: 'calculator', state: 'approval-requested' });
-    await chat.addToolApprovalResponse({ id: asked?.approval?.id ?? '', approved: true });
+    expect(question).toMatchObject({ toolName: 'calculator', state: 'approval-requested' });
+    await chat.addToolApprovalResponse({ id: question?.approval?.id ?? '', approved: true });
     await expect.poll(() => toolsOf(chat.messages[1])[0]?.state).toBe('output-available');
     await expect.poll(() => chat.status).toBe('ready');
     expect(chat.errors).toEqual([]);
@@ -183,9 +183,9 @@ describe('an approval', () => {
 
 test('a question is text and data, and the next message answers it', async () => {
   const agent = await stage.agent(
-    (_request, told) =>
-      told.at(-1)?.role === 'tool'
-        ? { content: `Painted: ${JSON.stringify(told.at(-1)?.content)}` }
+    (_request, messages) =>
+      messages.at(-1)?.role === 'tool'
+        ? { content: `Painted: ${JSON.stringify(messages.at(-1)?.content)}` }
         : { tool_calls: [{ name: 'ask_user', arguments: { question: 'Which colour?' } }] },
     { human_input: true },
   );
@@ -224,9 +224,9 @@ test('a failed run is an error, and regenerate retries it', async () => {
 
 test('regenerate and edited messages continue in a fork of the session', async () => {
   let answers = 0;
-  const agent = await stage.agent((_request, told) => {
+  const agent = await stage.agent((_request, messages) => {
     answers += 1;
-    const said = told.filter(({ role }) => role === 'user').map(({ content }) => content);
+    const said = messages.filter(({ role }) => role === 'user').map(({ content }) => content);
     return { content: `${answers}: ${said.join(' ')}` };
   });
   const chat = createChat(stage.api, { agent });
@@ -354,7 +354,7 @@ test('an image and a file reach the agent', async () => {
     files: [{ type: 'file', mediaType: 'image/png', url: png }],
   });
   expect(chat.errors).toEqual([]);
-  expect(JSON.stringify(stage.told(agent).at(-1))).toContain('image_url');
+  expect(JSON.stringify(stage.messagesOf(agent).at(-1))).toContain('image_url');
 });
 
 describe('refusals', () => {
@@ -400,7 +400,7 @@ describe('refusals', () => {
     expect(await faultOf(of(hello), { 'x-howdah-on-disconnect': 'wait' })).toEqual([
       ...[400, 'HWINV', 'x-howdah-on-disconnect'],
     ]);
-    expect(stage.told(agent)).toEqual([]);
+    expect(stage.messagesOf(agent)).toEqual([]);
   });
 
   test('a chat belongs to its user: the same id elsewhere is another chat', async () => {

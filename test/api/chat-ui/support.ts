@@ -94,8 +94,8 @@ export function metadataOf(message: Message | undefined): Metadata['howdah'] {
 
 /** An agent that calls the calculator, which needs an approval, and says what came of it. */
 export async function makeCautiousAgent(stage: Stage, columns: JsonObject = {}): Promise<string> {
-  const agent = await stage.agent((_request, told: Sent[]) => {
-    const last = told.at(-1);
+  const agent = await stage.agent((_request, messages: Sent[]) => {
+    const last = messages.at(-1);
     if (last?.role !== 'tool') {
       return { tool_calls: [{ name: 'calculator', arguments: { expression: '6 * 7' } }] };
     }

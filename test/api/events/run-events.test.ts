@@ -37,16 +37,16 @@ function staged(run: Partial<Execution>) {
 test('pieces of an answer are held back until earlier steps arrive', async () => {
   const { live, piece, row } = staged({ id: ID, step_count: 0, completed_at: null });
   const leaving = new AbortController();
-  const told = runEvents(live, ID, { seq: 0, n: 0 }, leaving.signal);
+  const events = runEvents(live, ID, { seq: 0, n: 0 }, leaving.signal);
   piece(3, 'to');
   piece(3, 'gether');
-  const first = told.next();
+  const first = events.next();
   await new Promise(setImmediate);
   row(1);
   row(2);
   const seen = [(await first).value];
   while (seen.filter((one) => one?.event === 'token').length < 2) {
-    seen.push((await told.next()).value);
+    seen.push((await events.next()).value);
   }
   expect(seen.map((one) => `${one?.event} ${one?.data.seq}`).slice(-2)).toEqual([
     'token 3',
@@ -54,7 +54,7 @@ test('pieces of an answer are held back until earlier steps arrive', async () =>
   ]);
   expect(Math.max(...seen.slice(0, -2).map((one) => Number(one?.data.seq)))).toBe(2);
   leaving.abort();
-  await told.return();
+  await events.return();
 });
 
 test('behind a cursor that never existed, a run without steps still has its last event', async () => {
@@ -72,14 +72,14 @@ test('behind a cursor that never existed, a run without steps still has its last
 test('the end of a child run names the call that started it', () => {
   const step = { seq: 3, kind: 'child', name: null, call_id: 'a', output: { status: 'completed' } };
   const row = { execution_id: ID, seq: 3, step } as unknown as FeedRow;
-  const told = eventsOf(row, {
+  const events = eventsOf(row, {
     agent: 'clerk',
     messages: [],
     last_message: null,
     question: null,
     is_called: false,
   });
-  expect(told).toEqual([
+  expect(events).toEqual([
     {
       event: 'observation',
       data: { kind: 'child', agent: 'clerk', call_id: 'a', output: { status: 'completed' } },

@@ -14,7 +14,7 @@ import { locked, tokenFor } from '../subscriptions/tokens.ts';
 
 /**
  * Every route the server has, asked of the server: the walk of test/api/rest/isolation.test.ts knows those of the table, and
- * these are the others. A door that is added and named nowhere fails here; one that is for somebody is walked.
+ * these are the others. An added endpoint that no list names fails here; a protected one is walked.
  */
 
 /** For everybody: they say nothing of anybody, unless the path itself is the proof. */
@@ -48,8 +48,8 @@ const message = {
 const configuration = { blocking: false };
 const rpc = (method: string, params: object) => ({ jsonrpc: '2.0', id: 1, method, params });
 
-/** What a stranger may ask of each door that is for somebody, by the name of an agent and by any id. */
-const ASKED: Record<string, (named: Named) => Request[]> = {
+/** Requests of another tenant to each protected endpoint, by the name of an agent and by any id. */
+const REQUESTS: Record<string, (named: Named) => Request[]> = {
   'GET /.well-known/agent-card.json': () => [{}],
   'GET /a2a/:agent/.well-known/agent-card.json': () => [{}],
   'POST /a2a/:agent': ({ id }) => [
@@ -141,7 +141,7 @@ const ofTable = () =>
   routes.map(({ method, path }) => `${method} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`);
 
 test('every route is listed in this test', () => {
-  expect([...found].sort()).toEqual([...OPEN, ...ofTable(), ...Object.keys(ASKED)].sort());
+  expect([...found].sort()).toEqual([...OPEN, ...ofTable(), ...Object.keys(REQUESTS)].sort());
 });
 
 /** What `/openapi.json` leaves out: pages, schemas and itself. */
@@ -156,7 +156,7 @@ const UNDESCRIBED = [
   'GET /openapi.json',
   'GET /schemas/agent-system.v1.json',
 ];
-/** Described, and served by no route: before them, each by a door of its own. */
+/** Described, and served by no route: a separate handler serves each before the routes. */
 const UNROUTED = ['GET /metrics', 'GET /ws', 'POST /graphql', 'POST /mcp'];
 
 test('every route is described in OpenAPI, and every described route is served', async () => {
@@ -175,10 +175,10 @@ test('every route is described in OpenAPI, and every described route is served',
   }
 });
 
-async function said(endpoint: string, asked: Request, { name, id }: Named) {
+async function said(endpoint: string, request: Request, { name, id }: Named) {
   const [method = '', url = ''] = endpoint.split(' ');
-  const path = url.replace(/:agent|\*/, asked.agent ?? name).replace(':id', id);
-  const { status, body } = await call(api, method, path, asked.body, { token });
+  const path = url.replace(/:agent|\*/, request.agent ?? name).replace(':id', id);
+  const { status, body } = await call(api, method, path, request.body, { token });
   const text = JSON.stringify(body)
     .replaceAll(name, 'NAME')
     .replaceAll(id, 'ID')
@@ -186,25 +186,25 @@ async function said(endpoint: string, asked: Request, { name, id }: Named) {
   return { status, text };
 }
 
-test.each(Object.keys(ASKED))('%s reveals nothing about another tenant', async (endpoint) => {
+test.each(Object.keys(REQUESTS))('%s reveals nothing about another tenant', async (endpoint) => {
   const missing = { name: MARK.replace(/b$/, 'c'), id: 'aaaaaaaa-aaaa-7aaa-8aaa-aaaaaaaaaaaa' };
-  const asked = ASKED[endpoint]?.(missing) ?? [];
-  expect(asked).not.toEqual([]);
+  const requests = REQUESTS[endpoint]?.(missing) ?? [];
+  expect(requests).not.toEqual([]);
   expect(theirs.length).toBeGreaterThan(3);
-  for (const [place, request] of asked.entries()) {
+  for (const [place, request] of requests.entries()) {
     const absent = await said(endpoint, request, missing);
     expect(absent.status, `${endpoint} ${place}`).toBeLessThan(500);
     for (const id of theirs) {
       const named = { name: MARK, id };
-      const there = await said(endpoint, ASKED[endpoint]?.(named)[place] ?? {}, named);
+      const there = await said(endpoint, REQUESTS[endpoint]?.(named)[place] ?? {}, named);
       expect({ place, ...there }).toEqual({ place, ...absent });
     }
   }
 });
 
-test.each(Object.keys(ASKED))('%s requires a login', async (endpoint) => {
+test.each(Object.keys(REQUESTS))('%s requires a login', async (endpoint) => {
   const [method = '', url = ''] = endpoint.split(' ');
-  const [{ body } = {}] = ASKED[endpoint]?.({ name: 'development', id: theirs[0] ?? '' }) ?? [];
+  const [{ body } = {}] = REQUESTS[endpoint]?.({ name: 'development', id: theirs[0] ?? '' }) ?? [];
   const path = url.replace(/:agent|\*/, 'development');
   expect((await call(api, method, path, body)).status).toBe(401);
 });

@@ -158,8 +158,8 @@ describe.each(Object.keys(endpoints))('over %s', (endpoint) => {
       { input_hits: [{ filter: 'card', action: 'redact', matches: 1 }] },
     ]);
     expect(JSON.stringify(made)).toContain(WITHHELD);
-    expect(JSON.stringify(stage.told(agent).at(-1))).toContain(WITHHELD);
-    expect(JSON.stringify(stage.told(agent))).not.toContain('1111');
+    expect(JSON.stringify(stage.messagesOf(agent).at(-1))).toContain(WITHHELD);
+    expect(JSON.stringify(stage.messagesOf(agent))).not.toContain('1111');
     expect(await tablesWithText(stage.db.pool, CARD)).toEqual([]);
   });
 
@@ -179,8 +179,8 @@ test('what people say later is filtered on its way to sub-agents and answers', a
   const helper = await stage.agent(() => ({ content: 'I have it.' }));
   const tool = await makeAgentTool(stage.db.pool, await idOf(helper));
   const lead = await stage.agent(
-    (_request, told) => {
-      const results = told.filter(({ role }) => role === 'tool').map(({ content }) => content);
+    (_request, messages) => {
+      const results = messages.filter(({ role }) => role === 'tool').map(({ content }) => content);
       if (results.length === 0) {
         return { tool_calls: [{ name: 'ask_user', arguments: { question: 'Which card?' } }] };
       }
@@ -218,7 +218,7 @@ test('what people say later is filtered on its way to sub-agents and answers', a
     output: expect.stringContaining('It is [card withheld]'),
     input_hits: [{ filter: 'card', action: 'redact', matches: 4 }],
   });
-  expect(JSON.stringify(stage.told(helper))).toContain('It is [card withheld]');
+  expect(JSON.stringify(stage.messagesOf(helper))).toContain('It is [card withheld]');
   expect(await tablesWithText(stage.db.pool, CARD)).toEqual([]);
   const shown = await runCli(stage.db.url, 'show', id);
   expect(shown.stdout).toContain('filtered  card (redact, 4×)');

@@ -381,8 +381,8 @@ test('a body of one large text is not copied into an object', async () => {
   };
   const copied = await costHere(() => ({ ...(text as unknown as object) }));
   const yaml = { 'content-type': 'application/yaml' };
-  const asked = await costHere(() => send('/agent-systems?dry_run=true', text, keys.admin, yaml));
-  expect(asked).toBeLessThan(copied / 2);
+  const cost = await costHere(() => send('/agent-systems?dry_run=true', text, keys.admin, yaml));
+  expect(cost).toBeLessThan(copied / 2);
 });
 
 test('a body with a wrong Content-Length is never parsed as another request', async () => {

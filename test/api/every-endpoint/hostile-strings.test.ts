@@ -199,8 +199,8 @@ describe('hostile strings', () => {
     ],
   ];
 
-  test.each(kinds)('are stored unchanged in %s by GraphQL', async (_table, given, kind) => {
-    const rows = given().map(kind.row);
+  test.each(kinds)('are stored unchanged in %s by GraphQL', async (_table, values, kind) => {
+    const rows = values().map(kind.row);
     expect(rows.length).toBeGreaterThan(hasAssets ? 90 : 30);
     const batches = Array.from({ length: Math.ceil(rows.length / BATCH) }, (_, index) =>
       rows.slice(index * BATCH, index * BATCH + BATCH),
@@ -272,7 +272,7 @@ describe('hostile strings', () => {
     expect(log.slice(1).map(({ parts }) => parts[0].text)).toEqual(texts);
   });
 
-  test.each(kinds)('that cannot be stored are refused in %s', async (_table, _given, kind) => {
+  test.each(kinds)('that cannot be stored are refused in %s', async (_table, _values, kind) => {
     const refused: string[] = [];
     for (const [index, text] of Object.values(UNSTORABLE_STRINGS).entries()) {
       const [good, bad] = [kind.row('good', index), kind.row(text, index)];

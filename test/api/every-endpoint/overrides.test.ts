@@ -130,7 +130,7 @@ const ended = async (id: string) => {
   );
   return one(
     db.pool,
-    `select e.status, e.stop_reason, e.max_cost::float, e.cost::float, s.name as asked
+    `select e.status, e.stop_reason, e.max_cost::float, e.cost::float, s.name as model
      from howdah.executions as e join howdah.steps as s on s.execution_id = e.id and s.kind = 'model' where e.id = $1`,
     [id],
   );
@@ -146,7 +146,7 @@ describe.each(Object.entries(endpoints))('%s', (_, begin) => {
       stop_reason: 'final_answer',
       max_cost: 4,
       cost: 2,
-      asked: 'careful',
+      model: 'careful',
     });
     expect(models.requests).toHaveLength(1);
     expect(models.requests[0]?.body).toMatchObject({

@@ -519,12 +519,12 @@ describe('operations rejected before planning', () => {
     const query =
       'query ($c: [ExecutionStatus!]) { executions(filter: { status: { in: $c } }) { totalCount } }';
     const inDocument = `{ executions(filter: { status: { equalTo: ${'X'.repeat(201)} } }) { totalCount } }`;
-    for (const asked of [
+    for (const response of [
       ask(api, query, { c: ['FAILED', long] }),
       ask(api, query, { c: long }),
       ask(api, inDocument),
     ]) {
-      const { errors, status } = await asked;
+      const { errors, status } = await response;
       expect(status).toBe(400);
       expect(errors).toMatchObject([
         { extensions: { code: 'HWINV', detail: { limit: 'enumLength' } } },
@@ -568,9 +568,9 @@ test('internal errors are masked with an id that appears in the log', () => {
   const secret = Object.assign(new Error('relation "howdah_private.secrets" is broken'), {
     code: 'XX000',
   });
-  const told = mask(new GraphQLError(secret.message, { originalError: secret, path: ['a'] }));
-  expect(told.message).not.toContain('secrets');
-  expect(told.path).toEqual(['a']);
-  expect(logged).toEqual([[secret, told.extensions.id]]);
-  expect(told.extensions.code).toBe('EINTERNAL');
+  const masked = mask(new GraphQLError(secret.message, { originalError: secret, path: ['a'] }));
+  expect(masked.message).not.toContain('secrets');
+  expect(masked.path).toEqual(['a']);
+  expect(logged).toEqual([[secret, masked.extensions.id]]);
+  expect(masked.extensions.code).toBe('EINTERNAL');
 });

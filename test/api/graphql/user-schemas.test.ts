@@ -91,13 +91,13 @@ test('the row security of the table holds', async () => {
   const guarded = await startTestApi(db.url, { ...locked, graphqlSchemas: ['shop'] });
   try {
     const outsider = await makePerson(db.pool, unique('stranger'), await makeTenant(db.pool));
-    const asked = await ask(
+    const result = await ask(
       guarded,
       '{ shopTicket(id: 1) { subject } }',
       {},
       await tokenFor(outsider),
     );
-    expect(asked.data).toEqual({ shopTicket: null });
+    expect(result.data).toEqual({ shopTicket: null });
   } finally {
     await guarded.close();
   }

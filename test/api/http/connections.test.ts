@@ -14,12 +14,12 @@ test('a single tenant opens at most its own share of the connections', async () 
   const connections = createConnections(pool);
   const connect = (tenantId: string) => connections.as({ tenantId, userId: undefined }).connect();
   const acme = randomUUID();
-  const asked = Array.from({ length: max }, () => connect(acme));
+  const connecting = Array.from({ length: max }, () => connect(acme));
   const other = await connect(randomUUID());
   // counts connections that are being opened, too
   expect(pool.totalCount).toBe(connectionsOfOneTenant(max) + 1);
   other.release();
-  for (const one of asked) (await one).release();
+  for (const one of connecting) (await one).release();
   await pool.end();
 });
 
@@ -32,12 +32,12 @@ test('a caller that leaves has its statement cancelled in Postgres', async () =>
   await rolledBack(db.pool, async (holder) => {
     await holder.query('select pg_advisory_xact_lock(22)');
     const client = await createConnections(pool).as(caller, leaving.signal).connect();
-    const asked = client.query('select pg_advisory_lock(22)').catch(({ code }) => code);
+    const lockQuery = client.query('select pg_advisory_lock(22)').catch(({ code }) => code);
     await eventually(db.pool, 'the statement waits', waits);
     leaving.abort();
     const gone = `select where not exists (${waits})`;
     await eventually(db.pool, 'the statement has ended at the server', gone);
-    expect(await asked).toBe('57014');
+    expect(await lockQuery).toBe('57014');
     client.release();
   });
   await pool.end();

@@ -65,8 +65,8 @@ test('a draining server reports 503 on /readyz, still answers, and closes connec
     body: expect.stringContaining('shutting down'),
   });
   expect((await send(api, 'GET', '/healthz')).status).toBe(200);
-  const asked = await send(api, 'POST', '/graphql', { query: '{ nodeId }' });
-  expect(asked).toMatchObject({ status: 200, connection: 'close' });
+  const response = await send(api, 'POST', '/graphql', { query: '{ nodeId }' });
+  expect(response).toMatchObject({ status: 200, connection: 'close' });
   expect(await send(api, 'GET', '/api/agents')).toMatchObject({ status: 200, connection: 'close' });
 });
 
@@ -111,7 +111,7 @@ test('an event stream ends without an error, and resumes elsewhere after its las
   const id = await insertRun(db.pool, agent);
   const path = `/api/executions/${id}/stream`;
   const started = await listen(api, path);
-  const asked = await started.when(({ event }) => event === 'ask_user');
+  const question = await started.when(({ event }) => event === 'ask_user');
   const closed = api.close();
   await started.end;
   await closed;
@@ -122,12 +122,12 @@ test('an event stream ends without an error, and resumes elsewhere after its las
   const resumed = await listen(
     other,
     path,
-    asked.id === undefined ? {} : { lastEventId: asked.id },
+    question.id === undefined ? {} : { lastEventId: question.id },
   );
   await resumed.end;
   const whole = await listen(other, path);
   await whole.end;
-  expect([...started.told(), ...resumed.told()]).toEqual(whole.told());
+  expect([...started.eventLines(), ...resumed.eventLines()]).toEqual(whole.eventLines());
   expect(whole.events.at(-1)?.event).toBe('complete');
 });
 

@@ -145,9 +145,9 @@ test('concurrent requests share one check and get the same result', async () => 
     await promise;
     return [{ name: 'one', ok: true }];
   });
-  const asked = Promise.all([readiness.checks(), readiness.checks(), readiness.checks()]);
+  const checks = Promise.all([readiness.checks(), readiness.checks(), readiness.checks()]);
   resolve();
-  expect(await asked).toHaveLength(3);
+  expect(await checks).toHaveLength(3);
   expect(looks).toBe(1);
 });
 

@@ -156,11 +156,11 @@ test('a run beyond its limit fails with HWQTA, and limits and their usage are vi
       body: JSON.stringify({ query, variables }),
     });
   const refused = await again('application/graphql-response+json, application/json;q=0.9');
-  const told = (await refused.json()) as object;
+  const body = (await refused.json()) as object;
   const seconds = Number(refused.headers.get('retry-after'));
   expect(refused.status).toBe(429);
   expect(refused.headers.get('content-type')).toContain('application/graphql-response+json');
-  expect(told).toEqual({
+  expect(body).toEqual({
     errors: [expect.objectContaining({ extensions: expect.objectContaining({ code: 'HWQTA' }) })],
   });
   expect(seconds).toBeGreaterThan(0);

@@ -244,7 +244,7 @@ describe('a cursor', () => {
   test('says which rows left the list meanwhile', async () => {
     const tag = unique('tag');
     const columns = { metadata: { tags: [tag] } };
-    const [gone, kept] = [await makeRun(db.pool, columns), await makeRun(db.pool, columns)];
+    const [gone, remaining] = [await makeRun(db.pool, columns), await makeRun(db.pool, columns)];
     const query = `tag=${tag}&status=queued`;
     const cursor = await cursorNow(query);
     await db.pool.query('select howdah.cancel_execution($1)', [gone]);
@@ -253,7 +253,7 @@ describe('a cursor', () => {
       async (list) => {
         await list.when(synced);
         expect(list.events.filter(isRemoved(gone))).toHaveLength(1);
-        expect(list.events.filter(isRun(kept))).toEqual([]);
+        expect(list.events.filter(isRun(remaining))).toEqual([]);
       },
       { after: cursor },
     );

@@ -102,7 +102,7 @@ test('questionsFeed sends open questions until they close', async () => {
   const id = await makeRun(db.pool);
   const { items } = follow(socket, QUESTIONS, { filter: { executionId: id } });
   await until(() => items.length === 1);
-  const asked = await one(
+  const question = await one(
     db.pool,
     `insert into howdah.questions (execution_id, root_execution_id, kind, prompt)
      values ($1, $1, 'question', 'Which?') returning id`,
@@ -110,10 +110,10 @@ test('questionsFeed sends open questions until they close', async () => {
   );
   await until(() => items.length === 2);
   expect(items[1]).toEqual({
-    ...{ kind: 'changed', id: asked.id },
+    ...{ kind: 'changed', id: question.id },
     question: { prompt: 'Which?', status: 'open', execution: { id } },
   });
   await db.pool.query('select howdah.cancel_execution($1)', [id]);
   await until(() => items.length === 3);
-  expect(items[2]).toEqual({ kind: 'removed', id: asked.id, question: null });
+  expect(items[2]).toEqual({ kind: 'removed', id: question.id, question: null });
 });

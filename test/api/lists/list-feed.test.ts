@@ -172,14 +172,14 @@ test('who sees the rows of a subscriber is asked at once', async () => {
   const agent_id = await makeAgent(db.pool);
   const ids = [await makeRun(db.pool, { agent_id }), await makeRun(db.pool, { agent_id })];
   const both = Promise.withResolvers<void>();
-  const asked = new Set<string>();
+  const requestedIds = new Set<string>();
   const feed = createListFeed({
     transaction: transactionOfTenant({
       connections: createConnections(pool),
       admission: createAdmission(defaultServerLimits),
     }),
     async sees({ id }) {
-      if (asked.add(id).size === ids.length) both.resolve();
+      if (requestedIds.add(id).size === ids.length) both.resolve();
       await both.promise;
       return id === ids[0];
     },

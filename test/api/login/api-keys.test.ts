@@ -258,7 +258,7 @@ describe('the key reader', () => {
   let read: ReadApiKey;
   beforeAll(() => {
     pool = createPool({ url: db.url, applicationName: 'test', max: 1 });
-    const query = pool.query.bind(pool) as (...given: unknown[]) => Promise<unknown>;
+    const query = pool.query.bind(pool) as (...args: unknown[]) => Promise<unknown>;
     pool.query = ((text: string, values: unknown[]) => {
       queries.push(text);
       return query(text, values);

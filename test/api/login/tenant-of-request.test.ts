@@ -133,7 +133,7 @@ const requests: ((party: Party) => Promise<void>)[] = [
   },
   ...[0, 1, 5].map((turns) => async ({ token }: Party) => {
     const leaving = new AbortController();
-    const asked = fetch(`${api.url}/graphql`, {
+    const response = fetch(`${api.url}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
       body: JSON.stringify({ query: '{ tenants { nodes { id } } executions { nodes { id } } }' }),
@@ -141,7 +141,7 @@ const requests: ((party: Party) => Promise<void>)[] = [
     }).catch(() => 'left');
     for (let turn = 0; turn < turns; turn += 1) await new Promise((done) => setImmediate(done));
     leaving.abort();
-    expect(await asked).toBe('left');
+    expect(await response).toBe('left');
   }),
 ];
 

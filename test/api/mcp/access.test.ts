@@ -18,7 +18,7 @@ import {
 } from '../subscriptions/tokens.ts';
 import { connect, INITIALIZE, post, REVISIONS, type Result, textOf } from './mcp-client.ts';
 
-/** Who gets in at `/mcp`, and what he sees and does there: what he would at the other doors. */
+/** Who gets in at `/mcp`, and what he sees and does there: the same as at the other interfaces. */
 
 const db = testDatabase();
 let api: ApiServer;

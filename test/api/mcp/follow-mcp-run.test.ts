@@ -76,8 +76,8 @@ test('notes that were announced before a step come before the step', async () =>
 test('notes that a slow client does not take are dropped beyond a bound', async () => {
   const notes = Array.from({ length: 2_000 }, (_, place) => note(place));
   const events = await eventsOf({ notes });
-  const kept = events.flatMap((event) => (event.type === 'note' ? [event.note] : []));
-  expect(kept).toEqual(notes.slice(0, 500));
+  const received = events.flatMap((event) => (event.type === 'note' ? [event.note] : []));
+  expect(received).toEqual(notes.slice(0, 500));
 });
 
 test('a question and a limit are reported once, however often the run is read', async () => {

@@ -478,10 +478,13 @@ describe('sessions, served by any process', () => {
         }),
       });
       const messages = eventsOf(response);
-      const { value: asked } = await messages.next();
-      expect(asked).toMatchObject({ method: 'elicitation/create', params: { message: 'Which?' } });
+      const { value: elicitation } = await messages.next();
+      expect(elicitation).toMatchObject({
+        method: 'elicitation/create',
+        params: { message: 'Which?' },
+      });
       const result = { action, ...(action === 'accept' && { content: { answer: 'b' } }) };
-      const heard = await post(other, { jsonrpc: '2.0', id: asked.id, result }, session);
+      const heard = await post(other, { jsonrpc: '2.0', id: elicitation.id, result }, session);
       expect(heard.status).toBe(202);
       const { value: answered } = await messages.next();
       expect(answered.id).toBe(7);
@@ -572,7 +575,7 @@ test('a client that leaves during admission frees its stream slot', async () => 
   const leaving = new AbortController();
   await rolledBack(db.pool, async (holder) => {
     await holder.query('lock table howdah.api_keys in access exclusive mode');
-    const asked = fetch(`${tight.url}/mcp`, { method: 'POST', headers, signal: leaving.signal });
+    const request = fetch(`${tight.url}/mcp`, { method: 'POST', headers, signal: leaving.signal });
     await eventually(
       db.pool,
       'it is looked up',
@@ -580,7 +583,7 @@ test('a client that leaves during admission frees its stream slot', async () => 
          and datname = current_database()`,
     );
     leaving.abort();
-    await asked.catch(() => {});
+    await request.catch(() => {});
     await fetch(`${tight.url}/healthz`); // the server knows that it has left
   });
   await until(async () => (await post(tight, INITIALIZE, headers)).status === 200);

@@ -199,32 +199,35 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
   });
 
   test('the model of the client answers a sampling request of a tool', async () => {
-    const asked: unknown[] = [];
+    const samplingRequests: unknown[] = [];
     const client = await open({
       sample: ({ messages, maxTokens }) => {
-        asked.push([messages[0]?.content.text, maxTokens]);
+        samplingRequests.push([messages[0]?.content.text, maxTokens]);
         return 'Roses are red.';
       },
     });
     expect(textOf(await call(client, 'poem'))).toBe('Roses are red.');
-    expect(asked).toEqual([['Write.', 9]]);
+    expect(samplingRequests).toEqual([['Write.', 9]]);
   });
 
   test('log messages of a tool reach the client from the requested level on', async () => {
     const client = await open();
     const heard: unknown[] = [];
-    const told: unknown[] = [];
+    const progressUpdates: unknown[] = [];
     client.setNotificationHandler('notifications/message', ({ params }) => {
       if (params.logger === 'chatty') heard.push([params.level, params.data]);
     });
     const meta = { 'io.modelcontextprotocol/logLevel': 'warning' };
     const result = (await client.callTool(
       { name: 'chatty', arguments: {}, ...(revision === '2026-07-28' && { _meta: meta }) },
-      { onprogress: ({ progress, total, message }) => told.push([progress, total, message]) },
+      {
+        onprogress: ({ progress, total, message }) =>
+          progressUpdates.push([progress, total, message]),
+      },
     )) as Result;
     expect(textOf(result)).toBe('said');
     expect(heard).toEqual([['warning', { paper: 'low' }]]);
-    expect(told).toEqual([[1, 2, 'half']]);
+    expect(progressUpdates).toEqual([[1, 2, 'half']]);
   });
 
   test('a viewer cannot call, and another tenant does not have the tool', async () => {

@@ -72,12 +72,12 @@ describe('models', () => {
     const client = await keyed();
     const messageFor = async (name: string) => {
       const refusals = [];
-      for (const asked of [
+      for (const request of [
         () => client.models.retrieve(name),
         () => complete(client, name),
         () => client.responses.create({ model: name, input: 'Hello.' }),
       ]) {
-        const error = await Promise.resolve(asked()).then(
+        const error = await Promise.resolve(request()).then(
           () => undefined,
           (thrown) => thrown,
         );
@@ -134,7 +134,7 @@ describe('authentication', () => {
       refused,
     );
     await expect(complete(await keyed(), secret)).rejects.toMatchObject({ status: 404 });
-    expect(stage.told(model)).toEqual([]);
+    expect(stage.messagesOf(model)).toEqual([]);
   });
 
   test("another caller's responses cannot be continued, nor their calls answered", async () => {
@@ -142,12 +142,12 @@ describe('authentication', () => {
       tool_calls: [{ name: 'get_weather', arguments: {} }],
     }));
     const owner = await keyed({ role: 'owner' });
-    const asked = await owner.responses.create({
+    const response = await owner.responses.create({
       model: calling,
       input: 'Hello.',
       tools: [{ type: 'function', name: 'get_weather', strict: false, parameters: {} }],
     });
-    const [call] = asked.output;
+    const [call] = response.output;
     const callId = call?.type === 'function_call' ? call.call_id : '';
     expect(callId).toMatch(/^call_[0-9a-f]{32}$/);
     const outsider = await keyed({ role: 'owner' }, other);
@@ -172,8 +172,8 @@ describe('authentication', () => {
       const { status, code, param, message } = error;
       return { status, code, param, message: message.replaceAll(/[0-9a-f-]{32,36}/g, 'ID') };
     };
-    expect(await errorOf(goOn(asked.id))).toEqual(await errorOf(goOn(`resp_${missingId}`)));
-    expect(await errorOf(goOn(asked.id))).toMatchObject({
+    expect(await errorOf(goOn(response.id))).toEqual(await errorOf(goOn(`resp_${missingId}`)));
+    expect(await errorOf(goOn(response.id))).toMatchObject({
       status: 400,
       code: 'previous_response_not_found',
       param: 'previous_response_id',
@@ -311,7 +311,7 @@ describe('requests', () => {
     const [first, second] = [await send(), await send()];
     expect(first.status).toBe(200);
     expect(second).toEqual(first);
-    expect(stage.told(model)).toHaveLength(1);
+    expect(stage.messagesOf(model)).toHaveLength(1);
   });
 
   test('with the Idempotency-Key of a different request are rejected', async () => {
@@ -324,7 +324,7 @@ describe('requests', () => {
     const other = { status: 409, body: { error } };
     expect(await send('responses', { input: 'Two.' })).toMatchObject(other);
     expect(await send('chat/completions', { messages })).toMatchObject(other);
-    expect(stage.told(model)).toHaveLength(1);
+    expect(stage.messagesOf(model)).toHaveLength(1);
   });
 });
 
@@ -351,8 +351,8 @@ describe('unknown endpoints', () => {
   });
 
   test('make the official client throw the matching error', async () => {
-    const asked = stage.client.embeddings.create({ model: 'x', input: 'y' });
-    await expect(asked).rejects.toMatchObject({ status: 404, code: 'unknown_url' });
+    const request = stage.client.embeddings.create({ model: 'x', input: 'y' });
+    await expect(request).rejects.toMatchObject({ status: 404, code: 'unknown_url' });
   });
 });
 

@@ -86,8 +86,8 @@ describe('a chat completion', () => {
 
   test('comes after calls of agent tools, which are hidden from the client', async () => {
     const model = await stage.agent(
-      (_request, told) =>
-        told.at(-1)?.role === 'tool'
+      (_request, messages) =>
+        messages.at(-1)?.role === 'tool'
           ? { content: 'It is 42.' }
           : {
               content: 'I count.',
@@ -147,7 +147,7 @@ describe('the conversation', () => {
         { role: 'user', content: [{ type: 'text', text: 'The second?' }] },
       ],
     });
-    const [sent] = stage.told(model);
+    const [sent] = stage.messagesOf(model);
     expect(sent?.map(({ role, content }) => [role, content])).toEqual([
       ['system', `I am ${model}.`],
       ['system', 'Be brief.'],
@@ -182,7 +182,7 @@ describe('the conversation', () => {
         },
       ],
     });
-    expect(stage.told(model)[0]?.at(-1)?.content).toEqual([
+    expect(stage.messagesOf(model)[0]?.at(-1)?.content).toEqual([
       { type: 'text', text: 'What is it?' },
       { type: 'image_url', image_url: { url } },
     ]);
@@ -190,19 +190,19 @@ describe('the conversation', () => {
 
   test('continues after a question to a person as after any other answer', async () => {
     const model = await stage.agent(
-      (_request, told) =>
-        told.some(({ content }) => content === 'Red.')
+      (_request, messages) =>
+        messages.some(({ content }) => content === 'Red.')
           ? { content: 'Painted red.' }
           : { tool_calls: [{ name: 'ask_user', arguments: { question: 'Which colour?' } }] },
       { human_input: true },
     );
     const messages: OpenAI.ChatCompletionMessageParam[] = [...say('Paint it.')];
-    const asked = await stage.client.chat.completions.create({ model, messages });
-    expect(asked.choices[0]).toMatchObject({
+    const completion = await stage.client.chat.completions.create({ model, messages });
+    expect(completion.choices[0]).toMatchObject({
       message: { content: 'Which colour?' },
       finish_reason: 'stop',
     });
-    expect((await runOf(asked.id)).status).toBe('cancelled'); // it would wait for ever
+    expect((await runOf(completion.id)).status).toBe('cancelled'); // it would wait for ever
     messages.push({ role: 'assistant', content: 'Which colour?' }, ...say('Red.'));
     expect((await streamed(model, messages)).text).toBe('Painted red.');
     expect((await streamed(model, say('Paint it.'))).text).toBe('Which colour?');
@@ -211,8 +211,8 @@ describe('the conversation', () => {
 
 describe('client tools', () => {
   const forecaster = () =>
-    stage.agent((_request, told) => {
-      const results = told.filter(({ role }) => role === 'tool').map(({ content }) => content);
+    stage.agent((_request, messages) => {
+      const results = messages.filter(({ role }) => role === 'tool').map(({ content }) => content);
       return results.length > 0
         ? { content: `It is ${results.join(' and ')}.` }
         : {
@@ -227,16 +227,16 @@ describe('client tools', () => {
   test('are called by the client, and the run continues with the results, even after a restart', async () => {
     const model = await forecaster();
     const messages: OpenAI.ChatCompletionMessageParam[] = [...say('How is the weather?')];
-    const asked = await stage.client.chat.completions.create({ model, messages, tools });
-    const [choice] = asked.choices;
+    const completion = await stage.client.chat.completions.create({ model, messages, tools });
+    const [choice] = completion.choices;
     expect(choice?.finish_reason).toBe('tool_calls');
     const calls = choice?.message.tool_calls ?? [];
     expect(calls.map((call) => (call.type === 'function' ? call.function : undefined))).toEqual([
       { name: 'get_weather', arguments: '{"city":"Oslo"}' },
       { name: 'get_weather', arguments: '{"city":"Rome"}' },
     ]);
-    expect(asked.usage?.total_tokens).toBe(18);
-    const run = await runOf(asked.id);
+    expect(completion.usage?.total_tokens).toBe(18);
+    const run = await runOf(completion.id);
     expect(run).toMatchObject({ status: 'waiting', waiting_for: 'question' });
     await stage.restartWorker();
     const [oslo, rome] = calls;
@@ -247,12 +247,12 @@ describe('client tools', () => {
     );
     const request = { model, messages, tools };
     const done = await stage.client.chat.completions.create(request);
-    expect(done.id).toBe(asked.id);
+    expect(done.id).toBe(completion.id);
     expect(done.choices[0]?.message.content).toBe('It is  and 31.');
     expect(done.usage?.total_tokens).toBe(18);
     const again = await stage.client.chat.completions.create(request); // as a client that lost the answer
     expect(again).toEqual(done);
-    expect(stage.told(model)).toHaveLength(2);
+    expect(stage.messagesOf(model)).toHaveLength(2);
     expect((await runOf(done.id)).trust).toBe('external'); // whatever the client's tool says
     await expectEqual(stage.db.pool, run.id); // and it replays
   });
@@ -292,8 +292,8 @@ describe('client tools', () => {
     await expect(
       chat.completions.create({ model, messages: [{ role: 'user', content: picture }] }),
     ).rejects.toMatchObject({ status: 400, param: 'content.image_url.url' });
-    const asked = await chat.completions.create({ model, messages: say('?'), tools });
-    const [call] = asked.choices[0]?.message.tool_calls ?? [];
+    const completion = await chat.completions.create({ model, messages: say('?'), tools });
+    const [call] = completion.choices[0]?.message.tool_calls ?? [];
     const result = (tool_call_id: string) => ({
       model,
       messages: [...say('?'), { role: 'tool' as const, tool_call_id, content: 'dry' }],
@@ -310,7 +310,7 @@ describe('client tools', () => {
       status: 404,
       param: 'tool_call_id',
     });
-    expect((await runOf(asked.id)).status).toBe('waiting');
+    expect((await runOf(completion.id)).status).toBe('waiting');
   });
 });
 
@@ -327,7 +327,7 @@ describe('a run without an answer', () => {
       code: 'invalid_request',
       message: expect.stringContaining('no such thing'),
     });
-    expect(stage.told(model)).toHaveLength(1);
+    expect(stage.messagesOf(model)).toHaveLength(1);
     await expect(streamed(model, say('?'))).rejects.toMatchObject({
       message: expect.stringContaining('no such thing'),
     });
@@ -346,7 +346,7 @@ describe('a client that disconnects', () => {
       { model, messages: say('?') },
       { signal: leaving.signal, headers },
     );
-    await until(() => stage.told(model).length === 1);
+    await until(() => stage.messagesOf(model).length === 1);
     leaving.abort();
     await expect(completion).rejects.toThrow();
     const { id } = await one(

@@ -6,7 +6,7 @@ import { startTestApi } from '../harness.ts';
 import { call } from '../rest/call.ts';
 import { openStage, type Stage, WEATHER } from './support.ts';
 
-/** Our own description of the doors beside REST, and their answers held against it. */
+/** The OpenAPI description of the endpoints beside REST, compared with their responses. */
 
 let stage: Stage;
 // biome-ignore lint/suspicious/noExplicitAny: any JSON
@@ -57,8 +57,8 @@ async function linesOf(path: string, body: object): Promise<string[]> {
 
 const EVENTS = { method: 'post', type: 'text/event-stream' };
 const answering = () =>
-  stage.agent((_request, told) =>
-    String(told.at(-1)?.content).includes('weather')
+  stage.agent((_request, messages) =>
+    String(messages.at(-1)?.content).includes('weather')
       ? { content: 'I look.', tool_calls: [{ name: 'get_weather', arguments: { city: 'Oslo' } }] }
       : { content: 'It is a fine day.' },
   );

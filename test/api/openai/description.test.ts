@@ -57,8 +57,8 @@ describe.skipIf(!hasFile)(
         .map((line) => line.slice('data: '.length));
 
     const helper = () =>
-      stage.agent((_request, told) =>
-        told.at(-1)?.role === 'user' && String(told.at(-1)?.content).includes('weather')
+      stage.agent((_request, messages) =>
+        messages.at(-1)?.role === 'user' && String(messages.at(-1)?.content).includes('weather')
           ? {
               content: 'I look.',
               tool_calls: [{ name: 'get_weather', arguments: { city: 'Oslo' } }],

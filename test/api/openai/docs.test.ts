@@ -20,8 +20,8 @@ beforeAll(async () => {
 afterAll(() => stage?.close());
 
 test('the example of docs/openai.md prints the answer of the agent', async () => {
-  const helper = await stage.agent((_request, told) => ({
-    content: told.length > 2 ? 'Your name is Ada.' : 'I can count.',
+  const helper = await stage.agent((_request, messages) => ({
+    content: messages.length > 2 ? 'Your name is Ada.' : 'I can count.',
   }));
   await stage.db.pool.query(
     `update howdah.agents set instruction = $1 where name = 'development'`,

@@ -28,7 +28,8 @@ const runOf = (id: string) =>
 const words = (sent: { role: string; content: unknown }[] | undefined) =>
   sent?.map(({ role, content }) => `${role}: ${content}`);
 /** Says how many messages it was told, without its prompt. */
-const counting = () => stage.agent((_request, told) => ({ content: `I know ${told.length - 1}.` }));
+const counting = () =>
+  stage.agent((_request, messages) => ({ content: `I know ${messages.length - 1}.` }));
 const tools = [{ type: 'function' as const, strict: false, ...WEATHER }];
 
 describe('a response', () => {
@@ -50,8 +51,8 @@ describe('a response', () => {
 
   test('streams numbered events for each item from start to end', async () => {
     const model = await stage.agent(
-      (_request, told) =>
-        told.at(-1)?.role === 'tool'
+      (_request, messages) =>
+        messages.at(-1)?.role === 'tool'
           ? { content: 'It is forty-two.' }
           : {
               content: 'I count.',
@@ -122,7 +123,7 @@ describe('the conversation', () => {
       previous_response_id: second.id,
     });
     expect(third.previous_response_id).toBe(second.id);
-    expect(words(stage.told(model).at(-1))).toEqual([
+    expect(words(stage.messagesOf(model).at(-1))).toEqual([
       `system: I am ${model}.`,
       'user: One.',
       'assistant: I know 2.',
@@ -140,7 +141,7 @@ describe('the conversation', () => {
     const first = await ask({ model, input: 'One.' });
     await ask({ model, input: 'Two.', previous_response_id: first.id });
     const branch = await ask({ model, input: 'Other.', previous_response_id: first.id });
-    expect(words(stage.told(model).at(-1))).toEqual([
+    expect(words(stage.messagesOf(model).at(-1))).toEqual([
       `system: I am ${model}.`,
       'user: One.',
       'assistant: I know 1.',
@@ -151,10 +152,10 @@ describe('the conversation', () => {
     const [a, b] = await Promise.all([first, branch].map(({ id }) => runOf(id)));
     expect(a?.session_id).not.toBe(b?.session_id);
 
-    const unkept = await ask({
+    const unstored = await ask({
       ...{ model, input: 'Aside.', previous_response_id: branch.id, store: false },
     });
-    expect(unkept.output_text).toBe('I know 5.'); // as the next turn does
+    expect(unstored.output_text).toBe('I know 5.'); // as the next turn does
     const passing = await ask({ model, input: 'One.', store: false });
     expect(await runOf(passing.id)).toMatchObject({ session_id: null });
     const after = await ask({ model, input: 'Two.', previous_response_id: passing.id });
@@ -174,7 +175,7 @@ describe('the conversation', () => {
         { role: 'user', content: 'Tomorrow?' },
       ],
     });
-    expect(words(stage.told(model).at(-1))).toEqual([
+    expect(words(stage.messagesOf(model).at(-1))).toEqual([
       `system: I am ${model}.`,
       'system: Be kind.',
       'user: Weather?',
@@ -187,19 +188,19 @@ describe('the conversation', () => {
 
   test('answers a question to a person with the next message', async () => {
     const model = await stage.agent(
-      (_request, told) =>
-        told.at(-1)?.role === 'tool'
-          ? { content: `Painted ${told.at(-1)?.content}.` }
+      (_request, messages) =>
+        messages.at(-1)?.role === 'tool'
+          ? { content: `Painted ${messages.at(-1)?.content}.` }
           : { tool_calls: [{ name: 'ask_user', arguments: { question: 'Which colour?' } }] },
       { human_input: true },
     );
-    const asked = await ask({ model, input: 'Paint it.' });
-    expect(asked).toMatchObject({ status: 'completed', output_text: 'Which colour?' });
-    expect((await runOf(asked.id)).status).toBe('waiting');
-    const done = await ask({ model, input: 'red', previous_response_id: asked.id });
+    const response = await ask({ model, input: 'Paint it.' });
+    expect(response).toMatchObject({ status: 'completed', output_text: 'Which colour?' });
+    expect((await runOf(response.id)).status).toBe('waiting');
+    const done = await ask({ model, input: 'red', previous_response_id: response.id });
     expect(done.output_text).toBe('Painted red.');
-    expect(done.id).not.toBe(asked.id);
-    expect((await runOf(done.id)).id).toBe((await runOf(asked.id)).id);
+    expect(done.id).not.toBe(response.id);
+    expect((await runOf(done.id)).id).toBe((await runOf(response.id)).id);
     const after = await ask({ model, input: 'red', previous_response_id: done.id });
     expect(after.output_text).toBe('Which colour?');
   });
@@ -207,8 +208,8 @@ describe('the conversation', () => {
 
 describe('client tools', () => {
   const forecaster = () =>
-    stage.agent((_request, told) => {
-      const last = told.at(-1);
+    stage.agent((_request, messages) => {
+      const last = messages.at(-1);
       return last?.role === 'tool'
         ? { content: `It is ${last.content}.` }
         : {
@@ -225,8 +226,8 @@ describe('client tools', () => {
 
   test('are called by the client, and the same run continues with the results', async () => {
     const model = await forecaster();
-    const asked = await ask({ model, input: 'Weather?', tools });
-    expect(asked).toMatchObject({
+    const response = await ask({ model, input: 'Weather?', tools });
+    expect(response).toMatchObject({
       status: 'completed',
       output: [
         { type: 'message', phase: 'commentary' },
@@ -234,15 +235,15 @@ describe('client tools', () => {
       ],
     });
     await expect(
-      ask({ model, input: 'And?', previous_response_id: asked.id }),
+      ask({ model, input: 'And?', previous_response_id: response.id }),
     ).rejects.toMatchObject({
       status: 400,
       message: expect.stringContaining('no tool output was found for function call call_'),
     });
     const done = await ask({
       model,
-      input: resultOf(asked.output, 'dry'),
-      previous_response_id: asked.id,
+      input: resultOf(response.output, 'dry'),
+      previous_response_id: response.id,
       tools,
     });
     expect(done).toMatchObject({ output_text: 'It is dry.', usage: { total_tokens: 18 } });
@@ -265,12 +266,12 @@ describe('client tools', () => {
 
   test('expire after a day without a result and end their run', async () => {
     const model = await forecaster();
-    const asked = await ask({ model, input: 'Weather?', tools });
+    const response = await ask({ model, input: 'Weather?', tools });
     const [question] = await all(
       stage.db.pool,
       `select q.kind, q.expires_at - q.created_at > interval '23 hours' as is_long
        from howdah.questions as q where q.execution_id = $1`,
-      [(await runOf(asked.id)).id],
+      [(await runOf(response.id)).id],
     );
     expect(question).toEqual({ kind: 'question', is_long: true });
   });

@@ -28,12 +28,12 @@ export type Stage = {
   clientOf(apiKey: string, api?: ApiServer): OpenAI;
   /** An agent whose model answers so; gives its name. */
   agent(
-    answer: (request: FakeRequest, told: Sent[]) => FakeAnswer | Promise<FakeAnswer>,
+    answer: (request: FakeRequest, messages: Sent[]) => FakeAnswer | Promise<FakeAnswer>,
     columns?: object,
     tools?: string[],
   ): Promise<string>;
   /** Requests that the model of an agent received. */
-  told(agent: string): Sent[][];
+  messagesOf(agent: string): Sent[][];
   restartWorker(): Promise<void>;
   close(): Promise<void>;
 };
@@ -42,7 +42,7 @@ export async function openStage(): Promise<Stage> {
   const db = await createTestDatabase();
   const answers = new Map<
     string,
-    (request: FakeRequest, told: Sent[]) => FakeAnswer | Promise<FakeAnswer>
+    (request: FakeRequest, messages: Sent[]) => FakeAnswer | Promise<FakeAnswer>
   >();
   const nameIn = ({ body }: FakeRequest) =>
     /I am ([\w-]+)\./.exec(JSON.stringify(body.messages))?.[1] ?? '';
@@ -75,7 +75,8 @@ export async function openStage(): Promise<Stage> {
       }
       return name;
     },
-    told: (agent) => server.requests.filter((request) => nameIn(request) === agent).map(sentIn),
+    messagesOf: (agent) =>
+      server.requests.filter((request) => nameIn(request) === agent).map(sentIn),
     async restartWorker() {
       await worker.stop(0);
       worker = await start();

@@ -65,8 +65,8 @@ test.each(lines)('%s', async (line) => {
 test('the WebSocket program of the page runs', async () => {
   const program = programs.find((text) => text.includes('new WebSocket')) ?? '';
   const body = stripTypeScriptTypes(program.replace('ws://127.0.0.1:8000', api.url));
-  const told = await new Promise((resolve) => new Function('console', body)({ log: resolve }));
-  expect(told).toEqual(expect.any(String));
+  const output = await new Promise((resolve) => new Function('console', body)({ log: resolve }));
+  expect(output).toEqual(expect.any(String));
 });
 
 test('the client program of the page runs', async () => {
@@ -76,7 +76,7 @@ test('the client program of the page runs', async () => {
   const AsyncFunction = Object.getPrototypeOf(async () => {}).constructor;
   const lines: unknown[][] = [];
   await new AsyncFunction('connect', 'console', body)(connect, {
-    log: (...told: unknown[]) => lines.push(told),
+    log: (...values: unknown[]) => lines.push(values),
   });
   expect(lines[0]?.[0]).toEqual(expect.any(String));
   expect(lines.at(-1)?.[0]).toBe('complete');

@@ -10,7 +10,7 @@ export type Listening = {
   headers: Headers;
   events: SseEvent[];
   /** Events that are no tokens, as `event id`. */
-  told(): string[];
+  eventLines(): string[];
   /** Waits for an event, and gives the first that fits. */
   when(fits: (event: SseEvent) => boolean): Promise<SseEvent>;
   /** Resolves when the server has ended it. */
@@ -61,7 +61,7 @@ export async function listen(
     status: response.status,
     headers: response.headers,
     events,
-    told: () =>
+    eventLines: () =>
       events.filter(({ event }) => event !== 'token').map(({ event, id }) => `${event} ${id}`),
     async when(fits) {
       await until(() => events.some(fits));

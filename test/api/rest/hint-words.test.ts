@@ -49,7 +49,7 @@ test('no SQL hint reaches REST with a database name', async () => {
   const files = (await readdir('sql', { recursive: true })).filter((one) => one.endsWith('.sql'));
   const texts = await Promise.all(files.map((file) => readFile(`sql/${file}`, 'utf8')));
   const hints = texts.flatMap((text) => [...text.matchAll(/hint = '((?:[^']|'')+)'/g)]);
-  const told = hints.map(([, hint = '']) => restHint(hint.replaceAll("''", "'")));
-  expect(told.length).toBeGreaterThan(100);
-  expect(told.filter((hint) => /\bhowdah\.(?!yaml|json)/.test(hint))).toEqual([]);
+  const restHints = hints.map(([, hint = '']) => restHint(hint.replaceAll("''", "'")));
+  expect(restHints.length).toBeGreaterThan(100);
+  expect(restHints.filter((hint) => /\bhowdah\.(?!yaml|json)/.test(hint))).toEqual([]);
 });

@@ -71,8 +71,11 @@ test('feedback is not stored with its key: a repetition returns the current feed
   const said = { score: 1, comment: 'canary of feedback' };
   const first = await ask('POST', path, said, 'g');
   expect(await ask('POST', path, said, 'g')).toMatchObject({ status: 201, body: first.body });
-  const kept = await one(db.pool, `select answer from howdah_private.request_keys where key = 'g'`);
-  expect(kept.answer).toEqual({ status: 201, body: { id: first.body.id } });
+  const stored = await one(
+    db.pool,
+    `select answer from howdah_private.request_keys where key = 'g'`,
+  );
+  expect(stored.answer).toEqual({ status: 201, body: { id: first.body.id } });
 });
 
 test('the keys of one user are unknown to another', async () => {

@@ -95,8 +95,8 @@ function sample(schema: Sample, id: string): unknown {
   if (schema.anyOf) return sample(schema.anyOf[0] as Sample, id);
   if (schema.type === 'object') {
     const entries = Object.entries(schema.properties ?? {});
-    const kept = entries.filter(([name, one]) => schema.required?.includes(name) || hasId(one));
-    return Object.fromEntries(kept.map(([name, one]) => [name, sample(one, id)]));
+    const included = entries.filter(([name, one]) => schema.required?.includes(name) || hasId(one));
+    return Object.fromEntries(included.map(([name, one]) => [name, sample(one, id)]));
   }
   if (schema.type === 'string') return isId(schema) ? id : 'x';
   if (schema.type === 'integer' || schema.type === 'number') return 1;

@@ -42,14 +42,14 @@ test('a slow and a fast subscriber both receive every row', async () => {
 });
 
 test('rows are buffered up to a bound, and requested again at half of it', async () => {
-  let asked = 0;
-  const subscriber = followSteps(0, { onRoom: () => asked++, onClose() {} });
+  let roomCalls = 0;
+  const subscriber = followSteps(0, { onRoom: () => roomCalls++, onClose() {} });
   const rows = count(1, 2_000).map((seq) => ({ execution_id: '', seq, step: {} }));
   expect(subscriber.offerRows(rows)).toBe(true);
   expect(subscriber.wantsAfter()).toBeUndefined();
   expect(subscriber.offerRows(rows)).toBe(false);
   expect(await take(subscriber.events, 250)).toEqual(count(1, 250));
-  expect(asked).toBe(1);
+  expect(roomCalls).toBe(1);
   expect(subscriber.wantsAfter()).toBe(500);
   subscriber.offerRows(rows);
   expect(await take(subscriber.events, 500)).toEqual(count(251, 750));

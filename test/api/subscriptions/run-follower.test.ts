@@ -65,13 +65,13 @@ test('the text of a later step is sent after the steps before it', async () => {
         is_whole: false,
       }) as unknown as ConversationState,
   } as unknown as RunSource;
-  const told: string[] = [];
+  const received: string[] = [];
   for await (const one of followRun(source, { id: ID, since: 0 }, new AbortController().signal)) {
-    told.push(
+    received.push(
       one.type === 'text' ? one.text : one.type === 'step' ? `step ${one.row.seq}` : one.type,
     );
   }
-  expect(told.join('|')).toBe('Let me |see.|step 1|step 2|It |is| 42.|step 3|stopped');
+  expect(received.join('|')).toBe('Let me |see.|step 1|step 2|It |is| 42.|step 3|stopped');
 });
 
 test('early pieces of a followed run are buffered up to a bound', async () => {

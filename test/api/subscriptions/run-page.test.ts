@@ -20,8 +20,8 @@ afterAll(async () => {
 async function open(query: string) {
   const response = await fetch(`${api.url}/graphiql${query}`);
   const html = await response.text();
-  const [, given = '{}'] = /<script [^>]*id="operation">(\{.*\})<\/script>/.exec(html) ?? [];
-  return { html, begins: JSON.parse(given) as Record<string, string> };
+  const [, operation = '{}'] = /<script [^>]*id="operation">(\{.*\})<\/script>/.exec(html) ?? [];
+  return { html, begins: JSON.parse(operation) as Record<string, string> };
 }
 
 test('the page of a run opens one subscription that follows it to its end', async () => {

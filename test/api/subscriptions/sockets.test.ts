@@ -138,7 +138,7 @@ describe('a socket closes', () => {
   });
 });
 
-/** A client of either door that never answers a close: what it sends is on the wire all the same. */
+/** A client of either endpoint that never answers a close: what it sends is on the wire all the same. */
 async function openDeaf(path: string, protocol: string | undefined) {
   const upgrade = request(`${api.url}${path}`, {
     headers: {

@@ -46,8 +46,8 @@ async function finishedRun(): Promise<string> {
   const { id } = await one(db.pool, `select (howdah.run($1, 'Where?')).id`, [stage.boss]);
   const owner = await tokenFor(bob, { role: 'owner' });
   const stream = await listen(api, `/api/executions/${id}/stream?tree=1`, { token: owner });
-  const asked = await stream.when(({ event }) => event === 'ask_user');
-  await db.pool.query('select howdah.answer_question($1, $2)', [asked.data.question_id, 'blue']);
+  const question = await stream.when(({ event }) => event === 'ask_user');
+  await db.pool.query('select howdah.answer_question($1, $2)', [question.data.question_id, 'blue']);
   await stream.end;
   return id;
 }

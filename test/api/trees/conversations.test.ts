@@ -8,7 +8,7 @@ import { call } from '../rest/call.ts';
 import { listen, type SseEvent } from '../rest/events.ts';
 import { makeTree, type TreeStage } from './stage.ts';
 
-// The tree of scene 3 by the doors of user interfaces: AG-UI and useChat.
+// The tree of scene 3 through the protocols of user interfaces: AG-UI and useChat.
 
 const db = testDatabase();
 let api: ApiServer;
@@ -92,8 +92,8 @@ test('AG-UI has the events below as custom events, over three cuts', async () =>
   const isEnd = ({ event }: Answer) => event === 'complete';
   await follow(request, isAction);
   await follow(request, isStart);
-  const asked = await follow(request);
-  const { outcome } = asked.at(-1);
+  const events = await follow(request);
+  const { outcome } = events.at(-1);
   expect(outcome).toMatchObject({ type: 'interrupt', interrupts: [{ message: 'Which parcel?' }] });
   expect(customs.at(-1)?.text).toContain('ask_user');
   const [{ id: interruptId }] = outcome.interrupts;
@@ -134,8 +134,8 @@ test('useChat has the events below as data parts, over three cuts', async () => 
   const get = { method: 'GET' };
   const [start] = await follow('/api/chat?tree=1', { body }, ({ event }) => event === 'action');
   await follow(resume, get, ({ event }) => event === 'started');
-  const asked = await follow(resume, get, () => false);
-  const question = asked.find(({ type }) => type === 'data-howdah-question');
+  const answerParts = await follow(resume, get, () => false);
+  const question = answerParts.find(({ type }) => type === 'data-howdah-question');
   expect(question.data).toMatchObject({ prompt: 'Which parcel?' });
   const reply = [{ type: 'text', text: 'The blue one.' }];
   const answer = {

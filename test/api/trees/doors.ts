@@ -79,7 +79,7 @@ async function readGraphql(
 
 const cursor = (after: string | undefined) => (after === undefined ? {} : { after });
 
-/** The doors that resume from a cursor: of a run, and of a session. */
+/** The clients of a run that resume from a cursor, by interface. */
 export const RUN_CLIENTS: Record<string, TreeClient> = {
   'SSE and client': (api, { execution_id }, after, isLast) =>
     readClient(connect(api.url).stream(execution_id, { tree: true, ...cursor(after) }), isLast),

@@ -10,7 +10,7 @@ import { listen } from '../rest/events.ts';
 import { RUN_CLIENTS, SESSION_CLIENTS, type TreeClient } from './doors.ts';
 import { makeTree, type TreeStage } from './stage.ts';
 
-// Scene 3 with two levels of sub-agents, followed on one stream by every door.
+// Scene 3 with two levels of sub-agents, followed on one stream through every interface.
 
 const db = testDatabase();
 let api: ApiServer;
@@ -168,14 +168,16 @@ test('without the tree, a stream is as before, and cursors of both kinds resume 
   const own = await listen(api, path);
   await own.end;
   const ofTop = tree.events.filter(({ id, data }) => id && data.path.length === 1);
-  expect(own.told()).toEqual(ofTop.map(({ event, id }) => `${event} ${id}`));
+  expect(own.eventLines()).toEqual(ofTop.map(({ event, id }) => `${event} ${id}`));
   expect(own.events.some(({ data }) => 'path' in data)).toBe(false);
   const from = async (lastEventId: string, query = '') => {
     const stream = await listen(api, `${path}${query}`, { lastEventId });
     await stream.end;
-    return stream.told();
+    return stream.eventLines();
   };
-  expect(await from('2-5.1')).toEqual(own.told().slice(own.told().indexOf('started 2.1') + 1));
+  expect(await from('2-5.1')).toEqual(
+    own.eventLines().slice(own.eventLines().indexOf('started 2.1') + 1),
+  );
   for (const id of ['1.1', '2.1', '2-1.1', '2-9.1', '5.1']) {
     const index = tree.events.findIndex((event) => event.id === id);
     const rest = tree.events.slice(index + 1).filter((event) => event.id);
@@ -185,7 +187,7 @@ test('without the tree, a stream is as before, and cursors of both kinds resume 
   const session = await listen(api, `/sessions/${run.session_id}/stream?tree=0`);
   await session.when(({ event }) => event === 'complete');
   session.close();
-  expect(session.told()).toEqual(own.told().map((line) => line.replace(' ', ' 1.')));
+  expect(session.eventLines()).toEqual(own.eventLines().map((line) => line.replace(' ', ' 1.')));
 });
 
 test('a wrong value of tree and a wrong cursor are refused with the field', async () => {

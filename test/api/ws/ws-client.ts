@@ -9,7 +9,7 @@ export type WsClient = {
   /** Sends a message under a new id and gives its `result` or `error`. */
   ask(message: object): Promise<Answer>;
   /** Events of a subscription that are no tokens, as `event id`. */
-  told(subscription: string): string[];
+  eventLines(subscription: string): string[];
   /** Waits for what fits. */
   when(fits: (message: Answer) => boolean): Promise<Answer>;
   closed: Promise<number>;
@@ -25,7 +25,7 @@ export async function openWs(
   socket.on('message', (data) => received.push(JSON.parse(String(data))));
   const closed = new Promise<number>((resolve) => socket.on('close', resolve));
   await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
-  let asked = 0;
+  let sentCount = 0;
   const when: WsClient['when'] = async (fits) => {
     await until(() => received.some(fits));
     return received.find(fits);
@@ -36,12 +36,12 @@ export async function openWs(
     closed,
     when,
     ask(message) {
-      asked += 1;
-      const sent = { id: `m${asked}`, ...message };
+      sentCount += 1;
+      const sent = { id: `m${sentCount}`, ...message };
       socket.send(JSON.stringify(sent));
       return when(({ type, id }) => id === sent.id && (type === 'result' || type === 'error'));
     },
-    told: (subscription) =>
+    eventLines: (subscription) =>
       received
         .filter((one) => one.type === 'event' && one.subscription === subscription)
         .filter(({ event }) => event !== 'token')

@@ -73,8 +73,8 @@ describe('one connection', () => {
     }
     const stream = await listen(api, `/api/executions/${execution_id}/stream`);
     await stream.end;
-    expect(client.told('a')).toEqual(stream.told());
-    expect(client.told('b')).toEqual(stream.told().slice(1));
+    expect(client.eventLines('a')).toEqual(stream.eventLines());
+    expect(client.eventLines('b')).toEqual(stream.eventLines().slice(1));
     const complete = client.received.find(({ event }) => event === 'complete');
     expect(complete.data).toEqual(stream.events.at(-1)?.data);
   });
@@ -87,22 +87,22 @@ describe('one connection', () => {
     await client.ask({ type: 'subscribe', id: 's', session_id });
     const said = await client.ask({ type: 'send_message', session_id, content: 'Paint it.' });
     expect(said.data).toMatchObject({ session_id, turn: 1 });
-    const asked = await client.when(({ event }) => event === 'ask_user');
-    expect(asked.data).toMatchObject({ prompt: 'Which colour?' });
+    const question = await client.when(({ event }) => event === 'ask_user');
+    expect(question.data).toMatchObject({ prompt: 'Which colour?' });
     const answered = await client.ask({ type: 'answer', session_id, answer: 'blue' });
     expect(answered.data).toMatchObject({ status: 'answered', answer: 'blue' });
     await client.when(({ event, data }) => event === 'complete' && data.output === 'Painted.');
     await client.ask({ type: 'send_message', session_id, content: 'Thanks.' });
     await client.when(({ event, id }) => event === 'complete' && id?.startsWith('2.'));
-    const told = client.told('s');
-    const after = told[1]?.split(' ')[1];
+    const before = client.eventLines('s');
+    const after = before[1]?.split(' ')[1];
     await client.ask({ type: 'unsubscribe', subscription: 's' });
     await client.when((one) => one.type === 'end' && one.subscription === 's');
 
     const other = await open();
     await other.ask({ type: 'subscribe', id: 's', session_id, after });
-    await until(() => other.told('s').length === told.length - 2);
-    expect(other.told('s')).toEqual(told.slice(2));
+    await until(() => other.eventLines('s').length === before.length - 2);
+    expect(other.eventLines('s')).toEqual(before.slice(2));
   });
 
   test('answers a question by its id, and cancels a run', async () => {
@@ -111,8 +111,8 @@ describe('one connection', () => {
     const { data } = await client.ask({ type: 'execute', agent, message: 'Paint.' });
     const { execution_id } = data;
     await client.ask({ type: 'subscribe', id: 'a', execution_id });
-    const { data: asked } = await client.when(({ event }) => event === 'ask_user');
-    const { question_id } = asked;
+    const { data: question } = await client.when(({ event }) => event === 'ask_user');
+    const { question_id } = question;
     await client.ask({ type: 'answer', question_id, answer: 'red' });
     await client.when(({ event, data }) => event === 'complete' && data.output === 'Painted.');
 

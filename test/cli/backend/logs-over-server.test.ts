@@ -117,9 +117,9 @@ describe('howdah logs over an API', () => {
     ];
     for (const line of lines) {
       for (const more of [[], ['--json']]) {
-        const told = await here('logs', ...line, ...more);
-        expect(await there('logs', ...line, ...more), line.join(' ')).toEqual(told);
-        expect(told.status).toBe(0);
+        const expected = await here('logs', ...line, ...more);
+        expect(await there('logs', ...line, ...more), line.join(' ')).toEqual(expected);
+        expect(expected.status).toBe(0);
       }
     }
     expect((await there('logs', good)).stdout).toMatch(/ greeter {2}1 {2}model script {2}\d+ ms/);
@@ -127,9 +127,9 @@ describe('howdah logs over an API', () => {
 
   test('reads all pages', async () => {
     const most = ['logs', '--since', '3650d', '--json', '--limit'];
-    const told = await here(...most, '1200');
-    expect(linesOf(told.stdout)).toHaveLength(1_200);
-    expect(await there(...most, '1200')).toEqual(told);
+    const expected = await here(...most, '1200');
+    expect(linesOf(expected.stdout)).toHaveLength(1_200);
+    expect(await there(...most, '1200')).toEqual(expected);
   });
 
   const nobody = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
@@ -178,8 +178,8 @@ describe('howdah logs --follow over an API', () => {
       proxy.open();
       for (const id of runs) await until(() => expect(following.stdout()).toContain(id));
       await until(() => {
-        const told = linesOf(following.stdout()).map((line) => JSON.parse(line));
-        const ofLast = told.filter((step) => step.execution_id === runs.at(-1));
+        const steps = linesOf(following.stdout()).map((line) => JSON.parse(line));
+        const ofLast = steps.filter((step) => step.execution_id === runs.at(-1));
         expect(ofLast).toHaveLength(2);
       });
       following.interrupt();
@@ -188,11 +188,11 @@ describe('howdah logs --follow over an API', () => {
         status: 130,
         stderr: 'Earlier steps are not shown. To show more: --limit 10\n',
       });
-      const told = linesOf(stdout).map((line) => JSON.parse(line));
+      const steps = linesOf(stdout).map((line) => JSON.parse(line));
       const seqs = (id: string) =>
-        told.filter((step) => step.execution_id === id).map(({ seq }) => seq);
+        steps.filter((step) => step.execution_id === id).map(({ seq }) => seq);
       for (const id of runs) expect(seqs(id)).toEqual([1, 2]);
-      expect(told.filter((step) => before.includes(step.execution_id))).toHaveLength(1);
+      expect(steps.filter((step) => before.includes(step.execution_id))).toHaveLength(1);
     } finally {
       proxy.open();
       following.interrupt();

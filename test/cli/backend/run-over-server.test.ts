@@ -138,13 +138,13 @@ test.each([
   expect(ran.stderr).toMatch(/ {2}howdah approve \S+\n {2}howdah reject \S+ --reason TEXT\n/);
   const [, run = ''] = /^execution (\S+)/.exec(ran.stderr) ?? [];
   const { items } = JSON.parse((await howdah('questions', '--json')).stdout);
-  const asked = items.find((one: { execution_id: string }) => one.execution_id === run);
+  const question = items.find((one: { execution_id: string }) => one.execution_id === run);
   expect((await howdah('questions')).stdout).toMatch(
-    new RegExp(`^ID .*\n[^]*${asked.id}  approval  ${run} `),
+    new RegExp(`^ID .*\n[^]*${question.id}  approval  ${run} `),
   );
-  expect(await howdah(verdict, asked.id, ...more)).toMatchObject({
+  expect(await howdah(verdict, question.id, ...more)).toMatchObject({
     status: 0,
-    stdout: `${asked.id} answered\n`,
+    stdout: `${question.id} answered\n`,
     stderr: expect.stringContaining(`howdah watch ${run}`),
   });
   expect((await howdah('watch', run)).stdout).toBe(`${output}\n`);
@@ -153,12 +153,12 @@ test.each([
     `select string_agg(content, ' ') as said from howdah.messages where execution_id = $1 and role = 'tool'`,
     [run],
   );
-  const [, given = '42'] = more;
-  expect(said).toContain(verdict === 'reject' ? given : more.length > 0 ? '2' : '42');
-  expect(await howdah(verdict, asked.id)).toMatchObject({ status: 1 });
+  const [, answer = '42'] = more;
+  expect(said).toContain(verdict === 'reject' ? answer : more.length > 0 ? '2' : '42');
+  expect(await howdah(verdict, question.id)).toMatchObject({ status: 1 });
   expect((await howdah('questions')).stderr).toBe('No open questions.\n');
   expect((await howdah('questions', '--all')).stdout).toMatch(
-    new RegExp(`${asked.id}.* answered +${verdict}`),
+    new RegExp(`${question.id}.* answered +${verdict}`),
   );
 });
 

@@ -47,9 +47,9 @@ async function ranOf(script: object[], tools: string[] = [], end = 'completed_at
 }
 
 /** A run that is not over takes longer and longer. */
-const still = (told: CliResult) => ({
-  ...told,
-  stdout: told.stdout.replaceAll(/(?<=\) {2})\d+\.\d\d s/g, '… s'),
+const still = (result: CliResult) => ({
+  ...result,
+  stdout: result.stdout.replaceAll(/(?<=\) {2})\d+\.\d\d s/g, '… s'),
 });
 
 const call = { name: 'calculator', id: 'c1', arguments: { expression: '6 * 7', a: 1, of: [1.5] } };
@@ -89,10 +89,10 @@ describe('howdah show over an API prints the same as with a database', () => {
   test.each(Object.entries(runs))('%s', async (_, make) => {
     const id = await make();
     for (const more of [[], ['--json'], ['-o', 'yaml'], ['--tree'], ['--tree', '--json']]) {
-      const told = still(await here('show', id, ...more));
-      expect(told, more.join(' ')).toMatchObject({ status: 0, stderr: '' });
-      expect(still(await there('show', id, ...more)), more.join(' ')).toEqual(told);
-      expect(told.stdout).not.toContain('example.com/secret');
+      const expected = still(await here('show', id, ...more));
+      expect(expected, more.join(' ')).toMatchObject({ status: 0, stderr: '' });
+      expect(still(await there('show', id, ...more)), more.join(' ')).toEqual(expected);
+      expect(expected.stdout).not.toContain('example.com/secret');
     }
     expect(await there('runs', 'show', id)).toEqual(await here('show', id));
   });
@@ -114,11 +114,11 @@ describe('howdah show over an API prints the same as with a database', () => {
       3: ['step      3 model', 'said      It is 42.'],
     };
     for (const [seq, texts] of Object.entries(said)) {
-      const told = await here('show', `${id}/${seq}`);
+      const expected = await here('show', `${id}/${seq}`);
       for (const text of [`execution ${id}\n`, 'tokens in, ', ...texts]) {
-        expect(told.stdout).toContain(text);
+        expect(expected.stdout).toContain(text);
       }
-      expect(await there('show', `${id}/${seq}`)).toEqual(told);
+      expect(await there('show', `${id}/${seq}`)).toEqual(expected);
       const json = await here('show', `${id}/${seq}`, '--json');
       expect(JSON.parse(json.stdout)).toMatchObject({ execution_id: id, seq: Number(seq) });
       expect(await there('show', `${id}/${seq}`, '--json')).toEqual(json);
@@ -143,9 +143,9 @@ describe('howdah show over an API prints the same as with a database', () => {
       [2, `${id}/1/2`],
       [2, `${id}/1`, '--tree'],
     ] as const) {
-      const told = await here('show', named, ...more);
-      expect(told, named).toMatchObject({ status, stdout: '' });
-      expect(await there('show', named, ...more)).toEqual(told);
+      const expected = await here('show', named, ...more);
+      expect(expected, named).toMatchObject({ status, stdout: '' });
+      expect(await there('show', named, ...more)).toEqual(expected);
     }
     expect((await here('show', `${id}/99`)).stderr).toContain(`execution ${id} has no step 99`);
   });
@@ -159,23 +159,23 @@ describe('howdah show over an API prints the same as with a database', () => {
        from howdah.executions as e, generate_series(1, 1100) where e.id = $1`,
       [root],
     );
-    const told = await here('show', root, '--tree', '--json');
-    expect(JSON.parse(told.stdout).items).toHaveLength(1_101);
-    expect(await there('show', root, '--tree', '--json')).toEqual(told);
+    const expected = await here('show', root, '--tree', '--json');
+    expect(JSON.parse(expected.stdout).items).toHaveLength(1_101);
+    expect(await there('show', root, '--tree', '--json')).toEqual(expected);
     const [below] = await all(
       db.pool,
       'select id from howdah.executions where parent_execution_id = $1 limit 1',
       [root],
     );
-    expect(await there('show', below?.id, '--tree', '--json')).toEqual(told);
+    expect(await there('show', below?.id, '--tree', '--json')).toEqual(expected);
   });
 
   test("of a missing run, or another tenant's", async () => {
     const nobody = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
-    const told = await here('show', nobody);
-    expect(told).toMatchObject({ status: 3, stdout: '' });
-    expect(await there('show', nobody)).toEqual(told);
-    expect((await there('show', nobody, '--tree')).stderr).toEqual(told.stderr);
+    const expected = await here('show', nobody);
+    expect(expected).toMatchObject({ status: 3, stdout: '' });
+    expect(await there('show', nobody)).toEqual(expected);
+    expect((await there('show', nobody, '--tree')).stderr).toEqual(expected.stderr);
     const { id } = await ranOf([{ content: 'Hello.' }]);
     const other = await makeTenant(db.pool, unique('other'));
     const guarded = await startTestApi(db.url, locked);

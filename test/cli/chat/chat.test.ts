@@ -296,16 +296,16 @@ describe.each(WAYS)('slash commands %s', (_name, { url, more }) => {
       status: 0,
       stdout: 'Hello there\nWhich colour?\nSo be it\nHello there\n',
     });
-    const told = stderr.split('\n');
-    expect(told).toContain(
+    const lines = stderr.split('\n');
+    expect(lines).toContain(
       '/agent [NAME]  show the current agent; with a name, switch to that agent for the next message (alias /switch)',
     );
-    expect(told.filter((line) => /^agent /.test(line))).toEqual([
+    expect(lines.filter((line) => /^agent /.test(line))).toEqual([
       'agent greeter',
       'agent asker',
       'agent greeter',
     ]);
-    const talked = told.filter((line) => /^ +\d+ {2}(you|greeter|asker): /.test(line));
+    const talked = lines.filter((line) => /^ +\d+ {2}(you|greeter|asker): /.test(line));
     expect(talked).toEqual([
       '  1  you: Hi',
       '  1  greeter: Hello there',

@@ -206,20 +206,20 @@ describe('a checkpoint', () => {
       `select encode(hash, 'hex') as hash from howdah_private.audit_heads where tenant_id = $1`,
       [id],
     );
-    const told = {
+    const checkpoint = {
       tenant_id: id,
       seq: 10,
       hash: head.hash,
       signed_by: keyOf(SECRET).name,
     };
     expect(lines).toContainEqual(
-      expect.objectContaining({ ...told, level: 20, msg: 'audit checkpoint' }),
+      expect.objectContaining({ ...checkpoint, level: 20, msg: 'audit checkpoint' }),
     );
-    const kept = (await readFile(file, 'utf8'))
+    const logged = (await readFile(file, 'utf8'))
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
-    expect(kept).toContainEqual(expect.objectContaining(told));
+    expect(logged).toContainEqual(expect.objectContaining(checkpoint));
     expect(await takeCheckpoints()).toEqual([]);
     await makeModel(db.pool, { tenant_id: id });
     expect(await takeCheckpoints()).toMatchObject([{ tenant_id: id, seq: 11 }]);
@@ -340,22 +340,24 @@ describe('a checkpoint', () => {
     const say = (hash: string) =>
       `select howdah_private.audit_action($1::uuid, 'erase', 'audit_log', $1::text,
          jsonb_build_object('through', 10, 'hash', ${hash}))`;
-    const [told, untold, lied] = [await audited(), await audited(), await audited()];
+    const [recorded, unrecorded, lied] = [await audited(), await audited(), await audited()];
     await takeCheckpoints();
-    await Promise.all([told, untold, lied].map(({ id }) => makeModel(db.pool, { tenant_id: id })));
+    await Promise.all(
+      [recorded, unrecorded, lied].map(({ id }) => makeModel(db.pool, { tenant_id: id })),
+    );
     await db.pool.query(
       say(
         `(select encode(hash, 'hex') from howdah.audit_log where tenant_id = $1::uuid and seq = 10)`,
       ),
-      [told.id],
+      [recorded.id],
     );
     await db.pool.query(say(`repeat('00', 32)`), [lied.id]);
-    for (const { id } of [told, untold, lied]) {
+    for (const { id } of [recorded, unrecorded, lied]) {
       await tamper(id, 'delete from howdah.audit_log where tenant_id = $1 and seq <= 10');
     }
     const { of } = await doctor();
-    expect(of(told.slug)).toMatchObject({ ok: true, rows: 2 });
-    for (const { slug } of [untold, lied]) {
+    expect(of(recorded.slug)).toMatchObject({ ok: true, rows: 2 });
+    for (const { slug } of [unrecorded, lied]) {
       expect(of(slug)).toMatchObject({ ok: false, fault: 'missing', broken_at: 1 });
     }
   });

@@ -234,12 +234,12 @@ workflows: { nightly: { type: chain, members: [analyst, desk] } }
     );
     await cli('apply', await put(OWN));
     const file = await put(LESS);
-    const kept =
+    const warning =
       'team still owns objects that its file no longer contains. Use --prune to delete them: model fast, model used, agent analyst, agent development, workflow nightly\n';
     const plain = await cli('diff', file);
-    expect(plain).toMatchObject({ status: 1, stderr: kept });
+    expect(plain).toMatchObject({ status: 1, stderr: warning });
     expect(plain.stdout).not.toContain('delete');
-    expect((await cli('apply', file, '--dry-run')).stderr).toContain(kept);
+    expect((await cli('apply', file, '--dry-run')).stderr).toContain(warning);
     const diff = await cli('diff', file, '--prune');
     const words = said(diff.stdout, /^(create|change|delete) (.*)$/);
     expect(words).toEqual([

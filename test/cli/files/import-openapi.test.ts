@@ -178,9 +178,11 @@ describe('howdah tools import-openapi', () => {
       'the secret city-library_token is used by model dear, and would be sent to api.library.example too',
     );
     expect(refused.stderr).toContain('--secret token=city-library_token');
-    const told = await imports(...argv, '--secret', 'token=city-library_token');
-    expect(told).toMatchObject({ status: 0 });
-    expect(told.stderr).toContain('The secret city-library_token is sent to api.library.example.');
+    const result = await imports(...argv, '--secret', 'token=city-library_token');
+    expect(result).toMatchObject({ status: 0 });
+    expect(result.stderr).toContain(
+      'The secret city-library_token is sent to api.library.example.',
+    );
     await database.pool.query(`delete from howdah.models where tenant_id = $1 and name = 'dear'`, [
       tenant,
     ]);

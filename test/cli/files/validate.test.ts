@@ -254,10 +254,12 @@ describe('over an API', () => {
       await put(warned, 'g.yaml'),
       folder,
     ];
-    const told = await here(...files);
-    expect(told.stderr).toContain(`${join(folder, 'agents/divider.md')}:2:1: unknown key "modle"`);
-    expect(told.stderr).toContain('warning: workflow');
-    expect(await there(...files)).toEqual(told);
+    const result = await here(...files);
+    expect(result.stderr).toContain(
+      `${join(folder, 'agents/divider.md')}:2:1: unknown key "modle"`,
+    );
+    expect(result.stderr).toContain('warning: workflow');
+    expect(await there(...files)).toEqual(result);
     const [one, other] = [await there(...files, '--json'), await here(...files, '--json')];
     expect(one.status).toBe(1);
     expect(JSON.parse(one.stdout)).toEqual({ ...JSON.parse(other.stdout), checked_in: 'server' });

@@ -98,8 +98,8 @@ describe('at a terminal', () => {
       const script = [{ error: { status: 401, message: 'Incorrect API key provided' } }];
       const id = await makeAgent(db.pool, { script });
       await db.pool.query(`update howdah.agents set name = 'broken' where id = $1`, [id]);
-      const told = await error(db.url, 'run', 'broken', 'Hi');
-      expect(told).toMatch(/Incorrect API key provided\n hint: howdah explain unauthorized\n$/);
+      const output = await error(db.url, 'run', 'broken', 'Hi');
+      expect(output).toMatch(/Incorrect API key provided\n hint: howdah explain unauthorized\n$/);
       expect((await runCli(db.url, 'run', 'broken', 'Hi')).stderr).not.toContain('howdah explain');
     } finally {
       await worker.stop(0);
@@ -107,8 +107,8 @@ describe('at a terminal', () => {
   });
 
   test('an error with a hint shows only that hint', async () => {
-    const told = await error(UNREACHABLE_URL, 'executions');
-    expect(told).toMatch(/^ hint: Check DATABASE_URL/m);
-    expect(told).not.toContain('howdah explain');
+    const output = await error(UNREACHABLE_URL, 'executions');
+    expect(output).toMatch(/^ hint: Check DATABASE_URL/m);
+    expect(output).not.toContain('howdah explain');
   });
 });

@@ -85,10 +85,10 @@ describe('a command', () => {
 
   test('prints no terminal control sequence from foreign text', async () => {
     const text = 'a\u001b[2J\u001b]0;owned\u0007\u009b31mb';
-    const told = await cli(['start'], {
+    const result = await cli(['start'], {
       start: (io) => printTable(io, [{ text, more: { text } }]),
     });
-    expect(told.stdout.split('\n')).toEqual([
+    expect(result.stdout.split('\n')).toEqual([
       'TEXT                 MORE',
       'a [2J ]0;owned 31mb  {"text":"a\\u001b[2J\\u001b]0;owned\\u0007 31mb"}',
       '',

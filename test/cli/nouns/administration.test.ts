@@ -10,7 +10,7 @@ import { type CliResult, runCli } from '../run-cli.ts';
 /** What admins manage reads the same in a database and over a server, also with `--json`. */
 
 /** No server answers here: a command that opens this database fails. */
-const NOWHERE = 'postgresql://127.0.0.1:1/nowhere';
+const UNREACHABLE = 'postgresql://127.0.0.1:1/nowhere';
 const UNKNOWN = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 const MORNING = ['schedules', 'create', 'morning', '--input', 'Hi', '--cron', '0 9 * * *'];
 const database = testDatabase();
@@ -40,7 +40,7 @@ afterAll(async () => {
 });
 
 const here = (...argv: string[]) => runCli(database.url, ...argv);
-const overApi = (...argv: string[]) => runCli(NOWHERE, ...argv, '--api', api.url);
+const overApi = (...argv: string[]) => runCli(UNREACHABLE, ...argv, '--api', api.url);
 const json = async (result: Promise<CliResult>) => {
   const { status, stdout, stderr } = await result;
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });

@@ -42,8 +42,8 @@ afterAll(async () => {
 
 const here = (...argv: string[]) => runCli(database.url, ...argv);
 const overApi = (...argv: string[]) => runCli(UNREACHABLE_URL, ...argv, '--api', api.url);
-const json = async (asked: Promise<CliResult>) => {
-  const { status, stdout, stderr } = await asked;
+const json = async (command: Promise<CliResult>) => {
+  const { status, stdout, stderr } = await command;
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   return JSON.parse(stdout);
 };

@@ -110,9 +110,9 @@ describe('a noun', () => {
   test.each(['key', 'secret', 'filters', 'db', 'import'])(
     '%s requires a verb: prints help for a person, and an error as JSON',
     async (noun) => {
-      const told = await cli(noun);
-      expect({ ...told, stderr: '' }).toEqual({ status: 2, stdout: '', stderr: '' });
-      expect(told.stderr).toMatch(/^Examples:[\s\S]*\nCommands:\n/);
+      const result = await cli(noun);
+      expect({ ...result, stderr: '' }).toEqual({ status: 2, stdout: '', stderr: '' });
+      expect(result.stderr).toMatch(/^Examples:[\s\S]*\nCommands:\n/);
       const { status, stdout, stderr } = await cli(noun, '--json');
       expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
       expect(JSON.parse(stderr).error).toMatchObject({

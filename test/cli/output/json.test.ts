@@ -267,8 +267,8 @@ test('the JSON output of each command matches the recorded file', async () => {
   await note('integrations disconnect', 'integrations', 'disconnect', link.account_id);
   await note('schedules run', 'schedules', 'run', 'morning');
   await note('webhooks key', 'webhooks', 'key', 'callbacks');
-  const [told] = await note('webhooks deliveries', 'webhooks', 'deliveries');
-  await note('webhooks redeliver', 'webhooks', 'redeliver', told.items[0].id);
+  const [deliveries] = await note('webhooks deliveries', 'webhooks', 'deliveries');
+  await note('webhooks redeliver', 'webhooks', 'redeliver', deliveries.items[0].id);
   await note('inbound-hooks deliveries', 'inbound-hooks', 'deliveries');
   await note('inbound-hooks test', 'inbound-hooks', 'test', 'issues', '--file', 'package.json');
   await note('completion', 'completion', 'words', 'exec');

@@ -196,9 +196,9 @@ describe('howdah without a command', () => {
     await once(silent, 'listening');
     const { port } = silent.address() as import('node:net').AddressInfo;
     try {
-      const asked = await impatient('--database-url', `postgres://me@127.0.0.1:${port}/x`);
-      expect(asked).toMatchObject({ status: 0, stderr: '', left: 0 });
-      expect(asked.stdout).toMatch(/unreachable\nproblem {3}no further answer within 0\.05 s\n/);
+      const result = await impatient('--database-url', `postgres://me@127.0.0.1:${port}/x`);
+      expect(result).toMatchObject({ status: 0, stderr: '', left: 0 });
+      expect(result.stdout).toMatch(/unreachable\nproblem {3}no further answer within 0\.05 s\n/);
       vi.stubEnv('HOWDAH_API_URL', `http://127.0.0.1:${port}`);
       expect((await impatient()).stdout).toMatch(/^server .*unreachable\nproblem {2}no further/);
     } finally {

@@ -288,8 +288,8 @@ describe('concurrent sessions', () => {
     try {
       await reader.query('begin isolation level repeatable read');
       await reader.query('select count(*) from howdah.executions');
-      const given_up = await drop({ patienceMs: 500 });
-      expect(given_up?.[0]).toMatchObject({
+      const blocked = await drop({ patienceMs: 500 });
+      expect(blocked?.[0]).toMatchObject({
         dropped: false,
         blockers: [expect.stringMatching(/lock timeout/)],
       });

@@ -428,18 +428,18 @@ describe('a remote agent', () => {
 
   test('is cancelled with the run before the agent has named it', async () => {
     const { pool } = database;
-    const [asked, named] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const [requestReceived, named] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const server = await startAgentServer({
       isStreaming: false,
       on: async ({ method }) => {
         if (method === 'CancelTask') return { result: task('CANCELED') };
-        asked.resolve();
+        requestReceived.resolve();
         await named.promise;
         return { result: { task: task('WORKING') } };
       },
     });
     const id = await insertRun(pool, await remoteAgent({ url: server.url }));
-    await asked.promise;
+    await requestReceived.promise;
     await pool.query('select howdah.cancel_execution($1)', [id]);
     expect(await ended(pool, id)).toMatchObject({ status: 'cancelled' });
     named.resolve();

@@ -21,7 +21,7 @@ const VENDORS = {
   elevenlabs: {
     header: ['xi-api-key', KEY],
     speech: '/v1/text-to-speech/nova?output_format=mp3_44100_128',
-    spoken: { text: 'Hello.', model_id: 'm', voice_settings: { stability: 1, speed: 1.5 } },
+    speechBody: { text: 'Hello.', model_id: 'm', voice_settings: { stability: 1, speed: 1.5 } },
     params: { voice_id: 'nova', speed: 1.5, voice_settings: { stability: 1 } },
     transcription: '/v1/speech-to-text',
     answer: { language_code: 'en', language_probability: 1, text: 'Where is my order?' },
@@ -29,7 +29,7 @@ const VENDORS = {
   deepgram: {
     header: ['authorization', `Token ${KEY}`],
     speech: '/v1/speak?model=m&encoding=mp3',
-    spoken: { text: 'Hello.' },
+    speechBody: { text: 'Hello.' },
     params: {},
     transcription: '/v1/listen?model=m&diarize=true',
     answer: {
@@ -77,7 +77,7 @@ describe.each(Object.entries(VENDORS))('%s by its package', (name, vendor) => {
     const { audio, media_type } = answerOf(await speak(at, model(vendor.params)));
     expect([audio, media_type]).toEqual([MP3, 'audio/mpeg']);
     const [request] = server.requests;
-    expect([request?.path, request?.body]).toEqual([vendor.speech, vendor.spoken]);
+    expect([request?.path, request?.body]).toEqual([vendor.speech, vendor.speechBody]);
     expect(request?.headers[header]).toBe(value);
   });
 

@@ -12,8 +12,8 @@ test.each([
   ['closed</style> twice</script> here', 'closed twice here.'],
   ['1 < 2 and <b>3</b> > 2', '1 < 2 and 3 > 2.'],
   ['<style>', ''],
-])('turns a server message into a sentence: %s', (said, told) => {
-  expect(sentence(said, null)).toBe(told);
+])('turns a server message into a sentence: %s', (said, expected) => {
+  expect(sentence(said, null)).toBe(expected);
 });
 
 test('processing a server message takes linear time', () => {

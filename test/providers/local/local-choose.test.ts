@@ -76,10 +76,10 @@ describe('chooses tools by the words of the question', () => {
   });
 
   test('calls two tools for two questions', async () => {
-    const asked = await calls(
+    const chosen = await calls(
       'What is the status of order A-1001? And how is the weather in Oslo?',
     );
-    expect(asked.sort()).toEqual([
+    expect(chosen.sort()).toEqual([
       'get_weather{"city":"Oslo"}',
       'order_status{"order_id":"A-1001"}',
     ]);
@@ -123,8 +123,8 @@ describe('changes nothing on a guess', () => {
   });
 
   test('does not treat a question as SQL, a message to send or a question to ask', async () => {
-    const asked = (await calls('A customer has a question about a message and a query')).join();
-    expect(asked).not.toMatch(/sql_query|send_message|ask_user/);
+    const chosen = (await calls('A customer has a question about a message and a query')).join();
+    expect(chosen).not.toMatch(/sql_query|send_message|ask_user/);
     expect(await calls('select id from shop.orders', [sqlQuery])).toEqual([
       'sql_query{"query":"select id from shop.orders"}',
     ]);

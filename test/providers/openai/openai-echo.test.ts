@@ -39,14 +39,17 @@ test('an API key in the text is redacted in answer and stream', async () => {
 
 test('redacts the key wherever a stream splits it, and keeps mere prefixes', async () => {
   const text = `s sk sk-echo- ${KEY.slice(0, -1)} ${KEY}${KEY} sk-echo`;
-  const told = `s sk sk-echo- ${KEY.slice(0, -1)} ****** sk-echo`;
+  const redacted = `s sk sk-echo- ${KEY.slice(0, -1)} ****** sk-echo`;
   for (let at = 0; at <= text.length; at += 1) {
     const chunks = [piece(text.slice(0, at)), piece(text.slice(at)), piece('', 'stop')];
     const { answer, streamed } = await answerTo(() => ({ chunks }));
-    expect({ content: answer.content, streamed }).toEqual({ content: told, streamed: told });
+    expect({ content: answer.content, streamed }).toEqual({
+      content: redacted,
+      streamed: redacted,
+    });
   }
   const chunks = [...[...text].map((letter) => piece(letter)), piece('', 'stop')];
-  expect((await answerTo(() => ({ chunks }))).streamed).toBe(told);
+  expect((await answerTo(() => ({ chunks }))).streamed).toBe(redacted);
 });
 
 test('tool calls are redacted too, also for a key that JSON escapes', async () => {

@@ -53,8 +53,8 @@ describe('status code', () => {
     ['context_length_exceeded', 'too much', 'context_too_long'],
     [null, "This model's maximum context length is 8192 tokens.", 'context_too_long'],
     ['content_filter', 'filtered', 'content_filtered'],
-  ])('400 with code %s fails as %s', async (told, message, code) => {
-    const error = await failureOf({ status: 400, error: { code: told, message } });
+  ])('400 with code %s fails as %s', async (vendorCode, message, code) => {
+    const error = await failureOf({ status: 400, error: { code: vendorCode, message } });
     expect(error).toMatchObject({ code, retryable: false });
     expect(error.message).toContain(message);
   });

@@ -150,9 +150,9 @@ describe('tool calls', () => {
     ['nothing', '', '{}'],
     ['null', null, '{}'],
     ['broken JSON, which the runtime tells the model', '{"x":', '{"x":'],
-  ])('accept arguments that are %s', async (_, given, expected) => {
+  ])('accept arguments that are %s', async (_, argumentText, expected) => {
     expect(
-      (await callsOf(call({ index: 0, id: 'a', function: fn('one', given) })))[0]?.arguments,
+      (await callsOf(call({ index: 0, id: 'a', function: fn('one', argumentText) })))[0]?.arguments,
     ).toBe(expected);
   });
 

@@ -153,10 +153,10 @@ test('a child that fails, or whose agent is deleted, is an error that the model 
   await pool.query('select howdah.delete_agent($1)', [deleted]);
   const run = await runToEnd(pool, root);
   expect(run.status).toBe('completed');
-  const told = (await resultsOf(pool, run.id)).join('\n');
-  expect(told).toContain('no way');
-  expect(told).toContain('is not active');
-  expect(told).toContain('is deleted');
+  const results = (await resultsOf(pool, run.id)).join('\n');
+  expect(results).toContain('no way');
+  expect(results).toContain('is not active');
+  expect(results).toContain('is deleted');
 });
 
 test('cancelling the root during a child’s model call ends all runs', async () => {

@@ -259,12 +259,12 @@ describe('fork_execution', () => {
     for (const seq of [1, 2, 3]) {
       const { rows } = await pool.query('select id from howdah.fork_execution($1, $2)', [id, seq]);
       await answer(rows[0].id, 'red');
-      const told = (await messagesOf(pool, rows[0].id)).find(({ role }) => role === 'tool');
-      expect(told?.content).toContain('red');
+      const toolMessage = (await messagesOf(pool, rows[0].id)).find(({ role }) => role === 'tool');
+      expect(toolMessage?.content).toContain('red');
     }
-    const kept = await fork(id, 4);
-    const told = (await messagesOf(pool, kept.id)).find(({ role }) => role === 'tool');
-    expect(told?.content).toContain('blue');
+    const forked = await fork(id, 4);
+    const toolMessage = (await messagesOf(pool, forked.id)).find(({ role }) => role === 'tool');
+    expect(toolMessage?.content).toContain('blue');
   });
 
   test('of a failed run continues from its last step, as a separate run', async () => {

@@ -212,11 +212,11 @@ describe('a stopping worker', () => {
   test('lets a model call in progress commit within the grace period and starts no further step', async () => {
     const { pool } = database;
     const gate = createLatch();
-    const askedGate = createLatch();
+    const modelCalled = createLatch();
     const calls: string[] = [];
     const server = await startOpenAiServer(async ({ body }) => {
       const isFirst = (body.messages as unknown[]).length === 1;
-      askedGate.open();
+      modelCalled.open();
       if (isFirst) await gate.opened;
       return isFirst ? { tool_calls: [{ name: 'note', arguments: {} }] } : { content: 'done' };
     });
@@ -228,7 +228,7 @@ describe('a stopping worker', () => {
       tools: ['note'],
     });
     const id = await insertRun(pool, agent);
-    await askedGate.opened;
+    await modelCalled.opened;
     const stopped = first.stop(20_000);
     gate.open();
     await stopped;

@@ -125,8 +125,8 @@ describe('receive', () => {
       from_execution_id: null,
     });
     expect(row.received_at).not.toBeNull();
-    const told = (await messagesOf(pool, id)).filter(({ role }) => role === 'tool');
-    expect(told).toMatchObject([{ trust: 'user' }]);
+    const toolMessages = (await messagesOf(pool, id)).filter(({ role }) => role === 'tool');
+    expect(toolMessages).toMatchObject([{ trust: 'user' }]);
     await expectEqual(pool, id);
   });
 
@@ -276,8 +276,10 @@ describe('a tree', () => {
     expect(await mailOf(agent)).toMatchObject([
       { is_within_tree: true, root_execution_id: id, received_by_execution_id: id },
     ]);
-    const told = (await messagesOf(pool, id)).filter(({ content }) => content?.includes('half'));
-    expect(told).toMatchObject([{ role: 'tool', trust: 'internal' }]);
+    const matching = (await messagesOf(pool, id)).filter(({ content }) =>
+      content?.includes('half'),
+    );
+    expect(matching).toMatchObject([{ role: 'tool', trust: 'internal' }]);
     await expectEqual(pool, id);
   });
 

@@ -87,7 +87,7 @@ describe('add_input', () => {
     const { pool } = database;
     const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
     const ids = await Promise.all(Array.from({ length: 40 }, () => insertRun(pool, agent, 'hi')));
-    const told = await Promise.all(
+    const accepted = await Promise.all(
       ids.map(async (id) => {
         await reaches(id, `status in ('running', 'completed')`);
         return addInput(id, 'more').then(
@@ -103,7 +103,7 @@ describe('add_input', () => {
       const run = await ended(pool, id);
       expect(run.status).toBe('completed');
       const kinds = await kindsOf(pool, id);
-      if (told[index]) {
+      if (accepted[index]) {
         expect(run.output).toMatch(/hi.*more$/);
         expect(kinds).toMatch(/input model output$/);
       } else {

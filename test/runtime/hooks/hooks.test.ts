@@ -224,8 +224,8 @@ describe('a rejection by a hook', () => {
     const run = await runWith('tool_before', 'refuse', null, call);
     expect(run).toMatchObject({ status: 'completed', output: 'done' });
     expect(await kindsOf(pool, run.id)).toBe('guard model tool model output');
-    const [told] = await resultsOf(pool, run.id);
-    expect(JSON.parse(told ?? '').error).toMatchObject({
+    const [result] = await resultsOf(pool, run.id);
+    expect(JSON.parse(result ?? '').error).toMatchObject({
       code: 'rejected',
       message: 'not on a Sunday',
       details: { hook: 'shop.check', event: 'tool_before' },
@@ -333,8 +333,8 @@ describe('a rejection by a hook', () => {
       'the hook shop.check (execution_complete) refused the end: not on a Sunday',
     );
     expect(await kindsOf(pool, run.id)).toBe('model error');
-    const told = (await auditOf(pool, run.id)).map(({ hook, event }) => [hook, event.status]);
-    expect(told).toEqual([
+    const events = (await auditOf(pool, run.id)).map(({ hook, event }) => [hook, event.status]);
+    expect(events).toEqual([
       ['heard', 'failed'],
       ['second', 'failed'],
     ]);
@@ -594,8 +594,8 @@ describe('an external end', () => {
         'select having not exists (select from howdah_private.ended_runs)',
       );
       expect(await executionOf(pool, id)).toMatchObject({ status: 'cancelled', metrics });
-      const told = (await auditOf(pool, id)).filter(({ hook }) => hook === 'heard');
-      expect(told.map(({ event }) => [event.event, event.status])).toEqual([
+      const events = (await auditOf(pool, id)).filter(({ hook }) => hook === 'heard');
+      expect(events.map(({ event }) => [event.event, event.status])).toEqual([
         ['execution_complete', 'cancelled'],
       ]);
     },

@@ -59,8 +59,8 @@ afterAll(async () => {
 const refund7 = { name: 'refund', arguments: { amount: 7 } };
 const count7 = { name: 'count_up', arguments: { name: 'seven' } };
 
-async function runWith(given: Hooks, call: typeof refund7 | typeof count7): Promise<Execution> {
-  deeds = given;
+async function runWith(hooks: Hooks, call: typeof refund7 | typeof count7): Promise<Execution> {
+  deeds = hooks;
   const script = [calling(call), { content: 'done' }];
   return runToEnd(database.pool, await makeAgent(database.pool, { script, tools: [call.name] }));
 }

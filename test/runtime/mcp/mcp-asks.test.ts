@@ -107,14 +107,14 @@ async function results(server: string, ...calls: Call[]) {
   return { run, said: await resultsOf(db.pool, run.id) };
 }
 
-const answerIt = (id: string, given: string | null, data?: Json) =>
+const answerIt = (id: string, answer: string | null, data?: Json) =>
   db.pool.query('select howdah.answer_question($1, $2, $3)', [
     id,
-    given,
+    answer,
     data === undefined ? null : JSON.stringify(data),
   ]);
-const reply = async (run: string, given: string | null, data?: Json) =>
-  answerIt(await question(db.pool, run), given, data);
+const reply = async (run: string, answer: string | null, data?: Json) =>
+  answerIt(await question(db.pool, run), answer, data);
 
 const rowOf = async (table: string, id: string) =>
   (await db.pool.query(`select * from howdah.${table} where id = $1`, [id])).rows[0];
@@ -207,10 +207,10 @@ describe('sampling', () => {
 
   test('ten requests are answered one after the other, and further ones are rejected', async () => {
     const { run, said } = await results('sampler', { name: 'sampler__sample_flood' });
-    const given = JSON.parse(said[0] ?? '') as { content?: Json; error?: { message: string } }[];
-    expect(given.filter(({ content }) => content)).toHaveLength(10);
+    const answers = JSON.parse(said[0] ?? '') as { content?: Json; error?: { message: string } }[];
+    expect(answers.filter(({ content }) => content)).toHaveLength(10);
     expect(
-      given.filter(({ error }) => /at most 10 answers/.test(error?.message ?? '')),
+      answers.filter(({ error }) => /at most 10 answers/.test(error?.message ?? '')),
     ).toHaveLength(190);
     expect(models.requests).toHaveLength(10);
     expect(await stepsNamed(run.id, 'guard')).toHaveLength(10); // what is refused is logged so often
@@ -412,8 +412,8 @@ describe('elicitation', () => {
     await reply(run, 'accept');
     await ended(db.pool, run);
     const [said] = await resultsOf(db.pool, run);
-    const { answer: given, key } = JSON.parse(said ?? '');
-    expect(given).toEqual({ action: 'accept', content: {} });
+    const { answer, key } = JSON.parse(said ?? '');
+    expect(answer).toEqual({ action: 'accept', content: {} });
     expect(key).toContain(run);
     const started = (await stepsOf(db.pool, run)).filter(({ kind }) => kind === 'tool_started');
     expect(started).toHaveLength(2);
@@ -642,9 +642,9 @@ describe('a worker that dies', () => {
     expect(await dying.ended).toMatchObject({ signal: 'SIGKILL' });
     for (const n of [1, 2]) {
       worker = await startTestWorker(db.url, { openai: models.url });
-      const asked = await question(db.pool, run);
+      const questionId = await question(db.pool, run);
       await worker.stop(1_000); // nobody holds anything now
-      await answerIt(asked, null, { n });
+      await answerIt(questionId, null, { n });
     }
     // what must not be made twice: what became of it is not known, and somebody says that it may be made again
     const second = await loadWorkerProcess(db.url, { openai: models.url });

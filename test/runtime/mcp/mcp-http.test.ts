@@ -40,7 +40,7 @@ describe('MCP servers over HTTP', () => {
     response.writeHead(200, { 'content-type': 'application/json', 'mcp-session-id': session });
     response.end(JSON.stringify({ jsonrpc: '2.0', id, result }));
   };
-  const said = (given: string) => ({ content: [{ type: 'text', text: given }] });
+  const said = (text: string) => ({ content: [{ type: 'text', text }] });
   const server = createServer(async (request, response) => {
     if (request.method !== 'POST') return void response.writeHead(405).end();
     const { id, method, params } = JSON.parse(await text(request));
@@ -179,13 +179,13 @@ describe('MCP servers over HTTP', () => {
       };
       const id = await begin('own__write');
       await reaches(db.pool, id, 'waiting');
-      const asked = await db.pool.query(
+      const questions = await db.pool.query(
         'select id, kind from howdah.questions where execution_id = $1',
         [id],
       );
-      expect(asked.rows).toMatchObject([{ kind: 'effect' }]);
+      expect(questions.rows).toMatchObject([{ kind: 'effect' }]);
       onCall = ({ id }, response) => reply(response, id, said('at last'));
-      await db.pool.query(`select howdah.answer_question($1, 'again')`, [asked.rows[0].id]);
+      await db.pool.query(`select howdah.answer_question($1, 'again')`, [questions.rows[0].id]);
       await ended(db.pool, id);
       expect(await resultsOf(db.pool, id)).toEqual(['at last']);
     },

@@ -99,9 +99,9 @@ describe('an MCP server of protocol version 2026-07-28', () => {
       [agent],
     );
     const run = await insertRun(db.pool, agent);
-    const asked = await question(db.pool, run);
+    const questionId = await question(db.pool, run);
     await db.pool.query('select howdah.answer_question($1, null, $2)', [
-      asked,
+      questionId,
       JSON.stringify({ color: 'red' }),
     ]);
     expect(await ended(db.pool, run)).toMatchObject({ status: 'completed' });
@@ -125,8 +125,8 @@ describe('an MCP server of protocol version 2026-07-28', () => {
       [agent],
     );
     const run = await insertRun(db.pool, agent);
-    const asked = await question(db.pool, run);
-    await db.pool.query(`select howdah.answer_question($1, 'decline')`, [asked]);
+    const questionId = await question(db.pool, run);
+    await db.pool.query(`select howdah.answer_question($1, 'decline')`, [questionId]);
     await ended(db.pool, run);
     const [said] = await resultsOf(db.pool, run);
     expect(JSON.parse(said ?? '')).toEqual([{ color: { action: 'decline' } }, 'where we were']);

@@ -60,12 +60,12 @@ describe('order', () => {
       rules: { approved: [], asked: [], withdrawn: {}, decided: {}, approved_for: {} },
       refused: {},
     };
-    const told = buildMessages(
+    const messages = buildMessages(
       definition({ system_prompt: 'Be brief.', instruction: 'Help.' }),
       state,
     );
     const system = { role: 'system', content: 'Be brief.\n\nHelp.' };
-    expect(told).toEqual([system, ...history, user('And now?')]);
+    expect(messages).toEqual([system, ...history, user('And now?')]);
   });
 
   test('no system message when it would be empty', () => {
@@ -149,16 +149,16 @@ describe('summaries', () => {
       [3, 3],
       [5, 5],
     ] as const) {
-      const told = sent([...run, summary(6, from, to, 'S')]);
-      expect(contents(told)).toEqual(['1', summed('S'), ...contents(rest)]);
+      const messages = sent([...run, summary(6, from, to, 'S')]);
+      expect(contents(messages)).toEqual(['1', summed('S'), ...contents(rest)]);
     }
   });
 
   test('do not replace a result that arrived after them', () => {
     const [first, second, third, fourth] = numbered(user('1'), asking('a'), user('3'), result('a'));
     const late = { ...(fourth as Message), seq: 5 };
-    const told = sent([first, second, third, summary(4, 1, 3, 'S'), late] as Message[]);
-    expect(contents(told)).toEqual([summed('S'), 'a', 'result of a']);
+    const messages = sent([first, second, third, summary(4, 1, 3, 'S'), late] as Message[]);
+    expect(contents(messages)).toEqual([summed('S'), 'a', 'result of a']);
   });
 
   test('that already have the opening of a summary do not get it twice', () => {
@@ -174,9 +174,13 @@ describe('summaries', () => {
     const first = [...numbered(user('1a'), answer('2a'), user('3a')), summary(4, 1, 2, 'A')];
     const second = [...numbered(user('1b'), answer('2b')), summary(3, 0, 1, 'B')];
     expect(contents(sent([user('now')], first))).toEqual([summed('A'), '3a', 'now']);
-    const told = sent(numbered(user('now')), [...first, ...second]);
-    expect(contents(told)).toEqual([summed('B'), '2b', 'now']);
-    expect(told.map(({ seq, covers_to_seq }) => covers_to_seq ?? seq)).toEqual([0, undefined, 1]);
+    const messages = sent(numbered(user('now')), [...first, ...second]);
+    expect(contents(messages)).toEqual([summed('B'), '2b', 'now']);
+    expect(messages.map(({ seq, covers_to_seq }) => covers_to_seq ?? seq)).toEqual([
+      0,
+      undefined,
+      1,
+    ]);
   });
 
   test('of turns before the first loaded one replace those turns', () => {
@@ -199,9 +203,9 @@ test('any log yields a conversation that a provider accepts, always the same', (
     const history = random(2) === 0 ? [] : someRun(random, random(6));
     const run = someRun(random, 1 + random(12));
     const before = JSON.stringify([history, run]);
-    const told = sent(run, history);
-    expect(openEnds(told), `seed ${seed}`).toEqual([]);
-    expect(sent(run, history), `seed ${seed}`).toEqual(told);
+    const messages = sent(run, history);
+    expect(openEnds(messages), `seed ${seed}`).toEqual([]);
+    expect(sent(run, history), `seed ${seed}`).toEqual(messages);
     expect(JSON.stringify([history, run]), `seed ${seed}`).toBe(before);
   }
 });
@@ -214,11 +218,11 @@ test('a conversation built step by step equals one built at once', () => {
     const run = someRun(random, 1 + random(8));
     for (let length = 1; length <= run.length; length += 1 + random(3)) {
       const state = stateOf(run.slice(0, length), history);
-      const told = buildMessages(agent, state);
-      expect(told, `seed ${seed}, ${length} messages`).toEqual(
+      const messages = buildMessages(agent, state);
+      expect(messages, `seed ${seed}, ${length} messages`).toEqual(
         buildMessages(agent, structuredClone(state)),
       );
-      told.length = 0; // the caller may keep and change what it was given
+      messages.length = 0; // the caller may keep and change what it was given
     }
   }
 });
@@ -234,7 +238,7 @@ test('a changed definition changes the messages of the same state', () => {
 test("a user's message is never lost: it is sent, or a later summary covers it", () => {
   for (let seed = 0; seed < 300; seed += 1) {
     const run = someRun(seeded(seed), 10);
-    const told = sent(run);
+    const messages = sent(run);
     const summaries = run.filter(isSummary);
     for (const message of run.filter((one) => one.role === 'user' && !isSummary(one))) {
       const { seq = 0 } = message;
@@ -242,7 +246,7 @@ test("a user's message is never lost: it is sent, or a later summary covers it",
         ({ covers_from_seq: from, covers_to_seq: to, seq: own = 0 }) =>
           seq >= Number(from) && seq <= Number(to) && seq < own,
       );
-      expect(told.includes(message), `seed ${seed}, message ${seq}`).toBe(!isCovered);
+      expect(messages.includes(message), `seed ${seed}, message ${seq}`).toBe(!isCovered);
     }
   }
 });

@@ -2,14 +2,14 @@ import { describe, expect, test } from 'vitest';
 import type { LoggedMessage } from '../../../src/contracts/runs/message.ts';
 import { estimateRequestTokens, fitWindow } from '../../../src/runtime/messages/context-window.ts';
 import { openEnds, seeded, someRun, summary } from './conversations.ts';
-import { retold, sentOf, trimTo } from './windows.ts';
+import { messagesWithSummary, sentOf, trimTo } from './windows.ts';
 
 describe('for any conversation and window', () => {
   const cases = Array.from({ length: 400 }, (_, seed) => {
     const random = seeded(seed);
     const history = random(2) === 0 ? [] : someRun(random, random(5), 2_000);
     const run = someRun(random, 1 + random(15), 1 + random(4_000));
-    const told = retold(
+    const rebuilt = messagesWithSummary(
       run,
       history.map(({ seq, ...message }) => message),
     );
@@ -18,66 +18,66 @@ describe('for any conversation and window', () => {
       toolTokens: random(200),
       ...(random(4) === 0 ? { tooLongAt: random(6_000) } : {}),
     });
-    return { seed, run, told, options };
+    return { seed, run, rebuilt, options };
   });
 
   test('the request fits unless even the minimal request does not', () => {
-    for (const { seed, told, options } of cases) {
-      const { messages } = sentOf(told.before, options);
+    for (const { seed, rebuilt, options } of cases) {
+      const { messages } = sentOf(rebuilt.before, options);
       const { contextTokens, reserve, toolTokens, tooLongAt = Number.POSITIVE_INFINITY } = options;
       const window = contextTokens === null ? Number.POSITIVE_INFINITY : contextTokens - reserve;
       const room = Math.min(window, tooLongAt * 0.7) - toolTokens;
-      const least = sentOf(told.before, trimTo(0)).messages;
+      const least = sentOf(rebuilt.before, trimTo(0)).messages;
       const most = Math.max(room, estimateRequestTokens(least));
       expect(estimateRequestTokens(messages), `seed ${seed}`).toBeLessThanOrEqual(most);
       // The least is the prompt, the task and the newest group, its results cut.
-      const newest = told.before.findLastIndex(({ role }) => role !== 'tool');
-      expect(least.length, `seed ${seed}`).toBeLessThanOrEqual(2 + told.before.length - newest);
+      const newest = rebuilt.before.findLastIndex(({ role }) => role !== 'tool');
+      expect(least.length, `seed ${seed}`).toBeLessThanOrEqual(2 + rebuilt.before.length - newest);
       const results = least.filter(({ role }) => role === 'tool');
       expect(Math.max(0, ...results.map(({ content }) => content?.length ?? 0))).toBeLessThan(250);
     }
   });
 
   test('calls and results stay together, prompt and newest group stay, and the order is kept', () => {
-    for (const { seed, told, options } of cases) {
-      const { messages, left_out } = sentOf(told.before, options);
+    for (const { seed, rebuilt, options } of cases) {
+      const { messages, left_out } = sentOf(rebuilt.before, options);
       expect(openEnds(messages), `seed ${seed}`).toEqual([]);
-      expect(messages[0], `seed ${seed}`).toEqual(told.before[0]);
-      const last = told.before.findLast(({ role }) => role !== 'tool');
+      expect(messages[0], `seed ${seed}`).toEqual(rebuilt.before[0]);
+      const last = rebuilt.before.findLast(({ role }) => role !== 'tool');
       expect(
         messages.findLast(({ role }) => role !== 'tool'),
         `seed ${seed}`,
       ).toEqual(last);
-      const untouched = messages.filter((message) => told.before.includes(message));
-      expect(told.before.filter((one) => untouched.includes(one))).toEqual(untouched);
+      const untouched = messages.filter((message) => rebuilt.before.includes(message));
+      expect(rebuilt.before.filter((one) => untouched.includes(one))).toEqual(untouched);
       const notes = messages.filter(({ content }) => content?.includes(`${left_out} earlier`));
-      expect(messages.length - notes.length + left_out, `seed ${seed}`).toBe(told.before.length);
+      expect(messages.length - notes.length + left_out, `seed ${seed}`).toBe(rebuilt.before.length);
     }
   });
 
   test('the same input gives the same output and is not modified', () => {
-    for (const { seed, told, options } of cases) {
+    for (const { seed, rebuilt, options } of cases) {
       for (const policy of ['trim', 'summarize', 'none'] as const) {
-        const given = JSON.stringify(told.before);
-        const first = fitWindow(told.before, { ...options, policy });
-        expect(fitWindow(told.before, { ...options, policy }), `seed ${seed}`).toEqual(first);
-        expect(JSON.stringify(told.before), `seed ${seed}`).toBe(given);
+        const serialized = JSON.stringify(rebuilt.before);
+        const first = fitWindow(rebuilt.before, { ...options, policy });
+        expect(fitWindow(rebuilt.before, { ...options, policy }), `seed ${seed}`).toEqual(first);
+        expect(JSON.stringify(rebuilt.before), `seed ${seed}`).toBe(serialized);
       }
     }
   });
 
   test('summarizing terminates, and a summary covers exactly its source', () => {
     let made = 0;
-    for (const { seed, run, told, options } of cases) {
+    for (const { seed, run, rebuilt, options } of cases) {
       let log = run;
-      let fitted = fitWindow(told.before, { ...options, policy: 'summarize' });
+      let fitted = fitWindow(rebuilt.before, { ...options, policy: 'summarize' });
       for (let round = 0; fitted.kind === 'summarize'; round += 1) {
         expect(round, `seed ${seed}`).toBeLessThan(run.length);
         made += 1;
         const { from_seq, to_seq, messages } = fitted;
-        const before = seqsOf(told.tell(log));
+        const before = seqsOf(rebuilt.tell(log));
         log = [...log, summary(log.length + 1, from_seq, to_seq, 'S')];
-        const after = told.tell(log);
+        const after = rebuilt.tell(log);
         const gone = before.filter((seq) => !seqsOf(after).includes(seq));
         expect(gone, `seed ${seed}`).toEqual(seqsOf(messages));
         expect(openEnds(after), `seed ${seed}`).toEqual([]);

@@ -8,7 +8,7 @@ import {
 import { SUMMARY_OPENING } from '../../../src/runtime/messages/message-groups.ts';
 import { truncateMiddle } from '../../../src/text/truncate-middle.ts';
 import { answer, asking, call, numbered, result, user } from './conversations.ts';
-import { long, names, retold, sentOf, system, trimTo, worked } from './windows.ts';
+import { long, messagesWithSummary, names, sentOf, system, trimTo, worked } from './windows.ts';
 
 describe('the estimate', () => {
   test('is bytes / 4 plus a small overhead per message', () => {
@@ -73,8 +73,8 @@ describe('trim', () => {
 
   test('drops whole groups, oldest first, and leaves a note in their place', () => {
     const messages = [system, ...worked(5)];
-    const { messages: kept, left_out } = sentOf(messages, trimTo(400));
-    expect(names(kept)).toEqual([
+    const { messages: retained, left_out } = sentOf(messages, trimTo(400));
+    expect(names(retained)).toEqual([
       'You help.',
       'task',
       "[4 earlier messages are left out here to fit the model's context window]",
@@ -114,28 +114,28 @@ describe('trim', () => {
 
   test('drops a summary last, and never the one that replaces the task', () => {
     const run = worked(6);
-    const { covered } = retold(run, [user(long('before'))]);
+    const { covered } = messagesWithSummary(run, [user(long('before'))]);
     const windowOf = (messages: LoggedMessage[], window: number) =>
       names(sentOf(messages, trimTo(window)).messages);
-    const told = windowOf(covered(4, 5), 300);
-    expect(told).toContain(`${SUMMARY_OPENING}short`);
-    expect(told).toContain('task');
-    expect(told).not.toContain('c2');
+    const text = windowOf(covered(4, 5), 300);
+    expect(text).toContain(`${SUMMARY_OPENING}short`);
+    expect(text).toContain('task');
+    expect(text).not.toContain('c2');
     expect(windowOf(covered(0, 5), 30)).toContain(`${SUMMARY_OPENING}short`);
   });
 
   test('shortens the longest results in the middle when the newest answer alone is too large', () => {
     const newest = [asking('a', 'b'), result('a', 'short'), result('b', long('b', 5_000))];
     const messages = [system, ...numbered(user('task'), answer('old'), ...newest)];
-    const { messages: kept, left_out } = sentOf(messages, trimTo(1_000));
+    const { messages: retained, left_out } = sentOf(messages, trimTo(1_000));
     expect(left_out).toBe(1);
-    expect(kept.at(-2)?.content).toBe('short');
-    const cut = kept.at(-1)?.content ?? '';
+    expect(retained.at(-2)?.content).toBe('short');
+    const cut = retained.at(-1)?.content ?? '';
     const [, head = '', gone, tail = ''] =
       /^(b x+)\n\[… (\d+) characters are cut out here …\]\n(x+)$/.exec(cut) ?? [];
     expect(head.length + Number(gone) + tail.length).toBe(long('b', 5_000).length);
-    expect(estimateRequestTokens(kept)).toBeLessThanOrEqual(1_000);
-    expect(estimateRequestTokens(kept)).toBeGreaterThan(950);
+    expect(estimateRequestTokens(retained)).toBeLessThanOrEqual(1_000);
+    expect(estimateRequestTokens(retained)).toBeGreaterThan(950);
   });
 
   test('truncation splits no character', () => {
@@ -153,16 +153,16 @@ describe('trim', () => {
   test('adds a note about omissions while there is room for it', () => {
     const messages = [system, ...worked(5)];
     for (let window = 200; window < estimateRequestTokens(messages); window += 1) {
-      const { messages: kept, left_out } = sentOf(messages, trimTo(window));
-      expect(names(kept)[2]).toMatch(`[${left_out} earlier messages are left out`);
-      expect(kept.at(-1)).toEqual(messages.at(-1));
+      const { messages: retained, left_out } = sentOf(messages, trimTo(window));
+      expect(names(retained)[2]).toMatch(`[${left_out} earlier messages are left out`);
+      expect(retained.at(-1)).toEqual(messages.at(-1));
     }
   });
 
   test('keeps input after the newest answer, and the answer before anything older', () => {
     const messages = [system, ...numbered(...worked(5), user(long('hurry')))];
-    const { messages: kept } = sentOf(messages, trimTo(300));
-    expect(names(kept).slice(-3)).toEqual(['c4', 'r4', 'hurry']);
+    const { messages: retained } = sentOf(messages, trimTo(300));
+    expect(names(retained).slice(-3)).toEqual(['c4', 'r4', 'hurry']);
     expect(names(sentOf(messages, trimTo(150)).messages)).toEqual([
       'You help.',
       'task',
@@ -175,9 +175,12 @@ describe('trim', () => {
     const messages = [system, ...worked(10)];
     const tooLongAt = estimateRequestTokens(messages) + 50;
     for (const window of [null, 1_000_000]) {
-      const { messages: kept } = sentOf(messages, trimTo(window, { tooLongAt, toolTokens: 50 }));
-      expect(estimateRequestTokens(kept) + 50).toBeLessThanOrEqual(tooLongAt * 0.7);
-      expect(estimateRequestTokens(kept) + 50).toBeGreaterThan(tooLongAt * 0.5);
+      const { messages: retained } = sentOf(
+        messages,
+        trimTo(window, { tooLongAt, toolTokens: 50 }),
+      );
+      expect(estimateRequestTokens(retained) + 50).toBeLessThanOrEqual(tooLongAt * 0.7);
+      expect(estimateRequestTokens(retained) + 50).toBeGreaterThan(tooLongAt * 0.5);
     }
   });
 });

@@ -17,10 +17,10 @@ function file(type: string, content: string | Buffer, name = 'f'): Resource {
 }
 
 /** Loads from a table, and says what was asked for. */
-function library(files: Record<string, Resource>): { load: LoadResource; asked: string[] } {
-  const asked: string[] = [];
+function library(files: Record<string, Resource>): { load: LoadResource; requestedIds: string[] } {
+  const requestedIds: string[] = [];
   const load: LoadResource = async (id) => {
-    asked.push(id);
+    requestedIds.push(id);
     const value = files[id];
     return value
       ? { ok: true, value }
@@ -33,7 +33,7 @@ function library(files: Record<string, Resource>): { load: LoadResource; asked: 
           },
         };
   };
-  return { load, asked };
+  return { load, requestedIds };
 }
 
 const resource = (resource_id: string): JsonObject => ({ type: 'resource', resource_id });
@@ -63,14 +63,14 @@ describe('parts', () => {
   });
 
   test('that are not resources, and messages without parts, are unchanged', async () => {
-    const { load, asked } = library({});
+    const { load, requestedIds } = library({});
     const messages = [
       { role: 'system', content: 's' } as const,
       said({ type: 'image_url', image_url: { url: 'https://example.com/a.png' } }),
     ];
     const outcome = await resolveParts(messages, load);
     expect(outcome).toEqual({ ok: true, value: messages });
-    expect(asked).toEqual([]);
+    expect(requestedIds).toEqual([]);
   });
 
   test('that cannot be loaded fail the request', async () => {
@@ -127,22 +127,22 @@ describe('parts', () => {
 
   test('share a size limit, and parts beyond it are not even read', async () => {
     const half = file('image/png', Buffer.alloc(MAX_ATTACHMENTS_BYTES / 2), 'half');
-    const { load, asked } = library({ half, more: file('image/png', 'x', 'more') });
+    const { load, requestedIds } = library({ half, more: file('image/png', 'x', 'more') });
     const parts = ['half', 'half', 'more', 'never'].map(resource);
     const outcome = await resolveParts([said(...parts)], load);
     expect(errorOf(outcome)).toContain('bytes in total; more exceeds this limit');
-    expect(asked).toEqual(['half', 'half', 'more']);
+    expect(requestedIds).toEqual(['half', 'half', 'more']);
   });
 });
 
 describe('a loaded attachment', () => {
   test('is not loaded again for the same run, but for another one', async () => {
-    const { load, asked } = library({ a: file('text/plain', 'a') });
+    const { load, requestedIds } = library({ a: file('text/plain', 'a') });
     const [one, other] = [{}, {}];
     for (const owner of [one, one, other]) {
       expect(await cachedLoader(owner, load)('a')).toMatchObject({ ok: true });
     }
-    expect(asked).toEqual(['a', 'a']);
+    expect(requestedIds).toEqual(['a', 'a']);
   });
 
   test('is requested again after a failure', async () => {

@@ -76,11 +76,11 @@ function failures(name: string, count: number, retryable = true, code: ErrorCode
 
 test('the calls of a state are planned once per definition', () => {
   const one = definition();
-  const asked = state([question, asking('call_1')]);
-  const planned = planCalls(one, asked);
+  const current = state([question, asking('call_1')]);
+  const planned = planCalls(one, current);
   expect(planned).toMatchObject([{ open: { call: { id: 'call_1' } }, plan: { do: 'tell' } }]);
-  expect(planCalls(one, asked)).toBe(planned);
-  expect(planCalls(one, { ...asked })).toEqual(planned);
+  expect(planCalls(one, current)).toBe(planned);
+  expect(planCalls(one, { ...current })).toEqual(planned);
   const look: ToolDefinition = {
     id: 'look',
     name: 'look',
@@ -94,8 +94,8 @@ test('the calls of a state are planned once per definition', () => {
     configuration: {},
   };
   const other: AgentDefinition = { ...one, tools: [look] };
-  expect(planCalls(other, asked)).toMatchObject([{ plan: { do: 'run' } }]);
-  expect(planCalls(one, asked)).toEqual(planned);
+  expect(planCalls(other, current)).toMatchObject([{ plan: { do: 'run' } }]);
+  expect(planCalls(one, current)).toEqual(planned);
 });
 
 describe('the next action', () => {
@@ -118,8 +118,8 @@ describe('the next action', () => {
   });
 
   test('the model is called again when all calls have a result', () => {
-    const told = [question, asking('a', 'b'), result('b'), result('a')];
-    expect(nextAgentAction(definition(), state(told))).toMatchObject({
+    const messages = [question, asking('a', 'b'), result('b'), result('a')];
+    expect(nextAgentAction(definition(), state(messages))).toMatchObject({
       type: 'call_model',
       attempt: 1,
     });
@@ -187,15 +187,18 @@ describe('structured output', () => {
 
   test('after one repair the run fails', () => {
     const repair = nextAgentAction(strict, state([question, bad]));
-    const told: Message = { role: 'user', content: repair.type === 'guard' ? repair.message : '' };
-    expect(nextAgentAction(strict, state([question, bad, told, bad]))).toMatchObject({
+    const correction: Message = {
+      role: 'user',
+      content: repair.type === 'guard' ? repair.message : '',
+    };
+    expect(nextAgentAction(strict, state([question, bad, correction, bad]))).toMatchObject({
       type: 'fail',
       stop_reason: 'error',
       error: { code: 'invalid_output', retryable: false },
     });
     const action = nextAgentAction(
       strict,
-      state([question, bad, told, answer('{"colour": "green"}')]),
+      state([question, bad, correction, answer('{"colour": "green"}')]),
     );
     expect(action).toMatchObject({ type: 'finish', output_data: { colour: 'green' } });
   });

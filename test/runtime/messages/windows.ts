@@ -38,7 +38,11 @@ export function summarizedOf(messages: readonly LoggedMessage[], options: FitOpt
 }
 
 /** Returns the messages that are sent once the requested summary is in the log. */
-export function retold(run: readonly LoggedMessage[], history: Message[], content = 'short') {
+export function messagesWithSummary(
+  run: readonly LoggedMessage[],
+  history: Message[],
+  content = 'short',
+) {
   const definition = {
     agent: {
       name: 'a',

@@ -122,13 +122,13 @@ describe('an embedding router', () => {
       { member: 'orders', score: 0.980581 },
       { member: 'weather', score: 0.196116 },
     ];
-    const [asked, decided] = await stepsOf(pool, done.id);
-    expect(asked).toMatchObject({
+    const [embeddingStep, decided] = await stepsOf(pool, done.id);
+    expect(embeddingStep).toMatchObject({
       tokens_in: 100,
       tokens_out: 0,
       output: { dimensions: 2, scores },
     });
-    expect(asked).toMatchObject({ name: expect.stringMatching(/^embedder_/), error: null });
+    expect(embeddingStep).toMatchObject({ name: expect.stringMatching(/^embedder_/), error: null });
     expect(decided).toMatchObject({ name: 'route', call_id: 'route' });
     expect(await decisionsOf(done.id)).toMatchObject([
       {

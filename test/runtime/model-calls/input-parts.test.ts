@@ -175,10 +175,10 @@ describe('an insert', () => {
     [{ type: 'image_url', image_url: { url: 'data:image/png;base64,cG5n', detail: 'low' } }],
     [{ type: 'file', file: { filename: 'a.pdf', file_data: data_url } }],
     [{ type: 'input_audio', input_audio: { data: 'cG5n', format: 'wav' } }],
-  ])('accepts the part %j unchanged', async (given) => {
-    const id = await insert([given]);
+  ])('accepts the part %j unchanged', async (part) => {
+    const id = await insert([part]);
     expect((await ended(database.pool, id)).status).toBe('completed');
-    expect((await messagesOf(database.pool, id))[0]?.parts).toEqual([given]);
+    expect((await messagesOf(database.pool, id))[0]?.parts).toEqual([part]);
   });
 
   const ok = { type: 'text', text: 'x' };

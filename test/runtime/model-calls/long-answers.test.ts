@@ -42,10 +42,10 @@ test('a number of zeros is processed in linear time and keeps all digits', async
 });
 
 test('a query that begins like a description is processed in linear time', async () => {
-  const asked: string[] = [];
+  const queries: string[] = [];
   const here = {
     rows: async ({ query }: { query: string }) => {
-      asked.push(query);
+      queries.push(query);
       return { ok: true, value: { rows: [], cut_by: null } } as const;
     },
   };
@@ -53,5 +53,5 @@ test('a query that begins like a description is processed in linear time', async
   const query = `describe${' '.repeat(LONG)}!`;
   const context = { signal: new AbortController().signal, tenant_id: 't', execution_id: 'e' };
   expect(await ms(() => run({ query }, context as never, {}))).toBeLessThan(1_000);
-  expect(asked.length).toBeLessThanOrEqual(1);
+  expect(queries.length).toBeLessThanOrEqual(1);
 });

@@ -145,8 +145,8 @@ describe('a prompt', () => {
       `update howdah.agent_tools set configuration = '{"mission_override": "Count."}' where agent_id = $1`,
       [asker],
     );
-    const told = await ended(pool, await insertRun(pool, asker));
-    expect(await resultsOf(pool, told.id)).toEqual(['You are a clerk.\n\nCount.']);
+    const parentRun = await ended(pool, await insertRun(pool, asker));
+    expect(await resultsOf(pool, parentRun.id)).toEqual(['You are a clerk.\n\nCount.']);
   });
 });
 

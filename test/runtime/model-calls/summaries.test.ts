@@ -14,8 +14,8 @@ import {
 } from '../messages/conversations.ts';
 import {
   long,
+  messagesWithSummary,
   names,
-  retold,
   sentOf,
   summarizedOf,
   system,
@@ -39,7 +39,7 @@ describe('summarize', () => {
 
   test('covers the oldest groups until at most 40 % remain', () => {
     const run = worked(8);
-    const { before, covered } = retold(run, []);
+    const { before, covered } = messagesWithSummary(run, []);
     const { from_seq, to_seq, messages } = summarizedOf(before, trimTo(1_000, { policy }));
     expect([from_seq, to_seq]).toEqual([1, 11]);
     expect(messages).toEqual(run.slice(0, 11));
@@ -52,11 +52,11 @@ describe('summarize', () => {
   test('covers the whole history together with the run, or the history alone', () => {
     const history = Array.from({ length: 10 }, (_, at) => user(long(`h${at}`)));
     const run = numbered(user('task'));
-    const { before, covered } = retold(run, history);
+    const { before, covered } = messagesWithSummary(run, history);
     const decision = summarizedOf(before, trimTo(1_000, { policy }));
     expect(decision).toMatchObject({ from_seq: 0, to_seq: 0, messages: history });
     expect(names(covered(0, 0)).slice(1)).toEqual([`${SUMMARY_OPENING}short`, 'task']);
-    const later = retold(worked(12), history.slice(0, 2));
+    const later = messagesWithSummary(worked(12), history.slice(0, 2));
     const both = summarizedOf(later.before, trimTo(1_000, { policy }));
     expect(both.from_seq).toBe(0);
     expect(both.to_seq).toBeGreaterThan(10);
@@ -65,7 +65,7 @@ describe('summarize', () => {
 
   test('includes an earlier summary in the next one', () => {
     const run = worked(16);
-    const { covered } = retold(run, []);
+    const { covered } = messagesWithSummary(run, []);
     const { from_seq, to_seq, messages } = summarizedOf(covered(1, 9), trimTo(1_000, { policy }));
     expect(from_seq).toBe(1);
     expect(to_seq).toBeGreaterThan(9);
@@ -73,7 +73,7 @@ describe('summarize', () => {
   });
 
   test('never summarizes a summary alone: the next group is included', () => {
-    const { covered } = retold(worked(5, 10), [], long('S', 600));
+    const { covered } = messagesWithSummary(worked(5, 10), [], long('S', 600));
     const decision = summarizedOf(covered(1, 5), trimTo(800, { policy }));
     expect(decision).toMatchObject({ from_seq: 1, to_seq: 7 });
     expect(names(decision.messages).slice(1)).toEqual(['c2', 'r2']);
@@ -84,23 +84,23 @@ describe('summarize', () => {
     const { messages } = sentOf([system, ...two], trimTo(500, { policy }));
     expect(estimateRequestTokens(messages)).toBeLessThanOrEqual(500);
     const run = worked(4, 300);
-    const { before, covered } = retold(run, []);
+    const { before, covered } = messagesWithSummary(run, []);
     const { from_seq, to_seq } = summarizedOf(before, trimTo(500, { policy }));
     expect([from_seq, to_seq]).toEqual([1, 5]);
     expect(sentOf(covered(1, 5), trimTo(500, { policy })).left_out).toBeGreaterThan(0);
   });
 
   test('covers only its source messages when input arrived between call and result', () => {
-    const spoken = [asking('a'), user('hurry'), result('a', long('r'))];
+    const messages = [asking('a'), user('hurry'), result('a', long('r'))];
     for (let window = 200; window < 900; window += 10) {
-      const run = numbered(user('task'), ...spoken, ...worked(6).slice(1));
-      const { before, covered } = retold(run, []);
+      const run = numbered(user('task'), ...messages, ...worked(6).slice(1));
+      const { before, covered } = messagesWithSummary(run, []);
       const fitted = fitWindow(before, trimTo(window, { policy }));
       if (fitted.kind === 'send') continue;
       const rest = covered(fitted.from_seq, fitted.to_seq);
-      const given = [...rest, ...fitted.messages];
-      expect(names(given).filter((name) => name === 'hurry')).toHaveLength(1);
-      expect(given.filter(({ role }) => role === 'tool')).toHaveLength(7);
+      const combined = [...rest, ...fitted.messages];
+      expect(names(combined).filter((name) => name === 'hurry')).toHaveLength(1);
+      expect(combined.filter(({ role }) => role === 'tool')).toHaveLength(7);
     }
   });
 

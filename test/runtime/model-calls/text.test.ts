@@ -50,9 +50,9 @@ const tools: CustomTool[] = [
 beforeAll(async () => {
   server = await startOpenAiServer(({ body }) => {
     const messages = body.messages as { role: string; content: string }[];
-    const asked = messages.findLast(({ role }) => role === 'user')?.content ?? '';
+    const prompt = messages.findLast(({ role }) => role === 'user')?.content ?? '';
     return (
-      (messages.at(-1)?.role === 'tool' ? undefined : answers.get(asked)) ?? { content: 'done' }
+      (messages.at(-1)?.role === 'tool' ? undefined : answers.get(prompt)) ?? { content: 'done' }
     );
   });
   worker = await startTestWorker(database.url, { tools, openai: server.url });
@@ -93,8 +93,8 @@ test.each(['bad_text', 'bad_key', 'bad_error'])(
   'invalid characters in a tool result become U+FFFD: %s',
   async (name) => {
     const { id } = await run(name, { tool_calls: [{ name, arguments: {} }] }, [name]);
-    const [told] = await resultsOf(database.pool, id);
-    expect(told).toContain(', whole 🐘');
+    const [result] = await resultsOf(database.pool, id);
+    expect(result).toContain(', whole 🐘');
   },
 );
 

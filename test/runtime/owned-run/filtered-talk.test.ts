@@ -145,11 +145,11 @@ describe('a conversation handed to another agent', () => {
     // answers are counted by those that are read: of the first agent's none is
     const { run } = await handed([{ content: 'billed' }], `I am ${CANARY}.`, `He is ${CANARY}.`);
     expect(run).toMatchObject({ status: 'completed', output: 'billed' });
-    const [told] = await summaries(run.id);
-    expect(told).toMatchObject({ role: 'user', covers_from_seq: 0 });
-    expect(told?.content).toContain('user: I am [key withheld].');
-    expect(told?.content).toContain('{"reason":"He is [key withheld]."}');
-    expect(told?.content).not.toContain(CANARY);
+    const [summary] = await summaries(run.id);
+    expect(summary).toMatchObject({ role: 'user', covers_from_seq: 0 });
+    expect(summary?.content).toContain('user: I am [key withheld].');
+    expect(summary?.content).toContain('{"reason":"He is [key withheld]."}');
+    expect(summary?.content).not.toContain(CANARY);
     const [, step] = await stepsOf(database.pool, run.id);
     expect(step).toMatchObject({ kind: 'handoff', input: { reason: 'He is [key withheld].' } });
     await expectEqual(database.pool, run.id);
@@ -208,9 +208,9 @@ describe('a conversation handed to another agent', () => {
     expect(await turn(`I am ${CANARY}.`)).toMatchObject({ output: 'Noted.' });
     const run = await turn('Pay me.');
     expect(run).toMatchObject({ status: 'completed', output: 'billed' });
-    const [told] = await summaries(run.id);
-    expect(told?.content).toContain('user: I am [key withheld].\n\nassistant: Noted.');
-    expect(told?.content).toContain('user: Pay me.');
+    const [summary] = await summaries(run.id);
+    expect(summary?.content).toContain('user: I am [key withheld].\n\nassistant: Noted.');
+    expect(summary?.content).toContain('user: Pay me.');
     await expectEqual(database.pool, run.id);
   });
 });

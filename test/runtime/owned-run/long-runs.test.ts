@@ -288,8 +288,10 @@ describe('the loop guard', () => {
       ['loop_guard', true],
       ['loop_guard', false],
     ]);
-    const told = (await messagesOf(database.pool, run.id)).filter(({ role }) => role === 'user');
-    expect(told.map(({ content }) => content?.slice(0, 23))).toEqual([
+    const userMessages = (await messagesOf(database.pool, run.id)).filter(
+      ({ role }) => role === 'user',
+    );
+    expect(userMessages.map(({ content }) => content?.slice(0, 23))).toEqual([
       'hello',
       'You are repeating yours',
     ]);

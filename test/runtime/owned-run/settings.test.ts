@@ -88,9 +88,9 @@ test('tool_result_bytes: limits the answer of a sub-agent too', async () => {
   const script = [calling({ name, arguments: { message: 'go' } }), { content: 'done' }];
   await set('tool_result_bytes', 1_000);
   const { id } = await runToEnd(pool, await makeAgent(pool, { script, tools: [name] }));
-  const [told = ''] = await resultsOf(pool, id);
-  expect(told).toContain('1000 are shown');
-  expect(told.length).toBeLessThanOrEqual(1_000);
+  const [result = ''] = await resultsOf(pool, id);
+  expect(result).toContain('1000 are shown');
+  expect(result.length).toBeLessThanOrEqual(1_000);
   await expectEqual(pool, id);
 });
 
@@ -164,6 +164,6 @@ test('max_depth: the last sub-agent allowed cannot call another one', async () =
     'select id from howdah.executions where parent_execution_id = $1',
     [top.id],
   );
-  const [told = ''] = await resultsOf(pool, rows[0].id);
-  expect(told).toContain('maximum depth of child runs (1) reached');
+  const [result = ''] = await resultsOf(pool, rows[0].id);
+  expect(result).toContain('maximum depth of child runs (1) reached');
 });

@@ -457,8 +457,8 @@ describe('a file that another model reads', () => {
     await strict();
     const run = await reading([extract, pay, done]);
     await expectApproval(run, { tool: 'extract' });
-    const [told] = await resultsOf(database.pool, run.id);
-    expect(JSON.parse(told ?? '')).toEqual({
+    const [result] = await resultsOf(database.pool, run.id);
+    expect(JSON.parse(result ?? '')).toEqual({
       is_bill: true,
       payee: { $ref: expect.stringMatching(/^[0-9a-f-]{36}$/), bytes: EVIL.length },
     });
@@ -581,8 +581,8 @@ describe('policies', () => {
     });
     expect(run).toMatchObject({ status: 'completed', output: 'done' });
     expect(sent).toEqual([]);
-    const told = JSON.parse((await resultsOf(database.pool, run.id))[1] ?? '');
-    expect(told.error).toMatchObject({
+    const result = JSON.parse((await resultsOf(database.pool, run.id))[1] ?? '');
+    expect(result.error).toMatchObject({
       code: 'rejected',
       message:
         'send_money may not be called now: a policy forbids it. The run has read what read_feed gave (message 3), which is external.',
@@ -935,13 +935,13 @@ describe('filters', () => {
     ['several disguises at once', 'сa\u200bnаry-ａbсdеfgh1', '[key withheld]'],
     ['nothing, in any script', 'Привет, κόσμε, ｗｏｒｌｄ 𝗮', 'Привет, κόσμε, ｗｏｒｌｄ 𝗮'],
     ['the remark itself', '[key withheld] и', '[key withheld] и'],
-  ])('%s do not hide a match', async (_, said, told) => {
+  ])('%s do not hide a match', async (_, said, redacted) => {
     await filter({ action: 'redact', pattern: '(?:canary-[a-z0-9]{8,}|key)' });
     const { rows } = await database.pool.query(
       'select howdah.preview_output_filters($1) as found',
       [said],
     );
-    expect(rows[0].found.value).toBe(told);
+    expect(rows[0].found.value).toBe(redacted);
   });
 
   test('an answer with a hidden match is redacted', async () => {

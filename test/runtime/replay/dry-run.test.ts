@@ -265,16 +265,16 @@ describe('a call that requires approval is tried, rolled back and shown', () => 
     expect(tables.map(({ table }) => table)).toEqual(['store.late', 'store.log']);
     const run = await begin('insert_late', { id: 2, stock: 'nothing' });
     expect((await ended(database.pool, run)).status).toBe('completed');
-    const [told] = await resultsOf(database.pool, run);
-    expect(JSON.parse(told as string).error.details).toMatchObject({ sqlstate: '23503' });
+    const [result] = await resultsOf(database.pool, run);
+    expect(JSON.parse(result as string).error.details).toMatchObject({ sqlstate: '23503' });
     expect(await kindsOf(database.pool, run)).toBe('model tool model output');
   });
 
   test('a call that fails is an error for the model, and no person is asked', async () => {
     const run = await begin('fail');
     await ended(database.pool, run);
-    const [told] = await resultsOf(database.pool, run);
-    expect(JSON.parse(told as string).error).toMatchObject({
+    const [result] = await resultsOf(database.pool, run);
+    expect(JSON.parse(result as string).error).toMatchObject({
       message: 'out of stock',
       details: { hint: 'Order less.' },
     });
@@ -313,9 +313,9 @@ describe('rows without read permission are not shown', () => {
       /Not all changes in store\.hidden are shown, and only their number is checked again/,
     );
     await approve(id);
-    const asked = await waiting(await begin('take', { item: 'bolt', pieces: 1 }));
-    expect(asked.prompt).not.toContain('Not all changes');
-    await approve(asked.id);
+    const approval = await waiting(await begin('take', { item: 'bolt', pieces: 1 }));
+    expect(approval.prompt).not.toContain('Not all changes');
+    await approve(approval.id);
   });
 
   test('a table without read permission is shown as a count', async () => {
@@ -335,10 +335,10 @@ describe('a call that differs from its trial is not committed', () => {
       await begin('take', { item: 'bolt', pieces: 4 }),
       await begin('take', { item: 'bolt', pieces: 4 }),
     ];
-    const asked = await Promise.all(runs.map(waiting));
-    await approve(asked[0]?.id as string);
+    const approvals = await Promise.all(runs.map(waiting));
+    await approve(approvals[0]?.id as string);
     await ended(database.pool, runs[0] as string);
-    await approve(asked[1]?.id as string);
+    await approve(approvals[1]?.id as string);
     const again = await eventually<Approval>(
       database.pool,
       'it is asked again',
@@ -444,8 +444,8 @@ describe('a call that differs from its trial is not committed', () => {
       );
     }
     await ended(database.pool, run);
-    const [told] = await resultsOf(database.pool, run);
-    expect(JSON.parse(told as string).error).toMatchObject({
+    const [result] = await resultsOf(database.pool, run);
+    expect(JSON.parse(result as string).error).toMatchObject({
       code: 'rejected',
       message: expect.stringContaining('approved 3 times'),
     });

@@ -16,11 +16,11 @@ export function tool(
 }
 
 /** A tool that hangs until its call is over, and tells when it has begun. */
-export function hanging(name: string, begun: { open(): void }): CustomTool {
+export function hanging(name: string, started: { open(): void }): CustomTool {
   return tool(
     name,
     () => {
-      begun.open();
+      started.open();
       return new Promise(() => {});
     },
     'once',

@@ -111,8 +111,8 @@ describe('a replay equals its run', () => {
       calling({ name: 'todo', arguments: { action: 'add', title: 'look' } }),
       { content: 'done' },
     ];
-    const given = ['lookup', 'count_up', 'count_up_and_fail', 'broken', 'todo'];
-    const id = await runOf({ script, tools: given, instruction: 'Use them all.' });
+    const tools = ['lookup', 'count_up', 'count_up_and_fail', 'broken', 'todo'];
+    const id = await runOf({ script, tools, instruction: 'Use them all.' });
     const run = await expectEqual(database.pool, id);
     expect(run.steps.filter(({ error }) => error)).toHaveLength(4);
   });

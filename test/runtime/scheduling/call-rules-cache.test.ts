@@ -8,9 +8,9 @@ const database = testDatabase();
 
 /** Rules that say what the stamp was when they were asked for, and who asked. */
 function book(shared = true) {
-  const world = { stamp: 1, asked: [] as string[] };
-  const kept = new CallRulesCache(async (ids) => {
-    world.asked.push(...ids);
+  const world = { stamp: 1, requestedRuns: [] as string[] };
+  const cache = new CallRulesCache(async (ids) => {
+    world.requestedRuns.push(...ids);
     const rules = {
       approved: [],
       asked: [`at ${world.stamp}`],
@@ -21,7 +21,7 @@ function book(shared = true) {
     return ids.map((): StampedRules => ({ rules, stamp: world.stamp, is_shared: shared }));
   });
   const run = (execution_id: string, other: Partial<ClaimedRun> = {}) =>
-    kept.of({ execution_id, alike: 'version user', ...other } as ClaimedRun);
+    cache.of({ execution_id, alike: 'version user', ...other } as ClaimedRun);
   return { world, run };
 }
 
@@ -30,11 +30,11 @@ test('reuses call rules while the stamp is unchanged', async () => {
   const rulesOf = run('a');
   await rulesOf(1);
   await rulesOf(1);
-  expect(world.asked).toEqual(['a']);
+  expect(world.requestedRuns).toEqual(['a']);
   world.stamp = 2;
   expect((await rulesOf(2)).asked).toEqual(['at 2']);
   expect((await rulesOf(2)).asked).toEqual(['at 2']);
-  expect(world.asked).toEqual(['a', 'a']);
+  expect(world.requestedRuns).toEqual(['a', 'a']);
 });
 
 test('a run without a stamp queries its rules each time', async () => {
@@ -42,7 +42,7 @@ test('a run without a stamp queries its rules each time', async () => {
   const rulesOf = run('a');
   await rulesOf(1);
   await rulesOf(null);
-  expect(world.asked).toEqual(['a', 'a']);
+  expect(world.requestedRuns).toEqual(['a', 'a']);
 });
 
 test('similar runs share cached rules; other versions, users and child runs do not', async () => {
@@ -53,7 +53,7 @@ test('similar runs share cached rules; other versions, users and child runs do n
   await run('other user', { alike: 'version other' })(1);
   await run('child', { alike: null })(1);
   await run('its sibling', { alike: null })(1);
-  expect(world.asked).toEqual(['first', 'newer', 'other user', 'child', 'its sibling']);
+  expect(world.requestedRuns).toEqual(['first', 'newer', 'other user', 'child', 'its sibling']);
 });
 
 test('an approval for one run is not reused for another', async () => {
@@ -62,7 +62,7 @@ test('an approval for one run is not reused for another', async () => {
   await rulesOf(1);
   await rulesOf(1);
   await run('alike')(1);
-  expect(world.asked).toEqual(['first', 'alike']);
+  expect(world.requestedRuns).toEqual(['first', 'alike']);
 });
 
 test('every table that call rules depend on is audited, so changes raise the stamp', async () => {

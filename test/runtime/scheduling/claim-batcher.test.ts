@@ -5,9 +5,9 @@ import {
   createClaimBatcher,
 } from '../../../src/runtime/scheduling/claim-batcher.ts';
 
-const batch = (ids: string[], kept = 0): ClaimedBatch => ({
+const batch = (ids: string[], reservedSlots = 0): ClaimedBatch => ({
   runs: ids.map((id) => ({ execution_id: id }) as ClaimedRun),
-  reservedSlots: kept,
+  reservedSlots,
 });
 const nobody = ({ runs }: ClaimedBatch): void => expect(runs).toEqual([]);
 
@@ -73,14 +73,14 @@ test('claims an offered run by its wake-up when that arrives before the call', a
     calls.push(ids, offered);
     return batch(ids);
   }, nobody);
-  const asked = [
+  const claims = [
     claim('offered', 'offer'),
     claim('both', 'offer'),
     claim('both'),
     claim('woken'),
     claim('woken', 'offer'),
   ];
-  const runs = (await Promise.all(asked)).map((run) => run?.execution_id);
+  const runs = (await Promise.all(claims)).map((run) => run?.execution_id);
   expect(runs).toEqual(['offered', 'both', undefined, 'woken', undefined]);
   expect(calls).toEqual([['offered', 'both', 'woken'], ['offered']]);
 });

@@ -21,18 +21,18 @@ const tenants: Tenant[] = [];
 const workers: Worker[] = [];
 let answerTo: (tenant: string, request: FakeRequest) => Promise<FakeAnswer>;
 /** Whose run asked the model, in order. */
-let asked: string[] = [];
+let requestTenants: string[] = [];
 
 beforeAll(async () => {
   server = await startOpenAiServer((request) => {
     const tenant = nameOf(request.body.messages as Json[]);
-    asked.push(tenant);
+    requestTenants.push(tenant);
     return answerTo(tenant, request);
   });
 });
 beforeEach(async () => {
   database = await createTestDatabase(); // thousands of runs are dropped faster than cancelled
-  asked = [];
+  requestTenants = [];
 });
 afterEach(async () => {
   await Promise.all(workers.splice(0).map((worker) => worker.stop(0)));
@@ -57,12 +57,16 @@ async function start(concurrency: number): Promise<void> {
   workers.push(await startTestWorker(database.url, { openai: server.url, concurrency }));
 }
 
-const count = (name: string) => asked.filter((other) => other === name).length;
+const count = (name: string) => requestTenants.filter((other) => other === name).length;
 
 /** A long run: the model calls a tool that is not there, for ever. */
 const goOn = async (left: Promise<unknown>): Promise<FakeAnswer> => {
   await Promise.race([new Promise((resolve) => setTimeout(resolve, STEP_MS)), left]);
-  return { tool_calls: [{ name: `look_${asked.length}`, arguments: { n: asked.length } }] };
+  return {
+    tool_calls: [
+      { name: `look_${requestTenants.length}`, arguments: { n: requestTenants.length } },
+    ],
+  };
 };
 const done: FakeAnswer = { content: 'done' };
 
@@ -75,7 +79,7 @@ test('with 10,000 queued runs and every slot taken by long runs, another tenant 
   const [id] = await single.insert(1);
   const before = count(many.name);
   await expect.poll(() => count(single.name), { timeout: 60_000 }).toBe(1);
-  const steps = asked.indexOf(single.name) - before; // of the others alone, whenever this is seen
+  const steps = requestTenants.indexOf(single.name) - before; // of the others alone, whenever this is seen
   console.log(`steps of the others before the first of the single run: ${steps}`);
   expect(steps).toBeLessThanOrEqual(4 * 6); // six steps of each of the four
   expect((await ended(database.pool, id as string)).status).toBe('completed');
@@ -103,7 +107,7 @@ test('a run of another tenant starts soon among thousands of short runs', async 
   const [id] = await single.insert(1);
   const before = count(many.name);
   await expect.poll(() => count(single.name), { timeout: 60_000, interval: 5 }).toBe(1);
-  const at = asked.slice(asked.indexOf(many.name)).indexOf(single.name);
+  const at = requestTenants.slice(requestTenants.indexOf(many.name)).indexOf(single.name);
   console.log(`short runs begun before the single one: ${at - before}`);
   expect(at - before).toBeLessThanOrEqual(24);
   expect((await ended(database.pool, id as string)).status).toBe('completed');
@@ -115,9 +119,9 @@ test('tenants are served round-robin whatever the order of their inserts', async
   answerTo = async () => done;
   for (const each of all) await each.insert(6);
   await start(1);
-  await expect.poll(() => asked.length, { timeout: 60_000 }).toBe(30);
+  await expect.poll(() => requestTenants.length, { timeout: 60_000 }).toBe(30);
   for (let round = 0; round < 6; round += 1) {
-    expect(new Set(asked.slice(5 * round, 5 * round + 5)).size).toBe(5);
+    expect(new Set(requestTenants.slice(5 * round, 5 * round + 5)).size).toBe(5);
   }
 });
 
@@ -153,8 +157,8 @@ test('tenants with equal shares never preempt each other', async () => {
     'select id, fence from howdah.executions where id = any ($1) order by id',
     [ids],
   );
-  const steps = asked.length;
-  await expect.poll(() => asked.length, { timeout: 60_000 }).toBeGreaterThan(steps + 40);
+  const steps = requestTenants.length;
+  await expect.poll(() => requestTenants.length, { timeout: 60_000 }).toBeGreaterThan(steps + 40);
   const { rows: after } = await database.pool.query(
     'select id, fence from howdah.executions where id = any ($1) order by id',
     [ids],

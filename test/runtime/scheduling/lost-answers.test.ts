@@ -28,7 +28,7 @@ describe('a commit whose answer is lost', () => {
   test('is found in the log: one step, no second model request', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
-    const asked = server.requests.length;
+    const requestsBefore = server.requests.length;
     const answers = loseAnswers(proxy, /commit_steps/);
     const id = await insertRun(pool, agent);
     const run = await ended(pool, id);
@@ -36,7 +36,7 @@ describe('a commit whose answer is lost', () => {
     expect(run).toMatchObject({ status: 'completed', output: 'heard', model_count: 1 });
     await expect.poll(() => worker.inFlight).toBe(0);
     expect(await kindsOf(pool, id)).toBe('model output');
-    expect(server.requests.length - asked).toBe(1);
+    expect(server.requests.length - requestsBefore).toBe(1);
   });
 
   test('in the middle of a run: the same worker continues under the same fence', async () => {

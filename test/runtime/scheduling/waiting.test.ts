@@ -53,7 +53,7 @@ test('runs that wait for people hold no resources of a worker; one statement ans
   expect(answered.rowCount).toBe(RUNS);
   await all(`status = 'completed'`);
   const { rows } = await pool.query(
-    `select count(*)::int as told from howdah.messages where role = 'tool' and content = 'yes'`,
+    `select count(*)::int as results from howdah.messages where role = 'tool' and content = 'yes'`,
   );
-  expect(rows).toEqual([{ told: RUNS }]);
+  expect(rows).toEqual([{ results: RUNS }]);
 });

@@ -36,9 +36,9 @@ export async function openReading(url: string, owner: pg.Pool): Promise<Reading>
   return {
     pool,
     async ask(query, spec = {}) {
-      const asked = request(query, spec);
-      const parsed = await parseQuery(query, asked.schemas);
-      return parsed.ok ? readBound(pool, asked, parsed.value) : parsed;
+      const sqlRequest = request(query, spec);
+      const parsed = await parseQuery(query, sqlRequest.schemas);
+      return parsed.ok ? readBound(pool, sqlRequest, parsed.value) : parsed;
     },
     slip: (query, spec = {}) =>
       readBound(pool, request(query, spec), { text: query, calls: [], tables: [] }),

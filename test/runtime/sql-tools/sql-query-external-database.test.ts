@@ -158,14 +158,14 @@ async function converse(queries: string[], configuration: JsonObject) {
   const run = await runToEnd(database.pool, agent);
   expect(run).toMatchObject({ status: 'completed' });
   return {
-    told: await resultsOf(database.pool, run.id),
+    results: await resultsOf(database.pool, run.id),
     steps: await stepsOf(database.pool, run.id),
   };
 }
 
 describe('sql_query with an external database', () => {
   test('queries it, describes its tables and returns hints to repair a query', async () => {
-    const { told, steps } = await converse(
+    const { results, steps } = await converse(
       [
         'select count(*) as n, max(customer) as customer from orders',
         'describe',
@@ -174,11 +174,11 @@ describe('sql_query with an external database', () => {
       ],
       { database: 'warehouse', schemas: ['shop'] },
     );
-    expect(told[0]).toBe('| n | customer |\n| --- | --- |\n| 200 | customer 99 |\n(1 row)');
-    expect(told[1]).toContain('shop.orders (about 200 rows) — What was ordered.');
-    expect(told[1]).not.toContain('salaries');
-    expect(told[2]).toContain('customer text, such as "customer 1"');
-    expect(JSON.parse(told[3] as string).error).toMatchObject({
+    expect(results[0]).toBe('| n | customer |\n| --- | --- |\n| 200 | customer 99 |\n(1 row)');
+    expect(results[1]).toContain('shop.orders (about 200 rows) — What was ordered.');
+    expect(results[1]).not.toContain('salaries');
+    expect(results[2]).toContain('customer text, such as "customer 1"');
+    expect(JSON.parse(results[3] as string).error).toMatchObject({
       message: 'column "nam" does not exist',
       details: { sqlstate: '42703', line: 2, column: 3, hint: expect.stringContaining('describe') },
     });
@@ -186,20 +186,20 @@ describe('sql_query with an external database', () => {
   });
 
   test('reports a wrong password without showing it', async () => {
-    const { told } = await converse(['select 1'], { database: 'wrong' });
-    expect(JSON.parse(told[0] as string).error).toMatchObject({
+    const { results } = await converse(['select 1'], { database: 'wrong' });
+    expect(JSON.parse(results[0] as string).error).toMatchObject({
       code: 'tool_failed',
       message: 'the database of the secret wrong rejects the user or the password of its URL',
     });
   });
 
   test('URL and password appear in no log and no row', async () => {
-    const { told } = await converse(['select text from kept', 'select text::int from kept'], {
+    const { results } = await converse(['select text from kept', 'select text::int from kept'], {
       database: 'warehouse',
       schemas: ['shop'],
     });
-    expect(told[0]).toContain('| *** |');
-    expect(told[1]).toContain('invalid input syntax');
+    expect(results[0]).toContain('| *** |');
+    expect(results[1]).toContain('invalid input syntax');
     const secrets = [PASSWORD, url, encodeURIComponent(PASSWORD), 'wrong-password'];
     const { rows } = await database.pool.query(
       `select coalesce(string_agg(output::text || coalesce(error::text, ''), ''), '') as said from howdah.steps where kind <> 'model'`,

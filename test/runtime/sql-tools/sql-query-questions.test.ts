@@ -41,10 +41,10 @@ describe.skipIf(!hasAssets)('benchmark queries (HOWDAH_TEST_ASSETS)', () => {
       .split('\n')
       .map((line) => JSON.parse(line));
     const refused: unknown[] = [];
-    let asked = 0;
+    let queryCount = 0;
     for (const { id, db, gold_sql_exec, gold_runs } of questions) {
       for (const query of gold_runs ? gold_sql_exec : []) {
-        asked += 1;
+        queryCount += 1;
         const found = await reading.ask(query, { schemas: [db], rows: 1000, bytes: 10_000_000 });
         const owner = await database.pool.connect();
         await owner.query(`set search_path = ${db}`);
@@ -57,9 +57,9 @@ describe.skipIf(!hasAssets)('benchmark queries (HOWDAH_TEST_ASSETS)', () => {
           refused.push({ id, query });
       }
     }
-    console.info(`queries of questions: ${asked - refused.length} of ${asked}`);
+    console.info(`queries of questions: ${queryCount - refused.length} of ${queryCount}`);
     // one of them is two queries
     expect(refused.filter((one) => !JSON.stringify(one).includes('2 statements'))).toEqual([]);
-    expect(asked).toBeGreaterThan(100);
+    expect(queryCount).toBeGreaterThan(100);
   });
 });

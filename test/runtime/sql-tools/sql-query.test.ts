@@ -73,21 +73,21 @@ async function converse(queries: string[], configuration: JsonObject = { schemas
   const run = await runToEnd(pool, agent);
   expect(run).toMatchObject({ status: 'completed', output: 'done' });
   const steps = (await stepsOf(pool, run.id)).filter(({ kind }) => kind === 'tool');
-  return { told: await resultsOf(pool, run.id), steps };
+  return { results: await resultsOf(pool, run.id), steps };
 }
 
 async function resultOf(query: string, configuration?: JsonObject): Promise<string> {
   const conversation = await converse([query], configuration);
-  return conversation.told[0] ?? '';
+  return conversation.results[0] ?? '';
 }
 
 describe('sql_query', () => {
   test('returns a table to the model and stores the rows in the log', async () => {
-    const { told, steps } = await converse([
+    const { results, steps } = await converse([
       `select name, count(*) as n, sum(total) as "of", null as nothing from orders as o
        join customers as c on c.id = o.customer_id group by name order by name;`,
     ]);
-    expect(told).toEqual([
+    expect(results).toEqual([
       '| name | n | of | nothing |\n| --- | --- | --- | --- |\n| Ada | 125 | 15750 | null |\n| Bo | 125 | 15625 | null |\n(2 rows)',
     ]);
     expect(steps[0]?.output).toMatchObject({
@@ -113,7 +113,7 @@ describe('sql_query', () => {
   });
 
   test('errors state the cause, the position and alternatives, so that the model repairs its query', async () => {
-    const { told } = await converse([
+    const { results } = await converse([
       'select nam from customers',
       '/* 🦀 */ select name from custmers; -- misspelt',
       'select name,\n  from customers',
@@ -121,7 +121,7 @@ describe('sql_query', () => {
       'select * from hidden',
       'select count(*) as n from customers',
     ]);
-    const errors = told.slice(0, 5).map((text) => JSON.parse(text).error);
+    const errors = results.slice(0, 5).map((text) => JSON.parse(text).error);
     expect(errors[0]).toMatchObject({
       code: 'tool_failed',
       message: 'column "nam" does not exist',
@@ -150,7 +150,7 @@ describe('sql_query', () => {
         details: { sqlstate: '42501', hint: expect.stringContaining('howdah_analyst') },
       });
     }
-    expect(told[5]).toContain('| 2 |');
+    expect(results[5]).toContain('| 2 |');
   });
 
   test('reads only public by default, and resolves names in the order of its schemas', async () => {
@@ -170,7 +170,7 @@ describe('sql_query', () => {
       max_rows: 3,
     });
     expect(rows).toMatch(/\| 3 \|\n\(the first 3 rows; there are more: /);
-    const { told: bytes, steps } = await converse([
+    const { results: bytes, steps } = await converse([
       `select id, repeat('ab', 2000) as long from orders`,
       `select repeat('ab', 50000) as long`,
     ]);
@@ -296,7 +296,7 @@ describe.skipIf(!hasChinook)('an analyst over Chinook (HOWDAH_TEST_ASSETS)', () 
     );
     await pool.query(`create schema chinook; set search_path = chinook; ${text}; reset search_path;
       grant usage on schema chinook to howdah_analyst; grant select on all tables in schema chinook to howdah_analyst`);
-    const { told, steps } = await converse(
+    const { results, steps } = await converse(
       [
         'describe',
         'describe invoice_line, track',
@@ -305,9 +305,11 @@ describe.skipIf(!hasChinook)('an analyst over Chinook (HOWDAH_TEST_ASSETS)', () 
       ],
       { schemas: ['chinook'] },
     );
-    expect(told[0]).toContain('chinook.invoice_line');
-    expect(told[1]).toContain('track_id integer, never null, refers to chinook.track.track_id');
-    expect(JSON.parse(told[2] ?? '')).toMatchObject({ error: { details: { sqlstate: '42P01' } } });
+    expect(results[0]).toContain('chinook.invoice_line');
+    expect(results[1]).toContain('track_id integer, never null, refers to chinook.track.track_id');
+    expect(JSON.parse(results[2] ?? '')).toMatchObject({
+      error: { details: { sqlstate: '42P01' } },
+    });
     expect(steps[3]?.output).toMatchObject({
       rows: [
         { name: 'Rock', revenue: 826.65 },

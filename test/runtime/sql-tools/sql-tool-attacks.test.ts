@@ -87,8 +87,8 @@ async function attack(
   );
   const run = await ended(pool, rows[0].id);
   expect(run).toMatchObject({ status: 'completed', output: 'ok' });
-  const [told = ''] = await resultsOf(pool, run.id);
-  return told.startsWith('{"error"') ? JSON.parse(told) : { result: told };
+  const [result = ''] = await resultsOf(pool, run.id);
+  return result.startsWith('{"error"') ? JSON.parse(result) : { result };
 }
 
 const loot = async () => (await database.pool.query('select what from lab.loot')).rows;

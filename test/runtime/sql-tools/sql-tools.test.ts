@@ -77,9 +77,9 @@ describe('atomicity of effect and step', () => {
   });
 
   test('a failed call leaves only its error', async () => {
-    const { id, result: told } = await call('count_up_and_fail', { name: 'failed' });
+    const { id, result } = await call('count_up_and_fail', { name: 'failed' });
     expect(await counter(database.pool, 'failed')).toBe(0);
-    expect(JSON.parse(told).error).toEqual({
+    expect(JSON.parse(result).error).toEqual({
       code: 'tool_failed',
       message: 'out of stock',
       retryable: false,
@@ -89,8 +89,8 @@ describe('atomicity of effect and step', () => {
   });
 
   test('a violation at commit fails the call, not the run', async () => {
-    const { result: told } = await call('add_orphan');
-    expect(JSON.parse(told).error).toMatchObject({
+    const { result } = await call('add_orphan');
+    expect(JSON.parse(result).error).toMatchObject({
       code: 'tool_failed',
       details: { sqlstate: '23503' },
     });

@@ -130,9 +130,11 @@ describe('resetting the counts', () => {
         refused: {},
       },
     );
-    const told = user(repair.type === 'guard' ? repair.message : '');
-    expect(told.content).not.toBe('');
-    expect(loopVerdict([user('q'), ...fourTimes, told, ...called('c', {})], 0).kind).toBe('warn');
+    const correction = user(repair.type === 'guard' ? repair.message : '');
+    expect(correction.content).not.toBe('');
+    expect(loopVerdict([user('q'), ...fourTimes, correction, ...called('c', {})], 0).kind).toBe(
+      'warn',
+    );
   });
 
   test('only messages after the given one count', () => {

@@ -148,22 +148,22 @@ describe('files', () => {
     const { pool } = database;
     const code = `files.write('a.csv', 'n\\n1\\n'); files.write('b.txt', 'b'); 1`;
     const run = await runToEnd(pool, await running(code));
-    const kept = await filesOf(run.id);
+    const files = await filesOf(run.id);
     const metadata = {
       tool: 'run_code',
       call: expect.stringContaining(run.id),
       written_by_execution_id: run.id,
     };
-    expect(kept).toEqual([
+    expect(files).toEqual([
       { id: expect.any(String), name: 'a.csv', type: 'text/csv', text: 'n\n1\n', metadata },
       { id: expect.any(String), name: 'b.txt', type: 'text/plain', text: 'b', metadata },
     ]);
-    const [told] = await resultsOf(pool, run.id);
-    expect(JSON.parse(told ?? '')).toEqual({
+    const [result] = await resultsOf(pool, run.id);
+    expect(JSON.parse(result ?? '')).toEqual({
       ...{ result: 1, stdout: '' },
       files: [
-        { id: kept[0].id, name: 'a.csv', type: 'text/csv', bytes: 4 },
-        { id: kept[1].id, name: 'b.txt', type: 'text/plain', bytes: 1 },
+        { id: files[0].id, name: 'a.csv', type: 'text/csv', bytes: 4 },
+        { id: files[1].id, name: 'b.txt', type: 'text/plain', bytes: 1 },
       ],
     });
     const { rows } = await pool.query('select trust from howdah.executions where id = $1', [
@@ -209,8 +209,8 @@ describe('files', () => {
     for (const word of ['secret.txt', foreign.id]) {
       const agent = await running(`1`, {}, { resources: [word] });
       const run = await runToEnd(pool, agent);
-      const [told] = await resultsOf(pool, run.id);
-      expect(JSON.parse(told ?? '')).toMatchObject({
+      const [result] = await resultsOf(pool, run.id);
+      expect(JSON.parse(result ?? '')).toMatchObject({
         error: {
           code: 'tool_failed',
           message: `this conversation has no file "${word}"`,
@@ -244,19 +244,19 @@ describe('files', () => {
     expect(await filesOf(id)).toMatchObject([{ name: 'a.txt', text: 'once' }]);
     worker = await startTestWorker(database.url);
     expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'done' });
-    const kept = await filesOf(id);
-    expect(kept).toMatchObject([{ name: 'a.txt', text: 'once' }]);
-    const [told] = await resultsOf(pool, id);
-    expect(JSON.parse(told ?? '').files).toEqual([
-      { id: kept[0].id, name: 'a.txt', type: 'text/plain', bytes: 4 },
+    const files = await filesOf(id);
+    expect(files).toMatchObject([{ name: 'a.txt', text: 'once' }]);
+    const [result] = await resultsOf(pool, id);
+    expect(JSON.parse(result ?? '').files).toEqual([
+      { id: files[0].id, name: 'a.txt', type: 'text/plain', bytes: 4 },
     ]);
   });
 
   test('are not written again by a replay', async () => {
     const { pool } = database;
     const run = await runToEnd(pool, await running(`files.write('a.txt', 'x'); 1`));
-    const [kept] = await filesOf(run.id);
-    await pool.query('delete from howdah.resources where id = $1', [kept.id]);
+    const [file] = await filesOf(run.id);
+    await pool.query('delete from howdah.resources where id = $1', [file.id]);
     expect(await replayRun(await exported(pool, run.id))).toMatchObject({ equal: true });
     expect(await filesOf(run.id)).toEqual([]);
   });

@@ -391,8 +391,8 @@ describe('search_messages', () => {
         [user, id],
       );
       await client.query('analyze howdah.sessions, howdah.executions, howdah.messages');
-      const search = `select howdah_private.call_search_messages($1, '{"query": "elephant"}') as told`;
-      expect((await client.query(search, [id])).rows[0].told.messages).toHaveLength(10);
+      const search = `select howdah_private.call_search_messages($1, '{"query": "elephant"}') as found`;
+      expect((await client.query(search, [id])).rows[0].found.messages).toHaveLength(10);
       const { rows } = await client.query(`explain (analyze, buffers, format json) ${search}`, [
         id,
       ]);

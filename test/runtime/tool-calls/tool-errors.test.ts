@@ -64,14 +64,18 @@ afterAll(async () => {
 });
 
 /** Returns the result that the model received for one call. The run must continue and answer. */
-async function resultOf(name: string, args: Json = { id: 'A-1' }, given = name): Promise<string> {
+async function resultOf(
+  name: string,
+  args: Json = { id: 'A-1' },
+  allowedTool = name,
+): Promise<string> {
   const { pool } = database;
   const agent = await makeAgent(pool, {
     script: [
       calling({ name, arguments: args }),
       { content: 'I see.', expect: { last_role: 'tool' } },
     ],
-    tools: [given],
+    tools: [allowedTool],
   });
   const run = await runToEnd(pool, agent);
   expect(run).toMatchObject({ status: 'completed', output: 'I see.' });
@@ -82,8 +86,8 @@ async function resultOf(name: string, args: Json = { id: 'A-1' }, given = name):
   return text;
 }
 
-async function errorOf(name: string, args?: Json, given?: string): Promise<JsonObject> {
-  const { error } = JSON.parse(await resultOf(name, args, given));
+async function errorOf(name: string, args?: Json, allowedTool?: string): Promise<JsonObject> {
+  const { error } = JSON.parse(await resultOf(name, args, allowedTool));
   expect(Object.keys(error).toSorted()).toEqual(
     expect.arrayContaining(['code', 'message', 'retryable']),
   );

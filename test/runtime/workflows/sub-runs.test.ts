@@ -30,8 +30,8 @@ beforeAll(async () => {
   worker = await startTestWorker(database.url);
   memory = await startOpenAiServer(({ body }) => {
     const messages = body.messages as { role: string; content: string }[];
-    const told = messages.filter(({ role }) => role === 'user').map(({ content }) => content);
-    return { content: told.join(' ') };
+    const inputs = messages.filter(({ role }) => role === 'user').map(({ content }) => content);
+    return { content: inputs.join(' ') };
   });
   server = await startOpenAiServer(({ body }) => {
     const messages = body.messages as { role: string; content: string }[];
@@ -74,7 +74,7 @@ test('a sub-agent uses its mission override, allowed tools and budget', async ()
   const tool = await makeAgentTool(pool, await specialist());
   const plain = await runToEnd(pool, await asker(tool, {}));
   expect(await resultsOf(pool, plain.id)).toEqual(['Help. [http_request todo]']);
-  const told = await runToEnd(
+  const parent = await runToEnd(
     pool,
     await asker(tool, {
       mission_override: 'Count.',
@@ -83,8 +83,8 @@ test('a sub-agent uses its mission override, allowed tools and budget', async ()
       budget: { max_steps: 3, max_tokens: 1_000 },
     }),
   );
-  const [child] = await childrenOf(pool, told.id);
-  expect(await resultsOf(pool, told.id)).toEqual([
+  const [child] = await childrenOf(pool, parent.id);
+  expect(await resultsOf(pool, parent.id)).toEqual([
     'Count.\n\nAnswer in plain text, without Markdown. [todo]',
   ]);
   expect(child).toMatchObject({ max_steps: 3, max_tokens: '1000' });
@@ -190,9 +190,9 @@ test('a sub-agent keeps no state between calls unless ephemeral is false', async
   expect(await resultsOf(pool, plain.id)).toEqual(['one', 'two']);
   const said = await runToEnd(pool, await askTwice({ ephemeral: true }));
   expect(await resultsOf(pool, said.id)).toEqual(['one', 'two']);
-  const kept = await runToEnd(pool, await askTwice({ ephemeral: false }));
-  expect(await resultsOf(pool, kept.id)).toEqual(['one', 'one two']);
-  expect((await replayRun(await exported(pool, kept.id))).divergences).toEqual([]);
+  const persistent = await runToEnd(pool, await askTwice({ ephemeral: false }));
+  expect(await resultsOf(pool, persistent.id)).toEqual(['one', 'one two']);
+  expect((await replayRun(await exported(pool, persistent.id))).divergences).toEqual([]);
   const forgetful = await runToEnd(
     pool,
     await askTwice({ ephemeral: false }, await rememberer(false)),

@@ -138,14 +138,14 @@ test('a message to a workflow reaches the agents that are running in it', async 
 
 test('without a running agent, rejects an input; a message answers the open question', async () => {
   const { pool } = database;
-  const asked = await team({ members: [{ question: { prompt: 'Well?' }, role: 'person' }] });
-  const run = await startTeam(pool, asked, 'go');
+  const teamAgent = await team({ members: [{ question: { prompt: 'Well?' }, role: 'person' }] });
+  const run = await startTeam(pool, teamAgent, 'go');
   await eventually(pool, 'it asks', `select from howdah.questions where execution_id = $1`, [run]);
   expect(await refusal(ask('select howdah.add_input($1, $2)', [run, 'x']))).toMatchObject({
     code: 'HWCNF',
     message: `workflow run ${run} has no active agent that could receive input`,
   });
-  const session = await sessionWith(asked, 'steer');
+  const session = await sessionWith(teamAgent, 'steer');
   const first = await say(session, 'go');
   await eventually(pool, 'it asks', `select from howdah.questions where execution_id = $1`, [
     first,

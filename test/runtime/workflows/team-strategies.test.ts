@@ -79,15 +79,15 @@ function playing(type: WorkflowType, members: string[], configuration: JsonObjec
       state = { ...state, messages: [...state.messages, { role: 'assistant', content, seq }] };
     },
     scores(scores: Record<string, number>) {
-      const told = Object.entries(scores).map(([member, score]) => ({ member, score }));
-      log({ kind: 'model', output: { dimensions: 2, scores: told } });
+      const scoreList = Object.entries(scores).map(([member, score]) => ({ member, score }));
+      log({ kind: 'model', output: { dimensions: 2, scores: scoreList } });
     },
     /** What was said in the log is gone. */
     isErased() {
       state = { ...state, attempts: state.attempts.map((note) => ({ ...note, output: null })) };
     },
     /** The guard speaks, and what it says is in the log from then on. */
-    isTold(): string {
+    guardMessage(): string {
       const action = next(definition, state);
       if (action.type !== 'guard') throw new Error(`nothing is told: ${action.type}`);
       const { message: content } = action;
@@ -247,17 +247,17 @@ describe('a deciding model', () => {
     const team = playing('router', ['a', 'b']);
     team.decides('I would take a.');
     expect(team.next()).toMatchObject({ type: 'guard', name: 'decision' });
-    expect(team.isTold()).toContain('route was not called');
+    expect(team.guardMessage()).toContain('route was not called');
     expect(team.next()).toMatchObject({
       type: 'call_model',
       messages: [{}, {}, { role: 'assistant' }, { content: expect.stringContaining('route') }],
     });
     team.decides(pick('c'));
-    expect(team.isTold()).toContain('members.0.member');
+    expect(team.guardMessage()).toContain('members.0.member');
     team.decides(pick('a', 7));
     expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'invalid_output' } });
     team.isRetried();
-    expect(team.isTold()).toContain('members.0.confidence');
+    expect(team.guardMessage()).toContain('members.0.confidence');
     expect(team.next()).toMatchObject({ type: 'call_model', decision: { name: 'route' } });
   });
 

@@ -18,20 +18,20 @@ let most = 0;
 let isMended = false;
 
 const behave = {
-  shout: (told: string) => `${told.toUpperCase()}!`,
+  shout: (input: string) => `${input.toUpperCase()}!`,
   broken: () => {
     throw new Error('this member is broken');
   },
-  sometimes: (told: string) => {
+  sometimes: (input: string) => {
     if (!isMended) throw new Error('not yet');
-    return told;
+    return input;
   },
-  slow: async (told: string, left: Promise<unknown>) => {
+  slow: async (input: string, left: Promise<unknown>) => {
     atWork += 1;
     most = Math.max(most, atWork);
     await gate.pass(left);
     atWork -= 1;
-    return told;
+    return input;
   },
 };
 

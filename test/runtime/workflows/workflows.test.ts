@@ -13,24 +13,24 @@ let agent: (part: string) => Promise<string>;
 
 let drafts = 0;
 const behave = {
-  shout: (told: string) => `${told.toUpperCase()}!`,
-  twice: (told: string) => `${told} ${told}`,
+  shout: (input: string) => `${input.toUpperCase()}!`,
+  twice: (input: string) => `${input} ${input}`,
   red: () => 'red',
   'also red': () => 'Red.',
   blue: () => 'blue',
   broken: () => {
     throw new Error('this member is broken');
   },
-  picky: (told: string) => {
-    if (told === 'bad') throw new Error('I do not do that');
-    return told;
+  picky: (input: string) => {
+    if (input === 'bad') throw new Error('I do not do that');
+    return input;
   },
   drafter: () => `draft ${++drafts}`,
-  critic: (told: string) =>
-    told.includes('draft 2')
+  critic: (input: string) =>
+    input.includes('draft 2')
       ? '{"score": 0.9, "passed": true, "feedback": ""}'
       : '{"score": 0.4, "passed": false, "feedback": "make it the second one"}',
-  harsh: (told: string) => `{"score": ${told.includes('draft 2') ? 0.6 : 0.3}, "passed": false}`,
+  harsh: (input: string) => `{"score": ${input.includes('draft 2') ? 0.6 : 0.3}, "passed": false}`,
   talker: () => 'I would say this is not bad at all.',
 };
 

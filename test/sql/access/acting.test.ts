@@ -740,13 +740,13 @@ describe('acting as another user', () => {
     test('do not export answers to a hidden agent to a user with the name of the answerer', async () => {
       await tried(async (client) => {
         const hidden = await makeAgent(client);
-        const asked = await Promise.all(
+        const questions = await Promise.all(
           [hidden, agent].map((agent_id) =>
             ask(client, { run: { agent_id, user_id: ada }, columns: { prompt: `of ${agent_id}` } }),
           ),
         );
         await hide(client, hidden);
-        for (const { id } of asked) {
+        for (const { id } of questions) {
           await client.query(
             `update howdah.questions set status = 'answered', answer = 'x', answered_by = 'bea', answered_at = now() where id = $1`,
             [id],

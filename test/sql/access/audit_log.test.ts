@@ -445,11 +445,11 @@ describe('audit of definition changes', () => {
     await client.query('begin; savepoint one');
     await makeModel(client, { tenant_id });
     await client.query('rollback to savepoint one');
-    const kept = await makeModel(client, { tenant_id });
+    const committedId = await makeModel(client, { tenant_id });
     await client.query('savepoint two');
     await makeModel(client, { tenant_id });
     await client.query('rollback to savepoint two; commit');
-    expect((await logOf(tenant_id, from)).map(({ object_id }) => object_id)).toEqual([kept]);
+    expect((await logOf(tenant_id, from)).map(({ object_id }) => object_id)).toEqual([committedId]);
     expect(await all(db.pool, 'select from howdah_private.audit_inbox')).toEqual([]);
     expect(await all(db.pool, 'select from howdah_private.audit_pending')).toEqual([]);
   });

@@ -132,8 +132,8 @@ async function begins({ what, id, name, run }: Made): Promise<[string, unknown[]
 /** Asserts that a user may begin what a version pinned, in every way. */
 async function expectBeginsBy(user: string, old: Made): Promise<void> {
   for (const [text, values] of await begins(old)) {
-    const begun = await as(user, (client) => client.query(text, values));
-    expect(begun.rowCount, text).toBe(1);
+    const result = await as(user, (client) => client.query(text, values));
+    expect(result.rowCount, text).toBe(1);
   }
 }
 
@@ -297,17 +297,17 @@ describe('child runs', () => {
     ).secret;
 
   test('use versions from the start of the root, unless admins changed their models since', async () => {
-    const kept = await made('agent', THERE);
+    const unmoved = await made('agent', THERE);
     const moved = await made('agent', THERE);
     const root = await rootRun();
     const [claimed] = await claim(db.pool, worker, [root]);
-    for (const { id } of [kept, moved]) {
+    for (const { id } of [unmoved, moved]) {
       await db.pool.query(`update howdah.agents set instruction = 'Now.' where id = $1`, [id]);
     }
     await change(moved.model_id, `secret_name = 'other'`);
     const run = { id: root, fence: claimed?.fence ?? 0 };
     const versions = [];
-    for (const [after, { id }] of [kept, moved].entries()) {
+    for (const [after, { id }] of [unmoved, moved].entries()) {
       const child = await spawn(db.pool, worker, { ...run, after }, id, `call ${after}`);
       versions.push(
         await one(

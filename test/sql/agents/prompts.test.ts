@@ -142,7 +142,7 @@ describe('a template', () => {
 
   test('renders the same text in the database and in a worker', async () => {
     const texts = [TEMPLATE, '{{customer}}', '{{{customer}}} { {tone} }', 'a{{\n offers\t}}b', 'x'];
-    const given = [
+    const inputs = [
       { customer: 'Ada' },
       { customer: ' {{offers}} ', tone: 'strict', offers: 3 },
       { customer: '', offers: 7, is_new: true, more: [1] },
@@ -155,7 +155,7 @@ describe('a template', () => {
       const { id } = await makePrompt(template);
       const { id: agent } = await agentWith(id, { tone: 'strict' });
       const definition = await definitionOf(agent);
-      for (const input_data of given) {
+      for (const input_data of inputs) {
         const mine = fillPromptTemplate(definition, input_data).agent;
         const theirs = await one<{ text: string | undefined }>(
           db.pool,

@@ -95,12 +95,12 @@ test('an idempotency key of a restricted run is rejected without revealing the r
 test('a log that others read does not mention restricted agents', async () => {
   const run = await makeRun(db.pool, { tenant_id, agent_id: desk, user_id: admin });
   const { found } = await one(db.pool, 'select howdah_private.capable_agents($1) as found', [run]);
-  const { told } = await one(
+  const { discovered } = await one(
     db.pool,
-    `select howdah_private.call_discover_agents($1, '{"capability": "secret merger"}') as told`,
+    `select howdah_private.call_discover_agents($1, '{"capability": "secret merger"}') as discovered`,
     [run],
   );
-  expect(JSON.stringify([found, told])).not.toMatch(/secret|MERGER/);
+  expect(JSON.stringify([found, discovered])).not.toMatch(/secret|MERGER/);
   expect(JSON.stringify(found)).toContain('desk');
 });
 

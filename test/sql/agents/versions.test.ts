@@ -384,13 +384,13 @@ describe('versions of agents', () => {
     await editor.query('begin');
     await editor.query(`update howdah.models set model = 'edited' where id = $1`, [model]);
     await giver.query('begin');
-    const given = giver.query(
+    const insertion = giver.query(
       'insert into howdah.agent_models (agent_id, model_id) values ($1, $2)',
       [agent, model],
     );
     await isBlocked(db.pool, giver);
     await editor.query('commit');
-    await given;
+    await insertion;
     await giver.query('commit');
     expect(await definitionOf(agent)).toMatchObject({ models: [{ model: 'edited' }] });
   });

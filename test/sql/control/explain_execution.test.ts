@@ -42,7 +42,7 @@ const hear = (later: string) =>
     [later],
   );
 const explain = async (id: string) =>
-  (await one(db.pool, 'select howdah.explain_execution($1) as told', [id])).told;
+  (await one(db.pool, 'select howdah.explain_execution($1) as explanation', [id])).explanation;
 const taken = async (columns: Record<string, unknown> = {}) => {
   const id = await makeRun(db.pool, { agent_id: agent, ...columns });
   const [run] = await claim(db.pool, worker, [id]);
@@ -244,7 +244,8 @@ test('explains a run parked by a call limit, without figures for installation li
   const system = await explainWith('key', ['stamp'], async (id) => {
     let found: unknown;
     await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': tenant }, async (client) => {
-      found = (await one(client, 'select howdah.explain_execution($1) as told', [id])).told;
+      found = (await one(client, 'select howdah.explain_execution($1) as explanation', [id]))
+        .explanation;
     });
     return found;
   });
@@ -304,7 +305,8 @@ test('reveals nothing about a run of another tenant', async () => {
   const own = (await one(db.pool, 'select howdah.current_tenant() as id')).id;
   await asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': own }, async (client) => {
     expect(
-      (await one(client, 'select howdah.explain_execution($1) as told', [mine])).told.reason,
+      (await one(client, 'select howdah.explain_execution($1) as explanation', [mine])).explanation
+        .reason,
     ).toBe('scheduled');
     const refused = await refusal(client.query('select howdah.explain_execution($1)', [theirs]));
     expect(refused).toMatchObject({ code: 'HWNTF', fields: { execution_id: theirs } });

@@ -44,7 +44,7 @@ beforeEach(async () => {
 
 /** What workers do each second, without the half minute for those who wait for an answer. */
 const erase = (grace = '0 seconds') =>
-  one(db.pool, 'select howdah_private.erase_ended(100, $1) as looked_at', [grace]);
+  one(db.pool, 'select howdah_private.erase_ended(100, $1) as examined', [grace]);
 
 const inputOf = async (id: string) =>
   (await one(db.pool, 'select input from howdah.executions where id = $1', [id])).input;
@@ -108,9 +108,20 @@ async function sing(columns: Record<string, unknown> = {}) {
     [id, SAID],
   );
   const end = async () => {
-    const told = ['a', 'b'].map((call) => ({ role: 'tool', content: SAID, tool_call_id: call }));
+    const toolMessages = ['a', 'b'].map((call) => ({
+      role: 'tool',
+      content: SAID,
+      tool_call_id: call,
+    }));
     const steps = [
-      { kind: 'tool', name: 'look_up', call_id: 'b', input: data, output: data, messages: told },
+      {
+        kind: 'tool',
+        name: 'look_up',
+        call_id: 'b',
+        input: data,
+        output: data,
+        messages: toolMessages,
+      },
       { kind: 'output', output: SAID },
     ];
     const to = { ...completed, output: SAID, output_data: { said: SAID } };
@@ -155,11 +166,11 @@ test('keeps contents for 30 seconds after a run ends, then erases the whole tree
 });
 
 test('an erased run cannot be retried or forked; one retried in time keeps its contents', async () => {
-  const [gone, kept] = [await makeRun(db.pool), await makeRun(db.pool)];
-  for (const id of [gone, kept]) await finish(db.pool, worker, id, failed);
+  const [gone, retried] = [await makeRun(db.pool), await makeRun(db.pool)];
+  for (const id of [gone, retried]) await finish(db.pool, worker, id, failed);
   const retrying = await openSession(db.url);
   await retrying.query('begin');
-  await retrying.query('select howdah.retry_execution($1)', [kept]);
+  await retrying.query('select howdah.retry_execution($1)', [retried]);
   await erase(); // waits for nobody
   await retrying.query('commit');
   await retrying.end();
@@ -171,10 +182,10 @@ test('an erased run cannot be retried or forked; one retried in time keeps its c
       message: expect.stringContaining('erased'),
     });
   }
-  expect(await inputOf(kept)).toBe('Where is A-1001?');
-  await finish(db.pool, worker, kept);
+  expect(await inputOf(retried)).toBe('Where is A-1001?');
+  await finish(db.pool, worker, retried);
   await erase();
-  expect(await inputOf(kept)).toBe('[erased]');
+  expect(await inputOf(retried)).toBe('[erased]');
 });
 
 describe('session contents', () => {
@@ -230,10 +241,10 @@ describe('session contents', () => {
     await end();
     await rolledBack(db.pool, async (client) => {
       await client.query(`set local track_functions = 'all'`);
-      const looked = await one(client, 'select howdah_private.erase_ended(100, $1) as looked_at', [
+      const result = await one(client, 'select howdah_private.erase_ended(100, $1) as examined', [
         '0 seconds',
       ]);
-      expect(looked).toEqual({ looked_at: 1 });
+      expect(result).toEqual({ examined: 1 });
       expect(
         await one(
           client,
@@ -277,10 +288,12 @@ describe('session contents', () => {
     await erasing.query('commit');
     const next = await written;
     await Promise.all([erasing.end(), writing.end()]);
-    const [told] = await all(db.pool, `select howdah.export_run($1) -> 'history' as history`, [
-      next,
-    ]);
-    expect(told).toEqual({ history: [] });
+    const [exportedRun] = await all(
+      db.pool,
+      `select howdah.export_run($1) -> 'history' as history`,
+      [next],
+    );
+    expect(exportedRun).toEqual({ history: [] });
     await db.pool.query('select howdah.cancel_execution($1)', [next]);
   });
 });
@@ -342,11 +355,11 @@ test('one worker at a time erases; concurrent calls return at once', async () =>
   const other = await openSession(db.url);
   await other.query('begin');
   await other.query(`select howdah_private.erase_ended(100, '0 seconds')`);
-  expect(await erase()).toEqual({ looked_at: 0 });
+  expect(await erase()).toEqual({ examined: 0 });
   await other.query('rollback');
   await other.end();
   expect(await inputOf(id)).toBe('Where is A-1001?');
-  expect(await erase()).toEqual({ looked_at: 1 });
+  expect(await erase()).toEqual({ examined: 1 });
   expect(await inputOf(id)).toBe('[erased]');
 });
 

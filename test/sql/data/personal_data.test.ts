@@ -104,8 +104,14 @@ async function work(run: string, canary: string, sing: object): Promise<string> 
   const [claimed] = await claim(db.pool, worker, [run]);
   const fence = claimed?.fence;
   const calls = ['a', 'b'].map((id) => ({ id, name: 'look_up', arguments: JSON.stringify(sing) }));
-  const asked = { role: 'assistant', content: canary, tool_calls: calls };
-  const step = { kind: 'model', name: 'default', tokens_in: 10, output: sing, messages: [asked] };
+  const callMessage = { role: 'assistant', content: canary, tool_calls: calls };
+  const step = {
+    kind: 'model',
+    name: 'default',
+    tokens_in: 10,
+    output: sing,
+    messages: [callMessage],
+  };
   await commit(db.pool, worker, [{ id: run, fence, after: 0, steps: [step] }]);
   const child = await spawn(db.pool, worker, { id: run, fence, after: 1 }, agent);
   await finish(db.pool, worker, child);
@@ -114,7 +120,7 @@ async function work(run: string, canary: string, sing: object): Promise<string> 
     run,
     fence,
   ]);
-  const told = {
+  const toolMessage = {
     role: 'tool',
     content: canary,
     tool_call_id: 'b',
@@ -134,7 +140,7 @@ async function work(run: string, canary: string, sing: object): Promise<string> 
       fence,
       after: taken.step_count,
       steps: [
-        { ...called, messages: [{ ...told, tool_call_id: 'a' }, told] },
+        { ...called, messages: [{ ...toolMessage, tool_call_id: 'a' }, toolMessage] },
         { kind: 'output', output: canary },
       ],
       to: {
@@ -295,12 +301,15 @@ describe.each(['anonymise', 'delete'])('erasing a user (%s)', (mode) => {
       [run],
     );
     expect(question).toEqual({ answer: '[erased]', answered_by: `erased-${ada.id}` });
-    const told = await all(
+    const toolMessages = await all(
       db.pool,
       `select content from howdah.messages where execution_id = $1 and role = 'tool' order by seq`,
       [run],
     );
-    expect(told.map(({ content }) => content)).toEqual([`words of ${bob.username}`, '[erased]']);
+    expect(toolMessages.map(({ content }) => content)).toEqual([
+      `words of ${bob.username}`,
+      '[erased]',
+    ]);
     expect(await brokenRules(db.pool)).toEqual([]);
   });
 
@@ -413,9 +422,9 @@ test('a run inserted before the locks is locked too, so it cannot be retried', a
   await Promise.all([holding, inserting, erasing, retrying].map((session) => session.end()));
 });
 
-type AskedScene = { bob: { id: string }; run: string; questions: Record<string, string> };
+type PausedScene = { bob: { id: string }; run: string; questions: Record<string, string> };
 /** A paused run of another person, with open questions: their ids, by call. */
-async function makePausedRun(): Promise<AskedScene> {
+async function makePausedRun(): Promise<PausedScene> {
   const bob = await makePerson();
   const run = await makeRun(db.pool, { agent_id: agent, user_id: bob.id });
   await db.pool.query('select howdah.pause_execution($1)', [run]);
@@ -517,7 +526,7 @@ test('answers being moved from an inbox to the log are erased there', async () =
 
 describe('a write of the user in an open transaction', () => {
   /** Each writes a text of the user into the data of another user. */
-  const writes: [string, (client: Db, asked: AskedScene, text: string) => Promise<unknown>][] = [
+  const writes: [string, (client: Db, scene: PausedScene, text: string) => Promise<unknown>][] = [
     [
       'an answer',
       (client, { questions }, text) =>
@@ -595,7 +604,7 @@ describe('a write of the user in an open transaction', () => {
   ];
   test.each(writes)('is waited for and erased: %s', async (_, write) => {
     const ada = await makePerson({ role: 'admin' });
-    const asked = await makePausedRun();
+    const scene = await makePausedRun();
     const text = `words of ${ada.username}`;
     const { tenant } = await one(db.pool, 'select howdah.current_tenant() as tenant');
     const [writing, erasing] = [await openSession(db.url), await openSession(db.url)];
@@ -604,7 +613,7 @@ describe('a write of the user in an open transaction', () => {
       'howdah.tenant_id': tenant,
       'howdah.user_id': ada.id,
     });
-    await write(writing, asked, text);
+    await write(writing, scene, text);
     await writing.query('set constraints all immediate'); // versions of definitions
     const erased = erase(erasing, ada.id);
     await Promise.race([erased, isBlocked(db.pool, erasing)]);
@@ -614,7 +623,7 @@ describe('a write of the user in an open transaction', () => {
     const named = await traces(db.pool, ada.username);
     expect(named.filter((table) => table !== 'howdah.audit_log')).toEqual([]);
     await Promise.all([writing.end(), erasing.end()]);
-    await db.pool.query('select howdah.cancel_execution($1)', [asked.run]);
+    await db.pool.query('select howdah.cancel_execution($1)', [scene.run]);
   });
 });
 
@@ -708,9 +717,13 @@ describe('a fork of a run of another user', () => {
           `select value from howdah_private.call_receive($1, 'call_1', '{}')`,
           [run],
         );
-        const told = { role: 'tool', content: JSON.stringify(value), tool_call_id: 'call_1' };
+        const toolMessage = {
+          role: 'tool',
+          content: JSON.stringify(value),
+          tool_call_id: 'call_1',
+        };
         const call = { kind: 'tool', name: 'receive', call_id: 'call_1', output: value };
-        const steps = [{ ...call, messages: [told] }];
+        const steps = [{ ...call, messages: [toolMessage] }];
         await commit(db.pool, worker, [{ id: run, fence: claimed?.fence, after: 0, steps }]);
         return run;
       },

@@ -84,7 +84,7 @@ async function work(place: Place, end: object = completed, session_id?: string):
   const [claimed] = await claim(db.pool, worker, [id]);
   const fence = claimed?.fence;
   const output = { usage: { cached_tokens: 1000, cache_write_tokens: 34 } };
-  const asked = {
+  const modelStep = {
     kind: 'model',
     model_id: place.model_id,
     tokens_in: 1234,
@@ -99,12 +99,12 @@ async function work(place: Place, end: object = completed, session_id?: string):
       fence,
       after: 0,
       steps: [
-        { ...asked, kind: 'retry', tokens_out: 0, error },
-        asked,
+        { ...modelStep, kind: 'retry', tokens_out: 0, error },
+        modelStep,
         call,
         { ...call, call_id: 'b', error },
         { ...call, call_id: 'route', name: 'route' },
-        asked,
+        modelStep,
       ],
     },
   ]);
@@ -326,15 +326,15 @@ describe('a limit created after the deletion of runs counts them', () => {
       await db.pool.query('select howdah_private.delete_runs($1)', [await treeOf(id)]);
       expect(await used()).toEqual(before);
     }
-    const kept = `select scope from howdah_private.deleted_subject_usage where tenant_id = $1 group by 1 order by 1`;
-    expect(await all(db.pool, kept, [tenant_id])).toEqual([
+    const scopesQuery = `select scope from howdah_private.deleted_subject_usage where tenant_id = $1 group by 1 order by 1`;
+    expect(await all(db.pool, scopesQuery, [tenant_id])).toEqual([
       { scope: 'user' },
       { scope: 'session' },
     ]);
     await db.pool.query('delete from howdah.sessions where id = $1', [session]);
-    expect(await all(db.pool, kept, [tenant_id])).toEqual([{ scope: 'user' }]);
+    expect(await all(db.pool, scopesQuery, [tenant_id])).toEqual([{ scope: 'user' }]);
     await db.pool.query('select howdah.erase_user($1, $2)', [user_id, 'delete']);
-    expect(await all(db.pool, kept, [tenant_id])).toEqual([]);
+    expect(await all(db.pool, scopesQuery, [tenant_id])).toEqual([]);
   });
 
   test('once each, when it is created during the deletion', async () => {

@@ -1153,12 +1153,12 @@ describe('usage limits', () => {
     test('on requests and storage apply per subject', async () => {
       const [ada, bob] = [await makeUserOfTenant(), await makeUserOfTenant()];
       await limit({ scope: 'user', metric: 'requests', period: 'hour', max_value: 1 });
-      const asked = await all(
+      const results = await all(
         db.pool,
         'select * from howdah_private.count_requests($1, $2, $3) as refused',
         [Array(4).fill(tenant), [ada, ada, bob, null], Array(4).fill(null)],
       );
-      expect(asked.map(({ refused }) => refused?.detail.subject_id)).toEqual([
+      expect(results.map(({ refused }) => refused?.detail.subject_id)).toEqual([
         undefined,
         ada,
         undefined,
@@ -1189,13 +1189,13 @@ describe('usage limits', () => {
   });
 
   test('deletes counters of past periods and deleted limits', async () => {
-    const kept = await limit({ metric: 'runs', max_value: 9 });
+    const remaining = await limit({ metric: 'runs', max_value: 9 });
     const gone = await limit({ metric: 'runs', period: null, max_value: 9 });
     await run();
     await db.pool.query(
       `insert into howdah_private.limit_counters (limit_id, started_at, subject_id, used)
        select limit_id, started_at - interval '2 days', subject_id, 1 from howdah_private.limit_counters where limit_id = $1`,
-      [kept],
+      [remaining],
     );
     await db.pool.query('delete from howdah.limits where id = $1', [gone]);
     await db.pool.query('select howdah_private.repair_queue()');
@@ -1203,9 +1203,9 @@ describe('usage limits', () => {
       await all(
         db.pool,
         'select limit_id from howdah_private.limit_counters where limit_id = any ($1)',
-        [[kept, gone]],
+        [[remaining, gone]],
       ),
-    ).toEqual([{ limit_id: kept }]);
+    ).toEqual([{ limit_id: remaining }]);
   });
 
   test.each([

@@ -518,17 +518,18 @@ describe('the position where texts diverge', () => {
     ['in the middle', `${x(9_000)}a${x(800)}`, `${x(9_000)}b`],
     ['at the beginning', `a${x(9_000)}`, `b${x(9_000)}`],
   ])('is within the excerpt: %s', async (_, a, b) => {
-    const { told } = await one(
+    const { texts } = await one(
       db.pool,
-      'select howdah_private.distinguish_steps($1, $2, true) as told',
+      'select howdah_private.distinguish_steps($1, $2, true) as texts',
       [a, b],
     );
-    for (const text of [told.a, told.b]) expect([...(text ?? '')].length).toBeLessThanOrEqual(502);
-    expect(told.a === null).toBe(a === null);
-    expect(told.a === told.b).toBe(a === b);
+    for (const text of [texts.a, texts.b])
+      expect([...(text ?? '')].length).toBeLessThanOrEqual(502);
+    expect(texts.a === null).toBe(a === null);
+    expect(texts.a === texts.b).toBe(a === b);
     for (const [text, shown] of [
-      [a, told.a],
-      [b, told.b],
+      [a, texts.a],
+      [b, texts.b],
     ])
       expect(text ?? '').toContain((shown ?? '').replaceAll('…', ''));
   });

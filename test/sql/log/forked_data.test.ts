@@ -36,8 +36,8 @@ describe('a fork with changed input data', () => {
       'select * from howdah.fork_execution($1, $2, $3, $4, input_data => $5, changes => $6)',
       [id, seq, input, version, json(input_data), json(changes)],
     );
-  const refused = async (id: string, given: Fork) => {
-    const { code, message, detail, hint } = await refusal(fork(id, given));
+  const refused = async (id: string, options: Fork) => {
+    const { code, message, detail, hint } = await refusal(fork(id, options));
     return { code, message, hint, ...JSON.parse(detail ?? '{}') };
   };
   const first = async (id: string) => {
@@ -105,8 +105,8 @@ describe('a fork with changed input data', () => {
   });
 
   test('applies changes to new data when both are given', async () => {
-    const given = { input_data: { a: 1, b: 1 }, changes: { b: 2 } };
-    expect((await fork(await make(ORDER), given)).input_data).toEqual({ a: 1, b: 2 });
+    const options = { input_data: { a: 1, b: 1 }, changes: { b: 2 } };
+    expect((await fork(await make(ORDER), options)).input_data).toEqual({ a: 1, b: 2 });
   });
 
   test.each([
@@ -129,10 +129,10 @@ describe('a fork with changed input data', () => {
     ],
     ['', 'input_data has no path ""', 'There are: note, order.'],
   ])('rejects the path %j, with a hint about valid paths', async (path, message, hint) => {
-    const told = await refused(await make(ORDER), { changes: { [path]: 1 } });
-    expect(told).toMatchObject({ code: 'HWINV', field: 'changes', path });
-    expect(told.message).toContain(message);
-    expect(told.hint).toContain(hint);
+    const error = await refused(await make(ORDER), { changes: { [path]: 1 } });
+    expect(error).toMatchObject({ code: 'HWINV', field: 'changes', path });
+    expect(error.message).toContain(message);
+    expect(error.hint).toContain(hint);
   });
 
   test('rejects a change if there is no data, or the data has no such path', async () => {
@@ -161,11 +161,11 @@ describe('a fork with changed input data', () => {
   test('rejects new data at a seq after 0', async () => {
     const id = await make(ORDER);
     await finish(db.pool, worker, id);
-    for (const [field, given] of [
+    for (const [field, options] of [
       ['input_data', { input_data: 1 }],
       ['changes', { changes: { note: 1 } }],
     ] as const) {
-      expect(await refused(id, { seq: 1, ...given })).toMatchObject({
+      expect(await refused(id, { seq: 1, ...options })).toMatchObject({
         ...{ code: 'HWINV', field, seq: 1 },
         hint: 'Fork at seq 0 to change input_data, or give the new information in input.',
       });
@@ -175,11 +175,11 @@ describe('a fork with changed input data', () => {
   test('rejects data that is too large, as an insert does', async () => {
     const id = await make({ a: '' });
     const large = 'x'.repeat(1_048_576);
-    for (const [field, given] of [
+    for (const [field, options] of [
       ['input_data', { input_data: large }],
       ['changes', { changes: { a: large } }],
     ] as const) {
-      expect(await refused(id, given)).toMatchObject({ code: 'HWINV', field });
+      expect(await refused(id, options)).toMatchObject({ code: 'HWINV', field });
     }
     const almost = 'x'.repeat(600_000);
     const both = { input_data: { a: almost, b: 1 }, changes: { b: almost } };

@@ -301,19 +301,19 @@ describe('MCP servers', () => {
 
   test('an agent that gets the server during discovery gets its tools too', async () => {
     const late = await makeAgent(db.pool, { name: `late${Math.random()}` });
-    let given: Promise<unknown> = Promise.resolve();
+    let update: Promise<unknown> = Promise.resolve();
     await committed(db.pool, async (client) => {
       await client.query(
         `select howdah_private.record_mcp_tools(id, howdah_private.mcp_revision(s), '{}', $2)
          from howdah.mcp_servers as s where id = $1`,
         [server, JSON.stringify([tool({ name: 'find' })])],
       );
-      given = db.pool.query(
+      update = db.pool.query(
         'insert into howdah.agent_servers (agent_id, server_id) values ($1, $2)',
         [late, server],
       );
     });
-    await given;
+    await update;
     expect(await namesOf(late)).toEqual(['search__find']);
   });
 
@@ -480,7 +480,7 @@ describe('MCP servers', () => {
       db.pool.query(`update howdah.mcp_servers set ${change} where id = $1`, [server]);
     const before = (await revision()).row;
     expect(before).toMatchObject({ sampling_model: null, allows_elicitation: false });
-    const asked = Number((await jobs()).n);
+    const jobsBefore = Number((await jobs()).n);
     await set('allows_elicitation = true');
     const asking = (await revision()).row;
     await set(
@@ -492,7 +492,7 @@ describe('MCP servers', () => {
       allows_elicitation: true,
     });
     expect(new Set([before, asking, sampling].map((row) => row.revision)).size).toBe(3);
-    expect(Number((await jobs()).n)).toBe(asked + 2);
+    expect(Number((await jobs()).n)).toBe(jobsBefore + 2);
     await set('sampling_model_id = null, allows_elicitation = false');
     expect((await revision()).row.revision).toBe(before.revision);
   });

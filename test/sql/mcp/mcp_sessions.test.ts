@@ -72,11 +72,11 @@ test('streams of several processes renew the same sessions in any order', async 
     await one.query('commit');
     await other.query('commit');
   });
-  const kept = await all(
+  const remaining = await all(
     db.pool,
     `select session from howdah_private.mcp_sessions where expires_at > now() + interval '12 hours' order by 1`,
   );
-  expect(kept).toEqual([{ session: 'a' }, { session: 'c' }]);
+  expect(remaining).toEqual([{ session: 'a' }, { session: 'c' }]);
 });
 
 test('a request deletes 100 expired sessions, the oldest first', async () => {

@@ -76,7 +76,7 @@ describe('test_model', () => {
   test('keeps the newest 20 tests of each model', async () => {
     const { id } = await start('default');
     await makeModel(database.pool, { tenant_id: tenant, name: 'other' });
-    const kept = await start('other');
+    const retained = await start('other');
     for (let count = 0; count < 20; count++) await start('default');
     const rows = await all(
       database.pool,
@@ -85,7 +85,7 @@ describe('test_model', () => {
     );
     expect(rows.filter(({ name }) => name === 'default')).toHaveLength(20);
     expect(rows.map((one) => one.id)).not.toContain(id);
-    expect(rows.map((one) => one.id)).toContain(kept.id);
+    expect(rows.map((one) => one.id)).toContain(retained.id);
     expect(await begin(id)).toBeNull();
   });
 });

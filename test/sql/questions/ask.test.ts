@@ -63,15 +63,15 @@ describe('howdah.ask', () => {
   };
 
   test('starts a run, waits for its end and returns the answer', async () => {
-    const asked = one(db.pool, `call howdah.ask('support', 'Where is A-1001?')`);
+    const call = one(db.pool, `call howdah.ask('support', 'Where is A-1001?')`);
     await serve('Where is A-1001?', completed);
-    expect(await asked).toEqual({ answer: 'It is on its way.' });
+    expect(await call).toEqual({ answer: 'It is on its way.' });
   });
 
   test('accepts null for the answer, as psql users write it', async () => {
-    const asked = one(db.pool, `call howdah.ask('support', 'null?', null)`);
+    const call = one(db.pool, `call howdah.ask('support', 'null?', null)`);
     await serve('null?', completed);
-    expect(await asked).toEqual({ answer: 'It is on its way.' });
+    expect(await call).toEqual({ answer: 'It is on its way.' });
   });
 
   test('reports why a run failed', async () => {
@@ -122,7 +122,7 @@ describe('howdah.ask', () => {
 
   test('reports each question of the run once', async () => {
     const { client, notices } = await listen(db.url);
-    const asked = one(client, `call howdah.ask('support', 'paint it')`);
+    const call = one(client, `call howdah.ask('support', 'paint it')`);
     const { id } = await eventually<{ id: string }>(
       db.pool,
       'the run is there',
@@ -138,7 +138,7 @@ describe('howdah.ask', () => {
     expect(notices[0]?.hint).toContain(`howdah answer ${question} TEXT`);
     await db.pool.query(`select howdah.answer_question($1, 'red')`, [question]);
     await finish(db.pool, worker, id);
-    expect(await asked).toEqual({ answer: 'It is on its way.' });
+    expect(await call).toEqual({ answer: 'It is on its way.' });
     expect(notices).toHaveLength(1);
     await client.end();
   });
@@ -183,9 +183,9 @@ describe('howdah.ask', () => {
   test('works with the rights of the application', async () => {
     const client = await openSession(db.url);
     await client.query('set role howdah_app');
-    const asked = one(client, `call howdah.ask('support', 'as the app')`);
+    const call = one(client, `call howdah.ask('support', 'as the app')`);
     await serve('as the app', completed);
-    expect(await asked).toEqual({ answer: 'It is on its way.' });
+    expect(await call).toEqual({ answer: 'It is on its way.' });
     await client.end();
   });
 });

@@ -197,14 +197,16 @@ describe('settings of a question', () => {
       expect(
         (await client.query(text, set({ ...deadline, default_answer: 'reject' }))).rowCount,
       ).toBe(1);
-      const given = `insert into howdah.agent_tools (agent_id, tool_id, configuration) values ($1, $2, $3)`;
+      const insertStatement = `insert into howdah.agent_tools (agent_id, tool_id, configuration) values ($1, $2, $3)`;
       const question = JSON.stringify({ question: { schema: { type: 'boolean' } } });
       const agent = await one(
         client,
         `insert into howdah.agents (name, instruction) values ('asking', '') returning id`,
       );
-      await client.query(given, [agent.id, asking, question]);
-      expect((await refusedInside(client, given, [agent.id, tool, question])).code).toBe('HWINV');
+      await client.query(insertStatement, [agent.id, asking, question]);
+      expect((await refusedInside(client, insertStatement, [agent.id, tool, question])).code).toBe(
+        'HWINV',
+      );
     });
   });
 });

@@ -532,16 +532,16 @@ describe('a deadline', () => {
   });
 
   test('applies to paused runs: with a default they continue on resume, without one they fail', async () => {
-    const kept = await ask(db.pool, { columns: { ...soon, default_answer: 'red' } });
+    const defaulted = await ask(db.pool, { columns: { ...soon, default_answer: 'red' } });
     const lost = await ask(db.pool, { columns: soon });
-    for (const { id, execution } of [kept, lost]) {
+    for (const { id, execution } of [defaulted, lost]) {
       await db.pool.query('select howdah.pause_execution($1)', [execution]);
       expect(await pass(id)).toMatchObject({ status: 'expired' });
     }
     expect(await statusOf(lost.execution)).toBe('failed');
-    expect(await statusOf(kept.execution)).toBe('paused');
-    await db.pool.query('select howdah.resume_execution($1)', [kept.execution]);
-    expect(await statusOf(kept.execution)).toBe('queued');
+    expect(await statusOf(defaulted.execution)).toBe('paused');
+    await db.pool.query('select howdah.resume_execution($1)', [defaulted.execution]);
+    expect(await statusOf(defaulted.execution)).toBe('queued');
   });
 
   test('cancels the other open question of the run when it passes', async () => {

@@ -281,8 +281,8 @@ describe('fair shares', () => {
     test('fills its slots from the tenants with the fewest running runs', async () => {
       await claim(await many(0, 2));
       const [waiting, others, third] = [await many(0, 4), await many(1, 4), await many(2, 1)];
-      const given = await claimWithRoom([], 6);
-      const of = (ids: string[]) => ids.filter((id) => given.includes(id)).length;
+      const claimed = await claimWithRoom([], 6);
+      const of = (ids: string[]) => ids.filter((id) => claimed.includes(id)).length;
       expect([of(waiting), of(others), of(third)]).toEqual([1, 3, 1]); // one place is for a third run nobody has
     });
 
@@ -324,14 +324,14 @@ describe('fair shares', () => {
     const random = randomOf('free slots');
     const upTo = (most: number) => random.int(0, most);
     const oneByOne = ({ atWork, weights, slots }: Shares) => {
-      const given = atWork.map(() => 0);
-      const load = (at: number) => ((atWork[at] ?? 0) + (given[at] ?? 0)) / (weights[at] ?? 1);
+      const assigned = atWork.map(() => 0);
+      const load = (at: number) => ((atWork[at] ?? 0) + (assigned[at] ?? 0)) / (weights[at] ?? 1);
       for (let slot = 0; slot < slots; slot += 1) {
         let next = 0;
-        for (let at = 1; at < given.length; at += 1) if (load(at) < load(next)) next = at;
-        given[next] = (given[next] ?? 0) + 1;
+        for (let at = 1; at < assigned.length; at += 1) if (load(at) < load(next)) next = at;
+        assigned[next] = (assigned[next] ?? 0) + 1;
       }
-      return given;
+      return assigned;
     };
     type Shares = { atWork: number[]; weights: number[]; slots: number };
     const cases = Array.from({ length: 300 }, (_, n): Shares => {
@@ -346,11 +346,11 @@ describe('fair shares', () => {
     const rows = await all(
       db.pool,
       `select howdah_private.share_slots(array(select jsonb_array_elements_text(c -> 'atWork')::int),
-         array(select jsonb_array_elements_text(c -> 'weights')::int), (c ->> 'slots')::int) as given
+         array(select jsonb_array_elements_text(c -> 'weights')::int), (c ->> 'slots')::int) as shares
        from jsonb_array_elements($1) with ordinality as j (c, place) order by place`,
       [JSON.stringify(cases)],
     );
-    expect(rows.map(({ given }) => given)).toEqual(cases.map(oneByOne));
+    expect(rows.map(({ shares }) => shares)).toEqual(cases.map(oneByOne));
   });
 
   test('no tenant yields slots to a tenant that has reached its own limit', async () => {

@@ -50,7 +50,7 @@ describe('presence of workers', () => {
 
   test('a released run is queued with a wake-up and a new fence, without counting a crash', async () => {
     const worker = await makeWorker(db.pool);
-    const [mine, kept] = [await started(worker), await started(worker)];
+    const [mine, other] = [await started(worker), await started(worker)];
     const { released } = await one(
       db.pool,
       'select howdah_private.release_executions($1, $2, false) as released',
@@ -64,7 +64,7 @@ describe('presence of workers', () => {
       crashes_without_progress: 0,
       active_since: null,
     });
-    expect(await runRow(db.pool, kept)).toMatchObject({ status: 'running', owner_worker: worker });
+    expect(await runRow(db.pool, other)).toMatchObject({ status: 'running', owner_worker: worker });
     expect(await jobsOf(db.pool, mine)).toHaveLength(1);
     expect(
       await commit(db.pool, worker, [{ id: mine, fence: 1, after: 0, steps: [answer] }]),
@@ -177,7 +177,7 @@ describe('presence of workers', () => {
   test('a worker whose session has ended is reaped, one with a live session is not', async () => {
     const dead = await startWorkerSession(db.url);
     const alive = await startWorkerSession(db.url);
-    const [lost, kept] = [await started(dead.id), await started(alive.id)];
+    const [lost, surviving] = [await started(dead.id), await started(alive.id)];
     expect(await reap()).toEqual([]);
     await dead.client.end();
     await eventually(
@@ -188,7 +188,7 @@ describe('presence of workers', () => {
     );
     expect(await runRow(db.pool, lost)).toMatchObject({ status: 'queued', fence: 2 });
     expect(await jobsOf(db.pool, lost)).toHaveLength(1);
-    expect(await runRow(db.pool, kept)).toMatchObject({
+    expect(await runRow(db.pool, surviving)).toMatchObject({
       status: 'running',
       owner_worker: alive.id,
       fence: 1,

@@ -176,8 +176,8 @@ describe('a control and a concurrent commit of the same run', () => {
     const id = await makeRun(db.pool, { agent_id: agent });
     await claim(db.pool, worker, [id]);
     const question = (await one(db.pool, 'select howdah.uuid_v7() as id')).id;
-    const asked = { id: question, kind: 'question', call_id: 'q', prompt: 'Which?' };
-    const step = { kind: 'question', name: 'question', call_id: 'q', question: asked };
+    const questionData = { id: question, kind: 'question', call_id: 'q', prompt: 'Which?' };
+    const step = { kind: 'question', name: 'question', call_id: 'q', question: questionData };
     await send(db.pool, { ...plain(id, 0), steps: [step], more: true });
     expect(await send(db.pool, plain(id, 1))).toMatchObject({ step_count: 2 });
     return { id, question };

@@ -119,13 +119,13 @@ describe('commit_steps', () => {
       { kind: 'guard', messages: said('d', 'e') },
     ];
     await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps }]);
-    const told = (await messagesOf(id)).map((row) => [
+    const messages = (await messagesOf(id)).map((row) => [
       row.seq,
       row.step_seq,
       row.content,
       row.parent_seq,
     ]);
-    expect(told.slice(1)).toEqual([
+    expect(messages.slice(1)).toEqual([
       [2, 1, 'a', 1],
       [3, 1, 'b', 2],
       [4, 4, 'c', 3],

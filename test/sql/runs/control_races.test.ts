@@ -142,7 +142,7 @@ describe('controls of runs with concurrent commits', () => {
     };
     const more = { more: true };
     const question = { id: (await one(db.pool, 'select howdah.uuid_v7() as id')).id };
-    const asked = { ...question, kind: 'question', call_id: 'q', prompt: 'Which?' };
+    const questionData = { ...question, kind: 'question', call_id: 'q', prompt: 'Which?' };
     const child = { ...question, agent_id: agent, call_id: 'c', input: 'Find out.' };
     const variants: (() => CommitRow)[] = [
       () => row,
@@ -161,7 +161,7 @@ describe('controls of runs with concurrent commits', () => {
         ...row,
         steps: [
           ...row.steps,
-          { kind: 'question', name: 'question', call_id: 'q', question: asked },
+          { kind: 'question', name: 'question', call_id: 'q', question: questionData },
         ] as never,
         to: { status: 'waiting', waiting_for: 'question' },
         ...more,
@@ -326,10 +326,12 @@ describe('controls of runs with concurrent commits', () => {
       });
       expect(run.cost).toBeCloseTo(0.0002 * expected.length, 8);
     }
-    const kept = await all(db.pool, 'select name from howdah.steps where name = any ($1)', [
-      world.refused,
-    ]);
-    expect(kept).toEqual([]);
+    const committedSteps = await all(
+      db.pool,
+      'select name from howdah.steps where name = any ($1)',
+      [world.refused],
+    );
+    expect(committedSteps).toEqual([]);
     expect(await all(db.pool, 'select rule, detail from howdah.check_all()')).toEqual([]);
     await db.pool.query(
       'select howdah.cancel_execution(id) from howdah.executions where completed_at is null order by depth',

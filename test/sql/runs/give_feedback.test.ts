@@ -76,9 +76,9 @@ describe('rejected feedback', () => {
     ['a score that is not a number', ['NaN', null, null], 'HWINV', undefined],
     ['a comment that is too long', [1, 'x'.repeat(10_001), null], 'HWINV', undefined],
     ['a message that is not part of the run', [1, null, 99], 'HWNTF', 'message_seq'],
-  ])('%s', async (_what, given, code, field) => {
+  ])('%s', async (_what, args, code, field) => {
     const id = await makeRun(db.pool);
-    const refused = await refusal(db.pool.query(GIVE, [id, ...given]));
+    const refused = await refusal(db.pool.query(GIVE, [id, ...args]));
     expect(refused).toMatchObject({ code, hint: expect.any(String) });
     if (field !== undefined) expect(refused.fields).toMatchObject({ field });
     expect(await said(id)).toEqual([]);
@@ -133,14 +133,14 @@ describe('rejected feedback', () => {
 });
 
 test('feedback is deleted with its run, and its comment is erased with the contents', async () => {
-  const [kept, gone] = [await makeRun(db.pool), await makeRun(db.pool)];
+  const [retained, gone] = [await makeRun(db.pool), await makeRun(db.pool)];
   const worker = await makeWorker(db.pool);
-  for (const id of [kept, gone]) {
+  for (const id of [retained, gone]) {
     await finish(db.pool, worker, id);
     await db.pool.query(GIVE, [id, 0.5, 'words', null]);
   }
-  await db.pool.query('select howdah_private.erase_runs($1)', [[kept]]);
+  await db.pool.query('select howdah_private.erase_runs($1)', [[retained]]);
   await db.pool.query('select howdah_private.delete_runs($1)', [[gone]]);
-  expect(await said(kept)).toMatchObject([{ score: 0.5, comment: '[erased]' }]);
+  expect(await said(retained)).toMatchObject([{ score: 0.5, comment: '[erased]' }]);
   expect(await said(gone)).toEqual([]);
 });

@@ -75,12 +75,12 @@ const as = <T>(user: string, work: (client: pg.PoolClient) => Promise<T>, more =
     work,
   );
 
-type Given = { max_cost?: number | string; overrides?: unknown };
+type RunOptions = { max_cost?: number | string; overrides?: unknown };
 
 /** The two ways SQL begins a run. */
 const ways: [
   string,
-  (client: pg.PoolClient, agent: string, given: Given) => [string, unknown[]],
+  (client: pg.PoolClient, agent: string, options: RunOptions) => [string, unknown[]],
 ][] = [
   [
     'howdah.run()',
@@ -100,13 +100,13 @@ const ways: [
 ];
 
 describe.each(ways)('%s', (_, way) => {
-  const startRun = (user: string, agent: string, given: Given, more = {}) =>
-    as(user, (client) => one(client, ...way(client, agent, given)), more);
-  const refused = (user: string, agent: string, given: Given, more = {}) =>
+  const startRun = (user: string, agent: string, options: RunOptions, more = {}) =>
+    as(user, (client) => one(client, ...way(client, agent, options)), more);
+  const refused = (user: string, agent: string, options: RunOptions, more = {}) =>
     as(
       user,
       async (client) => {
-        const { detail, ...error } = await refusedInside(client, ...way(client, agent, given));
+        const { detail, ...error } = await refusedInside(client, ...way(client, agent, options));
         return { ...error, detail: JSON.parse(String(detail)) };
       },
       more,
@@ -140,8 +140,8 @@ describe.each(ways)('%s', (_, way) => {
   });
 
   test('stores the model by value, with its parameters for the agent', async () => {
-    const given = { model: 'own', request_params: { temperature: 0 } };
-    const { overrides } = await startRun(runner, 'desk', { overrides: given });
+    const requested = { model: 'own', request_params: { temperature: 0 } };
+    const { overrides } = await startRun(runner, 'desk', { overrides: requested });
     expect(overrides).toMatchObject({
       model: { name: 'own', model: 'gpt-5-mini', request_params: { temperature: 1, seed: 7 } },
       request_params: { temperature: 0 },
@@ -276,18 +276,18 @@ describe('a run with its own model', () => {
 
   test('uses the model of the other agent after a handoff', async () => {
     const id = await cancelled({ ...MODEL, request_params: { top_p: 0.5 }, allowed_tools: [] });
-    const text = `select howdah_private.agent_overrides(jsonb_populate_record(e, $2)) as told,
+    const text = `select howdah_private.agent_overrides(jsonb_populate_record(e, $2)) as applied,
         howdah_private.model_chosen(e.overrides, $3) as counted
       from howdah.executions as e where e.id = $1`;
     const first = await one(db.pool, text, [id, {}, 0]);
-    expect(first).toMatchObject({ told: { model: { name: 'careful' } } });
-    expect(first.counted).toBe(first.told.model.id);
+    expect(first).toMatchObject({ applied: { model: { name: 'careful' } } });
+    expect(first.counted).toBe(first.applied.model.id);
     expect(await one(db.pool, text, [id, { handoffs: 1 }, 1])).toEqual({
-      told: { allowed_tools: [] },
+      applied: { allowed_tools: [] },
       counted: null,
     });
     expect(await one(db.pool, text, [id, { handoffs: 1, overrides: MODEL }, 1])).toMatchObject({
-      told: null,
+      applied: null,
     });
   });
 

@@ -211,12 +211,12 @@ describe('client tools', () => {
     const settings = { 'howdah.tenant_id': other, 'howdah.role': 'owner' };
     await asRole(db.pool, 'howdah_app', settings, async (client) => {
       await client.query('select howdah_private.register_follower($1)', [id]);
-      const { told } = await one(
+      const { conversation } = await one(
         client,
-        'select howdah_private.conversation_since($1, 0) as told',
+        'select howdah_private.conversation_since($1, 0) as conversation',
         [id],
       );
-      expect(told).toBeNull();
+      expect(conversation).toBeNull();
       await client.query('reset role');
       const watched = await one(
         client,

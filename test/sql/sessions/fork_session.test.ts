@@ -167,8 +167,8 @@ describe('fork_session', () => {
     ]);
     await finish(db.pool, worker, await liveRun(id));
     const branch = await fork(id, 'And now?');
-    const told = await heard(branch.live_execution_id);
-    expect(told[2]).toMatchObject({ parts: [{ type: 'text', text: '[file order.txt]' }] });
+    const messages = await heard(branch.live_execution_id);
+    expect(messages[2]).toMatchObject({ parts: [{ type: 'text', text: '[file order.txt]' }] });
     const { trust } = await one(db.pool, 'select trust from howdah.executions where id = $1', [
       branch.live_execution_id,
     ]);

@@ -109,12 +109,12 @@ describe('start_session', () => {
       title: null,
       turns: 0,
     });
-    const given = await one(
+    const session = await one(
       db.pool,
       `select * from howdah.start_session($1, 'Order 17', 'steer', '{"order": 17}')`,
       [agentName],
     );
-    expect(given).toMatchObject({ title: 'Order 17', policy: 'steer', state: { order: 17 } });
+    expect(session).toMatchObject({ title: 'Order 17', policy: 'steer', state: { order: 17 } });
   });
 
   test('rejects an unknown agent and an inactive one', async () => {

@@ -169,9 +169,9 @@ describe('a debounced run', () => {
         `select id, input from howdah.run_workflow($1, $2, debounce_key => 'k', debounce_ms => 60000)`,
         [workflow, input],
       );
-    const begun = await begin('one');
-    expect(begun.id).not.toBe(first.id);
-    expect(await begin('two')).toEqual({ id: begun.id, input: 'two' });
+    const started = await begin('one');
+    expect(started.id).not.toBe(first.id);
+    expect(await begin('two')).toEqual({ id: started.id, input: 'two' });
   });
 
   test('is separate for each agent, tenant and caller', async () => {
@@ -520,11 +520,11 @@ describe('a debounced run', () => {
         db.pool,
         `select e.concurrency_key, e.debounce_key, exists (
            select from howdah_private.debounced_runs as d where d.key = $2
-         ) as is_kept
+         ) as is_stored
          from howdah.executions as e where e.id = $1`,
         [id, canary],
       ),
-    ).toEqual({ concurrency_key: null, debounce_key: null, is_kept: false });
+    ).toEqual({ concurrency_key: null, debounce_key: null, is_stored: false });
   });
 
   test('can be replaced while its user is erased, without a deadlock', async () => {

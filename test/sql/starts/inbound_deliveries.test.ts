@@ -201,8 +201,12 @@ test('two hooks with one run send their replies each to its own address', async 
     hooks.map(({ id }) => id).toSorted(),
   );
   for (const { id, inbound_hook_id } of deliveries) {
-    const { begun } = await one(db.pool, 'select howdah_private.begin_delivery($1) as begun', [id]);
-    expect(begun.url).toBe(hooks.find((hook) => hook.id === inbound_hook_id)?.reply.url);
+    const { delivery } = await one(
+      db.pool,
+      'select howdah_private.begin_delivery($1) as delivery',
+      [id],
+    );
+    expect(delivery.url).toBe(hooks.find((hook) => hook.id === inbound_hook_id)?.reply.url);
   }
 });
 

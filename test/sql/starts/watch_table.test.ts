@@ -929,7 +929,8 @@ describe('watch_table', () => {
         from howdah.watched_rows where execution_id = $1`;
       const { id } = await answered();
       const begin = async () =>
-        (await one(db.pool, 'select howdah_private.begin_write_back($1) as begun', [id])).begun;
+        (await one(db.pool, 'select howdah_private.begin_write_back($1) as is_started', [id]))
+          .is_started;
       const waits: number[] = [];
       for (let attempt = 0; attempt < 14; attempt += 1) {
         expect(await begin()).toBe(true);

@@ -75,8 +75,8 @@ describe('webhooks', () => {
     const agent_id = await makeAgent(db.pool, { tenant_id });
     const webhook = await makeWebhook({ agent_id, ...columns });
     const run = await ended({ agent_id });
-    const [told] = await eventsOf(run);
-    return { id: told?.id as string, webhook, run, agent_id };
+    const [event] = await eventsOf(run);
+    return { id: event?.id as string, webhook, run, agent_id };
   }
 
   test('the end of a run is queued for subscribed webhooks in the same commit', async () => {
@@ -88,9 +88,9 @@ describe('webhooks', () => {
     await makeWebhook({ tenant_id: await makeTenant(db.pool) });
     const good = await ended({ agent_id, metadata: { order: 4711 } });
     const lost = await ended({ agent_id }, failed);
-    const [told, ...others] = await eventsOf(good);
+    const [delivered, ...others] = await eventsOf(good);
     expect(others).toEqual([]);
-    expect(told).toMatchObject({
+    expect(delivered).toMatchObject({
       webhook_id: both,
       event: 'execution.completed',
       status: 'pending',
@@ -110,7 +110,7 @@ describe('webhooks', () => {
         },
       },
     });
-    expect(await jobsOf(db.pool, `delivery ${told?.id}`)).toHaveLength(1);
+    expect(await jobsOf(db.pool, `delivery ${delivered?.id}`)).toHaveLength(1);
     expect(
       (await eventsOf(lost)).map(({ webhook_id, event }) => [webhook_id, event]).sort(),
     ).toEqual(
@@ -189,8 +189,8 @@ describe('webhooks', () => {
     const [below] = await claim(db.pool, worker, [child]);
     const asks = async (of: string, fence: number, after: number) => {
       const { id: question } = await one(db.pool, 'select howdah.uuid_v7() as id');
-      const asked = { id: question, kind: 'question', call_id: 'b', prompt: 'Which one?' };
-      const steps = [{ kind: 'question', call_id: 'b', question: asked }];
+      const questionData = { id: question, kind: 'question', call_id: 'b', prompt: 'Which one?' };
+      const steps = [{ kind: 'question', call_id: 'b', question: questionData }];
       await commit(db.pool, worker, [{ id: of, fence, after, steps }]);
     };
     await asks(child, below?.fence, 0);
@@ -241,8 +241,8 @@ describe('webhooks', () => {
         output: 'x'.repeat(70_000),
       },
     );
-    const [told] = await eventsOf(id);
-    expect(told?.payload.data).toMatchObject({ output: null, is_output_left_out: true });
+    const [event] = await eventsOf(id);
+    expect(event?.payload.data).toMatchObject({ output: null, is_output_left_out: true });
   });
 
   test('an attempt starts once, and the next one is queued before it starts', async () => {

@@ -147,9 +147,9 @@ describe('children', () => {
       has_inbox: true,
       status: 'running',
     });
-    const told = await inboxOf(id);
-    expect(told).toMatchObject([{ call_id: 'a', output: { status: 'failed' } }]);
-    expect(told[0]?.output.error.message).toContain('child runs (8)');
+    const inbox = await inboxOf(id);
+    expect(inbox).toMatchObject([{ call_id: 'a', output: { status: 'failed' } }]);
+    expect(inbox[0]?.output.error.message).toContain('child runs (8)');
   });
 
   test.each([
@@ -161,8 +161,8 @@ describe('children', () => {
     const root = await make();
     await claim(db.pool, worker, [root]);
     await spawn(db.pool, worker, { id: root, fence: 1, after: 0 }, gone);
-    const [told] = await inboxOf(root);
-    expect(told?.output.error.message).toContain(word);
+    const [item] = await inboxOf(root);
+    expect(item?.output.error.message).toContain(word);
   });
 
   test('of the calls of an agent start by one statement', async () => {

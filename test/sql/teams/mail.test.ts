@@ -636,12 +636,12 @@ describe('mail and board contents are erased', () => {
     const erased = erasing.query('select howdah.erase_user($1) as done', [user.id]);
     await isBlocked(db.pool, erasing);
     const step = { kind: 'tool', name: 'receive', call_id: 'call_1', output: value };
-    const told = { role: 'tool', content: JSON.stringify(value), tool_call_id: 'call_1' };
+    const toolMessage = { role: 'tool', content: JSON.stringify(value), tool_call_id: 'call_1' };
     await commit(receiving, worker, [
-      { id: run, fence: claimed?.fence, after: 0, steps: [{ ...step, messages: [told] }] },
+      { id: run, fence: claimed?.fence, after: 0, steps: [{ ...step, messages: [toolMessage] }] },
     ]);
     await receiving.query('commit');
-    expect(told.content).toContain(canary);
+    expect(toolMessage.content).toContain(canary);
     expect((await erased).rows[0].done).toMatchObject({ mail: 1 });
     expect(await traces(canary)).toEqual([]);
     expect(await traces(user.username)).toEqual([]);

@@ -71,7 +71,7 @@ test('an unknown name is rejected with a list of built-in tools', async () => {
 
 test('limits of run_code out of range are rejected on write', async () => {
   const tool = `update howdah.tools set configuration = $1 where name = 'run_code' and kind = 'builtin'`;
-  const given = `with a as (insert into howdah.agents (name) values ('coding_' || gen_random_uuid()) returning id)
+  const insertStatement = `with a as (insert into howdah.agents (name) values ('coding_' || gen_random_uuid()) returning id)
     insert into howdah.agent_tools (agent_id, tool_id, configuration)
     select a.id, t.id, $1 from a, howdah.tools as t
     where t.name = 'run_code' and t.tenant_id = howdah.current_tenant()`;
@@ -80,7 +80,7 @@ test('limits of run_code out of range are rejected on write', async () => {
     memory_mb: [31, 513, 64.5, 'true'],
   })) {
     for (const value of values) {
-      for (const statement of [tool, given]) {
+      for (const statement of [tool, insertStatement]) {
         await expect(
           db.pool.query(statement, [`{"${field}": ${value}}`]),
           `${field} ${value}`,
@@ -88,7 +88,7 @@ test('limits of run_code out of range are rejected on write', async () => {
       }
     }
   }
-  for (const statement of [tool, given]) {
+  for (const statement of [tool, insertStatement]) {
     const { rowCount } = await db.pool.query(statement, ['{"timeout_ms": 60000, "memory_mb": 32}']);
     expect(rowCount).toBeGreaterThan(0);
   }
@@ -103,10 +103,10 @@ test.each([
   ['todo', 'max_results_bytes', 'Did you mean max_result_bytes?'],
 ])('%s rejects the unknown setting %s', async (name, setting, hint) => {
   const tool = 'update howdah.tools set configuration = $2 where name = $1';
-  const given = `with a as (insert into howdah.agents (name) values ('set_' || gen_random_uuid()) returning id)
+  const insertStatement = `with a as (insert into howdah.agents (name) values ('set_' || gen_random_uuid()) returning id)
     insert into howdah.agent_tools (agent_id, tool_id, configuration)
     select a.id, t.id, $2 from a, howdah.tools as t where t.name = $1 and t.tenant_id = howdah.current_tenant()`;
-  for (const statement of [tool, given]) {
+  for (const statement of [tool, insertStatement]) {
     await expect(db.pool.query(statement, [name, { [setting]: 9000 }])).rejects.toMatchObject({
       code: 'HWINV',
       message: `configuration: ${setting} is not allowed`,

@@ -188,8 +188,8 @@ describe('hooks', () => {
     for (const id of [run, other, run]) {
       await refusalOrNothing(db.pool.query('select howdah.cancel_execution($1)', [id]));
     }
-    const told = await all(db.pool, 'select * from howdah_private.ended_runs');
-    expect(told).toMatchObject([
+    const endedRuns = await all(db.pool, 'select * from howdah_private.ended_runs');
+    expect(endedRuns).toMatchObject([
       {
         execution_id: run,
         event: {
@@ -207,9 +207,9 @@ describe('hooks', () => {
       `select payload from graphile_worker._private_jobs as j
        join graphile_worker._private_tasks as t on t.id = j.task_id where t.identifier = 'execution_complete'`,
     );
-    expect(jobs).toEqual([{ payload: { id: told[0]?.id, tenant_id: expect.any(String) } }]);
+    expect(jobs).toEqual([{ payload: { id: endedRuns[0]?.id, tenant_id: expect.any(String) } }]);
     const take = () =>
-      all(db.pool, 'select * from howdah_private.claim_ended_run($1)', [told[0]?.id]);
+      all(db.pool, 'select * from howdah_private.claim_ended_run($1)', [endedRuns[0]?.id]);
     expect(await take()).toMatchObject([{ execution_id: run, hooks: [{ function: 'shop.note' }] }]);
     expect(await take()).toEqual([]);
   });

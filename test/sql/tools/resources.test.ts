@@ -361,15 +361,15 @@ describe('files stored by tools', () => {
   const tree = () => makeRun(db.pool);
   const keep = async (run: string, call: string, files: Record<string, string>, more = {}) =>
     (
-      await one(db.pool, 'select howdah_private.store_files($1, $2, $3, $4, $5) as kept', [
+      await one(db.pool, 'select howdah_private.store_files($1, $2, $3, $4, $5) as files', [
         run,
         Object.keys(files),
         Object.keys(files).map(() => 'text/plain'),
         Object.values(files).map((text) => Buffer.from(text)),
         { call, ...more },
       ])
-    ).kept as { id: string; name: string; bytes: number }[];
-  const idsOf = (kept: { id: string }[]) => kept.map(({ id }) => id);
+    ).files as { id: string; name: string; bytes: number }[];
+  const idsOf = (resources: { id: string }[]) => resources.map(({ id }) => id);
 
   test('are found again by a repeated call, even after other writes', async () => {
     const run = await tree();
@@ -417,10 +417,10 @@ describe('files stored by tools', () => {
 
   test('are stored once when concurrent calls of one tree store the same content', async () => {
     const run = await tree();
-    const kept = await Promise.all(
+    const resources = await Promise.all(
       Array.from({ length: 4 }, (_, n) => keep(run, `call ${n}`, { x: 'same' })),
     );
-    expect(new Set(kept.flatMap(idsOf)).size).toBe(1);
+    expect(new Set(resources.flatMap(idsOf)).size).toBe(1);
   });
 
   test('are found by name and id within their own conversation, with their trust level', async () => {

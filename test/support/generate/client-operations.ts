@@ -40,7 +40,7 @@ export function clientOperations(document: JsonObject): string {
   );
   const named = Object.entries(components.schemas).filter(([name]) => !name.startsWith('Socket'));
   return [
-    '// Generated from the routes of src/api/rest: npm run generate. What the REST door takes and gives, by operation.',
+    '// Generated from the routes of src/api/rest: npm run generate. Parameters and responses of the REST API, by operation.',
     '',
     ...named.map(([name, schema]) => `export type ${name} = ${typeOf(schema)};\n`),
     'export type Operations = {',
@@ -76,10 +76,10 @@ function entryOf({ operationId, parameters = [], requestBody, responses }: Opera
       ? [`body${requestBody.required ? '' : '?'}: ${unionOf(typesIn(requestBody.content))}`]
       : []),
   ];
-  const given = Object.entries(responses).filter(
+  const successful = Object.entries(responses).filter(
     ([status, { content }]) => /^2/.test(status) && !content?.[EVENTS],
   );
-  const gives = given.flatMap(([, { content }]) => (content ? typesIn(content) : ['null']));
+  const gives = successful.flatMap(([, { content }]) => (content ? typesIn(content) : ['null']));
   return `  ${operationId}: { takes: { ${members.join('; ')} }; gives: ${unionOf(gives)} };`;
 }
 

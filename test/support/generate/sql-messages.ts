@@ -62,14 +62,14 @@ function refusalOf(statement: readonly Token[]): string[] {
   const errcode = options.get('errcode');
   const unnamed = errcode ? `<${plain(errcode)}>` : (statement[1]?.value ?? '');
   const message = options.get('message') ?? format;
-  const told: [string, readonly Token[] | undefined][] = [
+  const fields: [string, readonly Token[] | undefined][] = [
     ['message', message],
     ['detail', options.get('detail')],
     ['hint', options.get('hint')],
   ];
   return [
     `  ${textsOf(errcode ?? []).join(' or ') || unnamed}`,
-    ...told.flatMap(([name, expression]) => {
+    ...fields.flatMap(([name, expression]) => {
       if (expression === undefined) {
         return [];
       }

@@ -71,13 +71,13 @@ export async function startAuthorizationServer(): Promise<AuthorizationServer> {
     },
     interactions: { url: (_ctx, { uid }) => `/agree/${uid}` },
   });
-  const given: string[] = [];
-  provider.on('refresh_token.saved', ({ jti }) => given.push(jti));
+  const issuedTokens: string[] = [];
+  provider.on('refresh_token.saved', ({ jti }) => issuedTokens.push(jti));
   const server: AuthorizationServer = {
     ...{ issuer, provider, person: 'ada@example.com', tokenSeconds: 3_600 },
     ...{ requests: [], beforeToken: undefined, isDown: false, tokenError: undefined },
     async refreshTokens() {
-      const found = await Promise.all(given.map((jti) => provider.RefreshToken.find(jti)));
+      const found = await Promise.all(issuedTokens.map((jti) => provider.RefreshToken.find(jti)));
       return found.filter((token) => token !== undefined);
     },
     async ownerOf(token) {

@@ -94,8 +94,8 @@ export function brokenBy(before: Promises, after: Promises): string[] {
     ...before.functions
       .filter((one) => !after.functions.some((other) => answers(one, other)))
       .map(
-        ({ name, arguments: given, result }) =>
-          `${name}(${given.join(', ')}) can no longer be called, or gives other columns than ${result}`,
+        ({ name, arguments: argumentTypes, result }) =>
+          `${name}(${argumentTypes.join(', ')}) can no longer be called, or gives other columns than ${result}`,
       ),
     ...missing(before.rights, after.rights).filter((right) =>
       types.has(right.split(' ').at(-1) ?? ''),

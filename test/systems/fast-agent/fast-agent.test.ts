@@ -194,8 +194,8 @@ describe('a model string', () => {
   test('of a vendor that Howdah knows is named without its address and without notes', () => {
     const vendors = ['anthropic.x', 'bedrock.x', 'aliyun.x', 'deepseek.x', 'google.x', 'groq.x'];
     for (const spec of [...vendors, 'hf.x', 'moonshot.x', 'openrouter.x', 'xai.x', 'zai.x']) {
-      const { document, notes: told } = imported({ 'a.md': card(`name: a\nmodel: ${spec}`) });
-      expect(told, spec).toEqual([]);
+      const { document, notes } = imported({ 'a.md': card(`name: a\nmodel: ${spec}`) });
+      expect(notes, spec).toEqual([]);
       const [entry] = Object.values(document.models as Record<string, JsonObject>);
       expect(findVendor(String(entry?.provider))?.name, spec).toBe(entry?.provider);
       expect(entry, spec).not.toHaveProperty('base_url');
@@ -351,7 +351,7 @@ describe('an MCP server', () => {
   });
 
   test('imports its sampling, elicitation and roots', () => {
-    const { entries, notes: told } = servers(
+    const { entries, notes } = servers(
       'x: {command: y, sampling: {model: openai.gpt-5-mini}, elicitation: {mode: forms}, roots: [{uri: "file:///srv/docs", name: docs}, {uri: "file:///x", server_uri_alias: "file:///mnt"}]}, z: {command: z, elicitation: {mode: auto-cancel}, sampling: {model: "openai.gpt-5?reasoning=high"}}',
     );
     expect(entries).toEqual({
@@ -364,7 +364,7 @@ describe('an MCP server', () => {
       },
       z: { type: 'stdio', command: 'z', sampling_model: 'gpt-5' },
     });
-    expect(told).toEqual([
+    expect(notes).toEqual([
       expect.stringMatching(/sampling: parameters of the model "openai.gpt-5\?reasoning=high"/),
     ]);
   });
@@ -391,14 +391,14 @@ describe('an MCP server', () => {
   });
 
   test('without its keys, or with its own working directory, is imported as inactive', () => {
-    const { entries, notes: told } = servers(
+    const { entries, notes } = servers(
       'x: {url: "https://mcp.example.org", headers: {Authorization: Bearer abc}}, my files: {command: uv, args: [run, files.py], cwd: ./x, roots: [a]}',
     );
     expect(entries).toEqual({
       x: { type: 'http', url: 'https://mcp.example.org', is_active: false },
       'my-files': { type: 'stdio', command: 'uv', args: ['run', 'files.py'], is_active: false },
     });
-    expect(told).toEqual([
+    expect(notes).toEqual([
       'config.yaml:1:63 headers.Authorization: keys are not imported; run howdah secret set x_authorization, and set secrets: {Authorization: x_authorization} in mcp_servers.x, which is imported as inactive',
       'config.yaml:1:92 its working directory differs in Howdah: set cwd or use absolute paths; it is imported as inactive',
       'config.yaml:1:92 MCP server "my files" is renamed to my-files',

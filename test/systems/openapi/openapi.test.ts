@@ -208,13 +208,13 @@ describe('an import', () => {
       /#\/components\/schemas\/Autor does not exist/,
     ],
   ])('of %j is rejected with its place', (text, words) => {
-    let told: unknown;
+    let thrown: unknown;
     try {
       imported({}, text);
     } catch (error) {
-      told = error;
+      thrown = error;
     }
-    expect(told).toMatchObject({ code: 'HWINV', message: expect.stringMatching(words) });
+    expect(thrown).toMatchObject({ code: 'HWINV', message: expect.stringMatching(words) });
   });
 
   test('follows no reference out of the file, and terminates on cycles', () => {

@@ -60,8 +60,8 @@ describe('a redirect', () => {
       signal: signal(),
     });
     expect(answerOf(manual).headers.get('location')).toBe('/there');
-    const nowhere = await egress.send({ url: `${server.url}/nowhere`, signal: signal() });
-    expect(answerOf(nowhere).status).toBe(302);
+    const redirect = await egress.send({ url: `${server.url}/nowhere`, signal: signal() });
+    expect(answerOf(redirect).status).toBe(302);
   });
 
   test.each([

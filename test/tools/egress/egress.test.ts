@@ -17,14 +17,14 @@ const hello = () => startServer((_request, response) => response.end('hello'));
 
 /** A resolver that knows these names, and keeps who asked. */
 function names(known: Record<string, string[]>) {
-  const asked: string[] = [];
+  const requestedHosts: string[] = [];
   const resolve = async (host: string) => {
-    asked.push(host);
+    requestedHosts.push(host);
     const addresses = known[host];
     if (!addresses) throw Object.assign(new Error(host), { code: 'ENOTFOUND' });
     return addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
   };
-  return Object.assign(resolve, { asked });
+  return Object.assign(resolve, { requestedHosts });
 }
 
 /** Egress whose every connection, should there be one, reaches `server`. */
@@ -168,7 +168,7 @@ describe('a host name', () => {
     const { dial, egress } = guard(await hello(), { resolve });
     const { code, message } = errorOf(await egress.send({ url, signal: signal() }));
     expect({ code, message }).toEqual({ code: 'invalid_request', message: NOT_PUBLIC });
-    expect([resolve.asked, dial.calls]).toEqual([[], []]);
+    expect([resolve.requestedHosts, dial.calls]).toEqual([[], []]);
   });
 
   test('is resolved once, and the connection goes to the checked address', async () => {

@@ -146,16 +146,16 @@ async function extensions(pool: Pool): Promise<Finding> {
 
 async function queue(pool: Pool): Promise<Finding> {
   const { rows } = await pool.query(
-    `select count(*)::int as jobs, count(*) filter (where attempts >= max_attempts)::int as given_up,
+    `select count(*)::int as jobs, count(*) filter (where attempts >= max_attempts)::int as exhausted,
        coalesce(round(extract(epoch from now() - min(run_at) filter (where run_at < now()))), 0) as oldest
      from graphile_worker.jobs`,
   );
-  const { jobs, given_up, oldest } = rows[0];
+  const { jobs, exhausted, oldest } = rows[0];
   return {
     check: 'queue',
-    ok: given_up === 0,
-    found: `${jobs} jobs, the oldest overdue by ${oldest} s, ${given_up} out of attempts`,
-    ...(given_up === 0
+    ok: exhausted === 0,
+    found: `${jobs} jobs, the oldest overdue by ${oldest} s, ${exhausted} out of attempts`,
+    ...(exhausted === 0
       ? {}
       : { fix: 'select key, last_error from graphile_worker.jobs where attempts >= max_attempts' }),
   };

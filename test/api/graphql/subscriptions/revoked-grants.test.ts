@@ -89,13 +89,13 @@ test.each<[string, (agent: string) => Promise<unknown>]>([
   const open = await makeAgent(db.pool);
   const [hers, his] = [await openFor(ada), await openFor(bob)];
   const lost = await followAll(hers, agent);
-  const kept = [...(await followAll(hers, open)), ...(await followAll(his, agent))];
+  const remaining = [...(await followAll(hers, open)), ...(await followAll(his, agent))];
   await takeAway(agent);
   await Promise.all(lost.map(({ end }) => end));
   for (const { errors } of lost) {
     expect(errors).toMatchObject([{ extensions: { code: 'HWNTF' } }]);
   }
-  expect(kept.flatMap(({ errors }) => errors)).toEqual([]);
+  expect(remaining.flatMap(({ errors }) => errors)).toEqual([]);
   expect(hers.socket().readyState).toBe(WebSocket.OPEN);
   await Promise.all([hers.client.dispose(), his.client.dispose()]);
   await db.pool.query(`update howdah.users set role = 'member' where id = $1`, [ada.user_id]);
@@ -106,10 +106,10 @@ test('subscriptions end when an agent becomes restricted to others', async () =>
   const [hers, boss] = [await openFor(ada), await makePerson(db.pool, 'eve')];
   await db.pool.query(`update howdah.users set role = 'admin' where id = $1`, [boss.user_id]);
   const theirs = await openFor(boss, { role: 'admin' });
-  const [lost, kept] = [await followAll(hers, agent), await followAll(theirs, agent)];
+  const [lost, remaining] = [await followAll(hers, agent), await followAll(theirs, agent)];
   await grant(agent, bob.user_id);
   await Promise.all(lost.map(({ end }) => end));
-  expect(kept.flatMap(({ errors }) => errors)).toEqual([]);
+  expect(remaining.flatMap(({ errors }) => errors)).toEqual([]);
   await Promise.all([hers.client.dispose(), theirs.client.dispose()]);
 });
 

@@ -52,8 +52,8 @@ test.each([
   [{ url: 'https://erp.example.com', secret: 'whsec_x' }, { field: 'secret' }],
   [{}, { field: 'url' }],
 ])('a webhook %j is rejected', async (body, problem) => {
-  const { status, body: told } = await ask('POST', '/api/webhooks', body);
-  expect(told).toMatchObject(problem);
+  const { status, body: responseBody } = await ask('POST', '/api/webhooks', body);
+  expect(responseBody).toMatchObject(problem);
   expect([400, 404]).toContain(status);
 });
 
@@ -183,8 +183,8 @@ test('members can neither see nor write webhooks', async () => {
       body: { code: 'HWDEN' },
     });
     for (const path of ['/api/webhooks', '/api/webhook-deliveries']) {
-      const { status, body: told } = await call(shut, 'GET', path, undefined, { token });
-      expect(status === 403 || told.data.length === 0).toBe(true);
+      const { status, body: responseBody } = await call(shut, 'GET', path, undefined, { token });
+      expect(status === 403 || responseBody.data.length === 0).toBe(true);
     }
   } finally {
     await shut.close();

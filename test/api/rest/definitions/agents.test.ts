@@ -370,7 +370,7 @@ describe('a provider configuration', () => {
   });
 
   test('is shown with the field names of its input and accepts either names', async () => {
-    const spoken = { model: 'm', url: 'https://tts.example.com', path: '/say', voice_id: 'v' };
+    const speech = { model: 'm', url: 'https://tts.example.com', path: '/say', voice_id: 'v' };
     const { body } = await call(sealed, 'POST', '/api/agents', {
       name: 'worded',
       llm_provider_config: {
@@ -378,14 +378,14 @@ describe('a provider configuration', () => {
         api_url: 'https://a.example.com',
         path: 'chat/completions',
       },
-      tts_provider_config: spoken,
+      tts_provider_config: speech,
     });
     expect(body).toMatchObject({
       llm_provider_config: {
         api_url: 'https://a.example.com',
         completions_path: 'chat/completions',
       },
-      tts_provider_config: spoken,
+      tts_provider_config: speech,
     });
     const { rows } = await db.pool.query(
       `select m.base_url from howdah.models as m where m.name like $1 order by m.purpose`,

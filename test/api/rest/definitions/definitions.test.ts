@@ -393,9 +393,9 @@ test('workflow performance is reported by version and includes child runs', asyn
   const [ended, cancelled] = [await begin(), await begin()];
   await ask('POST', `/api/executions/${cancelled}/cancel`);
   await finish(ended);
-  const { status, body: told } = await ask('GET', path);
+  const { status, body: responseBody } = await ask('GET', path);
   expect(status).toBe(200);
-  expect(told.data).toEqual([
+  expect(responseBody.data).toEqual([
     {
       ...{ version: 2, runs: 2, completed: 1, failed: 0, success_rate: 0.5, steps_per_run: 1 },
       ...{ tokens_in: 110, tokens_out: 22, cost: 0.75, seconds_p50: 10, seconds_p95: 10 },

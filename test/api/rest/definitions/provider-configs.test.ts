@@ -186,8 +186,8 @@ test('a key is never kept for another provider', async () => {
   const { body } = await create({ llm_provider_config: GROQ });
   const patch = (config: object) =>
     call(api, 'PATCH', `/api/agents/${body.id}`, { llm_provider_config: config });
-  const kept = await patch({ provider: 'Groq', model: 'other' });
-  expect(kept.body.llm_provider_config).toMatchObject({ api_key: '****4711', model: 'other' });
+  const updated = await patch({ provider: 'Groq', model: 'other' });
+  expect(updated.body.llm_provider_config).toMatchObject({ api_key: '****4711', model: 'other' });
   const refused = await patch({ provider: 'mistral' });
   expect(refused).toMatchObject({
     status: 400,
@@ -234,9 +234,9 @@ test('an alias is shown as it was written, with the warnings of the document', a
   const config = { provider: 'claude', api_key: 'sk-ant-0123', model_id: 'sonnet', temperature: 0 };
   const { status, body } = await create({ llm_provider_config: config });
   expect({ status, body }).toMatchObject({ status: 201 });
-  const { temperature: _, ...kept } = config;
+  const { temperature: _, ...otherSettings } = config;
   expect(body.llm_provider_config).toEqual({
-    ...{ ...kept, api_key: '****' },
+    ...{ ...otherSettings, api_key: '****' },
     warnings: [expect.stringMatching(/^temperature /)],
   });
   expect(await modelsOf(body.id)).toMatchObject([
@@ -305,9 +305,9 @@ test('keys of a deleted agent are deleted when its last run has ended', async ()
   expect(await sweep()).toHaveLength(4);
   await db.pool.query('select howdah.cancel_execution($1)', [run.id]);
   expect(await sweep()).toEqual([]);
-  const kept = await create({ llm_provider_config: GROQ });
+  const created = await create({ llm_provider_config: GROQ });
   await sweep();
-  expect(await modelsOf(kept.body.id)).toHaveLength(1);
+  expect(await modelsOf(created.body.id)).toHaveLength(1);
 });
 
 test.each([

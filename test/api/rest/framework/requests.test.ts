@@ -32,9 +32,9 @@ describe('the OpenAPI description', () => {
     for (const [path, methods] of Object.entries<Answer>(description.paths)) {
       const wanted = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
       for (const one of Object.values<Answer>(methods)) {
-        const given = (one.parameters ?? []).filter((each: Answer) => each.in === 'path');
+        const pathParameters = (one.parameters ?? []).filter((each: Answer) => each.in === 'path');
         expect(
-          given.map(({ name }: Answer) => name),
+          pathParameters.map(({ name }: Answer) => name),
           path,
         ).toEqual(wanted);
       }

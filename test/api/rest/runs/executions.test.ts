@@ -54,11 +54,14 @@ const statusOf = async (id: string) => (await ask('GET', `/api/executions/${id}`
 describe('execute', () => {
   test('starts a run: 202 with its id and Location', async () => {
     const agent = await counting();
-    const begun = await ask('POST', '/api/execute', { agent: await nameOf(agent), message: 'Go.' });
-    expect(begun.status).toBe(202);
-    expect(begun.headers.get('location')).toBe(`/api/executions/${begun.body.execution_id}`);
-    await until(async () => (await statusOf(begun.body.execution_id)) === 'completed');
-    const { body } = await ask('GET', `/api/executions/${begun.body.execution_id}`);
+    const started = await ask('POST', '/api/execute', {
+      agent: await nameOf(agent),
+      message: 'Go.',
+    });
+    expect(started.status).toBe(202);
+    expect(started.headers.get('location')).toBe(`/api/executions/${started.body.execution_id}`);
+    await until(async () => (await statusOf(started.body.execution_id)) === 'completed');
+    const { body } = await ask('GET', `/api/executions/${started.body.execution_id}`);
     expect(body).toMatchObject({
       agent_id: agent,
       input: 'Go.',
@@ -389,15 +392,15 @@ describe('an event stream', () => {
     });
     await stream.end;
     expect(stream.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
-    const told = stream.events.filter(({ event }) => event !== 'token');
-    expect(told.map(({ event }) => event)).toEqual([
+    const stepEvents = stream.events.filter(({ event }) => event !== 'token');
+    expect(stepEvents.map(({ event }) => event)).toEqual([
       'thought',
       'action',
       'observation',
       'thought',
       'complete',
     ]);
-    expect(told).toMatchObject([
+    expect(stepEvents).toMatchObject([
       { data: { content: 'I count.', agent: await nameOf(agent_id) } },
       { data: { tool: 'calculator', call_id: 'c1', arguments: { expression: '6 * 7' } } },
       { data: { tool: 'calculator', call_id: 'c1', output: expect.anything() } },
@@ -420,7 +423,7 @@ describe('an event stream', () => {
     }
     const byQuery = await listen(api, `${path}?after=${ids[1]}`);
     await byQuery.end;
-    expect(byQuery.told()).toEqual(whole.told().slice(2));
+    expect(byQuery.eventLines()).toEqual(whole.eventLines().slice(2));
   });
 
   test('delivers questions, also of a child run, and continues after the answer', async () => {
@@ -445,19 +448,19 @@ describe('an event stream', () => {
     const { execution_id } = await run(parent, { wait: false });
     const path = `/api/executions/${execution_id}/stream`;
     const stream = await listen(api, path);
-    const asked = await stream.when(({ event }) => event === 'ask_user');
-    expect(asked.data).toMatchObject({
+    const question = await stream.when(({ event }) => event === 'ask_user');
+    expect(question.data).toMatchObject({
       prompt: 'Which colour?',
       kind: 'question',
       agent: await nameOf(child),
     });
-    expect(asked.id).toBeUndefined();
+    expect(question.id).toBeUndefined();
     const again = await listen(api, path, { lastEventId: '3.1' });
-    expect(await again.when(({ event }) => event === 'ask_user')).toEqual(asked);
+    expect(await again.when(({ event }) => event === 'ask_user')).toEqual(question);
     again.close();
-    await ask('POST', `/api/questions/${asked.data.question_id}/answer`, { answer: 'blue' });
+    await ask('POST', `/api/questions/${question.data.question_id}/answer`, { answer: 'blue' });
     await stream.end;
-    expect(stream.told().at(-1)).toMatch(/^complete /);
+    expect(stream.eventLines().at(-1)).toMatch(/^complete /);
     const replay = await listen(api, path);
     await replay.end;
     const withId = stream.events.filter(({ id }) => id !== undefined);
@@ -489,8 +492,8 @@ describe('an event stream', () => {
     });
     await ask('POST', `/api/executions/${execution_id}/retry`);
     const after = await listen(api, path, { lastEventId: before.events.at(-1)?.id ?? '' });
-    const asked = await after.when(({ event }) => event === 'ask_user');
-    await ask('POST', `/api/questions/${asked.data.question_id}/answer`, { answer: 'blue' });
+    const question = await after.when(({ event }) => event === 'ask_user');
+    await ask('POST', `/api/questions/${question.data.question_id}/answer`, { answer: 'blue' });
     await after.end;
     expect(after.events.at(-1)).toMatchObject({ event: 'complete', data: { output: 'Painted.' } });
     const ids = [...before.events, ...after.events].map(({ id }) => id);

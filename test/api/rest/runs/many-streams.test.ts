@@ -29,9 +29,9 @@ async function followInPieces(path: string, pieces: readonly number[]): Promise<
     const enough = stream.when(() => stream.events.length >= most).then(() => false);
     enough.catch(() => {}); // it may end before
     const isEnd = await Promise.race([ended, enough]);
-    const kept = isEnd ? stream.events : stream.events.slice(0, most);
+    const received = isEnd ? stream.events : stream.events.slice(0, most);
     stream.close();
-    ids.push(...kept.flatMap(({ id }) => id ?? []));
+    ids.push(...received.flatMap(({ id }) => id ?? []));
     if (isEnd) break;
   }
   return ids;

@@ -66,11 +66,11 @@ test('system, session, message, stream, question of a sub-agent and todo list, f
   const sent = await ask('POST', `${path}/messages`, { content: 'Please paint it.' });
   expect(sent).toMatchObject({ status: 202, body: { session_id: session.body.id, turn: 1 } });
 
-  const asked = await stream.when(({ event }) => event === 'ask_user');
-  expect(asked.data).toMatchObject({ prompt: 'Which colour?', agent: 'painter' });
+  const question = await stream.when(({ event }) => event === 'ask_user');
+  expect(question.data).toMatchObject({ prompt: 'Which colour?', agent: 'painter' });
   expect((await ask('GET', `${path}/state`)).body).toMatchObject({
     tasks: [{ position: 1, title: 'Ask about the colour', status: 'open' }],
-    awaiting_user_input: { prompt: 'Which colour?', question_id: asked.data.question_id },
+    awaiting_user_input: { prompt: 'Which colour?', question_id: question.data.question_id },
     blocker: null,
   });
   const answered = await ask('POST', `${path}/answers`, { answer: 'blue' });

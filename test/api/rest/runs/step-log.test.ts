@@ -51,18 +51,18 @@ async function ranOf(): Promise<string> {
 }
 
 test('pages contain each line once, newest first', async () => {
-  const told: { execution_id: string; seq: number; finished_at: string }[] = [];
+  const received: { execution_id: string; seq: number; finished_at: string }[] = [];
   let path: string | undefined = '/api/steps?since=2000-01-01T00:00:00Z&limit=700';
   while (path !== undefined) {
     const { status, body, headers } = await call(api, 'GET', path);
     expect(status, JSON.stringify(body)).toBe(200);
-    told.push(...body.data);
+    received.push(...body.data);
     path = /<(.*)>; rel="next"/.exec(headers.get('link') ?? '')?.[1];
     if (body.next === null) expect(path).toBeUndefined();
   }
-  expect(told).toHaveLength(steps);
-  expect(new Set(told.map(keyOf)).size).toBe(steps);
-  const times = told.map(({ finished_at }) => Date.parse(finished_at));
+  expect(received).toHaveLength(steps);
+  expect(new Set(received.map(keyOf)).size).toBe(steps);
+  const times = received.map(({ finished_at }) => Date.parse(finished_at));
   expect(times).toEqual(times.toSorted((a, b) => b - a));
 });
 
@@ -71,10 +71,10 @@ test('a stream sends each line once, oldest first, then new ones; it resumes aft
   try {
     const id = await ranOf();
     await stream.when(({ data }) => data.execution_id === id && data.seq === 2);
-    const told = stream.events.map(({ data }) => data);
-    expect(new Set(told.map(keyOf)).size).toBe(told.length);
-    expect(told).toHaveLength(steps + 2);
-    const old = told.slice(0, steps).map(({ finished_at }) => Date.parse(finished_at));
+    const received = stream.events.map(({ data }) => data);
+    expect(new Set(received.map(keyOf)).size).toBe(received.length);
+    expect(received).toHaveLength(steps + 2);
+    const old = received.slice(0, steps).map(({ finished_at }) => Date.parse(finished_at));
     expect(old).toEqual(old.toSorted((a, b) => a - b));
     const middle = stream.events.at(Math.floor(steps / 2));
     const rest = await listen(api, '/api/steps/stream?since=2000-01-01T00:00:00Z', {
@@ -83,8 +83,8 @@ test('a stream sends each line once, oldest first, then new ones; it resumes aft
     await rest.when(({ data }) => data.execution_id === id && data.seq === 2);
     rest.close();
     const from = Date.parse(middle?.data.finished_at) - 60_000;
-    const due = told.filter(({ finished_at }) => Date.parse(finished_at) >= from).map(keyOf);
-    expect(due.length).toBeLessThan(told.length);
+    const due = received.filter(({ finished_at }) => Date.parse(finished_at) >= from).map(keyOf);
+    expect(due.length).toBeLessThan(received.length);
     expect(rest.events.map(({ data }) => keyOf(data)).toSorted()).toEqual(due.toSorted());
   } finally {
     stream.close();

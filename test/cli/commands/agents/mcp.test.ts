@@ -149,17 +149,17 @@ describe.each(['2025-11-25', '2026-07-28'] as const)('howdah mcp in revision %s'
       ],
       ['ask_user'],
     );
-    const asked: string[] = [];
+    const prompts: string[] = [];
     const client = await open({
       revision,
       elicit(message) {
-        asked.push(message);
+        prompts.push(message);
         return { action: 'accept', content: { answer: 'b' } };
       },
     });
     const result = await say(client, name);
-    expect({ asked, content: result.content }).toEqual({
-      asked: ['Which?'],
+    expect({ prompts, content: result.content }).toEqual({
+      prompts: ['Which?'],
       content: [{ type: 'text', text: 'ok' }],
     });
     const silent = await open({ revision });

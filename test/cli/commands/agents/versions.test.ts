@@ -88,10 +88,10 @@ describe('howdah versions', () => {
     [['refunds', '--label', '1', 'production'], 2, /skills have no labels/],
     [['desk', '--diff', '1', '--restore', '1'], 2, /cannot be used/],
     [['desk', '--kind', 'team'], 2, /agent, workflow, prompt, skill/],
-  ])('%j exits %i', async (argv, status, told) => {
+  ])('%j exits %i', async (argv, status, message) => {
     const result = await cli(...argv);
     expect({ status: result.status, stdout: result.stdout }).toEqual({ status, stdout: '' });
-    expect(result.stderr).toMatch(told);
+    expect(result.stderr).toMatch(message);
   });
 
   test('distinguishes two definitions of one name by --kind', async () => {

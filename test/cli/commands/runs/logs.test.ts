@@ -67,9 +67,9 @@ describe('howdah logs', () => {
 
     const only = async (...argv: string[]) => (await cli('logs', ...argv)).stdout;
     for (const argv of [['--errors'], ['--status', 'failed'], ['--agent', 'broken'], [bad.id]]) {
-      const told = await only(...argv);
-      expect(told, argv.join(' ')).toContain(bad.name);
-      expect(told, argv.join(' ')).not.toContain(good.name);
+      const output = await only(...argv);
+      expect(output, argv.join(' ')).toContain(bad.name);
+      expect(output, argv.join(' ')).not.toContain(good.name);
     }
     expect(linesOf(await only(good.id))).toHaveLength(2);
     const newest = await cli('logs', good.id, '--limit', '1');
@@ -100,9 +100,9 @@ describe('howdah logs', () => {
       'select from howdah.executions where id = $1 and completed_at is not null',
       [run],
     );
-    const told = await cli('logs', '--session', session);
-    expect(told.stdout).toContain(run.slice(-12));
-    expect(told.stdout).not.toContain(name);
+    const result = await cli('logs', '--session', session);
+    expect(result.stdout).toContain(run.slice(-12));
+    expect(result.stdout).not.toContain(name);
     const other = unique('other');
     await makeTenant(database.pool, other);
     expect(await cli('logs', '--tenant', other)).toMatchObject({
@@ -163,14 +163,14 @@ describe('howdah logs --follow', () => {
     following.interrupt();
     const { status, stdout } = await following.end();
     expect(status).toBe(130);
-    const told = linesOf(stdout).map((line) => JSON.parse(line));
-    expect(told[0]).toMatchObject({ execution_id: before.id, kind: 'output' });
+    const steps = linesOf(stdout).map((line) => JSON.parse(line));
+    expect(steps[0]).toMatchObject({ execution_id: before.id, kind: 'output' });
     for (const { id } of [before, ...runs]) {
-      const seqs = told.filter((step) => step.execution_id === id).map(({ seq }) => seq);
+      const seqs = steps.filter((step) => step.execution_id === id).map(({ seq }) => seq);
       expect(seqs).toEqual([...new Set(seqs)].toSorted());
     }
-    expect(told.filter((step) => step.execution_id === before.id)).toHaveLength(1);
-    expect(told.find((step) => step.execution_id === runs[1]?.id)).toMatchObject({ seq: 1 });
+    expect(steps.filter((step) => step.execution_id === before.id)).toHaveLength(1);
+    expect(steps.find((step) => step.execution_id === runs[1]?.id)).toMatchObject({ seq: 1 });
   });
 
   test('ends with its run when following one run', async () => {

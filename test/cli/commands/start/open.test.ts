@@ -23,7 +23,7 @@ let key: string;
 let run: string;
 /** In the place of the programs that open pages: they note what they were told. */
 const folder = mkdtempSync(join(tmpdir(), 'howdah-open-'));
-const told = join(folder, 'told');
+const argumentsFile = join(folder, 'told');
 
 beforeAll(async () => {
   [open, plain, guarded] = await Promise.all([
@@ -36,7 +36,7 @@ beforeAll(async () => {
   run = await makeRun(db.pool, { run_at: '2100-01-01' });
   key = (await runCli(db.url, 'key', 'create', 'desk')).stdout.trim();
   for (const program of ['xdg-open', 'open']) {
-    writeFileSync(join(folder, program), `#!/bin/sh\nprintf '%s\\n' "$@" > '${told}'\n`, {
+    writeFileSync(join(folder, program), `#!/bin/sh\nprintf '%s\\n' "$@" > '${argumentsFile}'\n`, {
       mode: 0o755,
     });
   }
@@ -53,14 +53,14 @@ beforeEach(() => {
 });
 afterEach(() => {
   vi.unstubAllEnvs();
-  rmSync(told, { force: true });
+  rmSync(argumentsFile, { force: true });
 });
 
 const howdah = (...argv: string[]) => runCli(UNREACHABLE_URL, 'open', ...argv);
 const atTerminal = (...argv: string[]) => startAtTerminal(UNREACHABLE_URL, 'open', ...argv).end();
 const expectHint = () => {
   try {
-    return readFileSync(told, 'utf8');
+    return readFileSync(argumentsFile, 'utf8');
   } catch {
     return undefined;
   }
@@ -126,7 +126,7 @@ test('howdah open sends the key to a server that requires it, and never prints i
 test('howdah open starts a browser only at a local terminal', async () => {
   expect((await atTerminal('--api', open.url)).status).toBe(0);
   await waitForOutput(`${open.url}/graphiql\n`);
-  rmSync(told);
+  rmSync(argumentsFile);
   await atTerminal('--api', open.url, '--json');
   vi.stubEnv('SSH_CONNECTION', '10.0.0.1 1 10.0.0.2 22');
   expect((await atTerminal('--api', open.url)).stdout).toBe(`${open.url}/graphiql\n`);

@@ -211,7 +211,7 @@ test('lists omit deleted agents unless requested; runs and ids still reach them'
   await db.pool.query('select howdah.delete_agent($1)', [id]);
   const query = `query ($id: UUID!, $run: UUID!, $all: Boolean!) {
     left: agents(filter: { id: { equalTo: $id } }) { totalCount nodes { id } edges { node { id } } }
-    asked: agents(filter: { id: { equalTo: $id } }, includeDeleted: $all) { totalCount nodes { id } }
+    included: agents(filter: { id: { equalTo: $id } }, includeDeleted: $all) { totalCount nodes { id } }
     literal: agents(filter: { id: { equalTo: $id } }, includeDeleted: true, first: 1) { totalCount nodes { id } }
     one: agent(id: $id) { id deletedAt agentVersions { totalCount } }
     execution(id: $run) { agent { id } }
@@ -221,13 +221,13 @@ test('lists omit deleted agents unless requested; runs and ids still reach them'
   expect(errors).toEqual([]);
   expect(data).toMatchObject({
     left: { totalCount: 0, nodes: [], edges: [] },
-    asked: { totalCount: 1, nodes: [{ id }] },
+    included: { totalCount: 1, nodes: [{ id }] },
     literal: { totalCount: 1, nodes: [{ id }] },
     one: { id, deletedAt: expect.any(String), agentVersions: { totalCount: 1 } },
     execution: { agent: { id } },
   });
   const again = await ask(api, query, { id, run, all: false });
-  expect(again.data.asked).toEqual({ totalCount: 0, nodes: [] });
+  expect(again.data.included).toEqual({ totalCount: 0, nodes: [] });
   const lists = new Set<string>();
   let field = '';
   for (const line of sdl.split('\n')) {
