@@ -6,7 +6,7 @@ import { giveTool, insertRun, makeAgent, makeAgentTool } from '../../runtime/arr
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
-import { RUN_CLIENTS, type TreeClient } from './doors.ts';
+import { RUN_CLIENTS, type TreeClient } from './tree-clients.ts';
 
 // Many followers of one tree with parallel sub-agents, each cut at random places, on two servers.
 // All of them get the same events in the same order, and no event twice.

@@ -7,8 +7,8 @@ import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
 import { call } from '../rest/call.ts';
 import { listen } from '../rest/events.ts';
-import { RUN_CLIENTS, SESSION_CLIENTS, type TreeClient } from './doors.ts';
 import { makeTree, type TreeStage } from './stage.ts';
+import { RUN_CLIENTS, SESSION_CLIENTS, type TreeClient } from './tree-clients.ts';
 
 // Scene 3 with two levels of sub-agents, followed on one stream through every interface.
 
