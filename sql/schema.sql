@@ -23005,6 +23005,24 @@ CREATE OR REPLACE FUNCTION howdah_private.no_embedding_model(configuration jsonb
 RETURN CASE WHEN (configuration ? 'model'::text) THEN format('there is no model %L with purpose embedding'::text, (configuration ->> 'model'::text)) ELSE 'method embedding needs a model with purpose embedding, but there is none'::text END
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.notice_previous_prices(m howdah.models, previous text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if num_nonnulls((m).input_price, (m).output_price, (m).cached_input_price,
+      (m).cache_write_price, (m).unit_price) > 0
+    and howdah_private.catalog_entry((m).provider, (m).model, (m).base_url) is not null
+    and not howdah_private.is_at_other_address(m)
+  then
+    raise notice 'model % keeps the prices that were set for %', (m).name, previous
+      using hint = 'To take those of the catalogue, set all prices to null.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.oauth_document(id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -31514,7 +31532,9 @@ CREATE OR REPLACE FUNCTION howdah_private.sync_default_model(provider text, mode
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   update howdah.models as m
-  set provider = sync_default_model.provider, model = sync_default_model.model
+  set provider = sync_default_model.provider, model = sync_default_model.model,
+    input_price = null, output_price = null, cached_input_price = null, cache_write_price = null,
+    unit_price = null, price_unit = null, context_tokens = null
   where m.name = 'default' and m.from_environment
     and (m.provider, m.model)
       is distinct from (sync_default_model.provider, sync_default_model.model)
@@ -31541,7 +31561,12 @@ AS $function$
     on conflict (tenant_id, name) do update
     set purpose = excluded.purpose, provider = excluded.provider, model = excluded.model,
       base_url = excluded.base_url, secret_name = excluded.secret_name,
-      request_params = excluded.request_params, fallback_position = excluded.fallback_position
+      request_params = excluded.request_params, fallback_position = excluded.fallback_position,
+      (input_price, output_price, cached_input_price, cache_write_price, unit_price, price_unit,
+        context_tokens) = (
+        select m.input_price, m.output_price, m.cached_input_price, m.cache_write_price,
+          m.unit_price, m.price_unit, m.context_tokens
+        where (m.provider, m.model) = (excluded.provider, excluded.model))
     where m.from_environment
       and (m.purpose, m.provider, m.model, m.base_url, m.secret_name, m.request_params,
         m.fallback_position)
@@ -35434,6 +35459,8 @@ begin
       new.capabilities := v_own.capabilities;
     else
       new := v_own;
+      perform howdah_private.notice_previous_prices(new, old.model)
+      where (new.provider, new.model) is distinct from (old.provider, old.model);
     end if;
   end if;
   return howdah_private.with_catalog(new);
@@ -45389,6 +45416,10 @@ grant execute on function howdah_private.next_step(text,uuid) to howdah_engine;
 grant execute on function howdah_private.no_embedding_model(jsonb) to howdah_app;
 
 grant execute on function howdah_private.no_embedding_model(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.notice_previous_prices(howdah.models,text) to howdah_app;
+
+grant execute on function howdah_private.notice_previous_prices(howdah.models,text) to howdah_engine;
 
 grant execute on function howdah_private.offered_tools(text,text,integer) to howdah_app;
 

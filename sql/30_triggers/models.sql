@@ -116,6 +116,23 @@ begin
   return new;
 end $$;
 
+-- Tells who changes a model that its prices were set for another one, if the catalogue has others.
+create or replace function howdah_private.notice_previous_prices(m howdah.models, previous text)
+  returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if num_nonnulls((m).input_price, (m).output_price, (m).cached_input_price,
+      (m).cache_write_price, (m).unit_price) > 0
+    and howdah_private.catalog_entry((m).provider, (m).model, (m).base_url) is not null
+    and not howdah_private.is_at_other_address(m)
+  then
+    raise notice 'model % keeps the prices that were set for %', (m).name, previous
+      using hint = 'To take those of the catalogue, set all prices to null.';
+  end if;
+end $$;
+
 -- Expands the alias of a model, and gives a model without prices those of the catalogue. A changed
 -- price was written by somebody: the catalogue does not replace it.
 create or replace function howdah_private.tg_models__use_catalog() returns trigger
@@ -140,6 +157,8 @@ begin
       new.capabilities := v_own.capabilities;
     else
       new := v_own;
+      perform howdah_private.notice_previous_prices(new, old.model)
+      where (new.provider, new.model) is distinct from (old.provider, old.model);
     end if;
   end if;
   return howdah_private.with_catalog(new);

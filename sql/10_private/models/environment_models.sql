@@ -17,6 +17,7 @@ $$;
 
 -- Writes the models that the environment describes. A row of a person with the same name stays as
 -- it is. A row whose variables are gone stays for agents that name it, but is no fallback any more.
+-- Prices and the context window of another model are not kept.
 create or replace function howdah_private.sync_environment_models(tenant_id uuid, models jsonb)
   returns void
   language sql volatile security definer
@@ -36,7 +37,12 @@ as $$
     on conflict (tenant_id, name) do update
     set purpose = excluded.purpose, provider = excluded.provider, model = excluded.model,
       base_url = excluded.base_url, secret_name = excluded.secret_name,
-      request_params = excluded.request_params, fallback_position = excluded.fallback_position
+      request_params = excluded.request_params, fallback_position = excluded.fallback_position,
+      (input_price, output_price, cached_input_price, cache_write_price, unit_price, price_unit,
+        context_tokens) = (
+        select m.input_price, m.output_price, m.cached_input_price, m.cache_write_price,
+          m.unit_price, m.price_unit, m.context_tokens
+        where (m.provider, m.model) = (excluded.provider, excluded.model))
     where m.from_environment
       and (m.purpose, m.provider, m.model, m.base_url, m.secret_name, m.request_params,
         m.fallback_position)

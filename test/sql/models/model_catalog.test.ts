@@ -1,3 +1,5 @@
+import type { PoolClient } from 'pg';
+import type { NoticeMessage } from 'pg-protocol/dist/messages.js';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
 import { reportUsable } from '../../support/usable-providers.ts';
@@ -160,6 +162,64 @@ describe('what a person writes', () => {
         output_price: 9,
       });
     });
+  });
+
+  test('a notice says that prices were set for another model, and how to take new ones', async () => {
+    await asAdmin(async (db) => {
+      const notices: NoticeMessage[] = [];
+      (db as PoolClient).on('notice', (notice) => notices.push(notice));
+      await insertModel(db, { provider: 'openai', model: 'gpt-5-mini', output_price: 9 });
+      await updateModel(db, `model = 'gpt-5-nano', output_price = 8`);
+      await updateModel(db, `model = 'unknown'`);
+      expect(notices).toEqual([]);
+      await updateModel(db, `model = 'gpt-5-mini'`);
+      expect(notices).toMatchObject([
+        { message: 'model m keeps the prices that were set for unknown' },
+      ]);
+      const row = await updateModel(db, 'output_price = null');
+      expect(row).toMatchObject({ output_price: 2, prices_from: CATALOG });
+    });
+  });
+
+  test('prices do not outlive the model that the environment named', async () => {
+    const client = await database.pool.connect();
+    const priceOf = (name: string) =>
+      one(client, `select ${COLUMNS} from howdah.models where tenant_id = $1 and name = $2`, [
+        tenant,
+        name,
+      ]);
+    const describeModels = (model: string, position: number) =>
+      client.query('select howdah_private.sync_environment_models($1, $2)', [
+        tenant,
+        JSON.stringify([
+          {
+            ...{ name: 'env', purpose: 'llm', provider: 'openai', model, base_url: null },
+            ...{ secret_name: null, request_params: {}, fallback_position: position },
+          },
+        ]),
+      ]);
+    try {
+      await client.query('begin');
+      await client.query(`select howdah_private.sync_default_model('openai', 'gpt-5-mini')`);
+      await describeModels('gpt-5-mini', 1);
+      await client.query(
+        `update howdah.models set output_price = 9 where tenant_id = $1 and name in ('default', 'env')`,
+        [tenant],
+      );
+      await describeModels('gpt-5-mini', 2); // another position, the same model
+      for (const name of ['default', 'env']) {
+        expect(await priceOf(name)).toMatchObject({ output_price: 9, prices_from: null });
+      }
+      await client.query(
+        `select howdah_private.sync_default_model('anthropic', 'claude-sonnet-4-5')`,
+      );
+      await describeModels('gpt-5-nano', 2);
+      expect(await priceOf('default')).toMatchObject(SONNET_45);
+      expect(await priceOf('env')).toMatchObject({ output_price: 0.4, prices_from: CATALOG });
+    } finally {
+      await client.query('rollback');
+      client.release();
+    }
   });
 
   test('a price written later ends the use of the catalogue', async () => {
