@@ -16,7 +16,7 @@ import { readPackFolder } from './read-pack.ts';
  */
 export const FILE_OPTION = [
   '-f',
-  'same as naming the file (for compatibility with other tools)',
+  'accepted before a file name, as in other tools; has no effect',
 ] as const;
 
 /** The name of standard input on a command line (`path`) and in faults (`name`). */

@@ -9,7 +9,7 @@ import type { CliDatabase } from '../backend/with-database.ts';
 /** The option of every command that can be about any tenant. */
 export const TENANT_OPTION = [
   '--tenant <slug>',
-  'slug of the tenant (default: the tenant of this login, or "default" for an owner)',
+  'slug of the tenant (default: the tenant of this login, or "default" for the owner of the database)',
 ] as const;
 
 /**

@@ -62,7 +62,7 @@ const model = z.strictObject({
   request_params: object.optional().describe('Parameters of each request to the model.'),
   fallback_position: int()
     .optional()
-    .describe('Place among the fallbacks of agents that name no model.'),
+    .describe('Position in the list of fallbacks of agents that name no model; 1 is tried first.'),
 });
 
 const databaseFunction = z.strictObject({

@@ -112,7 +112,9 @@ export const models = createResource({
     price_unit: z.enum(['minute', 'character', 'image', 'request']).nullable().optional(),
     context_tokens: optionalInt,
     request_params: object.optional().describe('Parameters of each request to the model'),
-    fallback_position: optionalInt.describe('Place among fallbacks of agents without a model'),
+    fallback_position: optionalInt.describe(
+      'Position in the list of fallbacks of agents that have no model; 1 is tried first',
+    ),
   },
   more: {
     cost_per_1k_tokens: z

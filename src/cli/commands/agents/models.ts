@@ -170,7 +170,7 @@ function withModel(command: Command): Command {
     .option('--context-tokens <number>', 'size of the context window, in tokens', parseAmount)
     .option(
       '--fallback-position <number>',
-      'place among the fallbacks of agents without models, from 1',
+      'position in the list of fallbacks of agents that have no model; 1 is tried first',
       parseWholeNumber(1, 2 ** 31 - 1),
     );
 }

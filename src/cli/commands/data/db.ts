@@ -8,7 +8,9 @@ import { type CliIo, printJson } from '../../output/output.ts';
 export function register(command: Command, io: CliIo): void {
   command
     .command('url')
-    .description('print the database URL of the owner, and start the embedded PostgreSQL if needed')
+    .description(
+      'print the URL that connects as the owner of the database, and start the embedded PostgreSQL if needed',
+    )
     .action(() => url(io));
   command
     .command('start')

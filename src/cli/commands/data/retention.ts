@@ -28,7 +28,7 @@ export function register(command: Command, io: CliIo): void {
     .action((options: Options) => now(io, options));
   command
     .command('months')
-    .description('list the months before the previous month, and why each is kept')
+    .description('list the months before last month, and why each has not been dropped yet')
     .action(() => months(io));
   command
     .command('archive')
@@ -40,7 +40,10 @@ export function register(command: Command, io: CliIo): void {
     .command('restore')
     .description('load an archive into a separate schema, for reading')
     .argument('<folder>', 'folder of the archive, with its manifest.json', (path) => resolve(path))
-    .option('--schema <name>', 'name of the new schema (default: archive_2026_03)')
+    .option(
+      '--schema <name>',
+      'name of the new schema (default: archive_YEAR_MONTH, such as archive_2026_03)',
+    )
     .action((folder: string, { schema }: { schema?: string }) => restore(io, folder, schema));
 }
 

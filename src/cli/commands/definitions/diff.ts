@@ -27,7 +27,7 @@ export function register(command: Command, io: CliIo): void {
   command
     .argument(
       '<files...>',
-      'agent system files, YAML or JSON, and folders of packs; - reads standard input; or the ids of two runs',
+      'agent system files (YAML or JSON), or folders of packs (packs/NAME); - reads standard input; or the ids of two runs',
     )
     .option(...FILE_OPTION)
     .option('--prune', 'for files: include what `apply --prune` would delete')

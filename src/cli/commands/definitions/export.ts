@@ -17,7 +17,10 @@ type Options = { tenant?: string; out?: string; unowned?: true };
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('[name]', 'name of the agent system (default: the only one)')
+    .argument(
+      '[name]',
+      'name of the agent system, which is the set of objects of one file (default: the only one)',
+    )
     .option(
       '--unowned',
       'export the objects that belong to no agent system, as a system named after the tenant',

@@ -40,7 +40,7 @@ export function register(command: Command, io: CliIo): void {
       .option(...TENANT_OPTION);
   add('list', 'list the filters').action(({ tenant }: Options) => list(io, tenant));
   add('add', 'add a filter for a pattern in the output or input of runs')
-    .argument('<name>', 'name of the filter; redact replaces matches with [name withheld]')
+    .argument('<name>', 'name of the filter; redact replaces matches with [NAME withheld]')
     .argument('<pattern>', 'a PostgreSQL regular expression')
     .addOption(
       new Option('--action <action>', 'what to do with a match')

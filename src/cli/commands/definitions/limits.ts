@@ -40,10 +40,13 @@ function withLimit(command: Command): Command {
     .addOption(
       new Option('--scope <scope>', 'what is limited (default: the tenant)').choices(limitScopes),
     )
-    .option('--subject <id>', 'id of the user, agent, … (default: each)', (text) =>
+    .option('--subject <id>', 'id of the user, agent, … (default: each one separately)', (text) =>
       uuidOf(text, 'a subject'),
     )
-    .option('--key <key>', 'with --scope key: concurrency key of runs (default: each)');
+    .option(
+      '--key <key>',
+      'with --scope key: concurrency key of runs (default: each one separately)',
+    );
 }
 
 type Options = { period?: string; scope?: string; subject?: string; key?: string };

@@ -38,7 +38,10 @@ export function register(command: Command, io: CliIo): void {
     .action((name: string, options: Options) => set(io, name, options, false));
   add('rotate', 'rotate the keys of all secrets; with a name, change the value of that secret')
     .argument('[name]', 'name of an existing secret; its new value comes from stdin')
-    .option('--data', 'create new data keys instead of re-wrapping them with HOWDAH_SECRET_KEY')
+    .option(
+      '--data',
+      'create new data keys instead of re-wrapping the existing ones with HOWDAH_SECRET_KEY',
+    )
     .option(
       '--force',
       'rotate even if a worker lacks HOWDAH_SECRET_KEY (that worker can then no longer read secrets)',

@@ -113,7 +113,10 @@ async function generatedKey(io: CliIo, backend: Backend, id: string) {
 function registerKey(command: Command, io: CliIo): void {
   command
     .argument('<webhook>', 'URL or id of the webhook, or "callbacks" for all callback URLs')
-    .option('--rotate', 'replace a key that was shown before; the previous key also signs')
+    .option(
+      '--rotate',
+      'replace a key that was shown before; deliveries are then signed with both keys',
+    )
     .option(...TENANT_OPTION)
     .option(...API_OPTION)
     .action(async (webhook: string, { tenant, rotate }: Options) => {

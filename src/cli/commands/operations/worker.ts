@@ -14,7 +14,7 @@ export function register(command: Command, io: CliIo): void {
     .option('--once', 'exit when no run is due')
     .option(
       '--only <kind=name>',
-      'process only runs of tenant=SLUG, agent=NAME or workflow=NAME, with their child runs; may be repeated; these runs never yield to other tenants',
+      'process only runs of tenant=SLUG, agent=NAME or workflow=NAME, with their child runs; may be repeated; fair sharing between tenants does not apply to these runs',
       scopeTerm,
     )
     .option(

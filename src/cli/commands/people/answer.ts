@@ -18,7 +18,7 @@ export function register(command: Command, io: CliIo): void {
     )
     .option(
       '--data <json>',
-      `the answer as JSON; for done, the result of the call; ${ARGUMENT_SOURCES}`,
+      `the answer as JSON; if the answer is done, the result of the call; ${ARGUMENT_SOURCES}`,
     )
     .option(...API_OPTION)
     .action(async (name: string, said: string | undefined, options: Options, self: Command) => {

@@ -28,7 +28,10 @@ export function register(command: Command, io: CliIo): void {
         .choices(['anonymise', 'delete'])
         .makeOptionMandatory(),
     )
-    .option('--cancel-live', 'cancel live runs instead of failing')
+    .option(
+      '--cancel-live',
+      'cancel runs of the user that have not ended; without this option, the command fails',
+    )
     .option(...DRY_RUN_OPTION)
     .option(...YES_OPTION)
     .option(...API_OPTION)

@@ -59,7 +59,7 @@ export function register(command: Command, io: CliIo): void {
     .action((options: { tenant?: string }) => list(io, options.tenant));
   command
     .command('revoke')
-    .description('revoke a key permanently, within a second')
+    .description('revoke a key permanently; takes effect within a second')
     .argument('<key>', 'id or prefix of the key: hwd_…')
     .option(...YES_OPTION)
     .action((key: string, { yes }: { yes?: true }) => revoke(io, key, yes));
