@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type DefaultTheme, defineConfig } from 'vitepress';
+import { checkLinks } from './check-links.ts';
 
 // Where the source is published: links that leave docs/ lead there, and are plain text without it.
 const SOURCE_URL = process.env.DOCS_SOURCE_URL;
@@ -13,9 +14,10 @@ function linksOf(page: string, folder = ''): DefaultTheme.SidebarItem[] {
     const heading = /^\*\*(.+)\*\*$/.exec(first)?.[1];
     if (heading) groups.push({ text: heading, collapsed: groups.length > 0, items: [] });
     if (link)
-      groups
-        .at(-1)
-        ?.items?.push({ text: titleOf(`${folder}${link}.md`), link: `/${folder}${link}` });
+      groups.at(-1)?.items?.push({
+        text: titleOf(`${folder}${link}.md`),
+        link: `/${folder}${link}`.replace(/README$/, ''),
+      });
   }
   return groups.filter(({ items }) => items?.length);
 }
@@ -26,15 +28,27 @@ function titleOf(page: string): string {
   return /^# (.+)$/m.exec(text)?.[1] ?? page;
 }
 
+/** Returns the anchor of a heading as GitHub forms it, so that links work in both places. */
+function anchorOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}\-_ ]/gu, '')
+    .replaceAll(' ', '-');
+}
+
 type Token = { type: string; attrs: [string, string][] | null };
 
-/** Leads a link that leaves docs/ to the published source. */
-function linkToSource(link: Token, page: string): void {
+/**
+ * Adapts a link of a page to the site. A link that leaves docs/ leads to the published source, and
+ * X/README.md is the page X/.
+ */
+function adaptLink(link: Token, page: string): void {
   const href = link.attrs?.find(([name]) => name === 'href');
   if (link.type !== 'link_open' || href === undefined || /^[a-z]+:|^#/.test(href[1])) return;
   const { pathname, hash } = new URL(href[1], `file:///docs/${page}`);
-  if (pathname.startsWith('/docs/')) return;
-  if (SOURCE_URL) href[1] = `${SOURCE_URL}${pathname}${hash}`;
+  if (pathname.startsWith('/docs/')) {
+    href[1] = href[1].replace(/^README\.md/, './').replace(/\/README\.md/, '/');
+  } else if (SOURCE_URL) href[1] = `${SOURCE_URL}${pathname}${hash}`;
   else link.attrs = null;
 }
 
@@ -45,14 +59,16 @@ export default defineConfig({
   srcExclude: ['node_modules/**'],
   cleanUrls: false,
   lastUpdated: false,
+  buildEnd: ({ outDir }) => checkLinks(outDir),
   markdown: {
     html: false, // <id> in prose is not an element
+    anchor: { slugify: anchorOf },
     config: (markdown) => {
       const render = markdown.render.bind(markdown); // {{ secret }} in a page is text
       markdown.render = (text, env) => render(text, env).replaceAll('{{', '&#123;&#123;');
-      markdown.core.ruler.push('source links', ({ tokens, env }) => {
+      markdown.core.ruler.push('links', ({ tokens, env }) => {
         for (const { children } of tokens) {
-          for (const link of children ?? []) linkToSource(link, `${env.relativePath}`);
+          for (const link of children ?? []) adaptLink(link, `${env.relativePath}`);
         }
       });
     },
