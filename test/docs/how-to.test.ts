@@ -55,6 +55,13 @@ test('the tasks leave the answers that their pages promise', async () => {
     { reply: expect.stringContaining('A-1002') }, // the row that existed before the watch
     { reply: expect.stringContaining('A-1001') },
   ]);
+  const { rows: approved } = await database.pool.query(
+    `select o.status, q.preview #>> '{tables,0,table}' as changed
+     from shop.orders as o, howdah.questions as q
+     join howdah.executions as e on e.id = q.execution_id
+     where o.order_no = 'A-1003' and e.agent_id = howdah.agent('cancellations')`,
+  );
+  expect(approved).toEqual([{ status: 'cancelled', changed: 'shop.orders' }]);
   const { rows: delegated } = await database.pool.query(
     `select p.output, c.output as answer
      from howdah.executions as p join howdah.executions as c on c.parent_execution_id = p.id
