@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readConfig } from '../../src/config.ts';
 import type { Worker } from '../../workers/main.ts';
 import { runCli, startCli } from '../cli/run-cli.ts';
 import { testDatabase } from '../support/database.ts';
@@ -74,4 +75,14 @@ test('the tasks leave the answers that their pages promise', async () => {
     `select output from howdah.executions where overrides -> 'model' is not null`,
   );
   expect(scripted).toContainEqual({ output: 'It is on its way.' });
+});
+
+test('the page on vendors names the default models of their keys', () => {
+  const page = readFileSync(join(ROOT, 'docs/how-to/use-claude.md'), 'utf8');
+  const named = Object.fromEntries(
+    [...page.matchAll(/^\| `(\w+)` \| `(.+)` \|$/gm)].map(([, key, model]) => [key, model]),
+  );
+  const keys = ['ANTHROPIC_API_KEY', 'OPENAI_API_KEY', 'GEMINI_API_KEY', 'GROQ_API_KEY'];
+  const defaults = keys.map((key) => [key, readConfig({ [key]: 'a-key' }).defaultModel.model]);
+  expect(named).toEqual(Object.fromEntries(defaults));
 });
