@@ -151,7 +151,7 @@ const QUESTION = 'Wie hoch waren die Einnahmen im ersten Quartal?';
 /** Asks a question in German without naming an agent, and shows decision, SQL and answer. */
 async function askForFigures(io: CliIo, pool: Pool, url: string): Promise<void> {
   heading(io, 'A question that names no agent goes to the manager, which chooses one:');
-  io.out(`select howdah.run('manager', '${QUESTION}')\n`);
+  io.out(`select (howdah.run('manager', '${QUESTION}')).id\n`);
   const { rows } = await pool.query(`select (howdah.run('manager', $1)).id`, [QUESTION]);
   const stop = new AbortController();
   io.onInterrupt(() => stop.abort());
