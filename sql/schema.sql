@@ -19385,6 +19385,13 @@ CREATE OR REPLACE FUNCTION howdah_private.is_sent(e howdah.executions)
 RETURN (num_nonnulls((e).parent_execution_id, (e).compensates_execution_id, (e).completed_at) = 0)
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.is_system_schema(name text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN ((name = ANY (ARRAY['pg_catalog'::text, 'information_schema'::text, 'howdah'::text, 'howdah_private'::text, 'graphile_worker'::text])) OR (name ~~ 'pg\_%'::text))
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.is_taken_by_any_worker(execution_id uuid)
  RETURNS boolean
  LANGUAGE sql
@@ -22277,6 +22284,49 @@ AS $function$
       select from howdah.secrets as k
       where k.tenant_id = t.tenant_id and k.name = s.value ->> 'secret_name')
   group by 1
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.missing_table_hint(target text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with written as (
+    -- Tickets without quotes is tickets
+    select lower(btrim(regexp_replace(missing_table_hint.target, '^.*\.', ''), '"')) as name,
+      lower(btrim(substring(missing_table_hint.target from '([^.]*)\.[^.]*$'), '"')) as in_schema
+  ),
+  own_tables as (
+    select c.relname::text as name, n.nspname::text as in_schema,
+      format('%I.%I', n.nspname, c.relname) as full_name
+    from pg_catalog.pg_class as c
+    join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p') and not c.relispartition and pg_has_role(c.relowner, 'member')
+      and not howdah_private.is_system_schema(n.nspname)
+  ),
+  nearest as (
+    select quote_ident(t.in_schema) || '.' || quote_ident(
+      howdah_private.nearest_word(w.name, array_agg(t.name order by t.name))) as full_name
+    from written as w
+    join own_tables as t on lower(t.in_schema) = w.in_schema
+    group by w.name, t.in_schema
+  ),
+  same_name as (
+    select string_agg(t.full_name, ' or ' order by t.full_name) as full_names
+    from written as w
+    join own_tables as t on lower(t.name) = w.name
+  )
+  select case
+    when w.in_schema is null
+      then 'Write the name with its schema: ' || coalesce(s.full_names, 'public.tickets') || '.'
+    else coalesce(
+      'Did you mean ' || coalesce(n.full_name, s.full_names) || '?',
+      'To list the tables of all schemas in psql: \dt *.*') end
+  from written as w
+  cross join same_name as s
+  left join nearest as n on true
 $function$
 ;
 
@@ -27722,21 +27772,12 @@ begin
       message = format('there is no table %s',
         coalesce(quote_literal(resolve_watchable_table.target), 'null')),
       detail = jsonb_build_object('table', resolve_watchable_table.target)::text,
-      hint = 'Write the name with its schema: ' || coalesce((
-        select string_agg(c.oid::regclass::text, ' or ' order by c.oid::regclass::text)
-        from pg_catalog.pg_class as c
-        -- Tickets without quotes is tickets
-        where lower(c.relname)
-            = lower(btrim(regexp_replace(resolve_watchable_table.target, '^.*\.', ''), '"'))
-          and c.relkind in ('r', 'p') and not c.relispartition
-          and pg_has_role(c.relowner, 'member')), 'public.tickets') || '.';
+      hint = howdah_private.missing_table_hint(resolve_watchable_table.target);
   end if;
   select n.nspname into v_schema from pg_catalog.pg_namespace as n
   where n.oid = v_class.relnamespace;
   v_reason := case
-    when v_schema in (
-      'pg_catalog', 'information_schema', 'howdah', 'howdah_private', 'graphile_worker'
-    ) or v_schema like 'pg\_%'
+    when howdah_private.is_system_schema(v_schema)
       then 'it is in a system schema, or temporary'
     when v_class.relkind not in ('r', 'p') then 'it is not a table'
     when v_class.relispartition then 'it is a partition: watch the whole table'
@@ -45037,6 +45078,8 @@ grant execute on function howdah_private.is_secret_name(text) to howdah_engine;
 
 grant execute on function howdah_private.is_sent(howdah.executions) to howdah_engine;
 
+grant execute on function howdah_private.is_system_schema(text) to howdah_engine;
+
 grant execute on function howdah_private.is_tenant_role(oid) to howdah_owner;
 
 grant execute on function howdah_private.is_text_type(text) to howdah_analyst;
@@ -45346,6 +45389,8 @@ grant execute on function howdah_private.missing_grants(regprocedure) to howdah_
 grant execute on function howdah_private.missing_purposes(text) to howdah_engine;
 
 grant execute on function howdah_private.missing_secrets(text[]) to howdah_app;
+
+grant execute on function howdah_private.missing_table_hint(text) to howdah_engine;
 
 grant execute on function howdah_private.model_catalog_document() to howdah_analyst;
 

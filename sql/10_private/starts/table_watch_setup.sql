@@ -25,6 +25,56 @@ exception when syntax_error or invalid_name or feature_not_supported then
   return null;
 end $$;
 
+-- Returns whether a schema belongs to Postgres, to Howdah or to its queue, or is temporary.
+create or replace function howdah_private.is_system_schema(name text) returns boolean
+  language sql immutable
+  return is_system_schema.name in (
+      'pg_catalog', 'information_schema', 'howdah', 'howdah_private', 'graphile_worker')
+    or is_system_schema.name like 'pg\_%';
+
+-- Returns what to write instead of the name of a table that does not exist. Suggests only tables
+-- that the caller may watch: the nearest name in the schema that was written, else the same name in
+-- other schemas.
+create or replace function howdah_private.missing_table_hint(target text) returns text
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with written as (
+    -- Tickets without quotes is tickets
+    select lower(btrim(regexp_replace(missing_table_hint.target, '^.*\.', ''), '"')) as name,
+      lower(btrim(substring(missing_table_hint.target from '([^.]*)\.[^.]*$'), '"')) as in_schema
+  ),
+  own_tables as (
+    select c.relname::text as name, n.nspname::text as in_schema,
+      format('%I.%I', n.nspname, c.relname) as full_name
+    from pg_catalog.pg_class as c
+    join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p') and not c.relispartition and pg_has_role(c.relowner, 'member')
+      and not howdah_private.is_system_schema(n.nspname)
+  ),
+  nearest as (
+    select quote_ident(t.in_schema) || '.' || quote_ident(
+      howdah_private.nearest_word(w.name, array_agg(t.name order by t.name))) as full_name
+    from written as w
+    join own_tables as t on lower(t.in_schema) = w.in_schema
+    group by w.name, t.in_schema
+  ),
+  same_name as (
+    select string_agg(t.full_name, ' or ' order by t.full_name) as full_names
+    from written as w
+    join own_tables as t on lower(t.name) = w.name
+  )
+  select case
+    when w.in_schema is null
+      then 'Write the name with its schema: ' || coalesce(s.full_names, 'public.tickets') || '.'
+    else coalesce(
+      'Did you mean ' || coalesce(n.full_name, s.full_names) || '?',
+      'To list the tables of all schemas in psql: \dt *.*') end
+  from written as w
+  cross join same_name as s
+  left join nearest as n on true
+$$;
+
 -- Resolves the name of a table, and refuses a table that may not be watched.
 create or replace function howdah_private.resolve_watchable_table(target text) returns regclass
   language plpgsql volatile
@@ -43,21 +93,12 @@ begin
       message = format('there is no table %s',
         coalesce(quote_literal(resolve_watchable_table.target), 'null')),
       detail = jsonb_build_object('table', resolve_watchable_table.target)::text,
-      hint = 'Write the name with its schema: ' || coalesce((
-        select string_agg(c.oid::regclass::text, ' or ' order by c.oid::regclass::text)
-        from pg_catalog.pg_class as c
-        -- Tickets without quotes is tickets
-        where lower(c.relname)
-            = lower(btrim(regexp_replace(resolve_watchable_table.target, '^.*\.', ''), '"'))
-          and c.relkind in ('r', 'p') and not c.relispartition
-          and pg_has_role(c.relowner, 'member')), 'public.tickets') || '.';
+      hint = howdah_private.missing_table_hint(resolve_watchable_table.target);
   end if;
   select n.nspname into v_schema from pg_catalog.pg_namespace as n
   where n.oid = v_class.relnamespace;
   v_reason := case
-    when v_schema in (
-      'pg_catalog', 'information_schema', 'howdah', 'howdah_private', 'graphile_worker'
-    ) or v_schema like 'pg\_%'
+    when howdah_private.is_system_schema(v_schema)
       then 'it is in a system schema, or temporary'
     when v_class.relkind not in ('r', 'p') then 'it is not a table'
     when v_class.relispartition then 'it is a partition: watch the whole table'

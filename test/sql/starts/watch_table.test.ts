@@ -1544,8 +1544,30 @@ describe('watch_table', () => {
     const name = unique('Cases').replace('-', '_');
     await db.pool.query(`create table shop."${name}" (id int primary key)`);
     expect(await refusal(watch(`shop.${name}`, { agent }))).toMatchObject({
-      hint: `Write the name with its schema: shop."${name}".`,
+      hint: `Did you mean shop."${name}"?`,
     });
+  });
+
+  test('a misspelt name is rejected with a suggestion from its schema', async () => {
+    const agent = unique('desk');
+    await makeAgent(db.pool, { name: agent });
+    await db.pool.query(
+      'create schema letters; create table letters.mails (id int); create table letters.boxes (id int)',
+    );
+    const hints = await Promise.all(
+      ['letters.mail', 'Letters.Mials', 'postal.mails', 'letters.unlike_any'].map(
+        async (target) => {
+          const { code, hint } = await refusal(watch(target, { agent }));
+          return `${code} ${hint}`;
+        },
+      ),
+    );
+    expect(hints).toEqual([
+      'HWNTF Did you mean letters.mails?',
+      'HWNTF Did you mean letters.mails?',
+      'HWNTF Did you mean letters.mails?',
+      'HWNTF To list the tables of all schemas in psql: \\dt *.*',
+    ]);
   });
 
   test('a partitioned table can be watched only as a whole', async () => {
