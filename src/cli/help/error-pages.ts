@@ -23,14 +23,15 @@ export type ErrorPage = {
   text: string;
 };
 
-const FOLDER = join(PACKAGE_ROOT, 'docs', 'errors');
+/** The folder of the pages. Its `README.md` lists the codes. */
+export const PAGES_FOLDER = join(PACKAGE_ROOT, 'docs', 'errors');
 
 /** Reads every page, sorted by the name of its code. */
 export function errorPages(): ErrorPage[] {
-  return readdirSync(FOLDER)
+  return readdirSync(PAGES_FOLDER)
     .filter((name) => name.endsWith('.md') && name !== 'README.md')
     .toSorted()
-    .map((name) => parsePage(readFileSync(join(FOLDER, name), 'utf8')));
+    .map((name) => parsePage(readFileSync(join(PAGES_FOLDER, name), 'utf8')));
 }
 
 /**

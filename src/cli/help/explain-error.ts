@@ -1,7 +1,8 @@
+import { join } from 'node:path';
 import { HowdahError } from '../../contracts/errors.ts';
 import { closestNames } from '../../text/closest-names.ts';
 import { type CliIo, printJson } from '../output/output.ts';
-import { type ErrorPage, errorPages, pageLines } from './error-pages.ts';
+import { type ErrorPage, errorPages, PAGES_FOLDER, pageLines } from './error-pages.ts';
 
 const POSTGRES = 'https://www.postgresql.org/docs/current/errcodes-appendix.html';
 
@@ -40,11 +41,10 @@ function unknownCode(word: string, pages: readonly ErrorPage[]): HowdahError {
   const codes = pages.flatMap(({ code, also }) => [code, ...also]);
   const isOfPostgres = /^\d/.test(word);
   const near = isOfPostgres ? [] : closestNames(word, codes);
+  const suggestion = near.length > 0 ? `Did you mean ${near.join(' or ')}? ` : '';
   const hint = isOfPostgres
     ? `For error codes of PostgreSQL, see ${POSTGRES}`
-    : near.length > 0
-      ? `Did you mean ${near.join(' or ')}?`
-      : `Known codes: ${codes.join(', ')}.`;
+    : `${suggestion}The codes are listed in ${join(PAGES_FOLDER, 'README.md')}`;
   return new HowdahError('HWNTF', `there is no page for the error code ${word}`, {
     hint,
     detail: { code: word, did_you_mean: near },

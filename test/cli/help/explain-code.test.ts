@@ -63,14 +63,22 @@ test('every code has an explanation, including codes that share a page', async (
 });
 
 test.each([
-  ['HWNTX', /there is no page for the error code HWNTX/, /^ hint: Did you mean HWNTF/m],
+  [
+    'HWNTX',
+    /there is no page for the error code HWNTX/,
+    /^ hint: Did you mean HWNTF.*\? The codes are listed in \S*docs\/errors\//m,
+  ],
   ['ratelimited', /the error code ratelimited/, /^ hint: Did you mean rate_limited/m],
   [
     '42P01',
     /the error code 42P01/,
     /^ hint: For error codes of PostgreSQL, see https:\/\/www\.postgresql\.org/m,
   ],
-  ['zzzzzzzzzzzz', /the error code zzzzzzzzzzzz/, /^ hint: Known codes: .*HWNTF/m],
+  [
+    'zzzzzzzzzzzz',
+    /the error code zzzzzzzzzzzz/,
+    /^ hint: The codes are listed in \S*docs\/errors\/README\.md\n$/m,
+  ],
 ])('the unknown code %s exits 3', async (word, message, hint) => {
   const { status, stdout, stderr } = await explain(word);
   expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
