@@ -37,7 +37,7 @@ export async function defaultModelFinding(
   return {
     check,
     ok: isElsewhere,
-    found: `${found}; ${isElsewhere ? 'only other hosts can use it: ' : ''}it lacks ${requirement.missing} here`,
+    found: `${found}; ${isElsewhere ? 'only other processes can use it: ' : ''}it lacks ${requirement.missing} here`,
     fix: requirement.fix,
   };
 }
@@ -51,7 +51,10 @@ function findMissingOpenAiKey(model: ModelRow, { models }: Config): MissingRequi
   return { missing: 'a key', fix: keyFixOf(findVendor('openai') as Vendor) };
 }
 
-/** Returns whether another host has reported what this one lacks. */
+/**
+ * Returns whether another host, or a live worker of this one, has reported what this process lacks.
+ * Commands of this host are left out, because they have the environment of this process.
+ */
 async function isUsableElsewhere(
   pool: Pool,
   { provider }: ModelRow,
@@ -60,7 +63,10 @@ async function isUsableElsewhere(
   const { rows } = await pool.query<{ is_usable: boolean }>(
     `select exists (
        select from howdah_private.provider_reports as r
-       where r.provider = $1 and split_part(r.host, '/', 1) <> $2
+       where r.provider = $1
+         and (split_part(r.host, '/', 1) <> $2 or r.host in (
+           select w.host from howdah_private.workers as w
+           where w.host = $2 and w.heartbeat_at > clock_timestamp() - interval '10 seconds'))
          and case $3 when 'a key' then r.has_key or r.has_address
            when 'a package' then r.has_package else false end) as is_usable`,
     [provider, hostname(), missing],

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
 import { afterAll, describe, expect, test } from 'vitest';
 import { defaultModelFinding } from '../../../src/cli/doctor/default-model.ts';
 import { readConfig } from '../../../src/config.ts';
@@ -41,7 +42,8 @@ test('doctor names models that this machine cannot use, with the line that fixes
     fix: 'npm install @ai-sdk/assemblyai',
   });
   await db.pool.query(`delete from howdah.models where name = 'ear'`);
-  expect(await providers()).toMatchObject({ fix: expect.stringContaining('GROQ_API_KEY') });
+  const { stdout } = await runCli(db.url, 'doctor');
+  expect(stdout).toMatch(/^note providers +not usable here: 1, .*\n +Set GROQ_API_KEY/m);
   await db.pool.query(
     `update howdah.models set provider = 'opnai', from_environment = true where name = 'fast'`,
   );
@@ -66,6 +68,30 @@ describe('the default model that this machine cannot use', () => {
     expect(await ownFinding()).toEqual({ check: 'model', ok: false, found, fix });
     await reportUsable(db.pool, provider);
     expect(await ownFinding()).toEqual({ check: 'model', ok: true, found, fix });
+  });
+
+  test('may have its key in a live worker of this machine', async () => {
+    await setDefault('mistral');
+    await db.pool.query('delete from howdah_private.provider_reports');
+    const providers = [{ provider: 'mistral', has_package: true, has_key: true }];
+    const report = (host: string) =>
+      db.pool.query('select howdah_private.report_providers($1, $2)', [
+        host,
+        JSON.stringify(providers),
+      ]);
+    await report(`${hostname()}/cli`);
+    const worker = await startTestWorker(db.url);
+    try {
+      expect(await ownFinding()).toMatchObject({ ok: false });
+      await report(hostname());
+      expect(await ownFinding()).toMatchObject({
+        ok: true,
+        found: expect.stringContaining('only other processes can use it: it lacks a key here'),
+      });
+    } finally {
+      await worker.stop(1_000);
+    }
+    expect(await ownFinding()).toMatchObject({ ok: false });
   });
 
   test('is a part of the report of doctor', async () => {

@@ -6,9 +6,10 @@ import { isClusterCopy, restoreCopy } from '../../../db/backup/restore-copy.ts';
 import { createPool } from '../../../db/connection/pool.ts';
 import { knownMigrations } from '../../../db/schema/known-migrations.ts';
 import { openChosenDatabase } from '../../backend/with-database.ts';
+import { printFindings } from '../../doctor/print-findings.ts';
 import { type RestoreReport, settleRestored } from '../../doctor/restored-database.ts';
 import { exitCodes } from '../../output/exit-codes.ts';
-import { type CliIo, paintResult, printJson } from '../../output/output.ts';
+import { type CliIo, printJson } from '../../output/output.ts';
 import { interruption, PG_BIN_OPTION, programPlacesOf } from '../../process/pg-programs.ts';
 
 type Options = { into?: string; paused?: true; pgBin?: string };
@@ -88,12 +89,7 @@ function report(io: CliIo, result: RestoreReport): void {
   else {
     for (const [name, count] of Object.entries(result.counts))
       io.out(`${name.padEnd(15)} ${count}`);
-    for (const { ok, check, found, fix } of result.findings) {
-      io.out(
-        `${paintResult(io, ok ? 'cyan' : 'red', ok ? 'ok  ' : 'BAD ')} ${check.padEnd(11)} ${found}`,
-      );
-      if (fix) io.out(`     ${''.padEnd(11)} ${fix}`);
-    }
+    printFindings(io, result.findings);
     io.err(`Restored in ${result.seconds.toFixed(1)} s. ${whatNow(result)}`);
   }
   if (result.findings.some(({ ok }) => !ok)) io.setExitCode(exitCodes.error);

@@ -7,11 +7,12 @@ import { openChosenDatabase } from '../../backend/with-database.ts';
 import { type AuditFinding, auditFindings } from '../../doctor/audit-log.ts';
 import { connectionsFinding, sessionsFinding } from '../../doctor/connections.ts';
 import { operatorFindings } from '../../doctor/operator.ts';
+import { printFindings } from '../../doctor/print-findings.ts';
 import { searchPathFinding } from '../../doctor/search-path.ts';
 import { checkSecrets } from '../../doctor/secrets.ts';
 import { isolationFinding } from '../../doctor/tenant-isolation.ts';
 import { exitCodes } from '../../output/exit-codes.ts';
-import { type CliIo, paintResult, printJson } from '../../output/output.ts';
+import { type CliIo, printJson } from '../../output/output.ts';
 
 type Finding = AuditFinding;
 
@@ -61,14 +62,7 @@ function report(io: CliIo, findings: Finding[]): void {
   if (io.json) {
     printJson(io, { items: findings });
   } else {
-    for (const { check, ok, found, fix } of findings) {
-      io.out(
-        `${paintResult(io, ok ? 'cyan' : 'red', ok ? 'ok  ' : 'BAD ')} ${check.padEnd(11)} ${found}`,
-      );
-      if (fix) {
-        io.out(`     ${''.padEnd(11)} ${fix}`);
-      }
-    }
+    printFindings(io, findings);
   }
   if (findings.some(({ ok }) => !ok)) {
     io.setExitCode(exitCodes.error);
