@@ -8,7 +8,7 @@ import {
   type MissingRequirement,
   type ModelRow,
 } from '../../providers/report.ts';
-import { findVendor, OPENAI_URL, type Vendor } from '../../providers/vendors.ts';
+import { findVendor, OPENAI_URL, type Vendor, variablesOfKey } from '../../providers/vendors.ts';
 import type { AuditFinding } from './audit-log.ts';
 
 const check = 'model';
@@ -25,13 +25,8 @@ export async function defaultModelFinding(
     return serverFinding(`${config.defaultModel.provider}, set in the environment`, config);
   }
   const found = await describeDefaultModel(queriesOn(pool));
-  const { rows } = await pool.query<ModelRow>(
-    `select m.provider, m.base_url, m.secret_name from howdah.models as m
-     where m.tenant_id = howdah.current_tenant() and m.name = 'default'`,
-  );
-  const [model] = rows;
-  const requirement =
-    model && (findMissingRequirement(model, config) ?? findMissingOpenAiKey(model, config));
+  const model = await readDefaultModel(pool);
+  const requirement = model && findRequirement(model, config);
   if (!requirement) return serverFinding(found, config);
   const isElsewhere = await isUsableElsewhere(pool, model, requirement);
   return {
@@ -40,6 +35,29 @@ export async function defaultModelFinding(
     found: `${found}; ${isElsewhere ? 'only other processes can use it: ' : ''}it lacks ${requirement.missing} here`,
     fix: requirement.fix,
   };
+}
+
+/** Returns what the model named default lacks on this host, in a few words, or null. */
+export async function describeMissing(pool: Pool, config: Config): Promise<string | null> {
+  const model = await readDefaultModel(pool);
+  const requirement = model && findRequirement(model, config);
+  if (!requirement) return null;
+  const vendor = findVendor(model.provider);
+  return requirement.missing === 'a key' && vendor !== undefined
+    ? `no key: set ${variablesOfKey(vendor)}`
+    : requirement.fix;
+}
+
+async function readDefaultModel(pool: Pool): Promise<ModelRow | undefined> {
+  const { rows } = await pool.query<ModelRow>(
+    `select m.provider, m.base_url, m.secret_name from howdah.models as m
+     where m.tenant_id = howdah.current_tenant() and m.name = 'default'`,
+  );
+  return rows[0];
+}
+
+function findRequirement(model: ModelRow, config: Config): MissingRequirement | null {
+  return findMissingRequirement(model, config) ?? findMissingOpenAiKey(model, config);
 }
 
 /** Returns the missing key of a model that OpenAI itself serves, or null. */

@@ -1,10 +1,12 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import type { Instance } from '../../bootstrap.ts';
 import type { Config } from '../../config.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import { createPool } from '../../db/connection/pool.ts';
 import type { ScopeTerm } from '../../db/worker/worker-scope.ts';
 import { isLoopback } from '../../network/addresses.ts';
 import { outliveTools } from '../../tools/custom/uncaught-tool-errors.ts';
+import { describeMissing } from '../doctor/default-model.ts';
 import { commandFor, findUnusedServers } from '../doctor/local-models.ts';
 import { parseDuration } from '../input/parse-duration.ts';
 import { exitCodes } from '../output/exit-codes.ts';
@@ -120,7 +122,8 @@ export async function serve(
     io.err(`This process uses ${held} MB, more than --memory ${memory}.`);
     stop.abort();
   });
-  io.err(bannerOf(config, howdah, parts.worker, only));
+  const model = parts.worker ? await describeModel(howdah, config) : howdah.model;
+  io.err(bannerOf(config, { ...howdah, model }, parts.worker, only));
   const isLocalServer = parts.api && parts.worker && isLoopback(config.host);
   if (isLocalServer) await offerLocalServers(io, config, howdah.databaseUrl);
   await (once ? howdah.untilIdle(stop.signal) : stopped);
@@ -134,6 +137,20 @@ export async function serve(
   await howdah.close();
   endWithTools();
   io.setExitCode(isOver ? exitCodes.error : exitCodes.ok);
+}
+
+/** Describes the default model, and what this process lacks to call it. */
+async function describeModel(
+  { databaseUrl, model }: Pick<Instance, 'databaseUrl' | 'model'>,
+  config: Config,
+): Promise<string> {
+  const pool = createPool({ url: databaseUrl, applicationName: 'howdah-cli', max: 1 });
+  try {
+    const missing = await describeMissing(pool, config);
+    return missing === null ? model : `${model} (${missing})`;
+  } finally {
+    await pool.end();
+  }
 }
 
 /** Prints a line for each model server of this machine that no model names. */

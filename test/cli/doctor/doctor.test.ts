@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { afterAll, describe, expect, test } from 'vitest';
-import { defaultModelFinding } from '../../../src/cli/doctor/default-model.ts';
-import { readConfig } from '../../../src/config.ts';
+import { defaultModelFinding, describeMissing } from '../../../src/cli/doctor/default-model.ts';
+import { type Environment, readConfig } from '../../../src/config.ts';
 import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { reportUsable } from '../../support/usable-providers.ts';
@@ -92,6 +92,15 @@ describe('the default model that this machine cannot use', () => {
       await worker.stop(1_000);
     }
     expect(await ownFinding()).toMatchObject({ ok: false });
+  });
+
+  test('is described for the banner with the variable of its key', async () => {
+    await setDefault('anthropic');
+    const describeWith = (env: Environment) => describeMissing(db.pool, readConfig(env));
+    expect(await describeWith({})).toBe('no key: set ANTHROPIC_API_KEY');
+    expect(await describeWith({ ANTHROPIC_API_KEY: 'x' })).toBeNull();
+    await setDefault('assemblyai');
+    expect(await describeWith({})).toBe('npm install @ai-sdk/assemblyai');
   });
 
   test('is a part of the report of doctor', async () => {
