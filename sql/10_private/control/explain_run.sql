@@ -275,8 +275,8 @@ begin
     '; it resets at ' || howdah_private.utc_text(howdah_private.period_ends(l.period, v_now)));
 end $$;
 
--- Explains a run that has ended: how it ended, and how to retry it. For a child run, the next
--- action is to look at its parent, which decides about another attempt.
+-- Explains a run that has ended: how it ended, with the code of its error, and how to retry it. For
+-- a child run, the next action is to look at its parent, which decides about another attempt.
 create or replace function howdah_private.why_ended(e howdah.executions) returns jsonb
   language sql immutable
   return howdah_private.explained(
@@ -295,7 +295,10 @@ create or replace function howdah_private.why_ended(e howdah.executions) returns
       when 'max_time' then format('; its limit is %s of active time',
           howdah_private.count_text(e.max_seconds, 'second'))
       else '' end,
-    null,
+    case when e.status = 'failed' and e.error ? 'code' then jsonb_build_array(jsonb_build_object(
+      'kind', 'error', 'id', null, 'name', e.error ->> 'code',
+      'detail', coalesce(e.error ->> 'message', '')
+    )) end,
     case when e.status in ('failed', 'cancelled') then jsonb_build_array(
       case when e.parent_execution_id is null
         then howdah_private.next_step('retry_execution', e.id)

@@ -18,6 +18,12 @@ export function isExplained(code: string): boolean {
   return code !== 'EINTERRUPTED' && pageOf(errorPages(), code) !== undefined;
 }
 
+/** Returns the possible causes of an error, each with its fix. Empty for an unknown code. */
+export function causesOf(code: string): string[] {
+  const { causes = [] } = pageOf(errorPages(), code) ?? {};
+  return causes.map(({ cause, fix }) => `${cause} ${fix}`);
+}
+
 /**
  * Prints the page of a code from the package, without a server or a database. Throws `HWNTF` with
  * the code that may have been meant.

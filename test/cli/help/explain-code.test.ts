@@ -109,6 +109,10 @@ describe('at a terminal', () => {
       const output = await error(db.url, 'run', 'broken', 'Hi');
       expect(output).toMatch(/Incorrect API key provided\n hint: howdah explain unauthorized\n$/);
       expect((await runCli(db.url, 'run', 'broken', 'Hi')).stderr).not.toContain('howdah explain');
+      const { rows } = await db.pool.query('select max(id::text) as id from howdah.executions');
+      expect((await runCli(db.url, 'explain', rows[0].id)).stdout).toMatch(
+        /by error unauthorized: possible causes\n( {4}- .+\n)* {4}- No key was sent\. Set .+\n( {4}- .+\n)* {2}next: howdah runs retry/,
+      );
     } finally {
       await worker.stop(0);
     }

@@ -286,6 +286,9 @@ test('explains an ended run with its outcome and whether a retry is possible', a
   expect(await explain(other)).toMatchObject({
     reason: 'error',
     summary: 'the run failed (error): the model server said no',
+    blocked_by: [
+      { kind: 'error', id: null, name: failed.error.code, detail: 'the model server said no' },
+    ],
     next: [{ action: 'retry_execution', id: other }],
   });
   const tired = await makeRun(db.pool, { agent_id: agent });

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Explanation } from '../../../contracts/runs/explanation.ts';
 import { API_OPTION } from '../../backend/connect.ts';
 import { withBackend } from '../../backend/with-backend.ts';
-import { explainCode, looksLikeCode } from '../../help/explain-error.ts';
+import { causesOf, explainCode, looksLikeCode } from '../../help/explain-error.ts';
 import { executionId } from '../../input/resolve-id.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 import { oneLine } from '../../output/terminal-text.ts';
@@ -21,8 +21,8 @@ const WIDTH = 200;
 /**
  * Registers `howdah explain`.
  *
- * - `howdah explain ID` shows why a run is in its state: what it waits for, what blocks it, and the
- *   possible next actions.
+ * - `howdah explain ID` shows why a run is in its state: what it waits for, what blocks it, the
+ *   possible causes of its error, and the possible next actions.
  * - `howdah explain CODE` shows what an error means and what to do.
  */
 export function register(command: Command, io: CliIo): void {
@@ -44,9 +44,11 @@ function show(io: CliIo, explanation: Explanation): void {
     `${status} (${reason}) since ${new Date(since).toISOString()}: ${oneLine(summary, WIDTH)}`,
   );
   for (const { kind, id, name, detail } of blocked_by) {
-    io.out(
-      `  by ${[...new Set([kind, name, id])].filter(Boolean).join(' ')}: ${oneLine(detail, WIDTH)}`,
-    );
+    const causes = kind === 'error' && name !== null ? causesOf(name) : [];
+    const subject = [...new Set([kind, name, id])].filter(Boolean).join(' ');
+    // the summary has the message of an error
+    io.out(`  by ${subject}: ${causes.length > 0 ? 'possible causes' : oneLine(detail, WIDTH)}`);
+    for (const cause of causes) io.out(`    - ${cause}`);
   }
   const commands = next.map(({ action, id }) =>
     COMMANDS[action]?.replaceAll('ID', id ?? explanation.execution_id),
