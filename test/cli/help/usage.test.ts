@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { describe, expect, test, vi } from 'vitest';
 import type { CommandEntry } from '../../../src/cli/command-entry.ts';
+import { described } from '../../../src/cli/help/command-metadata.generated.ts';
 import { listenForInterrupts } from '../../../src/cli/interrupts.ts';
 import { main } from '../../../src/cli/main.ts';
 import { type CliIo, printJson, printTable } from '../../../src/cli/output/output.ts';
@@ -48,6 +49,13 @@ describe('usage errors', () => {
       expect(stdout).toContain('--database-url <url>');
     },
   );
+});
+
+test('no indented line of a description is wrapped, which would lose its indent', () => {
+  const lines = Object.values(described)
+    .flatMap(({ description, verbs = [] }) => [description, ...verbs.map((one) => one.description)])
+    .flatMap((description) => description.split('\n'));
+  expect(lines.filter((line) => line.startsWith(' ') && line.length > 80)).toEqual([]);
 });
 
 describe('a command', () => {

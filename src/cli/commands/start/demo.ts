@@ -45,7 +45,8 @@ const DESCRIPTION = `run a demo: an agent answers the tickets of a small shop
 Needs no API key. Creates in the database of DATABASE_URL, else in the embedded
 PostgreSQL:
 
-  schema shop    tables orders, stock, invoices, tickets; two functions, which are tools
+  schema shop    tables orders, stock, invoices and tickets; two functions,
+                 which are tools
   agent support  with these tools, and a run for each of seven tickets
   agent analyst  which answers a question about the invoices with SQL
 
