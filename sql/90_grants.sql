@@ -852,6 +852,7 @@ grant execute on function
   howdah_private.catalog_capabilities(jsonb), howdah_private.catalog_entry(text, text, text),
   howdah_private.is_at_other_address(howdah.models),
   howdah_private.is_provider_reported(text, text), howdah_private.model_id_of(text, text),
+  howdah_private.notice_misspelt_model(howdah.models),
   howdah_private.notice_previous_prices(howdah.models, text),
   howdah_private.with_catalog(howdah.models),
   howdah_private.unsaved_model_test_cost(text, text, text, jsonb),

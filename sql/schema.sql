@@ -23055,6 +23055,39 @@ CREATE OR REPLACE FUNCTION howdah_private.no_embedding_model(configuration jsonb
 RETURN CASE WHEN (configuration ? 'model'::text) THEN format('there is no model %L with purpose embedding'::text, (configuration ->> 'model'::text)) ELSE 'method embedding needs a model with purpose embedding, but there is none'::text END
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.notice_misspelt_model(m howdah.models)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_known text[];
+  v_near text;
+begin
+  if m.provider not in ('anthropic', 'google', 'openai') or m.base_url is not null
+    or num_nonnulls(m.input_price, m.output_price, m.unit_price) > 0
+    or howdah_private.catalog_entry(m.provider, m.model, null) is not null
+    or howdah_private.is_at_other_address(m) then
+    return;
+  end if;
+  v_known := array(
+    select w.word from howdah.model_catalog as c
+    cross join lateral unnest(c.name || c.aliases) as w (word)
+    where c.vendor = m.provider and c.purpose = m.purpose::text
+    order by w.word);
+  v_near := howdah_private.nearest_word(left(m.model, 60), v_known);
+  if v_near is not null and not exists (
+    select from unnest(v_known) as k (word)
+    where regexp_replace(k.word, '[0-9.-]+', '', 'g')
+      = regexp_replace(m.model, '[0-9.-]+', '', 'g')
+  ) then
+    raise notice 'model % of % is not in the catalogue, so its prices are unknown',
+      m.model, m.provider using hint = format('Did you mean %s?', v_near);
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.notice_previous_prices(m howdah.models, previous text)
  RETURNS void
  LANGUAGE plpgsql
@@ -35504,6 +35537,9 @@ begin
       where (new.provider, new.model) is distinct from (old.provider, old.model);
     end if;
   end if;
+  if tg_op = 'INSERT' or (new.provider, new.model) is distinct from (old.provider, old.model) then
+    perform howdah_private.notice_misspelt_model(new);
+  end if;
   return howdah_private.with_catalog(new);
 end $function$
 ;
@@ -45461,6 +45497,8 @@ grant execute on function howdah_private.next_step(text,uuid) to howdah_engine;
 grant execute on function howdah_private.no_embedding_model(jsonb) to howdah_app;
 
 grant execute on function howdah_private.no_embedding_model(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.notice_misspelt_model(howdah.models) to howdah_app;
 
 grant execute on function howdah_private.notice_previous_prices(howdah.models,text) to howdah_app;
 

@@ -134,7 +134,8 @@ begin
 end $$;
 
 -- Expands the alias of a model, and gives a model without prices those of the catalogue. A changed
--- price was written by somebody: the catalogue does not replace it.
+-- price was written by somebody: the catalogue does not replace it. Raises a notice for a name that
+-- is nearly that of a known model.
 create or replace function howdah_private.tg_models__use_catalog() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -160,6 +161,9 @@ begin
       perform howdah_private.notice_previous_prices(new, old.model)
       where (new.provider, new.model) is distinct from (old.provider, old.model);
     end if;
+  end if;
+  if tg_op = 'INSERT' or (new.provider, new.model) is distinct from (old.provider, old.model) then
+    perform howdah_private.notice_misspelt_model(new);
   end if;
   return howdah_private.with_catalog(new);
 end $$;

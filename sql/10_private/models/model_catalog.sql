@@ -120,3 +120,35 @@ begin
   m.capabilities := howdah_private.catalog_capabilities(v_entry) || m.capabilities;
   return m;
 end $$;
+
+-- Raises a notice for a model without prices whose name resembles that of a known model, as sonet.
+-- A name that differs only in digits, points and dashes is another version, such as a newer one.
+create or replace function howdah_private.notice_misspelt_model(m howdah.models) returns void
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_known text[];
+  v_near text;
+begin
+  if m.provider not in ('anthropic', 'google', 'openai') or m.base_url is not null
+    or num_nonnulls(m.input_price, m.output_price, m.unit_price) > 0
+    or howdah_private.catalog_entry(m.provider, m.model, null) is not null
+    or howdah_private.is_at_other_address(m) then
+    return;
+  end if;
+  v_known := array(
+    select w.word from howdah.model_catalog as c
+    cross join lateral unnest(c.name || c.aliases) as w (word)
+    where c.vendor = m.provider and c.purpose = m.purpose::text
+    order by w.word);
+  v_near := howdah_private.nearest_word(left(m.model, 60), v_known);
+  if v_near is not null and not exists (
+    select from unnest(v_known) as k (word)
+    where regexp_replace(k.word, '[0-9.-]+', '', 'g')
+      = regexp_replace(m.model, '[0-9.-]+', '', 'g')
+  ) then
+    raise notice 'model % of % is not in the catalogue, so its prices are unknown',
+      m.model, m.provider using hint = format('Did you mean %s?', v_near);
+  end if;
+end $$;

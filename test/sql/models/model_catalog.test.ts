@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 
 /** Works in the tenant as an admin, and rolls back. */
-async function asAdmin(work: (db: Db) => Promise<void>): Promise<void> {
+async function asAdmin(work: (db: PoolClient) => Promise<void>): Promise<void> {
   const client = await database.pool.connect();
   try {
     await client.query('begin');
@@ -167,7 +167,7 @@ describe('what a person writes', () => {
   test('a notice says that prices were set for another model, and how to take new ones', async () => {
     await asAdmin(async (db) => {
       const notices: NoticeMessage[] = [];
-      (db as PoolClient).on('notice', (notice) => notices.push(notice));
+      db.on('notice', (notice) => notices.push(notice));
       await insertModel(db, { provider: 'openai', model: 'gpt-5-mini', output_price: 9 });
       await updateModel(db, `model = 'gpt-5-nano', output_price = 8`);
       await updateModel(db, `model = 'unknown'`);
@@ -346,5 +346,24 @@ describe('a server at OPENAI_BASE_URL', () => {
       await report(db, 'laptop/cli', true);
       expect(await priceOf(db)).toEqual(CATALOG);
     });
+  });
+});
+
+test.each([
+  ['anthropic', 'sonet', 'Did you mean sonnet?'],
+  ['google', 'gemini-2.5-flahs', 'Did you mean gemini-2.5-flash?'],
+  ['anthropic', 'sonnet', undefined],
+  ['anthropic', 'claude-sonnet-4-5-20250929', undefined],
+  ['openai', 'gpt-99', undefined], // a newer version
+  ['openai', 'something-else', undefined],
+  ['groq', 'qwen/qwen3-32', undefined], // the catalogue has few of its models
+])('the model %s/%s is reported if it resembles a known one', async (provider, model, hint) => {
+  await asAdmin(async (db) => {
+    const hints: (string | undefined)[] = [];
+    const note = (notice: { hint?: string | undefined }) => hints.push(notice.hint);
+    db.on('notice', note);
+    await insertModel(db, { provider, model });
+    db.off('notice', note);
+    expect(hints).toEqual(hint === undefined ? [] : [hint]);
   });
 });
