@@ -141,6 +141,9 @@ comment on column howdah.watched_rows.write_back is
   'row. superseded: somebody changed the column first, or the row started a newer run. gone: the '
   'row or the table no longer exists. failed: error gives the reason. Null if the watch writes no '
   'answer back.';
+comment on table howdah.secrets is
+  'API keys of model providers and other secrets, by name. Values are written by setSecret or '
+  'howdah admin secret set, and are never returned.';
 comment on column howdah.users.role is 'owner, admin, member, viewer.';
 comment on table howdah.watched_rows is
   E'@foreignKey (execution_id) references howdah.executions (id)|@fieldName '

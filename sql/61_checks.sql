@@ -10,7 +10,7 @@ comment on constraint weight_is_from_1_to_1000 on howdah.tenants is
 
 comment on constraint base_url_is_http on howdah.models is
   'Write base_url as https://host/path (for tts and stt also wss://), without user, password or '
-  'spaces. Store a key with: howdah secret set NAME.';
+  'spaces. Store a key with: howdah admin secret set NAME.';
 comment on constraint a_socket_is_for_speech on howdah.models is
   'Write base_url as https://host/path. Only models with purpose tts or stt may use wss://.';
 comment on constraint capabilities_are_an_object on howdah.models is
@@ -318,7 +318,7 @@ comment on constraint scopes_are_actions on howdah.api_keys is
 comment on constraint name_is_a_word on howdah.secrets is
   'Use a name of 1 to 128 letters, digits, _, . and -, starting with a letter or digit.';
 comment on constraint version_is_positive on howdah.secrets is
-  'Store secrets with: howdah secret set NAME.';
+  'Store secrets with: howdah admin secret set NAME.';
 
 comment on constraint a_key_is_of_a_model_a_tool_or_runs on howdah.limits is
   'Omit key, or set scope to key, model or tool.';

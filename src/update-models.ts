@@ -273,7 +273,7 @@ function warnUnstoredKeys(
   }
   if (left.length > 0) {
     talk(
-      `Models not written: ${namesOf(left)}. They need ${variablesOf(left)} as a secret (${reason}). Store each key by howdah secret set NAME, then create the model by howdah models create NAME --secret NAME.`,
+      `Models not written: ${namesOf(left)}. They need ${variablesOf(left)} as a secret (${reason}). Store each key by howdah admin secret set NAME, then create the model by howdah models create NAME --secret NAME.`,
     );
   }
 }

@@ -277,7 +277,9 @@ describe('keys that do not become secrets', () => {
     expect(await countRowsWith('plain-canary')).toBe(0);
     expect(lines).toEqual([
       expect.stringMatching(/FIREWORKS_API_KEY.* models fireworks each process uses/),
-      expect.stringMatching(/not written: openai, tts, stt\..*TTS_API_KEY.*howdah secret set NAME/),
+      expect.stringMatching(
+        /not written: openai, tts, stt\..*TTS_API_KEY.*howdah admin secret set NAME/,
+      ),
     ]);
   });
 

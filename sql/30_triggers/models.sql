@@ -104,8 +104,8 @@ begin
     raise exception using errcode = 'HWINV',
       message = 'base_url contains a user name or password before its host',
       detail = jsonb_build_object('field', 'base_url')::text,
-      hint = format('Use %s. Store a key as a secret (howdah secret set NAME) and set secret_name '
-        'to its name.',
+      hint = format('Use %s. Store a key as a secret (howdah admin secret set NAME) '
+        'and set secret_name to its name.',
         regexp_replace(new.base_url, '^((?:http|ws)s?://)[^/?#\s]*@([^?#\s]*).*$', '\1\2', 'i'));
   end if;
   perform howdah_private.check_plain_secrets('base_url',

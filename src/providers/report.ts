@@ -116,7 +116,7 @@ export function findMissingRequirement(
 /** Returns the line that gives a vendor a key. */
 export function keyFixOf(vendor: Vendor): string {
   const { name } = vendor;
-  return `Set ${variablesOfKey(vendor)}, or store the key (howdah secret set ${name}) and set secret_name.`;
+  return `Set ${variablesOfKey(vendor)}, or store the key (howdah admin secret set ${name}) and set secret_name.`;
 }
 
 const NO_ADDRESS: MissingRequirement = {

@@ -37,7 +37,7 @@ async function read(
   try {
     const secret = await rows.find(tenantId, name);
     if (!secret)
-      return failure('not_found', `There is no secret ${name}: howdah secret set ${name}`);
+      return failure('not_found', `There is no secret ${name}: howdah admin secret set ${name}`);
     return { ok: true, value: await openSecret(secret, dataKeys) };
   } catch (error) {
     if (error instanceof HowdahError) {
@@ -55,7 +55,7 @@ export async function openSecret(secret: SealedSecret, dataKeys: DataKeys): Prom
     'HWINV',
     `secret '${secret.name}' cannot be decrypted: its row was changed`,
     {
-      hint: `Store it again: howdah secret set ${secret.name}`,
+      hint: `Store it again: howdah admin secret set ${secret.name}`,
       detail: { secret: secret.name },
     },
   );

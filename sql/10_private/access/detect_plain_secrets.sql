@@ -112,7 +112,7 @@ begin
     message = format('%s holds a key, and keys never stand in a row', refuse_plain_secret.path),
     detail = jsonb_build_object(
       'field', refuse_plain_secret.field, 'path', refuse_plain_secret.path)::text,
-    hint = 'Store the key as a secret: howdah secret set NAME (the value comes from stdin). '
+    hint = 'Store the key as a secret: howdah admin secret set NAME (the value comes from stdin). '
       'Then write the name of the secret, such as in secret_name of a model.';
 end $$;
 

@@ -7,7 +7,7 @@ begin
   raise exception using errcode = 'HWNTF',
     message = format('there is no secret %L', refuse_unknown_secret.name),
     detail = jsonb_build_object('secret', refuse_unknown_secret.name)::text,
-    hint = format('Store the secret: howdah secret set %s (the value comes from stdin). '
+    hint = format('Store the secret: howdah admin secret set %s (the value comes from stdin). '
       'See howdah.secrets for the secrets that exist.',
       refuse_unknown_secret.name);
 end $$;

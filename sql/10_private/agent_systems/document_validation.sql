@@ -123,7 +123,8 @@ as $$
         else format('unknown key %s', to_jsonb(left(u.key, 60)))
           || coalesce(', did you mean ' || to_jsonb(u.near)::text || '?', '') end,
       case when u.is_secret
-        then 'Store the key with howdah secret set NAME, and write secret_name: NAME in the model.'
+        then 'Store the key with howdah admin secret set NAME, '
+          'and write secret_name: NAME in the model.'
         when u.near is null and u.keys <> '{}'
           then 'Known keys: ' || array_to_string(u.keys, ', ') || '.' end
     from unknown as u

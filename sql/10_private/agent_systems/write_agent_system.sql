@@ -195,7 +195,7 @@ as $$
   select array(
     select howdah_private.system_fault('',
       'this line holds a key, and a file must not contain keys',
-      'Store the key with howdah secret set NAME, and write secret_name: NAME in the model.')
+      'Store the key with howdah admin secret set NAME, and write secret_name: NAME in the model.')
         || jsonb_build_object('line', l.number)
     from string_to_table(source, E'\n') with ordinality as l (line, number)
     where howdah_private.prose_contains_secret(l.line) or howdah_private.line_assigns_secret(l.line)

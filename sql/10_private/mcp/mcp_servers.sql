@@ -34,7 +34,7 @@ begin
     raise exception using errcode = 'HWINV',
       message = 'configuration.url contains a user name or password',
       detail = jsonb_build_object('field', 'configuration', 'path', 'configuration.url')::text,
-      hint = 'Remove it. Store a key as a secret (howdah secret set NAME) '
+      hint = 'Remove it. Store a key as a secret (howdah admin secret set NAME) '
         'and name the secret in secret_name or secrets.';
   end if;
   if exists (

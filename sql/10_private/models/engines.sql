@@ -52,7 +52,7 @@ begin
     raise exception using errcode = 'HWINV',
       message = 'engine_configuration has a user name or password in its URL',
       detail = jsonb_build_object('field', 'engine_configuration')::text,
-      hint = 'Remove it. Store a key as a secret (howdah secret set NAME) '
+      hint = 'Remove it. Store a key as a secret (howdah admin secret set NAME) '
         'and set secret_name to its name.';
   end if;
 end $$;

@@ -192,8 +192,8 @@ begin
     message = format('there is no API key for %s', v_vendor.title),
     detail = jsonb_build_object('field', 'provider', 'provider', refuse_missing_key.provider,
       'variables', v_vendor.variables)::text,
-    hint = format('Set %s and start Howdah again, or store the key (howdah secret set %s) and '
-      'set secret_name to %2$s.', v_vendor.words, refuse_missing_key.provider);
+    hint = format('Set %s and start Howdah again, or store the key (howdah admin secret set %s) '
+      'and set secret_name to %2$s.', v_vendor.words, refuse_missing_key.provider);
 end $$;
 
 -- Refuses a purpose for which the provider has no models.

@@ -130,8 +130,8 @@ function taskFailure(
     case TaskState.TASK_STATE_AUTH_REQUIRED: {
       const { secret_name } = request.model;
       const fix = secret_name
-        ? `does not accept the secret ${secret_name}. Store another value with: howdah secret set ${secret_name}.`
-        : 'requires a key. Store one with: howdah secret set NAME, and set secret_name in engine_configuration.';
+        ? `does not accept the secret ${secret_name}. Store another value with: howdah admin secret set ${secret_name}.`
+        : 'requires a key. Store one with: howdah admin secret set NAME, and set secret_name in engine_configuration.';
       return createFailure('unauthorized', `The agent at ${host} ${fix}${because}`);
     }
     case TaskState.TASK_STATE_REJECTED:

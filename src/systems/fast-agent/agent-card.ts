@@ -68,7 +68,7 @@ function children({ fields, refer }: EntryInputs): JsonObject {
 
 const OF_REMOTE_AGENTS: Readonly<Record<string, string>> = {
   ...UNSUPPORTED_KEYS,
-  auth: 'a bearer key is a secret in Howdah: run howdah secret set NAME, and set secret_name',
+  auth: 'a bearer key is a secret in Howdah: run howdah admin secret set NAME, and set secret_name',
   polling: 'the card of the agent says whether it streams',
   request_timeout_seconds: 'max_seconds in budget limits a run',
   streaming: 'the card of the agent says whether it streams',
@@ -132,7 +132,7 @@ function headersOf({ card, fields }: EntryInputs) {
     const secret = `${card.name}_key`.toLowerCase().replaceAll(/[^a-z0-9_]/g, '_');
     fields.note(
       ['headers', name],
-      `headers.${name}: keys are not imported; run howdah secret set ${secret}, and set secret_name: ${secret} in its engine_configuration; it is imported as inactive`,
+      `headers.${name}: keys are not imported; run howdah admin secret set ${secret}, and set secret_name: ${secret} in its engine_configuration; it is imported as inactive`,
     );
   }
   return { headers: Object.keys(headers).length > 0 ? headers : undefined, isWhole };

@@ -106,5 +106,5 @@ function azureUrl(resource: string | undefined): string | undefined {
  */
 export function keyAdvice(what: string, provider: string): string {
   const secret = `${provider.replaceAll('-', '_')}_api_key`;
-  return `${what}: keys are not imported; run howdah secret set ${secret}, and set secret_name: ${secret} in its models`;
+  return `${what}: keys are not imported; run howdah admin secret set ${secret}, and set secret_name: ${secret} in its models`;
 }

@@ -160,7 +160,7 @@ function valuesOf(key: 'env' | 'headers', server: string, parts: readonly Fields
       const secret = `${server}_${name}`.toLowerCase().replaceAll(/[^a-z0-9_]/g, '_');
       fields.note(
         [key, name],
-        `${key}.${name}: keys are not imported; run howdah secret set ${secret}, and set secrets: {${name}: ${secret}} in mcp_servers.${server}, which is imported as inactive`,
+        `${key}.${name}: keys are not imported; run howdah admin secret set ${secret}, and set secrets: {${name}: ${secret}} in mcp_servers.${server}, which is imported as inactive`,
       );
     }
   }

@@ -50,7 +50,9 @@ const model = z.strictObject({
   purpose: purpose.optional(),
   domain: name.optional(),
   base_url: z.string().max(2000).optional().describe('An OpenAI-compatible endpoint.'),
-  secret_name: name.optional().describe('The secret that holds the key: howdah secret set NAME.'),
+  secret_name: name
+    .optional()
+    .describe('The secret that holds the key: howdah admin secret set NAME.'),
   capabilities: object.optional(),
   input_price: price.describe('Price of a million input tokens.'),
   output_price: price.describe('Price of a million output tokens.'),

@@ -85,7 +85,7 @@ function unknownKey(
 ): ShapeFault {
   if (/^(api_?key|key|token|secret|password)$/i.test(key)) {
     const hint =
-      'Store the key with howdah secret set NAME, and set secret_name: NAME in the model.';
+      'Store the key with howdah admin secret set NAME, and set secret_name: NAME in the model.';
     return {
       path: toPointer(path),
       message: `${key}: a file must not contain keys`,

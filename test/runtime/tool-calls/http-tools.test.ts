@@ -195,7 +195,7 @@ describe('configuration', () => {
     const secrets = { authorization: { secret_name: 'nowhere', hosts: ['x.org'] } };
     await expect(write({ url: 'https://x.org/', secrets })).rejects.toMatchObject({
       code: 'HWNTF',
-      hint: expect.stringContaining('howdah secret set nowhere'),
+      hint: expect.stringContaining('howdah admin secret set nowhere'),
     });
     await expect(
       database.pool.query(`select howdah.remove_secret('orders')`),

@@ -59,7 +59,7 @@ beforeEach(() => {
 });
 afterEach(() => vi.unstubAllEnvs());
 
-/** `howdah secret …` with a line on its stdin. */
+/** `howdah admin secret …` with a line on its stdin. */
 async function secret(argv: string[], line?: string): Promise<CliResult> {
   const cli = startCli(database.url, 'secret', ...argv);
   if (line !== undefined) cli.type(line);
@@ -72,7 +72,7 @@ const keyed = (secret_name: string, base_url?: string) =>
   });
 const lastKey = () => server.requests.at(-1)?.headers.authorization;
 
-describe('howdah secret', () => {
+describe('howdah admin secret', () => {
   test('stores a value from stdin and shows its last four characters', async () => {
     const stored = await secret(['set', 'shown'], 'sk-0123456789-shown-last');
     expect(stored).toMatchObject({ status: 0, stdout: '' });

@@ -241,7 +241,7 @@ describe('a model', () => {
     ]) {
       expect(await refusal(makeModel(db.pool, columns))).toMatchObject({
         code: 'HWNTF',
-        hint: expect.stringContaining(`howdah secret set ${columns.secret_name}`),
+        hint: expect.stringContaining(`howdah admin secret set ${columns.secret_name}`),
       });
     }
     const pasted = 'sk-abcdefghijklmnopqrstuvwx1234';

@@ -493,7 +493,7 @@ describe('API keys in rows', () => {
     const { code, message, hint, detail } = await faultOf(document);
     expect({ code, hint }).toMatchObject({
       code: 'HWINV',
-      hint: expect.stringMatching(/howdah secret set NAME.*secret_name/),
+      hint: expect.stringMatching(/howdah admin secret set NAME.*secret_name/),
     });
     expect(message).toMatch(/^configuration\.[\w.-]+ holds a key/);
     expect(JSON.parse(detail)).toMatchObject({ field: 'configuration' });

@@ -151,7 +151,7 @@ describe('an agent', () => {
       'a.md:3:11 MCP server "x" was not imported',
       'a.md:4:1 function_tools: it is Python, which is not executed',
       'a.md:5:1 unknown key "modle", did you mean "model"?',
-      'a.md:6:1 api_key: keys are not imported; run howdah secret set openai_api_key, and set secret_name: openai_api_key in its models',
+      'a.md:6:1 api_key: keys are not imported; run howdah admin secret set openai_api_key, and set secret_name: openai_api_key in its models',
       'a.md:7:1 max_parallel: the workers set the number of concurrent runs',
     ]);
   });
@@ -275,11 +275,11 @@ test('no key and no token of a configuration is imported or reported', () => {
   expect(JSON.stringify(all)).not.toContain(secret);
   expect(all.document.models).toEqual({ 'gpt-5': { provider: 'openai', model: 'gpt-5' } });
   expect(notes(all)).toEqual([
-    'config.yaml:2:10 api_key: keys are not imported; run howdah secret set openai_api_key, and set secret_name: openai_api_key in its models',
-    'config.yaml:3:39 env.T: keys are not imported; run howdah secret set x_t, and set secrets: {T: x_t} in mcp_servers.x, which is imported as inactive',
+    'config.yaml:2:10 api_key: keys are not imported; run howdah admin secret set openai_api_key, and set secret_name: openai_api_key in its models',
+    'config.yaml:3:39 env.T: keys are not imported; run howdah admin secret set x_t, and set secrets: {T: x_t} in mcp_servers.x, which is imported as inactive',
     'config.yaml:3:62 headers: it is not supported',
-    'secrets.yaml:1:13 api_key: keys are not imported; run howdah secret set anthropic_api_key, and set secret_name: anthropic_api_key in its models',
-    'secrets.yaml:2:27 env.U: keys are not imported; run howdah secret set x_u, and set secrets: {U: x_u} in mcp_servers.x, which is imported as inactive',
+    'secrets.yaml:1:13 api_key: keys are not imported; run howdah admin secret set anthropic_api_key, and set secret_name: anthropic_api_key in its models',
+    'secrets.yaml:2:27 env.U: keys are not imported; run howdah admin secret set x_u, and set secrets: {U: x_u} in mcp_servers.x, which is imported as inactive',
     expect.stringMatching(/^a\.md:3:1 api_key: keys are not imported/),
     expect.stringMatching(/^a\.md:4:1 mcp_connect: /),
   ]);
@@ -399,7 +399,7 @@ describe('an MCP server', () => {
       'my-files': { type: 'stdio', command: 'uv', args: ['run', 'files.py'], is_active: false },
     });
     expect(notes).toEqual([
-      'config.yaml:1:63 headers.Authorization: keys are not imported; run howdah secret set x_authorization, and set secrets: {Authorization: x_authorization} in mcp_servers.x, which is imported as inactive',
+      'config.yaml:1:63 headers.Authorization: keys are not imported; run howdah admin secret set x_authorization, and set secrets: {Authorization: x_authorization} in mcp_servers.x, which is imported as inactive',
       'config.yaml:1:92 its working directory differs in Howdah: set cwd or use absolute paths; it is imported as inactive',
       'config.yaml:1:92 MCP server "my files" is renamed to my-files',
       'config.yaml:1:149 roots: not supported',
