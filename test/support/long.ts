@@ -151,6 +151,18 @@ const SLOW = [
   'test/workers/frozen.test.ts',
   'test/workers/queue/graphile-runner.test.ts',
   'test/workers/upkeep/schedules.test.ts',
+  'test/api/graphql/hidden-types.test.ts',
+  'test/api/lists/list-feed.test.ts',
+  'test/api/trees/conversations.test.ts',
+  'test/cli/commands/agents/models-test.test.ts',
+  'test/cli/commands/runs/follow-lists.test.ts',
+  'test/cli/commands/runs/watch-tree.test.ts',
+  'test/cli/files/import-fast-agent.test.ts',
+  'test/cli/process/serve-options.test.ts',
+  'test/deploy/release.test.ts',
+  'test/packaging/licences.test.ts',
+  'test/runtime/tool-calls/validate-json.test.ts',
+  'test/update-models.test.ts',
 ];
 
 /** Files that `npm run test:long` runs, and `npm test` leaves out. `npm run verify` runs both. */
