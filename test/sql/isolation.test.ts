@@ -72,6 +72,7 @@ const REVIEWED: Record<string, string> = {
   put_secret:
     'writes rows of current_tenant(); takes an id only from who knows that of its data key, which nobody is told',
   missing_secrets: 'tools and secrets of current_tenant()',
+  notice_misspelt_model: 'none, only the catalogue of models',
   put_signing_key: 'webhooks and secrets of current_tenant()',
   signing_key_name: 'webhooks and secrets of current_tenant()',
   limit_use: 'current_tenant(), looked for with the id',
