@@ -37,7 +37,7 @@ begin
       and p.proname not in ('ensure_partitions', 'ensure_partition', 'ensure_month',
         'repair_partitions', 'freeze_month', 'unfreeze_month')
       and p.proname not in ('erase_log', 'delete_log', 'delete_replaced_run', 'erase_answer_log',
-        'rename_author', 'rename_in_log',
+        'rename_author', 'rename_in_log', 'write_run_contents',
         'run_as_tool_role', 'write_bound', 'run_read_query', 'watched_inputs', 'plan_watch')
       and p.proowner = current_user::regrole
   loop
@@ -51,6 +51,7 @@ alter function howdah_private.delete_replaced_run(howdah.executions, uuid, oid)
 alter function howdah_private.erase_answer_log(uuid, text) owner to howdah_eraser;
 alter function howdah_private.rename_author(uuid, text, text) owner to howdah_eraser;
 alter function howdah_private.rename_in_log(uuid[], text, text) owner to howdah_eraser;
+alter function howdah_private.write_run_contents(text, jsonb) owner to howdah_eraser;
 grant create on schema howdah_private to howdah_tool, howdah_writer, howdah_reader;
 alter function howdah_private.run_as_tool_role(text, jsonb, text) owner to howdah_tool;
 alter function howdah_private.watched_inputs(text, text[]) owner to howdah_tool;
@@ -287,7 +288,8 @@ grant
   update (policy, state, title)
   on howdah.sessions to howdah_app;
 
-grant select on howdah.questions to howdah_app, howdah_analyst;
+grant select on howdah.questions to howdah_app, howdah_analyst, howdah_eraser;
+grant update on howdah.questions to howdah_eraser;
 
 grant select on howdah.approvals to howdah_app, howdah_analyst;
 grant delete on howdah.approvals to howdah_app;
@@ -317,7 +319,8 @@ grant
   on howdah.resources to howdah_app;
 
 -- give_feedback writes the entries.
-grant select on howdah.feedback_entries to howdah_app, howdah_analyst;
+grant select on howdah.feedback_entries to howdah_app, howdah_analyst, howdah_eraser;
+grant update on howdah.feedback_entries to howdah_eraser;
 
 -- callback_url may hold a key: no role of tenants may read it. Live lists find changed rows by
 -- xmin.
@@ -327,7 +330,8 @@ grant select (
   max_steps, max_seconds, live_children, handoffs, input_trust, trust, depth, priority,
   is_pause_requested, agent_id, agent_version_id, session_id, user_id, parent_execution_id,
   forked_from_execution_id, compensates_execution_id, workflow_id, workflow_version_id,
-  table_trigger_id, max_tokens, wake_at, started_at, completed_at, contents_erased_at, turn,
+  table_trigger_id, max_tokens, wake_at, started_at, completed_at, contents_erased_at,
+  contents_encrypted_at, turn,
   waiting_for, stop_reason, forked_from_seq, cost, children_cost, max_cost, input, metrics,
   metadata, created_by, ancestors, input_data, output, output_data, error, idempotency_key,
   input_parts, overrides, history, client_tools, concurrency_key, debounce_key, debounce_ms,
@@ -406,7 +410,9 @@ grant
   delete
   on howdah.alert_rules to howdah_app;
 
-grant select on howdah.webhook_deliveries to howdah_app, howdah_analyst;
+grant select on howdah.webhook_deliveries to howdah_app, howdah_analyst, howdah_eraser;
+grant update on howdah.webhook_deliveries to howdah_eraser;
+grant select, update on howdah_private.inbox to howdah_eraser;
 
 -- test_model queues tests, and workers finish them.
 grant select on howdah.model_tests to howdah_app, howdah_analyst;
@@ -442,8 +448,12 @@ grant
 
 grant select on howdah.retention_policies to howdah_app, howdah_analyst;
 grant
-  insert (keep_contents_days, keep_sessions_minutes, keep_runs_days, is_by_month),
-  update (keep_contents_days, keep_sessions_minutes, keep_runs_days, is_by_month),
+  insert (
+    keep_contents_days, keep_sessions_minutes, keep_runs_days, is_by_month, encrypt_contents
+  ),
+  update (
+    keep_contents_days, keep_sessions_minutes, keep_runs_days, is_by_month, encrypt_contents
+  ),
   delete
   on howdah.retention_policies to howdah_app;
 
@@ -708,7 +718,16 @@ grant execute on function
   howdah_private.roll_up_usage(uuid[], uuid, uuid), howdah_private.unaligned_trees(date, int)
   to howdah_owner;
 grant execute on function
-  howdah_private.claim_file_deletions(int), howdah_private.delete_old_deliveries(),
+  howdah_private.with_arguments(jsonb, jsonb), howdah_private.write_run_contents(text, jsonb)
+  to howdah_eraser;
+grant execute on function
+  howdah_private.claim_file_deletions(int), howdah_private.data_keys_by_id(uuid[]),
+  howdah_private.decryptable_runs(uuid, uuid[]), howdah_private.delete_old_deliveries(),
+  howdah_private.enqueue_encryptions(interval),
+  howdah_private.enqueue_missed_encryptions(uuid), howdah_private.lock_content_key(uuid),
+  howdah_private.postpone_encryption(uuid, interval),
+  howdah_private.run_contents(uuid[], text, uuid, int, int),
+  howdah_private.take_encryption(int), howdah_private.write_run_contents(text, jsonb),
   howdah_private.delete_old_receivers(),
   howdah_private.ensure_partitions(int, int), howdah_private.erase_ended(int, interval),
   howdah_private.record_file_deletions(uuid[], uuid[], text[]),

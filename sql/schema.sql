@@ -547,6 +547,8 @@ create table howdah.executions (
   concurrency_key text,
   debounce_key text,
   input_hits jsonb,
+  contents_encrypted_at timestamp with time zone,
+  contents_key_id uuid,
   constraint executions_pkey PRIMARY KEY (id),
   constraint executions_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
   constraint executions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
@@ -561,7 +563,7 @@ create table howdah.executions (
   constraint failed_runs_have_an_error CHECK (((status = 'failed'::howdah.execution_status) = (error IS NOT NULL))),
   constraint forks_say_from_where CHECK (((forked_from_execution_id IS NULL) = (forked_from_seq IS NULL))),
   constraint history_is_a_list CHECK ((jsonb_typeof(history) = 'array'::text)),
-  constraint input_is_at_most_1_mb CHECK ((octet_length(input) <= 1048576)),
+  constraint input_is_at_most_1_mb CHECK (((octet_length(input) <= 1048576) OR (contents_encrypted_at IS NOT NULL))) NOT VALID,
   constraint input_parts_are_a_list CHECK ((jsonb_typeof(input_parts) = 'array'::text)),
   constraint metadata_is_an_object CHECK ((jsonb_typeof(metadata) = 'object'::text)),
   constraint metrics_are_an_object CHECK ((jsonb_typeof(metrics) = 'object'::text)),
@@ -574,6 +576,7 @@ CREATE INDEX executions_agent_id_idx ON ONLY howdah.executions USING btree (tena
 CREATE INDEX executions_compensates_idx ON ONLY howdah.executions USING btree (compensates_execution_id) WHERE (compensates_execution_id IS NOT NULL);
 CREATE INDEX executions_completed_at_idx ON ONLY howdah.executions USING btree (completed_at) WHERE (completed_at IS NOT NULL);
 CREATE INDEX executions_concurrency_key_idx ON ONLY howdah.executions USING btree (tenant_id, concurrency_key, id) WHERE (concurrency_key IS NOT NULL);
+CREATE INDEX executions_contents_key_id_idx ON ONLY howdah.executions USING btree (contents_key_id) WHERE (contents_key_id IS NOT NULL);
 CREATE INDEX executions_erased_idx ON ONLY howdah.executions USING btree (tenant_id, completed_at) WHERE ((contents_erased_at IS NOT NULL) AND (parent_execution_id IS NULL));
 CREATE INDEX executions_live_idx ON ONLY howdah.executions USING btree (status, waiting_for, tenant_id, priority, GREATEST(run_at, wake_at), id) WHERE (status = ANY (ARRAY['queued'::howdah.execution_status, 'running'::howdah.execution_status, 'waiting'::howdah.execution_status, 'paused'::howdah.execution_status]));
 CREATE INDEX executions_metadata_idx ON ONLY howdah.executions USING gin (metadata jsonb_path_ops);
@@ -1237,6 +1240,7 @@ create table howdah.retention_policies (
   is_by_month boolean default false not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
+  encrypt_contents boolean default false not null,
   constraint retention_policies_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint retention_policies_tenant_id_key UNIQUE (tenant_id),
   constraint retention_policies_pkey PRIMARY KEY (id),
@@ -1986,6 +1990,17 @@ create table howdah_private.egress_reports (
   constraint addresses_are_a_list CHECK ((jsonb_typeof(addresses) = 'array'::text))
 );
 alter table howdah_private.egress_reports enable row level security, force row level security;
+
+create table howdah_private.encryptions_due (
+  execution_id uuid not null,
+  tenant_id uuid not null,
+  due_at timestamp with time zone default now() not null,
+  constraint encryptions_due_pkey PRIMARY KEY (execution_id),
+  constraint encryptions_due_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah_private.encryptions_due enable row level security, force row level security;
+CREATE INDEX encryptions_due_due_at_idx ON howdah_private.encryptions_due USING btree (due_at);
+CREATE INDEX encryptions_due_tenant_id_idx ON howdah_private.encryptions_due USING btree (tenant_id);
 
 create table howdah_private.ended_runs (
   id uuid default howdah.uuid_v7() not null,
@@ -4255,6 +4270,7 @@ begin
       jsonb_build_object('code', 'cancelled', 'message', 'the run was cancelled',
       'retryable', true)));
   perform howdah_private.reopen_questions(v_execution);
+  perform howdah_private.enqueue_decryption(v_execution.id);
   perform howdah_private.enqueue_advance(array[v_execution.id::uuid])
     where v_live is null or v_live = v_execution.id;
   perform howdah_private.announce_watched(array[v_execution.id::uuid]);
@@ -8535,6 +8551,18 @@ CREATE OR REPLACE FUNCTION howdah_private.cached_tokens(usage jsonb, tokens_in i
 RETURN howdah_private.count_in((usage -> 'cached_tokens'::text), tokens_in)
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.call_arguments(calls jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_agg(c.call ->> 'arguments' order by c.place)
+  from jsonb_array_elements(case when jsonb_typeof(call_arguments.calls) = 'array'
+    then call_arguments.calls end) with ordinality as c (call, place)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.call_board_read(execution_id uuid, arguments jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -11908,6 +11936,7 @@ begin
     where e.id = any (v_ids) and e.id between v_first and v_last
       and howdah_private.is_in_queue(e.status, e.waiting_for)
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+      and e.contents_encrypted_at is null -- retried or forked, and not decrypted yet
     order by e.id
     for no key update skip locked
   );
@@ -12946,28 +12975,7 @@ AS $function$
           now()) end
       from howdah.sessions as s join howdah.retention_policies as p on p.tenant_id = s.tenant_id
       where s.id = e.session_id),
-    case when exists (
-        select from howdah.questions as q
-        where q.tenant_id = e.tenant_id and q.root_execution_id = e.id and q.status = 'open'
-          and q.kind = 'effect'
-      ) or exists (
-        select from howdah_private.ended_runs as r
-        join howdah.executions as x on x.id = r.execution_id
-        where r.tenant_id = e.tenant_id and x.root_execution_id = e.id
-          and r.created_at > now() - interval '1 hour'
-      ) or exists (
-        select from howdah.webhook_deliveries as d
-        where d.execution_id = e.id and d.tenant_id = e.tenant_id and d.status = 'pending'
-          and e.completed_at > now() - interval '1 hour'
-      ) or exists (
-        select from howdah.watched_rows as w
-        where w.execution_id = e.id and w.tenant_id = e.tenant_id and w.write_back = 'waiting'
-          and e.completed_at > now() - interval '1 hour'
-      ) or exists (
-        select from howdah.executions as c
-        where c.root_execution_id = e.id and c.parent_execution_id is not null
-          and c.completed_at is null
-      ) then now() + interval '1 minute' end
+    case when howdah_private.is_tree_in_use(e) then now() + interval '1 minute' end
   )
 $function$
 ;
@@ -13644,6 +13652,17 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.data_keys_by_id(ids uuid[])
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(howdah_private.key_document(k)), '[]')
+  from howdah_private.data_keys as k where k.id = any (data_keys_by_id.ids)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.data_keys_to_rewrap(max_rows integer)
  RETURNS jsonb
  LANGUAGE sql
@@ -13779,6 +13798,24 @@ AS $function$
       else m.name = coalesce(deciding_model.configuration ->> 'model', 'default') end
   order by m.created_at, m.name
   limit 1
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.decryptable_runs(execution_id uuid, ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(array_agg(x.id::uuid), '{}')
+  from howdah.executions as e
+  join howdah.executions as r on r.id = e.root_execution_id
+  left join howdah.sessions as s on s.id = r.session_id and s.tenant_id = r.tenant_id
+  join howdah.executions as x on x.id = any (decryptable_runs.ids) and x.tenant_id = e.tenant_id
+  join howdah.executions as xr on xr.id = x.root_execution_id
+  where e.id = decryptable_runs.execution_id and (
+    xr.id = r.id or xr.session_id = r.session_id or xr.session_id = s.forked_from_session_id
+    or x.id = e.forked_from_execution_id or xr.id = r.forked_from_execution_id)
 $function$
 ;
 
@@ -14638,7 +14675,8 @@ begin
       and not exists (
         select from howdah_private.sealed_documents as d where d.data_key_id = k.id)
       and not exists (
-        select from howdah_private.token_revocations as r where r.data_key_id = k.id);
+        select from howdah_private.token_revocations as r where r.data_key_id = k.id)
+      and not exists (select from howdah.executions as e where e.contents_key_id = k.id);
     v_count := v_count + case when found then 1 else 0 end;
   end loop;
   return v_count;
@@ -15223,6 +15261,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_decryption(root_execution_id uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into howdah_private.encryptions_due as d (execution_id, tenant_id)
+  select e.id, e.tenant_id from howdah.executions as e
+  where e.id = enqueue_decryption.root_execution_id and exists (
+    select from howdah.executions as c
+    where c.root_execution_id = e.id and c.contents_encrypted_at is not null)
+  on conflict (execution_id) do update set due_at = now()
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.enqueue_delivery(id uuid, run_at timestamp with time zone)
  RETURNS void
  LANGUAGE sql
@@ -15249,6 +15302,38 @@ AS $function$
     run_at => clock_timestamp() + (enqueue_discovery.attempt - 1) * interval '2 minutes',
     job_key => 'mcp ' || enqueue_discovery.server_id, max_attempts => 3)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_encryptions(grace interval DEFAULT '00:00:05'::interval)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_until timestamptz := now() - enqueue_encryptions.grace;
+  v_since timestamptz;
+begin
+  if exists (select from howdah.retention_policies as p where p.encrypt_contents) then
+    select greatest(t.reached_at, v_until - interval '1 hour') into v_since
+    from howdah_private.background_tasks as t
+    where t.name = 'encryptions' for no key update skip locked;
+    if found then
+      insert into howdah_private.encryptions_due (execution_id, tenant_id)
+      select e.id, e.tenant_id
+      from howdah.executions as e
+      join howdah.retention_policies as p on p.tenant_id = e.tenant_id and p.encrypt_contents
+      where e.completed_at >= v_since - interval '10 seconds' and e.completed_at < v_until
+        and e.parent_execution_id is null and e.contents_erased_at is null
+        and (e.contents_encrypted_at is null or e.contents_encrypted_at < e.completed_at)
+      on conflict do nothing;
+      update howdah_private.background_tasks as t set reached_at = v_until
+      where t.name = 'encryptions'
+        and (found or t.reached_at < v_until - interval '10 seconds');
+    end if;
+  end if;
+  return (select count(*)::int from howdah_private.encryptions_due as d where d.due_at <= now());
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.enqueue_end_hooks(ids uuid[])
@@ -15327,6 +15412,40 @@ AS $function$
     json_build_object('agent_id', enqueue_mail_delivery.agent_id,
       'tenant_id', enqueue_mail_delivery.tenant_id))
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_missed_encryptions(tenant_id uuid)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_count int;
+begin
+  if exists (
+    select from howdah.retention_policies as p
+    where p.tenant_id = enqueue_missed_encryptions.tenant_id and p.encrypt_contents
+  ) then
+    insert into howdah_private.encryptions_due (execution_id, tenant_id)
+    select e.id, e.tenant_id from howdah.executions as e
+    where e.tenant_id = enqueue_missed_encryptions.tenant_id
+      and e.completed_at < now() - interval '5 seconds'
+      and e.parent_execution_id is null and e.contents_erased_at is null
+      and (e.contents_encrypted_at is null or e.contents_encrypted_at < e.completed_at)
+    on conflict do nothing;
+    get diagnostics v_count = row_count;
+  end if;
+  insert into howdah_private.encryptions_due (execution_id, tenant_id)
+  select distinct e.root_execution_id, e.tenant_id
+  from howdah_private.data_keys as k
+  join howdah.executions as e on e.contents_key_id = k.id
+  left join howdah.retention_policies as p on p.tenant_id = k.tenant_id
+  where k.tenant_id = enqueue_missed_encryptions.tenant_id
+    and not (k.is_current and coalesce(p.encrypt_contents, false))
+  on conflict do nothing;
+  return coalesce(v_count, 0);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.enqueue_missed_erasures(tenant_id uuid, batch integer)
@@ -19171,6 +19290,13 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.is_encrypted(value text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (value ~ ('^howdah\.sealed\.v1\.[0-9a-f-]{36}\.[0-9a-f-]{36}\.'::text || '[A-Za-z0-9_-]{16}\.[A-Za-z0-9_-]{22,}$'::text))
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.is_harmless_configuration(configuration jsonb)
  RETURNS boolean
  LANGUAGE sql
@@ -19456,6 +19582,37 @@ CREATE OR REPLACE FUNCTION howdah_private.is_transient_error(code text)
  IMMUTABLE PARALLEL SAFE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$ select is_transient_error.code ~ '^(40|53|55|57|58)' $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_tree_in_use(e howdah.executions)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+      select from howdah.questions as q
+      where q.tenant_id = e.tenant_id and q.root_execution_id = e.id and q.status = 'open'
+        and q.kind = 'effect'
+    ) or exists (
+      select from howdah_private.ended_runs as r
+      join howdah.executions as x on x.id = r.execution_id
+      where r.tenant_id = e.tenant_id and x.root_execution_id = e.id
+        and r.created_at > now() - interval '1 hour'
+    ) or exists (
+      select from howdah.webhook_deliveries as d
+      where d.execution_id = e.id and d.tenant_id = e.tenant_id and d.status = 'pending'
+        and e.completed_at > now() - interval '1 hour'
+    ) or exists (
+      select from howdah.watched_rows as w
+      where w.execution_id = e.id and w.tenant_id = e.tenant_id and w.write_back = 'waiting'
+        and e.completed_at > now() - interval '1 hour'
+    ) or exists (
+      select from howdah.executions as c
+      where c.root_execution_id = e.id and c.parent_execution_id is not null
+        and c.completed_at is null
+    )
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_trusted()
@@ -20813,6 +20970,17 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_chat_key(tenant_id uuid, key text
 AS $function$
   select pg_advisory_xact_lock(hashtextextended(
     'howdah.senders ' || lock_chat_key.tenant_id || lock_chat_key.key, 0))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lock_content_key(tenant_id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.key_document(k) from howdah_private.data_keys as k
+  where k.tenant_id = lock_content_key.tenant_id and k.is_current for key share
 $function$
 ;
 
@@ -24307,6 +24475,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.pick_fields(document jsonb, names text[])
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_object_agg(f.key, f.value), '{}')
+  from jsonb_each(case when jsonb_typeof(pick_fields.document) = 'object'
+    then pick_fields.document end) as f
+  where f.key = any (pick_fields.names)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.pinned_prompt(a howdah.agents)
  RETURNS jsonb
  LANGUAGE sql
@@ -24562,6 +24743,17 @@ begin
   end loop;
   return '(?:' || v_written || ')';
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.postpone_encryption(execution_id uuid, delay interval)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah_private.encryptions_due as d set due_at = now() + postpone_encryption.delay
+  where d.execution_id = postpone_encryption.execution_id
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.prepare_special_run(e howdah.executions, partition oid)
@@ -28621,6 +28813,74 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.run_contents(ids uuid[], relation text, after_run uuid, after_seq integer, max_rows integer)
+ RETURNS TABLE(execution_id uuid, seq integer, id text, texts jsonb, documents jsonb, arguments jsonb, visible jsonb)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select e.id::uuid, null::int, null::text,
+    jsonb_build_object('input', e.input, 'output', e.output),
+    jsonb_build_object('input_data', e.input_data::text, 'input_parts', e.input_parts::text,
+      'history', e.history::text, 'output_data', e.output_data::text, 'error', e.error::text),
+    null::jsonb,
+    jsonb_build_object('error', howdah_private.erase_error(e.error, '[encrypted]'))
+  from howdah.executions as e
+  where run_contents.relation = 'executions' and e.id = any (run_contents.ids)
+  union all
+  (
+    select m.execution_id, m.seq, null, jsonb_build_object('content', m.content),
+      jsonb_build_object('parts', m.parts::text), howdah_private.call_arguments(m.tool_calls), null
+    from howdah.messages as m
+    where run_contents.relation = 'messages' and m.execution_id = any (run_contents.ids)
+      and (m.execution_id, m.seq) > (run_contents.after_run, run_contents.after_seq)
+    order by m.execution_id, m.seq limit run_contents.max_rows
+  )
+  union all
+  (
+    select s.execution_id, s.seq, null, null,
+      jsonb_build_object('input', s.input::text, 'output', s.output::text, 'error', s.error::text,
+        'annotations', s.annotations::text),
+      null,
+      jsonb_build_object('input', howdah_private.visible_input(s.kind, s.input),
+        'output', howdah_private.visible_output(s.kind, s.output),
+        'error', howdah_private.erase_error(s.error, '[encrypted]'))
+    from howdah.steps as s
+    where run_contents.relation = 'steps' and s.execution_id = any (run_contents.ids)
+      and (s.execution_id, s.seq) > (run_contents.after_run, run_contents.after_seq)
+    order by s.execution_id, s.seq limit run_contents.max_rows
+  )
+  union all
+  select q.execution_id, null, q.id::text,
+    jsonb_build_object('prompt', q.prompt, 'default_answer', q.default_answer,
+      'answer', case when q.kind = 'question' then q.answer end),
+    jsonb_build_object('schema', q.schema::text, 'options', q.options::text,
+      'answer_data', q.answer_data::text, 'preview', q.preview::text,
+      'tool_call', q.tool_call::text),
+    null,
+    jsonb_build_object('tool_call',
+      howdah_private.pick_fields(q.tool_call, array['id', 'name']))
+  from howdah.questions as q
+  where run_contents.relation = 'questions' and q.execution_id = any (run_contents.ids)
+  union all
+  select f.execution_id, null, f.id::text, jsonb_build_object('comment', f.comment), null, null, null
+  from howdah.feedback_entries as f
+  where run_contents.relation = 'feedback_entries' and f.execution_id = any (run_contents.ids)
+    and f.comment is not null
+  union all
+  select d.execution_id, null, d.id::text, null, jsonb_build_object('payload', d.payload::text), null,
+    null
+  from howdah.webhook_deliveries as d
+  where run_contents.relation = 'webhook_deliveries' and d.execution_id = any (run_contents.ids)
+  union all
+  select i.execution_id, null, i.id::text, jsonb_build_object('content', i.content),
+    jsonb_build_object('output', i.output::text, 'parts', i.parts::text), null,
+    jsonb_build_object('output', howdah_private.visible_output(i.kind, i.output))
+  from howdah_private.inbox as i
+  where run_contents.relation = 'inbox' and i.execution_id = any (run_contents.ids)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.run_defaults_of_agent(e howdah.executions, may_pin boolean)
  RETURNS text[]
  LANGUAGE plpgsql
@@ -32183,6 +32443,62 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.take_encryption(batch integer DEFAULT 100)
+ RETURNS TABLE(root_execution_id uuid, tenant_id uuid, is_to_encrypt boolean, runs uuid[])
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_due howdah_private.encryptions_due;
+  v_root howdah.executions;
+  v_is_to_encrypt boolean := false;
+  v_ids uuid[] := '{}';
+  v_locked uuid[] := '{}';
+begin
+  select d.* into v_due from howdah_private.encryptions_due as d
+  where d.due_at <= now() order by d.due_at limit 1 for update skip locked;
+  if not found then
+    return;
+  end if;
+  select e.* into v_root from howdah.executions as e
+  where e.id = v_due.execution_id for no key update skip locked;
+  if not found and not exists (
+    select from howdah.executions as e where e.id = v_due.execution_id
+  ) then
+    delete from howdah_private.encryptions_due as d where d.execution_id = v_due.execution_id;
+  elsif v_root.id is null
+    or (v_root.completed_at is not null and howdah_private.is_tree_in_use(v_root)) then
+    perform howdah_private.postpone_encryption(v_due.execution_id, '1 second');
+  else
+    v_is_to_encrypt := v_root.completed_at is not null and exists (
+      select from howdah.retention_policies as p
+      where p.tenant_id = v_root.tenant_id and p.encrypt_contents);
+    v_ids := array(
+      select e.id::uuid from howdah.executions as e
+      where e.root_execution_id = v_root.id and e.contents_erased_at is null and case
+        when v_is_to_encrypt then e.contents_encrypted_at is null
+          or e.contents_encrypted_at < e.completed_at or e.contents_key_id is distinct from (
+            select k.id from howdah_private.data_keys as k
+            where k.tenant_id = v_root.tenant_id and k.is_current)
+        else e.contents_encrypted_at is not null end
+      order by e.id limit take_encryption.batch + 1
+    );
+    v_locked := array(
+      select e.id::uuid from howdah.executions as e
+      where e.id = any (v_ids[1:take_encryption.batch]) order by e.id
+      for no key update skip locked
+    );
+    if v_locked = v_ids then
+      delete from howdah_private.encryptions_due as d where d.execution_id = v_due.execution_id;
+    elsif cardinality(v_locked) < least(cardinality(v_ids), take_encryption.batch) then
+      perform howdah_private.postpone_encryption(v_due.execution_id, '1 second');
+    end if;
+  end if;
+  return query select v_due.execution_id, v_due.tenant_id, v_is_to_encrypt, v_locked;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.take_inbox(worker uuid, id uuid, fence integer, after integer)
  RETURNS TABLE(step_count integer, steps jsonb, messages jsonb)
  LANGUAGE plpgsql
@@ -32504,7 +32820,11 @@ CREATE OR REPLACE FUNCTION howdah_private.tenants_with_retention()
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select p.tenant_id from howdah.retention_policies as p order by p.tenant_id
+  select p.tenant_id from howdah.retention_policies as p
+  union
+  select k.tenant_id from howdah_private.data_keys as k
+  where exists (select from howdah.executions as e where e.contents_key_id = k.id)
+  order by 1
 $function$
 ;
 
@@ -35999,6 +36319,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_retention_policies__encrypt()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.enqueue_missed_encryptions(
+    case tg_op when 'DELETE' then old.tenant_id else new.tenant_id end);
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_retention_policies__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -38868,6 +39201,37 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.visible_input(kind howdah.step_kind, input jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.pick_fields(visible_input.input, case
+    when visible_input.kind in ('question', 'answer') then array['question_id', 'by']
+    when visible_input.kind in ('retry', 'fork')
+      then array['by', 'attempt', 'execution_id', 'seq', 'stop_reason']
+    when visible_input.kind = 'model' then array['estimated_tokens']
+    else '{}' end)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.visible_output(kind howdah.step_kind, output jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.pick_fields(visible_output.output, case
+    when visible_output.kind = 'model' then array['usage']
+    when visible_output.kind in ('question', 'answer') then array['question_id', 'by', 'kind']
+    when visible_output.kind = 'retry' then array['delay_ms', 'not_before', 'usage']
+    when visible_output.kind in ('child', 'child_started') then array['execution_id', 'trust']
+    when visible_output.kind = 'handoff' then array['from', 'to']
+    else '{}' end)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.visible_text(value text)
  RETURNS text
  LANGUAGE sql
@@ -39407,6 +39771,20 @@ begin
     case when v_before <> e.id
       then jsonb_build_array(howdah_private.next_step('explain_execution', v_before)) end);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.with_arguments(calls jsonb, arguments jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when with_arguments.arguments is null then with_arguments.calls else (
+    select jsonb_agg(case when c.call ? 'arguments' then c.call || jsonb_build_object(
+      'arguments', with_arguments.arguments -> (c.place - 1)::int) else c.call end order by c.place)
+    from jsonb_array_elements(with_arguments.calls) with ordinality as c (call, place)
+  ) end
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.with_catalog(m howdah.models)
@@ -40071,6 +40449,79 @@ begin
     where v.tenant_id = p.tenant_id and v.prompt_id = p.id order by v.version desc limit 1
   ) as l on true
   where p.id = write_prompt_version.prompt_id and l.digest is distinct from d.digest;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.write_run_contents(relation text, contents jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  case write_run_contents.relation
+  when 'messages' then
+    update howdah.messages as m
+    set content = coalesce(c.texts ->> 'content', m.content),
+      parts = coalesce((c.documents ->> 'parts')::jsonb, m.parts::text),
+      tool_calls = howdah_private.with_arguments(m.tool_calls, c.arguments)
+    from jsonb_to_recordset(write_run_contents.contents)
+      as c (execution_id uuid, seq int, texts jsonb, documents jsonb, arguments jsonb)
+    where m.execution_id = c.execution_id and m.seq = c.seq;
+  when 'steps' then
+    update howdah.steps as s
+    set input = coalesce((c.documents ->> 'input')::jsonb, s.input::text),
+      output = coalesce((c.documents ->> 'output')::jsonb, s.output::text),
+      error = coalesce((c.documents ->> 'error')::jsonb, s.error),
+      annotations = coalesce((c.documents ->> 'annotations')::jsonb, s.annotations::text)
+    from jsonb_to_recordset(write_run_contents.contents)
+      as c (execution_id uuid, seq int, documents jsonb)
+    where s.execution_id = c.execution_id and s.seq = c.seq;
+  when 'questions' then
+    update howdah.questions as q
+    set prompt = coalesce(c.texts ->> 'prompt', q.prompt),
+      default_answer = coalesce(c.texts ->> 'default_answer', q.default_answer),
+      answer = coalesce(c.texts ->> 'answer', q.answer),
+      schema = coalesce((c.documents ->> 'schema')::jsonb, q.schema::text),
+      options = coalesce((c.documents ->> 'options')::jsonb, q.options::text),
+      answer_data = coalesce((c.documents ->> 'answer_data')::jsonb, q.answer_data::text),
+      preview = coalesce((c.documents ->> 'preview')::jsonb, q.preview::text),
+      tool_call = coalesce((c.documents ->> 'tool_call')::jsonb, q.tool_call)
+    from jsonb_to_recordset(write_run_contents.contents)
+      as c (id uuid, texts jsonb, documents jsonb)
+    where q.id = c.id;
+  when 'feedback_entries' then
+    update howdah.feedback_entries as f set comment = coalesce(c.texts ->> 'comment', f.comment)
+    from jsonb_to_recordset(write_run_contents.contents) as c (id uuid, texts jsonb)
+    where f.id = c.id;
+  when 'webhook_deliveries' then
+    update howdah.webhook_deliveries as d
+    set payload = coalesce((c.documents ->> 'payload')::jsonb, d.payload::text)
+    from jsonb_to_recordset(write_run_contents.contents) as c (id uuid, documents jsonb)
+    where d.id = c.id;
+  when 'inbox' then
+    update howdah_private.inbox as i
+    set content = coalesce(c.texts ->> 'content', i.content),
+      output = coalesce((c.documents ->> 'output')::jsonb, i.output),
+      parts = coalesce((c.documents ->> 'parts')::jsonb, i.parts)
+    from jsonb_to_recordset(write_run_contents.contents)
+      as c (id bigint, texts jsonb, documents jsonb)
+    where i.id = c.id;
+  when 'executions' then
+    update howdah.executions as e
+    set input = coalesce(c.texts ->> 'input', e.input),
+      output = coalesce(c.texts ->> 'output', e.output),
+      input_data = coalesce((c.documents ->> 'input_data')::jsonb, e.input_data::text),
+      input_parts = coalesce((c.documents ->> 'input_parts')::jsonb, e.input_parts::text),
+      history = coalesce((c.documents ->> 'history')::jsonb, e.history::text),
+      output_data = coalesce((c.documents ->> 'output_data')::jsonb, e.output_data::text),
+      error = coalesce((c.documents ->> 'error')::jsonb, e.error),
+      contents_encrypted_at = case when c.key_id is not null then clock_timestamp() end,
+      contents_key_id = c.key_id
+    from jsonb_to_recordset(write_run_contents.contents)
+      as c (execution_id uuid, texts jsonb, documents jsonb, key_id uuid)
+    where e.id = c.execution_id;
+  end case;
 end $function$
 ;
 
@@ -40805,7 +41256,7 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_mod
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF request_params ON howdah.agent_models FOR EACH ROW WHEN (((pg_column_size(new.request_params) > 1000) AND (octet_length((to_jsonb(new.request_params))::text) > 1048576))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('request_params', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF request_params ON howdah.agent_models FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((pg_column_size(new.request_params) > 1000) AND (octet_length((to_jsonb(new.request_params))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('request_params', '1048576', 'bytes');
 
 CREATE TRIGGER _100_await_edit BEFORE INSERT OR DELETE OR UPDATE OF model_id ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__await_edit();
 
@@ -40829,7 +41280,7 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_ser
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF allowed_tools ON howdah.agent_servers FOR EACH ROW WHEN (((pg_column_size(new.allowed_tools) > 1000) AND (octet_length((to_jsonb(new.allowed_tools))::text) > 102400))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('allowed_tools', '102400', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF allowed_tools ON howdah.agent_servers FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((pg_column_size(new.allowed_tools) > 1000) AND (octet_length((to_jsonb(new.allowed_tools))::text) > 102400)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('allowed_tools', '102400', 'bytes');
 
 CREATE TRIGGER _100_await_edit BEFORE INSERT OR UPDATE OF server_id ON howdah.agent_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_servers__await_edit();
 
@@ -40901,7 +41352,7 @@ CREATE TRIGGER _030_permit_approval_update BEFORE UPDATE ON howdah.agent_tools F
 
 CREATE TRIGGER _040_permit_sub_agent BEFORE INSERT OR UPDATE OF tool_id ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_tools__permit_sub_agent();
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF configuration ON howdah.agent_tools FOR EACH ROW WHEN (((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('configuration', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF configuration ON howdah.agent_tools FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('configuration', '1048576', 'bytes');
 
 CREATE TRIGGER _100_await_edit BEFORE INSERT OR UPDATE OF tool_id ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_tools__await_edit();
 
@@ -40935,7 +41386,7 @@ CREATE TRIGGER _030_permit_default_insert BEFORE INSERT ON howdah.agents FOR EAC
 
 CREATE TRIGGER _030_permit_default_update BEFORE UPDATE OF user_id, is_default ON howdah.agents FOR EACH ROW WHEN (((new.user_id IS DISTINCT FROM old.user_id) OR (new.is_default IS DISTINCT FROM old.is_default))) EXECUTE FUNCTION howdah_private.tg_agents__permit_default();
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, system_prompt, prompt_values, engine_configuration, capabilities, domain, output_schema ON howdah.agents FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR (octet_length(new.system_prompt) > 1048576) OR ((pg_column_size(new.prompt_values) > 1000) AND (octet_length((to_jsonb(new.prompt_values))::text) > 1048576)) OR ((pg_column_size(new.engine_configuration) > 1000) AND (octet_length((to_jsonb(new.engine_configuration))::text) > 1048576)) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 102400)) OR (length(new.domain) > 200) OR ((pg_column_size(new.output_schema) > 1000) AND (octet_length((to_jsonb(new.output_schema))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'system_prompt', '1048576', 'bytes', 'prompt_values', '1048576', 'bytes', 'engine_configuration', '1048576', 'bytes', 'capabilities', '102400', 'bytes', 'domain', '200', 'characters', 'output_schema', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, system_prompt, prompt_values, engine_configuration, capabilities, domain, output_schema ON howdah.agents FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR (octet_length(new.system_prompt) > 1048576) OR ((pg_column_size(new.prompt_values) > 1000) AND (octet_length((to_jsonb(new.prompt_values))::text) > 1048576)) OR ((pg_column_size(new.engine_configuration) > 1000) AND (octet_length((to_jsonb(new.engine_configuration))::text) > 1048576)) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 102400)) OR (length(new.domain) > 200) OR ((pg_column_size(new.output_schema) > 1000) AND (octet_length((to_jsonb(new.output_schema))::text) > 1048576))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'system_prompt', '1048576', 'bytes', 'prompt_values', '1048576', 'bytes', 'engine_configuration', '1048576', 'bytes', 'capabilities', '102400', 'bytes', 'domain', '200', 'characters', 'output_schema', '1048576', 'bytes');
 
 CREATE TRIGGER _100_await_edit BEFORE INSERT ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__await_edit();
 
@@ -40979,7 +41430,7 @@ CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF webhook_id ON howd
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.alert_rules FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('alert_rules', 'manage');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, query, engine_check ON howdah.alert_rules FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.query) > 1048576) OR (octet_length(new.engine_check) > 1048576))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'query', '1048576', 'bytes', 'engine_check', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, query, engine_check ON howdah.alert_rules FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.query) > 1048576) OR (octet_length(new.engine_check) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'query', '1048576', 'bytes', 'engine_check', '1048576', 'bytes');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.alert_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -41003,7 +41454,7 @@ CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF user_id ON howdah.
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.api_keys FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('api_keys', 'manage');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name ON howdah.api_keys FOR EACH ROW WHEN ((length(new.name) > 200)) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name ON howdah.api_keys FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (length(new.name) > 200))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters');
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.api_keys REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
@@ -41117,7 +41568,7 @@ CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, user_id,
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.inbound_hooks FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('inbound_hooks', 'manage');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, secret_name, previous_secret_name, secret_header, condition, mapping, session_key, debounce_key, reply ON howdah.inbound_hooks FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (length(new.secret_name) > 200) OR (octet_length(new.previous_secret_name) > 1048576) OR (octet_length(new.secret_header) > 1048576) OR (length(new.condition) > 4000) OR ((pg_column_size(new.mapping) > 1000) AND (octet_length((to_jsonb(new.mapping))::text) > 1048576)) OR (length(new.session_key) > 4000) OR (length(new.debounce_key) > 4000) OR ((pg_column_size(new.reply) > 1000) AND (octet_length((to_jsonb(new.reply))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'secret_name', '200', 'characters', 'previous_secret_name', '1048576', 'bytes', 'secret_header', '1048576', 'bytes', 'condition', '4000', 'characters', 'mapping', '1048576', 'bytes', 'session_key', '4000', 'characters', 'debounce_key', '4000', 'characters', 'reply', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, secret_name, previous_secret_name, secret_header, condition, mapping, session_key, debounce_key, reply ON howdah.inbound_hooks FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (length(new.secret_name) > 200) OR (octet_length(new.previous_secret_name) > 1048576) OR (octet_length(new.secret_header) > 1048576) OR (length(new.condition) > 4000) OR ((pg_column_size(new.mapping) > 1000) AND (octet_length((to_jsonb(new.mapping))::text) > 1048576)) OR (length(new.session_key) > 4000) OR (length(new.debounce_key) > 4000) OR ((pg_column_size(new.reply) > 1000) AND (octet_length((to_jsonb(new.reply))::text) > 1048576))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'secret_name', '200', 'characters', 'previous_secret_name', '1048576', 'bytes', 'secret_header', '1048576', 'bytes', 'condition', '4000', 'characters', 'mapping', '1048576', 'bytes', 'session_key', '4000', 'characters', 'debounce_key', '4000', 'characters', 'reply', '1048576', 'bytes');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -41145,7 +41596,7 @@ CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON ho
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.integrations FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('integrations', 'manage');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, resource_url, scopes, issuer, endpoints, client_id, secret_name ON howdah.integrations FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.resource_url) > 1048576) OR ((pg_column_size(new.scopes) > 1000) AND (octet_length((to_jsonb(new.scopes))::text) > 102400)) OR (octet_length(new.issuer) > 1048576) OR ((pg_column_size(new.endpoints) > 1000) AND (octet_length((to_jsonb(new.endpoints))::text) > 1048576)) OR (octet_length(new.client_id) > 1048576) OR (length(new.secret_name) > 200))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'resource_url', '1048576', 'bytes', 'scopes', '102400', 'bytes', 'issuer', '1048576', 'bytes', 'endpoints', '1048576', 'bytes', 'client_id', '1048576', 'bytes', 'secret_name', '200', 'characters');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, resource_url, scopes, issuer, endpoints, client_id, secret_name ON howdah.integrations FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.resource_url) > 1048576) OR ((pg_column_size(new.scopes) > 1000) AND (octet_length((to_jsonb(new.scopes))::text) > 102400)) OR (octet_length(new.issuer) > 1048576) OR ((pg_column_size(new.endpoints) > 1000) AND (octet_length((to_jsonb(new.endpoints))::text) > 1048576)) OR (octet_length(new.client_id) > 1048576) OR (length(new.secret_name) > 200)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'resource_url', '1048576', 'bytes', 'scopes', '102400', 'bytes', 'issuer', '1048576', 'bytes', 'endpoints', '1048576', 'bytes', 'client_id', '1048576', 'bytes', 'secret_name', '200', 'characters');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.integrations FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -41175,7 +41626,7 @@ CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, api_key_
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.limits FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('limits', 'manage');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF key ON howdah.limits FOR EACH ROW WHEN ((length(new.key) > 500)) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('key', '500', 'characters');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF key ON howdah.limits FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (length(new.key) > 500))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('key', '500', 'characters');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -41205,7 +41656,7 @@ CREATE TRIGGER _010_note_first_write BEFORE INSERT ON howdah.mail FOR EACH STATE
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.mail FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('mail', 'run');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF content, subject ON howdah.mail FOR EACH ROW WHEN (((octet_length(new.content) > 32768) OR (length(new.subject) > 200))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('content', '32768', 'bytes', 'subject', '200', 'characters');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF content, subject ON howdah.mail FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((octet_length(new.content) > 32768) OR (length(new.subject) > 200)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('content', '32768', 'bytes', 'subject', '200', 'characters');
 
 CREATE TRIGGER _100_address BEFORE INSERT ON howdah.mail FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mail__address();
 
@@ -41243,7 +41694,7 @@ CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_system_id, s
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.mcp_servers FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('mcp_servers', 'manage');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, configuration ON howdah.mcp_servers FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'configuration', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, configuration ON howdah.mcp_servers FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'configuration', '1048576', 'bytes');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -41301,7 +41752,7 @@ CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.models FOR EACH ROW EXEC
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.models FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('models', 'manage');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, provider, model, domain, base_url, secret_name, capabilities, request_params, price_unit ON howdah.models FOR EACH ROW WHEN (((length(new.name) > 200) OR (length(new.provider) > 200) OR (length(new.model) > 500) OR (length(new.domain) > 200) OR (length(new.base_url) > 2000) OR (length(new.secret_name) > 200) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 1048576)) OR ((pg_column_size(new.request_params) > 1000) AND (octet_length((to_jsonb(new.request_params))::text) > 1048576)) OR (octet_length(new.price_unit) > 1048576))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'provider', '200', 'characters', 'model', '500', 'characters', 'domain', '200', 'characters', 'base_url', '2000', 'characters', 'secret_name', '200', 'characters', 'capabilities', '1048576', 'bytes', 'request_params', '1048576', 'bytes', 'price_unit', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, provider, model, domain, base_url, secret_name, capabilities, request_params, price_unit ON howdah.models FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (length(new.provider) > 200) OR (length(new.model) > 500) OR (length(new.domain) > 200) OR (length(new.base_url) > 2000) OR (length(new.secret_name) > 200) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 1048576)) OR ((pg_column_size(new.request_params) > 1000) AND (octet_length((to_jsonb(new.request_params))::text) > 1048576)) OR (octet_length(new.price_unit) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'provider', '200', 'characters', 'model', '500', 'characters', 'domain', '200', 'characters', 'base_url', '2000', 'characters', 'secret_name', '200', 'characters', 'capabilities', '1048576', 'bytes', 'request_params', '1048576', 'bytes', 'price_unit', '1048576', 'bytes');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -41349,7 +41800,7 @@ CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id ON howdah
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.output_filters FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('output_filters', 'manage');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, pattern ON howdah.output_filters FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.pattern) > 1048576))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'pattern', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, pattern ON howdah.output_filters FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.pattern) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'pattern', '1048576', 'bytes');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.output_filters FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -41383,7 +41834,7 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.prompts F
 
 CREATE TRIGGER _030_permit_users BEFORE UPDATE ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompts__permit_users();
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, template, variables ON howdah.prompts FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.template) > 262144) OR ((pg_column_size(new.variables) > 1000) AND (octet_length((to_jsonb(new.variables))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'template', '262144', 'bytes', 'variables', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, template, variables ON howdah.prompts FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.template) > 262144) OR ((pg_column_size(new.variables) > 1000) AND (octet_length((to_jsonb(new.variables))::text) > 1048576))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'template', '262144', 'bytes', 'variables', '1048576', 'bytes');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -41415,7 +41866,7 @@ CREATE TRIGGER _030_permit_attachment BEFORE DELETE OR UPDATE ON howdah.resource
 
 CREATE TRIGGER _030_permit_attachment_insert BEFORE INSERT ON howdah.resources FOR EACH ROW WHEN ((num_nonnulls(new.session_id, new.execution_id) > 0)) EXECUTE FUNCTION howdah_private.tg__permit_attachment();
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF metadata, uri ON howdah.resources FOR EACH ROW WHEN ((((pg_column_size(new.metadata) > 1000) AND (octet_length((to_jsonb(new.metadata))::text) > 1048576)) OR (octet_length(new.uri) > 1048576))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('metadata', '1048576', 'bytes', 'uri', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF metadata, uri ON howdah.resources FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (((pg_column_size(new.metadata) > 1000) AND (octet_length((to_jsonb(new.metadata))::text) > 1048576)) OR (octet_length(new.uri) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('metadata', '1048576', 'bytes', 'uri', '1048576', 'bytes');
 
 CREATE TRIGGER _100_sign BEFORE INSERT ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__sign();
 
@@ -41451,6 +41902,12 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.retention
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.retention_policies FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
+CREATE TRIGGER _500_encrypt AFTER INSERT ON howdah.retention_policies FOR EACH ROW WHEN (new.encrypt_contents) EXECUTE FUNCTION howdah_private.tg_retention_policies__encrypt();
+
+CREATE TRIGGER _510_encrypt AFTER UPDATE OF encrypt_contents ON howdah.retention_policies FOR EACH ROW WHEN ((old.encrypt_contents <> new.encrypt_contents)) EXECUTE FUNCTION howdah_private.tg_retention_policies__encrypt();
+
+CREATE TRIGGER _520_decrypt AFTER DELETE ON howdah.retention_policies FOR EACH ROW WHEN (old.encrypt_contents) EXECUTE FUNCTION howdah_private.tg_retention_policies__encrypt();
+
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.retention_policies REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.retention_policies REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
@@ -41467,7 +41924,7 @@ CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.sch
 
 CREATE TRIGGER _030_permit_session BEFORE INSERT OR UPDATE OF session_id, cron, timezone, agent_id, workflow_id, input, input_data, metadata, priority, concurrency_key, overlap_policy, catchup_policy ON howdah.schedules FOR EACH ROW WHEN ((new.session_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__permit_session();
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, cron, timezone, input_data, metadata, concurrency_key ON howdah.schedules FOR EACH ROW WHEN (((length(new.name) > 200) OR (length(new.cron) > 200) OR (length(new.timezone) > 100) OR ((pg_column_size(new.input_data) > 1000) AND (octet_length((to_jsonb(new.input_data))::text) > 1048576)) OR ((pg_column_size(new.metadata) > 1000) AND (octet_length((to_jsonb(new.metadata))::text) > 1048576)) OR (length(new.concurrency_key) > 500))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'cron', '200', 'characters', 'timezone', '100', 'characters', 'input_data', '1048576', 'bytes', 'metadata', '1048576', 'bytes', 'concurrency_key', '500', 'characters');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, cron, timezone, input_data, metadata, concurrency_key ON howdah.schedules FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (length(new.cron) > 200) OR (length(new.timezone) > 100) OR ((pg_column_size(new.input_data) > 1000) AND (octet_length((to_jsonb(new.input_data))::text) > 1048576)) OR ((pg_column_size(new.metadata) > 1000) AND (octet_length((to_jsonb(new.metadata))::text) > 1048576)) OR (length(new.concurrency_key) > 500)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'cron', '200', 'characters', 'timezone', '100', 'characters', 'input_data', '1048576', 'bytes', 'metadata', '1048576', 'bytes', 'concurrency_key', '500', 'characters');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -41519,7 +41976,7 @@ CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.ses
 
 CREATE TRIGGER _030_permit_session BEFORE INSERT OR UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_session();
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF state, title ON howdah.sessions FOR EACH ROW WHEN ((((pg_column_size(new.state) > 1000) AND (octet_length((to_jsonb(new.state))::text) > 1048576)) OR (length(new.title) > 500))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('state', '1048576', 'bytes', 'title', '500', 'characters');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF state, title ON howdah.sessions FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (((pg_column_size(new.state) > 1000) AND (octet_length((to_jsonb(new.state))::text) > 1048576)) OR (length(new.title) > 500)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('state', '1048576', 'bytes', 'title', '500', 'characters');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -41547,7 +42004,7 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, workflow
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.settings FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('settings', 'manage');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF key, value ON howdah.settings FOR EACH ROW WHEN (((length(new.key) > 200) OR ((pg_column_size(new.value) > 1000) AND (octet_length((to_jsonb(new.value))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('key', '200', 'characters', 'value', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF key, value ON howdah.settings FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.key) > 200) OR ((pg_column_size(new.value) > 1000) AND (octet_length((to_jsonb(new.value))::text) > 1048576))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('key', '200', 'characters', 'value', '1048576', 'bytes');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.settings FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -41583,7 +42040,7 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.skills FO
 
 CREATE TRIGGER _030_permit_users BEFORE UPDATE ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skills__permit_users();
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, content ON howdah.skills FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.content) > 61440))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'content', '61440', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, content ON howdah.skills FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.content) > 61440)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'content', '61440', 'bytes');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -41693,7 +42150,7 @@ CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, agent_sy
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.tools FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('tools', 'manage');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF aliases, description, parameters, configuration, capabilities, domain ON howdah.tools FOR EACH ROW WHEN ((((pg_column_size(new.aliases) > 1000) AND (octet_length((to_jsonb(new.aliases))::text) > 102400)) OR (octet_length(new.description) > 102400) OR ((pg_column_size(new.parameters) > 1000) AND (octet_length((to_jsonb(new.parameters))::text) > 1048576)) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 102400)) OR (length(new.domain) > 200))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('aliases', '102400', 'bytes', 'description', '102400', 'bytes', 'parameters', '1048576', 'bytes', 'configuration', '1048576', 'bytes', 'capabilities', '102400', 'bytes', 'domain', '200', 'characters');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF aliases, description, parameters, configuration, capabilities, domain ON howdah.tools FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (((pg_column_size(new.aliases) > 1000) AND (octet_length((to_jsonb(new.aliases))::text) > 102400)) OR (octet_length(new.description) > 102400) OR ((pg_column_size(new.parameters) > 1000) AND (octet_length((to_jsonb(new.parameters))::text) > 1048576)) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 102400)) OR (length(new.domain) > 200)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('aliases', '102400', 'bytes', 'description', '102400', 'bytes', 'parameters', '1048576', 'bytes', 'configuration', '1048576', 'bytes', 'capabilities', '102400', 'bytes', 'domain', '200', 'characters');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -41729,7 +42186,7 @@ CREATE TRIGGER _030_permit_owner_insert BEFORE INSERT ON howdah.users FOR EACH R
 
 CREATE TRIGGER _030_permit_owner_update BEFORE UPDATE ON howdah.users FOR EACH ROW WHEN (((new.role = 'owner'::howdah.user_role) OR (old.role = 'owner'::howdah.user_role))) EXECUTE FUNCTION howdah_private.tg_users__permit_owner();
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF username, email ON howdah.users FOR EACH ROW WHEN (((length(new.username) > 200) OR (length(new.email) > 320))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('username', '200', 'characters', 'email', '320', 'characters');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF username, email ON howdah.users FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.username) > 200) OR (length(new.email) > 320)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('username', '200', 'characters', 'email', '320', 'characters');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.users FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -41753,7 +42210,7 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.version_l
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id', 'workflow_id');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF label ON howdah.version_labels FOR EACH ROW WHEN ((octet_length(new.label) > 1048576)) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('label', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF label ON howdah.version_labels FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (octet_length(new.label) > 1048576))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('label', '1048576', 'bytes');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -41775,7 +42232,7 @@ CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, workflow
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.webhooks FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('webhooks', 'manage');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF events, description, secret_name, previous_secret_name ON howdah.webhooks FOR EACH ROW WHEN ((((pg_column_size(new.events) > 1000) AND (octet_length((to_jsonb(new.events))::text) > 102400)) OR (octet_length(new.description) > 102400) OR (length(new.secret_name) > 200) OR (octet_length(new.previous_secret_name) > 1048576))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('events', '102400', 'bytes', 'description', '102400', 'bytes', 'secret_name', '200', 'characters', 'previous_secret_name', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF events, description, secret_name, previous_secret_name ON howdah.webhooks FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (((pg_column_size(new.events) > 1000) AND (octet_length((to_jsonb(new.events))::text) > 102400)) OR (octet_length(new.description) > 102400) OR (length(new.secret_name) > 200) OR (octet_length(new.previous_secret_name) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('events', '102400', 'bytes', 'description', '102400', 'bytes', 'secret_name', '200', 'characters', 'previous_secret_name', '1048576', 'bytes');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.webhooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -41801,7 +42258,7 @@ CREATE TRIGGER _020_permit_workflow BEFORE INSERT OR DELETE OR UPDATE ON howdah.
 
 CREATE TRIGGER _021_permit_member BEFORE INSERT OR UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('run', 'agent_id', 'member_workflow_id');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF role, question, configuration ON howdah.workflow_agents FOR EACH ROW WHEN (((octet_length(new.role) > 1048576) OR ((pg_column_size(new.question) > 1000) AND (octet_length((to_jsonb(new.question))::text) > 1048576)) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('role', '1048576', 'bytes', 'question', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF role, question, configuration ON howdah.workflow_agents FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((octet_length(new.role) > 1048576) OR ((pg_column_size(new.question) > 1000) AND (octet_length((to_jsonb(new.question))::text) > 1048576)) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('role', '1048576', 'bytes', 'question', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -41839,7 +42296,7 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflows
 
 CREATE TRIGGER _020_permit_workflow BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'id');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, configuration ON howdah.workflows FOR EACH ROW WHEN (((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, configuration ON howdah.workflows FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.workflows FOR EACH ROW WHEN ((old.version_is_stale = new.version_is_stale)) EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -42087,6 +42544,8 @@ END));
 
 create policy engine on howdah.feedback_entries to howdah_engine using (true) with check (true);
 
+create policy eraser on howdah.feedback_entries to howdah_eraser using (true) with check (true);
+
 create policy operator on howdah.feedback_entries to howdah_owner using (true) with check (true);
 
 create policy tenant on howdah.feedback_entries to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
@@ -42280,6 +42739,8 @@ create policy operator on howdah.prompts to howdah_owner using (true) with check
 create policy tenant on howdah.prompts to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.questions to howdah_engine using (true) with check (true);
+
+create policy eraser on howdah.questions to howdah_eraser using (true) with check (true);
 
 create policy operator on howdah.questions to howdah_owner using (true) with check (true);
 
@@ -42515,6 +42976,8 @@ END));
 
 create policy engine on howdah.webhook_deliveries to howdah_engine using (true) with check (true);
 
+create policy eraser on howdah.webhook_deliveries to howdah_eraser using (true) with check (true);
+
 create policy operator on howdah.webhook_deliveries to howdah_owner using (true) with check (true);
 
 create policy tenant on howdah.webhook_deliveries to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
@@ -42649,6 +43112,10 @@ create policy engine on howdah_private.egress_reports to howdah_engine using (tr
 
 create policy operator on howdah_private.egress_reports to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.encryptions_due to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.encryptions_due to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.ended_runs to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.ended_runs to howdah_owner using (true) with check (true);
@@ -42666,6 +43133,8 @@ create policy engine on howdah_private.idempotency_keys to howdah_engine using (
 create policy operator on howdah_private.idempotency_keys to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.inbox to howdah_engine using (true) with check (true);
+
+create policy eraser on howdah_private.inbox to howdah_eraser using (true) with check (true);
 
 create policy operator on howdah_private.inbox to howdah_owner using (true) with check (true);
 
@@ -43022,6 +43491,10 @@ grant select on column howdah.executions.completed_at to howdah_app;
 grant select on column howdah.executions.concurrency_key to howdah_analyst;
 
 grant insert, select on column howdah.executions.concurrency_key to howdah_app;
+
+grant select on column howdah.executions.contents_encrypted_at to howdah_analyst;
+
+grant select on column howdah.executions.contents_encrypted_at to howdah_app;
 
 grant select on column howdah.executions.contents_erased_at to howdah_analyst;
 
@@ -43418,6 +43891,8 @@ grant insert on column howdah.resources.sha256 to howdah_app;
 grant insert on column howdah.resources.type to howdah_app;
 
 grant insert, update on column howdah.resources.uri to howdah_app;
+
+grant insert, update on column howdah.retention_policies.encrypt_contents to howdah_app;
 
 grant insert, update on column howdah.retention_policies.is_by_month to howdah_app;
 
@@ -44293,6 +44768,8 @@ grant execute on function howdah_private.cached_tokens(jsonb,integer) to howdah_
 
 grant execute on function howdah_private.cached_tokens(jsonb,integer) to howdah_engine;
 
+grant execute on function howdah_private.call_arguments(jsonb) to howdah_engine;
+
 grant execute on function howdah_private.call_board_read(uuid,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.call_board_write(uuid,jsonb) to howdah_worker;
@@ -44661,6 +45138,8 @@ grant execute on function howdah_private.current_row_statement(uuid) to howdah_a
 
 grant execute on function howdah_private.current_row_statement(uuid) to howdah_engine;
 
+grant execute on function howdah_private.data_keys_by_id(uuid[]) to howdah_worker;
+
 grant execute on function howdah_private.debounce_caller(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.decides_by_embedding(jsonb) to howdah_app;
@@ -44670,6 +45149,8 @@ grant execute on function howdah_private.decides_by_embedding(jsonb) to howdah_e
 grant execute on function howdah_private.deciding_model(uuid,jsonb) to howdah_app;
 
 grant execute on function howdah_private.deciding_model(uuid,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.decryptable_runs(uuid,uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.default_alerts() to howdah_app;
 
@@ -44758,6 +45239,10 @@ grant execute on function howdah_private.end_model_test(uuid,uuid,jsonb,numeric)
 grant execute on function howdah_private.end_revocation(uuid) to howdah_worker;
 
 grant execute on function howdah_private.end_write_back(uuid,howdah.write_back_status,jsonb) to howdah_worker;
+
+grant execute on function howdah_private.enqueue_encryptions(interval) to howdah_worker;
+
+grant execute on function howdah_private.enqueue_missed_encryptions(uuid) to howdah_worker;
 
 grant execute on function howdah_private.ensure_month(timestamp with time zone) to howdah_engine;
 
@@ -45063,6 +45548,8 @@ grant execute on function howdah_private.is_client_call(howdah.questions) to how
 
 grant execute on function howdah_private.is_client_call(howdah.questions) to howdah_engine;
 
+grant execute on function howdah_private.is_encrypted(text) to howdah_engine;
+
 grant execute on function howdah_private.is_harmless_configuration(jsonb) to howdah_analyst;
 
 grant execute on function howdah_private.is_harmless_configuration(jsonb) to howdah_app;
@@ -45298,6 +45785,8 @@ grant execute on function howdah_private.lock_chat(text) to howdah_engine;
 grant execute on function howdah_private.lock_chat_key(uuid,text) to howdah_app;
 
 grant execute on function howdah_private.lock_chat_key(uuid,text) to howdah_engine;
+
+grant execute on function howdah_private.lock_content_key(uuid) to howdah_worker;
 
 grant execute on function howdah_private.lock_environment_models(uuid) to howdah_engine;
 
@@ -45601,6 +46090,8 @@ grant execute on function howdah_private.permit_tool(uuid) to howdah_analyst;
 
 grant execute on function howdah_private.permit_tool(uuid) to howdah_app;
 
+grant execute on function howdah_private.pick_fields(jsonb,text[]) to howdah_engine;
+
 grant execute on function howdah_private.plain_numbers(jsonb) to howdah_app;
 
 grant execute on function howdah_private.plain_numbers(jsonb) to howdah_engine;
@@ -45614,6 +46105,8 @@ grant execute on function howdah_private.planned_tables(jsonb,text[]) to howdah_
 grant execute on function howdah_private.planned_tables(jsonb,text[]) to howdah_worker;
 
 grant execute on function howdah_private.postgres_pattern(text) to howdah_engine;
+
+grant execute on function howdah_private.postpone_encryption(uuid,interval) to howdah_worker;
 
 grant execute on function howdah_private.prepare_write_back(uuid) to howdah_worker;
 
@@ -45916,6 +46409,8 @@ grant execute on function howdah_private.run_as_tool_role(text,jsonb,text) to ho
 grant execute on function howdah_private.run_by_id(uuid,uuid,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,text,numeric,jsonb,text,text,integer) to howdah_app;
 
 grant execute on function howdah_private.run_by_id(uuid,uuid,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,text,numeric,jsonb,text,text,integer) to howdah_engine;
+
+grant execute on function howdah_private.run_contents(uuid[],text,uuid,integer,integer) to howdah_worker;
 
 grant execute on function howdah_private.run_differences(jsonb,jsonb,text[]) to howdah_analyst;
 
@@ -46248,6 +46743,8 @@ grant execute on function howdah_private.table_outside_schemas(json,text[]) to h
 grant execute on function howdah_private.tables_changed(jsonb,bigint) to howdah_engine;
 
 grant execute on function howdah_private.tables_changed(jsonb,bigint) to howdah_tool;
+
+grant execute on function howdah_private.take_encryption(integer) to howdah_worker;
 
 grant execute on function howdah_private.take_inbox(uuid,uuid,integer,integer) to howdah_worker;
 
@@ -46659,6 +47156,10 @@ grant execute on function howdah_private.version_of(text,uuid,text) to howdah_ap
 
 grant execute on function howdah_private.version_of(text,uuid,text) to howdah_engine;
 
+grant execute on function howdah_private.visible_input(howdah.step_kind,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.visible_output(howdah.step_kind,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.visible_text(text) to howdah_app;
 
 grant execute on function howdah_private.visible_text(text) to howdah_engine;
@@ -46690,6 +47191,10 @@ grant execute on function howdah_private.watches_on(regclass) to howdah_engine;
 grant execute on function howdah_private.why_ended(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.why_scheduled(howdah.executions,timestamp with time zone) to howdah_engine;
+
+grant execute on function howdah_private.with_arguments(jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.with_arguments(jsonb,jsonb) to howdah_eraser;
 
 grant execute on function howdah_private.with_catalog(howdah.models) to howdah_app;
 
@@ -46758,6 +47263,10 @@ grant execute on function howdah_private.write_parts(jsonb,text) to howdah_app;
 grant execute on function howdah_private.write_parts(jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.write_position(timestamp with time zone,integer,integer) to howdah_engine;
+
+grant execute on function howdah_private.write_run_contents(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.write_run_contents(text,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.write_statement(regclass,howdah.table_triggers) to howdah_engine;
 
@@ -46867,6 +47376,8 @@ grant select on table howdah.feedback_entries to howdah_app;
 
 grant delete, insert, select, update on table howdah.feedback_entries to howdah_engine;
 
+grant select, update on table howdah.feedback_entries to howdah_eraser;
+
 grant select on table howdah.grants to howdah_analyst;
 
 grant delete, select on table howdah.grants to howdah_app;
@@ -46972,6 +47483,8 @@ grant select on table howdah.questions to howdah_analyst;
 grant select on table howdah.questions to howdah_app;
 
 grant delete, insert, select, update on table howdah.questions to howdah_engine;
+
+grant select, update on table howdah.questions to howdah_eraser;
 
 grant select on table howdah.resources to howdah_analyst;
 
@@ -47091,6 +47604,8 @@ grant select on table howdah.webhook_deliveries to howdah_app;
 
 grant delete, insert, select, update on table howdah.webhook_deliveries to howdah_engine;
 
+grant select, update on table howdah.webhook_deliveries to howdah_eraser;
+
 grant select on table howdah.webhooks to howdah_analyst;
 
 grant delete, select on table howdah.webhooks to howdah_app;
@@ -47143,6 +47658,8 @@ grant delete, insert, select, update on table howdah_private.deleted_subject_usa
 
 grant delete, insert, select, update on table howdah_private.egress_reports to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.encryptions_due to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.ended_runs to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.erasures_due to howdah_engine;
@@ -47152,6 +47669,8 @@ grant delete, insert, select, update on table howdah_private.file_deletions to h
 grant delete, insert, select, update on table howdah_private.idempotency_keys to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.inbox to howdah_engine;
+
+grant select, update on table howdah_private.inbox to howdah_eraser;
 
 grant delete, insert, select, update on table howdah_private.installation to howdah_engine;
 
@@ -47890,7 +48409,11 @@ comment on column howdah.executions.completed_at is 'End time, whatever the outc
 
 comment on column howdah.executions.concurrency_key is 'Key of your own, such as customer-42. A limit of scope key says how many runs with one key run at once.';
 
+comment on column howdah.executions.contents_encrypted_at is 'Time at which the contents of the run were encrypted. Null if they are in plain text.';
+
 comment on column howdah.executions.contents_erased_at is 'Time at which texts and arguments were erased. Usage and times stay.';
+
+comment on column howdah.executions.contents_key_id is 'Data key of the encrypted contents. Null if they are in plain text.';
 
 comment on column howdah.executions.cost is 'Sum of the cost of its steps, at the prices when they committed. In SQL, execution_counters is exact while the run is running.';
 
@@ -48757,6 +49280,8 @@ comment on column howdah.resources.type is 'MIME type, such as image/png.';
 comment on column howdah.resources.uri is 'Address for MCP clients, such as docs://handbook. Among rows of the same address the newest is used. With {name} in the address and {{name}} in the text the file is a template.';
 
 comment on column howdah.retention_policies.created_at is 'Time of creation.';
+
+comment on column howdah.retention_policies.encrypt_contents is 'True encrypts the contents of runs with the data key of the tenant, a few seconds after the whole tree of a run has ended. Interfaces that have the master key decrypt them for readers.';
 
 comment on column howdah.retention_policies.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
@@ -49832,6 +50357,8 @@ comment on table howdah_private.deleted_subject_usage is 'Rollup of deleted runs
 comment on table howdah_private.document_versions is 'Versions of sealed documents. A version never counts twice, also not for a document that was deleted meanwhile.';
 
 comment on table howdah_private.egress_reports is 'Private addresses that workers and APIs may reach, as they reported at their start from HOWDAH_EGRESS_ALLOW. Every tenant may name these addresses.';
+
+comment on table howdah_private.encryptions_due is 'Root runs whose trees a worker must encrypt, decrypt or encrypt with another key. A worker deletes the row when it has done so.';
 
 comment on table howdah_private.ended_runs is 'Runs ended from outside, by a control or the engine, whose execution_complete hooks have not been called. A worker deletes the row in the transaction that calls the hooks, so they are called once. A job alone could call them twice: it is completed in a later transaction.';
 

@@ -2,6 +2,7 @@ import type { TaskList } from 'graphile-worker';
 import { runAll, settleAll } from '../src/concurrency/run-all.ts';
 import { throttle } from '../src/concurrency/throttle.ts';
 import type { CustomTool } from '../src/contracts/agents/tool.ts';
+import { secretRowsOn } from '../src/db/access/secrets.ts';
 import { MOST_CONNECTIONS } from '../src/db/connection/connection-limits.ts';
 import { isTimeout } from '../src/db/connection/sqlstate.ts';
 import { createNotifier, type Notifier } from '../src/db/feed/notifier.ts';
@@ -9,6 +10,7 @@ import { ensurePartitions, hasDueWork, syncCustomTools } from '../src/db/worker/
 import { sleep } from '../src/runtime/environment/world.ts';
 import { Runtime } from '../src/runtime/runtime.ts';
 import type { RuntimeOptions } from '../src/runtime/runtime-options.ts';
+import { createContentCipher } from '../src/secrets/contents.ts';
 import type { Check } from '../src/telemetry/readiness.ts';
 import { customTools } from '../src/tools/custom/custom-tools.ts';
 import { createDependencies, type WorkerDependencies } from './dependencies.ts';
@@ -240,9 +242,11 @@ class RunningWorker implements Worker {
   }
 
   #createChores(): Chores {
-    const { resourceFolder, log, metrics } = this.#options;
+    const { resourceFolder, log, metrics, masterKeys } = this.#options;
+    const { pool } = this.#pools;
     return new Chores({
-      ...{ pool: this.#pools.pool, resourceFolder, log },
+      ...{ pool, resourceFolder, log },
+      cipher: masterKeys && createContentCipher(secretRowsOn(pool), masterKeys),
       worker: () => this.#heartbeat.worker,
       reconcile: () => this.#runtime.reconcile(),
       onRecovered: (reason, count) => metrics?.countRecovery(reason, count),

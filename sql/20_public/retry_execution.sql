@@ -42,6 +42,7 @@ begin
       jsonb_build_object('code', 'cancelled', 'message', 'the run was cancelled',
       'retryable', true)));
   perform howdah_private.reopen_questions(v_execution);
+  perform howdah_private.enqueue_decryption(v_execution.id);
   perform howdah_private.enqueue_advance(array[v_execution.id::uuid])
     where v_live is null or v_live = v_execution.id;
   perform howdah_private.announce_watched(array[v_execution.id::uuid]);

@@ -85,8 +85,8 @@ begin
       where p.policy in ('engine', 'operator')
         or (p.policy = 'tenant' and (t.schema = 'howdah' or t.relname = 'run_heads'))
         or (p.policy = 'eraser' and t.relname in (
-          'executions', 'steps', 'messages', 'agent_versions', 'workflow_versions',
-          'prompt_versions', 'skill_versions'))
+          'executions', 'steps', 'messages', 'questions', 'feedback_entries', 'webhook_deliveries',
+          'inbox', 'agent_versions', 'workflow_versions', 'prompt_versions', 'skill_versions'))
     )
     select w.*, s.oid is not null as exists from wanted as w
     left join pg_catalog.pg_policy as s on s.polrelid = w.oid and s.polname = w.policy

@@ -41,6 +41,8 @@ export type SecretTraits = { fingerprint: string; last_four: string | null };
 export type SecretRows = {
   find(tenantId: string, name: string): Promise<SealedSecret | undefined>;
   slot(tenantId: string, name: string): Promise<SecretSlot>;
+  /** Returns data keys by their ids. */
+  keys(ids: readonly string[]): Promise<WrappedKey[]>;
   /** Creates a new id for a key. */
   newId(): Promise<string>;
   masterKeys(): Promise<MasterKeyState>;

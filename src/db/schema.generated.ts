@@ -447,7 +447,9 @@ export interface Executions {
   compensates_execution_id: string | null;
   completed_at: Timestamp | null;
   concurrency_key: string | null;
+  contents_encrypted_at: Timestamp | null;
   contents_erased_at: Timestamp | null;
+  contents_key_id: string | null;
   cost: Generated<Numeric>;
   crashes_without_progress: Generated<number>;
   created_at: Generated<Timestamp>;
@@ -997,6 +999,7 @@ export interface Resources {
 
 export interface RetentionPolicies {
   created_at: Generated<Timestamp>;
+  encrypt_contents: Generated<boolean>;
   id: Generated<string>;
   is_by_month: Generated<boolean>;
   keep_contents_days: number | null;

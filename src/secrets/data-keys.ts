@@ -7,7 +7,7 @@ import type { MasterKey, MasterKeys } from './master-keys.ts';
  * The time for which a data key stays in memory. A data key never changes, so this limits only its
  * presence in memory.
  */
-const CACHE_MS = 60_000;
+export const CACHE_MS = 60_000;
 /** The number of attempts. Another process wins this often only if something is wrong. */
 const ATTEMPTS = 10;
 

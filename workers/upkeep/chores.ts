@@ -5,6 +5,8 @@ import { eraseEnded } from '../../src/db/worker/maintenance.ts';
 import { enqueueAlerts, expireQuestions, fireSchedules } from '../../src/db/worker/timers.ts';
 import { healQueue } from '../../src/db/worker/wake-ups.ts';
 import { reapWorkers } from '../../src/db/worker/worker-presence.ts';
+import type { ContentCipher } from '../../src/secrets/contents.ts';
+import { encryptContents } from './encrypt-contents.ts';
 import { repeat } from './repeat.ts';
 
 const REAP_MS = 500;
@@ -18,6 +20,8 @@ export type ChoreOptions = {
   worker(): string | undefined;
   /** The folder of the files of resources. A worker without a folder deletes no files. */
   resourceFolder?: string | undefined;
+  /** The keys that contents of runs are encrypted with. A worker without keys encrypts nothing. */
+  cipher?: ContentCipher | undefined;
   log: Logger;
   /** Releases runs that this worker owns in the database and does not hold. */
   reconcile(): Promise<number>;
@@ -43,6 +47,7 @@ export class Chores {
     this.#repeat(TICK_MS, () =>
       this.#attempt('contents could not be erased; retrying in a second', () => eraseEnded(pool)),
     );
+    this.#repeat(TICK_MS, () => this.#encrypt());
     this.#repeat(HEAL_MS, () => this.#heal());
     this.#repeat(HEAL_MS, () => this.#reconcile());
     this.#repeat(FILES_MS, () => this.#deleteFiles());
@@ -88,6 +93,19 @@ export class Chores {
     );
     await this.#attempt('alert rules could not be enqueued; retrying in a second', () =>
       enqueueAlerts(pool),
+    );
+  }
+
+  #encrypt(): Promise<void> {
+    const { pool, cipher, log } = this.#options;
+    if (!cipher) return Promise.resolve();
+    return this.#attempt('contents could not be encrypted; retrying in a second', () =>
+      encryptContents(pool, cipher, (error, execution_id) =>
+        log.warn(
+          { execution_id, reason: (error as Error).message },
+          'the contents of a run could not be encrypted or decrypted; retrying in a minute',
+        ),
+      ),
     );
   }
 

@@ -201,7 +201,7 @@ begin
   return v_count;
 end $$;
 
--- Deletes the data keys that seal no secret and no document. Locks a key before the check, so that
+-- Deletes the data keys that seal no secret, no document and no contents of a run. Locks a key before the check, so that
 -- a transaction that uses the key ends first.
 create or replace function howdah_private.drop_unused_data_keys(tenant_id uuid) returns int
   language plpgsql volatile security definer
@@ -222,7 +222,8 @@ begin
       and not exists (
         select from howdah_private.sealed_documents as d where d.data_key_id = k.id)
       and not exists (
-        select from howdah_private.token_revocations as r where r.data_key_id = k.id);
+        select from howdah_private.token_revocations as r where r.data_key_id = k.id)
+      and not exists (select from howdah.executions as e where e.contents_key_id = k.id);
     v_count := v_count + case when found then 1 else 0 end;
   end loop;
   return v_count;

@@ -166,8 +166,39 @@ begin
   ), false);
 end $$;
 
+-- Returns whether something still needs the contents of an ended tree: a question about an effect, a
+-- hook, a delivery, a write-back, or a live run below. A hook, delivery or write-back that fails for
+-- an hour no longer counts.
+create or replace function howdah_private.is_tree_in_use(e howdah.executions) returns boolean
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+      select from howdah.questions as q
+      where q.tenant_id = e.tenant_id and q.root_execution_id = e.id and q.status = 'open'
+        and q.kind = 'effect'
+    ) or exists (
+      select from howdah_private.ended_runs as r
+      join howdah.executions as x on x.id = r.execution_id
+      where r.tenant_id = e.tenant_id and x.root_execution_id = e.id
+        and r.created_at > now() - interval '1 hour'
+    ) or exists (
+      select from howdah.webhook_deliveries as d
+      where d.execution_id = e.id and d.tenant_id = e.tenant_id and d.status = 'pending'
+        and e.completed_at > now() - interval '1 hour'
+    ) or exists (
+      select from howdah.watched_rows as w
+      where w.execution_id = e.id and w.tenant_id = e.tenant_id and w.write_back = 'waiting'
+        and e.completed_at > now() - interval '1 hour'
+    ) or exists (
+      select from howdah.executions as c
+      where c.root_execution_id = e.id and c.parent_execution_id is not null
+        and c.completed_at is null
+    )
+$$;
+
 -- Returns the time until which the contents of an ended root run are needed, or null if they are
--- not needed. A hook, delivery or write-back that fails for an hour no longer counts.
+-- not needed.
 create or replace function howdah_private.contents_needed_until(e howdah.executions)
   returns timestamptz
   language sql stable security definer
@@ -180,27 +211,6 @@ as $$
           now()) end
       from howdah.sessions as s join howdah.retention_policies as p on p.tenant_id = s.tenant_id
       where s.id = e.session_id),
-    case when exists (
-        select from howdah.questions as q
-        where q.tenant_id = e.tenant_id and q.root_execution_id = e.id and q.status = 'open'
-          and q.kind = 'effect'
-      ) or exists (
-        select from howdah_private.ended_runs as r
-        join howdah.executions as x on x.id = r.execution_id
-        where r.tenant_id = e.tenant_id and x.root_execution_id = e.id
-          and r.created_at > now() - interval '1 hour'
-      ) or exists (
-        select from howdah.webhook_deliveries as d
-        where d.execution_id = e.id and d.tenant_id = e.tenant_id and d.status = 'pending'
-          and e.completed_at > now() - interval '1 hour'
-      ) or exists (
-        select from howdah.watched_rows as w
-        where w.execution_id = e.id and w.tenant_id = e.tenant_id and w.write_back = 'waiting'
-          and e.completed_at > now() - interval '1 hour'
-      ) or exists (
-        select from howdah.executions as c
-        where c.root_execution_id = e.id and c.parent_execution_id is not null
-          and c.completed_at is null
-      ) then now() + interval '1 minute' end
+    case when howdah_private.is_tree_in_use(e) then now() + interval '1 minute' end
   )
 $$;

@@ -178,6 +178,7 @@ begin
     where e.id = any (v_ids) and e.id between v_first and v_last
       and howdah_private.is_in_queue(e.status, e.waiting_for)
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+      and e.contents_encrypted_at is null -- retried or forked, and not decrypted yet
     order by e.id
     for no key update skip locked
   );

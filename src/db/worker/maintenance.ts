@@ -97,6 +97,7 @@ async function retainTenant(
   tenant: string,
   outcome: RetentionOutcome,
 ): Promise<void> {
+  await client.query('select howdah_private.enqueue_missed_encryptions($1)', [tenant]);
   for (;;) {
     const { rows } = await client.query('select howdah_private.retain_tenant($1) as done', [
       tenant,

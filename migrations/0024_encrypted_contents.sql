@@ -1,0 +1,65 @@
+-- Up Migration
+-- Lets a tenant encrypt the contents of ended runs. A worker encrypts them in place with the data
+-- key of the tenant; the database never has the key. Runs at work stay as they are.
+
+alter table howdah.retention_policies
+  add column encrypt_contents boolean not null default false;
+comment on column howdah.retention_policies.encrypt_contents is
+  'True encrypts the contents of runs with the data key of the tenant, a few seconds after the '
+  'whole tree of a run has ended. Interfaces that have the master key decrypt them for readers.';
+
+alter table howdah.executions
+  add column contents_encrypted_at timestamptz,
+  add column contents_key_id uuid;
+comment on column howdah.executions.contents_encrypted_at is
+  'Time at which the contents of the run were encrypted. Null if they are in plain text.';
+comment on column howdah.executions.contents_key_id is
+  'Data key of the encrypted contents. Null if they are in plain text.';
+-- An encrypted text is longer. The runs that exist fulfil the earlier check, so none is read.
+alter table howdah.executions
+  drop constraint input_is_at_most_1_mb,
+  add constraint input_is_at_most_1_mb
+    check (octet_length(input) <= 1048576 or contents_encrypted_at is not null) not valid;
+-- finds the runs that a new data key must encrypt again
+create index executions_contents_key_id_idx on howdah.executions (contents_key_id)
+  where contents_key_id is not null;
+
+-- Root runs to encrypt, forks and retried runs to decrypt. A queue for the same reason as
+-- erasures_due: it avoids a search of executions every second.
+create table howdah_private.encryptions_due (
+  execution_id uuid primary key,
+  tenant_id uuid not null references howdah.tenants (id) on delete cascade,
+  due_at timestamptz not null default now()
+);
+create index encryptions_due_tenant_id_idx on howdah_private.encryptions_due (tenant_id);
+create index encryptions_due_due_at_idx on howdah_private.encryptions_due (due_at);
+alter table howdah_private.encryptions_due enable row level security, force row level security;
+comment on table howdah_private.encryptions_due is
+  'Root runs whose trees a worker must encrypt, decrypt or encrypt with another key. A worker '
+  'deletes the row when it has done so.';
+
+alter table howdah_private.background_tasks no force row level security;
+insert into howdah_private.background_tasks (name, reached_at) values ('encryptions', now());
+alter table howdah_private.background_tasks force row level security;
+
+-- Down Migration
+alter table howdah.executions no force row level security;
+do $$
+begin
+  if exists (select from howdah.executions as e where e.contents_encrypted_at is not null) then
+    raise exception 'runs have encrypted contents, which earlier releases cannot read'
+      using hint = 'Decrypt them first: set encrypt_contents to false, and wait until '
+        'contents_encrypted_at is null everywhere.';
+  end if;
+end $$;
+alter table howdah.executions force row level security;
+alter table howdah_private.background_tasks no force row level security;
+delete from howdah_private.background_tasks where name = 'encryptions';
+alter table howdah_private.background_tasks force row level security;
+drop table howdah_private.encryptions_due;
+drop index howdah.executions_contents_key_id_idx;
+alter table howdah.executions
+  drop constraint input_is_at_most_1_mb,
+  add constraint input_is_at_most_1_mb check (octet_length(input) <= 1048576) not valid;
+alter table howdah.executions drop column contents_key_id, drop column contents_encrypted_at;
+alter table howdah.retention_policies drop column encrypt_contents;

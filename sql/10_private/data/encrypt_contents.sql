@@ -1,0 +1,413 @@
+-- Encryption of the contents of ended runs, for tenants with encrypt_contents in their retention
+-- policy. A worker reads the contents of runs, encrypts them with the data key of the tenant, and
+-- writes them back, all in one transaction that has locked the runs. The database never has the
+-- key. A few seconds after the end of a root run, the run is added to the queue encryptions_due,
+-- and its tree is encrypted when nothing in SQL needs its contents any more.
+--
+-- A run at work is in plain text, so that no statement of a live run meets encrypted contents. A
+-- retry or a fork of an encrypted run is queued here too: a worker decrypts it before any worker
+-- may claim it (claim_due_runs). src/secrets/contents.ts describes the form of encrypted values.
+
+-- Returns whether a text is an encrypted content of a run.
+create or replace function howdah_private.is_encrypted(value text) returns boolean
+  language sql immutable parallel safe
+  return value ~ ('^howdah\.sealed\.v1\.[0-9a-f-]{36}\.[0-9a-f-]{36}\.'
+    || '[A-Za-z0-9_-]{16}\.[A-Za-z0-9_-]{22,}$');
+
+-- Enqueues root runs that ended at least `grace` ago, and returns how many runs are due. Workers
+-- call it about once a second. If no tenant wants encryption and nothing is queued, a call reads
+-- two tables with few or no rows. The grace lets those read the answer who wait for it with
+-- howdah.ask. The nightly retention (retain_tenant) finds runs that ended in longer transactions.
+create or replace function howdah_private.enqueue_encryptions(
+  grace interval default '5 seconds'
+) returns int
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_until timestamptz := now() - enqueue_encryptions.grace;
+  v_since timestamptz;
+begin
+  if exists (select from howdah.retention_policies as p where p.encrypt_contents) then
+    select greatest(t.reached_at, v_until - interval '1 hour') into v_since
+    from howdah_private.background_tasks as t
+    where t.name = 'encryptions' for no key update skip locked;
+    if found then
+      insert into howdah_private.encryptions_due (execution_id, tenant_id)
+      select e.id, e.tenant_id
+      from howdah.executions as e
+      join howdah.retention_policies as p on p.tenant_id = e.tenant_id and p.encrypt_contents
+      where e.completed_at >= v_since - interval '10 seconds' and e.completed_at < v_until
+        and e.parent_execution_id is null and e.contents_erased_at is null
+        and (e.contents_encrypted_at is null or e.contents_encrypted_at < e.completed_at)
+      on conflict do nothing;
+      update howdah_private.background_tasks as t set reached_at = v_until
+      where t.name = 'encryptions'
+        and (found or t.reached_at < v_until - interval '10 seconds');
+    end if;
+  end if;
+  return (select count(*)::int from howdah_private.encryptions_due as d where d.due_at <= now());
+end $$;
+
+-- Enqueues all ended root runs of a tenant whose contents are not as its policy says: in plain text
+-- or under an earlier data key although it encrypts, or encrypted although it does not. Returns
+-- their number. The policy's trigger, the rotation of keys and the nightly retention call it.
+create or replace function howdah_private.enqueue_missed_encryptions(tenant_id uuid) returns int
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_count int;
+begin
+  if exists (
+    select from howdah.retention_policies as p
+    where p.tenant_id = enqueue_missed_encryptions.tenant_id and p.encrypt_contents
+  ) then
+    insert into howdah_private.encryptions_due (execution_id, tenant_id)
+    select e.id, e.tenant_id from howdah.executions as e
+    where e.tenant_id = enqueue_missed_encryptions.tenant_id
+      and e.completed_at < now() - interval '5 seconds'
+      and e.parent_execution_id is null and e.contents_erased_at is null
+      and (e.contents_encrypted_at is null or e.contents_encrypted_at < e.completed_at)
+    on conflict do nothing;
+    get diagnostics v_count = row_count;
+  end if;
+  insert into howdah_private.encryptions_due (execution_id, tenant_id)
+  select distinct e.root_execution_id, e.tenant_id
+  from howdah_private.data_keys as k
+  join howdah.executions as e on e.contents_key_id = k.id
+  left join howdah.retention_policies as p on p.tenant_id = k.tenant_id
+  where k.tenant_id = enqueue_missed_encryptions.tenant_id
+    and not (k.is_current and coalesce(p.encrypt_contents, false))
+  on conflict do nothing;
+  return coalesce(v_count, 0);
+end $$;
+
+-- Lets a worker decrypt the tree of a retried run, or a fork, before it is claimed.
+create or replace function howdah_private.enqueue_decryption(root_execution_id uuid) returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  insert into howdah_private.encryptions_due as d (execution_id, tenant_id)
+  select e.id, e.tenant_id from howdah.executions as e
+  where e.id = enqueue_decryption.root_execution_id and exists (
+    select from howdah.executions as c
+    where c.root_execution_id = e.id and c.contents_encrypted_at is not null)
+  on conflict (execution_id) do update set due_at = now()
+$$;
+
+-- Locks a due tree and returns its runs to encrypt or to decrypt, at most `batch`. The caller
+-- changes them in the same transaction. Returns no row if no tree is due. Skips trees and runs that
+-- another transaction has locked: then, and when the tree has nothing left to do, `runs` is empty.
+create or replace function howdah_private.take_encryption(batch int default 100)
+  returns table (root_execution_id uuid, tenant_id uuid, is_to_encrypt boolean, runs uuid[])
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_due howdah_private.encryptions_due;
+  v_root howdah.executions;
+  v_is_to_encrypt boolean := false;
+  v_ids uuid[] := '{}';
+  v_locked uuid[] := '{}';
+begin
+  select d.* into v_due from howdah_private.encryptions_due as d
+  where d.due_at <= now() order by d.due_at limit 1 for update skip locked;
+  if not found then
+    return;
+  end if;
+  select e.* into v_root from howdah.executions as e
+  where e.id = v_due.execution_id for no key update skip locked;
+  if not found and not exists (
+    select from howdah.executions as e where e.id = v_due.execution_id
+  ) then
+    delete from howdah_private.encryptions_due as d where d.execution_id = v_due.execution_id;
+  elsif v_root.id is null
+    or (v_root.completed_at is not null and howdah_private.is_tree_in_use(v_root)) then
+    perform howdah_private.postpone_encryption(v_due.execution_id, '1 second');
+  else
+    v_is_to_encrypt := v_root.completed_at is not null and exists (
+      select from howdah.retention_policies as p
+      where p.tenant_id = v_root.tenant_id and p.encrypt_contents);
+    v_ids := array(
+      select e.id::uuid from howdah.executions as e
+      where e.root_execution_id = v_root.id and e.contents_erased_at is null and case
+        when v_is_to_encrypt then e.contents_encrypted_at is null
+          or e.contents_encrypted_at < e.completed_at or e.contents_key_id is distinct from (
+            select k.id from howdah_private.data_keys as k
+            where k.tenant_id = v_root.tenant_id and k.is_current)
+        else e.contents_encrypted_at is not null end
+      order by e.id limit take_encryption.batch + 1
+    );
+    v_locked := array(
+      select e.id::uuid from howdah.executions as e
+      where e.id = any (v_ids[1:take_encryption.batch]) order by e.id
+      for no key update skip locked
+    );
+    if v_locked = v_ids then
+      delete from howdah_private.encryptions_due as d where d.execution_id = v_due.execution_id;
+    elsif cardinality(v_locked) < least(cardinality(v_ids), take_encryption.batch) then
+      perform howdah_private.postpone_encryption(v_due.execution_id, '1 second');
+    end if;
+  end if;
+  return query select v_due.execution_id, v_due.tenant_id, v_is_to_encrypt, v_locked;
+end $$;
+
+-- Postpones a due tree.
+create or replace function howdah_private.postpone_encryption(execution_id uuid, delay interval)
+  returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  update howdah_private.encryptions_due as d set due_at = now() + postpone_encryption.delay
+  where d.execution_id = postpone_encryption.execution_id
+$$;
+
+-- Returns the current data key of a tenant for contents, or null if it has none. Locks the key, so
+-- that it is not removed before the contents that it encrypts are committed.
+create or replace function howdah_private.lock_content_key(tenant_id uuid) returns jsonb
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.key_document(k) from howdah_private.data_keys as k
+  where k.tenant_id = lock_content_key.tenant_id and k.is_current for key share
+$$;
+
+-- Returns data keys by their ids.
+create or replace function howdah_private.data_keys_by_id(ids uuid[]) returns jsonb
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_agg(howdah_private.key_document(k)), '[]')
+  from howdah_private.data_keys as k where k.id = any (data_keys_by_id.ids)
+$$;
+
+-- Returns those of `ids` whose contents a worker may decrypt for a run: runs of the same tree, of
+-- trees in the same session, and what the run or its session was forked from.
+create or replace function howdah_private.decryptable_runs(execution_id uuid, ids uuid[])
+  returns uuid[]
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(array_agg(x.id::uuid), '{}')
+  from howdah.executions as e
+  join howdah.executions as r on r.id = e.root_execution_id
+  left join howdah.sessions as s on s.id = r.session_id and s.tenant_id = r.tenant_id
+  join howdah.executions as x on x.id = any (decryptable_runs.ids) and x.tenant_id = e.tenant_id
+  join howdah.executions as xr on xr.id = x.root_execution_id
+  where e.id = decryptable_runs.execution_id and (
+    xr.id = r.id or xr.session_id = r.session_id or xr.session_id = s.forked_from_session_id
+    or x.id = e.forked_from_execution_id or xr.id = r.forked_from_execution_id)
+$$;
+
+-- Returns the contents of runs, one row for each row that has some. `texts` has texts by column,
+-- `documents` JSON texts by column, and `arguments` those of the tool calls of a message. Of a
+-- document, `visible` has the fields that stay readable in SQL: counts of tokens, names of who
+-- answered, ids of runs and questions, and the codes of errors. Steps and messages come in pages,
+-- after a place.
+create or replace function howdah_private.run_contents(
+  ids uuid[], relation text, after_run uuid, after_seq int, max_rows int
+) returns table (
+    execution_id uuid, seq int, id text, texts jsonb, documents jsonb, arguments jsonb,
+    visible jsonb
+  )
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select e.id::uuid, null::int, null::text,
+    jsonb_build_object('input', e.input, 'output', e.output),
+    jsonb_build_object('input_data', e.input_data::text, 'input_parts', e.input_parts::text,
+      'history', e.history::text, 'output_data', e.output_data::text, 'error', e.error::text),
+    null::jsonb,
+    jsonb_build_object('error', howdah_private.erase_error(e.error, '[encrypted]'))
+  from howdah.executions as e
+  where run_contents.relation = 'executions' and e.id = any (run_contents.ids)
+  union all
+  (
+    select m.execution_id, m.seq, null, jsonb_build_object('content', m.content),
+      jsonb_build_object('parts', m.parts::text), howdah_private.call_arguments(m.tool_calls), null
+    from howdah.messages as m
+    where run_contents.relation = 'messages' and m.execution_id = any (run_contents.ids)
+      and (m.execution_id, m.seq) > (run_contents.after_run, run_contents.after_seq)
+    order by m.execution_id, m.seq limit run_contents.max_rows
+  )
+  union all
+  (
+    select s.execution_id, s.seq, null, null,
+      jsonb_build_object('input', s.input::text, 'output', s.output::text, 'error', s.error::text,
+        'annotations', s.annotations::text),
+      null,
+      jsonb_build_object('input', howdah_private.visible_input(s.kind, s.input),
+        'output', howdah_private.visible_output(s.kind, s.output),
+        'error', howdah_private.erase_error(s.error, '[encrypted]'))
+    from howdah.steps as s
+    where run_contents.relation = 'steps' and s.execution_id = any (run_contents.ids)
+      and (s.execution_id, s.seq) > (run_contents.after_run, run_contents.after_seq)
+    order by s.execution_id, s.seq limit run_contents.max_rows
+  )
+  union all
+  select q.execution_id, null, q.id::text,
+    jsonb_build_object('prompt', q.prompt, 'default_answer', q.default_answer,
+      'answer', case when q.kind = 'question' then q.answer end),
+    jsonb_build_object('schema', q.schema::text, 'options', q.options::text,
+      'answer_data', q.answer_data::text, 'preview', q.preview::text,
+      'tool_call', q.tool_call::text),
+    null,
+    jsonb_build_object('tool_call',
+      howdah_private.pick_fields(q.tool_call, array['id', 'name']))
+  from howdah.questions as q
+  where run_contents.relation = 'questions' and q.execution_id = any (run_contents.ids)
+  union all
+  select f.execution_id, null, f.id::text, jsonb_build_object('comment', f.comment), null, null, null
+  from howdah.feedback_entries as f
+  where run_contents.relation = 'feedback_entries' and f.execution_id = any (run_contents.ids)
+    and f.comment is not null
+  union all
+  select d.execution_id, null, d.id::text, null, jsonb_build_object('payload', d.payload::text), null,
+    null
+  from howdah.webhook_deliveries as d
+  where run_contents.relation = 'webhook_deliveries' and d.execution_id = any (run_contents.ids)
+  union all
+  select i.execution_id, null, i.id::text, jsonb_build_object('content', i.content),
+    jsonb_build_object('output', i.output::text, 'parts', i.parts::text), null,
+    jsonb_build_object('output', howdah_private.visible_output(i.kind, i.output))
+  from howdah_private.inbox as i
+  where run_contents.relation = 'inbox' and i.execution_id = any (run_contents.ids)
+$$;
+
+-- Returns the arguments of tool calls, which are JSON texts.
+create or replace function howdah_private.call_arguments(calls jsonb) returns jsonb
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_agg(c.call ->> 'arguments' order by c.place)
+  from jsonb_array_elements(case when jsonb_typeof(call_arguments.calls) = 'array'
+    then call_arguments.calls end) with ordinality as c (call, place)
+$$;
+
+-- Returns tool calls with other arguments.
+create or replace function howdah_private.with_arguments(calls jsonb, arguments jsonb)
+  returns jsonb
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case when with_arguments.arguments is null then with_arguments.calls else (
+    select jsonb_agg(case when c.call ? 'arguments' then c.call || jsonb_build_object(
+      'arguments', with_arguments.arguments -> (c.place - 1)::int) else c.call end order by c.place)
+    from jsonb_array_elements(with_arguments.calls) with ordinality as c (call, place)
+  ) end
+$$;
+
+-- Returns the fields of a step's input that stay readable in SQL.
+create or replace function howdah_private.visible_input(kind howdah.step_kind, input jsonb)
+  returns jsonb
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.pick_fields(visible_input.input, case
+    when visible_input.kind in ('question', 'answer') then array['question_id', 'by']
+    when visible_input.kind in ('retry', 'fork')
+      then array['by', 'attempt', 'execution_id', 'seq', 'stop_reason']
+    when visible_input.kind = 'model' then array['estimated_tokens']
+    else '{}' end)
+$$;
+
+-- Returns the fields of a step's output that stay readable in SQL.
+create or replace function howdah_private.visible_output(kind howdah.step_kind, output jsonb)
+  returns jsonb
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.pick_fields(visible_output.output, case
+    when visible_output.kind = 'model' then array['usage']
+    when visible_output.kind in ('question', 'answer') then array['question_id', 'by', 'kind']
+    when visible_output.kind = 'retry' then array['delay_ms', 'not_before', 'usage']
+    when visible_output.kind in ('child', 'child_started') then array['execution_id', 'trust']
+    when visible_output.kind = 'handoff' then array['from', 'to']
+    else '{}' end)
+$$;
+
+-- Returns these fields of an object; nothing of other values.
+create or replace function howdah_private.pick_fields(document jsonb, names text[]) returns jsonb
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(jsonb_object_agg(f.key, f.value), '{}')
+  from jsonb_each(case when jsonb_typeof(pick_fields.document) = 'object'
+    then pick_fields.document end) as f
+  where f.key = any (pick_fields.names)
+$$;
+
+-- Writes contents of runs, encrypted or decrypted: rows of run_contents with other values. A column
+-- that a row leaves out stays. Only for runs that take_encryption has locked. Belongs to
+-- howdah_eraser, as erase_log does.
+create or replace function howdah_private.write_run_contents(relation text, contents jsonb)
+  returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  case write_run_contents.relation
+  when 'messages' then
+    update howdah.messages as m
+    set content = coalesce(c.texts ->> 'content', m.content),
+      parts = coalesce((c.documents ->> 'parts')::jsonb, m.parts::text),
+      tool_calls = howdah_private.with_arguments(m.tool_calls, c.arguments)
+    from jsonb_to_recordset(write_run_contents.contents)
+      as c (execution_id uuid, seq int, texts jsonb, documents jsonb, arguments jsonb)
+    where m.execution_id = c.execution_id and m.seq = c.seq;
+  when 'steps' then
+    update howdah.steps as s
+    set input = coalesce((c.documents ->> 'input')::jsonb, s.input::text),
+      output = coalesce((c.documents ->> 'output')::jsonb, s.output::text),
+      error = coalesce((c.documents ->> 'error')::jsonb, s.error),
+      annotations = coalesce((c.documents ->> 'annotations')::jsonb, s.annotations::text)
+    from jsonb_to_recordset(write_run_contents.contents)
+      as c (execution_id uuid, seq int, documents jsonb)
+    where s.execution_id = c.execution_id and s.seq = c.seq;
+  when 'questions' then
+    update howdah.questions as q
+    set prompt = coalesce(c.texts ->> 'prompt', q.prompt),
+      default_answer = coalesce(c.texts ->> 'default_answer', q.default_answer),
+      answer = coalesce(c.texts ->> 'answer', q.answer),
+      schema = coalesce((c.documents ->> 'schema')::jsonb, q.schema::text),
+      options = coalesce((c.documents ->> 'options')::jsonb, q.options::text),
+      answer_data = coalesce((c.documents ->> 'answer_data')::jsonb, q.answer_data::text),
+      preview = coalesce((c.documents ->> 'preview')::jsonb, q.preview::text),
+      tool_call = coalesce((c.documents ->> 'tool_call')::jsonb, q.tool_call)
+    from jsonb_to_recordset(write_run_contents.contents)
+      as c (id uuid, texts jsonb, documents jsonb)
+    where q.id = c.id;
+  when 'feedback_entries' then
+    update howdah.feedback_entries as f set comment = coalesce(c.texts ->> 'comment', f.comment)
+    from jsonb_to_recordset(write_run_contents.contents) as c (id uuid, texts jsonb)
+    where f.id = c.id;
+  when 'webhook_deliveries' then
+    update howdah.webhook_deliveries as d
+    set payload = coalesce((c.documents ->> 'payload')::jsonb, d.payload::text)
+    from jsonb_to_recordset(write_run_contents.contents) as c (id uuid, documents jsonb)
+    where d.id = c.id;
+  when 'inbox' then
+    update howdah_private.inbox as i
+    set content = coalesce(c.texts ->> 'content', i.content),
+      output = coalesce((c.documents ->> 'output')::jsonb, i.output),
+      parts = coalesce((c.documents ->> 'parts')::jsonb, i.parts)
+    from jsonb_to_recordset(write_run_contents.contents)
+      as c (id bigint, texts jsonb, documents jsonb)
+    where i.id = c.id;
+  when 'executions' then
+    update howdah.executions as e
+    set input = coalesce(c.texts ->> 'input', e.input),
+      output = coalesce(c.texts ->> 'output', e.output),
+      input_data = coalesce((c.documents ->> 'input_data')::jsonb, e.input_data::text),
+      input_parts = coalesce((c.documents ->> 'input_parts')::jsonb, e.input_parts::text),
+      history = coalesce((c.documents ->> 'history')::jsonb, e.history::text),
+      output_data = coalesce((c.documents ->> 'output_data')::jsonb, e.output_data::text),
+      error = coalesce((c.documents ->> 'error')::jsonb, e.error),
+      contents_encrypted_at = case when c.key_id is not null then clock_timestamp() end,
+      contents_key_id = c.key_id
+    from jsonb_to_recordset(write_run_contents.contents)
+      as c (execution_id uuid, texts jsonb, documents jsonb, key_id uuid)
+    where e.id = c.execution_id;
+  end case;
+end $$;

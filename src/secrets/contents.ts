@@ -1,0 +1,261 @@
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { HowdahError } from '../contracts/errors.ts';
+import type { SecretRows, WrappedKey } from '../contracts/secret.ts';
+import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
+import { CACHE_MS, createDataKeys } from './data-keys.ts';
+import { open, seal } from './envelope.ts';
+import type { MasterKeys } from './master-keys.ts';
+
+/**
+ * The beginning of an encrypted text. After it come the id of the data key, the id of the run, the
+ * nonce and the ciphertext, separated by dots. `howdah_private.is_encrypted` has the same form.
+ */
+export const ENCRYPTED_PREFIX = 'howdah.sealed.v1.';
+
+const ENCRYPTED =
+  /^howdah\.sealed\.v1\.([0-9a-f-]{36})\.([0-9a-f-]{36})\.([\w-]{16})\.([\w-]{22,})$/;
+/** The field of an encrypted JSON value that holds its ciphertext. */
+const SEALED = 'sealed';
+/**
+ * The same field for a JSON array. It is stored as an array of one such object, so that SQL still
+ * finds an array.
+ */
+const SEALED_LIST = 'sealed_list';
+/**
+ * The size from which contents are compressed, in bytes. PostgreSQL cannot compress a ciphertext.
+ */
+const COMPRESSED_FROM = 512;
+/** The first byte of what is encrypted. */
+const [PLAIN, DEFLATED] = [0, 1];
+
+/** The kind of an encrypted value. It is authenticated, so that a text never opens as JSON. */
+type Kind = 'text' | 'json';
+
+/** A data key in the clear, for the contents of a tenant. */
+export type ContentKey = Readonly<{ id: string; tenant_id: string; key: Buffer }>;
+
+/** Returns those of these runs whose contents the reader may see. */
+export type MayDecrypt = (executionIds: string[]) => Promise<ReadonlySet<string>>;
+
+/**
+ * Decrypts contents of runs wherever they are in a value: texts, JSON, JSON in texts. Contents of
+ * runs that the reader may not see stay encrypted. Returns the value itself if nothing in it is
+ * encrypted.
+ */
+export type DecryptContents = <T>(value: T, mayDecrypt: MayDecrypt) => Promise<T>;
+
+/** Encrypts a text of a run. */
+export function encryptText(key: ContentKey, executionId: string, text: string): string {
+  return encrypt(key, executionId, 'text', text);
+}
+
+/**
+ * Encrypts a JSON value of a run, given and returned as JSON text, so that no digit of a number is
+ * lost. `visible` are fields that stay readable in SQL.
+ */
+export function encryptJson(
+  key: ContentKey,
+  executionId: string,
+  json: string,
+  visible: JsonObject = {},
+): string {
+  const sealed = encrypt(key, executionId, 'json', json);
+  return JSON.stringify(
+    json.startsWith('[') ? [{ [SEALED_LIST]: sealed }] : { ...visible, [SEALED]: sealed },
+  );
+}
+
+/** The options of a decryptor. */
+export type DecryptorOptions = {
+  /**
+   * True to throw `HWINV` for contents that the reader may see and that cannot be decrypted. By
+   * default, they stay encrypted.
+   */
+  isStrict?: boolean;
+};
+
+/** Creates a decryptor with the master keys of this process. */
+export function createContentDecryptor(
+  rows: SecretRows,
+  masterKeys: MasterKeys,
+  { isStrict = false }: DecryptorOptions = {},
+): DecryptContents {
+  const keys = cacheKeys(rows, masterKeys);
+  return async (value, mayDecrypt) => {
+    const found = new Set<string>();
+    collect(value, found);
+    if (found.size === 0) return value;
+    const parts = [...found].map(partsOf);
+    const executions = await mayDecrypt([...new Set(parts.map(({ executionId }) => executionId))]);
+    const readable = parts.filter(({ executionId }) => executions.has(executionId));
+    const opened = new Map<string, string>();
+    const known = await keys(readable.map(({ keyId }) => keyId));
+    for (const part of readable) {
+      const key = known.get(part.keyId);
+      const plain = key && decrypt(key, part);
+      if (plain !== undefined) opened.set(part.text, plain);
+      else if (isStrict) throw unreadable(part);
+    }
+    return opened.size === 0 ? value : (replace(value, opened) as typeof value);
+  };
+}
+
+/** The encryption of contents in a worker. */
+export type ContentCipher = {
+  /** Decrypts strictly: contents that cannot be decrypted are an error. */
+  decrypt: DecryptContents;
+  /** Opens a data key. */
+  open(wrapped: WrappedKey): Promise<ContentKey>;
+  /** Creates the first data key of a tenant. */
+  addKey(tenantId: string): Promise<void>;
+};
+
+/** Creates the encryption of contents with the master keys of this process. */
+export function createContentCipher(rows: SecretRows, masterKeys: MasterKeys): ContentCipher {
+  const dataKeys = createDataKeys(rows, masterKeys);
+  return {
+    decrypt: createContentDecryptor(rows, masterKeys, { isStrict: true }),
+    async open(wrapped) {
+      const { id, tenant_id } = wrapped;
+      return { id, tenant_id, key: await dataKeys.open(wrapped) };
+    },
+    addKey: (tenantId) => dataKeys.add(tenantId, false),
+  };
+}
+
+/** Returns a cache of data keys in the clear. A key that this process cannot open is left out. */
+function cacheKeys(rows: SecretRows, masterKeys: MasterKeys) {
+  const dataKeys = createDataKeys(rows, masterKeys);
+  const cached = new Map<string, WrappedKey>();
+  return async (ids: readonly string[]): Promise<Map<string, ContentKey>> => {
+    const wanted = new Set(ids);
+    const missing = [...wanted].filter((id) => !cached.has(id));
+    for (const wrapped of missing.length === 0 ? [] : await rows.keys(missing)) {
+      cached.set(wrapped.id, wrapped);
+      setTimeout(() => cached.delete(wrapped.id), CACHE_MS).unref();
+    }
+    const opened = new Map<string, ContentKey>();
+    for (const id of wanted) {
+      const wrapped = cached.get(id);
+      const key = wrapped && (await dataKeys.open(wrapped).catch(noKeyHere));
+      if (key) opened.set(id, { id, tenant_id: wrapped.tenant_id, key });
+    }
+    return opened;
+  };
+}
+
+function noKeyHere(error: unknown): undefined {
+  if (error instanceof HowdahError) return undefined;
+  throw error;
+}
+
+type Parts = { text: string; keyId: string; executionId: string; nonce: string; cipher: string };
+
+function partsOf(text: string): Parts {
+  const [, keyId = '', executionId = '', nonce = '', cipher = ''] = ENCRYPTED.exec(text) ?? [];
+  return { text, keyId, executionId, nonce, cipher };
+}
+
+function placeOf({ tenant_id }: ContentKey, executionId: string, kind: Kind) {
+  return ['howdah.content', tenant_id, executionId, kind];
+}
+
+function encrypt(key: ContentKey, executionId: string, kind: Kind, text: string): string {
+  const bytes = Buffer.from(text, 'utf8');
+  const packed = bytes.length < COMPRESSED_FROM ? bytes : deflateRawSync(bytes, { level: 1 });
+  const isSmaller = packed.length < bytes.length;
+  const plain = Buffer.concat([
+    Buffer.of(isSmaller ? DEFLATED : PLAIN),
+    isSmaller ? packed : bytes,
+  ]);
+  const sealed = seal(key.key, placeOf(key, executionId, kind), plain);
+  const nonce = urlSafe(sealed.nonce);
+  return `${ENCRYPTED_PREFIX}${key.id}.${executionId}.${nonce}.${urlSafe(sealed.ciphertext)}`;
+}
+
+/** Decrypts a text as itself, and JSON as JSON text. Returns undefined if a bit has changed. */
+function decrypt(key: ContentKey, { executionId, nonce, cipher }: Parts): string | undefined {
+  const sealed = { nonce, ciphertext: cipher };
+  const plain =
+    open(key.key, placeOf(key, executionId, 'text'), sealed) ??
+    open(key.key, placeOf(key, executionId, 'json'), sealed);
+  if (!plain) return undefined;
+  const bytes = plain.subarray(1);
+  return (plain[0] === DEFLATED ? inflateRawSync(bytes) : bytes).toString('utf8');
+}
+
+function urlSafe(base64: string): string {
+  return Buffer.from(base64, 'base64').toString('base64url');
+}
+
+function collect(value: unknown, found: Set<string>): void {
+  if (typeof value === 'string') {
+    if (!value.includes(ENCRYPTED_PREFIX)) return;
+    if (ENCRYPTED.test(value)) found.add(value);
+    else collect(jsonIn(value), found);
+  } else if (Array.isArray(value)) {
+    for (const item of value) collect(item, found);
+  } else if (isPlainObject(value)) {
+    for (const item of Object.values(value)) collect(item, found);
+  }
+}
+
+function replace(value: unknown, opened: ReadonlyMap<string, string>): unknown {
+  if (typeof value === 'string') return replaceInText(value, opened);
+  if (Array.isArray(value)) {
+    const list = value.length === 1 ? sealedIn(value[0], SEALED_LIST, opened) : undefined;
+    if (list !== undefined) return JSON.parse(list);
+    return value.map((item) => replace(item, opened));
+  }
+  if (!isPlainObject(value)) return value;
+  const document = sealedIn(value, SEALED, opened);
+  if (document !== undefined) return JSON.parse(document);
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]) => [name, replace(item, opened)]),
+  );
+}
+
+function replaceInText(text: string, opened: ReadonlyMap<string, string>): string {
+  if (!text.includes(ENCRYPTED_PREFIX)) return text;
+  const plain = opened.get(text);
+  if (plain !== undefined) return plain;
+  const json = jsonIn(text);
+  if (json === undefined) return text;
+  const list = Array.isArray(json) && json.length === 1 ? json[0] : undefined;
+  return (
+    sealedIn(json, SEALED, opened) ??
+    sealedIn(list, SEALED_LIST, opened) ??
+    JSON.stringify(replace(json, opened))
+  );
+}
+
+/** Returns the JSON text that an object of this form was encrypted from. */
+function sealedIn(
+  value: unknown,
+  field: string,
+  opened: ReadonlyMap<string, string>,
+): string | undefined {
+  const sealed = isPlainObject(value) ? value[field] : undefined;
+  return typeof sealed === 'string' ? opened.get(sealed) : undefined;
+}
+
+/** Parses a text that holds an array, an object or a text as JSON, such as a column cast to text. */
+function jsonIn(text: string): Json | undefined {
+  if (!/^\s*[[{"]/.test(text)) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function isPlainObject(value: unknown): value is JsonObject {
+  return isJsonObject(value) && [Object.prototype, null].includes(Object.getPrototypeOf(value));
+}
+
+function unreadable({ executionId, keyId }: Parts): HowdahError {
+  return new HowdahError('HWINV', `contents of execution ${executionId} cannot be decrypted`, {
+    hint: 'Check that HOWDAH_SECRET_KEY is the key of this database, and restore changed rows from a backup.',
+    detail: { execution_id: executionId, data_key_id: keyId },
+  });
+}

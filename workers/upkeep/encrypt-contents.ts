@@ -1,0 +1,116 @@
+import { inTransaction, type Pool, type PoolClient } from '../../src/db/connection/pool.ts';
+import {
+  type ChangedContents,
+  CONTENT_TABLES,
+  decryptableFor,
+  type EncryptionTask,
+  enqueueEncryptions,
+  lockContentKey,
+  postponeEncryption,
+  type RunContents,
+  readRunContents,
+  takeEncryption,
+  writeRunContents,
+} from '../../src/db/retention/run-contents.ts';
+import {
+  type ContentCipher,
+  type ContentKey,
+  encryptJson,
+  encryptText,
+} from '../../src/secrets/contents.ts';
+
+/** The most runs in a transaction. */
+const MOST_RUNS = 100;
+/** The most steps or messages in memory at once. */
+const PAGE_SIZE = 200;
+/** The most trees in a call, so that other chores have their turn. */
+const MOST_TREES = 1_000;
+/** The delay after which a tree that could not be changed is tried again, in seconds. */
+const RETRY_SECONDS = 60;
+
+/**
+ * Encrypts the contents of ended runs, and decrypts those of retried and forked runs, as the
+ * policies of tenants say. Each transaction changes runs of one tree. A tree that fails is tried
+ * again in a minute.
+ */
+export async function encryptContents(
+  pool: Pool,
+  cipher: ContentCipher,
+  onError: (error: unknown, executionId: string) => void,
+): Promise<void> {
+  if ((await enqueueEncryptions(pool)) === 0) return;
+  for (let tree = 0; tree < MOST_TREES; tree += 1) {
+    let task: EncryptionTask | undefined;
+    try {
+      await inTransaction(pool, async (client) => {
+        task = await takeEncryption(client, MOST_RUNS);
+        if (task && task.runs.length > 0) await changeContents(client, task, cipher);
+      });
+    } catch (error) {
+      if (!task) throw error;
+      onError(error, task.root_execution_id);
+      await postponeEncryption(pool, task.root_execution_id, RETRY_SECONDS);
+    }
+    if (!task) return;
+  }
+}
+
+async function changeContents(
+  client: PoolClient,
+  task: EncryptionTask,
+  cipher: ContentCipher,
+): Promise<void> {
+  const key = task.is_to_encrypt ? await contentKey(client, task.tenant_id, cipher) : undefined;
+  for (const table of CONTENT_TABLES) {
+    for await (const page of readRunContents(client, task.runs, table, PAGE_SIZE)) {
+      const plain = await Promise.all(
+        page.map((row) => cipher.decrypt(row, decryptableFor(client, row.execution_id))),
+      );
+      const contents = key ? plain.map((row) => encryptRow(row, key)) : plain.map(withoutKey);
+      await writeRunContents(client, table, contents);
+    }
+  }
+}
+
+async function contentKey(
+  client: PoolClient,
+  tenantId: string,
+  cipher: ContentCipher,
+): Promise<ContentKey> {
+  let wrapped = await lockContentKey(client, tenantId);
+  if (!wrapped) {
+    await cipher.addKey(tenantId);
+    wrapped = await lockContentKey(client, tenantId);
+  }
+  if (!wrapped) throw new Error(`tenant ${tenantId} has no data key`);
+  return cipher.open(wrapped);
+}
+
+function encryptRow(row: RunContents, key: ContentKey): ChangedContents {
+  const { execution_id, seq, id, texts, documents, visible } = row;
+  const text = (plain: string) => encryptText(key, execution_id, plain);
+  const json = (plain: string, column: string) =>
+    encryptJson(key, execution_id, plain, visible?.[column] ?? {});
+  return {
+    ...{ execution_id, seq, id, key_id: key.id },
+    texts: mapValues(texts, text),
+    documents: mapValues(documents, json),
+    arguments: row.arguments?.map((plain) => (plain === null ? null : text(plain))) ?? null,
+  };
+}
+
+function withoutKey({ visible: _, ...row }: RunContents): ChangedContents {
+  return { ...row, key_id: null };
+}
+
+function mapValues(
+  values: Readonly<Record<string, string | null>> | null,
+  change: (value: string, name: string) => string,
+): Record<string, string> | null {
+  if (values === null) return null;
+  const changed: Record<string, string> = {};
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== null && value !== 'null') changed[name] = change(value, name);
+  }
+  return changed;
+}
