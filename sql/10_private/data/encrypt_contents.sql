@@ -351,17 +351,17 @@ begin
   when 'messages' then
     update howdah.messages as m
     set content = coalesce(c.texts ->> 'content', m.content),
-      parts = coalesce((c.documents ->> 'parts')::jsonb, m.parts::text),
+      parts = coalesce((c.documents ->> 'parts')::jsonb, m.parts),
       tool_calls = howdah_private.with_arguments(m.tool_calls, c.arguments)
     from jsonb_to_recordset(write_run_contents.contents)
       as c (execution_id uuid, seq int, texts jsonb, documents jsonb, arguments jsonb)
     where m.execution_id = c.execution_id and m.seq = c.seq;
   when 'steps' then
     update howdah.steps as s
-    set input = coalesce((c.documents ->> 'input')::jsonb, s.input::text),
-      output = coalesce((c.documents ->> 'output')::jsonb, s.output::text),
+    set input = coalesce((c.documents ->> 'input')::jsonb, s.input),
+      output = coalesce((c.documents ->> 'output')::jsonb, s.output),
       error = coalesce((c.documents ->> 'error')::jsonb, s.error),
-      annotations = coalesce((c.documents ->> 'annotations')::jsonb, s.annotations::text)
+      annotations = coalesce((c.documents ->> 'annotations')::jsonb, s.annotations)
     from jsonb_to_recordset(write_run_contents.contents)
       as c (execution_id uuid, seq int, documents jsonb)
     where s.execution_id = c.execution_id and s.seq = c.seq;
@@ -370,10 +370,10 @@ begin
     set prompt = coalesce(c.texts ->> 'prompt', q.prompt),
       default_answer = coalesce(c.texts ->> 'default_answer', q.default_answer),
       answer = coalesce(c.texts ->> 'answer', q.answer),
-      schema = coalesce((c.documents ->> 'schema')::jsonb, q.schema::text),
-      options = coalesce((c.documents ->> 'options')::jsonb, q.options::text),
-      answer_data = coalesce((c.documents ->> 'answer_data')::jsonb, q.answer_data::text),
-      preview = coalesce((c.documents ->> 'preview')::jsonb, q.preview::text),
+      schema = coalesce((c.documents ->> 'schema')::jsonb, q.schema),
+      options = coalesce((c.documents ->> 'options')::jsonb, q.options),
+      answer_data = coalesce((c.documents ->> 'answer_data')::jsonb, q.answer_data),
+      preview = coalesce((c.documents ->> 'preview')::jsonb, q.preview),
       tool_call = coalesce((c.documents ->> 'tool_call')::jsonb, q.tool_call)
     from jsonb_to_recordset(write_run_contents.contents)
       as c (id uuid, texts jsonb, documents jsonb)
@@ -384,7 +384,7 @@ begin
     where f.id = c.id;
   when 'webhook_deliveries' then
     update howdah.webhook_deliveries as d
-    set payload = coalesce((c.documents ->> 'payload')::jsonb, d.payload::text)
+    set payload = coalesce((c.documents ->> 'payload')::jsonb, d.payload)
     from jsonb_to_recordset(write_run_contents.contents) as c (id uuid, documents jsonb)
     where d.id = c.id;
   when 'inbox' then
@@ -399,10 +399,10 @@ begin
     update howdah.executions as e
     set input = coalesce(c.texts ->> 'input', e.input),
       output = coalesce(c.texts ->> 'output', e.output),
-      input_data = coalesce((c.documents ->> 'input_data')::jsonb, e.input_data::text),
-      input_parts = coalesce((c.documents ->> 'input_parts')::jsonb, e.input_parts::text),
-      history = coalesce((c.documents ->> 'history')::jsonb, e.history::text),
-      output_data = coalesce((c.documents ->> 'output_data')::jsonb, e.output_data::text),
+      input_data = coalesce((c.documents ->> 'input_data')::jsonb, e.input_data),
+      input_parts = coalesce((c.documents ->> 'input_parts')::jsonb, e.input_parts),
+      history = coalesce((c.documents ->> 'history')::jsonb, e.history),
+      output_data = coalesce((c.documents ->> 'output_data')::jsonb, e.output_data),
       error = coalesce((c.documents ->> 'error')::jsonb, e.error),
       contents_encrypted_at = case when c.key_id is not null then clock_timestamp() end,
       contents_key_id = c.key_id
