@@ -6,13 +6,17 @@ import { PACKAGE_ROOT } from '../src/package-root.ts';
 export type BenchApi = { url: string; stop(): Promise<void> };
 
 /** The API as a process of its own, as `howdah api` starts it, on a free port. It ends with this process. */
-export async function startApiProcess(databaseUrl: string): Promise<BenchApi> {
+export async function startApiProcess(
+  databaseUrl: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<BenchApi> {
   const child = spawn(process.execPath, [join(PACKAGE_ROOT, 'bin/howdah'), 'api'], {
     env: {
       ...process.env,
       DATABASE_URL: databaseUrl,
       PORT: '0',
       HOWDAH_LOG_LEVEL: 'error',
+      ...env,
       HOWDAH_REEXEC: '1', // makes bin/howdah end with whoever has the other end of its channel
     },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

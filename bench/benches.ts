@@ -2,6 +2,7 @@ import type { Bench } from './bench.ts';
 import { bulk } from './bulk.ts';
 import { coldstart } from './coldstart.ts';
 import { control } from './control.ts';
+import { encryption } from './encryption.ts';
 import { fanOut } from './fan-out.ts';
 import { guards } from './guards.ts';
 import { history } from './history.ts';
@@ -51,6 +52,11 @@ export const BENCHES: Record<string, Entry> = {
   query: {
     run: query,
     counts: 'GraphQL over HTTP: a page of 20 runs with agent and steps, among 10,000.',
+  },
+  encryption: {
+    run: encryption,
+    counts:
+      '200 runs of 19 tool calls, each of which stores 500 random bytes; then a worker encrypts their contents. Time to encrypt them, over the time to run them; bytes of their rows after, over before; a GraphQL page of 20 of these runs with inputs, outputs and steps after, over before.',
   },
   subscribers: {
     run: subscribers,

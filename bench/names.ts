@@ -6,6 +6,7 @@ export const BENCH_NAMES = [
   'bulk',
   'guards',
   'query',
+  'encryption',
   'subscribers',
   'start-lag',
   'fan-out',

@@ -727,7 +727,7 @@ grant execute on function
   howdah_private.enqueue_missed_encryptions(uuid), howdah_private.lock_content_key(uuid),
   howdah_private.postpone_encryption(uuid, interval),
   howdah_private.run_contents(uuid[], text, uuid, int, int),
-  howdah_private.take_encryption(int), howdah_private.write_run_contents(text, jsonb),
+  howdah_private.take_encryptions(int, int), howdah_private.write_run_contents(text, jsonb),
   howdah_private.delete_old_receivers(),
   howdah_private.ensure_partitions(int, int), howdah_private.erase_ended(int, interval),
   howdah_private.record_file_deletions(uuid[], uuid[], text[]),

@@ -21244,6 +21244,38 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.lock_runs_to_encrypt(root howdah.executions, is_to_encrypt boolean, max_runs integer)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_ids uuid[] := array(
+    select e.id::uuid from howdah.executions as e
+    where e.root_execution_id = root.id and e.contents_erased_at is null and case
+      when lock_runs_to_encrypt.is_to_encrypt then e.contents_encrypted_at is null
+        or e.contents_encrypted_at < e.completed_at or e.contents_key_id is distinct from (
+          select k.id from howdah_private.data_keys as k
+          where k.tenant_id = root.tenant_id and k.is_current)
+      else e.contents_encrypted_at is not null end
+    order by e.id limit lock_runs_to_encrypt.max_runs + 1
+  );
+  v_locked uuid[] := array(
+    select e.id::uuid from howdah.executions as e
+    where e.id = any (v_ids[1:lock_runs_to_encrypt.max_runs]) order by e.id
+    for no key update skip locked
+  );
+begin
+  if v_locked = v_ids then
+    delete from howdah_private.encryptions_due as d where d.execution_id = root.id;
+  elsif cardinality(v_locked) < least(cardinality(v_ids), lock_runs_to_encrypt.max_runs) then
+    perform howdah_private.postpone_encryption(root.id, '1 second');
+  end if;
+  return v_locked;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.lock_runs_to_interrupt(ids uuid[])
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -24751,6 +24783,9 @@ CREATE OR REPLACE FUNCTION howdah_private.postpone_encryption(execution_id uuid,
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+  delete from howdah_private.encryptions_due as d
+  where d.execution_id = postpone_encryption.execution_id and not exists (
+    select from howdah.executions as e where e.id = d.execution_id);
   update howdah_private.encryptions_due as d set due_at = now() + postpone_encryption.delay
   where d.execution_id = postpone_encryption.execution_id
 $function$
@@ -32443,7 +32478,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.take_encryption(batch integer DEFAULT 100)
+CREATE OR REPLACE FUNCTION howdah_private.take_encryptions(max_trees integer, max_runs integer)
  RETURNS TABLE(root_execution_id uuid, tenant_id uuid, is_to_encrypt boolean, runs uuid[])
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -32452,50 +32487,31 @@ AS $function$
 declare
   v_due howdah_private.encryptions_due;
   v_root howdah.executions;
-  v_is_to_encrypt boolean := false;
-  v_ids uuid[] := '{}';
-  v_locked uuid[] := '{}';
+  v_room int := take_encryptions.max_runs;
 begin
-  select d.* into v_due from howdah_private.encryptions_due as d
-  where d.due_at <= now() order by d.due_at limit 1 for update skip locked;
-  if not found then
-    return;
-  end if;
-  select e.* into v_root from howdah.executions as e
-  where e.id = v_due.execution_id for no key update skip locked;
-  if not found and not exists (
-    select from howdah.executions as e where e.id = v_due.execution_id
-  ) then
-    delete from howdah_private.encryptions_due as d where d.execution_id = v_due.execution_id;
-  elsif v_root.id is null
-    or (v_root.completed_at is not null and howdah_private.is_tree_in_use(v_root)) then
-    perform howdah_private.postpone_encryption(v_due.execution_id, '1 second');
-  else
-    v_is_to_encrypt := v_root.completed_at is not null and exists (
+  for v_due in
+    select d.* from howdah_private.encryptions_due as d
+    where d.due_at <= now() order by d.due_at limit take_encryptions.max_trees
+    for update skip locked
+  loop
+    exit when v_room <= 0;
+    select e.* into v_root from howdah.executions as e
+    where e.id = v_due.execution_id for no key update skip locked;
+    root_execution_id := v_due.execution_id;
+    tenant_id := v_due.tenant_id;
+    is_to_encrypt := v_root.completed_at is not null and exists (
       select from howdah.retention_policies as p
       where p.tenant_id = v_root.tenant_id and p.encrypt_contents);
-    v_ids := array(
-      select e.id::uuid from howdah.executions as e
-      where e.root_execution_id = v_root.id and e.contents_erased_at is null and case
-        when v_is_to_encrypt then e.contents_encrypted_at is null
-          or e.contents_encrypted_at < e.completed_at or e.contents_key_id is distinct from (
-            select k.id from howdah_private.data_keys as k
-            where k.tenant_id = v_root.tenant_id and k.is_current)
-        else e.contents_encrypted_at is not null end
-      order by e.id limit take_encryption.batch + 1
-    );
-    v_locked := array(
-      select e.id::uuid from howdah.executions as e
-      where e.id = any (v_ids[1:take_encryption.batch]) order by e.id
-      for no key update skip locked
-    );
-    if v_locked = v_ids then
-      delete from howdah_private.encryptions_due as d where d.execution_id = v_due.execution_id;
-    elsif cardinality(v_locked) < least(cardinality(v_ids), take_encryption.batch) then
+    if v_root.id is null
+      or (v_root.completed_at is not null and howdah_private.is_tree_in_use(v_root)) then
+      runs := '{}';
       perform howdah_private.postpone_encryption(v_due.execution_id, '1 second');
+    else
+      runs := howdah_private.lock_runs_to_encrypt(v_root, is_to_encrypt, v_room);
     end if;
-  end if;
-  return query select v_due.execution_id, v_due.tenant_id, v_is_to_encrypt, v_locked;
+    v_room := v_room - cardinality(runs);
+    return next;
+  end loop;
 end $function$
 ;
 
@@ -40457,6 +40473,10 @@ CREATE OR REPLACE FUNCTION howdah_private.write_run_contents(relation text, cont
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
 begin
   case write_run_contents.relation
@@ -46744,7 +46764,7 @@ grant execute on function howdah_private.tables_changed(jsonb,bigint) to howdah_
 
 grant execute on function howdah_private.tables_changed(jsonb,bigint) to howdah_tool;
 
-grant execute on function howdah_private.take_encryption(integer) to howdah_worker;
+grant execute on function howdah_private.take_encryptions(integer,integer) to howdah_worker;
 
 grant execute on function howdah_private.take_inbox(uuid,uuid,integer,integer) to howdah_worker;
 

@@ -2,6 +2,7 @@ import { inTransaction, type Pool, type PoolClient } from '../../src/db/connecti
 import {
   type ChangedContents,
   CONTENT_TABLES,
+  type ContentTable,
   decryptableFor,
   type EncryptionTask,
   enqueueEncryptions,
@@ -9,7 +10,7 @@ import {
   postponeEncryption,
   type RunContents,
   readRunContents,
-  takeEncryption,
+  takeEncryptions,
   writeRunContents,
 } from '../../src/db/retention/run-contents.ts';
 import {
@@ -19,19 +20,19 @@ import {
   encryptText,
 } from '../../src/secrets/contents.ts';
 
-/** The most runs in a transaction. */
-const MOST_RUNS = 100;
+/** The most trees, and the most runs in them, in a transaction. */
+const MOST = { trees: 50, runs: 200 };
 /** The most steps or messages in memory at once. */
-const PAGE_SIZE = 200;
-/** The most trees in a call, so that other chores have their turn. */
-const MOST_TREES = 1_000;
+const PAGE_SIZE = 500;
+/** The most transactions in a call, so that other chores have their turn. */
+const MOST_TRANSACTIONS = 200;
 /** The delay after which a tree that could not be changed is tried again, in seconds. */
 const RETRY_SECONDS = 60;
 
 /**
  * Encrypts the contents of ended runs, and decrypts those of retried and forked runs, as the
- * policies of tenants say. Each transaction changes runs of one tree. A tree that fails is tried
- * again in a minute.
+ * policies of tenants say. Each transaction changes runs of a few trees. When one fails, its trees
+ * are changed one by one, and the tree that fails is tried again in a minute.
  */
 export async function encryptContents(
   pool: Pool,
@@ -39,36 +40,58 @@ export async function encryptContents(
   onError: (error: unknown, executionId: string) => void,
 ): Promise<void> {
   if ((await enqueueEncryptions(pool)) === 0) return;
-  for (let tree = 0; tree < MOST_TREES; tree += 1) {
-    let task: EncryptionTask | undefined;
+  let alone = 0;
+  for (let count = 0; count < MOST_TRANSACTIONS; count += 1) {
+    const most = alone > 0 ? { ...MOST, trees: 1 } : MOST;
+    alone -= 1;
+    let tasks: EncryptionTask[] = [];
     try {
       await inTransaction(pool, async (client) => {
-        task = await takeEncryption(client, MOST_RUNS);
-        if (task && task.runs.length > 0) await changeContents(client, task, cipher);
+        tasks = await takeEncryptions(client, most);
+        await changeTrees(client, tasks, cipher);
       });
     } catch (error) {
+      const [task] = tasks;
       if (!task) throw error;
-      onError(error, task.root_execution_id);
-      await postponeEncryption(pool, task.root_execution_id, RETRY_SECONDS);
+      if (tasks.length > 1) {
+        alone = tasks.length;
+      } else {
+        onError(error, task.root_execution_id);
+        await postponeEncryption(pool, task.root_execution_id, RETRY_SECONDS);
+      }
     }
-    if (!task) return;
+    if (tasks.length === 0) return;
   }
 }
 
-async function changeContents(
+/** Changes the contents of runs in trees, tenant by tenant. */
+async function changeTrees(
   client: PoolClient,
-  task: EncryptionTask,
+  tasks: readonly EncryptionTask[],
   cipher: ContentCipher,
 ): Promise<void> {
-  const key = task.is_to_encrypt ? await contentKey(client, task.tenant_id, cipher) : undefined;
-  for (const table of CONTENT_TABLES) {
-    for await (const page of readRunContents(client, task.runs, table, PAGE_SIZE)) {
-      const plain = await Promise.all(
-        page.map((row) => cipher.decrypt(row, decryptableFor(client, row.execution_id))),
-      );
-      const contents = key ? plain.map((row) => encryptRow(row, key)) : plain.map(withoutKey);
-      await writeRunContents(client, table, contents);
-    }
+  const groups = Map.groupBy(tasks, (task) => `${task.tenant_id} ${task.is_to_encrypt}`);
+  for (const [task, ...others] of groups.values()) {
+    const runs = [task, ...others].flatMap((one) => one?.runs ?? []);
+    if (!task || runs.length === 0) continue;
+    const key = task.is_to_encrypt ? await contentKey(client, task.tenant_id, cipher) : undefined;
+    for (const table of CONTENT_TABLES) await changeTable(client, table, runs, key, cipher);
+  }
+}
+
+async function changeTable(
+  client: PoolClient,
+  table: ContentTable,
+  runs: readonly string[],
+  key: ContentKey | undefined,
+  cipher: ContentCipher,
+): Promise<void> {
+  for await (const page of readRunContents(client, runs, table, PAGE_SIZE)) {
+    const plain = await Promise.all(
+      page.map((row) => cipher.decrypt(row, decryptableFor(client, row.execution_id))),
+    );
+    const contents = key ? plain.map((row) => encryptRow(row, key)) : plain.map(withoutKey);
+    await writeRunContents(client, table, contents);
   }
 }
 

@@ -96,10 +96,11 @@ as $$
   on conflict (execution_id) do update set due_at = now()
 $$;
 
--- Locks a due tree and returns its runs to encrypt or to decrypt, at most `batch`. The caller
--- changes them in the same transaction. Returns no row if no tree is due. Skips trees and runs that
--- another transaction has locked: then, and when the tree has nothing left to do, `runs` is empty.
-create or replace function howdah_private.take_encryption(batch int default 100)
+-- Locks due trees and returns the runs to encrypt or decrypt in each, at most `max_runs` in all. The
+-- caller changes them in the same transaction. Returns no row if no tree is due. Skips trees and
+-- runs that another transaction has locked: then, and when a tree has nothing left to do, `runs` is
+-- empty.
+create or replace function howdah_private.take_encryptions(max_trees int, max_runs int)
   returns table (root_execution_id uuid, tenant_id uuid, is_to_encrypt boolean, runs uuid[])
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -107,58 +108,75 @@ as $$
 declare
   v_due howdah_private.encryptions_due;
   v_root howdah.executions;
-  v_is_to_encrypt boolean := false;
-  v_ids uuid[] := '{}';
-  v_locked uuid[] := '{}';
+  v_room int := take_encryptions.max_runs;
 begin
-  select d.* into v_due from howdah_private.encryptions_due as d
-  where d.due_at <= now() order by d.due_at limit 1 for update skip locked;
-  if not found then
-    return;
-  end if;
-  select e.* into v_root from howdah.executions as e
-  where e.id = v_due.execution_id for no key update skip locked;
-  if not found and not exists (
-    select from howdah.executions as e where e.id = v_due.execution_id
-  ) then
-    delete from howdah_private.encryptions_due as d where d.execution_id = v_due.execution_id;
-  elsif v_root.id is null
-    or (v_root.completed_at is not null and howdah_private.is_tree_in_use(v_root)) then
-    perform howdah_private.postpone_encryption(v_due.execution_id, '1 second');
-  else
-    v_is_to_encrypt := v_root.completed_at is not null and exists (
+  for v_due in
+    select d.* from howdah_private.encryptions_due as d
+    where d.due_at <= now() order by d.due_at limit take_encryptions.max_trees
+    for update skip locked
+  loop
+    exit when v_room <= 0;
+    select e.* into v_root from howdah.executions as e
+    where e.id = v_due.execution_id for no key update skip locked;
+    root_execution_id := v_due.execution_id;
+    tenant_id := v_due.tenant_id;
+    is_to_encrypt := v_root.completed_at is not null and exists (
       select from howdah.retention_policies as p
       where p.tenant_id = v_root.tenant_id and p.encrypt_contents);
-    v_ids := array(
-      select e.id::uuid from howdah.executions as e
-      where e.root_execution_id = v_root.id and e.contents_erased_at is null and case
-        when v_is_to_encrypt then e.contents_encrypted_at is null
-          or e.contents_encrypted_at < e.completed_at or e.contents_key_id is distinct from (
-            select k.id from howdah_private.data_keys as k
-            where k.tenant_id = v_root.tenant_id and k.is_current)
-        else e.contents_encrypted_at is not null end
-      order by e.id limit take_encryption.batch + 1
-    );
-    v_locked := array(
-      select e.id::uuid from howdah.executions as e
-      where e.id = any (v_ids[1:take_encryption.batch]) order by e.id
-      for no key update skip locked
-    );
-    if v_locked = v_ids then
-      delete from howdah_private.encryptions_due as d where d.execution_id = v_due.execution_id;
-    elsif cardinality(v_locked) < least(cardinality(v_ids), take_encryption.batch) then
+    if v_root.id is null
+      or (v_root.completed_at is not null and howdah_private.is_tree_in_use(v_root)) then
+      runs := '{}';
       perform howdah_private.postpone_encryption(v_due.execution_id, '1 second');
+    else
+      runs := howdah_private.lock_runs_to_encrypt(v_root, is_to_encrypt, v_room);
     end if;
-  end if;
-  return query select v_due.execution_id, v_due.tenant_id, v_is_to_encrypt, v_locked;
+    v_room := v_room - cardinality(runs);
+    return next;
+  end loop;
 end $$;
 
--- Postpones a due tree.
+-- Locks runs of a tree whose contents are not as its policy says, at most `max_runs`, and returns
+-- them. If these are all, the tree is no longer due.
+create or replace function howdah_private.lock_runs_to_encrypt(
+  root howdah.executions, is_to_encrypt boolean, max_runs int
+) returns uuid[]
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_ids uuid[] := array(
+    select e.id::uuid from howdah.executions as e
+    where e.root_execution_id = root.id and e.contents_erased_at is null and case
+      when lock_runs_to_encrypt.is_to_encrypt then e.contents_encrypted_at is null
+        or e.contents_encrypted_at < e.completed_at or e.contents_key_id is distinct from (
+          select k.id from howdah_private.data_keys as k
+          where k.tenant_id = root.tenant_id and k.is_current)
+      else e.contents_encrypted_at is not null end
+    order by e.id limit lock_runs_to_encrypt.max_runs + 1
+  );
+  v_locked uuid[] := array(
+    select e.id::uuid from howdah.executions as e
+    where e.id = any (v_ids[1:lock_runs_to_encrypt.max_runs]) order by e.id
+    for no key update skip locked
+  );
+begin
+  if v_locked = v_ids then
+    delete from howdah_private.encryptions_due as d where d.execution_id = root.id;
+  elsif cardinality(v_locked) < least(cardinality(v_ids), lock_runs_to_encrypt.max_runs) then
+    perform howdah_private.postpone_encryption(root.id, '1 second');
+  end if;
+  return v_locked;
+end $$;
+
+-- Postpones a due tree, and forgets a tree that was deleted.
 create or replace function howdah_private.postpone_encryption(execution_id uuid, delay interval)
   returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
+  delete from howdah_private.encryptions_due as d
+  where d.execution_id = postpone_encryption.execution_id and not exists (
+    select from howdah.executions as e where e.id = d.execution_id);
   update howdah_private.encryptions_due as d set due_at = now() + postpone_encryption.delay
   where d.execution_id = postpone_encryption.execution_id
 $$;
@@ -339,12 +357,13 @@ as $$
 $$;
 
 -- Writes contents of runs, encrypted or decrypted: rows of run_contents with other values. A column
--- that a row leaves out stays. Only for runs that take_encryption has locked. Belongs to
+-- that a row leaves out stays. Only for runs that take_encryptions has locked. Belongs to
 -- howdah_eraser, as erase_log does.
 create or replace function howdah_private.write_run_contents(relation text, contents jsonb)
   returns void
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_hashjoin = off
+  set enable_mergejoin = off set jit = off
 as $$
 begin
   case write_run_contents.relation

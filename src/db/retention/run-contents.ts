@@ -49,16 +49,16 @@ export async function enqueueEncryptions(pool: Pool): Promise<number> {
   return rows[0].due;
 }
 
-/** Locks a tree that is due. Returns undefined if there is none. */
-export async function takeEncryption(
+/** Locks trees that are due, and the runs in them. Returns an empty list if no tree is due. */
+export async function takeEncryptions(
   client: Queryable,
-  mostRuns: number,
-): Promise<EncryptionTask | undefined> {
+  most: { trees: number; runs: number },
+): Promise<EncryptionTask[]> {
   const { rows } = await client.query<EncryptionTask>(
-    'select * from howdah_private.take_encryption($1)',
-    [mostRuns],
+    'select * from howdah_private.take_encryptions($1, $2)',
+    [most.trees, most.runs],
   );
-  return rows[0];
+  return rows;
 }
 
 /** Postpones a tree that could not be encrypted or decrypted. */
