@@ -28866,10 +28866,18 @@ AS $function$
   (
     select m.execution_id, m.seq, null, jsonb_build_object('content', m.content),
       jsonb_build_object('parts', m.parts::text), howdah_private.call_arguments(m.tool_calls), null
-    from howdah.messages as m
-    where run_contents.relation = 'messages' and m.execution_id = any (run_contents.ids)
-      and (m.execution_id, m.seq) > (run_contents.after_run, run_contents.after_seq)
-    order by m.execution_id, m.seq limit run_contents.max_rows
+    from (
+      select n.*, sum(coalesce(pg_column_size(n.content), 0) + coalesce(pg_column_size(n.parts), 0)
+        + coalesce(pg_column_size(n.tool_calls), 0)) over w as bytes
+      from howdah.messages as n
+      where run_contents.relation = 'messages' and n.execution_id = any (run_contents.ids)
+        and (n.execution_id, n.seq) > (run_contents.after_run, run_contents.after_seq)
+      window w as (order by n.execution_id, n.seq
+        rows between unbounded preceding and 1 preceding)
+      order by n.execution_id, n.seq limit run_contents.max_rows
+    ) as m
+    where m.bytes is null or m.bytes < 4194304
+    order by m.execution_id, m.seq
   )
   union all
   (
@@ -28880,10 +28888,18 @@ AS $function$
       jsonb_build_object('input', howdah_private.visible_input(s.kind, s.input),
         'output', howdah_private.visible_output(s.kind, s.output),
         'error', howdah_private.erase_error(s.error, '[encrypted]'))
-    from howdah.steps as s
-    where run_contents.relation = 'steps' and s.execution_id = any (run_contents.ids)
-      and (s.execution_id, s.seq) > (run_contents.after_run, run_contents.after_seq)
-    order by s.execution_id, s.seq limit run_contents.max_rows
+    from (
+      select n.*, sum(coalesce(pg_column_size(n.input), 0) + coalesce(pg_column_size(n.output), 0)
+        + coalesce(pg_column_size(n.annotations), 0)) over w as bytes
+      from howdah.steps as n
+      where run_contents.relation = 'steps' and n.execution_id = any (run_contents.ids)
+        and (n.execution_id, n.seq) > (run_contents.after_run, run_contents.after_seq)
+      window w as (order by n.execution_id, n.seq
+        rows between unbounded preceding and 1 preceding)
+      order by n.execution_id, n.seq limit run_contents.max_rows
+    ) as s
+    where s.bytes is null or s.bytes < 4194304
+    order by s.execution_id, s.seq
   )
   union all
   select q.execution_id, null, q.id::text,
@@ -28898,13 +28914,14 @@ AS $function$
   from howdah.questions as q
   where run_contents.relation = 'questions' and q.execution_id = any (run_contents.ids)
   union all
-  select f.execution_id, null, f.id::text, jsonb_build_object('comment', f.comment), null, null, null
+  select f.execution_id, null, f.id::text, jsonb_build_object('comment', f.comment), null, null,
+    null
   from howdah.feedback_entries as f
   where run_contents.relation = 'feedback_entries' and f.execution_id = any (run_contents.ids)
     and f.comment is not null
   union all
-  select d.execution_id, null, d.id::text, null, jsonb_build_object('payload', d.payload::text), null,
-    null
+  select d.execution_id, null, d.id::text, null,
+    jsonb_build_object('payload', d.payload::text), null, null
   from howdah.webhook_deliveries as d
   where run_contents.relation = 'webhook_deliveries' and d.execution_id = any (run_contents.ids)
   union all

@@ -68,19 +68,22 @@ export function encryptJson(
 /** The options of a decryptor. */
 export type DecryptorOptions = {
   /**
-   * True to throw `HWINV` for contents that the reader may see and that cannot be decrypted. By
-   * default, they stay encrypted.
+   * True to throw `HWINV` if this process lacks the master key of a data key. By default, contents
+   * under such a key stay encrypted.
    */
-  isStrict?: boolean;
+  needsKeys?: boolean;
 };
 
-/** Creates a decryptor with the master keys of this process. */
+/**
+ * Creates a decryptor with the master keys of this process. A text that only looks like an
+ * encrypted content, or was changed, stays as it is: a person may have typed it.
+ */
 export function createContentDecryptor(
   rows: SecretRows,
   masterKeys: MasterKeys,
-  { isStrict = false }: DecryptorOptions = {},
+  { needsKeys = false }: DecryptorOptions = {},
 ): DecryptContents {
-  const keys = cacheKeys(rows, masterKeys);
+  const keys = cacheKeys(rows, masterKeys, needsKeys);
   return async (value, mayDecrypt) => {
     const found = new Set<string>();
     collect(value, found);
@@ -94,15 +97,14 @@ export function createContentDecryptor(
       const key = known.get(part.keyId);
       const plain = key && decrypt(key, part);
       if (plain !== undefined) opened.set(part.text, plain);
-      else if (isStrict) throw unreadable(part);
     }
-    return opened.size === 0 ? value : (replace(value, opened) as typeof value);
+    return opened.size === 0 ? value : replaceIn(value, opened);
   };
 }
 
 /** The encryption of contents in a worker. */
 export type ContentCipher = {
-  /** Decrypts strictly: contents that cannot be decrypted are an error. */
+  /** Decrypts contents. Throws `HWINV` if this process lacks a master key. */
   decrypt: DecryptContents;
   /** Opens a data key. */
   open(wrapped: WrappedKey): Promise<ContentKey>;
@@ -114,7 +116,7 @@ export type ContentCipher = {
 export function createContentCipher(rows: SecretRows, masterKeys: MasterKeys): ContentCipher {
   const dataKeys = createDataKeys(rows, masterKeys);
   return {
-    decrypt: createContentDecryptor(rows, masterKeys, { isStrict: true }),
+    decrypt: createContentDecryptor(rows, masterKeys, { needsKeys: true }),
     async open(wrapped) {
       const { id, tenant_id } = wrapped;
       return { id, tenant_id, key: await dataKeys.open(wrapped) };
@@ -123,8 +125,11 @@ export function createContentCipher(rows: SecretRows, masterKeys: MasterKeys): C
   };
 }
 
-/** Returns a cache of data keys in the clear. A key that this process cannot open is left out. */
-function cacheKeys(rows: SecretRows, masterKeys: MasterKeys) {
+/**
+ * Returns a cache of data keys in the clear. A key that this process cannot open is left out,
+ * unless it `needsKeys`.
+ */
+function cacheKeys(rows: SecretRows, masterKeys: MasterKeys, needsKeys: boolean) {
   const dataKeys = createDataKeys(rows, masterKeys);
   const cached = new Map<string, WrappedKey>();
   return async (ids: readonly string[]): Promise<Map<string, ContentKey>> => {
@@ -137,11 +142,15 @@ function cacheKeys(rows: SecretRows, masterKeys: MasterKeys) {
     const opened = new Map<string, ContentKey>();
     for (const id of wanted) {
       const wrapped = cached.get(id);
-      const key = wrapped && (await dataKeys.open(wrapped).catch(noKeyHere));
+      const key = wrapped && (await dataKeys.open(wrapped).catch(needsKeys ? rethrow : noKeyHere));
       if (key) opened.set(id, { id, tenant_id: wrapped.tenant_id, key });
     }
     return opened;
   };
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }
 
 function noKeyHere(error: unknown): undefined {
@@ -188,15 +197,33 @@ function urlSafe(base64: string): string {
   return Buffer.from(base64, 'base64').toString('base64url');
 }
 
-function collect(value: unknown, found: Set<string>): void {
-  if (typeof value === 'string') {
-    if (!value.includes(ENCRYPTED_PREFIX)) return;
-    if (ENCRYPTED.test(value)) found.add(value);
-    else collect(jsonIn(value), found);
-  } else if (Array.isArray(value)) {
-    for (const item of value) collect(item, found);
-  } else if (isPlainObject(value)) {
-    for (const item of Object.values(value)) collect(item, found);
+/**
+ * Adds the encrypted texts in a value to `found`. Uses no recursion, because people choose how deep
+ * a value is.
+ */
+function collect(root: unknown, found: Set<string>): void {
+  const rest = [root];
+  while (rest.length > 0) {
+    const value = rest.pop();
+    if (typeof value === 'string') {
+      if (!value.includes(ENCRYPTED_PREFIX)) continue;
+      if (ENCRYPTED.test(value)) found.add(value);
+      else rest.push(jsonIn(value));
+    } else if (Array.isArray(value)) {
+      for (const item of value) rest.push(item);
+    } else if (isPlainObject(value)) {
+      for (const item of Object.values(value)) rest.push(item);
+    }
+  }
+}
+
+/** Replaces what was opened. A value that is nested deeper than the stack stays as it is. */
+function replaceIn<T>(value: T, opened: ReadonlyMap<string, string>): T {
+  try {
+    return replace(value, opened) as T;
+  } catch (error) {
+    if (error instanceof RangeError) return value;
+    throw error;
   }
 }
 
@@ -251,11 +278,4 @@ function jsonIn(text: string): Json | undefined {
 
 function isPlainObject(value: unknown): value is JsonObject {
   return isJsonObject(value) && [Object.prototype, null].includes(Object.getPrototypeOf(value));
-}
-
-function unreadable({ executionId, keyId }: Parts): HowdahError {
-  return new HowdahError('HWINV', `contents of execution ${executionId} cannot be decrypted`, {
-    hint: 'Check that HOWDAH_SECRET_KEY is the key of this database, and restore changed rows from a backup.',
-    detail: { execution_id: executionId, data_key_id: keyId },
-  });
 }

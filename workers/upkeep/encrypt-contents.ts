@@ -1,3 +1,4 @@
+import { setImmediate as nextTick } from 'node:timers/promises';
 import { inTransaction, type Pool, type PoolClient } from '../../src/db/connection/pool.ts';
 import {
   type ChangedContents,
@@ -87,10 +88,12 @@ async function changeTable(
   cipher: ContentCipher,
 ): Promise<void> {
   for await (const page of readRunContents(client, runs, table, PAGE_SIZE)) {
-    const plain = await Promise.all(
-      page.map((row) => cipher.decrypt(row, decryptableFor(client, row.execution_id))),
-    );
-    const contents = key ? plain.map((row) => encryptRow(row, key)) : plain.map(withoutKey);
+    const contents: ChangedContents[] = [];
+    for (const row of page) {
+      const plain = await cipher.decrypt(row, decryptableFor(client, row.execution_id));
+      contents.push(key ? encryptRow(plain, key) : withoutKey(plain));
+      await nextTick(); // a row has up to a few megabytes
+    }
     await writeRunContents(client, table, contents);
   }
 }

@@ -96,8 +96,8 @@ as $$
   on conflict (execution_id) do update set due_at = now()
 $$;
 
--- Locks due trees and returns the runs to encrypt or decrypt in each, at most `max_runs` in all. The
--- caller changes them in the same transaction. Returns no row if no tree is due. Skips trees and
+-- Locks due trees and returns the runs to encrypt or decrypt in each, at most `max_runs` in all.
+-- The caller changes them in the same transaction. Returns no row if no tree is due. Skips trees and
 -- runs that another transaction has locked: then, and when a tree has nothing left to do, `runs` is
 -- empty.
 create or replace function howdah_private.take_encryptions(max_trees int, max_runs int)
@@ -221,8 +221,8 @@ $$;
 -- Returns the contents of runs, one row for each row that has some. `texts` has texts by column,
 -- `documents` JSON texts by column, and `arguments` those of the tool calls of a message. Of a
 -- document, `visible` has the fields that stay readable in SQL: counts of tokens, names of who
--- answered, ids of runs and questions, and the codes of errors. Steps and messages come in pages,
--- after a place.
+-- answered, ids of runs and questions, and the codes of errors. Steps and messages come in pages
+-- of at most `max_rows` rows and about 4 MB, after a place.
 create or replace function howdah_private.run_contents(
   ids uuid[], relation text, after_run uuid, after_seq int, max_rows int
 ) returns table (
@@ -244,10 +244,18 @@ as $$
   (
     select m.execution_id, m.seq, null, jsonb_build_object('content', m.content),
       jsonb_build_object('parts', m.parts::text), howdah_private.call_arguments(m.tool_calls), null
-    from howdah.messages as m
-    where run_contents.relation = 'messages' and m.execution_id = any (run_contents.ids)
-      and (m.execution_id, m.seq) > (run_contents.after_run, run_contents.after_seq)
-    order by m.execution_id, m.seq limit run_contents.max_rows
+    from (
+      select n.*, sum(coalesce(pg_column_size(n.content), 0) + coalesce(pg_column_size(n.parts), 0)
+        + coalesce(pg_column_size(n.tool_calls), 0)) over w as bytes
+      from howdah.messages as n
+      where run_contents.relation = 'messages' and n.execution_id = any (run_contents.ids)
+        and (n.execution_id, n.seq) > (run_contents.after_run, run_contents.after_seq)
+      window w as (order by n.execution_id, n.seq
+        rows between unbounded preceding and 1 preceding)
+      order by n.execution_id, n.seq limit run_contents.max_rows
+    ) as m
+    where m.bytes is null or m.bytes < 4194304
+    order by m.execution_id, m.seq
   )
   union all
   (
@@ -258,10 +266,18 @@ as $$
       jsonb_build_object('input', howdah_private.visible_input(s.kind, s.input),
         'output', howdah_private.visible_output(s.kind, s.output),
         'error', howdah_private.erase_error(s.error, '[encrypted]'))
-    from howdah.steps as s
-    where run_contents.relation = 'steps' and s.execution_id = any (run_contents.ids)
-      and (s.execution_id, s.seq) > (run_contents.after_run, run_contents.after_seq)
-    order by s.execution_id, s.seq limit run_contents.max_rows
+    from (
+      select n.*, sum(coalesce(pg_column_size(n.input), 0) + coalesce(pg_column_size(n.output), 0)
+        + coalesce(pg_column_size(n.annotations), 0)) over w as bytes
+      from howdah.steps as n
+      where run_contents.relation = 'steps' and n.execution_id = any (run_contents.ids)
+        and (n.execution_id, n.seq) > (run_contents.after_run, run_contents.after_seq)
+      window w as (order by n.execution_id, n.seq
+        rows between unbounded preceding and 1 preceding)
+      order by n.execution_id, n.seq limit run_contents.max_rows
+    ) as s
+    where s.bytes is null or s.bytes < 4194304
+    order by s.execution_id, s.seq
   )
   union all
   select q.execution_id, null, q.id::text,
@@ -276,13 +292,14 @@ as $$
   from howdah.questions as q
   where run_contents.relation = 'questions' and q.execution_id = any (run_contents.ids)
   union all
-  select f.execution_id, null, f.id::text, jsonb_build_object('comment', f.comment), null, null, null
+  select f.execution_id, null, f.id::text, jsonb_build_object('comment', f.comment), null, null,
+    null
   from howdah.feedback_entries as f
   where run_contents.relation = 'feedback_entries' and f.execution_id = any (run_contents.ids)
     and f.comment is not null
   union all
-  select d.execution_id, null, d.id::text, null, jsonb_build_object('payload', d.payload::text), null,
-    null
+  select d.execution_id, null, d.id::text, null,
+    jsonb_build_object('payload', d.payload::text), null, null
   from howdah.webhook_deliveries as d
   where run_contents.relation = 'webhook_deliveries' and d.execution_id = any (run_contents.ids)
   union all

@@ -87,7 +87,10 @@ export async function lockContentKey(
   return rows[0].key ?? undefined;
 }
 
-/** Reads the contents of runs in one table, in pages. */
+/**
+ * Reads the contents of runs in one table, in pages. A page ends after `pageSize` rows or a few
+ * megabytes.
+ */
 export async function* readRunContents(
   client: Queryable,
   runs: readonly string[],
@@ -102,7 +105,7 @@ export async function* readRunContents(
     );
     if (rows.length > 0) yield rows;
     const last = rows.at(-1);
-    if (last?.seq == null || rows.length < pageSize) return;
+    if (last?.seq == null) return;
     [run, seq] = [last.execution_id, last.seq];
   }
 }
