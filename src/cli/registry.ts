@@ -77,7 +77,7 @@ const topCommands: readonly (CommandEntry | NounEntry)[] = [
   {
     name: 'watch',
     group: 'Runs',
-    summary: 'follow the steps of a run (default: your newest run)',
+    summary: 'follow the steps of a run (default: the newest)',
     args: '[ID]',
     load: () => import('./commands/runs/watch.ts'),
   },

@@ -23,7 +23,7 @@ const SERVERS: DefinitionKind = {
   kind: 'mcp_servers',
   singular: 'MCP server',
   noun: 'dev mcp',
-  emptyMessage: 'No MCP servers. Add a row to howdah.mcp_servers: docs/mcp.md',
+  emptyMessage: 'No MCP servers. Add a row to howdah.mcp_servers (see docs/mcp.md)',
   restPath: '/api/mcp-servers',
   columns: ['id', 'name', 'type', 'is_active', 'discovered_at', 'error'],
 };

@@ -163,14 +163,17 @@ function withModel(command: Command): Command {
       ),
     )
     .option('--domain <name>', 'subject that the model is for, such as finance')
-    .option('--base-url <url>', 'address of a server to use instead of that of the provider')
-    .option('--secret <name>', 'secret with the API key: howdah admin secret set NAME')
+    .option('--base-url <url>', 'base URL to use instead of the base URL of the provider')
+    .option(
+      '--secret <name>',
+      'name of the secret with the API key (create it with howdah admin secret set NAME)',
+    )
     .option('--input-price <amount>', 'price of a million input tokens', parseAmount)
     .option('--output-price <amount>', 'price of a million output tokens', parseAmount)
     .option('--context-tokens <number>', 'size of the context window, in tokens', parseAmount)
     .option(
       '--fallback-position <number>',
-      'position in the list of fallbacks of agents that have no model; 1 is tried first',
+      'position among the fallbacks that agents without a model of their own use after `default`; 1 is tried first',
       parseWholeNumber(1, 2 ** 31 - 1),
     );
 }

@@ -24,7 +24,7 @@ export function register(command: Command, io: CliIo): void {
     .option('--into <url>', 'target database, without a Howdah schema (default: DATABASE_URL)')
     .option(
       '--paused',
-      'pause runs, and disable schedules, webhooks and alert rules, for a copy while the original is in use',
+      'pause runs, and disable schedules, webhooks and alert rules; use this when the original database is still in use',
     )
     .option(...PG_BIN_OPTION)
     .action(async (file: string, { into, paused, pgBin }: Options) => {

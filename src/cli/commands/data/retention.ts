@@ -28,7 +28,9 @@ export function register(command: Command, io: CliIo): void {
     .action((options: Options) => now(io, options));
   command
     .command('months')
-    .description('list the months before last month, and why each has not been dropped yet')
+    .description(
+      'list the months older than last month that still exist, and what keeps each from being dropped',
+    )
     .action(() => months(io));
   command
     .command('archive')

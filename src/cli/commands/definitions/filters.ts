@@ -49,7 +49,7 @@ export function register(command: Command, io: CliIo): void {
     )
     .option(
       '--places <list>',
-      `places to search, out of ${filterPlaces.join(',')} (default: all but input)`,
+      `places to search, separated by commas: any of ${filterPlaces.join(',')} (default: all but input)`,
       placesOf,
     )
     .option('--agent <name>', 'only in runs of this agent')
@@ -58,7 +58,7 @@ export function register(command: Command, io: CliIo): void {
     .argument('<name>', 'name of the filter')
     .option(...YES_OPTION)
     .action((name: string, options: Options) => remove(io, name, options));
-  add('test', 'show what the filters do to a text')
+  add('test', 'show what the filters do to some text')
     .argument('<text>', `text to filter; ${ARGUMENT_SOURCES}`)
     .addOption(
       new Option('--place <place>', 'place in which the text occurs')

@@ -8,7 +8,7 @@ const HOOKS: DefinitionKind = {
   kind: 'hooks',
   singular: 'hook',
   noun: 'admin hooks',
-  emptyMessage: 'No hooks. An owner of the database adds a row to howdah.hooks: docs/hooks.md',
+  emptyMessage: 'No hooks. An owner of the database adds a row to howdah.hooks (see docs/hooks.md)',
   nameColumn: 'id',
   restPath: '/api/hooks',
   columns: ['id', 'event', 'function', 'agent', 'workflow', 'position', 'is_active'],

@@ -65,7 +65,7 @@ function withHook(command: Command): Command {
     )
     .requiredOption(
       '--secret <name>',
-      'secret that verifies the signature: howdah admin secret set NAME',
+      'name of the secret that verifies the signature (create it with howdah admin secret set NAME)',
     )
     .option('--secret-header <name>', 'header with a shared secret (default: Authorization)')
     .option('--agent <name>', 'agent to run')

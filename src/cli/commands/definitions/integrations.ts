@@ -86,7 +86,7 @@ function withIntegration(command: Command): Command {
     .option('--issuer <url>', 'authorization server, if the resource names none')
     .option('--client-id <id>', 'id of a client that was registered manually')
     .option('--secret <name>', 'name of the stored secret that holds the client secret')
-    .option('--no-resource', 'do not send the parameter resource to the authorization server')
+    .option('--no-resource', 'do not send the `resource` parameter to the authorization server')
     .option('--description <text>', 'purpose of the integration');
 }
 

@@ -34,7 +34,9 @@ export function register(command: Command, io: CliIo): void {
 
 function withLimit(command: Command): Command {
   return command
-    .addArgument(new Argument('<metric>', 'what is counted: docs/limits.md').choices(limitMetrics))
+    .addArgument(
+      new Argument('<metric>', 'what is counted (see docs/limits.md)').choices(limitMetrics),
+    )
     .argument('<max>', 'the most that is allowed, a number', parseAmount)
     .addOption(new Option('--period <period>', 'period that is counted').choices(limitPeriods))
     .addOption(

@@ -58,7 +58,7 @@ function withSchedule(command: Command): Command {
     .argument('<name>', 'name of the schedule')
     .requiredOption(
       '--cron <times>',
-      'times of the runs, such as "0 9 * * MON-FRI", @hourly or @daily: docs/schedules.md',
+      'times of the runs, such as "0 9 * * MON-FRI", @hourly or @daily (see docs/schedules.md)',
     )
     .option('--timezone <zone>', 'time zone of the times (default: UTC)')
     .option('--agent <name>', 'agent to run')
@@ -66,7 +66,7 @@ function withSchedule(command: Command): Command {
     .requiredOption('--input <text>', `input of each run; ${ARGUMENT_SOURCES}`)
     .option(
       '--concurrency-key <key>',
-      'key for concurrency limits, such as customer-42: docs/limits.md',
+      'key for concurrency limits, such as customer-42 (see docs/limits.md)',
     )
     .option('--paused', 'create the schedule paused');
 }

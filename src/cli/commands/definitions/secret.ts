@@ -34,7 +34,7 @@ export function register(command: Command, io: CliIo): void {
         if (args.length > registeredArguments.length) throw tooMuch();
       });
   add('set', 'store a secret, or change its value')
-    .argument('<name>', 'name that models refer to (secret_name)')
+    .argument('<name>', 'name by which models, tools, webhooks and others refer to the secret')
     .action((name: string, options: Options) => set(io, name, options, false));
   add('rotate', 'rotate the keys of all secrets; with a name, change the value of that secret')
     .argument('[name]', 'name of an existing secret; its new value comes from stdin')
@@ -54,7 +54,7 @@ export function register(command: Command, io: CliIo): void {
   );
   add('remove', 'delete a secret')
     .argument('<name>', 'name of the secret')
-    .option('--force', 'delete the secret even if models use it (their calls will fail)')
+    .option('--force', 'delete the secret even if it is in use (calls that need it will fail)')
     .option(...YES_OPTION)
     .action((name: string, options: Options) => remove(io, name, options));
 }

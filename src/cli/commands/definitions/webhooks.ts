@@ -68,7 +68,7 @@ function withWebhook(command: Command): Command {
     .argument('<url>', 'URL that receives the POST requests')
     .option(
       '--events <list>',
-      'events to deliver, separated by commas (default: all): docs/webhooks.md',
+      'events to deliver, separated by commas (default: all; see docs/webhooks.md)',
     )
     .option('--agent <name>', 'only runs of this agent')
     .option('--workflow <name>', 'only runs of this workflow')

@@ -14,11 +14,11 @@ export function register(command: Command, io: CliIo): void {
     .argument('<id>', 'id of the question, or of the run that asks it')
     .argument(
       '[text]',
-      `the answer; for a call with an unknown outcome: done, again or give_up; ${ARGUMENT_SOURCES}`,
+      `the answer; for a call with an unknown outcome: \`done\`, \`again\` or \`give_up\`; ${ARGUMENT_SOURCES}`,
     )
     .option(
       '--data <json>',
-      `the answer as JSON; if the answer is done, the result of the call; ${ARGUMENT_SOURCES}`,
+      `the answer as JSON; with the answer \`done\`, the result of the call; ${ARGUMENT_SOURCES}`,
     )
     .option(...API_OPTION)
     .action(async (name: string, said: string | undefined, options: Options, self: Command) => {

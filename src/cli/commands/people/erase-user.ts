@@ -23,7 +23,7 @@ export function register(command: Command, io: CliIo): void {
     .addOption(
       new Option(
         '--mode <mode>',
-        'anonymise: erase texts and keep figures; delete: delete whole runs',
+        'with anonymise, erase the text and keep the numbers; with delete, delete whole runs',
       )
         .choices(['anonymise', 'delete'])
         .makeOptionMandatory(),
@@ -42,7 +42,7 @@ export function register(command: Command, io: CliIo): void {
       ) => {
         await withBackend(io, command, { tenant }, async ({ definitions, eraseUser }) => {
           const { id } = await definitions.find(USERS, name);
-          const what = mode === 'delete' ? 'deletes the runs' : 'erases the texts of runs';
+          const what = mode === 'delete' ? 'deletes the runs' : 'erases the text of the runs';
           if (!dryRun && !(await confirm(io, `This ${what} of ${name}.`, yes))) return;
           const erased = await eraseUser({ id, mode, cancelLive }, dryRun);
           if (io.json) return printJson(io, dryRun ? { dry_run: true, ...erased } : erased);

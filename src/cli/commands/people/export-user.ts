@@ -17,7 +17,7 @@ export function register(command: Command, io: CliIo): void {
     .argument('<name>', 'name of the user')
     .option(...TENANT_OPTION)
     .option('--out <file>', 'file to write (default: stdout)')
-    .option('--redact', 'replace texts, arguments and results with [redacted]')
+    .option('--redact', 'replace text, arguments and results with [redacted]')
     .action(async (name: string, { tenant, out, redact }: Options) => {
       await withDatabase(io, async ({ db, pool }) => {
         const user = await userOf(db, await tenantOf(db, tenant), name);

@@ -47,7 +47,7 @@ export function register(command: Command, io: CliIo): void {
     )
     .option(
       '--scopes <list>',
-      `scopes, out of ${SCOPES.join(',')} (default: all scopes of its role)`,
+      `scopes, separated by commas: any of ${SCOPES.join(',')} (default: all scopes of its role)`,
       scopesOf,
     )
     .option('--expires <time>', 'lifetime, such as 8h or 30d (default: no expiry)', seconds)

@@ -13,7 +13,7 @@ export function register(command: Command, io: CliIo): void {
   command
     .argument('<id>', 'id of the run')
     .option('--out <file>', 'file to write (default: stdout)')
-    .option('--redact', 'replace texts, arguments and results with [redacted]')
+    .option('--redact', 'replace text, arguments and results with [redacted]')
     .action(async (text: string, { out, redact }: { out?: string; redact?: boolean }) => {
       const id = executionId(text);
       await withDatabase(io, async ({ db }) => {

@@ -14,7 +14,10 @@ type Options = { after?: number; tree?: true; tenant?: string };
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('[id]', 'id of the run (default: your newest run)')
+    .argument(
+      '[id]',
+      'id of the run (default: the newest root run of your user, or of the tenant if your login has no user)',
+    )
     .option(...TENANT_OPTION)
     .option(...TREE_OPTION)
     .addOption(

@@ -42,8 +42,8 @@ export function register(command: Command, io: CliIo): void {
 
 const DESCRIPTION = `run a demo: an agent answers the tickets of a small shop
 
-Needs no API key. Creates in the database of DATABASE_URL, else in the embedded
-PostgreSQL:
+Needs no API key. Creates the following in the database of DATABASE_URL, or else
+in the embedded PostgreSQL:
 
   schema shop    tables orders, stock, invoices and tickets; two functions,
                  which are tools

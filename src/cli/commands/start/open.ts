@@ -21,7 +21,7 @@ type Page = { url: string; page: 'graphiql' | 'docs' | 'run'; words: string[] };
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('[id]', `id of the execution to show; ${NEWEST} for your newest`)
+    .argument('[id]', `id of the run to show; ${NEWEST} for the newest, chosen as by howdah watch`)
     .option(...API_OPTION)
     .action(async (text: string | undefined, _options: unknown, self: Command) => {
       const named = text === undefined || text === NEWEST ? text : executionId(text);
