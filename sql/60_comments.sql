@@ -69,7 +69,7 @@ comment on column howdah.agent_tools.configuration is
 comment on column howdah.agent_tools.requires_approval is
   'True if a person must approve each call. Null uses requires_approval of the tool.';
 comment on column howdah.questions.kind is
-  'question: the agent asks; the answer is a text, one of options, or a value of schema. '
+  'question: the agent asks; the answer is text, one of options, or a value of schema. '
   'approval: a call waits for approve or reject. effect: nobody observed the outcome of a call; '
   'the answer is done (data: its result), again or give_up.';
 comment on column howdah.questions.default_answer is

@@ -229,7 +229,7 @@ comment on constraint waiting_runs_say_for_what on howdah.executions is
 comment on constraint answered_questions_say_when on howdah.questions is
   'Answer with howdah.answer_question(id, answer), which writes both columns.';
 comment on constraint options_are_a_list on howdah.questions is
-  'Leave questions to the engine; options is an array of texts.';
+  'Leave questions to the engine; options is an array of strings.';
 comment on constraint preview_is_an_object on howdah.questions is
   'Leave questions to the engine; preview holds the changes of a dry run.';
 comment on constraint schema_is_an_object on howdah.questions is
@@ -252,7 +252,7 @@ comment on constraint paused_schedules_have_no_next_time on howdah.schedules is
   'Set only is_active; next_at follows from it.';
 
 comment on constraint note_has_at_most_4000_characters on howdah.todos is
-  'Shorten note to 4000 characters, and store longer texts in howdah.resources.';
+  'Shorten note to 4000 characters, and store longer text in howdah.resources.';
 comment on constraint position_counts_from_one on howdah.todos is
   'Set position to a whole number from 1 to 1000000.';
 comment on constraint title_has_1_to_500_characters on howdah.todos is

@@ -23627,7 +23627,7 @@ AS $function$
     where jsonb_typeof(overrides_fault.overrides) is distinct from 'object'
     union all
     select 2, '', 'has ' || octet_length(g.o::text) || ' bytes, at most 65536 are allowed',
-      'Put long texts into input.'
+      'Put long text into input.'
     from root as g where octet_length(g.o::text) > 65536
     union all
     select 3, '.' || k.key, 'is unknown',
@@ -49247,7 +49247,7 @@ comment on column howdah.questions.expires_at is 'Deadline. After the deadline t
 
 comment on column howdah.questions.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
-comment on column howdah.questions.kind is 'question: the agent asks; the answer is a text, one of options, or a value of schema. approval: a call waits for approve or reject. effect: nobody observed the outcome of a call; the answer is done (data: its result), again or give_up.';
+comment on column howdah.questions.kind is 'question: the agent asks; the answer is text, one of options, or a value of schema. approval: a call waits for approve or reject. effect: nobody observed the outcome of a call; the answer is done (data: its result), again or give_up.';
 
 comment on column howdah.questions.options is 'Answers to choose from, as a JSON array.';
 
@@ -50100,7 +50100,7 @@ comment on routine howdah.explain_model(text,text,jsonb) is 'Lists the models th
 
 comment on routine howdah.export_agent_system(text) is 'Exports an agent system as JSON, the content of a file. Without a name, exports the objects that belong to no system, but no unedited copies of the agent development and the workflow manager. Omits references to deleted objects.';
 
-comment on routine howdah.export_run(uuid,boolean) is 'Exports a run with its pinned definition, log, conversation, questions and children, as input for howdah dev replay. With redact, leaves out all contents: texts, arguments, results, metadata, instructions and URLs. Names, times, figures and error codes stay.';
+comment on routine howdah.export_run(uuid,boolean) is 'Exports a run with its pinned definition, log, conversation, questions and children, as input for howdah dev replay. With redact, leaves out all contents: text, arguments, results, metadata, instructions and URLs. Names, times, figures and error codes stay.';
 
 comment on routine howdah.export_user_data(uuid,boolean) is 'Exports everything about a user, by default the caller, one document per row: user, grants, API keys, connected accounts (without tokens), sessions, runs with their logs, answers, feedback, messages to agents, board entries, files (without content), schedules, agents. With redact, leaves out all contents.';
 
@@ -50127,7 +50127,7 @@ Returns the id of the model of the current tenant that fits a purpose best: chat
 
 comment on routine howdah.pause_execution(uuid) is 'Pauses a run and its children. A step in progress is finished first; the run then makes no progress until resume_execution. Raises HWTRM if the run has already ended.';
 
-comment on routine howdah.preview_output_filters(text,howdah.filter_place,text) is 'Returns the effect of output filters on a text at a place: {value, hits: [{filter, action}]}. value is null if a filter blocks the text. With an agent, also applies the filters of that agent. Raises HWNTF if there is no such agent.';
+comment on routine howdah.preview_output_filters(text,howdah.filter_place,text) is 'Returns the effect of output filters on text at a place: {value, hits: [{filter, action}]}. value is null if a filter blocks the text. With an agent, also applies the filters of that agent. Raises HWNTF if there is no such agent.';
 
 comment on routine howdah.prompt(text) is '@behavior -*
 Returns the id of the prompt with this name in the current tenant. Raises HWNTF if there is none.';

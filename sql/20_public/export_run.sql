@@ -18,7 +18,7 @@ begin
 end $$;
 comment on function howdah.export_run(uuid, boolean) is
   'Exports a run with its pinned definition, log, conversation, questions and children, as input '
-  'for howdah dev replay. With redact, leaves out all contents: texts, arguments, results, '
+  'for howdah dev replay. With redact, leaves out all contents: text, arguments, results, '
   'metadata, instructions and URLs. Names, times, figures and error codes stay.';
 
 -- Returns the document of a run and of its children, down to max_depth. The key `contents` says

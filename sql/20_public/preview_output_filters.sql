@@ -19,6 +19,6 @@ as $$
   ) as f, howdah_private.apply_output_filters(f.filters, to_jsonb(preview_output_filters.text)) as r
 $$;
 comment on function howdah.preview_output_filters(text, howdah.filter_place, text) is
-  'Returns the effect of output filters on a text at a place: {value, hits: [{filter, action}]}. '
+  'Returns the effect of output filters on text at a place: {value, hits: [{filter, action}]}. '
   'value is null if a filter blocks the text. With an agent, also applies the filters of that '
   'agent. Raises HWNTF if there is no such agent.';

@@ -71,7 +71,7 @@ as $$
     where jsonb_typeof(overrides_fault.overrides) is distinct from 'object'
     union all
     select 2, '', 'has ' || octet_length(g.o::text) || ' bytes, at most 65536 are allowed',
-      'Put long texts into input.'
+      'Put long text into input.'
     from root as g where octet_length(g.o::text) > 65536
     union all
     select 3, '.' || k.key, 'is unknown',

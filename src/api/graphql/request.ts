@@ -13,7 +13,7 @@ export function shapeFault(body: Json): string | undefined {
   const isText = (value: Json | undefined) => value == null || typeof value === 'string';
   const isObject = (value: Json | undefined) => value == null || isJsonObject(value);
   if (!isText(query)) return '`query` is the text of an operation.';
-  if (!isText(operationName)) return '`operationName` is a text.';
+  if (!isText(operationName)) return '`operationName` is a string.';
   if (!isObject(variables)) return '`variables` is an object.';
   if (!isObject(extensions)) return '`extensions` is an object.';
   const isNamed = [body.id, body.documentId, extensions].some((value) => value != null);

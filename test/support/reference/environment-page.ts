@@ -100,7 +100,7 @@ const GROUPS = {
     OTEL_TRACES_SAMPLER: 'Which traces are kept.',
     OTEL_TRACES_SAMPLER_ARG: 'The share of traces that samplers with a ratio keep.',
     OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT:
-      'True includes texts of models and tools in traces.',
+      'True includes the text of models and tools in traces.',
   },
   'Command line': {
     HOWDAH_API_URL: 'A server that commands use in place of the database.',

@@ -10,7 +10,7 @@ const differences = z.array(
   z
     .object({ field: z.string(), a: text, b: text })
     .meta({ id: 'TextDifference' })
-    .describe('Long texts are cut around the first difference; JSON values are shown as text'),
+    .describe('Long text is cut around the first difference; JSON values are shown as text'),
 );
 
 const figures = z
