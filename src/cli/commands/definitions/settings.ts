@@ -50,10 +50,7 @@ export function register(command: Command, io: CliIo): void {
       summary: 'change a setting',
       register: (verb) =>
         withKey(verb)
-          .argument(
-            '<value>',
-            'new value, a number (`howdah admin settings show KEY` prints the allowed range)',
-          )
+          .argument('<value>', 'number in the range that `howdah admin settings show KEY` prints')
           .action((key: string, value: string, whose: SettingsTarget, self: Command) =>
             change(io, key, whose, self, (settings) => settings.put(key, jsonOf(value))),
           ),
