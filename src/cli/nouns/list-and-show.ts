@@ -45,6 +45,13 @@ export function withApi(command: Command, { restPath }: DefinitionKind): Command
 }
 
 /** Adds the argument and the option that select a row. */
-export function withName(command: Command, { singular }: DefinitionKind): Command {
-  return command.argument('<name>', `name or id of the ${singular}`).option(...TENANT_OPTION);
+export function withName(command: Command, named: DefinitionKind): Command {
+  return command
+    .argument('<name>', `${identifiers(named)} of the ${named.singular}`)
+    .option(...TENANT_OPTION);
+}
+
+function identifiers({ nameColumn = 'name' }: DefinitionKind): string {
+  if (nameColumn === 'id') return 'id';
+  return nameColumn === 'url' ? 'URL or id' : 'name or id';
 }

@@ -78,7 +78,10 @@ function withHook(command: Command): Command {
       mapOf,
     )
     .option('--session-key <cel>', 'deliveries with the same value are messages of one session')
-    .option('--reply <json>', 'where the answer is sent: {"url", "secret_name", "body"}')
+    .option(
+      '--reply <json>',
+      'where to send the answer: a JSON object with url, secret_name and body',
+    )
     .option('--description <text>', 'purpose of the hook');
 }
 

@@ -42,12 +42,14 @@ function withLimit(command: Command): Command {
     .addOption(
       new Option('--scope <scope>', 'what is limited (default: the tenant)').choices(limitScopes),
     )
-    .option('--subject <id>', 'id of the user, agent, … (default: each one separately)', (text) =>
-      uuidOf(text, 'a subject'),
+    .option(
+      '--subject <id>',
+      'id of the user, agent, … (default: the limit applies to each one)',
+      (text) => uuidOf(text, 'a subject'),
     )
     .option(
       '--key <key>',
-      'with --scope key: concurrency key of runs (default: each one separately)',
+      'with --scope key: concurrency key of runs (default: the limit applies to each key)',
     );
 }
 

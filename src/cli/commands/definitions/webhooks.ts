@@ -72,7 +72,7 @@ function withWebhook(command: Command): Command {
     )
     .option('--agent <name>', 'only runs of this agent')
     .option('--workflow <name>', 'only runs of this workflow')
-    .option('--secret <name>', 'secret to sign with (default: a new key, shown once)')
+    .option('--secret <name>', 'name of the secret to sign with (default: a new key, shown once)')
     .option('--description <text>', 'purpose of the webhook');
 }
 

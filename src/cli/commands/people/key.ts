@@ -60,7 +60,7 @@ export function register(command: Command, io: CliIo): void {
   command
     .command('revoke')
     .description('revoke a key permanently; takes effect within a second')
-    .argument('<key>', 'id or prefix of the key: hwd_…')
+    .argument('<key>', 'id of the key, or its prefix, such as hwd_9f2kQ7xYb1Zc')
     .option(...YES_OPTION)
     .action((key: string, { yes }: { yes?: true }) => revoke(io, key, yes));
 }
