@@ -142,6 +142,44 @@ test.each<Format>(['standard_webhooks', 'stripe', 'slack'])(
   },
 );
 
+test('oversized, deep and unreadable bodies, and other types, are refused with their reason', {
+  concurrent: true,
+}, async () => {
+  const hook = await makeHook(db.pool, 'shared_secret', { agent_id: agent });
+  const sent = (body: string, headers = {}) =>
+    send(api, hook.path, 'shared_secret', body, { headers });
+  expect(await sent(`"${'x'.repeat(1024 * 1024)}"`)).toMatchObject({ status: 413 });
+  expect(await sent('{}', { 'content-type': 'application/x-www-form-urlencoded' })).toMatchObject({
+    status: 415,
+  });
+  expect(await sent(`${'['.repeat(200)}${']'.repeat(200)}`)).toMatchObject({ status: 400 });
+  expect(await sent('{"a": 1, "a": 2}')).toMatchObject({ status: 400 });
+  expect(await sent('no JSON')).toMatchObject({ status: 400, body: { code: 'HWINV' } });
+  for (const code of ['too_large', 'wrong_content_type', 'invalid_json']) {
+    await refusedFor(hook.id, code);
+  }
+  expect(await runsOf(hook.name)).toEqual([]);
+});
+
+test('a secret that cannot be read is refused as an unknown hook is', {
+  concurrent: true,
+}, async () => {
+  const other = await startTestApi(db.url, {
+    ...locked,
+    masterKeys: createMasterKeys({ keys: [], file: undefined }),
+  });
+  try {
+    const hook = await makeHook(db.pool, 'github', { agent_id: agent });
+    const sent = await send(other, hook.path, 'github', { a: 'b' });
+    const missing = await send(other, '/hooks/no-such-hook', 'github', { a: 'b' });
+    expect(sent).toMatchObject({ status: 401 });
+    expect(sent.body).toEqual(missing.body);
+    await refusedFor(hook.id, 'unusable_secret');
+  } finally {
+    await other.close();
+  }
+});
+
 test('a request to GitHub’s hook with another delivery id is a repeat, since the id is not signed', async () => {
   const hook = await makeHook(db.pool, 'github', { agent_id: agent });
   const first = await send(api, hook.path, 'github', { action: 'opened' }, { id: 'one' });
@@ -200,23 +238,6 @@ test('a hook that is not active, or whose tenant is not, is like no hook', async
   expect((await send(api, off.path, 'shared_secret', {})).status).toBe(401);
 });
 
-test('oversized, deep and unreadable bodies, and other types, are refused with their reason', async () => {
-  const hook = await makeHook(db.pool, 'shared_secret', { agent_id: agent });
-  const sent = (body: string, headers = {}) =>
-    send(api, hook.path, 'shared_secret', body, { headers });
-  expect(await sent(`"${'x'.repeat(1024 * 1024)}"`)).toMatchObject({ status: 413 });
-  expect(await sent('{}', { 'content-type': 'application/x-www-form-urlencoded' })).toMatchObject({
-    status: 415,
-  });
-  expect(await sent(`${'['.repeat(200)}${']'.repeat(200)}`)).toMatchObject({ status: 400 });
-  expect(await sent('{"a": 1, "a": 2}')).toMatchObject({ status: 400 });
-  expect(await sent('no JSON')).toMatchObject({ status: 400, body: { code: 'HWINV' } });
-  for (const code of ['too_large', 'wrong_content_type', 'invalid_json']) {
-    await refusedFor(hook.id, code);
-  }
-  expect(await runsOf(hook.name)).toEqual([]);
-});
-
 test('a hundred refused requests make one row, and a restart loses none', async () => {
   const hook = await makeHook(db.pool, 'github', { agent_id: agent });
   const third = await startTestApi(db.url, { ...locked, masterKeys });
@@ -270,7 +291,7 @@ describe('expressions', () => {
     expect(run?.agent_id).not.toBe(agent);
   });
 
-  test.each([
+  test.for<[object, string]>([
     [{ mapping: { input: 'body.missing' } }, 'mapping.input'],
     [{ mapping: { input: 'body.+' } }, 'mapping.input'],
     [{ mapping: { metadata: "'text'" } }, 'mapping.metadata'],
@@ -278,22 +299,25 @@ describe('expressions', () => {
     [{ condition: '1 + 1' }, 'condition'],
     [{ session_key: '[1]' }, 'session_key'],
     [{ condition: "body.text.matches('^(a+)+$')" }, 'condition'],
-  ])('the fault of %j is recorded with its field', async (columns, field) => {
-    const hook = await makeHook(db.pool, 'shared_secret', { agent_id: agent, ...columns });
-    const id = crypto.randomUUID();
-    const body = { text: `${'a'.repeat(60)}!` };
-    const failed = await send(api, hook.path, 'shared_secret', body, { id });
-    expect(failed).toMatchObject({ status: 400, body: { code: 'HWINV', field } });
-    expect(await deliveriesOf(hook.id)).toMatchObject([{ status: 'failed', code: 'HWINV' }]);
-    await db.pool.query(
-      `update howdah.inbound_hooks set mapping = '{}', condition = null, session_key = null where id = $1`,
-      [hook.id],
-    );
-    await expect
-      .poll(async () => (await send(api, hook.path, 'shared_secret', body, { id })).status)
-      .toBe(202);
-    expect(await deliveriesOf(hook.id)).toMatchObject([{ status: 'accepted', code: null }]);
-  });
+  ])(
+    'the fault of %j is recorded with its field',
+    { concurrent: true },
+    async ([columns, field], { expect }) => {
+      const hook = await makeHook(db.pool, 'shared_secret', { agent_id: agent, ...columns });
+      const id = crypto.randomUUID();
+      const body = { text: `${'a'.repeat(60)}!` };
+      const failed = await send(api, hook.path, 'shared_secret', body, { id });
+      expect(failed).toMatchObject({ status: 400, body: { code: 'HWINV', field } });
+      expect(await deliveriesOf(hook.id)).toMatchObject([{ status: 'failed', code: 'HWINV' }]);
+      await db.pool.query(
+        `update howdah.inbound_hooks set mapping = '{}', condition = null, session_key = null where id = $1`,
+        [hook.id],
+      );
+      const again = async () => (await send(api, hook.path, 'shared_secret', body, { id })).status;
+      await expect.poll(again, { interval: 100 }).toBe(202);
+      expect(await deliveriesOf(hook.id)).toMatchObject([{ status: 'accepted', code: null }]);
+    },
+  );
 
   test('headers with a secret are not in them', async () => {
     const hook = await makeHook(db.pool, 'shared_secret', {
@@ -407,23 +431,6 @@ test('a limit of requests holds before the body is parsed', async () => {
   expect(late).toMatchObject({ status: 429, body: { code: 'HWQTA' } });
   const forged = await send(api, hook.path, 'shared_secret', {}, { secret: 'wrong' });
   expect(forged.status).toBe(401); // is not counted
-});
-
-test('a secret that cannot be read is refused as an unknown hook is', async () => {
-  const other = await startTestApi(db.url, {
-    ...locked,
-    masterKeys: createMasterKeys({ keys: [], file: undefined }),
-  });
-  try {
-    const hook = await makeHook(db.pool, 'github', { agent_id: agent });
-    const sent = await send(other, hook.path, 'github', { a: 'b' });
-    const missing = await send(other, '/hooks/no-such-hook', 'github', { a: 'b' });
-    expect(sent).toMatchObject({ status: 401 });
-    expect(sent.body).toEqual(missing.body);
-    await refusedFor(hook.id, 'unusable_secret');
-  } finally {
-    await other.close();
-  }
 });
 
 test.each(['known', 'unknown'])(

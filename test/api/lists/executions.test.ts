@@ -374,7 +374,7 @@ test('the client yields the rows and continues after a cursor', async () => {
 });
 
 test('many streams share one reader', async () => {
-  const STREAMS = 60;
+  const STREAMS = 20;
   const usual = await startTestApi(db.url); // which reads as seldom as in production
   const agent_id = await makeAgent(db.pool);
   const path = `/api/executions/stream?agent_id=${agent_id}`;
