@@ -1,7 +1,7 @@
 /**
  * Tests that `npm test` leaves out, so that it takes minutes: they break machines, walk the whole
- * catalogue as one tenant against another, run random operations, or stop and start a server. No
- * test in the list covers a single feature.
+ * catalogue as one tenant against another, run random operations, stop and start a server, or make
+ * transactions and workers race. No test in the list covers a single feature.
  */
 const BREAKING = [
   'test/api/every-endpoint/hostile-bodies.test.ts',
@@ -41,6 +41,11 @@ const BREAKING = [
   'test/workers/many-workers.test.ts',
   'test/workers/only.test.ts',
   'test/workers/silence.test.ts',
+  'test/api/trees/random-cuts.test.ts',
+  'test/runtime/scheduling/locked-tables.test.ts',
+  'test/runtime/scheduling/side-by-side.test.ts',
+  'test/runtime/sql-tools/sql-tool-races.test.ts',
+  'test/sql/runs/commit_races.test.ts',
 ];
 
 /**
@@ -163,6 +168,25 @@ const SLOW = [
   'test/packaging/licences.test.ts',
   'test/runtime/tool-calls/validate-json.test.ts',
   'test/update-models.test.ts',
+  'test/accounts/runs.test.ts',
+  'test/api/openai/description.test.ts',
+  'test/api/rest/runs/comparison.test.ts',
+  'test/api/trees/order.test.ts',
+  'test/cli/backend/run-over-server.test.ts',
+  'test/cli/doctor/audit-log.test.ts',
+  'test/cli/nouns/administration.test.ts',
+  'test/docs/webhooks.test.ts',
+  'test/embedding/instances.test.ts',
+  'test/packs/gitlab.test.ts',
+  'test/runtime/model-calls/prompt-cache.test.ts',
+  'test/runtime/sql-tools/sql-query-questions.test.ts',
+  'test/runtime/sql-tools/watched-tables.test.ts',
+  'test/runtime/workflows/team-sessions.test.ts',
+  'test/sql/control/bulk_control.test.ts',
+  'test/systems/fast-agent/fast-agent-samples.test.ts',
+  'test/api/openai/responses.test.ts',
+  'test/api/subscriptions/session-messages.test.ts',
+  'test/sql/data/no_contents.test.ts',
 ];
 
 /** Files that `npm run test:long` runs, and `npm test` leaves out. `npm run verify` runs both. */
