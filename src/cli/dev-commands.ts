@@ -14,7 +14,7 @@ export const devCommands: readonly CommandEntry[] = [
   {
     name: 'open',
     group: 'Start',
-    summary: 'open GraphiQL, or one run, of a running server in a browser',
+    summary: 'open GraphiQL of a running server in a browser, or show one of its runs',
     args: '[ID]',
     load: () => import('./commands/start/open.ts'),
   },

@@ -47,7 +47,7 @@ export function register(command: Command, io: CliIo): void {
     .option('--no-approval', 'do not require approval for calls that write')
     .option('--out <file>', 'write the agent system file and apply nothing')
     .option('--dry-run', 'show what would be done; change nothing')
-    .option('--prune', 'delete tools of an earlier import that no longer exist')
+    .option('--prune', 'delete tools of an earlier import whose operations are no longer imported')
     .option(...TENANT_OPTION)
     .action((place: string, options: Options) => run(io, place, options));
 }

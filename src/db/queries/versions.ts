@@ -57,7 +57,7 @@ export async function listVersions(
 
 /**
  * Returns the changes from one version to another, by number or label. The default of `to` is the
- * last version. Throws `HWNTF`.
+ * newest version. Throws `HWNTF`.
  */
 export async function diffVersions(
   pool: Pool,

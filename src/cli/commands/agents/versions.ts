@@ -32,7 +32,7 @@ export function register(command: Command, io: CliIo): void {
     .addOption(
       new Option(
         '--diff <versions...>',
-        'show the changes from one version to another (default: to the last)',
+        'show the changes from one version to another (default: to the newest)',
       ).conflicts(['restore', 'label']),
     )
     .addOption(

@@ -20,7 +20,7 @@ export function register(command: Command, io: CliIo): void {
   command
     .argument(
       '[arguments...]',
-      'arguments of psql, such as -c QUERY or -f FILE; put others after --',
+      'arguments of psql, such as -c QUERY or -f FILE; put other psql options after --',
     )
     .allowUnknownOption()
     .option(...TENANT_OPTION)

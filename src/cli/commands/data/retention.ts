@@ -29,7 +29,7 @@ export function register(command: Command, io: CliIo): void {
   command
     .command('months')
     .description(
-      'list the months older than last month that still exist, and what keeps each from being dropped',
+      'list the months before last month that have not been dropped, and what prevents dropping each',
     )
     .action(() => months(io));
   command

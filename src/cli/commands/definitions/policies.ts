@@ -16,7 +16,7 @@ export function register(command: Command, io: CliIo): void {
   command
     .option(...TENANT_OPTION)
     .addOption(
-      new Option('--use <set>', 'apply this set of policies; none removes the policies').choices([
+      new Option('--use <set>', 'set of policies to apply; `none` removes all policies').choices([
         ...PRESETS,
       ]),
     )

@@ -45,7 +45,7 @@ export function register(command: Command, io: CliIo): void {
     }),
     switchVerb(SCHEDULES, {
       name: 'resume',
-      summary: 'resume a schedule from its next time',
+      summary: 'resume a schedule; it next runs at its next scheduled time',
       isActive: true,
       describe: ({ name, next_at }) => `${name} resumed${describeNext(next_at)}`,
     }),

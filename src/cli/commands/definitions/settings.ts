@@ -14,7 +14,7 @@ type SettingsTarget = { tenant?: string; system?: true };
 
 const SYSTEM = [
   '--system',
-  'use the value for all tenants without a value of their own (owners of the database only)',
+  'the value that applies to all tenants without a value of their own (owners of the database only)',
 ] as const;
 
 const KEY = ['<key>', 'key of the setting, such as max_depth'] as const;

@@ -51,7 +51,7 @@ export function register(command: Command, io: CliIo): void {
     deleteVerb(WEBHOOKS),
     {
       name: 'key',
-      summary: 'show the signing key of a webhook or of callbacks, once, or rotate it',
+      summary: 'show (only once) or rotate the signing key of a webhook or of callbacks',
       register: registerKey,
     },
     {
