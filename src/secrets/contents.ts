@@ -31,6 +31,12 @@ const [PLAIN, DEFLATED] = [0, 1];
 /** The kind of an encrypted value. It is authenticated, so that a text never opens as JSON. */
 type Kind = 'text' | 'json';
 
+/** A decrypted value: a text as itself, or a JSON text. */
+type Opened = { kind: Kind; plain: string };
+
+/** Decrypted values, by their encrypted texts. */
+type Contents = ReadonlyMap<string, Opened>;
+
 /** A data key in the clear, for the contents of a tenant. */
 export type ContentKey = Readonly<{ id: string; tenant_id: string; key: Buffer }>;
 
@@ -72,6 +78,8 @@ export type DecryptorOptions = {
    * under such a key stay encrypted.
    */
   needsKeys?: boolean;
+  /** Returns the text that takes the place of contents that stay encrypted. */
+  replaceUnreadable?: () => string;
 };
 
 /**
@@ -81,7 +89,7 @@ export type DecryptorOptions = {
 export function createContentDecryptor(
   rows: SecretRows,
   masterKeys: MasterKeys,
-  { needsKeys = false }: DecryptorOptions = {},
+  { needsKeys = false, replaceUnreadable }: DecryptorOptions = {},
 ): DecryptContents {
   const keys = cacheKeys(rows, masterKeys, needsKeys);
   return async (value, mayDecrypt) => {
@@ -91,12 +99,15 @@ export function createContentDecryptor(
     const parts = [...found].map(partsOf);
     const executions = await mayDecrypt([...new Set(parts.map(({ executionId }) => executionId))]);
     const readable = parts.filter(({ executionId }) => executions.has(executionId));
-    const opened = new Map<string, string>();
+    const opened = new Map<string, Opened>();
     const known = await keys(readable.map(({ keyId }) => keyId));
     for (const part of readable) {
       const key = known.get(part.keyId);
-      const plain = key && decrypt(key, part);
-      if (plain !== undefined) opened.set(part.text, plain);
+      const content = key && decrypt(key, part);
+      if (content) opened.set(part.text, content);
+    }
+    for (const { text } of replaceUnreadable ? parts : []) {
+      if (!opened.has(text)) opened.set(text, { kind: 'text', plain: replaceUnreadable?.() ?? '' });
     }
     return opened.size === 0 ? value : replaceIn(value, opened);
   };
@@ -183,14 +194,16 @@ function encrypt(key: ContentKey, executionId: string, kind: Kind, text: string)
 }
 
 /** Decrypts a text as itself, and JSON as JSON text. Returns undefined if a bit has changed. */
-function decrypt(key: ContentKey, { executionId, nonce, cipher }: Parts): string | undefined {
+function decrypt(key: ContentKey, { executionId, nonce, cipher }: Parts): Opened | undefined {
   const sealed = { nonce, ciphertext: cipher };
-  const plain =
-    open(key.key, placeOf(key, executionId, 'text'), sealed) ??
-    open(key.key, placeOf(key, executionId, 'json'), sealed);
-  if (!plain) return undefined;
-  const bytes = plain.subarray(1);
-  return (plain[0] === DEFLATED ? inflateRawSync(bytes) : bytes).toString('utf8');
+  for (const kind of ['text', 'json'] as const) {
+    const content = open(key.key, placeOf(key, executionId, kind), sealed);
+    if (!content) continue;
+    const bytes = content.subarray(1);
+    const plain = content[0] === DEFLATED ? inflateRawSync(bytes) : bytes;
+    return { kind, plain: plain.toString('utf8') };
+  }
+  return undefined;
 }
 
 function urlSafe(base64: string): string {
@@ -218,7 +231,7 @@ function collect(root: unknown, found: Set<string>): void {
 }
 
 /** Replaces what was opened. A value that is nested deeper than the stack stays as it is. */
-function replaceIn<T>(value: T, opened: ReadonlyMap<string, string>): T {
+function replaceIn<T>(value: T, opened: Contents): T {
   try {
     return replace(value, opened) as T;
   } catch (error) {
@@ -227,55 +240,86 @@ function replaceIn<T>(value: T, opened: ReadonlyMap<string, string>): T {
   }
 }
 
-function replace(value: unknown, opened: ReadonlyMap<string, string>): unknown {
+function replace(value: unknown, opened: Contents, parse: ParseJson = JSON.parse): unknown {
   if (typeof value === 'string') return replaceInText(value, opened);
   if (Array.isArray(value)) {
     const list = value.length === 1 ? sealedIn(value[0], SEALED_LIST, opened) : undefined;
-    if (list !== undefined) return JSON.parse(list);
-    return value.map((item) => replace(item, opened));
+    if (list !== undefined) return parse(list);
+    return value.map((item) => replace(item, opened, parse));
   }
   if (!isPlainObject(value)) return value;
   const document = sealedIn(value, SEALED, opened);
-  if (document !== undefined) return JSON.parse(document);
+  if (document !== undefined) return parse(document);
   return Object.fromEntries(
-    Object.entries(value).map(([name, item]) => [name, replace(item, opened)]),
+    Object.entries(value).map(([name, item]) => [name, replace(item, opened, parse)]),
   );
 }
 
-function replaceInText(text: string, opened: ReadonlyMap<string, string>): string {
+function replaceInText(text: string, opened: Contents): string {
   if (!text.includes(ENCRYPTED_PREFIX)) return text;
-  const plain = opened.get(text);
-  if (plain !== undefined) return plain;
+  const content = opened.get(text);
+  if (content) return content.plain;
   const json = jsonIn(text);
   if (json === undefined) return text;
   const list = Array.isArray(json) && json.length === 1 ? json[0] : undefined;
   return (
     sealedIn(json, SEALED, opened) ??
     sealedIn(list, SEALED_LIST, opened) ??
-    JSON.stringify(replace(json, opened))
+    JSON.stringify(replace(json, opened, parseExactly), null, indentOf(text))
   );
 }
 
-/** Returns the JSON text that an object of this form was encrypted from. */
-function sealedIn(
-  value: unknown,
-  field: string,
-  opened: ReadonlyMap<string, string>,
-): string | undefined {
+/**
+ * Returns the JSON text that an object of this form was encrypted from. An encrypted text is no
+ * JSON, wherever somebody put it.
+ */
+function sealedIn(value: unknown, field: string, opened: Contents): string | undefined {
   const sealed = isPlainObject(value) ? value[field] : undefined;
-  return typeof sealed === 'string' ? opened.get(sealed) : undefined;
+  const content = typeof sealed === 'string' ? opened.get(sealed) : undefined;
+  return content?.kind === 'json' ? content.plain : undefined;
 }
 
 /** Parses a text that holds an array, an object or a text as JSON, such as a column cast to text. */
 function jsonIn(text: string): Json | undefined {
   if (!/^\s*[[{"]/.test(text)) return undefined;
   try {
-    return JSON.parse(text);
+    return parseExactly(text);
   } catch {
     return undefined;
   }
 }
 
+type ParseJson = (json: string) => unknown;
+
+/** Functions of JSON that the types of TypeScript lack. */
+const exactJson = JSON as typeof JSON & {
+  rawJSON(json: string): unknown;
+  isRawJSON(value: unknown): boolean;
+};
+
+/** Numbers whose digits JavaScript may lose: long ones, `1.50` and `1e9`. */
+const INEXACT = /[\d.]{16}|\.\d*0(?!\d)|\de/i;
+
+/** Parses JSON so that `JSON.stringify` returns each number with the same digits. */
+function parseExactly(json: string): Json {
+  return INEXACT.test(json) ? JSON.parse(json, keepDigits) : JSON.parse(json);
+}
+
+function keepDigits(_name: string, value: Json, ...[context]: { source?: string }[]): unknown {
+  const source = context?.source;
+  if (typeof value !== 'number' || source === undefined || source === String(value)) return value;
+  return exactJson.rawJSON(source);
+}
+
+/** Returns the indent of a JSON text for people, as jsonb_pretty writes it. */
+function indentOf(json: string): number | undefined {
+  return /^[[{]\n/.test(json) ? 4 : undefined;
+}
+
 function isPlainObject(value: unknown): value is JsonObject {
-  return isJsonObject(value) && [Object.prototype, null].includes(Object.getPrototypeOf(value));
+  return (
+    isJsonObject(value) &&
+    [Object.prototype, null].includes(Object.getPrototypeOf(value)) &&
+    !exactJson.isRawJSON(value)
+  );
 }

@@ -1,18 +1,23 @@
 import type { Config } from '../../config.ts';
 import { HowdahError } from '../../contracts/errors.ts';
+import type { DecryptRows } from '../../db/connection/decrypt-results.ts';
 import { createPool, type Pool } from '../../db/connection/pool.ts';
 import { faultOf } from '../../db/connection/sqlstate.ts';
 import { type Queries, queriesOn } from '../../db/queries/queries.ts';
 import { type SchemaState, schemaState } from '../../db/schema/schema-state.ts';
 import type { CliIo } from '../output/output.ts';
+import { openContents } from './database/open-contents.ts';
 import { reportProvidersOfHost } from './database/report-providers.ts';
 import { NO_PROFILE, resolveServer } from './profile-file.ts';
 
 export type CliDatabase = {
   url: string;
   config: Config;
+  /** Connections whose results have decrypted contents of runs. */
   pool: Pool;
   db: Queries;
+  /** Decrypts contents of runs, for further connections. */
+  decrypt: DecryptRows;
   /**
    * True if the login administers the whole database. Any other login is a guest, with the rights
    * of its roles and of its tenant.
@@ -84,18 +89,21 @@ export async function withDatabase<T>(
     ? openDatabase(config, io.err)
     : openChosenDatabase(io, { createsDatabase });
   const { url, isEmbedded } = await (preloadWorker ? loadWorkerAndAwait(opening) : opening);
-  const pool = createPool({ url, applicationName: 'howdah-cli', max: 4, numbers: true });
+  const { decrypt, close } = await openContents(io, url, config);
+  const pool = createPool({ url, applicationName: 'howdah-cli', max: 4, numbers: true, decrypt });
   try {
     const state = await schemaState(pool);
     if (!state.isThere && !isEmbedded && !installsSchema) throw noSchema(url);
     const { isOwner } = state;
     if (isOwner) await migrateDatabase(url);
     if (writesModels) await reportProvidersOfHost({ pool, isOwner }, config);
-    return await work({ url, config, pool, db: queriesOn(pool), isOwner }).catch((error) => {
+    const database = { url, config, pool, db: queriesOn(pool), decrypt, isOwner };
+    return await work(database).catch((error) => {
       throw isOwner ? error : explainForGuest(error, state);
     });
   } finally {
     await pool.end();
+    await close();
   }
 }
 

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { type DecryptRows, decryptResults } from './decrypt-results.ts';
 import { withoutZeros } from './lossless-json.ts';
 import { useTransactionPooling } from './transaction-pooling.ts';
 
@@ -42,6 +43,8 @@ export type ConnectionOptions = {
    * counts as lost: the statement fails, and the connection is discarded.
    */
   answerWithinMs?: number | undefined;
+  /** Decrypts contents of runs in results, of the runs that the connection may see. */
+  decrypt?: DecryptRows | undefined;
 };
 
 /**
@@ -106,9 +109,11 @@ export function createPool(options: ConnectionOptions): Pool {
     client.on('error', ignore);
   });
   pool.on('remove', (client) => clients.delete(client));
-  return options.isPooled
+  const adapted = options.isPooled
     ? adaptToPooler(pool, settingsOf(options))
     : keepConnectionsOnRejection(pool);
+  if (options.decrypt) decryptResults(adapted, options.decrypt);
+  return adapted;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { ToolNote } from '../../contracts/agents/tool-io.ts';
+import type { DecryptRows } from '../connection/decrypt-results.ts';
 import { createPool } from '../connection/pool.ts';
 import {
   type ExecutionRow,
@@ -24,6 +25,11 @@ export type FollowedItem =
 /** A report of a running tool. */
 export type FollowedNote = { type: 'note'; id: string; note: ToolNote };
 
+type FollowOptions = {
+  /** Decrypts contents of ended runs. */
+  decrypt?: DecryptRows | undefined;
+};
+
 /**
  * Yields the steps of the runs after a cursor, then each new step as it commits, the questions that
  * the runs wait for, and the end of each run. Polls the log, and uses announcements only to read
@@ -34,22 +40,23 @@ export function followExecutions(
   ids: readonly string[],
   after: number,
   signal: AbortSignal,
+  options?: FollowOptions,
 ): AsyncGenerator<FollowedItem>;
 export function followExecutions(
   url: string,
   ids: readonly string[],
   after: number,
   signal: AbortSignal,
-  options: { notes: true },
+  options: FollowOptions & { notes: true },
 ): AsyncGenerator<FollowedItem | FollowedNote>;
 export async function* followExecutions(
   url: string,
   ids: readonly string[],
   after: number,
   signal: AbortSignal,
-  { notes = false } = {},
+  { notes = false, decrypt }: FollowOptions & { notes?: boolean } = {},
 ): AsyncGenerator<FollowedItem | FollowedNote> {
-  const pool = createPool({ url, applicationName: 'howdah-cli', max: 1, numbers: true });
+  const pool = createPool({ url, applicationName: 'howdah-cli', max: 1, numbers: true, decrypt });
   const db = queriesOn(pool);
   const listener = await openRunListener(url, ids, signal, { notes });
   const cursors = new Map(ids.map((id) => [id, after]));

@@ -1,3 +1,4 @@
+import type { DecryptRows } from '../connection/decrypt-results.ts';
 import { createPool, type Pool } from '../connection/pool.ts';
 import { findExecutionRow, type Queries, queriesOn } from '../queries/queries.ts';
 import { type FollowedItem, readRun } from './follow-runs.ts';
@@ -60,14 +61,15 @@ export function createTreeReader(
 /**
  * Yields the steps of a run and of all runs below it, each new step as it commits, the questions,
  * and the end of each run. Ends with the followed run, or when the signal fires. The end of the
- * followed run is the last item.
+ * followed run is the last item. `decrypt` decrypts contents of ended runs.
  */
 export async function* followTree(
   url: string,
   id: string,
   signal: AbortSignal,
+  decrypt?: DecryptRows,
 ): AsyncGenerator<FollowedInTree> {
-  const pool = createPool({ url, applicationName: 'howdah-cli', max: 1, numbers: true });
+  const pool = createPool({ url, applicationName: 'howdah-cli', max: 1, numbers: true, decrypt });
   const listener = await openRunListener(url, [id], signal);
   const reader = createTreeReader(pool, listener, id);
   try {

@@ -27,7 +27,7 @@ type Client = Pick<Pool, 'query'>;
  * by id, whatever `tenant` is.
  */
 export function createDatabaseRuns(database: CliDatabase, tenant: string | undefined): RunBackend {
-  const { url, pool, db } = database;
+  const { url, pool, db, decrypt } = database;
   const find = async (id: string) => {
     const found = await findExecutionRow(db, id);
     if (!found) throw notFound(id);
@@ -64,7 +64,9 @@ export function createDatabaseRuns(database: CliDatabase, tenant: string | undef
     },
     async *follow(named, { after, tree }, signal) {
       const id = await requireExecution(db, named);
-      yield* tree ? followTree(url, id, signal) : followExecutions(url, [id], after, signal);
+      yield* tree
+        ? followTree(url, id, signal, decrypt)
+        : followExecutions(url, [id], after, signal, { decrypt });
     },
   };
 }

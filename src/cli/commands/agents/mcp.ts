@@ -2,6 +2,7 @@ import { Readable, Writable } from 'node:stream';
 import { setInterval } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import { inTenant } from '../../../db/access/agent-systems.ts';
+import type { DecryptRows } from '../../../db/connection/decrypt-results.ts';
 import { followExecutions } from '../../../db/feed/follow-runs.ts';
 import { acceptMcpTool } from '../../../db/mcp/servers.ts';
 import { listMarks } from '../../../db/mcp/sessions.ts';
@@ -106,11 +107,11 @@ async function serve(io: CliIo, { tenant, onDisconnect }: McpOptions): Promise<v
 /** The interval between two checks of the runs that the client subscribes to, in milliseconds. */
 const POLL_MS = 1_000;
 
-function callerOf({ pool, url }: CliDatabase, tenantId: string): Caller {
+function callerOf({ pool, url, decrypt }: CliDatabase, tenantId: string): Caller {
   return {
     key: tenantId,
     transact: (work) => inTenant(pool, tenantId, work),
-    follow: (id, signal) => follow(url, id, signal),
+    follow: (id, signal) => follow(url, id, signal, decrypt),
     announceUnanswered: async () => {}, // the person who is asked answers in this process
     explain: reportOf,
     lists: () => inTenant(pool, tenantId, listMarks),
@@ -120,8 +121,13 @@ function callerOf({ pool, url }: CliDatabase, tenantId: string): Caller {
   };
 }
 
-async function* follow(url: string, id: string, signal: AbortSignal): AsyncGenerator<RunEvent> {
-  for await (const event of followExecutions(url, [id], 0, signal, { notes: true })) {
+async function* follow(
+  url: string,
+  id: string,
+  signal: AbortSignal,
+  decrypt: DecryptRows,
+): AsyncGenerator<RunEvent> {
+  for await (const event of followExecutions(url, [id], 0, signal, { notes: true, decrypt })) {
     if (event.type === 'step') {
       const { seq, kind, name, error } = event.step;
       yield { type: 'step', seq, kind, name, error: error as Json };

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { faultOf } from '../../../db/connection/sqlstate.ts';
+import { createClient } from '../../../db/connection/pool.ts';
 import { dropMonths, type MonthOutcome, oldMonths } from '../../../db/retention/drop-months.ts';
 import { restoreArchive } from '../../../db/retention/restore-archive.ts';
 import { archiveMonth, checkArchive } from '../../../db/retention/write-archive.ts';
@@ -140,8 +141,10 @@ async function months(io: CliIo): Promise<void> {
 }
 
 async function archive(io: CliIo, month: string, out: string): Promise<void> {
-  await withDatabase(io, async ({ pool }) => {
-    const client = await pool.connect();
+  await withDatabase(io, async ({ url }) => {
+    // not the pool of the command, which would decrypt contents and write them to the file
+    const client = createClient({ url, applicationName: 'howdah-archive' });
+    await client.connect();
     try {
       const folder = await archiveMonth(client, month, out);
       const { tables } = await checkArchive(folder);
@@ -149,7 +152,7 @@ async function archive(io: CliIo, month: string, out: string): Promise<void> {
       if (io.json) return printJson(io, { month, folder, rows });
       io.out(`${folder}: ${inNumbers(rows)}`);
     } finally {
-      client.release();
+      await client.end();
     }
   });
 }

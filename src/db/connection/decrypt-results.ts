@@ -1,0 +1,50 @@
+import type { Pool, PoolClient } from './pool.ts';
+
+/**
+ * Decrypts contents of runs in a value. Contents stay encrypted unless `mayDecrypt` returns their
+ * run.
+ */
+export type DecryptRows = <T>(
+  value: T,
+  mayDecrypt: (executionIds: string[]) => Promise<ReadonlySet<string>>,
+) => Promise<T>;
+
+/**
+ * Returns the runs that the connection may see. An owner sees all, unless it acts for a tenant in
+ * the transaction.
+ */
+const VISIBLE = `select e.id from howdah.executions as e where e.id = any ($1::uuid[])
+  and coalesce(current_setting('howdah.tenant_id', true), '') in ('', e.tenant_id::text)`;
+
+type Query = (...args: unknown[]) => unknown;
+
+/**
+ * Decrypts contents of runs in the results of every statement of a pool. Contents of a run are
+ * decrypted only if the connection may see the run at that moment, with the role and the tenant of
+ * its transaction. A result without encrypted contents costs no statement. Call it before the first
+ * connection is opened.
+ *
+ * `decrypt` must not use this pool, whose connections may all wait for it.
+ */
+export function decryptResults(pool: Pool, decrypt: DecryptRows): void {
+  pool.on('connect', (client) => decryptResultsOf(client, decrypt));
+}
+
+function decryptResultsOf(client: PoolClient, decrypt: DecryptRows): void {
+  const query = client.query.bind(client) as Query;
+  const visibleRuns = async (executionIds: string[]): Promise<ReadonlySet<string>> => {
+    const { rows } = (await query(VISIBLE, [executionIds])) as { rows: { id: string }[] };
+    return new Set(rows.map(({ id }) => id));
+  };
+  const open = async (result: unknown): Promise<unknown> => {
+    for (const one of Array.isArray(result) ? result : [result]) {
+      if (one?.rows?.length > 0) one.rows = await decrypt(one.rows, visibleRuns);
+    }
+    return result;
+  };
+  const decryptingQuery: Query = (...args) => {
+    const result = query(...args);
+    return result instanceof Promise ? result.then(open) : result; // a cursor returns itself
+  };
+  client.query = decryptingQuery as PoolClient['query'];
+}
