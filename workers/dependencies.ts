@@ -11,12 +11,14 @@ import { runFilesOn } from '../src/db/files/run-files.ts';
 import { mcpRowsOn } from '../src/db/mcp/servers.ts';
 import { describeTables } from '../src/db/query-analysis/describe-tables.ts';
 import { resolveModel } from '../src/db/runs/models.ts';
+import { decryptableFor } from '../src/db/retention/run-contents.ts';
 import { hasRunEnded } from '../src/db/runs/runs.ts';
 import { createQueryPool, type QueryPool } from '../src/db/sql-tools/query-pool.ts';
 import { querySettings } from '../src/db/sql-tools/query-settings.ts';
 import { withSecrets } from '../src/providers/with-secret.ts';
 import { type RuntimeDependencies, sleep } from '../src/runtime/environment/world.ts';
 import { MAX_ATTACHMENT_BYTES } from '../src/runtime/messages/resolve-attachments.ts';
+import { createContentDecryptor, isEncrypted } from '../src/secrets/contents.ts';
 import { createDocumentSealer } from '../src/secrets/documents.ts';
 import { noMasterKeys } from '../src/secrets/master-keys.ts';
 import { createSecretReader } from '../src/secrets/reader.ts';
@@ -68,6 +70,9 @@ export function createDependencies(
     createSecretReader(secretRowsOn(pool), options.masterKeys ?? noMasterKeys),
     options.onSecret,
   );
+  const decrypt = createContentDecryptor(secretRowsOn(pool), options.masterKeys ?? noMasterKeys);
+  const decryptFor: RuntimeDependencies['decryptFor'] = (executionId, value) =>
+    decrypt(value, decryptableFor(pool, executionId));
   const rows = mcpRowsOn<McpServer>(pool);
   const accounts = createLazyAccessTokens({
     ...{ rows: accountRowsOn(pool), egress: access.egress, readSecret },
@@ -96,12 +101,18 @@ export function createDependencies(
     modelNamed: (tenantId, name) => resolveModel(pool, tenantId, name),
     loadResource: readFile,
     filesOf: runFilesOn(pool, readFile),
+    decryptFor,
     hasRunEnded: (executionId) => hasRunEnded(pool, executionId),
     random: Math.random,
     sleep,
   };
   const generateKey = keyGenerator(pool, options);
-  const send = createSender({ egress: access.egress, readSecret, generateKey });
+  const readBody = async ({ execution_id, body }: WebhookDelivery) => {
+    if (execution_id === null || !isEncrypted(body)) return body;
+    const plain = await decryptFor(execution_id, body);
+    return isEncrypted(plain) ? undefined : plain;
+  };
+  const send = createSender({ egress: access.egress, readSecret, readBody, generateKey });
   return { runs, mcp, accounts, queries, send };
 }
 

@@ -214,7 +214,7 @@ class RunningWorker implements Worker {
       accounts,
       send,
       { url, archiveFolder },
-      runs.provider,
+      runs,
     );
   }
 

@@ -255,14 +255,26 @@ export class Runtime {
   /** Creates the run of a claim. Returns undefined if this process has another id by now. */
   async #createRun(claimed: ClaimedRun, owner: string): Promise<HeldRun | undefined> {
     const definition = await this.#definitionOf(claimed);
+    const readable = await this.#decryptHistory(claimed);
     await failpoint('context.loaded');
     if (claimed.attempts.some(({ kind }) => kind === 'answer')) {
       await failpoint('answer.applied');
     }
     const observer = await this.#runs.observerOf(claimed, definition);
     return owner === this.#claimer.worker
-      ? this.#runs.create(claimed, definition, observer)
+      ? this.#runs.create(readable, definition, observer)
       : undefined;
+  }
+
+  /**
+   * Decrypts the earlier messages of a claimed run. The rest of the claim is in plain text: a run
+   * with encrypted contents is not claimed.
+   */
+  async #decryptHistory(claimed: ClaimedRun): Promise<ClaimedRun> {
+    const { execution_id, history } = claimed;
+    if (history.length === 0) return claimed;
+    const readable = await this.#options.world.decryptFor(execution_id, history);
+    return readable === history ? claimed : { ...claimed, history: readable };
   }
 
   /**

@@ -71,6 +71,17 @@ export function encryptJson(
   );
 }
 
+/** Returns whether a value as a whole is an encrypted content: a text, a JSON value, a JSON text. */
+export function isEncrypted(value: unknown): boolean {
+  if (typeof value === 'string' && !value.includes(ENCRYPTED_PREFIX)) return false;
+  const json = typeof value === 'string' ? jsonIn(value) : value;
+  if (json === undefined) return ENCRYPTED.test(value as string);
+  const sealed = Array.isArray(json)
+    ? json.length === 1 && isPlainObject(json[0]) && json[0][SEALED_LIST]
+    : isPlainObject(json) && json[SEALED];
+  return typeof sealed === 'string' && ENCRYPTED.test(sealed);
+}
+
 /** The options of a decryptor. */
 export type DecryptorOptions = {
   /**

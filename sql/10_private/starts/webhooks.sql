@@ -129,7 +129,8 @@ begin
   end if;
   perform howdah_private.enqueue_delivery(v_row.id, v_row.next_attempt_at);
   return jsonb_build_object(
-    'id', v_row.id, 'tenant_id', v_row.tenant_id, 'url', v_row.url, 'attempt', v_row.attempts,
+    'id', v_row.id, 'tenant_id', v_row.tenant_id, 'execution_id', v_row.execution_id,
+    'url', v_row.url, 'attempt', v_row.attempts,
     'body', v_row.payload::text, 'is_reply', v_row.event = 'reply',
     'bearer_secret', v_reply ->> 'secret_name', 'webhook_id', v_row.webhook_id,
     'secrets', case when v_row.event <> 'reply'

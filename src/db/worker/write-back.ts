@@ -26,11 +26,24 @@ export async function beginWriteBack(pool: Pool, executionId: string): Promise<b
   );
 }
 
+export type WriteBackOptions = {
+  /**
+   * Decrypts the answer of a run that was encrypted while it waited to be written. Throws if the
+   * answer cannot be decrypted.
+   */
+  decrypt?(answer: JsonObject): Promise<JsonObject>;
+  writeMs?: number;
+};
+
 /**
  * Writes the answer of a run into its row, and records the result in the same commit. Throws
  * temporary errors. Records errors of the table.
  */
-export function writeBack(pool: Pool, executionId: string, writeMs = WRITE_MS): Promise<void> {
+export function writeBack(
+  pool: Pool,
+  executionId: string,
+  { decrypt = async (answer) => answer, writeMs = WRITE_MS }: WriteBackOptions = {},
+): Promise<void> {
   return inTransaction(
     pool,
     async (client) => {
@@ -52,7 +65,7 @@ export function writeBack(pool: Pool, executionId: string, writeMs = WRITE_MS): 
       }
       try {
         const { statement, table } = answer;
-        const argument = JSON.stringify(answer.argument);
+        const argument = JSON.stringify(await decrypt(answer.argument));
         const write = () => boundQuery(client, statement, argument, writeMs, WRITER);
         const verify = `select howdah_private.check_tenant_code(${quoteText(table)}),
           howdah_private.check_answer_is_newest(${quoteText(executionId)})`;

@@ -48,6 +48,11 @@ export type RuntimeDependencies = {
   loadResource(tenantId: string, id: string): Promise<Outcome<Resource>>;
   /** Returns the files of a run, for built-in tools and engines. */
   filesOf(tenantId: string, executionId: string): RunFiles;
+  /**
+   * Decrypts contents of runs in a value that belongs to this run: contents of its tree, of its
+   * session and of what it was forked from. Contents that cannot be decrypted stay as they are.
+   */
+  decryptFor<T>(executionId: string, value: T): Promise<T>;
   /** Returns whether a run is completed, failed or cancelled. */
   hasRunEnded(executionId: string): Promise<boolean>;
   random(): number;

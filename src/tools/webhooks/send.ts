@@ -9,6 +9,8 @@ import { signingKey, webhookHeaders } from './sign.ts';
 export type WebhookDelivery = {
   id: string;
   tenant_id: string;
+  /** The run that the delivery belongs to, whose contents may be encrypted in the body. */
+  execution_id: string | null;
   url: string;
   attempt: number;
   /** The body, with the same bytes in each attempt. */
@@ -31,10 +33,16 @@ export type DeliveryResult = {
 };
 
 const ANSWER_MS = 20_000;
+const UNREADABLE = 'the payload is encrypted, and this worker cannot decrypt it';
 
 type Ways = {
   egress: Egress;
   readSecret: ReadSecret;
+  /**
+   * Returns the body in plain text. Returns undefined if the body is encrypted with a key that this
+   * process lacks.
+   */
+  readBody(delivery: WebhookDelivery): Promise<string | undefined>;
   /** Generates the key of a webhook or callbacks without one. Returns the names that sign. */
   generateKey(delivery: WebhookDelivery): Promise<string[]>;
 };
@@ -44,10 +52,13 @@ type Ways = {
  * throws: an error is part of the result.
  */
 export function createSender(ways: Ways) {
-  return async (delivery: WebhookDelivery): Promise<DeliveryResult> => {
+  return async (stored: WebhookDelivery): Promise<DeliveryResult> => {
+    const body = await ways.readBody(stored);
+    if (body === undefined) return { status: null, error: UNREADABLE, retryAfterMs: null };
+    const delivery = { ...stored, body };
     const headers = await headersOf(delivery, ways);
     if (!headers.ok) return { status: null, error: headers.error.message, retryAfterMs: null };
-    const { url, body } = delivery;
+    const { url } = delivery;
     const answer = await ways.egress.open({
       url,
       method: 'POST',

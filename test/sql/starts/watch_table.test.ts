@@ -877,7 +877,9 @@ describe('watch_table', () => {
         create function shop.dawdle() returns trigger language plpgsql as
           'begin perform pg_sleep(60); return new; end';
         create trigger dawdle before update on ${table} for each row execute function shop.dawdle()`);
-      expect(await refusal(writeBackOf(db.pool, id, 100))).toMatchObject({ code: '57014' });
+      expect(await refusal(writeBackOf(db.pool, id, { writeMs: 100 }))).toMatchObject({
+        code: '57014',
+      });
       expect(await runsOf(table)).toMatchObject([{ write_back: 'waiting', error: null }]);
       expect(await replyIn(table)).toEqual([null]);
       await db.pool.query(`drop trigger dawdle on ${table}`);
@@ -900,7 +902,7 @@ describe('watch_table', () => {
       const writers = new pg.Pool({ connectionString: db.url, max: 4 });
       const pools = { pool: db.pool, sqlToolPool: writers };
       const tenant_id = crypto.randomUUID();
-      const task = writeBackTask(pools, log as unknown as Logger);
+      const task = writeBackTask(pools, async (_id, value) => value, log as unknown as Logger);
       const later: unknown[] = [];
       const addJob = async (...job: unknown[]) => void later.push(job);
       for (const id of ids) await task({ id, tenant_id }, { addJob } as unknown as JobHelpers);

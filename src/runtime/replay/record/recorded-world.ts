@@ -58,6 +58,7 @@ export function recordedWorld(
     modelNamed: async () => GONE, // as above
     loadResource: (_tenant, id) => fileOf(id),
     filesOf: () => undefined as unknown as RunFiles, // as above
+    decryptFor: async (_id, value) => value, // an export is in plain text
     hasRunEnded: async () => false, // as above
     random: () => 0,
     sleep: async () => {},
