@@ -70,9 +70,7 @@ export function createDependencies(
     createSecretReader(secretRowsOn(pool), options.masterKeys ?? noMasterKeys),
     options.onSecret,
   );
-  const decrypt = createContentDecryptor(secretRowsOn(pool), options.masterKeys ?? noMasterKeys);
-  const decryptFor: RuntimeDependencies['decryptFor'] = (executionId, value) =>
-    decrypt(value, decryptableFor(pool, executionId));
+  const decryptFor = contentReader(pool, options);
   const rows = mcpRowsOn<McpServer>(pool);
   const accounts = createLazyAccessTokens({
     ...{ rows: accountRowsOn(pool), egress: access.egress, readSecret },
@@ -107,13 +105,27 @@ export function createDependencies(
     sleep,
   };
   const generateKey = keyGenerator(pool, options);
-  const readBody = async ({ execution_id, body }: WebhookDelivery) => {
+  const readBody = bodyReader(decryptFor);
+  const send = createSender({ egress: access.egress, readSecret, readBody, generateKey });
+  return { runs, mcp, accounts, queries, send };
+}
+
+/** Returns the function that decrypts contents for a run. */
+function contentReader(
+  pool: Pool,
+  { masterKeys = noMasterKeys }: WorkerOptions,
+): RuntimeDependencies['decryptFor'] {
+  const decrypt = createContentDecryptor(secretRowsOn(pool), masterKeys);
+  return (executionId, value) => decrypt(value, decryptableFor(pool, executionId));
+}
+
+/** Returns the function that decrypts the body of a delivery. */
+function bodyReader(decryptFor: RuntimeDependencies['decryptFor']) {
+  return async ({ execution_id, body }: WebhookDelivery): Promise<string | undefined> => {
     if (execution_id === null || !isEncrypted(body)) return body;
     const plain = await decryptFor(execution_id, body);
     return isEncrypted(plain) ? undefined : plain;
   };
-  const send = createSender({ egress: access.egress, readSecret, readBody, generateKey });
-  return { runs, mcp, accounts, queries, send };
 }
 
 /** Returns the function that generates the signing key of a delivery without one. */
