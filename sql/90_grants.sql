@@ -610,6 +610,7 @@ grant execute on function
   howdah_private.sealed_secret(uuid, text),
   -- A worker generates the signing key of a webhook that has none.
   howdah_private.adopt_master_key(text), howdah_private.add_data_key(jsonb, boolean),
+  howdah_private.drop_unused_data_keys(uuid), -- after the contents of runs have another key
   howdah_private.secret_slot(uuid, text), howdah_private.delivery_secrets(uuid, uuid),
   howdah_private.fresh_signing_key(uuid, uuid),
   howdah_private.keep_signing_key(jsonb, text, text, uuid)

@@ -15422,7 +15422,8 @@ CREATE OR REPLACE FUNCTION howdah_private.enqueue_missed_encryptions(tenant_id u
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_count int;
+  v_missed int := 0;
+  v_stale int;
 begin
   if exists (
     select from howdah.retention_policies as p
@@ -15435,7 +15436,7 @@ begin
       and e.parent_execution_id is null and e.contents_erased_at is null
       and (e.contents_encrypted_at is null or e.contents_encrypted_at < e.completed_at)
     on conflict do nothing;
-    get diagnostics v_count = row_count;
+    get diagnostics v_missed = row_count;
   end if;
   insert into howdah_private.encryptions_due (execution_id, tenant_id)
   select distinct e.root_execution_id, e.tenant_id
@@ -15445,7 +15446,8 @@ begin
   where k.tenant_id = enqueue_missed_encryptions.tenant_id
     and not (k.is_current and coalesce(p.encrypt_contents, false))
   on conflict do nothing;
-  return coalesce(v_count, 0);
+  get diagnostics v_stale = row_count;
+  return v_missed + v_stale;
 end $function$
 ;
 
@@ -45253,6 +45255,8 @@ grant execute on function howdah_private.drop_own_secret(uuid,howdah.model_purpo
 grant execute on function howdah_private.drop_provider_config(uuid,howdah.model_purpose) to howdah_app;
 
 grant execute on function howdah_private.drop_provider_config(uuid,howdah.model_purpose) to howdah_engine;
+
+grant execute on function howdah_private.drop_unused_data_keys(uuid) to howdah_worker;
 
 grant execute on function howdah_private.drop_unused_sub_runs(uuid,jsonb) to howdah_app;
 

@@ -41,6 +41,11 @@ export type SecretTraits = { fingerprint: string; last_four: string | null };
 export type SecretRows = {
   find(tenantId: string, name: string): Promise<SealedSecret | undefined>;
   slot(tenantId: string, name: string): Promise<SecretSlot>;
+  /**
+   * Enqueues the ended runs of a tenant whose contents are not encrypted with its current data key.
+   * Workers encrypt them. Returns the number of root runs.
+   */
+  enqueueContents(tenantId: string): Promise<number>;
   /** Returns data keys by their ids. */
   keys(ids: readonly string[]): Promise<WrappedKey[]>;
   /** Creates a new id for a key. */

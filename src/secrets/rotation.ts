@@ -38,16 +38,19 @@ export async function rotateMasterKey(
   }
 }
 
+/** The secrets that were sealed anew, and the root runs that workers encrypt anew. */
+export type RotatedDataKey = { resealed: number; runs: number };
+
 /**
  * Gives the tenant a new data key, seals its secrets with the new key in batches, and removes the
- * old key. Values do not change and can be read at every moment. Returns the number of secrets that
- * were sealed anew.
+ * old key. Values do not change and can be read at every moment. Workers encrypt contents of runs
+ * anew; if there are any, the last of them removes the old key.
  */
 export async function rotateDataKey(
   rows: SecretRows,
   masterKeys: MasterKeys,
   tenantId: string,
-): Promise<number> {
+): Promise<RotatedDataKey> {
   const dataKeys = createDataKeys(rows, masterKeys);
   await dataKeys.add(tenantId, true);
   let count = 0;
@@ -59,8 +62,9 @@ export async function rotateDataKey(
     const resealed = await Promise.all(batch.map((secret) => reseal(secret, key, dataKeys)));
     count += await rows.reseal(tenantId, resealed);
   }
+  const runs = await rows.enqueueContents(tenantId);
   await rows.dropUnusedDataKeys(tenantId);
-  return count;
+  return { resealed: count, runs };
 }
 
 async function reseal(secret: SealedSecret, key: WrappedKey, dataKeys: DataKeys) {

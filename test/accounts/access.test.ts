@@ -252,7 +252,11 @@ test('tokens are sealed anew with the next data key, and open afterwards', async
       )
     ).rows;
   const before = await keys();
-  const count = await rotateDataKey(secretRowsOn(scene.db.pool), masterKeys, scene.tenantId);
+  const { resealed: count } = await rotateDataKey(
+    secretRowsOn(scene.db.pool),
+    masterKeys,
+    scene.tenantId,
+  );
   expect(count).toBeGreaterThan(1);
   const after = await keys();
   expect(after).toHaveLength(1);

@@ -5,6 +5,7 @@ import {
   CONTENT_TABLES,
   type ContentTable,
   decryptableFor,
+  dropUnusedDataKeys,
   type EncryptionTask,
   enqueueEncryptions,
   lockContentKey,
@@ -33,7 +34,8 @@ const RETRY_SECONDS = 60;
 /**
  * Encrypts the contents of ended runs, and decrypts those of retried and forked runs, as the
  * policies of tenants say. Each transaction changes runs of a few trees. When one fails, its trees
- * are changed one by one, and the tree that fails is tried again in a minute.
+ * are changed one by one, and the tree that fails is tried again in a minute. At the end, earlier
+ * data keys that encrypt nothing any more are deleted.
  */
 export async function encryptContents(
   pool: Pool,
@@ -41,6 +43,7 @@ export async function encryptContents(
   onError: (error: unknown, executionId: string) => void,
 ): Promise<void> {
   if ((await enqueueEncryptions(pool)) === 0) return;
+  const tenants = new Set<string>();
   let alone = 0;
   for (let count = 0; count < MOST_TRANSACTIONS; count += 1) {
     const most = alone > 0 ? { ...MOST, trees: 1 } : MOST;
@@ -61,8 +64,10 @@ export async function encryptContents(
         await postponeEncryption(pool, task.root_execution_id, RETRY_SECONDS);
       }
     }
-    if (tasks.length === 0) return;
+    if (tasks.length === 0) break;
+    for (const { tenant_id } of tasks) tenants.add(tenant_id);
   }
+  for (const tenant of tenants) await dropUnusedDataKeys(pool, tenant);
 }
 
 /** Changes the contents of runs in trees, tenant by tenant. */

@@ -57,7 +57,8 @@ create or replace function howdah_private.enqueue_missed_encryptions(tenant_id u
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_count int;
+  v_missed int := 0;
+  v_stale int;
 begin
   if exists (
     select from howdah.retention_policies as p
@@ -70,7 +71,7 @@ begin
       and e.parent_execution_id is null and e.contents_erased_at is null
       and (e.contents_encrypted_at is null or e.contents_encrypted_at < e.completed_at)
     on conflict do nothing;
-    get diagnostics v_count = row_count;
+    get diagnostics v_missed = row_count;
   end if;
   insert into howdah_private.encryptions_due (execution_id, tenant_id)
   select distinct e.root_execution_id, e.tenant_id
@@ -80,7 +81,8 @@ begin
   where k.tenant_id = enqueue_missed_encryptions.tenant_id
     and not (k.is_current and coalesce(p.encrypt_contents, false))
   on conflict do nothing;
-  return coalesce(v_count, 0);
+  get diagnostics v_stale = row_count;
+  return v_missed + v_stale;
 end $$;
 
 -- Lets a worker decrypt the tree of a retried run, or a fork, before it is claimed.

@@ -17,6 +17,7 @@ export function secretRowsOn(pool: Pool): SecretRows {
     find: async (tenantId, name) =>
       (await call<SealedSecret | null>('sealed_secret', tenantId, name)) ?? undefined,
     slot: (tenantId, name) => call('secret_slot', tenantId, name),
+    enqueueContents: (tenantId) => call('enqueue_missed_encryptions', tenantId),
     keys: (ids) => call('data_keys_by_id', ids),
     newId: async () => (await pool.query('select howdah.uuid_v7() as id')).rows[0].id,
     masterKeys: () => call('master_key_state'),

@@ -73,6 +73,11 @@ export async function postponeEncryption(
   ]);
 }
 
+/** Deletes the data keys of a tenant that encrypt nothing any more, except its current one. */
+export async function dropUnusedDataKeys(pool: Pool, tenantId: string): Promise<void> {
+  await pool.query('select howdah_private.drop_unused_data_keys($1)', [tenantId]);
+}
+
 /**
  * Returns the current data key of a tenant, and keeps it from removal until the end of the
  * transaction.

@@ -98,6 +98,7 @@ async function retainTenant(
   outcome: RetentionOutcome,
 ): Promise<void> {
   await client.query('select howdah_private.enqueue_missed_encryptions($1)', [tenant]);
+  await client.query('select howdah_private.drop_unused_data_keys($1)', [tenant]);
   for (;;) {
     const { rows } = await client.query('select howdah_private.retain_tenant($1) as done', [
       tenant,

@@ -435,7 +435,7 @@ describe('concurrent writes', () => {
     const news = Array.from({ length: 40 }, (_, index) =>
       store(tenant, `n${index * 3}`, `new ${index * 3}`),
     );
-    const [count] = await Promise.all([rotateDataKey(rows, keys, tenant), ...news]);
+    const [{ resealed: count }] = await Promise.all([rotateDataKey(rows, keys, tenant), ...news]);
     await rotateDataKey(rows, keys, tenant);
     expect(count).toBeGreaterThan(0);
     for (let index = 0; index < 120; index += 17) {

@@ -60,6 +60,7 @@ export const executionRecord = z
     started_at: of.started_at,
     completed_at: of.completed_at,
     contents_erased_at: time.nullable(),
+    contents_encrypted_at: time.nullable(),
     debounced_at: time.nullable(),
     turn: of.turn,
     waiting_for: of.waiting_for,

@@ -131,10 +131,15 @@ async function rotateKeys(io: CliIo, options: Options): Promise<void> {
     const tenants = options.tenant
       ? [await tenantFor(database, options)]
       : await tenantsWithSecrets(database.pool);
-    let resealed = 0;
-    for (const tenant of tenants) resealed += await rotateDataKey(rows, masterKeys, tenant);
-    if (io.json) return printJson(io, { tenants: tenants.length, resealed });
+    let [resealed, runs] = [0, 0];
+    for (const tenant of tenants) {
+      const rotated = await rotateDataKey(rows, masterKeys, tenant);
+      resealed += rotated.resealed;
+      runs += rotated.runs;
+    }
+    if (io.json) return printJson(io, { tenants: tenants.length, resealed, runs });
     io.err(`${resealed} secrets of ${tenants.length} tenants were re-encrypted.`);
+    if (runs > 0) io.err(`Workers re-encrypt the contents of ${runs} runs and their child runs.`);
   });
 }
 

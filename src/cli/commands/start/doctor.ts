@@ -6,6 +6,7 @@ import { migrationStatus } from '../../../db/schema/migrate.ts';
 import { openChosenDatabase } from '../../backend/with-database.ts';
 import { type AuditFinding, auditFindings } from '../../doctor/audit-log.ts';
 import { connectionsFinding, sessionsFinding } from '../../doctor/connections.ts';
+import { contentsFindings } from '../../doctor/encrypted-contents.ts';
 import { operatorFindings } from '../../doctor/operator.ts';
 import { printFindings } from '../../doctor/print-findings.ts';
 import { searchPathFinding } from '../../doctor/search-path.ts';
@@ -38,7 +39,7 @@ export function register(command: Command, io: CliIo): void {
         findings.push(await clock(pool));
         findings.push(await sessionsFinding(url));
         findings.push(await connectionsFinding(pool, config.poolerUrl !== undefined));
-        findings.push(await secrets(pool, config));
+        findings.push(await secrets(pool, config), ...(await contentsFindings(pool)));
         const { customToolsFinding } = await import('../../doctor/custom-tools.ts');
         const { localModelsFinding } = await import('../../doctor/local-models.ts');
         const { providersFinding } = await import('../../doctor/providers.ts');
