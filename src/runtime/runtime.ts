@@ -10,6 +10,7 @@ import type { HeldRun } from './owned-run/held-run.ts';
 import type { RuntimeOptions } from './runtime-options.ts';
 import type { ClaimedBatch } from './scheduling/claim-batcher.ts';
 import { Claimer } from './scheduling/claimer.ts';
+import { decryptHistory } from './scheduling/decrypt-history.ts';
 import { createDefinitionCache } from './scheduling/definition-cache.ts';
 import { countEach, FairShareScheduler } from './scheduling/fair-share-scheduler.ts';
 import { HeldRunFactory } from './scheduling/held-run-factory.ts';
@@ -255,7 +256,7 @@ export class Runtime {
   /** Creates the run of a claim. Returns undefined if this process has another id by now. */
   async #createRun(claimed: ClaimedRun, owner: string): Promise<HeldRun | undefined> {
     const definition = await this.#definitionOf(claimed);
-    const readable = await this.#decryptHistory(claimed);
+    const readable = await decryptHistory(claimed, this.#options.world);
     await failpoint('context.loaded');
     if (claimed.attempts.some(({ kind }) => kind === 'answer')) {
       await failpoint('answer.applied');
@@ -264,17 +265,6 @@ export class Runtime {
     return owner === this.#claimer.worker
       ? this.#runs.create(readable, definition, observer)
       : undefined;
-  }
-
-  /**
-   * Decrypts the earlier messages of a claimed run. The rest of the claim is in plain text: a run
-   * with encrypted contents is not claimed.
-   */
-  async #decryptHistory(claimed: ClaimedRun): Promise<ClaimedRun> {
-    const { execution_id, history } = claimed;
-    if (history.length === 0) return claimed;
-    const readable = await this.#options.world.decryptFor(execution_id, history);
-    return readable === history ? claimed : { ...claimed, history: readable };
   }
 
   /**

@@ -5,7 +5,7 @@ import { tenantPool } from '../../src/db/connection/tenant-pool.ts';
 import { beginWriteBack, writeBack } from '../../src/db/worker/write-back.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import type { RuntimeDependencies } from '../../src/runtime/environment/world.ts';
-import { isEncrypted } from '../../src/secrets/contents.ts';
+import { isEncrypted } from '../../src/secrets/encrypted-values.ts';
 import { FairTaskQueue, type TenantJob } from '../fair-task-queue.ts';
 import { writeBackPayload } from '../payloads.ts';
 

@@ -1,4 +1,4 @@
-import type { Pool, PoolClient } from './pool.ts';
+import type pg from 'pg';
 
 /**
  * Decrypts contents of runs in a value. Contents stay encrypted unless `mayDecrypt` returns their
@@ -26,12 +26,14 @@ type Query = (...args: unknown[]) => unknown;
  *
  * `decrypt` must not use this pool, whose connections may all wait for it.
  */
-export function decryptResults(pool: Pool, decrypt: DecryptRows): void {
+export function decryptResults(pool: pg.Pool, decrypt: DecryptRows): void {
   pool.on('connect', (client) => decryptResultsOf(client, decrypt));
 }
 
-function decryptResultsOf(client: PoolClient, decrypt: DecryptRows): void {
-  const query = client.query.bind(client) as Query;
+/** Does the same for one connection, until the returned function is called. */
+export function decryptResultsOf(client: pg.PoolClient, decrypt: DecryptRows): () => void {
+  const before = client.query;
+  const query = before.bind(client) as Query;
   const visibleRuns = async (executionIds: string[]): Promise<ReadonlySet<string>> => {
     const { rows } = (await query(VISIBLE, [executionIds])) as { rows: { id: string }[] };
     return new Set(rows.map(({ id }) => id));
@@ -46,5 +48,8 @@ function decryptResultsOf(client: PoolClient, decrypt: DecryptRows): void {
     const result = query(...args);
     return result instanceof Promise ? result.then(open) : result; // a cursor returns itself
   };
-  client.query = decryptingQuery as PoolClient['query'];
+  client.query = decryptingQuery as pg.PoolClient['query'];
+  return () => {
+    client.query = before;
+  };
 }

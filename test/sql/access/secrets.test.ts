@@ -98,6 +98,7 @@ describe('access to secrets', () => {
     expect(callers.map(({ name }) => name)).toEqual([
       'add_data_key howdah_worker', // three of them for the signing keys that workers generate
       'adopt_master_key howdah_worker',
+      'drop_unused_data_keys howdah_worker', // after the contents of runs have another key
       'master_key_state howdah_worker',
       'put_secret howdah_app',
       'sealed_secret howdah_worker',

@@ -1,0 +1,189 @@
+// Where encrypted contents are in values, and what they look like there: texts, parts of texts,
+// JSON, and JSON in texts. contents.ts encrypts and decrypts them.
+
+import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
+
+/**
+ * The beginning of an encrypted text. After it come the id of the data key, the id of the run, the
+ * nonce and the ciphertext, separated by dots. `howdah_private.is_encrypted` has the same form.
+ */
+export const ENCRYPTED_PREFIX = 'howdah.sealed.v1.';
+
+/** An encrypted text. */
+const ENCRYPTED =
+  /^howdah\.sealed\.v1\.([0-9a-f-]{36})\.([0-9a-f-]{36})\.([\w-]{16})\.([\w-]{22,})$/;
+/** Encrypted texts within a longer text, such as one that SQL put together. */
+const ENCRYPTED_WITHIN = /howdah\.sealed\.v1\.[0-9a-f-]{36}\.[0-9a-f-]{36}\.[\w-]{16}\.[\w-]{22,}/g;
+/** The field of an encrypted JSON value that holds its ciphertext. */
+const SEALED = 'sealed';
+/**
+ * The same field for a JSON array. It is stored as an array of one such object, so that SQL still
+ * finds an array.
+ */
+const SEALED_LIST = 'sealed_list';
+/** The kind of an encrypted value. It is authenticated, so that a text never opens as JSON. */
+export type Kind = 'text' | 'json';
+
+/** A decrypted value: a text as itself, or a JSON text. */
+export type Opened = { kind: Kind; plain: string };
+
+/** Decrypted values, by their encrypted texts. */
+export type Contents = ReadonlyMap<string, Opened>;
+
+/**
+ * Returns the JSON that stands for an encrypted JSON value, given as JSON text. `visible` are
+ * fields that stay readable in SQL.
+ */
+export function encryptedJson(json: string, encrypted: string, visible: JsonObject): string {
+  return JSON.stringify(
+    json.startsWith('[') ? [{ [SEALED_LIST]: encrypted }] : { ...visible, [SEALED]: encrypted },
+  );
+}
+
+/** Returns whether a value as a whole is an encrypted content: a text, JSON or a JSON text. */
+export function isEncrypted(value: unknown): boolean {
+  if (typeof value === 'string' && !value.includes(ENCRYPTED_PREFIX)) return false;
+  const json = typeof value === 'string' ? jsonIn(value) : value;
+  if (json === undefined) return ENCRYPTED.test(value as string);
+  const sealed = Array.isArray(json)
+    ? json.length === 1 && isPlainObject(json[0]) && json[0][SEALED_LIST]
+    : isPlainObject(json) && json[SEALED];
+  return typeof sealed === 'string' && ENCRYPTED.test(sealed);
+}
+
+/** The parts of an encrypted text, with the text itself. */
+export type EncryptedText = {
+  text: string;
+  keyId: string;
+  executionId: string;
+  nonce: string;
+  cipher: string;
+};
+
+function partsOf(text: string): EncryptedText {
+  const [, keyId = '', executionId = '', nonce = '', cipher = ''] = ENCRYPTED.exec(text) ?? [];
+  return { text, keyId, executionId, nonce, cipher };
+}
+
+/**
+ * Returns the encrypted texts in a value, each once. Uses no recursion, because people choose how
+ * deep a value is.
+ */
+export function encryptedTextsIn(root: unknown): EncryptedText[] {
+  const found = new Set<string>();
+  const rest = [root];
+  while (rest.length > 0) {
+    const value = rest.pop();
+    if (typeof value === 'string') {
+      if (!value.includes(ENCRYPTED_PREFIX)) continue;
+      if (ENCRYPTED.test(value)) found.add(value);
+      else rest.push(jsonIn(value) ?? value.match(ENCRYPTED_WITHIN));
+    } else if (Array.isArray(value)) {
+      for (const item of value) rest.push(item);
+    } else if (isPlainObject(value)) {
+      for (const item of Object.values(value)) rest.push(item);
+    }
+  }
+  return [...found].map(partsOf);
+}
+
+/**
+ * Replaces encrypted contents by what they were decrypted to. A value that is nested deeper than
+ * the stack stays as it is.
+ */
+export function replaceEncrypted<T>(value: T, opened: Contents): T {
+  try {
+    return replace(value, opened) as T;
+  } catch (error) {
+    if (error instanceof RangeError) return value;
+    throw error;
+  }
+}
+
+function replace(value: unknown, opened: Contents, parse: ParseJson = JSON.parse): unknown {
+  if (typeof value === 'string') return replaceInText(value, opened);
+  if (Array.isArray(value)) {
+    const list = value.length === 1 ? sealedIn(value[0], SEALED_LIST, opened) : undefined;
+    if (list !== undefined) return parse(list);
+    return value.map((item) => replace(item, opened, parse));
+  }
+  if (!isPlainObject(value)) return value;
+  const document = sealedIn(value, SEALED, opened);
+  if (document !== undefined) return parse(document);
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]) => [name, replace(item, opened, parse)]),
+  );
+}
+
+function replaceInText(text: string, opened: Contents): string {
+  if (!text.includes(ENCRYPTED_PREFIX)) return text;
+  const content = opened.get(text);
+  if (content) return content.plain;
+  const json = jsonIn(text);
+  if (json === undefined) {
+    return text.replace(ENCRYPTED_WITHIN, (one) => opened.get(one)?.plain ?? one);
+  }
+  const list = Array.isArray(json) && json.length === 1 ? json[0] : undefined;
+  return (
+    sealedIn(json, SEALED, opened) ??
+    sealedIn(list, SEALED_LIST, opened) ??
+    JSON.stringify(replace(json, opened, parseExactly), null, indentOf(text))
+  );
+}
+
+/**
+ * Returns the JSON text that an object of this form was encrypted from. An encrypted text is no
+ * JSON, wherever somebody put it.
+ */
+function sealedIn(value: unknown, field: string, opened: Contents): string | undefined {
+  const sealed = isPlainObject(value) ? value[field] : undefined;
+  const content = typeof sealed === 'string' ? opened.get(sealed) : undefined;
+  return content?.kind === 'json' ? content.plain : undefined;
+}
+
+/**
+ * Parses a text that holds an array, an object or a text as JSON, such as a column cast to text.
+ */
+function jsonIn(text: string): Json | undefined {
+  if (!/^\s*[[{"]/.test(text)) return undefined;
+  try {
+    return parseExactly(text);
+  } catch {
+    return undefined;
+  }
+}
+
+type ParseJson = (json: string) => unknown;
+
+/** Functions of JSON that the types of TypeScript lack. */
+const exactJson = JSON as typeof JSON & {
+  rawJSON(json: string): unknown;
+  isRawJSON(value: unknown): boolean;
+};
+
+/** Numbers whose digits JavaScript may lose: long ones, `1.50` and `1e9`. */
+const INEXACT = /[\d.]{16}|\.\d*0(?!\d)|\de/i;
+
+/** Parses JSON so that `JSON.stringify` returns each number with the same digits. */
+function parseExactly(json: string): Json {
+  return INEXACT.test(json) ? JSON.parse(json, keepDigits) : JSON.parse(json);
+}
+
+function keepDigits(_name: string, value: Json, ...[context]: { source?: string }[]): unknown {
+  const source = context?.source;
+  if (typeof value !== 'number' || source === undefined || source === String(value)) return value;
+  return exactJson.rawJSON(source);
+}
+
+/** Returns the indent of a JSON text for people, as jsonb_pretty writes it. */
+function indentOf(json: string): number | undefined {
+  return /^[[{]\n/.test(json) ? 4 : undefined;
+}
+
+function isPlainObject(value: unknown): value is JsonObject {
+  return (
+    isJsonObject(value) &&
+    [Object.prototype, null].includes(Object.getPrototypeOf(value)) &&
+    !exactJson.isRawJSON(value)
+  );
+}
