@@ -30,14 +30,19 @@ export function decryptResults(pool: pg.Pool, decrypt: DecryptRows): void {
   pool.on('connect', (client) => decryptResultsOf(client, decrypt));
 }
 
+/** Returns a function that returns those of the runs that a connection may see at that moment. */
+export function visibleRunsOn(client: Pick<pg.PoolClient, 'query'>) {
+  return async (executionIds: string[]): Promise<ReadonlySet<string>> => {
+    const { rows } = await client.query<{ id: string }>(VISIBLE, [executionIds]);
+    return new Set(rows.map(({ id }) => id));
+  };
+}
+
 /** Does the same for one connection, until the returned function is called. */
 export function decryptResultsOf(client: pg.PoolClient, decrypt: DecryptRows): () => void {
   const before = client.query;
   const query = before.bind(client) as Query;
-  const visibleRuns = async (executionIds: string[]): Promise<ReadonlySet<string>> => {
-    const { rows } = (await query(VISIBLE, [executionIds])) as { rows: { id: string }[] };
-    return new Set(rows.map(({ id }) => id));
-  };
+  const visibleRuns = visibleRunsOn({ query: query as pg.PoolClient['query'] });
   const open = async (result: unknown): Promise<unknown> => {
     for (const one of Array.isArray(result) ? result : [result]) {
       if (one?.rows?.length > 0) one.rows = await decrypt(one.rows, visibleRuns);

@@ -1,4 +1,5 @@
 import { Kysely, PostgresDialect, type Selectable, sql } from 'kysely';
+import { firstCharacters } from '../../text/truncate.ts';
 import type { Pool, Queryable } from '../connection/pool.ts';
 import type { DB, ExecutionStatus } from '../schema.generated.ts';
 import { type RunCounter, runCounter } from './run-counters.ts';
@@ -130,8 +131,11 @@ export type ExecutionFilter = {
 
 const counter = <T>(column: RunCounter) => sql.raw<T>(runCounter('e', column));
 
+/** The number of characters of an input in a list. */
+const LISTED_INPUT = 48;
+
 /** Lists the newest executions of a tenant. The seconds of a live run are those so far. */
-export function listExecutions(db: Queries, filter: ExecutionFilter) {
+export async function listExecutions(db: Queries, filter: ExecutionFilter) {
   let query = db
     .selectFrom('executions as e')
     .leftJoin('agents as a', 'a.id', 'e.agent_id')
@@ -145,7 +149,9 @@ export function listExecutions(db: Queries, filter: ExecutionFilter) {
       sql<number | null>`round(extract(epoch from
         coalesce(e.completed_at, clock_timestamp()) - e.started_at), 3)`.as('seconds'),
       'e.created_at',
-      sql<string>`left(replace(e.input, E'\n', ' '), 48)`.as('input'),
+      // an encrypted input is decrypted as a whole, and cut below
+      sql<string>`case when e.contents_encrypted_at is null then left(e.input, ${LISTED_INPUT})
+        else e.input end`.as('input'),
     ])
     .where('e.tenant_id', '=', filter.tenantId ?? ownTenant)
     .orderBy('e.id', 'desc')
@@ -168,7 +174,11 @@ export function listExecutions(db: Queries, filter: ExecutionFilter) {
   if (filter.before) {
     query = query.where('e.id', '<', filter.before);
   }
-  return query.execute();
+  const rows = await query.execute();
+  return rows.map((row) => ({
+    ...row,
+    input: firstCharacters(row.input, LISTED_INPUT).replaceAll('\n', ' '),
+  }));
 }
 
 /**

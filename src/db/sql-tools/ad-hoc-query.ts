@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import pg from 'pg';
+import { type DecryptRows, visibleRunsOn } from '../connection/decrypt-results.ts';
 import type { Pool, PoolClient } from '../connection/pool.ts';
 
 export type AdHocQueryOptions = {
@@ -15,6 +16,8 @@ export type AdHocQueryOptions = {
    * applies.
    */
   seconds?: number | undefined;
+  /** Decrypts contents of the runs that the transaction may see. */
+  decrypt?: DecryptRows;
 };
 
 export type AdHocQuery = {
@@ -33,7 +36,7 @@ export type AdHocQuery = {
 export async function adHocQuery(
   pool: Pool,
   text: string,
-  { tenantId, role, isReadOnly, mostRows, seconds }: AdHocQueryOptions,
+  { tenantId, role, isReadOnly, mostRows, seconds, decrypt }: AdHocQueryOptions,
 ): Promise<AdHocQuery> {
   const client = await pool.connect();
   try {
@@ -46,10 +49,11 @@ export async function adHocQuery(
       await client.query(`select set_config('statement_timeout', $1, true)`, [`${seconds}s`]);
     }
     const { rows, count, fields, command } = await ask(client, text, mostRows);
+    const shown = decrypt ? await decrypt(rows, visibleRunsOn(client)) : rows;
     const names = distinct(fields.map(({ name }) => name));
     await client.query('commit');
     return {
-      rows: rows.map((row) => Object.fromEntries(row.map((value, at) => [names[at], value]))),
+      rows: shown.map((row) => Object.fromEntries(row.map((value, at) => [names[at], value]))),
       count,
       command,
     };

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import { faultOf } from '../../../db/connection/sqlstate.ts';
 import { createClient } from '../../../db/connection/pool.ts';
+import { faultOf } from '../../../db/connection/sqlstate.ts';
 import { dropMonths, type MonthOutcome, oldMonths } from '../../../db/retention/drop-months.ts';
 import { restoreArchive } from '../../../db/retention/restore-archive.ts';
 import { archiveMonth, checkArchive } from '../../../db/retention/write-archive.ts';

@@ -33,12 +33,12 @@ export function register(command: Command, io: CliIo): void {
       const text = await queryIn(io, query);
       await withDatabase(
         io,
-        async ({ pool, db, isOwner }) => {
+        async ({ pool, db, decrypt, isOwner }) => {
           const tenantId =
             isOwner || tenant !== undefined ? (await tenantOf(db, tenant)).id : undefined;
           const role = write ? 'howdah_app' : 'howdah_analyst';
           const result = await adHocQuery(pool, text, {
-            isReadOnly: !write,
+            ...{ isReadOnly: !write, decrypt },
             ...(tenantId !== undefined && { tenantId }),
             ...(isOwner && { role }),
             ...{ mostRows: limit === 0 ? undefined : limit, seconds: timeout },
