@@ -166,6 +166,37 @@ test('a receiver that fails temporarily loses no delivery and can detect duplica
   expect(new Set(received.map(({ body }) => body)).size).toBe(1);
 });
 
+test('an encrypted payload is sent again with the same bytes, and not if it was changed', async () => {
+  const agent = await webhook('/again', { secret_name: 'signing' });
+  const { id } = await runToEnd(database.pool, agent, 'a canary');
+  const delivery = await deliveryOf(id, HAS_BEEN);
+  await database.pool.query(
+    'insert into howdah.retention_policies (encrypt_contents) values (true)',
+  );
+  await database.pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
+  await deliveryOf(id, `d.payload ? 'sealed'`); // the worker encrypts
+  received.length = 0;
+  await database.pool.query('select howdah.redeliver($1)', [delivery.id]);
+  await deliveryOf(id, `${HAS_BEEN} and d.attempts = 1`);
+  const again = received[0] as Received;
+  expect(verify(signing, again)).toMatchObject({
+    type: 'execution.completed',
+    data: { execution_id: id, output: 'Grüße — done.' },
+  });
+  await database.pool.query(
+    `update howdah.webhook_deliveries
+     set payload = jsonb_build_object('sealed', overlay(payload ->> 'sealed' placing 'AAAA' from 120))
+     where id = $1`,
+    [delivery.id],
+  );
+  await database.pool.query('select howdah.redeliver($1)', [delivery.id]);
+  expect(await deliveryOf(id, COULD_NOT)).toMatchObject({
+    last_error: 'the payload is encrypted, and this worker cannot decrypt it',
+  });
+  expect(received).toHaveLength(1);
+  await database.pool.query('delete from howdah.retention_policies');
+});
+
 test('a private address is not contacted, and an invalid key signs nothing', async () => {
   const inside = await runToEnd(database.pool, await webhook('http://127.0.0.1:1/in'));
   expect((await deliveryOf(inside.id, COULD_NOT)).last_error).toMatch(
