@@ -3,9 +3,15 @@ import type { JobHelpers } from 'graphile-worker';
 import pg from 'pg';
 import type { Logger } from 'pino';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { secretRowsOn } from '../../../src/db/access/secrets.ts';
+import { decryptableFor } from '../../../src/db/retention/run-contents.ts';
 import { writeBack as writeBackOf } from '../../../src/db/worker/write-back.ts';
+import type { RuntimeDependencies } from '../../../src/runtime/environment/world.ts';
+import { createContentCipher, createContentDecryptor } from '../../../src/secrets/contents.ts';
 import { writeBackTask } from '../../../workers/tasks/write-back.ts';
+import { encryptContents } from '../../../workers/upkeep/encrypt-contents.ts';
 import { testDatabase } from '../../support/database.ts';
+import { TEST_MASTER_KEYS } from '../../support/worker.ts';
 import {
   all,
   committed,
@@ -884,6 +890,47 @@ describe('watch_table', () => {
       expect(await replyIn(table)).toEqual([null]);
       await db.pool.query(`drop trigger dawdle on ${table}`);
       expect(await writeBack(id)).toEqual({ done: 'written' });
+    });
+
+    test('an answer that was encrypted while it waited is written in plain text, or not at all', async () => {
+      const { table, id } = await answered();
+      const [{ reply: before = null } = {}] = await all(
+        db.pool,
+        'select output as reply from howdah.executions where id = $1',
+        [id],
+      );
+      await db.pool.query(
+        `update howdah.watched_rows set write_back = 'failed' where execution_id = $1`,
+        [id],
+      );
+      const rows = secretRowsOn(db.pool);
+      await db.pool.query('insert into howdah.retention_policies (encrypt_contents) values (true)');
+      await db.pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
+      await encryptContents(db.pool, createContentCipher(rows, TEST_MASTER_KEYS), (error) => {
+        throw error;
+      });
+      const { output } = await one(db.pool, 'select output from howdah.executions where id = $1', [
+        id,
+      ]);
+      expect(output).toMatch(/^howdah\.sealed/);
+      const warned: string[] = [];
+      const log = { warn: ({ err }: { err: Error }) => warned.push(err.message) };
+      const addJob = async () => {};
+      const send = (decryptFor: RuntimeDependencies['decryptFor']) =>
+        writeBackTask(
+          { pool: db.pool, sqlToolPool: db.pool },
+          decryptFor,
+          log as unknown as Logger,
+        )({ id, tenant_id: crypto.randomUUID() }, { addJob } as unknown as JobHelpers);
+      await send(async (_id, value) => value);
+      await vi.waitFor(() =>
+        expect(warned).toEqual(['the answer is encrypted, and this worker cannot decrypt it']),
+      );
+      expect(await replyIn(table)).toEqual([null]);
+      const decrypt = createContentDecryptor(rows, TEST_MASTER_KEYS);
+      await send((run, value) => decrypt(value, decryptableFor(db.pool, run)));
+      await vi.waitFor(async () => expect(await replyIn(table)).toEqual([before]));
+      await db.pool.query('delete from howdah.retention_policies');
     });
 
     test('write-back jobs do not wait for locked rows; two writes per tenant run at once', async () => {
