@@ -2,7 +2,7 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { HowdahError } from '../contracts/errors.ts';
 import type { SecretRows, WrappedKey } from '../contracts/secret.ts';
 import type { JsonObject } from '../json/json.ts';
-import { CACHE_MS, createDataKeys } from './data-keys.ts';
+import { CACHE_MS, createDataKeys, createKeyOpener } from './data-keys.ts';
 import {
   ENCRYPTED_PREFIX,
   type EncryptedText,
@@ -69,7 +69,7 @@ export type DecryptorOptions = {
  * encrypted content, or was changed, stays as it is: a person may have typed it.
  */
 export function createContentDecryptor(
-  rows: SecretRows,
+  rows: Pick<SecretRows, 'keys'>,
   masterKeys: MasterKeys,
   { needsKeys = false, replaceUnreadable }: DecryptorOptions = {},
 ): DecryptContents {
@@ -120,8 +120,8 @@ export function createContentCipher(rows: SecretRows, masterKeys: MasterKeys): C
  * Returns a cache of data keys in the clear. A key that this process cannot open is left out,
  * unless it `needsKeys`.
  */
-function cacheKeys(rows: SecretRows, masterKeys: MasterKeys, needsKeys: boolean) {
-  const dataKeys = createDataKeys(rows, masterKeys);
+function cacheKeys(rows: Pick<SecretRows, 'keys'>, masterKeys: MasterKeys, needsKeys: boolean) {
+  const openKey = createKeyOpener(masterKeys);
   const cached = new Map<string, WrappedKey>();
   return async (ids: readonly string[]): Promise<Map<string, ContentKey>> => {
     const wanted = new Set(ids);
@@ -133,7 +133,7 @@ function cacheKeys(rows: SecretRows, masterKeys: MasterKeys, needsKeys: boolean)
     const opened = new Map<string, ContentKey>();
     for (const id of wanted) {
       const wrapped = cached.get(id);
-      const key = wrapped && (await dataKeys.open(wrapped).catch(needsKeys ? rethrow : noKeyHere));
+      const key = wrapped && (await openKey(wrapped).catch(needsKeys ? rethrow : noKeyHere));
       if (key) opened.set(id, { id, tenant_id: wrapped.tenant_id, key });
     }
     return opened;

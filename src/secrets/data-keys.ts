@@ -27,16 +27,8 @@ export type DataKeys = {
  * opened keys for one minute.
  */
 export function createDataKeys(rows: SecretRows, masterKeys: MasterKeys): DataKeys {
-  const cached = new Map<string, Buffer>();
   return {
-    async open(wrapped) {
-      const known = cached.get(wrapped.id);
-      if (known) return known;
-      const key = unwrap(wrapped, await masterKeys.readKeys());
-      cached.set(wrapped.id, key);
-      setTimeout(() => cached.delete(wrapped.id), CACHE_MS).unref();
-      return key;
-    },
+    open: createKeyOpener(masterKeys),
     async add(tenantId, replacing) {
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
         const master = await masterInUse(rows, masterKeys);
@@ -46,6 +38,19 @@ export function createDataKeys(rows: SecretRows, masterKeys: MasterKeys): DataKe
       }
       throw new HowdahError('HWCNF', 'the keys are being rotated; try again in a moment');
     },
+  };
+}
+
+/** Returns the function that opens data keys. Caches the opened keys for one minute. */
+export function createKeyOpener(masterKeys: MasterKeys): DataKeys['open'] {
+  const cached = new Map<string, Buffer>();
+  return async (wrapped) => {
+    const known = cached.get(wrapped.id);
+    if (known) return known;
+    const key = unwrap(wrapped, await masterKeys.readKeys());
+    cached.set(wrapped.id, key);
+    setTimeout(() => cached.delete(wrapped.id), CACHE_MS).unref();
+    return key;
   };
 }
 

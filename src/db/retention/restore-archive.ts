@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import pg from 'pg';
 import { HowdahError } from '../../contracts/errors.ts';
+import type { WrappedKey } from '../../contracts/secret.ts';
 import { inTransaction, type Pool, type PoolClient } from '../connection/pool.ts';
 import { type ArchivedTable, checkArchive, readArchiveLines } from './write-archive.ts';
 
@@ -16,6 +17,9 @@ export type RestoredArchive = {
   erased: number;
 };
 
+/** Creates a function that decrypts rows, given as JSON texts, with these data keys. */
+export type DecryptWith = (keys: readonly WrappedKey[]) => (row: string) => Promise<string>;
+
 /**
  * Restores the rows of an archive into tables of a new schema, for reading. The rows are not
  * restored among the runs, because the figures count them already and policies say that they are
@@ -27,13 +31,17 @@ export async function restoreArchive(
   pool: Pool,
   folder: string,
   schema?: string,
+  decryptWith: DecryptWith = () => async (row) => row,
 ): Promise<RestoredArchive> {
-  const { month, tables } = await checkArchive(folder);
+  const { month, tables, data_keys = [] } = await checkArchive(folder);
+  const decrypt = decryptWith(data_keys);
   const name = schema ?? `archive_${month.replace('-', '_')}`;
   return inTransaction(pool, async (client) => {
     await makeSchema(client, name);
     const counts: Record<string, number> = {};
-    for (const table of tables) counts[table.table] = await readTable(client, folder, name, table);
+    for (const table of tables) {
+      counts[table.table] = await readTable(client, { folder, schema: name, table, decrypt });
+    }
     const erased = await leaveOutErased(client, name, counts);
     return { month, schema: name, tables: counts, erased };
   });
@@ -49,11 +57,16 @@ async function makeSchema(client: PoolClient, name: string): Promise<void> {
   await client.query(`create schema ${pg.escapeIdentifier(name)}`);
 }
 
+type RestoredTable = {
+  folder: string;
+  schema: string;
+  table: ArchivedTable;
+  decrypt(row: string): Promise<string>;
+};
+
 async function readTable(
   client: PoolClient,
-  folder: string,
-  schema: string,
-  { table, file, columns, rows }: ArchivedTable,
+  { folder, schema, table: { table, file, columns, rows }, decrypt }: RestoredTable,
 ): Promise<number> {
   const target = `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(table)}`;
   const definitions = [];
@@ -76,8 +89,9 @@ async function readTable(
     [batch, length] = [[], 0];
   };
   for await (const line of readArchiveLines(join(folder, file))) {
-    batch.push(line);
-    length += line.length;
+    const row = await decrypt(line);
+    batch.push(row);
+    length += row.length;
     if (batch.length === ROWS_AT_ONCE || length >= CHARACTERS_AT_ONCE) await write();
   }
   if (batch.length > 0) await write();

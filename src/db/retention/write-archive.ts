@@ -7,6 +7,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { HowdahError } from '../../contracts/errors.ts';
+import type { WrappedKey } from '../../contracts/secret.ts';
 import type { Queryable } from '../connection/pool.ts';
 import { fsyncDirectory } from './fsync-directory.ts';
 
@@ -33,6 +34,11 @@ export type Manifest = {
   schema: string;
   archived_at: string;
   tables: ArchivedTable[];
+  /**
+   * The data keys of encrypted contents, which only a master key opens. The database deletes a data
+   * key that no run needs any more. Absent in older archives.
+   */
+  data_keys?: WrappedKey[];
 };
 
 /**
@@ -56,9 +62,9 @@ const MANIFEST = 'manifest.json';
 /**
  * Writes the runs of a month, with their questions, approvals, feedback and files, into a new
  * folder below `folder`. All rows are from one snapshot. Reads the archive back: counts and digests
- * must match before the folder gets its name. Erased contents are erased here too. Secrets are in
- * other tables and not in the archive. Returns the path of the folder. Throws `HWNTF` for a month
- * that does not exist.
+ * must match before the folder gets its name. Erased contents are erased here too, and encrypted
+ * contents stay encrypted. Secrets are in other tables and not in the archive. Returns the path of
+ * the folder. Throws `HWNTF` for a month that does not exist.
  */
 export async function archiveMonth(
   client: Session,
@@ -76,6 +82,7 @@ export async function archiveMonth(
     await client.query(`set local timezone = 'UTC'`);
     const tables: ArchivedTable[] = [];
     for (const table of TABLES) tables.push(await writeTable(client, part, table, month));
+    const data_keys = await dataKeysOf(client, month);
     const { rows } = await client.query(
       'select name from howdah_private.migrations order by id desc limit 1',
     );
@@ -87,6 +94,7 @@ export async function archiveMonth(
       schema: rows[0].name,
       archived_at: new Date().toISOString(),
       tables,
+      data_keys,
     };
     await writeFile(join(part, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`, {
       flag: 'wx',
@@ -100,6 +108,17 @@ export async function archiveMonth(
     await rm(part, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** Returns the data keys of the encrypted contents of a month. */
+async function dataKeysOf(client: Session, month: string): Promise<WrappedKey[]> {
+  const { rows } = await client.query<{ keys: WrappedKey[] }>(
+    `select howdah_private.data_keys_by_id(array(
+       select distinct e.contents_key_id from howdah.executions as e
+       cross join howdah_private.month_bounds('${month}-01') as b
+       where e.id >= b.first_id and e.id < b.next_id and e.contents_key_id is not null)) as keys`,
+  );
+  return rows[0]?.keys ?? [];
 }
 
 async function refuseMissing(client: Session, month: string, partition: string): Promise<void> {

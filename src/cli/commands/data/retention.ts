@@ -1,11 +1,14 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
+import type { WrappedKey } from '../../../contracts/secret.ts';
 import { createClient } from '../../../db/connection/pool.ts';
 import { faultOf } from '../../../db/connection/sqlstate.ts';
 import { dropMonths, type MonthOutcome, oldMonths } from '../../../db/retention/drop-months.ts';
 import { restoreArchive } from '../../../db/retention/restore-archive.ts';
 import { archiveMonth, checkArchive } from '../../../db/retention/write-archive.ts';
 import { type RetentionOutcome, retain } from '../../../db/worker/maintenance.ts';
+import { createContentDecryptor } from '../../../secrets/contents.ts';
+import type { MasterKeys } from '../../../secrets/master-keys.ts';
 import { withDatabase } from '../../backend/with-database.ts';
 import { confirm, DRY_RUN_OPTION, withDryRun, YES_OPTION } from '../../input/confirm-option.ts';
 import { exitCodes } from '../../output/exit-codes.ts';
@@ -158,12 +161,28 @@ async function archive(io: CliIo, month: string, out: string): Promise<void> {
 }
 
 async function restore(io: CliIo, folder: string, name: string | undefined): Promise<void> {
-  await withDatabase(io, async ({ pool }) => {
-    const { month, schema, tables, erased } = await restoreArchive(pool, folder, name);
+  await withDatabase(io, async ({ pool, config }) => {
+    const { masterKeysOf } = await import('../../../bootstrap.ts');
+    const masterKeys = masterKeysOf(config);
+    const { month, schema, tables, erased } = await restoreArchive(pool, folder, name, (keys) =>
+      archiveReader(keys, masterKeys),
+    );
     if (io.json) return printJson(io, { month, schema, rows: tables, erased });
     io.out(`${schema}: ${inNumbers(tables)}`);
     if (erased > 0) io.err(`${erased} runs were skipped, because their users were erased since.`);
   });
+}
+
+/**
+ * Returns a function that decrypts rows of an archive. Without their master key, they stay
+ * encrypted.
+ */
+function archiveReader(keys: readonly WrappedKey[], masterKeys: MasterKeys) {
+  const rows = {
+    keys: async (ids: readonly string[]) => keys.filter(({ id }) => ids.includes(id)),
+  };
+  const decrypt = createContentDecryptor(rows, masterKeys);
+  return (row: string) => decrypt(row, async (ids) => new Set(ids));
 }
 
 const inNumbers = (rows: Record<string, number>): string =>

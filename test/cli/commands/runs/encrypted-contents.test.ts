@@ -1,3 +1,7 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { secretRowsOn } from '../../../../src/db/access/secrets.ts';
 import { createContentCipher } from '../../../../src/secrets/contents.ts';
@@ -53,6 +57,8 @@ async function withKey(key: string | undefined, ...argv: string[]): Promise<CliR
   return result;
 }
 
+const ONE_KEY = 'select 1 from howdah_private.data_keys having count(*) = 1';
+
 const COMMANDS: [what: string, argv: () => string[]][] = [
   ['show', () => ['show', run]],
   ['show of all steps', () => ['show', run, '--json']],
@@ -105,6 +111,30 @@ test('a tenant is shown no contents of another tenant, although both are encrypt
   expect(stdout).not.toContain('canary');
 });
 
+test('an archive stays encrypted, and is restored in plain text after its data key was deleted', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'howdah-archive-'));
+  const { month } = await one(db.pool, `select to_char(now(), 'YYYY-MM') as month`);
+  const archived = await withKey(KEY, 'admin', 'retention', 'archive', month, '--out', folder);
+  expect(archived).toMatchObject({ status: 0 });
+  for (const file of ['executions', 'messages', 'steps']) {
+    const rows = gunzipSync(readFileSync(join(folder, month, `${file}.jsonl.gz`))).toString();
+    expect(rows).toContain('howdah.sealed.v1.');
+    expect(rows).not.toContain('canary');
+  }
+  await withKey(KEY, 'admin', 'secret', 'rotate', '--data');
+  await eventually(db.pool, 'one data key is left', ONE_KEY);
+  const restore = async (key: string, schema: string) => {
+    const path = join(folder, month);
+    const args = ['admin', 'retention', 'restore', path, '--schema', schema];
+    expect(await withKey(key, ...args)).toMatchObject({ status: 0 });
+    return (await one(db.pool, `select input from ${schema}.executions where id = $1`, [run]))
+      .input;
+  };
+  expect(await restore(KEY, 'with_key')).toBe('Does the canary sing?');
+  expect(await restore(OTHER_KEY, 'without_key')).toMatch(/^howdah\.sealed\.v1\./);
+  rmSync(folder, { recursive: true });
+});
+
 test('doctor says what is encrypted, and rotate encrypts it anew', async () => {
   const contents = async () => {
     const { stdout } = await withKey(KEY, 'doctor', '--json');
@@ -121,11 +151,7 @@ test('doctor says what is encrypted, and rotate encrypts it anew', async () => {
     'encryption of contents is on for 1 tenants, but no worker is running',
   ]);
   worker = await startTestWorker(db.url);
-  await eventually(
-    db.pool,
-    'one data key is left',
-    'select 1 from howdah_private.data_keys having count(*) = 1',
-  );
+  await eventually(db.pool, 'one data key is left', ONE_KEY);
   expect(await contents()).toEqual(['2 runs are encrypted']);
   expect((await withKey(KEY, 'show', run)).stdout).toContain('The bird sings.');
 });
