@@ -10,9 +10,12 @@ import {
 } from '../db/access/connected-accounts.ts';
 import { secretRowsOn } from '../db/access/secrets.ts';
 import { visibleTo, type Watching } from '../db/access/subjects.ts';
+import type { DecryptRunRows } from '../db/connection/decrypt-results.ts';
 import type { Pool } from '../db/connection/pool.ts';
 import { refuseOtherServer } from '../db/connection/same-server.ts';
 import { createListFeed, type ListFeed } from '../db/lists/list-feed.ts';
+import { createRunRowDecryptor } from '../db/retention/run-contents.ts';
+import { createContentDecryptor } from '../secrets/contents.ts';
 import { createDocumentSealer } from '../secrets/documents.ts';
 import { type MasterKeys, noMasterKeys } from '../secrets/master-keys.ts';
 import { createSecretReader } from '../secrets/reader.ts';
@@ -71,6 +74,8 @@ export type Services = Authentication & {
   requests: Pool;
   /** The connections of `requests`, shared fairly among tenants. */
   connections: Connections;
+  /** Decrypts contents of runs that were read for several callers. */
+  decryptRows: DecryptRunRows;
   /** Present if there is a replica. */
   reads: ReplicaRouter | undefined;
   hub: FeedHub;
@@ -113,18 +118,21 @@ export async function openServices(
   const authentication = await createAuthentication(options, pool);
   const admission = createAdmission(bounds);
   const warn = (err: unknown) => log.warn({ err }, 'the live feed lost its connection');
-  const hub = await createFeedHub({ url, onError: warn });
+  const decrypt = createContentDecryptor(secretRowsOn(pool), options.masterKeys ?? noMasterKeys);
+  const decryptRows = createRunRowDecryptor(pool, decrypt);
+  const hub = await createFeedHub({ url, decryptRows, onError: warn });
   closers.push(() => hub.close());
   const replica = openReplica(options, pool, bounds.connections);
   if (replica) closers.push(() => replica.close());
   watchReadiness(readiness, { pool, hub, admission, replica });
-  const reads = replica && new ReplicaRouter({ replica, primary: pool, metrics });
+  const reads = replica && new ReplicaRouter({ replica, primary: pool, metrics, decrypt });
   const visibilityGuard = createVisibilityGuard(pool, (reader) => reads?.requireLatest(reader));
   closers.push(async () => visibilityGuard.close());
-  const connections = createConnections(requests);
+  const connections = createConnections(requests, decrypt);
   const lists = createListFeed({
     transaction: transactionOfTenant({ connections, admission }),
     sees: createBatchLoader((watching: Watching[]) => visibleTo(pool, watching)),
+    decryptRows,
     onShown: (reader) => reads?.requireLatest(reader),
     isTemporary,
     pollMs: options.listPollMs,
@@ -132,6 +140,7 @@ export async function openServices(
   return {
     ...authentication,
     ...{ pool, requests, reads, hub, visibilityGuard, lists, admission, bounds, connections },
+    decryptRows,
     limits: createStreamLimits(bounds),
     secrets: createSecretWriter(secretRowsOn(pool), options.masterKeys ?? noMasterKeys),
     readSecret: createSecretReader(secretRowsOn(pool), options.masterKeys ?? noMasterKeys),

@@ -31,9 +31,14 @@ export type MayDecrypt = (executionIds: string[]) => Promise<ReadonlySet<string>
 /**
  * Decrypts contents of runs wherever they are in a value: texts, parts of texts, JSON, JSON in
  * texts. Contents of runs that the reader may not see stay encrypted. Returns the value itself if
- * nothing in it is encrypted.
+ * nothing in it is encrypted. `charge` is called with the size of each decrypted text, and may
+ * throw: contents are compressed, so a small result may become a large one.
  */
-export type DecryptContents = <T>(value: T, mayDecrypt: MayDecrypt) => Promise<T>;
+export type DecryptContents = <T>(
+  value: T,
+  mayDecrypt: MayDecrypt,
+  charge?: (bytes: number) => void,
+) => Promise<T>;
 
 /** Encrypts a text of a run. */
 export function encryptText(key: ContentKey, executionId: string, text: string): string {
@@ -74,7 +79,7 @@ export function createContentDecryptor(
   { needsKeys = false, replaceUnreadable }: DecryptorOptions = {},
 ): DecryptContents {
   const keys = cacheKeys(rows, masterKeys, needsKeys);
-  return async (value, mayDecrypt) => {
+  return async (value, mayDecrypt, charge) => {
     const parts = encryptedTextsIn(value);
     if (parts.length === 0) return value;
     const executions = await mayDecrypt([...new Set(parts.map(({ executionId }) => executionId))]);
@@ -84,7 +89,9 @@ export function createContentDecryptor(
     for (const part of readable) {
       const key = known.get(part.keyId);
       const content = key && decrypt(key, part);
-      if (content) opened.set(part.text, content);
+      if (!content) continue;
+      charge?.(content.plain.length);
+      opened.set(part.text, content);
     }
     for (const { text } of replaceUnreadable ? parts : []) {
       if (!opened.has(text)) opened.set(text, { kind: 'text', plain: replaceUnreadable?.() ?? '' });

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Watching } from '../../db/access/subjects.ts';
+import type { DecryptRunRows } from '../../db/connection/decrypt-results.ts';
 import { FeedQueue } from '../../db/feed/feed-queue.ts';
 import { FORGET_MS, POLL_MS, RESTS_PER_READ, SeenSteps } from '../../db/feed/follow-log.ts';
 import { endOf, LATE_MS, type LogFilter, type LogSpan } from '../../db/feed/step-log.ts';
@@ -41,6 +42,8 @@ export type LogFeedOptions = {
   transaction<T>(tenantId: string, work: (db: Client) => Promise<T>): Promise<T>;
   /** Returns whether a caller sees a run. Calls are batched. */
   sees(watching: Watching): Promise<boolean>;
+  /** Decrypts contents in lines, which the transactions leave encrypted. */
+  decryptRows: DecryptRunRows;
 };
 
 /**
@@ -120,7 +123,8 @@ class LogReader {
       let hasMore = false;
       try {
         const read = await this.#options.transaction(this.#tenantId, (db) => this.#readLines(db));
-        await this.#deliver(read);
+        const lines = await this.#options.decryptRows(read.lines, (line) => line.execution_id);
+        await this.#deliver({ ...read, lines });
         hasMore = read.lines.length === MOST_PER_READ;
         this.#reached = hasMore ? (this.#reached ?? read.now) : read.now;
         if (!hasMore) this.#known.forget(started - 2 * FORGET_MS);

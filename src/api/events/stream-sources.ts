@@ -1,5 +1,6 @@
 import { createBatchLoader } from '../../concurrency/batch-loader.ts';
 import { visibleTo, type Watching } from '../../db/access/subjects.ts';
+import type { DecryptRunRows } from '../../db/connection/decrypt-results.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import { type StepRow, stepDetails } from '../../db/feed/step-details.ts';
 import { executionsById, liveChildrenOf, turnsFrom } from '../../db/feed/stream-queries.ts';
@@ -43,6 +44,7 @@ export type StreamSourcesOptions = {
   pool: Pool;
   connections: Connections;
   admission: Admission;
+  decryptRows: DecryptRunRows;
 };
 
 /**
@@ -53,21 +55,27 @@ export function createStreamSources({
   hub,
   visibilityGuard,
   pool,
+  decryptRows,
   ...shares
 }: StreamSourcesOptions): StreamSources {
   const readStepDetails = createCachedLoader({
     keyOf: ({ id, seq, after }: StepRow) => `${id} ${seq} ${after}`,
-    ask: (steps) => stepDetails(pool, steps),
+    async ask(steps) {
+      const found = await stepDetails(pool, steps);
+      const rows = found.map((details, nth) => ({ id: steps[nth]?.id, details }));
+      return (await decryptRows(rows, ({ id }) => String(id))).map(({ details }) => details);
+    },
   });
-  const find = createBatchLoader((ids: string[]) =>
-    executionsById<Execution>(pool, ids, shownExecution),
-  );
+  const find = createBatchLoader(async (ids: string[]) => {
+    const runs = await executionsById<Execution>(pool, ids, shownExecution);
+    return decryptRows(runs, (run) => String(run?.id));
+  });
   const liveChildrenById = createBatchLoader((ids: string[]) => liveChildrenOf(pool, ids));
   const turnFrom = createBatchLoader((places: { id: string; turn: number }[]) =>
     turnsFrom(pool, places),
   );
   const sees = createBatchLoader((watching: Watching[]) => visibleTo(pool, watching));
-  const log = createLogFeed({ sees, transaction: transactionOfTenant(shares) });
+  const log = createLogFeed({ sees, decryptRows, transaction: transactionOfTenant(shares) });
   const tree = treeSources(pool, hub);
   return ({ tenantId, userId, role }) => {
     const isSeen = (id: string) => sees({ tenantId, userId, role, id });
@@ -113,7 +121,8 @@ function treeSources(pool: Pool, hub: FeedHub) {
 
 /**
  * Returns a function that reads the rows of a whole tenant, once for all who follow them. The reads
- * wait for admission like the requests of that tenant.
+ * wait for admission like the requests of that tenant. Contents stay encrypted, because not every
+ * follower may see all runs of the tenant.
  */
 export function transactionOfTenant({
   connections,
@@ -122,6 +131,8 @@ export function transactionOfTenant({
   return <T>(tenantId: string, work: (db: Client) => Promise<T>): Promise<T> => {
     const reader = { tenantId, userId: undefined, role: 'owner', expiresAt: undefined } as const;
     const settings = { ...settingsFor(reader, 'rest'), timezone: 'UTC' };
-    return admission.run(reader, () => inTransactionAs(connections.as(reader), settings, work));
+    return admission.run(reader, () =>
+      inTransactionAs(connections.withoutDecryption(reader), settings, work),
+    );
   };
 }

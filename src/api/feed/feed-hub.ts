@@ -2,6 +2,7 @@ import type { TokenPiece } from '../../contracts/runs/step.ts';
 import {
   createFeed,
   type Feed,
+  type FeedOptions,
   type FeedRunState,
   type MessageCursor,
   type SessionRow,
@@ -33,7 +34,9 @@ const PAIRS_PER_READ = 250;
 const STEPS_PER_PAIR = 200;
 
 type AnySubscriber = Subscriber<FeedRow> | Subscriber<FeedRunState> | Subscriber<TokenPiece>;
-export type FeedHubOptions = { url: string; onError(error: unknown): void };
+export type FeedHubOptions = Pick<FeedOptions, 'url' | 'decryptRows'> & {
+  onError(error: unknown): void;
+};
 
 /** Opens a hub and its connection. */
 export async function createFeedHub(options: FeedHubOptions): Promise<FeedHub> {
@@ -77,6 +80,7 @@ export class FeedHub {
   async open(): Promise<void> {
     this.#feed = await createFeed({
       url: this.#options.url,
+      decryptRows: this.#options.decryptRows,
       onAnnounced: (id) => {
         this.#wake([id]);
         this.#sessions.handleAnnouncement(id);

@@ -4,8 +4,10 @@ import { TurnQueue } from '../../concurrency/turn-queue.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Subject } from '../../db/access/subjects.ts';
 import { cancelOnAbort } from '../../db/connection/cancel-statement.ts';
+import { decryptResultsOf } from '../../db/connection/decrypt-results.ts';
 import type { Connector, Pool, PoolClient } from '../../db/connection/pool.ts';
 import { type ReadBounds, ReadBudget } from '../../db/sql-tools/read-budget.ts';
+import type { DecryptContents } from '../../secrets/contents.ts';
 import { BUSY, queueUserOf, tenantShares } from '../http/admission.ts';
 
 /** The longest wait of a transaction for a connection. */
@@ -30,35 +32,46 @@ export type Connections = {
   /**
    * Returns the pool as one caller sees it. When `signal` fires, waits of the caller end. The
    * statement under way on each of the caller's connections is cancelled at the server, and the
-   * connection is closed. What the caller reads is charged to one budget.
+   * connection is closed. What the caller reads is charged to one budget. Encrypted contents are
+   * decrypted, of the runs that the caller may see.
    */
   as(caller: Subject, signal?: AbortSignal, budget?: ReadBudget): Connector;
+  /**
+   * Returns the pool as one caller sees it, with encrypted contents as they are stored. For reads
+   * that serve several callers, who may not all see the same runs.
+   */
+  withoutDecryption(caller: Subject): Connector;
 };
 
 /**
  * Shares the connections of a pool among tenants. One request may ask for many connections, so a
- * limit on requests alone would let one tenant hold all of them.
+ * limit on requests alone would let one tenant hold all of them. Without `decrypt`, contents stay
+ * encrypted.
  */
-export function createConnections(pool: Pool): Connections {
+export function createConnections(pool: Pool, decrypt?: DecryptContents): Connections {
   const queue = new FairQueue({
     ...tenantShares(pool.options.max),
     max_per_key: connectionsOfOneTenant(pool.options.max),
     waiting: { most: Number.POSITIVE_INFINITY, ms: WAIT_MS, refusal: noFreeConnection },
   });
   const turns = new TurnQueue();
+  const lendTo = (caller: Subject, loan: Omit<Loan, 'leave' | 'turns'>): Connector => ({
+    async connect() {
+      const { budget, signal } = loan;
+      budget.throwIfSpent();
+      const leave = await queue.acquire(caller.tenantId, signal, queueUserOf(caller));
+      try {
+        return lend(await pool.connect(), { ...loan, leave, turns });
+      } catch (error) {
+        leave();
+        throw error;
+      }
+    },
+  });
   return {
-    as: (caller, signal, budget = new ReadBudget(MOST_READ)) => ({
-      async connect() {
-        budget.throwIfSpent();
-        const leave = await queue.acquire(caller.tenantId, signal, queueUserOf(caller));
-        try {
-          return lend(await pool.connect(), { leave, signal, budget, turns });
-        } catch (error) {
-          leave();
-          throw error;
-        }
-      },
-    }),
+    as: (caller, signal, budget = new ReadBudget(MOST_READ)) =>
+      lendTo(caller, { signal, budget, decrypt }),
+    withoutDecryption: (caller) => lendTo(caller, { budget: new ReadBudget(MOST_READ) }),
   };
 }
 
@@ -75,21 +88,25 @@ export function connectionsOfOneTenant(
 
 type Loan = {
   leave(): void;
-  signal: AbortSignal | undefined;
+  signal?: AbortSignal | undefined;
   budget: ReadBudget;
   turns: TurnQueue;
+  decrypt?: DecryptContents | undefined;
 };
 
 /** Lends a connection, and gives its place back when the connection is released. */
-function lend(client: PoolClient, { leave, signal, budget, turns }: Loan): PoolClient {
+function lend(client: PoolClient, loan: Loan): PoolClient {
+  const { leave, signal, budget, turns, decrypt } = loan;
   const release = client.release;
   const unwatch = budget.watch(client);
+  const endDecryption = decrypt && decryptOnBudget(client, decrypt, budget);
   const restoreQuery = processInTurns(client, budget, turns);
   let end = (): void => {};
   client.release = (error) => {
     end();
     unwatch();
     restoreQuery();
+    endDecryption?.();
     release(error ?? (signal?.aborted || budget.isSpent));
     leave();
   };
@@ -100,6 +117,16 @@ function lend(client: PoolClient, { leave, signal, budget, turns }: Loan): PoolC
   }
   if (signal) end = cancelOnAbort(client, signal);
   return client;
+}
+
+/** Decrypts contents in results, until the returned function is called. */
+function decryptOnBudget(
+  client: PoolClient,
+  decrypt: DecryptContents,
+  budget: ReadBudget,
+): () => void {
+  const charge = (bytes: number) => budget.charge(bytes);
+  return decryptResultsOf(client, (rows, mayDecrypt) => decrypt(rows, mayDecrypt, charge));
 }
 
 /**

@@ -3,6 +3,7 @@ import { createBatchLoader } from '../../concurrency/batch-loader.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import { mayDoBetter, positionOf, type Replica, writtenUpTo } from '../../db/connection/replica.ts';
+import type { DecryptContents } from '../../secrets/contents.ts';
 import type { ApiMetrics } from '../../telemetry/metrics.ts';
 import { type Connections, createConnections } from './connections.ts';
 import { type PositionReader, ReaderPositions } from './reader-positions.ts';
@@ -25,6 +26,8 @@ export type ReplicaRouterOptions = {
   replica: Replica;
   primary: Pool;
   metrics: ApiMetrics | undefined;
+  /** Decrypts contents in results. Without it, contents stay encrypted. */
+  decrypt?: DecryptContents;
 };
 
 /**
@@ -40,8 +43,8 @@ export class ReplicaRouter {
   readonly #readEnd: (question: null) => Promise<string>;
   readonly #positions: ReaderPositions;
 
-  constructor({ replica, primary, metrics }: ReplicaRouterOptions) {
-    this.connections = createConnections(replica.pool);
+  constructor({ replica, primary, metrics, decrypt }: ReplicaRouterOptions) {
+    this.connections = createConnections(replica.pool, decrypt);
     this.#replica = replica;
     this.#metrics = metrics;
     this.#readEnd = createBatchLoader(async (questions: null[]) => {

@@ -10,6 +10,15 @@ export type DecryptRows = <T>(
 ) => Promise<T>;
 
 /**
+ * Decrypts contents in rows that belong to runs, for reads that serve several callers. A row shows
+ * only contents that its own run may read, so rows of other runs are never decrypted by it.
+ */
+export type DecryptRunRows = <Row>(
+  rows: readonly Row[],
+  runOf: (row: Row) => string,
+) => Promise<Row[]>;
+
+/**
  * Returns the runs that the connection may see. An owner sees all, unless it acts for a tenant in
  * the transaction.
  */

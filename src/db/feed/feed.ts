@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ToolNote } from '../../contracts/agents/tool-io.ts';
 import type { ExecutionStatus, TokenPiece } from '../../contracts/runs/step.ts';
 import type { Json } from '../../json/json.ts';
+import type { DecryptRunRows } from '../connection/decrypt-results.ts';
 import { noteOf, pieceOf, type UnansweredQuestion, unansweredOf } from './feed-payloads.ts';
 import { ListenConnection } from './listen-connection.ts';
 import {
@@ -60,6 +61,8 @@ export type FeedOptions = {
    * be lost.
    */
   onReconnected(): void;
+  /** Decrypts contents in rows. Without it, contents stay encrypted. */
+  decryptRows?: DecryptRunRows | undefined;
 };
 
 /**
@@ -78,10 +81,12 @@ export async function createFeed(options: FeedOptions): Promise<Feed> {
  */
 export class Feed {
   readonly #connection: ListenConnection;
+  readonly #decryptRows: DecryptRunRows;
   /** The name under which this feed registers as a listener. */
   readonly #listener = randomUUID();
 
   constructor(options: FeedOptions) {
+    this.#decryptRows = options.decryptRows ?? (async (rows) => [...rows]);
     this.#connection = new ListenConnection({
       url: options.url,
       applicationName: 'howdah-listen',
@@ -117,12 +122,17 @@ export class Feed {
    * Returns the steps of each run after its cursor, in order, at most `atMost` per pair. A run may
    * appear twice in `cursors`.
    */
-  stepsAfter(cursors: readonly (readonly [string, number])[], atMost: number): Promise<FeedRow[]> {
-    return this.#connection.query('select * from howdah_private.steps_after($1, $2, $3)', [
+  async stepsAfter(
+    cursors: readonly (readonly [string, number])[],
+    atMost: number,
+  ): Promise<FeedRow[]> {
+    const text = 'select * from howdah_private.steps_after($1, $2, $3)';
+    const rows = await this.#connection.query<FeedRow>(text, [
       cursors.map(([id]) => id),
       cursors.map(([, cursor]) => cursor),
       atMost,
     ]);
+    return this.#decryptRows(rows, (row) => row.execution_id);
   }
 
   /** Returns the states of runs. Omits runs that do not exist. */
@@ -143,7 +153,7 @@ export class Feed {
     cursors: readonly (readonly [string, MessageCursor])[],
     atMost: number,
   ): Promise<PlacedMessage[]> {
-    const rows = await this.#connection.query<FoundMessage>(
+    const found = await this.#connection.query<FoundMessage>(
       'select * from howdah_private.session_messages_after($1, $2, $3, $4, $5, $6)',
       [
         cursors.map(([id]) => id),
@@ -154,6 +164,7 @@ export class Feed {
         cursors.map(([, { lastWritten }]) => lastWritten?.seq ?? null),
       ],
     );
+    const rows = await this.#decryptRows(found, ({ message }) => String(message.execution_id));
     return rows.map((row) => placedMessage(row, cursors[row.place - 1]?.[1]));
   }
 
@@ -183,7 +194,7 @@ export class Feed {
     cursors: readonly TreeRequest[],
     atMost: number,
   ): Promise<{ cursor: TreeRequest; rows: TreeRow[] }[]> {
-    const found = await this.#connection.query<FoundTreeRow>(
+    const rows = await this.#connection.query<FoundTreeRow>(
       'select * from howdah_private.tree_rows_after($1, $2, $3, $4, $5)',
       [
         cursors.map(({ id }) => id),
@@ -193,6 +204,7 @@ export class Feed {
         atMost,
       ],
     );
+    const found = await this.#decryptRows(rows, (row) => row.execution_id);
     const byPlace = Map.groupBy(found, ({ place }) => place);
     return cursors.map((cursor, index) => ({
       cursor,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import type { Watching } from '../access/subjects.ts';
+import type { DecryptRunRows } from '../connection/decrypt-results.ts';
 import { POLL_MS, RESTS_PER_READ } from '../feed/follow-log.ts';
 import type { Client } from '../queries/json-rows.ts';
 import {
@@ -26,6 +27,8 @@ export type ListFeedOptions = {
   transaction<T>(tenantId: string, work: (db: Client) => Promise<T>): Promise<T>;
   /** Returns whether a caller sees a run. Calls are batched. */
   sees(watching: Watching): Promise<boolean>;
+  /** Decrypts contents that the transactions leave encrypted. */
+  decryptRows?: DecryptRunRows | undefined;
   /**
    * Called after events were sent to a caller. Later reads of this caller must not use a replica
    * that is older.
@@ -152,12 +155,15 @@ class ListReader {
     }
   }
 
-  #readFor(group: readonly ListSubscriber[]): Promise<ChangesRead> {
+  async #readFor(group: readonly ListSubscriber[]): Promise<ChangesRead> {
     const { cursor } = group[0] as ListSubscriber;
     const filters = [...followersByFilter(group).values()].map(({ where }) => where);
-    return this.#options.transaction(this.#tenantId, (db) =>
+    const read = await this.#options.transaction(this.#tenantId, (db) =>
       readChanges(db, this.#list, cursor, filters),
     );
+    const { decryptRows } = this.#options;
+    if (!decryptRows) return read;
+    return { ...read, changes: await decryptRows(read.changes, (change) => change.execution_id) };
   }
 
   async #deliver(

@@ -56,10 +56,14 @@ export async function jsonPage<T>(
   let bytes = 0;
   for (let count = FIRST_FETCH; ; count = bytes < PAGE_BYTES ? count * GROWTH : 1) {
     const { rows } = await client.query<{ row: string | null }>(`fetch ${count} from ${cursor}`);
-    const whole = rows.flatMap(({ row }) => row ?? []);
-    texts.push(...whole);
-    bytes += whole.reduce((sum, row) => sum + Buffer.byteLength(row), 0);
-    const isCut = whole.length < rows.length;
+    const before = texts.length;
+    for (const { row } of rows) {
+      // contents may be larger here than in the database, which has them compressed
+      if (row === null || bytes >= PAGE_BYTES) break;
+      texts.push(row);
+      bytes += Buffer.byteLength(row);
+    }
+    const isCut = texts.length - before < rows.length;
     if (isCut || rows.length < count) {
       return { rows: texts.map((row) => JSON.parse(row) as T), isCut };
     }

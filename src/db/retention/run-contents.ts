@@ -1,5 +1,6 @@
 import type { WrappedKey } from '../../contracts/secret.ts';
 import type { JsonObject } from '../../json/json.ts';
+import type { DecryptRows, DecryptRunRows } from '../connection/decrypt-results.ts';
 import type { Pool, Queryable } from '../connection/pool.ts';
 
 /**
@@ -142,5 +143,22 @@ export function decryptableFor(
       [executionId, ids],
     );
     return new Set(rows[0]?.ids);
+  };
+}
+
+/** Creates a decryptor of rows of many runs, which looks runs up as the owner. */
+export function createRunRowDecryptor(pool: Queryable, decrypt: DecryptRows): DecryptRunRows {
+  return async (rows, runOf) => {
+    const shown = [...rows];
+    const byRun = Map.groupBy(rows.keys(), (place) => runOf(rows[place] as (typeof rows)[number]));
+    const groups = [...byRun].map(async ([run, places]) => {
+      const encrypted = places.map((place) => rows[place] as (typeof rows)[number]);
+      const decrypted = await decrypt(encrypted, decryptableFor(pool, run));
+      for (const [index, place] of places.entries()) {
+        shown[place] = decrypted[index] as (typeof rows)[number];
+      }
+    });
+    await Promise.all(groups);
+    return shown;
   };
 }

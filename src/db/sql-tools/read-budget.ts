@@ -73,6 +73,13 @@ export class ReadBudget {
     this.throwIfSpent();
   }
 
+  /** Counts bytes that were made of what the server sent. Throws `HWINV` if there are too many. */
+  charge(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes > this.#bounds.bytes) this.#spendBytes();
+    this.throwIfSpent();
+  }
+
   /** Resets the counts, for the next event of a subscription. */
   reset(): void {
     this.#bytes = 0;
@@ -85,10 +92,15 @@ export class ReadBudget {
     const { bytes, values } = this.#bounds;
     this.#bytes += chunk.length;
     if (values !== undefined) this.#values += commasIn(chunk, values - this.#values + 1);
-    if (this.#bytes > bytes) this.#spend('bytes', bytes, `${bytes / 1_000_000} MB`);
+    if (this.#bytes > bytes) this.#spendBytes();
     else if (values !== undefined && this.#values > values) {
       this.#spend('values', values, `${values} values`);
     }
+  }
+
+  #spendBytes(): void {
+    const { bytes } = this.#bounds;
+    this.#spend('bytes', bytes, `${bytes / 1_000_000} MB`);
   }
 
   #spend(limit: keyof ReadBounds, most: number, what: string): void {
