@@ -40941,13 +40941,17 @@ create view howdah.execution_timeline with (security_invoker=true) as
     s.tokens_out,
     s.cost,
     (s.error ->> 'message'::text) AS error,
-    "left"(concat_ws(' → '::text, NULLIF(m.content, ''::text), m.calls), 200) AS said
-   FROM (howdah.steps s
-     LEFT JOIN LATERAL ( SELECT string_agg(t.content, ' '::text ORDER BY t.seq) AS content,
+        CASE
+            WHEN (strpos(t.said, 'howdah.sealed.v1.'::text) > 0) THEN t.said
+            ELSE "left"(t.said, 200)
+        END AS said
+   FROM ((howdah.steps s
+     LEFT JOIN LATERAL ( SELECT string_agg(t_1.content, ' '::text ORDER BY t_1.seq) AS content,
             string_agg(( SELECT string_agg((((c.call ->> 'name'::text) || ' '::text) || (c.call ->> 'arguments'::text)), ', '::text) AS string_agg
-                   FROM jsonb_array_elements(t.tool_calls) c(call)), ', '::text) AS calls
-           FROM howdah.messages t
-          WHERE ((t.execution_id = s.execution_id) AND (t.step_seq = s.seq))) m ON (true));
+                   FROM jsonb_array_elements(t_1.tool_calls) c(call)), ', '::text) AS calls
+           FROM howdah.messages t_1
+          WHERE ((t_1.execution_id = s.execution_id) AND (t_1.step_seq = s.seq))) m ON (true))
+     CROSS JOIN LATERAL ( SELECT concat_ws(' → '::text, NULLIF(m.content, ''::text), m.calls) AS said) t);
 
 create view howdah.execution_tree with (security_invoker=true) as
  SELECT t.tenant_id,

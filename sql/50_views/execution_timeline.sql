@@ -2,7 +2,8 @@ create or replace view howdah.execution_timeline with (security_invoker = true) 
   select s.tenant_id, s.execution_id, s.seq, s.kind, s.name, s.started_at,
     round(extract(epoch from s.finished_at - s.started_at) * 1000, 1) as ms,
     s.tokens_in, s.tokens_out, s.cost, s.error ->> 'message' as error,
-    left(concat_ws(' → ', nullif(m.content, ''), m.calls), 200) as said
+    -- half of a ciphertext could not be decrypted
+    case when strpos(t.said, 'howdah.sealed.v1.') > 0 then t.said else left(t.said, 200) end as said
   from howdah.steps as s
   left join lateral (
     select string_agg(t.content, ' ' order by t.seq) as content,
@@ -11,7 +12,8 @@ create or replace view howdah.execution_timeline with (security_invoker = true) 
         from jsonb_array_elements(t.tool_calls) as c (call)
       ), ', ') as calls
     from howdah.messages as t where t.execution_id = s.execution_id and t.step_seq = s.seq
-  ) as m on true;
+  ) as m on true
+  cross join lateral (select concat_ws(' → ', nullif(m.content, ''), m.calls) as said) as t;
 comment on view howdah.execution_timeline is
   E'@foreignKey (execution_id) references howdah.executions (id)|@fieldName '
   'execution|@foreignFieldName timeline\nThe steps of a run: time, duration and content. Filter '
