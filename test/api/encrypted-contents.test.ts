@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiServer } from '../../src/api/server.ts';
 import { secretRowsOn } from '../../src/db/access/secrets.ts';
-import { createContentCipher, ENCRYPTED_PREFIX } from '../../src/secrets/contents.ts';
+import { createContentCipher } from '../../src/secrets/contents.ts';
+import { ENCRYPTED_PREFIX } from '../../src/secrets/encrypted-values.ts';
 import { noMasterKeys } from '../../src/secrets/master-keys.ts';
 import type { Worker } from '../../workers/main.ts';
 import { encryptContents } from '../../workers/upkeep/encrypt-contents.ts';
@@ -51,6 +52,10 @@ async function encryptAll(): Promise<void> {
   const cipher = createContentCipher(secretRowsOn(db.pool), TEST_MASTER_KEYS);
   await encryptContents(db.pool, cipher, (error) => {
     throw error;
+  });
+  await until(async () => {
+    const { rows } = await db.pool.query('select from howdah_private.encryptions_due');
+    return rows.length === 0; // the worker has encrypted its share, too
   });
 }
 
