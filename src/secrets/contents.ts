@@ -1,3 +1,4 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { HowdahError } from '../contracts/errors.ts';
 import type { SecretRows, WrappedKey } from '../contracts/secret.ts';
@@ -16,14 +17,23 @@ import { open, seal } from './envelope.ts';
 import type { MasterKeys } from './master-keys.ts';
 
 /**
- * The size from which contents are compressed, in bytes. PostgreSQL cannot compress a ciphertext.
+ * The size from which contents are compressed, in bytes. PostgreSQL compresses rows of this size,
+ * but it cannot compress a ciphertext.
  */
-const COMPRESSED_FROM = 512;
-/** The first byte of what is encrypted. */
-const [PLAIN, DEFLATED] = [0, 1];
+const COMPRESSED_FROM = 2_048;
+/** The bits of the first byte of what is encrypted. */
+const [DEFLATED, JSON_TEXT] = [1, 2];
 
-/** A data key in the clear, for the contents of a tenant. */
-export type ContentKey = Readonly<{ id: string; tenant_id: string; key: Buffer }>;
+/**
+ * A data key in the clear, for the contents of a tenant. A `KeyObject` takes a fifth of the time
+ * that a buffer takes for each value.
+ */
+export type ContentKey = Readonly<{ id: string; tenant_id: string; key: KeyObject }>;
+
+/** Returns a data key, opened, as the key of contents. */
+export function contentKey({ id, tenant_id }: WrappedKey, key: Buffer): ContentKey {
+  return { id, tenant_id, key: createSecretKey(key) };
+}
 
 /** Returns those of these runs whose contents the reader may see. */
 export type MayDecrypt = (executionIds: string[]) => Promise<ReadonlySet<string>>;
@@ -115,10 +125,7 @@ export function createContentCipher(rows: SecretRows, masterKeys: MasterKeys): C
   const dataKeys = createDataKeys(rows, masterKeys);
   return {
     decrypt: createContentDecryptor(rows, masterKeys, { needsKeys: true }),
-    async open(wrapped) {
-      const { id, tenant_id } = wrapped;
-      return { id, tenant_id, key: await dataKeys.open(wrapped) };
-    },
+    open: async (wrapped) => contentKey(wrapped, await dataKeys.open(wrapped)),
     addKey: (tenantId) => dataKeys.add(tenantId, false),
   };
 }
@@ -141,7 +148,7 @@ function cacheKeys(rows: Pick<SecretRows, 'keys'>, masterKeys: MasterKeys, needs
     for (const id of wanted) {
       const wrapped = cached.get(id);
       const key = wrapped && (await openKey(wrapped).catch(needsKeys ? rethrow : noKeyHere));
-      if (key) opened.set(id, { id, tenant_id: wrapped.tenant_id, key });
+      if (key) opened.set(id, contentKey(wrapped, key));
     }
     return opened;
   };
@@ -156,19 +163,17 @@ function noKeyHere(error: unknown): undefined {
   throw error;
 }
 
-function placeOf({ tenant_id }: ContentKey, executionId: string, kind: Kind) {
-  return ['howdah.content', tenant_id, executionId, kind];
+function placeOf({ tenant_id }: ContentKey, executionId: string) {
+  return ['howdah.content', tenant_id, executionId];
 }
 
 function encrypt(key: ContentKey, executionId: string, kind: Kind, text: string): string {
   const bytes = Buffer.from(text, 'utf8');
   const packed = bytes.length < COMPRESSED_FROM ? bytes : deflateRawSync(bytes, { level: 1 });
   const isSmaller = packed.length < bytes.length;
-  const plain = Buffer.concat([
-    Buffer.of(isSmaller ? DEFLATED : PLAIN),
-    isSmaller ? packed : bytes,
-  ]);
-  const sealed = seal(key.key, placeOf(key, executionId, kind), plain);
+  const form = (isSmaller ? DEFLATED : 0) | (kind === 'json' ? JSON_TEXT : 0);
+  const plain = Buffer.concat([Buffer.of(form), isSmaller ? packed : bytes]);
+  const sealed = seal(key.key, placeOf(key, executionId), plain);
   const nonce = urlSafe(sealed.nonce);
   return `${ENCRYPTED_PREFIX}${key.id}.${executionId}.${nonce}.${urlSafe(sealed.ciphertext)}`;
 }
@@ -178,15 +183,12 @@ function decrypt(
   key: ContentKey,
   { executionId, nonce, cipher }: EncryptedText,
 ): Opened | undefined {
-  const sealed = { nonce, ciphertext: cipher };
-  for (const kind of ['text', 'json'] as const) {
-    const content = open(key.key, placeOf(key, executionId, kind), sealed);
-    if (!content) continue;
-    const bytes = content.subarray(1);
-    const plain = content[0] === DEFLATED ? inflateRawSync(bytes) : bytes;
-    return { kind, plain: plain.toString('utf8') };
-  }
-  return undefined;
+  const content = open(key.key, placeOf(key, executionId), { nonce, ciphertext: cipher });
+  if (!content) return undefined;
+  const form = content.readUInt8(0);
+  const bytes = content.subarray(1);
+  const plain = form & DEFLATED ? inflateRawSync(bytes) : bytes;
+  return { kind: form & JSON_TEXT ? 'json' : 'text', plain: plain.toString('utf8') };
 }
 
 function urlSafe(base64: string): string {

@@ -1,4 +1,11 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import {
+  type CipherKey,
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  hkdfSync,
+  randomBytes,
+} from 'node:crypto';
 import type { Sealed, SealedSecret, SecretTraits, WrappedKey } from '../contracts/secret.ts';
 
 const CIPHER = 'aes-256-gcm';
@@ -34,7 +41,7 @@ export function placeOfKey(key: Pick<WrappedKey, 'tenant_id' | 'id' | 'wrapped_b
  * Encrypts bytes with AES-256-GCM under a nonce of their own. The place is authenticated and not
  * stored.
  */
-export function seal(key: Buffer, place: Place, plain: Buffer): Sealed {
+export function seal(key: CipherKey, place: Place, plain: Buffer): Sealed {
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv(CIPHER, key, nonce).setAAD(bytesOf(place));
   const ciphertext = Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
@@ -45,7 +52,7 @@ export function seal(key: Buffer, place: Place, plain: Buffer): Sealed {
  * Returns the plain bytes. Returns undefined if the key is another, if a bit has changed, or if the
  * bytes were sealed for another place.
  */
-export function open(key: Buffer, place: Place, sealed: Sealed): Buffer | undefined {
+export function open(key: CipherKey, place: Place, sealed: Sealed): Buffer | undefined {
   const bytes = Buffer.from(sealed.ciphertext, 'base64');
   const nonce = Buffer.from(sealed.nonce, 'base64');
   if (bytes.length < TAG_BYTES || nonce.length !== NONCE_BYTES) return undefined;

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { SecretRows, WrappedKey } from '../../src/contracts/secret.ts';
 import {
+  contentKey,
   createContentCipher,
   createContentDecryptor,
   type DecryptContents,
@@ -23,11 +24,11 @@ if (!master) throw new Error('there is no master key');
 
 const dataKey = newKey();
 const wrapped = wrap(randomUUID(), TENANT, dataKey, master);
-const key = { id: wrapped.id, tenant_id: TENANT, key: dataKey };
+const key = contentKey(wrapped, dataKey);
 /** A key that has been rotated, or belongs to another tenant. */
 const otherDataKey = newKey();
 const otherWrapped = wrap(randomUUID(), randomUUID(), otherDataKey, master);
-const otherKey = { id: otherWrapped.id, tenant_id: otherWrapped.tenant_id, key: otherDataKey };
+const otherKey = contentKey(otherWrapped, otherDataKey);
 
 /** Rows with these data keys, and the number of look-ups. */
 function rowsWith(...known: WrappedKey[]): { rows: SecretRows; reads: () => number } {

@@ -80,7 +80,9 @@ async function changeTrees(
   for (const [task, ...others] of groups.values()) {
     const runs = [task, ...others].flatMap((one) => one?.runs ?? []);
     if (!task || runs.length === 0) continue;
-    const key = task.is_to_encrypt ? await contentKey(client, task.tenant_id, cipher) : undefined;
+    const key = task.is_to_encrypt
+      ? await lockCurrentKey(client, task.tenant_id, cipher)
+      : undefined;
     for (const table of CONTENT_TABLES) await changeTable(client, table, runs, key, cipher);
   }
 }
@@ -103,7 +105,7 @@ async function changeTable(
   }
 }
 
-async function contentKey(
+async function lockCurrentKey(
   client: PoolClient,
   tenantId: string,
   cipher: ContentCipher,
