@@ -11,7 +11,10 @@ import { endLine, errorOf, stepLine } from './step-line.ts';
  * A run as `show` prints it, from a database or a server. Nobody may see the URL that the run calls
  * back to.
  */
-export type PrintedRun = { execution: Omit<ExecutionRow, 'callback_url'>; steps: Step[] };
+export type PrintedRun = {
+  execution: Omit<ExecutionRow, 'callback_url' | 'contents_key_id'>;
+  steps: Step[];
+};
 
 /** Prints the whole run. Its questions are read only for people. */
 export async function printRun(

@@ -207,13 +207,15 @@ describe('howdah show over an API prints the same as with a database', () => {
     }
   });
 
-  test('includes every column of a run except callback_url', async () => {
+  test('includes every column of a run except callback_url and contents_key_id', async () => {
     const columns = await all(
       db.pool,
       `select attname as name from pg_attribute where attrelid = 'howdah.executions'::regclass and attnum > 0 and not attisdropped
        order by attnum`,
     );
-    const names = columns.map(({ name }) => name).filter((name) => name !== 'callback_url');
+    const names = columns
+      .map(({ name }) => name)
+      .filter((name) => !['callback_url', 'contents_key_id'].includes(name));
     const added = ['agent', 'agent_version', 'workflow', 'workflow_version'];
     expect(Object.keys(executionRecord.shape)).toEqual([...names, ...added]);
   });

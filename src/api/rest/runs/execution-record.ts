@@ -7,8 +7,8 @@ import { count, id, json, time } from '../../http/fields.ts';
 const of = executionSchema.shape;
 
 /**
- * All columns of a run except its callback address, in the order of the table. The name and version
- * of its agent or workflow follow.
+ * All columns of a run except its callback address and data key, in the order of the table. The
+ * name and version of its agent or workflow follow.
  */
 export const executionRecord = z
   .object({
@@ -60,7 +60,6 @@ export const executionRecord = z
     started_at: of.started_at,
     completed_at: of.completed_at,
     contents_erased_at: time.nullable(),
-    contents_encrypted_at: time.nullable(),
     debounced_at: time.nullable(),
     turn: of.turn,
     waiting_for: of.waiting_for,
@@ -92,6 +91,7 @@ export const executionRecord = z
     concurrency_key: of.concurrency_key,
     debounce_key: of.debounce_key,
     input_hits: json,
+    contents_encrypted_at: time.nullable(),
     agent: of.agent,
     agent_version: z.int().nullable(),
     workflow: of.workflow,

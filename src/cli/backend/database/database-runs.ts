@@ -38,7 +38,7 @@ export function createDatabaseRuns(database: CliDatabase, tenant: string | undef
     followList: (filter, signal) => followRuns(database, tenant, filter, signal),
     latest: () => forTenant(database, tenant, findLatestRun),
     async find(id) {
-      const { callback_url: _, ...execution } = await find(id);
+      const { callback_url: _, contents_key_id: _key, ...execution } = await find(id);
       return execution;
     },
     steps: (id) => stepsAfter(db, id, 0),
