@@ -89,7 +89,7 @@ const TABLES: Record<string, string> = {
   feedback_entries: 'comment',
   webhook_deliveries: 'payload::text',
   executions:
-    'input, input_data::text, input_parts::text, history::text, output, output_data::text, error::text',
+    'input, input_data::text, input_parts::text, history, output, output_data::text, error::text',
 };
 
 /** Returns the contents of a tree as they are stored, by table. JSON comes as text. */
@@ -304,7 +304,8 @@ describe('a run that goes on', () => {
     );
     answer = () => ({ content: 'I cannot read it.' });
     const agent = await makeAgent(db.pool, { models: [{ provider: 'openai' }] });
-    await ended(db.pool, await insertRun(db.pool, agent, output, { session_id: session }));
+    const typed = `What does ${output} mean?`;
+    await ended(db.pool, await insertRun(db.pool, agent, typed, { session_id: session }));
     await ended(db.pool, await insertRun(db.pool, agent, 'And now?', { session_id: session }));
     expect(JSON.stringify(lastRequest())).toContain(output);
     expect(JSON.stringify(lastRequest())).not.toContain('canary');
