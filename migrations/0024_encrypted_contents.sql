@@ -29,7 +29,9 @@ create index executions_contents_key_id_idx on howdah.executions (contents_key_i
 create table howdah_private.encryptions_due (
   execution_id uuid primary key,
   tenant_id uuid not null references howdah.tenants (id) on delete cascade,
-  due_at timestamptz not null default now()
+  due_at timestamptz not null default now(),
+  changed_at timestamptz,
+  sources uuid[]
 );
 create index encryptions_due_tenant_id_idx on howdah_private.encryptions_due (tenant_id);
 create index encryptions_due_due_at_idx on howdah_private.encryptions_due (due_at);
@@ -41,6 +43,11 @@ comment on table howdah_private.encryptions_due is
 alter table howdah_private.background_tasks no force row level security;
 insert into howdah_private.background_tasks (name, reached_at) values ('encryptions', now());
 alter table howdah_private.background_tasks force row level security;
+
+comment on column howdah_private.encryptions_due.changed_at is
+  'Time at which contents were added to an encrypted tree. Its runs are encrypted again.';
+comment on column howdah_private.encryptions_due.sources is
+  'Runs whose encrypted contents a new run has copied. A worker may decrypt them for this run.';
 
 -- Down Migration
 alter table howdah.executions no force row level security;

@@ -719,13 +719,17 @@ grant execute on function
   howdah_private.roll_up_usage(uuid[], uuid, uuid), howdah_private.unaligned_trees(date, int)
   to howdah_owner;
 grant execute on function
-  howdah_private.with_arguments(jsonb, jsonb), howdah_private.write_run_contents(text, jsonb)
+  howdah_private.first_content(text, jsonb, uuid), howdah_private.with_arguments(jsonb, jsonb),
+  howdah_private.with_history_contents(jsonb, jsonb, jsonb),
+  howdah_private.write_first_messages(uuid[]), howdah_private.write_run_contents(text, jsonb)
   to howdah_eraser;
 grant execute on function
   howdah_private.claim_file_deletions(int), howdah_private.data_keys_by_id(uuid[]),
   howdah_private.decryptable_runs(uuid, uuid[]), howdah_private.delete_old_deliveries(),
   howdah_private.enqueue_encryptions(interval),
-  howdah_private.enqueue_missed_encryptions(uuid), howdah_private.lock_content_key(uuid),
+  howdah_private.enqueue_missed_encryptions(uuid),
+  howdah_private.finish_encryptions(uuid[], uuid[]),
+  howdah_private.lock_content_key(uuid),
   howdah_private.postpone_encryption(uuid, interval),
   howdah_private.run_contents(uuid[], text, uuid, int, int),
   howdah_private.take_encryptions(int, int), howdah_private.write_run_contents(text, jsonb),
@@ -743,7 +747,8 @@ grant execute on function
   howdah_private.visible_text(text), howdah_private.withhold(jsonb, text, text),
   howdah_private.withhold_text(text, text, text)
   to howdah_app;
-grant execute on function howdah_private.history_json(jsonb) to howdah_app, howdah_analyst;
+grant execute on function howdah_private.history_json(jsonb), howdah_private.is_encrypted(text)
+  to howdah_app, howdah_analyst;
 grant execute on function
   howdah_private.begin_hooks(uuid, uuid, int), howdah_private.builtin_trust(uuid, text, jsonb),
   howdah_private.call_rules(uuid), howdah_private.call_rules_of(uuid[]),
@@ -785,10 +790,11 @@ grant execute on function
 -- Room log.
 grant execute on function
   howdah_private.align_steps(bigint[], bigint[], int[]),
-  howdah_private.compared_logs(uuid, uuid, int), howdah_private.compared_run(uuid),
-  howdah_private.compared_steps(uuid, int[]), howdah_private.content_columns(regclass),
+  howdah_private.compared_logs(uuid, uuid, int, boolean), howdah_private.compared_run(uuid),
+  howdah_private.compared_steps(uuid, int[], boolean), howdah_private.content_columns(regclass),
   howdah_private.distinguish_steps(text, text, boolean),
-  howdah_private.log_differences(uuid, uuid, int), howdah_private.message_json(howdah.messages),
+  howdah_private.log_differences(uuid, uuid, int, boolean),
+  howdah_private.message_json(howdah.messages),
   howdah_private.redact_document(jsonb, text[]), howdah_private.redacted_definition(jsonb),
   howdah_private.redacted_texts(jsonb), howdah_private.run_differences(jsonb, jsonb, text[]),
   howdah_private.run_figures(jsonb), howdah_private.run_history(uuid),

@@ -39,7 +39,8 @@ begin
   loop
     execute format(
       'create or replace trigger _060_refuse_oversize before insert or update of %s on %s '
-      'for each row when (current_user <> ''howdah_eraser'' and (%s)) ' -- encrypted texts are longer
+      -- encrypted texts are longer
+      'for each row when (current_user <> ''howdah_eraser'' and (%s)) '
       'execute function howdah_private.tg__refuse_oversize(%s)',
       v_table.columns, v_table.name, v_table.condition, v_table.arguments);
   end loop;

@@ -38,6 +38,11 @@ begin
       hint = pg_catalog.format('To see what happened: call howdah.tail(''%s''), or howdah show %s',
         v_id, v_id);
   end if;
+  if howdah_private.is_encrypted(v_execution.output) then
+    raise exception using errcode = 'HWCNF', message = 'the answer is encrypted already',
+      detail = pg_catalog.jsonb_build_object('execution_id', v_id)::text,
+      hint = pg_catalog.format('Read it with the key of the installation: howdah show %s', v_id);
+  end if;
   answer := v_execution.output;
 end $$;
 comment on procedure howdah.ask(text, text, text) is

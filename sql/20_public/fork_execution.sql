@@ -19,18 +19,24 @@ declare
   v_id uuid := howdah.uuid_v7();
   v_limits jsonb := coalesce(v_execution.first_limits, to_jsonb(v_execution));
   v_data jsonb;
+  v_encrypted_at timestamptz;
   v_messages int;
   v_run howdah.executions;
   v_sent record;
 begin
   perform howdah_private.check_fork(v_execution, v_seq, fork_execution.input);
+  perform howdah_private.check_fork_of_encrypted(v_execution, fork_execution.input,
+    fork_execution.input_data, fork_execution.changes)
+  where v_execution.contents_encrypted_at is not null;
   v_data := howdah_private.forked_data(v_execution, v_seq, v_version_id, fork_execution.input_data,
     fork_execution.changes);
+  v_encrypted_at := howdah_private.enqueue_fork(v_execution, v_id, v_seq, fork_execution.input,
+    v_has_other_data);
   insert into howdah.executions (
     id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id,
     forked_from_execution_id, forked_from_seq, input_trust, input, input_data, input_parts, history,
     client_tools, user_id, max_steps, max_tokens, max_cost, max_seconds, priority, metadata,
-    overrides, concurrency_key
+    overrides, concurrency_key, contents_encrypted_at, contents_key_id, wake_at
   ) values (
     v_id, v_execution.tenant_id,
     case when v_execution.workflow_id is null
@@ -44,7 +50,9 @@ begin
     howdah_private.author(v_execution.user_id), (v_limits ->> 'max_steps')::int,
     (v_limits ->> 'max_tokens')::bigint, (v_limits ->> 'max_cost')::numeric,
     (v_limits ->> 'max_seconds')::int, v_execution.priority, v_execution.metadata,
-    howdah_private.original_overrides(v_execution, v_seq), v_execution.concurrency_key
+    howdah_private.original_overrides(v_execution, v_seq), v_execution.concurrency_key,
+    v_encrypted_at, case when v_encrypted_at is not null then v_execution.contents_key_id end,
+    case when v_encrypted_at is not null then howdah_private.decrypted_by() end
   ) returning executions.* into v_run; -- with what input filters leave
   v_sent := howdah_private.filter_message(v_run,
     case when v_seq > 0 then fork_execution.input end, null);
@@ -73,4 +81,4 @@ comment on function howdah.fork_execution(uuid, int, text, int, jsonb, jsonb) is
   'otherwise. input_data replaces the data of the run, and changes sets single places in it, such '
   'as {"order.number": 1001}, at most 100. Both require seq 0, which is then the default. Raises '
   'HWINV if there is no such step or place, HWNTF if there is no such version, HWCNF for a '
-  'compensating run.';
+  'compensating run, or for changes of encrypted data.';

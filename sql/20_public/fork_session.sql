@@ -23,8 +23,14 @@ begin
   perform from howdah.sessions as s where s.id = v_session.id for key share;
   v_session := howdah_private.find_session(v_session.id);
   v_turn := coalesce(fork_session.turn, v_session.turns);
-  perform howdah_private.check_message_content(v_session.tenant_id, fork_session.content,
-    fork_session.input_parts);
+  -- a chat sends the encrypted input of an earlier turn again, which enqueue_copied_input checks
+  perform howdah_private.check_message_content(v_session.tenant_id,
+    case when howdah_private.is_encrypted(fork_session.content) then '[encrypted]'
+      else fork_session.content end,
+    case when not howdah_private.is_encrypted_json(fork_session.input_parts)
+      then fork_session.input_parts end)
+  where not (howdah_private.is_encrypted_json(fork_session.input_parts)
+    and coalesce(fork_session.content, '') = '');
   perform howdah_private.check_forked_turn(v_session, v_turn);
   v_history := howdah_private.messages_before_turn(v_session.tenant_id, v_session.id, v_turn);
   perform howdah_private.check_fork_size(v_turn, v_history);

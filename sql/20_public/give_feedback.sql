@@ -32,6 +32,7 @@ begin
   on conflict (execution_id, created_by, coalesce(message_seq, 0)) do update
   set score = excluded.score, comment = excluded.comment
   returning * into v_entry;
+  perform howdah_private.enqueue_added_contents(v_run.id) where v_comment is not null;
   perform howdah_private.audit_action(v_run.tenant_id, 'give_feedback', 'executions',
     v_run.id::text,
     jsonb_strip_nulls(
@@ -60,7 +61,7 @@ begin
   select e.* into v_run from howdah.executions as e
   where e.id = rated_run.id and e.tenant_id = v_tenant_id
     and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id))
-  for key share;
+  for share; -- an encryption ends first
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no execution %s', rated_run.id),

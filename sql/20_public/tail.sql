@@ -41,8 +41,10 @@ begin
   end loop;
   raise notice '% (%)%', v_execution.status, v_execution.stop_reason,
     coalesce(': ' || (v_execution.error ->> 'message'), '');
-  answer := v_execution.output;
+  answer := case when howdah_private.is_encrypted(v_execution.output) then '[encrypted]'
+    else v_execution.output end;
 end $$;
 comment on procedure howdah.tail(uuid, text) is
   'Shows the steps of a run as notices, each as it commits, until the run ends, and returns the '
-  'answer. Commits between two polls, so it must be called outside a transaction block.';
+  'answer, or [encrypted]. Commits between two polls, so it must be called outside a transaction '
+  'block.';

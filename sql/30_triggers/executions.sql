@@ -110,6 +110,16 @@ declare
     when v_may_pin then nullif(current_setting('howdah.pinned_run_defaults', true), '') end;
   v_has_prompt boolean;
 begin
+  if (num_nonnulls(new.input_parts, new.history) > 0 or new.input like 'howdah.sealed.v1.%')
+    and num_nonnulls(new.completed_at, new.parent_execution_id, new.compensates_execution_id,
+      new.contents_encrypted_at) = 0 then
+    new.contents_key_id := howdah_private.enqueue_copied_input(new.id, new.tenant_id, new.input,
+      new.input_data, new.input_parts, new.history);
+    if new.contents_key_id is not null then
+      new.contents_encrypted_at := clock_timestamp();
+      new.wake_at := howdah_private.decrypted_by();
+    end if;
+  end if;
   if num_nonnulls(new.completed_at, new.workflow_id) > 0 then
     return howdah_private.prepare_special_run(new, tg_relid);
   elsif (v_defaults[1] = new.agent_id::text
@@ -136,7 +146,9 @@ begin
     perform howdah_private.check_run(new);
   end if;
   if v_defaults[9] is not null then
-    new := howdah_private.filter_run(new);
+    -- column by column: cached plans want a row of the partition
+    select f.input, f.input_data, f.input_hits into new.input, new.input_data, new.input_hits
+    from howdah_private.filter_run(new) as f;
   end if;
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
     v_has_prompt := coalesce(v_defaults[8]::uuid, new.agent_version_id) is not null;
@@ -183,11 +195,13 @@ begin
     perform howdah_private.check_version(e);
   end if;
   if e.input_parts is not null then
-    perform howdah_private.check_parts(e.tenant_id, e.input_parts);
+    perform howdah_private.check_parts(e.tenant_id, e.input_parts)
+    where not howdah_private.is_copy(e.contents_encrypted_at, e.input_parts);
     e.input_parts := nullif(e.input_parts, '[]');
   end if;
   if e.history is not null then
-    perform howdah_private.check_history(e.history);
+    perform howdah_private.check_history(case when e.contents_encrypted_at is null then e.history
+      else howdah_private.without_copies(e.history) end);
     e.history := nullif(e.history, '[]');
   end if;
   if num_nonnulls(e.input_parts, e.history) > 0 then
@@ -335,7 +349,8 @@ begin
       detail = jsonb_build_object('field', 'input')::text,
       hint = 'Set input to the text for the agent. Structured data goes into input_data.';
   end if;
-  perform howdah_private.check_input_size('input', octet_length(e.input), v_most);
+  perform howdah_private.check_input_size('input', octet_length(e.input), v_most)
+  where not howdah_private.is_copy(e.contents_encrypted_at, to_jsonb(e.input));
 end $$;
 
 -- Refuses what 95_sizes.sql and 65_refusals.sql refuse in other tables. Called for rows that may be
@@ -348,7 +363,8 @@ create or replace function howdah_private.check_run(e howdah.executions) returns
 as $$
 declare
   v_large record;
-  v_most int := case when e.input_data is not null and coalesce(e.parent_execution_id,
+  v_most int := case when howdah_private.is_copy(e.contents_encrypted_at, e.input_data) then null
+    when e.input_data is not null and coalesce(e.parent_execution_id,
       e.forked_from_execution_id, e.compensates_execution_id) is null
     then howdah_private.max_input_bytes(e.tenant_id) else 1048576 end;
 begin

@@ -136,9 +136,22 @@ function replaceInText(text: string, opened: Contents): string {
  * JSON, wherever somebody put it.
  */
 function sealedIn(value: unknown, field: string, opened: Contents): string | undefined {
-  const sealed = isPlainObject(value) ? value[field] : undefined;
+  if (!isPlainObject(value)) return undefined;
+  const { [field]: sealed, by } = value;
   const content = typeof sealed === 'string' ? opened.get(sealed) : undefined;
-  return content?.kind === 'json' ? content.plain : undefined;
+  if (content?.kind !== 'json') return undefined;
+  return typeof by === 'string' ? renameIn(content.plain, by) : content.plain;
+}
+
+/**
+ * Replaces the name of the person who answered, retried or forked by the one beside the ciphertext,
+ * where the erasure of a user renames that user.
+ */
+function renameIn(json: string, name: string): string {
+  const document: unknown = JSON.parse(json);
+  return isPlainObject(document) && typeof document.by === 'string' && document.by !== name
+    ? JSON.stringify({ ...document, by: name })
+    : json;
 }
 
 /**

@@ -42,6 +42,7 @@ const DEFINERS_OF_THE_TOOLS = [
   'howdah_private.run_as_tool_role(text,jsonb,text)',
   'howdah_private.watched_inputs(text,text[])',
   'howdah_private.write_bound(text,jsonb,text)',
+  'howdah_private.write_run_contents(text,jsonb)',
 ];
 
 /** What the triggers of immutable tables let pass; the engine alone may call them. */
@@ -110,6 +111,9 @@ const LONG_BODIES: Record<string, number> = {
   [COMMIT_STEPS]: 155,
   'howdah_private.claim_executions(uuid,uuid[],integer,uuid,integer,uuid[])': 150,
   'howdah_private.claim_due_runs(uuid,uuid[])': 90,
+  // a branch per table with contents
+  'howdah_private.run_contents(uuid[],text,uuid,integer,integer)': 90,
+  'howdah_private.write_run_contents(text,jsonb)': 75,
   // a document of JSON
   'howdah.workflow_schema(howdah.workflow_type)': 90,
   // a row per tool, with such a document
@@ -213,6 +217,7 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.executions.forked_from_execution_id':
     'none points at executions; the original may be gone, the copy stands for itself',
   'howdah.executions.compensates_execution_id': 'none points at executions; made by the engine',
+  'howdah.executions.contents_key_id': 'held as it is written; a key in use is not deleted',
   'howdah.executions.parent_call_id': 'a call of a message, no row',
   'howdah.steps.call_id': 'a call of a message, no row',
   'howdah.questions.call_id': 'a call of a message, no row',
@@ -257,6 +262,8 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.resources.execution_id': 'none points at executions; checked by the insert trigger',
   'howdah_private.ended_runs.execution_id': 'none points at executions; written as the run ends',
   'howdah_private.erasures_due.execution_id': 'none points at executions; written as the run ends',
+  'howdah_private.encryptions_due.execution_id':
+    'none points at executions; read as the tree is due',
   'howdah_private.idempotency_keys.execution_id': 'none points at executions',
   'howdah_private.parked_runs.execution_id':
     'none points at executions; a row whose run no longer waits is dropped',
@@ -362,7 +369,7 @@ describe('conventions', () => {
         'operator ALL PERMISSIVE howdah_owner true',
       ];
       const erasable =
-        /\.(agent_versions|workflow_versions|prompt_versions|skill_versions|executions|messages|steps)$/;
+        /\.(agent_versions|workflow_versions|prompt_versions|skill_versions|executions|messages|steps|questions|feedback_entries|webhook_deliveries|inbox)$/;
       expect(rows.length).toBeGreaterThan(60);
       for (const { name, schema, policies } of rows) {
         expect({ name, policies }).toEqual({
@@ -375,7 +382,10 @@ describe('conventions', () => {
                   ...(erasable.test(name) ? ['eraser ALL PERMISSIVE howdah_eraser true'] : []),
                   'tenant ALL PERMISSIVE howdah_analyst,howdah_app true',
                 ].sort()
-              : documented,
+              : [
+                  ...documented,
+                  ...(erasable.test(name) ? ['eraser ALL PERMISSIVE howdah_eraser true'] : []),
+                ].sort(),
         });
       }
     });
@@ -1056,7 +1066,7 @@ describe('conventions', () => {
       },
     );
 
-    test('of the eraser cover the log and versions, and no other table', async () => {
+    test('of the eraser cover contents and versions, and no other table', async () => {
       expect(
         await names(
           `select c.relname || ' ' || string_agg(a.privilege_type, ' ' order by a.privilege_type) as name
@@ -1067,10 +1077,14 @@ describe('conventions', () => {
       ).toEqual([
         'agent_versions SELECT UPDATE',
         'executions DELETE SELECT UPDATE',
+        'feedback_entries SELECT UPDATE',
+        'inbox SELECT UPDATE',
         'messages DELETE SELECT UPDATE',
         'prompt_versions SELECT UPDATE',
+        'questions SELECT UPDATE',
         'skill_versions SELECT UPDATE',
         'steps DELETE SELECT UPDATE',
+        'webhook_deliveries SELECT UPDATE',
         'workflow_versions SELECT UPDATE',
       ]);
     });
@@ -1083,7 +1097,8 @@ describe('conventions', () => {
            where c.relnamespace = 'howdah_private'::regnamespace
              and a.grantee not in (c.relowner, 'howdah_engine'::regrole)`,
         ),
-      ).toEqual([]);
+        // encrypts what is in it
+      ).toEqual(['howdah_private.inbox howdah_eraser']);
     });
 
     test('missing from 90_grants are revoked when it is applied', async () => {

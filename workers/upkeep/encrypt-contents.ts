@@ -8,6 +8,7 @@ import {
   dropUnusedDataKeys,
   type EncryptionTask,
   enqueueEncryptions,
+  finishEncryptions,
   lockContentKey,
   postponeEncryption,
   type RunContents,
@@ -85,6 +86,7 @@ async function changeTrees(
       : undefined;
     for (const table of CONTENT_TABLES) await changeTable(client, table, runs, key, cipher);
   }
+  await finishEncryptions(client, tasks);
 }
 
 async function changeTable(

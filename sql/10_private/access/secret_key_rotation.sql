@@ -201,8 +201,9 @@ begin
   return v_count;
 end $$;
 
--- Deletes the data keys that seal no secret, no document and no contents of a run. Locks a key before the check, so that
--- a transaction that uses the key ends first.
+-- Deletes the data keys that seal no secret, no document and no contents of a run, nor copies of
+-- contents that wait for their decryption. Locks a key before the check, so that a transaction that
+-- uses the key ends first.
 create or replace function howdah_private.drop_unused_data_keys(tenant_id uuid) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -223,7 +224,10 @@ begin
         select from howdah_private.sealed_documents as d where d.data_key_id = k.id)
       and not exists (
         select from howdah_private.token_revocations as r where r.data_key_id = k.id)
-      and not exists (select from howdah.executions as e where e.contents_key_id = k.id);
+      and not exists (select from howdah.executions as e where e.contents_key_id = k.id)
+      and not exists (
+        select from howdah_private.encryptions_due as d
+        where d.tenant_id = k.tenant_id and d.sources is not null);
     v_count := v_count + case when found then 1 else 0 end;
   end loop;
   return v_count;

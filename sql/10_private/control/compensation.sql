@@ -174,6 +174,13 @@ begin
     and not howdah_private.compensates_step(run.id, s.seq);
   if v_calls is null then
     return;
+  elsif run.contents_encrypted_at is not null then
+    -- only after a retry, for less than a second or two
+    perform howdah_private.enqueue_decryption(run.root_execution_id);
+    raise exception using errcode = 'HWCNF',
+      message = format('the contents of execution %s are being decrypted', run.id),
+      detail = jsonb_build_object('execution_id', run.id)::text,
+      hint = 'Try again in a few seconds.';
   end if;
   v_id := howdah.uuid_v7();
   insert into howdah.executions (

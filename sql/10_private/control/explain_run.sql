@@ -57,7 +57,10 @@ declare
   v_due_at timestamptz := greatest(e.run_at, e.wake_at);
   v_before int;
 begin
-  if v_due_at > clock_timestamp() then
+  if e.contents_encrypted_at is not null then
+    return howdah_private.explained('scheduled', 'the run continues with encrypted contents; '
+      'it starts when a worker with the master key has decrypted them');
+  elsif v_due_at > clock_timestamp() then
     return howdah_private.why_scheduled(e, v_due_at);
   elsif not howdah_private.is_any_worker_alive() then
     return howdah_private.explained('no_worker', 'the run is due, but no worker is alive',

@@ -5,8 +5,9 @@
 -- and its tree is encrypted when nothing in SQL needs its contents any more.
 --
 -- A run at work is in plain text, so that no statement of a live run meets encrypted contents. A
--- retry or a fork of an encrypted run is queued here too: a worker decrypts it before any worker
--- may claim it (claim_due_runs). src/secrets/contents.ts describes the form of encrypted values.
+-- retry of an encrypted run and a run with copies of its contents are queued here too: a worker
+-- decrypts them before any worker may claim them (copied_contents.sql). src/secrets/contents.ts
+-- describes the form of encrypted values.
 
 -- Returns whether a text is an encrypted content of a run.
 create or replace function howdah_private.is_encrypted(value text) returns boolean
@@ -85,25 +86,14 @@ begin
   return v_missed + v_stale;
 end $$;
 
--- Lets a worker decrypt the tree of a retried run, or a fork, before it is claimed.
-create or replace function howdah_private.enqueue_decryption(root_execution_id uuid) returns void
-  language sql volatile security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-  insert into howdah_private.encryptions_due as d (execution_id, tenant_id)
-  select e.id, e.tenant_id from howdah.executions as e
-  where e.id = enqueue_decryption.root_execution_id and exists (
-    select from howdah.executions as c
-    where c.root_execution_id = e.id and c.contents_encrypted_at is not null)
-  on conflict (execution_id) do update set due_at = now()
-$$;
-
 -- Locks due trees and returns the runs to encrypt or decrypt in each, at most `max_runs` in all.
--- The caller changes them in the same transaction. Returns no row if no tree is due. Skips trees and
--- runs that another transaction has locked: then, and when a tree has nothing left to do, `runs` is
--- empty.
+-- The caller changes them in the same transaction. `is_last` says that the tree has no other runs
+-- to change. Returns no row if no tree is due. Skips trees and runs that another transaction has
+-- locked: then, and when a tree has nothing left to do, `runs` is empty.
 create or replace function howdah_private.take_encryptions(max_trees int, max_runs int)
-  returns table (root_execution_id uuid, tenant_id uuid, is_to_encrypt boolean, runs uuid[])
+  returns table (
+    root_execution_id uuid, tenant_id uuid, is_to_encrypt boolean, runs uuid[], is_last boolean
+  )
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -128,9 +118,11 @@ begin
     if v_root.id is null
       or (v_root.completed_at is not null and howdah_private.is_tree_in_use(v_root)) then
       runs := '{}';
+      is_last := false;
       perform howdah_private.postpone_encryption(v_due.execution_id, '1 second');
     else
-      runs := howdah_private.lock_runs_to_encrypt(v_root, is_to_encrypt, v_room);
+      select l.runs, l.is_last into runs, is_last from howdah_private.lock_runs_to_encrypt(
+        v_root, is_to_encrypt, v_due.changed_at, v_room) as l;
     end if;
     v_room := v_room - cardinality(runs);
     return next;
@@ -138,10 +130,11 @@ begin
 end $$;
 
 -- Locks runs of a tree whose contents are not as its policy says, at most `max_runs`, and returns
--- them. If these are all, the tree is no longer due.
+-- them, and whether these are all.
 create or replace function howdah_private.lock_runs_to_encrypt(
-  root howdah.executions, is_to_encrypt boolean, max_runs int
-) returns uuid[]
+  root howdah.executions, is_to_encrypt boolean, changed_at timestamptz, max_runs int,
+  out runs uuid[], out is_last boolean
+)
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -150,24 +143,38 @@ declare
     select e.id::uuid from howdah.executions as e
     where e.root_execution_id = root.id and e.contents_erased_at is null and case
       when lock_runs_to_encrypt.is_to_encrypt then e.contents_encrypted_at is null
-        or e.contents_encrypted_at < e.completed_at or e.contents_key_id is distinct from (
+        or e.contents_encrypted_at < greatest(e.completed_at, lock_runs_to_encrypt.changed_at)
+        or e.contents_key_id is distinct from (
           select k.id from howdah_private.data_keys as k
           where k.tenant_id = root.tenant_id and k.is_current)
       else e.contents_encrypted_at is not null end
     order by e.id limit lock_runs_to_encrypt.max_runs + 1
   );
-  v_locked uuid[] := array(
+begin
+  runs := array(
     select e.id::uuid from howdah.executions as e
     where e.id = any (v_ids[1:lock_runs_to_encrypt.max_runs]) order by e.id
     for no key update skip locked
   );
-begin
-  if v_locked = v_ids then
-    delete from howdah_private.encryptions_due as d where d.execution_id = root.id;
-  elsif cardinality(v_locked) < least(cardinality(v_ids), lock_runs_to_encrypt.max_runs) then
+  is_last := runs = v_ids;
+  if cardinality(runs) < least(cardinality(v_ids), lock_runs_to_encrypt.max_runs) then
     perform howdah_private.postpone_encryption(root.id, '1 second');
   end if;
-  return v_locked;
+end $$;
+
+-- Ends a transaction that has changed trees: removes those that are done from the queue, and lets
+-- workers claim the decrypted runs that are live. The last statement, because who enqueues the same
+-- tree waits from then on until the transaction ends.
+create or replace function howdah_private.finish_encryptions(roots uuid[], decrypted uuid[])
+  returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  perform howdah_private.finish_decryption(finish_encryptions.decrypted)
+  where cardinality(finish_encryptions.decrypted) > 0;
+  delete from howdah_private.encryptions_due as d
+  where d.execution_id = any (finish_encryptions.roots);
 end $$;
 
 -- Postpones a due tree, and forgets a tree that was deleted.
@@ -203,21 +210,22 @@ as $$
 $$;
 
 -- Returns those of `ids` whose contents a worker may decrypt for a run: runs of the same tree, of
--- trees in the same session, and what the run or its session was forked from.
+-- trees in the same session, and runs whose contents the run has copied and that still have to be
+-- decrypted in the copy.
 create or replace function howdah_private.decryptable_runs(execution_id uuid, ids uuid[])
   returns uuid[]
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(array_agg(x.id::uuid), '{}')
+  select coalesce(array_agg(i.id), '{}')
   from howdah.executions as e
   join howdah.executions as r on r.id = e.root_execution_id
-  left join howdah.sessions as s on s.id = r.session_id and s.tenant_id = r.tenant_id
-  join howdah.executions as x on x.id = any (decryptable_runs.ids) and x.tenant_id = e.tenant_id
-  join howdah.executions as xr on xr.id = x.root_execution_id
-  where e.id = decryptable_runs.execution_id and (
-    xr.id = r.id or xr.session_id = r.session_id or xr.session_id = s.forked_from_session_id
-    or x.id = e.forked_from_execution_id or xr.id = r.forked_from_execution_id)
+  left join howdah_private.encryptions_due as d on d.execution_id = e.id
+  cross join unnest(decryptable_runs.ids) as i (id)
+  left join howdah.executions as x on x.id = i.id and x.tenant_id = e.tenant_id
+  left join howdah.executions as xr on xr.id = x.root_execution_id
+  where e.id = decryptable_runs.execution_id
+    and (xr.id = r.id or xr.session_id = r.session_id or i.id = any (d.sources))
 $$;
 
 -- Returns the contents of runs, one row for each row that has some. `texts` has texts by column,
@@ -235,9 +243,11 @@ create or replace function howdah_private.run_contents(
   set search_path = pg_catalog, pg_temp
 as $$
   select e.id::uuid, null::int, null::text,
-    jsonb_build_object('input', e.input, 'output', e.output),
+    jsonb_build_object('input', e.input, 'output', e.output)
+      || howdah_private.history_contents(e.history, false),
     jsonb_build_object('input_data', e.input_data::text, 'input_parts', e.input_parts::text,
-      'history', e.history::text, 'output_data', e.output_data::text, 'error', e.error::text),
+      'output_data', e.output_data::text, 'error', e.error::text)
+      || howdah_private.history_contents(e.history, true),
     null::jsonb,
     jsonb_build_object('error', howdah_private.erase_error(e.error, '[encrypted]'))
   from howdah.executions as e
@@ -266,7 +276,8 @@ as $$
         'annotations', s.annotations::text),
       null,
       jsonb_build_object('input', howdah_private.visible_input(s.kind, s.input),
-        'output', howdah_private.visible_output(s.kind, s.output),
+        'output', howdah_private.visible_output(s.kind, s.output)
+          || howdah_private.visible_decision(s.name, s.call_id, s.output),
         'error', howdah_private.erase_error(s.error, '[encrypted]'))
     from (
       select n.*, sum(coalesce(pg_column_size(n.input), 0) + coalesce(pg_column_size(n.output), 0)
@@ -364,6 +375,35 @@ as $$
     else '{}' end)
 $$;
 
+-- Returns the fields that stay readable of what a workflow decided: the names of the members that
+-- a router chose, and of those that a plan has tasks for.
+create or replace function howdah_private.visible_decision(name text, call_id text, output jsonb)
+  returns jsonb
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when visible_decision.name = 'route' and visible_decision.call_id = 'route' then
+      howdah_private.pick_fields(visible_decision.output, array['method', 'candidates'])
+        || jsonb_build_object('reason', '[encrypted]', 'chosen', (
+          select coalesce(jsonb_agg(m.member - 'reason' order by m.place), '[]')
+          from jsonb_array_elements(case jsonb_typeof(visible_decision.output -> 'chosen')
+            when 'array' then visible_decision.output -> 'chosen' end)
+            with ordinality as m (member, place)))
+    when visible_decision.name = 'plan' and visible_decision.call_id like 'plan.%' then
+      howdah_private.pick_fields(visible_decision.output, array['plan'])
+        || jsonb_build_object('steps', (
+          select coalesce(jsonb_agg((
+            select coalesce(jsonb_agg(jsonb_build_object('member', t.task -> 'member',
+              'task', '[encrypted]') order by t.place), '[]')
+            from jsonb_array_elements(p.tasks) with ordinality as t (task, place)
+          ) order by p.place), '[]')
+          from jsonb_array_elements(case jsonb_typeof(visible_decision.output -> 'steps')
+            when 'array' then visible_decision.output -> 'steps' end)
+            with ordinality as p (tasks, place)))
+    else '{}' end
+$$;
+
 -- Returns these fields of an object; nothing of other values.
 create or replace function howdah_private.pick_fields(document jsonb, names text[]) returns jsonb
   language sql immutable
@@ -419,7 +459,7 @@ begin
   when 'feedback_entries' then
     update howdah.feedback_entries as f set comment = coalesce(c.texts ->> 'comment', f.comment)
     from jsonb_to_recordset(write_run_contents.contents) as c (id uuid, texts jsonb)
-    where f.id = c.id;
+    where f.id = c.id and f.comment <> '[erased]'; -- erased meanwhile, without a lock of the run
   when 'webhook_deliveries' then
     update howdah.webhook_deliveries as d
     set payload = coalesce((c.documents ->> 'payload')::jsonb, d.payload)
@@ -439,7 +479,7 @@ begin
       output = coalesce(c.texts ->> 'output', e.output),
       input_data = coalesce((c.documents ->> 'input_data')::jsonb, e.input_data),
       input_parts = coalesce((c.documents ->> 'input_parts')::jsonb, e.input_parts),
-      history = coalesce((c.documents ->> 'history')::jsonb, e.history),
+      history = howdah_private.with_history_contents(e.history, c.texts, c.documents),
       output_data = coalesce((c.documents ->> 'output_data')::jsonb, e.output_data),
       error = coalesce((c.documents ->> 'error')::jsonb, e.error),
       contents_encrypted_at = case when c.key_id is not null then clock_timestamp() end,
@@ -447,5 +487,9 @@ begin
     from jsonb_to_recordset(write_run_contents.contents)
       as c (execution_id uuid, texts jsonb, documents jsonb, key_id uuid)
     where e.id = c.execution_id;
+    perform howdah_private.write_first_messages(array(
+      select (c.row ->> 'execution_id')::uuid
+      from jsonb_array_elements(write_run_contents.contents) as c (row)
+      where c.row ->> 'key_id' is null));
   end case;
 end $$;

@@ -166,9 +166,9 @@ begin
   ), false);
 end $$;
 
--- Returns whether something still needs the contents of an ended tree: a question about an effect, a
--- hook, a delivery, a write-back, or a live run below. A hook, delivery or write-back that fails for
--- an hour no longer counts.
+-- Returns whether something still needs the contents of an ended tree: a question about an effect,
+-- a hook, a delivery, a write-back, or a live run below. A hook, delivery or write-back that fails
+-- for an hour no longer counts.
 create or replace function howdah_private.is_tree_in_use(e howdah.executions) returns boolean
   language sql stable security definer
   set search_path = pg_catalog, pg_temp

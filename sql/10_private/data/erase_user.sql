@@ -338,16 +338,16 @@ as $$
     and e.history is not null
 $$;
 
--- Erases the answers of the user that wait in the inboxes of other runs. Keeps edited arguments of
--- an approval, which the call needs, as the log does. The caller has locked these runs, so nobody
--- moves an answer to a log.
+-- Erases the answers of the user that wait in the inboxes of other runs, and what is encrypted of
+-- them. Keeps edited arguments of an approval, which the call needs, as the log does. The caller
+-- has locked these runs, so nobody moves an answer to a log.
 create or replace function howdah_private.erase_inbox_answers(u howdah.users, runs uuid[])
   returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
   update howdah_private.inbox as i
-  set output = i.output || case i.output ->> 'kind' when 'question'
+  set output = i.output - 'sealed' || case i.output ->> 'kind' when 'question'
     then '{"answer": "[erased]", "data": null}'::jsonb else '{"data": null}' end
   where i.id in (
       select a.id from howdah_private.inbox_answers(u) as a

@@ -31,7 +31,8 @@ begin
     idempotency_key = case when erase_log.keep_keys then e.idempotency_key end,
     concurrency_key = null, debounce_key = null, debounce_ms = null,
     metrics = jsonb_strip_nulls(jsonb_build_object('finish_reason', e.metrics -> 'finish_reason')),
-    contents_erased_at = clock_timestamp(), updated_at = now()
+    contents_erased_at = clock_timestamp(), contents_encrypted_at = null, contents_key_id = null,
+    updated_at = now()
   where e.id = any (erase_log.ids);
   get diagnostics executions = row_count;
 end $$;
@@ -236,6 +237,8 @@ begin
   delete from howdah_private.debounced_runs as d where d.execution_id = any (delete_side_rows.ids);
   delete from howdah_private.inbox as i where i.execution_id = any (delete_side_rows.ids);
   delete from howdah_private.ended_runs as r where r.execution_id = any (delete_side_rows.ids);
+  delete from howdah_private.encryptions_due as d
+  where d.execution_id = any (delete_side_rows.ids);
   delete from howdah_private.receivers as r where r.execution_id = any (delete_side_rows.ids);
   delete from howdah.webhook_deliveries as d where d.execution_id = any (delete_side_rows.ids);
   delete from howdah.watched_rows as w where w.execution_id = any (delete_side_rows.ids);

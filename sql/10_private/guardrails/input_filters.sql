@@ -13,7 +13,7 @@
 --
 -- Matches are counted in input_hits of the run or message: [{filter, action, matches}]. A text
 -- that was withheld earlier stays as it is (withhold_text), so forks and repeated histories match
--- nothing again.
+-- nothing again. Copies of encrypted contents are not filtered (copied_contents.sql).
 
 -- Returns the filters for what people send to an agent, or to a workflow if the agent is null. Null
 -- means that there are none. Compares places as texts, since a migration that adds the label cannot
@@ -304,9 +304,12 @@ begin
   if v_filters is null then
     return e;
   end if;
-  select f.value, f.hits into e.input, e.input_hits
-  from howdah_private.filter_text(v_filters, 'input', e.input, null) as f;
-  if e.input_data is not null then
+  if not howdah_private.is_copy(e.contents_encrypted_at, to_jsonb(e.input)) then
+    select f.value, f.hits into e.input, e.input_hits
+    from howdah_private.filter_text(v_filters, 'input', e.input, null) as f;
+  end if;
+  if e.input_data is not null
+    and not howdah_private.is_copy(e.contents_encrypted_at, e.input_data) then
     select f.value, f.hits into e.input_data, e.input_hits
     from howdah_private.filter_field(v_filters, 'input_data', e.input_data, e.input_hits) as f;
   end if;
@@ -329,15 +332,22 @@ begin
   if v_filters is null then
     return e;
   end if;
-  if e.input_parts is not null then
+  if e.input_parts is not null
+    and not howdah_private.is_copy(e.contents_encrypted_at, e.input_parts) then
     select f.parts, f.hits into e.input_parts, e.input_hits
     from howdah_private.filter_parts(v_filters, 'input_parts', e.input_parts, e.input_hits) as f;
     perform howdah_private.check_parts(e.tenant_id, e.input_parts);
   end if;
   if e.history is not null then
-    select f.history, f.hits into e.history, e.input_hits
-    from howdah_private.filter_history(v_filters, e.history, e.input_hits) as f;
-    perform howdah_private.check_history(e.history);
+    if e.contents_encrypted_at is null then
+      select f.history, f.hits into e.history, e.input_hits
+      from howdah_private.filter_history(v_filters, e.history, e.input_hits) as f;
+    else
+      select f.history, f.hits into e.history, e.input_hits
+      from howdah_private.filter_copied_history(v_filters, e.history, e.input_hits) as f;
+    end if;
+    perform howdah_private.check_history(case when e.contents_encrypted_at is null then e.history
+      else howdah_private.without_copies(e.history) end);
   end if;
   return e;
 end $$;

@@ -8,8 +8,11 @@
 
 -- Returns the steps of a run for comparison: a digest of each step, or the texts of the steps in
 -- `seqs`. Values that differ in every run are left out, as in a replay: ids of questions and
--- children, and random delays. So are usage, times, workers and the call ids of models.
-create or replace function howdah_private.compared_steps(execution_id uuid, seqs int[] default null)
+-- children, and random delays. So are usage, times, workers and the call ids of models. Without
+-- texts, only kinds, names and codes of errors are compared: two ciphertexts always differ.
+create or replace function howdah_private.compared_steps(
+  execution_id uuid, seqs int[] default null, with_texts boolean default true
+)
   returns table (seq int, kind howdah.step_kind, name text, asked text, digest bytea, texts jsonb)
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -26,16 +29,19 @@ as $$
       string_agg(m.parts::text, E'\n' order by m.seq) as parts
     from howdah.messages as m
     where m.execution_id = compared_steps.execution_id and m.step_seq is not null
+      and compared_steps.with_texts
       and (compared_steps.seqs is null or m.step_seq = any (compared_steps.seqs))
     group by m.step_seq
   ),
   done as (
-    select s.seq, s.kind, s.name, s.error, t.content, t.calls, t.parts,
-      howdah_private.without_fields(s.input, case s.kind
-        when 'question' then '{question_id,dry_run}' when 'fork' then '{execution_id}'
+    select s.seq, s.kind, s.name, case when compared_steps.with_texts then s.error
+        else howdah_private.pick_fields(s.error, array['code']) end as error,
+      t.content, t.calls, t.parts,
+      howdah_private.without_fields(case when compared_steps.with_texts then s.input end,
+        case s.kind when 'question' then '{question_id,dry_run}' when 'fork' then '{execution_id}'
         else '{}' end::text[]) as input,
-      howdah_private.without_fields(s.output, case s.kind
-        when 'retry' then '{delay_ms,not_before}' when 'answer' then '{question_id}'
+      howdah_private.without_fields(case when compared_steps.with_texts then s.output end,
+        case s.kind when 'retry' then '{delay_ms,not_before}' when 'answer' then '{question_id}'
         when 'child_started' then '{execution_id}' when 'child' then '{execution_id}'
         else '{}' end::text[]) as output
     from howdah.steps as s left join said as t on t.step_seq = s.seq
@@ -129,7 +135,9 @@ end $$;
 -- different result, then steps of one kind and name. Model steps may differ in the model. The first
 -- `shared` steps are equal, since they are copies. `place` is the order for display: steps only in
 -- `a` come before steps only in `b`.
-create or replace function howdah_private.compared_logs(a uuid, b uuid, shared int)
+create or replace function howdah_private.compared_logs(
+  a uuid, b uuid, shared int, with_texts boolean
+)
   returns table (a_seq int, b_seq int, kind howdah.step_kind, name text, is_same boolean,
     place bigint)
   language sql stable
@@ -145,7 +153,7 @@ as $$
         concat_ws('|', s.kind, case when s.kind <> 'model' then s.name end), 2
       ) as sort
     from (values ('a', compared_logs.a), ('b', compared_logs.b)) as x (log, id)
-    cross join lateral howdah_private.compared_steps(x.id) as s
+    cross join lateral howdah_private.compared_steps(x.id, null, compared_logs.with_texts) as s
   ),
   keys as (
     select x.log, array_agg(x.whole order by x.seq) as whole,
@@ -185,7 +193,10 @@ as $$
 $$;
 
 -- Returns what two logs have in common and where they differ, with the first thousand changes.
-create or replace function howdah_private.log_differences(a uuid, b uuid, shared int) returns jsonb
+create or replace function howdah_private.log_differences(
+  a uuid, b uuid, shared int, with_texts boolean
+)
+  returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
   set enable_nestloop = off set enable_mergejoin = off set jit = off
@@ -193,7 +204,7 @@ as $$
   with aligned as materialized (
     select l.*, row_number() over (partition by l.is_same order by l.place) as nth
     from howdah_private.compared_logs(
-      log_differences.a, log_differences.b, log_differences.shared
+      log_differences.a, log_differences.b, log_differences.shared, log_differences.with_texts
     ) as l
   ),
   listed as materialized (
@@ -204,10 +215,12 @@ as $$
       howdah_private.step_change(t.a_seq, t.b_seq, t.kind, t.name, x.texts, y.texts) as change
     from listed as t
     left join howdah_private.compared_steps(
-      log_differences.a, array(select o.a_seq from listed as o where o.a_seq is not null)
+      log_differences.a, array(select o.a_seq from listed as o where o.a_seq is not null),
+      log_differences.with_texts
     ) as x on x.seq = t.a_seq
     left join howdah_private.compared_steps(
-      log_differences.b, array(select o.b_seq from listed as o where o.b_seq is not null)
+      log_differences.b, array(select o.b_seq from listed as o where o.b_seq is not null),
+      log_differences.with_texts
     ) as y on y.seq = t.b_seq
   )
   select jsonb_build_object('same', count(*) filter (where l.is_same),
@@ -313,7 +326,8 @@ as $$
     'version', v.version,
     'models', nullif(jsonb_path_query_array(v.definition, '$.models[*].name'), '[]'),
     'history', nullif(howdah_private.run_history(e.id), '[]'),
-    'is_erased', e.contents_erased_at is not null)
+    'is_erased', e.contents_erased_at is not null,
+    'is_encrypted', e.contents_encrypted_at is not null)
   from howdah.executions as e
   left join lateral (
     select a.version, a.definition from howdah.agent_versions as a
@@ -350,6 +364,7 @@ as $$
     'workflow', run -> 'workflow', 'version', run -> 'version',
     'forked_from_execution_id', e.forked_from_execution_id, 'forked_from_seq', e.forked_from_seq,
     'status', e.status, 'stop_reason', e.stop_reason, 'is_erased', run -> 'is_erased',
+    'is_encrypted', run -> 'is_encrypted',
     'created_at', run -> 'created_at',
     'seconds', round(extract(epoch from e.completed_at - e.started_at), 3), 'steps', n.step_count,
     'tokens_in', n.tokens_in, 'tokens_out', n.tokens_out, 'cost', trim_scale(n.cost),

@@ -76,6 +76,54 @@ begin
   where octet_length(check_fork.input) > 1024;
 end $$;
 
+-- Refuses what a fork of an encrypted run cannot have: changes of its data, which SQL cannot read,
+-- and a text in the form of a ciphertext, which would be decrypted after the input filters.
+create or replace function howdah_private.check_fork_of_encrypted(
+  e howdah.executions, input text, input_data jsonb, changes jsonb
+) returns void
+  language plpgsql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_field text := case
+    when check_fork_of_encrypted.input like '%howdah.sealed.v1.%' then 'input'
+    when check_fork_of_encrypted.input_data::text like '%howdah.sealed.v1.%' then 'input_data'
+    when check_fork_of_encrypted.changes is not null and e.input_data is not null
+      and check_fork_of_encrypted.input_data is null then 'changes' end;
+begin
+  if v_field is not null then
+    raise exception using errcode = case v_field when 'changes' then 'HWCNF' else 'HWINV' end,
+      message = case v_field
+        when 'changes' then format('the input_data of execution %s is encrypted', e.id)
+        else format('%s of the fork has an encrypted text', v_field) end,
+      detail = jsonb_build_object('field', v_field, 'execution_id', e.id)::text,
+      hint = case v_field when 'changes' then 'Give a complete input_data instead of changes.'
+        else 'Write the text itself.' end;
+  end if;
+end $$;
+
+-- Enqueues the decryption of a fork that copies encrypted contents. Returns the time for its
+-- contents_encrypted_at, or null if the fork has only new contents.
+create or replace function howdah_private.enqueue_fork(
+  original howdah.executions, fork_id uuid, seq int, input text, has_other_data boolean
+) returns timestamptz
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if original.contents_encrypted_at is null or (enqueue_fork.seq = 0
+    and (enqueue_fork.input is not null or original.input = '')
+    and (enqueue_fork.has_other_data or original.input_data is null)
+    and num_nonnulls(original.input_parts, original.history) = 0) then
+    return null;
+  end if;
+  perform howdah_private.enqueue_copies(enqueue_fork.fork_id, original.tenant_id,
+    array[original.id::uuid] || (
+      select d.sources from howdah_private.encryptions_due as d where d.execution_id = original.id),
+    array[original.contents_key_id]);
+  return clock_timestamp();
+end $$;
+
 -- Returns the data of a fork: the given data, or else those of the original, with some paths
 -- changed. A run uses its data when it begins. So they can be changed only in a fork at seq 0,
 -- under the rules for every new run.
@@ -256,7 +304,9 @@ begin
     v_messages := 1; -- the original never began
     insert into howdah.messages (execution_id, seq, tenant_id, role, content, parts, trust)
     values (fork.id, 1, fork.tenant_id, 'user',
-      howdah_private.first_content(fork.input, fork.input_data, original.agent_version_id),
+      case when fork.contents_encrypted_at is not null then '' -- see write_first_messages
+        else howdah_private.first_content(fork.input, fork.input_data, original.agent_version_id)
+      end,
       fork.input_parts, 'user');
   end if;
   insert into howdah.steps (execution_id, seq, tenant_id, kind, input)

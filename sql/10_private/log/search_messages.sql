@@ -23,7 +23,8 @@ $$;
 --
 -- There is no full-text index, since every message of every run would pay for it. The search reads
 -- a bounded amount, newest first: 30 sessions, 200 turns of them and 1000 messages, with the first
--- 4000 characters of each.
+-- 4000 characters of each. Encrypted messages are not searched; `encrypted` counts the turns whose
+-- messages are.
 create or replace function howdah_private.call_search_messages(execution_id uuid, arguments jsonb)
   returns jsonb
   language plpgsql stable security definer
@@ -49,7 +50,8 @@ begin
     with turns as (
       select t.* from howdah_private.sessions_to_search(v_root) as s (id)
       cross join lateral (
-        select e.id, e.session_id, coalesce(e.agent_id, e.workflow_id) as of_id
+        select e.id, e.session_id, coalesce(e.agent_id, e.workflow_id) as of_id,
+          e.contents_encrypted_at is not null as is_encrypted
         from howdah.executions as e where e.tenant_id = v_root.tenant_id and e.session_id = s.id
         order by e.turn desc limit 100
       ) as t
@@ -58,7 +60,7 @@ begin
       order by t.id desc limit 200
     ),
     recent as materialized (
-      select m.* from turns as t
+      select m.* from (select t.* from turns as t where not t.is_encrypted) as t
       cross join lateral (
         select t.id, t.session_id, t.of_id, m.seq, m.role, m.created_at,
           left(m.content, 4000) as content
@@ -77,7 +79,10 @@ begin
       where w.vector @@ v_words
       order by rank desc, s.id desc, s.seq desc limit coalesce((arguments ->> 'limit')::int, 10)
     )
-    select jsonb_build_object('messages', coalesce(jsonb_agg(jsonb_build_object(
+    select (
+      select case when count(*) > 0 then jsonb_build_object('encrypted', count(*)) else '{}' end
+      from turns as t where t.is_encrypted
+    ) || jsonb_build_object('messages', coalesce(jsonb_agg(jsonb_build_object(
       'session_id', f.session_id, 'execution_id', f.id, 'seq', f.seq, 'role', f.role,
       'at', f.created_at,
       'text', left(ts_headline(

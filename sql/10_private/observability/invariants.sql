@@ -230,8 +230,23 @@ as $$
   select * from howdah_private.find_tree_violations(find_violations.since)
 $$;
 
--- Returns violations of heads. Each running run has one head, with its owner and fence, which is
--- not behind its row.
+-- Returns live runs with encrypted contents that are at work, or that no worker will decrypt.
+create or replace function howdah_private.find_encryption_violations()
+  returns table (rule text, tenant_id uuid, execution_id uuid, detail text)
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp set jit = off
+as $$
+  select 'encrypted_at_work', r.tenant_id, r.id::uuid,
+    case when r.status = 'running' then 'is running, but its contents are encrypted'
+      else 'waits for its decryption, but is not in the queue' end
+  from howdah.executions as r
+  where r.status in ('queued', 'running', 'waiting', 'paused')
+    and r.contents_encrypted_at is not null and (r.status = 'running' or not exists (
+      select from howdah_private.encryptions_due as d where d.execution_id = r.root_execution_id))
+$$;
+
+-- Returns violations of heads and of encryption. Each running run has one head, with its owner and
+-- fence, which is not behind its row.
 create or replace function howdah_private.find_head_violations()
   returns table (rule text, tenant_id uuid, execution_id uuid, detail text)
   language sql stable security definer
@@ -262,6 +277,8 @@ as $$
     end as fault
   ) as f
   where f.fault is not null
+  union all
+  select * from howdah_private.find_encryption_violations()
 $$;
 
 -- Returns violations of waiting runs (for questions, children, limits, answers), and of effects.

@@ -1,7 +1,8 @@
 -- Conversations for the OpenAI-compatible API. Its clients keep the messages themselves, or
 -- continue from an earlier answer.
 
--- Returns messages as entries of a history, without their positions in a run.
+-- Returns messages as entries of a history, without their positions in a run. Encrypted texts stay
+-- encrypted: enqueue_copied_input finds them in the new run.
 create or replace function howdah_private.history_entries(messages jsonb) returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp

@@ -57,14 +57,16 @@ begin
   end if;
 end $$;
 
--- Refuses a history that is longer than a run may have; see check_history.
+-- Refuses a history that is longer than a run may have; see check_history. A ciphertext is larger
+-- than its text, so encrypted parts of it do not count.
 create or replace function howdah_private.check_fork_size(turn int, history jsonb) returns void
   language plpgsql immutable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   if jsonb_array_length(check_fork_size.history) > 2000
-    or octet_length(check_fork_size.history::text) > 8388608 then
+    or (octet_length(check_fork_size.history::text) > 8388608 and octet_length(
+      howdah_private.without_copies(check_fork_size.history)::text) > 8388608) then
     raise exception using errcode = 'HWINV',
       message = format('the history up to turn %s exceeds 2000 messages or 8 MB',
         check_fork_size.turn),
@@ -121,7 +123,7 @@ $$;
 
 -- Converts a message of a log to an entry of a history. Reasoning, citations, tools of vendors and
 -- the data of vendors are left out: a client could send a history with forged ones, so a history
--- has none.
+-- has none. Encrypted parts are converted when the copy is decrypted (finish_decryption).
 create or replace function howdah_private.history_message(tenant_id uuid, message jsonb)
   returns jsonb
   language sql stable security definer
@@ -130,7 +132,7 @@ as $$
   select (message - '{seq,step_seq,covers_from_seq,covers_to_seq,trust}'::text[])
     || case when message ? 'parts' then jsonb_build_object('parts', (
       select coalesce(jsonb_agg(
-        case when p.part ->> 'type' <> 'resource' then p.part
+        case when p.part ->> 'type' is distinct from 'resource' then p.part
           else jsonb_build_object(
             'type', 'text', 'text', coalesce(format('[file %s]', r.name), '[file]')
           ) end order by p.place
@@ -139,7 +141,7 @@ as $$
       left join howdah.resources as r
         on r.id = howdah_private.parse_id(p.part ->> 'resource_id')
           and r.tenant_id = history_message.tenant_id
-      where p.part ->> 'type' not in ('reasoning', 'citation', 'provider_tool_call',
+      where coalesce(p.part ->> 'type', '') not in ('reasoning', 'citation', 'provider_tool_call',
         'provider_tool_result', 'text_span')
     )) else '{}' end
     || case when message ? 'tool_calls' then jsonb_build_object('tool_calls', (
@@ -148,10 +150,16 @@ as $$
     )) else '{}' end
 $$;
 
--- Returns a summary in the form that models receive; see src/runtime/messages/message-groups.ts.
+-- Returns a summary in the form that models receive; see src/runtime/messages/message-groups.ts. An
+-- encrypted summary keeps its range, and gets this form when the copy is decrypted.
 create or replace function howdah_private.summary_message(message jsonb) returns jsonb
   language sql immutable
-  return jsonb_build_object('role', 'user', 'content',
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case when howdah_private.is_encrypted(message ->> 'content') then jsonb_build_object(
+    'role', 'user', 'content', message -> 'content', 'covers_to_seq', message -> 'covers_to_seq')
+  else jsonb_build_object('role', 'user', 'content',
     case when starts_with(message ->> 'content', E'Summary of the conversation so far:\n')
       then '' else E'Summary of the conversation so far:\n' end
-    || (message ->> 'content'));
+    || (message ->> 'content')) end
+$$;

@@ -26,6 +26,7 @@ export function printRunComparison(io: CliIo, compared: Comparison): void {
   for (const one of ended) patchOf(one).forEach(print);
   printTable(io, figureRows(a, b));
   if (is_same) io.err('The runs are the same.');
+  if (a.is_encrypted || b.is_encrypted) io.err('Encrypted texts were not compared.');
   const versions = began.find(({ field }) => field === 'version');
   const name = a.agent ?? a.workflow;
   if (versions && name !== null) {
@@ -43,6 +44,7 @@ function titleOf(run: RunFigures, other: RunFigures): string {
       `${execution_id}  ${run.agent ?? run.workflow ?? 'unknown'}, version ${run.version ?? 'unknown'}`,
       ...(original === null ? [] : [`forked from ${parent} after step ${seq}`]),
       ...(run.is_erased ? ['its texts are erased'] : []),
+      ...(run.is_encrypted ? ['its texts are encrypted'] : []),
     ].join(', '),
     WIDTH,
   );

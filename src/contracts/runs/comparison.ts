@@ -28,6 +28,8 @@ export type RunFigures = {
   status: string;
   stop_reason: string | null;
   is_erased: boolean;
+  /** True if its texts are encrypted. Then texts are not compared. */
+  is_encrypted: boolean;
   created_at: string;
   /**
    * Seconds from the start of the run to its end, including waiting; null while the run has no end.
@@ -55,8 +57,11 @@ export type RunFigures = {
 
 /** The differences between two runs, as returned by `howdah.compare_executions`. */
 export type Comparison = {
-  /** True if the runs started, continued and ended in the same way. */
-  is_same: boolean;
+  /**
+   * True if the runs started, continued and ended in the same way. Null if that is unknown, because
+   * their texts are encrypted and nothing else differs.
+   */
+  is_same: boolean | null;
   a: RunFigures;
   b: RunFigures;
   /** The number of first steps that are the same because a fork copied them. */

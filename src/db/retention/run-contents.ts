@@ -26,6 +26,8 @@ export type EncryptionTask = {
   is_to_encrypt: boolean;
   /** Empty if the tree has nothing left to do, or is in use. */
   runs: string[];
+  /** True if the tree has no other runs to change. */
+  is_last: boolean;
 };
 
 /** The contents of a row: texts by column, and JSON texts by column. */
@@ -126,6 +128,16 @@ export async function writeRunContents(
     table,
     JSON.stringify(contents),
   ]);
+}
+
+/** Removes trees that are done from the queue, and lets workers claim decrypted runs. */
+export async function finishEncryptions(
+  client: Queryable,
+  tasks: readonly EncryptionTask[],
+): Promise<void> {
+  const roots = tasks.filter((task) => task.is_last).map((task) => task.root_execution_id);
+  const decrypted = tasks.flatMap((task) => (task.is_to_encrypt ? [] : task.runs));
+  await client.query('select howdah_private.finish_encryptions($1, $2)', [roots, decrypted]);
 }
 
 /**

@@ -24,6 +24,7 @@ const figures = z
     status: z.enum(EXECUTION_STATUSES),
     stop_reason: text,
     is_erased: z.boolean(),
+    is_encrypted: z.boolean().describe('Whether its texts are encrypted and were not compared'),
     created_at: time,
     seconds: z.number().nullable().describe('Seconds from start to end'),
     steps: z.int(),
@@ -50,7 +51,12 @@ const figures = z
 
 const comparison = z
   .object({
-    is_same: z.boolean().describe('Whether both runs have the same beginning, steps and end'),
+    is_same: z
+      .boolean()
+      .nullable()
+      .describe(
+        'Whether both runs have the same beginning, steps and end; null if only encrypted texts may differ',
+      ),
     a: figures,
     b: figures,
     shared_steps: z.int().describe('The number of first steps that the fork copied'),

@@ -1,0 +1,563 @@
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { secretRowsOn } from '../../../src/db/access/secrets.ts';
+import { createContentCipher } from '../../../src/secrets/contents.ts';
+import { encryptContents } from '../../../workers/upkeep/encrypt-contents.ts';
+import { testDatabase } from '../../support/database.ts';
+import { TEST_MASTER_KEYS } from '../../support/worker.ts';
+import {
+  all,
+  answer,
+  brokenRules,
+  claim,
+  claimOnce,
+  commit,
+  committed,
+  completed,
+  failed,
+  finish,
+  isBlocked,
+  jobsOf,
+  makeAgent,
+  makeRun,
+  makeSession,
+  makeUser,
+  makeWorker,
+  one,
+  openSession,
+  refusal,
+  rolledBack,
+  spawn,
+  testClient,
+} from '../support.ts';
+
+/** What SQL does with the encrypted contents of ended runs. */
+
+const SAID = 'a canary sings';
+const SEALED = /^howdah\.sealed\.v1\./;
+
+const db = testDatabase({ violates: true }); // writes runs and steps by hand
+let worker: string;
+let agent: string;
+
+beforeAll(async () => {
+  agent = await makeAgent(db.pool);
+  await db.pool.query('insert into howdah.retention_policies (encrypt_contents) values (true)');
+});
+beforeEach(async () => {
+  worker = await makeWorker(db.pool);
+});
+
+/** Encrypts and decrypts what is due, as a worker does, without the five seconds of grace. */
+async function encrypt() {
+  await db.pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
+  await db.pool.query(`update howdah_private.encryptions_due set due_at = now() where execution_id in (
+       select execution_id from howdah_private.encryptions_due for update skip locked)`);
+  const errors: unknown[] = [];
+  const cipher = createContentCipher(secretRowsOn(db.pool), TEST_MASTER_KEYS);
+  await encryptContents(db.pool, cipher, (error) => errors.push(error));
+  expect(errors).toEqual([]);
+}
+
+const run = (id: string) => one(db.pool, 'select * from howdah.executions where id = $1', [id]);
+const queued = (id: string) =>
+  all(db.pool, 'select * from howdah_private.encryptions_due where execution_id = $1', [id]);
+const messagesOf = (id: string) =>
+  all(db.pool, 'select * from howdah.messages where execution_id = $1 order by seq', [id]);
+const violations = () => all(db.pool, `select * from howdah.violations where rule <> 'dead_owner'`);
+
+/** Tables of which a row has the text somewhere. */
+async function traces(text: string): Promise<string[]> {
+  const tables = await all(
+    db.pool,
+    `select format('%I.%I', n.nspname, c.relname) as name from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+     where n.nspname in ('howdah', 'howdah_private', 'graphile_worker') and c.relkind in ('r', 'p') and not c.relispartition order by 1`,
+  );
+  const found: string[] = [];
+  for (const { name } of tables) {
+    const rows = await all(db.pool, `select from ${name} as t where strpos(t::text, $1) > 0`, [
+      text,
+    ]);
+    if (rows.length > 0) found.push(name);
+  }
+  return found;
+}
+
+const said = (content: string) => ({
+  ...answer,
+  messages: [{ role: 'assistant', content }],
+});
+
+/** Makes a run that has said something and ended. */
+async function sung(columns: Record<string, unknown> = {}, to: object = completed) {
+  const id = await makeRun(db.pool, { agent_id: agent, input: SAID, ...columns });
+  const [claimed] = await claim(db.pool, worker, [id]);
+  const steps = [said(SAID), ...(to === completed ? [{ kind: 'output', output: SAID }] : [])];
+  await commit(db.pool, worker, [
+    { id, fence: claimed?.fence ?? 0, after: 0, steps, to: { ...to, output: SAID } },
+  ]);
+  return id;
+}
+
+const fork = (id: string, values: Record<string, unknown> = {}) => {
+  const names = Object.keys(values);
+  const list = names.map((name, index) => `, ${name} => $${index + 2}`).join('');
+  return one(db.pool, `select * from howdah.fork_execution($1${list})`, [
+    id,
+    ...Object.values(values),
+  ]);
+};
+
+test('leaves no text of an ended tree in any table, and no violation', async () => {
+  const data = JSON.stringify({ said: SAID });
+  const history = [
+    { role: 'user', content: SAID, parts: [{ type: 'text', text: SAID }] },
+    {
+      role: 'assistant',
+      content: null,
+      tool_calls: [{ id: 'h', name: 'look_up', arguments: data }],
+    },
+    { role: 'tool', content: SAID, tool_call_id: 'h' },
+  ];
+  const id = await makeRun(db.pool, {
+    agent_id: agent,
+    input: SAID,
+    input_data: data,
+    input_parts: JSON.stringify([{ type: 'text', text: SAID }]),
+    history: JSON.stringify(history),
+  });
+  const [claimed] = await claim(db.pool, worker, [id]);
+  const fence = claimed?.fence ?? 0;
+  const calls = ['a', 'b'].map((call) => ({ id: call, name: 'look_up', arguments: data }));
+  const thought = {
+    ...answer,
+    messages: [{ role: 'assistant', content: SAID, tool_calls: calls }],
+  };
+  await commit(db.pool, worker, [{ id, fence, after: 0, steps: [thought] }]);
+  const child = await spawn(db.pool, worker, { id, fence, after: 1 }, agent);
+  await finish(db.pool, worker, child, { ...completed, output: SAID });
+  const { step_count } = await one(
+    db.pool,
+    'select * from howdah_private.take_inbox($1, $2, $3, 2)',
+    [worker, id, fence],
+  );
+  await db.pool.query(
+    `insert into howdah.questions (execution_id, root_execution_id, kind, prompt, options, tool_call, answer, answered_by, answered_at, status, call_id)
+     values ($1, $1, 'question', $2, to_jsonb(array[$2]), jsonb_build_object('id', 'b', 'name', 'look_up', 'arguments', $2::text), $2, 'ada', now(), 'answered', 'b')`,
+    [id, SAID],
+  );
+  await db.pool.query('select howdah.give_feedback($1, 1, $2)', [id, SAID]);
+  const result = ['a', 'b'].map((call) => ({
+    role: 'tool',
+    content: SAID,
+    tool_call_id: call,
+  }));
+  const tool = { kind: 'tool', name: 'look_up', call_id: 'b', input: data, output: data };
+  const steps = [
+    { ...tool, messages: result, annotations: JSON.stringify({ said: SAID }) },
+    { kind: 'output', output: SAID },
+  ];
+  const to = { ...completed, output: SAID, output_data: { said: SAID } };
+  await commit(db.pool, worker, [{ id, fence, after: step_count, steps, to }]);
+
+  await encrypt();
+  expect(await traces(SAID)).toEqual([]);
+  expect(await violations()).toEqual([]);
+  expect(await brokenRules(db.pool)).toEqual([]);
+  const row = await run(id);
+  expect(row).toMatchObject({ output: expect.stringMatching(SEALED), status: 'completed' });
+  expect(row.history).toMatchObject([
+    { role: 'user', parts: [{ sealed_list: expect.stringMatching(SEALED) }] },
+    { role: 'assistant', tool_calls: [{ id: 'h', name: 'look_up' }] },
+    { role: 'tool', tool_call_id: 'h' },
+  ]);
+  expect((await run(child)).contents_encrypted_at).not.toBeNull();
+
+  // a later comment is encrypted, too
+  await db.pool.query('select howdah.give_feedback($1, 0, $2)', [id, SAID]);
+  expect(await traces(SAID)).toEqual(['howdah.feedback_entries']);
+  await encrypt();
+  expect(await traces(SAID)).toEqual([]);
+  expect(await queued(id)).toEqual([]);
+
+  const { document } = await one(db.pool, 'select howdah.export_run($1, true) as document', [id]);
+  expect(JSON.stringify(document)).not.toContain('howdah.sealed');
+  expect(document.messages[0].content).toBe('[redacted]');
+  const { timeline } = await one(
+    db.pool,
+    `select jsonb_agg(said) as timeline from howdah.execution_timeline where execution_id = $1`,
+    [id],
+  );
+  expect(JSON.stringify(timeline)).not.toContain('howdah.sealed');
+  expect(timeline).toContain('[encrypted] → look_up [encrypted], look_up [encrypted]');
+
+  // erasure forgets that the contents were encrypted
+  await db.pool.query('select howdah_private.erase_runs($1)', [[id, child]]);
+  expect(await run(id)).toMatchObject({
+    output: '[erased]',
+    contents_encrypted_at: null,
+    contents_key_id: null,
+  });
+});
+
+describe('a fork of an encrypted run', () => {
+  const parts = [{ type: 'text', text: SAID }];
+  const history = [{ role: 'user', content: SAID }];
+
+  test('is decrypted before it is claimed', async () => {
+    const original = await sung({
+      input_data: { said: SAID },
+      input_parts: JSON.stringify(parts),
+      history: JSON.stringify(history),
+    });
+    await encrypt();
+    const { id } = await fork(original, { seq: 1, input: 'And then?' });
+    expect(await run(id)).toMatchObject({
+      status: 'queued',
+      input: expect.stringMatching(SEALED),
+      contents_encrypted_at: expect.any(Date),
+      contents_key_id: expect.any(String),
+    });
+    expect(await queued(id)).toMatchObject([{ sources: [original] }]);
+    expect(await claimOnce(db.pool, worker, [id])).toEqual([]);
+    expect(await violations()).toEqual([]);
+    const { explained } = await one(db.pool, 'select howdah.explain_execution($1) as explained', [
+      id,
+    ]);
+    expect(explained.summary).toMatch(/encrypted/);
+
+    await encrypt();
+    expect(await run(id)).toMatchObject({
+      ...{ input: SAID, input_data: { said: SAID }, input_parts: parts, history },
+      ...{ contents_encrypted_at: null, contents_key_id: null, wake_at: null },
+    });
+    expect((await messagesOf(id)).map((message) => message.content)).toEqual([
+      expect.stringContaining(SAID),
+      SAID,
+      'And then?',
+    ]);
+    expect(await queued(id)).toEqual([]);
+    expect(await jobsOf(db.pool, id)).toHaveLength(1);
+    expect((await run(original)).input).toMatch(SEALED); // stays encrypted
+    await finish(db.pool, worker, id);
+  });
+
+  test('of a fork that waits for its decryption reads the first original', async () => {
+    const original = await sung();
+    await encrypt();
+    const { id } = await fork(original);
+    const { id: second } = await fork(id);
+    await encrypt();
+    expect(await run(second)).toMatchObject({ input: SAID, contents_encrypted_at: null });
+  });
+
+  test('with new contents only starts at once', async () => {
+    const original = await sung();
+    await encrypt();
+    const { id } = await fork(original, { seq: 0, input: 'Another task' });
+    expect(await run(id)).toMatchObject({ input: 'Another task', contents_encrypted_at: null });
+    expect(await queued(id)).toEqual([]);
+    expect(await claim(db.pool, worker, [id])).toHaveLength(1);
+  });
+
+  test('takes other data as a whole, and no changes of what SQL cannot read', async () => {
+    const original = await sung({ input_data: { order: 1 } });
+    await encrypt();
+    const refused = await refusal(fork(original, { changes: { order: 2 } }));
+    expect(refused).toMatchObject({ code: 'HWCNF', fields: { field: 'changes' } });
+    expect(refused.hint).toMatch(/complete input_data/);
+    const { id } = await fork(original, { input_data: { order: 2 } });
+    await encrypt();
+    expect(await run(id)).toMatchObject({ input: SAID, input_data: { order: 2 } });
+  });
+
+  test('refuses a ciphertext as a new text', async () => {
+    const original = await sung();
+    await encrypt();
+    const { output } = await run(original);
+    expect(await refusal(fork(original, { input: output }))).toMatchObject({
+      code: 'HWINV',
+      fields: { field: 'input' },
+    });
+  });
+
+  test('of a run that never began gets its first message when it is decrypted', async () => {
+    const id = await makeRun(db.pool, { agent_id: agent, input: SAID, input_data: { a: 1 } });
+    await db.pool.query('select howdah.cancel_execution($1)', [id]);
+    await encrypt();
+    const steps = (await run(id)).step_count;
+    const { id: copy } = await fork(id, { seq: steps });
+    await encrypt();
+    const [message] = await messagesOf(copy);
+    if (steps > 0) expect(message?.content).toBe(`${SAID}\n\n{\n    "a": 1\n}`);
+    expect(await run(copy)).toMatchObject({ input: SAID, contents_encrypted_at: null });
+  });
+
+  test('is encrypted again when it is cancelled before its decryption', async () => {
+    const original = await sung();
+    await encrypt();
+    const { id } = await fork(original);
+    await db.pool.query('select howdah.cancel_execution($1)', [id]);
+    await encrypt();
+    const { input, contents_encrypted_at } = await run(id);
+    expect(contents_encrypted_at).not.toBeNull();
+    expect(input).toContain(id); // with its own name
+  });
+
+  test('keeps the data key of its copies from removal', async () => {
+    const original = await sung();
+    await encrypt();
+    const { id } = await fork(original);
+    await rolledBack(db.pool, async (client) => {
+      await client.query('update howdah_private.data_keys set is_current = false');
+      const { tenant_id, contents_key_id } = await run(id);
+      await client.query(
+        'update howdah.executions set contents_key_id = null where contents_key_id = $1',
+        [contents_key_id],
+      );
+      const { dropped } = await one(
+        client,
+        'select howdah_private.drop_unused_data_keys($1) as dropped',
+        [tenant_id],
+      );
+      expect(dropped).toBe(0);
+    });
+    await encrypt();
+  });
+});
+
+test('a filter and a size limit check what is new, not what is copied', async () => {
+  const original = await sung({ history: JSON.stringify([{ role: 'user', content: SAID }]) });
+  await encrypt();
+  await db.pool.query(
+    `insert into howdah.output_filters (name, pattern, places, action) values ('all', '[A-Za-z0-9_-]{10,}', '{input}', 'redact')`,
+  );
+  try {
+    const { id } = await fork(original, { seq: 1, input: 'password1234' });
+    await encrypt();
+    const row = await run(id);
+    expect(row).toMatchObject({ input: SAID, history: [{ role: 'user', content: SAID }] });
+    expect((await messagesOf(id)).at(-1)?.content).toBe('[all withheld]');
+  } finally {
+    await db.pool.query(`delete from howdah.output_filters where name = 'all'`);
+  }
+});
+
+describe('a conversation with encrypted turns', () => {
+  const send = async (session: string, columns: Record<string, unknown> = {}) =>
+    sung({ session_id: session, ...columns });
+
+  test('can be forked, and its history is decrypted before the fork is claimed', async () => {
+    const session = await makeSession(db.pool, { agent_id: agent });
+    const parts = [{ type: 'text', text: SAID }];
+    const first = await send(session, { input_parts: JSON.stringify(parts) });
+    await send(session, { input: 'again' });
+    await encrypt();
+    const forked = await one(db.pool, 'select * from howdah.fork_session($1, $2)', [
+      session,
+      'Go on',
+    ]);
+    const id = forked.live_execution_id;
+    expect(await run(id)).toMatchObject({ contents_encrypted_at: expect.any(Date) });
+    const [due] = await queued(id);
+    expect(due?.sources).toContain(first);
+    expect(await claimOnce(db.pool, worker, [id])).toEqual([]);
+    await encrypt();
+    const row = await run(id);
+    expect(row.contents_encrypted_at).toBeNull();
+    expect(
+      row.history.map(({ role, content }: { role: string; content: string }) => [role, content]),
+    ).toEqual([
+      ['user', SAID],
+      ['assistant', SAID],
+      ['user', 'again'],
+      ['assistant', SAID],
+    ]);
+    await finish(db.pool, worker, id);
+  });
+
+  test('keeps the history of its first turn for the next one', async () => {
+    const session = await makeSession(db.pool, { agent_id: agent });
+    await send(session, { history: JSON.stringify([{ role: 'user', content: SAID }]) });
+    await encrypt();
+    const { history } = await one(
+      db.pool,
+      'select howdah_private.session_history(tenant_id, id, 2) as history from howdah.sessions where id = $1',
+      [session],
+    );
+    expect(history).toMatchObject([{ role: 'user' }, { role: 'user' }, { role: 'assistant' }]);
+  });
+
+  test('can be continued without a session', async () => {
+    const previous = await sung();
+    await encrypt();
+    const { name } = await one(db.pool, 'select name from howdah.agents where id = $1', [agent]);
+    const begin = (history: unknown) =>
+      one(
+        db.pool,
+        'select howdah_private.begin_conversation($1, $2, null, $3, null, null, $4, false, false, null) as id',
+        [name, 'And?', JSON.stringify(history), previous],
+      );
+    const { id } = await begin([{ role: 'user', content: 'more' }]);
+    expect(await queued(id)).toMatchObject([{ sources: [previous] }]);
+    await encrypt();
+    expect((await run(id)).history).toMatchObject([
+      { role: 'user', content: SAID },
+      { role: 'assistant', content: SAID },
+      { role: 'user', content: 'more' },
+    ]);
+    const { output } = await run(previous);
+    const forged = output.replace(/.{8}$/, 'AAAAAAAA');
+    expect(await refusal(begin([{ role: 'user', content: forged }]))).toMatchObject({
+      code: 'HWCNF',
+      fields: { execution_id: previous },
+    });
+  });
+
+  test('hides its texts from the search, which counts them', async () => {
+    const session = await makeSession(db.pool, { agent_id: agent });
+    await send(session);
+    await encrypt();
+    const id = await makeRun(db.pool, { agent_id: agent, session_id: session, input: 'now' });
+    const { found } = await one(
+      db.pool,
+      `select howdah_private.call_search_messages($1, '{"query": "canary sings howdah sealed v1"}') as found`,
+      [id],
+    );
+    expect(found).toEqual({ messages: [], encrypted: 1 });
+    await finish(db.pool, worker, id);
+  });
+});
+
+test('a retry is decrypted with its tree before it is claimed', async () => {
+  const id = await sung({}, failed);
+  await encrypt();
+  await db.pool.query('select howdah.retry_execution($1)', [id]);
+  expect(await claimOnce(db.pool, worker, [id])).toEqual([]);
+  await encrypt();
+  expect(await run(id)).toMatchObject({ input: SAID, contents_encrypted_at: null, wake_at: null });
+  await finish(db.pool, worker, id);
+  await encrypt();
+  expect(await run(id)).toMatchObject({ input: expect.stringMatching(SEALED) });
+});
+
+test('two encrypted runs are not said to differ', async () => {
+  const [a, b] = [await sung(), await sung()];
+  await encrypt();
+  const compare = async (one_: string, other: string) =>
+    (await one(db.pool, 'select howdah.compare_executions($1, $2) as compared', [one_, other]))
+      .compared;
+  expect(await compare(a, b)).toMatchObject({
+    ...{ is_same: null, began: [], ended: [] },
+    steps: { same: 2, changed: 0, changes: [] },
+    a: { is_encrypted: true },
+  });
+  const c = await sung({}, failed);
+  expect(await compare(a, c)).toMatchObject({ is_same: false });
+});
+
+test('an erased user is renamed in what is decrypted, too', async () => {
+  const user = await makeUser(db.pool, { role: 'admin' });
+  const id = await sung({}, failed);
+  await committed(db.pool, async (client) => {
+    await client.query(`select set_config('howdah.user_id', $1, true)`, [user.id]);
+    await client.query('select howdah.retry_execution($1)', [id]);
+  });
+  await finish(db.pool, worker, id);
+  await encrypt();
+  const retry = () =>
+    one(db.pool, `select input from howdah.steps where execution_id = $1 and kind = 'retry'`, [id]);
+  expect((await retry()).input).toMatchObject({
+    by: user.username,
+    sealed: expect.stringMatching(SEALED),
+  });
+  await db.pool.query('select howdah.erase_user($1)', [user.id]);
+  const cipher = createContentCipher(secretRowsOn(db.pool), TEST_MASTER_KEYS);
+  const opened = await cipher.decrypt(await retry(), async (ids) => new Set(ids));
+  expect(opened.input).toMatchObject({ by: `erased-${user.id}`, stop_reason: 'error' });
+});
+
+describe('at the same time as an encryption', () => {
+  /** Opens the transaction of an encryption, with the rows locked and nothing written yet. */
+  async function encrypting() {
+    await db.pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
+    const client = await testClient(db.pool);
+    await client.query('begin');
+    const tasks = await all(client, 'select * from howdah_private.take_encryptions(50, 200)');
+    return { client, tasks };
+  }
+
+  test('another worker takes no tree twice, and a crash leaves plain text', async () => {
+    const id = await sung();
+    const { client, tasks } = await encrypting();
+    expect(tasks.map((task) => task.root_execution_id)).toContain(id);
+    await encrypt();
+    expect((await run(id)).input).toBe(SAID);
+    await client.query('rollback');
+    expect(await queued(id)).toHaveLength(1);
+    await encrypt();
+    expect((await run(id)).input).toMatch(SEALED);
+  });
+
+  test.each([
+    ['a retry', 'select howdah.retry_execution($1)', 'queued'],
+    ['a fork', 'select howdah.fork_execution($1)', 'failed'],
+    ['feedback', `select howdah.give_feedback($1, 1, 'well')`, 'failed'],
+  ])('%s waits, and sees what was encrypted', async (_, statement, status) => {
+    const id = await sung({}, failed);
+    const { client } = await encrypting();
+    const other = await openSession(db.url);
+    const waiting = other.query(statement, [id]);
+    await isBlocked(db.pool, other);
+    await client.query(
+      `select howdah_private.write_run_contents('executions', jsonb_build_array(jsonb_build_object('execution_id', $1::uuid,
+         'texts', '{}', 'documents', '{}', 'key_id', howdah_private.lock_content_key((select tenant_id from howdah.executions where id = $1)) ->> 'id')))`,
+      [id],
+    );
+    await client.query(`select howdah_private.finish_encryptions($1, '{}')`, [[id]]);
+    await client.query('commit');
+    await waiting;
+    await other.end();
+    expect((await run(id)).status).toBe(status);
+    const due = await all(
+      db.pool,
+      `select from howdah_private.encryptions_due as d join howdah.executions as e on e.id = d.execution_id
+       where e.id = $1 or e.forked_from_execution_id = $1`,
+      [id],
+    );
+    expect(due).toHaveLength(1);
+    await encrypt();
+    expect(await violations()).toEqual([]);
+  });
+
+  test('retention skips the run, and a deletion removes its entry', async () => {
+    const id = await sung();
+    const { client } = await encrypting();
+    const { tenant_id } = await run(id);
+    const other = await testClient(db.pool);
+    await other.query('begin');
+    const { runs } = await one(
+      other,
+      `select howdah_private.retain_runs($1, now() + interval '1 hour', 10000, true) as runs`,
+      [tenant_id],
+    );
+    void runs;
+    await other.query('commit');
+    expect((await run(id)).input).toBe(SAID); // still there
+    await client.query('rollback');
+    expect(await queued(id)).toHaveLength(1);
+    await db.pool.query('select howdah_private.delete_runs($1)', [[id]]);
+    expect(await queued(id)).toEqual([]);
+  });
+
+  test('the encryption skips a run that is being erased', async () => {
+    const id = await sung();
+    const eraser = await testClient(db.pool);
+    await eraser.query('begin');
+    await eraser.query('select howdah_private.erase_runs($1)', [[id]]);
+    await encrypt();
+    expect((await run(id)).input).toBe(SAID);
+    await eraser.query('commit');
+    await encrypt();
+    expect(await run(id)).toMatchObject({ input: '[erased]', contents_encrypted_at: null });
+  });
+});
