@@ -18650,7 +18650,7 @@ AS $function$
       select coalesce(jsonb_agg(
         case when p.part ->> 'type' <> 'resource' then p.part
           else jsonb_build_object(
-            'type', 'text', 'text', coalesce(format('[file %s]', r.name), '[file]')
+            'type', 'text', 'text', coalesce('[file ' || r.name || ']', '[file]')
           ) end order by p.place
       ), '[]')
       from jsonb_array_elements(message -> 'parts') with ordinality as p (part, place)

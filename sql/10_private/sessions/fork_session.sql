@@ -134,7 +134,7 @@ as $$
       select coalesce(jsonb_agg(
         case when p.part ->> 'type' is distinct from 'resource' then p.part
           else jsonb_build_object(
-            'type', 'text', 'text', coalesce(format('[file %s]', r.name), '[file]')
+            'type', 'text', 'text', coalesce('[file ' || r.name || ']', '[file]')
           ) end order by p.place
       ), '[]')
       from jsonb_array_elements(message -> 'parts') with ordinality as p (part, place)

@@ -375,6 +375,91 @@ describe('a conversation with encrypted turns', () => {
     await finish(db.pool, worker, id);
   });
 
+  test('gives a fork no reasoning and no file of an encrypted turn', async () => {
+    const session = await makeSession(db.pool, { agent_id: agent });
+    const id = await makeRun(db.pool, { agent_id: agent, session_id: session, input: SAID });
+    const [claimed] = await claim(db.pool, worker, [id]);
+    const parts = [
+      { type: 'reasoning', text: SAID },
+      { type: 'text', text: SAID },
+      { type: 'resource', resource_id: '00000000-0000-7000-8000-000000000000' },
+    ];
+    const message = { role: 'assistant', content: SAID, parts };
+    const steps = [
+      { ...answer, messages: [message] },
+      { kind: 'output', output: SAID },
+    ];
+    await commit(db.pool, worker, [
+      { id, fence: claimed?.fence ?? 0, after: 0, steps, to: { ...completed, output: SAID } },
+    ]);
+    const forkSession = async () => {
+      const forked = await one(db.pool, 'select * from howdah.fork_session($1, $2)', [
+        session,
+        'Go on',
+      ]);
+      return forked.live_execution_id;
+    };
+    const plain = await forkSession();
+    await encrypt();
+    const copy = await forkSession();
+    expect((await run(copy)).contents_encrypted_at).not.toBeNull();
+    await encrypt();
+    const { history } = await run(copy);
+    expect(history).toEqual((await run(plain)).history);
+    expect(history[1].parts).toEqual([
+      { type: 'text', text: SAID },
+      { type: 'text', text: '[file]' },
+    ]);
+  });
+
+  test('gives a fork its summary in the form that models receive', async () => {
+    const session = await makeSession(db.pool, { agent_id: agent });
+    await send(session);
+    const id = await makeRun(db.pool, { agent_id: agent, session_id: session, input: 'and?' });
+    const [claimed] = await claim(db.pool, worker, [id]);
+    const summary = { role: 'user', content: SAID, covers_from_seq: 0, covers_to_seq: 0 };
+    const steps = [
+      { ...answer, messages: [summary, { role: 'assistant', content: 'yes' }] },
+      { kind: 'output', output: 'yes' },
+    ];
+    await commit(db.pool, worker, [
+      { id, fence: claimed?.fence ?? 0, after: 0, steps, to: { ...completed, output: 'yes' } },
+    ]);
+    const historyOfFork = async () => {
+      const forked = await one(db.pool, 'select * from howdah.fork_session($1, $2)', [
+        session,
+        'Go on',
+      ]);
+      await encrypt();
+      return (await run(forked.live_execution_id)).history;
+    };
+    const plain = await historyOfFork();
+    expect((await run(id)).contents_encrypted_at).not.toBeNull();
+    expect(await historyOfFork()).toEqual(plain);
+    expect(plain[0].content).toBe(`Summary of the conversation so far:\n${SAID}`);
+  });
+
+  test('can be restarted from a turn in a chat', async () => {
+    const session = await makeSession(db.pool, { agent_id: agent });
+    await send(session);
+    const parts = JSON.stringify([{ type: 'text', text: SAID }]);
+    const second = await send(session, { input_parts: parts });
+    await encrypt();
+    const { id } = await one(
+      db.pool,
+      `select howdah_private.restart_chat('chat', $1, null, null) as id`,
+      [second],
+    );
+    await encrypt();
+    expect(await run(id)).toMatchObject({
+      ...{ input: SAID, input_parts: JSON.parse(parts), contents_encrypted_at: null },
+      history: [
+        { role: 'user', content: SAID },
+        { role: 'assistant', content: SAID },
+      ],
+    });
+  });
+
   test('keeps the history of its first turn for the next one', async () => {
     const session = await makeSession(db.pool, { agent_id: agent });
     await send(session, { history: JSON.stringify([{ role: 'user', content: SAID }]) });
@@ -438,6 +523,31 @@ test('a retry is decrypted with its tree before it is claimed', async () => {
   await finish(db.pool, worker, id);
   await encrypt();
   expect(await run(id)).toMatchObject({ input: expect.stringMatching(SEALED) });
+});
+
+test('decisions of workflows keep the names of members', async () => {
+  const { rows } = await db.pool.query(
+    `select howdah_private.visible_decision('route', 'route', $1) as route, howdah_private.visible_decision('plan', 'plan.2', $2) as plan`,
+    [
+      {
+        ...{ method: 'llm', reason: SAID, candidates: [{ member: 'ann' }] },
+        chosen: [{ member: 'ann', confidence: 0.9, reason: SAID }],
+      },
+      { plan: 2, steps: [[{ member: 'ann', task: SAID }], [{ member: 'bob', task: SAID }]] },
+    ],
+  );
+  expect(rows).toEqual([
+    {
+      route: {
+        ...{ method: 'llm', reason: '[encrypted]', candidates: [{ member: 'ann' }] },
+        chosen: [{ member: 'ann', confidence: 0.9 }],
+      },
+      plan: {
+        plan: 2,
+        steps: [[{ member: 'ann', task: '[encrypted]' }], [{ member: 'bob', task: '[encrypted]' }]],
+      },
+    },
+  ]);
 });
 
 test('two encrypted runs are not said to differ', async () => {
