@@ -81,7 +81,7 @@ end $$;
 create or replace function howdah_private.check_fork_of_encrypted(
   e howdah.executions, input text, input_data jsonb, changes jsonb
 ) returns void
-  language plpgsql immutable
+  language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare

@@ -100,6 +100,7 @@ describe('the document of a run', () => {
           'is_pause_requested',
           'live_children',
           'ancestors',
+          'contents_encrypted_at',
           'contents_erased_at',
           // whom this installation tells, and which of its tables began it
           'callback_url',
