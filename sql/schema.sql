@@ -25565,6 +25565,8 @@ begin
       detail = jsonb_build_object('execution_id', rated_run.id)::text,
       hint = 'See howdah.executions for the runs that exist.';
   end if;
+  perform from howdah.executions as e -- after an encryption that has read the feedback so far
+  where e.id = v_run.id and e.completed_at is not null for no key update;
   perform howdah_private.permit('feedback_entries', 'run');
   perform howdah_private.permit_agent(coalesce(v_run.agent_id, v_run.workflow_id), 'run',
     case when v_run.agent_id is null then 'workflow' else 'agent' end);

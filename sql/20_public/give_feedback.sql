@@ -61,13 +61,15 @@ begin
   select e.* into v_run from howdah.executions as e
   where e.id = rated_run.id and e.tenant_id = v_tenant_id
     and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id))
-  for share; -- an encryption ends first
+  for key share;
   if not found then
     raise exception using errcode = 'HWNTF',
       message = format('there is no execution %s', rated_run.id),
       detail = jsonb_build_object('execution_id', rated_run.id)::text,
       hint = 'See howdah.executions for the runs that exist.';
   end if;
+  perform from howdah.executions as e -- after an encryption that has read the feedback so far
+  where e.id = v_run.id and e.completed_at is not null for no key update;
   perform howdah_private.permit('feedback_entries', 'run');
   perform howdah_private.permit_agent(coalesce(v_run.agent_id, v_run.workflow_id), 'run',
     case when v_run.agent_id is null then 'workflow' else 'agent' end);

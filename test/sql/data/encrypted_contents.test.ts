@@ -659,6 +659,32 @@ describe('at the same time as an encryption', () => {
     expect(await queued(id)).toEqual([]);
   });
 
+  test('a comment that is erased meanwhile stays erased', async () => {
+    const id = await sung();
+    const user = await makeUser(db.pool, { role: 'admin' });
+    await committed(db.pool, async (client) => {
+      await client.query(`select set_config('howdah.user_id', $1, true)`, [user.id]);
+      await client.query('select howdah.give_feedback($1, 1, $2)', [id, SAID]);
+    });
+    const { client } = await encrypting();
+    const { rows } = await client.query(
+      `select id, execution_id, texts from howdah_private.run_contents(array[$1::uuid], 'feedback_entries', null, 0, 10)`,
+      [id],
+    );
+    await db.pool.query('select howdah.erase_user($1)', [user.id]);
+    await client.query(`select howdah_private.write_run_contents('feedback_entries', $1)`, [
+      JSON.stringify(rows),
+    ]);
+    await client.query('commit');
+    const { comment } = await one(
+      db.pool,
+      'select comment from howdah.feedback_entries where execution_id = $1',
+      [id],
+    );
+    expect(comment).toBe('[erased]');
+    await encrypt();
+  });
+
   test('the encryption skips a run that is being erased', async () => {
     const id = await sung();
     const eraser = await testClient(db.pool);
