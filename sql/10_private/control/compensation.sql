@@ -175,8 +175,7 @@ begin
   if v_calls is null then
     return;
   elsif run.contents_encrypted_at is not null then
-    -- only after a retry, for less than a second or two
-    perform howdah_private.enqueue_decryption(run.root_execution_id);
+    -- only between a retry and its decryption
     raise exception using errcode = 'HWCNF',
       message = format('the contents of execution %s are being decrypted', run.id),
       detail = jsonb_build_object('execution_id', run.id)::text,

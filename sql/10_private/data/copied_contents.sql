@@ -16,21 +16,18 @@ as $$
   select now() + interval '1 day'
 $$;
 
--- Lets a worker decrypt the tree of a retried run before it is claimed.
+-- Lets a worker decrypt the tree of a retried run before it is claimed. If only runs below it are
+-- encrypted, its tree is in the queue already.
 create or replace function howdah_private.enqueue_decryption(root_execution_id uuid) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if not exists (
-    select from howdah.executions as c
-    where c.root_execution_id = enqueue_decryption.root_execution_id
-      and c.contents_encrypted_at is not null
-  ) then
-    return;
-  end if;
   update howdah.executions as e set wake_at = howdah_private.decrypted_by()
   where e.id = enqueue_decryption.root_execution_id and e.contents_encrypted_at is not null;
+  if not found then
+    return;
+  end if;
   insert into howdah_private.encryptions_due as d (execution_id, tenant_id)
   select e.id, e.tenant_id from howdah.executions as e
   where e.id = enqueue_decryption.root_execution_id

@@ -141,7 +141,12 @@ as $$
 declare
   v_ids uuid[] := array(
     select e.id::uuid from howdah.executions as e
-    where e.root_execution_id = root.id and e.contents_erased_at is null and case
+    where e.id = any (array(
+        select root.id::uuid
+        union all
+        select c.id::uuid from howdah.executions as c
+        where c.root_execution_id = root.id and c.parent_execution_id is not null
+      )) and e.contents_erased_at is null and case
       when lock_runs_to_encrypt.is_to_encrypt then e.contents_encrypted_at is null
         or e.contents_encrypted_at < greatest(e.completed_at, lock_runs_to_encrypt.changed_at)
         or e.contents_key_id is distinct from (
