@@ -794,7 +794,7 @@ grant execute on function
   howdah_private.compared_steps(uuid, int[], boolean), howdah_private.content_columns(regclass),
   howdah_private.distinguish_steps(text, text, boolean),
   howdah_private.log_differences(uuid, uuid, int, boolean),
-  howdah_private.message_json(howdah.messages),
+  howdah_private.message_json(howdah.messages), howdah_private.pick_fields(jsonb, text[]),
   howdah_private.redact_document(jsonb, text[]), howdah_private.redacted_definition(jsonb),
   howdah_private.redacted_texts(jsonb), howdah_private.run_differences(jsonb, jsonb, text[]),
   howdah_private.run_figures(jsonb), howdah_private.run_history(uuid),

@@ -46139,6 +46139,10 @@ grant execute on function howdah_private.permit_tool(uuid) to howdah_analyst;
 
 grant execute on function howdah_private.permit_tool(uuid) to howdah_app;
 
+grant execute on function howdah_private.pick_fields(jsonb,text[]) to howdah_analyst;
+
+grant execute on function howdah_private.pick_fields(jsonb,text[]) to howdah_app;
+
 grant execute on function howdah_private.pick_fields(jsonb,text[]) to howdah_engine;
 
 grant execute on function howdah_private.plain_numbers(jsonb) to howdah_app;
