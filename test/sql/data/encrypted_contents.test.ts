@@ -7,6 +7,7 @@ import { TEST_MASTER_KEYS } from '../../support/worker.ts';
 import {
   all,
   answer,
+  asRole,
   brokenRules,
   claim,
   claimOnce,
@@ -495,6 +496,26 @@ describe('a conversation with encrypted turns', () => {
     expect(await refusal(begin([{ role: 'user', content: forged }]))).toMatchObject({
       code: 'HWCNF',
       fields: { execution_id: previous },
+    });
+  });
+
+  test('is continued only by who may see it', async () => {
+    const hidden = await makeAgent(db.pool, { is_restricted: true });
+    const [seen, secret] = [await sung(), await sung({ agent_id: hidden })];
+    await encrypt();
+    const user = await makeUser(db.pool, { role: 'member' });
+    const settings = { 'howdah.tenant_id': user.tenant_id, 'howdah.user_id': user.id };
+    await asRole(db.pool, 'howdah_app', settings, async (client) => {
+      const insert = async (source: string) => {
+        const [, said] = await messagesOf(source);
+        return client.query(
+          'insert into howdah.executions (agent_id, input, history) values ($1, $2, $3) returning id, contents_encrypted_at',
+          [agent, 'And?', JSON.stringify([{ role: 'assistant', content: said?.content }])],
+        );
+      };
+      const { rows } = await insert(seen);
+      expect(rows[0].contents_encrypted_at).not.toBeNull();
+      expect(await refusal(insert(secret))).toMatchObject({ code: 'HWCNF' });
     });
   });
 
