@@ -1995,6 +1995,8 @@ create table howdah_private.encryptions_due (
   execution_id uuid not null,
   tenant_id uuid not null,
   due_at timestamp with time zone default now() not null,
+  changed_at timestamp with time zone,
+  sources uuid[],
   constraint encryptions_due_pkey PRIMARY KEY (execution_id),
   constraint encryptions_due_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
 );
@@ -2734,6 +2736,11 @@ begin
       hint = pg_catalog.format('To see what happened: call howdah.tail(''%s''), or howdah show %s',
         v_id, v_id);
   end if;
+  if howdah_private.is_encrypted(v_execution.output) then
+    raise exception using errcode = 'HWCNF', message = 'the answer is encrypted already',
+      detail = pg_catalog.jsonb_build_object('execution_id', v_id)::text,
+      hint = pg_catalog.format('Read it with the key of the installation: howdah show %s', v_id);
+  end if;
   answer := v_execution.output;
 end $procedure$
 ;
@@ -2778,6 +2785,8 @@ declare
   v_b jsonb := howdah_private.compared_run(compare_executions.b);
   v_missing uuid := case when v_a is null then compare_executions.a else compare_executions.b end;
   v_shared int := howdah_private.shared_steps(v_a, v_b);
+  v_has_texts boolean := not coalesce(
+    (v_a -> 'is_encrypted')::boolean or (v_b -> 'is_encrypted')::boolean, false);
   v_began jsonb; v_steps jsonb; v_ended jsonb;
 begin
   if v_a is null or v_b is null then
@@ -2789,13 +2798,17 @@ begin
   v_began := howdah_private.run_differences(v_a, v_b, array['agent', 'workflow']
     || case when v_a -> 'agent' = v_b -> 'agent' and v_a -> 'workflow' = v_b -> 'workflow'
       then '{version}' else '{}' end::text[]
-    || array['models', 'input', 'input_data', 'input_parts', 'history', 'client_tools', 'overrides',
-      'max_steps', 'max_tokens', 'max_cost', 'max_seconds']);
-  v_steps := howdah_private.log_differences(compare_executions.a, compare_executions.b, v_shared);
-  v_ended := howdah_private.run_differences(v_a, v_b,
-    array['status', 'waiting_for', 'stop_reason', 'output', 'output_data', 'error']);
+    || '{models}'
+    || case when v_has_texts then '{input,input_data,input_parts,history}' else '{}' end::text[]
+    || array['client_tools', 'overrides', 'max_steps', 'max_tokens', 'max_cost', 'max_seconds']);
+  v_steps := howdah_private.log_differences(
+    compare_executions.a, compare_executions.b, v_shared, v_has_texts);
+  v_ended := howdah_private.run_differences(v_a, v_b, array['status', 'waiting_for', 'stop_reason']
+    || case when v_has_texts then '{output,output_data,error}' else '{}' end::text[]);
   return jsonb_build_object(
-    'is_same', v_began = '[]' and v_ended = '[]' and v_steps -> 'parts_at' = 'null',
+    'is_same', case when v_has_texts or v_began <> '[]' or v_ended <> '[]'
+      or v_steps -> 'parts_at' <> 'null'
+      then v_began = '[]' and v_ended = '[]' and v_steps -> 'parts_at' = 'null' end,
     'a', howdah_private.run_figures(v_a), 'b', howdah_private.run_figures(v_b),
     'shared_steps', v_shared, 'began', v_began, 'steps', v_steps, 'ended', v_ended);
 end $function$
@@ -3477,18 +3490,24 @@ declare
   v_id uuid := howdah.uuid_v7();
   v_limits jsonb := coalesce(v_execution.first_limits, to_jsonb(v_execution));
   v_data jsonb;
+  v_encrypted_at timestamptz;
   v_messages int;
   v_run howdah.executions;
   v_sent record;
 begin
   perform howdah_private.check_fork(v_execution, v_seq, fork_execution.input);
+  perform howdah_private.check_fork_of_encrypted(v_execution, fork_execution.input,
+    fork_execution.input_data, fork_execution.changes)
+  where v_execution.contents_encrypted_at is not null;
   v_data := howdah_private.forked_data(v_execution, v_seq, v_version_id, fork_execution.input_data,
     fork_execution.changes);
+  v_encrypted_at := howdah_private.enqueue_fork(v_execution, v_id, v_seq, fork_execution.input,
+    v_has_other_data);
   insert into howdah.executions (
     id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id,
     forked_from_execution_id, forked_from_seq, input_trust, input, input_data, input_parts, history,
     client_tools, user_id, max_steps, max_tokens, max_cost, max_seconds, priority, metadata,
-    overrides, concurrency_key
+    overrides, concurrency_key, contents_encrypted_at, contents_key_id, wake_at
   ) values (
     v_id, v_execution.tenant_id,
     case when v_execution.workflow_id is null
@@ -3502,7 +3521,9 @@ begin
     howdah_private.author(v_execution.user_id), (v_limits ->> 'max_steps')::int,
     (v_limits ->> 'max_tokens')::bigint, (v_limits ->> 'max_cost')::numeric,
     (v_limits ->> 'max_seconds')::int, v_execution.priority, v_execution.metadata,
-    howdah_private.original_overrides(v_execution, v_seq), v_execution.concurrency_key
+    howdah_private.original_overrides(v_execution, v_seq), v_execution.concurrency_key,
+    v_encrypted_at, case when v_encrypted_at is not null then v_execution.contents_key_id end,
+    case when v_encrypted_at is not null then howdah_private.decrypted_by() end
   ) returning executions.* into v_run; -- with what input filters leave
   v_sent := howdah_private.filter_message(v_run,
     case when v_seq > 0 then fork_execution.input end, null);
@@ -3548,8 +3569,14 @@ begin
   perform from howdah.sessions as s where s.id = v_session.id for key share;
   v_session := howdah_private.find_session(v_session.id);
   v_turn := coalesce(fork_session.turn, v_session.turns);
-  perform howdah_private.check_message_content(v_session.tenant_id, fork_session.content,
-    fork_session.input_parts);
+  -- a chat sends the encrypted input of an earlier turn again, which enqueue_copied_input checks
+  perform howdah_private.check_message_content(v_session.tenant_id,
+    case when howdah_private.is_encrypted(fork_session.content) then '[encrypted]'
+      else fork_session.content end,
+    case when not howdah_private.is_encrypted_json(fork_session.input_parts)
+      then fork_session.input_parts end)
+  where not (howdah_private.is_encrypted_json(fork_session.input_parts)
+    and coalesce(fork_session.content, '') = '');
   perform howdah_private.check_forked_turn(v_session, v_turn);
   v_history := howdah_private.messages_before_turn(v_session.tenant_id, v_session.id, v_turn);
   perform howdah_private.check_fork_size(v_turn, v_history);
@@ -3607,6 +3634,7 @@ begin
   on conflict (execution_id, created_by, coalesce(message_seq, 0)) do update
   set score = excluded.score, comment = excluded.comment
   returning * into v_entry;
+  perform howdah_private.enqueue_added_contents(v_run.id) where v_comment is not null;
   perform howdah_private.audit_action(v_run.tenant_id, 'give_feedback', 'executions',
     v_run.id::text,
     jsonb_strip_nulls(
@@ -4600,7 +4628,8 @@ begin
         hint = 'See howdah.executions for the runs that exist.';
     end if;
     for v_step in
-      select t.seq, t.kind, t.name, t.ms, coalesce(t.error, t.said) as said
+      select t.seq, t.kind, t.name, t.ms, coalesce(t.error, pg_catalog.regexp_replace(
+        t.said, 'howdah\.sealed\.v1\.[A-Za-z0-9_.-]+', '[encrypted]', 'g')) as said
       from howdah.execution_timeline as t where t.execution_id = tail.id and t.seq > v_seq
       order by t.seq
     loop
@@ -4619,7 +4648,8 @@ begin
   end loop;
   raise notice '% (%)%', v_execution.status, v_execution.stop_reason,
     coalesce(': ' || (v_execution.error ->> 'message'), '');
-  answer := v_execution.output;
+  answer := case when howdah_private.is_encrypted(v_execution.output) then '[encrypted]'
+    else v_execution.output end;
 end $procedure$
 ;
 
@@ -8897,7 +8927,8 @@ begin
     with turns as (
       select t.* from howdah_private.sessions_to_search(v_root) as s (id)
       cross join lateral (
-        select e.id, e.session_id, coalesce(e.agent_id, e.workflow_id) as of_id
+        select e.id, e.session_id, coalesce(e.agent_id, e.workflow_id) as of_id,
+          e.contents_encrypted_at is not null as is_encrypted
         from howdah.executions as e where e.tenant_id = v_root.tenant_id and e.session_id = s.id
         order by e.turn desc limit 100
       ) as t
@@ -8906,7 +8937,7 @@ begin
       order by t.id desc limit 200
     ),
     recent as materialized (
-      select m.* from turns as t
+      select m.* from (select t.* from turns as t where not t.is_encrypted) as t
       cross join lateral (
         select t.id, t.session_id, t.of_id, m.seq, m.role, m.created_at,
           left(m.content, 4000) as content
@@ -8925,7 +8956,10 @@ begin
       where w.vector @@ v_words
       order by rank desc, s.id desc, s.seq desc limit coalesce((arguments ->> 'limit')::int, 10)
     )
-    select jsonb_build_object('messages', coalesce(jsonb_agg(jsonb_build_object(
+    select (
+      select case when count(*) > 0 then jsonb_build_object('encrypted', count(*)) else '{}' end
+      from turns as t where t.is_encrypted
+    ) || jsonb_build_object('messages', coalesce(jsonb_agg(jsonb_build_object(
       'session_id', f.session_id, 'execution_id', f.id, 'seq', f.seq, 'role', f.role,
       'at', f.created_at,
       'text', left(ts_headline(
@@ -9880,6 +9914,31 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_fork_of_encrypted(e howdah.executions, input text, input_data jsonb, changes jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_field text := case
+    when check_fork_of_encrypted.input like '%howdah.sealed.v1.%' then 'input'
+    when check_fork_of_encrypted.input_data::text like '%howdah.sealed.v1.%' then 'input_data'
+    when check_fork_of_encrypted.changes is not null and e.input_data is not null
+      and check_fork_of_encrypted.input_data is null then 'changes' end;
+begin
+  if v_field is not null then
+    raise exception using errcode = case v_field when 'changes' then 'HWCNF' else 'HWINV' end,
+      message = case v_field
+        when 'changes' then format('the input_data of execution %s is encrypted', e.id)
+        else format('%s of the fork has an encrypted text', v_field) end,
+      detail = jsonb_build_object('field', v_field, 'execution_id', e.id)::text,
+      hint = case v_field when 'changes' then 'Give a complete input_data instead of changes.'
+        else 'Write the text itself.' end;
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_fork_size(turn integer, history jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -9888,7 +9947,8 @@ CREATE OR REPLACE FUNCTION howdah_private.check_fork_size(turn integer, history 
 AS $function$
 begin
   if jsonb_array_length(check_fork_size.history) > 2000
-    or octet_length(check_fork_size.history::text) > 8388608 then
+    or (octet_length(check_fork_size.history::text) > 8388608 and octet_length(
+      howdah_private.without_copies(check_fork_size.history)::text) > 8388608) then
     raise exception using errcode = 'HWINV',
       message = format('the history up to turn %s exceeds 2000 messages or 8 MB',
         check_fork_size.turn),
@@ -10185,7 +10245,8 @@ begin
       detail = jsonb_build_object('field', 'input')::text,
       hint = 'Set input to the text for the agent. Structured data goes into input_data.';
   end if;
-  perform howdah_private.check_input_size('input', octet_length(e.input), v_most);
+  perform howdah_private.check_input_size('input', octet_length(e.input), v_most)
+  where not howdah_private.is_copy(e.contents_encrypted_at, to_jsonb(e.input));
 end $function$
 ;
 
@@ -11202,7 +11263,8 @@ CREATE OR REPLACE FUNCTION howdah_private.check_run(e howdah.executions)
 AS $function$
 declare
   v_large record;
-  v_most int := case when e.input_data is not null and coalesce(e.parent_execution_id,
+  v_most int := case when howdah_private.is_copy(e.contents_encrypted_at, e.input_data) then null
+    when e.input_data is not null and coalesce(e.parent_execution_id,
       e.forked_from_execution_id, e.compensates_execution_id) is null
     then howdah_private.max_input_bytes(e.tenant_id) else 1048576 end;
 begin
@@ -12474,7 +12536,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.compared_logs(a uuid, b uuid, shared integer)
+CREATE OR REPLACE FUNCTION howdah_private.compared_logs(a uuid, b uuid, shared integer, with_texts boolean)
  RETURNS TABLE(a_seq integer, b_seq integer, kind howdah.step_kind, name text, is_same boolean, place bigint)
  LANGUAGE sql
  STABLE
@@ -12492,7 +12554,7 @@ AS $function$
         concat_ws('|', s.kind, case when s.kind <> 'model' then s.name end), 2
       ) as sort
     from (values ('a', compared_logs.a), ('b', compared_logs.b)) as x (log, id)
-    cross join lateral howdah_private.compared_steps(x.id) as s
+    cross join lateral howdah_private.compared_steps(x.id, null, compared_logs.with_texts) as s
   ),
   keys as (
     select x.log, array_agg(x.whole order by x.seq) as whole,
@@ -12544,7 +12606,8 @@ AS $function$
     'version', v.version,
     'models', nullif(jsonb_path_query_array(v.definition, '$.models[*].name'), '[]'),
     'history', nullif(howdah_private.run_history(e.id), '[]'),
-    'is_erased', e.contents_erased_at is not null)
+    'is_erased', e.contents_erased_at is not null,
+    'is_encrypted', e.contents_encrypted_at is not null)
   from howdah.executions as e
   left join lateral (
     select a.version, a.definition from howdah.agent_versions as a
@@ -12557,7 +12620,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.compared_steps(execution_id uuid, seqs integer[] DEFAULT NULL::integer[])
+CREATE OR REPLACE FUNCTION howdah_private.compared_steps(execution_id uuid, seqs integer[] DEFAULT NULL::integer[], with_texts boolean DEFAULT true)
  RETURNS TABLE(seq integer, kind howdah.step_kind, name text, asked text, digest bytea, texts jsonb)
  LANGUAGE sql
  STABLE
@@ -12577,16 +12640,19 @@ AS $function$
       string_agg(m.parts::text, E'\n' order by m.seq) as parts
     from howdah.messages as m
     where m.execution_id = compared_steps.execution_id and m.step_seq is not null
+      and compared_steps.with_texts
       and (compared_steps.seqs is null or m.step_seq = any (compared_steps.seqs))
     group by m.step_seq
   ),
   done as (
-    select s.seq, s.kind, s.name, s.error, t.content, t.calls, t.parts,
-      howdah_private.without_fields(s.input, case s.kind
-        when 'question' then '{question_id,dry_run}' when 'fork' then '{execution_id}'
+    select s.seq, s.kind, s.name, case when compared_steps.with_texts then s.error
+        else howdah_private.pick_fields(s.error, array['code']) end as error,
+      t.content, t.calls, t.parts,
+      howdah_private.without_fields(case when compared_steps.with_texts then s.input end,
+        case s.kind when 'question' then '{question_id,dry_run}' when 'fork' then '{execution_id}'
         else '{}' end::text[]) as input,
-      howdah_private.without_fields(s.output, case s.kind
-        when 'retry' then '{delay_ms,not_before}' when 'answer' then '{question_id}'
+      howdah_private.without_fields(case when compared_steps.with_texts then s.output end,
+        case s.kind when 'retry' then '{delay_ms,not_before}' when 'answer' then '{question_id}'
         when 'child_started' then '{execution_id}' when 'child' then '{execution_id}'
         else '{}' end::text[]) as output
     from howdah.steps as s left join said as t on t.step_seq = s.seq
@@ -12636,6 +12702,12 @@ begin
     and not howdah_private.compensates_step(run.id, s.seq);
   if v_calls is null then
     return;
+  elsif run.contents_encrypted_at is not null then
+    -- only between a retry and its decryption
+    raise exception using errcode = 'HWCNF',
+      message = format('the contents of execution %s are being decrypted', run.id),
+      detail = jsonb_build_object('execution_id', run.id)::text,
+      hint = 'Try again in a few seconds.';
   end if;
   v_id := howdah.uuid_v7();
   insert into howdah.executions (
@@ -13808,15 +13880,39 @@ CREATE OR REPLACE FUNCTION howdah_private.decryptable_runs(execution_id uuid, id
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(array_agg(x.id::uuid), '{}')
+  select coalesce(array_agg(i.id), '{}')
   from howdah.executions as e
   join howdah.executions as r on r.id = e.root_execution_id
-  left join howdah.sessions as s on s.id = r.session_id and s.tenant_id = r.tenant_id
-  join howdah.executions as x on x.id = any (decryptable_runs.ids) and x.tenant_id = e.tenant_id
-  join howdah.executions as xr on xr.id = x.root_execution_id
-  where e.id = decryptable_runs.execution_id and (
-    xr.id = r.id or xr.session_id = r.session_id or xr.session_id = s.forked_from_session_id
-    or x.id = e.forked_from_execution_id or xr.id = r.forked_from_execution_id)
+  left join howdah_private.encryptions_due as d on d.execution_id = e.id
+  cross join unnest(decryptable_runs.ids) as i (id)
+  left join howdah.executions as x on x.id = i.id and x.tenant_id = e.tenant_id
+  left join howdah.executions as xr on xr.id = x.root_execution_id
+  where e.id = decryptable_runs.execution_id
+    and (xr.id = r.id or xr.session_id = r.session_id or i.id = any (d.sources))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.decrypted_by()
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select now() + interval '1 day'
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.decrypted_history(tenant_id uuid, history jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_agg(case when m.message ? 'covers_to_seq'
+    then howdah_private.summary_message(m.message)
+    else howdah_private.history_message(decrypted_history.tenant_id, m.message) end
+    order by m.place)
+  from jsonb_array_elements(decrypted_history.history) with ordinality as m (message, place)
 $function$
 ;
 
@@ -14181,6 +14277,8 @@ begin
   delete from howdah_private.debounced_runs as d where d.execution_id = any (delete_side_rows.ids);
   delete from howdah_private.inbox as i where i.execution_id = any (delete_side_rows.ids);
   delete from howdah_private.ended_runs as r where r.execution_id = any (delete_side_rows.ids);
+  delete from howdah_private.encryptions_due as d
+  where d.execution_id = any (delete_side_rows.ids);
   delete from howdah_private.receivers as r where r.execution_id = any (delete_side_rows.ids);
   delete from howdah.webhook_deliveries as d where d.execution_id = any (delete_side_rows.ids);
   delete from howdah.watched_rows as w where w.execution_id = any (delete_side_rows.ids);
@@ -14677,7 +14775,10 @@ begin
         select from howdah_private.sealed_documents as d where d.data_key_id = k.id)
       and not exists (
         select from howdah_private.token_revocations as r where r.data_key_id = k.id)
-      and not exists (select from howdah.executions as e where e.contents_key_id = k.id);
+      and not exists (select from howdah.executions as e where e.contents_key_id = k.id)
+      and not exists (
+        select from howdah_private.encryptions_due as d
+        where d.tenant_id = k.tenant_id and d.sources is not null);
     v_count := v_count + case when found then 1 else 0 end;
   end loop;
   return v_count;
@@ -14944,6 +15045,20 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.encrypted_values(document text)
+ RETURNS TABLE(value text, key_id uuid, execution_id uuid)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select distinct v.parts[1], v.parts[2]::uuid, v.parts[3]::uuid
+  from regexp_matches(encrypted_values.document,
+    '"(howdah\.sealed\.v1\.([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\.'
+    || '([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\.'
+    || '[A-Za-z0-9_-]{16}\.[A-Za-z0-9_-]{22,})"', 'g') as v (parts)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.end_account(account howdah.connected_accounts)
  RETURNS howdah.connected_accounts
  LANGUAGE plpgsql
@@ -15125,6 +15240,19 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_added_contents(execution_id uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into howdah_private.encryptions_due as d (execution_id, tenant_id, changed_at)
+  select e.root_execution_id, e.tenant_id, clock_timestamp() from howdah.executions as e
+  where e.id = enqueue_added_contents.execution_id and e.contents_encrypted_at is not null
+  on conflict (execution_id) do update set changed_at = excluded.changed_at
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.enqueue_admission(limit_id uuid, tenant_id uuid, subject_id uuid DEFAULT NULL::uuid)
  RETURNS void
  LANGUAGE sql
@@ -15262,19 +15390,80 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.enqueue_decryption(root_execution_id uuid)
- RETURNS void
- LANGUAGE sql
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_copied_input(id uuid, tenant_id uuid, input text, input_data jsonb, input_parts jsonb, history jsonb)
+ RETURNS uuid
+ LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_written text := jsonb_build_array(enqueue_copied_input.input, enqueue_copied_input.input_data,
+    enqueue_copied_input.input_parts, enqueue_copied_input.history)::text;
+  v_found record;
+begin
+  if strpos(v_written, '"howdah.sealed.v1.') = 0 then
+    return null;
+  end if;
+  with written as (
+    select w.* from howdah_private.encrypted_values(v_written) as w
+  ),
+  stored as (
+    select s.value from howdah_private.stored_values(
+      enqueue_copied_input.tenant_id, array(select distinct w.execution_id from written as w)
+    ) as s (value)
+  )
+  select array_agg(distinct w.execution_id) filter (where s.value is not null) as sources,
+    array_agg(distinct w.key_id) filter (where s.value is not null) as keys,
+    min(w.execution_id::text) filter (where s.value is null) as other
+  into v_found
+  from written as w left join stored as s on s.value = w.value;
+  if v_found.other is not null and v_found.sources is not null then
+    raise exception using errcode = 'HWCNF',
+      message = format('the run has an encrypted text that execution %s does not have (any more)',
+        v_found.other),
+      detail = jsonb_build_object('execution_id', v_found.other)::text,
+      hint = 'Read the earlier conversation again, and send its texts.';
+  elsif v_found.sources is null then
+    return null;
+  end if;
+  perform howdah_private.enqueue_copies(enqueue_copied_input.id, enqueue_copied_input.tenant_id,
+    v_found.sources, v_found.keys);
+  return v_found.keys[1];
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_copies(execution_id uuid, tenant_id uuid, sources uuid[], keys uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform from howdah_private.data_keys as k
+  where k.id = any (enqueue_copies.keys) order by k.id for key share;
+  insert into howdah_private.encryptions_due as d (execution_id, tenant_id, sources)
+  values (enqueue_copies.execution_id, enqueue_copies.tenant_id, enqueue_copies.sources)
+  on conflict on constraint encryptions_due_pkey do update set sources = excluded.sources;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_decryption(root_execution_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update howdah.executions as e set wake_at = howdah_private.decrypted_by()
+  where e.id = enqueue_decryption.root_execution_id and e.contents_encrypted_at is not null;
+  if not found then
+    return;
+  end if;
   insert into howdah_private.encryptions_due as d (execution_id, tenant_id)
   select e.id, e.tenant_id from howdah.executions as e
-  where e.id = enqueue_decryption.root_execution_id and exists (
-    select from howdah.executions as c
-    where c.root_execution_id = e.id and c.contents_encrypted_at is not null)
-  on conflict (execution_id) do update set due_at = now()
-$function$
+  where e.id = enqueue_decryption.root_execution_id
+  on conflict (execution_id) do update set due_at = now();
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.enqueue_delivery(id uuid, run_at timestamp with time zone)
@@ -15401,6 +15590,27 @@ AS $function$
   )
   select count(*)::int, max(n.completed_at) from ended as n
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_fork(original howdah.executions, fork_id uuid, seq integer, input text, has_other_data boolean)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if original.contents_encrypted_at is null or (enqueue_fork.seq = 0
+    and (enqueue_fork.input is not null or original.input = '')
+    and (enqueue_fork.has_other_data or original.input_data is null)
+    and num_nonnulls(original.input_parts, original.history) = 0) then
+    return null;
+  end if;
+  perform howdah_private.enqueue_copies(enqueue_fork.fork_id, original.tenant_id,
+    array[original.id::uuid] || (
+      select d.sources from howdah_private.encryptions_due as d where d.execution_id = original.id),
+    array[original.contents_key_id]);
+  return clock_timestamp();
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.enqueue_mail_delivery(tenant_id uuid, agent_id uuid)
@@ -15995,7 +16205,7 @@ CREATE OR REPLACE FUNCTION howdah_private.erase_inbox_answers(u howdah.users, ru
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   update howdah_private.inbox as i
-  set output = i.output || case i.output ->> 'kind' when 'question'
+  set output = i.output - 'sealed' || case i.output ->> 'kind' when 'question'
     then '{"answer": "[erased]", "data": null}'::jsonb else '{"data": null}' end
   where i.id in (
       select a.id from howdah_private.inbox_answers(u) as a
@@ -16032,7 +16242,8 @@ begin
     idempotency_key = case when erase_log.keep_keys then e.idempotency_key end,
     concurrency_key = null, debounce_key = null, debounce_ms = null,
     metrics = jsonb_strip_nulls(jsonb_build_object('finish_reason', e.metrics -> 'finish_reason')),
-    contents_erased_at = clock_timestamp(), updated_at = now()
+    contents_erased_at = clock_timestamp(), contents_encrypted_at = null, contents_key_id = null,
+    updated_at = now()
   where e.id = any (erase_log.ids);
   get diagnostics executions = row_count;
 end $function$
@@ -16863,6 +17074,31 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.filter_copied_history(filters howdah.output_filters[], INOUT history jsonb, INOUT hits jsonb)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_texts constant jsonb := (
+    select jsonb_object_agg(c.key, c.value)
+    from jsonb_each(howdah_private.history_contents(history, false)) as c
+    where howdah_private.is_encrypted_json(c.value));
+  v_parts constant jsonb := (
+    select jsonb_object_agg(c.key, c.value)
+    from jsonb_each_text(howdah_private.history_contents(history, true)) as c
+    where howdah_private.is_encrypted_json(c.value::jsonb));
+  v_result record;
+begin
+  v_result := howdah_private.filter_history(filters, howdah_private.with_history_contents(history,
+    (select jsonb_object_agg(k.name, '') from jsonb_object_keys(v_texts) as k (name)),
+    (select jsonb_object_agg(k.name, '[]') from jsonb_object_keys(v_parts) as k (name))), hits);
+  history := howdah_private.with_history_contents(v_result.history, v_texts, v_parts);
+  hits := v_result.hits;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.filter_field(filters howdah.output_filters[], field text, INOUT value jsonb, INOUT hits jsonb)
  RETURNS record
  LANGUAGE plpgsql
@@ -17021,9 +17257,12 @@ begin
   if v_filters is null then
     return e;
   end if;
-  select f.value, f.hits into e.input, e.input_hits
-  from howdah_private.filter_text(v_filters, 'input', e.input, null) as f;
-  if e.input_data is not null then
+  if not howdah_private.is_copy(e.contents_encrypted_at, to_jsonb(e.input)) then
+    select f.value, f.hits into e.input, e.input_hits
+    from howdah_private.filter_text(v_filters, 'input', e.input, null) as f;
+  end if;
+  if e.input_data is not null
+    and not howdah_private.is_copy(e.contents_encrypted_at, e.input_data) then
     select f.value, f.hits into e.input_data, e.input_hits
     from howdah_private.filter_field(v_filters, 'input_data', e.input_data, e.input_hits) as f;
   end if;
@@ -17047,15 +17286,22 @@ begin
   if v_filters is null then
     return e;
   end if;
-  if e.input_parts is not null then
+  if e.input_parts is not null
+    and not howdah_private.is_copy(e.contents_encrypted_at, e.input_parts) then
     select f.parts, f.hits into e.input_parts, e.input_hits
     from howdah_private.filter_parts(v_filters, 'input_parts', e.input_parts, e.input_hits) as f;
     perform howdah_private.check_parts(e.tenant_id, e.input_parts);
   end if;
   if e.history is not null then
-    select f.history, f.hits into e.history, e.input_hits
-    from howdah_private.filter_history(v_filters, e.history, e.input_hits) as f;
-    perform howdah_private.check_history(e.history);
+    if e.contents_encrypted_at is null then
+      select f.history, f.hits into e.history, e.input_hits
+      from howdah_private.filter_history(v_filters, e.history, e.input_hits) as f;
+    else
+      select f.history, f.hits into e.history, e.input_hits
+      from howdah_private.filter_copied_history(v_filters, e.history, e.input_hits) as f;
+    end if;
+    perform howdah_private.check_history(case when e.contents_encrypted_at is null then e.history
+      else howdah_private.without_copies(e.history) end);
   end if;
   return e;
 end $function$
@@ -17114,6 +17360,23 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.find_encryption_violations()
+ RETURNS TABLE(rule text, tenant_id uuid, execution_id uuid, detail text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+AS $function$
+  select 'encrypted_at_work', r.tenant_id, r.id::uuid,
+    case when r.status = 'running' then 'is running, but its contents are encrypted'
+      else 'waits for its decryption, but is not in the queue' end
+  from howdah.executions as r
+  where r.status in ('queued', 'running', 'waiting', 'paused')
+    and r.contents_encrypted_at is not null and (r.status = 'running' or not exists (
+      select from howdah_private.encryptions_due as d where d.execution_id = r.root_execution_id))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.find_head_violations()
  RETURNS TABLE(rule text, tenant_id uuid, execution_id uuid, detail text)
  LANGUAGE sql
@@ -17146,6 +17409,8 @@ AS $function$
     end as fault
   ) as f
   where f.fault is not null
+  union all
+  select * from howdah_private.find_encryption_violations()
 $function$
 ;
 
@@ -17737,6 +18002,44 @@ begin
     perform howdah_private.enqueue_alert_webhook(v_rule,
       case v_state when 'clear' then 'alert.resolved' else 'alert.' || v_state end);
   end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.finish_decryption(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_due uuid[];
+begin
+  update howdah.executions as e
+  set wake_at = null,
+    history = case when e.history is not null
+      then howdah_private.decrypted_history(e.tenant_id, e.history) end
+  where e.id = any (finish_decryption.ids) and e.completed_at is null;
+  v_due := array(
+    select e.id::uuid from howdah.executions as e
+    where e.id = any (finish_decryption.ids) and e.completed_at is null
+      and howdah_private.is_in_queue(e.status, e.waiting_for)
+    order by e.id
+  );
+  perform howdah_private.enqueue_advance(v_due);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.finish_encryptions(roots uuid[], decrypted uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.finish_decryption(finish_encryptions.decrypted)
+  where cardinality(finish_encryptions.decrypted) > 0;
+  delete from howdah_private.encryptions_due as d
+  where d.execution_id = any (finish_encryptions.roots);
 end $function$
 ;
 
@@ -18563,6 +18866,35 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.history_contents(history jsonb, are_documents boolean)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with messages as (
+    select format('history.%s', h.place - 1) as name, h.message
+    from jsonb_array_elements(case jsonb_typeof(history_contents.history)
+      when 'array' then history_contents.history end) with ordinality as h (message, place)
+  ),
+  contents as (
+    select m.name || '.content' as name, m.message ->> 'content' as value from messages as m
+    where not history_contents.are_documents
+    union all
+    select format('%s.arguments.%s', m.name, c.place - 1), c.call ->> 'arguments'
+    from messages as m cross join lateral jsonb_array_elements(
+      case jsonb_typeof(m.message -> 'tool_calls') when 'array' then m.message -> 'tool_calls' end
+    ) with ordinality as c (call, place)
+    where not history_contents.are_documents
+    union all
+    select m.name || '.parts', (m.message -> 'parts')::text from messages as m
+    where history_contents.are_documents
+  )
+  select coalesce(jsonb_object_agg(c.name, c.value), '{}') from contents as c
+  where c.value is not null
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.history_entries(messages jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -18648,7 +18980,7 @@ AS $function$
   select (message - '{seq,step_seq,covers_from_seq,covers_to_seq,trust}'::text[])
     || case when message ? 'parts' then jsonb_build_object('parts', (
       select coalesce(jsonb_agg(
-        case when p.part ->> 'type' <> 'resource' then p.part
+        case when p.part ->> 'type' is distinct from 'resource' then p.part
           else jsonb_build_object(
             'type', 'text', 'text', coalesce('[file ' || r.name || ']', '[file]')
           ) end order by p.place
@@ -18657,7 +18989,7 @@ AS $function$
       left join howdah.resources as r
         on r.id = howdah_private.parse_id(p.part ->> 'resource_id')
           and r.tenant_id = history_message.tenant_id
-      where p.part ->> 'type' not in ('reasoning', 'citation', 'provider_tool_call',
+      where coalesce(p.part ->> 'type', '') not in ('reasoning', 'citation', 'provider_tool_call',
         'provider_tool_result', 'text_span')
     )) else '{}' end
     || case when message ? 'tool_calls' then jsonb_build_object('tool_calls', (
@@ -19293,11 +19625,35 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.is_copy(contents_encrypted_at timestamp with time zone, value jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return contents_encrypted_at is not null and howdah_private.is_encrypted_json(is_copy.value);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.is_encrypted(value text)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN (value ~ ('^howdah\.sealed\.v1\.[0-9a-f-]{36}\.[0-9a-f-]{36}\.'::text || '[A-Za-z0-9_-]{16}\.[A-Za-z0-9_-]{22,}$'::text))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_encrypted_json(value jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(howdah_private.is_encrypted(case jsonb_typeof(is_encrypted_json.value)
+    when 'array' then is_encrypted_json.value #>> '{0,sealed_list}'
+    when 'object' then is_encrypted_json.value ->> 'sealed'
+    when 'string' then is_encrypted_json.value #>> '{}' end), false)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_harmless_configuration(configuration jsonb)
@@ -21247,8 +21603,8 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.lock_runs_to_encrypt(root howdah.executions, is_to_encrypt boolean, max_runs integer)
- RETURNS uuid[]
+CREATE OR REPLACE FUNCTION howdah_private.lock_runs_to_encrypt(root howdah.executions, is_to_encrypt boolean, changed_at timestamp with time zone, max_runs integer, OUT runs uuid[], OUT is_last boolean)
+ RETURNS record
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -21256,26 +21612,30 @@ AS $function$
 declare
   v_ids uuid[] := array(
     select e.id::uuid from howdah.executions as e
-    where e.root_execution_id = root.id and e.contents_erased_at is null and case
+    where e.id = any (array(
+        select root.id::uuid
+        union all
+        select c.id::uuid from howdah.executions as c
+        where c.root_execution_id = root.id and c.parent_execution_id is not null
+      )) and e.contents_erased_at is null and case
       when lock_runs_to_encrypt.is_to_encrypt then e.contents_encrypted_at is null
-        or e.contents_encrypted_at < e.completed_at or e.contents_key_id is distinct from (
+        or e.contents_encrypted_at < greatest(e.completed_at, lock_runs_to_encrypt.changed_at)
+        or e.contents_key_id is distinct from (
           select k.id from howdah_private.data_keys as k
           where k.tenant_id = root.tenant_id and k.is_current)
       else e.contents_encrypted_at is not null end
     order by e.id limit lock_runs_to_encrypt.max_runs + 1
   );
-  v_locked uuid[] := array(
+begin
+  runs := array(
     select e.id::uuid from howdah.executions as e
     where e.id = any (v_ids[1:lock_runs_to_encrypt.max_runs]) order by e.id
     for no key update skip locked
   );
-begin
-  if v_locked = v_ids then
-    delete from howdah_private.encryptions_due as d where d.execution_id = root.id;
-  elsif cardinality(v_locked) < least(cardinality(v_ids), lock_runs_to_encrypt.max_runs) then
+  is_last := runs = v_ids;
+  if cardinality(runs) < least(cardinality(v_ids), lock_runs_to_encrypt.max_runs) then
     perform howdah_private.postpone_encryption(root.id, '1 second');
   end if;
-  return v_locked;
 end $function$
 ;
 
@@ -21522,7 +21882,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.log_differences(a uuid, b uuid, shared integer)
+CREATE OR REPLACE FUNCTION howdah_private.log_differences(a uuid, b uuid, shared integer, with_texts boolean)
  RETURNS jsonb
  LANGUAGE sql
  STABLE
@@ -21534,7 +21894,7 @@ AS $function$
   with aligned as materialized (
     select l.*, row_number() over (partition by l.is_same order by l.place) as nth
     from howdah_private.compared_logs(
-      log_differences.a, log_differences.b, log_differences.shared
+      log_differences.a, log_differences.b, log_differences.shared, log_differences.with_texts
     ) as l
   ),
   listed as materialized (
@@ -21545,10 +21905,12 @@ AS $function$
       howdah_private.step_change(t.a_seq, t.b_seq, t.kind, t.name, x.texts, y.texts) as change
     from listed as t
     left join howdah_private.compared_steps(
-      log_differences.a, array(select o.a_seq from listed as o where o.a_seq is not null)
+      log_differences.a, array(select o.a_seq from listed as o where o.a_seq is not null),
+      log_differences.with_texts
     ) as x on x.seq = t.a_seq
     left join howdah_private.compared_steps(
-      log_differences.b, array(select o.b_seq from listed as o where o.b_seq is not null)
+      log_differences.b, array(select o.b_seq from listed as o where o.b_seq is not null),
+      log_differences.with_texts
     ) as y on y.seq = t.b_seq
   )
   select jsonb_build_object('same', count(*) filter (where l.is_same),
@@ -24811,11 +25173,13 @@ begin
     perform howdah_private.check_version(e);
   end if;
   if e.input_parts is not null then
-    perform howdah_private.check_parts(e.tenant_id, e.input_parts);
+    perform howdah_private.check_parts(e.tenant_id, e.input_parts)
+    where not howdah_private.is_copy(e.contents_encrypted_at, e.input_parts);
     e.input_parts := nullif(e.input_parts, '[]');
   end if;
   if e.history is not null then
-    perform howdah_private.check_history(e.history);
+    perform howdah_private.check_history(case when e.contents_encrypted_at is null then e.history
+      else howdah_private.without_copies(e.history) end);
     e.history := nullif(e.history, '[]');
   end if;
   if num_nonnulls(e.input_parts, e.history) > 0 then
@@ -28860,9 +29224,11 @@ CREATE OR REPLACE FUNCTION howdah_private.run_contents(ids uuid[], relation text
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select e.id::uuid, null::int, null::text,
-    jsonb_build_object('input', e.input, 'output', e.output),
+    jsonb_build_object('input', e.input, 'output', e.output)
+      || howdah_private.history_contents(e.history, false),
     jsonb_build_object('input_data', e.input_data::text, 'input_parts', e.input_parts::text,
-      'history', e.history::text, 'output_data', e.output_data::text, 'error', e.error::text),
+      'output_data', e.output_data::text, 'error', e.error::text)
+      || howdah_private.history_contents(e.history, true),
     null::jsonb,
     jsonb_build_object('error', howdah_private.erase_error(e.error, '[encrypted]'))
   from howdah.executions as e
@@ -28891,7 +29257,8 @@ AS $function$
         'annotations', s.annotations::text),
       null,
       jsonb_build_object('input', howdah_private.visible_input(s.kind, s.input),
-        'output', howdah_private.visible_output(s.kind, s.output),
+        'output', howdah_private.visible_output(s.kind, s.output)
+          || howdah_private.visible_decision(s.name, s.call_id, s.output),
         'error', howdah_private.erase_error(s.error, '[encrypted]'))
     from (
       select n.*, sum(coalesce(pg_column_size(n.input), 0) + coalesce(pg_column_size(n.output), 0)
@@ -29026,6 +29393,7 @@ AS $function$
     'workflow', run -> 'workflow', 'version', run -> 'version',
     'forked_from_execution_id', e.forked_from_execution_id, 'forked_from_seq', e.forked_from_seq,
     'status', e.status, 'stop_reason', e.stop_reason, 'is_erased', run -> 'is_erased',
+    'is_encrypted', run -> 'is_encrypted',
     'created_at', run -> 'created_at',
     'seconds', round(extract(epoch from e.completed_at - e.started_at), 3), 'steps', n.step_count,
     'tokens_in', n.tokens_in, 'tokens_out', n.tokens_out, 'cost', trim_scale(n.cost),
@@ -31529,6 +31897,27 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.stored_values(tenant_id uuid, ids uuid[])
+ RETURNS SETOF text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with sources as materialized (
+    select e.id, e.input, e.input_data, e.input_parts, e.history from howdah.executions as e
+    where e.id = any (stored_values.ids) and e.tenant_id = stored_values.tenant_id
+      and e.contents_encrypted_at is not null
+      and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id))
+  )
+  select v.value from sources as s cross join lateral howdah_private.encrypted_values(
+    jsonb_build_array(s.input, s.input_data, s.input_parts, s.history)::text) as v
+  union
+  select v.value from sources as s join howdah.messages as m on m.execution_id = s.id
+  cross join lateral howdah_private.encrypted_values(
+    jsonb_build_array(m.content, m.parts, m.tool_calls)::text) as v
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.stream_step_details(ids uuid[], seqs integer[], afters integer[])
  RETURNS TABLE(place integer, story jsonb)
  LANGUAGE sql
@@ -31715,9 +32104,15 @@ CREATE OR REPLACE FUNCTION howdah_private.summary_message(message jsonb)
  RETURNS jsonb
  LANGUAGE sql
  IMMUTABLE
-RETURN jsonb_build_object('role', 'user', 'content', (CASE WHEN starts_with((message ->> 'content'::text), 'Summary of the conversation so far:
-'::text) THEN ''::text ELSE 'Summary of the conversation so far:
-'::text END || (message ->> 'content'::text)))
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when howdah_private.is_encrypted(message ->> 'content') then jsonb_build_object(
+    'role', 'user', 'content', message -> 'content', 'covers_to_seq', message -> 'covers_to_seq')
+  else jsonb_build_object('role', 'user', 'content',
+    case when starts_with(message ->> 'content', E'Summary of the conversation so far:\n')
+      then '' else E'Summary of the conversation so far:\n' end
+    || (message ->> 'content')) end
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.swap_for_fair_share(ids uuid[], last_tenant_id uuid)
@@ -32501,7 +32896,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.take_encryptions(max_trees integer, max_runs integer)
- RETURNS TABLE(root_execution_id uuid, tenant_id uuid, is_to_encrypt boolean, runs uuid[])
+ RETURNS TABLE(root_execution_id uuid, tenant_id uuid, is_to_encrypt boolean, runs uuid[], is_last boolean)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -32527,9 +32922,11 @@ begin
     if v_root.id is null
       or (v_root.completed_at is not null and howdah_private.is_tree_in_use(v_root)) then
       runs := '{}';
+      is_last := false;
       perform howdah_private.postpone_encryption(v_due.execution_id, '1 second');
     else
-      runs := howdah_private.lock_runs_to_encrypt(v_root, is_to_encrypt, v_room);
+      select l.runs, l.is_last into runs, is_last from howdah_private.lock_runs_to_encrypt(
+        v_root, is_to_encrypt, v_due.changed_at, v_room) as l;
     end if;
     v_room := v_room - cardinality(runs);
     return next;
@@ -34563,6 +34960,16 @@ declare
     when v_may_pin then nullif(current_setting('howdah.pinned_run_defaults', true), '') end;
   v_has_prompt boolean;
 begin
+  if (num_nonnulls(new.input_parts, new.history) > 0 or new.input like 'howdah.sealed.v1.%')
+    and num_nonnulls(new.completed_at, new.parent_execution_id, new.compensates_execution_id,
+      new.contents_encrypted_at) = 0 then
+    new.contents_key_id := howdah_private.enqueue_copied_input(new.id, new.tenant_id, new.input,
+      new.input_data, new.input_parts, new.history);
+    if new.contents_key_id is not null then
+      new.contents_encrypted_at := clock_timestamp();
+      new.wake_at := howdah_private.decrypted_by();
+    end if;
+  end if;
   if num_nonnulls(new.completed_at, new.workflow_id) > 0 then
     return howdah_private.prepare_special_run(new, tg_relid);
   elsif (v_defaults[1] = new.agent_id::text
@@ -34589,7 +34996,9 @@ begin
     perform howdah_private.check_run(new);
   end if;
   if v_defaults[9] is not null then
-    new := howdah_private.filter_run(new);
+    -- column by column: cached plans want a row of the partition
+    select f.input, f.input_data, f.input_hits into new.input, new.input_data, new.input_hits
+    from howdah_private.filter_run(new) as f;
   end if;
   if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
     v_has_prompt := coalesce(v_defaults[8]::uuid, new.agent_version_id) is not null;
@@ -39240,6 +39649,35 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.visible_decision(name text, call_id text, output jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case
+    when visible_decision.name = 'route' and visible_decision.call_id = 'route' then
+      howdah_private.pick_fields(visible_decision.output, array['method', 'candidates'])
+        || jsonb_build_object('reason', '[encrypted]', 'chosen', (
+          select coalesce(jsonb_agg(m.member - 'reason' order by m.place), '[]')
+          from jsonb_array_elements(case jsonb_typeof(visible_decision.output -> 'chosen')
+            when 'array' then visible_decision.output -> 'chosen' end)
+            with ordinality as m (member, place)))
+    when visible_decision.name = 'plan' and visible_decision.call_id like 'plan.%' then
+      howdah_private.pick_fields(visible_decision.output, array['plan'])
+        || jsonb_build_object('steps', (
+          select coalesce(jsonb_agg((
+            select coalesce(jsonb_agg(jsonb_build_object('member', t.task -> 'member',
+              'task', '[encrypted]') order by t.place), '[]')
+            from jsonb_array_elements(p.tasks) with ordinality as t (task, place)
+          ) order by p.place), '[]')
+          from jsonb_array_elements(case jsonb_typeof(visible_decision.output -> 'steps')
+            when 'array' then visible_decision.output -> 'steps' end)
+            with ordinality as p (tasks, place)))
+    else '{}' end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.visible_input(kind howdah.step_kind, input jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -39637,7 +40075,10 @@ declare
   v_due_at timestamptz := greatest(e.run_at, e.wake_at);
   v_before int;
 begin
-  if v_due_at > clock_timestamp() then
+  if e.contents_encrypted_at is not null then
+    return howdah_private.explained('scheduled', 'the run continues with encrypted contents; '
+      'it starts when a worker with the master key has decrypted them');
+  elsif v_due_at > clock_timestamp() then
     return howdah_private.why_scheduled(e, v_due_at);
   elsif not howdah_private.is_any_worker_alive() then
     return howdah_private.explained('no_worker', 'the run is due, but no worker is alive',
@@ -39886,6 +40327,37 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.with_history_contents(history jsonb, texts jsonb, documents jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when jsonb_typeof(with_history_contents.history) is distinct from 'array'
+    then with_history_contents.history else (
+    select coalesce(jsonb_agg(h.message
+      || case when t.texts ? (n.name || '.content')
+        then jsonb_build_object('content', t.texts -> (n.name || '.content')) else '{}' end
+      || case when t.documents ? (n.name || '.parts') then jsonb_build_object('parts',
+        (t.documents ->> (n.name || '.parts'))::jsonb) else '{}' end
+      || case when jsonb_typeof(h.message -> 'tool_calls') = 'array' then jsonb_build_object(
+        'tool_calls', (
+          select coalesce(jsonb_agg(case when t.texts ? a.name
+            then c.call || jsonb_build_object('arguments', t.texts -> a.name) else c.call end
+            order by c.place), '[]')
+          from jsonb_array_elements(h.message -> 'tool_calls') with ordinality as c (call, place)
+          cross join lateral (
+            select format('%s.arguments.%s', n.name, c.place - 1)) as a (name)
+        )) else '{}' end
+      order by h.place), '[]')
+    from jsonb_array_elements(with_history_contents.history) with ordinality as h (message, place)
+    cross join lateral (select format('history.%s', h.place - 1)) as n (name)
+    cross join lateral (select coalesce(with_history_contents.texts, '{}'),
+      coalesce(with_history_contents.documents, '{}')) as t (texts, documents)
+  ) end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.with_names(part jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -39983,6 +40455,23 @@ begin
     select c.key from jsonb_each(v_capabilities) as c where m.capabilities -> c.key = c.value);
   return m;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.without_copies(history jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(jsonb_agg(m.message - 'covers_to_seq'
+    || case when howdah_private.is_encrypted_json(m.message -> 'content')
+      then '{"content": ""}' else '{}' end::jsonb
+    || case when howdah_private.is_encrypted_json(m.message -> 'parts')
+      then '{"parts": []}' else '{}' end::jsonb
+    order by m.place), '[]')
+  from jsonb_array_elements(case jsonb_typeof(without_copies.history)
+    when 'array' then without_copies.history end) with ordinality as m (message, place)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.without_deleted_references(document jsonb)
@@ -40307,6 +40796,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.write_first_messages(ids uuid[])
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah.messages as m
+  set content = howdah_private.first_content(e.input, e.input_data, e.agent_version_id)
+  from howdah.executions as e
+  where e.id = any (write_first_messages.ids) and e.completed_at is null and e.forked_from_seq > 0
+    and m.execution_id = e.id and m.seq = 1 and m.role = 'user' and m.content = ''
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.write_fork_log(original howdah.executions, fork howdah.executions, seq integer, content text, has_other_data boolean)
  RETURNS integer
  LANGUAGE plpgsql
@@ -40320,7 +40822,9 @@ begin
     v_messages := 1; -- the original never began
     insert into howdah.messages (execution_id, seq, tenant_id, role, content, parts, trust)
     values (fork.id, 1, fork.tenant_id, 'user',
-      howdah_private.first_content(fork.input, fork.input_data, original.agent_version_id),
+      case when fork.contents_encrypted_at is not null then '' -- see write_first_messages
+        else howdah_private.first_content(fork.input, fork.input_data, original.agent_version_id)
+      end,
       fork.input_parts, 'user');
   end if;
   insert into howdah.steps (execution_id, seq, tenant_id, kind, input)
@@ -40536,7 +41040,7 @@ begin
   when 'feedback_entries' then
     update howdah.feedback_entries as f set comment = coalesce(c.texts ->> 'comment', f.comment)
     from jsonb_to_recordset(write_run_contents.contents) as c (id uuid, texts jsonb)
-    where f.id = c.id;
+    where f.id = c.id and f.comment <> '[erased]'; -- erased meanwhile, without a lock of the run
   when 'webhook_deliveries' then
     update howdah.webhook_deliveries as d
     set payload = coalesce((c.documents ->> 'payload')::jsonb, d.payload)
@@ -40556,7 +41060,7 @@ begin
       output = coalesce(c.texts ->> 'output', e.output),
       input_data = coalesce((c.documents ->> 'input_data')::jsonb, e.input_data),
       input_parts = coalesce((c.documents ->> 'input_parts')::jsonb, e.input_parts),
-      history = coalesce((c.documents ->> 'history')::jsonb, e.history),
+      history = howdah_private.with_history_contents(e.history, c.texts, c.documents),
       output_data = coalesce((c.documents ->> 'output_data')::jsonb, e.output_data),
       error = coalesce((c.documents ->> 'error')::jsonb, e.error),
       contents_encrypted_at = case when c.key_id is not null then clock_timestamp() end,
@@ -40564,6 +41068,10 @@ begin
     from jsonb_to_recordset(write_run_contents.contents)
       as c (execution_id uuid, texts jsonb, documents jsonb, key_id uuid)
     where e.id = c.execution_id;
+    perform howdah_private.write_first_messages(array(
+      select (c.row ->> 'execution_id')::uuid
+      from jsonb_array_elements(write_run_contents.contents) as c (row)
+      where c.row ->> 'key_id' is null));
   end case;
 end $function$
 ;
@@ -44923,6 +45431,8 @@ grant execute on function howdah_private.check_filter_time(text,timestamp with t
 
 grant execute on function howdah_private.check_fork(howdah.executions,integer,text) to howdah_engine;
 
+grant execute on function howdah_private.check_fork_of_encrypted(howdah.executions,text,jsonb,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.check_fork_size(integer,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.check_function_body(text,text) to howdah_app;
@@ -45077,11 +45587,11 @@ grant execute on function howdah_private.commit_outside_of_blocks() to howdah_ap
 
 grant execute on function howdah_private.commit_steps(uuid,integer,uuid[],integer[],integer[],integer[],integer[],jsonb,jsonb,integer[],integer[],howdah.step_kind[],text[],text[],howdah.tool_effect[],text[],jsonb[],jsonb[],jsonb[],uuid[],integer[],integer[],howdah.trust[],timestamp with time zone[],jsonb[],integer[],integer[],howdah.message_role[],text[],jsonb[],jsonb[],text[],integer[],integer[],integer[]) to howdah_worker;
 
-grant execute on function howdah_private.compared_logs(uuid,uuid,integer) to howdah_analyst;
+grant execute on function howdah_private.compared_logs(uuid,uuid,integer,boolean) to howdah_analyst;
 
-grant execute on function howdah_private.compared_logs(uuid,uuid,integer) to howdah_app;
+grant execute on function howdah_private.compared_logs(uuid,uuid,integer,boolean) to howdah_app;
 
-grant execute on function howdah_private.compared_logs(uuid,uuid,integer) to howdah_engine;
+grant execute on function howdah_private.compared_logs(uuid,uuid,integer,boolean) to howdah_engine;
 
 grant execute on function howdah_private.compared_run(uuid) to howdah_analyst;
 
@@ -45089,11 +45599,11 @@ grant execute on function howdah_private.compared_run(uuid) to howdah_app;
 
 grant execute on function howdah_private.compared_run(uuid) to howdah_engine;
 
-grant execute on function howdah_private.compared_steps(uuid,integer[]) to howdah_analyst;
+grant execute on function howdah_private.compared_steps(uuid,integer[],boolean) to howdah_analyst;
 
-grant execute on function howdah_private.compared_steps(uuid,integer[]) to howdah_app;
+grant execute on function howdah_private.compared_steps(uuid,integer[],boolean) to howdah_app;
 
-grant execute on function howdah_private.compared_steps(uuid,integer[]) to howdah_engine;
+grant execute on function howdah_private.compared_steps(uuid,integer[],boolean) to howdah_engine;
 
 grant execute on function howdah_private.compensation_arguments(jsonb,howdah.steps) to howdah_engine;
 
@@ -45199,6 +45709,8 @@ grant execute on function howdah_private.deciding_model(uuid,jsonb) to howdah_en
 
 grant execute on function howdah_private.decryptable_runs(uuid,uuid[]) to howdah_worker;
 
+grant execute on function howdah_private.decrypted_by() to howdah_engine;
+
 grant execute on function howdah_private.default_alerts() to howdah_app;
 
 grant execute on function howdah_private.default_alerts() to howdah_engine;
@@ -45278,6 +45790,8 @@ grant execute on function howdah_private.due_times(howdah.schedules,timestamp wi
 grant execute on function howdah_private.editor_params() to howdah_app;
 
 grant execute on function howdah_private.editor_params() to howdah_engine;
+
+grant execute on function howdah_private.encrypted_values(text) to howdah_engine;
 
 grant execute on function howdah_private.end_call(uuid,integer) to howdah_worker;
 
@@ -45403,6 +45917,8 @@ grant execute on function howdah_private.fill_template(text,jsonb) to howdah_eng
 
 grant execute on function howdah_private.filter_arguments(uuid,text,text,jsonb) to howdah_worker;
 
+grant execute on function howdah_private.filter_copied_history(howdah.output_filters[],jsonb,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.filter_field(howdah.output_filters[],text,jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.filter_history(howdah.output_filters[],jsonb,jsonb) to howdah_engine;
@@ -45439,6 +45955,8 @@ grant execute on function howdah_private.find_todo(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.finish_alert_check(uuid,uuid,text,jsonb,text) to howdah_worker;
 
+grant execute on function howdah_private.finish_encryptions(uuid[],uuid[]) to howdah_worker;
+
 grant execute on function howdah_private.fire_schedules(integer) to howdah_worker;
 
 grant execute on function howdah_private.first_agent_of(uuid) to howdah_analyst;
@@ -45448,6 +45966,8 @@ grant execute on function howdah_private.first_agent_of(uuid) to howdah_app;
 grant execute on function howdah_private.first_agent_of(uuid) to howdah_engine;
 
 grant execute on function howdah_private.first_content(text,jsonb,uuid) to howdah_engine;
+
+grant execute on function howdah_private.first_content(text,jsonb,uuid) to howdah_eraser;
 
 grant execute on function howdah_private.first_discovery(uuid,uuid,integer) to howdah_worker;
 
@@ -45520,6 +46040,8 @@ grant execute on function howdah_private.hidden_agents() to howdah_app;
 grant execute on function howdah_private.hidden_agents() to howdah_authenticator;
 
 grant execute on function howdah_private.hidden_agents() to howdah_worker;
+
+grant execute on function howdah_private.history_contents(jsonb,boolean) to howdah_engine;
 
 grant execute on function howdah_private.history_entries(jsonb) to howdah_app;
 
@@ -45597,7 +46119,15 @@ grant execute on function howdah_private.is_client_call(howdah.questions) to how
 
 grant execute on function howdah_private.is_client_call(howdah.questions) to howdah_engine;
 
+grant execute on function howdah_private.is_copy(timestamp with time zone,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.is_encrypted(text) to howdah_analyst;
+
+grant execute on function howdah_private.is_encrypted(text) to howdah_app;
+
 grant execute on function howdah_private.is_encrypted(text) to howdah_engine;
+
+grant execute on function howdah_private.is_encrypted_json(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.is_harmless_configuration(jsonb) to howdah_analyst;
 
@@ -45853,11 +46383,11 @@ grant execute on function howdah_private.lock_todos(uuid) to howdah_engine;
 
 grant execute on function howdah_private.lock_tool_secrets(jsonb) to howdah_engine;
 
-grant execute on function howdah_private.log_differences(uuid,uuid,integer) to howdah_analyst;
+grant execute on function howdah_private.log_differences(uuid,uuid,integer,boolean) to howdah_analyst;
 
-grant execute on function howdah_private.log_differences(uuid,uuid,integer) to howdah_app;
+grant execute on function howdah_private.log_differences(uuid,uuid,integer,boolean) to howdah_app;
 
-grant execute on function howdah_private.log_differences(uuid,uuid,integer) to howdah_engine;
+grant execute on function howdah_private.log_differences(uuid,uuid,integer,boolean) to howdah_engine;
 
 grant execute on function howdah_private.long_ago(numeric) to howdah_engine;
 
@@ -47209,6 +47739,8 @@ grant execute on function howdah_private.version_of(text,uuid,text) to howdah_ap
 
 grant execute on function howdah_private.version_of(text,uuid,text) to howdah_engine;
 
+grant execute on function howdah_private.visible_decision(text,text,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.visible_input(howdah.step_kind,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.visible_output(howdah.step_kind,jsonb) to howdah_engine;
@@ -47253,6 +47785,10 @@ grant execute on function howdah_private.with_catalog(howdah.models) to howdah_a
 
 grant execute on function howdah_private.with_catalog(howdah.models) to howdah_engine;
 
+grant execute on function howdah_private.with_history_contents(jsonb,jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.with_history_contents(jsonb,jsonb,jsonb) to howdah_eraser;
+
 grant execute on function howdah_private.with_names(jsonb) to howdah_analyst;
 
 grant execute on function howdah_private.with_names(jsonb) to howdah_app;
@@ -47270,6 +47806,8 @@ grant execute on function howdah_private.withhold_text(text,text,text) to howdah
 grant execute on function howdah_private.without_catalog(howdah.models,howdah.models) to howdah_app;
 
 grant execute on function howdah_private.without_catalog(howdah.models,howdah.models) to howdah_engine;
+
+grant execute on function howdah_private.without_copies(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.without_deleted_references(jsonb) to howdah_app;
 
@@ -47306,6 +47844,10 @@ grant execute on function howdah_private.workflow_row(uuid) to howdah_app;
 grant execute on function howdah_private.write_back_refusal(regclass,howdah.table_triggers,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.write_bound(text,jsonb,text) to howdah_engine;
+
+grant execute on function howdah_private.write_first_messages(uuid[]) to howdah_engine;
+
+grant execute on function howdah_private.write_first_messages(uuid[]) to howdah_eraser;
 
 grant execute on function howdah_private.write_part(text,text,text,jsonb,text) to howdah_app;
 
@@ -49979,6 +50521,10 @@ comment on column howdah_private.egress_reports.host is 'Name of the machine, wi
 
 comment on column howdah_private.egress_reports.reported_at is 'Time of the last report.';
 
+comment on column howdah_private.encryptions_due.changed_at is 'Time at which contents were added to an encrypted tree. Its runs are encrypted again.';
+
+comment on column howdah_private.encryptions_due.sources is 'Runs whose encrypted contents a new run has copied. A worker may decrypt them for this run.';
+
 comment on column howdah_private.file_deletions.due_at is 'Time of the next attempt. An attempt sets it later, so that no two workers make the same one.';
 
 comment on column howdah_private.file_deletions.last_error is 'Reason why the last attempt failed.';
@@ -50071,7 +50617,7 @@ comment on routine howdah.cancel_execution(uuid) is 'Cancels a run and its child
 comment on routine howdah.check_all() is '@behavior -*
 Returns the broken promises of all runs. The result is always empty unless the engine has a bug. Owners only.';
 
-comment on routine howdah.compare_executions(uuid,uuid) is 'Returns the differences of two runs: {is_same, a, b, shared_steps, began, steps, ended}. a and b hold the figures of each run. shared_steps counts the first steps that a fork copied. began and ended hold the differences at the start and the end: [{field, a, b}]. steps holds the counts same, changed, only_a and only_b, parts_at, which is the first step that differs, and at most 1,000 changes; left_off counts the others.';
+comment on routine howdah.compare_executions(uuid,uuid) is 'Returns the differences of two runs: {is_same, a, b, shared_steps, began, steps, ended}. a and b hold the figures of each run. shared_steps counts the first steps that a fork copied. began and ended hold the differences at the start and the end: [{field, a, b}]. steps holds the counts same, changed, only_a and only_b, parts_at, which is the first step that differs, and at most 1,000 changes; left_off counts the others. If a run is encrypted, texts are not compared, and is_same is null unless something else differs.';
 
 comment on routine howdah.connect_account(text,text) is 'Begins to connect an account for an integration: {account_id, integration, authorization_url, expires_at}. A person opens the URL in a browser within an hour and consents at the authorization server. It is null if the client itself is the account. Raises HWCNF if no API has stored its address yet: set HOWDAH_PUBLIC_URL.';
 
@@ -50120,7 +50666,7 @@ comment on routine howdah.export_run(uuid,boolean) is 'Exports a run with its pi
 
 comment on routine howdah.export_user_data(uuid,boolean) is 'Exports everything about a user, by default the caller, one document per row: user, grants, API keys, connected accounts (without tokens), sessions, runs with their logs, answers, feedback, messages to agents, board entries, files (without content), schedules, agents. With redact, leaves out all contents.';
 
-comment on routine howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb) is 'Forks a run: creates a new run with copies of the first steps of another run, which continues from there. Without seq, copies all steps. input replaces the input at seq 0 and is added otherwise. input_data replaces the data of the run, and changes sets single places in it, such as {"order.number": 1001}, at most 100. Both require seq 0, which is then the default. Raises HWINV if there is no such step or place, HWNTF if there is no such version, HWCNF for a compensating run.';
+comment on routine howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb) is 'Forks a run: creates a new run with copies of the first steps of another run, which continues from there. Without seq, copies all steps. input replaces the input at seq 0 and is added otherwise. input_data replaces the data of the run, and changes sets single places in it, such as {"order.number": 1001}, at most 100. Both require seq 0, which is then the default. Raises HWINV if there is no such step or place, HWNTF if there is no such version, HWCNF for a compensating run, or for changes of encrypted data.';
 
 comment on routine howdah.fork_session(uuid,text,integer,jsonb) is 'Creates a session of the same agent with the conversation of this one up to the end of a turn, by default the last turn, and sends this message in it. The original session does not change. Raises HWCNF while a turn up to there is live, HWDEN if the caller may not see the agent of a turn, HWINV if the conversation has more than 2,000 messages or 8 MB.';
 
@@ -50197,7 +50743,7 @@ comment on routine howdah.start_session(text,text,howdah.session_policy,jsonb,te
 
 comment on routine howdah.switch_agent(uuid,text,text) is 'Switches a session to another agent, which receives its history, or to a workflow, from the next message on. Live runs keep their agent.';
 
-comment on routine howdah.tail(uuid,text) is 'Shows the steps of a run as notices, each as it commits, until the run ends, and returns the answer. Commits between two polls, so it must be called outside a transaction block.';
+comment on routine howdah.tail(uuid,text) is 'Shows the steps of a run as notices, each as it commits, until the run ends, and returns the answer, or [encrypted]. Commits between two polls, so it must be called outside a transaction block.';
 
 comment on routine howdah.test_model(text) is 'Tests a model, by its name or id: a worker calls the model and writes the result to the row that is returned. Read the row in model_tests until its status is passed or failed. Raises HWNTF if there is no such model.';
 

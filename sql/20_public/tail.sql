@@ -22,7 +22,8 @@ begin
         hint = 'See howdah.executions for the runs that exist.';
     end if;
     for v_step in
-      select t.seq, t.kind, t.name, t.ms, coalesce(t.error, t.said) as said
+      select t.seq, t.kind, t.name, t.ms, coalesce(t.error, pg_catalog.regexp_replace(
+        t.said, 'howdah\.sealed\.v1\.[A-Za-z0-9_.-]+', '[encrypted]', 'g')) as said
       from howdah.execution_timeline as t where t.execution_id = tail.id and t.seq > v_seq
       order by t.seq
     loop

@@ -6,12 +6,9 @@ create or replace view howdah.execution_timeline with (security_invoker = true) 
     case when strpos(t.said, 'howdah.sealed.v1.') > 0 then t.said else left(t.said, 200) end as said
   from howdah.steps as s
   left join lateral (
-    select string_agg(case when howdah_private.is_encrypted(t.content) then '[encrypted]'
-        else t.content end, ' ' order by t.seq) as content,
+    select string_agg(t.content, ' ' order by t.seq) as content,
       string_agg((
-        select string_agg((c.call ->> 'name') || ' '
-          || case when howdah_private.is_encrypted(c.call ->> 'arguments') then '[encrypted]'
-          else c.call ->> 'arguments' end, ', ')
+        select string_agg((c.call ->> 'name') || ' ' || (c.call ->> 'arguments'), ', ')
         from jsonb_array_elements(t.tool_calls) as c (call)
       ), ', ') as calls
     from howdah.messages as t where t.execution_id = s.execution_id and t.step_seq = s.seq

@@ -135,8 +135,8 @@ begin
 end $$;
 
 -- Enqueues a new run whose input or history has copies of encrypted contents, and returns its data
--- key, or null if it has none. Refuses a value under a data key of the tenant that is no copy: the
--- model would read a ciphertext.
+-- key, or null if it has none: then a value of this form is a text that somebody typed. Refuses
+-- such a text beside copies, since it might be decrypted with them.
 create or replace function howdah_private.enqueue_copied_input(
   id uuid, tenant_id uuid, input text, input_data jsonb, input_parts jsonb, history jsonb
 ) returns uuid
@@ -161,13 +161,10 @@ begin
   )
   select array_agg(distinct w.execution_id) filter (where s.value is not null) as sources,
     array_agg(distinct w.key_id) filter (where s.value is not null) as keys,
-    min(w.execution_id::text) filter (where s.value is null) as other,
-    bool_or(k.id is not null) filter (where s.value is null) as is_of_key
+    min(w.execution_id::text) filter (where s.value is null) as other
   into v_found
-  from written as w left join stored as s on s.value = w.value
-  left join howdah_private.data_keys as k
-    on k.id = w.key_id and k.tenant_id = enqueue_copied_input.tenant_id;
-  if v_found.other is not null and (v_found.is_of_key or v_found.sources is not null) then
+  from written as w left join stored as s on s.value = w.value;
+  if v_found.other is not null and v_found.sources is not null then
     raise exception using errcode = 'HWCNF',
       message = format('the run has an encrypted text that execution %s does not have (any more)',
         v_found.other),

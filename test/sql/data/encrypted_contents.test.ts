@@ -183,14 +183,6 @@ test('leaves no text of an ended tree in any table, and no violation', async () 
   const { document } = await one(db.pool, 'select howdah.export_run($1, true) as document', [id]);
   expect(JSON.stringify(document)).not.toContain('howdah.sealed');
   expect(document.messages[0].content).toBe('[redacted]');
-  const { timeline } = await one(
-    db.pool,
-    `select jsonb_agg(said) as timeline from howdah.execution_timeline where execution_id = $1`,
-    [id],
-  );
-  expect(JSON.stringify(timeline)).not.toContain('howdah.sealed');
-  expect(timeline).toContain('[encrypted] → look_up [encrypted], look_up [encrypted]');
-
   // erasure forgets that the contents were encrypted
   await db.pool.query('select howdah_private.erase_runs($1)', [[id, child]]);
   expect(await run(id)).toMatchObject({
@@ -515,7 +507,8 @@ describe('a conversation with encrypted turns', () => {
       };
       const { rows } = await insert(seen);
       expect(rows[0].contents_encrypted_at).not.toBeNull();
-      expect(await refusal(insert(secret))).toMatchObject({ code: 'HWCNF' });
+      const { rows: typed } = await insert(secret); // a text like any other
+      expect(typed[0].contents_encrypted_at).toBeNull();
     });
   });
 
