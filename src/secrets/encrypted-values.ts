@@ -148,7 +148,7 @@ function sealedIn(value: unknown, field: string, opened: Contents): string | und
  * where the erasure of a user renames that user.
  */
 function renameIn(json: string, name: string): string {
-  const document: unknown = JSON.parse(json);
+  const document: unknown = parseExactly(json);
   return isPlainObject(document) && typeof document.by === 'string' && document.by !== name
     ? JSON.stringify({ ...document, by: name })
     : json;

@@ -130,6 +130,14 @@ describe('a JSON value', () => {
     expect(await opened(JSON.parse(encrypted))).toEqual({ usage: 7, text: 'a' });
   });
 
+  test('names the person that stands beside the ciphertext, as after the erasure of a user', async () => {
+    const plain = '{"by":"ada","n":1.50,"at":12345678901234567890}';
+    const encrypted = JSON.parse(encryptJson(key, RUN, plain, { by: 'ada' }));
+    const renamed = JSON.stringify({ ...encrypted, by: 'erased-1' });
+    expect(await opened(JSON.stringify(encrypted))).toBe(plain);
+    expect(await opened(renamed)).toBe(plain.replace('ada', 'erased-1'));
+  });
+
   test('an array is stored as an array', () => {
     expect(JSON.parse(json('[1, 2]'))).toEqual([{ sealed_list: expect.any(String) }]);
   });
