@@ -20,9 +20,12 @@ alter table howdah.executions
   drop constraint input_is_at_most_1_mb,
   add constraint input_is_at_most_1_mb
     check (octet_length(input) <= 1048576 or contents_encrypted_at is not null) not valid;
--- finds the runs that a new data key must encrypt again
-create index executions_contents_key_id_idx on howdah.executions (contents_key_id)
-  where contents_key_id is not null;
+
+-- Says which keys runs may need. An index of executions by their key would say it exactly, but
+-- creating it reads all runs, while nobody can insert one.
+alter table howdah_private.data_keys add column has_contents boolean not null default false;
+comment on column howdah_private.data_keys.has_contents is
+  'True if contents of runs were ever encrypted with the key.';
 
 -- Root runs to encrypt, forks and retried runs to decrypt. A queue for the same reason as
 -- erasures_due: it avoids a search of executions every second.
@@ -64,7 +67,7 @@ alter table howdah_private.background_tasks no force row level security;
 delete from howdah_private.background_tasks where name = 'encryptions';
 alter table howdah_private.background_tasks force row level security;
 drop table howdah_private.encryptions_due;
-drop index howdah.executions_contents_key_id_idx;
+alter table howdah_private.data_keys drop column has_contents;
 alter table howdah.executions
   drop constraint input_is_at_most_1_mb,
   add constraint input_is_at_most_1_mb check (octet_length(input) <= 1048576) not valid;

@@ -576,7 +576,6 @@ CREATE INDEX executions_agent_id_idx ON ONLY howdah.executions USING btree (tena
 CREATE INDEX executions_compensates_idx ON ONLY howdah.executions USING btree (compensates_execution_id) WHERE (compensates_execution_id IS NOT NULL);
 CREATE INDEX executions_completed_at_idx ON ONLY howdah.executions USING btree (completed_at) WHERE (completed_at IS NOT NULL);
 CREATE INDEX executions_concurrency_key_idx ON ONLY howdah.executions USING btree (tenant_id, concurrency_key, id) WHERE (concurrency_key IS NOT NULL);
-CREATE INDEX executions_contents_key_id_idx ON ONLY howdah.executions USING btree (contents_key_id) WHERE (contents_key_id IS NOT NULL);
 CREATE INDEX executions_erased_idx ON ONLY howdah.executions USING btree (tenant_id, completed_at) WHERE ((contents_erased_at IS NOT NULL) AND (parent_execution_id IS NULL));
 CREATE INDEX executions_live_idx ON ONLY howdah.executions USING btree (status, waiting_for, tenant_id, priority, GREATEST(run_at, wake_at), id) WHERE (status = ANY (ARRAY['queued'::howdah.execution_status, 'running'::howdah.execution_status, 'waiting'::howdah.execution_status, 'paused'::howdah.execution_status]));
 CREATE INDEX executions_metadata_idx ON ONLY howdah.executions USING gin (metadata jsonb_path_ops);
@@ -1946,6 +1945,7 @@ create table howdah_private.data_keys (
   nonce bytea not null,
   ciphertext bytea not null,
   created_at timestamp with time zone default now() not null,
+  has_contents boolean default false not null,
   constraint data_keys_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint data_keys_pkey PRIMARY KEY (id),
   constraint data_keys_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
@@ -14775,10 +14775,7 @@ begin
         select from howdah_private.sealed_documents as d where d.data_key_id = k.id)
       and not exists (
         select from howdah_private.token_revocations as r where r.data_key_id = k.id)
-      and not exists (select from howdah.executions as e where e.contents_key_id = k.id)
-      and not exists (
-        select from howdah_private.encryptions_due as d
-        where d.tenant_id = k.tenant_id and d.sources is not null);
+      and not howdah_private.is_content_key_in_use(k);
     v_count := v_count + case when found then 1 else 0 end;
   end loop;
   return v_count;
@@ -15633,7 +15630,13 @@ CREATE OR REPLACE FUNCTION howdah_private.enqueue_missed_encryptions(tenant_id u
 AS $function$
 declare
   v_missed int := 0;
-  v_stale int;
+  v_stale int := 0;
+  v_keys uuid[] := array(
+    select k.id from howdah_private.data_keys as k
+    left join howdah.retention_policies as p on p.tenant_id = k.tenant_id
+    where k.tenant_id = enqueue_missed_encryptions.tenant_id and k.has_contents
+      and not (k.is_current and coalesce(p.encrypt_contents, false))
+  );
 begin
   if exists (
     select from howdah.retention_policies as p
@@ -15648,15 +15651,15 @@ begin
     on conflict do nothing;
     get diagnostics v_missed = row_count;
   end if;
-  insert into howdah_private.encryptions_due (execution_id, tenant_id)
-  select distinct e.root_execution_id, e.tenant_id
-  from howdah_private.data_keys as k
-  join howdah.executions as e on e.contents_key_id = k.id
-  left join howdah.retention_policies as p on p.tenant_id = k.tenant_id
-  where k.tenant_id = enqueue_missed_encryptions.tenant_id
-    and not (k.is_current and coalesce(p.encrypt_contents, false))
-  on conflict do nothing;
-  get diagnostics v_stale = row_count;
+  if v_keys <> '{}' then
+    insert into howdah_private.encryptions_due (execution_id, tenant_id)
+    select e.id, e.tenant_id from howdah.executions as e
+    where e.tenant_id = enqueue_missed_encryptions.tenant_id
+      and e.completed_at is not null and e.parent_execution_id is null
+      and e.contents_erased_at is null and e.contents_key_id = any (v_keys)
+    on conflict do nothing;
+    get diagnostics v_stale = row_count;
+  end if;
   return v_missed + v_stale;
 end $function$
 ;
@@ -19625,6 +19628,32 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.is_content_key_in_use(key howdah_private.data_keys)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select key.has_contents and (
+    exists (
+      select from howdah_private.encryptions_due as d
+      where d.tenant_id = key.tenant_id and (d.sources is not null or exists (
+        select from howdah.executions as e
+        where e.id = d.execution_id and e.contents_encrypted_at is not null
+      ) or exists (
+        select from howdah.executions as c
+        where c.root_execution_id = d.execution_id and c.parent_execution_id is not null
+          and c.contents_encrypted_at is not null
+      ))
+    ) or exists (
+      select from howdah.executions as e
+      where e.tenant_id = key.tenant_id and e.completed_at is not null
+        and e.parent_execution_id is null and e.contents_erased_at is null
+        and e.contents_key_id = key.id
+    ))
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.is_copy(contents_encrypted_at timestamp with time zone, value jsonb)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -21338,6 +21367,8 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_content_key(tenant_id uuid)
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+  update howdah_private.data_keys as k set has_contents = true
+  where k.tenant_id = lock_content_key.tenant_id and k.is_current and not k.has_contents;
   select howdah_private.key_document(k) from howdah_private.data_keys as k
   where k.tenant_id = lock_content_key.tenant_id and k.is_current for key share
 $function$
@@ -33257,8 +33288,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tenants_with_retention()
 AS $function$
   select p.tenant_id from howdah.retention_policies as p
   union
-  select k.tenant_id from howdah_private.data_keys as k
-  where exists (select from howdah.executions as e where e.contents_key_id = k.id)
+  select k.tenant_id from howdah_private.data_keys as k where k.has_contents
   order by 1
 $function$
 ;
@@ -50500,6 +50530,8 @@ comment on column howdah_private.closed_months.first_id is 'Smallest id of the m
 comment on column howdah_private.closed_months.next_id is 'Smallest id of the next month.';
 
 comment on column howdah_private.closed_months.runs is 'Number of runs when the month was closed. Null while the month is frozen and not counted yet.';
+
+comment on column howdah_private.data_keys.has_contents is 'True if contents of runs were ever encrypted with the key.';
 
 comment on column howdah_private.debounced_runs.caller is 'Whose inserts make one run: a user, else an API key or login, or a watch of a table.';
 

@@ -414,10 +414,6 @@ describe('with several months of history', () => {
         text: 'select count(*) from howdah.executions where tenant_id = $1 and user_id = $2',
         values: () => [known.tenant, known.user],
       },
-      executions_contents_key_id_idx: {
-        text: 'select count(*) from howdah.executions where contents_key_id = $1',
-        values: () => ['00000000-0000-7000-8000-000000000000'],
-      },
       executions_concurrency_key_idx: {
         text: 'select * from howdah.executions where tenant_id = $1 and concurrency_key = $2 order by id desc limit 20',
         values: () => [known.tenant, 'customer-42'],

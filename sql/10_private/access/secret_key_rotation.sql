@@ -224,10 +224,7 @@ begin
         select from howdah_private.sealed_documents as d where d.data_key_id = k.id)
       and not exists (
         select from howdah_private.token_revocations as r where r.data_key_id = k.id)
-      and not exists (select from howdah.executions as e where e.contents_key_id = k.id)
-      and not exists (
-        select from howdah_private.encryptions_due as d
-        where d.tenant_id = k.tenant_id and d.sources is not null);
+      and not howdah_private.is_content_key_in_use(k);
     v_count := v_count + case when found then 1 else 0 end;
   end loop;
   return v_count;

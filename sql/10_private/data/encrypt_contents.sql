@@ -59,7 +59,13 @@ create or replace function howdah_private.enqueue_missed_encryptions(tenant_id u
 as $$
 declare
   v_missed int := 0;
-  v_stale int;
+  v_stale int := 0;
+  v_keys uuid[] := array(
+    select k.id from howdah_private.data_keys as k
+    left join howdah.retention_policies as p on p.tenant_id = k.tenant_id
+    where k.tenant_id = enqueue_missed_encryptions.tenant_id and k.has_contents
+      and not (k.is_current and coalesce(p.encrypt_contents, false))
+  );
 begin
   if exists (
     select from howdah.retention_policies as p
@@ -74,15 +80,15 @@ begin
     on conflict do nothing;
     get diagnostics v_missed = row_count;
   end if;
-  insert into howdah_private.encryptions_due (execution_id, tenant_id)
-  select distinct e.root_execution_id, e.tenant_id
-  from howdah_private.data_keys as k
-  join howdah.executions as e on e.contents_key_id = k.id
-  left join howdah.retention_policies as p on p.tenant_id = k.tenant_id
-  where k.tenant_id = enqueue_missed_encryptions.tenant_id
-    and not (k.is_current and coalesce(p.encrypt_contents, false))
-  on conflict do nothing;
-  get diagnostics v_stale = row_count;
+  if v_keys <> '{}' then
+    insert into howdah_private.encryptions_due (execution_id, tenant_id)
+    select e.id, e.tenant_id from howdah.executions as e
+    where e.tenant_id = enqueue_missed_encryptions.tenant_id
+      and e.completed_at is not null and e.parent_execution_id is null
+      and e.contents_erased_at is null and e.contents_key_id = any (v_keys)
+    on conflict do nothing;
+    get diagnostics v_stale = row_count;
+  end if;
   return v_missed + v_stale;
 end $$;
 
@@ -201,8 +207,36 @@ create or replace function howdah_private.lock_content_key(tenant_id uuid) retur
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
+  update howdah_private.data_keys as k set has_contents = true
+  where k.tenant_id = lock_content_key.tenant_id and k.is_current and not k.has_contents;
   select howdah_private.key_document(k) from howdah_private.data_keys as k
   where k.tenant_id = lock_content_key.tenant_id and k.is_current for key share
+$$;
+
+-- Returns whether contents of runs need a data key. All runs of a tree have the key of its root,
+-- except while the tree is in the queue.
+create or replace function howdah_private.is_content_key_in_use(key howdah_private.data_keys)
+  returns boolean
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select key.has_contents and (
+    exists (
+      select from howdah_private.encryptions_due as d
+      where d.tenant_id = key.tenant_id and (d.sources is not null or exists (
+        select from howdah.executions as e
+        where e.id = d.execution_id and e.contents_encrypted_at is not null
+      ) or exists (
+        select from howdah.executions as c
+        where c.root_execution_id = d.execution_id and c.parent_execution_id is not null
+          and c.contents_encrypted_at is not null
+      ))
+    ) or exists (
+      select from howdah.executions as e
+      where e.tenant_id = key.tenant_id and e.completed_at is not null
+        and e.parent_execution_id is null and e.contents_erased_at is null
+        and e.contents_key_id = key.id
+    ))
 $$;
 
 -- Returns data keys by their ids.

@@ -8,15 +8,14 @@
 -- indexes list the ended root runs of a tenant: those with contents and those without. An erased or
 -- deleted run leaves its index, so a pass reads only what is left to do. So does a session.
 
--- Returns the tenants that have a retention policy, or had one and have encrypted contents left.
+-- Returns the tenants that have a retention policy, or had one that encrypted contents.
 create or replace function howdah_private.tenants_with_retention() returns setof uuid
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select p.tenant_id from howdah.retention_policies as p
   union
-  select k.tenant_id from howdah_private.data_keys as k
-  where exists (select from howdah.executions as e where e.contents_key_id = k.id)
+  select k.tenant_id from howdah_private.data_keys as k where k.has_contents
   order by 1
 $$;
 

@@ -14,7 +14,7 @@ const FIGURES = `select
   count(*)::int as workers,
   (count(*) filter (where w.master_keys <> '{}'))::int as workers_with_key,
   (select count(*)::int from howdah_private.encryptions_due) as waiting,
-  (select count(*)::int from howdah.executions as e where e.contents_key_id is not null) as encrypted
+  (select count(distinct k.tenant_id)::int from howdah_private.data_keys as k where k.has_contents) as encrypted
   from howdah_private.workers as w where w.heartbeat_at > clock_timestamp() - interval '10 seconds'`;
 
 /**
@@ -26,7 +26,8 @@ export async function contentsFindings(pool: Pool): Promise<Finding[]> {
   const { tenants, workers, workers_with_key, waiting, encrypted } = rows[0] as Figures;
   const check = 'contents';
   const findings: Finding[] = [];
-  if (encrypted > 0) findings.push({ check, ok: true, found: `${encrypted} runs are encrypted` });
+  if (encrypted > 0)
+    findings.push({ check, ok: true, found: `tenants with encrypted runs: ${encrypted}` });
   if (waiting > 0) {
     const found = `${waiting} runs with their child runs wait for a worker to encrypt or decrypt them`;
     findings.push({ check, ok: true, found });

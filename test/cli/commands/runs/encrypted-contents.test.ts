@@ -141,18 +141,18 @@ test('doctor says what is encrypted, and rotate encrypts it anew', async () => {
     const { items } = JSON.parse(stdout) as { items: { check: string; found: string }[] };
     return items.filter(({ check }) => check === 'contents').map(({ found }) => found);
   };
-  expect(await contents()).toEqual(['2 runs are encrypted']);
+  expect(await contents()).toEqual(['tenants with encrypted runs: 1']);
   await worker.stop(0);
   const { stdout } = await withKey(KEY, 'admin', 'secret', 'rotate', '--data', '--json');
   expect(JSON.parse(stdout)).toEqual({ tenants: 1, resealed: 0, runs: 2 });
   expect(await contents()).toEqual([
-    '2 runs are encrypted',
+    'tenants with encrypted runs: 1',
     '2 runs with their child runs wait for a worker to encrypt or decrypt them',
     'encryption of contents is on for 1 tenants, but no worker is running',
   ]);
   worker = await startTestWorker(db.url);
   await eventually(db.pool, 'one data key is left', ONE_KEY);
-  expect(await contents()).toEqual(['2 runs are encrypted']);
+  expect(await contents()).toEqual(['tenants with encrypted runs: 1']);
   expect((await withKey(KEY, 'show', run)).stdout).toContain('The bird sings.');
 });
 
