@@ -83,7 +83,7 @@ async function startContainer(): Promise<Server> {
   const container = await new GenericContainer('pgvector/pgvector:pg17')
     .withEnvironment({ POSTGRES_PASSWORD: 'howdah' })
     .withExposedPorts(5432)
-    .withCommand(['postgres', '-c', 'max_connections=300'])
+    .withCommand(['postgres', '-c', 'max_connections=300', '-c', 'max_locks_per_transaction=256'])
     .withWaitStrategy(Wait.forLogMessage(/ready to accept connections/, 2))
     .start();
   const url = `postgres://postgres:howdah@${container.getHost()}:${container.getMappedPort(5432)}/postgres`;

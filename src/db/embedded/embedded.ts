@@ -194,6 +194,8 @@ async function launchOnce(launch: Launch, port: number): Promise<string | undefi
     'listen_addresses=127.0.0.1',
     'unix_socket_directories=',
     'max_connections=200',
+    // A statement that reads all months locks each of their partitions with its indexes.
+    'max_locks_per_transaction=256',
     // A rejected statement may contain the very key that it was rejected for.
     'log_min_error_statement=panic',
   ];
