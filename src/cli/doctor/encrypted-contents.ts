@@ -14,7 +14,10 @@ const FIGURES = `select
   count(*)::int as workers,
   (count(*) filter (where w.master_keys <> '{}'))::int as workers_with_key,
   (select count(*)::int from howdah_private.encryptions_due) as waiting,
-  (select count(distinct k.tenant_id)::int from howdah_private.data_keys as k where k.has_contents) as encrypted
+  (select count(distinct k.tenant_id)::int from howdah_private.data_keys as k where k.has_contents and (
+    exists (select from howdah.retention_policies as p where p.tenant_id = k.tenant_id and p.encrypt_contents)
+    or exists (select from howdah_private.encryptions_due as d where d.tenant_id = k.tenant_id)
+  )) as encrypted
   from howdah_private.workers as w where w.heartbeat_at > clock_timestamp() - interval '10 seconds'`;
 
 /**
@@ -36,7 +39,10 @@ export async function contentsFindings(pool: Pool): Promise<Finding[]> {
     const without = workers > 0 ? 'no running worker has a master key' : 'no worker is running';
     findings.push({
       ...{ check, ok: workers === 0 },
-      found: `encryption of contents is on for ${tenants} tenants, but ${without}`,
+      found:
+        tenants > 0
+          ? `encryption of contents is on for ${tenants} tenants, but ${without}`
+          : `runs wait to be decrypted, but ${without}`,
       fix: 'Start a worker with HOWDAH_SECRET_KEY: howdah worker',
     });
   }

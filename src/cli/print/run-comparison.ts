@@ -50,9 +50,10 @@ function titleOf(run: RunFigures, other: RunFigures): string {
   );
 }
 
-function stepsLine({ steps, shared_steps }: Comparison): string {
+function stepsLine({ a, b, steps, shared_steps }: Comparison): string {
+  const same = a.is_encrypted || b.is_encrypted ? 'alike except for their texts' : 'the same';
   const parts = [
-    `${steps.same} the same${shared_steps > 0 ? ` (${shared_steps} shared by a fork)` : ''}`,
+    `${steps.same} ${same}${shared_steps > 0 ? ` (${shared_steps} shared by a fork)` : ''}`,
     ...(steps.changed > 0 ? [`${steps.changed} changed`] : []),
     ...(steps.only_a > 0 ? [`${steps.only_a} only in the first`] : []),
     ...(steps.only_b > 0 ? [`${steps.only_b} only in the second`] : []),

@@ -105,7 +105,7 @@ function reportLines({ bytes, seconds, server, live_runs, left_out }: BackupRepo
   const { secret_keys, watched_tables, functions, files, logins } = left_out;
   const elsewhere = [
     secret_keys.length > 0
-      ? `HOWDAH_SECRET_KEY (${secret_keys.join(', ')}), which is needed to decrypt the secrets: store it in another place`
+      ? `HOWDAH_SECRET_KEY (${secret_keys.join(', ')}), which is needed to decrypt secrets and encrypted contents: store it in another place`
       : '',
     files > 0 ? `${files} resource files in HOWDAH_HOME/resources: copy the folder` : '',
     watched_tables.length > 0

@@ -86,6 +86,14 @@ describe.each(COMMANDS)('%s', (_, argv) => {
   });
 });
 
+test('diff calls no step the same, since texts were not compared', async () => {
+  const { status, stdout, stderr } = await withKey(KEY, 'diff', run, other);
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^steps: \d+ alike except for their texts/m);
+  expect(stdout).not.toContain('the same');
+  expect(stderr).toContain('Encrypted texts were not compared.');
+});
+
 test('an exported run can be replayed', async () => {
   const { status, stderr } = await withKey(KEY, 'dev', 'replay', run);
   expect({ status, stderr }).toEqual({ status: 0, stderr });
@@ -159,4 +167,18 @@ test('doctor says what is encrypted, and rotate encrypts it anew', async () => {
 test('runs of an agent are found by its name, whatever is encrypted', async () => {
   const { stdout } = await withKey(KEY, 'runs', '--agent', agent, '--json');
   expect(JSON.parse(stdout).items).toHaveLength(2);
+});
+
+test('doctor names no encrypted runs once all are decrypted', async () => {
+  await db.pool.query('delete from howdah.retention_policies');
+  await eventually(
+    db.pool,
+    'no run is encrypted or waits',
+    `select 1 where not exists (
+       select from howdah.executions where contents_encrypted_at is not null
+     ) and not exists (select from howdah_private.encryptions_due)`,
+  );
+  const { stdout } = await withKey(KEY, 'doctor', '--json');
+  const { items } = JSON.parse(stdout) as { items: { check: string }[] };
+  expect(items.filter(({ check }) => check === 'contents')).toEqual([]);
 });
