@@ -21,8 +21,8 @@ const FIGURES = `select
   from howdah_private.workers as w where w.heartbeat_at > clock_timestamp() - interval '10 seconds'`;
 
 /**
- * Returns what there is to know of the encryption of contents: nothing if no tenant wants it and no
- * run is encrypted. Only workers that have a master key encrypt and decrypt.
+ * Returns findings about the encryption of contents: none if no tenant wants it and no run is
+ * encrypted or waits. Only workers that have a master key encrypt and decrypt.
  */
 export async function contentsFindings(pool: Pool): Promise<Finding[]> {
   const { rows } = await pool.query<Figures>(FIGURES);
