@@ -93,11 +93,11 @@ async function masterInUse(rows: SecretRows, masterKeys: MasterKeys): Promise<Ma
   throw wrongKey();
 }
 
-/** Returns the error for secrets that are encrypted with another key. */
+/** Returns the error for secrets and contents that are encrypted with another key. */
 export function wrongKey(): HowdahError {
   return new HowdahError(
     'HWINV',
-    "HOWDAH_SECRET_KEY is not the key that this database's secrets are encrypted with.",
+    "HOWDAH_SECRET_KEY is not the key that this database's secrets and contents are encrypted with.",
     {
       hint: 'Set it to the key they were stored with (unset, it is in HOWDAH_HOME/secret.key of the process that stored them); during a rotation, set HOWDAH_SECRET_KEY_OLD to the old key.',
       detail: { variable: 'HOWDAH_SECRET_KEY' },

@@ -272,7 +272,7 @@ describe('a process at startup', () => {
     const { status, stderr } = await start({ HOWDAH_SECRET_KEY: asText(first) });
     expect(status).toBe(2);
     expect(stderr).toContain(
-      "HOWDAH_SECRET_KEY is not the key that this database's secrets are encrypted with.",
+      "HOWDAH_SECRET_KEY is not the key that this database's secrets and contents are encrypted with.",
     );
     expect(stderr).not.toContain(asText(first));
   });
