@@ -106,7 +106,7 @@ export function createContentDecryptor(
     for (const { text } of replaceUnreadable ? parts : []) {
       if (!opened.has(text)) opened.set(text, { kind: 'text', plain: replaceUnreadable?.() ?? '' });
     }
-    return opened.size === 0 ? value : replaceEncrypted(value, opened);
+    return opened.size === 0 ? value : replaceEncrypted(value, opened, charge);
   };
 }
 

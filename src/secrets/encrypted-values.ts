@@ -88,46 +88,77 @@ export function encryptedTextsIn(root: unknown): EncryptedText[] {
 }
 
 /**
- * Replaces encrypted contents by what they were decrypted to. A value that is nested deeper than
- * the stack stays as it is.
+ * The most bytes of contents that are shown again in a value, after the first time. Contents are
+ * compressed, so a short text may name a megabyte many times.
  */
-export function replaceEncrypted<T>(value: T, opened: Contents): T {
+const MOST_REPEATED = 32_000_000;
+
+/**
+ * Replaces encrypted contents by what they were decrypted to. A value that is nested deeper than
+ * the stack, or repeats too many contents, stays as it is. `onRepeat` is called with the size of
+ * each repeated content, and may throw.
+ */
+export function replaceEncrypted<T>(
+  value: T,
+  opened: Contents,
+  onRepeat?: (bytes: number) => void,
+): T {
   try {
-    return replace(value, opened) as T;
+    return replace(value, contentFinder(opened, onRepeat)) as T;
   } catch (error) {
     if (error instanceof RangeError) return value;
     throw error;
   }
 }
 
-function replace(value: unknown, opened: Contents, parse: ParseJson = JSON.parse): unknown {
-  if (typeof value === 'string') return replaceInText(value, opened);
+/** Returns the content of an encrypted text. */
+type FindContent = (text: string) => Opened | undefined;
+
+/** Returns a finder of contents that throws a `RangeError` if too many of them are repeated. */
+function contentFinder(opened: Contents, onRepeat?: (bytes: number) => void): FindContent {
+  const found = new Set<string>();
+  let repeated = 0;
+  return (text) => {
+    const content = opened.get(text);
+    if (!content || !found.has(text)) {
+      if (content) found.add(text);
+      return content;
+    }
+    repeated += content.plain.length;
+    if (repeated > MOST_REPEATED) throw new RangeError('the value repeats too many contents');
+    onRepeat?.(content.plain.length);
+    return content;
+  };
+}
+
+function replace(value: unknown, find: FindContent, parse: ParseJson = JSON.parse): unknown {
+  if (typeof value === 'string') return replaceInText(value, find);
   if (Array.isArray(value)) {
-    const list = value.length === 1 ? sealedIn(value[0], SEALED_LIST, opened) : undefined;
+    const list = value.length === 1 ? sealedIn(value[0], SEALED_LIST, find) : undefined;
     if (list !== undefined) return parse(list);
-    return value.map((item) => replace(item, opened, parse));
+    return value.map((item) => replace(item, find, parse));
   }
   if (!isPlainObject(value)) return value;
-  const document = sealedIn(value, SEALED, opened);
+  const document = sealedIn(value, SEALED, find);
   if (document !== undefined) return parse(document);
   return Object.fromEntries(
-    Object.entries(value).map(([name, item]) => [name, replace(item, opened, parse)]),
+    Object.entries(value).map(([name, item]) => [name, replace(item, find, parse)]),
   );
 }
 
-function replaceInText(text: string, opened: Contents): string {
+function replaceInText(text: string, find: FindContent): string {
   if (!text.includes(ENCRYPTED_PREFIX)) return text;
-  const content = opened.get(text);
+  const content = find(text);
   if (content) return content.plain;
   const json = jsonIn(text);
   if (json === undefined) {
-    return text.replace(ENCRYPTED_WITHIN, (one) => opened.get(one)?.plain ?? one);
+    return text.replace(ENCRYPTED_WITHIN, (one) => find(one)?.plain ?? one);
   }
   const list = Array.isArray(json) && json.length === 1 ? json[0] : undefined;
   return (
-    sealedIn(json, SEALED, opened) ??
-    sealedIn(list, SEALED_LIST, opened) ??
-    JSON.stringify(replace(json, opened, parseExactly), null, indentOf(text))
+    sealedIn(json, SEALED, find) ??
+    sealedIn(list, SEALED_LIST, find) ??
+    JSON.stringify(replace(json, find, parseExactly), null, indentOf(text))
   );
 }
 
@@ -135,10 +166,10 @@ function replaceInText(text: string, opened: Contents): string {
  * Returns the JSON text that an object of this form was encrypted from. An encrypted text is no
  * JSON, wherever somebody put it.
  */
-function sealedIn(value: unknown, field: string, opened: Contents): string | undefined {
+function sealedIn(value: unknown, field: string, find: FindContent): string | undefined {
   if (!isPlainObject(value)) return undefined;
   const { [field]: sealed, by } = value;
-  const content = typeof sealed === 'string' ? opened.get(sealed) : undefined;
+  const content = typeof sealed === 'string' ? find(sealed) : undefined;
   if (content?.kind !== 'json') return undefined;
   return typeof by === 'string' ? renameIn(content.plain, by) : content.plain;
 }

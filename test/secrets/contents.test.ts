@@ -222,6 +222,28 @@ describe('what a reader may not see stays encrypted', () => {
   });
 });
 
+describe('a short text that names a megabyte many times', () => {
+  const bomb = text('a'.repeat(1_000_000));
+
+  test.each([
+    ['in a text', `${bomb} `.repeat(500)],
+    ['in JSON', JSON.stringify(Array.from({ length: 500 }, () => bomb))],
+    ['in rows', Array.from({ length: 500 }, () => ({ input: bomb }))],
+  ])('stays as it is: %s', async (_, value) => {
+    const shown = await opened(value);
+    expect(JSON.stringify(shown).length).toBe(JSON.stringify(value).length);
+  });
+
+  test('is charged for each time', async () => {
+    let charged = 0;
+    const shown = await decrypt([bomb, bomb, `${bomb} ${bomb}`], mayAll, (bytes) => {
+      charged += bytes;
+    });
+    expect(charged).toBe(4_000_000);
+    expect(shown[0]).toHaveLength(1_000_000);
+  });
+});
+
 test('contents that stay encrypted may be replaced for people', async () => {
   const shown = createContentDecryptor(rows, masterKeys, {
     replaceUnreadable: () => '[encrypted]',
