@@ -725,7 +725,8 @@ grant execute on function
   to howdah_eraser;
 grant execute on function
   howdah_private.claim_file_deletions(int), howdah_private.data_keys_by_id(uuid[]),
-  howdah_private.decryptable_runs(uuid, uuid[]), howdah_private.delete_old_deliveries(),
+  howdah_private.decryptable_runs(uuid, uuid[], boolean),
+  howdah_private.delete_old_deliveries(),
   howdah_private.enqueue_encryptions(interval),
   howdah_private.enqueue_missed_encryptions(uuid),
   howdah_private.finish_encryptions(uuid[], uuid[]),

@@ -13874,7 +13874,7 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.decryptable_runs(execution_id uuid, ids uuid[])
+CREATE OR REPLACE FUNCTION howdah_private.decryptable_runs(execution_id uuid, ids uuid[], with_turns boolean)
  RETURNS uuid[]
  LANGUAGE sql
  STABLE SECURITY DEFINER
@@ -13885,10 +13885,11 @@ AS $function$
   join howdah.executions as r on r.id = e.root_execution_id
   left join howdah_private.encryptions_due as d on d.execution_id = e.id
   cross join unnest(decryptable_runs.ids) as i (id)
-  left join howdah.executions as x on x.id = i.id and x.tenant_id = e.tenant_id
-  left join howdah.executions as xr on xr.id = x.root_execution_id
   where e.id = decryptable_runs.execution_id
-    and (xr.id = r.id or xr.session_id = r.session_id or i.id = any (d.sources))
+    and (i.id = e.id or i.id = any (d.sources) or (decryptable_runs.with_turns and exists (
+      select from howdah.executions as x
+      where x.id = i.id and x.tenant_id = e.tenant_id and x.session_id = r.session_id
+        and x.parent_execution_id is null)))
 $function$
 ;
 
@@ -45737,7 +45738,7 @@ grant execute on function howdah_private.deciding_model(uuid,jsonb) to howdah_ap
 
 grant execute on function howdah_private.deciding_model(uuid,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.decryptable_runs(uuid,uuid[]) to howdah_worker;
+grant execute on function howdah_private.decryptable_runs(uuid,uuid[],boolean) to howdah_worker;
 
 grant execute on function howdah_private.decrypted_by() to howdah_engine;
 

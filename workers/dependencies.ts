@@ -117,7 +117,7 @@ function contentReader(
   { masterKeys = noMasterKeys }: WorkerOptions,
 ): RuntimeDependencies['decryptFor'] {
   const decrypt = createContentDecryptor(secretRowsOn(pool), masterKeys);
-  return (executionId, value) => decrypt(value, decryptableFor(pool, executionId));
+  return (executionId, value, which) => decrypt(value, decryptableFor(pool, executionId, which));
 }
 
 /** Returns the function that decrypts the body of a delivery. */

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type FakeHandler, type FakeServer, startOpenAiServer } from '../../chaos/openai-server.ts';
 import { secretRowsOn } from '../../src/db/access/secrets.ts';
 import { inTransaction } from '../../src/db/connection/pool.ts';
-import { decryptableFor } from '../../src/db/retention/run-contents.ts';
+import { createRunRowDecryptor } from '../../src/db/retention/run-contents.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { createContentCipher, createContentDecryptor } from '../../src/secrets/contents.ts';
 import { newKey } from '../../src/secrets/envelope.ts';
@@ -51,7 +51,12 @@ const faults: unknown[] = [];
 
 /** Encrypts and decrypts what is due, as workers do each second. */
 async function work(masterKeys: MasterKeys = TEST_MASTER_KEYS): Promise<unknown[]> {
-  await db.pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
+  await db.pool.query(
+    `do $$ begin -- not while the worker enqueues, which would skip this call
+       perform from howdah_private.background_tasks where name = 'encryptions' for update;
+       perform howdah_private.enqueue_encryptions('0 seconds');
+     end $$`,
+  );
   await db.pool.query('update howdah_private.encryptions_due set due_at = now()');
   const cipher = createContentCipher(secretRowsOn(db.pool), masterKeys);
   faults.length = 0;
@@ -92,9 +97,11 @@ const TABLES: Record<string, string> = {
     'input, input_data::text, input_parts::text, history, output, output_data::text, error::text',
 };
 
+type Row = JsonObject & { run: string };
+
 /** Returns the contents of a tree as they are stored, by table. JSON comes as text. */
-async function storedContents(root: string): Promise<Record<string, object[]>> {
-  const stored: Record<string, object[]> = {};
+async function storedContents(root: string): Promise<Record<string, Row[]>> {
+  const stored: Record<string, Row[]> = {};
   for (const [table, columns] of Object.entries(TABLES)) {
     const id = table === 'executions' ? 'id' : 'execution_id';
     stored[table] = await all(
@@ -111,7 +118,12 @@ async function storedContents(root: string): Promise<Record<string, object[]>> {
 /** Returns the contents of a tree as somebody reads them who has the master key. */
 async function readableContents(root: string, masterKeys = TEST_MASTER_KEYS) {
   const decrypt = createContentDecryptor(secretRowsOn(db.pool), masterKeys);
-  return decrypt(await storedContents(root), decryptableFor(db.pool, root));
+  const decryptRows = createRunRowDecryptor(db.pool, decrypt);
+  const readable: Record<string, Row[]> = {};
+  for (const [table, rows] of Object.entries(await storedContents(root))) {
+    readable[table] = await decryptRows(rows, (row) => row.run);
+  }
+  return readable;
 }
 
 const isEncrypted = async (root: string) =>
@@ -390,6 +402,50 @@ describe('contents that somebody changed in the database', () => {
     const { executions } = await readableContents(mine);
     expect(executions?.[0]).toMatchObject({ input: output });
   });
+});
+
+test('a turn that quotes a ciphertext of a run below keeps the ciphertext', async () => {
+  const helper = await makeAgent(db.pool, { script: [{ content: `The helper says ${SECRET}.` }] });
+  const tool = await makeAgentTool(db.pool, helper);
+  const boss = await makeAgent(db.pool, {
+    script: [calling({ name: tool, arguments: { message: 'Tell me.' } }), { content: 'Done.' }],
+    tools: [tool],
+  });
+  const { id: session } = await one(
+    db.pool,
+    'insert into howdah.sessions (agent_id) values ($1) returning id',
+    [boss],
+  );
+  const first = await insertRun(db.pool, boss, 'Begin.', { session_id: session });
+  await ended(db.pool, first);
+  await setPolicy(true);
+  expect(await work()).toEqual([]);
+  const [child] = await childrenOf(db.pool, first);
+  const stolen = (
+    await one(db.pool, 'select output from howdah.executions where id = $1', [child?.id])
+  ).output;
+  expect(stolen).toMatch(/^howdah\.sealed/);
+
+  const echo = await makeAgent(db.pool, { models: [{ provider: 'openai' }] });
+  answer = () => ({ content: 'I cannot read it.' });
+  const turn = async (input: string) => {
+    const id = await insertRun(db.pool, echo, input, { session_id: session });
+    await ended(db.pool, id);
+    return id;
+  };
+  const quoted = await turn(`What does ${stolen} mean?`);
+  const whole = await turn(stolen);
+  await turn('And now?');
+  const sent = lastRequest().messages as { role: string; content: string }[];
+  expect(sent.filter(({ role }) => role === 'user').map(({ content }) => content)).toEqual([
+    ...['Begin.', `What does ${stolen} mean?`, stolen, 'And now?'],
+  ]);
+  expect(await work()).toEqual([]);
+  expect(await isEncrypted(whole)).toEqual([true]);
+  expect((await readableContents(quoted)).executions).toMatchObject([
+    { input: `What does ${stolen} mean?` },
+  ]);
+  expect((await readableContents(whole)).executions).toMatchObject([{ input: stolen }]);
 });
 
 test('a child run keeps its contents under its own id', async () => {

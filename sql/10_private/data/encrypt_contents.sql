@@ -248,10 +248,13 @@ as $$
   from howdah_private.data_keys as k where k.id = any (data_keys_by_id.ids)
 $$;
 
--- Returns those of `ids` whose contents a worker may decrypt for a run: runs of the same tree, of
--- trees in the same session, and runs whose contents the run has copied and that still have to be
--- decrypted in the copy.
-create or replace function howdah_private.decryptable_runs(execution_id uuid, ids uuid[])
+-- Returns those of `ids` whose contents may be decrypted for a run: the run itself, and runs whose
+-- contents it has copied and that still have to be decrypted in the copy. With `with_turns` also
+-- turns of its session, whose messages are part of its history. Runs below are left out, since who
+-- sees a run may not see all of them.
+create or replace function howdah_private.decryptable_runs(
+  execution_id uuid, ids uuid[], with_turns boolean
+)
   returns uuid[]
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -261,10 +264,11 @@ as $$
   join howdah.executions as r on r.id = e.root_execution_id
   left join howdah_private.encryptions_due as d on d.execution_id = e.id
   cross join unnest(decryptable_runs.ids) as i (id)
-  left join howdah.executions as x on x.id = i.id and x.tenant_id = e.tenant_id
-  left join howdah.executions as xr on xr.id = x.root_execution_id
   where e.id = decryptable_runs.execution_id
-    and (xr.id = r.id or xr.session_id = r.session_id or i.id = any (d.sources))
+    and (i.id = e.id or i.id = any (d.sources) or (decryptable_runs.with_turns and exists (
+      select from howdah.executions as x
+      where x.id = i.id and x.tenant_id = e.tenant_id and x.session_id = r.session_id
+        and x.parent_execution_id is null)))
 $$;
 
 -- Returns the contents of runs, one row for each row that has some. `texts` has texts by column,

@@ -141,18 +141,19 @@ export async function finishEncryptions(
 }
 
 /**
- * Returns a function that says which runs a worker or a follower of this run may decrypt: its tree,
- * its session, and what it was forked from.
+ * Returns a function that says which runs may be decrypted for this run: itself, and what it was
+ * forked from. A worker also needs the earlier `turns` of its session.
  */
 export function decryptableFor(
   pool: Queryable,
   executionId: string,
+  { turns = false }: { turns?: boolean } = {},
 ): (ids: string[]) => Promise<ReadonlySet<string>> {
   return async (ids) => {
     if (ids.every((id) => id === executionId)) return new Set(ids);
     const { rows } = await pool.query<{ ids: string[] }>(
-      'select howdah_private.decryptable_runs($1, $2) as ids',
-      [executionId, ids],
+      'select howdah_private.decryptable_runs($1, $2, $3) as ids',
+      [executionId, ids, turns],
     );
     return new Set(rows[0]?.ids);
   };

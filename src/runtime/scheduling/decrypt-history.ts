@@ -12,6 +12,6 @@ export async function decryptHistory(
 ): Promise<ClaimedRun> {
   const { execution_id, history } = claimed;
   if (history.length === 0) return claimed;
-  const readable = await decryptFor(execution_id, history);
+  const readable = await decryptFor(execution_id, history, { turns: true });
   return readable === history ? claimed : { ...claimed, history: readable };
 }
