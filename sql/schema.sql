@@ -13817,6 +13817,7 @@ begin
   end if;
   v_run := howdah_private.delete_replaced_run(e, v_last, debounce.partition);
   if v_run.status is not null then
+    perform howdah_private.move_copies(e.id, v_last) where e.contents_encrypted_at is not null;
     e.id := v_last;
     e.root_execution_id := v_last;
     e.created_at := v_run.created_at;
@@ -14198,6 +14199,8 @@ begin
   delete from howdah_private.inbox as i where i.execution_id = delete_replaced_input.id;
   delete from howdah_private.parked_runs as p where p.execution_id = delete_replaced_input.id;
   delete from howdah.watched_rows as w where w.execution_id = delete_replaced_input.id;
+  delete from howdah_private.encryptions_due as d
+  where d.execution_id = delete_replaced_input.id;
 end $function$
 ;
 
@@ -21656,17 +21659,22 @@ declare
           select k.id from howdah_private.data_keys as k
           where k.tenant_id = root.tenant_id and k.is_current)
       else e.contents_encrypted_at is not null end
-    order by e.id limit lock_runs_to_encrypt.max_runs + 1
+    order by (e.id = root.id) = lock_runs_to_encrypt.is_to_encrypt desc, e.id
+    limit lock_runs_to_encrypt.max_runs + 1
   );
 begin
   runs := array(
     select e.id::uuid from howdah.executions as e
-    where e.id = any (v_ids[1:lock_runs_to_encrypt.max_runs]) order by e.id
+    where e.id = any (v_ids[1:lock_runs_to_encrypt.max_runs])
+    order by (e.id = root.id) = lock_runs_to_encrypt.is_to_encrypt desc, e.id
     for no key update skip locked
   );
   is_last := runs = v_ids;
   if cardinality(runs) < least(cardinality(v_ids), lock_runs_to_encrypt.max_runs) then
     perform howdah_private.postpone_encryption(root.id, '1 second');
+  end if;
+  if not (lock_runs_to_encrypt.is_to_encrypt or is_last) then
+    runs := array_remove(runs, root.id::uuid);
   end if;
 end $function$
 ;
@@ -23359,6 +23367,17 @@ AS $function$
     and c.relname = p.name || to_char(month_partitions.month, '_YYYY_MM')
   left join pg_catalog.pg_inherits as i on i.inhrelid = c.oid
   order by p.place
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.move_copies(id uuid, new_id uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah_private.encryptions_due as d set execution_id = move_copies.new_id
+  where d.execution_id = move_copies.id
 $function$
 ;
 

@@ -51,6 +51,15 @@ begin
   on conflict on constraint encryptions_due_pkey do update set sources = excluded.sources;
 end $$;
 
+-- Queues a new run with copies under the id that it takes from the run that it replaces (debounce).
+create or replace function howdah_private.move_copies(id uuid, new_id uuid) returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  update howdah_private.encryptions_due as d set execution_id = move_copies.new_id
+  where d.execution_id = move_copies.id
+$$;
+
 -- Lets a worker encrypt a tree again to which contents were added after its encryption.
 create or replace function howdah_private.enqueue_added_contents(execution_id uuid) returns void
   language sql volatile security definer

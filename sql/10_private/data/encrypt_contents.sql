@@ -136,7 +136,8 @@ begin
 end $$;
 
 -- Locks runs of a tree whose contents are not as its policy says, at most `max_runs`, and returns
--- them, and whether these are all.
+-- them, and whether these are all. The root is encrypted first and decrypted last: a retry in
+-- between finds it encrypted, and it is not claimed while contents below it are.
 create or replace function howdah_private.lock_runs_to_encrypt(
   root howdah.executions, is_to_encrypt boolean, changed_at timestamptz, max_runs int,
   out runs uuid[], out is_last boolean
@@ -159,17 +160,22 @@ declare
           select k.id from howdah_private.data_keys as k
           where k.tenant_id = root.tenant_id and k.is_current)
       else e.contents_encrypted_at is not null end
-    order by e.id limit lock_runs_to_encrypt.max_runs + 1
+    order by (e.id = root.id) = lock_runs_to_encrypt.is_to_encrypt desc, e.id
+    limit lock_runs_to_encrypt.max_runs + 1
   );
 begin
   runs := array(
     select e.id::uuid from howdah.executions as e
-    where e.id = any (v_ids[1:lock_runs_to_encrypt.max_runs]) order by e.id
+    where e.id = any (v_ids[1:lock_runs_to_encrypt.max_runs])
+    order by (e.id = root.id) = lock_runs_to_encrypt.is_to_encrypt desc, e.id
     for no key update skip locked
   );
   is_last := runs = v_ids;
   if cardinality(runs) < least(cardinality(v_ids), lock_runs_to_encrypt.max_runs) then
     perform howdah_private.postpone_encryption(root.id, '1 second');
+  end if;
+  if not (lock_runs_to_encrypt.is_to_encrypt or is_last) then
+    runs := array_remove(runs, root.id::uuid);
   end if;
 end $$;
 

@@ -113,6 +113,7 @@ begin
   end if;
   v_run := howdah_private.delete_replaced_run(e, v_last, debounce.partition);
   if v_run.status is not null then
+    perform howdah_private.move_copies(e.id, v_last) where e.contents_encrypted_at is not null;
     e.id := v_last;
     e.root_execution_id := v_last;
     e.created_at := v_run.created_at;
@@ -205,6 +206,8 @@ begin
   delete from howdah_private.inbox as i where i.execution_id = delete_replaced_input.id;
   delete from howdah_private.parked_runs as p where p.execution_id = delete_replaced_input.id;
   delete from howdah.watched_rows as w where w.execution_id = delete_replaced_input.id;
+  delete from howdah_private.encryptions_due as d
+  where d.execution_id = delete_replaced_input.id;
 end $$;
 
 -- Deletes up to a thousand keys whose runs have begun. Part of repair_queue, which may hold runs:

@@ -491,6 +491,32 @@ describe('a conversation with encrypted turns', () => {
     });
   });
 
+  test('can be continued by a debounced run, which takes the id of an earlier one', async () => {
+    const original = await sung();
+    await encrypt();
+    const insert = (input: string) =>
+      one(
+        db.pool,
+        `insert into howdah.executions (agent_id, input, debounce_key, debounce_ms)
+         values ($1, $2, $3, 1) returning *`,
+        [agent, input, original],
+      );
+    const copied = (await run(original)).input;
+    const first = await insert('First.');
+    const second = await insert(copied);
+    expect(second).toMatchObject({ id: first.id, input: copied });
+    expect(await queued(first.id)).toMatchObject([{ sources: [original] }]);
+    expect(await violations()).toEqual([]);
+    const third = await insert(copied);
+    expect(third.id).toBe(first.id);
+    await encrypt();
+    expect(await run(first.id)).toMatchObject({ input: SAID, contents_encrypted_at: null });
+    await insert(copied);
+    await insert('Last.');
+    expect(await queued(first.id)).toEqual([]);
+    await finish(db.pool, worker, first.id);
+  });
+
   test('is continued only by who may see it', async () => {
     const hidden = await makeAgent(db.pool, { is_restricted: true });
     const [seen, secret] = [await sung(), await sung({ agent_id: hidden })];
@@ -537,6 +563,43 @@ test('a retry is decrypted with its tree before it is claimed', async () => {
   await finish(db.pool, worker, id);
   await encrypt();
   expect(await run(id)).toMatchObject({ input: expect.stringMatching(SEALED) });
+});
+
+test('the root of a large tree is encrypted first and decrypted last', async () => {
+  const id = await makeRun(db.pool, { agent_id: agent, input: SAID });
+  const [claimed] = await claim(db.pool, worker, [id]);
+  const fence = claimed?.fence ?? 0;
+  const child = await spawn(db.pool, worker, { id, fence, after: 0 }, agent);
+  await finish(db.pool, worker, child, { ...completed, output: SAID });
+  const { step_count } = await one(
+    db.pool,
+    'select * from howdah_private.take_inbox($1, $2, $3, 1)',
+    [worker, id, fence],
+  );
+  await commit(db.pool, worker, [{ id, fence, after: step_count, steps: [], to: failed }]);
+  /** Returns the runs that a transaction with room for one run takes. */
+  const taken = (locked: string[] = []) =>
+    rolledBack(db.pool, async (client) => {
+      const other = await testClient(db.pool);
+      await other.query('begin');
+      await other.query('select from howdah.executions where id = any ($1) for update', [locked]);
+      const room = locked.length === 0 ? 1 : 200;
+      const tasks = await all(client, 'select * from howdah_private.take_encryptions(50, $1)', [
+        room,
+      ]);
+      await other.query('rollback');
+      return tasks.find((task) => task.root_execution_id === id);
+    });
+  await db.pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
+  expect(await taken()).toMatchObject({ runs: [id], is_last: false });
+  await encrypt();
+  await db.pool.query('select howdah.retry_execution($1)', [id]);
+  expect(await taken()).toMatchObject({ runs: [child], is_last: false });
+  expect(await taken([child])).toMatchObject({ runs: [], is_last: false });
+  await encrypt();
+  expect(await run(child)).toMatchObject({ output: SAID, contents_encrypted_at: null });
+  expect(await run(id)).toMatchObject({ input: SAID, contents_encrypted_at: null });
+  await finish(db.pool, worker, id);
 });
 
 test('decisions of workflows keep the names of members', async () => {
