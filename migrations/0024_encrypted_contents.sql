@@ -33,11 +33,13 @@ create table howdah_private.encryptions_due (
   execution_id uuid primary key,
   tenant_id uuid not null references howdah.tenants (id) on delete cascade,
   due_at timestamptz not null default now(),
+  priority smallint not null default 1,
   changed_at timestamptz,
   sources uuid[]
 );
 create index encryptions_due_tenant_id_idx on howdah_private.encryptions_due (tenant_id);
-create index encryptions_due_due_at_idx on howdah_private.encryptions_due (due_at);
+create index encryptions_due_priority_due_at_idx
+  on howdah_private.encryptions_due (priority, due_at);
 alter table howdah_private.encryptions_due enable row level security, force row level security;
 comment on table howdah_private.encryptions_due is
   'Root runs whose trees a worker must encrypt, decrypt or encrypt with another key. A worker '
@@ -47,6 +49,9 @@ alter table howdah_private.background_tasks no force row level security;
 insert into howdah_private.background_tasks (name, reached_at) values ('encryptions', now());
 alter table howdah_private.background_tasks force row level security;
 
+comment on column howdah_private.encryptions_due.priority is
+  '0 for a live run that waits for its decryption, 1 for a run that has just ended, 2 for what a '
+  'changed policy or a new data key made due. Lower comes first.';
 comment on column howdah_private.encryptions_due.changed_at is
   'Time at which contents were added to an encrypted tree. Its runs are encrypted again.';
 comment on column howdah_private.encryptions_due.sources is

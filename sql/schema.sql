@@ -1995,13 +1995,14 @@ create table howdah_private.encryptions_due (
   execution_id uuid not null,
   tenant_id uuid not null,
   due_at timestamp with time zone default now() not null,
+  priority smallint default 1 not null,
   changed_at timestamp with time zone,
   sources uuid[],
   constraint encryptions_due_pkey PRIMARY KEY (execution_id),
   constraint encryptions_due_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
 );
 alter table howdah_private.encryptions_due enable row level security, force row level security;
-CREATE INDEX encryptions_due_due_at_idx ON howdah_private.encryptions_due USING btree (due_at);
+CREATE INDEX encryptions_due_priority_due_at_idx ON howdah_private.encryptions_due USING btree (priority, due_at);
 CREATE INDEX encryptions_due_tenant_id_idx ON howdah_private.encryptions_due USING btree (tenant_id);
 
 create table howdah_private.ended_runs (
@@ -15440,11 +15441,13 @@ CREATE OR REPLACE FUNCTION howdah_private.enqueue_copies(execution_id uuid, tena
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
+  -- all: copies of copies may have a key that the row of their run does not name
   perform from howdah_private.data_keys as k
-  where k.id = any (enqueue_copies.keys) order by k.id for key share;
-  insert into howdah_private.encryptions_due as d (execution_id, tenant_id, sources)
-  values (enqueue_copies.execution_id, enqueue_copies.tenant_id, enqueue_copies.sources)
-  on conflict on constraint encryptions_due_pkey do update set sources = excluded.sources;
+  where k.tenant_id = enqueue_copies.tenant_id and k.has_contents order by k.id for key share;
+  insert into howdah_private.encryptions_due as d (execution_id, tenant_id, priority, sources)
+  values (enqueue_copies.execution_id, enqueue_copies.tenant_id, 0, enqueue_copies.sources)
+  on conflict on constraint encryptions_due_pkey
+  do update set sources = excluded.sources, priority = 0;
 end $function$
 ;
 
@@ -15460,10 +15463,10 @@ begin
   if not found then
     return;
   end if;
-  insert into howdah_private.encryptions_due as d (execution_id, tenant_id)
-  select e.id, e.tenant_id from howdah.executions as e
+  insert into howdah_private.encryptions_due as d (execution_id, tenant_id, priority)
+  select e.id, e.tenant_id, 0 from howdah.executions as e
   where e.id = enqueue_decryption.root_execution_id
-  on conflict (execution_id) do update set due_at = now();
+  on conflict (execution_id) do update set due_at = now(), priority = 0;
 end $function$
 ;
 
@@ -15646,8 +15649,8 @@ begin
     select from howdah.retention_policies as p
     where p.tenant_id = enqueue_missed_encryptions.tenant_id and p.encrypt_contents
   ) then
-    insert into howdah_private.encryptions_due (execution_id, tenant_id)
-    select e.id, e.tenant_id from howdah.executions as e
+    insert into howdah_private.encryptions_due (execution_id, tenant_id, priority)
+    select e.id, e.tenant_id, 2 from howdah.executions as e
     where e.tenant_id = enqueue_missed_encryptions.tenant_id
       and e.completed_at < now() - interval '5 seconds'
       and e.parent_execution_id is null and e.contents_erased_at is null
@@ -15656,8 +15659,8 @@ begin
     get diagnostics v_missed = row_count;
   end if;
   if v_keys <> '{}' then
-    insert into howdah_private.encryptions_due (execution_id, tenant_id)
-    select e.id, e.tenant_id from howdah.executions as e
+    insert into howdah_private.encryptions_due (execution_id, tenant_id, priority)
+    select e.id, e.tenant_id, 2 from howdah.executions as e
     where e.tenant_id = enqueue_missed_encryptions.tenant_id
       and e.completed_at is not null and e.parent_execution_id is null
       and e.contents_erased_at is null and e.contents_key_id = any (v_keys)
@@ -21645,8 +21648,16 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_runs_to_encrypt(root howdah.execu
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_ids uuid[] := array(
-    select e.id::uuid from howdah.executions as e
+  v_ids uuid[];
+  v_most int;
+begin
+  select coalesce(array_agg(c.id order by c.place), '{}'),
+    count(*) filter (where c.before < lock_runs_to_encrypt.max_runs)
+  into v_ids, v_most
+  from (
+    select e.id::uuid, row_number() over w as place,
+      sum(1 + e.step_count / 50) over w - (1 + e.step_count / 50) as before
+    from howdah.executions as e
     where e.id = any (array(
         select root.id::uuid
         union all
@@ -21659,18 +21670,17 @@ declare
           select k.id from howdah_private.data_keys as k
           where k.tenant_id = root.tenant_id and k.is_current)
       else e.contents_encrypted_at is not null end
-    order by (e.id = root.id) = lock_runs_to_encrypt.is_to_encrypt desc, e.id
-    limit lock_runs_to_encrypt.max_runs + 1
-  );
-begin
+    window w as (order by (e.id = root.id) = lock_runs_to_encrypt.is_to_encrypt desc, e.id)
+    order by place limit lock_runs_to_encrypt.max_runs + 1
+  ) as c;
   runs := array(
     select e.id::uuid from howdah.executions as e
-    where e.id = any (v_ids[1:lock_runs_to_encrypt.max_runs])
+    where e.id = any (v_ids[1:v_most])
     order by (e.id = root.id) = lock_runs_to_encrypt.is_to_encrypt desc, e.id
     for no key update skip locked
   );
   is_last := runs = v_ids;
-  if cardinality(runs) < least(cardinality(v_ids), lock_runs_to_encrypt.max_runs) then
+  if cardinality(runs) < v_most then
     perform howdah_private.postpone_encryption(root.id, '1 second');
   end if;
   if not (lock_runs_to_encrypt.is_to_encrypt or is_last) then
@@ -32959,7 +32969,7 @@ declare
 begin
   for v_due in
     select d.* from howdah_private.encryptions_due as d
-    where d.due_at <= now() order by d.due_at limit take_encryptions.max_trees
+    where d.due_at <= now() order by d.priority, d.due_at limit take_encryptions.max_trees
     for update skip locked
   loop
     exit when v_room <= 0;
@@ -32979,7 +32989,9 @@ begin
       select l.runs, l.is_last into runs, is_last from howdah_private.lock_runs_to_encrypt(
         v_root, is_to_encrypt, v_due.changed_at, v_room) as l;
     end if;
-    v_room := v_room - cardinality(runs);
+    v_room := v_room - (
+      select coalesce(sum(1 + e.step_count / 50), 0)::int from howdah.executions as e
+      where e.id = any (runs));
     return next;
   end loop;
 end $function$
@@ -50574,6 +50586,8 @@ comment on column howdah_private.egress_reports.host is 'Name of the machine, wi
 comment on column howdah_private.egress_reports.reported_at is 'Time of the last report.';
 
 comment on column howdah_private.encryptions_due.changed_at is 'Time at which contents were added to an encrypted tree. Its runs are encrypted again.';
+
+comment on column howdah_private.encryptions_due.priority is '0 for a live run that waits for its decryption, 1 for a run that has just ended, 2 for what a changed policy or a new data key made due. Lower comes first.';
 
 comment on column howdah_private.encryptions_due.sources is 'Runs whose encrypted contents a new run has copied. A worker may decrypt them for this run.';
 

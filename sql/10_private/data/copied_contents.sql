@@ -28,10 +28,10 @@ begin
   if not found then
     return;
   end if;
-  insert into howdah_private.encryptions_due as d (execution_id, tenant_id)
-  select e.id, e.tenant_id from howdah.executions as e
+  insert into howdah_private.encryptions_due as d (execution_id, tenant_id, priority)
+  select e.id, e.tenant_id, 0 from howdah.executions as e
   where e.id = enqueue_decryption.root_execution_id
-  on conflict (execution_id) do update set due_at = now();
+  on conflict (execution_id) do update set due_at = now(), priority = 0;
 end $$;
 
 -- Lets a worker decrypt a new run with copies of encrypted contents. Locks the data keys, so that
@@ -44,11 +44,13 @@ create or replace function howdah_private.enqueue_copies(
   set search_path = pg_catalog, pg_temp
 as $$
 begin
+  -- all: copies of copies may have a key that the row of their run does not name
   perform from howdah_private.data_keys as k
-  where k.id = any (enqueue_copies.keys) order by k.id for key share;
-  insert into howdah_private.encryptions_due as d (execution_id, tenant_id, sources)
-  values (enqueue_copies.execution_id, enqueue_copies.tenant_id, enqueue_copies.sources)
-  on conflict on constraint encryptions_due_pkey do update set sources = excluded.sources;
+  where k.tenant_id = enqueue_copies.tenant_id and k.has_contents order by k.id for key share;
+  insert into howdah_private.encryptions_due as d (execution_id, tenant_id, priority, sources)
+  values (enqueue_copies.execution_id, enqueue_copies.tenant_id, 0, enqueue_copies.sources)
+  on conflict on constraint encryptions_due_pkey
+  do update set sources = excluded.sources, priority = 0;
 end $$;
 
 -- Queues a new run with copies under the id that it takes from the run that it replaces (debounce).

@@ -71,8 +71,8 @@ begin
     select from howdah.retention_policies as p
     where p.tenant_id = enqueue_missed_encryptions.tenant_id and p.encrypt_contents
   ) then
-    insert into howdah_private.encryptions_due (execution_id, tenant_id)
-    select e.id, e.tenant_id from howdah.executions as e
+    insert into howdah_private.encryptions_due (execution_id, tenant_id, priority)
+    select e.id, e.tenant_id, 2 from howdah.executions as e
     where e.tenant_id = enqueue_missed_encryptions.tenant_id
       and e.completed_at < now() - interval '5 seconds'
       and e.parent_execution_id is null and e.contents_erased_at is null
@@ -81,8 +81,8 @@ begin
     get diagnostics v_missed = row_count;
   end if;
   if v_keys <> '{}' then
-    insert into howdah_private.encryptions_due (execution_id, tenant_id)
-    select e.id, e.tenant_id from howdah.executions as e
+    insert into howdah_private.encryptions_due (execution_id, tenant_id, priority)
+    select e.id, e.tenant_id, 2 from howdah.executions as e
     where e.tenant_id = enqueue_missed_encryptions.tenant_id
       and e.completed_at is not null and e.parent_execution_id is null
       and e.contents_erased_at is null and e.contents_key_id = any (v_keys)
@@ -92,8 +92,9 @@ begin
   return v_missed + v_stale;
 end $$;
 
--- Locks due trees and returns the runs to encrypt or decrypt in each, at most `max_runs` in all.
--- The caller changes them in the same transaction. `is_last` says that the tree has no other runs
+-- Locks due trees and returns the runs to encrypt or decrypt in each, at most `max_runs` in all,
+-- and fewer if they have many steps: 50 steps count as a run, so that a transaction is short. Live
+-- runs that wait for their decryption come first, and what a policy made due comes last. The caller changes them in the same transaction. `is_last` says that the tree has no other runs
 -- to change. Returns no row if no tree is due. Skips trees and runs that another transaction has
 -- locked: then, and when a tree has nothing left to do, `runs` is empty.
 create or replace function howdah_private.take_encryptions(max_trees int, max_runs int)
@@ -110,7 +111,7 @@ declare
 begin
   for v_due in
     select d.* from howdah_private.encryptions_due as d
-    where d.due_at <= now() order by d.due_at limit take_encryptions.max_trees
+    where d.due_at <= now() order by d.priority, d.due_at limit take_encryptions.max_trees
     for update skip locked
   loop
     exit when v_room <= 0;
@@ -130,7 +131,9 @@ begin
       select l.runs, l.is_last into runs, is_last from howdah_private.lock_runs_to_encrypt(
         v_root, is_to_encrypt, v_due.changed_at, v_room) as l;
     end if;
-    v_room := v_room - cardinality(runs);
+    v_room := v_room - (
+      select coalesce(sum(1 + e.step_count / 50), 0)::int from howdah.executions as e
+      where e.id = any (runs));
     return next;
   end loop;
 end $$;
@@ -146,8 +149,16 @@ create or replace function howdah_private.lock_runs_to_encrypt(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_ids uuid[] := array(
-    select e.id::uuid from howdah.executions as e
+  v_ids uuid[];
+  v_most int;
+begin
+  select coalesce(array_agg(c.id order by c.place), '{}'),
+    count(*) filter (where c.before < lock_runs_to_encrypt.max_runs)
+  into v_ids, v_most
+  from (
+    select e.id::uuid, row_number() over w as place,
+      sum(1 + e.step_count / 50) over w - (1 + e.step_count / 50) as before
+    from howdah.executions as e
     where e.id = any (array(
         select root.id::uuid
         union all
@@ -160,18 +171,17 @@ declare
           select k.id from howdah_private.data_keys as k
           where k.tenant_id = root.tenant_id and k.is_current)
       else e.contents_encrypted_at is not null end
-    order by (e.id = root.id) = lock_runs_to_encrypt.is_to_encrypt desc, e.id
-    limit lock_runs_to_encrypt.max_runs + 1
-  );
-begin
+    window w as (order by (e.id = root.id) = lock_runs_to_encrypt.is_to_encrypt desc, e.id)
+    order by place limit lock_runs_to_encrypt.max_runs + 1
+  ) as c;
   runs := array(
     select e.id::uuid from howdah.executions as e
-    where e.id = any (v_ids[1:lock_runs_to_encrypt.max_runs])
+    where e.id = any (v_ids[1:v_most])
     order by (e.id = root.id) = lock_runs_to_encrypt.is_to_encrypt desc, e.id
     for no key update skip locked
   );
   is_last := runs = v_ids;
-  if cardinality(runs) < least(cardinality(v_ids), lock_runs_to_encrypt.max_runs) then
+  if cardinality(runs) < v_most then
     perform howdah_private.postpone_encryption(root.id, '1 second');
   end if;
   if not (lock_runs_to_encrypt.is_to_encrypt or is_last) then

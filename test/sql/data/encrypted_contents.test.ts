@@ -602,6 +602,42 @@ test('the root of a large tree is encrypted first and decrypted last', async () 
   await finish(db.pool, worker, id);
 });
 
+test('a live run is decrypted before what a policy made due', async () => {
+  const [original, others] = [await sung({}, failed), [await sung(), await sung()]];
+  await encrypt();
+  await rolledBack(db.pool, async (client) => {
+    const take = async () =>
+      (await all(client, 'select * from howdah_private.take_encryptions(1, 200)')).map(
+        (task) => task.root_execution_id,
+      );
+    await client.query('update howdah.retention_policies set encrypt_contents = false');
+    const waiting = await all(client, 'select from howdah_private.encryptions_due');
+    expect(waiting.length).toBeGreaterThan(others.length);
+    await client.query('select howdah.retry_execution($1)', [original]);
+    expect(await take()).toEqual([original]);
+    const { id } = await one(client, 'select * from howdah.fork_execution($1)', [others[0]]);
+    await client.query('delete from howdah_private.encryptions_due where execution_id = $1', [
+      original,
+    ]);
+    expect(await take()).toEqual([id]);
+  });
+});
+
+test('a transaction takes few runs if they have many steps', async () => {
+  const ids = [await sung(), await sung()];
+  await rolledBack(db.pool, async (client) => {
+    await client.query('set local session_replication_role = replica');
+    await client.query('update howdah.executions set step_count = 10000 where id = any ($1)', [
+      ids,
+    ]);
+    await client.query('delete from howdah_private.encryptions_due');
+    await client.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
+    const tasks = await all(client, 'select * from howdah_private.take_encryptions(50, 200)');
+    expect(tasks.filter(({ runs }) => ids.includes(runs[0])).length).toBe(1);
+  });
+  await encrypt();
+});
+
 test('decisions of workflows keep the names of members', async () => {
   const { rows } = await db.pool.query(
     `select howdah_private.visible_decision('route', 'route', $1) as route, howdah_private.visible_decision('plan', 'plan.2', $2) as plan`,
