@@ -15053,11 +15053,11 @@ CREATE OR REPLACE FUNCTION howdah_private.encrypted_values(document text)
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select distinct v.parts[1], v.parts[2]::uuid, v.parts[3]::uuid
-  from regexp_matches(encrypted_values.document,
-    '"(howdah\.sealed\.v1\.([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\.'
-    || '([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\.'
-    || '[A-Za-z0-9_-]{16}\.[A-Za-z0-9_-]{22,})"', 'g') as v (parts)
+  select distinct v.value, split_part(v.value, '.', 4)::uuid, split_part(v.value, '.', 5)::uuid
+  from string_to_table(encrypted_values.document, '"') as v (value)
+  where starts_with(v.value, 'howdah.sealed.v1.') and v.value ~ (
+    '^howdah\.sealed\.v1\.([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\.){2}'
+    || '[A-Za-z0-9_-]{16}\.[A-Za-z0-9_-]{22,}$')
 $function$
 ;
 

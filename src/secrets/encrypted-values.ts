@@ -9,11 +9,16 @@ import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
  */
 export const ENCRYPTED_PREFIX = 'howdah.sealed.v1.';
 
-/** An encrypted text. */
-const ENCRYPTED =
-  /^howdah\.sealed\.v1\.([0-9a-f-]{36})\.([0-9a-f-]{36})\.([\w-]{16})\.([\w-]{22,})$/;
-/** Encrypted texts within a longer text, such as one that SQL put together. */
-const ENCRYPTED_WITHIN = /howdah\.sealed\.v1\.[0-9a-f-]{36}\.[0-9a-f-]{36}\.[\w-]{16}\.[\w-]{22,}/g;
+/**
+ * The part of an encrypted text before the ciphertext, which has any length. No expression matches a
+ * ciphertext: V8 needs stack for each of its characters, and gives up after a few million.
+ */
+const HEAD = /howdah\.sealed\.v1\.([0-9a-f-]{36})\.([0-9a-f-]{36})\.([\w-]{16})\./;
+const HEAD_LENGTH = ENCRYPTED_PREFIX.length + 36 + 1 + 36 + 1 + 16 + 1;
+/** A character that no ciphertext has. */
+const NO_CIPHER = /[^\w-]/;
+/** The shortest ciphertext: the tag and one byte. */
+const SHORTEST_CIPHER = 22;
 /** The field of an encrypted JSON value that holds its ciphertext. */
 const SEALED = 'sealed';
 /**
@@ -44,11 +49,11 @@ export function encryptedJson(json: string, encrypted: string, visible: JsonObje
 export function isEncrypted(value: unknown): boolean {
   if (typeof value === 'string' && !value.includes(ENCRYPTED_PREFIX)) return false;
   const json = typeof value === 'string' ? jsonIn(value) : value;
-  if (json === undefined) return ENCRYPTED.test(value as string);
+  if (json === undefined) return partsOf(value as string) !== undefined;
   const sealed = Array.isArray(json)
     ? json.length === 1 && isPlainObject(json[0]) && json[0][SEALED_LIST]
     : isPlainObject(json) && json[SEALED];
-  return typeof sealed === 'string' && ENCRYPTED.test(sealed);
+  return typeof sealed === 'string' && partsOf(sealed) !== undefined;
 }
 
 /** The parts of an encrypted text, with the text itself. */
@@ -60,9 +65,27 @@ export type EncryptedText = {
   cipher: string;
 };
 
-function partsOf(text: string): EncryptedText {
-  const [, keyId = '', executionId = '', nonce = '', cipher = ''] = ENCRYPTED.exec(text) ?? [];
+/** Returns the parts of a text that is encrypted as a whole. */
+function partsOf(text: string): EncryptedText | undefined {
+  const head = text.startsWith(ENCRYPTED_PREFIX) && HEAD.exec(text.slice(0, HEAD_LENGTH));
+  const cipher = text.slice(HEAD_LENGTH);
+  if (!head || cipher.length < SHORTEST_CIPHER || NO_CIPHER.test(cipher)) return undefined;
+  const [, keyId = '', executionId = '', nonce = ''] = head;
   return { text, keyId, executionId, nonce, cipher };
+}
+
+/** Returns the places of encrypted texts within a longer text, such as one that SQL put together. */
+function placesIn(text: string): [start: number, end: number][] {
+  const places: [number, number][] = [];
+  const [head, noCipher] = [new RegExp(HEAD, 'g'), new RegExp(NO_CIPHER, 'g')];
+  for (let found = head.exec(text); found; found = head.exec(text)) {
+    noCipher.lastIndex = head.lastIndex;
+    const end = noCipher.exec(text)?.index ?? text.length;
+    const isFound = end - head.lastIndex >= SHORTEST_CIPHER;
+    if (isFound) places.push([found.index, end]);
+    head.lastIndex = isFound ? end : found.index + 1;
+  }
+  return places;
 }
 
 /**
@@ -70,21 +93,25 @@ function partsOf(text: string): EncryptedText {
  * deep a value is.
  */
 export function encryptedTextsIn(root: unknown): EncryptedText[] {
-  const found = new Set<string>();
+  const found = new Map<string, EncryptedText>();
   const rest = [root];
   while (rest.length > 0) {
     const value = rest.pop();
     if (typeof value === 'string') {
       if (!value.includes(ENCRYPTED_PREFIX)) continue;
-      if (ENCRYPTED.test(value)) found.add(value);
-      else rest.push(jsonIn(value) ?? value.match(ENCRYPTED_WITHIN));
+      const parts = found.get(value) ?? partsOf(value);
+      if (parts) found.set(value, parts);
+      else
+        rest.push(
+          jsonIn(value, JSON.parse) ?? placesIn(value).map((place) => value.slice(...place)),
+        );
     } else if (Array.isArray(value)) {
       for (const item of value) rest.push(item);
     } else if (isPlainObject(value)) {
       for (const item of Object.values(value)) rest.push(item);
     }
   }
-  return [...found].map(partsOf);
+  return [...found.values()];
 }
 
 /**
@@ -152,7 +179,7 @@ function replaceInText(text: string, find: FindContent): string {
   if (content) return content.plain;
   const json = jsonIn(text);
   if (json === undefined) {
-    return text.replace(ENCRYPTED_WITHIN, (one) => find(one)?.plain ?? one);
+    return replaceWithin(text, find);
   }
   const list = Array.isArray(json) && json.length === 1 ? json[0] : undefined;
   return (
@@ -160,6 +187,17 @@ function replaceInText(text: string, find: FindContent): string {
     sealedIn(list, SEALED_LIST, find) ??
     JSON.stringify(replace(json, find, parseExactly), null, indentOf(text))
   );
+}
+
+function replaceWithin(text: string, find: FindContent): string {
+  const pieces: string[] = [];
+  let rest = 0;
+  for (const [start, end] of placesIn(text)) {
+    const encrypted = text.slice(start, end);
+    pieces.push(text.slice(rest, start), find(encrypted)?.plain ?? encrypted);
+    rest = end;
+  }
+  return [...pieces, text.slice(rest)].join('');
 }
 
 /**
@@ -188,10 +226,10 @@ function renameIn(json: string, name: string): string {
 /**
  * Parses a text that holds an array, an object or a text as JSON, such as a column cast to text.
  */
-function jsonIn(text: string): Json | undefined {
+function jsonIn(text: string, parse: ParseJson = parseExactly): unknown {
   if (!/^\s*[[{"]/.test(text)) return undefined;
   try {
-    return parseExactly(text);
+    return parse(text);
   } catch {
     return undefined;
   }

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { SecretRows, WrappedKey } from '../../src/contracts/secret.ts';
@@ -220,6 +220,16 @@ describe('what a reader may not see stays encrypted', () => {
     const { decrypt: strictly } = createContentCipher(rows, others);
     await expect(opened(encrypted, strictly)).rejects.toMatchObject({ code: 'HWINV' });
   });
+});
+
+test('contents of any size are decrypted', async () => {
+  const plain = randomBytes(6_000_000).toString('base64');
+  const encrypted = text(plain);
+  expect(isEncrypted(encrypted)).toBe(true);
+  expect((await opened({ input: encrypted })).input === plain).toBe(true);
+  expect((await opened(`So: ${encrypted}.`)) === `So: ${plain}.`).toBe(true);
+  const document = JSON.stringify([plain]);
+  expect((await opened(json(document))) === document).toBe(true);
 });
 
 describe('a short text that names a megabyte many times', () => {
