@@ -94,9 +94,10 @@ end $$;
 
 -- Locks due trees and returns the runs to encrypt or decrypt in each, at most `max_runs` in all,
 -- and fewer if they have many steps: 50 steps count as a run, so that a transaction is short. Live
--- runs that wait for their decryption come first, and what a policy made due comes last. The caller changes them in the same transaction. `is_last` says that the tree has no other runs
--- to change. Returns no row if no tree is due. Skips trees and runs that another transaction has
--- locked: then, and when a tree has nothing left to do, `runs` is empty.
+-- runs that wait for their decryption come first, and what a policy made due comes last. The caller
+-- changes them in the same transaction. `is_last` says that the tree has no other runs to change.
+-- Returns no row if no tree is due. Skips trees and runs that another transaction has locked: then,
+-- and when a tree has nothing left to do, `runs` is empty.
 create or replace function howdah_private.take_encryptions(max_trees int, max_runs int)
   returns table (
     root_execution_id uuid, tenant_id uuid, is_to_encrypt boolean, runs uuid[], is_last boolean
