@@ -10,8 +10,8 @@ import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
 export const ENCRYPTED_PREFIX = 'howdah.sealed.v1.';
 
 /**
- * The part of an encrypted text before the ciphertext, which has any length. No expression matches a
- * ciphertext: V8 needs stack for each of its characters, and gives up after a few million.
+ * The part of an encrypted text before the ciphertext, which has any length. No expression matches
+ * a ciphertext: V8 needs stack for each of its characters, and gives up after a few million.
  */
 const HEAD = /howdah\.sealed\.v1\.([0-9a-f-]{36})\.([0-9a-f-]{36})\.([\w-]{16})\./;
 const HEAD_LENGTH = ENCRYPTED_PREFIX.length + 36 + 1 + 36 + 1 + 16 + 1;
@@ -74,7 +74,9 @@ function partsOf(text: string): EncryptedText | undefined {
   return { text, keyId, executionId, nonce, cipher };
 }
 
-/** Returns the places of encrypted texts within a longer text, such as one that SQL put together. */
+/**
+ * Returns the places of encrypted texts within a longer text, such as one that SQL put together.
+ */
 function placesIn(text: string): [start: number, end: number][] {
   const places: [number, number][] = [];
   const [head, noCipher] = [new RegExp(HEAD, 'g'), new RegExp(NO_CIPHER, 'g')];

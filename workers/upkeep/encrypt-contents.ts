@@ -145,7 +145,7 @@ function mapValues(
   if (values === null) return null;
   const changed: Record<string, string> = {};
   for (const [name, value] of Object.entries(values)) {
-    if (value !== null && value !== 'null') changed[name] = change(value, name);
+    if (value !== null) changed[name] = change(value, name);
   }
   return changed;
 }

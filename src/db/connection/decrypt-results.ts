@@ -48,7 +48,8 @@ export function visibleRunsOn(client: Pick<pg.PoolClient, 'query'>) {
 }
 
 /**
- * Decrypts contents of runs in the results of one connection, until the returned function is called.
+ * Decrypts contents of runs in the results of one connection, until the returned function is
+ * called.
  */
 export function decryptResultsOf(client: pg.PoolClient, decrypt: DecryptRows): () => void {
   const before = client.query;

@@ -49,9 +49,9 @@ export type RuntimeDependencies = {
   /** Returns the files of a run, for built-in tools and engines. */
   filesOf(tenantId: string, executionId: string): RunFiles;
   /**
-   * Decrypts contents of runs in a value that belongs to this run: its own, those that it was forked
-   * from and, with `turns`, those of the turns of its session. Contents that cannot be decrypted
-   * stay as they are.
+   * Decrypts contents of runs in a value that belongs to this run: its own, those that it was
+   * forked from and, with `turns`, those of the turns of its session. Contents that cannot be
+   * decrypted stay as they are.
    */
   decryptFor<T>(executionId: string, value: T, which?: { turns: boolean }): Promise<T>;
   /** Returns whether a run is completed, failed or cancelled. */
