@@ -15638,13 +15638,16 @@ AS $function$
 declare
   v_missed int := 0;
   v_stale int := 0;
-  v_keys uuid[] := array(
+  v_keys uuid[];
+begin
+  perform from howdah.tenants as t
+  where t.id = enqueue_missed_encryptions.tenant_id for no key update;
+  v_keys := array(
     select k.id from howdah_private.data_keys as k
     left join howdah.retention_policies as p on p.tenant_id = k.tenant_id
     where k.tenant_id = enqueue_missed_encryptions.tenant_id and k.has_contents
       and not (k.is_current and coalesce(p.encrypt_contents, false))
   );
-begin
   if exists (
     select from howdah.retention_policies as p
     where p.tenant_id = enqueue_missed_encryptions.tenant_id and p.encrypt_contents
@@ -18045,10 +18048,29 @@ CREATE OR REPLACE FUNCTION howdah_private.finish_encryptions(roots uuid[], decry
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_tenants uuid[];
 begin
   perform howdah_private.finish_decryption(finish_encryptions.decrypted)
   where cardinality(finish_encryptions.decrypted) > 0;
+  v_tenants := array(
+    select t.id from howdah.tenants as t
+    where t.id in (select d.tenant_id from howdah_private.encryptions_due as d
+      where d.execution_id = any (finish_encryptions.roots))
+    order by t.id for share skip locked
+  );
   delete from howdah_private.encryptions_due as d
+  where d.execution_id = any (finish_encryptions.roots) and d.tenant_id = any (v_tenants)
+    and not exists (
+      select from howdah.executions as e
+      left join howdah.retention_policies as p on p.tenant_id = e.tenant_id
+      where e.id = d.execution_id and e.contents_erased_at is null and case
+        when e.completed_at is not null and p.encrypt_contents then
+          e.contents_key_id is distinct from (
+            select k.id from howdah_private.data_keys as k
+            where k.tenant_id = e.tenant_id and k.is_current)
+        else e.contents_encrypted_at is not null end);
+  update howdah_private.encryptions_due as d set due_at = now() + interval '1 second'
   where d.execution_id = any (finish_encryptions.roots);
 end $function$
 ;

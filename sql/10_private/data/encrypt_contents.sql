@@ -52,7 +52,9 @@ end $$;
 
 -- Enqueues all ended root runs of a tenant whose contents are not as its policy says: in plain text
 -- or under an earlier data key although it encrypts, or encrypted although it does not. Returns
--- their number. The policy's trigger, the rotation of keys and the nightly retention call it.
+-- their number. The policy's trigger, the rotation of keys and the nightly retention call it. Locks
+-- the tenant first, as finish_encryptions does: otherwise it would miss runs that a worker encrypts
+-- at the same time by the earlier policy or key, and has already removed from the queue.
 create or replace function howdah_private.enqueue_missed_encryptions(tenant_id uuid) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -60,13 +62,16 @@ as $$
 declare
   v_missed int := 0;
   v_stale int := 0;
-  v_keys uuid[] := array(
+  v_keys uuid[];
+begin
+  perform from howdah.tenants as t
+  where t.id = enqueue_missed_encryptions.tenant_id for no key update;
+  v_keys := array(
     select k.id from howdah_private.data_keys as k
     left join howdah.retention_policies as p on p.tenant_id = k.tenant_id
     where k.tenant_id = enqueue_missed_encryptions.tenant_id and k.has_contents
       and not (k.is_current and coalesce(p.encrypt_contents, false))
   );
-begin
   if exists (
     select from howdah.retention_policies as p
     where p.tenant_id = enqueue_missed_encryptions.tenant_id and p.encrypt_contents
@@ -192,16 +197,36 @@ end $$;
 
 -- Ends a transaction that has changed trees: removes those that are done from the queue, and lets
 -- workers claim the decrypted runs that are live. The last statement, because who enqueues the same
--- tree waits from then on until the transaction ends.
+-- tree waits from then on until the transaction ends. Trees whose policy or data key has changed
+-- meanwhile, or is being changed, stay in the queue.
 create or replace function howdah_private.finish_encryptions(roots uuid[], decrypted uuid[])
   returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_tenants uuid[];
 begin
   perform howdah_private.finish_decryption(finish_encryptions.decrypted)
   where cardinality(finish_encryptions.decrypted) > 0;
+  v_tenants := array(
+    select t.id from howdah.tenants as t
+    where t.id in (select d.tenant_id from howdah_private.encryptions_due as d
+      where d.execution_id = any (finish_encryptions.roots))
+    order by t.id for share skip locked
+  );
   delete from howdah_private.encryptions_due as d
+  where d.execution_id = any (finish_encryptions.roots) and d.tenant_id = any (v_tenants)
+    and not exists (
+      select from howdah.executions as e
+      left join howdah.retention_policies as p on p.tenant_id = e.tenant_id
+      where e.id = d.execution_id and e.contents_erased_at is null and case
+        when e.completed_at is not null and p.encrypt_contents then
+          e.contents_key_id is distinct from (
+            select k.id from howdah_private.data_keys as k
+            where k.tenant_id = e.tenant_id and k.is_current)
+        else e.contents_encrypted_at is not null end);
+  update howdah_private.encryptions_due as d set due_at = now() + interval '1 second'
   where d.execution_id = any (finish_encryptions.roots);
 end $$;
 

@@ -700,6 +700,10 @@ test('an erased user is renamed in what is decrypted, too', async () => {
 });
 
 describe('at the same time as an encryption', () => {
+  const WRITE = `
+    select howdah_private.write_run_contents('executions', jsonb_build_array(jsonb_build_object('execution_id', $1::uuid,
+      'texts', '{}', 'documents', '{}', 'key_id', howdah_private.lock_content_key((select tenant_id from howdah.executions where id = $1)) ->> 'id')))`;
+
   /** Opens the transaction of an encryption, with the rows locked and nothing written yet. */
   async function encrypting() {
     await db.pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
@@ -731,11 +735,7 @@ describe('at the same time as an encryption', () => {
     const other = await openSession(db.url);
     const waiting = other.query(statement, [id]);
     await isBlocked(db.pool, other);
-    await client.query(
-      `select howdah_private.write_run_contents('executions', jsonb_build_array(jsonb_build_object('execution_id', $1::uuid,
-         'texts', '{}', 'documents', '{}', 'key_id', howdah_private.lock_content_key((select tenant_id from howdah.executions where id = $1)) ->> 'id')))`,
-      [id],
-    );
+    await client.query(WRITE, [id]);
     await client.query(`select howdah_private.finish_encryptions($1, '{}')`, [[id]]);
     await client.query('commit');
     await waiting;
@@ -750,6 +750,46 @@ describe('at the same time as an encryption', () => {
     expect(due).toHaveLength(1);
     await encrypt();
     expect(await violations()).toEqual([]);
+  });
+
+  test.each([
+    [
+      'a policy that is switched off',
+      'update howdah.retention_policies set encrypt_contents = false',
+    ],
+    ['a policy that is deleted', 'delete from howdah.retention_policies'],
+    [
+      'a new data key',
+      `with old as (update howdah_private.data_keys set is_current = false where is_current returning *),
+         new as (insert into howdah_private.data_keys (id, tenant_id, wrapped_by, nonce, ciphertext)
+           select gen_random_uuid(), o.tenant_id, o.wrapped_by, o.nonce, o.ciphertext from old as o)
+       select howdah_private.enqueue_missed_encryptions(o.tenant_id) from old as o`,
+    ],
+  ])('%s misses no run that is being encrypted', async (_, statement) => {
+    await encrypt(); // so that there is a key
+    const [first, second] = [await sung(), await sung()];
+    const { client } = await encrypting();
+    const due = 'select from howdah_private.encryptions_due where execution_id = $1';
+    await client.query(WRITE, [first]);
+    await client.query(`select howdah_private.finish_encryptions($1, '{}')`, [[first]]);
+    const other = await openSession(db.url);
+    await other.query('begin');
+    const waiting = other.query(statement);
+    await isBlocked(db.pool, other);
+    await client.query('commit');
+    await waiting;
+    const missed = await all(other, due, [first]);
+
+    const { client: later } = await encrypting();
+    await later.query(WRITE, [second]);
+    await later.query(`select howdah_private.finish_encryptions($1, '{}')`, [[second]]);
+    await later.query('commit');
+    await other.query('rollback');
+    await other.end();
+    expect(missed).toHaveLength(1);
+    expect(await queued(second)).toHaveLength(1);
+    await encrypt();
+    expect(await queued(second)).toEqual([]);
   });
 
   test('retention skips the run, and a deletion removes its entry', async () => {
