@@ -91,12 +91,16 @@ async function control(world: World, order: Order, what: Control): Promise<void>
       );
       return;
     case 'fork':
-      order.forked = await fork(world, order.id, what.at);
+      order.forked = await fork(world, order.id, what);
   }
 }
 
-/** Once it has ended, at some step of its log. */
-async function fork(world: World, id: string, at: number): Promise<Word> {
+/** Some time after it has ended, at some step of its log. */
+async function fork(
+  world: World,
+  id: string,
+  { at, after }: { at: number; after: number },
+): Promise<Word> {
   const { pool } = world.server;
   for (let waited = 0; waited < 60; waited += 1) {
     const { rows } = await surely(() =>
@@ -106,6 +110,7 @@ async function fork(world: World, id: string, at: number): Promise<Word> {
       ),
     );
     if (rows[0]) {
+      await sleep(after);
       const seq = Math.floor(at * rows[0].step_count);
       return rows[0].status === 'completed'
         ? tell(world, 'select howdah.fork_execution($1, $2)', [id, seq], false)

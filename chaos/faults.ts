@@ -20,6 +20,8 @@ export const FAULTS = [
   'cut_midway',
   'cut_models',
   'duplicate_wakeups',
+  'switch_encryption',
+  'rotate_data_key',
 ] as const;
 export type FaultKind = (typeof FAULTS)[number];
 
@@ -45,6 +47,8 @@ const WEIGHTS: Record<FaultKind, number> = {
   cut_midway: 3,
   cut_models: 2,
   duplicate_wakeups: 3,
+  switch_encryption: 1,
+  rotate_data_key: 1,
 };
 
 /** Faults come one after another, each `everyMs` on the average, until the round's time is over. */

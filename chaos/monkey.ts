@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loseAnswers, type Passage } from './fault-proxy.ts';
+import { rotateKey, switchEncryption } from './encryption.ts';
 import type { FaultKind, PlannedFault } from './faults.ts';
+import { surely } from './server.ts';
 import type { WorkerPlace } from './workers.ts';
 import type { World } from './world.ts';
 
@@ -101,6 +103,8 @@ const ACTIONS: Record<FaultKind, Action> = {
     modelProxy.isDown = false;
   },
   duplicate_wakeups: ({ server }) => server.pool.query(DUPLICATES).catch(() => {}),
+  switch_encryption: ({ server }) => surely(() => switchEncryption(server.pool)),
+  rotate_data_key: ({ server }) => surely(() => rotateKey(server.pool)),
 };
 
 const DUPLICATES = `

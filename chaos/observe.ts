@@ -1,4 +1,8 @@
 import type pg from 'pg';
+import type { JsonObject } from '../src/json/json.ts';
+import { decryptRows } from './encryption.ts';
+import { inputKeyOf, memberKey, teamKey } from './keys.ts';
+import type { TeamName } from './plan.ts';
 
 // What the database says of the runs of one round, for the checker.
 
@@ -37,34 +41,65 @@ export type Observed = {
   violations: { rule: string; execution_id: string | null; detail: string }[];
 };
 
-export async function observe(pool: pg.Pool, round: number): Promise<Observed> {
-  const prefix = [`${round}.`];
-  const ask = async <T>(text: string, values: unknown[] = prefix): Promise<T[]> =>
+/** The runs of a round are those that were created since it began. */
+export async function observe(pool: pg.Pool, round: number, since: Date): Promise<Observed> {
+  const ask = async <T>(text: string, values: unknown[] = [since]): Promise<T[]> =>
     (await pool.query(text, values)).rows;
+  const read = async <T extends { execution_id: string }>(text: string): Promise<T[]> =>
+    decryptRows(pool, await ask<T>(text), ({ execution_id }) => execution_id);
+  const prefix = `${round}.`;
+  const found = await decryptRows(pool, await ask<FoundRun>(RUNS), ({ id }) => id);
+  const runs = found
+    .map(({ input, workflow, member, ...run }): RunRow => {
+      const key = inputKeyOf(input);
+      if (workflow !== null) return { ...run, key: teamKey(key, workflow) };
+      return { ...run, key: member === null ? key : memberKey(key, member) };
+    })
+    .filter(({ key }) => key.startsWith(prefix));
+  const ids = new Set(runs.map(({ id }) => id));
+  const ofRound = ({ execution_id }: { execution_id: string }): boolean => ids.has(execution_id);
   return {
-    runs: await ask<RunRow>(`${RUNS} ${OF_ROUND}`),
-    calls: await ask<CallRow>(CALLS),
-    agains: await ask<AgainRow>(AGAINS),
+    runs,
+    calls: (await read<FoundCall>(CALLS)).filter(ofRound).map(callOf),
+    agains: (await read<FoundAgain>(AGAINS)).filter(ofRound).map(againOf),
     bookings: (
-      await ask<{ key: string }>('select key from shop.bookings where starts_with(key, $1)')
+      await ask<{ key: string }>('select key from shop.bookings where starts_with(key, $1)', [
+        prefix,
+      ])
     ).map(({ key }) => key),
     zombies: await ask(ZOMBIES),
     violations: await ask('select rule, execution_id, detail from howdah.violations', []),
   };
 }
 
-// Made as in keys.ts, of what the run was told and who it is.
-const INPUT_KEY = `(select max(k.found[1] collate "C") from regexp_matches(e.input, 'key=(\\S+)', 'g') as k (found))`;
-const KEY = `${INPUT_KEY} || coalesce(
-    (select '~' || w.name from howdah.workflows as w where w.id = e.workflow_id),
-    '@' || substring(e.overrides ->> 'mission_override' from 'member=(\\S+)'), '')`;
-const OF_ROUND = `where starts_with(${INPUT_KEY}, $1)`;
+type FoundRun = Omit<RunRow, 'key'> & {
+  input: string;
+  workflow: TeamName | null;
+  /** Who it is, as a member of a workflow. */
+  member: string | null;
+};
+type FoundCall = Omit<CallRow, 'key'> & { input: JsonObject | null };
+type FoundAgain = { execution_id: string; tool_call: { arguments: { key: string } } };
+
+function callOf({ input, ...call }: FoundCall): CallRow {
+  const { key, question, message } = input ?? {};
+  return {
+    ...call,
+    key: key === undefined ? inputKeyOf(String(question ?? message)) : String(key),
+  };
+}
+
+function againOf({ execution_id, tool_call }: FoundAgain): AgainRow {
+  return { execution_id, key: tool_call.arguments.key };
+}
 
 const RUNS = `
-  select e.id, ${KEY} as key, e.status, e.stop_reason, e.error ->> 'code' as error_code, e.output,
+  select e.id, e.input, w.name as workflow, substring(e.overrides ->> 'mission_override' from 'member=(\\S+)') as member,
+    e.status, e.stop_reason, e.error ->> 'code' as error_code, e.output,
     e.parent_execution_id as parent, e.root_execution_id as root, e.forked_from_execution_id as forked_from,
     e.session_id, extract(epoch from e.completed_at)::float8 * 1000 as ended, s.model_steps, s.model_retries, o.interruptions, m.heard
   from howdah.executions as e
+  left join howdah.workflows as w on w.id = e.workflow_id
   cross join lateral (
     select count(*) filter (where s.kind = 'model')::int as model_steps,
       count(*) filter (where s.kind = 'retry' and s.model_id is not null)::int as model_retries
@@ -78,24 +113,24 @@ const RUNS = `
   cross join lateral (
     select coalesce(array_agg(m.content), '{}') as heard from howdah.messages as m
     where m.execution_id = e.id and m.role = 'user' and m.seq > 1
-  ) as m`;
+  ) as m
+  where e.created_at >= $1`;
 
 const CALLS = `
-  select s.execution_id, s.name as tool, coalesce(s.input ->> 'key', substring(s.input ->> 'question' from 'key=(\\S+)'),
-    substring(s.input ->> 'message' from 'key=(\\S+)')) as key
+  select s.execution_id, s.name as tool, s.input
   from howdah.steps as s join howdah.executions as e on e.id = s.execution_id
-  ${OF_ROUND} and s.kind = 'tool' and s.error is null and s.seq > coalesce(e.forked_from_seq, 0)`;
+  where e.created_at >= $1 and s.kind = 'tool' and s.error is null and s.seq > coalesce(e.forked_from_seq, 0)`;
 
 const AGAINS = `
-  select q.execution_id, q.tool_call #>> '{arguments,key}' as key
+  select q.execution_id, q.tool_call
   from howdah.questions as q join howdah.executions as e on e.id = q.execution_id
-  ${OF_ROUND} and q.kind = 'effect' and q.answer = 'again'`;
+  where e.created_at >= $1 and q.kind = 'effect' and q.answer = 'again'`;
 
 // A step of a worker at a moment when the run was not its own.
 const ZOMBIES = `
   select s.execution_id, s.seq, s.worker from howdah.steps as s
   join howdah.executions as e on e.id = s.execution_id
-  ${OF_ROUND} and s.worker is not null and s.seq > coalesce(e.forked_from_seq, 0) and not exists (
+  where e.created_at >= $1 and s.worker is not null and s.seq > coalesce(e.forked_from_seq, 0) and not exists (
     select from (
       select o.new_owner, o.at, lead(o.at) over (order by o.id) as until
       from chaos.ownership as o where o.execution_id = s.execution_id

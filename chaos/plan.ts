@@ -45,7 +45,8 @@ export type Control =
   | { do: 'cancel'; after: number }
   | { do: 'pause'; after: number; for: number }
   | { do: 'steer'; after: number }
-  | { do: 'fork'; at: number };
+  /** So long after it has ended: its contents are encrypted after five seconds. */
+  | { do: 'fork'; at: number; after: number };
 
 export type PlannedRun = Conversation & {
   /** Milliseconds from the beginning of the round. */
@@ -106,7 +107,7 @@ function controlOf(random: Random): Control {
   if (dice < 0.1) return { do: 'cancel', after };
   if (dice < 0.22) return { do: 'pause', after, for: random.int(0, 2_000) };
   if (dice < 0.32) return { do: 'steer', after };
-  if (dice < 0.42) return { do: 'fork', at: random.next() };
+  if (dice < 0.42) return { do: 'fork', at: random.next(), after: random.int(0, 12_000) };
   return { do: 'nothing' };
 }
 

@@ -1,3 +1,4 @@
+import { switchEncryption } from './encryption.ts';
 import { MODEL_FAULTS, planFaults } from './faults.ts';
 import type { Options } from './options.ts';
 import { planRuns } from './plan.ts';
@@ -25,6 +26,7 @@ export async function play(
     performance.now() - startedAt >= minutes * 60_000 &&
     rounds.reduce((all, round) => all + round.runs, 0) >= runs;
   try {
+    await switchEncryption(world.server.pool);
     while (rounds.length === 0 || !isDone()) {
       const round = rounds.length + 1;
       const result = await playRound(

@@ -61,7 +61,11 @@ export function summaryOf(rounds: readonly RoundResult[]): string {
     ({ steps }) => steps,
   )} steps, ${sum(({ injected }) => injected.length)} faults, ${sum(
     ({ explained }) => explained,
-  )} runs failed for a reason that was injected, ${(sum(({ seconds }) => seconds) / 60).toFixed(1)} minutes`;
+  )} runs failed for a reason that was injected, ${sum(
+    ({ encryptions }) => encryptions.encrypted,
+  )} runs encrypted, ${sum(({ encryptions }) => encryptions.decrypted)} decrypted and ${sum(
+    ({ encryptions }) => encryptions.rotated,
+  )} encrypted with another key, ${(sum(({ seconds }) => seconds) / 60).toFixed(1)} minutes`;
 }
 
 function recoveryOf(rounds: readonly RoundResult[], kind: FaultKind): Line['recovery'] {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Breach, check } from './check.ts';
 import { type Order, placeOrders } from './customers.ts';
+import { countEncryptions, type Encryptions, MISENCRYPTED } from './encryption.ts';
 import type { FaultKind, PlannedFault } from './faults.ts';
 import { calm, type Injected, injectFaults } from './monkey.ts';
 import { type Observed, observe, recoveries } from './observe.ts';
@@ -19,6 +20,7 @@ export type RoundResult = {
   breaches: Breach[];
   explained: number;
   repeated: number;
+  encryptions: Encryptions;
   seconds: number;
 };
 
@@ -32,10 +34,12 @@ const HARMLESS: readonly FaultKind[] = [
   'cut_midway',
   'cut_models',
   'duplicate_wakeups',
+  'switch_encryption',
+  'rotate_data_key',
 ];
 
 /** Nothing may stand still for so long once all faults are over. */
-const STILL_MS = 60_000;
+const STILL_MS = 90_000;
 
 /**
  * One round: runs come, faults happen, then nothing is wrong any more; everything must end, and what is there must be what
@@ -49,6 +53,7 @@ export async function playRound(
   isFailing: { poison?: boolean } = {},
 ): Promise<RoundResult> {
   const startedAt = performance.now();
+  const since = new Date();
   const over = new AbortController();
   const people = answerQuestions(world, over.signal);
   try {
@@ -57,9 +62,12 @@ export async function playRound(
       injectFaults(world, faults),
     ]);
     calm(world);
-    const stuck = await waitForRuns(world, round);
+    const stuck = [
+      ...(await waitUntilNone(world, round, LIVE)),
+      ...(await waitUntilNone(world, round, MISENCRYPTED)),
+    ];
     const { pool } = world.server;
-    const observed = await surely(() => observe(pool, round));
+    const observed = await surely(() => observe(pool, round, since));
     const times = await surely(() => recoveries(pool, injected));
     const deaths = injected.filter(({ kind }) => !HARMLESS.includes(kind)).length;
     const verdict = check({
@@ -76,7 +84,7 @@ export async function playRound(
       round,
       runs: orders.length + forksOf(observed, orders),
       children: observed.runs.filter(({ parent }) => parent !== null).length,
-      steps: await surely(() => stepsOf(world, round)),
+      steps: await surely(() => stepsOf(world, since)),
       injected: injected.map((one, index) => ({ ...one, recovery: times[index] ?? null })),
       breaches: [
         ...verdict.breaches,
@@ -85,6 +93,7 @@ export async function playRound(
       ],
       explained: verdict.explained,
       repeated: verdict.repeated,
+      encryptions: await surely(() => countEncryptions(pool, since)),
       seconds: (performance.now() - startedAt) / 1_000,
     };
   } finally {
@@ -102,23 +111,23 @@ function forksOf({ runs }: Observed, orders: readonly Order[]): number {
   return runs.filter(({ forked_from }) => forked_from !== null && ids.has(forked_from)).length;
 }
 
-async function stepsOf({ server }: World, round: number): Promise<number> {
+async function stepsOf({ server }: World, since: Date): Promise<number> {
   const { rows } = await server.pool.query(
     `select coalesce(sum(coalesce(h.step_count, e.step_count) - coalesce(e.forked_from_seq, 0)), 0)::int as steps
      from howdah.executions as e
      left join howdah_private.run_heads as h on h.execution_id = e.id
-     where e.input ~ ('key=' || $1 || '[.]')`,
-    [round],
+     where e.created_at >= $1`,
+    [since],
   );
   return rows[0].steps;
 }
 
-/** Waits until every run has ended; when none of them moves any more, those that have not are breaches. */
-async function waitForRuns({ server }: World, round: number): Promise<Breach[]> {
+/** Waits until this finds no run any more; when none of them moves any more, those that are left are breaches. */
+async function waitUntilNone({ server }: World, round: number, query: string): Promise<Breach[]> {
   let before = '';
   let since = performance.now();
   for (;;) {
-    const { rows } = await surely(() => server.pool.query(LIVE));
+    const { rows } = await surely(() => server.pool.query(query));
     if (rows.length === 0) return [];
     const now = JSON.stringify(rows.map(({ id, state }) => `${id} ${state}`));
     if (now !== before) {

@@ -1,4 +1,5 @@
 import type { Breach } from './check.ts';
+import { checkContents } from './encryption.ts';
 import { surely } from './server.ts';
 import type { World } from './world.ts';
 
@@ -7,8 +8,11 @@ export async function checkEverything({ server }: World): Promise<Breach[]> {
   const { rows } = await surely(() =>
     server.pool.query('select rule, execution_id, detail from howdah.check_all()'),
   );
-  return rows.map(({ rule, execution_id, detail }) => ({
-    kind: 'violation',
-    what: `${rule} ${execution_id ?? ''}: ${detail}`,
-  }));
+  const violations = rows.map(
+    ({ rule, execution_id, detail }): Breach => ({
+      kind: 'violation',
+      what: `${rule} ${execution_id ?? ''}: ${detail}`,
+    }),
+  );
+  return [...violations, ...(await surely(() => checkContents(server.pool)))];
 }

@@ -6,8 +6,8 @@ import { TEAMS, type Team } from './teams.ts';
 import { shopTools } from './tools.ts';
 
 /**
- * The agents, their tools, and two witnesses: a row for every change of a run's owner, and a table in which the tool
- * written in SQL leaves one row per call.
+ * The agents, their tools, and three witnesses: a row for every change of a run's owner, one for every encryption, and a
+ * table in which the tool written in SQL leaves one row per call.
  */
 export async function openShop(pool: pg.Pool): Promise<void> {
   await syncCustomTools(pool, shopTools('none'));
@@ -62,7 +62,23 @@ const WITNESSES = `
   grant usage on schema chaos to public;
   create trigger _990_witness after update on howdah.executions
     for each row when (old.owner_worker is distinct from new.owner_worker or old.fence <> new.fence)
-    execute function chaos.tg_executions__witness();`;
+    execute function chaos.tg_executions__witness();
+  create table chaos.encryptions (
+    execution_id uuid not null,
+    old_key uuid,
+    new_key uuid,
+    at timestamptz not null default clock_timestamp()
+  );
+  create function chaos.tg_executions__encryption() returns trigger
+    language plpgsql security definer set search_path = '' as $$
+  begin
+    insert into chaos.encryptions (execution_id, old_key, new_key)
+    values (new.id, old.contents_key_id, new.contents_key_id);
+    return null;
+  end $$;
+  create trigger _991_encryption after update on howdah.executions
+    for each row when (old.contents_key_id is distinct from new.contents_key_id)
+    execute function chaos.tg_executions__encryption();`;
 
 const SHOP = `
   update howdah.models set provider = 'openai', model = 'm' where name = 'default';

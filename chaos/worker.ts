@@ -3,6 +3,7 @@
 import { pino } from 'pino';
 import { openaiProvider } from '../src/providers/openai.ts';
 import { startWorker } from '../workers/main.ts';
+import { CHAOS_MASTER_KEYS } from './encryption.ts';
 import { shopTools } from './tools.ts';
 
 const { DATABASE_URL, OPENAI_BASE_URL, CHAOS_JOURNAL, CHAOS_CONCURRENCY = '100' } = process.env;
@@ -20,6 +21,7 @@ const worker = await startWorker({
   concurrency: Number(CHAOS_CONCURRENCY),
   release: 'chaos',
   log: pino({ level: 'info' }, pino.destination(2)),
+  masterKeys: CHAOS_MASTER_KEYS,
   provider: () => ({ ok: true, value: provider }),
 });
 process.once('SIGTERM', () => void worker.stop(3_000));

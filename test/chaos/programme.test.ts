@@ -355,6 +355,7 @@ test('the table has a line for each fault and a total', () => {
     steps: 80,
     explained: 0,
     repeated: 1,
+    encryptions: { encrypted: 0, decrypted: 0, rotated: 0 },
     seconds: 1,
     breaches: [{ kind: 'lost', what: 'x' } as const],
     injected: [700, 900].map((recovery) => ({ kind: 'kill' as const, at: 0, held: [], recovery })),
