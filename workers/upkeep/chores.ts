@@ -103,7 +103,7 @@ export class Chores {
       encryptContents(pool, cipher, (error, execution_id) =>
         log.warn(
           { execution_id, reason: (error as Error).message },
-          'the contents of a run could not be encrypted or decrypted; retrying in a minute',
+          'the contents of a run could not be encrypted or decrypted; retrying later',
         ),
       ),
     );

@@ -1,5 +1,6 @@
 import { setImmediate as nextTick } from 'node:timers/promises';
 import { inTransaction, type Pool, type PoolClient } from '../../src/db/connection/pool.ts';
+import { faultOf, isConnectionLoss } from '../../src/db/connection/sqlstate.ts';
 import {
   type ChangedContents,
   CONTENT_TABLES,
@@ -31,12 +32,15 @@ const PAGE_SIZE = 500;
 const MOST_TRANSACTIONS = 200;
 /** The delay after which a tree that could not be changed is tried again, in seconds. */
 const RETRY_SECONDS = 60;
+/** The same delay if the tree was not to blame: the connection was lost, or others held locks. */
+const SHORT_RETRY_SECONDS = 1;
 
 /**
  * Encrypts the contents of ended runs, and decrypts those of retried and forked runs, as the
  * policies of tenants say. Each transaction changes runs of a few trees. When one fails, its trees
- * are changed one by one, and the tree that fails is tried again in a minute. At the end, earlier
- * data keys that encrypt nothing any more are deleted.
+ * are changed one by one, and the tree that fails is tried again in a minute, or in a second after
+ * a lost connection or a deadlock. At the end, earlier data keys that encrypt nothing any more are
+ * deleted.
  */
 export async function encryptContents(
   pool: Pool,
@@ -62,13 +66,19 @@ export async function encryptContents(
         alone = tasks.length;
       } else {
         onError(error, task.root_execution_id);
-        await postponeEncryption(pool, task.root_execution_id, RETRY_SECONDS);
+        await postponeEncryption(pool, task.root_execution_id, delayAfter(error));
       }
     }
     if (tasks.length === 0) break;
     for (const { tenant_id } of tasks) tenants.add(tenant_id);
   }
   for (const tenant of tenants) await dropUnusedDataKeys(pool, tenant);
+}
+
+/** Returns the delay after which a tree is tried again, in seconds. A retried run waits for it. */
+function delayAfter(error: unknown): number {
+  const isInnocent = isConnectionLoss(error) || /^40/.test(faultOf(error).code);
+  return isInnocent ? SHORT_RETRY_SECONDS : RETRY_SECONDS;
 }
 
 /** Changes the contents of runs in trees, tenant by tenant. */

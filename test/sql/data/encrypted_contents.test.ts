@@ -699,6 +699,28 @@ test('an erased user is renamed in what is decrypted, too', async () => {
   expect(opened.input).toMatchObject({ by: `erased-${user.id}`, stop_reason: 'error' });
 });
 
+test('a lost connection delays a decryption by a second, and other errors by a minute', async () => {
+  const cipher = createContentCipher(secretRowsOn(db.pool), TEST_MASTER_KEYS);
+  const delays: number[] = [];
+  for (const code of ['57P01', '40P01', 'HWINV']) {
+    const id = await sung();
+    await db.pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
+    const error = Object.assign(new Error('lost'), { code });
+    const failing = { ...cipher, open: () => Promise.reject(error) };
+    const errors: unknown[] = [];
+    await encryptContents(db.pool, failing, (one) => errors.push(one));
+    expect(errors).toEqual([error]);
+    const { delay } = await one(
+      db.pool,
+      `select extract(epoch from due_at - now())::int as delay from howdah_private.encryptions_due where execution_id = $1`,
+      [id],
+    );
+    delays.push(delay);
+    await encrypt();
+  }
+  expect(delays).toEqual([expect.closeTo(1, -1), expect.closeTo(1, -1), expect.closeTo(60, -1)]);
+});
+
 describe('at the same time as an encryption', () => {
   const WRITE = `
     select howdah_private.write_run_contents('executions', jsonb_build_array(jsonb_build_object('execution_id', $1::uuid,
