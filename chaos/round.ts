@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Breach, check } from './check.ts';
 import { type Order, placeOrders } from './customers.ts';
-import { countEncryptions, type Encryptions, MISENCRYPTED } from './encryption.ts';
+import { checkContents, countEncryptions, type Encryptions, MISENCRYPTED } from './encryption.ts';
 import type { FaultKind, PlannedFault } from './faults.ts';
 import { calm, type Injected, injectFaults } from './monkey.ts';
 import { type Observed, observe, recoveries } from './observe.ts';
@@ -89,6 +89,7 @@ export async function playRound(
       breaches: [
         ...verdict.breaches,
         ...stuck,
+        ...(await surely(() => checkContents(pool, since))),
         ...died.map((what): Breach => ({ kind: 'died', what })),
       ],
       explained: verdict.explained,

@@ -1,0 +1,95 @@
+import { expect, test } from 'vitest';
+import {
+  CHAOS_MASTER_KEYS,
+  checkContents,
+  decryptRows,
+  MISENCRYPTED,
+  rotateKey,
+  switchEncryption,
+} from '../../chaos/encryption.ts';
+import { secretRowsOn } from '../../src/db/access/secrets.ts';
+import { inTransaction } from '../../src/db/connection/pool.ts';
+import { createContentCipher } from '../../src/secrets/contents.ts';
+import { encryptContents } from '../../workers/upkeep/encrypt-contents.ts';
+import {
+  all,
+  answer,
+  claim,
+  commit,
+  completed,
+  makeAgent,
+  makeRun,
+  makeWorker,
+  one,
+} from '../sql/support.ts';
+import { testDatabase } from '../support/database.ts';
+
+/** What the programme says of encrypted contents is right, and what is wrong with them, it finds. */
+
+const db = testDatabase({ violates: true }); // writes runs and steps by hand
+const EVER = new Date(0);
+
+async function work() {
+  await db.pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
+  const cipher = createContentCipher(secretRowsOn(db.pool), CHAOS_MASTER_KEYS);
+  await encryptContents(db.pool, cipher, (error) => {
+    throw error;
+  });
+}
+
+/** Makes a run of the shop that has ended. */
+async function makeEnded(): Promise<string> {
+  const worker = await makeWorker(db.pool);
+  const id = await makeRun(db.pool, {
+    agent_id: await makeAgent(db.pool),
+    input: 'Please do key=1.0',
+  });
+  const [claimed] = await claim(db.pool, worker, [id]);
+  const step = { ...answer, messages: [{ role: 'assistant', content: '[pay:1.0/0-0]' }] };
+  const to = { ...completed, output: '1.0 is done: [pay:1.0/0-0]' };
+  const steps = [step, { kind: 'output', output: to.output }];
+  await commit(db.pool, worker, [{ id, fence: claimed?.fence ?? 0, after: 0, steps, to }]);
+  return id;
+}
+
+/** Changes what nobody may change. */
+async function tamper(text: string, values: unknown[]): Promise<void> {
+  await inTransaction(db.pool, async (client) => {
+    await client.query('set local session_replication_role = replica');
+    await client.query(text, values);
+  });
+}
+
+test('texts that were left in plain text, and ciphertexts that do not open, are found', async () => {
+  const [id, other] = [await makeEnded(), await makeEnded()];
+  await switchEncryption(db.pool);
+  expect(await all(db.pool, MISENCRYPTED)).not.toEqual([]);
+  await work();
+  expect(await all(db.pool, MISENCRYPTED)).toEqual([]);
+  expect(await checkContents(db.pool, EVER)).toEqual([]);
+  const run = await one(db.pool, 'select id, input from howdah.executions where id = $1', [id]);
+  expect(await decryptRows(db.pool, [run], (row) => row.id)).toMatchObject([
+    { input: 'Please do key=1.0' },
+  ]);
+
+  await tamper('update howdah.messages set content = $2 where execution_id = $1 and seq = 2', [
+    id,
+    '[pay:1.0/0-0]',
+  ]);
+  await tamper('update howdah.executions set output = $2 where id = $1', [other, run.input]);
+  expect((await checkContents(db.pool, EVER)).map(({ kind }) => kind).toSorted()).toEqual([
+    'lost',
+    'violation',
+  ]);
+});
+
+test('runs under an earlier key, and runs that are still encrypted, are found', async () => {
+  await rotateKey(db.pool);
+  expect(await all(db.pool, MISENCRYPTED)).not.toEqual([]);
+  await work();
+  expect(await all(db.pool, MISENCRYPTED)).toEqual([]);
+  await switchEncryption(db.pool);
+  expect(await all(db.pool, MISENCRYPTED)).not.toEqual([]);
+  await work();
+  expect(await all(db.pool, MISENCRYPTED)).toEqual([]);
+});
