@@ -13,6 +13,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 /** Files of a bench that use private tables, functions or triggers: each checkout needs its own. */
 export const PRIVATE_FILES = [
   'by-hand.ts',
+  'encryption.ts',
   'feeds.ts',
   'guards.ts',
   'hot-calls.ts',
