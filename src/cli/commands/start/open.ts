@@ -21,7 +21,10 @@ type Page = { url: string; page: 'graphiql' | 'docs' | 'run'; words: string[] };
  */
 export function register(command: Command, io: CliIo): void {
   command
-    .argument('[id]', `id of the run to show; ${NEWEST} for the newest, chosen as by howdah watch`)
+    .argument(
+      '[id]',
+      `id of the run to show; ${NEWEST} shows the newest, chosen as howdah watch chooses it`,
+    )
     .option(...API_OPTION)
     .action(async (text: string | undefined, _options: unknown, self: Command) => {
       const named = text === undefined || text === NEWEST ? text : executionId(text);
