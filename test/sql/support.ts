@@ -550,3 +550,18 @@ export async function retainBatch(db: Db, batch: number): Promise<number> {
   );
   return done;
 }
+
+/** Returns the tables with a row that has the text somewhere. */
+export async function tablesWith(db: Db, text: string): Promise<string[]> {
+  const tables = await all(
+    db,
+    `select format('%I.%I', n.nspname, c.relname) as name from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
+     where n.nspname in ('howdah', 'howdah_private', 'graphile_worker') and c.relkind in ('r', 'p') and not c.relispartition order by 1`,
+  );
+  const found: string[] = [];
+  for (const { name } of tables) {
+    const rows = await all(db, `select from ${name} as t where strpos(t::text, $1) > 0`, [text]);
+    if (rows.length > 0) found.push(name);
+  }
+  return found;
+}

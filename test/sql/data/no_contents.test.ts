@@ -23,6 +23,7 @@ import {
   retainBatch,
   rolledBack,
   spawn,
+  tablesWith,
 } from '../support.ts';
 
 /** A tenant with `keep_contents_days = 0`: no content outlives the end of a run for long. */
@@ -59,23 +60,6 @@ const silent = (session: string, minutes: number) =>
 /** Lets what could not be erased be looked at now rather than in a minute. */
 const lookAgain = () =>
   db.pool.query('update howdah_private.erasures_due set due_at = now() - interval $$1 second$$');
-
-/** Tables of which a row has the text somewhere. */
-async function traces(text: string): Promise<string[]> {
-  const tables = await all(
-    db.pool,
-    `select format('%I.%I', n.nspname, c.relname) as name from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-     where n.nspname in ('howdah', 'howdah_private', 'graphile_worker') and c.relkind in ('r', 'p') and not c.relispartition order by 1`,
-  );
-  const found: string[] = [];
-  for (const { name } of tables) {
-    const rows = await all(db.pool, `select from ${name} as t where strpos(t::text, $1) > 0`, [
-      text,
-    ]);
-    if (rows.length > 0) found.push(name);
-  }
-  return found;
-}
 
 /**
  * Makes a run with data, metadata, a key, a call, a child and an answered question. Returns it
@@ -140,7 +124,7 @@ test('keeps contents for 30 seconds after a run ends, then erases the whole tree
   expect(output).toBe(SAID);
 
   await erase();
-  expect(await traces(SAID)).toEqual([]);
+  expect(await tablesWith(db.pool, SAID)).toEqual([]);
   expect(await inputOf(child)).toBe('[erased]');
   const run = await one(db.pool, 'select * from howdah.executions where id = $1', [id]);
   expect(run).toMatchObject({ status: 'completed', output: '[erased]', metadata: {} });
@@ -218,7 +202,7 @@ describe('session contents', () => {
     await silent(session, 61);
     await lookAgain();
     await erase();
-    expect(await traces(SAID)).toEqual([]);
+    expect(await tablesWith(db.pool, SAID)).toEqual([]);
     expect(
       await one(db.pool, 'select title, state, chat_key from howdah.sessions where id = $1', [
         session,
