@@ -11,10 +11,10 @@ import {
 import { secretRowsOn } from '../db/access/secrets.ts';
 import { visibleTo, type Watching } from '../db/access/subjects.ts';
 import type { DecryptRunRows } from '../db/connection/decrypt-results.ts';
+import { createRunRowDecryptor } from '../db/connection/decrypt-run-rows.ts';
 import type { Pool } from '../db/connection/pool.ts';
 import { refuseOtherServer } from '../db/connection/same-server.ts';
 import { createListFeed, type ListFeed } from '../db/lists/list-feed.ts';
-import { createRunRowDecryptor } from '../db/retention/run-contents.ts';
 import { createContentDecryptor } from '../secrets/contents.ts';
 import { createDocumentSealer } from '../secrets/documents.ts';
 import { type MasterKeys, noMasterKeys } from '../secrets/master-keys.ts';

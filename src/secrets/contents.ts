@@ -5,12 +5,12 @@ import type { SecretRows, WrappedKey } from '../contracts/secret.ts';
 import type { JsonObject } from '../json/json.ts';
 import { CACHE_MS, createDataKeys, createKeyOpener } from './data-keys.ts';
 import {
+  type DecryptedContent,
   ENCRYPTED_PREFIX,
   type EncryptedText,
   encryptedJson,
   encryptedTextsIn,
   type Kind,
-  type Opened,
   replaceEncrypted,
 } from './encrypted-values.ts';
 import { open, seal } from './envelope.ts';
@@ -94,7 +94,7 @@ export function createContentDecryptor(
     if (parts.length === 0) return value;
     const executions = await mayDecrypt([...new Set(parts.map(({ executionId }) => executionId))]);
     const readable = parts.filter(({ executionId }) => executions.has(executionId));
-    const opened = new Map<string, Opened>();
+    const opened = new Map<string, DecryptedContent>();
     const known = await keys(readable.map(({ keyId }) => keyId));
     for (const part of readable) {
       const key = known.get(part.keyId);
@@ -182,7 +182,7 @@ function encrypt(key: ContentKey, executionId: string, kind: Kind, text: string)
 function decrypt(
   key: ContentKey,
   { executionId, nonce, cipher }: EncryptedText,
-): Opened | undefined {
+): DecryptedContent | undefined {
   const content = open(key.key, placeOf(key, executionId), { nonce, ciphertext: cipher });
   if (!content) return undefined;
   const form = content.readUInt8(0);

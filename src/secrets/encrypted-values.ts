@@ -30,10 +30,10 @@ const SEALED_LIST = 'sealed_list';
 export type Kind = 'text' | 'json';
 
 /** A decrypted value: a text as itself, or a JSON text. */
-export type Opened = { kind: Kind; plain: string };
+export type DecryptedContent = { kind: Kind; plain: string };
 
 /** Decrypted values, by their encrypted texts. */
-export type Contents = ReadonlyMap<string, Opened>;
+export type DecryptedContents = ReadonlyMap<string, DecryptedContent>;
 
 /**
  * Returns the JSON that stands for an encrypted JSON value, given as JSON text. `visible` are
@@ -129,7 +129,7 @@ const MOST_REPEATED = 32_000_000;
  */
 export function replaceEncrypted<T>(
   value: T,
-  opened: Contents,
+  opened: DecryptedContents,
   onRepeat?: (bytes: number) => void,
 ): T {
   try {
@@ -141,10 +141,10 @@ export function replaceEncrypted<T>(
 }
 
 /** Returns the content of an encrypted text. */
-type FindContent = (text: string) => Opened | undefined;
+type FindContent = (text: string) => DecryptedContent | undefined;
 
 /** Returns a finder of contents that throws a `RangeError` if too many of them are repeated. */
-function contentFinder(opened: Contents, onRepeat?: (bytes: number) => void): FindContent {
+function contentFinder(opened: DecryptedContents, onRepeat?: (bytes: number) => void): FindContent {
   const found = new Set<string>();
   let repeated = 0;
   return (text) => {

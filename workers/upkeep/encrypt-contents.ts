@@ -1,11 +1,11 @@
 import { setImmediate as nextTick } from 'node:timers/promises';
+import { decryptableFor } from '../../src/db/connection/decrypt-run-rows.ts';
 import { inTransaction, type Pool, type PoolClient } from '../../src/db/connection/pool.ts';
 import { faultOf, isConnectionLoss } from '../../src/db/connection/sqlstate.ts';
 import {
   type ChangedContents,
   CONTENT_TABLES,
   type ContentTable,
-  decryptableFor,
   dropUnusedDataKeys,
   type EncryptionTask,
   enqueueEncryptions,
@@ -32,7 +32,7 @@ const PAGE_SIZE = 500;
 const MOST_TRANSACTIONS = 200;
 /** The delay after which a tree that could not be changed is tried again, in seconds. */
 const RETRY_SECONDS = 60;
-/** The same delay if the tree was not to blame: the connection was lost, or others held locks. */
+/** The delay after a lost connection or a deadlock, in seconds: the tree is not the cause. */
 const SHORT_RETRY_SECONDS = 1;
 
 /**

@@ -4,7 +4,7 @@ import pg from 'pg';
 import type { Logger } from 'pino';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { secretRowsOn } from '../../../src/db/access/secrets.ts';
-import { decryptableFor } from '../../../src/db/retention/run-contents.ts';
+import { decryptableFor } from '../../../src/db/connection/decrypt-run-rows.ts';
 import { writeBack as writeBackOf } from '../../../src/db/worker/write-back.ts';
 import type { RuntimeDependencies } from '../../../src/runtime/environment/world.ts';
 import { createContentCipher, createContentDecryptor } from '../../../src/secrets/contents.ts';
