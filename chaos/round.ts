@@ -39,7 +39,7 @@ const HARMLESS: readonly FaultKind[] = [
 ];
 
 /** Nothing may stand still for so long once all faults are over. */
-const STILL_MS = 90_000;
+const STILL_MS = 60_000;
 
 /**
  * One round: runs come, faults happen, then nothing is wrong any more; everything must end, and what is there must be what

@@ -37,7 +37,7 @@ begin
       and p.proname not in ('ensure_partitions', 'ensure_partition', 'ensure_month',
         'repair_partitions', 'freeze_month', 'unfreeze_month')
       and p.proname not in ('erase_log', 'delete_log', 'delete_replaced_run', 'erase_answer_log',
-        'rename_author', 'rename_in_log', 'write_run_contents',
+        'rename_author', 'rename_in_log', 'write_log_contents', 'write_side_contents',
         'run_as_tool_role', 'write_bound', 'run_read_query', 'watched_inputs', 'plan_watch')
       and p.proowner = current_user::regrole
   loop
@@ -51,7 +51,8 @@ alter function howdah_private.delete_replaced_run(howdah.executions, uuid, oid)
 alter function howdah_private.erase_answer_log(uuid, text) owner to howdah_eraser;
 alter function howdah_private.rename_author(uuid, text, text) owner to howdah_eraser;
 alter function howdah_private.rename_in_log(uuid[], text, text) owner to howdah_eraser;
-alter function howdah_private.write_run_contents(text, jsonb) owner to howdah_eraser;
+alter function howdah_private.write_log_contents(text, jsonb) owner to howdah_eraser;
+alter function howdah_private.write_side_contents(text, jsonb) owner to howdah_eraser;
 grant create on schema howdah_private to howdah_tool, howdah_writer, howdah_reader;
 alter function howdah_private.run_as_tool_role(text, jsonb, text) owner to howdah_tool;
 alter function howdah_private.watched_inputs(text, text[]) owner to howdah_tool;
@@ -721,7 +722,8 @@ grant execute on function
 grant execute on function
   howdah_private.first_content(text, jsonb, uuid), howdah_private.with_arguments(jsonb, jsonb),
   howdah_private.with_history_contents(jsonb, jsonb, jsonb),
-  howdah_private.write_first_messages(uuid[]), howdah_private.write_run_contents(text, jsonb)
+  howdah_private.write_first_messages(uuid[]), howdah_private.write_log_contents(text, jsonb),
+  howdah_private.write_side_contents(text, jsonb)
   to howdah_eraser;
 grant execute on function
   howdah_private.claim_file_deletions(int), howdah_private.data_keys_by_id(uuid[]),

@@ -22152,6 +22152,28 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.mark_copied_input(e howdah.executions, OUT contents_key_id uuid, OUT contents_encrypted_at timestamp with time zone, OUT wake_at timestamp with time zone)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  contents_key_id := e.contents_key_id;
+  contents_encrypted_at := e.contents_encrypted_at;
+  wake_at := e.wake_at;
+  if num_nonnulls(e.completed_at, e.parent_execution_id, e.compensates_execution_id,
+    e.contents_encrypted_at) = 0 then
+    contents_key_id := howdah_private.enqueue_copied_input(e.id, e.tenant_id, e.input,
+      e.input_data, e.input_parts, e.history);
+    if contents_key_id is not null then
+      contents_encrypted_at := clock_timestamp();
+      wake_at := howdah_private.decrypted_by();
+    end if;
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.mark_server_agents_stale(server_id uuid)
  RETURNS void
  LANGUAGE sql
@@ -22656,6 +22678,30 @@ AS $function$
     then coalesce(a -> k.key, '[]') || coalesce(b -> k.key, '[]')
     else to_jsonb(coalesce((a ->> k.key)::bigint, 0) + coalesce((b ->> k.key)::bigint, 0)) end)
   from jsonb_object_keys(merge_erasure_results.a || merge_erasure_results.b) as k (key)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.message_contents(ids uuid[], after_run uuid, after_seq integer, max_rows integer)
+ RETURNS TABLE(execution_id uuid, seq integer, id text, texts jsonb, documents jsonb, arguments jsonb, visible jsonb)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select m.execution_id, m.seq, null::text, jsonb_build_object('content', m.content),
+    jsonb_build_object('parts', m.parts::text), howdah_private.call_arguments(m.tool_calls),
+    null::jsonb
+  from (
+    select n.*, sum(coalesce(pg_column_size(n.content), 0) + coalesce(pg_column_size(n.parts), 0)
+      + coalesce(pg_column_size(n.tool_calls), 0)) over w as bytes
+    from howdah.messages as n
+    where n.execution_id = any (message_contents.ids)
+      and (n.execution_id, n.seq) > (message_contents.after_run, message_contents.after_seq)
+    window w as (order by n.execution_id, n.seq
+      rows between unbounded preceding and 1 preceding)
+    order by n.execution_id, n.seq limit message_contents.max_rows
+  ) as m
+  where m.bytes is null or m.bytes < 4194304
+  order by m.execution_id, m.seq
 $function$
 ;
 
@@ -29302,90 +29348,23 @@ end $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.run_contents(ids uuid[], relation text, after_run uuid, after_seq integer, max_rows integer)
  RETURNS TABLE(execution_id uuid, seq integer, id text, texts jsonb, documents jsonb, arguments jsonb, visible jsonb)
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select e.id::uuid, null::int, null::text,
-    jsonb_build_object('input', e.input, 'output', e.output)
-      || howdah_private.history_contents(e.history, false),
-    jsonb_build_object('input_data', e.input_data::text, 'input_parts', e.input_parts::text,
-      'output_data', e.output_data::text, 'error', e.error::text)
-      || howdah_private.history_contents(e.history, true),
-    null::jsonb,
-    jsonb_build_object('error', howdah_private.erase_error(e.error, '[encrypted]'))
-  from howdah.executions as e
-  where run_contents.relation = 'executions' and e.id = any (run_contents.ids)
-  union all
-  (
-    select m.execution_id, m.seq, null, jsonb_build_object('content', m.content),
-      jsonb_build_object('parts', m.parts::text), howdah_private.call_arguments(m.tool_calls), null
-    from (
-      select n.*, sum(coalesce(pg_column_size(n.content), 0) + coalesce(pg_column_size(n.parts), 0)
-        + coalesce(pg_column_size(n.tool_calls), 0)) over w as bytes
-      from howdah.messages as n
-      where run_contents.relation = 'messages' and n.execution_id = any (run_contents.ids)
-        and (n.execution_id, n.seq) > (run_contents.after_run, run_contents.after_seq)
-      window w as (order by n.execution_id, n.seq
-        rows between unbounded preceding and 1 preceding)
-      order by n.execution_id, n.seq limit run_contents.max_rows
-    ) as m
-    where m.bytes is null or m.bytes < 4194304
-    order by m.execution_id, m.seq
-  )
-  union all
-  (
-    select s.execution_id, s.seq, null, null,
-      jsonb_build_object('input', s.input::text, 'output', s.output::text, 'error', s.error::text,
-        'annotations', s.annotations::text),
-      null,
-      jsonb_build_object('input', howdah_private.visible_input(s.kind, s.input),
-        'output', howdah_private.visible_output(s.kind, s.output)
-          || howdah_private.visible_decision(s.name, s.call_id, s.output),
-        'error', howdah_private.erase_error(s.error, '[encrypted]'))
-    from (
-      select n.*, sum(coalesce(pg_column_size(n.input), 0) + coalesce(pg_column_size(n.output), 0)
-        + coalesce(pg_column_size(n.annotations), 0)) over w as bytes
-      from howdah.steps as n
-      where run_contents.relation = 'steps' and n.execution_id = any (run_contents.ids)
-        and (n.execution_id, n.seq) > (run_contents.after_run, run_contents.after_seq)
-      window w as (order by n.execution_id, n.seq
-        rows between unbounded preceding and 1 preceding)
-      order by n.execution_id, n.seq limit run_contents.max_rows
-    ) as s
-    where s.bytes is null or s.bytes < 4194304
-    order by s.execution_id, s.seq
-  )
-  union all
-  select q.execution_id, null, q.id::text,
-    jsonb_build_object('prompt', q.prompt, 'default_answer', q.default_answer,
-      'answer', case when q.kind = 'question' then q.answer end),
-    jsonb_build_object('schema', q.schema::text, 'options', q.options::text,
-      'answer_data', q.answer_data::text, 'preview', q.preview::text,
-      'tool_call', q.tool_call::text),
-    null,
-    jsonb_build_object('tool_call',
-      howdah_private.pick_fields(q.tool_call, array['id', 'name']))
-  from howdah.questions as q
-  where run_contents.relation = 'questions' and q.execution_id = any (run_contents.ids)
-  union all
-  select f.execution_id, null, f.id::text, jsonb_build_object('comment', f.comment), null, null,
-    null
-  from howdah.feedback_entries as f
-  where run_contents.relation = 'feedback_entries' and f.execution_id = any (run_contents.ids)
-    and f.comment is not null
-  union all
-  select d.execution_id, null, d.id::text, null,
-    jsonb_build_object('payload', d.payload::text), null, null
-  from howdah.webhook_deliveries as d
-  where run_contents.relation = 'webhook_deliveries' and d.execution_id = any (run_contents.ids)
-  union all
-  select i.execution_id, null, i.id::text, jsonb_build_object('content', i.content),
-    jsonb_build_object('output', i.output::text, 'parts', i.parts::text), null,
-    jsonb_build_object('output', howdah_private.visible_output(i.kind, i.output))
-  from howdah_private.inbox as i
-  where run_contents.relation = 'inbox' and i.execution_id = any (run_contents.ids)
-$function$
+begin
+  case run_contents.relation
+  when 'messages' then
+    return query select c.* from howdah_private.message_contents(run_contents.ids,
+      run_contents.after_run, run_contents.after_seq, run_contents.max_rows) as c;
+  when 'steps' then
+    return query select c.* from howdah_private.step_contents(run_contents.ids,
+      run_contents.after_run, run_contents.after_seq, run_contents.max_rows) as c;
+  else
+    return query
+      select c.* from howdah_private.side_contents(run_contents.ids, run_contents.relation) as c;
+  end case;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.run_defaults_of_agent(e howdah.executions, may_pin boolean)
@@ -31364,6 +31343,54 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.side_contents(ids uuid[], relation text)
+ RETURNS TABLE(execution_id uuid, seq integer, id text, texts jsonb, documents jsonb, arguments jsonb, visible jsonb)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select e.id::uuid, null::int, null::text,
+    jsonb_build_object('input', e.input, 'output', e.output)
+      || howdah_private.history_contents(e.history, false),
+    jsonb_build_object('input_data', e.input_data::text, 'input_parts', e.input_parts::text,
+      'output_data', e.output_data::text, 'error', e.error::text)
+      || howdah_private.history_contents(e.history, true),
+    null::jsonb,
+    jsonb_build_object('error', howdah_private.erase_error(e.error, '[encrypted]'))
+  from howdah.executions as e
+  where side_contents.relation = 'executions' and e.id = any (side_contents.ids)
+  union all
+  select q.execution_id, null, q.id::text,
+    jsonb_build_object('prompt', q.prompt, 'default_answer', q.default_answer,
+      'answer', case when q.kind = 'question' then q.answer end),
+    jsonb_build_object('schema', q.schema::text, 'options', q.options::text,
+      'answer_data', q.answer_data::text, 'preview', q.preview::text,
+      'tool_call', q.tool_call::text),
+    null,
+    jsonb_build_object('tool_call',
+      howdah_private.pick_fields(q.tool_call, array['id', 'name']))
+  from howdah.questions as q
+  where side_contents.relation = 'questions' and q.execution_id = any (side_contents.ids)
+  union all
+  select f.execution_id, null, f.id::text, jsonb_build_object('comment', f.comment), null, null,
+    null
+  from howdah.feedback_entries as f
+  where side_contents.relation = 'feedback_entries' and f.execution_id = any (side_contents.ids)
+    and f.comment is not null
+  union all
+  select d.execution_id, null, d.id::text, null,
+    jsonb_build_object('payload', d.payload::text), null, null
+  from howdah.webhook_deliveries as d
+  where side_contents.relation = 'webhook_deliveries' and d.execution_id = any (side_contents.ids)
+  union all
+  select i.execution_id, null, i.id::text, jsonb_build_object('content', i.content),
+    jsonb_build_object('output', i.output::text, 'parts', i.parts::text), null,
+    jsonb_build_object('output', howdah_private.visible_output(i.kind, i.output))
+  from howdah_private.inbox as i
+  where side_contents.relation = 'inbox' and i.execution_id = any (side_contents.ids)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.signed_binding(tenant_id uuid, user_id uuid, trust howdah.trust, execution_id uuid)
  RETURNS text
  LANGUAGE plpgsql
@@ -31710,6 +31737,35 @@ AS $function$
         then not exists (select from differing as o where o.field in ('input', 'output', 'error'))
       else true end), '[]'))
   from differing as d
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.step_contents(ids uuid[], after_run uuid, after_seq integer, max_rows integer)
+ RETURNS TABLE(execution_id uuid, seq integer, id text, texts jsonb, documents jsonb, arguments jsonb, visible jsonb)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select s.execution_id, s.seq, null::text, null::jsonb,
+    jsonb_build_object('input', s.input::text, 'output', s.output::text, 'error', s.error::text,
+      'annotations', s.annotations::text),
+    null::jsonb,
+    jsonb_build_object('input', howdah_private.visible_input(s.kind, s.input),
+      'output', howdah_private.visible_output(s.kind, s.output)
+        || howdah_private.visible_decision(s.name, s.call_id, s.output),
+      'error', howdah_private.erase_error(s.error, '[encrypted]'))
+  from (
+    select n.*, sum(coalesce(pg_column_size(n.input), 0) + coalesce(pg_column_size(n.output), 0)
+      + coalesce(pg_column_size(n.annotations), 0)) over w as bytes
+    from howdah.steps as n
+    where n.execution_id = any (step_contents.ids)
+      and (n.execution_id, n.seq) > (step_contents.after_run, step_contents.after_seq)
+    window w as (order by n.execution_id, n.seq
+      rows between unbounded preceding and 1 preceding)
+    order by n.execution_id, n.seq limit step_contents.max_rows
+  ) as s
+  where s.bytes is null or s.bytes < 4194304
+  order by s.execution_id, s.seq
 $function$
 ;
 
@@ -35044,20 +35100,13 @@ declare
     when v_may_pin then nullif(current_setting('howdah.pinned_run_defaults', true), '') end;
   v_has_prompt boolean;
 begin
-  if (num_nonnulls(new.input_parts, new.history) > 0 or new.input like 'howdah.sealed.v1.%')
-    and num_nonnulls(new.completed_at, new.parent_execution_id, new.compensates_execution_id,
-      new.contents_encrypted_at) = 0 then
-    new.contents_key_id := howdah_private.enqueue_copied_input(new.id, new.tenant_id, new.input,
-      new.input_data, new.input_parts, new.history);
-    if new.contents_key_id is not null then
-      new.contents_encrypted_at := clock_timestamp();
-      new.wake_at := howdah_private.decrypted_by();
-    end if;
+  if num_nonnulls(new.input_parts, new.history) > 0 or new.input like 'howdah.sealed.v1.%' then
+    select c.* into new.contents_key_id, new.contents_encrypted_at, new.wake_at
+    from howdah_private.mark_copied_input(new) as c;
   end if;
   if num_nonnulls(new.completed_at, new.workflow_id) > 0 then
     return howdah_private.prepare_special_run(new, tg_relid);
-  elsif (v_defaults[1] = new.agent_id::text
-    and v_defaults[2] = new.tenant_id::text) is not true then
+  elsif (v_defaults[1:2] = array[new.agent_id, new.tenant_id]::text[]) is not true then
     v_defaults := howdah_private.run_defaults_of_agent(new, v_may_pin);
   end if;
   new.status := 'queued';
@@ -40927,6 +40976,57 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.write_log_contents(relation text, contents jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  case write_log_contents.relation
+  when 'messages' then
+    update howdah.messages as m
+    set content = coalesce(c.texts ->> 'content', m.content),
+      parts = coalesce((c.documents ->> 'parts')::jsonb, m.parts),
+      tool_calls = howdah_private.with_arguments(m.tool_calls, c.arguments)
+    from jsonb_to_recordset(write_log_contents.contents)
+      as c (execution_id uuid, seq int, texts jsonb, documents jsonb, arguments jsonb)
+    where m.execution_id = c.execution_id and m.seq = c.seq;
+  when 'steps' then
+    update howdah.steps as s
+    set input = coalesce((c.documents ->> 'input')::jsonb, s.input),
+      output = coalesce((c.documents ->> 'output')::jsonb, s.output),
+      error = coalesce((c.documents ->> 'error')::jsonb, s.error),
+      annotations = coalesce((c.documents ->> 'annotations')::jsonb, s.annotations)
+    from jsonb_to_recordset(write_log_contents.contents)
+      as c (execution_id uuid, seq int, documents jsonb)
+    where s.execution_id = c.execution_id and s.seq = c.seq;
+  when 'executions' then
+    update howdah.executions as e
+    set input = coalesce(c.texts ->> 'input', e.input),
+      output = coalesce(c.texts ->> 'output', e.output),
+      input_data = coalesce((c.documents ->> 'input_data')::jsonb, e.input_data),
+      input_parts = coalesce((c.documents ->> 'input_parts')::jsonb, e.input_parts),
+      history = howdah_private.with_history_contents(e.history, c.texts, c.documents),
+      output_data = coalesce((c.documents ->> 'output_data')::jsonb, e.output_data),
+      error = coalesce((c.documents ->> 'error')::jsonb, e.error),
+      contents_encrypted_at = case when c.key_id is not null then clock_timestamp() end,
+      contents_key_id = c.key_id
+    from jsonb_to_recordset(write_log_contents.contents)
+      as c (execution_id uuid, texts jsonb, documents jsonb, key_id uuid)
+    where e.id = c.execution_id;
+    perform howdah_private.write_first_messages(array(
+      select (c.row ->> 'execution_id')::uuid
+      from jsonb_array_elements(write_log_contents.contents) as c (row)
+      where c.row ->> 'key_id' is null));
+  end case;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.write_mcp_tools(server howdah.mcp_servers, tools jsonb)
  RETURNS void
  LANGUAGE sql
@@ -41085,29 +41185,46 @@ CREATE OR REPLACE FUNCTION howdah_private.write_run_contents(relation text, cont
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_other uuid;
+begin
+  select e.id into v_other
+  from (
+    select distinct (c.row ->> 'execution_id')::uuid as id
+    from jsonb_array_elements(write_run_contents.contents) as c (row)
+  ) as r join howdah.executions as e on e.id = r.id
+  where not exists (
+    select from howdah_private.encryptions_due as d where d.execution_id = e.root_execution_id)
+  limit 1;
+  if found then
+    raise exception using errcode = 'HWDEN',
+      message = format('the contents of execution %s are not due for encryption', v_other),
+      detail = jsonb_build_object('execution_id', v_other)::text,
+      hint = 'Only workers write contents, of runs in howdah_private.encryptions_due.';
+  elsif write_run_contents.relation in ('executions', 'messages', 'steps') then
+    perform howdah_private.write_log_contents(
+      write_run_contents.relation, write_run_contents.contents);
+  else
+    perform howdah_private.write_side_contents(
+      write_run_contents.relation, write_run_contents.contents);
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.write_side_contents(relation text, contents jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
  SET enable_hashjoin TO 'off'
  SET enable_mergejoin TO 'off'
  SET jit TO 'off'
 AS $function$
 begin
-  case write_run_contents.relation
-  when 'messages' then
-    update howdah.messages as m
-    set content = coalesce(c.texts ->> 'content', m.content),
-      parts = coalesce((c.documents ->> 'parts')::jsonb, m.parts),
-      tool_calls = howdah_private.with_arguments(m.tool_calls, c.arguments)
-    from jsonb_to_recordset(write_run_contents.contents)
-      as c (execution_id uuid, seq int, texts jsonb, documents jsonb, arguments jsonb)
-    where m.execution_id = c.execution_id and m.seq = c.seq;
-  when 'steps' then
-    update howdah.steps as s
-    set input = coalesce((c.documents ->> 'input')::jsonb, s.input),
-      output = coalesce((c.documents ->> 'output')::jsonb, s.output),
-      error = coalesce((c.documents ->> 'error')::jsonb, s.error),
-      annotations = coalesce((c.documents ->> 'annotations')::jsonb, s.annotations)
-    from jsonb_to_recordset(write_run_contents.contents)
-      as c (execution_id uuid, seq int, documents jsonb)
-    where s.execution_id = c.execution_id and s.seq = c.seq;
+  case write_side_contents.relation
   when 'questions' then
     update howdah.questions as q
     set prompt = coalesce(c.texts ->> 'prompt', q.prompt),
@@ -41118,44 +41235,29 @@ begin
       answer_data = coalesce((c.documents ->> 'answer_data')::jsonb, q.answer_data),
       preview = coalesce((c.documents ->> 'preview')::jsonb, q.preview),
       tool_call = coalesce((c.documents ->> 'tool_call')::jsonb, q.tool_call)
-    from jsonb_to_recordset(write_run_contents.contents)
-      as c (id uuid, texts jsonb, documents jsonb)
-    where q.id = c.id;
+    from jsonb_to_recordset(write_side_contents.contents)
+      as c (id uuid, execution_id uuid, texts jsonb, documents jsonb)
+    where q.id = c.id and q.execution_id = c.execution_id;
   when 'feedback_entries' then
     update howdah.feedback_entries as f set comment = coalesce(c.texts ->> 'comment', f.comment)
-    from jsonb_to_recordset(write_run_contents.contents) as c (id uuid, texts jsonb)
-    where f.id = c.id and f.comment <> '[erased]'; -- erased meanwhile, without a lock of the run
+    from jsonb_to_recordset(write_side_contents.contents) as c (
+      id uuid, execution_id uuid, texts jsonb)
+    where f.id = c.id and f.execution_id = c.execution_id
+      and f.comment <> '[erased]'; -- erased meanwhile, without a lock of the run
   when 'webhook_deliveries' then
     update howdah.webhook_deliveries as d
     set payload = coalesce((c.documents ->> 'payload')::jsonb, d.payload)
-    from jsonb_to_recordset(write_run_contents.contents) as c (id uuid, documents jsonb)
-    where d.id = c.id;
+    from jsonb_to_recordset(write_side_contents.contents) as c (
+      id uuid, execution_id uuid, documents jsonb)
+    where d.id = c.id and d.execution_id = c.execution_id;
   when 'inbox' then
     update howdah_private.inbox as i
     set content = coalesce(c.texts ->> 'content', i.content),
       output = coalesce((c.documents ->> 'output')::jsonb, i.output),
       parts = coalesce((c.documents ->> 'parts')::jsonb, i.parts)
-    from jsonb_to_recordset(write_run_contents.contents)
-      as c (id bigint, texts jsonb, documents jsonb)
-    where i.id = c.id;
-  when 'executions' then
-    update howdah.executions as e
-    set input = coalesce(c.texts ->> 'input', e.input),
-      output = coalesce(c.texts ->> 'output', e.output),
-      input_data = coalesce((c.documents ->> 'input_data')::jsonb, e.input_data),
-      input_parts = coalesce((c.documents ->> 'input_parts')::jsonb, e.input_parts),
-      history = howdah_private.with_history_contents(e.history, c.texts, c.documents),
-      output_data = coalesce((c.documents ->> 'output_data')::jsonb, e.output_data),
-      error = coalesce((c.documents ->> 'error')::jsonb, e.error),
-      contents_encrypted_at = case when c.key_id is not null then clock_timestamp() end,
-      contents_key_id = c.key_id
-    from jsonb_to_recordset(write_run_contents.contents)
-      as c (execution_id uuid, texts jsonb, documents jsonb, key_id uuid)
-    where e.id = c.execution_id;
-    perform howdah_private.write_first_messages(array(
-      select (c.row ->> 'execution_id')::uuid
-      from jsonb_array_elements(write_run_contents.contents) as c (row)
-      where c.row ->> 'key_id' is null));
+    from jsonb_to_recordset(write_side_contents.contents)
+      as c (id bigint, execution_id uuid, texts jsonb, documents jsonb)
+    where i.id = c.id and i.execution_id = c.execution_id;
   end case;
 end $function$
 ;
@@ -47933,6 +48035,8 @@ grant execute on function howdah_private.write_first_messages(uuid[]) to howdah_
 
 grant execute on function howdah_private.write_first_messages(uuid[]) to howdah_eraser;
 
+grant execute on function howdah_private.write_log_contents(text,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.write_part(text,text,text,jsonb,text) to howdah_app;
 
 grant execute on function howdah_private.write_part(text,text,text,jsonb,text) to howdah_engine;
@@ -47943,9 +48047,9 @@ grant execute on function howdah_private.write_parts(jsonb,text) to howdah_engin
 
 grant execute on function howdah_private.write_position(timestamp with time zone,integer,integer) to howdah_engine;
 
-grant execute on function howdah_private.write_run_contents(text,jsonb) to howdah_engine;
-
 grant execute on function howdah_private.write_run_contents(text,jsonb) to howdah_worker;
+
+grant execute on function howdah_private.write_side_contents(text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.write_statement(regclass,howdah.table_triggers) to howdah_engine;
 

@@ -110,20 +110,13 @@ declare
     when v_may_pin then nullif(current_setting('howdah.pinned_run_defaults', true), '') end;
   v_has_prompt boolean;
 begin
-  if (num_nonnulls(new.input_parts, new.history) > 0 or new.input like 'howdah.sealed.v1.%')
-    and num_nonnulls(new.completed_at, new.parent_execution_id, new.compensates_execution_id,
-      new.contents_encrypted_at) = 0 then
-    new.contents_key_id := howdah_private.enqueue_copied_input(new.id, new.tenant_id, new.input,
-      new.input_data, new.input_parts, new.history);
-    if new.contents_key_id is not null then
-      new.contents_encrypted_at := clock_timestamp();
-      new.wake_at := howdah_private.decrypted_by();
-    end if;
+  if num_nonnulls(new.input_parts, new.history) > 0 or new.input like 'howdah.sealed.v1.%' then
+    select c.* into new.contents_key_id, new.contents_encrypted_at, new.wake_at
+    from howdah_private.mark_copied_input(new) as c;
   end if;
   if num_nonnulls(new.completed_at, new.workflow_id) > 0 then
     return howdah_private.prepare_special_run(new, tg_relid);
-  elsif (v_defaults[1] = new.agent_id::text
-    and v_defaults[2] = new.tenant_id::text) is not true then
+  elsif (v_defaults[1:2] = array[new.agent_id, new.tenant_id]::text[]) is not true then
     v_defaults := howdah_private.run_defaults_of_agent(new, v_may_pin);
   end if;
   new.status := 'queued';

@@ -42,7 +42,6 @@ const DEFINERS_OF_THE_TOOLS = [
   'howdah_private.run_as_tool_role(text,jsonb,text)',
   'howdah_private.watched_inputs(text,text[])',
   'howdah_private.write_bound(text,jsonb,text)',
-  'howdah_private.write_run_contents(text,jsonb)',
 ];
 
 /** What the triggers of immutable tables let pass; the engine alone may call them. */
@@ -53,6 +52,8 @@ const DEFINERS_OF_THE_ERASER = [
   'howdah_private.erase_log(uuid[],boolean)',
   'howdah_private.rename_author(uuid,text,text)',
   'howdah_private.rename_in_log(uuid[],text,text)',
+  'howdah_private.write_log_contents(text,jsonb)',
+  'howdah_private.write_side_contents(text,jsonb)',
 ];
 
 /** Functions of column defaults that are called for each row instead of being inlined. */
@@ -112,10 +113,7 @@ const LONG_BODIES: Record<string, number> = {
   'howdah_private.claim_executions(uuid,uuid[],integer,uuid,integer,uuid[])': 150,
   'howdah_private.claim_due_runs(uuid,uuid[])': 90,
   // every insert of a run; a call of another function costs it up to 5 µs
-  'howdah_private.tg_executions__prepare()': 75,
-  // a branch per table with contents
-  'howdah_private.run_contents(uuid[],text,uuid,integer,integer)': 90,
-  'howdah_private.write_run_contents(text,jsonb)': 75,
+  'howdah_private.tg_executions__prepare()': 65,
   // a document of JSON
   'howdah.workflow_schema(howdah.workflow_type)': 90,
   // a row per tool, with such a document

@@ -146,6 +146,30 @@ begin
   return contents_encrypted_at is not null and howdah_private.is_encrypted_json(is_copy.value);
 end $$;
 
+-- Marks a new run whose input or history has copies of encrypted contents, and enqueues it. Returns
+-- the marks of its row: those that it has, if it has ended or is part of a tree.
+create or replace function howdah_private.mark_copied_input(
+  e howdah.executions, out contents_key_id uuid, out contents_encrypted_at timestamptz,
+  out wake_at timestamptz
+)
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  contents_key_id := e.contents_key_id;
+  contents_encrypted_at := e.contents_encrypted_at;
+  wake_at := e.wake_at;
+  if num_nonnulls(e.completed_at, e.parent_execution_id, e.compensates_execution_id,
+    e.contents_encrypted_at) = 0 then
+    contents_key_id := howdah_private.enqueue_copied_input(e.id, e.tenant_id, e.input,
+      e.input_data, e.input_parts, e.history);
+    if contents_key_id is not null then
+      contents_encrypted_at := clock_timestamp();
+      wake_at := howdah_private.decrypted_by();
+    end if;
+  end if;
+end $$;
+
 -- Enqueues a new run whose input or history has copies of encrypted contents, and returns its data
 -- key, or null if it has none: then a value of this form is a text that somebody typed. Refuses
 -- such a text beside copies, since it might be decrypted with them.

@@ -313,14 +313,68 @@ as $$
         and x.parent_execution_id is null)))
 $$;
 
--- Returns the contents of runs, one row for each row that has some. `texts` has texts by column,
--- `documents` JSON texts by column, and `arguments` those of the tool calls of a message. Of a
--- document, `visible` has the fields that stay readable in SQL: counts of tokens, names of who
--- answered, ids of runs and questions, and the codes of errors. Steps and messages come in pages
--- of at most `max_rows` rows and about 4 MB, after a place.
-create or replace function howdah_private.run_contents(
-  ids uuid[], relation text, after_run uuid, after_seq int, max_rows int
+-- Returns the contents of messages of runs, in a page after a place, as run_contents does.
+create or replace function howdah_private.message_contents(
+  ids uuid[], after_run uuid, after_seq int, max_rows int
 ) returns table (
+    execution_id uuid, seq int, id text, texts jsonb, documents jsonb, arguments jsonb,
+    visible jsonb
+  )
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select m.execution_id, m.seq, null::text, jsonb_build_object('content', m.content),
+    jsonb_build_object('parts', m.parts::text), howdah_private.call_arguments(m.tool_calls),
+    null::jsonb
+  from (
+    select n.*, sum(coalesce(pg_column_size(n.content), 0) + coalesce(pg_column_size(n.parts), 0)
+      + coalesce(pg_column_size(n.tool_calls), 0)) over w as bytes
+    from howdah.messages as n
+    where n.execution_id = any (message_contents.ids)
+      and (n.execution_id, n.seq) > (message_contents.after_run, message_contents.after_seq)
+    window w as (order by n.execution_id, n.seq
+      rows between unbounded preceding and 1 preceding)
+    order by n.execution_id, n.seq limit message_contents.max_rows
+  ) as m
+  where m.bytes is null or m.bytes < 4194304
+  order by m.execution_id, m.seq
+$$;
+
+-- Returns the contents of steps of runs, in a page after a place, as run_contents does.
+create or replace function howdah_private.step_contents(
+  ids uuid[], after_run uuid, after_seq int, max_rows int
+) returns table (
+    execution_id uuid, seq int, id text, texts jsonb, documents jsonb, arguments jsonb,
+    visible jsonb
+  )
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select s.execution_id, s.seq, null::text, null::jsonb,
+    jsonb_build_object('input', s.input::text, 'output', s.output::text, 'error', s.error::text,
+      'annotations', s.annotations::text),
+    null::jsonb,
+    jsonb_build_object('input', howdah_private.visible_input(s.kind, s.input),
+      'output', howdah_private.visible_output(s.kind, s.output)
+        || howdah_private.visible_decision(s.name, s.call_id, s.output),
+      'error', howdah_private.erase_error(s.error, '[encrypted]'))
+  from (
+    select n.*, sum(coalesce(pg_column_size(n.input), 0) + coalesce(pg_column_size(n.output), 0)
+      + coalesce(pg_column_size(n.annotations), 0)) over w as bytes
+    from howdah.steps as n
+    where n.execution_id = any (step_contents.ids)
+      and (n.execution_id, n.seq) > (step_contents.after_run, step_contents.after_seq)
+    window w as (order by n.execution_id, n.seq
+      rows between unbounded preceding and 1 preceding)
+    order by n.execution_id, n.seq limit step_contents.max_rows
+  ) as s
+  where s.bytes is null or s.bytes < 4194304
+  order by s.execution_id, s.seq
+$$;
+
+-- Returns the contents of runs in tables that have few rows for each run, as run_contents does.
+create or replace function howdah_private.side_contents(ids uuid[], relation text)
+  returns table (
     execution_id uuid, seq int, id text, texts jsonb, documents jsonb, arguments jsonb,
     visible jsonb
   )
@@ -336,47 +390,7 @@ as $$
     null::jsonb,
     jsonb_build_object('error', howdah_private.erase_error(e.error, '[encrypted]'))
   from howdah.executions as e
-  where run_contents.relation = 'executions' and e.id = any (run_contents.ids)
-  union all
-  (
-    select m.execution_id, m.seq, null, jsonb_build_object('content', m.content),
-      jsonb_build_object('parts', m.parts::text), howdah_private.call_arguments(m.tool_calls), null
-    from (
-      select n.*, sum(coalesce(pg_column_size(n.content), 0) + coalesce(pg_column_size(n.parts), 0)
-        + coalesce(pg_column_size(n.tool_calls), 0)) over w as bytes
-      from howdah.messages as n
-      where run_contents.relation = 'messages' and n.execution_id = any (run_contents.ids)
-        and (n.execution_id, n.seq) > (run_contents.after_run, run_contents.after_seq)
-      window w as (order by n.execution_id, n.seq
-        rows between unbounded preceding and 1 preceding)
-      order by n.execution_id, n.seq limit run_contents.max_rows
-    ) as m
-    where m.bytes is null or m.bytes < 4194304
-    order by m.execution_id, m.seq
-  )
-  union all
-  (
-    select s.execution_id, s.seq, null, null,
-      jsonb_build_object('input', s.input::text, 'output', s.output::text, 'error', s.error::text,
-        'annotations', s.annotations::text),
-      null,
-      jsonb_build_object('input', howdah_private.visible_input(s.kind, s.input),
-        'output', howdah_private.visible_output(s.kind, s.output)
-          || howdah_private.visible_decision(s.name, s.call_id, s.output),
-        'error', howdah_private.erase_error(s.error, '[encrypted]'))
-    from (
-      select n.*, sum(coalesce(pg_column_size(n.input), 0) + coalesce(pg_column_size(n.output), 0)
-        + coalesce(pg_column_size(n.annotations), 0)) over w as bytes
-      from howdah.steps as n
-      where run_contents.relation = 'steps' and n.execution_id = any (run_contents.ids)
-        and (n.execution_id, n.seq) > (run_contents.after_run, run_contents.after_seq)
-      window w as (order by n.execution_id, n.seq
-        rows between unbounded preceding and 1 preceding)
-      order by n.execution_id, n.seq limit run_contents.max_rows
-    ) as s
-    where s.bytes is null or s.bytes < 4194304
-    order by s.execution_id, s.seq
-  )
+  where side_contents.relation = 'executions' and e.id = any (side_contents.ids)
   union all
   select q.execution_id, null, q.id::text,
     jsonb_build_object('prompt', q.prompt, 'default_answer', q.default_answer,
@@ -388,25 +402,53 @@ as $$
     jsonb_build_object('tool_call',
       howdah_private.pick_fields(q.tool_call, array['id', 'name']))
   from howdah.questions as q
-  where run_contents.relation = 'questions' and q.execution_id = any (run_contents.ids)
+  where side_contents.relation = 'questions' and q.execution_id = any (side_contents.ids)
   union all
   select f.execution_id, null, f.id::text, jsonb_build_object('comment', f.comment), null, null,
     null
   from howdah.feedback_entries as f
-  where run_contents.relation = 'feedback_entries' and f.execution_id = any (run_contents.ids)
+  where side_contents.relation = 'feedback_entries' and f.execution_id = any (side_contents.ids)
     and f.comment is not null
   union all
   select d.execution_id, null, d.id::text, null,
     jsonb_build_object('payload', d.payload::text), null, null
   from howdah.webhook_deliveries as d
-  where run_contents.relation = 'webhook_deliveries' and d.execution_id = any (run_contents.ids)
+  where side_contents.relation = 'webhook_deliveries' and d.execution_id = any (side_contents.ids)
   union all
   select i.execution_id, null, i.id::text, jsonb_build_object('content', i.content),
     jsonb_build_object('output', i.output::text, 'parts', i.parts::text), null,
     jsonb_build_object('output', howdah_private.visible_output(i.kind, i.output))
   from howdah_private.inbox as i
-  where run_contents.relation = 'inbox' and i.execution_id = any (run_contents.ids)
+  where side_contents.relation = 'inbox' and i.execution_id = any (side_contents.ids)
 $$;
+
+-- Returns the contents of runs, one row for each row that has some. `texts` has texts by column,
+-- `documents` JSON texts by column, and `arguments` those of the tool calls of a message. Of a
+-- document, `visible` has the fields that stay readable in SQL: counts of tokens, names of who
+-- answered, ids of runs and questions, and the codes of errors. Steps and messages come in pages
+-- of at most `max_rows` rows and about 4 MB, after a place.
+create or replace function howdah_private.run_contents(
+  ids uuid[], relation text, after_run uuid, after_seq int, max_rows int
+) returns table (
+    execution_id uuid, seq int, id text, texts jsonb, documents jsonb, arguments jsonb,
+    visible jsonb
+  )
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  case run_contents.relation
+  when 'messages' then
+    return query select c.* from howdah_private.message_contents(run_contents.ids,
+      run_contents.after_run, run_contents.after_seq, run_contents.max_rows) as c;
+  when 'steps' then
+    return query select c.* from howdah_private.step_contents(run_contents.ids,
+      run_contents.after_run, run_contents.after_seq, run_contents.max_rows) as c;
+  else
+    return query
+      select c.* from howdah_private.side_contents(run_contents.ids, run_contents.relation) as c;
+  end case;
+end $$;
 
 -- Returns the arguments of tool calls, which are JSON texts.
 create or replace function howdah_private.call_arguments(calls jsonb) returns jsonb
@@ -500,34 +542,15 @@ as $$
   where f.key = any (pick_fields.names)
 $$;
 
--- Writes contents of runs, encrypted or decrypted: rows of run_contents with other values. A column
--- that a row leaves out stays. Only for runs that take_encryptions has locked. Belongs to
--- howdah_eraser, as erase_log does.
-create or replace function howdah_private.write_run_contents(relation text, contents jsonb)
+-- Writes contents of runs in tables that have few rows for each run, as write_log_contents does.
+create or replace function howdah_private.write_side_contents(relation text, contents jsonb)
   returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_hashjoin = off
   set enable_mergejoin = off set jit = off
 as $$
 begin
-  case write_run_contents.relation
-  when 'messages' then
-    update howdah.messages as m
-    set content = coalesce(c.texts ->> 'content', m.content),
-      parts = coalesce((c.documents ->> 'parts')::jsonb, m.parts),
-      tool_calls = howdah_private.with_arguments(m.tool_calls, c.arguments)
-    from jsonb_to_recordset(write_run_contents.contents)
-      as c (execution_id uuid, seq int, texts jsonb, documents jsonb, arguments jsonb)
-    where m.execution_id = c.execution_id and m.seq = c.seq;
-  when 'steps' then
-    update howdah.steps as s
-    set input = coalesce((c.documents ->> 'input')::jsonb, s.input),
-      output = coalesce((c.documents ->> 'output')::jsonb, s.output),
-      error = coalesce((c.documents ->> 'error')::jsonb, s.error),
-      annotations = coalesce((c.documents ->> 'annotations')::jsonb, s.annotations)
-    from jsonb_to_recordset(write_run_contents.contents)
-      as c (execution_id uuid, seq int, documents jsonb)
-    where s.execution_id = c.execution_id and s.seq = c.seq;
+  case write_side_contents.relation
   when 'questions' then
     update howdah.questions as q
     set prompt = coalesce(c.texts ->> 'prompt', q.prompt),
@@ -538,26 +561,59 @@ begin
       answer_data = coalesce((c.documents ->> 'answer_data')::jsonb, q.answer_data),
       preview = coalesce((c.documents ->> 'preview')::jsonb, q.preview),
       tool_call = coalesce((c.documents ->> 'tool_call')::jsonb, q.tool_call)
-    from jsonb_to_recordset(write_run_contents.contents)
-      as c (id uuid, texts jsonb, documents jsonb)
-    where q.id = c.id;
+    from jsonb_to_recordset(write_side_contents.contents)
+      as c (id uuid, execution_id uuid, texts jsonb, documents jsonb)
+    where q.id = c.id and q.execution_id = c.execution_id;
   when 'feedback_entries' then
     update howdah.feedback_entries as f set comment = coalesce(c.texts ->> 'comment', f.comment)
-    from jsonb_to_recordset(write_run_contents.contents) as c (id uuid, texts jsonb)
-    where f.id = c.id and f.comment <> '[erased]'; -- erased meanwhile, without a lock of the run
+    from jsonb_to_recordset(write_side_contents.contents) as c (
+      id uuid, execution_id uuid, texts jsonb)
+    where f.id = c.id and f.execution_id = c.execution_id
+      and f.comment <> '[erased]'; -- erased meanwhile, without a lock of the run
   when 'webhook_deliveries' then
     update howdah.webhook_deliveries as d
     set payload = coalesce((c.documents ->> 'payload')::jsonb, d.payload)
-    from jsonb_to_recordset(write_run_contents.contents) as c (id uuid, documents jsonb)
-    where d.id = c.id;
+    from jsonb_to_recordset(write_side_contents.contents) as c (
+      id uuid, execution_id uuid, documents jsonb)
+    where d.id = c.id and d.execution_id = c.execution_id;
   when 'inbox' then
     update howdah_private.inbox as i
     set content = coalesce(c.texts ->> 'content', i.content),
       output = coalesce((c.documents ->> 'output')::jsonb, i.output),
       parts = coalesce((c.documents ->> 'parts')::jsonb, i.parts)
-    from jsonb_to_recordset(write_run_contents.contents)
-      as c (id bigint, texts jsonb, documents jsonb)
-    where i.id = c.id;
+    from jsonb_to_recordset(write_side_contents.contents)
+      as c (id bigint, execution_id uuid, texts jsonb, documents jsonb)
+    where i.id = c.id and i.execution_id = c.execution_id;
+  end case;
+end $$;
+
+-- Writes contents of runs and their log, encrypted or decrypted. A column that a row leaves out
+-- stays. Belongs to howdah_eraser, as erase_log does: only write_run_contents may call it.
+create or replace function howdah_private.write_log_contents(relation text, contents jsonb)
+  returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_hashjoin = off
+  set enable_mergejoin = off set jit = off
+as $$
+begin
+  case write_log_contents.relation
+  when 'messages' then
+    update howdah.messages as m
+    set content = coalesce(c.texts ->> 'content', m.content),
+      parts = coalesce((c.documents ->> 'parts')::jsonb, m.parts),
+      tool_calls = howdah_private.with_arguments(m.tool_calls, c.arguments)
+    from jsonb_to_recordset(write_log_contents.contents)
+      as c (execution_id uuid, seq int, texts jsonb, documents jsonb, arguments jsonb)
+    where m.execution_id = c.execution_id and m.seq = c.seq;
+  when 'steps' then
+    update howdah.steps as s
+    set input = coalesce((c.documents ->> 'input')::jsonb, s.input),
+      output = coalesce((c.documents ->> 'output')::jsonb, s.output),
+      error = coalesce((c.documents ->> 'error')::jsonb, s.error),
+      annotations = coalesce((c.documents ->> 'annotations')::jsonb, s.annotations)
+    from jsonb_to_recordset(write_log_contents.contents)
+      as c (execution_id uuid, seq int, documents jsonb)
+    where s.execution_id = c.execution_id and s.seq = c.seq;
   when 'executions' then
     update howdah.executions as e
     set input = coalesce(c.texts ->> 'input', e.input),
@@ -569,12 +625,45 @@ begin
       error = coalesce((c.documents ->> 'error')::jsonb, e.error),
       contents_encrypted_at = case when c.key_id is not null then clock_timestamp() end,
       contents_key_id = c.key_id
-    from jsonb_to_recordset(write_run_contents.contents)
+    from jsonb_to_recordset(write_log_contents.contents)
       as c (execution_id uuid, texts jsonb, documents jsonb, key_id uuid)
     where e.id = c.execution_id;
     perform howdah_private.write_first_messages(array(
       select (c.row ->> 'execution_id')::uuid
-      from jsonb_array_elements(write_run_contents.contents) as c (row)
+      from jsonb_array_elements(write_log_contents.contents) as c (row)
       where c.row ->> 'key_id' is null));
   end case;
+end $$;
+
+-- Writes contents of runs, encrypted or decrypted: rows of run_contents with other values. Only for
+-- runs of trees in the queue, which take_encryptions has locked, so that a worker cannot rewrite
+-- other logs.
+create or replace function howdah_private.write_run_contents(relation text, contents jsonb)
+  returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+as $$
+declare
+  v_other uuid;
+begin
+  select e.id into v_other
+  from (
+    select distinct (c.row ->> 'execution_id')::uuid as id
+    from jsonb_array_elements(write_run_contents.contents) as c (row)
+  ) as r join howdah.executions as e on e.id = r.id
+  where not exists (
+    select from howdah_private.encryptions_due as d where d.execution_id = e.root_execution_id)
+  limit 1;
+  if found then
+    raise exception using errcode = 'HWDEN',
+      message = format('the contents of execution %s are not due for encryption', v_other),
+      detail = jsonb_build_object('execution_id', v_other)::text,
+      hint = 'Only workers write contents, of runs in howdah_private.encryptions_due.';
+  elsif write_run_contents.relation in ('executions', 'messages', 'steps') then
+    perform howdah_private.write_log_contents(
+      write_run_contents.relation, write_run_contents.contents);
+  else
+    perform howdah_private.write_side_contents(
+      write_run_contents.relation, write_run_contents.contents);
+  end if;
 end $$;

@@ -28,6 +28,7 @@ import {
   refusal,
   rolledBack,
   spawn,
+  tablesWith,
   testClient,
 } from '../support.ts';
 
@@ -65,23 +66,6 @@ const queued = (id: string) =>
 const messagesOf = (id: string) =>
   all(db.pool, 'select * from howdah.messages where execution_id = $1 order by seq', [id]);
 const violations = () => all(db.pool, `select * from howdah.violations where rule <> 'dead_owner'`);
-
-/** Tables of which a row has the text somewhere. */
-async function traces(text: string): Promise<string[]> {
-  const tables = await all(
-    db.pool,
-    `select format('%I.%I', n.nspname, c.relname) as name from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-     where n.nspname in ('howdah', 'howdah_private', 'graphile_worker') and c.relkind in ('r', 'p') and not c.relispartition order by 1`,
-  );
-  const found: string[] = [];
-  for (const { name } of tables) {
-    const rows = await all(db.pool, `select from ${name} as t where strpos(t::text, $1) > 0`, [
-      text,
-    ]);
-    if (rows.length > 0) found.push(name);
-  }
-  return found;
-}
 
 const said = (content: string) => ({
   ...answer,
@@ -161,7 +145,7 @@ test('leaves no text of an ended tree in any table, and no violation', async () 
   await commit(db.pool, worker, [{ id, fence, after: step_count, steps, to }]);
 
   await encrypt();
-  expect(await traces(SAID)).toEqual([]);
+  expect(await tablesWith(db.pool, SAID)).toEqual([]);
   expect(await violations()).toEqual([]);
   expect(await brokenRules(db.pool)).toEqual([]);
   const row = await run(id);
@@ -175,9 +159,9 @@ test('leaves no text of an ended tree in any table, and no violation', async () 
 
   // a later comment is encrypted, too
   await db.pool.query('select howdah.give_feedback($1, 0, $2)', [id, SAID]);
-  expect(await traces(SAID)).toEqual(['howdah.feedback_entries']);
+  expect(await tablesWith(db.pool, SAID)).toEqual(['howdah.feedback_entries']);
   await encrypt();
-  expect(await traces(SAID)).toEqual([]);
+  expect(await tablesWith(db.pool, SAID)).toEqual([]);
   expect(await queued(id)).toEqual([]);
 
   const { document } = await one(db.pool, 'select howdah.export_run($1, true) as document', [id]);
@@ -719,6 +703,16 @@ test('a lost connection delays a decryption by a second, and other errors by a m
     await encrypt();
   }
   expect(delays).toEqual([expect.closeTo(1, -1), expect.closeTo(1, -1), expect.closeTo(60, -1)]);
+});
+
+test('nobody rewrites a run that is not in the queue, also as a worker', async () => {
+  const id = await sung();
+  const text = `select howdah_private.write_run_contents('messages',
+    jsonb_build_array(jsonb_build_object('execution_id', $1::uuid, 'seq', 1, 'texts', '{"content": "forged"}'::jsonb)))`;
+  expect(
+    await refusal(asRole(db.pool, 'howdah_worker', {}, (client) => client.query(text, [id]))),
+  ).toMatchObject({ code: 'HWDEN', message: expect.stringContaining(id) });
+  expect((await messagesOf(id))[0]?.content).not.toBe('forged');
 });
 
 describe('at the same time as an encryption', () => {
