@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { type ComparedFigure, compareFigures } from './comparison.ts';
+import { type ComparedFigure, compareFigures } from './output/comparison.ts';
 import type { Figure } from './figures.ts';
 import { prepareOldCheckout } from './old-checkout.ts';
 

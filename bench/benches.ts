@@ -1,21 +1,21 @@
 import type { Bench } from './bench.ts';
-import { bulk } from './bulk.ts';
-import { coldstart } from './coldstart.ts';
-import { control } from './control.ts';
-import { encryption } from './encryption.ts';
-import { fanOut } from './fan-out.ts';
-import { guards } from './guards.ts';
-import { history } from './history.ts';
-import { latency } from './latency.ts';
-import { query } from './query.ts';
-import { queued } from './queued.ts';
-import { recovery } from './recovery.ts';
-import { size } from './size.ts';
+import { bulk } from './data/bulk.ts';
+import { coldstart } from './runs/coldstart.ts';
+import { control } from './runs/control.ts';
+import { encryption } from './data/encryption.ts';
+import { fanOut } from './runs/fan-out.ts';
+import { guards } from './runs/guards.ts';
+import { history } from './data/history.ts';
+import { latency } from './runs/latency.ts';
+import { query } from './clients/query.ts';
+import { queued } from './data/queued.ts';
+import { recovery } from './runs/recovery.ts';
+import { size } from './runs/size.ts';
 import { sizeText } from './sizes.ts';
-import { startLag } from './start-lag.ts';
-import { steps } from './steps.ts';
-import { subscribers } from './subscribers.ts';
-import { waiting } from './waiting.ts';
+import { startLag } from './runs/start-lag.ts';
+import { steps } from './runs/steps.ts';
+import { subscribers } from './clients/subscribers.ts';
+import { waiting } from './runs/waiting.ts';
 
 /** A bench with what it counts, and what of the peers where that is not the same. Some do what only superusers may. */
 type Entry = { run: Bench; counts: string; peers?: string; needsSuperuser?: true };

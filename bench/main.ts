@@ -4,12 +4,12 @@ import { type Options, parseArguments } from './arguments.ts';
 import { failures, type Judged } from './bars.ts';
 import type { BenchContext } from './bench.ts';
 import { BENCHES } from './benches.ts';
-import { documentOf } from './document.ts';
+import { documentOf } from './output/document.ts';
 import { describeHost, describeMachine } from './machine.ts';
 import { runBenches } from './run.ts';
 import { startServer } from './server.ts';
 import { INSTALL_PEERS, installedPeers, PEERS } from './systems.ts';
-import { comparisonTable, textTable } from './table.ts';
+import { comparisonTable, textTable } from './output/table.ts';
 
 // npm run bench [-- names] [--json] [--check] [--rounds N] [--no-peers] [--write FILE]
 // Measures, prints, and exits 1 when a figure falls below its bar (bars.ts). --check also asks that every figure that

@@ -12,14 +12,14 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 
 /** Files of a bench that use private tables, functions or triggers: each checkout needs its own. */
 export const PRIVATE_FILES = [
-  'by-hand.ts',
-  'encryption.ts',
-  'feeds.ts',
-  'guards.ts',
-  'hot-calls.ts',
-  'queued.ts',
-  'recovery.ts',
-  'storage.ts',
+  'clients/feeds.ts',
+  'data/encryption.ts',
+  'data/hot-calls.ts',
+  'data/queued.ts',
+  'data/storage.ts',
+  'runs/by-hand.ts',
+  'runs/guards.ts',
+  'runs/recovery.ts',
 ];
 
 export type OldCheckout = {
@@ -47,13 +47,13 @@ export async function prepareOldCheckout(
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   try {
     copyBench(old, bench, folder);
-    const problem = await loadProblem(folder);
+    const problem = movedFile(old) ?? (await loadProblem(folder));
     if (problem === undefined) {
       const how = `both sides are measured by this bench; the old side takes ${PRIVATE_FILES.join(', ')} from its checkout`;
       return { folder, how, remove };
     }
     remove();
-    const how = `each side is measured by its own bench, so that figures of one name may differ in how they are measured; this bench cannot load the old engine: ${problem}`;
+    const how = `each side is measured by its own bench, so that figures of one name may differ in how they are measured; this bench cannot measure the old engine: ${problem}`;
     return { folder: old, how, remove };
   } catch (error) {
     remove();
@@ -71,6 +71,15 @@ function copyBench(old: string, bench: string, folder: string): void {
     const own = join(old, 'bench', name);
     if (existsSync(own)) cpSync(own, join(folder, 'bench', name));
   }
+}
+
+/** Names a private file that the other checkout keeps in another folder of its bench. */
+function movedFile(old: string): string | undefined {
+  const files = readdirSync(join(old, 'bench'), { recursive: true, encoding: 'utf8' });
+  const moved = PRIVATE_FILES.find(
+    (name) => !files.includes(name) && files.some((file) => basename(file) === basename(name)),
+  );
+  return moved && `its bench has no ${moved} but a ${basename(moved)} elsewhere`;
 }
 
 /** Loads all benches in a process of its own; gives the error message when that fails. */

@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { programBeside } from '../src/package-root.ts';
 import type { BenchContext } from './bench.ts';
-import { type Counters, counters } from './counters.ts';
-import type { Job, JobKind, JobResult } from './job.ts';
+import { type Counters, counters } from './meters/counters.ts';
+import type { Job, JobKind, JobResult } from './processes/job.ts';
 
-const CHILD = programBeside(import.meta.url, 'job-process');
+const CHILD = programBeside(import.meta.url, 'processes/job-process');
 const PATIENCE_MS = 300_000;
 export const CONNECTIONS = 32;
 

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Breach } from './check.ts';
-import type { FaultKind, ModelFault } from './faults.ts';
-import { fullDisk } from './full-disk.ts';
-import type { ToolName } from './plan.ts';
+import type { Breach } from './checks/check.ts';
+import type { FaultKind, ModelFault } from './faults/faults.ts';
+import { fullDisk } from './faults/full-disk.ts';
+import type { ToolName } from './load/plan.ts';
 import type { PlaceChange, World } from './world.ts';
 
 /** One fault alone. Without numbers of its own it is 60 runs, 12 s of faults, one each 2 s, three workers. */
@@ -29,7 +29,7 @@ export type Scenario = {
   diskMb?: number;
 };
 
-const SKEW = fileURLToPath(new URL('skew.ts', import.meta.url));
+const SKEW = fileURLToPath(new URL('faults/skew.ts', import.meta.url));
 const HOUR_MS = 3_600_000;
 
 /** What can be done on one machine; the numbers are those of the matrix in docs/reliability.md. */

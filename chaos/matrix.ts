@@ -1,11 +1,11 @@
-import { MODEL_FAULTS, planFaults } from './faults.ts';
+import { MODEL_FAULTS, planFaults } from './faults/faults.ts';
 import { COVERED, SCENARIOS, type Scenario } from './matrix-rows.ts';
 import type { Options } from './options.ts';
-import { converse, type PlannedRun, planRuns } from './plan.ts';
-import { type Line, markdown, tableOf, totalOf } from './report.ts';
+import { converse, type PlannedRun, planRuns } from './load/plan.ts';
+import { type Line, markdown, tableOf, totalOf } from './checks/report.ts';
 import { playRound, type RoundResult } from './round.ts';
-import { checkEverything } from './settle.ts';
-import { mountSmallDisk, type SmallDisk } from './small-disk.ts';
+import { checkEverything } from './checks/settle.ts';
+import { mountSmallDisk, type SmallDisk } from './faults/small-disk.ts';
 import { openWorld, type World } from './world.ts';
 
 /**

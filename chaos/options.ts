@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { FAULTS, type FaultKind } from './faults.ts';
+import { FAULTS, type FaultKind } from './faults/faults.ts';
 
 export type Options = {
   /** It goes on for at least so long, and until there were at least so many runs. */

@@ -1,9 +1,9 @@
-import { switchEncryption } from './encryption.ts';
-import { MODEL_FAULTS, planFaults } from './faults.ts';
+import { switchEncryption } from './faults/encryption.ts';
+import { MODEL_FAULTS, planFaults } from './faults/faults.ts';
 import type { Options } from './options.ts';
-import { planRuns } from './plan.ts';
+import { planRuns } from './load/plan.ts';
 import { playRound, type RoundResult } from './round.ts';
-import { checkEverything } from './settle.ts';
+import { checkEverything } from './checks/settle.ts';
 import { openWorld } from './world.ts';
 
 export type PlayOptions = Pick<Options, 'minutes' | 'runs' | 'seed' | 'workers' | 'only'>;

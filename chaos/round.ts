@@ -1,14 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Breach, check } from './check.ts';
-import { type Order, placeOrders } from './customers.ts';
-import { checkContents, countEncryptions, type Encryptions, MISENCRYPTED } from './encryption.ts';
-import type { FaultKind, PlannedFault } from './faults.ts';
-import { calm, type Injected, injectFaults } from './monkey.ts';
-import { type Observed, observe, recoveries } from './observe.ts';
-import { answerQuestions } from './people.ts';
-import type { PlannedRun } from './plan.ts';
+import { type Breach, check } from './checks/check.ts';
+import { type Order, placeOrders } from './load/customers.ts';
+import {
+  checkContents,
+  countEncryptions,
+  type Encryptions,
+  MISENCRYPTED,
+} from './faults/encryption.ts';
+import type { FaultKind, PlannedFault } from './faults/faults.ts';
+import { calm, type Injected, injectFaults } from './faults/monkey.ts';
+import { type Observed, observe, recoveries } from './checks/observe.ts';
+import { answerQuestions } from './load/people.ts';
+import type { PlannedRun } from './load/plan.ts';
 import { surely } from './server.ts';
-import { readJournal } from './tools.ts';
+import { readJournal } from './load/tools.ts';
 import type { World } from './world.ts';
 
 export type RoundResult = {

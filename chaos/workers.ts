@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { programBeside } from '../src/package-root.ts';
-import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
+import { type FaultProxy, startFaultProxy } from './faults/fault-proxy.ts';
 
 const ENTRY = programBeside(import.meta.url, 'worker');
 const READY_MS = 60_000;

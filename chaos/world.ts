@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
-import type { ModelFault } from './faults.ts';
-import { type ChaosModel, startChaosModel } from './model.ts';
+import { type FaultProxy, startFaultProxy } from './faults/fault-proxy.ts';
+import type { ModelFault } from './faults/faults.ts';
+import { type ChaosModel, startChaosModel } from './load/model.ts';
 import { type ChaosServer, startChaosServer } from './server.ts';
-import { openShop } from './shop.ts';
+import { openShop } from './load/shop.ts';
 import { openPlace, type PlaceOptions, type WorkerPlace } from './workers.ts';
 
 /** Everything a run of chaos is made of. */

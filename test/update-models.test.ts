@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { startOpenAiServer } from '../chaos/openai-server.ts';
+import { startOpenAiServer } from '../chaos/load/openai-server.ts';
 import { type Config, type Environment, readConfig } from '../src/config.ts';
 import { putSecretOn, secretRowsOn } from '../src/db/access/secrets.ts';
 import { createSecretReader } from '../src/secrets/reader.ts';

@@ -1,4 +1,4 @@
-import type { StartEngine } from '../adapter.ts';
+import type { StartEngine } from '../processes/adapter.ts';
 
 export const start: StartEngine = async ({ job, step }) => ({
   async run(id) {

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { StartEngine } from '../adapter.ts';
+import type { StartEngine } from '../processes/adapter.ts';
 
 const TABLES = `
   create table runs (id text primary key, position int not null default 0) with (fillfactor = 50);

@@ -1,5 +1,5 @@
 import { DBOS } from '@dbos-inc/dbos-sdk';
-import type { StartEngine } from '../adapter.ts';
+import type { StartEngine } from '../processes/adapter.ts';
 
 export const start: StartEngine = async ({ job, step, onStart }) => {
   const workflow = DBOS.registerWorkflow(

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger, makeWorkerUtils, run, runMigrations } from 'graphile-worker';
 import pg from 'pg';
-import type { StartEngine } from '../adapter.ts';
+import type { StartEngine } from '../processes/adapter.ts';
 import { ends } from './ends.ts';
 
 const OPERATOR_MS = 5_000;

@@ -1,7 +1,7 @@
 import { Annotation, END, START, StateGraph } from '@langchain/langgraph';
 import { PostgresSaver } from '@langchain/langgraph-checkpoint-postgres';
 import pg from 'pg';
-import type { StartEngine, StepResult } from '../adapter.ts';
+import type { StartEngine, StepResult } from '../processes/adapter.ts';
 
 const State = Annotation.Root({
   run: Annotation<string>,

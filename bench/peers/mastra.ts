@@ -2,7 +2,7 @@ import { Mastra } from '@mastra/core';
 import { createStep, createWorkflow } from '@mastra/core/workflows';
 import { PostgresStore } from '@mastra/pg';
 import { z } from 'zod';
-import type { StartEngine } from '../adapter.ts';
+import type { StartEngine } from '../processes/adapter.ts';
 
 const State = z.object({ run: z.string(), index: z.number(), result: z.unknown() });
 

@@ -1,5 +1,5 @@
 import { PgBoss } from 'pg-boss';
-import type { StartEngine } from '../adapter.ts';
+import type { StartEngine } from '../processes/adapter.ts';
 import { ends } from './ends.ts';
 
 type StepPayload = { run: string; index: number };

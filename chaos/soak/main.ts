@@ -1,4 +1,4 @@
-import { startApiProcess } from '../../bench/api.ts';
+import { startApiProcess } from '../../bench/processes/api.ts';
 import type { Figure } from '../../bench/figures.ts';
 import { describeMachine } from '../../bench/machine.ts';
 import { startServer } from '../../bench/server.ts';

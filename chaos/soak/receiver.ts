@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import type { Random } from '../random.ts';
+import type { Random } from '../load/random.ts';
 
 /** What a receiver does that is down, when it has read what it was sent. */
 const FAULTS = ['500', '503', '302', 'hang up'] as const;

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BenchApi } from '../../bench/api.ts';
-import { claimByHand, commitByHand, registerByHand } from '../../bench/by-hand.ts';
+import type { BenchApi } from '../../bench/processes/api.ts';
+import { claimByHand, commitByHand, registerByHand } from '../../bench/runs/by-hand.ts';
 import { type Figure, figure, percentile } from '../../bench/figures.ts';
 import type { BenchDatabase, BenchServer } from '../../bench/server.ts';
 import { createNotifier } from '../../src/db/feed/notifier.ts';
-import { type Random, randomOf } from '../random.ts';
+import { type Random, randomOf } from '../load/random.ts';
 import { CONNECTORS, type Connector } from './clients.ts';
 import type { Options } from './options.ts';
 import { Received } from './received.ts';

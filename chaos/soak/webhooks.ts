@@ -7,7 +7,7 @@ import type { ModelProvider } from '../../src/contracts/agents/model.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { createEgress } from '../../src/tools/egress.ts';
 import { startWorker, type Worker } from '../../workers/main.ts';
-import { randomOf } from '../random.ts';
+import { randomOf } from '../load/random.ts';
 import type { Options } from './options.ts';
 import { startReceiver } from './receiver.ts';
 import type { SoakContext } from './subscribers.ts';

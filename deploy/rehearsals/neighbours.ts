@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { BENCH_AGENT, startEngine } from '../../bench/engine.ts';
+import { BENCH_AGENT, startEngine } from '../../bench/processes/engine.ts';
 import { type Figure, figure, percentile } from '../../bench/figures.ts';
 import type { BenchDatabase } from '../../bench/server.ts';
 import { claimingCalls, costsOf } from './support/claiming.ts';

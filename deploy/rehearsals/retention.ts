@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { BENCH_AGENT } from '../../bench/engine.ts';
+import { BENCH_AGENT } from '../../bench/processes/engine.ts';
 import { type Figure, figure } from '../../bench/figures.ts';
 import type { BenchDatabase } from '../../bench/server.ts';
 import { createPool } from '../../src/db/connection/pool.ts';

@@ -18,20 +18,20 @@ import { startAgainst } from '../../bench/against.ts';
 import { parseArguments } from '../../bench/arguments.ts';
 import { BARS, failures, judge } from '../../bench/bars.ts';
 import { BENCHES } from '../../bench/benches.ts';
-import { compareFigures } from '../../bench/comparison.ts';
-import { treeCpuUs } from '../../bench/cpu.ts';
-import { documentOf } from '../../bench/document.ts';
-import { BENCH_AGENT } from '../../bench/engine.ts';
+import { compareFigures } from '../../bench/output/comparison.ts';
+import { treeCpuUs } from '../../bench/meters/cpu.ts';
+import { documentOf } from '../../bench/output/document.ts';
+import { BENCH_AGENT } from '../../bench/processes/engine.ts';
 import { figure, ratios } from '../../bench/figures.ts';
-import { ON_RUNS, ON_USERS } from '../../bench/guards.ts';
-import { markdownTable } from '../../bench/markdown-table.ts';
+import { ON_RUNS, ON_USERS } from '../../bench/runs/guards.ts';
+import { markdownTable } from '../../bench/output/markdown-table.ts';
 import { BENCH_NAMES } from '../../bench/names.ts';
 import { PRIVATE_FILES, prepareOldCheckout } from '../../bench/old-checkout.ts';
-import { openServerMeter } from '../../bench/server-meter.ts';
-import { readStepLog, surplus } from '../../bench/step-log.ts';
+import { openServerMeter } from '../../bench/meters/server-meter.ts';
+import { readStepLog, surplus } from '../../bench/processes/step-log.ts';
 import { startJob, systemsFor } from '../../bench/systems.ts';
-import { comparisonTable, textTable } from '../../bench/table.ts';
-import { startWorkerProcess } from '../../bench/worker-process.ts';
+import { comparisonTable, textTable } from '../../bench/output/table.ts';
+import { startWorkerProcess } from '../../bench/processes/worker-process.ts';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 // The bench itself takes minutes and wants a quiet machine; here is what it is made of.
@@ -207,13 +207,13 @@ describe('another checkout to compare with', () => {
 
   test('is measured by the current bench, with its own private files and engine', async () => {
     writeFileSync(join(folder, 'bench/figures.ts'), 'throw new Error("not to be loaded");');
-    const byHand = `${readFileSync(join(root, 'bench/by-hand.ts'), 'utf8')}// older\n`;
-    writeFileSync(join(folder, 'bench/by-hand.ts'), byHand);
+    const byHand = `${readFileSync(join(root, 'bench/runs/by-hand.ts'), 'utf8')}// older\n`;
+    writeFileSync(join(folder, 'bench/runs/by-hand.ts'), byHand);
     const old = await prepareOldCheckout(folder);
     try {
-      expect(old.how).toMatch(/^both sides are measured by this bench;.* by-hand\.ts,/);
+      expect(old.how).toMatch(/^both sides are measured by this bench;.* runs\/by-hand\.ts,/);
       expect(old.folder).not.toBe(folder);
-      expect(readFileSync(join(old.folder, 'bench/by-hand.ts'), 'utf8')).toBe(byHand);
+      expect(readFileSync(join(old.folder, 'bench/runs/by-hand.ts'), 'utf8')).toBe(byHand);
       expect(realpathSync(join(old.folder, 'src'))).toBe(join(root, 'src'));
     } finally {
       old.remove();
@@ -222,10 +222,18 @@ describe('another checkout to compare with', () => {
   });
 
   test('is measured by its own bench if the current one cannot load its files', async () => {
-    writeFileSync(join(folder, 'bench/by-hand.ts'), 'export const older = 1;');
+    writeFileSync(join(folder, 'bench/runs/by-hand.ts'), 'export const older = 1;');
     const old = await prepareOldCheckout(folder);
     expect(old.folder).toBe(folder);
     expect(old.how).toMatch(/^each side is measured by its own bench.*by-hand\.ts/);
+  });
+
+  test('is measured by its own bench if it keeps private files elsewhere', async () => {
+    rmSync(join(folder, 'bench/runs/by-hand.ts'));
+    writeFileSync(join(folder, 'bench/by-hand.ts'), '');
+    const old = await prepareOldCheckout(folder);
+    expect(old.folder).toBe(folder);
+    expect(old.how).toMatch(/its bench has no runs\/by-hand\.ts but a by-hand\.ts elsewhere$/);
   });
 
   test('must be a checkout with a bench', async () => {
@@ -233,8 +241,8 @@ describe('another checkout to compare with', () => {
   });
 
   test('receives all bench files that use private tables and functions', () => {
-    const files = readdirSync(join(root, 'bench'))
-      .filter((name) => name.endsWith('.ts'))
+    const files = readdirSync(join(root, 'bench'), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts') && !name.includes('node_modules'))
       .filter((name) => readFileSync(join(root, 'bench', name), 'utf8').includes('howdah_private'));
     expect(PRIVATE_FILES).toEqual(expect.arrayContaining(files));
   });

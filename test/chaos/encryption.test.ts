@@ -6,7 +6,7 @@ import {
   MISENCRYPTED,
   rotateKey,
   switchEncryption,
-} from '../../chaos/encryption.ts';
+} from '../../chaos/faults/encryption.ts';
 import { secretRowsOn } from '../../src/db/access/secrets.ts';
 import { inTransaction } from '../../src/db/connection/pool.ts';
 import { createContentCipher } from '../../src/secrets/contents.ts';

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type FakeServer, startOpenAiServer } from '../../chaos/openai-server.ts';
+import { type FakeServer, startOpenAiServer } from '../../chaos/load/openai-server.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { createGate } from '../support/gate.ts';
 

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { FakeAnswer, FakeHandler } from '../../chaos/openai-server.ts';
+import type { FakeAnswer, FakeHandler } from '../../chaos/load/openai-server.ts';
 import type { CustomTool } from '../../src/contracts/agents/tool.ts';
 import { FAILPOINTS, type Failpoint } from '../../src/contracts/failpoint.ts';
 import type { JsonObject } from '../../src/json/json.ts';

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { check, type Evidence } from '../../chaos/check.ts';
-import type { Order } from '../../chaos/customers.ts';
-import { outputOf, playTeam } from '../../chaos/expected.ts';
-import { FAULTS, MODEL_FAULTS, modelFault, planFaults } from '../../chaos/faults.ts';
+import { check, type Evidence } from '../../chaos/checks/check.ts';
+import type { Order } from '../../chaos/load/customers.ts';
+import { outputOf, playTeam } from '../../chaos/load/expected.ts';
+import { FAULTS, MODEL_FAULTS, modelFault, planFaults } from '../../chaos/faults/faults.ts';
 import { COVERED, SCENARIOS } from '../../chaos/matrix-rows.ts';
-import { type ChaosModel, readConversation, startChaosModel } from '../../chaos/model.ts';
-import type { RunRow } from '../../chaos/observe.ts';
+import { type ChaosModel, readConversation, startChaosModel } from '../../chaos/load/model.ts';
+import type { RunRow } from '../../chaos/checks/observe.ts';
 import { readOptions } from '../../chaos/options.ts';
 import {
   callWithKey,
@@ -15,8 +15,8 @@ import {
   planRun,
   planRuns,
   TEAM_NAMES,
-} from '../../chaos/plan.ts';
-import { linesOf, tableOf } from '../../chaos/report.ts';
+} from '../../chaos/load/plan.ts';
+import { linesOf, tableOf } from '../../chaos/checks/report.ts';
 
 // The programme that judges others: what it plans follows from the seed, and what it is there to find, it finds.
 

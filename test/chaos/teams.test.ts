@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { outputOf, personSays, playTeam, promptFor } from '../../chaos/expected.ts';
-import { inputKeyOf } from '../../chaos/keys.ts';
-import { type ChaosModel, startChaosModel } from '../../chaos/model.ts';
-import { TEAM_NAMES } from '../../chaos/plan.ts';
-import { itemsOf } from '../../chaos/teams.ts';
+import { outputOf, personSays, playTeam, promptFor } from '../../chaos/load/expected.ts';
+import { inputKeyOf } from '../../chaos/load/keys.ts';
+import { type ChaosModel, startChaosModel } from '../../chaos/load/model.ts';
+import { TEAM_NAMES } from '../../chaos/load/plan.ts';
+import { itemsOf } from '../../chaos/load/teams.ts';
 
 // What chaos expects of workflows follows from the seed; its model says what is expected.
 

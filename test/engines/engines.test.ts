@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type http from 'node:http';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { startOpenAiServer } from '../../chaos/openai-server.ts';
+import { startOpenAiServer } from '../../chaos/load/openai-server.ts';
 import { putSecretOn, secretRowsOn } from '../../src/db/access/secrets.ts';
 import type { CustomEngine } from '../../src/index.ts';
 import type { JsonObject } from '../../src/json/json.ts';

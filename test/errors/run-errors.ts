@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { type FakeAnswer, startOpenAiServer } from '../../chaos/openai-server.ts';
+import { type FakeAnswer, startOpenAiServer } from '../../chaos/load/openai-server.ts';
 import type { RunError } from '../../src/contracts/errors.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import {

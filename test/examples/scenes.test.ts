@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type FakeServer, startOpenAiServer } from '../../chaos/openai-server.ts';
+import { type FakeServer, startOpenAiServer } from '../../chaos/load/openai-server.ts';
 import type { Message } from '../../src/contracts/runs/message.ts';
 import { inTenant } from '../../src/db/access/agent-systems.ts';
 import { applySystems } from '../../src/systems/apply.ts';

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest';
-import { type FakeRequest, startOpenAiServer, streamOf } from '../../chaos/openai-server.ts';
+import { type FakeRequest, startOpenAiServer, streamOf } from '../../chaos/load/openai-server.ts';
 import type { ModelProvider, ModelRequest } from '../../src/contracts/agents/model.ts';
 import { aiSdkProvider } from '../../src/providers/ai-sdk.ts';
 import { localProvider } from '../../src/providers/local.ts';

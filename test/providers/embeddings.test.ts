@@ -1,5 +1,9 @@
 import { afterAll, describe, expect, test } from 'vitest';
-import { type FakeHandler, type FakeServer, startOpenAiServer } from '../../chaos/openai-server.ts';
+import {
+  type FakeHandler,
+  type FakeServer,
+  startOpenAiServer,
+} from '../../chaos/load/openai-server.ts';
 import type { EmbedRequest, ModelProvider, ModelRef } from '../../src/contracts/agents/model.ts';
 import { localProvider } from '../../src/providers/local.ts';
 import { openaiProvider } from '../../src/providers/openai.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type FakeServer, startOpenAiServer } from '../../chaos/openai-server.ts';
+import { type FakeServer, startOpenAiServer } from '../../chaos/load/openai-server.ts';
 import { createGuardedProviders } from '../../src/guarded-providers.ts';
 import { findProvider } from '../../src/providers/registry.ts';
 import { createEgress } from '../../src/tools/egress.ts';

@@ -1,5 +1,9 @@
 import { afterAll, describe, expect, test } from 'vitest';
-import { type FakeHandler, type FakeServer, startOpenAiServer } from '../../chaos/openai-server.ts';
+import {
+  type FakeHandler,
+  type FakeServer,
+  startOpenAiServer,
+} from '../../chaos/load/openai-server.ts';
 import type { ModelProvider, ModelRef } from '../../src/contracts/agents/model.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { decodeImage } from '../../src/providers/image-format.ts';

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
-import { type FaultProxy, startFaultProxy } from '../../chaos/fault-proxy.ts';
-import { type FakeServer, startOpenAiServer } from '../../chaos/openai-server.ts';
+import { type FaultProxy, startFaultProxy } from '../../chaos/faults/fault-proxy.ts';
+import { type FakeServer, startOpenAiServer } from '../../chaos/load/openai-server.ts';
 import type { CustomTool } from '../../src/contracts/agents/tool.ts';
 import type { Worker } from '../../workers/main.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
-import { type FakeServer, startOpenAiServer } from '../../chaos/openai-server.ts';
+import { type FakeServer, startOpenAiServer } from '../../chaos/load/openai-server.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { makeAgent } from './arrange.ts';
 

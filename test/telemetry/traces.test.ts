@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type FakeServer, startOpenAiServer } from '../../chaos/openai-server.ts';
+import { type FakeServer, startOpenAiServer } from '../../chaos/load/openai-server.ts';
 import { withTraceparent } from '../../src/api/http/traceparent.ts';
 import { readConfig } from '../../src/config.ts';
 import { createPool, type Pool } from '../../src/db/connection/pool.ts';

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
-import { type FakeServer, startOpenAiServer } from '../../chaos/openai-server.ts';
+import { type FakeServer, startOpenAiServer } from '../../chaos/load/openai-server.ts';
 import type { Worker } from '../../workers/main.ts';
 import {
   brokenPromises,

@@ -1,6 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type FakeHandler, type FakeServer, startOpenAiServer } from '../../chaos/openai-server.ts';
+import {
+  type FakeHandler,
+  type FakeServer,
+  startOpenAiServer,
+} from '../../chaos/load/openai-server.ts';
 import { secretRowsOn } from '../../src/db/access/secrets.ts';
 import { createRunRowDecryptor } from '../../src/db/connection/decrypt-run-rows.ts';
 import { inTransaction } from '../../src/db/connection/pool.ts';

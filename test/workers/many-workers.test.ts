@@ -4,7 +4,7 @@ import {
   type FakeRequest,
   type FakeServer,
   startOpenAiServer,
-} from '../../chaos/openai-server.ts';
+} from '../../chaos/load/openai-server.ts';
 import type { Worker } from '../../workers/main.ts';
 import {
   brokenPromises,

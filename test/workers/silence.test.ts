@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type FaultProxy, type Rule, startFaultProxy } from '../../chaos/fault-proxy.ts';
+import { type FaultProxy, type Rule, startFaultProxy } from '../../chaos/faults/fault-proxy.ts';
 import type { Worker } from '../../workers/main.ts';
 import { calling, ended, executionOf, insertRun, kindsOf, makeAgent } from '../runtime/arrange.ts';
 import { eventually, testDatabase } from '../support/database.ts';

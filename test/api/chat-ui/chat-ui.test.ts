@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { FakeAnswer } from '../../../chaos/openai-server.ts';
+import type { FakeAnswer } from '../../../chaos/load/openai-server.ts';
 import type { ApiServer } from '../../../src/api/server.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { makeAgent, makeApiKey, makeTenant, one } from '../../sql/support.ts';

@@ -1,7 +1,7 @@
 import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
+import { type FakeServer, startOpenAiServer } from '../../../chaos/load/openai-server.ts';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { type CustomTool, defineTool } from '../../../src/index.ts';
 import type { Worker } from '../../../workers/main.ts';

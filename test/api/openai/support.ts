@@ -5,7 +5,7 @@ import {
   type FakeRequest,
   type FakeServer,
   startOpenAiServer,
-} from '../../../chaos/openai-server.ts';
+} from '../../../chaos/load/openai-server.ts';
 import { FeedHub } from '../../../src/api/feed/feed-hub.ts';
 import type { ApiServer } from '../../../src/api/server.ts';
 import type { JsonObject } from '../../../src/json/json.ts';

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { startOpenAiServer } from '../../../chaos/openai-server.ts';
+import { startOpenAiServer } from '../../../chaos/load/openai-server.ts';
 import { createLatch, executionOf, insertRun, makeAgent } from '../../runtime/arrange.ts';
 import { testDatabase } from '../../support/database.ts';
 import { runCli, startCli } from '../run-cli.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type FaultProxy, startFaultProxy } from '../../../chaos/fault-proxy.ts';
+import { type FaultProxy, startFaultProxy } from '../../../chaos/faults/fault-proxy.ts';
 import { waitForServer } from '../../../src/db/connection/wait-for-server.ts';
 import { startCli } from '../../cli/run-cli.ts';
 import { testDatabase } from '../../support/database.ts';

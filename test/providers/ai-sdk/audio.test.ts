@@ -3,7 +3,7 @@ import {
   type FakeHandler,
   type FakeServer,
   startOpenAiServer,
-} from '../../../chaos/openai-server.ts';
+} from '../../../chaos/load/openai-server.ts';
 import type { ModelProvider } from '../../../src/contracts/agents/model.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { createProviders, findProvider } from '../../../src/providers/registry.ts';

@@ -4,7 +4,7 @@ import {
   type FakeRequest,
   type FakeServer,
   startOpenAiServer,
-} from '../../../chaos/openai-server.ts';
+} from '../../../chaos/load/openai-server.ts';
 import { openaiProvider } from '../../../src/providers/openai.ts';
 import { answerOf, modelRequest, never } from '../requests.ts';
 

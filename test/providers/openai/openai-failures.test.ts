@@ -5,7 +5,7 @@ import {
   type FakeAnswer,
   type FakeServer,
   startOpenAiServer,
-} from '../../../chaos/openai-server.ts';
+} from '../../../chaos/load/openai-server.ts';
 import { retryAfterMs } from '../../../src/network/retry-after.ts';
 import { openaiProvider } from '../../../src/providers/openai.ts';
 import { errorOf, modelRef, modelRequest, never } from '../requests.ts';

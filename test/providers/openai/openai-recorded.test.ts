@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type FakeAnswer, startOpenAiServer } from '../../../chaos/openai-server.ts';
+import { type FakeAnswer, startOpenAiServer } from '../../../chaos/load/openai-server.ts';
 import { isJsonObject, type JsonObject } from '../../../src/json/json.ts';
 import { openaiProvider } from '../../../src/providers/openai.ts';
 import { answerOf, errorOf, modelRequest, never } from '../requests.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
+import { type FakeServer, startOpenAiServer } from '../../../chaos/load/openai-server.ts';
 import type { ModelRequest } from '../../../src/contracts/agents/model.ts';
 import type { Message } from '../../../src/contracts/runs/message.ts';
 import { RESERVED_PARAMS } from '../../../src/providers/http/reserved-params.ts';

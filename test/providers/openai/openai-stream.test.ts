@@ -4,7 +4,7 @@ import {
   type FakeServer,
   startOpenAiServer,
   streamOf,
-} from '../../../chaos/openai-server.ts';
+} from '../../../chaos/load/openai-server.ts';
 import { openaiProvider } from '../../../src/providers/openai.ts';
 import { answerOf, errorOf, modelRequest, never, toolRound } from '../requests.ts';
 

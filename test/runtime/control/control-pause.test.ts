@@ -6,7 +6,7 @@ import {
   type FakeAnswer,
   type FakeServer,
   startOpenAiServer,
-} from '../../../chaos/openai-server.ts';
+} from '../../../chaos/load/openai-server.ts';
 import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { eventually, testDatabase } from '../../support/database.ts';

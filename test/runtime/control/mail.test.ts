@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type FakeHandler, startOpenAiServer } from '../../../chaos/openai-server.ts';
+import { type FakeHandler, startOpenAiServer } from '../../../chaos/load/openai-server.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { eventually, testDatabase } from '../../support/database.ts';

@@ -2,7 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type FaultProxy, loseAnswers, startFaultProxy } from '../../../chaos/fault-proxy.ts';
+import {
+  type FaultProxy,
+  loseAnswers,
+  startFaultProxy,
+} from '../../../chaos/faults/fault-proxy.ts';
 import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { lockRun } from '../../support/database/run-heads.ts';

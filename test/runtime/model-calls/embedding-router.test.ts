@@ -5,7 +5,7 @@ import {
   type FakeHandler,
   type FakeServer,
   startOpenAiServer,
-} from '../../../chaos/openai-server.ts';
+} from '../../../chaos/load/openai-server.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { scriptedProvider } from '../../../src/providers/scripted.ts';
 import { startWorker, type Worker } from '../../../workers/main.ts';

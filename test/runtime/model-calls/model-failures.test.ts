@@ -4,7 +4,7 @@ import {
   type FakeServer,
   startOpenAiServer,
   streamOf,
-} from '../../../chaos/openai-server.ts';
+} from '../../../chaos/load/openai-server.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
+import { type FakeServer, startOpenAiServer } from '../../../chaos/load/openai-server.ts';
 import type { AgentDefinition } from '../../../src/contracts/agents/definition.ts';
 import { replayRun } from '../../../src/index.ts';
 import type { Worker } from '../../../workers/main.ts';

@@ -4,7 +4,7 @@ import {
   type FakeHandler,
   type FakeServer,
   startOpenAiServer,
-} from '../../../chaos/openai-server.ts';
+} from '../../../chaos/load/openai-server.ts';
 import type { ToolSchema } from '../../../src/contracts/agents/model.ts';
 import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import type { Message } from '../../../src/contracts/runs/message.ts';

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type FakeServer, startOpenAiServer } from '../../../chaos/openai-server.ts';
+import { type FakeServer, startOpenAiServer } from '../../../chaos/load/openai-server.ts';
 import type { Message } from '../../../src/contracts/runs/message.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { eventually, testDatabase } from '../../support/database.ts';

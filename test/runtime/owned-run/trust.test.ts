@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startOpenAiServer } from '../../../chaos/openai-server.ts';
+import { startOpenAiServer } from '../../../chaos/load/openai-server.ts';
 import type { ToolDefinition } from '../../../src/contracts/agents/definition.ts';
 import { isDatabaseBuiltin } from '../../../src/db/sql-tools/builtin-call.ts';
 import type { Json, JsonObject } from '../../../src/json/json.ts';

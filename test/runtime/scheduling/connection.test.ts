@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { startOpenAiServer } from '../../../chaos/openai-server.ts';
+import { startOpenAiServer } from '../../../chaos/load/openai-server.ts';
 import { eventually } from '../../support/database.ts';
 import {
   brokenPromises,

@@ -4,7 +4,7 @@ import {
   type FakeRequest,
   type FakeServer,
   startOpenAiServer,
-} from '../../../chaos/openai-server.ts';
+} from '../../../chaos/load/openai-server.ts';
 import type { Json } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../../support/database.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { loseAnswers } from '../../../chaos/fault-proxy.ts';
+import { loseAnswers } from '../../../chaos/faults/fault-proxy.ts';
 import { lockRun } from '../../support/database/run-heads.ts';
 import { eventually } from '../../support/database.ts';
 import {

@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { randomOf } from '../../../chaos/random.ts';
+import { randomOf } from '../../../chaos/load/random.ts';
 import { testDatabase } from '../../support/database.ts';
 import { all, makeAgent, makeRun, makeTenant, makeWorker, one, testClient } from '../support.ts';
 

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Random, randomOf } from '../../../chaos/random.ts';
+import { type Random, randomOf } from '../../../chaos/load/random.ts';
 import { testDatabase } from '../../support/database.ts';
 import {
   all,

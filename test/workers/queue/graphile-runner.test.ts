@@ -3,8 +3,12 @@ import { EventEmitter } from 'node:events';
 import pg from 'pg';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type FaultProxy, type Passage, startFaultProxy } from '../../../chaos/fault-proxy.ts';
-import { startOpenAiServer } from '../../../chaos/openai-server.ts';
+import {
+  type FaultProxy,
+  type Passage,
+  startFaultProxy,
+} from '../../../chaos/faults/fault-proxy.ts';
+import { startOpenAiServer } from '../../../chaos/load/openai-server.ts';
 import { createPool } from '../../../src/db/connection/pool.ts';
 import { adaptPoolForGraphile } from '../../../workers/queue/graphile-pool-adapter.ts';
 import { filterClient } from '../../../workers/queue/notification-filter.ts';

@@ -71,7 +71,7 @@ async function namedServer(io: CliIo, self: Command): Promise<string | undefined
 
 async function measure(io: CliIo, order: BenchOrder, isChecked: boolean): Promise<void> {
   const { failures } = await import('../../../../bench/bars.ts');
-  const { benchTable, durabilityLines } = await import('../../../../bench/table.ts');
+  const { benchTable, durabilityLines } = await import('../../../../bench/output/table.ts');
   const all: Judged[] = [];
   let broken: string[] = [];
   const file = programBeside(import.meta.url, '../../../../bench/process');

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { FAULTS, type FaultKind } from '../../../../chaos/faults.ts';
+import { FAULTS, type FaultKind } from '../../../../chaos/faults/faults.ts';
 import { faultsNamed } from '../../../../chaos/options.ts';
 import type { PlayOptions } from '../../../../chaos/play.ts';
 import type { ChaosNews } from '../../../../chaos/process.ts';

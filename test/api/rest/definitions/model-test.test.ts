@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type FakeServer, startOpenAiServer } from '../../../../chaos/openai-server.ts';
+import { type FakeServer, startOpenAiServer } from '../../../../chaos/load/openai-server.ts';
 import type { ApiServer } from '../../../../src/api/server.ts';
 import type { JsonObject } from '../../../../src/json/json.ts';
 import { createUnsavedModelTests } from '../../../../src/unsaved-model-tests.ts';

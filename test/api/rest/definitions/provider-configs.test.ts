@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type FakeServer, startOpenAiServer } from '../../../../chaos/openai-server.ts';
+import { type FakeServer, startOpenAiServer } from '../../../../chaos/load/openai-server.ts';
 import { SYNONYMS } from '../../../../src/api/rest/definitions/provider-config-aliases.ts';
 import type { ApiServer } from '../../../../src/api/server.ts';
 import { createMasterKeys } from '../../../../src/secrets/master-keys.ts';

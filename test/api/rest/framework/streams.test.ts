@@ -3,7 +3,7 @@ import { createServer, get, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type FakeServer, startOpenAiServer } from '../../../../chaos/openai-server.ts';
+import { type FakeServer, startOpenAiServer } from '../../../../chaos/load/openai-server.ts';
 import { defaultServerLimits } from '../../../../src/api/http/server-limits.ts';
 import { createStreamLimits } from '../../../../src/api/limits/stream-limits.ts';
 import { type EventsOf, Streams } from '../../../../src/api/rest/framework/streams.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { startOpenAiServer } from '../../../../chaos/openai-server.ts';
+import { startOpenAiServer } from '../../../../chaos/load/openai-server.ts';
 import {
   type FullServer,
   fullPostgres,

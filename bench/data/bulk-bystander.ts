@@ -1,0 +1,130 @@
+import pg from 'pg';
+import { startEngine } from '../processes/engine.ts';
+import { type Figure, figure, percentile } from '../figures.ts';
+
+const SAMPLES = 100;
+const CANCELLED = '57014';
+
+export type BystanderOptions = {
+  url: string;
+  pool: pg.Pool;
+  /** The statement whose neighbours are looked at. */
+  insert: string;
+  talk(line: string): void;
+};
+
+/**
+ * Single runs of another tenant, from insert to done by a running worker: alone, and while a bulk insert is on its way.
+ * The insert is rolled back and begun again until there are samples enough, and then cancelled, so that the worker never
+ * sees its rows.
+ */
+export async function bulkBystander({
+  url,
+  pool,
+  insert,
+  talk,
+}: BystanderOptions): Promise<Figure[]> {
+  const neighbour = await connect(url);
+  const inserter = await connect(url);
+  const worker = await startEngine({ url, concurrency: 10 });
+  try {
+    await becomeAnotherTenant(neighbour);
+    await runs(neighbour, 20);
+    const alone = await runs(neighbour, SAMPLES);
+    const pid = await backendOf(inserter);
+    const bulk = { over: false };
+    const inserting = repeatUntil(inserter, insert, bulk);
+    const meanwhile = await runs(neighbour, SAMPLES).finally(() => {
+      bulk.over = true;
+    });
+    talk(`locks held beyond reading: ${await locksOf(pool, pid)}`);
+    // the inserter has what it locks: whoever wanted it would wait
+    await pool.query(
+      `set lock_timeout = '1s'; update howdah.agents set description = 'edited'; reset lock_timeout`,
+    );
+    await pool.query('select pg_cancel_backend($1)', [pid]);
+    await inserting;
+    return [
+      figure('bulk', 'bulk_neighbour_alone_ms_p50', percentile(alone, 50), 'ms'),
+      figure('bulk', 'bulk_neighbour_alone_ms_p99', percentile(alone, 99), 'ms'),
+      figure('bulk', 'bulk_neighbour_ms_p50', percentile(meanwhile, 50), 'ms'),
+      figure('bulk', 'bulk_neighbour_ms_p99', percentile(meanwhile, 99), 'ms'),
+    ];
+  } finally {
+    await worker.stop(0);
+    await inserter.end();
+    await neighbour.end();
+  }
+}
+
+async function connect(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  return client;
+}
+
+async function becomeAnotherTenant(client: pg.Client): Promise<void> {
+  await client.query(
+    `insert into howdah.tenants (slug, name) values ('neighbour', 'Neighbour');
+     select set_config('howdah.tenant_id', (select id from howdah.tenants where slug = 'neighbour')::text, false)`,
+  );
+  await client.query(`insert into howdah.agents (name) values ('bench')`);
+}
+
+/** Until it is over or cancelled; then the connection is of no more use. */
+async function repeatUntil(client: pg.Client, insert: string, bulk: { over: boolean }) {
+  try {
+    while (!bulk.over) {
+      await client.query('begin');
+      await client.query(insert);
+      await client.query('rollback');
+    }
+  } catch (error) {
+    if ((error as pg.DatabaseError).code !== CANCELLED) {
+      throw error;
+    }
+  }
+}
+
+async function backendOf(client: pg.Client): Promise<number> {
+  const { rows } = await client.query('select pg_backend_pid() as pid');
+  return rows[0].pid;
+}
+
+/** Milliseconds from before the insert until the run is done, one after the other. */
+async function runs(client: pg.Client, count: number): Promise<number[]> {
+  const times: number[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const startedAt = performance.now();
+    const { rows } = await client.query(
+      `insert into howdah.executions (agent_id, input) values (howdah.agent('bench'), '0 calls') returning id`,
+    );
+    await waitForRun(client, rows[0].id);
+    times.push(performance.now() - startedAt);
+  }
+  return times;
+}
+
+async function waitForRun(client: pg.Client, id: string): Promise<void> {
+  const deadline = performance.now() + 30_000;
+  for (;;) {
+    const { rows } = await client.query('select status from howdah.executions where id = $1', [id]);
+    if (rows[0].status === 'completed') {
+      return;
+    }
+    if (performance.now() > deadline) {
+      throw new Error(`run ${id} is ${rows[0].status} after 30 s: a bulk insert holds it up`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+async function locksOf(pool: pg.Pool, pid: number): Promise<string> {
+  const { rows } = await pool.query(
+    `select string_agg(distinct l.mode || ' on ' || coalesce(c.relname, l.locktype), ', ') as locks
+     from pg_locks as l left join pg_class as c on c.oid = l.relation and c.relkind in ('r', 'p')
+     where l.pid = $1 and l.mode <> 'AccessShareLock' and (l.relation is null or c.oid is not null)`,
+    [pid],
+  );
+  return rows[0].locks;
+}

@@ -1,0 +1,85 @@
+import { generateHistory } from '../../src/db/sample-history/generate.ts';
+import { QUESTIONS } from './analytics.ts';
+import type { Bench } from '../bench.ts';
+import { type Figure, figure, median } from '../figures.ts';
+import { measureHotCalls, measureSubscription } from './hot-calls.ts';
+import type { BenchDatabase } from '../server.ts';
+import { sizeOf } from '../sizes.ts';
+import { measureBloat, measureSession, measureSteps } from './storage.ts';
+
+/** Runs of history, at ten steps each. */
+const EXECUTIONS = sizeOf('HISTORY_EXECUTIONS');
+const UPDATES = sizeOf('HISTORY_UPDATES');
+const ROUNDS = 3;
+
+/**
+ * Two databases on one server, one without and one with a long history. The same calls on both by turns, so that what differs is
+ * the history; ten questions of analysis; what a step costs in bytes; and how a session of a hundred turns grows.
+ */
+export const history: Bench = async ({ server, talk }) => {
+  const fresh = await server.createDatabase();
+  const full = await server.createDatabase();
+  try {
+    const written = await fill(full, talk);
+    const calls = await measureHotCalls({ fresh, full });
+    const figures: Figure[] = [figure('history', 'generated_rows_per_second', written, '1/s')];
+    for (const [name, { fresh: before, full: after }] of Object.entries(calls)) {
+      talk(`${name}: ${before.toFixed(3)} ms without, ${after.toFixed(3)} ms with history`);
+      figures.push(
+        figure('history', `${name}_ms_p50`, after, 'ms'),
+        figure('history', `${name}_flat_ratio`, after / before, 'ratio', { atMost: 1.3 }),
+      );
+    }
+    await measureSubscription(fresh); // the first one warms this process
+    const before = await measureSubscription(fresh);
+    const after = await measureSubscription(full);
+    figures.push(
+      figure('history', 'subscription_first_row_ms_p50', after.firstRow, 'ms'),
+      figure('history', 'subscription_live_row_ms_p50', after.liveRow, 'ms'),
+      figure('history', 'subscription_flat_ratio', after.firstRow / before.firstRow, 'ratio'),
+    );
+    figures.push(...(await askQuestions(full)));
+    figures.push(...(await measureSteps(fresh)), ...(await measureSession(fresh)));
+    return [...figures, ...(await measureBloat(fresh, UPDATES))];
+  } finally {
+    await fresh.drop();
+    await full.drop();
+  }
+};
+
+/** Gives rows per second. */
+async function fill(database: BenchDatabase, talk: (line: string) => void): Promise<number> {
+  const startedAt = performance.now();
+  const options = { steps: 10, days: 90, tenants: 1, agents: 8, seed: 1, until: new Date() };
+  const { executions, steps, messages } = await generateHistory(
+    database.url,
+    { ...options, executions: EXECUTIONS, append: false },
+    () => {},
+  );
+  const seconds = (performance.now() - startedAt) / 1000;
+  const { rows } = await database.pool.query(
+    'select round(pg_database_size(current_database()) / 1e6)::int as mb',
+  );
+  talk(
+    `${executions} runs, ${steps} steps, ${messages} messages in ${seconds.toFixed(0)} s; ${rows[0].mb} MB`,
+  );
+  await database.pool.query('vacuum analyze'); // what autovacuum would have done by now
+  return (executions + steps + messages) / seconds;
+}
+
+async function askQuestions({ pool }: BenchDatabase): Promise<Figure[]> {
+  const { rows } = await pool.query(
+    'select root_execution_id as id from howdah.executions where parent_execution_id is not null limit 1',
+  );
+  const figures: Figure[] = [];
+  for (const { name, text, values } of QUESTIONS) {
+    const times: number[] = [];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const startedAt = performance.now();
+      await pool.query(text, values?.(rows[0]) ?? []);
+      times.push(performance.now() - startedAt);
+    }
+    figures.push(figure('history', `${name}_ms`, median(times), 'ms'));
+  }
+  return figures;
+}

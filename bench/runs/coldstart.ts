@@ -1,0 +1,146 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startEmbedded, stopEmbedded } from '../../src/db/embedded/embedded.ts';
+import { PACKAGE_ROOT } from '../../src/package-root.ts';
+import { KEY_VARIABLES, modelVariables } from '../../src/providers/environment/variables.ts';
+import type { Bench } from '../bench.ts';
+import { figure, median, ratios } from '../figures.ts';
+import type { BenchServer } from '../server.ts';
+
+const HOWDAH = join(PACKAGE_ROOT, 'bin/howdah');
+const HELP_CALLS = 10;
+const REST_MS = 2_000;
+/** V8 returns what a start used once nothing happens, after eight to ten seconds. */
+const IDLE_MS = 15_000;
+
+/** In empty folders: the time until something answers, and what the process that serves holds when nothing happens. */
+export const coldstart: Bench = async ({ rounds, server }) => {
+  const seconds: Record<'demo' | 'start' | 'cluster', number[]> = {
+    demo: [],
+    start: [],
+    cluster: [],
+  };
+  const help: number[] = [];
+  const node: number[] = [];
+  const rest: number[] = [];
+  const idle: number[] = [];
+  for (let round = 1; round <= rounds(3); round += 1) {
+    seconds.demo.push(await inEmptyHome(server, (home) => until(home, 'demo', /\d+ {2}output/)));
+    seconds.start.push(
+      await inEmptyHome(server, (home) =>
+        until(home, 'start', /Howdah is ready/, async (child) => {
+          await sleep(REST_MS);
+          rest.push(residentMb(child));
+          await sleep(IDLE_MS - REST_MS);
+          idle.push(residentMb(child));
+          child.kill('SIGTERM');
+        }),
+      ),
+    );
+    seconds.cluster.push(
+      await inEmptyHome(server, async (home) => {
+        const startedAt = performance.now();
+        await startEmbedded({ home });
+        return (performance.now() - startedAt) / 1000;
+      }),
+    );
+    help.push(await medianCommandMs([HOWDAH, '--help']));
+    node.push(await medianCommandMs(['--eval', '0']));
+  }
+  const at = { role: 'limit' } as const;
+  return [
+    figure('coldstart', 'coldstart_first_answer_s', seconds.demo, 's', { atMost: 10 }),
+    figure('coldstart', 'coldstart_ready_s', seconds.start, 's'),
+    figure('coldstart', 'bare_cluster_s', seconds.cluster, 's', at),
+    figure('coldstart', 'help_ms', help, 'ms', { atMost: 150 }),
+    figure('coldstart', 'help_vs_node_ratio', ratios(help, node), 'ratio'),
+    figure('coldstart', 'bare_node_ms', node, 'ms', at),
+    figure('coldstart', 'rest_rss_mb', rest, 'MB'),
+    figure('coldstart', 'idle_rss_mb', idle, 'MB'),
+  ];
+};
+
+/** The commands that are running; nobody else ends them. */
+const children = new Set<ChildProcess>();
+
+async function inEmptyHome(
+  server: BenchServer,
+  measure: (home: string) => Promise<number>,
+): Promise<number> {
+  if (server.isOver()) throw new Error('the server is given up');
+  const home = mkdtempSync(join(tmpdir(), 'howdah-cold-'));
+  chmodSync(home, 0o755); // the server may run as another user
+  const measuring = measure(home);
+  const clean = async (): Promise<void> => {
+    for (const child of children) child.kill('SIGTERM');
+    await measuring.catch(() => {});
+    await stopEmbedded(home);
+    rmSync(home, { recursive: true, force: true, maxRetries: 5 }); // what was killed may end late
+  };
+  const takeBack = server.alsoStop(clean);
+  try {
+    return await measuring;
+  } finally {
+    takeBack();
+    await clean();
+  }
+}
+
+/** Seconds from the start of a command until it says the words; what is to be done `then` must end a command that does not end. */
+async function until(
+  home: string,
+  command: string,
+  words: RegExp,
+  then: (child: ChildProcess) => Promise<void> = async () => {},
+): Promise<number> {
+  const env = { ...process.env };
+  for (const name of ['DATABASE_URL', ...Object.keys(modelVariables), ...KEY_VARIABLES]) {
+    delete env[name];
+  }
+  const startedAt = performance.now();
+  const child = spawn(process.execPath, [HOWDAH, command], {
+    cwd: home, // no .env file of anybody's
+    env: { ...env, HOWDAH_HOME: home, PORT: '0' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  children.add(child);
+  const ended = once(child, 'exit').finally(() => children.delete(child));
+  let said = '';
+  let seconds = Number.NaN;
+  const listen = (chunk: unknown): void => {
+    said += chunk;
+    if (Number.isNaN(seconds) && words.test(said)) {
+      seconds = (performance.now() - startedAt) / 1000;
+      void then(child);
+    }
+  };
+  child.stdout.on('data', listen);
+  child.stderr.on('data', listen);
+  await ended;
+  return seconds;
+}
+
+/** Resident memory as the system counts it; no number where there is no /proc. */
+function residentMb({ pid }: ChildProcess): number {
+  try {
+    const [, kb] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+    return Number(kb) / 1024;
+  } catch {
+    return Number.NaN;
+  }
+}
+
+/** The median of the milliseconds that a command of Node takes. */
+async function medianCommandMs(args: string[]): Promise<number> {
+  const times: number[] = [];
+  for (let count = 0; count < HELP_CALLS; count += 1) {
+    const startedAt = performance.now();
+    await once(spawn(process.execPath, args, { stdio: 'ignore' }), 'exit');
+    times.push(performance.now() - startedAt);
+  }
+  return median(times);
+}

@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { personSays } from './expected.ts';
+import { callWithKey } from './plan.ts';
+import { readJournal } from './tools.ts';
+import type { World } from '../world.ts';
+
+type Question = {
+  id: string;
+  execution_id: string;
+  forked_from: string | null;
+  kind: 'question' | 'approval' | 'effect';
+  prompt: string;
+  /** Null when who asks is a workflow. */
+  tool_call: { name: string; arguments: { key?: string; question?: string } } | null;
+  options: string[] | null;
+};
+
+/** The people of the shop: whatever is asked is answered, until the signal fires; sometimes by two at once. */
+export async function answerQuestions(world: World, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      const { rows } = await world.server.pool.query<Question>(OPEN);
+      await Promise.all(rows.map((question) => answer(world, question)));
+    } catch {
+      // the database is away; what is open is still open when it is back
+    }
+    await sleep(150);
+  }
+}
+
+const OPEN = `
+  select q.id, q.execution_id, e.forked_from_execution_id as forked_from, q.kind, q.prompt, q.tool_call, q.options
+  from howdah.questions as q join howdah.executions as e on e.id = q.execution_id
+  where q.status = 'open' limit 300`;
+
+async function answer(world: World, question: Question): Promise<void> {
+  const [word, data] = answerOf(world, question);
+  const say = (): Promise<unknown> =>
+    world.server.pool
+      .query('select howdah.answer_question($1, $2, $3)', [question.id, word, data])
+      .catch(() => {}); // somebody else was faster, the run has ended, or the database is away
+  const isTwice = question.id.charCodeAt(35) % 8 === 0;
+  await Promise.all(isTwice ? [say(), say()] : [say()]);
+}
+
+function answerOf(
+  world: World,
+  { kind, prompt, tool_call, ...question }: Question,
+): [string, string | null] {
+  if (!tool_call) {
+    return [personSays(prompt), null];
+  }
+  const said = tool_call.arguments;
+  const key = said.key ?? /key=(\S+)/.exec(said.question ?? '')?.[1] ?? 'unknown';
+  if (kind === 'question') {
+    return [`[ask_user:${key}]`, null];
+  }
+  if (kind === 'approval') {
+    return callWithKey(world.seed, key)?.rejected
+      ? ['reject', JSON.stringify(`[rejected:${key}]`)]
+      : ['approve', null];
+  }
+  const seenIn = [question.execution_id, question.forked_from];
+  const isDone = readJournal(world.journal).some(
+    (effect) => effect.key === key && seenIn.includes(effect.execution_id),
+  );
+  if (isDone) {
+    return ['done', JSON.stringify(`[${tool_call.name}:${key}]`)];
+  }
+  return [question.options?.includes('again') ? 'again' : 'give_up', null];
+}
