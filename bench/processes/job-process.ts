@@ -49,7 +49,7 @@ async function startOf(system: string): Promise<StartEngine> {
     case 'raw_node':
       return (await import('../limits/raw_node.ts')).start;
     default:
-      return ((await import(`./peers/${system}.ts`)) as { start: StartEngine }).start;
+      return ((await import(`../peers/${system}.ts`)) as { start: StartEngine }).start;
   }
 }
 

@@ -343,6 +343,23 @@ describe('measured processes', () => {
     expect((await empty.pool.query('select * from steps')).rowCount).toBe(4);
   });
 
+  test('a peer runs its job, here the one that needs no installation of its own', async () => {
+    writeFileSync(log, '');
+    const peer = await createEmptyDatabase();
+    try {
+      const { child, result } = startJob({
+        ...{ system: 'graphile_worker', kind: 'crash', url: peer.url, connections: 2 },
+        ...{ runsAtOnce: 2, stepsPerRun: 2, tag: 'test', log, resume: false },
+      });
+      const gone = once(child, 'exit');
+      await result;
+      await gone;
+      expect(readStepLog(log).filter(({ what }) => what === 'end').length).toBe(4);
+    } finally {
+      await peer.drop();
+    }
+  });
+
   test('a comparison runs each round of a bench on both checkouts in turn', async () => {
     vi.stubEnv('BENCH_PG_URL', database.url);
     const talk: string[] = [];
