@@ -1,22 +1,25 @@
 import { parseArgs } from 'node:util';
 
 export type Options = {
-  /** The benches to run, in the order of the table. */
+  /** The benches to run, in the order of `BENCHES`. */
   names: string[];
   json: boolean;
   check: boolean;
   peers: boolean;
   rounds: number | undefined;
-  /** The Markdown file to write the tables to. */
+  /** The Markdown file that receives the tables. */
   write: string | undefined;
-  /** The folder of another checkout to compare with. */
+  /** The folder of the other checkout of a comparison. */
   against: string | undefined;
 };
 
-/** What a command line asks for; throws a sentence for the person who wrote it. */
-export function parseArguments(words: readonly string[], known: readonly string[]): Options {
+/**
+ * Parses the command line of `npm run bench`. `known` are the names of all benches. Throws an error
+ * whose message is for the user.
+ */
+export function parseArguments(args: readonly string[], known: readonly string[]): Options {
   const { values, positionals } = parseArgs({
-    args: [...words],
+    args: [...args],
     allowPositionals: true,
     allowNegative: true,
     options: {
@@ -33,7 +36,7 @@ export function parseArguments(words: readonly string[], known: readonly string[
     throw new Error(`there is no bench ${unknown.join(', ')}; there are: ${known.join(', ')}, all`);
   }
   if (values.against !== undefined && (values.check || values.write !== undefined)) {
-    throw new Error('--against compares figures, and goes with neither --check nor --write');
+    throw new Error('--against can be combined with neither --check nor --write');
   }
   const isAll = positionals.length === 0 || positionals.includes('all');
   return {
@@ -41,15 +44,15 @@ export function parseArguments(words: readonly string[], known: readonly string[
     json: values.json,
     check: values.check,
     peers: values.peers,
-    rounds: values.rounds === undefined ? undefined : count(values.rounds),
+    rounds: values.rounds === undefined ? undefined : parseRounds(values.rounds),
     write: values.write,
     against: values.against,
   };
 }
 
-function count(word: string): number {
-  if (!/^[1-9]\d*$/.test(word)) {
-    throw new Error(`--rounds wants a number of at least 1, not ${word}`);
+function parseRounds(text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) {
+    throw new Error(`--rounds must be a whole number of at least 1, not ${text}`);
   }
-  return Number(word);
+  return Number(text);
 }

@@ -1,152 +1,155 @@
-import { type Bound, boundText, type Figure, keeps } from './figures.ts';
+import { type Bound, type Figure, formatBound, meetsBound } from './figures.ts';
 
 /**
- * What a figure must not fall below on any machine, however busy: a regression, not a goal. The goals of the design
- * stand at the figures themselves, as `bound`. A bar leaves about a third of room below what docs/benchmarks.md shows as
- * the worst round of a ratio, and several times as much for times, which a busy machine stretches.
+ * The bound that a figure must meet on any machine, however busy. A figure that misses its bar shows
+ * a regression. The goals of the design are stated with the figures, as `bound`.
+ *
+ * The bar of a ratio leaves about a third of room below the worst round of docs/benchmarks.md. The
+ * bar of a time leaves several times as much, because a busy machine prolongs times.
  */
-type Bar = Bound & { bench: string; because: string; peer?: string };
+type Bar = Bound & { bench: string; reason: string; peer?: string };
 
 export const BARS: Record<string, Bar> = {
   steps_vs_pgbench_ratio: {
     bench: 'steps',
     atLeast: 0.45,
-    because:
-      'below it a step costs a third more than when this was written; 0.2 is one call per step',
+    reason:
+      'a lower ratio means that a step costs a third more than before; 0.2 is one call per step',
   },
   steps_vs_pgbench_slow_flush_ratio: {
     bench: 'steps',
     atLeast: 0.4,
-    because: 'a slow flush must not cost an engine that shares commits more than pgbench',
+    reason: 'a slow flush must not cost more than in pgbench, because steps share commits',
   },
   steps_vs_dbos_ratio: {
     bench: 'steps',
     peer: 'dbos',
     atLeast: 5,
-    because: 'one call per step and system is the least that sharing commits must beat',
+    reason: 'steps that share commits must be much faster than one call per step',
   },
   steps_vs_langgraph_ratio: {
     bench: 'steps',
     peer: 'langgraph',
     atLeast: 10,
-    because: 'its checkpoint takes two transactions per step',
+    reason: 'LangGraph commits two transactions per step',
   },
   transactions_per_step: {
     bench: 'steps',
     atMost: 0.25,
-    because: '64 runs share their commits; counted, so noise has little part in it',
+    reason: '64 runs share their commits; this is a count, so it has little noise',
   },
   wal_kb_per_step: {
     bench: 'steps',
     atMost: 2.2,
-    because: 'half more than it is: an index or a rewritten row too many',
+    reason: 'half more than usual means one index or one rewritten row too many',
   },
   insert_to_model_ms_p50: {
     bench: 'latency',
     atMost: 15,
-    because: 'three times the goal, for machines that do other things beside',
+    reason: 'three times the goal, for machines that do other work meanwhile',
   },
   insert_to_model_ms_p99: {
     bench: 'latency',
     atMost: 100,
-    because: 'far above it something polls instead of being notified',
+    reason: 'a much larger time means that a worker polls instead of being notified',
   },
   overhead_per_step_ms_p50: {
     bench: 'latency',
     atMost: 5,
-    because: 'a step is one round trip and one commit',
+    reason: 'a step is one round trip and one commit',
   },
   start_lag_half_full_ms_p99: {
     bench: 'start-lag',
     atMost: 1_000,
-    because: 'the goal itself, twenty times what it is: a full worker must not hold a wake-up back',
+    reason: 'the goal, twenty times the usual value: a full worker must not delay a wake-up',
   },
   start_lag_nearly_full_ms_p99: {
     bench: 'start-lag',
     atMost: 2_000,
-    because: 'beyond it wake-ups go from one full worker to the next',
+    reason: 'a larger time means that wake-ups pass from one full worker to the next',
   },
   waiting_vs_promises_ratio: {
     bench: 'waiting',
     atMost: 2.8,
-    because: 'half more than it is: a waiting run costs CPU, or a commit each',
+    reason: 'half more than usual means that a waiting run costs CPU or a commit',
   },
   waiting_rss_mb: {
     bench: 'waiting',
     atMost: 1024,
-    because: 'the goal itself: memory is not noisy',
+    reason: 'the goal, because memory has little noise',
   },
   waiting_questions: {
     bench: 'waiting',
     atLeast: 10_000,
-    because: 'every one that asked must have its answer',
+    reason: 'every run that asked must complete with its answer',
   },
   bulk_plain_ratio: {
     bench: 'bulk',
     atMost: 3,
-    because: 'half more than the goal; work per row instead of per statement shows above it',
+    reason: 'half more than the goal: a larger ratio shows work per row instead of per statement',
   },
   cancel_ms: {
     bench: 'control',
     atMost: 500,
-    because: 'the goal itself, fifty times what it is: nothing polls for it',
+    reason: 'the goal, fifty times the usual value: no worker polls for cancellations',
   },
   subscribers_ms_p99: {
     bench: 'subscribers',
     atMost: 200,
-    because: 'four times the goal: a thousand clients share these cores with the server',
+    reason: 'four times the goal, because 1,000 clients share the cores with the server',
   },
-  subscribers_lost: { bench: 'subscribers', atMost: 0, because: 'nothing may be lost' },
+  subscribers_lost: { bench: 'subscribers', atMost: 0, reason: 'no step may be lost' },
   recovery_ms_max: {
     bench: 'recovery',
     atMost: 5000,
-    because: 'reapers look each half second; far more means that only the heartbeat found the dead',
+    reason: 'reapers run every 0.5 s; a larger time means that only the heartbeat found the death',
   },
-  recovery_lost: { bench: 'recovery', atMost: 0, because: 'nothing may be lost' },
-  recovery_doubled: { bench: 'recovery', atMost: 0, because: 'nothing committed is done again' },
-  coldstart_first_answer_s: { bench: 'coldstart', atMost: 20, because: 'twice the goal' },
+  recovery_lost: { bench: 'recovery', atMost: 0, reason: 'no run may be lost' },
+  recovery_doubled: { bench: 'recovery', atMost: 0, reason: 'no committed call is repeated' },
+  coldstart_first_answer_s: { bench: 'coldstart', atMost: 20, reason: 'twice the goal' },
   help_vs_node_ratio: {
     bench: 'coldstart',
     atMost: 5,
-    because:
-      'an import too many: on a quiet machine it is three times what Node takes to do nothing',
+    reason: 'a larger ratio means one import too many: usually help takes three times as long as Node',
   },
   dependencies: {
     bench: 'size',
     atMost: 179,
-    because: 'an installation has at most 180 packages with Howdah itself; today it is 169',
+    reason: 'an installation has at most 180 packages, one of which is Howdah',
   },
 };
 
-/** A figure beside its bar. */
-export type Judged = Figure & { bar: string | null; clears: boolean | null };
+/** A figure with its bar. `clears` states whether the figure meets the bar, null without a bar. */
+export type JudgedFigure = Figure & { bar: string | null; clears: boolean | null };
 
-export function judge(one: Figure): Judged {
+/** Adds the bar of a figure, and whether the figure meets it. */
+export function judge(one: Figure): JudgedFigure {
   const bar = BARS[one.figure] ?? {};
-  return { ...one, bar: boundText(bar), clears: keeps(one.value, bar) };
+  return { ...one, bar: formatBound(bar), clears: meetsBound(one.value, bar) };
 }
 
 /**
- * A sentence for each figure that does not clear its bar; and, given a selection, for each that should have been
- * measured and was not. Peers that are not installed are not missed.
+ * Returns a sentence for each figure that misses its bar. With a selection it also returns one for
+ * each figure that has a bar, belongs to a selected bench and was not measured. Figures of peers
+ * that are not installed are no failures.
  */
-export function failures(
-  figures: readonly Judged[],
+export function describeFailures(
+  figures: readonly JudgedFigure[],
   selection?: { benches: readonly string[]; peers: readonly string[] },
 ): string[] {
-  const below = figures
+  const belowBar = figures
     .filter(({ clears }) => clears === false)
     .map(
       ({ figure, value, unit, bar }) =>
-        `${figure} is ${value} ${unit}, its bar is ${bar}: ${BARS[figure]?.because}`,
+        `${figure} is ${value} ${unit}, its bar is ${bar}: ${BARS[figure]?.reason}`,
     );
   const measured = new Set(figures.map(({ figure }) => figure));
-  const missed = Object.entries(BARS)
+  const unmeasured = Object.entries(BARS)
     .filter(([name, { bench, peer }]) => {
       const isSelected =
         selection?.benches.includes(bench) && (!peer || selection.peers.includes(peer));
       return isSelected && !measured.has(name);
     })
     .map(([name, { bench }]) => `${name} was not measured by ${bench}`);
-  return [...below, ...missed];
+  return [...belowBar, ...unmeasured];
 }

@@ -1,13 +1,16 @@
 import type { Figure } from './figures.ts';
 import type { BenchServer } from './server.ts';
 
-/** What a bench may use: a server to make databases on, and a line of talk for the person who waits. */
+/** The means of a bench: a server on which it creates databases, and a line of progress. */
 export type BenchContext = {
   server: BenchServer;
+  /** Prints a line of progress. */
   talk(line: string): void;
-  /** How many rounds to measure: what `--rounds` says, else what the bench takes for enough. */
+  /** Returns the number of rounds to measure: `--rounds`, else the usual number of the bench. */
   rounds(usual: number): number;
-  /** Whether a system of `systems.ts` can be measured here. */
+  /** Returns whether a peer of `systems.ts` is to be measured. */
   has(system: string): boolean;
 };
+
+/** A benchmark: measures and returns its figures. */
 export type Bench = (context: BenchContext) => Promise<Figure[]>;

@@ -1,22 +1,27 @@
-/** One measured figure. `holds` says whether it keeps the bound the design sets, null where there is none. */
+/** One measured figure. */
 export type Figure = {
   bench: string;
   figure: string;
-  /** The median over the rounds. */
+  /** The median of the rounds. */
   value: number;
   min: number;
   max: number;
   unit: string;
+  /** The goal of the design, such as `<= 5`, null if there is none. */
   bound: string | null;
+  /** Whether the figure meets its bound, null if there is none. */
   holds: boolean | null;
-  /** What stands beside ours: what the machine can do at best, or what another system does. */
+  /**
+   * Null for a figure of Howdah, `peer` for a figure of another system, and `limit` for the best
+   * result that the machine can reach without Howdah.
+   */
   role: 'limit' | 'peer' | null;
 };
 
-/** At least, or at most, so much. */
+/** A lower or an upper bound. */
 export type Bound = { atLeast?: number; atMost?: number };
 
-/** A figure by its rounds (or by one value), with the bound it must keep. */
+/** Makes a figure from the values of its rounds, or from one value, with its bound. */
 export function figure(
   bench: string,
   name: string,
@@ -33,51 +38,51 @@ export function figure(
     min: roundFigure(Math.min(...rounds)),
     max: roundFigure(Math.max(...rounds)),
     unit,
-    bound: boundText(bound),
-    holds: keeps(value, bound),
+    bound: formatBound(bound),
+    holds: meetsBound(value, bound),
     role,
   };
 }
 
-/** ">= 3"; null where there is no bound. */
-export function boundText({ atLeast, atMost }: Bound): string | null {
+/** Formats a bound as ">= 3" or "<= 3". Returns null if there is no bound. */
+export function formatBound({ atLeast, atMost }: Bound): string | null {
   if (atLeast !== undefined) {
     return `>= ${atLeast}`;
   }
   return atMost === undefined ? null : `<= ${atMost}`;
 }
 
-/** Null where there is no bound; a value that is no number keeps none. */
-export function keeps(value: number, { atLeast, atMost }: Bound): boolean | null {
+/** Returns whether a value meets a bound, or null if there is no bound. NaN meets no bound. */
+export function meetsBound(value: number, { atLeast, atMost }: Bound): boolean | null {
   if (atLeast === undefined && atMost === undefined) {
     return null;
   }
   return value >= (atLeast ?? -Infinity) && value <= (atMost ?? Infinity);
 }
 
-/** Four digits: more would be noise. */
+/** Rounds to four significant digits, and values from 1000 on to whole numbers. */
 export function roundFigure(value: number): number {
   return Math.abs(value) >= 1000 ? Math.round(value) : Number(value.toPrecision(4));
 }
 
-/** The middle of the values; the lower one of two. */
+/** Returns the median. For an even number of values it is the lower of the two in the middle. */
 export function median(values: readonly number[]): number {
   return percentile(values, 50);
 }
 
-/** The value that `percent` of all are not above. */
+/** Returns the smallest value that at least `percent` percent of the values do not exceed. */
 export function percentile(values: readonly number[], percent: number): number {
   const sorted = [...values].sort((one, other) => one - other);
   const index = Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1);
   return sorted[index] ?? Number.NaN;
 }
 
-/** "min / median / max" for the talk of a bench. */
-export function spreadOf(values: readonly number[]): string {
+/** Formats values as "min / median / max", for a line of progress. */
+export function formatSpread(values: readonly number[]): string {
   return [Math.min(...values), median(values), Math.max(...values)].map(roundFigure).join(' / ');
 }
 
-/** Each of ours over what was measured in the same round. */
+/** Divides each value of `ours` by the value of `theirs` in the same round. */
 export function ratios(ours: readonly number[], theirs: readonly number[]): number[] {
   return ours.map((value, round) => value / (theirs[round] ?? Number.NaN));
 }

@@ -10,7 +10,7 @@ const SETTINGS = [
   'max_wal_size',
 ];
 
-/** The day, the cores, and what else ran. */
+/** Describes the machine in lines: time, cores, memory and load. */
 export function describeHost(): string[] {
   const [load = 0] = loadavg();
   const model = cpus()[0]?.model.trim() || 'unknown processor';
@@ -20,7 +20,7 @@ export function describeHost(): string[] {
   ];
 }
 
-/** What a figure depends on, in lines: the day, the machine, the versions, how the server is set, what else ran. */
+/** Describes the conditions of a measurement in lines: the machine, versions and settings. */
 export async function describeMachine({ url }: BenchServer): Promise<string[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();

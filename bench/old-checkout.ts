@@ -5,12 +5,18 @@ import { basename, join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-// The other checkout of `npm run bench -- --against FOLDER`. Its engine, CLI and SQL are measured
-// by the bench code of this checkout, so that both sides are measured in one way. To do that, a
-// temporary folder gets a copy of this bench and a link to everything else of the other checkout.
-// Node resolves links, so that the imports of `../src` and `../workers` end in the other checkout.
+// The old side of `npm run bench -- --against FOLDER`. The engine, CLI and SQL of the other checkout
+// are measured by the bench code of this checkout, so that both sides are measured in the same way.
+//
+// A temporary folder gets a copy of this bench, and symbolic links to everything else of the other
+// checkout. Node resolves symbolic links, so imports of `../src` and `../workers` load the files of
+// the other checkout. If this bench cannot load the old engine, the other checkout is measured by
+// its own bench.
 
-/** Files of a bench that use private tables, functions or triggers: each checkout needs its own. */
+/**
+ * Files of the bench that use private tables, functions or triggers. They come from the other
+ * checkout, because private objects may differ between commits.
+ */
 export const PRIVATE_FILES = [
   'clients/feeds.ts',
   'data/encryption.ts',
@@ -26,13 +32,14 @@ export type OldCheckout = {
   /** The folder with the `bench/main.ts` that measures the old side. */
   folder: string;
   /** A sentence that says which bench code measures the old side. */
-  how: string;
+  method: string;
+  /** Removes the temporary folder. */
   remove(): void;
 };
 
 const BENCH = fileURLToPath(new URL('.', import.meta.url));
 
-/** Prepares a checkout for the old side; throws a sentence where the folder is none. */
+/** Prepares a checkout as the old side. Throws if the folder is not a checkout with a bench. */
 export async function prepareOldCheckout(
   checkout: string,
   bench: string = BENCH,
@@ -40,21 +47,21 @@ export async function prepareOldCheckout(
   const old = resolve(checkout);
   for (const part of ['bench/main.ts', 'node_modules']) {
     if (!existsSync(join(old, part))) {
-      throw new Error(`${old} has no ${part}: --against wants a checkout after npm install`);
+      throw new Error(`${old} has no ${part}: --against needs a checkout after npm install`);
     }
   }
   const folder = mkdtempSync(join(tmpdir(), 'howdah-bench-against-'));
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   try {
     copyBench(old, bench, folder);
-    const problem = movedFile(old) ?? (await loadProblem(folder));
+    const problem = findMovedFile(old) ?? (await findLoadError(folder));
     if (problem === undefined) {
-      const how = `both sides are measured by this bench; the old side takes ${PRIVATE_FILES.join(', ')} from its checkout`;
-      return { folder, how, remove };
+      const method = `both sides are measured by this bench; the old side uses these files of its checkout: ${PRIVATE_FILES.join(', ')}`;
+      return { folder, method, remove };
     }
     remove();
-    const how = `each side is measured by its own bench, so that figures of one name may differ in how they are measured; this bench cannot measure the old engine: ${problem}`;
-    return { folder: old, how, remove };
+    const method = `each side is measured by its own bench, which may measure a figure in another way; this bench cannot measure the old engine: ${problem}`;
+    return { folder: old, method, remove };
   } catch (error) {
     remove();
     throw error;
@@ -73,24 +80,24 @@ function copyBench(old: string, bench: string, folder: string): void {
   }
 }
 
-/** Names a private file that the other checkout keeps in another folder of its bench. */
-function movedFile(old: string): string | undefined {
+/** Describes a private file that the other checkout has in another folder of its bench. */
+function findMovedFile(old: string): string | undefined {
   const files = readdirSync(join(old, 'bench'), { recursive: true, encoding: 'utf8' });
   const moved = PRIVATE_FILES.find(
     (name) => !files.includes(name) && files.some((file) => basename(file) === basename(name)),
   );
-  return moved && `its bench has no ${moved} but a ${basename(moved)} elsewhere`;
+  return moved && `its bench has ${basename(moved)}, but not as ${moved}`;
 }
 
-/** Loads all benches in a process of its own; gives the error message when that fails. */
-async function loadProblem(folder: string): Promise<string | undefined> {
+/** Loads all benches in a process of its own. Returns the error message if loading fails. */
+async function findLoadError(folder: string): Promise<string | undefined> {
   const url = pathToFileURL(join(folder, 'bench/benches.ts')).href;
   const child = spawn(
     process.execPath,
     ['--input-type=module', '--eval', `await import('${url}')`],
     { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] },
   );
-  const exit = new Promise<number | null>((ended) => child.once('exit', ended));
+  const exit = new Promise<number | null>((resolveExit) => child.once('exit', resolveExit));
   const [output, code] = await Promise.all([text(child.stderr), exit]);
   if (code === 0) return undefined;
   return /^\w*Error.*$/m.exec(output)?.[0] ?? `exit code ${code}`;

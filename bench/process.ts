@@ -1,49 +1,50 @@
 import { doOrder } from '../src/cli/process/isolated-child.ts';
-import type { Judged } from './bars.ts';
+import type { JudgedFigure } from './bars.ts';
 import { BENCHES } from './benches.ts';
 import { describeMachine } from './machine.ts';
-import { runBenches } from './run.ts';
+import { runBenches } from './run-benches.ts';
 import { startServer } from './server.ts';
 
-// What `howdah bench` does, in a process of its own: measures the engine alone, without peers.
+// The child process of `howdah dev bench`. It measures the engine and the limits, without peers.
 
 export type BenchOrder = {
   names: readonly string[];
-  /** Passes over those that this server's login may not run. */
+  /** Whether all benches were requested. Those that need a superuser are then omitted if necessary. */
   isAll: boolean;
   rounds?: number | undefined;
-  /** The server to make databases on; without one an embedded server is made. */
+  /** The server on which databases are created. Without one an embedded server is started. */
   url?: string | undefined;
 };
 
-export type BenchNews =
+/** A message to the command. `broken` has a sentence for each bench that failed. */
+export type BenchMessage =
   | { talk: string }
   | { machine: string[] }
-  | { bench: string; figures: Judged[] }
+  | { bench: string; figures: JudgedFigure[] }
   | { broken: string[] };
 
-/** When it is left alone it ends with 130 as soon as nothing of it is there any more. */
-const leave = [() => process.exit(130), () => process.exit(1)] as const;
+/** Handlers of a promise that exit with 130 (interrupted), or with 1 if cleaning up has failed. */
+const exitAfterCleanup = [() => process.exit(130), () => process.exit(1)] as const;
 
-await doOrder<BenchOrder, BenchNews>(async ({ names, isAll, rounds, url }, say) => {
+await doOrder<BenchOrder, BenchMessage>(async ({ names, isAll, rounds, url }, say) => {
   const talk = (line: string): void => say({ talk: line });
   const starting = startServer(url);
   process.once('disconnect', () => {
-    starting.then((server) => server.stop()).then(...leave);
+    starting.then((server) => server.stop()).then(...exitAfterCleanup);
   });
   const server = await starting;
   try {
     say({ machine: await describeMachine(server) });
-    const able = names.filter((name) => server.isSuperuser || !BENCHES[name]?.needsSuperuser);
-    for (const name of isAll ? names.filter((one) => !able.includes(one)) : [])
-      talk(`${name} needs the login of a superuser: left out`);
+    const allowed = names.filter((name) => server.isSuperuser || !BENCHES[name]?.needsSuperuser);
+    for (const name of isAll ? names.filter((one) => !allowed.includes(one)) : [])
+      talk(`${name} is omitted, because it needs the login of a superuser`);
     const context = {
       server,
       talk,
       rounds: (usual: number) => rounds ?? usual,
       has: () => false,
     };
-    const broken = await runBenches(isAll ? able : names, context, (bench, figures) =>
+    const broken = await runBenches(isAll ? allowed : names, context, (bench, figures) =>
       say({ bench, figures }),
     );
     say({ broken });

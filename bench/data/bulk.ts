@@ -1,11 +1,11 @@
 import type pg from 'pg';
 import type { Bench } from '../bench.ts';
-import { bulkBystander } from './bulk-bystander.ts';
+import { measureNeighbour } from './bulk-neighbour.ts';
 import { BENCH_AGENT, startEngine } from '../processes/engine.ts';
-import { type Figure, figure, median, spreadOf } from '../figures.ts';
-import { sizeOf } from '../sizes.ts';
+import { type Figure, figure, median, formatSpread } from '../figures.ts';
+import { dataSize } from '../data-sizes.ts';
 
-const ROWS = sizeOf('BENCH_BULK_ROWS');
+const ROWS = dataSize('BENCH_BULK_ROWS');
 const ROUNDS = ROWS > 100_000 ? 1 : 5;
 
 /**
@@ -19,7 +19,7 @@ export const bulk: Bench = async ({ server, talk }) => {
     await (await startEngine({ url: database.url, concurrency: 1 })).stop(0); // makes the tool's row
     await pool.query(BENCH_AGENT);
     const insertion = await insertions(pool, talk);
-    return [...insertion, ...(await bulkBystander({ ...database, insert: OURS, talk }))];
+    return [...insertion, ...(await measureNeighbour({ ...database, insert: OURS, talk }))];
   } finally {
     await database.drop();
   }
@@ -43,8 +43,8 @@ async function insertions(pool: pg.Pool, talk: (line: string) => void): Promise<
   const ratios = ours.map(({ ms }, round) => ms / (plain[round]?.ms ?? Number.NaN));
   const perRow = (costs: Cost[]): number => median(costs.map(({ wal }) => wal)) / ROWS;
   const times = (costs: Cost[]): number[] => costs.map(({ ms }) => ms);
-  talk(`${ROWS} rows: ${spreadOf(times(ours))} ms, plain ${spreadOf(times(plain))} ms`);
-  talk(`ratio ${spreadOf(ratios)}`);
+  talk(`${ROWS} rows: ${formatSpread(times(ours))} ms, plain ${formatSpread(times(plain))} ms`);
+  talk(`ratio ${formatSpread(ratios)}`);
   return [
     figure('bulk', 'bulk_plain_ratio', median(ratios), 'ratio', { atMost: 2 }),
     figure('bulk', 'bulk_ms', median(times(ours)), 'ms'),

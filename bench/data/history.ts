@@ -1,15 +1,15 @@
 import { generateHistory } from '../../src/db/sample-history/generate.ts';
-import { QUESTIONS } from './analytics.ts';
+import { ANALYTICS_QUERIES } from './analytics-queries.ts';
 import type { Bench } from '../bench.ts';
 import { type Figure, figure, median } from '../figures.ts';
 import { measureHotCalls, measureSubscription } from './hot-calls.ts';
 import type { BenchDatabase } from '../server.ts';
-import { sizeOf } from '../sizes.ts';
+import { dataSize } from '../data-sizes.ts';
 import { measureBloat, measureSession, measureSteps } from './storage.ts';
 
 /** Runs of history, at ten steps each. */
-const EXECUTIONS = sizeOf('HISTORY_EXECUTIONS');
-const UPDATES = sizeOf('HISTORY_UPDATES');
+const EXECUTIONS = dataSize('HISTORY_EXECUTIONS');
+const UPDATES = dataSize('HISTORY_UPDATES');
 const ROUNDS = 3;
 
 /**
@@ -72,7 +72,7 @@ async function askQuestions({ pool }: BenchDatabase): Promise<Figure[]> {
     'select root_execution_id as id from howdah.executions where parent_execution_id is not null limit 1',
   );
   const figures: Figure[] = [];
-  for (const { name, text, values } of QUESTIONS) {
+  for (const { name, text, values } of ANALYTICS_QUERIES) {
     const times: number[] = [];
     for (let round = 0; round < ROUNDS; round += 1) {
       const startedAt = performance.now();

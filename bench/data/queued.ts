@@ -4,10 +4,10 @@ import type { Bench } from '../bench.ts';
 import { type Figure, figure, median } from '../figures.ts';
 import { measureHotCalls, registerWorker } from './hot-calls.ts';
 import type { BenchDatabase } from '../server.ts';
-import { sizeOf } from '../sizes.ts';
+import { dataSize } from '../data-sizes.ts';
 
-const QUEUED = sizeOf('QUEUED_RUNS');
-const PARKED = sizeOf('PARKED_RUNS');
+const QUEUED = dataSize('QUEUED_RUNS');
+const PARKED = dataSize('PARKED_RUNS');
 const PART = 1_000;
 const CHORES = ['repair_queue', 'run_timers', 'reap_workers'] as const;
 

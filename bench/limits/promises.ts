@@ -1,6 +1,7 @@
-import type { StartEngine } from '../processes/adapter.ts';
+import type { StartSystem } from '../processes/adapter.ts';
 
-export const start: StartEngine = async ({ job, step }) => ({
+/** Runs are promises in memory. The limit of what one process of Node can reach without a database. */
+export const start: StartSystem = async ({ job, step }) => ({
   async run(id) {
     for (let index = 0; index < job.stepsPerRun; index += 1) {
       JSON.stringify(await step(id, index));

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { StartEngine } from '../processes/adapter.ts';
+import type { StartSystem } from '../processes/adapter.ts';
 
 const TABLES = `
   create table runs (id text primary key, position int not null default 0) with (fillfactor = 50);
@@ -7,8 +7,11 @@ const TABLES = `
   create function commit_step(run text, step_position int, result jsonb) returns void language sql as
     'insert into steps values (run, step_position, result); update runs set position = step_position where id = run'`;
 
-/** A function call per step from bare `pg`: what an engine that commits each step by itself can reach from Node. */
-export const start: StartEngine = async ({ job, step }) => {
+/**
+ * One function call per step, with `pg` alone. The limit of an engine in Node that commits each step
+ * by itself.
+ */
+export const start: StartSystem = async ({ job, step }) => {
   const pool = new pg.Pool({ connectionString: job.url, max: job.connections });
   await pool.query(TABLES);
   return {

@@ -1,19 +1,21 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-// CPU time from /proc, which counts what a process used however busy the machine is.
+// CPU time from /proc. Unlike elapsed time it does not depend on how busy the machine is.
 
-/** A clock tick of /proc/PID/stat: USER_HZ is 100 on all Linux platforms of Node. */
+/** Microseconds of a clock tick of /proc/PID/stat. USER_HZ is 100 on all Linux platforms of Node. */
 const TICK_US = 10_000;
 const ATTEMPTS = 5;
 
+/** CPU time of a process, and of its children that have ended (`reapedUs`). */
 type Stat = { parent: number; us: number; reapedUs: number };
 
 /**
- * Microseconds of CPU that a process and its children used so far. Children that have ended are
- * included, `excluded` children are not. For a PostgreSQL server this is the postmaster with all
- * backends and background processes. Undefined where /proc does not show the process.
+ * Returns the microseconds of CPU that a process and its children have used so far. Children that
+ * have ended are included, `excluded` children are not. For a PostgreSQL server this is the
+ * postmaster with all backends and background processes. Undefined if /proc does not list the
+ * process.
  */
-export function treeCpuUs(pid: number, excluded: readonly number[] = []): number | undefined {
+export function readTreeCpuUs(pid: number, excluded: readonly number[] = []): number | undefined {
   for (let attempt = 1; ; attempt += 1) {
     const before = readStat(pid);
     const children = childrenOf(pid, excluded);
@@ -37,14 +39,17 @@ function childrenOf(pid: number, excluded: readonly number[]): number {
 function readStat(pid: number): Stat | undefined {
   const text = readProc(pid, 'stat');
   if (text === undefined) return undefined;
-  // The name of the program stands in brackets and may contain spaces and brackets.
+  // The name of the program is in brackets, and may contain spaces and brackets.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const ticks = (...indexes: number[]): number =>
     indexes.reduce((sum, index) => sum + Number(fields[index]), 0) * TICK_US;
   return { parent: Number(fields[1]), us: exactUs(pid) ?? ticks(11, 12), reapedUs: ticks(13, 14) };
 }
 
-/** Microseconds of the only thread of a PostgreSQL process. Kernels that do not count them say 0. */
+/**
+ * Returns the microseconds of the main thread, which is the only thread of a PostgreSQL process.
+ * Undefined if the kernel does not count them; it then reports 0.
+ */
 function exactUs(pid: number): number | undefined {
   const text = readProc(pid, 'schedstat');
   const [nanoseconds] = text?.split(' ') ?? [];
@@ -56,6 +61,6 @@ function readProc(pid: number, file: string): string | undefined {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'latin1');
   } catch {
-    return undefined; // no such process any more, or no /proc at all
+    return undefined; // the process has ended, or there is no /proc
   }
 }

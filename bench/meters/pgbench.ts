@@ -7,15 +7,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type pg from 'pg';
 import { findPrograms, program } from '../../src/db/backup/find-pg-programs.ts';
-import { counters } from './counters.ts';
 import type { BenchDatabase } from '../server.ts';
+import { readCounters } from './counters.ts';
 import type { ServerMeter } from './server-meter.ts';
 
 const SECONDS = 4;
-/** Script files, each with a body of its own, so that no client sends the same bytes as all others. */
+/** The number of script files. Their contents differ, so that not all clients send the same bytes. */
 const BODIES = 16;
 
-/** The program: what PGBENCH names, else the newest there is; undefined where there is none. */
+/** Returns the program that PGBENCH names, else the newest installed one, or undefined. */
 export async function findPgbench(): Promise<string | undefined> {
   if (process.env.PGBENCH) return process.env.PGBENCH;
   const path = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
@@ -26,14 +26,14 @@ export async function findPgbench(): Promise<string | undefined> {
 
 export type PgbenchRun = {
   stepsPerSecond: number;
-  /** CPU of the server for a step, in microseconds, without what connecting takes. */
+  /** CPU of the server per step, in microseconds, without the CPU of connecting. */
   serverCpuUs: number;
   walKb: number;
 };
 
 /**
- * Steps by pgbench: one function call per transaction that inserts 500 random bytes and updates a row, by prepared
- * statements.
+ * Measures steps that pgbench commits. A transaction is one function call, by a prepared statement,
+ * that inserts 500 random bytes and updates a row.
  */
 export async function measurePgbench(
   pgbench: string,
@@ -53,12 +53,12 @@ export async function measurePgbench(
   try {
     const settings = ['-n', '-M', 'prepared', '-j', '2', '-c', String(clients)];
     const scripts = writeScripts(folder).flatMap((script) => ['-f', script]);
-    const run = async (...length: string[]): Promise<Counted> => {
-      const before = { us: meter.cpuUs(), wal: (await counters(meter.client)).wal };
+    const run = async (...length: string[]): Promise<PgbenchCounts> => {
+      const before = { us: meter.cpuUs(), wal: (await readCounters(meter.client)).wal };
       const args = [...settings, ...length, ...scripts, url];
       const { stdout } = await promisify(execFile)(pgbench, args);
       await waitForDisconnect(meter.client);
-      const { wal } = await counters(meter.client);
+      const { wal } = await readCounters(meter.client);
       return {
         steps: Number(/actually processed: (\d+)/.exec(stdout)?.[1]),
         perSecond: Number(/tps = ([\d.]+)/.exec(stdout)?.[1]),
@@ -66,10 +66,10 @@ export async function measurePgbench(
         wal: wal - before.wal,
       };
     };
-    // One step of each client: nearly all of it is what connecting costs.
+    // One step of each client: nearly all CPU of this run is that of connecting.
     const connecting = await run('-t', '1');
     const whole = await run('-T', String(SECONDS));
-    // A machine that is too busy to connect in time makes no step: then nothing is measured.
+    // On a very busy machine no client connects in time. Without steps the figures are NaN.
     const steps = whole.steps || Number.NaN;
     return {
       stepsPerSecond: whole.perSecond,
@@ -81,7 +81,7 @@ export async function measurePgbench(
   }
 }
 
-type Counted = { steps: number; perSecond: number; us: number; wal: number };
+type PgbenchCounts = { steps: number; perSecond: number; us: number; wal: number };
 
 function writeScripts(folder: string): string[] {
   return Array.from({ length: BODIES }, (_, index) => {
@@ -92,7 +92,7 @@ function writeScripts(folder: string): string[] {
   });
 }
 
-/** Waits for the end of the backends: they use CPU after the program has ended. */
+/** Waits until all backends have ended, because they use CPU after the program has ended. */
 async function waitForDisconnect(client: pg.Client): Promise<void> {
   for (;;) {
     const { rowCount } = await client.query(

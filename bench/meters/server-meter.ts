@@ -1,18 +1,20 @@
 import pg from 'pg';
-import { treeCpuUs } from './cpu.ts';
 import type { BenchDatabase, BenchServer } from '../server.ts';
+import { readTreeCpuUs } from './cpu.ts';
 
-/** CPU of the server, and a connection for the questions of a bench, whose CPU is not counted. */
+/** A meter of the server's CPU. The CPU of `client`, by which a bench observes, is not counted. */
 export type ServerMeter = {
   client: pg.Client;
-  /** Microseconds of all server processes so far; NaN where they cannot be measured. */
+  /** Returns the CPU of all server processes so far in microseconds, or NaN if it is unknown. */
   cpuUs(): number;
   close(): Promise<void>;
 };
 
-export const NOT_MEASURED =
-  'CPU of the server is not measured: that needs /proc and a server that this bench started';
+/** The line of progress if there is no figure of the server's CPU. */
+export const SERVER_CPU_NOT_MEASURED =
+  'CPU of the server is not measured, because that needs /proc and a server that the bench started';
 
+/** Opens a meter, with a connection to the database. */
 export async function openServerMeter(
   { postmaster }: Pick<BenchServer, 'postmaster'>,
   { url }: Pick<BenchDatabase, 'url'>,
@@ -23,7 +25,7 @@ export async function openServerMeter(
   const { rows } = await client.query('select pg_backend_pid() as pid');
   return {
     client,
-    cpuUs: () => (postmaster && treeCpuUs(postmaster, [rows[0].pid])) ?? Number.NaN,
+    cpuUs: () => (postmaster && readTreeCpuUs(postmaster, [rows[0].pid])) ?? Number.NaN,
     close: () => client.end(),
   };
 }

@@ -1,36 +1,40 @@
-import type { Judged } from '../bars.ts';
+import type { JudgedFigure } from '../bars.ts';
 import { BENCHES } from '../benches.ts';
-import { markdownTable } from './markdown-table.ts';
-import { sizeAssignments } from '../sizes.ts';
+import { formatSizeAssignments } from '../data-sizes.ts';
+import { formatMarkdown } from './markdown-table.ts';
 
-export type Report = {
-  /** Where it is written. */
+/** The results of one run of benches. */
+export type BenchReport = {
+  /** The file to which the document is written. */
   file: string;
-  figures: readonly Judged[];
+  figures: readonly JudgedFigure[];
+  /** The peers that were measured. */
   peers: readonly string[];
   /** The lines of `describeMachine`. */
   machine: readonly string[];
+  /** The benches that were run. */
   names: readonly string[];
 };
 
-/** docs/benchmarks.md, from one run. */
-export function documentOf({ file, figures, peers, machine, names }: Report): string {
+/** Formats the text of docs/benchmarks.md. */
+export function formatDocument({ file, figures, peers, machine, names }: BenchReport): string {
   const selection = names.length === Object.keys(BENCHES).length ? 'all' : names.join(' ');
   return `# Benchmarks
 
-Written by one run of \`npm run bench\` on one server. The figures of another machine are no measure of this one: \`howdah dev bench\` measures yours ([cli.md](cli.md#bench-and-chaos)).
-This page:
+These figures come from one run of \`npm run bench\` on one server. Another machine gives other figures: measure yours with
+\`howdah dev bench\` ([cli.md](cli.md#bench-and-chaos)). This page was written by:
 
 \`\`\`sh
-npm install --prefix bench/peers && ${sizeAssignments()}npm run bench -- ${selection} --write ${file}
+npm install --prefix bench/peers && ${formatSizeAssignments()}npm run bench -- ${selection} --write ${file}
 \`\`\`
 
 ${machine.map((line) => `- ${line}`).join('\n')}
 
-Each figure is the median of its rounds, with minimum and maximum, in the unit that its name ends with. It was measured in turn with what
-stands beside it; trust ratios before absolute times. \`· limit\` is what the machine does at best. Other systems ran at the settings that
-suit them best, in their own process and database. A dash stands for what did not finish while it was watched. The goal is what the design
-asks for; \`npm run bench\` fails below the bars of \`bench/bars.ts\`.
+Each figure is the median of its rounds, with minimum and maximum. The end of its name is the unit. A bench measures Howdah, the limits
+and other systems in turn, so ratios are more reliable than absolute times. \`· limit\` is the best result that the machine can reach
+without Howdah. Other systems ran with the settings that suit them best, in a process and a database of their own. A dash means that a
+system did not finish within the observed time. The goal is that of the design. \`npm run bench\` fails if a figure misses its bar in
+\`bench/bars.ts\`.
 
-${markdownTable(figures, peers)}`;
+${formatMarkdown(figures, peers)}`;
 }

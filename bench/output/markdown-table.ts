@@ -1,34 +1,34 @@
-import type { Judged } from '../bars.ts';
+import type { JudgedFigure } from '../bars.ts';
 import { SYSTEMS } from '../systems.ts';
-import { byBench, countsOf, durability, numberCell } from './table.ts';
+import { groupByBench, descriptionOf, durability, numberCell } from './table.ts';
 
-/** The tables of docs/benchmarks.md: of each bench its own figures, then the medians of other systems. */
-export function markdownTable(figures: readonly Judged[], peers: readonly string[]): string {
-  const parts = byBench(figures).flatMap(([bench, rows]) => [
+/** Formats the tables of docs/benchmarks.md: for each bench its figures, then the medians of others. */
+export function formatMarkdown(figures: readonly JudgedFigure[], peers: readonly string[]): string {
+  const parts = groupByBench(figures).flatMap(([bench, rows]) => [
     `## ${bench}`,
     '',
-    countsOf(bench, peers.length > 0),
+    descriptionOf(bench, peers.length > 0),
     '',
-    ...ownTable(rows.filter((row) => systemOf(row) === undefined)),
-    ...systemsTable(rows),
+    ...formatFigures(rows.filter((row) => systemOf(row) === undefined)),
+    ...formatSystems(rows),
   ]);
-  const notes = durability(figures, peers).map(([name, words]) => `- **${name}**: ${words}`);
+  const notes = durability(figures, peers).map(([name, text]) => `- **${name}**: ${text}`);
   return [...parts, '## Durability', '', ...notes, ''].join('\n');
 }
 
-/** A row for each figure: median, range over the rounds, and the goal. */
-function ownTable(rows: readonly Judged[]): string[] {
-  return linesOf(['figure', 'median (range)'], rows.map(ownCells));
+/** Formats a row for each figure: median, range of the rounds, and goal. */
+function formatFigures(rows: readonly JudgedFigure[]): string[] {
+  return formatTable(['figure', 'median (range)'], rows.map(figureCells));
 }
 
-function ownCells({ figure, role, value, min, max, bound, holds }: Judged): string[] {
+function figureCells({ figure, role, value, min, max, bound, holds }: JudgedFigure): string[] {
   const range = min === max || Number.isNaN(value) ? '' : ` (${min}–${max})`;
   const goal = bound ? `, goal ${bound}${holds ? '' : ': missed'}` : '';
   return [role === null ? figure : `· limit ${figure}`, `${numberCell(value)}${range}${goal}`];
 }
 
-/** A row for each system that did the same work, with the medians of its figures. */
-function systemsTable(rows: readonly Judged[]): string[] {
+/** Formats a row for each other system, with the medians of its figures. */
+function formatSystems(rows: readonly JudgedFigure[]): string[] {
   const figures = rows.flatMap((row) => {
     const system = systemOf(row);
     return system === undefined ? [] : [{ system, name: row.figure.slice(system.length + 1), row }];
@@ -42,15 +42,16 @@ function systemsTable(rows: readonly Judged[]): string[] {
       return found ? numberCell(found.row.value) : '';
     }),
   ]);
-  return linesOf(['median of', ...names], lines);
+  return formatTable(['median of', ...names], lines);
 }
 
-function systemOf({ figure, role }: Judged): string | undefined {
+/** Returns the system whose figure this is, or undefined for figures of Howdah and pgbench. */
+function systemOf({ figure, role }: JudgedFigure): string | undefined {
   if (role === null) return undefined;
   return SYSTEMS.find(({ name }) => figure.startsWith(`${name}_`))?.name;
 }
 
-function linesOf(head: readonly string[], rows: readonly string[][]): string[] {
+function formatTable(head: readonly string[], rows: readonly string[][]): string[] {
   const lines = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
   return [...lines, ''];
 }

@@ -1,22 +1,22 @@
-import type { Judged } from '../bars.ts';
+import type { JudgedFigure } from '../bars.ts';
 import { BENCHES } from '../benches.ts';
-import type { ComparedFigure } from './comparison.ts';
 import { OWN_DURABILITY, SYSTEMS } from '../systems.ts';
+import type { ComparedFigure } from './compare-figures.ts';
 
 const HEAD = ['figure', 'min', 'median', 'max', 'unit', 'goal', '', 'bar', ''];
 
-/** The tables of the benches that were run, each under what it counts. */
-export function textTable(figures: readonly Judged[], peers: readonly string[]): string {
-  const parts = byBench(figures).flatMap(([, rows]) => [
-    benchTable(rows, peers.length > 0, true),
+/** Formats a table for each bench, and the durability of a step in each system. */
+export function formatTables(figures: readonly JudgedFigure[], peers: readonly string[]): string {
+  const parts = groupByBench(figures).flatMap(([, rows]) => [
+    formatBenchTable(rows, peers.length > 0, true),
     '',
   ]);
-  return [...parts, ...durabilityLines(figures, peers)].join('\n');
+  return [...parts, ...formatDurability(figures, peers)].join('\n');
 }
 
-/** The table of one bench under what it counts; goals and bars only for who asks whether they are kept. */
-export function benchTable(
-  figures: readonly Judged[],
+/** Formats the table of one bench, below its description. Without `isJudged` it has no goals and bars. */
+export function formatBenchTable(
+  figures: readonly JudgedFigure[],
   hasPeers: boolean,
   isJudged: boolean,
 ): string {
@@ -24,13 +24,13 @@ export function benchTable(
     isJudged ? row : row.slice(0, HEAD.indexOf('goal')),
   );
   const bench = figures[0]?.bench ?? '';
-  return [`── ${bench}: ${countsOf(bench, hasPeers)}`, ...alignColumns(cells, 3)].join('\n');
+  return [`── ${bench}: ${descriptionOf(bench, hasPeers)}`, ...alignColumns(cells, 3)].join('\n');
 }
 
-const COMPARED_HEAD = ['figure', 'old', 'new', 'new/old', 'least', 'most', 'unit'];
+const COMPARED_HEAD = ['figure', 'old', 'new', 'new/old', 'min', 'max', 'unit'];
 
-/** The table of one bench on two checkouts: medians, then new over old with its least and most. */
-export function comparisonTable(figures: readonly ComparedFigure[]): string {
+/** Formats the table of one bench on two checkouts: medians, and the ratios of new to old. */
+export function formatComparison(figures: readonly ComparedFigure[]): string {
   const cells = figures.map((one) => [
     nameOf(one),
     ...[one.old, one.new, one.ratio, one.min_ratio, one.max_ratio].map(numberCell),
@@ -38,22 +38,22 @@ export function comparisonTable(figures: readonly ComparedFigure[]): string {
   ]);
   const bench = figures[0]?.bench ?? '';
   const lines = alignColumns([COMPARED_HEAD, ...cells], 5);
-  return [`── ${bench}: ${countsOf(bench, false)}`, ...lines, ''].join('\n');
+  return [`── ${bench}: ${descriptionOf(bench, false)}`, ...lines, ''].join('\n');
 }
 
-/** How safe a step is in each system that was measured, a line for each. */
-export function durabilityLines(figures: readonly Judged[], peers: readonly string[]): string[] {
-  return durability(figures, peers).map(([name, words]) => `${name}: ${words}`);
+/** Formats the durability of a step in each system that was measured, a line for each. */
+export function formatDurability(figures: readonly JudgedFigure[], peers: readonly string[]): string[] {
+  return durability(figures, peers).map(([name, text]) => `${name}: ${text}`);
 }
 
-/** What a bench counts, and what of the peers. */
-export function countsOf(bench: string, hasPeers: boolean): string {
-  const { counts = '', peers } = BENCHES[bench] ?? {};
-  return hasPeers && peers ? `${counts} ${peers}` : counts;
+/** Returns the description of a bench, with that of its peers if peers were measured. */
+export function descriptionOf(bench: string, hasPeers: boolean): string {
+  const { description = '', peerDescription } = BENCHES[bench] ?? {};
+  return hasPeers && peerDescription ? `${description} ${peerDescription}` : description;
 }
 
-/** The figures of each bench. */
-export function byBench(figures: readonly Judged[]): [string, Judged[]][] {
+/** Groups figures by bench. */
+export function groupByBench(figures: readonly JudgedFigure[]): [string, JudgedFigure[]][] {
   return [...Map.groupBy(figures, ({ bench }) => bench)];
 }
 
@@ -68,9 +68,9 @@ function cellsOf({
   bar,
   clears,
   role,
-}: Judged): string[] {
-  const verdict = (yes: boolean | null, good: string, bad: string): string =>
-    yes === null ? '' : yes ? good : bad;
+}: JudgedFigure): string[] {
+  const verdict = (isMet: boolean | null, good: string, bad: string): string =>
+    isMet === null ? '' : isMet ? good : bad;
   return [
     nameOf({ figure, role }),
     ...[min, value, max].map(numberCell),
@@ -82,16 +82,19 @@ function cellsOf({
   ];
 }
 
-function nameOf({ figure, role }: Pick<Judged, 'figure' | 'role'>): string {
+function nameOf({ figure, role }: Pick<JudgedFigure, 'figure' | 'role'>): string {
   return role === null ? figure : `· ${role} ${figure}`;
 }
 
-/** A number, or a dash where nothing was measured. */
+/** Formats a number, or a dash if nothing was measured. */
 export function numberCell(value: number): string {
   return Number.isNaN(value) ? '—' : String(value);
 }
 
-/** Lines of a table: the columns of numbers, which follow the name, to the right, all others to the left. */
+/**
+ * Pads cells to aligned columns, and joins each row to a line. The first column is followed by
+ * `numbers` columns that are aligned to the right. All others are aligned to the left.
+ */
 function alignColumns(cells: readonly string[][], numbers: number): string[] {
   const columns = Math.max(...cells.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, column) =>
@@ -104,9 +107,9 @@ function alignColumns(cells: readonly string[][], numbers: number): string[] {
   return cells.map((row) => row.map(pad).join('  ').trimEnd());
 }
 
-/** How safe a step is in each system that was measured. */
+/** Returns the durability of a step in Howdah and in each other system that was measured. */
 export function durability(
-  figures: readonly Judged[],
+  figures: readonly JudgedFigure[],
   peers: readonly string[],
 ): [string, string][] {
   const isMeasured = (name: string): boolean =>
@@ -115,6 +118,6 @@ export function durability(
     ['howdah', OWN_DURABILITY],
     ...SYSTEMS.filter(({ name, role }) => role === 'limit' || peers.includes(name))
       .filter(({ name }) => isMeasured(name))
-      .map(({ name, durability: words }): [string, string] => [name, words]),
+      .map(({ name, durability: text }): [string, string] => [name, text]),
   ];
 }

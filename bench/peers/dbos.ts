@@ -1,7 +1,7 @@
 import { DBOS } from '@dbos-inc/dbos-sdk';
-import type { StartEngine } from '../processes/adapter.ts';
+import type { StartSystem } from '../processes/adapter.ts';
 
-export const start: StartEngine = async ({ job, step, onStart }) => {
+export const start: StartSystem = async ({ job, step, onStart }) => {
   const workflow = DBOS.registerWorkflow(
     async (id: string) => {
       for (let index = 0; index < job.stepsPerRun; index += 1) {
@@ -16,9 +16,9 @@ export const start: StartEngine = async ({ job, step, onStart }) => {
     systemDatabaseUrl: job.url,
     systemDatabasePoolSize: job.connections,
     logLevel: 'error',
-    applicationVersion: 'bench', // recovers only what its own version began
+    applicationVersion: 'bench', // DBOS recovers only workflows of its own version
   });
-  await DBOS.launch(); // recovers what a killed process of this executor id left
+  await DBOS.launch(); // recovers workflows of a killed process with this executor id
   if (job.kind === 'latency') {
     await DBOS.registerQueue('bench', { minPollingIntervalMs: 10, onConflict: 'always_update' });
   }

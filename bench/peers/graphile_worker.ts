@@ -1,20 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Logger, makeWorkerUtils, run, runMigrations } from 'graphile-worker';
 import pg from 'pg';
-import type { StartEngine } from '../processes/adapter.ts';
-import { ends } from './ends.ts';
+import type { StartSystem } from '../processes/adapter.ts';
+import { createRunEnds } from './run-ends.ts';
 
+/** The time after which an operator unlocks the jobs of a killed process. */
 const OPERATOR_MS = 5_000;
 
 type StepPayload = { run: string; index: number };
 
-export const start: StartEngine = async ({ job, step, onStart }) => {
+export const start: StartSystem = async ({ job, step, onStart }) => {
   const pgPool = new pg.Pool({ connectionString: job.url, max: job.connections });
   pgPool.on('error', () => {});
   const logger = new Logger(() => () => {});
   await runMigrations({ pgPool, logger });
   const utils = await makeWorkerUtils({ pgPool, logger });
-  const runs = ends();
+  const runs = createRunEnds();
   const runner = await run({
     pgPool,
     logger,
@@ -22,7 +23,7 @@ export const start: StartEngine = async ({ job, step, onStart }) => {
     preset: {
       worker: {
         concurrentJobs: job.runsAtOnce,
-        // The best setting for many jobs; with it a lonely job waits for the queue to be filled.
+        // The best setting for many jobs. A single job would wait until the queue is filled.
         ...(job.kind === 'steps' && { localQueue: { size: job.runsAtOnce * 2 } }),
       },
     },
@@ -44,7 +45,7 @@ export const start: StartEngine = async ({ job, step, onStart }) => {
   });
   return {
     async run(id) {
-      const ended = runs.of(id);
+      const ended = runs.wait(id);
       await utils.addJob('step', { run: id, index: 0 }, { jobKey: `${id}:0` });
       await ended;
     },

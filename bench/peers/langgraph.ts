@@ -1,7 +1,7 @@
 import { Annotation, END, START, StateGraph } from '@langchain/langgraph';
 import { PostgresSaver } from '@langchain/langgraph-checkpoint-postgres';
 import pg from 'pg';
-import type { StartEngine, StepResult } from '../processes/adapter.ts';
+import type { StartSystem, StepResult } from '../processes/adapter.ts';
 
 const State = Annotation.Root({
   run: Annotation<string>,
@@ -9,7 +9,7 @@ const State = Annotation.Root({
   result: Annotation<StepResult | null>,
 });
 
-export const start: StartEngine = async ({ job, step }) => {
+export const start: StartSystem = async ({ job, step }) => {
   const pool = new pg.Pool({ connectionString: job.url, max: job.connections });
   const saver = new PostgresSaver(pool);
   await saver.setup();

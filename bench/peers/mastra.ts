@@ -2,28 +2,28 @@ import { Mastra } from '@mastra/core';
 import { createStep, createWorkflow } from '@mastra/core/workflows';
 import { PostgresStore } from '@mastra/pg';
 import { z } from 'zod';
-import type { StartEngine } from '../processes/adapter.ts';
+import type { StartSystem } from '../processes/adapter.ts';
 
 const State = z.object({ run: z.string(), index: z.number(), result: z.unknown() });
 
-/** What is used of a workflow whose type grows with every step. */
-type Chain = {
-  then(step: unknown): Chain;
+/** The used part of a workflow. Its own type grows with every step. */
+type WorkflowBuilder = {
+  then(step: unknown): WorkflowBuilder;
   commit(): unknown;
 };
-type Started = {
+type BenchWorkflow = {
   createRun(options: { runId: string }): Promise<{
     start(options: { inputData: unknown }): Promise<{ status: string; error?: unknown }>;
   }>;
   restartAllActiveWorkflowRuns(): Promise<unknown>;
 };
 
-export const start: StartEngine = async ({ job, step }) => {
+export const start: StartSystem = async ({ job, step }) => {
   let chain = createWorkflow({
     id: 'bench',
     inputSchema: State,
     outputSchema: State,
-  }) as unknown as Chain;
+  }) as unknown as WorkflowBuilder;
   for (let count = 0; count < job.stepsPerRun; count += 1) {
     chain = chain.then(
       createStep({
@@ -46,7 +46,7 @@ export const start: StartEngine = async ({ job, step }) => {
   });
   await storage.init();
   const mastra = new Mastra({ storage, workflows: { bench: chain as never }, logger: false });
-  const workflow = mastra.getWorkflow('bench' as never) as unknown as Started;
+  const workflow = mastra.getWorkflow('bench' as never) as unknown as BenchWorkflow;
   return {
     async run(id) {
       const run = await workflow.createRun({ runId: id });

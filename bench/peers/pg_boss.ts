@@ -1,17 +1,17 @@
 import { PgBoss } from 'pg-boss';
-import type { StartEngine } from '../processes/adapter.ts';
-import { ends } from './ends.ts';
+import type { StartSystem } from '../processes/adapter.ts';
+import { createRunEnds } from './run-ends.ts';
 
 type StepPayload = { run: string; index: number };
 
-export const start: StartEngine = async ({ job, step, onStart }) => {
+export const start: StartSystem = async ({ job, step, onStart }) => {
   const isCrash = job.kind === 'crash';
-  const watch = isCrash ? { superviseIntervalSeconds: 1, monitorIntervalSeconds: 1 } : {};
+  const supervision = isCrash ? { superviseIntervalSeconds: 1, monitorIntervalSeconds: 1 } : {};
   const boss = new PgBoss({
     connectionString: job.url,
     max: job.connections,
     useListenNotify: true,
-    ...watch,
+    ...supervision,
   });
   boss.on('error', (error) => console.error(String(error)));
   await boss.start();
@@ -21,12 +21,12 @@ export const start: StartEngine = async ({ job, step, onStart }) => {
       ? boss.updateQueue(name, queue)
       : boss.createQueue(name, queue));
   }
-  const runs = ends();
+  const runs = createRunEnds();
   const work = {
     batchSize: 1,
     localConcurrency: job.runsAtOnce,
     pollingIntervalSeconds: 0.5,
-    // A job that is tried again is not notified, so its poll must not be the usual 30 s.
+    // A retried job sends no notification, so polling must be more frequent than every 30 s.
     ...(isCrash ? { notifyPollingIntervalSeconds: 1 } : {}),
   };
   if (job.kind === 'latency') {
@@ -48,7 +48,7 @@ export const start: StartEngine = async ({ job, step, onStart }) => {
   }
   return {
     async run(id) {
-      const ended = runs.of(id);
+      const ended = runs.wait(id);
       await boss.send('step', { run: id, index: 0 });
       await ended;
     },

@@ -1,24 +1,30 @@
 import type { Job } from './job.ts';
 
-export type Setup = {
+// The interface between a bench and a system that is measured beside Howdah: a limit or a peer.
+
+export type SystemSetup = {
   job: Job;
-  /** The body of a step: call it once per step, commit what it gives, and only then begin the run's next step. */
+  /**
+   * Does the work of a step. The system calls it once per step, and commits the result before it
+   * begins the next step of the run.
+   */
   step(run: string, index: number): Promise<StepResult>;
-  /** To be called first in the handler of what `enqueue` enqueued. */
+  /** Must be called first in the handler of a job that `enqueue` has enqueued. */
   onStart(id: string): void;
 };
 
-/** About 500 bytes of JSON, random so that nothing compresses them away. */
+/** About 500 bytes of JSON. The text is random, so that it cannot be compressed. */
 export type StepResult = { index: number; text: string };
 
-/** One system, connected, migrated and ready. */
-export type Engine = {
-  /** One run of `job.stepsPerRun` steps; resolves when it has finished and that is committed. */
+/** A system that is connected, migrated and ready. */
+export type MeasuredSystem = {
+  /** Runs one run of `job.stepsPerRun` steps. Resolves when its end is committed. */
   run?(id: string): Promise<void>;
+  /** Enqueues a job whose handler calls `onStart`. */
   enqueue?(id: string): Promise<void>;
-  /** What must be done after a crash, beyond starting the process. */
+  /** Resumes runs after a crash, if starting the process is not enough. */
   resume?(ids: string[]): Promise<void>;
   stop(): Promise<void>;
 };
 
-export type StartEngine = (setup: Setup) => Promise<Engine>;
+export type StartSystem = (setup: SystemSetup) => Promise<MeasuredSystem>;

@@ -5,7 +5,7 @@ import { PACKAGE_ROOT } from '../../src/package-root.ts';
 
 export type BenchApi = { url: string; stop(): Promise<void> };
 
-/** The API as a process of its own, as `howdah api` starts it, on a free port. It ends with this process. */
+/** Starts `howdah api` as a child process on a free port. The child ends with this process. */
 export async function startApiProcess(
   databaseUrl: string,
   env: Readonly<Record<string, string>> = {},
@@ -17,12 +17,12 @@ export async function startApiProcess(
       PORT: '0',
       HOWDAH_LOG_LEVEL: 'error',
       ...env,
-      HOWDAH_REEXEC: '1', // makes bin/howdah end with whoever has the other end of its channel
+      HOWDAH_REEXEC: '1', // bin/howdah then ends when its IPC channel is closed
     },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   return {
-    url: await addressOf(child),
+    url: await readAddress(child),
     stop: async () => {
       child.kill('SIGTERM');
       await once(child, 'exit');
@@ -30,15 +30,16 @@ export async function startApiProcess(
   };
 }
 
-async function addressOf(child: ChildProcess): Promise<string> {
-  let said = '';
+/** Reads the URL that the child prints when it listens. */
+async function readAddress(child: ChildProcess): Promise<string> {
+  let output = '';
   for await (const chunk of child.stderr ?? []) {
-    said += chunk;
-    const [url] = /http:\/\/[\d.:]+/.exec(said) ?? [];
+    output += chunk;
+    const [url] = /http:\/\/[\d.:]+/.exec(output) ?? [];
     if (url) {
       child.stderr?.pipe(process.stderr);
       return url;
     }
   }
-  throw new Error(`the API did not start: ${said}`);
+  throw new Error(`the API did not start: ${output}`);
 }

@@ -7,33 +7,45 @@ import { startWorker, type Worker } from '../../workers/main.ts';
 export type EngineOptions = {
   url: string;
   concurrency: number;
-  /** Called when a model request of a run arrives; it is answered when what this gives has resolved. */
+  /** Called when a model request of a run arrives. The response is sent when the promise resolves. */
   onModelCall?: (input: string, signal: AbortSignal) => void | Promise<void>;
-  /** Returns the calls of a model's first answer, in the place of those the input says. */
+  /** Returns the tool calls of the first model response, if the input does not state them. */
   firstCalls?: (input: string) => ToolCall[] | undefined;
-  /** Called when the tool is called; it gives its bytes when what this gives has resolved. */
+  /** Called when the tool is called. The tool returns its result when the promise resolves. */
   onToolCall?: (context: ToolContext) => Promise<void>;
 };
 
-/** Bytes a step has to keep; random, so that nothing compresses them away. */
+/** The length of a tool result. Its bytes are random, so that they cannot be compressed. */
 const PAYLOAD_BYTES = 500;
 
 /**
- * The whole engine, with a model and a tool that take no time of their own: the model calls the tool as often as the
- * input says ("19 ping" means 19 calls) and then answers.
+ * Starts the whole engine in this process, with a model and a tool that take no time by themselves.
+ * The model calls the tool as often as the input states and then answers: "19 ping" means 19 calls.
  */
 export function startEngine(options: EngineOptions): Promise<Worker> {
-  const provider: ModelProvider = {
+  const provider = createProvider(options);
+  return startWorker({
+    url: options.url,
+    concurrency: options.concurrency,
+    release: 'bench',
+    builtins: [],
+    tools: [options.onToolCall ? { ...ping, run: runAfter(options.onToolCall) } : ping],
+    log: pino({ level: 'silent' }),
+    provider: () => ({ ok: true, value: provider }),
+  });
+}
+
+function createProvider(options: EngineOptions): ModelProvider {
+  return {
     name: 'bench',
     async generate({ messages }, { signal }) {
       const input = messages.find(({ role }) => role === 'user')?.content ?? '';
       await options.onModelCall?.(input, signal);
-      const calls = Number.parseInt(input, 10) || 0;
-      const made = messages.filter(({ role }) => role === 'tool').length;
-      const more = made < calls;
-      const firstCalls = made === 0 ? options.firstCalls?.(input) : undefined;
-      const pings = more ? [{ id: `call_${made}`, name: 'ping', arguments: '{}' }] : [];
-      const tool_calls = firstCalls ?? pings;
+      const requestedCalls = Number.parseInt(input, 10) || 0;
+      const doneCalls = messages.filter(({ role }) => role === 'tool').length;
+      const firstCalls = doneCalls === 0 ? options.firstCalls?.(input) : undefined;
+      const nextCall = { id: `call_${doneCalls}`, name: 'ping', arguments: '{}' };
+      const tool_calls = firstCalls ?? (doneCalls < requestedCalls ? [nextCall] : []);
       return {
         ok: true,
         value: {
@@ -45,15 +57,6 @@ export function startEngine(options: EngineOptions): Promise<Worker> {
       };
     },
   };
-  return startWorker({
-    url: options.url,
-    concurrency: options.concurrency,
-    release: 'bench',
-    builtins: [],
-    tools: [options.onToolCall ? { ...ping, run: slowly(options.onToolCall) } : ping],
-    log: pino({ level: 'silent' }),
-    provider: () => ({ ok: true, value: provider }),
-  });
 }
 
 const randomText = (): string =>
@@ -66,14 +69,17 @@ const ping: CustomTool = {
   run: randomText,
 };
 
-const slowly =
+const runAfter =
   (wait: (context: ToolContext) => Promise<void>): CustomTool['run'] =>
   async (_, context) => {
     await wait(context);
     return randomText();
   };
 
-/** The agent whose runs the engine works on. */
+/**
+ * SQL that creates the agent of the bench. The tool must exist, so a worker must have been started
+ * on the database before.
+ */
 export const BENCH_AGENT = `
   insert into howdah.agents (name, instruction, max_steps) values ('bench', 'Ping.', 100000);
   insert into howdah.agent_tools (agent_id, tool_id)

@@ -2,15 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Engine, Setup, StartEngine, StepResult } from './adapter.ts';
-import { askFakeModel } from './fake-model.ts';
 import { percentile } from '../figures.ts';
+import type { MeasuredSystem, StartSystem, StepResult, SystemSetup } from './adapter.ts';
+import { callFakeModel } from './fake-model.ts';
 import type { Job, JobResult } from './job.ts';
-import { stepLine } from './step-log.ts';
+import { formatStepLine } from './step-log.ts';
 
-// The process that measures one system by one job, and sends what it found to its parent.
+// The process that runs one job with one system. It sends the measured values to its parent.
 
-const WARM_MS = 1_000;
+const WARM_UP_MS = 1_000;
+const WARM_UP_SAMPLES = 20;
 const STEP_MS = 50;
 
 const job: Job = JSON.parse(process.argv[2] ?? '');
@@ -18,81 +19,81 @@ const texts = Array.from({ length: 256 }, () => randomBytes(330).toString('base6
 const startTimes = new Map<string, number>();
 let startedSteps = 0;
 
-const setup: Setup = {
+const setup: SystemSetup = {
   job,
   onStart: (id) => void startTimes.set(id, performance.now()),
   async step(run, index): Promise<StepResult> {
     startedSteps += 1;
     if (job.kind === 'waiting') {
-      await askFakeModel(job.modelUrl);
+      await callFakeModel(job.modelUrl);
     }
     if (job.kind === 'crash') {
-      appendFileSync(job.log, stepLine('begin', run, index));
+      appendFileSync(job.log, formatStepLine('begin', run, index));
       await sleep(STEP_MS);
-      appendFileSync(job.log, stepLine('end', run, index));
+      appendFileSync(job.log, formatStepLine('end', run, index));
     }
     return { index, text: texts[startedSteps % texts.length] ?? '' };
   },
 };
 
-const engine = await (await startOf(job.system))(setup);
-const found = await measure(engine);
-process.send?.(found);
-await Promise.race([engine.stop(), sleep(5_000)]);
+const startSystem = await loadSystem(job.system);
+const system = await startSystem(setup);
+process.send?.(await measure(system));
+await Promise.race([system.stop(), sleep(5_000)]);
 process.exit();
 
-/** Limits are in the package; peers only in the repository, where somebody has installed them. */
-async function startOf(system: string): Promise<StartEngine> {
-  switch (system) {
+/** Loads a system. The npm package contains the limits; peers are only in a checkout. */
+async function loadSystem(name: string): Promise<StartSystem> {
+  switch (name) {
     case 'promises':
       return (await import('../limits/promises.ts')).start;
     case 'raw_node':
       return (await import('../limits/raw_node.ts')).start;
     default:
-      return ((await import(`../peers/${system}.ts`)) as { start: StartEngine }).start;
+      return ((await import(`../peers/${name}.ts`)) as { start: StartSystem }).start;
   }
 }
 
-function measure(system: Engine): Promise<JobResult> {
+function measure(system: MeasuredSystem): Promise<JobResult> {
   switch (job.kind) {
     case 'steps':
-      return steps(system, job.seconds);
+      return measureSteps(system, job.seconds);
     case 'latency':
-      return latency(system, job.samples);
+      return measureLatency(system, job.samples);
     case 'waiting':
-      return waiting(system);
+      return measureWaiting(system);
     case 'crash':
-      return job.resume ? resume(system) : runAll(system).then(() => ({}));
+      return job.resume ? resumeRuns(system) : runAll(system).then(() => ({}));
   }
 }
 
-function names(): string[] {
+function runNames(): string[] {
   return Array.from({ length: job.runsAtOnce }, (_, index) => `${job.tag}-${index}`);
 }
 
-async function runAll(system: Engine): Promise<void> {
-  await Promise.all(names().map((name) => system.run?.(name)));
+async function runAll(system: MeasuredSystem): Promise<void> {
+  await Promise.all(runNames().map((name) => system.run?.(name)));
 }
 
-async function steps(system: Engine, seconds: number): Promise<JobResult> {
-  const end = performance.now() + WARM_MS + seconds * 1_000;
-  const loops = names().map(async (name) => {
+async function measureSteps(system: MeasuredSystem, seconds: number): Promise<JobResult> {
+  const end = performance.now() + WARM_UP_MS + seconds * 1_000;
+  const loops = runNames().map(async (name) => {
     for (let count = 0; performance.now() < end; count += 1) {
       await system.run?.(`${name}-${count}`);
     }
   });
-  await sleep(WARM_MS);
-  const from = { steps: startedSteps, at: performance.now() };
+  await sleep(WARM_UP_MS);
+  const before = { steps: startedSteps, at: performance.now() };
   await sleep(end - performance.now());
-  const inWindow = startedSteps - from.steps;
-  const windowMs = performance.now() - from.at;
+  const inWindow = startedSteps - before.steps;
+  const windowMs = performance.now() - before.at;
   await Promise.all(loops);
   return { steps_per_second: (inWindow / windowMs) * 1_000, steps: startedSteps };
 }
 
-async function latency(system: Engine, samples: number): Promise<JobResult> {
+async function measureLatency(system: MeasuredSystem, samples: number): Promise<JobResult> {
   const waits: number[] = [];
-  for (let sample = 0; sample < samples + 20; sample += 1) {
+  for (let sample = 0; sample < samples + WARM_UP_SAMPLES; sample += 1) {
     const id = `${job.tag}-${sample}`;
     const enqueuedAt = performance.now();
     await system.enqueue?.(id);
@@ -102,11 +103,11 @@ async function latency(system: Engine, samples: number): Promise<JobResult> {
     waits.push((startTimes.get(id) ?? Number.NaN) - enqueuedAt);
     await sleep(5);
   }
-  const warm = waits.slice(20);
+  const warm = waits.slice(WARM_UP_SAMPLES);
   return { p50_ms: percentile(warm, 50), p99_ms: percentile(warm, 99) };
 }
 
-async function waiting(system: Engine): Promise<JobResult> {
+async function measureWaiting(system: MeasuredSystem): Promise<JobResult> {
   const stalls = monitorEventLoopDelay({ resolution: 20 });
   stalls.enable();
   const cpu = process.cpuUsage();
@@ -122,8 +123,8 @@ async function waiting(system: Engine): Promise<JobResult> {
   };
 }
 
-/** Goes on until the parent has seen enough. */
-async function resume(system: Engine): Promise<JobResult> {
-  await system.resume?.(names());
+/** Resumes the runs of a killed process. Never returns, because the parent kills this process. */
+async function resumeRuns(system: MeasuredSystem): Promise<never> {
+  await system.resume?.(runNames());
   return new Promise(() => setInterval(() => {}, 1_000));
 }

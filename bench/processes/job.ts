@@ -1,20 +1,22 @@
 /**
- * What a child process is asked to do with one system (a limit or a peer), on a database of its own.
+ * The work of a child process with one system (a limit or a peer), on a database of its own.
  *
- * - `steps`: as many runs as `runsAtOnce`, begun again as they end, for `seconds` after a second to warm up.
- * - `latency`: `samples` pieces of work, one at a time: from the call that enqueues until the handler begins.
- * - `waiting`: `runs` runs at once, each step of which waits for the model.
- * - `crash`: `runs` runs at once, each step takes 50 ms and notes in `log` when it begins and ends; with `resume` the
- *   process goes on with what a killed one left.
+ * - `steps`: `runsAtOnce` runs at a time, for `seconds` after a second to warm up. A run that ends
+ *   is followed by another.
+ * - `latency`: `samples` jobs, one at a time. A wait lasts from the call that enqueues the job until
+ *   its handler begins.
+ * - `waiting`: `runsAtOnce` runs. Each step waits for the model.
+ * - `crash`: `runsAtOnce` runs. Each step takes 50 ms, and appends its begin and end to the file
+ *   `log`. With `resume` the process continues the runs of a killed process.
  */
 export type Job = {
   system: string;
   url: string;
-  /** How many connections the system may open. */
+  /** The number of connections that the system may open. */
   connections: number;
   runsAtOnce: number;
   stepsPerRun: number;
-  /** Makes the names of runs unique. */
+  /** A prefix that makes the names of runs unique. */
   tag: string;
 } & (
   | { kind: 'steps'; seconds: number }
@@ -25,5 +27,5 @@ export type Job = {
 
 export type JobKind = Job['kind'];
 
-/** What came out, by name: `steps_per_second`, `p50_ms`, `wall_s` … */
+/** The measured values by name, such as `steps_per_second`, `p50_ms` or `wall_s`. */
 export type JobResult = Record<string, number>;

@@ -1,25 +1,32 @@
 import { readFileSync } from 'node:fs';
 
-/** What one process noted of one step: appended to a file, so that it outlives a kill. */
-export type StepNote = {
-  what: 'begin' | 'end';
+// Processes append the begin and end of each step to a file, so that the log survives a kill.
+
+/** The begin or end of a step, in the process `pid`. */
+export type StepLogEntry = {
+  event: 'begin' | 'end';
   run: string;
   index: number;
   at: number;
   pid: number;
 };
 
-export function stepLine(what: StepNote['what'], run: string, index: number): string {
-  return `${what} ${run} ${index} ${Date.now()} ${process.pid}\n`;
+/** Formats a line of the log, for this process and the current time. */
+export function formatStepLine(
+  event: StepLogEntry['event'],
+  run: string,
+  index: number,
+): string {
+  return `${event} ${run} ${index} ${Date.now()} ${process.pid}\n`;
 }
 
-/** The whole lines of a step log; the last one may be half written. */
-export function readStepLog(file: string): StepNote[] {
+/** Reads the complete lines of a log. The last line may be incomplete. */
+export function readStepLog(file: string): StepLogEntry[] {
   const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1);
   return lines.map((line) => {
-    const [what, run = '', index, at, pid] = line.split(' ');
+    const [event, run = '', index, at, pid] = line.split(' ');
     return {
-      what: what === 'begin' ? 'begin' : 'end',
+      event: event === 'begin' ? 'begin' : 'end',
       run,
       index: Number(index),
       at: Number(at),
@@ -28,8 +35,11 @@ export function readStepLog(file: string): StepNote[] {
   });
 }
 
-/** How many times the same step of the same run was begun, or ended, beyond the first. */
-export function surplus(notes: readonly StepNote[], what: StepNote['what']): number {
-  const these = notes.filter((note) => note.what === what);
-  return these.length - new Set(these.map(({ run, index }) => `${run} ${index}`)).size;
+/** Counts the begins, or the ends, of steps beyond the first of each step. */
+export function countRepeats(
+  entries: readonly StepLogEntry[],
+  event: StepLogEntry['event'],
+): number {
+  const counted = entries.filter((entry) => entry.event === event);
+  return counted.length - new Set(counted.map(({ run, index }) => `${run} ${index}`)).size;
 }

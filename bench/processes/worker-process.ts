@@ -6,20 +6,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isEntry } from '../../src/package-root.ts';
 import { startEngine } from './engine.ts';
-import { askFakeModel } from './fake-model.ts';
-import { stepLine } from './step-log.ts';
+import { callFakeModel } from './fake-model.ts';
+import { formatStepLine } from './step-log.ts';
 
-/** The engine in a process of its own, for what is measured of a process, or kills one. */
-export type WorkerOrder = {
+// A worker in a process of its own, for benches that measure the memory or CPU of a process, or kill
+// it. The parent starts this module as a program, and sends it `usage` and `stop`.
+
+export type WorkerProcessOptions = {
   url: string;
   concurrency: number;
-  /** Where the model is asked; without one it answers at once. */
+  /** The URL of the fake model. Without one the model responds at once. */
   modelUrl?: string;
-  /** Tool calls take 50 ms and are noted here when they begin and end. */
+  /** The step log. With one, tool calls take 50 ms, and append their begin and end to it. */
   log?: string;
 };
 
-/** What the process used since it was ready. */
+/** CPU time and longest stall of the event loop since the process was ready, and its peak memory. */
 export type Usage = { cpuSeconds: number; rssMb: number; stallMs: number };
 
 export type WorkerProcess = {
@@ -30,11 +32,12 @@ export type WorkerProcess = {
 
 const CALL_MS = 50;
 
-export async function startWorkerProcess(order: WorkerOrder): Promise<WorkerProcess> {
-  const child = fork(fileURLToPath(import.meta.url), [JSON.stringify(order)]);
-  const gone = new AbortController();
-  child.once('exit', () => gone.abort(new Error('the worker ended before it was ready')));
-  await once(child, 'message', { signal: gone.signal });
+/** Starts a worker process. Resolves when the worker is ready. */
+export async function startWorkerProcess(options: WorkerProcessOptions): Promise<WorkerProcess> {
+  const child = fork(fileURLToPath(import.meta.url), [JSON.stringify(options)]);
+  const exited = new AbortController();
+  child.once('exit', () => exited.abort(new Error('the worker ended before it was ready')));
+  await once(child, 'message', { signal: exited.signal });
   return {
     child,
     async usage() {
@@ -52,24 +55,24 @@ export async function startWorkerProcess(order: WorkerOrder): Promise<WorkerProc
 }
 
 if (isEntry(import.meta.url)) {
-  const { log, modelUrl, ...order }: WorkerOrder = JSON.parse(process.argv[2] ?? '');
+  const { log, modelUrl, ...options }: WorkerProcessOptions = JSON.parse(process.argv[2] ?? '');
   const worker = await startEngine({
-    ...order,
-    ...(modelUrl && { onModelCall: async () => void (await askFakeModel(modelUrl)) }),
+    ...options,
+    ...(modelUrl && { onModelCall: async () => void (await callFakeModel(modelUrl)) }),
     ...(log && {
       onToolCall: async ({ execution_id, idempotency_key }) => {
         const call = Number(idempotency_key.split('call_')[1]);
-        appendFileSync(log, stepLine('begin', execution_id, call));
+        appendFileSync(log, formatStepLine('begin', execution_id, call));
         await sleep(CALL_MS);
-        appendFileSync(log, stepLine('end', execution_id, call));
+        appendFileSync(log, formatStepLine('end', execution_id, call));
       },
     }),
   });
   const stalls = monitorEventLoopDelay({ resolution: 20 });
   stalls.enable();
   const cpu = process.cpuUsage();
-  process.on('message', async (what) => {
-    if (what === 'usage') {
+  process.on('message', async (request) => {
+    if (request === 'usage') {
       const { user, system } = process.cpuUsage(cpu);
       const { maxRSS } = process.resourceUsage();
       const usage: Usage = {

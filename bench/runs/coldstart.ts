@@ -71,7 +71,7 @@ async function inEmptyHome(
   server: BenchServer,
   measure: (home: string) => Promise<number>,
 ): Promise<number> {
-  if (server.isOver()) throw new Error('the server is given up');
+  if (server.isStopping()) throw new Error('the server is given up');
   const home = mkdtempSync(join(tmpdir(), 'howdah-cold-'));
   chmodSync(home, 0o755); // the server may run as another user
   const measuring = measure(home);
@@ -81,7 +81,7 @@ async function inEmptyHome(
     await stopEmbedded(home);
     rmSync(home, { recursive: true, force: true, maxRetries: 5 }); // what was killed may end late
   };
-  const takeBack = server.alsoStop(clean);
+  const takeBack = server.onStop(clean);
   try {
     return await measuring;
   } finally {

@@ -3,7 +3,7 @@ import type { Bench } from '../bench.ts';
 import { BENCH_AGENT, startEngine } from '../processes/engine.ts';
 import { type Figure, figure } from '../figures.ts';
 import type { BenchServer } from '../server.ts';
-import { NOT_MEASURED, openServerMeter } from '../meters/server-meter.ts';
+import { SERVER_CPU_NOT_MEASURED, openServerMeter } from '../meters/server-meter.ts';
 
 const COUNTS = [250, 1_000, 2_000] as const;
 const CONCURRENCY = 100;
@@ -60,7 +60,7 @@ const KINDS: Record<string, Begin> = { map: beginMap, calls: beginCalls };
  * have ended and the run with them, and CPU for each child.
  */
 export const fanOut: Bench = async ({ server, rounds, talk }) => {
-  if (server.postmaster === undefined) talk(NOT_MEASURED);
+  if (server.postmaster === undefined) talk(SERVER_CPU_NOT_MEASURED);
   const found = new Map<string, Measured[]>();
   for (let round = 1; round <= rounds(3); round += 1) {
     for (const kind of Object.keys(KINDS)) {

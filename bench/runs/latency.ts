@@ -5,7 +5,7 @@ import { claimByHand, commitByHand, registerByHand } from './by-hand.ts';
 import { BENCH_AGENT, startEngine } from '../processes/engine.ts';
 import { type Figure, figure, percentile } from '../figures.ts';
 import type { BenchDatabase, BenchServer } from '../server.ts';
-import { NOT_MEASURED, openServerMeter, type ServerMeter } from '../meters/server-meter.ts';
+import { SERVER_CPU_NOT_MEASURED, openServerMeter, type ServerMeter } from '../meters/server-meter.ts';
 import { measureSystem, systemsFor } from '../systems.ts';
 
 const SAMPLES = 300;
@@ -22,7 +22,7 @@ type Waits = { toBegin: number[]; perStep: number[]; runCpuUs: number; stepCpuUs
  */
 export const latency: Bench = async (context) => {
   const { server, rounds, has, talk } = context;
-  if (server.postmaster === undefined) talk(NOT_MEASURED);
+  if (server.postmaster === undefined) talk(SERVER_CPU_NOT_MEASURED);
   const ours: Waits[] = [];
   const bare: Waits[] = [];
   const peers = new Map<string, { p50: number[]; p99: number[] }>();

@@ -3,8 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchContext } from '../bench.ts';
 import type { Job } from '../processes/job.ts';
-import { CALLS, halfDone, RUNS } from '../processes/kill.ts';
-import { readStepLog, type StepNote, surplus } from '../processes/step-log.ts';
+import { CALLS, waitUntilHalfDone, RUNS } from '../processes/crash-workload.ts';
+import { readStepLog, type StepLogEntry, countRepeats } from '../processes/step-log.ts';
 import { CONNECTIONS, startJob } from '../systems.ts';
 
 const OBSERVED_MS = 20_000;
@@ -41,7 +41,7 @@ export async function measurePeerRecovery(
   const first = startJob(job);
   let second: ReturnType<typeof startJob> | undefined;
   try {
-    await halfDone(log);
+    await waitUntilHalfDone(log);
     first.child.kill('SIGKILL');
     await once(first.child, 'exit');
     const killedAt = Date.now();
@@ -64,13 +64,13 @@ async function waitForSteps(log: string): Promise<void> {
   await sleep(300); // late surplus
 }
 
-function endedSteps(notes: readonly StepNote[]): Set<string> {
+function endedSteps(notes: readonly StepLogEntry[]): Set<string> {
   return new Set(
     notes.filter(({ what }) => what === 'end').map(({ run, index }) => `${run} ${index}`),
   );
 }
 
-function summary(notes: StepNote[], before: number, killedAt: number): PeerRecovery {
+function summary(notes: StepLogEntry[], before: number, killedAt: number): PeerRecovery {
   const done = endedSteps(notes);
   const perRun = Map.groupBy(done, (step) => step.split(' ')[0]);
   const finished = [...perRun.values()].filter((steps) => steps.length === CALLS).length;
@@ -79,7 +79,7 @@ function summary(notes: StepNote[], before: number, killedAt: number): PeerRecov
     firstMs: (notes[before]?.at ?? Number.NaN) - killedAt,
     completeMs: finished === RUNS ? lastEnd - killedAt : Number.NaN,
     unfinished: RUNS - finished,
-    again: surplus(notes, 'begin'),
-    endedAgain: surplus(notes, 'end'),
+    again: countRepeats(notes, 'begin'),
+    endedAgain: countRepeats(notes, 'end'),
   };
 }

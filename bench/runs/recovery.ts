@@ -6,14 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench, BenchContext } from '../bench.ts';
 import { BENCH_AGENT } from '../processes/engine.ts';
 import { type Figure, figure } from '../figures.ts';
-import { CALLS, halfDone, RUNS } from '../processes/kill.ts';
+import { CALLS, waitUntilHalfDone, RUNS } from '../processes/crash-workload.ts';
 import { measurePeerRecovery, type PeerRecovery } from './peer-recovery.ts';
 import type { BenchDatabase } from '../server.ts';
-import { readStepLog, type StepNote, surplus } from '../processes/step-log.ts';
+import { readStepLog, type StepLogEntry, countRepeats } from '../processes/step-log.ts';
 import { PEERS } from '../systems.ts';
 import { startWorkerProcess } from '../processes/worker-process.ts';
 
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
 type Recovery = {
   firstMs: number;
@@ -103,7 +103,7 @@ async function measureEngine(
        select howdah.agent('bench'), $1 || ' ping' from generate_series(1, $2::int)`,
       [CALLS, RUNS],
     );
-    await halfDone(log);
+    await waitUntilHalfDone(log);
     const killedAt = Date.now();
     first.child.kill('SIGKILL');
     await once(first.child, 'exit');
@@ -113,7 +113,7 @@ async function measureEngine(
     return {
       ...resumeDelays(notes, first.child.pid ?? 0, killedAt),
       completeMs,
-      again: surplus(notes, 'begin'),
+      again: countRepeats(notes, 'begin'),
       ...(await faults(pool, dead, notes, first.child.pid ?? 0)),
     };
   } finally {
@@ -130,7 +130,7 @@ async function workerOf(pool: BenchDatabase['pool'], pid: number | undefined): P
 
 /** When the first, and when the last of the runs that the dead process held went on elsewhere. */
 function resumeDelays(
-  notes: readonly StepNote[],
+  notes: readonly StepLogEntry[],
   deadPid: number,
   killedAt: number,
 ): { firstMs: number; allMs: number } {
@@ -148,7 +148,7 @@ function resumeDelays(
 
 /** The time by this machine's clock, which is the database's too, when the last run completed. */
 async function waitForCompletion(pool: BenchDatabase['pool']): Promise<number> {
-  const until = performance.now() + PATIENCE_MS;
+  const until = performance.now() + TIMEOUT_MS;
   for (;;) {
     const { rows } = await pool.query(
       `select count(*) filter (where completed_at is null)::int as open,
@@ -169,7 +169,7 @@ async function waitForCompletion(pool: BenchDatabase['pool']): Promise<number> {
 async function faults(
   pool: BenchDatabase['pool'],
   dead: string,
-  notes: readonly StepNote[],
+  notes: readonly StepLogEntry[],
   deadPid: number,
 ): Promise<{ lost: number; doubled: number }> {
   const { rows } = await pool.query(

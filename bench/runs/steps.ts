@@ -1,10 +1,10 @@
 import type { Bench, BenchContext } from '../bench.ts';
 import { counters } from '../meters/counters.ts';
 import { BENCH_AGENT } from '../processes/engine.ts';
-import { type Figure, figure, ratios, spreadOf } from '../figures.ts';
+import { type Figure, figure, ratios, formatSpread } from '../figures.ts';
 import { findPgbench, measurePgbench } from '../meters/pgbench.ts';
 import type { BenchDatabase } from '../server.ts';
-import { NOT_MEASURED, openServerMeter, type ServerMeter } from '../meters/server-meter.ts';
+import { SERVER_CPU_NOT_MEASURED, openServerMeter, type ServerMeter } from '../meters/server-meter.ts';
 import { measureSystem, systemsFor } from '../systems.ts';
 import { startWorkerProcess, type WorkerProcess } from '../processes/worker-process.ts';
 
@@ -40,7 +40,7 @@ export const steps: Bench = async (context) => {
   const database = await context.server.createDatabase();
   const meter = await openServerMeter(context.server, database);
   const measured = { database, meter };
-  if (Number.isNaN(meter.cpuUs())) context.talk(NOT_MEASURED);
+  if (Number.isNaN(meter.cpuUs())) context.talk(SERVER_CPU_NOT_MEASURED);
   try {
     const fast = await measureRounds(context, measured, context.rounds(5), async (note) => {
       if (pgbench) await notePgbench(pgbench, measured, RUNS_AT_ONCE, note);
@@ -194,11 +194,11 @@ async function measureRounds(
     engine.push(await measureEngine(measured));
     await measureOthers((name, value) => beside.set(name, [...(beside.get(name) ?? []), value]));
   }
-  talk(`howdah ${spreadOf(engine.map((round) => round.stepsPerSecond))}`);
-  talk(`worker CPU µs per step ${spreadOf(engine.map((round) => round.workerCpuUs))}`);
-  talk(`server CPU µs per step ${spreadOf(engine.map((round) => round.serverCpuUs))}`);
+  talk(`howdah ${formatSpread(engine.map((round) => round.stepsPerSecond))}`);
+  talk(`worker CPU µs per step ${formatSpread(engine.map((round) => round.workerCpuUs))}`);
+  talk(`server CPU µs per step ${formatSpread(engine.map((round) => round.serverCpuUs))}`);
   for (const [name, values] of beside) {
-    talk(`${name} ${spreadOf(values)}`);
+    talk(`${name} ${formatSpread(values)}`);
   }
   return { engine, beside };
 }

@@ -14,23 +14,23 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { startAgainst } from '../../bench/against.ts';
+import { prepareComparison } from '../../bench/compare-checkouts.ts';
 import { parseArguments } from '../../bench/arguments.ts';
-import { BARS, failures, judge } from '../../bench/bars.ts';
+import { BARS, describeFailures, judge } from '../../bench/bars.ts';
 import { BENCHES } from '../../bench/benches.ts';
-import { compareFigures } from '../../bench/output/comparison.ts';
-import { treeCpuUs } from '../../bench/meters/cpu.ts';
-import { documentOf } from '../../bench/output/document.ts';
+import { compareFigures } from '../../bench/output/compare-figures.ts';
+import { readTreeCpuUs } from '../../bench/meters/cpu.ts';
+import { formatDocument } from '../../bench/output/document.ts';
 import { BENCH_AGENT } from '../../bench/processes/engine.ts';
 import { figure, ratios } from '../../bench/figures.ts';
 import { ON_RUNS, ON_USERS } from '../../bench/runs/guards.ts';
-import { markdownTable } from '../../bench/output/markdown-table.ts';
-import { BENCH_NAMES } from '../../bench/names.ts';
+import { formatMarkdown } from '../../bench/output/markdown-table.ts';
+import { BENCH_NAMES } from '../../bench/bench-names.ts';
 import { PRIVATE_FILES, prepareOldCheckout } from '../../bench/old-checkout.ts';
 import { openServerMeter } from '../../bench/meters/server-meter.ts';
-import { readStepLog, surplus } from '../../bench/processes/step-log.ts';
+import { readStepLog, countRepeats } from '../../bench/processes/step-log.ts';
 import { startJob, systemsFor } from '../../bench/systems.ts';
-import { comparisonTable, textTable } from '../../bench/output/table.ts';
+import { formatComparison, formatTables } from '../../bench/output/table.ts';
 import { startWorkerProcess } from '../../bench/processes/worker-process.ts';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
 
@@ -104,14 +104,14 @@ describe('performance bounds', () => {
   test('report the figures below them, with the reason for the bound', () => {
     const fine = judge(figure('subscribers', 'subscribers_lost', 0, 'count'));
     const lost = judge(figure('subscribers', 'subscribers_lost', 3, 'count'));
-    expect(failures([fine])).toEqual([]);
-    expect(failures([lost])).toEqual([
+    expect(describeFailures([fine])).toEqual([]);
+    expect(describeFailures([lost])).toEqual([
       'subscribers_lost is 3 count, its bar is <= 0: nothing may be lost',
     ]);
   });
 
   test('report requested figures that were not measured, except of peers not installed', () => {
-    const missed = (peers: string[]): string[] => failures([], { benches: ['steps'], peers });
+    const missed = (peers: string[]): string[] => describeFailures([], { benches: ['steps'], peers });
     expect(missed([])).toContain('steps_vs_pgbench_ratio was not measured by steps');
     expect(missed([]).join()).not.toContain('dbos');
     expect(missed(['dbos'])).toContain('steps_vs_dbos_ratio was not measured by steps');
@@ -127,7 +127,7 @@ describe('benchmark tables', () => {
 
   test('show the goal, peers by system, and the durability of a step', () => {
     const slow = judge(figure('recovery', 'recovery_ms', [2000, 3000, 4000], 'ms', { atMost: 2 }));
-    const lines = markdownTable([...figures, slow], ['dbos']).split('\n');
+    const lines = formatMarkdown([...figures, slow], ['dbos']).split('\n');
     expect(lines).toEqual(
       expect.arrayContaining([
         '| recovery_ms_max | 700, goal <= 2000 |',
@@ -137,11 +137,11 @@ describe('benchmark tables', () => {
       ]),
     );
     expect(lines.filter((line) => line.startsWith('- **')).length).toBe(2);
-    expect(textTable(figures, ['dbos'])).toContain(BENCHES.recovery?.counts);
+    expect(formatTables(figures, ['dbos'])).toContain(BENCHES.recovery?.counts);
   });
 
   test('form a page with the command that regenerates it', () => {
-    const page = documentOf({
+    const page = formatDocument({
       file: 'docs/benchmarks.md',
       figures,
       peers: [],
@@ -181,7 +181,7 @@ describe('a comparison of two checkouts', () => {
       { figure: 'calls', old: Number.NaN, new: 0, ratio: Number.NaN },
       { figure: 'gone', old: 1, new: Number.NaN },
     ]);
-    expect(comparisonTable(compared).split('\n')).toEqual(
+    expect(formatComparison(compared).split('\n')).toEqual(
       expect.arrayContaining([
         'figure   old  new  new/old  least  most  unit',
         'calls      —    0        —      —     —  count',
@@ -263,21 +263,21 @@ describe.skipIf(process.platform !== 'linux')('CPU time of a process and its chi
   };
 
   test('counts living children, except those excluded, and children that have ended', async () => {
-    const before = treeCpuUs(process.pid) ?? Number.NaN;
+    const before = readTreeCpuUs(process.pid) ?? Number.NaN;
     const child = await burner();
     try {
-      const all = treeCpuUs(process.pid) ?? Number.NaN;
+      const all = readTreeCpuUs(process.pid) ?? Number.NaN;
       expect(all - before).toBeGreaterThan(LEAST_US);
-      expect(treeCpuUs(process.pid, [child.pid as number])).toBeLessThan(all - LEAST_US / 2);
+      expect(readTreeCpuUs(process.pid, [child.pid as number])).toBeLessThan(all - LEAST_US / 2);
     } finally {
       child.send('end');
       await once(child, 'exit');
     }
-    expect((treeCpuUs(process.pid) ?? Number.NaN) - before).toBeGreaterThan(LEAST_US);
+    expect((readTreeCpuUs(process.pid) ?? Number.NaN) - before).toBeGreaterThan(LEAST_US);
   });
 
   test('is undefined for a missing process', () => {
-    expect(treeCpuUs(2 ** 30)).toBeUndefined();
+    expect(readTreeCpuUs(2 ** 30)).toBeUndefined();
   });
 });
 
@@ -339,7 +339,7 @@ describe('measured processes', () => {
     await gone;
     const notes = readStepLog(log);
     expect(notes.filter(({ what }) => what === 'end').length).toBe(4);
-    expect(surplus(notes, 'begin')).toBe(0);
+    expect(countRepeats(notes, 'begin')).toBe(0);
     expect((await empty.pool.query('select * from steps')).rowCount).toBe(4);
   });
 
@@ -364,7 +364,7 @@ describe('measured processes', () => {
     vi.stubEnv('BENCH_PG_URL', database.url);
     const talk: string[] = [];
     const against = { against: '.', names: ['size'], rounds: 2 };
-    const sides = await startAgainst(against, (line) => talk.push(line));
+    const sides = await prepareComparison(against, (line) => talk.push(line));
     const compared: ReturnType<typeof compareFigures> = [];
     try {
       expect(await sides.run((figures) => compared.push(...figures))).toEqual([]);
@@ -384,7 +384,7 @@ describe('measured processes', () => {
     writeFileSync(log, 'begin a 0 1 7\nbegin a 0 2 8\nend a 0 3 8\nend a');
     const notes = readStepLog(log);
     expect(notes.map(({ pid }) => pid)).toEqual([7, 8, 8]);
-    expect([surplus(notes, 'begin'), surplus(notes, 'end')]).toEqual([1, 0]);
+    expect([countRepeats(notes, 'begin'), countRepeats(notes, 'end')]).toEqual([1, 0]);
   });
 
   test.each([

@@ -1,7 +1,7 @@
 import { Argument, type Command } from 'commander';
-import type { Judged } from '../../../../bench/bars.ts';
-import { BENCH_NAMES } from '../../../../bench/names.ts';
-import type { BenchNews, BenchOrder } from '../../../../bench/process.ts';
+import type { JudgedFigure } from '../../../../bench/bars.ts';
+import { BENCH_NAMES } from '../../../../bench/bench-names.ts';
+import type { BenchMessage, BenchOrder } from '../../../../bench/process.ts';
 import { createPool } from '../../../db/connection/pool.ts';
 import { programBeside } from '../../../package-root.ts';
 import { parseWholeNumber } from '../../input/parse-number.ts';
@@ -70,12 +70,12 @@ async function namedServer(io: CliIo, self: Command): Promise<string | undefined
 }
 
 async function measure(io: CliIo, order: BenchOrder, isChecked: boolean): Promise<void> {
-  const { failures } = await import('../../../../bench/bars.ts');
-  const { benchTable, durabilityLines } = await import('../../../../bench/output/table.ts');
-  const all: Judged[] = [];
+  const { describeFailures } = await import('../../../../bench/bars.ts');
+  const { formatBenchTable, formatDurability } = await import('../../../../bench/output/table.ts');
+  const all: JudgedFigure[] = [];
   let broken: string[] = [];
   const file = programBeside(import.meta.url, '../../../../bench/process');
-  await runInChildProcess<BenchNews>(io, file, order, (news) => {
+  await runInChildProcess<BenchMessage>(io, file, order, (news) => {
     if ('talk' in news) io.err(news.talk);
     if ('broken' in news) broken = news.broken;
     if ('machine' in news)
@@ -86,10 +86,10 @@ async function measure(io: CliIo, order: BenchOrder, isChecked: boolean): Promis
     if (!('figures' in news)) return;
     all.push(...news.figures);
     if (io.json) for (const one of news.figures) printJson(io, one);
-    else io.out(`\n${benchTable(news.figures, false, isChecked)}`);
+    else io.out(`\n${formatBenchTable(news.figures, false, isChecked)}`);
   });
-  if (!io.json) io.out(`\n${durabilityLines(all, []).join('\n')}`);
-  const below = isChecked ? failures(all) : [];
+  if (!io.json) io.out(`\n${formatDurability(all, []).join('\n')}`);
+  const below = isChecked ? describeFailures(all) : [];
   for (const line of [...broken, ...below]) io.err(line);
   if (broken.length + below.length > 0) io.setExitCode(exitCodes.error);
 }

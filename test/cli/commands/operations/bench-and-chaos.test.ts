@@ -30,7 +30,7 @@ describe('howdah bench', () => {
       url.password = 's3cret';
       const { status, stdout, stderr } = await runCli(url.toString(), 'bench', 'guards');
       expect({ status, stdout }).toEqual({ status: 4, stdout: '' });
-      expect(stderr).toContain(`error: the login ${name} may make no databases`);
+      expect(stderr).toContain(`error: the login ${name} may not create databases`);
       expect(stderr).toMatch(/^ hint: .*CREATEDB and CREATEROLE.*--database-url/m);
     } finally {
       await database.pool.query(`drop role ${name}`);

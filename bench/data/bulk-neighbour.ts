@@ -5,7 +5,7 @@ import { type Figure, figure, percentile } from '../figures.ts';
 const SAMPLES = 100;
 const CANCELLED = '57014';
 
-export type BystanderOptions = {
+export type NeighbourOptions = {
   url: string;
   pool: pg.Pool;
   /** The statement whose neighbours are looked at. */
@@ -18,12 +18,12 @@ export type BystanderOptions = {
  * The insert is rolled back and begun again until there are samples enough, and then cancelled, so that the worker never
  * sees its rows.
  */
-export async function bulkBystander({
+export async function measureNeighbour({
   url,
   pool,
   insert,
   talk,
-}: BystanderOptions): Promise<Figure[]> {
+}: NeighbourOptions): Promise<Figure[]> {
   const neighbour = await connect(url);
   const inserter = await connect(url);
   const worker = await startEngine({ url, concurrency: 10 });

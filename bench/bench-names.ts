@@ -1,4 +1,4 @@
-/** The benches that need nothing but a server: all but `size`, which reads the lock file of this repository. */
+/** The benches of the command line. Only `size` is missing, which reads the lock file of a checkout. */
 export const BENCH_NAMES = [
   'steps',
   'latency',

@@ -2,7 +2,7 @@
 export type Question = { name: string; text: string; values?: (known: Known) => unknown[] };
 export type Known = { id: string };
 
-export const QUESTIONS: readonly Question[] = [
+export const ANALYTICS_QUERIES: readonly Question[] = [
   {
     name: 'cost_per_agent_this_month',
     text: `select a.name, count(*) as runs, sum(e.cost) as cost
