@@ -1,8 +1,8 @@
 import { type Bound, type Figure, formatBound, meetsBound } from './figures.ts';
 
 /**
- * The bound that a figure must meet on any machine, however busy. A figure that misses its bar shows
- * a regression. The goals of the design are stated with the figures, as `bound`.
+ * The bound that a figure must meet on any machine, however busy. A figure that misses its bar
+ * shows a regression. The goals of the design are stated with the figures, as `bound`.
  *
  * The bar of a ratio leaves about a third of room below the worst round of docs/benchmarks.md. The
  * bar of a time leaves several times as much, because a busy machine prolongs times.
@@ -110,7 +110,8 @@ export const BARS: Record<string, Bar> = {
   help_vs_node_ratio: {
     bench: 'coldstart',
     atMost: 5,
-    reason: 'a larger ratio means one import too many: usually help takes three times as long as Node',
+    reason:
+      'a larger ratio means one import too many: usually help takes three times as long as Node',
   },
   dependencies: {
     bench: 'size',

@@ -1,4 +1,6 @@
-/** The benches of the command line. Only `size` is missing, which reads the lock file of a checkout. */
+/**
+ * The benches of the command line. Only `size` is missing, which reads the lock file of a checkout.
+ */
 export const BENCH_NAMES = [
   'steps',
   'latency',

@@ -30,7 +30,9 @@ type RoundsOfSides = Record<Side['name'], Figure[][]>;
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-/** Prepares the comparison. `talk` receives the output of the benches, with the name of the side. */
+/**
+ * Prepares the comparison. `talk` receives the output of the benches, with the name of the side.
+ */
 export async function prepareComparison(
   { against, names, rounds }: ComparisonOptions,
   talk: (line: string) => void,

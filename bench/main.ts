@@ -47,7 +47,9 @@ async function compare({ names, rounds, json }: Options, against: string): Promi
 async function measure(options: Options): Promise<void> {
   const peers = options.peers ? installedPeers() : [];
   if (options.peers && peers.length < PEERS.length) {
-    console.error(`Some peers are not installed and are omitted. To install them: ${INSTALL_PEERS}`);
+    console.error(
+      `Some peers are not installed and are omitted. To install them: ${INSTALL_PEERS}`,
+    );
   }
   const server = await startServer(process.env.BENCH_PG_URL);
   stopOnSignal(() => server.stop());
@@ -76,7 +78,10 @@ async function measure(options: Options): Promise<void> {
     if (!options.json) {
       console.log(`${machine.join('\n')}\n\n${formatTables(figures, peers)}`);
     }
-    const failed = describeFailures(figures, options.check ? { benches: options.names, peers } : undefined);
+    const failed = describeFailures(
+      figures,
+      options.check ? { benches: options.names, peers } : undefined,
+    );
     for (const line of [...broken, ...failed]) {
       console.error(line);
     }

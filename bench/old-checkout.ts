@@ -5,8 +5,9 @@ import { basename, join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-// The old side of `npm run bench -- --against FOLDER`. The engine, CLI and SQL of the other checkout
-// are measured by the bench code of this checkout, so that both sides are measured in the same way.
+// The old side of `npm run bench -- --against FOLDER`. The engine, CLI and SQL of the other
+// checkout are measured by the bench code of this checkout, so that both sides are measured in the
+// same way.
 //
 // A temporary folder gets a copy of this bench, and symbolic links to everything else of the other
 // checkout. Node resolves symbolic links, so imports of `../src` and `../workers` load the files of

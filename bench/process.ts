@@ -9,7 +9,9 @@ import { startServer } from './server.ts';
 
 export type BenchOrder = {
   names: readonly string[];
-  /** Whether all benches were requested. Those that need a superuser are then omitted if necessary. */
+  /**
+   * Whether all benches were requested. Those that need a superuser are then omitted if necessary.
+   */
   isAll: boolean;
   rounds?: number | undefined;
   /** The server on which databases are created. Without one an embedded server is started. */

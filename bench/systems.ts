@@ -6,8 +6,9 @@ import type { BenchContext } from './bench.ts';
 import { type Counters, readCounters } from './meters/counters.ts';
 import type { Job, JobKind, JobResult } from './processes/job.ts';
 
-// The systems that are measured beside Howdah: limits, which show what the machine can reach without
-// an engine, and peers, which are other engines. Each job of a system is a process of its own.
+// The systems that are measured beside Howdah: limits, which show what the machine can reach
+// without an engine, and peers, which are other engines. Each job of a system is a process of its
+// own.
 
 const CHILD = programBeside(import.meta.url, 'processes/job-process');
 /** The time after which a job is killed. */
@@ -97,7 +98,10 @@ export function installedPeers(): string[] {
   ).map(({ name }) => name);
 }
 
-/** Returns the systems that support a kind of job: all limits, and the peers for which `has` is true. */
+/**
+ * Returns the systems that support a kind of job: all limits, and the peers for which `has` is
+ * true.
+ */
 export function systemsFor(kind: JobKind, has: (name: string) => boolean): System[] {
   return SYSTEMS.filter(
     ({ name, role, jobs }) => jobs.includes(kind) && (role === 'limit' || has(name)),

@@ -6,7 +6,10 @@ import pg from 'pg';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { isEntry } from '../../src/package-root.ts';
 
-/** A process that passes notifications of Postgres on to the sockets opened for their run, and does nothing else. */
+/**
+ * Starts a process that passes the notifications of Postgres for a run to the sockets of that run,
+ * and does nothing else.
+ */
 export async function startBareFeed(url: string): Promise<{ url: string; stop(): void }> {
   const child = fork(fileURLToPath(import.meta.url), [url]);
   const [port] = await once(child, 'message');

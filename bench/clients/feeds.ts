@@ -2,16 +2,19 @@ import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { createNotifier } from '../../src/db/feed/notifier.ts';
 import { startApiProcess } from '../processes/api.ts';
-import { startBareFeed } from './bare-feed.ts';
 import type { BenchDatabase } from '../server.ts';
+import { startBareFeed } from './bare-feed.ts';
 
-/** What brings committed steps to clients. */
+/** A way by which clients receive committed steps. */
 export type Feed = {
-  /** A client on a socket of its own; `arrived` is called with the seq of each step it is given. */
-  connect(id: string, arrived: (seq: number) => void): void;
-  /** The share of what was connected to that would be told of a step by now: 1 when all is ready. */
+  /**
+   * Connects a client of the run `id` on a socket of its own. `onStep` is called with the seq of
+   * each step that the client receives.
+   */
+  connect(id: string, onStep: (seq: number) => void): void;
+  /** Returns the share of runs or clients that are connected. At 1 all are. */
   readiness(): Promise<number>;
-  /** To be called after a commit. */
+  /** Announces a step. Must be called after its commit. */
   announce(id: string, seq: number): void;
   stop(): Promise<void>;
 };
@@ -19,29 +22,31 @@ export type Feed = {
 const STEPS_QUERY =
   'subscription ($id: UUID!) { executionSteps(executionId: $id, after: 0) { seq kind name output } }';
 
-/** Howdah's: GraphQL subscriptions of an API process, told by the notifier a worker uses. */
+/**
+ * Opens the feed of Howdah: GraphQL subscriptions of an API process, and the notifier of a worker.
+ */
 export async function openApiFeed({ url, pool }: BenchDatabase): Promise<Feed> {
   const api = await startApiProcess(url);
   const notifier = createNotifier(url);
-  const closing: (() => unknown)[] = [];
+  const disposers: (() => unknown)[] = [];
   const ids = new Set<string>();
   return {
-    connect(id, arrived) {
+    connect(id, onStep) {
       ids.add(id);
       const client = createClient({
         url: `${api.url.replace('http', 'ws')}/graphql`,
         webSocketImpl: WebSocket,
         lazy: false,
       });
-      closing.push(() => client.dispose());
+      disposers.push(() => client.dispose());
       client.subscribe<{ executionSteps: { seq: number } }>(
         { query: STEPS_QUERY, variables: { id } },
         {
           next: ({ data, errors }) => {
             if (!data) {
-              throw new Error(`a subscription was refused: ${errors?.[0]?.message}`);
+              throw new Error(`a subscription failed: ${errors?.[0]?.message}`);
             }
-            arrived(data.executionSteps.seq);
+            onStep(data.executionSteps.seq);
           },
           error: () => {},
           complete: () => {},
@@ -56,26 +61,29 @@ export async function openApiFeed({ url, pool }: BenchDatabase): Promise<Feed> {
     },
     announce: (id) => notifier.announce(id),
     async stop() {
-      await Promise.all(closing.map((close) => close()));
+      await Promise.all(disposers.map((dispose) => dispose()));
       await notifier.close();
       await api.stop();
     },
   };
 }
 
-/** The least there can be: LISTEN, and a frame to each socket of the run; nothing is read, ordered or replayed. */
+/**
+ * Opens the limit: LISTEN, and a frame to each socket of the run. Nothing is read from tables,
+ * ordered or replayed.
+ */
 export async function openBareFeed({ url, pool }: BenchDatabase): Promise<Feed> {
   const feed = await startBareFeed(url);
   const sockets: WebSocket[] = [];
   let open = 0;
   return {
-    connect(id, arrived) {
+    connect(id, onStep) {
       const socket = new WebSocket(`${feed.url}/${id}`);
       sockets.push(socket);
       socket.on('open', () => {
         open += 1;
       });
-      socket.on('message', (frame) => arrived(JSON.parse(String(frame)).seq));
+      socket.on('message', (frame) => onStep(JSON.parse(String(frame)).seq));
     },
     readiness: async () => open / sockets.length,
     announce(id, seq) {

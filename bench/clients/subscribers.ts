@@ -1,25 +1,27 @@
 import type pg from 'pg';
 import type { Bench, BenchContext } from '../bench.ts';
-import { claimByHand, commitByHand, registerByHand } from '../runs/by-hand.ts';
-import { type Feed, openApiFeed, openBareFeed } from './feeds.ts';
 import { figure, percentile } from '../figures.ts';
+import { claimByHand, commitByHand, registerByHand } from '../runs/by-hand.ts';
 import type { BenchDatabase } from '../server.ts';
+import { type Feed, openApiFeed, openBareFeed } from './feeds.ts';
 
 const CLIENTS = 1_000;
 const RUNS = 100;
 const STEPS = 20;
 
-/** Every run makes two steps a second, which is 2,000 frames a second to write. */
+/** Each run commits two steps per second, so the server writes 2,000 frames per second. */
 const BETWEEN_COMMITS_MS = 1_000 / 2 / RUNS;
 
-/** Milliseconds of every arrival, and frames per second. */
+/** Milliseconds from before a commit to each arrival of its step, and frames per second. */
 type Measured = { waits: number[]; rate: number };
 
 /**
- * 1,000 GraphQL subscribers, each on a socket of its own, ten to a run: from before the commit of a step until a client
- * has it. The API is a process of its own; the clients share this one. Every step must reach each of its ten. Beside it the
- * same by LISTEN and bare sockets; and the same with commits as fast as one connection can, for how many frames a second
- * that gives.
+ * 1,000 GraphQL subscribers on a socket each, ten for each run. Measures the time from before the
+ * commit of a step until a client receives it. The API is a process of its own; all clients are in
+ * this process. Each step must reach each of its ten subscribers.
+ *
+ * The limit is the same with LISTEN and plain sockets. A third measurement commits as fast as one
+ * connection can, and counts the frames per second.
  */
 export const subscribers: Bench = async (context) => {
   const ours: Measured[] = [];
@@ -30,21 +32,21 @@ export const subscribers: Bench = async (context) => {
     bare.push(await measure(context, openBareFeed, BETWEEN_COMMITS_MS));
     flatOut.push(await measure(context, openApiFeed, 0));
   }
-  const of = (rounds: Measured[], percent: number): number[] =>
+  const percentiles = (rounds: Measured[], percent: number): number[] =>
     rounds.map(({ waits }) => percentile(waits, percent));
-  const at = { role: 'limit' } as const;
+  const limit = { role: 'limit' } as const;
   const lost = [...ours, ...flatOut].reduce(
     (sum, { waits }) => sum + CLIENTS * STEPS - waits.length,
     0,
   );
   const rates = flatOut.map(({ rate }) => rate);
   return [
-    figure('subscribers', 'subscribers_ms_p50', of(ours, 50), 'ms'),
-    figure('subscribers', 'subscribers_ms_p99', of(ours, 99), 'ms', { atMost: 50 }),
-    figure('subscribers', 'bare_feed_ms_p50', of(bare, 50), 'ms', at),
-    figure('subscribers', 'bare_feed_ms_p99', of(bare, 99), 'ms', at),
+    figure('subscribers', 'subscribers_ms_p50', percentiles(ours, 50), 'ms'),
+    figure('subscribers', 'subscribers_ms_p99', percentiles(ours, 99), 'ms', { atMost: 50 }),
+    figure('subscribers', 'bare_feed_ms_p50', percentiles(bare, 50), 'ms', limit),
+    figure('subscribers', 'bare_feed_ms_p99', percentiles(bare, 99), 'ms', limit),
     figure('subscribers', 'subscribers_frames_per_second', rates, '1/s'),
-    figure('subscribers', 'subscribers_flat_out_ms_p99', of(flatOut, 99), 'ms'),
+    figure('subscribers', 'subscribers_flat_out_ms_p99', percentiles(flatOut, 99), 'ms'),
     figure('subscribers', 'subscribers_lost', lost, 'count', { atMost: 0 }),
   ];
 };
@@ -59,24 +61,24 @@ async function measure(
   const feed = await openFeed(database);
   try {
     const worker = await registerByHand(pool);
-    const ids = await makeRuns(pool);
+    const ids = await insertRuns(pool);
     await claimByHand(pool, worker, ids);
-    const sent = new Map<string, number>();
+    const committedAt = new Map<string, number>();
     const waits: number[] = [];
     let arrivedAt = 0;
     for (let index = 0; index < CLIENTS; index += 1) {
       const id = ids[index % RUNS] ?? '';
       feed.connect(id, (seq) => {
         arrivedAt = performance.now();
-        waits.push(arrivedAt - (sent.get(`${id} ${seq}`) ?? Number.NaN));
+        waits.push(arrivedAt - (committedAt.get(`${id} ${seq}`) ?? Number.NaN));
       });
     }
     await waitForCount(feed.readiness, 1);
     const startedAt = performance.now();
     for (let seq = 1; seq <= STEPS; seq += 1) {
       for (const [index, id] of ids.entries()) {
-        await until(startedAt + ((seq - 1) * RUNS + index) * betweenMs);
-        sent.set(`${id} ${seq}`, performance.now());
+        await sleepUntil(startedAt + ((seq - 1) * RUNS + index) * betweenMs);
+        committedAt.set(`${id} ${seq}`, performance.now());
         await commitByHand(pool, worker, id, seq);
         feed.announce(id, seq);
       }
@@ -90,7 +92,7 @@ async function measure(
   }
 }
 
-async function makeRuns(pool: pg.Pool): Promise<string[]> {
+async function insertRuns(pool: pg.Pool): Promise<string[]> {
   const { rows } = await pool.query(
     `insert into howdah.executions (agent_id, input)
      select howdah.agent('development'), 'run ' || i from generate_series(1, $1::int) as i returning id`,
@@ -99,27 +101,27 @@ async function makeRuns(pool: pg.Pool): Promise<string[]> {
   return rows.map((row) => row.id);
 }
 
-/** Whoever is behind does not wait. */
-async function until(moment: number): Promise<void> {
+/** Sleeps until a time of `performance.now()`. Returns at once if that time has passed. */
+async function sleepUntil(moment: number): Promise<void> {
   const ms = moment - performance.now();
   if (ms > 1) {
     await new Promise((resolve) => setTimeout(resolve, ms));
   }
 }
 
-/** Waits until the count is reached, or has not moved for five seconds. */
+/** Waits until the count reaches the goal, or has not changed for five seconds. */
 async function waitForCount(count: () => Promise<number>, goal: number): Promise<void> {
   let last = -1;
-  let movedAt = performance.now();
-  while (performance.now() - movedAt < 5_000) {
+  let changedAt = performance.now();
+  while (performance.now() - changedAt < 5_000) {
     const now = await count();
     if (now >= goal) {
-      await new Promise((resolve) => setTimeout(resolve, 1_000)); // all ten of the last one
+      await new Promise((resolve) => setTimeout(resolve, 1_000)); // a run is counted with its first client
       return;
     }
     if (now !== last) {
       last = now;
-      movedAt = performance.now();
+      changedAt = performance.now();
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

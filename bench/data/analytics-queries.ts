@@ -1,8 +1,13 @@
-/** Questions as people ask them, of a large history. `id`: a run that has children. */
-export type Question = { name: string; text: string; values?: (known: Known) => unknown[] };
-export type Known = { id: string };
+/** The parameters of the queries. `id` is a run that has children. */
+export type QueryParameters = { id: string };
+export type AnalyticsQuery = {
+  name: string;
+  text: string;
+  values?: (parameters: QueryParameters) => unknown[];
+};
 
-export const ANALYTICS_QUERIES: readonly Question[] = [
+/** Typical analytical queries of a large history. */
+export const ANALYTICS_QUERIES: readonly AnalyticsQuery[] = [
   {
     name: 'cost_per_agent_this_month',
     text: `select a.name, count(*) as runs, sum(e.cost) as cost

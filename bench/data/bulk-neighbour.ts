@@ -1,22 +1,23 @@
 import pg from 'pg';
-import { startEngine } from '../processes/engine.ts';
 import { type Figure, figure, percentile } from '../figures.ts';
+import { startEngine } from '../processes/engine.ts';
 
 const SAMPLES = 100;
-const CANCELLED = '57014';
+const WARM_UP_RUNS = 20;
+const QUERY_CANCELED = '57014';
 
 export type NeighbourOptions = {
   url: string;
   pool: pg.Pool;
-  /** The statement whose neighbours are looked at. */
+  /** The bulk insert, during which the runs of another tenant are measured. */
   insert: string;
   talk(line: string): void;
 };
 
 /**
- * Single runs of another tenant, from insert to done by a running worker: alone, and while a bulk insert is on its way.
- * The insert is rolled back and begun again until there are samples enough, and then cancelled, so that the worker never
- * sees its rows.
+ * Measures single runs of another tenant, from insert to completion by a running worker: alone, and
+ * during a bulk insert. The insert is rolled back and repeated until there are enough samples, and
+ * then cancelled. The worker therefore never gets its rows.
  */
 export async function measureNeighbour({
   url,
@@ -29,16 +30,16 @@ export async function measureNeighbour({
   const worker = await startEngine({ url, concurrency: 10 });
   try {
     await becomeAnotherTenant(neighbour);
-    await runs(neighbour, 20);
-    const alone = await runs(neighbour, SAMPLES);
+    await measureRuns(neighbour, WARM_UP_RUNS);
+    const alone = await measureRuns(neighbour, SAMPLES);
     const pid = await backendOf(inserter);
-    const bulk = { over: false };
-    const inserting = repeatUntil(inserter, insert, bulk);
-    const meanwhile = await runs(neighbour, SAMPLES).finally(() => {
-      bulk.over = true;
+    const bulk = { isDone: false };
+    const inserting = repeatInsert(inserter, insert, bulk);
+    const meanwhile = await measureRuns(neighbour, SAMPLES).finally(() => {
+      bulk.isDone = true;
     });
-    talk(`locks held beyond reading: ${await locksOf(pool, pid)}`);
-    // the inserter has what it locks: whoever wanted it would wait
+    talk(`locks of the insert, without AccessShareLock: ${await describeLocks(pool, pid)}`);
+    // The inserter still has its locks. This update fails if they block changes of agents.
     await pool.query(
       `set lock_timeout = '1s'; update howdah.agents set description = 'edited'; reset lock_timeout`,
     );
@@ -71,16 +72,16 @@ async function becomeAnotherTenant(client: pg.Client): Promise<void> {
   await client.query(`insert into howdah.agents (name) values ('bench')`);
 }
 
-/** Until it is over or cancelled; then the connection is of no more use. */
-async function repeatUntil(client: pg.Client, insert: string, bulk: { over: boolean }) {
+/** Repeats an insert and its rollback until `bulk.isDone`, or until the statement is cancelled. */
+async function repeatInsert(client: pg.Client, insert: string, bulk: { isDone: boolean }) {
   try {
-    while (!bulk.over) {
+    while (!bulk.isDone) {
       await client.query('begin');
       await client.query(insert);
       await client.query('rollback');
     }
   } catch (error) {
-    if ((error as pg.DatabaseError).code !== CANCELLED) {
+    if ((error as pg.DatabaseError).code !== QUERY_CANCELED) {
       throw error;
     }
   }
@@ -91,8 +92,8 @@ async function backendOf(client: pg.Client): Promise<number> {
   return rows[0].pid;
 }
 
-/** Milliseconds from before the insert until the run is done, one after the other. */
-async function runs(client: pg.Client, count: number): Promise<number[]> {
+/** Runs one run after the other. Returns the milliseconds from before each insert to completion. */
+async function measureRuns(client: pg.Client, count: number): Promise<number[]> {
   const times: number[] = [];
   for (let index = 0; index < count; index += 1) {
     const startedAt = performance.now();
@@ -113,13 +114,13 @@ async function waitForRun(client: pg.Client, id: string): Promise<void> {
       return;
     }
     if (performance.now() > deadline) {
-      throw new Error(`run ${id} is ${rows[0].status} after 30 s: a bulk insert holds it up`);
+      throw new Error(`run ${id} is ${rows[0].status} after 30 s: a bulk insert delays it`);
     }
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
 
-async function locksOf(pool: pg.Pool, pid: number): Promise<string> {
+async function describeLocks(pool: pg.Pool, pid: number): Promise<string> {
   const { rows } = await pool.query(
     `select string_agg(distinct l.mode || ' on ' || coalesce(c.relname, l.locktype), ', ') as locks
      from pg_locks as l left join pg_class as c on c.oid = l.relation and c.relkind in ('r', 'p')

@@ -1,42 +1,43 @@
 import type pg from 'pg';
 import type { Bench } from '../bench.ts';
-import { measureNeighbour } from './bulk-neighbour.ts';
-import { BENCH_AGENT, startEngine } from '../processes/engine.ts';
-import { type Figure, figure, median, formatSpread } from '../figures.ts';
 import { dataSize } from '../data-sizes.ts';
+import { type Figure, figure, formatSpread, median } from '../figures.ts';
+import { BENCH_AGENT, startEngine } from '../processes/engine.ts';
+import { measureNeighbour } from './bulk-neighbour.ts';
 
 const ROWS = dataSize('BENCH_BULK_ROWS');
 const ROUNDS = ROWS > 100_000 ? 1 : 5;
 
 /**
- * Inserting many executions by one statement, beside inserting the same rows into a table without triggers and their
- * jobs by hand; and what another tenant's runs notice of it.
+ * Inserts many executions by one statement. It is compared with a statement that inserts the same
+ * rows into a table without triggers, and their jobs. Also measures how far such an insert delays
+ * the runs of another tenant.
  */
 export const bulk: Bench = async ({ server, talk }) => {
   const database = await server.createDatabase();
   const { pool } = database;
   try {
-    await (await startEngine({ url: database.url, concurrency: 1 })).stop(0); // makes the tool's row
+    await (await startEngine({ url: database.url, concurrency: 1 })).stop(0); // inserts the row of the tool
     await pool.query(BENCH_AGENT);
-    const insertion = await insertions(pool, talk);
-    return [...insertion, ...(await measureNeighbour({ ...database, insert: OURS, talk }))];
+    const insertion = await measureInserts(pool, talk);
+    return [...insertion, ...(await measureNeighbour({ ...database, insert: INSERT, talk }))];
   } finally {
     await database.drop();
   }
 };
 
-async function insertions(pool: pg.Pool, talk: (line: string) => void): Promise<Figure[]> {
+async function measureInserts(pool: pg.Pool, talk: (line: string) => void): Promise<Figure[]> {
   await pool.query(`
     create schema plain;
     create table plain.executions (like howdah.executions including defaults including constraints including indexes)`);
   const ours: Cost[] = [];
   const plain: Cost[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
-    ours.push(await measureStatement(pool, OURS));
-    await pool.query(PLAIN_ROWS);
-    plain.push(await measureStatement(pool, PLAIN));
+    ours.push(await measureStatement(pool, INSERT));
+    await pool.query(COPY_ROWS);
+    plain.push(await measureStatement(pool, PLAIN_INSERT));
     await pool.query(
-      `begin; set local session_replication_role = replica; -- executions refuse to be truncated
+      `begin; set local session_replication_role = replica; -- disables the trigger that rejects truncate
        truncate howdah.executions, plain.executions, plain.rows, graphile_worker._private_jobs; commit`,
     );
   }
@@ -53,15 +54,15 @@ async function insertions(pool: pg.Pool, talk: (line: string) => void): Promise<
   ];
 }
 
-const OURS = `insert into howdah.executions (agent_id, input)
+const INSERT = `insert into howdah.executions (agent_id, input)
   select howdah.agent('bench'), 'ticket ' || i from generate_series(1, ${ROWS}) as i`;
 
-/** The finished rows, as the triggers would make them. */
-const PLAIN_ROWS = `create table if not exists plain.rows (like howdah.executions);
+/** Copies the rows as the triggers have completed them. */
+const COPY_ROWS = `create table if not exists plain.rows (like howdah.executions);
   insert into plain.rows select * from howdah.executions;
   update plain.rows set id = howdah.uuid_v7(); update plain.rows set root_execution_id = id`;
 
-const PLAIN = `with inserted as (insert into plain.executions select * from plain.rows returning id, run_at, priority)
+const PLAIN_INSERT = `with inserted as (insert into plain.executions select * from plain.rows returning id, run_at, priority)
   select count(*) from graphile_worker.add_jobs(array(
     select row('advance', json_build_object('id', i.id), null, i.run_at, 25::smallint, i.id::text, i.priority, null)
       ::graphile_worker.job_spec from inserted as i))`;

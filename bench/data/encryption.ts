@@ -13,12 +13,13 @@ import type { BenchDatabase } from '../server.ts';
 const RUNS = 200;
 const CALLS = 19;
 const QUERIES = 60;
+const WARM_UP_QUERIES = 10;
 const QUERY = `{ executions(first: 20, orderBy: [ID_DESC]) {
   nodes { id status input output steps(first: 20) { nodes { seq kind name input output } } } } }`;
 
 /**
- * What it costs to encrypt the contents of ended runs, beside what it cost to run them: time, bytes, and a page of runs
- * that is read before and after.
+ * Encrypts the contents of ended runs. Compares the time with that of the runs themselves, and
+ * their bytes and the time of a page of runs with those before the encryption.
  */
 export const encryption: Bench = async ({ server, rounds }) => {
   const database = await server.createDatabase();
@@ -64,7 +65,7 @@ async function timeOf(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - startedAt;
 }
 
-/** Runs all, on a worker without a master key, which encrypts nothing. */
+/** Runs all runs on a worker that has no master key, and therefore encrypts nothing. */
 async function runAll({ url, pool }: BenchDatabase, isFirst: boolean): Promise<void> {
   const worker = await startEngine({ url, concurrency: 64 });
   try {
@@ -102,7 +103,7 @@ async function encryptAll({ pool }: BenchDatabase, key: Buffer): Promise<void> {
   if (rows.length > 0) throw new Error('a run was not encrypted');
 }
 
-/** Bytes of the rows of the last runs and their logs. */
+/** Returns the bytes of the rows of the last runs, with their steps and messages. */
 async function bytesOf(pool: pg.Pool): Promise<number> {
   const { rows } = await pool.query(
     `with runs as (select e.* from howdah.executions as e order by e.id desc limit ${RUNS})
@@ -114,7 +115,7 @@ async function bytesOf(pool: pg.Pool): Promise<number> {
   return Number(rows[0].bytes);
 }
 
-/** Milliseconds of a page, p50. */
+/** Returns the median of the milliseconds of a page. */
 async function pageTime(api: BenchApi): Promise<number> {
   const times: number[] = [];
   for (let count = 0; count < QUERIES; count += 1) {
@@ -130,5 +131,5 @@ async function pageTime(api: BenchApi): Promise<number> {
       }),
     );
   }
-  return median(times.slice(10));
+  return median(times.slice(WARM_UP_QUERIES));
 }

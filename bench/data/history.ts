@@ -7,14 +7,15 @@ import type { BenchDatabase } from '../server.ts';
 import { dataSize } from '../data-sizes.ts';
 import { measureBloat, measureSession, measureSteps } from './storage.ts';
 
-/** Runs of history, at ten steps each. */
+/** The number of runs of the history. Each has ten steps. */
 const EXECUTIONS = dataSize('HISTORY_EXECUTIONS');
 const UPDATES = dataSize('HISTORY_UPDATES');
 const ROUNDS = 3;
 
 /**
- * Two databases on one server, one without and one with a long history. The same calls on both by turns, so that what differs is
- * the history; ten questions of analysis; what a step costs in bytes; and how a session of a hundred turns grows.
+ * Compares two databases of one server: one is empty, the other has a long history. The calls
+ * alternate between both, so that only the history differs. Also measures ten analytical queries,
+ * the bytes of a step, and the growth of a session of a hundred turns.
  */
 export const history: Bench = async ({ server, talk }) => {
   const fresh = await server.createDatabase();
@@ -30,7 +31,7 @@ export const history: Bench = async ({ server, talk }) => {
         figure('history', `${name}_flat_ratio`, after / before, 'ratio', { atMost: 1.3 }),
       );
     }
-    await measureSubscription(fresh); // the first one warms this process
+    await measureSubscription(fresh); // warms up this process
     const before = await measureSubscription(fresh);
     const after = await measureSubscription(full);
     figures.push(
@@ -38,7 +39,7 @@ export const history: Bench = async ({ server, talk }) => {
       figure('history', 'subscription_live_row_ms_p50', after.liveRow, 'ms'),
       figure('history', 'subscription_flat_ratio', after.firstRow / before.firstRow, 'ratio'),
     );
-    figures.push(...(await askQuestions(full)));
+    figures.push(...(await measureQueries(full)));
     figures.push(...(await measureSteps(fresh)), ...(await measureSession(fresh)));
     return [...figures, ...(await measureBloat(fresh, UPDATES))];
   } finally {
@@ -47,7 +48,7 @@ export const history: Bench = async ({ server, talk }) => {
   }
 };
 
-/** Gives rows per second. */
+/** Generates the history. Returns the rows per second. */
 async function fill(database: BenchDatabase, talk: (line: string) => void): Promise<number> {
   const startedAt = performance.now();
   const options = { steps: 10, days: 90, tenants: 1, agents: 8, seed: 1, until: new Date() };
@@ -63,11 +64,11 @@ async function fill(database: BenchDatabase, talk: (line: string) => void): Prom
   talk(
     `${executions} runs, ${steps} steps, ${messages} messages in ${seconds.toFixed(0)} s; ${rows[0].mb} MB`,
   );
-  await database.pool.query('vacuum analyze'); // what autovacuum would have done by now
+  await database.pool.query('vacuum analyze'); // as autovacuum does after a while
   return (executions + steps + messages) / seconds;
 }
 
-async function askQuestions({ pool }: BenchDatabase): Promise<Figure[]> {
+async function measureQueries({ pool }: BenchDatabase): Promise<Figure[]> {
   const { rows } = await pool.query(
     'select root_execution_id as id from howdah.executions where parent_execution_id is not null limit 1',
   );

@@ -10,11 +10,11 @@ import { median } from '../figures.ts';
 import type { BenchDatabase } from '../server.ts';
 
 const CALLS = 600;
-const WARM = 30;
+const WARM_UP_CALLS = 30;
 const STEPS = 3;
 const SUBSCRIPTIONS = 30;
 
-/** What a run's life consists of, on one connection with prepared statements. */
+/** The calls on the hot path of a run, on one connection with prepared statements. */
 export type HotCalls = {
   insert(): Promise<string>;
   claim(id: string): Promise<number>;
@@ -22,7 +22,7 @@ export type HotCalls = {
   close(): void;
 };
 
-/** Runs of an agent of its own, which no worker looks at. */
+/** Opens the calls, for runs of an agent of their own. No worker may run on the database. */
 export async function openHotCalls({ pool }: BenchDatabase): Promise<HotCalls> {
   await pool.query(
     `insert into howdah.agents (name, instruction, max_steps) values ('hot', 'x', 1000) on conflict do nothing`,
@@ -65,7 +65,7 @@ function commitOf(id: string, fence: number, after: number): Commit {
   return { id, fence, after, steps: [step], ...(isLast && { to: COMPLETED }) };
 }
 
-/** A worker's row, so that runs can be claimed by hand; no process is behind it. */
+/** Inserts a row of a worker that has no process, so that runs can be claimed without a worker. */
 export async function registerWorker(pool: pg.Pool): Promise<string> {
   const worker = randomUUID();
   await pool.query(
@@ -75,7 +75,10 @@ export async function registerWorker(pool: pg.Pool): Promise<string> {
   return worker;
 }
 
-/** Milliseconds of each call, p50, of several databases: one call of each by turns, so that a noisy machine hurts all alike. */
+/**
+ * Measures the calls on several databases. Returns the median of the milliseconds of each call. The
+ * calls alternate between the databases, so that other load on the machine affects all of them.
+ */
 export async function measureHotCalls<Name extends string>(
   databases: Record<Name, BenchDatabase>,
 ): Promise<Record<'insert' | 'claim' | 'commit', Record<Name, number>>> {
@@ -85,14 +88,14 @@ export async function measureHotCalls<Name extends string>(
     calls.set(name, await openHotCalls(databases[name]));
   }
   const times = { insert: samples(names), claim: samples(names), commit: samples(names) };
-  for (let count = -WARM; count < CALLS; count += 1) {
+  for (let count = -WARM_UP_CALLS; count < CALLS; count += 1) {
     for (const name of names) {
       const hot = calls.get(name) as HotCalls;
-      const keep = count >= 0 ? times : undefined;
-      const id = await timeCall(keep?.insert[name], () => hot.insert());
-      const fence = await timeCall(keep?.claim[name], () => hot.claim(id));
+      const recorded = count >= 0 ? times : undefined;
+      const id = await timeCall(recorded?.insert[name], () => hot.insert());
+      const fence = await timeCall(recorded?.claim[name], () => hot.claim(id));
       for (let after = 0; after < STEPS; after += 1) {
-        await timeCall(keep?.commit[name], () => hot.commit(id, fence, after));
+        await timeCall(recorded?.commit[name], () => hot.commit(id, fence, after));
       }
     }
   }
@@ -107,8 +110,8 @@ export async function measureHotCalls<Name extends string>(
 }
 
 /**
- * Milliseconds, p50, from the request of a GraphQL subscription to its first row, and from before a commit to the arrival of
- * its step.
+ * Measures GraphQL subscriptions. Returns medians in milliseconds: from the request to the first
+ * row, and from before a commit to the arrival of its step.
  */
 export async function measureSubscription(
   database: BenchDatabase,
@@ -132,11 +135,11 @@ export async function measureSubscription(
       const startedAt = performance.now();
       await arrivals.next();
       firstRow.push(performance.now() - startedAt);
-      const sent = performance.now();
+      const committedAt = performance.now();
       await hot.commit(id, fence, 1);
       notifier.announce(id);
       await arrivals.next();
-      liveRow.push(performance.now() - sent);
+      liveRow.push(performance.now() - committedAt);
       await hot.commit(id, fence, 2);
       await arrivals.return?.();
     }
@@ -167,6 +170,7 @@ function medians<Name extends string>(times: Record<Name, number[]>): Record<Nam
   ) as Record<Name, number>;
 }
 
+/** Calls `work`, and appends its milliseconds to `into`. */
 async function timeCall<T>(into: number[] | undefined, work: () => Promise<T>): Promise<T> {
   const startedAt = performance.now();
   const result = await work();

@@ -8,19 +8,20 @@ import { dataSize } from '../data-sizes.ts';
 
 const QUEUED = dataSize('QUEUED_RUNS');
 const PARKED = dataSize('PARKED_RUNS');
-const PART = 1_000;
+const BATCH = 1_000;
 const CHORES = ['repair_queue', 'run_timers', 'reap_workers'] as const;
 
 /**
- * A long queue, half of it due and half for later, and runs that wait for a person: the same calls beside an empty database, by
- * turns, and what the workers do all the time (the queue's own search for a job among it).
+ * Compares a database with a long queue and an empty one. Half of the queued runs are due, the
+ * other half are scheduled for later; other runs wait for a person. The calls alternate between
+ * both databases. Also measures what workers do regularly: chores, and the search for the next job.
  */
 export const queued: Bench = async ({ server, talk }) => {
   const fresh = await server.createDatabase();
   const full = await server.createDatabase();
   try {
-    await enqueue(full.pool);
-    await park(full.pool);
+    await insertQueuedRuns(full.pool);
+    await insertParkedRuns(full.pool);
     await full.pool.query('vacuum analyze');
     talk(`${QUEUED} runs are queued, ${PARKED} wait for a person`);
     const figures: Figure[] = [];
@@ -34,15 +35,17 @@ export const queued: Bench = async ({ server, talk }) => {
     }
     for (const chore of CHORES) {
       figures.push(
-        figure('queued', `queued_${chore}_ms`, await choreTime(full, chore), 'ms', {
+        figure('queued', `queued_${chore}_ms`, await measureChore(full, chore), 'ms', {
           atMost: 1000,
         }),
       );
     }
     figures.push(
-      figure('queued', 'queued_get_job_ms', await jobTime(full, 'now()'), 'ms', { atMost: 20 }),
-      // nothing due: the search has to pass over all that is for later
-      figure('queued', 'queued_get_no_job_ms', await jobTime(full, `'-infinity'`), 'ms'),
+      figure('queued', 'queued_get_job_ms', await measureJobSearch(full, 'now()'), 'ms', {
+        atMost: 20,
+      }),
+      // No job is due at this time, so the search passes over all jobs.
+      figure('queued', 'queued_get_no_job_ms', await measureJobSearch(full, `'-infinity'`), 'ms'),
     );
     return figures;
   } finally {
@@ -51,25 +54,28 @@ export const queued: Bench = async ({ server, talk }) => {
   }
 };
 
-async function enqueue(pool: pg.Pool): Promise<void> {
-  for (let done = 0; done < QUEUED; done += PART * 10) {
+async function insertQueuedRuns(pool: pg.Pool): Promise<void> {
+  for (let done = 0; done < QUEUED; done += BATCH * 10) {
     await pool.query(
       `insert into howdah.executions (agent_id, input, run_at)
        select howdah.agent('development'), 'run ' || i, now() + case when i % 2 = 0 then interval '1 day' else interval '0' end
        from generate_series(1, $1::int) as i`,
-      [Math.min(PART * 10, QUEUED - done)],
+      [Math.min(BATCH * 10, QUEUED - done)],
     );
   }
 }
 
-/** As a worker does it: each run asks its question in a commit that parks it. */
-async function park(pool: pg.Pool): Promise<void> {
+/**
+ * Inserts runs that wait for a person, with the statements of a worker: the commit that parks a run
+ * contains its question.
+ */
+async function insertParkedRuns(pool: pg.Pool): Promise<void> {
   const worker = await registerWorker(pool);
-  for (let done = 0; done < PARKED; done += PART) {
+  for (let done = 0; done < PARKED; done += BATCH) {
     const { rows } = await pool.query(
       `insert into howdah.executions (agent_id, input)
        select howdah.agent('development'), 'asking ' || i from generate_series(1, $1::int) as i returning id, howdah.uuid_v7() as question`,
-      [Math.min(PART, PARKED - done)],
+      [Math.min(BATCH, PARKED - done)],
     );
     const ids = rows.map(({ id }) => id);
     await pool.query('select from howdah_private.claim_executions($1, $2, 1, null)', [worker, ids]);
@@ -85,15 +91,15 @@ async function park(pool: pg.Pool): Promise<void> {
     }));
     await pool.query(commitQuery(worker, commits, ''));
     await pool.query(
+      // a worker has completed the jobs that woke these runs
       `select graphile_worker.remove_job(i.id::text) from unnest($1::uuid[]) as i (id)`,
-      [
-        ids, // their wake-ups are done
-      ],
+      [ids],
     );
   }
 }
 
-async function choreTime({ pool }: BenchDatabase, chore: string): Promise<number> {
+/** Returns the median of the milliseconds of a chore. */
+async function measureChore({ pool }: BenchDatabase, chore: string): Promise<number> {
   const times: number[] = [];
   for (let count = 0; count < 10; count += 1) {
     const startedAt = performance.now();
@@ -103,8 +109,11 @@ async function choreTime({ pool }: BenchDatabase, chore: string): Promise<number
   return median(times);
 }
 
-/** Graphile Worker's own search (its getJobs.ts), rolled back each time. */
-async function jobTime({ pool }: BenchDatabase, now: string): Promise<number> {
+/**
+ * Measures the search for a job, with the query of Graphile Worker (its getJobs.ts), in
+ * transactions that are rolled back. Returns the median in milliseconds.
+ */
+async function measureJobSearch({ pool }: BenchDatabase, now: string): Promise<number> {
   const client = await pool.connect();
   const times: number[] = [];
   try {

@@ -9,10 +9,11 @@ const RUNS = 320;
 const CALLS_PER_RUN = 19;
 const TURNS = 100;
 const UPDATED_RUNS = 64;
+const PAGE_BYTES = 8192;
 
 /**
- * Measures what a step costs on disk and in the WAL under the whole engine, and the share of updates
- * of runs and their heads that touch no index.
+ * Measures the bytes of a step on disk and in the WAL with the whole engine, and the share of HOT
+ * updates, which change no index, of runs and their heads.
  */
 export async function measureSteps({ url, pool }: BenchDatabase): Promise<Figure[]> {
   const worker = await startEngine({ url, concurrency: 64 });
@@ -20,9 +21,9 @@ export async function measureSteps({ url, pool }: BenchDatabase): Promise<Figure
     await pool.query(BENCH_AGENT);
     await runToEnd(pool, 64);
     await pool.query('checkpoint');
-    const before = await state(pool);
+    const before = await readState(pool);
     await runToEnd(pool, RUNS);
-    const after = await state(pool);
+    const after = await readState(pool);
     const steps = after.steps - before.steps;
     return [
       figure('history', 'disk_bytes_per_step', (after.bytes - before.bytes) / steps, 'bytes'),
@@ -65,9 +66,10 @@ async function waitForRuns(pool: pg.Pool, ids: string[]): Promise<void> {
   }
 }
 
+/** Totals at one time. `bytes` includes indexes, `wal` is the position in the WAL. */
 type State = { bytes: number; wal: number; steps: number; updates: number; hot: number };
 
-async function state(pool: pg.Pool): Promise<State> {
+async function readState(pool: pg.Pool): Promise<State> {
   const clients = await Promise.all([1, 2, 3, 4].map(() => pool.connect()));
   await Promise.all(
     clients.map((client) => client.query('select pg_stat_force_next_flush()').catch(() => {})),
@@ -95,8 +97,10 @@ async function state(pool: pg.Pool): Promise<State> {
 }
 
 /**
- * One session of a hundred turns, each with one tool call: what each turn adds to the tables. `growth` is the mean of the last
- * ten turns by that of the first ten; `fit` is R² of all bytes so far against the number of the turn.
+ * Measures the bytes that each turn of a session adds to the tables. The session has a hundred
+ * turns with one tool call each. `session_growth_ratio` is the mean of the last ten turns divided
+ * by that of the first ten. `session_linear_fit` is R² of the total bytes against the number of the
+ * turn.
  */
 export async function measureSession({ url, pool }: BenchDatabase): Promise<Figure[]> {
   const worker = await startEngine({ url, concurrency: 4 });
@@ -139,7 +143,7 @@ async function bytesOfTurns(pool: pg.Pool, session: string): Promise<number[]> {
   return rows.map((row) => row.bytes);
 }
 
-/** R² of the running sum against 1, 2, 3 … */
+/** Returns R² of the running sum of the values against 1, 2, 3 … */
 function linearFit(values: readonly number[]): number {
   let sum = 0;
   const sums = values.map((value) => {
@@ -158,8 +162,9 @@ function mean(values: readonly number[]): number {
 }
 
 /**
- * Commits so many steps to a few runs, a step each per call, as a worker does: how much larger their partition is afterwards.
- * What dies has to be cleaned up on its page, or the table would hold every version of every row.
+ * Measures the growth of a partition while runs are updated. Each call commits one step of each
+ * run, as a worker does. Dead row versions must be pruned on their page; otherwise the table would
+ * keep every version of every row.
  */
 export async function measureBloat({ pool }: BenchDatabase, updates: number): Promise<Figure[]> {
   const worker = await registerWorker(pool);
@@ -173,7 +178,7 @@ export async function measureBloat({ pool }: BenchDatabase, updates: number): Pr
   );
   const ids: string[] = rows.map((row) => row.id);
   await pool.query('select from howdah_private.claim_executions($1, $2, 1, null)', [worker, ids]);
-  const before = await sizeOf(pool, rows[0].partition);
+  const before = await relationSize(pool, rows[0].partition);
   for (let after = 0; after < updates / UPDATED_RUNS; after += 1) {
     const commits: Commit[] = ids.map((id) => ({
       id,
@@ -186,14 +191,14 @@ export async function measureBloat({ pool }: BenchDatabase, updates: number): Pr
       ...commitQuery(worker, commits, ''),
     });
   }
-  const after = await sizeOf(pool, rows[0].partition);
-  const growth = (after - before) / 8192;
+  const after = await relationSize(pool, rows[0].partition);
+  const growth = (after - before) / PAGE_BYTES;
   return [
     figure('history', `bloat_pages_after_${updates}_updates`, growth, 'pages', { atMost: 64 }),
   ];
 }
 
-async function sizeOf(pool: pg.Pool, table: string): Promise<number> {
+async function relationSize(pool: pg.Pool, table: string): Promise<number> {
   const { rows } = await pool.query(
     `select pg_total_relation_size($1::regclass)::float8 as bytes`,
     [table],

@@ -8,8 +8,8 @@ const TABLES = `
     'insert into steps values (run, step_position, result); update runs set position = step_position where id = run'`;
 
 /**
- * One function call per step, with `pg` alone. The limit of an engine in Node that commits each step
- * by itself.
+ * One function call per step, with `pg` alone. The limit of an engine in Node that commits each
+ * step by itself.
  */
 export const start: StartSystem = async ({ job, step }) => {
   const pool = new pg.Pool({ connectionString: job.url, max: job.connections });

@@ -2,7 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 // CPU time from /proc. Unlike elapsed time it does not depend on how busy the machine is.
 
-/** Microseconds of a clock tick of /proc/PID/stat. USER_HZ is 100 on all Linux platforms of Node. */
+/**
+ * Microseconds of a clock tick of /proc/PID/stat. USER_HZ is 100 on all Linux platforms of Node.
+ */
 const TICK_US = 10_000;
 const ATTEMPTS = 5;
 

@@ -12,7 +12,9 @@ import { readCounters } from './counters.ts';
 import type { ServerMeter } from './server-meter.ts';
 
 const SECONDS = 4;
-/** The number of script files. Their contents differ, so that not all clients send the same bytes. */
+/**
+ * The number of script files. Their contents differ, so that not all clients send the same bytes.
+ */
 const BODIES = 16;
 
 /** Returns the program that PGBENCH names, else the newest installed one, or undefined. */

@@ -20,8 +20,8 @@ export type ComparedFigure = {
 };
 
 /**
- * Compares figures of the same name, in the order of the new side. A figure that a side lacks is NaN
- * there.
+ * Compares figures of the same name, in the order of the new side. A figure that a side lacks is
+ * NaN there.
  */
 export function compareFigures(oldRounds: SideRounds, newRounds: SideRounds): ComparedFigure[] {
   const byName = new Map<string, Figure>();

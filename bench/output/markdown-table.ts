@@ -2,7 +2,9 @@ import type { JudgedFigure } from '../bars.ts';
 import { SYSTEMS } from '../systems.ts';
 import { groupByBench, descriptionOf, durability, numberCell } from './table.ts';
 
-/** Formats the tables of docs/benchmarks.md: for each bench its figures, then the medians of others. */
+/**
+ * Formats the tables of docs/benchmarks.md: for each bench its figures, then the medians of others.
+ */
 export function formatMarkdown(figures: readonly JudgedFigure[], peers: readonly string[]): string {
   const parts = groupByBench(figures).flatMap(([bench, rows]) => [
     `## ${bench}`,

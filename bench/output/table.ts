@@ -14,7 +14,10 @@ export function formatTables(figures: readonly JudgedFigure[], peers: readonly s
   return [...parts, ...formatDurability(figures, peers)].join('\n');
 }
 
-/** Formats the table of one bench, below its description. Without `isJudged` it has no goals and bars. */
+/**
+ * Formats the table of one bench, below its description. Without `isJudged` it has no goals and
+ * bars.
+ */
 export function formatBenchTable(
   figures: readonly JudgedFigure[],
   hasPeers: boolean,
@@ -42,7 +45,10 @@ export function formatComparison(figures: readonly ComparedFigure[]): string {
 }
 
 /** Formats the durability of a step in each system that was measured, a line for each. */
-export function formatDurability(figures: readonly JudgedFigure[], peers: readonly string[]): string[] {
+export function formatDurability(
+  figures: readonly JudgedFigure[],
+  peers: readonly string[],
+): string[] {
   return durability(figures, peers).map(([name, text]) => `${name}: ${text}`);
 }
 

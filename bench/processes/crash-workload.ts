@@ -10,7 +10,10 @@ const TIMEOUT_MS = 60_000;
 /** Waits until half of all calls have ended, according to the step log. */
 export async function waitUntilHalfDone(log: string): Promise<void> {
   const deadline = performance.now() + TIMEOUT_MS;
-  while (readStepLog(log).filter(({ event }) => event === 'end').length < (RUNS * CALLS_PER_RUN) / 2) {
+  while (
+    readStepLog(log).filter(({ event }) => event === 'end').length <
+    (RUNS * CALLS_PER_RUN) / 2
+  ) {
     if (performance.now() > deadline) {
       throw new Error('half of the calls were not done within a minute');
     }

@@ -7,7 +7,9 @@ import { startWorker, type Worker } from '../../workers/main.ts';
 export type EngineOptions = {
   url: string;
   concurrency: number;
-  /** Called when a model request of a run arrives. The response is sent when the promise resolves. */
+  /**
+   * Called when a model request of a run arrives. The response is sent when the promise resolves.
+   */
   onModelCall?: (input: string, signal: AbortSignal) => void | Promise<void>;
   /** Returns the tool calls of the first model response, if the input does not state them. */
   firstCalls?: (input: string) => ToolCall[] | undefined;

@@ -3,8 +3,8 @@
  *
  * - `steps`: `runsAtOnce` runs at a time, for `seconds` after a second to warm up. A run that ends
  *   is followed by another.
- * - `latency`: `samples` jobs, one at a time. A wait lasts from the call that enqueues the job until
- *   its handler begins.
+ * - `latency`: `samples` jobs, one at a time. A wait lasts from the call that enqueues the job
+ *   until its handler begins.
  * - `waiting`: `runsAtOnce` runs. Each step waits for the model.
  * - `crash`: `runsAtOnce` runs. Each step takes 50 ms, and appends its begin and end to the file
  *   `log`. With `resume` the process continues the runs of a killed process.

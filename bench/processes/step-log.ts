@@ -12,11 +12,7 @@ export type StepLogEntry = {
 };
 
 /** Formats a line of the log, for this process and the current time. */
-export function formatStepLine(
-  event: StepLogEntry['event'],
-  run: string,
-  index: number,
-): string {
+export function formatStepLine(event: StepLogEntry['event'], run: string, index: number): string {
   return `${event} ${run} ${index} ${Date.now()} ${process.pid}\n`;
 }
 

@@ -9,8 +9,8 @@ import { startEngine } from './engine.ts';
 import { callFakeModel } from './fake-model.ts';
 import { formatStepLine } from './step-log.ts';
 
-// A worker in a process of its own, for benches that measure the memory or CPU of a process, or kill
-// it. The parent starts this module as a program, and sends it `usage` and `stop`.
+// A worker in a process of its own, for benches that measure the memory or CPU of a process, or
+// kill it. The parent starts this module as a program, and sends it `usage` and `stop`.
 
 export type WorkerProcessOptions = {
   url: string;
@@ -21,7 +21,9 @@ export type WorkerProcessOptions = {
   log?: string;
 };
 
-/** CPU time and longest stall of the event loop since the process was ready, and its peak memory. */
+/**
+ * CPU time and longest stall of the event loop since the process was ready, and its peak memory.
+ */
 export type Usage = { cpuSeconds: number; rssMb: number; stallMs: number };
 
 export type WorkerProcess = {

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { type Commit, commitQuery } from '../../src/db/runs/commit-query.ts';
 
-// What a worker says to the database, said by hand: the same SQL with no engine around it.
+// The SQL calls of a worker, without the engine.
 
-/** A worker's row, so that runs can be claimed; no process is behind it. */
+/** Inserts a row of a worker that has no process, so that runs can be claimed. Returns its id. */
 export async function registerByHand(pool: pg.Pool): Promise<string> {
   const worker = randomUUID();
   await pool.query(
@@ -14,6 +14,7 @@ export async function registerByHand(pool: pg.Pool): Promise<string> {
   return worker;
 }
 
+/** Claims runs for a worker. */
 export async function claimByHand(
   pool: pg.Pool,
   worker: string,
@@ -26,7 +27,7 @@ export async function claimByHand(
   });
 }
 
-/** Commits one tool step of a run that was claimed once, with 500 bytes of output. */
+/** Commits a tool step of a run that was claimed once, by default with 500 bytes of output. */
 export async function commitByHand(
   pool: pg.Pool,
   worker: string,

@@ -14,10 +14,13 @@ import type { BenchServer } from '../server.ts';
 const HOWDAH = join(PACKAGE_ROOT, 'bin/howdah');
 const HELP_CALLS = 10;
 const REST_MS = 2_000;
-/** V8 returns what a start used once nothing happens, after eight to ten seconds. */
+/** After eight to ten idle seconds V8 returns the memory that the start used. */
 const IDLE_MS = 15_000;
 
-/** In empty folders: the time until something answers, and what the process that serves holds when nothing happens. */
+/**
+ * Starts Howdah in empty folders. Measures the time until it is ready, and the memory of an idle
+ * process.
+ */
 export const coldstart: Bench = async ({ rounds, server }) => {
   const seconds: Record<'demo' | 'start' | 'cluster', number[]> = {
     demo: [],
@@ -29,10 +32,12 @@ export const coldstart: Bench = async ({ rounds, server }) => {
   const rest: number[] = [];
   const idle: number[] = [];
   for (let round = 1; round <= rounds(3); round += 1) {
-    seconds.demo.push(await inEmptyHome(server, (home) => until(home, 'demo', /\d+ {2}output/)));
+    seconds.demo.push(
+      await inEmptyHome(server, (home) => timeUntilOutput(home, 'demo', /\d+ {2}output/)),
+    );
     seconds.start.push(
       await inEmptyHome(server, (home) =>
-        until(home, 'start', /Howdah is ready/, async (child) => {
+        timeUntilOutput(home, 'start', /Howdah is ready/, async (child) => {
           await sleep(REST_MS);
           rest.push(residentMb(child));
           await sleep(IDLE_MS - REST_MS);
@@ -51,51 +56,55 @@ export const coldstart: Bench = async ({ rounds, server }) => {
     help.push(await medianCommandMs([HOWDAH, '--help']));
     node.push(await medianCommandMs(['--eval', '0']));
   }
-  const at = { role: 'limit' } as const;
+  const limit = { role: 'limit' } as const;
   return [
     figure('coldstart', 'coldstart_first_answer_s', seconds.demo, 's', { atMost: 10 }),
     figure('coldstart', 'coldstart_ready_s', seconds.start, 's'),
-    figure('coldstart', 'bare_cluster_s', seconds.cluster, 's', at),
+    figure('coldstart', 'bare_cluster_s', seconds.cluster, 's', limit),
     figure('coldstart', 'help_ms', help, 'ms', { atMost: 150 }),
     figure('coldstart', 'help_vs_node_ratio', ratios(help, node), 'ratio'),
-    figure('coldstart', 'bare_node_ms', node, 'ms', at),
+    figure('coldstart', 'bare_node_ms', node, 'ms', limit),
     figure('coldstart', 'rest_rss_mb', rest, 'MB'),
     figure('coldstart', 'idle_rss_mb', idle, 'MB'),
   ];
 };
 
-/** The commands that are running; nobody else ends them. */
+/** The running commands. No other code ends them. */
 const children = new Set<ChildProcess>();
 
+/** Measures with an empty folder as HOWDAH_HOME. Ends all processes and removes it afterwards. */
 async function inEmptyHome(
   server: BenchServer,
   measure: (home: string) => Promise<number>,
 ): Promise<number> {
-  if (server.isStopping()) throw new Error('the server is given up');
+  if (server.isStopping()) throw new Error('the server is being stopped');
   const home = mkdtempSync(join(tmpdir(), 'howdah-cold-'));
   chmodSync(home, 0o755); // the server may run as another user
   const measuring = measure(home);
-  const clean = async (): Promise<void> => {
+  const cleanUp = async (): Promise<void> => {
     for (const child of children) child.kill('SIGTERM');
     await measuring.catch(() => {});
     await stopEmbedded(home);
-    rmSync(home, { recursive: true, force: true, maxRetries: 5 }); // what was killed may end late
+    rmSync(home, { recursive: true, force: true, maxRetries: 5 }); // killed processes may still write
   };
-  const takeBack = server.onStop(clean);
+  const unregister = server.onStop(cleanUp);
   try {
     return await measuring;
   } finally {
-    takeBack();
-    await clean();
+    unregister();
+    await cleanUp();
   }
 }
 
-/** Seconds from the start of a command until it says the words; what is to be done `then` must end a command that does not end. */
-async function until(
+/**
+ * Starts a command. Returns the seconds until its output matches `pattern`, or NaN if it never
+ * does. `onMatch` must end a command that does not end by itself.
+ */
+async function timeUntilOutput(
   home: string,
   command: string,
-  words: RegExp,
-  then: (child: ChildProcess) => Promise<void> = async () => {},
+  pattern: RegExp,
+  onMatch: (child: ChildProcess) => Promise<void> = async () => {},
 ): Promise<number> {
   const env = { ...process.env };
   for (const name of ['DATABASE_URL', ...Object.keys(modelVariables), ...KEY_VARIABLES]) {
@@ -103,28 +112,28 @@ async function until(
   }
   const startedAt = performance.now();
   const child = spawn(process.execPath, [HOWDAH, command], {
-    cwd: home, // no .env file of anybody's
+    cwd: home, // a folder without a .env file
     env: { ...env, HOWDAH_HOME: home, PORT: '0' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   children.add(child);
   const ended = once(child, 'exit').finally(() => children.delete(child));
-  let said = '';
+  let output = '';
   let seconds = Number.NaN;
-  const listen = (chunk: unknown): void => {
-    said += chunk;
-    if (Number.isNaN(seconds) && words.test(said)) {
+  const readOutput = (chunk: unknown): void => {
+    output += chunk;
+    if (Number.isNaN(seconds) && pattern.test(output)) {
       seconds = (performance.now() - startedAt) / 1000;
-      void then(child);
+      void onMatch(child);
     }
   };
-  child.stdout.on('data', listen);
-  child.stderr.on('data', listen);
+  child.stdout.on('data', readOutput);
+  child.stderr.on('data', readOutput);
   await ended;
   return seconds;
 }
 
-/** Resident memory as the system counts it; no number where there is no /proc. */
+/** Returns the resident memory of a process, or NaN if there is no /proc. */
 function residentMb({ pid }: ChildProcess): number {
   try {
     const [, kb] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
@@ -134,7 +143,7 @@ function residentMb({ pid }: ChildProcess): number {
   }
 }
 
-/** The median of the milliseconds that a command of Node takes. */
+/** Runs a command of Node several times. Returns the median of its milliseconds. */
 async function medianCommandMs(args: string[]): Promise<number> {
   const times: number[] = [];
   for (let count = 0; count < HELP_CALLS; count += 1) {

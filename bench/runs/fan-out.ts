@@ -1,21 +1,21 @@
 import type pg from 'pg';
 import type { Bench } from '../bench.ts';
-import { BENCH_AGENT, startEngine } from '../processes/engine.ts';
 import { type Figure, figure } from '../figures.ts';
+import { openServerMeter, SERVER_CPU_NOT_MEASURED } from '../meters/server-meter.ts';
+import { BENCH_AGENT, startEngine } from '../processes/engine.ts';
 import type { BenchServer } from '../server.ts';
-import { SERVER_CPU_NOT_MEASURED, openServerMeter } from '../meters/server-meter.ts';
 
 const COUNTS = [250, 1_000, 2_000] as const;
 const CONCURRENCY = 100;
 
-/** Times in milliseconds from before the insert of the parent; CPU in microseconds for each child. */
+/** Milliseconds from before the insert of the parent, and microseconds of CPU per child. */
 type Measured = { firstMs: number; allMs: number; serverUs: number; workerUs: number };
 
-/** Inserts a run that begins as many children in one step. Returns its id. */
-type Begin = (pool: pg.Pool, children: number) => Promise<string>;
+/** Inserts a run that starts `children` child runs in one step. Returns its id. */
+type InsertParent = (pool: pg.Pool, children: number) => Promise<string>;
 
-/** A workflow gives each item of a list to an agent, all at once. */
-const beginMap: Begin = async (pool, children) => {
+/** Inserts a run of a workflow that passes all items of a list to an agent at once. */
+const insertMap: InsertParent = async (pool, children) => {
   const { rows } = await pool.query(
     `with workflow as (
        insert into howdah.workflows (name, type, configuration)
@@ -36,8 +36,8 @@ const beginMap: Begin = async (pool, children) => {
   return inserted.rows[0].id;
 };
 
-/** An agent calls another one as often in a single answer. */
-const beginCalls: Begin = async (pool, children) => {
+/** Inserts a run of an agent that calls another agent `children` times in one model response. */
+const insertCalls: InsertParent = async (pool, children) => {
   const { rows } = await pool.query(
     `insert into howdah.executions (agent_id, input) values (howdah.agent('caller'), $1) returning id`,
     [`${children} children`],
@@ -53,38 +53,41 @@ const CALLER = `
   insert into howdah.agent_tools (agent_id, tool_id)
   select howdah.agent('caller'), id from howdah.tools where name = 'ask_bench'`;
 
-const KINDS: Record<string, Begin> = { map: beginMap, calls: beginCalls };
+const KINDS: Record<string, InsertParent> = { map: insertMap, calls: insertCalls };
 
 /**
- * A run that begins many children in one step: until the first of them asks its model, until all
- * have ended and the run with them, and CPU for each child.
+ * Runs a run that starts many children in one step. Measures the time until the first child calls
+ * its model, the time until the run and all children have ended, and the CPU per child.
  */
 export const fanOut: Bench = async ({ server, rounds, talk }) => {
   if (server.postmaster === undefined) talk(SERVER_CPU_NOT_MEASURED);
-  const found = new Map<string, Measured[]>();
+  const byName = new Map<string, Measured[]>();
   for (let round = 1; round <= rounds(3); round += 1) {
     for (const kind of Object.keys(KINDS)) {
-      for (const [children, measured] of await measureKind(server, KINDS[kind] as Begin)) {
+      for (const [children, measured] of await measureKind(server, KINDS[kind] as InsertParent)) {
         const name = `${kind}_${children}`;
-        found.set(name, [...(found.get(name) ?? []), measured]);
+        byName.set(name, [...(byName.get(name) ?? []), measured]);
         talk(`${name}: ${JSON.stringify(measured)}`);
       }
     }
   }
-  return [...found].flatMap(([name, measured]) => figuresOf(name, measured));
+  return [...byName].flatMap(([name, measured]) => figuresOf(name, measured));
 };
 
-function figuresOf(name: string, measured: readonly Measured[]): Figure[] {
-  const of = (what: keyof Measured) => measured.map((one) => one[what]);
+function figuresOf(prefix: string, measured: readonly Measured[]): Figure[] {
+  const values = (name: keyof Measured) => measured.map((round) => round[name]);
   return [
-    figure('fan-out', `fan_out_${name}_first_ms`, of('firstMs'), 'ms'),
-    figure('fan-out', `fan_out_${name}_all_ms`, of('allMs'), 'ms'),
-    figure('fan-out', `fan_out_${name}_server_cpu_us_per_child`, of('serverUs'), 'µs'),
-    figure('fan-out', `fan_out_${name}_worker_cpu_us_per_child`, of('workerUs'), 'µs'),
+    figure('fan-out', `fan_out_${prefix}_first_ms`, values('firstMs'), 'ms'),
+    figure('fan-out', `fan_out_${prefix}_all_ms`, values('allMs'), 'ms'),
+    figure('fan-out', `fan_out_${prefix}_server_cpu_us_per_child`, values('serverUs'), 'µs'),
+    figure('fan-out', `fan_out_${prefix}_worker_cpu_us_per_child`, values('workerUs'), 'µs'),
   ];
 }
 
-async function measureKind(server: BenchServer, begin: Begin): Promise<Map<number, Measured>> {
+async function measureKind(
+  server: BenchServer,
+  insertParent: InsertParent,
+): Promise<Map<number, Measured>> {
   const database = await server.createDatabase();
   const meter = await openServerMeter(server, database);
   let onChild: () => void = () => {};
@@ -98,7 +101,7 @@ async function measureKind(server: BenchServer, begin: Begin): Promise<Map<numbe
   try {
     await database.pool.query(BENCH_AGENT);
     await database.pool.query(CALLER);
-    await waitForEnd(meter.client, await begin(database.pool, 100)); // warms up
+    await waitForEnd(meter.client, await insertParent(database.pool, 100)); // warms up
     for (const children of COUNTS) {
       const [serverUs, { user, system }] = [meter.cpuUs(), process.cpuUsage()];
       const start = performance.now();
@@ -106,7 +109,7 @@ async function measureKind(server: BenchServer, begin: Begin): Promise<Map<numbe
       onChild = () => {
         if (Number.isNaN(firstMs)) firstMs = performance.now() - start;
       };
-      await waitForEnd(meter.client, await begin(database.pool, children));
+      await waitForEnd(meter.client, await insertParent(database.pool, children));
       const cpu = process.cpuUsage({ user, system });
       measured.set(children, {
         firstMs,

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { Bench } from '../bench.ts';
-import { BENCH_AGENT, startEngine } from '../processes/engine.ts';
 import { type Figure, figure, median, ratios } from '../figures.ts';
+import { BENCH_AGENT, startEngine } from '../processes/engine.ts';
 
 const CALLS = 100;
 const MANY = 1_000;
@@ -11,47 +11,48 @@ const MANY_RUNS = `insert into howdah.executions (agent_id, input)
   select howdah.agent('bench'), 'x' from generate_series(1, ${MANY})`;
 const ONE_USER = `insert into howdah.users (username) values (howdah.uuid_v7()::text)`;
 
-/** Triggers that check permissions and count runs for limits. */
-export const ON_RUNS = ['_010_permit', '_020_permit_agents', '_950_count_runs'];
-/** Triggers that write the audit log. */
-export const ON_USERS = ['_950_audit_insert'];
+/** Triggers of `executions` that check permissions and count runs for limits. */
+export const RUN_TRIGGERS = ['_010_permit', '_020_permit_agents', '_950_count_runs'];
+/** Triggers of `users` that write the audit log. */
+export const USER_TRIGGERS = ['_950_audit_insert'];
 const LIMIT = `insert into howdah.limits (scope, metric, period, max_value) values ('tenant', 'runs', 'day', 1e9)`;
 
 /**
- * What permissions, limits and the audit log cost an insert, beside the same insert with their triggers switched off, call
- * by call on one connection: for runs while there is no limit, for runs under one, and for a definition that is audited.
+ * Measures what permissions, limits and the audit log add to the time of an insert. Each round
+ * repeats an insert on one connection, first with these triggers and then without. The inserts are
+ * of runs without a limit, of runs with a limit, and of a user, which is audited.
  */
 export const guards: Bench = async ({ server, rounds }) => {
   const database = await server.createDatabase();
   const client = await database.pool.connect();
   try {
-    await (await startEngine({ url: database.url, concurrency: 1 })).stop(0); // makes the tool's row
+    await (await startEngine({ url: database.url, concurrency: 1 })).stop(0); // inserts the row of the tool
     await client.query(BENCH_AGENT);
     const count = rounds(5);
     const unlimited = [
-      ...(await costs(client, count, 'one_run_ratio', {
+      ...(await measureTriggers(client, count, 'one_run_ratio', {
         text: ONE_RUN,
         table: 'executions',
-        triggers: ON_RUNS,
+        triggers: RUN_TRIGGERS,
       })),
-      ...(await costs(client, count, `${MANY}_runs_ratio`, {
+      ...(await measureTriggers(client, count, `${MANY}_runs_ratio`, {
         text: MANY_RUNS,
         table: 'executions',
-        triggers: ON_RUNS,
+        triggers: RUN_TRIGGERS,
       })),
     ];
     await client.query(LIMIT);
     return [
       ...unlimited,
-      ...(await costs(client, count, 'one_run_under_quota_ratio', {
+      ...(await measureTriggers(client, count, 'one_run_under_quota_ratio', {
         text: ONE_RUN,
         table: 'executions',
-        triggers: ON_RUNS,
+        triggers: RUN_TRIGGERS,
       })),
-      ...(await costs(client, count, 'one_user_audited_ratio', {
+      ...(await measureTriggers(client, count, 'one_user_audited_ratio', {
         text: ONE_USER,
         table: 'users',
-        triggers: ON_USERS,
+        triggers: USER_TRIGGERS,
       })),
     ];
   } finally {
@@ -60,26 +61,27 @@ export const guards: Bench = async ({ server, rounds }) => {
   }
 };
 
-type Guarded = { text: string; table: string; triggers: readonly string[] };
+type GuardedInsert = { text: string; table: string; triggers: readonly string[] };
 
-async function costs(
+/** Returns the ratio of the times with and without the triggers, and the time with them. */
+async function measureTriggers(
   client: pg.PoolClient,
   rounds: number,
   name: string,
-  guarded: Guarded,
+  guarded: GuardedInsert,
 ): Promise<Figure[]> {
   const { text, table, triggers } = guarded;
-  const switchTo = async (word: 'enable' | 'disable') => {
+  const alterTriggers = async (action: 'enable' | 'disable') => {
     for (const trigger of triggers)
-      await client.query(`alter table howdah.${table} ${word} trigger ${trigger}`);
+      await client.query(`alter table howdah.${table} ${action} trigger ${trigger}`);
   };
   const on: number[] = [];
   const off: number[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    on.push(await took(client, text));
-    await switchTo('disable');
-    off.push(await took(client, text));
-    await switchTo('enable');
+    on.push(await medianMs(client, text));
+    await alterTriggers('disable');
+    off.push(await medianMs(client, text));
+    await alterTriggers('enable');
   }
   return [
     figure('guards', name, ratios(on, off), 'ratio'),
@@ -87,8 +89,8 @@ async function costs(
   ];
 }
 
-/** Milliseconds of one call, the median of many. */
-async function took(client: pg.PoolClient, text: string): Promise<number> {
+/** Repeats a statement. Returns the median of its milliseconds. */
+async function medianMs(client: pg.PoolClient, text: string): Promise<number> {
   const times: number[] = [];
   for (let call = 0; call < (text === MANY_RUNS ? CALLS / 10 : CALLS); call += 1) {
     const startedAt = performance.now();

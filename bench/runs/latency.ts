@@ -1,24 +1,32 @@
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import type { Bench } from '../bench.ts';
-import { claimByHand, commitByHand, registerByHand } from './by-hand.ts';
-import { BENCH_AGENT, startEngine } from '../processes/engine.ts';
 import { type Figure, figure, percentile } from '../figures.ts';
+import {
+  openServerMeter,
+  SERVER_CPU_NOT_MEASURED,
+  type ServerMeter,
+} from '../meters/server-meter.ts';
+import { BENCH_AGENT, startEngine } from '../processes/engine.ts';
 import type { BenchDatabase, BenchServer } from '../server.ts';
-import { SERVER_CPU_NOT_MEASURED, openServerMeter, type ServerMeter } from '../meters/server-meter.ts';
 import { measureSystem, systemsFor } from '../systems.ts';
+import { claimByHand, commitByHand, registerByHand } from './by-hand.ts';
 
 const SAMPLES = 300;
-const WARM = 20;
+const WARM_UP_SAMPLES = 20;
 const STEPS = 199;
 
-/** Waits in milliseconds; CPU of the server in microseconds, for a run of one step and for a step of a long run. */
-type Waits = { toBegin: number[]; perStep: number[]; runCpuUs: number; stepCpuUs: number };
+/**
+ * Milliseconds, and microseconds of CPU of the server for a run of one step and a step of a long
+ * run.
+ */
+type Waits = { toModel: number[]; perStep: number[]; runCpuUs: number; stepCpuUs: number };
 
 /**
- * From before the insert to the first model request, one at a time on an idle system; and the engine's own time per
- * step. Beside them the same SQL said by hand (insert and claim; one commit), and what peers take from enqueueing to
- * the first line of the handler.
+ * Measures the time from before the insert of a run to its first model request, one run at a time
+ * on an idle system, and the time that the engine adds to each step. The limits are the same SQL
+ * without the engine: insert and claim, and one commit. Peers measure the time from the call that
+ * enqueues a job to the first line of its handler.
  */
 export const latency: Bench = async (context) => {
   const { server, rounds, has, talk } = context;
@@ -31,7 +39,7 @@ export const latency: Bench = async (context) => {
     bare.push(await onDatabase(server, measureByHand));
     for (const { name } of systemsFor('latency', has)) {
       const { p50, p99 } = peers.get(name) ?? { p50: [], p99: [] };
-      const found = await measureSystem<'latency'>(context, {
+      const result = await measureSystem<'latency'>(context, {
         system: name,
         kind: 'latency',
         runsAtOnce: 10,
@@ -40,8 +48,8 @@ export const latency: Bench = async (context) => {
         tag: 'latency',
       });
       peers.set(name, {
-        p50: [...p50, found.p50_ms ?? Number.NaN],
-        p99: [...p99, found.p99_ms ?? Number.NaN],
+        p50: [...p50, result.p50_ms ?? Number.NaN],
+        p99: [...p99, result.p99_ms ?? Number.NaN],
       });
     }
     talk(`round ${round} of ${rounds(3)}`);
@@ -56,29 +64,47 @@ export const latency: Bench = async (context) => {
 };
 
 function waitFigures(ours: Waits[], bare: Waits[]): Figure[] {
-  const of = (rounds: Waits[], what: 'toBegin' | 'perStep', percent: number): number[] =>
-    rounds.map((round) => percentile(round[what], percent));
-  const at = { role: 'limit' } as const;
+  const percentiles = (rounds: Waits[], name: 'toModel' | 'perStep', percent: number): number[] =>
+    rounds.map((round) => percentile(round[name], percent));
+  const limit = { role: 'limit' } as const;
   return [
-    figure('latency', 'insert_to_model_ms_p50', of(ours, 'toBegin', 50), 'ms', { atMost: 5 }),
-    figure('latency', 'insert_to_model_ms_p99', of(ours, 'toBegin', 99), 'ms', { atMost: 20 }),
-    figure('latency', 'bare_insert_and_claim_ms_p50', of(bare, 'toBegin', 50), 'ms', at),
-    figure('latency', 'bare_insert_and_claim_ms_p99', of(bare, 'toBegin', 99), 'ms', at),
-    figure('latency', 'overhead_per_step_ms_p50', of(ours, 'perStep', 50), 'ms', { atMost: 1.5 }),
-    figure('latency', 'bare_commit_ms_p50', of(bare, 'perStep', 50), 'ms', at),
+    figure('latency', 'insert_to_model_ms_p50', percentiles(ours, 'toModel', 50), 'ms', {
+      atMost: 5,
+    }),
+    figure('latency', 'insert_to_model_ms_p99', percentiles(ours, 'toModel', 99), 'ms', {
+      atMost: 20,
+    }),
+    figure(
+      'latency',
+      'bare_insert_and_claim_ms_p50',
+      percentiles(bare, 'toModel', 50),
+      'ms',
+      limit,
+    ),
+    figure(
+      'latency',
+      'bare_insert_and_claim_ms_p99',
+      percentiles(bare, 'toModel', 99),
+      'ms',
+      limit,
+    ),
+    figure('latency', 'overhead_per_step_ms_p50', percentiles(ours, 'perStep', 50), 'ms', {
+      atMost: 1.5,
+    }),
+    figure('latency', 'bare_commit_ms_p50', percentiles(bare, 'perStep', 50), 'ms', limit),
     ...cpuFigures(ours, bare),
   ];
 }
 
 function cpuFigures(ours: readonly Waits[], bare: readonly Waits[]): Figure[] {
-  const of = (rounds: readonly Waits[], what: 'runCpuUs' | 'stepCpuUs'): number[] =>
-    rounds.map((round) => round[what]);
-  const at = { role: 'limit' } as const;
+  const values = (rounds: readonly Waits[], name: 'runCpuUs' | 'stepCpuUs'): number[] =>
+    rounds.map((round) => round[name]);
+  const limit = { role: 'limit' } as const;
   return [
-    figure('latency', 'server_cpu_us_per_single_run', of(ours, 'runCpuUs'), 'µs'),
-    figure('latency', 'bare_insert_and_claim_server_cpu_us', of(bare, 'runCpuUs'), 'µs', at),
-    figure('latency', 'server_cpu_us_per_single_step', of(ours, 'stepCpuUs'), 'µs'),
-    figure('latency', 'bare_commit_server_cpu_us', of(bare, 'stepCpuUs'), 'µs', at),
+    figure('latency', 'server_cpu_us_per_single_run', values(ours, 'runCpuUs'), 'µs'),
+    figure('latency', 'bare_insert_and_claim_server_cpu_us', values(bare, 'runCpuUs'), 'µs', limit),
+    figure('latency', 'server_cpu_us_per_single_step', values(ours, 'stepCpuUs'), 'µs'),
+    figure('latency', 'bare_commit_server_cpu_us', values(bare, 'stepCpuUs'), 'µs', limit),
   ];
 }
 
@@ -109,8 +135,8 @@ async function measureEngine({ url, pool }: BenchDatabase, meter: ServerMeter): 
     await pool.query(BENCH_AGENT);
     const waits: number[] = [];
     let warmUs = 0;
-    for (let sample = 0; sample < SAMPLES + WARM; sample += 1) {
-      if (sample === WARM) warmUs = meter.cpuUs();
+    for (let sample = 0; sample < SAMPLES + WARM_UP_SAMPLES; sample += 1) {
+      if (sample === WARM_UP_SAMPLES) warmUs = meter.cpuUs();
       const input = `0 sample ${sample}`;
       const { promise, resolve } = Promise.withResolvers<void>();
       arrived.set(input, resolve);
@@ -122,9 +148,9 @@ async function measureEngine({ url, pool }: BenchDatabase, meter: ServerMeter): 
       await waitForRuns(meter.client);
     }
     const runsUs = meter.cpuUs();
-    const perStep = await stepTimes(pool, meter.client);
+    const perStep = await measureSteps(pool, meter.client);
     return {
-      toBegin: waits.slice(WARM),
+      toModel: waits.slice(WARM_UP_SAMPLES),
       perStep,
       runCpuUs: (runsUs - warmUs) / SAMPLES,
       stepCpuUs: (meter.cpuUs() - runsUs) / STEPS,
@@ -134,8 +160,11 @@ async function measureEngine({ url, pool }: BenchDatabase, meter: ServerMeter): 
   }
 }
 
-/** Model and tool take no time, so all time between two commits of a single run is the engine's. */
-async function stepTimes(pool: pg.Pool, watcher: pg.Client): Promise<number[]> {
+/**
+ * Runs one long run. Returns the milliseconds between its commits. All of this time is spent by the
+ * engine, because model and tool take no time.
+ */
+async function measureSteps(pool: pg.Pool, watcher: pg.Client): Promise<number[]> {
   await pool.query(INSERT, [`${(STEPS - 1) / 2} calls`]);
   await waitForRuns(watcher);
   const { rows } = await watcher.query(
@@ -158,19 +187,19 @@ async function waitForRuns(watcher: pg.Client): Promise<void> {
   }
 }
 
-/** The same statements one after the other, with no worker that hears of them. */
+/** Executes the same statements one after the other, while no worker runs. */
 async function measureByHand({ url, pool }: BenchDatabase, meter: ServerMeter): Promise<Waits> {
-  await (await startEngine({ url, concurrency: 1 })).stop(0); // makes the tool's row
+  await (await startEngine({ url, concurrency: 1 })).stop(0); // inserts the row of the tool
   await pool.query(BENCH_AGENT);
   const worker = await registerByHand(pool);
   const waits: number[] = [];
-  let last = '';
+  let lastRun = '';
   let warmUs = 0;
-  for (let sample = 0; sample < SAMPLES + WARM; sample += 1) {
-    if (sample === WARM) warmUs = meter.cpuUs();
+  for (let sample = 0; sample < SAMPLES + WARM_UP_SAMPLES; sample += 1) {
+    if (sample === WARM_UP_SAMPLES) warmUs = meter.cpuUs();
     const startedAt = performance.now();
-    last = (await pool.query(INSERT, [`0 sample ${sample}`])).rows[0].id;
-    await claimByHand(pool, worker, [last]);
+    lastRun = (await pool.query(INSERT, [`0 sample ${sample}`])).rows[0].id;
+    await claimByHand(pool, worker, [lastRun]);
     waits.push(performance.now() - startedAt);
   }
   const runsUs = meter.cpuUs();
@@ -178,11 +207,11 @@ async function measureByHand({ url, pool }: BenchDatabase, meter: ServerMeter): 
   for (let seq = 1; seq <= STEPS; seq += 1) {
     const output = randomBytes(375).toString('base64');
     const startedAt = performance.now();
-    await commitByHand(pool, worker, last, seq, output);
+    await commitByHand(pool, worker, lastRun, seq, output);
     perStep.push(performance.now() - startedAt);
   }
   return {
-    toBegin: waits.slice(WARM),
+    toModel: waits.slice(WARM_UP_SAMPLES),
     perStep,
     runCpuUs: (runsUs - warmUs) / SAMPLES,
     stepCpuUs: (meter.cpuUs() - runsUs) / STEPS,

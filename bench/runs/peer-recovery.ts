@@ -2,24 +2,26 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchContext } from '../bench.ts';
+import { CALLS_PER_RUN, RUNS, waitUntilHalfDone } from '../processes/crash-workload.ts';
 import type { Job } from '../processes/job.ts';
-import { CALLS, waitUntilHalfDone, RUNS } from '../processes/crash-workload.ts';
-import { readStepLog, type StepLogEntry, countRepeats } from '../processes/step-log.ts';
+import { countRepeats, readStepLog, type StepLogEntry } from '../processes/step-log.ts';
 import { CONNECTIONS, startJob } from '../systems.ts';
 
 const OBSERVED_MS = 20_000;
 
 export type PeerRecovery = {
-  /** From the kill to the first step of any run after it. */
+  /** Milliseconds from the kill to the first step of any run after the kill. */
   firstMs: number;
-  /** Until every step of every run has ended; no number when that did not happen while observed. */
+  /** Milliseconds until all steps of all runs have ended, or NaN if they did not while observed. */
   completeMs: number;
   unfinished: number;
-  again: number;
+  /** Steps that began more than once. */
+  begunAgain: number;
+  /** Steps that ended more than once. */
   endedAgain: number;
 };
 
-/** The same kill for another system: its second process starts at once and is watched for 20 s. */
+/** Kills a process of another system. A second process starts at once, and is observed for 20 s. */
 export async function measurePeerRecovery(
   { server }: BenchContext,
   system: string,
@@ -32,7 +34,7 @@ export async function measurePeerRecovery(
     url: database.url,
     connections: CONNECTIONS,
     runsAtOnce: RUNS,
-    stepsPerRun: CALLS,
+    stepsPerRun: CALLS_PER_RUN,
     tag: 'crash',
     log,
     resume: false,
@@ -48,7 +50,7 @@ export async function measurePeerRecovery(
     const before = readStepLog(log).length;
     second = startJob({ ...job, resume: true });
     await waitForSteps(log);
-    return summary(readStepLog(log), before, killedAt);
+    return summarize(readStepLog(log), before, killedAt);
   } finally {
     first.child.kill('SIGKILL');
     second?.child.kill('SIGKILL');
@@ -57,29 +59,30 @@ export async function measurePeerRecovery(
 }
 
 async function waitForSteps(log: string): Promise<void> {
-  const until = performance.now() + OBSERVED_MS;
-  while (performance.now() < until && endedSteps(readStepLog(log)).size < RUNS * CALLS) {
+  const deadline = performance.now() + OBSERVED_MS;
+  while (performance.now() < deadline && endedSteps(readStepLog(log)).size < RUNS * CALLS_PER_RUN) {
     await sleep(100);
   }
-  await sleep(300); // late surplus
+  await sleep(300); // for repeated steps that are still running
 }
 
-function endedSteps(notes: readonly StepLogEntry[]): Set<string> {
+function endedSteps(entries: readonly StepLogEntry[]): Set<string> {
   return new Set(
-    notes.filter(({ what }) => what === 'end').map(({ run, index }) => `${run} ${index}`),
+    entries.filter(({ event }) => event === 'end').map(({ run, index }) => `${run} ${index}`),
   );
 }
 
-function summary(notes: StepLogEntry[], before: number, killedAt: number): PeerRecovery {
-  const done = endedSteps(notes);
+/** Summarizes the log. It had `before` entries at the time of the kill. */
+function summarize(entries: StepLogEntry[], before: number, killedAt: number): PeerRecovery {
+  const done = endedSteps(entries);
   const perRun = Map.groupBy(done, (step) => step.split(' ')[0]);
-  const finished = [...perRun.values()].filter((steps) => steps.length === CALLS).length;
-  const lastEnd = Math.max(...notes.filter(({ what }) => what === 'end').map(({ at }) => at));
+  const finished = [...perRun.values()].filter((steps) => steps.length === CALLS_PER_RUN).length;
+  const lastEnd = Math.max(...entries.filter(({ event }) => event === 'end').map(({ at }) => at));
   return {
-    firstMs: (notes[before]?.at ?? Number.NaN) - killedAt,
+    firstMs: (entries[before]?.at ?? Number.NaN) - killedAt,
     completeMs: finished === RUNS ? lastEnd - killedAt : Number.NaN,
     unfinished: RUNS - finished,
-    again: countRepeats(notes, 'begin'),
-    endedAgain: countRepeats(notes, 'end'),
+    begunAgain: countRepeats(entries, 'begin'),
+    endedAgain: countRepeats(entries, 'end'),
   };
 }

@@ -9,8 +9,9 @@ import { figure } from '../figures.ts';
 const RUNS = 10_000;
 
 /**
- * 10,000 runs that ask a person and wait, on one worker: how long that takes, what the process holds meanwhile, and how
- * long it takes from one statement that answers them all until all have completed.
+ * The second part of the bench `waiting`: 10,000 runs of one worker ask a person a question, and
+ * wait. Measures the time until all wait, the memory of the process while they wait, and the time
+ * from one statement that answers all questions until all runs have completed.
  */
 export const questions: Bench = async ({ server, talk }) => {
   const database = await server.createDatabase();
@@ -19,27 +20,27 @@ export const questions: Bench = async ({ server, talk }) => {
     Number(
       (await pool.query(`select count(*) from howdah.executions where ${where}`)).rows[0].count,
     );
-  const reach = async (where: string): Promise<void> => {
+  const waitForAll = async (where: string): Promise<void> => {
     while ((await count(where)) < RUNS) {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   };
-  const worker = await start(database.url);
+  const worker = await startScriptedWorker(database.url);
   try {
     await pool.query(ASKING_AGENT);
-    const before = memory();
+    const before = usedMemory();
     const askMs = await measureMs(async () => {
       await pool.query(INSERT);
-      await reach(`waiting_for = 'question'`);
+      await waitForAll(`waiting_for = 'question'`);
     });
-    const after = memory();
+    const after = usedMemory();
     const { inFlight } = worker;
     talk(
       `heap ${before.heap} → ${after.heap} MB, RSS ${before.rss} → ${after.rss} MB, in flight ${inFlight}`,
     );
-    const answered = await measureMs(() => pool.query(ANSWER));
-    const done = answered + (await measureMs(() => reach(`status = 'completed'`)));
-    talk(`asked in ${askMs} ms; answered in ${answered} ms, all completed after ${done} ms`);
+    const answerMs = await measureMs(() => pool.query(ANSWER));
+    const completeMs = answerMs + (await measureMs(() => waitForAll(`status = 'completed'`)));
+    talk(`asked in ${askMs} ms; answered in ${answerMs} ms, all completed after ${completeMs} ms`);
     return [
       figure('waiting', 'waiting_questions', await count(`status = 'completed'`), 'runs', {
         atLeast: RUNS,
@@ -48,8 +49,8 @@ export const questions: Bench = async ({ server, talk }) => {
       figure('waiting', 'waiting_heap_growth_mb', after.heap - before.heap, 'MB', { atMost: 20 }),
       figure('waiting', 'waiting_questions_rss_mb', after.rss, 'MB'),
       figure('waiting', 'waiting_asked_ms', askMs, 'ms'),
-      figure('waiting', 'waiting_answered_ms', answered, 'ms'),
-      figure('waiting', 'waiting_completed_ms', done, 'ms'),
+      figure('waiting', 'waiting_answered_ms', answerMs, 'ms'),
+      figure('waiting', 'waiting_completed_ms', completeMs, 'ms'),
     ];
   } finally {
     await worker.stop(0);
@@ -70,7 +71,8 @@ const INSERT = `insert into howdah.executions (agent_id, input)
 
 const ANSWER = `select howdah.answer_question(id, 'yes') from howdah.questions where status = 'open'`;
 
-function start(url: string): Promise<Worker> {
+/** Starts a worker with the scripted model, which asks a question in its first response. */
+function startScriptedWorker(url: string): Promise<Worker> {
   const providers = createProviders({});
   return startWorker({
     url,
@@ -83,8 +85,8 @@ function start(url: string): Promise<Worker> {
   });
 }
 
-/** Megabytes in use, once nothing is left to collect. */
-function memory(): { heap: number; rss: number } {
+/** Collects garbage, and returns the megabytes in use. */
+function usedMemory(): { heap: number; rss: number } {
   setFlagsFromString('--expose-gc');
   runInNewContext('gc')();
   const { heapUsed, rss } = process.memoryUsage();

@@ -4,27 +4,35 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench, BenchContext } from '../bench.ts';
-import { BENCH_AGENT } from '../processes/engine.ts';
 import { type Figure, figure } from '../figures.ts';
-import { CALLS, waitUntilHalfDone, RUNS } from '../processes/crash-workload.ts';
-import { measurePeerRecovery, type PeerRecovery } from './peer-recovery.ts';
-import type { BenchDatabase } from '../server.ts';
-import { readStepLog, type StepLogEntry, countRepeats } from '../processes/step-log.ts';
-import { PEERS } from '../systems.ts';
+import { CALLS_PER_RUN, RUNS, waitUntilHalfDone } from '../processes/crash-workload.ts';
+import { BENCH_AGENT } from '../processes/engine.ts';
+import { countRepeats, readStepLog, type StepLogEntry } from '../processes/step-log.ts';
 import { startWorkerProcess } from '../processes/worker-process.ts';
+import type { BenchDatabase } from '../server.ts';
+import { PEERS } from '../systems.ts';
+import { measurePeerRecovery, type PeerRecovery } from './peer-recovery.ts';
 
 const TIMEOUT_MS = 60_000;
 
+/** Milliseconds since the kill, and counts of calls and runs. */
 type Recovery = {
+  /** Until the first run of the killed worker continues. */
   firstMs: number;
+  /** Until all runs of the killed worker have continued. */
   allMs: number;
+  /** Until all runs have completed. */
   completeMs: number;
-  again: number;
+  /** Calls that began more than once. */
+  begunAgain: number;
   lost: number;
   doubled: number;
 };
 
-/** Kills a worker process in the middle of 200 runs, with another one that runs already, and with one that starts then. */
+/**
+ * Kills a worker process when half of the calls of 200 runs are done. Another worker process is
+ * already running, or starts after the kill.
+ */
 export const recovery: Bench = async (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'howdah-recovery-'));
   const ours: Recovery[] = [];
@@ -33,16 +41,16 @@ export const recovery: Bench = async (context) => {
     for (let round = 1; round <= context.rounds(3); round += 1) {
       for (const isRunning of [true, false]) {
         const log = join(folder, `${round}-${isRunning}.log`);
-        const found = await measureEngine(context, log, isRunning);
-        ours.push(found);
-        context.talk(`${isRunning ? 'running' : 'started'}: ${JSON.stringify(found)}`);
+        const measured = await measureEngine(context, log, isRunning);
+        ours.push(measured);
+        context.talk(`${isRunning ? 'running' : 'started'}: ${JSON.stringify(measured)}`);
       }
-      // One round of peers: each takes up to half a minute.
+      // Peers have one round, because each takes up to half a minute.
       for (const { name } of PEERS.filter((one) => round === 1 && context.has(one.name))) {
         try {
-          const found = await measurePeerRecovery(context, name, join(folder, `${name}.log`));
-          peers.set(name, [found]);
-          context.talk(`${name}: ${JSON.stringify(found)}`);
+          const measured = await measurePeerRecovery(context, name, join(folder, `${name}.log`));
+          peers.set(name, [measured]);
+          context.talk(`${name}: ${JSON.stringify(measured)}`);
         } catch (error) {
           context.talk(`${name}: ${(error as Error).message}`);
         }
@@ -58,28 +66,29 @@ export const recovery: Bench = async (context) => {
 };
 
 function ownFigures(rounds: Recovery[]): Figure[] {
-  const of = (what: keyof Recovery): number[] => rounds.map((round) => round[what]);
-  const total = (what: keyof Recovery): number => of(what).reduce((sum, value) => sum + value, 0);
+  const values = (name: keyof Recovery): number[] => rounds.map((round) => round[name]);
+  const total = (name: keyof Recovery): number =>
+    values(name).reduce((sum, value) => sum + value, 0);
   return [
-    figure('recovery', 'recovery_ms_max', Math.max(...of('firstMs')), 'ms', { atMost: 2000 }),
-    figure('recovery', 'recovery_ms', of('firstMs'), 'ms', { atMost: 2000 }),
-    figure('recovery', 'recovery_all_resumed_ms', of('allMs'), 'ms'),
-    figure('recovery', 'recovery_complete_ms', of('completeMs'), 'ms'),
+    figure('recovery', 'recovery_ms_max', Math.max(...values('firstMs')), 'ms', { atMost: 2000 }),
+    figure('recovery', 'recovery_ms', values('firstMs'), 'ms', { atMost: 2000 }),
+    figure('recovery', 'recovery_all_resumed_ms', values('allMs'), 'ms'),
+    figure('recovery', 'recovery_complete_ms', values('completeMs'), 'ms'),
     figure('recovery', 'recovery_lost', total('lost'), 'runs', { atMost: 0 }),
     figure('recovery', 'recovery_doubled', total('doubled'), 'calls', { atMost: 0 }),
-    figure('recovery', 'recovery_begun_again', of('again'), 'calls'),
+    figure('recovery', 'recovery_begun_again', values('begunAgain'), 'calls'),
   ];
 }
 
 function peerFigures(name: string, rounds: PeerRecovery[]): Figure[] {
-  const of = (what: keyof PeerRecovery): number[] => rounds.map((round) => round[what]);
-  const at = { role: 'peer' } as const;
+  const values = (field: keyof PeerRecovery): number[] => rounds.map((round) => round[field]);
+  const peer = { role: 'peer' } as const;
   return [
-    figure('recovery', `${name}_recovery_ms`, of('firstMs'), 'ms', at),
-    figure('recovery', `${name}_recovery_complete_ms`, of('completeMs'), 'ms', at),
-    figure('recovery', `${name}_recovery_unfinished`, of('unfinished'), 'runs', at),
-    figure('recovery', `${name}_recovery_begun_again`, of('again'), 'calls', at),
-    figure('recovery', `${name}_recovery_ended_again`, of('endedAgain'), 'calls', at),
+    figure('recovery', `${name}_recovery_ms`, values('firstMs'), 'ms', peer),
+    figure('recovery', `${name}_recovery_complete_ms`, values('completeMs'), 'ms', peer),
+    figure('recovery', `${name}_recovery_unfinished`, values('unfinished'), 'runs', peer),
+    figure('recovery', `${name}_recovery_begun_again`, values('begunAgain'), 'calls', peer),
+    figure('recovery', `${name}_recovery_ended_again`, values('endedAgain'), 'calls', peer),
   ];
 }
 
@@ -89,32 +98,31 @@ async function measureEngine(
   isRunning: boolean,
 ): Promise<Recovery> {
   const database = await server.createDatabase();
-  const order = { url: database.url, concurrency: RUNS, log };
+  const options = { url: database.url, concurrency: RUNS, log };
   writeFileSync(log, '');
-  const first = await startWorkerProcess(order);
-  const standby = isRunning ? startWorkerProcess(order) : undefined;
-  let second = await standby;
+  const first = await startWorkerProcess(options);
+  let second = isRunning ? await startWorkerProcess(options) : undefined;
   try {
     const { pool } = database;
     await pool.query(BENCH_AGENT);
-    const dead = await workerOf(pool, first.child.pid);
+    const killedWorker = await findWorker(pool, first.child.pid);
     await pool.query(
       `insert into howdah.executions (agent_id, input)
        select howdah.agent('bench'), $1 || ' ping' from generate_series(1, $2::int)`,
-      [CALLS, RUNS],
+      [CALLS_PER_RUN, RUNS],
     );
     await waitUntilHalfDone(log);
     const killedAt = Date.now();
     first.child.kill('SIGKILL');
     await once(first.child, 'exit');
-    second ??= await startWorkerProcess(order);
+    second ??= await startWorkerProcess(options);
     const completeMs = (await waitForCompletion(pool)) - killedAt;
-    const notes = readStepLog(log);
+    const entries = readStepLog(log);
     return {
-      ...resumeDelays(notes, first.child.pid ?? 0, killedAt),
+      ...resumeDelays(entries, first.child.pid ?? 0, killedAt),
       completeMs,
-      again: countRepeats(notes, 'begin'),
-      ...(await faults(pool, dead, notes, first.child.pid ?? 0)),
+      begunAgain: countRepeats(entries, 'begin'),
+      ...(await countFaults(pool, killedWorker, entries, first.child.pid ?? 0)),
     };
   } finally {
     first.child.kill('SIGKILL');
@@ -123,39 +131,45 @@ async function measureEngine(
   }
 }
 
-async function workerOf(pool: BenchDatabase['pool'], pid: number | undefined): Promise<string> {
+async function findWorker(pool: BenchDatabase['pool'], pid: number | undefined): Promise<string> {
   const { rows } = await pool.query('select id from howdah_private.workers where pid = $1', [pid]);
   return rows[0].id;
 }
 
-/** When the first, and when the last of the runs that the dead process held went on elsewhere. */
+/**
+ * Returns the milliseconds from the kill until the first, and until the last, run of the killed
+ * process continued in another process.
+ */
 function resumeDelays(
-  notes: readonly StepLogEntry[],
-  deadPid: number,
+  entries: readonly StepLogEntry[],
+  killedPid: number,
   killedAt: number,
 ): { firstMs: number; allMs: number } {
-  const byRun = Map.groupBy(notes, ({ run }) => run);
-  const waits = [...byRun.values()].flatMap((ofRun) => {
-    const last = ofRun.findLastIndex(({ pid }) => pid === deadPid);
-    const next = ofRun[last + 1];
+  const byRun = Map.groupBy(entries, ({ run }) => run);
+  const waits = [...byRun.values()].flatMap((runEntries) => {
+    const last = runEntries.findLastIndex(({ pid }) => pid === killedPid);
+    const next = runEntries[last + 1];
     return last >= 0 && next ? [next.at - killedAt] : [];
   });
   if (waits.length === 0) {
-    throw new Error('the killed worker held no run');
+    throw new Error('the killed worker had no run to continue');
   }
   return { firstMs: Math.min(...waits), allMs: Math.max(...waits) };
 }
 
-/** The time by this machine's clock, which is the database's too, when the last run completed. */
+/**
+ * Waits until all runs have completed, for at most a minute. Returns the time at which the last run
+ * completed. The server runs on this machine, so its clock is that of this process.
+ */
 async function waitForCompletion(pool: BenchDatabase['pool']): Promise<number> {
-  const until = performance.now() + TIMEOUT_MS;
+  const deadline = performance.now() + TIMEOUT_MS;
   for (;;) {
     const { rows } = await pool.query(
       `select count(*) filter (where completed_at is null)::int as open,
          extract(epoch from max(completed_at))::float8 * 1000 as last
        from howdah.executions`,
     );
-    if (rows[0].open === 0 || performance.now() > until) {
+    if (rows[0].open === 0 || performance.now() > deadline) {
       return rows[0].last;
     }
     await sleep(50);
@@ -163,14 +177,15 @@ async function waitForCompletion(pool: BenchDatabase['pool']): Promise<number> {
 }
 
 /**
- * Runs that did not complete with all of their calls; and calls in the log twice, or begun by another process although
- * the dead one had committed them.
+ * Counts faults. `lost` are runs that did not complete with all of their calls. `doubled` are calls
+ * that were committed twice, calls that another process began although the killed worker had
+ * committed them, and violations.
  */
-async function faults(
+async function countFaults(
   pool: BenchDatabase['pool'],
-  dead: string,
-  notes: readonly StepLogEntry[],
-  deadPid: number,
+  killedWorker: string,
+  entries: readonly StepLogEntry[],
+  killedPid: number,
 ): Promise<{ lost: number; doubled: number }> {
   const { rows } = await pool.query(
     `select m.execution_id || ' ' || substr(m.tool_call_id, 6) as call, s.worker
@@ -184,14 +199,16 @@ async function faults(
      from howdah.executions`,
   );
   const calls = new Set(rows.map(({ call }) => call));
-  const byDead = new Set(rows.filter(({ worker }) => worker === dead).map(({ call }) => call));
-  const beganAgain = notes.filter(
-    ({ what, run, index, pid }) =>
-      what === 'begin' && pid !== deadPid && byDead.has(`${run} ${index}`),
+  const committedCalls = new Set(
+    rows.filter(({ worker }) => worker === killedWorker).map(({ call }) => call),
   );
-  const missing = RUNS * CALLS - calls.size;
+  const repeatedCalls = entries.filter(
+    ({ event, run, index, pid }) =>
+      event === 'begin' && pid !== killedPid && committedCalls.has(`${run} ${index}`),
+  );
+  const missing = RUNS * CALLS_PER_RUN - calls.size;
   return {
-    lost: Math.max(RUNS - runs[0].completed, Math.ceil(missing / CALLS)),
-    doubled: rows.length - calls.size + beganAgain.length + runs[0].violations,
+    lost: Math.max(RUNS - runs[0].completed, Math.ceil(missing / CALLS_PER_RUN)),
+    doubled: rows.length - calls.size + repeatedCalls.length + runs[0].violations,
   };
 }

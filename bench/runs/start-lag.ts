@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import type { Worker } from '../../workers/main.ts';
 import type { Bench } from '../bench.ts';
-import { BENCH_AGENT, startEngine } from '../processes/engine.ts';
 import { figure, percentile } from '../figures.ts';
+import { BENCH_AGENT, startEngine } from '../processes/engine.ts';
 import type { BenchDatabase } from '../server.ts';
 
 const WORKERS = 4;
@@ -11,48 +11,54 @@ const SAMPLES = 200;
 const PAUSE_MS = 25;
 
 /**
- * From before the insert of a short run to its first model request, while long runs take the slots of
- * other workers. Either half of the workers are full and the others idle, or all slots but two are taken.
+ * Measures the time from before the insert of a short run to its first model request, while long
+ * runs occupy slots of workers. Either half of the workers are full and the others are idle, or all
+ * slots except two are occupied.
  */
 export const startLag: Bench = async ({ server, rounds, talk }) => {
-  const half: number[][] = [];
-  const nearly: number[][] = [];
+  const halfFull: number[][] = [];
+  const nearlyFull: number[][] = [];
   for (let round = 1; round <= rounds(3); round += 1) {
-    half.push(await inDatabase(server.createDatabase, halfFull));
-    nearly.push(await inDatabase(server.createDatabase, nearlyFull));
+    halfFull.push(await withCluster(server.createDatabase, measureHalfFull));
+    nearlyFull.push(await withCluster(server.createDatabase, measureNearlyFull));
     talk(`round ${round} of ${rounds(3)}`);
   }
-  const of = (lags: number[][], percent: number) => lags.map((each) => percentile(each, percent));
+  const percentiles = (rounds: number[][], percent: number) =>
+    rounds.map((lags) => percentile(lags, percent));
   return [
-    figure('start-lag', 'start_lag_half_full_ms_p50', of(half, 50), 'ms'),
-    figure('start-lag', 'start_lag_half_full_ms_p99', of(half, 99), 'ms', { atMost: 1_000 }),
-    figure('start-lag', 'start_lag_nearly_full_ms_p50', of(nearly, 50), 'ms'),
-    figure('start-lag', 'start_lag_nearly_full_ms_p99', of(nearly, 99), 'ms', { atMost: 1_000 }),
+    figure('start-lag', 'start_lag_half_full_ms_p50', percentiles(halfFull, 50), 'ms'),
+    figure('start-lag', 'start_lag_half_full_ms_p99', percentiles(halfFull, 99), 'ms', {
+      atMost: 1_000,
+    }),
+    figure('start-lag', 'start_lag_nearly_full_ms_p50', percentiles(nearlyFull, 50), 'ms'),
+    figure('start-lag', 'start_lag_nearly_full_ms_p99', percentiles(nearlyFull, 99), 'ms', {
+      atMost: 1_000,
+    }),
   ];
 };
 
-/** Two workers take as many long runs as they have slots; then two more workers start. */
-async function halfFull(cluster: Cluster): Promise<number[]> {
+/** Fills all slots of two workers with long runs, and then starts two more workers. */
+async function measureHalfFull(cluster: Cluster): Promise<number[]> {
   await cluster.start(WORKERS / 2);
   await cluster.occupy((WORKERS / 2) * SLOTS);
   await cluster.start(WORKERS / 2);
-  return cluster.lags();
+  return cluster.measureLags();
 }
 
-async function nearlyFull(cluster: Cluster): Promise<number[]> {
+async function measureNearlyFull(cluster: Cluster): Promise<number[]> {
   await cluster.start(WORKERS);
   await cluster.occupy(WORKERS * SLOTS - 2);
-  return cluster.lags();
+  return cluster.measureLags();
 }
 
-async function inDatabase<T>(
+async function withCluster<T>(
   create: () => Promise<BenchDatabase>,
   work: (cluster: Cluster) => Promise<T>,
 ): Promise<T> {
   const database = await create();
   const cluster = new Cluster(database);
   try {
-    await cluster.start(1); // makes the tool's row
+    await cluster.start(1); // inserts the row of the tool
     await cluster.stop();
     await database.pool.query(BENCH_AGENT);
     return await work(cluster);
@@ -65,7 +71,7 @@ async function inDatabase<T>(
 const INSERT = `insert into howdah.executions (agent_id, input)
   select howdah.agent('bench'), $1 || i from generate_series(1, $2::int) as i`;
 
-/** Workers in this process, whose model answers short runs at once and long runs never. */
+/** Workers in this process. Their model responds to short runs at once, and never to long runs. */
 class Cluster {
   readonly #database: BenchDatabase;
   readonly #workers: Worker[] = [];
@@ -84,7 +90,7 @@ class Cluster {
     }
   }
 
-  /** Begins as many long runs, and waits until all are at work. */
+  /** Inserts long runs, and waits until all of them are in a model call. */
   async occupy(runs: number): Promise<void> {
     const allStarted = Promise.withResolvers<void>();
     let startedRuns = 0;
@@ -96,8 +102,8 @@ class Cluster {
     await allStarted.promise;
   }
 
-  /** Inserts short runs one at a time; returns what each took to its model request, in ms. */
-  async lags(): Promise<number[]> {
+  /** Inserts short runs one at a time. Returns the milliseconds until the model request of each. */
+  async measureLags(): Promise<number[]> {
     const lags: number[] = [];
     for (let sample = 0; sample < SAMPLES; sample += 1) {
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -106,7 +112,7 @@ class Cluster {
       await this.#database.pool.query(INSERT, ['0 short ', 1]);
       await promise;
       lags.push(performance.now() - startedAt);
-      await new Promise((resume) => setTimeout(resume, PAUSE_MS));
+      await new Promise((resolvePause) => setTimeout(resolvePause, PAUSE_MS));
     }
     return lags;
   }

@@ -1,25 +1,32 @@
 import type { Bench, BenchContext } from '../bench.ts';
-import { counters } from '../meters/counters.ts';
-import { BENCH_AGENT } from '../processes/engine.ts';
-import { type Figure, figure, ratios, formatSpread } from '../figures.ts';
+import { type Figure, figure, formatSpread, ratios } from '../figures.ts';
+import { readCounters } from '../meters/counters.ts';
 import { findPgbench, measurePgbench } from '../meters/pgbench.ts';
-import type { BenchDatabase } from '../server.ts';
-import { SERVER_CPU_NOT_MEASURED, openServerMeter, type ServerMeter } from '../meters/server-meter.ts';
-import { measureSystem, systemsFor } from '../systems.ts';
+import {
+  openServerMeter,
+  SERVER_CPU_NOT_MEASURED,
+  type ServerMeter,
+} from '../meters/server-meter.ts';
+import { BENCH_AGENT } from '../processes/engine.ts';
 import { startWorkerProcess, type WorkerProcess } from '../processes/worker-process.ts';
+import type { BenchDatabase } from '../server.ts';
+import { measureSystem, systemsFor } from '../systems.ts';
 
 const RUNS_AT_ONCE = 64;
 const CALLS_PER_RUN = 19;
 const RUNS = 640;
-/** Fewer leave V8 compiling during a third of what is measured. */
-const WARM_RUNS = 640;
+/** With fewer runs V8 would still compile during a third of the measured time. */
+const WARM_UP_RUNS = 640;
 const STEPS_PER_PEER_RUN = 20;
 const PEER_SECONDS = 4;
-/** Connections a worker commits by; pgbench with so few shows what a flush costs whoever cannot share it. */
+/**
+ * The number of connections by which a worker commits. pgbench with so few clients shows the cost
+ * of flushes that transactions cannot share.
+ */
 const FEW_CLIENTS = 4;
 
-/** CPU is microseconds for a step: of the worker process, and of all processes of the server. */
-type Engine = {
+/** CPU is in microseconds per step, of the worker process and of all processes of the server. */
+type EngineRound = {
   stepsPerSecond: number;
   transactions: number;
   walKb: number;
@@ -27,40 +34,42 @@ type Engine = {
   serverCpuUs: number;
   coresBusy: number;
 };
-type Rounds = { engine: Engine[]; beside: Map<string, number[]> };
-type Measured = { database: BenchDatabase; meter: ServerMeter };
+/** The rounds of the engine, and the values of other systems by figure. */
+type Rounds = { engine: EngineRound[]; others: Map<string, number[]> };
+type BenchTarget = { database: BenchDatabase; meter: ServerMeter };
 
 /**
- * Durable steps per second at 64 runs, whole engine, beside pgbench, bare node and the peers on the same server in the
- * same rounds. All commit with fsync; a step counts when its commit has returned.
+ * Measures durable steps per second of the whole engine, with 64 runs at once. The rounds alternate
+ * with those of pgbench, raw_node and the peers on the same server. All of them commit with fsync,
+ * and a step counts when its commit has returned.
  */
 export const steps: Bench = async (context) => {
   const pgbench = await findPgbench();
-  if (!pgbench) context.talk('pgbench, the measure beside ours, is not installed: left out');
+  if (!pgbench) context.talk('pgbench is not installed; its figures are omitted');
   const database = await context.server.createDatabase();
   const meter = await openServerMeter(context.server, database);
-  const measured = { database, meter };
+  const target = { database, meter };
   if (Number.isNaN(meter.cpuUs())) context.talk(SERVER_CPU_NOT_MEASURED);
   try {
-    const fast = await measureRounds(context, measured, context.rounds(5), async (note) => {
-      if (pgbench) await notePgbench(pgbench, measured, RUNS_AT_ONCE, note);
+    const fast = await measureRounds(context, target, context.rounds(5), async (record) => {
+      if (pgbench) await recordPgbench(pgbench, target, RUNS_AT_ONCE, record);
       for (const { name } of systemsFor('steps', context.has)) {
-        const found = await measureBeside(context, name);
-        for (const [what, value] of Object.entries(found)) {
-          note(`${name}_${what}`, value);
+        const measured = await measureOther(context, name);
+        for (const [figureName, value] of Object.entries(measured)) {
+          record(`${name}_${figureName}`, value);
         }
       }
     });
     if (!context.server.isSuperuser) {
-      context.talk('only a superuser can slow a flush down: left out');
+      context.talk('only a superuser can delay flushes; the figures of slow flushes are omitted');
       return figuresOf(fast);
     }
-    await slowFlush(database);
-    context.talk('… with a flush that takes 2 ms, as on a cloud disk');
-    const slow = await measureRounds(context, measured, context.rounds(5), async (note) => {
+    await delayFlushes(database);
+    context.talk('with flushes of 2 ms, as on a cloud disk:');
+    const slow = await measureRounds(context, target, context.rounds(5), async (record) => {
       if (!pgbench) return;
-      await notePgbench(pgbench, measured, RUNS_AT_ONCE, note);
-      await notePgbench(pgbench, measured, FEW_CLIENTS, note);
+      await recordPgbench(pgbench, target, RUNS_AT_ONCE, record);
+      await recordPgbench(pgbench, target, FEW_CLIENTS, record);
     });
     return [...figuresOf(fast), ...slowFigures(slow)];
   } finally {
@@ -69,44 +78,45 @@ export const steps: Bench = async (context) => {
   }
 };
 
-type Note = (name: string, value: number) => void;
+type RecordValue = (name: string, value: number) => void;
 
-async function notePgbench(
+async function recordPgbench(
   pgbench: string,
-  { database, meter }: Measured,
+  { database, meter }: BenchTarget,
   clients: number,
-  note: Note,
+  record: RecordValue,
 ): Promise<void> {
   const name = clients === RUNS_AT_ONCE ? 'pgbench' : `pgbench_${clients}_clients`;
-  const found = await measurePgbench(pgbench, database, meter, clients);
-  note(`${name}_steps_per_second`, found.stepsPerSecond);
-  note(`${name}_server_cpu_us_per_step`, found.serverCpuUs);
-  note(`${name}_wal_kb_per_step`, found.walKb);
+  const measured = await measurePgbench(pgbench, database, meter, clients);
+  record(`${name}_steps_per_second`, measured.stepsPerSecond);
+  record(`${name}_server_cpu_us_per_step`, measured.serverCpuUs);
+  record(`${name}_wal_kb_per_step`, measured.walKb);
 }
 
 /**
- * Lets the one who flushes sleep for 2 ms first, for all sessions that begin from now on; whoever commits meanwhile
- * joins. Beside a real fdatasync slowed down by 2 ms, pgbench differs little at 64 clients (there the CPU is the limit
- * on small machines) and is up to twice as fast with few clients, so this flatters pgbench if anything.
+ * Delays the flushes of all later sessions by 2 ms. Commits that arrive during the delay share the
+ * flush. Compared with an fdatasync that takes 2 ms longer, pgbench differs little with 64 clients,
+ * where the CPU of small machines is the limit. With few clients it is up to twice as fast. This
+ * setting therefore never puts pgbench at a disadvantage.
  */
-async function slowFlush({ pool }: BenchDatabase): Promise<void> {
+async function delayFlushes({ pool }: BenchDatabase): Promise<void> {
   const { rows } = await pool.query('select current_database() as name');
   await pool.query(`alter database ${rows[0].name} set commit_delay = 2000`);
   await pool.query(`alter database ${rows[0].name} set commit_siblings = 0`);
 }
 
-function figuresOf({ engine, beside }: Rounds): Figure[] {
+function figuresOf({ engine, others }: Rounds): Figure[] {
   const ours = engine.map((round) => round.stepsPerSecond);
-  const over = (name: string): number[] =>
-    ratios(ours, beside.get(`${name}_steps_per_second`) ?? []);
-  const found = [
+  const ratiosTo = (name: string): number[] =>
+    ratios(ours, others.get(`${name}_steps_per_second`) ?? []);
+  return [
     ...['pgbench', 'dbos', 'langgraph']
-      .filter((name) => beside.has(`${name}_steps_per_second`))
+      .filter((name) => others.has(`${name}_steps_per_second`))
       .map((name) =>
         figure(
           'steps',
           `steps_vs_${name}_ratio`,
-          over(name),
+          ratiosTo(name),
           'ratio',
           name === 'pgbench' ? { atLeast: 1.5 } : {},
         ),
@@ -124,16 +134,15 @@ function figuresOf({ engine, beside }: Rounds): Figure[] {
       engine.map((round) => round.walKb),
       'kB',
     ),
-    ...cpuFigures(engine, beside.get('pgbench_server_cpu_us_per_step')),
+    ...cpuFigures(engine, others.get('pgbench_server_cpu_us_per_step')),
     figure('steps', 'steps_per_second', ours, '1/s'),
+    ...[...others].map(([name, values]) =>
+      figure('steps', name, values, unitOf(name), { role: roleOf(name) }),
+    ),
   ];
-  const others = [...beside].map(([name, values]) =>
-    figure('steps', name, values, unitOf(name), { role: roleOf(name) }),
-  );
-  return [...found, ...others];
 }
 
-function cpuFigures(engine: readonly Engine[], pgbench: number[] | undefined): Figure[] {
+function cpuFigures(engine: readonly EngineRound[], pgbench: number[] | undefined): Figure[] {
   const worker = engine.map(({ workerCpuUs }) => workerCpuUs);
   const server = engine.map(({ serverCpuUs }) => serverCpuUs);
   const both = engine.map(({ workerCpuUs, serverCpuUs }) => workerCpuUs + serverCpuUs);
@@ -165,10 +174,10 @@ function roleOf(name: string): 'limit' | 'peer' {
   return /^(pgbench|raw_node)_/.test(name) ? 'limit' : 'peer';
 }
 
-function slowFigures({ engine, beside }: Rounds): Figure[] {
+function slowFigures({ engine, others }: Rounds): Figure[] {
   const ours = engine.map((round) => round.stepsPerSecond);
-  const all = beside.get('pgbench_steps_per_second');
-  const few = beside.get('pgbench_4_clients_steps_per_second');
+  const all = others.get('pgbench_steps_per_second');
+  const few = others.get('pgbench_4_clients_steps_per_second');
   if (!all || !few) return [figure('steps', 'steps_per_second_slow_flush', ours, '1/s')];
   return [
     figure('steps', 'steps_vs_pgbench_slow_flush_ratio', ratios(ours, all), 'ratio', {
@@ -181,30 +190,34 @@ function slowFigures({ engine, beside }: Rounds): Figure[] {
   ];
 }
 
-/** Round by round, ours and then the others, so that whatever else the machine does hits all of them. */
+/**
+ * Measures rounds, each of the engine and then of the others, so that other load on the machine
+ * affects all of them.
+ */
 async function measureRounds(
   { talk }: BenchContext,
-  measured: Measured,
+  target: BenchTarget,
   count: number,
-  measureOthers: (note: Note) => Promise<void>,
+  measureOthers: (record: RecordValue) => Promise<void>,
 ): Promise<Rounds> {
-  const engine: Engine[] = [];
-  const beside = new Map<string, number[]>();
+  const engine: EngineRound[] = [];
+  const others = new Map<string, number[]>();
   for (let round = 1; round <= count; round += 1) {
-    engine.push(await measureEngine(measured));
-    await measureOthers((name, value) => beside.set(name, [...(beside.get(name) ?? []), value]));
+    engine.push(await measureEngine(target));
+    await measureOthers((name, value) => others.set(name, [...(others.get(name) ?? []), value]));
   }
   talk(`howdah ${formatSpread(engine.map((round) => round.stepsPerSecond))}`);
   talk(`worker CPU µs per step ${formatSpread(engine.map((round) => round.workerCpuUs))}`);
   talk(`server CPU µs per step ${formatSpread(engine.map((round) => round.serverCpuUs))}`);
-  for (const [name, values] of beside) {
+  for (const [name, values] of others) {
     talk(`${name} ${formatSpread(values)}`);
   }
-  return { engine, beside };
+  return { engine, others };
 }
 
-async function measureBeside(context: BenchContext, system: string) {
-  const found = await measureSystem<'steps'>(context, {
+/** Measures one other system for one round. */
+async function measureOther(context: BenchContext, system: string) {
+  const result = await measureSystem<'steps'>(context, {
     system,
     kind: 'steps',
     runsAtOnce: RUNS_AT_ONCE,
@@ -212,7 +225,7 @@ async function measureBeside(context: BenchContext, system: string) {
     seconds: PEER_SECONDS,
     tag: 'steps',
   });
-  const { steps_per_second = Number.NaN, steps: done = Number.NaN, commits, wal } = found;
+  const { steps_per_second = Number.NaN, steps: done = Number.NaN, commits, wal } = result;
   return {
     steps_per_second,
     transactions_per_step: commits / done,
@@ -220,10 +233,10 @@ async function measureBeside(context: BenchContext, system: string) {
   };
 }
 
-async function measureEngine({ database, meter }: Measured): Promise<Engine> {
+async function measureEngine({ database, meter }: BenchTarget): Promise<EngineRound> {
   const worker = await startWorkerProcess({ url: database.url, concurrency: RUNS_AT_ONCE });
   const read = async () => ({
-    ...(await counters(meter.client)),
+    ...(await readCounters(meter.client)),
     workerUs: (await worker.usage()).cpuSeconds * 1e6,
     serverUs: meter.cpuUs(),
   });
@@ -231,7 +244,7 @@ async function measureEngine({ database, meter }: Measured): Promise<Engine> {
     await database.pool.query(
       `do $do$ begin if not exists (select from howdah.agents where name = 'bench') then ${BENCH_AGENT}; end if; end $do$`,
     );
-    await runAll(database, meter, worker, WARM_RUNS);
+    await runAll(database, meter, worker, WARM_UP_RUNS);
     const before = await read();
     const ids = await runAll(database, meter, worker, RUNS);
     const after = await read();
@@ -256,7 +269,10 @@ async function measureEngine({ database, meter }: Measured): Promise<Engine> {
   }
 }
 
-/** Inserts runs and waits for their ends. The CPU of the insert counts, that of the waiting does not. */
+/**
+ * Inserts runs and waits for their ends. Only the CPU of the insert is counted, not that of
+ * waiting.
+ */
 async function runAll(
   { pool }: BenchDatabase,
   { client }: ServerMeter,

@@ -1,29 +1,31 @@
 import type { Bench, BenchContext } from '../bench.ts';
+import { type Figure, figure, ratios } from '../figures.ts';
 import { BENCH_AGENT } from '../processes/engine.ts';
 import { startFakeModel } from '../processes/fake-model.ts';
-import { type Figure, figure, ratios } from '../figures.ts';
-import { questions } from './questions.ts';
+import { startWorkerProcess } from '../processes/worker-process.ts';
 import type { BenchDatabase } from '../server.ts';
 import { measureSystem, systemsFor } from '../systems.ts';
-import { startWorkerProcess } from '../processes/worker-process.ts';
+import { questions } from './questions.ts';
 
 const RUNS = 10_000;
 const TURNS = 3;
+/** The wall time if all runs took no time except that of their three model calls. */
 const IDEAL_S = 3;
 
-type InFlight = { wall_s: number; rss_mb: number; cpu_s: number; stall_ms: number };
+type SystemUsage = { wall_s: number; rss_mb: number; cpu_s: number; stall_ms: number };
 
 /**
- * 10,000 runs in one process, each of which waits a second for its model three times, beside what bare promises make
- * of the same requests; and as many runs that wait for a person.
+ * Runs 10,000 runs in one process, each of which waits a second for its model three times. The
+ * limits and peers send the same requests. Then the same number of runs wait for a person
+ * (questions.ts).
  */
 export const waiting: Bench = async (context) => {
   const model = await startFakeModel();
-  const found = new Map<string, InFlight[]>();
-  const note = (name: string, one: InFlight): void => {
-    found.set(name, [...(found.get(name) ?? []), one]);
-    if (!Number.isNaN(one.wall_s)) {
-      const { wall_s, rss_mb, cpu_s } = one;
+  const bySystem = new Map<string, SystemUsage[]>();
+  const record = (name: string, usage: SystemUsage): void => {
+    bySystem.set(name, [...(bySystem.get(name) ?? []), usage]);
+    if (!Number.isNaN(usage.wall_s)) {
+      const { wall_s, rss_mb, cpu_s } = usage;
       context.talk(
         `${name}: ${wall_s.toFixed(2)} s, ${Math.round(rss_mb)} MB, ${cpu_s.toFixed(1)} s CPU`,
       );
@@ -31,36 +33,37 @@ export const waiting: Bench = async (context) => {
   };
   try {
     for (let round = 1; round <= context.rounds(3); round += 1) {
-      note('howdah', await measureEngine(context, model.url));
+      record('howdah', await measureEngine(context, model.url));
       for (const { name, role } of systemsFor('waiting', context.has)) {
-        // Peers take up to a minute each, and are far enough away for one round.
+        // Peers have one round: each takes up to a minute, and their figures differ widely from
+        // ours.
         if (role === 'limit' || round === 1) {
-          note(name, await measureBeside(context, name, model.url));
+          record(name, await measureOther(context, name, model.url));
         }
       }
     }
   } finally {
     model.stop();
   }
-  return [...figuresOf(found), ...(await questions(context))];
+  return [...figuresOf(bySystem), ...(await questions(context))];
 };
 
-function figuresOf(found: Map<string, InFlight[]>): Figure[] {
-  const of = (name: string, what: keyof InFlight): number[] =>
-    (found.get(name) ?? []).map((round) => round[what]);
-  const walls = of('howdah', 'wall_s');
-  const others = [...found.keys()].filter((name) => name !== 'howdah');
+function figuresOf(bySystem: Map<string, SystemUsage[]>): Figure[] {
+  const values = (system: string, field: keyof SystemUsage): number[] =>
+    (bySystem.get(system) ?? []).map((round) => round[field]);
+  const walls = values('howdah', 'wall_s');
+  const others = [...bySystem.keys()].filter((name) => name !== 'howdah');
   return [
     figure(
       'waiting',
       'waiting_vs_promises_ratio',
-      ratios(walls, of('promises', 'wall_s')),
+      ratios(walls, values('promises', 'wall_s')),
       'ratio',
       {
         atMost: 1.3,
       },
     ),
-    figure('waiting', 'waiting_rss_mb', of('howdah', 'rss_mb'), 'MB', { atMost: 1024 }),
+    figure('waiting', 'waiting_rss_mb', values('howdah', 'rss_mb'), 'MB', { atMost: 1024 }),
     figure(
       'waiting',
       'waiting_over_ideal',
@@ -68,26 +71,27 @@ function figuresOf(found: Map<string, InFlight[]>): Figure[] {
       'ratio',
     ),
     figure('waiting', 'waiting_wall_s', walls, 's'),
-    figure('waiting', 'waiting_cpu_s', of('howdah', 'cpu_s'), 's'),
-    figure('waiting', 'waiting_stall_ms', of('howdah', 'stall_ms'), 'ms'),
+    figure('waiting', 'waiting_cpu_s', values('howdah', 'cpu_s'), 's'),
+    figure('waiting', 'waiting_stall_ms', values('howdah', 'stall_ms'), 'ms'),
     ...others.flatMap((name) => {
       const role = ['promises', 'raw_node'].includes(name) ? 'limit' : 'peer';
       return [
-        figure('waiting', `${name}_waiting_wall_s`, of(name, 'wall_s'), 's', { role }),
-        figure('waiting', `${name}_waiting_rss_mb`, of(name, 'rss_mb'), 'MB', { role }),
-        figure('waiting', `${name}_waiting_cpu_s`, of(name, 'cpu_s'), 's', { role }),
-        figure('waiting', `${name}_waiting_stall_ms`, of(name, 'stall_ms'), 'ms', { role }),
+        figure('waiting', `${name}_waiting_wall_s`, values(name, 'wall_s'), 's', { role }),
+        figure('waiting', `${name}_waiting_rss_mb`, values(name, 'rss_mb'), 'MB', { role }),
+        figure('waiting', `${name}_waiting_cpu_s`, values(name, 'cpu_s'), 's', { role }),
+        figure('waiting', `${name}_waiting_stall_ms`, values(name, 'stall_ms'), 'ms', { role }),
       ];
     }),
   ];
 }
 
-async function measureBeside(
+/** Measures one other system. Figures that it lacks are NaN. */
+async function measureOther(
   context: BenchContext,
   system: string,
   modelUrl: string,
-): Promise<InFlight> {
-  const found = await measureSystem<'waiting'>(context, {
+): Promise<SystemUsage> {
+  const result = await measureSystem<'waiting'>(context, {
     system,
     kind: 'waiting',
     runsAtOnce: RUNS,
@@ -95,12 +99,12 @@ async function measureBeside(
     modelUrl,
     tag: 'waiting',
   });
-  const { wall_s = Number.NaN, rss_mb = Number.NaN } = found;
-  const { cpu_s = Number.NaN, stall_ms = Number.NaN } = found;
+  const { wall_s = Number.NaN, rss_mb = Number.NaN } = result;
+  const { cpu_s = Number.NaN, stall_ms = Number.NaN } = result;
   return { wall_s, rss_mb, cpu_s, stall_ms };
 }
 
-async function measureEngine({ server }: BenchContext, modelUrl: string): Promise<InFlight> {
+async function measureEngine({ server }: BenchContext, modelUrl: string): Promise<SystemUsage> {
   const database = await server.createDatabase();
   const worker = await startWorkerProcess({ url: database.url, concurrency: RUNS, modelUrl });
   try {
@@ -114,7 +118,10 @@ async function measureEngine({ server }: BenchContext, modelUrl: string): Promis
   }
 }
 
-/** Two tool calls make three turns. Gives the seconds by the clock of the database, which asking does not lengthen. */
+/**
+ * Runs all runs. Two tool calls make three turns. Returns the seconds by the clock of the database,
+ * to which the pauses between the queries of this function add nothing.
+ */
 async function runAll(pool: BenchDatabase['pool']): Promise<number> {
   const { rows: started } = await pool.query('select clock_timestamp()::text as at');
   await pool.query(

@@ -23,7 +23,7 @@ import { readTreeCpuUs } from '../../bench/meters/cpu.ts';
 import { formatDocument } from '../../bench/output/document.ts';
 import { BENCH_AGENT } from '../../bench/processes/engine.ts';
 import { figure, ratios } from '../../bench/figures.ts';
-import { ON_RUNS, ON_USERS } from '../../bench/runs/guards.ts';
+import { RUN_TRIGGERS, USER_TRIGGERS } from '../../bench/runs/guards.ts';
 import { formatMarkdown } from '../../bench/output/markdown-table.ts';
 import { BENCH_NAMES } from '../../bench/bench-names.ts';
 import { PRIVATE_FILES, prepareOldCheckout } from '../../bench/old-checkout.ts';
@@ -34,7 +34,7 @@ import { formatComparison, formatTables } from '../../bench/output/table.ts';
 import { startWorkerProcess } from '../../bench/processes/worker-process.ts';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
 
-// The bench itself takes minutes and wants a quiet machine; here is what it is made of.
+// Tests of the parts of the benches. Whole benches take minutes, and need a quiet machine.
 
 describe('the command line', () => {
   const known = ['steps', 'latency', 'bulk'];
@@ -106,12 +106,13 @@ describe('performance bounds', () => {
     const lost = judge(figure('subscribers', 'subscribers_lost', 3, 'count'));
     expect(describeFailures([fine])).toEqual([]);
     expect(describeFailures([lost])).toEqual([
-      'subscribers_lost is 3 count, its bar is <= 0: nothing may be lost',
+      'subscribers_lost is 3 count, its bar is <= 0: no step may be lost',
     ]);
   });
 
   test('report requested figures that were not measured, except of peers not installed', () => {
-    const missed = (peers: string[]): string[] => describeFailures([], { benches: ['steps'], peers });
+    const missed = (peers: string[]): string[] =>
+      describeFailures([], { benches: ['steps'], peers });
     expect(missed([])).toContain('steps_vs_pgbench_ratio was not measured by steps');
     expect(missed([]).join()).not.toContain('dbos');
     expect(missed(['dbos'])).toContain('steps_vs_dbos_ratio was not measured by steps');
@@ -137,7 +138,7 @@ describe('benchmark tables', () => {
       ]),
     );
     expect(lines.filter((line) => line.startsWith('- **')).length).toBe(2);
-    expect(formatTables(figures, ['dbos'])).toContain(BENCHES.recovery?.counts);
+    expect(formatTables(figures, ['dbos'])).toContain(BENCHES.recovery?.description);
   });
 
   test('form a page with the command that regenerates it', () => {
@@ -183,8 +184,8 @@ describe('a comparison of two checkouts', () => {
     ]);
     expect(formatComparison(compared).split('\n')).toEqual(
       expect.arrayContaining([
-        'figure   old  new  new/old  least  most  unit',
-        'calls      —    0        —      —     —  count',
+        'figure   old  new  new/old  min  max  unit',
+        'calls      —    0        —    —    —  count',
       ]),
     );
   });
@@ -211,7 +212,7 @@ describe('another checkout to compare with', () => {
     writeFileSync(join(folder, 'bench/runs/by-hand.ts'), byHand);
     const old = await prepareOldCheckout(folder);
     try {
-      expect(old.how).toMatch(/^both sides are measured by this bench;.* runs\/by-hand\.ts,/);
+      expect(old.method).toMatch(/^both sides are measured by this bench;.* runs\/by-hand\.ts,/);
       expect(old.folder).not.toBe(folder);
       expect(readFileSync(join(old.folder, 'bench/runs/by-hand.ts'), 'utf8')).toBe(byHand);
       expect(realpathSync(join(old.folder, 'src'))).toBe(join(root, 'src'));
@@ -225,7 +226,7 @@ describe('another checkout to compare with', () => {
     writeFileSync(join(folder, 'bench/runs/by-hand.ts'), 'export const older = 1;');
     const old = await prepareOldCheckout(folder);
     expect(old.folder).toBe(folder);
-    expect(old.how).toMatch(/^each side is measured by its own bench.*by-hand\.ts/);
+    expect(old.method).toMatch(/^each side is measured by its own bench.*by-hand\.ts/);
   });
 
   test('is measured by its own bench if it keeps private files elsewhere', async () => {
@@ -233,7 +234,7 @@ describe('another checkout to compare with', () => {
     writeFileSync(join(folder, 'bench/by-hand.ts'), '');
     const old = await prepareOldCheckout(folder);
     expect(old.folder).toBe(folder);
-    expect(old.how).toMatch(/its bench has no runs\/by-hand\.ts but a by-hand\.ts elsewhere$/);
+    expect(old.method).toMatch(/its bench has by-hand\.ts, but not as runs\/by-hand\.ts$/);
   });
 
   test('must be a checkout with a bench', async () => {
@@ -252,7 +253,7 @@ describe.skipIf(process.platform !== 'linux')('CPU time of a process and its chi
   const BURN = `const begun = process.resourceUsage().userCPUTime;
     while (process.resourceUsage().userCPUTime < begun + 300_000);
     process.send('burnt'); process.on('message', () => process.exit());`;
-  const LEAST_US = 280_000; // ticks are coarse
+  const LEAST_US = 280_000; // less than 300 ms, because ticks are coarse
 
   const burner = async (): Promise<ChildProcess> => {
     const child = spawn(process.execPath, ['--eval', BURN], {
@@ -307,14 +308,14 @@ describe('measured processes', () => {
         `insert into howdah.executions (agent_id, input) values (howdah.agent('bench'), '2 ping') returning id`,
       );
       await expect
-        .poll(() => readStepLog(log).map(({ what, run, index }) => [what, run, index]))
+        .poll(() => readStepLog(log).map(({ event, run, index }) => [event, run, index]))
         .toEqual(
           [
             ['begin', 0],
             ['end', 0],
             ['begin', 1],
             ['end', 1],
-          ].map(([what, index]) => [what, rows[0].id, index]),
+          ].map(([event, index]) => [event, rows[0].id, index]),
         );
       expect((await worker.usage()).rssMb).toBeGreaterThan(20);
     } finally {
@@ -337,9 +338,9 @@ describe('measured processes', () => {
     const gone = once(child, 'exit');
     await result;
     await gone;
-    const notes = readStepLog(log);
-    expect(notes.filter(({ what }) => what === 'end').length).toBe(4);
-    expect(countRepeats(notes, 'begin')).toBe(0);
+    const entries = readStepLog(log);
+    expect(entries.filter(({ event }) => event === 'end').length).toBe(4);
+    expect(countRepeats(entries, 'begin')).toBe(0);
     expect((await empty.pool.query('select * from steps')).rowCount).toBe(4);
   });
 
@@ -354,7 +355,7 @@ describe('measured processes', () => {
       const gone = once(child, 'exit');
       await result;
       await gone;
-      expect(readStepLog(log).filter(({ what }) => what === 'end').length).toBe(4);
+      expect(readStepLog(log).filter(({ event }) => event === 'end').length).toBe(4);
     } finally {
       await peer.drop();
     }
@@ -382,14 +383,14 @@ describe('measured processes', () => {
 
   test('a step log may end in half a line, and counts repeated steps', () => {
     writeFileSync(log, 'begin a 0 1 7\nbegin a 0 2 8\nend a 0 3 8\nend a');
-    const notes = readStepLog(log);
-    expect(notes.map(({ pid }) => pid)).toEqual([7, 8, 8]);
-    expect([countRepeats(notes, 'begin'), countRepeats(notes, 'end')]).toEqual([1, 0]);
+    const entries = readStepLog(log);
+    expect(entries.map(({ pid }) => pid)).toEqual([7, 8, 8]);
+    expect([countRepeats(entries, 'begin'), countRepeats(entries, 'end')]).toEqual([1, 0]);
   });
 
   test.each([
-    ['executions', ON_RUNS],
-    ['users', ON_USERS],
+    ['executions', RUN_TRIGGERS],
+    ['users', USER_TRIGGERS],
   ])('the triggers disabled on %s exist', async (table, triggers) => {
     const { rows } = await database.pool.query(
       'select tgname from pg_trigger where tgrelid = $1::regclass and tgname = any ($2)',
