@@ -6,7 +6,7 @@ import type { BenchContext } from './bench.ts';
 import { type Counters, readCounters } from './meters/counters.ts';
 import type { Job, JobKind, JobResult } from './processes/job.ts';
 
-// The systems that are measured beside Howdah: limits, which show what the machine can reach
+// The systems that are compared with Howdah: limits, which show what the machine can reach
 // without an engine, and peers, which are other engines. Each job of a system is a process of its
 // own.
 

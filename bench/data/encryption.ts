@@ -4,10 +4,10 @@ import { secretRowsOn } from '../../src/db/access/secrets.ts';
 import { createContentCipher } from '../../src/secrets/contents.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { encryptContents } from '../../workers/upkeep/encrypt-contents.ts';
-import { type BenchApi, startApiProcess } from '../processes/api.ts';
 import type { Bench } from '../bench.ts';
-import { BENCH_AGENT, startEngine } from '../processes/engine.ts';
 import { figure, median, ratios } from '../figures.ts';
+import { type BenchApi, startApiProcess } from '../processes/api.ts';
+import { BENCH_AGENT, startEngine } from '../processes/engine.ts';
 import type { BenchDatabase } from '../server.ts';
 
 const RUNS = 200;

@@ -1,10 +1,10 @@
 import { generateHistory } from '../../src/db/sample-history/generate.ts';
-import { ANALYTICS_QUERIES } from './analytics-queries.ts';
 import type { Bench } from '../bench.ts';
-import { type Figure, figure, median } from '../figures.ts';
-import { measureHotCalls, measureSubscription } from './hot-calls.ts';
-import type { BenchDatabase } from '../server.ts';
 import { dataSize } from '../data-sizes.ts';
+import { type Figure, figure, median } from '../figures.ts';
+import type { BenchDatabase } from '../server.ts';
+import { ANALYTICS_QUERIES } from './analytics-queries.ts';
+import { measureHotCalls, measureSubscription } from './hot-calls.ts';
 import { measureBloat, measureSession, measureSteps } from './storage.ts';
 
 /** The number of runs of the history. Each has ten steps. */

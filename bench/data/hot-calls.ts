@@ -5,8 +5,8 @@ import { WebSocket } from 'ws';
 import type { StepRecord, Transition } from '../../src/contracts/runs/step.ts';
 import { createNotifier } from '../../src/db/feed/notifier.ts';
 import { type Commit, commitQuery } from '../../src/db/runs/commit-query.ts';
-import { startApiProcess } from '../processes/api.ts';
 import { median } from '../figures.ts';
+import { startApiProcess } from '../processes/api.ts';
 import type { BenchDatabase } from '../server.ts';
 
 const CALLS = 600;

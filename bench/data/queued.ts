@@ -1,10 +1,10 @@
 import type pg from 'pg';
 import { type Commit, commitQuery } from '../../src/db/runs/commit-query.ts';
 import type { Bench } from '../bench.ts';
-import { type Figure, figure, median } from '../figures.ts';
-import { measureHotCalls, registerWorker } from './hot-calls.ts';
-import type { BenchDatabase } from '../server.ts';
 import { dataSize } from '../data-sizes.ts';
+import { type Figure, figure, median } from '../figures.ts';
+import type { BenchDatabase } from '../server.ts';
+import { measureHotCalls, registerWorker } from './hot-calls.ts';
 
 const QUEUED = dataSize('QUEUED_RUNS');
 const PARKED = dataSize('PARKED_RUNS');

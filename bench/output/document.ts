@@ -30,7 +30,7 @@ npm install --prefix bench/peers && ${formatSizeAssignments()}npm run bench -- $
 
 ${machine.map((line) => `- ${line}`).join('\n')}
 
-Each figure is the median of its rounds, with minimum and maximum. The end of its name is the unit. A bench measures Howdah, the limits
+Each figure is the median of its rounds, with minimum and maximum. The end of its name states the unit. A bench measures Howdah, the limits
 and other systems in turn, so ratios are more reliable than absolute times. \`· limit\` is the best result that the machine can reach
 without Howdah. Other systems ran with the settings that suit them best, in a process and a database of their own. A dash means that a
 system did not finish within the observed time. The goal is that of the design. \`npm run bench\` fails if a figure misses its bar in

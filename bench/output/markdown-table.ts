@@ -1,6 +1,6 @@
 import type { JudgedFigure } from '../bars.ts';
 import { SYSTEMS } from '../systems.ts';
-import { groupByBench, descriptionOf, durability, numberCell } from './table.ts';
+import { descriptionOf, durability, groupByBench, numberCell } from './table.ts';
 
 /**
  * Formats the tables of docs/benchmarks.md: for each bench its figures, then the medians of others.

@@ -1,6 +1,6 @@
 import type { Job } from './job.ts';
 
-// The interface between a bench and a system that is measured beside Howdah: a limit or a peer.
+// The interface between a bench and a system that is compared with Howdah: a limit or a peer.
 
 export type SystemSetup = {
   job: Job;

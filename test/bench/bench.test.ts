@@ -14,24 +14,24 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { prepareComparison } from '../../bench/compare-checkouts.ts';
 import { parseArguments } from '../../bench/arguments.ts';
 import { BARS, describeFailures, judge } from '../../bench/bars.ts';
-import { BENCHES } from '../../bench/benches.ts';
-import { compareFigures } from '../../bench/output/compare-figures.ts';
-import { readTreeCpuUs } from '../../bench/meters/cpu.ts';
-import { formatDocument } from '../../bench/output/document.ts';
-import { BENCH_AGENT } from '../../bench/processes/engine.ts';
-import { figure, ratios } from '../../bench/figures.ts';
-import { RUN_TRIGGERS, USER_TRIGGERS } from '../../bench/runs/guards.ts';
-import { formatMarkdown } from '../../bench/output/markdown-table.ts';
 import { BENCH_NAMES } from '../../bench/bench-names.ts';
-import { PRIVATE_FILES, prepareOldCheckout } from '../../bench/old-checkout.ts';
+import { BENCHES } from '../../bench/benches.ts';
+import { prepareComparison } from '../../bench/compare-checkouts.ts';
+import { figure, ratios } from '../../bench/figures.ts';
+import { readTreeCpuUs } from '../../bench/meters/cpu.ts';
 import { openServerMeter } from '../../bench/meters/server-meter.ts';
-import { readStepLog, countRepeats } from '../../bench/processes/step-log.ts';
-import { startJob, systemsFor } from '../../bench/systems.ts';
+import { PRIVATE_FILES, prepareOldCheckout } from '../../bench/old-checkout.ts';
+import { compareFigures } from '../../bench/output/compare-figures.ts';
+import { formatDocument } from '../../bench/output/document.ts';
+import { formatMarkdown } from '../../bench/output/markdown-table.ts';
 import { formatComparison, formatTables } from '../../bench/output/table.ts';
+import { BENCH_AGENT } from '../../bench/processes/engine.ts';
+import { countRepeats, readStepLog } from '../../bench/processes/step-log.ts';
 import { startWorkerProcess } from '../../bench/processes/worker-process.ts';
+import { RUN_TRIGGERS, USER_TRIGGERS } from '../../bench/runs/guards.ts';
+import { startJob, systemsFor } from '../../bench/systems.ts';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 // Tests of the parts of the benches. Whole benches take minutes, and need a quiet machine.
