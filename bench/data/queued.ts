@@ -91,7 +91,7 @@ async function insertParkedRuns(pool: pg.Pool): Promise<void> {
     }));
     await pool.query(commitQuery(worker, commits, ''));
     await pool.query(
-      // a worker has completed the jobs that woke these runs
+      // a worker would have completed the jobs that woke these runs
       `select graphile_worker.remove_job(i.id::text) from unnest($1::uuid[]) as i (id)`,
       [ids],
     );

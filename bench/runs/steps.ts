@@ -96,8 +96,8 @@ async function recordPgbench(
 /**
  * Delays the flushes of all later sessions by 2 ms. Commits that arrive during the delay share the
  * flush. Compared with an fdatasync that takes 2 ms longer, pgbench differs little with 64 clients,
- * where the CPU of small machines is the limit. With few clients it is up to twice as fast. This
- * setting therefore never puts pgbench at a disadvantage.
+ * where the CPU of small machines is the limit. With few clients pgbench is up to twice as fast.
+ * This setting therefore never puts pgbench at a disadvantage.
  */
 async function delayFlushes({ pool }: BenchDatabase): Promise<void> {
   const { rows } = await pool.query('select current_database() as name');
