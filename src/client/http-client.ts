@@ -1,4 +1,5 @@
 import { HowdahError } from '../contracts/errors.ts';
+import { positionOf } from '../contracts/log-position.ts';
 import type { Json } from '../json/json.ts';
 
 export type ConnectOptions = {
@@ -50,10 +51,17 @@ export function createHttpClient(
         });
       },
     );
-    position = response.headers.get('x-howdah-lsn') ?? position;
+    position = laterPosition(position, response.headers.get('x-howdah-lsn'));
     if (!response.ok) throw await problemOf(response);
     return response;
   };
+}
+
+/** Returns the later of two log positions, because answers may arrive in any order. */
+function laterPosition(known: string | undefined, received: string | null): string | undefined {
+  if (received === null) return known;
+  const [before, after] = [known ?? '', received].map(positionOf);
+  return after === undefined || (before !== undefined && after < before) ? known : received;
 }
 
 async function problemOf(response: Response): Promise<HowdahError> {

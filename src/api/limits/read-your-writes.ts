@@ -1,8 +1,9 @@
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { createBatchLoader } from '../../concurrency/batch-loader.ts';
 import { HowdahError } from '../../contracts/errors.ts';
+import { positionOf } from '../../contracts/log-position.ts';
 import type { Pool } from '../../db/connection/pool.ts';
-import { mayDoBetter, positionOf, type Replica, writtenUpTo } from '../../db/connection/replica.ts';
+import { mayDoBetter, type Replica, writtenUpTo } from '../../db/connection/replica.ts';
 import type { DecryptContents } from '../../secrets/contents.ts';
 import type { ApiMetrics } from '../../telemetry/metrics.ts';
 import { type Connections, createConnections } from './connections.ts';

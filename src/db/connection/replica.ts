@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { positionOf } from '../../contracts/log-position.ts';
 import { breakConnections, createPool, type Pool } from './pool.ts';
 import { faultOf, isConnectionLoss } from './sqlstate.ts';
 
@@ -32,16 +33,6 @@ export type ReplicaOptions = {
   answerWithinMs?: number;
   onChange(trouble: ReplicaTrouble | undefined): void;
 };
-
-/**
- * Converts a position in the log of the writer (`16/B374D848`) to a number. Returns undefined for
- * any other text.
- */
-export function positionOf(lsn: string): bigint | undefined {
-  const [, high, low] = /^([0-9A-F]{1,8})\/([0-9A-F]{1,8})$/i.exec(lsn) ?? [];
-  if (high === undefined || low === undefined) return undefined;
-  return (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`);
-}
 
 /**
  * Reads the end of the log of the writer. Every earlier commit is before that position. A commit
