@@ -1,6 +1,6 @@
 import { getCompileCacheDir } from 'node:module';
 import { dirname } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import type { ApiServer } from './api/server.ts';
@@ -103,7 +103,7 @@ export async function startApiThread(
     log.error({ err: reason }, 'the API thread ended and is restarted');
     while (!isClosing) {
       try {
-        await delay(RESTART_MS);
+        await sleep(RESTART_MS);
         const next = await start(thread.port, loadApiThread(options.program));
         if (isClosing) await next.close();
         thread = next;
@@ -182,7 +182,7 @@ function startThread(
             async close() {
               send({ do: 'close' });
               const timeout = new AbortController();
-              await Promise.race([closed, delay(CLOSE_MS, null, timeout).catch(() => {})]);
+              await Promise.race([closed, sleep(CLOSE_MS, null, timeout).catch(() => {})]);
               timeout.abort();
               await worker.terminate();
             },

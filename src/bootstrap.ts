@@ -1,4 +1,4 @@
-import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { Worker } from '../workers/main.ts';
 import type { ApiServer, UnlistedApi } from './api/server.ts';
 import { type LoadedThread, loadApiThread, startApiThread, whileThreadRuns } from './api-thread.ts';
@@ -197,7 +197,7 @@ async function openParts(
         tools?.close();
         telemetry.readiness.drain();
         api?.drain();
-        const seen = api && extensions.drainSeconds ? delay(extensions.drainSeconds * 1_000) : null;
+        const seen = api && extensions.drainSeconds ? sleep(extensions.drainSeconds * 1_000) : null;
         await runAll([
           () => settleAll([worker?.stop(), seen]),
           () => api?.close(),

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type {
   Embeddings,
   EmbedRequest,
@@ -142,7 +142,7 @@ async function playStep(
 async function waitFor(ms: number | undefined, signal: AbortSignal): Promise<boolean> {
   if (ms === undefined) return true;
   try {
-    await delay(ms, undefined, { signal });
+    await sleep(ms, undefined, { signal });
     return true;
   } catch {
     return false;

@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import { FORGET_MS, POLL_MS, RESTS_PER_READ, SeenSteps } from '../../db/feed/follow-log.ts';
 import { endOf, LATE_MS, type LogFilter, type LogSpan } from '../../db/feed/step-log.ts';
@@ -15,7 +15,7 @@ export type LogStart = { filter: LogFilter; since: Date };
 
 /** The sources of one caller's log stream. */
 export type LogSource = {
-  /** Runs work in a transaction as the caller, after waiting for admission. */
+  /** Runs work in a transaction as the caller, after waiting for its turn. */
   transaction<T>(work: (db: Client) => Promise<T>): Promise<T>;
   /** Returns the lines that are committed from now on and that the caller may see. */
   followLog(filter: LogFilter): LogSubscription;
@@ -63,7 +63,7 @@ export async function* logEvents(
         }
         const rest = (Date.now() - started) * RESTS_PER_READ;
         if (!isDone) {
-          await pause(read ? rest : Math.max(POLL_MS, rest), undefined, { signal }).catch(() => {});
+          await sleep(read ? rest : Math.max(POLL_MS, rest), undefined, { signal }).catch(() => {});
         }
       }
       for await (const { now, lines, hasEnded } of live) {

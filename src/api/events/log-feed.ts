@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Watching } from '../../db/access/subjects.ts';
 import type { DecryptRunRows } from '../../db/connection/decrypt-results.ts';
 import { FeedQueue } from '../../db/feed/feed-queue.ts';
@@ -38,7 +38,7 @@ export type LogFeed = {
 };
 
 export type LogFeedOptions = {
-  /** Runs work in a transaction that sees the whole tenant, after waiting for admission. */
+  /** Runs work in a transaction that sees the whole tenant, after waiting for its turn. */
   transaction<T>(tenantId: string, work: (db: Client) => Promise<T>): Promise<T>;
   /** Returns whether a caller sees a run. Calls are batched. */
   sees(watching: Watching): Promise<boolean>;
@@ -132,7 +132,7 @@ class LogReader {
         if (!isTemporary(failure)) this.#fail(failure);
       }
       const rest = (Date.now() - started) * RESTS_PER_READ;
-      await pause(hasMore ? 0 : Math.max(POLL_MS, rest));
+      await sleep(hasMore ? 0 : Math.max(POLL_MS, rest));
     }
     this.#reading = undefined;
   }

@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Message } from '@a2a-js/sdk';
 import type { Client } from '@a2a-js/sdk/client';
 import type { Connection } from './connection.ts';
@@ -69,7 +69,7 @@ async function poll(
 ): Promise<void> {
   let failed = 0;
   for (let ms = FIRST_POLL_MS; progress.isUnderWay; ms = Math.min(ms * 2, MAX_POLL_MS)) {
-    await setTimeout(ms, undefined, { signal });
+    await sleep(ms, undefined, { signal });
     try {
       await readTask(client, progress, signal);
       failed = 0;

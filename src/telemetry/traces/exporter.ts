@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { TracingSettings } from '../../settings/telemetry-settings.ts';
 import { type Attributes, otlpBody, type Span } from './otlp.ts';
 
@@ -64,7 +64,7 @@ export class Exporter {
       const { reason, isPassing } = await this.#post(body);
       const pause = pauses[attempt];
       if (reason === undefined || !isPassing || pause === undefined) return reason;
-      await delay(pause, undefined, { ref: false });
+      await sleep(pause, undefined, { ref: false });
     }
   }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat, watch } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CustomTool } from '../../contracts/agents/tool.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import { toolsOfFile } from './tool-file.ts';
@@ -108,7 +108,7 @@ async function follow(folder: string, refresh: () => Promise<void>, signal: Abor
     });
     await refresh();
     await Promise.race([woken, ended]);
-    await pause(SETTLED_MS, undefined, { signal }).catch(() => {});
+    await sleep(SETTLED_MS, undefined, { signal }).catch(() => {});
   }
   await ended;
 }

@@ -1,5 +1,5 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type JSONRPCMessage,
   parseJSONRPCMessage,
@@ -102,7 +102,7 @@ export class ChildTransport implements Transport {
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       const isOver = await Promise.race([
         exited.then(() => true),
-        delay(GRACE_MS, false, { ref: false }),
+        sleep(GRACE_MS, false, { ref: false }),
       ]);
       this.#signal(isOver ? 'SIGKILL' : signal);
       if (isOver) return;
