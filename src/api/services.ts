@@ -38,7 +38,7 @@ import {
   type VisibilityGuard,
 } from './graphql/subscriptions/visibility-guard.ts';
 import { watchReadiness } from './health/readiness.ts';
-import { type Admission, createAdmission } from './http/admission.ts';
+import { createRequestQueue, type RequestQueue } from './http/request-queue.ts';
 import { defaultServerLimits, type ServerLimits } from './http/server-limits.ts';
 import { type Connections, createConnections } from './limits/connections.ts';
 import { ReplicaRouter } from './limits/read-your-writes.ts';
@@ -82,7 +82,7 @@ export type Services = Authentication & {
   visibilityGuard: VisibilityGuard;
   /** The feed of lists. */
   lists: ListFeed;
-  admission: Admission;
+  requestQueue: RequestQueue;
   limits: StreamLimits;
   bounds: ServerLimits;
   secrets: SecretWriter;
@@ -116,7 +116,7 @@ export async function openServices(
   closers.push(() => requests.end());
   if (options.poolerUrl !== undefined) await refuseOtherServer(pool, requests);
   const authentication = await createAuthentication(options, pool);
-  const admission = createAdmission(bounds);
+  const requestQueue = createRequestQueue(bounds);
   const warn = (err: unknown) => log.warn({ err }, 'the live feed lost its connection');
   const decrypt = createContentDecryptor(secretRowsOn(pool), options.masterKeys ?? noMasterKeys);
   const decryptRows = createRunRowDecryptor(pool, decrypt);
@@ -124,13 +124,13 @@ export async function openServices(
   closers.push(() => hub.close());
   const replica = openReplica(options, pool, bounds.connections);
   if (replica) closers.push(() => replica.close());
-  watchReadiness(readiness, { pool, hub, admission, replica });
+  watchReadiness(readiness, { pool, hub, requestQueue, replica });
   const reads = replica && new ReplicaRouter({ replica, primary: pool, metrics, decrypt });
   const visibilityGuard = createVisibilityGuard(pool, (reader) => reads?.requireLatest(reader));
   closers.push(async () => visibilityGuard.close());
   const connections = createConnections(requests, decrypt);
   const lists = createListFeed({
-    transaction: transactionOfTenant({ connections, admission }),
+    transaction: transactionOfTenant({ connections, requestQueue }),
     sees: createBatchLoader((watching: Watching[]) => visibleTo(pool, watching)),
     decryptRows,
     onShown: (reader) => reads?.requireLatest(reader),
@@ -139,7 +139,7 @@ export async function openServices(
   });
   return {
     ...authentication,
-    ...{ pool, requests, reads, hub, visibilityGuard, lists, admission, bounds, connections },
+    ...{ pool, requests, reads, hub, visibilityGuard, lists, requestQueue, bounds, connections },
     decryptRows,
     limits: createStreamLimits(bounds),
     secrets: createSecretWriter(secretRowsOn(pool), options.masterKeys ?? noMasterKeys),

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Client } from '../../db/queries/json-rows.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
+import type { StartedRun } from '../conversation-protocols/conversation-runs.ts';
 import { type ConversationState, conversationState } from '../conversation-protocols/run-state.ts';
 import { withTraceparent } from '../http/traceparent.ts';
-import type { StartedRun } from '../openai/conversation-runs.ts';
 import type { SendParams, SentMessage, SentPart } from './a2a-schema.ts';
 import { A2aRefusal } from './rpc-errors.ts';
 import { isAsking } from './task.ts';

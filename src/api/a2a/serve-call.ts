@@ -1,9 +1,12 @@
 import type { Client } from '../../db/queries/json-rows.ts';
 import type { ProtocolRequest } from '../conversation-protocols/conversation-endpoint.ts';
+import {
+  cancelConversationRun,
+  type StartedRun,
+} from '../conversation-protocols/conversation-runs.ts';
 import { type ConversationState, conversationState } from '../conversation-protocols/run-state.ts';
 import { followRun } from '../events/follow-run.ts';
 import { hasEnded } from '../feed/feed-subscriber.ts';
-import { cancelConversationRun, type StartedRun } from '../openai/conversation-runs.ts';
 import { writeEvents } from '../openai/event-writer.ts';
 import { type SendParams, sendParams, taskParams } from './a2a-schema.ts';
 import { legacyEvent, legacyTask } from './legacy.ts';

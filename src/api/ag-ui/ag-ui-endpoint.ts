@@ -5,15 +5,15 @@ import {
   registerConversationEndpoint,
   wantsTree,
 } from '../conversation-protocols/conversation-endpoint.ts';
-import { followRun, type RunItem } from '../events/follow-run.ts';
-import { withTraceparent } from '../http/traceparent.ts';
-import type { OpenRequests } from '../limits/open-requests.ts';
-import { permitBody } from '../login/rights.ts';
 import {
   cancelConversationRun,
   type StartedRun,
   startOrContinueRun,
-} from '../openai/conversation-runs.ts';
+} from '../conversation-protocols/conversation-runs.ts';
+import { followRun, type RunItem } from '../events/follow-run.ts';
+import { withTraceparent } from '../http/traceparent.ts';
+import type { OpenRequests } from '../limits/open-requests.ts';
+import { permitBody } from '../login/rights.ts';
 import { writeEvents } from '../openai/event-writer.ts';
 import { cancelsWhenLeft, unlessOver } from '../openai/openai-request.ts';
 import { readBody } from '../openai/read-body.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import type { ConversationTurn } from '../conversation-protocols/conversation-runs.ts';
 import { chatRequest, turnOfChat } from '../openai/chat/chat-request.ts';
-import type { ConversationTurn } from '../openai/conversation-runs.ts';
 import { invalidParameter } from '../openai/openai-errors.ts';
 
 const source = z.looseObject({

@@ -4,12 +4,12 @@ import {
   registerConversationEndpoint,
   wantsTree,
 } from '../conversation-protocols/conversation-endpoint.ts';
+import { cancelConversationRun } from '../conversation-protocols/conversation-runs.ts';
 import { noSuch } from '../errors/request-refusal.ts';
 import { followRun } from '../events/follow-run.ts';
 import { onAbort } from '../http/on-abort.ts';
 import type { Leaving, OpenRequests } from '../limits/open-requests.ts';
 import { permitBody } from '../login/rights.ts';
-import { cancelConversationRun } from '../openai/conversation-runs.ts';
 import { writeEvents } from '../openai/event-writer.ts';
 import { cancelsWhenLeft, unlessOver } from '../openai/openai-request.ts';
 import { readBody } from '../openai/read-body.ts';

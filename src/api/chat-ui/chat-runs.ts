@@ -1,9 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Client } from '../../db/queries/json-rows.ts';
+import {
+  answerQuestionOfRun,
+  type StartedRun,
+} from '../conversation-protocols/conversation-runs.ts';
 import { conversationState } from '../conversation-protocols/run-state.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { withTraceparent } from '../http/traceparent.ts';
-import { answerQuestionOfRun, type StartedRun } from '../openai/conversation-runs.ts';
 import type { ApprovalDecision, ChatTurn, UiChatRequest } from './ui-chat-request.ts';
 
 /** A run whose steps after the step `since` are one message of a chat. */

@@ -1,5 +1,6 @@
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import { questionText } from '../conversation-protocols/conversation-runs.ts';
 import type { ConversationState, RunQuestion } from '../conversation-protocols/run-state.ts';
 import {
   callsIn,
@@ -8,7 +9,6 @@ import {
   outcomeIn,
 } from '../conversation-protocols/step-content.ts';
 import type { RunItem } from '../events/follow-run.ts';
-import { questionText } from '../openai/conversation-runs.ts';
 import { wireId } from '../openai/ids.ts';
 import type { ChatRun } from './chat-runs.ts';
 

@@ -1,7 +1,7 @@
 import type { RunError } from '../../contracts/errors.ts';
 import type { Client } from '../../db/queries/json-rows.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
-import type { RunSnapshot, StartedRun } from '../openai/conversation-runs.ts';
+import type { RunSnapshot, StartedRun } from './conversation-runs.ts';
 
 /** An open question of any kind, asked by a run or by a run below it. */
 export type RunQuestion = {

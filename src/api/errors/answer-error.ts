@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 import { HowdahError } from '../../contracts/errors.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
-import { BUSY, RETRY_AFTER } from '../http/admission.ts';
+import { BUSY, RETRY_AFTER } from '../http/request-queue.ts';
 import { explainFailure } from './database-errors.ts';
 import { PROBLEM_TYPE, problem } from './problem.ts';
 import { RequestRefusal } from './request-refusal.ts';

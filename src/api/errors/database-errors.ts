@@ -2,7 +2,7 @@ import { type PgError, translatePostgresError } from '../../contracts/translate-
 import { isConnectionLoss } from '../../db/connection/sqlstate.ts';
 import type { Json } from '../../json/json.ts';
 import { displayable, displayableDetail } from '../../text/displayable.ts';
-import { BUSY } from '../http/admission.ts';
+import { BUSY } from '../http/request-queue.ts';
 
 export type { PgError };
 

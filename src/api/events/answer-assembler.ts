@@ -1,5 +1,5 @@
 import type { TokenPiece } from '../../contracts/runs/step.ts';
-import type { RunSnapshot } from '../openai/conversation-runs.ts';
+import type { RunSnapshot } from '../conversation-protocols/conversation-runs.ts';
 import { EarlyPieces } from './early-pieces.ts';
 
 /** A part of the answers of a run, in the order in which a client reads them. */

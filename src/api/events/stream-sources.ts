@@ -15,7 +15,7 @@ import { noSuch } from '../errors/request-refusal.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import { readAhead } from '../feed/read-ahead.ts';
 import type { VisibilityGuard } from '../graphql/subscriptions/visibility-guard.ts';
-import type { Admission } from '../http/admission.ts';
+import type { RequestQueue } from '../http/request-queue.ts';
 import type { Connections } from '../limits/connections.ts';
 import type { Identity } from '../login/auth-result.ts';
 import { createCachedLoader } from '../login/cached-loader.ts';
@@ -43,7 +43,7 @@ export type StreamSourcesOptions = {
   visibilityGuard: VisibilityGuard;
   pool: Pool;
   connections: Connections;
-  admission: Admission;
+  requestQueue: RequestQueue;
   decryptRows: DecryptRunRows;
 };
 
@@ -121,17 +121,17 @@ function treeSources(pool: Pool, hub: FeedHub) {
 
 /**
  * Returns a function that reads the rows of a whole tenant, once for all who follow them. The reads
- * wait for admission like the requests of that tenant. Contents stay encrypted, because not every
+ * wait for their turn like the requests of that tenant. Contents stay encrypted, because not every
  * follower may see all runs of the tenant.
  */
 export function transactionOfTenant({
   connections,
-  admission,
-}: Pick<StreamSourcesOptions, 'connections' | 'admission'>) {
+  requestQueue,
+}: Pick<StreamSourcesOptions, 'connections' | 'requestQueue'>) {
   return <T>(tenantId: string, work: (db: Client) => Promise<T>): Promise<T> => {
     const reader = { tenantId, userId: undefined, role: 'owner', expiresAt: undefined } as const;
     const settings = { ...settingsFor(reader, 'rest'), timezone: 'UTC' };
-    return admission.run(reader, () =>
+    return requestQueue.run(reader, () =>
       inTransactionAs(connections.withoutDecryption(reader), settings, work),
     );
   };

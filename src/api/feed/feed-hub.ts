@@ -10,6 +10,7 @@ import {
 import type { UnansweredQuestion } from '../../db/feed/feed-payloads.ts';
 import type { FeedRow } from '../../db/feed/tree-rows.ts';
 import { AnswersSoFar } from './answers-so-far.ts';
+import { CoalescedReads } from './coalesced-reads.ts';
 import {
   followStates,
   followSteps,
@@ -20,7 +21,6 @@ import {
 import { SessionFeed } from './session-feed.ts';
 import { ToolNotes } from './tool-notes.ts';
 import { TreeFeed } from './tree-feed.ts';
-import { WakeUps } from './wake-ups.ts';
 
 /**
  * The interval at which every followed run is read, all runs in one call, because announcements may
@@ -46,9 +46,9 @@ export async function createFeedHub(options: FeedHubOptions): Promise<FeedHub> {
 }
 
 /**
- * The live feed of one process. Many subscribers share one connection. A wake-up (an announcement,
- * a new subscriber, the slow poll, a reconnect) only says which runs to read. Rows are read from
- * the cursor of each subscriber, in one read for all runs that were woken meanwhile. So nothing is
+ * The live feed of one process. Many subscribers share one connection. An announcement, a new
+ * subscriber, the slow poll or a reconnect only says which runs to read. Rows are read from the
+ * cursor of each subscriber, in one read for all runs that were requested meanwhile. So nothing is
  * lost, and a run never has two reads under way.
  *
  * Subscribing checks no rights: the caller has checked them.
@@ -57,7 +57,7 @@ export class FeedHub {
   readonly #options: FeedHubOptions;
   readonly #runs = new Map<string, Set<AnySubscriber>>();
   readonly #unregistered = new Set<string>();
-  readonly #wakeUps: WakeUps;
+  readonly #reads: CoalescedReads;
   readonly #sessions: SessionFeed;
   /** The feed of runs with all runs below them. */
   readonly trees: TreeFeed;
@@ -72,7 +72,7 @@ export class FeedHub {
     this.#options = options;
     const shared = { feed: () => this.#feed, onError: options.onError };
     const isFollowed = (id: string) => this.#runs.has(id) || this.#sessions.wants(id);
-    this.#wakeUps = new WakeUps({ ...shared, read: (feed, ids) => this.#read(feed, ids) });
+    this.#reads = new CoalescedReads({ ...shared, read: (feed, ids) => this.#read(feed, ids) });
     this.#sessions = new SessionFeed(shared);
     this.trees = new TreeFeed({ ...shared, answers: this.#answers, isFollowed });
   }
@@ -82,7 +82,7 @@ export class FeedHub {
       url: this.#options.url,
       decryptRows: this.#options.decryptRows,
       onAnnounced: (id) => {
-        this.#wake([id]);
+        this.#requestReads([id]);
         this.#sessions.handleAnnouncement(id);
         this.trees.handleAnnouncement(id);
       },
@@ -99,11 +99,11 @@ export class FeedHub {
         this.notes.add(note);
         this.trees.offer(note.execution_id, { of: 'note', note });
       },
-      onReconnected: () => this.#wakeAll({ register: true }),
+      onReconnected: () => this.#requestAll({ register: true }),
     });
     this.#poll = setInterval(() => {
       this.#polls += 1;
-      this.#wakeAll({ register: this.#polls % POLLS_PER_RENEWAL === 0 });
+      this.#requestAll({ register: this.#polls % POLLS_PER_RENEWAL === 0 });
     }, POLL_MS);
   }
 
@@ -174,19 +174,19 @@ export class FeedHub {
     for (const subscriber of [...this.#runs.values()].flatMap((all) => [...all])) {
       subscriber.close();
     }
-    await Promise.all([this.#wakeUps.settle(), this.#sessions.close(), this.trees.close()]);
+    await Promise.all([this.#reads.settle(), this.#sessions.close(), this.trees.close()]);
     await feed?.close();
   }
 
   #join<T extends AnySubscriber>(id: string, make: (events: SubscriberEvents) => T): T {
     const subscriber = make({
-      onRoom: () => this.#wake([id]),
+      onRoom: () => this.#requestReads([id]),
       onClose: () => this.#leave(id, subscriber),
     });
     const subscribers = this.#runs.get(id) ?? new Set();
     if (subscribers.size === 0) this.#unregistered.add(id);
     this.#runs.set(id, subscribers.add(subscriber));
-    this.#wake([id]);
+    this.#requestReads([id]);
     return subscriber;
   }
 
@@ -201,22 +201,22 @@ export class FeedHub {
     this.#feed?.unwatch([id]).catch(this.#options.onError);
   }
 
-  #wakeAll({ register }: { register: boolean }): void {
+  #requestAll({ register }: { register: boolean }): void {
     if (register) {
       for (const id of this.#runs.keys()) this.#unregistered.add(id);
     }
-    this.#wake(this.#runs.keys());
-    this.#sessions.wakeAll({ register });
-    this.trees.wakeAll({ register });
+    this.#requestReads(this.#runs.keys());
+    this.#sessions.requestAll({ register });
+    this.trees.requestAll({ register });
   }
 
-  #wake(ids: Iterable<string>): void {
-    this.#wakeUps.wake([...ids].filter((id) => this.#runs.has(id)));
+  #requestReads(ids: Iterable<string>): void {
+    this.#reads.request([...ids].filter((id) => this.#runs.has(id)));
   }
 
   async #read(feed: Feed, ids: readonly string[]): Promise<void> {
     await this.#register(feed);
-    this.#wake(await this.#readRuns(feed, ids));
+    this.#requestReads(await this.#readRuns(feed, ids));
   }
 
   /**

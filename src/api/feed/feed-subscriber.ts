@@ -8,7 +8,7 @@ import { MOST_BUFFERED } from './row-subscriber.ts';
  * Time to wait for the last pieces of an answer, since the end of the run may be read before they
  * arrive.
  */
-const LAST_PIECES_MS = 200;
+export const LAST_PIECES_MS = 200;
 
 /**
  * A subscriber of a run. The hub offers rows, and the subscriber takes those that are new to it.

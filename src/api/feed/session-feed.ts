@@ -1,6 +1,6 @@
 import type { Feed, MessageCursor, SessionRow } from '../../db/feed/feed.ts';
+import { CoalescedReads } from './coalesced-reads.ts';
 import { followRows, type RowSubscriber } from './row-subscriber.ts';
-import { WakeUps } from './wake-ups.ts';
 
 /** Bounds of one read: pairs of session and cursor, and messages of each. */
 const PAIRS_PER_READ = 100;
@@ -28,20 +28,20 @@ export type SessionFeedOptions = {
  * The part of the hub that follows sessions.
  *
  * Announcements name a session (it has a new run) or its live run (the run has committed). Each
- * wake-up finds the live run and registers for it. Only then does it read messages from the cursor
- * of each subscriber. So whatever is committed after the read is announced. The slow poll of the
- * hub finds what was announced while nobody was registered.
+ * read first finds the live run and registers for it. Only then does it read messages from the
+ * cursor of each subscriber. So whatever is committed after the read is announced. The slow poll of
+ * the hub finds what was announced while nobody was registered.
  */
 export class SessionFeed {
   readonly #options: SessionFeedOptions;
   readonly #sessions = new Map<string, Followed>();
   /** The session of each live run, by run. */
   readonly #runs = new Map<string, string>();
-  readonly #wakeUps: WakeUps;
+  readonly #reads: CoalescedReads;
 
   constructor(options: SessionFeedOptions) {
     this.#options = options;
-    this.#wakeUps = new WakeUps({ ...options, read: (feed, ids) => this.#read(feed, ids) });
+    this.#reads = new CoalescedReads({ ...options, read: (feed, ids) => this.#read(feed, ids) });
   }
 
   /** The number of open subscriptions. */
@@ -53,13 +53,13 @@ export class SessionFeed {
   follow(id: string, after: MessageCursor): AsyncIterableIterator<SessionRow, undefined> {
     const subscriber = followRows<SessionRow, MessageCursor>(after, {
       cursorOf: (row) => row.cursor,
-      onRoom: () => this.#wake([id]),
+      onRoom: () => this.#requestReads([id]),
       onClose: () => this.#leave(id, subscriber),
     });
     const followed = this.#sessions.get(id) ?? createFollowed();
     followed.subscribers.add(subscriber);
     this.#sessions.set(id, followed);
-    this.#wake([id]);
+    this.#requestReads([id]);
     return subscriber.events;
   }
 
@@ -70,15 +70,15 @@ export class SessionFeed {
 
   /** Handles the announcement of a session or a run, which may be one that nobody follows here. */
   handleAnnouncement(id: string): void {
-    this.#wake([this.#runs.get(id) ?? id]);
+    this.#requestReads([this.#runs.get(id) ?? id]);
   }
 
-  /** Wakes all sessions. With `register`, all registrations are renewed. */
-  wakeAll({ register }: { register: boolean }): void {
+  /** Requests a read of all sessions. With `register`, all registrations are renewed. */
+  requestAll({ register }: { register: boolean }): void {
     if (register) {
       for (const { registered } of this.#sessions.values()) registered.clear();
     }
-    this.#wake(this.#sessions.keys());
+    this.#requestReads(this.#sessions.keys());
   }
 
   /** Ends all subscriptions. The hub closes its connection afterwards. */
@@ -86,7 +86,7 @@ export class SessionFeed {
     for (const { subscribers } of [...this.#sessions.values()]) {
       for (const subscriber of [...subscribers]) subscriber.close();
     }
-    await this.#wakeUps.settle();
+    await this.#reads.settle();
   }
 
   #leave(id: string, subscriber: SessionSubscriber): void {
@@ -99,13 +99,13 @@ export class SessionFeed {
     this.#options.feed()?.unwatch([id]).catch(this.#options.onError);
   }
 
-  #wake(ids: Iterable<string>): void {
-    this.#wakeUps.wake([...ids].filter((id) => this.#sessions.has(id)));
+  #requestReads(ids: Iterable<string>): void {
+    this.#reads.request([...ids].filter((id) => this.#sessions.has(id)));
   }
 
   async #read(feed: Feed, ids: readonly string[]): Promise<void> {
     const newlyRegistered = await this.#register(feed, ids);
-    this.#wake([...(await this.#deliver(feed, ids)), ...newlyRegistered]);
+    this.#requestReads([...(await this.#deliver(feed, ids)), ...newlyRegistered]);
   }
 
   /**

@@ -9,9 +9,10 @@ import {
   type TreeRow,
   type TreeState,
 } from '../../db/feed/tree-rows.ts';
+import { CoalescedReads } from './coalesced-reads.ts';
+import { LAST_PIECES_MS } from './feed-subscriber.ts';
 import { followRows, type RowSubscriber } from './row-subscriber.ts';
 import { TreeRuns, type TreeRunsOptions } from './tree-runs.ts';
-import { WakeUps } from './wake-ups.ts';
 
 /** Most live runs of a tree that are announced and whose answers stream. Others are polled. */
 const MOST_LIVE = 500;
@@ -26,8 +27,6 @@ const REST_MS_PER_RUN = 0.4;
 const LEAST_RUNS_TO_REST = 50;
 /** Most pieces and notes that wait for a slow subscriber. */
 const MOST_LIVE_ITEMS = 500;
-/** The time in which the last pieces of an answer may come after the end of the run. */
-const LAST_PIECES_MS = 200;
 
 /** Something that happens in a tree now, and that is not stored. */
 export type LiveItem = { of: 'piece'; piece: TokenPiece } | { of: 'note'; note: ToolNote };
@@ -45,7 +44,7 @@ type Followed = {
 /**
  * The part of the hub that follows trees: a run with all runs below it.
  *
- * The database has the order of the rows of a tree (`tree_feed.sql`). Each wake-up registers for
+ * The database has the order of the rows of a tree (`tree_feed.sql`). Each read registers for
  * the live runs, appends new steps to the order, and reads rows from the cursor of each subscriber.
  * So whatever is committed after the read is announced. The slow poll of the hub finds the rest.
  */
@@ -53,12 +52,12 @@ export class TreeFeed {
   readonly #options: TreeRunsOptions;
   readonly #trees = new Map<string, Followed>();
   readonly #runs: TreeRuns;
-  readonly #wakeUps: WakeUps;
+  readonly #reads: CoalescedReads;
 
   constructor(options: TreeRunsOptions) {
     this.#options = options;
     this.#runs = new TreeRuns(options);
-    this.#wakeUps = new WakeUps({ ...options, read: (feed, ids) => this.#read(feed, ids) });
+    this.#reads = new CoalescedReads({ ...options, read: (feed, ids) => this.#read(feed, ids) });
   }
 
   /** The number of open subscriptions. */
@@ -74,14 +73,14 @@ export class TreeFeed {
     const followed = this.#follow(id);
     const subscriber = followRows<TreeRow, TreePosition>(after, {
       cursorOf: (row) => row.at,
-      onRoom: () => this.#wake([id]),
+      onRoom: () => this.#requestReads([id]),
       onClose: () => {
         followed.rows.delete(subscriber);
         this.#leave(id, followed);
       },
     });
     followed.rows.add(subscriber);
-    this.#wake([id]);
+    this.#requestReads([id]);
     return subscriber.events;
   }
 
@@ -102,7 +101,7 @@ export class TreeFeed {
       const piece = this.#options.answers.of(run);
       if (piece) queue.push({ of: 'piece', piece });
     }
-    this.#wake([id]);
+    this.#requestReads([id]);
     return queue;
   }
 
@@ -113,7 +112,7 @@ export class TreeFeed {
 
   /** Handles the announcement of a run, which may be one that nobody follows here. */
   handleAnnouncement(id: string): void {
-    this.#wake(this.#runs.topsOf(id));
+    this.#requestReads(this.#runs.topsOf(id));
   }
 
   offer(run: string, item: LiveItem): void {
@@ -124,10 +123,10 @@ export class TreeFeed {
     }
   }
 
-  /** Wakes all trees. With `register`, all registrations are renewed. */
-  wakeAll({ register }: { register: boolean }): void {
+  /** Requests a read of all trees. With `register`, all registrations are renewed. */
+  requestAll({ register }: { register: boolean }): void {
     if (register) this.#runs.forgetRegistrations();
-    this.#wake(this.#trees.keys());
+    this.#requestReads(this.#trees.keys());
   }
 
   /** Ends all subscriptions. The hub closes its connection afterwards. */
@@ -136,7 +135,7 @@ export class TreeFeed {
       for (const subscriber of [...rows]) subscriber.close();
       for (const queue of [...live]) queue.end();
     }
-    await this.#wakeUps.settle();
+    await this.#reads.settle();
   }
 
   #follow(id: string): Followed {
@@ -156,21 +155,21 @@ export class TreeFeed {
     this.#runs.removeTree(id);
   }
 
-  #wake(ids: Iterable<string>): void {
+  #requestReads(ids: Iterable<string>): void {
     for (const id of ids) {
       const followed = this.#trees.get(id);
       if (followed?.rest) followed.isDue = true;
-      else if (followed) this.#wakeUps.wake([id]);
+      else if (followed) this.#reads.request([id]);
     }
   }
 
-  /** Lets a tree rest, and wakes it afterwards if something came meanwhile. */
+  /** Lets a tree rest. Reads it afterwards if a read was requested meanwhile. */
   #rest(id: string, ms: number): void {
     const followed = this.#trees.get(id);
     if (!followed || followed.rest) return;
     const end = () => {
       delete followed.rest;
-      if (followed.isDue) this.#wake([id]);
+      if (followed.isDue) this.#requestReads([id]);
     };
     followed.rest = setTimeout(end, ms).unref();
   }
@@ -180,7 +179,7 @@ export class TreeFeed {
     const states = await feed.treeStates(ids, MOST_LIVE);
     this.#closeGone(ids, states);
     // read again, since these runs may have committed before they were registered
-    this.#wake(await this.#runs.registerLive(feed, states));
+    this.#requestReads(await this.#runs.registerLive(feed, states));
     const behind = states.filter(({ is_behind }) => is_behind).map((one) => one.execution_id);
     const ordered = behind.length > 0 ? await feed.orderTrees(behind, ROWS_PER_ORDER) : new Set();
     const isComplete = (id: string) => !behind.includes(id) || ordered.has(id);
@@ -190,7 +189,7 @@ export class TreeFeed {
       if (live.length >= LEAST_RUNS_TO_REST) this.#rest(id, rest);
       if (isComplete(id)) continue;
       this.#rest(id, BUSY_MS);
-      this.#wake([id]);
+      this.#requestReads([id]);
     }
   }
 
@@ -222,7 +221,7 @@ export class TreeFeed {
         this.#push(cursor, rows);
         const { id, after } = cursor;
         const isAtEnd = byId.get(id)?.has_ended && isComplete(id);
-        if (rows.length === ROWS_PER_CURSOR) this.#wake([id]);
+        if (rows.length === ROWS_PER_CURSOR) this.#requestReads([id]);
         else if (isAtEnd) this.#endAt(id, rows.at(-1)?.at ?? after);
       }
     }

@@ -2,9 +2,9 @@ import './environment.ts';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { grafserv } from 'postgraphile/grafserv/node';
 import { sendFault, sendProblem } from '../errors/problem.ts';
-import { BUSY, RETRY_AFTER } from '../http/admission.ts';
 import { readJson } from '../http/json-body.ts';
 import { pathOf } from '../http/path.ts';
+import { BUSY, RETRY_AFTER } from '../http/request-queue.ts';
 import type { ServerLimits } from '../http/server-limits.ts';
 import type { CountRequest } from '../limits/request-limits.ts';
 import type { StreamLimits } from '../limits/stream-limits.ts';
@@ -85,7 +85,7 @@ export async function createGraphqlServer(options: GraphqlOptions): Promise<Grap
 }
 
 type RequestOptions = AdmitOptions &
-  Pick<GraphqlOptions, 'connections' | 'admission'> & { bodies: Bodies };
+  Pick<GraphqlOptions, 'connections' | 'requestQueue'> & { bodies: Bodies };
 
 /** Checks a request and stores its body. Returns false if the request is rejected and answered. */
 async function takeRequest(

@@ -11,13 +11,12 @@ import type { SecretWriter } from '../../secrets/writer.ts';
 import type { ErrorLog } from '../errors/answer-error.ts';
 import type { StreamSources } from '../events/stream-sources.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
-import type { Admission } from '../http/admission.ts';
+import type { RequestQueue } from '../http/request-queue.ts';
 import type { Connections } from '../limits/connections.ts';
 import type { ReplicaRouter } from '../limits/read-your-writes.ts';
 import type { Identities } from '../login/identities.ts';
 import { settingsFor } from '../login/session-settings.ts';
 import { createMaskError, withoutHelp } from './mask-errors.ts';
-import { createAdmissionPlugin } from './plugins/admission-plugin.ts';
 import { BehaviorCachePlugin } from './plugins/behavior-cache-plugin.ts';
 import { createConnectionsPlugin } from './plugins/connections-plugin.ts';
 import { EventsPlugin } from './plugins/events-plugin.ts';
@@ -25,6 +24,7 @@ import { FeedPlugin } from './plugins/feed-plugin.ts';
 import { createLimitsPlugin } from './plugins/limits-plugin.ts';
 import { ListPlugin } from './plugins/list-plugin.ts';
 import { createReplicaPlugin } from './plugins/replica-plugin.ts';
+import { createRequestQueuePlugin } from './plugins/request-queue-plugin.ts';
 import { createRequestsPlugin, type RequestsOptions } from './plugins/requests-plugin.ts';
 import { createResponseStatusPlugin } from './plugins/response-status-plugin.ts';
 import { RowsChangedPlugin } from './plugins/rows-changed-plugin.ts';
@@ -53,7 +53,7 @@ export type ServingOptions = RequestsOptions & {
   /** The sources of the events of runs and sessions. */
   streams: StreamSources;
   identities: Identities;
-  admission: Admission;
+  requestQueue: RequestQueue;
   /** The connections of `pool`, shared fairly among tenants. */
   connections: Connections;
   /** True when clients may query the schema. */
@@ -121,7 +121,7 @@ export function servingPreset({
   lists,
   streams,
   identities,
-  admission,
+  requestQueue,
   connections,
   introspection,
   secrets,
@@ -134,7 +134,7 @@ export function servingPreset({
     extends: [schemaPreset(pool)],
     plugins: [
       createLimitsPlugin(introspection),
-      createAdmissionPlugin(admission, identities),
+      createRequestQueuePlugin(requestQueue, identities),
       createResponseStatusPlugin(),
       createRequestsPlugin(requests),
       ...(reads ? [createReplicaPlugin(reads, identities)] : []),

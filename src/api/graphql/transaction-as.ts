@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Admission } from '../http/admission.ts';
+import type { RequestQueue } from '../http/request-queue.ts';
 import type { Connections } from '../limits/connections.ts';
 import type { Identity } from '../login/auth-result.ts';
 import type { Transaction } from '../login/rights.ts';
@@ -12,9 +12,9 @@ import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
 export function transactionAs(
   identity: Identity,
   { socket }: IncomingMessage,
-  { connections, admission }: { connections: Connections; admission: Admission },
+  { connections, requestQueue }: { connections: Connections; requestQueue: RequestQueue },
 ): Transaction {
   const settings = settingsFor(identity, 'graphql', socket.remoteAddress);
   return (work) =>
-    admission.run(identity, () => inTransactionAs(connections.as(identity), settings, work));
+    requestQueue.run(identity, () => inTransactionAs(connections.as(identity), settings, work));
 }

@@ -3,19 +3,19 @@ import type { Replica, ReplicaTrouble } from '../../db/connection/replica.ts';
 import { schemaProbe } from '../../db/schema/readiness.ts';
 import type { Check, Readiness } from '../../telemetry/readiness.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
-import type { Admission } from '../http/admission.ts';
+import type { RequestQueue } from '../http/request-queue.ts';
 
 type Parts = {
   pool: Pool;
   hub: FeedHub;
-  admission: Admission;
+  requestQueue: RequestQueue;
   replica: Pick<Replica, 'trouble'> | undefined;
 };
 
 /** Adds the checks of what an API needs for its requests. */
 export function watchReadiness(
   readiness: Readiness,
-  { pool, hub, admission, replica }: Parts,
+  { pool, hub, requestQueue, replica }: Parts,
 ): void {
   readiness.watch(schemaProbe(pool));
   readiness.watch(() => [
@@ -24,7 +24,11 @@ export function watchReadiness(
       ok: hub.isListening,
       ...(hub.isListening ? {} : { reason: NOT_LISTENING }),
     },
-    { name: 'pool', ok: !admission.isFull, ...(admission.isFull ? { reason: QUEUE_FULL } : {}) },
+    {
+      name: 'pool',
+      ok: !requestQueue.isFull,
+      ...(requestQueue.isFull ? { reason: QUEUE_FULL } : {}),
+    },
     ...(replica ? [checkOf(replica)] : []),
   ]);
 }

@@ -11,8 +11,8 @@ import {
 import type { JsonObject } from '../../json/json.ts';
 import { answerFailure, errorAnswerOf, statuses } from '../errors/answer-error.ts';
 import { sendLimitRefusal } from '../errors/problem.ts';
-import { BUSY } from '../http/admission.ts';
 import { jsonHeadersFault } from '../http/json-body.ts';
+import { BUSY } from '../http/request-queue.ts';
 import { createCallerTransaction } from '../limits/caller-transactions.ts';
 import { registerRoutes } from '../limits/run-requests.ts';
 import { type CachedLoader, createCachedLoader } from '../login/cached-loader.ts';

@@ -1,5 +1,5 @@
 import type { PoolClient } from '../../db/connection/pool.ts';
-import type { Admission } from '../http/admission.ts';
+import type { RequestQueue } from '../http/request-queue.ts';
 import type { Identity } from '../login/auth-result.ts';
 import { inTransactionAs } from '../login/session-settings.ts';
 import type { Connections } from './connections.ts';
@@ -10,7 +10,7 @@ export type CallerTransaction = <T>(work: (client: PoolClient) => Promise<T>) =>
 
 export type CallerTransactionOptions = {
   connections: Connections;
-  admission: Admission;
+  requestQueue: RequestQueue;
   /** Present if there is a replica. */
   reads: ReplicaRouter | undefined;
 };
@@ -20,12 +20,12 @@ export type CallerTransactionOptions = {
  * that later reads of the caller from a replica show it, too.
  */
 export function createCallerTransaction(
-  { connections, admission, reads }: CallerTransactionOptions,
+  { connections, requestQueue, reads }: CallerTransactionOptions,
   identity: Identity,
   settings: Readonly<Record<string, string>>,
 ): CallerTransaction {
   return (work) =>
-    admission.run(identity, async () => {
+    requestQueue.run(identity, async () => {
       const result = await inTransactionAs(connections.as(identity), settings, work);
       reads?.requireLatest(identity);
       return result;

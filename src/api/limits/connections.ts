@@ -8,7 +8,7 @@ import { decryptResultsOf } from '../../db/connection/decrypt-results.ts';
 import type { Connector, Pool, PoolClient } from '../../db/connection/pool.ts';
 import { type ReadBounds, ReadBudget } from '../../db/sql-tools/read-budget.ts';
 import type { DecryptContents } from '../../secrets/contents.ts';
-import { BUSY, queueUserOf, tenantShares } from '../http/admission.ts';
+import { BUSY, queueUserOf, tenantShares } from '../http/request-queue.ts';
 
 /** The longest wait of a transaction for a connection. */
 const WAIT_MS = 10_000;

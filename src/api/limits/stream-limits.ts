@@ -1,5 +1,5 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import { BUSY } from '../http/admission.ts';
+import { BUSY } from '../http/request-queue.ts';
 import type { ServerLimits } from '../http/server-limits.ts';
 import type { Identity } from '../login/auth-result.ts';
 import { isLoggedIn } from '../login/expiry.ts';

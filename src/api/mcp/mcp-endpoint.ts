@@ -9,9 +9,9 @@ import {
   problemOf,
 } from '../errors/answer-error.ts';
 import { sendProblem } from '../errors/problem.ts';
-import { RETRY_AFTER } from '../http/admission.ts';
 import { readJson } from '../http/json-body.ts';
 import { pathOf } from '../http/path.ts';
+import { RETRY_AFTER } from '../http/request-queue.ts';
 import { whenClosed } from '../limits/connection-draining.ts';
 import type { StreamLimits } from '../limits/stream-limits.ts';
 import { type AdmitOptions, admitRequest } from '../login/admit-request.ts';

@@ -1,8 +1,8 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { problem, sendProblem } from '../errors/problem.ts';
-import { BUSY, RETRY_AFTER } from '../http/admission.ts';
 import { shownPath } from '../http/path.ts';
+import { BUSY, RETRY_AFTER } from '../http/request-queue.ts';
 import type { CallerNames, TokenOf } from '../login/process-logins.ts';
 import { answerFetch } from './fetch-handler.ts';
 import type { OpenConnection } from './forward-request.ts';

@@ -5,7 +5,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import type { AccountFlows, LinkedAccount } from '../../db/access/connected-accounts.ts';
 import type { Authorizations } from '../../tools/oauth/lazy-authorizations.ts';
 import { type ErrorLog, errorAnswerOf } from '../errors/answer-error.ts';
-import { BUSY, tenantShares } from '../http/admission.ts';
+import { BUSY, tenantShares } from '../http/request-queue.ts';
 import { confirmationPage, connectedPage, failedPage, PAGE_HEADERS } from './html-pages.ts';
 
 // The pages by which a person connects an account. They need no login, since a browser has none:

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { JsonObject } from '../../json/json.ts';
-import type { CallResult, ConversationTurn } from './conversation-runs.ts';
+import type { CallResult, ConversationTurn } from '../conversation-protocols/conversation-runs.ts';
 import { uuidIn } from './ids.ts';
 import { invalidParameter, unsupportedParameter } from './openai-errors.ts';
 

@@ -2,14 +2,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Client } from '../../db/queries/json-rows.ts';
 import type { JsonObject } from '../../json/json.ts';
-import type { ErrorAnswer } from '../errors/answer-error.ts';
-import { type AnswerItem, followAnswer } from '../events/follow-run.ts';
-import type { FeedHub } from '../feed/feed-hub.ts';
-import { withTraceparent } from '../http/traceparent.ts';
-import type { CallerTransaction } from '../limits/caller-transactions.ts';
-import type { Leaving, OpenRequest } from '../limits/open-requests.ts';
-import { earlyEnd } from '../limits/run-requests.ts';
-import { takeKey } from '../rest/framework/request-keys.ts';
 import {
   type ConversationTurn,
   cancelConversationRun,
@@ -18,7 +10,15 @@ import {
   readRunSnapshot,
   type StartedRun,
   startOrContinueRun,
-} from './conversation-runs.ts';
+} from '../conversation-protocols/conversation-runs.ts';
+import type { ErrorAnswer } from '../errors/answer-error.ts';
+import { type AnswerItem, followAnswer } from '../events/follow-run.ts';
+import type { FeedHub } from '../feed/feed-hub.ts';
+import { withTraceparent } from '../http/traceparent.ts';
+import type { CallerTransaction } from '../limits/caller-transactions.ts';
+import type { Leaving, OpenRequest } from '../limits/open-requests.ts';
+import { earlyEnd } from '../limits/run-requests.ts';
+import { takeKey } from '../rest/framework/request-keys.ts';
 import { type EventWriter, writeEvents } from './event-writer.ts';
 import { invalidParameter, type OpenAiError, openAiError, sendError } from './openai-errors.ts';
 

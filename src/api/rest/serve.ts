@@ -14,8 +14,8 @@ import {
   type StreamSourcesOptions,
 } from '../events/stream-sources.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
-import type { Admission } from '../http/admission.ts';
 import { onAbort } from '../http/on-abort.ts';
+import type { RequestQueue } from '../http/request-queue.ts';
 import { leftSignal } from '../limits/connection-draining.ts';
 import type { Connections } from '../limits/connections.ts';
 import { type ReplicaRouter, readPosition } from '../limits/read-your-writes.ts';
@@ -43,7 +43,7 @@ export type RestOptions = StreamSourcesOptions & {
   connections: Connections;
   countRequest: CountRequest;
   identities: Identities;
-  admission: Admission;
+  requestQueue: RequestQueue;
   secrets: SecretWriter;
   tryUnsavedModel: TryUnsavedModel | undefined;
   /** Present if there is a replica. */
@@ -168,7 +168,7 @@ function createRouteContext(
   reply: FastifyReply,
   context: RestContext,
 ): RouteContext {
-  const { connections, reads, admission, secrets, streams, hub, live, lists } = context;
+  const { connections, reads, requestQueue, secrets, streams, hub, live, lists } = context;
   const { tryUnsavedModel: tryModel } = context;
   const settings = {
     ...settingsFor(identity, 'rest', request.raw.socket.remoteAddress),
@@ -178,7 +178,7 @@ function createRouteContext(
   // A read is cancelled when its client disconnects.
   const signal = route.method === 'GET' ? leftSignal(reply.raw) : undefined;
   const transaction = <T>(work: (db: Client) => Promise<T>) =>
-    admission.run(identity, async () => {
+    requestQueue.run(identity, async () => {
       const onPrimary = () => inTransactionAs(connections.as(identity, signal), settings, work);
       if (reads && route.isReplicable) {
         const replica = reads.connections.as(identity, signal);

@@ -5,7 +5,7 @@ import { answerBare, sendProblem } from '../errors/problem.ts';
 import { runEvents } from '../events/run-events.ts';
 import { sessionEvents } from '../events/session-events.ts';
 import { createStreamSources } from '../events/stream-sources.ts';
-import { BUSY } from '../http/admission.ts';
+import { BUSY } from '../http/request-queue.ts';
 import type { ServerLimits } from '../http/server-limits.ts';
 import { MAX_REQUEST_BYTES } from '../http/server-limits.ts';
 import { createCallerTransaction } from '../limits/caller-transactions.ts';

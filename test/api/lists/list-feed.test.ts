@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { transactionOfTenant } from '../../../src/api/events/stream-sources.ts';
-import { createAdmission } from '../../../src/api/http/admission.ts';
+import { createRequestQueue } from '../../../src/api/http/request-queue.ts';
 import { defaultServerLimits } from '../../../src/api/http/server-limits.ts';
 import { createConnections } from '../../../src/api/limits/connections.ts';
 import { runConditions, runs } from '../../../src/api/lists/list-filters.ts';
@@ -27,7 +27,7 @@ beforeAll(async () => {
   pool = openRequests({ url: db.url }, 2);
   const transaction = transactionOfTenant({
     connections: createConnections(pool),
-    admission: createAdmission(defaultServerLimits),
+    requestQueue: createRequestQueue(defaultServerLimits),
   });
   lists = createListFeed({
     transaction: (tenant, work) => {
@@ -176,7 +176,7 @@ test('who sees the rows of a subscriber is asked at once', async () => {
   const feed = createListFeed({
     transaction: transactionOfTenant({
       connections: createConnections(pool),
-      admission: createAdmission(defaultServerLimits),
+      requestQueue: createRequestQueue(defaultServerLimits),
     }),
     async sees({ id }) {
       if (requestedIds.add(id).size === ids.length) both.resolve();

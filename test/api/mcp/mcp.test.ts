@@ -567,7 +567,7 @@ async function* eventsOf(response: Response): AsyncGenerator<any> {
   }
 }
 
-test('a client that leaves during admission frees its stream slot', async () => {
+test('a client that leaves during the login frees its stream slot', async () => {
   const bounds = { tenantStreams: 1 };
   const tight = await startTestApi(db.url, { ...locked, bounds });
   const { key } = await one(db.pool, `select key from howdah.create_api_key('mcp', 'owner')`);

@@ -3,7 +3,7 @@ import type { makeGraphQLWSConfig } from 'postgraphile/grafserv';
 import { GraphQLError } from 'postgraphile/graphql';
 import type { WebSocket } from 'ws';
 import type { HowdahError } from '../../../contracts/errors.ts';
-import { type Admission, BUSY, createAdmission } from '../../http/admission.ts';
+import { BUSY, createRequestQueue, type RequestQueue } from '../../http/request-queue.ts';
 import type { ServerLimits } from '../../http/server-limits.ts';
 import type { CountRequest } from '../../limits/request-limits.ts';
 import type { StreamLimits } from '../../limits/stream-limits.ts';
@@ -20,7 +20,7 @@ type Handler<K extends keyof WsConfig> = NonNullable<WsConfig[K]>;
 type WsConfig = ReturnType<typeof makeGraphQLWSConfig>;
 
 export type LimitOptions = {
-  admission: Admission;
+  requestQueue: RequestQueue;
   limits: StreamLimits;
   identities: Identities;
   countRequest: CountRequest;
@@ -29,10 +29,10 @@ export type LimitOptions = {
 
 /** Adds the limits of requests and streams to the handlers of grafserv. */
 export function limitHandlers(config: WsConfig, options: LimitOptions): WsConfig {
-  const { bounds, admission, limits, identities } = options;
+  const { bounds, requestQueue, limits, identities } = options;
   // After a deploy, every subscriber returns at the same moment. The start of a subscription costs
   // one short query. All starts together take at most half of the connections from requests.
-  const starts = createAdmission({
+  const starts = createRequestQueue({
     connections: Math.ceil(bounds.connections / 2),
     waiting: bounds.sockets,
     waitMs: START_MS,
@@ -42,7 +42,7 @@ export function limitHandlers(config: WsConfig, options: LimitOptions): WsConfig
   return {
     ...config,
     onSubscribe: limitOperations(onSubscribe, bounds.operations),
-    execute: waitForTurn(config.execute as Handler<'execute'>, admission, identities),
+    execute: waitForTurn(config.execute as Handler<'execute'>, requestQueue, identities),
     subscribe: limitStreams(applyBackpressure(subscribe), limits, identities),
   };
 }
@@ -86,12 +86,12 @@ function countRequests(
  */
 function waitForTurn<H extends Handler<'execute'> | Handler<'subscribe'>>(
   handle: H,
-  admission: Admission,
+  requestQueue: RequestQueue,
   identities: Identities,
 ): H {
   const handleInTurn = async (args: Parameters<H>[0]) => {
     try {
-      return await admission.run(callerOf(args, identities), async () => handle(args));
+      return await requestQueue.run(callerOf(args, identities), async () => handle(args));
     } catch (error) {
       return refusalOf(error);
     }

@@ -5,7 +5,7 @@ import { useServer } from 'graphql-ws/use/ws';
 import { type GrafservBase, makeGraphQLWSConfig } from 'postgraphile/grafserv';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { answerBare } from '../../errors/problem.ts';
-import { BUSY } from '../../http/admission.ts';
+import { BUSY } from '../../http/request-queue.ts';
 import type { ServerLimits } from '../../http/server-limits.ts';
 import { MAX_REQUEST_BYTES } from '../../http/server-limits.ts';
 import type { Connections } from '../../limits/connections.ts';
@@ -84,7 +84,7 @@ function createWebSocketServer(): WebSocketServer {
 function checkMessagesOf(
   client: WebSocket,
   request: IncomingMessage,
-  options: Pick<SocketOptions, 'identities' | 'connections' | 'admission'>,
+  options: Pick<SocketOptions, 'identities' | 'connections' | 'requestQueue'>,
 ): void {
   checkMessages(client, async (length) => {
     const identity = options.identities.get(client);

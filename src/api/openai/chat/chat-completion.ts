@@ -1,11 +1,11 @@
 import type { z } from 'zod';
-import type { ChatFinishReason, completion, completionChunk } from '../answers.ts';
 import {
   type PendingQuestion,
   questionText,
   type RunSnapshot,
   type StartedRun,
-} from '../conversation-runs.ts';
+} from '../../conversation-protocols/conversation-runs.ts';
+import type { ChatFinishReason, completion, completionChunk } from '../answers.ts';
 import { wireId } from '../ids.ts';
 
 /**

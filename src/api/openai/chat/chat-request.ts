@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { Message } from '../../../contracts/runs/message.ts';
 import type { Json, JsonObject } from '../../../json/json.ts';
+import type { ConversationTurn } from '../../conversation-protocols/conversation-runs.ts';
 import { callResultOf, functionSchema, toolChoice, toolsFor } from '../client-tools.ts';
-import type { ConversationTurn } from '../conversation-runs.ts';
 import { invalidParameter, unsupportedParameter } from '../openai-errors.ts';
 
 const part = z.looseObject({ type: z.string(), text: z.string().optional() });

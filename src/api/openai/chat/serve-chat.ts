@@ -1,4 +1,4 @@
-import { questionText } from '../conversation-runs.ts';
+import { questionText } from '../../conversation-protocols/conversation-runs.ts';
 import { openAiError, runFailure } from '../openai-errors.ts';
 import type { OpenAiRequest } from '../openai-request.ts';
 import { chatAnswerOf, chunksOf, completionOf } from './chat-completion.ts';

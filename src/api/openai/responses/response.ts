@@ -4,7 +4,7 @@ import {
   questionText,
   type RunSnapshot,
   type StartedRun,
-} from '../conversation-runs.ts';
+} from '../../conversation-protocols/conversation-runs.ts';
 import { wireId } from '../ids.ts';
 import { runFailure } from '../openai-errors.ts';
 import type {

@@ -1,5 +1,9 @@
+import {
+  answerQuestionOfRun,
+  readRunSnapshot,
+  type StartedRun,
+} from '../../conversation-protocols/conversation-runs.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
-import { answerQuestionOfRun, readRunSnapshot, type StartedRun } from '../conversation-runs.ts';
 import { uuidIn, wireId } from '../ids.ts';
 import { openAiError } from '../openai-errors.ts';
 import type { OpenAiRequest } from '../openai-request.ts';

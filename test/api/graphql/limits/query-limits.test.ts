@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createAdmission } from '../../../../src/api/http/admission.ts';
+import { createRequestQueue } from '../../../../src/api/http/request-queue.ts';
 import type { ApiServer } from '../../../../src/api/server.ts';
 import { makeTenant } from '../../../sql/support.ts';
 import { testDatabase } from '../../../support/database.ts';
@@ -444,11 +444,11 @@ describe('fair shares of tenants', () => {
   });
 });
 
-describe('request admission', () => {
+describe('request queue', () => {
   const caller = { tenantId: 't', userId: undefined };
 
   test('serves callers in order, and a caller that leaves makes room', async () => {
-    const { enter, run } = createAdmission({ connections: 0.5, waiting: 2, waitMs: 60_000 });
+    const { enter, run } = createRequestQueue({ connections: 0.5, waiting: 2, waitMs: 60_000 });
     const first = enter(caller);
     const second = enter(caller);
     const order: string[] = [];
@@ -469,7 +469,7 @@ describe('request admission', () => {
   });
 
   test('rejects a caller after the maximum wait, and continues', async () => {
-    const { enter, run } = createAdmission({ connections: 0.5, waiting: 1, waitMs: 20 });
+    const { enter, run } = createRequestQueue({ connections: 0.5, waiting: 1, waitMs: 20 });
     const first = enter(caller);
     await expect(run(caller, async () => 'late')).rejects.toMatchObject({ code: '53300' });
     first.leave();
@@ -477,7 +477,7 @@ describe('request admission', () => {
   });
 
   test('makes room when the work fails', async () => {
-    const { run } = createAdmission({ connections: 0.5, waiting: 0, waitMs: 20 });
+    const { run } = createRequestQueue({ connections: 0.5, waiting: 0, waitMs: 20 });
     const failing = async () => {
       throw new Error('no');
     };

@@ -5,7 +5,7 @@ import { SafeError } from 'postgraphile/grafast';
 import type { QueuePlace } from '../../../concurrency/fair-queue.ts';
 import type { HowdahError } from '../../../contracts/errors.ts';
 import type { Subject } from '../../../db/access/subjects.ts';
-import { type Admission, RETRY_AFTER } from '../../http/admission.ts';
+import { RETRY_AFTER, type RequestQueue } from '../../http/request-queue.ts';
 import type { Identities } from '../../login/identities.ts';
 import { changeExecution } from './change-execution.ts';
 
@@ -15,12 +15,12 @@ import { changeExecution } from './change-execution.ts';
  * before execution frees its place at once. Later, the place is held until the statements of the
  * request have ended. A request beyond the bound is answered with 503 and Retry-After.
  */
-export function createAdmissionPlugin(
-  admission: Admission,
+export function createRequestQueuePlugin(
+  requestQueue: RequestQueue,
   identities: Identities,
 ): GraphileConfig.Plugin {
   return {
-    name: 'HowdahAdmissionPlugin',
+    name: 'HowdahRequestQueuePlugin',
     version: '1.0.0',
     grafserv: {
       middleware: {
@@ -28,7 +28,7 @@ export function createAdmissionPlugin(
           const caller = node && identities.get(node.req);
           if (!caller) return configure();
           const { res } = node;
-          const place = await enter(admission, caller, res);
+          const place = await enter(requestQueue, caller, res);
           const config = await configure();
           return {
             ...config,
@@ -52,12 +52,12 @@ export function createAdmissionPlugin(
  * answered.
  */
 async function enter(
-  admission: Admission,
+  requestQueue: RequestQueue,
   caller: Subject,
   response: ServerResponse,
 ): Promise<QueuePlace> {
   try {
-    const place = admission.enter(caller);
+    const place = requestQueue.enter(caller);
     response.once('close', place.leave);
     if (response.closed) place.leave();
     await place.turn;

@@ -12,7 +12,7 @@ export const RETRY_AFTER = '1';
  * A bounded queue of requests that is fair among tenants. Some requests run, some wait, and all
  * others are refused with `53300`. Built on `FairQueue`, because a `Semaphore` knows no tenants.
  */
-export type Admission = {
+export type RequestQueue = {
   /** True when a tenant with no request here would be refused. */
   readonly isFull: boolean;
   /** Takes a place or waits for one. Throws when the queue is full. */
@@ -25,11 +25,11 @@ export type Admission = {
  * Creates the queue. Two requests per connection run at the same time: one queries the database
  * while the other is planned or written.
  */
-export function createAdmission({
+export function createRequestQueue({
   connections,
   waiting,
   waitMs,
-}: Pick<ServerLimits, 'connections' | 'waiting' | 'waitMs'>): Admission {
+}: Pick<ServerLimits, 'connections' | 'waiting' | 'waitMs'>): RequestQueue {
   const bound = { most: waiting, ms: waitMs, refusal: busy };
   const queue = new FairQueue({ ...tenantShares(connections * 2), waiting: bound });
   const enter = (caller: Subject) => queue.enter(caller.tenantId, queueUserOf(caller));
