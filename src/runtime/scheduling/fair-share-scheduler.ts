@@ -19,8 +19,7 @@ const READ_LOADS_EVERY_MS = 250;
 /** The number of readings after which waiting wake-ups go to other workers that have room. */
 const READINGS_PER_REJECTION = 4;
 /**
- * The time for which a run of a tenant that has no other continues before it takes turns with
- * tenants that have none.
+ * The time for which a tenant's only run keeps its slot before a tenant with no run may take it.
  */
 const FAIR_TIME_MS = 5_000;
 
