@@ -1,16 +1,9 @@
 import type { AgentDefinition, Team } from '../../contracts/agents/definition.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
 import { conditionFault, isConditionTrue } from '../teams/condition.ts';
-import {
-  begin,
-  fail,
-  finish,
-  type MemberTask,
-  runInputOf,
-  taskFor,
-  tasksOf,
-  WAIT,
-} from '../teams/tasks.ts';
+import { joinAnswers, type NamedTask } from '../teams/join-answers.ts';
+import { runInputOf, taskFor, tasksOf } from '../teams/tasks.ts';
+import { failTeam, finishTeam, startTasks, WAIT } from '../teams/team-actions.ts';
 
 /**
  * Returns the next action of a chain, which runs its members one after the other. Each member reads
@@ -25,26 +18,26 @@ export function nextChainAction(definition: AgentDefinition, state: RunState): A
       ? conditionFault(configuration.stop_when)
       : undefined;
   if (fault) {
-    return fail('invalid_condition', `configuration.stop_when: ${fault}`);
+    return failTeam('invalid_condition', `configuration.stop_when: ${fault}`);
   }
-  const answers: { member: string; task: MemberTask }[] = [];
+  const answers: NamedTask[] = [];
   for (const [index, member] of members.entries()) {
     const id = String(index + 1);
     const task = tasks.get(id);
     if (!task) {
       const input = nextInput(runInputOf(state), answers, configuration.cumulative === true);
-      return begin(state, [taskFor(id, member, input)]);
+      return startTasks(state, [taskFor(id, member, input)]);
     }
     if (task.state !== 'answered') {
       return task.state === 'live'
         ? WAIT
-        : fail('member_failed', `member ${member.name} failed: ${task.error}`);
+        : failTeam('member_failed', `member ${member.name} failed: ${task.error}`);
     }
-    answers.push({ member: member.name, task });
+    answers.push({ name: member.name, task });
     if (typeof configuration.stop_when === 'string') {
       const verdict = isConditionTrue(configuration.stop_when, task, member.name);
       if (!verdict.ok) {
-        return fail('invalid_condition', `configuration.stop_when: ${verdict.message}`);
+        return failTeam('invalid_condition', `configuration.stop_when: ${verdict.message}`);
       }
       if (verdict.value) {
         break;
@@ -52,16 +45,13 @@ export function nextChainAction(definition: AgentDefinition, state: RunState): A
     }
   }
   const last = answers.at(-1)?.task;
-  return finish(last?.output ?? '', last?.data ?? null);
+  return finishTeam(last?.output ?? '', last?.data ?? null);
 }
 
-function nextInput(
-  input: string,
-  answers: readonly { member: string; task: MemberTask }[],
-  isCumulative: boolean,
-): string {
-  if (!isCumulative) {
-    return answers.at(-1)?.task.output ?? input;
+function nextInput(input: string, answers: readonly NamedTask[], isCumulative: boolean): string {
+  const last = answers.at(-1);
+  if (!last) {
+    return input;
   }
-  return [input, ...answers.map(({ member, task }) => `${member}:\n${task.output}`)].join('\n\n');
+  return isCumulative ? `${input}\n\n${joinAnswers(answers)}` : last.task.output;
 }

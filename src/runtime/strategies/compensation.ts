@@ -14,7 +14,7 @@ export function nextCompensationAction(definition: AgentDefinition, state: RunSt
       ? { type: 'wait', for: first.plan.for }
       : { type: 'call_tools', calls: [first.open.call] };
   }
-  const results = state.attempts.filter(({ kind }) => kind === 'tool');
+  const results = state.steps_since_answer.filter(({ kind }) => kind === 'tool');
   const failed = results.filter(({ error }) => error);
   if (failed.length > 0) {
     const reasons = failed.map(({ name, error }) => `${name}: ${error?.message}`).join('; ');

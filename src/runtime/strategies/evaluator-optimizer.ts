@@ -7,16 +7,8 @@ import {
   verdictIn,
   verdictOf,
 } from '../teams/evaluator-verdict.ts';
-import {
-  begin,
-  fail,
-  finish,
-  type MemberTask,
-  runInputOf,
-  taskFor,
-  tasksOf,
-  WAIT,
-} from '../teams/tasks.ts';
+import { type MemberTask, runInputOf, taskFor, tasksOf } from '../teams/tasks.ts';
+import { failTeam, finishTeam, startTasks, WAIT } from '../teams/team-actions.ts';
 
 /**
  * One round. `shown` is the text that the deciding model read, when that model gave the verdict.
@@ -40,12 +32,12 @@ export function nextEvaluatorOptimizerAction(definition: AgentDefinition, state:
     const answer = tasks.get(`generate:${round}`);
     if (!answer) {
       const task = taskFor(`generate:${round}`, generator, generatorInput(state, rounds.at(-1)));
-      return begin(state, [task]);
+      return startTasks(state, [task]);
     }
     if (answer.state !== 'answered') {
       return answer.state === 'live'
         ? WAIT
-        : fail('member_failed', `the generator ${generator.name} failed: ${answer.error}`);
+        : failTeam('member_failed', `the generator ${generator.name} failed: ${answer.error}`);
     }
     const judging = { round, rounds, answer, rubric, enough };
     const judgement = evaluateRound(definition, state, evaluator, judging);
@@ -54,13 +46,13 @@ export function nextEvaluatorOptimizerAction(definition: AgentDefinition, state:
     }
     rounds.push(judgement);
     if (judgement.verdict.isGoodEnough) {
-      return finish(answer.output, answer.data);
+      return finishTeam(answer.output, answer.data);
     }
   }
   const best = rounds.reduce((one, other) =>
     other.verdict.score > one.verdict.score ? other : one,
   );
-  return finish(best.answer.output, best.answer.data);
+  return finishTeam(best.answer.output, best.answer.data);
 }
 
 type Judging = {
@@ -90,12 +82,12 @@ function evaluateRound(
       `The answer:\n${answer.output}`,
       `Answer with JSON alone: ${EXAMPLE}`,
     ].join('\n\n');
-    return begin(state, [taskFor(`evaluate:${round}`, evaluator, prompt)]);
+    return startTasks(state, [taskFor(`evaluate:${round}`, evaluator, prompt)]);
   }
   if (review.state !== 'answered') {
     return review.state === 'live'
       ? WAIT
-      : fail('member_failed', `the evaluator ${evaluator.name} failed: ${review.error}`);
+      : failTeam('member_failed', `the evaluator ${evaluator.name} failed: ${review.error}`);
   }
   // the deciding model turns a verdict in words into a structured one; it is never guessed
   const verdict = verdictIn(review, enough);

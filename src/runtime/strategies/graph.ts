@@ -2,15 +2,8 @@ import type { AgentDefinition, Team } from '../../contracts/agents/definition.ts
 import type { Action, RunState } from '../../contracts/runs/action.ts';
 import { faultOfEdges, type GraphTraversal, traverseGraph } from '../teams/graph-traversal.ts';
 import { finishWithAnswers } from '../teams/join-answers.ts';
-import {
-  begin,
-  fail,
-  type MemberTask,
-  memberNamed,
-  taskFor,
-  tasksOf,
-  WAIT,
-} from '../teams/tasks.ts';
+import { type MemberTask, memberNamed, taskFor, tasksOf } from '../teams/tasks.ts';
+import { failTeam, startTasks, WAIT } from '../teams/team-actions.ts';
 
 /**
  * Returns the next action of a graph workflow. Members are nodes. Edges determine the next member,
@@ -22,14 +15,14 @@ export function nextGraphAction(definition: AgentDefinition, state: RunState): A
   const tasks = tasksOf(state);
   const fault = tasks.size === 0 ? faultOfEdges(team) : undefined;
   if (fault) {
-    return fail('invalid_condition', fault);
+    return failTeam('invalid_condition', fault);
   }
   const walked = traverseGraph(team, state, tasks);
   if ('fault' in walked) {
     const { code, fault: message } = walked;
     return code === 'limit_reached'
       ? { type: 'fail', stop_reason: 'loop_guard', error: { code, message, retryable: false } }
-      : fail(code, message);
+      : failTeam(code, message);
   }
   const missing = walked.visits.filter(({ id }) => !tasks.has(id));
   if (missing.length > 0) {
@@ -37,7 +30,7 @@ export function nextGraphAction(definition: AgentDefinition, state: RunState): A
       const member = memberNamed(team, node);
       return member ? [taskFor(id, member, input)] : [];
     });
-    return begin(state, newTasks);
+    return startTasks(state, newTasks);
   }
   return walked.isOver ? endOfGraph(walked, tasks) : WAIT;
 }

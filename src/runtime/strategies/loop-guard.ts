@@ -1,4 +1,5 @@
 import type { LoggedMessage, Message, ToolCall } from '../../contracts/runs/message.ts';
+import { canonicalJson } from '../../json/canonical-json.ts';
 import { isSummary } from '../messages/message-groups.ts';
 import { MessageMemo } from '../messages/message-memo.ts';
 
@@ -103,7 +104,7 @@ function read(state: Walk, message: LoggedMessage, index: number): void {
 
 function count(state: Walk, call: ToolCall, { content, parts }: Message): void {
   const text = content ?? '';
-  const callText = JSON.stringify([call.name, canonical(call.arguments), parts ?? []]);
+  const callText = JSON.stringify([call.name, canonicalArguments(call.arguments), parts ?? []]);
   const before = state.seen.get(text) ?? new Set();
   if (!before.has(callText)) {
     state.seen.set(text, before.add(callText));
@@ -133,26 +134,12 @@ function resetCounts(state: Walk): void {
  * Returns arguments as text that does not depend on the order of keys or on white space. Text that
  * is not JSON is returned unchanged.
  */
-function canonical(text: string): string {
+function canonicalArguments(text: string): string {
   try {
-    return JSON.stringify(inKeyOrder(JSON.parse(text.trim() === '' ? '{}' : text)));
+    return canonicalJson(JSON.parse(text.trim() === '' ? '{}' : text));
   } catch {
     return text;
   }
-}
-
-function inKeyOrder(value: unknown): unknown {
-  if (Array.isArray(value)) {
-    return value.map(inKeyOrder);
-  }
-  if (typeof value !== 'object' || value === null) {
-    return value;
-  }
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(([one], [other]) => (one < other ? -1 : 1))
-      .map(([key, inner]) => [key, inKeyOrder(inner)]),
-  );
 }
 
 /** Returns a description such as "look was called 3 times and find 2 times". */

@@ -2,11 +2,12 @@ import type { AgentDefinition, Member, Team } from '../../contracts/agents/defin
 import type { RunError } from '../../contracts/errors.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
-import { fillTemplate } from '../messages/template.ts';
+import { interpolate } from '../messages/interpolate.ts';
 import { failurePolicyOf } from '../teams/failure-policy.ts';
 import { pendingAction } from '../teams/fan-out.ts';
 import { type NamedTask, resultOf } from '../teams/join-answers.ts';
-import { fail, finish, taskFor, tasksOf } from '../teams/tasks.ts';
+import { taskFor, tasksOf } from '../teams/tasks.ts';
+import { failTeam, finishTeam } from '../teams/team-actions.ts';
 import { RETRY_STEP_NAME } from '../tool-plans/open-calls.ts';
 
 /** Maximum number of items of one run. More items need several runs. */
@@ -25,7 +26,7 @@ export function nextMapAction(definition: AgentDefinition, state: RunState): Act
     return items;
   }
   if (items.length > MOST) {
-    return fail(
+    return failTeam(
       'limit_reached',
       `input_data has ${items.length} items, but one run may process at most ${MOST}`,
     );
@@ -48,16 +49,19 @@ export function nextMapAction(definition: AgentDefinition, state: RunState): Act
  * Returns the rows of the query, or the list that came with the run. Returns an action when the
  * rows have not been read, or when there is no list.
  */
-function itemsOf({ query }: JsonObject, { attempts, task }: RunState): Json[] | Action {
+function itemsOf(
+  { query }: JsonObject,
+  { steps_since_answer: steps, task }: RunState,
+): Json[] | Action {
   if (typeof query !== 'string') {
     return Array.isArray(task?.data)
       ? task.data
-      : fail('invalid_request', 'input_data is not a JSON array');
+      : failTeam('invalid_request', 'input_data is not a JSON array');
   }
-  const retried = attempts.findLastIndex(
+  const retried = steps.findLastIndex(
     ({ kind, name }) => kind === 'retry' && name === RETRY_STEP_NAME,
   );
-  const read = attempts.findLast(
+  const read = steps.findLast(
     ({ kind, error }, at) => kind === 'tool' && (error === null || at > retried),
   );
   if (!read) {
@@ -72,12 +76,12 @@ function failOnRefusal({ message, cause = null }: RunError): Action {
   const place = 'line' in known ? `, line ${known.line}, column ${known.column}` : '';
   const advice = 'hint' in known ? ` (${known.hint})` : '';
   const field = 'configuration.query';
-  return fail('query_failed', `${field}${place}: ${message}${advice}`, { field, ...known });
+  return failTeam('query_failed', `${field}${place}: ${message}${advice}`, { field, ...known });
 }
 
 function results(named: readonly NamedTask[]): Action {
   const all = named.map(({ task }) => (task.state === 'answered' ? resultOf(task) : null));
-  return finish(JSON.stringify(all), all);
+  return finishTeam(JSON.stringify(all), all);
 }
 
 /** Returns the input of an item: the item after the task, or what the template makes of both. */
@@ -85,7 +89,7 @@ function inputOfItem(item: Json, state: RunState, { template }: JsonObject): str
   const input = state.task?.input ?? '';
   const text = typeof item === 'string' ? item : JSON.stringify(item);
   if (typeof template === 'string') {
-    return fillTemplate(template, { ...(isJsonObject(item) ? item : {}), item, input });
+    return interpolate(template, { ...(isJsonObject(item) ? item : {}), item, input });
   }
   return input ? `${input}\n\n${text}` : text;
 }

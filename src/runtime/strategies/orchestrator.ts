@@ -5,17 +5,8 @@ import type { JsonObject } from '../../json/json.ts';
 import { truncateMiddle } from '../../text/truncate-middle.ts';
 import { type Decider, type Decision, decide, decisionsOf } from '../teams/decisions.ts';
 import { describeMembers } from '../teams/member-list.ts';
-import {
-  begin,
-  fail,
-  finish,
-  type MemberTask,
-  memberNamed,
-  runInputOf,
-  taskFor,
-  tasksOf,
-  WAIT,
-} from '../teams/tasks.ts';
+import { type MemberTask, memberNamed, runInputOf, taskFor, tasksOf } from '../teams/tasks.ts';
+import { failTeam, finishTeam, startTasks, WAIT } from '../teams/team-actions.ts';
 
 /** A task of a member. The tasks of one step are done at the same time. */
 type PlannedTask = { id: string; member: string; task: string };
@@ -40,10 +31,10 @@ export function nextOrchestratorAction(definition: AgentDefinition, state: RunSt
   const most = Number(team.configuration.max_plans ?? MAX_PLANS);
   for (const [index, plan] of plans.entries()) {
     if (plan.answer !== undefined) {
-      return finish(plan.answer);
+      return finishTeam(plan.answer);
     }
     if (index >= most) {
-      return fail(
+      return failTeam(
         'limit_reached',
         `the maximum number of plans (${most}, max_plans) was reached without an answer`,
       );
@@ -97,7 +88,7 @@ function beginStep(
   const planned = plans.flatMap(({ steps }) => steps.flat()).length;
   const most = Number(team.configuration.max_tasks ?? MAX_TASKS);
   if (planned > most) {
-    return fail(
+    return failTeam(
       'limit_reached',
       `the plans have ${planned} tasks, at most ${most} are allowed (max_tasks)`,
     );
@@ -108,8 +99,8 @@ function beginStep(
     return found ? [taskFor(id, found, task)] : [];
   });
   const decision = decisionOf(plan);
-  const isLogged = state.attempts.some(({ call_id }) => call_id === decision.call_id);
-  return begin(state, newTasks, {
+  const isLogged = state.steps_since_answer.some(({ call_id }) => call_id === decision.call_id);
+  return startTasks(state, newTasks, {
     wakes_on: 'last',
     ...(at_once ? { at_once } : {}),
     ...(isLogged ? {} : { decision }),

@@ -1,21 +1,12 @@
 import type { AgentDefinition, Member, Team } from '../../contracts/agents/definition.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
-import { fillTemplate } from '../messages/template.ts';
+import { interpolate } from '../messages/interpolate.ts';
 import { failurePolicyOf } from '../teams/failure-policy.ts';
 import { fanOut } from '../teams/fan-out.ts';
 import { joinAnswers, type NamedTask, resultOf } from '../teams/join-answers.ts';
-import {
-  begin,
-  fail,
-  finish,
-  type MemberTask,
-  memberNamed,
-  runInputOf,
-  taskFor,
-  tasksOf,
-  WAIT,
-} from '../teams/tasks.ts';
+import { type MemberTask, memberNamed, runInputOf, taskFor, tasksOf } from '../teams/tasks.ts';
+import { failTeam, finishTeam, startTasks, WAIT } from '../teams/team-actions.ts';
 
 const AGGREGATED = 'aggregate';
 
@@ -46,24 +37,24 @@ function fanIn(
   const outputs = joinAnswers(answered);
   const filled =
     typeof template === 'string'
-      ? fillTemplate(template, valuesOf(answered, { input: runInputOf(state), outputs }))
+      ? interpolate(template, valuesOf(answered, { input: runInputOf(state), outputs }))
       : outputs;
   if (!aggregator) {
-    return finish(
+    return finishTeam(
       filled,
       Object.fromEntries(answered.map(({ name, task }) => [name, resultOf(task)])),
     );
   }
   if (!aggregated) {
     const input = typeof template === 'string' ? filled : `${runInputOf(state)}\n\n${outputs}`;
-    return begin(state, [taskFor(AGGREGATED, aggregator, input)], { wakes_on: 'each' });
+    return startTasks(state, [taskFor(AGGREGATED, aggregator, input)], { wakes_on: 'each' });
   }
   if (aggregated.state === 'live') {
     return WAIT;
   }
   return aggregated.state === 'answered'
-    ? finish(aggregated.output, aggregated.data)
-    : fail('member_failed', `the aggregator ${aggregator.name} failed: ${aggregated.error}`);
+    ? finishTeam(aggregated.output, aggregated.data)
+    : failTeam('member_failed', `the aggregator ${aggregator.name} failed: ${aggregated.error}`);
 }
 
 function valuesOf(

@@ -15,16 +15,8 @@ import { type Decider, decide, decisionsOf } from '../teams/decisions.ts';
 import { teamFailure } from '../teams/failure-policy.ts';
 import { finishWithAnswers } from '../teams/join-answers.ts';
 import { DECISION, describeMembers, withFoundMembers } from '../teams/member-list.ts';
-import {
-  begin,
-  fail,
-  memberNamed,
-  overLimit,
-  runInputOf,
-  taskFor,
-  tasksOf,
-  WAIT,
-} from '../teams/tasks.ts';
+import { memberNamed, runInputOf, taskFor, tasksOf } from '../teams/tasks.ts';
+import { failAtLimit, failTeam, startTasks, WAIT } from '../teams/team-actions.ts';
 
 /**
  * Returns the next action of a router workflow, which gives the task to the chosen members. Members
@@ -49,7 +41,7 @@ export function nextRouterAction(definition: AgentDefinition, state: RunState): 
   const missing = choice.members.filter(({ name }) => !tasks.has(name));
   if (missing.length > 0) {
     const newTasks = missing.map((member) => taskFor(member.name, member, runInputOf(state)));
-    return begin(state, newTasks, {
+    return startTasks(state, newTasks, {
       wakes_on: 'failure',
       ...(isDecisionLogged(state) ? {} : { decision: routingStep(choice.decision) }),
     });
@@ -60,7 +52,7 @@ export function nextRouterAction(definition: AgentDefinition, state: RunState): 
   });
   const failure = teamFailure(named, 'fail', {});
   if (failure) {
-    return fail('member_failed', failure);
+    return failTeam('member_failed', failure);
   }
   return named.some(({ task }) => task.state === 'live') ? WAIT : finishWithAnswers(named);
 }
@@ -69,8 +61,8 @@ export function nextRouterAction(definition: AgentDefinition, state: RunState): 
  * Returns true when the log contains the decision, which is logged with the first thing that comes
  * of it.
  */
-function isDecisionLogged({ attempts }: RunState): boolean {
-  return attempts.some(({ kind, name }) => kind === 'tool' && name === DECISION);
+function isDecisionLogged({ steps_since_answer: steps }: RunState): boolean {
+  return steps.some(({ kind, name }) => kind === 'tool' && name === DECISION);
 }
 
 function routingStep(output: RoutingDecision): TeamDecision {
@@ -93,7 +85,7 @@ function choose(definition: AgentDefinition, team: Team, state: RunState): Choic
     return requireConfidence('lexical', picks.slice(0, most), picks, team);
   }
   if (team.members.length === 0) {
-    return NOBODY;
+    return NO_AGENT_AVAILABLE;
   }
   const decider = deciderOf(team, state, most);
   const decision = decisionsOf(state, decider).find(({ faults }) => faults.length === 0);
@@ -107,13 +99,13 @@ function choose(definition: AgentDefinition, team: Team, state: RunState): Choic
   return requireConfidence('llm', picked, picked, team);
 }
 
-const NOBODY = fail('no_route', 'no agent is available for the task');
-const NOT_SURE = fail(
+const NO_AGENT_AVAILABLE = failTeam('no_route', 'no agent is available for the task');
+const NOT_SURE = failTeam(
   'no_route',
   'no member was chosen with enough confidence, and configuration.fallback is not set',
 );
 
-type Pick = RoutingDecision['chosen'][number];
+type RankedMember = RoutingDecision['chosen'][number];
 
 /**
  * Maximum length of a text for an embedding, in characters, because models would refuse a longer
@@ -137,10 +129,10 @@ function byNearness(
     return requireConfidence('embedding', picks.slice(0, most), scored, team);
   }
   if (team.members.length === 0) {
-    return NOBODY;
+    return NO_AGENT_AVAILABLE;
   }
   if (state.exhausted) {
-    return overLimit(state.exhausted);
+    return failAtLimit(state.exhausted);
   }
   return nextModelCall(definition, state, (_definition, _state, model, attempt) => {
     // a token may be as short as two letters
@@ -164,8 +156,8 @@ const REASONS = {
  */
 function requireConfidence(
   method: RoutingDecision['method'],
-  picks: readonly Pick[],
-  scored: readonly Pick[],
+  picks: readonly RankedMember[],
+  scored: readonly RankedMember[],
   team: Team,
 ): Choice {
   const { min_confidence = 0, fallback } = team.configuration;
@@ -187,7 +179,7 @@ function requireConfidence(
   return { members, decision: { method, chosen, reason, candidates } };
 }
 
-function byWords({ members }: Team, task: string): Pick[] {
+function byWords({ members }: Team, task: string): RankedMember[] {
   const offers = members.map(({ name, description = '', capabilities = [], domain = '' }) => {
     return { name, description: [description, ...capabilities, domain].join(' '), parameters: {} };
   });

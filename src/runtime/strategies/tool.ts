@@ -31,14 +31,14 @@ export function nextToolAction(definition: AgentDefinition, state: RunState): Ac
 function resultOf(
   call_id: string | null | undefined,
   output: string,
-  { attempts }: RunState,
+  { steps_since_answer: steps }: RunState,
 ): Action | undefined {
-  const at = attempts.findLastIndex((note) => note.kind === 'tool' && note.call_id === call_id);
-  const error = attempts[at]?.error;
+  const at = steps.findLastIndex((step) => step.kind === 'tool' && step.call_id === call_id);
+  const error = steps[at]?.error;
   if (!error) {
     return { type: 'finish', output, output_data: dataIn(output) };
   }
-  const isRetried = attempts.slice(at + 1).some(({ name }) => name === RETRY_STEP_NAME);
+  const isRetried = steps.slice(at + 1).some(({ name }) => name === RETRY_STEP_NAME);
   return isRetried
     ? undefined
     : { type: 'fail', stop_reason: 'error', error: { ...error, retryable: false } };

@@ -5,7 +5,7 @@ import type { Json } from '../../json/json.ts';
 import { failurePolicyOf } from '../teams/failure-policy.ts';
 import { fanOut } from '../teams/fan-out.ts';
 import { type NamedTask, resultOf } from '../teams/join-answers.ts';
-import { fail, finish } from '../teams/tasks.ts';
+import { failTeam, finishTeam } from '../teams/team-actions.ts';
 
 /**
  * Returns the next action of a voting workflow. All members answer the same question, and the
@@ -102,12 +102,12 @@ function keyOf(output: string, data: Json): string {
 function electWinner(candidates: readonly Candidate[], isTieFatal: boolean): Action {
   const [first, ...others] = candidates.toSorted((a, b) => b.points - a.points);
   if (!first) {
-    return fail('no_votes', 'no member cast a vote');
+    return failTeam('no_votes', 'no member cast a vote');
   }
   const equal = others.filter(({ points }) => points === first.points);
   if (equal.length > 0 && isTieFatal) {
     const tied = [first, ...equal].map(({ output }) => output).join(' | ');
-    return fail('tied_vote', `the vote is a tie between ${equal.length + 1} answers: ${tied}`);
+    return failTeam('tied_vote', `the vote is a tie between ${equal.length + 1} answers: ${tied}`);
   }
-  return finish(first.output, first.data);
+  return finishTeam(first.output, first.data);
 }

@@ -6,6 +6,7 @@ import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { stripCodeFence } from '../../text/strip-code-fence.ts';
 import { schemaErrors } from '../environment/validate-json.ts';
 import { nextModelCall } from '../model-calls/choose-model-call.ts';
+import { failAtLimit, failTeam } from './team-actions.ts';
 
 /**
  * A decision of the deciding model of a workflow: the arguments of its call, checked against the
@@ -65,15 +66,11 @@ export function decide(definition: AgentDefinition, state: RunState, decider: De
     .filter(({ message }) => state.messages.indexOf(message) >= state.messages_at_retry).length;
   const last = decisions.at(-1);
   if (state.exhausted) {
-    return failDecision(
-      state.exhausted,
-      'limit_reached',
-      `the limit ${state.exhausted} is reached`,
-    );
+    return failAtLimit(state.exhausted);
   }
   if (last && spoiled >= TRIES) {
     const message = `the deciding model gave no valid decision: ${last.faults.join('; ')}`;
-    return failDecision('error', 'invalid_output', message);
+    return failTeam('invalid_output', message);
   }
   if (last && last.faults.length > 0 && !isRefusalLogged(state, last)) {
     return { type: 'guard', name: 'decision', message: replyTo(last.faults, decider.tool) };
@@ -104,14 +101,6 @@ function isRefusalLogged({ messages }: RunState, last: Decision): boolean {
   return messages
     .slice(messages.indexOf(last.message))
     .some(({ role, content }) => role === 'user' && content?.startsWith(REFUSED));
-}
-
-function failDecision(
-  stop_reason: Extract<Action, { type: 'fail' }>['stop_reason'],
-  code: 'limit_reached' | 'invalid_output',
-  message: string,
-): Action {
-  return { type: 'fail', stop_reason, error: { code, message, retryable: false } };
 }
 
 function conversation(

@@ -3,7 +3,8 @@ import type { Action, RunState } from '../../contracts/runs/action.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { type FailurePolicy, teamFailure, wakesOn } from './failure-policy.ts';
 import type { NamedTask } from './join-answers.ts';
-import { begin, fail, runInputOf, taskFor, tasksOf, WAIT } from './tasks.ts';
+import { runInputOf, taskFor, tasksOf } from './tasks.ts';
+import { failTeam, startTasks, WAIT } from './team-actions.ts';
 
 type Members = {
   policy: FailurePolicy;
@@ -11,7 +12,7 @@ type Members = {
   /** Tasks that have begun. */
   named: readonly NamedTask[];
   /** Tasks that have yet to begin. */
-  missing: Parameters<typeof begin>[1];
+  missing: Parameters<typeof startTasks>[1];
 };
 
 /**
@@ -44,11 +45,11 @@ export function pendingAction(
   atOnce?: number,
 ): Action | undefined {
   const failure = teamFailure(named, policy, configuration, missing.length);
-  if (failure) return fail('member_failed', failure);
+  if (failure) return failTeam('member_failed', failure);
   if (missing.length > 0) {
     const most = configuration.max_concurrency ?? atOnce;
     const limit = most ? { at_once: Number(most) } : {};
-    return begin(state, missing, { wakes_on: wakesOn(policy), ...limit });
+    return startTasks(state, missing, { wakes_on: wakesOn(policy), ...limit });
   }
   return named.some(({ task }) => task.state === 'live') ? WAIT : undefined;
 }

@@ -2,6 +2,7 @@ import type { Team } from '../../contracts/agents/definition.ts';
 import type { RunState } from '../../contracts/runs/action.ts';
 import { isJsonObject } from '../../json/json.ts';
 import { conditionFault, isConditionTrue } from './condition.ts';
+import { joinAnswers, type NamedTask } from './join-answers.ts';
 import { type MemberTask, runInputOf } from './tasks.ts';
 
 /** One execution of a member in a graph, the first one or a repeated one. */
@@ -18,8 +19,8 @@ export type GraphTraversal = {
 /** Reason why the traversal ends without an answer. */
 type Fault = { fault: string; code: 'member_failed' | 'invalid_condition' | 'limit_reached' };
 
-/** Output that an edge carries to its node once a member has answered. */
-type Token = { from: string; to: string; output: string };
+/** The answer of a member, which an edge carries to the node `to`. */
+type Token = NamedTask & { to: string };
 
 const MAX_VISITS = 10;
 
@@ -53,9 +54,9 @@ export function traverseGraph(
  * Returns the ids of visits in the order in which they ended. Visits that start again after a retry
  * by hand end later.
  */
-function endsOf({ attempts }: RunState): string[] {
+function endsOf({ steps_since_answer: steps }: RunState): string[] {
   const ends = new Set<string>();
-  for (const { kind, call_id } of attempts) {
+  for (const { kind, call_id } of steps) {
     if ((kind === 'child' || kind === 'answer') && call_id) {
       ends.delete(call_id);
       ends.add(call_id);
@@ -118,7 +119,7 @@ class Walker {
       }
       if (verdict.value) {
         hasFired = true;
-        this.#waiting.push({ from, to, output: task.output });
+        this.#waiting.push({ name: from, task, to });
       }
     }
     if (!hasFired) {
@@ -153,8 +154,8 @@ class Walker {
     for (;;) {
       const ready = new Map<string, Token>();
       for (const token of this.#waiting.filter((one) => one.to === to)) {
-        if (!ready.has(token.from) && (!isAny || ready.size === 0)) {
-          ready.set(token.from, token);
+        if (!ready.has(token.name) && (!isAny || ready.size === 0)) {
+          ready.set(token.name, token);
         }
       }
       const isReady = isAny ? ready.size > 0 : ready.size === leading.size;
@@ -164,7 +165,7 @@ class Walker {
       for (const token of ready.values()) {
         this.#waiting.splice(this.#waiting.indexOf(token), 1);
       }
-      this.#visit(to, joinOutputs([...ready.values()]));
+      this.#visit(to, inputOf([...ready.values()]));
     }
   }
 
@@ -212,10 +213,8 @@ export function faultOfEdges(team: Team): string | undefined {
   return undefined;
 }
 
-/** Returns one answer unchanged, or several answers under the names of their members. */
-function joinOutputs(tokens: readonly Token[]): string {
+/** Returns the input of a node: one answer unchanged, or several answers joined. */
+function inputOf(tokens: readonly Token[]): string {
   const [first, second] = tokens;
-  return first && !second
-    ? first.output
-    : tokens.map(({ from, output }) => `${from}:\n${output}`).join('\n\n');
+  return first && !second ? first.task.output : joinAnswers(tokens);
 }

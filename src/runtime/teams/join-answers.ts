@@ -1,6 +1,7 @@
 import type { Action } from '../../contracts/runs/action.ts';
 import type { Json } from '../../json/json.ts';
-import { finish, type MemberTask } from './tasks.ts';
+import type { MemberTask } from './tasks.ts';
+import { finishTeam } from './team-actions.ts';
 
 /** Task of a member, with the name of the member. */
 export type NamedTask = { name: string; task: MemberTask };
@@ -10,12 +11,12 @@ export function joinAnswers(named: readonly NamedTask[]): string {
   return named.map(({ name, task }) => `${name}:\n${task.output}`).join('\n\n');
 }
 
-/** Finishes the run with its answer: one answer unchanged, or several answers joined. */
+/** Returns the action that ends the workflow: with one answer unchanged, or several joined. */
 export function finishWithAnswers(named: readonly NamedTask[]): Action {
   const [first, second] = named;
   return first && !second
-    ? finish(first.task.output, first.task.data)
-    : finish(
+    ? finishTeam(first.task.output, first.task.data)
+    : finishTeam(
         joinAnswers(named),
         Object.fromEntries(named.map(({ name, task }) => [name, resultOf(task)])),
       );

@@ -27,11 +27,14 @@ export const DECISION = 'route';
  * Returns the team with the agents that were found in addition to the listed members. Listed
  * members come first and keep their names. Returns undefined while no search has been made.
  */
-export function withFoundMembers(team: Team, { attempts }: RunState): Team | undefined {
+export function withFoundMembers(
+  team: Team,
+  { steps_since_answer: steps }: RunState,
+): Team | undefined {
   if (team.configuration.members !== 'capable') {
     return team;
   }
-  const found = attempts.find(
+  const found = steps.find(
     ({ kind, name, call_id }) =>
       kind === 'tool' && name === ROSTER.name && call_id === ROSTER.call_id,
   );

@@ -4,7 +4,7 @@ import type {
   Team,
   WorkflowType,
 } from '../../../src/contracts/agents/definition.ts';
-import type { Action, NewTask, RunState, StepNote } from '../../../src/contracts/runs/action.ts';
+import type { Action, NewTask, RunState, StepSummary } from '../../../src/contracts/runs/action.ts';
 import type { Json, JsonObject } from '../../../src/json/json.ts';
 import { strategyOf } from '../../../src/runtime/strategies/registry.ts';
 
@@ -31,7 +31,7 @@ function playing(type: WorkflowType, members: string[], configuration: JsonObjec
   let state: RunState = {
     history: [],
     messages: [{ role: 'user', content: 'go', seq: 1 }],
-    attempts: [],
+    steps_since_answer: [],
     exhausted: null,
     trust: 'user',
     messages_at_retry: 0,
@@ -39,7 +39,7 @@ function playing(type: WorkflowType, members: string[], configuration: JsonObjec
     rules: { approved: [], asked: [], withdrawn: {}, decided: {}, approved_for: {} },
     task: { input: 'go', data: null },
   };
-  const log = (...notes: Partial<StepNote>[]) => {
+  const log = (...notes: Partial<StepSummary>[]) => {
     const whole = notes.map((note) => ({
       kind: 'child' as const,
       name: null,
@@ -49,7 +49,7 @@ function playing(type: WorkflowType, members: string[], configuration: JsonObjec
       error: null,
       ...note,
     }));
-    state = { ...state, attempts: [...state.attempts, ...whole] };
+    state = { ...state, steps_since_answer: [...state.steps_since_answer, ...whole] };
   };
   return {
     next: (): Action => next(definition, state),
@@ -84,7 +84,10 @@ function playing(type: WorkflowType, members: string[], configuration: JsonObjec
     },
     /** What was said in the log is gone. */
     isErased() {
-      state = { ...state, attempts: state.attempts.map((note) => ({ ...note, output: null })) };
+      state = {
+        ...state,
+        steps_since_answer: state.steps_since_answer.map((note) => ({ ...note, output: null })),
+      };
     },
     /** The guard speaks, and what it says is in the log from then on. */
     guardMessage(): string {

@@ -3,7 +3,7 @@ import type { NewQuestion, StepKind } from '../../../contracts/runs/step.ts';
 import type { FilteredValue } from '../../../db/access/output-filters.ts';
 import type { FilterTarget } from '../../../db/runs/apply-output-filters.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../../json/json.ts';
-import { BLOCKED, FILTERED } from '../../owned-run/output-filter.ts';
+import { BLOCKED_GUARD, FILTERED_GUARD } from '../../held-run/output-filter.ts';
 import type { RunRecording } from './run-recording.ts';
 
 /**
@@ -43,7 +43,7 @@ export function recordedFilterResult(
 
 function foundBy(guards: readonly ExportedStep[]): Pick<FilteredValue, 'hits' | 'place'> {
   const guard = guards.find(
-    ({ kind, name }) => kind === 'guard' && (name === FILTERED || name === BLOCKED),
+    ({ kind, name }) => kind === 'guard' && (name === FILTERED_GUARD || name === BLOCKED_GUARD),
   );
   const { hits = [], place = null } = (guard?.output ?? {}) as Partial<FilteredValue>;
   return { hits, place };

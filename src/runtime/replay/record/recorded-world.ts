@@ -1,5 +1,5 @@
+import type { CallOutcome } from '../../../contracts/agents/call-host.ts';
 import type { ToolDefinition } from '../../../contracts/agents/definition.ts';
-import type { CallOutcome } from '../../../contracts/agents/mcp-host.ts';
 import type { ModelProvider, ModelRequest } from '../../../contracts/agents/model.ts';
 import type { Resource } from '../../../contracts/agents/resource.ts';
 import type { RunError } from '../../../contracts/errors.ts';
@@ -8,10 +8,10 @@ import type { RunFiles } from '../../../contracts/runs/run-files.ts';
 import type { Pool } from '../../../db/connection/pool.ts';
 import type { JsonObject } from '../../../json/json.ts';
 import { unifiedDiff } from '../../../text/unified-diff.ts';
-import type { RuntimeDependencies } from '../../environment/world.ts';
+import type { RuntimeDependencies } from '../../environment/runtime-dependencies.ts';
+import { applyOverrides } from '../../held-run/overrides.ts';
 import { dropUnsupportedMedia } from '../../messages/drop-unsupported-media.ts';
 import { resolveParts } from '../../messages/resolve-attachments.ts';
-import { applyOverrides } from '../../owned-run/overrides.ts';
 import { strategyOf } from '../../strategies/registry.ts';
 import { stepText } from '../format-divergence.ts';
 import type { ReplayChecker } from '../replay-checker.ts';
@@ -46,20 +46,20 @@ export function recordedWorld(
     customTools: new Map(),
     hooks: {},
     builtins: new Map(),
-    mcp: { call: async () => GONE }, // every call is recorded
-    sqlToolPool: undefined as unknown as Pool, // as above
-    queries: { rows: async () => GONE }, // as above
+    mcp: { call: async () => GONE }, // never called in a replay: every call is recorded
+    sqlToolPool: undefined as unknown as Pool, // never used in a replay: every call is recorded
+    queries: { rows: async () => GONE },
     querySettings: async () => GONE,
     readSecret: async () => ({
       ok: false,
       error: { code: 'unauthorized', message: 'a replay has no secrets', retryable: false },
     }),
-    accounts: { forRun: async () => GONE }, // as above
-    modelNamed: async () => GONE, // as above
+    accounts: { forRun: async () => GONE },
+    modelNamed: async () => GONE,
     loadResource: (_tenant, id) => fileOf(id),
-    filesOf: () => undefined as unknown as RunFiles, // as above
+    filesOf: () => undefined as unknown as RunFiles, // never called in a replay
     decryptFor: async (_id, value) => value, // an export is in plain text
-    hasRunEnded: async () => false, // as above
+    hasRunEnded: async () => false, // never called in a replay
     random: () => 0,
     sleep: async () => {},
   };

@@ -1,9 +1,9 @@
+import type { PendingElicitation } from '../../../contracts/agents/call-host.ts';
 import type {
   AgentDefinition,
   Overrides,
   ToolDefinition,
 } from '../../../contracts/agents/definition.ts';
-import type { PendingElicitation } from '../../../contracts/agents/mcp-host.ts';
 import type { CallRules, RunState } from '../../../contracts/runs/action.ts';
 import type {
   ExportedMessage,
@@ -16,13 +16,12 @@ import type { LoggedStep, StopReason } from '../../../contracts/runs/step.ts';
 import { lowestTrust, type Trust } from '../../../contracts/runs/trust.ts';
 import type { ClaimedRun, FirstDiscovery, MissingServer } from '../../../db/runs/runs.ts';
 import { isJsonObject } from '../../../json/json.ts';
+import { foldLog } from '../../held-run/fold.ts';
+import { trustOfChildResult } from '../../held-run/trust.ts';
 import { SERVER_MISSING } from '../../loop/await-mcp-servers.ts';
 import { fillPromptTemplate } from '../../messages/fill-prompt-template.ts';
-import { foldLog } from '../../owned-run/fold.ts';
-import { trustOfChildResult } from '../../owned-run/trust.ts';
 import { RETRY_STEP_NAME } from '../../tool-plans/open-calls.ts';
-import { reasonOf, recordedPolicy, toLoggedMessage } from './recorded-refusals.ts';
-import { recordedSettings } from './recorded-settings.ts';
+import { recordedPolicy, recordedSettings, recordedWithdrawal } from './recorded-rules.ts';
 
 /** Guards by which the database reports that a limit is used up. */
 const LIMITS: readonly string[] = ['max_steps', 'max_tokens', 'max_cost', 'max_time'];
@@ -137,7 +136,7 @@ export class RunRecording {
     const decided: Record<string, CallRules['decided'][string]> = {};
     for (const tool of tools) {
       const first = this.#firstOfNext(tool, position);
-      const reason = first && reasonOf(first);
+      const reason = first && recordedWithdrawal(first);
       const policy = first && recordedPolicy(first);
       if (policy) decided[tool.name] = { user: policy, internal: policy, external: policy };
       else if (first?.kind === 'question' && first.name === 'approval')
@@ -175,14 +174,14 @@ export class RunRecording {
       root_execution_id: execution.root_execution_id,
       task: null,
       overrides: this.#overridesAt(position),
-      alike: null,
+      shared_rules_key: null,
       is_child: false,
       is_compensation: execution.compensates_execution_id !== null,
       metadata: execution.metadata,
       step_count: position,
       exhausted: this.exhaustedAt(position),
       active_ms_left: Number.POSITIVE_INFINITY,
-      watched: false,
+      has_subscribers: false,
       is_suspect: false,
       is_new: position === 0,
       hooks: null,
@@ -190,7 +189,7 @@ export class RunRecording {
       refused: this.#refusedAt(position),
       messages: this.#messagesAt(position),
       history,
-      attempts: this.#attemptsAt(position),
+      steps_since_answer: this.#attemptsAt(position),
       trust: this.#trustAt(position),
       is_filtered: true,
       are_calls_limited: false,
@@ -279,4 +278,22 @@ export class RunRecording {
       return { seq, kind, name, call_id, input, output: kind === 'tool' ? null : output, error };
     });
   }
+}
+
+/** Returns a message in the form that a claim has. Fields without a value are absent. */
+function toLoggedMessage(message: ExportedMessage): LoggedMessage {
+  const { seq, step_seq, role, content, parts, tool_calls, tool_call_id } = message;
+  const { covers_from_seq, covers_to_seq } = message;
+  const trust = message.trust === 'external' ? message.trust : undefined;
+  const others = {
+    step_seq,
+    parts,
+    tool_calls,
+    tool_call_id,
+    covers_from_seq,
+    covers_to_seq,
+    trust,
+  };
+  const known = Object.entries(others).filter(([, value]) => value !== null && value !== undefined);
+  return { seq, role, content, ...Object.fromEntries(known) };
 }
