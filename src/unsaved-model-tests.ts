@@ -6,7 +6,7 @@ import { HowdahError } from './contracts/errors.ts';
 import { createGuardedProviders, providerEnv } from './guarded-providers.ts';
 import { findProvider } from './providers/registry.ts';
 import { Redaction, SHORTEST_ECHO } from './redaction/redaction.ts';
-import { tryModel } from './runtime/model-calls/try-model.ts';
+import { testModel } from './runtime/model-calls/test-model.ts';
 import { createEgress, type Egress } from './tools/egress.ts';
 
 // Tests of models that are not stored. The process that got the request calls the model, because
@@ -34,7 +34,7 @@ export function createUnsavedModelTests(config: Options): TryUnsavedModel {
       const isOpen = ownsMachine || isOfEnvironment;
       const found = findProvider(providersFor(isOpen ? {} : { is_guarded: true }), model);
       const context = { signal, tenant_id: tenantId, ...(key !== undefined && { key }) };
-      return redactKey(await tryModel(found, tested, context), key);
+      return redactKey(await testModel(found, tested, context), key);
     });
 }
 

@@ -31,7 +31,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'inbound',
     'messages',
     'dry-run',
-    'owned-run',
+    'held-run',
     'tool-plans',
     'model-calls',
     'tool-invocation',

@@ -16,7 +16,10 @@ import { hasRunEnded } from '../src/db/runs/runs.ts';
 import { createQueryPool, type QueryPool } from '../src/db/sql-tools/query-pool.ts';
 import { querySettings } from '../src/db/sql-tools/query-settings.ts';
 import { withSecrets } from '../src/providers/with-secret.ts';
-import { type RuntimeDependencies, sleep } from '../src/runtime/environment/world.ts';
+import {
+  type RuntimeDependencies,
+  sleep,
+} from '../src/runtime/environment/runtime-dependencies.ts';
 import { MAX_ATTACHMENT_BYTES } from '../src/runtime/messages/resolve-attachments.ts';
 import { createContentDecryptor } from '../src/secrets/contents.ts';
 import { createDocumentSealer } from '../src/secrets/documents.ts';

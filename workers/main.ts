@@ -7,7 +7,7 @@ import { MOST_CONNECTIONS } from '../src/db/connection/connection-limits.ts';
 import { isTimeout } from '../src/db/connection/sqlstate.ts';
 import { createNotifier, type Notifier } from '../src/db/feed/notifier.ts';
 import { ensurePartitions, hasDueWork, syncCustomTools } from '../src/db/worker/maintenance.ts';
-import { sleep } from '../src/runtime/environment/world.ts';
+import { sleep } from '../src/runtime/environment/runtime-dependencies.ts';
 import { Runtime } from '../src/runtime/runtime.ts';
 import type { RuntimeOptions } from '../src/runtime/runtime-options.ts';
 import { createContentCipher } from '../src/secrets/contents.ts';

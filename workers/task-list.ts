@@ -8,7 +8,7 @@ import type { MonthOptions } from '../src/db/retention/drop-months.ts';
 import type { QueryPool } from '../src/db/sql-tools/query-pool.ts';
 import { deliveriesOn } from '../src/db/worker/delivery-attempts.ts';
 import { modelTestsOn } from '../src/db/worker/model-tests.ts';
-import type { RuntimeDependencies } from '../src/runtime/environment/world.ts';
+import type { RuntimeDependencies } from '../src/runtime/environment/runtime-dependencies.ts';
 import type { Runtime } from '../src/runtime/runtime.ts';
 import type { McpPool } from '../src/tools/mcp/pool.ts';
 import type { McpServer } from '../src/tools/mcp/server.ts';

@@ -2,8 +2,8 @@ import type { ToolNote } from '../contracts/agents/tool-io.ts';
 import type { ObserveRun } from '../contracts/runs/run-observer.ts';
 import type { OpenSink } from '../contracts/runs/step.ts';
 import type { Pool } from '../db/connection/pool.ts';
+import type { RuntimeDependencies } from './environment/runtime-dependencies.ts';
 import type { Retry } from './environment/statement-retries.ts';
-import type { RuntimeDependencies } from './environment/world.ts';
 
 /** The resources and callbacks of a worker's runtime. */
 export type RuntimeOptions = {

@@ -4,9 +4,9 @@ import type { Claim, ClaimedRun } from '../db/runs/runs.ts';
 import { tenantLoad } from '../db/runs/tenant-load.ts';
 import { failpoint } from './environment/failpoints.ts';
 import { type Retry, StatementRetries } from './environment/statement-retries.ts';
+import { GroupCommitter } from './held-run/committer.ts';
+import type { HeldRun } from './held-run/held-run.ts';
 import { advance } from './loop/advance.ts';
-import { GroupCommitter } from './owned-run/committer.ts';
-import type { HeldRun } from './owned-run/held-run.ts';
 import type { RuntimeOptions } from './runtime-options.ts';
 import type { ClaimedBatch } from './scheduling/claim-batcher.ts';
 import { Claimer } from './scheduling/claimer.ts';
@@ -113,8 +113,9 @@ export class Runtime {
    * process drains or had no room; another worker must then be woken.
    */
   async wake(executionId: string, priority: number): Promise<boolean> {
-    // A late wake-up of a run that came by an offer must not wait for room in a slot of the queue.
-    // The pause keeps a run that is due again, and still remembered, from being woken in a loop.
+    // An offer may have brought the run before its wake-up. Such a wake-up must not wait for room,
+    // because it would block a slot of the job queue. The run may be due again while this process
+    // still knows it. The pause then keeps the returned wake-up from coming back in a busy loop.
     const isHere = this.#held.has(executionId) || this.#offered.has(executionId);
     if (isHere && !this.#slots.hasRoom) {
       await this.#options.world.sleep(PAUSE_MS, this.#over.signal);
@@ -241,7 +242,7 @@ export class Runtime {
       return;
     }
     this.#held.get(run.id)?.run.relinquish(); // an older claim
-    if (claimed.watched) {
+    if (claimed.has_subscribers) {
       this.#options.announce(run.id);
     }
     const done = this.#advance(run, claimed, owner).finally(() => {
@@ -258,7 +259,7 @@ export class Runtime {
     const definition = await this.#definitionOf(claimed);
     const readable = await decryptHistory(claimed, this.#options.world);
     await failpoint('context.loaded');
-    if (claimed.attempts.some(({ kind }) => kind === 'answer')) {
+    if (claimed.steps_since_answer.some(({ kind }) => kind === 'answer')) {
       await failpoint('answer.applied');
     }
     const observer = await this.#runs.observerOf(claimed, definition);

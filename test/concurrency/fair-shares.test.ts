@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { tenantShares } from '../../src/api/http/admission.ts';
+import { tenantShares } from '../../src/api/http/request-queue.ts';
 import { connectionsOfOneTenant } from '../../src/api/limits/connections.ts';
 import { FairQueue, type QueuePlace } from '../../src/concurrency/fair-queue.ts';
 

@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { errorAnswerOf, problemOf } from '../../src/api/errors/answer-error.ts';
-import { RETRY_AFTER } from '../../src/api/http/admission.ts';
+import { RETRY_AFTER } from '../../src/api/http/request-queue.ts';
 import { exitCodeFor, reportOf } from '../../src/cli/output/exit-codes.ts';
 import { readHidden } from '../../src/cli/output/hidden-input.ts';
 import { type CliIo, createOutput, printError } from '../../src/cli/output/output.ts';

@@ -18,7 +18,7 @@ const VERSIONS: Record<string, string> = {
 const TESTS = [
   'test/db/schema/migrate.test.ts',
   'test/sql',
-  'test/runtime/owned-run/main-path.test.ts',
+  'test/runtime/held-run/main-path.test.ts',
   'test/cli/commands/start/demo.test.ts',
 ];
 /**
@@ -32,7 +32,7 @@ const SHORT = [
   'test/sql/plans.test.ts',
   'test/sql/queue/long-queue.test.ts',
   'test/sql/uuid_v7.test.ts',
-  'test/runtime/owned-run/main-path.test.ts',
+  'test/runtime/held-run/main-path.test.ts',
 ];
 const CACHE = resolve('.howdah/postgres-majors');
 

@@ -3,8 +3,8 @@ import type { Logger } from 'pino';
 import { Semaphore } from '../../src/concurrency/semaphore.ts';
 import type { TestedModel } from '../../src/contracts/agents/model-test.ts';
 import type { ModelTests } from '../../src/db/worker/model-tests.ts';
-import type { RuntimeDependencies } from '../../src/runtime/environment/world.ts';
-import { tryModel } from '../../src/runtime/model-calls/try-model.ts';
+import type { RuntimeDependencies } from '../../src/runtime/environment/runtime-dependencies.ts';
+import { testModel } from '../../src/runtime/model-calls/test-model.ts';
 import { testModelPayload } from '../payloads.ts';
 
 /** Maximum number of models tested at once. */
@@ -39,7 +39,7 @@ export function testModelTask(
     });
     if (!tested) return release();
     const attempt = async () => {
-      const ended = await tryModel(provider(tested.model, tenant_id), tested, {
+      const ended = await testModel(provider(tested.model, tenant_id), tested, {
         signal,
         tenant_id,
       });

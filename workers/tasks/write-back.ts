@@ -4,7 +4,7 @@ import type { Pool } from '../../src/db/connection/pool.ts';
 import { tenantPool } from '../../src/db/connection/tenant-pool.ts';
 import { beginWriteBack, writeBack } from '../../src/db/worker/write-back.ts';
 import type { JsonObject } from '../../src/json/json.ts';
-import type { RuntimeDependencies } from '../../src/runtime/environment/world.ts';
+import type { RuntimeDependencies } from '../../src/runtime/environment/runtime-dependencies.ts';
 import { isEncrypted } from '../../src/secrets/encrypted-values.ts';
 import { FairTaskQueue, type TenantJob } from '../fair-task-queue.ts';
 import { writeBackPayload } from '../payloads.ts';

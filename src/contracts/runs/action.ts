@@ -6,11 +6,15 @@ import type { LoggedMessage, Message, ToolCall } from './message.ts';
 import type { ChildWake, LoggedStep, StopReason } from './step.ts';
 import type { Trust } from './trust.ts';
 
-/** A step as a strategy sees it. */
-export type StepNote = Pick<LoggedStep, 'kind' | 'name' | 'call_id' | 'input' | 'output' | 'error'>;
+/** The fields of a step that a strategy reads. */
+export type StepSummary = Pick<
+  LoggedStep,
+  'kind' | 'name' | 'call_id' | 'input' | 'output' | 'error'
+>;
 
 /**
- * The state of a run: its conversation, and the attempts since. A strategy may read nothing else.
+ * The state of a run: its conversation, and the steps since its last model answer. A strategy may
+ * read nothing else.
  */
 export type RunState = {
   /** Earlier turns of the session; empty if the agent does not use history. */
@@ -18,15 +22,15 @@ export type RunState = {
   /** The run's own conversation; the first message is the input. */
   readonly messages: readonly LoggedMessage[];
   /**
-   * The task of a workflow's run, as text and as data. The `attempts` of such a run are its whole
-   * log.
+   * The task of a workflow's run, as text and as data. The `steps_since_answer` of such a run
+   * are its whole log.
    */
   readonly task?: { input: string; data: Json } | null;
   /**
    * The steps after the last model answer: failed attempts, guards, started calls, questions and
    * answers.
    */
-  readonly attempts: readonly StepNote[];
+  readonly steps_since_answer: readonly StepSummary[];
   /** A used-up limit that forbids another model call. */
   readonly exhausted: StopReason | null;
   /**

@@ -186,7 +186,7 @@ export type Control = {
   /** Milliseconds of active time left, null when unlimited. */
   active_ms_left: number | null;
   /** True if the run has a subscriber, so that commits are announced. */
-  watched: boolean;
+  has_subscribers: boolean;
   /** True if something arrived from outside that is not in the log yet. */
   has_inbox: boolean;
   /** True if a pause was requested. The run is parked once no call is in flight. */

@@ -24,7 +24,7 @@ export type ClaimedRun = {
   step_count: number;
   exhausted: StopReason | null;
   active_ms_left: number;
-  watched: boolean;
+  has_subscribers: boolean;
   /**
    * True if workers died with this run. Call `beginRisk` before anything that may kill this worker.
    */
@@ -34,7 +34,7 @@ export type ClaimedRun = {
   refused: Record<string, number>;
   messages: LoggedMessage[];
   history: Message[];
-  attempts: LoggedStep[];
+  steps_since_answer: LoggedStep[];
   /** The lowest trust of the content that the run has read. */
   trust: Trust;
   /** True if the tenant has filters. All output is then filtered before it is recorded. */
@@ -53,7 +53,7 @@ export type ClaimedRun = {
    * A value shared by all runs with the same call rules, or null for a run that shares its rules
    * with no other.
    */
-  alike: string | null;
+  shared_rules_key: string | null;
   /** The hooks of the tenant and the agent in call order, or null when there are none. */
   hooks: HookRow[] | null;
 };
@@ -77,10 +77,10 @@ const SETTINGS = `case when (select howdah_private.has_settings()) then howdah_p
  * statement must not change.
  */
 const CLAIMED = `execution_id, fence, tenant_id, agent_id, agent_version_id, session_id, root_execution_id, is_child,
-  is_compensation, metadata, step_count, exhausted, active_ms_left, watched, is_suspect, is_new, hooks, messages_at_retry, refused,
-  messages, history, attempts, task, overrides, alike, trust, is_filtered, are_calls_limited,
+  is_compensation, metadata, step_count, exhausted, active_ms_left, watched as has_subscribers, is_suspect, is_new, hooks, messages_at_retry, refused,
+  messages, history, attempts as steps_since_answer, task, overrides, alike as shared_rules_key, trust, is_filtered, are_calls_limited,
   ${SETTINGS}`;
-const COMMITTED = `execution_id, outcome, status, step_count, exhausted, active_ms_left, watched, has_inbox,
+const COMMITTED = `execution_id, outcome, status, step_count, exhausted, active_ms_left, watched as has_subscribers, has_inbox,
   is_pause_requested, over_quota, rules_stamp, are_calls_limited,
   ${SETTINGS}`;
 /** The items that arrived for a run from outside, as they are now in its log. */
@@ -105,7 +105,7 @@ export async function claimExecutions(
   return rows.map((row) => ({
     ...row,
     active_ms_left: Number(row.active_ms_left),
-    attempts: row.attempts.map(dueByOwnClock),
+    steps_since_answer: row.steps_since_answer.map(dueByOwnClock),
   }));
 }
 

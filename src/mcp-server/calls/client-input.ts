@@ -3,7 +3,7 @@ import {
   type InputRequest,
   inputRequired,
 } from '@modelcontextprotocol/server';
-import { SAMPLING } from '../../contracts/agents/mcp-host.ts';
+import { SAMPLING } from '../../contracts/agents/call-host.ts';
 import type { Question } from '../../db/queries/questions.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { formForQuestion } from './question-form.ts';

@@ -35,11 +35,11 @@ export function backOff(
 }
 
 /**
- * Returns how often a call that fails like this is made. Waiting helps against a rate limit, an
- * overload or a network failure. A call that timed out takes all its time again, so it is made only
- * once more. Nothing helps against a rejection.
+ * Returns the maximum number of attempts at a call that fails with this error. Waiting helps
+ * against a rate limit, an overload or a network failure. A call that timed out takes all its time
+ * again, so it is made only once more. Nothing helps against a rejection.
  */
-export function triesOf(error: Pick<RunError, 'code' | 'retryable'>, most = ATTEMPTS): number {
+export function maxAttempts(error: Pick<RunError, 'code' | 'retryable'>, most = ATTEMPTS): number {
   return error.retryable ? Math.min(FEWER[error.code] ?? most, most) : 1;
 }
 

@@ -10,11 +10,12 @@ import type { Json, JsonObject } from '../../json/json.ts';
 // `withOffload`.
 
 /**
- * Calls whose time is not bounded: patterns, lists in lists, and variables, each of which may be
- * twice as long as the one before. The time of any other expression depends only on its length.
+ * Calls whose time is not bounded: patterns (`matches`), loops over lists, which may be nested, and
+ * variables (`bind`). A variable can be bound to the sum of another one with itself. Each such
+ * binding doubles a text. The time of any other expression depends only on its length.
  */
 const MAY_NOT_END = /\b(matches|all|exists|exists_one|map|filter|bind)\s*\(/;
-/** A call that may take memory as fast as time, so that it is not tried in this thread. */
+/** A call whose doubled texts may fill the memory, so that it is not tried in this thread. */
 const MAY_FILL_MEMORY = /\bbind\s*\(/;
 /**
  * Variables have the types of their JSON. Lists and maps may mix types, as JSON does, and

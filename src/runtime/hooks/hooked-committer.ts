@@ -5,9 +5,9 @@ import type { Commit } from '../../db/runs/commit-query.ts';
 import { beginHooks } from '../../db/runs/hooks.ts';
 import { type CommitResult, commitSteps } from '../../db/runs/runs.ts';
 import { FORGET_SESSION } from '../../db/sql-tools/sql-sandbox.ts';
-import { type Committed, type Committer, STALE } from '../owned-run/committer.ts';
+import { type Committed, type Committer, STALE } from '../held-run/committer.ts';
 import { type Draft, failedDraft } from './hook-events.ts';
-import type { RunHooks } from './run-hooks.ts';
+import type { RunHooks } from './hooks-of-run.ts';
 
 const RETRY_MS = 200;
 /**

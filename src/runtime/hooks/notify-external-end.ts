@@ -1,7 +1,7 @@
 import { inTransaction, type Pool } from '../../db/connection/pool.ts';
 import { recordHookMetrics, takeEnded } from '../../db/runs/hooks.ts';
 import { FORGET_SESSION } from '../../db/sql-tools/sql-sandbox.ts';
-import { callEndHooks, metricsOf } from './run-end-hooks.ts';
+import { callAllEndHooks, metricsOf } from './call-end-hooks.ts';
 import { sqlHooks } from './sql-hooks.ts';
 
 /**
@@ -17,7 +17,7 @@ export function notifyExternalEnd(pool: Pool, id: string): Promise<void> {
         return;
       }
       const hooks = sqlHooks(client, ended.hooks).of('execution_complete');
-      const metrics = metricsOf(await callEndHooks(hooks, ended.event));
+      const metrics = metricsOf(await callAllEndHooks(hooks, ended.event));
       if (Object.keys(metrics).length > 0) {
         await recordHookMetrics(client, ended.execution_id, metrics);
       }

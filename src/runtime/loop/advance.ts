@@ -2,12 +2,12 @@ import type { RunError } from '../../contracts/errors.ts';
 import type { Action } from '../../contracts/runs/action.ts';
 import type { StepRecord, StopReason } from '../../contracts/runs/step.ts';
 import { faultOf, isConnectionLoss, isRefusal } from '../../db/connection/sqlstate.ts';
-import type { RuntimeDependencies } from '../environment/world.ts';
+import type { RuntimeDependencies } from '../environment/runtime-dependencies.ts';
+import type { RunCommit } from '../held-run/committer.ts';
+import type { HeldRun } from '../held-run/held-run.ts';
+import { StaleRunError } from '../held-run/transactional-commit.ts';
 import { BEGINNING } from '../hooks/hook-events.ts';
 import { callWithinLimits } from '../model-calls/call-within-limits.ts';
-import type { RunCommit } from '../owned-run/committer.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
-import { StaleRunError } from '../owned-run/transactional-commit.ts';
 import { ROSTER } from '../teams/member-list.ts';
 import { callTools } from '../tool-calls/call-tools.ts';
 import { awaitMcpServers } from './await-mcp-servers.ts';
@@ -18,16 +18,17 @@ import { decisionSteps, startMembers } from './start-members.ts';
 /**
  * Advances a run: fold → next → perform → commit, until the run has ended, is parked, or belongs to
  * another worker. Every action commits its result, and every commit folds it into the state.
- * `isDraining` is called between two actions. If it returns true, the run is left for another
- * worker exactly where its log ends.
+ *
+ * `mustYield` is called between two actions. Returns true if the run must be released: draining or
+ * preemption. The next worker continues the run exactly where its log ends.
  */
 export async function advance(
   run: HeldRun,
   world: RuntimeDependencies,
-  isDraining: () => boolean,
+  mustYield: () => boolean,
 ): Promise<void> {
   await prepare(run);
-  while (run.isHeld && !run.abort.signal.aborted && !isDraining()) {
+  while (run.isHeld && !run.abort.signal.aborted && !mustYield()) {
     try {
       await (handleRequests(run) ?? performAction(await run.next(), run, world));
       await failOnHookError(run);

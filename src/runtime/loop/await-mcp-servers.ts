@@ -1,6 +1,6 @@
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { MissingServer } from '../../db/runs/runs.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
+import type { HeldRun } from '../held-run/held-run.ts';
 
 /** The name of the guard for an MCP server whose tools a run lacks. */
 export const SERVER_MISSING = 'mcp_server_missing';

@@ -2,9 +2,9 @@ import { TOOL_PROVIDER } from '../../contracts/agents/engine.ts';
 import type { RunError } from '../../contracts/errors.ts';
 import type { Action } from '../../contracts/runs/action.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
-import type { RunCommit } from '../owned-run/committer.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
-import type { FilterResult } from '../owned-run/output-filter.ts';
+import type { RunCommit } from '../held-run/committer.ts';
+import type { HeldRun } from '../held-run/held-run.ts';
+import type { FilterResult } from '../held-run/output-filter.ts';
 
 type Finish = Extract<Action, { type: 'finish' }>;
 

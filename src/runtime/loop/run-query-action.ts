@@ -3,8 +3,8 @@ import type { Outcome } from '../../contracts/errors.ts';
 import type { Action } from '../../contracts/runs/action.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { backOff } from '../environment/backoff.ts';
-import type { RuntimeDependencies } from '../environment/world.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
+import type { RuntimeDependencies } from '../environment/runtime-dependencies.ts';
+import type { HeldRun } from '../held-run/held-run.ts';
 
 type ReadRows = Extract<Action, { type: 'read_rows' }>;
 

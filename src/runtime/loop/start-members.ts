@@ -1,7 +1,7 @@
 import { v7 as uuidV7 } from 'uuid';
 import type { Action, NewTask, TeamDecision } from '../../contracts/runs/action.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
+import type { HeldRun } from '../held-run/held-run.ts';
 import { questionForMember } from '../tool-plans/questions.ts';
 import { questionStep } from '../tool-plans/step-records.ts';
 

@@ -1,7 +1,7 @@
 import type { AgentDefinition, ToolDefinition } from '../../contracts/agents/definition.ts';
 import type { RunState } from '../../contracts/runs/action.ts';
 import type { LoggedMessage } from '../../contracts/runs/message.ts';
-import { markUntrusted } from './mark-untrusted.ts';
+import { markExternal } from '../../text/untrusted-text.ts';
 import { groupsOf, isSummary, type MessageGroup, SUMMARY_OPENING } from './message-groups.ts';
 import { MessageMemo } from './message-memo.ts';
 
@@ -192,4 +192,31 @@ function skillList({ skills = [], tools }: AgentDefinition): string | undefined 
   return ['Your skills. Read one by load_skill before you do what it is about:', ...lines].join(
     '\n',
   );
+}
+
+/**
+ * Messages as sent, by logged message. A message of the log never changes, and every request
+ * repeats all messages before it.
+ */
+const markedMessages = new WeakMap<LoggedMessage, LoggedMessage>();
+
+/**
+ * Returns a message as it is sent to models. A tool result from outside is marked as data. The log
+ * stores it without marks.
+ */
+export function markUntrusted(logged: LoggedMessage): LoggedMessage {
+  if (!logged.trust) {
+    return logged;
+  }
+  const before = markedMessages.get(logged);
+  if (before) {
+    return before;
+  }
+  const { trust, ...message } = logged;
+  const markedMessage =
+    trust === 'external' && message.role === 'tool' && message.content !== null
+      ? { ...message, content: markExternal(message.content, message.tool_call_id ?? '') }
+      : message;
+  markedMessages.set(logged, markedMessage);
+  return markedMessage;
 }

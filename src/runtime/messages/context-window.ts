@@ -13,7 +13,7 @@ export type FitOptions = {
   contextTokens: number | null;
   /** Tokens reserved for the answer: `answerReserve`. */
   reserve: number;
-  /** Tokens of the tools' schemas: `estimateTokens([], tools)`. */
+  /** Tokens of the tools' schemas: `estimateRequestTokens([], tools)`. */
   toolTokens: number;
   policy: 'trim' | 'summarize' | 'none';
   /**
@@ -101,7 +101,7 @@ export function answerReserve(parameters: JsonObject, contextTokens: number | nu
  * result.
  *
  * `trim` keeps the system message, the run's task and the newest groups. It drops whole groups, the
- * oldest first and summaries last, and puts a note in their place. If the newest answer alone is
+ * oldest first and summaries last, and puts a remark in their place. If the newest answer alone is
  * too large, its longest tool results are truncated in the middle. What is still too long is sent
  * all the same, because the provider has the last word.
  */
@@ -181,7 +181,7 @@ function drop(
   let tokens = tokensOf(groups);
   let count = 0;
   for (const group of order) {
-    if (tokens + (count > 0 ? estimateRequestTokens([note(count)]) : 0) <= room) {
+    if (tokens + (count > 0 ? estimateRequestTokens([omissionRemark(count)]) : 0) <= room) {
       break;
     }
     dropped.add(group);
@@ -192,8 +192,8 @@ function drop(
 }
 
 /**
- * Returns the remaining messages, with a note in the place of the first dropped one. If they do not
- * fit, results are truncated, and then the note is omitted.
+ * Returns the remaining messages, with a remark in the place of the first dropped one. If they do
+ * not fit, results are truncated, and then the remark is omitted.
  */
 function sendable(
   groups: readonly MessageGroup[],
@@ -208,15 +208,16 @@ function sendable(
       .filter((group) => !dropped.has(group))
       .flat();
   if (left_out > 0) {
-    const groupsWithNote = cutResults([...rest(0, at), note(left_out), ...rest(at)], room);
-    if (estimateRequestTokens(groupsWithNote) <= room) {
-      return { kind: 'send', messages: groupsWithNote, left_out };
+    const withRemark = cutResults([...rest(0, at), omissionRemark(left_out), ...rest(at)], room);
+    if (estimateRequestTokens(withRemark) <= room) {
+      return { kind: 'send', messages: withRemark, left_out };
     }
   }
   return { kind: 'send', messages: cutResults(rest(0), room), left_out };
 }
 
-function note(count: number): Message {
+/** Returns the message that says how many earlier messages are left out. */
+function omissionRemark(count: number): Message {
   const what = count === 1 ? '1 earlier message is' : `${count} earlier messages are`;
   return {
     role: 'user',

@@ -1,7 +1,7 @@
 import type { AgentDefinition, PromptDefinition } from '../../contracts/agents/definition.ts';
 import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../json/json.ts';
 import { schemaErrors } from '../environment/validate-json.ts';
-import { fillTemplate } from './template.ts';
+import { interpolate } from './interpolate.ts';
 
 /**
  * Returns a pinned definition with its prompt filled in for a run, before the agent's own
@@ -20,7 +20,7 @@ export function fillPromptTemplate(definition: AgentDefinition, inputData: Json)
     const prompt_fault = `prompt ${prompt.name}: ${faults.join('; ')}`;
     return { ...definition, agent: { ...agent, prompt_fault } };
   }
-  const instruction = [fillTemplate(prompt.template, values), agent.instruction]
+  const instruction = [interpolate(prompt.template, values), agent.instruction]
     .filter((part) => part)
     .join('\n\n');
   return { ...definition, agent: { ...agent, instruction } };

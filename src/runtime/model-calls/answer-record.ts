@@ -3,8 +3,8 @@ import type { AnswerPart } from '../../contracts/runs/message.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import { isSameJson } from '../../json/canonical-json.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
-import { FILTERED } from '../owned-run/output-filter.ts';
+import type { HeldRun } from '../held-run/held-run.ts';
+import { FILTERED_GUARD } from '../held-run/output-filter.ts';
 
 /** Returns the tokens of an answer, as columns of its step. */
 export function tokensOf({ tokens_in, tokens_out }: Usage): Usage {
@@ -41,7 +41,7 @@ export async function filterParts(
   return {
     parts: parts.filter((_, at) => isUnchanged(at)) as unknown as JsonObject[],
     // the answer itself is not blocked by what its reasoning contains
-    guardSteps: filtered.guardSteps.map((step) => ({ ...step, name: FILTERED })),
+    guardSteps: filtered.guardSteps.map((step) => ({ ...step, name: FILTERED_GUARD })),
   };
 }
 

@@ -8,20 +8,20 @@ import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { Json } from '../../json/json.ts';
 import { deadline } from '../environment/deadline.ts';
 import { failpoint, midStream } from '../environment/failpoints.ts';
-import type { RuntimeDependencies } from '../environment/world.ts';
+import type { RuntimeDependencies } from '../environment/runtime-dependencies.ts';
+import { filterFiles } from '../held-run/filter-files.ts';
+import { foldRecords } from '../held-run/fold.ts';
+import type { HeldRun } from '../held-run/held-run.ts';
+import { BLOCKED_GUARD, blockedAnswer, type FilterResult } from '../held-run/output-filter.ts';
+import { trustOfAnswer } from '../held-run/trust.ts';
 import { dropUnsupportedMedia } from '../messages/drop-unsupported-media.ts';
 import { cachedLoader, resolveParts } from '../messages/resolve-attachments.ts';
-import { filterFiles } from '../owned-run/filter-files.ts';
-import { foldRecords } from '../owned-run/fold.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
-import { BLOCKED, blockedAnswer, type FilterResult } from '../owned-run/output-filter.ts';
-import { trustOfAnswer } from '../owned-run/trust.ts';
 import { answerDetails, filterParts, tokensOf } from './answer-record.ts';
-import { commitFailedAttempt, SAME } from './failed-model-attempt.ts';
+import { commitFailedAttempt, NO_NEW_LIMITS } from './failed-model-attempt.ts';
 import { toolSchemas } from './plan-model-call.ts';
 import { type PermittedModel, permittedModel } from './vendor-tools.ts';
 
-const FILTERED: RunError = {
+const FILTERED_BY_VENDOR: RunError = {
   code: 'content_filtered',
   message: "the model's answer was withheld by its provider's content filter",
   retryable: false,
@@ -49,7 +49,7 @@ export async function callModel(
     return; // the run is not owned any more: nothing may be committed
   }
   if (outcome.ok && outcome.value.finish_reason === 'content_filter') {
-    await commitFailedAttempt(action, run, world, FILTERED, started_at);
+    await commitFailedAttempt(action, run, world, FILTERED_BY_VENDOR, started_at);
   } else if (outcome.ok) {
     await commitAnswer({ ...action, withheld }, run, outcome.value, started_at);
   } else if (time.signal.aborted) {
@@ -161,7 +161,7 @@ async function commitAnswer(
     ...guardSteps,
   ];
   const isOpen = !action.decision && tool_calls.length > 0; // then the run continues
-  const ahead = isOpen ? undefined : await run.next(foldRecords(run.state, records, SAME));
+  const ahead = isOpen ? undefined : await run.next(foldRecords(run.state, records, NO_NEW_LIMITS));
   if (ahead?.type === 'finish') {
     const { output, output_data } = ahead;
     const outcome = await run.commit([...records, { kind: 'output' }], {
@@ -186,7 +186,9 @@ async function filterDecision(
   run: HeldRun,
 ): Promise<FilterResult<string | null>> {
   const { content } = decision;
-  const ahead = await run.next(foldRecords(run.state, [{ ...step, messages: [decision] }], SAME));
+  const ahead = await run.next(
+    foldRecords(run.state, [{ ...step, messages: [decision] }], NO_NEW_LIMITS),
+  );
   if (ahead.type !== 'finish') {
     return { isBlocked: false, value: content, guardSteps: [] };
   }
@@ -237,7 +239,11 @@ async function commitBlocked(
 ): Promise<void> {
   const { content, reply } = blockedAnswer(filter);
   const answerStep: StepRecord = { ...step, messages: [{ role: 'assistant', content }] };
-  if (!run.state.attempts.some(({ kind, name }) => kind === 'guard' && name === BLOCKED)) {
+  if (
+    !run.state.steps_since_answer.some(
+      ({ kind, name }) => kind === 'guard' && name === BLOCKED_GUARD,
+    )
+  ) {
     const guardsWithReply = guardSteps.map((one) => ({
       ...one,
       messages: [{ role: 'user', content: reply }],

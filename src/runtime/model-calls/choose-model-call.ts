@@ -1,8 +1,8 @@
 import type { AgentDefinition } from '../../contracts/agents/definition.ts';
 import type { ModelRef } from '../../contracts/agents/model.ts';
 import type { ErrorCode, RunError } from '../../contracts/errors.ts';
-import type { Action, RunState, StepNote } from '../../contracts/runs/action.ts';
-import { PATIENCE_MS, triesOf } from '../environment/backoff.ts';
+import type { Action, RunState, StepSummary } from '../../contracts/runs/action.ts';
+import { maxAttempts, PATIENCE_MS } from '../environment/backoff.ts';
 import { RETRY_STEP_NAME } from '../tool-plans/open-calls.ts';
 import { requestTokens } from './plan-model-call.ts';
 
@@ -16,8 +16,8 @@ export type Prompting = (
 
 /**
  * Returns the call of the first model of the definition that has attempts left. Each model is tried
- * a few times, then the next one takes its place. `local` takes the place of no model that rejected
- * a call: its answer would hide a wrong key or name.
+ * a few times, then the next model is called. After a rejection, the models of the provider `local`
+ * are skipped, because their answer would hide a wrong key or name.
  */
 export function nextModelCall(
   definition: AgentDefinition,
@@ -27,7 +27,7 @@ export function nextModelCall(
   const failures = failuresOf(state);
   const canShrink = (definition.agent.context_policy ?? 'none') !== 'none';
   const tries = (error: RunError, most?: number): number =>
-    canShrink && error.code === 'context_too_long' ? SHRINKS : triesOf(error, most);
+    canShrink && error.code === 'context_too_long' ? SHRINKS : maxAttempts(error, most);
   const rejection = failures.findLast(({ error }) => error && REJECTIONS.has(error.code));
   let patient: Action | undefined;
   for (const model of definition.models) {
@@ -71,7 +71,7 @@ const REJECTIONS: ReadonlySet<ErrorCode> = new Set([
 const SHRINKS = 8;
 
 /** Returns the number of attempts that was configured when one failed, if any. */
-function attemptsOf(failure: StepNote | undefined): number | undefined {
+function attemptsOf(failure: StepSummary | undefined): number | undefined {
   return (failure?.input as { attempts?: number } | null | undefined)?.attempts;
 }
 
@@ -81,7 +81,7 @@ function attemptsOf(failure: StepNote | undefined): number | undefined {
  */
 function isTooLongStill(
   action: Action,
-  own: readonly StepNote[],
+  own: readonly StepSummary[],
   definition: AgentDefinition,
   { refused }: RunState,
 ): boolean {
@@ -91,10 +91,10 @@ function isTooLongStill(
 }
 
 /** Returns the failed attempts since the last answer, or since the run was last retried by hand. */
-function failuresOf({ attempts }: RunState): readonly StepNote[] {
-  const before = attempts.findLastIndex(
+function failuresOf({ steps_since_answer: steps }: RunState): readonly StepSummary[] {
+  const before = steps.findLastIndex(
     ({ kind, name, call_id }) =>
       (kind === 'model' && !call_id) || (kind === 'retry' && name === RETRY_STEP_NAME),
   );
-  return attempts.slice(before + 1).filter(({ kind, call_id }) => kind === 'retry' && !call_id);
+  return steps.slice(before + 1).filter(({ kind, call_id }) => kind === 'retry' && !call_id);
 }

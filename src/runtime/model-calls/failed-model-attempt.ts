@@ -2,9 +2,9 @@ import type { RunError } from '../../contracts/errors.ts';
 import type { Action } from '../../contracts/runs/action.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import { backOff, PARK_AFTER_MS } from '../environment/backoff.ts';
-import type { RuntimeDependencies } from '../environment/world.ts';
-import { foldRecords } from '../owned-run/fold.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
+import type { RuntimeDependencies } from '../environment/runtime-dependencies.ts';
+import { foldRecords } from '../held-run/fold.ts';
+import type { HeldRun } from '../held-run/held-run.ts';
 import { requestTokens } from './plan-model-call.ts';
 
 type Asking = Extract<Action, { type: 'call_model' | 'embed' }>;
@@ -35,7 +35,7 @@ export async function commitFailedAttempt(
     error,
     started_at,
   };
-  const ahead = await run.next(foldRecords(run.state, [record], SAME));
+  const ahead = await run.next(foldRecords(run.state, [record], NO_NEW_LIMITS));
   const isSameModel = ahead.type === action.type && ahead.model.id === action.model.id;
   const delay_ms =
     isSameModel && error.retryable ? backOff(error, action.attempt, world.random, settings) : 0;
@@ -49,7 +49,7 @@ export async function commitFailedAttempt(
 }
 
 /**
- * Control data for folding ahead of a commit. The limits that the database will report are not
- * needed to see an end.
+ * Control data for folding steps before they are committed. The limits that the database will
+ * report with the commit are unknown then, and are taken as not used up.
  */
-export const SAME = { exhausted: null } as const;
+export const NO_NEW_LIMITS = { exhausted: null } as const;

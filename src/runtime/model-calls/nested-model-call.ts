@@ -2,10 +2,10 @@ import type { ModelAnswer, ModelRequest } from '../../contracts/agents/model.ts'
 import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { deadline } from '../environment/deadline.ts';
-import type { RuntimeDependencies } from '../environment/world.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
-import type { LimitedCall } from '../owned-run/run-limits.ts';
-import { trustOfAnswer } from '../owned-run/trust.ts';
+import type { RuntimeDependencies } from '../environment/runtime-dependencies.ts';
+import type { HeldRun } from '../held-run/held-run.ts';
+import type { LimitedCall } from '../held-run/run-limits.ts';
+import { trustOfAnswer } from '../held-run/trust.ts';
 import { answerDetails, tokensOf } from './answer-record.ts';
 import { permittedModel } from './vendor-tools.ts';
 

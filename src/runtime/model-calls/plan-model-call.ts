@@ -63,8 +63,8 @@ function toolTokens(definition: AgentDefinition): number {
 /** Tokens of the tools by definition. A version never changes. */
 const tokensOfTools = new WeakMap<AgentDefinition, number>();
 
-function policyOf({ agent }: AgentDefinition, { attempts }: RunState) {
+function policyOf({ agent }: AgentDefinition, { steps_since_answer: steps }: RunState) {
   const policy = agent.context_policy ?? 'none';
-  const isStuck = attempts.some(({ kind, name }) => kind === 'guard' && name === CONTEXT_GUARD);
+  const isStuck = steps.some(({ kind, name }) => kind === 'guard' && name === CONTEXT_GUARD);
   return policy === 'summarize' && isStuck ? 'trim' : policy;
 }

@@ -34,8 +34,8 @@ export function similarity(
 /**
  * Returns the similarity in the log of a run; undefined if it was not computed yet, or was erased.
  */
-export function readSimilarity({ attempts }: RunState): Nearness | undefined {
-  const step = attempts.find(
+export function readSimilarity({ steps_since_answer: steps }: RunState): Nearness | undefined {
+  const step = steps.find(
     ({ kind, output }) => kind === 'model' && isJsonObject(output) && Array.isArray(output.scores),
   );
   return step?.output as Nearness | undefined;

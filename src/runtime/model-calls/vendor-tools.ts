@@ -1,5 +1,5 @@
 import type { ModelRef } from '../../contracts/agents/model.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
+import type { HeldRun } from '../held-run/held-run.ts';
 
 /**
  * The names under which `CallRules.decided` has the decision about tools that a vendor runs within

@@ -158,7 +158,7 @@ export class ReplayChecker {
       step_count: this.position,
       exhausted: this.#record.exhaustedAt(this.position),
       active_ms_left: null,
-      watched: false,
+      has_subscribers: false,
       has_inbox: false,
       is_pause_requested: false,
       over_quota: false,

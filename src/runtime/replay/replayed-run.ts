@@ -1,7 +1,7 @@
 import type { AgentDefinition } from '../../contracts/agents/definition.ts';
 import type { StepRecord, Transition } from '../../contracts/runs/step.ts';
-import type { RunCommit } from '../owned-run/committer.ts';
-import { HeldRun } from '../owned-run/held-run.ts';
+import type { RunCommit } from '../held-run/committer.ts';
+import { HeldRun } from '../held-run/held-run.ts';
 import { strategyOf } from '../strategies/registry.ts';
 import { recordedFilterResult } from './record/recorded-filter-results.ts';
 import { RecordedOrder } from './record/recorded-order.ts';

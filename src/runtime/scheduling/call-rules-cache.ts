@@ -30,7 +30,7 @@ export class CallRulesCache {
   }
 
   of(claimed: ClaimedRun): ReadCallRules {
-    const { execution_id, alike } = claimed;
+    const { execution_id, shared_rules_key: alike } = claimed;
     let known: StampedRules | undefined;
     return async (stamp) => {
       const candidates = [known, alike === null ? undefined : this.#shared.get(alike)];

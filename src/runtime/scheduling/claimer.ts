@@ -43,11 +43,11 @@ export type ClaimerOptions = {
 
 // How a run comes to this worker:
 //
-// 1. A wake-up or an offer asks for a run (`claim`), or the worker looks for due runs (`look`).
+// 1. A wake-up or an offer asks for a run (`claim`), or the worker looks for due runs
+//    (`claimDueRuns`).
 // 2. Requests of one turn of the event loop become one claim (claim-batcher.ts). In a backlog the
 //    claim also reserves all free slots, for runs whose wake-ups have not come yet.
-// 3. Claims are sent one at a time, also with `reconcile` (`#afterEarlierClaims`). Requests that
-//    come meanwhile
+// 3. Claims and `reconcile` run one at a time (`#afterEarlierClaims`). Requests that come meanwhile
 //    wait and share the next claim (`#untilIdle`).
 // 4. Requested runs go to their callers; runs for the reserved slots go to `acceptExtraRuns`
 //    (`#deliverAndSearchOn`).

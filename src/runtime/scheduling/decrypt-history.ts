@@ -1,5 +1,5 @@
 import type { ClaimedRun } from '../../db/runs/runs.ts';
-import type { RuntimeDependencies } from '../environment/world.ts';
+import type { RuntimeDependencies } from '../environment/runtime-dependencies.ts';
 
 /**
  * Decrypts the earlier messages of a claimed run: a turn of its session may have ended and been

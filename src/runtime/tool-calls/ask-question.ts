@@ -1,7 +1,7 @@
 import type { ToolDefinition } from '../../contracts/agents/definition.ts';
 import { A2A_PROVIDER } from '../../contracts/agents/engine.ts';
 import type { NewQuestion, StepRecord } from '../../contracts/runs/step.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
+import type { HeldRun } from '../held-run/held-run.ts';
 import type { OpenCall } from '../tool-plans/open-calls.ts';
 import { questionStep } from '../tool-plans/step-records.ts';
 import { commitBlockedCall } from './blocked-call.ts';

@@ -1,7 +1,7 @@
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { Json } from '../../json/json.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
-import { blockedCall } from '../owned-run/output-filter.ts';
+import type { HeldRun } from '../held-run/held-run.ts';
+import { blockedCallError } from '../held-run/output-filter.ts';
 import type { OpenCall } from '../tool-plans/open-calls.ts';
 import { toolResultStep } from '../tool-plans/step-records.ts';
 
@@ -28,7 +28,7 @@ export function blockedCallSteps(
   open: OpenCall,
   started_at = new Date().toISOString(),
 ): StepRecord[] {
-  const error = blockedCall(`${name} was not called`, filter);
+  const error = blockedCallError(`${name} was not called`, filter);
   const step = toolResultStep(open, name, args, { ok: false, error }, started_at);
   return [{ ...step, trust: 'system' }, ...guardSteps];
 }

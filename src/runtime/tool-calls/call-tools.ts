@@ -1,8 +1,8 @@
 import type { ToolCall } from '../../contracts/runs/message.ts';
 import { PARK_AFTER_MS } from '../environment/backoff.ts';
-import type { RuntimeDependencies } from '../environment/world.ts';
+import type { RuntimeDependencies } from '../environment/runtime-dependencies.ts';
+import type { HeldRun } from '../held-run/held-run.ts';
 import { parkAtLimit } from '../model-calls/call-within-limits.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
 import type { OpenCall } from '../tool-plans/open-calls.ts';
 import { callsKnownTool, plansOf } from '../tool-plans/plan-tool-calls.ts';
 import type { CallPlan, CallProgress } from '../tool-plans/tool-call-plan.ts';

@@ -1,8 +1,8 @@
 import { v7 as uuidV7 } from 'uuid';
 import type { ToolCall } from '../../contracts/runs/message.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
-import { overridesIn } from '../owned-run/overrides.ts';
+import type { HeldRun } from '../held-run/held-run.ts';
+import { overridesIn } from '../held-run/overrides.ts';
 import type { OpenCall } from '../tool-plans/open-calls.ts';
 import { plansOf } from '../tool-plans/plan-tool-calls.ts';
 import { toolResultStep } from '../tool-plans/step-records.ts';

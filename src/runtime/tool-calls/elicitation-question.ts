@@ -1,10 +1,10 @@
+import type { PendingElicitation } from '../../contracts/agents/call-host.ts';
 import type { ToolDefinition } from '../../contracts/agents/definition.ts';
-import type { PendingElicitation } from '../../contracts/agents/mcp-host.ts';
 import type { ToolOutcome } from '../../contracts/agents/tool.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { JsonObject } from '../../json/json.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
-import { blockedCall } from '../owned-run/output-filter.ts';
+import type { HeldRun } from '../held-run/held-run.ts';
+import { blockedCallError } from '../held-run/output-filter.ts';
 import { isElicitation, type OpenCall } from '../tool-plans/open-calls.ts';
 import { questionForCall } from '../tool-plans/questions.ts';
 import { questionStep } from '../tool-plans/step-records.ts';
@@ -32,7 +32,7 @@ export async function questionForElicitation(
   args: JsonObject,
   run: HeldRun,
 ): Promise<QuestionOrFailure> {
-  const earlierQuestions = run.state.attempts.filter(
+  const earlierQuestions = run.state.steps_since_answer.filter(
     (note) => note.call_id === open.call.id && isElicitation(note),
   ).length;
   if (earlierQuestions >= MOST_ELICITATIONS) {
@@ -47,7 +47,7 @@ export async function questionForElicitation(
   };
   const filtered = await run.applyOutputFilters('question', content, open.call.id);
   if (filtered.isBlocked) {
-    const error = blockedCall(
+    const error = blockedCallError(
       "the question of the tool's server was not shown to people",
       filtered.filter,
     );

@@ -1,9 +1,9 @@
 import type { LoggedMessage } from '../../contracts/runs/message.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { JsonObject } from '../../json/json.ts';
+import type { HeldRun } from '../held-run/held-run.ts';
 import { buildMessages } from '../messages/build-messages.ts';
 import { SUMMARY_OPENING } from '../messages/message-groups.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
 
 /** A message of the conversation, or a call of a tool, as text. */
 export type TranscriptEntry = { by: string; text: string };

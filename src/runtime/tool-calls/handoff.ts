@@ -1,6 +1,6 @@
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
+import type { HeldRun } from '../held-run/held-run.ts';
 import { plansOf } from '../tool-plans/plan-tool-calls.ts';
 import { toolResultStep } from '../tool-plans/step-records.ts';
 import type { CallPlan, PlannedCall } from '../tool-plans/tool-call-plan.ts';

@@ -20,9 +20,9 @@ import {
 } from '../../db/sql-tools/sql-tool.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { changesDigest } from '../dry-run/digest.ts';
-import type { RecordedCalls, RuntimeDependencies } from '../environment/world.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
-import type { TransactionalCommit } from '../owned-run/transactional-commit.ts';
+import type { RecordedCalls, RuntimeDependencies } from '../environment/runtime-dependencies.ts';
+import type { HeldRun } from '../held-run/held-run.ts';
+import type { TransactionalCommit } from '../held-run/transactional-commit.ts';
 import { callTimeout } from './invoke-tool.ts';
 
 // A tool that is a function of the database runs in the transaction that commits its step, so that

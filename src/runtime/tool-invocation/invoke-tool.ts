@@ -1,5 +1,5 @@
+import type { CallOutcome } from '../../contracts/agents/call-host.ts';
 import type { ToolDefinition } from '../../contracts/agents/definition.ts';
-import type { CallOutcome } from '../../contracts/agents/mcp-host.ts';
 import type { ModelAnswer } from '../../contracts/agents/model.ts';
 import type {
   BuiltinContext,
@@ -13,13 +13,13 @@ import { runCustomTool } from '../../tools/custom/custom-tools.ts';
 import { httpRequestOf } from '../../tools/http-tool.ts';
 import { isContent, storeContent } from '../../tools/rich-content.ts';
 import { deadline } from '../environment/deadline.ts';
-import type { RuntimeDependencies } from '../environment/world.ts';
+import type { RuntimeDependencies } from '../environment/runtime-dependencies.ts';
+import { filterFiles } from '../held-run/filter-files.ts';
+import type { HeldRun } from '../held-run/held-run.ts';
 import { callNestedModel } from '../model-calls/nested-model-call.ts';
-import { filterFiles } from '../owned-run/filter-files.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
 import type { OpenCall } from '../tool-plans/open-calls.ts';
-import { consentOutcome } from './consent.ts';
-import { createCallHost } from './mcp-host.ts';
+import { createCallHost } from './call-host.ts';
+import { askToConnectAccount } from './connect-account-question.ts';
 import { createProgressReporter } from './progress-reporter.ts';
 import { runWithToolIo } from './run-with-tool-io.ts';
 
@@ -60,7 +60,7 @@ export async function invokeTool(
     time.clear,
   );
   return 'ok' in outcome && !outcome.ok && outcome.consent
-    ? consentOutcome(outcome, outcome.consent, call.id, run)
+    ? askToConnectAccount(outcome, outcome.consent, call.id, run)
     : outcome;
 }
 

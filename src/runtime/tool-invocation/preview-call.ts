@@ -7,8 +7,8 @@ import type { JsonObject } from '../../json/json.ts';
 import { changesDigest } from '../dry-run/digest.ts';
 import { previewOf } from '../dry-run/preview.ts';
 import { volatileFields } from '../dry-run/volatile-fields.ts';
-import type { RuntimeDependencies } from '../environment/world.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
+import type { RuntimeDependencies } from '../environment/runtime-dependencies.ts';
+import type { HeldRun } from '../held-run/held-run.ts';
 import { sqlCall } from './call-in-transaction.ts';
 
 /** Preview of a call, with the dry run by which the same effects are recognized later. */

@@ -2,7 +2,7 @@ import type { ToolDefinition } from '../../contracts/agents/definition.ts';
 import type { Progress, ProgressReport, ToolIo, ToolNote } from '../../contracts/agents/tool-io.ts';
 import type { Json } from '../../json/json.ts';
 import { truncateMiddle } from '../../text/truncate-middle.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
+import type { HeldRun } from '../held-run/held-run.ts';
 
 /** Maximum length of a text or of data in a note, because a NOTIFY carries 8,000 bytes. */
 export const NOTE_CHARACTERS = 1_000;

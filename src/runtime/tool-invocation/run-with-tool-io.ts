@@ -1,15 +1,15 @@
-import type { ToolDefinition } from '../../contracts/agents/definition.ts';
 import type {
   CallOutcome,
   Elicitation,
   PendingElicitation,
-} from '../../contracts/agents/mcp-host.ts';
+} from '../../contracts/agents/call-host.ts';
+import type { ToolDefinition } from '../../contracts/agents/definition.ts';
 import type { ToolContext, ToolOutcome } from '../../contracts/agents/tool.ts';
 import { LOG_LEVELS, type SampleRequest, type ToolIo } from '../../contracts/agents/tool-io.ts';
 import type { JsonObject, JsonSchema } from '../../json/json.ts';
-import type { RuntimeDependencies } from '../environment/world.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
-import { createCallHost } from './mcp-host.ts';
+import type { RuntimeDependencies } from '../environment/runtime-dependencies.ts';
+import type { HeldRun } from '../held-run/held-run.ts';
+import { createCallHost } from './call-host.ts';
 import { createProgressReporter, type ProgressReporter, shortData } from './progress-reporter.ts';
 
 /** Maximum number of notes of one call. Further notes are dropped. */

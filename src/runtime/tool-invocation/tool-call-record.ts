@@ -4,9 +4,9 @@ import type { RunError } from '../../contracts/errors.ts';
 import type { RunSettings } from '../../contracts/runs/run-settings.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { backOff, triesOf } from '../environment/backoff.ts';
-import type { RuntimeDependencies } from '../environment/world.ts';
-import { trustOfResult } from '../owned-run/trust.ts';
+import { backOff, maxAttempts } from '../environment/backoff.ts';
+import type { RuntimeDependencies } from '../environment/runtime-dependencies.ts';
+import { trustOfResult } from '../held-run/trust.ts';
 import type { OpenCall } from '../tool-plans/open-calls.ts';
 import { questionForCall } from '../tool-plans/questions.ts';
 import { questionStep, toolResultStep } from '../tool-plans/step-records.ts';
@@ -56,7 +56,7 @@ function failedAttempt(
     };
   }
   const attempt = open.failures.length + 1;
-  if (attempt >= triesOf(error)) {
+  if (attempt >= maxAttempts(error)) {
     return result;
   }
   const delay_ms = backOff(error, attempt, random, settings);

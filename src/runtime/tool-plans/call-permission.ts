@@ -9,19 +9,19 @@ import { denial, policyVerdict } from './tool-policy.ts';
 /**
  * Rejects a call of a tool that was withdrawn since, or that a policy denies to the run. Returns
  * undefined when the call is allowed, or when the call has already started: a started call is
- * completed.
+ * completed. A call that a person wants to be made again counts as not started.
  */
-export function rejectWithdrawn(
+export function rejectForbidden(
   tool: ToolDefinition,
   args: JsonObject,
-  { isStarted, answers, childEnd }: OpenCall,
+  open: OpenCall,
   state: RunState,
 ): CallPlan | undefined {
   const { rules } = state;
   const reason = rules.withdrawn[tool.name];
   const verdict = policyVerdict(tool, state);
-  const isMade = answers.effect !== undefined && answers.effect.answer !== 'again';
-  if (isStarted || isMade || answers.question || childEnd !== undefined) {
+  const { effect } = open.answers;
+  if (hasStarted(open) || (effect && effect.answer !== 'again')) {
     return undefined;
   }
   if (!reason) {
@@ -61,7 +61,7 @@ export function requireApproval(
     );
   }
   const needsApproval = tool.requires_approval || state.rules.asked.includes(tool.name);
-  const verdict = isStarted(open) ? undefined : policyVerdict(tool, state);
+  const verdict = hasStarted(open) || open.answers.effect ? undefined : policyVerdict(tool, state);
   if (!verdict && (!needsApproval || state.rules.approved.includes(tool.name))) {
     return undefined;
   }
@@ -72,9 +72,8 @@ export function requireApproval(
  * Returns true when the call was already allowed to start. Data that the run has read since then
  * does not withdraw that permission.
  */
-function isStarted({ isStarted, answers, isWithChild, childEnd }: OpenCall): boolean {
-  const isSeen = answers.effect !== undefined || answers.question !== undefined;
-  return isStarted || isSeen || isWithChild || childEnd !== undefined;
+function hasStarted({ isStarted, answers, isWithChild, childEnd }: OpenCall): boolean {
+  return isStarted || answers.question !== undefined || isWithChild || childEnd !== undefined;
 }
 
 function rejection({ by, data, status }: QuestionAnswer): string {

@@ -1,5 +1,5 @@
 import type { RunError } from '../../contracts/errors.ts';
-import type { RunState, StepNote } from '../../contracts/runs/action.ts';
+import type { RunState, StepSummary } from '../../contracts/runs/action.ts';
 import type { ToolCall } from '../../contracts/runs/message.ts';
 import type { DryRun } from '../../contracts/runs/preview.ts';
 import type { QuestionKind } from '../../contracts/runs/step.ts';
@@ -46,7 +46,7 @@ export type OpenCall = {
 
 /**
  * Returns the calls of the last answer that have no result yet, in the order in which they were
- * requested. Reads each call and each note once, since an answer may have thousands of calls.
+ * requested. Reads each call and each step once, since an answer may have thousands of calls.
  */
 export function openCalls(state: RunState): OpenCall[] {
   const at = state.messages.findLastIndex((message) => message.role === 'assistant');
@@ -62,7 +62,7 @@ export function openCalls(state: RunState): OpenCall[] {
     copies.set(text, before + 1);
     if (!done.has(call.id)) open.push(newCall(call, before, answer.seq ?? at + 1));
   }
-  fold(open, state.attempts);
+  fold(open, state.steps_since_answer);
   return open;
 }
 
@@ -84,13 +84,13 @@ function newCall(call: ToolCall, copies: number, requestSeq: number): OpenCall {
   };
 }
 
-/** Adds the notes of the log to the calls. */
-function fold(calls: readonly OpenCall[], notes: readonly StepNote[]): void {
+/** Adds what the steps say to the calls. */
+function fold(calls: readonly OpenCall[], steps: readonly StepSummary[]): void {
   const byId = Map.groupBy(calls, ({ call }) => call.id);
-  for (const note of notes) {
-    const named = byId.get(note.call_id ?? '') ?? [];
-    for (const open of named) addNote(open, note);
-    if (note.kind === 'retry' && note.name === RETRY_STEP_NAME) {
+  for (const step of steps) {
+    const named = byId.get(step.call_id ?? '') ?? [];
+    for (const open of named) addStep(open, step);
+    if (step.kind === 'retry' && step.name === RETRY_STEP_NAME) {
       for (const open of calls) if (!named.includes(open)) clearWithdrawn(open);
     }
   }
@@ -99,30 +99,30 @@ function fold(calls: readonly OpenCall[], notes: readonly StepNote[]): void {
 /** Name of the step that `retry_execution` records. */
 export const RETRY_STEP_NAME = 'retry_execution';
 
-function addNote(open: OpenCall, note: StepNote): void {
-  switch (note.kind) {
+function addStep(open: OpenCall, step: StepSummary): void {
+  switch (step.kind) {
     case 'tool_started':
       open.isStarted = true;
-      open.startArguments = note.input;
+      open.startArguments = step.input;
       delete open.answers.effect; // that answer was about the previous start of the call
       break;
     case 'retry':
       open.isStarted = false;
-      open.failures.push(note.error as RunError);
-      open.retryAt = retryTime(note.output);
+      open.failures.push(step.error as RunError);
+      open.retryAt = retryTime(step.output);
       break;
     case 'question':
-      recordQuestion(open, note);
+      recordQuestion(open, step);
       break;
     case 'answer':
-      recordAnswer(open, note);
+      recordAnswer(open, step);
       break;
     case 'child_started':
       open.isWithChild = true;
       break;
     case 'child':
       open.isWithChild = false;
-      open.childEnd = note.output;
+      open.childEnd = step.output;
       break;
   }
 }
@@ -131,10 +131,10 @@ function addNote(open: OpenCall, note: StepNote): void {
  * Records an open question. An approval that was given for something else no longer counts. A call
  * whose server asks a question is abandoned, and made again with the answer.
  */
-function recordQuestion(open: OpenCall, note: StepNote): void {
-  const { name, input } = note;
+function recordQuestion(open: OpenCall, step: StepSummary): void {
+  const { name, input } = step;
   open.question = name as QuestionKind;
-  open.isStarted &&= !isElicitation(note);
+  open.isStarted &&= !isElicitation(step);
   if (name === 'approval') {
     delete open.answers.approval;
     open.dryRun = isJsonObject(input) ? (input.dry_run as DryRun | undefined) : undefined;
@@ -143,14 +143,14 @@ function recordQuestion(open: OpenCall, note: StepNote): void {
 }
 
 /** Returns true for a question that the server of a call asked during the call. */
-export function isElicitation({ kind, input }: StepNote): boolean {
+export function isElicitation({ kind, input }: StepSummary): boolean {
   return kind === 'question' && isJsonObject(input) && typeof input.elicitation === 'string';
 }
 
-function recordAnswer(open: OpenCall, note: StepNote): void {
-  const kind = note.name as QuestionKind;
+function recordAnswer(open: OpenCall, step: StepSummary): void {
+  const kind = step.name as QuestionKind;
   open.question = undefined;
-  open.answers[kind] = note.output as QuestionAnswer;
+  open.answers[kind] = step.output as QuestionAnswer;
   if (kind === 'effect') {
     open.isStarted = false;
   }

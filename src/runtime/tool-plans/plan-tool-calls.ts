@@ -8,10 +8,10 @@ import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { closestNames } from '../../text/closest-names.ts';
 import { invalidArguments, parseArguments } from '../../tools/parse-arguments.ts';
 import { schemaErrors } from '../environment/validate-json.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
-import { offloadForRun } from '../owned-run/offload-for-run.ts';
-import { trustOfChildResult } from '../owned-run/trust.ts';
-import { rejectWithdrawn, requireApproval } from './call-permission.ts';
+import type { HeldRun } from '../held-run/held-run.ts';
+import { offloadForRun } from '../held-run/offload-for-run.ts';
+import { trustOfChildResult } from '../held-run/trust.ts';
+import { rejectForbidden, requireApproval } from './call-permission.ts';
 import { childOutcome, type OpenCall, openCalls } from './open-calls.ts';
 import { questionForCall } from './questions.ts';
 import {
@@ -79,7 +79,7 @@ function planCall(definition: AgentDefinition, state: RunState, open: OpenCall):
     return errorPlan(tool.name, args, error);
   }
   return (
-    rejectWithdrawn(tool, args, open, state) ??
+    rejectForbidden(tool, args, open, state) ??
     requireApproval(tool, args, open, state) ??
     planApproved(tool, args, open)
   );

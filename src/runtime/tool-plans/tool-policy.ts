@@ -5,7 +5,7 @@ import type { RunState } from '../../contracts/runs/action.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import { isTrustedAsFar } from '../../contracts/runs/trust.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
-import { reasonOfTrust } from '../owned-run/trust.ts';
+import { reasonOfTrust } from '../held-run/trust.ts';
 
 /** Decision of a policy about a call, with the reason. */
 export type PolicyVerdict = { decision: 'ask' | 'deny'; text: string; reason: JsonObject };

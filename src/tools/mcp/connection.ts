@@ -4,7 +4,11 @@ import {
   type RequestOptions,
   UrlElicitationRequiredError,
 } from '@modelcontextprotocol/client';
-import type { CallOutcome, McpHost, PendingElicitation } from '../../contracts/agents/mcp-host.ts';
+import type {
+  CallHost,
+  CallOutcome,
+  PendingElicitation,
+} from '../../contracts/agents/call-host.ts';
 import type { ToolContext, ToolOutcome } from '../../contracts/agents/tool.ts';
 import type { JsonObject } from '../../json/json.ts';
 import type { Redaction } from '../../redaction/redaction.ts';
@@ -137,7 +141,7 @@ export class McpConnection {
     args: JsonObject,
     context: ToolContext,
     keep: KeepFile,
-    host?: McpHost,
+    host?: CallHost,
   ): Promise<CallOutcome> {
     const { signal } = context;
     const abandonment = new AbortController();
@@ -196,7 +200,7 @@ export class McpConnection {
   }
 
   /** Returns the question of an error that requires a person to open a page first. */
-  #urlOf(error: unknown, host: McpHost): PendingElicitation | undefined {
+  #urlOf(error: unknown, host: CallHost): PendingElicitation | undefined {
     const [first] = error instanceof UrlElicitationRequiredError ? error.elicitations : [];
     const { name, allows_elicitation } = this.#server;
     if (!first || !allows_elicitation) return undefined;

@@ -1,5 +1,5 @@
+import type { CallHost, CallOutcome } from '../../contracts/agents/call-host.ts';
 import type { ToolDefinition } from '../../contracts/agents/definition.ts';
-import type { CallOutcome, McpHost } from '../../contracts/agents/mcp-host.ts';
 import type { ToolContext } from '../../contracts/agents/tool.ts';
 import type { AccessTokens, AccountAccess } from '../../contracts/connected-account.ts';
 import type { Outcome } from '../../contracts/errors.ts';
@@ -25,7 +25,7 @@ export type McpPool = {
     tool: ToolDefinition,
     args: JsonObject,
     context: ToolContext,
-    host?: McpHost,
+    host?: CallHost,
   ): Promise<CallOutcome>;
   /** Lists the tools and prompts of a server and stores the listing. Never throws. */
   discover(server: McpServer): Promise<void>;
@@ -37,7 +37,7 @@ type ToolCall = {
   tool: ToolDefinition;
   args: JsonObject;
   context: ToolContext;
-  host: McpHost | undefined;
+  host: CallHost | undefined;
 };
 
 export function createMcpPool(options: McpPoolOptions): McpPool {
@@ -62,7 +62,7 @@ class ConnectedMcpPool implements McpPool {
     tool: ToolDefinition,
     args: JsonObject,
     context: ToolContext,
-    host?: McpHost,
+    host?: CallHost,
   ): Promise<CallOutcome> {
     const server = await this.#rows.find(context.tenant_id, tool.server_id ?? '').catch(() => null);
     if (server === null) {

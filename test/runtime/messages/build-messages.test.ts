@@ -34,7 +34,7 @@ function stateOf(messages: readonly Message[], history: readonly Message[]): Run
   return {
     history,
     messages,
-    attempts: [],
+    steps_since_answer: [],
     exhausted: null,
     trust: 'user' as const,
     messages_at_retry: 0,
@@ -53,7 +53,7 @@ describe('order', () => {
     const state = {
       history,
       messages: [user('And now?')],
-      attempts: [],
+      steps_since_answer: [],
       exhausted: null,
       trust: 'user' as const,
       messages_at_retry: 0,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { LoggedMessage } from '../../../src/contracts/runs/message.ts';
-import { markUntrusted } from '../../../src/runtime/messages/mark-untrusted.ts';
+import { markUntrusted } from '../../../src/runtime/messages/build-messages.ts';
 import { unmarkExternal } from '../../../src/text/untrusted-text.ts';
 
 const result = (content: string, tool_call_id = 'call_1') =>

@@ -52,7 +52,7 @@ function state(messages: Message[], rest: Partial<RunState> = {}): RunState {
   return {
     history: [],
     messages: messages.map((message, index) => ({ ...message, seq: index + 1 })),
-    attempts: [],
+    steps_since_answer: [],
     exhausted: null,
     trust: 'user',
     messages_at_retry: 0,
@@ -208,28 +208,28 @@ describe('attempts and fallbacks', () => {
   test('a retryable failure is retried with the same model', () => {
     const action = nextAgentAction(
       definition(),
-      state([question], { attempts: failures('first', 1) }),
+      state([question], { steps_since_answer: failures('first', 1) }),
     );
     expect(action).toMatchObject({ model: { name: 'first' }, attempt: 2 });
   });
 
   test('after its last attempt the next model is called, with its own count', () => {
-    const attempts = failures('first', ATTEMPTS);
-    const action = nextAgentAction(definition(), state([question], { attempts }));
+    const steps_since_answer = failures('first', ATTEMPTS);
+    const action = nextAgentAction(definition(), state([question], { steps_since_answer }));
     expect(action).toMatchObject({ model: { name: 'second' }, attempt: 1 });
   });
 
   test('a failure that is not retryable falls back to the next model at once', () => {
-    const attempts = failures('first', 1, false, 'unauthorized');
-    expect(nextAgentAction(definition(), state([question], { attempts }))).toMatchObject({
+    const steps_since_answer = failures('first', 1, false, 'unauthorized');
+    expect(nextAgentAction(definition(), state([question], { steps_since_answer }))).toMatchObject({
       model: { name: 'second' },
       attempt: 1,
     });
   });
 
   test('the last error ends the run when all models have failed', () => {
-    const attempts = [...failures('first', 1, false), ...failures('second', ATTEMPTS)];
-    expect(nextAgentAction(definition(), state([question], { attempts }))).toEqual({
+    const steps_since_answer = [...failures('first', 1, false), ...failures('second', ATTEMPTS)];
+    expect(nextAgentAction(definition(), state([question], { steps_since_answer }))).toEqual({
       type: 'fail',
       stop_reason: 'error',
       error: { code: 'overloaded', message: 'second failed', retryable: false },

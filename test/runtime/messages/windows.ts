@@ -58,7 +58,7 @@ export function messagesWithSummary(
     buildMessages(definition, {
       history,
       messages,
-      attempts: [],
+      steps_since_answer: [],
       exhausted: null,
       trust: 'user',
       messages_at_retry: 0,

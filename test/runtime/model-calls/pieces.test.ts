@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { RunError } from '../../../src/contracts/errors.ts';
 import { backOff } from '../../../src/runtime/environment/backoff.ts';
 import { schemaErrors } from '../../../src/runtime/environment/validate-json.ts';
-import { fillTemplate } from '../../../src/runtime/messages/template.ts';
+import { interpolate } from '../../../src/runtime/messages/interpolate.ts';
 import { parseArguments } from '../../../src/tools/parse-arguments.ts';
 import { loggedResult, RESULT_LIMIT_BYTES, resultText } from '../../../src/tools/result-limit.ts';
 
@@ -120,6 +120,6 @@ describe('a JSON Schema', () => {
 
 test('a template is rendered in one pass, however many spaces it has', () => {
   const open = `{{${' '.repeat(50_000)}`; // a backtracking pattern would take hours
-  expect(fillTemplate(open, {})).toBe(open);
-  expect(fillTemplate('{{ a }} {{a.b}} {{ }}', { a: { b: 1 } })).toBe('{"b":1} 1 {{ }}');
+  expect(interpolate(open, {})).toBe(open);
+  expect(interpolate('{{ a }} {{a.b}} {{ }}', { a: { b: 1 } })).toBe('{"b":1} 1 {{ }}');
 });

@@ -21,7 +21,7 @@ function book(shared = true) {
     return ids.map((): StampedRules => ({ rules, stamp: world.stamp, is_shared: shared }));
   });
   const run = (execution_id: string, other: Partial<ClaimedRun> = {}) =>
-    cache.of({ execution_id, alike: 'version user', ...other } as ClaimedRun);
+    cache.of({ execution_id, shared_rules_key: 'version user', ...other } as ClaimedRun);
   return { world, run };
 }
 
@@ -50,9 +50,9 @@ test('similar runs share cached rules; other versions, users and child runs do n
   await run('first')(1);
   await run('alike')(1);
   await run('newer')(2);
-  await run('other user', { alike: 'version other' })(1);
-  await run('child', { alike: null })(1);
-  await run('its sibling', { alike: null })(1);
+  await run('other user', { shared_rules_key: 'version other' })(1);
+  await run('child', { shared_rules_key: null })(1);
+  await run('its sibling', { shared_rules_key: null })(1);
   expect(world.requestedRuns).toEqual(['first', 'newer', 'other user', 'child', 'its sibling']);
 });
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { RuntimeDependencies } from '../../../src/runtime/environment/world.ts';
+import type { RuntimeDependencies } from '../../../src/runtime/environment/runtime-dependencies.ts';
 import { Runtime } from '../../../src/runtime/runtime.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 

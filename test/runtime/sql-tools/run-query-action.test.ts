@@ -2,9 +2,9 @@ import type pg from 'pg';
 import { expect, test } from 'vitest';
 import { createQueryPool } from '../../../src/db/sql-tools/query-pool.ts';
 import { querySettings } from '../../../src/db/sql-tools/query-settings.ts';
-import type { RuntimeDependencies } from '../../../src/runtime/environment/world.ts';
+import type { RuntimeDependencies } from '../../../src/runtime/environment/runtime-dependencies.ts';
+import type { HeldRun } from '../../../src/runtime/held-run/held-run.ts';
 import { runQueryAction } from '../../../src/runtime/loop/run-query-action.ts';
-import type { HeldRun } from '../../../src/runtime/owned-run/held-run.ts';
 import { testDatabase } from '../../support/database.ts';
 import { insertRun, makeAgent } from '../arrange.ts';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { AgentDefinition } from '../../../src/contracts/agents/definition.ts';
 import type { StepRecord } from '../../../src/contracts/runs/step.ts';
-import type { HeldRun } from '../../../src/runtime/owned-run/held-run.ts';
+import type { HeldRun } from '../../../src/runtime/held-run/held-run.ts';
 import { commitWithoutCalling } from '../../../src/runtime/tool-calls/commit-without-calling.ts';
 
 /** A run whose filters are slow, and whose last answer calls an agent so often. */
@@ -19,7 +19,11 @@ function runWith(count: number) {
   const run = {
     ...{ isHeld: true, abort: new AbortController(), context: { tenant_id: 't' } },
     definition: { tools: [tool] } as unknown as AgentDefinition,
-    state: { messages: [{ seq: 1, role: 'assistant', tool_calls: calls }], attempts: [], rules },
+    state: {
+      messages: [{ seq: 1, role: 'assistant', tool_calls: calls }],
+      steps_since_answer: [],
+      rules,
+    },
     applyOutputFilters: (_: unknown, value: unknown, call_id: string) =>
       new Promise((resolve) => {
         const end = () => resolve({ isBlocked: false, value, guardSteps: [] });

@@ -122,7 +122,7 @@ describe('resetting the counts', () => {
       {
         history: [],
         messages: [user('q'), { role: 'assistant', content: 'no JSON' }],
-        attempts: [],
+        steps_since_answer: [],
         exhausted: null,
         trust: 'user',
         messages_at_retry: 0,

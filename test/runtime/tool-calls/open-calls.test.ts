@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
-import type { RunState, StepNote } from '../../../src/contracts/runs/action.ts';
+import type { RunState, StepSummary } from '../../../src/contracts/runs/action.ts';
 import { openCalls } from '../../../src/runtime/tool-plans/open-calls.ts';
 
 /** A run whose last answer has as many calls, all with a child, and how often its log is read. */
 function runWith(count: number) {
   let reads = 0;
   const ids = Array.from({ length: count }, (_, n) => `call_${n}`);
-  const attempts = ids.map((id): StepNote => {
+  const steps = ids.map((id): StepSummary => {
     const note = { kind: 'child_started', name: 'ask', input: null, output: null, error: null };
-    return Object.defineProperty(note as StepNote, 'call_id', {
+    return Object.defineProperty(note as StepSummary, 'call_id', {
       get() {
         reads += 1;
         return id;
@@ -17,7 +17,7 @@ function runWith(count: number) {
   });
   const tool_calls = ids.map((id) => ({ id, name: 'ask', arguments: `{"message":"${id}"}` }));
   const messages = [{ seq: 1, role: 'assistant', content: null, tool_calls }];
-  const state = { messages, attempts } as unknown as RunState;
+  const state = { messages, steps_since_answer: steps } as unknown as RunState;
   return { state, reads: () => reads };
 }
 

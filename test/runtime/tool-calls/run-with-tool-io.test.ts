@@ -2,15 +2,15 @@ import { expect, test } from 'vitest';
 import type { ToolDefinition } from '../../../src/contracts/agents/definition.ts';
 import type { ToolContext } from '../../../src/contracts/agents/tool.ts';
 import { deadline } from '../../../src/runtime/environment/deadline.ts';
-import type { RuntimeDependencies } from '../../../src/runtime/environment/world.ts';
-import type { HeldRun } from '../../../src/runtime/owned-run/held-run.ts';
+import type { RuntimeDependencies } from '../../../src/runtime/environment/runtime-dependencies.ts';
+import type { HeldRun } from '../../../src/runtime/held-run/held-run.ts';
 import { runWithToolIo } from '../../../src/runtime/tool-invocation/run-with-tool-io.ts';
 
 test('a tool that asks an unanswered question is aborted by its signal', async () => {
   const time = deadline(new AbortController().signal, 60_000);
   const context = { execution_id: 'e', tenant_id: 't', signal: time.signal } as ToolContext;
   const tool = { name: 'book', configuration: {} } as ToolDefinition;
-  const run = { state: { attempts: [] } } as unknown as HeldRun;
+  const run = { state: { steps_since_answer: [] } } as unknown as HeldRun;
   const seen: unknown[] = [];
   const outcome = await runWithToolIo(
     tool,

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { secretRowsOn } from '../../../src/db/access/secrets.ts';
 import { decryptableFor } from '../../../src/db/connection/decrypt-run-rows.ts';
 import { writeBack as writeBackOf } from '../../../src/db/worker/write-back.ts';
-import type { RuntimeDependencies } from '../../../src/runtime/environment/world.ts';
+import type { RuntimeDependencies } from '../../../src/runtime/environment/runtime-dependencies.ts';
 import { createContentCipher, createContentDecryptor } from '../../../src/secrets/contents.ts';
 import { writeBackTask } from '../../../workers/tasks/write-back.ts';
 import { encryptContents } from '../../../workers/upkeep/encrypt-contents.ts';

@@ -1,4 +1,4 @@
-import type { Elicitation } from '../../../contracts/agents/mcp-host.ts';
+import type { Elicitation } from '../../../contracts/agents/call-host.ts';
 import type { Json, JsonObject, JsonSchema } from '../../../json/json.ts';
 import { isJsonObject } from '../../../json/json.ts';
 import { truncate } from '../../../text/truncate.ts';

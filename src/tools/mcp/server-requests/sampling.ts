@@ -1,5 +1,5 @@
 import type { CreateMessageRequest } from '@modelcontextprotocol/client';
-import type { Sampling } from '../../../contracts/agents/mcp-host.ts';
+import type { Sampling } from '../../../contracts/agents/call-host.ts';
 import type { ModelRef } from '../../../contracts/agents/model.ts';
 import type { Message } from '../../../contracts/runs/message.ts';
 import type { JsonObject } from '../../../json/json.ts';

@@ -11,10 +11,10 @@ import {
   ProtocolError,
 } from '@modelcontextprotocol/client';
 import type {
+  CallHost,
   Elicitation,
-  McpHost,
   PendingElicitation,
-} from '../../../contracts/agents/mcp-host.ts';
+} from '../../../contracts/agents/call-host.ts';
 import type { JsonObject, JsonSchema } from '../../../json/json.ts';
 import type { McpServer } from '../server.ts';
 import { formOf, requestedSecret, visibleText } from './elicitation.ts';
@@ -22,7 +22,7 @@ import { samplingOf } from './sampling.ts';
 
 /** The call that a connection serves, with the host of its run. */
 export type ServedCall = {
-  host: McpHost;
+  host: CallHost;
   signal: AbortSignal;
   /** Abandons the call because nobody has answered yet. The call is repeated with the answer. */
   giveUp(question: PendingElicitation): void;

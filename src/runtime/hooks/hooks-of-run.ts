@@ -4,7 +4,9 @@ import type { RunError } from '../../contracts/errors.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { PoolClient } from '../../db/connection/pool.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';
-import { applyHookChanges, applyHookChangesToCall } from './apply-hook-changes.ts';
+import { contextOf } from '../held-run/run-context.ts';
+import { callAllEndHooks, metricsOf } from './call-end-hooks.ts';
+import { callHooksOnCall, callHooksOnDraft } from './call-hooks-on-draft.ts';
 import {
   type Draft,
   eventsIn,
@@ -15,7 +17,6 @@ import {
   toolAfter,
 } from './hook-events.ts';
 import { type CallableHook, callHook, type HookSet } from './hook-verdict.ts';
-import { callEndHooks, metricsOf } from './run-end-hooks.ts';
 import { sqlHooks } from './sql-hooks.ts';
 
 /**
@@ -44,11 +45,13 @@ export class RunHooks {
   #fault: Promise<RunError | undefined> = Promise.resolve(undefined);
 
   constructor({ claimed, definition, own, addMetrics }: RunHooksOptions) {
-    const { execution_id, tenant_id, agent_id, session_id, root_execution_id, metadata } = claimed;
-    const context = { execution_id, tenant_id, agent_id, session_id, root_execution_id, metadata };
     this.#rows = claimed.hooks ?? [];
     this.#own = own;
-    this.#facts = { context, definition, input: claimed.messages[0]?.content ?? null };
+    this.#facts = {
+      context: contextOf(claimed),
+      definition,
+      input: claimed.messages[0]?.content ?? null,
+    };
     this.#isNew = claimed.is_new;
     this.#addMetrics = addMetrics;
   }
@@ -79,12 +82,12 @@ export class RunHooks {
 
   /** Applies the hooks of this process to a draft. */
   reviseHere(draft: Draft): Promise<Draft> {
-    return applyHookChanges(draft, this.#before(), this.#facts);
+    return callHooksOnDraft(draft, this.#before(), this.#facts);
   }
 
   /** Applies the hooks of the database to a draft, in the transaction of the draft. */
   reviseOn(client: PoolClient, draft: Draft): Promise<Draft> {
-    return applyHookChanges(draft, sqlHooks(client, this.#rows), this.#facts);
+    return callHooksOnDraft(draft, sqlHooks(client, this.#rows), this.#facts);
   }
 
   /**
@@ -94,7 +97,7 @@ export class RunHooks {
   async reviseCallOn(client: PoolClient, call: StepRecord): Promise<Draft> {
     let current = call;
     for (const hooks of [this.#before(), sqlHooks(client, this.#rows)]) {
-      const { step, error } = await applyHookChangesToCall(current, hooks, this.#facts);
+      const { step, error } = await callHooksOnCall(current, hooks, this.#facts);
       if (!step || step.kind === 'tool') {
         return error ? failedDraft([], error) : { steps: step ? [step] : [] };
       }
@@ -117,7 +120,7 @@ export class RunHooks {
       const end = executionComplete(this.#facts, to);
       const listening = this.#own.filter(({ event }) => event === 'execution_complete');
       this.#fault = this.#fault.then(async (fault) => {
-        const { errors } = await callEndHooks(listening, end);
+        const { errors } = await callAllEndHooks(listening, end);
         await (errors.length > 0 ? this.recordErrors(errors) : undefined);
         return fault;
       });

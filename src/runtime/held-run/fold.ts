@@ -1,4 +1,4 @@
-import type { CallRules, RunState, StepNote } from '../../contracts/runs/action.ts';
+import type { CallRules, RunState, StepSummary } from '../../contracts/runs/action.ts';
 import type { LoggedMessage } from '../../contracts/runs/message.ts';
 import type { Control, LoggedStep, StepRecord } from '../../contracts/runs/step.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';
@@ -19,7 +19,7 @@ export function foldLog(run: ClaimedRun, useHistory: boolean): RunState {
     task: run.task,
     history: useHistory ? run.history : [],
     messages: run.messages,
-    attempts: run.attempts,
+    steps_since_answer: run.steps_since_answer,
     exhausted: run.exhausted,
     messages_at_retry: run.messages_at_retry,
     refused: run.refused,
@@ -45,9 +45,9 @@ export function foldRecords(
       ...state.messages,
       ...messages.map((message, i) => ({ ...message, seq: first + i })),
     ],
-    attempts: state.task
-      ? [...state.attempts, ...records.map(noteOf)]
-      : addAttempts(state.attempts, records),
+    steps_since_answer: state.task
+      ? [...state.steps_since_answer, ...records.map(summaryOf)]
+      : addSteps(state.steps_since_answer, records),
     refused: records.reduce(addRefused, state.refused),
     exhausted: control.exhausted,
     trust: trustAfter(state.trust, records),
@@ -62,7 +62,7 @@ export function foldInbox(
   return {
     ...state,
     messages: [...state.messages, ...taken.messages],
-    attempts: [...state.attempts, ...taken.steps],
+    steps_since_answer: [...state.steps_since_answer, ...taken.steps],
     trust: trustAfterInbox(state.trust, taken),
   };
 }
@@ -86,24 +86,24 @@ function addRefused(refused: RunState['refused'], record: StepRecord): RunState[
 }
 
 /**
- * Adds steps to the attempts. A model answer starts a new count. An answer that a call's server
- * requested is part of that call.
+ * Adds steps to the steps since the last model answer. A model answer starts a new list. An answer
+ * that a call's server requested is part of that call.
  */
-function addAttempts(
-  attempts: readonly StepNote[],
+function addSteps(
+  earlier: readonly StepSummary[],
   records: readonly StepRecord[],
-): readonly StepNote[] {
+): readonly StepSummary[] {
   const answered = records.findLastIndex(
     ({ kind, call_id }) => kind === 'model' && call_id === undefined,
   );
   // results are among the messages
-  const notes = records
+  const added = records
     .slice(answered + 1)
-    .map((record) => noteOf(record.kind === 'tool' ? { ...record, output: null } : record));
-  return answered < 0 ? [...attempts, ...notes] : notes;
+    .map((record) => summaryOf(record.kind === 'tool' ? { ...record, output: null } : record));
+  return answered < 0 ? [...earlier, ...added] : added;
 }
 
-function noteOf(record: StepRecord): StepNote {
+function summaryOf(record: StepRecord): StepSummary {
   const { kind, name = null, call_id = null, input = null, error = null } = record;
   const { output = null } = record;
   return { kind, name, call_id, input, output, error };

@@ -22,7 +22,7 @@ import { createTone, TONE_SECONDS } from './tone.ts';
  * Calls a model once or twice with a tiny request for its purpose. Never throws: a model that fails
  * is a result. `seconds` is the duration of the calls.
  */
-export async function tryModel(
+export async function testModel(
   found: Outcome<ModelProvider>,
   tested: TestedModel,
   { signal, ...context }: ModelCallContext,
@@ -46,12 +46,12 @@ type Test = (
 ) => Promise<Outcome<ModelTestAnswer>>;
 
 const TESTS: Readonly<Record<ModelPurpose, Test>> = {
-  llm: tryAnswer,
-  embedding: tryEmbedding,
-  tts: trySpeech,
-  stt: tryTranscription,
-  image: tryImage,
-  rerank: tryRerank,
+  llm: testAnswer,
+  embedding: testEmbedding,
+  tts: testSpeech,
+  stt: testTranscription,
+  image: testImage,
+  rerank: testRerank,
   classifier: refuseTest,
 };
 
@@ -66,7 +66,7 @@ const ORDER_STATUS: ToolSchema = {
 };
 
 /** Asks for one word. Then asks for a tool call, unless the capabilities say `tools: false`. */
-async function tryAnswer(
+async function testAnswer(
   provider: ModelProvider,
   { model, capabilities }: TestedModel,
   context: ModelCallContext,
@@ -107,7 +107,7 @@ function addUsage(a: Usage, b: Usage): Usage {
   return sum;
 }
 
-async function tryEmbedding(
+async function testEmbedding(
   provider: ModelProvider,
   { model }: TestedModel,
   context: ModelCallContext,
@@ -120,7 +120,7 @@ async function tryEmbedding(
   return { ok: true, value: { vector_length: vectors[0]?.length ?? 0, usage } };
 }
 
-async function trySpeech(
+async function testSpeech(
   provider: ModelProvider,
   { model }: TestedModel,
   context: ModelCallContext,
@@ -137,7 +137,7 @@ async function trySpeech(
   };
 }
 
-async function tryTranscription(
+async function testTranscription(
   provider: ModelProvider,
   { model }: TestedModel,
   context: ModelCallContext,
@@ -151,7 +151,7 @@ async function tryTranscription(
   return { ok: true, value: { text, units, ...(warnings && { warnings }) } };
 }
 
-async function tryImage(
+async function testImage(
   provider: ModelProvider,
   { model }: TestedModel,
   context: ModelCallContext,
@@ -166,7 +166,7 @@ async function tryImage(
 }
 
 /** Ranks two documents, of which the second one answers the query. */
-async function tryRerank(
+async function testRerank(
   provider: ModelProvider,
   { model }: TestedModel,
   context: ModelCallContext,

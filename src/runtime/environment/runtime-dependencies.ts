@@ -1,6 +1,6 @@
+import type { CallOutcome } from '../../contracts/agents/call-host.ts';
 import type { ToolDefinition } from '../../contracts/agents/definition.ts';
 import type { Hooks } from '../../contracts/agents/hook.ts';
-import type { CallOutcome } from '../../contracts/agents/mcp-host.ts';
 import type { ModelProvider, ModelRef } from '../../contracts/agents/model.ts';
 import type { Resource } from '../../contracts/agents/resource.ts';
 import type { BuiltinTool } from '../../contracts/agents/tool.ts';
@@ -16,7 +16,8 @@ import type { CustomTools } from '../../tools/custom/custom-tools.ts';
 import type { McpPool } from '../../tools/mcp/pool.ts';
 
 /**
- * The environment of a run: everything that it uses besides its own log. Tests provide their own.
+ * Everything that a run uses besides its own log. A variable of this type is named `world`. Tests
+ * and replays provide their own.
  */
 export type RuntimeDependencies = {
   /**

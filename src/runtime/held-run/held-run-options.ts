@@ -4,7 +4,7 @@ import type { Action, RunState } from '../../contracts/runs/action.ts';
 import type { RunObserver } from '../../contracts/runs/run-observer.ts';
 import type { OpenSink } from '../../contracts/runs/step.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';
-import type { RunHooks } from '../hooks/run-hooks.ts';
+import type { RunHooks } from '../hooks/hooks-of-run.ts';
 import type { Committer } from './committer.ts';
 import type { RunLease } from './run-lease.ts';
 

@@ -4,7 +4,7 @@ import { isJsonObject, type Json } from '../../json/json.ts';
  * Replaces `{{name}}` and `{{name.key}}` by their values. A name without a value is left as it is,
  * where somebody will see it.
  */
-export function fillTemplate(template: string, values: Readonly<Record<string, Json>>): string {
+export function interpolate(template: string, values: Readonly<Record<string, Json>>): string {
   return template.replaceAll(/\{\{([^{}]+)\}\}/g, (written, path: string) => {
     const value = valueAt(values, path.trim());
     return value === undefined ? written : textOf(value);

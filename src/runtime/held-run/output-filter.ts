@@ -1,15 +1,15 @@
 import type { RunError } from '../../contracts/errors.ts';
-import type { StepNote } from '../../contracts/runs/action.ts';
+import type { StepSummary } from '../../contracts/runs/action.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { FilteredValue } from '../../db/access/output-filters.ts';
 import type { Json } from '../../json/json.ts';
 
 /**
- * The names of guards for hits of filters. `FILTERED` means that the value was let out, cleaned or
- * flagged, and `BLOCKED` that it was not.
+ * The names of guards for hits of filters. `FILTERED_GUARD` means that the value was let out,
+ * cleaned or flagged, and `BLOCKED_GUARD` that it was not.
  */
-export const FILTERED = 'output_filter';
-export const BLOCKED = 'output_blocked';
+export const FILTERED_GUARD = 'output_filter';
+export const BLOCKED_GUARD = 'output_blocked';
 
 /**
  * A value that a run is about to say or to send, after the filters of its tenant. `guardSteps` are
@@ -27,7 +27,7 @@ export function toFilterResult<T extends Json>(
   const isBlocked = last?.action === 'block';
   const guard: StepRecord = {
     kind: 'guard',
-    name: isBlocked ? BLOCKED : FILTERED,
+    name: isBlocked ? BLOCKED_GUARD : FILTERED_GUARD,
     ...(call_id ? { call_id } : {}),
     output: { place, hits },
   };
@@ -38,7 +38,7 @@ export function toFilterResult<T extends Json>(
 }
 
 /** Returns the error that a model receives for a blocked call. */
-export function blockedCall(what: string, filter: string): RunError {
+export function blockedCallError(what: string, filter: string): RunError {
   return {
     code: 'rejected',
     message: `${what}: the output filter ${filter} does not let it out`,
@@ -56,8 +56,8 @@ export function blockedAnswer(filter: string): { content: string; reply: string 
 }
 
 /** Returns the filter that blocked the task of a member, if the step records this. */
-export function blockedBy({ kind, name, output }: StepNote): string | undefined {
-  if (kind !== 'guard' || name !== BLOCKED) return undefined;
+export function blockedBy({ kind, name, output }: StepSummary): string | undefined {
+  if (kind !== 'guard' || name !== BLOCKED_GUARD) return undefined;
   const { hits } = output as { hits: { filter: string }[] };
   return hits.at(-1)?.filter;
 }

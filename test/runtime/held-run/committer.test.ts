@@ -4,7 +4,7 @@ import {
   type Retry,
   StatementRetries,
 } from '../../../src/runtime/environment/statement-retries.ts';
-import { GroupCommitter } from '../../../src/runtime/owned-run/committer.ts';
+import { GroupCommitter } from '../../../src/runtime/held-run/committer.ts';
 
 type Call = { ids: string[]; answer(): void; fail(error: unknown): void };
 

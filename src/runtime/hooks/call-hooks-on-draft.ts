@@ -6,6 +6,7 @@ import type { JsonObject } from '../../json/json.ts';
 import { resultText } from '../../tools/result-limit.ts';
 import { schemaErrors } from '../environment/validate-json.ts';
 import { childInput } from '../tool-plans/tool-call-plan.ts';
+import { callHooksOnEnd } from './call-end-hooks.ts';
 import type { Draft, Facts } from './hook-events.ts';
 import * as events from './hook-events.ts';
 import {
@@ -17,7 +18,6 @@ import {
   type Objection,
   refusalError,
 } from './hook-verdict.ts';
-import { runEndHooks } from './run-end-hooks.ts';
 
 /** A step after its hooks. `error` is set when the run fails with this step. */
 type Revised = { step: StepRecord | undefined; error?: RunError };
@@ -28,17 +28,17 @@ type Revised = { step: StepRecord | undefined; error?: RunError };
  * have happened stay in the draft, steps that were about to start are dropped, and the run fails
  * with an error that names the hook.
  */
-export async function applyHookChanges(draft: Draft, hooks: HookSet, facts: Facts): Promise<Draft> {
+export async function callHooksOnDraft(draft: Draft, hooks: HookSet, facts: Facts): Promise<Draft> {
   const steps: StepRecord[] = [];
   for (const [index, original] of draft.steps.entries()) {
     const { step, error } = await reviseStep(original, hooks, facts);
     steps.push(...(step ? [step] : []));
     if (error) {
       const others = draft.steps.slice(index + 1).filter(hasHappened);
-      return runEndHooks(events.failedDraft([...steps, ...others], error), hooks, facts);
+      return callHooksOnEnd(events.failedDraft([...steps, ...others], error), hooks, facts);
     }
   }
-  return runEndHooks({ ...draft, steps }, hooks, facts);
+  return callHooksOnEnd({ ...draft, steps }, hooks, facts);
 }
 
 /**
@@ -53,7 +53,7 @@ async function reviseStep(original: StepRecord, hooks: HookSet, facts: Facts): P
     return reviseStart(original, hooks, facts);
   }
   const checked = events.isCallStart(original)
-    ? await applyHookChangesToCall(original, hooks, facts)
+    ? await callHooksOnCall(original, hooks, facts)
     : { step: original };
   if (checked.step?.kind !== 'tool') {
     return checked.step ? reviseMessages(checked.step, hooks, facts) : checked;
@@ -83,7 +83,7 @@ async function reviseStart(step: StepRecord, hooks: HookSet, facts: Facts): Prom
  * the hooks want. A refused call becomes its result. Returns no step when a hook failed, because
  * nothing has started.
  */
-export async function applyHookChangesToCall(
+export async function callHooksOnCall(
   step: StepRecord,
   hooks: HookSet,
   facts: Facts,

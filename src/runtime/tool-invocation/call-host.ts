@@ -1,21 +1,21 @@
 import { createHash } from 'node:crypto';
 import {
+  type CallHost,
   type Elicitation,
-  type McpHost,
   type PendingElicitation,
   SAMPLING,
   type Sampling,
-} from '../../contracts/agents/mcp-host.ts';
+} from '../../contracts/agents/call-host.ts';
 import type { ModelAnswer } from '../../contracts/agents/model.ts';
 import type { ElicitationAnswer } from '../../contracts/agents/tool-io.ts';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
-import type { StepNote } from '../../contracts/runs/action.ts';
+import type { StepSummary } from '../../contracts/runs/action.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
 import { truncateMiddle } from '../../text/truncate-middle.ts';
-import type { RuntimeDependencies } from '../environment/world.ts';
+import type { RuntimeDependencies } from '../environment/runtime-dependencies.ts';
+import type { HeldRun } from '../held-run/held-run.ts';
 import { callNestedModel } from '../model-calls/nested-model-call.ts';
-import type { HeldRun } from '../owned-run/held-run.ts';
 import type { QuestionAnswer } from '../tool-plans/open-calls.ts';
 import { isElicitation } from '../tool-plans/open-calls.ts';
 
@@ -29,7 +29,11 @@ const LOGGED_CHARACTERS = 4_000;
  * Creates the object that answers what a tool or its MCP server requests of the run: model answers
  * and questions to people. Each attempt of a call has its own host.
  */
-export function createCallHost(call_id: string, run: HeldRun, world: RuntimeDependencies): McpHost {
+export function createCallHost(
+  call_id: string,
+  run: HeldRun,
+  world: RuntimeDependencies,
+): CallHost {
   let answers = 0;
   let refusals = 0;
   let turn: Promise<unknown> = Promise.resolve();
@@ -50,7 +54,7 @@ export function createCallHost(call_id: string, run: HeldRun, world: RuntimeDepe
       const key = keyOf(elicitation);
       const nth = countsByKey.get(key) ?? 0;
       countsByKey.set(key, nth + 1);
-      const answer = answersTo(key, call_id, run.state.attempts)[nth];
+      const answer = answersTo(key, call_id, run.state.steps_since_answer)[nth];
       return answer ? elicitationAnswer(answer) : questionOf(elicitation, key);
     },
     async recordRejection(name, output) {
@@ -107,17 +111,17 @@ function keyOf({ message, schema, url }: Elicitation): string {
 export function answersTo(
   key: string,
   call_id: string,
-  notes: readonly StepNote[],
+  steps: readonly StepSummary[],
 ): QuestionAnswer[] {
   const questions = new Set<Json | undefined>();
   const answers: QuestionAnswer[] = [];
-  for (const note of notes) {
-    if (note.call_id !== call_id) continue;
-    const { input, output } = note;
-    if (isElicitation(note) && isJsonObject(input) && input.elicitation === key) {
+  for (const step of steps) {
+    if (step.call_id !== call_id) continue;
+    const { input, output } = step;
+    if (isElicitation(step) && isJsonObject(input) && input.elicitation === key) {
       questions.add(input.question_id);
     } else if (
-      note.kind === 'answer' &&
+      step.kind === 'answer' &&
       isJsonObject(output) &&
       questions.has(output.question_id)
     ) {

@@ -5,7 +5,7 @@ import type { Message } from '../../../src/contracts/runs/message.ts';
 import type { StepRecord } from '../../../src/contracts/runs/step.ts';
 import { type ClaimedRun, claimExecutions, commitSteps } from '../../../src/db/runs/runs.ts';
 import { storableJson } from '../../../src/json/storable-json.ts';
-import { foldLog, foldRecords } from '../../../src/runtime/owned-run/fold.ts';
+import { foldLog, foldRecords } from '../../../src/runtime/held-run/fold.ts';
 import { testDatabase } from '../../support/database.ts';
 import { brokenPromises, insertRun, makeAgent } from '../arrange.ts';
 
@@ -51,15 +51,20 @@ async function claim(id: string): Promise<ClaimedRun> {
 }
 
 /** Converts to JSON that Postgres can store, without fields that exist only in the log. */
-function comparable({ messages, attempts, exhausted }: RunState): object {
+function comparable({ messages, steps_since_answer, exhausted }: RunState): object {
   const bare = (message: Message) =>
     Object.fromEntries(
       Object.entries(message).filter(
         ([key, value]) => value !== null && key !== 'seq' && key !== 'step_seq',
       ),
     );
-  const tries = attempts.map(({ kind, name, input, error }) => ({ kind, name, input, error }));
-  return JSON.parse(storableJson({ messages: messages.map(bare), attempts: tries, exhausted }));
+  const steps = steps_since_answer.map(({ kind, name, input, error }) => ({
+    kind,
+    name,
+    input,
+    error,
+  }));
+  return JSON.parse(storableJson({ messages: messages.map(bare), steps, exhausted }));
 }
 
 function someRecord(random: () => number): StepRecord {

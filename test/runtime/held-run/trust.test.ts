@@ -3,7 +3,7 @@ import { startOpenAiServer } from '../../../chaos/load/openai-server.ts';
 import type { ToolDefinition } from '../../../src/contracts/agents/definition.ts';
 import { isDatabaseBuiltin } from '../../../src/db/sql-tools/builtin-call.ts';
 import type { Json, JsonObject } from '../../../src/json/json.ts';
-import { trustOfResult } from '../../../src/runtime/owned-run/trust.ts';
+import { trustOfResult } from '../../../src/runtime/held-run/trust.ts';
 import type { Worker } from '../../../workers/main.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';

@@ -16,19 +16,19 @@ import { type CallableHook, callHook, type HookSet, refusalError } from './hook-
  * and all hooks are then called for that end instead. A hook cannot change an end that is no
  * success, and its answer goes into the metrics.
  */
-export async function runEndHooks(draft: Draft, hooks: HookSet, facts: Facts): Promise<Draft> {
+export async function callHooksOnEnd(draft: Draft, hooks: HookSet, facts: Facts): Promise<Draft> {
   const { to } = draft;
   const listening = hooks.of('execution_complete');
   if (!isEnding(to) || listening.length === 0) {
     return draft;
   }
   await hooks.mark();
-  const result = await callEndHooks(listening, executionComplete(facts, to));
+  const result = await callAllEndHooks(listening, executionComplete(facts, to));
   const [error] = result.errors;
   if (to.status === 'completed' && error) {
     await hooks.undo();
     const steps = draft.steps.filter((step) => step.kind !== 'output');
-    return runEndHooks(failedDraft(steps, error), hooks, facts);
+    return callHooksOnEnd(failedDraft(steps, error), hooks, facts);
   }
   return { ...draft, to: withMetrics(to, metricsOf(result)) };
 }
@@ -37,7 +37,7 @@ export async function runEndHooks(draft: Draft, hooks: HookSet, facts: Facts): P
 export type EndHookResult = { annotations: JsonObject; errors: RunError[] };
 
 /** Calls all hooks, whatever any of them answers. */
-export async function callEndHooks(
+export async function callAllEndHooks(
   hooks: readonly CallableHook[],
   event: ExecutionComplete,
 ): Promise<EndHookResult> {

@@ -1,6 +1,6 @@
 import type { RunFiles } from '../../contracts/runs/run-files.ts';
 import type { HeldRun } from './held-run.ts';
-import { blockedCall } from './output-filter.ts';
+import { blockedCallError } from './output-filter.ts';
 
 /**
  * Wraps the files of a run, so that the output filters check each file before it is stored. The
@@ -20,7 +20,10 @@ export function filterFiles(files: RunFiles, call_id: string | undefined, run: H
         );
         if (filtered.guardSteps.length > 0) await run.commit(filtered.guardSteps);
         if (filtered.isBlocked) {
-          return { ok: false, error: blockedCall(`${file.name} was not kept`, filtered.filter) };
+          return {
+            ok: false,
+            error: blockedCallError(`${file.name} was not kept`, filtered.filter),
+          };
         }
         const { name, content: text } = filtered.value;
         checked.push({ ...file, name, bytes: text === null ? file.bytes : Buffer.from(text) });

@@ -256,7 +256,7 @@ export const STALE: CommitResult = {
   step_count: 0,
   exhausted: null,
   active_ms_left: null,
-  watched: false,
+  has_subscribers: false,
   has_inbox: false,
   is_pause_requested: false,
   over_quota: false,

@@ -53,8 +53,8 @@ export type PendingElicitation = {
 /** The outcome of a call, or a question that people have to answer first. */
 export type CallOutcome = ToolOutcome | { asks: PendingElicitation };
 
-/** The services that a run offers to the MCP server of its call. */
-export type McpHost = {
+/** The services that a run offers to the tool of a call, or to its MCP server. */
+export type CallHost = {
   /**
    * Returns the answer of a model. The run pays for the answer and logs it before it is returned.
    */

@@ -11,7 +11,7 @@ import type { Commit } from '../../db/runs/commit-query.ts';
 import type { FirstDiscovery } from '../../db/runs/runs.ts';
 import type { Json } from '../../json/json.ts';
 import { afterCommit, beforeCommit } from '../environment/failpoints.ts';
-import type { RunHooks } from '../hooks/run-hooks.ts';
+import type { RunHooks } from '../hooks/hooks-of-run.ts';
 import type { Committed, RunCommit } from './committer.ts';
 import { foldInbox, foldLog, foldRecords } from './fold.ts';
 import type { HeldRunOptions } from './held-run-options.ts';
@@ -45,7 +45,7 @@ export class HeldRun {
   readonly #options: HeldRunOptions;
   #after: number; // steps in the log
   /** True if the run had a subscriber when it was claimed or last committed. */
-  #isWatched: boolean;
+  #hasSubscribers: boolean;
   #rulesStamp: number | null = null; // of the last commit
   /** The time at which its active time is used up, by `performance.now()`. */
   #deadline: number;
@@ -68,7 +68,7 @@ export class HeldRun {
     this.progress = new LastProgress(options);
     this.state = foldLog(claimed, definition.agent.use_history);
     this.#after = claimed.step_count;
-    this.#isWatched = claimed.watched;
+    this.#hasSubscribers = claimed.has_subscribers;
     this.#deadline = performance.now() + claimed.active_ms_left;
   }
 
@@ -114,7 +114,7 @@ export class HeldRun {
       this.hasInbox = false;
       this.#after = taken.step_count;
       this.state = foldInbox(this.state, taken);
-      this.#announceIfWatched();
+      this.#announceToSubscribers();
     });
   }
 
@@ -155,7 +155,7 @@ export class HeldRun {
     // a streamed text cannot be taken back
     if (this.#options.claimed.is_filtered) return undefined;
     const answer = { execution_id: this.id, seq: this.#after + 1, attempt };
-    return this.#options.stream(answer, this.#isWatched);
+    return this.#options.stream(answer, this.#hasSubscribers);
   }
 
   /**
@@ -277,14 +277,14 @@ export class HeldRun {
     this.state = foldRecords(this.state, steps, result);
     this.#deadline = performance.now() + (result.active_ms_left ?? Number.POSITIVE_INFINITY);
     this.isHeld = this.isHeld && result.status === 'running';
-    this.#isWatched = result.watched;
+    this.#hasSubscribers = result.has_subscribers;
     this.hooks?.notify({ steps, to });
     this.observer?.onCommit({ steps, to, status: result.status });
-    this.#announceIfWatched();
+    this.#announceToSubscribers();
   }
 
-  #announceIfWatched(): void {
-    if (this.#isWatched) this.#options.announce(this.id);
+  #announceToSubscribers(): void {
+    if (this.#hasSubscribers) this.#options.announce(this.id);
   }
 
   async #writeOn(client: PoolClient, steps: StepRecord[], to?: Transition): Promise<Committed> {
