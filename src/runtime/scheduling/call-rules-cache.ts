@@ -18,8 +18,8 @@ const MOST_SHARED = 10_000;
 
 /**
  * A cache of the rules for calls. The rules are read again only if a definition of the tenant has
- * changed since (`stamp`). Runs with the same `alike` share these rules, if the rules apply to
- * all of them (`is_shared`).
+ * changed since (`stamp`). Runs with the same `shared_rules_key` share these rules, if the rules
+ * apply to all of them (`is_shared`).
  */
 export class CallRulesCache {
   readonly #load: (id: string) => Promise<StampedRules | undefined>;
@@ -30,24 +30,24 @@ export class CallRulesCache {
   }
 
   of(claimed: ClaimedRun): ReadCallRules {
-    const { execution_id, shared_rules_key: alike } = claimed;
+    const { execution_id, shared_rules_key: key } = claimed;
     let known: StampedRules | undefined;
     return async (stamp) => {
-      const candidates = [known, alike === null ? undefined : this.#shared.get(alike)];
+      const candidates = [known, key === null ? undefined : this.#shared.get(key)];
       known = candidates.find((rules) => rules && stamp !== null && rules.stamp >= stamp);
       if (!known) {
         known = await this.#load(execution_id);
         if (!known) throw new Error(`run ${execution_id} no longer exists`);
-        this.#share(alike, known);
+        this.#share(key, known);
       }
       return known.rules;
     };
   }
 
-  #share(alike: string | null, rules: StampedRules): void {
-    if (alike === null || !rules.is_shared) {
+  #share(key: string | null, rules: StampedRules): void {
+    if (key === null || !rules.is_shared) {
       return;
     }
-    this.#shared.set(alike, rules);
+    this.#shared.set(key, rules);
   }
 }
