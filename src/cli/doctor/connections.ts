@@ -12,7 +12,9 @@ const NEAR = 0.8;
 
 /**
  * Checks the maximum number of connections of all live processes, plus the current connections of
- * others. The maximum applies to each process: a process with little work has few connections.
+ * others. The maximum applies to each process: a process with little work has few connections. A
+ * process that is both an API and a worker counts as two, because `pg_stat_activity` does not show
+ * that their connections belong to one process. That is two connections too many.
  */
 export async function connectionsFinding(pool: Pool, isPooled: boolean): Promise<AuditFinding> {
   const { allowed, apis, workers, requests, ...use } = await connectionUse(pool);

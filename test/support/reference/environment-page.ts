@@ -32,12 +32,12 @@ const GROUPS = {
     HOWDAH_GRAPHQL_INTROSPECTION:
       'Introspection and GraphiQL. Default: on if no login is required, else off.',
     HOWDAH_GRAPHQL_OPERATIONS:
-      'The only [GraphQL operations](../graphql.md#the-front-door) that are allowed.',
+      'The only [GraphQL operations](../graphql.md#limits-of-every-endpoint) that are allowed.',
     HOWDAH_GRAPHQL_SCHEMAS:
       'Schemas of [your own tables in GraphQL](../live-lists.md#your-own-tables-in-graphql).',
     HOWDAH_TENANT_STREAMS:
-      'Maximum number of streams, sockets and waits of a tenant in one process: [shares of the API](../operations.md#shares-of-the-api).',
-    HOWDAH_USER_STREAMS: 'The same for one user.',
+      'Maximum number of streams, sockets and waits of a tenant in one process: [fair shares of an API process](../operations.md#fair-shares-of-an-api-process).',
+    HOWDAH_USER_STREAMS: 'Maximum number of streams, sockets and waits of a user in one process.',
   },
   'Secrets and requests': {
     HOWDAH_SECRET_KEY:
@@ -56,7 +56,7 @@ const GROUPS = {
     LLM_API_KEY: 'Its key.',
     LLM_MODEL: 'Its name at the provider.',
     LLM_URL:
-      'Its server, if it is not that of the provider. The provider is then `openai`, whatever LLM_PROVIDER says.',
+      'Its server, if it is not that of the provider. The server is called in the format of OpenAI, whatever LLM_PROVIDER says. If the URL is the usual address of a vendor, the model is one of that vendor.',
     TTS_PROVIDER: 'The provider of the model `tts`, which speaks.',
     TTS_API_KEY: 'Its key.',
     TTS_MODEL: 'Its name at the provider.',
