@@ -1,3 +1,4 @@
+import { withArticle } from '../../../src/text/with-article.ts';
 import { capital, type NamedCapability } from './names.ts';
 
 /** What people want of definitions, people, rules and figures. */
@@ -74,25 +75,26 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
   },
   ...['agent', 'workflow', 'prompt', 'skill'].flatMap((one) => {
     const Name = capital(one);
+    const some = withArticle(one);
     const path = `/api/${one}s/{id}`;
     const cli = 'dev versions';
     const group = 'Versions';
     return [
       {
-        ...{ group, what: `list the versions of ${one}s`, cli, rest: `GET ${path}/versions` },
+        ...{ group, what: `list the versions of ${some}`, cli, rest: `GET ${path}/versions` },
         ...{ sql: `select howdah.${one}_versions`, graphql: [`${one}Versions`, `${one}Version`] },
       },
       {
         ...{
           group,
-          what: `compare versions of ${one}s`,
+          what: `compare versions of ${some}`,
           sql: `howdah.diff_${one}_versions()`,
           cli,
         },
         rest: `GET ${path}/versions/{version}/compare/{other}`,
       },
       {
-        ...{ group, what: `restore a version of ${one}s`, cli },
+        ...{ group, what: `restore a version of ${some}`, cli },
         ...{ sql: `howdah.restore_${one}_version()`, graphql: `restore${Name}Version` },
         rest: `POST ${path}/versions/{version}/restore`,
       },
@@ -100,7 +102,7 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
         ? []
         : [
             {
-              ...{ group, what: `label a version of ${one}s`, cli },
+              ...{ group, what: `label a version of ${some}`, cli },
               sql: [
                 `howdah.label_${one}_version()`,
                 'insert howdah.version_labels',

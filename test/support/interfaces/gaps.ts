@@ -15,7 +15,7 @@ export const GAPS: readonly Gap[] = [
     on: 'CLI',
     what: /^list (models|tools|skills|MCP servers) of an agent$|^list members of a workflow$|^show what a tool can do$/,
     because:
-      'Part of what `howdah agents show`, `howdah dev workflows show` and `howdah tools AGENT` print.',
+      '`howdah agents show`, `howdah dev workflows show` and `howdah tools AGENT` print this as part of their output.',
   },
   {
     on: 'CLI',
@@ -25,13 +25,24 @@ export const GAPS: readonly Gap[] = [
   },
   {
     on: 'CLI',
-    what: /file$|^list files$|messages? to|^list entries of boards$|remembered approval|todo|^(give|read) feedback$|^(list|change).* sessions?$|^set the default agent$|^find the current agent$|^accept a changed prompt/,
+    what: /file$|^list files$|messages? to|^list entries of boards$|remembered approval|todo|^(give|read) feedback$|^(list|change).* sessions?$|^set the default agent$|^find the current agent$/,
     because:
       'Meant for programs and user interfaces. `howdah sql` reads the rows, and `howdah chat` covers conversations.',
   },
   {
     on: 'CLI',
-    what: /watched table|^list offered MCP|^explain which model|^render a prompt|^get the JSON Schema|^remove a label|^list agent systems$|watched tables$|^list times of|^read the performance|^show the|tenants$/,
+    what: /^accept a changed prompt/,
+    because:
+      'An admin accepts it in SQL or GraphQL: `howdah sql --write "select howdah.accept_mcp_prompt(…)"`.',
+  },
+  {
+    on: 'CLI',
+    what: /^remove a label/,
+    because: 'One `delete`: `howdah sql --write "delete from howdah.version_labels …"`.',
+  },
+  {
+    on: 'CLI',
+    what: /watched table|^list offered MCP|^explain which model|^render a prompt|^get the JSON Schema|^list agent systems$|watched tables$|^list times of|^read the performance|^show the|tenants$/,
     because: 'One `select`: `howdah sql "select …"`.',
   },
   {
@@ -42,13 +53,23 @@ export const GAPS: readonly Gap[] = [
   },
   {
     on: ['REST', 'TypeScript'],
-    what: /messages? to|^list entries of boards$|todo of a session$|^change a session$|watched table/,
+    what: /messages? to|^list entries of boards$|todo of a session$|^change a session$/,
     because:
       'Runs write these rows. REST shows the todos in the state of a session; GraphQL and SQL have the rows.',
   },
   {
     on: ['REST', 'TypeScript'],
-    what: /^explain which model|^render a prompt|^get the JSON Schema|^show the|^try output filters|^read cost, usage|tenants$|^use (the standard|a set)/,
+    what: /^list watched tables$/,
+    because: 'The owner of the database creates watches in SQL. GraphQL and SQL list them.',
+  },
+  {
+    on: ['REST', 'TypeScript'],
+    what: /^use (the standard|a set)/,
+    because: '`POST /api/alert-rules` and `POST /api/tool-policies` create single rows.',
+  },
+  {
+    on: ['REST', 'TypeScript'],
+    what: /^explain which model|^render a prompt|^get the JSON Schema|^show the|^try output filters|^read cost, usage|tenants$/,
     because: 'These are queries for figures and lists: in GraphQL or SQL, you choose the columns.',
   },
   {
@@ -60,7 +81,8 @@ export const GAPS: readonly Gap[] = [
   {
     on: ['REST', 'TypeScript'],
     what: /^edit the todos/,
-    because: 'A version check protects the edit: `howdah.apply_todolist()` by SQL or GraphQL.',
+    because:
+      'An edit must also pass the hash of the text it read: call `howdah.apply_todolist()` through SQL or GraphQL.',
   },
   {
     on: 'SQL',
@@ -109,7 +131,7 @@ export const GAPS: readonly Gap[] = [
   {
     on: ['SQL', 'GraphQL', 'REST', 'TypeScript'],
     what: /^import a project of fast-agent$|^replay a run$/,
-    because: 'Reads files of your machine, or calls models in its own process.',
+    because: 'The command reads files on your machine, or calls models in its own process.',
   },
   {
     on: ['SQL', 'GraphQL', 'REST', 'TypeScript'],

@@ -55,13 +55,15 @@ export function interfacesPage(registries: Registries): string {
 const INTRODUCTION = `# What each interface can do
 
 Each row is a task, and each column shows how to do it with one interface. A number marks a [gap](#gaps), whose
-reason is listed below. The table is generated from the interfaces themselves by \`npm run generate\`, and a test fails if a gap
-has no reason.
+reason is listed below. The table is generated from the interfaces themselves by \`npm run generate\`, and a test fails
+if a gap has no reason.
 
 - **SQL**: functions and tables, as the role \`howdah_app\`, in [sql.md](sql.md). Owners of the database may do more.
+  \`select howdah.agents\` means a \`select\` from that table; \`insert\`, \`update\` and \`delete\` likewise.
 - **GraphQL**: fields of queries, mutations and subscriptions, in [graphql.md](graphql.md).
 - **REST**: [rest.md](rest.md), and \`/docs\` of a server. WebSockets on \`/ws\` follow runs and sessions too.
-- **CLI**: what follows \`howdah\`, in [cli.md](cli.md). A command with the option \`--api\` uses a database or a server.
+- **CLI**: what follows \`howdah\`, in [cli.md](cli.md). A command that has the option \`--api\`
+  works on a server as well as on a database.
 - **TypeScript**: methods of \`connect()\`, and the operations of its \`call()\`: \`call('listSchedules')\`.
 
 Other programs use [OpenAI's format](openai.md), [MCP](mcp-server.md), [A2A](a2a.md), [AG-UI](ag-ui.md) and

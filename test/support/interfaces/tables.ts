@@ -1,3 +1,4 @@
+import { withArticle } from '../../../src/text/with-article.ts';
 import { camel, capital, list, type NamedCapability, type Names } from './names.ts';
 
 /** A table whose rows are read and written at one place of each interface. */
@@ -7,8 +8,10 @@ type TableNames = {
   /** The singular and the plural in sentences. */
   one: string;
   many?: string;
-  /** What the rows are parts of. */
+  /** The object that the rows are parts of. */
   of?: string;
+  /** The verb that creates a row, if it is not `create`. */
+  create?: string;
   /** The name of a row and of the list in GraphQL, if they differ from the table. */
   graphql?: [one: string, many: string];
   rest?: string;
@@ -99,6 +102,7 @@ const TABLES: readonly TableNames[] = [
   },
   {
     ...{ group: 'Runs', table: 'mail', one: 'message to an agent', many: 'messages to agents' },
+    create: 'send',
     graphql: ['mail', 'mails'],
   },
   {
@@ -271,9 +275,6 @@ function namesOf(names: TableNames, verb: Verb): Required<Names> {
   };
 }
 
-const withArticle = (one: string) =>
-  `${/^([aeiou]|MCP)/i.test(one) && !/^us/.test(one) ? 'an' : 'a'} ${one}`;
-
 /** What people want of the rows of tables. */
 export const TABLE_CAPABILITIES: readonly NamedCapability[] = TABLES.flatMap((names) =>
   (Object.keys(VERBS) as Verb[]).map((verb) => ({
@@ -282,9 +283,10 @@ export const TABLE_CAPABILITIES: readonly NamedCapability[] = TABLES.flatMap((na
   })),
 );
 
-function wordsOf({ one, many = `${one}s`, of }: TableNames, verb: Verb): string {
+function wordsOf(names: TableNames, verb: Verb): string {
+  const { one, many = `${one}s`, of, create = 'create' } = names;
   if (verb === 'read') return `list ${many}${of ? ` of ${of}` : ''}`;
-  if (of === undefined) return `${verb} ${withArticle(one)}`;
+  if (of === undefined) return `${verb === 'create' ? create : verb} ${withArticle(one)}`;
   const words = { create: ['add', 'to'], change: ['change', 'of'], delete: ['remove', 'from'] };
   const [word, preposition] = words[verb];
   return `${word} ${withArticle(one)} ${preposition} ${of}`;
