@@ -82,7 +82,7 @@ export const GAPS: readonly Gap[] = [
     on: ['REST', 'TypeScript'],
     what: /^edit the todos/,
     because:
-      'An edit must also pass the hash of the text it read: call `howdah.apply_todolist()` through SQL or GraphQL.',
+      'An edit should also pass the hash of the text it read: call `howdah.apply_todolist()` through SQL or GraphQL.',
   },
   {
     on: 'SQL',

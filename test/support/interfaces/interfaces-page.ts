@@ -62,8 +62,8 @@ if a gap has no reason.
   \`select howdah.agents\` means a \`select\` from that table; \`insert\`, \`update\` and \`delete\` likewise.
 - **GraphQL**: fields of queries, mutations and subscriptions, in [graphql.md](graphql.md).
 - **REST**: [rest.md](rest.md), and \`/docs\` of a server. WebSockets on \`/ws\` follow runs and sessions too.
-- **CLI**: what follows \`howdah\`, in [cli.md](cli.md). A command that has the option \`--api\`
-  works on a server as well as on a database.
+- **CLI**: what follows \`howdah\`, in [cli.md](cli.md). A command that has the option \`--api\` works on a server as
+  well as on a database.
 - **TypeScript**: methods of \`connect()\`, and the operations of its \`call()\`: \`call('listSchedules')\`.
 
 Other programs use [OpenAI's format](openai.md), [MCP](mcp-server.md), [A2A](a2a.md), [AG-UI](ag-ui.md) and
