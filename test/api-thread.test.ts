@@ -14,7 +14,7 @@ import { one } from './sql/support.ts';
 import { testDatabase } from './support/database.ts';
 import { startTestWorker } from './support/worker.ts';
 
-// One process is both worker and API, and neither delays the other.
+// Tests a process that runs both a worker and the API. Neither may delay the other.
 
 const program = moduleBeside('./fixtures/held-api-thread.ts', import.meta.url);
 const terminal = { isTty: false, isColoured: false };
@@ -114,7 +114,7 @@ test('a thread that exits while the database starts aborts the start with its er
   await running.worker.terminate();
 });
 
-/** Requests the URL repeatedly in a thread of its own, and counts the answers. */
+/** Source of a thread that requests the URL repeatedly and counts the responses. */
 const ASKING = `
   const { workerData: { url, answers } } = require('node:worker_threads');
   (async () => {

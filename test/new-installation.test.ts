@@ -4,7 +4,7 @@ import { loadConfig } from '../src/config.ts';
 import { ended } from './runtime/arrange.ts';
 import { createEmptyDatabase, type TestDatabase } from './support/database.ts';
 
-// A database without the schema, as `howdah start` finds it at its first start.
+// Tests the first start of `howdah start` on a database without the schema.
 
 let database: TestDatabase;
 

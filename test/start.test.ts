@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 
-// Cost of a start: the packages it loads, and that the API thread compiles nothing twice.
+// Measures the cost of a start: the packages that are loaded, and that the API thread compiles
+// nothing a second time.
 
 vi.setConfig({ testTimeout: 60_000 });
 
 const src = join(import.meta.dirname, '../src');
 
-/** Runs the code of a module in a process of its own, and returns its output. */
+/** Runs the code of a module in its own process, and returns its output. */
 function run(code: string): string {
   const { NODE_COMPILE_CACHE: _, ...env } = process.env;
   return execFileSync(process.execPath, ['--input-type=module', '--eval', code], {
@@ -20,7 +21,7 @@ function run(code: string): string {
   }).trim();
 }
 
-/** The packages of which an import of the file loads something. */
+/** Returns the packages of which an import of the file loads code. */
 function packagesOf(file: string): Set<string> {
   const printed = run(`
     import { registerHooks } from 'node:module';

@@ -28,7 +28,9 @@ const HOWDAH_SECRET_KEY = Buffer.alloc(32, 'k').toString('base64');
 const configOf = (env: Environment) =>
   readConfig({ HOWDAH_HOME: home, DATABASE_URL: db.url, HOWDAH_SECRET_KEY, ...env });
 
-/** Starts worker and API with these variables, as a process does, and returns its lines. */
+/**
+ * Starts a worker and the API with these variables, as a process does. Returns the printed lines.
+ */
 async function start(env: Environment, { isApi } = { isApi: true }): Promise<string[]> {
   const lines: string[] = [];
   await updateModels(db.url, configOf(env), isApi, (line) => lines.push(line));
@@ -297,7 +299,7 @@ describe('keys that do not become secrets', () => {
 });
 
 describe('a run falls back from the default model to Ollama and to local', () => {
-  /** Lets the agent `development` answer, and returns the steps of its run. */
+  /** Runs the agent `development`, and returns the steps of its run. */
   const stepsOfFallback = async (openai?: string) => {
     const worker = await startTestWorker(db.url, openai === undefined ? {} : { openai });
     try {
@@ -332,7 +334,7 @@ describe('a run falls back from the default model to Ollama and to local', () =>
     }));
     await start({
       OPENAI_BASE_URL: server.url,
-      OLLAMA_HOST: '127.0.0.1:2', // a port nobody is given by chance
+      OLLAMA_HOST: '127.0.0.1:2', // a port that is never assigned automatically
     });
     expect(await stepsOfFallback(server.url)).toEqual(attempts);
     await server.close();

@@ -8,7 +8,7 @@ import { one } from '../sql/support.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 
-// The reader of a tree for programs with direct access to the database.
+// Tests the reader of a run tree for programs with direct access to the database.
 
 const db = testDatabase();
 let worker: Worker;

@@ -12,7 +12,7 @@ import { startTestWorker } from '../support/worker.ts';
 import { readAlong } from './read-along.ts';
 import { ROOT, snippetsOf } from './snippets.ts';
 
-// docs/first-hour.md, typed from its first line to its last on an empty database.
+// Follows docs/first-hour.md from its first line to its last on an empty database.
 
 const snippets = snippetsOf('docs/first-hour.md');
 const database = testDatabase();

@@ -9,7 +9,7 @@ import { startTestWorker } from '../support/worker.ts';
 import { readAlong } from './read-along.ts';
 import { ROOT, snippetsOf } from './snippets.ts';
 
-// Each how-to page is followed from its first block to its last, on a database that has seen the demo.
+// Runs all blocks of each how-to page in order, on a database in which the demo has run.
 
 const PAGES = readdirSync(join(ROOT, 'docs/how-to')).filter((name) => name !== 'README.md');
 
@@ -21,7 +21,7 @@ beforeAll(async () => {
   worker = await startTestWorker(database.url);
   await runCli(database.url, 'demo');
   for (const name of ['anthropic', 'rates', 'github_hook', 'stripe_hook']) {
-    const set = startCli(database.url, 'secret', 'set', name); // the pages name them
+    const set = startCli(database.url, 'secret', 'set', name); // the pages use these secrets
     set.type(`a-key-of-${name}`);
     await set.end();
   }

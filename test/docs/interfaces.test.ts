@@ -5,7 +5,7 @@ import { unknownNames } from '../support/interfaces/capabilities.ts';
 import { type Faults, findFaults, interfacesPage } from '../support/interfaces/interfaces-page.ts';
 import { type Registries, readRegistries } from '../support/interfaces/registries.ts';
 
-// docs/interfaces.md says what each interface can do. The interfaces themselves are asked here.
+// Compares docs/interfaces.md with the operations that the interfaces really have.
 
 const db = testDatabase();
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');

@@ -3,7 +3,8 @@ import { dirname, join, normalize } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ROOT } from './snippets.ts';
 
-// Every link of the README and of docs/ leads to a file of the package, and to a heading of that page.
+// Checks that every link of the README and of docs/ leads to a file of the package, and to a
+// heading of that file.
 
 const PAGES = ['README.md', ...pagesOf('docs')];
 const textOf = (page: string) => readFileSync(join(ROOT, page), 'utf8');
@@ -16,7 +17,7 @@ function pagesOf(folder: string): string[] {
   });
 }
 
-/** What `npm pack` takes, as paths and folders. */
+/** Paths and folders in the npm package. */
 const { files: packed } = JSON.parse(textOf('package.json')) as { files: string[] };
 const isPacked = (path: string) =>
   path.startsWith('docs/') || packed.some((one) => path === one || path.startsWith(`${one}/`));
@@ -60,9 +61,9 @@ describe.each(PAGES.filter((page) => page.startsWith('docs/reference/')))('%s', 
   const text = withoutCode(textOf(page));
 
   test('has no words that the site would read as markup', () => {
-    expect(text.match(/^#.*\{.*\}$/gm)).toBeNull(); // attributes of a heading
-    expect(text.match(/(?<!\\)<[a-z]/g)).toBeNull(); // elements
-    expect(text.match(/(?<!\()https?:\/\//g)).toBeNull(); // links to examples
+    expect(text.match(/^#.*\{.*\}$/gm)).toBeNull(); // no attributes in headings
+    expect(text.match(/(?<!\\)<[a-z]/g)).toBeNull(); // no HTML elements
+    expect(text.match(/(?<!\()https?:\/\//g)).toBeNull(); // no bare URLs outside links
   });
 
   test('is listed in docs/README.md', () => {

@@ -7,12 +7,12 @@ import { runCli } from '../cli/run-cli.ts';
 import { eventually } from '../support/database.ts';
 import { argumentsOf, commandsOf, type Snippet, statementsOf } from './snippets.ts';
 
-/** What the blocks of a page said, in order: rows of SQL, text of commands. */
+/** The results of the blocks of a page, in order: the rows of SQL and the output of commands. */
 export type Said = { rows: Record<string, unknown>[]; text: string };
 
 /**
- * Follows a page as its reader does: types each block of SQL and each command, one after the
- * other, and waits until the runs that a block started have ended or wait for a person.
+ * Runs the SQL blocks and commands of a page in order, as a reader would. After each block, waits
+ * until its runs have ended or wait for a person.
  */
 export async function readAlong(url: string, snippets: Snippet[], execution = ''): Promise<Said[]> {
   const pool = new pg.Pool({ connectionString: url, max: 1 });
@@ -34,13 +34,15 @@ export async function readAlong(url: string, snippets: Snippet[], execution = ''
 async function runSql(pool: pg.Pool, text: string): Promise<Said> {
   const rows: Record<string, unknown>[] = [];
   for (const statement of statementsOf(text)) {
-    const result = await pool.query(statement); // one by one: ask() commits
+    const result = await pool.query(statement); // one by one, because ask() commits
     rows.push(...result.rows);
   }
   return { rows, text: '' };
 }
 
-/** Runs commands. JSON files that they write and read are in a folder of the page. */
+/**
+ * Runs the commands of a block. JSON files that they write and read are in a folder of the page.
+ */
 async function runCommands(
   url: string,
   text: string,

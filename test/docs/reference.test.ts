@@ -19,14 +19,14 @@ import {
   statementsOf,
 } from './snippets.ts';
 
-// Every snippet of the README and of the pages of docs/ is run here as it stands there: SQL on a database that has seen the demo, GraphQL
-// against the schema, commands of howdah in process.
+// Runs every snippet of the README and of docs/ unchanged: SQL on a database in which the demo has
+// run, GraphQL against the schema, and commands of howdah in this process.
 
 const PAGES = [
   'README.md',
   ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`),
 ].filter(
-  (name) => name.endsWith('.md') && name !== 'docs/first-hour.md', // first-hour.test.ts
+  (name) => name.endsWith('.md') && name !== 'docs/first-hour.md', // tested by first-hour.test.ts
 );
 
 const snippets = PAGES.flatMap(snippetsOf);
@@ -58,7 +58,7 @@ beforeAll(async () => {
     warehouse: 'postgresql://agents:a-password@warehouse.example.com/sales',
   };
   for (const [name, value] of Object.entries(secrets)) {
-    const set = startCli(database.url, 'secret', 'set', name); // which the pages name
+    const set = startCli(database.url, 'secret', 'set', name); // the pages use these secrets
     set.type(value);
     await set.end();
   }
@@ -72,7 +72,10 @@ afterAll(async () => {
 
 test('snippets exist, and each is in a language that this test knows', () => {
   expect(new Set(snippets.map(({ language }) => language))).toEqual(
-    new Set(['sh', 'sql', 'graphql', 'yaml', 'ts', 'http', 'js', 'python']), // python: test/docs/webhooks.test.ts; js: test/tools/run-code.test.ts, ts: test/tools/custom/tool-folder.test.ts, test/api/rest/docs.test.ts, test/embedding/docs.test.ts; http: the second of these
+    // Other tests run the rest. python: docs/webhooks.test.ts; js: tools/run-code.test.ts; ts:
+    // tools/custom/tool-folder.test.ts, api/rest/docs.test.ts, embedding/docs.test.ts; http:
+    // api/rest/docs.test.ts.
+    new Set(['sh', 'sql', 'graphql', 'yaml', 'ts', 'http', 'js', 'python']),
   );
 });
 
@@ -84,7 +87,7 @@ describe('SQL', () => {
     expect(statements).not.toEqual([]);
     try {
       for (const statement of statements) {
-        await client.query(statement); // one by one: ask() commits
+        await client.query(statement); // one by one, because ask() commits
       }
     } finally {
       await client.end();
@@ -121,7 +124,8 @@ describe('commands', () => {
       database.url,
       ...argv.map((word) => (word === 'ID' ? execution : word)),
     );
-    expect(status, stdout + stderr).toBe(isCancel ? 1 : 0); // the demo's runs have ended, which cancel says
+    // cancel fails, because the runs of the demo have ended
+    expect(status, stdout + stderr).toBe(isCancel ? 1 : 0);
   });
 });
 
@@ -133,6 +137,6 @@ test('docs/models.md names each vendor with its package and its keys', () => {
       expect(row, name).toContain(`\`${word}\``);
     }
     expect(row, name).not.toBe('');
-    expect(page, name).toMatch(new RegExp(`^[^|]*'${name}', '`, 'm')); // an example
+    expect(page, name).toMatch(new RegExp(`^[^|]*'${name}', '`, 'm')); // the page has an example
   }
 });

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { brokenLinks, checkLinks } from '../../docs/.vitepress/check-links.ts';
 
-// The build of the site fails on a broken link.
+// Tests that a broken link fails the build of the site.
 
 const folder = mkdtempSync(join(tmpdir(), 'howdah-site-'));
 afterAll(() => rmSync(folder, { recursive: true }));

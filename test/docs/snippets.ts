@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** The root of the checkout. */
+/** The path of the checkout. */
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 export type Snippet = { page: string; language: string; text: string };
 
-/** The fenced blocks of a page that name a language, in their order. */
+/** Returns the fenced blocks of a page that name a language, in order. */
 export function snippetsOf(page: string): Snippet[] {
   const text = readFileSync(`${ROOT}${page}`, 'utf8');
   return [...text.matchAll(/^```(\w+)\n([\s\S]*?)^```/gm)].map(([, language = '', body = '']) => ({
@@ -16,7 +16,9 @@ export function snippetsOf(page: string): Snippet[] {
   }));
 }
 
-/** Cuts SQL at semicolons that end a line, outside of dollar quotes and of `begin atomic`. */
+/**
+ * Splits SQL at semicolons at the end of a line, outside of dollar quotes and of `begin atomic`.
+ */
 export function statementsOf(text: string): string[] {
   const statements: string[] = [];
   let open = '';
@@ -32,12 +34,14 @@ export function statementsOf(text: string): string[] {
   return [...statements, open].filter((one) => one.trim() !== '');
 }
 
-/** The arguments of a command line: words, and texts in double quotes. */
+/** Returns the arguments of a command line: words, and texts in double quotes. */
 export function argumentsOf(words: string): string[] {
   return [...words.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, word]) => quoted ?? word ?? '');
 }
 
-/** The command lines of `npx howdah` in a block, without comments and without `npx howdah`. */
+/**
+ * Returns the command lines of `npx howdah` in a block, without comments and without `npx howdah`.
+ */
 export function commandsOf(text: string): string[] {
   return text
     .split('\n')

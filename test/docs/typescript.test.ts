@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, expect, test } from 'vitest';
 import { ROOT, snippetsOf } from './snippets.ts';
 
-// Every TypeScript program of the README and of docs/ is checked against the types that the package exports.
+// Checks every TypeScript program of the README and of docs/ against the exported types.
 
 const PAGES = ['README.md', ...pagesOf('docs'), ...pagesOf('docs/how-to')];
 const programs = PAGES.flatMap(snippetsOf).filter(

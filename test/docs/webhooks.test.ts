@@ -21,7 +21,7 @@ import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { snippetsOf } from './snippets.ts';
 
-// The functions of docs/webhooks.md verify deliveries that a worker has sent.
+// Runs the functions of docs/webhooks.md on deliveries that a worker has sent.
 
 const run = promisify(execFile);
 const snippets = snippetsOf('docs/webhooks.md');
@@ -29,7 +29,7 @@ const snippet = (language: string, part: string) =>
   snippets.find((one) => one.language === language && one.text.includes(part))?.text ?? '';
 
 type Sent = { headers: Record<string, string>; body: string };
-/** The delivery as its receiver got it, then the same delivery signed with two keys. */
+/** The delivery that the receiver got, then the same delivery signed with two keys. */
 const sent: Sent[] = [];
 const folder = mkdtempSync(join(tmpdir(), 'howdah-verify-'));
 const database = testDatabase();
@@ -88,7 +88,9 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Runs a program of a language that prints whether its function accepts a delivery. */
+/**
+ * For each language, runs its program on a delivery, and returns whether the program accepts it.
+ */
 const LANGUAGES: Record<string, (key: string, delivery: Sent) => Promise<boolean>> = {
   async 'Node.js'(secret, { headers, body }) {
     const file = join(folder, 'verify.ts');

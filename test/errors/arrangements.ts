@@ -12,7 +12,10 @@ import { runCli } from '../cli/run-cli.ts';
 import { runErrors } from './run-errors.ts';
 import { asPrinted, httpAnswer, json, type Stage } from './stage.ts';
 
-/** Errors that no request of a page can provoke, with the response as an interface shows it. */
+/**
+ * Errors that no request of a page can provoke. Each function returns the response as its interface
+ * shows it.
+ */
 export const arrangements: Readonly<Record<string, (stage: Stage) => Promise<string>>> = {
   EINTERNAL: async () => answered(new Error('a fault')),
   EUNREACHABLE: async () => answered(Object.assign(new Error('gone'), { code: '57P01' })),

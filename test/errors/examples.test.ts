@@ -8,8 +8,8 @@ import { type Example, examplesOf, normalize, sendRequest } from './interfaces.t
 import { openStage, type Stage } from './stage.ts';
 
 // Sends every request of docs/errors and of ./more-examples, and compares the responses. A page has
-// an example of one interface; more-examples has those of the others.
-// HOWDAH_WRITE_EXAMPLES=1 writes the responses to the files; read them before the commit.
+// an example for one interface; more-examples has those for the others. HOWDAH_WRITE_EXAMPLES=1
+// writes the responses to the files. Review them before the commit.
 
 const pages = errorPages();
 const pathOf = (file: string) => fileURLToPath(new URL(file, import.meta.url));
@@ -53,7 +53,7 @@ test.each(named(examples.filter(({ request }) => request !== null)))(
   (_code, _via, example) => check(example),
 );
 
-// These run last, because responses of the tests above list the existing agents.
+// These tests run last, because responses of the tests above list the existing agents.
 describe.concurrent('provoked errors', () => {
   test.each(named(examples.filter(({ request }) => request === null)))(
     '%s: %s',

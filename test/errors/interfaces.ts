@@ -63,7 +63,8 @@ const interfaces: Readonly<Record<string, (stage: Stage, request: string) => Pro
     const client = messages.length === 1 ? ws : await openWs(locked);
     try {
       if (client !== ws) client.socket.send(JSON.stringify(messages[0]));
-      return json({ ...(await client.ask(message)), id }); // one connection asks all, each under an id of its own
+      // the connection is shared, so each request has its own id
+      return json({ ...(await client.ask(message)), id });
     } finally {
       if (client !== ws) client.close();
     }
@@ -95,7 +96,10 @@ async function inPsql(url: string, statement: string): Promise<string> {
   }
 }
 
-/** Sends an HTTP request, to the server that requires a login if there is a header Authorization. */
+/**
+ * Sends an HTTP request. A request with a header Authorization goes to the server that requires a
+ * login.
+ */
 async function overHttp({ api, locked }: Stage, request: string): Promise<string> {
   const [head = '', body] = request.split('\n\n');
   const [first = '', ...lines] = head.split('\n');
@@ -119,7 +123,7 @@ async function overHttp({ api, locked }: Stage, request: string): Promise<string
 
 export const SOME_ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 
-/** Replaces ids, times and addresses, which differ each time, by one value each. */
+/** Replaces ids, times and addresses, which differ in each run, by constants. */
 export function normalize(text: string, { names }: Pick<Stage, 'names'>): string {
   return Object.entries(names)
     .reduce((result, [name, value]) => result.replaceAll(value, name), text)

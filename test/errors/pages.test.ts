@@ -10,14 +10,14 @@ import { postgresWords } from '../../src/contracts/translate-postgres-error.ts';
 import { PACKAGE_ROOT } from '../../src/package-root.ts';
 import { examplesOf } from './interfaces.ts';
 
-// Each code that an interface can return has a page, and each page has such a code. The codes are
-// read from the source that raises them, so that no list has to be maintained.
+// Checks that each code that an interface can return has a page, and that each page has such a
+// code. The codes are read from the source that raises them, so that no list has to be maintained.
 
 const pages = errorPages();
 const codesOf = ({ code, also }: (typeof pages)[number]) => [code, ...also];
 const written = pages.flatMap(codesOf);
 
-/** The text of all files of a folder. */
+/** Returns the text of all files of a folder. */
 function textOf(folder: string, ext: string): string {
   return readdirSync(join(PACKAGE_ROOT, folder), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith(ext) && !name.endsWith('schema.sql'))
@@ -76,15 +76,15 @@ test.each(pages.map((page): [string, (typeof pages)[number]] => [page.code, page
     for (const { cause, fix } of page.causes) expect(`${cause} ${fix}`).toMatch(/^\S.+\. .+[.)]$/);
     expect(page.told.length).toBeGreaterThan(0);
     for (const line of page.text.split('\n')) expect(line).not.toMatch(/^[|-] .*TODO|\s$/);
-    // no interface returns HWSTL; sql-tool-races.test.ts takes a run over in the middle of a commit
+    // no interface returns HWSTL; sql-tool-races.test.ts covers it
     if (code !== 'HWSTL') expect(examplesOf(code, page.text).length).toBeGreaterThan(0);
   },
 );
 
-/** Statuses of codes that no table has. */
+/** Statuses of codes that are in no table. */
 const OTHER_STATUSES: Record<string, number> = { EINTERNAL: 500, '22P02': 400, '57P03': 503 };
 
-/** Returns the code of Howdah that clients receive in place of a Postgres code. */
+/** Returns the Howdah code that clients receive in place of a Postgres code. */
 const translated = (code: string) => postgresWords[code]?.({ code, message: '' }).code ?? code;
 
 test.each(pages.map((page): [string, (typeof pages)[number]] => [page.code, page]))(

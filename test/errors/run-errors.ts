@@ -13,7 +13,9 @@ import {
 } from '../runtime/arrange.ts';
 import { deciding, makeTeam, startTeam, type TeamSpec } from '../runtime/teams.ts';
 
-/** A run that fails by each code, or a call of a tool that does: what stands in its row then. */
+/**
+ * For each code, provokes the error in a run or a tool call, and returns the error that is stored.
+ */
 export const runErrors: Readonly<Record<string, (pool: pg.Pool) => Promise<RunError | null>>> = {
   rate_limited: served({ status: 429, error: { message: 'Rate limit reached for requests' } }),
   overloaded: served({ status: 503, error: { message: 'The engine is overloaded' } }),
@@ -103,7 +105,7 @@ export const runErrors: Readonly<Record<string, (pool: pg.Pool) => Promise<RunEr
   internal: (pool) => ofRun(pool, { instruction: 'unlucky', script: [{ content: 'Good day.' }] }),
 };
 
-/** Of a run whose model server answers so, each time. */
+/** Returns the error of a run whose model server gives this answer to every request. */
 function served(answer: FakeAnswer) {
   return async (pool: pg.Pool): Promise<RunError | null> => {
     const server = await startOpenAiServer(() => answer);
@@ -120,7 +122,10 @@ async function ofRun(pool: pg.Pool, agent: AgentSpec): Promise<RunError | null> 
   return error;
 }
 
-/** Of the step of a call, which a scripted model makes so often in one answer: the last one's. */
+/**
+ * Returns the error of the last failed tool step of a run. The scripted model makes the call
+ * `times` times in one answer.
+ */
 async function ofCall(
   pool: pg.Pool,
   call: { name: string; arguments: JsonObject },

@@ -18,18 +18,21 @@ import { startTestWorker } from '../support/worker.ts';
 export type Stage = {
   db: TestDatabase;
   api: ApiServer;
-  /** One that wants a login. */
+  /** A server that requires a login. */
   locked: ApiServer;
   mcp: Client;
   ws: WsClient;
-  /** Words of the pages that stand for something made here. */
+  /** Values of placeholders and names in the pages. */
   names: Readonly<Record<string, string>>;
   close(): Promise<void>;
 };
 
 /**
- * Agents the pages name: `greeter`, `retired`, which is not active, `busy`, whose limit is reached. ENDED_ID is a run that has
- * ended, QUESTION_ID a question that is open, ANSWERED_ID one that was answered, VIEWER the token of somebody who may only look.
+ * Starts the servers and creates the objects that the pages name.
+ *
+ * Agents: `greeter`; `retired`, which is inactive; `busy`, whose limit is reached. ENDED_ID is an
+ * ended run, QUESTION_ID an open question, ANSWERED_ID an answered question, VIEWER the token of a
+ * user who may only read.
  */
 export async function openStage(): Promise<Stage> {
   const db = await createTestDatabase();
@@ -84,7 +87,7 @@ export async function openStage(): Promise<Stage> {
   };
 }
 
-/** Begins a run that asks, and gives the id of its question. */
+/** Starts a run that asks a question, and returns the id of the question. */
 async function asks(db: TestDatabase, agent: string): Promise<string> {
   const run = await insertRun(db.pool, agent);
   await reaches(db.pool, run, 'waiting');
@@ -109,7 +112,7 @@ async function named(
   return id;
 }
 
-/** A tool that fails. */
+/** A tool that always fails. */
 const orderStatus: CustomTool = {
   name: 'order_status',
   description: 'Where an order is.',

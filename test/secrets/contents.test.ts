@@ -25,12 +25,12 @@ if (!master) throw new Error('there is no master key');
 const dataKey = newKey();
 const wrapped = wrap(randomUUID(), TENANT, dataKey, master);
 const key = contentKey(wrapped, dataKey);
-/** A key that has been rotated, or belongs to another tenant. */
+/** A data key that was rotated or belongs to another tenant. */
 const otherDataKey = newKey();
 const otherWrapped = wrap(randomUUID(), randomUUID(), otherDataKey, master);
 const otherKey = contentKey(otherWrapped, otherDataKey);
 
-/** Rows with these data keys, and the number of look-ups. */
+/** Returns rows with these data keys, and the number of look-ups. */
 function rowsWith(...known: WrappedKey[]): { rows: SecretRows; reads: () => number } {
   let reads = 0;
   const keys = async (ids: readonly string[]) => {
@@ -47,7 +47,7 @@ const opened = <T>(value: T, by: DecryptContents = decrypt) => by(value, mayAll)
 const text = (plain: string, run = RUN) => encryptText(key, run, plain);
 const json = (plain: string, run = RUN) => encryptJson(key, run, plain);
 
-/** Any text that PostgreSQL stores. */
+/** Generates any text that PostgreSQL can store. */
 const storedText = fc.string({ unit: 'binary' }).map((one) => one.replaceAll('\0', ''));
 
 describe('a text', () => {

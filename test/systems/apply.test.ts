@@ -359,7 +359,7 @@ describe('names', () => {
       ['/models/fast', 'model "fast" belongs to the agent system "shop-helpdesk"'],
       ['/agents/desk', 'agent "desk" belongs to the agent system "shop-helpdesk"'],
     ]);
-    // it goes when nobody uses it any more
+    // It is deleted once nothing refers to it.
     await tenant.apply(system('shop-helpdesk', {}), { prune: true });
     expect(
       await tenant.one(

@@ -3,14 +3,12 @@ import type { JsonObject } from '../../src/json/json.ts';
 import { testDatabase } from '../support/database.ts';
 import { newTenant } from './support.ts';
 
-/**
- * An export loses nothing that people may write: asked of the catalogue, so that a column which is added later either gets
- * a place in files or stands here beside the reason why not.
- */
+// Checks that an export contains every column that users may write. The columns are read from the
+// catalogue. A new column therefore needs either a place in files or an entry in the list below.
 
 const database = testDatabase();
 
-/** Columns that files cannot express, and the reason. */
+/** Columns that files cannot express, with the reason. */
 const NOT_IN_FILES: Record<string, string> = {
   'agents.deleted_at': 'who is deleted stands in no file; --prune deletes',
   'agents.user_id': 'users are no part of a system: who has it is said where it is',
@@ -18,7 +16,10 @@ const NOT_IN_FILES: Record<string, string> = {
   'skills.deleted_at': 'as of agents',
 };
 
-/** A row differs from the least one there is in all columns that stand in files. */
+/**
+ * A system of objects with only the required fields. In FULL, every column that files can express
+ * differs from these rows.
+ */
 const LEAST = {
   version: 'v1',
   name: 'columns',
@@ -145,7 +146,7 @@ const FULL: JsonObject = {
   },
 };
 
-/** Keys of parts, which files say by where something stands. */
+/** Key columns of parts. Files express them by the place of the part. */
 const PLACES: Record<string, string[]> = {
   agent_models: ['agent_id', 'model_id', 'position'],
   agent_tools: ['agent_id', 'tool_id'],
@@ -153,7 +154,7 @@ const PLACES: Record<string, string[]> = {
   agent_servers: ['agent_id', 'server_id'],
   workflow_agents: ['workflow_id', 'sequence_order'],
 };
-/** What columns of parts are when a file says nothing of them, other than null. */
+/** Defaults other than null of columns of parts that a file does not mention. */
 const UNSAID: Record<string, unknown> = {
   'agent_models.purpose': 'llm',
   'agent_models.request_params': {},

@@ -156,7 +156,7 @@ describe('faults with their line, column and suggestion', () => {
     ['agents: { a: { model: "" } }', '3:23 model may not be empty'],
     ['agents: { a: { skills: [""] } }', '3:25 skills[0] may not be empty'],
     [`agents: { a: { model: ${'x'.repeat(201)} } }`, '3:23 model may have at most 200 characters'],
-    // what is named
+    // names
     ['agents: { desk: { model: nobody } }', '3:26 unknown model "nobody"'],
     [
       'agents: { desk: { models: [default, defalt] } }',
@@ -209,7 +209,7 @@ describe('faults with their line, column and suggestion', () => {
       '4:28 "s" is listed twice',
     ],
     ['orchestrator: nobody', '3:15 unknown agent or workflow "nobody"'],
-    // what rows refuse
+    // rejected by the database
     [
       'models: { m: { provider: local, model: x, base_url: "ftp://x" } }',
       /^3:53 .*base_url must be http/,
@@ -260,7 +260,7 @@ describe('faults with their line, column and suggestion', () => {
       'prompts: { p: { template: "{{tone}}", variables: { tone: { type: string } } } }\nagents: { a: { prompt: p, prompt_values: { tone: 3 } } }',
       /^4:27 prompt_values for prompt p: .*tone/,
     ],
-    // what is wrong with a prompt is not told again of who has it
+    // A fault of a prompt is not repeated for the agents that use it.
     [
       'prompts: { p: { template: "{{tone}}" } }\nagents: { a: { prompt: p, prompt_values: { tone: kind } } }',
       '3:27 template, line 1, column 1',

@@ -6,7 +6,7 @@ import { changes, faultsOf, newTenant } from './support.ts';
 
 const database = testDatabase();
 
-/** A system of a name of its own: its schema is the database's. */
+/** Returns a new name for a system. Its functions get a schema of that name. */
 const named = () => `pack_${randomBytes(5).toString('hex')}`;
 const half = (name: string, body = 'n / 2', returns = 'numeric') => ({
   definition: `create function ${name}.half(n numeric) returns ${returns} language sql immutable as $$ select ${body} $$`,

@@ -10,7 +10,7 @@ import { changes, HELPDESK, newTenant } from './support.ts';
 
 const database = testDatabase();
 
-/** Texts with what YAML could take for something else. */
+/** Generates texts, including texts that YAML could parse as another type. */
 const text = fc.oneof(
   fc.constantFrom(
     'yes',
@@ -47,7 +47,7 @@ const text = fc.oneof(
     .filter((one) => one.isWellFormed() && !one.includes('\u0000')),
 );
 const word = fc.stringMatching(/^[a-z][a-z0-9_]{0,7}$/);
-/** Names are one line of text; numbers as names would be ordered otherwise by JavaScript. */
+/** Generates names of one line. JavaScript orders integer keys before other keys. */
 const name = fc.oneof(
   word,
   fc.constantFrom('Ann Lee', 'é~/x', '7', '01', 'true', 'null', 'constructor', 'a: b'),
@@ -82,7 +82,7 @@ const subRun = some({
   weight: fc.constantFrom(0.5, 2),
 });
 
-/** With a variable for each type, and values that fit them. */
+/** One variable of each type, with suitable constraints. */
 const VARIABLES: JsonObject = {
   tone: { type: 'string', enum: ['kind', 'strict'], default: 'kind', description: 'How.' },
   share: { type: 'number', minimum: 0 },
@@ -90,7 +90,7 @@ const VARIABLES: JsonObject = {
   is_new: { type: 'boolean' },
 };
 const filled = text.filter((one) => /\S/.test(one));
-/** Braces of a text would be taken for variables there are not. */
+/** Generates texts without `{{`, which would be parsed as undeclared variables. */
 const unmarked = filled.filter((one) => !one.includes('{{'));
 const prompt = fc.oneof(
   unmarked.map((template): JsonObject => ({ template })),
@@ -502,7 +502,7 @@ describe('deleted parts', () => {
   test('are left out of an export and reported with their place; the rest applies, here and elsewhere', async () => {
     const tenant = await newTenant(database.pool);
     await tenant.apply(TEAM);
-    // as it was possible once: delete_agent and delete_workflow refuse it of members
+    // Older releases allowed this. delete_agent and delete_workflow now reject members.
     for (const [table, name] of [
       ['agents', 'bo'],
       ['workflows', 'inner'],

@@ -43,7 +43,7 @@ const jobs = async ({ one: row, tenant }: TenantInterfaces) =>
       )
     ).n,
   );
-/** Acts as an admin of the tenant who does not own the database. */
+/** Runs statements as an admin of the tenant who does not own the database. */
 const byAdmin = (
   interfaces: TenantInterfaces,
   text: string,

@@ -7,7 +7,7 @@ import { all, makeTenant, one } from '../sql/support.ts';
 
 export type TenantInterfaces = ReturnType<typeof interfacesOf>;
 
-/** A tenant of its own, and what is done to it. */
+/** Creates a tenant, and returns functions that act in it. */
 export async function newTenant(pool: pg.Pool): Promise<TenantInterfaces> {
   return interfacesOf(pool, await makeTenant(pool));
 }
@@ -33,7 +33,7 @@ function interfacesOf(pool: pg.Pool, tenant: string) {
   };
 }
 
-/** `action kind name` of everything but what is unchanged. */
+/** Returns all changes of a plan as `action kind name`. */
 export function changes(plan: Plan): string[] {
   return plan.objects
     .filter(({ action }) => action !== 'unchanged')
@@ -55,7 +55,7 @@ export async function faultsOf(
   throw new Error('this was not refused');
 }
 
-/** The example of contract section 8. */
+/** The example of section 8 of the contract. */
 export const HELPDESK = `version: v1
 name: shop-helpdesk
 models:    { fast: { provider: openai, model: gpt-5-mini } }

@@ -217,7 +217,7 @@ test('an apply and a manual edit of an agent and its prompt do not deadlock', as
   const tenant = await newTenant(database.pool);
   await tenant.apply(shop({ agents: { desk: { mission: 'Answer.' } } }));
   const { applied } = await tenant.inside(async (hand) => {
-    // by hand: the agent's row, and its prompt behind it
+    // The manual edit updates the row of the agent, then its prompt.
     const edit = (set: string) =>
       hand.query(`update howdah.agents set ${set} where id = howdah.agent('desk')`);
     await edit(`instruction = 'By hand.'`);

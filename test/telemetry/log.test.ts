@@ -34,7 +34,9 @@ test('a line is one JSON object, at the requested level', () => {
   });
 });
 
-/** Keys that stand in an error of somebody else, in its cause, in fields of it, in the text of a request. */
+/**
+ * Secrets in an external error: in its message, its cause, its fields, and the text of a request.
+ */
 const PLANTED = [
   ...SECRETS,
   ...SECRETS.map(encodeURIComponent),
@@ -129,7 +131,7 @@ test('redacting a hostile line of 200,000 characters takes less than two seconds
   const more = ['bearer a', '"token":"', '\\"', '":', '-', ' Cookie:', "'password", ' token=', '@'];
   for (const part of [...parts, ...more]) {
     const text = part.repeat(Math.ceil(200_000 / part.length));
-    // the old ones took a minute of a processor for half as much
+    // Earlier patterns took a minute of processor time for half of this text.
     expect(ms(text), part).toBeLessThan(2_000);
     expect(ms(`"${text}`), part).toBeLessThan(2_000);
   }
@@ -158,7 +160,7 @@ test('the pretty format shows one line, in colors on a terminal, and the stack b
   const head = (text: string) => text.split('\n').slice(0, 2).join('\n').replace(/^\S+/, '');
   expect(onTerminal).not.toBe(stripVTControlCharacters(onTerminal));
   expect(head(stripVTControlCharacters(onTerminal))).toBe(head(plain));
-  expect(logged(write)).toMatch(/^\{/); // nobody looks: JSON
+  expect(logged(write)).toMatch(/^\{/); // no terminal: JSON
 });
 
 test('control characters of logged text do not reach the terminal', () => {

@@ -38,7 +38,7 @@ afterAll(async () => {
   await pool.end();
 });
 
-/** The value of each series of a metric, by its labels. */
+/** Returns the value of each series of a metric, by its labels. */
 function series(text: string, name: string): Record<string, number> {
   const lines = text
     .split('\n')
@@ -51,7 +51,7 @@ function series(text: string, name: string): Record<string, number> {
   );
 }
 
-/** Reports an answer of a model with 1000 tokens in and 500 out. */
+/** Reports a model answer with 1000 input tokens and 500 output tokens. */
 async function answerOf(
   to: Metrics,
   model: { id: string | null; name: string; provider: string },
@@ -88,7 +88,7 @@ test('run metrics count steps, ends, retries, tokens, and cost at the price of t
     ],
   });
   await runToEnd(database.pool, agent, 'what is it?');
-  await expect // the database knows of the end before the process is told
+  await expect // the database knows the end of a run before the process does
     .poll(async () => series(await metrics.text(), 'howdah_runs_ended_total'))
     .toEqual({ '{status="completed",stop_reason="final_answer"}': 1 });
   const { status, type, text } = await read();
@@ -111,7 +111,8 @@ test('run metrics count steps, ends, retries, tokens, and cost at the price of t
     ['commit', 'claim', 'release'].map((what) => `${what}_retry`),
   );
   const recoveries = reasons.map((of) => `{reason="${of}"}`);
-  expect(Object.keys(series(text, 'howdah_recoveries_total'))).toEqual(recoveries); // before the first, too
+  // all reasons, before their first recovery
+  expect(Object.keys(series(text, 'howdah_recoveries_total'))).toEqual(recoveries);
   expect(series(text, 'howdah_step_duration_seconds_count')).toMatchObject({
     '{kind="model",outcome="ok"}': 1,
     '{kind="retry",outcome="error"}': 1,
@@ -133,7 +134,7 @@ test('tokens of the prompt cache are counted, and priced at their own prices', a
   const text = await fresh.text();
   expect(series(text, 'howdah_cached_tokens_total')).toEqual({
     '{provider="scripted",type="read"}': 800,
-    '{provider="scripted",type="write"}': 200, // not more than the rest of the input
+    '{provider="scripted",type="write"}': 200, // at most the rest of the input
     '{provider="local",type="read"}': 800,
     '{provider="local",type="write"}': 200,
   });
@@ -241,7 +242,7 @@ test('database metrics are present, without any word of a tenant', async () => {
   const text = await fresh.text();
   expect(series(text, 'howdah_database_up')).toEqual({ '': 1 });
   expect(series(text, 'howdah_runs')).toEqual({ '{status="queued",waiting_for=""}': 3 });
-  expect(series(text, 'howdah_queue_depth')).toEqual({ '': 0 }); // none is due
+  expect(series(text, 'howdah_queue_depth')).toEqual({ '': 0 }); // no run is due
   expect(series(text, 'howdah_queue_oldest_age_seconds')).toEqual({ '': 0 });
   expect(series(text, 'howdah_jobs')).toMatchObject({ '{state="later"}': 3 });
   expect(series(text, 'howdah_workers')).toEqual({ '': 1 });

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A span as the receiver got it, its attributes as plain values. */
+/** A span as received, with its attributes as plain values. */
 export type ReceivedSpan = {
   traceId: string;
   spanId: string;
@@ -42,8 +42,8 @@ const plain = (list: KeyValue[]) =>
   );
 
 /**
- * Receives OTLP over HTTP as JSON on a free loopback port. The first answers may have other
- * statuses than 200.
+ * Receives OTLP over HTTP as JSON on a free loopback port. `statuses` are the statuses of the first
+ * responses; later ones have 200.
  */
 export async function startOtlpReceiver(statuses: number[] = []) {
   const spans: ReceivedSpan[] = [];

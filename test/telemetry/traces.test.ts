@@ -23,7 +23,7 @@ const database = testDatabase();
 let pool: Pool;
 let receiver: Awaited<ReturnType<typeof startOtlpReceiver>>;
 let models: FakeServer;
-/** Values of `traceparent` in requests of tools. */
+/** Values of `traceparent` in requests that tools sent. */
 const heard: (string | undefined)[] = [];
 const site = createServer((request, response) => {
   heard.push(request.headers.traceparent as string | undefined);
@@ -69,10 +69,10 @@ beforeEach(() => {
 const settingsOf = (env: Record<string, string> = {}) => {
   const { tracing } = readConfig({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, ...env });
   if (!tracing) throw new Error('no tracing');
-  return { ...tracing, delayMs: 600_000 }; // sent when a test says so
+  return { ...tracing, delayMs: 600_000 }; // sent only by an explicit flush
 };
 
-/** A worker that traces, as a process of its own would. */
+/** Starts a worker with tracing, like a process of its own. */
 async function startTraced(
   env: Record<string, string> = {},
 ): Promise<{ worker: Worker; tracing: Tracing; stop(): Promise<void> }> {
@@ -191,16 +191,17 @@ test('a run on two workers is one trace with its requests, tools and child run, 
   });
   for (const span of spans.filter((one) => one !== root)) {
     expect(BigInt(span.startTimeUnixNano)).toBeGreaterThanOrEqual(
-      BigInt(root?.startTimeUnixNano ?? 0) - 5_000_000n, // two clocks: the database's and this one's
+      // tolerance: the clock of the database differs from that of this process
+      BigInt(root?.startTimeUnixNano ?? 0) - 5_000_000n,
     );
     expect(BigInt(span.endTimeUnixNano)).toBeGreaterThanOrEqual(BigInt(span.startTimeUnixNano));
   }
-  // it is given on, to tools and to model servers, each below its own span
+  // The context is propagated to tools and to model servers, each below its own span.
   expect(heard).toEqual([`00-${request?.traceId}-${request?.spanId}-01`]);
   expect(models.requests.at(-1)?.headers.traceparent).toBe(
     `00-${answer?.traceId}-${answer?.spanId}-01`,
   );
-  // and no text of anybody goes along
+  // Traces contain no text of users or models.
   expect(receiver.requests.map(({ body }) => body).join('')).not.toMatch(
     /do it|how many|may I|seven/,
   );
@@ -249,7 +250,7 @@ test('a run cancelled while no worker held it has its span, exported once', asyn
   );
   const rows = traceRowsOn<EndedRun>(pool);
   const soon = { ...rows, readRunsEndedElsewhere: () => elsewhere('0') };
-  /** As it is asked some seconds later. */
+  /** Reads the runs that have ended elsewhere, as a poll after `lag` does. */
   const elsewhere = async (lag: string) => {
     const { rows: found } = await pool.query('select howdah_private.runs_to_trace($1) as ids', [
       lag,
@@ -356,7 +357,7 @@ test('a run whose caller is not sampled is not traced', async () => {
     `select 1 from howdah.executions where id = $1 and status = 'completed'`,
     [rows[0].id],
   );
-  await runToEnd(database.pool, agent, 'hello'); // it is
+  await runToEnd(database.pool, agent, 'hello'); // a run that is traced
   await expect
     .poll(async () => {
       await tracing.flush();

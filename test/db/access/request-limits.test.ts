@@ -21,7 +21,8 @@ test('counts requests although two processes count in opposite orders', async ()
   const other = await openSession(database.url);
   const pool = createPool({ url: database.url, applicationName: 'howdah-api', max: 1 });
   try {
-    await other.query(`set deadlock_timeout = '10min'`); // the pool's statement is the victim
+    // makes the statement of the pool the victim
+    await other.query(`set deadlock_timeout = '10min'`);
     await other.query('begin');
     await other.query(count, [second]);
     const counted = countRequests(

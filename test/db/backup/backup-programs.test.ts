@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findPrograms } from '../../../src/db/backup/find-pg-programs.ts';
 
-// Programs that do nothing but tell their version; majors that nobody has, so that those of this machine are not taken.
+// The programs of these tests only print their version. Their major versions do not exist, so that
+// programs of this machine are never selected.
 
 describe.skipIf(process.platform === 'win32')('the client programs of PostgreSQL', () => {
   let root: string;

@@ -15,7 +15,8 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { startEmbedded, stopEmbedded } from '../../../src/db/embedded/embedded.ts';
 import { runWithoutDatabase } from '../../cli/run-cli.ts';
 
-// A backup of the embedded server without programs of PostgreSQL, while it is written to, and its restore.
+// Backs up the embedded server without programs of PostgreSQL while it is written to, and restores
+// the backup.
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
@@ -87,7 +88,7 @@ test('copies a server while it is in use, and restores the copy', async () => {
     at,
     'select count(*)::int as n, max(n) as highest from public.written',
   );
-  expect(n).toBe(highest); // without a gap
+  expect(n).toBe(highest); // no gap in the sequence
   expect(n).toBeGreaterThanOrEqual(before);
   expect(n).toBeLessThanOrEqual(after + 1);
 });

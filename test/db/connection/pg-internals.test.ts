@@ -3,8 +3,8 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
 
-// Code below src/db replaces methods of pg, and uses properties that the types of pg omit. A new
-// version of pg may change both without an error. These tests then name the code to look at.
+// Code in src/db replaces methods of pg, and uses properties that are missing in the types of pg. A
+// new version of pg may change both without an error. These tests then name the code to check.
 
 const database = testDatabase();
 let pool: pg.Pool;
@@ -16,7 +16,7 @@ afterAll(async () => {
   await pool.end();
 });
 
-/** The names of methods that callers may use, without those of every emitter. */
+/** Returns the names of the public methods of a class, without those of every emitter. */
 function publicMethods({ prototype }: { prototype: object }): string[] {
   const names = new Set<string>();
   for (let at = prototype; at !== EventEmitter.prototype; at = Object.getPrototypeOf(at)) {

@@ -18,13 +18,14 @@ test('a tenant leaves connections to others, and its hooks get some while its to
     void connect('hooks', 'blue');
   }
   await settled();
-  expect(connected.filter((who) => who.startsWith('blue'))).toHaveLength(6 + 2); // of 7 for tools and 3 for hooks
+  // limits: 7 for tools, 3 for hooks
+  expect(connected.filter((who) => who.startsWith('blue'))).toHaveLength(6 + 2);
   expect(connected).toContain('blue hooks');
   expect(await tenantPool(pool, 'tools', { tenant: 'acme' }).query('select 1')).toBe('rows');
   await connect('tools', 'acme');
   await connect('hooks', 'acme');
   clients[0]?.release();
-  await connect('tools', 'corp'); // the last place is reserved for a tenant without one
+  await connect('tools', 'corp'); // the last connection is reserved for tenants that have none
 });
 
 test('a failed connection attempt releases its place', async () => {

@@ -9,7 +9,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const module = new URL('../../../src/db/embedded/binaries.ts', import.meta.url).href;
 
-/** Asks for the version of a program in a process of its own, and returns what that prints. */
+/** Runs a program with --version in its own process, and returns its output. */
 function printVersion(postgres: string) {
   const code = `
     const { majorVersion } = await import(${JSON.stringify(module)});

@@ -272,7 +272,7 @@ async function stdoutOf(child: ChildProcess): Promise<string> {
   return text;
 }
 
-/** Writes the files that a ready server with this `pid` leaves. */
+/** Writes the files of a ready server with this `pid`. */
 function writePidFile(home: string, pid: number | undefined): void {
   const dataDir = join(home, 'postgres');
   const lines = [pid, dataDir, 1_760_000_000, 5432, '', '127.0.0.1', '  1234  5678', 'ready   '];

@@ -15,7 +15,9 @@ afterAll(async () => {
   await database?.drop();
 });
 
-/** A page of 1,000 rows, and how many of them the server has read for it. */
+/**
+ * Reads a page of 1,000 rows. Returns the page and the number of rows that the server has computed.
+ */
 async function read(text: string): Promise<JsonPage<{ n: number }> & { reads: number }> {
   await client.query('begin');
   const page = await jsonPage<{ n: number }>(

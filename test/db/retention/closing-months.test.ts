@@ -17,7 +17,8 @@ import {
 import { createTestDatabase, eventually, type TestDatabase } from '../../support/database.ts';
 import { makeOldMonths, runInMonth, sumsOfAll } from './old-months.ts';
 
-// A month is frozen, counted, archived and dropped beside others, in steps that each go on where the last one ended.
+// Tests that a month is frozen, counted, archived and dropped while other sessions work. Each step
+// continues where the previous one stopped.
 
 let db: TestDatabase;
 let folder: string;
@@ -40,7 +41,7 @@ const drop = (options: Partial<MonthOptions> = {}) => dropMonths({ url: db.url, 
 const sums = () => sumsOfAll(db);
 const close = 'select howdah_private.close_month($1)::int as runs';
 
-/** All that reaches into other months is deleted, and it is frozen. */
+/** Deletes all trees that reach into other months, then freezes the month. */
 async function freeze(): Promise<void> {
   for (;;) {
     const { n } = await one(db.pool, 'select howdah_private.delete_unaligned_trees($1) as n', [
@@ -51,7 +52,7 @@ async function freeze(): Promise<void> {
   await db.pool.query('select howdah_private.freeze_month($1)', [day]);
 }
 
-/** Root runs of the month without children. */
+/** Returns the root runs of the month that have no children. */
 async function runsOfMonth(status = 'completed'): Promise<string[]> {
   const rows = await all(
     db.pool,
@@ -138,7 +139,7 @@ describe('a frozen month', () => {
       `update howdah.executions set completed_at = created_at where id = $1 and completed_at is not null`,
       [failed],
     );
-    // once more, from the start
+    // Starts again from the beginning.
     await db.pool.query('update howdah.retention_policies set keep_runs_days = 30 where id = $1', [
       policy.rows[0].id,
     ]);
@@ -241,7 +242,7 @@ describe('a damaged archive', () => {
     const archive = await archiveIt();
     await db.pool.query('select howdah_private.record_month_progress($1, $2)', [day, archive]);
     const { file, half } = await breakOne(archive);
-    // nobody said where: it stays
+    // Without an archive folder, the month is not dropped.
     expect((await drop())?.[0]).toMatchObject({
       dropped: false,
       blockers: [expect.stringContaining('steps.jsonl.gz')],

@@ -15,7 +15,8 @@ import {
 } from '../../support/database.ts';
 import { makeOldMonths } from './old-months.ts';
 
-// A month that goes, half gone or come back shows a tenant nothing of another, and nobody a person who was erased.
+// Tests isolation for months that are being dropped, partially dropped or restored. No tenant may
+// see rows of another tenant, and nobody may see an erased user.
 
 const ROLES = ['app', 'analyst', 'worker', 'authenticator', 'tool', 'reader'].map(
   (name) => `howdah_${name}`,
@@ -44,7 +45,10 @@ const READABLE = ['executions', 'steps', 'messages', 'questions', 'sessions'].co
   ['tool_performance', 'execution_tree', 'execution_timeline'],
 );
 
-/** Rows of others that each tenant reads, and of which tables of months any role of ours may read or change anything. */
+/**
+ * Returns violations of isolation: rows of other tenants that a tenant can read, privileges of our
+ * roles on tables of months, and tables without row-level security.
+ */
 async function leaks(schema = 'howdah_private'): Promise<string[]> {
   const found: string[] = [];
   for (const role of ['howdah_app', 'howdah_analyst']) {
@@ -171,7 +175,8 @@ test.each(['anonymise', 'delete'])(
 
 test('a different database, without any of the users, restores an archive completely', async () => {
   const archive = await archived();
-  const elsewhere = await createEmptyDatabase(); // a copy of the template would have the same tenant
+  // a copy of the template would have the same tenant
+  const elsewhere = await createEmptyDatabase();
   try {
     await migrateUp(elsewhere.url, migrateQueue);
     expect(await restoreArchive(elsewhere.pool, archive)).toMatchObject({ erased: 0 });

@@ -53,7 +53,10 @@ const months = async () => (await oldMonths(db.pool)).map(({ month }) => month);
 
 const runIn = (month: string) => runInMonth(db, month);
 
-/** A question, a comment and a file of a run of that month that goes with it as a whole; what each table holds. */
+/**
+ * Creates a question, a comment and a file of a run whose tree lies in that month. Returns the
+ * digest of each of their tables.
+ */
 async function besideRuns(month: string) {
   const { id, tenant_id } = await one(
     db.pool,
@@ -101,7 +104,8 @@ describe('a month that no tenant keeps', () => {
       steps: 't.execution_id, t.seq',
       messages: 't.execution_id, t.seq',
     };
-    // what reaches into the month before goes run by run; the rest is in the archive
+    // Trees that reach into the previous month are deleted run by run. The archive contains the
+    // rest.
     const outcomes = await drop({ archiveFolder: folder });
     expect(outcomes?.map(({ month, dropped, blockers }) => ({ month, dropped, blockers }))).toEqual(
       old.map((month) => ({ month, dropped: true, blockers: [] })),
@@ -238,7 +242,8 @@ describe('a month that no tenant keeps', () => {
       `select e.id from howdah.executions as e join howdah_private.closed_months as m on e.id >= m.first_id and e.id < m.next_id
        where e.parent_execution_id is null and e.status = 'failed' limit 1`,
     );
-    // frozen, also when a migration down and up took the trigger away: nothing goes on in it, and what is erased there is not counted twice
+    // The month is frozen again after its trigger was lost, for example by a migration down and up.
+    // Its runs cannot continue, and an erasure in it is not counted twice.
     await db.pool.query(
       `drop trigger _000_refuse_closed on howdah_private.executions_${month.replace('-', '_')}`,
     );
@@ -299,7 +304,7 @@ describe('concurrent sessions', () => {
         [`${old[0]}-01`],
       );
       expect(pending).toHaveLength(1);
-      await makeRun(db.pool, { agent_id: agent }); // nobody is in the way of new runs
+      await makeRun(db.pool, { agent_id: agent }); // new runs are not blocked
     } finally {
       await reader.end();
     }
@@ -332,7 +337,7 @@ describe('concurrent sessions', () => {
 });
 
 describe('workers', () => {
-  /** The name of the last partition that workers make. */
+  /** Returns the name of the last partition that workers create. */
   const lastPartition = (table: string) => {
     const now = new Date();
     const last = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 3, 1));

@@ -16,7 +16,7 @@ export async function makeOldMonths({ url, pool }: TestDatabase, executions = 60
   );
 }
 
-/** Reads the views that count runs, with all digits. */
+/** Reads the views that count runs, with all digits of their numbers. */
 export async function sumsOfAll({ pool }: TestDatabase) {
   return {
     days: await all(
@@ -40,7 +40,7 @@ export async function sumsOfAll({ pool }: TestDatabase) {
   };
 }
 
-/** Inserts a run of the first agent with runs in that month, with an id of that month. */
+/** Inserts a run in that month for the first agent with runs in that month. Returns its id. */
 export async function runInMonth({ pool }: TestDatabase, month: string): Promise<string> {
   const { id } = await one(
     pool,

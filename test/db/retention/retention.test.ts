@@ -26,7 +26,10 @@ import { startTestWorker } from '../../support/worker.ts';
 
 const db = testDatabase({ violates: true }); // runs end in the past
 
-/** Makes a tenant that deletes a run of nine days ago. Returns the tenant and its run. */
+/**
+ * Creates a tenant with a policy that deletes a run of nine days ago. Returns the tenant and the
+ * run.
+ */
 async function makeTenantWithOldRun(): Promise<{ tenant: string; run: string }> {
   const tenant = await makeTenant(db.pool);
   const agent_id = await makeAgent(db.pool, { tenant_id: tenant });
@@ -49,7 +52,7 @@ async function makeTenantWithOldRun(): Promise<{ tenant: string; run: string }> 
 const isThere = async (run: string) =>
   (await all(db.pool, 'select from howdah.executions where id = $1', [run])).length === 1;
 
-/** Lets the deletion of the feedback of a tenant fail while the work runs. */
+/** Runs `work` while every deletion of the tenant's feedback fails. */
 async function failing<T>(tenant: string, work: () => Promise<T>): Promise<T> {
   await db.pool.query(
     `create function public.fail() returns trigger language plpgsql as
@@ -192,7 +195,8 @@ describe('files outside of the database', () => {
     await storeFile('song', { tenant_id: tenant, execution_id: run });
     await retain(db.pool);
     const claim = 'select storage_path from howdah_private.claim_file_deletions()';
-    expect(await all(db.pool, claim)).toEqual([{ storage_path: 'song' }]); // and dies here
+    // the worker dies after its claim
+    expect(await all(db.pool, claim)).toEqual([{ storage_path: 'song' }]);
     expect(await deleteStoredFiles(db.pool, folder)).toEqual({ deleted: 0, errors: [] });
     expect(await queued()).toMatchObject([{ storage_path: 'song', attempts: 1 }]);
     await makeAllDue();
@@ -273,7 +277,7 @@ describe('files outside of the database', () => {
     await db.pool.query(`insert into howdah_private.file_deletions (storage_path) values ('a')`);
     const missing = join(folder, 'missing');
     expect(await deleteStoredFiles(db.pool, missing)).toEqual({ deleted: 0, errors: [] });
-    const notMounted = folder; // an empty one
+    const notMounted = folder; // an empty folder
     expect(await deleteStoredFiles(db.pool, notMounted)).toEqual({ deleted: 0, errors: [] });
     expect(await queued()).toEqual([{ storage_path: 'a', attempts: 0, last_error: null }]);
   });

@@ -9,10 +9,11 @@ import { heavyStatements } from '../../support/releases/heavy-statements.ts';
 import { brokenBy, type Promises, promisesOf } from '../../support/releases/promises.ts';
 import { loadRelease, NEWEST_RELEASE } from '../../support/releases/releases.ts';
 
-// While a deploy rolls, processes of the release before work on the schema of this one. So a release only adds to it; what
-// nobody needs any more goes a release later. CONTRIBUTING.md, "Migrations", says how the usual changes are made so.
+// During a rolling deploy, processes of the previous release work on this schema. A release
+// therefore only adds to the schema; removals happen one release later. CONTRIBUTING.md,
+// "Migrations", shows how to make the usual changes in this way.
 
-/** What breaks all the same, and why that does no harm: a sentence of the check, and the reason. */
+/** Incompatible changes that do no harm: the message of the check, and the reason. */
 const KNOWN_TO_BREAK: Readonly<Record<string, string>> = {
   'howdah_private.compared_logs(a uuid, b uuid, shared integer) can no longer be called, or gives other columns than TABLE(a_seq integer, b_seq integer, kind howdah.step_kind, name text, is_same boolean, place bigint)':
     'only howdah.compare_executions calls it, which is replaced together with it',
@@ -24,7 +25,7 @@ const KNOWN_TO_BREAK: Readonly<Record<string, string>> = {
     'no process of 0.1.0 calls it: unsubscribe_mcp_from took its place before',
 };
 
-/** Statements that may take long: the migration and a sentence of the check, with the reason. */
+/** Statements that may take long: the migration and the message of the check, with the reason. */
 const KNOWN_TO_BE_HEAVY: Readonly<Record<string, string>> = {
   '0014_model_providers: an index on howdah.questions, built while writers wait':
     'people answer questions one by one: an index on a million of them took 0.7 s',
@@ -63,7 +64,7 @@ test('no newer migration locks a table for a time that grows with its size', asy
 });
 
 describe('the checks find', () => {
-  /** Returns the changes of these statements, in a transaction that is rolled back. */
+  /** Returns what the statements break. Their transaction is rolled back. */
   async function brokenWhen(db: TestDatabase, statements: string): Promise<string[]> {
     const client = await db.pool.connect();
     try {

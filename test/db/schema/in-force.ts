@@ -1,5 +1,5 @@
 /**
- * Query for the definitions of all objects in force. The result is equal after every way of
+ * A query for the definitions of all current objects. Its result does not depend on the way of
  * migrating.
  */
 export const IN_FORCE = `

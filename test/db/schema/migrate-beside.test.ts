@@ -6,8 +6,8 @@ import { migrateQueue } from '../../../workers/queue/migrate-queue.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 
-// Two releases side by side: a worker goes on while another process brings the schema up to date. A migration that would
-// break the release before belongs in here: apply it where `newerRelease` says so.
+// Two releases side by side: a worker continues while another process migrates the schema. Add a
+// migration that could break the previous release in `newerRelease`.
 
 const RUNS = 150;
 
@@ -47,8 +47,8 @@ afterAll(async () => {
 });
 
 /**
- * Changes of a newer release: a column that is unknown to the older worker, and every object of
- * sql/ again.
+ * Applies the changes of a newer release: a column that the older worker does not know, and every
+ * object of sql/ again.
  */
 async function newerRelease(round: number): Promise<void> {
   await database.pool.query(`alter table howdah.agents add column release_${round} text`);

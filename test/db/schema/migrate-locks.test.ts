@@ -4,7 +4,10 @@ import { migrateUp, migrationStatus } from '../../../src/db/schema/migrate.ts';
 import { migrateQueue } from '../../../workers/queue/migrate-queue.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../../support/database.ts';
 
-/** A database of an older sql/, in which somebody reads a table and leaves his transaction open. */
+/**
+ * Creates a database with outdated objects of sql/, and a session that has read a table and leaves
+ * its transaction open.
+ */
 async function withReader(): Promise<{ db: TestDatabase; pid: number; leave(): Promise<void> }> {
   const db = await createTestDatabase();
   onTestFinished(db.drop);
@@ -24,7 +27,7 @@ async function withReader(): Promise<{ db: TestDatabase; pid: number; leave(): P
 test('names the session that locks a table for too long, and changes nothing', async () => {
   const { db, pid, leave } = await withReader();
   const error = await migrateUp(db.url, migrateQueue, 0).catch((fault: unknown) => fault);
-  // autovacuum may be at some table just then
+  // The list may also contain autovacuum.
   expect(error).toMatchObject({ code: 'HWCNF', detail: { pids: expect.arrayContaining([pid]) } });
   expect(error).toHaveProperty('hint', expect.stringContaining(`${pid} (a long report, `));
   expect(await migrationStatus(db.url)).toMatchObject({ sql: 'outdated' });

@@ -29,7 +29,7 @@ async function ask(db: Pick<pg.ClientBase, 'query'>, text: string): Promise<Row[
   return (await db.query(text)).rows;
 }
 
-/** Everything in the database that does not come with every database. */
+/** A query for all objects of the database that are not part of PostgreSQL. */
 const OBJECTS = `
   select 'schema' as kind, nspname::text as name from pg_namespace where nspname !~ '^pg_(toast|temp)'
   union all
@@ -68,7 +68,7 @@ async function worksFor(url: string): Promise<void> {
 }
 
 describe('migrate', () => {
-  /** Of each test: an empty one, or one like those of all tests, in which everything is up. */
+  /** The database of the current test: empty, or a copy of the migrated template. */
   let db: TestDatabase;
   const roles: string[] = [];
 
@@ -382,7 +382,7 @@ describe('migrate', () => {
   });
 
   describe('by an owner who is not a superuser', () => {
-    /** A login that may do nothing but what its attributes say. */
+    /** Creates a login that has no rights but those of its attributes. */
     const makeOwner = async (pool: pg.Pool, attributes = 'createrole') => {
       const owner = `howdah_test_${randomBytes(6).toString('hex')}`;
       roles.push(owner);

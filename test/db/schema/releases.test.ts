@@ -6,17 +6,15 @@ import { createEmptyDatabase, eventually, type TestDatabase } from '../../suppor
 import { loadRelease, RELEASES } from '../../support/releases/releases.ts';
 import { startTestWorker } from '../../support/worker.ts';
 
-// Upgrades from every recorded release: its database, as its worker left it when killed, is
-// migrated to this schema, its runs are completed, and the schema is migrated down again. `node
-// test/support/releases/record-release.ts COMMIT` records one.
+// Upgrades from every recorded release. The recorded database contains the runs that were active
+// when its worker was killed. A test migrates it to this schema, completes its runs, and migrates
+// it down again. `node test/support/releases/record-release.ts COMMIT` records a release.
 
 const ENDINGS = `
   select coalesce(metadata ->> 'recorded', input) as run, status::text, coalesce(output, error ->> 'code') as said
   from howdah.executions where depth = 0 order by id`;
 
-/**
- * Does the remaining work of people: answers, approves, resumes, and waits until timers are due.
- */
+/** Does everything that active runs wait for: answers, approves, resumes, and makes timers due. */
 async function comeToTheEnd({ pool, url }: TestDatabase): Promise<void> {
   await pool.query(
     `select howdah.resume_execution(id) from howdah.executions where status = 'paused'`,
@@ -49,7 +47,7 @@ async function faultsOf({ pool }: TestDatabase): Promise<unknown[]> {
   return [...rows, ...chains.filter(({ broken }) => broken)];
 }
 
-/** Returns the limits that are counted under a lock and have none. */
+/** Returns the limits that must be counted under a lock but have none. */
 async function limitsWithoutLock({ pool }: TestDatabase): Promise<unknown[]> {
   const { rows } = await pool.query(`
     select l.id from howdah.limits as l

@@ -29,7 +29,7 @@ const LOOPS = [
 describe('an upgrade selects from the files of sql/', () => {
   const files = replaceableFiles();
   const paths = (choice: FileChoice) => choice.files.map(({ path }) => path);
-  /** Chooses where these files were applied with another text. */
+  /** Selects the files to apply if these files changed since the last migration. */
   const chooseAfter = (...changed: string[]) =>
     chooseChanged(
       files,
@@ -117,7 +117,7 @@ describe('an upgrade without a migration', () => {
     expect(await all(db.pool, IN_FORCE)).toEqual(inForce);
     const old = new Map(before.map(({ name, xmin }) => [name, xmin]));
     const written = (await stamps()).filter(({ name, xmin }) => old.get(name as string) !== xmin);
-    // all functions of the changed file, and no other
+    // the functions of the changed file only
     expect(written.map(({ name }) => name)).toEqual([
       'howdah_private.cache_surcharge(integer,howdah.models,jsonb)',
       'howdah_private.cache_write_tokens(jsonb,integer)',

@@ -3,7 +3,8 @@ import { migrateDown, migrateUp } from '../../../src/db/schema/migrate.ts';
 import { migrateQueue } from '../../../workers/queue/migrate-queue.ts';
 import { testDatabase } from '../../support/database.ts';
 
-// Reports of others stand on our views: an upgrade leaves them as they are, or says which are in its way.
+// Users may create views over our views. An upgrade keeps such views, or reports which of them
+// block it.
 
 const db = testDatabase();
 
@@ -20,7 +21,7 @@ const upgrade = async () => {
   await migrateUp(db.url, migrateQueue);
 };
 
-/** Ours, as an older release may have had it. */
+/** Replaces one of our views by a version as an older release may have had it. */
 const olderView = (columns: string) =>
   db.pool.query(
     `drop view howdah.daily_usage;

@@ -21,7 +21,7 @@ test('concurrent dry runs of many tenants leave each other a second connection',
     role: 'howdah_worker',
     max: 10,
   });
-  divideAmongTenants(pool, 10); // seven for tools
+  divideAmongTenants(pool, 10); // 7 of 10 for tools
   const previews = Array.from({ length: 12 }, () => {
     const signal = AbortSignal.timeout(20_000);
     const view = tenantPool(pool, 'tools', { tenant: randomUUID(), signal });

@@ -21,7 +21,7 @@ const SLOW = `select count(*) as slow from generate_series(1, 1000000) as a, gen
 const RUNNING = `select count(*)::int as n from pg_stat_activity where datname = current_database() and state = 'active'
   and application_name = 'howdah-queries' and query like '%run_read_query%'`;
 
-/** Queries for a tenant until aborted. */
+/** Returns functions that run queries for a tenant, and that abort all of them. */
 function asking(queries: QueryPool) {
   const abort = new AbortController();
   return {
@@ -70,7 +70,7 @@ test('an aborted query has ended on the server when its place is released', asyn
   await eventually(database.pool, 'it runs', `select from (${RUNNING}) as running where n = 1`);
   end();
   expect(await slow).toMatchObject({ ok: false });
-  // the server reports the end of a statement just after its error
+  // The server reports the end of a statement shortly after its error.
   await eventually(database.pool, 'it ended', `select from (${RUNNING}) as running where n = 0`);
   expect(await asking(queries).ask(blue, 'select 1 as n')).toMatchObject({ ok: true });
 });

@@ -9,7 +9,7 @@ import { ReadBudget } from '../../../src/db/sql-tools/read-budget.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 
 const MB = 1_000_000;
-/** What a socket gives at once, and what stands in its buffers. */
+/** Maximum size of one read of a socket plus the data in its buffers, in bytes. */
 const SLACK = 1_000_000;
 const refusal = { code: 'HWINV', detail: { limit: 'bytes', most: 2 * MB } };
 
@@ -27,7 +27,7 @@ afterAll(async () => {
 type Wire = { connection: { stream: { bytesRead: number } } };
 const bytesRead = (client: PoolClient) => (client as unknown as Wire).connection.stream.bytesRead;
 
-/** Runs statements in a transaction whose connection a budget watches. */
+/** Runs statements in a transaction on a connection that the budget watches. */
 async function within(budget: ReadBudget, texts: string[], seen: PoolClient[] = []) {
   return inTransaction(
     {

@@ -11,7 +11,7 @@ import { testDatabase } from '../../support/database.ts';
 import { reportUsable } from '../../support/usable-providers.ts';
 import { startTestWorker } from '../../support/worker.ts';
 
-// A project of fast-agent runs after its import, with the usual model of fast-agent.
+// Runs an imported fast-agent project with the usual model of fast-agent.
 
 const database = testDatabase();
 let anthropic: VendorServer;

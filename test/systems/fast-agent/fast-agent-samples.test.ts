@@ -11,7 +11,8 @@ import { createTestDatabase, type TestDatabase } from '../../support/database.ts
 import { reportUsable } from '../../support/usable-providers.ts';
 import { newTenant } from '../support.ts';
 
-// Configurations and cards of fast-agent's own examples, as facts: not ours to keep here, they are read from HOWDAH_TEST_ASSETS.
+// Imports configurations and cards of fast-agent's own examples. They are not part of this
+// repository and are read from HOWDAH_TEST_ASSETS.
 const FILE = join(process.env.HOWDAH_TEST_ASSETS ?? '', 'fast-agent-import', 'cases.jsonl');
 const hasSamples = process.env.HOWDAH_TEST_ASSETS !== undefined && existsSync(FILE);
 if (!hasSamples) {
@@ -32,7 +33,7 @@ const cases = (): Case[] =>
     .split('\n')
     .map((line) => JSON.parse(line));
 
-/** A case as the file it was. */
+/** Returns the original file of a case. */
 function sourceOf(one: Case): ProjectSource {
   switch (one.kind) {
     case 'agent-card': {
@@ -69,7 +70,7 @@ afterAll(() => database?.drop());
 
 test.skipIf(!hasSamples)('every sample imports to a system that could be applied', async () => {
   const folders = Map.groupBy(cases(), (one) =>
-    // cards stand together; everything else by itself
+    // Cards of one folder form a project. Every other file is a project of its own.
     one.kind === 'agent-card' ? dirname(one.path) : one.path,
   );
   const tenant = await newTenant(database.pool);

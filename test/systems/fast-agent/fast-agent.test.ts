@@ -13,7 +13,7 @@ const database = testDatabase();
 
 const NEWSROOM = 'test/fixtures/fast-agent/newsroom';
 
-/** A project of files by name; what includes find is among them. */
+/** Imports a project of these files, by name. Files that includes refer to are among them. */
 function imported(files: Record<string, string>): Imported {
   const kindOf = (name: string): ProjectSource['kind'] =>
     name.startsWith('config') ? 'config' : name.startsWith('secrets') ? 'secrets' : 'card';

@@ -15,7 +15,7 @@ const toolsOf = (options?: OpenApiOptions, text?: string) =>
 
 const database = testDatabase();
 
-/** Applied to a tenant of its own, with the secrets it names. */
+/** Applies a system to a new tenant that has the secrets of the system. */
 async function apply(system: ReturnType<typeof imported>) {
   const tenant = await newTenant(database.pool);
   for (const { secret_name } of system.secrets) {
@@ -250,7 +250,7 @@ describe('an import', () => {
   });
 });
 
-/** A description of these operations, each with what it is called with. */
+/** Returns a description with these operations, and one request for each. */
 function described(paths: object, more: object = {}) {
   const servers = [{ url: 'https://api.example.org/v1' }];
   return JSON.stringify({ openapi: '3.1.0', servers, paths, ...more });

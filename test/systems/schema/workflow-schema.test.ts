@@ -7,13 +7,13 @@ import { testDatabase } from '../../support/database.ts';
 const database = testDatabase();
 
 const FOR_PEOPLE = ['$schema', 'title', 'description', 'default'];
-/** Keywords that zod adds and that reject no JSON value. */
+/** Returns whether zod added this keyword without rejecting any JSON value by it. */
 const isIdle = (key: string, value: unknown) =>
   key === 'propertyNames' ||
   (key === 'maximum' && value === Number.MAX_SAFE_INTEGER) ||
   (key === 'additionalProperties' && JSON.stringify(value) === '{}');
 
-/** What a schema lets pass, without what it says to people. */
+/** Returns the validation rules of a schema, without its titles and descriptions. */
 function rules(schema: unknown): unknown {
   const bare = JSON.stringify(schema, (key, value) => {
     if (FOR_PEOPLE.includes(key) || isIdle(key, value)) return undefined;

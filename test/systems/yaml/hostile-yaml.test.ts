@@ -8,14 +8,14 @@ import { hostileYaml, plainYaml } from '../../fixtures/hostile-bodies.ts';
 
 const SIZE = 50_000;
 /**
- * A hostile text may take this many times as long as a plain one. Quadratic time takes a hundred
- * times.
+ * Maximum ratio between the time for a hostile text and that for a plain text. Quadratic time would
+ * be a hundred times as long.
  */
 const MARGIN = 20;
 
 /**
- * Returns the least processor time of up to three runs, in milliseconds. A run below `enough` is the
- * last one.
+ * Returns the least processor time of up to three runs, in milliseconds. Stops after a run that
+ * takes less than `enough`.
  */
 function cost(work: () => void, enough = 0): number {
   let least = Number.POSITIVE_INFINITY;
@@ -46,7 +46,7 @@ test.each(Object.entries(hostileYaml(SIZE)))('%s: costs no more than a plain fil
   expect(cost(() => readAndCheck(text), bar)).toBeLessThan(bar);
 });
 
-/** Texts below all limits that take longest to read, to check or to parse as SQL. */
+/** Texts within all limits that take longest to read, to check or to parse as SQL. */
 const LARGEST: Record<string, string> = {
   'a list': `version: v1\nname: x\na: [${'a,'.repeat(24_000)}]`,
   'aliases of a large anchor': `a: &a [${'x,'.repeat(16_000)}]\nb: [*a,*a,*a]`,
