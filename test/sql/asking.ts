@@ -1,14 +1,14 @@
 import type pg from 'pg';
 import { all, claim, commit, type Db, makeRun, makeWorker, one, takeRole } from './support.ts';
 
-/** What a worker puts into a commit that asks; the rest has defaults. */
+/** Columns of a question in a commit of a worker. Missing columns have defaults. */
 export type OpenQuestion = {
   kind?: 'question' | 'approval' | 'effect';
   columns?: Record<string, unknown>;
   run?: Record<string, unknown>;
 };
 
-/** A run that waits for a person, as its worker leaves it. */
+/** Creates a run that waits for a person, as its worker leaves it. */
 export async function ask(
   db: Db,
   { kind = 'question', columns = {}, run = {} }: OpenQuestion = {},
@@ -41,7 +41,7 @@ export async function ask(
   return { id: id as string, execution };
 }
 
-/** Answers, as whoever the connection is. */
+/** Answers a question as the current user of the connection. */
 export const answer = (db: Db, id: string, text: string | null, data?: unknown) =>
   one(db, 'select * from howdah.answer_question($1, $2, $3)', [
     id,
@@ -58,6 +58,6 @@ export const inboxOf = (db: Db, execution: string) =>
     execution,
   ]);
 
-/** From here on the transaction speaks for that user, as the API's do. */
+/** Makes the rest of the transaction act for that user, as transactions of the API do. */
 export const actAs = (client: pg.PoolClient, user: { id: string; tenant_id: string }) =>
   takeRole(client, 'howdah_app', { 'howdah.tenant_id': user.tenant_id, 'howdah.user_id': user.id });

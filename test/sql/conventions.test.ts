@@ -5,18 +5,16 @@ import { testDatabase } from '../support/database.ts';
 import { sqlMessages } from '../support/generate/sql-messages.ts';
 import { all, one, rolledBack } from './support.ts';
 
-/**
- * What sql/README.md says, asked of the catalogue. Every exception stands in a list beside its reason; an exception
- * that is none any more fails too, so the lists stay true.
- */
+// Checks the rules of sql/README.md in the catalogue. Every exception is in a list with its reason.
+// A listed exception that no longer exists fails too, so that the lists stay correct.
 const OURS = `('howdah'::regnamespace, 'howdah_private'::regnamespace)`;
 
-/** node-pg-migrate makes this table before there is anything of ours. */
+/** node-pg-migrate creates this table before the first migration. */
 const FOREIGN_TABLES = ['howdah_private.migrations'];
 
-/** Private tables whose rows a tenant may read. */
+/** Private tables with rows that a tenant may read. */
 const READ_BY_TENANTS = [
-  'howdah_private.run_heads', // views with the rights of their reader take counters from it
+  'howdah_private.run_heads', // views with the rights of their reader read counters from it
 ];
 
 const PROCEDURES_THAT_COMMIT = [
@@ -25,9 +23,9 @@ const PROCEDURES_THAT_COMMIT = [
   'howdah_private.commit_outside_of_blocks()',
 ];
 
-/** Only the owner of the parent may add partitions. */
+/** Functions that run as the owner, because only the owner of a table may add partitions to it. */
 const DEFINERS_OF_THE_OWNER = [
-  'howdah_private.freeze_month(date)', // and give it a trigger
+  'howdah_private.freeze_month(date)', // and add a trigger to one
   'howdah_private.ensure_month(timestamp with time zone)',
   'howdah_private.ensure_partition(text,timestamp with time zone)',
   'howdah_private.ensure_partitions(integer,integer)',
@@ -35,7 +33,7 @@ const DEFINERS_OF_THE_OWNER = [
   'howdah_private.repair_partitions()',
 ];
 
-/** Has fewer rights than its caller. */
+/** Functions that run with fewer rights than their caller. */
 const DEFINERS_OF_THE_TOOLS = [
   'howdah_private.plan_watch(text)',
   'howdah_private.run_read_query(text,text,text[],integer,integer,double precision)',
@@ -44,7 +42,7 @@ const DEFINERS_OF_THE_TOOLS = [
   'howdah_private.write_bound(text,jsonb,text)',
 ];
 
-/** What the triggers of immutable tables let pass; the engine alone may call them. */
+/** Functions that the triggers of immutable tables exempt. Only the engine may call them. */
 const DEFINERS_OF_THE_ERASER = [
   'howdah_private.delete_log(uuid[])',
   'howdah_private.delete_replaced_run(howdah.executions,uuid,oid)',
@@ -62,7 +60,7 @@ const DEFAULTS_NOT_INLINED: Record<string, string> = {
     'reads private tables as the engine; the hot path asks it once per statement (_050_pin_tenant)',
 };
 
-/** Dynamic SQL, and why nobody's input can reach it. */
+/** Functions with dynamic SQL, and why input of callers cannot reach it. */
 const DYNAMIC_SQL: Record<string, string> = {
   'howdah_private.watched_inputs(text,text[])':
     'is there for expressions that are not ours, and has no more rights than that',
@@ -100,7 +98,7 @@ const DYNAMIC_SQL: Record<string, string> = {
   'howdah.register_sql_tool(text)': 'no definer; what it formats is a regprocedure, not the text',
 };
 
-/** Its parameters are the columns of a batch. */
+/** The function whose parameters are the columns of a batch. */
 const COMMIT_STEPS = `howdah_private.commit_steps(${[
   'uuid,integer,uuid[],integer[],integer[],integer[],integer[],jsonb,jsonb,integer[],integer[]',
   'howdah.step_kind[],text[],text[],howdah.tool_effect[],text[],jsonb[],jsonb[],jsonb[],uuid[]',
@@ -112,18 +110,18 @@ const LONG_BODIES: Record<string, number> = {
   [COMMIT_STEPS]: 155,
   'howdah_private.claim_executions(uuid,uuid[],integer,uuid,integer,uuid[])': 150,
   'howdah_private.claim_due_runs(uuid,uuid[])': 90,
-  // every insert of a run; a call of another function costs it up to 5 µs
+  // Every insert of a run calls it. A call of a nested function would cost up to 5 µs.
   'howdah_private.tg_executions__prepare()': 65,
-  // a document of JSON
+  // a JSON document
   'howdah.workflow_schema(howdah.workflow_type)': 90,
-  // a row per tool, with such a document
+  // a row per tool, with a JSON document
   'howdah_private.builtin_tools()': 300,
   // generated, with a row per vendor
   'howdah_private.model_vendors()': 200,
   'howdah_private.builtin_settings(text)': 75,
   // one document of all parts of an agent
   'howdah_private.agent_definition(uuid)': 75,
-  // one select per invariant, read one by one
+  // one select per invariant, for separate reading
   'howdah_private.find_violations(timestamp with time zone)': 220,
   // one query per kind of row
   'howdah.export_user_data(uuid,boolean)': 75,
@@ -137,10 +135,10 @@ const LONG_BODIES: Record<string, number> = {
   'howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb)': 70,
 };
 
-/** A foreign key whose index begins otherwise. */
+/** Foreign keys whose index starts with another column. */
 const UNINDEXED_KEYS: Record<string, string> = {};
 
-/** Documents of any JSON type: strings, numbers and lists are values too. */
+/** Documents of any JSON type, including strings, numbers and lists. */
 const ANY_JSON: Record<string, string> = {
   'howdah.executions.input_data': 'whatever the caller hands over',
   'howdah.executions.output_data': 'whatever the output schema describes',
@@ -157,14 +155,14 @@ const ANY_JSON: Record<string, string> = {
   'howdah.schedules.input_data': 'handed to each of its runs as it is',
   'howdah.steps.input': 'what a tool was given; written by commit_steps only',
   'howdah.steps.output': 'what a tool gave; written by commit_steps only',
-  // every commit would pay for their checks; howdah.violations names a row that breaks one
+  // A check would slow down every commit. howdah.violations reports wrong types instead.
   'howdah.steps.error': 'an object, or malformed_step',
   'howdah.steps.annotations': 'an object, or malformed_step',
   'howdah.messages.parts': 'a list, or malformed_message',
   'howdah.messages.tool_calls': 'a list, or malformed_message',
 };
 
-/** Days, which know no zone: they are said to be of UTC. */
+/** Columns of type date, which has no time zone. Their days are in UTC. */
 const DAYS: Record<string, string> = {
   'howdah_private.closed_months.month': 'a month, by its first day',
   'howdah.sessions.last_active_on':
@@ -174,13 +172,13 @@ const DAYS: Record<string, string> = {
   'howdah_private.deleted_subject_usage.day': 'figures of a day',
 };
 
-/** Times that are no `_at`. */
+/** Timestamps whose names do not end in `_at`. */
 const OTHER_TIMES: Record<string, string> = {
   'howdah.executions.active_since': 'the beginning of a span, null outside of it',
   'howdah_private.run_heads.active_since': 'a copy from its run',
 };
 
-/** Ids that somebody else makes. */
+/** Ids that have no default, and who generates them. */
 const IDS_WITHOUT_DEFAULT: Record<string, string> = {
   'howdah_private.limited_calls': 'the order in which calls began; none points at it',
   'howdah_private.inbox': 'the order in which events came; never shown to anybody',
@@ -188,7 +186,7 @@ const IDS_WITHOUT_DEFAULT: Record<string, string> = {
   'howdah_private.workers': 'a worker names itself before it connects',
 };
 
-/** References without a foreign key, and who keeps them true (design.md section 4). */
+/** References without a foreign key, and what keeps them valid (design.md section 4). */
 const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.executions.agent_id':
     'read by the insert trigger; its versions keep it, and they are never deleted',
@@ -299,7 +297,10 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah_private.audit_checkpoints.tenant_id': 'about a log that outlives the tenant',
 };
 
-/** Tables in which nothing is defined, and what tells who wrote them. The others are audited (sql/30_triggers/audit.sql). */
+/**
+ * Tables in which nothing is defined, and what records their writer. All other tables are audited
+ * (sql/30_triggers/audit.sql).
+ */
 const NOT_AUDITED: Record<string, string> = {
   'howdah.agent_system_versions': 'immutable; made by an apply that is audited',
   'howdah.agent_versions': 'immutable, with created_by; made by an edit that is audited',
@@ -323,7 +324,7 @@ const NOT_AUDITED: Record<string, string> = {
   'howdah.workflow_versions': 'immutable, with created_by; made by an edit that is audited',
 };
 
-/** Statements that leave no row in the audit log, and what records the writer instead. */
+/** Statements without a row in the audit log, and what records their writer. */
 const WRITTEN_UNAUDITED: Record<string, string> = {
   'howdah.executions insert': 'the hot path: the run has created_by',
   'howdah.mail insert': 'the message has created_by',
@@ -333,7 +334,7 @@ const WRITTEN_UNAUDITED: Record<string, string> = {
 describe('conventions', () => {
   const db = testDatabase();
 
-  /** Asks with an empty search_path, so that every name comes with its schema. */
+  /** Runs a query with an empty search_path, so that all names are printed with their schema. */
   const ask = (text: string, values: unknown[] = []) =>
     rolledBack(db.pool, async (client) => {
       await client.query(`set local search_path = ''`);
@@ -399,7 +400,7 @@ describe('conventions', () => {
            on c.relname = p.tablename and c.relnamespace = 'howdah'::regnamespace
          where p.schemaname = 'howdah' and p.policyname = 'tenant'`,
       );
-      // the parentheses around `a and b`
+      // Removes the parentheses around `a and b`.
       const outer = (qual: string) => (/ AND /.test(qual) ? qual.slice(1) : qual);
       expect(quals.length).toBeGreaterThan(40);
       for (const { relname, qual, has_tenant } of quals) {
@@ -409,7 +410,8 @@ describe('conventions', () => {
         const rest = outer(qual).slice(first.length);
         expect({ relname, qual }).toMatchObject({ qual: expect.stringContaining(first) });
         expect(outer(qual).startsWith(first)).toBe(true);
-        // whoever is hidden from, and what it takes to read, is asked once as well: as a sub-select of its own
+        // The functions of hidden agents and permissions must be sub-selects too, so that they run
+        // once per query.
         expect(
           rest.replaceAll(/\( SELECT howdah_private\.(hidden_agents|may)\(/g, ''),
         ).not.toContain('howdah_private');
@@ -559,7 +561,7 @@ describe('conventions', () => {
         ),
       ).toEqual([
         'binding_seal',
-        'counted_months', // decides no tenant: bounds of months, asked by views that may run in parallel
+        'counted_months', // returns bounds of months, not a tenant; views call it in parallel
         'current_tenant',
         'current_user_id',
         'current_user_role',
@@ -657,7 +659,8 @@ describe('conventions', () => {
 
     test('have lines of at most 100 columns, except long JSON strings', () => {
       const wide = replaceableFiles()
-        .filter(({ path }) => !/(agent_system_schema|model_catalog_document)\.sql$/.test(path)) // generated
+        // generated
+        .filter(({ path }) => !/(agent_system_schema|model_catalog_document)\.sql$/.test(path))
         .flatMap(({ path, text }) =>
           text.split('\n').flatMap((line, index) => {
             const isString = /^ *"[a-z]+": ".*"$/.test(line);
@@ -708,7 +711,8 @@ describe('conventions', () => {
     });
 
     test('in plpgsql contain only statements that can be planned', async () => {
-      // plpgsql looks at a statement only when it runs; assertions and static SQL are what can be asked before
+      // plpgsql analyses a statement only when it runs. Only assertions and static SQL can be
+      // checked before.
       const { found } = await one(
         db.pool,
         `select exists (select from pg_available_extensions where name = 'plpgsql_check') as found`,
@@ -963,7 +967,8 @@ describe('conventions', () => {
              and (p.pronamespace <> 'howdah_private'::regnamespace or not exists (
                select from pg_trigger as t where t.tgfoid = p.oid))`,
         ),
-      ).toEqual(['tg__refuse_closed', 'tg__watch']); // on partitions of closed months, on tables of users
+        // on partitions of closed months and on tables of users
+      ).toEqual(['tg__refuse_closed', 'tg__watch']);
     });
   });
 
@@ -1047,7 +1052,7 @@ describe('conventions', () => {
                'owner_worker', 'tokens_in', 'tokens_out', 'cost', 'current_version_id',
                'version_is_stale', 'from_environment', 'live_execution_id', 'turn', 'turns', 'max_cost_used')`,
         ),
-        // how far a todo is, people say themselves
+        // Users set the status of their todos.
       ).toEqual(['howdah.todos.status INSERT', 'howdah.todos.status UPDATE']);
     });
 
@@ -1097,7 +1102,7 @@ describe('conventions', () => {
            where c.relnamespace = 'howdah_private'::regnamespace
              and a.grantee not in (c.relowner, 'howdah_engine'::regrole)`,
         ),
-        // encrypts what is in it
+        // Encrypts the contents of the inbox.
       ).toEqual(['howdah_private.inbox howdah_eraser']);
     });
 
@@ -1157,7 +1162,8 @@ describe('conventions', () => {
     const [refusals = '', checks = ''] = (await sqlMessages(db.url)).split('\nchecks\n');
     expect(raised.length).toBeGreaterThan(200);
     expect(refusals.match(/^ {2}(?!text )\S/gm)).toHaveLength(raised.length);
-    // a dry run undoes its work by this, and who locks a run again its first locks: nobody sees it
+    // This error has no message. A dry run raises it to undo its work, and a function that locks a
+    // run again raises it to release its first locks. No user sees it.
     expect(new Set(refusals.match(/^ {2}(?!text )\S.*$(?!\n {4}message \S)/gm))).toEqual(
       new Set(['  triggered_action_exception']),
     );

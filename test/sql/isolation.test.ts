@@ -14,13 +14,15 @@ import {
   rowsOf,
 } from './walk.ts';
 
-/**
- * One tenant walks everything there is against the rows of another: what it may read, write, refer to and call is asked of
- * the catalogue, so whatever is added later is walked as well. What it learns of a row that is there and somebody else's
- * has to be what it learns of one that is nowhere, to the letter.
- */
+// One tenant tries everything it has privileges for against the rows of another tenant. Tables,
+// columns and functions are read from the catalogue, so that new ones are covered automatically.
+// For a row of another tenant, every result has to be identical to the result for a row that does
+// not exist.
 
-/** Functions that act past row-level security, callable by tenants, and what keeps the tenants apart in each. */
+/**
+ * Functions that bypass row-level security and that tenants may call, with what separates the
+ * tenants in each.
+ */
 const REVIEWED: Record<string, string> = {
   redeliver: 'deliveries of current_tenant(), by id',
   accept_mcp_tool: 'servers of current_tenant(), by name',
@@ -116,9 +118,9 @@ const REVIEWED: Record<string, string> = {
 };
 
 /**
- * Reviewed functions that roles without any tenant's login may call. howdah_tool and howdah_reader
- * run SQL that tenants wrote, bound to a run. howdah_authenticator acts for admitted callers, after
- * row-level security showed it the ids.
+ * Reviewed functions that tenants may not call, but other roles may. howdah_tool and howdah_reader
+ * run SQL of tenants, bound to a run. howdah_authenticator acts for admitted callers, after
+ * row-level security has shown it the ids.
  */
 const REVIEWED_OF_OTHERS: Record<string, string> = {
   'howdah_authenticator announce_unanswered': 'announces to processes of ours',
@@ -154,11 +156,14 @@ const WRITTEN_BY_VIEWERS: Record<string, string> = {
   subscribe_mcp_to: 'a session of MCP whose id he made himself',
   take_request_key: 'a key of his own; here, where the login is trusted as that of the API is',
 };
-/** Tables whose rows functions take by id. */
+/** Tables with rows that functions take by id. */
 const TAKEN =
   'agents agent_systems api_keys executions limits mcp_servers questions schedules sessions tools users webhook_deliveries workflows';
 
-/** Keys without tenant_id that a tenant may write all columns of, and what refuses another tenant's before they are asked. */
+/**
+ * Keys without tenant_id whose columns a tenant may all write, with the check that rejects rows of
+ * another tenant first.
+ */
 const KEYS_OF_PARTS: Record<string, string> = {
   agent_models_pkey: 'agent_id: permit_agent()',
   agent_servers_pkey: 'agent_id: permit_agent(); server_id would not be enough',
@@ -168,7 +173,9 @@ const KEYS_OF_PARTS: Record<string, string> = {
     'rows of the scope system, which no tenant writes: refused before a key is looked for',
 };
 
-/** Functions that make a row of the caller's and give it: its id and the digest of what it was given are new each time. */
+/**
+ * Functions that create a row for the caller and return it. Its id and digest differ in each call.
+ */
 const MAKES = new Set([
   'howdah_private.save_system_row',
   'howdah_private.await_worker',
@@ -192,9 +199,9 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
   const db = testDatabase();
   let a: string;
   let b: string;
-  /** Ids of tenant b, by table. */
+  /** The ids of tenant b, by table. */
   let theirs: Record<string, string[]>;
-  /** Number of checks of each kind. */
+  /** The number of checks of each kind. */
   const walked: Record<string, number> = {};
 
   beforeAll(async () => {
@@ -210,7 +217,7 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
   const allIds = () => Object.values(theirs).flat();
   const oneOfEach = () => Object.values(theirs).flatMap((ids) => ids.slice(0, 1));
 
-  /** What a statement gave, with the ids it was given made equal. */
+  /** Returns the result of a statement. The ids and words in `hide` are replaced by a constant. */
   const outcome = async (
     client: pg.PoolClient,
     text: string,
@@ -275,7 +282,7 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
           const got = await outcome(client, text, [theirs[name] ?? theirs.agents], []);
           expect({ name, column, got }).toEqual({ name, column, got: { rows: [] } });
         }
-        await client.query('reset role'); // what was done to rows of a is not the question here
+        await client.query('reset role'); // undo changes to rows of a
       });
     }
     const deletable = await deletableTables(db.pool);
@@ -407,7 +414,7 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
     });
   });
 
-  /** Parts of agents have no id of their own. */
+  /** Returns the key column of a table. Parts of agents have no id. */
   const keyOf = (name: string) => (theirs[name] ? 'id' : 'agent_id');
   const readable = async (name: string) =>
     (await columnsFor(db.pool, 'select')).find((one) => one.name === name)?.columns.join(', ') ??
@@ -428,10 +435,12 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
             const got = await outcome(client, callOf(called), args, [id, word]);
             return MAKES.has(called.name) ? withoutNew(got) : got;
           };
-          // as near to what the caller has as the other's name is: what is like a word may be told of one's own
+          // The absent name is as similar to names of the caller as that of the other tenant is.
+          // Hints may suggest similar names of the caller.
           const absent = await call(idLike(b), NOBODYS);
           const takesId = types.some((type) => type.startsWith('uuid'));
-          const few = tenant === undefined ? allIds().slice(0, 1) : oneOfEach(); // a word is the same for all
+          // results for a word do not depend on the id
+          const few = tenant === undefined ? allIds().slice(0, 1) : oneOfEach();
           for (const id of takesId && tenant === undefined ? allIds() : few) {
             calls += 1;
             expect({ signature, got: await call(id, MARK) }).toEqual({ signature, got: absent });
@@ -490,7 +499,7 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
          and not has_column_privilege('howdah_app', c.oid, x.attnum, 'select, insert, update')`,
     );
     expect(more).toEqual([]);
-    // a right to see what all tenants share of a table, which no policy bounds
+    // Tables without row-level security, on which the application has privileges.
     const { rows: unbound } = await db.pool.query(
       `select c.oid::regclass::text as name from pg_class as c
        where c.relnamespace = 'howdah'::regnamespace and c.relkind in ('r', 'p') and not (c.relrowsecurity and c.relforcerowsecurity)
@@ -534,7 +543,8 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
       tenant_id: a,
       agent_id: await makeAgent(db.pool, { tenant_id: a }),
     });
-    await db.pool.query('delete from howdah.grants where tenant_id = $1', [a]); // these grants let viewers run an agent
+    // they would let viewers run an agent
+    await db.pool.query('delete from howdah.grants where tenant_id = $1', [a]);
     const rows = await rowsOf(db.pool, a, 1);
     const ids = TAKEN.split(' ').flatMap((table) => rows[table] ?? []);
     expect(ids).toHaveLength(TAKEN.split(' ').length);
@@ -563,7 +573,7 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
         const takesId = called.types.some((type) => type.startsWith('uuid'));
         for (const id of takesId ? ids : ids.slice(0, 1)) {
           walked.calls += 1;
-          // a transaction that writes or locks has a number
+          // A transaction that writes or locks has a transaction id.
           const text = `select pg_current_xact_id_if_assigned() as xid
             from (select count(*) from (${callOf(called)}) as done offset 0) as counted`;
           try {

@@ -23,7 +23,9 @@ import {
 
 const APPLY = `select howdah.apply_agent_system('{"version": "v1", "name": "x", "agents": {"x": {}}}')`;
 
-/** One statement for each table; what it finds there was made by the database's owner. */
+/**
+ * A write statement for each table. The owner of the database has created the rows that it needs.
+ */
 const WRITES: Record<string, string> = {
   executions: `insert into howdah.executions (agent_id, input) values (howdah.agent('desk'), 'x')`,
   sessions: `update howdah.sessions set title = 'x'`,
@@ -62,10 +64,10 @@ const WRITES: Record<string, string> = {
   webhooks: `insert into howdah.webhooks (url) values ('https://hooks.example.com/')`,
 };
 
-/** Tables the application writes by functions alone. */
+/** Tables that the application writes only through functions. */
 const BY_FUNCTION = ['agent_systems', 'feedback_entries', 'secrets'];
 
-/** What acts by itself: on a run of the user, on one in the state it wants. */
+/** A call of each function that acts on runs or definitions, with rows in a suitable state. */
 const ACTS: Record<string, string> = {
   run: `select howdah.run('desk', 'x')`,
   set_default_agent: `select howdah.set_default_agent('desk')`,
@@ -111,7 +113,7 @@ const MANAGES: Record<string, string> = {
   revoke_api_key: `select howdah.revoke_api_key(coalesce((select id from howdah.api_keys limit 1), howdah.uuid_v7()))`,
 };
 
-/** Volatile functions that write nothing of their own accord, or what others above do. */
+/** Other volatile functions. They write nothing, or only call a function of the lists above. */
 const OTHER_FUNCTIONS: Record<string, string> = {
   approve: 'answer_question',
   connect_account: 'by whose account it is: test/accounts/access.test.ts',
@@ -228,7 +230,7 @@ describe('permissions', () => {
       await takeRole(client, 'howdah_app', { ...own, ...settings });
       return work(client);
     });
-  /** null, or the code it was refused with. */
+  /** Returns the error code of a statement, or null if it succeeds. */
   const outcome = async (client: pg.PoolClient, text: string): Promise<string | null> => {
     await client.query('savepoint attempt');
     try {
@@ -485,7 +487,7 @@ describe('permissions', () => {
         `insert into howdah.grants (tenant_id, agent_id, user_id, role, permission) values ($1, $2, $3, $4, $5)`,
         [tenant_id, desk, to.user_id ?? null, to.role ?? null, permission],
       );
-    /** Rows there are for this person, of tables that tell of the agent's runs. */
+    /** Counts the rows that this user sees in tables about the agent's runs. */
     const seen = async (client: pg.PoolClient) => {
       const counts: Record<string, number> = {};
       for (const table of [

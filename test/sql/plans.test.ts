@@ -22,10 +22,9 @@ const LOGS = ['executions', 'steps', 'messages'];
 const NOW = new Date();
 const MONTH = NOW.toISOString().slice(0, 7).replace('-', '_');
 
-/**
- * What the planner may do with a long history. The tables of a test are small, and a small table is read whole for good
- * reason; so sequential scans are made dear (`enable_seqscan = off`), and one that is still there had no other way.
- */
+// Checks query plans with several months of history. The planner reads small tables as a whole for
+// good reason, and the tables of a test are small. The tests therefore set `enable_seqscan = off`.
+// A sequential scan that remains has no alternative.
 describe('with several months of history', () => {
   const db = testDatabase();
   let known: {
@@ -58,7 +57,7 @@ describe('with several months of history', () => {
     await db.pool.query('analyze');
   });
 
-  /** The relations a plan reads, with the way it does. */
+  /** Returns the relations that a plan reads, with the kind of scan. */
   const scansOf = async (client: pg.PoolClient, text: string, values: unknown[] = []) => {
     await client.query('set local enable_seqscan = off');
     const row = await one(client, `explain (analyze, format json) ${text}`, values);
@@ -116,7 +115,7 @@ describe('with several months of history', () => {
 
   describe('the hot path', () => {
     type Touched = { relation: string; seq: number; idx: number };
-    /** Counts the scans of partitions in this transaction, including nested statements. */
+    /** Counts the scans of partitions by `work`, including those of nested statements. */
     const touchedBy = (work: (client: pg.PoolClient) => Promise<unknown>) =>
       rolledBack(db.pool, async (client) => {
         await client.query('set local enable_seqscan = off');
@@ -138,13 +137,19 @@ describe('with several months of history', () => {
           .filter(({ seq, idx }) => seq + idx > 0);
       });
 
-    /** A commit may ask the index of owners in every month; rows of a log it reads and writes in its own. */
+    /**
+     * Returns the scans of log partitions of other months. A commit may search all partitions of
+     * executions, but only this month's steps and messages.
+     */
     const otherLogs = (touched: Touched[]) =>
       touched.filter(
         ({ relation }) => !relation.startsWith('executions_') && !relation.endsWith(MONTH),
       );
 
-    /** A run in a session that has turns, from its insert to its end; every statement a worker calls for it. */
+    /**
+     * Executes all statements that a worker calls for a run, from its insert to its end, in a
+     * session with earlier turns.
+     */
     const wholeLife = async (client: pg.PoolClient) => {
       const worker = await makeWorker(client);
       const session = await makeSession(client);
@@ -216,7 +221,10 @@ describe('with several months of history', () => {
     });
 
     test('of commits of a child and its parent reads no other runs', async () => {
-      /** Rows of runs that this transaction has read, by an index or without one. */
+      /**
+       * Returns the number of rows of runs that this transaction has read, with or without an
+       * index.
+       */
       const rowsRead = async (client: pg.PoolClient): Promise<number> =>
         (
           await one(
@@ -250,7 +258,8 @@ describe('with several months of history', () => {
         for (const row of commits) {
           const before = await rowsRead(client);
           expect(await commit(client, worker, [row])).toMatchObject([{ outcome: 'committed' }]);
-          expect((await rowsRead(client)) - before).toBeLessThan(200); // of 600 and more, three times
+          // there are more than 600 in each of three months
+          expect((await rowsRead(client)) - before).toBeLessThan(200);
         }
       });
     });
@@ -266,7 +275,9 @@ describe('with several months of history', () => {
     });
 
     test('of an erasure finds the files of its runs and sessions by index', async () => {
-      /** Pages of the files and their indexes that this transaction has looked at. */
+      /**
+       * Returns the number of pages of the files and their indexes that this transaction has read.
+       */
       const pages = async (client: pg.PoolClient) =>
         (
           await one(
@@ -277,7 +288,8 @@ describe('with several months of history', () => {
           )
         ).n;
       await rolledBack(db.pool, async (client) => {
-        await client.query('set local session_replication_role = replica'); // of many other tenants
+        // files of many other tenants
+        await client.query('set local session_replication_role = replica');
         await client.query(
           `insert into howdah.resources (tenant_id, execution_id, session_id, name, type, bytes, sha256, size, created_by)
            select gen_random_uuid(), case n % 2 when 0 then gen_random_uuid() end,
@@ -292,7 +304,7 @@ describe('with several months of history', () => {
         await client.query('select howdah_private.erase_sessions(array[$1::uuid], false)', [
           known.session,
         ]);
-        // a look-up in each index and partition reads a page or two; a whole index has dozens
+        // A look-up reads one or two pages in each index and partition. A whole index has dozens.
         expect((await pages(client)) - before).toBeLessThan(25);
       });
     });
@@ -344,7 +356,7 @@ describe('with several months of history', () => {
       `select howdah.cancel_execution('${await makeRun(client, { agent_id: known.agent })}')`;
 
     /**
-     * Counts the pages that each call of a new session reads, including those of the catalogue and
+     * Counts the pages that each call in a new session reads, including those of the catalogue and
      * of nested calls.
      */
     const pagesOf = async (call: Call) => {
@@ -362,7 +374,10 @@ describe('with several months of history', () => {
         await client.end();
       }
     };
-    /** The dearest call but the first, which fills the caches. Of two sessions: new statistics make one plan anew. */
+    /**
+     * Returns the maximum of all calls but the first, which fills the caches. Uses the lower value
+     * of two sessions, because new statistics can cause one new plan.
+     */
     const mostOf = async (call: Call) => {
       const [first, second] = [await pagesOf(call), await pagesOf(call)];
       return Math.max(...first.map((pages, time) => Math.min(pages, second[time] ?? 0)).slice(1));
@@ -385,14 +400,18 @@ describe('with several months of history', () => {
         `select howdah_private.terminate_runs(array_agg(id::uuid), 'cancelled', null) from howdah.executions
          where status = 'queued' and length(input) = 200`,
       );
-      await db.pool.query('vacuum howdah.executions, graphile_worker._private_jobs'); // what died is not what ended
+      // dead rows are not ended runs
+      await db.pool.query('vacuum howdah.executions, graphile_worker._private_jobs');
       expect(await mostOf(heal)).toBeLessThan(healed + 150);
       expect(await mostOf(cancel)).toBeLessThan(cancelled + 150);
     });
   });
 
   describe('indexes', () => {
-    /** What each is for. One that nothing here needs is dropped: every index is written by the hot path. */
+    /**
+     * A query for each index. An index that no query uses is dropped, because the hot path has to
+     * write it.
+     */
     const USES: Record<string, { text: string; values?: () => unknown[] }> = {
       executions_pkey: {
         text: 'select * from howdah.executions where id = $1',
@@ -544,7 +563,7 @@ type PlanNode = {
   Plans?: PlanNode[];
 };
 
-/** All scans of a plan that were carried out. */
+/** Returns all executed scans of a plan. */
 function scans(node: PlanNode, relation?: string): Scan[] {
   const name = node['Relation Name'] ?? relation;
   const own =

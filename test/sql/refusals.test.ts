@@ -27,7 +27,7 @@ beforeAll(async () => {
   };
 });
 
-/** Columns that every row of a table needs besides the tested ones. */
+/** Required columns of each table, besides the tested ones. */
 const WHOLE: Record<string, Record<string, unknown>> = {
   models: { name: 'm', provider: 'local', model: 'm' },
   agents: { name: 'a' },

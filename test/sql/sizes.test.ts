@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { testDatabase } from '../support/database.ts';
 import { all, makeAgent, makeSession, one, refusal, rolledBack } from './support.ts';
 
-/** Limited by a check or trigger of its own, and how it says so. */
+/** Columns with a check or trigger of their own, and the name of the check or trigger. */
 const OF_THEIR_OWN: Record<string, string> = {
   'executions.callback_url': 'check_run',
   'executions.client_tools': 'check_client_tools',

@@ -7,7 +7,7 @@ import { eventually } from '../support/database.ts';
 /** A pool or a connection, which can run one statement. */
 export type Db = Pick<pg.Pool, 'query'>;
 
-/** Request of a worker to commit_steps for one run. */
+/** A worker's request to commit_steps for one run. */
 export type CommitRow = {
   id: string;
   fence: number;
@@ -22,7 +22,7 @@ export type Refusal = {
   message: string;
   hint: string | undefined;
   detail: string | undefined;
-  /** Detail of the error, if it is JSON, as in every error of Howdah. */
+  /** The detail of the error as JSON. All errors of Howdah have one. */
   fields: Record<string, unknown> | undefined;
   constraint: string | undefined;
 };

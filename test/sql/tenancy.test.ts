@@ -5,7 +5,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { all, asRole, committed, one, openSession, refusal, refusedInside } from './support.ts';
 import { makeTwoTenants } from './two-tenants.ts';
 
-/** Relations that the application may read. It may not query any other table or view. */
+/** Relations that the application may read. Queries of any other table or view are rejected. */
 const READABLE = [
   'agent_models',
   'agent_performance',
@@ -82,13 +82,13 @@ const READABLE = [
   'workflows',
 ];
 
-/** A type by its own name, whatever lies in front of it. */
+/** Returns a type with its schema, so that objects of other schemas cannot shadow it. */
 const qualified = (type: string) =>
   type.includes('.') || type.includes(' ') || /^(integer|boolean|smallint|bigint)/.test(type)
     ? type
     : `pg_catalog.${type}`;
 
-/** Rows that are the same for every tenant. */
+/** Relations whose rows are the same for every tenant. */
 const OF_NOBODY = ['model_catalog', 'permissions', 'status_transitions'];
 
 describe('tenants', () => {
@@ -113,7 +113,7 @@ describe('tenants', () => {
   const asApp = <T>(tenant: string, work: (client: pg.PoolClient) => Promise<T>) =>
     asRole(db.pool, 'howdah_app', { 'howdah.tenant_id': tenant }, work);
 
-  /** A login of its own: as real people and programs connect. */
+  /** Creates a login like those of real users and programs. */
   const makeLogin = async (...roles: string[]) => {
     const login = `howdah_test_${randomBytes(6).toString('hex')}`;
     logins.push(login);
@@ -497,7 +497,8 @@ describe('tenants', () => {
         `select tenant_id, created_by from howdah.run('development', 'hi')`,
       );
       expect(run).toEqual({ tenant_id: a, created_by: login });
-      // what an insert of an owner remembers of an agent
+      // An insert of an owner caches the defaults of an agent in a setting. Other logins cannot
+      // forge that cache.
       expect(
         await one(
           client,

@@ -13,12 +13,12 @@ import {
   makeWorker,
 } from './support.ts';
 
-/** Mark in every text of the second tenant, so that a leak shows. */
+/** A text in every text column of the second tenant, so that a leak is visible. */
 export const MARK = 'belongs-to-b';
 
 /**
- * Two tenants with a row in every table a tenant has, made by the database's owner. A table that is added later gets its
- * row here; `emptyTables` finds those that have none.
+ * Creates two tenants with a row in every table that tenants have, as the owner of the database.
+ * Add a row here for each new table. `emptyTables` finds tables without rows.
  */
 export async function makeTwoTenants(pool: pg.Pool): Promise<{ a: string; b: string }> {
   await pool.query(
@@ -32,14 +32,15 @@ export async function makeTwoTenants(pool: pg.Pool): Promise<{ a: string; b: str
 }
 
 /**
- * Rows that need only the tenant ($1), a mark ($2) and the ids of an agent ($3) and a session ($4).
+ * Inserts that need only the tenant ($1), a mark ($2), and the ids of an agent ($3) and a session
+ * ($4).
  */
 const ROWS = [
   `insert into howdah.users (tenant_id, username, email) values ($1, $2, $2)`,
   `insert into howdah.schedules (tenant_id, name, cron, agent_id, input) values ($1, $2, '@daily', $3, $2)`,
   `insert into howdah.hooks (tenant_id, event, function) values ($1, 'before_run', 'shop.on_event')`,
   `insert into howdah.limits (tenant_id, scope, subject_id, metric, max_value) values ($1, 'agent', $3, 'running_runs', 9)`,
-  // of a tool no agent has: it limits no call
+  // The tool belongs to no agent, so this limits no call.
   `insert into howdah.limits (tenant_id, scope, subject_id, metric, max_value) select $1, 'tool', id, 'running_calls', 9 from howdah.tools where tenant_id = $1 and name = 'http_request'`,
   `insert into howdah.limits (tenant_id, scope, subject_id, metric, period, max_value) values ($1, 'agent', $3, 'tokens', 'month', 1e9)`,
   `insert into howdah.settings (tenant_id, key, value) values ($1, 'max_depth', '7')`,
@@ -62,7 +63,7 @@ const ROWS = [
   `insert into howdah.model_tests (tenant_id, model_id, created_by)
    select $1, id, $2 from howdah.models where tenant_id = $1 limit 1`,
   `insert into howdah.prompts (tenant_id, name, template) values ($1, $2, $2)`,
-  // one that is not active is in no version
+  // An inactive skill is part of no version.
   `insert into howdah.skills (tenant_id, name, description, content, is_active) values ($1, $2, $2, $2, false)`,
   `insert into howdah.agent_skills (tenant_id, agent_id, skill_id)
    select $1, $3, id from howdah.skills where tenant_id = $1 and name = $2`,
@@ -112,7 +113,7 @@ async function fillTenant(pool: pg.Pool, tenant_id: string, worker: string, mark
   const parameters = [tenant_id, mark, agent_id, session_id];
   for (const text of ROWS) {
     const used = [...text.matchAll(/\$(\d)/g)].map(([, place]) => Number(place));
-    // Postgres wants to know the type of every value it is given
+    // Postgres must know the type of every parameter.
     const all = parameters.slice(0, Math.max(...used));
     const cast = all.map((_, index) => `$${index + 1}::${index === 1 ? 'text' : 'uuid'}`);
     await pool.query(
@@ -140,7 +141,7 @@ async function fillTenant(pool: pg.Pool, tenant_id: string, worker: string, mark
   await routeOnce(pool, tenant_id, mark);
 }
 
-/** Decisions of the tenant's manager, as history. */
+/** Inserts an ended run of the tenant's manager with a routing decision and a plan. */
 async function routeOnce(pool: pg.Pool, tenant_id: string, mark: string) {
   await pool.query(
     `with run as (
@@ -159,7 +160,7 @@ async function routeOnce(pool: pg.Pool, tenant_id: string, mark: string) {
   );
 }
 
-/** Claims and commits as a worker does, so that there are steps and messages. */
+/** Claims a run and commits its steps and messages, as a worker does. */
 async function finishRun(
   pool: pg.Pool,
   worker: string,
@@ -180,7 +181,7 @@ async function finishRun(
   ]);
 }
 
-/** Tables of the schema in which a tenant has no row. */
+/** Returns the tables of the schema in which a tenant has no row. */
 export async function emptyTables(pool: pg.Pool, tenant: string): Promise<string[]> {
   const { rows } = await pool.query(
     `select c.relname as name from pg_class as c

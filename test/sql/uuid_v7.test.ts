@@ -81,7 +81,8 @@ describe('uuid v7', () => {
       expect(Math.abs(stamp - Date.now())).toBeLessThan(60_000);
     }
     expect(new Set(ids.map((row) => row.id)).size).toBe(200);
-    const moments = ids.map((row) => row.id.slice(0, 18)); // milliseconds, and microseconds after the version
+    // the milliseconds, and the microseconds after the version
+    const moments = ids.map((row) => row.id.slice(0, 18));
     expect(moments).toEqual([...moments].sort());
     expect(new Set(moments).size).toBeGreaterThan(
       new Set(ids.map((row) => row.id.slice(0, 13))).size,

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { all } from './support.ts';
 
-/** What there is to be walked by one tenant against the rows of another, asked of the catalogue. */
+// Reads from the catalogue what one tenant can try against the rows of another tenant.
 
-/** Ids of the newest rows of a tenant, by table; a log that notes the other rows has more than there is to learn from. */
+/** Returns the ids of a tenant's newest rows, by table. `most` limits the rows of each table. */
 export async function rowsOf(pool: pg.Pool, tenant: string, most: number) {
   const tables = await all(
     pool,
@@ -26,7 +26,10 @@ export async function rowsOf(pool: pg.Pool, tenant: string, most: number) {
 
 export type Relation = { name: string; columns: string[]; ids: string[] };
 
-/** Tables and views with the columns a tenant has the privilege on, and those of them that hold ids. */
+/**
+ * Returns the tables and views with the columns on which a tenant has the privilege, and with those
+ * of them that contain ids.
+ */
 export function columnsFor(pool: pg.Pool, privilege: 'select' | 'insert' | 'update') {
   return all<Relation>(
     pool,
@@ -42,7 +45,7 @@ export function columnsFor(pool: pg.Pool, privilege: 'select' | 'insert' | 'upda
   );
 }
 
-/** Tables a tenant may delete from. */
+/** Returns the tables from which a tenant may delete. */
 export async function deletableTables(pool: pg.Pool): Promise<string[]> {
   const rows = await all(
     pool,
@@ -52,13 +55,16 @@ export async function deletableTables(pool: pg.Pool): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-/** Ids that could stand in a column of this name: of the rows it would refer to, else of all. */
+/**
+ * Returns ids for a column of this name: those of the table to which it would refer, else those of
+ * all tables.
+ */
 export function idsFor(rows: Record<string, string[]>, column: string): string[] {
   const kind = column.replace(/^(parent|root|compensation)_/, '').replace(/_id$/, 's');
   return rows[kind] ?? Object.values(rows).flat();
 }
 
-/** An id of the time of another, that is nowhere. */
+/** Returns an id with the time of another id, which exists nowhere. */
 export const idLike = (id: string): string => id.slice(0, 15) + randomUUID().slice(15);
 
 export type Callable = {
@@ -66,14 +72,16 @@ export type Callable = {
   name: string;
   isProcedure: boolean;
   types: string[];
-  /** Which of them are rows: whoever calls makes one up. */
+  /** Whether each argument is a row. Callers can make up rows. */
   rows: boolean[];
 };
 
-/** What can hold an id or a name. */
+/** Types that can contain an id or a name. */
 const TELLING = /^(uuid|text|jsonb|name)(\[\])?$/;
 
-/** Functions and procedures a tenant may call with an id, a name, JSON or a row. */
+/**
+ * Returns the functions and procedures that a tenant may call with an id, a name, JSON or a row.
+ */
 export async function callables(pool: pg.Pool): Promise<Callable[]> {
   const functions = await all<Callable>(
     pool,
@@ -90,13 +98,15 @@ export async function callables(pool: pg.Pool): Promise<Callable[]> {
   );
 }
 
-/** Where any word would be refused for itself. */
+/** Arguments of functions that accept only certain words. */
 const WORDS: Record<string, string> = {
   'howdah_private.permit_agent': 'run',
   'howdah_private.permit_control': 'execution',
 };
 
-/** A row, or a definition, that names the id and the word wherever one might be looked for. */
+/**
+ * Returns JSON that has the id and the word in all keys in which a function might look for them.
+ */
 const forged = (id: string, word: string, tenant: string): string =>
   JSON.stringify({
     ...{ id, tenant_id: tenant, name: word, agent: word, workflow: word, model: word },
@@ -114,7 +124,10 @@ const forged = (id: string, word: string, tenant: string): string =>
     ),
   });
 
-/** Arguments for a function: the id or the word in question, else anything that fits. JSON is empty, or forged for `tenant`. */
+/**
+ * Returns arguments for a function: the id or the word where they fit, otherwise any value. JSON is
+ * empty, or forged for `tenant`.
+ */
 export function argumentsFor(
   { name, types, rows }: Callable,
   id: string,

@@ -25,8 +25,8 @@ import {
   unique,
 } from '../support.ts';
 
-// Work that runs later under a user's name does what that user wrote, or runs under the name of the
-// user who changed it.
+// Tests work that runs later under the name of a user. It does what that user has defined. After a
+// change by another user, it runs under the name of the other user.
 describe('acting as another user', () => {
   let db: TestDatabase;
   let tenant: string;
@@ -54,8 +54,8 @@ describe('acting as another user', () => {
   });
 
   /**
-   * Acts as a caller for the rest of the transaction: a user, or without one an API key of the
-   * tenant with that role.
+   * Acts as a caller for the rest of the transaction: as a user, or without a user as an API key of
+   * the tenant with that role.
    */
   const act = async (client: Db, user: string | null, role = user === ada ? 'admin' : 'member') => {
     await client.query('reset role');

@@ -50,7 +50,7 @@ describe('API keys', () => {
     }
   });
 
-  /** Acts as the API does for a person with such a token or key, and rolls back. */
+  /** Runs `work` as the API does for the user of this name, and rolls back. */
   const as = <T>(
     name: string,
     work: (client: pg.PoolClient) => Promise<T>,

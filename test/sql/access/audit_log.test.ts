@@ -28,10 +28,10 @@ import {
   unique,
 } from '../support.ts';
 
-/** Rows of each table somebody defines something in: how one is made, changed and taken away again. */
+/** Describes how a test inserts and changes a row of an audited table. */
 type Definition = {
   table: string;
-  /** Of the columns of the key, the tenant left out, in the order in which they are joined. */
+  /** Columns of the key without the tenant, in the order in which the log joins them. */
   key?: string[];
   row: (db: Db, tenant_id: string) => Promise<Record<string, unknown>> | Record<string, unknown>;
   change: Record<string, unknown>;
@@ -193,7 +193,8 @@ describe('audit of definition changes', () => {
           `update ${table} set ${columns.map((name, i) => `${name} = $${i + 1}`)} where ${here}`,
           columns.map((name) => change[name]),
         );
-        await client.query(`delete from ${table} where ${here}`); // before it has a version, which would keep it
+        // before the row has a version, which would prevent it
+        await client.query(`delete from ${table} where ${here}`);
         return inserted;
       });
       if (table === 'howdah.tenants') tenant = made.id;
@@ -245,7 +246,7 @@ describe('audit of definition changes', () => {
     const insertSession =
       'insert into howdah.sessions (agent_id, user_id) values ($1, $2) returning id';
     const session = await as(bea, insertSession, [agent_id, bea]);
-    expect(noted).toEqual([]); // the row itself names its user
+    expect(noted).toEqual([]); // not logged, because the row names its user
     await as(ada, insertSession, [agent_id, bea]);
     const run = await as(bea, `select (howdah.send_message($1, 'x')).id`, [session]);
     expect(run).toBe(session);
@@ -269,7 +270,7 @@ describe('audit of definition changes', () => {
       ['ada', 'update', 'resources', 'name,uri'],
       ['ada', 'delete', 'resources', null],
     ]);
-    // an owner of the database changes a message; a run keeps its list by itself
+    // A change by the owner of the database is logged. The todo list of a run is not.
     const from = await endOf(tenant_id);
     await db.pool.query(`update howdah.mail set content = 'y' where tenant_id = $1`, [tenant_id]);
     const live = await one(
@@ -297,7 +298,9 @@ describe('audit of definition changes', () => {
       });
       return rows[0]?.id;
     };
-    /** Begins a session, and returns what its run and its user do, as the log has it. */
+    /**
+     * Starts a session in which a run and its user write rows. Returns the logged writes to them.
+     */
     const recorded = async () => {
       const from = await endOf(tenant_id);
       const session = await as(
@@ -542,7 +545,7 @@ describe('audit of run controls', () => {
     );
     return { execution_id: id, question_id: question.id };
   };
-  /** Returns the rows that one statement adds to the log. */
+  /** Returns the rows that one statement adds to the audit log. */
   const logged = async (text: string, values: unknown[]) => {
     const from = await endOf(tenant);
     await db.pool.query(text, values);
@@ -695,7 +698,7 @@ describe('the audit chain', () => {
     await client.query('commit');
     const log = await logOf(tenant_id);
     const models = log.filter(({ object }) => object === 'models').map(({ seq }) => seq);
-    const seeded = log.length - 4; // the tenant's own default model is the first of it
+    const seeded = log.length - 4; // the default model of the tenant comes first
     expect(models).toEqual([1, ...[1, 2, 3, 4].map((place) => seeded + place)]);
   });
 
@@ -727,7 +730,7 @@ describe('the audit chain', () => {
       }
       await client.query('set local session_replication_role = origin');
       await apply(client, '98_seed.sql');
-      await apply(client, '98_seed.sql'); // and once only
+      await apply(client, '98_seed.sql'); // the second call adds no row
       return all(client, 'select tenant_id, action, object from howdah_private.audit_inbox');
     });
     expect(started).toEqual([{ tenant_id, action: 'begin', object: 'audit_log' }]);

@@ -42,7 +42,7 @@ const store = (tenant: string, name: string, value: string) =>
     value,
     putSecretOn(db.pool, tenant),
   );
-/** With nothing remembered. */
+/** Reads a secret with an empty cache. */
 const read = (tenant: string, name: string, pool: pg.Pool = db.pool) =>
   createSecretReader(secretRowsOn(pool), keys)(tenant, name);
 const value = async (tenant: string, name: string) => {
@@ -96,7 +96,7 @@ describe('access to secrets', () => {
        order by 1`,
     );
     expect(callers.map(({ name }) => name)).toEqual([
-      'add_data_key howdah_worker', // three of them for the signing keys that workers generate
+      'add_data_key howdah_worker', // workers: data keys for signing keys
       'adopt_master_key howdah_worker',
       'drop_unused_data_keys howdah_worker', // after the contents of runs have another key
       'master_key_state howdah_worker',
@@ -455,7 +455,9 @@ describe('concurrent writes', () => {
 describe('the master key is switched', () => {
   type Held = { keys: string[]; heartbeat?: string };
 
-  /** Switches to the key `new` beside a worker with these keys. Returns the key in use, or the refusal. */
+  /**
+   * Switches to the key `new` while a worker has these keys. Returns the key in use, or the error.
+   */
   const switchBeside = ({ keys: held, heartbeat = 'now' }: Held, force: boolean) =>
     rolledBack(db.pool, async (client) => {
       const worker = randomUUID();

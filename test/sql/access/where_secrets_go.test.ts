@@ -18,7 +18,8 @@ import {
   unique,
 } from '../support.ts';
 
-// A version pins the URL of its models and the names of their secrets. What admins have said since holds for whoever begins one.
+// A version pins the URL of its models and the names of their secrets. If admins have changed a URL
+// or a secret since then, only admins may start a run of the older version.
 
 const THERE = { provider: 'openai', base_url: 'https://there.example.com/v1', secret_name: 'gh' };
 
@@ -64,7 +65,10 @@ type Made = {
   run: string;
 };
 
-/** An agent, or a workflow that decides, with a model of its own, and a run of it that was cancelled. */
+/**
+ * Creates an agent, or a workflow with a deciding model, and a cancelled run of it. Each has its
+ * own model.
+ */
 async function made(what: Made['what'], columns: object): Promise<Made> {
   const name = unique(what);
   const model = unique('model');
@@ -111,7 +115,7 @@ async function versionOf({ what, run }: { what: string; run: string }): Promise<
   return version;
 }
 
-/** Every way to begin what a version pinned; the last few name the version of the run. */
+/** Returns all statements that start a run of a pinned version. The last ones name the version. */
 async function begins({ what, id, name, run }: Made): Promise<[string, unknown[]][]> {
   const version = await versionOf({ what, run });
   const call = what === 'agent' ? 'howdah.run' : 'howdah.run_workflow';
@@ -129,7 +133,7 @@ async function begins({ what, id, name, run }: Made): Promise<[string, unknown[]
   ];
 }
 
-/** Asserts that a user may begin what a version pinned, in every way. */
+/** Asserts that a user may start a run of the pinned version by each statement. */
 async function expectBeginsBy(user: string, old: Made): Promise<void> {
   for (const [text, values] of await begins(old)) {
     const result = await as(user, (client) => client.query(text, values));

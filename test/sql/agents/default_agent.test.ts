@@ -46,7 +46,7 @@ test('the default agent is that of the session, user or tenant, or development',
     await client.query(`select howdah.set_default_agent('desk')`);
     expect(await current()).toBe('desk');
     await client.query(`select howdah.set_default_agent('clerk')`);
-    expect(await current()).toBe('clerk'); // and desk no more
+    expect(await current()).toBe('clerk');
     expect((await client.query('select name from howdah.agents where is_default')).rows).toEqual([
       { name: 'clerk' },
     ]);

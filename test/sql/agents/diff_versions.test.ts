@@ -7,7 +7,7 @@ const db = testDatabase();
 
 type Operation = { op: 'add' | 'remove' | 'replace'; path: string; value?: Json };
 
-/** RFC 6902, as far as diffs go. */
+/** Applies a patch by RFC 6902, as far as diffs use it. */
 function patched(document: Json, operations: readonly Operation[]): Json {
   const root = structuredClone(document) as Record<string, Json>;
   for (const { op, path, value = null } of operations) {

@@ -270,7 +270,7 @@ describe('an agent', () => {
       [agent.id],
     );
     expect((await run(null)).rowCount).toBe(1);
-    // a version is asked for what it wants itself
+    // A run of an older version has to satisfy the variables of that version.
     const first = db.pool.query(`select howdah.run($1, 'x', version => '1')`, [agent.name]);
     expect(await refusal(first)).toMatchObject({ code: 'HWINV' });
   });
@@ -299,7 +299,9 @@ describe('an agent', () => {
 describe('an edit concurrent with a change of the agent', () => {
   type Statement = [text: string, values: unknown[]];
 
-  /** The second waits for the first, and both end. */
+  /**
+   * Runs two statements in two transactions. The second one waits for the first one; then both end.
+   */
   async function raced(one: Statement, other: Statement): Promise<void> {
     const [leader, follower] = [await testClient(db.pool), await testClient(db.pool)];
     await leader.query('begin');
@@ -388,7 +390,7 @@ describe('versions of a prompt', () => {
         [id],
       ),
     ).toEqual([{ place: 'template', op: 'replace', old: 'first', new: 'second' }]);
-    // another one has the name by now
+    // In the meantime another prompt has taken the name.
     const other = `${name} again`;
     await db.pool.query('update howdah.prompts set name = $2 where id = $1', [id, other]);
     await db.pool.query('insert into howdah.prompts (name, template) values ($1, $2)', [name, 'x']);

@@ -17,7 +17,8 @@ import {
   takeRole,
 } from '../support.ts';
 
-// Agents and workflows that are for some only, and what teams, messages and names could tell others of them.
+// Agents and workflows that only some users may see. Teams, messages and names must not reveal them
+// to other users.
 
 const db = testDatabase();
 let tenant_id: string;
@@ -182,7 +183,10 @@ describe('tool settings made by admins', () => {
 
   type Giving = { configuration?: object; requires_approval?: boolean };
 
-  /** An agent that had the tool as it `was` given, a run of that which was cancelled, and how it is given `now`. */
+  /**
+   * Creates an agent that had the tool with the settings `was`, and a cancelled run of that
+   * version. Then gives the tool with the settings `now`, or removes it.
+   */
   async function giveTool(tool: object, was: Giving, now: Giving | null) {
     const name = `agent ${++agents}`;
     const agent = await makeAgent(db.pool, { tenant_id, name });

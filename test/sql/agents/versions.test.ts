@@ -26,7 +26,7 @@ describe('versions of agents', () => {
     ]);
   const countOf = async (agent: string) => (await versionsOf(agent)).length;
   const definitionOf = async (agent: string) => (await versionsOf(agent)).at(-1)?.definition;
-  /** The agents that got a version by this edit. */
+  /** Returns the agents that get a new version by this edit. */
   const agentsTouchedBy = async (edit: (client: pg.PoolClient) => Promise<unknown>) => {
     const text = 'select agent_id, count(*)::int as n from howdah.agent_versions group by agent_id';
     const before = new Map((await all(db.pool, text)).map((row) => [row.agent_id, row.n]));

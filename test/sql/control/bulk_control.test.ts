@@ -48,7 +48,7 @@ describe('controlling many runs in one statement', () => {
           client,
           `select sum(seq_tup_read)::int as read from pg_stat_xact_user_tables where relname ~ '^executions'`,
         );
-        expect(read).toBeLessThan(10 * OTHERS); // and not once for each of them
+        expect(read).toBeLessThan(10 * OTHERS); // not once per run
       });
     },
   );

@@ -138,8 +138,8 @@ describe('cancel_execution', () => {
 
   test('reads no more rows per child when there are more children', async () => {
     /**
-     * Counts the rows of runs that are read while a parent ends half of its children; the others
-     * have ended.
+     * Cancels a parent of which half of the children have ended. Returns the number of rows of runs
+     * that this reads.
      */
     const readFor = async (children: number): Promise<number> => {
       const root = await make();
@@ -165,14 +165,15 @@ describe('cancel_execution', () => {
         return rows[0].n as number;
       };
       await client.query('begin; set local enable_seqscan = off');
-      const before = await reads(); // of earlier transactions, which it has not reported yet
+      const before = await reads(); // includes unreported reads of earlier transactions
       await cancel(root, client as never);
       const read = (await reads()) - before;
       await client.query('commit');
       return read;
     };
     const few = await readFor(20);
-    expect(await readFor(80)).toBeLessThan(few * 6); // 4 times the children; 16 times the rows if each child read all
+    // 4 times the children; 16 times the rows if each child read all
+    expect(await readFor(80)).toBeLessThan(few * 6);
   });
 
   test('rejects a run that has ended, with its status', async () => {

@@ -35,7 +35,9 @@ beforeEach(async () => {
   await hear('1 day');
 });
 
-/** Workers of tests are rows alone: they are heard of when a test says so. */
+/**
+ * Sets the last heartbeat of all workers, relative to now. Workers of these tests are only rows.
+ */
 const hear = (later: string) =>
   db.pool.query(
     'update howdah_private.workers set heartbeat_at = clock_timestamp() + $1::interval',

@@ -50,7 +50,8 @@ describe('pause_execution and resume_execution', () => {
     const id = await make();
     expect(await pause(id)).toMatchObject({ id, status: 'paused', is_pause_requested: false });
     expect(await claim(db.pool, worker, [id])).toEqual([]);
-    await db.pool.query('select graphile_worker.remove_job($1)', [id]); // its wake-up came and went
+    // as after its wake-up has run
+    await db.pool.query('select graphile_worker.remove_job($1)', [id]);
     expect(await resume(id)).toMatchObject({ status: 'queued', paused_from: null });
     expect(await jobsOf(db.pool, id)).toHaveLength(1);
     expect(await claim(db.pool, worker, [id])).toHaveLength(1);

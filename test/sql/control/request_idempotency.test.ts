@@ -5,7 +5,7 @@ import { all, one, openSession } from '../support.ts';
 const db = testDatabase();
 const TAKE = 'select howdah_private.take_request_key($1, $2) as answer';
 
-/** Inserts a key that was used two days ago, by the caller of this session. */
+/** Inserts a key that the caller of this session used two days ago. */
 const insertExpired = (key: string) =>
   db.pool.query(
     `insert into howdah_private.request_keys (tenant_id, caller, key, digest, answer, created_at)

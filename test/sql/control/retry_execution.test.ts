@@ -325,7 +325,7 @@ describe('retry_execution', () => {
       await claim(db.pool, worker, [id]);
       expect(await kinds(id)).toEqual(['tool_started', 'retry', 'retry', 'answer']);
       await cancel(id);
-      expect(await questions(id)).toHaveLength(2); // what has been answered is not asked again
+      expect(await questions(id)).toHaveLength(2); // answered questions are not asked again
       await retry(id);
       await claim(db.pool, worker, [id]);
       await cancel(id);

@@ -32,7 +32,7 @@ import {
   testClient,
 } from '../support.ts';
 
-/** What SQL does with the encrypted contents of ended runs. */
+// Tests how SQL handles the encrypted contents of ended runs.
 
 const SAID = 'a canary sings';
 const SEALED = /^howdah\.sealed\.v1\./;
@@ -49,7 +49,9 @@ beforeEach(async () => {
   worker = await makeWorker(db.pool);
 });
 
-/** Encrypts and decrypts what is due, as a worker does, without the five seconds of grace. */
+/**
+ * Encrypts and decrypts all due contents, as a worker does, without the grace period of 5 seconds.
+ */
 async function encrypt() {
   await db.pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
   await db.pool.query(`update howdah_private.encryptions_due set due_at = now() where execution_id in (
@@ -72,7 +74,7 @@ const said = (content: string) => ({
   messages: [{ role: 'assistant', content }],
 });
 
-/** Makes a run that has said something and ended. */
+/** Creates an ended run with a model answer. */
 async function sung(columns: Record<string, unknown> = {}, to: object = completed) {
   const id = await makeRun(db.pool, { agent_id: agent, input: SAID, ...columns });
   const [claimed] = await claim(db.pool, worker, [id]);
@@ -157,7 +159,7 @@ test('leaves no text of an ended tree in any table, and no violation', async () 
   ]);
   expect((await run(child)).contents_encrypted_at).not.toBeNull();
 
-  // a later comment is encrypted, too
+  // A later comment is encrypted too.
   await db.pool.query('select howdah.give_feedback($1, 0, $2)', [id, SAID]);
   expect(await tablesWith(db.pool, SAID)).toEqual(['howdah.feedback_entries']);
   await encrypt();
@@ -167,7 +169,7 @@ test('leaves no text of an ended tree in any table, and no violation', async () 
   const { document } = await one(db.pool, 'select howdah.export_run($1, true) as document', [id]);
   expect(JSON.stringify(document)).not.toContain('howdah.sealed');
   expect(document.messages[0].content).toBe('[redacted]');
-  // erasure forgets that the contents were encrypted
+  // Erasure clears the mark of encrypted contents.
   await db.pool.query('select howdah_private.erase_runs($1)', [[id, child]]);
   expect(await run(id)).toMatchObject({
     output: '[erased]',
@@ -277,7 +279,7 @@ describe('a fork of an encrypted run', () => {
     await encrypt();
     const { input, contents_encrypted_at } = await run(id);
     expect(contents_encrypted_at).not.toBeNull();
-    expect(input).toContain(id); // with its own name
+    expect(input).toContain(id); // under its own id
   });
 
   test('keeps the data key of its copies from removal', async () => {
@@ -517,7 +519,7 @@ describe('a conversation with encrypted turns', () => {
       };
       const { rows } = await insert(seen);
       expect(rows[0].contents_encrypted_at).not.toBeNull();
-      const { rows: typed } = await insert(secret); // a text like any other
+      const { rows: typed } = await insert(secret); // plain text of any kind
       expect(typed[0].contents_encrypted_at).toBeNull();
     });
   });
@@ -561,7 +563,10 @@ test('the root of a large tree is encrypted first and decrypted last', async () 
     [worker, id, fence],
   );
   await commit(db.pool, worker, [{ id, fence, after: step_count, steps: [], to: failed }]);
-  /** Returns the runs that a transaction with room for one run takes. */
+  /**
+   * Returns the runs that a transaction takes when there is room for one, or the rest when these
+   * runs are locked.
+   */
   const taken = (locked: string[] = []) =>
     rolledBack(db.pool, async (client) => {
       const other = await testClient(db.pool);
@@ -720,7 +725,7 @@ describe('at the same time as an encryption', () => {
     select howdah_private.write_run_contents('executions', jsonb_build_array(jsonb_build_object('execution_id', $1::uuid,
       'texts', '{}', 'documents', '{}', 'key_id', howdah_private.lock_content_key((select tenant_id from howdah.executions where id = $1)) ->> 'id')))`;
 
-  /** Opens the transaction of an encryption, with the rows locked and nothing written yet. */
+  /** Starts the transaction of an encryption. Its rows are locked, and nothing is written yet. */
   async function encrypting() {
     await db.pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
     const client = await testClient(db.pool);
@@ -782,7 +787,7 @@ describe('at the same time as an encryption', () => {
        select howdah_private.enqueue_missed_encryptions(o.tenant_id) from old as o`,
     ],
   ])('%s misses no run that is being encrypted', async (_, statement) => {
-    await encrypt(); // so that there is a key
+    await encrypt(); // creates a key
     const [first, second] = [await sung(), await sung()];
     const { client } = await encrypting();
     const due = 'select from howdah_private.encryptions_due where execution_id = $1';
@@ -821,7 +826,7 @@ describe('at the same time as an encryption', () => {
     );
     void runs;
     await other.query('commit');
-    expect((await run(id)).input).toBe(SAID); // still there
+    expect((await run(id)).input).toBe(SAID); // unchanged
     await client.query('rollback');
     expect(await queued(id)).toHaveLength(1);
     await db.pool.query('select howdah_private.delete_runs($1)', [[id]]);

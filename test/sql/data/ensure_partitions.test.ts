@@ -15,7 +15,7 @@ import {
 describe('ensure_partitions', () => {
   const db = testDatabase();
 
-  /** Each test begins with the months that a migrated database has, whatever others have made. */
+  /** Restores the months of a migrated database before each test. */
   beforeEach(async () => {
     const later = await all(
       db.pool,
@@ -26,7 +26,7 @@ describe('ensure_partitions', () => {
            date_trunc('month', now() at time zone 'utc') + interval '3 months', 'YYYY_MM')`,
     );
     for (const { name } of later) await db.pool.query(`drop table ${name}`);
-    // a month may have begun since the template was migrated
+    // A month may have started since the template was migrated.
     await db.pool.query('select howdah_private.ensure_partitions()');
   });
 
@@ -119,10 +119,10 @@ describe('ensure_partitions', () => {
       await reader.query('begin');
       await reader.query('select count(*) from howdah.executions, howdah.steps, howdah.messages');
       await maker.query('begin');
-      // this happens beside the reader, who holds the tables for as long as it likes …
+      // The partitions are created while the reader has the tables open.
       const made = await one(maker, 'select howdah_private.ensure_partitions(4) as made');
       expect(made).toEqual({ made: 3 });
-      // … and while it is uncommitted, others read and write
+      // Other sessions read and write before the transaction commits.
       await committed(db.pool, async (client) => {
         await client.query(`set local lock_timeout = '5s'`);
         await client.query('select count(*) from howdah.executions');

@@ -26,7 +26,7 @@ import {
   tablesWith,
 } from '../support.ts';
 
-/** A tenant with `keep_contents_days = 0`: no content outlives the end of a run for long. */
+// Tests a tenant with `keep_contents_days = 0`. Contents are erased shortly after the end of a run.
 
 const SAID = 'a canary sings';
 
@@ -39,25 +39,27 @@ beforeAll(async () => {
   await db.pool.query('insert into howdah.retention_policies (keep_contents_days) values (0)');
 });
 beforeEach(async () => {
-  worker = await makeWorker(db.pool); // a real one finds it dead
-  await erase(); // what other tests have ended
+  worker = await makeWorker(db.pool); // a real worker would find it dead
+  await erase(); // erases runs of earlier tests
 });
 
-/** What workers do each second, without the half minute for those who wait for an answer. */
+/**
+ * Erases the contents of ended runs, as workers do each second, without the grace of 30 seconds.
+ */
 const erase = (grace = '0 seconds') =>
   one(db.pool, 'select howdah_private.erase_ended(100, $1) as examined', [grace]);
 
 const inputOf = async (id: string) =>
   (await one(db.pool, 'select input from howdah.executions where id = $1', [id])).input;
 
-/** Lets the session be silent for so long. */
+/** Moves the last activity of the session into the past. */
 const silent = (session: string, minutes: number) =>
   db.pool.query(
     `update howdah.sessions set last_activity_at = now() - make_interval(mins => $2) where id = $1`,
     [session, minutes],
   );
 
-/** Lets what could not be erased be looked at now rather than in a minute. */
+/** Makes the postponed erasures due now instead of in a minute. */
 const lookAgain = () =>
   db.pool.query('update howdah_private.erasures_due set due_at = now() - interval $$1 second$$');
 
@@ -139,8 +141,8 @@ test('keeps contents for 30 seconds after a run ends, then erases the whole tree
   expect(faults).toBe(0);
   expect(
     await one(db.pool, `select howdah.export_run($1) ->> 'contents' as contents`, [id]),
-  ).toEqual({ contents: 'erased' }); // which a replay refuses
-  // the same request once more is no second run
+  ).toEqual({ contents: 'erased' }); // a replay rejects such an export
+  // The same request again creates no second run.
   const again = await one(
     db.pool,
     `select id from howdah.run((select name from howdah.agents where id = $1), 'again', idempotency_key => 'order 4711')`,
@@ -155,7 +157,7 @@ test('an erased run cannot be retried or forked; one retried in time keeps its c
   const retrying = await openSession(db.url);
   await retrying.query('begin');
   await retrying.query('select howdah.retry_execution($1)', [retried]);
-  await erase(); // waits for nobody
+  await erase(); // does not wait for the lock
   await retrying.query('commit');
   await retrying.end();
   await lookAgain();
@@ -193,7 +195,7 @@ describe('session contents', () => {
     await silent(session, 61);
     await lookAgain();
     await erase();
-    expect(await historyOf(next)).toBe(SAID); // a run is live
+    expect(await historyOf(next)).toBe(SAID); // a run of the session is live
     await finish(db.pool, worker, next);
     await silent(session, 59);
     await lookAgain();
@@ -208,7 +210,7 @@ describe('session contents', () => {
         session,
       ]),
     ).toEqual({ title: '[erased]', state: {}, chat_key: null });
-    // it may go on, and knows nothing of what was
+    // The session may continue, without its previous messages.
     expect(await historyOf(await makeRun(db.pool, columns))).toBeNull();
     await db.pool.query(
       'select howdah.cancel_execution(live_execution_id) from howdah.sessions where id = $1',
@@ -448,7 +450,8 @@ test('a full disk during one-by-one erasure postpones no run', async () => {
      values ($1, 1, 'nice', 'ada')`,
     [run.id],
   );
-  // a sequence counts attempts that are rolled back, too: the first is for all runs at once
+  // A sequence also counts attempts that are rolled back. The first attempt handles all runs at
+  // once.
   await db.pool.query(
     `create sequence public.attempts;
      create function public.fail() returns trigger language plpgsql security definer as $$ begin

@@ -41,15 +41,15 @@ beforeAll(async () => {
 
 const pidOf = (client: unknown) => (client as { processID: number }).processID;
 
-/** A user whose name is in no other text, not even as a part. */
+/** Creates a user whose name is not a part of any other text. */
 function makePerson(columns: Record<string, unknown> = {}): Promise<User> {
   const username = `person-${randomUUID()}`;
   return makeUser(db.pool, { username, email: `${username}@example.com`, ...columns });
 }
 
 /**
- * Makes a conversation of two turns with every kind of data that a run can leave behind. Each text
- * contains the canary.
+ * Creates a conversation of two turns with every kind of data that a run can leave behind. Each
+ * text contains the canary.
  */
 async function talk(user: User, canary: string): Promise<Talk> {
   const sing = { said: canary, [canary]: [canary] };
@@ -99,7 +99,7 @@ async function talk(user: User, canary: string): Promise<Talk> {
 }
 type Talk = { session: string; run: string; child: string; lost: string };
 
-/** The run calls a sub-agent and a tool, and answers. Gives the child. */
+/** Commits the steps of a run that calls a sub-agent and a tool, and answers. Returns the child. */
 async function work(run: string, canary: string, sing: object): Promise<string> {
   const [claimed] = await claim(db.pool, worker, [run]);
   const fence = claimed?.fence;
@@ -167,7 +167,7 @@ async function ask(user: User, run: string, canary: string): Promise<void> {
   );
 }
 
-/** Every row of every table that has the text somewhere. */
+/** Returns every row of every table that contains the text. */
 async function traces(db: Db, text: string): Promise<string[]> {
   const tables = await all(
     db,
@@ -423,7 +423,7 @@ test('a run inserted before the locks is locked too, so it cannot be retried', a
 });
 
 type PausedScene = { bob: { id: string }; run: string; questions: Record<string, string> };
-/** A paused run of another person, with open questions: their ids, by call. */
+/** Creates a paused run of another user with open questions. Returns their ids by call. */
 async function makePausedRun(): Promise<PausedScene> {
   const bob = await makePerson();
   const run = await makeRun(db.pool, { agent_id: agent, user_id: bob.id });
@@ -440,7 +440,7 @@ async function makePausedRun(): Promise<PausedScene> {
   return { bob, run, questions: Object.fromEntries(rows.map((row) => [row.call_id, row.id])) };
 }
 
-/** Works as a person, in a transaction that commits. */
+/** Runs `work` as a user, in a transaction that commits. */
 const actAs = <T>(user: { id: string }, work: (client: Db) => Promise<T>) =>
   committed(db.pool, async (client) => {
     const { tenant } = await one(client, 'select howdah.current_tenant() as tenant');
@@ -451,7 +451,7 @@ const actAs = <T>(user: { id: string }, work: (client: Db) => Promise<T>) =>
     return work(client);
   });
 
-/** Answers questions as a person. */
+/** Answers questions as a user. */
 const answerAs = (user: { id: string }, answers: [id: string, text: string, data?: object][]) =>
   actAs(user, async (client) => {
     for (const [id, text, data] of answers) {
@@ -525,7 +525,7 @@ test('answers being moved from an inbox to the log are erased there', async () =
 });
 
 describe('a write of the user in an open transaction', () => {
-  /** Each writes a text of the user into the data of another user. */
+  /** Functions that write a text of the user into data of another user. */
   const writes: [string, (client: Db, scene: PausedScene, text: string) => Promise<unknown>][] = [
     [
       'an answer',
@@ -687,7 +687,9 @@ test('the name of a user is removed from logs of others and their forks', async 
 });
 
 describe('a fork of a run of another user', () => {
-  /** Each leaves a text of the user in the log of a run of another user. */
+  /**
+   * Functions that put a text of the user into the log of another user's run. They return the run.
+   */
   const readers: [string, (ada: User, text: string) => Promise<string>][] = [
     [
       'an answer',
@@ -1021,7 +1023,7 @@ test('a redacted export has the same structure without contents', async () => {
     email: '[redacted]',
     contents: 'redacted',
   });
-  expect(lines[1].name).toBe(canary); // what somebody called it
+  expect(lines[1].name).toBe(canary); // the name that a user chose
   expect(lines[2]).toMatchObject({
     title: '[redacted]',
     state: '[redacted]',
@@ -1056,7 +1058,7 @@ test('a redacted export has the same structure without contents', async () => {
   });
   expect(lines[5]).toMatchObject({ question_kind: 'question', answer: '[redacted]' });
   expect(lines[7]).toMatchObject({ name: '[redacted]', type: 'text/plain' });
-  // field by field the same, but for the contents
+  // The export has the same fields; only the contents differ.
   for (const [at, line] of lines.entries()) {
     const { contents: _, ...fields } = line;
     expect(Object.keys(fields).toSorted()).toEqual(Object.keys(plain[at]).toSorted());
@@ -1076,15 +1078,15 @@ test('erasure handles every column that names a user', async () => {
        and a.attname ~ '(_by|user_id|username|email|escalate_to|caller)$'
      order by 1`,
   );
-  // renamed by rename_user and rename_author; resources of his are deleted
+  // Columns that rename_user and rename_author update, except those of deleted resources.
   expect(columns.filter((one) => !one.goes_with_him).map(({ name }) => name)).toEqual([
     'agent_versions.created_by',
     'api_keys.created_by',
     'approvals.created_by',
-    'audit_checkpoints.signed_by', // a key, no person
+    'audit_checkpoints.signed_by', // a key, not a user
     'audit_inbox.user_id', // becomes audit_log at commit
-    'audit_log.user_id', // who did what stays: docs/personal-data.md
-    'data_keys.wrapped_by', // a key, no person
+    'audit_log.user_id', // kept: docs/personal-data.md
+    'data_keys.wrapped_by', // a key, not a user
     'debounced_runs.caller', // deleted with the contents of its run
     'executions.created_by',
     'feedback_entries.created_by',
@@ -1165,7 +1167,7 @@ describe('permissions to export and erase', () => {
   });
 });
 
-/** A run for each number of days ago. */
+/** Creates a run for each number of days ago. */
 async function makeHistory(tenant_id: string, days: number[]): Promise<void> {
   const id = await makeAgent(db.pool, { tenant_id });
   await db.pool.query(
@@ -1179,7 +1181,7 @@ async function makeHistory(tenant_id: string, days: number[]): Promise<void> {
 }
 
 describe('retention', () => {
-  /** Runs the whole night: gives the number of runs of each pass. */
+  /** Runs all passes of one night. Returns the number of rows of each pass. */
   async function retainAll(batch: number): Promise<number[]> {
     const passes: number[] = [];
     for (;;) {
@@ -1190,7 +1192,7 @@ describe('retention', () => {
   }
   const keep = (tenant: string, contents: number | null, runs: number | null = null) =>
     setRetention(db.pool, tenant, { keep_contents_days: contents, keep_runs_days: runs });
-  /** The inputs of the runs of a tenant, the newest first. */
+  /** Returns the inputs of the runs of a tenant, the newest first. */
   const inputsOf = async (tenant: string) =>
     (
       await all(
@@ -1278,7 +1280,7 @@ describe('retention', () => {
     );
     await keep(tenant_id, 10);
     await rolledBack(db.pool, async (client) => {
-      await client.query('set local session_replication_role = replica'); // its end is in the log
+      await client.query('set local session_replication_role = replica'); // the end is in the log
       await client.query(
         `update howdah.executions set completed_at = now() - interval '20 days' where id = $1`,
         [first],
@@ -1295,7 +1297,10 @@ describe('retention', () => {
     await db.pool.query('delete from howdah.retention_policies where tenant_id = $1', [tenant_id]);
   });
 
-  /** A session that has been silent for so many days, with a title, a state, a todo and a file. */
+  /**
+   * Creates a session that has been silent for so many days, with a title, a state, a todo and a
+   * file.
+   */
   async function makeSilentSession(tenant_id: string, days: number): Promise<string> {
     const session = await makeSession(db.pool, { tenant_id, title: 'song', state: { cart: 1 } });
     await db.pool.query(
@@ -1313,10 +1318,11 @@ describe('retention', () => {
        where s.id = $1`,
       [session],
     );
-  /** Lets the last activity of a session, and what is in it, be so many days ago. */
+  /** Sets the age of a session's last activity, and that of its contents, in days. */
   const age = (session: string, days: number, daysOfContents: number) =>
     committed(db.pool, async (client) => {
-      await client.query('set local session_replication_role = replica'); // times are given
+      // triggers must not set the times
+      await client.query('set local session_replication_role = replica');
       const to = (table: string, column: string, key: string, ago: number) =>
         client.query(
           `update howdah.${table} set ${column} = now() - make_interval(days => $2)
@@ -1327,7 +1333,7 @@ describe('retention', () => {
       await to('todos', 'updated_at', 'session_id', daysOfContents);
       await to('resources', 'created_at', 'session_id', daysOfContents);
     });
-  /** The texts that are left in a session; undefined when it is deleted. */
+  /** Returns the texts that are left in a session, or undefined if it is deleted. */
   const contentsOf = async (session: string) =>
     (
       await all(
@@ -1373,7 +1379,7 @@ describe('retention', () => {
     const session = await makeSilentSession(tenant_id, 5);
     await makeHistory(tenant_id, [11]);
     await committed(db.pool, async (client) => {
-      await client.query('set local session_replication_role = replica'); // the run has ended
+      await client.query('set local session_replication_role = replica'); // as after its end
       await client.query(
         'update howdah.executions set session_id = $2, turn = 1 where tenant_id = $1',
         [tenant_id, session],

@@ -24,8 +24,8 @@ import {
   waitForRecount,
 } from '../support.ts';
 
-// Usage stays counted when runs are deleted: the sums of the views are equal before and after, in
-// all digits.
+// Tests that usage is still counted after runs are deleted. The sums of the views are equal before
+// and after, with all digits.
 
 const SUMS: Record<string, string> = {
   daily_usage: `select tenant_id, day, agent_id, agent, workflow_id, runs, completed, failed, success_rate, steps, tokens_in,
@@ -70,8 +70,8 @@ async function makePlace(): Promise<Place> {
 }
 
 /**
- * Makes a run that calls a model twice with one failure, calls a tool twice with one failure, has a
- * child, and ends.
+ * Creates an ended run that has called a model twice with one failure, called a tool twice with one
+ * failure, and started a child.
  */
 async function work(place: Place, end: object = completed, session_id?: string): Promise<string> {
   const { tenant_id, agent_id, user_id } = place;
@@ -188,7 +188,7 @@ describe('totals survive the deletion of runs', () => {
     try {
       await client.query('begin');
       await client.query('select howdah_private.delete_runs($1)', [ids]);
-      expect(await sums()).toEqual(before); // nobody else sees any of it yet
+      expect(await sums()).toEqual(before); // other sessions do not see the deletion yet
       await client.query('rollback');
     } finally {
       await client.end();
@@ -247,7 +247,10 @@ describe('totals survive the deletion of runs', () => {
 });
 
 describe('a limit created after the deletion of runs counts them', () => {
-  /** What each subject used of a quota that is made now, counted at its making and again by its job. */
+  /**
+   * Creates a limit, and returns the use of each subject. Checks that the recount by its job gives
+   * the same use.
+   */
   async function usedOf(tenant_id: string, columns: Record<string, unknown>): Promise<unknown[]> {
     const { scope = 'tenant', metric, period = null, subject_id = null } = columns;
     const { id } = await one(
@@ -280,14 +283,14 @@ describe('a limit created after the deletion of runs counts them', () => {
       return found;
     };
     const before = await used();
-    // three that somebody began, without their children
+    // the three runs that users started, without their children
     expect(before[0]).toEqual([{ subject_id: tenant_id, used: '3' }]);
     expect(before.every((rows) => rows.length === 1)).toBe(true);
     for (const id of ids) {
       await db.pool.query('select howdah_private.delete_runs($1)', [await treeOf(id)]);
       expect(await used()).toEqual(before);
     }
-    // by the day: nobody knows at which hour
+    // Use of deleted runs is stored by day, not by hour.
     expect(await usedOf(tenant_id, { metric: 'tokens', period: 'hour' })).toEqual([]);
     await db.pool.query(`update howdah.deleted_run_usage set day = day - 31 where tenant_id = $1`, [
       tenant_id,

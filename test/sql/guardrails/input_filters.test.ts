@@ -20,12 +20,12 @@ import {
   rolledBack,
 } from '../support.ts';
 
-/** The place `input` of output filters: what people send is filtered before it is stored. */
+// Tests output filters with the place `input`: text from users is filtered before it is stored.
 
 const db = testDatabase();
 const CARD = '4111 1111 1111 1111';
 const OTHER = '4111-1111-1111-1112';
-/** Cards of one test each, which no other test stores. */
+/** Card numbers that only one test stores. */
 const OF_RUN = '5500 0000 0000 0004';
 const OF_FORK = '3400 0000 0000 0009';
 const WITHHELD = '[card withheld]';
@@ -168,7 +168,7 @@ describe('the input of a run', () => {
     await db.pool.query('update howdah.output_filters set is_active = false');
     ids.push(await makeRun(db.pool, { agent_id: other, input: CARD }));
     await db.pool.query('delete from howdah.output_filters');
-    // a filter that names no place
+    // A filter without places does not apply to input.
     await db.pool.query(
       `insert into howdah.output_filters (name, pattern) values ('card', '\\d{4} \\d{4}')`,
     );
@@ -221,7 +221,7 @@ describe('the input of a run', () => {
     const login = `customer_${process.pid}`;
     const forged = `{${agent},${tenant},NULL,50,NULL,NULL,600,NULL,NULL}`;
     await rolledBack(db.pool, async (client) => {
-      // the login of a customer, whose settings nobody trusts
+      // A login of a customer, which may set any setting.
       await client.query(`create role ${login} login in role howdah_app`);
       await client.query(
         `insert into howdah_private.login_tenants (login, tenant_id, role)
@@ -556,7 +556,7 @@ test('filters of input alone do not filter what a run says', async () => {
 });
 
 describe('the cost', () => {
-  /** Counts calls of a function within the transaction. */
+  /** Returns the number of calls of a function in the transaction. */
   const callsOf = async (client: Db, name: string) =>
     (
       await one(
@@ -598,7 +598,7 @@ describe('the cost', () => {
     expect(
       await refusal(db.pool.query(`select howdah_private.check_filter_time('input', $1)`, [since])),
     ).toMatchObject({ code: 'HWINV', fields: { field: 'input' } });
-    // tries an ending at each of 200,000 letters
+    // The pattern searches for an end at each of the 200,000 letters.
     await db.pool.query(
       `insert into howdah.output_filters (name, pattern, places) values ('slow', 'a[^z]*z|b', '{input}')`,
     );

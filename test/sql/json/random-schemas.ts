@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noThenProperty: a keyword of JSON Schema
 import type { Json } from '../../../src/json/json.ts';
 
-/** Returns a seeded generator of numbers from 0 up to 1 (mulberry32). */
+/** Returns a seeded generator of numbers between 0 and 1, without 1 (mulberry32). */
 function seeded(seed: number): () => number {
   let state = seed;
   return () => {
@@ -57,7 +57,8 @@ class Draw {
   }
 
   /**
-   * Picks one to three keywords. References occur only below the value, so that every walk ends.
+   * Generates a schema with one to three keywords. References occur only below the value, so that
+   * validation ends.
    */
   schema(depth: number, below = false): Json {
     const part = (): Json => this.schema(depth - 1, below);
@@ -105,7 +106,7 @@ class Draw {
   }
 }
 
-/** Returns this many schemas with this many values each, always the same ones. */
+/** Returns this many schemas with this many values each. The result is always the same. */
 export function pairs(schemas: number, values: number): { schema: Json; value: Json }[] {
   const draw = new Draw(2020_12);
   return Array.from({ length: schemas }, () => {

@@ -11,7 +11,7 @@ import { FORMATS, KEYWORDS, PATTERNS, type Verdicts } from './schema-cases.ts';
 
 const db = testDatabase();
 
-/** The faults of many pairs of schema and value, given as JSON text, in one statement. */
+/** Returns the faults of pairs of schema and value, which are JSON texts, by one statement. */
 async function faultsIn(of: { schema: string; value: string }[]): Promise<string[][]> {
   const rows = await all(
     db.pool,
@@ -25,7 +25,7 @@ async function faultsIn(of: { schema: string; value: string }[]): Promise<string
 const faults = async (schema: unknown, value: unknown) =>
   (await faultsIn([{ schema: JSON.stringify(schema), value: JSON.stringify(value) }]))[0];
 
-/** Values that fit and values that do not, as written, against what SQL says of them. */
+/** Checks that SQL accepts the fitting values and rejects the others. */
 async function expectVerdicts([schema, fitting, faulty]: Verdicts) {
   const values = [...fitting, ...faulty];
   const said = await faultsIn(
@@ -310,7 +310,7 @@ test('a form with ten fields takes less than 5 ms', async () => {
     expect(rows[0].faults).toEqual([]);
     times.push(Number(rows[0].ms));
   }
-  // the fastest of many: what else this machine does is none of the function's time
+  // The minimum of many measurements excludes other work of this machine.
   expect(Math.min(...times)).toBeLessThan(5);
   expect(Math.min(...times)).toBeGreaterThan(0.05);
 });
@@ -324,7 +324,10 @@ describe.skipIf(!hasSuite)('the JSON Schema test suite (HOWDAH_TEST_ASSETS)', ()
     schema: unknown;
     tests: { description: string; data: unknown; valid: boolean }[];
   };
-  /** Formats we assert, which the standard leaves to us; of the rest of the suite nothing is left out. */
+  /**
+   * Tests of formats that we assert, which the standard leaves open. All other tests of the suite
+   * run.
+   */
   const asserted = /^invalid (email|ipv6|date-time|uri) string is only an annotation/;
 
   test.each(['draft2020-12', 'draft7'])('%s tests pass', async (draft) => {

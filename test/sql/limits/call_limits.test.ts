@@ -76,7 +76,7 @@ describe('call limits', () => {
   };
   const end = (call_id: string | null, tokens = 0) =>
     db.pool.query('select howdah_private.end_call($1, $2)', [call_id, tokens]);
-  /** Parks a run as a worker does whose call may not start. */
+  /** Parks a run whose call was not admitted, as a worker does. */
   const park = (run: ClaimedRun | undefined) =>
     commit(db.pool, worker, [
       {
@@ -89,7 +89,7 @@ describe('call limits', () => {
       db.pool,
       of.map((run) => run?.id ?? ''),
     );
-  /** As if a minute less so many seconds had gone by. */
+  /** Moves all calls into the past, by a minute less so many seconds. */
   const minuteLess = (seconds: number) =>
     db.pool.query(
       `update howdah_private.limited_calls set began_at = began_at - interval '60 s' + $1 * interval '1 s',
@@ -125,7 +125,8 @@ describe('call limits', () => {
       const first = await begin(a);
       expect([first.outcome, ...(await outcomes([b, c]))]).toEqual(['begun', 'begun', 'full']);
       await park(c);
-      expect(await admitParked(db.pool)).toBe(0); // looked after it was parked: there is none
+      // checked after the run was parked: no capacity is free
+      expect(await admitParked(db.pool)).toBe(0);
       await end(first.call_id);
       expect(await admitParked(db.pool)).toBe(1);
       expect(await states([a, b, c])).toEqual(['running', 'running', 'queued']);
@@ -220,7 +221,8 @@ describe('call limits', () => {
       const first = await begin(a);
       await begin(b);
       await end(first.call_id);
-      expect(await admitParked(db.pool)).toBe(0); // b is at work still: it is looked at when it has parked
+      // b still runs, and is checked again after it is parked
+      expect(await admitParked(db.pool)).toBe(0);
       await park(b);
       expect(await states([b])).toEqual(['queued']);
     });
@@ -277,7 +279,7 @@ describe('call limits', () => {
       await db.pool.query(`update graphile_worker._private_jobs set run_at = now()`);
       await admitParked(db.pool);
       const [job] = await laterJobs();
-      expect(job?.seconds).toBeLessThan(40.1); // then the 99 are over
+      expect(job?.seconds).toBeLessThan(40.1); // when the first 99 tokens expire
       await minuteLess(20);
       expect((await begin(a, called)).outcome).toBe('begun');
     });
@@ -413,7 +415,7 @@ describe('call limits', () => {
     await db.pool.query('select howdah.cancel_execution($1)', [b?.id]);
     await db.pool.query('select howdah.pause_execution($1)', [c?.id]);
     await end(first.call_id);
-    expect(await admitParked(db.pool)).toBe(1); // the cancelled and the paused one are passed over
+    expect(await admitParked(db.pool)).toBe(1); // the cancelled and the paused run are skipped
     expect(await states([b, c, d])).toEqual(['cancelled', 'paused', 'queued']);
     await db.pool.query('select howdah.resume_execution($1)', [c?.id]);
     expect(await states([c])).toEqual(['queued']);
@@ -457,7 +459,7 @@ describe('call limits', () => {
       { used: '1', remaining: '0', waiting: 1 },
       { used: '1', remaining: '9', waiting: 0 },
     ];
-    // the figures of all tenants are for an owner of the database
+    // Only the owner of the database sees the figures of all tenants.
     expect(await seenBy(tenant)).toEqual([
       own,
       perMinute,

@@ -89,7 +89,7 @@ describe('limits on concurrency keys', () => {
     ]);
     await db.pool.query(`delete from graphile_worker._private_jobs where key is not null`);
     await end(b[0] as string);
-    expect(await admitParked(db.pool)).toBe(1); // one of b, and none of a
+    expect(await admitParked(db.pool)).toBe(1); // one run of b, none of a
     expect(await states(a)).toEqual(['running', 'quota', 'quota']);
     expect(await states(b)).toEqual(['completed', 'queued']);
   });

@@ -57,7 +57,7 @@ describe('usage limits', () => {
   beforeEach(async () => {
     await clearOfTheHour();
     await deleteLimits(db.pool);
-    // each test has a tenant of its own, so what ran before does not count
+    // Each test has its own tenant, so that earlier usage does not count.
     tenant = await makeTenant(db.pool, `limit-${randomUUID()}`);
     agent = await makeAgent(db.pool, { tenant_id: tenant });
   });
@@ -97,7 +97,7 @@ describe('usage limits', () => {
         tenant,
       ])
     ).count as number;
-  /** The period of now becomes the one before. */
+  /** Moves the counters of a limit into the previous period. */
   const turn = async (id: string) => {
     // usage concurrent with the creation of the limit is recounted once no older transaction is
     // left on the server
@@ -109,7 +109,7 @@ describe('usage limits', () => {
   };
   const claim = (ids: string[]) => claimOnce(db.pool, worker, ids);
   const states = (ids: string[]) => statesOf(db.pool, ids);
-  /** One model answer of 15 tokens; says whether the run may call a model again. */
+  /** Commits one model answer of 15 tokens. Returns whether the run may call a model again. */
   const spend = async (
     id: string,
     steps: Record<string, unknown>[] = [answer],
@@ -426,7 +426,7 @@ describe('usage limits', () => {
         await claim([mine, theirs] as string[]);
         expect(await answers(mine as string)).toMatchObject({ over_quota: false });
         expect(await answers(theirs as string)).toMatchObject({ over_quota: true });
-        // the other one hears of it at its next step, whatever that is
+        // The other run learns of the limit at its next step of any kind.
         expect(
           await spend(mine as string, [{ kind: 'tool', name: 't', call_id: 'a' }]),
         ).toMatchObject({
@@ -541,7 +541,7 @@ describe('usage limits', () => {
 
     test('with a changed metric recount beside a commit that counts the old metric', async () => {
       const [id] = await runs(1);
-      await finish(db.pool, worker, id as string); // spends tokens, of a model without prices
+      await finish(db.pool, worker, id as string); // spends tokens of a model without prices
       const ours = await limit({ metric: 'cost', max_value: 5 });
       const [spender, editor] = await Promise.all([openSession(db.url), openSession(db.url)]);
       try {
@@ -582,18 +582,18 @@ describe('usage limits', () => {
       await commitAsIs(client, worker, [{ id: mine as string, fence, after: 0, steps: [step] }]);
       const id = await limit({ metric, max_value: 100 });
       expect(await used(id)).toBe(0);
-      // a transaction that has not seen the limit is still open: the job tries again in a second
+      // A transaction from before the limit is still open. The job is due again in a second.
       expect(await recountLimits(db.pool)).toEqual([false]);
       expect(await recountLimits(db.pool)).toEqual([]);
       await client.query('commit');
       await client.end();
       await answers(mine as string);
-      // it waits for whoever writes anything in the cluster
+      // The job waits for all older writing transactions of the server.
       await vi.waitFor(async () => {
         await db.pool.query('update graphile_worker._private_jobs set run_at = now()');
         await recountLimits(db.pool);
         expect(await used(id)).toBeCloseTo(2 * each);
-      }, 240_000); // a walk through all functions beside it takes that long
+      }, 240_000); // isolation tests may run transactions of that length
     });
 
     test('finish a recount while later transactions are open', async () => {
@@ -771,7 +771,7 @@ describe('usage limits', () => {
         code: 'HWQTA',
         fields: { used: 1000, scope: 'tenant', metric: 'storage', max_value: 1000 },
       });
-      // it will not be free by itself
+      // Storage does not become free at a known time.
       expect(refused.fields).toMatchObject({
         retry_at: null,
         retry_after_seconds: null,
@@ -938,7 +938,7 @@ describe('usage limits', () => {
           select $1, $2, u.id, 'x' from unnest($3::uuid[]) as u (id)`;
         const outcomes = await Promise.all(
           clients.flatMap((client, n) =>
-            // of two users in one statement, in either order, and of one alone
+            // two users in one statement, in either order, and one user alone
             [[users[n % 4], users[(n + 1) % 4]], [users[n % 4]]].map((whose) =>
               client.query(insert, [tenant, agent, whose]).then(
                 () => 'made',
@@ -1101,7 +1101,7 @@ describe('usage limits', () => {
           [bob]: [0.3, 8.7],
           [eve]: [0.15, 8.85],
         });
-      }, 240_000); // a walk through all functions beside it takes that long
+      }, 240_000); // isolation tests may run transactions of that length
     });
 
     test('count a child for the session and user of its root', async () => {
@@ -1145,7 +1145,7 @@ describe('usage limits', () => {
       await run();
       expect(await refusal(run())).toMatchObject({ code: 'HWQTA' });
       expect(Object.keys(await usages(id))).not.toContain(tenant);
-      // what a tenant writes itself takes no place
+      // A limit that a tenant has set for itself does not replace the default.
       await db.pool.query('update howdah.limits set is_imposed = false where id = $1', [own]);
       expect(Object.keys(await usages(id))).toContain(tenant);
     });
@@ -1221,7 +1221,8 @@ describe('usage limits', () => {
        select $1, 'user', id, 'requests', 'day', 9 from people`,
       [tenant, others],
     );
-    await db.pool.query('analyze howdah.limits'); // row-level security hides which metrics there are
+    // without statistics, row-level security hides the distribution of metrics
+    await db.pool.query('analyze howdah.limits');
     const touched = (client: pg.PoolClient) =>
       one(
         client,

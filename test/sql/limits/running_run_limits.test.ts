@@ -172,7 +172,8 @@ describe('limits on running runs', () => {
     const client = await testClient(db.pool);
     await client.query('begin');
     await client.query('select howdah.cancel_execution($1)', [ids[0]]);
-    expect(await claim([ids[1] as string])).toEqual([]); // as far as it sees the first is at work
+    // the uncommitted end of the first run is not visible
+    expect(await claim([ids[1] as string])).toEqual([]);
     await client.query('commit');
     expect(await admit()).toBe(1);
     expect(await states(ids)).toEqual(['cancelled', 'queued']);
@@ -211,7 +212,7 @@ describe('limits on running runs', () => {
     await db.pool.query('select howdah.cancel_execution($1)', [ids[1]]);
     await db.pool.query('select howdah.pause_execution($1)', [ids[2]]);
     await end(ids[0] as string);
-    expect(await admit()).toBe(1); // the cancelled and the paused one are passed over
+    expect(await admit()).toBe(1); // the cancelled and the paused run are skipped
     expect(await states(ids)).toEqual(['completed', 'cancelled', 'paused', 'queued']);
     await claim([ids[3] as string]);
     await db.pool.query('select howdah.resume_execution($1)', [ids[2]]);

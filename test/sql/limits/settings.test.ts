@@ -300,7 +300,7 @@ describe('input_bytes', () => {
     expect(await refusal(scheduled)).toMatchObject({
       message: 'input_data has 2003 bytes, at most 2000 are allowed',
     });
-    // what was let in before may be forked as it is
+    // A fork may keep an input that was accepted before.
     await db.pool.query('select howdah.fork_execution($1, 0)', [run]);
     await finish(db.pool, worker, run);
   });

@@ -60,7 +60,7 @@ const compare = async (a: string, b: string, client: Db = db.pool): Promise<Comp
 type Step = Record<string, unknown>;
 const OUTPUT: Step = { kind: 'output' };
 
-/** Runs an agent through these steps to this end. */
+/** Creates a run with these steps and this end. */
 async function ran(
   columns: Record<string, unknown>,
   steps: Step[],
@@ -71,7 +71,7 @@ async function ran(
   return id;
 }
 
-/** By commits of a hundred steps: what one of them costs grows faster than it. */
+/** Commits steps in batches of 100, because the cost of a commit grows faster than its size. */
 async function goOn(id: string, steps: Step[], to: Record<string, unknown>): Promise<void> {
   const [run] = await claim(db.pool, worker, [id]);
   for (let done = 0; done === 0 || done < steps.length; done += 100) {
@@ -95,7 +95,7 @@ const says = (content: string): Step => ({
   messages: [{ role: 'assistant', content }],
 });
 
-/** A model's call of a tool, and the end of it; ids of calls are never the same twice. */
+/** Number of calls so far. Every call has a new id. */
 let calls = 0;
 function looksUp(order: string, found: string): Step[] {
   calls += 1;
@@ -118,7 +118,7 @@ function looksUp(order: string, found: string): Step[] {
   ];
 }
 
-/** A retry of a tool, with what chance had it wait. */
+/** Returns a retry of a tool. Its delay differs each time. */
 const retry = (): Step => {
   calls += 1;
   return {
@@ -465,7 +465,7 @@ describe('aligned steps', () => {
       )
     ).lined as (number | null)[];
   const unknown = (a: number[]) => a.map(() => null);
-  /** How many both have in common in the same order, by comparing each with each. */
+  /** Returns the length of the longest common subsequence, by comparing each pair. */
   function mostInCommon(a: number[], b: number[]): number {
     const most = [...a, 0].map(() => [...b, 0].map(() => 0));
     for (const [i, x] of a.entries()) {
@@ -477,7 +477,7 @@ describe('aligned steps', () => {
     }
     return most.at(-1)?.at(-1) ?? 0;
   }
-  /** Numbers that look like chance and are the same each time. */
+  /** Returns numbers in a pseudo-random order that depends on the salt alone. */
   const shuffled = (count: number, salt: number) =>
     Array.from({ length: count }, (_, i) => i).toSorted(
       (x, y) => ((x * 7919 + salt * 104_729) % 211) - ((y * 7919 + salt * 104_729) % 211),

@@ -102,7 +102,7 @@ describe('the document of a run', () => {
           'ancestors',
           'contents_encrypted_at',
           'contents_erased_at',
-          // whom this installation tells, and which of its tables began it
+          // the callback of this installation, and the watch that started the run
           'callback_url',
           'table_trigger_id',
         ],
@@ -224,7 +224,7 @@ describe('a redacted document', () => {
          and a.atttypid in ('text'::regtype, 'jsonb'::regtype, 'text[]'::regtype)
          and a.attname <> all (howdah_private.content_columns(c.oid)) order by 1`,
     );
-    // a column that is new is redacted; one that is a name stands here
+    // A new column is redacted unless it is listed here as a name.
     expect(columns.map(({ name }) => name)).toEqual([
       'agents.name',
       'api_keys.created_by',

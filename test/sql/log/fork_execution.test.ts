@@ -41,7 +41,7 @@ describe('fork_execution', () => {
     await finish(db.pool, worker, id);
     return id;
   };
-  /** Everything a run is made of, as one sum. */
+  /** Returns a digest of all rows of a run. */
   const sumOf = (id: string) =>
     one(
       db.pool,

@@ -17,7 +17,7 @@ import {
   takeRole,
 } from '../support.ts';
 
-// Whose words a fork holds, who may read them, and what takes them away again.
+// Tests which texts a fork contains, who may read them, and what deletes them.
 describe('rights on forks', () => {
   const db = testDatabase();
   let tenant: string;
@@ -30,7 +30,7 @@ describe('rights on forks', () => {
     worker = await makeWorker(db.pool);
   });
 
-  /** Claims of a token of this user. */
+  /** Returns the claims of a token of this user. */
   const as = (user: string, role = 'member') => ({
     ...{ 'howdah.tenant_id': tenant, 'howdah.user_id': user, 'howdah.role': role },
   });
@@ -141,7 +141,7 @@ describe('rights on forks', () => {
   describe('trust', () => {
     const trustOf = async (run: string): Promise<string> =>
       (await one(db.pool, 'select trust from howdah.executions where id = $1', [run])).trust;
-    /** A session whose only turn has read what is external, and said so in words of its own. */
+    /** Creates a session whose only turn has read external data and repeated it in its answer. */
     const tainted = async () => {
       const session_id = await makeSession(db.pool, { agent_id: agent });
       const run = await makeRun(db.pool, { agent_id: agent, session_id, input_trust: 'external' });
@@ -207,7 +207,7 @@ describe('rights on forks', () => {
         );
         expect(rows).toHaveLength(2);
         for (const { text } of rows) {
-          expect(text).toContain('And now?'); // which the admin said
+          expect(text).toContain('And now?'); // the message of the admin
           expect(text).not.toContain('Grace');
         }
       });

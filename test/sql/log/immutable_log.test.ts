@@ -45,7 +45,7 @@ describe('recorded history is immutable', () => {
     const verbs: string[] = [];
     for (const { name } of partitions) {
       const { rows } = await db.pool.query(`select 1 from ${name} limit 1`);
-      // an empty partition has no row to refuse, but refuses to be truncated
+      // An empty partition has no rows to protect. It must still reject truncate.
       const statements = rows.length
         ? [`update ${name} set tenant_id = tenant_id`, `delete from ${name}`, `truncate ${name}`]
         : [`truncate ${name}`];

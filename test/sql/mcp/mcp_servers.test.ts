@@ -13,7 +13,7 @@ import {
   takeRole,
 } from '../support.ts';
 
-/** Findings of a worker, as it reports them to the database. */
+/** Findings that a worker reports to the database. */
 type Found = { name: string; [column: string]: unknown };
 
 describe('MCP servers', () => {

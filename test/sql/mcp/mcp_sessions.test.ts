@@ -12,7 +12,7 @@ const SUBSCRIBE = `select howdah_private.subscribe_mcp_to($1, 'docs://handbook',
 const KEEP = `select count(*)::int as count from howdah_private.mcp_subscriptions(
   array_fill(howdah.current_tenant(), array[cardinality($1::text[])]), $1)`;
 
-/** Sessions of the tenant of the tests that end in so many hours, or ended. */
+/** Creates sessions that expire in so many hours. A negative number creates expired ones. */
 const make = (names: readonly string[], hours: number, tenant: string | null = null) =>
   db.pool.query(
     `insert into howdah_private.mcp_sessions (tenant_id, session, expires_at)
@@ -28,7 +28,7 @@ const sessions = async () =>
     )
   ).map(({ session }) => session);
 
-/** Three transactions; all are rolled back in the end, whatever happens. */
+/** Runs `work` with three transactions. Rolls all of them back, also after an error. */
 async function inTransactions<T>(
   work: (...clients: [pg.PoolClient, pg.PoolClient, pg.PoolClient]) => Promise<T>,
 ): Promise<T> {
@@ -49,7 +49,8 @@ test.each([
   async (_, text) => {
     await make(['a', 'b', 'c'], -1);
     await inTransactions(async (one, other, third) => {
-      // somebody has a row, so that a sweep that waited would hold what it has swept by then
+      // The third session locks a row. A sweep that waited for it would keep its own locks
+      // meanwhile.
       await third.query(
         `select from howdah_private.mcp_sessions where session = 'c' for key share`,
       );
@@ -68,7 +69,7 @@ test('streams of several processes renew the same sessions in any order', async 
     await one.query(`select from howdah_private.mcp_sessions where session = 'b' for update`);
     const { rows } = await other.query(KEEP, [['c', 'b', 'a']]);
     expect(rows).toEqual([{ count: 3 }]);
-    // who has read them has kept those that nobody else had, and waits for nobody
+    // Reading the subscriptions renews the sessions that nobody has locked, without waiting.
     await one.query('commit');
     await other.query('commit');
   });
@@ -93,7 +94,7 @@ test('a tenant has a maximum of sessions; existing ones and other tenants are un
      select howdah.current_tenant(), 's' || n, now() + interval '1 hour' from generate_series(1, $1::int - 1) as n`,
     [most],
   );
-  await make(['ended'], -1); // does not count
+  await make(['ended'], -1); // not counted
   await inTransactions(async (one, other) => {
     await one.query(SET, ['last']);
     const late = refusal(other.query(SUBSCRIBE, ['one more']));

@@ -8,7 +8,7 @@ beforeEach(async () => {
   tenant = await makeTenant(database.pool);
 });
 
-/** Works as a member of a tenant with models of several purposes and domains. */
+/** Runs `work` as a member of a tenant with models of several purposes and domains. */
 async function inTenant(work: (db: Db) => Promise<void>): Promise<void> {
   const client = await database.pool.connect();
   try {

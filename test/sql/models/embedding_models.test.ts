@@ -9,7 +9,7 @@ beforeEach(async () => {
   tenant = await makeTenant(database.pool);
 });
 
-/** In the tenant, as whoever edits its definitions, and rolled back. */
+/** Runs `work` in the tenant as an admin, and rolls back. */
 async function inside(work: (db: Db) => Promise<void>): Promise<void> {
   const client = await database.pool.connect();
   try {
@@ -30,7 +30,7 @@ const model = (db: Db, name: string, purpose = 'embedding') =>
 const INSERT = `insert into howdah.workflows (name, type, configuration) values ('desk', 'router', $1) returning id`;
 const router = async (db: Db, configuration: object) =>
   (await one(db, INSERT, [{ method: 'embedding', ...configuration }])).id;
-/** The models of the version that is written of it. */
+/** Writes the version of a workflow, and returns its models. */
 const pinned = async (db: Db, id: string) => {
   await db.query('set constraints all immediate');
   await db.query('set constraints all deferred');

@@ -12,7 +12,7 @@ beforeEach(async () => {
   await reportUsable(database.pool, 'anthropic', 'google', 'groq', 'openai', 'xai');
 });
 
-/** Works in the tenant as an admin, and rolls back. */
+/** Runs `work` in the tenant as an admin, and rolls back. */
 async function asAdmin(work: (db: PoolClient) => Promise<void>): Promise<void> {
   const client = await database.pool.connect();
   try {
@@ -323,7 +323,9 @@ describe('a server at OPENAI_BASE_URL', () => {
     return rows[0].prices_from;
   };
 
-  /** Works as the owner of the database, in a tenant with a model of OpenAI, and rolls back. */
+  /**
+   * Runs `work` as the owner of the database, in a tenant with a model of OpenAI, and rolls back.
+   */
   const withModel = (work: (db: Db) => Promise<void>) =>
     asAdmin(async (db) => {
       await insertModel(db, { provider: 'openai', model: 'gpt-5-mini' });

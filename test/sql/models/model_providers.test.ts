@@ -24,7 +24,7 @@ const report = (client: Db, host: string, ...rows: [string, boolean, boolean][])
     ),
   ]);
 
-/** Runs `work` as the owner, in a transaction without an effect. */
+/** Runs `work` as the owner of the database, and rolls back. */
 const asOwner = <T>(work: (client: Db) => Promise<T>) => asRole(db.pool, 'none', {}, work);
 
 test('SQL and TypeScript know the same vendors', async () => {
@@ -326,7 +326,7 @@ describe('the provider of a model', () => {
 });
 
 describe('a model that no host can use any more', () => {
-  /** Gives a new agent the model, and returns the warnings. */
+  /** Gives the model to a new agent, and returns the warnings. */
   async function assign(client: pg.PoolClient, model: string) {
     const found: { message: string | undefined; hint: string | undefined }[] = [];
     const listen = ({

@@ -34,7 +34,8 @@ beforeAll(async () => {
   tenant = (await one(db.pool, `select id from howdah.tenants where slug = 'default'`)).id;
 });
 
-// connections, transactions and their age are of the whole server, on which other tests are at work
+// Connections, transactions and their age are those of the whole server, which other tests also
+// use.
 const OF_THE_SERVER = ['connections_near_max', 'transaction_ids_old', 'transaction_long'];
 const alerts = (client: Pick<pg.Pool, 'query'>, name?: string) =>
   all<Alert>(
@@ -43,14 +44,17 @@ const alerts = (client: Pick<pg.Pool, 'query'>, name?: string) =>
     [name ?? null, OF_THE_SERVER],
   );
 
-/** Every trigger and key is asleep, so that what no function would do can be done. */
+/**
+ * Runs `work` with all triggers and foreign keys disabled, and rolls back. It can create states
+ * that no function would.
+ */
 const meddling = (work: (client: pg.PoolClient) => Promise<void>) =>
   rolledBack(db.pool, async (client) => {
     await client.query('set local session_replication_role = replica');
     await work(client);
   });
 
-/** A run as it is made by all triggers. */
+/** Creates a run with all triggers enabled. */
 const startRun = async (client: pg.PoolClient) => {
   await client.query('set local session_replication_role = origin');
   const id = await makeRun(client, { agent_id: agent });
@@ -283,7 +287,7 @@ describe('maintenance alerts', () => {
   test('audit_checkpoint_stale: the log grows without a new checkpoint', async () => {
     const client = await db.pool.connect();
     try {
-      const own = await makeTenant(client); // its first rows are chained at commit
+      const own = await makeTenant(client); // the first rows are chained at commit
       await client.query(`update howdah.tenants set name = 'another' where id = $1`, [own]);
       const { seq, hash } = await one(
         client,

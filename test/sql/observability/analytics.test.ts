@@ -4,8 +4,8 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
 import { asRole, makeAgent, makeModel, makeTenant, one, rolledBack } from '../support.ts';
 
-// Figures of the views and of the queries in docs/analytics.md, for so few runs that they were
-// calculated by hand.
+// Checks the figures of the views, and of the queries in docs/analytics.md, against results that
+// were calculated by hand.
 
 type Step = [
   kind: string,
@@ -27,7 +27,7 @@ type Run = {
 /** Prices per million tokens. */
 const PRICES: Record<string, [input: number, output: number]> = { small: [2, 8], large: [10, 40] };
 
-/** Runs of `desk` in its first version, except the fork of the first one. */
+/** Runs of the first version of `desk`, except the fork. */
 const FIRST: Run[] = [
   {
     agent: 'desk', // costs 0.0042
@@ -64,7 +64,7 @@ const FIRST: Run[] = [
 
 const SECOND: Run[] = [
   {
-    agent: 'desk', // in its second version; costs 0.014
+    agent: 'desk', // the second version; costs 0.014
     at: '2026-03-02T10:00:00Z',
     status: 'completed',
     seconds: 40,
@@ -86,7 +86,7 @@ const SECOND: Run[] = [
   },
 ];
 
-/** Behind the first two steps of the very first run, and `fork` itself; costs 0.00028. */
+/** The fork of the first run after its first two steps; costs 0.00028. */
 const FORK: Run = {
   agent: 'desk',
   at: '2026-03-02T11:00:00Z',
@@ -98,7 +98,7 @@ const FORK: Run = {
   ],
 };
 
-/** Run of another tenant with the same names of agent and model; costs 0.00028. */
+/** A run of another tenant with the same names of agent and model; costs 0.00028. */
 const FOREIGN: Run = {
   agent: 'desk',
   at: '2026-03-02T12:00:00Z',
@@ -112,7 +112,7 @@ let tenant_id: string;
 
 beforeAll(async () => {
   ({ id: tenant_id } = await one(db.pool, `select id from howdah.tenants where slug = 'default'`));
-  // runs whose times are chosen end without having run
+  // Runs with given times end without having run.
   await db.pool.query('alter table howdah.executions disable trigger _200_check_move');
   const foreign = await makeTenant(db.pool, 'foreign');
   for (const tenant of [tenant_id, foreign]) {
@@ -172,7 +172,7 @@ async function insertSteps(tenant: string, id: string, run: Run, from: number): 
   }
 }
 
-/** The run as its steps leave it, at its own time. */
+/** Sets the columns of a run from its steps, and its times. */
 async function settle(id: string, { at, status, seconds }: Run): Promise<void> {
   await db.pool.query(
     `update howdah.executions as e set created_at = $2::timestamptz, status = $3::text::howdah.execution_status,
@@ -195,19 +195,19 @@ async function settle(id: string, { at, status, seconds }: Run): Promise<void> {
   );
 }
 
-/** Asks as an analyst of the default tenant. */
+/** Runs a query as an analyst of the default tenant. */
 const asAnalyst = (text: string) =>
   asRole(db.pool, 'howdah_analyst', { 'howdah.tenant_id': tenant_id }, (client) =>
     printed(client, text),
   );
 
-/** The rows of a query, their values as Postgres prints them. */
+/** Returns the rows of a query with their values as Postgres prints them. */
 async function printed(client: Pick<pg.ClientBase, 'query'>, text: string) {
   const types = { getTypeParser: () => (value: unknown) => value };
   return (await client.query<Record<string, string | null>>({ text, types })).rows;
 }
 
-/** Rows as lists of text, as psql -At prints them. */
+/** Formats rows as text, as psql -At does. */
 const lines = (rows: Record<string, string | null>[]) =>
   rows.map((row) =>
     Object.values(row)

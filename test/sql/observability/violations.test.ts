@@ -18,7 +18,7 @@ import {
 
 type Broken = { rule: string; execution_id: string | null };
 
-/** What a test breaks: the runs it may use, by what became of them. */
+/** The objects that a test may break; runs are named by their state. */
 type Runs = {
   done: string;
   live: string;
@@ -90,7 +90,7 @@ describe('violations', () => {
   const broken = (client: pg.PoolClient, text = 'select * from howdah.violations') =>
     all(client, text) as Promise<Broken[]>;
 
-  /** Breaks something behind the back of every trigger, and gives the rules that say so. */
+  /** Runs statements without triggers, and returns the rules that they violate. */
   const breaking = (
     ...statements: [text: (of: Runs) => string, ...more: ((of: Runs) => string)[]]
   ) =>

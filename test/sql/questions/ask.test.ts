@@ -16,7 +16,7 @@ import {
   refusal,
 } from '../support.ts';
 
-/** A session as psql is one: it is told notices while a call goes on. */
+/** Opens a session that receives notices during a call, like psql. */
 async function listen(url: string) {
   const client = await openSession(url);
   const notices: { message: string; hint: string | undefined }[] = [];
@@ -24,7 +24,7 @@ async function listen(url: string) {
   return { client, notices };
 }
 
-/** Commit of a worker when a model asks a person. */
+/** Returns the step of a worker's commit when a model asks a person. */
 const questionStep = (id: string) => ({
   kind: 'question',
   name: 'ask_user',
@@ -50,7 +50,7 @@ describe('howdah.ask', () => {
   });
   afterAll(() => db?.drop());
 
-  /** Waits for the run with this input and does to it what a worker would. */
+  /** Waits for the run with this input, and completes it as a worker would. */
   const serve = async (input: string, to: Record<string, unknown>) => {
     const { id } = await eventually<{ id: string }>(
       db.pool,

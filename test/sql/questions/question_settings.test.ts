@@ -20,7 +20,7 @@ beforeAll(async () => {
 
 const deadline = { expires_in_seconds: 60 };
 
-/** Gives ask_user, or a tool of its own, to an agent with these settings. */
+/** Gives a tool (ask_user by default) with these settings to a new agent. */
 const give = async (question: unknown, tool_id = asking) =>
   db.pool.query(
     `insert into howdah.agent_tools (agent_id, tool_id, configuration) values ($1, $2, $3)

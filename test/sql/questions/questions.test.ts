@@ -268,7 +268,7 @@ describe('approve and reject', () => {
 });
 
 describe('permission to answer', () => {
-  /** Tries inside a transaction that is rolled back, so that the question stays open. */
+  /** Answers in a transaction that is rolled back, so that the question stays open. */
   const tryAs = (who: string, id: string, text: string) =>
     rolledBack(db.pool, async (client) => {
       await actAs(client, users[who] as never);
@@ -383,7 +383,10 @@ describe('permission to answer', () => {
   });
 });
 
-/** Two sessions at once: the second begins while the first holds what it did, and goes on when that has ended. */
+/**
+ * Runs `second` while the transaction of `first` is open. `second` waits until that transaction
+ * ends.
+ */
 async function race<T>(
   first: (client: pg.PoolClient) => Promise<unknown>,
   second: (client: pg.PoolClient) => Promise<T>,
@@ -471,9 +474,7 @@ describe('concurrent answers', () => {
 });
 
 describe('a deadline', () => {
-  /**
-   * Moves the deadlines of open questions of the run into the past, and runs the timers of workers.
-   */
+  /** Moves the deadline of an open question into the past, and runs the timers of workers. */
   const pass = async (id: string) => {
     await db.pool.query(
       `update howdah.questions set created_at = created_at - interval '1 day',

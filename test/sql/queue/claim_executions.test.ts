@@ -158,7 +158,7 @@ describe('claim_executions', () => {
     });
   });
 
-  /** The death of a worker that holds the run. */
+  /** Releases a run as if the worker that owns it had crashed. */
   const crash = (id: string) =>
     db.pool.query('select howdah_private.release_executions($1, $2, true)', [worker, [id]]);
 

@@ -6,7 +6,7 @@ import { all, makeAgent, makeRun, makeTenant, makeWorker, one, testClient } from
 describe('fair shares', () => {
   const db = testDatabase();
   let worker: string;
-  /** Tenants in the order of their ids, each with its agent. */
+  /** Tenants with an agent each, in the order of their ids. */
   let tenants: { id: string; agent: string }[];
 
   beforeAll(async () => {
@@ -42,7 +42,7 @@ describe('fair shares', () => {
         [worker, ids, after],
       )
     ).map((row) => row.execution_id as string);
-  /** When the wake-ups of a run are due, by what they are to the second wake-up of it. */
+  /** Returns when the wake-ups of a run are due, and when the run is due. */
   const wakeUps = (id: string) =>
     all(
       db.pool,
@@ -66,13 +66,13 @@ describe('fair shares', () => {
     await db.pool.query(
       `update graphile_worker._private_jobs set locked_at = now(), locked_by = 'test' where key = $1`,
       [second],
-    ); // as it is while its handler claims
+    ); // as during its handler's claim
     const [other] = await many(1, 1);
     expect(await claim([second as string])).toEqual([other]);
     const jobs = await wakeUps(second as string);
     expect(jobs.map(({ key }) => key)).toEqual(['run', 'run again']);
     expect(jobs[1]?.run_at).toEqual(jobs[1]?.due);
-    expect(await wakeUps(other as string)).toEqual([]); // it has begun
+    expect(await wakeUps(other as string)).toEqual([]); // removed, because the run has started
     expect(await claim([second as string, other as string])).toEqual([second]);
   });
 
@@ -265,7 +265,7 @@ describe('fair shares', () => {
       const ids = await many(0, 5);
       expect(await claimWithRoom([ids[0] as string], 3)).toEqual(ids.slice(0, 4));
       const left = await Promise.all(ids.map(async (id) => (await wakeUps(id)).length));
-      expect(left).toEqual([1, 0, 0, 0, 1]); // the first is being worked on by whoever claimed
+      expect(left).toEqual([1, 0, 0, 0, 1]); // the first wake-up is the one that claims
     });
 
     test('claims only due runs, by priority', async () => {
@@ -283,7 +283,8 @@ describe('fair shares', () => {
       const [waiting, others, third] = [await many(0, 4), await many(1, 4), await many(2, 1)];
       const claimed = await claimWithRoom([], 6);
       const of = (ids: string[]) => ids.filter((id) => claimed.includes(id)).length;
-      expect([of(waiting), of(others), of(third)]).toEqual([1, 3, 1]); // one place is for a third run nobody has
+      // one slot is left over, because the third tenant has only one run
+      expect([of(waiting), of(others), of(third)]).toEqual([1, 3, 1]);
     });
 
     test('claims runs of a tenant by priority, then by due time, whether queued or timed', async () => {

@@ -7,7 +7,7 @@ import { makeAgent, makeRun, makeTenant, makeWorker } from '../support.ts';
 const SHORT = 400;
 const LONG = 16_000;
 
-/** What the queue of one tenant costs whoever claims: the same, however long it is. */
+/** Checks that the cost of claiming does not depend on the length of one tenant's queue. */
 describe('claiming with a long queue', () => {
   const db = testDatabase();
   let session: pg.Client;
@@ -31,7 +31,7 @@ describe('claiming with a long queue', () => {
     await client.connect();
     return client;
   };
-  /** Queues so many runs that are due, and as many that sleep. */
+  /** Queues so many runs that are due, and as many that are due tomorrow. */
   const queue = (count: number) =>
     db.pool.query(
       `insert into howdah.executions (tenant_id, agent_id, input, run_at)

@@ -33,9 +33,9 @@ describe('offer_runs', () => {
   });
   afterAll(() => listener.end());
 
-  /** The offers since the test began. */
+  /** Returns the offers since the start of the test. */
   const offers = async () => {
-    await listener.query('select'); // notifications come before the answer
+    await listener.query('select'); // notifications arrive before the response
     return heard;
   };
   const insertRuns = async (count: number, columns = '') => {

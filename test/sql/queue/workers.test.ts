@@ -396,8 +396,8 @@ describe('presence of workers', () => {
     for (const id of [lost, later]) {
       await db.pool.query('select graphile_worker.remove_job($1)', [id]);
     }
-    await heal(); // of what other tests left
-    expect(await jobsOf(db.pool, lost)).toEqual([]); // too young
+    await heal(); // repairs runs of earlier tests
+    expect(await jobsOf(db.pool, lost)).toEqual([]); // the run is too young
     await heal('0 seconds');
     expect(await jobsOf(db.pool, lost)).toHaveLength(1);
     expect(await jobsOf(db.pool, fine)).toHaveLength(1);
@@ -406,7 +406,7 @@ describe('presence of workers', () => {
   });
 
   test('a long queue is repaired in batches that together cover all of it', async () => {
-    await heal('0 seconds'); // what other tests left
+    await heal('0 seconds'); // repairs runs of earlier tests
     const ids = [];
     for (let n = 0; n < 7; n += 1) {
       ids.push(await makeRun(db.pool, { agent_id: agent }));
@@ -452,7 +452,7 @@ describe('presence of workers', () => {
   test('a job that was replaced while it was worked on is deleted after its worker dies', async () => {
     const id = await makeRun(db.pool, { agent_id: agent });
     await lockJob(id, `pool-${randomUUID()}`);
-    // the old job after Graphile Worker has replaced it: it has no key and is not retried
+    // As after Graphile Worker has replaced the old job: the old job has no key and is not retried.
     await db.pool.query(
       `select graphile_worker.add_job('advance', json_build_object('id', $1::text), job_key => $1)`,
       [id],

@@ -22,7 +22,7 @@ import {
   spawn,
 } from '../support.ts';
 
-/** Tables that commits of runs write, each with the column that names its run or session. */
+/** Tables that commits write, each with its column that identifies the run or session. */
 const TABLES = {
   'howdah.executions': 'id',
   'howdah.steps': 'execution_id',
@@ -36,7 +36,7 @@ const TABLES = {
   'graphile_worker._private_jobs': "coalesce(key, 'z')",
 };
 
-/** Statements within commit_steps before which a commit can be stopped, in their order. */
+/** Statements of commit_steps before which a commit can be stopped, in order. */
 const PLACES = {
   usage: 'update of children_tokens_in on howdah.executions',
   counters: 'insert on howdah_private.limit_counters',
@@ -56,7 +56,7 @@ const GATE = 4711;
 const LAST = { kind: 'output', output: completed.output };
 const THREE_HOURS = 10_800_000;
 
-/** A commit, ready to be sent, and how another worker comes to have the run afterwards. */
+/** A commit that is ready to be sent, and how another worker can claim the run afterwards. */
 type Prepared = { row: CommitRow; wake?: () => Promise<unknown> };
 
 describe('commit_steps that fails midway', () => {
@@ -86,7 +86,7 @@ describe('commit_steps that fails midway', () => {
       await db.pool.query(`create trigger _001_stop_${place} before ${event}
         for each statement execute function public.stop_commit('${place}')`);
     }
-    // two seconds may pass on a busy machine while a commit waits for another one
+    // On a busy machine, a commit may wait longer than two seconds for another one.
     await db.pool.query(`
       do $$ begin
         execute format('alter function %s set lock_timeout = ''60s''',
@@ -95,8 +95,8 @@ describe('commit_steps that fails midway', () => {
   });
 
   /**
-   * All that commits have written since `since`, and what is counted. A wake-up that is set again to
-   * the same time is the same.
+   * Returns all rows that commits have written since the id `since`, and the counters of limits.
+   * Wake-ups that are set again to the same time are equal.
    */
   const contents = async (since: string): Promise<Record<string, unknown>> => {
     const found: Record<string, unknown> = {};
@@ -221,13 +221,16 @@ describe('commit_steps that fails midway', () => {
     places.map((place) => [what, place] as const),
   );
 
-  /** A session that stops before a statement; with `end`, when all of them are done. */
+  /** Opens a session that stops before a statement. The place `end` is after all statements. */
   const stopping = async (place: Place, action: 'raise' | 'wait'): Promise<pg.Client> => {
     const client = await openSession(db.url);
     await client.query(`set test.place = '${place}'; set test.action = '${action}'`);
     return client;
   };
-  /** The commit, sent by a session that stops; and what lets it go on. */
+  /**
+   * Sends a commit from a session that stops. Returns functions that kill the session or let it
+   * continue.
+   */
   const stopped = async (row: CommitRow, place: Place) => {
     const gate = await openSession(db.url);
     await gate.query(`select pg_advisory_lock(${GATE})`);
@@ -255,7 +258,7 @@ describe('commit_steps that fails midway', () => {
     };
   };
 
-  /** The same call, sent twice, changes nothing the second time. */
+  /** Checks that the same commit, sent again, changes nothing. */
   const isThereOnce = async ({ row, since }: { row: CommitRow; since: string }): Promise<void> => {
     const { step_count } = await runRow(db.pool, row.id);
     expect(step_count).toBe(row.after + row.steps.length);

@@ -21,24 +21,29 @@ import {
   spawn,
 } from '../support.ts';
 
-/** A run at work whose head is ahead of its row, and what a control needs of it. */
+/** A running run whose head is ahead of its row, and the ids that controls need. */
 type Run = { id: string; session?: string; question?: string };
 
 type Control = {
   text: string;
   value?: keyof Run;
-  /** It writes the head, so that a plain commit and the control wait for each other. */
+  /**
+   * Whether the control locks the head, so that the control and a plain commit wait for each other.
+   */
   waits: boolean;
   /**
-   * Results of a plain commit after the control, and of the next commit when the first one came
-   * before.
+   * The result of a plain commit after the control, or of the next commit if the first one came
+   * before the control.
    */
   seen: Record<string, unknown>;
-  /** It locks the run, so that an end waits for it; so do all where nothing else is said. */
+  /**
+   * Whether the control locks the run, so that a commit that ends the run waits for it. Default:
+   * true.
+   */
   locksRun?: boolean;
-  /** The answer to a commit that would end the run. */
+  /** The outcome of a commit that would end the run. */
   end: 'committed' | 'stale' | 'inbox';
-  /** What the control says of a run that has ended meanwhile; nothing where it does not mind. */
+  /** The error of the control after the run has ended. Undefined if the control succeeds. */
   refused?: string;
 };
 
@@ -55,7 +60,7 @@ const CONTROLS: Record<string, Control> = {
   },
   resume: {
     text: 'select howdah.resume_execution($1)',
-    waits: false, // of a run that is not paused
+    waits: false, // the run is not paused
     seen: { ...COMMITTED, is_pause_requested: false },
     ...{ end: 'committed', refused: 'HWTRM' },
   },
@@ -149,7 +154,7 @@ describe('a control and a concurrent commit of the same run', () => {
   beforeAll(async () => {
     agent = await makeAgent(db.pool);
     worker = await makeWorker(db.pool);
-    // two seconds may pass on a busy machine while a commit waits for a control
+    // On a busy machine, a commit may wait longer than two seconds for a control.
     await db.pool.query(`
       do $$ begin
         execute format('alter function %s set lock_timeout = ''60s''',
@@ -162,7 +167,7 @@ describe('a control and a concurrent commit of the same run', () => {
     ...{ id, fence: 1, after, steps: [answer] },
   });
 
-  /** A run with two steps, of which one stands in its head alone. */
+  /** Creates a run with two steps, one of which only its head counts. */
   const started = async (): Promise<Run> => {
     const session = await makeSession(db.pool, { agent_id: agent, policy: 'interrupt' });
     const id = await makeRun(db.pool, { agent_id: agent, session_id: session });
@@ -171,7 +176,7 @@ describe('a control and a concurrent commit of the same run', () => {
     expect(await send(db.pool, plain(id, 1))).toMatchObject({ step_count: 2 });
     return { id, session };
   };
-  /** The same, with a question that is open. */
+  /** Creates such a run with an open question. */
   const asking = async (): Promise<Run> => {
     const id = await makeRun(db.pool, { agent_id: agent });
     await claim(db.pool, worker, [id]);
@@ -196,7 +201,10 @@ describe('a control and a concurrent commit of the same run', () => {
     return blockers > 0;
   };
 
-  /** Both in transactions of their own: the first one ends when the second one waits for it, or is done. */
+  /**
+   * Runs both in separate transactions. The first one commits when the second one waits for it or
+   * has finished. Checks whether the second one has waited.
+   */
   const inTurn = async (
     waits: boolean,
     first: (on: Db) => Promise<unknown>,

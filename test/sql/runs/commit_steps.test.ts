@@ -517,7 +517,8 @@ describe('commit_steps', () => {
     ['asked to pause', 'select howdah.pause_execution($1)', 'paused'],
     [
       'sent a message',
-      `update howdah.executions set has_inbox = true where id = $1`, // as wake_runs does with a running one
+      // as wake_runs does for a running run
+      `update howdah.executions set has_inbox = true where id = $1`,
       'queued',
     ],
   ])('a commit that waited for the lock sees that its run was %s', async (_, text, status) => {

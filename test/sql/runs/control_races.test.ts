@@ -18,15 +18,15 @@ import {
   openSession,
 } from '../support.ts';
 
-// Workers that commit, and people who control the same runs, at the same time and at random. The
-// model of what has to come out is what commit_steps has said: each commit that it called
-// `committed` is in the log once, each other one is not, and the counters are their sums.
+// Workers commit, and users control the same runs, at the same time and at random. The outcomes of
+// commit_steps predict the final state: a commit with the outcome `committed` is in the log once,
+// any other commit is not, and the counters are the sums of the log.
 
 const SEEDS = [1, 2, 3, 4];
 const LANES = 6;
 const OPERATIONS = 100;
 const RUNS = 8;
-/** Errors of a control that comes too late or too early. */
+/** Errors of a control in an unsuitable state of the run. */
 const REFUSALS = ['HWTRM', 'HWCNF', 'HWNTF'];
 const LAST = { kind: 'output', output: completed.output };
 
@@ -38,11 +38,11 @@ type World = {
   session: string;
   ids: string[];
   held: Map<string, Held>;
-  /** Runs of which a commit is under way. */
+  /** Runs with a commit in progress. */
   busy: Set<string>;
-  /** Names of the steps that were committed, by run. */
+  /** Names of the committed steps, by run. */
   written: Map<string, string[]>;
-  /** Names of the steps of commits that were not. */
+  /** Names of the steps of rejected commits. */
   refused: string[];
   unexpected: string[];
 };
@@ -76,7 +76,7 @@ describe('controls of runs with concurrent commits', () => {
     };
   };
 
-  /** Sends commits of one worker; each of them is sent twice when the answer is lost. */
+  /** Sends the commits of one worker. If the response is lost, sends each of them twice. */
   const commitRuns = async (
     world: World,
     client: pg.Client,
@@ -93,7 +93,7 @@ describe('controls of runs with concurrent commits', () => {
         const row = rows[index] as CommitRow;
         const result = results.find(({ execution_id }) => execution_id === run.id);
         const names = row.steps.flatMap(({ kind, name }) => (kind === 'model' ? [name] : []));
-        // after a lost answer `stale` says nothing about the first attempt
+        // After a lost response, `stale` does not tell whether the first attempt succeeded.
         if (result?.outcome === 'committed') {
           world.written.set(run.id, [...(world.written.get(run.id) ?? []), ...(names as string[])]);
         } else if (!isAnswerLost) {
@@ -181,11 +181,12 @@ describe('controls of runs with concurrent commits', () => {
       `select from howdah.questions where execution_id = $1 and status = 'open'`,
       [run.id],
     );
-    const made = picked.to && asks.length > 0 ? row : picked; // a worker does not end such a run
+    // a worker does not end a run with open questions
+    const made = picked.to && asks.length > 0 ? row : picked;
     return run.is_child || made.to?.status === 'completed' ? { ...made, ...more } : made;
   };
 
-  /** Commits of one to four runs of a worker that nobody commits at this moment. */
+  /** Commits one to four runs of a worker that have no commit in progress. */
   const commitSome = async (world: World, random: Random, client: pg.Client): Promise<void> => {
     const free = [...world.held.values()].filter(({ id }) => !world.busy.has(id));
     if (free.length === 0) return;
@@ -215,7 +216,7 @@ describe('controls of runs with concurrent commits', () => {
     }
   };
 
-  /** Actions of people and of other parts of the engine on a run, by name. */
+  /** Actions of users and of other parts of the engine on a run, by name. */
   const CONTROLS: Record<string, [text: string, ...values: ((world: World) => unknown)[]]> = {
     pause: ['select howdah.pause_execution($1)'],
     resume: ['select howdah.resume_execution($1)'],

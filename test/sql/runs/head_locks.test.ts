@@ -27,8 +27,9 @@ describe('a batch of commits locks heads in the order of ids', () => {
   const plain = (id: string): CommitRow => ({ id, fence: 1, after: 0, steps: [answer] });
 
   /**
-   * Sends the commits while somebody else has the head of the first run, and takes the other heads
-   * from the last to the first: if the batch had one of them, both would wait for each other.
+   * Sends a batch of commits while another session has locked the head of the first run. The
+   * session then locks the other heads from the last to the first. If the batch had locked one of
+   * them, both would wait for each other.
    */
   const commitBehind = async (ids: string[], commits: CommitRow[]): Promise<unknown[]> => {
     const holder = await testClient(db.pool);

@@ -63,7 +63,7 @@ describe('inserting executions', () => {
        select $1, 'ticket ' || n, '{"bulk": true}' from generate_series(1, 10000) as n`,
       [agent],
     );
-    await listener.query('select 1'); // notifications come before the answer
+    await listener.query('select 1'); // notifications arrive before the response
     const { runs, jobs } = await one(
       db.pool,
       `select count(e.id)::int as runs, count(j.id)::int as jobs
@@ -415,7 +415,7 @@ describe('inserting executions', () => {
       });
     }
     for (const [column, value, code] of [
-      ['completed_at', new Date(), '23502'], // a row that is history has to be whole
+      ['completed_at', new Date(), '23502'], // the row of an ended run must be complete
       ['stop_reason', 'final_answer', '23514'],
       ['error', { code: 'x' }, '23514'],
       ['owner_worker', '019a0000-0000-7000-8000-000000000001', '23514'],

@@ -47,7 +47,7 @@ beforeAll(async () => {
   const spare = await makeModel(db.pool, { tenant_id, name: 'spare' });
   await makeModel(db.pool, { tenant_id, name: 'careful', model: 'gpt-5' });
   await makeModel(db.pool, { tenant_id, name: 'voice', purpose: 'tts' });
-  await makeModel(db.pool, { name: 'theirs' }); // of another tenant
+  await makeModel(db.pool, { name: 'theirs' }); // a model of another tenant
   await db.pool.query(
     `insert into howdah.agent_models (tenant_id, agent_id, model_id, position, request_params)
      select $1, a.id, m.id, m.place, case m.place when 1 then '{"temperature": 1, "seed": 7}' else '{}' end::jsonb
@@ -59,7 +59,8 @@ beforeAll(async () => {
     'insert into howdah.agent_tools (tenant_id, agent_id, tool_id) values ($1, $2, $3)',
     [tenant_id, desk, tool_id],
   );
-  // granted agents are theirs alone who are named: the member may edit the desk, and only run the vault
+  // With grants, only the named users have rights on an agent. The member may edit the desk, but
+  // only run the vault.
   await db.pool.query(
     `insert into howdah.grants (tenant_id, agent_id, user_id, permission)
      values ($1, $2, $4, 'run'), ($1, $3, $4, 'run'), ($1, $2, $5, 'edit'), ($1, $3, $5, 'run')`,
@@ -77,7 +78,7 @@ const as = <T>(user: string, work: (client: pg.PoolClient) => Promise<T>, more =
 
 type RunOptions = { max_cost?: number | string; overrides?: unknown };
 
-/** The two ways SQL begins a run. */
+/** The two ways to start a run in SQL. */
 const ways: [
   string,
   (client: pg.PoolClient, agent: string, options: RunOptions) => [string, unknown[]],
@@ -174,7 +175,7 @@ describe.each(ways)('%s', (_, way) => {
         message: expect.stringContaining(`may not run this agent with ${field}`),
         detail: { field, agent_id: desk, required_permission: 'edit' },
       });
-      // a grant makes the agent one for those who are named
+      // after a grant, only the named users have rights on the agent
       expect(await refused(member, 'vault', { overrides })).toMatchObject({ code: 'HWDEN' });
       await startRun(admin, 'vault', { overrides });
       expect(await refused(admin, 'desk', { overrides }, { 'howdah.scopes': 'run' })).toMatchObject(
@@ -222,7 +223,7 @@ describe.each(ways)('%s', (_, way) => {
 describe('a run with its own model', () => {
   const MODEL = { model: 'careful' };
 
-  /** Begun by the member and ended. */
+  /** Creates a run of the member, and cancels it. */
   const cancelled = async (overrides: object) =>
     committed(db.pool, async (client) => {
       await takeRole(client, 'howdah_app', {
@@ -387,7 +388,7 @@ describe('request_params', () => {
     `update howdah.agent_models set request_params = $2 where agent_id = $1 and position = 1 returning agent_id`,
     [desk, JSON.stringify(params)],
   ];
-  /** Each place where they are written by a caller that may edit an agent. */
+  /** Each place where a caller that may edit an agent writes request parameters. */
   const places: [string, (params: object) => [string, unknown[]]][] = [
     ['request_params', ofModels],
     [

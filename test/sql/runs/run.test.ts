@@ -154,7 +154,7 @@ describe('howdah.run', () => {
   });
 
   test('rejects a key that is too long before any lookup', async () => {
-    // letters without a pattern, which an index could not hold
+    // Random text cannot be compressed, so an index could not store it.
     const key = Array.from({ length: 400 }, () => randomUUID()).join('');
     for (const call of [
       `select howdah.run('support', 'x', idempotency_key => $1)`,

@@ -291,7 +291,7 @@ describe('heads of running runs', () => {
       expect(await die()).toMatchObject({ ...queued, crashes_without_progress: 2 });
       expect(await die({ marks: true })).toMatchObject({
         ...{ status: 'failed', stop_reason: 'poison', crashes_without_progress: 3 },
-        step_count: steps + 1, // with the step that says why
+        step_count: steps + 1, // including the step with the reason
       });
       expect(await headsOf(id)).toEqual([]);
     });
@@ -388,7 +388,7 @@ describe('heads of running runs', () => {
         await holder.query('begin');
         await holder.query(lock, [first]);
         const commits = ids.map((id) => ({ id, fence: 1, after: 0, steps: [answer], more: false }));
-        const committed = commit(waiting, worker, commits).catch(() => {}); // it may time out behind the lock
+        const committed = commit(waiting, worker, commits).catch(() => {}); // its lock may time out
         await isBlocked(db.pool, waiting);
         expect((await other.query(lock, [last])).rowCount).toBe(1);
         await holder.query('rollback');
@@ -437,7 +437,8 @@ describe('heads of running runs', () => {
       fold_run_heads: (ids) => ['select howdah_private.fold_run_heads($1)', [ids]],
     };
 
-    // a commit has one of the heads already: if the statement had the other one, they would wait for each other
+    // The commit already has the lock of one head. If the statement had locked the other one, they
+    // would wait for each other.
     test.each(Object.entries(waiting))('%s locks heads in the order of ids', async (_, of) => {
       const ids = [await ahead(), await ahead(), await ahead()];
       const commits = await testClient(db.pool);
@@ -463,7 +464,8 @@ describe('heads of running runs', () => {
     });
   });
 
-  // a commit that ends a run has its head already: if the statement had the session, they would wait for each other
+  // A commit that ends a run already has the lock of its head. If the statement had locked the
+  // session, they would wait for each other.
   test('terminate_runs locks heads before sessions', async () => {
     const session = await makeSession(db.pool, { agent_id: agent });
     const [first, next] = [await ahead({ session_id: session }), await ahead()];

@@ -15,7 +15,7 @@ describe('status_transitions', () => {
     allowed = new Set(rows.map((row) => `${row.from_status} -> ${row.to_status}`));
   });
 
-  /** The columns that make a row of this status legal but for the way it came there. */
+  /** Returns columns that are valid for this status. */
   const settings = (status: string): string => {
     const ended = ['completed', 'failed', 'cancelled'].includes(status);
     return [
@@ -29,7 +29,7 @@ describe('status_transitions', () => {
     ].join(', ');
   };
 
-  /** Puts a run into a status without going there. */
+  /** Creates a run in a status, bypassing the check of transitions. */
   const place = async (status: string): Promise<string> => {
     const id = await makeRun(db.pool);
     await committed(db.pool, async (client) => {
@@ -42,7 +42,7 @@ describe('status_transitions', () => {
   test.each(STATUSES)('from %s only the transitions of the table are allowed', async (from) => {
     for (const to of STATUSES.filter((status) => status !== from)) {
       const id = await place(from);
-      // the engine, which alone may go on with what has ended
+      // Only the engine may change a run that has ended.
       const move = committed(db.pool, async (client) => {
         await client.query('set local role howdah_engine');
         await client.query(`update howdah.executions set ${settings(to)} where id = $1`, [id]);

@@ -40,19 +40,19 @@ describe('fork_session', () => {
   const liveRun = async (id: string): Promise<string> =>
     (await one(db.pool, 'select live_execution_id as id from howdah.sessions where id = $1', [id]))
       .id;
-  /** A session in which these were said, each answered. */
+  /** Creates a session with these messages, each of them answered. */
   const talked = async (...said: string[]) => {
     const id = await makeSession(db.pool, { agent_id: agent, title: 'Orders', policy: 'reject' });
     for (const text of said) await finish(db.pool, worker, await send(id, text));
     return id;
   };
-  /** What a claim tells of the conversation before the run. */
+  /** Returns the history that a claim of the run contains. */
   const heard = async (run: string): Promise<Message[]> => {
     const [claimed] = await claim(db.pool, worker, [run]);
     return claimed?.history;
   };
   const words = (messages: Message[]) => messages.map(({ role, content }) => `${role}: ${content}`);
-  /** Ends a run that is claimed, as it may. */
+  /** Ends a claimed run by cancelling it. */
   const end = (run: string) => db.pool.query('select howdah.cancel_execution($1)', [run]);
   const ANSWER = 'assistant: It is on its way.';
 
@@ -133,7 +133,7 @@ describe('fork_session', () => {
       [id],
     );
     await rolledBack(db.pool, async (client) => {
-      // all before the run, and its input
+      // A summary of all messages before the run, and of its input.
       await client.query(
         `insert into howdah.messages (execution_id, seq, tenant_id, session_id, role, content, covers_from_seq, covers_to_seq, trust)
          select $1, 3, e.tenant_id, e.session_id, 'user', 'They asked twice.', 0, 1, 'internal'
@@ -172,7 +172,7 @@ describe('fork_session', () => {
     const { trust } = await one(db.pool, 'select trust from howdah.executions where id = $1', [
       branch.live_execution_id,
     ]);
-    expect(trust).toBe('external'); // the answer to it was read
+    expect(trust).toBe('external'); // the fork contains the answer to the external file
     await end(branch.live_execution_id);
   });
 

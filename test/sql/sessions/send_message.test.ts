@@ -61,7 +61,9 @@ const inboxOf = (id: string) =>
     [id],
   );
 
-/** Two connections: the first holds what it did in a transaction until `commit`. */
+/**
+ * Runs `work` with two connections. The first one has an open transaction, which `work` may commit.
+ */
 async function twoConnections<T>(
   work: (first: pg.PoolClient, second: pg.PoolClient) => Promise<T>,
 ) {
@@ -70,13 +72,13 @@ async function twoConnections<T>(
     await first.query('begin');
     return await work(first, second);
   } finally {
-    await first.query('rollback'); // says nothing when it has committed
+    await first.query('rollback'); // does nothing after a commit
     first.release();
     second.release();
   }
 }
 
-/** Lets the live run ask a person, and park. */
+/** Commits a question of the live run to a person, and parks the run. */
 async function askIn(
   session: string,
   columns: Record<string, unknown> = {},
@@ -329,7 +331,8 @@ describe('a plain insert during a live run', () => {
   test.each([
     ['queue', ['queued', 'waiting']],
     ['interrupt', ['cancelled', 'queued']],
-    // an insert has to be a row: it waits, as there is no message to join
+    // An insert always creates a run. The run waits, because there is no message that could join
+    // the live run.
     ['steer', ['queued', 'waiting']],
   ])('%s: %j', async (policy, expected) => {
     const session = await startSession(policy);

@@ -36,7 +36,7 @@ const say = (session: string) => makeRun(db.pool, { agent_id: agent, session_id:
 const control = (what: string, id: string) =>
   db.pool.query(`select howdah.${what}_execution($1)`, [id]);
 
-/** Lets a run ask a person; gives the id of the question. */
+/** Commits a question of a run to a person. Returns the id of the question. */
 async function ask(id: string, columns: Record<string, unknown>): Promise<string> {
   const [run] = await claim(db.pool, worker, [id]);
   const { uuid } = await one(db.pool, 'select howdah.uuid_v7() as uuid');
@@ -163,7 +163,7 @@ describe('session_state version', () => {
       await change();
       const next = (await stateOf(session)).version;
       expect({ what, grew: next > version }).toEqual({ what, grew: true });
-      expect((await stateOf(session)).version).toBe(next); // and only then
+      expect((await stateOf(session)).version).toBe(next); // grows only by changes
       version = next;
     };
     let run = '';

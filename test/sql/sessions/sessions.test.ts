@@ -40,7 +40,7 @@ describe('turns of a session', () => {
     (await one(db.pool, 'select live_execution_id from howdah.sessions where id = $1', [session]))
       .live_execution_id;
 
-  /** Waits until `waiter` waits for a lock that `holder` has. */
+  /** Waits until `waiter` waits for a lock of `holder`. */
   const waitsFor = async (holder: pg.PoolClient, waiter: pg.PoolClient) => {
     const [pid, of] = [holder, waiter].map(
       (client) => (client as never as { processID: number }).processID,
@@ -172,7 +172,7 @@ describe('turns of a session', () => {
     const [first, second, third] = [await say(session), await say(session), await say(session)];
     const canceller = await testClient(db.pool);
     await canceller.query('begin');
-    // what cancel_execution does first: lock the run
+    // cancel_execution locks the run first
     await canceller.query('select 1 from howdah.executions where id = $1 for no key update', [
       second,
     ]);
@@ -272,7 +272,7 @@ describe('turns of a session', () => {
     },
   );
 
-  // the end of the live run saw the third one wait for its turn before it was stopped
+  // The end of the live run has read the third run as waiting, before the third run was stopped.
   test.each([
     ['paused', 'resumed', 'pause_execution', 'resume_execution'],
     ['cancelled', 'retried', 'cancel_execution', 'retry_execution'],
@@ -299,7 +299,8 @@ describe('turns of a session', () => {
     },
   );
 
-  // whoever goes on waits for the run before it holds no turn, the end of the live run before it passes one
+  // The control that continues the run waits for the run's row before it locks the turn. The end of
+  // the live run waits for that row before it passes the turn on.
   test.each([
     ['paused', 'resumed', 'pause_execution', 'resume_execution'],
     ['cancelled', 'retried', 'cancel_execution', 'retry_execution'],
@@ -401,7 +402,7 @@ describe('turns of a session', () => {
     const insert = `insert into howdah.executions (agent_id, session_id, input)
       select $1, s.id, 'x' from unnest($2::uuid[]) with ordinality as s (id, place) order by s.place`;
     try {
-      // both have inserted their rows and wait before they take a turn
+      // Both statements have inserted their rows, and wait before they take a turn.
       await gate.query('begin');
       await gate.query('select from howdah.sessions where id = $1 for no key update', [low]);
       await first.query('begin');
@@ -540,7 +541,7 @@ describe('turns of a session', () => {
       from (select $2::uuid as session_id, 'first' as input
         union all select null, pg_temp.begin_to_interrupt($2)) as x returning id`;
     const rows = await inTransaction(db.pool, async (client) => {
-      // changes the policy after the first row has proposed its turn
+      // Changes the policy after the first row has asked for its turn.
       await client.query(`create function pg_temp.begin_to_interrupt(session uuid) returns text
         language plpgsql as $$ begin
           update howdah.sessions set policy = 'interrupt' where id = session; return 'second';

@@ -72,7 +72,7 @@ describe('a debounced run', () => {
     sessions.push(client);
     return client;
   };
-  /** Ends the window of a run: its start is now. */
+  /** Ends the window of a run by making the run due. */
   const due = async (id: string) =>
     db.pool.query(`update howdah.executions set run_at = now() where id = $1`, [id]);
 
@@ -124,7 +124,7 @@ describe('a debounced run', () => {
     for (const { id } of await runs()) expect(await jobsOf(db.pool, id)).toHaveLength(1);
   });
 
-  // each version of a row makes the next look-up of that row slower
+  // Each new version of a row makes the next look-up of that row slower.
   test('writes the row of its key once for many rows of one statement', async () => {
     await rolledBack(db.pool, async (client) => {
       const writes = () =>
@@ -133,7 +133,7 @@ describe('a debounced run', () => {
           `select n_tup_ins::int as inserts, n_tup_upd::int as updates
            from pg_stat_xact_user_tables where relid = 'howdah_private.debounced_runs'::regclass`,
         );
-      const before = await writes(); // with those of earlier transactions of the connection
+      const before = await writes(); // includes unreported writes of earlier transactions
       await client.query(
         `insert into howdah.executions (agent_id, input, debounce_key, debounce_ms)
          select $1, n, 'k', $2 from generate_series(1, 50) as n`,
@@ -351,7 +351,7 @@ describe('a debounced run', () => {
   describe('under concurrency', () => {
     test('fifty concurrent inserts are one run, with the input of the last to commit', async () => {
       const clients = await Promise.all(Array.from({ length: 10 }, session));
-      const order: string[] = []; // who has the key keeps it until he commits
+      const order: string[] = []; // an insert keeps the lock of the key until its commit
       const ids = await Promise.all(
         clients.map(async (client, n) => {
           const own: string[] = [];
@@ -375,7 +375,7 @@ describe('a debounced run', () => {
       const id = await insert('one', {}, first);
       const waiting = insert('two', {}, second);
       await isBlocked(db.pool, second);
-      await insert('other', { debounce_key: 'other' }); // another key waits for nobody
+      await insert('other', { debounce_key: 'other' }); // another key does not wait
       await first.query('commit');
       expect(await waiting).toBe(id);
       expect(await inputs()).toEqual(['two', 'other']);
@@ -411,7 +411,7 @@ describe('a debounced run', () => {
       expect(await insert('three', {}, inserter)).toBe(next);
       expect(await claim(db.pool, worker, [next])).toEqual([]);
       await inserter.query('commit');
-      expect(await claim(db.pool, worker, [next])).toEqual([]); // its window began anew
+      expect(await claim(db.pool, worker, [next])).toEqual([]); // its window has started again
       expect(await inputs()).toEqual(['one', 'three']);
       await due(next);
       expect(await claim(db.pool, worker, [next])).toHaveLength(1);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
 import { all, one, refusal, testClient } from '../support.ts';
 
-/** cron, time zone, after, the times that follow in UTC. */
+/** Cron expression, time zone, start, and the times that follow in UTC. */
 type Case = [cron: string, timezone: string, after: string, times: string];
 
 const THURSDAY = '2026-01-15T10:07Z';
@@ -44,7 +44,7 @@ const FIELDS: Case[] = [
 ];
 
 const DAYS: Case[] = [
-  // both days restricted: either suffices
+  // If both kinds of days are restricted, either of them suffices.
   [
     '0 0 13 * FRI',
     'UTC',
@@ -53,7 +53,7 @@ const DAYS: Case[] = [
   ],
   ['0 0 1,15 * MON', 'UTC', '2026-01-26T00:00Z', '2026-02-01T00:00 2026-02-02T00:00'],
   ['0 0 29 FEB MON', 'UTC', '2026-02-22T00:00Z', '2026-02-23T00:00 2027-02-01T00:00'],
-  // a field that begins with a star restricts nothing, its step still counts
+  // A field that starts with a star restricts nothing, but its step counts.
   ['0 0 */2 * MON', 'UTC', THURSDAY, '2026-01-19T00:00 2026-02-09T00:00 2026-02-23T00:00'],
   ['0 0 29 2 *', 'UTC', THURSDAY, '2028-02-29T00:00 2032-02-29T00:00 2036-02-29T00:00'],
   ['0 0 29 2 *', 'UTC', '2096-03-01T00:00Z', '2104-02-29T00:00'],
@@ -100,7 +100,7 @@ const SPRING: Case[] = [
   ],
   ['0 0 * * *', 'America/Havana', '2026-03-07T12:00Z', '2026-03-08T05:00 2026-03-09T04:00'],
   ['15 2 * * *', 'Australia/Lord_Howe', '2026-10-02T18:00Z', '2026-10-03T15:30 2026-10-04T15:15'],
-  // a whole day that never was
+  // A day that a change of time zone skipped.
   ['0 9 30 12 *', 'Pacific/Apia', '2011-12-28T12:00Z', '2011-12-30T10:00'],
 ];
 
@@ -138,7 +138,7 @@ const AUTUMN: Case[] = [
   ['*/15 * * * *', 'Australia/Lord_Howe', '2026-04-04T14:50Z', '2026-04-04T15:00 2026-04-04T15:15'],
 ];
 
-/** Rejected expressions, and words of the reason. */
+/** Rejected expressions, with a part of the message, and the rejected field. */
 const REFUSED: [cron: string | null, message: string, part: string | null][] = [
   [null, 'cron: the expression is missing', null],
   ['', 'cron: the expression is missing', null],

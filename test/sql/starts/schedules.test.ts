@@ -21,7 +21,7 @@ import {
 
 const FIRE = 'select fired as n, tried from howdah_private.fire_schedules()';
 
-/** Fires until nothing is due, as a worker does, and gives the number of runs. */
+/** Fires schedules until none is due, as a worker does. Returns the number of runs. */
 async function fireAll(client: Db): Promise<number> {
   for (let sum = 0; ; ) {
     const { n, tried } = await one(client, FIRE);
@@ -30,7 +30,7 @@ async function fireAll(client: Db): Promise<number> {
   }
 }
 
-/** A time that is half a year away, whenever this runs. */
+/** A cron expression whose next time is about half a year away. */
 const SELDOM = `0 0 1 ${((new Date().getUTCMonth() + 6) % 12) + 1} *`;
 
 describe('schedules', () => {
@@ -100,8 +100,8 @@ describe('schedules', () => {
   const forOf = (runs: Record<string, { scheduled_for: string }>[]) =>
     runs.map((run) => run.metadata?.scheduled_for);
   /**
-   * Moves the next time back, as if no worker had been alive since then: the schedule missed this
-   * many times.
+   * Moves the next time back, as if no worker had run since then. The schedule has missed this many
+   * times.
    */
   const missed = (id: string, times: number) =>
     db.pool.query(
@@ -110,7 +110,7 @@ describe('schedules', () => {
        ) where s.id = $1`,
       [id, times],
     );
-  /** Moves the next time to just now, which is no time of the cron and yet due. */
+  /** Makes a schedule due now, at a time that is not in its cron expression. */
   const due = (id: string) =>
     db.pool.query('update howdah.schedules set next_at = clock_timestamp() where id = $1', [id]);
 
@@ -295,7 +295,7 @@ describe('schedules', () => {
         return one(session, FIRE);
       });
       await Promise.all(sessions.map((session) => isBlocked(db.pool, session)));
-      await starter.end(); // off they go
+      await starter.end(); // releases all sessions at once
       const counts = (await Promise.all(firing)).map(({ n }) => n);
       await Promise.all(sessions.map((session) => session.end()));
       expect(counts.reduce((sum, n) => sum + n, 0)).toBe(100);
@@ -325,7 +325,7 @@ describe('schedules', () => {
       await first.query('begin');
       expect((await one(first, FIRE)).n).toBe(1);
       expect((await one(second, FIRE)).n).toBe(0);
-      await first.query('rollback'); // it died: the time is still there
+      await first.query('rollback'); // the first session fails, so the schedule is still due
       expect((await one(second, FIRE)).n).toBe(1);
       expect(await runsOf(id)).toHaveLength(1);
       await first.end();
@@ -684,7 +684,7 @@ describe('schedules', () => {
       expect((await later('0 s')).rowCount).toBe(1);
       expect(await fire()).toBe(1);
       await db.pool.query('update howdah.schedules set retry_at = now() where id = $1', [id]);
-      await later('2 minutes'); // nobody has tried for long
+      await later('2 minutes'); // the last attempt is long ago
       expect(await fire()).toBe(0);
     });
 

@@ -30,7 +30,7 @@ import {
   unique,
 } from '../support.ts';
 
-/** The roles that run texts of callers: docs/security.md has the list. */
+/** Roles that run SQL of callers: see docs/security.md. */
 const TEXT_ROLES = ['howdah_analyst', 'howdah_app', 'howdah_reader', 'howdah_tool'];
 
 type Watch = {
@@ -62,7 +62,7 @@ describe('watch_table', () => {
 
   const SHOP = `shopkeeper_${process.pid}`;
 
-  /** A table of the shop's, and an agent of its own. */
+  /** Creates a table of the shop's owner, and an agent. */
   async function makeTable(columns = 'reply text'): Promise<{ table: string; agent: string }> {
     const table = `shop.${unique('tickets').replace('-', '_')}`;
     const agent = unique('desk');
@@ -101,7 +101,7 @@ describe('watch_table', () => {
     all(db.pool, `select ${column} as reply from ${table} order by id`).then((rows) =>
       rows.map(({ reply }) => reply),
     );
-  /** A table that is watched, with one row, whose run has its answer. */
+  /** Creates a watched table with one row, whose run is answered. */
   async function answered(options: Watch = {}, columns?: string) {
     const { table, agent } = await makeTable(columns);
     await watch(table, { agent, input: 'body', into_column: 'reply', ...options });
@@ -303,7 +303,7 @@ describe('watch_table', () => {
     expect(JSON.parse(run?.input)).toEqual({ id: 1, body: 'one', status: 'new', reply: null });
     expect(run?.write_back).toBeNull();
     await db.pool.query('create table shop.note (id int primary key, note text)');
-    await watch('shop.note', { agent }); // a column of the same name is not the row
+    await watch('shop.note', { agent }); // a column with the name of the table is not the row
     await db.pool.query(`insert into shop.note values (1, 'one')`);
     expect((await inputsOf('shop.note')).map((input) => JSON.parse(input))).toEqual([
       { id: 1, note: 'one' },
@@ -573,7 +573,7 @@ describe('watch_table', () => {
   });
 
   describe('privileges granted by a watch', () => {
-    /** Returns the privileges of our roles on a table: `howdah_app select id`. */
+    /** Returns the privileges of our roles on a table, such as `howdah_app select id`. */
     const rightsTo = async (table: string): Promise<string[]> => {
       const rows = await all<{ is: string }>(
         db.pool,
@@ -626,7 +626,7 @@ describe('watch_table', () => {
       });
       expect(await rightsTo(table)).toEqual(OF_WRITER);
       await db.pool.query('select howdah.unwatch_table($1)', [table]);
-      expect(await rightsTo(table)).toEqual(OF_WRITER); // for the watch of the other tenant
+      expect(await rightsTo(table)).toEqual(OF_WRITER); // kept for the watch of the other tenant
       await db.pool.query(`delete from howdah.table_triggers where tenant_id = $1`, [tenant_id]);
       expect(await rightsTo(table)).toEqual([]);
     });
@@ -953,7 +953,7 @@ describe('watch_table', () => {
       const later: unknown[] = [];
       const addJob = async (...job: unknown[]) => void later.push(job);
       for (const id of ids) await task({ id, tenant_id }, { addJob } as unknown as JobHelpers);
-      expect(warned).toEqual([]); // all three jobs are done, and no row is free yet
+      expect(warned).toEqual([]); // all three jobs have finished, but the rows are still locked
       expect(later).toEqual([
         [
           ...['write_back', { id: ids[2], tenant_id }],
@@ -962,7 +962,7 @@ describe('watch_table', () => {
       ]);
       await vi.waitFor(() => expect(warned.toSorted()).toEqual(ids.slice(0, 2).toSorted()), 60_000);
       await holder.query('rollback');
-      // who waited is next, by himself
+      // The waiting row is written without a further job.
       await vi.waitFor(async () => {
         const text =
           'select write_back::text as done from howdah.watched_rows where execution_id = $1';
@@ -1204,7 +1204,7 @@ describe('watch_table', () => {
         await db.pool.query(`drop owned by ${acme} cascade; drop role ${acme}`);
       });
 
-      /** Code that a tenant may have on a table, and the beginning of the reason against it. */
+      /** Code that a tenant may attach to a table, and the start of the message that rejects it. */
       const CODE: [what: string, statements: (table: string) => string, reason: string][] = [
         ['the owner of the table', (table) => `alter table ${table} owner to ${acme}`, 'sequence '],
         [
@@ -1282,7 +1282,7 @@ describe('watch_table', () => {
         await owner.query(
           `begin; create trigger early before update on ${table} for each row execute function acme.early()`,
         );
-        const writing = writeBack(id); // has checked the table and waits for its lock
+        const writing = writeBack(id); // it has checked the table and waits for its lock
         const waiting = 'select from pg_locks where relation = $1::regclass and not granted';
         await vi.waitUntil(async () => (await db.pool.query(waiting, [table])).rowCount, 20_000);
         await owner.query('commit');
@@ -1424,7 +1424,7 @@ describe('watch_table', () => {
     const { rows } = await db.pool.query(
       `select current_setting('server_version_num')::int >= 180000 as is_able`,
     );
-    if (!rows[0]?.is_able) return; // Postgres 18 has them
+    if (!rows[0]?.is_able) return; // requires PostgreSQL 18
     const { table, agent } = await makeTable(
       'loud text generated always as (upper(body)) virtual, gone int, reply text',
     );

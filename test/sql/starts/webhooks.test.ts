@@ -70,7 +70,7 @@ describe('webhooks', () => {
     db.pool.query('update howdah.webhook_deliveries set next_attempt_at = now() where id = $1', [
       id,
     ]);
-  /** One that is due, of a webhook of its own. */
+  /** Creates a due delivery of a new webhook. */
   async function due(columns: Record<string, unknown> = {}) {
     const agent_id = await makeAgent(db.pool, { tenant_id });
     const webhook = await makeWebhook({ agent_id, ...columns });
@@ -259,7 +259,7 @@ describe('webhooks', () => {
     expect(await delivery(id)).toMatchObject({ attempts: 1, status: 'pending' });
     const [job] = await jobsOf(db.pool, `delivery ${id}`);
     expect(job?.run_at.getTime()).toBeGreaterThan(Date.now() + 30_000);
-    await makeDue(id); // as after the minute in which nothing was heard of who sent it
+    await makeDue(id); // as after a minute without a report of the sender
     expect(await begin(id)).toMatchObject({ attempt: 2, body: attempt.body });
     await end(id, 1, 200);
     expect(await delivery(id)).toMatchObject({ status: 'pending' });
@@ -306,7 +306,9 @@ describe('webhooks', () => {
     expect(await delivery(id)).toMatchObject({ status: 'delivered' });
   });
 
-  /** As an owner of the tenant, in a transaction that is rolled back unless told otherwise. */
+  /**
+   * Runs `work` in the tenant with a role. Rolls the transaction back unless `finish` is commit.
+   */
   async function asTenant<T>(
     work: (client: pg.PoolClient) => Promise<T>,
     finish = 'rollback',

@@ -45,7 +45,7 @@ describe('children', () => {
       [id],
     );
   const output = { kind: 'output', output: 'x' };
-  /** A running root with a running child, the root waiting for it. */
+  /** Creates a running child and its root, which waits for the child. */
   const pair = async (child_agent = agent, columns: Record<string, unknown> = {}) => {
     const root = await make(columns);
     await claim(db.pool, worker, [root]);
@@ -371,7 +371,7 @@ describe('children', () => {
   });
 
   describe('a thousand children of one parent', () => {
-    /** Makes a working run of a workflow, and ids for its members. */
+    /** Creates a running run of a workflow, and ids for its members. */
     const teamOf = async (client: Db, many: number) => {
       const { id } = await one(
         client,
@@ -495,18 +495,18 @@ describe('children', () => {
         rolledBack(db.pool, async (client) => {
           await client.query(`set local track_functions = 'all'`);
           const team = await teamOf(client, many);
-          const before = await timeIn(client); // of earlier transactions, not reported yet
+          const before = await timeIn(client); // includes unreported time of earlier transactions
           await commit(client, worker, [beginning(team)]);
           return (await timeIn(client)) - before;
         });
       const least = { few: Number.POSITIVE_INFINITY, many: Number.POSITIVE_INFINITY };
       const isSlow = () => least.many >= 6 * Math.max(least.few, 2);
       for (let round = 0; round < 3 || (round < 40 && isSlow()); round += 1) {
-        // beside other work
+        // The minimum excludes other work of this machine.
         least.few = Math.min(least.few, await timeOf(400));
         least.many = Math.min(least.many, await timeOf(1_600));
       }
-      // four times the children: a quadratic statement took eleven times as long
+      // A quadratic statement took eleven times as long for four times the children.
       expect({ ...least, isSlow: isSlow() }).toMatchObject({ isSlow: false });
     });
   });

@@ -256,7 +256,7 @@ describe('an agent', () => {
       });
     }
     const run = await makeRun(db.pool, { agent_id: agent, user_id: friend.id });
-    expect(await found(run)).toEqual([openName]); // others may read what was found
+    expect(await found(run)).toEqual([openName]); // other users may read what it found
     expect(await send(db.pool, run, { to: closedName, message: 'x' })).toMatchObject({
       to: closedName,
     });
@@ -337,7 +337,7 @@ describe('an agent', () => {
 });
 
 describe('a message that arrives between an empty receive and the park', () => {
-  /** A claimed run whose call of receive found nothing, not committed yet. */
+  /** Creates a claimed run with an uncommitted call of receive that has found nothing. */
   const looking = async () => {
     const agent = await makeAgent(db.pool);
     const id = await makeRun(db.pool, { agent_id: agent });
@@ -417,13 +417,13 @@ describe('a message that arrives between an empty receive and the park', () => {
       `insert into howdah.mail (to_execution_id, content) values ($1, 'to the paused one')`,
       [controlled],
     );
-    await isBlocked(db.pool, writer); // it has the mailbox, and waits for the run
+    await isBlocked(db.pool, writer); // it has locked the mailbox and waits for the run
     await write(person, { to_agent_id: agent, content: 'to whoever reads' });
     await person.query('commit');
     await written;
     await Promise.all([person.end(), writer.end()]);
     expect(await stateOf(controlled)).toMatchObject({ status: 'paused', has_inbox: true });
-    // its sender locks nobody, so a job looks who waits
+    // Senders do not lock this run, so a job wakes the waiting runs.
     expect(await stateOf(other)).toMatchObject({ status: 'waiting' });
     const jobs = await all(
       db.pool,

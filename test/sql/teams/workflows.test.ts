@@ -54,7 +54,7 @@ describe('workflow configuration', () => {
 describe('a workflow that names an agent that is no member', () => {
   type Notice = { severity?: string | undefined; message?: string | undefined };
 
-  /** Returns the warnings of statements, each of which commits. */
+  /** Runs statements in separate transactions, and returns their warnings. */
   async function warningsOf(statements: readonly string[]): Promise<string[]> {
     const client = await testClient(database.pool);
     const found: string[] = [];
@@ -75,7 +75,7 @@ describe('a workflow that names an agent that is no member', () => {
   test('is warned about when it is written, and not once it is complete', async () => {
     const insert = `insert into howdah.workflows (name, type, configuration)
       values ('${name}', 'parallel', '{"aggregator": "judge"}')`;
-    expect(await warningsOf([insert])).toEqual([]); // its members come next
+    expect(await warningsOf([insert])).toEqual([]); // no warning before it has members
     expect(await warningsOf([member('writer', 1)])).toEqual([
       expect.stringContaining(`the workflow '${name}' cannot run: configuration.aggregator names`),
     ]);
@@ -419,7 +419,8 @@ describe('a workflow with grants', () => {
   test('is visible to all users again after its last grant is deleted', async () => {
     await database.pool.query('delete from howdah.grants where tenant_id = $1', [tenant_id]);
     await as('viewer', async (client) => {
-      expect((await client.query('select from howdah.workflows')).rowCount).toBe(2); // and the manager
+      // this one and the manager
+      expect((await client.query('select from howdah.workflows')).rowCount).toBe(2);
       await expect(run(client)).rejects.toMatchObject({ code: 'HWDEN' });
     });
   });

@@ -53,7 +53,8 @@ describe('a resource', () => {
       written_by_execution_id: '0190f0a2-0000-7000-8000-000000000000',
       trust: 'user',
     };
-    const { id } = await insert({ bytes, metadata: { ...claim, order: 1 } }); // by the owner, as by the engine
+    // inserted by the owner, like the engine
+    const { id } = await insert({ bytes, metadata: { ...claim, order: 1 } });
     const metadata = await asRole(
       db.pool,
       'howdah_app',
@@ -217,7 +218,7 @@ describe('a resource', () => {
           detail: `the bytes of resource ${id} do not match its sha256`,
         },
       ]);
-      // every hash is a read of every file: the view of the last hour does without
+      // A check of hashes reads all files, so the view of the last hour does not include it.
       expect(await all(client, 'select * from howdah.violations')).toEqual([]);
     });
   });

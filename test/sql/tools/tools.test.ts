@@ -366,7 +366,8 @@ describe('API keys in rows', () => {
     );
     expect(rows.length).toBeGreaterThan(0);
     const unchecked = rows.filter(({ is_checked }) => !is_checked).map(({ column }) => column);
-    // by rules of their own: an address, a word of a list, a name of a secret; an input is contents
+    // Columns with their own checks: addresses, values of a list, and names of secrets. Inputs are
+    // contents.
     const others = [
       'base_url',
       'url',
@@ -548,7 +549,7 @@ describe('API keys in rows', () => {
         ].map((begin) => begin + LONG),
         `github_pat_11A1B2C3D4_${LONG}`,
         ...['sk-proj-', 'ghp_', 'Bearer '].map(
-          (begin) => `${begin}${'abcdefghijklmnopqrstuvwxyz'}0123456789`, // digits behind the letters
+          (begin) => `${begin}${'abcdefghijklmnopqrstuvwxyz'}0123456789`, // digits after letters
         ),
         `sk_live_${LONG}`,
         `AIza${LONG.slice(0, 35)}`,
