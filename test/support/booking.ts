@@ -11,7 +11,7 @@ async function post(url: string, { idempotency_key, signal }: ToolContext): Prom
   if (status !== 200) throw new Error(`status ${status}`);
 }
 
-/** Tools with an effect elsewhere: one books a room at a server, the other cancels the booking. */
+/** Tools with an external effect: one books a room at a server, the other cancels the booking. */
 export const bookingTools: CustomTool[] = [
   {
     name: 'book',

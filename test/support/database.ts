@@ -17,9 +17,10 @@ export type TestDatabaseOptions = {
 };
 
 /**
- * Declares the database of a test file or of a `describe`. It is created before all of its tests
- * and dropped after them. `howdah.violations` has to be empty after the tests. Hooks that the
- * caller registers after this call find the database, both before and after the tests.
+ * Declares the database of a test file or of a `describe`. The database is created before all of
+ * its tests and dropped after them. `howdah.violations` has to be empty after the tests. The
+ * database exists in hooks that the caller registers after this call, both before and after the
+ * tests.
  */
 export function testDatabase({ violates = false }: TestDatabaseOptions = {}): TestDatabase {
   let database: TestDatabase | undefined;
@@ -76,8 +77,8 @@ async function copyOf(template: string): Promise<TestDatabase> {
   await sql(
     server,
     `create database ${name} template ${template} strategy ${inject('copyStrategy')}`,
-    // as in the embedded database: the login may have the name of our schema, and nothing may
-    // depend on it
+    // As in the embedded database, whose login may have the name of our schema. Nothing may depend
+    // on the search path.
     `alter database ${name} set search_path = public`,
   );
   const url = withDatabase(server, name);
@@ -92,7 +93,9 @@ async function copyOf(template: string): Promise<TestDatabase> {
   };
 }
 
-/** Opens the pool of a test. Its connections stay open, since a new backend plans everything anew. */
+/**
+ * Opens the pool of a test. Its connections stay open, because a new backend has no cached plans.
+ */
 function openTestPool(connectionString: string): pg.Pool {
   const pool = new pg.Pool({ connectionString, max: 10, idleTimeoutMillis: 0 });
   pool.on('error', () => {});
@@ -101,7 +104,7 @@ function openTestPool(connectionString: string): pg.Pool {
 }
 
 /**
- * Polls until the query returns a row, and returns the first one. Fails with `what` after the
+ * Polls until the query returns a row, and returns the first row. Fails with `what` after the
  * timeout.
  */
 export async function eventually<T extends pg.QueryResultRow>(

@@ -1,13 +1,16 @@
 export type Gate = {
-  /** Lets this many more callers through. */
+  /** Adds this many permits. */
   allow(count: number): void;
-  /** Waits to be let through. Gives up when `left` resolves. */
+  /** Waits for a permit. Returns without one when `left` resolves. */
   pass(left: Promise<unknown>): Promise<void>;
-  /** Number of callers that wait now. */
+  /** The number of callers that wait now. */
   readonly waiting: number;
 };
 
-/** Holds model answers back, so that a test finds active runs and decides when they continue. */
+/**
+ * Creates a semaphore that delays model answers. A test can then observe active runs, and decide
+ * when they continue.
+ */
 export function createGate(): Gate {
   const held: (() => void)[] = [];
   let permits = 0;
@@ -29,7 +32,7 @@ export function createGate(): Gate {
       await Promise.race([promise, left]);
       const place = held.indexOf(resolve);
       if (place >= 0) {
-        held.splice(place, 1); // who has left needs no permit
+        held.splice(place, 1); // a caller that has left takes no permit
       }
     },
     get waiting() {

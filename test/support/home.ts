@@ -4,16 +4,17 @@ import { join } from 'node:path';
 import { afterAll, vi } from 'vitest';
 import { KEY_VARIABLES, modelVariables } from '../../src/providers/environment/variables.ts';
 
-// Runs before each test file. Files share a process, so each file restores the environment.
+// Vitest evaluates this file before each test file. Test files share a process, so each one
+// restores the environment.
 const { env } = process;
 const before = { ...env };
 
-// Each file has its own folder. Test databases are copies of one template. In a common folder, the
-// files of workers (such as audit checkpoints, every five minutes) would mix their tenants.
+// Each test file has its own home folder. Test databases are copies of one template, so the files
+// of workers in a common folder would mix tenants, for example audit checkpoints.
 const home = mkdtempSync(join(tmpdir(), 'howdah-home-'));
 env.HOWDAH_HOME = home;
 env.XDG_CONFIG_HOME = home; // profiles of the user must not apply
-// Nor their models: no test may send anything to a vendor.
+// Models of the user must not apply either: tests never send requests to vendors.
 for (const name of [...Object.keys(modelVariables), ...KEY_VARIABLES]) delete env[name];
 
 afterAll(() => {

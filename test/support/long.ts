@@ -1,7 +1,7 @@
 /**
- * Tests that `npm test` leaves out, so that it takes minutes: they break machines, walk the whole
- * catalogue as one tenant against another, run random operations, stop and start a server, or make
- * transactions and workers race. No test in the list covers a single feature.
+ * Tests that `npm test` leaves out, so that it takes minutes. They stop processes, try all
+ * operations as another tenant, run random operations, or make transactions and workers race. No
+ * test in the list covers a single feature.
  */
 const BREAKING = [
   'test/api/every-endpoint/hostile-bodies.test.ts',
@@ -189,12 +189,12 @@ const SLOW = [
   'test/sql/data/no_contents.test.ts',
 ];
 
-/** Files that `npm run test:long` runs, and `npm test` leaves out. `npm run verify` runs both. */
+/** Files that `npm run test:long` runs and `npm test` leaves out. `npm run verify` runs both. */
 export const LONG = [...BREAKING, ...SLOW];
 
 /**
  * Selects the files of a run by `HOWDAH_TESTS=long` and the command line. Files named on the
- * command line run wherever they are.
+ * command line always run.
  */
 export function filesOfRun(
   { HOWDAH_TESTS: kind }: NodeJS.ProcessEnv,

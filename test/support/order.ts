@@ -23,7 +23,7 @@ const FIRST = [
 ];
 
 /**
- * Sorts files also if no earlier run has stored durations; Vitest then knows only the sizes of the
+ * Sorts files even if no earlier run has stored durations, when Vitest knows only the sizes of the
  * files. Files with their own process run first, because Vitest ends a shared process for them.
  */
 export class SlowestFirst extends BaseSequencer {

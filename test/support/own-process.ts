@@ -1,5 +1,5 @@
 /**
- * Test files that get a new process each: they measure the CPU time or memory of their own process,
+ * Test files that run in a new process each. They measure the CPU time or memory of their process,
  * or replace a module that another file may have loaded.
  */
 export const OWN_PROCESS = [

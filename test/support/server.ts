@@ -14,21 +14,23 @@ declare module 'vitest' {
     serverUrl: string;
     template: string;
     /**
-     * Strategy of `create database`: copy whole files, or the strategy that is cheaper on a disk.
+     * Strategy of `create database`: copy whole files, or write a log, which is cheaper on a disk.
      */
     copyStrategy: 'file_copy' | 'wal_log';
   }
 }
 
-/** `npm install` builds them, except in a work tree that shares the packages of another one. */
+/**
+ * `npm install` builds the pages, except in a work tree that shares the packages of another one.
+ */
 const PAGES = join(import.meta.dirname, '../../dist/pages');
 
 type Server = { url: string; isInMemory: boolean; stop(): Promise<void> };
 
 /**
- * Starts one real server for the whole test run: DATABASE_URL, else a container if Docker runs,
- * else an embedded server in its own folder. The server gets one migrated template, which every
- * test file copies.
+ * Starts one real server for the whole test run: DATABASE_URL, otherwise a container if Docker
+ * runs, otherwise an embedded server in its own folder. The server gets one migrated template
+ * database, which every test file copies.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   if (!existsSync(PAGES)) await buildPages(PAGES);
@@ -47,8 +49,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 }
 
 /**
- * Leaves the partitions of last month, this month and the next one. Each backend plans statements
- * over all partitions, so two months fewer save about 6 % of the CPU of tests of SQL. A test of
+ * Drops all partitions after those of the next month. Each backend plans statements over all
+ * partitions, so two months fewer save about 6 % of the CPU time of SQL tests. A test that needs
  * later months calls `ensure_partitions()`, as each worker does when it starts.
  */
 const DROP_LATER_MONTHS = `
@@ -67,7 +69,7 @@ const DROP_LATER_MONTHS = `
     end loop;
   end $do$`;
 
-/** Server of the tests. */
+/** Starts or finds the server of the tests. */
 export async function findServer(): Promise<Server> {
   const databaseUrl = process.env.DATABASE_URL;
   if (databaseUrl) {
@@ -106,13 +108,17 @@ export async function startInFolder(): Promise<Server> {
   };
 }
 
-/** Tests use a few hundred megabytes of data and a gigabyte of write-ahead log. */
+/**
+ * The space that a test run needs: a few hundred megabytes of data and a gigabyte of write-ahead
+ * log, with a margin.
+ */
 const ROOM = 4 * 1024 ** 3;
 const MEMORY = '/dev/shm';
 
 /**
- * Uses a folder in memory if there is enough: every test file creates and drops a database, which
- * is a thousand files on a disk. Settings of the server stay the same as elsewhere.
+ * Returns a folder in memory if there is enough memory. Every test file creates and drops a
+ * database, which is a thousand files on a disk. The settings of the server do not depend on the
+ * folder.
  */
 function folderForData(): string {
   if (!existsSync(MEMORY) || freemem() < ROOM) {

@@ -3,9 +3,8 @@ const NEAR_MS = 45_000;
 const HOUR_MS = 3_600_000;
 
 /**
- * Waits until the next hour if the current hour (in UTC) is about to end, and so for days and
- * months. For tests of counters per hour, day or month, which must not be split between two
- * periods.
+ * Waits until the next hour (UTC) if the current hour is about to end. Tests of counters per hour,
+ * day or month must not be split between two periods.
  */
 export async function clearOfTheHour(): Promise<void> {
   const left = HOUR_MS - (Date.now() % HOUR_MS);

@@ -1,7 +1,8 @@
-// A worker in its own process, for tests that kill, freeze and stop it. Prints `ready` on stdout.
-// SIGTERM drains the worker; afterwards nothing may keep the process alive. With WAIT set, it
-// prints `loaded` and starts when it reads a line, which names the failpoint to arm. A process that
-// loads during another test starts at once.
+// Runs a worker in its own process, for tests that kill, freeze and stop it. Prints `ready` on
+// stdout. SIGTERM drains the worker; afterwards nothing may keep the process alive.
+//
+// With WAIT set, the process prints `loaded` and waits for a line on stdin, which names the
+// failpoint to arm. A test can thus load the process during another test.
 
 import { once } from 'node:events';
 import { flushCompileCache } from 'node:module';
@@ -29,7 +30,7 @@ const tools: CustomTool[] = [
   ...bookingTools,
 ];
 
-flushCompileCache(); // who is killed keeps nothing for the next one
+flushCompileCache(); // a killed process would not write its cache
 const {
   DATABASE_URL,
   OPENAI_BASE_URL,

@@ -14,7 +14,7 @@ import { runCodeTool } from '../../src/tools/run-code.ts';
 import { startWorker, type Worker } from '../../workers/main.ts';
 import type { WorkerOptions } from '../../workers/worker-options.ts';
 
-/** The keys of workers and APIs of tests that name no others. */
+/** The default keys of workers and APIs in tests. */
 export const TEST_MASTER_KEYS = createMasterKeys({ keys: [Buffer.alloc(32, 7)], file: undefined });
 
 export type TestWorkerOptions = {

@@ -102,7 +102,7 @@ function entryOf(
 }
 
 /**
- * Returns the prices on a day. Of prices that depend on the hour, the highest is used, so that no
+ * Returns the prices on a day. Of prices that depend on the hour, returns the highest, so that no
  * cost is understated.
  */
 function pricesOn(prices: ModelPrice | ConditionalPrice[], day: string): ModelPrice {
@@ -117,7 +117,7 @@ function pricesOn(prices: ModelPrice | ConditionalPrice[], day: string): ModelPr
   return candidates.reduce((high, one) => (inputOf(one) > inputOf(high) ? one : high));
 }
 
-/** Returns the price of a unit; of prices in tiers, that of the shortest prompts. */
+/** Returns the price of a unit. For prices in tiers, returns that of the shortest prompts. */
 function basePrice(price: ModelPrice[string]): number | null {
   if (price === undefined) return null;
   return rounded(typeof price === 'number' ? price : price.base);
@@ -127,7 +127,7 @@ function rounded(price: number): number {
   return Number(price.toPrecision(12));
 }
 
-/** Returns the ids that a match names exactly. Patterns match future models too, so none is used. */
+/** Returns the ids that a match names exactly, without patterns, which match future models too. */
 function exactNames(match: MatchLogic): string[] {
   if ('equals' in match) return [match.equals];
   if ('or' in match) return [...new Set(match.or.flatMap(exactNames))].sort();

@@ -8,12 +8,12 @@ const CATALOG = new URL('../../../src/providers/catalog/models.json', import.met
 /** Another name of a model at a vendor. */
 export type VendorAlias = { vendor: string; alias: string; model: string };
 
-/** Names of vendors in fast-agent that are no names of ours. */
+/** Names of vendors in fast-agent that differ from ours. */
 const FAST_AGENT_VENDORS: Readonly<Record<string, string>> = { responses: 'openai' };
 
 /**
- * Returns the aliases that stand for a model alone. An alias with parameters of requests means more
- * than a name, so the importer of fast-agent alone expands it.
+ * Returns the aliases that only name a model. Aliases with request parameters are omitted, because
+ * only the importer of fast-agent expands them.
  */
 export function vendorAliases(): VendorAlias[] {
   return [...ALIASES].flatMap(([alias, spec]) => {
@@ -30,7 +30,10 @@ function readCatalog(): Catalog {
   return catalogFile.parse(JSON.parse(readFileSync(CATALOG, 'utf8')));
 }
 
-/** Returns the TypeScript file with the usual models, so that no process reads the catalogue. */
+/**
+ * Returns the TypeScript file with the usual models. With this file, no process has to read the
+ * catalogue.
+ */
 export function usualModelsFile(): string {
   const lines = Object.entries(readCatalog().usual).map(
     ([vendor, names]) => `  ${JSON.stringify(vendor)}: ${JSON.stringify(names)},\n`,
@@ -43,7 +46,7 @@ ${lines.join('')}};
 `;
 }
 
-/** Returns the SQL function with the catalogue, the aliases and the addresses of vendors. */
+/** Returns the SQL function with the catalogue, and the aliases and addresses of vendors. */
 export function catalogFunction(): string {
   const { as_of, source, facts, models } = readCatalog();
   const addresses = Object.fromEntries(

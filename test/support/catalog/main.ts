@@ -4,7 +4,7 @@ import { catalogFile } from './schema.ts';
 
 // Writes the catalogue of models from the installed package: npm run catalog -- 2026-09-23. The
 // date is the day on which the installed version was published (npm view @pydantic/genai-prices
-// time). The facts that the package lacks and the usual models are kept as they are in the file. A
+// time). Facts that the package lacks, and the usual models, remain as they are in the file. A
 // person reviews the diff.
 
 const FILE = new URL('../../../src/providers/catalog/models.json', import.meta.url);

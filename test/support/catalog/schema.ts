@@ -6,13 +6,13 @@ const count = z.number().int().positive().nullable();
 const MODALITIES = ['text', 'image', 'audio', 'video'] as const;
 const modalities = z.array(z.enum(MODALITIES)).nullable();
 
-/** What a model can do. What is absent is unknown. */
+/** Capabilities of a model. A missing one is unknown. */
 const capabilities = z.strictObject({
   tools: z.boolean().optional(),
   reasoning: z.boolean().optional(),
 });
 
-/** A model of the catalogue. A fact that nobody knows is null. Prices are per million tokens. */
+/** A model of the catalogue. An unknown fact is null. Prices are per million tokens. */
 export const catalogModel = z.strictObject({
   vendor: z.string(),
   name: z.string(),
@@ -32,7 +32,7 @@ export const catalogModel = z.strictObject({
   unit_price: price,
   price_unit: z.enum(['minute', 'character', 'image', 'request']).nullable(),
 });
-/** Facts that @pydantic/genai-prices does not have. A person writes and reviews them in the file. */
+/** Facts that are not in @pydantic/genai-prices. People write and review them in the file. */
 export type ReviewedFacts = Pick<
   CatalogModel,
   'context_tokens' | 'max_output_tokens' | 'input' | 'output' | 'capabilities'
@@ -47,7 +47,7 @@ export const catalogFile = z.strictObject({
   source: z.string(),
   /** The source of the reviewed facts, and the day on which that version was published. */
   facts: z.strictObject({ as_of: z.iso.date(), source: z.string() }),
-  /** The model of a vendor for a purpose that is used when a person names the vendor alone. */
+  /** The model of a vendor for each purpose that is used when a user names only the vendor. */
   usual: z.record(z.string(), z.partialRecord(z.enum(MODEL_PURPOSES), z.string())),
   models: z.array(catalogModel),
 });

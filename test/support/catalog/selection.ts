@@ -11,7 +11,7 @@ export type VendorSelection = {
 
 const words = (text: string): string[] => text.trim().split(/\s+/);
 
-/** The current models of each vendor: what a person would choose for new work. */
+/** The current models of each vendor that are reasonable choices for new work. */
 export const SELECTION: readonly VendorSelection[] = [
   {
     vendor: 'openai',

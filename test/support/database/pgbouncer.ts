@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { serverAccount } from '../../../src/db/embedded/account.ts';
 
-/** Reason why PgBouncer is not available; undefined if it is. */
+/** The reason why PgBouncer is not available; undefined if it is. */
 export const noPgbouncer =
   spawnSync('pgbouncer', ['--version'], { stdio: 'ignore' }).status === 0
     ? undefined
@@ -15,14 +15,14 @@ export const noPgbouncer =
 export type Pgbouncer = {
   /** Returns the URL of the same database behind the pooler. */
   urlOf(url: string): string;
-  /** Returns the output of its console, for example of `show pools`. */
+  /** Returns the output of `show` in the console of PgBouncer, for example of `show pools`. */
   show(what: string): Promise<Record<string, string>[]>;
   stop(): Promise<void>;
 };
 
 /**
- * Starts PgBouncer in transaction mode for all databases of the server at `url`, with this many
- * connections for each database. `more` are lines of its configuration.
+ * Starts PgBouncer in transaction mode for all databases of the server at `url`, with `poolSize`
+ * connections for each database. `more` contains further lines of its configuration.
  */
 export async function startPgbouncer(
   url: string,

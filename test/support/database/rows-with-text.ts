@@ -1,8 +1,8 @@
 import type pg from 'pg';
 
 /**
- * Returns the tables that contain a text in any column of any row, of Howdah and of its queue. Of
- * partitioned tables, the parents stand for their partitions.
+ * Returns the tables of Howdah and of its queue that contain a text in any column of any row.
+ * Partitions count as their parent table.
  */
 export async function tablesWithText(pool: pg.Pool, text: string): Promise<string[]> {
   const { rows: tables } = await pool.query<{ name: string }>(

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 
-/** Locks an active run for a transaction: its row, then its head, for which commits wait. */
+/** Locks an active run in a transaction: its row, then its head, which commits lock. */
 export async function lockRun(client: Pick<pg.Pool, 'query'>, id: string): Promise<void> {
   for (const text of [
     'select from howdah.executions where id = $1 for update',

@@ -18,11 +18,11 @@ export type Standby = {
   url: string;
   /** Kills the server, as if its machine had been switched off. */
   stop(): Promise<void>;
-  /** Restarts the server, possibly at another port. */
+  /** Restarts the server. Its port may change. */
   start(): Promise<void>;
-  /** Opens a connection of the owner to the standby. */
+  /** Runs a query as the owner, on a new connection to the standby. */
   ask(text: string): Promise<Record<string, unknown>[]>;
-  /** Stops the server for good. */
+  /** Stops the server and deletes its files. */
   remove(): Promise<void>;
 };
 
@@ -86,8 +86,8 @@ export async function startStandby(
 }
 
 /**
- * Excludes the write-ahead log, which is streamed, and locks and sockets, which the standby
- * creates.
+ * Copies the files of a server, except the write-ahead log, which is streamed, and locks and
+ * sockets, which the standby creates.
  */
 function copyServer(from: string, to: string): void {
   cpSync(from, to, {

@@ -60,7 +60,7 @@ export function clientOperations(document: JsonObject): string {
 
 const EVENTS = 'text/event-stream';
 
-/** Excludes streams and WebSockets, which are subscribed to and not called. */
+/** Returns whether an operation is only a stream or a WebSocket, to which clients subscribe. */
 function isForOthers(responses: Operation['responses']): boolean {
   const good = Object.entries(responses).filter(([status]) => /^2/.test(status));
   return responses['101'] !== undefined || good.every(([, { content }]) => content?.[EVENTS]);
@@ -83,7 +83,7 @@ function entryOf({ operationId, parameters = [], requestBody, responses }: Opera
   return `  ${operationId}: { takes: { ${members.join('; ')} }; gives: ${unionOf(gives)} };`;
 }
 
-/** Returns the media type of a request body, unless it is only JSON. */
+/** Returns the media type of a request body, unless JSON is the only one. */
 function ownType({ requestBody }: Operation): string[] {
   const types = Object.keys(requestBody?.content ?? {});
   return types.includes('application/json') && types.length === 1 ? [] : types.slice(0, 1);
@@ -98,7 +98,7 @@ function fieldsOf(parameters: NonNullable<Operation['parameters']>): string {
   return `{ ${fields.join('; ')} }`;
 }
 
-/** Treats a body that is not JSON as text. */
+/** Returns the types of a body. A body that is not JSON is a string. */
 function typesIn(content: Content): string[] {
   return Object.entries(content).map(([type, { schema }]) =>
     type === 'application/json' && schema ? typeOf(schema) : 'string',

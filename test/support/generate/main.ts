@@ -25,10 +25,11 @@ import { sqlMessages } from './sql-messages.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const check = process.argv.includes('--check');
-const server = await startInFolder(); // always the same major, or the files would differ
+// always the same major version, so that the files do not differ
+const server = await startInFolder();
 const name = `howdah_generate_${process.pid}`;
 let stale = 0;
-// before the database is created, because the next two files are part of the database
+// Written before the database is created, because the next two files are part of the database.
 const systemSchema = systemFileSchema();
 write('src/systems/agent-system.v1.json', `${JSON.stringify(systemSchema, null, 2)}\n`);
 write('sql/10_private/agent_systems/agent_system_schema.sql', systemSchemaFunction(systemSchema));
@@ -70,7 +71,9 @@ function write(path: string, text: string): void {
   }
 }
 
-/** Compares the interfaces, after the files that describe them have been written. */
+/**
+ * Renders the page of interfaces, after the files that describe the interfaces have been written.
+ */
 async function renderInterfaces(url: string, graphqlSdl: string): Promise<string> {
   const { createPool } = await import('../../../src/db/connection/pool.ts');
   const { readRegistries } = await import('../interfaces/registries.ts');
@@ -83,7 +86,7 @@ async function renderInterfaces(url: string, graphqlSdl: string): Promise<string
   }
 }
 
-/** Describes only the REST routes. The clients of OpenAI describe their own. */
+/** Returns the OpenAPI document of the REST routes only. Clients of OpenAI have their own types. */
 async function describedRoutes(): Promise<JsonObject> {
   const { openApi } = await import('../../../src/api/http/openapi.ts');
   const { routes } = await import('../../../src/api/rest/rest-routes.ts');
@@ -118,6 +121,6 @@ function kyselyTypes(url: string): string {
   }
   const text = readFileSync(out, 'utf8');
   rmSync(folder, { recursive: true });
-  // comments of columns are in the catalogue, in migrations and in the GraphQL schema
+  // Comments of columns are in the catalogue, in migrations and in the GraphQL schema.
   return text.replace(/^ {2,}\/\*\*[\s\S]*?\*\/\n/gm, '');
 }

@@ -1,9 +1,9 @@
 import pg from 'pg';
 
 /**
- * Schema as text, read from the catalogue: every table, type, function, view, policy, trigger and
- * grant of howdah and howdah_private, in a stable order. pg_dump is not part of the embedded
- * Postgres, and its output differs between versions.
+ * Returns the schema as text: every table, type, function, view, policy, trigger and grant of
+ * howdah and howdah_private, in a stable order. The text is read from the catalogue, because the
+ * embedded Postgres has no pg_dump, whose output also differs between versions.
  */
 export async function dumpSchema(url: string): Promise<string> {
   const client = new pg.Client({ connectionString: url });
@@ -25,8 +25,8 @@ export async function dumpSchema(url: string): Promise<string> {
 
 const OURS = `('howdah'::regnamespace, 'howdah_private'::regnamespace)`;
 /**
- * Tables without that of node-pg-migrate, and without partitions, which depend on the current
- * month.
+ * A query for all tables, except that of node-pg-migrate, and except partitions, which depend on
+ * the current month.
  */
 const TABLES = `select c.* from pg_catalog.pg_class as c
   where c.relnamespace in ${OURS} and c.relkind in ('r', 'p') and not c.relispartition

@@ -2,13 +2,13 @@ import pg from 'pg';
 import { replaceableFiles } from '../../../src/db/schema/replaceable-files.ts';
 
 /**
- * The golden list of what SQL says to users, written to `sql/messages.txt`. A change of wording shows
- * there in one diff, so other tests assert codes and fields.
+ * Returns all messages of SQL to users, the content of `sql/messages.txt`. A changed wording shows
+ * in the diff of that file, so other tests assert only codes and fields.
  *
- * The list has a section for each file of `sql/` that refuses something, sorted by SQLSTATE. A refusal
- * has the texts of its message and hint, and the names in its detail. An expression that holds no text
- * stands in angle brackets. Texts of functions that return a fault or a reason follow as `text`. The
- * last section has the checks: the sentence of each, and its comment as the hint.
+ * Each file of `sql/` that raises errors has a section, sorted by SQLSTATE. An error has the texts
+ * of its message and hint, and the names in its detail. Angle brackets mark an expression without
+ * text. Texts of functions that return a fault or a reason follow as `text`. The last section lists
+ * the check constraints: a sentence for each, with its comment as the hint.
  */
 export async function sqlMessages(url: string): Promise<string> {
   const sections = replaceableFiles()
@@ -107,7 +107,7 @@ function textsOf(expression: readonly Token[]): string[] {
     .map(({ value }) => oneLine(value));
 }
 
-/** Returns the parts that a person reads as words. SQL, JSON and patterns do not count. */
+/** Returns the parts that are prose. SQL, JSON and patterns are omitted. */
 function sentencesOf(statement: readonly Token[]): string[] {
   return textsOf(statement).filter(
     (text) => /\p{L}\S* \S*[\p{L}%]|%\S+ \p{L}/u.test(text) && !NO_SENTENCE.test(text),

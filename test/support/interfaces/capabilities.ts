@@ -4,12 +4,12 @@ import type { InterfaceName, Registries } from './registries.ts';
 import { RUN_CAPABILITIES } from './run-capabilities.ts';
 import { TABLE_CAPABILITIES } from './tables.ts';
 
-/** One row of the table: what people want, and the operation of each interface. */
+/** A row of the table: a task, and the operations of each interface for it. */
 export type Capability = { group: string; what: string; by: Record<InterfaceName, string[]> };
 
 const OTHERS = [...DEFINITION_CAPABILITIES, ...RUN_CAPABILITIES];
 
-/** All rows of the table, with the operations that each interface really has. */
+/** Returns all rows of the table, with the operations that each interface really has. */
 export function capabilitiesIn(registries: Registries): Capability[] {
   return [...TABLE_CAPABILITIES, ...OTHERS]
     .map(({ group, what, ...names }) => ({ group, what, by: operationsOf(names, registries) }))
@@ -34,7 +34,10 @@ function operationsOf(names: Names, registries: Registries): Capability['by'] {
 
 const unique = (names: string[]) => [...new Set(names)];
 
-/** The names in the lists above that no interface has: they are misspelt, or the operation is gone. */
+/**
+ * Returns the names in the lists above that no interface has. They are misspelt, or the operation
+ * was removed.
+ */
 export function unknownNames(registries: Registries): string[] {
   return OTHERS.flatMap(({ what, sql, graphql, rest, cli, ts }) =>
     [

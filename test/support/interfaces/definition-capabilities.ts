@@ -1,7 +1,7 @@
 import { withArticle } from '../../../src/text/with-article.ts';
 import { capital, type NamedCapability } from './names.ts';
 
-/** What people want of definitions, people, rules and figures. */
+/** Tasks on definitions, people, rules and figures. */
 export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
   {
     ...{ group: 'Agents and tools', what: 'set the default agent' },

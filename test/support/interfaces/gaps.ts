@@ -1,7 +1,7 @@
 import type { Capability } from './capabilities.ts';
 import type { InterfaceName } from './registries.ts';
 
-/** Why interfaces lack some capabilities. `what` matches the words of their rows. */
+/** A reason why interfaces lack some capabilities. `what` matches the tasks. */
 export type Gap = { on: InterfaceName | readonly InterfaceName[]; what: RegExp; because: string };
 
 export const GAPS: readonly Gap[] = [
@@ -141,7 +141,7 @@ export const GAPS: readonly Gap[] = [
   },
 ];
 
-/** Operations that are in no row of the table, each with the reason. */
+/** Operations that belong to no row of the table, with the reason. */
 export const OUTSIDE: readonly { on: InterfaceName; name: RegExp; because: string }[] = [
   {
     on: 'SQL',

@@ -2,10 +2,10 @@ import { type Capability, capabilitiesIn } from './capabilities.ts';
 import { GAPS, OUTSIDE, reasonFor } from './gaps.ts';
 import { INTERFACES, type InterfaceName, type Registries } from './registries.ts';
 
-/** A gap without a reason, and an operation that is in no row. */
+/** Gaps without a reason, operations that are in no row, and reasons that match nothing. */
 export type Faults = { unexplained: string[]; unlisted: string[]; idle: string[] };
 
-/** Compares the rows with what the interfaces really have. */
+/** Compares the rows with the operations that the interfaces really have. */
 export function findFaults(registries: Registries): Faults {
   const rows = capabilitiesIn(registries);
   const gaps = rows.flatMap((row) =>

@@ -1,7 +1,9 @@
-/** The names of an operation that an interface would have. Those that it lacks are left out. */
+/**
+ * The possible names of an operation in each interface. Names that an interface lacks are omitted.
+ */
 export type Names = Partial<Record<'sql' | 'graphql' | 'rest' | 'cli' | 'ts', string | string[]>>;
 
-/** A capability that is no plain reading or writing of a table. */
+/** A capability other than plain reading or writing of a table. */
 export type NamedCapability = Names & { group: string; what: string };
 
 export const camel = (name: string) =>

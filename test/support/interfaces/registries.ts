@@ -5,17 +5,17 @@ import type { Pool } from '../../../src/db/connection/pool.ts';
 export const INTERFACES = ['SQL', 'GraphQL', 'REST', 'CLI', 'TypeScript'] as const;
 export type InterfaceName = (typeof INTERFACES)[number];
 
-/** The operations that each interface really has, by their names. */
+/** The operations that each interface really has, by name. */
 export type Registries = Readonly<{
-  /** `howdah.run()` for functions; `select howdah.agents` for tables and views. */
+  /** Functions as `howdah.run()`, tables and views as `select howdah.agents`. */
   SQL: ReadonlySet<string>;
-  /** The names of fields. Queries and mutations never share one. */
+  /** The names of fields. Queries and mutations share no name. */
   GraphQL: ReadonlySet<string>;
   /** `POST /api/agents`. */
   REST: ReadonlySet<string>;
-  /** What is typed after `howdah`, such as `admin users create`. */
+  /** The words after `howdah`, such as `admin users create`. */
   CLI: ReadonlySet<string>;
-  /** Methods of the client, and the operations of `call`. */
+  /** Methods of the client, and operations of its `call()`. */
   TypeScript: ReadonlySet<string>;
   /** The operation of the client for each route of REST. */
   callOf: ReadonlyMap<string, string>;
@@ -35,7 +35,7 @@ export async function readRegistries(pool: Pool, graphqlSdl: string): Promise<Re
   };
 }
 
-/** What `howdah_app` may do, from the catalogue. */
+/** Reads the privileges of `howdah_app` from the catalogue. */
 async function readSql(pool: Pool): Promise<Set<string>> {
   const { rows } = await pool.query<{ name: string }>(`
     select distinct 'howdah.' || p.proname || '()' as name

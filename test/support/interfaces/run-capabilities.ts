@@ -1,6 +1,6 @@
 import type { NamedCapability } from './names.ts';
 
-/** What people want of runs, questions and conversations. */
+/** Tasks on runs, questions and conversations. */
 export const RUN_CAPABILITIES: readonly NamedCapability[] = [
   {
     ...{ group: 'Runs', what: 'start a run' },

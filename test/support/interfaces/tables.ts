@@ -1,7 +1,7 @@
 import { withArticle } from '../../../src/text/with-article.ts';
 import { camel, capital, list, type NamedCapability, type Names } from './names.ts';
 
-/** A table whose rows are read and written at one place of each interface. */
+/** A table whose rows each interface reads and writes in one way. */
 type TableNames = {
   group: string;
   table: string;
@@ -16,7 +16,7 @@ type TableNames = {
   graphql?: [one: string, many: string];
   rest?: string;
   cli?: string;
-  /** Operations of a verb that have other names. */
+  /** Operations of a verb with other names. */
   own?: Partial<Record<'read' | 'create' | 'change' | 'delete', Names>>;
 };
 
@@ -232,7 +232,9 @@ const TABLES: readonly TableNames[] = [
   { group: 'Rules', table: 'hooks', one: 'hook', rest: '/api/hooks', cli: 'admin hooks' },
 ];
 
-/** The operations of a part of an agent: REST and files write it as a field of the agent. */
+/**
+ * Returns the operations for parts of an agent, which REST and files write as a field of the agent.
+ */
 function partOfAgent(): NonNullable<TableNames['own']> {
   return partOf('/api/agents');
 }
@@ -275,7 +277,7 @@ function namesOf(names: TableNames, verb: Verb): Required<Names> {
   };
 }
 
-/** What people want of the rows of tables. */
+/** Tasks on the rows of tables. */
 export const TABLE_CAPABILITIES: readonly NamedCapability[] = TABLES.flatMap((names) =>
   (Object.keys(VERBS) as Verb[]).map((verb) => ({
     ...{ group: names.group, what: wordsOf(names, verb) },

@@ -3,25 +3,25 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Provider } from 'oidc-provider';
 
-/** A real authorization server (oidc-provider), whose consent page agrees by itself. */
+/** A real authorization server (oidc-provider). Its consent page consents automatically. */
 export type AuthorizationServer = {
   issuer: string;
   provider: Provider;
-  /** The person who is logged in at the server. */
+  /** The user who is logged in at the server. */
   person: string;
-  /** The seconds for which new access tokens are valid. */
+  /** The lifetime of new access tokens, in seconds. */
   tokenSeconds: number;
   /** The requests so far, as `POST /token`. */
   requests: string[];
-  /** Is awaited before a request to the token endpoint is answered. */
+  /** The token endpoint awaits this promise before each response. */
   beforeToken: Promise<unknown> | undefined;
   /** True while the token endpoint answers with status 503. */
   isDown: boolean;
-  /** The error code with which the token endpoint answers. */
+  /** The error code that the token endpoint returns. */
   tokenError: string | undefined;
-  /** Returns the refresh tokens that were given so far. */
+  /** Returns the refresh tokens that were issued so far. */
   refreshTokens(): Promise<{ jti: string; destroy(): Promise<void> }[]>;
-  /** Returns whose token it is, and for which resource. Undefined if it is not valid. */
+  /** Returns the user and the resource of a token, or undefined if the token is not valid. */
   ownerOf(token: string): Promise<{ person: string; audience: string } | undefined>;
   close(): Promise<void>;
 };
@@ -33,7 +33,7 @@ export async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** The client that was registered by hand, for client credentials. */
+/** The manually registered client, for client credentials. */
 export const CLIENT = { client_id: 'robot', client_secret: 'robot-secret-0123456789abcdef' };
 
 export async function startAuthorizationServer(): Promise<AuthorizationServer> {

@@ -1,6 +1,9 @@
-/** A browser that follows redirects and keeps cookies by origin. */
+/** A client that follows redirects and stores cookies by origin. */
 export type Browser = {
-  /** Opens a page. Stops before an URL that begins with `until`, and returns that URL. */
+  /**
+   * Opens a page and follows redirects. Stops before a URL that starts with `until`, and returns
+   * that URL.
+   */
   open(url: string, until?: string): Promise<{ status: number; url: string; html: string }>;
 };
 
@@ -36,13 +39,13 @@ export function createBrowser(): Browser {
   };
 }
 
-/** Returns the address of the button on the page that a link opens. */
+/** Returns the URL of the button on the page of a connection link. */
 export function continueIn(html: string): string {
   const [, href = ''] = /class="button" href="([^"]+)"/.exec(html) ?? [];
   return href.replaceAll(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)));
 }
 
-/** Consents as the person of the link would: opens it, goes on, and comes back to the callback. */
+/** Opens a connection link, consents, and returns the page of the callback. */
 export async function consent(link: string, browser = createBrowser()) {
   const { html } = await browser.open(link);
   return browser.open(continueIn(html));

@@ -3,16 +3,19 @@ import { text } from 'node:stream/consumers';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { type AuthorizationServer, listen } from './authorization-server.ts';
 
-/** An MCP server and an API that answer only to tokens of an authorization server, for them. */
+/**
+ * An MCP server and an API that accept only tokens that an authorization server has issued for
+ * them.
+ */
 export type ResourceServer = {
   origin: string;
   /** The URL of the MCP server. */
   url: string;
-  /** The tokens that it was sent, in order. */
+  /** The tokens of all requests, in order. */
   tokens: string[];
-  /** The status of each answer. */
+  /** The status of each response. */
   statuses: number[];
-  /** Tokens that it refuses although they are valid. */
+  /** Valid tokens that the server rejects. */
   refused: Set<string>;
   close(): void;
 };
@@ -70,7 +73,7 @@ async function speakMcp(request: IncomingMessage, response: ServerResponse, owne
     'tools/list': {
       tools: [{ name: 'whoami', description: 'Who am I?', inputSchema: { type: 'object' } }],
     },
-    // a careless server, which repeats the token of the request
+    // A careless server, which repeats the token of the request.
     'tools/call': {
       content: [{ type: 'text', text: `${owner} with ${request.headers.authorization}` }],
     },

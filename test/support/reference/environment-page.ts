@@ -5,7 +5,7 @@ import { cell, code, page, type ReferencePage, table } from './markdown.ts';
 
 type Name = keyof typeof variables;
 
-/** The meaning of each variable, in groups. */
+/** The meanings of the variables, in groups. */
 const GROUPS = {
   Database: {
     DATABASE_URL:

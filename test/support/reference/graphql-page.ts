@@ -37,7 +37,7 @@ const INTRO =
   'also take `first`, `last`, `before`, `after`, `offset`, `orderBy`, `filter` and `condition`, and each mutation ' +
   '`clientMutationId`. The complete schema is in `src/api/schema.graphql` of a checkout.';
 
-/** Arguments of every connection, which the introduction names. */
+/** Arguments of every connection, which the introduction describes. */
 const OF_CONNECTIONS = new Set([
   ...['first', 'last', 'before', 'after', 'offset', 'orderBy', 'filter', 'condition'],
 ]);

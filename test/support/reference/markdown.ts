@@ -1,7 +1,7 @@
 /** A page of the generated reference: its path below docs/reference, and its text. */
 export type ReferencePage = { path: string; text: string };
 
-/** Renders a page. Its last line says where its facts come from. */
+/** Renders a page. Its last line names the source of its facts. */
 export function page(
   path: string,
   { title, source, parts }: { title: string; source: string; parts: readonly string[] },
@@ -16,7 +16,7 @@ export function table(heads: readonly string[], rows: readonly (readonly string[
   return [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-/** Returns a text as the content of a cell. */
+/** Formats a text for a cell of a table. */
 export function cell(text: string): string {
   return escaped(text)
     .replaceAll('|', '\\|')
@@ -25,8 +25,8 @@ export function cell(text: string): string {
 }
 
 /**
- * Returns a text as prose: words in angle brackets are no elements, and stars are no emphasis. URLs
- * are examples, and not links.
+ * Escapes a text as prose: words in angle brackets become no elements, and stars no emphasis. URLs
+ * are examples, so they become code instead of links.
  */
 export function escaped(text: string): string {
   const prose = (part: string) =>
@@ -39,12 +39,12 @@ export function escaped(text: string): string {
 
 const URLS = /\b[a-z]+:\/\/[^\s,)]*[^\s,).;:]/g;
 
-/** Returns a text as code in a line. */
+/** Formats a text as inline code. */
 export function code(text: string): string {
   return `\`${text.replaceAll(/\s*\n\s*/g, ' ')}\``;
 }
 
-/** Returns code as the content of a cell. */
+/** Formats code for a cell of a table. */
 export function codeCell(text: string): string {
   return text === '' ? '' : code(text).replaceAll('|', '\\|');
 }

@@ -1,7 +1,7 @@
 import { describeMetrics, type MetricDescription } from '../../../src/telemetry/metrics.ts';
 import { cell, code, page, type ReferencePage, table } from './markdown.ts';
 
-/** Renders the metrics of Prometheus, from their help texts. */
+/** Renders the metrics of Prometheus from their help texts. */
 export async function metricsPage(): Promise<ReferencePage> {
   const metrics = await describeMetrics();
   const rows = (ofDatabase: boolean) =>

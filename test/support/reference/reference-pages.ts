@@ -7,7 +7,7 @@ import { metricsPage } from './metrics-page.ts';
 import { restPage } from './rest-page.ts';
 import { sqlPages } from './sql-pages.ts';
 
-/** What the pages are rendered from, besides the source code. */
+/** The sources of the pages, besides the source code. */
 export type ReferenceSources = {
   /** A freshly migrated database. */
   databaseUrl: string;

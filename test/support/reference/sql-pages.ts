@@ -19,7 +19,9 @@ type Setting = {
 };
 type Permission = { action: string; role: string; by_agent: boolean; objects: string[] };
 
-/** Renders the functions, the tables, the settings and the permissions, from the comments of a migrated database. */
+/**
+ * Renders the functions, tables, settings and permissions from the comments of a migrated database.
+ */
 export async function sqlPages(url: string): Promise<ReferencePage[]> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();

@@ -75,8 +75,8 @@ function alteration({ subtype, def, name }: Node): string[] {
 }
 
 /**
- * Checks that a default is a constant, now() or current_user, which Postgres stores once in the
- * catalogue.
+ * Describes why adding a column is slow, if it is. A default that is a constant, now() or
+ * current_user is fast, because Postgres stores its value once in the catalogue.
  */
 function addition({ colname, constraints = [] }: Node): string[] {
   return (constraints as Node[]).flatMap(({ Constraint }) => {

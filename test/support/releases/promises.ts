@@ -2,8 +2,8 @@ import type { Db } from '../../sql/support.ts';
 import { all } from '../../sql/support.ts';
 
 /**
- * Dependencies of a release's processes on its schema: the objects that they name, and their
- * privileges.
+ * The parts of the schema on which the processes of a release depend: the objects that they name,
+ * and their privileges.
  */
 export type Promises = {
   columns: Row[];
@@ -27,7 +27,7 @@ const OURS = `in ('howdah'::regnamespace, 'howdah_private'::regnamespace)`;
 /** Roles of workers, the API, tenants and analysts. */
 const ROLES = `unnest(array['howdah_worker', 'howdah_authenticator', 'howdah_app', 'howdah_analyst'])`;
 
-/** Reads the dependencies from the catalogue. A partition counts as its table. */
+/** Reads the dependencies from the catalogue. Partitions count as their table. */
 export async function promisesOf(db: Db): Promise<Promises> {
   const columns = await all<Row>(
     db,
@@ -73,8 +73,8 @@ export async function promisesOf(db: Db): Promise<Promises> {
 }
 
 /**
- * Lists the dependencies that a newer schema breaks, one sentence each. Processes of the release
- * would fail beside it.
+ * Lists the dependencies that a newer schema breaks, in one sentence each. Processes of the older
+ * release would fail on that schema.
  */
 export function brokenBy(before: Promises, after: Promises): string[] {
   const has = new Set(before.columns.map(({ table }) => table));
@@ -118,8 +118,8 @@ const missing = (before: string[], after: string[]): string[] => {
 };
 
 /**
- * Checks that a function still accepts the old arguments by name and position. Further arguments
- * need a default.
+ * Returns whether a function still accepts the old arguments by name and position. Further
+ * arguments need a default.
  */
 function answers(old: FunctionRow, now: FunctionRow): boolean {
   return (
@@ -132,8 +132,8 @@ function answers(old: FunctionRow, now: FunctionRow): boolean {
 }
 
 /**
- * Checks whether a constraint is new and has only known columns. A known definition under another
- * name is not new.
+ * Returns whether a constraint is new and concerns only columns that the release knows. A known
+ * definition under another name is not new.
  */
 function isStricter(one: ConstraintRow, before: Promises, known: Map<string, unknown>): boolean {
   const isOld = before.constraints.some(

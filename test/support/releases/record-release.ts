@@ -28,11 +28,12 @@ import {
   UNDER_WAY,
 } from './release-scenes.ts';
 
-// node test/support/releases/record-release.ts COMMIT [FOLDER]: records the database of a release
-// in test/fixtures/releases, or in another folder. The release's own migrations create the database,
-// and its own worker fills it, with runs that were active when the worker was killed. Requires the
-// commit in this clone, and PostgreSQL with pg_dump of a supported major version: the newest one in
-// /usr/lib/postgresql, or PG_BIN.
+// node test/support/releases/record-release.ts COMMIT [FOLDER] records the database of a release in
+// test/fixtures/releases, or in another folder. The migrations of the release create the database,
+// and its worker fills it. When the worker is killed, some runs are still active.
+//
+// Requires the commit in this clone, and PostgreSQL with pg_dump of a supported major version: the
+// newest one in /usr/lib/postgresql, or PG_BIN.
 
 const [commit, folder] = process.argv.slice(2);
 const RELEASES = folder ?? join(PACKAGE_ROOT, 'test/fixtures/releases');
@@ -56,7 +57,7 @@ try {
   const { url } = await startEmbedded({ home, binaries });
   must(process.execPath, [join(tree, 'src/cli/main.ts'), 'migrate', 'up'], environment(url));
   const client = new pg.Client({ connectionString: url });
-  client.on('error', () => {}); // it may be open when the server stops
+  client.on('error', () => {}); // the connection may be open when the server stops
   await client.connect();
   await fill(client, url);
   const last = readdirSync(join(tree, 'migrations')).sort().at(-1)?.replace('.sql', '');
@@ -96,7 +97,8 @@ function must(program: string, args: string[], env = process.env): string {
 }
 
 /**
- * Removes commands that only psql understands, and replaces our login with the login that loads it.
+ * Removes commands that only psql understands, and replaces the login of this database with the
+ * login that will load the dump.
  */
 function forAnyServer(dump: string): string {
   return dump
@@ -105,7 +107,8 @@ function forAnyServer(dump: string): string {
 }
 
 /**
- * Definitions, completed runs, and active runs of every kind at the moment their worker was killed.
+ * Creates definitions, completed runs, and runs of every kind that are active when their worker is
+ * killed.
  */
 async function fill(db: pg.Client, url: string): Promise<void> {
   const ask = async (text: string, values: unknown[] = []) => (await db.query(text, values)).rows;
@@ -127,7 +130,7 @@ async function fill(db: pg.Client, url: string): Promise<void> {
   for (const text of FINISHED) await ask(text);
   await until(db, `count(*) filter (where status in ('completed', 'failed')) = ${FINISHED.length}`);
   for (const text of [...UNDER_WAY, TEAM_RUN]) await ask(text);
-  // until the slow runs are in their second model call, and the others wait
+  // Wait until the slow runs are in their second model call, and the others wait.
   await until(
     db,
     `count(*) filter (where status = 'running' and step_count = 4) = 2

@@ -1,5 +1,6 @@
-// Rows that record-release.ts inserts into the database of a release. Every recorded release, from
-// the oldest on, has to understand them. metadata.recorded of a run names its scene.
+// Rows that record-release.ts inserts into the database of a release. Every recorded release,
+// including the oldest, has to support these statements. metadata.recorded of a run names its
+// scene.
 
 const bump = { tool_calls: [{ name: 'bump', arguments: { by: 1 } }] };
 const done = { content: 'done' };
@@ -7,7 +8,7 @@ const done = { content: 'done' };
 /** A delay that is long enough to kill the worker meanwhile. */
 const SLOW = { content: 'done', delay_ms: 2_000 };
 
-/** Name, script, and whether the run may ask a question. */
+/** Name, script, and whether runs of the agent may ask questions. */
 export const AGENTS: readonly (readonly [string, object[], boolean])[] = [
   ['plain', [done, done], false],
   ['tooled', [bump, bump, done], false],
@@ -86,7 +87,7 @@ export const AFTER_DEATH: readonly string[] = [
   `with session as (select s.id from howdah.start_session('plain') as s)
    select m.id from session as s, howdah.send_message(s.id, 'first') as m`,
   `select m.id from howdah.sessions as s, howdah.send_message(s.id, 'second') as m`,
-  // one that was just made, and whose use before it nobody has counted yet
+  // The limit is new, so earlier usage has not been counted yet.
   `insert into howdah.limits (metric, period, max_value) values ('tokens', 'month', 1000000000)`,
   `insert into howdah.schedules (name, cron, agent_id, input, is_active)
    values ('daily', '@daily', howdah.agent('plain'), 'go', false)`,

@@ -7,14 +7,14 @@ import type { TestDatabase } from '../database.ts';
 
 const FOLDER = join(PACKAGE_ROOT, 'test/fixtures/releases');
 
-/** Releases with a recorded database, each named by its last migration, the oldest first. */
+/** Releases with a recorded database, oldest first. Each is named by its last migration. */
 export const RELEASES: readonly string[] = readdirSync(FOLDER)
   .sort()
   .map((file) => file.replace('.sql.gz', ''));
 
 export const NEWEST_RELEASE = RELEASES.at(-1) ?? '';
 
-/** Restores the database of a release into an empty one. */
+/** Restores the database of a release into an empty database. */
 export async function loadRelease(db: TestDatabase, release: string): Promise<void> {
   const client = new pg.Client({ connectionString: db.url });
   await client.connect();
