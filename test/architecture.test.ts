@@ -222,7 +222,7 @@ function isAllowed(from: string, to: string): boolean {
   return ANYWHERE.has(to) || folderOf(from) === folderOf(to) || layerOf(to) < layerOf(from);
 }
 
-test('rooms of a folder import in one direction', () => {
+test('subfolders import in one direction', () => {
   const wrong = files.flatMap(({ path, text }) => {
     const [folder, rooms] =
       Object.entries(ROOMS).find(([name]) => path.startsWith(`${name}/`)) ?? [];
@@ -262,7 +262,7 @@ test('no files import each other in a circle, types included', () => {
   expect(circles).toEqual([]);
 });
 
-test('packages are imported at home only', () => {
+test('packages are imported only in the folders listed for them', () => {
   const wrong = files.flatMap(({ path, imports }) =>
     imports
       .filter((name) => {
@@ -274,7 +274,7 @@ test('packages are imported at home only', () => {
   expect(wrong).toEqual([]);
 });
 
-test('every package has its home, and pino is more than a type in telemetry alone', () => {
+test('every package is listed, and only telemetry imports more than types of pino', () => {
   const { dependencies, devDependencies, optionalDependencies } = JSON.parse(
     readFileSync(join(ROOT, 'package.json'), 'utf8'),
   );

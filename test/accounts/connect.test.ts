@@ -2,7 +2,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { createEgress } from '../../src/tools/egress.ts';
 import { startTestApi } from '../api/harness.ts';
 import { refusal } from '../sql/support.ts';
-import { consent, continueIn, createBrowser } from '../support/oauth/browser.ts';
+import { consent, continueUrlIn, createBrowser } from '../support/oauth/browser.ts';
 import {
   accountOf,
   linkFor,
@@ -21,7 +21,7 @@ const callback = () => `${scene.api.url}/oauth/callback`;
 /** Goes through the authorization, and returns the address of the callback without opening it. */
 async function untilCallback(integration: string, browser = createBrowser()) {
   const { html } = await browser.open(await linkFor(scene, integration));
-  const { url } = await browser.open(continueIn(html), callback());
+  const { url } = await browser.open(continueUrlIn(html), callback());
   expect(url.startsWith(callback())).toBe(true);
   return { browser, url: new URL(url) };
 }
@@ -36,7 +36,7 @@ test('a client registers itself, consents with PKCE for the resource, and its li
   const browser = createBrowser();
   const page = await browser.open(link);
   expect(page.html).toContain('all runs of the tenant');
-  const authorizationPage = await browser.open(continueIn(page.html), scene.server.issuer);
+  const authorizationPage = await browser.open(continueUrlIn(page.html), scene.server.issuer);
   const sent = Object.fromEntries(new URL(authorizationPage.url).searchParams);
   expect(sent).toMatchObject({
     response_type: 'code',
@@ -207,12 +207,12 @@ test('the authorization begins only from the page of the link in the same browse
   const link = await linkFor(scene, name);
   const { html } = await createBrowser().open(link);
   const before = await flows();
-  for (const url of [continueIn(html), `${link}/continue`, `${link}/continue?key=x`]) {
+  for (const url of [continueUrlIn(html), `${link}/continue`, `${link}/continue?key=x`]) {
     expect((await createBrowser().open(url, scene.server.issuer)).status).toBe(400);
   }
   const browser = createBrowser();
   await browser.open(link);
-  expect((await browser.open(continueIn(html), scene.server.issuer)).status).toBe(400);
+  expect((await browser.open(continueUrlIn(html), scene.server.issuer)).status).toBe(400);
   expect(await flows()).toBe(before);
   expect(
     (await createBrowser().open(`${scene.api.url}/oauth/connect/${'x'.repeat(43)}`)).status,
@@ -249,7 +249,7 @@ test('a tenant cannot reach a private address, neither to discover nor to regist
     const requests = scene.server.requests.length;
     const browser = createBrowser();
     const { html } = await browser.open(await linkFor(scene, name));
-    const page = await browser.open(continueIn(html));
+    const page = await browser.open(continueUrlIn(html));
     expect(page).toMatchObject({
       status: 502,
       html: expect.stringContaining('its host is not a public address'),
@@ -270,7 +270,7 @@ test('metadata of another issuer than the one that was asked is refused', async 
     const { name } = await makeIntegration(scene, { ...ofTenant, issuer: issuer ?? '' });
     const browser = createBrowser();
     const { html } = await browser.open(await linkFor(scene, name));
-    const page = await browser.open(continueIn(html));
+    const page = await browser.open(continueUrlIn(html));
     expect(page).toMatchObject({ status: 502, html: expect.stringContaining(reason ?? '') });
     expect(await accountOf(scene, name)).toMatchObject({ status: 'failed' });
   }

@@ -9,7 +9,7 @@ import type { Worker } from '../../workers/main.ts';
 import { startTestApi } from '../api/harness.ts';
 import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { readAlong } from './read-along.ts';
+import { runPage } from './run-page.ts';
 import { ROOT, snippetsOf } from './snippets.ts';
 
 // Follows docs/first-hour.md from its first line to its last on an empty database.
@@ -30,7 +30,7 @@ afterAll(async () => {
 });
 
 test('its SQL and its commands give what the page says', async () => {
-  const said = await readAlong(database.url, snippets);
+  const said = await runPage(database.url, snippets);
   const rows = said.flatMap((one) => one.rows);
   expect(rows).toContainEqual({ answer: expect.stringContaining('copies: 0') });
   expect(rows).toContainEqual({ answer: 'approve' });

@@ -6,7 +6,7 @@ import type { Worker } from '../../workers/main.ts';
 import { runCli, startCli } from '../cli/run-cli.ts';
 import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { readAlong } from './read-along.ts';
+import { runPage } from './run-page.ts';
 import { ROOT, snippetsOf } from './snippets.ts';
 
 // Runs all blocks of each how-to page in order, on a database in which the demo has run.
@@ -38,7 +38,7 @@ describe.each(PAGES)('%s', (name) => {
   const text = readFileSync(join(ROOT, page), 'utf8');
 
   test('does what it says', async () => {
-    await readAlong(database.url, snippetsOf(page), execution);
+    await runPage(database.url, snippetsOf(page), execution);
   });
 
   test('is one task on one page, and linked from the list', () => {

@@ -38,7 +38,7 @@ test('every operation is in a row, or has a reason to be in none', () => {
   expect(faults.unlisted).toEqual([]);
 });
 
-test('no reason is left over, and no row names an operation that is gone', () => {
+test('every reason is used, and every row names an existing operation', () => {
   expect(faults.idle).toEqual([]);
   expect(unknownNames(registries)).toEqual([]);
 });

@@ -3,9 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { errorPages } from '../../src/cli/help/error-pages.ts';
 import { shortenBackOff } from '../runtime/arrange.ts';
-import { arrangements } from './arrangements.ts';
+import { provokedErrors } from './provoked-errors.ts';
 import { type Example, examplesOf, normalize, sendRequest } from './interfaces.ts';
-import { openStage, type Stage } from './stage.ts';
+import { startExampleServers, type ExampleServers } from './example-servers.ts';
 
 // Sends every request of docs/errors and of ./more-examples, and compares the responses. A page has
 // an example for one interface; more-examples has those for the others. HOWDAH_WRITE_EXAMPLES=1
@@ -22,18 +22,18 @@ const examples = pages.flatMap(({ code }) =>
 );
 type FileExample = Example & { file: string };
 
-let stage: Stage;
+let servers: ExampleServers;
 beforeAll(async () => {
-  stage = await openStage();
-  await shortenBackOff(stage.db.pool);
+  servers = await startExampleServers();
+  await shortenBackOff(servers.db.pool);
 });
-afterAll(() => stage?.close());
+afterAll(() => servers?.close());
 
 async function responseTo({ code, via, request }: Example): Promise<string> {
-  if (request !== null) return sendRequest(stage, via, request);
-  const provoke = arrangements[code];
+  if (request !== null) return sendRequest(servers, via, request);
+  const provoke = provokedErrors[code];
   if (!provoke) throw new Error(`there is no arrangement for ${code}`);
-  return normalize(await provoke(stage), stage);
+  return normalize(await provoke(servers), servers);
 }
 
 async function check(example: FileExample): Promise<void> {
@@ -45,17 +45,17 @@ async function check(example: FileExample): Promise<void> {
   writeFileSync(file, before + part.replace(`\n${response}\`\`\``, () => `\n${actual}\`\`\``));
 }
 
-const named = (some: FileExample[]) =>
+const withTitles = (some: FileExample[]) =>
   some.map((one): [string, string, FileExample] => [one.code, one.via, one]);
 
-test.each(named(examples.filter(({ request }) => request !== null)))(
+test.each(withTitles(examples.filter(({ request }) => request !== null)))(
   '%s via %s matches its example',
   (_code, _via, example) => check(example),
 );
 
 // These tests run last, because responses of the tests above list the existing agents.
 describe.concurrent('provoked errors', () => {
-  test.each(named(examples.filter(({ request }) => request === null)))(
+  test.each(withTitles(examples.filter(({ request }) => request === null)))(
     '%s: %s',
     (_code, _via, example) => check(example),
   );

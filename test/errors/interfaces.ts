@@ -3,7 +3,7 @@ import { ask } from '../api/harness.ts';
 import { connect } from '../api/mcp/mcp-client.ts';
 import { openWs } from '../api/ws/ws-client.ts';
 import { runCli } from '../cli/run-cli.ts';
-import { asPrinted, httpAnswer, json, type Stage } from './stage.ts';
+import { asPrinted, httpAnswer, json, type ExampleServers } from './example-servers.ts';
 
 /** Example of a page for one interface: the request and its answer. */
 export type Example = { code: string; via: string; request: string | null; response: string };
@@ -24,28 +24,34 @@ export function examplesOf(code: string, text: string): Example[] {
 }
 
 /** Sends the request of an example, and returns the response as a page shows it. */
-export async function sendRequest(stage: Stage, via: string, request: string): Promise<string> {
-  const real = Object.entries(stage.names).reduce(
+export async function sendRequest(
+  servers: ExampleServers,
+  via: string,
+  request: string,
+): Promise<string> {
+  const real = Object.entries(servers.names).reduce(
     (text, [name, value]) => text.replaceAll(name, value),
     request,
   );
   const send = interfaces[via];
   if (!send) throw new Error(`there is no interface ${via}`);
-  return normalize(await send(stage, real.trim()), stage);
+  return normalize(await send(servers, real.trim()), servers);
 }
 
-const interfaces: Readonly<Record<string, (stage: Stage, request: string) => Promise<string>>> = {
-  SQL: (stage, request) => inPsql(stage.db.url, request),
+const interfaces: Readonly<
+  Record<string, (servers: ExampleServers, request: string) => Promise<string>>
+> = {
+  SQL: (servers, request) => runInPsql(servers.db.url, request),
   async GraphQL({ api, locked }, request) {
     const [, token] = /^# Authorization: Bearer (\S+)\n/.exec(request) ?? [];
     const { errors } = await ask(token === undefined ? api : locked, request, {}, token);
     const { message, extensions } = errors[0] ?? {};
     return json({ message, extensions });
   },
-  REST: overHttp,
-  OpenAI: overHttp,
-  A2A: overHttp,
-  'AG-UI': overHttp,
+  REST: sendHttpRequest,
+  OpenAI: sendHttpRequest,
+  A2A: sendHttpRequest,
+  'AG-UI': sendHttpRequest,
   async MCP({ mcp, locked }, request) {
     const [, token, call = request] =
       /^Authorization: Bearer (\S+)\n\n([\s\S]*)/.exec(request) ?? [];
@@ -77,7 +83,7 @@ const interfaces: Readonly<Record<string, (stage: Stage, request: string) => Pro
 };
 
 /** Formats an error as psql does with \set VERBOSITY verbose, without CONTEXT and LOCATION. */
-async function inPsql(url: string, statement: string): Promise<string> {
+async function runInPsql(url: string, statement: string): Promise<string> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
@@ -100,7 +106,7 @@ async function inPsql(url: string, statement: string): Promise<string> {
  * Sends an HTTP request. A request with a header Authorization goes to the server that requires a
  * login.
  */
-async function overHttp({ api, locked }: Stage, request: string): Promise<string> {
+async function sendHttpRequest({ api, locked }: ExampleServers, request: string): Promise<string> {
   const [head = '', body] = request.split('\n\n');
   const [first = '', ...lines] = head.split('\n');
   const [method = '', path = ''] = first.split(' ');
@@ -124,7 +130,7 @@ async function overHttp({ api, locked }: Stage, request: string): Promise<string
 export const SOME_ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 
 /** Replaces ids, times and addresses, which differ in each run, by constants. */
-export function normalize(text: string, { names }: Pick<Stage, 'names'>): string {
+export function normalize(text: string, { names }: Pick<ExampleServers, 'names'>): string {
   return Object.entries(names)
     .reduce((result, [name, value]) => result.replaceAll(value, name), text)
     .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, SOME_ID)

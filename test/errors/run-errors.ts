@@ -17,57 +17,77 @@ import { deciding, makeTeam, startTeam, type TeamSpec } from '../runtime/teams.t
  * For each code, provokes the error in a run or a tool call, and returns the error that is stored.
  */
 export const runErrors: Readonly<Record<string, (pool: pg.Pool) => Promise<RunError | null>>> = {
-  rate_limited: served({ status: 429, error: { message: 'Rate limit reached for requests' } }),
-  overloaded: served({ status: 503, error: { message: 'The engine is overloaded' } }),
+  rate_limited: modelServerError({
+    status: 429,
+    error: { message: 'Rate limit reached for requests' },
+  }),
+  overloaded: modelServerError({ status: 503, error: { message: 'The engine is overloaded' } }),
   async unreachable(pool) {
     const server = await startOpenAiServer([]);
     await server.close();
-    return ofRun(pool, { models: [{ provider: 'openai', base_url: server.url }] });
+    return errorOfRun(pool, { models: [{ provider: 'openai', base_url: server.url }] });
   },
-  timeout: served({ status: 504, error: { message: 'upstream request timeout' } }),
-  bad_answer: served({
+  timeout: modelServerError({ status: 504, error: { message: 'upstream request timeout' } }),
+  bad_answer: modelServerError({
     raw: '<!doctype html><title>Welcome</title>',
     headers: { 'content-type': 'text/html' },
   }),
-  invalid_request: served({ status: 400, error: { message: 'Unknown parameter: temperatur' } }),
-  unauthorized: served({ status: 401, error: { message: 'Incorrect API key provided' } }),
-  not_found: served({ status: 404, error: { message: 'The model m does not exist' } }),
-  context_too_long: served({
+  invalid_request: modelServerError({
+    status: 400,
+    error: { message: 'Unknown parameter: temperatur' },
+  }),
+  unauthorized: modelServerError({ status: 401, error: { message: 'Incorrect API key provided' } }),
+  not_found: modelServerError({ status: 404, error: { message: 'The model m does not exist' } }),
+  context_too_long: modelServerError({
     status: 400,
     error: { code: 'context_length_exceeded', message: 'maximum context length is 8192 tokens' },
   }),
-  content_filtered: served({
+  content_filtered: modelServerError({
     status: 400,
     error: { code: 'content_filter', message: 'The prompt was flagged' },
   }),
-  invalid_arguments: (pool) => ofCall(pool, { name: 'calculator', arguments: {} }),
-  unknown_tool: (pool) => ofCall(pool, { name: 'calculatr', arguments: { expression: '6 * 7' } }),
-  tool_failed: (pool) => ofCall(pool, { name: 'order_status', arguments: { id: 7 } }),
-  rejected: (pool) => ofCall(pool, { name: 'calculator', arguments: { expression: '6 * 7' } }, 6),
+  invalid_arguments: (pool) => errorOfCall(pool, { name: 'calculator', arguments: {} }),
+  unknown_tool: (pool) =>
+    errorOfCall(pool, { name: 'calculatr', arguments: { expression: '6 * 7' } }),
+  tool_failed: (pool) => errorOfCall(pool, { name: 'order_status', arguments: { id: 7 } }),
+  rejected: (pool) =>
+    errorOfCall(pool, { name: 'calculator', arguments: { expression: '6 * 7' } }, 6),
   member_failed: async (pool) =>
-    ofTeam(pool, { type: 'chain', members: [{ agent: await failing(pool), role: 'writer' }] }),
+    errorOfTeam(pool, {
+      type: 'chain',
+      members: [{ agent: await makeFailingAgent(pool), role: 'writer' }],
+    }),
   invalid_condition: async (pool) =>
-    ofTeam(pool, {
+    errorOfTeam(pool, {
       type: 'graph',
-      members: [await saying(pool, 'red', 'judge'), await saying(pool, 'done', 'painter')],
+      members: [
+        await makeSayingMember(pool, 'red', 'judge'),
+        await makeSayingMember(pool, 'done', 'painter'),
+      ],
       configuration: { edges: [{ from: 'judge', to: 'painter', when: 'output + "x"' }] },
     }),
   tied_vote: async (pool) =>
-    ofTeam(pool, {
+    errorOfTeam(pool, {
       type: 'voting',
-      members: [await saying(pool, 'red', 'ada'), await saying(pool, 'blue', 'ben')],
+      members: [
+        await makeSayingMember(pool, 'red', 'ada'),
+        await makeSayingMember(pool, 'blue', 'ben'),
+      ],
       configuration: { ties: 'fail' },
     }),
   no_votes: async (pool) =>
-    ofTeam(pool, {
+    errorOfTeam(pool, {
       type: 'voting',
-      members: [await saying(pool, '[]', 'ada'), await saying(pool, '[]', 'ben')],
+      members: [
+        await makeSayingMember(pool, '[]', 'ada'),
+        await makeSayingMember(pool, '[]', 'ben'),
+      ],
       configuration: { method: 'ranked' },
     }),
   no_route: async (pool) =>
-    ofTeam(pool, {
+    errorOfTeam(pool, {
       type: 'router',
-      members: [await saying(pool, 'Here.', 'orders')],
+      members: [await makeSayingMember(pool, 'Here.', 'orders')],
       configuration: {
         min_confidence: 0.8,
         ...(await deciding(pool, 'route', {
@@ -78,18 +98,18 @@ export const runErrors: Readonly<Record<string, (pool: pg.Pool) => Promise<RunEr
       },
     }),
   query_failed: async (pool) =>
-    ofTeam(pool, {
+    errorOfTeam(pool, {
       type: 'map',
-      members: [await saying(pool, 'done', 'worker')],
+      members: [await makeSayingMember(pool, 'done', 'worker')],
       configuration: { query: 'select nam from (values (1)) as people (name)' },
     }),
   invalid_output: (pool) =>
-    ofRun(pool, {
+    errorOfRun(pool, {
       output_schema: { type: 'object', required: ['total'], properties: { total: {} } },
       script: [{ content: '{"sum": 42}' }, { content: '{"sum": 42}' }],
     }),
   limit_reached: (pool) =>
-    ofRun(pool, {
+    errorOfRun(pool, {
       max_steps: 1,
       tools: ['calculator'],
       script: [calling({ name: 'calculator', arguments: { expression: '6 * 7' } })],
@@ -101,23 +121,24 @@ export const runErrors: Readonly<Record<string, (pool: pg.Pool) => Promise<RunEr
     await pool.query('select howdah.retry_execution($1)', [id]);
     return (await stepsOf(pool, id)).find(({ kind }) => kind === 'retry')?.error ?? null;
   },
-  script_mismatch: (pool) => ofRun(pool, { script: [] }),
-  internal: (pool) => ofRun(pool, { instruction: 'unlucky', script: [{ content: 'Good day.' }] }),
+  script_mismatch: (pool) => errorOfRun(pool, { script: [] }),
+  internal: (pool) =>
+    errorOfRun(pool, { instruction: 'unlucky', script: [{ content: 'Good day.' }] }),
 };
 
 /** Returns the error of a run whose model server gives this answer to every request. */
-function served(answer: FakeAnswer) {
+function modelServerError(answer: FakeAnswer) {
   return async (pool: pg.Pool): Promise<RunError | null> => {
     const server = await startOpenAiServer(() => answer);
     try {
-      return await ofRun(pool, { models: [{ provider: 'openai', base_url: server.url }] });
+      return await errorOfRun(pool, { models: [{ provider: 'openai', base_url: server.url }] });
     } finally {
       await server.close();
     }
   };
 }
 
-async function ofRun(pool: pg.Pool, agent: AgentSpec): Promise<RunError | null> {
+async function errorOfRun(pool: pg.Pool, agent: AgentSpec): Promise<RunError | null> {
   const { error } = await runToEnd(pool, await makeAgent(pool, agent));
   return error;
 }
@@ -126,7 +147,7 @@ async function ofRun(pool: pg.Pool, agent: AgentSpec): Promise<RunError | null> 
  * Returns the error of the last failed tool step of a run. The scripted model makes the call
  * `times` times in one answer.
  */
-async function ofCall(
+async function errorOfCall(
   pool: pg.Pool,
   call: { name: string; arguments: JsonObject },
   times = 1,
@@ -143,16 +164,16 @@ async function ofCall(
   return steps.findLast(({ kind, error }) => kind === 'tool' && error !== null)?.error ?? null;
 }
 
-async function ofTeam(pool: pg.Pool, team: TeamSpec): Promise<RunError | null> {
+async function errorOfTeam(pool: pg.Pool, team: TeamSpec): Promise<RunError | null> {
   const { error } = await ended(pool, await startTeam(pool, await makeTeam(pool, team)));
   return error;
 }
 
-async function saying(pool: pg.Pool, content: string, role: string) {
+async function makeSayingMember(pool: pg.Pool, content: string, role: string) {
   return { agent: await makeAgent(pool, { script: [{ content }] }), role };
 }
 
-function failing(pool: pg.Pool): Promise<string> {
+function makeFailingAgent(pool: pg.Pool): Promise<string> {
   return makeAgent(pool, {
     script: [{ error: { status: 401, message: 'Incorrect API key provided' } }],
   });

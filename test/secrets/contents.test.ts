@@ -130,7 +130,7 @@ describe('a JSON value', () => {
     expect(await opened(JSON.parse(encrypted))).toEqual({ usage: 7, text: 'a' });
   });
 
-  test('names the person that stands beside the ciphertext, as after the erasure of a user', async () => {
+  test('uses the user named beside the ciphertext, for example after an erasure', async () => {
     const plain = '{"by":"ada","n":1.50,"at":12345678901234567890}';
     const encrypted = JSON.parse(encryptJson(key, RUN, plain, { by: 'ada' }));
     const renamed = JSON.stringify({ ...encrypted, by: 'erased-1' });
@@ -201,14 +201,14 @@ describe('what a reader may not see stays encrypted', () => {
     );
   });
 
-  test('a text that somebody put where JSON belongs', async () => {
+  test('plain text in a field of JSON', async () => {
     const forged = { metadata: { sealed: text('no JSON') } };
     expect(await opened(forged)).toEqual({ metadata: { sealed: 'no JSON' } });
     const list = [{ sealed_list: text('no JSON') }];
     expect(await opened(list)).toEqual([{ sealed_list: 'no JSON' }]);
   });
 
-  test('contents whose data key is gone', async () => {
+  test('contents whose data key was deleted', async () => {
     const without = createContentDecryptor(rowsWith().rows, masterKeys);
     expect(await opened(text('lost'), without)).toMatch(/^howdah\.sealed/);
   });
@@ -266,7 +266,7 @@ test('contents that stay encrypted may be replaced for people', async () => {
   });
 });
 
-test('a data key is read once for many values, and the reader is asked once for each value', async () => {
+test('many values need one read of their data key, and one call of the reader each', async () => {
   const { rows: counted, reads } = rowsWith(wrapped);
   const own = createContentDecryptor(counted, masterKeys);
   const asked: string[][] = [];

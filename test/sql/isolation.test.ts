@@ -6,13 +6,13 @@ import { emptyTables, MARK, makeTwoTenants } from './two-tenants.ts';
 import {
   argumentsFor,
   callables,
-  callOf,
+  callStatement,
   columnsFor,
   deletableTables,
-  idLike,
+  absentId,
   idsFor,
   rowsOf,
-} from './walk.ts';
+} from './isolation-catalog.ts';
 
 // One tenant tries everything it has privileges for against the rows of another tenant. Tables,
 // columns and functions are read from the catalogue, so that new ones are covered automatically.
@@ -157,7 +157,7 @@ const WRITTEN_BY_VIEWERS: Record<string, string> = {
   take_request_key: 'a key of his own; here, where the login is trusted as that of the API is',
 };
 /** Tables with rows that functions take by id. */
-const TAKEN =
+const TABLES_WITH_IDS =
   'agents agent_systems api_keys executions limits mcp_servers questions schedules sessions tools users webhook_deliveries workflows';
 
 /**
@@ -176,12 +176,12 @@ const KEYS_OF_PARTS: Record<string, string> = {
 /**
  * Functions that create a row for the caller and return it. Its id and digest differ in each call.
  */
-const MAKES = new Set([
+const CREATING_FUNCTIONS = new Set([
   'howdah_private.save_system_row',
   'howdah_private.await_worker',
   'howdah.use_analyst',
 ]);
-const withoutNew = (outcome: Outcome): Outcome =>
+const withoutNewIds = (outcome: Outcome): Outcome =>
   'rows' in outcome
     ? {
         rows: outcome.rows.map((row) =>
@@ -202,14 +202,14 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
   /** The ids of tenant b, by table. */
   let theirs: Record<string, string[]>;
   /** The number of checks of each kind. */
-  const walked: Record<string, number> = {};
+  const checked: Record<string, number> = {};
 
   beforeAll(async () => {
     ({ a, b } = await makeTwoTenants(db.pool));
     theirs = await rowsOf(db.pool, b, 9);
   });
   afterAll(async () => {
-    console.info(`isolation in SQL, walked: ${JSON.stringify(walked)}`);
+    console.info(`isolation in SQL, walked: ${JSON.stringify(checked)}`);
   });
 
   const asA = <T>(work: (client: pg.PoolClient) => Promise<T>) =>
@@ -250,7 +250,7 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
     const relations = await columnsFor(db.pool, 'select');
     expect(relations.length).toBeGreaterThan(25);
     const read = relations.reduce((sum, { columns }) => sum + columns.length, 0);
-    Object.assign(walked, { 'tables and views': relations.length, columns: read });
+    Object.assign(checked, { 'tables and views': relations.length, columns: read });
     await asA(async (client) => {
       for (const { name, columns } of relations) {
         const rows = await all(client, `select ${columns.join(', ')} from howdah.${name}`);
@@ -315,7 +315,7 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
             const row = { ...own?.row, bytes: null, sha256: null, [column]: id };
             return outcome(client, insert, [JSON.stringify(row)], [id]);
           };
-          const absent = await attempt(idLike(b));
+          const absent = await attempt(absentId(b));
           for (const id of idsFor(theirs, column)) {
             const got = await attempt(id);
             expect({ name, column, got }).toEqual({ name, column, got: absent });
@@ -329,7 +329,7 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
       }
     });
     expect(references).toBeGreaterThan(10);
-    Object.assign(walked, { references });
+    Object.assign(checked, { references });
   });
 
   test('no insert waits for a lock on a row of another tenant', async () => {
@@ -362,7 +362,7 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
           if (!called.types.includes('uuid')) continue;
           for (const id of Object.values(theirs).flatMap((ids) => ids.slice(0, 1))) {
             const args = argumentsFor(called, id, MARK);
-            const got = await outcome(client, callOf(called), args, [id]);
+            const got = await outcome(client, callStatement(called), args, [id]);
             expect({ called, got }).not.toMatchObject({ got: { code: '55P03' } });
             checked.functions += 1;
           }
@@ -393,7 +393,7 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
     expect(keys.length).toBeGreaterThan(40);
     const open = keys.filter(({ has_tenant, is_written }) => is_written && !has_tenant);
     expect(open.map(({ name }) => name.replace('howdah.', ''))).toEqual(Object.keys(KEYS_OF_PARTS));
-    Object.assign(walked, { 'unique keys': keys.length });
+    Object.assign(checked, { 'unique keys': keys.length });
   });
 
   test('a chosen id does not reveal whether another tenant has it', async () => {
@@ -401,7 +401,7 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
       b,
     ]);
     await asA(async (client) => {
-      for (const taken of [id, idLike(id)]) {
+      for (const taken of [id, absentId(id)]) {
         expect(
           await outcome(
             client,
@@ -420,7 +420,7 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
     (await columnsFor(db.pool, 'select')).find((one) => one.name === name)?.columns.join(', ') ??
     '*';
 
-  const NOBODYS = MARK.replace(/b$/, 'c');
+  const ABSENT_NAME = MARK.replace(/b$/, 'c');
 
   test('no function with arguments reveals data of another tenant', async () => {
     const functions = await callables(db.pool);
@@ -432,12 +432,12 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
         for (const tenant of isForged ? [undefined, b] : [undefined]) {
           const call = async (id: string, word: string) => {
             const args = argumentsFor(called, id, word, tenant);
-            const got = await outcome(client, callOf(called), args, [id, word]);
-            return MAKES.has(called.name) ? withoutNew(got) : got;
+            const got = await outcome(client, callStatement(called), args, [id, word]);
+            return CREATING_FUNCTIONS.has(called.name) ? withoutNewIds(got) : got;
           };
           // The absent name is as similar to names of the caller as that of the other tenant is.
           // Hints may suggest similar names of the caller.
-          const absent = await call(idLike(b), NOBODYS);
+          const absent = await call(absentId(b), ABSENT_NAME);
           const takesId = types.some((type) => type.startsWith('uuid'));
           // results for a word do not depend on the id
           const few = tenant === undefined ? allIds().slice(0, 1) : oneOfEach();
@@ -449,7 +449,7 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
       }
     });
     expect(calls).toBeGreaterThan(300);
-    Object.assign(walked, { functions: functions.length, calls });
+    Object.assign(checked, { functions: functions.length, calls });
   });
 
   test('no function without arguments reveals data of another tenant', async () => {
@@ -546,8 +546,8 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
     // they would let viewers run an agent
     await db.pool.query('delete from howdah.grants where tenant_id = $1', [a]);
     const rows = await rowsOf(db.pool, a, 1);
-    const ids = TAKEN.split(' ').flatMap((table) => rows[table] ?? []);
-    expect(ids).toHaveLength(TAKEN.split(' ').length);
+    const ids = TABLES_WITH_IDS.split(' ').flatMap((table) => rows[table] ?? []);
+    expect(ids).toHaveLength(TABLES_WITH_IDS.split(' ').length);
     const definers = new Set(
       (
         await all(
@@ -557,7 +557,7 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
       ).map(({ signature }) => signature),
     );
     const wrote = new Set<string>();
-    const walked = { functions: 0, calls: 0 };
+    const checked = { functions: 0, calls: 0 };
     const client = await db.pool.connect();
     const begin = async () => {
       await client.query('rollback');
@@ -569,13 +569,13 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
       await begin();
       for (const called of await callables(db.pool)) {
         if (!definers.has(called.signature)) continue;
-        walked.functions += 1;
+        checked.functions += 1;
         const takesId = called.types.some((type) => type.startsWith('uuid'));
         for (const id of takesId ? ids : ids.slice(0, 1)) {
-          walked.calls += 1;
+          checked.calls += 1;
           // A transaction that writes or locks has a transaction id.
           const text = `select pg_current_xact_id_if_assigned() as xid
-            from (select count(*) from (${callOf(called)}) as done offset 0) as counted`;
+            from (select count(*) from (${callStatement(called)}) as done offset 0) as counted`;
           try {
             const { xid } = await one(client, text, argumentsFor(called, id, 'word', a));
             if (xid === null) continue;
@@ -592,8 +592,8 @@ describe('isolation between tenants', { timeout: 600_000 }, () => {
       await client.query('rollback');
       client.release();
     }
-    console.info(`definer functions, called as a viewer: ${JSON.stringify(walked)}`);
-    expect(walked.functions).toBeGreaterThan(50);
+    console.info(`definer functions, called as a viewer: ${JSON.stringify(checked)}`);
+    expect(checked.functions).toBeGreaterThan(50);
     expect([...wrote].sort()).toEqual(Object.keys(WRITTEN_BY_VIEWERS));
   });
 });

@@ -30,33 +30,33 @@ export function testDatabase({ violates = false }: TestDatabaseOptions = {}): Te
   afterAll(async () => {
     if (!database) return;
     try {
-      if (!violates) expect(await violationsOf(database.pool)).toEqual([]);
+      if (!violates) expect(await findViolations(database.pool)).toEqual([]);
     } finally {
       await database.drop();
     }
   });
-  const created = (): TestDatabase => {
+  const requireDatabase = (): TestDatabase => {
     if (!database) throw new Error('the database is there in hooks and tests, not before');
     return database;
   };
   return {
     get url() {
-      return created().url;
+      return requireDatabase().url;
     },
     get pool() {
-      return created().pool;
+      return requireDatabase().pool;
     },
-    drop: () => created().drop(),
+    drop: () => requireDatabase().drop(),
   };
 }
 
-async function violationsOf(pool: pg.Pool): Promise<object[]> {
+async function findViolations(pool: pg.Pool): Promise<object[]> {
   return (await pool.query('select * from howdah.check_all()')).rows;
 }
 
 /** Creates a migrated database. The caller drops it; `testDatabase` does so automatically. */
 export async function createTestDatabase(): Promise<TestDatabase> {
-  return copyOf(inject('template'));
+  return copyDatabase(inject('template'));
 }
 
 /** Creates a migrated database with the partitions of all months that a migration creates. */
@@ -68,10 +68,10 @@ export async function createDatabaseOfAllMonths(): Promise<TestDatabase> {
 
 /** Creates an empty database, for tests of the migrations themselves. */
 export async function createEmptyDatabase(): Promise<TestDatabase> {
-  return copyOf('template1');
+  return copyDatabase('template1');
 }
 
-async function copyOf(template: string): Promise<TestDatabase> {
+async function copyDatabase(template: string): Promise<TestDatabase> {
   const server = inject('serverUrl');
   const name = `howdah_test_${randomBytes(6).toString('hex')}`;
   await sql(

@@ -3,7 +3,7 @@
  * operations as another tenant, run random operations, or make transactions and workers race. No
  * test in the list covers a single feature.
  */
-const BREAKING = [
+const DISRUPTIVE = [
   'test/api/every-endpoint/hostile-bodies.test.ts',
   'test/api-thread.test.ts',
   'test/api/every-endpoint/hostile-strings.test.ts',
@@ -190,7 +190,7 @@ const SLOW = [
 ];
 
 /** Files that `npm run test:long` runs and `npm test` leaves out. `npm run verify` runs both. */
-export const LONG = [...BREAKING, ...SLOW];
+export const LONG = [...DISRUPTIVE, ...SLOW];
 
 /**
  * Selects the files of a run by `HOWDAH_TESTS=long` and the command line. Files named on the

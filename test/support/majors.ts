@@ -46,7 +46,7 @@ if (missing.length > 0) throw new Error(`no such test: ${missing.join(', ')}`);
 const failed: string[] = [];
 for (const major of majors) {
   console.log(`\n── PostgreSQL ${major} ──`);
-  if (!(await passes(major))) {
+  if (!(await runTests(major))) {
     failed.push(major);
   }
 }
@@ -55,7 +55,7 @@ console.log(
 );
 process.exitCode = failed.length === 0 ? 0 : 1;
 
-async function passes(major: string): Promise<boolean> {
+async function runTests(major: string): Promise<boolean> {
   const home = mkdtempSync(join(tmpdir(), `howdah-pg${major}-`));
   chmodSync(home, 0o755); // the server may run as another user
   const binaries = binariesIn(install(major));

@@ -94,13 +94,13 @@ async function startContainer(): Promise<Server> {
 
 /** Starts the embedded server in its own folder. */
 export async function startInFolder(): Promise<Server> {
-  const folder = folderForData();
+  const folder = chooseDataFolder();
   const home = mkdtempSync(join(folder, 'howdah-test-'));
   chmodSync(home, 0o755); // the server may run as another user
   const { url } = await startEmbedded({ home });
   return {
     url,
-    isInMemory: folder === MEMORY,
+    isInMemory: folder === MEMORY_FOLDER,
     stop: async () => {
       await stopEmbedded(home);
       rmSync(home, { recursive: true, force: true });
@@ -112,20 +112,20 @@ export async function startInFolder(): Promise<Server> {
  * The space that a test run needs: a few hundred megabytes of data and a gigabyte of write-ahead
  * log, with a margin.
  */
-const ROOM = 4 * 1024 ** 3;
-const MEMORY = '/dev/shm';
+const NEEDED_BYTES = 4 * 1024 ** 3;
+const MEMORY_FOLDER = '/dev/shm';
 
 /**
  * Returns a folder in memory if there is enough memory. Every test file creates and drops a
  * database, which is a thousand files on a disk. The settings of the server do not depend on the
  * folder.
  */
-function folderForData(): string {
-  if (!existsSync(MEMORY) || freemem() < ROOM) {
+function chooseDataFolder(): string {
+  if (!existsSync(MEMORY_FOLDER) || freemem() < NEEDED_BYTES) {
     return tmpdir();
   }
-  const { bavail, bsize } = statfsSync(MEMORY);
-  return bavail * bsize < ROOM ? tmpdir() : MEMORY;
+  const { bavail, bsize } = statfsSync(MEMORY_FOLDER);
+  return bavail * bsize < NEEDED_BYTES ? tmpdir() : MEMORY_FOLDER;
 }
 
 /** Runs statements in sequence on a separate connection. */

@@ -642,7 +642,7 @@ describe('validation in SQL alone', () => {
   });
 });
 
-test('each fault has its own hint, and the same hint stands once', async () => {
+test('each fault has its own hint, and equal hints are printed once', async () => {
   const models = {
     a: { provider: 'opnai', model: 'm' },
     b: { provider: 'groqq.com', model: 'm' },

@@ -189,7 +189,7 @@ describe('a failed run', () => {
     });
   });
 
-  test('stands out on a terminal: one coloured line that says why', () => {
+  test('is one coloured line with its reason on a terminal', () => {
     const text = logged(fails, { isTty: true });
     const reason = 'a run has failed: no answer within 30 s (timeout)';
     expect(stripVTControlCharacters(text)).toMatch(

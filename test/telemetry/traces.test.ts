@@ -24,9 +24,9 @@ let pool: Pool;
 let receiver: Awaited<ReturnType<typeof startOtlpReceiver>>;
 let models: FakeServer;
 /** Values of `traceparent` in requests that tools sent. */
-const heard: (string | undefined)[] = [];
+const receivedTraceparents: (string | undefined)[] = [];
 const site = createServer((request, response) => {
-  heard.push(request.headers.traceparent as string | undefined);
+  receivedTraceparents.push(request.headers.traceparent as string | undefined);
   response.end('{"found": true}');
 }).listen(0, '127.0.0.1');
 let siteUrl: string;
@@ -63,7 +63,7 @@ afterAll(() => {
 });
 beforeEach(() => {
   receiver.spans.length = 0;
-  heard.length = 0;
+  receivedTraceparents.length = 0;
 });
 
 const settingsOf = (env: Record<string, string> = {}) => {
@@ -73,7 +73,7 @@ const settingsOf = (env: Record<string, string> = {}) => {
 };
 
 /** Starts a worker with tracing, like a process of its own. */
-async function startTraced(
+async function startTracingWorker(
   env: Record<string, string> = {},
 ): Promise<{ worker: Worker; tracing: Tracing; stop(): Promise<void> }> {
   const tracing = new Tracing({
@@ -122,7 +122,7 @@ test('a run on two workers is one trace with its requests, tools and child run, 
     ],
   });
   const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
-  const first = await startTraced();
+  const first = await startTracingWorker();
   const { rows } = await database.pool.query(
     'insert into howdah.executions (agent_id, input, metadata) values ($1, $2, $3) returning id',
     [parent, 'do it', { traceparent }],
@@ -136,7 +136,7 @@ test('a run on two workers is one trace with its requests, tools and child run, 
     [id],
   );
   await first.stop();
-  const second = await startTraced();
+  const second = await startTracingWorker();
   await database.pool.query('select howdah.answer_question($1, $2)', [question.id, 'yes']);
   await eventually(
     database.pool,
@@ -197,7 +197,7 @@ test('a run on two workers is one trace with its requests, tools and child run, 
     expect(BigInt(span.endTimeUnixNano)).toBeGreaterThanOrEqual(BigInt(span.startTimeUnixNano));
   }
   // The context is propagated to tools and to model servers, each below its own span.
-  expect(heard).toEqual([`00-${request?.traceId}-${request?.spanId}-01`]);
+  expect(receivedTraceparents).toEqual([`00-${request?.traceId}-${request?.spanId}-01`]);
   expect(models.requests.at(-1)?.headers.traceparent).toBe(
     `00-${answer?.traceId}-${answer?.spanId}-01`,
   );
@@ -208,7 +208,7 @@ test('a run on two workers is one trace with its requests, tools and child run, 
 });
 
 test('a run without a trace context has a trace with its own id', async () => {
-  const { tracing, stop } = await startTraced();
+  const { tracing, stop } = await startTracingWorker();
   const agent = await makeAgent(database.pool, { script: [{ content: 'ok' }] });
   const { id } = await runToEnd(database.pool, agent, 'hello');
   await expect
@@ -223,7 +223,7 @@ test('a run without a trace context has a trace with its own id', async () => {
 });
 
 test('failed attempts are spans with their error, and so is a failed run', async () => {
-  const { tracing, stop } = await startTraced();
+  const { tracing, stop } = await startTracingWorker();
   const agent = await makeAgent(database.pool, {
     script: [{ error: { code: 'overloaded' }, times: 1 }, { error: { code: 'invalid_request' } }],
   });
@@ -249,9 +249,9 @@ test('a run cancelled while no worker held it has its span, exported once', asyn
     `update howdah_private.background_tasks set reached_at = now() - interval '1 minute' where name = 'traces'`,
   );
   const rows = traceRowsOn<EndedRun>(pool);
-  const soon = { ...rows, readRunsEndedElsewhere: () => elsewhere('0') };
+  const soon = { ...rows, readRunsEndedElsewhere: () => readRunsEndedElsewhere('0') };
   /** Reads the runs that have ended elsewhere, as a poll after `lag` does. */
-  const elsewhere = async (lag: string) => {
+  const readRunsEndedElsewhere = async (lag: string) => {
     const { rows: found } = await pool.query('select howdah_private.runs_to_trace($1) as ids', [
       lag,
     ]);
@@ -277,7 +277,7 @@ test('a run cancelled while no worker held it has its span, exported once', asyn
 });
 
 test('texts are exported only if the environment enables it', async () => {
-  const { tracing, stop } = await startTraced({
+  const { tracing, stop } = await startTracingWorker({
     OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'true',
   });
   const agent = await makeAgent(database.pool, {
@@ -317,7 +317,7 @@ test('texts are exported only if the environment enables it', async () => {
 });
 
 test('where callers may not set the trace, a run has its own, linked to theirs', async () => {
-  const { tracing, stop } = await startTraced({ HOWDAH_TRACEPARENT: 'link' });
+  const { tracing, stop } = await startTracingWorker({ HOWDAH_TRACEPARENT: 'link' });
   const agent = await makeAgent(database.pool, { script: [{ content: 'ok' }] });
   const { rows } = await database.pool.query(
     'insert into howdah.executions (agent_id, input, metadata) values ($1, $2, $3) returning id',
@@ -344,7 +344,7 @@ test('where callers may not set the trace, a run has its own, linked to theirs',
 });
 
 test('a run whose caller is not sampled is not traced', async () => {
-  const { tracing, stop } = await startTraced();
+  const { tracing, stop } = await startTracingWorker();
   const agent = await makeAgent(database.pool, { script: [{ content: 'ok' }] });
   const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00';
   const { rows } = await database.pool.query(

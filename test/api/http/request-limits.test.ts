@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { makeAgent, makeApiKey, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
-import { clearOfTheHour } from '../../support/turn-of-hour.ts';
+import { waitPastHourBoundary } from '../../support/hour-boundary.ts';
 import { ask, follow, openSocket, STEPS, startTestApi, until } from '../harness.ts';
 import { claimsOf, locked, makePerson, type Person, sign } from '../subscriptions/tokens.ts';
 
@@ -27,7 +27,7 @@ beforeAll(async () => {
   tokens = await Promise.all(people.map((person) => sign(claimsOf(person, { role: 'admin' }))));
 });
 beforeEach(async () => {
-  await clearOfTheHour();
+  await waitPastHourBoundary();
   await db.pool.query('delete from howdah.limits');
 });
 

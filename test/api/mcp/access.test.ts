@@ -3,7 +3,7 @@ import http from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { createMcpServer } from '../../../src/mcp-server/mcp-server.ts';
-import { ask } from '../../sql/asking.ts';
+import { makeQuestion } from '../../sql/open-questions.ts';
 import { all, makeApiKey, makeTenant, one, unique } from '../../sql/support.ts';
 import { MARK, makeTwoTenants } from '../../sql/two-tenants.ts';
 import { testDatabase } from '../../support/database.ts';
@@ -160,7 +160,7 @@ describe.each(REVISIONS)('permissions in revision %s', (revision) => {
     expect((await client.listTools()).tools).toEqual([]);
     const call = client.callTool({ name, arguments: { message: 'x' } });
     await expect(call).rejects.toMatchObject({ code: -32602 });
-    const { id } = await ask(db.pool);
+    const { id } = await makeQuestion(db.pool);
     const answered = await client.callTool({
       name: 'answer_question',
       arguments: { question_id: id, answer: 'approve' },

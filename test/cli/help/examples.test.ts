@@ -10,7 +10,7 @@ import { examples } from '../../../src/cli/help/examples.ts';
 import { isOf } from '../../../src/cli/help/examples-in-help.ts';
 import type { CliIo } from '../../../src/cli/output/output.ts';
 import { allCommands, commands } from '../../../src/cli/registry.ts';
-import { describedCommands } from '../../support/generate/described-commands.ts';
+import { renderCommandMetadata } from '../../support/generate/command-metadata.ts';
 import { runCli } from '../run-cli.ts';
 
 /** No server answers there: help asks none. */
@@ -56,11 +56,11 @@ const nouns = commands.filter(isNoun).map(({ name }) => [name]);
 
 test('the generated help metadata matches the commands (npm run generate)', async () => {
   const file = join(import.meta.dirname, '../../../src/cli/help/command-metadata.generated.ts');
-  expect(readFileSync(file, 'utf8')).toBe(await describedCommands());
+  expect(readFileSync(file, 'utf8')).toBe(await renderCommandMetadata());
 });
 
 test('help has no default that is an object, and the right article', async () => {
-  const text = await describedCommands();
+  const text = await renderCommandMetadata();
   expect(text).not.toContain('"default":{');
   expect(text).not.toMatch(/\b(create|delete) a [aeio]/);
   expect(text).toContain('create an inbound hook');

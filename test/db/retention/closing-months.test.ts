@@ -258,7 +258,7 @@ describe('a damaged archive', () => {
     ).toEqual({ archive: `${archive}.2` });
   });
 
-  test('blocks dropping the month once a part of it is gone, as it may be the only copy', async () => {
+  test('blocks dropping a partially dropped month, because it may be the only copy', async () => {
     const stop = drop({
       archiveFolder: folder,
       onStep: (step, of) => {

@@ -57,7 +57,7 @@ const runIn = (month: string) => runInMonth(db, month);
  * Creates a question, a comment and a file of a run whose tree lies in that month. Returns the
  * digest of each of their tables.
  */
-async function besideRuns(month: string) {
+async function makeRowsBesideRun(month: string) {
   const { id, tenant_id } = await one(
     db.pool,
     `select e.id, e.tenant_id from howdah.executions as e cross join howdah_private.month_bounds(($1 || '-01')::date) as b
@@ -97,7 +97,7 @@ describe('a month that no tenant keeps', () => {
     const old = await months();
     expect(old.length).toBeGreaterThanOrEqual(2);
     const before = await sums();
-    const beside = await besideRuns(old[1] ?? '');
+    const beside = await makeRowsBesideRun(old[1] ?? '');
     const name = old[1]?.replace('-', '_');
     const keys = {
       executions: 't.id',

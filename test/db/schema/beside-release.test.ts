@@ -6,7 +6,11 @@ import { PACKAGE_ROOT } from '../../../src/package-root.ts';
 import { migrateQueue } from '../../../workers/queue/migrate-queue.ts';
 import { createEmptyDatabase, type TestDatabase } from '../../support/database.ts';
 import { heavyStatements } from '../../support/releases/heavy-statements.ts';
-import { brokenBy, type Promises, promisesOf } from '../../support/releases/promises.ts';
+import {
+  listBrokenDependencies,
+  type SchemaDependencies,
+  readSchemaDependencies,
+} from '../../support/releases/schema-dependencies.ts';
 import { loadRelease, NEWEST_RELEASE } from '../../support/releases/releases.ts';
 
 // During a rolling deploy, processes of the previous release work on this schema. A release
@@ -49,9 +53,9 @@ test(`the schema keeps what processes of release ${NEWEST_RELEASE} rely on`, asy
   const db = await createEmptyDatabase();
   onTestFinished(() => db.drop());
   await loadRelease(db, NEWEST_RELEASE);
-  const before = await promisesOf(db.pool);
+  const before = await readSchemaDependencies(db.pool);
   await migrateUp(db.url, migrateQueue);
-  const broken = brokenBy(before, await promisesOf(db.pool));
+  const broken = listBrokenDependencies(before, await readSchemaDependencies(db.pool));
   expect(broken.sort()).toEqual(Object.keys(KNOWN_TO_BREAK).sort());
 });
 
@@ -68,10 +72,10 @@ describe('the checks find', () => {
   async function brokenWhen(db: TestDatabase, statements: string): Promise<string[]> {
     const client = await db.pool.connect();
     try {
-      const before: Promises = await promisesOf(client);
+      const before: SchemaDependencies = await readSchemaDependencies(client);
       await client.query('begin');
       await client.query(statements);
-      return brokenBy(before, await promisesOf(client));
+      return listBrokenDependencies(before, await readSchemaDependencies(client));
     } finally {
       await client.query('rollback');
       client.release();

@@ -16,7 +16,7 @@ import {
   type TestDatabase,
 } from '../../support/database.ts';
 import { withDatabase } from '../../support/server.ts';
-import { IN_FORCE } from './in-force.ts';
+import { OBJECT_DEFINITIONS } from './object-definitions.ts';
 
 const ALL = readdirSync(join(PACKAGE_ROOT, 'migrations'))
   .sort()
@@ -132,22 +132,22 @@ describe('migrate', () => {
 
   test('up reapplies an outdated sql/ with the same result', async () => {
     await begin(createDatabaseOfAllMonths);
-    const before = await ask(db.pool, IN_FORCE);
+    const before = await ask(db.pool, OBJECT_DEFINITIONS);
     await db.pool.query(`update howdah_private.applied_sql set digest = 'older'`);
     expect((await migrationStatus(db.url)).sql).toBe('outdated');
     expect(await up()).toEqual([]);
-    expect(await ask(db.pool, IN_FORCE)).toEqual(before);
+    expect(await ask(db.pool, OBJECT_DEFINITIONS)).toEqual(before);
   });
 
   test('up replaces a function whose result type changed and keeps every trigger and policy', async () => {
     await begin(createDatabaseOfAllMonths);
-    const before = await ask(db.pool, IN_FORCE);
+    const before = await ask(db.pool, OBJECT_DEFINITIONS);
     await db.pool.query(`drop function howdah_private.heartbeat(uuid);
       create function howdah_private.heartbeat(worker uuid) returns text language sql return 'x';
       alter function howdah_private.heartbeat(uuid) owner to howdah_engine;
       update howdah_private.applied_sql set digest = 'older'`);
     await up();
-    expect(await ask(db.pool, IN_FORCE)).toEqual(before);
+    expect(await ask(db.pool, OBJECT_DEFINITIONS)).toEqual(before);
   });
 
   test('up replaces a function whose result type changed without recreating policies', async () => {
@@ -165,7 +165,7 @@ describe('migrate', () => {
   test('down reverts the last migration, and up reapplies it', async () => {
     await begin(createDatabaseOfAllMonths);
     await worksFor(db.url);
-    const before = await ask(db.pool, IN_FORCE);
+    const before = await ask(db.pool, OBJECT_DEFINITIONS);
     const runs = await ask(db.pool, 'select id, status, agent_version_id from howdah.executions');
     expect(await migrateDown(db.url, false)).toEqual([LAST]);
     expect(await migrationStatus(db.url)).toEqual({
@@ -175,7 +175,7 @@ describe('migrate', () => {
       sql: 'outdated',
     });
     expect(await up()).toEqual([LAST]);
-    expect(await ask(db.pool, IN_FORCE)).toEqual(before);
+    expect(await ask(db.pool, OBJECT_DEFINITIONS)).toEqual(before);
     expect(
       await ask(db.pool, 'select id, status, agent_version_id from howdah.executions'),
     ).toEqual(runs);
@@ -319,20 +319,20 @@ describe('migrate', () => {
       create table howdah.daily_usage (in_the_way boolean);
       reset role;
       update howdah_private.applied_sql set digest = 'older'`);
-    const before = await ask(db.pool, IN_FORCE);
+    const before = await ask(db.pool, OBJECT_DEFINITIONS);
     await expect(up()).rejects.toMatchObject({
       code: 'HWINV',
       message: expect.stringContaining(
         'sql/50_views/daily_usage.sql:1: "daily_usage" is not a view',
       ),
     });
-    expect(await ask(db.pool, IN_FORCE)).toEqual(before);
+    expect(await ask(db.pool, OBJECT_DEFINITIONS)).toEqual(before);
     await worksFor(db.url);
   });
 
   test('objects dropped by down count as missing, so up recreates them', async () => {
     await begin(createDatabaseOfAllMonths);
-    const before = await ask(db.pool, IN_FORCE);
+    const before = await ask(db.pool, OBJECT_DEFINITIONS);
     const client = new pg.Client({ connectionString: db.url });
     await client.connect();
     await client.query('begin; set local role howdah_owner');
@@ -341,12 +341,12 @@ describe('migrate', () => {
     await client.end();
     expect((await migrationStatus(db.url)).sql).toBe('outdated');
     await up();
-    expect(await ask(db.pool, IN_FORCE)).toEqual(before);
+    expect(await ask(db.pool, OBJECT_DEFINITIONS)).toEqual(before);
   });
 
   test('removes what is no longer in sql/, triggers before functions', async () => {
     await begin(createDatabaseOfAllMonths);
-    const before = await ask(db.pool, IN_FORCE);
+    const before = await ask(db.pool, OBJECT_DEFINITIONS);
     await db.pool.query(`set role howdah_owner;
       create function howdah_private.tg_models__older() returns trigger language plpgsql as
         'begin return new; end';
@@ -356,7 +356,7 @@ describe('migrate', () => {
       reset role;
       update howdah_private.applied_sql set digest = 'older'`);
     await up();
-    expect(await ask(db.pool, IN_FORCE)).toEqual(before);
+    expect(await ask(db.pool, OBJECT_DEFINITIONS)).toEqual(before);
   });
 
   test('foreign objects in our schemas or on our tables survive up and down', async () => {

@@ -11,7 +11,7 @@ import {
 import { migrateQueue } from '../../../workers/queue/migrate-queue.ts';
 import { all, makeAgent, makeRun, one } from '../../sql/support.ts';
 import { createDatabaseOfAllMonths, type TestDatabase } from '../../support/database.ts';
-import { IN_FORCE } from './in-force.ts';
+import { OBJECT_DEFINITIONS } from './object-definitions.ts';
 
 const PRICE = 'sql/10_private/models/price.sql';
 const LOOPS = [
@@ -86,7 +86,7 @@ describe('an upgrade without a migration', () => {
   const begin = async () => {
     db = await createDatabaseOfAllMonths();
     onTestFinished(db.drop);
-    return all(db.pool, IN_FORCE);
+    return all(db.pool, OBJECT_DEFINITIONS);
   };
   const outdate = (path: string) =>
     db.pool.query(`update howdah_private.applied_sql set digest = 'older' where path = $1`, [path]);
@@ -114,7 +114,7 @@ describe('an upgrade without a migration', () => {
     await user.query('rollback');
     user.release();
     expect(await migrationStatus(db.url)).toMatchObject({ sql: 'current' });
-    expect(await all(db.pool, IN_FORCE)).toEqual(inForce);
+    expect(await all(db.pool, OBJECT_DEFINITIONS)).toEqual(inForce);
     const old = new Map(before.map(({ name, xmin }) => [name, xmin]));
     const written = (await stamps()).filter(({ name, xmin }) => old.get(name as string) !== xmin);
     // the functions of the changed file only
@@ -137,7 +137,7 @@ describe('an upgrade without a migration', () => {
       reset role`);
     await outdate(PRICE);
     expect(await up()).toEqual([]);
-    expect(await all(db.pool, IN_FORCE)).toEqual(inForce);
+    expect(await all(db.pool, OBJECT_DEFINITIONS)).toEqual(inForce);
   });
 
   test('recreates what it has to drop, with its owner and rights', async () => {
@@ -150,7 +150,7 @@ describe('an upgrade without a migration', () => {
       reset role`);
     await outdate('sql/20_public/agent.sql');
     expect(await up()).toEqual([]);
-    expect(await all(db.pool, IN_FORCE)).toEqual(inForce);
+    expect(await all(db.pool, OBJECT_DEFINITIONS)).toEqual(inForce);
     expect(await one(db.pool, rights)).toEqual(before);
   });
 
@@ -162,7 +162,7 @@ describe('an upgrade without a migration', () => {
       reset role`);
     await outdate('sql/50_views/effects.sql');
     expect(await up()).toEqual([]);
-    expect(await all(db.pool, IN_FORCE)).toEqual(inForce);
+    expect(await all(db.pool, OBJECT_DEFINITIONS)).toEqual(inForce);
   });
 
   test('recreates the triggers of a changed file', async () => {
@@ -174,6 +174,6 @@ describe('an upgrade without a migration', () => {
       reset role`);
     await outdate('sql/30_triggers/executions.sql');
     expect(await up()).toEqual([]);
-    expect(await all(db.pool, IN_FORCE)).toEqual(inForce);
+    expect(await all(db.pool, OBJECT_DEFINITIONS)).toEqual(inForce);
   });
 });

@@ -22,7 +22,7 @@ const RUNNING = `select count(*)::int as n from pg_stat_activity where datname =
   and application_name = 'howdah-queries' and query like '%run_read_query%'`;
 
 /** Returns functions that run queries for a tenant, and that abort all of them. */
-function asking(queries: QueryPool) {
+function abortableQueries(queries: QueryPool) {
   const abort = new AbortController();
   return {
     ask: (tenantId: string, query: string) =>
@@ -36,7 +36,7 @@ function asking(queries: QueryPool) {
 
 test('slow queries of one tenant take half of the connections and do not delay other tenants', async () => {
   const [blue, acme] = [await makeTenant(database.pool), await makeTenant(database.pool)];
-  const { ask, end } = asking(createQueryPool(pool, 4));
+  const { ask, end } = abortableQueries(createQueryPool(pool, 4));
   let ended = 0;
   const slow = Array.from({ length: 10 }, () => ask(blue, SLOW).finally(() => (ended += 1)));
   const isHalf = `select from (${RUNNING}) as running where n = 2`;
@@ -52,7 +52,7 @@ test('slow queries of one tenant take half of the connections and do not delay o
 
 test('a query that waits too long for its turn fails as retryable', async () => {
   const blue = await makeTenant(database.pool);
-  const { ask, end } = asking(createQueryPool(pool, 1, 1));
+  const { ask, end } = abortableQueries(createQueryPool(pool, 1, 1));
   const first = ask(blue, SLOW);
   await eventually(database.pool, 'it runs', `select from (${RUNNING}) as running where n = 1`);
   expect(await ask(blue, 'select 1')).toMatchObject({
@@ -65,14 +65,14 @@ test('a query that waits too long for its turn fails as retryable', async () => 
 test('an aborted query has ended on the server when its place is released', async () => {
   const blue = await makeTenant(database.pool);
   const queries = createQueryPool(pool, 1);
-  const { ask, end } = asking(queries);
+  const { ask, end } = abortableQueries(queries);
   const slow = ask(blue, SLOW);
   await eventually(database.pool, 'it runs', `select from (${RUNNING}) as running where n = 1`);
   end();
   expect(await slow).toMatchObject({ ok: false });
   // The server reports the end of a statement shortly after its error.
   await eventually(database.pool, 'it ended', `select from (${RUNNING}) as running where n = 0`);
-  expect(await asking(queries).ask(blue, 'select 1 as n')).toMatchObject({ ok: true });
+  expect(await abortableQueries(queries).ask(blue, 'select 1 as n')).toMatchObject({ ok: true });
 });
 
 test.each(['53200', '53400'])(
@@ -97,7 +97,7 @@ test.each(['53200', '53400'])(
         },
       },
     }) as Pool;
-    const { ask } = asking(createQueryPool(short, 1));
+    const { ask } = abortableQueries(createQueryPool(short, 1));
     expect(await ask(await makeTenant(database.pool), 'select 1 as n')).toMatchObject({
       error: { code: 'tool_failed', retryable: false, cause: { sqlstate: code } },
     });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
-import { ask } from '../asking.ts';
+import { makeQuestion } from '../open-questions.ts';
 import {
   all,
   claim,
@@ -709,13 +709,13 @@ describe('acting as another user', () => {
       });
     });
 
-    test('do not let a user named like a role answer what escalated to that role', async () => {
+    test('do not let a user named like a role answer questions escalated to that role', async () => {
       await tried(async (client) => {
         const { id: named } = await one(
           client,
           `insert into howdah.users (username, role) values ('admin', 'member') returning id`,
         );
-        const { id } = await ask(client, {
+        const { id } = await makeQuestion(client, {
           kind: 'approval',
           run: { agent_id: agent },
           columns: { escalate_to: 'admin' },
@@ -742,7 +742,10 @@ describe('acting as another user', () => {
         const hidden = await makeAgent(client);
         const questions = await Promise.all(
           [hidden, agent].map((agent_id) =>
-            ask(client, { run: { agent_id, user_id: ada }, columns: { prompt: `of ${agent_id}` } }),
+            makeQuestion(client, {
+              run: { agent_id, user_id: ada },
+              columns: { prompt: `of ${agent_id}` },
+            }),
           ),
         );
         await hide(client, hidden);

@@ -301,7 +301,7 @@ describe('audit of definition changes', () => {
     /**
      * Starts a session in which a run and its user write rows. Returns the logged writes to them.
      */
-    const recorded = async () => {
+    const recordSessionWrites = async () => {
       const from = await endOf(tenant_id);
       const session = await as(
         'insert into howdah.sessions (agent_id, user_id) values ($1, $2) returning id',
@@ -328,12 +328,12 @@ describe('audit of definition changes', () => {
         .filter(({ object }) => objects.includes(object))
         .map(({ action, object }) => `${action} ${object}`);
     };
-    expect(await recorded()).toEqual(['delete todos']);
+    expect(await recordSessionWrites()).toEqual(['delete todos']);
     await db.pool.query(
       `insert into howdah.settings (tenant_id, key, value) values ($1, 'audit_contents', '1')`,
       [tenant_id],
     );
-    const everything = await recorded();
+    const everything = await recordSessionWrites();
     expect(everything).toEqual(
       expect.arrayContaining([
         'insert todos',
@@ -546,7 +546,7 @@ describe('audit of run controls', () => {
     return { execution_id: id, question_id: question.id };
   };
   /** Returns the rows that one statement adds to the audit log. */
-  const logged = async (text: string, values: unknown[]) => {
+  const logOfStatement = async (text: string, values: unknown[]) => {
     const from = await endOf(tenant);
     await db.pool.query(text, values);
     return logOf(tenant, from);
@@ -560,16 +560,16 @@ describe('audit of run controls', () => {
       ['cancel', 'queued'],
       ['retry', 'cancelled'],
     ]) {
-      expect(await logged(`select howdah.${name}_execution($1)`, [id])).toMatchObject([
+      expect(await logOfStatement(`select howdah.${name}_execution($1)`, [id])).toMatchObject([
         { action: name, object: 'executions', object_id: id, detail: { status }, changed: null },
       ]);
     }
-    const [forked] = await logged('select howdah.fork_execution($1, 0, $2)', [id, 'Anew']);
+    const [forked] = await logOfStatement('select howdah.fork_execution($1, 0, $2)', [id, 'Anew']);
     expect(forked).toMatchObject({
       ...{ action: 'fork', object_id: id, after_digest: await digestOf('Anew') },
       detail: { status: 'queued', seq: 0, fork_id: expect.any(String) },
     });
-    expect(await logged('select howdah.add_input($1, $2)', [id, 'Hurry.'])).toMatchObject([
+    expect(await logOfStatement('select howdah.add_input($1, $2)', [id, 'Hurry.'])).toMatchObject([
       {
         ...{ action: 'add_input', object_id: id },
         after_digest: await digestOf({ content: 'Hurry.', input_parts: null }),
@@ -585,7 +585,7 @@ describe('audit of run controls', () => {
     ['effect', `select howdah.answer_question($1, 'give_up')`, 'answer'],
   ])('stores an answer to a question of kind %s: %s', async (kind, text, action) => {
     const { execution_id, question_id } = await questionOf(kind);
-    expect(await logged(text, [question_id])).toMatchObject([
+    expect(await logOfStatement(text, [question_id])).toMatchObject([
       {
         ...{
           action,
@@ -612,7 +612,7 @@ describe('audit of run controls', () => {
       `insert into howdah.executions (agent_id, input, metadata) select $1, 'x', '{"many": 1}' from generate_series(1, 50)`,
       [agent_id],
     );
-    const rows = await logged(
+    const rows = await logOfStatement(
       `select howdah.cancel_execution(id) from howdah.executions where metadata @> '{"many": 1}'`,
       [],
     );

@@ -69,7 +69,7 @@ type Made = {
  * Creates an agent, or a workflow with a deciding model, and a cancelled run of it. Each has its
  * own model.
  */
-async function made(what: Made['what'], columns: object): Promise<Made> {
+async function makeOldVersion(what: Made['what'], columns: object): Promise<Made> {
   const name = unique(what);
   const model = unique('model');
   const model_id = await makeModel(db.pool, { tenant_id, name: model, ...columns });
@@ -116,7 +116,7 @@ async function versionOf({ what, run }: { what: string; run: string }): Promise<
 }
 
 /** Returns all statements that start a run of a pinned version. The last ones name the version. */
-async function begins({ what, id, name, run }: Made): Promise<[string, unknown[]][]> {
+async function startStatements({ what, id, name, run }: Made): Promise<[string, unknown[]][]> {
   const version = await versionOf({ what, run });
   const call = what === 'agent' ? 'howdah.run' : 'howdah.run_workflow';
   return [
@@ -134,8 +134,8 @@ async function begins({ what, id, name, run }: Made): Promise<[string, unknown[]
 }
 
 /** Asserts that a user may start a run of the pinned version by each statement. */
-async function expectBeginsBy(user: string, old: Made): Promise<void> {
-  for (const [text, values] of await begins(old)) {
+async function expectStartableBy(user: string, old: Made): Promise<void> {
+  for (const [text, values] of await startStatements(old)) {
     const result = await as(user, (client) => client.query(text, values));
     expect(result.rowCount, text).toBe(1);
   }
@@ -154,11 +154,11 @@ describe.each(['agent', 'workflow'] as const)('an older version (%s)', (what) =>
     ['another secret', `secret_name = 'other'`],
     ['another protocol at its URL', `provider = 'anthropic'`],
   ])('needs an admin to start it after a change of its model: %s', async (_what, set) => {
-    const old = await made(what, THERE);
+    const old = await makeOldVersion(what, THERE);
     const before = await versionOf(old);
-    await expectBeginsBy(member, old);
+    await expectStartableBy(member, old);
     await change(old.model_id, set);
-    for (const [text, values] of await begins(old)) {
+    for (const [text, values] of await startStatements(old)) {
       const refused = await as(member, (client) => refusedInside(client, text, values));
       expect(refused, text).toMatchObject({
         code: 'HWDEN',
@@ -174,14 +174,14 @@ describe.each(['agent', 'workflow'] as const)('an older version (%s)', (what) =>
   });
 
   test('can be started by anyone once its model is restored', async () => {
-    const old = await made(what, THERE);
+    const old = await makeOldVersion(what, THERE);
     await change(old.model_id, `secret_name = 'other'`);
     await change(old.model_id, `secret_name = 'gh'`);
-    await expectBeginsBy(member, old);
+    await expectStartableBy(member, old);
   });
 
   test('needs an admin to start it after its model is deleted', async () => {
-    const old = await made(what, THERE);
+    const old = await makeOldVersion(what, THERE);
     await db.pool.query(
       what === 'agent'
         ? 'delete from howdah.agent_models where agent_id = $1'
@@ -189,7 +189,7 @@ describe.each(['agent', 'workflow'] as const)('an older version (%s)', (what) =>
       [old.id],
     );
     await db.pool.query('delete from howdah.models where id = $1', [old.model_id]);
-    for (const [text, values] of await begins(old)) {
+    for (const [text, values] of await startStatements(old)) {
       expect(await as(member, (client) => refusedInside(client, text, values))).toMatchObject({
         code: 'HWDEN',
         message: expect.stringMatching(`uses model ${old.model}, which admins have removed since`),
@@ -201,20 +201,20 @@ describe.each(['agent', 'workflow'] as const)('an older version (%s)', (what) =>
     ['uses a secret that is not stored in a row', { provider: 'openai' }, `secret_name = 'gh'`],
     ['uses another model of the same server', THERE, `model = 'larger'`],
   ])('can still be started by members when it %s', async (_what, columns, set) => {
-    const old = await made(what, columns);
+    const old = await makeOldVersion(what, columns);
     await change(old.model_id, set);
-    await expectBeginsBy(member, old);
+    await expectStartableBy(member, old);
   });
 });
 
 test('a renamed model is the same model', async () => {
-  const old = await made('agent', THERE);
+  const old = await makeOldVersion('agent', THERE);
   await change(old.model_id, `name = name || ' renamed'`);
-  await expectBeginsBy(member, old);
+  await expectStartableBy(member, old);
 });
 
 test('a run in flight continues unchanged; the next run uses the current agent', async () => {
-  const { id, model_id } = await made('agent', THERE);
+  const { id, model_id } = await makeOldVersion('agent', THERE);
   const run = await makeRun(db.pool, { tenant_id, agent_id: id, user_id: member });
   await change(model_id, 'secret_name = null');
   await claim(db.pool, worker, [run]);
@@ -241,7 +241,7 @@ test('a run in flight continues unchanged; the next run uses the current agent',
 });
 
 test('a schedule starts the version that is current at its time', async () => {
-  const { id, model_id } = await made('agent', THERE);
+  const { id, model_id } = await makeOldVersion('agent', THERE);
   const { schedule } = await one(
     db.pool,
     `insert into howdah.schedules (tenant_id, name, agent_id, cron, input)
@@ -265,7 +265,7 @@ test('a schedule starts the version that is current at its time', async () => {
 });
 
 test('a restored agent uses the current URLs and secrets of its models', async () => {
-  const { id, model_id } = await made('agent', THERE);
+  const { id, model_id } = await makeOldVersion('agent', THERE);
   await change(model_id, `base_url = 'https://here.example.com/v1', secret_name = null`);
   await as(member, async (client) => {
     const { version } = await one(
@@ -301,8 +301,8 @@ describe('child runs', () => {
     ).secret;
 
   test('use versions from the start of the root, unless admins changed their models since', async () => {
-    const unmoved = await made('agent', THERE);
-    const moved = await made('agent', THERE);
+    const unmoved = await makeOldVersion('agent', THERE);
+    const moved = await makeOldVersion('agent', THERE);
     const root = await rootRun();
     const [claimed] = await claim(db.pool, worker, [root]);
     for (const { id } of [unmoved, moved]) {
@@ -329,7 +329,7 @@ describe('child runs', () => {
   });
 
   test('do not use a removed secret in nested workflows', async () => {
-    const inner = await made('workflow', THERE);
+    const inner = await makeOldVersion('workflow', THERE);
     const root = await rootRun();
     await change(inner.model_id, 'secret_name = null');
     const { workflow_version_id } = await one(
@@ -342,7 +342,7 @@ describe('child runs', () => {
   });
 
   test('do not use a removed secret after a handoff', async () => {
-    const moved = await made('agent', THERE);
+    const moved = await makeOldVersion('agent', THERE);
     const root = await rootRun();
     const to = async () =>
       secretOf(

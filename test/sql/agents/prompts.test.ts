@@ -302,7 +302,7 @@ describe('an edit concurrent with a change of the agent', () => {
   /**
    * Runs two statements in two transactions. The second one waits for the first one; then both end.
    */
-  async function raced(one: Statement, other: Statement): Promise<void> {
+  async function runConcurrently(one: Statement, other: Statement): Promise<void> {
     const [leader, follower] = [await testClient(db.pool), await testClient(db.pool)];
     await leader.query('begin');
     await follower.query('begin');
@@ -325,8 +325,8 @@ describe('an edit concurrent with a change of the agent', () => {
       'update howdah.agents set prompt_id = $2 where id = $1',
       [agent, id],
     ];
-    await raced(edit(id), give(agents[0]));
-    await raced(give(agents[1]), edit(id));
+    await runConcurrently(edit(id), give(agents[0]));
+    await runConcurrently(give(agents[1]), edit(id));
     for (const agent of agents) {
       expect((await definitionOf(agent)).agent.prompt).toMatchObject({
         version: 3,
@@ -343,8 +343,8 @@ describe('an edit concurrent with a change of the agent', () => {
        where id = $1`,
       [agent.id],
     ];
-    await raced(edit(id), change);
-    await raced(change, edit(id));
+    await runConcurrently(edit(id), change);
+    await runConcurrently(change, edit(id));
     expect((await definitionOf(agent.id)).agent.prompt).toMatchObject({
       version: 3,
       template: 'x!!',
@@ -366,8 +366,8 @@ describe('an edit concurrent with a change of the agent', () => {
       'insert into howdah.agent_skills (agent_id, skill_id) values ($1, $2)',
       [agent, id],
     ];
-    await raced(edited, give(first));
-    await raced(give(second), edited);
+    await runConcurrently(edited, give(first));
+    await runConcurrently(give(second), edited);
     for (const agent of [first, second]) {
       expect((await definitionOf(agent)).skills).toMatchObject([{ version: 3 }]);
     }

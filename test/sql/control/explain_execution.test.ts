@@ -1,6 +1,6 @@
 import { beforeAll, beforeEach, expect, test } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
-import { ask } from '../asking.ts';
+import { makeQuestion } from '../open-questions.ts';
 import {
   asRole,
   claim,
@@ -32,13 +32,13 @@ beforeEach(async () => {
   );
   await db.pool.query('delete from howdah_private.workers');
   worker = await makeWorker(db.pool);
-  await hear('1 day');
+  await setHeartbeats('1 day');
 });
 
 /**
  * Sets the last heartbeat of all workers, relative to now. Workers of these tests are only rows.
  */
-const hear = (later: string) =>
+const setHeartbeats = (later: string) =>
   db.pool.query(
     'update howdah_private.workers set heartbeat_at = clock_timestamp() + $1::interval',
     [later],
@@ -86,7 +86,7 @@ test('explains a due run with its queue position, or reports that no worker is r
   expect(await before(first)).toBe('1 due run of its tenant is ahead of it');
   expect(await before(second)).toBe('2 due runs of its tenant are ahead of it');
   expect(await explain(second)).toMatchObject({ reason: 'in_queue', blocked_by: [], next: [] });
-  await hear('-1 day');
+  await setHeartbeats('-1 day');
   expect(await explain(second)).toMatchObject({
     reason: 'no_worker',
     next: [{ action: 'start_worker', id: null }],
@@ -105,7 +105,7 @@ test('explains a running run with its last step, and reports a lost worker', asy
   );
   await db.pool.query('select howdah.pause_execution($1)', [run.id]);
   expect((await explain(run.id)).summary).toContain('it pauses once');
-  await hear('-1 day');
+  await setHeartbeats('-1 day');
   expect(await explain(run.id)).toMatchObject({
     reason: 'worker_lost',
     blocked_by: [{ kind: 'worker', id: worker }],
@@ -133,7 +133,7 @@ test('explains a run waiting for a child with the deepest run that blocks it', a
 });
 
 test('explains a run waiting for a person with the question and how to answer', async () => {
-  const question = await ask(db.pool, {
+  const question = await makeQuestion(db.pool, {
     columns: { required_role: 'admin', expires_in_ms: 3_600_000 },
   });
   expect(await explain(question.execution)).toMatchObject({
@@ -151,7 +151,7 @@ test('explains a run waiting for a person with the question and how to answer', 
     ],
     next: [{ action: 'answer_question', id: question.id }],
   });
-  const approval = await ask(db.pool, { kind: 'approval' });
+  const approval = await makeQuestion(db.pool, { kind: 'approval' });
   expect((await explain(approval.execution)).next).toEqual([
     { action: 'approve', id: approval.id },
   ]);

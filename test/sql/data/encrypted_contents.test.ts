@@ -75,7 +75,7 @@ const said = (content: string) => ({
 });
 
 /** Creates an ended run with a model answer. */
-async function sung(columns: Record<string, unknown> = {}, to: object = completed) {
+async function makeEndedRun(columns: Record<string, unknown> = {}, to: object = completed) {
   const id = await makeRun(db.pool, { agent_id: agent, input: SAID, ...columns });
   const [claimed] = await claim(db.pool, worker, [id]);
   const steps = [said(SAID), ...(to === completed ? [{ kind: 'output', output: SAID }] : [])];
@@ -183,7 +183,7 @@ describe('a fork of an encrypted run', () => {
   const history = [{ role: 'user', content: SAID }];
 
   test('is decrypted before it is claimed', async () => {
-    const original = await sung({
+    const original = await makeEndedRun({
       input_data: { said: SAID },
       input_parts: JSON.stringify(parts),
       history: JSON.stringify(history),
@@ -221,7 +221,7 @@ describe('a fork of an encrypted run', () => {
   });
 
   test('of a fork that waits for its decryption reads the first original', async () => {
-    const original = await sung();
+    const original = await makeEndedRun();
     await encrypt();
     const { id } = await fork(original);
     const { id: second } = await fork(id);
@@ -230,7 +230,7 @@ describe('a fork of an encrypted run', () => {
   });
 
   test('with new contents only starts at once', async () => {
-    const original = await sung();
+    const original = await makeEndedRun();
     await encrypt();
     const { id } = await fork(original, { seq: 0, input: 'Another task' });
     expect(await run(id)).toMatchObject({ input: 'Another task', contents_encrypted_at: null });
@@ -239,7 +239,7 @@ describe('a fork of an encrypted run', () => {
   });
 
   test('takes other data as a whole, and no changes of what SQL cannot read', async () => {
-    const original = await sung({ input_data: { order: 1 } });
+    const original = await makeEndedRun({ input_data: { order: 1 } });
     await encrypt();
     const refused = await refusal(fork(original, { changes: { order: 2 } }));
     expect(refused).toMatchObject({ code: 'HWCNF', fields: { field: 'changes' } });
@@ -250,7 +250,7 @@ describe('a fork of an encrypted run', () => {
   });
 
   test('refuses a ciphertext as a new text', async () => {
-    const original = await sung();
+    const original = await makeEndedRun();
     await encrypt();
     const { output } = await run(original);
     expect(await refusal(fork(original, { input: output }))).toMatchObject({
@@ -272,7 +272,7 @@ describe('a fork of an encrypted run', () => {
   });
 
   test('is encrypted again when it is cancelled before its decryption', async () => {
-    const original = await sung();
+    const original = await makeEndedRun();
     await encrypt();
     const { id } = await fork(original);
     await db.pool.query('select howdah.cancel_execution($1)', [id]);
@@ -283,7 +283,7 @@ describe('a fork of an encrypted run', () => {
   });
 
   test('keeps the data key of its copies from removal', async () => {
-    const original = await sung();
+    const original = await makeEndedRun();
     await encrypt();
     const { id } = await fork(original);
     await rolledBack(db.pool, async (client) => {
@@ -305,7 +305,9 @@ describe('a fork of an encrypted run', () => {
 });
 
 test('a filter and a size limit check what is new, not what is copied', async () => {
-  const original = await sung({ history: JSON.stringify([{ role: 'user', content: SAID }]) });
+  const original = await makeEndedRun({
+    history: JSON.stringify([{ role: 'user', content: SAID }]),
+  });
   await encrypt();
   await db.pool.query(
     `insert into howdah.output_filters (name, pattern, places, action) values ('all', '[A-Za-z0-9_-]{10,}', '{input}', 'redact')`,
@@ -323,7 +325,7 @@ test('a filter and a size limit check what is new, not what is copied', async ()
 
 describe('a conversation with encrypted turns', () => {
   const send = async (session: string, columns: Record<string, unknown> = {}) =>
-    sung({ session_id: session, ...columns });
+    makeEndedRun({ session_id: session, ...columns });
 
   test('can be forked, and its history is decrypted before the fork is claimed', async () => {
     const session = await makeSession(db.pool, { agent_id: agent });
@@ -452,7 +454,7 @@ describe('a conversation with encrypted turns', () => {
   });
 
   test('can be continued without a session', async () => {
-    const previous = await sung();
+    const previous = await makeEndedRun();
     await encrypt();
     const { name } = await one(db.pool, 'select name from howdah.agents where id = $1', [agent]);
     const begin = (history: unknown) =>
@@ -478,7 +480,7 @@ describe('a conversation with encrypted turns', () => {
   });
 
   test('can be continued by a debounced run, which takes the id of an earlier one', async () => {
-    const original = await sung();
+    const original = await makeEndedRun();
     await encrypt();
     const insert = (input: string) =>
       one(
@@ -505,7 +507,7 @@ describe('a conversation with encrypted turns', () => {
 
   test('is continued only by who may see it', async () => {
     const hidden = await makeAgent(db.pool, { is_restricted: true });
-    const [seen, secret] = [await sung(), await sung({ agent_id: hidden })];
+    const [seen, secret] = [await makeEndedRun(), await makeEndedRun({ agent_id: hidden })];
     await encrypt();
     const user = await makeUser(db.pool, { role: 'member' });
     const settings = { 'howdah.tenant_id': user.tenant_id, 'howdah.user_id': user.id };
@@ -540,7 +542,7 @@ describe('a conversation with encrypted turns', () => {
 });
 
 test('a retry is decrypted with its tree before it is claimed', async () => {
-  const id = await sung({}, failed);
+  const id = await makeEndedRun({}, failed);
   await encrypt();
   await db.pool.query('select howdah.retry_execution($1)', [id]);
   expect(await claimOnce(db.pool, worker, [id])).toEqual([]);
@@ -567,7 +569,7 @@ test('the root of a large tree is encrypted first and decrypted last', async () 
    * Returns the runs that a transaction takes when there is room for one, or the rest when these
    * runs are locked.
    */
-  const taken = (locked: string[] = []) =>
+  const takenRuns = (locked: string[] = []) =>
     rolledBack(db.pool, async (client) => {
       const other = await testClient(db.pool);
       await other.query('begin');
@@ -580,11 +582,11 @@ test('the root of a large tree is encrypted first and decrypted last', async () 
       return tasks.find((task) => task.root_execution_id === id);
     });
   await db.pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
-  expect(await taken()).toMatchObject({ runs: [id], is_last: false });
+  expect(await takenRuns()).toMatchObject({ runs: [id], is_last: false });
   await encrypt();
   await db.pool.query('select howdah.retry_execution($1)', [id]);
-  expect(await taken()).toMatchObject({ runs: [child], is_last: false });
-  expect(await taken([child])).toMatchObject({ runs: [], is_last: false });
+  expect(await takenRuns()).toMatchObject({ runs: [child], is_last: false });
+  expect(await takenRuns([child])).toMatchObject({ runs: [], is_last: false });
   await encrypt();
   expect(await run(child)).toMatchObject({ output: SAID, contents_encrypted_at: null });
   expect(await run(id)).toMatchObject({ input: SAID, contents_encrypted_at: null });
@@ -592,7 +594,10 @@ test('the root of a large tree is encrypted first and decrypted last', async () 
 });
 
 test('a live run is decrypted before what a policy made due', async () => {
-  const [original, others] = [await sung({}, failed), [await sung(), await sung()]];
+  const [original, others] = [
+    await makeEndedRun({}, failed),
+    [await makeEndedRun(), await makeEndedRun()],
+  ];
   await encrypt();
   await rolledBack(db.pool, async (client) => {
     const take = async () =>
@@ -613,7 +618,7 @@ test('a live run is decrypted before what a policy made due', async () => {
 });
 
 test('a transaction takes few runs if they have many steps', async () => {
-  const ids = [await sung(), await sung()];
+  const ids = [await makeEndedRun(), await makeEndedRun()];
   await rolledBack(db.pool, async (client) => {
     await client.query('set local session_replication_role = replica');
     await client.query('update howdah.executions set step_count = 10000 where id = any ($1)', [
@@ -653,7 +658,7 @@ test('decisions of workflows keep the names of members', async () => {
 });
 
 test('two encrypted runs are not said to differ', async () => {
-  const [a, b] = [await sung(), await sung()];
+  const [a, b] = [await makeEndedRun(), await makeEndedRun()];
   await encrypt();
   const compare = async (one_: string, other: string) =>
     (await one(db.pool, 'select howdah.compare_executions($1, $2) as compared', [one_, other]))
@@ -663,13 +668,13 @@ test('two encrypted runs are not said to differ', async () => {
     steps: { same: 2, changed: 0, changes: [] },
     a: { is_encrypted: true },
   });
-  const c = await sung({}, failed);
+  const c = await makeEndedRun({}, failed);
   expect(await compare(a, c)).toMatchObject({ is_same: false });
 });
 
 test('an erased user is renamed in what is decrypted, too', async () => {
   const user = await makeUser(db.pool, { role: 'admin' });
-  const id = await sung({}, failed);
+  const id = await makeEndedRun({}, failed);
   await committed(db.pool, async (client) => {
     await client.query(`select set_config('howdah.user_id', $1, true)`, [user.id]);
     await client.query('select howdah.retry_execution($1)', [id]);
@@ -692,7 +697,7 @@ test('a lost connection delays a decryption by a second, and other errors by a m
   const cipher = createContentCipher(secretRowsOn(db.pool), TEST_MASTER_KEYS);
   const delays: number[] = [];
   for (const code of ['57P01', '40P01', 'HWINV']) {
-    const id = await sung();
+    const id = await makeEndedRun();
     await db.pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
     const error = Object.assign(new Error('lost'), { code });
     const failing = { ...cipher, open: () => Promise.reject(error) };
@@ -710,8 +715,8 @@ test('a lost connection delays a decryption by a second, and other errors by a m
   expect(delays).toEqual([expect.closeTo(1, -1), expect.closeTo(1, -1), expect.closeTo(60, -1)]);
 });
 
-test('nobody rewrites a run that is not in the queue, also as a worker', async () => {
-  const id = await sung();
+test('no role rewrites a run that is not in the queue, not even a worker', async () => {
+  const id = await makeEndedRun();
   const text = `select howdah_private.write_run_contents('messages',
     jsonb_build_array(jsonb_build_object('execution_id', $1::uuid, 'seq', 1, 'texts', '{"content": "forged"}'::jsonb)))`;
   expect(
@@ -726,7 +731,7 @@ describe('at the same time as an encryption', () => {
       'texts', '{}', 'documents', '{}', 'key_id', howdah_private.lock_content_key((select tenant_id from howdah.executions where id = $1)) ->> 'id')))`;
 
   /** Starts the transaction of an encryption. Its rows are locked, and nothing is written yet. */
-  async function encrypting() {
+  async function beginEncryption() {
     await db.pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
     const client = await testClient(db.pool);
     await client.query('begin');
@@ -735,8 +740,8 @@ describe('at the same time as an encryption', () => {
   }
 
   test('another worker takes no tree twice, and a crash leaves plain text', async () => {
-    const id = await sung();
-    const { client, tasks } = await encrypting();
+    const id = await makeEndedRun();
+    const { client, tasks } = await beginEncryption();
     expect(tasks.map((task) => task.root_execution_id)).toContain(id);
     await encrypt();
     expect((await run(id)).input).toBe(SAID);
@@ -751,8 +756,8 @@ describe('at the same time as an encryption', () => {
     ['a fork', 'select howdah.fork_execution($1)', 'failed'],
     ['feedback', `select howdah.give_feedback($1, 1, 'well')`, 'failed'],
   ])('%s waits, and sees what was encrypted', async (_, statement, status) => {
-    const id = await sung({}, failed);
-    const { client } = await encrypting();
+    const id = await makeEndedRun({}, failed);
+    const { client } = await beginEncryption();
     const other = await openSession(db.url);
     const waiting = other.query(statement, [id]);
     await isBlocked(db.pool, other);
@@ -788,8 +793,8 @@ describe('at the same time as an encryption', () => {
     ],
   ])('%s misses no run that is being encrypted', async (_, statement) => {
     await encrypt(); // creates a key
-    const [first, second] = [await sung(), await sung()];
-    const { client } = await encrypting();
+    const [first, second] = [await makeEndedRun(), await makeEndedRun()];
+    const { client } = await beginEncryption();
     const due = 'select from howdah_private.encryptions_due where execution_id = $1';
     await client.query(WRITE, [first]);
     await client.query(`select howdah_private.finish_encryptions($1, '{}')`, [[first]]);
@@ -801,7 +806,7 @@ describe('at the same time as an encryption', () => {
     await waiting;
     const missed = await all(other, due, [first]);
 
-    const { client: later } = await encrypting();
+    const { client: later } = await beginEncryption();
     await later.query(WRITE, [second]);
     await later.query(`select howdah_private.finish_encryptions($1, '{}')`, [[second]]);
     await later.query('commit');
@@ -814,8 +819,8 @@ describe('at the same time as an encryption', () => {
   });
 
   test('retention skips the run, and a deletion removes its entry', async () => {
-    const id = await sung();
-    const { client } = await encrypting();
+    const id = await makeEndedRun();
+    const { client } = await beginEncryption();
     const { tenant_id } = await run(id);
     const other = await testClient(db.pool);
     await other.query('begin');
@@ -834,13 +839,13 @@ describe('at the same time as an encryption', () => {
   });
 
   test('a comment that is erased meanwhile stays erased', async () => {
-    const id = await sung();
+    const id = await makeEndedRun();
     const user = await makeUser(db.pool, { role: 'admin' });
     await committed(db.pool, async (client) => {
       await client.query(`select set_config('howdah.user_id', $1, true)`, [user.id]);
       await client.query('select howdah.give_feedback($1, 1, $2)', [id, SAID]);
     });
-    const { client } = await encrypting();
+    const { client } = await beginEncryption();
     const { rows } = await client.query(
       `select id, execution_id, texts from howdah_private.run_contents(array[$1::uuid], 'feedback_entries', null, 0, 10)`,
       [id],
@@ -860,7 +865,7 @@ describe('at the same time as an encryption', () => {
   });
 
   test('the encryption skips a run that is being erased', async () => {
-    const id = await sung();
+    const id = await makeEndedRun();
     const eraser = await testClient(db.pool);
     await eraser.query('begin');
     await eraser.query('select howdah_private.erase_runs($1)', [[id]]);

@@ -53,21 +53,21 @@ const inputOf = async (id: string) =>
   (await one(db.pool, 'select input from howdah.executions where id = $1', [id])).input;
 
 /** Moves the last activity of the session into the past. */
-const silent = (session: string, minutes: number) =>
+const ageSession = (session: string, minutes: number) =>
   db.pool.query(
     `update howdah.sessions set last_activity_at = now() - make_interval(mins => $2) where id = $1`,
     [session, minutes],
   );
 
 /** Makes the postponed erasures due now instead of in a minute. */
-const lookAgain = () =>
+const makeErasuresDue = () =>
   db.pool.query('update howdah_private.erasures_due set due_at = now() - interval $$1 second$$');
 
 /**
  * Makes a run with data, metadata, a key, a call, a child and an answered question. Returns it
  * while it is running.
  */
-async function sing(columns: Record<string, unknown> = {}) {
+async function startRunWithContents(columns: Record<string, unknown> = {}) {
   const data = JSON.stringify({ said: SAID });
   const id = await makeRun(db.pool, {
     agent_id: agent,
@@ -117,7 +117,7 @@ async function sing(columns: Record<string, unknown> = {}) {
 }
 
 test('keeps contents for 30 seconds after a run ends, then erases the whole tree', async () => {
-  const { id, child, end } = await sing({ idempotency_key: 'order 4711' });
+  const { id, child, end } = await startRunWithContents({ idempotency_key: 'order 4711' });
   await erase();
   expect(await inputOf(child)).toBe('Find out.'); // the tree has not ended
   await end();
@@ -160,7 +160,7 @@ test('an erased run cannot be retried or forked; one retried in time keeps its c
   await erase(); // does not wait for the lock
   await retrying.query('commit');
   await retrying.end();
-  await lookAgain();
+  await makeErasuresDue();
   await erase();
   for (const again of ['retry_execution', 'fork_execution']) {
     expect(await refusal(db.pool.query(`select howdah.${again}($1)`, [gone]))).toMatchObject({
@@ -192,17 +192,17 @@ describe('session contents', () => {
         )
       ).first;
     expect(await historyOf(next)).toBe(SAID);
-    await silent(session, 61);
-    await lookAgain();
+    await ageSession(session, 61);
+    await makeErasuresDue();
     await erase();
     expect(await historyOf(next)).toBe(SAID); // a run of the session is live
     await finish(db.pool, worker, next);
-    await silent(session, 59);
-    await lookAgain();
+    await ageSession(session, 59);
+    await makeErasuresDue();
     await erase();
     expect(await inputOf(next)).toBe(SAID);
-    await silent(session, 61);
-    await lookAgain();
+    await ageSession(session, 61);
+    await makeErasuresDue();
     await erase();
     expect(await tablesWith(db.pool, SAID)).toEqual([]);
     expect(
@@ -216,14 +216,14 @@ describe('session contents', () => {
       'select howdah.cancel_execution(live_execution_id) from howdah.sessions where id = $1',
       [session],
     );
-    await silent(session, 61);
+    await ageSession(session, 61);
     await erase();
     expect(await all(db.pool, 'select * from howdah.violations')).toEqual([]);
   });
 
   test('are checked once for each due run', async () => {
     const session_id = await makeSession(db.pool);
-    const { end } = await sing({ session_id });
+    const { end } = await startRunWithContents({ session_id });
     await end();
     await rolledBack(db.pool, async (client) => {
       await client.query(`set local track_functions = 'all'`);
@@ -239,7 +239,7 @@ describe('session contents', () => {
         ),
       ).toEqual({ calls: 1 });
     });
-    await silent(session_id, 61);
+    await ageSession(session_id, 61);
     await erase();
   });
 
@@ -248,14 +248,14 @@ describe('session contents', () => {
     const columns = { agent_id: agent, session_id: session, input: 'before' };
     const first = await makeRun(db.pool, columns);
     await finish(db.pool, worker, first);
-    await silent(session, 61);
+    await ageSession(session, 61);
     const writing = await openSession(db.url);
     await writing.query('begin');
     const second = await makeRun(writing, columns);
     await erase();
     await writing.query('commit');
     await writing.end();
-    await lookAgain();
+    await makeErasuresDue();
     await erase();
     expect(await inputOf(first)).toBe('before');
     await db.pool.query('select howdah.cancel_execution($1)', [second]);
@@ -265,7 +265,7 @@ describe('session contents', () => {
     const session = await makeSession(db.pool);
     const columns = { agent_id: agent, session_id: session, input: 'before' };
     await finish(db.pool, worker, await makeRun(db.pool, columns));
-    await silent(session, 61);
+    await ageSession(session, 61);
     const [erasing, writing] = [await openSession(db.url), await openSession(db.url)];
     await erasing.query('begin');
     await erasing.query(`select howdah_private.erase_ended(100, '0 seconds')`);
@@ -304,7 +304,7 @@ test('a run with an open effect question keeps its contents', async () => {
     [id],
   );
   await db.pool.query(`select howdah.answer_question($1, 'done')`, [question?.id]);
-  await lookAgain();
+  await makeErasuresDue();
   await erase();
   expect(await inputOf(id)).toBe('[erased]');
 });
@@ -329,7 +329,7 @@ test('a pending completion hook still receives the original contents', async () 
   const running = await startTestWorker(db.url);
   await eventually(db.pool, 'the hook is told', 'select from shop.ended where id = $1', [id]);
   await running.stop(0);
-  await lookAgain();
+  await makeErasuresDue();
   await erase();
   expect(await inputOf(id)).toBe('[erased]');
   expect(await all(db.pool, 'select * from shop.ended')).toEqual([{ id, said: SAID }]);
@@ -417,7 +417,7 @@ test('the nightly job finds runs that ended before the policy or were missed', a
 });
 
 test('an error in one run does not block the others, and its erasure is retried', async () => {
-  const [broken, whole] = [await sing(), await sing()];
+  const [broken, whole] = [await startRunWithContents(), await startRunWithContents()];
   await broken.end();
   await whole.end();
   await db.pool.query(
@@ -443,7 +443,7 @@ test('an error in one run does not block the others, and its erasure is retried'
 });
 
 test('a full disk during one-by-one erasure postpones no run', async () => {
-  const run = await sing();
+  const run = await startRunWithContents();
   await run.end();
   await db.pool.query(
     `insert into howdah.feedback_entries (execution_id, score, comment, created_by)

@@ -51,7 +51,7 @@ function makePerson(columns: Record<string, unknown> = {}): Promise<User> {
  * Creates a conversation of two turns with every kind of data that a run can leave behind. Each
  * text contains the canary.
  */
-async function talk(user: User, canary: string): Promise<Talk> {
+async function makeConversation(user: User, canary: string): Promise<Talk> {
   const sing = { said: canary, [canary]: [canary] };
   const session = await makeSession(db.pool, { user_id: user.id, title: canary, state: sing });
   await db.pool.query('insert into howdah.todos (session_id, title, note) values ($1, $2, $2)', [
@@ -197,7 +197,7 @@ describe.each(['anonymise', 'delete'])('erasing a user (%s)', (mode) => {
   test('removes all their content, keeps totals and constraints, and leaves other users alone', async () => {
     const [ada, bob] = [await makePerson(), await makePerson()];
     const [hers, his] = [`canary-of-${ada.username}`, `canary-of-${bob.username}`];
-    const talks = { ada: await talk(ada, hers), bob: await talk(bob, his) };
+    const talks = { ada: await makeConversation(ada, hers), bob: await makeConversation(bob, his) };
     const before = { ada: await traces(db.pool, hers), bob: await whole(db.pool, bob.id) };
     expect(new Set(before.ada)).toEqual(
       new Set([
@@ -291,7 +291,7 @@ describe.each(['anonymise', 'delete'])('erasing a user (%s)', (mode) => {
 
   test('removes their answers to questions in runs of others, including in the log', async () => {
     const [ada, bob] = [await makePerson(), await makePerson()];
-    const { run } = await talk(bob, `words of ${bob.username}`);
+    const { run } = await makeConversation(bob, `words of ${bob.username}`);
     await ask(ada, run, `answer of ${ada.username}`);
     await erase(db.pool, ada.id, mode);
     expect(await traces(db.pool, ada.username)).not.toContain('howdah.steps');
@@ -977,7 +977,7 @@ test('a child of a run of another user loses its contents but stays', async () =
 test('an export contains everything, one JSON document per line', async () => {
   const ada = await makePerson();
   const canary = `song of ${ada.username}`;
-  const { run, lost } = await talk(ada, canary);
+  const { run, lost } = await makeConversation(ada, canary);
   const lines = (await whole(db.pool, ada.id)).map(({ line }) => JSON.parse(line));
   expect(lines.map(({ kind }) => kind)).toEqual([
     'user',
@@ -1006,8 +1006,8 @@ test('an export contains everything, one JSON document per line', async () => {
 test('a redacted export has the same structure without contents', async () => {
   const [ada, bob] = [await makePerson(), await makePerson()];
   const canary = `redacted song of ${ada.username}`;
-  const { run, child } = await talk(ada, canary);
-  const { run: his } = await talk(bob, `song of ${bob.username}`);
+  const { run, child } = await makeConversation(ada, canary);
+  const { run: his } = await makeConversation(bob, `song of ${bob.username}`);
   await ask(ada, his, canary);
   const rows = await all(db.pool, 'select howdah.export_user_data($1, true) as line', [ada.id]);
   const lines = rows.map(({ line }) => line);
@@ -1146,7 +1146,7 @@ describe('permissions to export and erase', () => {
   });
 
   test('no role can change the log otherwise, not even the engine or owner', async () => {
-    const { run } = await talk(await makePerson(), 'a song of nobody');
+    const { run } = await makeConversation(await makePerson(), 'a song of nobody');
     for (const role of ['howdah_engine', 'howdah_owner', 'howdah_app']) {
       const refused = await refusal(
         asRole(db.pool, role, {}, (client) =>

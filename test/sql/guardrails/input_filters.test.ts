@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { tablesWithText } from '../../support/database/rows-with-text.ts';
 import { testDatabase } from '../../support/database.ts';
-import { actAs, answer, ask, inboxOf } from '../asking.ts';
+import { actAs, answerQuestion, makeQuestion, inboxOf } from '../open-questions.ts';
 import {
   all,
   claim,
@@ -215,7 +215,7 @@ describe('the input of a run', () => {
     ]);
   });
 
-  test('is filtered for members, who may not switch that off by a setting', async () => {
+  test('is filtered for members, who cannot disable the filter by a setting', async () => {
     await filter();
     const { tenant } = await one(db.pool, 'select howdah.current_tenant() as tenant');
     const login = `customer_${process.pid}`;
@@ -406,8 +406,8 @@ describe('what is sent to a live run', () => {
 describe('an answer to a question', () => {
   test('is redacted, as text and as data', async () => {
     await filter();
-    const { id, execution } = await ask(db.pool);
-    expect(await answer(db.pool, id, `it is ${CARD}`, { card: CARD })).toMatchObject({
+    const { id, execution } = await makeQuestion(db.pool);
+    expect(await answerQuestion(db.pool, id, `it is ${CARD}`, { card: CARD })).toMatchObject({
       answer: `it is ${WITHHELD}`,
       answer_data: { card: WITHHELD },
     });
@@ -420,42 +420,42 @@ describe('an answer to a question', () => {
   test('is checked after the redaction', async () => {
     await filter();
     const schema = { type: 'string', pattern: '^[0-9 ]+$' };
-    const { id } = await ask(db.pool, { columns: { schema } });
-    const refused = await refusal(answer(db.pool, id, CARD));
+    const { id } = await makeQuestion(db.pool, { columns: { schema } });
+    const refused = await refusal(answerQuestion(db.pool, id, CARD));
     expect(refused).toMatchObject({ code: 'HWINV', fields: { field: 'answer' } });
     expect(JSON.stringify(refused)).not.toContain('1111');
   });
 
   test('that a filter blocks is refused, and the question stays open', async () => {
     await filter('block');
-    const { id, execution } = await ask(db.pool);
-    expect(await refusal(answer(db.pool, id, CARD))).toMatchObject({
+    const { id, execution } = await makeQuestion(db.pool);
+    expect(await refusal(answerQuestion(db.pool, id, CARD))).toMatchObject({
       code: 'HWINV',
       fields: { field: 'answer', filter: 'card' },
     });
-    expect(await refusal(answer(db.pool, id, 'x', { card: CARD }))).toMatchObject({
+    expect(await refusal(answerQuestion(db.pool, id, 'x', { card: CARD }))).toMatchObject({
       fields: { field: 'data', filter: 'card' },
     });
-    expect(await answer(db.pool, id, 'cash')).toMatchObject({ status: 'answered' });
+    expect(await answerQuestion(db.pool, id, 'cash')).toMatchObject({ status: 'answered' });
     expect((await rowOf(execution)).input_hits).toBeNull();
   });
 
   test('that is one of the options stays as it is', async () => {
     await filter();
-    const { id } = await ask(db.pool, { columns: { options: [CARD, 'cash'] } });
-    expect(await answer(db.pool, id, CARD)).toMatchObject({ answer: CARD });
+    const { id } = await makeQuestion(db.pool, { columns: { options: [CARD, 'cash'] } });
+    expect(await answerQuestion(db.pool, id, CARD)).toMatchObject({ answer: CARD });
   });
 
-  test('has edited arguments or a reason of an approval redacted, and its word kept', async () => {
+  test('keeps the decision of an approval, and redacts edited arguments and the reason', async () => {
     await db.pool.query(
       `insert into howdah.output_filters (name, pattern, places) values ('word', 'approve|secret', '{input}')`,
     );
-    const edited = await ask(db.pool, { kind: 'approval' });
-    expect(await answer(db.pool, edited.id, 'approve', { order: 'secret' })).toMatchObject({
+    const edited = await makeQuestion(db.pool, { kind: 'approval' });
+    expect(await answerQuestion(db.pool, edited.id, 'approve', { order: 'secret' })).toMatchObject({
       answer: 'approve',
       answer_data: { order: '[word withheld]' },
     });
-    const rejected = await ask(db.pool, { kind: 'approval' });
+    const rejected = await makeQuestion(db.pool, { kind: 'approval' });
     expect(
       await one(db.pool, `select * from howdah.reject($1, 'it is secret')`, [rejected.id]),
     ).toMatchObject({ answer: 'reject', answer_data: 'it is [word withheld]' });
@@ -611,7 +611,7 @@ describe('the cost', () => {
   });
 });
 
-test('a conversation in other letters is looked at once for all filters', async () => {
+test('a conversation in other letters is scanned once for all filters', async () => {
   for (const name of ['card', 'iban', 'phone']) {
     await db.pool.query(
       `insert into howdah.output_filters (name, pattern, places) values ($1, '\\m(\\d[ -]?){13,16}\\M', '{input}')`,

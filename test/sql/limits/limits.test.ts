@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
-import { clearOfTheHour } from '../../support/turn-of-hour.ts';
+import { waitPastHourBoundary } from '../../support/hour-boundary.ts';
 import {
   admitParked,
   all,
@@ -55,7 +55,7 @@ describe('usage limits', () => {
     worker = await makeWorker(db.pool);
   });
   beforeEach(async () => {
-    await clearOfTheHour();
+    await waitPastHourBoundary();
     await deleteLimits(db.pool);
     // Each test has its own tenant, so that earlier usage does not count.
     tenant = await makeTenant(db.pool, `limit-${randomUUID()}`);

@@ -61,18 +61,18 @@ type Step = Record<string, unknown>;
 const OUTPUT: Step = { kind: 'output' };
 
 /** Creates a run with these steps and this end. */
-async function ran(
+async function makeEndedRun(
   columns: Record<string, unknown>,
   steps: Step[],
   to: Record<string, unknown> = completed,
 ): Promise<string> {
   const id = await makeRun(db.pool, columns);
-  await goOn(id, steps, to);
+  await commitSteps(id, steps, to);
   return id;
 }
 
 /** Commits steps in batches of 100, because the cost of a commit grows faster than its size. */
-async function goOn(id: string, steps: Step[], to: Record<string, unknown>): Promise<void> {
+async function commitSteps(id: string, steps: Step[], to: Record<string, unknown>): Promise<void> {
   const [run] = await claim(db.pool, worker, [id]);
   for (let done = 0; done === 0 || done < steps.length; done += 100) {
     const isLast = done + 100 >= steps.length;
@@ -136,8 +136,8 @@ describe('the same run executed twice', () => {
   test('compares as the same, whatever the ids, times and random values', async () => {
     const agent_id = await makeAgent(db.pool);
     const steps = () => [retry(), ...looksUp('A-1', 'sent'), says('It was sent.'), OUTPUT];
-    const first = await ran({ agent_id }, steps());
-    const second = await ran({ agent_id }, steps());
+    const first = await makeEndedRun({ agent_id }, steps());
+    const second = await makeEndedRun({ agent_id }, steps());
     const compared = await compare(first, second);
     expect(compared).toMatchObject({
       is_same: true,
@@ -171,10 +171,10 @@ describe('the same run executed twice', () => {
       { ...retry(), error: { code: 'timeout', message: 'too late', ...more } },
       OUTPUT,
     ];
-    const first = await ran({ agent_id }, log({ retryable: true }));
-    const second = await ran({ agent_id }, log({ retryable: true, status: 504 }));
+    const first = await makeEndedRun({ agent_id }, log({ retryable: true }));
+    const second = await makeEndedRun({ agent_id }, log({ retryable: true, status: 504 }));
     expect(await compare(first, second)).toMatchObject({ is_same: true });
-    const third = await ran({ agent_id }, log({ code: 'provider' }));
+    const third = await makeEndedRun({ agent_id }, log({ code: 'provider' }));
     const { changes } = (await compare(first, third)).steps;
     expect(changes.map(({ differences }) => differences)).toEqual([
       [{ field: 'error_code', a: 'timeout', b: 'provider' }],
@@ -230,7 +230,7 @@ describe('start differences', () => {
       [agent_id],
     );
     for (const input of ['one', 'two']) {
-      await ran({ agent_id, session_id, input }, [says('Yes.'), OUTPUT]);
+      await makeEndedRun({ agent_id, session_id, input }, [says('Yes.'), OUTPUT]);
     }
     const [a, b] = (
       await db.pool.query('select id from howdah.executions where session_id = $1 order by turn', [
@@ -246,10 +246,14 @@ describe('start differences', () => {
 describe('differences of logs', () => {
   test('start where a fork with another input diverges', async () => {
     const agent_id = await makeAgent(db.pool);
-    const a = await ran({ agent_id }, [...looksUp('A-1', 'sent'), says('It was sent.'), OUTPUT]);
+    const a = await makeEndedRun({ agent_id }, [
+      ...looksUp('A-1', 'sent'),
+      says('It was sent.'),
+      OUTPUT,
+    ]);
     const b = (await one(db.pool, `select (howdah.fork_execution($1, 2, 'In German.')).id`, [a]))
       .id;
-    await goOn(b, [says('Verschickt.'), OUTPUT], { ...completed, output: 'Verschickt.' });
+    await commitSteps(b, [says('Verschickt.'), OUTPUT], { ...completed, output: 'Verschickt.' });
     const compared = await compare(a, b);
     expect(compared).toMatchObject({ is_same: false, shared_steps: 2, began: [] });
     expect(compared.steps).toEqual({
@@ -291,11 +295,11 @@ describe('differences of logs', () => {
   test('count steps that two forks of one run both copied as shared, even when erased', async () => {
     const agent_id = await makeAgent(db.pool);
     const steps = [...looksUp('A-1', 'sent'), says('It was sent.'), OUTPUT];
-    const original = await ran({ agent_id }, steps);
+    const original = await makeEndedRun({ agent_id }, steps);
     const fork = async (seq: number) =>
       (await one(db.pool, 'select (howdah.fork_execution($1, $2)).id', [original, seq])).id;
     const [a, b] = [await fork(1), await fork(2)];
-    for (const id of [a, b]) await goOn(id, [says('Yes.'), OUTPUT], completed);
+    for (const id of [a, b]) await commitSteps(id, [says('Yes.'), OUTPUT], completed);
     const compared = await compare(a, b);
     expect(compared).toMatchObject({ shared_steps: 1, steps: { same: 3, parts_at: 2 } });
     expect(seqs(compared)).toEqual([
@@ -310,13 +314,13 @@ describe('differences of logs', () => {
 
   test('are aligned by content: one extra attempt changes nothing after it', async () => {
     const agent_id = await makeAgent(db.pool);
-    const a = await ran({ agent_id }, [
+    const a = await makeEndedRun({ agent_id }, [
       ...looksUp('A-1', 'sent'),
       ...looksUp('A-2', 'lost'),
       says('One of two.'),
       OUTPUT,
     ]);
-    const b = await ran({ agent_id }, [
+    const b = await makeEndedRun({ agent_id }, [
       retry(),
       ...looksUp('A-1', 'sent'),
       ...looksUp('A-2', 'found'),
@@ -338,8 +342,12 @@ describe('differences of logs', () => {
 
   test('pair identical calls, whatever their order', async () => {
     const agent_id = await makeAgent(db.pool);
-    const a = await ran({ agent_id }, [...looksUp('A-1', 'x'), ...looksUp('A-2', 'y'), OUTPUT]);
-    const b = await ran({ agent_id }, [...looksUp('A-2', 'z'), OUTPUT]);
+    const a = await makeEndedRun({ agent_id }, [
+      ...looksUp('A-1', 'x'),
+      ...looksUp('A-2', 'y'),
+      OUTPUT,
+    ]);
+    const b = await makeEndedRun({ agent_id }, [...looksUp('A-2', 'z'), OUTPUT]);
     const compared = await compare(a, b);
     expect(seqs(compared)).toEqual([
       ['only_a', 1, null],
@@ -351,11 +359,11 @@ describe('differences of logs', () => {
   test('name a different model, arguments or error', async () => {
     const agent_id = await makeAgent(db.pool);
     const broken = { ...looksUp('A-2', '')[1], output: undefined };
-    const a = await ran({ agent_id }, [looksUp('A-1', 'x')[0] as Step, broken], {
+    const a = await makeEndedRun({ agent_id }, [looksUp('A-1', 'x')[0] as Step, broken], {
       ...completed,
     });
     const error = { code: 'timeout', message: 'too late', retryable: false };
-    const b = await ran({ agent_id }, [
+    const b = await makeEndedRun({ agent_id }, [
       { ...(looksUp('A-3', 'x')[0] as Step), name: 'careful' },
       { ...broken, error },
     ]);
@@ -380,9 +388,9 @@ describe('differences of logs', () => {
     const log = (of: (i: number) => string) =>
       Array.from({ length: 500 }, (_, i) => looksUp(`A-${i}`, of(i))).flat();
     const found = 'x'.repeat(3_000);
-    const a = await ran({ agent_id }, [...log(() => found), OUTPUT]);
-    const alike = await ran({ agent_id }, [retry(), ...log(() => found), OUTPUT]);
-    const unlike = await ran({ agent_id }, [...log((i) => `${found}${i}`), OUTPUT]);
+    const a = await makeEndedRun({ agent_id }, [...log(() => found), OUTPUT]);
+    const alike = await makeEndedRun({ agent_id }, [retry(), ...log(() => found), OUTPUT]);
+    const unlike = await makeEndedRun({ agent_id }, [...log((i) => `${found}${i}`), OUTPUT]);
     expect((await compare(a, alike)).steps).toMatchObject({ same: 1_001, only_b: 1 });
     const other = await compare(a, unlike);
     expect(other.steps).toMatchObject({ same: 501, changed: 500, left_off: 0 });
@@ -391,8 +399,8 @@ describe('differences of logs', () => {
 
   test('beyond the maximum are counted as left off', async () => {
     const agent_id = await makeAgent(db.pool);
-    const a = await ran({ agent_id }, [OUTPUT]);
-    const b = await ran({ agent_id }, [...Array.from({ length: 1_003 }, retry), OUTPUT]);
+    const a = await makeEndedRun({ agent_id }, [OUTPUT]);
+    const b = await makeEndedRun({ agent_id }, [...Array.from({ length: 1_003 }, retry), OUTPUT]);
     const { steps } = await compare(a, b);
     expect(steps).toMatchObject({ same: 1, only_b: 1_003, left_off: 3 });
     expect(steps.changes).toHaveLength(1_000);
@@ -417,8 +425,8 @@ describe('end differences', () => {
         to: { status: 'waiting', waiting_for: 'child' },
       },
     ]);
-    await goOn(a, [says('Yes.'), OUTPUT], completed);
-    const b = await ran(
+    await commitSteps(a, [says('Yes.'), OUTPUT], completed);
+    const b = await makeEndedRun(
       { agent_id },
       [says('Well.'), { kind: 'error', error: failed.error }],
       failed,
@@ -441,7 +449,10 @@ describe('end differences', () => {
     const agent_id = await makeAgent(db.pool);
     const long = 'ä'.repeat(50_000);
     const ending = async (end: string) =>
-      ran({ agent_id }, [says(`${long}${end}`), OUTPUT], { ...completed, output: `${long}${end}` });
+      makeEndedRun({ agent_id }, [says(`${long}${end}`), OUTPUT], {
+        ...completed,
+        output: `${long}${end}`,
+      });
     const compared = await compare(await ending('one'), await ending(`two${long}`));
     const [output] = compared.ended;
     expect(output?.a).toMatch(/^…ä{5000,5001}one$/);
@@ -450,7 +461,7 @@ describe('end differences', () => {
     expect(said?.a).toMatch(/^…ä{125,126}one$/);
     expect(said?.b?.length).toBe(502);
     const first = await ending('x');
-    const { ended } = await compare(first, await ran({ agent_id }, [says('No.'), OUTPUT]));
+    const { ended } = await compare(first, await makeEndedRun({ agent_id }, [says('No.'), OUTPUT]));
     expect(ended[0]?.a).toMatch(/^ä{20000}…$/);
   });
 });
@@ -540,8 +551,8 @@ describe('permissions to compare', () => {
     const tenant_id = await makeTenant(db.pool);
     const agent_id = await makeAgent(db.pool, { tenant_id });
     const columns = { tenant_id, agent_id };
-    const a = await ran(columns, [says('Yes.'), OUTPUT]);
-    const b = await ran(columns, [says('No.'), OUTPUT]);
+    const a = await makeEndedRun(columns, [says('Yes.'), OUTPUT]);
+    const b = await makeEndedRun(columns, [says('No.'), OUTPUT]);
     const owners = await compare(a, b);
     for (const role of ['howdah_app', 'howdah_analyst']) {
       expect(

@@ -142,7 +142,7 @@ describe('rights on forks', () => {
     const trustOf = async (run: string): Promise<string> =>
       (await one(db.pool, 'select trust from howdah.executions where id = $1', [run])).trust;
     /** Creates a session whose only turn has read external data and repeated it in its answer. */
-    const tainted = async () => {
+    const makeTaintedSession = async () => {
       const session_id = await makeSession(db.pool, { agent_id: agent });
       const run = await makeRun(db.pool, { agent_id: agent, session_id, input_trust: 'external' });
       await finish(db.pool, worker, run);
@@ -150,7 +150,7 @@ describe('rights on forks', () => {
     };
 
     test.each([0, 1])('does not rise in a fork of the fork after step %i', async (seq) => {
-      const branch = await fork(db.pool, await tainted());
+      const branch = await fork(db.pool, await makeTaintedSession());
       await finish(db.pool, worker, branch.live_execution_id);
       expect(await trustOf(branch.live_execution_id)).toBe('external');
       const { id } = await one(
@@ -163,7 +163,7 @@ describe('rights on forks', () => {
     });
 
     test('does not rise after a failed first run, nor after turns without history', async () => {
-      const branch = await fork(db.pool, await tainted());
+      const branch = await fork(db.pool, await makeTaintedSession());
       await finish(db.pool, worker, branch.live_execution_id, failed);
       const forgetful = await makeAgent(db.pool, { use_history: false });
       await db.pool.query(

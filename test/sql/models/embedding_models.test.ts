@@ -10,7 +10,7 @@ beforeEach(async () => {
 });
 
 /** Runs `work` in the tenant as an admin, and rolls back. */
-async function inside(work: (db: Db) => Promise<void>): Promise<void> {
+async function asAdmin(work: (db: Db) => Promise<void>): Promise<void> {
   const client = await database.pool.connect();
   try {
     await client.query('begin');
@@ -31,7 +31,7 @@ const INSERT = `insert into howdah.workflows (name, type, configuration) values 
 const router = async (db: Db, configuration: object) =>
   (await one(db, INSERT, [{ method: 'embedding', ...configuration }])).id;
 /** Writes the version of a workflow, and returns its models. */
-const pinned = async (db: Db, id: string) => {
+const pinnedModels = async (db: Db, id: string) => {
   await db.query('set constraints all immediate');
   await db.query('set constraints all deferred');
   const { models } = await one(
@@ -49,7 +49,7 @@ describe('a router with method embedding is rejected', () => {
     [{ model: 'nobody' }, /there is no model 'nobody' with purpose embedding/],
     [{ model: 'default' }, /there is no model 'default' with purpose/],
   ])('with %j without a matching embedding model', async (configuration, message) => {
-    await inside(async (db) => {
+    await asAdmin(async (db) => {
       const value = { method: 'embedding', ...configuration };
       expect(await refusedInside(db, INSERT, [value])).toMatchObject({
         code: 'HWINV',
@@ -62,7 +62,7 @@ describe('a router with method embedding is rejected', () => {
 
   test('with a model of another tenant', async () => {
     await model(database.pool, 'foreign');
-    await inside(async (db) => {
+    await asAdmin(async (db) => {
       const value = { method: 'embedding', model: 'foreign' };
       expect(await refusedInside(db, INSERT, [value])).toMatchObject({ code: 'HWINV' });
       expect(await refusedInside(db, INSERT, [{ method: 'embedding' }])).toMatchObject({
@@ -73,7 +73,7 @@ describe('a router with method embedding is rejected', () => {
   });
 
   test('on update as well', async () => {
-    await inside(async (db) => {
+    await asAdmin(async (db) => {
       const { id } = await one(db, INSERT, [{ method: 'lexical' }]);
       const text = `update howdah.workflows set configuration = '{"method": "embedding"}' where id = $1`;
       expect(await refusedInside(db, text, [id])).toMatchObject({ code: 'HWINV' });
@@ -101,13 +101,13 @@ describe('a router with method embedding is rejected', () => {
 
 describe('the embedding model of a router', () => {
   test('is the named model, else a model with purpose embedding', async () => {
-    await inside(async (db) => {
+    await asAdmin(async (db) => {
       await model(db, 'zebra');
       await model(db, 'ant');
-      expect(await pinned(db, await router(db, { model: 'zebra' }))).toEqual(['zebra']);
+      expect(await pinnedModels(db, await router(db, { model: 'zebra' }))).toEqual(['zebra']);
       const unnamed = INSERT.replace('desk', 'other');
       const { id } = await one(db, unnamed, [{ method: 'embedding' }]);
-      expect(await pinned(db, id)).toEqual(['ant']);
+      expect(await pinnedModels(db, id)).toEqual(['ant']);
     });
   });
 
@@ -136,7 +136,7 @@ describe('the embedding model of a router', () => {
         `insert into howdah.workflow_agents (workflow_id, agent_id, sequence_order) values ($1, $2, 1)`,
         [id, await makeAgent(client)],
       );
-      const now = () => pinned(client, id);
+      const now = () => pinnedModels(client, id);
       await model(client, 'a later one');
       await model(client, 'talker', 'llm');
       expect(await now()).toEqual(['first']);

@@ -333,7 +333,7 @@ describe('a server at OPENAI_BASE_URL', () => {
       await work(db);
     });
 
-  test('has no known prices, and gives them back when it is gone', async () => {
+  test('removes known prices, and restores them when it is unset', async () => {
     await withModel(async (db) => {
       expect(await priceOf(db)).toEqual(CATALOG);
       await report(db, 'gateway', true);

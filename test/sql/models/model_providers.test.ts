@@ -421,7 +421,7 @@ describe('an address of the machine', () => {
     });
   });
 
-  test('is looked for behind each address that a tenant wrote', async () => {
+  test('is guarded at each URL that a tenant wrote', async () => {
     const tenant = await asking('howdah_app', {});
     await tenant(async (client) => {
       await insert(client, 'llm.example.com');

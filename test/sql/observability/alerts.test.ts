@@ -48,7 +48,7 @@ const alerts = (client: Pick<pg.Pool, 'query'>, name?: string) =>
  * Runs `work` with all triggers and foreign keys disabled, and rolls back. It can create states
  * that no function would.
  */
-const meddling = (work: (client: pg.PoolClient) => Promise<void>) =>
+const withoutTriggers = (work: (client: pg.PoolClient) => Promise<void>) =>
   rolledBack(db.pool, async (client) => {
     await client.query('set local session_replication_role = replica');
     await work(client);
@@ -76,7 +76,7 @@ test('a healthy database raises no alerts', async () => {
 });
 
 test('each alert has a severity and a link to its runbook', async () => {
-  await meddling(async (client) => {
+  await withoutTriggers(async (client) => {
     await late(client, '1 hour');
     const found = await alerts(client);
     expect(found.map(({ name }) => name)).toContain('queue_stuck');
@@ -89,7 +89,7 @@ test('each alert has a severity and a link to its runbook', async () => {
 
 describe('queue alerts', () => {
   test('queue_stuck: the oldest due run has waited too long', async () => {
-    await meddling(async (client) => {
+    await withoutTriggers(async (client) => {
       const id = await late(client, '4 minutes');
       await makeWorker(client);
       expect(await alerts(client, 'queue_stuck')).toEqual([]);
@@ -108,7 +108,7 @@ describe('queue alerts', () => {
   });
 
   test('no_worker: runs are due and no worker is running', async () => {
-    await meddling(async (client) => {
+    await withoutTriggers(async (client) => {
       await late(client, '1 minute');
       expect(await alerts(client, 'no_worker')).toMatchObject([{ subject: 'workers' }]);
       await makeWorker(client);
@@ -117,7 +117,7 @@ describe('queue alerts', () => {
   });
 
   test('leases_expired: a worker with runs is silent or gone', async () => {
-    await meddling(async (client) => {
+    await withoutTriggers(async (client) => {
       const worker = await makeWorker(client);
       const id = await startRun(client);
       await claim(client, worker, [id]);
@@ -145,7 +145,7 @@ describe('queue alerts', () => {
   });
 
   test('jobs_given_up: a job has no attempts left', async () => {
-    await meddling(async (client) => {
+    await withoutTriggers(async (client) => {
       await client.query(`select graphile_worker.add_job('deliver', '{}', max_attempts => 3)`);
       expect(await alerts(client, 'jobs_given_up')).toEqual([]);
       await client.query(
@@ -158,7 +158,7 @@ describe('queue alerts', () => {
   });
 
   test('promises_broken: howdah.violations is not empty', async () => {
-    await meddling(async (client) => {
+    await withoutTriggers(async (client) => {
       const id = await late(client, '1 minute');
       await client.query('delete from graphile_worker._private_jobs');
       expect(await alerts(client, 'promises_broken')).toMatchObject([
@@ -170,7 +170,7 @@ describe('queue alerts', () => {
 
 describe('integration alerts', () => {
   test('deliveries_failed: webhooks were given up within a day', async () => {
-    await meddling(async (client) => {
+    await withoutTriggers(async (client) => {
       const fail = (ago: string) =>
         client.query(
           `insert into howdah.webhook_deliveries (execution_id, event, url, payload, status, last_attempt_at)
@@ -187,7 +187,7 @@ describe('integration alerts', () => {
   });
 
   test('write_backs_failing: answers were not written to their rows', async () => {
-    await meddling(async (client) => {
+    await withoutTriggers(async (client) => {
       await client.query(
         `insert into howdah.table_triggers (table_name, agent_id, input, into_column, key_columns)
          values ('public.tickets', $1, 'body', 'reply', '{id}')`,
@@ -209,7 +209,7 @@ describe('integration alerts', () => {
   });
 
   test('mcp_server_down: an active server has been unreachable for a while', async () => {
-    await meddling(async (client) => {
+    await withoutTriggers(async (client) => {
       await client.query(
         `insert into howdah.mcp_servers (name, type, configuration, error, failed_at)
          values ('files', 'http', '{"url": "https://mcp.example.com"}', 'connection refused', now() - interval '10 minutes')`,
@@ -223,7 +223,7 @@ describe('integration alerts', () => {
   });
 
   test('schedules_late: a schedule is due and starts no run', async () => {
-    await meddling(async (client) => {
+    await withoutTriggers(async (client) => {
       await client.query(
         `insert into howdah.schedules (name, cron, agent_id, input, next_at) values ('nightly', '0 3 * * *', $1, 'x', now() + interval '1 hour')`,
         [agent],
@@ -391,7 +391,7 @@ describe('server alerts', () => {
 });
 
 test('an owner disables an alert with a row', async () => {
-  await meddling(async (client) => {
+  await withoutTriggers(async (client) => {
     await late(client, '1 minute');
     expect(await alerts(client, 'no_worker')).toHaveLength(1);
     await client.query(
@@ -414,7 +414,7 @@ test('only owners of the database can read alerts', async () => {
 });
 
 test('metrics contain every alert, with 0 for inactive ones', async () => {
-  await meddling(async (client) => {
+  await withoutTriggers(async (client) => {
     await late(client, '1 minute');
     const rows = await all(
       client,

@@ -17,7 +17,7 @@ import {
 } from '../support.ts';
 
 /** Opens a session that receives notices during a call, like psql. */
-async function listen(url: string) {
+async function openNoticeSession(url: string) {
   const client = await openSession(url);
   const notices: { message: string; hint: string | undefined }[] = [];
   client.on('notice', ({ message, hint }) => notices.push({ message: message ?? '', hint }));
@@ -51,7 +51,7 @@ describe('howdah.ask', () => {
   afterAll(() => db?.drop());
 
   /** Waits for the run with this input, and completes it as a worker would. */
-  const serve = async (input: string, to: Record<string, unknown>) => {
+  const completeRunOf = async (input: string, to: Record<string, unknown>) => {
     const { id } = await eventually<{ id: string }>(
       db.pool,
       'the run is there',
@@ -64,19 +64,19 @@ describe('howdah.ask', () => {
 
   test('starts a run, waits for its end and returns the answer', async () => {
     const call = one(db.pool, `call howdah.ask('support', 'Where is A-1001?')`);
-    await serve('Where is A-1001?', completed);
+    await completeRunOf('Where is A-1001?', completed);
     expect(await call).toEqual({ answer: 'It is on its way.' });
   });
 
   test('accepts null for the answer, as psql users write it', async () => {
     const call = one(db.pool, `call howdah.ask('support', 'null?', null)`);
-    await serve('null?', completed);
+    await completeRunOf('null?', completed);
     expect(await call).toEqual({ answer: 'It is on its way.' });
   });
 
   test('reports why a run failed', async () => {
     const refused = refusal(db.pool.query(`call howdah.ask('support', 'will fail')`));
-    const id = await serve('will fail', failed);
+    const id = await completeRunOf('will fail', failed);
     expect(await refused).toMatchObject({
       code: 'HWCNF',
       message: 'the run ended as failed: the model server said no',
@@ -121,7 +121,7 @@ describe('howdah.ask', () => {
   });
 
   test('reports each question of the run once', async () => {
-    const { client, notices } = await listen(db.url);
+    const { client, notices } = await openNoticeSession(db.url);
     const call = one(client, `call howdah.ask('support', 'paint it')`);
     const { id } = await eventually<{ id: string }>(
       db.pool,
@@ -154,7 +154,7 @@ describe('howdah.ask', () => {
       );
     }
     await db.pool.query(`update howdah_private.workers set heartbeat_at = 'epoch'`);
-    const { client, notices } = await listen(db.url);
+    const { client, notices } = await openNoticeSession(db.url);
     await client.query(`select set_config('howdah.tenant_id', $1, false)`, [tenant_id]);
     await client.query('set role howdah_app');
     const refused = await refusal(client.query(`call howdah.ask('lonely', 'anybody?')`));
@@ -184,7 +184,7 @@ describe('howdah.ask', () => {
     const client = await openSession(db.url);
     await client.query('set role howdah_app');
     const call = one(client, `call howdah.ask('support', 'as the app')`);
-    await serve('as the app', completed);
+    await completeRunOf('as the app', completed);
     expect(await call).toEqual({ answer: 'It is on its way.' });
     await client.end();
   });
@@ -203,7 +203,7 @@ describe('howdah.tail', () => {
   test.each(['howdah_app', 'howdah_analyst'])(
     'shows %s each step as it is committed, then the answer',
     async (role) => {
-      const { client, notices } = await listen(db.url);
+      const { client, notices } = await openNoticeSession(db.url);
       const id = await makeRun(db.pool);
       await client.query(`set role ${role}`);
       const tailed = one(client, 'call howdah.tail($1)', [id]);
@@ -231,7 +231,7 @@ describe('howdah.tail', () => {
   );
 
   test('reports why a failed run failed, and returns no answer', async () => {
-    const { client, notices } = await listen(db.url);
+    const { client, notices } = await openNoticeSession(db.url);
     const id = await makeRun(db.pool);
     await finish(db.pool, worker, id, failed);
     expect(await one(client, 'call howdah.tail($1, null)', [id])).toEqual({ answer: null });
@@ -260,7 +260,7 @@ describe('howdah.tail', () => {
       agent_id: await makeAgent(db.pool, { tenant_id }),
     });
     const unknown = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
-    const { client } = await listen(db.url);
+    const { client } = await openNoticeSession(db.url);
     await client.query('set role howdah_app');
     for (const id of [foreign, unknown]) {
       expect(await refusal(client.query('call howdah.tail($1)', [id]))).toMatchObject({

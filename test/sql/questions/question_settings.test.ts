@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
-import { actAs } from '../asking.ts';
+import { actAs } from '../open-questions.ts';
 import {
   makeAgent,
   makeTool,

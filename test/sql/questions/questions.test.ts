@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { advanceHead } from '../../support/database/run-heads.ts';
 import { testDatabase } from '../../support/database.ts';
-import { actAs, answer, ask, inboxOf, questionRow } from '../asking.ts';
+import { actAs, answerQuestion, makeQuestion, inboxOf, questionRow } from '../open-questions.ts';
 import {
   all,
   claim,
@@ -36,8 +36,8 @@ const statusOf = async (id: string) =>
 
 describe('an answer', () => {
   test('closes the question, records the user, and wakes the run', async () => {
-    const { id, execution } = await ask(db.pool);
-    expect(await answer(db.pool, id, 'the red one')).toMatchObject({
+    const { id, execution } = await makeQuestion(db.pool);
+    expect(await answerQuestion(db.pool, id, 'the red one')).toMatchObject({
       status: 'answered',
       answer: 'the red one',
       answer_data: null,
@@ -51,9 +51,9 @@ describe('an answer', () => {
   });
 
   test('is rejected when missing or empty', async () => {
-    const { id } = await ask(db.pool);
+    const { id } = await makeQuestion(db.pool);
     for (const empty of [null, '', '  \n']) {
-      expect(await refusal(answer(db.pool, id, empty))).toMatchObject({
+      expect(await refusal(answerQuestion(db.pool, id, empty))).toMatchObject({
         code: 'HWINV',
         message: 'the answer was not accepted: the answer is missing',
         hint: 'Any non-empty text is valid.',
@@ -62,9 +62,12 @@ describe('an answer', () => {
   });
 
   test('has a maximum of 1 MB', async () => {
-    const { id } = await ask(db.pool);
+    const { id } = await makeQuestion(db.pool);
     const large = 'x'.repeat(1_048_577);
-    for (const refused of [answer(db.pool, id, large), answer(db.pool, id, 'x', large)]) {
+    for (const refused of [
+      answerQuestion(db.pool, id, large),
+      answerQuestion(db.pool, id, 'x', large),
+    ]) {
       expect(await refusal(refused)).toMatchObject({
         code: 'HWINV',
         message: expect.stringContaining('larger than 1 MB'),
@@ -73,18 +76,18 @@ describe('an answer', () => {
   });
 
   test('must be one of the options, if there are any', async () => {
-    const { id } = await ask(db.pool, { columns: { options: ['red', 'blue'] } });
-    expect(await refusal(answer(db.pool, id, 'green'))).toMatchObject({
+    const { id } = await makeQuestion(db.pool, { columns: { options: ['red', 'blue'] } });
+    expect(await refusal(answerQuestion(db.pool, id, 'green'))).toMatchObject({
       code: 'HWINV',
       message: "the answer was not accepted: 'green' is not one of the options",
       hint: 'The options: ["red", "blue"]',
     });
-    expect(await answer(db.pool, id, null, 'blue')).toMatchObject({ answer: 'blue' });
+    expect(await answerQuestion(db.pool, id, null, 'blue')).toMatchObject({ answer: 'blue' });
   });
 
   test('to an unknown question is not found', async () => {
     const unknown = '01980000-0000-7000-8000-000000000000';
-    expect(await refusal(answer(db.pool, unknown, 'x'))).toMatchObject({ code: 'HWNTF' });
+    expect(await refusal(answerQuestion(db.pool, unknown, 'x'))).toMatchObject({ code: 'HWNTF' });
   });
 });
 
@@ -103,8 +106,8 @@ describe('the schema of an answer', () => {
     ['JSON that Postgres cannot store', '{"street": "\\u0000"}', undefined, /object/],
     ['JSON nested too deep', '['.repeat(60_000), undefined, /object/],
   ])('reports the invalid path in %s', async (_what, text, data, message) => {
-    const { id } = await ask(db.pool, { columns: { schema: address } });
-    const refused = await refusal(answer(db.pool, id, text, data));
+    const { id } = await makeQuestion(db.pool, { columns: { schema: address } });
+    const refused = await refusal(answerQuestion(db.pool, id, text, data));
     expect(refused).toMatchObject({
       code: 'HWINV',
       message: expect.stringMatching(message),
@@ -122,14 +125,17 @@ describe('the schema of an answer', () => {
     ['a string or null', { type: ['string', 'null'] }, '42', null],
     ['an enum', { enum: ['yes', 'no'] }, 'yes', null],
   ])('for %s converts text to data', async (_what, schema, text, data) => {
-    const { id } = await ask(db.pool, { columns: { schema } });
-    expect(await answer(db.pool, id, text)).toMatchObject({ answer: text, answer_data: data });
+    const { id } = await makeQuestion(db.pool, { columns: { schema } });
+    expect(await answerQuestion(db.pool, id, text)).toMatchObject({
+      answer: text,
+      answer_data: data,
+    });
   });
 
   test('applies to data without text', async () => {
-    const { id } = await ask(db.pool, { columns: { schema: address } });
+    const { id } = await makeQuestion(db.pool, { columns: { schema: address } });
     const data = { street: 'Main', floor: 2 };
-    const { answer: text, answer_data } = await answer(db.pool, id, null, data);
+    const { answer: text, answer_data } = await answerQuestion(db.pool, id, null, data);
     expect([JSON.parse(text), answer_data]).toEqual([data, data]);
   });
 });
@@ -146,21 +152,21 @@ describe('approve and reject', () => {
   } as const;
 
   test('accept only the approval words as answers', async () => {
-    const { id } = await ask(db.pool, approval);
+    const { id } = await makeQuestion(db.pool, approval);
     for (const word of ['yes', '', null]) {
-      expect(await refusal(answer(db.pool, id, word))).toMatchObject({
+      expect(await refusal(answerQuestion(db.pool, id, word))).toMatchObject({
         code: 'HWINV',
         hint: 'Valid answers: approve (data: edited arguments), reject (data: the reason).',
       });
     }
-    expect(await answer(db.pool, id, ' Approve ')).toMatchObject({ answer: 'approve' });
+    expect(await answerQuestion(db.pool, id, ' Approve ')).toMatchObject({ answer: 'approve' });
   });
 
   test('store the reason and the edited arguments', async () => {
-    const rejected = await ask(db.pool, approval);
+    const rejected = await makeQuestion(db.pool, approval);
     const row = await one(db.pool, `select * from howdah.reject($1, 'too dear')`, [rejected.id]);
     expect(row).toMatchObject({ answer: 'reject', answer_data: 'too dear' });
-    const approved = await ask(db.pool, approval);
+    const approved = await makeQuestion(db.pool, approval);
     const edited = { order: 'A-1', cents: 50 };
     expect(
       await one(db.pool, 'select * from howdah.approve($1, arguments => $2)', [
@@ -176,15 +182,15 @@ describe('approve and reject', () => {
     [['A-1'], /the edited arguments are not a JSON object/],
     ['A-1', /the edited arguments are not a JSON object/],
   ])('reject the arguments %j', async (edited, message) => {
-    const { id } = await ask(db.pool, approval);
-    expect(await refusal(answer(db.pool, id, 'approve', edited))).toMatchObject({
+    const { id } = await makeQuestion(db.pool, approval);
+    expect(await refusal(answerQuestion(db.pool, id, 'approve', edited))).toMatchObject({
       code: 'HWINV',
       message: expect.stringMatching(message),
     });
   });
 
   test('work only on approvals', async () => {
-    const { id } = await ask(db.pool);
+    const { id } = await makeQuestion(db.pool);
     for (const name of ['approve', 'reject']) {
       expect(await refusal(db.pool.query(`select howdah.${name}($1)`, [id]))).toMatchObject({
         code: 'HWINV',
@@ -199,7 +205,7 @@ describe('approve and reject', () => {
       `insert into howdah.sessions (title) values ('s') returning id`,
     );
     const remember = async (scope: string, run: Record<string, unknown>) => {
-      const { id, execution } = await ask(db.pool, { ...approval, run });
+      const { id, execution } = await makeQuestion(db.pool, { ...approval, run });
       await one(db.pool, 'select howdah.approve($1, $2)', [id, scope]);
       return { execution, rows: await all(db.pool, 'delete from howdah.approvals returning *') };
     };
@@ -215,7 +221,7 @@ describe('approve and reject', () => {
     ]);
     const inSession = await remember('session', { session_id: session.id });
     expect(inSession.rows).toMatchObject([{ scope: 'session', session_id: session.id }]);
-    const alone = await ask(db.pool, { ...approval, run: {} });
+    const alone = await makeQuestion(db.pool, { ...approval, run: {} });
     expect(
       await refusal(db.pool.query(`select howdah.approve($1, 'session')`, [alone.id])),
     ).toMatchObject({
@@ -235,7 +241,7 @@ describe('approve and reject', () => {
 
   test('apply to child runs too, from a parent run and the session of the root', async () => {
     const session_id = await makeSession(db.pool);
-    const { execution } = await ask(db.pool, { run: { session_id } });
+    const { execution } = await makeQuestion(db.pool, { run: { session_id } });
     const child = await one(
       db.pool,
       `insert into howdah.executions (agent_id, input, parent_execution_id) values ($1, 'x', $2) returning id`,
@@ -273,7 +279,7 @@ describe('permission to answer', () => {
     rolledBack(db.pool, async (client) => {
       await actAs(client, users[who] as never);
       try {
-        return (await answer(client, id, text)).answered_by === users[who]?.username;
+        return (await answerQuestion(client, id, text)).answered_by === users[who]?.username;
       } catch (error) {
         return (error as { code: string }).code;
       }
@@ -323,7 +329,7 @@ describe('permission to answer', () => {
     ],
     ['an effect', 'effect', 'give_up', {}, 'owner admin'],
   ] as const)('%s', async (_what, kind, text, columns, expected) => {
-    const { id } = await ask(db.pool, { kind, columns, run: ofUser() });
+    const { id } = await makeQuestion(db.pool, { kind, columns, run: ofUser() });
     expect(await allowed(id, text)).toBe(expected);
   });
 
@@ -333,14 +339,17 @@ describe('permission to answer', () => {
     ['viewers, who are never allowed', 'viewer', 'owner admin'],
   ])('after escalation to %s', async (_what, heir, expected) => {
     const escalate_to = typeof heir === 'string' ? heir : heir();
-    const { id } = await ask(db.pool, { kind: 'approval', columns: { escalate_to } });
+    const { id } = await makeQuestion(db.pool, { kind: 'approval', columns: { escalate_to } });
     expect(await allowed(id, 'approve')).toBe('owner admin');
     await db.pool.query('update howdah.questions set escalated_at = now() where id = $1', [id]);
     expect(await allowed(id, 'approve')).toBe(expected);
   });
 
   test('the refusal names the user, its role and the required role', async () => {
-    const { id } = await ask(db.pool, { kind: 'approval', columns: { required_role: 'admin' } });
+    const { id } = await makeQuestion(db.pool, {
+      kind: 'approval',
+      columns: { required_role: 'admin' },
+    });
     await rolledBack(db.pool, async (client) => {
       await actAs(client, users.member as never);
       const refused = await refusedInside(client, 'select howdah.approve($1)', [id]);
@@ -353,19 +362,19 @@ describe('permission to answer', () => {
   });
 
   test('an unknown user is rejected, and a login without a user answers for its tenant', async () => {
-    const { id } = await ask(db.pool);
+    const { id } = await makeQuestion(db.pool);
     const tenant_id = users.own?.tenant_id as string;
     await rolledBack(db.pool, async (client) => {
       await actAs(client, { id: '01980000-0000-7000-8000-000000000000', tenant_id });
       const refused = await refusedInside(client, `select howdah.answer_question($1, 'x')`, [id]);
       expect(refused.code).toBe('HWDEN');
       await client.query(`select set_config('howdah.user_id', '', true)`);
-      expect(await answer(client, id, 'x')).toMatchObject({ status: 'answered' });
+      expect(await answerQuestion(client, id, 'x')).toMatchObject({ status: 'answered' });
     });
   });
 
   test('another tenant gets not found', async () => {
-    const { id } = await ask(db.pool, { kind: 'approval' });
+    const { id } = await makeQuestion(db.pool, { kind: 'approval' });
     const tenant_id = await makeTenant(db.pool);
     await rolledBack(db.pool, async (client) => {
       await actAs(client, { id: users.owner?.id as string, tenant_id });
@@ -409,10 +418,10 @@ async function race<T>(
 
 describe('concurrent answers', () => {
   test('the first answer wins; the second is rejected with the first user and answer', async () => {
-    const { id, execution } = await ask(db.pool);
+    const { id, execution } = await makeQuestion(db.pool);
     const refused = await race(
-      (client) => answer(client, id, 'one'),
-      (client) => refusal(answer(client, id, 'two')),
+      (client) => answerQuestion(client, id, 'one'),
+      (client) => refusal(answerQuestion(client, id, 'two')),
     );
     expect(refused).toMatchObject({ code: 'HWCNF', hint: 'The first answer counts.' });
     const { answered_by } = await questionRow(db.pool, id);
@@ -426,26 +435,26 @@ describe('concurrent answers', () => {
   });
 
   test('an answer that is rolled back does not count', async () => {
-    const { id } = await ask(db.pool);
+    const { id } = await makeQuestion(db.pool);
     const row = await race(
-      (client) => answer(client, id, 'one'),
-      (client) => answer(client, id, 'two'),
+      (client) => answerQuestion(client, id, 'one'),
+      (client) => answerQuestion(client, id, 'two'),
       'rollback',
     );
     expect(row).toMatchObject({ answer: 'two' });
   });
 
   test('an answer after a cancel is rejected; a cancel after an answer leaves it unchanged', async () => {
-    const before = await ask(db.pool);
+    const before = await makeQuestion(db.pool);
     const cancel = 'select howdah.cancel_execution($1)';
     const refused = await race(
       (client) => client.query(cancel, [before.execution]),
-      (client) => refusal(answer(client, before.id, 'x')),
+      (client) => refusal(answerQuestion(client, before.id, 'x')),
     );
     expect(refused).toMatchObject({ code: 'HWCNF', fields: { status: 'cancelled' } });
-    const after = await ask(db.pool);
+    const after = await makeQuestion(db.pool);
     await race(
-      (client) => answer(client, after.id, 'x'),
+      (client) => answerQuestion(client, after.id, 'x'),
       (client) => client.query(cancel, [after.execution]),
     );
     expect(await questionRow(db.pool, after.id)).toMatchObject({ status: 'answered', answer: 'x' });
@@ -453,16 +462,16 @@ describe('concurrent answers', () => {
   });
 
   test('a paused run stores the answer, and continues with it when resumed', async () => {
-    const { id, execution } = await ask(db.pool);
+    const { id, execution } = await makeQuestion(db.pool);
     await db.pool.query('select howdah.pause_execution($1)', [execution]);
-    await answer(db.pool, id, 'x');
+    await answerQuestion(db.pool, id, 'x');
     expect(await statusOf(execution)).toBe('paused');
     await db.pool.query('select howdah.resume_execution($1)', [execution]);
     expect(await statusOf(execution)).toBe('queued');
   });
 
   test('a run resumed without an answer waits again', async () => {
-    const { execution } = await ask(db.pool);
+    const { execution } = await makeQuestion(db.pool);
     await db.pool.query('select howdah.pause_execution($1)', [execution]);
     await db.pool.query('select howdah.resume_execution($1)', [execution]);
     expect(
@@ -487,14 +496,14 @@ describe('a deadline', () => {
   const soon = { expires_in_ms: 3_600_000 };
 
   test('does nothing before it passes', async () => {
-    const { id } = await ask(db.pool, { columns: { ...soon, default_answer: 'red' } });
+    const { id } = await makeQuestion(db.pool, { columns: { ...soon, default_answer: 'red' } });
     await db.pool.query('select howdah_private.run_timers()');
     expect(await questionRow(db.pool, id)).toMatchObject({ status: 'open', answer: null });
   });
 
   test('answers with the default', async () => {
     const schema = { type: 'object' };
-    const { id, execution } = await ask(db.pool, {
+    const { id, execution } = await makeQuestion(db.pool, {
       columns: { ...soon, schema, default_answer: '{"red": true}' },
     });
     expect(await pass(id)).toMatchObject({
@@ -505,11 +514,11 @@ describe('a deadline', () => {
     expect(await statusOf(execution)).toBe('queued');
     const output = { data: { red: true }, by: 'default', status: 'expired' };
     expect(await inboxOf(db.pool, execution)).toMatchObject([{ output }]);
-    expect(await refusal(answer(db.pool, id, '{}'))).toMatchObject({ code: 'HWCNF' });
+    expect(await refusal(answerQuestion(db.pool, id, '{}'))).toMatchObject({ code: 'HWCNF' });
   });
 
   test('ends a run without a default answer', async () => {
-    const { id, execution } = await ask(db.pool, { columns: soon });
+    const { id, execution } = await makeQuestion(db.pool, { columns: soon });
     expect(await pass(id)).toMatchObject({ status: 'expired', answer: null, answered_by: null });
     expect(
       await one(db.pool, 'select status, stop_reason, error from howdah.executions where id = $1', [
@@ -523,7 +532,9 @@ describe('a deadline', () => {
   });
 
   test('escalates first, and extends the deadline by the same time', async () => {
-    const { id, execution } = await ask(db.pool, { columns: { ...soon, escalate_to: 'member' } });
+    const { id, execution } = await makeQuestion(db.pool, {
+      columns: { ...soon, escalate_to: 'member' },
+    });
     const escalated = await pass(id);
     expect(escalated).toMatchObject({ status: 'open', escalated_at: expect.any(Date) });
     const seconds = (escalated.expires_at - escalated.escalated_at) / 1000;
@@ -533,8 +544,8 @@ describe('a deadline', () => {
   });
 
   test('applies to paused runs: with a default they continue on resume, without one they fail', async () => {
-    const defaulted = await ask(db.pool, { columns: { ...soon, default_answer: 'red' } });
-    const lost = await ask(db.pool, { columns: soon });
+    const defaulted = await makeQuestion(db.pool, { columns: { ...soon, default_answer: 'red' } });
+    const lost = await makeQuestion(db.pool, { columns: soon });
     for (const { id, execution } of [defaulted, lost]) {
       await db.pool.query('select howdah.pause_execution($1)', [execution]);
       expect(await pass(id)).toMatchObject({ status: 'expired' });
@@ -546,7 +557,7 @@ describe('a deadline', () => {
   });
 
   test('cancels the other open question of the run when it passes', async () => {
-    const { id, execution } = await ask(db.pool, { columns: soon });
+    const { id, execution } = await makeQuestion(db.pool, { columns: soon });
     const other = await one(
       db.pool,
       `insert into howdah.questions (execution_id, root_execution_id, kind, prompt)
@@ -558,12 +569,12 @@ describe('a deadline', () => {
   });
 
   test('waits for a concurrent answer, without delaying other questions', async () => {
-    const busy = await ask(db.pool, { columns: { ...soon, default_answer: 'red' } });
-    const due = await ask(db.pool, { columns: { ...soon, default_answer: 'red' } });
+    const busy = await makeQuestion(db.pool, { columns: { ...soon, default_answer: 'red' } });
+    const due = await makeQuestion(db.pool, { columns: { ...soon, default_answer: 'red' } });
     const client = await db.pool.connect();
     try {
       await client.query('begin');
-      await answer(client, busy.id, 'blue');
+      await answerQuestion(client, busy.id, 'blue');
       await db.pool.query('update howdah.questions set expires_at = now() where id = $1', [due.id]);
       await pass(due.id);
       expect(await questionRow(db.pool, due.id)).toMatchObject({ status: 'expired' });
@@ -575,7 +586,9 @@ describe('a deadline', () => {
   });
 
   test('does not wait for a lock on the run', async () => {
-    const { id, execution } = await ask(db.pool, { columns: { ...soon, default_answer: 'red' } });
+    const { id, execution } = await makeQuestion(db.pool, {
+      columns: { ...soon, default_answer: 'red' },
+    });
     await rolledBack(db.pool, async (client) => {
       await client.query('select from howdah.executions where id = $1 for no key update', [
         execution,

@@ -222,7 +222,10 @@ describe('commit_steps that fails midway', () => {
   );
 
   /** Opens a session that stops before a statement. The place `end` is after all statements. */
-  const stopping = async (place: Place, action: 'raise' | 'wait'): Promise<pg.Client> => {
+  const openStoppingSession = async (
+    place: Place,
+    action: 'raise' | 'wait',
+  ): Promise<pg.Client> => {
     const client = await openSession(db.url);
     await client.query(`set test.place = '${place}'; set test.action = '${action}'`);
     return client;
@@ -231,10 +234,10 @@ describe('commit_steps that fails midway', () => {
    * Sends a commit from a session that stops. Returns functions that kill the session or let it
    * continue.
    */
-  const stopped = async (row: CommitRow, place: Place) => {
+  const sendStoppedCommit = async (row: CommitRow, place: Place) => {
     const gate = await openSession(db.url);
     await gate.query(`select pg_advisory_lock(${GATE})`);
-    const client = await stopping(place, 'wait');
+    const client = await openStoppingSession(place, 'wait');
     await client.query('begin');
     const sent = outcome(send(row, client));
     sent.catch(() => {});
@@ -259,7 +262,13 @@ describe('commit_steps that fails midway', () => {
   };
 
   /** Checks that the same commit, sent again, changes nothing. */
-  const isThereOnce = async ({ row, since }: { row: CommitRow; since: string }): Promise<void> => {
+  const expectCommittedOnce = async ({
+    row,
+    since,
+  }: {
+    row: CommitRow;
+    since: string;
+  }): Promise<void> => {
     const { step_count } = await runRow(db.pool, row.id);
     expect(step_count).toBe(row.after + row.steps.length);
     const written = await contents(since);
@@ -282,12 +291,12 @@ describe('commit_steps that fails midway', () => {
     async (what, place) => {
       const { row, since } = await prepared(what);
       const before = await contents(since);
-      const client = await stopping(place, 'raise');
+      const client = await openStoppingSession(place, 'raise');
       expect(await refusal(send(row, client))).toMatchObject({ code: '58030' });
       await client.end();
       expect(await contents(since)).toEqual(before);
       expect(await outcome(send(row))).toBe('committed');
-      await isThereOnce({ row, since });
+      await expectCommittedOnce({ row, since });
     },
   );
 
@@ -296,11 +305,11 @@ describe('commit_steps that fails midway', () => {
     async (what, place) => {
       const { row, since } = await prepared(what);
       const before = await contents(since);
-      const commit = await stopped(row, place);
+      const commit = await sendStoppedCommit(row, place);
       await commit.kill();
       expect(await contents(since)).toEqual(before);
       expect(await outcome(send(row))).toBe('committed');
-      await isThereOnce({ row, since });
+      await expectCommittedOnce({ row, since });
     },
   );
 
@@ -309,14 +318,14 @@ describe('commit_steps that fails midway', () => {
     async (what, place) => {
       for (const fate of ['goOn', 'kill'] as const) {
         const { row, since } = await prepared(what);
-        const first = await stopped(row, place);
+        const first = await sendStoppedCommit(row, place);
         const retry = await openSession(db.url);
         const again = outcome(send(row, retry));
         await isBlocked(db.pool, retry);
         await first[fate]();
         expect(await again).toBe('committed');
         await retry.end();
-        await isThereOnce({ row, since });
+        await expectCommittedOnce({ row, since });
       }
     },
   );

@@ -168,7 +168,7 @@ describe('a control and a concurrent commit of the same run', () => {
   });
 
   /** Creates a run with two steps, one of which only its head counts. */
-  const started = async (): Promise<Run> => {
+  const startRun = async (): Promise<Run> => {
     const session = await makeSession(db.pool, { agent_id: agent, policy: 'interrupt' });
     const id = await makeRun(db.pool, { agent_id: agent, session_id: session });
     await claim(db.pool, worker, [id]);
@@ -177,7 +177,7 @@ describe('a control and a concurrent commit of the same run', () => {
     return { id, session };
   };
   /** Creates such a run with an open question. */
-  const asking = async (): Promise<Run> => {
+  const startAskingRun = async (): Promise<Run> => {
     const id = await makeRun(db.pool, { agent_id: agent });
     await claim(db.pool, worker, [id]);
     const question = (await one(db.pool, 'select howdah.uuid_v7() as id')).id;
@@ -187,9 +187,9 @@ describe('a control and a concurrent commit of the same run', () => {
     expect(await send(db.pool, plain(id, 1))).toMatchObject({ step_count: 2 });
     return { id, question };
   };
-  const runFor = ({ value }: Control) => (value === 'question' ? asking() : started());
+  const runFor = ({ value }: Control) => (value === 'question' ? startAskingRun() : startRun());
 
-  type Said = { rows: pg.QueryResultRow[] } | { code: string };
+  type ControlResult = { rows: pg.QueryResultRow[] } | { code: string };
 
   const isWaiting = async (client: pg.Client): Promise<boolean> => {
     const { processID } = client as unknown as { processID: number };
@@ -225,7 +225,11 @@ describe('a control and a concurrent commit of the same run', () => {
     await Promise.all([one.end(), other.end()]);
     expect({ hasWaited }).toEqual({ hasWaited: waits });
   };
-  const say = async (on: Db, { text, value = 'id' }: Control, run: Run): Promise<Said> =>
+  const runControl = async (
+    on: Db,
+    { text, value = 'id' }: Control,
+    run: Run,
+  ): Promise<ControlResult> =>
     on.query(text, [run[value]]).catch((error) => ({ code: error.code }));
 
   const isExact = async (): Promise<void> => expect(await brokenRules(db.pool)).toEqual([]);
@@ -236,7 +240,7 @@ describe('a control and a concurrent commit of the same run', () => {
       let result: pg.QueryResultRow | undefined;
       await inTurn(
         control.waits,
-        async (on) => expect(await say(on, control, run)).toHaveProperty('rows'),
+        async (on) => expect(await runControl(on, control, run)).toHaveProperty('rows'),
         async (on) => {
           result = await send(on, plain(run.id, 2));
         },
@@ -248,14 +252,14 @@ describe('a control and a concurrent commit of the same run', () => {
     test('after a commit: it waits for the commit, and the next commit reports it', async () => {
       const run = await runFor(control);
       let first: pg.QueryResultRow | undefined;
-      let said: Said | undefined;
+      let said: ControlResult | undefined;
       await inTurn(
         control.waits,
         async (on) => {
           first = await send(on, plain(run.id, 2));
         },
         async (on) => {
-          said = await say(on, control, run);
+          said = await runControl(on, control, run);
         },
       );
       expect(first).toMatchObject({ outcome: 'committed', step_count: 3 });
@@ -271,7 +275,7 @@ describe('a control and a concurrent commit of the same run', () => {
       const steps = [answer, { kind: 'output', output: completed.output }];
       await inTurn(
         control.locksRun ?? true,
-        async (on) => expect(await say(on, control, run)).toHaveProperty('rows'),
+        async (on) => expect(await runControl(on, control, run)).toHaveProperty('rows'),
         async (on) => {
           result = await send(on, { ...plain(run.id, 2), steps, to: completed });
         },
@@ -285,12 +289,12 @@ describe('a control and a concurrent commit of the same run', () => {
     const control = CONTROLS[name] as Control;
     const run = await runFor(control);
     const steps = [{ kind: 'error', error: failed.error }];
-    let said: Said | undefined;
+    let said: ControlResult | undefined;
     await inTurn(
       true,
       (on) => send(on, { ...plain(run.id, 2), steps, to: failed }),
       async (on) => {
-        said = await say(on, control, run);
+        said = await runControl(on, control, run);
       },
     );
     expect(said).toEqual({ code: control.refused });
@@ -299,7 +303,7 @@ describe('a control and a concurrent commit of the same run', () => {
   });
 
   test('a retry waits for the failure, and the run continues from its whole log', async () => {
-    const run = await started();
+    const run = await startRun();
     const steps = [{ kind: 'error', error: failed.error }];
     await inTurn(
       true,
@@ -311,7 +315,7 @@ describe('a control and a concurrent commit of the same run', () => {
   });
 
   test('another worker claims a released run only after the pending commit', async () => {
-    const run = await started();
+    const run = await startRun();
     const other = await makeWorker(db.pool);
     await inTurn(
       true,
@@ -332,7 +336,7 @@ describe('a control and a concurrent commit of the same run', () => {
   test.each(['parent', 'child'])(
     'commits of a parent and its child, the %s first, count the usage of both',
     async (first) => {
-      const { id } = await started();
+      const { id } = await startRun();
       const child = await spawn(db.pool, worker, { id, fence: 1, after: 2 }, agent);
       await claim(db.pool, worker, [child]);
       const ofParent = (on: Db) => send(on, plain(id, 3));

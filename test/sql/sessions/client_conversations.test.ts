@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
-import { ask } from '../asking.ts';
+import { makeQuestion } from '../open-questions.ts';
 import {
   asRole,
   claim,
@@ -234,7 +234,7 @@ describe('results of client calls', () => {
 
   test('sent again during their first write count once and return the same run', async () => {
     const run = { agent_id: agent, client_tools: JSON.stringify([{ name: 'refund' }]) };
-    const { id, execution } = await ask(db.pool, { run });
+    const { id, execution } = await makeQuestion(db.pool, { run });
     const [first, second] = await Promise.all([openSession(db.url), openSession(db.url)]);
     try {
       await first.query('begin');
@@ -252,7 +252,7 @@ describe('results of client calls', () => {
 
   test('of a call that can no longer be answered are rejected', async () => {
     const run = { agent_id: agent, client_tools: JSON.stringify([{ name: 'refund' }]) };
-    const { id, execution } = await ask(db.pool, { run });
+    const { id, execution } = await makeQuestion(db.pool, { run });
     await db.pool.query('select howdah.cancel_execution($1)', [execution]);
     expect(await refusal(one(db.pool, store, [results(id, 'done')]))).toMatchObject({
       code: 'HWCNF',

@@ -41,13 +41,13 @@ describe('fork_session', () => {
     (await one(db.pool, 'select live_execution_id as id from howdah.sessions where id = $1', [id]))
       .id;
   /** Creates a session with these messages, each of them answered. */
-  const talked = async (...said: string[]) => {
+  const makeConversation = async (...said: string[]) => {
     const id = await makeSession(db.pool, { agent_id: agent, title: 'Orders', policy: 'reject' });
     for (const text of said) await finish(db.pool, worker, await send(id, text));
     return id;
   };
   /** Returns the history that a claim of the run contains. */
-  const heard = async (run: string): Promise<Message[]> => {
+  const claimedHistory = async (run: string): Promise<Message[]> => {
     const [claimed] = await claim(db.pool, worker, [run]);
     return claimed?.history;
   };
@@ -57,7 +57,7 @@ describe('fork_session', () => {
   const ANSWER = 'assistant: It is on its way.';
 
   test('starts with the conversation up to the end of the turn and the new message', async () => {
-    const id = await talked('One.', 'Two.', 'Three.');
+    const id = await makeConversation('One.', 'Two.', 'Three.');
     const before = await one(
       db.pool,
       `select to_jsonb(s) as row, (select count(*)::int from howdah.executions as e where e.session_id = s.id) as runs
@@ -73,7 +73,12 @@ describe('fork_session', () => {
       branch.id,
     ]);
     expect(run).toMatchObject({ id: branch.live_execution_id, turn: 1, input: 'Another three.' });
-    expect(words(await heard(run.id))).toEqual(['user: One.', ANSWER, 'user: Two.', ANSWER]);
+    expect(words(await claimedHistory(run.id))).toEqual([
+      'user: One.',
+      ANSWER,
+      'user: Two.',
+      ANSWER,
+    ]);
     await end(run.id);
     const after = await one(
       db.pool,
@@ -85,48 +90,48 @@ describe('fork_session', () => {
   });
 
   test('continues from the last turn by default, and later turns see the whole history', async () => {
-    const id = await talked('One.', 'Two.');
+    const id = await makeConversation('One.', 'Two.');
     const branch = await fork(id, 'Three.');
     expect(branch.forked_from_turn).toBe(2);
     await finish(db.pool, worker, branch.live_execution_id);
     const next = await send(branch.id, 'Four.');
     const said = ['user: One.', ANSWER, 'user: Two.', ANSWER, 'user: Three.', ANSWER];
-    expect(words(await heard(next))).toEqual(said);
+    expect(words(await claimedHistory(next))).toEqual(said);
     await end(next);
   });
 
   test('of a fork continues from all of its inherited history', async () => {
-    const first = await fork(await talked('One.', 'Two.'), 'Three.', 1);
+    const first = await fork(await makeConversation('One.', 'Two.'), 'Three.', 1);
     await finish(db.pool, worker, first.live_execution_id);
     const second = await fork(first.id, 'Four.');
-    expect(words(await heard(second.live_execution_id))).toEqual([
+    expect(words(await claimedHistory(second.live_execution_id))).toEqual([
       ...['user: One.', ANSWER, 'user: Three.', ANSWER],
     ]);
     await end(second.live_execution_id);
   });
 
   test('keeps its inherited history when its first run fails or is cancelled', async () => {
-    const id = await talked('One.');
+    const id = await makeConversation('One.');
     const branch = await fork(id, 'Two.');
     await finish(db.pool, worker, branch.live_execution_id, failed);
     const next = await send(branch.id, 'Three.');
-    expect(words(await heard(next))).toEqual(['user: One.', ANSWER]);
+    expect(words(await claimedHistory(next))).toEqual(['user: One.', ANSWER]);
     await end(next);
     const again = await fork(branch.id, 'Four.');
-    expect(words(await heard(again.live_execution_id))).toEqual(['user: One.', ANSWER]);
+    expect(words(await claimedHistory(again.live_execution_id))).toEqual(['user: One.', ANSWER]);
     await end(again.live_execution_id);
   });
 
   test('skips turns that did not complete, as the session does', async () => {
-    const id = await talked('One.');
+    const id = await makeConversation('One.');
     await finish(db.pool, worker, await send(id, 'Two.'), failed);
     const branch = await fork(id, 'Three.');
-    expect(words(await heard(branch.live_execution_id))).toEqual(['user: One.', ANSWER]);
+    expect(words(await claimedHistory(branch.live_execution_id))).toEqual(['user: One.', ANSWER]);
     await end(branch.live_execution_id);
   });
 
   test('puts summaries in place of the turns they cover', async () => {
-    const id = await talked('One.', 'Two.');
+    const id = await makeConversation('One.', 'Two.');
     const { id: last } = await one(
       db.pool,
       'select id from howdah.executions where session_id = $1 and turn = 2',
@@ -156,7 +161,7 @@ describe('fork_session', () => {
   });
 
   test('includes files by name, and is trusted no more than its history', async () => {
-    const id = await talked('One.');
+    const id = await makeConversation('One.');
     const { id: file } = await one(
       db.pool,
       `insert into howdah.resources (name, type, bytes) values ('order.txt', 'text/plain', 'A-1001') returning id`,
@@ -167,7 +172,7 @@ describe('fork_session', () => {
     ]);
     await finish(db.pool, worker, await liveRun(id));
     const branch = await fork(id, 'And now?');
-    const messages = await heard(branch.live_execution_id);
+    const messages = await claimedHistory(branch.live_execution_id);
     expect(messages[2]).toMatchObject({ parts: [{ type: 'text', text: '[file order.txt]' }] });
     const { trust } = await one(db.pool, 'select trust from howdah.executions where id = $1', [
       branch.live_execution_id,
@@ -177,14 +182,14 @@ describe('fork_session', () => {
   });
 
   test.each([[0], [3], [-1]])('rejects turn %i of two', async (turn) => {
-    const id = await talked('One.', 'Two.');
+    const id = await makeConversation('One.', 'Two.');
     const refused = await refusal(fork(id, 'x', turn));
     expect(refused).toMatchObject({ code: 'HWINV', hint: 'Use a turn from 1 to 2.' });
     expect(refused.fields).toEqual({ field: 'turn', turns: 2 });
   });
 
   test('rejects turn 2 of one', async () => {
-    const id = await talked('One.');
+    const id = await makeConversation('One.');
     expect(await refusal(fork(id, 'x', 2))).toMatchObject({
       message: `session ${id} has one turn and cannot be forked after turn 2`,
       hint: 'Use turn 1, or omit turn.',
@@ -192,10 +197,10 @@ describe('fork_session', () => {
   });
 
   test('rejects a session without messages, a live turn and an empty message', async () => {
-    expect(await refusal(fork(await talked(), 'x'))).toMatchObject({
+    expect(await refusal(fork(await makeConversation(), 'x'))).toMatchObject({
       ...{ code: 'HWINV', hint: 'Send a message to the session first.' },
     });
-    const id = await talked('One.');
+    const id = await makeConversation('One.');
     const live = await send(id, 'Two.');
     expect(await refusal(fork(id, 'x'))).toMatchObject({
       ...{ code: 'HWCNF', hint: 'Wait until it ends, or fork after turn 1.' },
@@ -234,14 +239,14 @@ describe('fork_session', () => {
       const refused = refusal(client.query(`select howdah.fork_session($1, 'x')`, [foreign]));
       expect(await refused).toMatchObject({ code: 'HWNTF' });
     });
-    const id = await talked('One.');
+    const id = await makeConversation('One.');
     const idle = await makeAgent(db.pool, { is_active: false });
     await db.pool.query('update howdah.sessions set agent_id = $2 where id = $1', [id, idle]);
     expect(await refusal(fork(id, 'x'))).toMatchObject({ code: 'HWCNF' });
   });
 
   test('works for the application, which then owns the new session', async () => {
-    const id = await talked('One.');
+    const id = await makeConversation('One.');
     await asRole(db.pool, 'howdah_app', {}, async (client) => {
       await client.query(`select howdah.fork_session($1, 'Two.')`, [id]);
       const rows = await all(

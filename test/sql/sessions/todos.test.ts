@@ -253,7 +253,7 @@ describe('apply_todolist', () => {
     expect((await rows(session)).map(({ title }) => title)).toEqual(['first', 'by a run']);
   });
 
-  test('is for who sees the session', async () => {
+  test('requires access to the session', async () => {
     const session = await makeSession(db.pool, {});
     const foreign = { 'howdah.tenant_id': await makeTenant(db.pool), 'howdah.role': 'owner' };
     const refused = await asRole(db.pool, 'howdah_app', foreign, (client) =>

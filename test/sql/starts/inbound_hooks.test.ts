@@ -75,7 +75,7 @@ describe('a hook is refused', () => {
   });
 });
 
-test('admins write hooks; members read them, and what they did; nobody writes deliveries', async () => {
+test('admins write hooks; members read hooks and deliveries; no role writes deliveries', async () => {
   const { id } = await insertHook();
   const admin = await makeUser(db.pool, { role: 'admin' });
   const member = await makeUser(db.pool, { role: 'member' });

@@ -102,7 +102,7 @@ describe('watch_table', () => {
       rows.map(({ reply }) => reply),
     );
   /** Creates a watched table with one row, whose run is answered. */
-  async function answered(options: Watch = {}, columns?: string) {
+  async function makeAnsweredRow(options: Watch = {}, columns?: string) {
     const { table, agent } = await makeTable(columns);
     await watch(table, { agent, input: 'body', into_column: 'reply', ...options });
     await db.pool.query(`insert into ${table} (body) values ('Where is it?')`);
@@ -289,7 +289,7 @@ describe('watch_table', () => {
   });
 
   test('a run started by a row has external trust', async () => {
-    const { id } = await answered();
+    const { id } = await makeAnsweredRow();
     expect(
       await one(db.pool, 'select input_trust, trust from howdah.executions where id = $1', [id]),
     ).toEqual({ input_trust: 'external', trust: 'external' });
@@ -698,7 +698,7 @@ describe('watch_table', () => {
 
   describe('write-back', () => {
     test('the answer is written into the row once', async () => {
-      const { table, id } = await answered();
+      const { table, id } = await makeAnsweredRow();
       expect(await jobsOf(db.pool, `write_back ${id}`)).toHaveLength(1);
       expect(await replyIn(table)).toEqual([null]);
       expect(await writeBack(id)).toEqual({ done: 'written' });
@@ -710,7 +710,7 @@ describe('watch_table', () => {
     });
 
     test('a later edit of the column by another user is preserved', async () => {
-      const { table, id } = await answered();
+      const { table, id } = await makeAnsweredRow();
       await db.pool.query(`update ${table} set reply = 'I answered myself.'`);
       expect(await writeBack(id)).toEqual({ done: 'superseded' });
       expect(await replyIn(table)).toEqual(['I answered myself.']);
@@ -728,13 +728,13 @@ describe('watch_table', () => {
     });
 
     test('a deleted row is recorded', async () => {
-      const { table, id } = await answered();
+      const { table, id } = await makeAnsweredRow();
       await db.pool.query(`delete from ${table}`);
       expect(await writeBack(id)).toEqual({ done: 'gone' });
     });
 
     test('an answer the column cannot store is recorded, and nothing else is lost', async () => {
-      const { table, id } = await answered({}, 'reply int');
+      const { table, id } = await makeAnsweredRow({}, 'reply int');
       expect(await writeBack(id)).toEqual({ done: 'failed' });
       expect(await runsOf(table)).toMatchObject([
         {
@@ -747,7 +747,7 @@ describe('watch_table', () => {
     });
 
     test('an answer that is too long for its column is not truncated', async () => {
-      const { table, id } = await answered({}, 'reply varchar(6)');
+      const { table, id } = await makeAnsweredRow({}, 'reply varchar(6)');
       expect(await writeBack(id)).toEqual({ done: 'failed' });
       expect(await runsOf(table)).toMatchObject([
         { error: { code: '22001', message: expect.stringContaining('character varying(6)') } },
@@ -755,7 +755,7 @@ describe('watch_table', () => {
       expect(await replyIn(table)).toEqual([null]);
       const domain = `shop.${unique('words').replace('-', '_')}`;
       await db.pool.query(`create domain ${domain} as varchar(6)`);
-      const other = await answered({}, `reply ${domain}`);
+      const other = await makeAnsweredRow({}, `reply ${domain}`);
       expect(await writeBack(other.id)).toEqual({ done: 'failed' });
       await db.pool.query(`alter table ${other.table} alter column reply type char(40)`);
       expect(await writeBack(other.id)).toEqual({ done: 'written' });
@@ -797,13 +797,13 @@ describe('watch_table', () => {
     test('a domain over JSON is treated as JSON', async () => {
       const domain = `shop.${unique('json').replace('-', '_')}`;
       await db.pool.query(`create domain ${domain} as jsonb check (value is not null)`);
-      const { table, id } = await answered({}, `reply ${domain} default '1'`);
+      const { table, id } = await makeAnsweredRow({}, `reply ${domain} default '1'`);
       expect(await writeBack(id)).toEqual({ done: 'written' });
       expect(await replyIn(table)).toEqual(['It is on its way.']);
     });
 
     test('a renamed column is reported, and a changed key does not write to another row', async () => {
-      const { table, id } = await answered();
+      const { table, id } = await makeAnsweredRow();
       await db.pool.query(`alter table ${table} rename reply to answer`);
       expect(await writeBack(id)).toEqual({ done: 'failed' });
       expect(await runsOf(table)).toMatchObject([
@@ -830,7 +830,7 @@ describe('watch_table', () => {
     });
 
     test('a JSON column stores the answer as JSON, or the structured output of a schema', async () => {
-      const { table, id } = await answered({}, 'reply jsonb');
+      const { table, id } = await makeAnsweredRow({}, 'reply jsonb');
       expect(await writeBack(id)).toEqual({ done: 'written' });
       expect(await replyIn(table)).toEqual(['It is on its way.']);
       await db.pool.query(`insert into ${table} (body) values ('y')`);
@@ -862,7 +862,7 @@ describe('watch_table', () => {
     });
 
     test('a locked row is waited for briefly and then retried later', async () => {
-      const { table, id } = await answered();
+      const { table, id } = await makeAnsweredRow();
       const holder = await testClient(db.pool);
       const writers = new pg.Pool({ connectionString: db.url, max: 1 });
       const writer = await writers.connect();
@@ -878,7 +878,7 @@ describe('watch_table', () => {
     });
 
     test('a write that takes too long is also retried later', async () => {
-      const { table, id } = await answered();
+      const { table, id } = await makeAnsweredRow();
       await db.pool.query(`
         create function shop.dawdle() returns trigger language plpgsql as
           'begin perform pg_sleep(60); return new; end';
@@ -893,7 +893,7 @@ describe('watch_table', () => {
     });
 
     test('an answer that was encrypted while it waited is written in plain text, or not at all', async () => {
-      const { table, id } = await answered();
+      const { table, id } = await makeAnsweredRow();
       const [{ reply: before = null } = {}] = await all(
         db.pool,
         'select output as reply from howdah.executions where id = $1',
@@ -938,7 +938,7 @@ describe('watch_table', () => {
       await holder.query('begin');
       const ids: string[] = [];
       for (let at = 0; at < 3; at += 1) {
-        const { table, id } = await answered();
+        const { table, id } = await makeAnsweredRow();
         await holder.query(`select from ${table} for update`);
         ids.push(id);
       }
@@ -976,7 +976,7 @@ describe('watch_table', () => {
     test('each attempt schedules the next one with a growing delay, and the last schedules none', async () => {
       const noteOf = `select write_back::text as done, error ->> 'message' as message
         from howdah.watched_rows where execution_id = $1`;
-      const { id } = await answered();
+      const { id } = await makeAnsweredRow();
       const begin = async () =>
         (await one(db.pool, 'select howdah_private.begin_write_back($1) as is_started', [id]))
           .is_started;
@@ -1013,7 +1013,7 @@ describe('watch_table', () => {
     });
 
     test('an answer does not overwrite an edit that commits during the write', async () => {
-      const { table, id } = await answered({ on_event: 'insert or update' });
+      const { table, id } = await makeAnsweredRow({ on_event: 'insert or update' });
       const editor = await testClient(db.pool);
       const writers = new pg.Pool({ connectionString: db.url, max: 1 });
       const writer = await writers.connect();
@@ -1103,13 +1103,13 @@ describe('watch_table', () => {
     });
 
     test('an edit to JSON null counts as an edit', async () => {
-      const { table, id } = await answered({}, 'reply jsonb');
+      const { table, id } = await makeAnsweredRow({}, 'reply jsonb');
       await db.pool.query(`update ${table} set reply = 'null'`);
       expect(await writeBack(id)).toEqual({ done: 'superseded' });
     });
 
     test('a table that was dropped or replaced is not written', async () => {
-      const { table, id } = await answered();
+      const { table, id } = await makeAnsweredRow();
       const { id: made } = await one(
         db.pool,
         'select id from howdah.table_triggers where table_name = $1',
@@ -1263,7 +1263,7 @@ describe('watch_table', () => {
           message: expect.stringContaining(`cannot be watched: ${reason}`),
         });
         await cleanUp(refused.table);
-        const { table, id } = await answered();
+        const { table, id } = await makeAnsweredRow();
         await db.pool.query(statements(table));
         expect(await writeBack(id)).toEqual({ done: 'failed' });
         expect(await runsOf(table)).toMatchObject([
@@ -1275,7 +1275,7 @@ describe('watch_table', () => {
       });
 
       test('a trigger created during the write', async () => {
-        const { table, id } = await answered();
+        const { table, id } = await makeAnsweredRow();
         await db.pool.query(`${STEAL('early')};
           alter function acme.early() owner to ${acme}`);
         const owner = await testClient(db.pool);
@@ -1294,7 +1294,7 @@ describe('watch_table', () => {
       });
 
       test('code of owners and of the application role still runs', async () => {
-        const { table, id } = await answered();
+        const { table, id } = await makeAnsweredRow();
         await db.pool.query(`
           create function acme.theirs() returns trigger language plpgsql as 'begin return new; end';
           create trigger disabled before update on ${table} for each row execute function acme.theirs();
@@ -1371,7 +1371,7 @@ describe('watch_table', () => {
   });
 
   test('a watch follows a renamed table', async () => {
-    const { table, id } = await answered();
+    const { table, id } = await makeAnsweredRow();
     await db.pool.query(`alter table ${table} rename to "Odd {{table}} %s name"`);
     const renamed = 'shop."Odd {{table}} %s name"';
     expect(await writeBack(id)).toEqual({ done: 'written' });
@@ -1384,7 +1384,7 @@ describe('watch_table', () => {
   });
 
   test('a renamed table that is watched again has one watch, under its new name', async () => {
-    const { table, agent, id } = await answered();
+    const { table, agent, id } = await makeAnsweredRow();
     await db.pool.query(`alter table ${table} rename to renamed_and_watched`);
     const renamed = 'shop.renamed_and_watched';
     await watch(renamed, { agent, input: 'upper(body)', into_column: 'reply' });
@@ -1438,7 +1438,7 @@ describe('watch_table', () => {
   });
 
   test('a paused watch starts no runs; an unwatched table has no triggers left', async () => {
-    const { table, id } = await answered();
+    const { table, id } = await makeAnsweredRow();
     await db.pool.query(
       'update howdah.table_triggers set is_active = false where table_name = $1',
       [table],

@@ -338,7 +338,7 @@ describe('an agent', () => {
 
 describe('a message that arrives between an empty receive and the park', () => {
   /** Creates a claimed run with an uncommitted call of receive that has found nothing. */
-  const looking = async () => {
+  const makeReceivingRun = async () => {
     const agent = await makeAgent(db.pool);
     const id = await makeRun(db.pool, { agent_id: agent });
     await claim(db.pool, worker, [id]);
@@ -365,7 +365,7 @@ describe('a message that arrives between an empty receive and the park', () => {
     );
 
   test('waits for the commit of the receive and then wakes the run, which does not park', async () => {
-    const { agent, id, client } = await looking();
+    const { agent, id, client } = await makeReceivingRun();
     const writer = await openSession(db.url);
     const written = writer.query(
       `insert into howdah.mail (to_agent_id, content) values ($1, 'x')`,
@@ -387,7 +387,7 @@ describe('a message that arrives between an empty receive and the park', () => {
   });
 
   test('wakes the run also when it arrives after the park', async () => {
-    const { agent, id, client } = await looking();
+    const { agent, id, client } = await makeReceivingRun();
     await client.query('commit');
     await park(id);
     expect(await stateOf(id)).toMatchObject({ status: 'waiting', waiting_for: 'timer' });

@@ -60,11 +60,11 @@ export async function startPgbouncer(
     return (await client.query(`show ${what}`).finally(() => client.end())).rows;
   };
   const stop = async () => {
-    await ended(child);
+    await killProcess(child);
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    await answers(() => show('version'), child);
+    await waitForAnswer(() => show('version'), child);
   } catch (error) {
     await stop();
     throw error;
@@ -79,10 +79,10 @@ export async function startPgbouncer(
   };
 }
 
-async function answers(ask: () => Promise<unknown>, child: ChildProcess): Promise<void> {
+async function waitForAnswer(attempt: () => Promise<unknown>, child: ChildProcess): Promise<void> {
   for (const end = Date.now() + 60_000; ; ) {
     try {
-      await ask();
+      await attempt();
       return;
     } catch (error) {
       if (child.exitCode !== null || Date.now() > end) throw error;
@@ -91,11 +91,11 @@ async function answers(ask: () => Promise<unknown>, child: ChildProcess): Promis
   }
 }
 
-async function ended(child: ChildProcess): Promise<void> {
+async function killProcess(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise((resolve) => child.once('exit', resolve));
+  const exited = new Promise((resolve) => child.once('exit', resolve));
   child.kill('SIGKILL');
-  await gone;
+  await exited;
 }
 
 /** Returns a port that was free a moment ago. */

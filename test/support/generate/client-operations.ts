@@ -35,7 +35,7 @@ export function clientOperations(document: JsonObject): string {
   };
   const all = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods)
-      .filter(([, { responses }]) => !isForOthers(responses))
+      .filter(([, { responses }]) => !isStreamOnly(responses))
       .map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
   );
   const named = Object.entries(components.schemas).filter(([name]) => !name.startsWith('Socket'));
@@ -50,7 +50,7 @@ export function clientOperations(document: JsonObject): string {
     '/** The method and path of each. */',
     'export const operations = {',
     ...all.map(({ path, method, operation }) => {
-      const own = [method, path, ...ownType(operation)].map((one) => `'${one}'`).join(', ');
+      const own = [method, path, ...mediaTypeOf(operation)].map((one) => `'${one}'`).join(', ');
       return `  ${operation.operationId}: [${own}],`;
     }),
     '} as const satisfies Record<keyof Operations, readonly [method: string, path: string, type?: string]>;',
@@ -61,7 +61,7 @@ export function clientOperations(document: JsonObject): string {
 const EVENTS = 'text/event-stream';
 
 /** Returns whether an operation is only a stream or a WebSocket, to which clients subscribe. */
-function isForOthers(responses: Operation['responses']): boolean {
+function isStreamOnly(responses: Operation['responses']): boolean {
   const good = Object.entries(responses).filter(([status]) => /^2/.test(status));
   return responses['101'] !== undefined || good.every(([, { content }]) => content?.[EVENTS]);
 }
@@ -71,7 +71,7 @@ function entryOf({ operationId, parameters = [], requestBody, responses }: Opera
   const query = parameters.filter((one) => one.in === 'query');
   const members = [
     ...(params.length > 0 ? [`params: ${fieldsOf(params)}`] : []),
-    ...(query.length > 0 ? [`query${query.some(isNeeded) ? '' : '?'}: ${fieldsOf(query)}`] : []),
+    ...(query.length > 0 ? [`query${query.some(isRequired) ? '' : '?'}: ${fieldsOf(query)}`] : []),
     ...(requestBody
       ? [`body${requestBody.required ? '' : '?'}: ${unionOf(typesIn(requestBody.content))}`]
       : []),
@@ -79,17 +79,19 @@ function entryOf({ operationId, parameters = [], requestBody, responses }: Opera
   const successful = Object.entries(responses).filter(
     ([status, { content }]) => /^2/.test(status) && !content?.[EVENTS],
   );
-  const gives = successful.flatMap(([, { content }]) => (content ? typesIn(content) : ['null']));
-  return `  ${operationId}: { takes: { ${members.join('; ')} }; gives: ${unionOf(gives)} };`;
+  const resultTypes = successful.flatMap(([, { content }]) =>
+    content ? typesIn(content) : ['null'],
+  );
+  return `  ${operationId}: { takes: { ${members.join('; ')} }; gives: ${unionOf(resultTypes)} };`;
 }
 
 /** Returns the media type of a request body, unless JSON is the only one. */
-function ownType({ requestBody }: Operation): string[] {
+function mediaTypeOf({ requestBody }: Operation): string[] {
   const types = Object.keys(requestBody?.content ?? {});
   return types.includes('application/json') && types.length === 1 ? [] : types.slice(0, 1);
 }
 
-const isNeeded = ({ required }: { required?: boolean }) => required === true;
+const isRequired = ({ required }: { required?: boolean }) => required === true;
 
 function fieldsOf(parameters: NonNullable<Operation['parameters']>): string {
   const fields = parameters.map(

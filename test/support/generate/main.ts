@@ -16,7 +16,7 @@ import { migrateQueue } from '../../../workers/queue/migrate-queue.ts';
 import { catalogFunction, usualModelsFile } from '../catalog/catalog-function.ts';
 import { sql, startInFolder, withDatabase } from '../server.ts';
 import { clientOperations } from './client-operations.ts';
-import { describedCommands } from './described-commands.ts';
+import { renderCommandMetadata } from './command-metadata.ts';
 import { modelVendorsFunction } from './model-vendors.ts';
 import { dumpSchema } from './schema-dump.ts';
 import { sqlMessages } from './sql-messages.ts';
@@ -36,8 +36,8 @@ write('sql/10_private/agent_systems/agent_system_schema.sql', systemSchemaFuncti
 write('sql/10_private/models/model_vendors.sql', modelVendorsFunction());
 write('sql/10_private/models/model_catalog_document.sql', catalogFunction());
 write('src/providers/catalog/usual-models.generated.ts', usualModelsFile());
-write('src/client/operations.generated.ts', clientOperations(await describedRoutes()));
-write('src/cli/help/command-metadata.generated.ts', await describedCommands());
+write('src/client/operations.generated.ts', clientOperations(await buildRestDocument()));
+write('src/cli/help/command-metadata.generated.ts', await renderCommandMetadata());
 write('docs/licences.md', licencesPage(productionDependencies(), await bundledPackages()));
 try {
   await sql(server.url, `create database ${name}`);
@@ -87,7 +87,7 @@ async function renderInterfaces(url: string, graphqlSdl: string): Promise<string
 }
 
 /** Returns the OpenAPI document of the REST routes only. Clients of OpenAI have their own types. */
-async function describedRoutes(): Promise<JsonObject> {
+async function buildRestDocument(): Promise<JsonObject> {
   const { openApi } = await import('../../../src/api/http/openapi.ts');
   const { routes } = await import('../../../src/api/rest/rest-routes.ts');
   return openApi({ routes });

@@ -12,7 +12,7 @@ import { replaceableFiles } from '../../../src/db/schema/replaceable-files.ts';
  */
 export async function sqlMessages(url: string): Promise<string> {
   const sections = replaceableFiles()
-    .filter(({ path }) => SPEAKING.test(path))
+    .filter(({ path }) => FILES_WITH_ERRORS.test(path))
     .map(({ path, text }) => [path, ...messagesOf(tokensOf(text))])
     .filter((lines) => lines.length > 1);
   const checks = ['checks', ...(await messagesOfChecks(url))];
@@ -24,7 +24,7 @@ const HEAD = [
 ];
 
 /** Files with functions that raise errors. The other files hold comments, grants and rows. */
-const SPEAKING = /^sql.(05|10|20|30|65|66|95|96|97)_(?!.*agent_system_schema)/;
+const FILES_WITH_ERRORS = /^sql.(05|10|20|30|65|66|95|96|97)_(?!.*agent_system_schema)/;
 
 type Token = { kind: 'text' | 'word' | 'sign'; value: string };
 

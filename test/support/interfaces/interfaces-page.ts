@@ -11,9 +11,11 @@ export function findFaults(registries: Registries): Faults {
   const gaps = rows.flatMap((row) =>
     INTERFACES.filter((on) => row.by[on].length === 0).map((on) => ({ row, on })),
   );
-  const listed = new Set(rows.flatMap(({ by }) => INTERFACES.flatMap((on) => nameAll(on, by[on]))));
+  const listed = new Set(
+    rows.flatMap(({ by }) => INTERFACES.flatMap((on) => prefixNames(on, by[on]))),
+  );
   const outside = INTERFACES.flatMap((on) =>
-    nameAll(on, [...registries[on]]).filter((name) => !listed.has(name)),
+    prefixNames(on, [...registries[on]]).filter((name) => !listed.has(name)),
   );
   const isOutside = (name: string) =>
     OUTSIDE.find(
@@ -32,7 +34,7 @@ export function findFaults(registries: Registries): Faults {
   };
 }
 
-const nameAll = (on: InterfaceName, names: readonly string[]) =>
+const prefixNames = (on: InterfaceName, names: readonly string[]) =>
   names.map((name) => `${on}: ${name}`);
 
 /** Renders docs/interfaces.md. */

@@ -7,14 +7,14 @@ export type Browser = {
   open(url: string, until?: string): Promise<{ status: number; url: string; html: string }>;
 };
 
-const MOST_HOPS = 15;
+const MAX_REDIRECTS = 15;
 
 export function createBrowser(): Browser {
   const cookies = new Map<string, Map<string, string>>();
   return {
     async open(first, until) {
       let url = first;
-      for (let hop = 0; hop < MOST_HOPS; hop++) {
+      for (let hop = 0; hop < MAX_REDIRECTS; hop++) {
         if (until !== undefined && url.startsWith(until)) return { status: 0, url, html: '' };
         const { origin } = new URL(url);
         const own = cookies.get(origin) ?? new Map<string, string>();
@@ -40,7 +40,7 @@ export function createBrowser(): Browser {
 }
 
 /** Returns the URL of the button on the page of a connection link. */
-export function continueIn(html: string): string {
+export function continueUrlIn(html: string): string {
   const [, href = ''] = /class="button" href="([^"]+)"/.exec(html) ?? [];
   return href.replaceAll(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)));
 }
@@ -48,5 +48,5 @@ export function continueIn(html: string): string {
 /** Opens a connection link, consents, and returns the page of the callback. */
 export async function consent(link: string, browser = createBrowser()) {
   const { html } = await browser.open(link);
-  return browser.open(continueIn(html));
+  return browser.open(continueUrlIn(html));
 }

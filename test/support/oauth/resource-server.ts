@@ -34,7 +34,7 @@ export async function startResourceServer(server: AuthorizationServer): Promise<
     response.on('finish', () => resource.statuses.push(response.statusCode));
     const path = request.url?.split('?')[0] ?? '';
     if (path.startsWith('/.well-known/oauth-protected-resource')) {
-      return answer(response, {
+      return sendJson(response, {
         resource: resource.url,
         authorization_servers: [server.issuer],
         scopes_supported: ['notes'],
@@ -46,8 +46,8 @@ export async function startResourceServer(server: AuthorizationServer): Promise<
       response.setHeader('www-authenticate', `Bearer resource_metadata="${metadata}"`);
       return void response.writeHead(401).end('no');
     }
-    if (path !== '/mcp') return answer(response, { person: owner, echo: request.headers });
-    await speakMcp(request, response, owner);
+    if (path !== '/mcp') return sendJson(response, { person: owner, echo: request.headers });
+    await answerMcpRequest(request, response, owner);
   });
   return resource;
 }
@@ -65,7 +65,7 @@ async function ownerOf(
   return owner?.audience === resource.url ? owner.person : undefined;
 }
 
-async function speakMcp(request: IncomingMessage, response: ServerResponse, owner: string) {
+async function answerMcpRequest(request: IncomingMessage, response: ServerResponse, owner: string) {
   if (request.method !== 'POST') return void response.writeHead(405).end();
   const { id, method } = JSON.parse(await text(request));
   const results: Record<string, JsonObject> = {
@@ -85,6 +85,6 @@ async function speakMcp(request: IncomingMessage, response: ServerResponse, owne
   response.end(JSON.stringify({ jsonrpc: '2.0', id, ...(known ? { result } : { error }) }));
 }
 
-function answer(response: ServerResponse, body: object): void {
+function sendJson(response: ServerResponse, body: object): void {
   response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }

@@ -5,7 +5,7 @@ import { examples } from '../../../src/cli/help/examples.ts';
 import { oldNames } from '../../../src/cli/old-names.ts';
 import type { CliIo } from '../../../src/cli/output/output.ts';
 import { commands } from '../../../src/cli/registry.ts';
-import { cell, code, codeCell, escaped, page, type ReferencePage, table } from './markdown.ts';
+import { cell, code, codeCell, escapeProse, page, type ReferencePage, table } from './markdown.ts';
 
 /** Renders the commands of `howdah` with their arguments, options and examples. */
 export async function commandsPage(): Promise<ReferencePage> {
@@ -40,15 +40,18 @@ async function section(path: string, entry: CommandEntry, heading = '##'): Promi
   const lines = examples[entry.name] ?? [];
   return [
     `${heading} ${path}`,
-    ...described(own),
+    ...describeMetadata(own),
     ...verbs
       .filter(({ isHidden }) => !isHidden)
-      .flatMap(({ name, ...verb }) => [`**${code(`${path} ${name}`)}**`, ...described(verb)]),
+      .flatMap(({ name, ...verb }) => [
+        `**${code(`${path} ${name}`)}**`,
+        ...describeMetadata(verb),
+      ]),
     ...(lines.length > 0 ? [`Examples: ${lines.map(code).join(', ')}.`] : []),
   ];
 }
 
-function described(metadata: CommandMetadata): string[] {
+function describeMetadata(metadata: CommandMetadata): string[] {
   const { description, arguments: values = [], options = [] } = metadata;
   const rows = [...values, ...options].map((one) => [
     codeCell(one.written),
@@ -56,8 +59,8 @@ function described(metadata: CommandMetadata): string[] {
   ]);
   const [first = '', ...more] = description.split('\n\n');
   return [
-    escaped(sentence(first)),
-    ...more.map((text) => (/^ {2}/.test(text) ? `\`\`\`text\n${text}\n\`\`\`` : escaped(text))),
+    escapeProse(sentence(first)),
+    ...more.map((text) => (/^ {2}/.test(text) ? `\`\`\`text\n${text}\n\`\`\`` : escapeProse(text))),
     ...(rows.length > 0 ? [table(['argument or option', 'meaning'], rows)] : []),
   ];
 }

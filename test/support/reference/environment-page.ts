@@ -114,8 +114,8 @@ const GROUPS = {
  * has no meaning here.
  */
 export function environmentPage(): ReferencePage {
-  const described = new Set(Object.values(GROUPS).flatMap((group) => Object.keys(group)));
-  const missing = Object.keys(variables).filter((name) => !described.has(name));
+  const describedNames = new Set(Object.values(GROUPS).flatMap((group) => Object.keys(group)));
+  const missing = Object.keys(variables).filter((name) => !describedNames.has(name));
   if (missing.length > 0) throw new Error(`${missing.join(', ')}: add the meaning to GROUPS`);
   const sections = Object.entries(GROUPS).flatMap(([title, meanings]) => [
     `## ${title}`,

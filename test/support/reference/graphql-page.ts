@@ -38,7 +38,7 @@ const INTRO =
   '`clientMutationId`. The complete schema is in `src/api/schema.graphql` of a checkout.';
 
 /** Arguments of every connection, which the introduction describes. */
-const OF_CONNECTIONS = new Set([
+const CONNECTION_ARGUMENTS = new Set([
   ...['first', 'last', 'before', 'after', 'offset', 'orderBy', 'filter', 'condition'],
 ]);
 
@@ -54,7 +54,7 @@ function rowOf(field: GraphQLField<unknown, unknown>): string[] {
 function argumentsOf({ args, type }: GraphQLField<unknown, unknown>): string[] {
   const isConnection = String(type).endsWith('Connection') || String(type).endsWith('Connection!');
   return args.flatMap(({ name, type: argument }) => {
-    if (isConnection && OF_CONNECTIONS.has(name)) return [];
+    if (isConnection && CONNECTION_ARGUMENTS.has(name)) return [];
     const input = isNonNullType(argument) ? argument.ofType : argument;
     if (name !== 'input' || !isInputObjectType(input)) return [`${name}: ${argument}`];
     const fields = Object.values(input.getFields())

@@ -18,7 +18,7 @@ export function table(heads: readonly string[], rows: readonly (readonly string[
 
 /** Formats a text for a cell of a table. */
 export function cell(text: string): string {
-  return escaped(text)
+  return escapeProse(text)
     .replaceAll('|', '\\|')
     .replaceAll(/\s*\n+\s*/g, ' ')
     .trim();
@@ -28,13 +28,15 @@ export function cell(text: string): string {
  * Escapes a text as prose: words in angle brackets become no elements, and stars no emphasis. URLs
  * are examples, so they become code instead of links.
  */
-export function escaped(text: string): string {
+export function escapeProse(text: string): string {
   const prose = (part: string) =>
     part
       .replaceAll('<', '\\<')
       .replaceAll('*', '\\*')
       .replaceAll(/(?<![\w`])_|_(?![\w`])/g, '\\_');
-  return outsideOfCode(text, (part) => outsideOfCode(part.replaceAll(URLS, '`$&`'), prose));
+  return replaceOutsideCode(text, (part) =>
+    replaceOutsideCode(part.replaceAll(URLS, '`$&`'), prose),
+  );
 }
 
 const URLS = /\b[a-z]+:\/\/[^\s,)]*[^\s,).;:]/g;
@@ -49,7 +51,7 @@ export function codeCell(text: string): string {
   return text === '' ? '' : code(text).replaceAll('|', '\\|');
 }
 
-function outsideOfCode(text: string, change: (part: string) => string): string {
+function replaceOutsideCode(text: string, change: (part: string) => string): string {
   return text
     .split(/(`[^`]*`)/)
     .map((part, index) => (index % 2 === 1 ? part : change(part)))

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../../src/json/json.ts';
-import { cell, code, codeCell, escaped, page, type ReferencePage, table } from './markdown.ts';
+import { cell, code, codeCell, escapeProse, page, type ReferencePage, table } from './markdown.ts';
 
 type Parameter = { name: string; in: string; required?: boolean; description?: string };
 type Schema = {
@@ -80,7 +80,7 @@ function detailsOf(
   if (rows.length === 0 && description === undefined) return [];
   return [
     `### ${code(heading)}`,
-    ...(description === undefined ? [] : [escaped(description)]),
+    ...(description === undefined ? [] : [escapeProse(description)]),
     ...(rows.length === 0 ? [] : [table(['name', 'in', 'meaning'], rows)]),
   ];
 }

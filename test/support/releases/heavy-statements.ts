@@ -35,32 +35,33 @@ export async function heavyStatements(up: string): Promise<string[]> {
 
 const RULES: Readonly<Record<string, (content: Node) => string[]>> = {
   DoStmt: () => ['a do block, which the parser does not look into'],
-  IndexStmt: (one) => onLarge(one, (table) => `an index on ${table}, built while writers wait`),
-  UpdateStmt: (one) => onLarge(one, (table) => `an update of ${table} in one transaction`),
-  DeleteStmt: (one) => onLarge(one, (table) => `a delete from ${table} in one transaction`),
+  IndexStmt: (one) =>
+    describeIfLarge(one, (table) => `an index on ${table}, built while writers wait`),
+  UpdateStmt: (one) => describeIfLarge(one, (table) => `an update of ${table} in one transaction`),
+  DeleteStmt: (one) => describeIfLarge(one, (table) => `a delete from ${table} in one transaction`),
   LockStmt: () => ['a lock that others wait for'],
   TruncateStmt: () => ['a truncate'],
   ClusterStmt: () => ['a table written anew'],
   AlterTableStmt: (one) =>
-    onLarge(one, (table) => table).flatMap((table) =>
+    describeIfLarge(one, (table) => table).flatMap((table) =>
       ((one.cmds ?? []) as Node[]).flatMap(({ AlterTableCmd }) =>
-        alteration(AlterTableCmd as Node).map((words) => `${words} ${table}`),
+        describeAlteration(AlterTableCmd as Node).map((words) => `${words} ${table}`),
       ),
     ),
 };
 
-function onLarge({ relation }: Node, say: (table: string) => string): string[] {
+function describeIfLarge({ relation }: Node, describe: (table: string) => string): string[] {
   const { schemaname, relname } = (relation ?? {}) as Record<string, string>;
   const table = `${schemaname}.${relname}`;
-  return LARGE.has(table) ? [say(table)] : [];
+  return LARGE.has(table) ? [describe(table)] : [];
 }
 
-function alteration({ subtype, def, name }: Node): string[] {
+function describeAlteration({ subtype, def, name }: Node): string[] {
   const column = (def as Node | undefined)?.ColumnDef as Node | undefined;
   const constraint = (def as Node | undefined)?.Constraint as Node | undefined;
   switch (subtype) {
     case 'AT_AddColumn':
-      return addition(column ?? {});
+      return describeAddedColumn(column ?? {});
     case 'AT_AlterColumnType':
       return [`another type for ${name}, which writes anew`];
     case 'AT_SetNotNull':
@@ -78,7 +79,7 @@ function alteration({ subtype, def, name }: Node): string[] {
  * Describes why adding a column is slow, if it is. A default that is a constant, now() or
  * current_user is fast, because Postgres stores its value once in the catalogue.
  */
-function addition({ colname, constraints = [] }: Node): string[] {
+function describeAddedColumn({ colname, constraints = [] }: Node): string[] {
   return (constraints as Node[]).flatMap(({ Constraint }) => {
     const { contype, raw_expr } = Constraint as Node;
     if (contype === 'CONSTR_GENERATED' || contype === 'CONSTR_IDENTITY') {

@@ -18,7 +18,7 @@ import type { Binaries } from '../../../src/db/embedded/binaries.ts';
 import { startEmbedded, stopEmbedded } from '../../../src/db/embedded/embedded.ts';
 import { PACKAGE_ROOT } from '../../../src/package-root.ts';
 import {
-  AFTER_DEATH,
+  AFTER_KILL,
   AGENTS,
   DEFINITIONS,
   FINISHED,
@@ -52,20 +52,20 @@ const binaries: Binaries = {
 };
 let worker: ChildProcess | undefined;
 try {
-  must('git', ['-C', PACKAGE_ROOT, 'worktree', 'add', '--detach', tree, commit]);
+  runProgram('git', ['-C', PACKAGE_ROOT, 'worktree', 'add', '--detach', tree, commit]);
   symlinkSync(join(PACKAGE_ROOT, 'node_modules'), join(tree, 'node_modules'));
   const { url } = await startEmbedded({ home, binaries });
-  must(process.execPath, [join(tree, 'src/cli/main.ts'), 'migrate', 'up'], environment(url));
+  runProgram(process.execPath, [join(tree, 'src/cli/main.ts'), 'migrate', 'up'], environment(url));
   const client = new pg.Client({ connectionString: url });
   client.on('error', () => {}); // the connection may be open when the server stops
   await client.connect();
-  await fill(client, url);
+  await fillDatabase(client, url);
   const last = readdirSync(join(tree, 'migrations')).sort().at(-1)?.replace('.sql', '');
   await client.end();
-  const dump = must(join(binFolder, 'pg_dump'), ['--rows-per-insert=100', '--dbname', url]);
+  const dump = runProgram(join(binFolder, 'pg_dump'), ['--rows-per-insert=100', '--dbname', url]);
   mkdirSync(RELEASES, { recursive: true });
   const file = join(RELEASES, `${last}.sql.gz`);
-  writeFileSync(file, gzipSync(forAnyServer(dump), { level: 9 }));
+  writeFileSync(file, gzipSync(makePortable(dump), { level: 9 }));
   console.log(`wrote ${file}`);
 } finally {
   worker?.kill('SIGKILL');
@@ -86,7 +86,7 @@ function environment(url: string): NodeJS.ProcessEnv {
   return { PATH, HOME, DATABASE_URL: url, HOWDAH_HOME: join(home, 'howdah') };
 }
 
-function must(program: string, args: string[], env = process.env): string {
+function runProgram(program: string, args: string[], env = process.env): string {
   const { status, stdout, stderr } = spawnSync(program, args, {
     env,
     encoding: 'utf8',
@@ -100,7 +100,7 @@ function must(program: string, args: string[], env = process.env): string {
  * Removes commands that only psql understands, and replaces the login of this database with the
  * login that will load the dump.
  */
-function forAnyServer(dump: string): string {
+function makePortable(dump: string): string {
   return dump
     .replace(/^\\(un)?restrict .*$/gm, '')
     .replace(/\b(OWNER TO|FOR ROLE|TO|FROM|GRANTED BY) howdah\b(?!\.)/g, '$1 CURRENT_USER');
@@ -110,7 +110,7 @@ function forAnyServer(dump: string): string {
  * Creates definitions, completed runs, and runs of every kind that are active when their worker is
  * killed.
  */
-async function fill(db: pg.Client, url: string): Promise<void> {
+async function fillDatabase(db: pg.Client, url: string): Promise<void> {
   const ask = async (text: string, values: unknown[] = []) => (await db.query(text, values)).rows;
   await ask(DEFINITIONS);
   for (const [name, script, isAsking] of AGENTS) {
@@ -128,10 +128,13 @@ async function fill(db: pg.Client, url: string): Promise<void> {
   await ask(TEAM);
   worker = await startWorker(url);
   for (const text of FINISHED) await ask(text);
-  await until(db, `count(*) filter (where status in ('completed', 'failed')) = ${FINISHED.length}`);
+  await waitUntil(
+    db,
+    `count(*) filter (where status in ('completed', 'failed')) = ${FINISHED.length}`,
+  );
   for (const text of [...UNDER_WAY, TEAM_RUN]) await ask(text);
   // Wait until the slow runs are in their second model call, and the others wait.
-  await until(
+  await waitUntil(
     db,
     `count(*) filter (where status = 'running' and step_count = 4) = 2
        and count(*) filter (where status = 'waiting' and waiting_for = 'question') = 4
@@ -139,7 +142,7 @@ async function fill(db: pg.Client, url: string): Promise<void> {
   );
   worker.kill('SIGKILL');
   await once(worker, 'exit');
-  for (const text of AFTER_DEATH) await ask(text);
+  for (const text of AFTER_KILL) await ask(text);
   console.log(
     (
       await ask(
@@ -164,7 +167,7 @@ async function startWorker(url: string): Promise<ChildProcess> {
   return child;
 }
 
-async function until(db: pg.Client, condition: string): Promise<void> {
+async function waitUntil(db: pg.Client, condition: string): Promise<void> {
   for (const end = Date.now() + 60_000; Date.now() < end; ) {
     const { rows } = await db.query(
       `select ${condition} as is from (

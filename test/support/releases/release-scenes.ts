@@ -59,27 +59,27 @@ export const TEAM = `
   insert into howdah.workflow_agents (workflow_id, agent_id, sequence_order)
   values (howdah.workflow('team'), howdah.agent('plain'), 1), (howdah.workflow('team'), howdah.agent('asker'), 2);`;
 
-const begin = (agent: string, recorded = agent): string =>
+const runStatement = (agent: string, recorded = agent): string =>
   `select id from howdah.run('${agent}', 'go', metadata => '{"recorded": "${recorded}"}')`;
 
 export const FINISHED: readonly string[] = ['plain', 'tooled', 'failing'].map((agent) =>
-  begin(agent, `finished ${agent}`),
+  runStatement(agent, `finished ${agent}`),
 );
 
 /** Statements that start runs which stay active: they run, or wait for a person or a child. */
 export const UNDER_WAY: readonly string[] = [
-  begin('asker'),
-  begin('approver'),
-  begin('asking_parent'),
-  begin('parent'),
-  begin('slow'),
+  runStatement('asker'),
+  runStatement('approver'),
+  runStatement('asking_parent'),
+  runStatement('parent'),
+  runStatement('slow'),
 ];
 
 export const TEAM_RUN = `
   select id from howdah.run_workflow('team', 'go', metadata => '{"recorded": "team"}')`;
 
-export const AFTER_DEATH: readonly string[] = [
-  begin('tooled', 'queued'),
+export const AFTER_KILL: readonly string[] = [
+  runStatement('tooled', 'queued'),
   `select id from howdah.run('plain', 'go', run_at => now() + interval '100 years', metadata => '{"recorded": "scheduled"}')`,
   `select id from howdah.pause_execution((
      select id from howdah.run('plain', 'go', metadata => '{"recorded": "paused"}')

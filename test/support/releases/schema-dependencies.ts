@@ -5,7 +5,7 @@ import { all } from '../../sql/support.ts';
  * The parts of the schema on which the processes of a release depend: the objects that they name,
  * and their privileges.
  */
-export type Promises = {
+export type SchemaDependencies = {
   columns: Row[];
   functions: FunctionRow[];
   rights: string[];
@@ -28,7 +28,7 @@ const OURS = `in ('howdah'::regnamespace, 'howdah_private'::regnamespace)`;
 const ROLES = `unnest(array['howdah_worker', 'howdah_authenticator', 'howdah_app', 'howdah_analyst'])`;
 
 /** Reads the dependencies from the catalogue. Partitions count as their table. */
-export async function promisesOf(db: Db): Promise<Promises> {
+export async function readSchemaDependencies(db: Db): Promise<SchemaDependencies> {
   const columns = await all<Row>(
     db,
     `select c.oid::regclass::text as table, a.attname as name, format_type(a.atttypid, a.atttypmod) as type,
@@ -76,7 +76,10 @@ export async function promisesOf(db: Db): Promise<Promises> {
  * Lists the dependencies that a newer schema breaks, in one sentence each. Processes of the older
  * release would fail on that schema.
  */
-export function brokenBy(before: Promises, after: Promises): string[] {
+export function listBrokenDependencies(
+  before: SchemaDependencies,
+  after: SchemaDependencies,
+): string[] {
   const has = new Set(before.columns.map(({ table }) => table));
   const types = new Map(after.columns.map(({ table, name, type }) => [`${table}.${name}`, type]));
   const filled = new Set(after.columns.filter((one) => one.is_filled).map(pathOf));
@@ -92,7 +95,7 @@ export function brokenBy(before: Promises, after: Promises): string[] {
       .filter((one) => has.has(one.table) && !known.has(pathOf(one)) && !one.is_filled)
       .map((one) => `${pathOf(one)} has to be given, and is not known`),
     ...before.functions
-      .filter((one) => !after.functions.some((other) => answers(one, other)))
+      .filter((one) => !after.functions.some((other) => acceptsOldCalls(one, other)))
       .map(
         ({ name, arguments: argumentTypes, result }) =>
           `${name}(${argumentTypes.join(', ')}) can no longer be called, or gives other columns than ${result}`,
@@ -121,7 +124,7 @@ const missing = (before: string[], after: string[]): string[] => {
  * Returns whether a function still accepts the old arguments by name and position. Further
  * arguments need a default.
  */
-function answers(old: FunctionRow, now: FunctionRow): boolean {
+function acceptsOldCalls(old: FunctionRow, now: FunctionRow): boolean {
   return (
     now.name === old.name &&
     now.result === old.result &&
@@ -135,7 +138,11 @@ function answers(old: FunctionRow, now: FunctionRow): boolean {
  * Returns whether a constraint is new and concerns only columns that the release knows. A known
  * definition under another name is not new.
  */
-function isStricter(one: ConstraintRow, before: Promises, known: Map<string, unknown>): boolean {
+function isStricter(
+  one: ConstraintRow,
+  before: SchemaDependencies,
+  known: Map<string, unknown>,
+): boolean {
   const isOld = before.constraints.some(
     ({ table, definition }) => table === one.table && definition === one.definition,
   );

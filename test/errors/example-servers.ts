@@ -15,7 +15,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 
 /** Servers and databases for the examples of the pages. */
-export type Stage = {
+export type ExampleServers = {
   db: TestDatabase;
   api: ApiServer;
   /** A server that requires a login. */
@@ -34,7 +34,7 @@ export type Stage = {
  * ended run, QUESTION_ID an open question, ANSWERED_ID an answered question, VIEWER the token of a
  * user who may only read.
  */
-export async function openStage(): Promise<Stage> {
+export async function startExampleServers(): Promise<ExampleServers> {
   const db = await createTestDatabase();
   const worker: Worker = await startTestWorker(db.url, {
     tools: [orderStatus],
@@ -42,14 +42,16 @@ export async function openStage(): Promise<Stage> {
   });
   const api = await startTestApi(db.url);
   const closed = await startTestApi(db.url, locked);
-  const greeter = await named(db, 'greeter');
-  await named(db, 'retired', { is_active: false });
-  const busy = await named(db, 'busy');
-  await named(db, 'broken', {}, [
+  const greeter = await makeNamedAgent(db, 'greeter');
+  await makeNamedAgent(db, 'retired', { is_active: false });
+  const busy = await makeNamedAgent(db, 'busy');
+  await makeNamedAgent(db, 'broken', {}, [
     { error: { status: 401, message: 'Incorrect API key provided' } },
   ]);
   const question = { question: 'Which colour?', options: ['red', 'blue'] };
-  const asker = await named(db, 'asker', {}, [calling({ name: 'ask_user', arguments: question })]);
+  const asker = await makeNamedAgent(db, 'asker', {}, [
+    calling({ name: 'ask_user', arguments: question }),
+  ]);
   await db.pool.query('update howdah.agents set human_input = true where id = $1', [asker]);
   await db.pool.query(
     `insert into howdah.limits (scope, subject_id, metric, period, max_value)
@@ -57,7 +59,7 @@ export async function openStage(): Promise<Stage> {
     [busy],
   );
   const { id: ended } = await runToEnd(db.pool, greeter, 'Hello');
-  const [open, answered] = await Promise.all([asks(db, asker), asks(db, asker)]);
+  const [open, answered] = await Promise.all([askQuestion(db, asker), askQuestion(db, asker)]);
   await db.pool.query(`select howdah.answer_question($1, 'blue')`, [answered]);
   const viewer = await tokenFor(await makePerson(db.pool, 'val'), { role: 'viewer' });
   const mcp = await connect(api);
@@ -88,7 +90,7 @@ export async function openStage(): Promise<Stage> {
 }
 
 /** Starts a run that asks a question, and returns the id of the question. */
-async function asks(db: TestDatabase, agent: string): Promise<string> {
+async function askQuestion(db: TestDatabase, agent: string): Promise<string> {
   const run = await insertRun(db.pool, agent);
   await reaches(db.pool, run, 'waiting');
   const { id } = await one(db.pool, 'select id from howdah.questions where execution_id = $1', [
@@ -97,7 +99,7 @@ async function asks(db: TestDatabase, agent: string): Promise<string> {
   return id;
 }
 
-async function named(
+async function makeNamedAgent(
   db: TestDatabase,
   name: string,
   columns: { is_active?: boolean } = {},

@@ -8,21 +8,25 @@ import { eventually } from '../support/database.ts';
 import { argumentsOf, commandsOf, type Snippet, statementsOf } from './snippets.ts';
 
 /** The results of the blocks of a page, in order: the rows of SQL and the output of commands. */
-export type Said = { rows: Record<string, unknown>[]; text: string };
+export type BlockResult = { rows: Record<string, unknown>[]; text: string };
 
 /**
  * Runs the SQL blocks and commands of a page in order, as a reader would. After each block, waits
  * until its runs have ended or wait for a person.
  */
-export async function readAlong(url: string, snippets: Snippet[], execution = ''): Promise<Said[]> {
+export async function runPage(
+  url: string,
+  snippets: Snippet[],
+  execution = '',
+): Promise<BlockResult[]> {
   const pool = new pg.Pool({ connectionString: url, max: 1 });
   const folder = mkdtempSync(join(tmpdir(), 'howdah-docs-'));
-  const said: Said[] = [];
+  const said: BlockResult[] = [];
   try {
     for (const { language, text } of snippets) {
       if (language === 'sql') said.push(await runSql(pool, text.replaceAll('…', execution)));
       if (language === 'sh') said.push(await runCommands(url, text, execution, folder));
-      await untilIdle(pool);
+      await waitUntilIdle(pool);
     }
   } finally {
     await pool.end();
@@ -31,7 +35,7 @@ export async function readAlong(url: string, snippets: Snippet[], execution = ''
   return said;
 }
 
-async function runSql(pool: pg.Pool, text: string): Promise<Said> {
+async function runSql(pool: pg.Pool, text: string): Promise<BlockResult> {
   const rows: Record<string, unknown>[] = [];
   for (const statement of statementsOf(text)) {
     const result = await pool.query(statement); // one by one, because ask() commits
@@ -48,7 +52,7 @@ async function runCommands(
   text: string,
   execution: string,
   folder: string,
-): Promise<Said> {
+): Promise<BlockResult> {
   let printed = '';
   const inFolder = (word: string) => (/^[\w-]+\.json$/.test(word) ? join(folder, word) : word);
   for (const words of commandsOf(text)) {
@@ -61,7 +65,7 @@ async function runCommands(
   return { rows: [], text: printed };
 }
 
-const untilIdle = (pool: pg.Pool) =>
+const waitUntilIdle = (pool: pg.Pool) =>
   eventually(
     pool,
     'every run has ended or waits',

@@ -9,7 +9,7 @@ export type OpenQuestion = {
 };
 
 /** Creates a run that waits for a person, as its worker leaves it. */
-export async function ask(
+export async function makeQuestion(
   db: Db,
   { kind = 'question', columns = {}, run = {} }: OpenQuestion = {},
 ) {
@@ -42,7 +42,7 @@ export async function ask(
 }
 
 /** Answers a question as the current user of the connection. */
-export const answer = (db: Db, id: string, text: string | null, data?: unknown) =>
+export const answerQuestion = (db: Db, id: string, text: string | null, data?: unknown) =>
   one(db, 'select * from howdah.answer_question($1, $2, $3)', [
     id,
     text,

@@ -2,7 +2,7 @@
  * A query for the definitions of all current objects. Its result does not depend on the way of
  * migrating.
  */
-export const IN_FORCE = `
+export const OBJECT_DEFINITIONS = `
   select 'function' as kind, p.oid::regprocedure::text || ' ' || p.proowner::regrole as name,
     md5(pg_get_functiondef(p.oid)) as is from pg_proc as p
     where p.pronamespace in ('howdah'::regnamespace, 'howdah_private'::regnamespace) and p.prokind <> 'a'

@@ -10,33 +10,35 @@ import { runProgram } from '../../src/db/embedded/program.ts';
 import { startTestApi } from '../api/harness.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { runErrors } from './run-errors.ts';
-import { asPrinted, httpAnswer, json, type Stage } from './stage.ts';
+import { asPrinted, httpAnswer, json, type ExampleServers } from './example-servers.ts';
 
 /**
  * Errors that no request of a page can provoke. Each function returns the response as its interface
  * shows it.
  */
-export const arrangements: Readonly<Record<string, (stage: Stage) => Promise<string>>> = {
-  EINTERNAL: async () => answered(new Error('a fault')),
-  EUNREACHABLE: async () => answered(Object.assign(new Error('gone'), { code: '57P01' })),
-  '53300': async () => answered(new Error('timeout exceeded when trying to connect')),
+export const provokedErrors: Readonly<
+  Record<string, (servers: ExampleServers) => Promise<string>>
+> = {
+  EINTERNAL: async () => formatServerError(new Error('a fault')),
+  EUNREACHABLE: async () => formatServerError(Object.assign(new Error('gone'), { code: '57P01' })),
+  '53300': async () => formatServerError(new Error('timeout exceeded when trying to connect')),
   '57014': async () =>
-    answered(ofPostgres('57014', 'canceling statement due to statement timeout')),
-  '40001': async () => answered(ofPostgres('40P01', 'deadlock detected')),
+    formatServerError(ofPostgres('57014', 'canceling statement due to statement timeout')),
+  '40001': async () => formatServerError(ofPostgres('40P01', 'deadlock detected')),
   EINTERRUPTED: () => {
     const stdin = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => {} });
     stdin.write('sk-12\x03');
     const io = { stdin, err: () => {} } as unknown as CliIo;
-    return printed(() => readHidden(io, 'The value of openai:', { most: 100, example: '' }));
+    return formatCliError(() => readHidden(io, 'The value of openai:', { most: 100, example: '' }));
   },
-  EFAILED: ({ api }) => thrown(connect(api.url).agent('broken').send('Hello')),
-  EWAITING: ({ api }) => thrown(connect(api.url).agent('asker').send('Paint it')),
-  EHOME: () => printed(() => makeHome('/dev/null/howdah', undefined)),
-  EPOSTGRES: () => printed(() => runProgram('/nowhere/bin/initdb', [], undefined)),
+  EFAILED: ({ api }) => formatThrownError(connect(api.url).agent('broken').send('Hello')),
+  EWAITING: ({ api }) => formatThrownError(connect(api.url).agent('asker').send('Paint it')),
+  EHOME: () => formatCliError(() => makeHome('/dev/null/howdah', undefined)),
+  EPOSTGRES: () => formatCliError(() => runProgram('/nowhere/bin/initdb', [], undefined)),
   EADDRINUSE: ({ db, api }) =>
-    printed(() => startTestApi(db.url, { port: Number(new URL(api.url).port) })),
+    formatCliError(() => startTestApi(db.url, { port: Number(new URL(api.url).port) })),
   ENOTFOUND: () =>
-    printed(() => {
+    formatCliError(() => {
       const hostname = 'db.example.com';
       throw Object.assign(new Error(`getaddrinfo ENOTFOUND ${hostname}`), {
         code: 'ENOTFOUND',
@@ -44,11 +46,11 @@ export const arrangements: Readonly<Record<string, (stage: Stage) => Promise<str
       });
     }),
   '28P01': () =>
-    printed(() => {
+    formatCliError(() => {
       throw ofPostgres('28P01', 'password authentication failed for user "ada"');
     }),
   '57P03': () =>
-    printed(() => {
+    formatCliError(() => {
       throw ofPostgres('57P03', 'the database system is starting up');
     }),
   async '3D000'({ db }) {
@@ -73,13 +75,13 @@ export const arrangements: Readonly<Record<string, (stage: Stage) => Promise<str
   ...Object.fromEntries(
     Object.entries(runErrors).map(([code, arrange]) => [
       code,
-      async ({ db }: Stage) => json(await arrange(db.pool)),
+      async ({ db }: ExampleServers) => json(await arrange(db.pool)),
     ]),
   ),
 };
 
 /** Formats an error as `howdah` prints it. */
-async function printed(work: () => unknown): Promise<string> {
+async function formatCliError(work: () => unknown): Promise<string> {
   const report = reportOf(await faultOf(work));
   const stderr = new PassThrough({ encoding: 'utf8' });
   const stdout = new PassThrough();
@@ -88,14 +90,14 @@ async function printed(work: () => unknown): Promise<string> {
 }
 
 /** Formats an error as the server answers it. */
-function answered(met: unknown): string {
+function formatServerError(met: unknown): string {
   const failure = errorAnswerOf(met, () => {});
   const after = failure.status === 503 ? RETRY_AFTER : null;
   return httpAnswer(failure.status, after, JSON.parse(problemOf(failure).body));
 }
 
 /** Formats an error as a program catches it. */
-async function thrown(work: Promise<unknown>): Promise<string> {
+async function formatThrownError(work: Promise<unknown>): Promise<string> {
   const { code, message, hint } = (await faultOf(() => work)) as Record<string, string>;
   return json({ code, message, hint });
 }

@@ -65,7 +65,7 @@ export function idsFor(rows: Record<string, string[]>, column: string): string[]
 }
 
 /** Returns an id with the time of another id, which exists nowhere. */
-export const idLike = (id: string): string => id.slice(0, 15) + randomUUID().slice(15);
+export const absentId = (id: string): string => id.slice(0, 15) + randomUUID().slice(15);
 
 export type Callable = {
   signature: string;
@@ -77,7 +77,7 @@ export type Callable = {
 };
 
 /** Types that can contain an id or a name. */
-const TELLING = /^(uuid|text|jsonb|name)(\[\])?$/;
+const ID_TYPES = /^(uuid|text|jsonb|name)(\[\])?$/;
 
 /**
  * Returns the functions and procedures that a tenant may call with an id, a name, JSON or a row.
@@ -94,12 +94,12 @@ export async function callables(pool: pg.Pool): Promise<Callable[]> {
        and p.proname <> 'is_uuid_v7' and has_function_privilege('howdah_app', p.oid, 'execute') order by 1`,
   );
   return functions.filter(
-    ({ types, rows }) => types.some((type) => TELLING.test(type)) || rows.includes(true),
+    ({ types, rows }) => types.some((type) => ID_TYPES.test(type)) || rows.includes(true),
   );
 }
 
 /** Arguments of functions that accept only certain words. */
-const WORDS: Record<string, string> = {
+const FIXED_WORDS: Record<string, string> = {
   'howdah_private.permit_agent': 'run',
   'howdah_private.permit_control': 'execution',
 };
@@ -107,7 +107,7 @@ const WORDS: Record<string, string> = {
 /**
  * Returns JSON that has the id and the word in all keys in which a function might look for them.
  */
-const forged = (id: string, word: string, tenant: string): string =>
+const forgedJson = (id: string, word: string, tenant: string): string =>
   JSON.stringify({
     ...{ id, tenant_id: tenant, name: word, agent: word, workflow: word, model: word },
     ...{ tool: word, secret: word, secret_name: word, agents: { [word]: {} } },
@@ -134,11 +134,11 @@ export function argumentsFor(
   word: string,
   tenant?: string,
 ): unknown[] {
-  const json = tenant === undefined ? '{}' : forged(id, word, tenant);
+  const json = tenant === undefined ? '{}' : forgedJson(id, word, tenant);
   return types.map((type, place) => {
     if (type === 'uuid') return id;
     if (type === 'uuid[]') return [id];
-    if (type === 'text' || type === 'name') return WORDS[name] ?? word;
+    if (type === 'text' || type === 'name') return FIXED_WORDS[name] ?? word;
     if (type === 'text[]') return [word];
     if (type === 'jsonb' || rows[place]) return json;
     if (type === 'jsonb[]') return [json];
@@ -147,7 +147,7 @@ export function argumentsFor(
   });
 }
 
-export function callOf({ name, types, rows, isProcedure }: Callable): string {
+export function callStatement({ name, types, rows, isProcedure }: Callable): string {
   const values = types.map((type, place) =>
     rows[place]
       ? `jsonb_populate_record(null::${type}, $${place + 1}::jsonb)`

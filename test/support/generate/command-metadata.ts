@@ -7,7 +7,7 @@ import { allCommands } from '../../../src/cli/registry.ts';
  * Renders src/cli/help/command-metadata.generated.ts: the metadata of each command for help and
  * completion, read from the files in `commands/`.
  */
-export async function describedCommands(): Promise<string> {
+export async function renderCommandMetadata(): Promise<string> {
   const lines: string[] = [];
   for (const { name, summary, load } of allCommands) {
     const command = new Command(name).description(summary).helpCommand(false);
