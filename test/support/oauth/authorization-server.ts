@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Provider } from 'oidc-provider';
 
@@ -39,38 +39,7 @@ export const CLIENT = { client_id: 'robot', client_secret: 'robot-secret-0123456
 export async function startAuthorizationServer(): Promise<AuthorizationServer> {
   const http = createServer();
   const issuer = `http://127.0.0.1:${await listen(http)}`;
-  const provider = new Provider(issuer, {
-    clients: [
-      { ...CLIENT, grant_types: ['client_credentials'], redirect_uris: [], response_types: [] },
-    ],
-    scopes: ['openid', 'offline_access'],
-    pkce: { required: () => true },
-    rotateRefreshToken: true,
-    issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
-    findAccount: async (_ctx, sub) => ({ accountId: sub, claims: async () => ({ sub }) }),
-    ttl: {
-      AccessToken: () => server.tokenSeconds,
-      ClientCredentials: () => server.tokenSeconds,
-      RefreshToken: 3_600,
-    },
-    features: {
-      devInteractions: { enabled: false },
-      registration: { enabled: true },
-      revocation: { enabled: true },
-      introspection: { enabled: true },
-      clientCredentials: { enabled: true },
-      resourceIndicators: {
-        enabled: true,
-        useGrantedResource: async () => true,
-        getResourceServerInfo: async (_ctx, resource) => ({
-          scope: 'notes',
-          audience: resource,
-          accessTokenFormat: 'opaque' as const,
-        }),
-      },
-    },
-    interactions: { url: (_ctx, { uid }) => `/agree/${uid}` },
-  });
+  const provider = createProvider(issuer, () => server.tokenSeconds);
   const issuedTokens: string[] = [];
   provider.on('refresh_token.saved', ({ jti }) => issuedTokens.push(jti));
   const server: AuthorizationServer = {
@@ -103,20 +72,60 @@ export async function startAuthorizationServer(): Promise<AuthorizationServer> {
       return void response.end(JSON.stringify({ error: server.tokenError }));
     }
     if (!path.startsWith('/agree/')) return void handle(request, response);
-    const { params, session } = await provider.interactionDetails(request, response);
-    const grant = new provider.Grant({
-      accountId: session?.accountId ?? server.person,
-      clientId: String(params.client_id),
-    });
-    grant.addOIDCScope('openid offline_access');
-    for (const resource of [params.resource].flat()) {
-      if (resource) grant.addResourceScope(String(resource), 'notes');
-    }
-    const result = {
-      login: { accountId: server.person },
-      consent: { grantId: await grant.save() },
-    };
-    await provider.interactionFinished(request, response, result);
+    await giveConsent(server, request, response);
   });
   return server;
+}
+
+function createProvider(issuer: string, tokenSeconds: () => number): Provider {
+  return new Provider(issuer, {
+    clients: [
+      { ...CLIENT, grant_types: ['client_credentials'], redirect_uris: [], response_types: [] },
+    ],
+    scopes: ['openid', 'offline_access'],
+    pkce: { required: () => true },
+    rotateRefreshToken: true,
+    issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+    findAccount: async (_ctx, sub) => ({ accountId: sub, claims: async () => ({ sub }) }),
+    ttl: { AccessToken: tokenSeconds, ClientCredentials: tokenSeconds, RefreshToken: 3_600 },
+    features: {
+      devInteractions: { enabled: false },
+      registration: { enabled: true },
+      revocation: { enabled: true },
+      introspection: { enabled: true },
+      clientCredentials: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        useGrantedResource: async () => true,
+        getResourceServerInfo: async (_ctx, resource) => ({
+          scope: 'notes',
+          audience: resource,
+          accessTokenFormat: 'opaque' as const,
+        }),
+      },
+    },
+    interactions: { url: (_ctx, { uid }) => `/agree/${uid}` },
+  });
+}
+
+/** Logs the user in, consents to everything that the client has requested, and redirects. */
+async function giveConsent(
+  { provider, person }: AuthorizationServer,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { params, session } = await provider.interactionDetails(request, response);
+  const grant = new provider.Grant({
+    accountId: session?.accountId ?? person,
+    clientId: String(params.client_id),
+  });
+  grant.addOIDCScope('openid offline_access');
+  for (const resource of [params.resource].flat()) {
+    if (resource) grant.addResourceScope(String(resource), 'notes');
+  }
+  const result = {
+    login: { accountId: person },
+    consent: { grantId: await grant.save() },
+  };
+  await provider.interactionFinished(request, response, result);
 }
