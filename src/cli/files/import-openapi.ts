@@ -41,11 +41,14 @@ export function register(command: Command, io: CliIo): void {
       'only these operations, by operationId; * matches any characters',
     )
     .option('--prefix <text>', 'prefix of the name of each tool')
-    .option('--name <name>', 'name of the agent system (default: from the description)')
+    .option(
+      '--name <name>',
+      'name of the agent system, see docs/files.md (default: from the description)',
+    )
     .option('--server <url>', 'server to send requests to (default: from the description)')
     .option('--secret <scheme=name...>', 'secret to use for a security scheme')
     .option('--no-approval', 'do not require approval for calls that write')
-    .option('--out <file>', 'write the agent system file and apply nothing')
+    .option('--out <file>', 'write the agent system file (see docs/files.md) and apply nothing')
     .option('--dry-run', 'show what would be done; change nothing')
     .option('--prune', 'delete tools of an earlier import whose operations are no longer imported')
     .option(...TENANT_OPTION)

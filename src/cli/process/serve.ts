@@ -75,7 +75,7 @@ function hostOf(text: string): string {
 /** Adds the start options and the options about tools to a command. */
 export function withToolOptions(command: Command): Command {
   return withStartOptions(command)
-    .option('--tools <folder>', 'folder of files that export tools to run')
+    .option('--tools <folder>', 'folder of files whose exported tools this worker can call')
     .option('--watch', 'with --tools: reload a file when it changes, for development');
 }
 

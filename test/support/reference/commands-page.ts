@@ -15,15 +15,19 @@ export async function commandsPage(): Promise<ReferencePage> {
     if (isNoun(entry)) parts.push(...(await nounSection(entry)));
     else parts.push(...(await section(`howdah ${entry.name}`, entry)));
   }
-  const old = oldNames.map(({ name }) => code(name)).join(', ');
-  parts.push('## Other names', `These names work too, and help omits them: ${old}.`);
+  const old = oldNames.map(({ name, replacement }) => `${code(name)} for ${code(replacement)}`);
+  parts.push(
+    '## Other names',
+    `These other names also work; help does not list them: ${old.join(', ')}.`,
+  );
   return page('cli.md', { title: 'Commands', source: 'src/cli/commands', parts });
 }
 
 const INTRO =
   'Each command with its arguments and options, as `howdah COMMAND --help` prints them. ' +
   '[The command line](../cli.md) describes logins, output formats and exit statuses. ' +
-  'Every command also takes `--json`, `-o FORMAT`, `--database-url URL`, `--profile NAME` and `--no-color`.';
+  'The global options `--json`, `-o FORMAT`, `--database-url URL`, `--profile NAME` and `--no-color` apply to all commands, ' +
+  'with few exceptions: `dev psql` rejects `--json`, and `dev chaos` rejects `--database-url`.';
 
 async function nounSection(entry: NounEntry): Promise<string[]> {
   const parts = [`## howdah ${entry.name}`, sentence(entry.summary)];

@@ -173,7 +173,7 @@ function withModel(command: Command): Command {
     .option('--context-tokens <number>', 'size of the context window, in tokens', parseAmount)
     .option(
       '--fallback-position <number>',
-      'position among the fallbacks that agents without a model of their own use after `default`; 1 is tried first',
+      'order in which this model is tried as a fallback, after `default`, by agents that have no model of their own; 1 is first',
       parseWholeNumber(1, 2 ** 31 - 1),
     );
 }

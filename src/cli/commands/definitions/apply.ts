@@ -21,7 +21,7 @@ export function register(command: Command, io: CliIo): void {
   command
     .argument(
       '<files...>',
-      'agent system files (YAML or JSON), or folders of packs (packs/NAME); - reads standard input',
+      'agent system files (YAML or JSON, see docs/files.md), or folders of packs (see docs/packs.md); - reads standard input',
     )
     .option(...FILE_OPTION)
     .option('--dry-run', 'show what would be done; change nothing')

@@ -27,7 +27,7 @@ export function register(command: Command, io: CliIo): void {
   command
     .argument(
       '<files...>',
-      'agent system files (YAML or JSON), or folders of packs (packs/NAME); - reads standard input; or the ids of two runs',
+      'agent system files (YAML or JSON, see docs/files.md), or folders of packs (see docs/packs.md); - reads standard input; or the ids of two runs',
     )
     .option(...FILE_OPTION)
     .option('--prune', 'for files: include what `apply --prune` would delete')

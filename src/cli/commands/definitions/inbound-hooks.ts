@@ -67,17 +67,26 @@ function withHook(command: Command): Command {
       '--secret <name>',
       'name of the secret that verifies the signature (create it with howdah admin secret set NAME)',
     )
-    .option('--secret-header <name>', 'header with a shared secret (default: Authorization)')
+    .option(
+      '--secret-header <name>',
+      'name of the header that carries the shared secret (default: Authorization)',
+    )
     .option('--agent <name>', 'agent to run')
     .option('--workflow <name>', 'workflow to run instead of an agent')
-    .option('--condition <cel>', 'start runs only for deliveries for which this expression is true')
-    .option('--input <cel>', 'input of the run (default: the body as JSON)')
+    .option(
+      '--condition <cel>',
+      'CEL expression over the request; a delivery starts a run only if it is true (see docs/inbound-hooks.md)',
+    )
+    .option('--input <cel>', 'CEL expression for the input of the run (default: the body as JSON)')
     .option(
       '--map <field=cel>',
-      'expression for a field of the run, such as metadata or input_data; may be repeated',
+      'CEL expression for a field of the run, such as metadata or input_data; may be repeated',
       mapOf,
     )
-    .option('--session-key <cel>', 'deliveries with the same value are messages of one session')
+    .option(
+      '--session-key <cel>',
+      'CEL expression; deliveries with the same value are messages of one session',
+    )
     .option(
       '--reply <json>',
       'where to send the answer: a JSON object with url, secret_name and body',

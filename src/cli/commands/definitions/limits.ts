@@ -37,8 +37,10 @@ function withLimit(command: Command): Command {
     .addArgument(
       new Argument('<metric>', 'what is counted (see docs/limits.md)').choices(limitMetrics),
     )
-    .argument('<max>', 'the most that is allowed, a number', parseAmount)
-    .addOption(new Option('--period <period>', 'period that is counted').choices(limitPeriods))
+    .argument('<max>', 'maximum that is allowed, as a number', parseAmount)
+    .addOption(
+      new Option('--period <period>', 'period over which usage is counted').choices(limitPeriods),
+    )
     .addOption(
       new Option('--scope <scope>', 'what is limited (default: the tenant)').choices(limitScopes),
     )

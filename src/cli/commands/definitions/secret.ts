@@ -19,16 +19,25 @@ import { printRows } from '../../print/rows.ts';
 
 type Options = { tenant?: string; force?: true; data?: true; yes?: true };
 
+const ROTATED_TENANT_OPTION: readonly [string, string] = [
+  '--tenant <slug>',
+  'with a name: tenant of the secret; with --data: rotate only this tenant (default: all tenants); otherwise ignored',
+];
+
 /**
  * Registers `howdah admin secret set | rotate | list | remove`. A value comes from stdin and is
  * stored encrypted in the database.
  */
 export function register(command: Command, io: CliIo): void {
-  const add = (usage: string, description: string) =>
+  const add = (
+    usage: string,
+    description: string,
+    tenantOption: readonly [string, string] = TENANT_OPTION,
+  ) =>
     command
       .command(usage)
       .description(description)
-      .option(...TENANT_OPTION)
+      .option(...tenantOption)
       .allowExcessArguments() // an excess argument may be a value, which commander would print
       .hook('preAction', (_, { args, registeredArguments }) => {
         if (args.length > registeredArguments.length) throw tooMuch();
@@ -36,7 +45,11 @@ export function register(command: Command, io: CliIo): void {
   add('set', 'store a secret, or change its value')
     .argument('<name>', 'name by which models, tools, webhooks and others refer to the secret')
     .action((name: string, options: Options) => set(io, name, options, false));
-  add('rotate', 'rotate the keys of all secrets; with a name, change the value of that secret')
+  add(
+    'rotate',
+    'rotate the encryption keys of all secrets; with a name, change the value of that secret',
+    ROTATED_TENANT_OPTION,
+  )
     .argument('[name]', 'name of an existing secret; its new value comes from stdin')
     .option(
       '--data',

@@ -12,10 +12,12 @@ import { type CliIo, printJson, printTable } from '../../output/output.ts';
 /** The owner of the settings: a tenant or the system. */
 type SettingsTarget = { tenant?: string; system?: true };
 
-const SYSTEM = [
-  '--system',
-  'the value that applies to all tenants without a value of their own (owners of the database only)',
-] as const;
+/** Creates the option that selects the value of the system. */
+const systemOption = (action: string) =>
+  [
+    '--system',
+    `${action} the value for all tenants that have no value of their own (owners of the database only)`,
+  ] as const;
 
 const KEY = ['<key>', 'key of the setting, such as max_depth'] as const;
 
@@ -49,7 +51,7 @@ export function register(command: Command, io: CliIo): void {
       name: 'set',
       summary: 'change a setting',
       register: (verb) =>
-        withKey(verb)
+        withKey(verb, 'change')
           .argument('<value>', 'number in the range that `howdah admin settings show KEY` prints')
           .action((key: string, value: string, whose: SettingsTarget, self: Command) =>
             change(io, key, whose, self, (settings) => settings.put(key, jsonOf(value))),
@@ -59,7 +61,7 @@ export function register(command: Command, io: CliIo): void {
       name: 'remove',
       summary: 'remove the value of a setting, so that the inherited value applies',
       register: (verb) =>
-        withKey(verb).action((key: string, whose: SettingsTarget, self: Command) =>
+        withKey(verb, 'remove').action((key: string, whose: SettingsTarget, self: Command) =>
           change(io, key, whose, self, async (settings) => {
             if (await settings.remove(key)) return;
             const who = whose.system ? 'the system' : 'the tenant';
@@ -84,10 +86,10 @@ function withSettings<T>(
   );
 }
 
-function withKey(verb: Command): Command {
+function withKey(verb: Command, action: string): Command {
   return verb
     .argument(...KEY)
-    .option(...SYSTEM)
+    .option(...systemOption(action))
     .option(...TENANT_OPTION)
     .option(...API_OPTION);
 }

@@ -115,7 +115,7 @@ function registerKey(command: Command, io: CliIo): void {
     .argument('<webhook>', 'URL or id of the webhook, or "callbacks" for all callback URLs')
     .option(
       '--rotate',
-      'replace a key that was shown before; deliveries are then signed with both keys',
+      'create a new key; deliveries are signed with both keys until you remove the old one (see docs/webhooks.md)',
     )
     .option(...TENANT_OPTION)
     .option(...API_OPTION)

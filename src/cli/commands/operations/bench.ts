@@ -32,7 +32,10 @@ export function register(command: Command, io: CliIo): void {
       'number of rounds of each benchmark that supports it',
       parseWholeNumber(1, 1_000),
     )
-    .option('--check', 'show the target of each figure, and exit 1 if a figure misses its target')
+    .option(
+      '--check',
+      'also show the goal and the bar of each figure, and exit with 1 if a figure misses its bar',
+    )
     .action(async (names: string[], options: Options, self: Command) => {
       io.format?.({}); // rejects -o id before anything is measured
       const url = await namedServer(io, self);

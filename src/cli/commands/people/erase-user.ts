@@ -30,7 +30,7 @@ export function register(command: Command, io: CliIo): void {
     )
     .option(
       '--cancel-live',
-      'cancel runs of the user that have not ended; without this option, the command fails',
+      'cancel runs of the user that have not ended; without this option, the command fails if there are any',
     )
     .option(...DRY_RUN_OPTION)
     .option(...YES_OPTION)

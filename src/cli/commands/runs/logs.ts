@@ -43,7 +43,12 @@ export function register(command: Command, io: CliIo): void {
     )
     .option('--session <id>', 'only runs of this session', (text) => uuidOf(text, 'a session'))
     .option('--errors', 'only steps that failed, were retried, or were stopped by a guard')
-    .option('--limit <number>', 'maximum number of steps, newest first', limit, 1_000)
+    .option(
+      '--limit <number>',
+      'maximum number of steps; if there are more, only the newest are printed, oldest first',
+      limit,
+      1_000,
+    )
     .option(...TENANT_OPTION)
     .option(...API_OPTION)
     .action(async (text: string | undefined, options: Options, self: Command) => {
