@@ -101,6 +101,9 @@ comment on column howdah.mail.to_execution_id is
 comment on column howdah.resources.storage_path is
   'Path of the file, relative to HOWDAH_HOME/resources of the workers. Only an owner of the '
   'database writes it, together with sha256 and size.';
+comment on column howdah.table_triggers.on_event is
+  'insert, update, or insert or update. An update starts a run if it changes the input, makes the '
+  'condition true, or changes the primary key of the row.';
 comment on column howdah.table_triggers.concurrency_key is
   'SQL expression over the columns of the row, whose value is the concurrency_key of the run. Null '
   'or a blank value means none. Any value but a line of at most 500 characters rejects the row.';

@@ -31045,20 +31045,20 @@ AS $function$
       'Longest wait after the first failed attempt of a model or a tool; it doubles after each '
       'further failure.'),
     ('backoff_max_seconds', false, 0.1, 3600, 30,
-      'Longest wait between two attempts, unless the other side asks for a longer wait.'),
+      'Longest wait between two attempts, unless the server requests a longer wait.'),
     ('input_bytes', true, 1024, 1048576, 1048576,
       'Maximum bytes of the text of a run''s input, of its data, and of a message to a run.'),
     ('max_cost', false, 0.000001, 1000000000, null,
       'Maximum cost of a run whose agent or workflow has no max_cost.'),
     ('max_depth', true, 1, 32, 8, 'Maximum depth of child runs below a root run.'),
     ('max_seconds', true, 1, 2592000, 600,
-      'Active seconds of a run whose agent or workflow has no max_seconds.'),
+      'Maximum active seconds of a run whose agent or workflow has no max_seconds.'),
     ('max_steps', true, 1, 1000000, 50,
-      'Model answers of a run whose agent or workflow has no max_steps.'),
+      'Maximum number of model answers of a run whose agent or workflow has no max_steps.'),
     ('max_tokens', true, 1, 1000000000000, null,
-      'Tokens of a run whose agent or workflow has no max_tokens.'),
+      'Maximum tokens of a run whose agent or workflow has no max_tokens.'),
     ('model_attempts', true, 1, 20, 4,
-      'Attempts with one model before the next model of the agent is called.'),
+      'Maximum number of attempts with one model before the next model of the agent is called.'),
     ('tool_result_bytes', true, 1000, 1048576, 65536,
       'Maximum bytes of a tool result that the model reads, for tools without max_result_bytes.'),
     ('worker_wait_seconds', false, 0.1, 86400, 30,
@@ -50343,7 +50343,7 @@ comment on column howdah.table_triggers.is_active is 'False starts no more runs.
 
 comment on column howdah.table_triggers.key_columns is 'Primary key of the table, used to find the row again.';
 
-comment on column howdah.table_triggers.on_event is 'insert, update, or insert or update. An update starts a run if it changes the input or makes the condition true.';
+comment on column howdah.table_triggers.on_event is 'insert, update, or insert or update. An update starts a run if it changes the input, makes the condition true, or changes the primary key of the row.';
 
 comment on column howdah.table_triggers.table_name is 'Name of the table when the watch was made.';
 
@@ -50802,16 +50802,16 @@ comment on routine howdah.apply_todolist(uuid,text,text) is 'Makes the todo list
 
 comment on routine howdah.approve(uuid,howdah.approval_scope,jsonb) is 'Approves the call of a question of kind approval, with other arguments if given. remember extends the approval to the run and the runs below, its session or its agent.';
 
-comment on routine howdah.ask(text,text,text) is 'Starts a run, waits for its end and returns the answer. Questions of the run to people appear as notices. Returns with an error when no worker takes the run, which stays queued. Commits, so it must be called outside a transaction block.';
+comment on routine howdah.ask(text,text,text) is 'Starts a run, waits for its end and returns the answer. Questions of the run to people appear as notices. Raises an error if no worker takes the run; the run stays queued. Commits, so it must be called outside a transaction block.';
 
 comment on routine howdah.cancel_execution(uuid) is 'Cancels a run and its children at once, even during a model call. Raises HWTRM if the run has already ended.';
 
 comment on routine howdah.check_all() is '@behavior -*
-Returns the broken promises of all runs. The result is always empty unless the engine has a bug. Owners only.';
+Returns the violated invariants of all runs. The result is always empty unless Howdah has a bug. Owners only.';
 
 comment on routine howdah.compare_executions(uuid,uuid) is 'Returns the differences of two runs: {is_same, a, b, shared_steps, began, steps, ended}. a and b hold the figures of each run. shared_steps counts the first steps that a fork copied. began and ended hold the differences at the start and the end: [{field, a, b}]. steps holds the counts same, changed, only_a and only_b, parts_at, which is the first step that differs, and at most 1,000 changes; left_off counts the others. If a run is encrypted, texts are not compared, and is_same is null unless something else differs.';
 
-comment on routine howdah.connect_account(text,text) is 'Begins to connect an account for an integration: {account_id, integration, authorization_url, expires_at}. A person opens the URL in a browser within an hour and consents at the authorization server. It is null if the client itself is the account. Raises HWCNF if no API has stored its address yet: set HOWDAH_PUBLIC_URL.';
+comment on routine howdah.connect_account(text,text) is 'Begins to connect an account for an integration: {account_id, integration, authorization_url, expires_at}. A person opens the URL in a browser within an hour and consents at the authorization server. authorization_url is null if the client itself is the account. Raises HWCNF if no API has stored its address yet: set HOWDAH_PUBLIC_URL.';
 
 comment on routine howdah.create_api_key(text,howdah.user_role,text[],timestamp with time zone,uuid) is 'Creates an API key and returns it. The key cannot be read again. Its role is at most the role of the caller, and for a user at most the role of that user.';
 
@@ -50913,7 +50913,7 @@ comment on routine howdah.retry_execution(uuid) is 'Retries a failed or cancelle
 
 comment on routine howdah.revoke_api_key(uuid) is 'Revokes an API key permanently, within a second. Open connections that use the key lose access too.';
 
-comment on routine howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,numeric,jsonb,text,text,integer) is 'Starts a run of the agent or workflow with this name and returns its row. A known idempotency key returns the first run. version is a number or label; without it, the current version is used. max_cost lowers the limit of the agent. overrides sets another model, request_params or fewer allowed_tools for this run. Limits of scope key count runs by concurrency_key. Calls with one debounce_key within debounce_ms return one run, which has the newest input.';
+comment on routine howdah.run(text,text,jsonb,uuid,timestamp with time zone,integer,text,jsonb,jsonb,text,numeric,jsonb,text,text,integer) is 'Starts a run of the agent or workflow with this name and returns its row. A known idempotency key returns the first run. version is a number or label; without it, the current version is used. max_cost lowers the limit of the agent. overrides sets another model, request_params or fewer allowed_tools for this run. Limits of scope key count runs by concurrency_key. Calls with the same debounce_key within debounce_ms return one run, which has the newest input.';
 
 comment on routine howdah.run_schedule(uuid) is 'Runs a schedule now, paused or not, in addition to its times, and returns the run.';
 
@@ -50924,7 +50924,7 @@ Returns the next times of a cron expression in a time zone. Returns no rows if t
 
 comment on routine howdah.send_message(uuid,text,jsonb) is 'Sends a message to a session. The message starts a run of the agent of the session. While a run is live, the policy of the session decides.';
 
-comment on routine howdah.session_state(uuid) is 'Returns the state of a session: {version, tasks, awaiting_user_input, blocker}. version grows with every change of its runs and the runs below, questions and todos. tasks is the todo list: [{position, title, status, note}]. awaiting_user_input is the oldest open question: {question_id, kind, prompt, options, schema}, or null. blocker says why the session does not continue by itself: {reason, message, execution_id} with the first reason of approval, effect, paused, quota, failed and blocked_todo, or null.';
+comment on routine howdah.session_state(uuid) is 'Returns the state of a session: {version, tasks, awaiting_user_input, blocker}. version grows with every change of its runs and the runs below, questions and todos. tasks is the todo list: [{position, title, status, note}]. awaiting_user_input is the oldest open question: {question_id, kind, prompt, options, schema}, or null. blocker says why the session does not continue by itself: {reason, message, execution_id}, or null. reason is the first that applies of approval, effect, paused, quota, failed and blocked_todo.';
 
 comment on routine howdah.set_default_agent(text) is 'Makes the agent with this name the default of its user, or of the tenant if the agent has no user.';
 

@@ -47,5 +47,5 @@ begin
 end $$;
 comment on procedure howdah.ask(text, text, text) is
   'Starts a run, waits for its end and returns the answer. Questions of the run to people appear '
-  'as notices. Returns with an error when no worker takes the run, which stays queued. Commits, so '
-  'it must be called outside a transaction block.';
+  'as notices. Raises an error if no worker takes the run; the run stays queued. Commits, so it '
+  'must be called outside a transaction block.';

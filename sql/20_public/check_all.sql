@@ -6,5 +6,5 @@ create or replace function howdah.check_all()
   set search_path = pg_catalog, pg_temp
 as $$ select * from howdah_private.find_violations('-infinity') $$;
 comment on function howdah.check_all() is
-  E'@behavior -*\nReturns the broken promises of all runs. The result is always empty unless the '
-  'engine has a bug. Owners only.';
+  E'@behavior -*\nReturns the violated invariants of all runs. The result is always empty unless '
+  'Howdah has a bug. Owners only.';

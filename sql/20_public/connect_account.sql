@@ -66,8 +66,8 @@ end $$;
 comment on function howdah.connect_account(text, text) is
   'Begins to connect an account for an integration: {account_id, integration, authorization_url, '
   'expires_at}. A person opens the URL in a browser within an hour and consents at the '
-  'authorization server. It is null if the client itself is the account. Raises HWCNF if no API '
-  'has stored its address yet: set HOWDAH_PUBLIC_URL.';
+  'authorization server. authorization_url is null if the client itself is the account. Raises '
+  'HWCNF if no API has stored its address yet: set HOWDAH_PUBLIC_URL.';
 
 -- Disconnects an account. Runs cannot use it from now on. A job revokes its tokens at the server
 -- and deletes them.

@@ -57,4 +57,4 @@ comment on function howdah.run(text, text, jsonb, uuid, timestamptz, int, text, 
   'key returns the first run. version is a number or label; without it, the current version is '
   'used. max_cost lowers the limit of the agent. overrides sets another model, request_params or '
   'fewer allowed_tools for this run. Limits of scope key count runs by concurrency_key. Calls with '
-  'one debounce_key within debounce_ms return one run, which has the newest input.';
+  'the same debounce_key within debounce_ms return one run, which has the newest input.';
