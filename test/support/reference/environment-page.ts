@@ -9,25 +9,26 @@ type Name = keyof typeof variables;
 const GROUPS = {
   Database: {
     DATABASE_URL:
-      'The database server. Without it, Howdah starts its own PostgreSQL in HOWDAH_HOME.',
+      'The URL of the database server. If it is unset, Howdah starts its own PostgreSQL in HOWDAH_HOME.',
     DATABASE_DIRECT_URL:
-      'The server itself, [beside a pooler](../operations.md#pgbouncer) at DATABASE_URL.',
-    DATABASE_REPLICA_URL: '[A hot standby](../operations.md#a-replica), from which the API reads.',
+      'The direct URL of the server, if DATABASE_URL is that of a [pooler](../operations.md#pgbouncer).',
+    DATABASE_REPLICA_URL:
+      'The URL of [a hot standby](../operations.md#a-replica) from which the API reads.',
     HOWDAH_HOME:
-      'The folder of the embedded database and of the secret key. Without it: `.howdah` in the project, else in the home folder of the user.',
+      'The folder of the embedded database and of the secret key. Default: `.howdah` in the project, else in the home folder of the user.',
     HOWDAH_ARCHIVE_FOLDER:
       'The folder of [archived months](../operations.md#dropping-and-archiving-months).',
-    HOWDAH_PG_BIN: 'The folder of pg_dump and psql, for backups. Without it, PATH is searched.',
+    HOWDAH_PG_BIN: 'The folder of pg_dump and psql, for backups. If it is unset, PATH is searched.',
   },
   'API and login': {
     PORT: 'The port of the API. `--port` takes precedence.',
     HOST: 'The address that the API listens on. Any address that is not loopback requires tokens and HOWDAH_SECRET_KEY.',
     HOWDAH_PUBLIC_URL:
-      'Where others reach this server, for [agent cards](../a2a.md) and links that [connect accounts](../connected-accounts.md).',
+      'The URL at which clients reach this server, for [agent cards](../a2a.md) and links that [connect accounts](../connected-accounts.md).',
     HOWDAH_AUTH:
       '`required` requires tokens on loopback too. Default: `none` on loopback, else `required`.',
     HOWDAH_JWT_SECRET: 'The secret that signs tokens (HS256): [keys](../keys.md).',
-    HOWDAH_JWKS_URL: 'The keys with which another party signs tokens (RS256, ES256).',
+    HOWDAH_JWKS_URL: 'URL of the keys with which another party signs tokens (RS256, ES256).',
     HOWDAH_CORS_ORIGINS: 'Origins whose pages may call the API, besides its own.',
     HOWDAH_GRAPHQL_INTROSPECTION:
       'Introspection and GraphiQL. Default: on if no login is required, else off.',
@@ -53,25 +54,26 @@ const GROUPS = {
     OPENAI_BASE_URL: 'A server with the API of OpenAI.',
     OPENAI_MODEL: 'The model of OpenAI, or of that server.',
     LLM_PROVIDER: 'The provider of the default language model.',
-    LLM_API_KEY: 'Its key.',
-    LLM_MODEL: 'Its name at the provider.',
+    LLM_API_KEY: 'The key of the default language model.',
+    LLM_MODEL: 'The name of the default language model at its provider.',
     LLM_URL:
-      'Its server, if it is not that of the provider. The server is called in the format of OpenAI, whatever LLM_PROVIDER says. If the URL is the usual address of a vendor, the model is one of that vendor.',
+      'The server of the default language model, if it is not that of the provider. It is called in the format of OpenAI, whatever LLM_PROVIDER says. If the URL is the usual address of a vendor, the model is one of that vendor.',
     TTS_PROVIDER: 'The provider of the model `tts`, which speaks.',
-    TTS_API_KEY: 'Its key.',
-    TTS_MODEL: 'Its name at the provider.',
-    TTS_URL: 'Its server.',
-    TTS_VOICE: 'Its voice.',
+    TTS_API_KEY: 'The key of the model `tts`.',
+    TTS_MODEL: 'The name of the model `tts` at its provider.',
+    TTS_URL: 'The server of the model `tts`.',
+    TTS_VOICE: 'The voice of the model `tts`.',
     STT_PROVIDER: 'The provider of the model `stt`, which transcribes.',
-    STT_API_KEY: 'Its key.',
-    STT_MODEL: 'Its name at the provider.',
-    STT_URL: 'Its server. A URL with `ws://` is stored, but no part of Howdah calls it yet.',
+    STT_API_KEY: 'The key of the model `stt`.',
+    STT_MODEL: 'The name of the model `stt` at its provider.',
+    STT_URL:
+      'The server of the model `stt`. A URL with `ws://` is stored, but no part of Howdah calls it yet.',
     EMBEDDING_PROVIDER: 'The provider of the model `embedding`.',
-    EMBEDDING_API_KEY: 'Its key.',
-    EMBEDDING_MODEL: 'Its name at the provider.',
-    EMBEDDING_URL: 'Its server.',
-    OLLAMA_HOST: 'A server of Ollama, as its own programs name it.',
-    OLLAMA_MODEL: 'Its model. Default: `llama3.2`.',
+    EMBEDDING_API_KEY: 'The key of the model `embedding`.',
+    EMBEDDING_MODEL: 'The name of the model `embedding` at its provider.',
+    EMBEDDING_URL: 'The server of the model `embedding`.',
+    OLLAMA_HOST: 'The address of an Ollama server, in the form that the programs of Ollama use.',
+    OLLAMA_MODEL: 'The name of the model at the Ollama server. Default: `llama3.2`.',
   },
   'Workers and tests': {
     HOWDAH_WORKER_CONCURRENCY: 'Maximum number of runs in flight per worker.',
@@ -81,18 +83,19 @@ const GROUPS = {
     HOWDAH_LOG_LEVEL: 'The lowest level that is logged.',
     HOWDAH_LOG_FORMAT: 'The format of the log. Default: pretty at a terminal, else JSON.',
     HOWDAH_METRICS_PORT:
-      'A port for [metrics](../observability.md) alone. Without it, only the API serves them.',
+      'A port that serves only [metrics](../observability.md). If it is unset, only the API serves them.',
     HOWDAH_METRICS_TOKEN: 'The token that a reader of metrics must send.',
     HOWDAH_TRACEPARENT:
       'Whether runs `join` the trace of a caller, or begin their own with a `link` to it.',
-    OTEL_SDK_DISABLED: 'True sends no traces.',
-    OTEL_TRACES_EXPORTER: '`none` sends no traces.',
-    OTEL_EXPORTER_OTLP_ENDPOINT: 'The collector of traces. Without an endpoint, none are sent.',
-    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'The same, with the path.',
+    OTEL_SDK_DISABLED: 'If true, no traces are sent.',
+    OTEL_TRACES_EXPORTER: 'With `none`, no traces are sent.',
+    OTEL_EXPORTER_OTLP_ENDPOINT:
+      'The collector of traces. Without an endpoint, no traces are sent.',
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'The collector of traces, as a URL with the path.',
     OTEL_EXPORTER_OTLP_PROTOCOL: 'The protocol of the collector.',
-    OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'The same, for traces alone.',
+    OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'The protocol of the collector, for traces only.',
     OTEL_EXPORTER_OTLP_HEADERS: 'Headers for the collector.',
-    OTEL_EXPORTER_OTLP_TRACES_HEADERS: 'The same, for traces alone.',
+    OTEL_EXPORTER_OTLP_TRACES_HEADERS: 'Headers for the collector, for traces only.',
     OTEL_EXPORTER_OTLP_TIMEOUT: 'Time limit of a request to the collector.',
     OTEL_BSP_SCHEDULE_DELAY: 'Time for which spans are collected before they are sent.',
     OTEL_SERVICE_NAME: 'The name of this service in traces.',
@@ -100,12 +103,12 @@ const GROUPS = {
     OTEL_TRACES_SAMPLER: 'Which traces are kept.',
     OTEL_TRACES_SAMPLER_ARG: 'The share of traces that samplers with a ratio keep.',
     OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT:
-      'True includes the text of models and tools in traces.',
+      'If true, traces include the text of models and tools.',
   },
   'Command line': {
     HOWDAH_API_URL: 'A server that commands use in place of the database.',
     HOWDAH_API_KEY: 'The token or API key for that server.',
-    HOWDAH_PROFILE: 'The [profile](../cli.md) that commands use; `none` for none.',
+    HOWDAH_PROFILE: 'The [profile](../cli.md) that commands use; `none` for no profile.',
   },
 } as const satisfies Record<string, Partial<Record<Name, string>>>;
 
@@ -127,7 +130,7 @@ export function environmentPage(): ReferencePage {
   const keys = KEY_VARIABLES.filter((name) => !(name in variables)).map(code);
   return page('environment.md', {
     title: 'Environment variables',
-    source: 'src/config.ts',
+    source: 'src/config.ts, src/settings and test/support/reference/environment-page.ts',
     parts: [
       INTRO,
       ...sections,
@@ -149,10 +152,10 @@ const KEYS =
   "The names are those that the vendors' own tools use:";
 
 const NOT_READ =
-  'Some need a provider to make a model: `ELEVENLABS_API_KEY`, `DEEPGRAM_API_KEY` and `ASSEMBLYAI_API_KEY` (`TTS_PROVIDER`, ' +
-  '`STT_PROVIDER`); those of Hugging Face, Vertex, AWS and Azure (`LLM_PROVIDER`). `ANTHROPIC_BASE_URL` is not read.';
+  'Some keys need a provider to make a model: `ELEVENLABS_API_KEY`, `DEEPGRAM_API_KEY` and `ASSEMBLYAI_API_KEY` (`TTS_PROVIDER`, ' +
+  '`STT_PROVIDER`); the keys of Hugging Face, Vertex, AWS and Azure (`LLM_PROVIDER`). `ANTHROPIC_BASE_URL` is not read.';
 const TOOL_KEYS =
-  'Where keys [become secrets](../operations.md#models-from-the-environment), each of these becomes a secret that tools can name. ' +
+  'Where keys [become secrets](../operations.md#models-from-the-environment), each of the following keys becomes a secret that tools can name. ' +
   'The first variable that is set counts.';
 
 function toolKeyRow([secret, names]: [string, readonly string[]]): string[] {
