@@ -90,7 +90,7 @@ export function licencesPage(
   return [
     '# Licences',
     '',
-    `What is installed where Howdah runs: ${installed.length} packages, from \`package-lock.json\`, which has their names and versions. Written by \`npm run generate\`; a test rejects other licences.`,
+    `An installation of Howdah has ${installed.length} packages. \`package-lock.json\` has their names and versions. This page is written by \`npm run generate\`; a test rejects other licences.`,
     '',
     ...licenceTable(installed),
     '',
