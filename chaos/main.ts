@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { playMatrix } from './matrix.ts';
 import { type Options, readOptions, USAGE } from './options.ts';
-import { play } from './play.ts';
+import { play } from './play-rounds.ts';
 import { linesOf, summaryOf, tableOf } from './checks/report.ts';
-import type { RoundResult } from './round.ts';
-import { soak } from './resources/soak.ts';
+import type { RoundResult } from './play-round.ts';
+import { soak } from './resource-growth/measure-growth.ts';
 
 // npm run chaos: breaks what can be broken, prints what came of it, and exits 1 on any broken promise.
 

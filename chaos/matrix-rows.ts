@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Breach } from './checks/check.ts';
+import type { Breach } from './checks/check-evidence.ts';
 import type { FaultKind, ModelFault } from './faults/faults.ts';
 import { fullDisk } from './faults/full-disk.ts';
 import type { ToolName } from './load/plan.ts';
@@ -29,7 +29,7 @@ export type Scenario = {
   diskMb?: number;
 };
 
-const SKEW = fileURLToPath(new URL('faults/skew.ts', import.meta.url));
+const SKEW = fileURLToPath(new URL('faults/clock-skew.ts', import.meta.url));
 const HOUR_MS = 3_600_000;
 
 /** What can be done on one machine; the numbers are those of the matrix in docs/reliability.md. */

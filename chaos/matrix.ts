@@ -3,8 +3,8 @@ import { COVERED, SCENARIOS, type Scenario } from './matrix-rows.ts';
 import type { Options } from './options.ts';
 import { converse, type PlannedRun, planRuns } from './load/plan.ts';
 import { type Line, markdown, tableOf, totalOf } from './checks/report.ts';
-import { playRound, type RoundResult } from './round.ts';
-import { checkEverything } from './checks/settle.ts';
+import { playRound, type RoundResult } from './play-round.ts';
+import { checkEverything } from './checks/check-all-runs.ts';
 import { mountSmallDisk, type SmallDisk } from './faults/small-disk.ts';
 import { openWorld, type World } from './world.ts';
 

@@ -1,6 +1,6 @@
 import { doOrder } from '../src/cli/process/isolated-child.ts';
-import type { Breach } from './checks/check.ts';
-import { type PlayOptions, play } from './play.ts';
+import type { Breach } from './checks/check-evidence.ts';
+import { type PlayOptions, play } from './play-rounds.ts';
 import { type Line, linesOf, summaryOf } from './checks/report.ts';
 
 // What `howdah chaos` does, in a process of its own: the programme itself, without the rows of the matrix and without the soak.

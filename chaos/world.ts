@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type FaultProxy, startFaultProxy } from './faults/fault-proxy.ts';
 import type { ModelFault } from './faults/faults.ts';
-import { type ChaosModel, startChaosModel } from './load/model.ts';
+import { type ChaosModel, startChaosModel } from './load/chaos-model.ts';
 import { type ChaosServer, startChaosServer } from './server.ts';
 import { openShop } from './load/shop.ts';
-import { openPlace, type PlaceOptions, type WorkerPlace } from './workers.ts';
+import { openPlace, type PlaceOptions, type WorkerPlace } from './supervised-worker.ts';
 
 /** Everything a run of chaos is made of. */
 export type World = {

@@ -1,6 +1,6 @@
-import type { Breach } from './check.ts';
+import type { Breach } from './check-evidence.ts';
 import type { FaultKind } from '../faults/faults.ts';
-import type { RoundResult } from '../round.ts';
+import type { RoundResult } from '../play-round.ts';
 
 /** A line of the table: of one kind of fault, or of all of them. */
 export type Line = {

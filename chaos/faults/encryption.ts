@@ -5,7 +5,7 @@ import { createContentDecryptor } from '../../src/secrets/contents.ts';
 import { ENCRYPTED_PREFIX } from '../../src/secrets/encrypted-values.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { rotateDataKey } from '../../src/secrets/rotation.ts';
-import type { Breach } from '../checks/check.ts';
+import type { Breach } from '../checks/check-evidence.ts';
 
 // The contents of ended runs are encrypted, with a policy and data keys that change while everything else happens.
 

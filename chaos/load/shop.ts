@@ -1,9 +1,9 @@
 import type pg from 'pg';
 import { syncCustomTools } from '../../src/db/worker/maintenance.ts';
-import { promptFor } from './expected.ts';
+import { promptFor } from './expected-output.ts';
 import { TEAM_NAMES } from './plan.ts';
 import { TEAMS, type Team } from './teams.ts';
-import { shopTools } from './tools.ts';
+import { shopTools } from './shop-tools.ts';
 
 /**
  * The agents, their tools, and three witnesses: a row for every change of a run's owner, one for every encryption, and a

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../../src/json/json.ts';
-import { isBroken } from './keys.ts';
+import { isBroken } from './run-keys.ts';
 import { type TeamName, wordsOf } from './plan.ts';
 import { randomOf } from './random.ts';
 

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { check, type Evidence } from '../../chaos/checks/check.ts';
-import type { Order } from '../../chaos/load/customers.ts';
-import { outputOf, playTeam } from '../../chaos/load/expected.ts';
+import { check, type Evidence } from '../../chaos/checks/check-evidence.ts';
+import type { Order } from '../../chaos/load/submit-runs.ts';
+import { outputOf, playTeam } from '../../chaos/load/expected-output.ts';
 import { FAULTS, MODEL_FAULTS, modelFault, planFaults } from '../../chaos/faults/faults.ts';
 import { COVERED, SCENARIOS } from '../../chaos/matrix-rows.ts';
-import { type ChaosModel, readConversation, startChaosModel } from '../../chaos/load/model.ts';
-import type { RunRow } from '../../chaos/checks/observe.ts';
+import { type ChaosModel, readConversation, startChaosModel } from '../../chaos/load/chaos-model.ts';
+import type { RunRow } from '../../chaos/checks/observe-round.ts';
 import { readOptions } from '../../chaos/options.ts';
 import {
   callWithKey,

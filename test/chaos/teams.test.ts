@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { outputOf, personSays, playTeam, promptFor } from '../../chaos/load/expected.ts';
-import { inputKeyOf } from '../../chaos/load/keys.ts';
-import { type ChaosModel, startChaosModel } from '../../chaos/load/model.ts';
+import { outputOf, personSays, playTeam, promptFor } from '../../chaos/load/expected-output.ts';
+import { inputKeyOf } from '../../chaos/load/run-keys.ts';
+import { type ChaosModel, startChaosModel } from '../../chaos/load/chaos-model.ts';
 import { TEAM_NAMES } from '../../chaos/load/plan.ts';
 import { itemsOf } from '../../chaos/load/teams.ts';
 

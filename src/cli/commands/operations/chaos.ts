@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { FAULTS, type FaultKind } from '../../../../chaos/faults/faults.ts';
 import { faultsNamed } from '../../../../chaos/options.ts';
-import type { PlayOptions } from '../../../../chaos/play.ts';
+import type { PlayOptions } from '../../../../chaos/play-rounds.ts';
 import type { ChaosNews } from '../../../../chaos/process.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
 import { programBeside, releaseVersion } from '../../../package-root.ts';

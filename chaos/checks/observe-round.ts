@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { JsonObject } from '../../src/json/json.ts';
 import { decryptRows } from '../faults/encryption.ts';
-import { inputKeyOf, memberKey, teamKey } from '../load/keys.ts';
+import { inputKeyOf, memberKey, teamKey } from '../load/run-keys.ts';
 import type { TeamName } from '../load/plan.ts';
 
 // What the database says of the runs of one round, for the checker.

@@ -3,7 +3,7 @@ import { loseAnswers, type Passage } from './fault-proxy.ts';
 import { rotateKey, switchEncryption } from './encryption.ts';
 import type { FaultKind, PlannedFault } from './faults.ts';
 import { surely } from '../server.ts';
-import type { WorkerPlace } from '../workers.ts';
+import type { WorkerPlace } from '../supervised-worker.ts';
 import type { World } from '../world.ts';
 
 /** What a fault hit: runs that were being worked on, so that it can be seen when they went on. */

@@ -2,8 +2,8 @@ import { switchEncryption } from './faults/encryption.ts';
 import { MODEL_FAULTS, planFaults } from './faults/faults.ts';
 import type { Options } from './options.ts';
 import { planRuns } from './load/plan.ts';
-import { playRound, type RoundResult } from './round.ts';
-import { checkEverything } from './checks/settle.ts';
+import { playRound, type RoundResult } from './play-round.ts';
+import { checkEverything } from './checks/check-all-runs.ts';
 import { openWorld } from './world.ts';
 
 export type PlayOptions = Pick<Options, 'minutes' | 'runs' | 'seed' | 'workers' | 'only'>;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { figuresOf, isBroken, slope } from '../../chaos/resources/soak-figures.ts';
-import type { Sample, StatementSample, TableSample } from '../../chaos/resources/soak-sample.ts';
+import { figuresOf, isBroken, slope } from '../../chaos/resource-growth/growth-figures.ts';
+import type { Sample, StatementSample, TableSample } from '../../chaos/resource-growth/growth-samples.ts';
 
 // What an hour of samples comes to: steady ones hold every bound, and each way to grow breaks its own.
 

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../../src/json/json.ts';
-import { lastWords } from './expected.ts';
+import { lastWords } from './expected-output.ts';
 import { type ModelFault, modelFault } from '../faults/faults.ts';
-import { inputKeyOf, isBroken, memberKey, teamKey, teamWithKey } from './keys.ts';
+import { inputKeyOf, isBroken, memberKey, teamKey, teamWithKey } from './run-keys.ts';
 import {
   type FakeAnswer,
   type FakeHandler,

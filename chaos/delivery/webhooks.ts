@@ -9,7 +9,7 @@ import { createEgress } from '../../src/tools/egress.ts';
 import { startWorker, type Worker } from '../../workers/main.ts';
 import { randomOf } from '../load/random.ts';
 import type { Options } from './options.ts';
-import { startReceiver } from './receiver.ts';
+import { startReceiver } from './webhook-receiver.ts';
 import type { SoakContext } from './subscribers.ts';
 
 /** Attempts of a delivery after which it is given up. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { personSays } from './expected.ts';
+import { personSays } from './expected-output.ts';
 import { callWithKey } from './plan.ts';
-import { readJournal } from './tools.ts';
+import { readJournal } from './shop-tools.ts';
 import type { World } from '../world.ts';
 
 type Question = {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Breach, check } from './checks/check.ts';
-import { type Order, placeOrders } from './load/customers.ts';
+import { type Breach, check } from './checks/check-evidence.ts';
+import { type Order, placeOrders } from './load/submit-runs.ts';
 import {
   checkContents,
   countEncryptions,
@@ -8,12 +8,12 @@ import {
   MISENCRYPTED,
 } from './faults/encryption.ts';
 import type { FaultKind, PlannedFault } from './faults/faults.ts';
-import { calm, type Injected, injectFaults } from './faults/monkey.ts';
-import { type Observed, observe, recoveries } from './checks/observe.ts';
-import { answerQuestions } from './load/people.ts';
+import { calm, type Injected, injectFaults } from './faults/inject-faults.ts';
+import { type Observed, observe, recoveries } from './checks/observe-round.ts';
+import { answerQuestions } from './load/answer-questions.ts';
 import type { PlannedRun } from './load/plan.ts';
 import { surely } from './server.ts';
-import { readJournal } from './load/tools.ts';
+import { readJournal } from './load/shop-tools.ts';
 import type { World } from './world.ts';
 
 export type RoundResult = {

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type pg from 'pg';
-import type { Reading } from './gauge.ts';
-import type { WorkerPlace } from '../workers.ts';
+import type { Reading } from './report-memory.ts';
+import type { WorkerPlace } from '../supervised-worker.ts';
 import type { PlaceChange } from '../world.ts';
 
 /** Counters of one table or partition since the server has begun to count, and what it holds now. */
@@ -44,7 +44,7 @@ export type Sample = {
   statements: StatementSample[];
 };
 
-const GAUGE = fileURLToPath(new URL('gauge.ts', import.meta.url));
+const GAUGE = fileURLToPath(new URL('report-memory.ts', import.meta.url));
 const READING_MS = 10_000;
 
 /** Where the workers write what they weigh. */

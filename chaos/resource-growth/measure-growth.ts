@@ -2,16 +2,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Options } from '../options.ts';
 import { planRuns } from '../load/plan.ts';
 import { markdown } from '../checks/report.ts';
-import { playRound } from '../round.ts';
-import { checkEverything } from '../checks/settle.ts';
-import { type Figure, figuresOf, isBroken } from './soak-figures.ts';
+import { playRound } from '../play-round.ts';
+import { checkEverything } from '../checks/check-all-runs.ts';
+import { type Figure, figuresOf, isBroken } from './growth-figures.ts';
 import {
   countStatements,
   openScale,
   type Sample,
   type Scale,
   sampleDatabase,
-} from './soak-sample.ts';
+} from './growth-samples.ts';
 import { openWorld, type World } from '../world.ts';
 
 const SAMPLES = 120;

@@ -1,5 +1,5 @@
 import { linearRegression, median } from 'simple-statistics';
-import type { Sample, StatementSample, TableSample } from './soak-sample.ts';
+import type { Sample, StatementSample, TableSample } from './growth-samples.ts';
 
 // What an hour of samples comes to, each figure with the bound it is held against. Pure.
 

@@ -5,9 +5,9 @@ import { type Figure, figure, percentile } from '../../bench/figures.ts';
 import type { BenchDatabase, BenchServer } from '../../bench/server.ts';
 import { createNotifier } from '../../src/db/feed/notifier.ts';
 import { type Random, randomOf } from '../load/random.ts';
-import { CONNECTORS, type Connector } from './clients.ts';
+import { CONNECTORS, type Connector } from './stream-clients.ts';
 import type { Options } from './options.ts';
-import { Received } from './received.ts';
+import { Received } from './received-steps.ts';
 
 /** Every run makes so many steps a second. */
 const STEPS_A_SECOND = 2;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidV7 } from 'uuid';
 import { faultOf } from '../../src/db/connection/sqlstate.ts';
-import { teamKey } from './keys.ts';
+import { teamKey } from './run-keys.ts';
 import type { Control, PlannedRun } from './plan.ts';
 import { isPassing, surely } from '../server.ts';
 import { itemsOf } from './teams.ts';

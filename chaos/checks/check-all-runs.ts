@@ -1,4 +1,4 @@
-import type { Breach } from './check.ts';
+import type { Breach } from './check-evidence.ts';
 import { surely } from '../server.ts';
 import type { World } from '../world.ts';
 

@@ -1,9 +1,9 @@
-import type { Order } from '../load/customers.ts';
-import { outputOf, playTeam } from '../load/expected.ts';
-import { isBroken, teamWithKey } from '../load/keys.ts';
-import type { CallRow, Observed, RunRow } from './observe.ts';
+import type { Order } from '../load/submit-runs.ts';
+import { outputOf, playTeam } from '../load/expected-output.ts';
+import { isBroken, teamWithKey } from '../load/run-keys.ts';
+import type { CallRow, Observed, RunRow } from './observe-round.ts';
 import { callWithKey } from '../load/plan.ts';
-import type { Effect } from '../load/tools.ts';
+import type { Effect } from '../load/shop-tools.ts';
 
 // Holds what was promised against what is there. Pure: the same observations give the same breaches.
 

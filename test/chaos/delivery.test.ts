@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { readOptions } from '../../../chaos/soak/options.ts';
-import { Received } from '../../../chaos/soak/received.ts';
-import { soakSubscribers } from '../../../chaos/soak/subscribers.ts';
-import { soakWebhooks } from '../../../chaos/soak/webhooks.ts';
-import { startTestApi } from '../../api/harness.ts';
-import { createTestDatabase } from '../../support/database.ts';
+import { readOptions } from '../../chaos/delivery/options.ts';
+import { Received } from '../../chaos/delivery/received-steps.ts';
+import { soakSubscribers } from '../../chaos/delivery/subscribers.ts';
+import { soakWebhooks } from '../../chaos/delivery/webhooks.ts';
+import { startTestApi } from '../api/harness.ts';
+import { createTestDatabase } from '../support/database.ts';
 
 // The soak itself is a thousand clients and takes minutes; here it is played small, and what it counts is checked.
 

@@ -1,4 +1,4 @@
-import { inputKeyOf, isBroken, memberKey, teamKey, teamWithKey } from './keys.ts';
+import { inputKeyOf, isBroken, memberKey, teamKey, teamWithKey } from './run-keys.ts';
 import { converse, resultOf, type TeamName, wordsOf } from './plan.ts';
 import { randomOf } from './random.ts';
 import { type Player, TEAMS } from './teams.ts';
