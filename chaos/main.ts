@@ -2,31 +2,31 @@ import { execFileSync } from 'node:child_process';
 import { playMatrix } from './matrix.ts';
 import { type Options, readOptions, USAGE } from './options.ts';
 import { play } from './play-rounds.ts';
-import { linesOf, summaryOf, tableOf } from './checks/report.ts';
+import { reportLines, summarizeRounds, formatReport } from './checks/report.ts';
 import type { RoundResult } from './play-round.ts';
 import { soak } from './resource-growth/measure-growth.ts';
 
 // npm run chaos: breaks what can be broken, prints what came of it, and exits 1 on any broken promise.
 
 async function main(options: Options): Promise<boolean> {
-  const talk = (line: string): void => console.error(line);
+  const log = (line: string): void => console.error(line);
   if (options.matrix) {
-    return playMatrix(options, talk);
+    return playMatrix(options, log);
   }
   if (options.soak) {
-    return soak(options, talk);
+    return soak(options, log);
   }
-  return print(await play(options, talk), options);
+  return print(await play(options, log), options);
 }
 
 function print(rounds: readonly RoundResult[], { seed, json }: Options): boolean {
-  const lines = linesOf(rounds, seed);
+  const lines = reportLines(rounds, seed);
   const breaches = rounds.flatMap((round) => round.breaches);
   if (json) {
     for (const line of lines) console.log(JSON.stringify(line));
   } else {
-    console.log(tableOf(lines));
-    console.log(`\n${summaryOf(rounds)}`);
+    console.log(formatReport(lines));
+    console.log(`\n${summarizeRounds(rounds)}`);
   }
   if (breaches.length > 0) {
     console.error(`${breaches.length} promises broken: seed ${seed}, commit ${commit()}`);

@@ -4,7 +4,7 @@ import type { Breach } from './checks/check-evidence.ts';
 import type { FaultKind, ModelFault } from './faults/faults.ts';
 import { fullDisk } from './faults/full-disk.ts';
 import type { ToolName } from './load/plan.ts';
-import type { PlaceChange, World } from './world.ts';
+import type { WorkerSettings, World } from './world.ts';
 
 /** One fault alone. Without numbers of its own it is 60 runs, 12 s of faults, one each 2 s, three workers. */
 export type Scenario = {
@@ -16,7 +16,7 @@ export type Scenario = {
   forMs?: number;
   everyMs?: number;
   workers?: number;
-  place?: (index: number) => PlaceChange;
+  place?: (index: number) => WorkerSettings;
   /** More runs, each of which calls one of these. */
   special?: readonly ToolName[];
   /** One of them kills its workers, and is stopped for that. */

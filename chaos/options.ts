@@ -60,7 +60,7 @@ export function readOptions(words: readonly string[], now: number): Options {
     minutes: number('minutes', values.soak ? 60 : values.runs === undefined ? 2 : 0),
     seed: number('seed', now % 1_000_000),
     workers: Math.max(1, number('workers', values.soak ? 2 : 4)),
-    only: values.only === undefined ? FAULTS : faultsNamed(values.only),
+    only: values.only === undefined ? FAULTS : parseFaults(values.only),
     json: values.json,
     matrix: values.matrix || values.rows !== undefined,
     rows: values.rows?.split(',').map(Number) ?? [],
@@ -70,7 +70,7 @@ export function readOptions(words: readonly string[], now: number): Options {
 }
 
 /** The faults of a comma list; throws a sentence. */
-export function faultsNamed(text: string): FaultKind[] {
+export function parseFaults(text: string): FaultKind[] {
   const names = text === 'none' ? [] : text.split(',');
   return names.map((name) => {
     const kind = FAULTS.find((one) => one === name);

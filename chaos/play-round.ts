@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Breach, check } from './checks/check-evidence.ts';
-import { type Order, placeOrders } from './load/submit-runs.ts';
+import { type SubmittedRun, submitRuns } from './load/submit-runs.ts';
 import {
-  checkContents,
+  checkEncryptedContents,
   countEncryptions,
   type Encryptions,
-  MISENCRYPTED,
+  WRONGLY_ENCRYPTED_RUNS,
 } from './faults/encryption.ts';
 import type { FaultKind, PlannedFault } from './faults/faults.ts';
-import { calm, type Injected, injectFaults } from './faults/inject-faults.ts';
-import { type Observed, observe, recoveries } from './checks/observe-round.ts';
+import { endFaults, type InjectedFault, injectFaults } from './faults/inject-faults.ts';
+import { type Observations, observeRound, recoveries } from './checks/observe-round.ts';
 import { answerQuestions } from './load/answer-questions.ts';
 import type { PlannedRun } from './load/plan.ts';
-import { surely } from './server.ts';
+import { retryWhileUnavailable } from './server.ts';
 import { readJournal } from './load/shop-tools.ts';
 import type { World } from './world.ts';
 
@@ -21,7 +21,7 @@ export type RoundResult = {
   runs: number;
   children: number;
   steps: number;
-  injected: (Injected & { recovery: number | null })[];
+  injected: (InjectedFault & { recovery: number | null })[];
   breaches: Breach[];
   explained: number;
   repeated: number;
@@ -63,17 +63,17 @@ export async function playRound(
   const people = answerQuestions(world, over.signal);
   try {
     const [orders, injected] = await Promise.all([
-      placeOrders(world, runs),
+      submitRuns(world, runs),
       injectFaults(world, faults),
     ]);
-    calm(world);
+    endFaults(world);
     const stuck = [
       ...(await waitUntilNone(world, round, LIVE)),
-      ...(await waitUntilNone(world, round, MISENCRYPTED)),
+      ...(await waitUntilNone(world, round, WRONGLY_ENCRYPTED_RUNS)),
     ];
     const { pool } = world.server;
-    const observed = await surely(() => observe(pool, round, since));
-    const times = await surely(() => recoveries(pool, injected));
+    const observed = await retryWhileUnavailable(() => observeRound(pool, round, since));
+    const times = await retryWhileUnavailable(() => recoveries(pool, injected));
     const deaths = injected.filter(({ kind }) => !HARMLESS.includes(kind)).length;
     const verdict = check({
       ...observed,
@@ -89,17 +89,17 @@ export async function playRound(
       round,
       runs: orders.length + forksOf(observed, orders),
       children: observed.runs.filter(({ parent }) => parent !== null).length,
-      steps: await surely(() => stepsOf(world, since)),
+      steps: await retryWhileUnavailable(() => stepsOf(world, since)),
       injected: injected.map((one, index) => ({ ...one, recovery: times[index] ?? null })),
       breaches: [
         ...verdict.breaches,
         ...stuck,
-        ...(await surely(() => checkContents(pool, since))),
+        ...(await retryWhileUnavailable(() => checkEncryptedContents(pool, since))),
         ...died.map((what): Breach => ({ kind: 'died', what })),
       ],
       explained: verdict.explained,
       repeated: verdict.repeated,
-      encryptions: await surely(() => countEncryptions(pool, since)),
+      encryptions: await retryWhileUnavailable(() => countEncryptions(pool, since)),
       seconds: (performance.now() - startedAt) / 1_000,
     };
   } finally {
@@ -112,7 +112,7 @@ function ofRound<T extends { key: string }>(all: readonly T[], round: number): T
   return all.filter(({ key }) => key.startsWith(`${round}.`));
 }
 
-function forksOf({ runs }: Observed, orders: readonly Order[]): number {
+function forksOf({ runs }: Observations, orders: readonly SubmittedRun[]): number {
   const ids = new Set(orders.map(({ id }) => id));
   return runs.filter(({ forked_from }) => forked_from !== null && ids.has(forked_from)).length;
 }
@@ -133,7 +133,7 @@ async function waitUntilNone({ server }: World, round: number, query: string): P
   let before = '';
   let since = performance.now();
   for (;;) {
-    const { rows } = await surely(() => server.pool.query(query));
+    const { rows } = await retryWhileUnavailable(() => server.pool.query(query));
     if (rows.length === 0) return [];
     const now = JSON.stringify(rows.map(({ id, state }) => `${id} ${state}`));
     if (now !== before) {

@@ -3,7 +3,7 @@ import { MODEL_FAULTS, planFaults } from './faults/faults.ts';
 import type { Options } from './options.ts';
 import { planRuns } from './load/plan.ts';
 import { playRound, type RoundResult } from './play-round.ts';
-import { checkEverything } from './checks/check-all-runs.ts';
+import { checkAllRuns } from './checks/check-all-runs.ts';
 import { openWorld } from './world.ts';
 
 export type PlayOptions = Pick<Options, 'minutes' | 'runs' | 'seed' | 'workers' | 'only'>;
@@ -15,7 +15,7 @@ const FAULT_EVERY_MS = 700;
 /** Rounds, until there were so many minutes and runs as asked for, on a world of their own. */
 export async function play(
   { minutes, runs, seed, workers, only }: PlayOptions,
-  talk: (line: string) => void,
+  log: (line: string) => void,
 ): Promise<RoundResult[]> {
   const world = await openWorld({ seed, workers, modelFaults: MODEL_FAULTS });
   const rounds: RoundResult[] = [];
@@ -36,11 +36,11 @@ export async function play(
         planFaults(seed, round, roundMs, FAULT_EVERY_MS, only),
       );
       rounds.push(result);
-      talk(inOneLine(result));
-      for (const { kind, what } of result.breaches.slice(0, 20)) talk(`  ${kind}: ${what}`);
+      log(inOneLine(result));
+      for (const { kind, what } of result.breaches.slice(0, 20)) log(`  ${kind}: ${what}`);
     }
     const [last] = rounds.slice(-1);
-    const breaches = await checkEverything(world);
+    const breaches = await checkAllRuns(world);
     last?.breaches.push(...breaches);
   } finally {
     await world.close();

@@ -118,7 +118,7 @@ async function killBackend(pool: pg.Pool, dice: number): Promise<boolean> {
     return false;
   }
   process.kill(victim.pid, 'SIGKILL');
-  await surely(async () => {
+  await retryWhileUnavailable(async () => {
     await pool.query('select 1');
   });
   return true;
@@ -127,13 +127,13 @@ async function killBackend(pool: pg.Pool, dice: number): Promise<boolean> {
 const PATIENCE_MS = 90_000;
 
 /** Repeats work while the database is away; what it does must be right to do twice. */
-export async function surely<T>(work: () => Promise<T>): Promise<T> {
+export async function retryWhileUnavailable<T>(work: () => Promise<T>): Promise<T> {
   const end = Date.now() + PATIENCE_MS;
   for (;;) {
     try {
       return await work();
     } catch (error) {
-      if (!isPassing(error) || Date.now() > end) {
+      if (!isTemporaryFailure(error) || Date.now() > end) {
         throw error;
       }
       await sleep(50);
@@ -142,6 +142,6 @@ export async function surely<T>(work: () => Promise<T>): Promise<T> {
 }
 
 /** The database is away, or somebody else was faster: nothing that says no. */
-export function isPassing(error: unknown): boolean {
+export function isTemporaryFailure(error: unknown): boolean {
   return isConnectionLoss(error) || /^(40|55|57)/.test(faultOf(error).code);
 }

@@ -11,7 +11,7 @@ const ENTRY = programBeside(import.meta.url, 'worker');
 const READY_MS = 60_000;
 
 /** A place for a worker: when its process ends, another one is started there. */
-export type WorkerPlace = {
+export type SupervisedWorker = {
   /** Between it and the database. */
   readonly proxy: FaultProxy;
   readonly pid: number | undefined;
@@ -22,7 +22,7 @@ export type WorkerPlace = {
   stop(): Promise<void>;
 };
 
-export type PlaceOptions = {
+export type SupervisedWorkerOptions = {
   name: string;
   databaseUrl: string;
   modelUrl: string;
@@ -36,7 +36,9 @@ export type PlaceOptions = {
 };
 
 /** Starts a worker behind a proxy of its own and keeps one running there. Resolves when it takes runs. */
-export async function openPlace(options: PlaceOptions): Promise<WorkerPlace> {
+export async function startSupervisedWorker(
+  options: SupervisedWorkerOptions,
+): Promise<SupervisedWorker> {
   const proxy = await startFaultProxy(options.databaseUrl);
   const deaths: string[] = [];
   let child: ChildProcess | undefined;
@@ -100,7 +102,7 @@ export async function openPlace(options: PlaceOptions): Promise<WorkerPlace> {
 }
 
 /** What a worker said last that is no line of its log: an error nobody caught. */
-function lastWords({ logs, name }: PlaceOptions): string {
+function lastWords({ logs, name }: SupervisedWorkerOptions): string {
   const lines = readFileSync(join(logs, `${name}.log`), 'utf8').split('\n');
   return lines
     .filter((line) => line !== '' && !line.startsWith('{'))
@@ -108,7 +110,7 @@ function lastWords({ logs, name }: PlaceOptions): string {
     .join('\n');
 }
 
-function spawnWorker(options: PlaceOptions, url: string): ChildProcess {
+function spawnWorker(options: SupervisedWorkerOptions, url: string): ChildProcess {
   const log = openSync(join(options.logs, `${options.name}.log`), 'a');
   const child = spawn(process.execPath, [...(options.node ?? []), ENTRY], {
     stdio: ['ignore', 'pipe', log],

@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { openaiProvider } from '../src/providers/openai.ts';
 import { startWorker } from '../workers/main.ts';
 import { CHAOS_MASTER_KEYS } from './faults/encryption.ts';
-import { shopTools } from './load/shop-tools.ts';
+import { createShopTools } from './load/shop-tools.ts';
 
 const { DATABASE_URL, OPENAI_BASE_URL, CHAOS_JOURNAL, CHAOS_CONCURRENCY = '100' } = process.env;
 if (DATABASE_URL === undefined || OPENAI_BASE_URL === undefined || CHAOS_JOURNAL === undefined) {
@@ -16,7 +16,7 @@ const provider = openaiProvider({
 });
 const worker = await startWorker({
   url: DATABASE_URL,
-  tools: shopTools(CHAOS_JOURNAL),
+  tools: createShopTools(CHAOS_JOURNAL),
   builtins: [],
   concurrency: Number(CHAOS_CONCURRENCY),
   release: 'chaos',

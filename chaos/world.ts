@@ -5,8 +5,12 @@ import { type FaultProxy, startFaultProxy } from './faults/fault-proxy.ts';
 import type { ModelFault } from './faults/faults.ts';
 import { type ChaosModel, startChaosModel } from './load/chaos-model.ts';
 import { type ChaosServer, startChaosServer } from './server.ts';
-import { openShop } from './load/shop.ts';
-import { openPlace, type PlaceOptions, type WorkerPlace } from './supervised-worker.ts';
+import { createShop } from './load/shop.ts';
+import {
+  startSupervisedWorker,
+  type SupervisedWorkerOptions,
+  type SupervisedWorker,
+} from './supervised-worker.ts';
 
 /** Everything a run of chaos is made of. */
 export type World = {
@@ -14,20 +18,20 @@ export type World = {
   server: ChaosServer;
   model: ChaosModel;
   modelProxy: FaultProxy;
-  places: WorkerPlace[];
+  places: SupervisedWorker[];
   /** What the tools did: `readJournal`. */
   journal: string;
   close(): Promise<void>;
 };
 
-export type PlaceChange = Pick<PlaceOptions, 'node' | 'env' | 'mayDie'>;
+export type WorkerSettings = Pick<SupervisedWorkerOptions, 'node' | 'env' | 'mayDie'>;
 
 export type WorldOptions = {
   seed: number;
   workers: number;
   modelFaults: readonly ModelFault[];
   /** What is special about the workers, by their index. */
-  place?: ((index: number) => PlaceChange) | undefined;
+  place?: ((index: number) => WorkerSettings) | undefined;
   /** Where the database is to lie. */
   home?: string | undefined;
 };
@@ -78,10 +82,10 @@ async function makeAround(server: ChaosServer, options: WorldOptions): Promise<W
   const logs = mkdtempSync(join(tmpdir(), 'howdah-chaos-logs-'));
   const journal = join(logs, 'effects.jsonl');
   writeFileSync(journal, '');
-  await openShop(server.pool);
+  await createShop(server.pool);
   const places = await Promise.all(
     Array.from({ length: options.workers }, (_, index) =>
-      openPlace({
+      startSupervisedWorker({
         ...options.place?.(index),
         name: `worker-${index + 1}`,
         databaseUrl: server.url,

@@ -1,8 +1,8 @@
-import type { Order } from '../load/submit-runs.ts';
-import { outputOf, playTeam } from '../load/expected-output.ts';
-import { isBroken, teamWithKey } from '../load/run-keys.ts';
-import type { CallRow, Observed, RunRow } from './observe-round.ts';
-import { callWithKey } from '../load/plan.ts';
+import type { SubmittedRun } from '../load/submit-runs.ts';
+import { expectedOutput, simulateTeam } from '../load/expected-output.ts';
+import { isBroken, parseTeamName } from '../load/run-keys.ts';
+import type { CallRow, Observations, RunRow } from './observe-round.ts';
+import { findPlannedCall } from '../load/plan.ts';
 import type { Effect } from '../load/shop-tools.ts';
 
 // Holds what was promised against what is there. Pure: the same observations give the same breaches.
@@ -12,9 +12,9 @@ export type Breach = {
   what: string;
 };
 
-export type Evidence = Observed & {
+export type Evidence = Observations & {
   seed: number;
-  orders: readonly Order[];
+  orders: readonly SubmittedRun[];
   effects: readonly Effect[];
   /** Requests that the model server got, by key. */
   requests: ReadonlyMap<string, number>;
@@ -130,7 +130,7 @@ function wrongEnds({ seed, runs }: Evidence, explained: ReadonlySet<RunRow>): Br
       return isEntitled ? [] : [{ kind: 'lost', what: `${who} ended ${endOf(run)}` }];
     }
     if (rootsWithTrouble.has(run.root)) return [];
-    const expected = outputOf(seed, run.key);
+    const expected = expectedOutput(seed, run.key);
     return run.output === expected
       ? []
       : [{ kind: 'lost', what: `${who} says ${run.output}, and not ${expected}` }];
@@ -143,10 +143,10 @@ function wrongMembers({ seed, runs }: Evidence, explained: ReadonlySet<RunRow>):
   const children = Map.groupBy(runs, ({ parent }) => parent);
   return runs.flatMap((run): Breach[] => {
     const isJudged = run.status === 'completed' && !rootsWithTrouble.has(run.root);
-    if (!isJudged || !teamWithKey(run.key)) return [];
+    if (!isJudged || !parseTeamName(run.key)) return [];
     const members = children.get(run.id) ?? [];
     const there = count(members, ({ key }) => key);
-    const due = count(playTeam(seed, run.key).members, (key) => key);
+    const due = count(simulateTeam(seed, run.key).members, (key) => key);
     const late = members
       .filter(({ ended }) => (ended ?? 0) > (run.ended ?? 0))
       .map(({ key }): Breach => ({ kind: 'lost', what: `${run.key} did not wait for ${key}` }));
@@ -194,7 +194,7 @@ function checkEffects({ seed, effects, calls, agains }: Evidence): Breach[] {
     if (tool === 'pay' && all.length > 1 + (again.get(at) ?? 0)) {
       return [{ kind: 'doubled', what: `${tool} ${at} was done ${all.length} times` }];
     }
-    return callWithKey(seed, key)?.rejected
+    return findPlannedCall(seed, key)?.rejected
       ? [{ kind: 'doubled', what: `${tool} ${at} was done though it was rejected` }]
       : [];
   });

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { JsonObject } from '../../src/json/json.ts';
 import { decryptRows } from '../faults/encryption.ts';
-import { inputKeyOf, memberKey, teamKey } from '../load/run-keys.ts';
+import { findInputKey, memberKey, teamKey } from '../load/run-keys.ts';
 import type { TeamName } from '../load/plan.ts';
 
 // What the database says of the runs of one round, for the checker.
@@ -32,7 +32,7 @@ export type CallRow = { execution_id: string; tool: string; key: string };
 /** An effect question that was answered `again`. */
 export type AgainRow = { execution_id: string; key: string };
 
-export type Observed = {
+export type Observations = {
   runs: RunRow[];
   calls: CallRow[];
   agains: AgainRow[];
@@ -42,7 +42,11 @@ export type Observed = {
 };
 
 /** The runs of a round are those that were created since it began. */
-export async function observe(pool: pg.Pool, round: number, since: Date): Promise<Observed> {
+export async function observeRound(
+  pool: pg.Pool,
+  round: number,
+  since: Date,
+): Promise<Observations> {
   const ask = async <T>(text: string, values: unknown[] = [since]): Promise<T[]> =>
     (await pool.query(text, values)).rows;
   const read = async <T extends { execution_id: string }>(text: string): Promise<T[]> =>
@@ -51,7 +55,7 @@ export async function observe(pool: pg.Pool, round: number, since: Date): Promis
   const found = await decryptRows(pool, await ask<FoundRun>(RUNS), ({ id }) => id);
   const runs = found
     .map(({ input, workflow, member, ...run }): RunRow => {
-      const key = inputKeyOf(input);
+      const key = findInputKey(input);
       if (workflow !== null) return { ...run, key: teamKey(key, workflow) };
       return { ...run, key: member === null ? key : memberKey(key, member) };
     })
@@ -85,7 +89,7 @@ function callOf({ input, ...call }: FoundCall): CallRow {
   const { key, question, message } = input ?? {};
   return {
     ...call,
-    key: key === undefined ? inputKeyOf(String(question ?? message)) : String(key),
+    key: key === undefined ? findInputKey(String(question ?? message)) : String(key),
   };
 }
 

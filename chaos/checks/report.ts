@@ -3,7 +3,7 @@ import type { FaultKind } from '../faults/faults.ts';
 import type { RoundResult } from '../play-round.ts';
 
 /** A line of the table: of one kind of fault, or of all of them. */
-export type Line = {
+export type ReportLine = {
   fault: string;
   injected: number;
   runs: number | null;
@@ -17,7 +17,7 @@ export type Line = {
 };
 
 /** What rounds came to: one line for each kind of fault that happened, and one for all of them. */
-export function linesOf(rounds: readonly RoundResult[], seed: number): Line[] {
+export function reportLines(rounds: readonly RoundResult[], seed: number): ReportLine[] {
   const injected = rounds.flatMap((round) => round.injected);
   const kinds = [...new Set(injected.map(({ kind }) => kind))].toSorted();
   const nothing = { runs: null, lost: null, doubled: null, repeated: null, violations: null };
@@ -29,12 +29,12 @@ export function linesOf(rounds: readonly RoundResult[], seed: number): Line[] {
       recovery: recoveryOf(rounds, kind),
       seed,
     })),
-    totalOf('all of them', rounds, seed),
+    totalLine('all of them', rounds, seed),
   ];
 }
 
 /** One line for all of these rounds. */
-export function totalOf(fault: string, rounds: readonly RoundResult[], seed: number): Line {
+export function totalLine(fault: string, rounds: readonly RoundResult[], seed: number): ReportLine {
   const breaches = rounds.flatMap((round) => round.breaches);
   const sum = (of: (round: RoundResult) => number) =>
     rounds.reduce((all, round) => all + of(round), 0);
@@ -54,7 +54,7 @@ export function totalOf(fault: string, rounds: readonly RoundResult[], seed: num
 }
 
 /** What was played, in a line. */
-export function summaryOf(rounds: readonly RoundResult[]): string {
+export function summarizeRounds(rounds: readonly RoundResult[]): string {
   const sum = (of: (round: RoundResult) => number) =>
     rounds.reduce((all, round) => all + of(round), 0);
   return `${sum(({ runs }) => runs)} runs and ${sum(({ children }) => children)} below them, ${sum(
@@ -68,7 +68,7 @@ export function summaryOf(rounds: readonly RoundResult[]): string {
   )} encrypted with another key, ${(sum(({ seconds }) => seconds) / 60).toFixed(1)} minutes`;
 }
 
-function recoveryOf(rounds: readonly RoundResult[], kind: FaultKind): Line['recovery'] {
+function recoveryOf(rounds: readonly RoundResult[], kind: FaultKind): ReportLine['recovery'] {
   const times = rounds
     .flatMap((round) => round.injected)
     .filter((one) => one.kind === kind && one.recovery !== null)
@@ -92,7 +92,7 @@ const HEAD = [
 ];
 
 /** The table as Markdown. */
-export function tableOf(lines: readonly Line[]): string {
+export function formatReport(lines: readonly ReportLine[]): string {
   const rows = lines.map((line) => [
     line.fault,
     line.injected,
@@ -104,10 +104,10 @@ export function tableOf(lines: readonly Line[]): string {
     line.violations,
     line.seed,
   ]);
-  return markdown(HEAD, rows);
+  return formatMarkdownTable(HEAD, rows);
 }
 
-export function markdown(
+export function formatMarkdownTable(
   head: readonly string[],
   rows: readonly (readonly (string | number | null)[])[],
 ): string {

@@ -3,13 +3,13 @@ import type { Figure } from '../../bench/figures.ts';
 import { describeMachine } from '../../bench/machine.ts';
 import { startServer } from '../../bench/server.ts';
 import { type Options, readOptions, SOAKS, USAGE } from './options.ts';
-import { soakSubscribers } from './subscribers.ts';
-import { soakWebhooks } from './webhooks.ts';
+import { testSubscribers } from './subscribers.ts';
+import { testWebhooks } from './webhooks.ts';
 
 // npm run soak -- [subscribers] [webhooks] [--clients N] [--runs N] [--seconds N] [--seed S] [--json]
 // Prints what came of it, and exits 1 when anything was lost or came twice. BENCH_PG_URL names a server to use.
 
-const PARTS = { subscribers: soakSubscribers, webhooks: soakWebhooks };
+const PARTS = { subscribers: testSubscribers, webhooks: testWebhooks };
 
 const options = optionsOrExit();
 const server = await startServer(process.env.BENCH_PG_URL);
@@ -20,7 +20,7 @@ try {
   const context = {
     server,
     startApi: startApiProcess,
-    talk: (line: string) => console.error(`   ${line}`),
+    log: (line: string) => console.error(`   ${line}`),
   };
   if (!options.json) console.log(`${(await describeMachine(server)).join('\n')}\n`);
   for (const name of options.names) {

@@ -1,5 +1,5 @@
 /** What one subscriber of a run was given, over all its connections: every step once and in order, or it is counted. */
-export class Received {
+export class ReceivedSteps {
   #last = 0;
   missing = 0;
   doubled = 0;

@@ -7,7 +7,7 @@ import { createNotifier } from '../../src/db/feed/notifier.ts';
 import { type Random, randomOf } from '../load/random.ts';
 import { CONNECTORS, type Connector } from './stream-clients.ts';
 import type { Options } from './options.ts';
-import { Received } from './received-steps.ts';
+import { ReceivedSteps } from './received-steps.ts';
 
 /** Every run makes so many steps a second. */
 const STEPS_A_SECOND = 2;
@@ -22,21 +22,21 @@ const FIRST_A_SECOND = 200;
 /** When nothing has come for so long, nothing comes any more. */
 const QUIET_MS = 10_000;
 
-export type SoakContext = {
+export type DeliveryContext = {
   server: Pick<BenchServer, 'createDatabase'>;
   startApi(databaseUrl: string): Promise<BenchApi>;
-  talk(line: string): void;
+  log(line: string): void;
 };
 const connectors = Object.entries(CONNECTORS);
-type Follower = { received: Received; cuts: number; connections: number; turnedAway: number };
+type Follower = { received: ReceivedSteps; cuts: number; connections: number; turnedAway: number };
 
 /**
  * Clients spread over runs and over SSE, GraphQL and `/ws`, each cut off at random moments and back a little later
  * behind the last step it had. Each must have every step of its run exactly once, in order. The clients, and who
  * commits, share this process.
  */
-export async function soakSubscribers(
-  { server, startApi, talk }: SoakContext,
+export async function testSubscribers(
+  { server, startApi, log }: DeliveryContext,
   { seed, clients, seconds, runs }: Pick<Options, 'seed' | 'clients' | 'seconds' | 'runs'>,
   betweenCutsMs: number = BETWEEN_CUTS_MS,
 ): Promise<Figure[]> {
@@ -52,7 +52,7 @@ export async function soakSubscribers(
     const committedAt = new Map<string, number>();
     const followers = Array.from({ length: clients }, (_, index) => {
       const follower: Follower = {
-        received: new Received(),
+        received: new ReceivedSteps(),
         cuts: 0,
         connections: 0,
         turnedAway: 0,
@@ -79,7 +79,7 @@ export async function soakSubscribers(
     const countConnected = () =>
       followers.filter(({ follower }) => follower.connections > 0).length;
     await waitForCount(countConnected, clients);
-    talk(`${clients} clients follow ${runs} runs of ${steps} steps; seed ${seed}`);
+    log(`${clients} clients follow ${runs} runs of ${steps} steps; seed ${seed}`);
     const startedAt = performance.now();
     const betweenMs = 1_000 / STEPS_A_SECOND / runs;
     for (let seq = 1; seq <= steps; seq += 1) {
@@ -92,9 +92,9 @@ export async function soakSubscribers(
       }
     }
     const tookS = (performance.now() - startedAt) / 1_000;
-    talk(`${Math.round((runs * steps) / tookS)} commits a second`);
+    log(`${Math.round((runs * steps) / tookS)} commits a second`);
     await waitForCount(() => sum(followers.map(({ received }) => received.last)), clients * steps);
-    if (faults.length > 0) talk(`${faults.length} connections broke: ${faults[0]}`);
+    if (faults.length > 0) log(`${faults.length} connections broke: ${faults[0]}`);
     const receivedBy = (one?: Connector) =>
       followers
         .filter(({ connect }) => one === undefined || connect === one)

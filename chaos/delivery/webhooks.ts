@@ -10,7 +10,7 @@ import { startWorker, type Worker } from '../../workers/main.ts';
 import { randomOf } from '../load/random.ts';
 import type { Options } from './options.ts';
 import { startReceiver } from './webhook-receiver.ts';
-import type { SoakContext } from './subscribers.ts';
+import type { DeliveryContext } from './subscribers.ts';
 
 /** Attempts of a delivery after which it is given up. */
 const MOST_ATTEMPTS = 10;
@@ -21,8 +21,8 @@ const PATIENCE_MS = 60_000;
  * Runs end while the receiver of their webhook fails in one way or another. What waits for its next attempt is then due at once,
  * time after time, since the pauses are minutes and hours; when the receiver is back, every run must be told, under one id.
  */
-export async function soakWebhooks(
-  { server, talk }: Pick<SoakContext, 'server' | 'talk'>,
+export async function testWebhooks(
+  { server, log }: Pick<DeliveryContext, 'server' | 'log'>,
   { seed, seconds, runs }: Pick<Options, 'seed' | 'seconds' | 'runs'>,
 ): Promise<Figure[]> {
   const database = await server.createDatabase();
@@ -36,7 +36,7 @@ export async function soakWebhooks(
       [receiver.url],
     );
     const startedAt = performance.now();
-    talk(`${runs} runs end while their receiver is down for ${seconds} s; seed ${seed}`);
+    log(`${runs} runs end while their receiver is down for ${seconds} s; seed ${seed}`);
     for (let run = 1; run <= runs; run += 1) {
       await pool.query(`select (howdah.run('development', $1)).id`, [`run ${run}`]);
       await sleep((seconds * 1_000) / runs / 2);
@@ -51,7 +51,7 @@ export async function soakWebhooks(
       await sleep(1_000);
     }
     const failed = await attempts(pool);
-    talk(`${failed} attempts came to nothing; the receiver is back`);
+    log(`${failed} attempts came to nothing; the receiver is back`);
     receiver.recover();
     const backAt = performance.now();
     await settle(pool);

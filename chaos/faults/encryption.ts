@@ -25,7 +25,7 @@ export async function switchEncryption(pool: pg.Pool): Promise<void> {
   );
 }
 
-export async function rotateKey(pool: pg.Pool): Promise<void> {
+export async function rotateDataKeys(pool: pg.Pool): Promise<void> {
   const { rows } = await pool.query<{ id: string }>('select id from howdah.tenants');
   for (const { id } of rows) await rotateDataKey(secretRowsOn(pool), CHAOS_MASTER_KEYS, id);
 }
@@ -55,7 +55,7 @@ export async function countEncryptions(pool: pg.Pool, since: Date): Promise<Encr
 }
 
 /** Ended runs that are not encrypted as the policy says, or not with the current data key. */
-export const MISENCRYPTED = `
+export const WRONGLY_ENCRYPTED_RUNS = `
   select e.id, concat_ws(' ', case when e.contents_encrypted_at is null then 'plain' else 'encrypted' end,
     'under ' || e.contents_key_id, case when k.id is null then 'which is not the current key' end,
     case when p.encrypt_contents then 'though the policy encrypts' else 'though no policy encrypts' end,
@@ -74,7 +74,7 @@ export const MISENCRYPTED = `
 const PAGE = 500;
 
 /** Holds that encrypted runs since then have nothing in plain text, and nothing that cannot be decrypted. */
-export async function checkContents(pool: pg.Pool, since: Date): Promise<Breach[]> {
+export async function checkEncryptedContents(pool: pg.Pool, since: Date): Promise<Breach[]> {
   const { rows } = await pool.query<{ id: string }>(
     'select e.id from howdah.executions as e where e.created_at >= $1 order by e.id',
     [since],

@@ -1,13 +1,13 @@
 import net from 'node:net';
 
 /** One connection through the proxy. A silent one stays open, and nothing passes any more. */
-export type Passage = { client: net.Socket; server: net.Socket; isSilent: boolean };
+export type ProxyConnection = { client: net.Socket; server: net.Socket; isSilent: boolean };
 
 /**
  * What happens to the bytes on their way; a rule sees every chunk and says `pass`, `drop` (swallowed without a word),
  * `cut` (both ends of this connection are torn down) or how many bytes still pass before it is cut.
  */
-export type Rule = (chunk: Buffer, passage: Passage) => 'pass' | 'drop' | 'cut' | number;
+export type Rule = (chunk: Buffer, connection: ProxyConnection) => 'pass' | 'drop' | 'cut' | number;
 
 export type FaultProxy = {
   /** The same database through the proxy. */
@@ -18,9 +18,9 @@ export type FaultProxy = {
   /** Refuses new connections while true. */
   isDown: boolean;
   /** How long so many bytes take; undefined: no time. What is on its way stays in order, whatever this becomes. */
-  pace: ((bytes: number) => Promise<unknown>) | undefined;
+  delay: ((bytes: number) => Promise<unknown>) | undefined;
   /** The connections there are. */
-  readonly passages: ReadonlySet<Passage>;
+  readonly connections: ReadonlySet<ProxyConnection>;
   /** Tears down all connections there are. */
   cutAll(): void;
   close(): Promise<void>;
@@ -31,19 +31,19 @@ const pass: Rule = () => 'pass';
 /** A TCP proxy in front of the database at `url`, on a free loopback port, which does as its rules say. */
 export async function startFaultProxy(url: string): Promise<FaultProxy> {
   const { hostname, port } = new URL(url);
-  const passages = new Set<Passage>();
+  const connections = new Set<ProxyConnection>();
   const listener = net.createServer((client) => {
     if (proxy.isDown) {
       client.resetAndDestroy();
       return;
     }
     const server = net.connect(Number(port || 5432), hostname);
-    const passage: Passage = { client, server, isSilent: false };
-    passages.add(passage);
+    const connection: ProxyConnection = { client, server, isSilent: false };
+    connections.add(connection);
     const end = (): void => {
       client.destroy();
       server.destroy();
-      passages.delete(passage);
+      connections.delete(connection);
     };
     const carry = (from: net.Socket, to: net.Socket, rule: () => Rule): void => {
       from.setNoDelay(true);
@@ -53,16 +53,16 @@ export async function startFaultProxy(url: string): Promise<FaultProxy> {
         to.write(chunk, () => isLast && end());
       };
       from.on('data', (chunk: Buffer) => {
-        if (passage.isSilent) return;
-        const verdict = rule()(chunk, passage);
+        if (connection.isSilent) return;
+        const verdict = rule()(chunk, connection);
         if (verdict === 'drop') return;
         if (verdict === 'cut') return end();
         const isLast = typeof verdict === 'number';
         const forwarded = isLast ? chunk.subarray(0, verdict) : chunk;
-        if (underWay === 0 && !proxy.pace) return write(forwarded, isLast);
+        if (underWay === 0 && !proxy.delay) return write(forwarded, isLast);
         underWay += 1;
         before = before
-          .then(() => proxy.pace?.(forwarded.length))
+          .then(() => proxy.delay?.(forwarded.length))
           .then(() => {
             underWay -= 1;
             write(forwarded, isLast);
@@ -83,10 +83,10 @@ export async function startFaultProxy(url: string): Promise<FaultProxy> {
     toServer: pass,
     toClient: pass,
     isDown: false,
-    pace: undefined,
-    passages,
+    delay: undefined,
+    connections,
     cutAll() {
-      for (const { client, server } of passages) {
+      for (const { client, server } of connections) {
         client.destroy();
         server.destroy();
       }
@@ -108,18 +108,18 @@ export function loseAnswers(
   request: RegExp,
   times = 1,
 ): { lostCount(): number } {
-  const doomed = new Set<Passage>();
+  const doomed = new Set<ProxyConnection>();
   let left = times;
   let lost = 0;
-  proxy.toServer = (chunk, passage) => {
+  proxy.toServer = (chunk, connection) => {
     if (left > 0 && request.test(chunk.toString('latin1'))) {
       left -= 1;
-      doomed.add(passage);
+      doomed.add(connection);
     }
     return 'pass';
   };
-  proxy.toClient = (_chunk, passage) => {
-    if (!doomed.delete(passage)) return 'pass';
+  proxy.toClient = (_chunk, connection) => {
+    if (!doomed.delete(connection)) return 'pass';
     lost += 1;
     return 'cut';
   };

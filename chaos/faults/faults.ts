@@ -93,7 +93,7 @@ const SILENT: readonly ModelFault[] = ['hang', 'stalled_stream'];
  * What happens to the `nth` request (from 0) for a turn of a conversation. At most two in a row fail, and silence comes
  * alone, so that no run fails by this: what comes out of it stays known.
  */
-export function modelFault(
+export function planModelFault(
   seed: number,
   key: string,
   turn: number,

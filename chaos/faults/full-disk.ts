@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidV7 } from 'uuid';
 import { faultOf, isConnectionLoss } from '../../src/db/connection/sqlstate.ts';
 import type { Breach } from '../checks/check-evidence.ts';
-import { surely } from '../server.ts';
+import { retryWhileUnavailable } from '../server.ts';
 import type { World } from '../world.ts';
 
 /** So much that no page there is has room for it. */
@@ -41,12 +41,12 @@ export function fullDisk(...shortages: Shortage[]): FullDisk {
         await sleep(2_000);
         rmSync(ballast);
         await world.server.revive();
-        await surely(() => world.server.pool.query('select 1'));
+        await retryWhileUnavailable(() => world.server.pool.query('select 1'));
       }
       return shortages.length;
     },
     async after({ server }) {
-      const { rows } = await surely(() => server.pool.query(LOST, [acknowledged]));
+      const { rows } = await retryWhileUnavailable(() => server.pool.query(LOST, [acknowledged]));
       const lost = rows.map(({ id, status }): Breach => {
         return {
           kind: 'lost',

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { loseAnswers, type Passage } from './fault-proxy.ts';
-import { rotateKey, switchEncryption } from './encryption.ts';
+import { loseAnswers, type ProxyConnection } from './fault-proxy.ts';
+import { rotateDataKeys, switchEncryption } from './encryption.ts';
 import type { FaultKind, PlannedFault } from './faults.ts';
-import { surely } from '../server.ts';
-import type { WorkerPlace } from '../supervised-worker.ts';
+import { retryWhileUnavailable } from '../server.ts';
+import type { SupervisedWorker } from '../supervised-worker.ts';
 import type { World } from '../world.ts';
 
 /** What a fault hit: runs that were being worked on, so that it can be seen when they went on. */
-export type Injected = { kind: FaultKind; at: number; held: string[] };
+export type InjectedFault = { kind: FaultKind; at: number; held: string[] };
 
 /** Longer than any worker may be silent before it is taken for dead. */
 const BEYOND_LEASE_MS = 11_500;
@@ -19,7 +19,7 @@ const NEEDS_SURVIVOR: readonly FaultKind[] = ['kill', 'freeze', 'pause_process',
 export async function injectFaults(
   world: World,
   faults: readonly PlannedFault[],
-): Promise<Injected[]> {
+): Promise<InjectedFault[]> {
   const startedAt = performance.now();
   const done = await Promise.all(
     faults.map(async (fault) => {
@@ -31,7 +31,10 @@ export async function injectFaults(
 }
 
 /** Undefined when there was nothing to do it to. */
-async function inject(world: World, { kind, dice }: PlannedFault): Promise<Injected | undefined> {
+async function inject(
+  world: World,
+  { kind, dice }: PlannedFault,
+): Promise<InjectedFault | undefined> {
   const free = world.places.filter((place) => place.pid !== undefined && !place.isFrozen);
   const place = free[Math.floor(dice * free.length)];
   const fraction = (dice * 997) % 1; // other digits of the same dice
@@ -57,7 +60,7 @@ function isOfOneWorker(kind: FaultKind): boolean {
   ].includes(kind);
 }
 
-async function runsOf({ server }: World, place: WorkerPlace | undefined): Promise<string[]> {
+async function runsOf({ server }: World, place: SupervisedWorker | undefined): Promise<string[]> {
   try {
     const { rows } = await server.pool.query(
       `select e.id from howdah.executions as e join howdah_private.workers as w on w.id = e.owner_worker
@@ -70,7 +73,7 @@ async function runsOf({ server }: World, place: WorkerPlace | undefined): Promis
   }
 }
 
-type Action = (world: World, place: WorkerPlace, fraction: number) => Promise<unknown>;
+type Action = (world: World, place: SupervisedWorker, fraction: number) => Promise<unknown>;
 
 const ACTIONS: Record<FaultKind, Action> = {
   kill: async (_world, place) => place.signal('SIGKILL'),
@@ -103,8 +106,8 @@ const ACTIONS: Record<FaultKind, Action> = {
     modelProxy.isDown = false;
   },
   duplicate_wakeups: ({ server }) => server.pool.query(DUPLICATES).catch(() => {}),
-  switch_encryption: ({ server }) => surely(() => switchEncryption(server.pool)),
-  rotate_data_key: ({ server }) => surely(() => rotateKey(server.pool)),
+  switch_encryption: ({ server }) => retryWhileUnavailable(() => switchEncryption(server.pool)),
+  rotate_data_key: ({ server }) => retryWhileUnavailable(() => rotateDataKeys(server.pool)),
 };
 
 const DUPLICATES = `
@@ -112,34 +115,34 @@ const DUPLICATES = `
   from howdah.executions as e cross join generate_series(1, 3) as i
   where e.completed_at is null`;
 
-async function freeze(place: WorkerPlace, ms: number): Promise<void> {
+async function freeze(place: SupervisedWorker, ms: number): Promise<void> {
   place.signal('SIGSTOP');
   await sleep(ms);
   place.signal('SIGCONT');
 }
 
 /** Nothing is lost, all of it comes later: packets that are sent again when the network is back. */
-async function delayPackets(place: WorkerPlace, ms: number): Promise<void> {
+async function delayPackets(place: SupervisedWorker, ms: number): Promise<void> {
   const end = Promise.withResolvers<void>();
-  const pace = () => end.promise;
-  place.proxy.pace = pace;
+  const delay = () => end.promise;
+  place.proxy.delay = delay;
   await sleep(ms);
-  if (place.proxy.pace === pace) place.proxy.pace = undefined;
+  if (place.proxy.delay === delay) place.proxy.delay = undefined;
   end.resolve();
 }
 
 /** Nothing arrives and nobody is told; in the end the connections are reset. */
-async function dropPackets(place: WorkerPlace, ms: number): Promise<void> {
+async function dropPackets(place: SupervisedWorker, ms: number): Promise<void> {
   const { proxy } = place;
-  const silence = (_chunk: Buffer, passage: Passage): 'drop' => {
-    passage.isSilent = true;
+  const silence = (_chunk: Buffer, connection: ProxyConnection): 'drop' => {
+    connection.isSilent = true;
     return 'drop';
   };
   proxy.toServer = silence;
   proxy.toClient = silence;
   await sleep(ms);
   clear(place);
-  for (const { client, server, isSilent } of proxy.passages) {
+  for (const { client, server, isSilent } of proxy.connections) {
     if (isSilent) {
       client.resetAndDestroy();
       server.resetAndDestroy();
@@ -148,27 +151,27 @@ async function dropPackets(place: WorkerPlace, ms: number): Promise<void> {
 }
 
 /** The connections there are fall silent and are never reset; new ones work. */
-function silence({ proxy }: WorkerPlace): void {
-  for (const passage of proxy.passages) {
-    passage.isSilent = true;
+function silence({ proxy }: SupervisedWorker): void {
+  for (const connection of proxy.connections) {
+    connection.isSilent = true;
   }
 }
 
-async function slowPackets(place: WorkerPlace, ms: number): Promise<void> {
-  const pace = (bytes: number) => sleep(100 + bytes / 20); // 200 ms there and back, 20 kB/s
-  place.proxy.pace = pace;
+async function slowPackets(place: SupervisedWorker, ms: number): Promise<void> {
+  const delay = (bytes: number) => sleep(100 + bytes / 20); // 200 ms there and back, 20 kB/s
+  place.proxy.delay = delay;
   await sleep(ms);
-  if (place.proxy.pace === pace) place.proxy.pace = undefined;
+  if (place.proxy.delay === delay) place.proxy.delay = undefined;
 }
 
-async function loseAnswer(place: WorkerPlace): Promise<void> {
+async function loseAnswer(place: SupervisedWorker): Promise<void> {
   const answers = loseAnswers(place.proxy, /commit_steps|claim_executions|commit\0|take_inbox/, 3);
   for (let waited = 0; waited < 20 && answers.lostCount() < 3; waited += 1) await sleep(100);
   clear(place);
 }
 
 /** The connection breaks in the middle of some message of the server or to it. */
-async function cutMidway(place: WorkerPlace, fraction: number): Promise<void> {
+async function cutMidway(place: SupervisedWorker, fraction: number): Promise<void> {
   const { proxy } = place;
   let left = 3;
   const cut = (chunk: Buffer): 'pass' | number => {
@@ -182,15 +185,15 @@ async function cutMidway(place: WorkerPlace, fraction: number): Promise<void> {
   clear(place);
 }
 
-function clear({ proxy }: WorkerPlace): void {
+function clear({ proxy }: SupervisedWorker): void {
   proxy.toServer = () => 'pass';
   proxy.toClient = () => 'pass';
 }
 
 /** Nothing is wrong any more; connections that have fallen silent stay so. */
-export function calm(world: World): void {
+export function endFaults(world: World): void {
   for (const place of world.places) {
-    place.proxy.pace = undefined;
+    place.proxy.delay = undefined;
     if (place.isFrozen) place.signal('SIGCONT');
   }
   world.modelProxy.isDown = false;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { personSays } from './expected-output.ts';
-import { callWithKey } from './plan.ts';
+import { personAnswer } from './expected-output.ts';
+import { findPlannedCall } from './plan.ts';
 import { readJournal } from './shop-tools.ts';
 import type { World } from '../world.ts';
 
@@ -48,7 +48,7 @@ function answerOf(
   { kind, prompt, tool_call, ...question }: Question,
 ): [string, string | null] {
   if (!tool_call) {
-    return [personSays(prompt), null];
+    return [personAnswer(prompt), null];
   }
   const said = tool_call.arguments;
   const key = said.key ?? /key=(\S+)/.exec(said.question ?? '')?.[1] ?? 'unknown';
@@ -56,7 +56,7 @@ function answerOf(
     return [`[ask_user:${key}]`, null];
   }
   if (kind === 'approval') {
-    return callWithKey(world.seed, key)?.rejected
+    return findPlannedCall(world.seed, key)?.rejected
       ? ['reject', JSON.stringify(`[rejected:${key}]`)]
       : ['approve', null];
   }

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../../src/json/json.ts';
 import { lastWords } from './expected-output.ts';
-import { type ModelFault, modelFault } from '../faults/faults.ts';
-import { inputKeyOf, isBroken, memberKey, teamKey, teamWithKey } from './run-keys.ts';
+import { type ModelFault, planModelFault } from '../faults/faults.ts';
+import { findInputKey, isBroken, memberKey, teamKey, parseTeamName } from './run-keys.ts';
 import {
   type FakeAnswer,
   type FakeHandler,
@@ -9,7 +9,7 @@ import {
   startOpenAiServer,
   streamOf,
 } from './openai-server.ts';
-import { converse, type PlannedCall, type TeamName } from './plan.ts';
+import { planConversation, type PlannedCall, type TeamName } from './plan.ts';
 import { randomOf } from './random.ts';
 import { TEAMS } from './teams.ts';
 
@@ -57,7 +57,7 @@ export async function startChaosModel(
       model.early.add(key);
     }
     const right = rightAnswer(seed, conversation);
-    const fault = modelFault(seed, key, turn, nth, model.kinds, model.probability);
+    const fault = planModelFault(seed, key, turn, nth, model.kinds, model.probability);
     if (fault) {
       model.faults.set(fault, (model.faults.get(fault) ?? 0) + 1);
     }
@@ -93,7 +93,7 @@ export function readConversation(messages: readonly ChatMessage[]): Conversation
   const begin = messages.findLastIndex(
     ({ role, content }) => role === 'user' && /key=\S/.test(content),
   );
-  const inputKey = inputKeyOf(messages[begin]?.content ?? '');
+  const inputKey = findInputKey(messages[begin]?.content ?? '');
   const since = messages.slice(begin + 1);
   const answers = since.filter(({ role }) => role === 'assistant');
   const results = answers
@@ -110,7 +110,7 @@ function readDecisions(messages: readonly ChatMessage[], team: TeamName): Conver
 }
 
 function rightAnswer(seed: number, { key, turn, results }: Conversation): FakeAnswer {
-  const team = teamWithKey(key);
+  const team = parseTeamName(key);
   const decides = team && TEAMS[team].decides;
   if (decides) {
     const decision = decides.say(key, seed, turn, results.at(-1) ?? '');
@@ -119,7 +119,7 @@ function rightAnswer(seed: number, { key, turn, results }: Conversation): FakeAn
   if (isBroken(key)) {
     return { status: 400, error: { message: 'this member is broken' } };
   }
-  const calls = converse(seed, key).turns[turn];
+  const calls = planConversation(seed, key).turns[turn];
   return calls
     ? { tool_calls: calls.map((call, index) => ({ id: `c${turn}_${index}`, ...wireCall(call) })) }
     : { content: lastWords(seed, key, results) };

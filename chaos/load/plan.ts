@@ -77,7 +77,7 @@ export function planRun(seed: number, key: string, forMs: number): PlannedRun {
   if (team) {
     return { key, turns: [], at, agent, control: mayBeDoneTo(control), team };
   }
-  return { ...converse(seed, key), at, agent, control, ...(session ? { session } : {}) };
+  return { ...planConversation(seed, key), at, agent, control, ...(session ? { session } : {}) };
 }
 
 /** Twelve runs in forty belong to sessions of three. */
@@ -112,7 +112,7 @@ function controlOf(random: Random): Control {
 }
 
 /** What the model of the run with this key says; of a child as well, whose key is longer. */
-export function converse(seed: number, key: string): Conversation {
+export function planConversation(seed: number, key: string): Conversation {
   const [, tool] = /^[^/]*!(\w+)$/.exec(key) ?? []; // `1.2!spin`: a run that calls just this
   if (tool) {
     return { key, turns: [[{ tool: tool as ToolName, key, rejected: false }]] };
@@ -152,29 +152,29 @@ function pickTool(random: Random, depth: number): ToolName {
 }
 
 /** What a call gives back: a word that says which call of which run it was. */
-export function resultOf(seed: number, call: PlannedCall): string {
+export function expectedResult(seed: number, call: PlannedCall): string {
   if (call.tool === 'helper') {
-    return finalAnswer(seed, converse(seed, call.key));
+    return expectedFinalAnswer(seed, planConversation(seed, call.key));
   }
   return `[${call.rejected ? 'rejected' : call.tool}:${call.key}]`;
 }
 
 /** What the run says in the end: the words of all its results, so that a wrong or missing one shows. */
-export function finalAnswer(seed: number, { key, turns }: Conversation): string {
-  return wordsOf(
+export function expectedFinalAnswer(seed: number, { key, turns }: Conversation): string {
+  return formatFinalAnswer(
     key,
-    turns.flat().map((call) => resultOf(seed, call)),
+    turns.flat().map((call) => expectedResult(seed, call)),
   );
 }
 
 /** The final answer of a model that was told these results. */
-export function wordsOf(key: string, results: readonly string[]): string {
+export function formatFinalAnswer(key: string, results: readonly string[]): string {
   const words = results.flatMap((result) => result.match(/\[[a-z_]+:[^\]\s]+\]/g) ?? []);
   return `${key} is done: ${words.join(' ')}`;
 }
 
 /** The call that has this key, found again from the key alone. */
-export function callWithKey(seed: number, key: string): PlannedCall | undefined {
+export function findPlannedCall(seed: number, key: string): PlannedCall | undefined {
   const [, parent = '', turn, index] = /^(.*)\/(\d+)-(\d+)$/.exec(key) ?? [];
-  return converse(seed, parent).turns[Number(turn)]?.[Number(index)];
+  return planConversation(seed, parent).turns[Number(turn)]?.[Number(index)];
 }

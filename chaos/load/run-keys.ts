@@ -5,7 +5,7 @@ import type { TeamName } from './plan.ts';
 // below a workflow has a key of its own, and whatever reached it by a wrong way, or twice, shows.
 
 /** The key in a text; of several the greatest, which is the longest of those that grew out of each other. */
-export function inputKeyOf(text: string): string {
+export function findInputKey(text: string): string {
   const keys = [...text.matchAll(/key=(\S+)/g)].map(([, key]) => key as string);
   return keys.toSorted((a, b) => (a < b ? 1 : -1))[0] ?? 'unknown';
 }
@@ -14,7 +14,7 @@ export const memberKey = (inputKey: string, name: string): string => `${inputKey
 export const teamKey = (inputKey: string, name: TeamName): string => `${inputKey}~${name}`;
 
 /** Which workflow's run has this key; undefined when it is no workflow's. */
-export function teamWithKey(key: string): TeamName | undefined {
+export function parseTeamName(key: string): TeamName | undefined {
   const [, name] = /~(\w+)$/.exec(key) ?? [];
   return name as TeamName | undefined;
 }

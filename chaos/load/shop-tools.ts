@@ -33,7 +33,7 @@ function isFirst(journal: string, idempotencyKey: string): boolean {
 }
 
 /** What every worker of a chaos run is started with. */
-export function shopTools(journal: string): CustomTool[] {
+export function createShopTools(journal: string): CustomTool[] {
   const act = async (tool: string, key: string, { idempotency_key, execution_id }: ToolContext) => {
     const random = randomOf(idempotency_key);
     await sleep(random.int(0, 40));

@@ -1,16 +1,16 @@
 import type pg from 'pg';
 import { syncCustomTools } from '../../src/db/worker/maintenance.ts';
-import { promptFor } from './expected-output.ts';
+import { personPrompt } from './expected-output.ts';
 import { TEAM_NAMES } from './plan.ts';
 import { TEAMS, type Team } from './teams.ts';
-import { shopTools } from './shop-tools.ts';
+import { createShopTools } from './shop-tools.ts';
 
 /**
  * The agents, their tools, and three witnesses: a row for every change of a run's owner, one for every encryption, and a
  * table in which the tool written in SQL leaves one row per call.
  */
-export async function openShop(pool: pg.Pool): Promise<void> {
-  await syncCustomTools(pool, shopTools('none'));
+export async function createShop(pool: pg.Pool): Promise<void> {
+  await syncCustomTools(pool, createShopTools('none'));
   await pool.query(WITNESSES);
   await pool.query(SHOP);
   for (const name of TEAM_NAMES) await pool.query(WORKFLOW, [name, ...partsOf(TEAMS[name])]);
@@ -22,7 +22,7 @@ function partsOf({ type, configuration, players }: Team): string[] {
     role: player.name,
     agent: 'agent' in player ? player.agent : null,
     team: 'team' in player ? player.team : null,
-    question: 'person' in player ? { prompt: promptFor(player.name, '{{output}}') } : null,
+    question: 'person' in player ? { prompt: personPrompt(player.name, '{{output}}') } : null,
     configuration: 'agent' in player ? { mission_override: `You are member=${player.name}` } : {},
   }));
   return [type, JSON.stringify(configuration), JSON.stringify(members)];

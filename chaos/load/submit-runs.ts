@@ -3,32 +3,35 @@ import { v7 as uuidV7 } from 'uuid';
 import { faultOf } from '../../src/db/connection/sqlstate.ts';
 import { teamKey } from './run-keys.ts';
 import type { Control, PlannedRun } from './plan.ts';
-import { isPassing, surely } from '../server.ts';
-import { itemsOf } from './teams.ts';
+import { isTemporaryFailure, retryWhileUnavailable } from '../server.ts';
+import { planMapItems } from './teams.ts';
 import type { World } from '../world.ts';
 
 /** What became of something that was asked of the database: it was told yes or no, or never heard. */
-export type Word = 'yes' | 'no' | 'unknown';
+export type Acknowledgement = 'yes' | 'no' | 'unknown';
 
 /** A run that was asked for, and what was done to it. */
-export type Order = {
+export type SubmittedRun = {
   plan: PlannedRun;
   id: string;
   /** Its insert was acknowledged: from then on it must not be lost. */
   isAcknowledged: boolean;
-  cancelled?: Word;
-  steered?: Word;
-  forked?: Word;
+  cancelled?: Acknowledgement;
+  steered?: Acknowledgement;
+  forked?: Acknowledgement;
 };
 
 /** Inserts the runs at their times and does to them what is planned. Resolves when all of it has been done. */
-export async function placeOrders(world: World, plans: readonly PlannedRun[]): Promise<Order[]> {
+export async function submitRuns(
+  world: World,
+  plans: readonly PlannedRun[],
+): Promise<SubmittedRun[]> {
   const sessions = new Map<string, string>();
   const startedAt = performance.now();
   return Promise.all(
     plans.map(async (plan) => {
       await sleep(Math.max(0, plan.at - (performance.now() - startedAt)));
-      const order: Order = { plan, id: uuidV7(), isAcknowledged: false };
+      const order: SubmittedRun = { plan, id: uuidV7(), isAcknowledged: false };
       await insert(world, order, sessions);
       order.isAcknowledged = true;
       await control(world, order, plan.control);
@@ -38,14 +41,19 @@ export async function placeOrders(world: World, plans: readonly PlannedRun[]): P
 }
 
 /** The id is ours, so an insert whose answer was lost is tried again, and found to be there. */
-async function insert(world: World, order: Order, sessions: Map<string, string>): Promise<void> {
+async function insert(
+  world: World,
+  order: SubmittedRun,
+  sessions: Map<string, string>,
+): Promise<void> {
   const { pool } = world.server;
   const { session, agent, key, team = null } = order.plan;
-  const items = team === 'batch' ? JSON.stringify(itemsOf(world.seed, teamKey(key, team))) : null;
+  const items =
+    team === 'batch' ? JSON.stringify(planMapItems(world.seed, teamKey(key, team))) : null;
   const session_id = session ? (sessions.get(session.name) ?? uuidV7()) : null;
   if (session && session_id) {
     sessions.set(session.name, session_id);
-    await surely(() =>
+    await retryWhileUnavailable(() =>
       pool.query(
         `insert into howdah.sessions (id, agent_id, policy) values ($1, howdah.agent($2), $3)
          on conflict do nothing`,
@@ -53,7 +61,7 @@ async function insert(world: World, order: Order, sessions: Map<string, string>)
       ),
     );
   }
-  await surely(async () => {
+  await retryWhileUnavailable(async () => {
     try {
       await pool.query(
         `insert into howdah.executions (id, agent_id, workflow_id, input, input_data, session_id)
@@ -67,7 +75,7 @@ async function insert(world: World, order: Order, sessions: Map<string, string>)
   });
 }
 
-async function control(world: World, order: Order, what: Control): Promise<void> {
+async function control(world: World, order: SubmittedRun, what: Control): Promise<void> {
   switch (what.do) {
     case 'nothing':
       return;
@@ -100,10 +108,10 @@ async function fork(
   world: World,
   id: string,
   { at, after }: { at: number; after: number },
-): Promise<Word> {
+): Promise<Acknowledgement> {
   const { pool } = world.server;
   for (let waited = 0; waited < 60; waited += 1) {
-    const { rows } = await surely(() =>
+    const { rows } = await retryWhileUnavailable(() =>
       pool.query(
         `select status, step_count from howdah.executions where id = $1 and completed_at is not null`,
         [id],
@@ -127,12 +135,12 @@ async function tell(
   text: string,
   values: unknown[],
   isRepeatable: boolean,
-): Promise<Word> {
+): Promise<Acknowledgement> {
   const say = () => server.pool.query(text, values);
   try {
-    await (isRepeatable ? surely(say) : say());
+    await (isRepeatable ? retryWhileUnavailable(say) : say());
     return 'yes';
   } catch (error) {
-    return isPassing(error) ? 'unknown' : 'no';
+    return isTemporaryFailure(error) ? 'unknown' : 'no';
   }
 }

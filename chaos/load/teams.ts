@@ -1,11 +1,11 @@
 import type { JsonObject } from '../../src/json/json.ts';
 import { isBroken } from './run-keys.ts';
-import { type TeamName, wordsOf } from './plan.ts';
+import { type TeamName, formatFinalAnswer } from './plan.ts';
 import { randomOf } from './random.ts';
 
 // The workflows of the shop, each with what must come out of it, by the promise of its type and not by its code.
 
-export type Player = { name: string } & (
+export type TeamMember = { name: string } & (
   | { agent: 'clerk' | 'senior' }
   | { team: TeamName }
   | { person: true }
@@ -16,14 +16,14 @@ type Play = {
   /** Of the workflow's run, and its input. */
   key: string;
   input: string;
-  players: readonly Player[];
+  players: readonly TeamMember[];
   /** What that member says to this; empty when it fails. */
-  ask(player: Player, text: string): string;
+  ask(player: TeamMember, text: string): string;
 };
 
 export type Team = {
   type: string;
-  players: readonly Player[];
+  players: readonly TeamMember[];
   configuration: JsonObject;
   /** The output; every member is asked exactly as often as it has to be. */
   play(play: Play): string;
@@ -34,17 +34,17 @@ export type Team = {
   };
 };
 
-const clerk = (name: string): Player => ({ name, agent: 'clerk' });
-const senior = (name: string): Player => ({ name, agent: 'senior' });
-const person = (name: string): Player => ({ name, person: true });
-const team = (name: TeamName): Player => ({ name: `the ${name}`, team: name });
+const clerk = (name: string): TeamMember => ({ name, agent: 'clerk' });
+const senior = (name: string): TeamMember => ({ name, agent: 'senior' });
+const person = (name: string): TeamMember => ({ name, person: true });
+const team = (name: TeamName): TeamMember => ({ name: `the ${name}`, team: name });
 
 /** The input of each is the output of the one before. */
 const inTurn = ({ players, input, ask }: Play): string =>
   players.reduce((said, player) => ask(player, said), input);
 
 /** All have the same input; who fails says nothing. */
-const atOnce = (players: readonly Player[], { input, ask }: Play): string[] =>
+const atOnce = (players: readonly TeamMember[], { input, ask }: Play): string[] =>
   players.flatMap((player) => {
     const said = ask(player, input);
     return isBroken(player.name) ? [] : [`${player.name}:\n${said}`];
@@ -78,7 +78,7 @@ export const TEAMS: Record<TeamName, Team> = {
     },
     play: (play) => {
       const said = atOnce(play.players.slice(0, 3), play);
-      return play.ask(play.players[3] as Player, [play.input, ...said].join('\n\n'));
+      return play.ask(play.players[3] as TeamMember, [play.input, ...said].join('\n\n'));
     },
   },
   wide: {
@@ -103,7 +103,7 @@ export const TEAMS: Record<TeamName, Team> = {
     configuration: { max_concurrency: 3 },
     play: ({ seed, key, players, input, ask }) =>
       JSON.stringify(
-        itemsOf(seed, key).map((item) => ask(players[0] as Player, `${input}\n\n${item}`)),
+        planMapItems(seed, key).map((item) => ask(players[0] as TeamMember, `${input}\n\n${item}`)),
       ),
   },
   rows: {
@@ -114,7 +114,7 @@ export const TEAMS: Record<TeamName, Team> = {
       template: '{{input}}#{{item.n}}',
     },
     play: ({ players, input, ask }) =>
-      JSON.stringify([0, 1, 2].map((n) => ask(players[0] as Player, `${input}#${n}`))),
+      JSON.stringify([0, 1, 2].map((n) => ask(players[0] as TeamMember, `${input}#${n}`))),
   },
   cycle: {
     type: 'graph',
@@ -132,7 +132,13 @@ export const TEAMS: Record<TeamName, Team> = {
       joins: { 'cycle.join': 'all' },
     },
     play: ({ players, input, ask }) => {
-      const [draft, check, left, right, join] = players as [Player, Player, Player, Player, Player];
+      const [draft, check, left, right, join] = players as [
+        TeamMember,
+        TeamMember,
+        TeamMember,
+        TeamMember,
+        TeamMember,
+      ];
       let said = ask(check, ask(draft, input));
       while (said.includes('once more')) said = ask(check, ask(draft, said));
       return ask(join, [ask(left, said), ask(right, said)].join('\n\n'));
@@ -145,15 +151,15 @@ export const TEAMS: Record<TeamName, Team> = {
     decides: {
       tool: 'plan',
       say: (key, _seed, nth, heard) =>
-        nth === 0 ? { steps: plannedSteps(key) } : { answer: wordsOf(key, [heard]) },
+        nth === 0 ? { steps: plannedSteps(key) } : { answer: formatFinalAnswer(key, [heard]) },
     },
     play: ({ key, players, ask }) => {
       const said = plannedSteps(key)
         .flat()
         .map(({ member, task }) =>
-          ask(players.find(({ name }) => name === member) as Player, task),
+          ask(players.find(({ name }) => name === member) as TeamMember, task),
         );
-      return wordsOf(key, said);
+      return formatFinalAnswer(key, said);
     },
   },
   judged: {
@@ -165,7 +171,7 @@ export const TEAMS: Record<TeamName, Team> = {
       say: (_key, _seed, nth) => ({ score: nth * 0.5, passed: nth === 1, feedback: 'Do better.' }),
     },
     play: ({ players, input, ask }) => {
-      const [player] = players as [Player];
+      const [player] = players as [TeamMember];
       return ask(player, [input, ask(player, input)].join('\n\n'));
     },
   },
@@ -202,12 +208,12 @@ function plannedSteps(key: string): { member: string; task: string }[][] {
   return [[task('planned.1', 1), task('the duo', 2)], [task('planned.1', 3)]];
 }
 
-function chosenMember(key: string, seed: number): Player {
+function chosenMember(key: string, seed: number): TeamMember {
   return randomOf(seed, key, 'route').pick(TEAMS.routed.players);
 }
 
 /** What the run of a map with this key is given to do, one by one. */
-export function itemsOf(seed: number, key: string): string[] {
+export function planMapItems(seed: number, key: string): string[] {
   const count = randomOf(seed, key, 'items').int(2, 6);
   return Array.from({ length: count }, (_, index) => `key=${key}#${index}`);
 }

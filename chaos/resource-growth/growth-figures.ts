@@ -38,7 +38,7 @@ const HOTTEST = 12;
 const MANY_CALLS = 50;
 const MB = 1_048_576;
 
-export function figuresOf(samples: readonly Sample[]): Figure[] {
+export function growthFigures(samples: readonly Sample[]): Figure[] {
   const third = Math.floor(samples.length / 3);
   const thirds: Thirds = {
     all: samples,

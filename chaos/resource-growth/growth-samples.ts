@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type pg from 'pg';
 import type { Reading } from './report-memory.ts';
-import type { WorkerPlace } from '../supervised-worker.ts';
-import type { PlaceChange } from '../world.ts';
+import type { SupervisedWorker } from '../supervised-worker.ts';
+import type { WorkerSettings } from '../world.ts';
 
 /** Counters of one table or partition since the server has begun to count, and what it holds now. */
 export type TableSample = {
@@ -48,17 +48,18 @@ const GAUGE = fileURLToPath(new URL('report-memory.ts', import.meta.url));
 const READING_MS = 10_000;
 
 /** Where the workers write what they weigh. */
-export type Scale = {
-  place(index: number): PlaceChange;
+export type MemoryReader = {
+  place(index: number): WorkerSettings;
   /** One reading of each, after a collection. Throws when one does not answer. */
-  read(places: readonly WorkerPlace[]): Promise<Reading[]>;
+  read(places: readonly SupervisedWorker[]): Promise<Reading[]>;
   close(): void;
 };
 
-export function openScale(): Scale {
+export function createMemoryReader(): MemoryReader {
   const folder = mkdtempSync(join(tmpdir(), 'howdah-soak-'));
   const fileOf = (index: number) => join(folder, `worker-${index}.jsonl`);
-  const linesOf = (index: number) => readFileSync(fileOf(index), 'utf8').split('\n').slice(0, -1);
+  const reportLines = (index: number) =>
+    readFileSync(fileOf(index), 'utf8').split('\n').slice(0, -1);
   return {
     place(index) {
       writeFileSync(fileOf(index), '');
@@ -67,10 +68,10 @@ export function openScale(): Scale {
     read: (places) =>
       Promise.all(
         places.map(async (place, index) => {
-          const before = linesOf(index).length;
+          const before = reportLines(index).length;
           place.signal('SIGUSR2');
           for (let waited = 0; waited < READING_MS; waited += 20) {
-            const line = linesOf(index)[before];
+            const line = reportLines(index)[before];
             if (line) return JSON.parse(line) as Reading;
             await sleep(20);
           }

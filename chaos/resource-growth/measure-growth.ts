@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Options } from '../options.ts';
 import { planRuns } from '../load/plan.ts';
-import { markdown } from '../checks/report.ts';
+import { formatMarkdownTable } from '../checks/report.ts';
 import { playRound } from '../play-round.ts';
-import { checkEverything } from '../checks/check-all-runs.ts';
-import { type Figure, figuresOf, isBroken } from './growth-figures.ts';
+import { checkAllRuns } from '../checks/check-all-runs.ts';
+import { type Figure, growthFigures, isBroken } from './growth-figures.ts';
 import {
   countStatements,
-  openScale,
+  createMemoryReader,
   type Sample,
-  type Scale,
+  type MemoryReader,
   sampleDatabase,
 } from './growth-samples.ts';
 import { openWorld, type World } from '../world.ts';
@@ -21,11 +21,11 @@ const HOUR_MS = 3_600_000;
  * Nothing is wrong, for long: runs come at a steady rate, and what must not grow with time is looked at all the while. False when
  * a bound or a promise was broken.
  */
-export async function soak(options: Options, talk: (line: string) => void): Promise<boolean> {
+export async function soak(options: Options, log: (line: string) => void): Promise<boolean> {
   const { seed, workers, minutes, rate, json } = options;
   const forMs = minutes * 60_000;
   const plans = planRuns(seed, 1, Math.round((rate * forMs) / 1_000), forMs);
-  const scale = openScale();
+  const scale = createMemoryReader();
   try {
     const world = await openWorld({ seed, workers, modelFaults: [], place: scale.place });
     try {
@@ -33,17 +33,17 @@ export async function soak(options: Options, talk: (line: string) => void): Prom
       await countStatements(pool, () => restart('fast', 0));
       const [round, samples] = await Promise.all([
         playRound(world, 1, plans, []),
-        watch(world, scale, forMs, talk),
+        watch(world, scale, forMs, log),
       ]);
-      const breaches = [...round.breaches, ...(await checkEverything(world))];
-      const figures = figuresOf(samples);
+      const breaches = [...round.breaches, ...(await checkAllRuns(world))];
+      const figures = growthFigures(samples);
       print(figures, json);
-      talk(
+      log(
         `${round.runs} runs and ${round.children} below them, ${round.steps} steps, ${breaches.length} promises broken, ${
           figures.filter(isBroken).length
         } of ${figures.length} bounds broken`,
       );
-      for (const { kind, what } of breaches.slice(0, 50)) talk(`  ${kind}: ${what}`);
+      for (const { kind, what } of breaches.slice(0, 50)) log(`  ${kind}: ${what}`);
       return breaches.length === 0 && !figures.some(isBroken);
     } finally {
       await world.close();
@@ -55,9 +55,9 @@ export async function soak(options: Options, talk: (line: string) => void): Prom
 
 async function watch(
   { server, places }: World,
-  scale: Scale,
+  scale: MemoryReader,
   forMs: number,
-  talk: (line: string) => void,
+  log: (line: string) => void,
 ): Promise<Sample[]> {
   const startedAt = performance.now();
   const samples: Sample[] = [];
@@ -67,7 +67,7 @@ async function watch(
     const [weights, seen] = await Promise.all([scale.read(places), sampleDatabase(server.pool)]);
     const sample = { at, workers: weights, ...seen };
     samples.push(sample);
-    talk(inOneLine(sample));
+    log(inOneLine(sample));
   }
   return samples;
 }
@@ -90,7 +90,10 @@ function print(figures: readonly Figure[], json: boolean): void {
     isBroken(figure) ? 'BROKEN' : 'held',
   ]);
   console.log(
-    markdown(['figure', 'first third', 'last third', 'measured', 'at most', 'bound'], rows),
+    formatMarkdownTable(
+      ['figure', 'first third', 'last third', 'measured', 'at most', 'bound'],
+      rows,
+    ),
   );
 }
 

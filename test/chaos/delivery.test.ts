@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { readOptions } from '../../chaos/delivery/options.ts';
-import { Received } from '../../chaos/delivery/received-steps.ts';
-import { soakSubscribers } from '../../chaos/delivery/subscribers.ts';
-import { soakWebhooks } from '../../chaos/delivery/webhooks.ts';
+import { ReceivedSteps } from '../../chaos/delivery/received-steps.ts';
+import { testSubscribers } from '../../chaos/delivery/subscribers.ts';
+import { testWebhooks } from '../../chaos/delivery/webhooks.ts';
 import { startTestApi } from '../api/harness.ts';
 import { createTestDatabase } from '../support/database.ts';
 
 // The soak itself is a thousand clients and takes minutes; here it is played small, and what it counts is checked.
 
 const context = {
-  talk() {},
+  log() {},
   server: { createDatabase: createTestDatabase },
   async startApi(url: string) {
     const api = await startTestApi(url);
@@ -19,7 +19,7 @@ const context = {
 
 describe('steps that a subscriber received', () => {
   test('are counted as missing, duplicated or lost', () => {
-    const received = new Received();
+    const received = new ReceivedSteps();
     for (const seq of [1, 2, 2, 5, 4]) received.take(seq, 10, 0, 12);
     expect(received).toMatchObject({ last: 5, missing: 2, doubled: 2 });
     expect(received.lostOf(5)).toBe(2);
@@ -27,7 +27,7 @@ describe('steps that a subscriber received', () => {
   });
 
   test('yield a latency only if the connection existed before the commit', () => {
-    const received = new Received();
+    const received = new ReceivedSteps();
     received.take(1, 10, 5, 13);
     received.take(2, 10, 11, 14);
     expect(received.waits).toEqual([3]);
@@ -50,7 +50,7 @@ test('the command line reports its errors', () => {
 });
 
 test('clients that are disconnected repeatedly receive every step once, over SSE, GraphQL and /ws', async () => {
-  const figures = await soakSubscribers(
+  const figures = await testSubscribers(
     context,
     { seed: 4711, clients: 18, seconds: 2, runs: 4 },
     250,
@@ -67,7 +67,7 @@ test('clients that are disconnected repeatedly receive every step once, over SSE
 });
 
 test('a receiver that is down for a while gets an event for every run, under one id', async () => {
-  const figures = await soakWebhooks(context, { seed: 4711, seconds: 1, runs: 6 });
+  const figures = await testWebhooks(context, { seed: 4711, seconds: 1, runs: 6 });
   const values = Object.fromEntries(figures.map(({ figure, value }) => [figure, value]));
   expect(values).toMatchObject({ received: 6, lost: 0, ids_per_event: 1, undelivered_rows: 0 });
   expect(values.failed_attempts).toBeGreaterThanOrEqual(6);

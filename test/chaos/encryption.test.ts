@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import {
   CHAOS_MASTER_KEYS,
-  checkContents,
+  checkEncryptedContents,
   decryptRows,
-  MISENCRYPTED,
-  rotateKey,
+  WRONGLY_ENCRYPTED_RUNS,
+  rotateDataKeys,
   switchEncryption,
 } from '../../chaos/faults/encryption.ts';
 import { secretRowsOn } from '../../src/db/access/secrets.ts';
@@ -63,10 +63,10 @@ async function tamper(text: string, values: unknown[]): Promise<void> {
 test('texts that were left in plain text, and ciphertexts that do not open, are found', async () => {
   const [id, other] = [await makeEnded(), await makeEnded()];
   await switchEncryption(db.pool);
-  expect(await all(db.pool, MISENCRYPTED)).not.toEqual([]);
+  expect(await all(db.pool, WRONGLY_ENCRYPTED_RUNS)).not.toEqual([]);
   await work();
-  expect(await all(db.pool, MISENCRYPTED)).toEqual([]);
-  expect(await checkContents(db.pool, EVER)).toEqual([]);
+  expect(await all(db.pool, WRONGLY_ENCRYPTED_RUNS)).toEqual([]);
+  expect(await checkEncryptedContents(db.pool, EVER)).toEqual([]);
   const run = await one(db.pool, 'select id, input from howdah.executions where id = $1', [id]);
   expect(await decryptRows(db.pool, [run], (row) => row.id)).toMatchObject([
     { input: 'Please do key=1.0' },
@@ -77,19 +77,19 @@ test('texts that were left in plain text, and ciphertexts that do not open, are 
     '[pay:1.0/0-0]',
   ]);
   await tamper('update howdah.executions set output = $2 where id = $1', [other, run.input]);
-  expect((await checkContents(db.pool, EVER)).map(({ kind }) => kind).toSorted()).toEqual([
+  expect((await checkEncryptedContents(db.pool, EVER)).map(({ kind }) => kind).toSorted()).toEqual([
     'lost',
     'violation',
   ]);
 });
 
 test('runs under an earlier key, and runs that are still encrypted, are found', async () => {
-  await rotateKey(db.pool);
-  expect(await all(db.pool, MISENCRYPTED)).not.toEqual([]);
+  await rotateDataKeys(db.pool);
+  expect(await all(db.pool, WRONGLY_ENCRYPTED_RUNS)).not.toEqual([]);
   await work();
-  expect(await all(db.pool, MISENCRYPTED)).toEqual([]);
+  expect(await all(db.pool, WRONGLY_ENCRYPTED_RUNS)).toEqual([]);
   await switchEncryption(db.pool);
-  expect(await all(db.pool, MISENCRYPTED)).not.toEqual([]);
+  expect(await all(db.pool, WRONGLY_ENCRYPTED_RUNS)).not.toEqual([]);
   await work();
-  expect(await all(db.pool, MISENCRYPTED)).toEqual([]);
+  expect(await all(db.pool, WRONGLY_ENCRYPTED_RUNS)).toEqual([]);
 });

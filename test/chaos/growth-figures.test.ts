@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { figuresOf, isBroken, slope } from '../../chaos/resource-growth/growth-figures.ts';
-import type { Sample, StatementSample, TableSample } from '../../chaos/resource-growth/growth-samples.ts';
+import { growthFigures, isBroken, slope } from '../../chaos/resource-growth/growth-figures.ts';
+import type {
+  Sample,
+  StatementSample,
+  TableSample,
+} from '../../chaos/resource-growth/growth-samples.ts';
 
 // What an hour of samples comes to: steady ones hold every bound, and each way to grow breaks its own.
 
@@ -49,7 +53,7 @@ function hour(
 }
 
 const broken = (samples: Sample[]) =>
-  figuresOf(samples)
+  growthFigures(samples)
     .filter(isBroken)
     .map(({ what }) => what);
 
@@ -65,7 +69,7 @@ test('the slope is that of the least-squares line', () => {
 
 test('a steady hour meets all bounds, and the figures describe it', () => {
   expect(broken(hour())).toEqual([]);
-  const figures = new Map(figuresOf(hour()).map((figure) => [figure.what, figure]));
+  const figures = new Map(growthFigures(hour()).map((figure) => [figure.what, figure]));
   expect(figures.get('heap of worker 1 in MB; MB/h')).toMatchObject({ first: 40.3, bound: 5 });
   expect(figures.get('updates of executions_1 that are not HOT, share')?.last).toBeCloseTo(0.3);
   expect(figures.get('dead rows of executions_1, at most')).toMatchObject({
@@ -148,7 +152,7 @@ describe('a bound is violated by', () => {
 
 test('tables and statements with little use are not measured', () => {
   const quiet = hour(() => ({ rows: 50, updates: 10, hot_updates: 0, calls: 5 }));
-  expect(figuresOf(quiet).map(({ what }) => what)).toEqual([
+  expect(growthFigures(quiet).map(({ what }) => what)).toEqual([
     'heap of worker 1 in MB; MB/h',
     'rss of worker 1 in MB',
     'runs that have not ended',

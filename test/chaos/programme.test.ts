@@ -1,22 +1,26 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { check, type Evidence } from '../../chaos/checks/check-evidence.ts';
-import type { Order } from '../../chaos/load/submit-runs.ts';
-import { outputOf, playTeam } from '../../chaos/load/expected-output.ts';
-import { FAULTS, MODEL_FAULTS, modelFault, planFaults } from '../../chaos/faults/faults.ts';
+import type { SubmittedRun } from '../../chaos/load/submit-runs.ts';
+import { expectedOutput, simulateTeam } from '../../chaos/load/expected-output.ts';
+import { FAULTS, MODEL_FAULTS, planModelFault, planFaults } from '../../chaos/faults/faults.ts';
 import { COVERED, SCENARIOS } from '../../chaos/matrix-rows.ts';
-import { type ChaosModel, readConversation, startChaosModel } from '../../chaos/load/chaos-model.ts';
+import {
+  type ChaosModel,
+  readConversation,
+  startChaosModel,
+} from '../../chaos/load/chaos-model.ts';
 import type { RunRow } from '../../chaos/checks/observe-round.ts';
 import { readOptions } from '../../chaos/options.ts';
 import {
-  callWithKey,
-  finalAnswer,
+  findPlannedCall,
+  expectedFinalAnswer,
   type PlannedRun,
   planRun,
   planRuns,
   TEAM_NAMES,
 } from '../../chaos/load/plan.ts';
-import { linesOf, tableOf } from '../../chaos/checks/report.ts';
+import { reportLines, formatReport } from '../../chaos/checks/report.ts';
 
 // The programme that judges others: what it plans follows from the seed, and what it is there to find, it finds.
 
@@ -55,14 +59,14 @@ describe('a chaos plan', () => {
 
   test('finds a call by its key', () => {
     const calls = planRuns(5, 1, 50, 0).flatMap(({ turns }) => turns.flat());
-    expect(calls.map(({ key }) => callWithKey(5, key))).toEqual(calls);
+    expect(calls.map(({ key }) => findPlannedCall(5, key))).toEqual(calls);
   });
 });
 
 describe('a failing model', () => {
   test('fails at most twice in a row, and hangs at most once', () => {
     const turns = Array.from({ length: 2_000 }, (_, index) =>
-      [0, 1, 2].map((nth) => modelFault(3, `1.${index}`, 0, nth, MODEL_FAULTS, 1)),
+      [0, 1, 2].map((nth) => planModelFault(3, `1.${index}`, 0, nth, MODEL_FAULTS, 1)),
     );
     expect(turns.every(([first]) => first !== undefined)).toBe(true);
     expect(turns.some(([, second]) => second !== undefined)).toBe(true);
@@ -94,13 +98,13 @@ describe('the model server', () => {
         tool_call_id: id,
         content:
           name === 'helper'
-            ? finalAnswer(4, planRun(4, turn[index]?.key ?? '', 0))
+            ? expectedFinalAnswer(4, planRun(4, turn[index]?.key ?? '', 0))
             : `[${turn[index]?.rejected ? 'rejected' : name}:${turn[index]?.key}]`,
       }));
       messages.push(...(results ?? []).toReversed()); // they arrive in any order
       messages.push({ role: 'user', content: '[steer:x]' });
     }
-    expect((await ask(messages)).content).toBe(finalAnswer(4, run));
+    expect((await ask(messages)).content).toBe(expectedFinalAnswer(4, run));
     expect(model.requests.get(run.key)).toBe(run.turns.length + 1);
   });
 
@@ -138,14 +142,14 @@ describe('the checker', () => {
     control: { do: 'nothing' },
     turns: [[book, pay]],
   };
-  const order: Order = { plan, id: 'a', isAcknowledged: true };
+  const order: SubmittedRun = { plan, id: 'a', isAcknowledged: true };
   const run: RunRow = {
     id: 'a',
     key: '1.0',
     status: 'completed',
     stop_reason: 'final_answer',
     error_code: null,
-    output: finalAnswer(1, planRun(1, '1.0', 0)),
+    output: expectedFinalAnswer(1, planRun(1, '1.0', 0)),
     parent: null,
     root: 'a',
     forked_from: null,
@@ -238,15 +242,15 @@ describe('the checker', () => {
       id: parent ? key : 'a',
       key,
       parent,
-      output: outputOf(1, key) ?? null,
-      ...(outputOf(1, key) === undefined
+      output: expectedOutput(1, key) ?? null,
+      ...(expectedOutput(1, key) === undefined
         ? { status: 'failed', error_code: 'invalid_request' }
         : {}),
       model_steps: 0,
       ...change,
     });
     const root = of('1.0~crew', null);
-    const members = playTeam(1, '1.0~crew').members.map((key) => of(key, 'a'));
+    const members = simulateTeam(1, '1.0~crew').members.map((key) => of(key, 'a'));
     const team: Partial<Evidence> = {
       orders: [{ ...order, plan: { ...plan, team: 'crew' } }],
       calls: [],
@@ -361,7 +365,7 @@ test('the table has a line for each fault and a total', () => {
     injected: [700, 900].map((recovery) => ({ kind: 'kill' as const, at: 0, held: [], recovery })),
   };
   expect(
-    tableOf(linesOf([round], 5))
+    formatReport(reportLines([round], 5))
       .split('\n')
       .slice(2),
   ).toEqual([

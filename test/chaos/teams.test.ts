@@ -1,22 +1,27 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { outputOf, personSays, playTeam, promptFor } from '../../chaos/load/expected-output.ts';
-import { inputKeyOf } from '../../chaos/load/run-keys.ts';
+import {
+  expectedOutput,
+  personAnswer,
+  simulateTeam,
+  personPrompt,
+} from '../../chaos/load/expected-output.ts';
+import { findInputKey } from '../../chaos/load/run-keys.ts';
 import { type ChaosModel, startChaosModel } from '../../chaos/load/chaos-model.ts';
 import { TEAM_NAMES } from '../../chaos/load/plan.ts';
-import { itemsOf } from '../../chaos/load/teams.ts';
+import { planMapItems } from '../../chaos/load/teams.ts';
 
 // What chaos expects of workflows follows from the seed; its model says what is expected.
 
 test('the longest of several keys in a message is used', () => {
-  expect(inputKeyOf('key=1.2 and key=1.2@a@b and key=1.2@a')).toBe('1.2@a@b');
+  expect(findInputKey('key=1.2 and key=1.2@a@b and key=1.2@a')).toBe('1.2@a@b');
 });
 
 describe('the expected members', () => {
-  const members = (key: string) => playTeam(3, key).members;
+  const members = (key: string) => simulateTeam(3, key).members;
 
   test('of a chain with a person receive the output of the previous member', () => {
     expect(members('1.0~press')).toEqual(['1.0@press.1', '1.0@press.1@press.ask@press.2']);
-    expect(personSays(promptFor('press.ask', 'key=1.0@press.1 is done'))).toBe(
+    expect(personAnswer(personPrompt('press.ask', 'key=1.0@press.1 is done'))).toBe(
       'key=1.0@press.1@press.ask agrees',
     );
   });
@@ -28,15 +33,15 @@ describe('the expected members', () => {
       '1.0@crew.2',
       '1.0@crew.2@crew.sum',
     ]);
-    expect(outputOf(3, '1.0@crew.broken')).toBeUndefined();
-    expect(outputOf(3, '1.0~wide')).not.toContain('broken');
+    expect(expectedOutput(3, '1.0@crew.broken')).toBeUndefined();
+    expect(expectedOutput(3, '1.0~wide')).not.toContain('broken');
   });
 
   test('of a map are one per item, with results in item order', () => {
-    const items = itemsOf(3, '1.0~batch');
+    const items = planMapItems(3, '1.0~batch');
     expect(members('1.0~batch')).toEqual(items.map((_, at) => `1.0~batch#${at}~duo`));
-    const results = JSON.parse(outputOf(3, '1.0~batch') ?? '') as string[];
-    expect(results.map(inputKeyOf)).toEqual(items.map((_, at) => `1.0~batch#${at}@duo.1@duo.2`));
+    const results = JSON.parse(expectedOutput(3, '1.0~batch') ?? '') as string[];
+    expect(results.map(findInputKey)).toEqual(items.map((_, at) => `1.0~batch#${at}@duo.1@duo.2`));
   });
 
   test('of a graph are those of each iteration of its loop, one to three times', () => {
@@ -49,7 +54,7 @@ describe('the expected members', () => {
   test('are known for every workflow, each with a unique key', () => {
     const below = (key: string): string[] =>
       key.includes('~') && /~\w+$/.test(key)
-        ? [key, ...playTeam(3, key).members.flatMap(below)]
+        ? [key, ...simulateTeam(3, key).members.flatMap(below)]
         : [key];
     for (const name of TEAM_NAMES) {
       const keys = below(`1.0~${name}`);
@@ -68,13 +73,13 @@ describe('the model server', () => {
 
   test('plays a member by its mission, and rejects a broken member', async () => {
     const quiet = Array.from({ length: 100 }, (_, run) => `1.${run}`).find((key) =>
-      outputOf(3, `${key}@duo.1`)?.endsWith('is done: '),
+      expectedOutput(3, `${key}@duo.1`)?.endsWith('is done: '),
     );
     const messages = [
       { role: 'system', content: 'You are member=duo.1' },
       { role: 'user', content: `Please do key=${quiet}` },
     ];
-    expect(await ask(messages)).toMatchObject({ content: outputOf(3, `${quiet}@duo.1`) });
+    expect(await ask(messages)).toMatchObject({ content: expectedOutput(3, `${quiet}@duo.1`) });
     expect(model.requests.get(`${quiet}@duo.1`)).toBe(1);
     const broken = { role: 'system', content: 'You are member=crew.broken' };
     expect(await ask([broken, ...messages.slice(1)])).toBeUndefined();

@@ -40,10 +40,10 @@ async function counted(): Promise<number> {
 function silenceAt(request: RegExp): { isSilent: Promise<void>; rule: Rule } {
   const { promise, resolve } = Promise.withResolvers<void>();
   let isOver = false;
-  const rule: Rule = (chunk, passage) => {
+  const rule: Rule = (chunk, connection) => {
     if (isOver || !request.test(chunk.toString('latin1'))) return 'pass';
     isOver = true;
-    passage.isSilent = true;
+    connection.isSilent = true;
     resolve();
     return 'drop';
   };
@@ -97,8 +97,8 @@ test.each([
 test('the worker reconnects when all connections stop responding at once', async () => {
   const { pool } = database;
   const agent = await makeAgent(pool, { script, tools: ['bump'] });
-  for (const passage of proxy.passages) {
-    passage.isSilent = true;
+  for (const connection of proxy.connections) {
+    connection.isSilent = true;
   }
   const ids = await Promise.all(Array.from({ length: 20 }, () => insertRun(pool, agent)));
   for (const id of ids) {

@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import {
   type FaultProxy,
-  type Passage,
+  type ProxyConnection,
   startFaultProxy,
 } from '../../../chaos/faults/fault-proxy.ts';
 import { startOpenAiServer } from '../../../chaos/load/openai-server.ts';
@@ -57,12 +57,12 @@ async function finishes(worker: WorkerProcess): Promise<void> {
 }
 
 test('a queue that shuts down while its LISTEN is unanswered does not crash the process', async () => {
-  const listening: Passage[] = [];
+  const listening: ProxyConnection[] = [];
   const replaced = Promise.withResolvers<void>();
   let isCut = false;
-  proxy.toServer = (chunk, passage) => {
+  proxy.toServer = (chunk, connection) => {
     const text = chunk.toString('latin1');
-    if (text.includes(LISTEN) && listening.push(passage) === 1) return 'drop';
+    if (text.includes(LISTEN) && listening.push(connection) === 1) return 'drop';
     if (text.includes(LISTEN)) replaced.resolve();
     if (isCut || !text.includes(COMPLETION)) return 'pass';
     isCut = true;

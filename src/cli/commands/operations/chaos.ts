@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { FAULTS, type FaultKind } from '../../../../chaos/faults/faults.ts';
-import { faultsNamed } from '../../../../chaos/options.ts';
+import { parseFaults } from '../../../../chaos/options.ts';
 import type { PlayOptions } from '../../../../chaos/play-rounds.ts';
-import type { ChaosNews } from '../../../../chaos/process.ts';
+import type { ChaosMessage } from '../../../../chaos/process.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
 import { programBeside, releaseVersion } from '../../../package-root.ts';
 import { parseWholeNumber } from '../../input/parse-number.ts';
@@ -11,7 +11,7 @@ import { type CliIo, printJson, printTable } from '../../output/output.ts';
 import { runInChildProcess } from '../../process/isolated-child.ts';
 
 type Options = { minutes: number; workers: number; seed?: number; only: readonly FaultKind[] };
-type Outcome = Extract<ChaosNews, { lines: unknown }>;
+type Outcome = Extract<ChaosMessage, { lines: unknown }>;
 
 const MOST_SHOWN = 50;
 
@@ -74,8 +74,8 @@ function refuseServer(self: Command): void {
 async function playAndTell(io: CliIo, options: PlayOptions): Promise<void> {
   let outcome: Outcome = { lines: [], summary: '', broken: [] };
   const file = programBeside(import.meta.url, '../../../../chaos/process');
-  await runInChildProcess<ChaosNews>(io, file, options, (news) => {
-    if ('talk' in news) io.err(news.talk);
+  await runInChildProcess<ChaosMessage>(io, file, options, (news) => {
+    if ('progress' in news) io.err(news.progress);
     else outcome = news;
   });
   const { lines, summary, broken } = outcome;
@@ -109,7 +109,7 @@ function minutes(text: string): number {
 
 function faults(text: string): FaultKind[] {
   try {
-    return faultsNamed(text);
+    return parseFaults(text);
   } catch (error) {
     throw new InvalidArgumentError(`${(error as Error).message}.`);
   }
