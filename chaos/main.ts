@@ -1,12 +1,15 @@
 import { execFileSync } from 'node:child_process';
+import { formatReport, reportLines, summarizeRounds } from './checks/report.ts';
 import { playMatrix } from './matrix.ts';
 import { type Options, readOptions, USAGE } from './options.ts';
-import { play } from './play-rounds.ts';
-import { reportLines, summarizeRounds, formatReport } from './checks/report.ts';
 import type { RoundResult } from './play-round.ts';
-import { soak } from './resource-growth/measure-growth.ts';
+import { playRounds } from './play-rounds.ts';
+import { runSoak } from './resource-growth/run-soak.ts';
 
-// npm run chaos: breaks what can be broken, prints what came of it, and exits 1 on any broken promise.
+// npm run chaos: plays rounds, the matrix or a soak, and prints the results. Exits with 1 if a
+// promise was broken.
+
+const MOST_SHOWN = 50;
 
 async function main(options: Options): Promise<boolean> {
   const log = (line: string): void => console.error(line);
@@ -14,12 +17,13 @@ async function main(options: Options): Promise<boolean> {
     return playMatrix(options, log);
   }
   if (options.soak) {
-    return soak(options, log);
+    return runSoak(options, log);
   }
-  return print(await play(options, log), options);
+  return printRounds(await playRounds(options, log), options);
 }
 
-function print(rounds: readonly RoundResult[], { seed, json }: Options): boolean {
+/** Prints the results. Returns whether all promises were kept. */
+function printRounds(rounds: readonly RoundResult[], { seed, json }: Options): boolean {
   const lines = reportLines(rounds, seed);
   const breaches = rounds.flatMap((round) => round.breaches);
   if (json) {
@@ -29,13 +33,13 @@ function print(rounds: readonly RoundResult[], { seed, json }: Options): boolean
     console.log(`\n${summarizeRounds(rounds)}`);
   }
   if (breaches.length > 0) {
-    console.error(`${breaches.length} promises broken: seed ${seed}, commit ${commit()}`);
-    for (const { kind, what } of breaches.slice(0, 50)) console.error(`  ${kind}: ${what}`);
+    console.error(`${breaches.length} promises broken: seed ${seed}, commit ${describeCommit()}`);
+    for (const { kind, what } of breaches.slice(0, MOST_SHOWN)) console.error(`  ${kind}: ${what}`);
   }
   return breaches.length === 0;
 }
 
-function commit(): string {
+function describeCommit(): string {
   try {
     return execFileSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' }).trim();
   } catch {

@@ -2,11 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Breach } from './checks/check-evidence.ts';
 import type { FaultKind, ModelFault } from './faults/faults.ts';
-import { fullDisk } from './faults/full-disk.ts';
+import { fullDiskFault } from './faults/full-disk.ts';
 import type { ToolName } from './load/plan.ts';
 import type { WorkerSettings, World } from './world.ts';
 
-/** One fault alone. Without numbers of its own it is 60 runs, 12 s of faults, one each 2 s, three workers. */
+/**
+ * One fault on its own. By default there are 60 runs, three workers, and faults for 12 seconds, one
+ * every 2 seconds.
+ */
 export type Scenario = {
   row: number;
   fault: string;
@@ -16,23 +19,23 @@ export type Scenario = {
   forMs?: number;
   everyMs?: number;
   workers?: number;
-  place?: (index: number) => WorkerSettings;
-  /** More runs, each of which calls one of these. */
-  special?: readonly ToolName[];
-  /** One of them kills its workers, and is stopped for that. */
+  workerSettings?: (index: number) => WorkerSettings;
+  /** Tools that are each called by one additional run. */
+  additionalCalls?: readonly ToolName[];
+  /** Whether one of these calls kills its workers, so that its run is stopped as poison. */
   mayPoison?: boolean;
-  /** Something else that happens meanwhile; gives how often. */
+  /** Injects another fault during the round; returns how often. */
   during?(world: World): Promise<number>;
-  /** What must be true besides. */
+  /** Checks additional guarantees after the round. */
   after?(world: World): Breach[] | Promise<Breach[]>;
-  /** The database lies on a file system of its own of so many megabytes; skipped where there can be none. */
+  /** Size of a file system for the database alone. The row is skipped if none can be mounted. */
   diskMb?: number;
 };
 
-const SKEW = fileURLToPath(new URL('faults/clock-skew.ts', import.meta.url));
+const CLOCK_SKEW = fileURLToPath(new URL('faults/clock-skew.ts', import.meta.url));
 const HOUR_MS = 3_600_000;
 
-/** What can be done on one machine; the numbers are those of the matrix in docs/reliability.md. */
+/** The rows that can be played on one machine. docs/reliability.md has their results. */
 export const SCENARIOS: readonly Scenario[] = [
   { row: 2, fault: 'kill -9 of workers at random', faults: ['kill'], runs: 120, forMs: 20_000 },
   { row: 3, fault: 'kill -9 of one Postgres backend', faults: ['kill_backend'], everyMs: 5_000 },
@@ -50,7 +53,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { row: 7, fault: 'answers of commits and claims lost', faults: ['lose_answer'] },
   { row: 7, fault: 'cut in mid message', faults: ['cut_midway', 'cut'] },
   { row: 8, fault: '200 ms and 20 kB/s', faults: ['slow'], everyMs: 3_000 },
-  { row: 9, fault: '429 with Retry-After', modelFaults: ['rate_limited'], after: noneEarly },
+  { row: 9, fault: '429 with Retry-After', modelFaults: ['rate_limited'], after: checkRetryAfter },
   { row: 10, fault: '500, 503, reset', modelFaults: ['error_500', 'error_503', 'reset'] },
   { row: 10, fault: 'models cannot be reached', faults: ['cut_models'] },
   { row: 11, fault: 'silence before and in a stream', modelFaults: ['hang', 'stalled_stream'] },
@@ -59,8 +62,8 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     row: 14,
     fault: 'clocks of workers an hour off',
-    place: (index) => ({
-      node: ['--import', SKEW],
+    workerSettings: (index) => ({
+      node: ['--import', CLOCK_SKEW],
       env: { CHAOS_SKEW_MS: String([0, HOUR_MS, -HOUR_MS][index % 3]) },
     }),
     modelFaults: ['rate_limited', 'error_500'],
@@ -69,20 +72,20 @@ export const SCENARIOS: readonly Scenario[] = [
     row: 15,
     fault: 'disk full in the database',
     diskMb: 512,
-    ...fullDisk('data', 'log', 'data'),
+    ...fullDiskFault('data', 'log', 'data'),
   },
   { row: 17, fault: 'a psql session holds rows', during: lockRows },
   {
     row: 19,
     fault: 'out of memory',
-    special: ['hoard'],
+    additionalCalls: ['hoard'],
     mayPoison: true,
     runs: 30,
-    place: () => ({ node: ['--max-old-space-size=96'], mayDie: true }),
+    workerSettings: () => ({ node: ['--max-old-space-size=96'], mayDie: true }),
   },
   { row: 20, fault: 'frozen for longer than ten seconds', faults: ['freeze'], everyMs: 8_000 },
   { row: 20, fault: 'frozen for moments', faults: ['pause_process'] },
-  { row: 21, fault: 'blocked event loop', special: ['spin', 'spin'] },
+  { row: 21, fault: 'blocked event loop', additionalCalls: ['spin', 'spin'] },
   { row: 22, fault: 'wake-ups four times', faults: ['duplicate_wakeups'], everyMs: 700 },
   {
     row: 26,
@@ -96,7 +99,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { row: 30, fault: 'none at all' },
 ];
 
-/** Rows that a test of the suite holds. */
+/** Rows that are covered by a test or another command. */
 export const COVERED: readonly (readonly [number, string, string])[] = [
   [1, 'kill -9 at every commit point', 'test/chaos/failpoints.test.ts'],
   [12, 'a cut at every byte of a stream', 'test/providers/openai/openai-stream.test.ts'],
@@ -117,14 +120,15 @@ export const COVERED: readonly (readonly [number, string, string])[] = [
   [30, 'an hour without faults', 'npm run chaos -- --soak'],
 ];
 
-function noneEarly({ model }: World): Breach[] {
-  return [...model.early].map((key) => ({
+/** Checks that no request was repeated before its Retry-After. */
+function checkRetryAfter({ model }: World): Breach[] {
+  return [...model.earlyRetries].map((key) => ({
     kind: 'asked too often',
-    what: `the model of ${key} was asked again before the time it had told`,
+    what: `a request of ${key} was repeated before its Retry-After`,
   }));
 }
 
-/** Rows of live runs are locked by somebody who is in no hurry: nobody else's run may wait for that. */
+/** Locks rows of live runs in a slow session, several times. Other runs must not wait for it. */
 async function lockRows({ server }: World): Promise<number> {
   let times = 0;
   for (; times < 5; times += 1) {

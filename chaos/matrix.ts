@@ -2,21 +2,26 @@ import { MODEL_FAULTS, planFaults } from './faults/faults.ts';
 import { COVERED, SCENARIOS, type Scenario } from './matrix-rows.ts';
 import type { Options } from './options.ts';
 import { planConversation, type PlannedRun, planRuns } from './load/plan.ts';
-import { type ReportLine, formatMarkdownTable, formatReport, totalLine } from './checks/report.ts';
+import {
+  type ReportLine,
+  formatMarkdownTable,
+  formatReport,
+  summarizeRecoveries,
+  totalLine,
+} from './checks/report.ts';
 import { playRound, type RoundResult } from './play-round.ts';
 import { checkAllRuns } from './checks/check-all-runs.ts';
 import { mountSmallDisk, type SmallDisk } from './faults/small-disk.ts';
 import { openWorld, type World } from './world.ts';
 
 /**
- * The fault matrix: each fault alone, with figures, in a world of its own; and where a test of the suite holds a row
- * already, its name. False when any promise was broken.
+ * Plays each fault of the matrix alone, in its own world, and prints the figures. Also prints the
+ * tests that cover other rows. Returns whether all promises were kept.
  */
 export async function playMatrix(options: Options, log: (line: string) => void): Promise<boolean> {
-  const { seed } = options;
+  const { seed, rows } = options;
   const lines: ReportLine[] = [];
   const breaches: string[] = [];
-  const { rows } = options;
   for (const scenario of SCENARIOS.filter(({ row }) => rows.length === 0 || rows.includes(row))) {
     const disk = scenario.diskMb ? mountSmallDisk(scenario.diskMb) : undefined;
     if (typeof disk === 'string') {
@@ -36,7 +41,7 @@ export async function playMatrix(options: Options, log: (line: string) => void):
     for (const line of lines) console.log(JSON.stringify(line));
   } else {
     console.log(formatReport(lines));
-    console.log(`\n${formatMarkdownTable(['row', 'fault', 'held by'], COVERED)}`);
+    console.log(`\n${formatMarkdownTable(['row', 'fault', 'covered by'], COVERED)}`);
   }
   for (const breach of breaches) console.error(breach);
   return breaches.length === 0;
@@ -49,50 +54,46 @@ async function playScenario(
   { seed, workers }: Options,
   disk: SmallDisk | undefined,
 ): Promise<ScenarioResult> {
-  const { runs = 60, forMs = 12_000, everyMs = 2_000, faults = [], special = [] } = scenario;
+  const {
+    runs = 60,
+    forMs = 12_000,
+    everyMs = 2_000,
+    faults = [],
+    additionalCalls = [],
+  } = scenario;
   const world = await openWorld({
     seed,
-    workers: Math.min(workers, scenario.workers ?? 3),
+    workerCount: Math.min(workers, scenario.workers ?? 3),
     modelFaults: scenario.modelFaults ?? [],
-    place: scenario.place,
+    workerSettings: scenario.workerSettings,
     home: disk?.home,
   });
   try {
     world.model.probability = scenario.modelFaults ? 0.4 : 0;
     const plans = [
       ...planRuns(seed, 1, runs, forMs * 0.7),
-      ...special.map((tool, index): PlannedRun => {
+      ...additionalCalls.map((tool, index): PlannedRun => {
         const conversation = planConversation(seed, `1.${runs + index}!${tool}`);
         return { ...conversation, at: 1_000, agent: 'clerk', control: { do: 'nothing' } };
       }),
     ];
     const during = scenario.during?.(world) ?? Promise.resolve(0);
-    const round = await playRound(
-      world,
-      1,
-      plans,
-      planFaults(seed, 1, forMs, everyMs, faults),
-      scenario.mayPoison ? { poison: true } : {},
-    );
-    const others = await during;
+    const round = await playRound(world, 1, plans, planFaults(seed, 1, forMs, everyMs, faults), {
+      mayPoison: scenario.mayPoison ?? false,
+    });
+    const otherFaults = await during;
     round.breaches.push(...(await checkAllRuns(world)), ...((await scenario.after?.(world)) ?? []));
     return {
       result: round,
-      injected: round.injected.length + others + special.length + faultsOf(world),
-      recovery: recoveryOf(round),
+      injected:
+        round.injected.length + otherFaults + additionalCalls.length + countModelFaults(world),
+      recovery: summarizeRecoveries(round.injected),
     };
   } finally {
     await world.close();
   }
 }
 
-function faultsOf({ model }: World): number {
+function countModelFaults({ model }: World): number {
   return MODEL_FAULTS.reduce((sum, kind) => sum + (model.faults.get(kind) ?? 0), 0);
-}
-
-function recoveryOf({ injected }: RoundResult): ReportLine['recovery'] {
-  const times = injected.flatMap(({ recovery }) => recovery ?? []).toSorted((a, b) => a - b);
-  const at = (part: number): number =>
-    Math.round(times[Math.max(0, Math.ceil(part * times.length) - 1)] ?? 0);
-  return times.length === 0 ? null : [at(0.5), at(0.99), at(1)];
 }

@@ -1,31 +1,36 @@
 import { parseArgs } from 'node:util';
 import { FAULTS, type FaultKind } from './faults/faults.ts';
 
+/** The options of `npm run chaos`. */
 export type Options = {
-  /** It goes on for at least so long, and until there were at least so many runs. */
+  /** Minimum duration. The programme ends when both `minutes` and `runs` are reached. */
   minutes: number;
+  /** Minimum number of runs. */
   runs: number;
   seed: number;
   workers: number;
-  /** Only these kinds of fault. */
+  /** The kinds of fault to inject. */
   only: readonly FaultKind[];
   json: boolean;
   matrix: boolean;
-  /** Of the matrix; none means all. */
+  /** Rows of the matrix to play; empty: all. */
   rows: readonly number[];
-  /** Without any fault, at so many runs a second. */
+  /** Whether to play runs without faults at a steady rate. */
   soak: boolean;
+  /** Runs per second of the soak. */
   rate: number;
 };
 
-export const USAGE = `npm run chaos -- [--minutes N] [--runs N] [--seed S] [--workers N] [--only fault,…] [--json] [--matrix [--rows N,…]]
-npm run chaos -- --soak [--minutes N] [--rate R] [--seed S] [--workers N] [--json]
+export const USAGE = `Usage:
+  npm run chaos -- [--minutes N] [--runs N] [--seed S] [--workers N] [--only fault,…] [--json]
+  npm run chaos -- --matrix [--rows N,…] [--seed S] [--workers N] [--json]
+  npm run chaos -- --soak [--minutes N] [--rate R] [--seed S] [--workers N] [--json]
 Faults: ${FAULTS.join(', ')}, none`;
 
-/** Throws a sentence about what is wrong. Without a seed one is taken from the clock, and printed. */
-export function readOptions(words: readonly string[], now: number): Options {
+/** Parses the command line. Throws if it is invalid. The default seed comes from the clock. */
+export function readOptions(argv: readonly string[], now: number): Options {
   const { values } = parseArgs({
-    args: [...words],
+    args: [...argv],
     options: {
       minutes: { type: 'string' },
       runs: { type: 'string' },
@@ -39,42 +44,40 @@ export function readOptions(words: readonly string[], now: number): Options {
       rate: { type: 'string' },
     },
   });
-  for (const name of values.soak
-    ? (['runs', 'only', 'matrix', 'rows'] as const)
-    : (['rate'] as const)) {
-    if (values[name])
-      throw new Error(`--${name} does not go ${values.soak ? 'with' : 'without'} --soak`);
-  }
-  const number = (
-    name: 'minutes' | 'runs' | 'seed' | 'workers' | 'rate',
-    otherwise: number,
-  ): number => {
-    const value = values[name] === undefined ? otherwise : Number(values[name]);
-    if (!Number.isFinite(value) || value < 0) {
-      throw new Error(`--${name} takes a number, not ${values[name]}`);
+  if (values.soak) {
+    for (const name of ['runs', 'only', 'matrix', 'rows'] as const) {
+      if (values[name]) throw new Error(`--${name} cannot be used with --soak`);
     }
-    return value;
-  };
+  } else if (values.rate) {
+    throw new Error('--rate can only be used with --soak');
+  }
+  const { minutes, runs, seed, workers, rate } = values;
   return {
-    runs: number('runs', 0),
-    minutes: number('minutes', values.soak ? 60 : values.runs === undefined ? 2 : 0),
-    seed: number('seed', now % 1_000_000),
-    workers: Math.max(1, number('workers', values.soak ? 2 : 4)),
+    runs: parseNumber('runs', runs, 0),
+    minutes: parseNumber('minutes', minutes, values.soak ? 60 : runs === undefined ? 2 : 0),
+    seed: parseNumber('seed', seed, now % 1_000_000),
+    workers: Math.max(1, parseNumber('workers', workers, values.soak ? 2 : 4)),
     only: values.only === undefined ? FAULTS : parseFaults(values.only),
     json: values.json,
     matrix: values.matrix || values.rows !== undefined,
     rows: values.rows?.split(',').map(Number) ?? [],
     soak: values.soak,
-    rate: number('rate', 2),
+    rate: parseNumber('rate', rate, 2),
   };
 }
 
-/** The faults of a comma list; throws a sentence. */
+function parseNumber(name: string, text: string | undefined, otherwise: number): number {
+  const value = text === undefined ? otherwise : Number(text);
+  if (Number.isFinite(value) && value >= 0) return value;
+  throw new Error(`--${name} must be a number of at least 0, not ${text}`);
+}
+
+/** Parses names of faults separated by commas, or `none`. Throws if a name is unknown. */
 export function parseFaults(text: string): FaultKind[] {
   const names = text === 'none' ? [] : text.split(',');
   return names.map((name) => {
-    const kind = FAULTS.find((one) => one === name);
-    if (!kind) throw new Error(`there is no fault ${name}; there are: ${FAULTS.join(', ')}, none`);
+    const kind = FAULTS.find((fault) => fault === name);
+    if (!kind) throw new Error(`unknown fault: ${name}; use ${FAULTS.join(', ')} or none`);
     return kind;
   });
 }

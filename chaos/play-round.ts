@@ -1,6 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Breach, check } from './checks/check-evidence.ts';
-import { type SubmittedRun, submitRuns } from './load/submit-runs.ts';
+import {
+  type Breach,
+  checkEvidence,
+  DEATHS_BEFORE_POISON,
+  type Verdict,
+} from './checks/check-evidence.ts';
+import { measureRecoveries, type Observations, observeRound } from './checks/observe-round.ts';
 import {
   checkEncryptedContents,
   countEncryptions,
@@ -9,13 +14,14 @@ import {
 } from './faults/encryption.ts';
 import type { FaultKind, PlannedFault } from './faults/faults.ts';
 import { endFaults, type InjectedFault, injectFaults } from './faults/inject-faults.ts';
-import { type Observations, observeRound, recoveries } from './checks/observe-round.ts';
 import { answerQuestions } from './load/answer-questions.ts';
 import type { PlannedRun } from './load/plan.ts';
-import { retryWhileUnavailable } from './server.ts';
 import { readJournal } from './load/shop-tools.ts';
+import { type SubmittedRun, submitRuns } from './load/submit-runs.ts';
+import { retryWhileUnavailable } from './server.ts';
 import type { World } from './world.ts';
 
+/** The figures and breaches of one round. */
 export type RoundResult = {
   round: number;
   runs: number;
@@ -29,9 +35,10 @@ export type RoundResult = {
   seconds: number;
 };
 
+/** Faults that use up attempts of model calls. */
 const MODEL_CUTTING: readonly FaultKind[] = ['cut_models', 'pause_process', 'freeze'];
 
-/** Nobody is taken for dead by these. */
+/** Faults that neither kill a worker nor let one appear dead. */
 const HARMLESS: readonly FaultKind[] = [
   'slow',
   'drain',
@@ -43,59 +50,50 @@ const HARMLESS: readonly FaultKind[] = [
   'rotate_data_key',
 ];
 
-/** Nothing may stand still for so long once all faults are over. */
-const STILL_MS = 60_000;
+/** The longest time without progress after the faults. */
+const MOST_STILLNESS_MS = 60_000;
 
 /**
- * One round: runs come, faults happen, then nothing is wrong any more; everything must end, and what is there must be what
- * was promised.
+ * Plays one round: submits runs while faults occur, ends the faults, waits until every run has
+ * ended, and checks the result. `mayPoison` says that a run of the plan kills its workers.
  */
 export async function playRound(
   world: World,
   round: number,
   runs: readonly PlannedRun[],
   faults: readonly PlannedFault[],
-  isFailing: { poison?: boolean } = {},
+  { mayPoison = false }: { mayPoison?: boolean } = {},
 ): Promise<RoundResult> {
   const startedAt = performance.now();
   const since = new Date();
-  const over = new AbortController();
-  const people = answerQuestions(world, over.signal);
+  const abort = new AbortController();
+  const answering = answerQuestions(world, abort.signal);
   try {
-    const [orders, injected] = await Promise.all([
+    const [submitted, injected] = await Promise.all([
       submitRuns(world, runs),
       injectFaults(world, faults),
     ]);
     endFaults(world);
     const stuck = [
-      ...(await waitUntilNone(world, round, LIVE)),
-      ...(await waitUntilNone(world, round, WRONGLY_ENCRYPTED_RUNS)),
+      ...(await waitUntilEmpty(world, round, LIVE_RUNS)),
+      ...(await waitUntilEmpty(world, round, WRONGLY_ENCRYPTED_RUNS)),
     ];
     const { pool } = world.server;
     const observed = await retryWhileUnavailable(() => observeRound(pool, round, since));
-    const times = await retryWhileUnavailable(() => recoveries(pool, injected));
-    const deaths = injected.filter(({ kind }) => !HARMLESS.includes(kind)).length;
-    const verdict = check({
-      ...observed,
-      seed: world.seed,
-      orders,
-      effects: ofRound(readJournal(world.journal), round),
-      requests: world.model.requests,
-      isModelCut: injected.some(({ kind }) => MODEL_CUTTING.includes(kind)),
-      deaths: isFailing.poison ? 3 : deaths,
-    });
-    const died = world.places.flatMap((place) => place.deaths.splice(0));
+    const times = await retryWhileUnavailable(() => measureRecoveries(pool, injected));
+    const verdict = checkRound(world, round, observed, submitted, injected, mayPoison);
+    const crashes = world.workers.flatMap((worker) => worker.crashes.splice(0));
     return {
       round,
-      runs: orders.length + forksOf(observed, orders),
+      runs: submitted.length + countForks(observed, submitted),
       children: observed.runs.filter(({ parent }) => parent !== null).length,
-      steps: await retryWhileUnavailable(() => stepsOf(world, since)),
-      injected: injected.map((one, index) => ({ ...one, recovery: times[index] ?? null })),
+      steps: await retryWhileUnavailable(() => countSteps(world, since)),
+      injected: injected.map((fault, index) => ({ ...fault, recovery: times[index] ?? null })),
       breaches: [
         ...verdict.breaches,
         ...stuck,
         ...(await retryWhileUnavailable(() => checkEncryptedContents(pool, since))),
-        ...died.map((what): Breach => ({ kind: 'died', what })),
+        ...crashes.map((what): Breach => ({ kind: 'died', what })),
       ],
       explained: verdict.explained,
       repeated: verdict.repeated,
@@ -103,21 +101,37 @@ export async function playRound(
       seconds: (performance.now() - startedAt) / 1_000,
     };
   } finally {
-    over.abort();
-    await people;
+    abort.abort();
+    await answering;
   }
 }
 
-function ofRound<T extends { key: string }>(all: readonly T[], round: number): T[] {
-  return all.filter(({ key }) => key.startsWith(`${round}.`));
+function checkRound(
+  world: World,
+  round: number,
+  observed: Observations,
+  submitted: readonly SubmittedRun[],
+  injected: readonly InjectedFault[],
+  mayPoison: boolean,
+): Verdict {
+  const deaths = injected.filter(({ kind }) => !HARMLESS.includes(kind)).length;
+  return checkEvidence({
+    ...observed,
+    seed: world.seed,
+    submitted,
+    effects: readJournal(world.journal).filter(({ key }) => key.startsWith(`${round}.`)),
+    requests: world.model.requests,
+    isModelCut: injected.some(({ kind }) => MODEL_CUTTING.includes(kind)),
+    deaths: mayPoison ? DEATHS_BEFORE_POISON : deaths,
+  });
 }
 
-function forksOf({ runs }: Observations, orders: readonly SubmittedRun[]): number {
-  const ids = new Set(orders.map(({ id }) => id));
+function countForks({ runs }: Observations, submitted: readonly SubmittedRun[]): number {
+  const ids = new Set(submitted.map(({ id }) => id));
   return runs.filter(({ forked_from }) => forked_from !== null && ids.has(forked_from)).length;
 }
 
-async function stepsOf({ server }: World, since: Date): Promise<number> {
+async function countSteps({ server }: World, since: Date): Promise<number> {
   const { rows } = await server.pool.query(
     `select coalesce(sum(coalesce(h.step_count, e.step_count) - coalesce(e.forked_from_seq, 0)), 0)::int as steps
      from howdah.executions as e
@@ -128,23 +142,26 @@ async function stepsOf({ server }: World, since: Date): Promise<number> {
   return rows[0].steps;
 }
 
-/** Waits until this finds no run any more; when none of them moves any more, those that are left are breaches. */
-async function waitUntilNone({ server }: World, round: number, query: string): Promise<Breach[]> {
-  let before = '';
-  let since = performance.now();
+/**
+ * Waits until the query returns no runs. If its result does not change for a minute, returns a
+ * breach for each run that is left.
+ */
+async function waitUntilEmpty({ server }: World, round: number, query: string): Promise<Breach[]> {
+  let previous = '';
+  let changedAt = performance.now();
   for (;;) {
     const { rows } = await retryWhileUnavailable(() => server.pool.query(query));
     if (rows.length === 0) return [];
-    const now = JSON.stringify(rows.map(({ id, state }) => `${id} ${state}`));
-    if (now !== before) {
-      before = now;
-      since = performance.now();
+    const current = JSON.stringify(rows.map(({ id, state }) => `${id} ${state}`));
+    if (current !== previous) {
+      previous = current;
+      changedAt = performance.now();
     }
-    if (performance.now() - since > STILL_MS) {
+    if (performance.now() - changedAt > MOST_STILLNESS_MS) {
       return rows.slice(0, 20).map(
         ({ id, state }): Breach => ({
           kind: 'stuck',
-          what: `${id} of round ${round} stands still: ${state}`,
+          what: `run ${id} of round ${round} makes no progress: ${state}`,
         }),
       );
     }
@@ -152,8 +169,8 @@ async function waitUntilNone({ server }: World, round: number, query: string): P
   }
 }
 
-// Who crashes and is claimed again makes no progress: neither owner nor fence are looked at.
-const LIVE = `
+// The state leaves out owner and fence, which also change when a run crashes and is claimed again.
+const LIVE_RUNS = `
   select e.id, concat_ws(' ', e.status, e.waiting_for, coalesce(h.step_count, e.step_count),
     'inbox ' || e.has_inbox, e.wake_at, 'crashes ' || e.crashes_without_progress) as state
   from howdah.executions as e

@@ -11,23 +11,27 @@ import { runProgram } from '../src/db/embedded/program.ts';
 import { migrateUp } from '../src/db/schema/migrate.ts';
 import { migrateQueue } from '../workers/queue/migrate-queue.ts';
 
+/** An embedded Postgres server that can be restarted and damaged. */
 export type ChaosServer = {
-  /** The owner's URL, the same over restarts. */
+  /** The URL of the owner. Restarts do not change it. */
   url: string;
-  /** Connections of the programme itself, not through any proxy. */
+  /** Connections of the programme itself, which bypass all proxies. */
   pool: pg.Pool;
-  /** Where it lies. */
+  /** The folder that contains the data directory. */
   home: string;
-  /** Stops it, waits, and starts it again; one at a time. */
+  /** Stops the server, waits, and starts it again. Concurrent calls wait for each other. */
   restart(mode: 'fast' | 'immediate', downMs: number): Promise<void>;
-  /** Starts it if it has ended by itself. */
-  revive(): Promise<void>;
-  /** Kills one of its processes; all of it recovers then, as after a crash. False when there was none to kill. */
-  killBackend(dice: number): Promise<boolean>;
+  /** Starts the server if it has stopped by itself. */
+  startIfStopped(): Promise<void>;
+  /**
+   * Kills one backend of a worker, after which Postgres recovers as after a crash. `fraction`, from 0
+   * to below 1, selects the backend. Returns false if there was none.
+   */
+  killBackend(fraction: number): Promise<boolean>;
   stop(): Promise<void>;
 };
 
-/** A server of its own with fsync on, migrated; its folder is gone afterwards. */
+/** Starts and migrates a server with fsync on. `stop` removes its folder. */
 export async function startChaosServer(
   home: string = mkdtempSync(join(tmpdir(), 'howdah-chaos-')),
 ): Promise<ChaosServer> {
@@ -36,56 +40,59 @@ export async function startChaosServer(
   await migrateUp(url, migrateQueue);
   const pool = new pg.Pool({ connectionString: url, max: 12, application_name: 'chaos' });
   pool.on('error', () => {});
-  let busy: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const mine = busy.then(work);
-    busy = mine.catch(() => {});
-    return mine;
+  let lastOperation: Promise<unknown> = Promise.resolve();
+  const runExclusively = <T>(work: () => Promise<T>): Promise<T> => {
+    const operation = lastOperation.then(work);
+    lastOperation = operation.catch(() => {});
+    return operation;
   };
   return {
     url,
     pool,
     home,
     restart: (mode, downMs) =>
-      inTurn(async () => {
-        await end(home, mode);
+      runExclusively(async () => {
+        await stopPostgres(home, mode);
         await sleep(downMs);
         await startEmbedded({ home, port: Number(new URL(url).port) });
       }),
-    revive: () =>
-      inTurn(async () => {
+    startIfStopped: () =>
+      runExclusively(async () => {
         await startEmbedded({ home, port: Number(new URL(url).port) });
       }),
-    killBackend: (dice) => inTurn(() => killBackend(pool, dice)),
+    killBackend: (fraction) => runExclusively(() => killBackend(pool, fraction)),
     async stop() {
-      await busy;
+      await lastOperation;
       await pool.end();
-      await control(home, ['-m', 'immediate', '-w', '-t', '60', 'stop']).catch(() => {});
+      await runPgCtl(home, ['-m', 'immediate', '-w', '-t', '60', 'stop']).catch(() => {});
       rmSync(home, { recursive: true, force: true });
     },
   };
 }
 
-/** Stops the server if it runs. If it does not stop within 20 s, prints what its processes do. */
-async function end(home: string, mode: 'fast' | 'immediate'): Promise<void> {
+/**
+ * Stops the server if it runs. After 20 seconds, prints the state of its processes and stops it
+ * immediately.
+ */
+async function stopPostgres(home: string, mode: 'fast' | 'immediate'): Promise<void> {
   const file = join(home, 'postgres', 'postmaster.pid');
   try {
-    await control(home, ['-m', mode, '-w', '-t', '20', 'stop']);
+    await runPgCtl(home, ['-m', mode, '-w', '-t', '20', 'stop']);
   } catch {
-    if (!existsSync(file)) return; // it was down
+    if (!existsSync(file)) return; // the server was not running
     const postmaster = readFileSync(file, 'utf8').split('\n')[0] ?? '';
     console.error(
-      `the server has not ended within 20 seconds:\n${childrenOf(postmaster).join('\n')}`,
+      `the server did not stop within 20 seconds; its processes:\n${describeChildren(postmaster).join('\n')}`,
     );
-    await control(home, ['-m', 'immediate', '-w', '-t', '60', 'stop']).catch(() => {});
+    await runPgCtl(home, ['-m', 'immediate', '-w', '-t', '60', 'stop']).catch(() => {});
   }
 }
 
-/** State, what it sleeps in, and title of each child, as Linux tells them. */
-function childrenOf(parent: string): string[] {
-  const read = (pid: string, what: string) => {
+/** Returns state, wait channel and title of each child process, from /proc of Linux. */
+function describeChildren(parent: string): string[] {
+  const read = (pid: string, file: string) => {
     try {
-      return readFileSync(`/proc/${pid}/${what}`, 'utf8').replaceAll('\0', ' ').trim();
+      return readFileSync(`/proc/${pid}/${file}`, 'utf8').replaceAll('\0', ' ').trim();
     } catch {
       return '';
     }
@@ -97,23 +104,23 @@ function childrenOf(parent: string): string[] {
     .map(({ pid, stat }) => `${pid} ${stat[0]} ${read(pid, 'wchan')} ${read(pid, 'cmdline')}`);
 }
 
-async function control(home: string, words: string[]): Promise<void> {
+async function runPgCtl(home: string, args: string[]): Promise<void> {
   const folder = join(home, 'postgres');
   const { ok, output } = await runProgram(
     embeddedBinaries().pg_ctl,
-    ['-D', folder, ...words],
+    ['-D', folder, ...args],
     serverAccount(folder),
   );
   if (!ok) {
-    throw new Error(`pg_ctl ${words.join(' ')}: ${output}`);
+    throw new Error(`pg_ctl ${args.join(' ')}: ${output}`);
   }
 }
 
-async function killBackend(pool: pg.Pool, dice: number): Promise<boolean> {
+async function killBackend(pool: pg.Pool, fraction: number): Promise<boolean> {
   const { rows } = await pool.query<{ pid: number }>(
     `select pid from pg_stat_activity where application_name like 'howdah-%' order by pid`,
   );
-  const victim = rows[Math.floor(dice * rows.length)];
+  const victim = rows[Math.floor(fraction * rows.length)];
   if (!victim) {
     return false;
   }
@@ -124,16 +131,16 @@ async function killBackend(pool: pg.Pool, dice: number): Promise<boolean> {
   return true;
 }
 
-const PATIENCE_MS = 90_000;
+const MOST_DOWNTIME_MS = 90_000;
 
-/** Repeats work while the database is away; what it does must be right to do twice. */
+/** Repeats idempotent work while the database is unavailable. */
 export async function retryWhileUnavailable<T>(work: () => Promise<T>): Promise<T> {
-  const end = Date.now() + PATIENCE_MS;
+  const deadline = Date.now() + MOST_DOWNTIME_MS;
   for (;;) {
     try {
       return await work();
     } catch (error) {
-      if (!isTemporaryFailure(error) || Date.now() > end) {
+      if (!isTemporaryFailure(error) || Date.now() > deadline) {
         throw error;
       }
       await sleep(50);
@@ -141,7 +148,7 @@ export async function retryWhileUnavailable<T>(work: () => Promise<T>): Promise<
   }
 }
 
-/** The database is away, or somebody else was faster: nothing that says no. */
+/** Returns whether the database was unavailable or had a conflict, rather than rejecting the statement. */
 export function isTemporaryFailure(error: unknown): boolean {
   return isConnectionLoss(error) || /^(40|55|57)/.test(faultOf(error).code);
 }

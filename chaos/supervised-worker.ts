@@ -10,15 +10,18 @@ import { type FaultProxy, startFaultProxy } from './faults/fault-proxy.ts';
 const ENTRY = programBeside(import.meta.url, 'worker');
 const READY_MS = 60_000;
 
-/** A place for a worker: when its process ends, another one is started there. */
+/**
+ * A worker process with a supervisor, which starts a new process whenever the current one ends. All
+ * its processes use one proxy between them and the database.
+ */
 export type SupervisedWorker = {
-  /** Between it and the database. */
   readonly proxy: FaultProxy;
+  /** The running process; undefined while a process starts or ends. */
   readonly pid: number | undefined;
   readonly isFrozen: boolean;
   signal(name: NodeJS.Signals): void;
-  /** Processes that ended though nobody had asked them to. */
-  readonly deaths: string[];
+  /** Descriptions of processes that ended without a signal of the programme. */
+  readonly crashes: string[];
   stop(): Promise<void>;
 };
 
@@ -28,81 +31,100 @@ export type SupervisedWorkerOptions = {
   modelUrl: string;
   journal: string;
   logs: string;
-  /** More arguments of node, and more of the environment. */
+  /** Additional arguments of Node.js. */
   node?: readonly string[];
+  /** Additional environment variables. */
   env?: Readonly<Record<string, string>>;
-  /** Its own end is part of the test. */
+  /** Whether crashes of the process belong to the test. */
   mayDie?: boolean;
 };
 
-/** Starts a worker behind a proxy of its own and keeps one running there. Resolves when it takes runs. */
+/** Starts a worker, its proxy and its supervisor. Resolves when the worker accepts runs. */
 export async function startSupervisedWorker(
   options: SupervisedWorkerOptions,
 ): Promise<SupervisedWorker> {
   const proxy = await startFaultProxy(options.databaseUrl);
-  const deaths: string[] = [];
-  let child: ChildProcess | undefined;
-  let isReady = false;
-  let isSignalled = false;
-  let isFrozen = false;
-  let isOver = false;
-
-  const live = async (): Promise<void> => {
-    isReady = false;
-    isSignalled = false;
-    isFrozen = false;
-    child = spawnWorker(options, proxy.url);
-    const ended = once(child, 'exit');
-    const said = once(child.stdout as Readable, 'data', { signal: AbortSignal.timeout(READY_MS) });
-    await Promise.race([said, ended]).catch(() => child?.kill('SIGKILL'));
-    isReady = child.exitCode === null && child.signalCode === null;
-    announce();
-    const [code, signal] = await ended;
-    if (isReady && !isSignalled && !isOver && !options.mayDie) {
-      deaths.push(
-        `${options.name} ended by itself: ${signal ?? `exit ${code}`}\n${lastWords(options)}`,
-      );
+  const crashes: string[] = [];
+  let worker = startProcess(options, proxy.url);
+  let isStopping = false;
+  const supervise = async (): Promise<void> => {
+    while (!isStopping) {
+      const { wasReady, reason } = await worker.ended;
+      if (wasReady && !worker.isTerminated && !isStopping && !options.mayDie) {
+        crashes.push(`${options.name} ended unexpectedly: ${reason}\n${readCrashOutput(options)}`);
+      }
+      await sleep(200);
+      if (!isStopping) worker = startProcess(options, proxy.url);
     }
   };
-  let announce = (): void => {};
-  const first = new Promise<void>((resolve) => {
-    announce = resolve;
-  });
-  const supervised = (async () => {
-    while (!isOver) {
-      await live();
-      await sleep(200);
-    }
-  })();
-  await first;
+  const supervision = supervise();
+  await worker.started;
   return {
     proxy,
-    deaths,
+    crashes,
     get pid() {
-      return isReady && child?.exitCode === null && child.signalCode === null
-        ? child.pid
-        : undefined;
+      return worker.isReady ? worker.child.pid : undefined;
     },
     get isFrozen() {
-      return isFrozen;
+      return worker.isFrozen;
     },
     signal(name) {
-      isSignalled ||= name === 'SIGKILL' || name === 'SIGTERM';
-      isFrozen = name === 'SIGSTOP' || (isFrozen && name !== 'SIGCONT');
-      child?.kill(name);
+      worker.isTerminated ||= name === 'SIGKILL' || name === 'SIGTERM';
+      worker.isFrozen = name === 'SIGSTOP' || (worker.isFrozen && name !== 'SIGCONT');
+      worker.child.kill(name);
     },
     async stop() {
-      isOver = true;
-      child?.kill('SIGCONT');
-      child?.kill('SIGKILL');
-      await supervised;
+      isStopping = true;
+      worker.child.kill('SIGCONT');
+      worker.child.kill('SIGKILL');
+      await supervision;
       await proxy.close();
     },
   };
 }
 
-/** What a worker said last that is no line of its log: an error nobody caught. */
-function lastWords({ logs, name }: SupervisedWorkerOptions): string {
+type WorkerProcess = {
+  child: ChildProcess;
+  /** Resolves when the process accepts runs, or has ended. */
+  started: Promise<void>;
+  /** Resolves with the reason when the process has ended. */
+  ended: Promise<{ wasReady: boolean; reason: string }>;
+  readonly isReady: boolean;
+  /** Whether the programme sent a signal that ends the process. */
+  isTerminated: boolean;
+  isFrozen: boolean;
+};
+
+function startProcess(options: SupervisedWorkerOptions, databaseUrl: string): WorkerProcess {
+  const child = spawnWorker(options, databaseUrl);
+  const isRunning = (): boolean => child.exitCode === null && child.signalCode === null;
+  const exit = once(child, 'exit');
+  const output = once(child.stdout as Readable, 'data', { signal: AbortSignal.timeout(READY_MS) });
+  let wasReady = false;
+  const awaitStart = async (): Promise<void> => {
+    await Promise.race([output, exit]).catch(() => child.kill('SIGKILL'));
+    wasReady = isRunning();
+  };
+  const started = awaitStart();
+  const awaitEnd = async () => {
+    await started;
+    const [code, signal] = await exit;
+    return { wasReady, reason: String(signal ?? `exit ${code}`) };
+  };
+  return {
+    child,
+    started,
+    ended: awaitEnd(),
+    get isReady() {
+      return wasReady && isRunning();
+    },
+    isTerminated: false,
+    isFrozen: false,
+  };
+}
+
+/** Returns the last lines on stderr that are no log records, such as an uncaught error. */
+function readCrashOutput({ logs, name }: SupervisedWorkerOptions): string {
   const lines = readFileSync(join(logs, `${name}.log`), 'utf8').split('\n');
   return lines
     .filter((line) => line !== '' && !line.startsWith('{'))

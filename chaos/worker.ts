@@ -1,4 +1,5 @@
-// A worker in a process of its own, to be killed, frozen and cut off. Says `ready` when it takes runs; SIGTERM drains it.
+// The process of a worker, which faults kill, freeze and disconnect. It prints `ready` when it accepts
+// runs. SIGTERM drains it.
 
 import { pino } from 'pino';
 import { openaiProvider } from '../src/providers/openai.ts';
@@ -8,11 +9,11 @@ import { createShopTools } from './load/shop-tools.ts';
 
 const { DATABASE_URL, OPENAI_BASE_URL, CHAOS_JOURNAL, CHAOS_CONCURRENCY = '100' } = process.env;
 if (DATABASE_URL === undefined || OPENAI_BASE_URL === undefined || CHAOS_JOURNAL === undefined) {
-  throw new Error('howdah chaos and npm run chaos start this');
+  throw new Error('this file is started by howdah dev chaos and npm run chaos');
 }
 const provider = openaiProvider({
   env: { apiKey: 'chaos', baseUrl: OPENAI_BASE_URL },
-  limits: { first_chunk_ms: 6_000, between_chunks_ms: 5_000 }, // a hang is over soon
+  limits: { first_chunk_ms: 6_000, between_chunks_ms: 5_000 }, // end hanging requests soon
 });
 const worker = await startWorker({
   url: DATABASE_URL,

@@ -4,22 +4,22 @@ import { join } from 'node:path';
 import { type FaultProxy, startFaultProxy } from './faults/fault-proxy.ts';
 import type { ModelFault } from './faults/faults.ts';
 import { type ChaosModel, startChaosModel } from './load/chaos-model.ts';
-import { type ChaosServer, startChaosServer } from './server.ts';
 import { createShop } from './load/shop.ts';
+import { type ChaosServer, startChaosServer } from './server.ts';
 import {
-  startSupervisedWorker,
-  type SupervisedWorkerOptions,
   type SupervisedWorker,
+  type SupervisedWorkerOptions,
+  startSupervisedWorker,
 } from './supervised-worker.ts';
 
-/** Everything a run of chaos is made of. */
+/** The system under test: a database, a model server, and workers behind proxies. */
 export type World = {
   seed: number;
   server: ChaosServer;
   model: ChaosModel;
   modelProxy: FaultProxy;
-  places: SupervisedWorker[];
-  /** What the tools did: `readJournal`. */
+  workers: SupervisedWorker[];
+  /** Path of the file in which tools record their effects. `readJournal` reads it. */
   journal: string;
   close(): Promise<void>;
 };
@@ -28,54 +28,59 @@ export type WorkerSettings = Pick<SupervisedWorkerOptions, 'node' | 'env' | 'may
 
 export type WorldOptions = {
   seed: number;
-  workers: number;
+  workerCount: number;
   modelFaults: readonly ModelFault[];
-  /** What is special about the workers, by their index. */
-  place?: ((index: number) => WorkerSettings) | undefined;
-  /** Where the database is to lie. */
+  /** Returns the settings of a worker by its index. */
+  workerSettings?: ((index: number) => WorkerSettings) | undefined;
+  /** The folder of the database server; default: a temporary folder. */
   home?: string | undefined;
 };
 
+const INTERRUPTS = ['SIGINT', 'SIGTERM', 'disconnect'] as const;
+
 /**
- * A database, a model server and workers, each behind a proxy, with nothing wrong so far. At Ctrl-C, at SIGTERM, and when whoever
- * started this process is gone, it closes, and the process ends.
+ * Starts a world without faults. On Ctrl-C, on SIGTERM, and when the parent process ends, the world
+ * is closed and the process exits.
  */
 export async function openWorld(options: WorldOptions): Promise<World> {
-  const opening = makeWorld(options);
-  const interrupt = (): void => {
-    opening.then((world) => world.close()).then(...leave);
+  const opening = startWorld(options);
+  const closeAndExit = (): void => {
+    opening
+      .then((world) => world.close())
+      .then(
+        () => process.exit(130),
+        () => process.exit(1),
+      );
   };
-  for (const event of INTERRUPTS) process.once(event, interrupt);
-  const listenNoMore = (): void => {
-    for (const event of INTERRUPTS) process.off(event, interrupt);
+  for (const event of INTERRUPTS) process.once(event, closeAndExit);
+  const removeListeners = (): void => {
+    for (const event of INTERRUPTS) process.off(event, closeAndExit);
   };
   try {
     const world = await opening;
     const close = (): Promise<void> => {
-      listenNoMore();
+      removeListeners();
       return world.close();
     };
     return { ...world, close };
   } catch (error) {
-    listenNoMore();
+    removeListeners();
     throw error;
   }
 }
 
-const INTERRUPTS = ['SIGINT', 'SIGTERM', 'disconnect'] as const;
-const leave = [() => process.exit(130), () => process.exit(1)] as const;
-
-async function makeWorld(options: WorldOptions): Promise<World> {
+async function startWorld(options: WorldOptions): Promise<World> {
   const server = await startChaosServer(options.home);
   try {
-    return await makeAround(server, options);
+    return await startAround(server, options);
   } catch (error) {
     await server.stop();
     throw error;
   }
 }
 
-async function makeAround(server: ChaosServer, options: WorldOptions): Promise<World> {
+/** Starts everything else around a running server. */
+async function startAround(server: ChaosServer, options: WorldOptions): Promise<World> {
   const { seed } = options;
   const model = await startChaosModel(seed, options.modelFaults);
   const modelProxy = await startFaultProxy(model.server.url);
@@ -83,10 +88,10 @@ async function makeAround(server: ChaosServer, options: WorldOptions): Promise<W
   const journal = join(logs, 'effects.jsonl');
   writeFileSync(journal, '');
   await createShop(server.pool);
-  const places = await Promise.all(
-    Array.from({ length: options.workers }, (_, index) =>
+  const workers = await Promise.all(
+    Array.from({ length: options.workerCount }, (_, index) =>
       startSupervisedWorker({
-        ...options.place?.(index),
+        ...options.workerSettings?.(index),
         name: `worker-${index + 1}`,
         databaseUrl: server.url,
         modelUrl: modelProxy.url,
@@ -97,7 +102,7 @@ async function makeAround(server: ChaosServer, options: WorldOptions): Promise<W
   );
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
-    await Promise.all(places.map((place) => place.stop()));
+    await Promise.all(workers.map((worker) => worker.stop()));
     await modelProxy.close();
     await model.server.close();
     await server.stop();
@@ -108,7 +113,7 @@ async function makeAround(server: ChaosServer, options: WorldOptions): Promise<W
     server,
     model,
     modelProxy,
-    places,
+    workers,
     journal,
     close() {
       closing ??= close();

@@ -1,8 +1,8 @@
-import type { Breach } from './check-evidence.ts';
 import { retryWhileUnavailable } from '../server.ts';
 import type { World } from '../world.ts';
+import type { Breach } from './check-evidence.ts';
 
-/** At the very end: every promise about every run there was. */
+/** Checks all invariants of all runs in the database, at the end of a programme. */
 export async function checkAllRuns({ server }: World): Promise<Breach[]> {
   const { rows } = await retryWhileUnavailable(() =>
     server.pool.query('select rule, execution_id, detail from howdah.check_all()'),

@@ -4,8 +4,9 @@ import { decryptRows } from '../faults/encryption.ts';
 import { findInputKey, memberKey, teamKey } from '../load/run-keys.ts';
 import type { TeamName } from '../load/plan.ts';
 
-// What the database says of the runs of one round, for the checker.
+// Reads the runs of one round and their effects from the database, decrypted where necessary.
 
+/** A run of the round. */
 export type RunRow = {
   id: string;
   key: string;
@@ -17,75 +18,76 @@ export type RunRow = {
   root: string;
   forked_from: string | null;
   session_id: string | null;
-  /** Milliseconds of the database's clock; null while it lives. */
+  /** Milliseconds since the epoch, of the database's clock; null until the run ends. */
   ended: number | null;
   model_steps: number;
   model_retries: number;
-  /** How often somebody who worked on it lost it. */
+  /** Number of times a worker lost the run while it owned it. */
   interruptions: number;
-  /** Messages of people after the first. */
-  heard: string[];
+  /** Messages of users after the first. */
+  inputs: string[];
 };
 
-/** Calls that finished well, with what they were about. */
+/** A tool call that succeeded. `key` comes from its arguments. */
 export type CallRow = { execution_id: string; tool: string; key: string };
-/** An effect question that was answered `again`. */
-export type AgainRow = { execution_id: string; key: string };
+/** A question about an interrupted effect that was answered `again`. */
+export type RepeatRow = { execution_id: string; key: string };
 
+/** The rows of one round. `bookings` holds the keys of the rows that the SQL tool inserted. */
 export type Observations = {
   runs: RunRow[];
   calls: CallRow[];
-  agains: AgainRow[];
+  repeats: RepeatRow[];
   bookings: string[];
   zombies: { execution_id: string; seq: number; worker: string }[];
   violations: { rule: string; execution_id: string | null; detail: string }[];
 };
 
-/** The runs of a round are those that were created since it began. */
+/** Reads the runs of a round, which were created since `since` and have its number in their keys. */
 export async function observeRound(
   pool: pg.Pool,
   round: number,
   since: Date,
 ): Promise<Observations> {
-  const ask = async <T>(text: string, values: unknown[] = [since]): Promise<T[]> =>
+  const query = async <T>(text: string, values: unknown[] = [since]): Promise<T[]> =>
     (await pool.query(text, values)).rows;
-  const read = async <T extends { execution_id: string }>(text: string): Promise<T[]> =>
-    decryptRows(pool, await ask<T>(text), ({ execution_id }) => execution_id);
+  const readRows = async <T extends { execution_id: string }>(text: string): Promise<T[]> =>
+    decryptRows(pool, await query<T>(text), ({ execution_id }) => execution_id);
   const prefix = `${round}.`;
-  const found = await decryptRows(pool, await ask<FoundRun>(RUNS), ({ id }) => id);
-  const runs = found
-    .map(({ input, workflow, member, ...run }): RunRow => {
-      const key = findInputKey(input);
-      if (workflow !== null) return { ...run, key: teamKey(key, workflow) };
-      return { ...run, key: member === null ? key : memberKey(key, member) };
-    })
-    .filter(({ key }) => key.startsWith(prefix));
+  const stored = await decryptRows(pool, await query<StoredRun>(RUNS), ({ id }) => id);
+  const runs = stored.map(toRunRow).filter(({ key }) => key.startsWith(prefix));
   const ids = new Set(runs.map(({ id }) => id));
-  const ofRound = ({ execution_id }: { execution_id: string }): boolean => ids.has(execution_id);
+  const isOfRound = ({ execution_id }: { execution_id: string }): boolean => ids.has(execution_id);
+  const bookings = await query<{ key: string }>(
+    'select key from shop.bookings where starts_with(key, $1)',
+    [prefix],
+  );
   return {
     runs,
-    calls: (await read<FoundCall>(CALLS)).filter(ofRound).map(callOf),
-    agains: (await read<FoundAgain>(AGAINS)).filter(ofRound).map(againOf),
-    bookings: (
-      await ask<{ key: string }>('select key from shop.bookings where starts_with(key, $1)', [
-        prefix,
-      ])
-    ).map(({ key }) => key),
-    zombies: await ask(ZOMBIES),
-    violations: await ask('select rule, execution_id, detail from howdah.violations', []),
+    calls: (await readRows<StoredCall>(CALLS)).filter(isOfRound).map(toCallRow),
+    repeats: (await readRows<StoredRepeat>(REPEATS)).filter(isOfRound).map(toRepeatRow),
+    bookings: bookings.map(({ key }) => key),
+    zombies: await query(ZOMBIES),
+    violations: await query('select rule, execution_id, detail from howdah.violations', []),
   };
 }
 
-type FoundRun = Omit<RunRow, 'key'> & {
+type StoredRun = Omit<RunRow, 'key'> & {
   input: string;
   workflow: TeamName | null;
-  /** Who it is, as a member of a workflow. */
+  /** The name of the member, in runs of workflow members. */
   member: string | null;
 };
-type FoundCall = Omit<CallRow, 'key'> & { input: JsonObject | null };
-type FoundAgain = { execution_id: string; tool_call: { arguments: { key: string } } };
+type StoredCall = Omit<CallRow, 'key'> & { input: JsonObject | null };
+type StoredRepeat = { execution_id: string; tool_call: { arguments: { key: string } } };
 
-function callOf({ input, ...call }: FoundCall): CallRow {
+function toRunRow({ input, workflow, member, ...run }: StoredRun): RunRow {
+  const key = findInputKey(input);
+  if (workflow !== null) return { ...run, key: teamKey(key, workflow) };
+  return { ...run, key: member === null ? key : memberKey(key, member) };
+}
+
+function toCallRow({ input, ...call }: StoredCall): CallRow {
   const { key, question, message } = input ?? {};
   return {
     ...call,
@@ -93,7 +95,7 @@ function callOf({ input, ...call }: FoundCall): CallRow {
   };
 }
 
-function againOf({ execution_id, tool_call }: FoundAgain): AgainRow {
+function toRepeatRow({ execution_id, tool_call }: StoredRepeat): RepeatRow {
   return { execution_id, key: tool_call.arguments.key };
 }
 
@@ -101,7 +103,7 @@ const RUNS = `
   select e.id, e.input, w.name as workflow, substring(e.overrides ->> 'mission_override' from 'member=(\\S+)') as member,
     e.status, e.stop_reason, e.error ->> 'code' as error_code, e.output,
     e.parent_execution_id as parent, e.root_execution_id as root, e.forked_from_execution_id as forked_from,
-    e.session_id, extract(epoch from e.completed_at)::float8 * 1000 as ended, s.model_steps, s.model_retries, o.interruptions, m.heard
+    e.session_id, extract(epoch from e.completed_at)::float8 * 1000 as ended, s.model_steps, s.model_retries, o.interruptions, m.inputs
   from howdah.executions as e
   left join howdah.workflows as w on w.id = e.workflow_id
   cross join lateral (
@@ -115,7 +117,7 @@ const RUNS = `
       and o.status not in ('waiting', 'completed')
   ) as o
   cross join lateral (
-    select coalesce(array_agg(m.content), '{}') as heard from howdah.messages as m
+    select coalesce(array_agg(m.content), '{}') as inputs from howdah.messages as m
     where m.execution_id = e.id and m.role = 'user' and m.seq > 1
   ) as m
   where e.created_at >= $1`;
@@ -125,12 +127,12 @@ const CALLS = `
   from howdah.steps as s join howdah.executions as e on e.id = s.execution_id
   where e.created_at >= $1 and s.kind = 'tool' and s.error is null and s.seq > coalesce(e.forked_from_seq, 0)`;
 
-const AGAINS = `
+const REPEATS = `
   select q.execution_id, q.tool_call
   from howdah.questions as q join howdah.executions as e on e.id = q.execution_id
   where e.created_at >= $1 and q.kind = 'effect' and q.answer = 'again'`;
 
-// A step of a worker at a moment when the run was not its own.
+// Steps that a worker finished while it did not own the run.
 const ZOMBIES = `
   select s.execution_id, s.seq, s.worker from howdah.steps as s
   join howdah.executions as e on e.id = s.execution_id
@@ -142,18 +144,22 @@ const ZOMBIES = `
     where o.new_owner = s.worker and s.finished_at between o.at and coalesce(o.until, 'infinity')
   )`;
 
-/** Milliseconds from each moment until the first step that any of these runs had after it. */
-export async function recoveries(
+/**
+ * Returns for each fault the milliseconds until the next step of a run that the fault interrupted;
+ * null if there was none.
+ */
+export async function measureRecoveries(
   pool: pg.Pool,
-  faults: readonly { at: number; held: string[] }[],
+  faults: readonly { at: number; interrupted: string[] }[],
 ): Promise<(number | null)[]> {
   const { rows } = await pool.query<{ ms: number | null }>(
     `select (
        select extract(epoch from min(s.finished_at))::float8 * 1000 - f.at
        from howdah.steps as s
-       where s.execution_id = any (f.held) and s.finished_at > to_timestamp(f.at / 1000)
+       where s.execution_id = any (f.interrupted) and s.finished_at > to_timestamp(f.at / 1000)
      ) as ms
-     from rows from (jsonb_to_recordset($1) as (at float8, held uuid[])) with ordinality as f (at, held, position)
+     from rows from (jsonb_to_recordset($1) as (at float8, interrupted uuid[])) with ordinality
+       as f (at, interrupted, position)
      order by f.position`,
     [JSON.stringify(faults)],
   );

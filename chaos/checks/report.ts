@@ -2,7 +2,7 @@ import type { Breach } from './check-evidence.ts';
 import type { FaultKind } from '../faults/faults.ts';
 import type { RoundResult } from '../play-round.ts';
 
-/** A line of the table: of one kind of fault, or of all of them. */
+/** A line of the table: the results of one kind of fault, or the total. */
 export type ReportLine = {
   fault: string;
   injected: number;
@@ -10,13 +10,13 @@ export type ReportLine = {
   lost: number | null;
   doubled: number | null;
   repeated: number | null;
-  /** Milliseconds: p50, p99, max. */
+  /** Milliseconds: median, 99th percentile and maximum. */
   recovery: [number, number, number] | null;
   violations: number | null;
   seed: number;
 };
 
-/** What rounds came to: one line for each kind of fault that happened, and one for all of them. */
+/** Returns a line for each kind of fault that was injected, and a total. */
 export function reportLines(rounds: readonly RoundResult[], seed: number): ReportLine[] {
   const injected = rounds.flatMap((round) => round.injected);
   const kinds = [...new Set(injected.map(({ kind }) => kind))].toSorted();
@@ -26,57 +26,62 @@ export function reportLines(rounds: readonly RoundResult[], seed: number): Repor
       ...nothing,
       fault: kind,
       injected: injected.filter((one) => one.kind === kind).length,
-      recovery: recoveryOf(rounds, kind),
+      recovery: measuredRecovery(rounds, kind),
       seed,
     })),
     totalLine('all of them', rounds, seed),
   ];
 }
 
-/** One line for all of these rounds. */
+/** Returns the total of some rounds, under a title. */
 export function totalLine(fault: string, rounds: readonly RoundResult[], seed: number): ReportLine {
   const breaches = rounds.flatMap((round) => round.breaches);
-  const sum = (of: (round: RoundResult) => number) =>
-    rounds.reduce((all, round) => all + of(round), 0);
-  const are = (...kinds: Breach['kind'][]) =>
+  const sum = (valueOf: (round: RoundResult) => number) =>
+    rounds.reduce((total, round) => total + valueOf(round), 0);
+  const countBreaches = (...kinds: Breach['kind'][]) =>
     breaches.filter(({ kind }) => kinds.includes(kind)).length;
   return {
     fault,
     injected: sum((round) => round.injected.length),
     runs: sum((round) => round.runs),
-    lost: are('lost', 'stuck', 'died'),
-    doubled: are('doubled', 'zombie', 'asked too often'),
+    lost: countBreaches('lost', 'stuck', 'died'),
+    doubled: countBreaches('doubled', 'zombie', 'asked too often'),
     repeated: sum((round) => round.repeated),
-    recovery: recoveryOf(rounds, 'kill'),
-    violations: are('violation'),
+    recovery: measuredRecovery(rounds, 'kill'),
+    violations: countBreaches('violation'),
     seed,
   };
 }
 
-/** What was played, in a line. */
+/** Summarizes what was executed, in one sentence. */
 export function summarizeRounds(rounds: readonly RoundResult[]): string {
-  const sum = (of: (round: RoundResult) => number) =>
-    rounds.reduce((all, round) => all + of(round), 0);
-  return `${sum(({ runs }) => runs)} runs and ${sum(({ children }) => children)} below them, ${sum(
-    ({ steps }) => steps,
-  )} steps, ${sum(({ injected }) => injected.length)} faults, ${sum(
-    ({ explained }) => explained,
-  )} runs failed for a reason that was injected, ${sum(
-    ({ encryptions }) => encryptions.encrypted,
-  )} runs encrypted, ${sum(({ encryptions }) => encryptions.decrypted)} decrypted and ${sum(
-    ({ encryptions }) => encryptions.rotated,
-  )} encrypted with another key, ${(sum(({ seconds }) => seconds) / 60).toFixed(1)} minutes`;
+  const sum = (valueOf: (round: RoundResult) => number) =>
+    rounds.reduce((total, round) => total + valueOf(round), 0);
+  return [
+    `${sum(({ runs }) => runs)} runs and ${sum(({ children }) => children)} child runs`,
+    `${sum(({ steps }) => steps)} steps`,
+    `${sum(({ injected }) => injected.length)} faults`,
+    `${sum(({ explained }) => explained)} runs failed because of a fault`,
+    `${sum(({ encryptions }) => encryptions.encrypted)} encryptions of runs`,
+    `${sum(({ encryptions }) => encryptions.decrypted)} decryptions`,
+    `${sum(({ encryptions }) => encryptions.rotated)} changes of key`,
+    `${(sum(({ seconds }) => seconds) / 60).toFixed(1)} minutes`,
+  ].join(', ');
 }
 
-function recoveryOf(rounds: readonly RoundResult[], kind: FaultKind): ReportLine['recovery'] {
-  const times = rounds
-    .flatMap((round) => round.injected)
-    .filter((one) => one.kind === kind && one.recovery !== null)
-    .map((one) => one.recovery as number)
-    .toSorted((a, b) => a - b);
-  const at = (part: number): number =>
-    Math.round(times[Math.max(0, Math.ceil(part * times.length) - 1)] as number);
-  return times.length === 0 ? null : [at(0.5), at(0.99), at(1)];
+function measuredRecovery(rounds: readonly RoundResult[], kind: FaultKind): ReportLine['recovery'] {
+  const faults = rounds.flatMap(({ injected }) => injected.filter((fault) => fault.kind === kind));
+  return summarizeRecoveries(faults);
+}
+
+/** Returns median, 99th percentile and maximum of the recoveries; null if nothing recovered. */
+export function summarizeRecoveries(
+  faults: readonly { recovery: number | null }[],
+): ReportLine['recovery'] {
+  const times = faults.flatMap(({ recovery }) => recovery ?? []).toSorted((a, b) => a - b);
+  const percentile = (part: number): number =>
+    Math.round(times[Math.max(0, Math.ceil(part * times.length) - 1)] ?? 0);
+  return times.length === 0 ? null : [percentile(0.5), percentile(0.99), percentile(1)];
 }
 
 const HEAD = [
@@ -91,7 +96,7 @@ const HEAD = [
   'seed',
 ];
 
-/** The table as Markdown. */
+/** Formats lines as a Markdown table. */
 export function formatReport(lines: readonly ReportLine[]): string {
   const rows = lines.map((line) => [
     line.fault,
@@ -107,6 +112,7 @@ export function formatReport(lines: readonly ReportLine[]): string {
   return formatMarkdownTable(HEAD, rows);
 }
 
+/** Formats a Markdown table with aligned columns. */
 export function formatMarkdownTable(
   head: readonly string[],
   rows: readonly (readonly (string | number | null)[])[],
@@ -115,9 +121,9 @@ export function formatMarkdownTable(
   const widths = head.map((_, column) =>
     Math.max(...cells.map((row) => row[column]?.length ?? 0), 3),
   );
-  const line = (row: readonly string[]): string =>
+  const formatRow = (row: readonly string[]): string =>
     `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`;
   const [first = [], ...others] = cells;
   const rule = widths.map((width) => '-'.repeat(width));
-  return [line(first), line(rule), ...others.map(line)].join('\n');
+  return [formatRow(first), formatRow(rule), ...others.map(formatRow)].join('\n');
 }

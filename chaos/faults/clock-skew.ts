@@ -1,4 +1,4 @@
-// Loaded before anything else (`node --import`): this process thinks it is another time. Timers stay right.
+// Loaded with `node --import`. Shifts the clock of the process; timers are not affected.
 
 const ms = Number(process.env.CHAOS_SKEW_MS ?? 0);
 const RealDate = Date;

@@ -7,17 +7,18 @@ import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { rotateDataKey } from '../../src/secrets/rotation.ts';
 import type { Breach } from '../checks/check-evidence.ts';
 
-// The contents of ended runs are encrypted, with a policy and data keys that change while everything else happens.
+// Encryption of the contents of ended runs. Faults change the policy and the data keys meanwhile.
 
-/** The master key of every worker. */
+/** The master keys of every worker. */
 export const CHAOS_MASTER_KEYS = createMasterKeys({
   keys: [Buffer.alloc(32, 'chaos')],
   file: undefined,
 });
 
+/** Number of changes of runs, by kind. */
 export type Encryptions = { encrypted: number; decrypted: number; rotated: number };
 
-/** From now on the contents of ended runs are encrypted; or no longer, if they were. */
+/** Switches the policy of the default tenant between encryption and plain text. */
 export async function switchEncryption(pool: pg.Pool): Promise<void> {
   await pool.query(
     `insert into howdah.retention_policies as p (encrypt_contents) values (true)
@@ -25,12 +26,13 @@ export async function switchEncryption(pool: pg.Pool): Promise<void> {
   );
 }
 
+/** Creates a new data key for every tenant. */
 export async function rotateDataKeys(pool: pg.Pool): Promise<void> {
   const { rows } = await pool.query<{ id: string }>('select id from howdah.tenants');
   for (const { id } of rows) await rotateDataKey(secretRowsOn(pool), CHAOS_MASTER_KEYS, id);
 }
 
-/** Decrypts rows, each as its own run and no other: what was encrypted for another run stays as it is. */
+/** Decrypts rows. Ciphertexts of a run other than that of the row are left as they are. */
 export async function decryptRows<T>(
   pool: pg.Pool,
   rows: readonly T[],
@@ -42,7 +44,7 @@ export async function decryptRows<T>(
   return Promise.all(rows.map((row) => decrypt(row, async () => new Set([runOf(row)]))));
 }
 
-/** How many runs were encrypted, decrypted and encrypted with another key since then. */
+/** Counts the runs that were encrypted, decrypted or encrypted with another key. */
 export async function countEncryptions(pool: pg.Pool, since: Date): Promise<Encryptions> {
   const { rows } = await pool.query<Encryptions>(
     `select count(*) filter (where c.old_key is null)::int as encrypted,
@@ -54,7 +56,7 @@ export async function countEncryptions(pool: pg.Pool, since: Date): Promise<Encr
   return rows[0] as Encryptions;
 }
 
-/** Ended runs that are not encrypted as the policy says, or not with the current data key. */
+/** Selects ended runs that differ from the policy, or do not have the current data key. */
 export const WRONGLY_ENCRYPTED_RUNS = `
   select e.id, concat_ws(' ', case when e.contents_encrypted_at is null then 'plain' else 'encrypted' end,
     'under ' || e.contents_key_id, case when k.id is null then 'which is not the current key' end,
@@ -73,23 +75,26 @@ export const WRONGLY_ENCRYPTED_RUNS = `
 
 const PAGE = 500;
 
-/** Holds that encrypted runs since then have nothing in plain text, and nothing that cannot be decrypted. */
+/**
+ * Checks the runs that were created since `since`: an encrypted run has no plain text, and every
+ * ciphertext can be decrypted.
+ */
 export async function checkEncryptedContents(pool: pg.Pool, since: Date): Promise<Breach[]> {
   const { rows } = await pool.query<{ id: string }>(
     'select e.id from howdah.executions as e where e.created_at >= $1 order by e.id',
     [since],
   );
   const breaches: Breach[] = [];
-  for (let at = 0; at < rows.length; at += PAGE) {
-    const runs = rows.slice(at, at + PAGE).map(({ id }) => id);
-    const leaks = await pool.query<{ what: string }>(LEAKS, [runs]);
+  for (let offset = 0; offset < rows.length; offset += PAGE) {
+    const runs = rows.slice(offset, offset + PAGE).map(({ id }) => id);
+    const leaks = await pool.query<{ what: string }>(PLAIN_TEXTS, [runs]);
     breaches.push(...leaks.rows.map(({ what }): Breach => ({ kind: 'violation', what })));
-    breaches.push(...(await unreadable(pool, runs)));
+    breaches.push(...(await findUndecryptable(pool, runs)));
   }
   return breaches;
 }
 
-async function unreadable(pool: pg.Pool, runs: readonly string[]): Promise<Breach[]> {
+async function findUndecryptable(pool: pg.Pool, runs: readonly string[]): Promise<Breach[]> {
   const breaches: Breach[] = [];
   for (const table of CONTENT_TABLES) {
     for await (const page of readRunContents(pool, runs, table, PAGE)) {
@@ -103,15 +108,15 @@ async function unreadable(pool: pg.Pool, runs: readonly string[]): Promise<Breac
   return breaches;
 }
 
-// Every input, argument and answer of the shop has a key in it.
-const PLAIN = String.raw`key=|\[(look|note|pay|careful|book|ask_user|rejected|steer):`;
-const LEAKS = `
-  select c.name || ' of ' || e.id || ' is in plain text, and its run is encrypted: '
-    || substring(c.content from '.{0,60}(?:${PLAIN}).{0,60}') as what
+// Every input, argument and answer of the shop contains a key.
+const KEY_PATTERN = String.raw`key=|\[(look|note|pay|careful|book|ask_user|rejected|steer):`;
+const PLAIN_TEXTS = `
+  select c.name || ' of ' || e.id || ' is in plain text although its run is encrypted: '
+    || substring(c.content from '.{0,60}(?:${KEY_PATTERN}).{0,60}') as what
   from howdah.executions as e cross join lateral (
     select 'run' as name, to_jsonb(e)::text as content
     union all select 'step ' || s.seq, to_jsonb(s)::text from howdah.steps as s where s.execution_id = e.id
     union all select 'message ' || m.seq, to_jsonb(m)::text from howdah.messages as m where m.execution_id = e.id
     union all select 'question ' || q.id, to_jsonb(q)::text from howdah.questions as q where q.execution_id = e.id
   ) as c
-  where e.id = any ($1) and e.contents_encrypted_at is not null and c.content ~ '${PLAIN}'`;
+  where e.id = any ($1) and e.contents_encrypted_at is not null and c.content ~ '${KEY_PATTERN}'`;

@@ -1,34 +1,34 @@
 import net from 'node:net';
 
-/** One connection through the proxy. A silent one stays open, and nothing passes any more. */
+/** One connection through the proxy. A silent connection stays open, but forwards nothing. */
 export type ProxyConnection = { client: net.Socket; server: net.Socket; isSilent: boolean };
 
 /**
- * What happens to the bytes on their way; a rule sees every chunk and says `pass`, `drop` (swallowed without a word),
- * `cut` (both ends of this connection are torn down) or how many bytes still pass before it is cut.
+ * Decides about each chunk: `pass` forwards it, `drop` discards it silently, `cut` destroys both
+ * sockets of the connection, and a number forwards that many bytes before the cut.
  */
 export type Rule = (chunk: Buffer, connection: ProxyConnection) => 'pass' | 'drop' | 'cut' | number;
 
 export type FaultProxy = {
-  /** The same database through the proxy. */
+  /** The URL of the server through the proxy. */
   url: string;
-  /** Replace them at any time. */
+  /** The rules of both directions, which can be replaced at any time. */
   toServer: Rule;
   toClient: Rule;
-  /** Refuses new connections while true. */
+  /** Whether new connections are reset. */
   isDown: boolean;
-  /** How long so many bytes take; undefined: no time. What is on its way stays in order, whatever this becomes. */
+  /** Waits before a chunk of this size is forwarded. The order of chunks is always preserved. */
   delay: ((bytes: number) => Promise<unknown>) | undefined;
-  /** The connections there are. */
+  /** The open connections. */
   readonly connections: ReadonlySet<ProxyConnection>;
-  /** Tears down all connections there are. */
+  /** Destroys all open connections. */
   cutAll(): void;
   close(): Promise<void>;
 };
 
 const pass: Rule = () => 'pass';
 
-/** A TCP proxy in front of the database at `url`, on a free loopback port, which does as its rules say. */
+/** Starts a TCP proxy in front of a server, on a free loopback port. At first it has no faults. */
 export async function startFaultProxy(url: string): Promise<FaultProxy> {
   const { hostname, port } = new URL(url);
   const connections = new Set<ProxyConnection>();
@@ -45,41 +45,15 @@ export async function startFaultProxy(url: string): Promise<FaultProxy> {
       server.destroy();
       connections.delete(connection);
     };
-    const carry = (from: net.Socket, to: net.Socket, rule: () => Rule): void => {
-      from.setNoDelay(true);
-      let underWay = 0;
-      let before: Promise<unknown> = Promise.resolve();
-      const write = (chunk: Buffer, isLast: boolean): void => {
-        to.write(chunk, () => isLast && end());
-      };
-      from.on('data', (chunk: Buffer) => {
-        if (connection.isSilent) return;
-        const verdict = rule()(chunk, connection);
-        if (verdict === 'drop') return;
-        if (verdict === 'cut') return end();
-        const isLast = typeof verdict === 'number';
-        const forwarded = isLast ? chunk.subarray(0, verdict) : chunk;
-        if (underWay === 0 && !proxy.delay) return write(forwarded, isLast);
-        underWay += 1;
-        before = before
-          .then(() => proxy.delay?.(forwarded.length))
-          .then(() => {
-            underWay -= 1;
-            write(forwarded, isLast);
-          });
-      });
-      from.on('error', end);
-      from.on('close', end);
-    };
-    carry(client, server, () => proxy.toServer);
-    carry(server, client, () => proxy.toClient);
+    forward({ proxy, connection, from: client, to: server, rule: () => proxy.toServer, end });
+    forward({ proxy, connection, from: server, to: client, rule: () => proxy.toClient, end });
   });
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
-  const through = new URL(url);
-  through.hostname = '127.0.0.1';
-  through.port = String((listener.address() as net.AddressInfo).port);
+  const proxyUrl = new URL(url);
+  proxyUrl.hostname = '127.0.0.1';
+  proxyUrl.port = String((listener.address() as net.AddressInfo).port);
   const proxy: FaultProxy = {
-    url: through.toString(),
+    url: proxyUrl.toString(),
     toServer: pass,
     toClient: pass,
     isDown: false,
@@ -99,9 +73,46 @@ export async function startFaultProxy(url: string): Promise<FaultProxy> {
   return proxy;
 }
 
+type Direction = {
+  proxy: FaultProxy;
+  connection: ProxyConnection;
+  from: net.Socket;
+  to: net.Socket;
+  rule: () => Rule;
+  end: () => void;
+};
+
+/** Forwards one direction of a connection, as rule and delay of the proxy say. */
+function forward({ proxy, connection, from, to, rule, end }: Direction): void {
+  from.setNoDelay(true);
+  let delayed = 0;
+  let previous: Promise<unknown> = Promise.resolve();
+  const write = (chunk: Buffer, isLast: boolean): void => {
+    to.write(chunk, () => isLast && end());
+  };
+  from.on('data', (chunk: Buffer) => {
+    if (connection.isSilent) return;
+    const verdict = rule()(chunk, connection);
+    if (verdict === 'drop') return;
+    if (verdict === 'cut') return end();
+    const isLast = typeof verdict === 'number';
+    const forwarded = isLast ? chunk.subarray(0, verdict) : chunk;
+    if (delayed === 0 && !proxy.delay) return write(forwarded, isLast);
+    delayed += 1;
+    previous = previous
+      .then(() => proxy.delay?.(forwarded.length))
+      .then(() => {
+        delayed -= 1;
+        write(forwarded, isLast);
+      });
+  });
+  from.on('error', end);
+  from.on('close', end);
+}
+
 /**
- * Loses the answers to the next `times` messages that match: the server does the work, the client only sees its
- * connection break.
+ * Loses the answers to the next `times` matching messages. The server executes them, but the
+ * connection of the client breaks before the answer.
  */
 export function loseAnswers(
   proxy: FaultProxy,

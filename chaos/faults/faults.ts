@@ -1,6 +1,6 @@
 import { randomOf } from '../load/random.ts';
 
-// Which faults there are, and when: a pure function of the seed.
+// The kinds of fault, and their plan, which is a pure function of the seed.
 
 export const FAULTS = [
   'kill',
@@ -25,10 +25,13 @@ export const FAULTS = [
 ] as const;
 export type FaultKind = (typeof FAULTS)[number];
 
-/** One fault of a round: `dice` decides what else there is to decide (which worker, how long). */
-export type PlannedFault = { at: number; kind: FaultKind; dice: number };
+/**
+ * One fault of a round. `draw`, a random number from 0 to below 1, selects the worker and the
+ * duration.
+ */
+export type PlannedFault = { at: number; kind: FaultKind; draw: number };
 
-/** How often each kind comes, one beside the others. The bar counts on restarts, kills and freezes being there. */
+/** Relative frequencies of the kinds. */
 const WEIGHTS: Record<FaultKind, number> = {
   kill: 12,
   freeze: 4,
@@ -51,7 +54,7 @@ const WEIGHTS: Record<FaultKind, number> = {
   rotate_data_key: 1,
 };
 
-/** Faults come one after another, each `everyMs` on the average, until the round's time is over. */
+/** Plans the faults of a round, which lasts `forMs`. The average interval is `everyMs`. */
 export function planFaults(
   seed: number,
   round: number,
@@ -63,15 +66,15 @@ export function planFaults(
     return [];
   }
   const random = randomOf(seed, round, 'faults');
-  const urn = kinds.flatMap((kind) => Array.from({ length: WEIGHTS[kind] }, () => kind));
+  const weighted = kinds.flatMap((kind) => Array.from({ length: WEIGHTS[kind] }, () => kind));
   const faults: PlannedFault[] = [];
   for (let at = everyMs / 2; at < forMs; at += everyMs * (0.5 + random.next())) {
-    faults.push({ at: Math.round(at), kind: random.pick(urn), dice: random.next() });
+    faults.push({ at: Math.round(at), kind: random.pick(weighted), draw: random.next() });
   }
   return faults;
 }
 
-/** What a model server does instead of answering. */
+/** The faults of the model server. */
 export const MODEL_FAULTS = [
   'rate_limited',
   'error_500',
@@ -86,12 +89,13 @@ export const MODEL_FAULTS = [
 ] as const;
 export type ModelFault = (typeof MODEL_FAULTS)[number];
 
-/** A run is patient with these only once: they may be all the time it has. */
+/** Faults that last until a time-out. A second one could exceed the deadline of the run. */
 const SILENT: readonly ModelFault[] = ['hang', 'stalled_stream'];
 
 /**
- * What happens to the `nth` request (from 0) for a turn of a conversation. At most two in a row fail, and silence comes
- * alone, so that no run fails by this: what comes out of it stays known.
+ * Returns the fault of the `nth` request (from 0) for a turn of a conversation. At most two
+ * successive requests fail, and silent faults occur alone. So no run fails because of these faults,
+ * and its output stays predictable.
  */
 export function planModelFault(
   seed: number,

@@ -8,39 +8,43 @@ import type { Breach } from '../checks/check-evidence.ts';
 import { retryWhileUnavailable } from '../server.ts';
 import type { World } from '../world.ts';
 
-/** So much that no page there is has room for it. */
+/** Size of an input that fits into no existing page of the table. */
 const PADDING_BYTES = 150_000;
-const PATIENCE_MS = 60_000;
+const MOST_WAIT_MS = 60_000;
 const DISK_FULL = '53100';
 
-/** What filling a disk is made of, and what must be true after it: `Scenario` knows when. */
-export type FullDisk = {
+/** The parts of a matrix row that fills the disk. */
+export type FullDiskFault = {
   during(world: World): Promise<number>;
   after(world: World): Promise<Breach[]>;
 };
 
-/** What finds no room first: an insert is refused, or the server writes its log no further and ends. */
+/**
+ * What runs out of space first: `data`, so that inserts are rejected, or the write-ahead `log`, so
+ * that the server stops.
+ */
 type Shortage = 'data' | 'log';
 
 /**
- * Fills the disk the database is on until an insert is refused or the server is gone, lets everybody live with that for a
- * while, makes room again, and starts the server if it has ended. Every insert that was acknowledged must be there, and its run must end.
+ * Fills the disk of the database until inserts are rejected or the server stops. Two seconds later,
+ * frees the space and starts the server if necessary. Every run whose insert was acknowledged must
+ * complete.
  */
-export function fullDisk(...shortages: Shortage[]): FullDisk {
+export function fullDiskFault(...shortages: Shortage[]): FullDiskFault {
   const acknowledged: string[] = [];
   const breaches: Breach[] = [];
   return {
     async during(world) {
       for (const shortage of shortages) {
         await sleep(2_000);
-        const ballast = fill(join(world.server.home, 'ballast'));
-        breaches.push(...(await refusal(world, acknowledged)));
+        const ballast = fillDisk(join(world.server.home, 'ballast'));
+        breaches.push(...(await insertUntilRejected(world, acknowledged)));
         if (shortage === 'log') {
           await fillLog(world);
         }
         await sleep(2_000);
         rmSync(ballast);
-        await world.server.revive();
+        await world.server.startIfStopped();
         await retryWhileUnavailable(() => world.server.pool.query('select 1'));
       }
       return shortages.length;
@@ -50,7 +54,7 @@ export function fullDisk(...shortages: Shortage[]): FullDisk {
       const lost = rows.map(({ id, status }): Breach => {
         return {
           kind: 'lost',
-          what: `run ${id} was acknowledged on a full disk, and is ${status}`,
+          what: `run ${id} was acknowledged on a full disk, and its status is ${status}`,
         };
       });
       return [...breaches, ...lost];
@@ -59,12 +63,12 @@ export function fullDisk(...shortages: Shortage[]): FullDisk {
 }
 
 const LOST = `
-  select i.id, coalesce(e.status::text, 'not there') as status
+  select i.id, coalesce(e.status::text, 'missing') as status
   from unnest($1::uuid[]) as i (id) left join howdah.executions as e on e.id = i.id
   where e.status is distinct from 'completed'`;
 
-/** Takes all the room there is. */
-function fill(path: string): string {
+/** Writes a file that takes all free space. Returns its path. */
+function fillDisk(path: string): string {
   const file = openSync(path, 'w');
   try {
     for (const bytes of [1 << 20, 1 << 12]) {
@@ -79,10 +83,10 @@ function fill(path: string): string {
   return path;
 }
 
-/** Inserts runs until one is refused because the disk is full, or because there is no server any more. */
-async function refusal({ server }: World, acknowledged: string[]): Promise<Breach[]> {
-  const end = performance.now() + PATIENCE_MS;
-  while (performance.now() < end) {
+/** Inserts runs until one is rejected because the disk is full or the server has stopped. */
+async function insertUntilRejected({ server }: World, acknowledged: string[]): Promise<Breach[]> {
+  const deadline = performance.now() + MOST_WAIT_MS;
+  while (performance.now() < deadline) {
     const id = uuidV7();
     const input = `Please do key=disk.${acknowledged.length} ${randomBytes(PADDING_BYTES).toString('base64')}`;
     try {
@@ -93,20 +97,20 @@ async function refusal({ server }: World, acknowledged: string[]): Promise<Breac
       acknowledged.push(id);
     } catch (error) {
       const { code, message } = faultOf(error);
-      const isClear = code === DISK_FULL || isConnectionLoss(error);
-      return isClear
+      const isExpected = code === DISK_FULL || isConnectionLoss(error);
+      return isExpected
         ? []
-        : [{ kind: 'lost', what: `an insert was refused as ${code}: ${message}` }];
+        : [{ kind: 'lost', what: `an insert was rejected with ${code}: ${message}` }];
     }
   }
-  return [{ kind: 'stuck', what: 'the disk is full, and inserts are accepted' }];
+  return [{ kind: 'stuck', what: 'inserts are accepted although the disk is full' }];
 }
 
-/** Writes to nothing but the log of the database, until that ends it. */
+/** Writes to the write-ahead log alone until the server stops. */
 async function fillLog({ server }: World): Promise<void> {
-  const end = performance.now() + PATIENCE_MS;
+  const deadline = performance.now() + MOST_WAIT_MS;
   try {
-    while (performance.now() < end) {
+    while (performance.now() < deadline) {
       await server.pool.query(
         `select pg_logical_emit_message(false, 'chaos', repeat('x', 1000000))`,
       );
@@ -115,5 +119,5 @@ async function fillLog({ server }: World): Promise<void> {
     if (!isConnectionLoss(error)) throw error;
     return;
   }
-  throw new Error('the disk is full, and the database goes on writing its log');
+  throw new Error('the database writes its log although the disk is full');
 }

@@ -6,48 +6,51 @@ import { retryWhileUnavailable } from '../server.ts';
 import type { SupervisedWorker } from '../supervised-worker.ts';
 import type { World } from '../world.ts';
 
-/** What a fault hit: runs that were being worked on, so that it can be seen when they went on. */
-export type InjectedFault = { kind: FaultKind; at: number; held: string[] };
+/** A fault that occurred, and the running runs that it interrupted. Their recovery is measured. */
+export type InjectedFault = { kind: FaultKind; at: number; interrupted: string[] };
 
-/** Longer than any worker may be silent before it is taken for dead. */
+/** Longer than the lease of a worker, after which it is considered dead. */
 const BEYOND_LEASE_MS = 11_500;
 
-/** One worker is left, so that what is measured is how long it takes to go on, and not to start processes. */
+/**
+ * Faults that need another working worker. The recovery then measures the takeover, not the start of
+ * a process.
+ */
 const NEEDS_SURVIVOR: readonly FaultKind[] = ['kill', 'freeze', 'pause_process', 'drain'];
 
-/** Does what is planned, each fault at its time and beside the others. Resolves when the last one is over. */
+/** Injects each fault at its time. Faults may overlap. Resolves when the last one is over. */
 export async function injectFaults(
   world: World,
   faults: readonly PlannedFault[],
 ): Promise<InjectedFault[]> {
   const startedAt = performance.now();
-  const done = await Promise.all(
+  const injected = await Promise.all(
     faults.map(async (fault) => {
       await sleep(Math.max(0, fault.at - (performance.now() - startedAt)));
       return inject(world, fault);
     }),
   );
-  return done.filter((one) => one !== undefined);
+  return injected.filter((fault) => fault !== undefined);
 }
 
-/** Undefined when there was nothing to do it to. */
+/** Injects a fault. Returns undefined if there was no suitable worker. */
 async function inject(
   world: World,
-  { kind, dice }: PlannedFault,
+  { kind, draw }: PlannedFault,
 ): Promise<InjectedFault | undefined> {
-  const free = world.places.filter((place) => place.pid !== undefined && !place.isFrozen);
-  const place = free[Math.floor(dice * free.length)];
-  const fraction = (dice * 997) % 1; // other digits of the same dice
-  if (!place || (NEEDS_SURVIVOR.includes(kind) && free.length < 2)) {
+  const free = world.workers.filter(({ pid, isFrozen }) => pid !== undefined && !isFrozen);
+  const worker = free[Math.floor(draw * free.length)];
+  const fraction = (draw * 997) % 1; // the lower digits, independent of the choice of the worker
+  if (!worker || (NEEDS_SURVIVOR.includes(kind) && free.length < 2)) {
     return undefined;
   }
-  const held = await runsOf(world, isOfOneWorker(kind) ? place : undefined);
+  const interrupted = await runningRuns(world, affectsOneWorker(kind) ? worker : undefined);
   const at = Date.now();
-  await ACTIONS[kind](world, place, fraction);
-  return { kind, at, held };
+  await ACTIONS[kind](world, worker, fraction);
+  return { kind, at, interrupted };
 }
 
-function isOfOneWorker(kind: FaultKind): boolean {
+function affectsOneWorker(kind: FaultKind): boolean {
   return [
     'kill',
     'freeze',
@@ -60,27 +63,32 @@ function isOfOneWorker(kind: FaultKind): boolean {
   ].includes(kind);
 }
 
-async function runsOf({ server }: World, place: SupervisedWorker | undefined): Promise<string[]> {
+/** Returns the running runs of a worker, or of all workers. */
+async function runningRuns(
+  { server }: World,
+  worker: SupervisedWorker | undefined,
+): Promise<string[]> {
   try {
     const { rows } = await server.pool.query(
       `select e.id from howdah.executions as e join howdah_private.workers as w on w.id = e.owner_worker
        where e.status = 'running' and ($1::int is null or w.pid = $1) limit 500`,
-      [place?.pid ?? null],
+      [worker?.pid ?? null],
     );
     return rows.map(({ id }) => id);
   } catch {
-    return []; // the database is away: when they went on is not known
+    return []; // the database is unavailable: no recovery is measured
   }
 }
 
-type Action = (world: World, place: SupervisedWorker, fraction: number) => Promise<unknown>;
+/** Performs a fault. `fraction`, from 0 to below 1, determines its duration or extent. */
+type Action = (world: World, worker: SupervisedWorker, fraction: number) => Promise<unknown>;
 
 const ACTIONS: Record<FaultKind, Action> = {
-  kill: async (_world, place) => place.signal('SIGKILL'),
-  freeze: (_world, place, fraction) => freeze(place, BEYOND_LEASE_MS + fraction * 3_000),
-  pause_process: (_world, place, fraction) => freeze(place, 500 + fraction * 4_000),
-  drain: async (_world, place) => place.signal('SIGTERM'),
-  terminate: ({ server }, _place, fraction) =>
+  kill: async (_world, worker) => worker.signal('SIGKILL'),
+  freeze: (_world, worker, fraction) => freeze(worker, BEYOND_LEASE_MS + fraction * 3_000),
+  pause_process: (_world, worker, fraction) => freeze(worker, 500 + fraction * 4_000),
+  drain: async (_world, worker) => worker.signal('SIGTERM'),
+  terminate: ({ server }, _worker, fraction) =>
     server.pool
       .query(
         `select pg_terminate_backend(pid) from pg_stat_activity
@@ -88,18 +96,18 @@ const ACTIONS: Record<FaultKind, Action> = {
         [0.2 + fraction * 0.8],
       )
       .catch(() => {}),
-  kill_backend: ({ server }, _place, fraction) => server.killBackend(fraction).catch(() => {}),
-  restart_fast: ({ server }, _place, fraction) => server.restart('fast', fraction * 2_000),
-  restart_immediate: ({ server }, _place, fraction) =>
+  kill_backend: ({ server }, _worker, fraction) => server.killBackend(fraction).catch(() => {}),
+  restart_fast: ({ server }, _worker, fraction) => server.restart('fast', fraction * 2_000),
+  restart_immediate: ({ server }, _worker, fraction) =>
     server.restart('immediate', fraction * 2_000),
-  cut: async (_world, place) => place.proxy.cutAll(),
-  hold: (_world, place, fraction) => delayPackets(place, fraction < 0.5 ? 3_000 : 14_000),
-  blackhole: (_world, place, fraction) => dropPackets(place, fraction < 0.5 ? 3_000 : 13_000),
-  half_open: async (_world, place) => silence(place),
-  slow: (_world, place, fraction) => slowPackets(place, 3_000 + fraction * 4_000),
-  lose_answer: (_world, place) => loseAnswer(place),
-  cut_midway: (_world, place, fraction) => cutMidway(place, fraction),
-  cut_models: async ({ modelProxy }, _place, fraction) => {
+  cut: async (_world, worker) => worker.proxy.cutAll(),
+  hold: (_world, worker, fraction) => delayPackets(worker, fraction < 0.5 ? 3_000 : 14_000),
+  blackhole: (_world, worker, fraction) => dropPackets(worker, fraction < 0.5 ? 3_000 : 13_000),
+  half_open: async (_world, worker) => silenceConnections(worker),
+  slow: (_world, worker, fraction) => slowPackets(worker, 3_000 + fraction * 4_000),
+  lose_answer: (_world, worker) => loseAnswer(worker),
+  cut_midway: (_world, worker, fraction) => cutMidway(worker, fraction),
+  cut_models: async ({ modelProxy }, _worker, fraction) => {
     modelProxy.cutAll();
     modelProxy.isDown = true;
     await sleep(fraction * 1_000);
@@ -115,25 +123,25 @@ const DUPLICATES = `
   from howdah.executions as e cross join generate_series(1, 3) as i
   where e.completed_at is null`;
 
-async function freeze(place: SupervisedWorker, ms: number): Promise<void> {
-  place.signal('SIGSTOP');
+async function freeze(worker: SupervisedWorker, ms: number): Promise<void> {
+  worker.signal('SIGSTOP');
   await sleep(ms);
-  place.signal('SIGCONT');
+  worker.signal('SIGCONT');
 }
 
-/** Nothing is lost, all of it comes later: packets that are sent again when the network is back. */
-async function delayPackets(place: SupervisedWorker, ms: number): Promise<void> {
+/** Delays all packets, as a network does that is interrupted and retransmits them later. */
+async function delayPackets(worker: SupervisedWorker, ms: number): Promise<void> {
   const end = Promise.withResolvers<void>();
   const delay = () => end.promise;
-  place.proxy.delay = delay;
+  worker.proxy.delay = delay;
   await sleep(ms);
-  if (place.proxy.delay === delay) place.proxy.delay = undefined;
+  if (worker.proxy.delay === delay) worker.proxy.delay = undefined;
   end.resolve();
 }
 
-/** Nothing arrives and nobody is told; in the end the connections are reset. */
-async function dropPackets(place: SupervisedWorker, ms: number): Promise<void> {
-  const { proxy } = place;
+/** Drops all packets silently. At the end, resets the connections that lost some. */
+async function dropPackets(worker: SupervisedWorker, ms: number): Promise<void> {
+  const { proxy } = worker;
   const silence = (_chunk: Buffer, connection: ProxyConnection): 'drop' => {
     connection.isSilent = true;
     return 'drop';
@@ -141,7 +149,7 @@ async function dropPackets(place: SupervisedWorker, ms: number): Promise<void> {
   proxy.toServer = silence;
   proxy.toClient = silence;
   await sleep(ms);
-  clear(place);
+  clearRules(worker);
   for (const { client, server, isSilent } of proxy.connections) {
     if (isSilent) {
       client.resetAndDestroy();
@@ -150,29 +158,29 @@ async function dropPackets(place: SupervisedWorker, ms: number): Promise<void> {
   }
 }
 
-/** The connections there are fall silent and are never reset; new ones work. */
-function silence({ proxy }: SupervisedWorker): void {
+/** Silences the open connections without ever resetting them. New connections work. */
+function silenceConnections({ proxy }: SupervisedWorker): void {
   for (const connection of proxy.connections) {
     connection.isSilent = true;
   }
 }
 
-async function slowPackets(place: SupervisedWorker, ms: number): Promise<void> {
-  const delay = (bytes: number) => sleep(100 + bytes / 20); // 200 ms there and back, 20 kB/s
-  place.proxy.delay = delay;
+async function slowPackets(worker: SupervisedWorker, ms: number): Promise<void> {
+  const delay = (bytes: number) => sleep(100 + bytes / 20); // a round trip of 200 ms, 20 kB/s
+  worker.proxy.delay = delay;
   await sleep(ms);
-  if (place.proxy.delay === delay) place.proxy.delay = undefined;
+  if (worker.proxy.delay === delay) worker.proxy.delay = undefined;
 }
 
-async function loseAnswer(place: SupervisedWorker): Promise<void> {
-  const answers = loseAnswers(place.proxy, /commit_steps|claim_executions|commit\0|take_inbox/, 3);
+async function loseAnswer(worker: SupervisedWorker): Promise<void> {
+  const answers = loseAnswers(worker.proxy, /commit_steps|claim_executions|commit\0|take_inbox/, 3);
   for (let waited = 0; waited < 20 && answers.lostCount() < 3; waited += 1) await sleep(100);
-  clear(place);
+  clearRules(worker);
 }
 
-/** The connection breaks in the middle of some message of the server or to it. */
-async function cutMidway(place: SupervisedWorker, fraction: number): Promise<void> {
-  const { proxy } = place;
+/** Cuts three connections in the middle of a message, all to or all from the server. */
+async function cutMidway(worker: SupervisedWorker, fraction: number): Promise<void> {
+  const { proxy } = worker;
   let left = 3;
   const cut = (chunk: Buffer): 'pass' | number => {
     if (left === 0 || chunk.length < 200) return 'pass';
@@ -182,19 +190,20 @@ async function cutMidway(place: SupervisedWorker, fraction: number): Promise<voi
   if (fraction < 0.5) proxy.toServer = cut;
   else proxy.toClient = cut;
   for (let waited = 0; waited < 20 && left > 0; waited += 1) await sleep(100);
-  clear(place);
+  clearRules(worker);
 }
 
-function clear({ proxy }: SupervisedWorker): void {
+/** Removes the rules of a worker's proxy. */
+function clearRules({ proxy }: SupervisedWorker): void {
   proxy.toServer = () => 'pass';
   proxy.toClient = () => 'pass';
 }
 
-/** Nothing is wrong any more; connections that have fallen silent stay so. */
+/** Ends all faults. Silent connections remain silent. */
 export function endFaults(world: World): void {
-  for (const place of world.places) {
-    place.proxy.delay = undefined;
-    if (place.isFrozen) place.signal('SIGCONT');
+  for (const worker of world.workers) {
+    worker.proxy.delay = undefined;
+    if (worker.isFrozen) worker.signal('SIGCONT');
   }
   world.modelProxy.isDown = false;
 }

@@ -3,15 +3,14 @@ import { mkdirSync, mkdtempSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A file system of its own, in memory. */
+/** A small file system in memory. */
 export type SmallDisk = {
-  /** A folder on it, for a server. */
+  /** A folder on the file system, for a server. */
   home: string;
-  /** Once nobody uses it any more. */
   unmount(): void;
 };
 
-/** Mounts one; where that is not possible (not Linux, not root) it gives the reason, in one line. */
+/** Mounts a small disk. Returns the reason if that is impossible, such as missing root rights. */
 export function mountSmallDisk(megabytes: number): SmallDisk | string {
   const folder = mkdtempSync(join(tmpdir(), 'howdah-disk-'));
   try {
@@ -21,7 +20,7 @@ export function mountSmallDisk(megabytes: number): SmallDisk | string {
     });
   } catch (error) {
     rmdirSync(folder);
-    return `no file system can be mounted here: ${(error as Error).message.trim().split('\n').at(-1)}`;
+    return `cannot mount a file system: ${(error as Error).message.trim().split('\n').at(-1)}`;
   }
   const home = join(folder, 'home');
   mkdirSync(home);

@@ -10,48 +10,49 @@ type Question = {
   forked_from: string | null;
   kind: 'question' | 'approval' | 'effect';
   prompt: string;
-  /** Null when who asks is a workflow. */
+  /** Null for questions of workflows. */
   tool_call: { name: string; arguments: { key?: string; question?: string } } | null;
   options: string[] | null;
 };
 
-/** The people of the shop: whatever is asked is answered, until the signal fires; sometimes by two at once. */
+/** Answers all open questions until the signal fires. One in eight is answered twice at once. */
 export async function answerQuestions(world: World, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     try {
-      const { rows } = await world.server.pool.query<Question>(OPEN);
+      const { rows } = await world.server.pool.query<Question>(OPEN_QUESTIONS);
       await Promise.all(rows.map((question) => answer(world, question)));
     } catch {
-      // the database is away; what is open is still open when it is back
+      // the database is unavailable; questions stay open
     }
     await sleep(150);
   }
 }
 
-const OPEN = `
+const OPEN_QUESTIONS = `
   select q.id, q.execution_id, e.forked_from_execution_id as forked_from, q.kind, q.prompt, q.tool_call, q.options
   from howdah.questions as q join howdah.executions as e on e.id = q.execution_id
   where q.status = 'open' limit 300`;
 
 async function answer(world: World, question: Question): Promise<void> {
-  const [word, data] = answerOf(world, question);
-  const say = (): Promise<unknown> =>
+  const [text, data] = chooseAnswer(world, question);
+  const send = (): Promise<unknown> =>
     world.server.pool
-      .query('select howdah.answer_question($1, $2, $3)', [question.id, word, data])
-      .catch(() => {}); // somebody else was faster, the run has ended, or the database is away
+      .query('select howdah.answer_question($1, $2, $3)', [question.id, text, data])
+      .catch(() => {}); // answered already, the run has ended, or the database is unavailable
   const isTwice = question.id.charCodeAt(35) % 8 === 0;
-  await Promise.all(isTwice ? [say(), say()] : [say()]);
+  await Promise.all(isTwice ? [send(), send()] : [send()]);
 }
 
-function answerOf(
+/** Returns the answer and its data. */
+function chooseAnswer(
   world: World,
   { kind, prompt, tool_call, ...question }: Question,
 ): [string, string | null] {
   if (!tool_call) {
     return [personAnswer(prompt), null];
   }
-  const said = tool_call.arguments;
-  const key = said.key ?? /key=(\S+)/.exec(said.question ?? '')?.[1] ?? 'unknown';
+  const args = tool_call.arguments;
+  const key = args.key ?? /key=(\S+)/.exec(args.question ?? '')?.[1] ?? 'unknown';
   if (kind === 'question') {
     return [`[ask_user:${key}]`, null];
   }
@@ -60,9 +61,9 @@ function answerOf(
       ? ['reject', JSON.stringify(`[rejected:${key}]`)]
       : ['approve', null];
   }
-  const seenIn = [question.execution_id, question.forked_from];
+  const runs = [question.execution_id, question.forked_from];
   const isDone = readJournal(world.journal).some(
-    (effect) => effect.key === key && seenIn.includes(effect.execution_id),
+    (effect) => effect.key === key && runs.includes(effect.execution_id),
   );
   if (isDone) {
     return ['done', JSON.stringify(`[${tool_call.name}:${key}]`)];

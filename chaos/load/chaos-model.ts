@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../../src/json/json.ts';
-import { lastWords } from './expected-output.ts';
+import { finalModelAnswer } from './expected-output.ts';
 import { type ModelFault, planModelFault } from '../faults/faults.ts';
-import { findInputKey, isBroken, memberKey, teamKey, parseTeamName } from './run-keys.ts';
+import { findInputKey, isBrokenMember, memberKey, teamKey, parseTeamName } from './run-keys.ts';
 import {
   type FakeAnswer,
   type FakeHandler,
@@ -13,20 +13,22 @@ import { planConversation, type PlannedCall, type TeamName } from './plan.ts';
 import { randomOf } from './random.ts';
 import { TEAMS } from './teams.ts';
 
-// A model that always says the same to the same conversation, on a server that misbehaves as the seed says. Who it plays
-// stands in the last message with a key, and in the mission of who is a member of a workflow.
+// A model whose answer is a pure function of the conversation, on a server whose faults follow from
+// the seed. The last message with a key identifies the run. The system prompt names the member in
+// runs of workflow members, and the workflow in decisions.
 
+/** The model server, its counters, and its faults, which can be changed at any time. */
 export type ChaosModel = {
   server: FakeServer;
-  /** Requests that came for a key, faulty ones included. */
+  /** Number of requests by key, with those that failed. */
   requests: Map<string, number>;
-  /** What was done instead of answering. */
+  /** Number of injected faults by kind. */
   faults: Map<ModelFault, number>;
-  /** Keys that came back before the time a 429 had told. */
-  early: Set<string>;
-  /** Which faults it has; none while everything shall settle. */
+  /** Keys of requests that were repeated before the Retry-After of a 429. */
+  earlyRetries: Set<string>;
+  /** The kinds of fault to inject. */
   kinds: readonly ModelFault[];
-  /** Of turns, that have any. */
+  /** Share of turns with a fault. */
   probability: number;
 };
 
@@ -39,13 +41,14 @@ type ChatMessage = {
 
 const RETRY_AFTER_S = 1;
 
+/** Starts the model server with these kinds of fault. */
 export async function startChaosModel(
   seed: number,
   kinds: readonly ModelFault[],
 ): Promise<ChaosModel> {
   const requestCounts = new Map<string, number>();
   const notBefore = new Map<string, number>();
-  const answer: FakeHandler = async ({ body }) => {
+  const handler: FakeHandler = async ({ body }) => {
     const messages = body.messages as unknown as ChatMessage[];
     const conversation = readConversation(messages);
     const { key, turn } = conversation;
@@ -54,9 +57,9 @@ export async function startChaosModel(
     requestCounts.set(at, nth + 1);
     model.requests.set(key, (model.requests.get(key) ?? 0) + 1);
     if (Date.now() < (notBefore.get(at) ?? 0)) {
-      model.early.add(key);
+      model.earlyRetries.add(key);
     }
-    const right = rightAnswer(seed, conversation);
+    const answer = planAnswer(seed, conversation);
     const fault = planModelFault(seed, key, turn, nth, model.kinds, model.probability);
     if (fault) {
       model.faults.set(fault, (model.faults.get(fault) ?? 0) + 1);
@@ -64,37 +67,39 @@ export async function startChaosModel(
     if (fault === 'rate_limited') {
       notBefore.set(at, Date.now() + RETRY_AFTER_S * 1_000);
     }
-    await new Promise((resolve) => setTimeout(resolve, latency(seed, key, turn)));
-    return fault ? wrongAnswer(fault, right) : right;
+    await new Promise((resolve) => setTimeout(resolve, planLatency(seed, key, turn)));
+    return fault ? injectFault(fault, answer) : answer;
   };
   const model: ChaosModel = {
-    server: await startOpenAiServer(answer, { keep: false }),
+    server: await startOpenAiServer(handler, { keep: false }),
     requests: new Map(),
     faults: new Map(),
-    early: new Set(),
+    earlyRetries: new Set(),
     kinds,
     probability: 0.12,
   };
   return model;
 }
 
-function latency(seed: number, key: string, turn: number): number {
+/** Returns the delay of an answer in milliseconds. One in ten is slow. */
+function planLatency(seed: number, key: string, turn: number): number {
   const random = randomOf(seed, key, turn, 'latency');
   return random.chance(0.1) ? random.int(300, 1_500) : random.int(5, 80);
 }
 
+/** `turn` counts the answers so far; `results` are those of their tool calls, in order of the calls. */
 type Conversation = { key: string; turn: number; results: string[] };
 
-/** Whose conversation it is, how many answers it has, and what its calls gave, in the order they were asked for. */
+/** Reads key, turn and results from the messages of a request. */
 export function readConversation(messages: readonly ChatMessage[]): Conversation {
   const mission = messages.find(({ role }) => role === 'system')?.content ?? '';
   const [, kind, name = ''] = /(member|decider)=(\S+)/.exec(mission) ?? [];
   if (kind === 'decider') return readDecisions(messages, name as TeamName);
-  const begin = messages.findLastIndex(
+  const start = messages.findLastIndex(
     ({ role, content }) => role === 'user' && /key=\S/.test(content),
   );
-  const inputKey = findInputKey(messages[begin]?.content ?? '');
-  const since = messages.slice(begin + 1);
+  const inputKey = findInputKey(messages[start]?.content ?? '');
+  const since = messages.slice(start + 1);
   const answers = since.filter(({ role }) => role === 'assistant');
   const results = answers
     .flatMap((answer) => answer.tool_calls ?? [])
@@ -102,30 +107,34 @@ export function readConversation(messages: readonly ChatMessage[]): Conversation
   return { key: kind ? memberKey(inputKey, name) : inputKey, turn: answers.length, results };
 }
 
-/** A deciding model is told the task first, and after each decision what came of it. */
+/**
+ * Reads the conversation of a workflow's own model. Its first input is the task, and each further
+ * one has the results of a decision.
+ */
 function readDecisions(messages: readonly ChatMessage[], team: TeamName): Conversation {
   const inputs = messages.filter(({ role }) => role === 'user').map(({ content }) => content);
   const inputKey = /key=(\S+)/.exec(inputs[0] ?? '')?.[1] ?? 'unknown';
   return { key: teamKey(inputKey, team), turn: inputs.length - 1, results: inputs.slice(1) };
 }
 
-function rightAnswer(seed: number, { key, turn, results }: Conversation): FakeAnswer {
+/** Returns the answer without faults. */
+function planAnswer(seed: number, { key, turn, results }: Conversation): FakeAnswer {
   const team = parseTeamName(key);
-  const decides = team && TEAMS[team].decides;
-  if (decides) {
-    const decision = decides.say(key, seed, turn, results.at(-1) ?? '');
-    return { tool_calls: [{ name: decides.tool, arguments: decision }] };
+  const decisions = team && TEAMS[team].decisions;
+  if (decisions) {
+    const decision = decisions.argumentsOf(key, seed, turn, results.at(-1) ?? '');
+    return { tool_calls: [{ name: decisions.tool, arguments: decision }] };
   }
-  if (isBroken(key)) {
+  if (isBrokenMember(key)) {
     return { status: 400, error: { message: 'this member is broken' } };
   }
   const calls = planConversation(seed, key).turns[turn];
   return calls
-    ? { tool_calls: calls.map((call, index) => ({ id: `c${turn}_${index}`, ...wireCall(call) })) }
-    : { content: lastWords(seed, key, results) };
+    ? { tool_calls: calls.map((call, index) => ({ id: `c${turn}_${index}`, ...formatCall(call) })) }
+    : { content: finalModelAnswer(seed, key, results) };
 }
 
-function wireCall({ tool, key }: PlannedCall): { name: string; arguments: JsonObject } {
+function formatCall({ tool, key }: PlannedCall): { name: string; arguments: JsonObject } {
   switch (tool) {
     case 'ask_user':
       return { name: tool, arguments: { question: `Which one? key=${key}` } };
@@ -141,8 +150,9 @@ const GARBAGE: Json = {
   usage: { prompt_tokens: 'x' },
 };
 
-function wrongAnswer(fault: ModelFault, right: FakeAnswer): FakeAnswer {
-  const half = Math.floor(streamOf(right).length / 2);
+/** Returns what the server sends instead of the answer. */
+function injectFault(fault: ModelFault, answer: FakeAnswer): FakeAnswer {
+  const half = Math.floor(streamOf(answer).length / 2);
   switch (fault) {
     case 'rate_limited':
       return { status: 429, headers: { 'retry-after': String(RETRY_AFTER_S) } };
@@ -153,11 +163,11 @@ function wrongAnswer(fault: ModelFault, right: FakeAnswer): FakeAnswer {
     case 'hang':
       return { stall: 'before_headers' };
     case 'half_stream':
-      return { ...right, cut: { after: half, how: 'reset' } };
+      return { ...answer, cut: { after: half, how: 'reset' } };
     case 'ended_stream':
-      return { ...right, cut: { after: half, how: 'end' } };
+      return { ...answer, cut: { after: half, how: 'end' } };
     case 'stalled_stream':
-      return { ...right, stall: half };
+      return { ...answer, stall: half };
     case 'garbage':
       return { raw: `data: ${JSON.stringify(GARBAGE)}\n\ndata: {"choices": [{"del\n\n` };
     case 'web_page':

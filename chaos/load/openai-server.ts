@@ -8,49 +8,51 @@ import {
 import type { AddressInfo } from 'node:net';
 import type { Json, JsonObject } from '../../src/json/json.ts';
 
-/** A request the fake server got; `index` counts from 0 over all of them. */
+/** A request that the server received. `index` counts all requests from 0. */
 export type FakeRequest = {
   index: number;
   path: string;
   headers: IncomingHttpHeaders;
   body: JsonObject;
-  /** Resolves when the connection is done with: answered, or the client has left. */
+  /** Resolves when the response is closed: answered, or the client has disconnected. */
   left: Promise<unknown>;
 };
 
-/** What the fake server answers. A plain answer needs `content` or `tool_calls`; the rest is for trouble. */
+/** An answer of the server. The fields after `tool_calls` are for special cases and faults. */
 export type FakeAnswer = {
   content?: string | null;
   tool_calls?: { id?: string; name: string; arguments: JsonObject | string }[];
-  /** Of `/embeddings`: one for each text. */
+  /** The vectors of `/embeddings`, one for each text. */
   vectors?: number[][];
   finish_reason?: string | null;
-  /** Null sends none, as servers do that ignore `stream_options`. */
+  /** Null omits the usage, like a server that ignores `stream_options`. */
   usage?: JsonObject | null;
-  /** Not 200: `error` becomes the body, as OpenAI writes it. */
+  /** The HTTP status. Unless it is 200, the body is `error`, in OpenAI's format. */
   status?: number;
   headers?: Record<string, string>;
   error?: Json;
-  /** Sent as it is, instead of anything above. */
+  /** A body that is sent unchanged instead of the fields above. */
   raw?: string | Uint8Array;
-  /** Payloads of the stream, one event each, instead of anything above. */
+  /** The events of the stream, instead of the fields above. */
   chunks?: (Json | undefined)[];
-  /** Cut after so many bytes of the body: the socket is destroyed, or the body ends cleanly. */
+  /** Ends the body after this number of bytes: destroys the socket, or ends the response cleanly. */
   cut?: { after: number; how: 'reset' | 'end' };
-  /** Say nothing, or nothing more after so many bytes, until the client leaves. */
+  /** Sends nothing, or nothing after this number of bytes, until the client disconnects. */
   stall?: 'before_headers' | number;
-  /** Drop the connection before a single byte. */
+  /** Destroys the connection before the first byte. */
   reset?: boolean;
 };
 
+/** Answers a request. */
 export type FakeHandler = (request: FakeRequest) => FakeAnswer | Promise<FakeAnswer>;
 
-/** A running fake server. `url` is a base URL as a model row takes it. */
+/** A running server. `url` is a base URL for a model. */
 export type FakeServer = { url: string; requests: FakeRequest[]; close(): Promise<void> };
 
 /**
- * Starts an OpenAI-compatible server, of chats and embeddings, on a free loopback port. A script answers the n-th request
- * with its n-th answer and any further one with a 500 that says so. Without `keep` requests are forgotten.
+ * Starts an OpenAI-compatible server for chats and embeddings on a free loopback port. An array
+ * answers the nth request with its nth element, and any further request with status 500. If `keep`
+ * is false, `requests` stays empty.
  */
 export async function startOpenAiServer(
   script: FakeHandler | FakeAnswer[],
@@ -69,7 +71,7 @@ export async function startOpenAiServer(
       if (keep) requests.push(request);
       await send(await handler(request), request, response);
     } catch (error) {
-      // A client that left in mid answer is what some tests are about.
+      // Some tests disconnect the client during an answer.
       if (!response.headersSent) response.writeHead(500).end(String(error));
     }
   });
@@ -86,7 +88,7 @@ export async function startOpenAiServer(
   };
 }
 
-/** The bytes of a streamed answer, for tests that cut them. */
+/** Returns the bytes of a streamed answer. */
 export function streamOf(answer: FakeAnswer): Buffer {
   const events = answer.chunks ?? chunksOf(answer);
   const lines = events.map((event) => `data: ${JSON.stringify(event)}\n\n`);
@@ -104,18 +106,18 @@ async function readAll(incoming: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(pieces);
 }
 
-/** A body of JSON, the fields of a form, or audio; of files and audio the number of bytes. */
+/** Parses JSON or a form. Files and audio are represented by their number of bytes. */
 async function parseBody(bytes: Buffer, type: string): Promise<JsonObject> {
   if (type.startsWith('audio/')) return { bytes: bytes.length };
   if (!type.startsWith('multipart/')) return bytes.length === 0 ? {} : JSON.parse(`${bytes}`);
   const form = await new Response(new Uint8Array(bytes), {
     headers: { 'content-type': type },
   }).formData();
-  const fields = [...form].map(([name, value]) => [name, wireField(value)]);
+  const fields = [...form].map(([name, value]) => [name, describeField(value)]);
   return Object.fromEntries(fields);
 }
 
-function wireField(value: string | File): Json {
+function describeField(value: string | File): Json {
   return typeof value === 'string'
     ? value
     : { name: value.name, type: value.type, bytes: value.size };
@@ -150,7 +152,7 @@ function render(answer: FakeAnswer, request: FakeRequest): { type: string; body:
     return { type: 'application/json', body: Buffer.from(JSON.stringify({ error })) };
   }
   if (answer.chunks === undefined && request.body.stream !== true) {
-    return { type: 'application/json', body: Buffer.from(JSON.stringify(wholeOf(answer))) };
+    return { type: 'application/json', body: Buffer.from(JSON.stringify(completionOf(answer))) };
   }
   return { type: 'text/event-stream; charset=utf-8', body: streamOf(answer) };
 }
@@ -166,31 +168,34 @@ function wireCalls(answer: FakeAnswer) {
   }));
 }
 
-function finishOf(answer: FakeAnswer): string | null {
+function finishReasonOf(answer: FakeAnswer): string | null {
   if (answer.finish_reason !== undefined) return answer.finish_reason;
   return answer.tool_calls?.length ? 'tool_calls' : 'stop';
 }
 
-function wholeOf(answer: FakeAnswer): JsonObject {
-  if (answer.vectors) return listOf(answer.vectors, answer);
+function completionOf(answer: FakeAnswer): JsonObject {
+  if (answer.vectors) return embeddingsOf(answer.vectors, answer);
   const tool_calls = wireCalls(answer);
   const message = {
     role: 'assistant',
     content: answer.content ?? null,
     ...(tool_calls.length > 0 ? { tool_calls } : {}),
   };
-  const choice = { index: 0, message, finish_reason: finishOf(answer) };
+  const choice = { index: 0, message, finish_reason: finishReasonOf(answer) };
   const usage = answer.usage === undefined ? USAGE : answer.usage;
   return { id: 'fake', object: 'chat.completion', choices: [choice], ...(usage ? { usage } : {}) };
 }
 
-function listOf(vectors: number[][], { usage }: FakeAnswer): JsonObject {
+function embeddingsOf(vectors: number[][], { usage }: FakeAnswer): JsonObject {
   const data = vectors.map((embedding, index) => ({ object: 'embedding', index, embedding }));
   const counted = usage === undefined ? { prompt_tokens: 11, total_tokens: 11 } : usage;
   return { object: 'list', data, model: 'm', ...(counted ? { usage: counted } : {}) };
 }
 
-/** As OpenAI streams: role, words, each call's head and then its arguments in pieces, finish, usage. */
+/**
+ * Returns the events in OpenAI's order: role, words, each call with its arguments in pieces, finish
+ * reason, usage.
+ */
 function chunksOf(answer: FakeAnswer): JsonObject[] {
   const chunk = (delta: JsonObject, finish_reason: string | null = null): JsonObject => ({
     id: 'fake',
@@ -209,7 +214,7 @@ function chunksOf(answer: FakeAnswer): JsonObject[] {
     chunk({ role: 'assistant', content: '' }),
     ...text.map((content) => chunk({ content })),
     ...calls,
-    chunk({}, finishOf(answer)),
+    chunk({}, finishReasonOf(answer)),
     ...(usage ? [{ id: 'fake', object: 'chat.completion.chunk', choices: [], usage }] : []),
   ];
 }

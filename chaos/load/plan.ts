@@ -1,9 +1,9 @@
 import { type Random, randomOf } from './random.ts';
 
-// What is to happen, as a pure function of the seed: which runs there are, what their models say turn by turn, what people
-// and programs do to them meanwhile. A run is known by its key, which stands in its input; everything else follows.
+// The plan of a round, as a pure function of the seed: its runs, the answers of their models, and the
+// controls that are applied to them. The input of a run contains its key, from which the rest follows.
 
-/** What a tool of the shop does: docs/reliability.md. */
+/** The tools of the shop. `spin` blocks the event loop, and `hoard` runs out of memory. */
 export type ToolName =
   | 'look'
   | 'note'
@@ -15,7 +15,7 @@ export type ToolName =
   | 'spin'
   | 'hoard';
 
-/** The workflows of the shop: `TEAMS`. */
+/** The names of the workflows in `TEAMS`. Members that are workflows come first. */
 export const TEAM_NAMES = [
   'duo',
   'press',
@@ -33,55 +33,57 @@ export const TEAM_NAMES = [
 ] as const;
 export type TeamName = (typeof TEAM_NAMES)[number];
 
-/** One call of a model answer. `key` is in its arguments, and every effect is known by it. */
+/** A tool call of a model. Its arguments contain `key`, which identifies its effects. */
 export type PlannedCall = { tool: ToolName; key: string; rejected: boolean };
 
-/** What the model says, answer by answer; after the last turn it gives the final answer. */
+/** The tool calls of a model, turn by turn. The final answer follows the last turn. */
 export type Conversation = { key: string; turns: PlannedCall[][] };
 
-/** What somebody does to a run while it lives. Times count in milliseconds from its insert. */
+/** A control of a run. `after` is the delay in milliseconds since the insert. */
 export type Control =
   | { do: 'nothing' }
   | { do: 'cancel'; after: number }
   | { do: 'pause'; after: number; for: number }
   | { do: 'steer'; after: number }
-  /** So long after it has ended: its contents are encrypted after five seconds. */
+  /** `after` is the delay since the end. Contents are encrypted five seconds after the end. */
   | { do: 'fork'; at: number; after: number };
 
 export type PlannedRun = Conversation & {
-  /** Milliseconds from the beginning of the round. */
+  /** Milliseconds since the start of the round. */
   at: number;
   control: Control;
-  /** Runs of one session take turns, or each ends the one before. */
+  /** With `queue`, runs of a session wait for each other; with `interrupt`, each ends the previous. */
   session?: { name: string; policy: 'queue' | 'interrupt' };
-  /** Two models: one that stays broken is followed by the other. */
+  /** The agent `senior` has a second model to fall back to. */
   agent: 'clerk' | 'senior';
-  /** It is this workflow's run instead; what its members say follows from their keys. */
+  /** The workflow that is run instead of the agent. */
   team?: TeamName;
 };
 
-const DEEPEST = 2;
+/** Depth of the runs that call no helper. */
+const MOST_DEPTH = 2;
 
-/** The runs of one round. */
+/** Plans the runs of one round, spread over `forMs`. */
 export function planRuns(seed: number, round: number, count: number, forMs: number): PlannedRun[] {
   return Array.from({ length: count }, (_, index) => planRun(seed, `${round}.${index}`, forMs));
 }
 
+/** Plans the run with this key. */
 export function planRun(seed: number, key: string, forMs: number): PlannedRun {
   const random = randomOf(seed, key, 'run');
-  const session = sessionOf(seed, key);
+  const session = planSession(seed, key);
   const at = Math.round(random.next() * forMs);
   const agent = random.chance(0.3) ? 'senior' : 'clerk';
-  const control = session ? NOTHING : controlOf(random);
+  const control = session ? NOTHING : planControl(random);
   const team = random.chance(0.12) && !session ? random.pick(TEAM_NAMES) : undefined;
   if (team) {
-    return { key, turns: [], at, agent, control: mayBeDoneTo(control), team };
+    return { key, turns: [], at, agent, control: restrictForTeam(control), team };
   }
   return { ...planConversation(seed, key), at, agent, control, ...(session ? { session } : {}) };
 }
 
-/** Twelve runs in forty belong to sessions of three. */
-function sessionOf(seed: number, key: string): PlannedRun['session'] {
+/** Assigns nine runs in thirty to sessions of three. */
+function planSession(seed: number, key: string): PlannedRun['session'] {
   const [round = '0', index = '0'] = key.split('.');
   const group = Math.floor(Number(index) / 3);
   if (group % 10 > 2) {
@@ -96,28 +98,31 @@ function sessionOf(seed: number, key: string): PlannedRun['session'] {
 
 const NOTHING: Control = { do: 'nothing' };
 
-/** A workflow's run hears no words, and takes another input when it is forked. */
-function mayBeDoneTo(control: Control): Control {
+/** Replaces the controls that would change the expected output of a workflow. */
+function restrictForTeam(control: Control): Control {
   return control.do === 'steer' || control.do === 'fork' ? NOTHING : control;
 }
 
-function controlOf(random: Random): Control {
+function planControl(random: Random): Control {
   const after = random.int(0, 3_000);
-  const dice = random.next();
-  if (dice < 0.1) return { do: 'cancel', after };
-  if (dice < 0.22) return { do: 'pause', after, for: random.int(0, 2_000) };
-  if (dice < 0.32) return { do: 'steer', after };
-  if (dice < 0.42) return { do: 'fork', at: random.next(), after: random.int(0, 12_000) };
+  const draw = random.next();
+  if (draw < 0.1) return { do: 'cancel', after };
+  if (draw < 0.22) return { do: 'pause', after, for: random.int(0, 2_000) };
+  if (draw < 0.32) return { do: 'steer', after };
+  if (draw < 0.42) return { do: 'fork', at: random.next(), after: random.int(0, 12_000) };
   return { do: 'nothing' };
 }
 
-/** What the model of the run with this key says; of a child as well, whose key is longer. */
+/**
+ * Plans the tool calls of the run with this key. The key of a child run is that of the call which
+ * started it.
+ */
 export function planConversation(seed: number, key: string): Conversation {
-  const [, tool] = /^[^/]*!(\w+)$/.exec(key) ?? []; // `1.2!spin`: a run that calls just this
+  const [, tool] = /^[^/]*!(\w+)$/.exec(key) ?? []; // `1.2!spin`: a run with this call only
   if (tool) {
     return { key, turns: [[{ tool: tool as ToolName, key, rejected: false }]] };
   }
-  const depth = key.split('/').length - 1 + (key.includes('@') ? 1 : 0); // members work below somebody too
+  const depth = key.split('/').length - 1 + (key.includes('@') ? 1 : 0); // members of workflows are children as well
   const random = randomOf(seed, key, 'turns');
   const count = random.int(depth === 0 ? 1 : 0, depth === 0 ? 4 : 2);
   const turns = Array.from({ length: count }, (_, turn) => planTurn(random, key, turn, depth));
@@ -148,10 +153,10 @@ function pickTool(random: Random, depth: number): ToolName {
     'helper',
     'helper',
   ]);
-  return tool === 'helper' && depth >= DEEPEST ? 'book' : tool;
+  return tool === 'helper' && depth >= MOST_DEPTH ? 'book' : tool;
 }
 
-/** What a call gives back: a word that says which call of which run it was. */
+/** Returns the result of a call: a word with the tool and the key of the call. */
 export function expectedResult(seed: number, call: PlannedCall): string {
   if (call.tool === 'helper') {
     return expectedFinalAnswer(seed, planConversation(seed, call.key));
@@ -159,7 +164,10 @@ export function expectedResult(seed: number, call: PlannedCall): string {
   return `[${call.rejected ? 'rejected' : call.tool}:${call.key}]`;
 }
 
-/** What the run says in the end: the words of all its results, so that a wrong or missing one shows. */
+/**
+ * Returns the output of an agent's run. It consists of the words of all results, so that a wrong or
+ * missing result is detected.
+ */
 export function expectedFinalAnswer(seed: number, { key, turns }: Conversation): string {
   return formatFinalAnswer(
     key,
@@ -167,13 +175,13 @@ export function expectedFinalAnswer(seed: number, { key, turns }: Conversation):
   );
 }
 
-/** The final answer of a model that was told these results. */
+/** Formats the final answer of a model from the results of its calls. */
 export function formatFinalAnswer(key: string, results: readonly string[]): string {
   const words = results.flatMap((result) => result.match(/\[[a-z_]+:[^\]\s]+\]/g) ?? []);
   return `${key} is done: ${words.join(' ')}`;
 }
 
-/** The call that has this key, found again from the key alone. */
+/** Returns the call with this key. */
 export function findPlannedCall(seed: number, key: string): PlannedCall | undefined {
   const [, parent = '', turn, index] = /^(.*)\/(\d+)-(\d+)$/.exec(key) ?? [];
   return planConversation(seed, parent).turns[Number(turn)]?.[Number(index)];

@@ -1,25 +1,33 @@
 import type { TeamName } from './plan.ts';
 
-// A member of a workflow is told a text with keys in it, and is known by the greatest of these and its own name: `1.2@press.1` is
-// who was told of 1.2, `1.2@press.1@press.2` who was told what that one had said, `1.2~press` the run of the whole. So every run
-// below a workflow has a key of its own, and whatever reached it by a wrong way, or twice, shows.
+// Every run has a key, which the input of the run contains. The key of a workflow member consists of
+// the greatest key in its input and the name of the member:
+// - `1.2~press` is the run of the workflow press with the input key 1.2;
+// - `1.2@press.1` is its member press.1, which received the input of the workflow;
+// - `1.2@press.1@press.2` is its member press.2, which received the output of press.1.
+// The keys of all runs below a workflow differ, so a wrong or repeated input is detected.
 
-/** The key in a text; of several the greatest, which is the longest of those that grew out of each other. */
+/** Finds the greatest key in a text. If keys extend each other, that is the longest of them. */
 export function findInputKey(text: string): string {
   const keys = [...text.matchAll(/key=(\S+)/g)].map(([, key]) => key as string);
   return keys.toSorted((a, b) => (a < b ? 1 : -1))[0] ?? 'unknown';
 }
 
+/** The key of a workflow member, by the key of its input. */
 export const memberKey = (inputKey: string, name: string): string => `${inputKey}@${name}`;
+/** The key of a workflow's own run. */
 export const teamKey = (inputKey: string, name: TeamName): string => `${inputKey}~${name}`;
 
-/** Which workflow's run has this key; undefined when it is no workflow's. */
+/** Returns the workflow of a key; undefined for runs of agents. */
 export function parseTeamName(key: string): TeamName | undefined {
   const [, name] = /~(\w+)$/.exec(key) ?? [];
   return name as TeamName | undefined;
 }
 
-/** Its model refuses to answer: the run of such a member fails, and nothing else does by that. */
-export function isBroken(memberOrKey: string): boolean {
+/**
+ * Returns whether the model rejects all requests of this member. Its run fails, and the workflow
+ * must tolerate that.
+ */
+export function isBrokenMember(memberOrKey: string): boolean {
   return memberOrKey.endsWith('.broken');
 }

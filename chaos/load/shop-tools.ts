@@ -3,12 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { CustomTool, ToolContext } from '../../src/contracts/agents/tool.ts';
 import { randomOf } from './random.ts';
 
-// The tools of the shop. What they do outside the database is a line in a file: appended in one write, it survives the
-// process that is killed a moment later, and tells who did what under which idempotency key.
+// The TypeScript tools of the shop. An effect outside the database is a line in the journal, a file.
+// A line is appended in one write, so it is not lost if the process is killed afterwards.
 
+/** A line of the journal. */
 export type Effect = { tool: string; key: string; idempotency_key: string; execution_id: string };
 
-/** Everything that was ever done. A line that was cut short by a kill was never finished, and is not there. */
+/** Reads all effects. Every line is complete, because it was appended in one write. */
 export function readJournal(path: string): Effect[] {
   return readFileSync(path, 'utf8')
     .split('\n')
@@ -22,8 +23,8 @@ const parameters = {
   required: ['key'],
 };
 
-/** Whether nobody has asked this before, in whatever process. */
-function isFirst(journal: string, idempotencyKey: string): boolean {
+/** Returns true for the first caller with this key, over all processes. */
+function claimFirstAttempt(journal: string, idempotencyKey: string): boolean {
   try {
     writeFileSync(`${journal}.${encodeURIComponent(idempotencyKey)}`, '', { flag: 'wx' });
     return true;
@@ -32,9 +33,13 @@ function isFirst(journal: string, idempotencyKey: string): boolean {
   }
 }
 
-/** What every worker of a chaos run is started with. */
+/** Creates the tools of every worker. */
 export function createShopTools(journal: string): CustomTool[] {
-  const act = async (tool: string, key: string, { idempotency_key, execution_id }: ToolContext) => {
+  const recordEffect = async (
+    tool: string,
+    key: string,
+    { idempotency_key, execution_id }: ToolContext,
+  ) => {
     const random = randomOf(idempotency_key);
     await sleep(random.int(0, 40));
     appendFileSync(
@@ -61,18 +66,18 @@ export function createShopTools(journal: string): CustomTool[] {
   return [
     tool('look', 'pure', (key) => sleep(randomOf(key, 'look').int(0, 60))),
     tool('note', 'idempotent', async (key, context) => {
-      const fails = await act('note', key, context);
-      if (fails && isFirst(journal, context.idempotency_key)) {
+      const fails = await recordEffect('note', key, context);
+      if (fails && claimFirstAttempt(journal, context.idempotency_key)) {
         throw Object.assign(new Error('not this time'), { retryable: true });
       }
     }),
-    tool('pay', 'once', (key, context) => act('pay', key, context)),
-    tool('careful', 'idempotent', (key, context) => act('careful', key, context)),
+    tool('pay', 'once', (key, context) => recordEffect('pay', key, context)),
+    tool('careful', 'idempotent', (key, context) => recordEffect('careful', key, context)),
     tool('spin', 'idempotent', async (key, context) => {
       const isKnown = readJournal(journal).some((effect) => effect.key === key);
-      await act('spin', key, context);
+      await recordEffect('spin', key, context);
       const end = Date.now() + (isKnown ? 0 : 15_000);
-      while (Date.now() < end); // nothing else of this process runs meanwhile
+      while (Date.now() < end); // blocks the event loop
     }),
     tool('hoard', 'idempotent', async () => {
       const memory: unknown[] = [];

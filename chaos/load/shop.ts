@@ -6,29 +6,34 @@ import { TEAMS, type Team } from './teams.ts';
 import { createShopTools } from './shop-tools.ts';
 
 /**
- * The agents, their tools, and three witnesses: a row for every change of a run's owner, one for every encryption, and a
- * table in which the tool written in SQL leaves one row per call.
+ * Creates agents, tools and workflows, and the tables by which a round is checked:
+ * `chaos.ownership` (a row per change of a run's owner), `chaos.encryptions` (a row per change of a
+ * run's encryption key) and `shop.bookings` (a row per call of the SQL tool).
  */
 export async function createShop(pool: pg.Pool): Promise<void> {
   await syncCustomTools(pool, createShopTools('none'));
-  await pool.query(WITNESSES);
+  await pool.query(AUDIT_TABLES);
   await pool.query(SHOP);
-  for (const name of TEAM_NAMES) await pool.query(WORKFLOW, [name, ...partsOf(TEAMS[name])]);
+  for (const name of TEAM_NAMES)
+    await pool.query(WORKFLOW, [name, ...workflowParameters(TEAMS[name])]);
 }
 
-/** Type, configuration and members, the last with who they are in their mission, or in what is asked of them. */
-function partsOf({ type, configuration, players }: Team): string[] {
-  const members = players.map((player) => ({
-    role: player.name,
-    agent: 'agent' in player ? player.agent : null,
-    team: 'team' in player ? player.team : null,
-    question: 'person' in player ? { prompt: personPrompt(player.name, '{{output}}') } : null,
-    configuration: 'agent' in player ? { mission_override: `You are member=${player.name}` } : {},
+/**
+ * Returns type, configuration and members of a workflow. The mission of a member contains its name,
+ * and so does the prompt of a person.
+ */
+function workflowParameters({ type, configuration, members }: Team): string[] {
+  const rows = members.map((member) => ({
+    role: member.name,
+    agent: 'agent' in member ? member.agent : null,
+    team: 'team' in member ? member.team : null,
+    question: 'person' in member ? { prompt: personPrompt(member.name, '{{output}}') } : null,
+    configuration: 'agent' in member ? { mission_override: `You are member=${member.name}` } : {},
   }));
-  return [type, JSON.stringify(configuration), JSON.stringify(members)];
+  return [type, JSON.stringify(configuration), JSON.stringify(rows)];
 }
 
-// Those that are members of others come first.
+// Workflows that are members of others must be inserted before them: TEAM_NAMES has this order.
 const WORKFLOW = `
   with workflow as (
     insert into howdah.workflows (name, type, configuration, instruction)
@@ -41,7 +46,7 @@ const WORKFLOW = `
     role text, agent text, team text, question jsonb, configuration jsonb)) with ordinality
     as m (role, agent, team, question, configuration, place)`;
 
-const WITNESSES = `
+const AUDIT_TABLES = `
   create schema chaos;
   create table chaos.ownership (
     id bigint primary key generated always as identity,
@@ -52,7 +57,7 @@ const WITNESSES = `
     at timestamptz not null default clock_timestamp()
   );
   create index on chaos.ownership (execution_id);
-  create function chaos.tg_executions__witness() returns trigger
+  create function chaos.tg_executions__ownership() returns trigger
     language plpgsql security definer set search_path = '' as $$
   begin
     insert into chaos.ownership (execution_id, old_owner, new_owner, status)
@@ -60,9 +65,9 @@ const WITNESSES = `
     return null;
   end $$;
   grant usage on schema chaos to public;
-  create trigger _990_witness after update on howdah.executions
+  create trigger _990_ownership after update on howdah.executions
     for each row when (old.owner_worker is distinct from new.owner_worker or old.fence <> new.fence)
-    execute function chaos.tg_executions__witness();
+    execute function chaos.tg_executions__ownership();
   create table chaos.encryptions (
     execution_id uuid not null,
     old_key uuid,

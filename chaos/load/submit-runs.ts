@@ -1,27 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidV7 } from 'uuid';
 import { faultOf } from '../../src/db/connection/sqlstate.ts';
-import { teamKey } from './run-keys.ts';
-import type { Control, PlannedRun } from './plan.ts';
 import { isTemporaryFailure, retryWhileUnavailable } from '../server.ts';
-import { planMapItems } from './teams.ts';
 import type { World } from '../world.ts';
+import type { Control, PlannedRun } from './plan.ts';
+import { teamKey } from './run-keys.ts';
+import { planMapItems } from './teams.ts';
 
-/** What became of something that was asked of the database: it was told yes or no, or never heard. */
+/** The answer to a request: accepted, rejected, or lost with the connection. */
 export type Acknowledgement = 'yes' | 'no' | 'unknown';
 
-/** A run that was asked for, and what was done to it. */
+/** A run that was submitted, and the answers to the controls of its plan. */
 export type SubmittedRun = {
   plan: PlannedRun;
   id: string;
-  /** Its insert was acknowledged: from then on it must not be lost. */
+  /** Whether the insert was acknowledged. From then on the run must not be lost. */
   isAcknowledged: boolean;
   cancelled?: Acknowledgement;
   steered?: Acknowledgement;
   forked?: Acknowledgement;
 };
 
-/** Inserts the runs at their times and does to them what is planned. Resolves when all of it has been done. */
+/** Inserts runs at their times and applies their controls. Resolves when all controls are applied. */
 export async function submitRuns(
   world: World,
   plans: readonly PlannedRun[],
@@ -31,23 +31,26 @@ export async function submitRuns(
   return Promise.all(
     plans.map(async (plan) => {
       await sleep(Math.max(0, plan.at - (performance.now() - startedAt)));
-      const order: SubmittedRun = { plan, id: uuidV7(), isAcknowledged: false };
-      await insert(world, order, sessions);
-      order.isAcknowledged = true;
-      await control(world, order, plan.control);
-      return order;
+      const run: SubmittedRun = { plan, id: uuidV7(), isAcknowledged: false };
+      await insertRun(world, run, sessions);
+      run.isAcknowledged = true;
+      await applyControl(world, run, plan.control);
+      return run;
     }),
   );
 }
 
-/** The id is ours, so an insert whose answer was lost is tried again, and found to be there. */
-async function insert(
+/**
+ * Inserts a run, and its session before the first run of the session. The ids are made here, so an
+ * insert can be repeated if its answer was lost.
+ */
+async function insertRun(
   world: World,
-  order: SubmittedRun,
+  run: SubmittedRun,
   sessions: Map<string, string>,
 ): Promise<void> {
   const { pool } = world.server;
-  const { session, agent, key, team = null } = order.plan;
+  const { session, agent, key, team = null } = run.plan;
   const items =
     team === 'batch' ? JSON.stringify(planMapItems(world.seed, teamKey(key, team))) : null;
   const session_id = session ? (sessions.get(session.name) ?? uuidV7()) : null;
@@ -67,7 +70,7 @@ async function insert(
         `insert into howdah.executions (id, agent_id, workflow_id, input, input_data, session_id)
          values ($1, case when $3::text is null then howdah.agent($2) end,
            case when $3 is not null then howdah.workflow($3) end, $4, $5, $6)`,
-        [order.id, agent, team, `Please do key=${key}`, items, session_id],
+        [run.id, agent, team, `Please do key=${key}`, items, session_id],
       );
     } catch (error) {
       if (faultOf(error).code !== '23505') throw error;
@@ -75,42 +78,40 @@ async function insert(
   });
 }
 
-async function control(world: World, order: SubmittedRun, what: Control): Promise<void> {
-  switch (what.do) {
+async function applyControl(world: World, run: SubmittedRun, control: Control): Promise<void> {
+  switch (control.do) {
     case 'nothing':
       return;
     case 'cancel':
-      await sleep(what.after);
-      order.cancelled = await tell(world, 'select howdah.cancel_execution($1)', [order.id], true);
+      await sleep(control.after);
+      run.cancelled = await callRepeatedly(world, 'select howdah.cancel_execution($1)', [run.id]);
       return;
     case 'pause':
-      await sleep(what.after);
-      await tell(world, 'select howdah.pause_execution($1)', [order.id], true);
-      await sleep(what.for);
-      await tell(world, 'select howdah.resume_execution($1)', [order.id], true);
+      await sleep(control.after);
+      await callRepeatedly(world, 'select howdah.pause_execution($1)', [run.id]);
+      await sleep(control.for);
+      await callRepeatedly(world, 'select howdah.resume_execution($1)', [run.id]);
       return;
     case 'steer':
-      await sleep(what.after);
-      order.steered = await tell(
-        world,
-        'select howdah.add_input($1, $2)',
-        [order.id, `[steer:${order.plan.key}]`],
-        false,
-      );
+      await sleep(control.after);
+      run.steered = await callOnce(world, 'select howdah.add_input($1, $2)', [
+        run.id,
+        `[steer:${run.plan.key}]`,
+      ]);
       return;
     case 'fork':
-      order.forked = await fork(world, order.id, what);
+      run.forked = await forkWhenEnded(world, run.id, control);
   }
 }
 
-/** Some time after it has ended, at some step of its log. */
-async function fork(
+/** Forks a completed run at a step of its log, some time after its end. */
+async function forkWhenEnded(
   world: World,
   id: string,
   { at, after }: { at: number; after: number },
 ): Promise<Acknowledgement> {
   const { pool } = world.server;
-  for (let waited = 0; waited < 60; waited += 1) {
+  for (let polls = 0; polls < 60; polls += 1) {
     const { rows } = await retryWhileUnavailable(() =>
       pool.query(
         `select status, step_count from howdah.executions where id = $1 and completed_at is not null`,
@@ -121,7 +122,7 @@ async function fork(
       await sleep(after);
       const seq = Math.floor(at * rows[0].step_count);
       return rows[0].status === 'completed'
-        ? tell(world, 'select howdah.fork_execution($1, $2)', [id, seq], false)
+        ? callOnce(world, 'select howdah.fork_execution($1, $2)', [id, seq])
         : 'no';
     }
     await sleep(500);
@@ -129,16 +130,19 @@ async function fork(
   return 'no';
 }
 
-/** What may be said twice is said until it is heard. */
-async function tell(
-  { server }: World,
-  text: string,
-  values: unknown[],
-  isRepeatable: boolean,
-): Promise<Acknowledgement> {
-  const say = () => server.pool.query(text, values);
+/** Calls an idempotent function until the database answers. */
+function callRepeatedly(world: World, text: string, values: unknown[]): Promise<Acknowledgement> {
+  return acknowledge(() => retryWhileUnavailable(() => world.server.pool.query(text, values)));
+}
+
+/** Calls a function that is not idempotent, once. */
+function callOnce(world: World, text: string, values: unknown[]): Promise<Acknowledgement> {
+  return acknowledge(() => world.server.pool.query(text, values));
+}
+
+async function acknowledge(call: () => Promise<unknown>): Promise<Acknowledgement> {
   try {
-    await (isRepeatable ? retryWhileUnavailable(say) : say());
+    await call();
     return 'yes';
   } catch (error) {
     return isTemporaryFailure(error) ? 'unknown' : 'no';

@@ -1,9 +1,10 @@
 import type { JsonObject } from '../../src/json/json.ts';
-import { isBroken } from './run-keys.ts';
+import { isBrokenMember } from './run-keys.ts';
 import { type TeamName, formatFinalAnswer } from './plan.ts';
 import { randomOf } from './random.ts';
 
-// The workflows of the shop, each with what must come out of it, by the promise of its type and not by its code.
+// The workflows of the shop. `simulate` derives the output from the documented behaviour of the type,
+// not from the code under test.
 
 export type TeamMember = { name: string } & (
   | { agent: 'clerk' | 'senior' }
@@ -11,26 +12,27 @@ export type TeamMember = { name: string } & (
   | { person: true }
 );
 
-type Play = {
+type Simulation = {
   seed: number;
-  /** Of the workflow's run, and its input. */
+  /** The key of the workflow's run. */
   key: string;
   input: string;
-  players: readonly TeamMember[];
-  /** What that member says to this; empty when it fails. */
-  ask(player: TeamMember, text: string): string;
+  members: readonly TeamMember[];
+  /** Returns the output of a member for an input; empty if the member fails. */
+  call(member: TeamMember, input: string): string;
 };
 
 export type Team = {
   type: string;
-  players: readonly TeamMember[];
+  members: readonly TeamMember[];
   configuration: JsonObject;
-  /** The output; every member is asked exactly as often as it has to be. */
-  play(play: Play): string;
-  /** The tool its deciding model calls, and with what the n-th time, after it `heard` what came of the time before. */
-  decides?: {
+  /** Returns the output, and calls each member as often as the workflow must. */
+  simulate(simulation: Simulation): string;
+  /** The decisions of the workflow's own model, each a call of `tool`. */
+  decisions?: {
     tool: string;
-    say(key: string, seed: number, nth: number, heard: string): JsonObject;
+    /** Returns the arguments of the nth call, after the results of the previous call. */
+    argumentsOf(key: string, seed: number, nth: number, results: string): JsonObject;
   };
 };
 
@@ -39,86 +41,89 @@ const senior = (name: string): TeamMember => ({ name, agent: 'senior' });
 const person = (name: string): TeamMember => ({ name, person: true });
 const team = (name: TeamName): TeamMember => ({ name: `the ${name}`, team: name });
 
-/** The input of each is the output of the one before. */
-const inTurn = ({ players, input, ask }: Play): string =>
-  players.reduce((said, player) => ask(player, said), input);
+/** Calls members one after another. The input of each is the output of the previous one. */
+const callInSequence = ({ members, input, call }: Simulation): string =>
+  members.reduce((output, member) => call(member, output), input);
 
-/** All have the same input; who fails says nothing. */
-const atOnce = (players: readonly TeamMember[], { input, ask }: Play): string[] =>
-  players.flatMap((player) => {
-    const said = ask(player, input);
-    return isBroken(player.name) ? [] : [`${player.name}:\n${said}`];
+/** Calls members with the same input. Returns the outputs, without those of failed members. */
+const callInParallel = (members: readonly TeamMember[], { input, call }: Simulation): string[] =>
+  members.flatMap((member) => {
+    const output = call(member, input);
+    return isBrokenMember(member.name) ? [] : [`${member.name}:\n${output}`];
   });
 
 export const TEAMS: Record<TeamName, Team> = {
   duo: {
     type: 'chain',
-    players: [clerk('duo.1'), senior('duo.2')],
+    members: [clerk('duo.1'), senior('duo.2')],
     configuration: {},
-    play: inTurn,
+    simulate: callInSequence,
   },
   press: {
     type: 'chain',
-    players: [clerk('press.1'), person('press.ask'), clerk('press.2')],
+    members: [clerk('press.1'), person('press.ask'), clerk('press.2')],
     configuration: { cumulative: true },
-    play: ({ players, input, ask }) => {
-      const said = [input];
-      for (const player of players) said.push(ask(player, said.join('\n\n')));
-      return said.at(-1) as string;
+    simulate: ({ members, input, call }) => {
+      const texts = [input];
+      for (const member of members) texts.push(call(member, texts.join('\n\n')));
+      return texts.at(-1) as string;
     },
   },
   crew: {
     type: 'parallel',
-    players: [clerk('crew.1'), clerk('crew.broken'), senior('crew.2'), clerk('crew.sum')],
+    members: [clerk('crew.1'), clerk('crew.broken'), senior('crew.2'), clerk('crew.sum')],
     configuration: {
       on_failure: 'quorum',
       quorum: 2,
       aggregator: 'crew.sum',
       max_concurrency: 2,
     },
-    play: (play) => {
-      const said = atOnce(play.players.slice(0, 3), play);
-      return play.ask(play.players[3] as TeamMember, [play.input, ...said].join('\n\n'));
+    simulate: (simulation) => {
+      const { members, input, call } = simulation;
+      const outputs = callInParallel(members.slice(0, 3), simulation);
+      return call(members[3] as TeamMember, [input, ...outputs].join('\n\n'));
     },
   },
   wide: {
     type: 'parallel',
-    players: [clerk('wide.1'), clerk('wide.broken'), person('wide.ask'), clerk('wide.2')],
+    members: [clerk('wide.1'), clerk('wide.broken'), person('wide.ask'), clerk('wide.2')],
     configuration: { on_failure: 'ignore' },
-    play: (play) => atOnce(play.players, play).join('\n\n'),
+    simulate: (simulation) => callInParallel(simulation.members, simulation).join('\n\n'),
   },
   jury: {
     type: 'voting',
-    players: [clerk('jury.1'), senior('jury.2'), clerk('jury.3')],
+    members: [clerk('jury.1'), senior('jury.2'), clerk('jury.3')],
     configuration: { max_concurrency: 2 },
-    play: ({ players, input, ask }) => {
-      const votes = players.map((player) => ask(player, input));
+    simulate: ({ members, input, call }) => {
+      const votes = members.map((member) => call(member, input));
       const count = (vote: string) => votes.filter((one) => one === vote).length;
       return votes.reduce((best, vote) => (count(vote) > count(best) ? vote : best));
     },
   },
   batch: {
     type: 'map',
-    players: [team('duo')],
+    members: [team('duo')],
     configuration: { max_concurrency: 3 },
-    play: ({ seed, key, players, input, ask }) =>
+    simulate: ({ seed, key, members, input, call }) =>
       JSON.stringify(
-        planMapItems(seed, key).map((item) => ask(players[0] as TeamMember, `${input}\n\n${item}`)),
+        planMapItems(seed, key).map((item) =>
+          call(members[0] as TeamMember, `${input}\n\n${item}`),
+        ),
       ),
   },
   rows: {
     type: 'map',
-    players: [clerk('rows.1')],
+    members: [clerk('rows.1')],
     configuration: {
       query: 'select n from generate_series(0, 2) as n order by n',
       template: '{{input}}#{{item.n}}',
     },
-    play: ({ players, input, ask }) =>
-      JSON.stringify([0, 1, 2].map((n) => ask(players[0] as TeamMember, `${input}#${n}`))),
+    simulate: ({ members, input, call }) =>
+      JSON.stringify([0, 1, 2].map((n) => call(members[0] as TeamMember, `${input}#${n}`))),
   },
   cycle: {
     type: 'graph',
-    players: ['draft', 'check', 'left', 'right', 'join'].map((name) => clerk(`cycle.${name}`)),
+    members: ['draft', 'check', 'left', 'right', 'join'].map((name) => clerk(`cycle.${name}`)),
     configuration: {
       start: 'cycle.draft',
       edges: [
@@ -131,88 +136,94 @@ export const TEAMS: Record<TeamName, Team> = {
       ],
       joins: { 'cycle.join': 'all' },
     },
-    play: ({ players, input, ask }) => {
-      const [draft, check, left, right, join] = players as [
+    simulate: ({ members, input, call }) => {
+      const [draft, check, left, right, join] = members as [
         TeamMember,
         TeamMember,
         TeamMember,
         TeamMember,
         TeamMember,
       ];
-      let said = ask(check, ask(draft, input));
-      while (said.includes('once more')) said = ask(check, ask(draft, said));
-      return ask(join, [ask(left, said), ask(right, said)].join('\n\n'));
+      let output = call(check, call(draft, input));
+      while (output.includes('once more')) output = call(check, call(draft, output));
+      return call(join, [call(left, output), call(right, output)].join('\n\n'));
     },
   },
   planned: {
     type: 'orchestrator',
-    players: [clerk('planned.1'), team('duo')],
+    members: [clerk('planned.1'), team('duo')],
     configuration: {},
-    decides: {
+    decisions: {
       tool: 'plan',
-      say: (key, _seed, nth, heard) =>
-        nth === 0 ? { steps: plannedSteps(key) } : { answer: formatFinalAnswer(key, [heard]) },
+      argumentsOf: (key, _seed, nth, results) =>
+        nth === 0 ? { steps: plannedSteps(key) } : { answer: formatFinalAnswer(key, [results]) },
     },
-    play: ({ key, players, ask }) => {
-      const said = plannedSteps(key)
+    simulate: ({ key, members, call }) => {
+      const outputs = plannedSteps(key)
         .flat()
         .map(({ member, task }) =>
-          ask(players.find(({ name }) => name === member) as TeamMember, task),
+          call(members.find(({ name }) => name === member) as TeamMember, task),
         );
-      return formatFinalAnswer(key, said);
+      return formatFinalAnswer(key, outputs);
     },
   },
   judged: {
     type: 'evaluator_optimizer',
-    players: [senior('judged.1')],
+    members: [senior('judged.1')],
     configuration: {},
-    decides: {
+    decisions: {
       tool: 'judge',
-      say: (_key, _seed, nth) => ({ score: nth * 0.5, passed: nth === 1, feedback: 'Do better.' }),
+      argumentsOf: (_key, _seed, nth) => ({
+        score: nth * 0.5,
+        passed: nth === 1,
+        feedback: 'Do better.',
+      }),
     },
-    play: ({ players, input, ask }) => {
-      const [player] = players as [TeamMember];
-      return ask(player, [input, ask(player, input)].join('\n\n'));
+    simulate: ({ members, input, call }) => {
+      const [member] = members as [TeamMember];
+      return call(member, [input, call(member, input)].join('\n\n'));
     },
   },
   routed: {
     type: 'router',
-    players: [clerk('routed.1'), team('duo'), senior('routed.3')],
+    members: [clerk('routed.1'), team('duo'), senior('routed.3')],
     configuration: {},
-    decides: {
+    decisions: {
       tool: 'route',
-      say: (key, seed) => ({
+      argumentsOf: (key, seed) => ({
         members: [
-          { member: chosenMember(key, seed).name, confidence: 0.9, reason: 'It knows this.' },
+          { member: chooseMember(key, seed).name, confidence: 0.9, reason: 'It knows this.' },
         ],
       }),
     },
-    play: ({ seed, key, input, ask }) => ask(chosenMember(key, seed), input),
+    simulate: ({ seed, key, input, call }) => call(chooseMember(key, seed), input),
   },
   block: {
     type: 'chain',
-    players: [clerk('block.1'), team('press')],
+    members: [clerk('block.1'), team('press')],
     configuration: {},
-    play: inTurn,
+    simulate: callInSequence,
   },
   house: {
     type: 'chain',
-    players: [team('crew'), team('block')],
+    members: [team('crew'), team('block')],
     configuration: {},
-    play: inTurn,
+    simulate: callInSequence,
   },
 };
 
+/** Returns the plan of the orchestrator: a list of stages, each with its tasks. */
 function plannedSteps(key: string): { member: string; task: string }[][] {
   const task = (member: string, at: number) => ({ member, task: `Please do key=${key}#${at}` });
   return [[task('planned.1', 1), task('the duo', 2)], [task('planned.1', 3)]];
 }
 
-function chosenMember(key: string, seed: number): TeamMember {
-  return randomOf(seed, key, 'route').pick(TEAMS.routed.players);
+/** Returns the member that the router chooses. */
+function chooseMember(key: string, seed: number): TeamMember {
+  return randomOf(seed, key, 'route').pick(TEAMS.routed.members);
 }
 
-/** What the run of a map with this key is given to do, one by one. */
+/** Returns the items of a map's run. */
 export function planMapItems(seed: number, key: string): string[] {
   const count = randomOf(seed, key, 'items').int(2, 6);
   return Array.from({ length: count }, (_, index) => `key=${key}#${index}`);

@@ -1,9 +1,13 @@
 import { linearRegression, median } from 'simple-statistics';
 import type { Sample, StatementSample, TableSample } from './growth-samples.ts';
 
-// What an hour of samples comes to, each figure with the bound it is held against. Pure.
+// Computes figures from the samples of a soak, each with its bound. A figure compares the first third
+// of the samples with the last third. The functions are pure.
 
-/** `first` and `last` are of the first and the last third; `measured` is what must not be above the bound. */
+/**
+ * One figure. `first` and `last` are the values of the first and the last third. `measured` must not
+ * exceed `bound`.
+ */
 export type Figure = {
   what: string;
   first: number;
@@ -13,31 +17,38 @@ export type Figure = {
 };
 
 export const BOUNDS = {
-  /** By least squares over the second half. A kilobyte kept for each run at two runs a second is 7 MB/h. */
+  /** Slope of the second half. A leak of 1 kB per run is 7 MB/h at two runs per second. */
   heap_mb_per_hour: 5,
-  /** V8 keeps the pages that its worst moment needed; from the first third to the last there may be a worse one. */
+  /** Factor. V8 retains the pages of its highest usage, which may occur in the last third. */
   rss: 1.5,
-  /** Autovacuum comes once a minute: it may find as much again as calls for it, and what two minutes have changed. */
+  /**
+   * Dead rows may be twice as many as the threshold of autovacuum, plus the changes of two minutes,
+   * because autovacuum starts once a minute.
+   */
   vacuums: 2,
   minutes_of_changes: 2,
-  /** A table may grow as its rows do, and half as much again. */
+  /** Factor by which a table may grow faster than its number of rows. */
   growth: 1.5,
-  /** Of all updates, that may be less HOT than they were. */
+  /** Increase of the share of updates that are not HOT. */
   less_hot: 0.1,
-  /** Buffers per call, and milliseconds, which others on the machine make longer. */
+  /** Factors of the buffers and the milliseconds per call. Other load slows statements down. */
   blocks: 2,
   ms: 3,
+  /** Factor of live runs and of wake-ups in the queue. */
   live: 2,
 };
 
-/** From so many rows on a table is not read as a whole. */
+/** Number of rows from which sequential scans are counted. */
 const LARGE = 10_000;
-/** Updates and deletes; a table with fewer cannot bloat. */
+/** Number of updates and deletes below which a table cannot bloat noticeably. */
 const MANY_CHANGES = 1_000;
-const HOTTEST = 12;
+/** Number of statements to examine: those with the most total time. */
+const MOST_STATEMENTS = 12;
+/** Number of calls in a third below which a statement is ignored. */
 const MANY_CALLS = 50;
 const MB = 1_048_576;
 
+/** Computes all figures. */
 export function growthFigures(samples: readonly Sample[]): Figure[] {
   const third = Math.floor(samples.length / 3);
   const thirds: Thirds = {
@@ -46,26 +57,27 @@ export function growthFigures(samples: readonly Sample[]): Figure[] {
     last: samples.slice(samples.length - third),
   };
   return [
-    ...memory(thirds),
-    queue('runs that have not ended', thirds, ({ live }) => live),
-    queue('wake-ups in the queue', thirds, ({ jobs }) => jobs),
-    ...tables(thirds),
-    ...statements(thirds),
+    ...memoryFigures(thirds),
+    queueFigure('runs that have not ended', thirds, ({ live }) => live),
+    queueFigure('wake-ups in the queue', thirds, ({ jobs }) => jobs),
+    ...tableFigures(thirds),
+    ...statementFigures(thirds),
   ];
 }
 
-export function isBroken({ measured, bound }: Figure): boolean {
+/** Returns whether a figure exceeds its bound, or could not be measured. */
+export function exceedsBound({ measured, bound }: Figure): boolean {
   return !(measured <= bound);
 }
 
-/** Of a line through these points, per unit of x. */
+/** Returns the slope of the least-squares line through the points. */
 export function slope(points: readonly [number, number][]): number {
   return linearRegression(points as [number, number][]).m;
 }
 
 type Thirds = { all: readonly Sample[]; first: readonly Sample[]; last: readonly Sample[] };
 
-function memory({ all, first, last }: Thirds): Figure[] {
+function memoryFigures({ all, first, last }: Thirds): Figure[] {
   const half = all.slice(Math.floor(all.length / 2));
   const count = all[0]?.workers.length ?? 0;
   return Array.from({ length: count }, (_, index) => index).flatMap((index) =>
@@ -73,62 +85,66 @@ function memory({ all, first, last }: Thirds): Figure[] {
       const of = ({ workers }: Sample): number => (workers[index]?.[kind] ?? Number.NaN) / MB;
       const [before, after] = [median(first.map(of)), median(last.map(of))];
       const ends = { first: before, last: after };
-      const who = `${kind} of worker ${index + 1} in MB`;
+      const name = `${kind} of worker ${index + 1} in MB`;
       if (kind === 'rss') {
-        return { what: who, ...ends, measured: after, bound: BOUNDS.rss * before };
+        return { what: name, ...ends, measured: after, bound: BOUNDS.rss * before };
       }
       const measured = slope(half.map((sample) => [sample.at, of(sample)]));
-      return { what: `${who}; MB/h`, ...ends, measured, bound: BOUNDS.heap_mb_per_hour };
+      return { what: `${name}; MB/h`, ...ends, measured, bound: BOUNDS.heap_mb_per_hour };
     }),
   );
 }
 
-function queue(what: string, { first, last }: Thirds, of: (sample: Sample) => number): Figure {
+function queueFigure(
+  what: string,
+  { first, last }: Thirds,
+  of: (sample: Sample) => number,
+): Figure {
   const [before, after] = [median(first.map(of)), median(last.map(of))];
   return { what, first: before, last: after, measured: after, bound: BOUNDS.live * before + 10 };
 }
 
-function tables(thirds: Thirds): Figure[] {
+function tableFigures(thirds: Thirds): Figure[] {
   const end = thirds.all.at(-1)?.tables ?? [];
   const minutes = ((thirds.all.at(-1)?.at ?? 0) - (thirds.all[0]?.at ?? 0)) * 60;
   return end.flatMap(({ name, rows, updates, deletes }) => {
-    const ofTable = (samples: readonly Sample[]): TableSample[] =>
-      samples.flatMap((sample) => sample.tables.find((table) => table.name === name) ?? []);
-    const seen = {
+    const ofTable = (all: readonly Sample[]): TableSample[] =>
+      all.flatMap((sample) => sample.tables.find((table) => table.name === name) ?? []);
+    const samples: TableThirds = {
       all: ofTable(thirds.all),
       first: ofTable(thirds.first),
       last: ofTable(thirds.last),
     };
-    if (seen.first.length === 0) return []; // a partition that was made meanwhile
+    if (samples.first.length === 0) return []; // a partition that was created later
     const isChanged = updates + deletes >= MANY_CHANGES;
     return [
-      ...(isChanged ? [dead(name, seen, minutes)] : []),
-      ...(updates >= MANY_CHANGES ? [hot(name, seen)] : []),
-      ...(isChanged || rows >= LARGE ? [size(name, seen)] : []),
-      ...(rows >= LARGE ? [scans(name, seen)] : []),
+      ...(isChanged ? [deadRowsFigure(name, samples, minutes)] : []),
+      ...(updates >= MANY_CHANGES ? [hotUpdatesFigure(name, samples)] : []),
+      ...(isChanged || rows >= LARGE ? [sizeFigure(name, samples)] : []),
+      ...(rows >= LARGE ? [scansFigure(name, samples)] : []),
     ];
   });
 }
 
 type TableThirds = { all: TableSample[]; first: TableSample[]; last: TableSample[] };
 
-function dead(name: string, { all, first, last }: TableThirds, minutes: number): Figure {
+function deadRowsFigure(name: string, { all, first, last }: TableThirds, minutes: number): Figure {
   const most = (samples: TableSample[]) => Math.max(...samples.map((sample) => sample.dead));
   const vacuumAt = Math.max(...all.map(({ vacuum_at }) => vacuum_at));
   const [from, to] = [all[0] as TableSample, all.at(-1) as TableSample];
   const changes = to.updates - from.updates + to.deletes - from.deletes;
-  const unseen = (BOUNDS.minutes_of_changes * changes) / minutes;
+  const recentChanges = (BOUNDS.minutes_of_changes * changes) / minutes;
   return {
     what: `dead rows of ${name}, at most`,
     first: most(first),
     last: most(last),
     measured: most(all),
-    bound: BOUNDS.vacuums * vacuumAt + unseen,
+    bound: BOUNDS.vacuums * vacuumAt + recentChanges,
   };
 }
 
-/** Grown out of proportion to its rows: what was deleted or updated is not used again. */
-function size(name: string, { first, last }: TableThirds): Figure {
+/** Compares the size with the number of rows. If space is not reused, the size grows faster. */
+function sizeFigure(name: string, { first, last }: TableThirds): Figure {
   const [before, after] = [first.at(-1) as TableSample, last.at(-1) as TableSample];
   const grown = Math.max(1, after.rows / Math.max(1, before.rows));
   return {
@@ -140,7 +156,7 @@ function size(name: string, { first, last }: TableThirds): Figure {
   };
 }
 
-function hot(name: string, { first, last }: TableThirds): Figure {
+function hotUpdatesFigure(name: string, { first, last }: TableThirds): Figure {
   const share = (samples: TableSample[]): number => {
     const [from, to] = [samples[0] as TableSample, samples.at(-1) as TableSample];
     const updates = to.updates - from.updates;
@@ -155,7 +171,7 @@ function hot(name: string, { first, last }: TableThirds): Figure {
   };
 }
 
-function scans(name: string, { all, first, last }: TableThirds): Figure {
+function scansFigure(name: string, { all, first, last }: TableThirds): Figure {
   const whileLarge = (samples: TableSample[]): number =>
     samples.slice(1).reduce((sum, sample, index) => {
       const before = samples[index] as TableSample;
@@ -172,9 +188,11 @@ function scans(name: string, { all, first, last }: TableThirds): Figure {
 
 type PerCall = { calls: number; ms: number; blocks: number };
 
-/** The statements that took most of the time; those asked seldom say nothing. */
-function statements({ all, first, last }: Thirds): Figure[] {
-  const hottest = (all.at(-1)?.statements ?? []).toSorted((a, b) => b.ms - a.ms).slice(0, HOTTEST);
+/** Returns figures of the statements that took most of the time, without rarely called ones. */
+function statementFigures({ all, first, last }: Thirds): Figure[] {
+  const hottest = (all.at(-1)?.statements ?? [])
+    .toSorted((a, b) => b.ms - a.ms)
+    .slice(0, MOST_STATEMENTS);
   return hottest.flatMap(({ id, text }) => {
     const [before, after] = [perCall(id, first), perCall(id, last)];
     if (Math.min(before.calls, after.calls) < MANY_CALLS) return [];

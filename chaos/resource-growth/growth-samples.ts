@@ -1,21 +1,14 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import type pg from 'pg';
-import type { Reading } from './report-memory.ts';
-import type { SupervisedWorker } from '../supervised-worker.ts';
-import type { WorkerSettings } from '../world.ts';
+import type { MemoryUsage } from './report-memory.ts';
 
-/** Counters of one table or partition since the server has begun to count, and what it holds now. */
+/** Current size of a table or partition, and its counters since the last reset of statistics. */
 export type TableSample = {
   name: string;
   rows: number;
   dead: number;
-  /** So many dead rows make autovacuum come. */
+  /** Number of dead rows at which autovacuum starts. */
   vacuum_at: number;
-  /** With indexes and TOAST. */
+  /** Size with indexes and TOAST. */
   bytes: number;
   updates: number;
   deletes: number;
@@ -23,7 +16,10 @@ export type TableSample = {
   seq_scans: number;
 };
 
-/** Of pg_stat_statements: sums since the beginning. `text` is the routine it calls, else how it begins. */
+/**
+ * Totals of one statement in pg_stat_statements. `text` is the function that it calls, or the start
+ * of the statement.
+ */
 export type StatementSample = {
   id: string;
   text: string;
@@ -32,63 +28,29 @@ export type StatementSample = {
   blocks: number;
 };
 
-/** What was seen at one moment. */
+/** The measurements of one moment. */
 export type Sample = {
-  /** Hours since the beginning. */
+  /** Hours since the start. */
   at: number;
-  workers: Reading[];
-  /** Runs that have not ended, and wake-ups in the queue. */
+  workers: MemoryUsage[];
+  /** Number of runs that have not ended, and of wake-ups in the queue. */
   live: number;
   jobs: number;
   tables: TableSample[];
   statements: StatementSample[];
 };
 
-const GAUGE = fileURLToPath(new URL('report-memory.ts', import.meta.url));
-const READING_MS = 10_000;
-
-/** Where the workers write what they weigh. */
-export type MemoryReader = {
-  place(index: number): WorkerSettings;
-  /** One reading of each, after a collection. Throws when one does not answer. */
-  read(places: readonly SupervisedWorker[]): Promise<Reading[]>;
-  close(): void;
-};
-
-export function createMemoryReader(): MemoryReader {
-  const folder = mkdtempSync(join(tmpdir(), 'howdah-soak-'));
-  const fileOf = (index: number) => join(folder, `worker-${index}.jsonl`);
-  const reportLines = (index: number) =>
-    readFileSync(fileOf(index), 'utf8').split('\n').slice(0, -1);
-  return {
-    place(index) {
-      writeFileSync(fileOf(index), '');
-      return { node: ['--expose-gc', '--import', GAUGE], env: { CHAOS_GAUGE: fileOf(index) } };
-    },
-    read: (places) =>
-      Promise.all(
-        places.map(async (place, index) => {
-          const before = reportLines(index).length;
-          place.signal('SIGUSR2');
-          for (let waited = 0; waited < READING_MS; waited += 20) {
-            const line = reportLines(index)[before];
-            if (line) return JSON.parse(line) as Reading;
-            await sleep(20);
-          }
-          throw new Error(`worker ${index + 1} does not say what it weighs`);
-        }),
-      ),
-    close: () => rmSync(folder, { recursive: true, force: true }),
-  };
-}
-
-/** Counts every statement from now on; the server is restarted for it. */
-export async function countStatements(pool: pg.Pool, restart: () => Promise<void>): Promise<void> {
+/** Enables pg_stat_statements, for which the server is restarted. */
+export async function enableStatementStatistics(
+  pool: pg.Pool,
+  restart: () => Promise<void>,
+): Promise<void> {
   await pool.query(`alter system set shared_preload_libraries = 'pg_stat_statements'`);
   await restart();
   await pool.query('create extension pg_stat_statements');
 }
 
+/** Reads everything in a sample except the memory of workers. */
 export async function sampleDatabase(pool: pg.Pool): Promise<Omit<Sample, 'at' | 'workers'>> {
   const [counts, tables, statements] = await Promise.all([
     pool.query<{ live: number; jobs: number }>(COUNTS),

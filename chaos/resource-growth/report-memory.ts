@@ -1,18 +1,19 @@
 import { appendFileSync } from 'node:fs';
 
-// Loaded before anything else (`node --expose-gc --import`): on SIGUSR2 this process throws away what it does not need and
-// writes a line on what is left.
+// Loaded into workers with `node --expose-gc --import`. On SIGUSR2 the process collects garbage and
+// appends its memory usage to a file, as a line of JSON.
 
 /**
- * Bytes. `heap` is what is in use after a collection, with what lies outside V8's heap but belongs to its objects. V8 keeps the
- * pages it once needed: they are in `rss` alone, which grows by steps, with the worst moment there was.
+ * Memory of a process after a collection, in bytes. `heap` includes external memory of objects. V8
+ * retains pages that are no longer used. They count in `rss` alone, which therefore follows the
+ * highest usage so far.
  */
-export type Reading = { heap: number; rss: number };
+export type MemoryUsage = { heap: number; rss: number };
 
 const file = process.env.CHAOS_GAUGE;
 process.on('SIGUSR2', () => {
   globalThis.gc?.();
   const { heapUsed, external, rss } = process.memoryUsage();
-  const reading: Reading = { heap: heapUsed + external, rss };
-  if (file) appendFileSync(file, `${JSON.stringify(reading)}\n`);
+  const usage: MemoryUsage = { heap: heapUsed + external, rss };
+  if (file) appendFileSync(file, `${JSON.stringify(usage)}\n`);
 });

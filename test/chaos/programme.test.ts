@@ -332,11 +332,13 @@ test('options are parsed, and invalid options are rejected', () => {
     workers: 2,
     rate: 0.5,
   });
-  expect(() => readOptions(['--soak', '--only', 'none'], 0)).toThrow(/--only does not go with/);
-  expect(() => readOptions(['--rate', '1'], 0)).toThrow(/--rate does not go without --soak/);
+  expect(() => readOptions(['--soak', '--only', 'none'], 0)).toThrow(
+    /--only cannot be used with --soak/,
+  );
+  expect(() => readOptions(['--rate', '1'], 0)).toThrow(/--rate can only be used with --soak/);
   expect(readOptions([], 1_234_567)).toMatchObject({ minutes: 2, seed: 234_567 });
-  expect(() => readOptions(['--only', 'fire'], 0)).toThrow(/there is no fault fire/);
-  expect(() => readOptions(['--minutes', 'x'], 0)).toThrow(/--minutes takes a number/);
+  expect(() => readOptions(['--only', 'fire'], 0)).toThrow(/unknown fault: fire/);
+  expect(() => readOptions(['--minutes', 'x'], 0)).toThrow(/--minutes must be a number/);
 });
 
 test('every matrix row is played, covered by an existing test or listed as uncovered', () => {

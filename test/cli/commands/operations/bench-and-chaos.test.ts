@@ -61,7 +61,7 @@ describe('howdah chaos', () => {
   });
 
   test.each([
-    [['--only', 'kill,fire'], /there is no fault fire; there are: kill, freeze.*, none/],
+    [['--only', 'kill,fire'], /unknown fault: fire; use kill, freeze.* or none/],
     [['--minutes', '0'], /Use a number above 0, such as 2 or 0.5/],
     [['--workers', '0'], /Use a whole number from 1 to 32/],
     [['--seed', 'x'], /Use a whole number from 0/],
