@@ -36,8 +36,8 @@ export function reportLines(rounds: readonly RoundResult[], seed: number): Repor
 /** Returns the total of some rounds, under a title. */
 export function totalLine(fault: string, rounds: readonly RoundResult[], seed: number): ReportLine {
   const breaches = rounds.flatMap((round) => round.breaches);
-  const sum = (valueOf: (round: RoundResult) => number) =>
-    rounds.reduce((total, round) => total + valueOf(round), 0);
+  const sum = (select: (round: RoundResult) => number) =>
+    rounds.reduce((total, round) => total + select(round), 0);
   const countBreaches = (...kinds: Breach['kind'][]) =>
     breaches.filter(({ kind }) => kinds.includes(kind)).length;
   return {
@@ -55,8 +55,8 @@ export function totalLine(fault: string, rounds: readonly RoundResult[], seed: n
 
 /** Summarizes what was executed, in one sentence. */
 export function summarizeRounds(rounds: readonly RoundResult[]): string {
-  const sum = (valueOf: (round: RoundResult) => number) =>
-    rounds.reduce((total, round) => total + valueOf(round), 0);
+  const sum = (select: (round: RoundResult) => number) =>
+    rounds.reduce((total, round) => total + select(round), 0);
   return [
     `${sum(({ runs }) => runs)} runs and ${sum(({ children }) => children)} child runs`,
     `${sum(({ steps }) => steps)} steps`,

@@ -2,16 +2,17 @@ import { startApiProcess } from '../../bench/processes/api.ts';
 import type { Figure } from '../../bench/figures.ts';
 import { describeMachine } from '../../bench/machine.ts';
 import { startServer } from '../../bench/server.ts';
-import { type Options, readOptions, SOAKS, USAGE } from './options.ts';
+import { DELIVERY_TESTS, type Options, readOptions, USAGE } from './options.ts';
 import { testSubscribers } from './subscribers.ts';
 import { testWebhooks } from './webhooks.ts';
 
-// npm run soak -- [subscribers] [webhooks] [--clients N] [--runs N] [--seconds N] [--seed S] [--json]
-// Prints what came of it, and exits 1 when anything was lost or came twice. BENCH_PG_URL names a server to use.
+// npm run soak: tests that every event is delivered once, although clients are disconnected and
+// receivers fail. Prints the figures, and exits with 1 if one breaks its bound. BENCH_PG_URL names a
+// server to use instead of an embedded one.
 
-const PARTS = { subscribers: testSubscribers, webhooks: testWebhooks };
+const TESTS = { subscribers: testSubscribers, webhooks: testWebhooks };
 
-const options = optionsOrExit();
+const options = readOptionsOrExit();
 const server = await startServer(process.env.BENCH_PG_URL);
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void server.stop().finally(() => process.exit(130)));
@@ -24,16 +25,18 @@ try {
   };
   if (!options.json) console.log(`${(await describeMachine(server)).join('\n')}\n`);
   for (const name of options.names) {
-    console.error(`── ${name}: ${SOAKS[name]}`);
-    const figures = await PARTS[name](context, options);
-    for (const one of figures) console.log(options.json ? JSON.stringify(one) : line(one));
+    console.error(`── ${name}: ${DELIVERY_TESTS[name]}`);
+    const figures = await TESTS[name](context, options);
+    for (const figure of figures) {
+      console.log(options.json ? JSON.stringify(figure) : formatFigure(figure));
+    }
     if (figures.some(({ holds }) => holds === false)) process.exitCode = 1;
   }
 } finally {
   await server.stop();
 }
 
-function line({ bench, figure, value, unit, bound, holds }: Figure): string {
+function formatFigure({ bench, figure, value, unit, bound, holds }: Figure): string {
   const verdict = holds === null ? '' : holds ? 'holds' : 'BROKEN';
   return [
     bench.padEnd(12),
@@ -47,7 +50,7 @@ function line({ bench, figure, value, unit, bound, holds }: Figure): string {
     .trimEnd();
 }
 
-function optionsOrExit(): Options {
+function readOptionsOrExit(): Options {
   try {
     return readOptions(process.argv.slice(2), Date.now());
   } catch (error) {

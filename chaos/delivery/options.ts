@@ -1,32 +1,32 @@
 import { parseArgs } from 'node:util';
 
-/** What can be let run, and what it counts. */
-export const SOAKS = {
+/** The delivery tests, and their descriptions. */
+export const DELIVERY_TESTS = {
   subscribers:
-    'clients of SSE, GraphQL and /ws that are cut off at random and come back behind what they had, while steps are committed',
+    'clients of SSE, GraphQL and /ws are disconnected at random while steps are committed; they reconnect and must receive every step once',
   webhooks:
-    'a receiver that is down for a while, and then is told of every run that ended meanwhile',
+    'the receiver of webhooks fails for a while; afterwards it must receive an event for every run that ended',
 } as const;
-export type SoakName = keyof typeof SOAKS;
+export type DeliveryTestName = keyof typeof DELIVERY_TESTS;
 
 export type Options = {
-  names: readonly SoakName[];
+  names: readonly DeliveryTestName[];
   seed: number;
-  /** Of streams: as many of SSE as of GraphQL and of /ws. */
+  /** Number of subscribers, divided equally among SSE, GraphQL and `/ws`. */
   clients: number;
-  /** During which steps are committed; during which the receiver is down. */
+  /** Duration of the commits, or of the receiver's failure. */
   seconds: number;
-  /** That are followed; that end. */
+  /** Number of runs that are followed, or that end. */
   runs: number;
   json: boolean;
 };
 
-export const USAGE = `npm run soak -- [${Object.keys(SOAKS).join('] [')}] [--clients N] [--runs N] [--seconds N] [--seed S] [--json]`;
+export const USAGE = `Usage: npm run soak -- [${Object.keys(DELIVERY_TESTS).join('] [')}] [--clients N] [--runs N] [--seconds N] [--seed S] [--json]`;
 
-/** Throws a sentence about what is wrong. Without a seed one is taken from the clock, and printed. */
-export function readOptions(words: readonly string[], now: number): Options {
+/** Parses the command line. Throws if it is invalid. The default seed comes from the clock. */
+export function readOptions(argv: readonly string[], now: number): Options {
   const { values, positionals } = parseArgs({
-    args: [...words],
+    args: [...argv],
     allowPositionals: true,
     options: {
       clients: { type: 'string', default: '1000' },
@@ -36,20 +36,23 @@ export function readOptions(words: readonly string[], now: number): Options {
       json: { type: 'boolean', default: false },
     },
   });
-  const unknown = positionals.find((name) => !(name in SOAKS));
-  if (unknown !== undefined) throw new Error(`there is no soak named ${unknown}`);
-  const number = (name: 'clients' | 'runs' | 'seconds' | 'seed'): number => {
+  const all = Object.keys(DELIVERY_TESTS) as DeliveryTestName[];
+  const unknown = positionals.find((name) => !(name in DELIVERY_TESTS));
+  if (unknown !== undefined) {
+    throw new Error(`unknown test: ${unknown}; use ${all.join(' or ')}`);
+  }
+  const parseNumber = (name: 'clients' | 'runs' | 'seconds' | 'seed'): number => {
+    const least = name === 'seed' ? 0 : 1;
     const value = Number(values[name]);
-    if (Number.isInteger(value) && value > (name === 'seed' ? -1 : 0)) return value;
-    throw new Error(`--${name} takes a whole number, not ${values[name]}`);
+    if (Number.isInteger(value) && value >= least) return value;
+    throw new Error(`--${name} must be an integer of at least ${least}, not ${values[name]}`);
   };
-  const all = Object.keys(SOAKS) as SoakName[];
   return {
     names: positionals.length === 0 ? all : all.filter((name) => positionals.includes(name)),
-    seed: number('seed'),
-    clients: number('clients'),
-    seconds: number('seconds'),
-    runs: number('runs'),
+    seed: parseNumber('seed'),
+    clients: parseNumber('clients'),
+    seconds: parseNumber('seconds'),
+    runs: parseNumber('runs'),
     json: values.json,
   };
 }

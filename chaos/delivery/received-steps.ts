@@ -1,28 +1,31 @@
-/** What one subscriber of a run was given, over all its connections: every step once and in order, or it is counted. */
+/** Counts the steps that a subscriber of a run received over all its connections. */
 export class ReceivedSteps {
   #last = 0;
   missing = 0;
   doubled = 0;
-  /** Steps that came on a connection that stood before their commit began: what a commit takes to a client. */
-  readonly waits: number[] = [];
+  /** Milliseconds from a commit to the client, for connections that existed before the commit. */
+  readonly latencies: number[] = [];
 
-  /** Where to go on behind. */
+  /** The number of the last step, behind which the next connection continues. */
   get last(): number {
     return this.#last;
   }
 
-  take(seq: number, committedAt: number, connectedAt: number, now: number): void {
+  /** Counts a step. `connectedAt` is undefined if the connection was not yet acknowledged. */
+  add(seq: number, committedAt: number, connectedAt: number | undefined, now: number): void {
     if (seq <= this.#last) {
       this.doubled += 1;
       return;
     }
     this.missing += seq - this.#last - 1;
     this.#last = seq;
-    if (committedAt >= connectedAt) this.waits.push(now - committedAt);
+    if (connectedAt !== undefined && committedAt >= connectedAt) {
+      this.latencies.push(now - committedAt);
+    }
   }
 
-  /** Steps that never came, once nothing comes any more. */
-  lostOf(steps: number): number {
+  /** Counts the steps that were lost, out of a number of committed steps. */
+  countLost(steps: number): number {
     return this.missing + Math.max(0, steps - this.#last);
   }
 }

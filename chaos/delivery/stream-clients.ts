@@ -2,15 +2,15 @@ import { createClient } from 'graphql-ws';
 import { WebSocket } from 'ws';
 import { parseServerSentEvents } from '../../src/client/parse-sse.ts';
 
-/** One connection that follows the steps of a run from behind one; it may be cut at any moment. */
+/** A connection that follows the steps of a run. */
 export type Connection = {
-  /** Resolves when it is over, however that came; with `busy` when the server has too much to do and says so. */
-  over: Promise<'busy' | undefined>;
-  /** As a network does it: without a word. */
+  /** Resolves when the connection has ended; with `busy` if the server rejected it because of load. */
+  ended: Promise<'busy' | undefined>;
+  /** Ends the connection abruptly, like a broken network. */
   cut(): void;
 };
 
-/** A way to follow a run. */
+/** Opens a connection that follows a run, starting behind the step `after`. */
 export type Connector = (options: {
   url: string;
   id: string;
@@ -19,96 +19,97 @@ export type Connector = (options: {
   onStep(seq: number): void;
 }) => Connection;
 
-/** Server-Sent Events of REST, going on behind Last-Event-ID. Each step of a soak is one event. */
-const sse: Connector = ({ url, id, after, onConnect: connected, onStep: arrived }) => {
-  const leaving = new AbortController();
+/** Follows a run by Server-Sent Events. Each step of the test is one event. */
+const sse: Connector = ({ url, id, after, onConnect, onStep }) => {
+  const abort = new AbortController();
   const follow = async (): Promise<'busy' | undefined> => {
     const headers = after === 0 ? {} : { 'last-event-id': `${after}.1` };
-    const { signal } = leaving;
+    const { signal } = abort;
     const response = await fetch(`${url}/api/executions/${id}/stream`, { headers, signal });
     if (response.status === 503) return 'busy';
-    if (!response.ok || !response.body) throw new Error(`a stream was refused: ${response.status}`);
-    connected();
+    if (!response.ok || !response.body)
+      throw new Error(`the server rejected a stream: ${response.status}`);
+    onConnect();
     for await (const event of parseServerSentEvents(response.body)) {
-      if (event.id !== undefined) arrived(Number(event.id.split('.')[0]));
+      if (event.id !== undefined) onStep(Number(event.id.split('.')[0]));
     }
     return undefined;
   };
-  const over = follow().catch((error: unknown) => {
-    if (!leaving.signal.aborted) throw error;
+  const ended = follow().catch((error: unknown) => {
+    if (!abort.signal.aborted) throw error;
     return undefined;
   });
-  return { over, cut: () => leaving.abort() };
+  return { ended, cut: () => abort.abort() };
 };
 
 const STEPS =
   'subscription ($id: UUID!, $after: Int) { executionSteps(executionId: $id, after: $after) { seq } }';
 
-/** A GraphQL subscription on a WebSocket of its own, going on behind `after`. */
-const graphql: Connector = ({ url, id, after, onConnect: connected, onStep: arrived }) => {
-  const { promise: over, resolve, reject } = Promise.withResolvers<undefined>();
+/** Follows a run by a GraphQL subscription on its own WebSocket. */
+const graphql: Connector = ({ url, id, after, onConnect, onStep }) => {
+  const { promise: ended, resolve, reject } = Promise.withResolvers<undefined>();
   let isCut = false;
   const end = (error?: unknown) =>
     error === undefined || isCut ? resolve(undefined) : reject(error);
-  let line: WebSocket | undefined;
+  let socket: WebSocket | undefined;
   const client = createClient({
     url: `${url.replace('http', 'ws')}/graphql`,
     webSocketImpl: class extends WebSocket {
       constructor(address: string, protocols: string) {
         super(address, protocols);
-        line = this.on('error', () => {}); // of one that is cut before it stands
+        socket = this.on('error', () => {}); // errors of a socket that is cut while it connects
       }
     },
     lazy: false,
     retryAttempts: 0,
     onNonLazyError: end,
-    on: { connected },
+    on: { connected: onConnect },
   });
   client.subscribe<{ executionSteps: { seq: number } }>(
     { query: STEPS, variables: { id, after } },
     {
       next: ({ data, errors }) => {
-        if (data) arrived(data.executionSteps.seq);
-        else end(new Error(`a subscription was refused: ${errors?.[0]?.message}`));
+        if (data) onStep(data.executionSteps.seq);
+        else end(new Error(`the server rejected a subscription: ${errors?.[0]?.message}`));
       },
       error: end,
       complete: () => end(),
     },
   );
   return {
-    over,
+    ended,
     cut() {
       isCut = true;
-      line?.terminate();
-      Promise.resolve(client.dispose()).catch(() => {}); // it may not have stood
+      socket?.terminate();
+      Promise.resolve(client.dispose()).catch(() => {}); // it may not have connected
       resolve(undefined);
     },
   };
 };
 
-/** The same events as SSE over `/ws`, on a connection of its own. */
-const ws: Connector = ({ url, id, after, onConnect: connected, onStep: arrived }) => {
-  const { promise: over, resolve, reject } = Promise.withResolvers<'busy' | undefined>();
+/** Follows a run over its own connection to `/ws`, which sends the same events as SSE. */
+const ws: Connector = ({ url, id, after, onConnect, onStep }) => {
+  const { promise: ended, resolve, reject } = Promise.withResolvers<'busy' | undefined>();
   const socket = new WebSocket(`${url.replace('http', 'ws')}/ws`);
   let isCut = false;
   socket.on('error', (error) => (isCut ? resolve(undefined) : reject(error)));
   socket.on('close', () => resolve(undefined));
   socket.on('open', () => {
-    const behind = after === 0 ? {} : { after: `${after}.1` };
-    socket.send(JSON.stringify({ type: 'subscribe', id: 'run', execution_id: id, ...behind }));
+    const cursor = after === 0 ? {} : { after: `${after}.1` };
+    socket.send(JSON.stringify({ type: 'subscribe', id: 'run', execution_id: id, ...cursor }));
   });
   socket.on('message', (frame) => {
     const message = JSON.parse(String(frame));
-    if (message.type === 'result') connected();
+    if (message.type === 'result') onConnect();
     if (message.type === 'event' && message.id !== undefined)
-      arrived(Number(message.id.split('.')[0]));
+      onStep(Number(message.id.split('.')[0]));
     if (message.type !== 'error') return;
     if (message.error.status === 503) resolve('busy');
-    else reject(new Error(`a subscription was refused: ${message.error.detail}`));
+    else reject(new Error(`the server rejected a subscription: ${message.error.detail}`));
     socket.terminate();
   });
   return {
-    over,
+    ended,
     cut() {
       isCut = true;
       socket.terminate();
@@ -117,5 +118,5 @@ const ws: Connector = ({ url, id, after, onConnect: connected, onStep: arrived }
   };
 };
 
-/** Every way there is, by its name. */
+/** All connectors, by name. */
 export const CONNECTORS = { sse, graphql, ws } as const;

@@ -4,14 +4,14 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { Random } from '../load/random.ts';
 
-/** What a receiver does that is down, when it has read what it was sent. */
+/** Reactions of a failing receiver after it has read a request. */
 const FAULTS = ['500', '503', '302', 'hang up'] as const;
 
 export type Receiver = {
   url: string;
-  /** From now on everything is received. */
+  /** Ends the failure. */
   recover(): void;
-  /** How often a delivery came that says it is of this run; of which it said once that it was received. */
+  /** The requests by run. `isReceived` says whether one of them was acknowledged. */
   readonly deliveries: ReadonlyMap<
     string,
     { ids: Set<string>; times: number; isReceived: boolean }
@@ -19,18 +19,22 @@ export type Receiver = {
   close(): Promise<void>;
 };
 
-/** A receiver of webhooks that fails, as numbers that follow from a seed will have it, until it recovers. */
+/** Starts a receiver of webhooks, which fails at random until it recovers. */
 export async function startReceiver(random: Random): Promise<Receiver> {
   let isDown = true;
   const deliveries = new Map<string, { ids: Set<string>; times: number; isReceived: boolean }>();
   const receive = async (request: IncomingMessage, response: ServerResponse) => {
     const { data } = JSON.parse(await text(request)) as { data: { execution_id: string } };
-    const of = deliveries.get(data.execution_id) ?? { ids: new Set(), times: 0, isReceived: false };
-    deliveries.set(data.execution_id, of);
-    of.ids.add(String(request.headers['webhook-id']));
-    of.times += 1;
+    const delivery = deliveries.get(data.execution_id) ?? {
+      ids: new Set(),
+      times: 0,
+      isReceived: false,
+    };
+    deliveries.set(data.execution_id, delivery);
+    delivery.ids.add(String(request.headers['webhook-id']));
+    delivery.times += 1;
     if (!isDown) {
-      of.isReceived = true;
+      delivery.isReceived = true;
       response.writeHead(204).end();
       return;
     }
@@ -44,7 +48,7 @@ export async function startReceiver(random: Random): Promise<Receiver> {
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}/told`,
+    url: `http://127.0.0.1:${port}/events`,
     recover() {
       isDown = false;
     },

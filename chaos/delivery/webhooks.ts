@@ -12,14 +12,14 @@ import type { Options } from './options.ts';
 import { startReceiver } from './webhook-receiver.ts';
 import type { DeliveryContext } from './subscribers.ts';
 
-/** Attempts of a delivery after which it is given up. */
+/** Number of attempts after which a delivery is given up. */
 const MOST_ATTEMPTS = 10;
-/** What is waited for is there after so long, or never. */
-const PATIENCE_MS = 60_000;
+const MOST_WAIT_MS = 60_000;
 
 /**
- * Runs end while the receiver of their webhook fails in one way or another. What waits for its next attempt is then due at once,
- * time after time, since the pauses are minutes and hours; when the receiver is back, every run must be told, under one id.
+ * Ends runs while the receiver of their webhook fails. The pauses between attempts are minutes and
+ * hours, so the test makes pending attempts due at once. After the receiver has recovered, it must
+ * receive one event for every run, under one id.
  */
 export async function testWebhooks(
   { server, log }: Pick<DeliveryContext, 'server' | 'log'>,
@@ -30,44 +30,44 @@ export async function testWebhooks(
   const receiver = await startReceiver(randomOf(seed, 'receiver'));
   let worker: Worker | undefined;
   try {
-    worker = await startAnswering(database.url, new URL(receiver.url).host);
+    worker = await startWorkerFor(database.url, new URL(receiver.url).host);
     await pool.query(
       `insert into howdah.webhooks (url, events) values ($1, '{execution.completed}')`,
       [receiver.url],
     );
     const startedAt = performance.now();
-    log(`${runs} runs end while their receiver is down for ${seconds} s; seed ${seed}`);
+    log(`${runs} runs end while their receiver fails for ${seconds} s; seed ${seed}`);
     for (let run = 1; run <= runs; run += 1) {
       await pool.query(`select (howdah.run('development', $1)).id`, [`run ${run}`]);
       await sleep((seconds * 1_000) / runs / 2);
     }
-    await until(
+    await waitUntil(
       pool,
       `select count(*) = $1 as holds from howdah.webhook_deliveries where last_error is not null`,
       [runs],
     );
     while (performance.now() - startedAt < seconds * 1_000) {
-      await makeDue(pool, MOST_ATTEMPTS - 2); // the last two are for a receiver that is back
+      await makeDue(pool, MOST_ATTEMPTS - 2); // the last two attempts are left for the time after the recovery
       await sleep(1_000);
     }
-    const failed = await attempts(pool);
-    log(`${failed} attempts came to nothing; the receiver is back`);
+    const failed = await countAttempts(pool);
+    log(`${failed} attempts failed; the receiver has recovered`);
     receiver.recover();
-    const backAt = performance.now();
-    await settle(pool);
+    const recoveredAt = performance.now();
+    await deliverPending(pool);
     const deliveries = [...receiver.deliveries.values()];
     const received = deliveries.filter(({ isReceived }) => isReceived);
-    const at = 'webhooks';
+    const bench = 'webhooks';
     return [
-      figure(at, 'failed_attempts', failed, 'count', { atLeast: 1 }),
-      figure(at, 'received', received.length, 'count'),
-      figure(at, 'lost', runs - received.length, 'count', { atMost: 0 }),
-      figure(at, 'ids_per_event', Math.max(...deliveries.map(({ ids }) => ids.size)), 'count', {
+      figure(bench, 'failed_attempts', failed, 'count', { atLeast: 1 }),
+      figure(bench, 'received', received.length, 'count'),
+      figure(bench, 'lost', runs - received.length, 'count', { atMost: 0 }),
+      figure(bench, 'ids_per_event', Math.max(...deliveries.map(({ ids }) => ids.size)), 'count', {
         atMost: 1,
       }),
-      figure(at, 'times_told_max', Math.max(...deliveries.map(({ times }) => times)), 'count'),
-      figure(at, 'undelivered_rows', await countUndelivered(pool), 'count', { atMost: 0 }),
-      figure(at, 'caught_up_s', (performance.now() - backAt) / 1_000, 's'),
+      figure(bench, 'times_told_max', Math.max(...deliveries.map(({ times }) => times)), 'count'),
+      figure(bench, 'undelivered_rows', await countUndelivered(pool), 'count', { atMost: 0 }),
+      figure(bench, 'caught_up_s', (performance.now() - recoveredAt) / 1_000, 's'),
     ];
   } finally {
     await worker?.stop(0);
@@ -76,8 +76,8 @@ export async function testWebhooks(
   }
 }
 
-/** A worker whose model answers at once, and that may reach the receiver. */
-function startAnswering(url: string, receiver: string): Promise<Worker> {
+/** Starts a worker whose model answers at once, and which may connect to the receiver. */
+function startWorkerFor(url: string, receiver: string): Promise<Worker> {
   const usage = { tokens_in: 1, tokens_out: 1 };
   const provider: ModelProvider = {
     name: 'soak',
@@ -99,7 +99,7 @@ function startAnswering(url: string, receiver: string): Promise<Worker> {
   });
 }
 
-/** Whoever waits for his next attempt has it now, unless he had so many. */
+/** Makes the pending deliveries due that had fewer attempts than `most`. */
 async function makeDue(pool: pg.Pool, most: number): Promise<void> {
   await pool.query(
     `with due as (
@@ -112,9 +112,9 @@ async function makeDue(pool: pg.Pool, most: number): Promise<void> {
   );
 }
 
-/** Until nothing waits any more, with time turned on. */
-async function settle(pool: pg.Pool): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS;
+/** Makes attempts due until every event is delivered. */
+async function deliverPending(pool: pg.Pool): Promise<void> {
+  const deadline = performance.now() + MOST_WAIT_MS;
   while ((await countUndelivered(pool)) > 0 && performance.now() < deadline) {
     await makeDue(pool, MOST_ATTEMPTS);
     await sleep(500);
@@ -128,19 +128,20 @@ async function countUndelivered(pool: pg.Pool): Promise<number> {
   return rows[0].count;
 }
 
-async function attempts(pool: pg.Pool): Promise<number> {
+async function countAttempts(pool: pg.Pool): Promise<number> {
   const { rows } = await pool.query(
     'select coalesce(sum(attempts), 0)::int as count from howdah.webhook_deliveries',
   );
   return rows[0].count;
 }
 
-async function until(pool: pg.Pool, text: string, values: unknown[]): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS;
+/** Waits until the query returns `holds`. */
+async function waitUntil(pool: pg.Pool, text: string, values: unknown[]): Promise<void> {
+  const deadline = performance.now() + MOST_WAIT_MS;
   while (performance.now() < deadline) {
     const { rows } = await pool.query(text, values);
     if (rows[0].holds) return;
     await sleep(100);
   }
-  throw new Error(`waited in vain for: ${text}`);
+  throw new Error(`this did not become true within ${MOST_WAIT_MS} ms: ${text}`);
 }

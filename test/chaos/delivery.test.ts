@@ -6,7 +6,8 @@ import { testWebhooks } from '../../chaos/delivery/webhooks.ts';
 import { startTestApi } from '../api/harness.ts';
 import { createTestDatabase } from '../support/database.ts';
 
-// The soak itself is a thousand clients and takes minutes; here it is played small, and what it counts is checked.
+// `npm run soak` uses a thousand clients for minutes. These tests run it on a small scale, and test
+// how it counts.
 
 const context = {
   log() {},
@@ -20,17 +21,17 @@ const context = {
 describe('steps that a subscriber received', () => {
   test('are counted as missing, duplicated or lost', () => {
     const received = new ReceivedSteps();
-    for (const seq of [1, 2, 2, 5, 4]) received.take(seq, 10, 0, 12);
+    for (const seq of [1, 2, 2, 5, 4]) received.add(seq, 10, 0, 12);
     expect(received).toMatchObject({ last: 5, missing: 2, doubled: 2 });
-    expect(received.lostOf(5)).toBe(2);
-    expect(received.lostOf(7)).toBe(4);
+    expect(received.countLost(5)).toBe(2);
+    expect(received.countLost(7)).toBe(4);
   });
 
   test('yield a latency only if the connection existed before the commit', () => {
     const received = new ReceivedSteps();
-    received.take(1, 10, 5, 13);
-    received.take(2, 10, 11, 14);
-    expect(received.waits).toEqual([3]);
+    received.add(1, 10, 5, 13);
+    received.add(2, 10, 11, 14);
+    expect(received.latencies).toEqual([3]);
   });
 });
 
@@ -45,8 +46,12 @@ test('the command line reports its errors', () => {
     names: ['subscribers', 'webhooks'],
     seed: 0,
   });
-  expect(() => readOptions(['hooks'], 1)).toThrow('there is no soak named hooks');
-  expect(() => readOptions(['--clients', 'many'], 1)).toThrow('takes a whole number, not many');
+  expect(() => readOptions(['hooks'], 1)).toThrow(
+    'unknown test: hooks; use subscribers or webhooks',
+  );
+  expect(() => readOptions(['--clients', 'many'], 1)).toThrow(
+    'must be an integer of at least 1, not many',
+  );
 });
 
 test('clients that are disconnected repeatedly receive every step once, over SSE, GraphQL and /ws', async () => {

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { growthFigures, isBroken, slope } from '../../chaos/resource-growth/growth-figures.ts';
+import { growthFigures, exceedsBound, slope } from '../../chaos/resource-growth/growth-figures.ts';
 import type {
   Sample,
   StatementSample,
   TableSample,
 } from '../../chaos/resource-growth/growth-samples.ts';
 
-// What an hour of samples comes to: steady ones hold every bound, and each way to grow breaks its own.
+// Steady samples of an hour keep all bounds, and each kind of growth exceeds its own bound.
 
 const MB = 1_048_576;
 const COUNT = 120;
@@ -24,11 +24,14 @@ const table: TableSample = {
 };
 const statement: StatementSample = { id: '1', text: 'commit', calls: 0, ms: 0, blocks: 0 };
 
-const weights = ({ heap = 40, retained = 190 }) => {
+const memory = ({ heap = 40, retained = 190 }) => {
   return { heap: heap * MB, rss: (heap + retained) * MB };
 };
 
-/** An hour in which nothing grows but what was done; `change` says what is otherwise at the nth sample. */
+/**
+ * Makes the samples of an hour in which only the amount of work grows. `change` returns what differs
+ * in the nth sample.
+ */
 function hour(
   change: (nth: number) => Partial<TableSample & StatementSample & Sample> = () => ({}),
 ) {
@@ -43,7 +46,7 @@ function hour(
       ) as T;
     return pick<Sample>({
       at: nth / COUNT,
-      workers: [weights({ heap: 40 + (nth % 7) * 0.1 })],
+      workers: [memory({ heap: 40 + (nth % 7) * 0.1 })],
       live: 4 + (nth % 3),
       jobs: 1,
       tables: [pick({ ...table, updates: nth * 100, hot_updates: nth * 70 })],
@@ -52,9 +55,9 @@ function hour(
   });
 }
 
-const broken = (samples: Sample[]) =>
+const exceeded = (samples: Sample[]) =>
   growthFigures(samples)
-    .filter(isBroken)
+    .filter(exceedsBound)
     .map(({ what }) => what);
 
 test('the slope is that of the least-squares line', () => {
@@ -68,7 +71,7 @@ test('the slope is that of the least-squares line', () => {
 });
 
 test('a steady hour meets all bounds, and the figures describe it', () => {
-  expect(broken(hour())).toEqual([]);
+  expect(exceeded(hour())).toEqual([]);
   const figures = new Map(growthFigures(hour()).map((figure) => [figure.what, figure]));
   expect(figures.get('heap of worker 1 in MB; MB/h')).toMatchObject({ first: 40.3, bound: 5 });
   expect(figures.get('updates of executions_1 that are not HOT, share')?.last).toBeCloseTo(0.3);
@@ -82,54 +85,54 @@ test('a steady hour meets all bounds, and the figures describe it', () => {
 
 describe('a bound is violated by', () => {
   test('a heap that grows by a kilobyte per run, but not by growth during warm-up', () => {
-    expect(broken(hour((nth) => ({ workers: [weights({ heap: 40 + nth / 17 })] })))).toEqual([
+    expect(exceeded(hour((nth) => ({ workers: [memory({ heap: 40 + nth / 17 })] })))).toEqual([
       'heap of worker 1 in MB; MB/h',
     ]);
-    const warm = (nth: number) => [weights({ heap: Math.min(40, 20 + nth) })];
-    expect(broken(hour((nth) => ({ workers: warm(nth) })))).toEqual([]);
+    const warm = (nth: number) => [memory({ heap: Math.min(40, 20 + nth) })];
+    expect(exceeded(hour((nth) => ({ workers: warm(nth) })))).toEqual([]);
   });
 
   test('a process that keeps growing, but not by pages that V8 retains', () => {
     const sampleOf = (nth: number, step: number) => [
-      weights({ retained: 100 + Math.floor(nth / 20) * step }),
+      memory({ retained: 100 + Math.floor(nth / 20) * step }),
     ];
-    expect(broken(hour((nth) => ({ workers: sampleOf(nth, 8) })))).toEqual([]);
-    expect(broken(hour((nth) => ({ workers: sampleOf(nth, 50) })))).toEqual([
+    expect(exceeded(hour((nth) => ({ workers: sampleOf(nth, 8) })))).toEqual([]);
+    expect(exceeded(hour((nth) => ({ workers: sampleOf(nth, 50) })))).toEqual([
       'rss of worker 1 in MB',
     ]);
   });
 
   test('a worker without measurements', () => {
-    expect(broken(hour((nth) => (nth === 90 ? { workers: [] } : {})))).toContain(
+    expect(exceeded(hour((nth) => (nth === 90 ? { workers: [] } : {})))).toContain(
       'heap of worker 1 in MB; MB/h',
     );
   });
 
   test('a growing queue', () => {
-    expect(broken(hour((nth) => ({ live: nth, jobs: nth })))).toEqual([
+    expect(exceeded(hour((nth) => ({ live: nth, jobs: nth })))).toEqual([
       'runs that have not ended',
       'wake-ups in the queue',
     ]);
   });
 
   test('dead rows that are never removed', () => {
-    expect(broken(hour((nth) => ({ dead: nth * 100 })))).toEqual([
+    expect(exceeded(hour((nth) => ({ dead: nth * 100 })))).toEqual([
       'dead rows of executions_1, at most',
     ]);
   });
 
   test('a table that grows faster than its rows, but not by growth with its rows', () => {
-    expect(broken(hour((nth) => ({ bytes: (10 + nth) * MB })))).toEqual([
+    expect(exceeded(hour((nth) => ({ bytes: (10 + nth) * MB })))).toEqual([
       'size of executions_1 in MB',
     ]);
-    expect(broken(hour((nth) => ({ bytes: (10 + nth) * MB, rows: 20_000 + nth * 2_000 })))).toEqual(
-      [],
-    );
+    expect(
+      exceeded(hour((nth) => ({ bytes: (10 + nth) * MB, rows: 20_000 + nth * 2_000 }))),
+    ).toEqual([]);
   });
 
   test('updates that are no longer HOT', () => {
     const hot = (nth: number) => Math.min(nth, 60) * 70;
-    expect(broken(hour((nth) => ({ hot_updates: hot(nth) })))).toEqual([
+    expect(exceeded(hour((nth) => ({ hot_updates: hot(nth) })))).toEqual([
       'updates of executions_1 that are not HOT, share',
     ]);
   });
@@ -137,14 +140,14 @@ describe('a bound is violated by', () => {
   test('a sequential scan of a large table, but not of a small one', () => {
     const large = (nth: number) => (nth < 60 ? 5_000 : 20_000);
     const before = hour((nth) => ({ rows: large(nth), seq_scans: Math.min(nth, 50) }));
-    expect(broken(before)).toEqual([]);
+    expect(exceeded(before)).toEqual([]);
     const after = hour((nth) => ({ rows: large(nth), seq_scans: nth < 100 ? 3 : 4 }));
-    expect(broken(after)).toEqual(['sequential scans of executions_1 since it had 10000 rows']);
+    expect(exceeded(after)).toEqual(['sequential scans of executions_1 since it had 10000 rows']);
   });
 
   test('a statement that takes longer or reads more', () => {
-    expect(broken(hour((nth) => ({ ms: nth ** 2 * 10 })))).toEqual(['ms a call of: commit']);
-    expect(broken(hour((nth) => ({ blocks: nth ** 2 * 20 })))).toEqual([
+    expect(exceeded(hour((nth) => ({ ms: nth ** 2 * 10 })))).toEqual(['ms a call of: commit']);
+    expect(exceeded(hour((nth) => ({ blocks: nth ** 2 * 20 })))).toEqual([
       'blocks a call of: commit',
     ]);
   });

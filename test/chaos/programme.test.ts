@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { check, type Evidence } from '../../chaos/checks/check-evidence.ts';
+import { checkEvidence, type Evidence } from '../../chaos/checks/check-evidence.ts';
 import type { SubmittedRun } from '../../chaos/load/submit-runs.ts';
 import { expectedOutput, simulateTeam } from '../../chaos/load/expected-output.ts';
 import { FAULTS, MODEL_FAULTS, planModelFault, planFaults } from '../../chaos/faults/faults.ts';
@@ -22,7 +22,8 @@ import {
 } from '../../chaos/load/plan.ts';
 import { reportLines, formatReport } from '../../chaos/checks/report.ts';
 
-// The programme that judges others: what it plans follows from the seed, and what it is there to find, it finds.
+// Tests of the chaos programme itself: its plan follows from the seed, its checker finds every kind of
+// breach, and its options and reports are correct.
 
 describe('a chaos plan', () => {
   test('is the same for the same seed, whatever was planned before', () => {
@@ -101,7 +102,7 @@ describe('the model server', () => {
             ? expectedFinalAnswer(4, planRun(4, turn[index]?.key ?? '', 0))
             : `[${turn[index]?.rejected ? 'rejected' : name}:${turn[index]?.key}]`,
       }));
-      messages.push(...(results ?? []).toReversed()); // they arrive in any order
+      messages.push(...(results ?? []).toReversed()); // they arrive in any submitted
       messages.push({ role: 'user', content: '[steer:x]' });
     }
     expect((await ask(messages)).content).toBe(expectedFinalAnswer(4, run));
@@ -142,7 +143,7 @@ describe('the checker', () => {
     control: { do: 'nothing' },
     turns: [[book, pay]],
   };
-  const order: SubmittedRun = { plan, id: 'a', isAcknowledged: true };
+  const submitted: SubmittedRun = { plan, id: 'a', isAcknowledged: true };
   const run: RunRow = {
     id: 'a',
     key: '1.0',
@@ -158,18 +159,18 @@ describe('the checker', () => {
     model_steps: 2,
     model_retries: 0,
     interruptions: 0,
-    heard: [],
+    inputs: [],
   };
   const paid = { tool: 'pay', key: pay.key, idempotency_key: 'a:2:c', execution_id: 'a' };
-  const fine: Evidence = {
+  const correct: Evidence = {
     seed: 1,
-    orders: [order],
+    submitted: [submitted],
     runs: [run],
     calls: [
       { execution_id: 'a', tool: 'book', key: book.key },
       { execution_id: 'a', tool: 'pay', key: pay.key },
     ],
-    agains: [],
+    repeats: [],
     bookings: [book.key],
     effects: [paid],
     zombies: [],
@@ -179,10 +180,10 @@ describe('the checker', () => {
     deaths: 0,
   };
   const found = (change: Partial<Evidence>) =>
-    check({ ...fine, ...change }).breaches.map(({ kind }) => kind);
+    checkEvidence({ ...correct, ...change }).breaches.map(({ kind }) => kind);
 
   test('reports nothing for a correct history', () => {
-    expect(check(fine)).toEqual({ breaches: [], explained: 0, repeated: 0 });
+    expect(checkEvidence(correct)).toEqual({ breaches: [], explained: 0, repeated: 0 });
   });
 
   test.each<[string, Partial<Evidence>, string[]]>([
@@ -202,25 +203,29 @@ describe('the checker', () => {
       'one call with two idempotency keys',
       {
         effects: [paid, { ...paid, idempotency_key: 'a:9:c' }],
-        agains: [{ execution_id: 'a', key: pay.key }],
+        repeats: [{ execution_id: 'a', key: pay.key }],
       },
       ['doubled'],
     ],
-    ['a cancelled run that continues', { orders: [{ ...order, cancelled: 'yes' }] }, ['lost']],
+    [
+      'a cancelled run that continues',
+      { submitted: [{ ...submitted, cancelled: 'yes' }] },
+      ['lost'],
+    ],
     [
       'a steering message that was not delivered',
-      { orders: [{ ...order, steered: 'yes' }] },
+      { submitted: [{ ...submitted, steered: 'yes' }] },
       ['lost'],
     ],
     [
       'a steering message that was delivered twice',
       {
-        orders: [{ ...order, steered: 'unknown' }],
-        runs: [{ ...run, heard: ['[steer:1.0]', '[steer:1.0]'] }],
+        submitted: [{ ...submitted, steered: 'unknown' }],
+        runs: [{ ...run, inputs: ['[steer:1.0]', '[steer:1.0]'] }],
       },
       ['doubled'],
     ],
-    ['a missing fork', { orders: [{ ...order, forked: 'yes' }] }, ['lost']],
+    ['a missing fork', { submitted: [{ ...submitted, forked: 'yes' }] }, ['lost']],
     ['a superfluous model request', { requests: new Map([['1.0', 3]]) }, ['asked too often']],
     [
       'a step committed by a worker that lost its claim',
@@ -252,7 +257,7 @@ describe('the checker', () => {
     const root = of('1.0~crew', null);
     const members = simulateTeam(1, '1.0~crew').members.map((key) => of(key, 'a'));
     const team: Partial<Evidence> = {
-      orders: [{ ...order, plan: { ...plan, team: 'crew' } }],
+      submitted: [{ ...submitted, plan: { ...plan, team: 'crew' } }],
       calls: [],
       bookings: [],
       effects: [],
@@ -302,14 +307,14 @@ describe('the checker', () => {
     expect(found({ runs: [{ ...failed, stop_reason: 'poison' }], deaths: 3 })).toEqual([]);
     const child = { ...failed, id: 'c', key: '1.0/0-0', parent: 'a' };
     const fork = { ...run, id: 'b', root: 'b', forked_from: 'a', output: '1.0 is done: ' };
-    const forked = { orders: [{ ...order, forked: 'yes' as const }], isModelCut: true };
+    const forked = { submitted: [{ ...submitted, forked: 'yes' as const }], isModelCut: true };
     expect(found({ ...forked, runs: [run, child, fork] })).toEqual([]);
     expect(found({ ...forked, runs: [run, fork] })).toEqual(['lost']);
     expect(
       found({ runs: [{ ...run, interruptions: 1 }], requests: new Map([['1.0', 3]]) }),
     ).toEqual([]);
-    const agains = [{ execution_id: 'a', key: pay.key }];
-    expect(found({ effects: [paid, paid], agains })).toEqual([]);
+    const repeats = [{ execution_id: 'a', key: pay.key }];
+    expect(found({ effects: [paid, paid], repeats })).toEqual([]);
   });
 });
 
@@ -364,7 +369,12 @@ test('the table has a line for each fault and a total', () => {
     encryptions: { encrypted: 0, decrypted: 0, rotated: 0 },
     seconds: 1,
     breaches: [{ kind: 'lost', what: 'x' } as const],
-    injected: [700, 900].map((recovery) => ({ kind: 'kill' as const, at: 0, held: [], recovery })),
+    injected: [700, 900].map((recovery) => ({
+      kind: 'kill' as const,
+      at: 0,
+      interrupted: [],
+      recovery,
+    })),
   };
   expect(
     formatReport(reportLines([round], 5))
