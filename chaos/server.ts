@@ -24,8 +24,8 @@ export type ChaosServer = {
   /** Starts the server if it has stopped by itself. */
   startIfStopped(): Promise<void>;
   /**
-   * Kills one backend of a worker, after which Postgres recovers as after a crash. `fraction`, from 0
-   * to below 1, selects the backend. Returns false if there was none.
+   * Kills one backend of a worker, after which Postgres recovers as after a crash. `fraction`, from
+   * 0 to below 1, selects the backend. Returns false if there was none.
    */
   killBackend(fraction: number): Promise<boolean>;
   stop(): Promise<void>;
@@ -148,7 +148,10 @@ export async function retryWhileUnavailable<T>(work: () => Promise<T>): Promise<
   }
 }
 
-/** Returns whether the database was unavailable or had a conflict, rather than rejecting the statement. */
+/**
+ * Returns whether the database was unavailable or had a conflict, rather than rejecting the
+ * statement.
+ */
 export function isTemporaryFailure(error: unknown): boolean {
   return isConnectionLoss(error) || /^(40|55|57)/.test(faultOf(error).code);
 }

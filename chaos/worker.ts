@@ -1,5 +1,5 @@
-// The process of a worker, which faults kill, freeze and disconnect. It prints `ready` when it accepts
-// runs. SIGTERM drains it.
+// The process of a worker, which faults kill, freeze and disconnect. It prints `ready` when it
+// accepts runs. SIGTERM drains it.
 
 import { pino } from 'pino';
 import { openaiProvider } from '../src/providers/openai.ts';

@@ -33,7 +33,7 @@ export type CallRow = { execution_id: string; tool: string; key: string };
 /** A question about an interrupted effect that was answered `again`. */
 export type RepeatRow = { execution_id: string; key: string };
 
-/** The rows of one round. `bookings` holds the keys of the rows that the SQL tool inserted. */
+/** The rows of one round. `bookings` are the keys of the rows that the SQL tool inserted. */
 export type Observations = {
   runs: RunRow[];
   calls: CallRow[];
@@ -43,7 +43,9 @@ export type Observations = {
   violations: { rule: string; execution_id: string | null; detail: string }[];
 };
 
-/** Reads the runs of a round, which were created since `since` and have its number in their keys. */
+/**
+ * Reads the runs of a round, which were created since `since` and have its number in their keys.
+ */
 export async function observeRound(
   pool: pg.Pool,
   round: number,

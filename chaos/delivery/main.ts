@@ -7,8 +7,8 @@ import { testSubscribers } from './subscribers.ts';
 import { testWebhooks } from './webhooks.ts';
 
 // npm run soak: tests that every event is delivered once, although clients are disconnected and
-// receivers fail. Prints the figures, and exits with 1 if one breaks its bound. BENCH_PG_URL names a
-// server to use instead of an embedded one.
+// receivers fail. Prints the figures, and exits with 1 if one breaks its bound. BENCH_PG_URL names
+// a server to use instead of an embedded one.
 
 const TESTS = { subscribers: testSubscribers, webhooks: testWebhooks };
 

@@ -4,7 +4,9 @@ import { parseServerSentEvents } from '../../src/client/parse-sse.ts';
 
 /** A connection that follows the steps of a run. */
 export type Connection = {
-  /** Resolves when the connection has ended; with `busy` if the server rejected it because of load. */
+  /**
+   * Resolves when the connection has ended; with `busy` if the server rejected it because of load.
+   */
   ended: Promise<'busy' | undefined>;
   /** Ends the connection abruptly, like a broken network. */
   cut(): void;

@@ -56,8 +56,8 @@ const connectors = Object.entries(CONNECTORS);
 
 /**
  * Connects clients over SSE, GraphQL and `/ws` to runs, and commits steps meanwhile. Each client is
- * cut off at random and continues a little later behind its last step. It must receive every step of
- * its run once and in order. Clients and commits share this process.
+ * cut off at random and continues a little later behind its last step. It must receive every step
+ * of its run once and in order. Clients and commits share this process.
  */
 export async function testSubscribers(
   { server, startApi, log }: DeliveryContext,

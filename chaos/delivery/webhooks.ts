@@ -12,8 +12,10 @@ import type { Options } from './options.ts';
 import { startReceiver } from './webhook-receiver.ts';
 import type { DeliveryContext } from './subscribers.ts';
 
-/** Number of attempts after which a delivery is given up. */
+/** Number of attempts after which a delivery has failed. */
 const MOST_ATTEMPTS = 10;
+/** The remaining attempts are left for the time after the recovery. */
+const MOST_ATTEMPTS_WHILE_FAILING = MOST_ATTEMPTS - 2;
 const MOST_WAIT_MS = 60_000;
 
 /**
@@ -43,11 +45,11 @@ export async function testWebhooks(
     }
     await waitUntil(
       pool,
-      `select count(*) = $1 as holds from howdah.webhook_deliveries where last_error is not null`,
+      `select count(*) = $1 as is_reached from howdah.webhook_deliveries where last_error is not null`,
       [runs],
     );
     while (performance.now() - startedAt < seconds * 1_000) {
-      await makeDue(pool, MOST_ATTEMPTS - 2); // the last two attempts are left for the time after the recovery
+      await makeDue(pool, MOST_ATTEMPTS_WHILE_FAILING);
       await sleep(1_000);
     }
     const failed = await countAttempts(pool);
@@ -90,7 +92,8 @@ function startWorkerFor(url: string, receiver: string): Promise<Worker> {
     url,
     concurrency: 100,
     release: 'soak',
-    masterKeys: createMasterKeys({ keys: [randomBytes(32)], file: undefined }), // for the signing key
+    // The master key encrypts the signing key of the webhook.
+    masterKeys: createMasterKeys({ keys: [randomBytes(32)], file: undefined }),
     builtins: [],
     tools: [],
     mcp: { egress: createEgress({ allowPrivate: [receiver] }), commands: [], environment: {} },
@@ -135,12 +138,12 @@ async function countAttempts(pool: pg.Pool): Promise<number> {
   return rows[0].count;
 }
 
-/** Waits until the query returns `holds`. */
+/** Waits until the query returns true as `is_reached`. */
 async function waitUntil(pool: pg.Pool, text: string, values: unknown[]): Promise<void> {
   const deadline = performance.now() + MOST_WAIT_MS;
   while (performance.now() < deadline) {
     const { rows } = await pool.query(text, values);
-    if (rows[0].holds) return;
+    if (rows[0].is_reached) return;
     await sleep(100);
   }
   throw new Error(`this did not become true within ${MOST_WAIT_MS} ms: ${text}`);

@@ -13,8 +13,8 @@ export type InjectedFault = { kind: FaultKind; at: number; interrupted: string[]
 const BEYOND_LEASE_MS = 11_500;
 
 /**
- * Faults that need another working worker. The recovery then measures the takeover, not the start of
- * a process.
+ * Faults that need another working worker. The recovery then measures the takeover, not the start
+ * of a process.
  */
 const NEEDS_SURVIVOR: readonly FaultKind[] = ['kill', 'freeze', 'pause_process', 'drain'];
 

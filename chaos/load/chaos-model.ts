@@ -87,7 +87,10 @@ function planLatency(seed: number, key: string, turn: number): number {
   return random.chance(0.1) ? random.int(300, 1_500) : random.int(5, 80);
 }
 
-/** `turn` counts the answers so far; `results` are those of their tool calls, in order of the calls. */
+/**
+ * The state of a conversation: the number of answers so far, and the results of their tool calls, in
+ * the order of the calls.
+ */
 type Conversation = { key: string; turn: number; results: string[] };
 
 /** Reads key, turn and results from the messages of a request. */

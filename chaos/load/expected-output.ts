@@ -5,7 +5,9 @@ import { type TeamMember, TEAMS } from './teams.ts';
 
 // The outputs of all runs, as pure functions of the seed and the key.
 
-/** Returns the answer of a person who is a member, to a prompt such as `press.ask is asked about …`. */
+/**
+ * Returns the answer of a person who is a member, to a prompt such as `press.ask is asked about …`.
+ */
 export function personAnswer(prompt: string): string {
   return `key=${memberKey(findInputKey(prompt), /^\S+/.exec(prompt)?.[0] ?? '')} agrees`;
 }

@@ -35,7 +35,9 @@ export type FakeAnswer = {
   raw?: string | Uint8Array;
   /** The events of the stream, instead of the fields above. */
   chunks?: (Json | undefined)[];
-  /** Ends the body after this number of bytes: destroys the socket, or ends the response cleanly. */
+  /**
+   * Ends the body after this number of bytes: destroys the socket, or ends the response cleanly.
+   */
   cut?: { after: number; how: 'reset' | 'end' };
   /** Sends nothing, or nothing after this number of bytes, until the client disconnects. */
   stall?: 'before_headers' | number;

@@ -1,7 +1,8 @@
 import { type Random, randomOf } from './random.ts';
 
-// The plan of a round, as a pure function of the seed: its runs, the answers of their models, and the
-// controls that are applied to them. The input of a run contains its key, from which the rest follows.
+// The plan of a round, as a pure function of the seed: its runs, the answers of their models, and
+// the controls that are applied to them. The input of a run contains its key, from which the rest
+// follows.
 
 /** The tools of the shop. `spin` blocks the event loop, and `hoard` runs out of memory. */
 export type ToolName =
@@ -52,7 +53,9 @@ export type PlannedRun = Conversation & {
   /** Milliseconds since the start of the round. */
   at: number;
   control: Control;
-  /** With `queue`, runs of a session wait for each other; with `interrupt`, each ends the previous. */
+  /**
+   * With `queue`, runs of a session wait for each other; with `interrupt`, each ends the previous.
+   */
   session?: { name: string; policy: 'queue' | 'interrupt' };
   /** The agent `senior` has a second model to fall back to. */
   agent: 'clerk' | 'senior';
@@ -122,7 +125,8 @@ export function planConversation(seed: number, key: string): Conversation {
   if (tool) {
     return { key, turns: [[{ tool: tool as ToolName, key, rejected: false }]] };
   }
-  const depth = key.split('/').length - 1 + (key.includes('@') ? 1 : 0); // members of workflows are children as well
+  // Members of workflows are children as well.
+  const depth = key.split('/').length - 1 + (key.includes('@') ? 1 : 0);
   const random = randomOf(seed, key, 'turns');
   const count = random.int(depth === 0 ? 1 : 0, depth === 0 ? 4 : 2);
   const turns = Array.from({ length: count }, (_, turn) => planTurn(random, key, turn, depth));

@@ -1,7 +1,7 @@
 import type { TeamName } from './plan.ts';
 
-// Every run has a key, which the input of the run contains. The key of a workflow member consists of
-// the greatest key in its input and the name of the member:
+// Every run has a key, which the input of the run contains. The key of a workflow member consists
+// of the greatest key in its input and the name of the member:
 // - `1.2~press` is the run of the workflow press with the input key 1.2;
 // - `1.2@press.1` is its member press.1, which received the input of the workflow;
 // - `1.2@press.1@press.2` is its member press.2, which received the output of press.1.

@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { CustomTool, ToolContext } from '../../src/contracts/agents/tool.ts';
 import { randomOf } from './random.ts';
 
-// The TypeScript tools of the shop. An effect outside the database is a line in the journal, a file.
-// A line is appended in one write, so it is not lost if the process is killed afterwards.
+// The TypeScript tools of the shop. An effect outside the database is a line in the journal, a
+// file. A line is appended in one write, so it is not lost if the process is killed afterwards.
 
 /** A line of the journal. */
 export type Effect = { tool: string; key: string; idempotency_key: string; execution_id: string };

@@ -21,7 +21,9 @@ export type SubmittedRun = {
   forked?: Acknowledgement;
 };
 
-/** Inserts runs at their times and applies their controls. Resolves when all controls are applied. */
+/**
+ * Inserts runs at their times and applies their controls. Resolves when all controls are applied.
+ */
 export async function submitRuns(
   world: World,
   plans: readonly PlannedRun[],

@@ -3,8 +3,8 @@ import { isBrokenMember } from './run-keys.ts';
 import { type TeamName, formatFinalAnswer } from './plan.ts';
 import { randomOf } from './random.ts';
 
-// The workflows of the shop. `simulate` derives the output from the documented behaviour of the type,
-// not from the code under test.
+// The workflows of the shop. `simulate` derives the output from the documented behaviour of the
+// type, not from the code under test.
 
 export type TeamMember = { name: string } & (
   | { agent: 'clerk' | 'senior' }

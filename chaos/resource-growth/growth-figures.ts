@@ -1,12 +1,12 @@
 import { linearRegression, median } from 'simple-statistics';
 import type { Sample, StatementSample, TableSample } from './growth-samples.ts';
 
-// Computes figures from the samples of a soak, each with its bound. A figure compares the first third
-// of the samples with the last third. The functions are pure.
+// Computes figures from the samples of a soak, each with its bound. A figure compares the first
+// third of the samples with the last third. The functions are pure.
 
 /**
- * One figure. `first` and `last` are the values of the first and the last third. `measured` must not
- * exceed `bound`.
+ * One figure. `first` and `last` are the values of the first and the last third. `measured` must
+ * not exceed `bound`.
  */
 export type Figure = {
   what: string;

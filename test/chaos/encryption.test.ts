@@ -24,12 +24,13 @@ import {
 } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
 
-/** What the programme says of encrypted contents is right, and what is wrong with them, it finds. */
+// The checks of encrypted contents accept correct contents and find wrong ones.
 
 const db = testDatabase({ violates: true }); // writes runs and steps by hand
-const EVER = new Date(0);
+const START_OF_TIME = new Date(0);
 
-async function work() {
+/** Encrypts and decrypts everything that is due. */
+async function encryptDueContents() {
   await db.pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
   const cipher = createContentCipher(secretRowsOn(db.pool), CHAOS_MASTER_KEYS);
   await encryptContents(db.pool, cipher, (error) => {
@@ -38,7 +39,7 @@ async function work() {
 }
 
 /** Makes a run of the shop that has ended. */
-async function makeEnded(): Promise<string> {
+async function makeEndedRun(): Promise<string> {
   const worker = await makeWorker(db.pool);
   const id = await makeRun(db.pool, {
     agent_id: await makeAgent(db.pool),
@@ -52,8 +53,8 @@ async function makeEnded(): Promise<string> {
   return id;
 }
 
-/** Changes what nobody may change. */
-async function tamper(text: string, values: unknown[]): Promise<void> {
+/** Executes a change that triggers forbid. */
+async function changeWithoutTriggers(text: string, values: unknown[]): Promise<void> {
   await inTransaction(db.pool, async (client) => {
     await client.query('set local session_replication_role = replica');
     await client.query(text, values);
@@ -61,35 +62,37 @@ async function tamper(text: string, values: unknown[]): Promise<void> {
 }
 
 test('texts that were left in plain text, and ciphertexts that do not open, are found', async () => {
-  const [id, other] = [await makeEnded(), await makeEnded()];
+  const [id, other] = [await makeEndedRun(), await makeEndedRun()];
   await switchEncryption(db.pool);
   expect(await all(db.pool, WRONGLY_ENCRYPTED_RUNS)).not.toEqual([]);
-  await work();
+  await encryptDueContents();
   expect(await all(db.pool, WRONGLY_ENCRYPTED_RUNS)).toEqual([]);
-  expect(await checkEncryptedContents(db.pool, EVER)).toEqual([]);
+  expect(await checkEncryptedContents(db.pool, START_OF_TIME)).toEqual([]);
   const run = await one(db.pool, 'select id, input from howdah.executions where id = $1', [id]);
   expect(await decryptRows(db.pool, [run], (row) => row.id)).toMatchObject([
     { input: 'Please do key=1.0' },
   ]);
 
-  await tamper('update howdah.messages set content = $2 where execution_id = $1 and seq = 2', [
-    id,
-    '[pay:1.0/0-0]',
+  await changeWithoutTriggers(
+    'update howdah.messages set content = $2 where execution_id = $1 and seq = 2',
+    [id, '[pay:1.0/0-0]'],
+  );
+  await changeWithoutTriggers('update howdah.executions set output = $2 where id = $1', [
+    other,
+    run.input,
   ]);
-  await tamper('update howdah.executions set output = $2 where id = $1', [other, run.input]);
-  expect((await checkEncryptedContents(db.pool, EVER)).map(({ kind }) => kind).toSorted()).toEqual([
-    'lost',
-    'violation',
-  ]);
+  expect(
+    (await checkEncryptedContents(db.pool, START_OF_TIME)).map(({ kind }) => kind).toSorted(),
+  ).toEqual(['lost', 'violation']);
 });
 
 test('runs under an earlier key, and runs that are still encrypted, are found', async () => {
   await rotateDataKeys(db.pool);
   expect(await all(db.pool, WRONGLY_ENCRYPTED_RUNS)).not.toEqual([]);
-  await work();
+  await encryptDueContents();
   expect(await all(db.pool, WRONGLY_ENCRYPTED_RUNS)).toEqual([]);
   await switchEncryption(db.pool);
   expect(await all(db.pool, WRONGLY_ENCRYPTED_RUNS)).not.toEqual([]);
-  await work();
+  await encryptDueContents();
   expect(await all(db.pool, WRONGLY_ENCRYPTED_RUNS)).toEqual([]);
 });

@@ -11,8 +11,9 @@ import {
 } from '../workers/child.ts';
 import { ALWAYS, KINDS, kindTools, makeKinds, playKinds, TEAM } from './kinds.ts';
 
-// A worker is killed at every failpoint of every kind of run (`npm run test:failpoints`; fewer pairs by default). Another one goes on, and what comes out is what comes out
-// when nothing fails.
+// Kills a worker at every failpoint of every kind of run, and lets another worker continue. The
+// outcome must equal that of a run without faults. By default only some pairs of failpoint and kind
+// are tested; `npm run test:failpoints` tests all of them.
 
 const database = testDatabase();
 let server: FakeServer;
@@ -21,7 +22,7 @@ const faultless = new Map<string, Outcome>();
 
 beforeAll(async () => {
   server = await startOpenAiServer(playKinds);
-  const worker = await startHere();
+  const worker = await startInProcess();
   await makeKinds(database.pool);
   for (const { name } of [...KINDS, TEAM]) {
     faultless.set(name, await outcomeOf(await insert(name)));
@@ -35,7 +36,7 @@ afterAll(async () => {
   await server.close();
 });
 
-function startHere() {
+function startInProcess() {
   return startTestWorker(database.url, { openai: server.url, tools: kindTools });
 }
 
@@ -49,23 +50,26 @@ async function insert(kind: string): Promise<string> {
   return rows[0].id;
 }
 
-/** Tools whose results hold ids that are new each time. */
-const HAVE_IDS = ['todo', 'send_message'];
+/** Tools whose results contain generated ids. */
+const TOOLS_WITH_IDS = ['todo', 'send_message'];
 
 type Outcome = {
   runs: { who: string; status: string; stop_reason: string; output: string | null }[];
   steps: string[];
   effects: string[];
-  /** What hooks were told, in the transactions of its steps. */
-  heard: string[];
-  /** Messages to other agents. */
+  /** Events that hooks received in the transactions of the steps. */
+  hookEvents: string[];
+  /** Number of messages to other agents. */
   sent: number;
   counted: number;
 };
 
-/** What came of a run, of its children and of what took it back, once all of it is over; questions are answered. */
+/**
+ * Waits until a run, its children and its compensation have ended, and returns their outcome.
+ * Answers their questions.
+ */
 async function outcomeOf(id: string): Promise<Outcome> {
-  await over(id);
+  await waitUntilEnded(id);
   const { rows: runs } = await database.pool.query(
     `select coalesce(a.name, w.name) as who, e.status, e.stop_reason, e.output
      from howdah.executions as e
@@ -81,7 +85,7 @@ async function outcomeOf(id: string): Promise<Outcome> {
      order by e.depth, e.compensates_execution_id nulls first, s.seq`,
     [id],
   );
-  const { rows: heard } = await database.pool.query(
+  const { rows: hookEvents } = await database.pool.query(
     'select event, call_id from shop.seen where execution_id = $1 order by event, call_id',
     [id],
   );
@@ -97,17 +101,20 @@ async function outcomeOf(id: string): Promise<Outcome> {
     steps: steps.map(({ kind, name }) => `${kind} ${name ?? ''}`.trim()).toSorted(),
     effects: steps
       .filter(({ kind }) => kind === 'tool')
-      .map(({ name, output }) => `${name} ${HAVE_IDS.includes(name) ? '' : JSON.stringify(output)}`)
+      .map(
+        ({ name, output }) =>
+          `${name} ${TOOLS_WITH_IDS.includes(name) ? '' : JSON.stringify(output)}`,
+      )
       .toSorted(),
-    heard: heard.map(({ event, call_id }) => `${event} ${call_id ?? ''}`.trim()),
+    hookEvents: hookEvents.map(({ event, call_id }) => `${event} ${call_id ?? ''}`.trim()),
     sent: mail.rows[0].n,
     counted: counter.rows[0].n,
   };
 }
 
-/** What every worker does each half second, as soon as the server knows that the session has ended. */
-async function reap({ pid }: WorkerProcess): Promise<void> {
-  const left = async () => {
+/** Removes the dead worker, as every worker does each half second, and waits for it. */
+async function reapWorker({ pid }: WorkerProcess): Promise<void> {
+  const countWorkers = async () => {
     await database.pool.query('select howdah_private.reap_workers()');
     const { rows } = await database.pool.query(
       'select from howdah_private.workers where pid = $1',
@@ -115,11 +122,11 @@ async function reap({ pid }: WorkerProcess): Promise<void> {
     );
     return rows.length;
   };
-  await expect.poll(left, { interval: 10 }).toBe(0);
+  await expect.poll(countWorkers, { interval: 10 }).toBe(0);
 }
 
-/** Answers whatever is asked until everything has ended. */
-async function over(id: string): Promise<void> {
+/** Answers questions until the run and all its related runs have ended. */
+async function waitUntilEnded(id: string): Promise<void> {
   const answering = new AbortController();
   const answers = answerUntil(answering.signal);
   await eventually(
@@ -134,6 +141,7 @@ async function over(id: string): Promise<void> {
   await answers;
 }
 
+/** Answers all open questions until the signal fires. */
 async function answerUntil(signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await database.pool.query(`
@@ -145,17 +153,17 @@ async function answerUntil(signal: AbortSignal): Promise<void> {
 }
 
 /**
- * Unless all are asked for, one kind and the workflow stand for those that pass the same places, and who calls several tools at
- * once for those who call one of them.
+ * Whether to test all pairs. By default, the failpoints that every run passes are tested with one
+ * kind and the workflow, and kinds that call single tools are left to the kind `parallel`.
  */
-const isWhole = process.env.HOWDAH_EVERY_FAILPOINT === '1';
-const STANDS_FOR_ALL = 'answer';
-const PART_OF_PARALLEL = ['tools', 'sql'];
+const testsAll = process.env.HOWDAH_EVERY_FAILPOINT === '1';
+const REPRESENTATIVE = 'answer';
+const COVERED_BY_PARALLEL = ['tools', 'sql'];
 
 const pairs: (readonly [string, string])[] = [
-  ...KINDS.filter(({ name }) => isWhole || !PART_OF_PARALLEL.includes(name)).flatMap((kind) =>
+  ...KINDS.filter(({ name }) => testsAll || !COVERED_BY_PARALLEL.includes(name)).flatMap((kind) =>
     kind.passes
-      .filter((one) => isWhole || !ALWAYS.includes(one) || kind.name === STANDS_FOR_ALL)
+      .filter((one) => testsAll || !ALWAYS.includes(one) || kind.name === REPRESENTATIVE)
       .map((failpoint) => [failpoint, kind.name] as const),
   ),
   ...TEAM.passes.map((failpoint) => [failpoint, TEAM.name] as const),
@@ -166,15 +174,16 @@ describe('a worker killed at a failpoint', () => {
     const victim = await (await loaded).start(`${failpoint}:kill`);
     loaded = loadWorkerProcess(database.url, { openai: server.url });
     const id = await insert(kind);
-    const { signal } = await diesWhileAnswered(victim);
+    const { signal } = await awaitDeath(victim);
     expect(signal).toBe('SIGKILL');
-    await reap(victim);
-    const successor = await startHere();
+    await reapWorker(victim);
+    const successor = await startInProcess();
     const outcome = await outcomeOf(id);
     await successor.stop(0);
     const expected = faultless.get(kind) as Outcome;
     if (kind === 'once' && outcome.steps.some((step) => step.startsWith('question'))) {
-      expect({ ...outcome, steps: [] }).toEqual({ ...expected, steps: [] }); // a person was asked, as it should be
+      // A person decided whether to repeat the effect, so the steps differ.
+      expect({ ...outcome, steps: [] }).toEqual({ ...expected, steps: [] });
     } else {
       expect(outcome).toEqual(expected);
     }
@@ -183,13 +192,16 @@ describe('a worker killed at a failpoint', () => {
   });
 });
 
-/** Some failpoints lie behind an answer: questions are answered until the worker has died, or should have. */
-async function diesWhileAnswered(victim: WorkerProcess) {
+/**
+ * Answers questions until the worker dies, because some failpoints are reached only after an
+ * answer. After two minutes, drains the worker instead.
+ */
+async function awaitDeath(victim: WorkerProcess) {
   const answering = new AbortController();
   const answers = answerUntil(answering.signal);
-  const tooLong = setTimeout(() => victim.signal('SIGTERM'), 120_000);
+  const timeout = setTimeout(() => victim.signal('SIGTERM'), 120_000);
   const end = await victim.ended;
-  clearTimeout(tooLong);
+  clearTimeout(timeout);
   answering.abort();
   await answers;
   return end;

@@ -29,8 +29,8 @@ const memory = ({ heap = 40, retained = 190 }) => {
 };
 
 /**
- * Makes the samples of an hour in which only the amount of work grows. `change` returns what differs
- * in the nth sample.
+ * Makes the samples of an hour in which only the amount of work grows. `change` returns what
+ * differs in the nth sample.
  */
 function hour(
   change: (nth: number) => Partial<TableSample & StatementSample & Sample> = () => ({}),

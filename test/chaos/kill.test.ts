@@ -48,7 +48,7 @@ afterAll(async () => {
   await server.close();
 });
 
-/** A worker as a user starts it; ready when it says so. */
+/** Starts a worker by the command line. Resolves when it prints that it is ready. */
 async function startWorker(): Promise<ChildProcess> {
   const worker = spawn(process.execPath, [MAIN, 'worker'], {
     env: {
@@ -62,15 +62,15 @@ async function startWorker(): Promise<ChildProcess> {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   workers.set(worker.pid ?? 0, worker);
-  let said = '';
+  let output = '';
   await new Promise<void>((resolve, reject) => {
     worker.stderr?.on('data', (chunk) => {
-      said += chunk;
-      if (said.includes('is ready')) {
+      output += chunk;
+      if (output.includes('is ready')) {
         resolve();
       }
     });
-    worker.once('exit', () => reject(new Error(`the worker ended: ${said}`)));
+    worker.once('exit', () => reject(new Error(`the worker ended: ${output}`)));
   });
   return worker;
 }
@@ -145,7 +145,7 @@ async function killAndMeasure(): Promise<number> {
      join howdah_private.workers as w on w.id = e.owner_worker
      group by w.id, w.pid order by count(*) desc limit 1`,
   );
-  // asked before, since they may be taken over before anything can be asked behind it
+  // Read before the kill, because another worker may claim the runs immediately after it.
   const { rows: orphans } = await pool.query(
     'select id, fence from howdah.executions where owner_worker = $1',
     [victim.worker],

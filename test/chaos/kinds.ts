@@ -129,8 +129,9 @@ export const KINDS: readonly Kind[] = [
 ];
 
 /**
- * A workflow of such agents: two of them at once, then a person, then one more. It passes everything but dry runs itself or by its members;
- * the third and the fifth end are those of the inner workflow and of the whole.
+ * A workflow of these agents: two in parallel, then a person, then another agent. The workflow and
+ * its members pass all failpoints except that of dry runs. The third and the fifth run to end are
+ * the inner workflow and the whole workflow.
  */
 export const TEAM = {
   name: 'team',

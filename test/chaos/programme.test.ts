@@ -22,8 +22,8 @@ import {
 } from '../../chaos/load/plan.ts';
 import { reportLines, formatReport } from '../../chaos/checks/report.ts';
 
-// Tests of the chaos programme itself: its plan follows from the seed, its checker finds every kind of
-// breach, and its options and reports are correct.
+// Tests of the chaos programme itself: its plan follows from the seed, its checker finds every kind
+// of breach, and its options and reports are correct.
 
 describe('a chaos plan', () => {
   test('is the same for the same seed, whatever was planned before', () => {
@@ -110,12 +110,12 @@ describe('the model server', () => {
   });
 
   test('uses the last key in the conversation', () => {
-    const said = [
+    const messages = [
       { role: 'user', content: 'key=1.1' },
       { role: 'assistant', content: 'done' },
       { role: 'user', content: 'key=1.2' },
     ];
-    expect(readConversation(said)).toEqual({ key: '1.2', turn: 0, results: [] });
+    expect(readConversation(messages)).toEqual({ key: '1.2', turn: 0, results: [] });
   });
 
   async function ask(messages: object[]) {

@@ -10,7 +10,7 @@ import { type ChaosModel, startChaosModel } from '../../chaos/load/chaos-model.t
 import { TEAM_NAMES } from '../../chaos/load/plan.ts';
 import { planMapItems } from '../../chaos/load/teams.ts';
 
-// What chaos expects of workflows follows from the seed; its model says what is expected.
+// The expected outputs of workflows follow from the seed, and the model server produces them.
 
 test('the longest of several keys in a message is used', () => {
   expect(findInputKey('key=1.2 and key=1.2@a@b and key=1.2@a')).toBe('1.2@a@b');
