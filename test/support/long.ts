@@ -73,6 +73,7 @@ const SLOW = [
   'test/api/login/tenant-of-request.test.ts',
   'test/api/ws/ws.test.ts',
   'test/bench/bench.test.ts',
+  'test/chaos/supervised-worker.test.ts',
   'test/cli/files/apply.test.ts',
   'test/cli/chat/chat-over-server.test.ts',
   'test/cli/chat/chat.test.ts',
