@@ -5,95 +5,129 @@ import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { type Figure, figure } from '../../bench/figures.ts';
 import type { WorkerProcess } from '../../test/workers/child.ts';
-import { alone } from './support/alone.ts';
-import { fullPostgres, startFullServer } from './support/full-servers.ts';
-import { howdah } from './support/howdah.ts';
-import { beginLoad, drain, finish, twoWorkers } from './support/live-runs.ts';
+import { findFullPostgres, startFullServer } from './support/full-servers.ts';
+import { completeRuns, drainWorker, startLiveRuns, startTwoWorkers } from './support/live-runs.ts';
+import type { RehearsalOptions } from './support/rehearsal.ts';
+import { runHowdah } from './support/run-howdah.ts';
+import { runStandalone } from './support/run-standalone.ts';
 
 export const title =
-  'a backup while workers run, restored into a second server, where everything comes to its end';
+  'backs up a database while workers run, restores it into another server, and completes all runs';
 
-type Options = { words: readonly string[]; talk(line: string): void };
+export const usage = `  --runs N      live runs of each state before the backup; more come in during it (100)
+  --later S     seconds until scheduled runs are due (20)
+  --history N   finished runs before the backup (20000)
+It needs a PostgreSQL with pg_dump, in the folder HOWDAH_PG_BIN or installed on this machine.`;
+
+type Options = Pick<RehearsalOptions, 'argv' | 'log'>;
 type Backup = { bytes: number; seconds: number; live_runs: Record<string, number> };
 type Restored = { seconds: number; findings: { check: string; ok: boolean; found: string }[] };
 
-/**
- * `--runs N`: so many live runs of each kind before the backup begins, and more while it lasts; `--history N`: so many finished
- * ones before; `--later S`: in so many seconds some are due. Its servers are of the PostgreSQL that pg_dump is found of.
- */
-export async function* run({ words, talk }: Options): AsyncGenerator<Figure> {
+/** A server, with a pool for its database. */
+type Side = { url: string; pool: pg.Pool; pgBin: string; workers: WorkerProcess[] };
+
+/** Backs up the first server and restores the file into the second one. */
+export async function* run({ argv, log }: Options): AsyncGenerator<Figure> {
+  const { runs, later, history } = readOptions(argv);
+  const pgBin = findFullPostgres();
+  if (pgBin === undefined) {
+    throw new Error('no PostgreSQL with pg_dump found: set HOWDAH_PG_BIN to its folder');
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'howdah-rehearsal-'));
+  const servers = await Promise.all([startFullServer(pgBin), startFullServer(pgBin)]);
+  const sides = servers.map(({ url }): Side => {
+    const pool = new pg.Pool({ connectionString: url, max: 8 });
+    pool.on('error', () => {});
+    return { url, pool, pgBin, workers: [] };
+  });
+  try {
+    const [first, second] = sides as [Side, Side];
+    const file = join(folder, 'rehearsal.dump');
+    await runHowdah(first.url, 'migrate', 'up');
+    if (history > 0) {
+      log(`generating ${history} finished runs`);
+      await runHowdah(first.url, 'generate', '--executions', String(history), '--days', '60');
+    }
+    yield* backUp(first, file, { runs, laterMs: later * 1_000, log });
+    yield* restore(second, file, log);
+    yield* compareRuns(first.pool, second.pool);
+  } finally {
+    for (const worker of sides.flatMap(({ workers }) => workers)) worker.signal('SIGKILL');
+    await Promise.all(sides.map(({ pool }) => pool.end()));
+    await Promise.all(servers.map((server) => server.stop()));
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function readOptions(argv: readonly string[]) {
   const { values } = parseArgs({
-    args: [...words],
+    args: [...argv],
     options: {
       runs: { type: 'string', default: '100' },
       later: { type: 'string', default: '20' },
       history: { type: 'string', default: '20000' },
     },
   });
-  const pgBin = fullPostgres();
-  if (pgBin === undefined) {
-    throw new Error('there is no PostgreSQL with pg_dump here: name its folder by HOWDAH_PG_BIN');
-  }
-  const folder = mkdtempSync(join(tmpdir(), 'howdah-rehearsal-'));
-  const [first, second] = await Promise.all([startFullServer(pgBin), startFullServer(pgBin)]);
-  const pools = [first, second].map(({ url }) => new pg.Pool({ connectionString: url, max: 8 }));
-  for (const pool of pools) pool.on('error', () => {});
-  const workers: WorkerProcess[] = [];
-  try {
-    const [here, there] = pools as [pg.Pool, pg.Pool];
-    await howdah(first.url, 'migrate', 'up');
-    if (Number(values.history) > 0) {
-      talk(`writing ${values.history} finished runs`);
-      await howdah(first.url, 'generate', '--executions', values.history, '--days', '60');
-    }
-    workers.push(...(await twoWorkers(first.url)));
-    const load = await beginLoad(here, Number(values.runs), Number(values.later) * 1000);
-    const file = join(folder, 'rehearsal.dump');
-    talk('backing up while workers run and runs come in');
-    const backup = await howdah<Backup>(first.url, 'backup', file, '--pg-bin', pgBin);
-    const came = await load.end();
-    talk(`${came} runs came in; live in the backup: ${JSON.stringify(backup.live_runs)}`);
-    yield figure('backup', 'backup_seconds', backup.seconds, 's');
-    yield figure('backup', 'backup_mb', backup.bytes / 1e6, 'MB');
-    for (const status of ['queued', 'running', 'waiting']) {
-      const live = backup.live_runs[status] ?? 0;
-      yield figure('backup', `live_in_backup_${status}`, live, 'runs', { atLeast: 1 });
-    }
-    talk('letting the first come to its end');
-    yield* finish('backup', 'first', here);
-    await Promise.all(workers.splice(0).map(drain));
-
-    talk('restoring into a second server');
-    const restored = await howdah<Restored>(second.url, 'restore', file, '--pg-bin', pgBin);
-    yield figure('backup', 'restore_seconds', restored.seconds, 's');
-    const bad = restored.findings.filter(({ ok }) => !ok);
-    for (const { check, found } of bad) talk(`${check}: ${found}`);
-    yield figure('backup', 'restore_findings', bad.length, 'found', { atMost: 0 });
-    const startedAt = performance.now();
-    workers.push(...(await twoWorkers(second.url)));
-    yield* finish('backup', 'second', there);
-    yield figure('backup', 'live_to_end_seconds', (performance.now() - startedAt) / 1000, 's');
-    yield* compare(here, there);
-  } finally {
-    for (const worker of workers) worker.signal('SIGKILL');
-    await Promise.all(pools.map((pool) => pool.end()));
-    await Promise.all([first.stop(), second.stop()]);
-    rmSync(folder, { recursive: true, force: true });
-  }
+  const { runs, later, history } = values;
+  return { runs: Number(runs), later: Number(later), history: Number(history) };
 }
 
-/** Each run of the second came to the same end as in the first, with as many steps. */
-async function* compare(here: pg.Pool, there: pg.Pool): AsyncGenerator<Figure> {
-  const text = `select e.id, e.status::text || ' ' || e.step_count || ' ' || md5(coalesce(e.output, '')) || ' ' || (
-      select string_agg(s.kind::text, ' ' order by s.seq) from howdah.steps as s where s.execution_id = e.id) as what
+/** Backs up a server with live runs, and then completes these runs. */
+async function* backUp(
+  { url, pool, pgBin, workers }: Side,
+  file: string,
+  { runs, laterMs, log }: { runs: number; laterMs: number; log(line: string): void },
+): AsyncGenerator<Figure> {
+  workers.push(...(await startTwoWorkers(url)));
+  const liveRuns = await startLiveRuns(pool, runs, laterMs);
+  log('backing up while workers run and runs come in');
+  const backup = await runHowdah<Backup>(url, 'backup', file, '--pg-bin', pgBin);
+  const inserted = await liveRuns.stop();
+  log(`${inserted} runs came in; live in the backup: ${JSON.stringify(backup.live_runs)}`);
+  yield figure('backup', 'backup_seconds', backup.seconds, 's');
+  yield figure('backup', 'backup_mb', backup.bytes / 1e6, 'MB');
+  for (const status of ['queued', 'running', 'waiting']) {
+    const live = backup.live_runs[status] ?? 0;
+    yield figure('backup', `live_in_backup_${status}`, live, 'runs', { atLeast: 1 });
+  }
+  log('completing the runs of the first server');
+  yield* completeRuns('backup', 'first', pool);
+  await Promise.all(workers.splice(0).map(drainWorker));
+}
+
+/** Restores a backup into an empty server, and completes its live runs. */
+async function* restore(
+  { url, pool, pgBin, workers }: Side,
+  file: string,
+  log: (line: string) => void,
+): AsyncGenerator<Figure> {
+  log('restoring into a second server');
+  const restored = await runHowdah<Restored>(url, 'restore', file, '--pg-bin', pgBin);
+  yield figure('backup', 'restore_seconds', restored.seconds, 's');
+  const failed = restored.findings.filter(({ ok }) => !ok);
+  for (const { check, found } of failed) log(`${check}: ${found}`);
+  yield figure('backup', 'restore_findings', failed.length, 'found', { atMost: 0 });
+  const startedAt = performance.now();
+  workers.push(...(await startTwoWorkers(url)));
+  yield* completeRuns('backup', 'second', pool);
+  yield figure('backup', 'live_to_end_seconds', (performance.now() - startedAt) / 1_000, 's');
+}
+
+/** Checks that each run ended in the same way on both servers, by the same kinds of steps. */
+async function* compareRuns(first: pg.Pool, second: pg.Pool): AsyncGenerator<Figure> {
+  const text = `
+    select e.id,
+      e.status::text || ' ' || e.step_count || ' ' || md5(coalesce(e.output, '')) || ' ' || (
+        select string_agg(s.kind::text, ' ' order by s.seq)
+        from howdah.steps as s where s.execution_id = e.id) as outcome
     from howdah.executions as e`;
-  const known = new Map((await here.query(text)).rows.map(({ id, what }) => [id, what]));
-  const { rows } = await there.query(text);
-  const other = rows.filter(({ id, what }) => known.get(id) !== what);
-  // a child that had not begun is another run in each: it is the work of both
-  const strange = other.filter(({ id }) => known.has(id));
-  yield figure('backup', 'same_in_both', rows.length - other.length, 'runs');
-  yield figure('backup', 'other_end_in_second', strange.length, 'runs', { atMost: 0 });
+  const expected = new Map((await first.query(text)).rows.map(({ id, outcome }) => [id, outcome]));
+  const { rows } = await second.query(text);
+  const unequal = rows.filter(({ id, outcome }) => expected.get(id) !== outcome);
+  // a child that had not started before the backup is another row on each server
+  const different = unequal.filter(({ id }) => expected.has(id));
+  yield figure('backup', 'same_in_both', rows.length - unequal.length, 'runs');
+  yield figure('backup', 'other_end_in_second', different.length, 'runs', { atMost: 0 });
 }
 
-if (import.meta.main) await alone(run);
+if (import.meta.main) await runStandalone(run);

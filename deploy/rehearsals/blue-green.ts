@@ -1,81 +1,89 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { type Figure, figure } from '../../bench/figures.ts';
-import { startBalancer } from './support/balancer.ts';
-import {
-  checkOutBefore,
-  createFleet,
-  type Member,
-  type Release,
-  THIS_RELEASE,
-} from './support/fleet.ts';
+import { type Balancer, startBalancer } from './support/balancer.ts';
+import { createFleet, type Fleet, type FleetProcess } from './support/fleet.ts';
+import { loadFigures } from './support/load-figures.ts';
 import { makeBusyAgent, startLoad } from './support/load.ts';
-import { openMachines } from './support/machines.ts';
-import { outcome } from './support/outcome.ts';
+import { createMachines } from './support/machines.ts';
 import type { RehearsalOptions } from './support/rehearsal.ts';
+import {
+  checkOutPrevious,
+  RELEASE_USAGE,
+  type Release,
+  readReleaseOptions,
+  THIS_RELEASE,
+} from './support/releases.ts';
 
 export const title =
-  'two sets of API and workers on one database: all is switched to the new one under load, back, and over again';
+  'switches a loaded installation from blue to green, back, and to green again, on one database';
 
-/** `--seconds`: how long each state lasts; `--clients`: how many of each kind; `--from`: the commit that stands for the release before. */
-export async function run({ words, server, talk }: RehearsalOptions): Promise<Figure[]> {
-  const { values } = parseArgs({
-    args: [...words],
-    options: {
-      seconds: { type: 'string', default: '3' },
-      clients: { type: 'string', default: '2' },
-      from: { type: 'string' },
-    },
-  });
-  const pause = () => delay(Number(values.seconds) * 1_000);
-  const old = checkOutBefore(values.from);
+export const usage = RELEASE_USAGE;
+
+/**
+ * Starts blue from the previous release and green from this one, and switches between them under
+ * load.
+ */
+export async function run({ argv, server, log }: RehearsalOptions): Promise<Figure[]> {
+  const { seconds, clients, from } = readReleaseOptions(argv);
+  const pause = () => delay(seconds * 1_000);
+  const old = checkOutPrevious(from);
   const database = await (await server()).createEmptyDatabase();
-  const machines = await openMachines(database.url);
+  const machines = await createMachines(database.url);
   const fleet = createFleet(machines);
   const balancer = await startBalancer();
   try {
     await fleet.migrate(old);
     await makeBusyAgent(database.pool);
-    const token = await fleet.token(old);
-    talk(machines.kind);
-    talk('blue: two APIs and two workers of the release before');
-    const blue = await fleet.two('api', old);
-    let workers: Member[] = await fleet.two('worker', old);
-    await balancer.turnTo(urlsOf(blue));
-    const load = startLoad({ url: balancer.url, token }, database.pool, Number(values.clients));
+    const token = await fleet.createToken(old);
+    log(machines.description);
+    log('starting blue: two APIs and two workers of the previous release');
+    const blue = await fleet.startTwo('api', old);
+    let workers: FleetProcess[] = await fleet.startTwo('worker', old);
+    await balancer.switchTo(urlsOf(blue));
+    const load = startLoad({ url: balancer.url, token }, database.pool, clients);
     await pause();
-    talk('green comes up beside it: migrations, then two APIs of this release');
+    log('starting green: migrations, then two APIs of this release');
     await fleet.migrate(THIS_RELEASE);
-    const green = await fleet.two('api', THIS_RELEASE);
+    const green = await fleet.startTwo('api', THIS_RELEASE);
     await pause();
     const switches: number[] = [];
-    const turns: [string, Release, Member[]][] = [
+    const targets: [string, Release, FleetProcess[]][] = [
       ['to green', THIS_RELEASE, green],
       ['back to blue', old, blue],
       ['to green again', THIS_RELEASE, green],
     ];
-    for (const [words, release, apis] of turns) {
-      talk(`all is switched ${words}`);
-      const began = performance.now();
-      const next = await fleet.two('worker', release);
-      await balancer.turnTo(urlsOf(apis));
-      await Promise.all(workers.map((worker) => worker.stop()));
-      workers = next;
-      switches.push((performance.now() - began) / 1_000);
+    for (const [direction, release, apis] of targets) {
+      log(`switching ${direction}`);
+      const startedAt = performance.now();
+      workers = await switchTo({ fleet, balancer }, release, apis, workers);
+      switches.push((performance.now() - startedAt) / 1_000);
       await pause();
     }
-    const seen = await load.stop();
-    talk('no more load; the runs that are under way come to their end');
-    const figures = await outcome('blue-green', seen, database.pool, talk);
+    const observations = await load.stop();
+    log('the load has stopped; waiting for live runs to end');
+    const figures = await loadFigures('blue-green', observations, database.pool, log);
     await Promise.all([...blue, ...green, ...workers].map((one) => one.stop()));
     return [...figures, figure('blue-green', 'switch_s', switches, 's')];
   } finally {
     balancer.close();
-    fleet.end();
+    fleet.killAll();
     machines.remove();
     await database.drop();
     old.remove();
   }
 }
 
-const urlsOf = (apis: readonly Member[]): string[] => apis.map(({ url }) => url);
+/** Switches requests to other APIs, and runs to new workers. Returns the new workers. */
+async function switchTo(
+  { fleet, balancer }: { fleet: Fleet; balancer: Balancer },
+  release: Release,
+  apis: readonly FleetProcess[],
+  workers: readonly FleetProcess[],
+): Promise<FleetProcess[]> {
+  const next = await fleet.startTwo('worker', release);
+  await balancer.switchTo(urlsOf(apis));
+  await Promise.all(workers.map((worker) => worker.stop()));
+  return next;
+}
+
+const urlsOf = (apis: readonly FleetProcess[]): string[] => apis.map(({ url }) => url);

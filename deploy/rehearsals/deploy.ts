@@ -1,102 +1,116 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { type Figure, figure } from '../../bench/figures.ts';
 import { type Balancer, startBalancer } from './support/balancer.ts';
-import {
-  checkOutBefore,
-  createFleet,
-  type Fleet,
-  type Member,
-  THIS_RELEASE,
-} from './support/fleet.ts';
+import { createFleet, type Fleet, type FleetProcess } from './support/fleet.ts';
+import { loadFigures, migrationFigures } from './support/load-figures.ts';
 import { makeBusyAgent, startLoad } from './support/load.ts';
-import { openMachines } from './support/machines.ts';
-import { outcome, whileMigrating } from './support/outcome.ts';
+import { createMachines } from './support/machines.ts';
 import type { RehearsalOptions } from './support/rehearsal.ts';
+import {
+  checkOutPrevious,
+  RELEASE_USAGE,
+  readReleaseOptions,
+  THIS_RELEASE,
+} from './support/releases.ts';
 
 export const title =
-  'two APIs and two workers are replaced one by one under load, with the migrations in the middle';
+  'migrates a loaded installation, and replaces its two APIs and two workers one by one';
 
-/** `--seconds`: how long each state lasts; `--clients`: how many of each kind; `--from`: the commit that stands for the release before. */
-export async function run({ words, server, talk }: RehearsalOptions): Promise<Figure[]> {
-  const { values } = parseArgs({
-    args: [...words],
-    options: {
-      seconds: { type: 'string', default: '3' },
-      clients: { type: 'string', default: '2' },
-      from: { type: 'string' },
-    },
-  });
-  const pause = () => delay(Number(values.seconds) * 1_000);
-  const old = checkOutBefore(values.from);
+export const usage = RELEASE_USAGE;
+
+/** Seconds within which a process must end after SIGTERM. */
+const MAX_STOP_S = 15;
+
+/** Deploys this release over the previous one under load. */
+export async function run({ argv, server, log }: RehearsalOptions): Promise<Figure[]> {
+  const { seconds, clients, from } = readReleaseOptions(argv);
+  const pause = () => delay(seconds * 1_000);
+  const old = checkOutPrevious(from);
   const database = await (await server()).createEmptyDatabase();
-  const machines = await openMachines(database.url);
+  const machines = await createMachines(database.url);
   const fleet = createFleet(machines);
   const balancer = await startBalancer();
   try {
     await fleet.migrate(old);
     await makeBusyAgent(database.pool);
-    const token = await fleet.token(old);
-    talk(machines.kind);
-    talk('two APIs and two workers of the release before, and their load');
-    const [apis, workers] = await Promise.all([fleet.two('api', old), fleet.two('worker', old)]);
-    await balancer.turnTo(apis.map(({ url }) => url));
-    const load = startLoad({ url: balancer.url, token }, database.pool, Number(values.clients));
+    const token = await fleet.createToken(old);
+    log(machines.description);
+    log('starting two APIs and two workers of the previous release, and the load');
+    const [apis, workers] = await Promise.all([
+      fleet.startTwo('api', old),
+      fleet.startTwo('worker', old),
+    ]);
+    await balancer.switchTo(apis.map(({ url }) => url));
+    const load = startLoad({ url: balancer.url, token }, database.pool, clients);
     await pause();
-    talk('the migrations of this release');
-    const began = performance.now();
+    log('migrating to the schema of this release');
+    const startedAt = performance.now();
     await fleet.migrate(THIS_RELEASE);
-    const migrated = performance.now() - began;
-    talk('the release before on the schema of this one');
+    const migrationMs = performance.now() - startedAt;
+    log('the previous release runs on the new schema');
     await pause();
-    const leaving = { api: [] as number[], worker: [] as number[] };
-    for (const at of [0, 1]) {
-      for (const members of [workers, apis]) {
-        const { part } = members[at] as Member;
-        talk(`${part} ${at + 1} of 2 is replaced`);
-        const { member, ms } = await replaceMember(
-          { fleet, balancer, talk },
-          members[at] as Member,
-        );
-        members[at] = member;
-        leaving[part].push(ms / 1_000);
-        talk(`  the old one went within ${(ms / 1_000).toFixed(1)} s`);
-      }
-      await pause();
-    }
-    const seen = await load.stop();
-    talk('no more load; the runs that are under way come to their end');
-    const figures = await outcome('deploy', seen, database.pool, talk);
+    const stops = await replaceAll({ fleet, balancer, log, pause }, { apis, workers });
+    const observations = await load.stop();
+    log('the load has stopped; waiting for live runs to end');
+    const figures = await loadFigures('deploy', observations, database.pool, log);
     await Promise.all([...apis, ...workers].map((one) => one.stop()));
     return [
-      ...whileMigrating('deploy', seen, began, migrated),
+      ...migrationFigures('deploy', observations, startedAt, migrationMs),
       ...figures,
-      figure('deploy', 'given_to_another_api', balancer.retried, 'requests'),
-      figure('deploy', 'api_leaves_s', leaving.api, 's', { atMost: 15 }),
-      figure('deploy', 'worker_leaves_s', leaving.worker, 's', { atMost: 15 }),
+      figure('deploy', 'given_to_another_api', balancer.retries, 'requests'),
+      figure('deploy', 'api_leaves_s', stops.api, 's', { atMost: MAX_STOP_S }),
+      figure('deploy', 'worker_leaves_s', stops.worker, 's', { atMost: MAX_STOP_S }),
     ];
   } finally {
     balancer.close();
-    fleet.end();
+    fleet.killAll();
     machines.remove();
     await database.drop();
     old.remove();
   }
 }
 
-/** First the new one comes, then the old one goes by SIGTERM alone: it says itself that it goes. */
-async function replaceMember(
-  { fleet, balancer, talk }: { fleet: Fleet; balancer: Balancer; talk(line: string): void },
-  { part, url, stop }: Member,
-): Promise<{ member: Member; ms: number }> {
-  const member = await fleet.start(part, THIS_RELEASE);
-  talk('  the new one has started');
-  if (part === 'api') {
-    balancer.join(member.url);
-    await balancer.ready(member.url);
-    talk('  and is ready');
+type Installation = { fleet: Fleet; balancer: Balancer; log(line: string): void };
+
+/**
+ * Replaces all processes by those of this release, in the lists that are passed. Returns the
+ * seconds that the old ones took to stop.
+ */
+async function replaceAll(
+  { pause, ...installation }: Installation & { pause(): Promise<void> },
+  { apis, workers }: { apis: FleetProcess[]; workers: FleetProcess[] },
+): Promise<{ api: number[]; worker: number[] }> {
+  const stops = { api: [] as number[], worker: [] as number[] };
+  for (const index of [0, 1]) {
+    for (const processes of [workers, apis]) {
+      const old = processes[index] as FleetProcess;
+      installation.log(`replacing ${old.kind} ${index + 1} of 2`);
+      const { replacement, stopMs } = await replaceProcess(installation, old);
+      processes[index] = replacement;
+      stops[old.kind].push(stopMs / 1_000);
+      installation.log(`  the old one stopped within ${(stopMs / 1_000).toFixed(1)} s`);
+    }
+    await pause();
   }
-  const ms = await stop();
-  balancer.leave(url);
-  return { member, ms };
+  return stops;
+}
+
+/**
+ * Starts a process of this release, and then stops the old one by SIGTERM. The balancer learns from
+ * `/readyz` alone that the old one stops.
+ */
+async function replaceProcess(
+  { fleet, balancer, log }: Installation,
+  { kind, url, stop }: FleetProcess,
+): Promise<{ replacement: FleetProcess; stopMs: number }> {
+  const replacement = await fleet.start(kind, THIS_RELEASE);
+  log('  the new one has started');
+  if (kind === 'api') {
+    balancer.add(replacement.url);
+    await balancer.waitUntilReady(replacement.url);
+    log('  the new one is ready');
+  }
+  const stopMs = await stop();
+  balancer.remove(url);
+  return { replacement, stopMs };
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Figure, percentile } from '../../bench/figures.ts';
 import type { BenchDatabase } from '../../bench/server.ts';
-import { type HostileBody, hostileBodies } from './support/hostile/bodies.ts';
+import { type HostileBody, hostileBodies, hostileYaml } from './support/hostile/bodies.ts';
 import type { Endpoint } from './support/hostile/endpoint.ts';
 import { allEndpoints } from './support/hostile/endpoints.ts';
 import {
@@ -25,11 +25,10 @@ import {
   runTrial,
   type UsualTimes,
 } from './support/hostile/trial.ts';
-import { hostileYaml } from './support/hostile/yaml-bodies.ts';
 import { type RehearsalOptions, UsageError } from './support/rehearsal.ts';
 
 export const title =
-  'cost of hostile bodies, sent by each role to each endpoint, for another tenant and /healthz';
+  'sends hostile bodies to each endpoint, and measures what they cost another tenant and /healthz';
 
 export const usage = `  --roles LIST  roles that send bodies: owner, admin, member, viewer (viewer,owner)
   --only TEXT   endpoints whose name has this text (all)
@@ -43,9 +42,9 @@ const TRIAL_BODIES = 16;
 /** Requests of the probe that give the usual times. */
 const USUAL_REQUESTS = 50;
 
-/** Walks all endpoints; `usage` has the options. */
-export async function* run({ words, talk, server }: RehearsalOptions): AsyncGenerator<Figure> {
-  const options = readOptions(words);
+/** Sends bodies to all endpoints of a server, and measures their effects. */
+export async function* run({ argv, log, server }: RehearsalOptions): AsyncGenerator<Figure> {
+  const options = readOptions(argv);
   const database = await (await server()).createDatabase();
   const home = mkdtempSync(join(tmpdir(), 'howdah-hostile-'));
   const started = await startServer(database.url, home);
@@ -61,17 +60,14 @@ export async function* run({ words, talk, server }: RehearsalOptions): AsyncGene
     });
     try {
       const laboratory = { server: started, probe, usual: await measureUsualTimes(probe) };
-      const effects = await walk({ laboratory, endpoints: selected, tokens, options, talk });
+      const effects = await walk({ laboratory, endpoints: selected, tokens, options, log });
       const figures = [
         ...effectFigures(selected.length, effects),
-        ...healthFigures(
-          started.countLines('declared dead'),
-          await countViolations(database, talk),
-        ),
+        ...healthFigures(started.countLines('declared dead'), await countViolations(database, log)),
       ];
-      for (const line of summaryLines(selected.length, effects)) talk(line);
+      for (const line of summaryLines(selected.length, effects)) log(line);
       yield* figures;
-      talk(barsLine(figures));
+      log(barsLine(figures));
     } finally {
       await probe.stop();
     }
@@ -82,20 +78,20 @@ export async function* run({ words, talk, server }: RehearsalOptions): AsyncGene
   }
 }
 
-type Talk = RehearsalOptions['talk'];
+type Log = RehearsalOptions['log'];
 type Options = ReturnType<typeof readOptions>;
 type Walk = {
   laboratory: Laboratory;
   endpoints: readonly Endpoint[];
   tokens: Tokens;
   options: Options;
-  talk: Talk;
+  log: Log;
 };
 
 /** Sends the bodies of each endpoint by each role, and says at once which of them break a bar. */
-async function walk({ laboratory, endpoints, tokens, options, talk }: Walk): Promise<Effect[]> {
+async function walk({ laboratory, endpoints, tokens, options, log }: Walk): Promise<Effect[]> {
   const { healthz, neighbour } = laboratory.usual;
-  talk(
+  log(
     `${endpoints.length} endpoints; usual times: ` +
       `/healthz ${healthz.toFixed(1)} ms, neighbour ${neighbour.toFixed(1)} ms`,
   );
@@ -114,12 +110,12 @@ async function walk({ laboratory, endpoints, tokens, options, talk }: Walk): Pro
         const measured = await runTrial(laboratory, { endpoint, role, token, bodies });
         effects.push(...measured);
         for (const effect of measured) {
-          if (isFault(effect) || !meetsBars(effect)) talk(`BROKEN ${describeEffect(effect)}`);
+          if (isFault(effect) || !meetsBars(effect)) log(`BROKEN ${describeEffect(effect)}`);
         }
       }
     }
     const done = index + 1;
-    if (done % 50 === 0) talk(`${done} endpoints, ${effects.length} bodies`);
+    if (done % 50 === 0) log(`${done} endpoints, ${effects.length} bodies`);
   }
   return effects;
 }
@@ -161,15 +157,15 @@ async function measureUsualTimes(probe: Probe): Promise<UsualTimes> {
   };
 }
 
-async function countViolations({ pool }: BenchDatabase, talk: Talk): Promise<number> {
+async function countViolations({ pool }: BenchDatabase, log: Log): Promise<number> {
   const { rows } = await pool.query('select * from howdah.check_all()');
-  for (const row of rows.slice(0, 5)) talk(JSON.stringify(row));
+  for (const row of rows.slice(0, 5)) log(JSON.stringify(row));
   return rows.length;
 }
 
-function readOptions(words: readonly string[]) {
+function readOptions(argv: readonly string[]) {
   const { values } = parseArgs({
-    args: [...words],
+    args: [...argv],
     options: {
       bytes: { type: 'string', default: '1000000' },
       roles: { type: 'string', default: 'viewer,owner' },
@@ -181,7 +177,7 @@ function readOptions(words: readonly string[]) {
   const number = (name: 'bytes' | 'graphql' | 'every'): number => {
     const value = Number(values[name]);
     if (Number.isInteger(value) && value > 0) return value;
-    throw new UsageError(`--${name} takes a whole number from 1 on, not ${values[name]}`);
+    throw new UsageError(`--${name} takes a whole number above 0, not ${values[name]}`);
   };
   const roles = values.roles.split(',');
   const unknown = roles.find((role) => !ROLES.includes(role));

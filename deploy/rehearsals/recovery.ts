@@ -9,109 +9,108 @@ import { serverAccount } from '../../src/db/embedded/account.ts';
 import { startEmbedded, stopEmbedded } from '../../src/db/embedded/embedded.ts';
 import { eventually } from '../../test/support/database.ts';
 import type { WorkerProcess } from '../../test/workers/child.ts';
-import { alone } from './support/alone.ts';
-import { binariesIn, fullPostgres } from './support/full-servers.ts';
-import { howdah } from './support/howdah.ts';
-import { beginLoad, finish, twoWorkers } from './support/live-runs.ts';
+import { findFullPostgres, serverPrograms } from './support/full-servers.ts';
+import { completeRuns, startLiveRuns, startTwoWorkers } from './support/live-runs.ts';
+import type { RehearsalOptions } from './support/rehearsal.ts';
+import { runHowdah } from './support/run-howdah.ts';
+import { runStandalone } from './support/run-standalone.ts';
 
-/** Their connections end a moment after them; until then they hold locks. */
-const WORKERS_ARE_GONE = `select where not exists (
-  select from pg_stat_activity where datname = current_database() and application_name like 'howdah-%' and state <> 'idle')`;
+// Carries out the recovery to a point in time that docs/backup.md describes: a base backup and an
+// archive of the WAL, runs after the base backup, a schema that is dropped by mistake, and a second
+// server that replays the archive up to the moment before.
 
 export const title =
-  'recovery to a moment: base backup, WAL archive, a schema that is dropped, and the database as it was just before';
+  'recovers a database to the moment before its schema was dropped, from a base backup and WAL';
 
-type Options = { words: readonly string[]; talk(line: string): void };
+export const usage = `  --runs N      live runs of each state (100)
+  --later S     seconds until scheduled runs are due (20)
+It needs a PostgreSQL with pg_basebackup, in the folder HOWDAH_PG_BIN or installed on this machine.`;
 
-/** `--runs N`: so many live runs of each kind; `--later S`: in so many seconds some are due. What docs/backup.md writes is what is done here. */
-export async function* run({ words, talk }: Options): AsyncGenerator<Figure> {
-  const { values } = parseArgs({
-    args: [...words],
-    options: { runs: { type: 'string', default: '100' }, later: { type: 'string', default: '20' } },
-  });
-  const pgBin = fullPostgres();
+type Options = Pick<RehearsalOptions, 'argv' | 'log'>;
+
+/**
+ * Waits until killed workers have no connections. These remain for a moment, and have locks until
+ * then.
+ */
+const WORKERS_ARE_GONE = `select where not exists (
+  select from pg_stat_activity
+  where datname = current_database() and application_name like 'howdah-%' and state <> 'idle')`;
+
+/** Drops the schema of a server with live runs, and recovers it. */
+export async function* run({ argv, log }: Options): AsyncGenerator<Figure> {
+  const { runs, laterMs } = readOptions(argv);
+  const pgBin = findFullPostgres();
   if (pgBin === undefined) {
-    throw new Error(
-      'there is no PostgreSQL with pg_basebackup here: name its folder by HOWDAH_PG_BIN',
-    );
+    throw new Error('no PostgreSQL with pg_basebackup found: set HOWDAH_PG_BIN to its folder');
   }
-  const folder = mkdtempSync(join(tmpdir(), 'howdah-recovery-'));
-  chmodSync(folder, 0o755);
-  const [home, recovered, archive] = ['first', 'recovered', 'wal'].map((name) =>
-    join(folder, name),
-  ) as [string, string, string];
-  const binaries = binariesIn(pgBin);
-  const workers: WorkerProcess[] = [];
-  const pools: pg.Pool[] = [];
-  const on = (url: string): pg.Pool => {
-    const pool = new pg.Pool({ connectionString: url, max: 8 });
-    pool.on('error', () => {});
-    pools.push(pool);
-    return pool;
-  };
+  const site = createSite(pgBin);
+  const { folders, programs } = site;
   try {
-    const { url } = await archiving(home, archive, binaries);
-    const first = on(url);
-    await howdah(url, 'migrate', 'up');
-    const base = join(recovered, 'postgres');
-    mkdirSync(recovered, { mode: 0o755 });
+    const { url } = await startArchivingServer(folders.first, folders.archive, programs);
+    await runHowdah(url, 'migrate', 'up');
     const startedAt = performance.now();
-    execFileSync(join(pgBin, 'pg_basebackup'), [
-      '-d',
-      url,
-      '-D',
-      base,
-      '-c',
-      'fast',
-      '-X',
-      'stream',
-    ]);
-    yield figure('recovery', 'base_backup_seconds', (performance.now() - startedAt) / 1000, 's');
-
-    talk('letting workers run and runs come in, all after the base backup');
-    workers.push(...(await twoWorkers(url)));
-    const load = await beginLoad(first, Number(values.runs), Number(values.later) * 1000);
-    const { rows } = await first.query('select clock_timestamp()::text as moment');
-    const { moment } = rows[0];
-    const came = await load.end();
-    talk(`${came} runs came in; ${moment} is the moment to go back to`);
-    for (const worker of workers.splice(0)) worker.signal('SIGKILL');
-    await eventually(first, 'the last statements of killed workers end', WORKERS_ARE_GONE);
-    await first.query('drop schema howdah cascade');
-    await waitForArchive(first);
-    await stopEmbedded(home, binaries);
-
-    talk('recovering');
-    const from = performance.now();
-    const recoveredUrl = await recoverTo(recovered, archive, moment, binaries);
-    const there = on(recoveredUrl);
-    await eventually(there, 'recovery ends', 'select where not pg_is_in_recovery()');
-    yield figure('recovery', 'recovery_seconds', (performance.now() - from) / 1000, 's');
-    const live = await there.query(
-      `select status, count(*)::int as runs from howdah.executions where completed_at is null group by status`,
-    );
-    for (const { status, runs } of live.rows)
-      yield figure('recovery', `live_${status}`, runs, 'runs');
-    const again = performance.now();
-    workers.push(...(await twoWorkers(recoveredUrl)));
-    yield* finish('recovery', 'recovered', there);
-    yield figure('recovery', 'live_to_end_seconds', (performance.now() - again) / 1000, 's');
+    takeBaseBackup(site, url);
+    yield figure('recovery', 'base_backup_seconds', secondsSince(startedAt), 's');
+    const moment = await loseSchema(site, url, { runs, laterMs, log });
+    yield* recover(site, moment, log);
   } finally {
-    for (const worker of workers) worker.signal('SIGKILL');
-    await Promise.all(pools.map((pool) => pool.end()));
-    await stopEmbedded(home, binaries);
-    await stopEmbedded(recovered, binaries);
-    rmSync(folder, { recursive: true, force: true });
+    await site.remove();
   }
 }
 
-type Binaries = ReturnType<typeof binariesIn>;
+function readOptions(argv: readonly string[]) {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: { runs: { type: 'string', default: '100' }, later: { type: 'string', default: '20' } },
+  });
+  return { runs: Number(values.runs), laterMs: Number(values.later) * 1_000 };
+}
 
-/** A server that hands each finished piece of its log to a folder. */
-async function archiving(home: string, archive: string, binaries: Binaries) {
+type Programs = ReturnType<typeof serverPrograms>;
+
+/** Folders and processes of the rehearsal. */
+type Site = {
+  folders: { first: string; recovered: string; archive: string };
+  pgBin: string;
+  programs: Programs;
+  workers: WorkerProcess[];
+  createPool(url: string): pg.Pool;
+  remove(): Promise<void>;
+};
+
+function createSite(pgBin: string): Site {
+  const root = mkdtempSync(join(tmpdir(), 'howdah-recovery-'));
+  chmodSync(root, 0o755);
+  const folders = {
+    ...{ first: join(root, 'first'), recovered: join(root, 'recovered') },
+    archive: join(root, 'wal'),
+  };
+  const programs = serverPrograms(pgBin);
+  const workers: WorkerProcess[] = [];
+  const pools: pg.Pool[] = [];
+  return {
+    ...{ folders, pgBin, programs, workers },
+    createPool(url) {
+      const pool = new pg.Pool({ connectionString: url, max: 8 });
+      pool.on('error', () => {});
+      pools.push(pool);
+      return pool;
+    },
+    async remove() {
+      for (const worker of workers) worker.signal('SIGKILL');
+      await Promise.all(pools.map((pool) => pool.end()));
+      await stopEmbedded(folders.first, programs);
+      await stopEmbedded(folders.recovered, programs);
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Starts a server that copies each finished WAL segment to a folder. */
+async function startArchivingServer(home: string, archive: string, binaries: Programs) {
   const { url } = await startEmbedded({ home, binaries });
   mkdirSync(archive, { mode: 0o700 });
-  giveToServer(archive, home);
+  changeOwner(archive, home);
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   await client.query(`alter system set archive_mode = on`);
@@ -124,7 +123,39 @@ async function archiving(home: string, archive: string, binaries: Binaries) {
   return startEmbedded({ home, binaries });
 }
 
-/** Waits until all that was written so far is in the archive. */
+function takeBaseBackup({ folders, pgBin }: Site, url: string): void {
+  mkdirSync(folders.recovered, { mode: 0o755 });
+  const target = join(folders.recovered, 'postgres');
+  const options = ['-d', url, '-D', target, '-c', 'fast', '-X', 'stream'];
+  execFileSync(join(pgBin, 'pg_basebackup'), options);
+}
+
+/**
+ * Lets workers process runs, kills the workers, drops the schema, and stops the server. Returns a
+ * moment before that at which runs of every state were live.
+ */
+async function loseSchema(
+  { folders, programs, workers, createPool }: Site,
+  url: string,
+  { runs, laterMs, log }: { runs: number; laterMs: number; log(line: string): void },
+): Promise<string> {
+  log('starting workers and inserting runs, all after the base backup');
+  workers.push(...(await startTwoWorkers(url)));
+  const pool = createPool(url);
+  const liveRuns = await startLiveRuns(pool, runs, laterMs);
+  const { rows } = await pool.query('select clock_timestamp()::text as moment');
+  const { moment } = rows[0];
+  const inserted = await liveRuns.stop();
+  log(`${inserted} runs came in; the database is to be recovered to ${moment}`);
+  for (const worker of workers.splice(0)) worker.signal('SIGKILL');
+  await eventually(pool, 'the last statements of killed workers end', WORKERS_ARE_GONE);
+  await pool.query('drop schema howdah cascade');
+  await waitForArchive(pool);
+  await stopEmbedded(folders.first, programs);
+  return moment;
+}
+
+/** Waits until all WAL so far is in the archive. */
 async function waitForArchive(pool: pg.Pool): Promise<void> {
   const { rows } = await pool.query('select pg_walfile_name(pg_switch_wal()) as name');
   await eventually(
@@ -135,14 +166,37 @@ async function waitForArchive(pool: pg.Pool): Promise<void> {
   );
 }
 
-/** Starts the base backup as a server that reads the archive up to the moment, and then is one of its own. */
-async function recoverTo(
-  home: string,
-  archive: string,
+/** Recovers the base backup to a moment, and completes the runs that were live then. */
+async function* recover(
+  { folders, programs, workers, createPool }: Site,
   moment: string,
-  binaries: Binaries,
-): Promise<string> {
-  const data = join(home, 'postgres');
+  log: (line: string) => void,
+): AsyncGenerator<Figure> {
+  log('recovering');
+  const recoveryStart = performance.now();
+  writeRecoverySettings(folders, moment);
+  const { url } = await startEmbedded({ home: folders.recovered, binaries: programs });
+  const pool = createPool(url);
+  await eventually(pool, 'recovery ends', 'select where not pg_is_in_recovery()');
+  yield figure('recovery', 'recovery_seconds', secondsSince(recoveryStart), 's');
+  const live = await pool.query(
+    `select status, count(*)::int as runs from howdah.executions
+     where completed_at is null group by status`,
+  );
+  for (const { status, runs } of live.rows)
+    yield figure('recovery', `live_${status}`, runs, 'runs');
+  const workersStart = performance.now();
+  workers.push(...(await startTwoWorkers(url)));
+  yield* completeRuns('recovery', 'recovered', pool);
+  yield figure('recovery', 'live_to_end_seconds', secondsSince(workersStart), 's');
+}
+
+/** Makes a server replay the archive up to a moment when it starts, and then accept writes. */
+function writeRecoverySettings(
+  { first, recovered, archive }: Site['folders'],
+  moment: string,
+): void {
+  const data = join(recovered, 'postgres');
   appendFileSync(
     join(data, 'postgresql.auto.conf'),
     `restore_command = 'cp ${archive}/%f %p'
@@ -152,15 +206,16 @@ archive_mode = off
 `,
   );
   writeFileSync(join(data, 'recovery.signal'), '');
-  giveToServer(data, join(home, '..', 'first'));
-  return (await startEmbedded({ home, binaries })).url;
+  changeOwner(data, first);
 }
 
-/** What root has made is made the server's. */
-function giveToServer(folder: string, home: string): void {
+/** Gives a folder to the user that runs the server in `home`. Root creates files as root. */
+function changeOwner(folder: string, home: string): void {
   const account = serverAccount(join(home, 'postgres'));
   if (account === undefined) return;
   execFileSync('chown', ['-R', `${account.uid}:${account.gid}`, folder]);
 }
 
-if (import.meta.main) await alone(run);
+const secondsSince = (startedAt: number) => (performance.now() - startedAt) / 1_000;
+
+if (import.meta.main) await runStandalone(run);

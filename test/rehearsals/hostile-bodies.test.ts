@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { hostileBodies } from '../../deploy/rehearsals/support/hostile/bodies.ts';
+import { hostileBodies, hostileYaml } from '../../deploy/rehearsals/support/hostile/bodies.ts';
 import type { Endpoint } from '../../deploy/rehearsals/support/hostile/endpoint.ts';
 import { allEndpoints } from '../../deploy/rehearsals/support/hostile/endpoints.ts';
 import { createFixtures } from '../../deploy/rehearsals/support/hostile/fixtures.ts';
-import { hostileYaml } from '../../deploy/rehearsals/support/hostile/yaml-bodies.ts';
 import type { ApiServer } from '../../src/api/server.ts';
 import { startTestApi } from '../api/harness.ts';
 import { locked, makePerson, tokenFor } from '../api/subscriptions/tokens.ts';

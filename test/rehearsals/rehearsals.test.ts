@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { loadRehearsal, rehearsalNames } from '../../deploy/rehearsals/support/registry.ts';
+import { loadRehearsal, rehearsalNames } from '../../deploy/rehearsals/support/rehearsal.ts';
 
 test('every file in deploy/rehearsals/ states what it demonstrates and is executable', async () => {
   const names = rehearsalNames();

@@ -1,46 +1,52 @@
 import { spawnSync } from 'node:child_process';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** Where processes run. */
+// Machines for the processes of a rehearsal. As root on Linux, each machine is a network namespace
+// with an address of its own. All are connected to one bridge, which has no route to the outside.
+// Elsewhere, all processes share the loopback address.
+
+/** Machines that processes run on. */
 export type Machines = {
-  /** In words. */
-  readonly kind: string;
-  /** As they reach the database. */
+  /** Says in words what a machine is. */
+  readonly description: string;
+  /** URL of the database, as the machines reach it. */
   readonly databaseUrl: string;
-  /** One more: what its processes begin with, and the address their servers have. */
-  add(): { before: readonly string[]; host: string };
+  add(): Machine;
   remove(): void;
 };
 
-/** A network namespace for each, on one bridge, where this user may make them (root on Linux); else all on loopback. */
-export async function openMachines(databaseUrl: string): Promise<Machines> {
+/** The words before a command that runs on a machine, and the address of the machine. */
+export type Machine = { commandPrefix: readonly string[]; host: string };
+
+/** Creates network namespaces where this user may, and otherwise uses the loopback address. */
+export async function createMachines(databaseUrl: string): Promise<Machines> {
   const probe = `howdah-${process.pid}-probe`;
-  if (process.getuid?.() !== 0 || !mayIp('netns', 'add', probe)) return onLoopback(databaseUrl);
+  const mayCreate = process.getuid?.() === 0 && tryIp('netns', 'add', probe);
+  if (!mayCreate) return loopbackMachines(databaseUrl);
   ip('netns', 'del', probe);
-  return inNamespaces(databaseUrl);
+  return namespaceMachines(databaseUrl);
 }
 
-function onLoopback(databaseUrl: string): Machines {
+function loopbackMachines(databaseUrl: string): Machines {
   return {
-    kind: 'processes of this machine, on loopback (network namespaces take root on Linux)',
+    description: 'all processes share the loopback address; network namespaces need root on Linux',
     databaseUrl,
-    add: () => ({ before: [], host: '127.0.0.1' }),
+    add: () => ({ commandPrefix: [], host: '127.0.0.1' }),
     remove() {},
   };
 }
 
-/** The bridge has no way out: nobody but this machine and those on it reaches what listens there. */
-async function inNamespaces(databaseUrl: string): Promise<Machines> {
+async function namespaceMachines(databaseUrl: string): Promise<Machines> {
   const bridge = `hwd${process.pid}`;
-  const network = `198.18.${process.pid % 256}`; // kept for tests of networks, RFC 2544
+  const network = `198.18.${process.pid % 256}`; // reserved for tests of networks by RFC 2544
   const spaces: string[] = [];
   let relay: Relay | undefined;
   const remove = () => {
     relay?.close();
-    for (const space of spaces.splice(0)) mayIp('netns', 'del', space);
-    mayIp('link', 'del', bridge);
+    for (const space of spaces.splice(0)) tryIp('netns', 'del', space);
+    tryIp('link', 'del', bridge);
   };
-  process.once('exit', remove); // also when it is interrupted
+  process.once('exit', remove); // also after Ctrl+C
   try {
     ip('link', 'add', bridge, 'type', 'bridge');
     ip('addr', 'add', `${network}.1/24`, 'dev', bridge);
@@ -51,7 +57,7 @@ async function inNamespaces(databaseUrl: string): Promise<Machines> {
     throw error;
   }
   return {
-    kind: 'a network namespace for each process',
+    description: 'each process has a network namespace of its own',
     databaseUrl: relay.url,
     add() {
       const number = spaces.length + 1;
@@ -65,7 +71,7 @@ async function inNamespaces(databaseUrl: string): Promise<Machines> {
       ip('-n', space, 'addr', 'add', `${host}/24`, 'dev', 'eth0');
       ip('-n', space, 'link', 'set', 'eth0', 'up');
       ip('-n', space, 'link', 'set', 'lo', 'up');
-      return { before: ['ip', 'netns', 'exec', space], host };
+      return { commandPrefix: ['ip', 'netns', 'exec', space], host };
     },
     remove,
   };
@@ -73,15 +79,18 @@ async function inNamespaces(databaseUrl: string): Promise<Machines> {
 
 type Relay = { url: string; close(): void };
 
-/** The database on an address that the namespaces reach, since it listens on loopback alone. */
+/**
+ * Starts a relay to the database on an address that the namespaces reach. The database itself
+ * listens on the loopback address only.
+ */
 async function startRelay(host: string, database: URL): Promise<Relay> {
   const sockets = new Set<Socket>();
-  const server = createServer({ noDelay: true }, (here) => {
+  const server = createServer({ noDelay: true }, (client) => {
     const port = Number(database.port || 5432);
-    const there = connect({ port, host: database.hostname, noDelay: true });
+    const upstream = connect({ port, host: database.hostname, noDelay: true });
     for (const [one, other] of [
-      [here, there],
-      [there, here],
+      [client, upstream],
+      [upstream, client],
     ] as const) {
       sockets.add(one);
       one.pipe(other);
@@ -104,9 +113,11 @@ async function startRelay(host: string, database: URL): Promise<Relay> {
   };
 }
 
-const mayIp = (...words: string[]): boolean => spawnSync('ip', words).status === 0;
+/** Runs the program `ip`. Returns whether it succeeded. */
+const tryIp = (...argv: string[]): boolean => spawnSync('ip', argv).status === 0;
 
-function ip(...words: string[]): void {
-  const { status, stderr, error } = spawnSync('ip', words, { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`ip ${words.join(' ')}: ${error?.message ?? stderr.trim()}`);
+/** Runs the program `ip`. Throws if it fails. */
+function ip(...argv: string[]): void {
+  const { status, stderr, error } = spawnSync('ip', argv, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`ip ${argv.join(' ')}: ${error?.message ?? stderr.trim()}`);
 }

@@ -1,24 +1,50 @@
+import { readdirSync } from 'node:fs';
 import type { Figure } from '../../../bench/figures.ts';
 import type { BenchServer } from '../../../bench/server.ts';
 
-/** What a rehearsal is given. It prints nothing itself: it talks, and gives back figures. */
+const FOLDER = new URL('..', import.meta.url);
+
+/** Input of a rehearsal. A rehearsal prints nothing itself: it logs lines and returns figures. */
 export type RehearsalOptions = {
-  /** The words behind its name on the command line, but for `--json`: it reads them itself, with parseArgs. */
-  words: readonly string[];
-  /** What a person who looks on wants to know; goes to stderr. */
-  talk(line: string): void;
-  /** BENCH_PG_URL, else an embedded server that is removed afterwards; started when first asked for. */
+  /** Arguments behind the name on the command line, without `--json`. */
+  argv: readonly string[];
+  /** Prints a line about the progress, to stderr. */
+  log(line: string): void;
+  /**
+   * Returns the server of BENCH_PG_URL, or an embedded one that is removed afterwards. The first
+   * call starts it.
+   */
   server(): Promise<BenchServer>;
 };
 
-/** A file of deploy/rehearsals/: figures come back as a list or one by one; one that does not hold fails the rehearsal. */
+/** Exports of a file in deploy/rehearsals. */
 export type Rehearsal = {
-  /** What is shown, in one line. */
+  /** Says in one line what the rehearsal does. */
   title: string;
-  /** Lines about the options, for `--help` and for a wrong option. */
+  /** Lines about its options, for `--help` and for errors of the command line. */
   usage?: string;
+  /** Yields the figures. A figure that misses its bound fails the rehearsal. */
   run(options: RehearsalOptions): Promise<readonly Figure[]> | AsyncIterable<Figure>;
 };
 
-/** Words on the command line that nobody understands; the process exits with 2. */
+/** An error in the command line, for which the process exits with 2. */
 export class UsageError extends Error {}
+
+/** Lists the rehearsals: each file of the folder, except main.ts, is one. */
+export function rehearsalNames(): string[] {
+  return readdirSync(FOLDER)
+    .filter((file) => file.endsWith('.ts') && file !== 'main.ts')
+    .map((file) => file.slice(0, -'.ts'.length))
+    .toSorted();
+}
+
+/** Imports a rehearsal. Throws if its file lacks an export. */
+export async function loadRehearsal(name: string): Promise<Rehearsal> {
+  const { title, usage, run }: Partial<Rehearsal> = await import(
+    new URL(`${name}.ts`, FOLDER).href
+  );
+  if (typeof title !== 'string' || typeof run !== 'function') {
+    throw new Error(`deploy/rehearsals/${name}.ts must export title and run`);
+  }
+  return { title, run, ...(usage !== undefined && { usage }) };
+}

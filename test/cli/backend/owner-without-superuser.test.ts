@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { fullPostgres, startFullServer } from '../../../deploy/rehearsals/support/full-servers.ts';
+import {
+  findFullPostgres,
+  startFullServer,
+} from '../../../deploy/rehearsals/support/full-servers.ts';
 import { allCommands } from '../../../src/cli/registry.ts';
 import { startInFolder, withDatabase } from '../../support/server.ts';
 import { type CliResult, runCli, runWithoutDatabase, startCli } from '../run-cli.ts';
@@ -15,7 +18,7 @@ import { SCRIPTED_AGENTS } from '../scripted-agents.ts';
 // server and the login that migrates first creates them. It uses pg_dump and psql where they are
 // installed.
 
-const pgBin = fullPostgres();
+const pgBin = findFullPostgres();
 
 /** Commands that are not run here, and why. */
 const ELSEWHERE: Record<string, string> = {

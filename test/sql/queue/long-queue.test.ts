@@ -1,6 +1,10 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Cost, claimingCalls, costsOf } from '../../../deploy/rehearsals/support/claiming.ts';
+import {
+  type Cost,
+  claimStatements,
+  measureCosts,
+} from '../../../deploy/rehearsals/support/claim-costs.ts';
 import { testDatabase } from '../../support/database.ts';
 import { makeAgent, makeRun, makeTenant, makeWorker } from '../support.ts';
 
@@ -39,7 +43,8 @@ describe('claiming with a long queue', () => {
        from generate_series(1, $3) cross join generate_series(0, 1) as n`,
       [busy.id, busy.agent, count],
     );
-  const costs = async (client: pg.Client) => costsOf(client, await claimingCalls(client, busy.id));
+  const costs = async (client: pg.Client) =>
+    measureCosts(client, await claimStatements(client, busy.id));
 
   test('reads no more pages than with a short queue, whenever the query was planned', async () => {
     await queue(SHORT);
@@ -60,8 +65,9 @@ describe('claiming with a long queue', () => {
         .map((cost) => ({ planned, ...cost, whenShort: short.get(cost.call) })),
     );
     expect(dearer).toEqual([]);
-    expect(Object.values(found).flatMap((all) => all.flatMap((cost) => cost.wholeReads))).toEqual(
-      [],
+    const scans = Object.values(found).flatMap((all) =>
+      all.flatMap((cost) => cost.sequentialScans),
     );
+    expect(scans).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { BenchDatabase } from '../../../../bench/server.ts';
 import type { JsonObject } from '../../../../src/json/json.ts';
-import { howdah } from '../howdah.ts';
+import { runHowdah } from '../run-howdah.ts';
 import type { Fixtures } from './endpoint.ts';
 
 /** Tokens by role, and that of a user of another tenant. */
@@ -26,7 +26,7 @@ export async function createTokens(
   roles: readonly string[],
 ): Promise<Tokens> {
   const createToken = async (...argv: string[]): Promise<string> => {
-    const { token } = await howdah<{ token: string }>(url, 'token', '--create', ...argv);
+    const { token } = await runHowdah<{ token: string }>(url, 'token', '--create', ...argv);
     return token;
   };
   const tokens = new Map<string, string>();

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startOpenAiServer } from '../../../../chaos/load/openai-server.ts';
 import {
   type FullServer,
-  fullPostgres,
+  findFullPostgres,
   startFullServer,
 } from '../../../../deploy/rehearsals/support/full-servers.ts';
 import { migrateDown, migrateUp } from '../../../../src/db/schema/migrate.ts';
@@ -31,7 +31,7 @@ import { runCli, startCli } from '../../run-cli.ts';
 
 // With the programs of a whole PostgreSQL, of which the embedded one has the server alone: one of their version is started.
 
-const pgBin = fullPostgres();
+const pgBin = findFullPostgres();
 if (pgBin === undefined) {
   console.warn(
     'backup and restore are not tested here: no PostgreSQL with pg_dump was found (HOWDAH_PG_BIN names one)',

@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { fullPostgres } from '../../../../deploy/rehearsals/support/full-servers.ts';
+import { findFullPostgres } from '../../../../deploy/rehearsals/support/full-servers.ts';
 import { findPrograms } from '../../../../src/db/backup/find-pg-programs.ts';
 import { makeTenant } from '../../../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../../../support/database.ts';
@@ -14,7 +14,7 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const bin = join(import.meta.dirname, '../../../../bin/howdah');
 const folder = mkdtempSync(join(tmpdir(), 'howdah-psql-'));
-const pgBin = fullPostgres();
+const pgBin = findFullPostgres();
 if (pgBin === undefined) {
   console.warn('howdah psql is tried with no real psql here: none was found (HOWDAH_PG_BIN)');
 }

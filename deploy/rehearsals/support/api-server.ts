@@ -1,8 +1,11 @@
 import { pino } from 'pino';
 import { type ApiServer, startApi } from '../../../src/api/server.ts';
 
-/** What an API process is, with connections of its own; no login, on a free port of this machine. */
-export function startApiProcess(
+/**
+ * Starts an API server with connections of its own, as a separate process would have them. It needs
+ * no login and listens on a free port of the loopback address.
+ */
+export function startApiServer(
   url: string,
   more: { poolerUrl?: string; replicaUrl?: string } = {},
 ): Promise<ApiServer> {
@@ -15,14 +18,15 @@ export function startApiProcess(
   });
 }
 
-export type Reply = { ok: boolean; names: string[]; position: string | null };
+/** Result of a GraphQL request: the names of the prompts in it, and the WAL position after it. */
+export type GraphqlReply = { ok: boolean; names: string[]; position: string | null };
 
-/** One operation of GraphQL; `names` are those of what it gives. */
-export async function askApi(
+/** Sends a GraphQL request, with the position that the answer must at least reflect. */
+export async function sendGraphql(
   api: ApiServer,
   query: string,
   position?: string | null,
-): Promise<Reply> {
+): Promise<GraphqlReply> {
   try {
     const response = await fetch(`${api.url}/graphql`, {
       method: 'POST',
@@ -44,9 +48,9 @@ export async function askApi(
   }
 }
 
-/** Makes a prompt of this name. */
-export const writing = (name: string) =>
+/** Returns a mutation that creates a prompt. */
+export const createPromptMutation = (name: string) =>
   `mutation { createPrompt(input: { prompt: { name: "${name}", template: "x" } }) { prompt { name } } }`;
 
-/** The newest prompts. */
-export const READING = '{ prompts(first: 20, orderBy: ID_DESC) { nodes { name } } }';
+/** A query of the newest prompts. */
+export const NEWEST_PROMPTS = '{ prompts(first: 20, orderBy: ID_DESC) { nodes { name } } }';
