@@ -64,8 +64,8 @@ export async function* run({ argv, log, server }: RehearsalOptions): AsyncGenera
 }
 
 /**
- * Sends requests of all clients, each to the APIs in turn. Returns the duration of each request, the
- * number of failed requests, and the largest number of connections.
+ * Sends requests of all clients, each to the APIs in turn. Returns the duration of each request,
+ * the number of failed requests, and the largest number of connections.
  */
 async function sendLoad(
   apis: ApiServer[],

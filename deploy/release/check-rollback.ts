@@ -3,9 +3,10 @@ import { PACKAGE_ROOT } from '../../src/package-root.ts';
 
 /**
  * Checks that an earlier version may run on the schema of a later one: every migration of the
- * earlier version is in the later one, unchanged. That the later migrations only add is checked for
- * each commit by test/db/schema/beside-release.test.ts. Of two tags of versions, `to` must be the
+ * earlier version is in the later one, unchanged. If both are tags of versions, `to` must be the
  * earlier one. Throws with the reasons.
+ *
+ * test/db/schema/beside-release.test.ts checks for each commit that its new migrations only add.
  */
 export function checkRollback(from: string, to: string, repository = PACKAGE_ROOT): string[] {
   if (from === '' || to === '') throw new Error('name both versions: --from v1.4.0 --to v1.3.2');

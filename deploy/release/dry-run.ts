@@ -8,7 +8,9 @@ type Step = { name?: string; uses?: string; run?: string };
 type Job = { needs?: string | string[]; steps: Step[] };
 export type Workflow = { env?: Record<string, string>; jobs: Record<string, Job> };
 
-/** Reasons why steps are not executed outside of GitHub. The first pattern that fits counts. */
+/** Steps of a workflow, as `npm run release` executes them. */
+const LOCAL = /^npm run release -- (.+)$/;
+/** Reasons why steps are not executed outside of GitHub. The first pattern that matches counts. */
 const SKIPPED: readonly [pattern: RegExp, reason: string][] = [
   [/^npm ci$/, 'the packages of this checkout are used'],
   [/^\.ci\/run$|^npm run (verify|test)/, 'takes long: run it by itself'],
@@ -17,7 +19,6 @@ const SKIPPED: readonly [pattern: RegExp, reason: string][] = [
   [/docker /, 'changes the registry of images'],
   [/git push|gh /, 'changes the repository on GitHub'],
 ];
-const LOCAL = /^npm run release -- (.+)$/;
 
 /** Reads a workflow of this repository. */
 export function readWorkflow(name: string): Workflow {
@@ -53,30 +54,41 @@ export async function dryRun(
   for (const name of jobsInOrder(workflow)) {
     print(`job ${name}`);
     for (const step of workflow.jobs[name]?.steps ?? []) {
-      const line = step.run?.trim() ?? '';
-      const title = step.name ?? (line || step.uses || '');
-      const words = LOCAL.exec(line)?.[1]?.split(/\s+/) ?? [];
-      const [own = ''] = words;
-      if (words.length === 0 || (options.only && options.only !== own)) {
-        const reason = words.length > 0 ? 'not named by --only' : reasonFor(step);
-        print(`  skipped  ${title}: ${reason}`);
-        continue;
-      }
-      try {
-        const done = await run(own, optionsOf(words, options));
-        print(`  done     ${title}`);
-        for (const one of done) print(`           ${one}`);
-      } catch (error) {
-        print(`  FAILED   ${title}`);
-        for (const one of (error as Error).message.split('\n')) print(`           ${one}`);
-        return false;
-      }
+      if (!(await dryRunStep(step, options, run, print))) return false;
     }
   }
   return true;
 }
 
-/** Returns why a step is skipped. Throws for a step of which nobody has said why. */
+/** Executes or skips one step. Returns false if it failed. */
+async function dryRunStep(
+  step: Step,
+  options: ReleaseOptions,
+  run: typeof runStep,
+  print: (line: string) => void,
+): Promise<boolean> {
+  const line = step.run?.trim() ?? '';
+  const title = step.name ?? (line || step.uses || '');
+  const words = LOCAL.exec(line)?.[1]?.split(/\s+/) ?? [];
+  const [own = ''] = words;
+  if (words.length === 0 || (options.only && options.only !== own)) {
+    const reason = words.length > 0 ? 'not named by --only' : reasonFor(step);
+    print(`  skipped  ${title}: ${reason}`);
+    return true;
+  }
+  try {
+    const lines = await run(own, optionsOf(words, options));
+    print(`  done     ${title}`);
+    for (const one of lines) print(`           ${one}`);
+    return true;
+  } catch (error) {
+    print(`  FAILED   ${title}`);
+    for (const one of (error as Error).message.split('\n')) print(`           ${one}`);
+    return false;
+  }
+}
+
+/** Returns why a step is skipped. Throws if `SKIPPED` has no reason for the step. */
 export function reasonFor({ uses, run = '', name }: Step): string {
   if (uses !== undefined) return 'an action that GitHub runs';
   const found = SKIPPED.find(([pattern]) => pattern.test(run.trim()));

@@ -6,8 +6,8 @@ import { packAll } from './pack.ts';
 import { recordSchema } from './record-schema.ts';
 import { writeSbom } from './sbom.ts';
 
-// npm run release -- STEP [options]: the steps of .github/workflows/release.yml and rollback.yml.
-// npm run release -- --dry-run executes the steps of a workflow that need no GitHub.
+// Executes the steps of .github/workflows/release.yml and rollback.yml: npm run release -- STEP.
+// With --dry-run it executes the steps of a workflow that need no GitHub.
 
 const USAGE = `npm run release -- --dry-run [--workflow release|rollback] [--only STEP] [--out FOLDER] [--from REF --to REF]
 npm run release -- check-version --tag v1.2.3
@@ -29,7 +29,9 @@ export type ReleaseOptions = {
   'allow-unreleased'?: boolean;
 };
 
-/** Executes one step. Returns the lines that say what it did. Throws if the release must not go on. */
+/**
+ * Executes one step. Returns lines that say what it did. Throws if the release must not continue.
+ */
 export async function runStep(name: string, options: ReleaseOptions): Promise<string[]> {
   const { tag, out = 'release-artifacts', commit = 'HEAD', from = '', to = '' } = options;
   switch (name) {

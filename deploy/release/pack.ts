@@ -35,7 +35,7 @@ export async function packAll(out: string): Promise<string[]> {
   return [`packed ${basename(howdah)} (${files.length} files) and ${basename(created)}`, ...sums];
 }
 
-/** Throws if a required file is missing from a package, or if it has a file that nobody may get. */
+/** Throws if a package lacks a required file, or has a file that must not be published. */
 export function checkContents(files: readonly string[]): void {
   const missing = REQUIRED.filter((path) => !files.includes(path));
   const forbidden = files.filter((path) => FORBIDDEN.test(path));

@@ -4,8 +4,8 @@ import { join, resolve } from 'node:path';
 import { PACKAGE_ROOT } from '../../src/package-root.ts';
 
 /**
- * Records the database of a commit, as test/fixtures/releases has one for each release. Later
- * releases are tested against it.
+ * Writes the database of a commit into a folder. test/fixtures/releases has one for each release,
+ * and later releases are tested with it.
  */
 export function recordSchema(commit: string, out: string): string[] {
   const folder = resolve(out);

@@ -15,8 +15,8 @@ const FILE = 'howdah.cdx.json';
 
 /**
  * Writes the software bill of materials in the format of CycloneDX: the packages that an
- * installation brings, and those whose code is bundled into dist. `npm sbom` lists all packages of
- * the lock file, and others are left out.
+ * installation includes, and those whose code is bundled into dist. `npm sbom` lists all packages
+ * of the lock file, so the other ones are removed.
  */
 export async function writeSbom(out: string): Promise<string[]> {
   const { name, version } = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8'));

@@ -6,8 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 // a server lost. It reads `/readyz` of each server all the time, and distributes requests and
 // WebSockets in turn among those that are ready.
 //
-// A request is sent to another server in two cases only: the connection was refused, or a GET failed
-// on a reused connection before an answer. In all other cases the server may have acted on it.
+// A request is sent to another server in two cases only: the connection was refused, or a GET
+// failed on a reused connection before an answer. Otherwise the server may have acted on it.
 
 /** One address for several servers. */
 export type Balancer = {

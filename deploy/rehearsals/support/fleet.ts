@@ -15,7 +15,7 @@ export type FleetProcess = {
   readonly release: Release;
   /** URL of an API; empty for a worker. */
   readonly url: string;
-  /** Sends SIGTERM. Resolves to the milliseconds until the exit; rejects if the exit is no success. */
+  /** Sends SIGTERM. Resolves to the milliseconds until the exit. Rejects if the process failed. */
   stop(): Promise<number>;
 };
 

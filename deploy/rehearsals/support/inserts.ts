@@ -32,7 +32,9 @@ export async function insertWhile<T>(
 ): Promise<Inserts<T>> {
   const pool = createPool({ url, applicationName: APPLICATION, max: WRITERS });
   const inserts: Interval[] = [];
-  const phases: Phase[] = [{ name: '', from: performance.now(), to: Number.POSITIVE_INFINITY }];
+  const phases: Phase[] = [
+    { name: 'start', from: performance.now(), to: Number.POSITIVE_INFINITY },
+  ];
   const startPhase = (name: string) => {
     const [now, last] = [performance.now(), phases.at(-1) as Phase];
     last.to = now;

@@ -88,7 +88,8 @@ async function makeAgents(pool: pg.Pool): Promise<{ busy: string; asker: string;
   const busy = await makeAgent(pool, {
     script: [...turns, { content: '42' }],
     tools: ['calculator'],
-    use_history: false, // with it, the second turn of a session would start at the end of the script
+    // with the history, the second turn of a session would start at the end of the script
+    use_history: false,
   });
   const asker = await makeAgent(pool, {
     script: [

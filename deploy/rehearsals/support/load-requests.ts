@@ -65,7 +65,10 @@ export async function followRun(login: Login, id: string): Promise<FollowedRun> 
   return followed;
 }
 
-/** Reads a stream after the last of `ids`, and adds the ids of its events. Returns true at the end. */
+/**
+ * Reads a stream after the last of `ids`, and adds the ids of its events. Returns whether the run
+ * has ended.
+ */
 async function readStream({ url, token }: Login, id: string, ids: string[]): Promise<boolean> {
   const last = ids.at(-1);
   const response = await fetch(`${url}/api/executions/${id}/stream`, {
