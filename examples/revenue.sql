@@ -1,4 +1,5 @@
--- "Umsatz Q1": a question goes to the manager, who finds the agent that can answer it; that one asks the database.
+-- "Umsatz Q1": a question goes to the workflow `manager`, which finds the agent that can answer it.
+-- The agent queries the database.
 --   psql "$(npx howdah db url)" -f examples/revenue.sql
 create schema if not exists figures;
 create table if not exists figures.invoices (
@@ -15,14 +16,18 @@ create or replace function figures.revenue(question text)
   returns table (year int, quarter text, revenue numeric, invoices bigint)
   language sql stable
 as $$
-  select extract(year from i.issued_on)::int, 'Q' || extract(quarter from i.issued_on), sum(i.amount), count(*)
+  select extract(year from i.issued_on)::int, 'Q' || extract(quarter from i.issued_on),
+    sum(i.amount), count(*)
   from figures.invoices as i
-  where coalesce('Q' || extract(quarter from i.issued_on) = upper((regexp_match(revenue.question, '\mq[1-4]\M', 'i'))[1]), true)
+  -- all quarters, unless the question names one
+  where coalesce(
+    'Q' || extract(quarter from i.issued_on)
+      = upper((regexp_match(revenue.question, '\mq[1-4]\M', 'i'))[1]), true)
   group by 1, 2
   order by 1, 2
 $$;
 comment on function figures.revenue(text) is
-  'Revenue by quarter, from the invoices. Give it the question, such as: revenue Q1. Umsatz, Einnahmen, Quartal.';
+  'Revenue by quarter, from the invoices. Pass the question, such as: revenue Q1. Umsatz, Einnahmen, Quartal.';
 
 grant usage on schema figures to howdah_app;
 grant select on figures.invoices to howdah_app;
@@ -30,7 +35,7 @@ select howdah.register_sql_tool('figures.revenue(text)');
 
 insert into howdah.agents (name, description, instruction, capabilities, domain)
 select 'analyst', 'Answers questions about figures of the company, such as revenue (Umsatz), from the database.',
-  'Answer with figures from your tools, and with nothing else.', '{text-to-sql,revenue,umsatz}', 'finance'
+  'Answer only with figures from your tools.', '{text-to-sql,revenue,umsatz}', 'finance'
 where not exists (
   select from howdah.agents
   where name = 'analyst' and tenant_id = howdah.current_tenant() and deleted_at is null
@@ -41,7 +46,9 @@ where t.name = 'revenue' and t.tenant_id = howdah.current_tenant()
 on conflict do nothing;
 
 select id, status from howdah.run('manager', 'Umsatz Q1');
--- then, once it has ended: the answer, who was chosen and why, and what it asked the database
+-- After the run has ended, these queries show the answer, the choice of the agent with its reason,
+-- and the calls of tools:
 --   select status, output from howdah.executions order by id desc limit 2;
 --   select method, chosen, reason, candidates from howdah.routing_decisions;
---   select name, input, output from howdah.steps where kind = 'tool' order by finished_at desc limit 3;
+--   select name, input, output from howdah.steps
+--   where kind = 'tool' order by finished_at desc limit 3;

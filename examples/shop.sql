@@ -1,5 +1,5 @@
--- A small shop: what the demo's agent is asked about. Plain tables, plain functions, nothing of Howdah but two lines
--- at the end, which make the functions tools and give them to an agent.
+-- A small shop, about which `howdah demo` asks its agents. The tables and functions are plain SQL. The
+-- statements at the end register the functions as tools, and create agents that have them.
 create schema if not exists shop;
 comment on schema shop is 'Howdah demo';
 
@@ -77,12 +77,12 @@ as $$
   where product_stock.question ilike '%' || s.product || '%'
 $$;
 comment on function shop.product_stock(text) is
-  'Whether a product is in stock, and when it is available again. Give it the question with the name of the product.';
+  'Whether a product is in stock, and when it is available again. Pass the question with the name of the product.';
 
--- Tools written in SQL have the rights of howdah_app and no more.
+-- Tools in SQL have only the rights of howdah_app.
 grant usage on schema shop to howdah_app;
 grant select on shop.orders, shop.stock to howdah_app;
--- What agents may ask in SQL of their own (sql_query).
+-- Agents that write SQL themselves (sql_query) have the rights of howdah_analyst.
 grant usage on schema shop to howdah_analyst;
 grant select on shop.orders, shop.stock, shop.invoices to howdah_analyst;
 select howdah.register_sql_tool('shop.order_status(text)'), howdah.register_sql_tool('shop.product_stock(text)');
@@ -90,7 +90,7 @@ select howdah.register_sql_tool('shop.order_status(text)'), howdah.register_sql_
 insert into howdah.agents (name, description, instruction)
 select 'support', 'Answers customers of the shop.',
   'You answer customers of an outdoor shop. Look up orders and stock with your tools before you answer. '
-  'Answer in the language of the customer, in at most four sentences. Say so if the tools know nothing.'
+  'Answer in the language of the customer, in at most four sentences. Say so if the tools do not have the answer.'
 where not exists (
   select from howdah.agents
   where name = 'support' and tenant_id = howdah.current_tenant() and deleted_at is null

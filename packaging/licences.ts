@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildGraphiql } from './build-pages.ts';
 import { analyzeBundle } from './bundle-dependencies.ts';
-import { order, packagesIn } from './notices.ts';
+import { compareText, packagesIn } from './notices.ts';
 
 /** A package that is installed where Howdah runs. */
 export type Dependency = { name: string; version: string; licence: string };
@@ -17,7 +17,7 @@ type Locked = {
   peerDependenciesMeta?: Record<string, { optional?: boolean }>;
 };
 
-/** Lists every package that an installation of Howdah may bring, by its name in the lock file. */
+/** Lists every package that an installation of Howdah may include, by name and version. */
 export function productionDependencies(): Dependency[] {
   const packages = lockedPackages();
   const found = productionPaths().map((path) => {
@@ -25,13 +25,14 @@ export function productionDependencies(): Dependency[] {
     return { name: path.replace(/^.*node_modules\//, ''), version, licence: license ?? 'none' };
   });
   const unique = new Map(found.map((one) => [join(one.name, one.version), one]));
-  return [...unique.values()].sort((a, b) => order(a.name, b.name) || order(a.version, b.version));
+  return [...unique.values()].sort(
+    (a, b) => compareText(a.name, b.name) || compareText(a.version, b.version),
+  );
 }
 
 /**
- * Lists the folders of the packages that an installation of Howdah may bring, such as
- * `node_modules/pg`. Optional peers are not installed with a package, though tools for development
- * may bring them.
+ * Lists the folders of the packages that an installation of Howdah may include, such as
+ * `node_modules/pg`. Optional peers are left out, even if development tools install them.
  */
 export function productionPaths(): string[] {
   const packages = lockedPackages();
@@ -39,7 +40,7 @@ export function productionPaths(): string[] {
   for (const path of paths) {
     for (const name of installedWith(packages[path] as Locked)) {
       const found = resolvePackage(path, name, packages);
-      if (found) paths.add(found); // the loop visits what is added
+      if (found) paths.add(found); // the outer loop visits it
     }
   }
   paths.delete('');
@@ -77,7 +78,7 @@ function parentsOf(path: string): string[] {
   return [parent, ...parentsOf(parent)];
 }
 
-/** Lists the packages of which the npm package contains code. */
+/** Lists the packages whose code is part of the npm package. */
 export async function bundledPackages(): Promise<Dependency[]> {
   return packagesIn([await analyzeBundle(), await buildGraphiql('dist/pages', { write: false })]);
 }
@@ -101,8 +102,11 @@ export function licencesPage(
   ].join('\n');
 }
 
-/** Most packages that the page names for a licence: readers look for the rarer licences. */
-const MOST_NAMES = 20;
+/**
+ * Number of packages up to which the page names them for a licence. Longer lists are omitted,
+ * because readers look for the rarer licences.
+ */
+const MAX_NAMES = 20;
 
 function namesOf(packages: readonly Dependency[]): string {
   return [...new Set(packages.map(({ name }) => name))].join(', ');
@@ -110,10 +114,10 @@ function namesOf(packages: readonly Dependency[]): string {
 
 function licenceTable(packages: readonly Dependency[]): string[] {
   const licences = Object.groupBy(packages, ({ licence }) => licence);
-  const groups = Object.entries(licences).sort(([a], [b]) => order(a, b));
+  const groups = Object.entries(licences).sort(([a], [b]) => compareText(a, b));
   const rows = groups.map(
     ([licence, all = []]) =>
-      `| ${licence} | ${all.length > MOST_NAMES ? `${all.length} packages` : namesOf(all)} |`,
+      `| ${licence} | ${all.length > MAX_NAMES ? `${all.length} packages` : namesOf(all)} |`,
   );
   return ['| licence | packages |', '| --- | --- |', ...rows];
 }

@@ -4,7 +4,7 @@ import type { Metafile } from 'esbuild';
 
 const ROOT = join(import.meta.dirname, '..');
 
-/** A package whose code is in the tarball of Howdah. */
+/** A package whose code is part of the tarball of Howdah. */
 export type BundledPackage = { name: string; version: string; licence: string; folder: string };
 
 /** Lists the packages in bundles, by name. */
@@ -18,7 +18,7 @@ export function packagesIn(bundles: readonly Metafile[]): BundledPackage[] {
       const { name, version, license } = manifestOf(folder);
       return { name, version, licence: license ?? 'none', folder };
     })
-    .sort((a, b) => order(a.name, b.name) || order(a.version, b.version));
+    .sort((a, b) => compareText(a.name, b.name) || compareText(a.version, b.version));
 }
 
 /** Returns the text of THIRD_PARTY_NOTICES.txt: the licence of each package. */
@@ -30,7 +30,7 @@ export function noticesOf(packages: readonly BundledPackage[]): string {
 function noticeOf({ name, version, licence, folder }: BundledPackage): string {
   const texts = readdirSync(join(ROOT, folder))
     .filter((file) => /^(licen[cs]e|copying|notice)(\W|$)/i.test(file))
-    .sort(order)
+    .sort(compareText)
     .map((file) => readFileSync(join(ROOT, folder, file), 'utf8').trim());
   return [
     `${name} ${version} (${licence})`,
@@ -45,8 +45,8 @@ function noticeOf({ name, version, licence, folder }: BundledPackage): string {
 /** Returns the notice of a package that has no licence file: its licence and its author. */
 function shortNotice(folder: string): string {
   const { author, license } = manifestOf(folder);
-  const who = typeof author === 'string' ? author : author?.name;
-  return `Published under ${license}${who ? ` by ${who}` : ''}; the package has no licence file.`;
+  const name = typeof author === 'string' ? author : author?.name;
+  return `Published under ${license}${name ? ` by ${name}` : ''}; the package has no licence file.`;
 }
 
 type Manifest = {
@@ -66,7 +66,7 @@ function folderOf(file: string): string {
   return folder ?? dirname(file);
 }
 
-/** Compares in the same order on every machine, independent of its language. */
-export function order(a: string, b: string): number {
+/** Compares texts by code units, independent of the language of the machine. */
+export function compareText(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
 }

@@ -8,8 +8,8 @@ const ROOT = join(import.meta.dirname, '..');
 const run = promisify(execFile);
 
 /**
- * Packs Howdah into a folder, and returns the path of the tarball. It is built in a copy of what
- * `files` names, so that no `dist` comes to lie in the checkout.
+ * Packs Howdah into a folder, and returns the path of the tarball. The build runs in a copy of the
+ * files that package.json lists, so that it creates no `dist` in the checkout.
  */
 export async function packHowdah(folder: string): Promise<string> {
   const source = mkdtempSync(join(tmpdir(), 'howdah-source-'));

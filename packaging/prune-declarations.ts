@@ -5,7 +5,7 @@ import { bundledImports } from './bundled.ts';
 
 /**
  * Removes the declarations of a compiled folder that `exports` of package.json does not reach.
- * Throws if one that remains imports a bundled package, because users do not have its types.
+ * Throws if a remaining declaration imports a bundled package, because users lack its types.
  */
 export function pruneDeclarations(dist: string): void {
   const entries = Object.values<{ types: string }>(manifest.exports);
@@ -29,7 +29,7 @@ function declarationsFrom(entries: readonly string[]): Set<string> {
       /\b(?:from|import)\s*\(?\s*['"](\.[^'"]+)['"]/g,
     );
     for (const [, name = ''] of imports)
-      found.add(resolve(dirname(file), name.replace(/\.[jt]s$/, '.d.ts'))); // the loop visits it
+      found.add(resolve(dirname(file), name.replace(/\.[jt]s$/, '.d.ts'))); // the outer loop visits it
   }
   return found;
 }

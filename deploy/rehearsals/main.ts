@@ -5,8 +5,8 @@ import { loadRehearsal, rehearsalNames, UsageError } from './support/rehearsal.t
 
 // npm run rehearse -- <name> [its options] [--json]
 //
-// Carries out what the operator of an installation does, and prints figures about the outcome. Exits
-// with 1 if a figure misses its bound.
+// Carries out what the operator of an installation does, and prints figures about the outcome.
+// Exits with 1 if a figure misses its bound.
 
 const USAGE = 'npm run rehearse -- <name> [--json] [options of the rehearsal]';
 

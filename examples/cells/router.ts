@@ -3,13 +3,18 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import type { AddressInfo } from 'node:net';
 import { pathToFileURL } from 'node:url';
 
-// One address for many cells. A cell is a whole Howdah: a database, its APIs, its workers. A tenant lives in one of them, so a
-// request is handed on, as it is, to the cell of the tenant that its token names. The token is not checked here: the cell does.
+// One address for several cells. A cell is a complete installation of Howdah: a database with its
+// APIs and workers. Each tenant belongs to one cell. The router forwards a request unchanged to the
+// cell of the tenant in its token. It does not verify the token, since the cell does.
 //
-//   node examples/cells/router.ts cells.json      (PORT, HOST as for howdah; the file is read again when it changes)
-//   {"cells": {"one": "http://127.0.0.1:8001"}, "tenants": {"01a1…": "one"}, "keys": {"hwd_0123456789ab": "one"}}
+//   node examples/cells/router.ts cells.json
+//
+// PORT and HOST are those of howdah. The file is read again when it changes:
+//
+//   {"cells": {"one": "http://127.0.0.1:8001"}, "tenants": {"01a1…": "one"},
+//    "keys": {"hwd_0123456789ab": "one"}}
 
-/** Which cells there are, and which tenant or API key (by its prefix) is at home in which. */
+/** The URLs of cells by name, and the cell of each tenant and of each API key, by its prefix. */
 export type CellMap = {
   cells: Record<string, string>;
   tenants: Record<string, string>;
@@ -18,8 +23,8 @@ export type CellMap = {
 
 export type Router = { url: string; close(): Promise<void> };
 
-/** Headers of one connection, not of the request. */
-const OF_A_CONNECTION = [
+/** Headers that belong to one connection, and are not forwarded. */
+const HOP_BY_HOP_HEADERS = [
   'connection',
   'keep-alive',
   'proxy-connection',
@@ -27,18 +32,18 @@ const OF_A_CONNECTION = [
   'upgrade',
 ];
 
-/** Routes by what `map` gives at the moment of each request. */
+/** Starts a router. Calls `map` for each request. */
 export async function startRouter(
   map: () => CellMap,
   { host = '127.0.0.1', port = 0 } = {},
 ): Promise<Router> {
   const server = createServer((incoming, response) => {
-    if (incoming.url === '/healthz') return answer(response, 200, 'The router is alive.');
-    const home = cellOf(map(), incoming.headers.authorization);
-    if (home === undefined) {
-      return answer(response, 401, 'Send the token of a tenant: Authorization: Bearer ….');
+    if (incoming.url === '/healthz') return sendJson(response, 200, 'The router is alive.');
+    const cell = cellOf(map(), incoming.headers.authorization);
+    if (cell === undefined) {
+      return sendJson(response, 401, 'Send the token of a tenant: Authorization: Bearer ….');
     }
-    handOn(home, incoming, response);
+    forward(cell, incoming, response);
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(port, host, resolve);
@@ -53,7 +58,7 @@ export async function startRouter(
   };
 }
 
-/** The address of the cell; undefined for nobody we know. */
+/** Returns the URL of the cell for a request, or undefined if the tenant is unknown. */
 export function cellOf(map: CellMap, authorization = ''): string | undefined {
   const [, credential = ''] = /^Bearer +(\S+)$/i.exec(authorization) ?? [];
   const tenant = tenantOf(credential);
@@ -64,7 +69,7 @@ export function cellOf(map: CellMap, authorization = ''): string | undefined {
   return cell === undefined ? undefined : map.cells[cell];
 }
 
-/** As the token says it, true or not. */
+/** Reads the tenant in a token, without verifying the signature. */
 function tenantOf(token: string): string | undefined {
   const [, payload, signature] = token.split('.');
   if (payload === undefined || signature === undefined) return undefined;
@@ -76,36 +81,39 @@ function tenantOf(token: string): string | undefined {
   }
 }
 
-/** Streams both ways, so that it holds no answer back. A cell that is away concerns its own tenants alone. */
-function handOn(cell: string, incoming: IncomingMessage, response: ServerResponse): void {
+/**
+ * Forwards a request and its answer as streams, so that events arrive at once. An unreachable cell
+ * affects only its own tenants.
+ */
+function forward(cell: string, incoming: IncomingMessage, response: ServerResponse): void {
   const { host: _host, ...headers } = incoming.headers;
-  for (const name of OF_A_CONNECTION) delete headers[name];
+  for (const name of HOP_BY_HOP_HEADERS) delete headers[name];
   const outgoing = request(new URL(incoming.url ?? '/', cell), {
     method: incoming.method ?? 'GET',
     headers,
   });
-  outgoing.once('response', (answered) => {
-    const own = { ...answered.headers };
-    for (const name of OF_A_CONNECTION) delete own[name];
-    response.writeHead(answered.statusCode ?? 502, own);
-    answered.pipe(response);
-    answered.once('error', () => response.destroy());
+  outgoing.once('response', (answer) => {
+    const answerHeaders = { ...answer.headers };
+    for (const name of HOP_BY_HOP_HEADERS) delete answerHeaders[name];
+    response.writeHead(answer.statusCode ?? 502, answerHeaders);
+    answer.pipe(response);
+    answer.once('error', () => response.destroy());
   });
   outgoing.once('error', () => {
     if (response.headersSent) response.destroy();
-    else answer(response, 503, 'The cell of this tenant does not answer. Try again in a moment.');
+    else sendJson(response, 503, 'The cell of this tenant does not answer. Try again in a moment.');
   });
   response.once('close', () => outgoing.destroy());
   incoming.pipe(outgoing);
 }
 
-function answer(response: ServerResponse, status: number, detail: string): void {
+function sendJson(response: ServerResponse, status: number, detail: string): void {
   if (status === 503) response.setHeader('retry-after', '1');
   response.writeHead(status, { 'content-type': 'application/json' });
   response.end(JSON.stringify({ status, detail }));
 }
 
-/** The map in a file, read again when it has changed. */
+/** Returns a function that reads the map from a file, again only if the file has changed. */
 export function mapInFile(path: string): () => CellMap {
   let changed = 0;
   let map: CellMap = { cells: {}, tenants: {} };
@@ -121,7 +129,7 @@ export function mapInFile(path: string): () => CellMap {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const [, , path = 'cells.json'] = process.argv;
-  if (!existsSync(path)) throw new Error(`there is no ${path}: name the file with the cells`);
+  if (!existsSync(path)) throw new Error(`there is no file ${path}: name the file of the cells`);
   const { url } = await startRouter(mapInFile(path), {
     host: process.env.HOST ?? '127.0.0.1',
     port: Number(process.env.PORT ?? 8000),

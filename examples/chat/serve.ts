@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
-// Serves the page of this folder, and passes /api/chat on to Howdah, as a proxy of a web
-// application does: HOWDAH_URL=http://127.0.0.1:8000 node examples/chat/serve.ts
+// Serves the page of this folder, and forwards /api/chat to Howdah, as the server of a web
+// application would: HOWDAH_URL=http://127.0.0.1:8000 node examples/chat/serve.ts
 
 const pathOf = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
@@ -42,11 +42,11 @@ async function bundle(): Promise<string> {
   return outputFiles[0]?.text ?? '';
 }
 
-/** Passes a request on, and leaves it when the browser does. */
+/** Forwards a request, and aborts it when the browser disconnects. */
 async function forward(howdah: string, request: IncomingMessage, response: ServerResponse) {
   const { method = 'GET', url = '/', headers } = request;
-  const left = new AbortController();
-  response.on('close', () => left.abort());
+  const disconnected = new AbortController();
+  response.on('close', () => disconnected.abort());
   try {
     const body: Buffer[] = [];
     for await (const piece of request) body.push(piece);
@@ -54,7 +54,7 @@ async function forward(howdah: string, request: IncomingMessage, response: Serve
       method,
       headers: { 'content-type': headers['content-type'] ?? 'application/json' },
       ...(body.length > 0 && { body: Buffer.concat(body) }),
-      signal: left.signal,
+      signal: disconnected.signal,
     });
     response.writeHead(answer.status, { 'content-type': answer.headers.get('content-type') ?? '' });
     for await (const piece of answer.body ?? []) response.write(piece);

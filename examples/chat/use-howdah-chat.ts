@@ -1,6 +1,7 @@
 import { useChat } from '@ai-sdk/react';
 import { DefaultChatTransport, lastAssistantMessageIsCompleteWithApprovalResponses } from 'ai';
 
+/** Connects the chat of the AI SDK with an agent. `id` is the session. */
 export function useHowdahChat(id: string, agent: string) {
   return useChat({
     id,

@@ -63,7 +63,7 @@ function appName(folder) {
       `"${name}" cannot be the name of an app: use lower-case letters, digits, ".", "_" and "-", such as my-app`,
     );
   }
-  // npm refuses a package that depends on its own name.
+  // npm refuses a package that depends on its own name
   if (name === 'howdah') throw usageError('an app cannot be named like its dependency "howdah"');
   return name;
 }
@@ -79,7 +79,7 @@ function requireEmpty(folder) {
 
 function requireTarball(path) {
   if (!path.endsWith('.tgz') || !existsSync(path)) {
-    throw new Error(`there is no tarball ${path}; "npm pack" in a checkout of Howdah makes one`);
+    throw new Error(`there is no tarball ${path}; "npm pack" in a checkout of Howdah creates one`);
   }
   return resolve(path);
 }
@@ -87,12 +87,12 @@ function requireTarball(path) {
 function writeApp(folder, name, tarball) {
   mkdirSync(folder, { recursive: true });
   cpSync(TEMPLATE, folder, { recursive: true });
-  // npm leaves out a file of that name when it packs the template.
+  // npm omits a .gitignore when it packs the template
   renameSync(join(folder, '_gitignore'), join(folder, '.gitignore'));
   editFile(join(folder, 'README.md'), (text) => text.replace('# my-app', `# ${name}`));
   editFile(join(folder, 'package.json'), (text) => {
     const manifest = { ...JSON.parse(text), name };
-    // In the folder of the app, so that `docker compose build` finds it too.
+    // the tarball is copied into the app, so that `docker compose build` finds it
     if (tarball) manifest.dependencies.howdah = `file:${basename(tarball)}`;
     return `${JSON.stringify(manifest, null, 2)}\n`;
   });

@@ -8,7 +8,7 @@ import { createElement } from 'react';
 import { createRoot } from 'react-dom/client';
 
 const { nonce } = document.querySelector('script[nonce]');
-globalThis.__webpack_nonce__ = nonce; // dialogs add a style sheet, and ask for the nonce here
+globalThis.__webpack_nonce__ = nonce; // read by dialogs, which add a style sheet
 
 const { query, variables } = JSON.parse(document.querySelector('#operation').textContent);
 const socket = new URL('/graphql', location.href);

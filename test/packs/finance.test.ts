@@ -18,13 +18,13 @@ afterAll(async () => {
   await worker.stop(0);
 });
 
-/** The value of an expression, as the number a tool would tell. */
+/** Returns the value of an expression, as the number that a tool returns. */
 const figure = async (expression: string, ...values: unknown[]): Promise<number> =>
   Number((await one(database.pool, `select ${expression} as v`, values)).v);
 
 describe('published results', () => {
   test.each<[string, string, number, number]>([
-    // Microsoft Excel documentation, NPV: all four flows at the ends of years, then the first of them now
+    // Microsoft Excel documentation, NPV: four flows at the ends of years, then with the first one now
     ['NPV', 'finance.npv(0.1, array[-10000, 3000, 4200, 6800], 1)', 1188.44, 2],
     ['NPV', 'finance.npv(0.08, array[-40000, 8000, 9200, 10000, 12000, 14500])', 1922.06, 2],
     [
@@ -62,7 +62,7 @@ describe('published results', () => {
       2086.647602,
       6,
     ],
-    // Microsoft Excel documentation, PMT, FV and PV (where what is paid is negative)
+    // Microsoft Excel documentation, PMT, FV and PV (in which payments are negative)
     ['PMT', 'finance.loan_payment(10000, 0.08 / 12, 10)', 1037.03, 2],
     ['FV', 'finance.future_value(0, 0.12 / 12, 12, 1000)', 12682.5, 2],
     ['PV', 'finance.present_value(500, 0.08 / 12, 20 * 12)', 59777.15, 2],
@@ -78,7 +78,7 @@ describe('published results', () => {
     ['CAGR', 'finance.cagr(9000, 13000, 3)', 0.13, 2],
     // Wikipedia, Standard deviation: sample of the eight grades
     ['volatility', 'finance.volatility(array[2, 4, 4, 4, 5, 5, 7, 9], 1)', 2.138, 3],
-    // Apple Inc., Form 10-K 2021: balance sheet and income statement in millions, and what they say of it
+    // Apple Inc., Form 10-K 2021: balance sheet and income statement in millions, and its ratios
     ['current ratio', 'finance.current_ratio(134836, 125481)', 1.0746, 4],
     ['gross margin', 'finance.gross_margin(365817, 212981)', 0.418, 3],
     ['EPS', 'finance.earnings_per_share(94680, 0, 16701.272)', 5.67, 2],
@@ -148,7 +148,7 @@ describe('properties', () => {
       fc.tuple(cents, rate, fc.integer({ min: 1, max: 40 })),
       async ([value, r, years]) => {
         const grown = await figure('finance.future_value($1, $2, $3)', value, r, years);
-        if (grown < 0.01) return; // ten digits say little of it
+        if (grown < 0.01) return; // ten digits are not precise enough
         expect(await figure('finance.cagr($1, $2, $3)', value, grown, years)).toBeCloseTo(r, 6);
       },
     ));
@@ -219,13 +219,13 @@ describe('impossible calculations', () => {
   test.each<[string, RegExp]>([
     ['finance.irr(array[1, 2, 3])', /at least one payment out/],
     ['finance.irr(array[-1])', /at least 2 numbers/],
-    ['finance.irr(array[-1, null, 2])', /without gaps/],
-    ['finance.npv(-1, array[1, 2])', /rate is a fraction above/],
+    ['finance.irr(array[-1, null, 2])', /without nulls/],
+    ['finance.npv(-1, array[1, 2])', /rate must be a fraction above/],
     [`finance.xirr(array[-1, 2], '{2020-01-01}')`, /cash_flows has 2 entries and dates has 1/],
     [`finance.xirr(array[-1, 2], '{2020-01-02, 2020-01-01}')`, /none before the first/],
     ['finance.payback_period(array[-10, 1])', /never pay back/],
-    ['finance.loan_payment(100, 0.01, 0)', /periods is a whole number/],
-    ['finance.beta(array[1, 2, 3], array[1, 2])', /go together one by one/],
+    ['finance.loan_payment(100, 0.01, 0)', /periods must be a whole number/],
+    ['finance.beta(array[1, 2, 3], array[1, 2])', /must have the same number/],
     ['finance.current_ratio(1, 0)', /division by zero/],
   ])('%s fails with the reason', async (expression, words) => {
     await expect(figure(expression)).rejects.toThrow(words);

@@ -101,17 +101,17 @@ describe('kubernetes_manifest', () => {
   });
 
   test.each<[string, RegExp]>([
-    [`'Shop', 'r.example/a:1', 80`, /name has to be/],
+    [`'Shop', 'r.example/a:1', 80`, /name must be/],
     [`'shop', 'shop:latest', 80`, /not latest/],
-    [`'shop', 'shop', 80`, /image has to name a tag/],
-    [`'shop', 'shop:1 --privileged', 80`, /image has to name a tag/],
-    [`'shop', 'shop:1', 0`, /port has to be/],
-    [`${APP}, host => 'not a host'`, /host has to be/],
-    [`${APP}, replicas => -1`, /replicas has to be/],
-    [`${APP}, memory => 'much'`, /memory has to be/],
-    [`${APP}, environment => '{"DB_PASSWORD": "x"}'`, /environment holds a key/],
-    [`${APP}, environment => '{"A": {}}'`, /environment has to be/],
-    [`${APP}, namespace => null`, /namespace has to be/],
+    [`'shop', 'shop', 80`, /image must name a digest/],
+    [`'shop', 'shop:1 --privileged', 80`, /image must name a digest/],
+    [`'shop', 'shop:1', 0`, /port must be/],
+    [`${APP}, host => 'not a host'`, /host must be/],
+    [`${APP}, replicas => -1`, /replicas must be/],
+    [`${APP}, memory => 'much'`, /memory must be/],
+    [`${APP}, environment => '{"DB_PASSWORD": "x"}'`, /environment contains a key/],
+    [`${APP}, environment => '{"A": {}}'`, /environment must be/],
+    [`${APP}, namespace => null`, /namespace must be/],
   ])('rejects %s', async (args, words) => {
     await expect(manifests(args)).rejects.toThrow(words);
   });
@@ -170,10 +170,10 @@ describe('ci_workflow', () => {
   );
 
   test.each([
-    [`'github', 'cobol'`, /language is node/],
-    [`'bitbucket', 'node'`, /provider is github or gitlab/],
-    [`'github', 'node', '20; rm -rf /'`, /version is a number/],
-    [`'github', 'node', branch => 'a b'`, /branch is the name/],
+    [`'github', 'cobol'`, /language must be node/],
+    [`'bitbucket', 'node'`, /provider must be github or gitlab/],
+    [`'github', 'node', '20; rm -rf /'`, /version must be a number/],
+    [`'github', 'node', branch => 'a b'`, /branch must be the name/],
   ])('rejects %s', async (args, words) => {
     await expect(one(database.pool, `select platform.ci_workflow(${args})`)).rejects.toThrow(words);
   });
@@ -229,7 +229,7 @@ describe('a repository', () => {
       tool_calls: [{ name, arguments: { ...repo, ...args } }],
     });
     const content = '# Shop\n\nSells pumps: "é" {}.\n';
-    // what GitHub will answer is known beforehand, since objects are called by their digests
+    // the answers of GitHub are known in advance, since objects are named by their digests
     const { createHash } = await import('node:crypto');
     const digest = (value: unknown) =>
       createHash('sha1').update(JSON.stringify(value)).digest('hex');

@@ -1,4 +1,4 @@
--- What the others refuse: their own words tell a model what to mend.
+-- Checks of arguments. A model reads the messages, so each says what is wrong and what is expected.
 
 create function finance.refuse_gaps(name text, amounts numeric[], at_least int) returns void
   language plpgsql immutable parallel safe
@@ -7,7 +7,7 @@ as $$
 begin
   if coalesce(cardinality(amounts), 0) < at_least or array_ndims(amounts) <> 1 or array_position(amounts, null) is not null then
     raise exception using errcode = 'invalid_parameter_value',
-      message = format('%s has to be a list of at least %s numbers without gaps', name, at_least);
+      message = format('%s must be a list of at least %s numbers without nulls', name, at_least);
   end if;
 end $$;
 
@@ -18,7 +18,7 @@ as $$
 begin
   if length <> other_length then
     raise exception using errcode = 'invalid_parameter_value',
-      message = format('%s has %s entries and %s has %s: they go together one by one', name, length, other_name, other_length);
+      message = format('%s has %s entries and %s has %s: both must have the same number', name, length, other_name, other_length);
   end if;
 end $$;
 
@@ -40,7 +40,7 @@ as $$
 begin
   if not (rate > -1 and rate < 1e6) then
     raise exception using errcode = 'invalid_parameter_value',
-      message = 'rate is a fraction above −1: 0.05 is five percent';
+      message = 'rate must be a fraction above −1, such as 0.05 for five percent';
   end if;
 end $$;
 
@@ -50,7 +50,7 @@ create function finance.refuse_periods(periods int) returns void
 as $$
 begin
   if periods not between 1 and 1200 then
-    raise exception using errcode = 'invalid_parameter_value', message = 'periods is a whole number from 1 to 1200';
+    raise exception using errcode = 'invalid_parameter_value', message = 'periods must be a whole number from 1 to 1200';
   end if;
 end $$;
 
@@ -62,7 +62,7 @@ begin
   perform finance.refuse_lengths('cash_flows', cardinality(cash_flows), 'dates', cardinality(dates));
   if array_position(dates, null) is not null or dates[1] > any (dates) then
     raise exception using errcode = 'invalid_parameter_value',
-      message = 'dates has to have a day for each flow, and none before the first';
+      message = 'dates must have a day for each flow, and none before the first';
   end if;
 end $$;
 
@@ -73,11 +73,11 @@ as $$
 begin
   if rate is null then
     raise exception using errcode = 'invalid_parameter_value',
-      message = 'there is no rate between −99.99 % and 1,000,000 % at which these flows are worth 0';
+      message = 'there is no rate between −99.99 % and 1,000,000 % at which the net present value is 0';
   end if;
 end $$;
 
--- Where a rate is looked for: from 0 outwards, so that of several the nearest is found.
+-- Intervals that are searched for a rate, from 0 outwards. So the rate nearest to 0 is found.
 create function finance.rate_brackets() returns table (place bigint, low numeric, high numeric)
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp

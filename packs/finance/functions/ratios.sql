@@ -1,4 +1,4 @@
--- Ratios of financial statements. Amounts are of one currency and one unit (all in millions, say).
+-- Ratios of financial statements. All amounts have the same currency and unit, such as millions.
 
 create function finance.current_ratio(current_assets numeric, current_liabilities numeric) returns numeric
   language sql immutable strict parallel safe
@@ -33,14 +33,14 @@ create function finance.debt_ratio(total_liabilities numeric, total_assets numer
   set search_path = pg_catalog, pg_temp
 as $$ select trim_scale(round(total_liabilities / total_assets, 10)) $$;
 comment on function finance.debt_ratio is
-  'Leverage: the part of assets that is owed, total_liabilities / total_assets. Source: Wikipedia, "Debt ratio".';
+  'Leverage: the part of assets financed by liabilities, total_liabilities / total_assets. Source: Wikipedia, "Debt ratio".';
 
 create function finance.interest_coverage(ebit numeric, interest_expense numeric) returns numeric
   language sql immutable strict parallel safe
   set search_path = pg_catalog, pg_temp
 as $$ select trim_scale(round(ebit / interest_expense, 10)) $$;
 comment on function finance.interest_coverage is
-  'Leverage: how often operating earnings cover the interest, ebit / interest_expense. Source: Wikipedia, "Times interest earned".';
+  'Leverage: operating earnings as a multiple of the interest, ebit / interest_expense. Source: Wikipedia, "Times interest earned".';
 
 create function finance.gross_margin(revenue numeric, cost_of_goods_sold numeric) returns numeric
   language sql immutable strict parallel safe

@@ -1,4 +1,4 @@
--- Returns. Amounts are of one currency; rates are fractions: 0.05 is five percent.
+-- Returns. All amounts have the same currency. Rates are fractions: 0.05 is five percent.
 
 create function finance.simple_return(start_value numeric, end_value numeric, income numeric default 0) returns numeric
   language sql immutable strict parallel safe

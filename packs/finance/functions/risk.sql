@@ -1,4 +1,4 @@
--- Risk, of series of returns (fractions) or of values, oldest first.
+-- Risk of a series of returns (fractions) or values. The oldest is first.
 
 create function finance.volatility(period_returns numeric[], periods_per_year numeric default 252) returns numeric
   language plpgsql immutable strict parallel safe
@@ -24,7 +24,7 @@ begin
     from unnest(period_returns) as r (one));
 end $$;
 comment on function finance.sharpe_ratio is
-  'Annualised Sharpe ratio: mean of (return − risk_free_rate) / sample standard deviation of it × √periods_per_year. risk_free_rate is that of one period. Source: W. F. Sharpe, "The Sharpe Ratio", Journal of Portfolio Management 1994; Wikipedia, "Sharpe ratio".';
+  'Annualised Sharpe ratio: mean of (return − risk_free_rate) / sample standard deviation of that difference × √periods_per_year. risk_free_rate is per period. Source: W. F. Sharpe, "The Sharpe Ratio", Journal of Portfolio Management 1994; Wikipedia, "Sharpe ratio".';
 
 create function finance.max_drawdown(portfolio_values numeric[]) returns numeric
   language plpgsql immutable strict parallel safe
@@ -55,4 +55,4 @@ begin
     from unnest(asset_returns, market_returns) as r (asset, market));
 end $$;
 comment on function finance.beta is
-  'How an asset moves with the market: covariance(asset_returns, market_returns) / variance(market_returns), over the same periods. Source: Wikipedia, "Beta (finance)".';
+  'Sensitivity of an asset to the market: covariance(asset_returns, market_returns) / variance(market_returns), over the same periods. Source: Wikipedia, "Beta (finance)".';

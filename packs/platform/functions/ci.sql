@@ -1,4 +1,4 @@
--- Pipelines of continuous integration: what a repository needs to be tested at each push.
+-- Pipelines that test a repository at each push.
 
 create function platform.ci_workflow(
   provider text, language text, version text default null, branch text default 'main', install text default null, test text default null
@@ -19,10 +19,10 @@ begin
     ('go', '1.25', 'go build ./...', 'go test ./...', 'actions/setup-go@v5', 'go-version', 'golang:%s')
   ) as k (language, version, install, test, action, input, image)
   where k.language = lower(ci_workflow.language);
-  perform platform.refuse_unless(v_known.language is not null, 'language is node, python or go'),
-    platform.refuse_unless(provider in ('github', 'gitlab'), 'provider is github or gitlab'),
-    platform.refuse_unless(coalesce(version, '1') ~ '^[0-9]+(\.[0-9]+)*$', 'version is a number: 24, or 3.13'),
-    platform.refuse_unless(branch ~ '^[A-Za-z0-9._/-]+$', 'branch is the name of a branch: main');
+  perform platform.refuse_unless(v_known.language is not null, 'language must be node, python or go'),
+    platform.refuse_unless(provider in ('github', 'gitlab'), 'provider must be github or gitlab'),
+    platform.refuse_unless(coalesce(version, '1') ~ '^[0-9]+(\.[0-9]+)*$', 'version must be a number, such as 24 or 3.13'),
+    platform.refuse_unless(branch ~ '^[A-Za-z0-9._/-]+$', 'branch must be the name of a branch, such as main');
   v_version := coalesce(version, v_known.version);
   v_install := coalesce(install, v_known.install);
   v_test := coalesce(test, v_known.test);
@@ -49,4 +49,4 @@ begin
         json_build_object('run', v_test)))))) || E'\n');
 end $$;
 comment on function platform.ci_workflow is
-  'A CI pipeline: {path, content} of the file that tests each push and each pull or merge request. provider: github (Actions) or gitlab; language: node, python or go; version, install and test where they differ from what is usual.';
+  'Returns a CI pipeline as {path, content}: a file that tests each push and each pull or merge request. provider: github (Actions) or gitlab; language: node, python or go; version, install and test only if they differ from the default.';

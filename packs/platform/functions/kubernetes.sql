@@ -1,4 +1,5 @@
--- Manifests, from parameters that are checked: what Kubernetes would refuse is refused here, in words.
+-- Manifests of Kubernetes. The parameters are checked first, so that a model gets a message about each
+-- value that a cluster would refuse.
 
 create function platform.refuse_unless(is_fit boolean, message text) returns void
   language plpgsql immutable parallel safe
@@ -22,24 +23,24 @@ declare
   v_labels json := json_build_object('app.kubernetes.io/name', name);
   v_environment json;
 begin
-  perform platform.refuse_unless(name ~ v_label, 'name has to be 1 to 63 of a-z, 0-9 and -, beginning with a letter'),
-    platform.refuse_unless(namespace ~ v_label, 'namespace has to be 1 to 63 of a-z, 0-9 and -, beginning with a letter'),
+  perform platform.refuse_unless(name ~ v_label, 'name must be 1 to 63 characters of a-z, 0-9 and -, and start with a letter'),
+    platform.refuse_unless(namespace ~ v_label, 'namespace must be 1 to 63 characters of a-z, 0-9 and -, and start with a letter'),
     platform.refuse_unless(image ~ '^[a-z0-9][a-zA-Z0-9._/:-]*(:[\w][\w.-]{0,127}|@sha256:[0-9a-f]{64})$' and image !~ ':latest$',
-      'image has to name a tag that is not latest, or a digest: registry.example/team/app:1.4.2'),
-    platform.refuse_unless(port between 1 and 65535, 'port has to be from 1 to 65535'),
-    platform.refuse_unless(replicas between 0 and 1000, 'replicas has to be from 0 to 1000'),
+      'image must name a digest, or a tag that is not latest, such as registry.example/team/app:1.4.2'),
+    platform.refuse_unless(port between 1 and 65535, 'port must be from 1 to 65535'),
+    platform.refuse_unless(replicas between 0 and 1000, 'replicas must be from 0 to 1000'),
     platform.refuse_unless(host is null or host ~ '^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$',
-      'host has to be a name of DNS: app.example.org'),
-    platform.refuse_unless(health_path ~ '^/[A-Za-z0-9._~/-]*$', 'health_path has to be a path: /healthz'),
-    platform.refuse_unless(cpu ~ '^[0-9]+(\.[0-9]+)?m?$', 'cpu has to be a quantity: 250m, or 1.5'),
-    platform.refuse_unless(memory ~ '^[0-9]+(Ki|Mi|Gi|Ti|k|M|G|T)?$', 'memory has to be a quantity: 256Mi'),
+      'host must be a DNS name, such as app.example.org'),
+    platform.refuse_unless(health_path ~ '^/[A-Za-z0-9._~/-]*$', 'health_path must be a path, such as /healthz'),
+    platform.refuse_unless(cpu ~ '^[0-9]+(\.[0-9]+)?m?$', 'cpu must be a quantity, such as 250m or 1.5'),
+    platform.refuse_unless(memory ~ '^[0-9]+(Ki|Mi|Gi|Ti|k|M|G|T)?$', 'memory must be a quantity, such as 256Mi'),
     platform.refuse_unless(jsonb_typeof(environment) = 'object' and not exists (
       select from jsonb_each(environment) as e
       where e.key !~ '^[A-Za-z_][A-Za-z0-9_]*$' or jsonb_typeof(e.value) not in ('string', 'number', 'boolean')),
-      'environment has to be an object of texts by variable: {"LOG_LEVEL": "info"}; keys go into a Secret of the cluster'),
+      'environment must be an object of values by variable, such as {"LOG_LEVEL": "info"}; put keys into a Secret of the cluster'),
     platform.refuse_unless(not exists (
       select from jsonb_each(environment) as e where e.key ~* '(password|passwd|secret|token|api_?key|credential)'),
-      'environment holds a key: make a Secret in the cluster and refer to it there');
+      'environment contains a key: create a Secret in the cluster, and refer to it there');
   select coalesce(json_agg(json_build_object('name', e.key, 'value', e.value) order by e.key), '[]') into v_environment
   from jsonb_each_text(environment) as e;
   return concat_ws(E'\n---\n',
@@ -83,4 +84,4 @@ begin
   ) || E'\n';
 end $$;
 comment on function platform.kubernetes_manifest is
-  'Kubernetes manifests as YAML, to be written into a file: a Deployment (not root, read-only, with probes and limits), a Service on port 80 and, with a host, an Ingress with TLS. Nothing is sent to a cluster. environment: variables by name, no keys.';
+  'Returns Kubernetes manifests as YAML for a file: a Deployment (not root, read-only, with probes and limits), a Service on port 80 and, with a host, an Ingress with TLS. Sends nothing to a cluster. environment: variables by name, without keys.';

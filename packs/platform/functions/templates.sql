@@ -1,4 +1,5 @@
--- Templates are prompts whose name begins with template-: rows with typed variables and versions, for people to edit.
+-- Templates are prompts whose names start with template-. They are rows with typed variables and
+-- versions, which people can edit.
 
 create function platform.list_templates() returns table (template text, description text, variables jsonb)
   language sql stable
@@ -9,11 +10,11 @@ as $$
   order by p.name
 $$;
 comment on function platform.list_templates is
-  'The templates there are for files and documents, each with the variables it takes, as JSON Schemas; those without a default have to be given.';
+  'Lists the templates for files and documents, with their variables as JSON Schemas. Variables without a default are required.';
 
 create function platform.render_template(template text, variables jsonb default '{}') returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$ select howdah.render_prompt('template-' || template, variables) $$;
 comment on function platform.render_template is
-  'Fills a template in: its name and the values of its variables by name, as list_templates tells them. Gives the text.';
+  'Fills in a template. Takes its name and the values of its variables, as listed by list_templates. Returns the text.';

@@ -1,4 +1,5 @@
--- JSON as YAML that people read: keys in their order, quotes where they are needed. `json` and not `jsonb`, which would sort the keys.
+-- Conversion of JSON to readable YAML, with quotes only where they are needed. The type is json,
+-- because jsonb would reorder the keys.
 
 create function platform.yaml_scalar(value json) returns text
   language sql immutable parallel safe

@@ -1,4 +1,5 @@
--- A function becomes a tool. Its comment tells the model what it does, its arguments are the parameters.
+-- A function that becomes a tool. Its comment tells the model what it does. Its arguments are the
+-- parameters of the tool.
 create or replace function shop.order_status(order_no text)
   returns table (order_no text, product text, service text, shipped_on date)
   language sql stable

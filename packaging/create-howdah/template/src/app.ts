@@ -6,8 +6,9 @@ import { isLoggedIn } from './login.ts';
 const PAGE = readFileSync(new URL('../public/index.html', import.meta.url));
 
 /**
- * Creates the server of the app: the page at `/`, and the API of Howdah at `/howdah`. Who has the
- * password may do everything. Without a password, only programs of this machine may call the API.
+ * Creates the server of the app: the page at `/`, and the API of Howdah at `/howdah`. A user with
+ * the password may do everything. Without a password, only programs of this machine may call the
+ * API.
  */
 export function createApp(howdah: Howdah, password?: string): Server {
   const handler = howdah.handler({

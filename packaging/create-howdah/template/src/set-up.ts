@@ -11,7 +11,10 @@ export async function setUp(howdah: Howdah): Promise<void> {
   await howdah.call('applyAgentSystem', { query: { file: 'howdah.yaml' }, body });
 }
 
-/** Applies all files in one transaction. Processes that start together do so one after the other. */
+/**
+ * Applies all files in one transaction. The lock makes processes that start together wait for each
+ * other.
+ */
 async function applySql(connectionString: string): Promise<void> {
   const folder = new URL('sql/', ROOT);
   const files = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort();

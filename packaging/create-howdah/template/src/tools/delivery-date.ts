@@ -3,7 +3,7 @@ import { z } from 'zod';
 
 const WORKING_DAYS = { standard: 3, express: 1 };
 
-/** Tool of the agent `support`. */
+/** A tool of the agent `support`: computes when an order arrives. */
 export const deliveryDate = defineTool({
   name: 'delivery_date',
   description: 'The day on which a shipped order arrives.',
