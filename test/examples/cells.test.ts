@@ -26,7 +26,7 @@ beforeAll(async () => {
     cells.push(cell);
     map.cells[name] = `http://127.0.0.1:${(cell.address() as AddressInfo).port}`;
   }
-  map.cells.away = 'http://127.0.0.1:9'; // where nobody listens
+  map.cells.away = 'http://127.0.0.1:9'; // no server listens on this port
   router = await startRouter(() => map);
 });
 afterAll(async () => {
@@ -34,7 +34,7 @@ afterAll(async () => {
   for (const cell of cells) cell.close();
 });
 
-const ask = (authorization: string) =>
+const send = (authorization: string) =>
   fetch(`${router.url}/api/execute?x=1`, {
     method: 'POST',
     headers: { authorization },
@@ -46,27 +46,27 @@ test('a request reaches the cell of its tenant unchanged, and so does the respon
     ['a', 'one'],
     ['b', 'two'],
   ]) {
-    const response = await ask(tokenOf(tenant));
+    const response = await send(tokenOf(tenant));
     expect([response.status, response.headers.get('x-cell')]).toEqual([201, cell]);
     expect(await response.text()).toBe('POST /api/execute?x=1 hello');
   }
-  expect((await ask('Bearer hwd_k1_secret_sum')).headers.get('x-cell')).toBe('two');
+  expect((await send('Bearer hwd_k1_secret_sum')).headers.get('x-cell')).toBe('two');
 });
 
 test('an unavailable cell affects only its own tenants', async () => {
-  const away = await ask(tokenOf('c'));
+  const away = await send(tokenOf('c'));
   expect([away.status, away.headers.get('retry-after')]).toEqual([503, '1']);
-  expect((await ask(tokenOf('a'))).status).toBe(201);
+  expect((await send(tokenOf('a'))).status).toBe(201);
 });
 
 test('a request without a known tenant is not forwarded', async () => {
   for (const credential of ['', 'Bearer x', 'Bearer a.b.c', tokenOf('z'), tokenOf(7)]) {
     expect(cellOf(map, credential)).toBeUndefined();
-    expect((await ask(credential)).status).toBe(401);
+    expect((await send(credential)).status).toBe(401);
   }
 });
 
 test('a tenant moves with the next request after a change of the map', async () => {
   map.tenants.a = 'two';
-  expect((await ask(tokenOf('a'))).headers.get('x-cell')).toBe('two');
+  expect((await send(tokenOf('a'))).headers.get('x-cell')).toBe('two');
 });

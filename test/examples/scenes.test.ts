@@ -10,7 +10,7 @@ import { one } from '../sql/support.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 
-// Walks through the examples as a user, from the first line to the answer.
+// Executes the examples as a user does, from the first statement to the answer.
 
 const textOf = (name: string) =>
   readFileSync(new URL(`../../examples/${name}`, import.meta.url), 'utf8');

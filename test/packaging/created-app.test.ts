@@ -12,7 +12,7 @@ import { testDatabase } from '../support/database.ts';
 import { createApp } from './create-app.ts';
 import { installPacked } from './install-packed.ts';
 
-// An app that create-howdah wrote, with the packed Howdah: its types, its own tests, and its page.
+// An app that create-howdah wrote, with the packed Howdah: its types, its tests and its page.
 
 vi.setConfig({ testTimeout: 600_000, hookTimeout: 600_000 });
 

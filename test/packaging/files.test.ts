@@ -8,14 +8,14 @@ import { expect, onTestFinished, test } from 'vitest';
 const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, '../..');
 
-/** Files of a checkout in which the site of the documentation was built. */
+/** Files of a checkout after the site of the documentation was built. */
 const FILES = [
   ...['docs/README.md', 'docs/how-to/README.md', 'docs/reference/cli.md'],
   ...['docs/package.json', 'docs/package-lock.json', 'docs/node_modules/vitepress/index.js'],
   ...['docs/.vitepress/config.ts', 'docs/.vitepress/dist/index.html'],
 ];
 
-test('the package has the pages of docs/, and nothing of their site', async () => {
+test('the package has the pages of docs/, but not the files of their site', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'howdah-files-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const { name, version, files } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));

@@ -8,8 +8,8 @@ const ROOT = join(import.meta.dirname, '../..');
 const run = promisify(execFile);
 
 /**
- * Installs a tarball of Howdah into `node_modules`, with links to what its installation brings and
- * to other packages of the checkout.
+ * Installs a tarball of Howdah into `node_modules`, with links to the packages of its installation,
+ * and to other packages of the checkout.
  */
 export async function installPacked(
   tarball: string,
@@ -19,7 +19,7 @@ export async function installPacked(
   const howdah = join(modules, 'howdah');
   mkdirSync(howdah, { recursive: true });
   await run('tar', ['-xzf', tarball, '-C', howdah, '--strip-components=1']);
-  // The packages at the top; each finds its own ones where it really lies.
+  // Only packages at the top are linked. Each finds its nested ones by its real path.
   const paths = [...productionPaths(), ...others.map((name) => `node_modules/${name}`)];
   for (const path of new Set(paths)) {
     const [, name] = /^node_modules\/((?:@[^/]+\/)?[^/]+)$/.exec(path) ?? [];

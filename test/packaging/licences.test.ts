@@ -6,8 +6,8 @@ import { bundledPackages, licencesPage, productionDependencies } from '../../pac
 import { packagesIn } from '../../packaging/notices.ts';
 
 /**
- * Licences that require only a notice. Python-2.0 is that of argparse, which node-pg-migrate
- * depends on.
+ * Licences that require only a notice. Python-2.0 is the licence of argparse, a dependency of
+ * node-pg-migrate.
  */
 const ALLOWED = [
   '(AFL-2.1 OR BSD-3-Clause)', // json-schema, taken under BSD-3-Clause
@@ -42,7 +42,7 @@ test('there is one graphql, since it is not bundled', async () => {
   expect(installed.filter((name) => name === 'graphql')).toEqual(['graphql']);
 });
 
-test('docs/licences.md lists them (npm run generate)', async () => {
+test('docs/licences.md lists all packages (npm run generate)', async () => {
   const page = licencesPage(productionDependencies(), await bundledPackages());
   expect(read('docs/licences.md')).toBe(page);
 });

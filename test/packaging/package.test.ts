@@ -19,7 +19,8 @@ import { packHowdah } from '../../packaging/pack-howdah.ts';
 import { startEmbedded, stopEmbedded } from '../../src/db/embedded/embedded.ts';
 import { installPacked } from './install-packed.ts';
 
-// The package as somebody installs it: packed, unpacked in an empty folder, with what production installs and no more.
+// The package as a user installs it: packed, and unpacked in an empty folder with only the packages
+// that production installs.
 
 vi.setConfig({ testTimeout: 900_000, hookTimeout: 600_000 });
 
@@ -148,14 +149,14 @@ describe('howdah bench', () => {
       await client.query('create database mine owner tester');
       const theirs = new URL(url);
       Object.assign(theirs, { username: 'tester', password: 's3cret', pathname: '/mine' });
-      const before = await left(client);
+      const before = await listDatabasesAndRoles(client);
       const argv = ['bench', 'query', '--rounds', '1', '--database-url', theirs.toString()];
       const { status, stdout, stderr } = await cli(...argv);
       expect({ status, stderr }).toMatchObject({ status: 0 });
       expect(stdout).toMatch(/^query_ms_p50 +[\d.]+ +[\d.]+ +[\d.]+ {2}ms$/m);
       expect(stdout).toMatch(/^\d+ cores /m);
       expect(stdout).toMatch(/^figure +min +median +max +unit$/m);
-      expect(await left(client)).toEqual(before);
+      expect(await listDatabasesAndRoles(client)).toEqual(before);
     } finally {
       await client.end();
       await stopEmbedded(home);
@@ -163,7 +164,7 @@ describe('howdah bench', () => {
   });
 });
 
-async function left(client: pg.Client): Promise<string[]> {
+async function listDatabasesAndRoles(client: pg.Client): Promise<string[]> {
   const { rows } = await client.query(
     `select datname::text as name from pg_database union all
      select rolname from pg_roles where rolname !~ '^pg_' order by 1`,

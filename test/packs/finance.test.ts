@@ -24,7 +24,7 @@ const figure = async (expression: string, ...values: unknown[]): Promise<number>
 
 describe('published results', () => {
   test.each<[string, string, number, number]>([
-    // Microsoft Excel documentation, NPV: four flows at the ends of years, then with the first one now
+    // Microsoft Excel documentation, NPV: four flows at the ends of years, then the first one now
     ['NPV', 'finance.npv(0.1, array[-10000, 3000, 4200, 6800], 1)', 1188.44, 2],
     ['NPV', 'finance.npv(0.08, array[-40000, 8000, 9200, 10000, 12000, 14500])', 1922.06, 2],
     [

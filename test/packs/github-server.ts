@@ -8,39 +8,83 @@ type Tree = Map<string, string>;
 type Commit = { tree: string; message: string; parents: string[] };
 export type Pull = { title: string; head: string; base: string; number: number };
 
+type Route = [RegExp, (body: JsonObject, ...parts: string[]) => [status: number, body: unknown]];
+
 /**
- * As much of GitHub's REST API as the pack calls, with repositories in memory and objects by their digests, so that what is
- * committed can be looked at. Whoever has not its token gets 401, as there.
+ * Starts a server with the part of GitHub's REST API that the pack calls. Repositories are in memory,
+ * and objects are named by their digests, so that tests can read commits. Requests without the token
+ * get 401, as on GitHub.
  */
 export async function startGitHub(token: string) {
+  const repository = createRepository();
+  const pulls: Pull[] = [];
+  const calls: string[] = [];
+  const routes = [...readingRoutes(repository), ...writingRoutes(repository, pulls)];
+  const server = createServer(async (incoming, response) => {
+    const call = `${incoming.method} ${incoming.url}`;
+    calls.push(call);
+    const body = await text(incoming);
+    const route = routes.find(([pattern]) => pattern.test(call));
+    const isKnown =
+      incoming.headers.authorization === `Bearer ${token}` &&
+      incoming.headers['x-github-api-version'];
+    const [status, answer] = !isKnown
+      ? [401, { message: 'Bad credentials' }]
+      : route
+        ? route[1](body === '' ? {} : JSON.parse(body), ...(route[0].exec(call)?.slice(1) ?? []))
+        : [404, { message: 'Not Found' }];
+    const isText = typeof answer === 'string';
+    response.writeHead(status as number, {
+      'content-type': isText ? 'text/plain' : 'application/json',
+    });
+    response.end(isText ? answer : JSON.stringify(answer));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    calls,
+    pulls,
+    fileOn: (branch: string, path: string) => repository.filesOf(branch)?.get(path),
+    headOf: (branch: string) => repository.branches.get(branch) ?? '',
+    treeOf: (branch: string) =>
+      repository.commits.get(repository.branches.get(branch) ?? '')?.tree ?? '',
+    close: () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+type Repository = ReturnType<typeof createRepository>;
+
+/** Creates the repository `acme/shop` with one commit on the branch `main`. */
+function createRepository() {
   const trees = new Map<string, Tree>();
   const commits = new Map<string, Commit>();
   const branches = new Map<string, string>();
-  const pulls: Pull[] = [];
-  const calls: string[] = [];
   const digest = (value: unknown) => createHash('sha1').update(JSON.stringify(value)).digest('hex');
-  const keepTree = (tree: Tree) => {
+  const addTree = (tree: Tree) => {
     const sha = digest([...tree]);
     trees.set(sha, tree);
     return sha;
   };
-  const keepCommit = (commit: Commit) => {
+  const addCommit = (commit: Commit) => {
     const sha = digest(commit);
     commits.set(sha, commit);
     return sha;
   };
-  const first = keepTree(new Map([['README.md', '# Shop\n']]));
-  branches.set('main', keepCommit({ tree: first, message: 'Begin', parents: [] }));
+  const first = addTree(new Map([['README.md', '# Shop\n']]));
+  branches.set('main', addCommit({ tree: first, message: 'Begin', parents: [] }));
 
   const filesOf = (ref: string): Tree | undefined => {
     const commit = commits.get(branches.get(ref) ?? ref);
     return commit && trees.get(commit.tree);
   };
-  const routes: [RegExp, (body: JsonObject, ...parts: string[]) => [number, unknown]][] = [
-    [
-      /^POST \/user\/repos$/,
-      (body) => [201, { full_name: `acme/${body.name}`, private: body.private }],
-    ],
+  return { trees, commits, branches, addTree, addCommit, filesOf };
+}
+
+function readingRoutes({ branches, commits, filesOf }: Repository): Route[] {
+  return [
     [
       /^GET \/repos\/acme\/shop\/branches\/(.+)$/,
       (_, name) => {
@@ -62,6 +106,16 @@ export async function startGitHub(token: string) {
         return content === undefined ? [404, { message: 'Not Found' }] : [200, content];
       },
     ],
+  ];
+}
+
+function writingRoutes(repository: Repository, pulls: Pull[]): Route[] {
+  const { trees, commits, branches, addTree, addCommit } = repository;
+  return [
+    [
+      /^POST \/user\/repos$/,
+      (body) => [201, { full_name: `acme/${body.name}`, private: body.private }],
+    ],
     [
       /^POST \/repos\/acme\/shop\/git\/refs$/,
       ({ ref, sha }) => {
@@ -77,7 +131,7 @@ export async function startGitHub(token: string) {
         const files = new Map(trees.get(String(base_tree)));
         for (const { path, content } of tree as { path: string; content: string }[])
           files.set(path, content);
-        return [201, { sha: keepTree(files) }];
+        return [201, { sha: addTree(files) }];
       },
     ],
     [
@@ -85,7 +139,7 @@ export async function startGitHub(token: string) {
       ({ tree, message, parents }) => [
         201,
         {
-          sha: keepCommit({
+          sha: addCommit({
             tree: String(tree),
             message: String(message),
             parents: parents as string[],
@@ -118,36 +172,4 @@ export async function startGitHub(token: string) {
       },
     ],
   ];
-  const server = createServer(async (incoming, response) => {
-    const call = `${incoming.method} ${incoming.url}`;
-    calls.push(call);
-    const body = await text(incoming);
-    const route = routes.find(([pattern]) => pattern.test(call));
-    const isKnown =
-      incoming.headers.authorization === `Bearer ${token}` &&
-      incoming.headers['x-github-api-version'];
-    const [status, answer] = !isKnown
-      ? [401, { message: 'Bad credentials' }]
-      : route
-        ? route[1](body === '' ? {} : JSON.parse(body), ...(route[0].exec(call)?.slice(1) ?? []))
-        : [404, { message: 'Not Found' }];
-    const isText = typeof answer === 'string';
-    response.writeHead(status as number, {
-      'content-type': isText ? 'text/plain' : 'application/json',
-    });
-    response.end(isText ? answer : JSON.stringify(answer));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
-    calls,
-    pulls,
-    fileOn: (branch: string, path: string) => filesOf(branch)?.get(path),
-    headOf: (branch: string) => branches.get(branch) ?? '',
-    treeOf: (branch: string) => commits.get(branches.get(branch) ?? '')?.tree ?? '',
-    close: () => {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
 }

@@ -51,8 +51,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** A run that makes these calls, each of which a person allows. */
-async function allowed(calls: [name: string, args: JsonObject][]): Promise<string> {
+/** Runs an agent that makes calls, and approves each of them. Returns the id of the run. */
+async function runApproved(calls: [name: string, args: JsonObject][]): Promise<string> {
   const script = [
     ...calls.map(([name, args]) => calling({ name, arguments: { project: 'acme/shop', ...args } })),
     { content: 'done' },
@@ -63,7 +63,7 @@ async function allowed(calls: [name: string, args: JsonObject][]): Promise<strin
   for (const [at, tool] of tools.entries()) {
     const question = await eventually<{ id: string }>(
       database.pool,
-      `leave for ${tool}`,
+      `the approval request for ${tool}`,
       `select id from howdah.questions where execution_id = $1 and status = 'open' and tool_call ->> 'name' = $2`,
       [id, tool],
     );
@@ -93,7 +93,7 @@ test('a project is changed through a branch and a merge request', async () => {
   const content = '# Shop\n\nSells pumps: "é" {}.\n';
   const change = { branch: 'say-more', start_branch: 'main', commit_message: 'Say more' };
   const request = { source_branch: 'say-more', target_branch: 'main', title: 'Say more' };
-  const id = await allowed([
+  const id = await runApproved([
     ['gitlab_list_files', {}],
     ['gitlab_read_file', { path: 'docs/read me.md', ref: 'main' }],
     [
@@ -119,7 +119,7 @@ test('a project is changed through a branch and a merge request', async () => {
 });
 
 test('the cause of a failed pipeline is found, and another pipeline is run', async () => {
-  const id = await allowed([
+  const id = await runApproved([
     ['gitlab_list_pipelines', { ref: 'main', status: 'failed' }],
     ['gitlab_list_jobs', { pipeline: 7 }],
     ['gitlab_read_job_log', { job: 71 }],
@@ -159,7 +159,7 @@ test.each([
 });
 
 test('another project is one URL path segment, however it is written', async () => {
-  const id = await allowed([['gitlab_list_pipelines', { project: 'acme/../../../user/keys' }]]);
+  const id = await runApproved([['gitlab_list_pipelines', { project: 'acme/../../../user/keys' }]]);
   const [result] = await resultsOf(database.pool, id);
   expect(result).toContain('404');
   expect(gitlab.calls.at(-1)).toMatch(/acme%2F\.\.%2F/);

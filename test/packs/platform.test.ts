@@ -179,6 +179,12 @@ describe('ci_workflow', () => {
   });
 });
 
+/** Keywords of JSON Schema that variables of templates use. */
+const KEYWORDS = [
+  ...['type', 'description', 'default', 'enum', 'pattern'],
+  ...['minimum', 'maximum', 'minLength'],
+];
+
 describe('templates', () => {
   test('are rows with typed variables, which are listed and rendered', async () => {
     const rows = await all(database.pool, 'select * from platform.list_templates()');
@@ -188,6 +194,9 @@ describe('templates', () => {
       'readme',
       'runbook',
     ]);
+    const schemas = rows.flatMap(({ variables }) => Object.values<JsonObject>(variables));
+    const keywords = new Set(schemas.flatMap((schema) => Object.keys(schema)));
+    expect([...keywords].filter((keyword) => !KEYWORDS.includes(keyword))).toEqual([]);
     const { text } = await one(
       database.pool,
       `select platform.render_template('dockerfile-node', '{"port": 3000}') as text`,

@@ -7,9 +7,8 @@ import type { JsonObject } from '../../src/json/json.ts';
 export type Posted = { channel: string; thread_ts: string; text: string };
 
 /**
- * As much of Slack as the pack needs: it sends events to an app, signed and repeated as Slack does,
- * and takes the messages that the app posts with its bot token. A message of the app is an event,
- * too.
+ * Starts a server that acts as Slack: it sends signed events to an app, repeats them as Slack does,
+ * and accepts the messages that the app posts with its bot token.
  */
 export async function startSlack(options: { signingSecret: string; botToken: string }) {
   const posted: Posted[] = [];
@@ -31,29 +30,8 @@ export async function startSlack(options: { signingSecret: string; botToken: str
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 
-  /** Sends a request to the app, once. Returns the status. */
-  async function send(url: string, contents: JsonObject, retry?: number) {
-    const body = JSON.stringify(contents);
-    const time = Math.floor(Date.now() / 1_000).toString();
-    const signature = createHmac('sha256', options.signingSecret)
-      .update(`v0:${time}:${body}`)
-      .digest('hex');
-    const response = await fetch(url, {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        'x-slack-request-timestamp': time,
-        'x-slack-signature': `v0=${signature}`,
-        ...(retry !== undefined && {
-          'x-slack-retry-num': `${retry}`,
-          'x-slack-retry-reason': 'http_timeout',
-        }),
-      },
-      body,
-    });
-    return { status: response.status, body: (await response.json()) as JsonObject };
-  }
-
+  const send = (url: string, contents: JsonObject, retry?: number) =>
+    sendSigned(options.signingSecret, url, contents, retry);
   return {
     posted,
     answers,
@@ -61,7 +39,7 @@ export async function startSlack(options: { signingSecret: string; botToken: str
     faults,
     host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     send,
-    /** Sends an event and repeats it three times, as after answers that were lost. */
+    /** Sends an event and repeats it three times, as Slack does after lost answers. */
     async emit(url: string, event: JsonObject) {
       number += 1;
       const contents = {
@@ -81,4 +59,30 @@ export async function startSlack(options: { signingSecret: string; botToken: str
       server.close();
     },
   };
+}
+
+/** Sends one signed request to the app. Returns the status and the body of its answer. */
+async function sendSigned(
+  signingSecret: string,
+  url: string,
+  contents: JsonObject,
+  retry?: number,
+) {
+  const body = JSON.stringify(contents);
+  const time = Math.floor(Date.now() / 1_000).toString();
+  const signature = createHmac('sha256', signingSecret).update(`v0:${time}:${body}`).digest('hex');
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      'x-slack-request-timestamp': time,
+      'x-slack-signature': `v0=${signature}`,
+      ...(retry !== undefined && {
+        'x-slack-retry-num': `${retry}`,
+        'x-slack-retry-reason': 'http_timeout',
+      }),
+    },
+    body,
+  });
+  return { status: response.status, body: (await response.json()) as JsonObject };
 }

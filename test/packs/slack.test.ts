@@ -50,8 +50,8 @@ afterAll(async () => {
   await database?.drop();
 });
 
-/** Waits until so many runs have ended and all their replies were sent. */
-const settled = (runs: number) =>
+/** Waits until a number of runs have ended, and all their replies were sent. */
+const waitForReplies = (runs: number) =>
   eventually(
     database.pool,
     `${runs} runs and their replies`,
@@ -65,12 +65,12 @@ test('a mention is answered in its thread once, though Slack repeats it; the thr
   const mention = { type: 'app_mention', user: 'U1', channel: 'C1', text: '<@U9> Hello?' };
   const statuses = await slack.emit(url, { ...mention, ts: '1700000000.000001' });
   expect(statuses.toSorted()).toEqual([200, 200, 200, 202]);
-  await settled(1);
+  await waitForReplies(1);
   expect(slack.posted).toEqual([
     { channel: 'C1', thread_ts: '1700000000.000001', text: 'The first answer.' },
   ]);
   await slack.emit(url, { ...mention, text: 'And now?', thread_ts: '1700000000.000001' });
-  await settled(2);
+  await waitForReplies(2);
   expect(slack.posted[1]).toEqual({
     channel: 'C1',
     thread_ts: '1700000000.000001',
@@ -78,7 +78,7 @@ test('a mention is answered in its thread once, though Slack repeats it; the thr
   });
   const direct = { type: 'message', channel_type: 'im', user: 'U1', channel: 'D1', text: 'Hi' };
   await slack.emit(url, { ...direct, ts: '1700000000.000009' });
-  await settled(3);
+  await waitForReplies(3);
   expect(slack.posted[2]).toMatchObject({ channel: 'D1', text: 'The first answer.' });
   const runs = await all(
     database.pool,
@@ -98,7 +98,7 @@ test('a run that fails says so in the thread', async () => {
   // the script of the model has no third answer
   const mention = { type: 'app_mention', user: 'U1', channel: 'C1', text: 'Once more?' };
   await slack.emit(url, { ...mention, thread_ts: '1700000000.000001' });
-  await settled(4);
+  await waitForReplies(4);
   expect(slack.posted[3]).toEqual({
     channel: 'C1',
     thread_ts: '1700000000.000001',
@@ -157,7 +157,7 @@ test('an answer that Slack refuses is kept, and sent again', async () => {
   );
   expect(refused.last_error).toContain('not_in_channel');
   await database.pool.query('select howdah.redeliver($1)', [refused.id]);
-  await settled(5);
+  await waitForReplies(5);
   expect(slack.posted.slice(before)).toEqual([
     { channel: 'C2', thread_ts: '1700000000.000077', text: 'The first answer.' },
   ]);

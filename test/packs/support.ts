@@ -2,10 +2,10 @@ import { fileURLToPath } from 'node:url';
 import type { CliResult } from '../cli/run-cli.ts';
 import { runCli } from '../cli/run-cli.ts';
 
-/** A pack that is shipped, by its name. */
+/** Returns the folder of a pack of this repository. */
 export const packFolder = (name: string): string =>
   fileURLToPath(new URL(`../../packs/${name}`, import.meta.url));
 
-/** `howdah apply packs/NAME`, with more arguments. */
+/** Runs `howdah apply packs/NAME`, with more arguments. */
 export const applyPack = (url: string, name: string, ...argv: string[]): Promise<CliResult> =>
   runCli(url, 'apply', packFolder(name), ...argv);

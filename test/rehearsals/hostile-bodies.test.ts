@@ -8,10 +8,11 @@ import { startTestApi } from '../api/harness.ts';
 import { locked, makePerson, tokenFor } from '../api/subscriptions/tokens.ts';
 import { testDatabase } from '../support/database.ts';
 
-/** Part of the rehearsal `hostile-bodies`: each endpoint gets some bodies, no answer is a 500. */
+// A small version of the rehearsal `hostile-bodies`: each endpoint gets some of the bodies, and no
+// answer may be a 500.
 
 const BYTES = 40_000;
-/** Each N-th body of an endpoint is sent. */
+/** Only each N-th body of an endpoint is sent. */
 const EVERY = 61;
 
 const db = testDatabase();
