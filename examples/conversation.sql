@@ -1,6 +1,6 @@
--- A conversation in which the agent is switched. A new agent becomes the default, a guest talks to it,
--- and the conversation continues with another agent, which sees the history. Runs that are live or
--- waiting stay with the agent that they started with.
+-- A conversation in which the agent is switched. A new agent becomes the default, a guest talks to
+-- it, and the conversation continues with another agent, which sees the history. Runs that are live
+-- or waiting stay with the agent that they started with.
 --   psql "$(npx howdah db url)" -f examples/conversation.sql
 insert into howdah.agents (name, instruction)
 select n.name, n.instruction

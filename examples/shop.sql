@@ -1,5 +1,5 @@
--- A small shop, about which `howdah demo` asks its agents. The tables and functions are plain SQL. The
--- statements at the end register the functions as tools, and create agents that have them.
+-- A small shop, about which `howdah demo` asks its agents. The tables and functions are plain SQL.
+-- The statements at the end register the functions as tools, and create agents that have them.
 create schema if not exists shop;
 comment on schema shop is 'Howdah demo';
 

@@ -28,8 +28,9 @@ function declarationsFrom(entries: readonly string[]): Set<string> {
     const imports = readFileSync(file, 'utf8').matchAll(
       /\b(?:from|import)\s*\(?\s*['"](\.[^'"]+)['"]/g,
     );
+    // the outer loop visits the files that are added here
     for (const [, name = ''] of imports)
-      found.add(resolve(dirname(file), name.replace(/\.[jt]s$/, '.d.ts'))); // the outer loop visits it
+      found.add(resolve(dirname(file), name.replace(/\.[jt]s$/, '.d.ts')));
   }
   return found;
 }

@@ -1,8 +1,9 @@
 -- The inbound hook of the pack: POST /hooks/slack. Run this file once as the owner of the database,
 -- after the secrets are stored and the pack is applied. Another agent than `slack` may answer, too.
 --
--- Each thread has one session (session_key). Each event starts one run, although Slack repeats events
--- with the same event_id. Messages of bots, including the app itself, edits and joins start no run.
+-- Each thread has one session (session_key). Each event starts one run, although Slack repeats
+-- events with the same event_id. Messages of bots, including the app itself, edits and joins start
+-- no run.
 insert into howdah.inbound_hooks (
   name, description, verification, secret_name, agent_id, condition, session_key, mapping, reply
 ) values (

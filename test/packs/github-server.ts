@@ -11,15 +11,15 @@ export type Pull = { title: string; head: string; base: string; number: number }
 type Route = [RegExp, (body: JsonObject, ...parts: string[]) => [status: number, body: unknown]];
 
 /**
- * Starts a server with the part of GitHub's REST API that the pack calls. Repositories are in memory,
- * and objects are named by their digests, so that tests can read commits. Requests without the token
- * get 401, as on GitHub.
+ * Starts a server with the part of GitHub's REST API that the pack calls. Repositories are in
+ * memory, and objects are named by their digests, so that tests can read commits. Requests without
+ * the token get 401, as on GitHub.
  */
 export async function startGitHub(token: string) {
   const repository = createRepository();
   const pulls: Pull[] = [];
   const calls: string[] = [];
-  const routes = [...readingRoutes(repository), ...writingRoutes(repository, pulls)];
+  const routes = [...readingRoutes(repository), ...writingRoutes(repository), pullRoute(pulls)];
   const server = createServer(async (incoming, response) => {
     const call = `${incoming.method} ${incoming.url}`;
     calls.push(call);
@@ -109,7 +109,7 @@ function readingRoutes({ branches, commits, filesOf }: Repository): Route[] {
   ];
 }
 
-function writingRoutes(repository: Repository, pulls: Pull[]): Route[] {
+function writingRoutes(repository: Repository): Route[] {
   const { trees, commits, branches, addTree, addCommit } = repository;
   return [
     [
@@ -156,20 +156,23 @@ function writingRoutes(repository: Repository, pulls: Pull[]): Route[] {
         return [200, { object: { sha } }];
       },
     ],
-    [
-      /^POST \/repos\/acme\/shop\/pulls$/,
-      ({ title, head, base }) => {
-        pulls.push({
-          title: String(title),
-          head: String(head),
-          base: String(base),
-          number: pulls.length + 1,
-        });
-        return [
-          201,
-          { number: pulls.length, html_url: `https://github.com/acme/shop/pull/${pulls.length}` },
-        ];
-      },
-    ],
+  ];
+}
+
+function pullRoute(pulls: Pull[]): Route {
+  return [
+    /^POST \/repos\/acme\/shop\/pulls$/,
+    ({ title, head, base }) => {
+      pulls.push({
+        title: String(title),
+        head: String(head),
+        base: String(base),
+        number: pulls.length + 1,
+      });
+      return [
+        201,
+        { number: pulls.length, html_url: `https://github.com/acme/shop/pull/${pulls.length}` },
+      ];
+    },
   ];
 }

@@ -4,7 +4,8 @@ import { run as rehearseBackup } from '../../deploy/rehearsals/backup.ts';
 import { run as rehearseRecovery } from '../../deploy/rehearsals/recovery.ts';
 import { findFullPostgres } from '../../deploy/rehearsals/support/full-servers.ts';
 
-// Runs the rehearsals `backup` and `recovery` with few runs. Each starts its own servers and workers.
+// Runs the rehearsals `backup` and `recovery` with few runs. Each starts its own servers and
+// workers.
 
 /** Collects the figures of a rehearsal. */
 async function collect(figures: AsyncIterable<Figure>): Promise<Figure[]> {

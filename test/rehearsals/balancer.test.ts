@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { type Balancer, startBalancer } from '../../deploy/rehearsals/support/balancer.ts';
 
-// The load balancer of the rehearsals of deploys. It must lose no request itself, and hide none that
-// a server lost.
+// The load balancer of the rehearsals of deploys. It must lose no request itself, and hide none
+// that a server lost.
 
 type Backend = { url: string; server: Server; isReady: boolean; isDraining: boolean };
 

@@ -1,5 +1,5 @@
--- Cash flows. Payments are negative, receipts are positive. Periods are equal unless there are dates.
--- Rates are fractions per period.
+-- Cash flows. Payments are negative, receipts are positive. Periods are equal unless there are
+-- dates. Rates are fractions per period.
 
 create function finance.npv(rate numeric, cash_flows numeric[], first_period int default 0) returns numeric
   language plpgsql immutable strict parallel safe

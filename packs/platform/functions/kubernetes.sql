@@ -1,5 +1,5 @@
--- Manifests of Kubernetes. The parameters are checked first, so that a model gets a message about each
--- value that a cluster would refuse.
+-- Manifests of Kubernetes. The parameters are checked first, so that a model gets a message about
+-- each value that a cluster would refuse.
 
 create function platform.refuse_unless(is_fit boolean, message text) returns void
   language plpgsql immutable parallel safe

@@ -1,5 +1,5 @@
--- The tables of the app. Each `npm start` applies all files of sql/, in the order of their names. So
--- each statement must be repeatable.
+-- The tables of the app. Each `npm start` applies all files of sql/, in the order of their names.
+-- So each statement must be repeatable.
 create schema if not exists shop;
 
 create table if not exists shop.orders (
