@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { formatReport, reportLines, summarizeRounds } from './checks/report.ts';
-import { playMatrix } from './matrix.ts';
+import { playMatrix, selectScenarios } from './matrix.ts';
 import { type Options, readOptions, USAGE } from './options.ts';
 import type { RoundResult } from './play-round.ts';
 import { playRounds } from './play-rounds.ts';
@@ -49,7 +49,9 @@ function describeCommit(): string {
 
 let options: Options | undefined;
 try {
-  options = readOptions(process.argv.slice(2), Date.now());
+  const parsed = readOptions(process.argv.slice(2), Date.now());
+  selectScenarios(parsed.rows);
+  options = parsed;
 } catch (error) {
   console.error(`${(error as Error).message}\n${USAGE}`);
   process.exitCode = 2;

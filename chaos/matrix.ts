@@ -1,18 +1,28 @@
-import { MODEL_FAULTS, planFaults } from './faults/faults.ts';
-import { COVERED, SCENARIOS, type Scenario } from './matrix-rows.ts';
-import type { Options } from './options.ts';
-import { planConversation, type PlannedRun, planRuns } from './load/plan.ts';
+import { checkAllRuns } from './checks/check-all-runs.ts';
 import {
-  type ReportLine,
   formatMarkdownTable,
   formatReport,
+  type ReportLine,
   summarizeRecoveries,
   totalLine,
 } from './checks/report.ts';
-import { playRound, type RoundResult } from './play-round.ts';
-import { checkAllRuns } from './checks/check-all-runs.ts';
+import { MODEL_FAULTS, planFaults } from './faults/faults.ts';
 import { mountSmallDisk, type SmallDisk } from './faults/small-disk.ts';
+import { type PlannedRun, planConversation, planRuns } from './load/plan.ts';
+import { COVERED, SCENARIOS, type Scenario } from './matrix-rows.ts';
+import type { Options } from './options.ts';
+import { playRound, type RoundResult } from './play-round.ts';
 import { openWorld, type World } from './world.ts';
+
+/** Returns the scenarios of these rows, or all. Throws if a row is not played here. */
+export function selectScenarios(rows: readonly number[]): readonly Scenario[] {
+  const missing = rows.filter((row) => !SCENARIOS.some((scenario) => scenario.row === row));
+  if (missing.length > 0) {
+    const played = [...new Set(SCENARIOS.map(({ row }) => row))].join(', ');
+    throw new Error(`--rows ${missing.join(',')}: no such row; rows are ${played}`);
+  }
+  return rows.length === 0 ? SCENARIOS : SCENARIOS.filter(({ row }) => rows.includes(row));
+}
 
 /**
  * Plays each fault of the matrix alone, in its own world, and prints the figures. Also prints the
@@ -22,7 +32,7 @@ export async function playMatrix(options: Options, log: (line: string) => void):
   const { seed, rows } = options;
   const lines: ReportLine[] = [];
   const breaches: string[] = [];
-  for (const scenario of SCENARIOS.filter(({ row }) => rows.length === 0 || rows.includes(row))) {
+  for (const scenario of selectScenarios(rows)) {
     const disk = scenario.diskMb ? mountSmallDisk(scenario.diskMb) : undefined;
     if (typeof disk === 'string') {
       log(`row ${scenario.row}: ${scenario.fault}: skipped, ${disk}`);

@@ -51,6 +51,10 @@ export function readOptions(argv: readonly string[], now: number): Options {
   } else if (values.rate) {
     throw new Error('--rate can only be used with --soak');
   }
+  const isMatrix = values.matrix || values.rows !== undefined;
+  for (const name of ['minutes', 'runs', 'only'] as const) {
+    if (isMatrix && values[name]) throw new Error(`--${name} cannot be used with --matrix`);
+  }
   const { minutes, runs, seed, workers, rate } = values;
   return {
     runs: parseNumber('runs', runs, 0),
@@ -59,8 +63,8 @@ export function readOptions(argv: readonly string[], now: number): Options {
     workers: Math.max(1, parseNumber('workers', workers, values.soak ? 2 : 4)),
     only: values.only === undefined ? FAULTS : parseFaults(values.only),
     json: values.json,
-    matrix: values.matrix || values.rows !== undefined,
-    rows: values.rows?.split(',').map(Number) ?? [],
+    matrix: isMatrix,
+    rows: values.rows === undefined ? [] : parseRows(values.rows),
     soak: values.soak,
     rate: parseNumber('rate', rate, 2),
   };
@@ -70,6 +74,13 @@ function parseNumber(name: string, text: string | undefined, otherwise: number):
   const value = text === undefined ? otherwise : Number(text);
   if (Number.isFinite(value) && value >= 0) return value;
   throw new Error(`--${name} must be a number of at least 0, not ${text}`);
+}
+
+function parseRows(text: string): number[] {
+  return text.split(',').map((row) => {
+    if (/^\d+$/.test(row.trim())) return Number(row);
+    throw new Error(`--rows must be numbers of rows, such as 2,15, not ${text}`);
+  });
 }
 
 /** Parses names of faults separated by commas, or `none`. Throws if a name is unknown. */

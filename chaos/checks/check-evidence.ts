@@ -1,7 +1,7 @@
 import { expectedOutput, simulateTeam } from '../load/expected-output.ts';
 import { isBrokenMember, parseTeamName } from '../load/run-keys.ts';
-import type { SubmittedRun } from '../load/submit-runs.ts';
 import type { Effect } from '../load/shop-tools.ts';
+import type { SubmittedRun } from '../load/submit-runs.ts';
 import { checkBookings, checkEffects } from './check-effects.ts';
 import { count } from './count.ts';
 import type { Observations, RunRow } from './observe-round.ts';

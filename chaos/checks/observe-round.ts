@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import type { JsonObject } from '../../src/json/json.ts';
 import { decryptRows } from '../faults/encryption.ts';
-import { findInputKey, memberKey, teamKey } from '../load/run-keys.ts';
 import type { TeamName } from '../load/plan.ts';
+import { findInputKey, memberKey, teamKey } from '../load/run-keys.ts';
 
 // Reads the runs of one round and their effects from the database, decrypted where necessary.
 

@@ -1,6 +1,6 @@
-import { startApiProcess } from '../../bench/processes/api.ts';
 import type { Figure } from '../../bench/figures.ts';
 import { describeMachine } from '../../bench/machine.ts';
+import { startApiProcess } from '../../bench/processes/api.ts';
 import { startServer } from '../../bench/server.ts';
 import { DELIVERY_TESTS, type Options, readOptions, USAGE } from './options.ts';
 import { testSubscribers } from './subscribers.ts';

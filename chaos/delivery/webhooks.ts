@@ -9,8 +9,8 @@ import { createEgress } from '../../src/tools/egress.ts';
 import { startWorker, type Worker } from '../../workers/main.ts';
 import { randomOf } from '../load/random.ts';
 import type { Options } from './options.ts';
-import { startReceiver } from './webhook-receiver.ts';
 import type { DeliveryContext } from './subscribers.ts';
+import { startReceiver } from './webhook-receiver.ts';
 
 /** Number of attempts after which a delivery has failed. */
 const MOST_ATTEMPTS = 10;

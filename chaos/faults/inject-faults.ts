@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { loseAnswers, type ProxyConnection } from './fault-proxy.ts';
-import { rotateDataKeys, switchEncryption } from './encryption.ts';
-import type { FaultKind, PlannedFault } from './faults.ts';
 import { retryWhileUnavailable } from '../server.ts';
 import type { SupervisedWorker } from '../supervised-worker.ts';
 import type { World } from '../world.ts';
+import { rotateDataKeys, switchEncryption } from './encryption.ts';
+import { loseAnswers, type ProxyConnection } from './fault-proxy.ts';
+import type { FaultKind, PlannedFault } from './faults.ts';
 
 /** A fault that occurred, and the running runs that it interrupted. Their recovery is measured. */
 export type InjectedFault = { kind: FaultKind; at: number; interrupted: string[] };

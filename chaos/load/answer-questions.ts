@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { World } from '../world.ts';
 import { personAnswer } from './expected-output.ts';
 import { findPlannedCall } from './plan.ts';
 import { readJournal } from './shop-tools.ts';
-import type { World } from '../world.ts';
 
 type Question = {
   id: string;

@@ -1,7 +1,6 @@
 import type { Json, JsonObject } from '../../src/json/json.ts';
-import { finalModelAnswer } from './expected-output.ts';
 import { type ModelFault, planModelFault } from '../faults/faults.ts';
-import { findInputKey, isBrokenMember, memberKey, teamKey, parseTeamName } from './run-keys.ts';
+import { finalModelAnswer } from './expected-output.ts';
 import {
   type FakeAnswer,
   type FakeHandler,
@@ -9,8 +8,9 @@ import {
   startOpenAiServer,
   streamOf,
 } from './openai-server.ts';
-import { planConversation, type PlannedCall, type TeamName } from './plan.ts';
+import { type PlannedCall, planConversation, type TeamName } from './plan.ts';
 import { randomOf } from './random.ts';
+import { findInputKey, isBrokenMember, memberKey, parseTeamName, teamKey } from './run-keys.ts';
 import { TEAMS } from './teams.ts';
 
 // A model whose answer is a pure function of the conversation, on a server whose faults follow from

@@ -1,7 +1,7 @@
 import { expectedResult, formatFinalAnswer, planConversation, type TeamName } from './plan.ts';
 import { randomOf } from './random.ts';
 import { findInputKey, isBrokenMember, memberKey, parseTeamName, teamKey } from './run-keys.ts';
-import { type TeamMember, TEAMS } from './teams.ts';
+import { TEAMS, type TeamMember } from './teams.ts';
 
 // The outputs of all runs, as pure functions of the seed and the key.
 

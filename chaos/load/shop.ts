@@ -2,8 +2,8 @@ import type pg from 'pg';
 import { syncCustomTools } from '../../src/db/worker/maintenance.ts';
 import { personPrompt } from './expected-output.ts';
 import { TEAM_NAMES } from './plan.ts';
-import { TEAMS, type Team } from './teams.ts';
 import { createShopTools } from './shop-tools.ts';
+import { TEAMS, type Team } from './teams.ts';
 
 /**
  * Creates agents, tools and workflows, and the tables by which a round is checked:

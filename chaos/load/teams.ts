@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../src/json/json.ts';
-import { isBrokenMember } from './run-keys.ts';
-import { type TeamName, formatFinalAnswer } from './plan.ts';
+import { formatFinalAnswer, type TeamName } from './plan.ts';
 import { randomOf } from './random.ts';
+import { isBrokenMember } from './run-keys.ts';
 
 // The workflows of the shop. `simulate` derives the output from the documented behaviour of the
 // type, not from the code under test.

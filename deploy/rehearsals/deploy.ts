@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Figure, figure } from '../../bench/figures.ts';
 import { type Balancer, startBalancer } from './support/balancer.ts';
 import { createFleet, type Fleet, type FleetProcess } from './support/fleet.ts';
-import { loadFigures, migrationFigures } from './support/load-figures.ts';
 import { makeBusyAgent, startLoad } from './support/load.ts';
+import { loadFigures, migrationFigures } from './support/load-figures.ts';
 import { createMachines } from './support/machines.ts';
 import type { RehearsalOptions } from './support/rehearsal.ts';
 import {

@@ -3,9 +3,9 @@ import {
   CHAOS_MASTER_KEYS,
   checkEncryptedContents,
   decryptRows,
-  WRONGLY_ENCRYPTED_RUNS,
   rotateDataKeys,
   switchEncryption,
+  WRONGLY_ENCRYPTED_RUNS,
 } from '../../chaos/faults/encryption.ts';
 import { secretRowsOn } from '../../src/db/access/secrets.ts';
 import { inTransaction } from '../../src/db/connection/pool.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { growthFigures, exceedsBound, slope } from '../../chaos/resource-growth/growth-figures.ts';
+import { exceedsBound, growthFigures, slope } from '../../chaos/resource-growth/growth-figures.ts';
 import type {
   Sample,
   StatementSample,

@@ -1,26 +1,27 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkEvidence, type Evidence } from '../../chaos/checks/check-evidence.ts';
-import type { SubmittedRun } from '../../chaos/load/submit-runs.ts';
-import { expectedOutput, simulateTeam } from '../../chaos/load/expected-output.ts';
-import { FAULTS, MODEL_FAULTS, planModelFault, planFaults } from '../../chaos/faults/faults.ts';
-import { COVERED, SCENARIOS } from '../../chaos/matrix-rows.ts';
+import type { RunRow } from '../../chaos/checks/observe-round.ts';
+import { formatReport, reportLines } from '../../chaos/checks/report.ts';
+import { FAULTS, MODEL_FAULTS, planFaults, planModelFault } from '../../chaos/faults/faults.ts';
 import {
   type ChaosModel,
   readConversation,
   startChaosModel,
 } from '../../chaos/load/chaos-model.ts';
-import type { RunRow } from '../../chaos/checks/observe-round.ts';
-import { readOptions } from '../../chaos/options.ts';
+import { expectedOutput, simulateTeam } from '../../chaos/load/expected-output.ts';
 import {
-  findPlannedCall,
   expectedFinalAnswer,
+  findPlannedCall,
   type PlannedRun,
   planRun,
   planRuns,
   TEAM_NAMES,
 } from '../../chaos/load/plan.ts';
-import { reportLines, formatReport } from '../../chaos/checks/report.ts';
+import type { SubmittedRun } from '../../chaos/load/submit-runs.ts';
+import { selectScenarios } from '../../chaos/matrix.ts';
+import { COVERED, SCENARIOS } from '../../chaos/matrix-rows.ts';
+import { readOptions } from '../../chaos/options.ts';
 
 // Tests of the chaos programme itself: its plan follows from the seed, its checker finds every kind
 // of breach, and its options and reports are correct.
@@ -344,6 +345,13 @@ test('options are parsed, and invalid options are rejected', () => {
   expect(readOptions([], 1_234_567)).toMatchObject({ minutes: 2, seed: 234_567 });
   expect(() => readOptions(['--only', 'fire'], 0)).toThrow(/unknown fault: fire/);
   expect(() => readOptions(['--minutes', 'x'], 0)).toThrow(/--minutes must be a number/);
+  expect(readOptions(['--rows', '2,15'], 0)).toMatchObject({ matrix: true, rows: [2, 15] });
+  expect(() => readOptions(['--rows', 'x'], 0)).toThrow(/--rows must be numbers of rows/);
+  expect(() => readOptions(['--matrix', '--runs', '9'], 0)).toThrow(
+    /--runs cannot be used with --matrix/,
+  );
+  expect(selectScenarios([5]).map(({ row }) => row)).toEqual([5, 5]);
+  expect(() => selectScenarios([2, 99])).toThrow(/--rows 99: no such row; rows are 2, 3,/);
 });
 
 test('every matrix row is played, covered by an existing test or listed as uncovered', () => {

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type ChaosModel, startChaosModel } from '../../chaos/load/chaos-model.ts';
 import {
   expectedOutput,
   personAnswer,
-  simulateTeam,
   personPrompt,
+  simulateTeam,
 } from '../../chaos/load/expected-output.ts';
-import { findInputKey } from '../../chaos/load/run-keys.ts';
-import { type ChaosModel, startChaosModel } from '../../chaos/load/chaos-model.ts';
 import { TEAM_NAMES } from '../../chaos/load/plan.ts';
+import { findInputKey } from '../../chaos/load/run-keys.ts';
 import { planMapItems } from '../../chaos/load/teams.ts';
 
 // The expected outputs of workflows follow from the seed, and the model server produces them.
