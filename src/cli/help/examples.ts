@@ -64,7 +64,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   todo: [
     'howdah dev todo ID',
     'howdah dev todo ID --write checklists/',
-    'howdah dev todo --apply checklists/todolist.md',
+    'howdah dev todo --apply checklists/todolist_ID.md',
   ],
   watch: ['howdah watch', 'howdah watch ID --tree', 'howdah watch ID --after 12'],
   logs: [

@@ -15,7 +15,10 @@ export async function commandsPage(): Promise<ReferencePage> {
     if (isNoun(entry)) parts.push(...(await nounSection(entry)));
     else parts.push(...(await section(`howdah ${entry.name}`, entry)));
   }
-  const old = oldNames.map(({ name, replacement }) => `${code(name)} for ${code(replacement)}`);
+  const old = oldNames.map(({ name, args, replacement }) => {
+    const usage = name === 'run-agent' || name === 'ls' ? `${name} ${args}` : name;
+    return `${code(usage)} for ${code(replacement)}`;
+  });
   parts.push(
     '## Other names',
     `These other names also work; help does not list them: ${old.join(', ')}.`,

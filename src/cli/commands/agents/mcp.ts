@@ -66,7 +66,10 @@ function registerAccept(command: Command, io: CliIo): void {
   command
     .argument('<server>', 'name of the MCP server')
     .argument('<tool>', 'name of the tool on its server')
-    .option('--digest <digest>', 'accept only the description with this digest (howdah.mcp_tools)')
+    .option(
+      '--digest <digest>',
+      'accept only the description with this digest (a column of howdah.mcp_tools)',
+    )
     .option(...TENANT_OPTION)
     .action(async (server: string, tool: string, { tenant, digest }: AcceptOptions) => {
       await withDatabase(io, async (database) => {

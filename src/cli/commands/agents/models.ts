@@ -173,7 +173,7 @@ function withModel(command: Command): Command {
     .option('--context-tokens <number>', 'size of the context window, in tokens', parseAmount)
     .option(
       '--fallback-position <number>',
-      'order in which this model is tried as a fallback, after `default`, by agents that have no model of their own; 1 is first',
+      'position of this model among the fallbacks of agents that have no model of their own; they use `default` first, then positions 1, 2 and so on',
       parseWholeNumber(1, 2 ** 31 - 1),
     );
 }

@@ -33,7 +33,7 @@ export function register(command: Command, io: CliIo): void {
     )
     .option(
       '--write <path>',
-      'write the list to this file, or to a file named after the session in this folder',
+      'file to write the list to; in an existing folder, the file todolist_SESSION.md',
     )
     .option('--apply <file>', 'apply the edits of a file that --write has written')
     .option('--edit', 'edit the list in $VISUAL or $EDITOR, and apply the edits')

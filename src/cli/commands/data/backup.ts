@@ -22,7 +22,7 @@ export function register(command: Command, io: CliIo): void {
     .option('--all', 'back up every schema of the database, not only those of Howdah')
     .option(
       '--copy',
-      'copy the data folder of the embedded database, which needs no pg_dump (default if there is no suitable pg_dump)',
+      'copy the data folder of the embedded database instead of using pg_dump (default for the embedded database if there is no suitable pg_dump)',
     )
     .option(...PG_BIN_OPTION)
     .action(async (file: string | undefined, options: Options) => {

@@ -9,7 +9,7 @@ export function register(command: Command, io: CliIo): void {
   command
     .command('url')
     .description(
-      'print the URL that connects as the owner of the database, and start the embedded PostgreSQL if needed',
+      'print DATABASE_URL, or else the URL that connects as the owner of the embedded PostgreSQL, which is started if needed',
     )
     .action(() => url(io));
   command

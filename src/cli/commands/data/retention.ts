@@ -33,7 +33,7 @@ export function register(command: Command, io: CliIo): void {
   command
     .command('months')
     .description(
-      'list the months, up to the month before last, whose data has not been dropped, and what prevents it',
+      'list the months before the previous month that have not been dropped, and what prevents dropping each',
     )
     .action(() => months(io));
   command

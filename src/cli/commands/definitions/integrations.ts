@@ -83,7 +83,10 @@ function withIntegration(command: Command): Command {
       ),
     )
     .option('--scopes <list>', 'scopes to ask for, separated by commas')
-    .option('--issuer <url>', 'authorization server, if the resource names none')
+    .option(
+      '--issuer <url>',
+      'URL of the authorization server, if the MCP server or API names none',
+    )
     .option('--client-id <id>', 'id of a client that was registered manually')
     .option('--secret <name>', 'name of the stored secret that holds the client secret')
     .option('--no-resource', 'do not send the `resource` parameter to the authorization server')

@@ -57,7 +57,7 @@ export function register(command: Command, io: CliIo): void {
     )
     .option(
       '--force',
-      'rotate even if a worker lacks HOWDAH_SECRET_KEY (that worker can then no longer read secrets)',
+      'rotate even if a worker does not have the new HOWDAH_SECRET_KEY yet (it cannot read secrets until it restarts with that key)',
     )
     .action((name: string | undefined, options: Options) =>
       name === undefined ? rotateKeys(io, options) : set(io, name, options, true),

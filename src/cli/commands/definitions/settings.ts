@@ -16,7 +16,7 @@ type SettingsTarget = { tenant?: string; system?: true };
 const systemOption = (action: string) =>
   [
     '--system',
-    `${action} the value for all tenants that have no value of their own (owners of the database only)`,
+    `${action} the value that applies to all tenants without a value of their own (owners of the database only)`,
   ] as const;
 
 const KEY = ['<key>', 'key of the setting, such as max_depth'] as const;

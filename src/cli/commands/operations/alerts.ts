@@ -20,7 +20,10 @@ export function register(command: Command, io: CliIo): void {
     .option(...TENANT_OPTION)
     .option('--use', 'create the standard alert rules')
     .option('--webhook <id>', 'with --use: the webhook that is notified of alerts')
-    .option('--now', 'show howdah.alerts for the whole installation (owners of the database only)')
+    .option(
+      '--now',
+      'show the current alerts of the whole installation instead (owners of the database only)',
+    )
     .action(async ({ tenant, use, webhook, now }: Options) => {
       await withDatabase(io, async (database) => {
         if (now) {

@@ -23,7 +23,7 @@ export function register(command: Command, io: CliIo): void {
   command
     .option(
       '--minutes <number>',
-      'minimum duration of the faults, in minutes; all runs must end afterwards',
+      'minimum time during which faults are injected, in minutes; the command then checks that all runs end',
       minutes,
       2,
     )

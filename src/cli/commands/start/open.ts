@@ -25,7 +25,10 @@ export function register(command: Command, io: CliIo): void {
       '[id]',
       `id of the run to show; ${NEWEST} shows the newest, chosen as howdah watch chooses it`,
     )
-    .option(...API_OPTION)
+    .option(
+      API_OPTION[0],
+      'address of the server (default: HOWDAH_API_URL, or the profile of howdah admin login, else the server at HOST and PORT)',
+    )
     .action(async (text: string | undefined, _options: unknown, self: Command) => {
       const named = text === undefined || text === NEWEST ? text : executionId(text);
       const chosen = await serverOf(io, self);
