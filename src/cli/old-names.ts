@@ -18,7 +18,7 @@ export const oldNames: readonly OldName[] = [
     name: 'ls',
     replacement: 'NAME list',
     summary: 'list runs, or objects of another kind',
-    args: '[NOUN]',
+    args: '[NAME]',
     load: () => import('./commands/runs/ls.ts'),
   },
   {

@@ -34,7 +34,7 @@ export function register(command: Command, io: CliIo): void {
     )
     .option(
       '--check',
-      'also show the design goal and the allowed minimum or maximum of each figure, and exit with 1 if a figure is outside it',
+      'also show the design goal and the allowed minimum or maximum of each figure, and exit with 1 if a figure is below its minimum or above its maximum',
     )
     .action(async (names: string[], options: Options, self: Command) => {
       io.format?.({}); // rejects -o id before anything is measured
