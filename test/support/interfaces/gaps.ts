@@ -21,13 +21,13 @@ export const GAPS: readonly Gap[] = [
     on: 'CLI',
     what: /^change (a (model|prompt|skill|webhook|grant|limit|tool policy|retention policy)|an (integration|inbound hook))$|^change an (alert rule|API key|output filter)$|^(create|delete) (an alert rule|a tool policy|a retention policy)$|^list retention policies$/,
     because:
-      'Such a row changes rarely, and each time in different columns: use `howdah sql --write`, or another interface.',
+      'These rows change rarely, and each change concerns other columns: use `howdah sql --write`, or another interface.',
   },
   {
     on: 'CLI',
     what: /file$|^list files$|messages? to|^list entries of boards$|remembered approval|todo|^(give|read) feedback$|^(list|change).* sessions?$|^set the default agent$|^find the current agent$/,
     because:
-      'Meant for programs and user interfaces. `howdah sql` reads the rows, and `howdah chat` covers conversations.',
+      'This is meant for programs and user interfaces. `howdah sql` reads the rows, and `howdah chat` covers conversations.',
   },
   {
     on: 'CLI',
@@ -98,7 +98,7 @@ export const GAPS: readonly Gap[] = [
     on: 'SQL',
     what: /^(create|change) a secret$/,
     because:
-      'The value in an SQL statement could appear in the server log. Processes that have the master key encrypt the value before they send it.',
+      'The value of a secret in an SQL statement could appear in the server log. Processes that have the master key encrypt the value before they send it.',
   },
   {
     on: 'SQL',
@@ -126,7 +126,7 @@ export const GAPS: readonly Gap[] = [
     on: ['GraphQL', 'REST', 'CLI', 'TypeScript'],
     what: /^create an analyst/,
     because:
-      'A new installation has this agent. It can be created and given schemas like any other agent with the tool `sql_query`.',
+      '`howdah start` creates the agent `analyst` in a new installation. Any agent with the tool `sql_query` can be given schemas.',
   },
   {
     on: ['SQL', 'GraphQL', 'REST', 'TypeScript'],
