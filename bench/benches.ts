@@ -32,13 +32,13 @@ export const BENCHES: Record<string, BenchEntry> = {
   steps: {
     run: steps,
     description:
-      '640 runs of 19 tool calls each, 64 at once, after 640 runs to warm up. Every second step stores 500 random bytes. Steps are rows of `howdah.steps`, counted per second from the first start to the last commit. CPU is that of the worker, and of the server without the connection that observes it (needs /proc and a server that the bench started). pgbench and raw_node: transactions of one insert of 500 bytes and one update. Slow flush: with a `commit_delay` of 2 ms.',
+      '640 runs of 19 tool calls each, 64 at once, after 640 runs to warm up. Every second step stores 500 random bytes. Steps are rows of `howdah.steps`, counted per second from the first start to the last commit. CPU is that of the worker, and of the server without the connection that takes the measurements (needs /proc and a server that the bench started). pgbench and raw_node: transactions of one insert of 500 bytes and one update. Slow flush: the same with a `commit_delay` of 2 ms.',
     peerDescription: 'Peers: runs of 20 steps, each of which stores 500 bytes.',
   },
   latency: {
     run: latency,
     description:
-      'One run at a time on an idle system. Times from before the insert to the first model request, and between two commits while model and tool take no time; CPU of the server. Limits: the same SQL on one connection.',
+      'One run at a time on an idle system. Times from before the insert to the first model request, and between two commits of a run whose model and tool respond at once; CPU of the server. Limits: the same SQL on one connection.',
     peerDescription: 'Peers: from the call that enqueues a job to the first line of its handler.',
   },
   control: {
@@ -63,12 +63,12 @@ export const BENCHES: Record<string, BenchEntry> = {
   encryption: {
     run: encryption,
     description:
-      '200 runs of 19 tool calls, each of which stores 500 random bytes. A worker then encrypts their contents. Ratios: time to encrypt the runs to time to run them; bytes of their rows after to before; time of a GraphQL page of 20 of these runs with inputs, outputs and steps after to before.',
+      '200 runs of 19 tool calls, each of which stores 500 random bytes. A worker then encrypts their contents. Ratios: the time to encrypt the runs to the time to execute them; the size of their rows, and the time of a GraphQL page of 20 of these runs with inputs, outputs and steps, after the encryption to before.',
   },
   subscribers: {
     run: subscribers,
     description:
-      '1,000 GraphQL subscribers with a socket each, ten for each run; each run commits two steps per second. Time from before the commit of a step until a client receives it. The clients share the cores. Limit: LISTEN, and a frame to each socket. Flat out: commits as fast as one connection can.',
+      '1,000 GraphQL subscribers with a socket each, ten for each run; each run commits two steps per second. Time from before the commit of a step until a client receives it. The clients run on the same cores. Limit: LISTEN, and a frame to each socket, without Howdah. Flat out: one connection commits as fast as it can.',
   },
   'start-lag': {
     run: startLag,
@@ -78,7 +78,7 @@ export const BENCHES: Record<string, BenchEntry> = {
   'fan-out': {
     run: fanOut,
     description:
-      'One run that starts 250, 1,000 or 2,000 children in one step, in a worker of 100 slots whose model responds at once. Times from before the insert to the first model request of a child, and to the end of all; CPU per child. Map: a workflow over a list. Calls: tool calls of another agent in one model response.',
+      'One run that starts 250, 1,000 or 2,000 children in one step, in a worker of 100 slots whose model responds at once. Times from before the insert to the first model request of a child, and to the end of all children; CPU per child. Map: a workflow over a list. Calls: tool calls of another agent in one model response.',
   },
   waiting: {
     run: waiting,
@@ -107,6 +107,6 @@ export const BENCHES: Record<string, BenchEntry> = {
   },
   queued: {
     run: queued,
-    description: `A database with ${formatDataSize('QUEUED_RUNS')} queued runs and ${formatDataSize('PARKED_RUNS')} runs that wait for a person, compared with an empty one: insert, claim and commit, the regular chores of a worker, and the search for the next job.`,
+    description: `A database with ${formatDataSize('QUEUED_RUNS')} queued runs and ${formatDataSize('PARKED_RUNS')} runs that wait for a person, compared with an empty one: insert, claim and commit, the periodic tasks of a worker, and the search for the next job.`,
   },
 };

@@ -30,11 +30,11 @@ npm install --prefix bench/peers && ${formatSizeAssignments()}npm run bench -- $
 
 ${machine.map((line) => `- ${line}`).join('\n')}
 
-Each figure is the median of its rounds, with minimum and maximum. The end of its name states the unit. A bench measures Howdah, the limits
-and other systems in turn, so ratios are more reliable than absolute times. \`· limit\` is the best result that the machine can reach
-without Howdah. Other systems ran with the settings that suit them best, in a process and a database of their own. A dash means that a
-system did not finish within the observed time. The goal is that of the design. \`npm run bench\` fails if a figure misses its bar in
-\`bench/bars.ts\`.
+Each figure is the median of its rounds, with minimum and maximum. The end of its name states the unit. A bench measures Howdah, the
+limits and other systems (peers) in turn, so ratios are more reliable than absolute times. \`· limit\` is the best result that the machine
+can reach without Howdah. Peers ran with the settings that suit them best, in a process and a database of their own. A dash means that a
+system did not finish within the observed time. A \`goal\` is a target of the design, and may be missed. \`npm run bench\` fails if a figure
+misses its threshold in \`bench/bars.ts\`.
 
 ${formatMarkdown(figures, peers)}`;
 }
