@@ -51,6 +51,6 @@ begin
   return v_stored;
 end $$;
 comment on function howdah.accept_mcp_prompt(text, text, text) is
-  'Stores a prompt of an MCP server as server__prompt, with its current definition. With a '
-  'digest, only if the definition has this digest. Raises HWNTF if there is no such prompt, HWCNF '
-  'if the prompt is gone or has changed, HWINV if it is not a valid template.';
+  'Stores a prompt of an MCP server as server__prompt, with its current definition. If a '
+  'digest is given, the definition must have this digest. Raises HWNTF if there is no such prompt, '
+  'HWCNF if the prompt is gone or has changed, HWINV if it is not a valid template.';

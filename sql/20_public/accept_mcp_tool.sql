@@ -40,6 +40,6 @@ begin
   return v_tool;
 end $$;
 comment on function howdah.accept_mcp_tool(text, text, text) is
-  'Makes a tool of an MCP server available to agents, with its current description. With a '
-  'digest, only if the description has this digest. Raises HWNTF if there is no such tool, HWCNF '
-  'if the tool is gone or has changed.';
+  'Makes a tool of an MCP server available to agents, with its current description. If a '
+  'digest is given, the description must have this digest. Raises HWNTF if there is no such tool, '
+  'HWCNF if the tool is gone or has changed.';

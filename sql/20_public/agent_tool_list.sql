@@ -19,6 +19,6 @@ as $$
 $$;
 comment on function howdah.agent_tool_list(text) is
   'Returns the tools of an agent as its models receive them, in the format of OpenAI: [{type, '
-  'function: {name, description, parameters}}]. Each entry also has capabilities and domain, and '
-  'for a sub-agent actions: at most 100 tools that it may call, whose schemas beyond 64 KB are '
-  'null. Raises HWNTF if there is no such agent.';
+  'function: {name, description, parameters}}]. Each entry also has capabilities and domain. The '
+  'entry of a sub-agent also has actions: at most 100 tools that the sub-agent may call. Schemas '
+  'beyond the first 64 KB of these tools are null. Raises HWNTF if there is no such agent.';

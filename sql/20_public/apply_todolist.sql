@@ -47,4 +47,4 @@ comment on function howdah.apply_todolist(uuid, text, text) is
   'Makes the todo list of a session equal to an edited Markdown list, and returns the list. '
   'A line keeps its todo if the line or its title is unchanged; todos without a line are deleted. '
   'version is the MD5 of the list before the edit; if the list has changed since, raises HWCNF. '
-  'Raises HWINV with the number of a line that is no todo.';
+  'Raises HWINV with the number of a line that is not a todo.';

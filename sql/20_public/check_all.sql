@@ -7,4 +7,4 @@ create or replace function howdah.check_all()
 as $$ select * from howdah_private.find_violations('-infinity') $$;
 comment on function howdah.check_all() is
   E'@behavior -*\nReturns the violated invariants of all runs. The result is always empty unless '
-  'Howdah has a bug. Owners only.';
+  'Howdah has a bug. Only owners of the database may call this function.';

@@ -20,5 +20,5 @@ begin
 end $$;
 comment on function howdah.export_agent_system(text) is
   'Exports an agent system as JSON, the content of a file. Without a name, exports the objects '
-  'that belong to no system, but no unedited copies of the agent development and the workflow '
-  'manager. Omits references to deleted objects.';
+  'that belong to no system, except the agent development and the workflow manager if they are '
+  'unedited. Omits references to deleted objects.';

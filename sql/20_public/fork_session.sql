@@ -57,7 +57,7 @@ begin
   return howdah_private.find_session(v_id);
 end $$;
 comment on function howdah.fork_session(uuid, text, int, jsonb) is
-  'Creates a session of the same agent with the conversation of this one up to the end of a turn, '
-  'by default the last turn, and sends this message in it. The original session does not change. '
-  'Raises HWCNF while a turn up to there is live, HWDEN if the caller may not see the agent of a '
+  'Creates a session with the agent of another session and its conversation up to the end of a '
+  'turn, by default the last turn, and sends a message in it. The original session does not '
+  'change. Raises HWCNF while one of these turns is live, HWDEN if the caller may not see the agent of a '
   'turn, HWINV if the conversation has more than 2,000 messages or 8 MB.';

@@ -83,5 +83,5 @@ end $$;
 comment on function howdah.model(text, text, jsonb) is
   E'@behavior -*\nReturns the id of the model of the current tenant that fits a purpose best: chat '
   'or llm, embedding, tts, stt, image, rerank, classifier. Models of the domain come before models '
-  'without domain, then the model named default, then fallbacks, then older models. The '
-  'capabilities of the model include those that are asked for. Raises HWNTF if none fits.';
+  'without domain, then the model named default, then fallbacks, then older models. The model has '
+  'at least the requested capabilities. Raises HWNTF if no model fits.';

@@ -59,4 +59,4 @@ begin
 end $$;
 comment on function howdah.register_sql_tool(text) is
   E'@behavior -*\nRegisters a SQL function as a tool, described by the catalogue. Call it again '
-  'after changing the function. Owners only.';
+  'after changing the function. Only owners of the database may call this function.';

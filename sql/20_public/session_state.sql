@@ -108,5 +108,5 @@ comment on function howdah.session_state(uuid) is
   'with every change of its runs and the runs below, questions and todos. tasks is the todo list: '
   '[{position, title, status, note}]. awaiting_user_input is the oldest open question: '
   '{question_id, kind, prompt, options, schema}, or null. blocker says why the session does not '
-  'continue by itself: {reason, message, execution_id}, or null. reason is the first that applies '
-  'of approval, effect, paused, quota, failed and blocked_todo.';
+  'continue by itself: {reason, message, execution_id}, or null. If several reasons apply, reason '
+  'is the first of approval, effect, paused, quota, failed and blocked_todo.';

@@ -73,10 +73,11 @@ begin
 end $$;
 comment on function howdah.watch_table(text, text, text, text, text, text, text, text, text,
   int) is
-  E'@behavior -*\nStarts a run of an agent for each row that arrives in a table, and writes its '
-  'answer into a column. input (by default the row as JSON), condition, concurrency_key and '
-  'debounce_key are expressions over the row, such as ''customer_id''. A second call with the same '
-  'table, agent or workflow, and column changes the watch. unwatch_table ends it. Owners only.';
+  E'@behavior -*\nStarts a run of an agent for each row that arrives in a table, and writes the '
+  'answer of the run into a column. input (by default the row as JSON), condition, concurrency_key '
+  'and debounce_key are expressions over the row, such as ''customer_id''. A second call with the '
+  'same table, agent or workflow, and column changes the watch. unwatch_table ends the watch. Only '
+  'owners of the database may call this function.';
 
 -- Ends the watches of a table in this tenant. Runs that they started continue, but their answers
 -- are not written.
@@ -106,7 +107,7 @@ begin
 end $$;
 comment on function howdah.unwatch_table(text) is
   E'@behavior -*\nEnds the watches of a table. Runs that they started continue, but their answers '
-  'are not written. Owners only.';
+  'are not written. Only owners of the database may call this function.';
 
 -- Raises the error for a table that no watch of this tenant is on.
 create or replace function howdah_private.refuse_unwatched(target text) returns void

@@ -27,7 +27,7 @@ const FIGURES: Readonly<Record<string, readonly [help: string, ...labels: string
   howdah_workers: ['Workers that sent a heartbeat within 10 seconds.'],
   howdah_agents: ['Agents that are not deleted, active or inactive.', 'state'],
   howdah_alerts: [
-    'Rows of howdah.alerts; 0 if there are none. The alert promises_broken is not counted here, because it has an alert rule.',
+    'Rows of howdah.alerts; 0 if there are none. The alert promises_broken is not included, because its check reads whole logs: use the alert rule violations.',
     'alert',
     'severity',
   ],

@@ -191,7 +191,7 @@ function createRecoveryFigures(register: Registry): Pick<Metrics, 'countRecovery
 function createRequestFigures(register: Registry): Pick<Metrics, 'countRequest'> {
   const requests = new Histogram({
     name: 'howdah_http_request_duration_seconds',
-    help: 'Time until the response of the API ended, streams included. The door is the endpoint, the status a class such as 2xx.',
+    help: 'Time until the response of the API ended, streams included. The label door is the endpoint; status is a class such as 2xx.',
     labelNames: ['door', 'method', 'status'],
     buckets: REQUEST_BUCKETS,
     registers: [register],

@@ -15,7 +15,7 @@ export function createReplicaFigures(register: Registry) {
   let replica: WatchedReplica | undefined;
   const reads = new Counter({
     name: 'howdah_reads_total',
-    help: 'Reads of an API with a replica: by the replica (current), or by the primary (behind, away, lagging, promoted, foreign, failed).',
+    help: 'Reads of an API with a replica, by the server that was read: the replica (reason current), or the primary (reason behind, away, lagging, promoted, foreign or failed).',
     labelNames: ['server', 'reason'],
     registers,
   });

@@ -86,7 +86,7 @@ function createRunCounters(register: Registry) {
     ),
     retries: counter(
       'howdah_retries_total',
-      'Failed attempts that were retried, of a model or a tool.',
+      'Failed attempts of models and tools (label of) that were retried.',
       ['of', 'code'],
     ),
     tokens: counter('howdah_tokens_total', 'Tokens (input, output), as counted by the providers.', [

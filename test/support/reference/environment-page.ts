@@ -28,10 +28,10 @@ const GROUPS = {
     HOWDAH_AUTH:
       '`required` requires tokens on loopback too. Default: `none` on loopback, else `required`.',
     HOWDAH_JWT_SECRET: 'The secret that signs tokens (HS256): [keys](../keys.md).',
-    HOWDAH_JWKS_URL: 'URL of the keys with which another party signs tokens (RS256, ES256).',
-    HOWDAH_CORS_ORIGINS: 'Origins whose pages may call the API, besides its own.',
+    HOWDAH_JWKS_URL: 'The URL of the keys with which an identity provider signs tokens (RS256, ES256).',
+    HOWDAH_CORS_ORIGINS: 'Origins whose pages may call the API, besides the origin of the API.',
     HOWDAH_GRAPHQL_INTROSPECTION:
-      'Introspection and GraphiQL. Default: on if no login is required, else off.',
+      'Whether introspection and GraphiQL are on. Default: on if no login is required, else off.',
     HOWDAH_GRAPHQL_OPERATIONS:
       'The only [GraphQL operations](../graphql.md#limits-of-every-endpoint) that are allowed.',
     HOWDAH_GRAPHQL_SCHEMAS:
@@ -42,7 +42,7 @@ const GROUPS = {
   },
   'Secrets and requests': {
     HOWDAH_SECRET_KEY:
-      'The key that encrypts [secrets](../secrets.md). On loopback it is created in HOWDAH_HOME.',
+      'The key that encrypts [secrets](../secrets.md). If it is unset on loopback, a key is created in HOWDAH_HOME.',
     HOWDAH_SECRET_KEY_OLD: 'Earlier keys, during a rotation.',
     HOWDAH_EGRESS_ALLOW:
       'Hosts on private addresses that tools, webhooks, engines, MCP over HTTP and models of tenants may reach, and that tenants may name. Public addresses need no entry.',
@@ -57,13 +57,13 @@ const GROUPS = {
     LLM_API_KEY: 'The key of the default language model.',
     LLM_MODEL: 'The name of the default language model at its provider.',
     LLM_URL:
-      'The server of the default language model, if it is not that of the provider. It is called in the format of OpenAI, whatever LLM_PROVIDER says. If the URL is the usual address of a vendor, the model is one of that vendor.',
-    TTS_PROVIDER: 'The provider of the model `tts`, which speaks.',
+      'The server of the default language model, if it is not that of the provider. It is called in the format of OpenAI, whatever LLM_PROVIDER says. If the URL is the usual address of a vendor, the model counts as a model of that vendor.',
+    TTS_PROVIDER: 'The provider of the model `tts`, which generates speech.',
     TTS_API_KEY: 'The key of the model `tts`.',
     TTS_MODEL: 'The name of the model `tts` at its provider.',
     TTS_URL: 'The server of the model `tts`.',
     TTS_VOICE: 'The voice of the model `tts`.',
-    STT_PROVIDER: 'The provider of the model `stt`, which transcribes.',
+    STT_PROVIDER: 'The provider of the model `stt`, which transcribes speech.',
     STT_API_KEY: 'The key of the model `stt`.',
     STT_MODEL: 'The name of the model `stt` at its provider.',
     STT_URL:
@@ -83,7 +83,7 @@ const GROUPS = {
     HOWDAH_LOG_LEVEL: 'The lowest level that is logged.',
     HOWDAH_LOG_FORMAT: 'The format of the log. Default: pretty at a terminal, else JSON.',
     HOWDAH_METRICS_PORT:
-      'A port that serves only [metrics](../observability.md). If it is unset, only the API serves them.',
+      'A port that serves only [metrics](../observability.md), `/healthz` and `/readyz`, also in a process without an API. If it is unset, only the API serves them.',
     HOWDAH_METRICS_TOKEN: 'The token that a reader of metrics must send.',
     HOWDAH_TRACEPARENT:
       'Whether runs `join` the trace of a caller, or begin their own with a `link` to it.',
@@ -152,11 +152,11 @@ const KEYS =
   "The names are those that the vendors' own tools use:";
 
 const NOT_READ =
-  'Some keys need a provider to make a model: `ELEVENLABS_API_KEY`, `DEEPGRAM_API_KEY` and `ASSEMBLYAI_API_KEY` (`TTS_PROVIDER`, ' +
+  'Some keys make a model only if a variable names their provider: `ELEVENLABS_API_KEY`, `DEEPGRAM_API_KEY` and `ASSEMBLYAI_API_KEY` (`TTS_PROVIDER`, ' +
   '`STT_PROVIDER`); the keys of Hugging Face, Vertex, AWS and Azure (`LLM_PROVIDER`). `ANTHROPIC_BASE_URL` is not read.';
 const TOOL_KEYS =
   'Where keys [become secrets](../operations.md#models-from-the-environment), each of the following keys becomes a secret that tools can name. ' +
-  'The first variable that is set counts.';
+  'If a row has several variables, the first one that is set is used.';
 
 function toolKeyRow([secret, names]: [string, readonly string[]]): string[] {
   return [names.map(code).join(' or '), code(secret)];

@@ -10,8 +10,8 @@ export async function metricsPage(): Promise<ReferencePage> {
     title: 'Metrics',
     source: 'src/telemetry',
     parts: [
-      'What `GET /metrics` reports: [metrics](../observability.md#metrics). `process_*` and `nodejs_*` are those of ' +
-        'prom-client: memory, CPU, garbage collection, `nodejs_eventloop_lag_seconds`.',
+      'The metrics that [`GET /metrics`](../observability.md#metrics) reports. There are also the metrics `process_*` and ' +
+        '`nodejs_*` of prom-client: memory, CPU, garbage collection, `nodejs_eventloop_lag_seconds`.',
       '## Of the process',
       table(HEAD, rows(false)),
       '## Of the database',
