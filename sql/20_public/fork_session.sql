@@ -59,5 +59,5 @@ end $$;
 comment on function howdah.fork_session(uuid, text, int, jsonb) is
   'Creates a session with the agent of another session and its conversation up to the end of a '
   'turn, by default the last turn, and sends a message in it. The original session does not '
-  'change. Raises HWCNF while one of these turns is live, HWDEN if the caller may not see the agent of a '
-  'turn, HWINV if the conversation has more than 2,000 messages or 8 MB.';
+  'change. Raises HWCNF while one of these turns is live, HWDEN if the caller may not see the '
+  'agent of a turn, HWINV if the conversation has more than 2,000 messages or 8 MB.';

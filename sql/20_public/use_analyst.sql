@@ -57,8 +57,8 @@ end $$;
 comment on function howdah.use_analyst(text[]) is
   E'@behavior -*\nCreates the agent analyst if there is none, and returns its id. The agent '
   'answers questions about figures with SQL. Adds schemas to those that the agent reads, but '
-  'grants nothing: open tables with grants to howdah_analyst. Raises HWCNF if an agent analyst without '
-  'sql_query exists.';
+  'grants nothing: open tables with grants to howdah_analyst. Raises HWCNF if an agent analyst '
+  'without sql_query exists.';
 
 -- Inserts the agent `analyst` with its tool. The description has the words of questions in English
 -- and German, since the manager compares them without an LLM.
