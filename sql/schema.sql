@@ -50783,22 +50783,22 @@ comment on column howdah_private.workers.only_tenants is 'Tenants whose runs the
 
 comment on column howdah_private.workers.protocol is 'Version of the protocol between worker and database: 1.';
 
-comment on routine howdah.accept_mcp_prompt(text,text,text) is 'Stores a prompt of an MCP server as server__prompt, with its current definition. With a digest, only if the definition has this digest. Raises HWNTF if there is no such prompt, HWCNF if the prompt is gone or has changed, HWINV if it is not a valid template.';
+comment on routine howdah.accept_mcp_prompt(text,text,text) is 'Stores a prompt of an MCP server as server__prompt, with its current definition. If a digest is given, the definition must have this digest. Raises HWNTF if there is no such prompt, HWCNF if the prompt is gone or has changed, HWINV if it is not a valid template.';
 
-comment on routine howdah.accept_mcp_tool(text,text,text) is 'Makes a tool of an MCP server available to agents, with its current description. With a digest, only if the description has this digest. Raises HWNTF if there is no such tool, HWCNF if the tool is gone or has changed.';
+comment on routine howdah.accept_mcp_tool(text,text,text) is 'Makes a tool of an MCP server available to agents, with its current description. If a digest is given, the description must have this digest. Raises HWNTF if there is no such tool, HWCNF if the tool is gone or has changed.';
 
 comment on routine howdah.add_input(uuid,text,jsonb) is 'Adds input to a live run, which receives it at its next step. All active agents below the run of a workflow receive it. Raises HWTRM if the run has ended, HWDEN if it belongs to another user, HWCNF if no agent is active below the run of a workflow.';
 
 comment on routine howdah.agent(text) is '@behavior -*
 Returns the id of the agent with this name in the current tenant. Raises HWNTF if there is none.';
 
-comment on routine howdah.agent_tool_list(text) is 'Returns the tools of an agent as its models receive them, in the format of OpenAI: [{type, function: {name, description, parameters}}]. Each entry also has capabilities and domain, and for a sub-agent actions: at most 100 tools that it may call, whose schemas beyond 64 KB are null. Raises HWNTF if there is no such agent.';
+comment on routine howdah.agent_tool_list(text) is 'Returns the tools of an agent as its models receive them, in the format of OpenAI: [{type, function: {name, description, parameters}}]. Each entry also has capabilities and domain. The entry of a sub-agent also has actions: at most 100 tools that the sub-agent may call. Schemas beyond the first 64 KB of these tools are null. Raises HWNTF if there is no such agent.';
 
 comment on routine howdah.answer_question(uuid,text,jsonb) is 'Answers a question and lets its run continue. Approvals take approve (data: edited arguments) or reject; effects take done (data: the result), again or give_up.';
 
 comment on routine howdah.apply_agent_system(jsonb,text,boolean,boolean) is 'Applies an agent system document, the content of a file as JSON. Returns {id, name, version, digest, dry_run, kept: [{kind, name}], objects: [{kind, name, action, before, after, ownership}]}.';
 
-comment on routine howdah.apply_todolist(uuid,text,text) is 'Makes the todo list of a session equal to an edited Markdown list, and returns the list. A line keeps its todo if the line or its title is unchanged; todos without a line are deleted. version is the MD5 of the list before the edit; if the list has changed since, raises HWCNF. Raises HWINV with the number of a line that is no todo.';
+comment on routine howdah.apply_todolist(uuid,text,text) is 'Makes the todo list of a session equal to an edited Markdown list, and returns the list. A line keeps its todo if the line or its title is unchanged; todos without a line are deleted. version is the MD5 of the list before the edit; if the list has changed since, raises HWCNF. Raises HWINV with the number of a line that is not a todo.';
 
 comment on routine howdah.approve(uuid,howdah.approval_scope,jsonb) is 'Approves the call of a question of kind approval, with other arguments if given. remember extends the approval to the run and the runs below, its session or its agent.';
 
@@ -50807,7 +50807,7 @@ comment on routine howdah.ask(text,text,text) is 'Starts a run, waits for its en
 comment on routine howdah.cancel_execution(uuid) is 'Cancels a run and its children at once, even during a model call. Raises HWTRM if the run has already ended.';
 
 comment on routine howdah.check_all() is '@behavior -*
-Returns the violated invariants of all runs. The result is always empty unless Howdah has a bug. Owners only.';
+Returns the violated invariants of all runs. The result is always empty unless Howdah has a bug. Only owners of the database may call this function.';
 
 comment on routine howdah.compare_executions(uuid,uuid) is 'Returns the differences of two runs: {is_same, a, b, shared_steps, began, steps, ended}. a and b hold the figures of each run. shared_steps counts the first steps that a fork copied. began and ended hold the differences at the start and the end: [{field, a, b}]. steps holds the counts same, changed, only_a and only_b, parts_at, which is the first step that differs, and at most 1,000 changes; left_off counts the others. If a run is encrypted, texts are not compared, and is_same is null unless something else differs.';
 
@@ -50852,7 +50852,7 @@ comment on routine howdah.explain_execution(uuid) is 'Explains the current state
 
 comment on routine howdah.explain_model(text,text,jsonb) is 'Lists the models that fit a purpose, domain and capabilities, in the order in which howdah.model chooses, with the reason for each place.';
 
-comment on routine howdah.export_agent_system(text) is 'Exports an agent system as JSON, the content of a file. Without a name, exports the objects that belong to no system, but no unedited copies of the agent development and the workflow manager. Omits references to deleted objects.';
+comment on routine howdah.export_agent_system(text) is 'Exports an agent system as JSON, the content of a file. Without a name, exports the objects that belong to no system, except the agent development and the workflow manager if they are unedited. Omits references to deleted objects.';
 
 comment on routine howdah.export_run(uuid,boolean) is 'Exports a run with its pinned definition, log, conversation, questions and children, as input for howdah dev replay. With redact, leaves out all contents: text, arguments, results, metadata, instructions and URLs. Names, times, figures and error codes stay.';
 
@@ -50860,7 +50860,7 @@ comment on routine howdah.export_user_data(uuid,boolean) is 'Exports everything 
 
 comment on routine howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb) is 'Forks a run: creates a new run with copies of the first steps of another run, which continues from there. Without seq, copies all steps. input replaces the input at seq 0 and is added otherwise. input_data replaces the data of the run, and changes sets single places in it, such as {"order.number": 1001}, at most 100. Both require seq 0, which is then the default. Raises HWINV if there is no such step or place, HWNTF if there is no such version, HWCNF for a compensating run, or for changes of encrypted data.';
 
-comment on routine howdah.fork_session(uuid,text,integer,jsonb) is 'Creates a session of the same agent with the conversation of this one up to the end of a turn, by default the last turn, and sends this message in it. The original session does not change. Raises HWCNF while a turn up to there is live, HWDEN if the caller may not see the agent of a turn, HWINV if the conversation has more than 2,000 messages or 8 MB.';
+comment on routine howdah.fork_session(uuid,text,integer,jsonb) is 'Creates a session with the agent of another session and its conversation up to the end of a turn, by default the last turn, and sends a message in it. The original session does not change. Raises HWCNF while one of these turns is live, HWDEN if the caller may not see the agent of a turn, HWINV if the conversation has more than 2,000 messages or 8 MB.';
 
 comment on routine howdah.give_feedback(uuid,double precision,text,integer) is 'Gives feedback on a run, or on one of its messages: a score from 0 to 1, a comment, or both. A second call replaces the earlier feedback.';
 
@@ -50877,7 +50877,7 @@ comment on routine howdah.limits_usage(howdah.limits) is 'Current use. Null for 
 comment on routine howdah.mcp_server_schema(howdah.mcp_server_type) is 'Returns the JSON Schema of mcp_servers.configuration for this type.';
 
 comment on routine howdah.model(text,text,jsonb) is '@behavior -*
-Returns the id of the model of the current tenant that fits a purpose best: chat or llm, embedding, tts, stt, image, rerank, classifier. Models of the domain come before models without domain, then the model named default, then fallbacks, then older models. The capabilities of the model include those that are asked for. Raises HWNTF if none fits.';
+Returns the id of the model of the current tenant that fits a purpose best: chat or llm, embedding, tts, stt, image, rerank, classifier. Models of the domain come before models without domain, then the model named default, then fallbacks, then older models. The model has at least the requested capabilities. Raises HWNTF if no model fits.';
 
 comment on routine howdah.pause_execution(uuid) is 'Pauses a run and its children. A step in progress is finished first; the run then makes no progress until resume_execution. Raises HWTRM if the run has already ended.';
 
@@ -50889,7 +50889,7 @@ Returns the id of the prompt with this name in the current tenant. Raises HWNTF 
 comment on routine howdah.redeliver(uuid) is 'Sends a webhook delivery again under the same id, whether the earlier delivery succeeded or failed.';
 
 comment on routine howdah.register_sql_tool(text) is '@behavior -*
-Registers a SQL function as a tool, described by the catalogue. Call it again after changing the function. Owners only.';
+Registers a SQL function as a tool, described by the catalogue. Call it again after changing the function. Only owners of the database may call this function.';
 
 comment on routine howdah.reject(uuid,text) is 'Rejects the call of a question of kind approval. The model receives the reason.';
 
@@ -50924,7 +50924,7 @@ Returns the next times of a cron expression in a time zone. Returns no rows if t
 
 comment on routine howdah.send_message(uuid,text,jsonb) is 'Sends a message to a session. The message starts a run of the agent of the session. While a run is live, the policy of the session decides.';
 
-comment on routine howdah.session_state(uuid) is 'Returns the state of a session: {version, tasks, awaiting_user_input, blocker}. version grows with every change of its runs and the runs below, questions and todos. tasks is the todo list: [{position, title, status, note}]. awaiting_user_input is the oldest open question: {question_id, kind, prompt, options, schema}, or null. blocker says why the session does not continue by itself: {reason, message, execution_id}, or null. reason is the first that applies of approval, effect, paused, quota, failed and blocked_todo.';
+comment on routine howdah.session_state(uuid) is 'Returns the state of a session: {version, tasks, awaiting_user_input, blocker}. version grows with every change of its runs and the runs below, questions and todos. tasks is the todo list: [{position, title, status, note}]. awaiting_user_input is the oldest open question: {question_id, kind, prompt, options, schema}, or null. blocker says why the session does not continue by itself: {reason, message, execution_id}, or null. If several reasons apply, reason is the first of approval, effect, paused, quota, failed and blocked_todo.';
 
 comment on routine howdah.set_default_agent(text) is 'Makes the agent with this name the default of its user, or of the tenant if the agent has no user.';
 
@@ -50945,13 +50945,13 @@ comment on routine howdah.tools_actions(howdah.tools) is '@behavior -filterBy -o
 What the agent that this tool calls may call itself: [{name, description, parameters}]. Null for other tools.';
 
 comment on routine howdah.unwatch_table(text) is '@behavior -*
-Ends the watches of a table. Runs that they started continue, but their answers are not written. Owners only.';
+Ends the watches of a table. Runs that they started continue, but their answers are not written. Only owners of the database may call this function.';
 
 comment on routine howdah.use_alert_rules(uuid) is '@behavior -*
 Creates the recommended alert rules whose names do not exist yet, and returns all rules: stuck runs, abandoned deliveries and write-backs, failing agents, old questions, unavailable MCP servers, late schedules, limits that are nearly used up. For an owner of the database, also the alerts of the installation.';
 
 comment on routine howdah.use_analyst(text[]) is '@behavior -*
-Creates the agent analyst, which answers questions about figures with SQL, if there is none, adds schemas to those that it reads, and returns its id. It grants nothing: open tables with grants to howdah_analyst. Raises HWCNF if an agent analyst without sql_query exists.';
+Creates the agent analyst if there is none, and returns its id. The agent answers questions about figures with SQL. Adds schemas to those that the agent reads, but grants nothing: open tables with grants to howdah_analyst. Raises HWCNF if an agent analyst without sql_query exists.';
 
 comment on routine howdah.use_tool_policies(text) is '@behavior -*
 Applies a preset of tool policies and returns all policies: strict (a run that has read external content asks before it acts or sends data out), none (removes the policies of the preset).';
@@ -50963,7 +50963,7 @@ comment on routine howdah.uuid_v7_floor(timestamp with time zone) is '@behavior 
 Returns the smallest uuid v7 for a time: `where id >= howdah.uuid_v7_floor(now() - interval ''1 day'')`.';
 
 comment on routine howdah.watch_table(text,text,text,text,text,text,text,text,text,integer) is '@behavior -*
-Starts a run of an agent for each row that arrives in a table, and writes its answer into a column. input (by default the row as JSON), condition, concurrency_key and debounce_key are expressions over the row, such as ''customer_id''. A second call with the same table, agent or workflow, and column changes the watch. unwatch_table ends it. Owners only.';
+Starts a run of an agent for each row that arrives in a table, and writes the answer of the run into a column. input (by default the row as JSON), condition, concurrency_key and debounce_key are expressions over the row, such as ''customer_id''. A second call with the same table, agent or workflow, and column changes the watch. unwatch_table ends the watch. Only owners of the database may call this function.';
 
 comment on routine howdah.watched_rows_current_row(howdah.watched_rows) is '@behavior -filterBy -orderBy
 The row of the watched table as it is now: the columns that the caller may read. Null if the caller may not read the row or its key, if the row is gone, or if it has more than 64 kB.';
