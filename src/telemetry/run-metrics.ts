@@ -86,7 +86,7 @@ function createRunCounters(register: Registry) {
     ),
     retries: counter(
       'howdah_retries_total',
-      'Failed attempts of models and tools (label of) that were retried.',
+      'Failed attempts that were retried, by kind of call (model, tool) and error code.',
       ['of', 'code'],
     ),
     tokens: counter('howdah_tokens_total', 'Tokens (input, output), as counted by the providers.', [

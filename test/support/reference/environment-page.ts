@@ -28,7 +28,8 @@ const GROUPS = {
     HOWDAH_AUTH:
       '`required` requires tokens on loopback too. Default: `none` on loopback, else `required`.',
     HOWDAH_JWT_SECRET: 'The secret that signs tokens (HS256): [keys](../keys.md).',
-    HOWDAH_JWKS_URL: 'The URL of the keys with which an identity provider signs tokens (RS256, ES256).',
+    HOWDAH_JWKS_URL:
+      'The URL of the keys with which an identity provider signs tokens (RS256, ES256).',
     HOWDAH_CORS_ORIGINS: 'Origins whose pages may call the API, besides the origin of the API.',
     HOWDAH_GRAPHQL_INTROSPECTION:
       'Whether introspection and GraphiQL are on. Default: on if no login is required, else off.',
