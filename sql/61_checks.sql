@@ -394,7 +394,7 @@ comment on constraint name_is_a_word on howdah.output_filters is
 comment on constraint pattern_is_up_to_1000_characters_long on howdah.output_filters is
   'Set pattern to a regular expression of 1 to 1000 characters.';
 comment on constraint places_are_named on howdah.output_filters is
-  'Set places to one or more of output, question, arguments, sql, message, board and file.';
+  'Set places to one or more of output, question, arguments, sql, message, board, file and input.';
 comment on constraint reason_is_an_object on howdah.questions is
   'Leave questions to the runs that ask them.';
 

@@ -4475,7 +4475,6 @@ begin
     coalesce(v_session.agent_id, v_session.workflow_id), v_session.user_id);
   perform howdah_private.check_message_content(v_session.tenant_id, send_message.content, v_parts);
   perform howdah_private.lock_senders(v_session.id);
-  --
   -- its agent or policy may have changed meanwhile
   v_session := howdah_private.find_session(v_session.id);
   if v_session.policy <> 'steer'
@@ -35924,7 +35923,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_mail__refuse_tools()
 AS $function$
 begin
   if howdah_private.is_bound() then
-    raise exception using errcode = 'HWDEN', message = 'an SQL tool cannot send messages',
+    raise exception using errcode = 'HWDEN', message = 'a SQL tool cannot send messages',
       hint = 'Give the agent the tool send_message.';
   end if;
   return null;

@@ -34,9 +34,7 @@ import { decodePercent } from './text/decode-percent.ts';
 /** Environment variables of the process or of a test. An empty string counts as unset. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/**
- * The configuration from the environment, validated and with the defaults of contract section 2.
- */
+/** The configuration from the environment, validated and completed with defaults. */
 export type Config = Readonly<{
   /**
    * The database server. Undefined: Howdah runs its own PostgreSQL in `home`. Each connection is a

@@ -16,7 +16,6 @@ begin
     coalesce(v_session.agent_id, v_session.workflow_id), v_session.user_id);
   perform howdah_private.check_message_content(v_session.tenant_id, send_message.content, v_parts);
   perform howdah_private.lock_senders(v_session.id);
-  --
   -- its agent or policy may have changed meanwhile
   v_session := howdah_private.find_session(v_session.id);
   if v_session.policy <> 'steer'

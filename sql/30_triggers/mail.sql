@@ -14,7 +14,7 @@ create or replace function howdah_private.tg_mail__refuse_tools() returns trigge
 as $$
 begin
   if howdah_private.is_bound() then
-    raise exception using errcode = 'HWDEN', message = 'an SQL tool cannot send messages',
+    raise exception using errcode = 'HWDEN', message = 'a SQL tool cannot send messages',
       hint = 'Give the agent the tool send_message.';
   end if;
   return null;

@@ -1,5 +1,5 @@
--- Sets updated_at of retention policies, and lets workers encrypt or decrypt what a changed policy
--- says about contents.
+-- Sets updated_at of retention policies, and enqueues the runs whose contents must be encrypted or
+-- decrypted after a change of encrypt_contents.
 
 create or replace function howdah_private.tg_retention_policies__encrypt() returns trigger
   language plpgsql volatile security definer

@@ -8,9 +8,9 @@
 -- tables have no tenant policy, so only the engine and the owner see their rows. The exception is
 -- run_heads, which has the rule of executions: its rows are as visible as their runs. Some tables
 -- take more to read than membership of the tenant: the action `read` of permission_rows. The
--- connected account of a user is for that user and for admins. The loop
--- leaves tables of others in these schemas alone. It also leaves a policy alone whose rule has not
--- changed, since creating a policy locks its table. The comment of a policy is its rule.
+-- connected account of a user is for that user and for admins. The loop leaves tables of others in
+-- these schemas alone. It also leaves a policy alone whose rule has not changed, since creating a
+-- policy locks its table. The comment of a policy is its rule.
 do $$
 declare
   v_policy record;

@@ -186,7 +186,7 @@ const IDS_WITHOUT_DEFAULT: Record<string, string> = {
   'howdah_private.workers': 'a worker names itself before it connects',
 };
 
-/** References without a foreign key, and what keeps them valid (design.md section 4). */
+/** References without a foreign key, and what keeps them valid. */
 const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.executions.agent_id':
     'read by the insert trigger; its versions keep it, and they are never deleted',

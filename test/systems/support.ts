@@ -55,7 +55,7 @@ export async function faultsOf(
   throw new Error('this was not refused');
 }
 
-/** The example of section 8 of the contract. */
+/** A complete agent system, as an example. */
 export const HELPDESK = `version: v1
 name: shop-helpdesk
 models:    { fast: { provider: openai, model: gpt-5-mini } }

@@ -1,9 +1,9 @@
--- The rule for addresses and commands of the machine, for everything that names one: models, MCP
--- servers, HTTP tools, engines, webhooks, replies of inbound hooks and integrations. A caller who
--- owns the machine (owns_machine) may name its addresses and start commands there. Others could
--- reach services in the network of the workers (server-side request forgery): they may name public
--- hosts, and the addresses that an operator opens by HOWDAH_EGRESS_ALLOW. A public name may still
--- resolve to a private address, so workers check the addresses again when they connect.
+-- Protects the network of the workers against server-side request forgery. Applies to every row
+-- with a URL or a command: models, MCP servers, HTTP tools, engines, webhooks, replies of inbound
+-- hooks and integrations. A caller who owns the machine (owns_machine) may write private addresses
+-- and commands. Others may write public hosts, and the addresses that an operator opens by
+-- HOWDAH_EGRESS_ALLOW. A public name may still resolve to a private address, so workers check the
+-- addresses again when they connect.
 
 -- Records the private addresses that a worker or an API may reach. Processes report when they
 -- start and every hour (src/bootstrap.ts).
@@ -53,9 +53,9 @@ as $$
         else u.host = a.host end)
 $$;
 
--- Refuses a URL with an IP address or a private host name, or a command, unless the caller may name
--- it. Returns whether requests to it have to pass the guard of workers, which is the case unless
--- the caller owns the machine and names it. A row without a URL names nothing.
+-- Refuses a command, and a URL with an IP address or a private host name, unless the caller may
+-- write it. Returns whether requests to the URL must pass the egress guard of workers, which is
+-- false for commands and private addresses of an owner of the machine. Accepts a row without a URL.
 create or replace function howdah_private.check_machine(
   field text, url text, is_command boolean default false
 ) returns boolean

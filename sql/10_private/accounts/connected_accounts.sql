@@ -162,8 +162,9 @@ begin
   return 'stored';
 end $$;
 
--- Returns whether new tokens are still for something. The caller has locked the integration and the
--- account, so that whoever changes or ends them comes before or after.
+-- Returns whether new tokens may be stored: the integration is unchanged since they were requested,
+-- and the account still expects them. The caller has locked the integration and the account, so no
+-- concurrent transaction changes them.
 create or replace function howdah_private.is_wanted(
   account howdah.connected_accounts, tokens jsonb
 ) returns boolean

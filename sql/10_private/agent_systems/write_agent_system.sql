@@ -585,8 +585,8 @@ as $$
       and howdah_private.sub_run_target(t) is null))
 $$;
 
--- Returns the system prompt of an agent as the runtime builds it (prompted.ts, conversation.ts,
--- skills.ts). A variable that only a run can fill stays as {{name}}.
+-- Returns the system prompt of an agent as the runtime builds it (src/runtime/messages). A variable
+-- that only a run can fill stays as {{name}}.
 create or replace function howdah_private.final_system_prompt(definition jsonb) returns text
   language sql immutable
   set search_path = pg_catalog, pg_temp

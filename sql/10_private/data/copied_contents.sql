@@ -147,7 +147,8 @@ begin
 end $$;
 
 -- Marks a new run whose input or history has copies of encrypted contents, and enqueues it. Returns
--- the marks of its row: those that it has, if it has ended or is part of a tree.
+-- contents_key_id, contents_encrypted_at and wake_at. An ended, child or compensating run keeps its
+-- own values.
 create or replace function howdah_private.mark_copied_input(
   e howdah.executions, out contents_key_id uuid, out contents_encrypted_at timestamptz,
   out wake_at timestamptz

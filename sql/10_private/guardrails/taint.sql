@@ -8,7 +8,7 @@
 --   a model's answer the level that the worker reports: external from an engine over a network, and
 --                    with what a vendor searched for the answer (commit_steps)
 --   a child's end    the level of the child, and at most internal, since a model wrote it
---                    (report_to_parent)
+--                    (report_child_ends)
 --   a person         user; an answer through a tool in SQL has the trust of the run of that tool
 --                    (bound_trust)
 --   files            the level of the run that wrote them; uploaded files are external

@@ -186,14 +186,15 @@ as $$
     job_key => 'limit ' || l.id || ' recount', priority => -32768)
 $$;
 
--- The job `recount_limit`: counts again what was spent before all transactions saw the limit, in a
--- transaction that began when the limit was visible. Returns false, and tries again in a second,
--- while a transaction is left that may not have seen the limit. That is known by their numbers: a
--- commit has its number before it reads the limits, so one with a later number has seen this limit.
--- A number from the future is of the server that a backup comes from, and is taken anew.
+-- Counts the usage of a new limit again (job `recount_limit`), since transactions that did not see
+-- the limit yet have not counted theirs. Returns false, and tries again in a second, while such a
+-- transaction may be running. Transaction ids tell: a commit gets its id before it reads the
+-- limits, so a transaction with an id of `after` or later has seen the limit. If `after` is ahead
+-- of this server's transaction ids, the database was restored from a backup: the function uses the
+-- current id instead.
 --
--- The counters are locked before the usage is read: a concurrent commit has added its use, or will
--- add it.
+-- Locks the counters before it reads the usage. A concurrent commit has either added its usage
+-- before, or adds it after this transaction.
 create or replace function howdah_private.recount_limit(limit_id uuid, after xid8 default null)
   returns boolean
   language plpgsql volatile security definer

@@ -61,8 +61,7 @@ begin atomic
   where l.scope = 'system' and l.metric = any (usage_limits.metrics);
 end;
 
--- Returns whether each tenant, user, agent, session, API key or concurrency key may use the
--- maximum.
+-- Returns whether the limit holds for each subject separately, not for one named subject.
 create or replace function howdah_private.applies_to_each(l howdah.limits) returns boolean
   language sql immutable
   return l.is_per_tenant

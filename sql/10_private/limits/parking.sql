@@ -254,8 +254,9 @@ begin
   return v_done.admitted;
 end $$;
 
--- Admits runs at a limit of keys, of one key or of each in turn, up to 200 of a key. Adds a job for
--- each key of which somebody holds runs or more are left.
+-- Admits runs that wait at a limit of concurrency keys: those of one key (`subject_id`), or those
+-- of all keys in turn, at most 200 for each key. Adds a job for each key that has more waiting
+-- runs, or waiting runs that another transaction has locked.
 create or replace function howdah_private.admit_by_key(l howdah.limits, subject_id uuid)
   returns int
   language plpgsql volatile security definer

@@ -1,4 +1,4 @@
--- Requests to the API count here, in a transaction of their own. Requests that arrive together are
+-- Counts requests to the API, in a transaction of their own. Requests that arrive together are
 -- counted together.
 
 -- Returns for each tenant whether its requests are counted, by a limit of its own or of the system.
@@ -10,9 +10,9 @@ as $$
   from unnest(count_requests_of.tenants) with ordinality as t (id, place) order by t.place
 $$;
 
--- Counts one request of each tenant, user and API key. Returns in their order null, or why the
--- request is refused: {message, hint, detail}. The commit is asynchronous: a crash loses the
--- counts of the last second.
+-- Counts requests; the arrays have the tenant, user and API key of each. Returns one value for each
+-- request, in order: null, or the reason of its refusal as {message, hint, detail}. The commit is
+-- asynchronous, so a crash loses the counts of the last second.
 create or replace function howdah_private.count_requests(
   tenants uuid[], users uuid[], api_keys uuid[]
 ) returns setof jsonb

@@ -53,9 +53,9 @@ create or replace function howdah_private.model_chosen(overrides jsonb, handoffs
   language sql immutable
   return case when model_chosen.handoffs = 0 then model_chosen.overrides #>> '{model,id}' end;
 
--- Returns the limits of running runs of these tenants, and how many more runs each allows now:
--- below zero after a limit was lowered. A limit for each key has a row for each of `keys` that has
--- no limit of its own, with that key.
+-- Returns the limits of running runs of these tenants, and how many more runs each limit allows
+-- now. The number is negative if a limit was lowered below its usage. A limit that applies to each
+-- concurrency key has one row for each of `keys`, except keys with a limit of their own.
 create or replace function howdah_private.remaining_runs(tenants uuid[], keys text[] default '{}')
   returns table (run_limit howdah.limits, key text, room int)
   language sql volatile security definer

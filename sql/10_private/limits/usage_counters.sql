@@ -112,10 +112,10 @@ begin
           then ', or write a limit for this subject alone, which takes its place' end) end;
 end $$;
 
--- Deletes the counters of ended periods and of deleted limits. These are not deleted with their
--- limit, since a slow transaction that deletes a limit must delay nobody. Limits for each without
--- a period also lose the counters of deleted subjects. Part of repair_queue, which waits for
--- nobody.
+-- Deletes the counters of ended periods and of deleted limits. A limit is deleted without its
+-- counters, so that a slow transaction with that deletion delays no commit. A limit that applies to
+-- each subject and has no period also loses the counters of deleted subjects. repair_queue calls
+-- this function, so it skips locked rows.
 create or replace function howdah_private.delete_old_counters() returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp

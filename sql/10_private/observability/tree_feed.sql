@@ -177,9 +177,9 @@ begin
   return coalesce(v_is_complete, false);
 end $$;
 
--- Returns the next rows of trees, each after its own cursor, in their order. `counts` has the steps
--- of runs that had no child runs when they were counted; a null means that the order of the tree
--- says how far the log of its top run may be read. `step` is null for the end of a child run.
+-- Returns the next rows of trees in order, for each tree after its own cursor. The log of a top run
+-- may be read up to `counts`, its number of steps when it was known to have no child runs, or up to
+-- top_seq of tree_orders if the count is null. `step` is null for the end of a child run.
 create or replace function howdah_private.tree_rows_after(
   ids uuid[], top_seqs int[], positions int[], counts int[], at_most int
 ) returns table (

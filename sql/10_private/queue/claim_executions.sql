@@ -4,9 +4,9 @@
 -- run that another transaction is changing is woken again later.
 --
 -- Arguments
---   ids             runs whose wake-ups came, and room for as many runs. The run of another tenant
---                   may take the place of one of them (swap_for_fair_share). That one gets its
---                   wake-up back.
+--   ids             runs whose wake-ups came. The worker has room for as many runs. For fair share,
+--                   the run of another tenant may be claimed in place of one of them
+--                   (swap_for_fair_share). The run that is not claimed gets its wake-up back.
 --   room            how many more runs the worker takes whose wake-ups have not come
 --                   (claim_backlog). A run that is claimed before its wake-up loses the wake-up.
 --   after           the tenant that was served last

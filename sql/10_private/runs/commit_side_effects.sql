@@ -33,10 +33,10 @@ begin
   from spent as s where e.id = s.id;
 end $$;
 
--- After: writes the questions, children and handoffs that steps announced, and wakes runs that wait
--- for a time or had no need to wait. A commit that was sent twice finds these rows already there.
--- Each row is looked up by its key: with a plain join, a commit of many steps is planned as a
--- comparison of every step with every step.
+-- Writes the questions, children and handoffs of committed steps. Wakes runs at their time, and at
+-- once those whose inbox already has what they wait for. A commit that was sent twice finds these
+-- rows already written. The laterals look up each row by its key. With a plain join, a commit of
+-- many steps would be planned as a comparison of every step with every step.
 create or replace function howdah_private.after_commit(worker uuid, commits jsonb) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

@@ -1,6 +1,5 @@
--- Implements the tools `send_message`, `receive` and `discover_agents`. Each call runs in the
--- transaction that commits its step, so a message is sent and received exactly as often as the log
--- says.
+-- Implements the tools `send_message` and `receive`. Each call runs in the transaction that commits
+-- its step, so a message is sent and received exactly as often as the log says.
 --
 -- Each mailbox has an advisory lock. A sender takes it before checking for waiting runs, a receiver
 -- before checking for messages, and both keep it until commit. Without the lock, a message could

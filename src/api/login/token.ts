@@ -48,10 +48,9 @@ type Verify = (token: string) => Promise<JWTVerifyResult>;
 
 /**
  * Creates the reader of tokens. A token is signed with the secret (HS256), by a key of the key set
- * (RS256, ES256), or with the key of this process (HS512). It has the claims of contract section 7.
- * Each key has its own algorithms, so that a public key is never used as a secret. `onTrouble` is
- * called with the error when keys cannot be fetched. Keys that were fetched before are used for ten
- * minutes.
+ * (RS256, ES256), or with the key of this process (HS512). Each key has its own algorithms, so that
+ * a public key is never used as a secret. `onTrouble` is called with the error when keys cannot be
+ * fetched. Keys that were fetched before are used for ten minutes.
  */
 export function createTokenReader(keys: TokenKeys, onTrouble: (error: unknown) => void): ReadToken {
   const verifiers = verifiersOf(keys);

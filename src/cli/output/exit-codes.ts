@@ -12,7 +12,7 @@ export type ErrorReport = {
   usage?: string;
 };
 
-/** The exit statuses of `howdah` (contract section 7). */
+/** The exit statuses of `howdah`. */
 export const exitCodes = {
   ok: 0,
   error: 1,

@@ -2,7 +2,7 @@ import type { SqlError } from 'libpg-query';
 import type { JsonObject } from '../../json/json.ts';
 import { placeOf } from '../query-analysis/parse.ts';
 
-/** A `create function` statement in an SQL text, with the text of its `comment on function`. */
+/** A `create function` statement in a SQL text, with the text of its `comment on function`. */
 export type FunctionText = {
   /** The name without its schema. */
   name: string;

@@ -40,10 +40,10 @@ export function openAiAccount(env: OpenAiEnv): VendorAccount {
 }
 
 /**
- * Resolves the server and the key of a call, as section 2 of the contract requires. A model with a
- * known secret sends that secret and nothing else. Without a secret, a model without `base_url`
- * uses the URL and the key of the environment. A model with its own `base_url` gets no key of the
- * environment, so that a row can never send that key to another server.
+ * Resolves the server and the key of a call. A model with a known secret sends that secret and
+ * nothing else. Without a secret, a model without `base_url` uses the URL and the key of the
+ * environment. A model with its own `base_url` gets no key of the environment, so that a row can
+ * never send that key to another server.
  */
 export function resolveTarget(
   account: VendorAccount,

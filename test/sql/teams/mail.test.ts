@@ -211,7 +211,7 @@ describe('a user', () => {
     await asRole(db.pool, 'howdah_tool', {}, async (client) => {
       expect(await refusedInside(client, text, [agent])).toMatchObject({
         code: 'HWDEN',
-        message: 'an SQL tool cannot send messages',
+        message: 'a SQL tool cannot send messages',
       });
     });
   });

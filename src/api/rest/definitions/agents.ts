@@ -68,7 +68,7 @@ const parts = {
 };
 
 /**
- * Returns an SQL expression for the names of the models, tools, servers or skills of an agent, in
+ * Returns a SQL expression for the names of the models, tools, servers or skills of an agent, in
  * order.
  */
 const namesOf = (table: string, of: string, key: string, order: string) =>

@@ -109,7 +109,7 @@ const NAMED: Readonly<Record<string, string>> = {
 const shown = Object.keys(executionRecord.shape).map((name) => NAMED[name] ?? `t.${name}`);
 
 /**
- * Returns the record of a run. Reads by an SQL function, because the application may not read each
+ * Returns the record of a run. Reads by a SQL function, because the application may not read each
  * column. Throws `HWNTF`.
  */
 export async function findExecutionRecord(db: Client, id: string): Promise<ExecutionRecord> {

@@ -4,7 +4,7 @@ import 'postgraphile';
 type Key = { readonly attributeName: string };
 
 /**
- * Applies the names of contract section 5. `id` is the uuid and `nodeId` the Relay id. A composite
+ * Names the fields of ids and of relations. `id` is the uuid and `nodeId` the Relay id. A composite
  * key `(tenant_id, x_id)` is named after `x_id` alone, since every row that a caller sees is of the
  * tenant of the caller.
  */
