@@ -595,6 +595,7 @@ grant execute on function
 
 -- Room access.
 grant execute on function
+  howdah_private.special_constraint_sentence(text),
   howdah_private.constraint_sentence(text, jsonb), howdah_private.contains_secret(text),
   howdah_private.is_secret_name(text), howdah_private.key_parameters(),
   howdah_private.line_assigns_secret(text), howdah_private.may_contain_secret(jsonb),

@@ -5280,8 +5280,8 @@ begin
   end if;
   if v_user_id is null then
     raise exception using errcode = 'HWINV',
-      message = format('integration %L has an account for each user, and %s', integration.name,
-        case when account_user.username is null then 'the caller is no user'
+      message = format('integration %L has one account per user, but %s', integration.name,
+        case when account_user.username is null then 'the caller is not a user'
           else format('%L is not a user whose account the caller may connect',
             account_user.username) end),
       detail = jsonb_build_object('field', 'username', 'integration', integration.name)::text,
@@ -11555,7 +11555,7 @@ begin
   end loop;
   v_faults := v_faults || array(
     select howdah_private.system_fault('/' || t.field,
-      t.field || ' holds a key, and a file must not contain keys')
+      t.field || ' contains a key; files must not contain keys')
     from (values ('name'), ('description')) as t (field)
     where howdah_private.prose_contains_secret(document ->> t.field));
   perform howdah_private.refuse_system(v_faults) where cardinality(v_faults) > 0;
@@ -12945,7 +12945,7 @@ CREATE OR REPLACE FUNCTION howdah_private.constraint_sentence(rule text, fields 
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(
+  select coalesce(howdah_private.special_constraint_sentence(constraint_sentence.rule),
     case when constraint_sentence.fields ? p[1] then p[1] else replace(p[1], '_', ' ') end
     || case
       when p[2] in ('is', 'are') and p[3] ~ '^_not_(?!.*_and_)'
@@ -12955,13 +12955,13 @@ AS $function$
             ('is', ' must be'), ('are', ' must be'), ('has', ' must have'), ('have', ' must have'),
             ('counts', ' must count'), ('fits', ' must fit'), ('fit', ' must fit'),
             ('say', ' must say'), ('names', ' must name'), ('name', ' must name'),
-            ('may', ' must be allowed to'), ('exist', ' may be there')) as v (verb, rule)
+            ('may', ' must be allowed to')) as v (verb, rule)
           where v.verb = p[2]
         ), '') || replace(p[3], '_', ' ') end,
     replace(constraint_sentence.rule, '_', ' '))
   from (values (1)) as one
   left join regexp_match(constraint_sentence.rule,
-    '^(.+?)_(is|are|has|have|counts|fits|fit|say|names|name|may|exist)((?:_.*)?)$') as p on true
+    '^(.+?)_(is|are|has|have|counts|fits|fit|say|names|name|may)((?:_.*)?)$') as p on true
 $function$
 ;
 
@@ -15420,7 +15420,8 @@ begin
   from written as w left join stored as s on s.value = w.value;
   if v_found.other is not null and v_found.sources is not null then
     raise exception using errcode = 'HWCNF',
-      message = format('the run has an encrypted text that execution %s does not have (any more)',
+      message = format(
+        'an encrypted text of the input is not (or no longer) stored in execution %s',
         v_found.other),
       detail = jsonb_build_object('execution_id', v_found.other)::text,
       hint = 'Read the earlier conversation again, and send its texts.';
@@ -23700,7 +23701,7 @@ begin
       detail = jsonb_build_object('secret', v_name)::text,
       hint = 'Rotate the key to get a new one: howdah admin webhooks key '
         || coalesce(next_signing_key.webhook_id::text, 'callbacks') || ' --rotate. '
-        || 'The key before signs too, until it is taken away.';
+        || 'The previous key also signs until it is removed.';
   end if;
   return howdah_private.fresh_signing_key(next_signing_key.tenant_id, next_signing_key.webhook_id);
 end $function$
@@ -26967,7 +26968,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_plain_secret(field text, path t
 AS $function$
 begin
   raise exception using errcode = 'HWINV',
-    message = format('%s holds a key, and keys never stand in a row', refuse_plain_secret.path),
+    message = format('%s contains a key; rows must not contain keys', refuse_plain_secret.path),
     detail = jsonb_build_object(
       'field', refuse_plain_secret.field, 'path', refuse_plain_secret.path)::text,
     hint = 'Store the key as a secret: howdah admin secret set NAME (the value comes from stdin). '
@@ -31551,7 +31552,7 @@ CREATE OR REPLACE FUNCTION howdah_private.source_faults(source text)
 AS $function$
   select array(
     select howdah_private.system_fault('',
-      'this line holds a key, and a file must not contain keys',
+      'this line contains a key; files must not contain keys',
       'Store the key with howdah admin secret set NAME, and write secret_name: NAME in the model.')
         || jsonb_build_object('line', l.number)
     from string_to_table(source, E'\n') with ordinality as l (line, number)
@@ -31572,6 +31573,65 @@ AS $function$
     then howdah_private.plain_numbers(e.value) else e.value end), '{}')
   from jsonb_each(sparse.document) as e
   where e.value <> 'null' and e.value is distinct from sparse.defaults -> e.key
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.special_constraint_sentence(rule text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select s.sentence from (values
+    ('a_key_is_of_a_model_a_tool_or_runs',
+      'only limits of models, tools and running runs must have a key'),
+    ('a_label_is_of_one_thing', 'a label must be for one agent, workflow or prompt'),
+    ('a_member_is_an_agent_a_workflow_or_a_question',
+      'a member must be an agent, a workflow or a question'),
+    ('a_rule_has_a_query_or_names_what_is_looked_at',
+      'a rule must have either a query or an engine_check'),
+    ('a_socket_is_for_speech', 'a model with a wss:// base_url must have purpose tts or stt'),
+    ('a_tenant_a_key_and_the_system_have_no_subject',
+      'a limit of a tenant, a key or the system must have no subject'),
+    ('aliases_fit_the_wire', 'aliases must be valid names of tools'),
+    ('an_accepted_prompt_is_what_was_accepted',
+      'an accepted prompt must be the accepted definition'),
+    ('an_accepted_tool_is_what_was_accepted', 'an accepted tool must be the accepted definition'),
+    ('answered_questions_say_when', 'answered questions must have a time'),
+    ('base_url_is_http', 'base_url must be an HTTP URL'),
+    ('bytes_are_at_most_8_mb', 'bytes must have at most 8 MB'),
+    ('calls_are_of_a_model_or_a_tool', 'a limit of calls must be for a model or a tool'),
+    ('delivered_ones_have_a_time', 'delivered requests must have a time of delivery'),
+    ('ended_runs_say_when', 'ended runs must have completed_at'),
+    ('ended_runs_say_why', 'ended runs must have a stop_reason'),
+    ('forks_say_from_where', 'forks must have a run and a step that they continue'),
+    ('hash_is_a_sha_256', 'hash must be a SHA-256 hash'),
+    ('input_is_at_most_1_mb', 'input must have at most 1 MB'),
+    ('issuer_is_http', 'issuer must be an HTTP URL'),
+    ('mcp_tools_name_their_server', 'tools of kind mcp must have a server'),
+    ('name_fits_the_wire', 'name must be a valid name of a tool'),
+    ('name_is_not_blank_and_at_most_100_long',
+      'name must not be blank and must have at most 100 characters'),
+    ('only_tools_that_do_something_exist', 'kind must be one that a tool can have'),
+    ('prefix_is_hwd_and_an_id', 'prefix must be hwd_ and an id'),
+    ('requests_are_of_a_tenant_a_user_an_api_key_or_the_system',
+      'a limit of requests must be for a tenant, a user, an API key or the system'),
+    ('resource_url_is_http', 'resource_url must be an HTTP URL'),
+    ('running_runs_are_of_an_agent_a_model_a_key_or_a_tenant',
+      'a limit of running runs must be for an agent, a model, a key or a tenant'),
+    ('runs_and_cost_are_not_of_an_api_key_a_model_or_a_tool',
+      'a limit of runs or cost must not be for an API key, a model or a tool'),
+    ('sha256_is_hex', 'sha256 must be hexadecimal'),
+    ('storage_is_of_a_tenant_a_session_or_the_system',
+      'a limit of storage must be for a tenant, a session or the system'),
+    ('tokens_are_not_of_an_api_key_or_a_tool',
+      'a limit of tokens must not be for an API key or a tool'),
+    ('type_is_a_mime_type', 'type must be a MIME type'),
+    ('url_is_http', 'url must be an HTTP URL'),
+    ('value_has_at_most_32_kb', 'value must have at most 32 KB'),
+    ('waiting_runs_say_for_what', 'waiting runs must have waiting_for')
+  ) as s (rule, sentence)
+  where s.rule = special_constraint_sentence.rule
 $function$
 ;
 
@@ -41139,7 +41199,9 @@ begin
     end if;
   end loop;
   -- a fault of a field already points to the line of its key
-  if not exists (select from unnest(v_faults) as f where f ->> 'message' like '%holds a key%') then
+  if not exists (
+    select from unnest(v_faults) as f where f ->> 'message' like '%contains a key%'
+  ) then
     v_faults := v_faults || howdah_private.source_faults(source);
   end if;
   perform howdah_private.refuse_system(
@@ -47379,6 +47441,10 @@ grant execute on function howdah_private.source_faults(text) to howdah_engine;
 grant execute on function howdah_private.sparse(jsonb,jsonb) to howdah_app;
 
 grant execute on function howdah_private.sparse(jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.special_constraint_sentence(text) to howdah_app;
+
+grant execute on function howdah_private.special_constraint_sentence(text) to howdah_engine;
 
 grant execute on function howdah_private.sql_tool_of(text,text,howdah.tools) to howdah_app;
 

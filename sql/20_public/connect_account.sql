@@ -29,8 +29,8 @@ begin
   end if;
   if v_user_id is null then
     raise exception using errcode = 'HWINV',
-      message = format('integration %L has an account for each user, and %s', integration.name,
-        case when account_user.username is null then 'the caller is no user'
+      message = format('integration %L has one account per user, but %s', integration.name,
+        case when account_user.username is null then 'the caller is not a user'
           else format('%L is not a user whose account the caller may connect',
             account_user.username) end),
       detail = jsonb_build_object('field', 'username', 'integration', integration.name)::text,

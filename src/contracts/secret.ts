@@ -89,7 +89,7 @@ export const SIGNING_KEY_PREFIX = 'whsec_';
 export type IssuedSigningKey = {
   signing_key: string;
   secret_name: string;
-  /** The name of the key before, which also signs; null for none. */
+  /** The name of the previous key, which also signs, or null. */
   previous_secret_name: string | null;
 };
 

@@ -156,9 +156,7 @@ async function applyOne(
 function placesOf(read: ReadFile, found: readonly Found[]): Fault[] {
   const isOfLine = (fault: Found) => fault.line !== undefined;
   const faults = found.filter((one) => !isOfLine(one)).map((one) => locateFault(read, one));
-  const keyFaults = faults.filter(({ message }) =>
-    /holds a key|must not contain keys/.test(message),
-  );
+  const keyFaults = faults.filter(({ message }) => /must not contain keys/.test(message));
   const others = found.filter(
     (one) => isOfLine(one) && !keyFaults.some(({ line }) => line === one.line),
   );

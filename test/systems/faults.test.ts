@@ -212,7 +212,7 @@ describe('faults with their line, column and suggestion', () => {
     // rejected by the database
     [
       'models: { m: { provider: local, model: x, base_url: "ftp://x" } }',
-      /^3:53 .*base_url must be http/,
+      /^3:53 .*base_url must be an HTTP URL/,
     ],
     ['models: { m: { provider: opnai, model: x } }', "3:26 there is no model provider 'opnai'"],
     [
@@ -227,15 +227,15 @@ describe('faults with their line, column and suggestion', () => {
     ],
     [
       'agents: { desk: { mission: "Use sk-proj-abcdefgh1234567890ABCD." } }',
-      '3:28 instruction holds a key, and keys never stand in a row',
+      '3:28 instruction contains a key; rows must not contain keys',
     ],
     [
       'agents: { desk: { models: [{ model: default, request_params: { api_key: sk-123456789 } }] } }',
-      /^3:11 request_params.* holds a key/,
+      /^3:11 request_params.* contains a key/,
     ],
     [
       'agents: { desk: { tools: { allow: [http_request], configuration: { http_request: { headers: { authorization: "Bearer abcdef1234567890" } } } } } }',
-      /holds a key/,
+      /contains a key/,
     ],
     [
       'prompts: { p: { template: "Dear {{custmer}}", variables: { customer: { type: string } } } }',
@@ -246,10 +246,13 @@ describe('faults with their line, column and suggestion', () => {
       'prompts: { p: { template: a, variables: { n: { type: integer, default: x } } } }',
       /^3:30 variables: the default of n/,
     ],
-    ['prompts: { p: { template: "sk-proj-abcdefgh1234567890ABCD" } }', '3:27 template holds a key'],
+    [
+      'prompts: { p: { template: "sk-proj-abcdefgh1234567890ABCD" } }',
+      '3:27 template contains a key',
+    ],
     [
       'skills: { s: { description: a, content: "sk-proj-abcdefgh1234567890ABCD" } }',
-      '3:41 content holds a key',
+      '3:41 content contains a key',
     ],
     [`skills: { s: { description: a, content: ${'é'.repeat(40_000)} } }`, /^3:\d+ .*content/],
     [
@@ -274,7 +277,7 @@ describe('faults with their line, column and suggestion', () => {
     ],
     [
       'workflows: { w: { type: chain, members: [{ agent: development, configuration: { api_key: abcdef } }] } }',
-      /^3:32 .*holds a key/,
+      /^3:32 .*contains a key/,
     ],
   ])('%s', async (text, said) => {
     const { lines } = await faultsOf(tenant.apply(HEAD + text));
@@ -344,25 +347,23 @@ workflows:
   more: { type: router, members: [anybody], max_rounds: 3 }
 `),
     );
-    expect(
-      lines.map((line) => line.replace(/ .*(holds a key|a key stands here).*/, ' $1')),
-    ).toEqual([
-      '7:15 the row of models is refused: base_url must be http',
+    expect(lines.map((line) => line.replace(/ .*(contains a key).*/, ' $1'))).toEqual([
+      '7:15 the row of models is refused: base_url must be an HTTP URL',
       "8:18 there is no secret 'nowhere'",
       '9:18 input_price must be at least 0',
-      '12:14 holds a key',
-      '13:18 holds a key',
+      '12:14 contains a key',
+      '13:18 contains a key',
       '14:13 domain must be a text, not a number',
       '15:12 unknown model "nobody"',
       '17:22 allow[0] must be a text, not a number',
       '17:25 unknown tool "serch"',
-      '20:14 holds a key',
+      '20:14 contains a key',
       '21:14 unknown agent "dsk", did you mean "desk"?',
       expect.stringMatching(/^22:28 output_schema is not a JSON Schema/),
-      '23:3 holds a key',
+      '23:3 contains a key',
       '25:54 unknown type "strng", did you mean "string"?',
-      '27:24 holds a key',
-      '27:67 holds a key',
+      '27:24 contains a key',
+      '27:67 contains a key',
       '29:40 members[1] must be a text or an object, not a number',
       '29:43 unknown agent or workflow "nobody"',
       '29:51 unknown agent "x"',
@@ -378,10 +379,10 @@ workflows:
       tenant.apply(`${HEAD}agents: { a: { mision: x, model: nobody } } # ${key}\n# ${key}\n`),
     );
     expect(lines).toEqual([
-      '3:1 this line holds a key, and a file must not contain keys',
+      '3:1 this line contains a key; files must not contain keys',
       '3:16 unknown key "mision", did you mean "mission"?',
       '3:34 unknown model "nobody"',
-      '4:1 this line holds a key, and a file must not contain keys',
+      '4:1 this line contains a key; files must not contain keys',
     ]);
     const once = await faultsOf(
       tenant.apply(`${HEAD}models: { m: { provider: local, model: x, api_key: ${key} } }\n`),
@@ -410,7 +411,7 @@ orchestrator: news
       '6:11 unknown key "promt", did you mean "prompt"?',
       '6:58 unknown key "alow", did you mean "allow"?',
       '8:12 unknown key "modle", did you mean "model"?',
-      '9:20 instruction holds a key, and keys never stand in a row',
+      '9:20 instruction contains a key; rows must not contain keys',
       '11:16 unknown kind "agnt", did you mean "agent"?',
       '13:17 unknown type "chian", did you mean "chain"?',
     ]);

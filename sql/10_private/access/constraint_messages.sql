@@ -33,6 +33,64 @@ begin
     constraint = coalesce(refuse_row.rule, '');
 end $$;
 
+-- Returns the sentence of a check whose name cannot be turned into a clear one, and null for other
+-- checks.
+create or replace function howdah_private.special_constraint_sentence(rule text) returns text
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select s.sentence from (values
+    ('a_key_is_of_a_model_a_tool_or_runs',
+      'only limits of models, tools and running runs must have a key'),
+    ('a_label_is_of_one_thing', 'a label must be for one agent, workflow or prompt'),
+    ('a_member_is_an_agent_a_workflow_or_a_question',
+      'a member must be an agent, a workflow or a question'),
+    ('a_rule_has_a_query_or_names_what_is_looked_at',
+      'a rule must have either a query or an engine_check'),
+    ('a_socket_is_for_speech', 'a model with a wss:// base_url must have purpose tts or stt'),
+    ('a_tenant_a_key_and_the_system_have_no_subject',
+      'a limit of a tenant, a key or the system must have no subject'),
+    ('aliases_fit_the_wire', 'aliases must be valid names of tools'),
+    ('an_accepted_prompt_is_what_was_accepted',
+      'an accepted prompt must be the accepted definition'),
+    ('an_accepted_tool_is_what_was_accepted', 'an accepted tool must be the accepted definition'),
+    ('answered_questions_say_when', 'answered questions must have a time'),
+    ('base_url_is_http', 'base_url must be an HTTP URL'),
+    ('bytes_are_at_most_8_mb', 'bytes must have at most 8 MB'),
+    ('calls_are_of_a_model_or_a_tool', 'a limit of calls must be for a model or a tool'),
+    ('delivered_ones_have_a_time', 'delivered requests must have a time of delivery'),
+    ('ended_runs_say_when', 'ended runs must have completed_at'),
+    ('ended_runs_say_why', 'ended runs must have a stop_reason'),
+    ('forks_say_from_where', 'forks must have a run and a step that they continue'),
+    ('hash_is_a_sha_256', 'hash must be a SHA-256 hash'),
+    ('input_is_at_most_1_mb', 'input must have at most 1 MB'),
+    ('issuer_is_http', 'issuer must be an HTTP URL'),
+    ('mcp_tools_name_their_server', 'tools of kind mcp must have a server'),
+    ('name_fits_the_wire', 'name must be a valid name of a tool'),
+    ('name_is_not_blank_and_at_most_100_long',
+      'name must not be blank and must have at most 100 characters'),
+    ('only_tools_that_do_something_exist', 'kind must be one that a tool can have'),
+    ('prefix_is_hwd_and_an_id', 'prefix must be hwd_ and an id'),
+    ('requests_are_of_a_tenant_a_user_an_api_key_or_the_system',
+      'a limit of requests must be for a tenant, a user, an API key or the system'),
+    ('resource_url_is_http', 'resource_url must be an HTTP URL'),
+    ('running_runs_are_of_an_agent_a_model_a_key_or_a_tenant',
+      'a limit of running runs must be for an agent, a model, a key or a tenant'),
+    ('runs_and_cost_are_not_of_an_api_key_a_model_or_a_tool',
+      'a limit of runs or cost must not be for an API key, a model or a tool'),
+    ('sha256_is_hex', 'sha256 must be hexadecimal'),
+    ('storage_is_of_a_tenant_a_session_or_the_system',
+      'a limit of storage must be for a tenant, a session or the system'),
+    ('tokens_are_not_of_an_api_key_or_a_tool',
+      'a limit of tokens must not be for an API key or a tool'),
+    ('type_is_a_mime_type', 'type must be a MIME type'),
+    ('url_is_http', 'url must be an HTTP URL'),
+    ('value_has_at_most_32_kb', 'value must have at most 32 KB'),
+    ('waiting_runs_say_for_what', 'waiting runs must have waiting_for')
+  ) as s (rule, sentence)
+  where s.rule = special_constraint_sentence.rule
+$$;
+
 -- Turns the name of a check into a sentence for the user. The name states a fact about every row
 -- (limits_are_positive), the sentence a rule: limits must be positive. The name of a column keeps
 -- its underscores.
@@ -40,7 +98,7 @@ create or replace function howdah_private.constraint_sentence(rule text, fields 
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(
+  select coalesce(howdah_private.special_constraint_sentence(constraint_sentence.rule),
     case when constraint_sentence.fields ? p[1] then p[1] else replace(p[1], '_', ' ') end
     || case
       when p[2] in ('is', 'are') and p[3] ~ '^_not_(?!.*_and_)'
@@ -50,13 +108,13 @@ as $$
             ('is', ' must be'), ('are', ' must be'), ('has', ' must have'), ('have', ' must have'),
             ('counts', ' must count'), ('fits', ' must fit'), ('fit', ' must fit'),
             ('say', ' must say'), ('names', ' must name'), ('name', ' must name'),
-            ('may', ' must be allowed to'), ('exist', ' may be there')) as v (verb, rule)
+            ('may', ' must be allowed to')) as v (verb, rule)
           where v.verb = p[2]
         ), '') || replace(p[3], '_', ' ') end,
     replace(constraint_sentence.rule, '_', ' '))
   from (values (1)) as one
   left join regexp_match(constraint_sentence.rule,
-    '^(.+?)_(is|are|has|have|counts|fits|fit|say|names|name|may|exist)((?:_.*)?)$') as p on true
+    '^(.+?)_(is|are|has|have|counts|fits|fit|say|names|name|may)((?:_.*)?)$') as p on true
 $$;
 
 -- Raises the error of the triggers of 66_references.sql for an id without a row in the tenant.

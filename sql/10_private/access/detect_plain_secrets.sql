@@ -109,7 +109,7 @@ create or replace function howdah_private.refuse_plain_secret(field text, path t
 as $$
 begin
   raise exception using errcode = 'HWINV',
-    message = format('%s holds a key, and keys never stand in a row', refuse_plain_secret.path),
+    message = format('%s contains a key; rows must not contain keys', refuse_plain_secret.path),
     detail = jsonb_build_object(
       'field', refuse_plain_secret.field, 'path', refuse_plain_secret.path)::text,
     hint = 'Store the key as a secret: howdah admin secret set NAME (the value comes from stdin). '

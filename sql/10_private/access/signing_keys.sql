@@ -102,7 +102,7 @@ begin
       detail = jsonb_build_object('secret', v_name)::text,
       hint = 'Rotate the key to get a new one: howdah admin webhooks key '
         || coalesce(next_signing_key.webhook_id::text, 'callbacks') || ' --rotate. '
-        || 'The key before signs too, until it is taken away.';
+        || 'The previous key also signs until it is removed.';
   end if;
   return howdah_private.fresh_signing_key(next_signing_key.tenant_id, next_signing_key.webhook_id);
 end $$;
@@ -121,7 +121,7 @@ begin
 end $$;
 
 -- Stores a key that its caller is about to show. Returns null if the key must be sealed again, as
--- put_secret does. A rotation keeps the key before as the previous key; older keys are deleted.
+-- put_secret does. A rotation keeps the current key as the previous key and deletes older keys.
 create or replace function howdah_private.put_signing_key(
   secret jsonb, fingerprint text, last_four text, webhook_id uuid, rotates boolean
 ) returns uuid

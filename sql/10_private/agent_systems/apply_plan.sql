@@ -203,7 +203,7 @@ begin
   end loop;
   v_faults := v_faults || array(
     select howdah_private.system_fault('/' || t.field,
-      t.field || ' holds a key, and a file must not contain keys')
+      t.field || ' contains a key; files must not contain keys')
     from (values ('name'), ('description')) as t (field)
     where howdah_private.prose_contains_secret(document ->> t.field));
   perform howdah_private.refuse_system(v_faults) where cardinality(v_faults) > 0;

@@ -194,7 +194,7 @@ create or replace function howdah_private.source_faults(source text) returns jso
 as $$
   select array(
     select howdah_private.system_fault('',
-      'this line holds a key, and a file must not contain keys',
+      'this line contains a key; files must not contain keys',
       'Store the key with howdah admin secret set NAME, and write secret_name: NAME in the model.')
         || jsonb_build_object('line', l.number)
     from string_to_table(source, E'\n') with ordinality as l (line, number)
@@ -333,7 +333,9 @@ begin
     end if;
   end loop;
   -- a fault of a field already points to the line of its key
-  if not exists (select from unnest(v_faults) as f where f ->> 'message' like '%holds a key%') then
+  if not exists (
+    select from unnest(v_faults) as f where f ->> 'message' like '%contains a key%'
+  ) then
     v_faults := v_faults || howdah_private.source_faults(source);
   end if;
   perform howdah_private.refuse_system(

@@ -203,7 +203,8 @@ begin
   from written as w left join stored as s on s.value = w.value;
   if v_found.other is not null and v_found.sources is not null then
     raise exception using errcode = 'HWCNF',
-      message = format('the run has an encrypted text that execution %s does not have (any more)',
+      message = format(
+        'an encrypted text of the input is not (or no longer) stored in execution %s',
         v_found.other),
       detail = jsonb_build_object('execution_id', v_found.other)::text,
       hint = 'Read the earlier conversation again, and send its texts.';

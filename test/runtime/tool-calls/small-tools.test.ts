@@ -183,7 +183,7 @@ describe('files', () => {
   test.each<[JsonObject, string]>([
     [{ name: 'a.png', type: 'image/png', content: 'x' }, 'is not a text type'],
     [{ name: 'a', type: 'nonsense', content: 'x' }, 'is not a text type'],
-    [{ name: 'a', type: 'text/ü', content: 'x' }, 'type must be a mime type'],
+    [{ name: 'a', type: 'text/ü', content: 'x' }, 'type must be a MIME type'],
     [{ name: 'a\nb', content: 'x' }, 'name must be one short line'],
     [{ name: 'a', content: 'x'.repeat(262_145) }, 'at most 262144 are allowed'],
     [{ name: 'a' }, "must have required property 'content'"],

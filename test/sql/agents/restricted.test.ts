@@ -429,7 +429,7 @@ test('rejects keys in engine headers and in columns of a prompt', async () => {
       ),
     ).toMatchObject({
       code: 'HWINV',
-      message: `headers.${name} holds a key, and keys never stand in a row`,
+      message: `headers.${name} contains a key; rows must not contain keys`,
     });
   }
   const key = `sk-proj-${'A1b2C3d4E5f6G7h8'}I9j0K1l2`;
@@ -445,7 +445,7 @@ test('rejects keys in engine headers and in columns of a prompt', async () => {
   ]) {
     expect(await refusedTo(admin, text)).toMatchObject({
       code: 'HWINV',
-      message: expect.stringContaining('holds a key'),
+      message: expect.stringContaining('contains a key'),
     });
   }
   expect(await all(db.pool, 'select from howdah.prompts')).toEqual([]);

@@ -209,7 +209,7 @@ describe.each(ways)('%s', (_, way) => {
       { request_params: { api_key: 'sk-abcdefgh12345678' } },
       'HWINV',
       'overrides',
-      'request_params.api_key holds a key',
+      'request_params.api_key contains a key',
     ],
     [{ request_params: { a: 'x'.repeat(65_536) } }, 'HWINV', 'overrides', 'at most 65536'],
   ])('rejects overrides %o', async (overrides, code, field, message) => {

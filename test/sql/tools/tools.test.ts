@@ -415,9 +415,11 @@ describe('API keys in rows', () => {
         (error) => error.message,
       );
     expect(await settle('name: keyed\n# password: Tr0ub4dor3xyz')).toBe(
-      'line 2 of source holds a key, and keys never stand in a row',
+      'line 2 of source contains a key; rows must not contain keys',
     );
-    expect(await settle('x', `with sk-proj-${'A1b2C3d4E5f6G7h8'}`)).toMatch(/^description holds/);
+    expect(await settle('x', `with sk-proj-${'A1b2C3d4E5f6G7h8'}`)).toMatch(
+      /^description contains/,
+    );
     for (const words of [
       'secret_name: GROQ_KEY_2',
       'mission: Reset the password: open the settings of step2',
@@ -496,7 +498,7 @@ describe('API keys in rows', () => {
       code: 'HWINV',
       hint: expect.stringMatching(/howdah admin secret set NAME.*secret_name/),
     });
-    expect(message).toMatch(/^configuration\.[\w.-]+ holds a key/);
+    expect(message).toMatch(/^configuration\.[\w.-]+ contains a key/);
     expect(JSON.parse(detail)).toMatchObject({ field: 'configuration' });
     expect(message + hint + detail).not.toContain(LONG.slice(0, 8));
   });
@@ -769,7 +771,7 @@ describe('validation of the http_request configuration on write', () => {
     [{ allow: 'http://x.com/' }, /allow/],
     [{ secrets: { 'bad name': { secret_name: 'shop', hosts: ['x.org'] } } }, /secrets/],
     [{ secrets: { a: { secret_name: 'shop', hosts: ['x.org'], prefix: 'a\nb' } } }, /prefix/],
-    [{ secrets: { authorization: 'Bearer abcdef1234567890' } }, /holds a key/],
+    [{ secrets: { authorization: 'Bearer abcdef1234567890' } }, /contains a key/],
   ])('rejects %j', async (configuration, said) => {
     expect(await write(configuration)).toMatchObject({
       code: 'HWINV',

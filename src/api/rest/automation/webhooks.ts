@@ -111,7 +111,7 @@ const issuedKey = z
   .object({
     signing_key: signingKey,
     secret_name: z.string().describe('The secret that holds the key'),
-    previous_secret_name: z.string().nullable().describe('The key before, which signs too'),
+    previous_secret_name: z.string().nullable().describe('The previous key, which also signs'),
   })
   .meta({ id: 'SigningKey' });
 
@@ -123,7 +123,9 @@ const issuing = {
     rotate: z
       .boolean()
       .optional()
-      .describe('True replaces a key that was shown before; the key before signs too'),
+      .describe(
+        'True replaces a key that was shown before; the previous key also signs until it is removed',
+      ),
   }),
   answers: { 200: { description: 'The key, for the only time', schema: issuedKey } },
 } as const;

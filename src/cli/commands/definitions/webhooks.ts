@@ -130,7 +130,7 @@ function registerKey(command: Command, io: CliIo): void {
       io.out(issued.signing_key);
       const { secret_name, previous_secret_name: before } = issued;
       io.err(`The key is shown only now. It is stored as the secret ${secret_name}.`);
-      if (before) io.err(`Deliveries are also signed with the key before (secret ${before}).`);
+      if (before) io.err(`Deliveries are also signed with the previous key (secret ${before}).`);
     });
 }
 

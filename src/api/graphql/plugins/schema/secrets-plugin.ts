@@ -39,7 +39,7 @@ const typeDefs = gql`
   input IssueSigningKeyInput {
     """The webhook. Without one, the key is that of all callback URLs."""
     webhookId: UUID
-    """True replaces a key that was shown before. The key before signs too."""
+    """True replaces a key that was shown before. The previous key also signs until it is removed."""
     rotate: Boolean
   }
 
@@ -48,7 +48,7 @@ const typeDefs = gql`
     signingKey: String!
     """The secret that holds the key."""
     secretName: String!
-    """The secret of the key before, which signs too."""
+    """The secret of the previous key, which also signs."""
     previousSecretName: String
   }
 
