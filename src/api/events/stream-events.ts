@@ -55,8 +55,8 @@ export function readEvents(
 }
 
 /**
- * The lookups of events that begin before their rows are due. Each uses a message of its run that
- * is known from a step before.
+ * Starts to look up the events of steps before their rows are due. Each lookup starts at the last
+ * known message of its run, which the lookup of an earlier step found.
  */
 export class EventLookups {
   readonly #sources: Parameters<typeof readEvents>[0];

@@ -23,9 +23,9 @@ import type { ChatBackend, ChatOptions } from './chat-backend.ts';
 import type { DefinitionKind } from './definition-kinds.ts';
 
 /**
- * The place where a command works: a database, or a server over its REST API. All operations
- * concern the tenant of the command, which is the tenant of the key on a server. A command calls
- * `withBackend`. That resolves the server, else it opens the database.
+ * The operations of commands, implemented by a database and by a server over its REST API. They
+ * concern one tenant: the tenant of the command, or on a server the tenant of the API key.
+ * `withBackend` chooses: the server if one is set, else the database.
  */
 export type Backend = {
   readonly runs: RunBackend;

@@ -8,9 +8,9 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { type ErrorReport, exitCodes, reportOf } from '../output/exit-codes.ts';
 import type { CliIo } from '../output/output.ts';
 
-// Both ends of a child process that does work for a command. Such work leaves much behind unless it
-// is ended with care. Other work of this process must not slow it down. The child knows nothing of
-// our settings or of the folder that the command was called in.
+// Both ends of a child process that does the work of a command. In a process of its own, other work
+// does not slow it down, and it can clean up its databases and processes when the command is
+// interrupted. The child gets neither our settings nor the working directory of the command.
 
 type ChildMessage<Message> = { said: Message } | { error: ErrorReport } | { done: true };
 

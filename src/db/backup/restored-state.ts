@@ -29,7 +29,7 @@ export async function analyze(pool: Pool): Promise<void> {
   for (const { name } of rows) await pool.query(`analyze ${name}`);
 }
 
-/** Counts the content. Each row of the log has just been read anyway. */
+/** Counts what the restored database contains, by reads of whole tables. */
 export async function restoredState(pool: Pool): Promise<RestoredState> {
   return (await pool.query<RestoredState>(STATE)).rows[0] as RestoredState;
 }

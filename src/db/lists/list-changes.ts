@@ -43,7 +43,8 @@ export type ChangesRead = {
 };
 
 /**
- * The first normal id of a transaction. A snapshot needs an id to measure the age of; it is unused.
+ * The first normal id of a transaction. It is the argument of a query that needs an id to compute
+ * an age, when only the snapshot of the result is used.
  */
 const FIRST_XID = '3';
 /** Most changes of one read. */

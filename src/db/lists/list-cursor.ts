@@ -45,9 +45,9 @@ export function cursorAt({ xmin, xmax, now }: Snapshot): ListCursor {
 }
 
 /**
- * Returns the cursor after each of these rows, which are sorted by `newestXid` and id. A row
- * belongs to the newest of its transactions. So when all rows of a transaction have been read,
- * every other row that it wrote belongs to a later transaction, which is not read yet.
+ * Returns the cursor after each of these rows, which are sorted by `newestXid` and id. A row that
+ * several transactions wrote is read with the newest of them. A transaction counts as read when the
+ * rows of the next one begin. Its other rows then come with a later transaction.
  */
 export function cursorAfterEach(
   before: ListCursor,

@@ -115,8 +115,8 @@ export async function updateRow(
 }
 
 /**
- * Writes a row unchanged, so that others see a changed row when something that it shows has
- * changed.
+ * Updates a row without a change. The entity tag and the audit log then show a change of parts that
+ * other tables have.
  */
 export async function touchRow(client: Client, { table }: Collection, id: string): Promise<void> {
   await client.query(`update howdah.${quoteName(table)} as t set name = t.name where t.id = $1`, [

@@ -71,7 +71,7 @@ export class QueryWalker {
     this.#schemas = schemas;
   }
 
-  /** Walks a whole statement. Throws `Refusal`. */
+  /** Walks a whole statement. Throws `QueryRefusal`. */
   walk(statement: JsonObject): void {
     const [kind = ''] = Object.keys(statement);
     if (kind !== 'SelectStmt') {

@@ -57,8 +57,8 @@ const LOCK_TIMEOUT_MS = 100;
 const PAUSE_MS = 250;
 
 /**
- * A month before the last one. A closed month has been counted, so it is dropped whatever would
- * keep it now.
+ * A month before the previous month. If it is closed, its usage has been counted and the drop
+ * continues, even if something has come up that would keep it.
  */
 type OldMonth = { month: string; is_closed: boolean; runs: number | null; blockers: string[] };
 

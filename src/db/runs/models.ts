@@ -2,7 +2,7 @@ import type { ModelRef } from '../../contracts/agents/model.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import type { Pool } from '../connection/pool.ts';
 
-/** Returns the current version of a tenant's model that answers. */
+/** Returns the current definition of a tenant's model of purpose llm, by name. */
 export async function resolveModel(
   pool: Pool,
   tenantId: string,

@@ -18,9 +18,9 @@ type Context = { withPgClient: WithPgClient };
 type Socket = { once(event: 'close', listener: () => void): unknown };
 
 /**
- * Bounds what an operation may read: all its statements together, and anew for each event of a
- * subscription. The event loop parses the rows, makes a result of them and writes the result as
- * JSON, so 10 MB take about 0.1 seconds. The bound suffices for the largest value of a column.
+ * Limits what the statements of an operation may read together. In a subscription, each event has
+ * a limit of its own. The event loop parses all rows and writes them as JSON, which takes about 0.1
+ * seconds for 10 MB. The limit is larger than the largest value of a column.
  */
 export const MOST_READ: ReadBounds = { bytes: 10_000_000, values: 250_000, cells: 250_000 };
 

@@ -138,7 +138,7 @@ function createRoute(kind: CrudResource): Route {
   });
 }
 
-/** Returns the names of other systems for the fields of a new row, which has no id yet. */
+/** Returns the aliases of the fields of a new row, without those of its id. */
 const wordsOfNewRow = (words: Readonly<Record<string, string>>) =>
   Object.fromEntries(Object.entries(words).filter(([, ours]) => ours !== 'id'));
 
