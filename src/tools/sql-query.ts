@@ -10,6 +10,7 @@ import type { Outcome } from '../contracts/errors.ts';
 import type { JsonObject } from '../json/json.ts';
 import { Redaction } from '../redaction/redaction.ts';
 import { decodePercent } from '../text/decode-percent.ts';
+import { stripCodeFence } from '../text/strip-code-fence.ts';
 import { asToolFault } from './http-request/secrets.ts';
 import { RESULT_LIMIT_BYTES } from './result-limit.ts';
 import { describedTables, unknownTables } from './sql-query/description.ts';
@@ -41,7 +42,7 @@ export function sqlQueryTool(here: QueryReader, elsewhere: ExternalDatabases): B
   return {
     name: 'sql_query',
     run: async (args, context, configuration) => {
-      const query = withoutCodeFence(String(args.query ?? ''));
+      const query = stripCodeFence(String(args.query ?? ''));
       const request = requestOf(context, configuration);
       if (typeof configuration.database !== 'string') return answer(here, request, query);
       const { database } = configuration;
@@ -51,14 +52,6 @@ export function sqlQueryTool(here: QueryReader, elsewhere: ExternalDatabases): B
       return answer(reader, request, query);
     },
   };
-}
-
-/** Removes a Markdown code fence, in which models often write SQL. */
-function withoutCodeFence(text: string): string {
-  const query = text.trim();
-  const head = query.split('\n', 1)[0] ?? '';
-  const isBlock = /^```(sql|postgres|postgresql)?\s*$/i.test(head) && query.endsWith('```');
-  return isBlock && query.length > head.length ? query.slice(head.length, -3) : text;
 }
 
 async function answer(

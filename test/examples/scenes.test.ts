@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type FakeServer, startOpenAiServer } from '../../chaos/load/openai-server.ts';
 import type { Message } from '../../src/contracts/runs/message.ts';
-import { inTenant } from '../../src/db/access/agent-systems.ts';
+import { inTenant } from '../../src/db/connection/pool.ts';
 import { applySystems } from '../../src/systems/apply.ts';
 import type { Worker } from '../../workers/main.ts';
 import { calling, ended } from '../runtime/arrange.ts';

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { inTenant } from '../../src/db/access/agent-systems.ts';
+import { inTenant } from '../../src/db/connection/pool.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { applySystems } from '../../src/systems/apply.ts';
 import { writeFile } from '../../src/systems/write-file.ts';

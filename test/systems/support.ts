@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { ApplyOptions, Plan } from '../../src/db/access/agent-systems.ts';
-import { inTenant } from '../../src/db/access/agent-systems.ts';
+import { inTenant } from '../../src/db/connection/pool.ts';
 import { applySystems } from '../../src/systems/apply.ts';
 import type { Fault } from '../../src/systems/schema/fault.ts';
 import { all, makeTenant, one } from '../sql/support.ts';

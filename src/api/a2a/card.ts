@@ -1,4 +1,4 @@
-import type { Client } from '../../db/queries/json-rows.ts';
+import type { Queryable } from '../../db/connection/pool.ts';
 
 /** An agent or workflow as howdah_private.agent_card describes it. */
 type AgentCardRow = {
@@ -14,7 +14,10 @@ type AgentCardRow = {
  * Returns the agent or workflow of a name, or without a name the current agent. Returns undefined
  * if the caller sees none.
  */
-export async function findAgentCard(db: Client, name?: string): Promise<AgentCardRow | undefined> {
+export async function findAgentCard(
+  db: Queryable,
+  name?: string,
+): Promise<AgentCardRow | undefined> {
   const { rows } = await db.query<{ card: AgentCardRow | null }>(
     'select howdah_private.agent_card($1) as card',
     [name ?? null],

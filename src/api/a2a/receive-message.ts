@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Client } from '../../db/queries/json-rows.ts';
+import type { Queryable } from '../../db/connection/pool.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import type { StartedRun } from '../conversation-protocols/conversation-runs.ts';
 import { type ConversationState, conversationState } from '../conversation-protocols/run-state.ts';
@@ -19,7 +19,7 @@ type MessageContent = { text: string; data: Json | undefined; parts: JsonObject[
  * run at its next step.
  */
 export async function receive(
-  db: Client,
+  db: Queryable,
   { agent, params, headers }: { agent: string; params: SendParams; headers: IncomingHttpHeaders },
 ): Promise<StartedRun> {
   const { message, configuration, metadata } = params;
@@ -53,14 +53,18 @@ export async function receive(
 /**
  * Returns the task of an agent with this id. Throws `A2aRefusal` if the caller sees no such task.
  */
-export async function findTask(db: Client, agent: string, id: string): Promise<ConversationState> {
+export async function findTask(
+  db: Queryable,
+  agent: string,
+  id: string,
+): Promise<ConversationState> {
   const run = UUID.test(id) ? await conversationState(db, { id, since: 0 }, agent) : undefined;
   if (run) return run;
   throw new A2aRefusal('noTask', `there is no task ${id.slice(0, 100)}`, { code: 'HWNTF' });
 }
 
 async function continueTask(
-  db: Client,
+  db: Queryable,
   agent: string,
   { taskId, contextId, metadata }: SentMessage & { taskId: string },
   { text, data, parts }: MessageContent,

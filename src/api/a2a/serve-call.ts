@@ -1,4 +1,4 @@
-import type { Client } from '../../db/queries/json-rows.ts';
+import type { Queryable } from '../../db/connection/pool.ts';
 import type { ProtocolRequest } from '../conversation-protocols/conversation-endpoint.ts';
 import {
   cancelConversationRun,
@@ -151,7 +151,7 @@ async function stream(options: CallOptions, started: StartedRun): Promise<void> 
 }
 
 async function snapshot(
-  db: Client,
+  db: Queryable,
   { id }: StartedRun,
   base: string,
 ): Promise<{ run: ConversationState; task: Task }> {

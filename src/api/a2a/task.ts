@@ -1,4 +1,4 @@
-import type { Client } from '../../db/queries/json-rows.ts';
+import type { Queryable } from '../../db/connection/pool.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import { questionText } from '../conversation-protocols/conversation-runs.ts';
 import type { ConversationState, RunQuestion } from '../conversation-protocols/run-state.ts';
@@ -55,7 +55,7 @@ export function taskIdsOf({ id, session_id }: ConversationState): TaskIds {
  * no such number.
  */
 export async function taskOf(
-  db: Client,
+  db: Queryable,
   run: ConversationState,
   { base, historyLength }: Rendering & { historyLength?: number | null | undefined },
 ): Promise<Task> {
@@ -150,7 +150,7 @@ function questionPart({
 }
 
 async function historyOf(
-  db: Client,
+  db: Queryable,
   run: ConversationState,
   most: number | null,
 ): Promise<TaskMessage[]> {

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Client } from '../../db/queries/json-rows.ts';
+import type { Queryable } from '../../db/connection/pool.ts';
 import {
   answerQuestionOfRun,
   type StartedRun,
@@ -22,7 +22,7 @@ type Turn<Type extends ChatTurn['type']> = Extract<ChatTurn, { type: Type }>;
 
 /** Starts a run, or continues a run of the chat. */
 export async function startChatRun(
-  db: Client,
+  db: Queryable,
   request: UiChatRequest,
   turn: ChatTurn,
   headers: IncomingHttpHeaders,
@@ -38,7 +38,7 @@ export async function startChatRun(
 }
 
 /** Returns the live run of a chat, and undefined if no run is live. */
-export async function findLiveRun(db: Client, chatId: string): Promise<ChatRun | undefined> {
+export async function findLiveRun(db: Queryable, chatId: string): Promise<ChatRun | undefined> {
   const { rows } = await db.query<{ id: string | null; since: number }>(
     'select execution_id::text as id, since from howdah_private.chat_run($1)',
     [chatId],
@@ -55,7 +55,7 @@ function asNewMessage({ id, since }: StartedRun): ChatRun {
 
 /** Sends a message to a chat. The message answers the open question of the live run, if any. */
 async function startTurn(
-  db: Client,
+  db: Queryable,
   { id: chatId, agent }: UiChatRequest,
   turn: Turn<'message'>,
   headers: IncomingHttpHeaders,
@@ -85,7 +85,7 @@ async function startTurn(
  * run waits for an approval instead.
  */
 async function answerQuestion(
-  db: Client,
+  db: Queryable,
   chatId: string,
   { text, parts }: Turn<'message'>,
 ): Promise<boolean> {
@@ -124,7 +124,7 @@ type Approval = {
  * already, so that a request can be repeated.
  */
 async function continueRun(
-  db: Client,
+  db: Queryable,
   chatId: string,
   { messageId, decisions, callIds }: Turn<'decisions'>,
 ): Promise<ChatRun> {
@@ -154,7 +154,7 @@ async function continueRun(
 
 /** Finds the approvals of a chat that the decisions answer. */
 async function findApprovals(
-  db: Client,
+  db: Queryable,
   chatId: string,
   decisions: readonly ApprovalDecision[],
 ): Promise<Approval[]> {
@@ -184,7 +184,7 @@ type FoundTurn = { id: string; status: string; is_last: boolean; has_answers: bo
 
 /** Returns the run of a message, or of the last turn of the chat if the message is null. */
 async function findTurn(
-  db: Client,
+  db: Queryable,
   chatId: string,
   messageId: string | null,
 ): Promise<FoundTurn | undefined> {
@@ -202,7 +202,7 @@ async function findTurn(
  * has done. Any other turn is answered by a new run in a fork of the session.
  */
 async function regenerate(
-  db: Client,
+  db: Queryable,
   chatId: string,
   { messageId, userMessageId }: Turn<'regenerate'>,
 ): Promise<ChatRun> {
@@ -239,7 +239,7 @@ function runIdIn(messageId: string): string {
 }
 
 async function restart(
-  db: Client,
+  db: Queryable,
   chatId: string,
   runId: string,
   { text, inputParts }: { text: string | null; inputParts: string | null },

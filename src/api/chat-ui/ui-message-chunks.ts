@@ -1,5 +1,5 @@
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import { isJsonObject, type Json, type JsonObject, parseJsonOrText } from '../../json/json.ts';
 import { questionText } from '../conversation-protocols/conversation-runs.ts';
 import type { ConversationState, RunQuestion } from '../conversation-protocols/run-state.ts';
 import {
@@ -131,7 +131,7 @@ export class UiMessageChunks {
     for (const [nth, part] of messageParts.entries())
       yield* sourceChunks(part, `${row.seq}-${nth}`);
     for (const { id, name, arguments: args } of callsIn(details)) {
-      if (name !== ASK_USER) yield* this.#callChunks(id, name, parseArguments(args));
+      if (name !== ASK_USER) yield* this.#callChunks(id, name, parseJsonOrText(args));
     }
   }
 
@@ -229,13 +229,4 @@ function finishReasonOf({ status, questions }: ConversationState): string {
 
 function messageOf({ message, code }: JsonObject): string {
   return typeof message === 'string' ? message : String(code ?? 'the call failed');
-}
-
-/** Parses the arguments of a call. Arguments that are not JSON stay as the model wrote them. */
-function parseArguments(text: string): Json {
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    return text;
-  }
 }

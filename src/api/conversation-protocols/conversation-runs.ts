@@ -1,6 +1,6 @@
 import type { RunError } from '../../contracts/errors.ts';
 import type { Message } from '../../contracts/runs/message.ts';
-import type { Client } from '../../db/queries/json-rows.ts';
+import type { Queryable } from '../../db/connection/pool.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 
 /**
@@ -66,7 +66,7 @@ export type RunStart = {
 
 /** Starts a run, or continues the run that asked for the calls. */
 export async function startOrContinueRun(
-  db: Client,
+  db: Queryable,
   { model, input, parts, history, tools, results, metadata }: ConversationTurn,
   { previous, isStored, isFollowed, key }: RunStart,
 ): Promise<StartedRun> {
@@ -98,7 +98,7 @@ export async function startOrContinueRun(
 
 /** Returns the state of a run, or undefined if the caller sees no such run. */
 export async function readRunSnapshot(
-  db: Client,
+  db: Queryable,
   { id, since }: StartedRun,
 ): Promise<RunSnapshot | undefined> {
   const { rows } = await db.query<{ snapshot: RunSnapshot | null }>(
@@ -113,7 +113,7 @@ export async function readRunSnapshot(
  * not reported again.
  */
 export async function answerQuestionOfRun(
-  db: Client,
+  db: Queryable,
   { id, questionId, answer }: { id: string; questionId: string; answer: string },
 ): Promise<StartedRun> {
   const run = await readRunSnapshot(db, { id, since: 0 });
@@ -125,7 +125,7 @@ export async function answerQuestionOfRun(
   return { id, since: run?.step_count ?? 0 };
 }
 
-export async function cancelConversationRun(db: Client, id: string): Promise<void> {
+export async function cancelConversationRun(db: Queryable, id: string): Promise<void> {
   await db.query('select howdah.cancel_execution($1)', [id]);
 }
 

@@ -1,5 +1,5 @@
 import type { RunError } from '../../contracts/errors.ts';
-import type { Client } from '../../db/queries/json-rows.ts';
+import type { Queryable } from '../../db/connection/pool.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import type { RunSnapshot, StartedRun } from './conversation-runs.ts';
 
@@ -40,7 +40,7 @@ export type ConversationState = Omit<RunSnapshot, 'questions'> & {
  * workflow of the run has another name than `name`.
  */
 export async function conversationState(
-  db: Client,
+  db: Queryable,
   { id, since }: StartedRun,
   name?: string,
 ): Promise<ConversationState | undefined> {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
+import type { Queryable } from '../../db/connection/pool.ts';
 import { FORGET_MS, POLL_MS, RESTS_PER_READ, SeenSteps } from '../../db/feed/follow-log.ts';
 import { endOf, LATE_MS, type LogFilter, type LogSpan } from '../../db/feed/step-log.ts';
-import type { Client } from '../../db/queries/json-rows.ts';
 import { queriesWithin } from '../../db/queries/queries.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { onAbort } from '../http/on-abort.ts';
@@ -16,7 +16,7 @@ export type LogStart = { filter: LogFilter; since: Date };
 /** The sources of one caller's log stream. */
 export type LogSource = {
   /** Runs work in a transaction as the caller, after waiting for its turn. */
-  transaction<T>(work: (db: Client) => Promise<T>): Promise<T>;
+  transaction<T>(work: (db: Queryable) => Promise<T>): Promise<T>;
   /** Returns the lines that are committed from now on and that the caller may see. */
   followLog(filter: LogFilter): LogSubscription;
 };
@@ -87,7 +87,7 @@ type LogPage = { now: Date; has_ended: boolean; lines: LogLine[] };
  * Returns the read of lines. It reads whether the run has ended before it reads the steps, so that
  * the end is not sent too early. Throws `HWNTF` for a run that the caller no longer sees.
  */
-function readWith(filter: LogFilter, span: LogSpan): (db: Client) => Promise<LogPage> {
+function readWith(filter: LogFilter, span: LogSpan): (db: Queryable) => Promise<LogPage> {
   return async (db) => {
     if (filter.id !== undefined) await findExecution(db, filter.id);
     const end = await endOf(queriesWithin(db), filter.id);

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Watching } from '../../db/access/subjects.ts';
 import type { DecryptRunRows } from '../../db/connection/decrypt-results.ts';
+import type { Queryable } from '../../db/connection/pool.ts';
 import { FeedQueue } from '../../db/feed/feed-queue.ts';
 import { FORGET_MS, POLL_MS, RESTS_PER_READ, SeenSteps } from '../../db/feed/follow-log.ts';
 import { endOf, LATE_MS, type LogFilter, type LogSpan } from '../../db/feed/step-log.ts';
-import { type Client, jsonRows } from '../../db/queries/json-rows.ts';
+import { jsonRows } from '../../db/queries/json-rows.ts';
 import { queriesWithin } from '../../db/queries/queries.ts';
 import { errorAnswerOf } from '../errors/answer-error.ts';
 import { noSuch } from '../errors/request-refusal.ts';
@@ -39,7 +40,7 @@ export type LogFeed = {
 
 export type LogFeedOptions = {
   /** Runs work in a transaction that sees the whole tenant, after waiting for its turn. */
-  transaction<T>(tenantId: string, work: (db: Client) => Promise<T>): Promise<T>;
+  transaction<T>(tenantId: string, work: (db: Queryable) => Promise<T>): Promise<T>;
   /** Returns whether a caller sees a run. Calls are batched. */
   sees(watching: Watching): Promise<boolean>;
   /** Decrypts contents in lines, which the transactions leave encrypted. */
@@ -141,7 +142,7 @@ class LogReader {
    * Reads whether runs have ended before it reads their steps, so that no end is reported too
    * early.
    */
-  async #readLines(db: Client): Promise<TenantLogRead> {
+  async #readLines(db: Queryable): Promise<TenantLogRead> {
     const ends = await endsOf(db, this.#runsFollowed());
     const { now } = await endOf(queriesWithin(db), undefined);
     const reached = (this.#reached ?? now).getTime();
@@ -236,7 +237,7 @@ function matches(filter: LogFilter, line: LogLine, run: RunFacts | undefined): b
   );
 }
 
-async function factsOf(db: Client, ids: readonly string[]): Promise<Map<string, RunFacts>> {
+async function factsOf(db: Queryable, ids: readonly string[]): Promise<Map<string, RunFacts>> {
   if (ids.length === 0) return new Map();
   const rows = await jsonRows<RunFacts & { id: string }>(
     db,
@@ -247,7 +248,7 @@ async function factsOf(db: Client, ids: readonly string[]): Promise<Map<string, 
   return new Map(rows.map(({ id, ...facts }) => [id, facts]));
 }
 
-async function endsOf(db: Client, ids: readonly string[]): Promise<Map<string, boolean>> {
+async function endsOf(db: Queryable, ids: readonly string[]): Promise<Map<string, boolean>> {
   if (ids.length === 0) return new Map();
   const rows = await jsonRows<{ id: string; has_ended: boolean }>(
     db,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import type { Queryable } from '../../db/connection/pool.ts';
 import { type LogFilter, type LogSpan, stepLog } from '../../db/feed/step-log.ts';
-import { type Client, type JsonPage, jsonPage, jsonRows } from '../../db/queries/json-rows.ts';
+import { type JsonPage, jsonPage, jsonRows } from '../../db/queries/json-rows.ts';
 import { queriesWithin } from '../../db/queries/queries.ts';
 import { count, id, object, time } from '../http/fields.ts';
 
@@ -25,14 +26,14 @@ export const lineSchema = z
 export type LogLine = z.output<typeof lineSchema>;
 
 /** Reads the newest lines first, unless the span says otherwise. */
-export function readLogLines(db: Client, filter: LogFilter, span: LogSpan): Promise<LogLine[]> {
+export function readLogLines(db: Queryable, filter: LogFilter, span: LogSpan): Promise<LogLine[]> {
   const { sql, parameters } = stepLog(filter, span).compile(queriesWithin(db));
   return jsonRows<LogLine>(db, sql, parameters);
 }
 
 /** Reads lines up to one megabyte. */
 export function pageOfLines(
-  db: Client,
+  db: Queryable,
   filter: LogFilter,
   span: LogSpan,
 ): Promise<JsonPage<LogLine>> {

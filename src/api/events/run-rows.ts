@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { EXECUTION_STATUSES } from '../../contracts/runs/step.ts';
-import { type Client, jsonPage, jsonRow } from '../../db/queries/json-rows.ts';
+import type { Queryable } from '../../db/connection/pool.ts';
+import { jsonPage, jsonRow } from '../../db/queries/json-rows.ts';
 import { RUN_COUNTERS, runCounter } from '../../db/queries/run-counters.ts';
 import { noSuch } from '../errors/request-refusal.ts';
 import { id, json, object, time } from '../http/fields.ts';
@@ -144,7 +145,7 @@ const shownStep = listOf(stepColumns);
 export type Execution = z.output<typeof executionSchema>;
 
 /** Reads a run. Throws `HWNTF` if the run is not visible to the caller. */
-export async function findExecution(db: Client, id: string): Promise<Execution> {
+export async function findExecution(db: Queryable, id: string): Promise<Execution> {
   const text = `select ${shownExecution} from howdah.executions as t where t.id = $1::uuid`;
   const found = await jsonRow<Execution>(db, text, [id]);
   if (!found) throw noSuch('execution', id);
@@ -153,7 +154,7 @@ export async function findExecution(db: Client, id: string): Promise<Execution> 
 
 export type SeqPage = { after: number; limit: number };
 
-export function messagesOf(db: Client, id: string, { after, limit }: SeqPage) {
+export function messagesOf(db: Queryable, id: string, { after, limit }: SeqPage) {
   return jsonPage<{ seq: number }>(
     db,
     `select ${shownMessage} from howdah.messages as t
@@ -167,7 +168,7 @@ export function messagesOf(db: Client, id: string, { after, limit }: SeqPage) {
  * not for each step.
  */
 export function stepsOf(
-  db: Client,
+  db: Queryable,
   id: string,
   { after, limit, said = false }: SeqPage & { said?: boolean },
 ) {
@@ -198,7 +199,7 @@ export function stepsOf(
  * Reads the child runs of a run after the one with the id `after`, in the order of their creation.
  */
 export function childrenOf(
-  db: Client,
+  db: Queryable,
   id: string,
   { after, limit }: { after: string | undefined; limit: number },
 ) {

@@ -2,7 +2,7 @@ import type { StepKind } from '../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { StepDetails } from '../../db/feed/step-details.ts';
 import type { FeedRow } from '../../db/feed/tree-rows.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import { isJsonObject, type Json, type JsonObject, parseJsonOrText } from '../../json/json.ts';
 
 type StepEvent = Pick<StreamEvent, 'event'> & { data: JsonObject };
 type Step = FeedRow['step'];
@@ -75,20 +75,13 @@ function modelEvents(step: Step, { messages }: StepDetails): StepEvent[] {
   const actions = calls.map(
     ({ id = null, name = null, arguments: args = null }): StepEvent => ({
       event: 'action',
-      data: { tool: name, call_id: id, arguments: parseArguments(args) },
+      data: {
+        ...{ tool: name, call_id: id },
+        arguments: typeof args === 'string' ? parseJsonOrText(args) : args,
+      },
     }),
   );
   return said?.content || actions.length === 0 ? [thought, ...actions] : actions;
-}
-
-/** Parses the arguments of a call. Arguments that are not JSON stay as the model wrote them. */
-function parseArguments(value: Json): Json {
-  if (typeof value !== 'string') return value;
-  try {
-    return JSON.parse(value) as Json;
-  } catch {
-    return value;
-  }
 }
 
 function observation(step: Step, more: JsonObject = {}): StepEvent {

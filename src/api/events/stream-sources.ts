@@ -1,7 +1,7 @@
 import { createBatchLoader } from '../../concurrency/batch-loader.ts';
 import { visibleTo, type Watching } from '../../db/access/subjects.ts';
 import type { DecryptRunRows } from '../../db/connection/decrypt-results.ts';
-import type { Pool } from '../../db/connection/pool.ts';
+import type { Pool, Queryable } from '../../db/connection/pool.ts';
 import { type StepRow, stepDetails } from '../../db/feed/step-details.ts';
 import { executionsById, liveChildrenOf, turnsFrom } from '../../db/feed/stream-queries.ts';
 import {
@@ -10,7 +10,6 @@ import {
   readRunPlaces,
   treeCursors,
 } from '../../db/feed/tree-rows.ts';
-import type { Client } from '../../db/queries/json-rows.ts';
 import { noSuch } from '../errors/request-refusal.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import { readAhead } from '../feed/read-ahead.ts';
@@ -128,7 +127,7 @@ export function transactionOfTenant({
   connections,
   requestQueue,
 }: Pick<StreamSourcesOptions, 'connections' | 'requestQueue'>) {
-  return <T>(tenantId: string, work: (db: Client) => Promise<T>): Promise<T> => {
+  return <T>(tenantId: string, work: (db: Queryable) => Promise<T>): Promise<T> => {
     const reader = { tenantId, userId: undefined, role: 'owner', expiresAt: undefined } as const;
     const settings = { ...settingsFor(reader, 'rest'), timezone: 'UTC' };
     return requestQueue.run(reader, () =>

@@ -1,7 +1,7 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Config } from '../../config.ts';
 import type { ApiMetrics } from '../../telemetry/metrics.ts';
+import { equalInConstantTime } from '../../text/equal-in-constant-time.ts';
 import { sendProblem } from '../errors/problem.ts';
 import { metricsPath } from './health-paths.ts';
 
@@ -79,12 +79,8 @@ const WRONG_TOKEN = 'The token is not the metrics token of this server.';
 const HINT =
   'Set HOWDAH_METRICS_TOKEN to the output of: openssl rand -hex 24, and send it: Authorization: Bearer …';
 
-/**
- * Returns whether a request has the token. Digests are compared, so that the time reveals nothing
- * about how much of the token was right.
- */
+/** Returns whether a request has the token. */
 function hasToken({ headers }: IncomingMessage, token: string): boolean {
   const [, sent = ''] = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '') ?? [];
-  const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(sent), digest(token));
+  return equalInConstantTime(sent, token);
 }

@@ -1,6 +1,5 @@
 import { availableParallelism } from 'node:os';
 import { FairQueue } from '../../concurrency/fair-queue.ts';
-import { TurnQueue } from '../../concurrency/turn-queue.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Subject } from '../../db/access/subjects.ts';
 import { cancelOnAbort } from '../../db/connection/cancel-statement.ts';
@@ -9,6 +8,7 @@ import type { Connector, Pool, PoolClient } from '../../db/connection/pool.ts';
 import { type ReadBounds, ReadBudget } from '../../db/sql-tools/read-budget.ts';
 import type { DecryptContents } from '../../secrets/contents.ts';
 import { BUSY, queueUserOf, tenantShares } from '../http/request-queue.ts';
+import { TurnQueue } from './turn-queue.ts';
 
 /** The longest wait of a transaction for a connection. */
 const WAIT_MS = 10_000;

@@ -1,4 +1,5 @@
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
+import type { Queryable } from '../../db/connection/pool.ts';
 import {
   beginList,
   followListFeed,
@@ -13,7 +14,6 @@ import {
 import { parseListCursor } from '../../db/lists/list-cursor.ts';
 import type { ListFeed } from '../../db/lists/list-feed.ts';
 import type { ListEvent } from '../../db/lists/list-subscriber.ts';
-import type { Client } from '../../db/queries/json-rows.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { onAbort } from '../http/on-abort.ts';
@@ -25,7 +25,7 @@ export type ListQuery = ListStart & { after: string | undefined };
 /**
  * Opens a list as the caller. Throws `HWINV` for a cursor that cannot be continued from.
  */
-export async function openList(db: Client, { after, ...query }: ListQuery): Promise<OpenedList> {
+export async function openList(db: Queryable, { after, ...query }: ListQuery): Promise<OpenedList> {
   if (after === undefined) return beginList(db, query);
   const cursor = parseListCursor(after);
   if (!cursor || !(await isUsableCursor(db, cursor))) throw unusableCursor(after);

@@ -1,5 +1,5 @@
 import type { ExecutionStatus } from '../../contracts/runs/step.ts';
-import type { Client } from '../../db/queries/json-rows.ts';
+import type { Queryable } from '../../db/connection/pool.ts';
 import type { Collection, Condition } from '../../db/queries/row-collection.ts';
 import { runCounter } from '../../db/queries/run-counters.ts';
 import type { JsonObject } from '../../json/json.ts';
@@ -116,7 +116,7 @@ function objectFault(text: string, field: string): string | undefined {
 }
 
 /** Returns the id of an agent. Throws `HWNTF` if the caller sees no agent of that name. */
-export async function agentId(db: Client, name: string): Promise<string> {
+export async function agentId(db: Queryable, name: string): Promise<string> {
   const { rows } = await db.query<{ id: string }>('select howdah.agent($1) as id', [name]);
   return rows[0]?.id ?? '';
 }

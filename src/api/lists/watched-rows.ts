@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { EXECUTION_STATUSES } from '../../contracts/runs/step.ts';
+import type { Queryable } from '../../db/connection/pool.ts';
 import type { FollowedCollection } from '../../db/lists/list-changes.ts';
-import { type Client, jsonRows } from '../../db/queries/json-rows.ts';
+import { jsonRows } from '../../db/queries/json-rows.ts';
 import type { Collection, Condition } from '../../db/queries/row-collection.ts';
 import type { Json } from '../../json/json.ts';
 import { id, json, object, time } from '../http/fields.ts';
@@ -60,7 +61,7 @@ export const callersWatchedRows = {
 
 /** Reads the rows of the user's tables as the caller, by the ids of watched rows. */
 export async function currentRows(
-  db: Client,
+  db: Queryable,
   ids: readonly string[],
 ): Promise<Map<string, { current_row: Json }>> {
   const rows = await jsonRows<{ id: string; current_row: Json }>(
@@ -90,7 +91,7 @@ export type WatchedRowFilter = Optional<{
  * and `HWINV` if `row` is no JSON object.
  */
 export async function watchedRowConditions(
-  db: Client,
+  db: Queryable,
   { table, row, execution_id, status, write_back }: WatchedRowFilter,
 ): Promise<Condition[]> {
   if (table !== undefined) await db.query('select from howdah.watches($1)', [table]);

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Client } from '../../db/queries/json-rows.ts';
+import type { Queryable } from '../../db/connection/pool.ts';
 import { MAX_REQUEST_BYTES } from '../http/server-limits.ts';
 import type { Identity } from './auth-result.ts';
 
@@ -7,7 +7,7 @@ import type { Identity } from './auth-result.ts';
 export const MAX_READER_BYTES = 16 * 1024;
 
 /** Runs work in a transaction as the caller. */
-export type Transaction = <T>(work: (db: Client) => Promise<T>) => Promise<T>;
+export type Transaction = <T>(work: (db: Queryable) => Promise<T>) => Promise<T>;
 type Caller = { identity: Identity; transaction: Transaction };
 type Headers = Pick<IncomingHttpHeaders, 'content-length'>;
 
@@ -48,7 +48,7 @@ export async function mostBytesFor(
 }
 
 /** Returns whether the caller has any permission besides reading. */
-async function mayChange(db: Client): Promise<boolean> {
+async function mayChange(db: Queryable): Promise<boolean> {
   const { rows } = await db.query<{ may: boolean }>(
     `select exists (
        select from howdah_private.permission_rows() as p
@@ -58,7 +58,7 @@ async function mayChange(db: Client): Promise<boolean> {
   return rows[0]?.may === true;
 }
 
-async function permit(db: Client, { object, action }: Permission): Promise<void> {
+async function permit(db: Queryable, { object, action }: Permission): Promise<void> {
   await db.query(
     `select howdah_private.permit(p.object, p.action) from howdah_private.permission_rows() as p
      where p.object = $1 and p.action = coalesce($2, p.action) and p.action <> 'read'`,

@@ -1,8 +1,8 @@
-import { timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { FairQueue } from '../../concurrency/fair-queue.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { AccountFlows, LinkedAccount } from '../../db/access/connected-accounts.ts';
+import { equalInConstantTime } from '../../text/equal-in-constant-time.ts';
 import type { Authorizations } from '../../tools/oauth/lazy-authorizations.ts';
 import { type ErrorLog, errorAnswerOf } from '../errors/answer-error.ts';
 import { BUSY, tenantShares } from '../http/request-queue.ts';
@@ -84,7 +84,7 @@ class OAuthPages {
   readonly begin = async (request: FastifyRequest, reply: FastifyReply) => {
     const key = browserKeyOf(request);
     const { key: sent } = request.query as { key?: unknown };
-    if (key === undefined || typeof sent !== 'string' || !isSame(key, sent)) {
+    if (key === undefined || typeof sent !== 'string' || !equalInConstantTime(key, sent)) {
       const message = 'This page was not opened from the page of the link in this browser.';
       return sendPage(reply, 400, failedPage(message, 'Open the link itself; cookies are needed.'));
     }
@@ -154,11 +154,6 @@ function setBrowserKey(reply: FastifyReply, key: string, address: string): void 
     'set-cookie',
     `${COOKIE}=${key}; Path=${path}; Max-Age=${COOKIE_SECONDS}; HttpOnly; SameSite=Lax${secure}`,
   );
-}
-
-function isSame(one: string, other: string): boolean {
-  const [a, b] = [Buffer.from(one), Buffer.from(other)];
-  return a.length === b.length && timingSafeEqual(a, b);
 }
 
 function sendUnknownLink(reply: FastifyReply) {

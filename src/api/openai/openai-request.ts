@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { Client } from '../../db/queries/json-rows.ts';
+import type { Queryable } from '../../db/connection/pool.ts';
 import type { JsonObject } from '../../json/json.ts';
 import {
   type ConversationTurn,
@@ -82,7 +82,7 @@ export class OpenAiRequest {
   }
 
   /** Continues with the run that a transaction returns. */
-  async resume(work: (db: Client) => Promise<StartedRun>): Promise<StartedRun> {
+  async resume(work: (db: Queryable) => Promise<StartedRun>): Promise<StartedRun> {
     this.#started = await this.transaction(work);
     return this.#started;
   }

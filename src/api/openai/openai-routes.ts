@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { Config } from '../../config.ts';
-import type { Client } from '../../db/queries/json-rows.ts';
+import type { Queryable } from '../../db/connection/pool.ts';
 import { errorAnswerOf } from '../errors/answer-error.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import type { OpenRequests } from '../limits/open-requests.ts';
@@ -130,7 +130,7 @@ function bearerOf({ headers }: FastifyRequest, auth: Config['auth']): string | u
  * Reads the agents and workflows that the caller may run, by name. With `name`, reads only the
  * agent or workflow of this name.
  */
-async function modelsOf(db: Client, name?: string): Promise<Model[]> {
+async function modelsOf(db: Queryable, name?: string): Promise<Model[]> {
   const { rows } = await db.query<{ id: string; created: string; owned_by: string }>(
     'select id, created, owned_by from howdah_private.runnable_models($1)',
     [name ?? null],

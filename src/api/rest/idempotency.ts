@@ -1,4 +1,4 @@
-import type { Client } from '../../db/queries/json-rows.ts';
+import type { Queryable } from '../../db/connection/pool.ts';
 import { keyIn, storeAnswer, takeKey } from './framework/request-keys.ts';
 import type { Route, RouteContext, RouteInput, RouteResponse } from './framework/route.ts';
 import { routes } from './rest-routes.ts';
@@ -14,7 +14,7 @@ type StoredAnswer = { status: number; location?: string; body?: unknown };
  * answer are committed together. A repeated request is answered with the row as it is now.
  */
 export async function workOnce(
-  db: Client,
+  db: Queryable,
   route: Route,
   input: RouteInput<never, never, never>,
   context: RouteContext,
@@ -41,7 +41,7 @@ export async function workOnce(
 }
 
 async function repeatAnswer(
-  db: Client,
+  db: Queryable,
   { findAgain }: Route,
   { status, location, body }: StoredAnswer,
   input: RouteInput<never, never, never>,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { EXECUTION_STATUSES } from '../../contracts/runs/step.ts';
-import { type Client, jsonRow } from '../../db/queries/json-rows.ts';
+import type { Queryable } from '../../db/connection/pool.ts';
+import { jsonRow } from '../../db/queries/json-rows.ts';
 import { executionSchema, findExecution } from '../events/run-rows.ts';
 import { id, object } from '../http/fields.ts';
 import { keyIn, takeKey } from './framework/request-keys.ts';
@@ -106,7 +107,7 @@ export const queryRoutes: Route[] = [
  * rows that the caller may see.
  */
 async function findQueryResult(
-  db: Client,
+  db: Queryable,
   executionId: string,
 ): Promise<z.output<typeof queryResult>> {
   const row = await jsonRow<z.output<typeof queryResult>>(

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { TryUnsavedModel } from '../../contracts/agents/model-test.ts';
+import type { Queryable } from '../../db/connection/pool.ts';
 import type { ListFeed } from '../../db/lists/list-feed.ts';
-import type { Client } from '../../db/queries/json-rows.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
 import type { SecretWriter } from '../../secrets/writer.ts';
 import { answerFailure, type ErrorLog, errorAnswerOf } from '../errors/answer-error.ts';
@@ -177,7 +177,7 @@ function createRouteContext(
   const position = reads && route.isReplicable ? readPosition(request.headers) : 0n;
   // A read is cancelled when its client disconnects.
   const signal = route.method === 'GET' ? leftSignal(reply.raw) : undefined;
-  const transaction = <T>(work: (db: Client) => Promise<T>) =>
+  const transaction = <T>(work: (db: Queryable) => Promise<T>) =>
     requestQueue.run(identity, async () => {
       const onPrimary = () => inTransactionAs(connections.as(identity, signal), settings, work);
       if (reads && route.isReplicable) {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Client } from '../../db/queries/json-rows.ts';
+import type { Queryable } from '../../db/connection/pool.ts';
 import {
   listSettings,
   putSetting,
@@ -81,7 +81,7 @@ export const settingRoutes: Route[] = [
   }),
 ];
 
-async function settingOf(db: Client, key: string): Promise<Setting> {
+async function settingOf(db: Queryable, key: string): Promise<Setting> {
   const [found] = await listSettings(db, key);
   if (found) return found;
   const keys = (await listSettings(db)).map((known) => known.key);

@@ -1,7 +1,7 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import type { ApplyOptions, Plan } from '../../db/access/agent-systems.ts';
-import { inTenant, systemSource } from '../../db/access/agent-systems.ts';
-import type { Queryable } from '../../db/connection/pool.ts';
+import { systemSource } from '../../db/access/agent-systems.ts';
+import { inTenant, type Queryable } from '../../db/connection/pool.ts';
 import { applySystems, type SystemFile } from '../../systems/apply.ts';
 import { type Fault, fromPointer } from '../../systems/schema/fault.ts';
 import type { CliDatabase } from '../backend/with-database.ts';

@@ -1,6 +1,5 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import { inTenant } from '../../db/access/agent-systems.ts';
-import { createPool } from '../../db/connection/pool.ts';
+import { createPool, inTenant } from '../../db/connection/pool.ts';
 import { faultOf } from '../../db/connection/sqlstate.ts';
 import { lookAtEmbedded } from '../../db/embedded/embedded.ts';
 import { withScratch } from '../../db/embedded/scratch.ts';

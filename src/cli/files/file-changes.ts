@@ -1,12 +1,6 @@
-import { readdir, readFile, stat, watch } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
-
-/**
- * The wait after a change, in milliseconds. An editor may write a file in several pieces, or
- * replace it.
- */
-const SETTLED_MS = 50;
+import { folderChanges } from '../../tools/custom/folder-changes.ts';
 
 /**
  * Yields once at the start, then whenever the content of a file changes, until the signal fires.
@@ -23,42 +17,18 @@ export async function* changesOf(
     if (await isFolder(path)) packs.push(path);
     else folders.set(dirname(path), (folders.get(dirname(path)) ?? new Set()).add(basename(path)));
   }
-  let wake = () => {};
-  const ended = Promise.all([
-    ...[...folders].map(([folder, names]) => listen(folder, names, signal, () => wake())),
-    ...packs.map((folder) => listen(folder, undefined, signal, () => wake())),
-  ]);
-  ended.catch(() => {}); // reported below, where it is awaited
-  signal.addEventListener('abort', () => wake());
+  const watched = [
+    ...[...folders].map(([path, names]) => ({ path, names })),
+    ...packs.map((path) => ({ path, recursive: true })),
+  ];
   let last: string | undefined;
-  while (!signal.aborted) {
-    const woken = new Promise<void>((resolve) => {
-      wake = resolve;
-    });
-    const now = await contentOf(paths);
-    if (now !== last) {
+  for await (const _ of folderChanges(watched, signal)) {
+    let now = await contentOf(paths);
+    while (now !== last && !signal.aborted) {
       last = now;
       yield;
-      continue; // a change saved meanwhile is seen at once
+      now = await contentOf(paths); // a change saved meanwhile is seen at once
     }
-    await Promise.race([woken, ended]);
-    await pause(SETTLED_MS, undefined, { signal }).catch(() => {});
-  }
-  await ended;
-}
-
-async function listen(
-  folder: string,
-  names: ReadonlySet<string> | undefined,
-  signal: AbortSignal,
-  heard: () => void,
-) {
-  try {
-    for await (const { filename } of watch(folder, { signal, recursive: names === undefined })) {
-      if (filename === null || (names?.has(filename) ?? true)) heard();
-    }
-  } catch (error) {
-    if (!signal.aborted) throw error;
   }
 }
 

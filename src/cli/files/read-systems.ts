@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { ApplyOptions, Plan } from '../../db/access/agent-systems.ts';
-import { inTenant } from '../../db/access/agent-systems.ts';
+import { inTenant } from '../../db/connection/pool.ts';
 import { applySystems, type SystemFile } from '../../systems/apply.ts';
 import { closestNames } from '../../text/closest-names.ts';
 import type { CliDatabase } from '../backend/with-database.ts';

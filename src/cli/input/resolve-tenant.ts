@@ -1,7 +1,6 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import { inTenant } from '../../db/access/agent-systems.ts';
 import { findTenant, listTenants, ownTenant } from '../../db/access/subjects.ts';
-import type { Pool } from '../../db/connection/pool.ts';
+import { inTenant, type Pool } from '../../db/connection/pool.ts';
 import type { Queries } from '../../db/queries/queries.ts';
 import { joinNames, MOST_NAMES } from '../../text/join-names.ts';
 import type { CliDatabase } from '../backend/with-database.ts';

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import { isJsonObject, type JsonObject, parseJsonOrText } from '../../json/json.ts';
 import type { CliIo } from '../output/output.ts';
 import { ARGUMENT_SOURCES, readArgument } from './input-argument.ts';
 
@@ -78,14 +78,5 @@ function param(text: string, before: JsonObject = {}): JsonObject {
   if (name === undefined || value === undefined) {
     throw new InvalidArgumentError('Use NAME=VALUE, such as top_p=0.9.');
   }
-  return { ...before, [name]: jsonOrText(value) };
-}
-
-/** Parses JSON. A text that is not JSON is returned as a text. */
-function jsonOrText(text: string): Json {
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    return text;
-  }
+  return { ...before, [name]: parseJsonOrText(value) };
 }

@@ -2,7 +2,7 @@ import type { Config } from '../../config.ts';
 import { type Client, createClient } from '../../db/connection/pool.ts';
 import { lookAtEmbedded } from '../../db/embedded/embedded.ts';
 import { listInstallationAlerts } from '../../db/operations/operator-queries.ts';
-import { ownTenant, statusFigures, workersAlive } from '../../db/queries/status-overview.ts';
+import { countWorkers, ownTenant, statusFigures } from '../../db/queries/status-overview.ts';
 import { migrationStatus } from '../../db/schema/migrate.ts';
 import { schemaState } from '../../db/schema/schema-state.ts';
 import { exitCodeFor, exitCodes, reportOf } from '../output/exit-codes.ts';
@@ -78,7 +78,7 @@ async function lookWithin(
     touch();
   }
   if (!isOwner) return;
-  const count = await workersAlive(client);
+  const count = await countWorkers(client);
   status.workers = { alive: count > 0, count };
   const alerts = await listInstallationAlerts(client, { withPromises: false });
   const critical = alerts.filter(({ severity }) => severity === 'critical').length;

@@ -1,6 +1,6 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { inTransaction, type Pool, type PoolClient, type Queryable } from '../connection/pool.ts';
+import type { Queryable } from '../connection/pool.ts';
 
 export type ApplyOptions = {
   /** True to report the changes without making them. */
@@ -103,16 +103,4 @@ export async function listSystems(client: Queryable): Promise<string[]> {
     'select s.name from howdah.agent_systems as s where s.tenant_id = howdah.current_tenant() order by s.name',
   );
   return rows.map(({ name }) => name);
-}
-
-/** Runs `work` in a transaction that acts for this tenant. */
-export async function inTenant<T>(
-  pool: Pool,
-  tenantId: string,
-  work: (client: PoolClient) => Promise<T>,
-): Promise<T> {
-  return inTransaction(pool, async (client) => {
-    await client.query(`select set_config('howdah.tenant_id', $1, true)`, [tenantId]);
-    return work(client);
-  });
 }

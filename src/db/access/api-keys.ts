@@ -1,4 +1,4 @@
-import { inTransaction, type Pool } from '../connection/pool.ts';
+import { inTenant, type Pool } from '../connection/pool.ts';
 import type { UserRole } from './subjects.ts';
 
 /** The API key of a prefix, regardless of whether the key may be used now. */
@@ -15,17 +15,21 @@ export type ApiKeyRow = Readonly<{
   state: 'good' | 'revoked' | 'expired' | 'inactive';
 }>;
 
+/** The state of the key `k`, of tenant `t` and perhaps a user `u`. */
+const KEY_STATE = `case
+  when k.revoked_at is not null then 'revoked'
+  when k.expires_at <= now() then 'expired'
+  when t.is_active and (k.user_id is null or u.is_active) then 'good'
+  else 'inactive' end`;
+
 /** Finds the key of each prefix, in the same order; null for a prefix without a key. */
 export async function findApiKeys(
   pool: Pool,
   prefixes: readonly string[],
 ): Promise<(ApiKeyRow | null)[]> {
   const { rows } = await pool.query<ApiKeyRow | { id: null }>(
-    `select k.id, k.tenant_id, k.user_id, k.hash, k.role, k.scopes, k.expires_at, case
-         when k.revoked_at is not null then 'revoked'
-         when k.expires_at <= now() then 'expired'
-         when t.is_active and (k.user_id is null or u.is_active) then 'good'
-         else 'inactive' end as state
+    `select k.id, k.tenant_id, k.user_id, k.hash, k.role, k.scopes, k.expires_at,
+       ${KEY_STATE} as state
      from unnest($1::text[]) with ordinality as p (prefix, place)
      left join howdah.api_keys as k on k.prefix = p.prefix
      left join howdah.tenants as t on t.id = k.tenant_id
@@ -89,8 +93,7 @@ export type MadeApiKey = Readonly<{
 /** Creates a key of a tenant, as its owner. Throws the errors of create_api_key. */
 export function createApiKey(pool: Pool, wanted: NewApiKey): Promise<MadeApiKey> {
   const { tenantId, userId, name, role = 'member', scopes, expiresIn } = wanted;
-  return inTransaction(pool, async (client) => {
-    await client.query(`select set_config('howdah.tenant_id', $1, true)`, [tenantId]);
+  return inTenant(pool, tenantId, async (client) => {
     const { rows } = await client.query<MadeApiKey>(
       `select * from howdah.create_api_key($1, $2, $3, now() + $4::float8 * interval '1 second', $5)`,
       [name, role, scopes, expiresIn, userId],
@@ -123,11 +126,8 @@ export async function listApiKeys(
   limit: number,
 ): Promise<ListedApiKey[]> {
   const { rows } = await pool.query<ListedApiKey>(
-    `select k.id, t.slug as tenant, u.username as user, k.name, k.prefix, k.role, k.scopes, case
-         when k.revoked_at is not null then 'revoked'
-         when k.expires_at <= now() then 'expired'
-         when t.is_active and (k.user_id is null or u.is_active) then 'good'
-         else 'inactive' end as state,
+    `select k.id, t.slug as tenant, u.username as user, k.name, k.prefix, k.role, k.scopes,
+       ${KEY_STATE} as state,
        k.expires_at, k.last_used_at, k.revoked_at, k.created_by, k.created_at
      from howdah.api_keys as k
      join howdah.tenants as t on t.id = k.tenant_id

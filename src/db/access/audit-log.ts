@@ -1,4 +1,5 @@
-import { type Client, type JsonPage, jsonPage } from '../queries/json-rows.ts';
+import type { Queryable } from '../connection/pool.ts';
+import { type JsonPage, jsonPage } from '../queries/json-rows.ts';
 
 /** An entry of the audit log, with its digests in hex. */
 export type AuditEntry = Readonly<Record<string, unknown>> & { seq: number };
@@ -13,7 +14,7 @@ export type AuditFilter = Partial<
 
 /** Reads the newest entries of the tenant before a place in its log. */
 export function listAuditLog(
-  client: Client,
+  client: Queryable,
   { before, limit, ...filter }: AuditFilter & { before: number | undefined; limit: number },
 ): Promise<JsonPage<AuditEntry>> {
   const { actor, user_id, api_key_id, action, object, object_id, since, until } = filter;

@@ -6,11 +6,11 @@ import type {
   TokenRevocation,
 } from '../../contracts/connected-account.ts';
 import type { SealedSecret } from '../../contracts/secret.ts';
-import type { Pool, Queryable } from '../connection/pool.ts';
+import { callPrivate, type Pool, type Queryable } from '../connection/pool.ts';
 
 /** Returns access to the stored accounts, with the rights of howdah_worker or of the owner. */
 export function accountRowsOn(pool: Pool): AccountRows {
-  const call = caller(pool);
+  const call = <T>(name: string, ...values: unknown[]) => callPrivate<T>(pool, name, ...values);
   return {
     find: async (id) => (await call<StoredAccount | null>('account_by_id', id)) ?? undefined,
     ofRun: (id, integration) => call<StoredAccount | NoAccount>('account_for_run', id, integration),
@@ -59,7 +59,7 @@ export type AccountFlows = {
 
 /** Returns access to links and authorizations, with the rights of the owner. */
 export function accountFlowsOn(pool: Pool): AccountFlows {
-  const call = caller(pool);
+  const call = <T>(name: string, ...values: unknown[]) => callPrivate<T>(pool, name, ...values);
   return {
     ofLink: async (digest) =>
       (await call<LinkedAccount | null>('account_of_link', digest)) ?? undefined,
@@ -126,13 +126,4 @@ export async function disconnectAccount(
 ): Promise<{ id: string; status: string }> {
   const { rows } = await client.query('select (howdah.disconnect_account($1)).*', [id]);
   return rows[0];
-}
-
-/** Returns a function that calls a private function and returns its result. */
-function caller(pool: Pool) {
-  return async <T>(name: string, ...values: unknown[]): Promise<T> => {
-    const places = values.map((_, index) => `$${index + 1}`).join(', ');
-    const text = `select howdah_private.${name}(${places}) as result`;
-    return (await pool.query<{ result: T }>(text, values)).rows[0]?.result as T;
-  };
 }

@@ -1,4 +1,5 @@
-import { type Client, type JsonPage, jsonPage, jsonRows } from '../queries/json-rows.ts';
+import type { Queryable } from '../connection/pool.ts';
+import { type JsonPage, jsonPage, jsonRows } from '../queries/json-rows.ts';
 
 /** A known model of a vendor. Prices are in USD, per million tokens or per `price_unit`. */
 export type CatalogModel = {
@@ -37,13 +38,16 @@ export type CatalogPlace = {
 };
 
 /** Lists the known models, by vendor, purpose and name. */
-export async function listCatalog(client: Client, filter: CatalogFilter): Promise<CatalogModel[]> {
+export async function listCatalog(
+  client: Queryable,
+  filter: CatalogFilter,
+): Promise<CatalogModel[]> {
   return jsonRows(client, CATALOG, [...valuesOf(filter), null, null, null, null]);
 }
 
 /** Lists a page of the known models. */
 export async function catalogPage(
-  client: Client,
+  client: Queryable,
   filter: CatalogFilter,
   { after, limit }: CatalogPlace,
 ): Promise<JsonPage<CatalogModel>> {

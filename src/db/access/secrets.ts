@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { PutSecret, SealedSecret, SecretRows, SecretTraits } from '../../contracts/secret.ts';
-import { inTransaction, type Pool } from '../connection/pool.ts';
+import { callPrivate, inTenant, type Pool } from '../connection/pool.ts';
 import type { Queries } from '../queries/queries.ts';
 
 /**
@@ -8,11 +8,7 @@ import type { Queries } from '../queries/queries.ts';
  * else needs the rights of the owner.
  */
 export function secretRowsOn(pool: Pool): SecretRows {
-  const call = async <T>(name: string, ...values: unknown[]): Promise<T> => {
-    const places = values.map((_, index) => `$${index + 1}`).join(', ');
-    const text = `select howdah_private.${name}(${places}) as result`;
-    return (await pool.query<{ result: T }>(text, values)).rows[0]?.result as T;
-  };
+  const call = <T>(name: string, ...values: unknown[]) => callPrivate<T>(pool, name, ...values);
   return {
     find: async (tenantId, name) =>
       (await call<SealedSecret | null>('sealed_secret', tenantId, name)) ?? undefined,
@@ -47,7 +43,12 @@ export function putSecretStatement(secret: SealedSecret, traits: SecretTraits) {
 /** Returns a function that writes sealed values of a tenant as the login of the pool. */
 export function putSecretOn(pool: Pool, tenantId: string): PutSecret {
   return (secret, traits) =>
-    asTenant(pool, tenantId, putSecretStatement(secret, traits)) as Promise<string | null>;
+    inTenant(pool, tenantId, async (client) => {
+      const { rows } = await client.query<{ id: string | null }>(
+        putSecretStatement(secret, traits),
+      );
+      return rows[0]?.id ?? null;
+    });
 }
 
 /**
@@ -60,8 +61,9 @@ export async function removeSecret(
   name: string,
   force: boolean,
 ): Promise<void> {
-  const text = 'select (howdah.remove_secret($1, $2)).id';
-  await asTenant(pool, tenantId, { text, values: [name, force] });
+  await inTenant(pool, tenantId, (client) =>
+    client.query('select howdah.remove_secret($1, $2)', [name, force]),
+  );
 }
 
 /** Lists the secrets of a tenant, with the models that name them. */
@@ -112,15 +114,4 @@ export async function tenantsWithSecrets(pool: Pool): Promise<string[]> {
     'select k.tenant_id from howdah_private.data_keys as k where k.is_current order by k.tenant_id',
   );
   return rows.map(({ tenant_id }) => tenant_id);
-}
-
-async function asTenant(
-  pool: Pool,
-  tenantId: string,
-  statement: { text: string; values: unknown[] },
-): Promise<unknown> {
-  return inTransaction(pool, async (client) => {
-    await client.query(`select set_config('howdah.tenant_id', $1, true)`, [tenantId]);
-    return (await client.query(statement)).rows[0]?.id;
-  });
 }

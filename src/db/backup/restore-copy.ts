@@ -3,7 +3,7 @@ import { chownSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { cp, mkdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { HowdahError } from '../../contracts/errors.ts';
-import { createClient } from '../connection/pool.ts';
+import { onConnection } from '../connection/pool.ts';
 import { makeHome, type SystemAccount, serverAccount } from '../embedded/account.ts';
 import { embeddedBinaries, majorVersion } from '../embedded/binaries.ts';
 import { dataFolder, startEmbedded } from '../embedded/embedded.ts';
@@ -107,12 +107,6 @@ function giveTo(path: string, { uid, gid }: SystemAccount): void {
 
 /** Releases the runs of workers that are not here, and pauses all runs of a second copy. */
 async function settleRuns(url: string, isPaused: boolean): Promise<void> {
-  const client = createClient({ url, applicationName: 'howdah-restore' });
-  client.on('error', () => {});
-  await client.connect();
-  try {
-    await client.query(`begin; ${AFTER_CONTENTS}${isPaused ? PAUSED : ''}commit;`);
-  } finally {
-    await client.end().catch(() => {});
-  }
+  const text = `begin; ${AFTER_CONTENTS}${isPaused ? PAUSED : ''}commit;`;
+  await onConnection({ url, applicationName: 'howdah-restore' }, (client) => client.query(text));
 }

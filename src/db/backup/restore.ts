@@ -1,7 +1,7 @@
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { HowdahError } from '../../contracts/errors.ts';
-import { type Client, createClient } from '../connection/pool.ts';
+import { type Client, onConnection } from '../connection/pool.ts';
 import { OUR_ROLES } from '../schema/foreign-objects.ts';
 import { refusePreview } from '../schema/schema-state.ts';
 import { type Archive, readArchive, withList } from './archive.ts';
@@ -36,7 +36,8 @@ export type RestoredBackup = Pick<Archive, 'server' | 'createdAt'> & { pg_restor
  * the file.
  */
 export async function restore(request: RestoreRequest): Promise<RestoredBackup> {
-  const target = await onConnection(request.url, async (client) => {
+  const connection = { url: request.url, applicationName: 'howdah-restore' };
+  const target = await onConnection(connection, async (client) => {
     await refuseTaken(client);
     const { rows } = await client.query<{ major: number }>(
       `select current_setting('server_version_num')::int / 10000 as major`,
@@ -45,17 +46,10 @@ export async function restore(request: RestoreRequest): Promise<RestoredBackup> 
   });
   const archive = await readArchive(request.file, request.places, target.major, request.signal);
   refuseNewer(archive, target.major, request.known);
-  await onConnection(request.url, (client) => refuseMissingRoles(client, archive.roles));
+  await onConnection(connection, (client) => refuseMissingRoles(client, archive.roles));
   await pour(request, archive);
   const { server, createdAt, programs } = archive;
   return { server, createdAt, pg_restore: programs.version };
-}
-
-async function onConnection<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
-  const client = createClient({ url, applicationName: 'howdah-restore' });
-  client.on('error', () => {});
-  await client.connect();
-  return work(client).finally(() => client.end().catch(() => {}));
 }
 
 async function refuseTaken(client: Client): Promise<void> {

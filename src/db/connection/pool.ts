@@ -181,6 +181,20 @@ export function createClient(options: ConnectionOptions): Client {
   return client;
 }
 
+/** Runs `work` on a connection of its own, which is closed afterwards. */
+export async function onConnection<T>(
+  options: ConnectionOptions,
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
+  const client = createClient(options);
+  try {
+    await client.connect();
+    return await work(client);
+  } finally {
+    await client.end().catch(ignore);
+  }
+}
+
 /**
  * Runs `work` in one transaction of one connection. Rolls back and rethrows if the transaction
  * fails. `cleanUp` runs afterwards in every case, before another caller gets the connection.
@@ -210,6 +224,29 @@ export async function inTransaction<T>(
     }
     client.release(broken);
   }
+}
+
+/** Runs `work` in a transaction that acts for this tenant. */
+export async function inTenant<T>(
+  pool: Connector,
+  tenantId: string,
+  work: (client: PoolClient) => Promise<T>,
+): Promise<T> {
+  return inTransaction(pool, async (client) => {
+    await client.query(`select set_config('howdah.tenant_id', $1, true)`, [tenantId]);
+    return work(client);
+  });
+}
+
+/** Calls a function of `howdah_private` that returns one value. */
+export async function callPrivate<T>(
+  client: Queryable,
+  name: string,
+  ...values: unknown[]
+): Promise<T> {
+  const places = values.map((_, index) => `$${index + 1}`).join(', ');
+  const text = `select howdah_private.${name}(${places}) as result`;
+  return (await client.query<{ result: T }>(text, values)).rows[0]?.result as T;
 }
 
 /** Quotes a name for SQL text. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { HowdahError } from '../../contracts/errors.ts';
-import { type Client, createClient } from './pool.ts';
+import { type Client, onConnection } from './pool.ts';
 import { faultOf } from './sqlstate.ts';
 
 /**
@@ -46,20 +46,6 @@ export function sharesBackends(url: string, applicationName: string): Promise<bo
     const first = await backend(client);
     return first === (await onConnection(second, backend).catch(() => undefined));
   });
-}
-
-async function onConnection<T>(
-  options: Parameters<typeof createClient>[0],
-  work: (client: Client) => Promise<T>,
-): Promise<T> {
-  const client = createClient(options);
-  client.on('error', () => {});
-  try {
-    await client.connect();
-    return await work(client);
-  } finally {
-    await client.end().catch(() => {});
-  }
 }
 
 function poolerError(url: string, why: string, cause?: unknown): HowdahError {

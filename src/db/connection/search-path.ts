@@ -1,5 +1,4 @@
-/** A pool or a connection. */
-type Queryable = { query(text: string): Promise<{ rows: unknown[] }> };
+import type { Queryable } from './pool.ts';
 
 /**
  * A schema of ours that comes first in the search path of the login, and the statement that changes

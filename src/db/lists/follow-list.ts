@@ -1,5 +1,5 @@
 import type { Watching } from '../access/subjects.ts';
-import type { Client } from '../queries/json-rows.ts';
+import type { Queryable } from '../connection/pool.ts';
 import { type Condition, listRows } from '../queries/row-collection.ts';
 import { currentCursor, type FollowedCollection } from './list-changes.ts';
 import { type ListFeed, shownRowOf } from './list-feed.ts';
@@ -20,7 +20,7 @@ export type OpenedList = { list: FollowedCollection; first: ListEvent[] } & Pick
 
 /** Opens a list as the caller. Reads its newest rows, the oldest of them first. */
 export async function beginList(
-  db: Client,
+  db: Queryable,
   { list, where, first: limit }: ListStart,
 ): Promise<OpenedList> {
   const after = await currentCursor(db); // before the rows, so that no change is missed

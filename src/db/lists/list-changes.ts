@@ -1,4 +1,5 @@
-import { type Client, jsonPage, jsonRow, jsonRows } from '../queries/json-rows.ts';
+import type { Queryable } from '../connection/pool.ts';
+import { jsonPage, jsonRow, jsonRows } from '../queries/json-rows.ts';
 import { type Collection, type Condition, idOf } from '../queries/row-collection.ts';
 import {
   cursorAfterAll,
@@ -109,17 +110,17 @@ type FoundChange = Pick<ListChange, 'id' | 'execution_id'> & {
 };
 
 /** Reads the position of the database, from which changes can be read. */
-export async function currentCursor(db: Client): Promise<ListCursor> {
+export async function currentCursor(db: Queryable): Promise<ListCursor> {
   return cursorAt(await snapshotOf(db));
 }
 
 /** Returns whether a cursor is of this database and not too old to continue from. */
-export async function isUsableCursor(db: Client, { horizon }: ListCursor): Promise<boolean> {
+export async function isUsableCursor(db: Queryable, { horizon }: ListCursor): Promise<boolean> {
   const { xmax } = await snapshotOf(db);
   return horizon <= xmax && horizon > xmax - OLDEST_CURSOR;
 }
 
-async function snapshotOf(db: Client): Promise<Snapshot> {
+async function snapshotOf(db: Queryable): Promise<Snapshot> {
   const found = await jsonRow<FoundSnapshot>(db, SNAPSHOT, [FIRST_XID]);
   if (!found) throw new Error('the database gave no snapshot');
   return readSnapshot(found);
@@ -131,7 +132,7 @@ async function snapshotOf(db: Client): Promise<Snapshot> {
  * the rows that are read in full.
  */
 export async function readChanges(
-  db: Client,
+  db: Queryable,
   list: FollowedCollection,
   before: ListCursor,
   filters: readonly (readonly Condition[])[],
@@ -162,7 +163,7 @@ export async function readChanges(
 
 /** Returns the run of each of these rows. Omits rows that no longer exist. */
 export async function runsOf(
-  db: Client,
+  db: Queryable,
   list: FollowedCollection,
   ids: readonly string[],
 ): Promise<Map<string, string>> {
@@ -210,7 +211,7 @@ function changesStatement(
  * Reads the rows that match a filter, in their order. `known` is the number of changes before the
  * first one whose row did not fit.
  */
-async function readRows(db: Client, list: FollowedCollection, changes: readonly FoundChange[]) {
+async function readRows(db: Queryable, list: FollowedCollection, changes: readonly FoundChange[]) {
   const ids = changes.filter(({ matches }) => matches.length > 0).map(({ id }) => id);
   if (ids.length === 0) return { byId: new Map<string, ListedRow>(), known: changes.length };
   const text = `select ${list.shown} from unnest($1::uuid[]) with ordinality as i (id, place)

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import type { Watching } from '../access/subjects.ts';
 import type { DecryptRunRows } from '../connection/decrypt-results.ts';
+import type { Queryable } from '../connection/pool.ts';
 import { POLL_MS, RESTS_PER_READ } from '../feed/follow-log.ts';
-import type { Client } from '../queries/json-rows.ts';
 import {
   type ChangesRead,
   type FollowedCollection,
@@ -24,7 +24,7 @@ const SWEEP_MS = 10_000;
 
 export type ListFeedOptions = {
   /** Runs work in a transaction that sees the whole tenant, after waiting for admission. */
-  transaction<T>(tenantId: string, work: (db: Client) => Promise<T>): Promise<T>;
+  transaction<T>(tenantId: string, work: (db: Queryable) => Promise<T>): Promise<T>;
   /** Returns whether a caller sees a run. Calls are batched. */
   sees(watching: Watching): Promise<boolean>;
   /** Decrypts contents that the transactions leave encrypted. */

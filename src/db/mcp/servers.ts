@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../../json/json.ts';
 import { storableJson } from '../../json/storable-json.ts';
-import type { Pool, Queryable } from '../connection/pool.ts';
+import { callPrivate, type Pool, type Queryable } from '../connection/pool.ts';
 
 /**
  * Gives agents access to a tool as its server describes it now, or only if the description has this
@@ -33,19 +33,19 @@ type Discovery = {
 export function mcpRowsOn<Server extends McpServerKey>(pool: Pool) {
   return {
     find: async (tenantId: string, id: string): Promise<Server | undefined> =>
-      (await call<Server | null>(pool, 'mcp_server($1, $2)', tenantId, id)) ?? undefined,
+      (await callPrivate<Server | null>(pool, 'mcp_server', tenantId, id)) ?? undefined,
     record: (server: Server, found: Discovery): Promise<Json[]> =>
       recordDiscovery(pool, server, found),
     fail: ({ id, revision }: Server, reason: string): Promise<void> =>
-      call(pool, 'record_mcp_failure($1, $2, $3)', id, revision, reason),
+      callPrivate(pool, 'record_mcp_failure', id, revision, reason),
     /** Stores a file that came with a result. Returns the id of its row. */
     keep: (
       executionId: string,
       file: { name: string; type: string; bytes: Buffer; origin: JsonObject },
     ): Promise<string> =>
-      call(
+      callPrivate(
         pool,
-        'store_mcp_file($1, $2, $3, $4, $5)',
+        'store_mcp_file',
         executionId,
         file.name,
         file.type,
@@ -54,7 +54,7 @@ export function mcpRowsOn<Server extends McpServerKey>(pool: Pool) {
       ),
     /** Begins the discovery of the server of a job. The next attempt is already in the queue. */
     begin: async (tenantId: string, id: string, attempt: number): Promise<Server | undefined> =>
-      (await call<Server | null>(pool, 'begin_discovery($1, $2, $3)', tenantId, id, attempt)) ??
+      (await callPrivate<Server | null>(pool, 'begin_discovery', tenantId, id, attempt)) ??
       undefined,
   };
 }
@@ -66,26 +66,8 @@ async function recordDiscovery(
   { server_info, tools, prompts }: Discovery,
 ): Promise<Json[]> {
   const values = [JSON.stringify(server_info), JSON.stringify(tools)];
-  const open = await call<Json[]>(
-    pool,
-    'record_mcp_tools($1, $2, $3, $4)',
-    id,
-    revision,
-    ...values,
-  );
+  const open = await callPrivate<Json[]>(pool, 'record_mcp_tools', id, revision, ...values);
   if (!prompts) return open;
   const text = JSON.stringify(prompts);
-  return [
-    ...open,
-    ...(await call<Json[]>(pool, 'record_mcp_prompts($1, $2, $3)', id, revision, text)),
-  ];
-}
-
-/** Calls a function of the database that returns one value. */
-async function call<T>(pool: Pool, text: string, ...values: unknown[]): Promise<T> {
-  const { rows } = await pool.query<{ result: T }>(
-    `select howdah_private.${text} as result`,
-    values,
-  );
-  return rows[0]?.result as T;
+  return [...open, ...(await callPrivate<Json[]>(pool, 'record_mcp_prompts', id, revision, text))];
 }

@@ -6,7 +6,8 @@ import {
   type ModelTestReport,
   modelTestMs,
 } from '../../contracts/agents/model-test.ts';
-import { type Client, jsonRow } from '../queries/json-rows.ts';
+import type { Queryable } from '../connection/pool.ts';
+import { jsonRow } from '../queries/json-rows.ts';
 
 /** A test with its model, as the database has it. */
 type ModelTest = {
@@ -24,7 +25,7 @@ const POLL_MS = 200;
 const PICK_UP_MS = 5_000;
 
 /** Queues a test of a model, by its name or id. Throws `HWNTF` and `HWDEN`. */
-export async function startModelTest(client: Client, model: string): Promise<string> {
+export async function startModelTest(client: Queryable, model: string): Promise<string> {
   const { rows } = await client.query<{ id: string }>('select (howdah.test_model($1)).id', [model]);
   return rows[0]?.id ?? '';
 }
@@ -36,7 +37,7 @@ export async function startModelTest(client: Client, model: string): Promise<str
  */
 export async function awaitModelTest(
   id: string,
-  inTransaction: <T>(work: (client: Client) => Promise<T>) => Promise<T>,
+  inTransaction: <T>(work: (client: Queryable) => Promise<T>) => Promise<T>,
   { ms: wait, signal }: { ms?: number; signal?: AbortSignal } = {},
 ): Promise<ModelTestReport> {
   const began = performance.now();

@@ -1,9 +1,9 @@
 import type { TokenPiece } from '../../contracts/runs/step.ts';
-import { inTransaction, type Pool } from '../connection/pool.ts';
+import { inTransaction, type Pool, type Queryable } from '../connection/pool.ts';
 import type { FollowedItem } from '../feed/follow-runs.ts';
 import type { PlaceInTree } from '../feed/follow-tree.ts';
 import type { RunListener } from '../feed/run-listener.ts';
-import { type Client, type JsonPage, jsonPage } from './json-rows.ts';
+import { type JsonPage, jsonPage } from './json-rows.ts';
 import { findExecutionRow, queriesOn, stepsAfter } from './queries.ts';
 
 /** A question of a run that a person has to answer. */
@@ -170,7 +170,10 @@ export type SessionUsage = {
   cost: number | string;
 };
 
-export async function sessionUsage(db: Client, session: string): Promise<SessionUsage | undefined> {
+export async function sessionUsage(
+  db: Queryable,
+  session: string,
+): Promise<SessionUsage | undefined> {
   const { rows } = await db.query<SessionUsage>(
     `select u.* from howdah.sessions as s
      cross join lateral (
@@ -214,7 +217,7 @@ const SAID = `select h.turn, h.seq, h.who, h.said from (
 
 /** Returns the last messages of a session, oldest first. Copied messages of a fork are turn 0. */
 export async function lastMessages(
-  db: Client,
+  db: Queryable,
   session: string,
   most: number,
 ): Promise<SessionMessage[]> {
@@ -229,7 +232,7 @@ export async function lastMessages(
 
 /** Returns a page of the messages before a position, newest first. */
 export function messagesBefore(
-  db: Client,
+  db: Queryable,
   session: string,
   { before, limit }: { before: SessionMessagePlace | undefined; limit: number },
 ): Promise<JsonPage<SessionMessage & SessionMessagePlace>> {

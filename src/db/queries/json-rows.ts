@@ -1,14 +1,11 @@
 import type { Queryable } from '../connection/pool.ts';
 
-/** A client that runs statements in the transaction of a request. */
-export type Client = Queryable;
-
 /**
  * Reads the rows of a statement as Postgres writes them as JSON. Numbers are numbers, times are ISO
  * 8601, and no column has to be declared twice. The statement may change rows and return them.
  */
 export async function jsonRows<T>(
-  client: Client,
+  client: Queryable,
   text: string,
   values: readonly unknown[] = [],
 ): Promise<T[]> {
@@ -36,7 +33,7 @@ const GROWTH = 10;
  * a transaction, whose end closes the cursor.
  */
 export async function jsonPage<T>(
-  client: Client,
+  client: Queryable,
   text: string,
   values: readonly unknown[] = [],
 ): Promise<JsonPage<T>> {
@@ -75,7 +72,7 @@ let cursors = 0;
 
 /** Reads the first row of a statement, as `jsonRows` does. */
 export async function jsonRow<T>(
-  client: Client,
+  client: Queryable,
   text: string,
   values: readonly unknown[] = [],
 ): Promise<T | undefined> {

@@ -257,14 +257,6 @@ export function stepsAfter(db: Queries, executionId: string, after: number, most
 
 export type Step = Awaited<ReturnType<typeof stepsAfter>>[number];
 
-/** Counts the worker processes that are alive by their heartbeat. */
-export async function countWorkers(db: Queries): Promise<number> {
-  const { rows } = await sql<{ workers: string }>`
-    select count(*) as workers from howdah_private.workers
-    where heartbeat_at > clock_timestamp() - interval '10 seconds'`.execute(db);
-  return Number(rows[0]?.workers);
-}
-
 /** Returns whether any worker is alive, for a login that may not count workers. */
 export async function isAnyWorkerAlive(db: Queries): Promise<boolean> {
   const { rows } = await sql<{ is_alive: boolean }>`

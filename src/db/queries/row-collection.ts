@@ -1,5 +1,5 @@
-import { quoteName } from '../connection/pool.ts';
-import { type Client, type JsonPage, jsonPage, jsonRow } from './json-rows.ts';
+import { type Queryable, quoteName } from '../connection/pool.ts';
+import { type JsonPage, jsonPage, jsonRow } from './json-rows.ts';
 
 /** A table as a collection of rows that programs read and write one by one. */
 export type Collection = Readonly<{
@@ -36,7 +36,7 @@ const rowsOf = (collection: Collection) =>
 
 /** Reads a page of the rows before an id, the newest first, since ids grow with time. */
 export function listRows(
-  client: Client,
+  client: Queryable,
   collection: Collection,
   { where, before, limit }: { where: readonly Condition[]; before?: string; limit: number },
 ): Promise<JsonPage<TaggedRow['row']>> {
@@ -52,7 +52,7 @@ export function listRows(
 
 /** Reads the row of this id, or undefined if the caller sees no such row. */
 export async function findRow(
-  client: Client,
+  client: Queryable,
   collection: Collection,
   id: string,
 ): Promise<TaggedRow | undefined> {
@@ -69,7 +69,7 @@ type Values = Readonly<Record<string, unknown>>;
 
 /** Inserts a row. A column that is not named takes its default. Returns the id. */
 export async function insertRow(
-  client: Client,
+  client: Queryable,
   { table }: Collection,
   values: Values,
 ): Promise<string> {
@@ -91,7 +91,7 @@ export async function insertRow(
  * the same tag only the first changes the row.
  */
 export async function updateRow(
-  client: Client,
+  client: Queryable,
   collection: Collection,
   id: string,
   { values, defaults = [], tag }: { values: Values; defaults?: readonly string[]; tag?: string },
@@ -118,7 +118,11 @@ export async function updateRow(
  * Updates a row without a change. The entity tag and the audit log then show a change of parts that
  * other tables have.
  */
-export async function touchRow(client: Client, { table }: Collection, id: string): Promise<void> {
+export async function touchRow(
+  client: Queryable,
+  { table }: Collection,
+  id: string,
+): Promise<void> {
   await client.query(`update howdah.${quoteName(table)} as t set name = t.name where t.id = $1`, [
     id,
   ]);
@@ -126,7 +130,7 @@ export async function touchRow(client: Client, { table }: Collection, id: string
 
 /** Deletes a row. Returns false if there is no such row. */
 export async function deleteRow(
-  client: Client,
+  client: Queryable,
   collection: Collection,
   id: string,
 ): Promise<boolean> {
@@ -139,7 +143,7 @@ export async function deleteRow(
 
 /** Locks a row for the rest of the transaction, if its state has this tag. Returns false if not. */
 export async function lockRow(
-  client: Client,
+  client: Queryable,
   collection: Collection,
   id: string,
   tag: string,
@@ -156,6 +160,6 @@ export async function lockRow(
  * Runs what would wait for the commit, such as the creation of versions of agents. Later reads then
  * see what will be committed.
  */
-export async function checkConstraints(client: Client): Promise<void> {
+export async function checkConstraints(client: Queryable): Promise<void> {
   await client.query('set constraints all immediate');
 }

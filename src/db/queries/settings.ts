@@ -1,4 +1,5 @@
-import { type Client, jsonRows } from './json-rows.ts';
+import type { Queryable } from '../connection/pool.ts';
+import { jsonRows } from './json-rows.ts';
 
 /**
  * A numeric setting of the engine: its value for the tenant, the source of the value, and the
@@ -19,7 +20,7 @@ export type Setting = {
 export type SettingScope = 'tenant' | 'system';
 
 /** Lists all settings, or only the setting of `key`. */
-export function listSettings(client: Client, key?: string): Promise<Setting[]> {
+export function listSettings(client: Queryable, key?: string): Promise<Setting[]> {
   const text = `select v.key, v.value, v.source, v.default_value, v.minimum, v.maximum, v.description
     from howdah.setting_values as v where $1::text is null or v.key = $1 order by v.key`;
   return jsonRows(client, text, [key ?? null]);
@@ -30,7 +31,7 @@ export function listSettings(client: Client, key?: string): Promise<Setting[]> {
  * not allowed. Throws `HWDEN`.
  */
 export async function putSetting(
-  client: Client,
+  client: Queryable,
   key: string,
   value: string,
   scope: SettingScope = 'tenant',
@@ -49,7 +50,7 @@ export async function putSetting(
 
 /** Removes a setting. Returns false if there was no such row. */
 export async function removeSetting(
-  client: Client,
+  client: Queryable,
   key: string,
   scope: SettingScope = 'tenant',
 ): Promise<boolean> {

@@ -89,7 +89,7 @@ const FIGURES = `
     ) as has_llm`;
 
 /** Counts the workers that are alive by their heartbeat; for owners. */
-export async function workersAlive(client: Queryable): Promise<number> {
+export async function countWorkers(client: Queryable): Promise<number> {
   const { rows } = await client.query<{ workers: number }>(
     `select count(*)::int as workers from howdah_private.workers as w
      where w.heartbeat_at > clock_timestamp() - interval '10 seconds'`,

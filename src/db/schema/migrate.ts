@@ -1,5 +1,5 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import { type Client, createClient } from '../connection/pool.ts';
+import { type Client, onConnection } from '../connection/pool.ts';
 import { refusePooler } from '../connection/pooler-check.ts';
 import { faultOf } from '../connection/sqlstate.ts';
 import { refuseForeignObjects, refuseViewsOnOurs } from './foreign-objects.ts';
@@ -107,7 +107,7 @@ export async function migrateDown(url: string, all: boolean): Promise<string[]> 
  * release.
  */
 export async function migrationStatus(url: string): Promise<MigrationStatus> {
-  return onConnection(url, status);
+  return onConnection({ url, applicationName: 'howdah-migrate' }, status);
 }
 
 /**
@@ -140,20 +140,10 @@ function explainRefusal(error: unknown): never {
 /** Runs `work` while no other process migrates. */
 async function withMigrator<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
   await refusePooler(url, 'howdah-migrate');
-  return onConnection(url, async (client) => {
+  return onConnection({ url, applicationName: 'howdah-migrate' }, async (client) => {
     await client.query(`select pg_advisory_lock(${LOCK})`);
     return work(client);
   });
-}
-
-async function onConnection<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
-  const client = createClient({ url, applicationName: 'howdah-migrate' });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
 }
 
 async function status(client: Client): Promise<MigrationStatus> {

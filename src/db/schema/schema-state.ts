@@ -1,4 +1,5 @@
 import { HowdahError } from '../../contracts/errors.ts';
+import type { Queryable } from '../connection/pool.ts';
 
 /** The state of our schema, and the rights of this login on it. */
 export type SchemaState = {
@@ -13,9 +14,6 @@ export type SchemaState = {
 export async function schemaState(db: Queryable): Promise<SchemaState> {
   return (await db.query(STATE)).rows[0] as SchemaState;
 }
-
-/** A pool or a connection. */
-type Queryable = { query(text: string): Promise<{ rows: unknown[] }> };
 
 /**
  * A query of the catalogue alone, which every login may read. `to_regclass` would need rights on

@@ -1,3 +1,4 @@
+import { unlessAborted } from '../../concurrency/unless-aborted.ts';
 import type { ModelAnswer, ModelCallContext, ModelRequest } from '../../contracts/agents/model.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import { createCancellation } from '../../providers/failure.ts';
@@ -50,16 +51,6 @@ export async function callRemoteAgent(
     if (connection) void endTask(connection, progress, context, requesting);
     return createCancellation();
   }
-}
-
-/** Resolves as `work` does. Rejects as soon as the signal fires, while the work goes on. */
-function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const abort = () => reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  if (signal.aborted) abort();
-  work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  return promise;
 }
 
 /**

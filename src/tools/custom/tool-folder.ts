@@ -1,13 +1,10 @@
 import { createHash } from 'node:crypto';
-import { readdir, readFile, stat, watch } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { CustomTool } from '../../contracts/agents/tool.ts';
 import { HowdahError } from '../../contracts/errors.ts';
+import { folderChanges } from './folder-changes.ts';
 import { toolsOfFile } from './tool-file.ts';
-
-/** The pause after a change. An editor may write a file in several pieces, or replace the file. */
-const SETTLED_MS = 50;
 
 export type ToolFolderOptions = {
   path: string;
@@ -84,33 +81,10 @@ export async function openToolFolder(options: ToolFolderOptions): Promise<ToolFo
       return allBut();
     },
     refresh,
-    follow: (signal) => follow(folder, refresh, signal),
+    follow: async (signal) => {
+      for await (const _ of folderChanges([{ path: folder }], signal)) await refresh();
+    },
   };
-}
-
-/**
- * Refreshes at each change. A change during a refresh starts another one, which compares the
- * contents.
- */
-async function follow(folder: string, refresh: () => Promise<void>, signal: AbortSignal) {
-  let wake = (): void => {};
-  const ended = (async () => {
-    try {
-      for await (const _ of watch(folder, { signal })) wake();
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    }
-  })();
-  ended.catch(() => {}); // reported below
-  while (!signal.aborted) {
-    const woken = new Promise<void>((resolve) => {
-      wake = resolve;
-    });
-    await refresh();
-    await Promise.race([woken, ended]);
-    await sleep(SETTLED_MS, undefined, { signal }).catch(() => {});
-  }
-  await ended;
 }
 
 async function namesIn(folder: string): Promise<string[]> {

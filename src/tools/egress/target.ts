@@ -1,5 +1,6 @@
 import { promises as dns, type LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
+import { unlessAborted } from '../../concurrency/unless-aborted.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import { type HostPattern, hostOf, isListed } from '../../network/host-pattern.ts';
 import { isPublicAddress } from './address.ts';
@@ -74,6 +75,7 @@ export async function checkedAddresses(
   if (!isOpen && family === 0 && LOCAL_NAME.test(host)) return rejectPrivateHost(host);
   try {
     const literal = family === 0 ? null : [{ address: host, family }];
+    // A DNS lookup cannot be cancelled.
     const addresses = literal ?? (await unlessAborted(rules.resolve(host), wait));
     if (!isOpen && !addresses.every(({ address }) => isPublicAddress(address))) {
       return rejectPrivateHost(host);
@@ -100,20 +102,4 @@ function flawOf(url: URL): Failure | undefined {
     );
   }
   return undefined;
-}
-
-/**
- * Waits for a result until the signal fires. A DNS lookup cannot be cancelled, so its result is
- * then ignored.
- */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }

@@ -1,3 +1,4 @@
+import { unlessAborted } from '../../concurrency/unless-aborted.ts';
 import type { CallHost, CallOutcome } from '../../contracts/agents/call-host.ts';
 import type { ToolDefinition } from '../../contracts/agents/definition.ts';
 import type { ToolContext } from '../../contracts/agents/tool.ts';
@@ -14,7 +15,6 @@ import type { McpFile } from './results/files.ts';
 import { integrationOf, keyOfAccount, type McpServer } from './server.ts';
 import { asksBack } from './server-requests/server-requests.ts';
 import { ToolDiscovery } from './tool-discovery.ts';
-import { raceAbort } from './transport/race-abort.ts';
 
 export type McpPoolOptions = ConnectionPoolOptions;
 
@@ -166,5 +166,15 @@ class ConnectedMcpPool implements McpPool {
       ok: false,
       error: lostConnection(server.name, `the tools of ${server.name} could not be listed`),
     };
+  }
+}
+
+/** Waits for the work as `unlessAborted` does, and returns an error when the signal fires. */
+async function raceAbort<T>(work: Promise<Outcome<T>>, signal: AbortSignal): Promise<Outcome<T>> {
+  try {
+    return await unlessAborted(work, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    return { ok: false, error: errorOfAbort(signal.reason) };
   }
 }

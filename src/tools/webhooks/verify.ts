@@ -1,6 +1,7 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Outcome } from '../../contracts/errors.ts';
+import { equalInConstantTime } from '../../text/equal-in-constant-time.ts';
 import { signingKey, webhookSignature } from './sign.ts';
 
 /** A way to verify a request, as `howdah.hook_verification` names it. */
@@ -122,7 +123,9 @@ function verifySignature(
     const key = format.keyOf?.(secret) ?? { ok: true, value: Buffer.from(secret.value.trim()) };
     if (!key.ok) return fault('unusable_secret', key.error.message);
     const right = format.sign(request, timestamp, key.value);
-    const found = sent.filter((one) => equals(Buffer.from(one, format.encoding), right));
+    const found = sent.filter((one) =>
+      equalInConstantTime(Buffer.from(one, format.encoding), right),
+    );
     if (found.length > 0) {
       return { ok: true, value: { deliveryId, signature: sha256(right).toString('hex') } };
     }
@@ -140,7 +143,7 @@ function verifySharedSecret(
       ? /^bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1]
       : text(headers, header.toLowerCase());
   if (!sent) return fault('unsigned', 'The request lacks the header with the secret.');
-  const found = secrets.filter(({ value }) => equals(Buffer.from(sent), Buffer.from(value.trim())));
+  const found = secrets.filter(({ value }) => equalInConstantTime(sent, value.trim()));
   if (found.length === 0) return fault('wrong_signature', 'The secret of the request is wrong.');
   const deliveryId = text(headers, 'webhook-id') ?? text(headers, 'idempotency-key');
   return { ok: true, value: { deliveryId, signature: undefined } };
@@ -165,11 +168,6 @@ function isRecent(timestamp: string, at: Date): boolean {
 }
 
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest();
-
-/** Compares digests, so that the time reveals neither contents nor lengths. */
-function equals(a: Buffer, b: Buffer): boolean {
-  return timingSafeEqual(sha256(a), sha256(b));
-}
 
 function text(headers: IncomingHttpHeaders, name: string): string | undefined {
   const value = headers[name];

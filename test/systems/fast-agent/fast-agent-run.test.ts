@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { inTenant } from '../../../src/db/access/agent-systems.ts';
+import { inTenant } from '../../../src/db/connection/pool.ts';
 import { applySystems } from '../../../src/systems/apply.ts';
 import { importFastAgent } from '../../../src/systems/fast-agent/import.ts';
 import { writeFile } from '../../../src/systems/write-file.ts';

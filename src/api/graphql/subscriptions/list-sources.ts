@@ -1,11 +1,11 @@
 import '../environment.ts';
 import type { WithPgClient } from 'postgraphile/@dataplan/pg';
 import { GraphQLError } from 'postgraphile/graphql';
+import type { Queryable } from '../../../db/connection/pool.ts';
 import { followListFeed } from '../../../db/lists/follow-list.ts';
 import type { FollowedCollection } from '../../../db/lists/list-changes.ts';
 import type { ListFeed } from '../../../db/lists/list-feed.ts';
 import type { ListEvent } from '../../../db/lists/list-subscriber.ts';
-import type { Client } from '../../../db/queries/json-rows.ts';
 import type { Condition } from '../../../db/queries/row-collection.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
 import { openList } from '../../lists/list-events.ts';
@@ -72,7 +72,10 @@ export function listSources(options: ListSourcesOptions): ListSources {
   };
 }
 
-type ConditionsOf = (db: Client, filter: Readonly<Record<string, unknown>>) => Promise<Condition[]>;
+type ConditionsOf = (
+  db: Queryable,
+  filter: Readonly<Record<string, unknown>>,
+) => Promise<Condition[]>;
 
 async function open(
   { lists, pace, identity }: ListSourcesOptions,
@@ -82,7 +85,7 @@ async function open(
 ): Promise<AsyncIterableIterator<ListUpdate>> {
   const opened = await withPgClient(pgSettings, async (client) => {
     const query = (text: string, values: unknown[]) => client.query({ text, values });
-    const db = { query } as unknown as Client;
+    const db = { query } as unknown as Queryable;
     const where = await conditionsOf(db, withoutNulls(filter ?? {}));
     return openList(db, { list, where, after: after ?? undefined, first: countOf(first) });
   }).catch((error: unknown) => {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { SealedSecret } from '../../../contracts/secret.ts';
 import { putSecretStatement } from '../../../db/access/secrets.ts';
-import type { Client } from '../../../db/queries/json-rows.ts';
+import type { Queryable } from '../../../db/connection/pool.ts';
 import { findRow } from '../../../db/queries/row-collection.ts';
 import { noSuch, RequestRefusal, staleMatch } from '../../errors/request-refusal.ts';
 import { byId, flag, id, time } from '../../http/fields.ts';
@@ -36,7 +36,7 @@ const value = z.string().describe('The value: at most 64 KB of text. No answer c
 const shown = { description: 'The secret, without its value', schema: secrets.row };
 const ofOne = { tag: 'secrets', path: '/api/secrets/{id}', params: byId } as const;
 
-type Written = { db: Client; tenantId: string; name: string; value: string };
+type Written = { db: Queryable; tenantId: string; name: string; value: string };
 
 /** Seals and writes a value. `check` may refuse the version that is about to be written. */
 async function write(

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Client } from '../../../db/queries/json-rows.ts';
+import type { Queryable } from '../../../db/connection/pool.ts';
 import { runSchedule } from '../../../db/queries/schedules.ts';
 import { refuseBoth } from '../../errors/request-refusal.ts';
 import { executionSchema, findExecution } from '../../events/run-rows.ts';
@@ -83,7 +83,7 @@ const schedules = createResource({
   },
 });
 
-async function idOf(db: Client, kind: 'agent' | 'workflow', name: unknown): Promise<unknown> {
+async function idOf(db: Queryable, kind: 'agent' | 'workflow', name: unknown): Promise<unknown> {
   const { rows } = await db.query<{ id: string }>(`select howdah.${kind}($1) as id`, [name]);
   return rows[0]?.id;
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { signingKeyRowsOn } from '../../../db/access/signing-keys.ts';
-import type { Client } from '../../../db/queries/json-rows.ts';
+import type { Queryable } from '../../../db/connection/pool.ts';
 import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
 import { issueSigningKey } from '../../../secrets/signing-keys.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
@@ -131,7 +131,7 @@ const issuing = {
 } as const;
 
 async function issueKey(
-  db: Client,
+  db: Queryable,
   webhookId: string | null,
   {
     body,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Client } from '../../../db/queries/json-rows.ts';
+import type { Queryable } from '../../../db/connection/pool.ts';
 import { columnList } from '../../http/column-list.ts';
 import {
   flag,
@@ -171,7 +171,7 @@ type Models = { model?: unknown; models?: unknown; request_params?: unknown; isW
  * leaves the models behind it.
  */
 async function setModels(
-  db: Client,
+  db: Queryable,
   agentId: string,
   { model, models, request_params, isWhole }: Models,
 ) {
@@ -195,7 +195,7 @@ async function setModels(
   ]);
 }
 
-async function fallbackModelsOf(db: Client, agentId: string): Promise<string[]> {
+async function fallbackModelsOf(db: Queryable, agentId: string): Promise<string[]> {
   const { rows } = await db.query<{ name: string }>(
     `select m.name from howdah.agent_models as x join howdah.models as m on m.id = x.model_id
      where x.agent_id = $1 and x.purpose = 'llm' and x.position > 1 order by x.position`,

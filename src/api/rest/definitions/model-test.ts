@@ -4,8 +4,8 @@ import type {
   ModelTestReport,
   TestedModel,
 } from '../../../contracts/agents/model-test.ts';
+import type { Queryable } from '../../../db/connection/pool.ts';
 import { awaitModelTest, startModelTest } from '../../../db/operations/request-model-test.ts';
-import type { Client } from '../../../db/queries/json-rows.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
 import { object } from '../../http/fields.ts';
 import { type Route, type RouteContext, route } from '../framework/route.ts';
@@ -100,7 +100,7 @@ async function testUnsaved(
 
 /** Returns the cost of a test at the prices of the catalogue, if it knows the model. */
 async function costOf(
-  db: Client,
+  db: Queryable,
   { model: { provider, model, base_url } }: TestedModel,
   answer: ModelTestAnswer,
 ): Promise<{ cost?: number }> {

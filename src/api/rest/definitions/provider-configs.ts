@@ -1,6 +1,7 @@
 import type { ModelPurpose } from '../../../contracts/agents/model.ts';
 import { putSecretStatement } from '../../../db/access/secrets.ts';
-import { type Client, jsonRows } from '../../../db/queries/json-rows.ts';
+import type { Queryable } from '../../../db/connection/pool.ts';
+import { jsonRows } from '../../../db/queries/json-rows.ts';
 import { findVendor, isHostName } from '../../../providers/vendors.ts';
 import type { SecretWriter } from '../../../secrets/writer.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
@@ -32,7 +33,7 @@ export const shownConfigs = PURPOSES.map(
 ).join(', ');
 
 export type Writing = {
-  db: Client;
+  db: Queryable;
   agentId: string;
   tenantId: string;
   secrets: SecretWriter;
@@ -44,7 +45,7 @@ export type Writing = {
 type Before = { config: ProviderConfig | null; secret: string | null };
 export type Configs = Readonly<Record<ConfigPurpose, Before>>;
 
-export async function readConfigs(db: Client, agentId: string): Promise<Configs> {
+export async function readConfigs(db: Queryable, agentId: string): Promise<Configs> {
   const rows = await jsonRows<Before & { purpose: ConfigPurpose }>(
     db,
     `select p.purpose, howdah_private.provider_config($1, p.purpose) as config, (

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { MODEL_PURPOSES, type ModelRef } from '../../../contracts/agents/model.ts';
 import type { TestedModel } from '../../../contracts/agents/model-test.ts';
-import { type Client, jsonRow } from '../../../db/queries/json-rows.ts';
+import type { Queryable } from '../../../db/connection/pool.ts';
+import { jsonRow } from '../../../db/queries/json-rows.ts';
 import type { JsonObject } from '../../../json/json.ts';
 import { object } from '../../http/fields.ts';
 import {
@@ -49,7 +50,7 @@ export type UnsavedModel = {
  * its provider, id, address and parameters. Throws `HWINV` for a field that is missing or sent
  * under two names.
  */
-export async function unsavedModel(db: Client, body: Body): Promise<UnsavedModel> {
+export async function unsavedModel(db: Queryable, body: Body): Promise<UnsavedModel> {
   const { purpose = 'llm', capabilities, request_params, ...sent } = body;
   const { api_key, warnings = [], ...config } = mergeConfig(purpose, sent, null, fieldOf);
   requireModel(purpose, config, fieldOf);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { type Client, jsonPage, jsonRow, jsonRows } from '../../../db/queries/json-rows.ts';
+import type { Queryable } from '../../../db/connection/pool.ts';
+import { jsonPage, jsonRow, jsonRows } from '../../../db/queries/json-rows.ts';
 import { checkConstraints, findRow } from '../../../db/queries/row-collection.ts';
 import { withArticle } from '../../../text/with-article.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
@@ -195,7 +196,7 @@ function removeLabelRoute(versioned: Versioned): Route {
   });
 }
 
-async function requireRow(db: Client, { collection, one }: CrudResource, id: string) {
+async function requireRow(db: Queryable, { collection, one }: CrudResource, id: string) {
   const found = await findRow(db, collection, id);
   if (!found) throw noSuch(one, id);
   return found;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Client } from '../../../db/queries/json-rows.ts';
+import type { Queryable } from '../../../db/connection/pool.ts';
 import {
   type Collection,
   type Condition,
@@ -50,10 +50,10 @@ export type CrudResource = {
   /** Columns that are written once. */
   fixed?: readonly string[];
   /** Returns the values of the columns for the fields that were sent. */
-  valuesOf?(body: Body, db: Client): Body | Promise<Body>;
+  valuesOf?(body: Body, db: Queryable): Body | Promise<Body>;
   /** Writes the parts that are no columns, after the row is written. */
   writeParts?(
-    db: Client,
+    db: Queryable,
     id: string,
     body: Body,
     as: { context: RouteContext; tenantId: string; isWhole: boolean },
@@ -62,14 +62,14 @@ export type CrudResource = {
   shownOnce?: {
     fields: z.ZodRawShape;
     create(
-      db: Client,
+      db: Queryable,
       id: string,
       body: Body,
       as: { context: RouteContext; tenantId: string },
     ): Promise<Body>;
   };
   /** Deletes the row in another way than by a DELETE statement. */
-  remove?(db: Client, id: string): Promise<void>;
+  remove?(db: Queryable, id: string): Promise<void>;
 };
 
 /** Creates the six routes of a kind. */
@@ -189,7 +189,7 @@ function changeRoutes(kind: CrudResource): Route[] {
 type Change = RouteInput<{ id: string }, unknown, Body>;
 
 async function change(
-  db: Client,
+  db: Queryable,
   kind: CrudResource,
   { params: { id }, body, headers, identity }: Change,
   context: RouteContext,
@@ -239,7 +239,7 @@ function removeRoute(kind: CrudResource): Route {
  * The same value may be sent again.
  */
 async function withoutFixed(
-  db: Client,
+  db: Queryable,
   kind: CrudResource,
   id: string,
   sent: Body,
@@ -261,14 +261,14 @@ async function withoutFixed(
   return Object.fromEntries(Object.entries(sent).filter(([name]) => !kind.fixed?.includes(name)));
 }
 
-async function columnsIn(kind: CrudResource, body: Body, db: Client): Promise<Body> {
+async function columnsIn(kind: CrudResource, body: Body, db: Queryable): Promise<Body> {
   const values = (await kind.valuesOf?.(body, db)) ?? body;
   return Object.fromEntries(
     kind.columns.filter((name) => values[name] !== undefined).map((name) => [name, values[name]]),
   );
 }
 
-async function answerRow(db: Client, kind: CrudResource, id: string): Promise<RouteResponse> {
+async function answerRow(db: Queryable, kind: CrudResource, id: string): Promise<RouteResponse> {
   await checkConstraints(db);
   const found = await findRow(db, kind.collection, id);
   if (!found) throw noSuch(kind.one, id);

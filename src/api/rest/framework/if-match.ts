@@ -1,4 +1,4 @@
-import type { Client } from '../../../db/queries/json-rows.ts';
+import type { Queryable } from '../../../db/connection/pool.ts';
 import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
 import { noSuch, type RequestRefusal, staleMatch } from '../../errors/request-refusal.ts';
 
@@ -10,7 +10,7 @@ type Rows = { collection: Collection; one: string };
  * header contains several tags, returns the current tag of the row.
  */
 export async function tagToMatch(
-  db: Client,
+  db: Queryable,
   { collection, one }: Rows,
   id: string,
   header: string | undefined,
@@ -27,7 +27,7 @@ export async function tagToMatch(
  * Returns the error for a row that could not be changed, because it does not exist or has changed.
  */
 export async function refusalFor(
-  db: Client,
+  db: Queryable,
   { collection, one }: Rows,
   id: string,
 ): Promise<RequestRefusal> {

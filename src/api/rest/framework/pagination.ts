@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
+import type { Queryable } from '../../../db/connection/pool.ts';
 import type { LogPlace } from '../../../db/feed/step-log.ts';
 import type { SessionMessagePlace } from '../../../db/queries/chat-session.ts';
-import type { Client, JsonPage } from '../../../db/queries/json-rows.ts';
+import type { JsonPage } from '../../../db/queries/json-rows.ts';
 import {
   type Collection,
   type Condition,
@@ -110,7 +111,7 @@ export function pageAnswer<T>(
 
 /** Answers with a page of the rows of a collection that meet the conditions, newest first. */
 export async function answerPage(
-  db: Client,
+  db: Queryable,
   collection: Collection,
   where: readonly Condition[],
   { limit, cursor }: { limit: number; cursor?: string | undefined },

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Client } from '../../../db/queries/json-rows.ts';
+import type { Queryable } from '../../../db/connection/pool.ts';
 
 /** Returns the value of the header Idempotency-Key. */
 export function keyIn(headers: IncomingHttpHeaders): string | undefined {
@@ -13,7 +13,7 @@ export function keyIn(headers: IncomingHttpHeaders): string | undefined {
  * before with another request.
  */
 export async function takeKey<T>(
-  db: Client,
+  db: Queryable,
   key: string,
   request: readonly unknown[],
 ): Promise<T | null> {
@@ -26,7 +26,7 @@ export async function takeKey<T>(
 }
 
 /** Stores the answer for later requests with the key: ids, and never the content of messages. */
-export async function storeAnswer(db: Client, key: string, answer: object): Promise<void> {
+export async function storeAnswer(db: Queryable, key: string, answer: object): Promise<void> {
   await db.query('select howdah_private.store_request_answer($1, $2)', [
     key,
     JSON.stringify(answer),

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { z } from 'zod';
 import type { EndedModelTest, TestedModel } from '../../../contracts/agents/model-test.ts';
+import type { Queryable } from '../../../db/connection/pool.ts';
 import type { OpenedList } from '../../../db/lists/follow-list.ts';
-import type { Client } from '../../../db/queries/json-rows.ts';
 import type { SecretWriter } from '../../../secrets/writer.ts';
 import type { LogStart } from '../../events/log-events.ts';
 import type { RunCursor } from '../../events/run-events.ts';
@@ -51,7 +51,7 @@ export type TreeOptions = { tree?: boolean | undefined };
 export type RouteContext = {
   secrets: SecretWriter;
   /** Waits for its turn, and runs `work` in a transaction as the caller. */
-  transaction<T>(work: (db: Client) => Promise<T>): Promise<T>;
+  transaction<T>(work: (db: Queryable) => Promise<T>): Promise<T>;
   /** Returns a signal that fires when the client disconnects before its answer is written. */
   leftSignal(): AbortSignal;
   /** Tests a model that is not stored, with its key. Absent if this API calls no models. */
@@ -71,7 +71,7 @@ export type RouteContext = {
    */
   listEvents(
     opened: OpenedList,
-    readOwn?: (db: Client, ids: readonly string[]) => ReturnType<ReadOwnPart>,
+    readOwn?: (db: Queryable, ids: readonly string[]) => ReturnType<ReadOwnPart>,
   ): EventsOf;
 };
 
@@ -115,7 +115,7 @@ export type Route = {
    * Reads the body of an answer again, in its current state. Only the id of an answer that contains
    * message content is stored for its key.
    */
-  findAgain?(db: Client, id: string): Promise<unknown>;
+  findAgain?(db: Queryable, id: string): Promise<unknown>;
   /** True for lists and figures, which are read from a replica if there is one. */
   isReplicable?: boolean;
   /** Field names of other systems, each with our name. */
@@ -125,7 +125,7 @@ export type Route = {
   permission?: Permission;
   /** Answers a request in one transaction. */
   work?(
-    db: Client,
+    db: Queryable,
     input: RouteInput<never, never, never>,
     context: RouteContext,
   ): Promise<RouteResponse>;
@@ -158,7 +158,7 @@ export function route<
     query?: Q;
     body?: B;
     work?(
-      db: Client,
+      db: Queryable,
       input: RouteInput<Shape<P>, Shape<Q>, Shape<B>>,
       context: RouteContext,
     ): Promise<RouteResponse>;

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { z } from 'zod';
 import { EXECUTION_STATUSES } from '../../../contracts/runs/step.ts';
-import type { Client } from '../../../db/queries/json-rows.ts';
+import type { Queryable } from '../../../db/connection/pool.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
 import { executionSchema, findExecution } from '../../events/run-rows.ts';
 import { id, json, numberText, object, time } from '../../http/fields.ts';
@@ -198,7 +198,7 @@ async function answerFor(
 }
 
 /** Starts a run of an agent or a workflow, given by name or by id. Returns the id of the run. */
-async function start(db: Client, sent: Body, key: string | undefined): Promise<string> {
+async function start(db: Queryable, sent: Body, key: string | undefined): Promise<string> {
   refuseOtherThanOne(sent);
   const { agent, workflow } = sent;
   const values = valuesOf(sent, key);
@@ -240,7 +240,7 @@ function valuesOf(sent: Body, key: string | undefined) {
 }
 
 function startAgent(
-  db: Client,
+  db: Queryable,
   agent: string,
   { input, parts, version, max_cost, overrides, keys }: Values,
 ): Promise<string> {
@@ -252,7 +252,7 @@ function startAgent(
 }
 
 function startWorkflow(
-  db: Client,
+  db: Queryable,
   workflow: string,
   { input, version, max_cost, keys }: Values,
 ): Promise<string> {
@@ -264,7 +264,7 @@ function startWorkflow(
 }
 
 async function startById(
-  db: Client,
+  db: Queryable,
   { agent, workflow, agent_id, workflow_id, callback_url }: Body,
   { input, parts, version, max_cost, overrides, keys }: Values,
 ): Promise<string> {
@@ -288,7 +288,7 @@ async function startById(
 }
 
 /** Returns the id in the first row of a query, or an empty text if there is none. */
-async function firstId(db: Client, text: string, values: unknown[]): Promise<string> {
+async function firstId(db: Queryable, text: string, values: unknown[]): Promise<string> {
   const { rows } = await db.query<{ id: string | null }>(text, values);
   return rows[0]?.id ?? '';
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { type Client, jsonRow } from '../../../db/queries/json-rows.ts';
+import type { Queryable } from '../../../db/connection/pool.ts';
+import { jsonRow } from '../../../db/queries/json-rows.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { executionSchema } from '../../events/run-rows.ts';
 import { count, id, json, time } from '../../http/fields.ts';
@@ -112,7 +113,7 @@ const shown = Object.keys(executionRecord.shape).map((name) => NAMED[name] ?? `t
  * Returns the record of a run. Reads by a SQL function, because the application may not read each
  * column. Throws `HWNTF`.
  */
-export async function findExecutionRecord(db: Client, id: string): Promise<ExecutionRecord> {
+export async function findExecutionRecord(db: Queryable, id: string): Promise<ExecutionRecord> {
   const found = await jsonRow<ExecutionRecord>(
     db,
     `select ${shown.join(', ')} from howdah_private.execution_row($1) as t

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Client } from '../../../db/queries/json-rows.ts';
+import type { Queryable } from '../../../db/connection/pool.ts';
 import type { Condition } from '../../../db/queries/row-collection.ts';
 import {
   childrenOf,
@@ -230,7 +230,7 @@ const input = route({
   },
 });
 
-async function control(db: Client, name: string, values: unknown[]): Promise<string> {
+async function control(db: Queryable, name: string, values: unknown[]): Promise<string> {
   const places = values.map((_value, index) => `$${index + 1}`).join(', ');
   const text = `select (howdah.${name}(${places})).id::uuid::text as id`;
   const { rows } = await db.query<{ id: string }>(text, values);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Client } from '../../../db/queries/json-rows.ts';
+import type { Queryable } from '../../../db/connection/pool.ts';
 import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { findExecution } from '../../events/run-rows.ts';
@@ -32,7 +32,7 @@ const entries: Collection = {
 
 const shared = { tag: 'executions', path: '/api/executions/{id}/feedback', params: byId };
 
-async function entryOf(db: Client, id: string) {
+async function entryOf(db: Queryable, id: string) {
   const found = await findRow(db, entries, id);
   if (!found) throw noSuch('feedback entry', id);
   return found.row;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Client } from '../../../db/queries/json-rows.ts';
+import type { Queryable } from '../../../db/connection/pool.ts';
 import { findRow } from '../../../db/queries/row-collection.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { anyCase, byId, flag, id, json, page, pageOf } from '../../http/fields.ts';
@@ -18,7 +18,7 @@ import { type Route, type RouteResponse, route } from '../framework/route.ts';
 
 /** Answers a question as the caller, and returns the question as it is afterwards. */
 export async function submitAnswer(
-  db: Client,
+  db: Queryable,
   questionId: string,
   answer: unknown,
   data: unknown,

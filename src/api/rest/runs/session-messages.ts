@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Client } from '../../../db/queries/json-rows.ts';
+import type { Queryable } from '../../../db/connection/pool.ts';
 import { noSuch, RequestRefusal } from '../../errors/request-refusal.ts';
 import { id, object, switchText } from '../../http/fields.ts';
 import { question } from '../../lists/question-rows.ts';
@@ -30,7 +30,7 @@ const tree = z
  * Registers a follower if the request asks for a stream, so that the run is followed from its first
  * step.
  */
-async function follow(db: Client, { stream }: { stream?: boolean | undefined }, run: unknown) {
+async function follow(db: Queryable, { stream }: { stream?: boolean | undefined }, run: unknown) {
   if (stream) await db.query('select howdah_private.register_follower($1)', [run]);
 }
 
@@ -150,7 +150,7 @@ const answer = route({
 });
 
 /** Rejects a question of another session as not found. */
-async function refuseOthers(db: Client, sid: string, questionId: string): Promise<void> {
+async function refuseOthers(db: Queryable, sid: string, questionId: string): Promise<void> {
   const { rowCount } = await db.query(
     `select from howdah.questions as q join howdah.executions as e on e.id = q.root_execution_id
      where q.id = $1 and e.session_id = $2`,

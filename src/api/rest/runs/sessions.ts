@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Client } from '../../../db/queries/json-rows.ts';
+import type { Queryable } from '../../../db/connection/pool.ts';
 import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
 import { noSuch, RequestRefusal, refuseBoth } from '../../errors/request-refusal.ts';
 import { id, object, page, pageOf, time } from '../../http/fields.ts';
@@ -48,7 +48,7 @@ const shared = { tag: 'sessions' as const, params: bySid };
 const shown = { 200: { description: 'The session', schema: session } };
 
 /** Returns a session. Throws `HWNTF`. */
-export async function findSession(db: Client, sid: string) {
+export async function findSession(db: Queryable, sid: string) {
   const found = await findRow(db, sessions, sid);
   if (!found) throw noSuch('session', sid);
   return found.row;
@@ -64,7 +64,7 @@ type Who = z.output<z.ZodObject<typeof who>>;
 
 /** Returns the name of the agent or workflow that a request means, for the SQL functions. */
 async function namesOf(
-  db: Client,
+  db: Queryable,
   { agent, workflow, agent_id, workflow_id }: Who,
   isOneNeeded = false,
 ) {
@@ -81,7 +81,7 @@ async function namesOf(
   };
 }
 
-async function nameOf(db: Client, one: 'agent' | 'workflow', rowId: string): Promise<string> {
+async function nameOf(db: Queryable, one: 'agent' | 'workflow', rowId: string): Promise<string> {
   const { rows } = await db.query<{ name: string }>(
     `select t.name from howdah.${one}s as t where t.id = $1 and t.deleted_at is null`,
     [rowId],
@@ -91,7 +91,7 @@ async function nameOf(db: Client, one: 'agent' | 'workflow', rowId: string): Pro
 }
 
 /** Returns the orchestrator of a system: an agent or a workflow. */
-async function orchestratorOf(db: Client, systemId: string) {
+async function orchestratorOf(db: Queryable, systemId: string) {
   const { rows } = await db.query<{ name: string; orchestrator: string | null; is_agent: boolean }>(
     `select s.name, s.orchestrator, exists (
        select from howdah.agents as a

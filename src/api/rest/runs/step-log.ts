@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import type { Queryable } from '../../../db/connection/pool.ts';
 import { endOf, type LogFilter, type LogPlace } from '../../../db/feed/step-log.ts';
-import type { Client } from '../../../db/queries/json-rows.ts';
 import { queriesWithin } from '../../../db/queries/queries.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
 import { lineSchema, pageOfLines } from '../../events/log-lines.ts';
@@ -43,7 +43,7 @@ type Filters = z.output<z.ZodObject<typeof filters>>;
  * Returns the filter in a query. Throws `HWINV` for `execution_id` together with another filter of
  * runs, and `HWNTF` for a run or session that does not exist.
  */
-async function filterIn(db: Client, query: Filters): Promise<LogFilter> {
+async function filterIn(db: Queryable, query: Filters): Promise<LogFilter> {
   const { execution_id, session_id, agent_id, workflow_id, status, errors } = query;
   const beside = Object.entries({ session_id, agent_id, workflow_id, status }).find(
     ([, value]) => execution_id !== undefined && value !== undefined,

@@ -1,10 +1,9 @@
 import type { ModelTestReport } from '../../../contracts/agents/model-test.ts';
 import type { IssuedSigningKey } from '../../../contracts/secret.ts';
-import { inTenant } from '../../../db/access/agent-systems.ts';
 import { type AuditEntry, type AuditFilter, listAuditLog } from '../../../db/access/audit-log.ts';
 import { secretRowsOn } from '../../../db/access/secrets.ts';
 import { type SigningKeyOf, signingKeyRowsOn } from '../../../db/access/signing-keys.ts';
-import type { Queryable } from '../../../db/connection/pool.ts';
+import { inTenant, type Queryable } from '../../../db/connection/pool.ts';
 import { awaitModelTest, startModelTest } from '../../../db/operations/request-model-test.ts';
 import { isAnyWorkerAlive } from '../../../db/queries/queries.ts';
 import { runSchedule } from '../../../db/queries/schedules.ts';

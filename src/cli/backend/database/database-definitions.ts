@@ -1,5 +1,5 @@
 import { HowdahError } from '../../../contracts/errors.ts';
-import type { Pool } from '../../../db/connection/pool.ts';
+import type { Queryable } from '../../../db/connection/pool.ts';
 import { findNamed, listNamed, namesOf } from '../../../db/queries/named-objects.ts';
 import { listAgents, listTools, toolsOfAgent } from '../../../db/queries/queries.ts';
 import { deleteRow, insertRow, updateRow } from '../../../db/queries/row-collection.ts';
@@ -9,8 +9,6 @@ import type { DefinitionBackend, NewDefinition } from '../backend.ts';
 import { AGENTS, type DefinitionKind, unknownName, WORKFLOWS } from '../definition-kinds.ts';
 import { toolListing, toolRowsOf } from '../tool-rows.ts';
 import type { CliDatabase } from '../with-database.ts';
-
-type Client = Pick<Pool, 'query'>;
 
 /** Creates the `DefinitionBackend` of a database, for one tenant. */
 export function createDatabaseDefinitions(
@@ -57,13 +55,13 @@ export function createDatabaseDefinitions(
 }
 
 /** Returns the row of this name or id. Throws `HWNTF` with the names that may have been meant. */
-export async function requireDefinition(client: Client, named: DefinitionKind, name: string) {
+export async function requireDefinition(client: Queryable, named: DefinitionKind, name: string) {
   const found = await findNamed(client, named.kind, name);
   if (found) return found;
   throw unknownName(named, name, await namesOf(client, named.kind));
 }
 
-async function rowOf(client: Client, { agent, workflow, values }: NewDefinition) {
+async function rowOf(client: Queryable, { agent, workflow, values }: NewDefinition) {
   return {
     ...values,
     ...(agent !== undefined && { agent_id: (await requireDefinition(client, AGENTS, agent)).id }),
@@ -73,7 +71,7 @@ async function rowOf(client: Client, { agent, workflow, values }: NewDefinition)
   };
 }
 
-async function remove(client: Client, named: DefinitionKind, id: string): Promise<void> {
+async function remove(client: Queryable, named: DefinitionKind, id: string): Promise<void> {
   if (named.kind === 'prompts' || named.kind === 'skills') {
     // the row is kept if other rows refer to it
     await client.query(`select (howdah.delete_${named.singular}($1)).id`, [id]);

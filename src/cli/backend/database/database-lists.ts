@@ -1,9 +1,7 @@
-import { inTenant } from '../../../db/access/agent-systems.ts';
-import { inTransaction } from '../../../db/connection/pool.ts';
+import { inTenant, inTransaction, type Queryable } from '../../../db/connection/pool.ts';
 import { beginList, followListFeed, type ListStart } from '../../../db/lists/follow-list.ts';
 import type { FollowedCollection } from '../../../db/lists/list-changes.ts';
 import { createListFeed } from '../../../db/lists/list-feed.ts';
-import type { Client } from '../../../db/queries/json-rows.ts';
 import { runCounter } from '../../../db/queries/run-counters.ts';
 import { tenantOf } from '../../input/resolve-tenant.ts';
 import { idOfNamed } from '../../input/run-filters.ts';
@@ -74,7 +72,7 @@ async function* follow(
   signal: AbortSignal,
 ): AsyncGenerator<ListedChange, void> {
   const { id: tenantId } = await tenantOf(db, slug);
-  const transaction = <T>(_tenant: string, work: (client: Client) => Promise<T>) =>
+  const transaction = <T>(_tenant: string, work: (client: Queryable) => Promise<T>) =>
     slug === undefined ? inTransaction(pool, work) : inTenant(pool, tenantId, work);
   const lists = createListFeed({
     transaction,

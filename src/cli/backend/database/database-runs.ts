@@ -1,4 +1,4 @@
-import { inTransaction, type Pool } from '../../../db/connection/pool.ts';
+import { inTransaction, type Queryable } from '../../../db/connection/pool.ts';
 import { followExecutions } from '../../../db/feed/follow-runs.ts';
 import { followTree } from '../../../db/feed/follow-tree.ts';
 import { compareExecutions } from '../../../db/queries/comparisons.ts';
@@ -19,8 +19,6 @@ import { stepIn } from '../../print/step.ts';
 import type { ControlledRun, NewRun, RunBackend } from '../backend.ts';
 import type { CliDatabase } from '../with-database.ts';
 import { followRuns } from './database-lists.ts';
-
-type Client = Pick<Pool, 'query'>;
 
 /**
  * Creates the `RunBackend` of a database. A login that owns the database finds runs of any tenant
@@ -100,7 +98,7 @@ async function listRuns(
   return listExecutions(db, { tenantId, ...filter });
 }
 
-async function findLatestRun(client: Client): Promise<string> {
+async function findLatestRun(client: Queryable): Promise<string> {
   const { rows } = await client.query<{ id: string }>(
     `select e.id from howdah.executions as e
      where e.tenant_id = howdah.current_tenant() and e.parent_execution_id is null
@@ -115,7 +113,7 @@ async function findLatestRun(client: Client): Promise<string> {
  * Inserts the run and its files in the transaction of `client`, so that a rejected run stores no
  * files.
  */
-async function insertRun(client: Client, run: NewRun): Promise<string> {
+async function insertRun(client: Queryable, run: NewRun): Promise<string> {
   const { agent, input, data, metadata, overrides, files, budget, options } = run;
   const { session_id = null } = options;
   const resourceIds = await insertFiles(client, files, session_id);
@@ -146,7 +144,7 @@ async function insertRun(client: Client, run: NewRun): Promise<string> {
 }
 
 async function insertFiles(
-  client: Client,
+  client: Queryable,
   files: readonly Attachment[],
   session_id: string | null,
 ): Promise<string[]> {

@@ -1,8 +1,8 @@
 import { Readable, Writable } from 'node:stream';
 import { setInterval } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
-import { inTenant } from '../../../db/access/agent-systems.ts';
 import type { DecryptRows } from '../../../db/connection/decrypt-results.ts';
+import { inTenant } from '../../../db/connection/pool.ts';
 import { followExecutions } from '../../../db/feed/follow-runs.ts';
 import { acceptMcpTool } from '../../../db/mcp/servers.ts';
 import { listMarks } from '../../../db/mcp/sessions.ts';

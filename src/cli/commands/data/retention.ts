@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { WrappedKey } from '../../../contracts/secret.ts';
-import { createClient } from '../../../db/connection/pool.ts';
+import { onConnection } from '../../../db/connection/pool.ts';
 import { faultOf } from '../../../db/connection/sqlstate.ts';
 import { dropMonths, type MonthOutcome, oldMonths } from '../../../db/retention/drop-months.ts';
 import { restoreArchive } from '../../../db/retention/restore-archive.ts';
@@ -146,17 +146,13 @@ async function months(io: CliIo): Promise<void> {
 async function archive(io: CliIo, month: string, out: string): Promise<void> {
   await withDatabase(io, async ({ url }) => {
     // not the pool of the command, which would decrypt contents and write them to the file
-    const client = createClient({ url, applicationName: 'howdah-archive' });
-    await client.connect();
-    try {
-      const folder = await archiveMonth(client, month, out);
-      const { tables } = await checkArchive(folder);
-      const rows = Object.fromEntries(tables.map((one) => [one.table, one.rows]));
-      if (io.json) return printJson(io, { month, folder, rows });
-      io.out(`${folder}: ${inNumbers(rows)}`);
-    } finally {
-      await client.end();
-    }
+    const folder = await onConnection({ url, applicationName: 'howdah-archive' }, (client) =>
+      archiveMonth(client, month, out),
+    );
+    const { tables } = await checkArchive(folder);
+    const rows = Object.fromEntries(tables.map((one) => [one.table, one.rows]));
+    if (io.json) return printJson(io, { month, folder, rows });
+    io.out(`${folder}: ${inNumbers(rows)}`);
   });
 }
 

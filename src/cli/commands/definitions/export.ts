@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../../contracts/errors.ts';
-import { exportDocument, inTenant, listSystems } from '../../../db/access/agent-systems.ts';
-import type { Queryable } from '../../../db/connection/pool.ts';
+import { exportDocument, listSystems } from '../../../db/access/agent-systems.ts';
+import { inTenant, type Queryable } from '../../../db/connection/pool.ts';
 import { writeFile } from '../../../systems/write-file.ts';
 import { joinNames } from '../../../text/join-names.ts';
 import { withDatabase } from '../../backend/with-database.ts';

@@ -1,5 +1,5 @@
 import { Argument, type Command } from 'commander';
-import { createClient } from '../../../db/connection/pool.ts';
+import { onConnection } from '../../../db/connection/pool.ts';
 import { refuseNewer } from '../../../db/schema/schema-state.ts';
 import { requireDatabase } from '../../backend/with-database.ts';
 import { searchPathFinding } from '../../doctor/search-path.ts';
@@ -64,9 +64,8 @@ function showPlanned(io: CliIo, what: 'up' | 'down', planned: readonly string[])
 }
 
 async function warnOfPath(io: CliIo, url: string): Promise<void> {
-  const client = createClient({ url, applicationName: 'howdah-migrate' });
-  await client.connect();
-  const { found, fix } = await searchPathFinding(client).finally(() => client.end());
+  const connection = { url, applicationName: 'howdah-migrate' };
+  const { found, fix } = await onConnection(connection, searchPathFinding);
   if (fix) io.err(`Warning: ${found}. Fix: ${fix}`);
 }
 

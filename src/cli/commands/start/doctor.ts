@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { Config } from '../../../config.ts';
 import { createPool, type Pool } from '../../../db/connection/pool.ts';
-import { countWorkers, listViolations, queriesOn } from '../../../db/queries/queries.ts';
+import { listViolations, queriesOn } from '../../../db/queries/queries.ts';
+import { countWorkers } from '../../../db/queries/status-overview.ts';
 import { migrationStatus } from '../../../db/schema/migrate.ts';
 import { openChosenDatabase } from '../../backend/with-database.ts';
 import { type AuditFinding, auditFindings } from '../../doctor/audit-log.ts';
@@ -168,7 +169,7 @@ async function clock(pool: Pool): Promise<Finding> {
 }
 
 async function workers(pool: Pool): Promise<Finding> {
-  const alive = await countWorkers(queriesOn(pool));
+  const alive = await countWorkers(pool);
   return alive > 0
     ? { check: 'workers', ok: true, found: `${alive} running` }
     : {

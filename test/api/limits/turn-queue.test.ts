@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { TurnQueue } from '../../src/concurrency/turn-queue.ts';
+import { TurnQueue } from '../../../src/api/limits/turn-queue.ts';
 
 test('callers proceed in order, each in its own event loop turn', async () => {
   const queue = new TurnQueue();
