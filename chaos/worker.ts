@@ -3,7 +3,7 @@
 
 import { pino } from 'pino';
 import { openaiProvider } from '../src/providers/openai.ts';
-import { startWorker } from '../workers/main.ts';
+import { startWorker } from '../workers/start-worker.ts';
 import { CHAOS_MASTER_KEYS } from './faults/encryption.ts';
 import { createShopTools } from './load/shop-tools.ts';
 

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import type { Worker } from '../workers/main.ts';
+import type { Worker } from '../workers/start-worker.ts';
 import type { ApiServer, UnlistedApi } from './api/server.ts';
 import { type LoadedThread, loadApiThread, startApiThread, whileThreadRuns } from './api-thread.ts';
 import { runAll, settleAll } from './concurrency/run-all.ts';

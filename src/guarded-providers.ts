@@ -1,7 +1,7 @@
 import type { Config } from './config.ts';
 import type { ModelRef } from './contracts/agents/model.ts';
 import { environmentKeys } from './providers/environment/environment-models.ts';
-import type { Fetch } from './providers/http/guarded-fetch.ts';
+import type { Fetch } from './providers/http/restricted-fetch.ts';
 import { createProviders, type ProviderEnv, type Providers } from './providers/registry.ts';
 import { guardedFetch } from './tools/egress/guarded-fetch.ts';
 import type { Egress } from './tools/egress.ts';

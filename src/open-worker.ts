@@ -1,5 +1,5 @@
-import { startWorker, type Worker } from '../workers/main.ts';
 import type { ToolSources } from '../workers/registered-tools.ts';
+import { startWorker, type Worker } from '../workers/start-worker.ts';
 import type { Config } from './config.ts';
 import type { CustomEngine } from './contracts/agents/engine.ts';
 import type { Hooks } from './contracts/agents/hook.ts';

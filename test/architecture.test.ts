@@ -84,6 +84,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'errors',
     'login',
     'limits',
+    'replica',
     'mount',
     'feed',
     'events',

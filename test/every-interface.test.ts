@@ -4,7 +4,7 @@ import WebSocket from 'ws';
 import type { ApiServer } from '../src/api/server.ts';
 import { connect } from '../src/client/connect.ts';
 import type { StreamEvent } from '../src/contracts/runs/stream-event.ts';
-import type { Worker } from '../workers/main.ts';
+import type { Worker } from '../workers/start-worker.ts';
 import { ask, followSteps, openSocket, startTestApi, until } from './api/harness.ts';
 import { runCli } from './cli/run-cli.ts';
 import { one } from './sql/support.ts';

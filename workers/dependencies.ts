@@ -22,17 +22,17 @@ import {
 } from '../src/runtime/environment/runtime-dependencies.ts';
 import { MAX_ATTACHMENT_BYTES } from '../src/runtime/messages/resolve-attachments.ts';
 import { createContentDecryptor } from '../src/secrets/contents.ts';
-import { createDocumentSealer } from '../src/secrets/documents.ts';
 import { isEncrypted } from '../src/secrets/encrypted-values.ts';
 import { noMasterKeys } from '../src/secrets/master-keys.ts';
+import { createDocumentSealer } from '../src/secrets/oauth-documents.ts';
 import { createSecretReader } from '../src/secrets/reader.ts';
 import { keepSigningKey } from '../src/secrets/signing-keys.ts';
 import { createSecretWriter } from '../src/secrets/writer.ts';
 import { tapSecrets } from '../src/telemetry/tap-secrets.ts';
 import { customTools } from '../src/tools/custom/custom-tools.ts';
 import { createEgress, type Egress } from '../src/tools/egress.ts';
-import { createLazyMcpPool } from '../src/tools/mcp/lazy-pool.ts';
-import type { McpPool } from '../src/tools/mcp/pool.ts';
+import { createLazyMcpClient } from '../src/tools/mcp/lazy-mcp-client.ts';
+import type { McpClient } from '../src/tools/mcp/mcp-client.ts';
 import type { McpServer } from '../src/tools/mcp/server.ts';
 import { createLazyAccessTokens } from '../src/tools/oauth/lazy-access-tokens.ts';
 import { sqlQueryTool } from '../src/tools/sql-query.ts';
@@ -57,7 +57,7 @@ const PUBLIC_ACCESS: McpAccess = {
 export type WorkerDependencies = {
   /** The environment of each run. `customTools` may be replaced while the worker runs. */
   runs: RuntimeDependencies;
-  mcp: McpPool;
+  mcp: McpClient;
   accounts: AccountUpkeep;
   queries: QueryPool;
   /** Sends a delivery to a webhook. */
@@ -81,7 +81,7 @@ export function createDependencies(
     sealer: createDocumentSealer(secretRowsOn(pool), options.masterKeys ?? noMasterKeys),
     onSecret: options.onSecret,
   });
-  const mcp = createLazyMcpPool({ ...access, rows, readSecret, accounts, log: options.log });
+  const mcp = createLazyMcpClient({ ...access, rows, readSecret, accounts, log: options.log });
   const queries = createQueryPool(queryPool, MOST.queries);
   const builtins = [...options.builtins, createSqlQuery(queryPool, queries, access.egress)];
   const readFile: RuntimeDependencies['loadResource'] = (tenantId, id) =>

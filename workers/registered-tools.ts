@@ -3,7 +3,7 @@ import { HowdahError } from '../src/contracts/errors.ts';
 import { createPool } from '../src/db/connection/pool.ts';
 import { namesOfOthers, syncCustomTools } from '../src/db/worker/maintenance.ts';
 import { openToolFolder } from '../src/tools/custom/tool-folder.ts';
-import type { Worker } from './main.ts';
+import type { Worker } from './start-worker.ts';
 
 /** The sources of a worker's tools in TypeScript. */
 export type ToolSources = {

@@ -10,7 +10,7 @@ import { deliveriesOn } from '../src/db/worker/delivery-attempts.ts';
 import { modelTestsOn } from '../src/db/worker/model-tests.ts';
 import type { RuntimeDependencies } from '../src/runtime/environment/runtime-dependencies.ts';
 import type { Runtime } from '../src/runtime/runtime.ts';
-import type { McpPool } from '../src/tools/mcp/pool.ts';
+import type { McpClient } from '../src/tools/mcp/mcp-client.ts';
 import type { McpServer } from '../src/tools/mcp/server.ts';
 import type { DeliveryResult, WebhookDelivery } from '../src/tools/webhooks/send.ts';
 import { accountTask } from './tasks/account.ts';
@@ -34,7 +34,7 @@ export function taskList(
   pools: { pool: Pool; sqlToolPool: Pool; queries: QueryPool },
   ready: Promise<void>,
   audit: { anchor: AuditAnchor; log: Logger },
-  mcp: McpPool,
+  mcp: McpClient,
   accounts: AccountUpkeep,
   send: (delivery: WebhookDelivery) => Promise<DeliveryResult>,
   months: MonthOptions,

@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import type { ModelProvider } from '../../src/contracts/agents/model.ts';
 import type { CustomTool, ToolContext } from '../../src/contracts/agents/tool.ts';
 import type { ToolCall } from '../../src/contracts/runs/message.ts';
-import { startWorker, type Worker } from '../../workers/main.ts';
+import { startWorker, type Worker } from '../../workers/start-worker.ts';
 
 export type EngineOptions = {
   url: string;

@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { pino } from 'pino';
 import { createProviders, findProvider } from '../../src/providers/registry.ts';
-import { startWorker, type Worker } from '../../workers/main.ts';
+import { startWorker, type Worker } from '../../workers/start-worker.ts';
 import type { Bench } from '../bench.ts';
 import { figure } from '../figures.ts';
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { Worker } from '../../workers/main.ts';
+import type { Worker } from '../../workers/start-worker.ts';
 import type { Bench } from '../bench.ts';
 import { figure, percentile } from '../figures.ts';
 import { BENCH_AGENT, startEngine } from '../processes/engine.ts';

@@ -6,7 +6,7 @@ import { type Figure, figure } from '../../bench/figures.ts';
 import type { ModelProvider } from '../../src/contracts/agents/model.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { createEgress } from '../../src/tools/egress.ts';
-import { startWorker, type Worker } from '../../workers/main.ts';
+import { startWorker, type Worker } from '../../workers/start-worker.ts';
 import { randomOf } from '../load/random.ts';
 import type { Options } from './options.ts';
 import type { DeliveryContext } from './subscribers.ts';

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { secretRowsOn } from '../../src/db/access/secrets.ts';
-import { CONTENT_TABLES, readRunContents } from '../../src/db/retention/run-contents.ts';
+import { CONTENT_TABLES, readRunContents } from '../../src/db/worker/content-encryption.ts';
 import { createContentDecryptor } from '../../src/secrets/contents.ts';
 import { ENCRYPTED_PREFIX } from '../../src/secrets/encrypted-values.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { type Figure, figure } from '../../bench/figures.ts';
-import { serverAccount } from '../../src/db/embedded/account.ts';
+import { serverAccount } from '../../src/db/embedded/system-account.ts';
 import { startEmbedded, stopEmbedded } from '../../src/db/embedded/embedded.ts';
 import { eventually } from '../../test/support/database.ts';
 import type { WorkerProcess } from '../../test/workers/child.ts';

@@ -19,7 +19,7 @@ import { isOpenAiPath, notFoundError } from './openai/not-found.ts';
 import { sendError } from './openai/openai-errors.ts';
 import { descriptionRoutes } from './openapi-routes.ts';
 import type { Streams } from './rest/framework/streams.ts';
-import { methodsAt, type RestOptions, restRoutes } from './rest/serve.ts';
+import { methodsAt, type RestOptions, serveRest } from './rest/serve.ts';
 
 /** Time that running requests have to finish when the server closes. A statement may take 5 s. */
 const FINISH_MS = 8_000;
@@ -53,7 +53,7 @@ export function createApp(options: AppOptions): { app: FastifyInstance; streams:
   healthRoutes(app, readiness);
   schemaRoutes(app);
   descriptionRoutes(app, options);
-  return { app, streams: restRoutes(app, rest) };
+  return { app, streams: serveRest(app, rest) };
 }
 
 /** Answers a request to an unknown path with 404, and one with an unsupported method with 405. */

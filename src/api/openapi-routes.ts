@@ -8,12 +8,12 @@ import { inboundPaths } from './inbound/inbound-paths.ts';
 import { openAiPaths } from './openai/paths.ts';
 import { protocolPaths } from './protocol-paths.ts';
 import { referenceRoutes } from './reference-page.ts';
-import { routes } from './rest/rest-routes.ts';
+import { restRoutes } from './rest/rest-routes.ts';
 import { socketPath } from './ws/socket-messages.ts';
 
 /** The OpenAPI description at `/openapi.json`, except for its security. */
 export const description = openApi({
-  routes,
+  routes: restRoutes,
   endpoints: [...chatPaths, ...inboundPaths, ...openAiPaths, ...protocolPaths, ...healthPaths],
   sockets: [socketPath],
 });

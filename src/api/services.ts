@@ -16,8 +16,8 @@ import type { Pool } from '../db/connection/pool.ts';
 import { refuseOtherServer } from '../db/connection/same-server.ts';
 import { createListFeed, type ListFeed } from '../db/lists/list-feed.ts';
 import { createContentDecryptor } from '../secrets/contents.ts';
-import { createDocumentSealer } from '../secrets/documents.ts';
 import { type MasterKeys, noMasterKeys } from '../secrets/master-keys.ts';
+import { createDocumentSealer } from '../secrets/oauth-documents.ts';
 import { createSecretReader } from '../secrets/reader.ts';
 import { createSecretWriter, type SecretWriter } from '../secrets/writer.ts';
 import type { ApiMetrics } from '../telemetry/metrics.ts';
@@ -41,9 +41,9 @@ import { watchReadiness } from './health/readiness.ts';
 import { createRequestQueue, type RequestQueue } from './http/request-queue.ts';
 import { defaultServerLimits, type ServerLimits } from './http/server-limits.ts';
 import { type Connections, createConnections } from './limits/connections.ts';
-import { ReplicaRouter } from './limits/read-your-writes.ts';
 import { createStreamLimits, type StreamLimits } from './limits/stream-limits.ts';
 import { openLogin, openReplica, openRequests, type PoolOptions } from './pools.ts';
+import { ReplicaRouter } from './replica/read-your-writes.ts';
 
 export type ServicesOptions = PoolOptions &
   AuthenticationOptions &

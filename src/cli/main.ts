@@ -35,7 +35,7 @@ export async function main(
   }
   loadWhenNeeded(program, session.io, fresh());
   try {
-    if (saysNothing(program, argv)) lookAround(program, session.io, host);
+    if (saysNothing(program, argv)) addDefaultAction(program, session.io, host);
     await program.parseAsync(withHelp(argv), { from: 'user' });
     return session.exitCode();
   } catch (thrown) {
@@ -163,7 +163,7 @@ function saysNothing(program: Command, argv: readonly string[]): boolean {
  * Adds the action of `howdah` alone. Work that is still in progress, such as the lookup of a name,
  * does not delay the exit.
  */
-function lookAround(program: Command, io: CliIo, host: CliProcess): void {
+function addDefaultAction(program: Command, io: CliIo, host: CliProcess): void {
   program.action(async () => {
     const { printStatus } = await import('./status/print-status.ts');
     const isLate = await printStatus(io);

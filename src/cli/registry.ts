@@ -1,7 +1,7 @@
 import { adminCommands } from './admin-commands.ts';
 import { type CommandEntry, isNoun, type NounEntry } from './command-entry.ts';
 import { devCommands } from './dev-commands.ts';
-import { oldNames } from './old-names.ts';
+import { hiddenCommands } from './hidden-commands.ts';
 
 /** The commands that `howdah --help` lists, in its order. */
 const topCommands: readonly (CommandEntry | NounEntry)[] = [
@@ -181,7 +181,7 @@ const topCommands: readonly (CommandEntry | NounEntry)[] = [
 ];
 
 /** Commands that help lists under a noun, or not at all. Each can be named without the noun. */
-const otherCommands = [...adminCommands, ...devCommands, ...oldNames].filter(
+const otherCommands = [...adminCommands, ...devCommands, ...hiddenCommands].filter(
   ({ name }) => !topCommands.some((top) => top.name === name),
 );
 

@@ -56,10 +56,14 @@ export type DocumentKind = 'client' | 'tokens' | 'flow';
  * The version and the data key for sealing the next document of a row, and the version of the
  * document that it replaces. A version is never given twice.
  */
-export type DocumentSlot = { version: number; replaces: number | null; key: WrappedKey | null };
+export type NextDocumentVersion = {
+  version: number;
+  replaces: number | null;
+  key: WrappedKey | null;
+};
 
 /** A sealed document that replaces the one of a version, or that is the first of its row. */
-export type NewDocument = SealedSecret & Pick<DocumentSlot, 'replaces'>;
+export type NewDocument = SealedSecret & Pick<NextDocumentVersion, 'replaces'>;
 
 /**
  * The reason for which tokens were asked for: the authorization of a person, or the refresh of the
@@ -85,7 +89,7 @@ export type AccountRows = {
   find(accountId: string): Promise<StoredAccount | undefined>;
   ofRun(executionId: string, integration: string): Promise<StoredAccount | NoAccount>;
   forDiscovery(tenantId: string, integration: string): Promise<StoredAccount | NoAccount>;
-  slot(tenantId: string, id: string): Promise<DocumentSlot>;
+  nextVersion(tenantId: string, id: string): Promise<NextDocumentVersion>;
   /** Stores a registered client. Returns false if it must be sealed again. */
   storeClient(document: NewDocument): Promise<boolean>;
   /** Deletes a registered client of this version, which its server no longer knows. */
@@ -112,7 +116,7 @@ export type DocumentSealer = {
   seal(
     kind: DocumentKind,
     place: { id: string; tenant_id: string },
-    slot: DocumentSlot,
+    next: NextDocumentVersion,
     value: JsonObject,
   ): Promise<NewDocument>;
 };

@@ -72,7 +72,10 @@ export function isRunError(value: unknown): value is RunError {
 /**
  * The outcome of an operation that may fail. Such operations return an outcome instead of throwing.
  */
-export type Outcome<T> = { ok: true; value: T } | { ok: false; error: RunError };
+export type Outcome<T> = { ok: true; value: T } | Failure;
+
+/** The failing half of an `Outcome`. */
+export type Failure = { ok: false; error: RunError };
 
 /**
  * An error for a person, thrown when the caller cannot continue. `code` is a SQLSTATE of Howdah or

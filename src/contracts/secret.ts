@@ -26,7 +26,7 @@ export type SealedSecret = Sealed & {
  * The id, the version and the key for the next value of a name. The key is null if the tenant has
  * none yet.
  */
-export type SecretSlot = { id: string; version: number; key: WrappedKey | null };
+export type NextSecretVersion = { id: string; version: number; key: WrappedKey | null };
 
 /** Fingerprints of master keys: the current one, and all that still seal something. */
 export type MasterKeyState = { current: string | null; needed: string[] };
@@ -40,7 +40,8 @@ export type SecretTraits = { fingerprint: string; last_four: string | null };
  */
 export type SecretRows = {
   find(tenantId: string, name: string): Promise<SealedSecret | undefined>;
-  slot(tenantId: string, name: string): Promise<SecretSlot>;
+  nextVersion(tenantId: string, name: string): Promise<NextSecretVersion>;
+  currentDataKey(tenantId: string): Promise<WrappedKey | null>;
   /**
    * Enqueues the ended runs of a tenant whose contents are not encrypted with its current data key.
    * Workers encrypt them. Returns the number of root runs.

@@ -21,7 +21,7 @@ export type TranslatedError = { code: string; message: string; hint?: string; de
  * psql. Returns undefined if the caller did not cause the error.
  */
 export function translatePostgresError(error: PgError): TranslatedError | undefined {
-  const words = postgresWords[error.code] ?? (error.code.startsWith('22') ? badValue : undefined);
+  const words = POSTGRES_ERRORS[error.code] ?? (error.code.startsWith('22') ? badValue : undefined);
   if (!words) return undefined;
   const { detail, ...rest } = words(error);
   const where = { ...whereOf(error), ...detail };
@@ -39,7 +39,7 @@ const duplicates: Readonly<Record<string, TranslatedError>> = {
 };
 
 /** The errors of Postgres that a client causes, in terms of `sql/ERRORS.md`. */
-export const postgresWords: Readonly<Record<string, (error: PgError) => TranslatedError>> = {
+export const POSTGRES_ERRORS: Readonly<Record<string, (error: PgError) => TranslatedError>> = {
   '22021': unstorable,
   '22P05': unstorable,
   '23001': foreignKey,

@@ -5,16 +5,11 @@ import type {
   ModelProvider,
   ModelRequest,
 } from '../contracts/agents/model.ts';
-import type { Outcome } from '../contracts/errors.ts';
+import type { Failure, Outcome } from '../contracts/errors.ts';
 import type { EngineRun } from '../contracts/runs/run-context.ts';
 import { isJsonObject, type Json } from '../json/json.ts';
 import { retryAfterMs } from '../network/retry-after.ts';
-import {
-  codeOfStatus,
-  createCancellation,
-  createFailure,
-  type Failed,
-} from '../providers/failure.ts';
+import { codeOfStatus, createCancellation, createFailure } from '../providers/failure.ts';
 import { redactAnswer } from '../providers/http/answer-redaction.ts';
 import { redact } from '../providers/http/redact.ts';
 import { emitToken } from '../providers/tokens.ts';
@@ -104,7 +99,7 @@ function refusal(
   text: string,
   host: string,
   key: string | null,
-): Failed {
+): Failure {
   const excerpt = firstCharacters(redact(text, key), EXCERPT_CHARACTERS);
   return createFailure(codeOfStatus(status), `${host} answered with status ${status}.`, {
     retry_after_ms: retryAfterMs(headers),

@@ -39,11 +39,11 @@ import { createCancellation, createFailure } from './failure.ts';
 import { redactAnswer } from './http/answer-redaction.ts';
 import { exchange } from './http/exchange.ts';
 import { type Peer, webPage } from './http/failures.ts';
-import { type Fetch, guardedSdkFetch } from './http/guarded-fetch.ts';
 import { secretsIn } from './http/redact.ts';
 import { checkParams } from './http/reserved-params.ts';
+import { type ModelServer, resolveServer } from './http/resolve-server.ts';
+import { type Fetch, restrictSdkFetch } from './http/restricted-fetch.ts';
 import type { Limits, Watch } from './http/stall-timeout.ts';
-import { type ModelTarget, resolveTarget } from './http/target.ts';
 import { emitToken } from './tokens.ts';
 
 /** The options of the provider. An SSRF guard may wrap `fetch`. Tests set `limits`. */
@@ -162,7 +162,7 @@ async function callVendor<T>(
       peer,
       limits: options.limits,
       send: (watch) => {
-        const guarded = guardedSdkFetch(options.fetch ?? fetch, target.key, context.traceparent);
+        const guarded = restrictSdkFetch(options.fetch ?? fetch, target.key, context.traceparent);
         const isFramed =
           options.vendor.name === 'amazon-bedrock' && options.kind === 'languageModel';
         const framed = isFramed ? inWholeFrames(guarded) : guarded;
@@ -184,7 +184,7 @@ async function callVendor<T>(
 }
 
 type PreparedCall = {
-  target: ModelTarget;
+  target: ModelServer;
   params: CallParams;
   settings: SdkOptions['settings'];
   credentials: AwsCredentials | null;
@@ -208,7 +208,7 @@ function prepareCall(
   const settings = { ...(credentials?.region && { region: credentials.region }), ...found.value };
   const account = accountOf(vendor, settings, model.base_url, key, kind);
   if (!account.ok) return account;
-  const target = resolveTarget(account.value, model, context.key);
+  const target = resolveServer(account.value, model, context.key);
   if (!target.ok) return target;
   const unsignable = credentials && refuseUnsignable(model, settings.region, kind, params.value);
   if (unsignable) return unsignable;

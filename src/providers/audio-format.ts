@@ -1,5 +1,6 @@
 import { MAX_AUDIO_BYTES } from '../contracts/agents/model.ts';
-import { createFailure, type Failed } from './failure.ts';
+import type { Failure } from '../contracts/errors.ts';
+import { createFailure } from './failure.ts';
 
 /** Media types of audio, each with the extension by which servers recognise a file. */
 const EXTENSIONS: Readonly<Record<string, string>> = {
@@ -31,7 +32,7 @@ export function audioTypeOf(header: string | null, format: unknown): string {
 }
 
 /** Returns the failure of a recording that is empty or too large to be sent, if it is. */
-export function refuseAudio(audio: Uint8Array): Failed | undefined {
+export function refuseAudio(audio: Uint8Array): Failure | undefined {
   if (audio.byteLength === 0) return createFailure('invalid_request', 'The recording is empty.');
   if (audio.byteLength <= MAX_AUDIO_BYTES) return undefined;
   const most = MAX_AUDIO_BYTES / 1024 / 1024;

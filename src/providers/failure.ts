@@ -1,8 +1,5 @@
-import type { ErrorCode, RunError } from '../contracts/errors.ts';
+import type { ErrorCode, Failure, RunError } from '../contracts/errors.ts';
 import type { Json } from '../json/json.ts';
-
-/** The failing half of an `Outcome`. */
-export type Failed = { ok: false; error: RunError };
 
 const RETRYABLE: ReadonlySet<ErrorCode> = new Set([
   'rate_limited',
@@ -17,7 +14,7 @@ export function createFailure(
   code: ErrorCode,
   message: string,
   extra: { retry_after_ms?: number | undefined; cause?: Json | undefined } = {},
-): Failed {
+): Failure {
   const error: RunError = { code, message, retryable: RETRYABLE.has(code) };
   if (extra.retry_after_ms !== undefined) error.retry_after_ms = extra.retry_after_ms;
   if (extra.cause !== undefined) error.cause = extra.cause;
@@ -25,7 +22,7 @@ export function createFailure(
 }
 
 /** Creates the failure of a call whose abort signal fired. */
-export function createCancellation(): Failed {
+export function createCancellation(): Failure {
   return createFailure('cancelled', 'The model call was cancelled.');
 }
 

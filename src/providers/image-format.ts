@@ -1,6 +1,6 @@
 import type { GeneratedImage } from '../contracts/agents/model.ts';
-import type { Outcome } from '../contracts/errors.ts';
-import { createFailure, type Failed } from './failure.ts';
+import type { Failure, Outcome } from '../contracts/errors.ts';
+import { createFailure } from './failure.ts';
 import type { Peer } from './http/failures.ts';
 
 type Size = { width: number; height: number };
@@ -59,7 +59,7 @@ export function decodeImage(data: string | Uint8Array, { host }: Peer): Outcome<
  * Returns the failure of an answer with the address of an image. Howdah downloads no images, since
  * a server could name any address.
  */
-export function refuseImageAddress({ host }: Peer): Failed {
+export function refuseImageAddress({ host }: Peer): Failure {
   const hint =
     'Addresses are not downloaded: set request_params to {"response_format": "b64_json"}, or configure the server to return images in its answer';
   const message = `${host} answered with the address of an image instead of the image. ${hint}.`;

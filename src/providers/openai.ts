@@ -7,24 +7,24 @@ import type {
   ModelRef,
   ModelRequest,
 } from '../contracts/agents/model.ts';
-import type { Outcome } from '../contracts/errors.ts';
+import type { Failure, Outcome } from '../contracts/errors.ts';
 import { isJsonObject } from '../json/json.ts';
 import { Redaction, type StreamRedaction } from '../redaction/redaction.ts';
-import { createCancellation, createFailure, type Failed } from './failure.ts';
+import { createCancellation, createFailure } from './failure.ts';
 import { redactAnswer } from './http/answer-redaction.ts';
 import { exchange } from './http/exchange.ts';
 import { type Peer, reportedFailure, webPage } from './http/failures.ts';
-import { type Fetch, guardedModelFetch } from './http/guarded-fetch.ts';
 import { secretsIn } from './http/redact.ts';
 import { checkParams } from './http/reserved-params.ts';
-import type { Limits } from './http/stall-timeout.ts';
 import {
-  type ModelTarget,
+  type ModelServer,
   type OpenAiEnv,
   openAiAccount,
-  resolveTarget,
+  resolveServer,
   type VendorAccount,
-} from './http/target.ts';
+} from './http/resolve-server.ts';
+import { type Fetch, restrictModelFetch } from './http/restricted-fetch.ts';
+import type { Limits } from './http/stall-timeout.ts';
 import { synthesizeSpeech, transcribe } from './openai/audio.ts';
 import { requestBody } from './openai/body.ts';
 import { embed, embedInBatches, type Line } from './openai/embed.ts';
@@ -55,7 +55,7 @@ export type OpenAiOptions = ({ env: OpenAiEnv } | { account: VendorAccount }) & 
 /**
  * Creates the provider for OpenAI and every server with its chat completions (Ollama, vLLM, Groq,
  * OpenRouter, Azure …), with streaming, embeddings, audio, images and reranking. The provider never
- * throws and never retries. `resolveTarget` decides which server receives which key.
+ * throws and never retries. `resolveServer` decides which server receives which key.
  */
 export function openaiProvider(options: OpenAiOptions): ModelProvider {
   return {
@@ -89,7 +89,7 @@ async function callServer<T>(
   if (context.signal.aborted) return createCancellation();
   const reserved = checkParams(model);
   if (!reserved.ok) return reserved;
-  const target = resolveTarget(accountOf(options), model, context.key);
+  const target = resolveServer(accountOf(options), model, context.key);
   if (!target.ok) return target;
   const secret = context.key === undefined ? undefined : model.secret_name;
   const peer = { ...target.value, model: model.model, secret };
@@ -110,7 +110,7 @@ function accountOf(options: OpenAiOptions): VendorAccount {
 }
 
 /** Returns the failure of a call for which the package `openai` could not be loaded. */
-function loadFailure(error: unknown): Failed {
+function loadFailure(error: unknown): Failure {
   const { message, code } = error as { message?: string; code?: unknown };
   const reason = `The client of the model could not be loaded: ${message ?? String(error)}.`;
   const cause = typeof code === 'string' ? { code } : undefined;
@@ -122,7 +122,7 @@ function loadFailure(error: unknown): Failed {
  */
 function clientFor(
   { OpenAI }: Sdk,
-  { baseUrl, key }: ModelTarget,
+  { baseUrl, key }: ModelServer,
   fetch: Fetch,
   { traceparent }: ModelCallContext,
 ): OpenAI {
@@ -136,7 +136,7 @@ function clientFor(
     webhookSecret: null,
     maxRetries: 0,
     logLevel: 'off',
-    fetch: guardedModelFetch(fetch, key, traceparent),
+    fetch: restrictModelFetch(fetch, key, traceparent),
   });
 }
 
@@ -174,7 +174,7 @@ async function readStream(
   fold: Fold,
   filter: StreamRedaction,
   { context, watch, peer, sdk }: Call,
-): Promise<Failed | null> {
+): Promise<Failure | null> {
   try {
     for await (const chunk of stream) {
       watch.touch();

@@ -4,7 +4,7 @@ import { closestNames } from '../text/closest-names.ts';
 import { isInstalled } from './ai-sdk/packages.ts';
 import { aiSdkProvider } from './ai-sdk.ts';
 import { createFailure } from './failure.ts';
-import type { Fetch } from './http/guarded-fetch.ts';
+import type { Fetch } from './http/restricted-fetch.ts';
 import { localProvider } from './local.ts';
 import { openaiProvider } from './openai.ts';
 import { scriptedProvider } from './scripted.ts';

@@ -12,9 +12,9 @@ import type {
   SpeechRequest,
   TranscriptionRequest,
 } from '../contracts/agents/model.ts';
-import type { Outcome } from '../contracts/errors.ts';
+import type { Failure, Outcome } from '../contracts/errors.ts';
 import { firstCharacters } from '../text/truncate.ts';
-import { codeOfStatus, createCancellation, createFailure, type Failed } from './failure.ts';
+import { codeOfStatus, createCancellation, createFailure } from './failure.ts';
 import { imageIn, rankingBy, speechIn, transcriptIn } from './scripted/media.ts';
 import { parseScript, type ScriptStep, type Slot, slotAt } from './scripted/script.ts';
 import { estimateTokens, estimateUsage, streamText } from './tokens.ts';
@@ -149,7 +149,7 @@ async function waitFor(ms: number | undefined, signal: AbortSignal): Promise<boo
   }
 }
 
-function scriptedError(error: NonNullable<ScriptStep['error']>): Failed {
+function scriptedError(error: NonNullable<ScriptStep['error']>): Failure {
   const code = error.code ?? codeOfStatus(error.status ?? 500);
   const cause = error.status === undefined ? undefined : { status: error.status };
   const message = error.message ?? `The scripted model failed with ${error.status ?? code}.`;
@@ -200,7 +200,7 @@ function vectorsBy(step: ScriptStep | null, texts: string[]): Outcome<Embeddings
   return { ok: true, value: { vectors, usage: { tokens_in, tokens_out: 0 } } };
 }
 
-function scriptOver(request: ModelRequest, steps: number): Failed {
+function scriptOver(request: ModelRequest, steps: number): Failure {
   const message =
     `The script has ${steps} step(s), but the run requested answer ${answersIn(request) + 1}; ` +
     `the last message was ${lastMessage(request)}. Add a step.`;
@@ -210,7 +210,7 @@ function scriptOver(request: ModelRequest, steps: number): Failed {
 const NOT_FOR_CONVERSATIONS = ['vectors', 'speech', 'transcript', 'image', 'scores'] as const;
 
 /** Returns a failure with the expectations of a step that the request does not meet, or null. */
-function mismatch(step: ScriptStep, number: number, request: ModelRequest): Failed | null {
+function mismatch(step: ScriptStep, number: number, request: ModelRequest): Failure | null {
   const { last_role, last_content_contains: text, tools = [] } = step.expect ?? {};
   const other = NOT_FOR_CONVERSATIONS.find((field) => step[field] != null);
   if (other !== undefined) {

@@ -3,6 +3,7 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { HowdahError } from '../contracts/errors.ts';
 import type { SecretRows, WrappedKey } from '../contracts/secret.ts';
 import type { JsonObject } from '../json/json.ts';
+import { open, seal } from './aead.ts';
 import { CACHE_MS, createDataKeys, createKeyOpener } from './data-keys.ts';
 import {
   type DecryptedContent,
@@ -13,7 +14,6 @@ import {
   type Kind,
   replaceEncrypted,
 } from './encrypted-values.ts';
-import { open, seal } from './envelope.ts';
 import type { MasterKeys } from './master-keys.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { HowdahError } from '../contracts/errors.ts';
 import type { SecretRows, WrappedKey } from '../contracts/secret.ts';
-import { newKey, open, placeOfKey, seal } from './envelope.ts';
+import { newKey, open, placeOfKey, seal } from './aead.ts';
 import type { MasterKey, MasterKeys } from './master-keys.ts';
 
 /**
@@ -34,7 +34,7 @@ export function createDataKeys(rows: SecretRows, masterKeys: MasterKeys): DataKe
         const master = await masterInUse(rows, masterKeys);
         const key = wrap(await rows.newId(), tenantId, newKey(), master);
         if (await rows.addDataKey(key, replacing)) return;
-        if (!replacing && (await rows.slot(tenantId, '')).key) return; // another process made it
+        if (!replacing && (await rows.currentDataKey(tenantId))) return; // another process made it
       }
       throw new HowdahError('HWCNF', 'the keys are being rotated; try again in a moment');
     },

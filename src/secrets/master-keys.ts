@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { HowdahError } from '../contracts/errors.ts';
 import { ignoreInGit } from '../settings/home-folder.ts';
 import { parseSecretKey } from '../settings/secret-key.ts';
-import { fingerprintOfKey, newKey } from './envelope.ts';
+import { fingerprintOfKey, newKey } from './aead.ts';
 
 /** A key that data keys are wrapped with. */
 export type MasterKey = Readonly<{ fingerprint: string; key: Buffer }>;

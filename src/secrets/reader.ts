@@ -1,7 +1,7 @@
 import { HowdahError, type Outcome, type RunError } from '../contracts/errors.ts';
 import type { ReadSecret, SealedSecret, SecretRows } from '../contracts/secret.ts';
+import { open, placeOfSecret } from './aead.ts';
 import { createDataKeys, type DataKeys } from './data-keys.ts';
-import { open, placeOfSecret } from './envelope.ts';
 import type { MasterKeys } from './master-keys.ts';
 
 /** The time for which a value is cached. A new value is in use within a second. */

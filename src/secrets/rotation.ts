@@ -1,6 +1,6 @@
 import type { SealedSecret, SecretRows, WrappedKey } from '../contracts/secret.ts';
+import { placeOfSecret, seal, traitsOf } from './aead.ts';
 import { createDataKeys, type DataKeys, unwrap, wrap, wrongKey } from './data-keys.ts';
-import { placeOfSecret, seal, traitsOf } from './envelope.ts';
 import { type MasterKeys, noKey } from './master-keys.ts';
 import { openSecret } from './reader.ts';
 
@@ -57,7 +57,7 @@ export async function rotateDataKey(
   for (;;) {
     const batch = await rows.toReseal(tenantId, BATCH);
     if (batch.length === 0) break;
-    const { key } = await rows.slot(tenantId, '');
+    const key = await rows.currentDataKey(tenantId);
     if (!key) throw new Error(`tenant ${tenantId} has lost its data key`);
     const resealed = await Promise.all(batch.map((secret) => reseal(secret, key, dataKeys)));
     count += await rows.reseal(tenantId, resealed);

@@ -1,7 +1,7 @@
 import { HowdahError } from '../contracts/errors.ts';
 import type { PutSecret, SecretRows } from '../contracts/secret.ts';
+import { placeOfSecret, seal, traitsOf } from './aead.ts';
 import { createDataKeys, type DataKeys } from './data-keys.ts';
-import { placeOfSecret, seal, traitsOf } from './envelope.ts';
 import type { MasterKeys } from './master-keys.ts';
 
 /** The maximum size of a value, in bytes. */
@@ -31,7 +31,7 @@ export function createSecretWriter(rows: SecretRows, masterKeys: MasterKeys): Se
     async set(tenantId, name, value, put) {
       refuseUnfit(name, value);
       for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-        const { id, version, key } = await keyedSlot(tenantId, name, rows, dataKeys);
+        const { id, version, key } = await nextVersionWithKey(tenantId, name, rows, dataKeys);
         const open = await dataKeys.open(key);
         const place = { id, tenant_id: tenantId, name, version };
         const sealed = seal(open, placeOfSecret(place), Buffer.from(value, 'utf8'));
@@ -43,11 +43,16 @@ export function createSecretWriter(rows: SecretRows, masterKeys: MasterKeys): Se
   };
 }
 
-async function keyedSlot(tenantId: string, name: string, rows: SecretRows, dataKeys: DataKeys) {
-  const slot = await rows.slot(tenantId, name);
-  if (slot.key) return { ...slot, key: slot.key };
+async function nextVersionWithKey(
+  tenantId: string,
+  name: string,
+  rows: SecretRows,
+  dataKeys: DataKeys,
+) {
+  const first = await rows.nextVersion(tenantId, name);
+  if (first.key) return { ...first, key: first.key };
   await dataKeys.add(tenantId, false);
-  const { key, ...next } = await rows.slot(tenantId, name);
+  const { key, ...next } = await rows.nextVersion(tenantId, name);
   if (!key) throw new HowdahError('HWNTF', `there is no tenant ${tenantId}`);
   return { ...next, key };
 }

@@ -52,7 +52,7 @@ const FIGURES: Readonly<Record<string, readonly [help: string, ...labels: string
  * Creates the gauges of the database. When the database does not answer, `howdah_database_up` is 0
  * and the other gauges have no sample.
  */
-export function createDatabaseFigures(register: Registry, read: ReadFigures) {
+export function createDatabaseMetrics(register: Registry, read: ReadFigures) {
   const registers = [register];
   const gauges = new Map(
     Object.entries(FIGURES).map(([name, [help, ...labelNames]]) => [

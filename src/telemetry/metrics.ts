@@ -1,9 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { ObserveRun } from '../contracts/runs/run-observer.ts';
 import type { ReadPrices } from './cost-counter.ts';
-import { createDatabaseFigures, type ReadFigures } from './database-metrics.ts';
-import { createReplicaFigures, type WatchedReplica } from './replica-metrics.ts';
-import { createRunFigures } from './run-metrics.ts';
+import { createDatabaseMetrics, type ReadFigures } from './database-metrics.ts';
+import { createReplicaMetrics, type WatchedReplica } from './replica-metrics.ts';
+import { createRunMetrics } from './run-metrics.ts';
 
 /** The properties of a connection pool that the metrics report. */
 export type CountedPool = {
@@ -64,7 +64,7 @@ export function createMetrics(source: FiguresSource): Metrics {
     // These gauges have names of counters, and nodejs_active_${kind} reports the same values.
     register.removeSingleMetric(`nodejs_active_${kind}_total`);
   }
-  const { runs, database, ...counters } = createFigures(register, source);
+  const { runs, database, ...counters } = createProcessMetrics(register, source);
   return {
     contentType: register.contentType,
     async text() {
@@ -88,8 +88,8 @@ export type MetricDescription = {
 /** Describes all metrics of Howdah, for the documentation. */
 export async function describeMetrics(): Promise<MetricDescription[]> {
   const [all, database] = [new Registry(), new Registry()];
-  createFigures(all, { figures: async () => [], prices: async () => new Map() });
-  createDatabaseFigures(database, async () => []);
+  createProcessMetrics(all, { figures: async () => [], prices: async () => new Map() });
+  createDatabaseMetrics(database, async () => []);
   return (await all.getMetricsAsJSON()).map(({ name, help, type }) => ({
     name,
     help,
@@ -105,19 +105,19 @@ function labelsOf(register: Registry, name: string): readonly string[] {
   return metric && 'labelNames' in metric ? (metric.labelNames as string[]) : [];
 }
 
-function createFigures(register: Registry, source: FiguresSource) {
+function createProcessMetrics(register: Registry, source: FiguresSource) {
   return {
-    runs: createRunFigures(register, source.prices),
-    database: createDatabaseFigures(register, source.figures),
-    ...createPoolFigures(register),
-    ...createWorkerFigures(register),
-    ...createReplicaFigures(register),
-    ...createRecoveryFigures(register),
-    ...createRequestFigures(register),
+    runs: createRunMetrics(register, source.prices),
+    database: createDatabaseMetrics(register, source.figures),
+    ...createPoolMetrics(register),
+    ...createWorkerMetrics(register),
+    ...createReplicaMetrics(register),
+    ...createRecoveryMetrics(register),
+    ...createRequestMetrics(register),
   };
 }
 
-function createPoolFigures(register: Registry): Pick<Metrics, 'watchPool'> {
+function createPoolMetrics(register: Registry): Pick<Metrics, 'watchPool'> {
   const registers = [register];
   const pools = new Map<string, () => CountedPool>();
   new Gauge({
@@ -154,7 +154,7 @@ function createPoolFigures(register: Registry): Pick<Metrics, 'watchPool'> {
   return { watchPool: (name, pool) => void pools.set(name, pool) };
 }
 
-function createWorkerFigures(register: Registry): Pick<Metrics, 'watchWorker'> {
+function createWorkerMetrics(register: Registry): Pick<Metrics, 'watchWorker'> {
   const registers = [register];
   const workers: { readonly inFlight: number; capacity: number }[] = [];
   new Gauge({
@@ -176,7 +176,7 @@ function createWorkerFigures(register: Registry): Pick<Metrics, 'watchWorker'> {
   return { watchWorker: (worker) => void workers.push(worker) };
 }
 
-function createRecoveryFigures(register: Registry): Pick<Metrics, 'countRecovery'> {
+function createRecoveryMetrics(register: Registry): Pick<Metrics, 'countRecovery'> {
   const recoveries = new Counter({
     name: 'howdah_recoveries_total',
     help: 'Dead workers found (dead_worker), runs whose lost wake-up was replaced (lost_wake_up), runs released after a fault, and retried statements of a worker (commit_retry, claim_retry, release_retry).',
@@ -188,7 +188,7 @@ function createRecoveryFigures(register: Registry): Pick<Metrics, 'countRecovery
   return { countRecovery: (reason, count = 1) => recoveries.inc({ reason }, count) };
 }
 
-function createRequestFigures(register: Registry): Pick<Metrics, 'countRequest'> {
+function createRequestMetrics(register: Registry): Pick<Metrics, 'countRequest'> {
   const requests = new Histogram({
     name: 'howdah_http_request_duration_seconds',
     help: 'Time until the response of the API ended, streams included. The label door is the endpoint; status is a class such as 2xx.',

@@ -10,7 +10,7 @@ export type WatchedReplica = {
  * Creates the metrics of reads by server, for processes with a replica. Without a replica they have
  * no samples.
  */
-export function createReplicaFigures(register: Registry) {
+export function createReplicaMetrics(register: Registry) {
   const registers = [register];
   let replica: WatchedReplica | undefined;
   const reads = new Counter({

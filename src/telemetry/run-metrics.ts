@@ -14,7 +14,7 @@ type ProviderOf = (step: StepRecord) => string;
  * the agent: those are names of tenants, their number is unbounded, and readers of metrics need not
  * know them. Cost is counted when the metrics are read, at the prices of that moment.
  */
-export function createRunFigures(register: Registry, readPrices: ReadPrices) {
+export function createRunMetrics(register: Registry, readPrices: ReadPrices) {
   const counters = createRunCounters(register);
   const cost = new CostCounter(register, readPrices);
 

@@ -7,7 +7,7 @@ import type { JsonObject } from '../../src/json/json.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { createSecretWriter } from '../../src/secrets/writer.ts';
 import { createEgress } from '../../src/tools/egress.ts';
-import type { Worker } from '../../workers/main.ts';
+import type { Worker } from '../../workers/start-worker.ts';
 import { startTestApi } from '../api/harness.ts';
 import { eventually, type TestDatabase, testDatabase } from '../support/database.ts';
 import {

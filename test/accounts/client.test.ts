@@ -24,10 +24,10 @@ async function clientWithSecretUntil(client_secret_expires_at: number) {
   };
   const services = {
     fetch: async () => Response.json(answer, { status: 201 }),
-    rows: { slot: async () => ({}), storeClient: async () => true },
+    rows: { nextVersion: async () => ({}), storeClient: async () => true },
     sealer: {
       open: async () => ({ issuer: ISSUER, redirect_uri: REDIRECT, client: known }),
-      seal: async (_kind: string, _place: object, _slot: object, value: JsonObject) => {
+      seal: async (_kind: string, _place: object, _next: object, value: JsonObject) => {
         stored.push(value);
       },
     },

@@ -4,8 +4,8 @@ import { secretRowsOn } from '../../src/db/access/secrets.ts';
 import { createContentCipher } from '../../src/secrets/contents.ts';
 import { ENCRYPTED_PREFIX } from '../../src/secrets/encrypted-values.ts';
 import { noMasterKeys } from '../../src/secrets/master-keys.ts';
-import type { Worker } from '../../workers/main.ts';
-import { encryptContents } from '../../workers/upkeep/encrypt-contents.ts';
+import type { Worker } from '../../workers/start-worker.ts';
+import { applyContentEncryption } from '../../workers/upkeep/content-encryption.ts';
 import { ended, insertRun, makeAgent } from '../runtime/arrange.ts';
 import { makeTenant, one, unique } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
@@ -50,7 +50,7 @@ async function encryptAll(): Promise<void> {
   );
   await db.pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
   const cipher = createContentCipher(secretRowsOn(db.pool), TEST_MASTER_KEYS);
-  await encryptContents(db.pool, cipher, (error) => {
+  await applyContentEncryption(db.pool, cipher, (error) => {
     throw error;
   });
   await until(async () => {

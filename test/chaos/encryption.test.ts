@@ -10,7 +10,7 @@ import {
 import { secretRowsOn } from '../../src/db/access/secrets.ts';
 import { inTransaction } from '../../src/db/connection/pool.ts';
 import { createContentCipher } from '../../src/secrets/contents.ts';
-import { encryptContents } from '../../workers/upkeep/encrypt-contents.ts';
+import { applyContentEncryption } from '../../workers/upkeep/content-encryption.ts';
 import {
   all,
   answer,
@@ -33,7 +33,7 @@ const START_OF_TIME = new Date(0);
 async function encryptDueContents() {
   await db.pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
   const cipher = createContentCipher(secretRowsOn(db.pool), CHAOS_MASTER_KEYS);
-  await encryptContents(db.pool, cipher, (error) => {
+  await applyContentEncryption(db.pool, cipher, (error) => {
     throw error;
   });
 }

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { routes } from '../../src/api/rest/rest-routes.ts';
+import { restRoutes } from '../../src/api/rest/rest-routes.ts';
 import type { ApiServer } from '../../src/api/server.ts';
 import { operations } from '../../src/client/operations.generated.ts';
 import { connect } from '../../src/index.ts';
-import type { Worker } from '../../workers/main.ts';
+import type { Worker } from '../../workers/start-worker.ts';
 import { startTestApi } from '../api/harness.ts';
 import { makeAgent } from '../runtime/arrange.ts';
 import { one } from '../sql/support.ts';
@@ -199,7 +199,7 @@ test('every REST route is an operation of the client or a stream', () => {
     'streamWatchedRows',
   ];
   const known = Object.keys(operations).concat(streams).toSorted();
-  expect(routes.map(({ id }) => id).toSorted()).toEqual(known);
+  expect(restRoutes.map(({ id }) => id).toSorted()).toEqual(known);
 });
 
 test('retries an unavailable server for a run that is already followed', async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTreeReader } from '../../src/db/feed/follow-tree.ts';
 import { openRunListener } from '../../src/db/feed/run-listener.ts';
-import type { Worker } from '../../workers/main.ts';
+import type { Worker } from '../../workers/start-worker.ts';
 import { makeTree } from '../api/trees/stage.ts';
 import { ended } from '../runtime/arrange.ts';
 import { one } from '../sql/support.ts';

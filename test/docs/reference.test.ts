@@ -5,7 +5,7 @@ import { buildSchema, parse, validate } from 'graphql';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { VENDORS } from '../../src/providers/vendors.ts';
-import type { Worker } from '../../workers/main.ts';
+import type { Worker } from '../../workers/start-worker.ts';
 import { runCli, startCli } from '../cli/run-cli.ts';
 import { testDatabase } from '../support/database.ts';
 import { reportUsable } from '../support/usable-providers.ts';

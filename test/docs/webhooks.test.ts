@@ -15,7 +15,7 @@ import { inTenant } from '../../src/db/connection/pool.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { issueSigningKey, newSigningKey } from '../../src/secrets/signing-keys.ts';
 import { createSecretWriter } from '../../src/secrets/writer.ts';
-import type { Worker } from '../../workers/main.ts';
+import type { Worker } from '../../workers/start-worker.ts';
 import { makeAgent, runToEnd } from '../runtime/arrange.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';

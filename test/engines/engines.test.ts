@@ -8,7 +8,7 @@ import type { CustomEngine } from '../../src/index.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { createSecretWriter } from '../../src/secrets/writer.ts';
-import type { Worker } from '../../workers/main.ts';
+import type { Worker } from '../../workers/start-worker.ts';
 import {
   brokenPromises,
   calling,

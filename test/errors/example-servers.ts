@@ -4,7 +4,7 @@ import type { ApiServer } from '../../src/api/server.ts';
 import type { Hooks } from '../../src/contracts/agents/hook.ts';
 import type { CustomTool } from '../../src/contracts/agents/tool.ts';
 import type { JsonObject } from '../../src/json/json.ts';
-import type { Worker } from '../../workers/main.ts';
+import type { Worker } from '../../workers/start-worker.ts';
 import { startTestApi } from '../api/harness.ts';
 import { connect } from '../api/mcp/mcp-client.ts';
 import { locked, makePerson, tokenFor } from '../api/subscriptions/tokens.ts';

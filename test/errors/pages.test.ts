@@ -6,7 +6,7 @@ import { statuses } from '../../src/api/errors/answer-error.ts';
 import { errorPages } from '../../src/cli/help/error-pages.ts';
 import { byCode, exitCodeFor, exitCodes } from '../../src/cli/output/exit-codes.ts';
 import { ERROR_CODES } from '../../src/contracts/errors.ts';
-import { postgresWords } from '../../src/contracts/translate-postgres-error.ts';
+import { POSTGRES_ERRORS } from '../../src/contracts/translate-postgres-error.ts';
 import { PACKAGE_ROOT } from '../../src/package-root.ts';
 import { examplesOf } from './interfaces.ts';
 
@@ -48,7 +48,7 @@ const raised = {
   ],
   'with an HTTP status': Object.keys(statuses),
   'with an exit status': Object.keys(byCode),
-  'for a Postgres error': Object.keys(postgresWords),
+  'for a Postgres error': Object.keys(POSTGRES_ERRORS),
   'listed in sql/ERRORS.md': all(
     readFileSync(join(PACKAGE_ROOT, 'sql/ERRORS.md'), 'utf8'),
     /`(HW[A-Z]{3}|\d{2}[0-9A-Z]{3})`/g,
@@ -85,7 +85,7 @@ test.each(pages.map((page): [string, (typeof pages)[number]] => [page.code, page
 const OTHER_STATUSES: Record<string, number> = { EINTERNAL: 500, '22P02': 400, '57P03': 503 };
 
 /** Returns the Howdah code that clients receive in place of a Postgres code. */
-const translated = (code: string) => postgresWords[code]?.({ code, message: '' }).code ?? code;
+const translated = (code: string) => POSTGRES_ERRORS[code]?.({ code, message: '' }).code ?? code;
 
 test.each(pages.map((page): [string, (typeof pages)[number]] => [page.code, page]))(
   'the page of %s has the actual HTTP status and exit code',
@@ -101,8 +101,8 @@ test.each(pages.map((page): [string, (typeof pages)[number]] => [page.code, page
 );
 
 test('the page of a Postgres code names the code that GraphQL returns', () => {
-  expect(Object.keys(postgresWords)).not.toEqual([]);
-  for (const [code, words] of Object.entries(postgresWords)) {
+  expect(Object.keys(POSTGRES_ERRORS)).not.toEqual([]);
+  for (const [code, words] of Object.entries(POSTGRES_ERRORS)) {
     const interfaces = pages.find((page) => codesOf(page).includes(code))?.told ?? [];
     const { as } = interfaces.find(({ where }) => where === 'GraphQL') ?? { as: '' };
     const one = words({ code, message: '' }).code;

@@ -4,7 +4,7 @@ import { type FakeServer, startOpenAiServer } from '../../chaos/load/openai-serv
 import type { Message } from '../../src/contracts/runs/message.ts';
 import { inTenant } from '../../src/db/connection/pool.ts';
 import { applySystems } from '../../src/systems/apply.ts';
-import type { Worker } from '../../workers/main.ts';
+import type { Worker } from '../../workers/start-worker.ts';
 import { calling, ended } from '../runtime/arrange.ts';
 import { one } from '../sql/support.ts';
 import { eventually, testDatabase } from '../support/database.ts';

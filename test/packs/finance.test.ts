@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { mean, sampleCovariance, sampleStandardDeviation, sampleVariance } from 'simple-statistics';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Worker } from '../../workers/main.ts';
+import type { Worker } from '../../workers/start-worker.ts';
 import { ended } from '../runtime/arrange.ts';
 import { all, one } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';

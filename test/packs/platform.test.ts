@@ -8,7 +8,7 @@ import { putSecretOn, secretRowsOn } from '../../src/db/access/secrets.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { createSecretWriter } from '../../src/secrets/writer.ts';
-import type { Worker } from '../../workers/main.ts';
+import type { Worker } from '../../workers/start-worker.ts';
 import { runCli } from '../cli/run-cli.ts';
 import { ended, makeAgent } from '../runtime/arrange.ts';
 import { all, one } from '../sql/support.ts';

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ApiServer } from '../../src/api/server.ts';
 import { putSecretOn, secretRowsOn } from '../../src/db/access/secrets.ts';
 import { createSecretWriter } from '../../src/secrets/writer.ts';
-import type { Worker } from '../../workers/main.ts';
+import type { Worker } from '../../workers/start-worker.ts';
 import { startTestApi } from '../api/harness.ts';
 import { masterKeys } from '../api/inbound/support.ts';
 import { locked } from '../api/subscriptions/tokens.ts';

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { type FaultProxy, startFaultProxy } from '../../chaos/faults/fault-proxy.ts';
 import { type FakeServer, startOpenAiServer } from '../../chaos/load/openai-server.ts';
 import type { CustomTool } from '../../src/contracts/agents/tool.ts';
-import type { Worker } from '../../workers/main.ts';
+import type { Worker } from '../../workers/start-worker.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { brokenPromises, createLatch } from './arrange.ts';

@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { SecretRows, WrappedKey } from '../../src/contracts/secret.ts';
+import { newKey } from '../../src/secrets/aead.ts';
 import {
   contentKey,
   createContentCipher,
@@ -12,7 +13,6 @@ import {
 } from '../../src/secrets/contents.ts';
 import { wrap } from '../../src/secrets/data-keys.ts';
 import { isEncrypted } from '../../src/secrets/encrypted-values.ts';
-import { newKey } from '../../src/secrets/envelope.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 
 const TENANT = randomUUID();

@@ -2,7 +2,6 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { unwrap, wrap } from '../../src/secrets/data-keys.ts';
 import {
   fingerprintOfKey,
   newKey,
@@ -11,7 +10,8 @@ import {
   placeOfSecret,
   seal,
   traitsOf,
-} from '../../src/secrets/envelope.ts';
+} from '../../src/secrets/aead.ts';
+import { unwrap, wrap } from '../../src/secrets/data-keys.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { parseSecretKey } from '../../src/settings/secret-key.ts';
 

@@ -11,7 +11,7 @@ import { createEgress } from '../../src/tools/egress.ts';
 import { extractTool } from '../../src/tools/extract.ts';
 import { httpRequestTool } from '../../src/tools/http-request.ts';
 import { runCodeTool } from '../../src/tools/run-code.ts';
-import { startWorker, type Worker } from '../../workers/main.ts';
+import { startWorker, type Worker } from '../../workers/start-worker.ts';
 import type { WorkerOptions } from '../../workers/worker-options.ts';
 
 /** The default keys of workers and APIs in tests. */

@@ -4,7 +4,7 @@ import { inTenant } from '../../src/db/connection/pool.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { applySystems } from '../../src/systems/apply.ts';
 import { writeFile } from '../../src/systems/write-file.ts';
-import type { Worker } from '../../workers/main.ts';
+import type { Worker } from '../../workers/start-worker.ts';
 import { one } from '../sql/support.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';

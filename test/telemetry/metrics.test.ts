@@ -9,7 +9,7 @@ import { figuresOn } from '../../src/db/operations/metric-queries.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts';
 import { createReadiness } from '../../src/telemetry/readiness.ts';
-import type { Worker } from '../../workers/main.ts';
+import type { Worker } from '../../workers/start-worker.ts';
 import { startTestApi } from '../api/harness.ts';
 import { makeAgent, runToEnd } from '../runtime/arrange.ts';
 import { testDatabase } from '../support/database.ts';

@@ -13,7 +13,7 @@ import { Exporter } from '../../src/telemetry/traces/exporter.ts';
 import type { EndedRun } from '../../src/telemetry/traces/run-spans.ts';
 import { parseTraceparent, traceContextOf } from '../../src/telemetry/traces/traceparent.ts';
 import { Tracing } from '../../src/telemetry/traces/tracing.ts';
-import type { Worker } from '../../workers/main.ts';
+import type { Worker } from '../../workers/start-worker.ts';
 import { makeAgent, makeAgentTool, runToEnd } from '../runtime/arrange.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';

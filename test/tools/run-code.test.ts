@@ -7,7 +7,7 @@ import type { BuiltinContext, ToolOutcome } from '../../src/contracts/agents/too
 import type { MadeFile, RunFiles } from '../../src/contracts/runs/run-files.ts';
 import type { Trust } from '../../src/contracts/runs/trust.ts';
 import type { JsonObject } from '../../src/json/json.ts';
-import { cameOf, ESCAPES, escapeJob } from '../../src/tools/run-code/escape-attempts.ts';
+import { ESCAPES, escapeJob, outcomeText } from '../../src/tools/run-code/escape-attempts.ts';
 import { createJavascript } from '../../src/tools/run-code/javascript/javascript.ts';
 import type { CodeJob } from '../../src/tools/run-code/job.ts';
 import { seccompFilter } from '../../src/tools/run-code/python/seccomp.ts';
@@ -212,7 +212,7 @@ describe('JavaScript', () => {
     await run(job, never);
     const [first] = idle;
     const report = await run({ ...job, code: '[typeof left, typeof [].left]' }, never);
-    expect(cameOf(report)).toBe('["undefined","undefined"]');
+    expect(outcomeText(report)).toBe('["undefined","undefined"]');
     expect([...idle]).toEqual([first]);
     await first?.terminate();
   });
@@ -242,10 +242,10 @@ describe('limits', () => {
     await run(job, never);
     const code = '"a".repeat(1e7).indexOf("a".repeat(5e6) + "b")'; // minutes, in one step
     const { value, ms } = await timed(() => run({ ...job, code, timeout_ms: 200 }, never));
-    expect(cameOf(value)).toBe('time');
+    expect(outcomeText(value)).toBe('time');
     expect(ms).toBeLessThan(10_000);
     expect(idle.size).toBe(0);
-    expect(cameOf(await run(job, never))).toBe('1');
+    expect(outcomeText(await run(job, never))).toBe('1');
     await Promise.all([...idle].map((worker) => worker.terminate()));
   });
 
@@ -604,7 +604,7 @@ describe('concurrent calls', () => {
     running.abort(new Error('cancelled'));
     expect(await ends).toMatchObject([{ reason: { message: 'cancelled' } }, {}]);
     expect(idle.size).toBe(0);
-    expect(cameOf(await run({ ...endless, code: '2' }, never))).toBe('2');
+    expect(outcomeText(await run({ ...endless, code: '2' }, never))).toBe('2');
     await Promise.all([...idle].map((worker) => worker.terminate()));
   });
 
@@ -615,8 +615,8 @@ describe('concurrent calls', () => {
     const [worker] = idle;
     const dying = run({ ...job, code: 'for (;;) {}' }, never);
     await worker?.terminate();
-    expect(cameOf(await dying)).toBe('lost');
-    expect(cameOf(await run(job, never))).toBe('1');
+    expect(outcomeText(await dying)).toBe('lost');
+    expect(outcomeText(await run(job, never))).toBe('1');
     await Promise.all([...idle].map((one) => one.terminate()));
   });
 
@@ -636,12 +636,12 @@ describe('escapes', () => {
 
   test.each(of('javascript'))('JavaScript: $name', async (one) => {
     const report = await languages.javascript?.(escapeJob(one), never, 'tenant');
-    expect(report && cameOf(report)).toBe(one.expected);
+    expect(report && outcomeText(report)).toBe(one.expected);
   });
 
   test.skipIf(noPython !== undefined).each(of('python'))('Python: $name', async (one) => {
     const report = await languages.python?.(escapeJob(one), never, 'tenant');
-    expect(report && cameOf(report)).toBe(one.expected);
+    expect(report && outcomeText(report)).toBe(one.expected);
   });
 });
 

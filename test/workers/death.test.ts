@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { type FakeServer, startOpenAiServer } from '../../chaos/load/openai-server.ts';
-import type { Worker } from '../../workers/main.ts';
+import type { Worker } from '../../workers/start-worker.ts';
 import {
   brokenPromises,
   calling,

@@ -5,7 +5,7 @@ import {
   type FakeServer,
   startOpenAiServer,
 } from '../../chaos/load/openai-server.ts';
-import type { Worker } from '../../workers/main.ts';
+import type { Worker } from '../../workers/start-worker.ts';
 import {
   brokenPromises,
   createLatch,

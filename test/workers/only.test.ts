@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type FakeServer, startOpenAiServer } from '../../chaos/load/openai-server.ts';
 import type { WorkerScope } from '../../src/db/worker/worker-scope.ts';
-import type { Worker } from '../../workers/main.ts';
+import type { Worker } from '../../workers/start-worker.ts';
 import { runCli } from '../cli/run-cli.ts';
 import {
   brokenPromises,

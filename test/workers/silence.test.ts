@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type FaultProxy, type Rule, startFaultProxy } from '../../chaos/faults/fault-proxy.ts';
-import type { Worker } from '../../workers/main.ts';
+import type { Worker } from '../../workers/start-worker.ts';
 import { calling, ended, executionOf, insertRun, kindsOf, makeAgent } from '../runtime/arrange.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';

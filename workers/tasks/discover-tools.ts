@@ -1,6 +1,6 @@
 import type { Task } from 'graphile-worker';
 import { Semaphore } from '../../src/concurrency/semaphore.ts';
-import type { McpPool } from '../../src/tools/mcp/pool.ts';
+import type { McpClient } from '../../src/tools/mcp/mcp-client.ts';
 import type { McpServer } from '../../src/tools/mcp/server.ts';
 import { discoverToolsPayload } from '../payloads.ts';
 
@@ -16,7 +16,7 @@ const BUSY_MS = 2_000;
  * the queue: it has not begun, so it counts no attempt, and another worker may take it.
  */
 export function discoverToolsTask(
-  mcp: Pick<McpPool, 'discover'>,
+  mcp: Pick<McpClient, 'discover'>,
   begin: (tenantId: string, id: string, attempt: number) => Promise<McpServer | undefined>,
 ): Task {
   const semaphore = new Semaphore(AT_ONCE);

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Pool } from '../../src/db/connection/pool.ts';
 import { faultOf } from '../../src/db/connection/sqlstate.ts';
 import { dropMonths, type MonthOptions } from '../../src/db/retention/drop-months.ts';
-import { retain } from '../../src/db/worker/maintenance.ts';
+import { applyRetention } from '../../src/db/worker/maintenance.ts';
 
 /**
  * Creates the task of retention. Drops the months that nobody keeps any more, then erases and
@@ -26,7 +26,7 @@ export function retentionTask(pool: Pool, months: MonthOptions, log: Logger): Ta
       log.error({ err }, 'the months past their retention could not be dropped');
       errors.push(err);
     });
-    const { failures } = await retain(pool).catch((error) => {
+    const { failures } = await applyRetention(pool).catch((error) => {
       errors.push(error);
       return { failures: [] };
     });

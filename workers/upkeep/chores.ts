@@ -6,7 +6,7 @@ import { enqueueAlerts, expireQuestions, fireSchedules } from '../../src/db/work
 import { healQueue } from '../../src/db/worker/wake-ups.ts';
 import { reapWorkers } from '../../src/db/worker/worker-presence.ts';
 import type { ContentCipher } from '../../src/secrets/contents.ts';
-import { encryptContents } from './encrypt-contents.ts';
+import { applyContentEncryption } from './content-encryption.ts';
 import { repeat } from './repeat.ts';
 
 const REAP_MS = 500;
@@ -100,7 +100,7 @@ export class Chores {
     const { pool, cipher, log } = this.#options;
     if (!cipher) return Promise.resolve();
     return this.#attempt('contents could not be encrypted; retrying in a second', () =>
-      encryptContents(pool, cipher, (error, execution_id) =>
+      applyContentEncryption(pool, cipher, (error, execution_id) =>
         log.warn(
           { execution_id, reason: (error as Error).message },
           'the contents of a run could not be encrypted or decrypted; retrying later',

@@ -8,7 +8,7 @@ import { RequestRefusal } from '../errors/request-refusal.ts';
 import type { OpenRequests } from '../limits/open-requests.ts';
 import type { RestOptions } from '../rest/serve.ts';
 import type { RpcId } from './a2a-schema.ts';
-import { type Base, type BaseOptions, createBase } from './base.ts';
+import { type BaseUrlOptions, type BaseUrls, createBaseUrls } from './base-url.ts';
 import { cardOf, findAgentCard } from './card.ts';
 import { readCall, Unreadable } from './read-call.ts';
 import { retryAfterOf, rpcError } from './rpc-errors.ts';
@@ -24,10 +24,10 @@ const CARD = '/.well-known/agent-card.json';
  */
 export function a2aRoutes(
   app: FastifyInstance,
-  options: RestOptions & Pick<Config, 'auth'> & BaseOptions,
+  options: RestOptions & Pick<Config, 'auth'> & BaseUrlOptions,
 ): OpenRequests {
   const isLocked = options.auth === 'required';
-  const base = createBase(options);
+  const base = createBaseUrls(options);
   return registerConversationEndpoint(app, 'a2a', options, (scope, { handlerOf }) => {
     const card = handlerOf((protocolRequest) => sendCard(protocolRequest, base, isLocked));
     scope.get(CARD, card);
@@ -41,7 +41,7 @@ export function a2aRoutes(
 
 async function sendCard(
   { request, reply, transaction }: ProtocolRequest,
-  base: Base,
+  base: BaseUrls,
   isLocked: boolean,
 ): Promise<void> {
   const { agent } = request.params as { agent?: string };
@@ -52,7 +52,7 @@ async function sendCard(
   reply.send(cardOf(described, { base: base.ofCard(request), isLocked, isNew }));
 }
 
-async function serve(protocolRequest: ProtocolRequest, base: Base): Promise<void> {
+async function serve(protocolRequest: ProtocolRequest, base: BaseUrls): Promise<void> {
   const { request, reply, transaction, failureOf } = protocolRequest;
   const { agent } = request.params as { agent: string };
   let id: RpcId = null;

@@ -2,8 +2,8 @@ import type { PoolClient } from '../../db/connection/pool.ts';
 import type { RequestQueue } from '../http/request-queue.ts';
 import type { Identity } from '../login/auth-result.ts';
 import { inTransactionAs } from '../login/session-settings.ts';
+import type { ReplicaRouter } from '../replica/read-your-writes.ts';
 import type { Connections } from './connections.ts';
-import type { ReplicaRouter } from './read-your-writes.ts';
 
 /** Runs work in one transaction with the rights of a caller, when the turn of the caller comes. */
 export type CallerTransaction = <T>(work: (client: PoolClient) => Promise<T>) => Promise<T>;

@@ -5,7 +5,7 @@ import { isJsonObject, type Json } from '../../json/json.ts';
 import type { ErrorAnswer } from '../errors/answer-error.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { RETRY_AFTER } from '../http/request-queue.ts';
-import type { openAiErrorBody } from './answers.ts';
+import type { openAiErrorBody } from './completion-schemas.ts';
 
 /** An error in OpenAI's format, with the status and the headers of its answer. */
 export type OpenAiError = {

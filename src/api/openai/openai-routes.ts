@@ -9,8 +9,8 @@ import { createRunRequests, type RunRequests, registerRoutes } from '../limits/r
 import { isApiKey } from '../login/api-key-reader.ts';
 import { permitBody } from '../login/rights.ts';
 import type { RestOptions } from '../rest/serve.ts';
-import type { Model } from './answers.ts';
 import { serveChat } from './chat/serve-chat.ts';
+import type { Model } from './completion-schemas.ts';
 import { openAiError, sendError } from './openai-errors.ts';
 import { OpenAiRequest, type OpenAiRequestOptions } from './openai-request.ts';
 import { createChatCompletion, createResponse, listOpenAiModels } from './paths.ts';

@@ -1,7 +1,13 @@
 import { z } from 'zod';
 import type { EndpointPath } from '../http/openapi.ts';
-import { completion, completionChunk, model, modelList, openAiErrorBody } from './answers.ts';
 import { chatRequest } from './chat/chat-request.ts';
+import {
+  completion,
+  completionChunk,
+  model,
+  modelList,
+  openAiErrorBody,
+} from './completion-schemas.ts';
 import { runHeaders } from './openai-request.ts';
 import { response, responseEvent } from './responses/response-schema.ts';
 import { responsesRequest } from './responses/responses-request.ts';

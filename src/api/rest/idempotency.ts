@@ -1,7 +1,7 @@
 import type { Queryable } from '../../db/connection/pool.ts';
 import { keyIn, storeAnswer, takeKey } from './framework/request-keys.ts';
 import type { Route, RouteContext, RouteInput, RouteResponse } from './framework/route.ts';
-import { routes } from './rest-routes.ts';
+import { restRoutes } from './rest-routes.ts';
 
 /**
  * The stored part of an answer: the path of the row that was shown, or the ids that were returned.
@@ -61,7 +61,7 @@ async function repeatAnswer(
 
 /** Returns the route that shows the row at a path. */
 function routeAt(path: string) {
-  for (const route of routes) {
+  for (const route of restRoutes) {
     const pattern = route.path.replace(/\{(\w+)\}$/, '(?<$1>[^/{}]+)');
     const params =
       route.method === 'GET' ? new RegExp(`^${pattern}$`).exec(path)?.groups : undefined;

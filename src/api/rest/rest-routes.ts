@@ -1,4 +1,5 @@
 import { administrationRoutes } from './administration/administration-routes.ts';
+import { queryRoutes } from './ask-manager.ts';
 import { inboundHookRoutes } from './automation/inbound-hooks.ts';
 import { webhookRoutes } from './automation/webhooks.ts';
 import { agentRoutes } from './definitions/agent-routes.ts';
@@ -7,7 +8,6 @@ import { definitionRoutes } from './definitions/definition-routes.ts';
 import { integrationRoutes } from './definitions/integrations.ts';
 import type { Route } from './framework/route.ts';
 import { modelCatalog } from './model-catalog.ts';
-import { queryRoutes } from './query.ts';
 import { executeRoutes } from './runs/execute.ts';
 import { executionRoutes } from './runs/executions.ts';
 import { feedbackRoutes } from './runs/feedback.ts';
@@ -18,7 +18,7 @@ import { settingRoutes } from './settings.ts';
 import { watchedRowRoutes } from './watched-row-routes.ts';
 
 /** All operations of the REST API. */
-export const routes: readonly Route[] = [
+export const restRoutes: readonly Route[] = [
   ...agentRoutes,
   ...executeRoutes,
   ...executionRoutes,

@@ -18,7 +18,6 @@ import { onAbort } from '../http/on-abort.ts';
 import type { RequestQueue } from '../http/request-queue.ts';
 import { leftSignal } from '../limits/connection-draining.ts';
 import type { Connections } from '../limits/connections.ts';
-import { type ReplicaRouter, readPosition } from '../limits/read-your-writes.ts';
 import type { CountRequest } from '../limits/request-limits.ts';
 import type { StreamLimits } from '../limits/stream-limits.ts';
 import { listEvents } from '../lists/list-events.ts';
@@ -29,11 +28,12 @@ import type { Identities } from '../login/identities.ts';
 import type { Login } from '../login/login.ts';
 import { permitBody } from '../login/rights.ts';
 import { inTransactionAs, settingsFor } from '../login/session-settings.ts';
+import { type ReplicaRouter, readPosition } from '../replica/read-your-writes.ts';
 import { readRequest } from './framework/read-request.ts';
 import type { Events, Route, RouteContext, RouteInput, RouteResponse } from './framework/route.ts';
 import { Streams } from './framework/streams.ts';
 import { workOnce } from './idempotency.ts';
-import { routes } from './rest-routes.ts';
+import { restRoutes } from './rest-routes.ts';
 
 export type RestOptions = StreamSourcesOptions & {
   login: Login;
@@ -58,7 +58,7 @@ export type RestOptions = StreamSourcesOptions & {
  * answers in a transaction as the caller. The transaction decides what the caller may do, as in
  * every other protocol.
  */
-export function restRoutes(app: FastifyInstance, options: RestOptions): Streams {
+export function serveRest(app: FastifyInstance, options: RestOptions): Streams {
   const streams = new Streams({
     exists: options.exists,
     limits: options.limits,
@@ -74,7 +74,7 @@ export function restRoutes(app: FastifyInstance, options: RestOptions): Streams 
     scope.setErrorHandler((error, _request, reply) =>
       answerFailure(reply, errorAnswerOf(error, options.onError)),
     );
-    for (const route of routes) {
+    for (const route of restRoutes) {
       scope.route({
         method: route.method,
         url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
@@ -90,7 +90,7 @@ type RestContext = RestOptions & { streams: Streams; live: StreamSources };
 
 /** Returns the methods that routes have at a path. */
 export function methodsAt(path: string): string[] {
-  const patterns = routes.filter(({ path: known }) =>
+  const patterns = restRoutes.filter(({ path: known }) =>
     new RegExp(`^${known.replaceAll('.', '\\.').replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(path),
   );
   return [...new Set(patterns.map(({ method }) => method))];

@@ -2,7 +2,7 @@ import { RequestRefusal } from '../errors/request-refusal.ts';
 import type { Identity } from '../login/auth-result.ts';
 import type { Route, RouteContext, RouteInput } from '../rest/framework/route.ts';
 import { workOnce } from '../rest/idempotency.ts';
-import { routes } from '../rest/rest-routes.ts';
+import { restRoutes } from '../rest/rest-routes.ts';
 import type { ClientMessage } from './socket-messages.ts';
 
 /** Messages with a route of REST. */
@@ -59,7 +59,7 @@ function callOf(operation: SocketOperation): Call {
 }
 
 function routeOf(id: string): Route {
-  const found = routes.find((route) => route.id === id);
+  const found = restRoutes.find((route) => route.id === id);
   if (!found) throw new Error(`there is no route ${id}`);
   return found;
 }

@@ -12,17 +12,7 @@ import {
   NOBODY,
   readCheckpoints,
 } from '../../db/operations/signed-checkpoints.ts';
-
-export type AuditFinding = {
-  check: string;
-  ok: boolean;
-  found: string;
-  fix?: string;
-  tenant?: string;
-  rows?: number;
-  broken_at?: number;
-  fault?: string;
-};
+import type { Finding } from './finding.ts';
 
 const RESTORE =
   'A superuser bypassed the triggers. Compare with an earlier backup, and do not change the database until the cause is known.';
@@ -33,7 +23,7 @@ const DELETED =
  * Checks every audit log, the checkpoints, and whether anything prevents rows from being written.
  * Used by `howdah doctor --audit`.
  */
-export async function auditFindings(pool: Pool, config: Config): Promise<AuditFinding[]> {
+export async function auditFindings(pool: Pool, config: Config): Promise<Finding[]> {
   const file = await fileCheckpoints(checkpointFile(config.home));
   const logs = await auditLogs(pool, file.checkpoints);
   return [
@@ -45,7 +35,7 @@ export async function auditFindings(pool: Pool, config: Config): Promise<AuditFi
   ];
 }
 
-function chainFinding({ tenant_id, slug, rows, checkpoint, broken }: AuditedChain): AuditFinding {
+function chainFinding({ tenant_id, slug, rows, checkpoint, broken }: AuditedChain): Finding {
   const tenant = slug ?? (tenant_id === NOBODY ? 'no tenant' : tenant_id);
   const about = { check: 'audit', ok: !broken, tenant, rows };
   const anchored = checkpoint === null ? 'no checkpoint yet' : `checkpoint at ${checkpoint}`;
@@ -73,7 +63,7 @@ async function checkpointFinding(
   config: Config,
   file: FileCheckpoints,
   { chains, anchored }: AuditedLogs,
-): Promise<AuditFinding> {
+): Promise<Finding> {
   const stored = await listCheckpoints(pool);
   const { masterKeysOf } = await import('../../bootstrap.ts');
   const keys = (await masterKeysOf(config).readKeys()).map((one) => checkpointKey(one.key));
@@ -118,7 +108,7 @@ function missingCheckpoints(
 }
 
 /** Reports checkpoints that another database with the same tenants wrote to the same file. */
-function kinFindings({ anchored: { kin }, unlike }: AuditedLogs): AuditFinding[] {
+function kinFindings({ anchored: { kin }, unlike }: AuditedLogs): Finding[] {
   const [first] = unlike;
   if (kin.length === 0) return [];
   const names = [...new Set(kin.map(({ database }) => database))].join(', ');
@@ -136,7 +126,7 @@ function kinFindings({ anchored: { kin }, unlike }: AuditedLogs): AuditFinding[]
 }
 
 /** Reports tenants that are in the file and have left no trace in the database. */
-function goneFindings({ anchored: { ours: checkpoints }, chains }: AuditedLogs): AuditFinding[] {
+function goneFindings({ anchored: { ours: checkpoints }, chains }: AuditedLogs): Finding[] {
   const ours = new Set([NOBODY, ...chains.map(({ tenant_id }) => tenant_id)]);
   const gone = new Map(
     checkpoints
@@ -155,12 +145,14 @@ function goneFindings({ anchored: { ours: checkpoints }, chains }: AuditedLogs):
   }));
 }
 
-async function gapFinding(pool: Pool): Promise<AuditFinding> {
-  const { disarmed, replicas, unchained } = await auditGaps(pool);
+async function gapFinding(pool: Pool): Promise<Finding> {
+  const { disarmed, triggerBypasses, unchained } = await auditGaps(pool);
   const faults = [
     ...(disarmed.length > 0 ? [`missing or disabled: ${disarmed.join(', ')}`] : []),
-    ...(replicas.length > 0
-      ? [`triggers do not fire because session_replication_role is set for: ${replicas.join(', ')}`]
+    ...(triggerBypasses.length > 0
+      ? [
+          `triggers do not fire because session_replication_role is set for: ${triggerBypasses.join(', ')}`,
+        ]
       : []),
     ...(unchained > 0 ? [`${unchained} changes are missing from the log`] : []),
   ];

@@ -1,6 +1,6 @@
-import { cameOf, ESCAPES, escapeJob } from '../../tools/run-code/escape-attempts.ts';
+import { ESCAPES, escapeJob, outcomeText } from '../../tools/run-code/escape-attempts.ts';
 import { codeLanguages } from '../../tools/run-code.ts';
-import type { AuditFinding } from './audit-log.ts';
+import type { Finding } from './finding.ts';
 
 const never = new AbortController().signal;
 
@@ -8,19 +8,19 @@ const never = new AbortController().signal;
  * Checks whether the sandboxes of `run_code` work on this machine. Tries everything that they
  * should reject.
  */
-export async function codeSandboxes(path: readonly string[]): Promise<AuditFinding> {
+export async function codeSandboxes(path: readonly string[]): Promise<Finding> {
   const languages = codeLanguages({ path });
   const found: string[] = [];
   const open: string[] = [];
   for (const [language, run] of Object.entries(languages)) {
     const works = await run(escapeJob({ code: '1 + 1', expected: '2' }), never, '');
-    if (cameOf(works) !== '2') {
+    if (outcomeText(works) !== '2') {
       found.push(`${language}: ${'fault' in works ? works.message || works.fault : works.result}`);
       continue;
     }
     const escapes = ESCAPES.filter((one) => one.language === language);
     for (const one of escapes) {
-      const came = cameOf(await run(escapeJob(one), never, ''));
+      const came = outcomeText(await run(escapeJob(one), never, ''));
       if (came !== one.expected) open.push(`${language}: ${one.name}`);
     }
     found.push(`${language}: ${escapes.length} escape attempts`);

@@ -3,7 +3,7 @@ import { mostConnections } from '../../db/connection/connection-limits.ts';
 import { connectionUse } from '../../db/connection/connection-use.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import { refusePooler } from '../../db/connection/pooler-check.ts';
-import type { AuditFinding } from './audit-log.ts';
+import type { Finding } from './finding.ts';
 
 /**
  * The share of the allowed connections above which the planned number is too close to the limit.
@@ -16,7 +16,7 @@ const NEAR = 0.8;
  * process that is both an API and a worker counts as two, because `pg_stat_activity` does not show
  * that their connections belong to one process. That is two connections too many.
  */
-export async function connectionsFinding(pool: Pool, isPooled: boolean): Promise<AuditFinding> {
+export async function connectionsFinding(pool: Pool, isPooled: boolean): Promise<Finding> {
   const { allowed, apis, workers, requests, ...use } = await connectionUse(pool);
   const others = use.others + (isPooled ? requests : 0);
   const ofApi = mostConnections({ api: true, worker: false }, { isPooled });
@@ -33,7 +33,7 @@ export async function connectionsFinding(pool: Pool, isPooled: boolean): Promise
  * Checks that a connection stays the same session, because our locks, LISTEN and settings depend on
  * that.
  */
-export async function sessionsFinding(url: string): Promise<AuditFinding> {
+export async function sessionsFinding(url: string): Promise<Finding> {
   const check = 'sessions';
   try {
     await refusePooler(url, 'howdah-cli');

@@ -1,5 +1,5 @@
 import type { Pool } from '../../db/connection/pool.ts';
-import type { AuditFinding } from './audit-log.ts';
+import type { Finding } from './finding.ts';
 
 type Row = { name: string; agent: string; workers: number; lacking: string[] };
 
@@ -7,7 +7,7 @@ type Row = { name: string; agent: string; workers: number; lacking: string[] };
  * Finds tools in TypeScript that agents have and running workers lack. Such a worker takes runs of
  * these agents all the same, and their calls of the tool fail there.
  */
-export async function customToolsFinding(pool: Pool): Promise<AuditFinding> {
+export async function customToolsFinding(pool: Pool): Promise<Finding> {
   const { rows } = await pool.query<Row>(
     `select t.name, min(a.name) as agent, count(distinct w.id)::int as workers,
        coalesce(array_agg(distinct w.host || ' ' || w.pid)

@@ -9,7 +9,7 @@ import {
   type ModelRow,
 } from '../../providers/report.ts';
 import { findVendor, OPENAI_URL, type Vendor, variablesOfKey } from '../../providers/vendors.ts';
-import type { AuditFinding } from './audit-log.ts';
+import type { Finding } from './finding.ts';
 
 const check = 'model';
 
@@ -17,10 +17,7 @@ const check = 'model';
  * Checks the model named default: whether a host has its package and its key, and whether the model
  * server of the environment responds and accepts the key. `pool` is null before the migration.
  */
-export async function defaultModelFinding(
-  pool: Pool | null,
-  config: Config,
-): Promise<AuditFinding> {
+export async function defaultModelFinding(pool: Pool | null, config: Config): Promise<Finding> {
   if (pool === null) {
     return serverFinding(`${config.defaultModel.provider}, set in the environment`, config);
   }
@@ -93,7 +90,7 @@ async function isUsableElsewhere(
 }
 
 /** Checks whether the model server of the environment responds and accepts the key. */
-async function serverFinding(found: string, { models }: Config): Promise<AuditFinding> {
+async function serverFinding(found: string, { models }: Config): Promise<Finding> {
   const { defaultModel, defaultVariables } = models;
   const { provider, baseUrl, apiKey } = defaultModel;
   const variables = defaultVariables.join(', ');

@@ -1,5 +1,5 @@
 import type { Pool } from '../../db/connection/pool.ts';
-import type { AuditFinding as Finding } from './audit-log.ts';
+import type { Finding } from './finding.ts';
 
 type Figures = {
   tenants: number;

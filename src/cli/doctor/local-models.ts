@@ -1,7 +1,7 @@
 import type { Config } from '../../config.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import { findLocalServers, type LocalServer } from '../../providers/local-servers.ts';
-import type { AuditFinding } from './audit-log.ts';
+import type { Finding } from './finding.ts';
 
 /**
  * Finds model servers on their usual ports of this machine that neither the environment nor a model
@@ -28,7 +28,7 @@ export function commandFor({ name, url, model }: LocalServer): string {
 }
 
 /** Offers each model server of this machine that no model names. */
-export async function localModelsFinding(pool: Pool, config: Config): Promise<AuditFinding> {
+export async function localModelsFinding(pool: Pool, config: Config): Promise<Finding> {
   const [server, ...others] = await findUnusedServers(pool, config);
   const check = 'local LLM';
   if (!server) return { check, ok: true, found: 'no unused server on a usual port' };

@@ -8,7 +8,7 @@ import {
   slowStatements,
 } from '../../db/operations/operator-queries.ts';
 import { type CliIo, printTable } from '../output/output.ts';
-import type { AuditFinding as Finding } from './audit-log.ts';
+import type { Finding } from './finding.ts';
 
 const MOST_STATEMENTS = 5;
 

@@ -1,16 +1,13 @@
 import type { Pool } from '../../db/connection/pool.ts';
 import { findFix, type ModelRow, type ReportSettings } from '../../providers/report.ts';
-import type { AuditFinding } from './audit-log.ts';
+import type { Finding } from './finding.ts';
 
 /**
  * Finds models that this machine cannot use, because the package or the key of their provider is
  * missing here. Other machines may have both, and models that were stored before the database
  * checked providers may have an unknown one.
  */
-export async function providersFinding(
-  pool: Pool,
-  settings: ReportSettings,
-): Promise<AuditFinding> {
+export async function providersFinding(pool: Pool, settings: ReportSettings): Promise<Finding> {
   const { rows } = await pool.query<ModelRow & { name: string }>(
     `select distinct on (m.provider, m.base_url is null, m.secret_name is null, m.purpose)
        m.name, m.provider, m.base_url, m.secret_name, m.purpose

@@ -4,7 +4,7 @@ import type { Pool } from '../../db/connection/pool.ts';
 import { verifyAudit } from '../../db/operations/audit.ts';
 import { listViolations, queriesOn } from '../../db/queries/queries.ts';
 import { ensurePartitions } from '../../db/worker/maintenance.ts';
-import type { AuditFinding } from './audit-log.ts';
+import type { Finding } from './finding.ts';
 import { searchPathFinding } from './search-path.ts';
 import { checkSecrets } from './secrets.ts';
 import { isolationFinding } from './tenant-isolation.ts';
@@ -20,7 +20,7 @@ export type RestoreReport = {
   paused: boolean;
   live_runs: Record<string, number>;
   counts: Record<string, number>;
-  findings: AuditFinding[];
+  findings: Finding[];
 };
 
 /** Prepares a database that was just restored for work, and checks all of it. */
@@ -46,7 +46,7 @@ export async function settleRestored(
   };
 }
 
-async function promises(pool: Pool): Promise<AuditFinding> {
+async function promises(pool: Pool): Promise<Finding> {
   const broken = await listViolations(queriesOn(pool));
   const [first] = broken;
   return first === undefined
@@ -60,7 +60,7 @@ async function promises(pool: Pool): Promise<AuditFinding> {
 }
 
 /** Checks only the chains. Checkpoints in a file of this machine may be newer than the backup. */
-async function audit(pool: Pool): Promise<AuditFinding> {
+async function audit(pool: Pool): Promise<Finding> {
   const chains = await verifyAudit(pool);
   const broken = chains.flatMap(({ tenant_id, slug, broken: fault }) =>
     fault ? [`${slug ?? tenant_id} at ${fault.seq}: ${fault.found}`] : [],
@@ -71,7 +71,7 @@ async function audit(pool: Pool): Promise<AuditFinding> {
     : { check: 'audit', ok: false, found: broken.join('; '), fix: 'howdah doctor --audit', rows };
 }
 
-async function secrets(pool: Pool, config: Config): Promise<AuditFinding> {
+async function secrets(pool: Pool, config: Config): Promise<Finding> {
   const { isEmpty, found, fault } = await checkSecrets(pool, config);
   if (fault === undefined) {
     return { check: 'secrets', ok: true, found: isEmpty ? found : `${found}, which is available` };
@@ -83,8 +83,8 @@ async function secrets(pool: Pool, config: Config): Promise<AuditFinding> {
 }
 
 /** Reports what belongs to the installation and was not in the file. */
-function missing(state: RestoredState): AuditFinding[] {
-  const finding = (check: string, names: string[], what: string, fix: string): AuditFinding[] =>
+function missing(state: RestoredState): Finding[] {
+  const finding = (check: string, names: string[], what: string, fix: string): Finding[] =>
     names.length === 0 ? [] : [{ check, ok: false, found: `${what}: ${names.join(', ')}`, fix }];
   return [
     ...finding(

@@ -1,12 +1,12 @@
 import type { Queryable } from '../../db/connection/pool.ts';
 import { strayPath } from '../../db/connection/search-path.ts';
-import type { AuditFinding } from './audit-log.ts';
+import type { Finding } from './finding.ts';
 
 /**
  * Checks whether tables that this login creates without a schema end up in a schema of ours. The
  * finding is a warning, with the fix.
  */
-export async function searchPathFinding(db: Queryable): Promise<AuditFinding> {
+export async function searchPathFinding(db: Queryable): Promise<Finding> {
   const stray = await strayPath(db);
   const check = 'search path';
   if (!stray) return { check, ok: true, found: 'does not start with a Howdah schema' };

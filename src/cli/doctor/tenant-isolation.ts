@@ -1,9 +1,9 @@
 import type { Pool } from '../../db/connection/pool.ts';
 import { isolationGaps } from '../../db/schema/tenant-isolation-check.ts';
-import type { AuditFinding } from './audit-log.ts';
+import type { Finding } from './finding.ts';
 
 /** Checks whether the catalogue still isolates tenants as a migration left it. */
-export async function isolationFinding(pool: Pool): Promise<AuditFinding> {
+export async function isolationFinding(pool: Pool): Promise<Finding> {
   const check = 'isolation';
   const gaps = await isolationGaps(pool);
   const [first] = gaps;

@@ -5,7 +5,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { createPool } from '../../db/connection/pool.ts';
 import type { ScopeTerm } from '../../db/worker/worker-scope.ts';
 import { isLoopback } from '../../network/addresses.ts';
-import { outliveTools } from '../../tools/custom/uncaught-tool-errors.ts';
+import { surviveToolErrors } from '../../tools/custom/uncaught-tool-errors.ts';
 import { describeMissing } from '../doctor/default-model.ts';
 import { commandFor, findUnusedServers } from '../doctor/local-models.ts';
 import { parseDuration } from '../input/parse-duration.ts';
@@ -102,7 +102,7 @@ export async function serve(
   }
   if (memory !== undefined) refuseTooLittle(memory);
   const { openHowdah } = await import('../../bootstrap.ts');
-  const endWithTools = parts.worker && tools !== undefined ? outliveTools(io.err) : () => {};
+  const endWithTools = parts.worker && tools !== undefined ? surviveToolErrors(io.err) : () => {};
   const config = await io.config({ PORT: port, HOST: host });
   const howdah = await openHowdah(config, parts, io.err, {
     ...(tools === undefined ? {} : { toolFolder: { path: tools, watch } }),

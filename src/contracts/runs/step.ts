@@ -220,7 +220,7 @@ export type TokenPiece = {
 };
 
 /** The identity of a streamed answer. */
-export type Answering = Pick<TokenPiece, 'execution_id' | 'seq' | 'attempt'>;
+export type StreamedAnswer = Pick<TokenPiece, 'execution_id' | 'seq' | 'attempt'>;
 
 /** The sink of one answer while it streams. */
 export type TokenSink = {
@@ -233,4 +233,4 @@ export type TokenSink = {
  * Opens the sink of an answer that starts. `isHeard` means that a subscriber listens now. Otherwise
  * the answer is buffered for subscribers that come before it ends.
  */
-export type OpenSink = (answer: Answering, isHeard: boolean) => TokenSink | undefined;
+export type OpenSink = (answer: StreamedAnswer, isHeard: boolean) => TokenSink | undefined;

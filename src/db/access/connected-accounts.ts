@@ -16,7 +16,7 @@ export function accountRowsOn(pool: Pool): AccountRows {
     ofRun: (id, integration) => call<StoredAccount | NoAccount>('account_for_run', id, integration),
     forDiscovery: (tenantId, integration) =>
       call<StoredAccount | NoAccount>('account_for_discovery', tenantId, integration),
-    slot: (tenantId, id) => call('document_slot', tenantId, id),
+    nextVersion: (tenantId, id) => call('document_slot', tenantId, id),
     storeClient: (document) => call('store_oauth_client', JSON.stringify(document)),
     forgetClient: (integrationId, version) => call('forget_oauth_client', integrationId, version),
     storeTokens: (document, tokens) =>

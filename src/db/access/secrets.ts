@@ -1,5 +1,11 @@
 import { sql } from 'kysely';
-import type { PutSecret, SealedSecret, SecretRows, SecretTraits } from '../../contracts/secret.ts';
+import type {
+  NextSecretVersion,
+  PutSecret,
+  SealedSecret,
+  SecretRows,
+  SecretTraits,
+} from '../../contracts/secret.ts';
 import { callPrivate, inTenant, type Pool } from '../connection/pool.ts';
 import type { Queries } from '../queries/queries.ts';
 
@@ -12,7 +18,9 @@ export function secretRowsOn(pool: Pool): SecretRows {
   return {
     find: async (tenantId, name) =>
       (await call<SealedSecret | null>('sealed_secret', tenantId, name)) ?? undefined,
-    slot: (tenantId, name) => call('secret_slot', tenantId, name),
+    nextVersion: (tenantId, name) => call('secret_slot', tenantId, name),
+    currentDataKey: async (tenantId) =>
+      (await call<NextSecretVersion>('secret_slot', tenantId, '')).key,
     enqueueContents: (tenantId) => call('enqueue_missed_encryptions', tenantId),
     keys: (ids) => call('data_keys_by_id', ids),
     newId: async () => (await pool.query('select howdah.uuid_v7() as id')).rows[0].id,

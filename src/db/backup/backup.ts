@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { HowdahError } from '../../contracts/errors.ts';
 import { type Client, createClient } from '../connection/pool.ts';
 import { refusePooler } from '../connection/pooler-check.ts';
-import { fsyncDirectory } from '../retention/fsync-directory.ts';
+import { fsyncParentOf } from '../retention/fsync-parent.ts';
 import {
   type ClientPrograms,
   findPrograms,
@@ -84,7 +84,7 @@ export async function backUp(request: BackupRequest): Promise<BackupReport> {
       const { size } = await stat(part);
       refuseTaken(file);
       await rename(part, file);
-      await fsyncDirectory(file); // pg_dump has put the bytes on the disk
+      await fsyncParentOf(file); // pg_dump has put the bytes on the disk
       return {
         ...{ file, bytes: size, seconds: (performance.now() - startedAt) / 1000 },
         ...{ server: server.version, pg_dump: programs.version },

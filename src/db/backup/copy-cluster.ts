@@ -3,7 +3,7 @@ import { copyFile, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/p
 import { join, resolve } from 'node:path';
 import { HowdahError } from '../../contracts/errors.ts';
 import { type Client, createClient } from '../connection/pool.ts';
-import { fsyncDirectory } from '../retention/fsync-directory.ts';
+import { fsyncParentOf } from '../retention/fsync-parent.ts';
 import { type BackupReport, describeSnapshot, refuseTaken } from './backup.ts';
 import { interruptionError } from './pg-process.ts';
 
@@ -70,7 +70,7 @@ export async function copyCluster(request: ClusterCopyRequest): Promise<BackupRe
     await writeFile(join(part, DESCRIPTION), text, { mode: 0o600, flush: true });
     refuseTaken(folder);
     await rename(part, folder);
-    await fsyncDirectory(folder);
+    await fsyncParentOf(folder);
     return {
       ...{ file: folder, bytes, seconds: (performance.now() - startedAt) / 1000 },
       ...{ server, pg_dump: null, schemas: null, migration: snapshot.migration },

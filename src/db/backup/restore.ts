@@ -4,7 +4,6 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { type Client, onConnection } from '../connection/pool.ts';
 import { OUR_ROLES } from '../schema/foreign-objects.ts';
 import { refusePreview } from '../schema/schema-state.ts';
-import { type Archive, readArchive, withList } from './archive.ts';
 import { OUR_SCHEMAS } from './backup.ts';
 import { type ProgramPlaces, program } from './find-pg-programs.ts';
 import {
@@ -13,6 +12,7 @@ import {
   startProgram,
   withPasswordFile,
 } from './pg-process.ts';
+import { type Archive, readArchive, withList } from './read-dump.ts';
 import { AFTER_CONTENTS, beforeContents, PAUSED } from './restore-sql.ts';
 
 export type RestoreRequest = Readonly<{

@@ -11,9 +11,9 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { HowdahError } from '../../contracts/errors.ts';
-import type { SystemAccount } from './account.ts';
 import { type Binaries, majorVersion } from './binaries.ts';
 import { runProgram } from './program.ts';
+import type { SystemAccount } from './system-account.ts';
 
 /** The owner of everything in the embedded server, and the name of its database. */
 export const ownerName = 'howdah';

@@ -19,12 +19,12 @@ import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { HowdahError } from '../../contracts/errors.ts';
-import { checkReachable, makeHome, type SystemAccount, serverAccount } from './account.ts';
 import { type Binaries, embeddedBinaries } from './binaries.ts';
 import { ensureCluster, ownerName, readPassword } from './cluster.ts';
 import { ensureDatabase } from './database.ts';
 import { clearStale, findPostmaster, lastPort } from './postmaster.ts';
 import { runProgram } from './program.ts';
+import { checkReachable, makeHome, type SystemAccount, serverAccount } from './system-account.ts';
 
 /**
  * Options of the embedded server. When `port` is taken, a free port is used. `log` receives one

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readlinkSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { belongsToAnother } from './account.ts';
+import { belongsToAnother } from './system-account.ts';
 
 /**
  * The state that `postmaster.pid` describes, checked against the running processes.

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { HowdahError } from '../../contracts/errors.ts';
-import type { SystemAccount } from './account.ts';
+import type { SystemAccount } from './system-account.ts';
 
 /** The outcome of a program, and all its output. */
 export type ProgramResult = { ok: boolean; output: string };

@@ -3,9 +3,9 @@ import { chmodSync, existsSync, mkdtempSync, realpathSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HowdahError } from '../../contracts/errors.ts';
-import { serverAccount } from './account.ts';
 import { embeddedBinaries } from './binaries.ts';
 import { startEmbedded, stopEmbedded } from './embedded.ts';
+import { serverAccount } from './system-account.ts';
 
 /**
  * Calls `work` with an empty database on a new server, in a temporary folder. Both are removed

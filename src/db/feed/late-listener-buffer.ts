@@ -1,4 +1,4 @@
-import type { Answering, TokenPiece, TokenSink } from '../../contracts/runs/step.ts';
+import type { StreamedAnswer, TokenPiece, TokenSink } from '../../contracts/runs/step.ts';
 
 /** The maximum time that a late listener waits for the buffered start of an answer. */
 const CHECK_MS = 300;
@@ -6,13 +6,13 @@ const CHECK_MS = 300;
 type BufferedAnswer = { id: string; said: string[]; isHeard: boolean; say(text: string): void };
 
 export type LateListenerBuffer = {
-  open(answer: Answering): TokenSink;
+  open(answer: StreamedAnswer): TokenSink;
   close(): void;
 };
 
 /** Passes on the text of an answer, with the offset of each piece in the answer. */
 export function withOffsets(
-  answer: Answering,
+  answer: StreamedAnswer,
   tell: (piece: TokenPiece) => void,
 ): (text: string) => void {
   let offset = 0;

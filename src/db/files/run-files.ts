@@ -1,7 +1,7 @@
 import type { Outcome } from '../../contracts/errors.ts';
 import type { RunFiles, RunInputFile, StoredFile } from '../../contracts/runs/run-files.ts';
 import { storableJson } from '../../json/storable-json.ts';
-import type { Pool } from '../connection/pool.ts';
+import { callPrivate, type Pool } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
 
 /**
@@ -11,20 +11,19 @@ export function runFilesOn(
   pool: Pool,
   load: (tenantId: string, id: string) => ReturnType<RunFiles['load']>,
 ): (tenantId: string, executionId: string) => RunFiles {
-  const call = async <T>(text: string, ...values: unknown[]): Promise<Outcome<T>> => {
+  const call = async <T>(name: string, ...values: unknown[]): Promise<Outcome<T>> => {
     try {
-      const { rows } = await pool.query(`select howdah_private.${text} as result`, values);
-      return { ok: true, value: rows[0].result };
+      return { ok: true, value: await callPrivate<T>(pool, name, ...values) };
     } catch (error) {
       return { ok: false, error: runErrorOf(error) };
     }
   };
   return (tenantId, executionId) => ({
-    find: (words) => call<RunInputFile[]>('call_files($1, $2)', executionId, words),
+    find: (words) => call<RunInputFile[]>('call_files', executionId, words),
     load: (id) => load(tenantId, id),
     keep: (files, origin) =>
       call<StoredFile[]>(
-        'store_files($1, $2, $3, $4, $5)',
+        'store_files',
         executionId,
         files.map(({ name }) => name),
         files.map(({ type }) => type),

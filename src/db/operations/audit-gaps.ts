@@ -8,7 +8,7 @@ export type AuditGaps = {
   /** Triggers that do not fire or do not exist, each with its table. */
   disarmed: string[];
   /** Settings that disable triggers in sessions: `database` or `role`, with its name. */
-  replicas: string[];
+  triggerBypasses: string[];
   /** The number of notes that never became rows. */
   unchained: number;
 };
@@ -29,7 +29,7 @@ export async function auditGaps(pool: Pool): Promise<AuditGaps> {
        from pg_db_role_setting as s
        left join pg_database as d on d.oid = s.setdatabase left join pg_roles as r on r.oid = s.setrole
        where exists (select from unnest(s.setconfig) as c where c ~* '^session_replication_role=(replica|local)')
-     ) as replicas,
+     ) as "triggerBypasses",
      (select count(*)::int from howdah_private.audit_inbox) as unchained`,
     [triggersThatShouldBe()],
   );

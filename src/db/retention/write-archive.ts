@@ -9,7 +9,7 @@ import { createGunzip, createGzip } from 'node:zlib';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { WrappedKey } from '../../contracts/secret.ts';
 import type { Queryable } from '../connection/pool.ts';
-import { fsyncDirectory } from './fsync-directory.ts';
+import { fsyncParentOf } from './fsync-parent.ts';
 
 /** A single connection, because the rows are read in a transaction. */
 type Session = Queryable;
@@ -185,7 +185,7 @@ async function writeTable(
  * month, because that may be the only one.
  */
 async function settle(part: string, wanted: string): Promise<string> {
-  await fsyncDirectory(join(part, MANIFEST));
+  await fsyncParentOf(join(part, MANIFEST));
   for (let n = 1; ; n++) {
     const name = n === 1 ? wanted : `${wanted}.${n}`;
     const isTaken = await access(name).then(
@@ -200,7 +200,7 @@ async function settle(part: string, wanted: string): Promise<string> {
       if (['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code ?? '')) continue;
       throw error;
     }
-    await fsyncDirectory(name);
+    await fsyncParentOf(name);
     return name;
   }
 }

@@ -67,7 +67,7 @@ export type RunStatements = (work: (client: Queryable) => Promise<void>) => Prom
  * one tenant. An error of a tenant stops only the retention of that tenant. With `run`, a dry run
  * handles a tenant in a transaction that it rolls back.
  */
-export async function retain(
+export async function applyRetention(
   pool: Pool,
   run: RunStatements = (work) => work(pool),
 ): Promise<RetentionOutcome> {

@@ -6,9 +6,9 @@ import {
   RestTransportFactory,
 } from '@a2a-js/sdk/client';
 import type { ModelCallContext, ModelRef } from '../../contracts/agents/model.ts';
-import type { Outcome, RunError } from '../../contracts/errors.ts';
+import type { Failure, Outcome, RunError } from '../../contracts/errors.ts';
 import type { Json } from '../../json/json.ts';
-import { createFailure, type Failed } from '../../providers/failure.ts';
+import { createFailure } from '../../providers/failure.ts';
 import { guardedFetch } from '../../tools/egress/guarded-fetch.ts';
 import type { Egress } from '../../tools/egress.ts';
 import { readHeaders } from '../../tools/http-request/headers.ts';
@@ -73,7 +73,7 @@ export function createRequests(
   return { ok: true, value: { fetch: fetchWithKey, fault: () => fault } };
 }
 
-function unsendableKey(secretName = ''): Failed {
+function unsendableKey(secretName = ''): Failure {
   const message = `The secret ${secretName} contains characters that are not allowed in a key.`;
   return createFailure('unauthorized', message);
 }
@@ -121,7 +121,7 @@ function originOf(url: string): string | undefined {
   return URL.parse(url)?.origin;
 }
 
-function refuseOtherOrigin(host: string, url: string): Failed {
+function refuseOtherOrigin(host: string, url: string): Failure {
   const other = originOf(url) ?? JSON.stringify(url.slice(0, 200));
   const message = `The card of ${host} names an endpoint at ${other}. The secret and the headers of engine_configuration are only sent to ${host}. Set url to an address at the endpoint's host.`;
   return createFailure('invalid_request', message);

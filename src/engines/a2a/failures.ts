@@ -1,7 +1,7 @@
 import { A2AError, TaskNotFoundError } from '@a2a-js/sdk/errors';
-import type { RunError } from '../../contracts/errors.ts';
+import type { Failure, RunError } from '../../contracts/errors.ts';
 import { retryAfterMs } from '../../network/retry-after.ts';
-import { codeOfStatus, createFailure, type Failed } from '../../providers/failure.ts';
+import { codeOfStatus, createFailure } from '../../providers/failure.ts';
 import { sentence } from '../../providers/http/redact.ts';
 import { sendable } from '../sendable-error.ts';
 import type { HttpFault } from './connection.ts';
@@ -16,7 +16,7 @@ export type FailedRequest = { fault: HttpFault | undefined; host: string; key: s
  * Converts an error of the SDK. A rejected or broken request comes first, then the error of the
  * protocol, then the status. What remains is an answer that is not A2A.
  */
-export function requestFailure(error: unknown, { fault, host, key }: FailedRequest): Failed {
+export function requestFailure(error: unknown, { fault, host, key }: FailedRequest): Failure {
   if (fault?.kind === 'rejected') return { ok: false, error: sendable(fault.error) };
   const rpcError = protocolError(error);
   const text = sentence(rpcError?.message ?? (error as Error).message, key);

@@ -1,10 +1,10 @@
 import { type Part, TaskState } from '@a2a-js/sdk';
 import type { ModelAnswer, ModelCallContext, ModelRequest } from '../../contracts/agents/model.ts';
-import type { Outcome } from '../../contracts/errors.ts';
+import type { Failure, Outcome } from '../../contracts/errors.ts';
 import type { RemoteTaskPart } from '../../contracts/runs/message.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
-import { createFailure, type Failed } from '../../providers/failure.ts';
+import { createFailure } from '../../providers/failure.ts';
 import { redactAnswer } from '../../providers/http/answer-redaction.ts';
 import { sentence } from '../../providers/http/redact.ts';
 import { estimateUsage } from '../../providers/tokens.ts';
@@ -123,7 +123,7 @@ function jsonIn(text: string): Json {
 function taskFailure(
   { state, statusMessage, message }: TaskProgress,
   { request, context, connection: { host } }: AnswerOptions,
-): Failed {
+): Failure {
   const statusText = sentence(textOf((statusMessage ?? message)?.parts ?? []), context.key ?? null);
   const because = statusText === '' ? '' : ` It said: ${statusText}`;
   switch (state) {

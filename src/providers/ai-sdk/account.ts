@@ -1,8 +1,8 @@
 import type { Outcome } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { createFailure } from '../failure.ts';
-import type { Fetch } from '../http/guarded-fetch.ts';
-import type { VendorAccount } from '../http/target.ts';
+import type { VendorAccount } from '../http/resolve-server.ts';
+import type { Fetch } from '../http/restricted-fetch.ts';
 import { VENDORS, type Vendor } from '../vendors.ts';
 import type { SdkModels, VendorSettings } from './models.ts';
 

@@ -1,7 +1,8 @@
 import type { SharedV4ProviderOptions } from '@ai-sdk/provider';
 import type { ModelRef } from '../../contracts/agents/model.ts';
+import type { Failure } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { createFailure, type Failed } from '../failure.ts';
+import { createFailure } from '../failure.ts';
 import type { SdkModels } from './models.ts';
 
 /** An access key of AWS, which signs requests to Bedrock. */
@@ -48,7 +49,7 @@ export function refuseUnsignable(
   region: string | undefined,
   kind: keyof SdkModels,
   { body }: { body: JsonObject },
-): Failed | null {
+): Failure | null {
   const [field] = Object.keys(body);
   if (region === undefined) {
     const message = `Model ${name} has no region, which signed requests need: set region in request_params, or append :REGION to the access key.`;

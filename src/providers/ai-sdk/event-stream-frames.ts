@@ -1,4 +1,4 @@
-import type { Fetch } from '../http/guarded-fetch.ts';
+import type { Fetch } from '../http/restricted-fetch.ts';
 
 /** Most bytes of a frame, as Amazon defines it. */
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;

@@ -1,6 +1,7 @@
 import type { APICallError } from '@ai-sdk/provider';
+import type { Failure } from '../../contracts/errors.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
-import { createFailure, type Failed } from '../failure.ts';
+import { createFailure } from '../failure.ts';
 import {
   brokenAnswer,
   guardFailure,
@@ -15,7 +16,7 @@ import {
  * Converts any error of a package of the AI SDK to a failure. The error itself is never logged,
  * because it contains the whole prompt.
  */
-export function mapSdkError(error: unknown, peer: Peer): Failed {
+export function mapSdkError(error: unknown, peer: Peer): Failure {
   const guarded = guardFailure(error, peer);
   if (guarded !== undefined) return guarded;
   if (isApiCallError(error)) return mapCallError(error, peer);
@@ -33,7 +34,7 @@ function isApiCallError(error: unknown): error is APICallError {
   return error instanceof Error && error.name === 'AI_APICallError';
 }
 
-function mapCallError(error: APICallError, peer: Peer): Failed {
+function mapCallError(error: APICallError, peer: Peer): Failure {
   const { statusCode: status, responseBody: text = '', responseHeaders } = error;
   if (status === undefined) return unreachableServer(error, peer);
   if (status < 300) return brokenAnswer(error, peer);
@@ -57,7 +58,7 @@ function isVendorError(error: unknown): error is VendorError {
   return !(error instanceof Error) && typeof (error as VendorError | null)?.message === 'string';
 }
 
-function mapVendorError({ message, type, statusCode }: VendorError, peer: Peer): Failed {
+function mapVendorError({ message, type, statusCode }: VendorError, peer: Peer): Failure {
   const body = { error: { message, ...(type ? { type } : {}) } };
   if (statusCode !== undefined && statusCode >= 400) {
     return httpFailure({ status: statusCode, headers: undefined, body, text: message }, peer);

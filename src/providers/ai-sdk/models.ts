@@ -8,7 +8,7 @@ import type {
 } from '@ai-sdk/provider';
 import type { Outcome } from '../../contracts/errors.ts';
 import { createFailure } from '../failure.ts';
-import type { Fetch } from '../http/guarded-fetch.ts';
+import type { Fetch } from '../http/restricted-fetch.ts';
 import type { Vendor } from '../vendors.ts';
 import { loadPackage, type SdkPackage } from './packages.ts';
 

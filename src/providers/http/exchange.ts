@@ -1,6 +1,6 @@
 import type { ModelCallContext } from '../../contracts/agents/model.ts';
-import type { Outcome } from '../../contracts/errors.ts';
-import { createCancellation, createFailure, type Failed } from '../failure.ts';
+import type { Failure, Outcome } from '../../contracts/errors.ts';
+import { createCancellation, createFailure } from '../failure.ts';
 import type { Peer } from './failures.ts';
 import { errorRedaction } from './redact.ts';
 import { DEFAULT_LIMITS, type Limits, startWatch, type Watch } from './stall-timeout.ts';
@@ -10,7 +10,7 @@ export type Exchange<T> = {
   peer: Peer;
   limits: Partial<Limits> | undefined;
   send(watch: Watch): Promise<Outcome<T>>;
-  failureOf(error: unknown): Failed;
+  failureOf(error: unknown): Failure;
 };
 
 /**
@@ -45,7 +45,7 @@ function timeoutFailure(
   watch: Watch,
   limits: Limits,
   { host }: Peer,
-): Failed | null {
+): Failure | null {
   const limit = watch.exceededLimit();
   if (limit === null || outcome.ok || outcome.error.code !== 'bad_answer') return null;
   const what =

@@ -1,8 +1,8 @@
-import { type ErrorCode, isRunError } from '../../contracts/errors.ts';
+import { type ErrorCode, type Failure, isRunError } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { retryAfterMs } from '../../network/retry-after.ts';
 import { firstCharacters } from '../../text/truncate.ts';
-import { codeOfStatus, createFailure, type Failed } from '../failure.ts';
+import { codeOfStatus, createFailure } from '../failure.ts';
 import { redact, sentence } from './redact.ts';
 
 /** The server of a call, as a failure may name it. */
@@ -28,7 +28,7 @@ const TOO_LONG =
 const FILTERED =
   /^(content_filter|content_policy_violation|moderation_blocked|ResponsibleAIPolicyViolation)$/;
 
-export function httpFailure(seen: HttpFailure, peer: Peer): Failed {
+export function httpFailure(seen: HttpFailure, peer: Peer): Failure {
   const report = parseReport(seen.body, seen.text, peer.key);
   const plain = codeOfStatus(seen.status);
   const code = plain === 'invalid_request' ? (refusal(report) ?? plain) : plain;
@@ -42,7 +42,7 @@ export function httpFailure(seen: HttpFailure, peer: Peer): Failed {
 }
 
 /** Maps an `error` object that replaces an answer, in a stream or in a body with status 200. */
-export function reportedFailure(body: unknown, text: string, peer: Peer): Failed {
+export function reportedFailure(body: unknown, text: string, peer: Peer): Failure {
   const report = parseReport(body, text, peer.key);
   const detail = sentence(report.message, peer.key);
   const code = refusal(report) ?? 'bad_answer';
@@ -56,7 +56,7 @@ export function reportedFailure(body: unknown, text: string, peer: Peer): Failed
 }
 
 /** Creates the failure of a web page in place of an API response. */
-export function webPage({ host }: Peer): Failed {
+export function webPage({ host }: Peer): Failure {
   const hint = 'check the base_url (most end in /v1)';
   return createFailure('bad_answer', `${host} answered with a web page instead of JSON; ${hint}.`);
 }
@@ -65,7 +65,7 @@ export function webPage({ host }: Peer): Failed {
  * Returns the failure with which the guard of outgoing requests refused or ended a request, or
  * undefined. Packages wrap errors of `fetch`, so the failure is the innermost cause.
  */
-export function guardFailure(error: unknown, { model }: Peer): Failed | undefined {
+export function guardFailure(error: unknown, { model }: Peer): Failure | undefined {
   let cause: unknown = error;
   for (let depth = 0; cause instanceof Error && depth < 6; depth++) cause = cause.cause;
   if (!isRunError(cause)) return undefined;
@@ -74,7 +74,7 @@ export function guardFailure(error: unknown, { model }: Peer): Failed | undefine
 }
 
 /** Creates the failure of a server that no connection could be made to. */
-export function unreachableServer(error: unknown, peer: Peer): Failed {
+export function unreachableServer(error: unknown, peer: Peer): Failure {
   const cause = innermostCause(error, peer);
   const reason = typeof cause.code === 'string' ? ` (${cause.code})` : '';
   return createFailure('unreachable', `${peer.host} cannot be reached${reason}; is it up?`, {
@@ -83,7 +83,7 @@ export function unreachableServer(error: unknown, peer: Peer): Failed {
 }
 
 /** Creates the failure of an answer that ended early, or that cannot be read. */
-export function brokenAnswer(error: unknown, peer: Peer): Failed {
+export function brokenAnswer(error: unknown, peer: Peer): Failure {
   const message = `The answer of ${peer.host} broke off or is not JSON.`;
   return createFailure('bad_answer', message, { cause: innermostCause(error, peer) });
 }

@@ -1,4 +1,5 @@
-import { createFailure, type Failed } from '../failure.ts';
+import type { Failure } from '../../contracts/errors.ts';
+import { createFailure } from '../failure.ts';
 import {
   brokenAnswer,
   guardFailure,
@@ -18,7 +19,7 @@ export function mapError(
   error: unknown,
   peer: Peer,
   { APIConnectionError, APIConnectionTimeoutError, APIError }: Sdk,
-): Failed {
+): Failure {
   const guarded = guardFailure(error, peer);
   if (guarded !== undefined) return guarded;
   if (error instanceof APIConnectionTimeoutError) {

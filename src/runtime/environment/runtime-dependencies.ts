@@ -13,7 +13,7 @@ import type { Pool } from '../../db/connection/pool.ts';
 import type { QueryPool } from '../../db/sql-tools/query-pool.ts';
 import type { JsonObject } from '../../json/json.ts';
 import type { CustomTools } from '../../tools/custom/custom-tools.ts';
-import type { McpPool } from '../../tools/mcp/pool.ts';
+import type { McpClient } from '../../tools/mcp/mcp-client.ts';
 
 /**
  * Everything that a run uses besides its own log. A variable of this type is named `world`. Tests
@@ -28,7 +28,7 @@ export type RuntimeDependencies = {
   /** The built-in tools that run in this process, by name. */
   builtins: ReadonlyMap<string, BuiltinTool>;
   /** The tools of MCP servers. */
-  mcp: Pick<McpPool, 'call'>;
+  mcp: Pick<McpClient, 'call'>;
   /** Connections for tools written in SQL, each a transaction of its own. */
   sqlToolPool: Pool;
   /** Runs queries of workflows on the same connections as queries of models. */

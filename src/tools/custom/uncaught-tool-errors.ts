@@ -15,7 +15,7 @@ export function asTool<T>(name: string, work: () => T): T {
  * other error ends the process as before. Only for programs that own their process. Returns a
  * function that stops the reports.
  */
-export function outliveTools(say: (line: string) => void): () => void {
+export function surviveToolErrors(say: (line: string) => void): () => void {
   const report = (error: unknown): void => {
     const tool = calls.getStore();
     if (tool === undefined) {

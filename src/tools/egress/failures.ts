@@ -1,8 +1,5 @@
-import type { ErrorCode, RunError } from '../../contracts/errors.ts';
+import type { ErrorCode, Failure } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../json/json.ts';
-
-/** The failing half of an `Outcome`. */
-export type Failure = { ok: false; error: RunError };
 
 /** Creates a failure as data. Errors of the network are retryable, rejections never are. */
 export function createEgressFailure(code: ErrorCode, message: string, cause?: JsonObject): Failure {

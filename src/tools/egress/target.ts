@@ -1,10 +1,10 @@
 import { promises as dns, type LookupAddress } from 'node:dns';
 import { isIP } from 'node:net';
 import { unlessAborted } from '../../concurrency/unless-aborted.ts';
-import type { Outcome } from '../../contracts/errors.ts';
+import type { Failure, Outcome } from '../../contracts/errors.ts';
 import { type HostPattern, hostOf, isListed } from '../../network/host-pattern.ts';
 import { isPublicAddress } from './address.ts';
-import { egressFailure, type Failure, rejectPrivateHost, rejectRequest } from './failures.ts';
+import { egressFailure, rejectPrivateHost, rejectRequest } from './failures.ts';
 
 /** Returns all addresses of a name. Throws like `dns.lookup`. */
 export type Resolve = (host: string) => Promise<LookupAddress[]>;

@@ -104,9 +104,9 @@ async function storeFlow(
 ): Promise<void> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const id = await flows.newId();
-    const slot = await rows.slot(tenant_id, id);
+    const next = await rows.nextVersion(tenant_id, id);
     const value = document as unknown as JsonObject;
-    const sealed = await sealer.seal('flow', { id, tenant_id }, slot, value);
+    const sealed = await sealer.seal('flow', { id, tenant_id }, next, value);
     if (await flows.begin(accountId, digests, sealed)) return;
   }
   throw new OAuthRefusal('the keys are being rotated; try again in a moment');

@@ -134,8 +134,8 @@ async function store(
   { rows, sealer }: ClientServices,
 ): Promise<void> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const slot = await rows.slot(tenant_id, id);
-    const sealed = await sealer.seal('client', { id, tenant_id }, slot, document);
+    const next = await rows.nextVersion(tenant_id, id);
+    const sealed = await sealer.seal('client', { id, tenant_id }, next, document);
     if (await rows.storeClient(sealed)) return;
   }
   throw new OAuthRefusal('another process registers a client too; try again');

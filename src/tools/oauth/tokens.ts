@@ -103,9 +103,9 @@ export async function storeTokens(
   const { scopes, expires_at, refresh_token } = document;
   const is_refreshable = refresh_token !== undefined;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const slot = await rows.slot(tenant_id, id);
+    const next = await rows.nextVersion(tenant_id, id);
     const value = document as unknown as JsonObject;
-    const sealed = await sealer.seal('tokens', { id, tenant_id }, slot, value);
+    const sealed = await sealer.seal('tokens', { id, tenant_id }, next, value);
     const result = await rows.storeTokens(sealed, {
       ...purpose,
       ...{ scopes, expires_at, is_refreshable },

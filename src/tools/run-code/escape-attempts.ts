@@ -126,6 +126,6 @@ export function escapeJob({
 }
 
 /** Returns the fault or the result of a job, in the form of `expected`. */
-export function cameOf(report: CodeReport): string {
+export function outcomeText(report: CodeReport): string {
   return 'result' in report ? report.result : report.fault;
 }

@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import type { FastifyInstance } from 'fastify';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { routes } from '../../../src/api/rest/rest-routes.ts';
+import { restRoutes } from '../../../src/api/rest/rest-routes.ts';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { figuresOn } from '../../../src/db/operations/metric-queries.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
@@ -138,7 +138,7 @@ afterAll(async () => {
 });
 
 const ofTable = () =>
-  routes.map(({ method, path }) => `${method} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`);
+  restRoutes.map(({ method, path }) => `${method} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`);
 
 test('every route is listed in this test', () => {
   expect([...found].sort()).toEqual([...OPEN, ...ofTable(), ...Object.keys(REQUESTS)].sort());

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type FakeServer, startOpenAiServer } from '../../../chaos/load/openai-server.ts';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { connect } from '../../../src/index.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { runCli } from '../../cli/run-cli.ts';
 import { makeAgent } from '../../runtime/arrange.ts';
 import { all, makeApiKey, makeModel, one } from '../../sql/support.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ReaderPositions } from '../../../src/api/limits/reader-positions.ts';
+import { ReaderPositions } from '../../../src/api/replica/reader-positions.ts';
 
 const reader = (name: string) => ({ tenantId: 'tenant', userId: name });
 

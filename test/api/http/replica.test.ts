@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { ReplicaRouter } from '../../../src/api/limits/read-your-writes.ts';
+import { ReplicaRouter } from '../../../src/api/replica/read-your-writes.ts';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { connect } from '../../../src/client/connect.ts';
 import { createPool, inTransaction, type Pool } from '../../../src/db/connection/pool.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { calling, insertRun, makeAgent } from '../../runtime/arrange.ts';
 import { makeRun, makeUser, one, openSession } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';

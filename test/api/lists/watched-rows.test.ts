@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { connect } from '../../../src/client/connect.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { calling, makeAgent } from '../../runtime/arrange.ts';
 import { makeTenant, openSession, unique } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';

@@ -2,7 +2,7 @@ import type { Client } from '@modelcontextprotocol/client';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { calling, ended, executionOf, makeAgent, reaches } from '../../runtime/arrange.ts';
 import { makeTeam } from '../../runtime/teams.ts';
 import { all, one, rolledBack, unique } from '../../sql/support.ts';

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createListMarks } from '../../../src/api/mcp/list-etags.ts';
 import type { ApiServer } from '../../../src/api/server.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { calling, makeAgent, reaches } from '../../runtime/arrange.ts';
 import { all, makeApiKey, makeTenant, one, unique } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { type FakeServer, startOpenAiServer } from '../../../chaos/load/openai-server.ts';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { type CustomTool, defineTool } from '../../../src/index.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { kindsOf, reaches } from '../../runtime/arrange.ts';
 import { makeApiKey, makeTenant, one } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';

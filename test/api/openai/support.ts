@@ -9,7 +9,7 @@ import {
 import { FeedHub } from '../../../src/api/feed/feed-hub.ts';
 import type { ApiServer } from '../../../src/api/server.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { makeAgent, unique } from '../../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';

@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { z } from 'zod';
-import { routes } from '../../../src/api/rest/rest-routes.ts';
+import { restRoutes } from '../../../src/api/rest/rest-routes.ts';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { connect } from '../../../src/client/connect.ts';
 import { STEP_KINDS } from '../../../src/contracts/runs/step.ts';
 import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
@@ -40,7 +40,7 @@ const ids: Record<string, string> = {};
 const KINDS: Record<string, string> = { agents: 'AGENT_ID', sessions: 'SESSION_ID' };
 
 function routeOf(method: string, path: string) {
-  return routes.find(
+  return restRoutes.find(
     (one) =>
       one.method === method &&
       new RegExp(`^${one.path.replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(path.split('?')[0] ?? ''),

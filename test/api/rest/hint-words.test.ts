@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { restHint } from '../../../src/api/errors/rest-hints.ts';
-import { routes } from '../../../src/api/rest/rest-routes.ts';
+import { restRoutes } from '../../../src/api/rest/rest-routes.ts';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';
@@ -40,7 +40,7 @@ test('every path in a hint exists in REST', async () => {
   const named = [...source.matchAll(/(\/(?:api\/|sessions|agent-systems)[\w/-]*)/g)].map(
     ([, path = '']) => path.replaceAll('/ID', '/{}'),
   );
-  const known = new Set(routes.map(({ path }) => path.replaceAll(/\{\w+\}/g, '{}')));
+  const known = new Set(restRoutes.map(({ path }) => path.replaceAll(/\{\w+\}/g, '{}')));
   expect(named.filter((path) => !known.has(path))).toEqual([]);
   expect(named.length).toBeGreaterThan(15);
 });

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { Route } from '../../../src/api/rest/framework/route.ts';
-import { routes } from '../../../src/api/rest/rest-routes.ts';
+import { restRoutes } from '../../../src/api/rest/rest-routes.ts';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { all } from '../../sql/support.ts';
 import { MARK, makeTwoTenants } from '../../sql/two-tenants.ts';
@@ -131,7 +131,7 @@ function alike({ status, body }: Called, id: string): string {
 }
 
 describe('a row of another tenant looks like a missing row', () => {
-  test.each(routes.filter(isOne).map((route) => [label(route), route] as const))(
+  test.each(restRoutes.filter(isOne).map((route) => [label(route), route] as const))(
     '%s',
     async (_label, route) => {
       for (const [table, id] of Object.entries(theirs)) {
@@ -148,7 +148,7 @@ describe('a row of another tenant looks like a missing row', () => {
 });
 
 test('a body that names a foreign row gets the same answer as for a missing row', async () => {
-  const takers = routes.filter(
+  const takers = restRoutes.filter(
     (route) => !isOne(route) && route.body && !route.bodyTypes && route.method === 'POST',
   );
   expect(takers.length).toBeGreaterThan(8);
@@ -173,7 +173,7 @@ test('a body that names a foreign row gets the same answer as for a missing row'
 });
 
 test('lists return rows of one tenant only, whatever their filters', async () => {
-  const lists = routes.filter(isList);
+  const lists = restRoutes.filter(isList);
   expect(lists.length).toBeGreaterThan(10);
   for (const route of lists) {
     const { status, body } = await said(route, '', undefined);
@@ -239,7 +239,7 @@ test.each(Object.entries(EXPECTED))(
       else expect(made, path).toMatchObject({ status: 403, body: { code: 'HWDEN' } });
     }
     expect(may.toSorted()).toEqual(allowed);
-    for (const route of routes.filter(isList)) {
+    for (const route of restRoutes.filter(isList)) {
       const read = await call(api, 'GET', route.path, undefined, { token: own });
       expect(read.status, label(route)).toBe(200);
     }
@@ -247,7 +247,7 @@ test.each(Object.entries(EXPECTED))(
 );
 
 test('every route requires a login', async () => {
-  for (const route of routes) {
+  for (const route of restRoutes) {
     const path = route.path.replaceAll(/\{\w+\}/g, makeMissingId());
     const { status, body } = await call(api, route.method, path);
     expect(status, label(route)).toBe(401);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { lastPosition } from '../../../src/db/feed/tree-rows.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { ended } from '../../runtime/arrange.ts';
 import { one } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { defineTool } from '../../../src/tools/custom/define-tool.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { ended, giveTool, insertRun, makeAgent, makeAgentTool } from '../../runtime/arrange.ts';
 import { one } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';

@@ -13,7 +13,7 @@ import {
   type WebSocketEndpoint,
   type WebSocketEndpointOptions,
 } from '../../../src/api/ws/websocket-endpoint.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { makeAgent } from '../../runtime/arrange.ts';
 import { makeRun, makeTenant, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';

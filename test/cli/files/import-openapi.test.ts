@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { ended, makeAgent } from '../../runtime/arrange.ts';
 import { makeTenant, one, unique } from '../../sql/support.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../../support/database.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { allCommands } from '../../../src/cli/registry.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { runCli, startCli } from '../run-cli.ts';

@@ -10,7 +10,7 @@ import type { ApiServer } from '../../../src/api/server.ts';
 import { main } from '../../../src/cli/main.ts';
 import { type Status, unknownStatus } from '../../../src/cli/status/status.ts';
 import { suggestNextCommands } from '../../../src/cli/status/suggest-next.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { startTestApi } from '../../api/harness.ts';
 import { locked } from '../../api/subscriptions/tokens.ts';
 import { makeAgent } from '../../runtime/arrange.ts';

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { dropMonths, type MonthOutcome, oldMonths } from '../../../src/db/retention/drop-months.ts';
 import { restoreArchive } from '../../../src/db/retention/restore-archive.ts';
 import { archiveMonth, checkArchive } from '../../../src/db/retention/write-archive.ts';
-import { retain } from '../../../src/db/worker/maintenance.ts';
+import { applyRetention } from '../../../src/db/worker/maintenance.ts';
 import { cronItems } from '../../../workers/task-list.ts';
 import {
   all,
@@ -113,7 +113,7 @@ describe('a month that no tenant keeps', () => {
     expect(await sums()).toEqual(before);
     expect(await brokenRules(db.pool)).toEqual([]);
     expect(await all(db.pool, 'select id from howdah.executions')).toEqual([]);
-    await retain(db.pool);
+    await applyRetention(db.pool);
     expect(await all(db.pool, 'select id from howdah.sessions where turns > 0')).toEqual([]);
     for (const month of old) expect(await partitions(month)).toBe(0);
     expect(await months()).toEqual([]);

@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { withDryRun } from '../../../src/cli/input/confirm-option.ts';
 import { deleteStoredFiles } from '../../../src/db/files/delete-stored-files.ts';
-import { retain } from '../../../src/db/worker/maintenance.ts';
+import { applyRetention } from '../../../src/db/worker/maintenance.ts';
 import { retentionTask } from '../../../workers/tasks/retention.ts';
 import {
   all,
@@ -74,20 +74,20 @@ afterEach(async () => {
 describe('an error of one tenant', () => {
   test('stops retention of that tenant only, and is reported', async () => {
     const [broken, whole] = [await makeTenantWithOldRun(), await makeTenantWithOldRun()];
-    const outcome = await failing(broken.tenant, () => retain(db.pool));
+    const outcome = await failing(broken.tenant, () => applyRetention(db.pool));
     expect(outcome).toEqual({
       removed: 1,
       failures: [{ tenant: broken.tenant, error: expect.objectContaining({ code: 'P0001' }) }],
     });
     expect([await isThere(broken.run), await isThere(whole.run)]).toEqual([true, false]);
-    expect(await retain(db.pool)).toEqual({ removed: 1, failures: [] });
+    expect(await applyRetention(db.pool)).toEqual({ removed: 1, failures: [] });
     expect(await isThere(broken.run)).toBe(false);
   });
 
   test('stops no other tenant of a dry run, which changes nothing', async () => {
     const [broken, whole] = [await makeTenantWithOldRun(), await makeTenantWithOldRun()];
     const outcome = await failing(broken.tenant, () =>
-      retain(db.pool, (work) => withDryRun(db.pool, true, work)),
+      applyRetention(db.pool, (work) => withDryRun(db.pool, true, work)),
     );
     expect(outcome).toMatchObject({ removed: 1, failures: [{ tenant: broken.tenant }] });
     expect([await isThere(broken.run), await isThere(whole.run)]).toEqual([true, true]);
@@ -114,7 +114,7 @@ test('each tenant commits before the next one begins', async () => {
     second.run,
   ]);
   const pool = db.pool;
-  const retained = retain(pool, (work) => work(client));
+  const retained = applyRetention(pool, (work) => work(client));
   await isBlocked(pool, client);
   expect([await isThere(first.run), await isThere(second.run)]).toEqual([false, true]);
   await holder.query('rollback');
@@ -173,7 +173,7 @@ describe('files outside of the database', () => {
        update howdah.resources set created_at = now() - interval '9 days';
        set session_replication_role = origin`,
     );
-    expect(await retain(db.pool)).toMatchObject({ removed: 2 });
+    expect(await applyRetention(db.pool)).toMatchObject({ removed: 2 });
     expect(await files()).toEqual(['library', 'run', 'session']);
     expect(await deleteStoredFiles(db.pool, folder)).toEqual({ deleted: 2, errors: [] });
     expect(await files()).toEqual(['library']);
@@ -193,7 +193,7 @@ describe('files outside of the database', () => {
   test('are deleted later if the process dies first', async () => {
     const { tenant, run } = await makeTenantWithOldRun();
     await storeFile('song', { tenant_id: tenant, execution_id: run });
-    await retain(db.pool);
+    await applyRetention(db.pool);
     const claim = 'select storage_path from howdah_private.claim_file_deletions()';
     // the worker dies after its claim
     expect(await all(db.pool, claim)).toEqual([{ storage_path: 'song' }]);
@@ -234,11 +234,11 @@ describe('files outside of the database', () => {
     await db.pool.query('delete from howdah.retention_policies where tenant_id = $1', [
       second.tenant,
     ]);
-    await retain(db.pool);
+    await applyRetention(db.pool);
     expect(await deleteStoredFiles(db.pool, folder)).toEqual({ deleted: 0, errors: [] });
     expect([await files(), await queued()]).toEqual([['shared'], []]);
     await setRetention(db.pool, second.tenant, { keep_runs_days: 7 });
-    await retain(db.pool);
+    await applyRetention(db.pool);
     expect(await deleteStoredFiles(db.pool, folder)).toEqual({ deleted: 1, errors: [] });
     expect(await files()).toEqual([]);
   });

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import { migrateUp } from '../../../src/db/schema/migrate.ts';
-import type { Worker } from '../../../workers/main.ts';
 import { migrateQueue } from '../../../workers/queue/migrate-queue.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 

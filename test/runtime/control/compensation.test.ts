@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Json } from '../../../src/json/json.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { takeRole } from '../../sql/support.ts';
 import { bookingTools } from '../../support/booking.ts';
 import { eventually, testDatabase } from '../../support/database.ts';

@@ -8,7 +8,7 @@ import {
   startOpenAiServer,
 } from '../../../chaos/load/openai-server.ts';
 import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { createGate } from '../../support/gate.ts';
 import { startTestWorker } from '../../support/worker.ts';

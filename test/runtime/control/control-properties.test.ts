@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'vitest';
 import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { brokenPromises, calling, makeAgent, makeAgentTool } from '../arrange.ts';

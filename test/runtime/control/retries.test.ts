@@ -6,7 +6,7 @@ import {
 } from '../../../chaos/load/openai-server.ts';
 import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import type { Json } from '../../../src/json/json.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startServer } from '../../tools/servers.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { followExecutions } from '../../../src/db/feed/follow-runs.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { calling, createLatch, executionOf, insertRun, makeAgent, stepsOf } from '../arrange.ts';

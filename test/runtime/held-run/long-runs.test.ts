@@ -10,7 +10,7 @@ import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import type { Message } from '../../../src/contracts/runs/message.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { estimateRequestTokens } from '../../../src/runtime/messages/context-window.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {

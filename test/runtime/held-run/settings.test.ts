@@ -5,7 +5,7 @@ import {
   startOpenAiServer,
 } from '../../../chaos/load/openai-server.ts';
 import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { calling, makeAgent, makeAgentTool, resultsOf, runToEnd, stepsOf } from '../arrange.ts';

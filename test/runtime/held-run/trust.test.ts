@@ -4,7 +4,7 @@ import type { ToolDefinition } from '../../../src/contracts/agents/definition.ts
 import { isDatabaseBuiltin } from '../../../src/db/sql-tools/builtin-call.ts';
 import type { Json, JsonObject } from '../../../src/json/json.ts';
 import { trustOfResult } from '../../../src/runtime/held-run/trust.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { calling, ended, insertRun, makeAgent, runToEnd } from '../arrange.ts';

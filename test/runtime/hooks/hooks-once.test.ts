@@ -8,7 +8,7 @@ import {
   startFaultProxy,
 } from '../../../chaos/faults/fault-proxy.ts';
 import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { lockRun } from '../../support/database/run-heads.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';

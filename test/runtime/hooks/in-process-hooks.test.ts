@@ -3,7 +3,7 @@ import { HOOK_EVENTS, type HookEvent, type Hooks } from '../../../src/contracts/
 import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import { HowdahError } from '../../../src/contracts/errors.ts';
 import { inProcessHooks } from '../../../src/runtime/hooks/in-process-hooks.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {

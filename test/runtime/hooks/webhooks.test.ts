@@ -11,7 +11,7 @@ import type { JsonObject } from '../../../src/json/json.ts';
 import { createMasterKeys, noMasterKeys } from '../../../src/secrets/master-keys.ts';
 import { issueSigningKey } from '../../../src/secrets/signing-keys.ts';
 import { createSecretWriter } from '../../../src/secrets/writer.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { makeAgent, runToEnd } from '../arrange.ts';

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type FakeServer, startOpenAiServer } from '../../../chaos/load/openai-server.ts';
 import type { Json, JsonObject } from '../../../src/json/json.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { killWorkerProcesses, loadWorkerProcess } from '../../workers/child.ts';

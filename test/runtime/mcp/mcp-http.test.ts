@@ -9,7 +9,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { putSecretOn, secretRowsOn } from '../../../src/db/access/secrets.ts';
 import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
 import { createSecretWriter } from '../../../src/secrets/writer.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {

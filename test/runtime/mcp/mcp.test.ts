@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { replayRun } from '../../../src/runtime/replay/replay-run.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {

@@ -8,7 +8,7 @@ import {
 } from '../../../chaos/load/openai-server.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { scriptedProvider } from '../../../src/providers/scripted.ts';
-import { startWorker, type Worker } from '../../../workers/main.ts';
+import { startWorker, type Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { killWorkerProcesses, loadWorkerProcess } from '../../workers/child.ts';

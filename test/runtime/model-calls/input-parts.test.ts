@@ -9,7 +9,7 @@ import type { Message } from '../../../src/contracts/runs/message.ts';
 import type { Json, JsonObject } from '../../../src/json/json.ts';
 import { dropUnsupportedMedia } from '../../../src/runtime/messages/drop-unsupported-media.ts';
 import { resolveParts } from '../../../src/runtime/messages/resolve-attachments.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { makeSession, makeTenant, one, refusal } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';

@@ -5,7 +5,7 @@ import {
   startOpenAiServer,
   streamOf,
 } from '../../../chaos/load/openai-server.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {

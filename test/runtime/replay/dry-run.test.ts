@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Preview } from '../../../src/contracts/runs/preview.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { replayRun } from '../../../src/runtime/replay/replay-run.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { runCli } from '../../cli/run-cli.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';

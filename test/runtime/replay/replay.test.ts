@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { type FakeServer, startOpenAiServer } from '../../../chaos/load/openai-server.ts';
 import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import { replayRun } from '../../../src/index.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {

@@ -6,7 +6,7 @@ import {
   startOpenAiServer,
 } from '../../../chaos/load/openai-server.ts';
 import type { Json } from '../../../src/json/json.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { brokenPromises, ended, executionOf } from '../arrange.ts';

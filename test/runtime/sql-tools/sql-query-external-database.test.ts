@@ -19,7 +19,7 @@ import type { JsonObject } from '../../../src/json/json.ts';
 import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
 import { createSecretWriter } from '../../../src/secrets/writer.ts';
 import { createEgress } from '../../../src/tools/egress.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { createEmptyDatabase, type TestDatabase, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { selfSigned } from '../../tools/certificate.ts';

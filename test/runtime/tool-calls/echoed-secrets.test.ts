@@ -21,7 +21,7 @@ import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { combineObservers } from '../../../src/telemetry/observers.ts';
 import type { EndedRun } from '../../../src/telemetry/traces/run-spans.ts';
 import { Tracing } from '../../../src/telemetry/traces/tracing.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { ask, startTestApi } from '../../api/harness.ts';
 import { listen } from '../../api/rest/events.ts';
 import { startCli } from '../../cli/run-cli.ts';

@@ -7,7 +7,7 @@ import { putSecretOn, secretRowsOn } from '../../../src/db/access/secrets.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
 import { createSecretWriter } from '../../../src/secrets/writer.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { all, one } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';

@@ -8,11 +8,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { type FakeServer, startOpenAiServer } from '../../../chaos/load/openai-server.ts';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { putSecretOn, secretRowsOn } from '../../../src/db/access/secrets.ts';
-import { fingerprintOfKey } from '../../../src/secrets/envelope.ts';
+import { fingerprintOfKey } from '../../../src/secrets/aead.ts';
 import { createMasterKeys, type MasterKeys } from '../../../src/secrets/master-keys.ts';
 import { CACHE_MS, createSecretReader } from '../../../src/secrets/reader.ts';
 import { createSecretWriter } from '../../../src/secrets/writer.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { type Answer, ask, startTestApi } from '../../api/harness.ts';
 import { type CliResult, startCli } from '../../cli/run-cli.ts';
 import { createTestDatabase, testDatabase } from '../../support/database.ts';

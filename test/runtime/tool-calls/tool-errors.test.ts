@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import type { Json, JsonObject } from '../../../src/json/json.ts';
 import { RESULT_LIMIT_BYTES } from '../../../src/tools/result-limit.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { calling, makeAgent, resultsOf, runToEnd, stepsOf } from '../arrange.ts';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type FakeServer, startOpenAiServer } from '../../../chaos/load/openai-server.ts';
 import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import { closestNames } from '../../../src/text/closest-names.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { runCli } from '../../cli/run-cli.ts';
 import { asRole } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';

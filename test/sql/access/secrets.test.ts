@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { putSecretOn, secretRowsOn } from '../../../src/db/access/secrets.ts';
-import { newKey } from '../../../src/secrets/envelope.ts';
+import { newKey } from '../../../src/secrets/aead.ts';
 import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
 import { createSecretReader } from '../../../src/secrets/reader.ts';
 import { rotateDataKey } from '../../../src/secrets/rotation.ts';

@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { secretRowsOn } from '../../../src/db/access/secrets.ts';
 import { createContentCipher } from '../../../src/secrets/contents.ts';
-import { encryptContents } from '../../../workers/upkeep/encrypt-contents.ts';
+import { applyContentEncryption } from '../../../workers/upkeep/content-encryption.ts';
 import { testDatabase } from '../../support/database.ts';
 import { TEST_MASTER_KEYS } from '../../support/worker.ts';
 import {
@@ -58,7 +58,7 @@ async function encrypt() {
        select execution_id from howdah_private.encryptions_due for update skip locked)`);
   const errors: unknown[] = [];
   const cipher = createContentCipher(secretRowsOn(db.pool), TEST_MASTER_KEYS);
-  await encryptContents(db.pool, cipher, (error) => errors.push(error));
+  await applyContentEncryption(db.pool, cipher, (error) => errors.push(error));
   expect(errors).toEqual([]);
 }
 
@@ -702,7 +702,7 @@ test('a lost connection delays a decryption by a second, and other errors by a m
     const error = Object.assign(new Error('lost'), { code });
     const failing = { ...cipher, open: () => Promise.reject(error) };
     const errors: unknown[] = [];
-    await encryptContents(db.pool, failing, (one) => errors.push(one));
+    await applyContentEncryption(db.pool, failing, (one) => errors.push(one));
     expect(errors).toEqual([error]);
     const { delay } = await one(
       db.pool,

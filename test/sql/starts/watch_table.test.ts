@@ -9,7 +9,7 @@ import { writeBack as writeBackOf } from '../../../src/db/worker/write-back.ts';
 import type { RuntimeDependencies } from '../../../src/runtime/environment/runtime-dependencies.ts';
 import { createContentCipher, createContentDecryptor } from '../../../src/secrets/contents.ts';
 import { writeBackTask } from '../../../workers/tasks/write-back.ts';
-import { encryptContents } from '../../../workers/upkeep/encrypt-contents.ts';
+import { applyContentEncryption } from '../../../workers/upkeep/content-encryption.ts';
 import { testDatabase } from '../../support/database.ts';
 import { TEST_MASTER_KEYS } from '../../support/worker.ts';
 import {
@@ -906,9 +906,13 @@ describe('watch_table', () => {
       const rows = secretRowsOn(db.pool);
       await db.pool.query('insert into howdah.retention_policies (encrypt_contents) values (true)');
       await db.pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
-      await encryptContents(db.pool, createContentCipher(rows, TEST_MASTER_KEYS), (error) => {
-        throw error;
-      });
+      await applyContentEncryption(
+        db.pool,
+        createContentCipher(rows, TEST_MASTER_KEYS),
+        (error) => {
+          throw error;
+        },
+      );
       const { output } = await one(db.pool, 'select output from howdah.executions where id = $1', [
         id,
       ]);

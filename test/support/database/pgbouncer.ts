@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { serverAccount } from '../../../src/db/embedded/account.ts';
+import { serverAccount } from '../../../src/db/embedded/system-account.ts';
 
 /** The reason why PgBouncer is not available; undefined if it is. */
 export const noPgbouncer =

@@ -11,8 +11,8 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import pg from 'pg';
-import { serverAccount } from '../../../src/db/embedded/account.ts';
 import { startEmbedded, stopEmbedded } from '../../../src/db/embedded/embedded.ts';
+import { serverAccount } from '../../../src/db/embedded/system-account.ts';
 
 export type Standby = {
   url: string;

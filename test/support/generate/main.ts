@@ -89,8 +89,8 @@ async function renderInterfaces(url: string, graphqlSdl: string): Promise<string
 /** Returns the OpenAPI document of the REST routes only. Clients of OpenAI have their own types. */
 async function buildRestDocument(): Promise<JsonObject> {
   const { openApi } = await import('../../../src/api/http/openapi.ts');
-  const { routes } = await import('../../../src/api/rest/rest-routes.ts');
-  return openApi({ routes });
+  const { restRoutes } = await import('../../../src/api/rest/rest-routes.ts');
+  return openApi({ routes: restRoutes });
 }
 
 function systemSchemaFunction(schema: unknown): string {

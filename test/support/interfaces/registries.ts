@@ -59,8 +59,8 @@ function readGraphql(sdl: string): Set<string> {
 }
 
 async function readRest(): Promise<Set<string>> {
-  const { routes } = await import('../../../src/api/rest/rest-routes.ts');
-  return new Set(routes.map(({ method, path }) => `${method} ${path}`));
+  const { restRoutes } = await import('../../../src/api/rest/rest-routes.ts');
+  return new Set(restRoutes.map(({ method, path }) => `${method} ${path}`));
 }
 
 async function readOperations(): Promise<Map<string, string>> {

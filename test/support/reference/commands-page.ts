@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { type CommandEntry, isNoun, type NounEntry } from '../../../src/cli/command-entry.ts';
 import { type CommandMetadata, commandMetadataOf } from '../../../src/cli/help/command-metadata.ts';
 import { examples } from '../../../src/cli/help/examples.ts';
-import { oldNames } from '../../../src/cli/old-names.ts';
+import { hiddenCommands } from '../../../src/cli/hidden-commands.ts';
 import type { CliIo } from '../../../src/cli/output/output.ts';
 import { commands } from '../../../src/cli/registry.ts';
 import { cell, code, codeCell, escapeProse, page, type ReferencePage, table } from './markdown.ts';
@@ -15,7 +15,7 @@ export async function commandsPage(): Promise<ReferencePage> {
     if (isNoun(entry)) parts.push(...(await nounSection(entry)));
     else parts.push(...(await section(`howdah ${entry.name}`, entry)));
   }
-  const old = oldNames.map(({ name, args, replacement }) => {
+  const old = hiddenCommands.map(({ name, args, replacement }) => {
     const usage = name === 'run-agent' || name === 'ls' ? `${name} ${args}` : name;
     return `${code(usage)} for ${code(replacement)}`;
   });

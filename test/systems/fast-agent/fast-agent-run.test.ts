@@ -3,7 +3,7 @@ import { inTenant } from '../../../src/db/connection/pool.ts';
 import { applySystems } from '../../../src/systems/apply.ts';
 import { importFastAgent } from '../../../src/systems/fast-agent/import.ts';
 import { writeFile } from '../../../src/systems/write-file.ts';
-import type { Worker } from '../../../workers/main.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import { startVendorServer, type VendorServer } from '../../providers/ai-sdk/vendor-server.ts';
 import { runToEnd } from '../../runtime/arrange.ts';
 import { one } from '../../sql/support.ts';

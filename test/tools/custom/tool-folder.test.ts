@@ -87,9 +87,9 @@ test('a missing package is reported with where to install it', async () => {
 
 test('an error that a tool leaves behind ends no worker, and any other does', async () => {
   const program = `
-    const { outliveTools } = await import('${ROOT}src/tools/custom/uncaught-tool-errors.ts');
+    const { surviveToolErrors } = await import('${ROOT}src/tools/custom/uncaught-tool-errors.ts');
     const { runCustomTool } = await import('${ROOT}src/tools/custom/custom-tools.ts');
-    outliveTools(console.log);
+    surviveToolErrors(console.log);
     const run = (name, run) => runCustomTool({ name, run }, {}, { signal: new AbortController().signal });
     const results = [
       await run('careless', () => (Promise.reject(new Error('floating')), 'ok')),

@@ -6,8 +6,8 @@ import { makePgAdaptorWithPgClient } from 'postgraphile/@dataplan/pg/adaptors/pg
 import type { HowdahError } from '../../../contracts/errors.ts';
 import type { Pool } from '../../../db/connection/pool.ts';
 import { ReadBudget } from '../../../db/sql-tools/read-budget.ts';
-import { type Chosen, type ReplicaRouter, readPosition } from '../../limits/read-your-writes.ts';
 import type { Identities } from '../../login/identities.ts';
+import { type Chosen, type ReplicaRouter, readPosition } from '../../replica/read-your-writes.ts';
 import { refusal } from '../request.ts';
 import { changeExecution, identityOf, operationType } from './change-execution.ts';
 import { MOST_READ, signalOf } from './connections-plugin.ts';

@@ -5,7 +5,7 @@ import {
   type RunSnapshot,
   type StartedRun,
 } from '../../conversation-protocols/conversation-runs.ts';
-import type { ChatFinishReason, completion, completionChunk } from '../answers.ts';
+import type { ChatFinishReason, completion, completionChunk } from '../completion-schemas.ts';
 import { wireId } from '../ids.ts';
 
 /**

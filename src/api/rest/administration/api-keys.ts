@@ -29,7 +29,7 @@ const apiKeys = createResource({
     created_at: time,
   },
   filters: { name: z.string().optional(), prefix: z.string().optional(), user_id: id.optional() },
-  words: { api_key_id: 'id' },
+  fieldAliases: { api_key_id: 'id' },
 });
 
 const shown = { 200: { description: 'The API key', schema: apiKeys.row } };

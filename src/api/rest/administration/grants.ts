@@ -34,5 +34,5 @@ export const grants = createResource({
     role: role.optional(),
     permission: permission.optional(),
   },
-  words: { grant_id: 'id' },
+  fieldAliases: { grant_id: 'id' },
 });

@@ -24,7 +24,7 @@ export const outputFilters = createResource({
   fixed: ['agent_id'],
   readOnly: times,
   filters: { name: z.string().optional(), agent_id: id.optional(), is_active: flag.optional() },
-  words: { active: 'is_active' },
+  fieldAliases: { active: 'is_active' },
 });
 
 const toolKind = z.enum(['builtin', 'sql', 'http', 'mcp', 'code', 'agent', 'workflow', 'custom']);

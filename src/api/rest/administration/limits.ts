@@ -33,5 +33,5 @@ export const limits = createResource({
     metric: metric.optional(),
     period: period.optional(),
   },
-  words: { limit_id: 'id' },
+  fieldAliases: { limit_id: 'id' },
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { eraseUser } from '../../../db/queries/users.ts';
+import { eraseUser } from '../../../db/queries/personal-data.ts';
 import { byId, flag, id, object, optionalText, role, time } from '../../http/fields.ts';
 import { createResource } from '../definitions/definitions.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
@@ -22,7 +22,7 @@ const users = createResource({
     role: role.optional(),
     is_active: flag.optional(),
   },
-  words: { active: 'is_active', user_id: 'id' },
+  fieldAliases: { active: 'is_active', user_id: 'id' },
 });
 
 const erase = route({

@@ -60,7 +60,7 @@ const inboundHooks = createResource({
     workflow_id: id.optional(),
     is_active: flag.optional(),
   },
-  words: { active: 'is_active' },
+  fieldAliases: { active: 'is_active' },
   valuesOf(body) {
     const { reply, ...hook } = body as Partial<Omit<HookExpressions, 'reply'>> & {
       reply?: { body?: string } | null;

@@ -68,7 +68,7 @@ const schedules = createResource({
     workflow_id: id.optional(),
     is_active: flag.optional(),
   },
-  words: { active: 'is_active', schedule_id: 'id' },
+  fieldAliases: { active: 'is_active', schedule_id: 'id' },
   async valuesOf({ agent, workflow, ...body }, db) {
     refuseBoth({ agent, ...body }, 'agent', ['agent_id']);
     refuseBoth({ workflow, ...body }, 'workflow', ['workflow_id']);

@@ -120,7 +120,7 @@ export const agents: CrudResource = {
     .meta({ id: 'Agent' }),
   fields: z.strictObject({ ...columns, ...parts }),
   columns: Object.keys(columns),
-  words: { active: 'is_active', agent_id: 'id' },
+  fieldAliases: { active: 'is_active', agent_id: 'id' },
   filters: {
     query: {
       name: z.string().optional(),

@@ -22,7 +22,7 @@ type ComputedField = { sql: string; schema: z.ZodType };
 export function createResource(
   kind: Pick<
     CrudResource,
-    'path' | 'one' | 'words' | 'valuesOf' | 'remove' | 'fixed' | 'shownOnce'
+    'path' | 'one' | 'fieldAliases' | 'valuesOf' | 'remove' | 'fixed' | 'shownOnce'
   > & {
     table: string;
     /** The name of the schema in the OpenAPI description. */
@@ -129,7 +129,7 @@ export const models = createResource({
     ...times,
   },
   filters: { ...byName, provider: z.string().optional(), purpose: purpose.optional() },
-  words: { model_id: 'id', api_url: 'base_url' },
+  fieldAliases: { model_id: 'id', api_url: 'base_url' },
   valuesOf: ({ cost_per_1k_tokens: cost, ...body }) => {
     if (typeof cost !== 'number') return body;
     refuseBoth({ cost_per_1k_tokens: cost, ...body }, 'cost_per_1k_tokens', PRICES);
@@ -152,7 +152,7 @@ export const prompts = createResource({
   },
   readOnly: { ...owner, ...times },
   filters: byName,
-  words: { prompt_id: 'id' },
+  fieldAliases: { prompt_id: 'id' },
   async remove(db, promptId) {
     await db.query('select (howdah.delete_prompt($1)).id', [promptId]);
   },
@@ -173,7 +173,7 @@ export const skills = createResource({
   },
   readOnly: { agent_system_id: id.nullable(), created_at: time, updated_at: time },
   filters: { name: z.string().optional(), is_active: flag.optional() },
-  words: { active: 'is_active', skill_id: 'id' },
+  fieldAliases: { active: 'is_active', skill_id: 'id' },
   async remove(db, skillId) {
     await db.query('select (howdah.delete_skill($1)).id', [skillId]);
   },
@@ -206,7 +206,7 @@ export const tools = createResource({
   fixed: ['kind'],
   readOnly: { server_id: id.nullable(), ...owner, ...times },
   filters: { ...byName, kind: kind.optional(), is_active: flag.optional() },
-  words: { active: 'is_active', tool_id: 'id' },
+  fieldAliases: { active: 'is_active', tool_id: 'id' },
 });
 
 export const mcpServers = createResource({
@@ -236,7 +236,7 @@ export const mcpServers = createResource({
   // server can change it.
   stamp: 'row(t.name, t.description, t.type, t.configuration, t.trusts_annotations, t.is_active)',
   filters: { ...byName, is_active: flag.optional() },
-  words: { active: 'is_active', server_id: 'id' },
+  fieldAliases: { active: 'is_active', server_id: 'id' },
   async valuesOf(body, db) {
     const { type, configuration } = body as { type?: string; configuration?: object };
     if (type !== 'filesystem' && type !== 'fetch') return body;
@@ -284,7 +284,7 @@ export const resources = createResource({
     execution_id: id.optional(),
     session_id: id.optional(),
   },
-  words: { resource_id: 'id' },
+  fieldAliases: { resource_id: 'id' },
   valuesOf({ content, base64, ...body }) {
     refuseBoth({ content, base64 }, 'base64', ['content']);
     if (content === undefined && base64 === undefined) return body;

@@ -89,7 +89,7 @@ export const workflows: CrudResource = {
     .meta({ id: 'Workflow' }),
   fields: z.strictObject({ ...columns, members: z.array(member).optional() }),
   columns: Object.keys(columns),
-  words: { active: 'is_active', workflow_id: 'id' },
+  fieldAliases: { active: 'is_active', workflow_id: 'id' },
   filters: {
     query: { name: z.string().optional(), type: type.optional(), is_active: flag.optional() },
     conditions: equalTo,

@@ -45,7 +45,7 @@ export type CrudResource = {
   fields: z.ZodObject;
   /** Fields that are columns; the others are parts. */
   columns: readonly string[];
-  words?: Readonly<Record<string, string>>;
+  fieldAliases?: Readonly<Record<string, string>>;
   filters?: { query: z.ZodRawShape; conditions(query: Body): Condition[] };
   /** Columns that are written once. */
   fixed?: readonly string[];
@@ -125,7 +125,7 @@ function createRoute(kind: CrudResource): Route {
     summary: `Create ${withArticle(kind.one)}`,
     isKeyed: true,
     body: kind.fields,
-    ...(kind.words && { words: wordsOfNewRow(kind.words) }),
+    ...(kind.fieldAliases && { fieldAliases: aliasesOfNewRow(kind.fieldAliases) }),
     answers: { 201: createdResponseOf(kind) },
     async work(db, { body, identity: { tenantId } }, context) {
       const id = await insertRow(db, kind.collection, await columnsIn(kind, body, db));
@@ -139,8 +139,8 @@ function createRoute(kind: CrudResource): Route {
 }
 
 /** Returns the aliases of the fields of a new row, without those of its id. */
-const wordsOfNewRow = (words: Readonly<Record<string, string>>) =>
-  Object.fromEntries(Object.entries(words).filter(([, ours]) => ours !== 'id'));
+const aliasesOfNewRow = (aliases: Readonly<Record<string, string>>) =>
+  Object.fromEntries(Object.entries(aliases).filter(([, ours]) => ours !== 'id'));
 
 function readRoute(kind: CrudResource): Route {
   return route({
@@ -161,7 +161,7 @@ function changeRoutes(kind: CrudResource): Route[] {
   const shared = {
     ...ofPath(kind),
     answers: { 200: responseOf(kind) },
-    ...(kind.words && { words: kind.words }),
+    ...(kind.fieldAliases && { fieldAliases: kind.fieldAliases }),
   };
   const readOnly = Object.keys(kind.row.shape).filter((name) => !(name in kind.fields.shape));
   const put = route({

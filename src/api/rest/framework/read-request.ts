@@ -25,7 +25,11 @@ export async function readRequest(
   const parts = {
     path: checkPart(route.params, request.params, 'path'),
     query: checkPart(route.query, request.query, 'query'),
-    body: checkPart(route.body, route.words ? translateNames(sent, route.words) : sent, 'body'),
+    body: checkPart(
+      route.body,
+      route.fieldAliases ? translateNames(sent, route.fieldAliases) : sent,
+      'body',
+    ),
   };
   const faults = Object.values(parts).flatMap((part) => ('faults' in part ? part.faults : []));
   if (faults.length > 0) throw refusalOf(faults);
@@ -81,12 +85,12 @@ async function bodyOf(route: Route, { raw, headers }: FastifyRequest): Promise<u
  * Replaces field names of other systems by ours. Throws `HWINV` if a field is present under both
  * names.
  */
-function translateNames(body: unknown, words: NonNullable<Route['words']>): unknown {
+function translateNames(body: unknown, aliases: NonNullable<Route['fieldAliases']>): unknown {
   if (!isJsonObject(body as Json)) return body;
   const entries = Object.entries(body as Record<string, unknown>);
   return Object.fromEntries(
     entries.map(([name, value]) => {
-      const ours = Object.hasOwn(words, name) ? words[name] : undefined;
+      const ours = Object.hasOwn(aliases, name) ? aliases[name] : undefined;
       if (ours !== undefined) refuseBoth(body as Record<string, unknown>, name, [ours]);
       return [ours ?? name, value];
     }),

@@ -119,7 +119,7 @@ export type Route = {
   /** True for lists and figures, which are read from a replica if there is one. */
   isReplicable?: boolean;
   /** Field names of other systems, each with our name. */
-  words?: Readonly<Record<string, string>>;
+  fieldAliases?: Readonly<Record<string, string>>;
   answers: Readonly<Record<number, AnswerDescription>>;
   /** The permission that is checked before the body is read, since reading takes long. */
   permission?: Permission;

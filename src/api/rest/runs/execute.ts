@@ -113,7 +113,7 @@ export const executeRoutes: Route[] = [
     }),
     body: executeBody,
     isKeyed: true,
-    words: { input: 'message' },
+    fieldAliases: { input: 'message' },
     answers: {
       200: { description: 'The ended run, or its events', schema: ended },
       202: { description: 'The run has started', schema: started },

@@ -222,7 +222,7 @@ const input = route({
     content: z.string().describe('The text for the agent'),
     input_parts: z.array(object).optional().describe('Files and images; see docs/artifacts.md'),
   }),
-  words: { message: 'content', input: 'content' },
+  fieldAliases: { message: 'content', input: 'content' },
   answers: shown,
   async work(db, { params, body: { content, input_parts: parts } }) {
     await control(db, 'add_input', [params.id, content, parts ? JSON.stringify(parts) : null]);

@@ -42,7 +42,7 @@ const say = route({
   summary: 'Send a message to a session',
   description: 'Sends the message as a person.',
   body: z.strictObject({ ...saidFields, stream, tree }),
-  words: { message: 'content' },
+  fieldAliases: { message: 'content' },
   isKeyed: true,
   answers: {
     200: { description: 'The events of the run', type: 'text/event-stream' },
@@ -87,7 +87,7 @@ const fork = route({
     stream,
     tree,
   }),
-  words: { message: 'content' },
+  fieldAliases: { message: 'content' },
   isKeyed: true,
   answers: {
     200: { description: 'The events of its first run', type: 'text/event-stream' },

@@ -2,7 +2,7 @@ import type { Operations } from '../../../client/operations.generated.ts';
 import type { ModelTestReport } from '../../../contracts/agents/model-test.ts';
 import type { IssuedSigningKey } from '../../../contracts/secret.ts';
 import type { AuditFilter } from '../../../db/access/audit-log.ts';
-import type { ErasedPerson } from '../../../db/queries/users.ts';
+import type { ErasedPerson } from '../../../db/queries/personal-data.ts';
 import type { Backend } from '../backend.ts';
 import type { Api } from '../connect.ts';
 import { allRows } from './pages.ts';

@@ -2,11 +2,11 @@ import type { Command } from 'commander';
 import { API_OPTION } from '../../backend/connect.ts';
 import type { DefinitionKind } from '../../backend/definition-kinds.ts';
 import { withBackend } from '../../backend/with-backend.ts';
-import { register as registerImport } from '../../files/import-openapi.ts';
 import { showVerb } from '../../nouns/list-and-show.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
 import type { CliIo } from '../../output/output.ts';
 import { printRows } from '../../print/rows.ts';
+import { register as registerImport } from './import-openapi.ts';
 
 const TOOLS: DefinitionKind = {
   kind: 'tools',

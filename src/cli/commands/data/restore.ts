@@ -34,8 +34,8 @@ export function register(command: Command, io: CliIo): void {
       const request = { file, isPaused: paused === true, known: knownMigrations() };
       const places = programPlacesOf(config, pgBin);
       const { url, ...brought } = isClusterCopy(file)
-        ? await bringCopy(io, config, into, request)
-        : await bringFile(io, into, { ...request, places, signal: interruption(io) });
+        ? await restoreEmbeddedCopy(io, config, into, request)
+        : await restoreFile(io, into, { ...request, places, signal: interruption(io) });
       io.err('The data is restored. Migrating the schema and checking the database.');
       const migrated = await migrateDatabase(url);
       const pool = createPool({ url, applicationName: 'howdah-restore', max: 2, numbers: true });
@@ -47,7 +47,7 @@ export function register(command: Command, io: CliIo): void {
 
 type CopyRequest = Pick<RestoreRequest, 'file' | 'isPaused' | 'known'>;
 
-async function bringFile(
+async function restoreFile(
   io: CliIo,
   into: string | undefined,
   request: Omit<RestoreRequest, 'url'>,
@@ -60,7 +60,7 @@ async function bringFile(
 }
 
 /** Restores a copy of an embedded database as the embedded database of this HOWDAH_HOME. */
-async function bringCopy(
+async function restoreEmbeddedCopy(
   io: CliIo,
   { databaseUrl, home }: Config,
   into: string | undefined,

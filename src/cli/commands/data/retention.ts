@@ -6,7 +6,7 @@ import { faultOf } from '../../../db/connection/sqlstate.ts';
 import { dropMonths, type MonthOutcome, oldMonths } from '../../../db/retention/drop-months.ts';
 import { restoreArchive } from '../../../db/retention/restore-archive.ts';
 import { archiveMonth, checkArchive } from '../../../db/retention/write-archive.ts';
-import { type RetentionOutcome, retain } from '../../../db/worker/maintenance.ts';
+import { applyRetention, type RetentionOutcome } from '../../../db/worker/maintenance.ts';
 import { createContentDecryptor } from '../../../secrets/contents.ts';
 import type { MasterKeys } from '../../../secrets/master-keys.ts';
 import { withDatabase } from '../../backend/with-database.ts';
@@ -54,7 +54,7 @@ export function register(command: Command, io: CliIo): void {
 }
 
 async function now(io: CliIo, { archive: folder, dryRun, yes }: Options): Promise<void> {
-  if (dryRun) return wouldBe(io);
+  if (dryRun) return showPlannedRemoval(io);
   await withDatabase(io, async ({ pool, url, config }) => {
     const archiveFolder = folder === undefined ? config.archiveFolder : resolve(folder);
     const what = 'This deletes all data that is past its retention period.';
@@ -62,7 +62,7 @@ async function now(io: CliIo, { archive: folder, dryRun, yes }: Options): Promis
     const dropped = await dropMonths({ url, archiveFolder });
     if (dropped === undefined)
       io.err('Another session is dropping months, so this command dropped none.');
-    const { removed, failures } = await retain(pool);
+    const { removed, failures } = await applyRetention(pool);
     reportFailures(io, failures);
     if (io.json)
       return printJson(io, {
@@ -81,11 +81,13 @@ async function now(io: CliIo, { archive: folder, dryRun, yes }: Options): Promis
  * Prints the months that would be dropped, and how many other rows would be removed. The removal is
  * tried and rolled back.
  */
-async function wouldBe(io: CliIo): Promise<void> {
+async function showPlannedRemoval(io: CliIo): Promise<void> {
   await withDatabase(io, async ({ pool }) => {
     const goes = (await oldMonths(pool)).filter(({ blockers }) => blockers.length === 0);
     const months = goes.map(({ month }) => month);
-    const { removed, failures } = await retain(pool, (work) => withDryRun(pool, true, work));
+    const { removed, failures } = await applyRetention(pool, (work) =>
+      withDryRun(pool, true, work),
+    );
     reportFailures(io, failures);
     if (io.json)
       return printJson(io, { dry_run: true, removed, months, failures: failures.map(failure) });

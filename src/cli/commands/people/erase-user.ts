@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { ErasureMode } from '../../../db/queries/users.ts';
+import type { ErasureMode } from '../../../db/queries/personal-data.ts';
 import { API_OPTION } from '../../backend/connect.ts';
 import { USERS } from '../../backend/definition-kinds.ts';
 import { withBackend } from '../../backend/with-backend.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { exportUserData } from '../../../db/queries/users.ts';
+import { exportUserData } from '../../../db/queries/personal-data.ts';
 import { withDatabase } from '../../backend/with-database.ts';
 import { TENANT_OPTION, tenantOf } from '../../input/resolve-tenant.ts';
 import { userOf } from '../../input/resolve-user.ts';

@@ -5,9 +5,10 @@ import { listViolations, queriesOn } from '../../../db/queries/queries.ts';
 import { countWorkers } from '../../../db/queries/status-overview.ts';
 import { migrationStatus } from '../../../db/schema/migrate.ts';
 import { openChosenDatabase } from '../../backend/with-database.ts';
-import { type AuditFinding, auditFindings } from '../../doctor/audit-log.ts';
+import { auditFindings } from '../../doctor/audit-log.ts';
 import { connectionsFinding, sessionsFinding } from '../../doctor/connections.ts';
 import { contentsFindings } from '../../doctor/encrypted-contents.ts';
+import type { Finding } from '../../doctor/finding.ts';
 import { operatorFindings } from '../../doctor/operator.ts';
 import { printFindings } from '../../doctor/print-findings.ts';
 import { searchPathFinding } from '../../doctor/search-path.ts';
@@ -15,8 +16,6 @@ import { checkSecrets } from '../../doctor/secrets.ts';
 import { isolationFinding } from '../../doctor/tenant-isolation.ts';
 import { exitCodes } from '../../output/exit-codes.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
-
-type Finding = AuditFinding;
 
 /**
  * Registers `howdah doctor`, which checks everything that a run needs, and reports what is wrong

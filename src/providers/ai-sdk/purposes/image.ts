@@ -4,7 +4,7 @@ import type { Outcome } from '../../../contracts/errors.ts';
 import type { Json } from '../../../json/json.ts';
 import { createFailure } from '../../failure.ts';
 import type { Peer } from '../../http/failures.ts';
-import type { Fetch } from '../../http/guarded-fetch.ts';
+import type { Fetch } from '../../http/restricted-fetch.ts';
 import { decodeImage, refuseImageAddress } from '../../image-format.ts';
 import { reportedUsage } from '../../tokens.ts';
 import { formatWarning } from '../warnings.ts';

@@ -3,7 +3,7 @@ import { type FakeServer, startOpenAiServer } from '../../../../chaos/load/opena
 import type { ApiServer } from '../../../../src/api/server.ts';
 import type { JsonObject } from '../../../../src/json/json.ts';
 import { createUnsavedModelTests } from '../../../../src/unsaved-model-tests.ts';
-import type { Worker } from '../../../../workers/main.ts';
+import type { Worker } from '../../../../workers/start-worker.ts';
 import { makeAgent, makeModel } from '../../../sql/support.ts';
 import { testDatabase } from '../../../support/database.ts';
 import { startTestWorker } from '../../../support/worker.ts';

@@ -3,7 +3,7 @@ import { type FakeServer, startOpenAiServer } from '../../../../chaos/load/opena
 import { SYNONYMS } from '../../../../src/api/rest/definitions/provider-config-aliases.ts';
 import type { ApiServer } from '../../../../src/api/server.ts';
 import { createMasterKeys } from '../../../../src/secrets/master-keys.ts';
-import type { Worker } from '../../../../workers/main.ts';
+import type { Worker } from '../../../../workers/start-worker.ts';
 import { runToEnd } from '../../../runtime/arrange.ts';
 import { all, makeTenant, one } from '../../../sql/support.ts';
 import { testDatabase } from '../../../support/database.ts';

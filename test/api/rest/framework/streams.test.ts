@@ -9,7 +9,7 @@ import { createStreamLimits } from '../../../../src/api/limits/stream-limits.ts'
 import { type EventsOf, Streams } from '../../../../src/api/rest/framework/streams.ts';
 import type { ApiServer } from '../../../../src/api/server.ts';
 import type { StreamEvent } from '../../../../src/contracts/runs/stream-event.ts';
-import type { Worker } from '../../../../workers/main.ts';
+import type { Worker } from '../../../../workers/start-worker.ts';
 import { makeAgent } from '../../../runtime/arrange.ts';
 import { one, rolledBack } from '../../../sql/support.ts';
 import { eventually, testDatabase } from '../../../support/database.ts';

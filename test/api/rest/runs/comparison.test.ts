@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ApiServer } from '../../../../src/api/server.ts';
 import { connect } from '../../../../src/index.ts';
-import type { Worker } from '../../../../workers/main.ts';
+import type { Worker } from '../../../../workers/start-worker.ts';
 import { makeAgent } from '../../../runtime/arrange.ts';
 import { makeAgent as makeIdleAgent, makeRun, makeTenant, one } from '../../../sql/support.ts';
 import { testDatabase } from '../../../support/database.ts';

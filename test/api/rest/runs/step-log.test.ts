@@ -4,7 +4,7 @@ import { type LogSource, logEvents } from '../../../../src/api/events/log-events
 import type { LogLine } from '../../../../src/api/events/log-lines.ts';
 import type { ApiServer } from '../../../../src/api/server.ts';
 import { connect } from '../../../../src/client/connect.ts';
-import type { Worker } from '../../../../workers/main.ts';
+import type { Worker } from '../../../../workers/start-worker.ts';
 import { runCli } from '../../../cli/run-cli.ts';
 import { makeAgent } from '../../../runtime/arrange.ts';
 import { all, makeRun, one, unique } from '../../../sql/support.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiServer } from '../../../../src/api/server.ts';
-import type { Worker } from '../../../../workers/main.ts';
+import type { Worker } from '../../../../workers/start-worker.ts';
 import { startTestApi } from '../../../api/harness.ts';
 import { makeModel, one } from '../../../sql/support.ts';
 import { testDatabase } from '../../../support/database.ts';

@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { ageOf } from '../../../../src/cli/commands/people/questions.ts';
 import { main } from '../../../../src/cli/main.ts';
-import type { Worker } from '../../../../workers/main.ts';
+import type { Worker } from '../../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../../support/database.ts';
 import { startTestWorker } from '../../../support/worker.ts';
 import { runCli, startAtTerminal } from '../../run-cli.ts';

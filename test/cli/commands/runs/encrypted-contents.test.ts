@@ -5,8 +5,8 @@ import { gunzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { secretRowsOn } from '../../../../src/db/access/secrets.ts';
 import { createContentCipher } from '../../../../src/secrets/contents.ts';
-import type { Worker } from '../../../../workers/main.ts';
-import { encryptContents } from '../../../../workers/upkeep/encrypt-contents.ts';
+import type { Worker } from '../../../../workers/start-worker.ts';
+import { applyContentEncryption } from '../../../../workers/upkeep/content-encryption.ts';
 import { calling, makeAgent, runToEnd } from '../../../runtime/arrange.ts';
 import { one } from '../../../sql/support.ts';
 import { eventually, testDatabase } from '../../../support/database.ts';
@@ -39,7 +39,7 @@ beforeAll(async () => {
   await db.pool.query('insert into howdah.retention_policies (encrypt_contents) values (true)');
   await db.pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
   const cipher = createContentCipher(secretRowsOn(db.pool), TEST_MASTER_KEYS);
-  await encryptContents(db.pool, cipher, (error) => {
+  await applyContentEncryption(db.pool, cipher, (error) => {
     throw error;
   });
   await eventually(

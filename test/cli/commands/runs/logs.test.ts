@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { Worker } from '../../../../workers/main.ts';
+import type { Worker } from '../../../../workers/start-worker.ts';
 import { makeTenant, unique } from '../../../sql/support.ts';
 import { eventually, testDatabase } from '../../../support/database.ts';
 import { startTestWorker } from '../../../support/worker.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { ApiServer } from '../../../../src/api/server.ts';
-import type { Worker } from '../../../../workers/main.ts';
+import type { Worker } from '../../../../workers/start-worker.ts';
 import { startTestApi, until } from '../../../api/harness.ts';
 import { makeTree, type TreeStage } from '../../../api/trees/stage.ts';
 import { makeAgent, makeAgentTool } from '../../../runtime/arrange.ts';

@@ -6,7 +6,7 @@ import type { Pool } from '../../db/connection/pool.ts';
 import { mayDoBetter, type Replica, writtenUpTo } from '../../db/connection/replica.ts';
 import type { DecryptContents } from '../../secrets/contents.ts';
 import type { ApiMetrics } from '../../telemetry/metrics.ts';
-import { type Connections, createConnections } from './connections.ts';
+import { type Connections, createConnections } from '../limits/connections.ts';
 import { type PositionReader, ReaderPositions } from './reader-positions.ts';
 
 /**

@@ -19,7 +19,7 @@ export type VendorAccount = Pick<Vendor, 'title' | 'keyVariables' | 'keyPair'> &
 };
 
 /** The server and the key of a call. The key null means that no key is sent. */
-export type ModelTarget = {
+export type ModelServer = {
   baseUrl: string;
   host: string;
   key: string | null;
@@ -45,11 +45,11 @@ export function openAiAccount(env: OpenAiEnv): VendorAccount {
  * environment. A model with its own `base_url` gets no key of the environment, so that a row can
  * never send that key to another server.
  */
-export function resolveTarget(
+export function resolveServer(
   account: VendorAccount,
   model: ModelRef,
   secret?: string,
-): Outcome<ModelTarget> {
+): Outcome<ModelServer> {
   const own = model.base_url?.trim() || null;
   const url = own ?? account.url;
   const host = hostOf(url);

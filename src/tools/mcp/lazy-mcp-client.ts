@@ -1,30 +1,30 @@
 import { lazy } from '../../concurrency/lazy.ts';
 import type { RunError } from '../../contracts/errors.ts';
-import type { McpPool, McpPoolOptions } from './pool.ts';
+import type { McpClient, McpClientOptions } from './mcp-client.ts';
 
-type LoadPool = () => Promise<Pick<typeof import('./pool.ts'), 'createMcpPool'>>;
+type LoadClient = () => Promise<Pick<typeof import('./mcp-client.ts'), 'createMcpClient'>>;
 
 /**
- * Creates the pool with its first call. The client of the protocol takes 0.1 s of CPU and 34 MB,
+ * Creates the client with its first call. The client of the protocol takes 0.1 s of CPU and 34 MB,
  * and most workers call no MCP server. Tests set `load`.
  */
-export function createLazyMcpPool(
-  options: McpPoolOptions,
-  load: LoadPool = () => import('./pool.ts'),
-): McpPool {
-  const pool = lazy(async () => (await load()).createMcpPool(options));
+export function createLazyMcpClient(
+  options: McpClientOptions,
+  load: LoadClient = () => import('./mcp-client.ts'),
+): McpClient {
+  const client = lazy(async () => (await load()).createMcpClient(options));
   return {
     async call(tool, ...rest) {
-      const opened = await pool.get().catch((error) => loadError(tool.name, error));
+      const opened = await client.get().catch((error) => loadError(tool.name, error));
       return 'code' in opened ? { ok: false, error: opened } : opened.call(tool, ...rest);
     },
     async discover(server) {
-      const opened = await pool.get().catch((error) => loadError(server.name, error));
+      const opened = await client.get().catch((error) => loadError(server.name, error));
       if (!('code' in opened)) return opened.discover(server);
       options.log.warn({ server: server.name, reason: opened.message }, 'no MCP server there');
       await options.rows.fail(server, opened.message).catch(() => {});
     },
-    close: async () => (await pool.ifLoaded())?.close(),
+    close: async () => (await client.ifLoaded())?.close(),
   };
 }
 

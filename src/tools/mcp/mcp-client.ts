@@ -16,10 +16,10 @@ import { integrationOf, keyOfAccount, type McpServer } from './server.ts';
 import { asksBack } from './server-requests/server-requests.ts';
 import { ToolDiscovery } from './tool-discovery.ts';
 
-export type McpPoolOptions = ConnectionPoolOptions;
+export type McpClientOptions = ConnectionPoolOptions;
 
 /** The tools of MCP servers, over connections that calls of this process share. */
-export type McpPool = {
+export type McpClient = {
   /** Calls a tool. Never throws. A tool that differs from its pinned version is not called. */
   call(
     tool: ToolDefinition,
@@ -40,18 +40,18 @@ type ToolCall = {
   host: CallHost | undefined;
 };
 
-export function createMcpPool(options: McpPoolOptions): McpPool {
-  return new ConnectedMcpPool(options);
+export function createMcpClient(options: McpClientOptions): McpClient {
+  return new ConnectedMcpClient(options);
 }
 
-class ConnectedMcpPool implements McpPool {
+class ConnectedMcpClient implements McpClient {
   readonly #rows: McpRows;
   readonly #accounts: AccessTokens;
   readonly #discovery: ToolDiscovery;
   readonly #connections: ConnectionPool;
   readonly #lanes = new ConnectionLanes();
 
-  constructor(options: McpPoolOptions) {
+  constructor(options: McpClientOptions) {
     this.#rows = options.rows;
     this.#accounts = options.accounts;
     this.#discovery = new ToolDiscovery(options.rows, options.log);

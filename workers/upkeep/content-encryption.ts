@@ -16,7 +16,7 @@ import {
   readRunContents,
   takeEncryptions,
   writeRunContents,
-} from '../../src/db/retention/run-contents.ts';
+} from '../../src/db/worker/content-encryption.ts';
 import {
   type ContentCipher,
   type ContentKey,
@@ -42,7 +42,7 @@ const SHORT_RETRY_SECONDS = 1;
  * a lost connection or a deadlock. At the end, earlier data keys that encrypt nothing any more are
  * deleted.
  */
-export async function encryptContents(
+export async function applyContentEncryption(
   pool: Pool,
   cipher: ContentCipher,
   onError: (error: unknown, executionId: string) => void,

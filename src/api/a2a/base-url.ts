@@ -4,10 +4,10 @@ import { inBrackets } from '../../network/addresses.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { localNames } from '../http/loopback-guard.ts';
 
-export type BaseOptions = Partial<Pick<Config, 'publicUrl'>> & Pick<Config, 'host'>;
+export type BaseUrlOptions = Partial<Pick<Config, 'publicUrl'>> & Pick<Config, 'host'>;
 
-/** Base addresses for links to this server that clients store. */
-export type Base = {
+/** BaseUrls addresses for links to this server that clients store. */
+export type BaseUrls = {
   /**
    * Returns the base address for a card. Throws `HWINV` if the operator has not set the address of
    * this server, and the Host of the request may be the name of any machine.
@@ -25,7 +25,7 @@ export type Base = {
  * Host of a request counts only if it is a name of this machine or the address of the connection,
  * because a client can write any Host. A proxy in front of this server may terminate TLS.
  */
-export function createBase({ publicUrl, host }: BaseOptions): Base {
+export function createBaseUrls({ publicUrl, host }: BaseUrlOptions): BaseUrls {
   const names = localNames(host);
   const baseOf = (request: FastifyRequest): string | undefined => {
     if (publicUrl !== undefined) return publicUrl;

@@ -1,8 +1,8 @@
 import type { DocumentKind, DocumentSealer, NewDocument } from '../contracts/connected-account.ts';
 import type { SecretRows } from '../contracts/secret.ts';
 import type { JsonObject } from '../json/json.ts';
+import { placeOfSecret, seal } from './aead.ts';
 import { createDataKeys } from './data-keys.ts';
-import { placeOfSecret, seal } from './envelope.ts';
 import type { MasterKeys } from './master-keys.ts';
 import { openSecret } from './reader.ts';
 
@@ -25,17 +25,17 @@ export function createDocumentSealer(rows: SecretRows, masterKeys: MasterKeys): 
   const dataKeys = createDataKeys(rows, masterKeys);
   return {
     open: async (document) => JSON.parse(await openSecret(document, dataKeys)) as JsonObject,
-    async seal(kind, { id, tenant_id }, slot, value): Promise<NewDocument> {
-      let { key } = slot;
+    async seal(kind, { id, tenant_id }, next, value): Promise<NewDocument> {
+      let { key } = next;
       if (!key) {
         await dataKeys.add(tenant_id, false);
-        key = (await rows.slot(tenant_id, '')).key;
+        key = await rows.currentDataKey(tenant_id);
         if (!key) throw new Error(`tenant ${tenant_id} has no data key`);
       }
-      const place = { id, tenant_id, name: NAMES[kind], version: slot.version };
+      const place = { id, tenant_id, name: NAMES[kind], version: next.version };
       const plain = Buffer.from(JSON.stringify(value), 'utf8');
       const sealed = seal(await dataKeys.open(key), placeOfSecret(place), plain);
-      return { ...place, ...sealed, key, replaces: slot.replaces };
+      return { ...place, ...sealed, key, replaces: next.replaces };
     },
   };
 }

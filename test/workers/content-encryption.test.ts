@@ -9,12 +9,12 @@ import { secretRowsOn } from '../../src/db/access/secrets.ts';
 import { createRunRowDecryptor } from '../../src/db/connection/decrypt-run-rows.ts';
 import { inTransaction } from '../../src/db/connection/pool.ts';
 import type { JsonObject } from '../../src/json/json.ts';
+import { newKey } from '../../src/secrets/aead.ts';
 import { createContentCipher, createContentDecryptor } from '../../src/secrets/contents.ts';
-import { newKey } from '../../src/secrets/envelope.ts';
 import { createMasterKeys, type MasterKeys } from '../../src/secrets/master-keys.ts';
 import { rotateDataKey, rotateMasterKey } from '../../src/secrets/rotation.ts';
-import type { Worker } from '../../workers/main.ts';
-import { encryptContents } from '../../workers/upkeep/encrypt-contents.ts';
+import type { Worker } from '../../workers/start-worker.ts';
+import { applyContentEncryption } from '../../workers/upkeep/content-encryption.ts';
 import {
   calling,
   childrenOf,
@@ -64,7 +64,7 @@ async function work(masterKeys: MasterKeys = TEST_MASTER_KEYS): Promise<unknown[
   await db.pool.query('update howdah_private.encryptions_due set due_at = now()');
   const cipher = createContentCipher(secretRowsOn(db.pool), masterKeys);
   faults.length = 0;
-  await encryptContents(db.pool, cipher, (error) => faults.push(error));
+  await applyContentEncryption(db.pool, cipher, (error) => faults.push(error));
   if (faults.length > 0) return [...faults];
   // the worker may be at a tree meanwhile
   const nothingDue = 'select 1 where not exists (select from howdah_private.encryptions_due)';

@@ -1,12 +1,12 @@
 import type { CommandEntry } from './command-entry.ts';
 
 /** An earlier name of a command, with the name that help lists. */
-type OldName = CommandEntry & { replacement: string };
+type HiddenCommand = CommandEntry & { replacement: string };
 
 /**
  * Names of commands that are now verbs of a noun, such as `howdah runs cancel`. Help omits them.
  */
-export const oldNames: readonly OldName[] = [
+export const hiddenCommands: readonly HiddenCommand[] = [
   {
     name: 'run-agent',
     replacement: 'run',

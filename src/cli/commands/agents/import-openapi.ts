@@ -1,18 +1,18 @@
 import type { Command } from 'commander';
-import { HowdahError } from '../../contracts/errors.ts';
-import { listSecrets, usersOfSecrets } from '../../db/access/secrets.ts';
-import { type ImportedApi, importOpenApi } from '../../systems/openapi/import.ts';
-import type { NeededSecret } from '../../systems/openapi/security.ts';
-import { MAX_SYSTEM_FILE_BYTES } from '../../systems/read-file.ts';
-import { writeFile } from '../../systems/write-file.ts';
-import { type CliDatabase, withDatabase } from '../backend/with-database.ts';
-import { TENANT_OPTION, tenantOf } from '../input/resolve-tenant.ts';
-import { type CliIo, printJson } from '../output/output.ts';
-import { plainText } from '../output/terminal-text.ts';
-import { writeOutput } from '../output/write-output.ts';
-import { plansAsJson, printPlans } from '../print/plans.ts';
-import { applyImported } from './apply-import.ts';
-import { readOpenApi } from './read-openapi.ts';
+import { HowdahError } from '../../../contracts/errors.ts';
+import { listSecrets, usersOfSecrets } from '../../../db/access/secrets.ts';
+import { type ImportedApi, importOpenApi } from '../../../systems/openapi/import.ts';
+import type { NeededSecret } from '../../../systems/openapi/security.ts';
+import { MAX_SYSTEM_FILE_BYTES } from '../../../systems/read-file.ts';
+import { writeFile } from '../../../systems/write-file.ts';
+import { type CliDatabase, withDatabase } from '../../backend/with-database.ts';
+import { applyImported } from '../../files/apply-import.ts';
+import { readOpenApi } from '../../files/read-openapi.ts';
+import { TENANT_OPTION, tenantOf } from '../../input/resolve-tenant.ts';
+import { type CliIo, printJson } from '../../output/output.ts';
+import { plainText } from '../../output/terminal-text.ts';
+import { writeOutput } from '../../output/write-output.ts';
+import { plansAsJson, printPlans } from '../../print/plans.ts';
 
 type Options = {
   name?: string;

@@ -2,8 +2,8 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import type { ToolDefinition } from '../../../src/contracts/agents/definition.ts';
 import type { ToolContext } from '../../../src/contracts/agents/tool.ts';
-import { createLazyMcpPool } from '../../../src/tools/mcp/lazy-pool.ts';
-import type { McpPool, McpPoolOptions } from '../../../src/tools/mcp/pool.ts';
+import { createLazyMcpClient } from '../../../src/tools/mcp/lazy-mcp-client.ts';
+import type { McpClient, McpClientOptions } from '../../../src/tools/mcp/mcp-client.ts';
 import type { McpServer } from '../../../src/tools/mcp/server.ts';
 
 const tool = { name: 'shop' } as ToolDefinition;
@@ -13,17 +13,17 @@ const context = {} as ToolContext;
 /** A pool whose client fails to load so often, and what happened to it. */
 function poolAfter(failures: number) {
   const events: string[] = [];
-  const opened: McpPool = {
+  const opened: McpClient = {
     call: async () => ({ ok: true, value: 'answer' }),
     discover: async () => void events.push('discovered'),
     close: async () => void events.push('closed'),
   };
   const rows = { fail: async (_: McpServer, reason: string) => void events.push(reason) };
-  const options = { rows, log: pino({ level: 'silent' }) } as unknown as McpPoolOptions;
+  const options = { rows, log: pino({ level: 'silent' }) } as unknown as McpClientOptions;
   let left = failures;
-  const pool = createLazyMcpPool(options, async () => {
+  const pool = createLazyMcpClient(options, async () => {
     if (left-- > 0) throw new Error('EMFILE: too many open files');
-    return { createMcpPool: () => opened };
+    return { createMcpClient: () => opened };
   });
   return { pool, events };
 }

@@ -12,7 +12,7 @@ const MAX_BODY_BYTES = 64 * 1024 * 1024;
  * headers from the environment (organisation, custom headers) never reach an unknown server. With
  * `key` null no `Authorization` is sent.
  */
-export function guardedModelFetch(fetch: Fetch, key: string | null, traceparent?: string): Fetch {
+export function restrictModelFetch(fetch: Fetch, key: string | null, traceparent?: string): Fetch {
   return limitedFetch(fetch, traceparent, (original) => {
     const headers = new Headers();
     for (const name of SENT) headers.set(name, original.get(name) ?? 'application/json');
@@ -25,7 +25,7 @@ export function guardedModelFetch(fetch: Fetch, key: string | null, traceparent?
  * Limits the requests of a package of the AI SDK. The headers of its vendor are kept, because each
  * has its own. With `key` null no header with a key is sent.
  */
-export function guardedSdkFetch(fetch: Fetch, key: string | null, traceparent?: string): Fetch {
+export function restrictSdkFetch(fetch: Fetch, key: string | null, traceparent?: string): Fetch {
   return limitedFetch(fetch, traceparent, (original) => {
     const headers = new Headers(original);
     if (key === null) for (const name of KEY_HEADERS) headers.delete(name);
