@@ -1,5 +1,5 @@
 -- Comments of columns that people ask about. They are also the documentation of GraphQL. Other
--- columns get the comment of their name (62_columns.sql).
+-- columns get the comment of their name (62_column_comments.sql).
 comment on column howdah.executions.status is
   'queued, running, waiting or paused; after the end completed, failed or cancelled.';
 comment on column howdah.executions.waiting_for is

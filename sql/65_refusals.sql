@@ -1,7 +1,7 @@
 -- Refuses rows that violate a check, before the check itself does. Postgres reports only the name
 -- of a check. These triggers raise HWINV with the fields, and with the comment of the check
--- (61_checks.sql) as the hint, for psql, programs and the API alike. A missing value of a required
--- column is reported in the same way.
+-- (61_check_hints.sql) as the hint, for psql, programs and the API alike. A missing value of a
+-- required column is reported in the same way.
 --
 -- The triggers see rows as the other triggers left them, and the checks still decide. Each table
 -- has one trigger, generated from the catalogue, so that no check can be forgotten. Tables that

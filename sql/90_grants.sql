@@ -578,7 +578,7 @@ grant execute on procedure howdah.tail(uuid, text) to howdah_app, howdah_analyst
 -- Functions of triggers and checks, which run with the rights of the writer.
 grant execute on function
   howdah_private.name_fault(text), howdah_private.refuse_large(text, int, int, text, text),
-  howdah_private.size_fix(int, text, text)
+  howdah_private.oversize_hint(int, text, text)
   to howdah_app;
 grant execute on function
   howdah_private.is_harmless_configuration(jsonb), howdah_private.settings_of_admins(jsonb)
@@ -709,7 +709,7 @@ grant execute on function
   howdah_private.delete_log(uuid[]), howdah_private.delete_replaced_input(uuid),
   howdah_private.delete_replaced_run(howdah.executions, uuid, oid),
   howdah_private.erase_answer_log(uuid, text),
-  howdah_private.is_not_started(howdah.executions),
+  howdah_private.was_never_claimed(howdah.executions),
   howdah_private.is_replaced_by(howdah.executions, howdah.executions),
   howdah_private.erase_log(uuid[], boolean), howdah_private.rename_author(uuid, text, text),
   howdah_private.rename_in_log(uuid[], text, text)
@@ -822,10 +822,14 @@ grant execute on function
   howdah_private.conversation_state(uuid, int, text), howdah_private.mcp_log_level(text),
   howdah_private.parse_interrupt_answer(jsonb),
   howdah_private.check_mcp_server(howdah.mcp_servers),
+  howdah_private.offered_tools(text, text, int),
   howdah_private.set_mcp_log_level(text, text), howdah_private.subscribe_mcp_to(text, text, text),
   howdah_private.unsubscribe_mcp_from(text, text)
   to howdah_app;
-grant execute on function howdah_private.mcp_subscriptions(uuid[], text[]) to howdah_authenticator;
+grant execute on function
+  howdah_private.announce_unanswered(uuid, uuid, text),
+  howdah_private.mcp_subscriptions(uuid[], text[])
+  to howdah_authenticator;
 grant execute on function
   howdah_private.begin_discovery(uuid, uuid, int), howdah_private.first_discovery(uuid, uuid, int),
   howdah_private.mcp_server(uuid, uuid), howdah_private.record_mcp_failure(uuid, text, text),
@@ -1047,15 +1051,11 @@ grant execute on function
   to howdah_app, howdah_analyst;
 grant execute on function
   howdah_private.tools_with_capabilities(jsonb),
-  howdah_private.offered_tools(text, text, int),
   howdah_private.check_builtin_settings(text, jsonb),
   howdah_private.check_http_tool(jsonb, jsonb, boolean), howdah_private.missing_secrets(text[]),
   howdah_private.check_result_limit(jsonb)
   to howdah_app;
 grant execute on function howdah_private.is_text_type(text) to howdah_app, howdah_analyst;
-grant execute on function
-  howdah_private.announce_unanswered(uuid, uuid, text)
-  to howdah_authenticator;
 grant execute on function
   howdah_private.check_query_schemas(json, text[]), howdah_private.rename_duplicate_columns(json),
   howdah_private.rows_of_query(text, text, text[], int, int, float8),

@@ -3524,7 +3524,7 @@ begin
     (v_limits ->> 'max_seconds')::int, v_execution.priority, v_execution.metadata,
     howdah_private.original_overrides(v_execution, v_seq), v_execution.concurrency_key,
     v_encrypted_at, case when v_encrypted_at is not null then v_execution.contents_key_id end,
-    case when v_encrypted_at is not null then howdah_private.decrypted_by() end
+    case when v_encrypted_at is not null then howdah_private.decryption_deadline() end
   ) returning executions.* into v_run; -- with what input filters leave
   v_sent := howdah_private.filter_message(v_run,
     case when v_seq > 0 then fork_execution.input end, null);
@@ -12092,6 +12092,7 @@ CREATE OR REPLACE FUNCTION howdah_private.claim_executions(worker uuid, ids uuid
  SET jit TO 'off'
 AS $function$
 declare
+  v_ids uuid[] := claim_executions.ids;
   v_worker howdah_private.workers;
   v_first uuid;
   v_last uuid;
@@ -12105,25 +12106,23 @@ begin
   where w.id = claim_executions.worker for key share;
   if found then
     if v_worker.only_tenants is not null then
-      claim_executions.ids := '{}'; -- it claims runs of its scope only
+      v_ids := '{}'; -- it claims runs of its scope only
       v_more := howdah_private.runs_in_scope(
         v_worker, claim_executions.after, claim_executions.room);
     end if;
     if v_worker.only_tenants is null then
       select coalesce(array_agg(s.yielding_id), '{}'), coalesce(array_agg(s.replacement_id), '{}')
       into v_yielding, v_replacements
-      from howdah_private.swap_for_fair_share(
-        claim_executions.ids, claim_executions.after) as s;
+      from howdah_private.swap_for_fair_share(v_ids, claim_executions.after) as s;
     end if;
     if claim_executions.room > 0 and v_worker.only_tenants is null then
       v_more := howdah_private.claim_backlog(
-        claim_executions.after, claim_executions.room,
-        claim_executions.ids || v_replacements);
+        claim_executions.after, claim_executions.room, v_ids || v_replacements);
     end if;
-    perform howdah_private.lock_running_limits(claim_executions.ids || v_replacements || v_more);
+    perform howdah_private.lock_running_limits(v_ids || v_replacements || v_more);
     v_claimed := howdah_private.claim_due_runs(
       claim_executions.worker, v_replacements || v_more || array(
-        select i.id from unnest(claim_executions.ids) as i (id) where i.id <> all (v_yielding)));
+        select i.id from unnest(v_ids) as i (id) where i.id <> all (v_yielding)));
     if not v_claimed @> v_replacements then
       -- a run that could not be claimed gives the room back to the run that gave it away
       v_claimed := v_claimed || howdah_private.claim_due_runs(claim_executions.worker, array(
@@ -12150,9 +12149,9 @@ begin
     perform howdah_private.enqueue_advance(array(
       select y.id from unnest(v_yielding) as y (id) where y.id <> all (claim_executions.offered)));
   end if;
-  if not ((v_claimed || v_yielding || claim_executions.offered) @> claim_executions.ids) then
+  if not ((v_claimed || v_yielding || claim_executions.offered) @> v_ids) then
     perform howdah_private.requeue_skipped(
-      claim_executions.ids, v_claimed || v_yielding || claim_executions.offered);
+      v_ids, v_claimed || v_yielding || claim_executions.offered);
   end if;
 
   return query
@@ -12162,7 +12161,8 @@ begin
     howdah_private.exhausted_limit(e), howdah_private.active_ms_left(e),
     exists (select from howdah_private.watchers as w where w.execution_id = e.id),
     e.crashes_without_progress >= 2, e.messages_at_retry,
-    case when e.step_count > 0 or e.turn > 1 then howdah_private.refused_requests(e) else '{}' end,
+    case when e.step_count > 0 or e.turn > 1 then howdah_private.oversized_requests(e)
+      else '{}' end,
     (
       select coalesce(jsonb_agg(howdah_private.message_json(m) order by m.seq), '[]')
       from howdah.messages as m
@@ -13894,16 +13894,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.decrypted_by()
- RETURNS timestamp with time zone
- LANGUAGE sql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select now() + interval '1 day'
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.decrypted_history(tenant_id uuid, history jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -13915,6 +13905,16 @@ AS $function$
     else howdah_private.history_message(decrypted_history.tenant_id, m.message) end
     order by m.place)
   from jsonb_array_elements(decrypted_history.history) with ordinality as m (message, place)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.decryption_deadline()
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select now() + interval '1 day'
 $function$
 ;
 
@@ -15075,7 +15075,7 @@ begin
   where l.tenant_id = account.tenant_id and l.account_id = account.id;
   delete from howdah_private.account_flows as f
   where f.tenant_id = account.tenant_id and f.account_id = account.id;
-  perform howdah_private.release_tokens(account, (
+  perform howdah_private.enqueue_revocation(account, (
     select howdah_private.integration_document(c) from howdah.integrations as c
     where c.tenant_id = account.tenant_id and c.id = account.integration_id));
   return v_account;
@@ -15458,7 +15458,7 @@ CREATE OR REPLACE FUNCTION howdah_private.enqueue_decryption(root_execution_id u
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  update howdah.executions as e set wake_at = howdah_private.decrypted_by()
+  update howdah.executions as e set wake_at = howdah_private.decryption_deadline()
   where e.id = enqueue_decryption.root_execution_id and e.contents_encrypted_at is not null;
   if not found then
     return;
@@ -15764,6 +15764,33 @@ deliveries as (
   returning id
 )
 select howdah_private.enqueue_delivery(d.id, clock_timestamp()) from deliveries as d
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.enqueue_revocation(account howdah.connected_accounts, integration jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with released as (
+    delete from howdah_private.sealed_documents as d
+    where d.tenant_id = account.tenant_id and d.account_id = account.id
+    returning d.*
+  ),
+  revocations as (
+    insert into howdah_private.token_revocations (
+      tenant_id, account_id, integration, data_key_id, version, nonce, ciphertext)
+    select d.tenant_id, d.account_id, enqueue_revocation.integration, d.data_key_id, d.version,
+      d.nonce, d.ciphertext
+    from released as d
+    returning id, tenant_id
+  )
+  select graphile_worker.add_job('revoke_account',
+    json_build_object('id', r.id, 'tenant_id', r.tenant_id),
+    job_key => 'revocation ' || r.id, max_attempts => 10)
+  from revocations as r;
+  select graphile_worker.remove_job('account ' || account.id);
 $function$
 ;
 
@@ -17953,7 +17980,7 @@ AS $function$
     format('has not begun, and is not the last run of its debounce key %L', r.debounce_key)
   from howdah.executions as r
   where r.debounce_key is not null and r.status in ('queued', 'waiting', 'paused')
-    and howdah_private.is_not_started(r)
+    and howdah_private.was_never_claimed(r)
     and not exists (
       select from howdah_private.debounced_runs as d
       where d.execution_id = r.id and d.key = r.debounce_key
@@ -19775,13 +19802,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.is_not_started(e howdah.executions)
- RETURNS boolean
- LANGUAGE sql
- IMMUTABLE
-RETURN (((e).fence = 0) AND ((e).step_count = 0) AND ((e).status = ANY (ARRAY['queued'::howdah.execution_status, 'waiting'::howdah.execution_status, 'paused'::howdah.execution_status])))
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.is_offered(tool howdah.tools)
  RETURNS boolean
  LANGUAGE sql
@@ -19901,7 +19921,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_replaced_by(run howdah.executions, 
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE
-RETURN (((run).tenant_id = (new_run).tenant_id) AND ((run).debounce_key = (new_run).debounce_key) AND (COALESCE((run).agent_id, (run).workflow_id) = COALESCE((new_run).agent_id, (new_run).workflow_id)) AND howdah_private.is_not_started(run))
+RETURN (((run).tenant_id = (new_run).tenant_id) AND ((run).debounce_key = (new_run).debounce_key) AND (COALESCE((run).agent_id, (run).workflow_id) = COALESCE((new_run).agent_id, (new_run).workflow_id)) AND howdah_private.was_never_claimed(run))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_secret_name(name text)
@@ -20065,34 +20085,6 @@ CREATE OR REPLACE FUNCTION howdah_private.is_uuid_v7(id uuid)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN ((get_byte(uuid_send(id), 6) >> 4) = 7)
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.is_wanted(account howdah.connected_accounts, tokens jsonb)
- RETURNS boolean
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select exists (
-    select from howdah.integrations as c
-    cross join lateral jsonb_populate_record(
-      null::howdah.integrations, is_wanted.tokens -> 'integration') as o
-    where c.tenant_id = account.tenant_id and c.id = account.integration_id
-      and (c.resource_url, c.issuer, c.endpoints, c.client_id, c.grant_type, c.account_scope)
-        is not distinct from
-        (o.resource_url, o.issuer, nullif(o.endpoints, 'null'), o.client_id, o.grant_type,
-          o.account_scope)
-  ) and case
-    when is_wanted.tokens ->> 'flow_id' is not null then exists (
-      select from howdah_private.account_flows as f
-      where f.id = (is_wanted.tokens ->> 'flow_id')::uuid and f.tenant_id = account.tenant_id
-        and f.account_id = account.id and f.taken_at is not null)
-    when is_wanted.tokens ->> 'replaces' is not null then account.status = 'connected' and exists (
-      select from howdah_private.sealed_documents as d
-      where d.id = account.id and d.version = (is_wanted.tokens ->> 'replaces')::bigint)
-    else account.status <> 'revoked'
-  end
-$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.json_array_parts(schema jsonb, value jsonb, place text)
@@ -22168,7 +22160,7 @@ begin
       e.input_data, e.input_parts, e.history);
     if contents_key_id is not null then
       contents_encrypted_at := clock_timestamp();
-      wake_at := howdah_private.decrypted_by();
+      wake_at := howdah_private.decryption_deadline();
     end if;
   end if;
 end $function$
@@ -22463,6 +22455,35 @@ begin
   end loop;
   return false;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.may_store_tokens(account howdah.connected_accounts, tokens jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from howdah.integrations as c
+    cross join lateral jsonb_populate_record(
+      null::howdah.integrations, may_store_tokens.tokens -> 'integration') as o
+    where c.tenant_id = account.tenant_id and c.id = account.integration_id
+      and (c.resource_url, c.issuer, c.endpoints, c.client_id, c.grant_type, c.account_scope)
+        is not distinct from
+        (o.resource_url, o.issuer, nullif(o.endpoints, 'null'), o.client_id, o.grant_type,
+          o.account_scope)
+  ) and case
+    when may_store_tokens.tokens ->> 'flow_id' is not null then exists (
+      select from howdah_private.account_flows as f
+      where f.id = (may_store_tokens.tokens ->> 'flow_id')::uuid and f.tenant_id = account.tenant_id
+        and f.account_id = account.id and f.taken_at is not null)
+    when may_store_tokens.tokens ->> 'replaces' is not null then account.status = 'connected'
+      and exists (
+        select from howdah_private.sealed_documents as d
+        where d.id = account.id and d.version = (may_store_tokens.tokens ->> 'replaces')::bigint)
+    else account.status <> 'revoked'
+  end
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.may_write_to(run howdah.executions, a howdah.agents)
@@ -24155,6 +24176,54 @@ AS $function$
   ) as x
   order by x.place, x.field limit 1
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.oversize_hint(most integer, unit text, type text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select format(case
+    when oversize_hint.unit = 'characters' then 'Shorten it to at most %s %s.'
+    when oversize_hint.type = 'string' then
+      'Shorten it to at most %s %s. Store a longer text in howdah.resources, from where the agent '
+      'reads it in parts with a tool.'
+    when oversize_hint.type = 'array' then 'Shorten the list or its entries to at most %s %s.'
+    else
+      'Shorten the document to at most %s %s. Store large texts and files in howdah.resources and '
+      'refer to them by id.'
+  end, oversize_hint.most, oversize_hint.unit)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.oversized_requests(e howdah.executions)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_runs uuid[] := array(
+    select e.id::uuid as id union
+    select t.id::uuid from howdah.executions as t
+    where t.tenant_id = e.tenant_id and t.session_id = e.session_id
+      and t.turn between e.turn - 3 and e.turn - 1
+    order by id
+  );
+  v_first uuid := v_runs[1];
+  v_last uuid := v_runs[cardinality(v_runs)];
+begin
+  return coalesce((
+    select jsonb_object_agg(r.name, r.tokens) from (
+      select s.name, min((s.input ->> 'estimated_tokens')::int) as tokens from howdah.steps as s
+      where s.execution_id = any (v_runs) and s.execution_id between v_first and v_last
+        and s.kind = 'retry' and s.error ->> 'code' = 'context_too_long'
+        and s.input ? 'estimated_tokens'
+      group by s.name
+    ) as r
+  ), '{}');
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.own_grants()
@@ -26826,7 +26895,7 @@ begin
       refuse_large.field, refuse_large.size, refuse_large.unit, refuse_large.most),
     detail = jsonb_build_object(
       'field', refuse_large.field, 'most', refuse_large.most, 'unit', refuse_large.unit)::text,
-    hint = howdah_private.size_fix(refuse_large.most, refuse_large.unit, refuse_large.type);
+    hint = howdah_private.oversize_hint(refuse_large.most, refuse_large.unit, refuse_large.type);
 end $function$
 ;
 
@@ -27327,35 +27396,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.refused_requests(e howdah.executions)
- RETURNS jsonb
- LANGUAGE plpgsql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_runs uuid[] := array(
-    select e.id::uuid as id union
-    select t.id::uuid from howdah.executions as t
-    where t.tenant_id = e.tenant_id and t.session_id = e.session_id
-      and t.turn between e.turn - 3 and e.turn - 1
-    order by id
-  );
-  v_first uuid := v_runs[1];
-  v_last uuid := v_runs[cardinality(v_runs)];
-begin
-  return coalesce((
-    select jsonb_object_agg(r.name, r.tokens) from (
-      select s.name, min((s.input ->> 'estimated_tokens')::int) as tokens from howdah.steps as s
-      where s.execution_id = any (v_runs) and s.execution_id between v_first and v_last
-        and s.kind = 'retry' and s.error ->> 'code' = 'context_too_long'
-        and s.input ? 'estimated_tokens'
-      group by s.name
-    ) as r
-  ), '{}');
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.register_follower(execution_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -27461,33 +27501,6 @@ begin
   from howdah.executions as e where e.id = any (v_released) and e.status = 'queued';
   return coalesce(cardinality(v_released), 0);
 end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.release_tokens(account howdah.connected_accounts, integration jsonb)
- RETURNS void
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  with released as (
-    delete from howdah_private.sealed_documents as d
-    where d.tenant_id = account.tenant_id and d.account_id = account.id
-    returning d.*
-  ),
-  revocations as (
-    insert into howdah_private.token_revocations (
-      tenant_id, account_id, integration, data_key_id, version, nonce, ciphertext)
-    select d.tenant_id, d.account_id, release_tokens.integration, d.data_key_id, d.version,
-      d.nonce, d.ciphertext
-    from released as d
-    returning id, tenant_id
-  )
-  select graphile_worker.add_job('revoke_account',
-    json_build_object('id', r.id, 'tenant_id', r.tenant_id),
-    job_key => 'revocation ' || r.id, max_attempts => 10)
-  from revocations as r;
-  select graphile_worker.remove_job('account ' || account.id);
-$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.release_unknown(worker uuid, held uuid[], fences integer[])
@@ -31448,25 +31461,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.size_fix(most integer, unit text, type text)
- RETURNS text
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select format(case
-    when size_fix.unit = 'characters' then 'Shorten it to at most %s %s.'
-    when size_fix.type = 'string' then
-      'Shorten it to at most %s %s. Store a longer text in howdah.resources, from where the agent '
-      'reads it in parts with a tool.'
-    when size_fix.type = 'array' then 'Shorten the list or its entries to at most %s %s.'
-    else
-      'Shorten the document to at most %s %s. Store large texts and files in howdah.resources and '
-      'refer to them by id.'
-  end, size_fix.most, size_fix.unit)
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.size_limits()
  RETURNS TABLE(table_name text, column_name text, most integer, unit text)
  LANGUAGE sql
@@ -32052,7 +32046,7 @@ begin
   where c.id = (store_tokens.tokens #>> '{integration,id}')::uuid for share;
   select a.* into v_account from howdah.connected_accounts as a
   where a.id = (store_tokens.document ->> 'id')::uuid for no key update;
-  if not howdah_private.is_wanted(v_account, store_tokens.tokens) then
+  if not howdah_private.may_store_tokens(v_account, store_tokens.tokens) then
     return 'ended';
   elsif not howdah_private.put_document('tokens', store_tokens.document) then
     return 'outdated';
@@ -34825,7 +34819,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_connected_accounts__release_tokens(
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.release_tokens(old, howdah_private.integration_document(c))
+  perform howdah_private.enqueue_revocation(old, howdah_private.integration_document(c))
   from howdah.integrations as c
   where c.tenant_id = old.tenant_id and c.id = old.integration_id
     and exists (select from howdah.tenants as t where t.id = old.tenant_id);
@@ -35546,7 +35540,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_integrations__end_accounts()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform howdah_private.release_tokens(a, howdah_private.integration_document(old))
+  perform howdah_private.enqueue_revocation(a, howdah_private.integration_document(old))
   from howdah.connected_accounts as a
   where a.tenant_id = old.tenant_id and a.integration_id = old.id;
   update howdah.connected_accounts as a
@@ -40048,6 +40042,13 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.was_never_claimed(e howdah.executions)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (((e).fence = 0) AND ((e).step_count = 0) AND ((e).status = ANY (ARRAY['queued'::howdah.execution_status, 'waiting'::howdah.execution_status, 'paused'::howdah.execution_status])))
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.watch(listener uuid, ids uuid[])
  RETURNS void
  LANGUAGE sql
@@ -40397,7 +40398,7 @@ CREATE OR REPLACE FUNCTION howdah_private.why_scheduled(e howdah.executions, due
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case
-    when e.debounce_key is null or not howdah_private.is_not_started(e)
+    when e.debounce_key is null or not howdah_private.was_never_claimed(e)
       then howdah_private.explained('scheduled', s.summary)
     else howdah_private.explained('scheduled',
       format('%s; another insert with the debounce key "%s" replaces it and postpones it',
@@ -45956,7 +45957,7 @@ grant execute on function howdah_private.deciding_model(uuid,jsonb) to howdah_en
 
 grant execute on function howdah_private.decryptable_runs(uuid,uuid[],boolean) to howdah_worker;
 
-grant execute on function howdah_private.decrypted_by() to howdah_engine;
+grant execute on function howdah_private.decryption_deadline() to howdah_engine;
 
 grant execute on function howdah_private.default_alerts() to howdah_app;
 
@@ -46389,10 +46390,6 @@ grant execute on function howdah_private.is_host(text) to howdah_engine;
 grant execute on function howdah_private.is_in_queue(howdah.execution_status,howdah.waiting_reason) to howdah_engine;
 
 grant execute on function howdah_private.is_new_run(howdah.executions) to howdah_engine;
-
-grant execute on function howdah_private.is_not_started(howdah.executions) to howdah_engine;
-
-grant execute on function howdah_private.is_not_started(howdah.executions) to howdah_eraser;
 
 grant execute on function howdah_private.is_operator() to howdah_analyst;
 
@@ -46829,6 +46826,10 @@ grant execute on function howdah_private.order_trees(uuid[],integer) to howdah_a
 grant execute on function howdah_private.origin_of(text) to howdah_engine;
 
 grant execute on function howdah_private.overrides_fault(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.oversize_hint(integer,text,text) to howdah_app;
+
+grant execute on function howdah_private.oversize_hint(integer,text,text) to howdah_engine;
 
 grant execute on function howdah_private.own_model_name(uuid,howdah.model_purpose) to howdah_app;
 
@@ -47424,10 +47425,6 @@ grant execute on function howdah_private.signing_secrets(uuid,uuid) to howdah_ap
 
 grant execute on function howdah_private.signing_secrets(uuid,uuid) to howdah_engine;
 
-grant execute on function howdah_private.size_fix(integer,text,text) to howdah_app;
-
-grant execute on function howdah_private.size_fix(integer,text,text) to howdah_engine;
-
 grant execute on function howdah_private.size_limits() to howdah_engine;
 
 grant execute on function howdah_private.skill_definition(howdah.skills) to howdah_engine;
@@ -48009,6 +48006,10 @@ grant execute on function howdah_private.warn_unknown_member(text,jsonb) to howd
 grant execute on function howdah_private.was_deleted(text,text) to howdah_app;
 
 grant execute on function howdah_private.was_deleted(text,text) to howdah_engine;
+
+grant execute on function howdah_private.was_never_claimed(howdah.executions) to howdah_engine;
+
+grant execute on function howdah_private.was_never_claimed(howdah.executions) to howdah_eraser;
 
 grant execute on function howdah_private.watch(uuid,uuid[]) to howdah_authenticator;
 

@@ -3,7 +3,7 @@
 --   2. The setting howdah.tenant_id counts only in sessions of a trusted login: an owner, the API
 --      (howdah_authenticator) or a worker. Any other login could set the setting itself.
 --   3. SQL of tools and hooks, in the session of a worker, acts for the tenant that the worker
---      bound it to (bound.sql), and no setting counts.
+--      bound it to (signed_binding.sql), and no setting counts.
 -- An owner without a setting acts for the tenant "default"; any other login acts for no tenant.
 --
 -- The function is plpgsql because it is the default of every tenant_id: a SQL function that cannot

@@ -52,7 +52,7 @@ begin
     (v_limits ->> 'max_seconds')::int, v_execution.priority, v_execution.metadata,
     howdah_private.original_overrides(v_execution, v_seq), v_execution.concurrency_key,
     v_encrypted_at, case when v_encrypted_at is not null then v_execution.contents_key_id end,
-    case when v_encrypted_at is not null then howdah_private.decrypted_by() end
+    case when v_encrypted_at is not null then howdah_private.decryption_deadline() end
   ) returning executions.* into v_run; -- with what input filters leave
   v_sent := howdah_private.filter_message(v_run,
     case when v_seq > 0 then fork_execution.input end, null);

@@ -85,7 +85,7 @@ create or replace function howdah_private.tg_integrations__end_accounts() return
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.release_tokens(a, howdah_private.integration_document(old))
+  perform howdah_private.enqueue_revocation(a, howdah_private.integration_document(old))
   from howdah.connected_accounts as a
   where a.tenant_id = old.tenant_id and a.integration_id = old.id;
   update howdah.connected_accounts as a
@@ -113,7 +113,7 @@ create or replace function howdah_private.tg_connected_accounts__release_tokens(
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.release_tokens(old, howdah_private.integration_document(c))
+  perform howdah_private.enqueue_revocation(old, howdah_private.integration_document(c))
   from howdah.integrations as c
   where c.tenant_id = old.tenant_id and c.id = old.integration_id
     and exists (select from howdah.tenants as t where t.id = old.tenant_id);

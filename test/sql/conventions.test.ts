@@ -818,7 +818,7 @@ describe('conventions', () => {
       ).toEqual(FOREIGN_TABLES);
     });
 
-    test('exist on every public column: on the column, or by name in sql/62_columns.sql', async () => {
+    test('exist on every public column: on the column, or by name in sql/62_column_comments.sql', async () => {
       expect(
         await names(
           `select c.oid::regclass || '.' || a.attname as name

@@ -5,7 +5,7 @@
 
 -- Moves the tokens of an account to a revocation and enqueues it. The integration is that of the
 -- time at which the tokens were given.
-create or replace function howdah_private.release_tokens(
+create or replace function howdah_private.enqueue_revocation(
   account howdah.connected_accounts, integration jsonb
 ) returns void
   language sql volatile security definer
@@ -19,7 +19,7 @@ as $$
   revocations as (
     insert into howdah_private.token_revocations (
       tenant_id, account_id, integration, data_key_id, version, nonce, ciphertext)
-    select d.tenant_id, d.account_id, release_tokens.integration, d.data_key_id, d.version,
+    select d.tenant_id, d.account_id, enqueue_revocation.integration, d.data_key_id, d.version,
       d.nonce, d.ciphertext
     from released as d
     returning id, tenant_id

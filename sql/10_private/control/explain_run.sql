@@ -35,7 +35,7 @@ create or replace function howdah_private.why_scheduled(e howdah.executions, due
   set search_path = pg_catalog, pg_temp
 as $$
   select case
-    when e.debounce_key is null or not howdah_private.is_not_started(e)
+    when e.debounce_key is null or not howdah_private.was_never_claimed(e)
       then howdah_private.explained('scheduled', s.summary)
     else howdah_private.explained('scheduled',
       format('%s; another insert with the debounce key "%s" replaces it and postpones it',

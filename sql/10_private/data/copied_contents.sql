@@ -9,7 +9,7 @@
 
 -- Returns the time until which a run waits for its decryption. It ends the wait itself
 -- (finish_decryption), so this is only the time after which its absence is reported.
-create or replace function howdah_private.decrypted_by() returns timestamptz
+create or replace function howdah_private.decryption_deadline() returns timestamptz
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
@@ -23,7 +23,7 @@ create or replace function howdah_private.enqueue_decryption(root_execution_id u
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  update howdah.executions as e set wake_at = howdah_private.decrypted_by()
+  update howdah.executions as e set wake_at = howdah_private.decryption_deadline()
   where e.id = enqueue_decryption.root_execution_id and e.contents_encrypted_at is not null;
   if not found then
     return;
@@ -166,7 +166,7 @@ begin
       e.input_data, e.input_parts, e.history);
     if contents_key_id is not null then
       contents_encrypted_at := clock_timestamp();
-      wake_at := howdah_private.decrypted_by();
+      wake_at := howdah_private.decryption_deadline();
     end if;
   end if;
 end $$;

@@ -319,7 +319,7 @@ as $$
     format('has not begun, and is not the last run of its debounce key %L', r.debounce_key)
   from howdah.executions as r
   where r.debounce_key is not null and r.status in ('queued', 'waiting', 'paused')
-    and howdah_private.is_not_started(r)
+    and howdah_private.was_never_claimed(r)
     and not exists (
       select from howdah_private.debounced_runs as d
       where d.execution_id = r.id and d.key = r.debounce_key

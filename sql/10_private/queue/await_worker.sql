@@ -1,7 +1,18 @@
--- Warns a caller of howdah.ask that no worker will take the run.
+-- Functions for callers that wait for a run and may not read the list of workers.
 
--- Reports whether a live worker has the run of this tenant, or takes runs like it. Serves callers
--- that may not read the list of workers.
+-- Returns whether a worker that takes every kind of run is alive. Workers with a scope (`--only`)
+-- do not count.
+create or replace function howdah_private.is_any_worker_alive() returns boolean
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select from howdah_private.workers as w
+    where w.only_tenants is null and w.heartbeat_at > clock_timestamp() - interval '10 seconds'
+  )
+$$;
+
+-- Returns whether a live worker has the run of this tenant, or takes runs like it.
 create or replace function howdah_private.is_taken_by_any_worker(execution_id uuid) returns boolean
   language sql stable security definer
   set search_path = pg_catalog, pg_temp

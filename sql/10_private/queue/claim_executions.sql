@@ -43,6 +43,7 @@ create or replace function howdah_private.claim_executions(
   set enable_seqscan = off set jit = off
 as $$
 declare
+  v_ids uuid[] := claim_executions.ids;
   v_worker howdah_private.workers;
   v_first uuid;
   v_last uuid;
@@ -56,25 +57,23 @@ begin
   where w.id = claim_executions.worker for key share;
   if found then
     if v_worker.only_tenants is not null then
-      claim_executions.ids := '{}'; -- it claims runs of its scope only
+      v_ids := '{}'; -- it claims runs of its scope only
       v_more := howdah_private.runs_in_scope(
         v_worker, claim_executions.after, claim_executions.room);
     end if;
     if v_worker.only_tenants is null then
       select coalesce(array_agg(s.yielding_id), '{}'), coalesce(array_agg(s.replacement_id), '{}')
       into v_yielding, v_replacements
-      from howdah_private.swap_for_fair_share(
-        claim_executions.ids, claim_executions.after) as s;
+      from howdah_private.swap_for_fair_share(v_ids, claim_executions.after) as s;
     end if;
     if claim_executions.room > 0 and v_worker.only_tenants is null then
       v_more := howdah_private.claim_backlog(
-        claim_executions.after, claim_executions.room,
-        claim_executions.ids || v_replacements);
+        claim_executions.after, claim_executions.room, v_ids || v_replacements);
     end if;
-    perform howdah_private.lock_running_limits(claim_executions.ids || v_replacements || v_more);
+    perform howdah_private.lock_running_limits(v_ids || v_replacements || v_more);
     v_claimed := howdah_private.claim_due_runs(
       claim_executions.worker, v_replacements || v_more || array(
-        select i.id from unnest(claim_executions.ids) as i (id) where i.id <> all (v_yielding)));
+        select i.id from unnest(v_ids) as i (id) where i.id <> all (v_yielding)));
     if not v_claimed @> v_replacements then
       -- a run that could not be claimed gives the room back to the run that gave it away
       v_claimed := v_claimed || howdah_private.claim_due_runs(claim_executions.worker, array(
@@ -101,9 +100,9 @@ begin
     perform howdah_private.enqueue_advance(array(
       select y.id from unnest(v_yielding) as y (id) where y.id <> all (claim_executions.offered)));
   end if;
-  if not ((v_claimed || v_yielding || claim_executions.offered) @> claim_executions.ids) then
+  if not ((v_claimed || v_yielding || claim_executions.offered) @> v_ids) then
     perform howdah_private.requeue_skipped(
-      claim_executions.ids, v_claimed || v_yielding || claim_executions.offered);
+      v_ids, v_claimed || v_yielding || claim_executions.offered);
   end if;
 
   return query
@@ -113,7 +112,8 @@ begin
     howdah_private.exhausted_limit(e), howdah_private.active_ms_left(e),
     exists (select from howdah_private.watchers as w where w.execution_id = e.id),
     e.crashes_without_progress >= 2, e.messages_at_retry,
-    case when e.step_count > 0 or e.turn > 1 then howdah_private.refused_requests(e) else '{}' end,
+    case when e.step_count > 0 or e.turn > 1 then howdah_private.oversized_requests(e)
+      else '{}' end,
     (
       select coalesce(jsonb_agg(howdah_private.message_json(m) order by m.seq), '[]')
       from howdah.messages as m

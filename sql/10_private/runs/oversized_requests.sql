@@ -1,7 +1,7 @@
 -- Returns, per model, the estimated tokens of the shortest request that the model refused as too
 -- long. Considers this run and the last three turns of its session, which share much of their
 -- history. So a request is refused once and not at every step.
-create or replace function howdah_private.refused_requests(e howdah.executions) returns jsonb
+create or replace function howdah_private.oversized_requests(e howdah.executions) returns jsonb
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$

@@ -164,7 +164,7 @@ begin
 end $$;
 
 -- Returns whether no worker has claimed the run, and nothing is in its log.
-create or replace function howdah_private.is_not_started(e howdah.executions) returns boolean
+create or replace function howdah_private.was_never_claimed(e howdah.executions) returns boolean
   language sql immutable
   return e.fence = 0 and e.step_count = 0 and e.status in ('queued', 'waiting', 'paused');
 
@@ -175,7 +175,7 @@ create or replace function howdah_private.is_replaced_by(
   language sql immutable
   return run.tenant_id = new_run.tenant_id and run.debounce_key = new_run.debounce_key
     and coalesce(run.agent_id, run.workflow_id) = coalesce(new_run.agent_id, new_run.workflow_id)
-    and howdah_private.is_not_started(run);
+    and howdah_private.was_never_claimed(run);
 
 -- Deletes the row of a run that a new row replaces, with what others have written for its input.
 -- Returns nulls if the run has begun or is in another partition. A run that has not begun has no

@@ -119,7 +119,7 @@ end $$;
 
 -- Runs rows_of_query as howdah_reader, the owner of this function, which can write nothing: inside
 -- a security definer function Postgres refuses `set role`. The caller has made the transaction read
--- only and bound it (bound.sql).
+-- only and bound it (signed_binding.sql).
 create or replace function howdah_private.run_read_query(
   query text, path text, schemas text[], max_rows int, max_bytes int, max_cost float8
 ) returns table (rows text[], cut_by text)

@@ -97,10 +97,10 @@ function makesTableObjects({ path, text }: SqlFile): boolean {
 
 /**
  * Returns whether a file creates objects, grants or comments for the contents of the catalogue.
- * `97_watches.sql` is excluded, because it changes only tables of others.
+ * `97_watch_grants.sql` is excluded, because it changes only tables of others.
  */
 function isLoop({ path, text }: SqlFile): boolean {
-  return /^do \$\$/m.test(text) && !path.endsWith('97_watches.sql');
+  return /^do \$\$/m.test(text) && !path.endsWith('97_watch_grants.sql');
 }
 
 function namesCalledInBlocks(text: string): string[] {

@@ -87,9 +87,9 @@ async function applyInOrder(client: Client, choice: FileChoice): Promise<void> {
   const known = new Set(before.map(({ oid }) => oid));
   const isNew = (await replaceableObjects(client)).some(({ oid }) => !known.has(oid));
   await applyFiles(client, [
-    ...choice.skipped.filter(({ path }) => isNew && /62_columns|90_grants/.test(path)),
+    ...choice.skipped.filter(({ path }) => isNew && /62_column_comments|90_grants/.test(path)),
     ...choice.files.filter((file) => !isDefinition(file)),
-    ...choice.skipped.filter(({ path }) => /97_watches|98_seed/.test(path)),
+    ...choice.skipped.filter(({ path }) => /97_watch_grants|98_seed/.test(path)),
   ]);
 }
 

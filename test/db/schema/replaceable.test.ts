@@ -18,7 +18,7 @@ const LOOPS = [
   'sql/30_triggers/audit.sql',
   'sql/30_triggers/permissions.sql',
   'sql/40_policies/policies.sql',
-  'sql/62_columns.sql',
+  'sql/62_column_comments.sql',
   'sql/65_refusals.sql',
   'sql/66_references.sql',
   'sql/90_grants.sql',

@@ -635,7 +635,7 @@ describe('watch_table', () => {
       const { table, agent } = await makeTable();
       await watch(table, { agent, input: 'body', into_column: 'reply' });
       await db.pool.query(`revoke all (id, reply) on ${table} from howdah_writer`);
-      await applyFile('sql/97_watches.sql');
+      await applyFile('sql/97_watch_grants.sql');
       expect(await rightsTo(table)).toEqual(OF_WRITER);
       expect(await all(db.pool, 'select * from howdah_private.writer_grant_statements()')).toEqual(
         [],
@@ -655,13 +655,13 @@ describe('watch_table', () => {
       await watch(table, { ...options, into_column: 'reply' });
       await watch(table, { ...options, into_column: 'note' });
       await watch(history, { agent, input: 'body', into_column: 'reply' });
-      await applyFile('sql/97_watches.sql');
+      await applyFile('sql/97_watch_grants.sql');
       expect(await rightsTo(table)).toEqual(
         [...(granted[0] ?? []), 'howdah_writer select reply', 'howdah_writer update reply'].sort(),
       );
       await db.pool.query('select howdah.unwatch_table($1)', [table]);
       await db.pool.query('select howdah.unwatch_table($1)', [history]);
-      await applyFile('sql/97_watches.sql');
+      await applyFile('sql/97_watch_grants.sql');
       expect([await rightsTo(table), await rightsTo(history)]).toEqual(granted);
     });
 

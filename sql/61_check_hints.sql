@@ -159,7 +159,7 @@ comment on constraint there_is_one_address on howdah_private.public_address is
 comment on constraint a_document_has_one_owner on howdah_private.sealed_documents is
   'Leave this row to the processes that hold tokens, which write it.';
 comment on constraint integration_is_an_object on howdah_private.token_revocations is
-  'Leave this row to release_tokens, which writes it.';
+  'Leave this row to enqueue_revocation, which writes it.';
 comment on constraint mcp_tools_name_their_server on howdah.tools is
   'Insert the server into howdah.mcp_servers; workers then add its tools.';
 
