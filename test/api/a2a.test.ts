@@ -17,10 +17,10 @@ import { eventually } from '../support/database.ts';
 import type { Answer } from './harness.ts';
 import { locked, openStage, type Stage, startTestApi, withoutFeeds } from './openai/support.ts';
 
-// The official client drives it, in both versions of the protocol that are spoken.
+// Drives the API with the official client, in both supported versions of the protocol.
 
 let stage: Stage;
-/** One that wants a login. */
+/** An API that requires a login. */
 let api: ApiServer;
 let tenant: string;
 let other: string;
@@ -81,7 +81,7 @@ async function all(events: AsyncIterable<StreamResponse>) {
   for await (const { payload } of events) if (payload) payloads.push(payload);
   return payloads;
 }
-/** As a client that keeps artifacts has it in the end. */
+/** Returns the text of the artifact after all of its updates, as a client assembles it. */
 function streamedText(payloads: NonNullable<StreamResponse['payload']>[]) {
   let text = '';
   for (const one of payloads) {
@@ -148,7 +148,7 @@ describe('an agent card', () => {
     });
     afterAll(() => open?.close());
 
-    /** fetch writes a Host of its own. */
+    /** Requests a card with these headers. `fetch` would overwrite the header `Host`. */
     const cardBy = async (at: ApiServer, headers: Record<string, string>) => {
       const { promise, resolve, reject } = Promise.withResolvers<Answer>();
       const authorization = `Bearer ${key}`;
@@ -327,7 +327,8 @@ describe('a task', () => {
     );
     await modelCalled.promise;
     const following = client.resubscribeTask({ tenant: '', id: task.id });
-    expect((await following.next()).value).toMatchObject({ payload: { $case: 'task' } }); // it is followed by now
+    // the subscription is active now
+    expect((await following.next()).value).toMatchObject({ payload: { $case: 'task' } });
     const cancelled = await client.cancelTask({ tenant: '', id: task.id, metadata: undefined });
     expect(cancelled.status?.state).toBe(TaskState.TASK_STATE_CANCELED);
     const last = (await all(following)).at(-1);
@@ -455,7 +456,8 @@ describe('protocol version 0.3', () => {
     const results = events.map(({ result }) => result);
     expect(results[0]).toMatchObject({
       kind: 'task',
-      status: { state: expect.stringMatching(/^(submitted|working|completed)$/) }, // as quick as it was
+      // depends on the timing
+      status: { state: expect.stringMatching(/^(submitted|working|completed)$/) },
     });
     expect(results.at(-1)).toMatchObject({
       kind: 'status-update',

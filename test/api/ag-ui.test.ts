@@ -15,10 +15,10 @@ import {
   withoutFeeds,
 } from './openai/support.ts';
 
-// The official client drives it, which refuses a sequence of events that is none.
+// Drives the API with the official client, which rejects an invalid sequence of events.
 
 let stage: Stage;
-/** One that wants a login. */
+/** An API that requires a login. */
 let api: ApiServer;
 let tenant: string;
 let other: string;
@@ -38,7 +38,7 @@ const urlOf = (agent: string, of = stage.api) =>
 const clientOf = (agent: string, more: Partial<HttpAgentConfig> = {}) =>
   new HttpAgent({ url: urlOf(agent), ...more });
 type Input = Parameters<HttpAgent['runAgent']>[0];
-/** Says something, if anything, and gives the events that came. */
+/** Sends a message, if there is one, and returns the events received. */
 async function run(client: HttpAgent, content?: string, input: Input = {}) {
   if (content !== undefined) client.addMessage({ id: crypto.randomUUID(), role: 'user', content });
   const events: Answer[] = [];
@@ -267,7 +267,8 @@ test('a failed run ends in an error, and a structured output is one message', as
   const events: Answer[] = [];
   const client = clientOf(failing);
   client.addMessage({ id: 'm', role: 'user', content: 'Hello.' });
-  await client.runAgent({}, { onEvent: ({ event }) => void events.push(event) }).catch(() => {}); // some versions throw, too
+  // some versions also throw
+  await client.runAgent({}, { onEvent: ({ event }) => void events.push(event) }).catch(() => {});
   expect(events.at(-1)).toMatchObject({
     type: 'RUN_ERROR',
     message: expect.stringContaining('no such model'),

@@ -18,7 +18,7 @@ import { locked, makePerson, type Person, tokenFor } from './subscriptions/token
 import { makeTree, type TreeStage } from './trees/stage.ts';
 import { RUN_CLIENTS, SESSION_CLIENTS } from './trees/tree-clients.ts';
 
-// Contents of ended runs are encrypted in the database, and readers of the API see no difference.
+// Contents of ended runs are encrypted in the database, and the API returns them decrypted.
 
 const db = testDatabase();
 let api: ApiServer;
@@ -55,14 +55,14 @@ async function encryptAll(): Promise<void> {
   });
   await until(async () => {
     const { rows } = await db.pool.query('select from howdah_private.encryptions_due');
-    return rows.length === 0; // the worker has encrypted its share, too
+    return rows.length === 0; // the worker may have encrypted some of the rows
   });
 }
 
 const isEnd = ({ event, data }: { event: string; data: Answer }) =>
   event === 'complete' && (data.path === undefined || data.path.length === 1);
 
-/** Runs the boss with all runs below, and answers their question. */
+/** Runs the boss and its child runs to their end, and answers their question. */
 async function finishedTree(): Promise<Run> {
   const { body: session } = await call(api, 'POST', '/sessions', { agent: stage.boss });
   const path = `/sessions/${session.id}/messages`;
@@ -90,7 +90,7 @@ const MESSAGES = `subscription ($id: UUID!) {
   sessionMessages(sessionId: $id) { cursor role content parts toolCalls }
 }`;
 
-/** Follows a subscription up to this many items. */
+/** Returns up to `most` items of a subscription. */
 async function subscribed(server: ApiServer, query: string, id: string, most: number) {
   const socket = openSocket(server);
   const { items, errors } = follow(socket, query, { id });
@@ -150,7 +150,7 @@ const isRun =
     data.execution_id === id &&
     (!status || data.execution.status === status);
 
-/** The reads of which each has a text of the run. */
+/** Reads whose result contains a text of the run. */
 const WITH_TEXTS = [
   ...['execution', 'messages', 'steps', 'children', 'list', 'questions', 'history', 'graphql'],
   ...['steps_feed', 'messages_feed', 'run_streams', 'session_streams', 'a2a', 'mcp'],
@@ -295,7 +295,7 @@ describe('a ciphertext in a run of somebody who may not see its run', () => {
     stolen = [input, content, output];
   });
 
-  /** Has an agent say the ciphertexts in a session of the caller, and reads it everywhere. */
+  /** Makes an agent repeat the ciphertexts in a session of the caller, and reads it everywhere. */
   async function shownTo(person: Person): Promise<Record<string, unknown>> {
     const token = await tokenFor(person);
     const owner = await tokenFor(person, { role: 'owner', user_id: undefined });
@@ -348,7 +348,7 @@ describe('a ciphertext in a run of somebody who may not see its run', () => {
   test('is decrypted for who may see its run', async () => {
     const shown = await shownTo(ada);
     expect(JSON.stringify(shown.execution)).toContain('parcel');
-    // these reads serve many callers, so they decrypt contents of the run itself only
+    // these reads serve many callers, so they decrypt only the contents of the run itself
     expect(ciphertextsIn(shown.listed)).toBeGreaterThan(0);
     expect(ciphertextsIn(shown.stream)).toBeGreaterThan(0);
   });

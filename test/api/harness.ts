@@ -8,7 +8,7 @@ import type { Json } from '../../src/json/json.ts';
 import { claim, commit, completed, type Db, makeWorker } from '../sql/support.ts';
 import { TEST_MASTER_KEYS } from '../support/worker.ts';
 
-// biome-ignore lint/suspicious/noExplicitAny: answers are looked into by tests, field by field
+// biome-ignore lint/suspicious/noExplicitAny: tests read single fields of answers
 export type Answer = any;
 export type GraphqlFailure = { message: string; extensions: Record<string, Json> };
 export type Reply = { status: number; data: Answer; errors: GraphqlFailure[] };
@@ -49,7 +49,7 @@ export async function ask(
   return { status: response.status, data, errors };
 }
 
-/** Opens a graphql-ws client that never reconnects automatically, and its socket. */
+/** A graphql-ws client that never reconnects automatically, and its socket. */
 export type Socket = { client: Client; socket(): WebSocket; closed: Promise<number> };
 
 export function openSocket(
@@ -82,11 +82,11 @@ export function openSocket(
   };
 }
 
-/** Items that a subscription received so far, and how it ended. */
+/** Items received by a subscription so far, and how it ended. */
 export type Followed = {
   items: Answer[];
   errors: GraphqlFailure[];
-  /** `completed`, or the reason why it was cut off. */
+  /** `completed`, or `cut` if the connection was closed or the server reported an error. */
   end: Promise<'completed' | 'cut'>;
   stop(): void;
 };

@@ -284,12 +284,12 @@ export async function stepsOf(pool: pg.Pool, id: string): Promise<Step[]> {
   return rows;
 }
 
-/** Returns the kinds of its steps in order: `model tool model output`. */
+/** Returns the kinds of a run's steps in order, such as `model tool model output`. */
 export async function kindsOf(pool: pg.Pool, id: string): Promise<string> {
   return (await stepsOf(pool, id)).map((step) => step.kind).join(' ');
 }
 
-/** Returns its conversation in order. */
+/** Returns the conversation of a run in order. */
 export async function messagesOf(
   pool: pg.Pool,
   id: string,

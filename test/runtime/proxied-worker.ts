@@ -7,7 +7,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { brokenPromises, createLatch } from './arrange.ts';
 
-// A worker that reaches its database through a proxy which can lose, delay and cut.
+// A worker that reaches its database through a proxy, which can lose, delay and cut connections.
 
 export let database: TestDatabase;
 export let proxy: FaultProxy;
@@ -34,7 +34,7 @@ const gated: CustomTool = {
   },
 };
 
-/** Declares the worker of a test file: started before its tests, stopped after them. */
+/** Registers the worker of a test file, which starts before its tests and stops after them. */
 export function proxiedWorker(): void {
   beforeAll(async () => {
     database = await createTestDatabase();

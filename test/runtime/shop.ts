@@ -2,8 +2,8 @@ import type pg from 'pg';
 import { eventually } from '../support/database.ts';
 
 /**
- * SQL functions as users write them. Those that wait take an advisory lock that the test holds, so
- * no test sleeps.
+ * SQL functions as users write them. Functions that wait take an advisory lock that the test holds,
+ * so that no test sleeps.
  */
 const FUNCTIONS = `
   create schema shop;
@@ -40,7 +40,7 @@ const FUNCTIONS = `
   create function shop.add_orphan() returns int language sql as
     'insert into shop.items values (1, 99) returning id';`;
 
-/** Makes the shop and registers all its functions as tools. */
+/** Creates the shop, and registers all of its functions as tools. */
 export async function openShop(pool: pg.Pool): Promise<void> {
   await pool.query(FUNCTIONS);
   await pool.query(
@@ -55,7 +55,7 @@ export async function counter(pool: pg.Pool, name: string): Promise<number> {
   return rows[0]?.value ?? 0;
 }
 
-/** Holds an advisory lock that a tool waits for, until it is called. */
+/** Takes the advisory lock that a tool waits for. Returns a function that releases it. */
 export async function takeLock(pool: pg.Pool, key: number): Promise<() => Promise<void>> {
   const client = await pool.connect();
   await client.query('begin');
@@ -66,7 +66,7 @@ export async function takeLock(pool: pg.Pool, key: number): Promise<() => Promis
   };
 }
 
-/** Resolves when so many tools wait for that lock. */
+/** Resolves when this number of tools wait for the lock. */
 export function waitingFor(pool: pg.Pool, key: number, count = 1): Promise<unknown> {
   return eventually(
     pool,

@@ -4,7 +4,7 @@ import { type FakeServer, startOpenAiServer } from '../../chaos/load/openai-serv
 import type { JsonObject } from '../../src/json/json.ts';
 import { makeAgent } from './arrange.ts';
 
-/** A member: an agent's id, another workflow's, or what a person is asked. */
+/** A member: the id of an agent or of another workflow, or a question to a person. */
 export type MemberSpec = {
   agent?: string;
   workflow?: string;
@@ -21,7 +21,7 @@ export type TeamSpec = {
   max_tokens?: number;
 };
 
-/** Makes a workflow with its members; gives its id. */
+/** Makes a workflow with its members, and returns its id. */
 export async function makeTeam(pool: pg.Pool, spec: TeamSpec): Promise<string> {
   const { type, members, configuration = {}, instruction = '', max_tokens = null } = spec;
   const { rows } = await pool.query(
@@ -61,7 +61,10 @@ export async function startTeam(
   return rows[0].id;
 }
 
-/** Configuration of a deciding model that makes these decisions by calls of the tool, one after the other. */
+/**
+ * Returns the configuration of a deciding model that makes these decisions one after the other, by
+ * calls of the tool.
+ */
 export async function deciding(
   pool: pg.Pool,
   tool: string,
@@ -79,12 +82,15 @@ export async function deciding(
   return { model: name, request_params: { script } };
 }
 
-/** What a member answers to what it is told; `left` resolves when nobody wants to know any more. */
+/**
+ * Returns the answer of a member to its input. `left` resolves when the client has disconnected.
+ */
 type Play = (input: string, left: Promise<unknown>) => string | Promise<string>;
 
 /**
- * Agents that answer by what they are told: a server plays them all, each by its instruction. `behave` gives the answer to
- * the last thing a member was told; what it throws is a failure of the server.
+ * Starts a server that answers for several agents, which it distinguishes by their instructions.
+ * `behave` returns the answer to the last message of a user. The server reports its exceptions as
+ * errors.
  */
 export async function startPlayers(
   pool: pg.Pool,

@@ -4,15 +4,15 @@ import { makeAgent } from './arrange.ts';
 
 export type Tenant = {
   name: string;
-  /** Connections of the owner that act for this tenant. */
+  /** Connections of the owner of the database that act for this tenant. */
   pool: pg.Pool;
-  /** Asks the model of OPENAI_BASE_URL. */
+  /** Calls the model of OPENAI_BASE_URL. */
   agent: string;
-  /** Inserts so many runs at once, whose input is the tenant's name. */
+  /** Inserts this number of runs at once, with the tenant's name as input. */
   insert(count: number): Promise<string[]>;
 };
 
-/** A tenant with an agent of its own. */
+/** Makes a tenant with an agent of its own. */
 export async function makeTenant(
   database: TestDatabase,
   name: string,

@@ -6,7 +6,7 @@ import { servePage } from '../../../examples/chat/serve.ts';
 import { openStage, type Stage } from '../openai/support.ts';
 import { makeCautiousAgent } from './support.ts';
 
-// The page of examples/chat with the real useChat, in a browser.
+// Opens the page of examples/chat, which uses the real useChat, in a browser.
 
 const PROGRAM = [
   process.env.CHROMIUM_PATH,
@@ -45,7 +45,7 @@ describe.skipIf(!PROGRAM)('a page with useChat', () => {
     await page.getByLabel('Message').fill(text);
     await page.getByRole('button', { name: 'Send' }).click();
   };
-  /** Keeps a picture where somebody asks for one. */
+  /** Saves a screenshot if the environment requests it. */
   const picture = async (name: string) => {
     const folder = process.env.HOWDAH_TEST_PICTURES;
     if (folder) await page.screenshot({ path: join(folder, `${name}.png`) });

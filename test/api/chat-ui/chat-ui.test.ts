@@ -7,10 +7,10 @@ import { makeAgent, makeApiKey, makeTenant, one } from '../../sql/support.ts';
 import { locked, openStage, type Stage, startTestApi } from '../openai/support.ts';
 import { createChat, kindsOf, makeCautiousAgent, metadataOf, textOf, toolsOf } from './support.ts';
 
-// The chat of the AI SDK drives it, whose parser ends a stream that has a chunk it does not know.
+// Drives the API with the chat of the AI SDK, whose parser ends a stream at an unknown chunk.
 
 let stage: Stage;
-/** One that wants a login. */
+/** An API that requires a login. */
 let api: ApiServer;
 let tenant: string;
 beforeAll(async () => {
@@ -47,7 +47,7 @@ test('streams a text, and keeps the conversation in one session', async () => {
     cost: expect.any(Number),
   });
   expect(chat.messages[1]?.id).toBe(first.execution_id);
-  chat.messages = chat.messages.slice(-1); // what the client sends of the past is not read
+  chat.messages = chat.messages.slice(-1); // the server ignores earlier messages from the client
   await chat.sendMessage({ text: 'Again.' });
   expect(textOf(chat)).toBe('Heard 2.');
   expect(metadataOf(chat.messages.at(-1)).session_id).toBe(first.session_id);
@@ -87,7 +87,7 @@ test('shows tool calls with their results and errors', async () => {
   expect(textOf(chat)).toBe('Let me see.|Done.');
 });
 
-/** A piece of a streamed answer of the model server. */
+/** Returns a chunk of a streamed answer of the model server. */
 const delta = (content: JsonObject): JsonObject => ({ choices: [{ index: 0, delta: content }] });
 
 test('shows reasoning before the text that was streamed', async () => {
@@ -115,7 +115,7 @@ describe('an approval', () => {
     expect(chat.status).toBe('ready');
     return { chat, approvalId: tool.approval.id };
   };
-  /** Resolves when the request that the answer sends by itself has ended. */
+  /** Resolves when the request that the answer sends automatically has ended. */
   const settled = async (chat: ReturnType<typeof createChat>) => {
     await expect.poll(() => toolsOf(chat.messages[1])[0]?.state).toMatch(/^output-/);
     await expect.poll(() => chat.status).toBe('ready');
@@ -239,7 +239,7 @@ test('regenerate and edited messages continue in a fork of the session', async (
   await chat.regenerate();
   expect(textOf(chat)).toBe('5: a b c');
   expect(sessions).not.toContain(metadataOf(chat.messages.at(-1)).session_id);
-  // a turn that the fork has copied
+  // a turn that was copied by the fork
   await chat.regenerate({ messageId: chat.messages[3]?.id ?? '' });
   expect(textOf(chat)).toBe('6: a b');
   await chat.sendMessage({ text: 'B', messageId: chat.messages[2]?.id ?? '' });
@@ -249,7 +249,7 @@ test('regenerate and edited messages continue in a fork of the session', async (
 });
 
 describe('a stream', () => {
-  /** An agent whose answer begins when the test says so. */
+  /** Makes an agent whose answer starts when the test releases it. */
   const makeSlowAgent = async (answer: FakeAnswer = { content: 'At last.' }) => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const agent = await stage.agent(async () => {
@@ -270,7 +270,7 @@ describe('a stream', () => {
     const tabs = [1, 2].map(() => createChat(stage.api, { id: chat.id, messages: history }));
     const resumed = tabs.map((tab) => tab.resumeStream());
     await Promise.all(tabs.map(waitForStart));
-    await chat.stop(); // disconnects, and the run goes on
+    await chat.stop(); // disconnects; the run continues
     await sent;
     finish();
     await Promise.all(resumed);
@@ -291,7 +291,7 @@ describe('a stream', () => {
     const { agent, finish } = await makeSlowAgent({ chunks, stall: 16_000 });
     const chat = createChat(stage.api, { agent });
     const sent = chat.sendMessage({ text: 'Hello.' });
-    await waitForStart(chat); // a worker sends pieces of an answer only while somebody follows the run
+    await waitForStart(chat); // a worker sends pieces of an answer only while the run is followed
     finish();
     const lengthOf = (one: typeof chat) => textOf(one).length;
     await expect.poll(() => lengthOf(chat)).toBeGreaterThan(20);
@@ -437,7 +437,7 @@ describe('refusals', () => {
     expect([again.status, again.body.code]).toEqual([404, 'HWNTF']);
     const status = 'select status from howdah.executions where session_id = $1';
     expect(await one(stage.db.pool, status, [session_id])).toEqual({ status: 'waiting' });
-    // the id of a session of the caller is the id of a chat
+    // a session id of the caller is also the id of a chat
     const tab = createChat(api, { id: session_id, key: mine });
     await tab.resumeStream();
     expect(toolsOf(tab.messages[0])[0]?.state).toBe('approval-requested');

@@ -9,7 +9,7 @@ import type { ApiServer } from '../../../src/api/server.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import type { Sent, Stage } from '../openai/support.ts';
 
-/** Metadata that a message of a chat has. */
+/** Metadata of a chat message. */
 export type Metadata = {
   howdah: {
     execution_id: string;
@@ -38,7 +38,7 @@ type ChatOptions = {
   messages?: Message[];
 };
 
-/** The chat of the AI SDK with its real transport, without a component around it. */
+/** Creates the chat of the AI SDK with its real transport, without a component. */
 export function createChat(
   api: ApiServer,
   { agent, id, key, headers, messages }: ChatOptions,
@@ -72,7 +72,7 @@ export function createChat(
   return Object.assign(chat, { chunks, errors });
 }
 
-/** The text of the last message. */
+/** Returns the text of the last message. */
 export function textOf(chat: { messages: Message[] }): string {
   const parts = chat.messages.at(-1)?.parts ?? [];
   return parts.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('|');
@@ -82,7 +82,7 @@ export function toolsOf(message: Message | undefined): ToolPart[] {
   return (message?.parts ?? []).filter((part) => part.type === 'dynamic-tool') as ToolPart[];
 }
 
-/** The parts of a message without its step marks. */
+/** Returns the types of the parts of a message, without step marks. */
 export function kindsOf(message: Message | undefined): string[] {
   return (message?.parts ?? []).map(({ type }) => type).filter((type) => type !== 'step-start');
 }
@@ -92,7 +92,7 @@ export function metadataOf(message: Message | undefined): Metadata['howdah'] {
   return message.metadata.howdah;
 }
 
-/** An agent that calls the calculator, which needs an approval, and says what came of it. */
+/** Makes an agent that calls the calculator after an approval and reports the result. */
 export async function makeCautiousAgent(stage: Stage, columns: JsonObject = {}): Promise<string> {
   const agent = await stage.agent((_request, messages: Sent[]) => {
     const last = messages.at(-1);

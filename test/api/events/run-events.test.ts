@@ -11,7 +11,7 @@ import type { FeedRow } from '../../../src/db/feed/tree-rows.ts';
 
 const ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 
-/** A run whose rows and pieces come when the test says. */
+/** Returns a run whose rows and pieces arrive when the test sends them. */
 function staged(run: Partial<Execution>) {
   const steps = new FeedQueue<FeedRow>({ onClose() {} });
   const tokens = new FeedQueue<TokenPiece>({ onClose() {} });

@@ -48,7 +48,7 @@ const QUESTIONS = `query ($id: UUID!) { execution(id: $id) {
   questions(condition: { status: open }) { nodes { id kind prompt options toolCall status } }
 } }`;
 
-/** Starts a run and follows it until it has asked. */
+/** Starts a run and waits until it has asked. */
 async function start(call: { name: string; arguments: object }) {
   const script = [calling(call as never), calling({ name: 'slow' }), { content: 'done' }];
   const tools = [call.name, 'slow'];

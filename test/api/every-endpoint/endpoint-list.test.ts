@@ -12,19 +12,21 @@ import { startTestApi } from '../harness.ts';
 import { call } from '../rest/call.ts';
 import { locked, tokenFor } from '../subscriptions/tokens.ts';
 
-/**
- * Every route the server has, asked of the server: the walk of test/api/rest/isolation.test.ts knows those of the table, and
- * these are the others. An added endpoint that no list names fails here; a protected one is walked.
- */
+// Lists every route of the server, as the server reports them. test/api/rest/isolation.test.ts
+// covers the routes of the REST table; this file covers all others. A new endpoint that is in
+// neither list fails the test. Protected endpoints are requested as another tenant.
 
-/** For everybody: they say nothing of anybody, unless the path itself is the proof. */
+/**
+ * Endpoints without a login. They return no data of users, unless the path itself contains the
+ * proof of access.
+ */
 const OPEN = [
   'GET /',
   'GET /docs',
   'GET /docs/reference',
   'GET /docs/reference/scalar.js',
   'GET /healthz',
-  // signed: test/api/inbound
+  // verified by signature: test/api/inbound
   'POST /hooks/:name',
   'POST /hooks/:tenant/:name',
   'GET /oauth/callback',
@@ -36,7 +38,7 @@ const OPEN = [
 ];
 
 type Named = { name: string; id: string };
-/** By the name of an agent in the path, unless it says another. */
+/** A request to an endpoint. `agent` replaces the agent name in the path. */
 type Request = { body?: object; agent?: string };
 const user = (content: string) => ({ id: '1', role: 'user', content });
 const message = {
@@ -48,7 +50,7 @@ const message = {
 const configuration = { blocking: false };
 const rpc = (method: string, params: object) => ({ jsonrpc: '2.0', id: 1, method, params });
 
-/** Requests of another tenant to each protected endpoint, by the name of an agent and by any id. */
+/** Requests of another tenant to each protected endpoint, with an agent name and any id. */
 const REQUESTS: Record<string, (named: Named) => Request[]> = {
   'GET /.well-known/agent-card.json': () => [{}],
   'GET /a2a/:agent/.well-known/agent-card.json': () => [{}],
@@ -144,7 +146,7 @@ test('every route is listed in this test', () => {
   expect([...found].sort()).toEqual([...OPEN, ...ofTable(), ...Object.keys(REQUESTS)].sort());
 });
 
-/** What `/openapi.json` leaves out: pages, schemas and itself. */
+/** Endpoints that `/openapi.json` omits: pages, schemas and the document itself. */
 const UNDESCRIBED = [
   'GET /',
   'GET /docs',
@@ -156,7 +158,7 @@ const UNDESCRIBED = [
   'GET /openapi.json',
   'GET /schemas/agent-system.v1.json',
 ];
-/** Described, and served by no route: a separate handler serves each before the routes. */
+/** Described endpoints without a route: separate handlers serve them before the routes. */
 const UNROUTED = ['GET /metrics', 'GET /ws', 'POST /graphql', 'POST /mcp'];
 
 test('every route is described in OpenAPI, and every described route is served', async () => {
@@ -212,7 +214,7 @@ test.each(Object.keys(REQUESTS))('%s requires a login', async (endpoint) => {
 test.each([
   ['POST', '/graphql', 401],
   ['POST', '/mcp', 401],
-  ['GET', '/ws', 426], // asks who is there when it is opened: ws.test.ts
+  ['GET', '/ws', 426], // authenticates when the socket is opened: ws.test.ts
 ])(
   '%s %s rejects a request without a login, although no route serves it',
   async (method, path, status) => {

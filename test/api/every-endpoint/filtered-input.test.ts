@@ -9,8 +9,8 @@ import { connect as connectMcp } from '../mcp/mcp-client.ts';
 import { openStage, type Stage } from '../openai/support.ts';
 import { call } from '../rest/call.ts';
 
-// What people send is filtered before it is stored, whichever interface they use: nothing that a
-// filter withholds is in a row, and no model receives it.
+// Input of users is filtered before it is stored, whichever interface they use. Text withheld by a
+// filter is in no row, and no model receives it.
 
 const CARD = '4111 1111 1111 1111';
 const TEXT = `Charge ${CARD}, please.`;

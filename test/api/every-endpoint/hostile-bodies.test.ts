@@ -39,12 +39,13 @@ const send = (path: string, body: unknown, key: string, headers = {}): Promise<C
   call(api, 'POST', path, body, { token: key, headers });
 
 /**
- * Characters of a hostile body; it may take `MARGIN` times as long as a good one of the same size.
+ * Number of characters of a hostile body. Reading it may take `MARGIN` times as long as reading a
+ * valid body of the same size.
  */
 const SIZE = 200_000;
 const MARGIN = 20;
 
-/** Returns the processor time of a request in milliseconds; the server is in this process. */
+/** Returns the processor time of a request in milliseconds. The server runs in this process. */
 async function cost(ask: () => Promise<unknown>): Promise<number> {
   const before = process.cpuUsage();
   await ask();
@@ -67,7 +68,7 @@ describe('hostile bodies cost about as much to reject as valid ones', () => {
     [() => '/graphql', 'query', 'variables'],
   ];
 
-  /** Messages of protocols that are valid but for the hostile object in them. */
+  /** Messages of protocols that are valid except for the hostile object in them. */
   const messages: [what: string, path: () => string, known: string, list: string, Wrap][] = [
     [
       'an input of AG-UI',
@@ -94,7 +95,7 @@ describe('hostile bodies cost about as much to reject as valid ones', () => {
   ];
   type Wrap = (body: string) => string;
 
-  /** Sends a body of the same size that is read in full and refused for one field. */
+  /** Sends a body of the same size that is read completely and rejected for one field. */
   const good = (size = SIZE) =>
     cost(() => send('/api/execute', { agent, message: 'x'.repeat(size), mesage: 1 }, keys.admin));
 
@@ -399,7 +400,7 @@ test('a body with a wrong Content-Length is never parsed as another request', as
         `POST /graphql HTTP/1.1\r\nhost: ${hostname}\r\nauthorization: Bearer ${keys.viewer}\r\n` +
           `content-type: application/json\r\nconnection: close\r\ncontent-length: ${length}\r\n\r\n${body}`,
       );
-      // the rest of a body never comes; else a client that ends too soon is one that has left
+      // a client that ends earlier would count as disconnected
       if (length > body.length) socket.end();
     });
   const body = '{"query":"{ nodeId }"}';

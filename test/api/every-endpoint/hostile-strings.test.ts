@@ -16,8 +16,8 @@ import {
 import { testDatabase } from '../../support/database.ts';
 import { ask, startTestApi } from '../harness.ts';
 
-// Hostile strings, injections and paths go through every text column. Each is stored and comes back
-// as it was. HOWDAH_TEST_ASSETS adds published lists to the strings of this repository.
+// Writes hostile strings, injections and paths to every text column. Each is stored and returned
+// unchanged. HOWDAH_TEST_ASSETS adds published lists to the strings of this repository.
 
 const ASSETS = process.env.HOWDAH_TEST_ASSETS ?? '';
 const hasAssets = ASSETS !== '' && existsSync(join(ASSETS, 'hostile-strings'));
@@ -36,25 +36,25 @@ function publishedStrings(): string[] {
   ];
 }
 
-/** In so many per request: the API takes 30 at most. */
+/** Strings per request; the API accepts at most 30. */
 const BATCH = 25;
 
 type Row = Record<string, Json>;
-/** A mutation, what it is given of a string, and the fields that must come back. */
+/** A mutation, the row it inserts for a string, and the fields that must be returned unchanged. */
 type Kind = { type: string; fields: string; row(text: string, index: number): Row };
 
 describe('hostile strings', () => {
   const core = Object.values(HOSTILE_STRINGS);
   const published = hasAssets ? publishedStrings() : [];
   const texts = [...new Set([...core, ...published])];
-  /** The core one by one, and the published ones twenty at a time. */
+  /** The strings of this repository one by one, and the published strings in groups of twenty. */
   const joined = [
     ...core,
     ...Array.from({ length: Math.ceil(published.length / 20) }, (_, index) =>
       published.slice(index * 20, index * 20 + 20).join('\n'),
     ),
   ];
-  /** The core, and each nth of the published ones. */
+  /** The strings of this repository, and each nth published string. */
   const everyNth = (n: number) => [...core, ...published.filter((_, index) => index % n === 0)];
   const db = testDatabase();
   let api: ApiServer;
@@ -70,9 +70,9 @@ describe('hostile strings', () => {
     await api?.close();
   });
 
-  /** Names are unique and short: a number before, the end cut off. */
+  /** Returns a unique name: a number, and the text truncated to the allowed length. */
   const name = (text: string, index: number) => [...`${index} ${text}`].slice(0, 200).join('');
-  /** A name is one line that can be read. */
+  /** Returns a name of one readable line. */
   const line = (text: string, index: number) =>
     name(text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, ' '), index);
   const document = (text: string) => ({ text, [text]: [text, { [text]: null }] });
@@ -127,7 +127,7 @@ describe('hostile strings', () => {
         fields: 'name provider model domain capabilities',
         row: (text, index) => ({
           name: line(text, index),
-          provider: 'local', // a name that is known, not any text
+          provider: 'local', // must be a known provider
           model: name(text, index),
           domain: name(text, index),
           capabilities: document(text),
@@ -214,7 +214,7 @@ describe('hostile strings', () => {
       const stored = batch.map((_, index) => data[`a${index}`][field]);
       expect(stored).toEqual(batch.map((row) => pick(row, kind.fields)));
     };
-    // two at a time, as many as there are cores to answer them
+    // two at a time, one per core
     const queue = batches[Symbol.iterator]();
     await Promise.all(
       [1, 2].map(async () => {
@@ -297,7 +297,7 @@ describe('hostile strings', () => {
       const { status, data } = await ask(api, query, { t: text, d: { text } });
       expect({ status, data }).toEqual({
         status: 200,
-        // by SQL each was stored, and each of the core by GraphQL
+        // SQL stored all of them; GraphQL stored the strings of this repository
         data: {
           agents: { totalCount: 0 },
           executions: { totalCount: core.includes(text) ? 2 : 1 },

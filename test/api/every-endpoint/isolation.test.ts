@@ -23,10 +23,8 @@ import { testDatabase } from '../../support/database.ts';
 import { ask, follow, openSocket, startTestApi, until } from '../harness.ts';
 import { locked, tokenFor } from '../subscriptions/tokens.ts';
 
-/**
- * The walk of test/sql/isolation.test.ts through GraphQL: every field of the schema as it is, asked by one tenant for the
- * rows of another. A field that is added later is walked too.
- */
+// Requests every field of the GraphQL schema as one tenant for rows of another tenant, like
+// test/sql/isolation.test.ts. The fields are read from the schema, so new fields are included.
 
 const db = testDatabase();
 let api: ApiServer;
@@ -71,13 +69,13 @@ afterAll(async () => {
 type Field = GraphQLField<unknown, unknown>;
 const fieldsOf = (type: GraphQLObjectType | null | undefined): Field[] =>
   Object.values(type?.getFields() ?? {});
-/** Names Postgres and people use in one breath: an id, in a Relay id, stands for the same row. */
+/** Returns the Relay id of a row: its table and id in Base64. */
 const relayId = (table: string, id: string) =>
   Buffer.from(JSON.stringify([table, id])).toString('base64');
 
 /**
- * Returns a value of a type: the id if it fits, else a plain value; undefined omits an optional
- * one.
+ * Returns a value of the type: the id where it fits, else a plain value. Returns undefined for an
+ * optional value that can be omitted.
  */
 function valueFor(type: GraphQLInputType, id: string, depth = 0): unknown {
   if (!isNonNullType(type)) return isId(type) || depth < 2 ? optional(type, id, depth) : undefined;
@@ -129,7 +127,7 @@ const selection = (field: Field) => {
 const variablesFor = (field: Field, id: string) =>
   Object.fromEntries(field.args.map(({ name, type }) => [name, valueFor(type, id)]));
 
-/** What a request said, with the id it named made equal. */
+/** Returns the response to a request as text, with a placeholder for the id in it. */
 async function said(text: string, variables: object, id: string): Promise<string> {
   const { status, data, errors } = await ask(api, text, variables, token);
   const rest = errors.map(({ message, extensions }) => ({ message, extensions }));
@@ -139,7 +137,7 @@ async function said(text: string, variables: object, id: string): Promise<string
 }
 const lists = () =>
   fieldsOf(schema.getQueryType()).filter(
-    // what compares two versions has to be told which: it is among the queries that name a row
+    // a comparison of two versions needs their ids: it is tested with the queries by id
     ({ name, type }) => getNamedType(type).name.endsWith('Connection') && !name.startsWith('diff'),
   );
 const makeMissingId = () => randomUUID().replace(/^(.{14})4/, '$17');
@@ -305,7 +303,7 @@ test('updates and deletes fail with HWNTF for missing or foreign rows, HWINV for
 });
 
 const typeOf = ({ name }: Field) => name.replace(/^(update|delete)(.*)ByNodeId$/, '$2');
-/** Returns the key of a type's table: null for a uuid, any value for another column. */
+/** Returns the primary key of a type's table: null for a uuid, any value for another column. */
 async function keyOf(type: string): Promise<(string | number | null)[]> {
   const singular = type.replaceAll(/(?<!^)[A-Z]/g, '_$&').toLowerCase();
   const rows = await all(
@@ -321,7 +319,7 @@ async function keyOf(type: string): Promise<(string | number | null)[]> {
   return rows.map(({ value }) => value);
 }
 
-/** Replaces the id in an answer, so that two answers compare. */
+/** Replaces the id in a response with a placeholder, so that two responses can be compared. */
 const same = (said: object, id: string) => JSON.parse(JSON.stringify(said).replaceAll(id, 'THAT'));
 
 /** Returns the fields of the one argument of a mutation. */
@@ -358,7 +356,7 @@ test('every subscription treats rows of another tenant like missing rows', async
       const followed = follow(socket, text, variablesFor(field, id));
       if (isList(field)) {
         await until(() => followed.items.length > 0);
-        followed.stop(); // a list does not end: without rows it begins with the end of its rows
+        followed.stop(); // a list does not end: without rows it starts with `synced`
         expect(followed.items.map(({ kind }) => kind)).toEqual(['synced']);
       } else {
         await followed.end;

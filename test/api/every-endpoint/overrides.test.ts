@@ -15,7 +15,7 @@ import { ask, startTestApi, until } from '../harness.ts';
 import { call } from '../rest/call.ts';
 import { locked } from '../subscriptions/tokens.ts';
 
-// One run with another model, other parameters and a lower budget, started through every interface.
+// Starts one run with another model, other parameters and a lower budget through every interface.
 // Runs and errors are equal.
 
 const db = testDatabase();
@@ -166,7 +166,7 @@ describe.each(Object.entries(endpoints))('%s', (_, begin) => {
       [{ overrides: { modell: 'careful' } }, member, 'HWINV'],
     ] as const) {
       if (code === 'HWINV' && 'max_cost' in said && begin === endpoints['the command line'])
-        continue; // no option takes it
+        continue; // no option accepts this value
       expect([said, await begin(said, token)]).toMatchObject([said, { code }]);
     }
     expect(models.requests).toEqual([]);

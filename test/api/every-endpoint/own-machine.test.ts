@@ -16,10 +16,9 @@ import { ask, startTestApi } from '../harness.ts';
 import { call } from '../rest/call.ts';
 import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
 
-/**
- * One rule for whoever names an address or a command of the machine: who owns it may, on every
- * interface and for every kind of row, and a tenant gets one and the same refusal.
- */
+// Checks one rule for addresses and commands of the server's machine. An owner of the machine may
+// name them in every interface and every kind of row. A tenant receives the same rejection
+// everywhere.
 
 const db = testDatabase();
 let open: ApiServer;
@@ -66,15 +65,15 @@ const PRIVATE = 'http://127.0.0.1:9/v1';
 const parameters = { type: 'object', properties: {} };
 
 type Kind = {
-  /** The field that an error names. */
+  /** Field named by the error. */
   field: string;
-  /** The table, and the columns of the row. */
+  /** Table and columns of the row. */
   table: string;
   row: Record<string, unknown>;
-  /** The collection of REST, and the mutation of GraphQL with its argument. */
+  /** Collection of REST, and mutation of GraphQL with its argument. */
   path: string;
   mutation: [name: string, input: string];
-  /** The row in a file of an agent system. Absent if files have no such rows. */
+  /** Row in a file of an agent system. Absent if such files cannot contain the row. */
   file?: object;
   message: string;
 };
@@ -165,7 +164,7 @@ const KINDS: Record<string, Kind> = {
   },
 };
 
-/** What an interface answered: nothing, or the code, the message and the field of its refusal. */
+/** Response of an interface: accepted, or the code, the message and the field of the error. */
 type Said = 'accepted' | { code: unknown; message: unknown; field: unknown };
 
 const camel = (name: string) => name.replaceAll(/_(\w)/g, (_all, letter) => letter.toUpperCase());
@@ -217,7 +216,7 @@ async function byFile(url: string, { file }: Kind): Promise<Said> {
   return { code: error.code, message: fault?.message ?? error.message, field: 'in a file' };
 }
 
-/** Gives a row a name of its own, since names are unique. */
+/** Gives a row a new name, since names are unique. */
 function fresh(kind: Kind): Kind {
   made += 1;
   const name = `n${made}`;
@@ -247,7 +246,7 @@ describe.each(Object.entries(KINDS))('%s', (_name, kind) => {
   test('is refused to a tenant in the same words everywhere', async () => {
     for (const bearer of [token, key]) {
       for (const api of [walled, open]) {
-        if (bearer === token && api === open) continue; // that server knows no tokens
+        if (bearer === token && api === open) continue; // this server accepts no tokens
         expect(await byRest(api, fresh(kind), bearer), 'REST').toEqual(refusal);
         expect(await byGraphql(api, fresh(kind), bearer), 'GraphQL').toEqual(refusal);
       }

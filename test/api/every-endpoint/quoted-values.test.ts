@@ -7,10 +7,10 @@ import { HOSTILE_STRINGS, UNSTORABLE_STRINGS } from '../../fixtures/hostile-stri
 import { testDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';
 
-// A refusal quotes what it refuses: whatever that is, it can be read, and is not long.
+// An error quotes the rejected value in a readable form of limited length.
 
 const HIDDEN = /[\p{Cc}\u2028-\u202e\u2066-\u2069]/u;
-/** Colours of a terminal, marks of direction, a line of HTTP, a bell. */
+/** Terminal colours, direction marks, an HTTP header line and a bell character. */
 const HOSTILE = 'evil\u001b[31m\u009b31m\u202egpj.exe\u2066\rX-Injected: 1\u0007\u2028';
 const LONG = `${HOSTILE}${'x'.repeat(200_000)} ${'y '.repeat(50_000)}`;
 
@@ -140,7 +140,7 @@ describe.each([
   });
 });
 
-/** What of an answer is for people. */
+/** Returns the texts of a response that are meant for people. */
 function sentencesIn(answer: Json, name = ''): string[] {
   if (typeof answer === 'string') {
     return ['message', 'hint', 'title'].includes(name) ||

@@ -12,7 +12,7 @@ import { testDatabase } from '../../support/database.ts';
 import { ask, follow, openSocket, startTestApi, UPDATED, until } from '../harness.ts';
 import { call } from '../rest/call.ts';
 
-/** Everything that shows a run takes its counters from the head while the run is at work. */
+// Every interface reads the counters of an active run from its head.
 describe('a run whose head is ahead of its row', () => {
   const db = testDatabase();
   let api: ApiServer;

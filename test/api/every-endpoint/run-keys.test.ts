@@ -8,7 +8,7 @@ import { ask, startTestApi } from '../harness.ts';
 import { call } from '../rest/call.ts';
 import { locked } from '../subscriptions/tokens.ts';
 
-// Runs with a concurrency key and a debounce key, started through every interface. Runs and errors
+// Starts runs with a concurrency key and a debounce key through every interface. Runs and errors
 // are equal.
 
 const db = testDatabase();

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { readAhead } from '../../../src/api/feed/read-ahead.ts';
 
-/** A source of numbers that counts what was read. */
+/** Returns a source of numbers that counts how many were read. */
 function numbers(count: number, failure?: Error) {
   const source = {
     read: 0,

@@ -322,7 +322,7 @@ describe('operations rejected before planning', () => {
     );
   });
 
-  /** Filters agents through many relations, each of which leads to agents again. */
+  /** Returns a filter of agents through this many nested relations. */
   const nested = (levels: number): object =>
     levels <= 0
       ? { name: { equalTo: 'x' } }
@@ -485,7 +485,7 @@ describe('operations rejected before planning', () => {
     await socket.client.dispose();
     const wide = `{ agents { nodes { ${'id executions { nodes { agent { id } } } '.repeat(31)} } } }`;
     expect((await ask(api, wide)).errors[0]?.extensions.detail).toMatchObject({ limit: 'joins' });
-    // a count and a read of the next page are statements of their own, or joins
+    // a count and a read of the next page are separate statements or joins
     const pages = (count: number) =>
       Array.from(
         { length: count },

@@ -4,13 +4,17 @@ import type { ApiServer } from '../../../src/api/server.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';
 
-// The audits of the GraphQL over HTTP specification, as graphql-http publishes them, against our endpoint.
+// Runs the audits of the GraphQL over HTTP specification, as published by graphql-http, against our
+// endpoint.
 
 const GET = 'POST alone is served; these are of level MAY';
 const NEWER = `PostGraphile's server (grafserv) answers a caller without preference as application/graphql-response+json: what the
   specification asks since its watershed of 2025-01-01, and the audit does not know`;
 
-/** What the audits find beside the specification's demands: how they say it, and why it stays. Nothing of level MUST is here. */
+/**
+ * Findings of the audits below the level MUST: their text, and the reason why we keep the
+ * behaviour.
+ */
 const FINDINGS: Record<string, { found: string; why: string }> = {
   '47DE': {
     found: 'warn: Response header content-type does not contain application/json',

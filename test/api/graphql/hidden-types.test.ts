@@ -5,7 +5,7 @@ import { ask, startTestApi } from '../harness.ts';
 
 const db = testDatabase();
 
-/** Starts an API, and gives its warnings and the fields of tools in GraphQL. */
+/** Starts an API, and returns its warnings and the GraphQL fields of tools. */
 async function start(
   graphqlSchemas: string[] = [],
 ): Promise<{ warnings: string[]; fields: string[] }> {

@@ -5,7 +5,7 @@ import { createConnectionDraining } from '../../../src/api/limits/connection-dra
 
 const GRACE_MS = 250;
 
-/** A departure that watches one connection, which has sent nothing. */
+/** Starts to watch one connection that has sent nothing. */
 async function watchOne() {
   const departure = createConnectionDraining();
   const server = createServer((socket) => {
@@ -22,7 +22,7 @@ async function watchOne() {
   return { departure, client, socket: socket as Socket };
 }
 
-/** Resolves after the loop has read its sockets, so the next read is a turn away. */
+/** Resolves after the event loop has read its sockets, so that the next read is one turn later. */
 const afterRead = () => new Promise((resolve) => setImmediate(resolve));
 
 test('an idle connection closes after the grace period', async () => {
@@ -35,7 +35,7 @@ test('an idle connection closes after the grace period', async () => {
   await afterRead();
   expect(socket.destroyed).toBe(false);
   vi.advanceTimersByTime(1);
-  expect(await closed).toEqual([false]); // without an error
+  expect(await closed).toEqual([false]); // closed without an error
 });
 
 test('a request that a busy event loop has not read yet keeps its connection open', async () => {
@@ -45,7 +45,7 @@ test('a request that a busy event loop has not read yet keeps its connection ope
   departure.close();
   await afterRead();
   client.write('GET / HTTP/1.1\r\n');
-  vi.advanceTimersByTime(GRACE_MS); // the loop was busy: the timer runs before the read
+  vi.advanceTimersByTime(GRACE_MS); // the event loop was busy: the timer runs before the read
   expect(socket.bytesRead).toBe(0);
   await afterRead();
   await afterRead();

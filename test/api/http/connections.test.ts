@@ -16,7 +16,7 @@ test('a single tenant opens at most its own share of the connections', async () 
   const acme = randomUUID();
   const connecting = Array.from({ length: max }, () => connect(acme));
   const other = await connect(randomUUID());
-  // counts connections that are being opened, too
+  // includes connections that are being opened
   expect(pool.totalCount).toBe(connectionsOfOneTenant(max) + 1);
   other.release();
   for (const one of connecting) (await one).release();

@@ -14,7 +14,8 @@ import { startTestWorker } from '../../support/worker.ts';
 import { count, driveRun, followSteps, openSocket, startTestApi } from '../harness.ts';
 import { listen } from '../rest/events.ts';
 
-// One server of several goes, as at each deploy: those who ask it lose nothing and go on elsewhere.
+// Stops one server of several, as in a deployment. Its clients lose nothing and continue at another
+// server.
 
 const db = testDatabase();
 let other: ApiServer;
@@ -35,7 +36,7 @@ async function startGoing(): Promise<ApiServer> {
 
 type Answer = { status: number; connection: string | undefined; body: string };
 
-/** On connections that are kept, as those of a balancer are. */
+/** Sends a request over a kept-alive connection, as a load balancer does. */
 function send(api: ApiServer, method: string, path: string, body?: object): Promise<Answer> {
   const agent = new Agent({ keepAlive: true });
   onTestFinished(() => agent.destroy());

@@ -135,7 +135,7 @@ test('without a login, the list admits only local pages', async () => {
   await open.close();
 });
 
-/** The status a WebSocket handshake is answered with. */
+/** Returns the status of the response to a WebSocket handshake. */
 function handshake(
   origin: string,
   headers: Record<string, string> = {},

@@ -14,7 +14,7 @@ import { locked, tokenFor } from '../subscriptions/tokens.ts';
 
 if (noPgbouncer) console.info(`not tried: ${noPgbouncer}`);
 
-/** All API requests share one server connection, which PgBouncer assigns to each transaction. */
+// All API requests share one server connection, which PgBouncer assigns to each transaction.
 describe.runIf(!noPgbouncer)('behind a PgBouncer in transaction mode, with one connection', () => {
   const db = testDatabase();
   let pgbouncer: Pgbouncer;
@@ -26,7 +26,7 @@ describe.runIf(!noPgbouncer)('behind a PgBouncer in transaction mode, with one c
     const masterKeys = createMasterKeys({ keys: [Buffer.alloc(32, 7)], file: undefined });
     api = await startTestApi(db.url, {
       ...{ ...locked, masterKeys, poolerUrl: pgbouncer.urlOf(db.url) },
-      bounds: { waitMs: 300_000 }, // on a busy machine one connection is slow
+      bounds: { waitMs: 300_000 }, // one connection is slow on a busy machine
     });
     for (const role of ['owner', 'admin']) {
       const id = await makeTenant(db.pool);

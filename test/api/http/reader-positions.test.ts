@@ -29,7 +29,7 @@ test('an evicted reader still sees what it wrote', async () => {
   expect(await positions.find(reader('Ann'))).toBe(4n);
   positions.requireLatest(reader('Cid'));
   expect(await positions.find(reader('Ann'))).toBe(4n);
-  positions.requireLatest(reader('Dan')); // Cid is evicted before it read anything
+  positions.requireLatest(reader('Dan')); // Cid is evicted before it has read anything
   end = 6n;
   expect(await positions.find(reader('Cid'))).toBe(6n);
   expect(await positions.find(reader('Ann'))).toBe(6n);

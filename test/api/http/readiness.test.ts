@@ -27,7 +27,7 @@ afterEach(async () => {
 async function ask(url = `${api.url}/readyz`): Promise<Answer> {
   const response = await fetch(url);
   const text = await response.text();
-  // whoever asks is a stranger
+  // the endpoint requires no login
   expect(text).not.toMatch(
     /127\.0\.0|:\d{4}|howdah_test|postgres|ECONN|select |PostgreSQL|\d\.\d/i,
   );
@@ -41,7 +41,7 @@ const failed = ({ checks }: Answer) =>
     .filter(({ ok }) => !ok)
     .map(({ name }) => name);
 
-/** Asks until exactly these checks fail. */
+/** Requests readiness until exactly these checks fail. */
 async function untilFailed(names: string[], url?: string): Promise<Answer> {
   let answer = await ask(url);
   await until(async () => {
@@ -82,7 +82,7 @@ test('a schema without the latest migration, or a missing schema, is not ready',
   expect(failed(await ask())).toEqual(['schema']);
 });
 
-/** Ends connections of this name, and lets nobody connect again while `work` looks. */
+/** Terminates the connections of this application and prevents new ones while `work` runs. */
 async function withoutConnections(application: string, work: () => Promise<void>): Promise<void> {
   const name = new URL(db.url).pathname.slice(1);
   const elsewhere = new URL(db.url);
@@ -103,7 +103,7 @@ async function withoutConnections(application: string, work: () => Promise<void>
 }
 
 test('the API is not ready until its listening connection is back', async () => {
-  await ask(); // so that the connection it asks on is there
+  await ask(); // opens the connection that the check uses
   await withoutConnections('howdah-listen', async () => {
     const deaf = await untilFailed(['listener']);
     expect(deaf).toMatchObject({ status: 503, code: 'EUNREACHABLE' });

@@ -30,13 +30,13 @@ import { locked, makePerson, type Person, tokenFor } from '../subscriptions/toke
 let server: Awaited<ReturnType<typeof startInFolder>>;
 let standby: Standby;
 let pool: Pool;
-/** Two processes of the API, one replica. */
+/** Two API processes that use one replica. */
 let api: ApiServer;
 let other: ApiServer;
 let metrics: Metrics;
 let writer: Person;
 let token: string;
-/** Token of another user in the same tenant. */
+/** Token of another user of the same tenant. */
 let colleague: string;
 
 beforeAll(async () => {
@@ -65,7 +65,7 @@ afterEach(async () => {
   await standby.ask('select pg_wal_replay_resume() where pg_is_in_recovery()').catch(() => {});
 });
 
-/** Whether the replica is in use. */
+/** Returns whether the replica is in use. */
 async function isRead({ url }: ApiServer): Promise<boolean> {
   const { status, reason } = await readiness(url);
   expect(status).toBe('ready');
@@ -79,7 +79,7 @@ async function readiness(url: string): Promise<{ status: string; reason: string 
   return { status, reason: checks.find(({ name }) => name === 'replica')?.reason };
 }
 
-/** The replica shows all there is, and from now on nothing new. */
+/** Waits until the replica is current, and pauses its replay. */
 async function delayReplay(): Promise<void> {
   const { rows } = await pool.query('select pg_current_wal_lsn()::text as lsn');
   const isThere = `select pg_last_wal_replay_lsn() >= '${rows[0].lsn}'::pg_lsn as done`;
@@ -173,7 +173,7 @@ describe('a read', () => {
 
   test('does so for clients made with connect(), which send the position themselves', async () => {
     await delayReplay();
-    // a balancer that sends each request to another process
+    // a load balancer that sends each request to another process
     let turn = 0;
     const spread: typeof fetch = (input, init) => {
       turn += 1;
@@ -285,7 +285,7 @@ describe('a query cancelled by the replica', () => {
   });
   afterAll(() => replica?.close());
 
-  /** Reads until somebody breaks it off there. */
+  /** Reads until the server cancels the query. */
   const readSlowly = (seen: unknown[]) =>
     routed.read(
       reader,

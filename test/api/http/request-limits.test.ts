@@ -12,7 +12,7 @@ let people: Person[];
 let tokens: string[];
 
 beforeAll(async () => {
-  // two processes of the API, as far as counting goes
+  // two API processes, each with its own counters
   apis = await Promise.all([startTestApi(db.url, locked), startTestApi(db.url, locked)]);
   const other = await one(
     db.pool,
@@ -47,14 +47,14 @@ const impose = (columns: string, values: unknown[]) =>
     `insert into howdah.limits (${columns}) values (${values.map((_, n) => `$${n + 1}`)}) returning id`,
     values,
   );
-/** A process notices a first limit of a tenant within a second. */
+/** Waits until both processes apply a new limit, which takes them up to a second. */
 const noticed = () =>
   Promise.all([0, 1].map((api) => until(async () => (await send(ADA, api)).status === 429)));
 
 test('requests beyond a limit get 429 with Retry-After, across all processes', async () => {
   const { rows } = await impose('metric, period, max_value', ['requests', 'hour', 0]);
   await noticed();
-  expect((await send(EVE)).status).toBe(200); // of another tenant
+  expect((await send(EVE)).status).toBe(200); // a user of another tenant
   await db.pool.query('update howdah.limits set max_value = 20');
   const answers = await Promise.all(Array.from({ length: 30 }, (_, n) => send(n % 2, n % 2)));
   const refused = answers.filter(({ status }) => status === 429);
@@ -164,12 +164,12 @@ test('a run beyond its limit fails with HWQTA, and limits and their usage are vi
     errors: [expect.objectContaining({ extensions: expect.objectContaining({ code: 'HWQTA' }) })],
   });
   expect(seconds).toBeGreaterThan(0);
-  // clients of the older type take a body for a result with 200 alone
+  // clients of the older media type read the body of a 200 only
   const older = await again('application/json');
   expect(older.status).toBe(200);
   expect(Number(older.headers.get('retry-after'))).toBeGreaterThan(0);
   expect(await older.json()).toMatchObject({ data: { createExecution: null } });
-  // and what has done something is no refusal
+  // a request that changed something is not rejected as a whole
   const half = await again(
     'application/graphql-response+json',
     `mutation ($agent: UUID!) {

@@ -64,7 +64,7 @@ function raw(...pieces: (string | Buffer)[]): Promise<string> {
   });
 }
 
-/** An answer that says what is wrong, by code, and nothing of ourselves. */
+/** Asserts that an answer contains an error code and no internal details. */
 function expectCoded({ text }: Pick<Sent, 'text'>): void {
   const answer = JSON.parse(text);
   expect(answer.code ?? answer.errors[0].extensions.code).toMatch(/^HW/);
@@ -230,7 +230,7 @@ describe('rejects invalid bodies', () => {
     const { text } = await post(
       '{"query":"query ($s: JSON) { nodeId }","variables":{"s":[{"a":1},{"a":"a\\\\"},["b","b"],{"c":"a\\":","a":{"a":"}"}}]}}',
     );
-    expect(text).toContain('is never used'); // so it was read
+    expect(text).toContain('is never used'); // so the header was read
   });
 });
 

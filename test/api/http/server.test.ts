@@ -25,7 +25,7 @@ afterAll(async () => {
 
 type Answer = { status: number; type: string; body: string; location: string | undefined };
 
-/** fetch would not let us write Host. */
+/** Sends a request with these headers. `fetch` would overwrite the header `Host`. */
 function send(path: string, headers: Record<string, string> = {}, body?: string): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
   const sent = request(`${api.url}${path}`, {
@@ -133,7 +133,7 @@ describe('without a login, only local hosts and origins are accepted', () => {
     expect(await handshake('/nothing', {})).toBe(404);
   });
 
-  /** The status a WebSocket handshake is answered with. */
+  /** Returns the status of the response to a WebSocket handshake. */
   function handshake(path: string, headers: Record<string, string>): Promise<number> {
     const { promise, resolve } = Promise.withResolvers<number>();
     const socket = new WebSocket(

@@ -25,7 +25,7 @@ test('bodies that have arrived are not displaced, and are released once', () => 
   places[3]?.release();
   places[3]?.release();
   expect(memory.reserve('hook', MB)).toBeDefined();
-  expect(memory.reserve('hook', MB)).toBeDefined(); // displaces the one before
+  expect(memory.reserve('hook', MB)).toBeDefined(); // evicts the earlier body
   expect(memory.reserve('other', 16 * MB)).toBeDefined();
 });
 

@@ -12,7 +12,7 @@ import { testDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';
 import { makeHook, masterKeys, SECRETS, storeSecrets } from './support.ts';
 
-// docs/inbound-hooks.md, as its reader tries it.
+// Executes the examples of docs/inbound-hooks.md.
 
 const db = testDatabase();
 const folder = mkdtempSync(join(tmpdir(), 'howdah-hooks-'));

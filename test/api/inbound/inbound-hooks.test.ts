@@ -19,7 +19,7 @@ import {
 
 const db = testDatabase();
 let api: ApiServer;
-/** Another process of the API would be no different: all that both know is in the database. */
+/** A second API process. Both processes share their state only through the database. */
 let second: ApiServer;
 let agent: string;
 let tenant: string;
@@ -62,7 +62,7 @@ const refusedFor = (id: string, code: string) =>
 
 const FORMATS = Object.keys(SECRETS) as Format[];
 
-// concurrent, because the numbers of refused requests are written once a second
+// concurrent, because the numbers of rejected requests are written once a second
 describe.each(FORMATS)('%s', { concurrent: true }, (format) => {
   const event = () => ({ id: `evt_${crypto.randomUUID()}`, event_id: crypto.randomUUID(), a: 'b' });
 
@@ -430,7 +430,7 @@ test('a limit of requests holds before the body is parsed', async () => {
   const late = await send(api, hook.path, 'shared_secret', 'no JSON');
   expect(late).toMatchObject({ status: 429, body: { code: 'HWQTA' } });
   const forged = await send(api, hook.path, 'shared_secret', {}, { secret: 'wrong' });
-  expect(forged.status).toBe(401); // is not counted
+  expect(forged.status).toBe(401); // not counted
 });
 
 test.each(['known', 'unknown'])(

@@ -7,7 +7,7 @@ afterEach(() => void vi.useRealTimers());
 
 const refused = { hook_id: 'hook', code: 'late', message: 'late', hint: 'none' };
 
-/** A database that answers a write only when the test says so. */
+/** Returns a database that answers a write only when the test allows it. */
 function slowDatabase() {
   const writes: { rows: readonly RefusedRequests[]; end: () => void }[] = [];
   const write = (rows: readonly RefusedRequests[]) =>

@@ -21,7 +21,7 @@ afterAll(async () => {
 
 type Options = { after?: string | undefined; server?: ApiServer; token?: string };
 
-/** Follows a list until the test has looked. */
+/** Follows a list while `work` runs. */
 async function following(
   query: string,
   work: (list: Listening) => Promise<void>,
@@ -178,7 +178,8 @@ describe('a cursor', () => {
       let cursor: string | undefined;
       await following(query, async (list) => {
         await list.when(synced);
-        const seen = await makeRun(db.pool, { agent_id }); // above the transaction that is open
+        // written after the transaction that is still open
+        const seen = await makeRun(db.pool, { agent_id });
         cursor = (await list.when(isRun(seen))).id;
       });
       await later.query('begin');
@@ -375,7 +376,7 @@ test('the client yields the rows and continues after a cursor', async () => {
 
 test('many streams share one reader', async () => {
   const STREAMS = 20;
-  const usual = await startTestApi(db.url); // which reads as seldom as in production
+  const usual = await startTestApi(db.url); // reads as rarely as in production
   const agent_id = await makeAgent(db.pool);
   const path = `/api/executions/stream?agent_id=${agent_id}`;
   const lists = await Promise.all(Array.from({ length: STREAMS }, () => listen(usual, path)));

@@ -72,7 +72,7 @@ test('a slow subscriber holds up nobody, and gets every run in the end', async (
   const all = await takeUntil(quick, last);
   expect(all.filter(({ type }) => type === 'changed')).toHaveLength(RUNS + 1);
   await db.pool.query('select howdah.cancel_execution($1)', [last]);
-  // Both share their reads, so the slow one has buffered what it could take, and not the rest.
+  // Both share their reads, so the slow one has received only what fits its buffer.
   const late: ListEvent[] = [];
   for await (const event of slow) {
     late.push(event);
@@ -194,7 +194,7 @@ test('who sees the rows of a subscriber is asked at once', async () => {
   try {
     const events = feed.follow(runs, { watching, where: [], after, known });
     await events.next(); // synced
-    await nextTurn(); // the read is over, so that only the next one is late
+    await nextTurn(); // the read has ended, so that only the next read is late
     clock.mockImplementation(() => time() + 60_000);
     for await (const event of events) {
       if (event.type !== 'removed') continue;

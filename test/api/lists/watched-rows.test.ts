@@ -16,7 +16,7 @@ let api: ApiServer;
 let guarded: ApiServer;
 let worker: Worker;
 
-/** An id of a ticket that no other test uses. */
+/** Ticket id of the last test; each test uses the next one. */
 let tickets = 0;
 function nextTicket(): number {
   tickets += 1;
@@ -67,7 +67,7 @@ afterAll(async () => {
 
 type Options = { after?: string | undefined; server?: ApiServer; token?: string };
 
-/** Follows a list of watched rows until the test has looked. */
+/** Follows a list of watched rows while `work` runs. */
 async function following(
   query: string,
   work: (list: Listening) => Promise<void>,
@@ -104,7 +104,7 @@ async function insertTicket(columns: { owner?: string } = {}): Promise<number> {
   return id;
 }
 
-/** Inserts a case, whose run asks a person. */
+/** Inserts a case, whose run asks a question. */
 async function insertCase(): Promise<number> {
   const id = nextTicket();
   await db.pool.query(`insert into shop.cases (id, body) values ($1, 'Which?')`, [id]);

@@ -29,7 +29,7 @@ afterAll(async () => {
 const WHO = '{ tenants { nodes { id } } users { nodes { username } } }';
 const makeKey = (values = {}) => makeApiKey(db.pool, ada.tenant_id, values);
 
-/** The answer to who does not get in. */
+/** Returns the response to a rejected key. */
 async function refused(key: string): Promise<Answer> {
   const response = await fetch(`${api.url}/graphql`, {
     method: 'POST',
@@ -39,12 +39,12 @@ async function refused(key: string): Promise<Answer> {
   return { status: response.status, ...((await response.json()) as object) };
 }
 
-/** Another character at this place; the checksum stays. */
+/** Returns the key with another character at this place and the old checksum. */
 function altered(key: string, place: number): string {
   return `${key.slice(0, place)}${key[place] === 'x' ? 'y' : 'x'}${key.slice(place + 1)}`;
 }
 
-/** With the checksum made right again. */
+/** Returns the key with a corrected checksum. */
 async function summed(key: string): Promise<string> {
   const text = key.slice(0, -7);
   const { sum } = await one(
@@ -116,7 +116,8 @@ describe('an API key', () => {
     expect((await ask(api, list, {}, key)).data.apiKeys.nodes).toEqual([
       { id: made.id, prefix: made.prefix },
     ]);
-    const { data: seen } = await ask(api, list, {}, made.key); // its scopes are run alone
+    // the scopes of the key allow only runs
+    const { data: seen } = await ask(api, list, {}, made.key);
     expect(seen.apiKeys.nodes).toEqual([{ id: made.id, prefix: made.prefix }]);
   });
 
@@ -241,7 +242,7 @@ describe('rejected keys', () => {
       expect(answer).toMatchObject({ status: 401, reason });
       expect(await theirs.closed).toBe(reason === 'expired' ? 4403 : 4401);
       expect(await said.promise).toBe(answer.detail);
-      expect(2 * FRESH_MS).toBeLessThan(1_000); // an answer that was fresh, and a look at the socket
+      expect(2 * FRESH_MS).toBeLessThan(1_000); // one cached lookup, and one check of the socket
       expect(lasting.socket().readyState).toBe(WebSocket.OPEN);
       await lasting.client.dispose();
     },
@@ -281,7 +282,8 @@ describe('the key reader', () => {
       const wrong = await summed(altered(key, place));
       const before = lookups();
       expect(await read(wrong)).toMatchObject({ refusal: { reason: 'invalid' } });
-      expect(lookups()).toBe(before + 1); // what is known of the right key answers no wrong one
+      // the cache entry of the right key is not used for a wrong one
+      expect(lookups()).toBe(before + 1);
       expect(await read(altered(key, place))).toMatchObject({ refusal: { reason: 'invalid' } });
       expect(lookups()).toBe(before + 1);
     }
@@ -300,7 +302,8 @@ describe('the key reader', () => {
     const { id, key } = await makeKey();
     const usedAt = async () => {
       const text = 'select last_used_at as at from howdah.api_keys where id = $1';
-      return (await one(pool, text, [id])).at; // on the one connection, so after the note
+      // reads on the only connection, hence after the update
+      return (await one(pool, text, [id])).at;
     };
     const again = () => createKeyReader(pool, note)(key);
     await committed(db.pool, async (client) => {

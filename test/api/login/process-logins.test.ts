@@ -20,6 +20,6 @@ test.each([
   { tenant: null, user: 'maria' },
   { tenant: 'acme', user: 4711 },
 ])('a caller whose name is missing is not the whole tenant: %j', async (caller) => {
-  await tokenOf({ tenant: 'acme' }); // known, and remembered
+  await tokenOf({ tenant: 'acme' }); // cached
   await expect(tokenOf(caller as CallerNames)).rejects.toMatchObject({ code: 'HWINV' });
 });

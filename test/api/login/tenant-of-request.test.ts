@@ -20,14 +20,14 @@ type Party = {
   token: string;
   agentId: string;
   name: string;
-  /** Keys: of the tenant, of the user, and one that only reads. */
+  /** Keys of the tenant, of the user, and a read-only key. */
   keys: { ofTenant: string; ofUser: string; reading: string };
 };
 
 const db = testDatabase();
 let api: ApiServer;
 let parties: [Party, Party];
-/** That of the API: it has one connection. */
+/** Pool of the API, which has one connection. */
 let pool: pg.Pool;
 
 beforeAll(async () => {
@@ -64,7 +64,7 @@ const INSERT = `mutation ($agentId: UUID!) {
   }
 }`;
 
-/** One of each kind of request, which all tell tenant and user apart. */
+/** Each kind of request, with results that depend on tenant and user. */
 const requests: ((party: Party) => Promise<void>)[] = [
   async ({ person, token }) => {
     const { data } = await ask(
@@ -145,7 +145,7 @@ const requests: ((party: Party) => Promise<void>)[] = [
   }),
 ];
 
-/** What the connection still knows once a request is over. Waits for its turn like any request. */
+/** Returns the settings left on the connection after a request, once it is free. */
 async function leftBehind() {
   const { rows } = await pool.query(`
     select name, current_setting(name, true) as value

@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi 
 import { createTokenReader } from '../../../src/api/login/token.ts';
 import { claimsOf, now, SECRET, sign } from '../subscriptions/tokens.ts';
 
-// Tests of the token reader alone. test/api/login/login.test.ts sends tokens to a server.
+// Tests the token reader alone. test/api/login/login.test.ts sends tokens to a server.
 
 const person = { sub: 'ada', tenant_id: randomUUID(), user_id: randomUUID() };
 const trouble = vi.fn();
@@ -17,7 +17,7 @@ const outcome = async (read: ReturnType<typeof createTokenReader>, token: string
   return verdict.ok ? 'good' : verdict.refusal.reason;
 };
 
-/** Somebody else's key set, which may change and be down. */
+/** Key set of an identity provider, which can change and be unavailable. */
 let published: JWK[] | undefined = [];
 let fetches = 0;
 const keySet = createServer((_request, response) => {
@@ -76,7 +76,8 @@ describe('a token signed with the shared secret', () => {
     const good = await Promise.all(
       [...letters].map((last) => outcome(read, token.slice(0, -1) + last)),
     );
-    expect(good.filter((one) => one === 'good')).toHaveLength(1); // four letters stand for the same bits
+    // the last letter has unused bits, so that four letters encode the same signature
+    expect(good.filter((one) => one === 'good')).toHaveLength(1);
   });
 });
 
@@ -98,7 +99,7 @@ describe('a JWKS that changes', () => {
     expect(await outcome(read, await tokenOf(old, 'old'))).toBe('good');
     await publish([fresh, 'new']);
     expect(await outcome(read, await tokenOf(fresh, 'new'))).toBe('invalid');
-    expect(fetches).toBe(1); // made up names of keys bring nobody to ask all the time
+    expect(fetches).toBe(1); // unknown key ids cause no further fetch
     pass(31);
     expect(await outcome(read, await tokenOf(fresh, 'new'))).toBe('good');
     expect(await outcome(read, await tokenOf(old, 'old'))).toBe('invalid');
@@ -160,17 +161,17 @@ test.skipIf(!hasVectors)(
       const got = own === undefined ? 'none' : await outcome(read, own);
       outcomes.set(got, (outcomes.get(got) ?? 0) + tests.length);
     }
-    // what the reader knows those keys by: most of the vectors are for one it takes tokens of
+    // most of the vectors use a key whose tokens the reader accepts
     expect(outcomes.get('good')).toBeGreaterThan(100);
     expect(outcomes.get('invalid')).toBeGreaterThan(10);
     expect(trouble).not.toHaveBeenCalled();
   },
 );
 
-/** Good claims, signed with the key of a group as it says. */
+/** Returns valid claims signed with the private key of a group and its algorithm. */
 async function ownToken({ key_ops, use, ...key }: JWK): Promise<string | undefined> {
   const alg = key.alg ?? 'RS256';
-  if (alg === 'ES521') return undefined; // no algorithm
+  if (alg === 'ES521') return undefined; // no such algorithm
   const header = { alg, ...(key.kid && { kid: key.kid }) };
   return sign(claimsOf(person), (await importJWK(key, alg)) as CryptoKey, header);
 }

@@ -18,7 +18,7 @@ import {
 } from '../subscriptions/tokens.ts';
 import { connect, INITIALIZE, post, REVISIONS, type Result, textOf } from './mcp-client.ts';
 
-/** Who gets in at `/mcp`, and what he sees and does there: the same as at the other interfaces. */
+// Access at `/mcp`: callers are accepted and restricted as at the other interfaces.
 
 const db = testDatabase();
 let api: ApiServer;
@@ -56,7 +56,7 @@ const bearer = (text: string) => ({ authorization: `Bearer ${text}` });
 const keyOf = async (values: object, tenant = tenants.a) =>
   (await makeApiKey(db.pool, tenant, values)).key;
 
-/** The last character is of the checksum. */
+/** Returns a key with a wrong last character, which belongs to the checksum. */
 const mistyped = (key: string) => `${key.slice(0, -1)}${key.endsWith('0') ? '1' : '0'}`;
 
 describe('the MCP endpoint', () => {
@@ -202,7 +202,7 @@ describe.each(REVISIONS)('permissions in revision %s', (revision) => {
 
   test('revoking a key ends the call that it started', async () => {
     const { id, key } = await makeApiKey(db.pool, tenants.a, {});
-    const name = await nameOf(tenants.a); // no worker is here: its run goes on for ever
+    const name = await nameOf(tenants.a); // without a worker, the run never ends
     const client = await connect(api, { revision, token: key });
     const call = client.callTool({ name, arguments: { message: 'x' } }) as Promise<Result>;
     const runs = () =>
@@ -272,7 +272,8 @@ describe.each(REVISIONS)('permissions in revision %s', (revision) => {
     let walked = 0;
     for (const [method, work] of Object.entries(byId)) {
       for (const { table, id } of theirs) {
-        const missingId = `${id.slice(0, 14)}7${id.slice(15, -4)}ffff`; // as old: a cursor of it lists the same
+        // the same timestamp, so that a cursor lists the same rows
+        const missingId = `${id.slice(0, 14)}7${id.slice(15, -4)}ffff`;
         const foreign = await said(() => work(id), id);
         expect({ method, table, said: foreign }).toEqual({
           method,
@@ -298,7 +299,7 @@ test('the test above covers every method', () => {
   const own = [...server._requestHandlers.keys()].filter((method) => method.includes('/'));
   expect(own.sort()).toEqual([
     'completion/complete',
-    'logging/setLevel', // names nothing
+    'logging/setLevel', // these do not name an id
     'prompts/get',
     'prompts/list',
     'resources/list',

@@ -8,12 +8,13 @@ import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
 
-/** The public suite, modelcontextprotocol/conformance, over `/mcp`: a folder of tools, resources and prompts pass all of it. */
+// Runs the public suite modelcontextprotocol/conformance against `/mcp`. A folder of tools,
+// resources and prompts passes all of it.
 
 const SUITE = fileURLToPath(
   new URL('../../../node_modules/@modelcontextprotocol/conformance/dist/index.js', import.meta.url),
 );
-/** A project of ours: a folder of tools. */
+/** A project with a folder of tools. */
 const TOOLS = fileURLToPath(new URL('../../fixtures/mcp-project/tools', import.meta.url));
 
 const PIXEL =
@@ -58,7 +59,7 @@ afterAll(async () => {
   await api?.close();
 });
 
-/** Each as an agent that is that tool. */
+/** Publishes each tool as an agent. */
 async function publish(names: readonly string[]): Promise<void> {
   await db.pool.query(
     `insert into howdah.agents (name, engine, engine_configuration)

@@ -4,7 +4,7 @@ import { followMcpRun, type McpFollowOptions } from '../../../src/api/mcp/follow
 import type { ToolNote } from '../../../src/contracts/agents/tool-io.ts';
 import type { RunEvent } from '../../../src/mcp-server/caller.ts';
 
-// The events of a run that a client of MCP follows, from sources without a database.
+// Events of a run that an MCP client follows, from sources without a database.
 
 const ID = '01890000-0000-7000-8000-000000000001';
 const note = (progress: number) =>
@@ -121,7 +121,7 @@ test('ticks that a slow client has missed count as one', async () => {
   const changes = watch.changes();
   expect((await changes.next()).value).toEqual({ of: 'tick' });
   const until = performance.now() + 50;
-  while (performance.now() < until) await new Promise(setImmediate); // the client takes nothing
+  while (performance.now() < until) await new Promise(setImmediate); // the client reads nothing
   ended.resolve();
   const rest: string[] = [];
   for await (const { of } of changes) rest.push(of);

@@ -6,11 +6,11 @@ import { sendResponse } from '../../../src/api/mcp/send-response.ts';
 import type { Caller } from '../../../src/mcp-server/caller.ts';
 import { inMemorySubscriptions } from '../../../src/mcp-server/transport/session-subscriptions.ts';
 
-// Limits on what an MCP client can make the server hold in memory.
+// Limits of the memory that an MCP client can make the server use.
 
 const STALLED_MS = 50;
 
-/** Serves one answer. Resolves with the outcome of its sending. */
+/** Serves one answer, and returns the outcome of sending it. */
 async function serve(body: ReadableStream<Uint8Array>) {
   const outcome = Promise.withResolvers<unknown>();
   const server = createServer((_request, response) => {
@@ -39,7 +39,7 @@ test('the client of a quiet stream stays connected', async () => {
   let count = 0;
   const quiet = new ReadableStream<Uint8Array>({
     async pull(stream) {
-      await passed(3 * STALLED_MS); // the stream is quiet
+      await passed(3 * STALLED_MS); // the stream is idle
       stream.enqueue(new TextEncoder().encode(': still here\n\n'));
       count += 1;
       if (count === 2) stream.close();

@@ -1,20 +1,22 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import type { ApiServer } from '../../../src/api/server.ts';
 
-/** Revisions of the protocol: those with a handshake, and the one with stateless requests. */
+/** Revisions of the protocol: one with a handshake, and one with stateless requests. */
 export const REVISIONS = ['2025-11-25', '2026-07-28'] as const;
 export type Revision = (typeof REVISIONS)[number];
 
 export type ClientOptions = {
   revision?: Revision;
   token?: string | undefined;
-  /** Behind `/mcp`, such as `?on_disconnect=cancel`. */
+  /** Query string after `/mcp`, such as `?on_disconnect=cancel`. */
   query?: string;
-  /** Called when the stream is open by which the server says what nobody asked for. */
+  /** Called when the stream of messages from the server has been opened. */
   onStream?: () => void;
-  /** Answer of the person to an elicitation; without it the client does not support elicitation. */
+  /**
+   * Answer of the person to an elicitation. Absent for a client without support for elicitation.
+   */
   elicit?: (params: { message: string; requestedSchema: Form }) => Answered | Promise<Answered>;
-  /** Answer of the client's model to sampling; without it the client does not support sampling. */
+  /** Answer of the client's model to sampling. Absent for a client without support for sampling. */
   sample?: (params: Sampled) => string;
 };
 export type Form = { properties: Record<string, object>; required?: string[] };
@@ -24,7 +26,7 @@ export type Answered = {
 };
 export type Sampled = { messages: { content: { text: string } }[]; maxTokens: number };
 
-/** A client as programs of people are, with the official SDK. */
+/** Connects a client of the official SDK. */
 export async function connect(api: ApiServer, options: ClientOptions = {}): Promise<Client> {
   const { revision = '2025-11-25', token, query = '', elicit, sample, onStream } = options;
   const client = new Client(
@@ -63,15 +65,15 @@ export async function connect(api: ApiServer, options: ClientOptions = {}): Prom
   return client;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: results are looked into by tests, field by field
+// biome-ignore lint/suspicious/noExplicitAny: tests read single fields of results
 export type Result = any;
 
-/** The text of a tool's result. */
+/** Returns the text of a tool's result. */
 export function textOf(result: Result): string {
   return result.content.map(({ text }: { text: string }) => text).join('\n');
 }
 
-/** One message as it is on the wire, and what was answered. */
+/** Posts one message, and returns the response. */
 export async function post(
   api: ApiServer,
   body: unknown,

@@ -21,11 +21,11 @@ import {
   textOf,
 } from './mcp-client.ts';
 
-/** `/mcp` as programs use it: the official client, real runs, both kinds of revision. */
+// Uses `/mcp` as programs do: with the official client, real runs and both kinds of revision.
 
 const db = testDatabase();
 let api: ApiServer;
-/** A second process behind the same balancer, as it were. */
+/** A second process behind the same load balancer. */
 let other: ApiServer;
 let worker: Worker;
 const clients: Client[] = [];
@@ -58,7 +58,7 @@ async function open(options: ClientOptions = {}, at: ApiServer = api): Promise<C
   return client;
 }
 
-/** An agent of this name that does these things, one after the other. */
+/** Makes an agent of this name with this script, and returns its id. */
 async function agentNamed(name: string, script: JsonObject[], tools: string[] = []) {
   const id = await makeAgent(db.pool, { script, tools });
   await db.pool.query('update howdah.agents set name = $2, description = $3 where id = $1', [
@@ -430,7 +430,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
   });
 });
 
-/** The run somebody has just begun of this agent. */
+/** Waits for the run of this agent that a call has just started. */
 async function startCall(agent: string): Promise<string> {
   const seen = async () => {
     const [row] = await all(
@@ -503,7 +503,7 @@ describe('sessions, served by any process', () => {
     const id = await startCall(agent);
     const gone = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'c1' } };
     const elsewhere = asSession(await begin({}));
-    await post(other, gone, elsewhere); // a request of another session that has the same id
+    await post(other, gone, elsewhere); // a request of another session with the same id
     expect(await executionOf(db.pool, id)).toMatchObject({ status: 'running' });
     expect((await post(other, gone, session)).status).toBe(202);
     expect(await ended(db.pool, id)).toMatchObject({ status: 'cancelled' });
@@ -529,7 +529,8 @@ describe('sessions, served by any process', () => {
         error: 'Session not found',
       });
     }
-    expect((await post(api, list)).status).toBe(200); // without one it has said nothing of itself
+    // without a session, no protocol version was negotiated
+    expect((await post(api, list)).status).toBe(200);
   });
 
   test('an invalid message is rejected with a reason', async () => {
@@ -553,7 +554,7 @@ describe('sessions, served by any process', () => {
   });
 });
 
-// biome-ignore lint/suspicious/noExplicitAny: messages are looked into by tests, field by field
+// biome-ignore lint/suspicious/noExplicitAny: tests read single fields of messages
 async function* eventsOf(response: Response): AsyncGenerator<any> {
   let text = '';
   for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
@@ -584,7 +585,7 @@ test('a client that leaves during the login frees its stream slot', async () => 
     );
     leaving.abort();
     await request.catch(() => {});
-    await fetch(`${tight.url}/healthz`); // the server knows that it has left
+    await fetch(`${tight.url}/healthz`); // the server has noticed the disconnection
   });
   await until(async () => (await post(tight, INITIALIZE, headers)).status === 200);
   await tight.close();

@@ -13,11 +13,11 @@ import { startTestApi, until } from '../harness.ts';
 import { locked } from '../subscriptions/tokens.ts';
 import { connect, INITIALIZE, post, REVISIONS, type Result, type Revision } from './mcp-client.ts';
 
-/** Notifications of `/mcp`: changed lists, progress of runs, log messages. */
+// Notifications of `/mcp`: changed lists, progress of runs, log messages.
 
 const db = testDatabase();
 let api: ApiServer;
-/** A second process behind the same balancer, as it were. */
+/** A second process behind the same load balancer. */
 let other: ApiServer;
 let worker: Worker;
 const gate = createGate();
@@ -60,7 +60,7 @@ const left = (signal: AbortSignal) =>
 
 type Heard = { method: string; params?: Result };
 
-/** A client that hears everything, and what it has heard. */
+/** Connects a client that records all notifications it receives. */
 async function listener(revision: Revision, { token = '', runs = [] as string[], at = api } = {}) {
   const { key } = token ? { key: token } : await makeApiKey(db.pool, tenant, { role: 'owner' });
   const { promise: isOpen, resolve: onStream } = Promise.withResolvers<void>();
@@ -115,7 +115,7 @@ const begin = async (agent: string): Promise<string> =>
       [agent],
     )
   ).id;
-/** A run that waits in a tool, so often. */
+/** Starts a run that makes this many calls of a tool and waits in it. */
 async function startRun(name: string, calls = 1): Promise<string> {
   const script = Array.from({ length: calls }, () => calling({ name: 'wait', arguments: {} }));
   const agent = await agentNamed(unique(name), [...script, { content: 'Done.' }], ['wait']);
@@ -202,7 +202,7 @@ describe.each(REVISIONS)('notifications in revision %s', (revision) => {
     expect(all).toContainEqual(['info', 'model']);
     expect(all).toContainEqual(['error', 'tool']);
     expect(await called('error')).toEqual([['error', 'tool']]);
-    // who never said is told what is wrong, where the revision does not forbid it
+    // without a level set, errors are sent where the revision allows it
     expect(await called()).toEqual(revision === '2025-11-25' ? [['error', 'tool']] : []);
   });
 
@@ -318,7 +318,8 @@ describe('sessions, served by any process', () => {
     );
     const uris = ids.map(({ id }) => uriOf(id));
     for (const uri of uris.slice(0, 100)) await client.subscribeResource({ uri });
-    await client.subscribeResource({ uri: uris[0] as string }); // again is no other one
+    // a repeated subscription counts once
+    await client.subscribeResource({ uri: uris[0] as string });
     await expect(client.subscribeResource({ uri: uris[100] as string })).rejects.toMatchObject({
       code: -32602,
       message: expect.stringContaining('subscriptions of a session (100)'),
@@ -354,7 +355,7 @@ test('lists are read once per group of viewers, and less often when reading is s
   expect(reads).toEqual(['a 0', 'b 100', 'a 1500', 'a 3000', 'a 8000']);
 });
 
-/** The first messages of a stream, which is left then. */
+/** Returns the first messages of a stream, and cancels the stream. */
 async function taken(response: Response, count: number): Promise<Result[]> {
   const messages: Result[] = [];
   let text = '';

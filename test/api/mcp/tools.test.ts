@@ -13,7 +13,8 @@ import { startTestApi, until } from '../harness.ts';
 import { locked } from '../subscriptions/tokens.ts';
 import { type ClientOptions, connect, REVISIONS, type Result, textOf } from './mcp-client.ts';
 
-/** Tools called over `/mcp` without a model: each call is a run of an agent that is that tool. */
+// Tools called over `/mcp` without a model: each call is a run of an agent that consists of the
+// tool.
 
 const parameters = z.object({ order: z.string().regex(/^A-\d+$/), copies: z.int().default(1) });
 const runs: string[] = [];
@@ -118,7 +119,7 @@ afterAll(async () => {
   await models?.close();
 });
 
-/** As an admin does it. */
+/** Publishes a tool over MCP, as an admin does. */
 async function offer(tool: string, name = tool): Promise<string> {
   const { id } = await one(
     db.pool,

@@ -4,11 +4,11 @@ import { afterAll, expect, test } from 'vitest';
 import { createHandler, type MountableApi } from '../../../src/api/mount/handler.ts';
 import { openMemoryConnection } from '../../../src/api/mount/memory-connection.ts';
 
-// A server never writes far ahead of the client that reads its answer.
+// A server never writes far ahead of a client that reads its answer.
 
 const CHUNK = Buffer.alloc(64 * 1024);
 const TOTAL = 1_024 * CHUNK.length;
-/** Buffers of streams, and of the sockets of a client over TCP. */
+/** Capacity of the buffers of streams and of a client's sockets over TCP. */
 const MOST_AHEAD = TOTAL / 2;
 
 let written = 0;
@@ -39,7 +39,7 @@ async function readInSteps(response: Response): Promise<number> {
   let received = 0;
   for await (const chunk of response.body ?? []) {
     received += chunk.length;
-    await new Promise((resolve) => setImmediate(resolve)); // the server may write meanwhile
+    await new Promise((resolve) => setImmediate(resolve)); // the server may write now
     expect(written - received).toBeLessThan(MOST_AHEAD);
   }
   return received;

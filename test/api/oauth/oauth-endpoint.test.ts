@@ -3,7 +3,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type OAuthEndpointOptions, oauthRoutes } from '../../../src/api/oauth/oauth-endpoint.ts';
 
-// Authorization servers that never answer, but for those of the tenant `quick`.
+// Authorization servers that never answer, except those of the tenant `quick`.
 
 const digestOf = (text: string) => createHash('sha256').update(text).digest();
 const KEY = 'k'.repeat(43);

@@ -6,7 +6,7 @@ import { makePerson } from '../subscriptions/tokens.ts';
 import { locked, openStage, type Stage, startTestApi, tokenFor } from './support.ts';
 
 let stage: Stage;
-/** One that wants a login. */
+/** An API that requires a login. */
 let api: ApiServer;
 let tenant: string;
 let other: string;

@@ -158,13 +158,15 @@ describe('the conversation', () => {
       ['user', 'The second?'],
     ]);
     const run = await runOf(completion.id);
-    expect(run).toMatchObject({ input: 'The second?', trust: 'external' }); // a tool's words, as the client tells them
+    // contains a tool result reported by the client
+    expect(run).toMatchObject({ input: 'The second?', trust: 'external' });
     const { count } = await one(
       stage.db.pool,
       'select count(*)::int as count from howdah.messages where execution_id = $1',
       [run.id],
     );
-    expect(count).toBe(2); // the input and the answer: nobody else's words stand in the log
+    // the input and the answer; earlier messages of the client are not logged
+    expect(count).toBe(2);
   });
 
   test('includes images', async () => {
@@ -202,7 +204,7 @@ describe('the conversation', () => {
       message: { content: 'Which colour?' },
       finish_reason: 'stop',
     });
-    expect((await runOf(completion.id)).status).toBe('cancelled'); // it would wait for ever
+    expect((await runOf(completion.id)).status).toBe('cancelled'); // else it would wait for ever
     messages.push({ role: 'assistant', content: 'Which colour?' }, ...say('Red.'));
     expect((await streamed(model, messages)).text).toBe('Painted red.');
     expect((await streamed(model, say('Paint it.'))).text).toBe('Which colour?');
@@ -250,11 +252,13 @@ describe('client tools', () => {
     expect(done.id).toBe(completion.id);
     expect(done.choices[0]?.message.content).toBe('It is  and 31.');
     expect(done.usage?.total_tokens).toBe(18);
-    const again = await stage.client.chat.completions.create(request); // as a client that lost the answer
+    // a retry of a client that lost the answer
+    const again = await stage.client.chat.completions.create(request);
     expect(again).toEqual(done);
     expect(stage.messagesOf(model)).toHaveLength(2);
-    expect((await runOf(done.id)).trust).toBe('external'); // whatever the client's tool says
-    await expectEqual(stage.db.pool, run.id); // and it replays
+    // depends on no declaration of the client
+    expect((await runOf(done.id)).trust).toBe('external');
+    await expectEqual(stage.db.pool, run.id); // the replay is equal
   });
 
   test('are streamed', async () => {

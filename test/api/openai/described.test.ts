@@ -6,7 +6,7 @@ import { startTestApi } from '../harness.ts';
 import { call } from '../rest/call.ts';
 import { openStage, type Stage, WEATHER } from './support.ts';
 
-/** The OpenAPI description of the endpoints beside REST, compared with their responses. */
+// Compares the OpenAPI description of the endpoints beside REST with their responses.
 
 let stage: Stage;
 // biome-ignore lint/suspicious/noExplicitAny: any JSON
@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => stage?.close());
 
-/** A field that is not described is one too many, in what is answered. */
+/** Returns the schema with undeclared fields forbidden. */
 // biome-ignore lint/suspicious/noExplicitAny: any JSON
 function whole(node: any): any {
   if (Array.isArray(node)) return node.map(whole);
@@ -32,7 +32,7 @@ function whole(node: any): any {
 
 type Place = { method?: string; status?: string; type?: string };
 
-/** A value is what the description says a path answers. */
+/** Asserts that a value matches the described response of a path. */
 function expectAnswer(path: string, value: unknown, place: Place = {}): void {
   const { method = 'get', status = '200', type = 'application/json' } = place;
   const names = ['paths', path, method, 'responses', status, 'content', type, 'schema'];

@@ -4,11 +4,11 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openStage, type Stage, WEATHER } from './support.ts';
 
-/** OpenAI's own description of its API, and our answers held against it. */
+/** OpenAI's own description of its API, with which our answers are compared. */
 const FILE = join(process.env.HOWDAH_TEST_ASSETS ?? '', 'openai-openapi', 'openai_subset.json');
 const hasFile = process.env.HOWDAH_TEST_ASSETS !== undefined && existsSync(FILE);
 
-/** `nullable` is of OpenAPI 3.0; beside a `$ref` it means what it says there. */
+/** Translates `nullable` of OpenAPI 3.0 to JSON Schema, also beside a `$ref`. */
 // biome-ignore lint/suspicious/noExplicitAny: any JSON
 function withNulls(node: any): any {
   if (Array.isArray(node)) return node.map(withNulls);

@@ -27,7 +27,7 @@ const runOf = (id: string) =>
   );
 const words = (sent: { role: string; content: unknown }[] | undefined) =>
   sent?.map(({ role, content }) => `${role}: ${content}`);
-/** Says how many messages it was told, without its prompt. */
+/** Answers with the number of messages received, without the prompt. */
 const counting = () =>
   stage.agent((_request, messages) => ({ content: `I know ${messages.length - 1}.` }));
 const tools = [{ type: 'function' as const, strict: false, ...WEATHER }];
@@ -155,7 +155,7 @@ describe('the conversation', () => {
     const unstored = await ask({
       ...{ model, input: 'Aside.', previous_response_id: branch.id, store: false },
     });
-    expect(unstored.output_text).toBe('I know 5.'); // as the next turn does
+    expect(unstored.output_text).toBe('I know 5.'); // the messages of both stored turns and its own input
     const passing = await ask({ model, input: 'One.', store: false });
     expect(await runOf(passing.id)).toMatchObject({ session_id: null });
     const after = await ask({ model, input: 'Two.', previous_response_id: passing.id });
@@ -248,7 +248,8 @@ describe('client tools', () => {
     });
     expect(done).toMatchObject({ output_text: 'It is dry.', usage: { total_tokens: 18 } });
     const next = await ask({ model, input: 'Thanks.', previous_response_id: done.id });
-    expect(next.output_text).toContain('there is no tool named get_weather'); // it was for that turn
+    // the tool belonged to that turn only
+    expect(next.output_text).toContain('there is no tool named get_weather');
   });
 
   test('are streamed', async () => {

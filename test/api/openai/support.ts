@@ -16,23 +16,23 @@ import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
 import { locked, tokenFor } from '../subscriptions/tokens.ts';
 
-/** A message as the model server is sent it. */
+/** A message received by the model server. */
 export type Sent = { role: string; content: unknown; tool_calls?: unknown; tool_call_id?: string };
 
-/** An API, a worker, and a model server that answers by the agent whose instruction it is told. */
+/** An API, a worker, and a model server that answers for the agent named in the instruction. */
 export type Stage = {
   db: TestDatabase;
   api: ApiServer;
   client: OpenAI;
-  /** A client of its own: by this token or key, to this API. */
+  /** Creates a client with this token or key for this API. */
   clientOf(apiKey: string, api?: ApiServer): OpenAI;
-  /** An agent whose model answers so; gives its name. */
+  /** Makes an agent whose model answers by `answer`, and returns its name. */
   agent(
     answer: (request: FakeRequest, messages: Sent[]) => FakeAnswer | Promise<FakeAnswer>,
     columns?: object,
     tools?: string[],
   ): Promise<string>;
-  /** Requests that the model of an agent received. */
+  /** Returns the messages of each request that the model of an agent received. */
   messagesOf(agent: string): Sent[][];
   restartWorker(): Promise<void>;
   close(): Promise<void>;
@@ -90,7 +90,7 @@ export async function openStage(): Promise<Stage> {
   };
 }
 
-/** Without the marks around what comes from outside: docs/trust.md. */
+/** Marks around external content: docs/trust.md. They are removed. */
 const MARKED = /<external-data [^>]*>\n([\s\S]*?)\n<\/external-data [^>]*>/g;
 
 function sentIn({ body }: FakeRequest): Sent[] {
@@ -114,7 +114,7 @@ export const WEATHER = {
 
 export { locked, startTestApi, tokenFor };
 
-/** Lets each feed of the process end at once, as when a server closes, until the function ends. */
+/** Ends each feed of the process at once, as a closing server does, while `work` runs. */
 export async function withoutFeeds<T>(work: () => Promise<T>): Promise<T> {
   const nothing = async function* () {
     yield* [];

@@ -13,7 +13,8 @@ import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
 import { call } from './call.ts';
 
-// Every request of docs/rest.md and the README is made here as it stands there, in its order; AGENT_ID and such stand for what was made last.
+// Executes every request of docs/rest.md and the README in its order. Placeholders such as AGENT_ID
+// stand for the row created last.
 
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
 const page = read('docs/rest.md');

@@ -4,16 +4,16 @@ import { until } from '../harness.ts';
 
 export type SseEvent = { event: string; id: string | undefined; data: Answer };
 
-/** A stream of events as a client reads it. */
+/** A stream of events as received by a client. */
 export type Listening = {
   status: number;
   headers: Headers;
   events: SseEvent[];
-  /** Events that are no tokens, as `event id`. */
+  /** Returns the events except tokens, as `event id`. */
   eventLines(): string[];
-  /** Waits for an event, and gives the first that fits. */
+  /** Waits for an event, and returns the first that matches. */
   when(fits: (event: SseEvent) => boolean): Promise<SseEvent>;
-  /** Resolves when the server has ended it. */
+  /** Resolves when the server has ended the stream. */
   end: Promise<void>;
   close(): void;
 };

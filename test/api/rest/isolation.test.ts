@@ -11,15 +11,14 @@ import { startTestApi } from '../harness.ts';
 import { locked, tokenFor } from '../subscriptions/tokens.ts';
 import { type Called, call } from './call.ts';
 
-/**
- * The walk of test/api/every-endpoint/isolation.test.ts through REST: every route of the table as it is, asked by one tenant for the rows
- * of another. A route that is added later is walked too.
- */
+// Requests every route of the REST table as one tenant for rows of another tenant, like
+// test/api/every-endpoint/isolation.test.ts. The routes are read from the table, so new routes are
+// included.
 
 const db = testDatabase();
 let api: ApiServer;
 let token: string;
-/** Ids of the other tenant, by table. */
+/** Ids of rows of the other tenant, by table. */
 let theirs: Record<string, string>;
 let before: string;
 
@@ -72,12 +71,15 @@ async function rowsOf(tenant: string): Promise<string> {
 const makeMissingId = () => randomUUID().replace(/^(.{14})4/, '$17');
 const namesIn = ({ path }: Route) => [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
 const isOne = (route: Route) => namesIn(route).length > 0;
-/** A stream has the rows of a list, and no end. */
+/** Returns whether a route answers with a list that ends, not with a stream. */
 const isList = (route: Route) =>
   !isOne(route) && route.method === 'GET' && route.answers[200]?.type !== 'text/event-stream';
 const label = ({ method, path }: Route) => `${method} ${path}`;
 
-/** A value that a schema takes, with the id wherever one fits; what is optional is left out unless it takes an id. */
+/**
+ * Returns a value that the schema accepts, with the id wherever it fits. Optional values are
+ * omitted unless they accept an id.
+ */
 function valueFor(schema: z.ZodType, id: string): unknown {
   const text = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
   return sample(text as Sample, id);
@@ -107,10 +109,10 @@ function sample(schema: Sample, id: string): unknown {
 const isId = ({ format }: Sample) => format === 'uuid' || format === 'guid';
 const hasId = (one: Sample) => isId(one) || (one.anyOf ?? []).some(isId);
 
-/** Where every id at once would be one too many. */
+/** Bodies of routes that reject several ids in one request. */
 const OWN_BODIES: Record<string, object> = {
   'PUT /sessions/{sid}/agent': { agent: 'development' },
-  'PUT /api/workflows/{id}': { name: 'x', type: 'chain' }, // its type is one of some words
+  'PUT /api/workflows/{id}': { name: 'x', type: 'chain' }, // the type is one of a fixed list
 };
 const bodyFor = (route: Route, id: string): unknown =>
   OWN_BODIES[label(route)] ?? (route.body && valueFor(route.body, id));
@@ -121,7 +123,7 @@ async function said(route: Route, id: string, body: unknown): Promise<Called> {
   return call(api, route.method, path, body, { token, headers });
 }
 
-/** An answer with the id it was asked for made equal, and what only differs by when it was made. */
+/** Returns a response as text with placeholders for the requested id, generated ids and times. */
 function alike({ status, body }: Called, id: string): string {
   return JSON.stringify({ status, body })
     .replaceAll(id, 'THAT')
@@ -195,7 +197,7 @@ test('the requests above changed no row of the other tenant', async () => {
   expect(await rowsOf(tenant_id)).toBe(before);
 });
 
-/** Actions that each role may start, by docs/reference/permissions.md. Others are rejected. */
+/** Actions that each role may start, by docs/reference/permissions.md. All others are rejected. */
 const EXPECTED: Record<string, string[]> = {
   viewer: [],
   member: ['/api/agents', '/api/execute', '/api/prompts', '/api/resources', '/query', '/sessions'],

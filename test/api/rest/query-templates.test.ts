@@ -7,7 +7,7 @@ import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
 import { call } from './call.ts';
 
-// Questions about figures without a key: the local model writes SQL from templates over the
+// Questions about figures, without an API key. The local model writes SQL from templates over a
 // catalogue of tables that it was not prepared for.
 
 const TABLES = `
@@ -231,7 +231,7 @@ describe('nothing is guessed', () => {
     expect(answer).toContain('twofold.invoices: sum(amount) by issued_on');
     expect(answer).toContain('twofold.orders: sum(total) by order_date');
     expect((await ask('Turnover Q1 in orders')).rows).toMatchObject([{ revenue: 2 }]);
-    expect((await ask('Umsatz Q1 nach Rechnungen')).rows).toBeNull(); // that is a group
+    expect((await ask('Umsatz Q1 nach Rechnungen')).rows).toBeNull(); // `nach` asks for groups
   });
 
   test('a table without a grant is not read', async () => {
@@ -241,7 +241,7 @@ describe('nothing is guessed', () => {
 
   test.each([
     ['weather', 'weather.readings'],
-    ['goods', 'goods.products'], // a stock of goods was not sold
+    ['goods', 'goods.products'], // stock is not sales
     ['tenanted', 'tenanted.order_lines'], // a join by a part of a key would count rows twice
   ])('tables in %s are not summed', async (schema, table) => {
     await read(schema);

@@ -64,7 +64,7 @@ test('"Umsatz Q1" is answered with SQL and its rows, and the decision is recorde
     body: {
       status: 'completed',
       answer: 'In Q1 it was 1200.50.',
-      sql: SQL, // and not the one before, which failed
+      sql: SQL, // the corrected query
       rows: ROWS,
       row_count: 2,
       cut_by: null,

@@ -115,7 +115,8 @@ describe('executionSteps', () => {
     const followed = followSteps(socket, id);
     for (let round = 0; round < 3; round += 1) {
       await run.steps(10);
-      // it is back after the round before: what was told then may have been found without it
+      // the listener has reconnected after the last round; earlier notifications may have been
+      // replaced by a read
       await eventually(
         db.pool,
         'it listens, and is cut off',

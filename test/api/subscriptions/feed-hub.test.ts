@@ -72,7 +72,7 @@ test('leaving ends a waiting subscriber, and closing the hub ends all subscriber
     db.pool,
     `select 1 from pg_stat_activity where application_name = 'howdah-listen' and datname = current_database()`,
   );
-  expect(listeners).toHaveLength(1); // the first hub's
+  expect(listeners).toHaveLength(1); // the one of the first hub
 });
 
 test('back-pressure limits how far the source runs ahead of the sink', async () => {

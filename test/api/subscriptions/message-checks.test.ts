@@ -33,12 +33,12 @@ test('a small message passes at once, or after the large message before it', asy
   const receive = (type: string, text = '') =>
     socket.emit('message', Buffer.from(JSON.stringify({ type, text })), false);
   receive('first');
-  expect(passed).toEqual(['first']); // before anything is awaited
+  expect(passed).toEqual(['first']); // without waiting for a turn
   receive('large', 'x'.repeat(MAX_READER_BYTES));
   receive('behind');
   await new Promise(setImmediate);
   expect(passed).toEqual(['first']);
-  expect(lengths).toEqual([expect.any(Number)]); // of the large message alone
+  expect(lengths).toEqual([expect.any(Number)]); // for the large message only
   right.resolve(2 * MAX_READER_BYTES);
   await expect.poll(() => passed).toEqual(['first', 'large', 'behind']);
   receive('last');

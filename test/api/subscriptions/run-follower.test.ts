@@ -30,7 +30,7 @@ test('the text of a later step is sent after the steps before it', async () => {
   const over = Promise.withResolvers<void>();
   const source = {
     async *steps() {
-      await heard.promise; // the pieces overtake the rows
+      await heard.promise; // the pieces arrive before the rows
       yield row(1, 'model');
       yield row(2, 'tool');
       yield row(3, 'model');

@@ -16,7 +16,7 @@ afterAll(async () => {
   await api?.close();
 });
 
-/** GraphiQL at this address, and what it begins with. */
+/** Opens GraphiQL at this address, and returns its initial state. */
 async function open(query: string) {
   const response = await fetch(`${api.url}/graphiql${query}`);
   const html = await response.text();

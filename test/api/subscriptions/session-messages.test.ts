@@ -45,11 +45,11 @@ const MESSAGES = `subscription ($id: UUID!, $after: String) {
 
 const followSession = (id: string, after?: string) => follow(socket, MESSAGES, { id, after });
 
-/** Cursor and text of each message, as it came. */
+/** Returns cursor and text of each message in order of arrival. */
 const contentsOf = (items: { cursor: string; content: string }[]) =>
   items.map(({ cursor, content }) => `${cursor} ${content}`);
 
-/** A turn in the hands of a worker that is only a row. */
+/** Starts a turn, claimed by a worker that exists only as a row. */
 async function begin(session: string, input: string) {
   return goOn(await makeRun(db.pool, { agent_id: agent, session_id: session, input }));
 }

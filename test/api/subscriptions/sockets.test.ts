@@ -104,7 +104,7 @@ describe('connection_init carries the token', () => {
   });
 });
 
-/** Runs that are followed. */
+/** Returns one row per followed run. */
 const watchers = () => db.pool.query('select from howdah_private.watchers');
 
 describe('a socket closes', () => {
@@ -117,7 +117,7 @@ describe('a socket closes', () => {
     followSteps(lasting, await makeRun(db.pool));
     const socket = await openFor(ada, exp);
     const followed = followSteps(socket, await makeRun(db.pool));
-    await until(async () => (await watchers()).rowCount === 2); // both were let in
+    await until(async () => (await watchers()).rowCount === 2); // both connections are admitted
     vi.useFakeTimers({ toFake: ['Date'], now: exp * 1000 });
     onTestFinished(() => void vi.useRealTimers());
     expect(await socket.closed).toBe(4403);
@@ -138,7 +138,10 @@ describe('a socket closes', () => {
   });
 });
 
-/** A client of either endpoint that never answers a close: what it sends is on the wire all the same. */
+/**
+ * Opens a client of either endpoint that never answers a close frame, and whose messages still
+ * reach the server.
+ */
 async function openDeaf(path: string, protocol: string | undefined) {
   const upgrade = request(`${api.url}${path}`, {
     headers: {
@@ -182,7 +185,7 @@ const SENT = {
   },
 };
 
-// Concurrent: the server waits seconds for the other end before it cuts the connection.
+// concurrent, because the server waits seconds for the close frame before it cuts the connection
 test.concurrent.each(['/graphql', '/ws'] as const)(
   'a client that keeps a closed %s socket open can do nothing more on it',
   async (path) => {
@@ -234,7 +237,7 @@ describe('limits', () => {
     const two = [open({}, {}, small), open({}, {}, small)];
     for (const socket of two) expect(await follow(socket, ME, {}).end).toBe('completed');
     for (const socket of two) followSteps(socket, await makeRun(db.pool));
-    // sockets count once they are admitted; until both are, another one may open
+    // sockets count once they are admitted; until then, another socket may open
     let answer: { status: number | undefined; retry: string | undefined } | undefined;
     await until(async () => {
       const third = new WebSocket(

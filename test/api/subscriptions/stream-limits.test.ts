@@ -25,7 +25,7 @@ test('a user has a limit, separate from other users of the tenant', () => {
   expect(codeOf(() => open(by('acme', 'ada'), 'subscription'))).toEqual(beyond('user', 2));
   open(by('acme', 'bea'));
   close();
-  close(); // counts once
+  close(); // a second call has no effect
   open(by('acme', 'ada'));
   expect(codeOf(() => open(by('acme', 'ada')))).toEqual(beyond('user', 2));
 });

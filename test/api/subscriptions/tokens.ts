@@ -4,16 +4,16 @@ import { type Db, one } from '../../sql/support.ts';
 
 export const SECRET = 'a secret of at least thirty-two bytes';
 
-/** A server that wants a token. */
+/** Options of a server that requires a token. */
 export const locked = {
   auth: 'required',
   jwtSecret: SECRET,
 } as const satisfies Partial<ApiOptions>;
 
-/** Now, as tokens have it. */
+/** Returns the current time in seconds, as used in tokens. */
 export const now = () => Math.floor(Date.now() / 1000);
 
-/** A tenant with one user, as claims name them. */
+/** A tenant with one user, by the names of the claims. */
 export type Person = { sub: string; tenant_id: string; user_id: string };
 
 export async function makePerson(db: Db, username: string, tenant_id?: string): Promise<Person> {
@@ -26,10 +26,10 @@ export async function makePerson(db: Db, username: string, tenant_id?: string): 
   return { sub: id, tenant_id: tenant, user_id: id };
 }
 
-/** Claims that differ; undefined takes one away. */
+/** Claims that differ from the standard ones. A claim set to undefined is removed. */
 type Changes = Readonly<Record<string, unknown>>;
 
-/** The claims of the contract. */
+/** Returns the claims that the API expects. */
 export function claimsOf(person: Person, changes: Changes = {}): JWTPayload {
   const usual = { iss: 'howdah', aud: 'howdah', role: 'member', iat: now(), exp: now() + 3600 };
   return { ...usual, ...person, ...changes };
@@ -43,7 +43,7 @@ export function sign(
   return new SignJWT(claims).setProtectedHeader(header).sign(key);
 }
 
-/** A good token. */
+/** Returns a valid token. */
 export function tokenFor(person: Person, changes: Changes = {}): Promise<string> {
   return sign(claimsOf(person, changes));
 }

@@ -10,7 +10,7 @@ import { listen } from '../rest/events.ts';
 import { locked, makePerson, type Person, tokenFor } from '../subscriptions/tokens.ts';
 import { makeTree, type TreeStage } from './stage.ts';
 
-// Who sees what of a tree.
+// Visibility of the runs of a tree for different users.
 
 const db = testDatabase();
 let api: ApiServer;
@@ -31,7 +31,7 @@ afterAll(async () => {
   await api?.close();
 });
 
-/** Lets only these people see an agent. */
+/** Grants access to an agent to these users only. */
 async function restrict(agent: string, ...people: Person[]): Promise<void> {
   await db.pool.query('delete from howdah.grants where agent_id = howdah.agent($1)', [agent]);
   for (const { user_id } of people) {

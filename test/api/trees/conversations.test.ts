@@ -8,7 +8,7 @@ import { call } from '../rest/call.ts';
 import { listen, type SseEvent } from '../rest/events.ts';
 import { makeTree, type TreeStage } from './stage.ts';
 
-// The tree of scene 3 through the protocols of user interfaces: AG-UI and useChat.
+// Scene 3 through the protocols of user interfaces: AG-UI and useChat.
 
 const db = testDatabase();
 let api: ApiServer;
@@ -55,7 +55,7 @@ async function read(
   return chunks;
 }
 
-/** The events below the top run, as the stream of REST has them. */
+/** Returns the events below the top run, as sent by the REST stream. */
 async function eventsBelow(executionId: string): Promise<string[]> {
   const stream = await listen(api, `/api/executions/${executionId}/stream?tree=1`);
   await stream.end;
@@ -66,7 +66,7 @@ const isBelow = ({ id, data }: SseEvent) => id !== undefined && data.path.length
 const textOf = ({ event, id, data }: Pick<SseEvent, 'event' | 'id' | 'data'>) =>
   JSON.stringify([event, id, data]);
 
-/** The events of several answers, each once by its id, in the order in which they came. */
+/** Returns the events of several answers in order of arrival, each id once. */
 const once = (events: { id?: string; text: string }[]) => [
   ...new Map(events.filter(({ id }) => id).map(({ id, text }) => [id, text])).values(),
 ];
@@ -147,7 +147,7 @@ test('useChat has the events below as data parts, over three cuts', async () => 
   const { execution_id } = start.messageMetadata.howdah;
   expect(once(parts)).toEqual(await eventsBelow(execution_id));
   const [first] = parts.slice(before).flatMap(({ id, text }) => (id ? JSON.parse(text) : []));
-  expect(first).toBe('observation'); // what was told before the question is not repeated
+  expect(first).toBe('observation'); // events before the question are not repeated
   const plain = await read('/api/chat', {
     body: { ...body, id: crypto.randomUUID() },
   });

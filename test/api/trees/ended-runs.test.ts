@@ -7,10 +7,10 @@ import {
 import type { LiveItem } from '../../../src/api/feed/tree-feed.ts';
 import type { TreeRow } from '../../../src/db/feed/tree-rows.ts';
 
-/** Rows and pieces of a tree, in the order in which they arrive. */
+/** Rows and pieces of a tree, in order of arrival. */
 type Arrival = { row: TreeRow } | { piece: { execution_id: string; seq: number; text: string } };
 
-/** Reads a tree of which everything arrives one after the other. */
+/** Reads a tree whose rows and pieces arrive one after the other. */
 async function read(arrivals: readonly Arrival[]) {
   const placeOf = vi.fn(async (id: string) => ({
     execution_id: id,

@@ -90,7 +90,7 @@ test('a stream of 2,000 child runs that is cut three times has each step once, i
     })) {
       events.push(event);
       if (events.length === cut) break;
-      // the next batch commits while events of the last one are on their way
+      // the next batch commits while events of the last one are being sent
       if (events.length === batch * 5 * PER_BATCH - 1_000) await commitNext();
       if (batch === BATCHES && events.length === 10_000) await commitNext();
     }
@@ -108,7 +108,7 @@ test('a stream of 2,000 child runs that is cut three times has each step once, i
   }
   expect(new Set(events.map(({ id }) => id)).size).toBe(events.length);
   expect([...rows.values()].sort()).toEqual(steps.map(({ id, seq }) => `${id} ${seq}`).sort());
-  // the same order as of a reader that was never cut
+  // the same order as for a reader without disconnections
   const { rows: ordered } = await db.pool.query(
     `select case r.position when 0 then r.top_seq::text else r.top_seq || '-' || r.position end as at
      from howdah_private.tree_rows_after(array[$1::uuid], array[0], array[-1], null, 20000) as r`,

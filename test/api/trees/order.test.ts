@@ -7,7 +7,7 @@ import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { makeTree } from './stage.ts';
 
-// The order of a tree in the database: tree_feed.sql.
+// The order of events of a tree in the database: tree_feed.sql.
 
 const db = testDatabase();
 let worker: Worker;

@@ -14,12 +14,12 @@ import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi, until } from '../harness.ts';
 import { listen } from '../rest/events.ts';
 
-// The progress that tools report while they work.
+// Progress that tools report while they work.
 
 const db = testDatabase();
 let api: ApiServer;
 let worker: Worker;
-/** Resolves when the test lets the tool go on. */
+/** Resolves when the test lets the tool continue. */
 let gate = Promise.withResolvers<void>();
 
 const crawl = defineTool({

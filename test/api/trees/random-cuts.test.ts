@@ -8,8 +8,8 @@ import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
 import { RUN_CLIENTS, type TreeClient } from './tree-clients.ts';
 
-// Many followers of one tree with parallel sub-agents, each cut at random places, on two servers.
-// All of them get the same events in the same order, and no event twice.
+// Many followers of one tree with parallel sub-agents, each disconnected at random places, on two
+// servers. All followers receive the same events in the same order, and no event twice.
 
 const db = testDatabase();
 let apis: ApiServer[] = [];
@@ -24,7 +24,7 @@ afterAll(async () => {
   await Promise.all(apis.map((api) => api.close()));
 });
 
-/** A boss with six parallel calls of a worker, each of which calls two helpers. */
+/** Makes a boss with six parallel calls of a worker, each of which calls two helpers. */
 async function makeManyAgents(): Promise<string> {
   const helper = await makeAgent(db.pool, { script: [{ content: 'Helped.', delay_ms: 5 }] });
   const toHelper = await makeAgentTool(db.pool, helper);
@@ -46,7 +46,7 @@ async function makeManyAgents(): Promise<string> {
   return boss;
 }
 
-/** A generator of numbers from 0 to 1 that a failure can repeat. */
+/** Returns a generator of numbers from 0 to 1, which can be repeated by its seed. */
 function randomFrom(seed: number): () => number {
   let state = seed;
   return () => {

@@ -3,7 +3,7 @@ import type { JsonObject } from '../../../src/json/json.ts';
 import { giveTool, makeAgent, makeAgentTool } from '../../runtime/arrange.ts';
 import { one } from '../../sql/support.ts';
 
-/** A call in a script. */
+/** Returns a tool call of a script. */
 const call = (id: string, name: string, args: JsonObject) => ({
   tool_calls: [{ id, name, arguments: args }],
 });
@@ -11,8 +11,8 @@ const call = (id: string, name: string, args: JsonObject) => ({
 export type TreeStage = { boss: string; worker: string; helper: string };
 
 /**
- * Makes the agents of scene 3 with two levels: the boss asks the worker, the worker asks the
- * helper, and the helper asks its user. The boss and the worker say something before they call.
+ * Makes the agents of scene 3 with two levels. The boss asks the worker, the worker asks the
+ * helper, and the helper asks its user. The boss and the worker write a text before they call.
  */
 export async function makeTree(pool: pg.Pool): Promise<TreeStage> {
   const helper = await makeAgent(pool, {

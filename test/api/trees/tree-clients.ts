@@ -4,7 +4,9 @@ import type { StreamEvent } from '../../../src/contracts/runs/stream-event.ts';
 import { openSocket } from '../harness.ts';
 import { openWs } from '../ws/ws-client.ts';
 
-/** Reads events behind a cursor until `isLast` is true of one of them, or until the stream ends. */
+/**
+ * Reads events after a cursor until `isLast` returns true for an event, or until the stream ends.
+ */
 export type TreeClient = (
   api: ApiServer,
   run: { execution_id: string; session_id: string },
@@ -79,7 +81,7 @@ async function readGraphql(
 
 const cursor = (after: string | undefined) => (after === undefined ? {} : { after });
 
-/** The clients of a run that resume from a cursor, by interface. */
+/** Clients of a run that resume from a cursor, by interface. */
 export const RUN_CLIENTS: Record<string, TreeClient> = {
   'SSE and client': (api, { execution_id }, after, isLast) =>
     readClient(connect(api.url).stream(execution_id, { tree: true, ...cursor(after) }), isLast),

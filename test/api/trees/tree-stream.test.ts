@@ -39,7 +39,7 @@ async function start(): Promise<Run> {
 const answer = (event: StreamEvent) =>
   call(api, 'POST', `/api/questions/${event.data.question_id}/answer`, { answer: 'The blue one.' });
 
-/** Events that have a place in the tree. The same event is the same text. */
+/** Returns the events with an id as texts, which are equal for equal events. */
 const stored = (events: readonly StreamEvent[]) =>
   events.flatMap(({ id, event, data }) => (id ? JSON.stringify([id, event, data]) : []));
 
@@ -47,7 +47,10 @@ const isEnd = ({ event, data }: StreamEvent) =>
   event === 'complete' && (data.path as unknown[] | undefined)?.length === 1;
 const isOf = (kind: string) => (event: StreamEvent) => event.event === kind;
 
-/** Follows a run over three cuts: at the first action, the question and the end of a child. */
+/**
+ * Follows a run with three disconnections: at the first action, the question and the end of a
+ * child.
+ */
 async function followWithCuts(client: TreeClient, run: Run): Promise<StreamEvent[]> {
   const events: StreamEvent[] = [];
   const read = async (isLast: (event: StreamEvent) => boolean) => {
@@ -62,7 +65,7 @@ async function followWithCuts(client: TreeClient, run: Run): Promise<StreamEvent
   return events;
 }
 
-/** The story of the tree: agents by their names in the stage, events in order. */
+/** Returns a summary of the events in order, with the agents' names on the stage. */
 const summaryOf = (events: readonly StreamEvent[]) => {
   const names = new Map(Object.entries(stage).map(([role, name]) => [name, role]));
   return events
@@ -116,7 +119,7 @@ describe.each([
 
 test('answers of all levels stream, and each piece names its run', async () => {
   const levels = new Set<number>();
-  // a piece is lost if its step is read first, so a single run may lack the pieces of a level
+  // a piece is lost if its step is read first, so that a single run may lack the pieces of a level
   for (let runs = 0; levels.size < 3; runs += 1) {
     expect(runs).toBeLessThan(20);
     const run = await start();
@@ -133,7 +136,7 @@ test('answers of all levels stream, and each piece names its run', async () => {
     for (const { id, data } of stream.events.filter(({ event }) => event === 'token')) {
       const start = placeOf((one) => one.data.child_execution_id === data.execution_id);
       const token = placeOf((one) => one.event === 'token' && one.data === data);
-      expect(start).toBeLessThan(token); // -1 for the run at the top
+      expect(start).toBeLessThan(token); // -1 for the top run
       const { content, path, agent } = thoughts.get(`${data.execution_id} ${data.seq}`);
       expect({ id, path: data.path, agent: data.agent }).toEqual({ id: undefined, path, agent });
       expect(content.startsWith(data.content, data.offset)).toBe(true);

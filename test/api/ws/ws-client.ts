@@ -6,11 +6,11 @@ import { type Answer, until } from '../harness.ts';
 export type WsClient = {
   socket: WebSocket;
   received: Answer[];
-  /** Sends a message under a new id and gives its `result` or `error`. */
+  /** Sends a message under a new id, and returns its `result` or `error`. */
   ask(message: object): Promise<Answer>;
-  /** Events of a subscription that are no tokens, as `event id`. */
+  /** Returns the events of a subscription except tokens, as `event id`. */
   eventLines(subscription: string): string[];
-  /** Waits for what fits. */
+  /** Waits for a message that matches. */
   when(fits: (message: Answer) => boolean): Promise<Answer>;
   closed: Promise<number>;
   close(): void;

@@ -444,7 +444,7 @@ test('a client that pauses gets the rest when it reads again', async () => {
   const sources = [source(), source(), source()];
   await until(() => socket.bufferedAmount > 64 * 1024);
   expect(socket.bufferedAmount).toBeLessThan(256 * 1024);
-  expect(taken).toBeLessThan(500); // what sockets of two ends hold: some megabytes
+  expect(taken).toBeLessThan(500); // the capacity of both sockets: some megabytes
   const before = taken;
   client.resume();
   await until(() => taken > before + 500);

@@ -49,10 +49,10 @@ async function stopHere(): Promise<void> {
 const refused = { error: { status: 400, message: 'no more' } };
 const pathsOf = (server: TestServer) => server.seen.map(({ path }) => path);
 
-/** A server that books whatever it is asked to. */
+/** Starts a server that accepts every booking. */
 const booking = () => startServer((_request, response) => response.end());
 
-/** An agent that books these rooms one after the other, and then does what it is told. */
+/** Makes an agent that books these rooms one after the other, and then makes the step `then`. */
 function booker(server: TestServer, rooms: string[], then: object, tools = ['book']) {
   const calls = rooms.map((room) =>
     calling({ name: 'book', arguments: { url: server.url, room } }),
@@ -65,7 +65,7 @@ async function failing(server: TestServer, rooms: string[]): Promise<Execution> 
   return ended(database.pool, id);
 }
 
-/** The run that takes back what another did, once it has ended. */
+/** Returns the compensating run of a run once it has ended. */
 async function undoingOf(id: string): Promise<Execution & { model_count: number }> {
   return eventually<Execution>(
     database.pool,

@@ -50,14 +50,14 @@ const asking = (...names: string[]) => ({
   usage,
 });
 
-/** An agent that asks each of the tools once, all at the same time, and then answers. */
+/** Makes an agent that calls each of the tools once, in parallel, and then answers. */
 async function asker(tools: string[], limits: Record<string, number> = {}): Promise<string> {
   const script = [asking(...tools), { content: 'done', usage }];
   const models = [{ script, input_price: 1, output_price: 1 }];
   return makeAgent(database.pool, { models, tools: [...new Set(tools)], ...limits });
 }
 
-/** An agent whose model never answers. */
+/** Makes an agent whose model never answers. */
 async function hanging() {
   const gate = createGate();
   const server = await startOpenAiServer(async ({ left }) => {
@@ -83,7 +83,7 @@ test('fifty trees on two workers: usage adds up over three levels without interf
     90_000,
   );
   const runs = await Promise.all(ids.map((id) => executionOf(pool, id)));
-  // below a root: 2 middles with 2 leaves each, and one leaf; each answers twice
+  // below a root: 2 middle runs with 2 leaves each, and one leaf; each answers twice
   for (const run of runs) {
     expect(run).toMatchObject({
       status: 'completed',

@@ -44,7 +44,10 @@ async function start(tools: CustomTool[] = []): Promise<Worker> {
   return worker;
 }
 
-/** A model behind a gate; `answer` is told how often the model has answered before. */
+/**
+ * Starts a model that answers when its gate allows it. `answer` receives the number of earlier
+ * answers.
+ */
 async function gated(answer: (answers: number) => FakeAnswer) {
   const gate = createGate();
   const server = await startOpenAiServer(async ({ body, left }) => {
@@ -217,7 +220,7 @@ test('a worker killed between the request and the park leaves the run paused', a
   await pause(id);
   doomed.kill('SIGKILL');
   await once(doomed, 'exit');
-  await start(); // who finds the dead
+  await start(); // detects the dead worker
   await reaches(pool, id, 'paused');
   gate.allow(2);
   await resume(id);

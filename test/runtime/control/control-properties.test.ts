@@ -8,9 +8,9 @@ import { brokenPromises, calling, makeAgent, makeAgentTool } from '../arrange.ts
 const SEQUENCES = 60;
 const OPERATIONS = 14;
 const AT_ONCE = 6;
-/** Runs of one session. */
+/** Number of runs in a session. */
 const PER_SESSION = 3;
-/** Errors of a control that comes too late or too early. */
+/** Error codes of a control that comes too late or too early. */
 const REFUSALS = ['HWTRM', 'HWCNF'];
 
 const database = testDatabase();
@@ -52,7 +52,7 @@ beforeAll(async () => {
   });
 });
 
-/** Numbers from 0 to 1, the same for the same seed. */
+/** Returns a generator of numbers from 0 to 1, repeatable by its seed. */
 function seeded(seed: number): () => number {
   let state = seed;
   return () => {
@@ -77,7 +77,7 @@ const DECK = [
   ...(['answer', 'answer', 'answer', 'answer'] as const),
 ];
 
-/** One run, and what is done to it and its children; gives what was refused. */
+/** Applies random controls to one run and its children. Returns the codes of rejected controls. */
 async function sequence(seed: number, session: string): Promise<string[]> {
   const { pool } = database;
   const random = seeded(seed);
@@ -104,7 +104,7 @@ async function sequence(seed: number, session: string): Promise<string[]> {
   return refused;
 }
 
-/** Ends all pauses and answers all questions, so that a run that waits only for people ends. */
+/** Ends all pauses and answers all questions, so that runs waiting only for people end. */
 async function settle(): Promise<void> {
   const { pool } = database;
   await expect

@@ -170,7 +170,7 @@ describe('retry_execution', () => {
     );
     const children = await childrenOf(pool, id);
     expect(children.map(({ status }) => status)).toEqual(['cancelled', 'completed']);
-    expect(new Set(keys).size).toBe(2); // another child, another key
+    expect(new Set(keys).size).toBe(2); // another child has another key
   });
 
   test('of a parent keeps the answer of a finished child', async () => {
@@ -221,7 +221,7 @@ describe('fork_execution', () => {
     const { id } = await runToEnd(pool, await makeAgent(pool, { script, tools: ['note'] }));
     const copy = await fork(id, 2);
     expect(await kindsOf(pool, copy.id)).toBe('model tool fork tool model output');
-    expect([keys.length, new Set(keys).size]).toEqual([3, 3]); // a run of its own, keys of its own
+    expect([keys.length, new Set(keys).size]).toEqual([3, 3]); // a separate run has separate keys
   });
 
   test('during calls with an input adds the input after their results', async () => {

@@ -104,13 +104,14 @@ describe('cancel', () => {
       const id = await insertRun(pool, agent);
       const at = `select pid from pg_stat_activity where wait_event = 'advisory' and datname = current_database()`;
       const { pid } = await eventually<{ pid: number }>(pool, 'the tool waits for the lock', at);
-      await cancel(id); // the lock is held still: a cancel that waited for the tool would never come back
+      // the lock is still held: a cancel that waits for the tool would never return
+      await cancel(id);
       await eventually(
         pool,
         'its statement has ended at the server',
         `select where not exists (select from pg_stat_activity where pid = $1 and wait_event = 'advisory')`,
         [pid],
-        30_000, // the time-out of the tool, 60 seconds, would end it too
+        30_000, // the tool's timeout of 60 seconds would end the statement too
       );
       await expect.poll(() => worker.inFlight).toBe(0);
       expect(await kindsOf(pool, id)).toBe('model');
@@ -205,7 +206,7 @@ describe('a stopping worker', () => {
     expect(await kindsOf(pool, id)).toBe('model tool tool model output');
     const steps = await stepsOf(pool, id);
     expect(new Set(steps.map(({ worker }) => worker)).size).toBe(2);
-    // quick once; slow twice, under the same key
+    // `quick` once; `slow` twice under the same key
     expect([done.length, new Set(done).size]).toEqual([3, 2]);
   });
 

@@ -25,7 +25,7 @@ const LOOPBACK = '127.0.0.1';
 const database = testDatabase();
 let worker: Worker | undefined;
 
-/** Says what it did before the connection breaks, as `fetch` throws it. */
+/** Fails as `fetch` does when the connection breaks after the request was sent. */
 const breaking: CustomTool = {
   name: 'send_and_break',
   description: 'Sends something, and then the connection is gone.',
@@ -59,7 +59,7 @@ async function declare(effect: string, timeoutMs = 60_000): Promise<void> {
   );
 }
 
-/** A run that makes one POST to the server and says that it is done. */
+/** Starts a run that sends one POST to the server and then answers. */
 async function posting(server: TestServer, configuration?: Json): Promise<string> {
   const { pool } = database;
   const call = { name: 'http_request', arguments: { url: server.url, method: 'POST', body: 'x' } };
@@ -74,7 +74,7 @@ async function posting(server: TestServer, configuration?: Json): Promise<string
   return insertRun(pool, agent);
 }
 
-/** Kills a worker during the calls of its runs. The server does not answer before that. */
+/** Kills a worker during the calls of its runs. The server answers no call before that. */
 async function killedWhileCalling(runs: number): Promise<{ server: TestServer; ids: string[] }> {
   let silent = true;
   const server = await startServer((_request, response) => {
@@ -93,7 +93,7 @@ async function killedWhileCalling(runs: number): Promise<{ server: TestServer; i
 
 type Question = { id: string; kind: string; prompt: string; options: string[]; tool_call: Json };
 
-/** The open question of a run that waits for its answer. */
+/** Returns the question of this kind once the run waits for its answer. */
 function questionOf(id: string, kind: string): Promise<Question> {
   return eventually<Question>(
     database.pool,
@@ -113,7 +113,7 @@ async function answer(question: Question, word: string, data?: Json): Promise<vo
   ]);
 }
 
-/** The one row of the ledger. */
+/** Returns the only row of the effects. */
 async function effectOf(id: string) {
   const { rows } = await database.pool.query(
     'select * from howdah.effects where execution_id = $1',
@@ -232,7 +232,8 @@ describe('a once-only call without an answer', () => {
     const server = await startServer(hang);
     await startHere();
     const id = await posting({ ...server, url: 'http://127.0.0.1:1' });
-    expect((await ended(database.pool, id)).status).toBe('completed'); // its model was told so, after the last attempt
+    // its model received the error after the last attempt
+    expect((await ended(database.pool, id)).status).toBe('completed');
     expect(await kindsOf(database.pool, id)).toMatch(/^model( tool_started retry){3}/);
     expect(await effectOf(id)).toMatchObject({ state: 'failed' });
     const { rows } = await database.pool.query(

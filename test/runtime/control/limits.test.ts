@@ -106,7 +106,8 @@ describe('a limit ends the run as failed with its reason and a guard step', () =
     expect(run).toMatchObject({ status: 'failed', stop_reason: 'max_time' });
     expect(await kindsOf(pool, run.id)).toBe('guard');
     await silent.requests.at(-1)?.left;
-    await expect.poll(() => worker.inFlight).toBe(0); // it lets go once it has heard of the commit
+    // the worker releases the run after it has received the result of the commit
+    await expect.poll(() => worker.inFlight).toBe(0);
   });
 
   test('max_seconds: applies while a tool hangs', async () => {

@@ -25,7 +25,7 @@ import {
 import { addHooks, heardOf, openHookedShop } from '../hooks/hooked.ts';
 import { expectEqual } from '../replay/replay-runs.ts';
 
-// Mail between agents is sent and received exactly as often as their logs show.
+// Messages between agents are sent and received exactly as often as their logs show.
 
 const MAIL = ['send_message', 'receive'];
 
@@ -42,7 +42,7 @@ afterAll(async () => {
 
 const unique = (word: string) => `${word}_${randomBytes(4).toString('hex')}`;
 
-/** An agent under a name that scripts can say. */
+/** Makes an agent under a name that scripts can use. */
 async function named(name: string, spec: AgentSpec): Promise<string> {
   const id = await makeAgent(database.pool, spec);
   await database.pool.query('update howdah.agents set name = $2 where id = $1', [id, name]);
@@ -54,7 +54,7 @@ const send = (to: string, message: string, more: JsonObject = {}) =>
 const receive = (wait_seconds?: number) =>
   calling({ name: 'receive', arguments: wait_seconds === undefined ? {} : { wait_seconds } });
 
-/** A person's message. */
+/** Sends a message as a person. */
 async function write(agent: string, content: string, execution: string | null = null) {
   const { rows } = await database.pool.query(
     'insert into howdah.mail (to_agent_id, to_execution_id, content) values ($1, $2, $3) returning *',
@@ -63,7 +63,7 @@ async function write(agent: string, content: string, execution: string | null = 
   return rows[0];
 }
 
-/** Returns the results of the receive calls, as the model got them. */
+/** Returns the results of the receive calls, as received by the model. */
 async function received(id: string): Promise<{ mail: JsonObject[] }[]> {
   return (await resultsOf(database.pool, id))
     .filter((text) => text.startsWith('{"mail"'))
@@ -78,14 +78,14 @@ const mailOf = async (agent: string) =>
     )
   ).rows;
 
-/** Parked until its time, with nothing held. */
+/** Waits until the run is parked until a time, without an owner. */
 async function parked(id: string) {
   const run = await reaches(database.pool, id, 'waiting');
   expect(run).toMatchObject({ waiting_for: 'timer', owner_worker: null });
   expect(run.wake_at).not.toBeNull();
 }
 
-/** Its time to wait is over. */
+/** Ends the waiting time of a receive call. */
 async function ring(id: string) {
   await database.pool.query(
     `with over as (
@@ -108,7 +108,8 @@ describe('receive', () => {
     });
     const id = await insertRun(pool, agent);
     await parked(id);
-    await expect.poll(() => worker?.inFlight).toBe(0); // it lets go once it has heard of the commit
+    // the worker releases the run after it has received the result of the commit
+    await expect.poll(() => worker?.inFlight).toBe(0);
     const sent = await write(agent, 'The pump is here.');
     const run = await ended(pool, id);
     expect(run).toMatchObject({ status: 'completed', output: 'read' });
@@ -304,7 +305,7 @@ describe('a tree', () => {
     await parked(id);
     const [inside] = await childrenOf(pool, id);
     await parked(inside?.id ?? '');
-    // as if the boss had called send_message beside its other calls
+    // as if the boss had called send_message in parallel with its other calls
     const { rows } = await pool.query(
       `select howdah_private.call_send_message($1, jsonb_build_object('to', $2::text, 'message', 'inside'), '{}') as sent`,
       [id, reader],
@@ -350,7 +351,7 @@ test('delivers every message when all members send to each other at once', async
   );
   expect(all.n).toBe(30);
   for (const child of await childrenOf(pool, id)) {
-    // a call may give several messages, so the last ones may wait in vain
+    // one call may return several messages, so the last calls may receive none
     await eventually(
       pool,
       'the member has heard',

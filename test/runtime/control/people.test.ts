@@ -88,7 +88,9 @@ type Question = {
   tool_call: object;
 };
 
-/** Waits for this many open questions of a run and its descendants; returns them in order. */
+/**
+ * Waits for this number of open questions of a run and its descendants, and returns them in order.
+ */
 async function questionsOf(root: string, count = 1): Promise<Question[]> {
   const { questions } = await eventually<{ questions: Question[] }>(
     database.pool,
@@ -100,7 +102,7 @@ async function questionsOf(root: string, count = 1): Promise<Question[]> {
   return questions;
 }
 
-/** The only open question, once the run has parked for it. */
+/** Returns the only open question, once the run is parked for it. */
 async function waiting(root: string): Promise<Question> {
   const [question] = await questionsOf(root);
   await eventually(
@@ -119,7 +121,7 @@ const answer = (id: string | undefined, text: string | null, data?: unknown) =>
     data === undefined ? null : JSON.stringify(data),
   ]);
 
-/** Gives the tools of the agent settings of its own. */
+/** Sets the configuration of the tools of an agent. */
 const configure = (
   agent: string,
   name: string,
@@ -131,7 +133,7 @@ const configure = (
     [agent, name, JSON.stringify({ question: columns.question ?? null }), columns.approval],
   );
 
-/** A tool that calls the agent; gives its name. */
+/** Adds a tool that calls the agent, and returns its name. */
 async function toolOf(agent: string): Promise<string> {
   const name = `child_${agent.slice(-12)}`;
   await database.pool.query(
@@ -142,7 +144,7 @@ async function toolOf(agent: string): Promise<string> {
   return name;
 }
 
-/** The deadlines of the run's questions have passed. */
+/** Moves the deadlines of the run's questions into the past. */
 async function pass(root: string): Promise<void> {
   await database.pool.query(
     'update howdah.questions set expires_at = now() where root_execution_id = $1',

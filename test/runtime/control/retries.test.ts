@@ -31,7 +31,7 @@ const servers: FakeServer[] = [];
 /** Times of the calls of a tool, by its argument. */
 const calls = new Map<string, { at: number; key: string }[]>();
 
-/** Throws what it is told so many times, and then answers. */
+/** Throws the given error for the given number of calls, and then answers. */
 const flaky: CustomTool = {
   name: 'flaky',
   description: 'Fails at first.',
@@ -66,7 +66,7 @@ afterAll(async () => {
   await worker.stop(1_000);
 });
 
-/** A run that calls the flaky tool once. */
+/** Starts a run that calls the flaky tool once. */
 async function callFlaky(id: string, times: number, error: Json): Promise<string> {
   const script = [calling({ name: 'flaky', arguments: { id, times, error } }), { content: 'done' }];
   return insertRun(database.pool, await makeAgent(database.pool, { script, tools: ['flaky'] }));
@@ -143,7 +143,8 @@ describe('a tool with a retryable error', () => {
     const id = await callFlaky('later', 1, error);
     expect((await ended(database.pool, id)).status).toBe('completed');
     const [first, second] = calls.get('later') ?? [];
-    expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(1200 - 1); // timers count whole milliseconds
+    // timers count whole milliseconds
+    expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(1200 - 1);
     expect((await retriesOf(id))[0]?.error?.retry_after_ms).toBe(1200);
   });
 
@@ -167,7 +168,8 @@ describe('a tool with a retryable error', () => {
     expect(calls.get('long')).toHaveLength(1);
     await database.pool.query('select howdah.cancel_execution($1)', [id]);
     await database.pool.query('select howdah.retry_execution($1)', [id]);
-    expect((await ended(database.pool, id)).output).toBe('done'); // a person decides otherwise
+    // a manual retry does not wait
+    expect((await ended(database.pool, id)).output).toBe('done');
   });
 
   test('beside another with a shorter delay: each keeps its own delay', async () => {
@@ -258,7 +260,7 @@ describe('a tool written in SQL', () => {
     const { wake_at } = await parked(id);
     expect((wake_at?.getTime() ?? 0) - Date.now()).toBeGreaterThan(5_000);
     await pool.query('select howdah.cancel_execution($1)', [id]);
-    await pool.query('select howdah.retry_execution($1)', [id]); // a person does not wait
+    await pool.query('select howdah.retry_execution($1)', [id]); // a manual retry does not wait
     expect((await ended(pool, id)).status).toBe('completed');
     expect(await resultsOf(pool, id)).toEqual(['written']);
     expect((await retriesOf(id))[0]?.error).toMatchObject({
@@ -354,7 +356,7 @@ test('a retry is due by the database clock, whatever the clock of the failed wor
     `select from howdah.executions where id = $1 and waiting_for = 'timer'`,
     [id],
   );
-  clock.mockRestore(); // somebody else goes on with it
+  clock.mockRestore(); // the retry uses the correct clock
   const run = await ended(pool, id);
   expect(run.status).toBe('completed');
   const [first, second] = await retriesAndResult(id);
@@ -364,8 +366,8 @@ test('a retry is due by the database clock, whatever the clock of the failed wor
 const performanceNow = (): number => performance.timeOrigin + performance.now();
 
 /**
- * Returns the time when the attempt failed and when the next one started, by the clock of the
- * database.
+ * Returns the time at which the attempt failed and the time at which the next one started, by the
+ * clock of the database.
  */
 async function retriesAndResult(id: string): Promise<[Date, Date]> {
   const steps = await stepsOf(database.pool, id);

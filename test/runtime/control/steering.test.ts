@@ -49,7 +49,7 @@ const reaches = (id: string, condition: string) =>
 
 const slowAgent = () => makeAgent(database.pool, { models: [{ provider: 'openai' }] });
 
-/** An agent that asks a person, and then says what it was told. */
+/** Makes an agent that asks a person and answers with the reply. */
 const askingAgent = async () => {
   const script = [
     calling({ name: 'ask_user', arguments: { question: 'Which?' } }),
@@ -136,7 +136,7 @@ describe('add_input', () => {
       status: 'waiting',
       waiting_for: 'turn',
     });
-    gate.allow(2); // the second is told the first one's words
+    gate.allow(2); // the second run receives the answer of the first
     await ended(pool, first);
     expect((await ended(pool, second)).output).toBe('slowly / slowly / two / three');
   });

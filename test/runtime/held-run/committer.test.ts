@@ -14,7 +14,7 @@ function arrange() {
   const open = new Set<Call>();
   const query = ({ values }: { values: [string, number, string] }) => {
     const { promise, resolve, reject } = Promise.withResolvers();
-    const ids = values[2].slice(1, -1).split(','); // an array, in the order of ids
+    const ids = values[2].slice(1, -1).split(','); // an array literal, in the order of ids
     const rows = ids.map((execution_id) => ({ execution_id, outcome: 'committed' }));
     const call: Call = {
       ids,
@@ -75,7 +75,7 @@ test('large commits are sent alone, one per tenant, without blocking connections
   }
   callOf('blue1')?.answer();
   await turns();
-  expect([...open].map(({ ids }) => ids)).toEqual([['corp1'], ['late1']]); // in turns
+  expect([...open].map(({ ids }) => ids)).toEqual([['corp1'], ['late1']]); // tenants take turns
   await answering(Promise.all(large), () => true);
 });
 
@@ -167,7 +167,8 @@ test('a lasting failure is listed until it succeeds', () => {
 
 test('a waiting commit of an older claim becomes stale when a newer claim of the run commits', async () => {
   const { calls, commit, commitOfClaim, answering } = arrange();
-  const first = Array.from({ length: 40 }, (_, n) => commit('acme', `busy${n}`)); // both lanes
+  // both connections are busy
+  const first = Array.from({ length: 40 }, (_, n) => commit('acme', `busy${n}`));
   await turns();
   const older = commitOfClaim('run', 1);
   const newer = commitOfClaim('run', 3);

@@ -20,7 +20,8 @@ import {
 import { expectEqual } from '../replay/replay-runs.ts';
 import { deciding, makeTeam, startTeam } from '../teams.ts';
 
-/** What filters find in what agents tell each other: tasks that a plan made up, and conversations handed over whole. */
+// Output filters apply to texts between agents: tasks written by a plan, and conversations that are
+// handed over.
 
 const CANARY = 'canary-abcdefgh1';
 const database = testDatabase();
@@ -142,7 +143,7 @@ describe('a conversation handed to another agent', () => {
 
   test('is filtered, and the other agent continues with the filtered text', async () => {
     await filter('redact');
-    // answers are counted by those that are read: of the first agent's none is
+    // answers are counted since the handoff: none of the first agent is included
     const { run } = await handed([{ content: 'billed' }], `I am ${CANARY}.`, `He is ${CANARY}.`);
     expect(run).toMatchObject({ status: 'completed', output: 'billed' });
     const [summary] = await summaries(run.id);

@@ -50,7 +50,7 @@ async function claim(id: string): Promise<ClaimedRun> {
   return run;
 }
 
-/** Converts to JSON that Postgres can store, without fields that exist only in the log. */
+/** Returns the state as JSON that Postgres can store, without fields that exist only in the log. */
 function comparable({ messages, steps_since_answer, exhausted }: RunState): object {
   const bare = (message: Message) =>
     Object.fromEntries(

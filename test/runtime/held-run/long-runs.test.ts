@@ -72,7 +72,7 @@ const wireOf = (body: JsonObject) => body.messages as unknown as Wire[];
 const isSummaryRequest = (body: JsonObject) =>
   wireOf(body)[0]?.content?.startsWith('You summarize') ?? false;
 
-/** Our estimate of what the server was sent. */
+/** Returns our estimate of the tokens of a request. */
 function sizeOf(body: JsonObject): number {
   const messages = wireOf(body).map(({ role, content, tool_calls }) => ({
     role,
@@ -89,7 +89,10 @@ function sizeOf(body: JsonObject): number {
   return estimateRequestTokens(messages, schemas);
 }
 
-/** Reads page after page, and then answers; how far it is nobody can tell from what it is sent, so it counts. */
+/**
+ * Returns a model that reads the pages one after the other and then answers. It counts the pages
+ * itself, because requests may be trimmed.
+ */
 function reader(pages: number, summary?: () => FakeAnswer): FakeHandler {
   let read = 0;
   return ({ body }) => {

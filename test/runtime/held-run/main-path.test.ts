@@ -36,7 +36,7 @@ const slowTool: CustomTool = {
   run: () => slow.opened.then(() => 'at last'),
 };
 
-/** Returns only when two calls are inside at the same time. */
+/** Number of calls in progress. A call returns only once two calls are in progress. */
 let inside = 0;
 const both = createLatch();
 const meet: CustomTool = {
@@ -237,5 +237,6 @@ test('300 runs at a concurrency of 20 all complete, and every invariant holds', 
   );
   expect({ completed, steps }).toEqual({ completed: 300, steps: 300 * 5 });
   expect(await brokenPromises(pool)).toEqual([]);
-  await expect.poll(() => worker.inFlight).toBe(0); // it lets go once it has heard of the commit
+  // the worker releases the run after it has received the result of the commit
+  await expect.poll(() => worker.inFlight).toBe(0);
 });

@@ -12,7 +12,7 @@ const database = testDatabase();
 let worker: Worker;
 let server: FakeServer;
 const gate = createGate();
-/** Model calls under way now, and at most ever, while the session of many messages talks. */
+/** Number of model calls in progress, and its maximum, while the session receives many messages. */
 let underWay = 0;
 let most = 0;
 
@@ -98,7 +98,7 @@ test('an agent switched to during a run receives all of it, and the run is not a
   );
   const [one, two] = await Promise.all(rows.map(({ id }) => ended(pool, id)));
   expect(one?.output).toBe('2: first … wait');
-  // its own instruction, what was said and answered before, and the message
+  // its own instruction, the earlier input and answer, and the message
   expect(two?.output).toBe('4: second … and you?');
 });
 
@@ -129,7 +129,7 @@ test('messages with the policy steer from 10 connections are each delivered once
   const said: string[] = rows.flatMap((row) => row.said);
   expect(said.length).toBe(50);
   expect(new Set(said).size).toBe(50);
-  // nothing that was said is left without an answer behind it
+  // each message is followed by an answer
   expect(new Set(rows.map(({ status, last }) => `${status} ${last}`))).toEqual(
     new Set(['completed assistant']),
   );
@@ -162,7 +162,7 @@ test('concurrent messages, plain inserts, cancels and switches leave a session i
       }
     }),
   );
-  // a run that has ended already, or a session that rejects: no deadlock, nothing else
+  // the run had ended, or the session rejected the message: no deadlock, no other error
   expect(refusals.filter((code) => code !== 'HWTRM' && code !== 'HWCNF')).toEqual([]);
   await eventually(
     pool,

@@ -9,7 +9,7 @@ import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { calling, ended, insertRun, makeAgent, runToEnd } from '../arrange.ts';
 
-// Trust of each result, by tool, and trust of rows that a run writes and others read.
+// Trust of each result by its tool, and trust of rows that one run writes and others read.
 
 const database = testDatabase();
 let worker: Worker;
@@ -48,9 +48,13 @@ const external = async () => {
 const one = async (text: string, values: unknown[] = []) =>
   (await database.pool.query(text, values)).rows[0];
 
-/** Of every built-in tool what it may give at best, and what it gives of a run that has read what is external. */
+/**
+ * For each built-in tool: the highest trust of its result, and the trust of its result in a run
+ * that has read external content.
+ */
 const BUILTINS: Record<string, [best: string, of: string, value: (run: string) => Json]> = {
-  ask_user: ['external', 'external', () => 'yes'], // answers never come by a call: planCall says user
+  // the trust of an answer is set when it arrives: planCall returns user
+  ask_user: ['external', 'external', () => 'yes'],
   board_read: ['system', 'external', () => ({ key: 'k' })],
   board_write: ['system', 'external', () => ({ key: 'k', written: false })],
   calculator: ['internal', 'internal', () => 2],
@@ -197,7 +201,7 @@ test('a model gets untrusted text between marks, and trusted text without', asyn
       },
       { tool_call_id: 'c2', content: expect.stringMatching(/^\{/) },
     ]);
-    expect(requests[1]?.at(-1)).toEqual(results[0]); // the same at every request
+    expect(requests[1]?.at(-1)).toEqual(results[0]); // equal in every request
     expect(JSON.stringify(requests)).not.toContain('"trust"');
     const { content } = await one(
       `select content from howdah.messages where execution_id = $1 and tool_call_id = 'c1'`,

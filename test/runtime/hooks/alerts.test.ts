@@ -85,7 +85,10 @@ const askAgain = async (id: string): Promise<Rule> => {
   );
   return alertsOf(id, rows[0].before);
 };
-/** The worker looks each second which rules are due, and a second later for one that found no room beside another of its tenant. */
+/**
+ * Runs the timer of alerts and all queued evaluations now. A worker runs the timer once a second,
+ * and delays an evaluation by a second if another one of its tenant is active.
+ */
 const hurry = () =>
   database.pool.query(
     `select howdah_private.run_timers('alerts'); select graphile_worker.reschedule_jobs(
@@ -129,7 +132,8 @@ test('a webhook is called once when an alert fires and once when it clears', asy
     ...{ state: 'firing', found_rows: 1, sample: [{ sku: 'A-1', pieces: 2 }] },
   });
   await askAgain(id);
-  expect(await delivered(id)).toEqual({ count: 1 }); // two deliveries under way may change places
+  // two concurrent deliveries may arrive in either order
+  expect(await delivered(id)).toEqual({ count: 1 });
   await database.pool.query(`update shop.stock set pieces = 5`);
   expect(await askAgain(id)).toMatchObject({ state: 'clear', found_rows: 0, sample: null });
   await askAgain(id);

@@ -2,8 +2,8 @@ import type pg from 'pg';
 import type { Json, JsonObject } from '../../../src/json/json.ts';
 
 /**
- * Hooks as users write them: `heard` notes every event it is told in a table of the user's own; `obey` does what the
- * test wrote into shop.orders for this event.
+ * Hook functions as users write them. `heard` writes every event it receives to a table of the
+ * user. `check` reacts as the test has specified in shop.orders for this event.
  */
 const FUNCTIONS = `
   create schema shop;
@@ -45,7 +45,7 @@ export async function openHookedShop(pool: pg.Pool): Promise<void> {
   await pool.query(FUNCTIONS);
 }
 
-/** Hooks of one agent, or of all. */
+/** Adds hooks for one agent, or for all agents. */
 export async function addHooks(
   pool: pg.Pool,
   agent: string | null,
@@ -86,7 +86,7 @@ export async function order(
 
 export type Audit = { hook: string; event: JsonObject; role: string; tenant: string };
 
-/** Returns the rows that hooks of a run wrote, in order. */
+/** Returns the rows written by hooks of a run, in order. */
 export async function auditOf(pool: pg.Pool, id: string): Promise<Audit[]> {
   const { rows } = await pool.query(
     'select * from shop.audit where execution_id = $1 order by id',
@@ -95,7 +95,7 @@ export async function auditOf(pool: pg.Pool, id: string): Promise<Audit[]> {
   return rows;
 }
 
-/** The same in short: `before_run after_setup …`. */
+/** Returns the names of the events that a hook received, such as `before_run after_setup`. */
 export async function heardOf(pool: pg.Pool, id: string, hook = 'heard'): Promise<string> {
   const rows = await auditOf(pool, id);
   return rows

@@ -45,7 +45,7 @@ afterAll(async () => {
   await proxy.close();
 });
 
-/** A worker in a process of its own, to be killed. */
+/** Starts a worker in a separate process, which the test kills. */
 async function startProcess(): Promise<ChildProcess> {
   const child = spawn(process.execPath, [PROCESS], {
     env: { ...process.env, DATABASE_URL: database.url },
@@ -63,7 +63,7 @@ async function hookedAgent(name: string, args: { name?: string }): Promise<strin
   return agent;
 }
 
-// The first test, while no other worker is there to take the run.
+// Must be the first test: no other worker may take the run.
 test('writes of hooks exist once when a worker dies while one runs', async () => {
   const { pool } = database;
   const agent = await hookedAgent('count_up', { name: 'killed' });
@@ -136,7 +136,8 @@ test('writes of hooks exist once when an earlier commit is still in progress', a
     held = holder
       .query('begin')
       .then(() => lockRun(holder, id))
-      .then(() => server.write(chunk, () => client.resetAndDestroy())); // sent, and the client sees it break
+      // sent; the client sees its connection break
+      .then(() => server.write(chunk, () => client.resetAndDestroy()));
     return 'drop';
   };
   const id = await insertRun(pool, agent);
@@ -176,8 +177,8 @@ test('a run taken over while a hook runs keeps none of its writes', async () => 
   expect((await executionOf(pool, id)).status).toBe('cancelled');
   expect(await kindsOf(pool, id)).toBe('guard model tool_started');
   const { rows } = await pool.query('select from howdah.questions where execution_id = $1', [id]);
-  expect(rows).toEqual([]); // the call may be repeated: nobody has to look for its effect
+  expect(rows).toEqual([]); // the call is repeatable: no person has to check its effect
   await expect
     .poll(() => heardOf(pool, id))
-    .toBe('before_run message_sent tool_before execution_complete'); // told by a job
+    .toBe('before_run message_sent tool_before execution_complete'); // called by a job
 });

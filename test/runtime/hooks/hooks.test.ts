@@ -26,7 +26,7 @@ const database = testDatabase();
 let worker: Worker;
 /** Arguments of the calls of `refund`. */
 const refunds: JsonObject[] = [];
-/** Calls that wait for the gate. */
+/** Number of calls that wait for the gate. */
 let inside = 0;
 const gate = createLatch();
 
@@ -69,7 +69,7 @@ afterAll(async () => {
 
 type Call = { name: string; arguments?: JsonObject };
 
-/** An agent that makes these calls and then answers. */
+/** Makes an agent that makes these calls and then answers. */
 function agentCalling(...calls: Call[]): Promise<string> {
   const script = [...(calls.length > 0 ? [calling(...calls)] : []), { content: 'done' }];
   const names = [...new Set(calls.map(({ name }) => name))];
@@ -79,7 +79,9 @@ function agentCalling(...calls: Call[]): Promise<string> {
 const refund7 = { name: 'refund', arguments: { amount: 7 } };
 const count = (name: string): Call => ({ name: 'count_up', arguments: { name } });
 
-/** A run whose agent has shop.check do this, and shop.heard listen to everything. */
+/**
+ * Starts a run with shop.check as a hook that reacts as specified, and shop.heard for all events.
+ */
 async function runWith(
   event: string,
   deed: Parameters<typeof order>[3],
@@ -238,7 +240,7 @@ describe('a rejection by a hook', () => {
     expect(await heardOf(pool, run.id)).toBe(
       'before_run after_setup message_sent tool_after message_sent message_sent execution_complete',
     );
-    expect(await heardOf(pool, run.id, 'check')).toBe(''); // what it wrote is undone
+    expect(await heardOf(pool, run.id, 'check')).toBe(''); // its writes were rolled back
   });
 
   test.each([
@@ -428,7 +430,8 @@ describe('the answer of a hook', () => {
     }
     const audit = await auditOf(pool, run.id);
     const seen = audit.filter(({ hook, event }) => hook === 'heard' && event.tool === name);
-    expect(seen.map(({ event }) => event.arguments)).toEqual([args, args]); // the next hook sees what it will be
+    // the next hook receives the changed arguments
+    expect(seen.map(({ event }) => event.arguments)).toEqual([args, args]);
   });
 
   test.each([
@@ -487,7 +490,7 @@ describe('a failure of a hook', () => {
     const { rows } = await pool.query('select from howdah.questions where execution_id = $1', [
       run.id,
     ]);
-    expect(rows).toEqual([]); // nobody has to look for an effect
+    expect(rows).toEqual([]); // no person has to check an effect
   });
 
   test.each([

@@ -22,7 +22,7 @@ import { addHooks, auditOf, openHookedShop } from './hooked.ts';
 const database = testDatabase();
 let worker: Worker;
 const heard: HookEvent[] = [];
-/** Behaviour of the worker's hooks in this test. */
+/** Behaviour of the worker's hooks, set by each test. */
 let deeds: Hooks = {};
 
 const hooks = Object.fromEntries(

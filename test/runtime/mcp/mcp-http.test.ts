@@ -26,7 +26,7 @@ import {
 
 const KEY = 'a-key-that-nobody-may-see-4711';
 
-/** An MCP server over HTTP, by hand: what it does with calls is the test's to say. */
+// A minimal MCP server over HTTP, whose response to calls is set by each test.
 describe('MCP servers over HTTP', () => {
   const db = testDatabase();
   let worker: Worker;

@@ -10,7 +10,7 @@ import { startTestWorker } from '../../support/worker.ts';
 import { calling, ended, insertRun, makeAgent, resultsOf } from '../arrange.ts';
 import { question } from '../replay/replay-runs.ts';
 
-/** A server by hand that speaks protocol version 2026-07-28 and nothing older. */
+// A minimal server that supports protocol version 2026-07-28 and no older one.
 describe('an MCP server of protocol version 2026-07-28', () => {
   const db = testDatabase();
   let worker: Worker;

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
-/** The program of a public server from npm. */
+/** Returns the path of the program of a public server from npm. */
 export function program(name: string): string {
   const file = `node_modules/@modelcontextprotocol/server-${name}/dist/index.js`;
   return fileURLToPath(new URL(`../../../${file}`, import.meta.url));

@@ -25,7 +25,7 @@ function definition(agent: Partial<AgentDefinition['agent']> = {}): AgentDefinit
   return { agent: { ...bare, output_schema: null, ...agent }, models: [], tools: [] };
 }
 
-/** Returns the messages that are sent for these, without a prompt. */
+/** Returns the messages sent for these, without a prompt. */
 function sent(messages: readonly Message[], history: readonly Message[] = []) {
   return buildMessages(definition(), stateOf(messages, history));
 }
@@ -222,7 +222,7 @@ test('a conversation built step by step equals one built at once', () => {
       expect(messages, `seed ${seed}, ${length} messages`).toEqual(
         buildMessages(agent, structuredClone(state)),
       );
-      messages.length = 0; // the caller may keep and change what it was given
+      messages.length = 0; // the caller may change its array afterwards
     }
   }
 });

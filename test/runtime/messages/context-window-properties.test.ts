@@ -30,7 +30,7 @@ describe('for any conversation and window', () => {
       const least = sentOf(rebuilt.before, trimTo(0)).messages;
       const most = Math.max(room, estimateRequestTokens(least));
       expect(estimateRequestTokens(messages), `seed ${seed}`).toBeLessThanOrEqual(most);
-      // The least is the prompt, the task and the newest group, its results cut.
+      // The minimum is the prompt, the task and the newest group with trimmed results.
       const newest = rebuilt.before.findLastIndex(({ role }) => role !== 'tool');
       expect(least.length, `seed ${seed}`).toBeLessThanOrEqual(2 + rebuilt.before.length - newest);
       const results = least.filter(({ role }) => role === 'tool');
@@ -88,7 +88,7 @@ describe('for any conversation and window', () => {
   });
 });
 
-/** The numbers of the run's own messages that are told. */
+/** Returns the numbers of those messages of the run that are sent. */
 function seqsOf(messages: readonly LoggedMessage[]): number[] {
   return messages.flatMap(({ seq }) => seq ?? []);
 }

@@ -30,7 +30,7 @@ export function summary(seq: number, from: number, to: number, content = `summar
 
 export type Random = (below: number) => number;
 
-/** The same numbers for the same seed. */
+/** Returns a generator of numbers that is repeatable by its seed. */
 export function seeded(seed: number): Random {
   let a = seed;
   return (below) => {
@@ -42,8 +42,8 @@ export function seeded(seed: number): Random {
 }
 
 /**
- * A run as it may stand in the log: results in any order, people who speak between call and result, calls that were
- * cut off, results of calls nobody knows, and summaries over any range.
+ * Generates a run as it may be in the log: results in any order, messages of people between call
+ * and result, calls without results, results of unknown calls, and summaries over any range.
  */
 export function someRun(random: Random, rounds: number, longest = 400): LoggedMessage[] {
   const messages: LoggedMessage[] = [user('The task.')];
@@ -68,7 +68,7 @@ export function someRun(random: Random, rounds: number, longest = 400): LoggedMe
 
 /**
  * Lists what a provider would reject: results without a preceding call, and calls without results
- * right after them.
+ * directly after them.
  */
 export function openEnds(messages: readonly Message[]): string[] {
   const faults: string[] = [];

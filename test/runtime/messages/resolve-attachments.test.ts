@@ -16,7 +16,7 @@ function file(type: string, content: string | Buffer, name = 'f'): Resource {
   return { name, type, is_text, bytes: Buffer.from(content), sha256: '' };
 }
 
-/** Loads from a table, and says what was asked for. */
+/** Returns a loader that reads from a table and records the requested ids. */
 function library(files: Record<string, Resource>): { load: LoadResource; requestedIds: string[] } {
   const requestedIds: string[] = [];
   const load: LoadResource = async (id) => {

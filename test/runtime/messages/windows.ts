@@ -16,7 +16,7 @@ export const names = (messages: readonly Message[]) =>
     (content ?? tool_calls?.map(({ id }) => id).join() ?? '').replace(/ x+$/, ''),
   );
 
-/** A task and then `rounds` answers that call a tool, each with a result of about 100 tokens. */
+/** Returns a task and `rounds` answers that call a tool, each with a result of about 100 tokens. */
 export function worked(rounds: number, tokens = 100): LoggedMessage[] {
   const made = Array.from({ length: rounds }, (_, at) => [
     asking(`c${at}`),

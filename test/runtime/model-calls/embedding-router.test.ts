@@ -26,7 +26,7 @@ import { makeTeam, startTeam } from '../teams.ts';
 const database = testDatabase();
 let worker: Worker | undefined;
 let server: FakeServer | undefined;
-/** Members by what they are called. */
+/** Ids of the members, by name. */
 let agents: Record<'orders' | 'weather', string>;
 
 beforeAll(async () => {
@@ -80,7 +80,7 @@ const router = async (configuration: JsonObject, more: { max_tokens?: number } =
     ...more,
   });
 
-/** A router by a scripted model: where is more of a number, there it goes. */
+/** Makes a router with a scripted model, which returns these vectors. */
 const scripted = async (
   vectors: Record<string, number[]>,
   { price, max_tokens, ...settings }: JsonObject & { price?: number; max_tokens?: number } = {},
@@ -154,7 +154,7 @@ describe('an embedding router', () => {
     const both = { Where: [1, 1], orders: [1, 0], weather: [0, 1] };
     const two = await run(await scripted(both, { top_k: 2, min_confidence: 0.7 }));
     expect(two.output).toBe('orders:\norders here\n\nweather:\nweather here');
-    expect(await only({ top_k: 2 })).toBe('orders here'); // the other lies behind
+    expect(await only({ top_k: 2 })).toBe('orders here'); // the other one is further away
     expect(await only({ min_confidence: 0.9, fallback: 'weather' })).toBe('weather here');
     expect(await only({ min_confidence: 0.9 })).toMatch(/configuration\.fallback is not set/);
   });

@@ -103,7 +103,7 @@ describe('a run with parts', () => {
         ],
       },
     ]);
-    // the log names the file, it does not repeat it
+    // the log refers to the file and does not contain it
     expect((await messagesOf(database.pool, id))[0]).toMatchObject({
       content: 'What are these?',
       parts: [part(image), link, part(text)],
@@ -337,7 +337,8 @@ describe('an image from an MCP tool', () => {
     }));
     const model = { images: true } as ModelRef;
     const seen = dropUnsupportedMedia(model, messages);
-    expect(seen.map(({ parts }) => parts?.length ?? 0)).toEqual([0, 0, 1, 1, 1, 1, 1]); // the newest
+    // only the newest parts are sent
+    expect(seen.map(({ parts }) => parts?.length ?? 0)).toEqual([0, 0, 1, 1, 1, 1, 1]);
     expect(seen.map(({ content }) => content)).toEqual(messages.map(({ content }) => content));
     expect(
       dropUnsupportedMedia({ ...model, images: undefined } as never, messages).every(

@@ -3,11 +3,12 @@ import { parseLosslessJson } from '../../../src/db/connection/lossless-json.ts';
 import { stripCodeFence } from '../../../src/text/strip-code-fence.ts';
 import { sqlQueryTool } from '../../../src/tools/sql-query.ts';
 
-// What models and queries of tenants give is looked at in the process that does all the others' work.
+// Answers of models and queries of tenants are parsed in the thread that serves everything else, so
+// the parsing must be fast.
 
 const LONG = 400_000;
 
-/** Milliseconds of this thread's processor. */
+/** Returns the processor time of this thread during `work`, in milliseconds. */
 const ms = async (work: () => unknown): Promise<number> => {
   const from = process.threadCpuUsage();
   await work();

@@ -38,7 +38,7 @@ afterAll(async () => {
   await worker.stop(1_000);
 });
 
-/** A server that answers in this order; the real client speaks to it. */
+/** Starts a server that gives these answers in order; the real client calls it. */
 async function serving(answers: FakeAnswer[]): Promise<FakeServer> {
   const server = await startOpenAiServer(answers);
   servers.push(server);
@@ -75,7 +75,8 @@ describe('a retryable failure', () => {
     const agent = await makeAgent(database.pool, { models: [at(server)] });
     const { id, status } = await runToEnd(database.pool, agent);
     expect(status).toBe('completed');
-    expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(999); // timers count whole milliseconds
+    // timers count whole milliseconds
+    expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThanOrEqual(999);
     expect(await kindsOf(database.pool, id)).toBe('retry model output');
     const [retry] = await stepsOf(database.pool, id);
     expect(retry).toMatchObject({
@@ -159,7 +160,7 @@ describe('a model that keeps failing', () => {
   });
 
   test('reports a refused connection', async () => {
-    // a port nobody is given by chance: one that was closed may be the next test's
+    // a port that is never assigned automatically: a closed port may be reused by the next test
     const agent = await makeAgent(database.pool, {
       models: [at({ url: 'http://127.0.0.1:2/v1' })],
     });
@@ -207,7 +208,7 @@ describe('a failure that is not retryable', () => {
 
   test('an unknown provider is named', async () => {
     const agent = await makeAgent(database.pool, { models: [{ provider: 'local' }] });
-    // rows of the environment are not checked: a row that was written before the check existed
+    // a row written before the check existed
     await database.pool.query(
       `update howdah.models as m set provider = 'opnai', from_environment = true
        from howdah.agent_models as x where x.agent_id = $1 and m.id = x.model_id`,

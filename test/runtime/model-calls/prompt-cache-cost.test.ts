@@ -23,17 +23,17 @@ beforeAll(async () => {
 afterAll(() => worker.stop(1_000));
 
 const TURNS = 20;
-/** System prompt and tools: the part of each request that never changes. */
+/** Tokens of the system prompt and the tools, which are equal in each request. */
 const FIXED = 6_000;
-/** What a turn adds to the conversation. */
+/** Tokens that each turn adds to the conversation. */
 const ADDED = 400;
 const OUT = 100;
 
 type TurnUsage = { tokens_in: number; cached_tokens?: number; cache_write_tokens?: number };
 
 /**
- * Returns the usage of each turn as a provider with a prompt cache reports it: a turn reads what the
- * turn before it has sent, and writes the rest.
+ * Returns the usage of each turn as reported by a provider with a prompt cache: a turn reads what
+ * the turn before it has sent, and writes the rest.
  */
 const cachedTurns = (): TurnUsage[] =>
   Array.from({ length: TURNS }, (_, turn) => {

@@ -130,7 +130,7 @@ afterAll(async () => {
 
 const outputOf = (answer: VendorAnswer) => Math.ceil(JSON.stringify(answer).length / 4);
 
-/** Holds a conversation, and returns what the server counted and what the database says. */
+/** Runs a conversation, and returns the usage counted by the server and by the database. */
 async function converse(name: string, request_params: JsonObject) {
   conversation = conversations[name as keyof typeof conversations] as Conversation;
   cache = createPromptCache();
@@ -173,7 +173,7 @@ async function converse(name: string, request_params: JsonObject) {
 const sum = (turns: CachedUsage[], key: keyof CachedUsage) =>
   turns.reduce((total, turn) => total + turn[key], 0);
 
-/** Returns what Anthropic charges, and the tokens as `howdah.model_usage` names them. */
+/** Returns what Anthropic charges, and the tokens by the column names of `howdah.model_usage`. */
 function chargeOf(turns: CachedUsage[]) {
   const plain = sum(turns, 'input_tokens');
   const cached_tokens = sum(turns, 'cache_read_input_tokens');

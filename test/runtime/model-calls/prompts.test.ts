@@ -25,7 +25,7 @@ let server: FakeServer;
 const gate = createGate();
 let count = 0;
 
-/** Answers with what it is told to be. */
+// The model answers with its system prompt.
 beforeAll(async () => {
   worker = await startTestWorker(database.url);
   server = await startOpenAiServer(async ({ body, left }) => {
@@ -43,7 +43,7 @@ afterAll(async () => {
   await server.close();
 });
 
-/** An agent whose model says its system prompt, with a prompt for `{{customer}}`. */
+/** Makes an agent whose model returns its system prompt, with a prompt for `{{customer}}`. */
 async function greeter(values: object = {}): Promise<{ agent: string; prompt: string }> {
   const { pool } = database;
   count += 1;

@@ -11,7 +11,7 @@ import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { ended, makeAgent, messagesOf, runToEnd, stepsOf } from '../arrange.ts';
 
-const SIGNATURE = 'EqQBCkgIARABGAIiQL+/"é=='; // byte for byte, whatever the log does with it
+const SIGNATURE = 'EqQBCkgIARABGAIiQL+/"é=='; // must be preserved byte by byte
 const THOUGHT = 'The user  wants\n a "sum". ';
 const CALLS = [{ name: 'calculator', arguments: { expression: '1+1' }, signature: SIGNATURE }];
 
@@ -19,7 +19,7 @@ const database = testDatabase();
 let anthropic: VendorServer;
 let google: VendorServer;
 let worker: Worker;
-/** The search that Anthropic makes before its call, which a test sets. */
+/** The search that Anthropic makes before its call, set by each test. */
 let search: { query: string; url: string } | undefined;
 
 beforeAll(async () => {

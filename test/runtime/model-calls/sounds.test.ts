@@ -7,7 +7,7 @@ import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { makeAgent, messagesOf, resultsOf, runToEnd } from '../arrange.ts';
 
-/** What a tool brings that is heard, or is a text in base64, and who is told of it how. */
+// Audio and Base64 texts returned by tools, and the form in which models receive them.
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 const SOUND = base64('RIFF....WAVEfmt ');

@@ -19,8 +19,8 @@ import {
   stepsOf,
 } from '../arrange.ts';
 
-// Postgres stores neither NUL nor half a surrogate pair; models and tools send both. The client of OpenAI drops
-// a NUL by itself, so on that way it is simply gone.
+// Postgres can store neither NUL nor half a surrogate pair; models and tools send both. The OpenAI
+// client removes NUL itself, so there it is missing.
 const bad = 'nul \u0000, half \ud83d, whole 🐘';
 const good = 'nul \ufffd, half \ufffd, whole 🐘';
 const heard = 'nul , half \ufffd, whole 🐘';
@@ -115,7 +115,8 @@ test('two ids that are equal once stored remain two calls', async () => {
 });
 
 test('an input with parts is sent to the model in that form', async () => {
-  // Nothing writes parts today; those of an input row written by hand must reach the model untouched.
+  // Nothing writes parts today. Parts of an input row written directly must reach the model
+  // unchanged.
   const { pool } = database;
   const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
   const parts = [

@@ -36,7 +36,7 @@ beforeEach(async () => {
   await database.pool.query('delete from howdah.tool_policies');
 });
 
-/** Runs the agent. Returns the parameters that its model received, and what its step says. */
+/** Runs the agent. Returns the parameters received by its model, and the content of its step. */
 async function searched() {
   const { id } = await runToEnd(database.pool, agent);
   const body = server.requests.at(-1)?.body ?? {};

@@ -19,7 +19,7 @@ import {
 } from '../arrange.ts';
 import { takeLock, waitingFor } from '../shop.ts';
 
-/** A warehouse whose functions change it in all the ways a table can be changed, and want leave. */
+/** A warehouse whose functions change it by every kind of statement, and require an approval. */
 const WAREHOUSE = `
   create schema store;
   create table store.stock (item text primary key, pieces int not null, touched_at timestamptz not null default now(),
@@ -127,14 +127,14 @@ afterAll(async () => {
 
 type Approval = { id: string; prompt: string; preview: Preview | null; tool_call: JsonObject };
 
-/** Begins a run that makes one call and says `ok`. */
+/** Starts a run that makes one call and answers `ok`. */
 async function begin(name: string, args: JsonObject = {}): Promise<string> {
   const { pool } = database;
   const script = [calling({ name, arguments: args }), { content: 'ok' }];
   return insertRun(pool, await makeAgent(pool, { script, tools: [name] }));
 }
 
-/** Returns the question that a run asks again. */
+/** Returns the question that a run asks after an earlier one was answered. */
 async function nextApproval(run: string): Promise<Approval> {
   return eventually<Approval>(
     database.pool,
@@ -152,7 +152,7 @@ async function replayed(run: string) {
   return replayRun(rows[0].run);
 }
 
-/** The open question of a run, once it waits for it. */
+/** Returns the open question of a run once the run waits for it. */
 async function waiting(run: string): Promise<Approval> {
   return eventually<Approval>(
     database.pool,
@@ -171,7 +171,7 @@ const approve = (id: string, args?: JsonObject) =>
 const one = async (text: string) => (await database.pool.query(text)).rows[0];
 const pieces = async (item = 'bolt') =>
   (await one(`select pieces from store.stock where item = '${item}'`)).pieces;
-/** Asked with what it would do, then allowed; gives what was shown. */
+/** Returns the preview shown with the question, and approves the call. */
 async function allowed(run: string): Promise<Preview> {
   const { id, preview } = await waiting(run);
   await approve(id);
@@ -403,8 +403,9 @@ describe('a call that differs from its trial is not committed', () => {
 
   test('edited arguments are asked about when the call differs from its trial', async () => {
     await database.pool.query('alter sequence store.turns restart');
-    const run = await begin('wear_out', { note: 'first' }); // tried in turns 1 and 2
-    await approve((await waiting(run)).id, { note: 'second' }); // tried in 3 and 4, called in 5
+    const run = await begin('wear_out', { note: 'first' }); // previewed in turns 1 and 2
+    // previewed in turns 3 and 4, called in 5
+    await approve((await waiting(run)).id, { note: 'second' });
     const again = await nextApproval(run);
     expect(again).toMatchObject({
       prompt: expect.stringContaining('something else than what was shown before'),

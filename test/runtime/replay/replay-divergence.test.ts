@@ -7,7 +7,7 @@ import { startTestWorker } from '../../support/worker.ts';
 import { calling, makeAgent, runToEnd } from '../arrange.ts';
 import { exported, tool } from './replay-runs.ts';
 
-// One run with two parallel calls and another one after them, changed in every way.
+// One run with two parallel calls and a later one, changed in every way.
 
 const database = testDatabase();
 let original: ExportedRun;

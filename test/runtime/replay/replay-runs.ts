@@ -6,7 +6,7 @@ import { replayRun } from '../../../src/index.ts';
 import { eventually } from '../../support/database.ts';
 import { ended } from '../arrange.ts';
 
-/** A custom tool with any arguments. */
+/** Returns a custom tool with any arguments. */
 export function tool(
   name: string,
   run: CustomTool['run'],
@@ -15,7 +15,7 @@ export function tool(
   return { name, description: `It is ${name}.`, parameters: { type: 'object' }, effect, run };
 }
 
-/** A tool that hangs until its call is over, and tells when it has begun. */
+/** Returns a tool that hangs until its call is aborted, and opens the latch when it starts. */
 export function hanging(name: string, started: { open(): void }): CustomTool {
   return tool(
     name,
@@ -32,7 +32,7 @@ export async function exported(pool: pg.Pool, id: string): Promise<ExportedRun> 
   return rows[0].run;
 }
 
-/** The run as it is exported now, which must replay to equality, and judge as many steps as it made itself. */
+/** Exports the run and asserts that its replay is equal and covers all of its own steps. */
 export async function expectEqual(pool: pg.Pool, id: string): Promise<ExportedRun> {
   const run = await exported(pool, id);
   const replay = await replayRun(run);
@@ -45,7 +45,7 @@ function ownSteps({ steps, children }: ExportedRun): number {
   return children.reduce((sum, child) => sum + ownSteps(child), steps.length);
 }
 
-/** The question of a run once it is asked. */
+/** Returns the question of a run once the run waits for it. */
 export async function question(pool: pg.Pool, execution: string): Promise<string> {
   const { id } = await eventually<{ id: string }>(
     pool,
@@ -57,7 +57,7 @@ export async function question(pool: pg.Pool, execution: string): Promise<string
   return id;
 }
 
-/** Answers the open question of a run and waits for its end. */
+/** Answers the open question of a run, and waits for its end. */
 export async function answered(
   pool: pg.Pool,
   execution: string,
@@ -69,7 +69,7 @@ export async function answered(
   return ended(pool, execution);
 }
 
-/** A message of a person that joins a live run. */
+/** Adds a message of a person to a live run. */
 export async function speak(pool: pg.Pool, execution: string, content: string): Promise<void> {
   await pool.query(
     `with said as (

@@ -20,17 +20,17 @@ import {
 import { openShop } from '../shop.ts';
 import { answered, expectEqual, exported, hanging, question, speak, tool } from './replay-runs.ts';
 
-// Every way a run can go, made by a real worker, exported, and played again without one.
+// Every course of a run, executed by a real worker, exported, and replayed without a worker.
 
 const database = testDatabase();
 const workers: Worker[] = [];
-/** Whether the worker has tools for one test alone. */
+/** Whether the worker has tools of a single test. */
 let hasOtherTools = false;
 const servers: FakeServer[] = [];
 let gate = createLatch();
 let attempts = 0;
 
-/** Postgres keeps neither NUL nor half a surrogate pair. */
+/** Postgres can store neither NUL nor half a surrogate pair. */
 const ODD = 'nul \u0000, half \ud83d, whole 🐘';
 
 const tools = [
@@ -88,7 +88,7 @@ async function stopWorkers(): Promise<void> {
   await Promise.all(workers.splice(0).map((one) => one.stop(0)));
 }
 
-/** Another worker instead of the first, which lets go of all it has. */
+/** Replaces the worker by another one, after it has released all of its runs. */
 async function restart(others: CustomTool[]): Promise<void> {
   await stopWorkers();
   hasOtherTools = true;

@@ -6,7 +6,9 @@ import { testDatabase } from '../../support/database.ts';
 
 const database = testDatabase();
 
-/** Rules that say what the stamp was when they were asked for, and who asked. */
+/**
+ * Returns a cache whose rules contain the stamp at which they were loaded, and the requested runs.
+ */
 function book(shared = true) {
   const world = { stamp: 1, requestedRuns: [] as string[] };
   const cache = new CallRulesCache(async (ids) => {
@@ -84,7 +86,7 @@ test('every table that call rules depend on is audited, so changes raise the sta
       where b.prosrc ~ ('howdah\\.' || r.relname || '\\M')
     )
     order by 1`);
-  // a run and its version never change; all else does
+  // a run and its version never change; everything else can
   expect(rows).toEqual([
     { relname: 'agent_servers', audited: 3 },
     { relname: 'agent_tools', audited: 3 },

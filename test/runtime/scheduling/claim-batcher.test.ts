@@ -20,7 +20,7 @@ test('batches claims of one turn into one call and returns each run once', async
   const runs = await Promise.all(['a', 'b', 'a', 'taken'].map((id) => claim(id)));
   expect(runs.map((run) => run?.execution_id)).toEqual(['a', 'b', undefined, undefined]);
   expect(calls).toEqual([['a', 'b', 'taken']]);
-  expect((await claim('a'))?.execution_id).toBe('a'); // a turn later it is asked for anew
+  expect((await claim('a'))?.execution_id).toBe('a'); // a later request makes a new call
 });
 
 test('an unrequested run goes to a caller without one; callers keep the runs they requested', async () => {

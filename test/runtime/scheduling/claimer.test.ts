@@ -96,7 +96,7 @@ test('a burst of reports about cancelled runs makes few queries', async () => {
   const lost = await Promise.all(claims.map((claim) => claimer.hasLost(claim)));
   expect(lost).toEqual(claims.map((_, n) => n < 20));
   expect(queries).toHaveLength(1);
-  // A report about a claim that comes with one about a newer claim of the same run.
+  // A report about a claim that arrives with a report about a newer claim of the same run.
   const [old, newer] = [claims[30] as Claim, { execution_id: idOf(30), fence: 2 }];
   expect(await Promise.all([old, newer].map((claim) => claimer.hasLost(claim)))).toEqual([
     true,

@@ -43,7 +43,7 @@ describe('a worker that loses all its connections', () => {
   test('claims nothing while it is considered dead', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, { script: [{ content: 'done' }] });
-    proxy.isDown = true; // connections that are there go on, none can be made
+    proxy.isDown = true; // existing connections continue, new ones fail
     await terminate('howdah-live');
     await eventually(
       pool,
@@ -76,7 +76,7 @@ describe('lost presence', () => {
     await expect.poll(() => slow.requests.length).toBe(1);
     const before: Execution = await executionOf(pool, id);
     await terminate('howdah-live');
-    await slow.requests[0]?.left; // the worker has hung up
+    await slow.requests[0]?.left; // the worker has disconnected
     const run = await ended(pool, id);
     gate.open();
     expect(run).toMatchObject({ status: 'completed', output: 'answer 2', model_count: 1 });

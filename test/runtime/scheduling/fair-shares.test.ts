@@ -20,7 +20,7 @@ let server: FakeServer;
 const tenants: Tenant[] = [];
 const workers: Worker[] = [];
 let answerTo: (tenant: string, request: FakeRequest) => Promise<FakeAnswer>;
-/** Whose run asked the model, in order. */
+/** Tenants of the model requests, in order. */
 let requestTenants: string[] = [];
 
 beforeAll(async () => {
@@ -31,7 +31,8 @@ beforeAll(async () => {
   });
 });
 beforeEach(async () => {
-  database = await createTestDatabase(); // thousands of runs are dropped faster than cancelled
+  // dropping a database is faster than cancelling thousands of runs
+  database = await createTestDatabase();
   requestTenants = [];
 });
 afterEach(async () => {
@@ -59,7 +60,7 @@ async function start(concurrency: number): Promise<void> {
 
 const count = (name: string) => requestTenants.filter((other) => other === name).length;
 
-/** A long run: the model calls a tool that is not there, for ever. */
+/** Answers a long run: the model calls a missing tool without end. */
 const goOn = async (left: Promise<unknown>): Promise<FakeAnswer> => {
   await Promise.race([new Promise((resolve) => setTimeout(resolve, STEP_MS)), left]);
   return {
@@ -79,7 +80,8 @@ test('with 10,000 queued runs and every slot taken by long runs, another tenant 
   const [id] = await single.insert(1);
   const before = count(many.name);
   await expect.poll(() => count(single.name), { timeout: 60_000 }).toBe(1);
-  const steps = requestTenants.indexOf(single.name) - before; // of the others alone, whenever this is seen
+  // of the other tenants only, whenever this is read
+  const steps = requestTenants.indexOf(single.name) - before;
   console.log(`steps of the others before the first of the single run: ${steps}`);
   expect(steps).toBeLessThanOrEqual(4 * 6); // six steps of each of the four
   expect((await ended(database.pool, id as string)).status).toBe('completed');

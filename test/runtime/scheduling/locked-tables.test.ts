@@ -47,7 +47,8 @@ test('a login that locks every table delays runs; no step is lost or doubled', a
   const id = await insertRun(pool, agent);
   const names = rows.map(({ name }) => name).join(', ');
   const lock = () => holder.query(`begin; lock table ${names} in access exclusive mode`);
-  // one table after the other: a chore of the worker that has them in another order may be in the way
+  // one table after the other: a worker's maintenance that locks them in another order may
+  // interfere
   for (let isLocked = false; !isLocked; ) {
     isLocked = await lock().then(
       () => true,
@@ -55,7 +56,7 @@ test('a login that locks every table delays runs; no step is lost or doubled', a
         error.code === '40P01' ? holder.query('rollback').then(() => false) : Promise.reject(error),
     );
   }
-  // the worker has given up connections that did not answer, and tried again
+  // the worker has closed connections that did not answer, and retried
   await eventually(
     pool,
     'the worker waits for a table, for the second time',
@@ -67,7 +68,7 @@ test('a login that locks every table delays runs; no step is lost or doubled', a
   expect((await pool.query('select from howdah_private.workers')).rowCount).toBe(1);
   await holder.query('rollback');
   await holder.end();
-  // what was lost on the way is found by who looks after the queue, which may take him a while
+  // lost wake-ups are found by the check of the queue, which may take some time
   const run = await eventually(
     pool,
     'the run ends',

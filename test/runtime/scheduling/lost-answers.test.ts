@@ -100,7 +100,8 @@ describe('a commit whose answer is lost', () => {
     proxy.toServer = (chunk, { client, server }) => {
       if (cuts > 0 || !chunk.includes('commit_steps')) return 'pass';
       cuts += 1;
-      server.write(chunk, () => client.resetAndDestroy()); // it is sent, and the client sees its connection break
+      // sent; the client sees its connection break
+      server.write(chunk, () => client.resetAndDestroy());
       return 'drop';
     };
     gate.open();
@@ -133,7 +134,7 @@ describe('a wake-up whose answer is lost', () => {
   test('does not leave its job locked for hours', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, { script: [{ content: 'done' }] });
-    const isJob = /"id" : "/; // the payload of a wake-up, on its way to the queue
+    const isJob = /"id" : "/; // the payload of a wake-up on its way to the queue
     let cuts = 0;
     proxy.toClient = (chunk) => {
       if (cuts > 0 || !isJob.test(chunk.toString('latin1'))) return 'pass';

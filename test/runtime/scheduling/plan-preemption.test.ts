@@ -32,7 +32,8 @@ describe('preemption', () => {
 
   test('divides the number of running runs by the weight', () => {
     const heavy = (atWork: number, due = false) => share('heavy', atWork, due, 3);
-    expect(plan([heavy(6), share('b', 1, true)], { heavy: 6 })).toEqual({}); // 6/3 against 1: 5/3 would be less than 2
+    // 6/3 against 1: 5/3 would be less than 2
+    expect(plan([heavy(6), share('b', 1, true)], { heavy: 6 })).toEqual({});
     expect(plan([heavy(7), share('b', 1, true)], { heavy: 7 })).toEqual({
       heavy: { now: 1, later: 0 },
     });

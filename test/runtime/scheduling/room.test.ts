@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => runtime.drain(0));
 
-/** A runtime that finds no runs: it has nothing to run them with. */
+/** Starts a runtime that cannot run any agent, so that it finds no runs. */
 function startRuntime(capacity: number): void {
   runtime = new Runtime({
     pool: database.pool,
@@ -33,7 +33,7 @@ function startRuntime(capacity: number): void {
   runtime.setWorkerId(randomUUID());
 }
 
-/** Keeps every claim waiting while `during` works. */
+/** Delays every claim while `during` runs. */
 async function whileClaimsWait<T>(claim: () => T, during: () => void): Promise<T> {
   const client = await database.pool.connect();
   try {
@@ -63,7 +63,7 @@ test('a search that has reserved all slots does not make the worker full', async
     () => {
       wakes.push(runtime.wake(randomUUID(), 0), runtime.wake(randomUUID(), 0));
       expect(onFull).not.toHaveBeenCalled();
-      wakes.push(runtime.wake(randomUUID(), 0)); // more than the look can give back
+      wakes.push(runtime.wake(randomUUID(), 0)); // more than the search can return
       expect(onFull).toHaveBeenCalledOnce();
     },
   );

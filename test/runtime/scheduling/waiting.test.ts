@@ -6,7 +6,7 @@ import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { calling, makeAgent } from '../arrange.ts';
 
-// The same with 10,000: npm run bench -- waiting
+// The same test with 10,000 runs: npm run bench -- waiting
 
 const RUNS = 500;
 
@@ -20,7 +20,7 @@ afterAll(async () => {
   await worker.stop(0);
 });
 
-/** Megabytes of the heap, once nothing is left to collect. */
+/** Returns the size of the heap in megabytes after garbage collection. */
 function heap(): number {
   setFlagsFromString('--expose-gc');
   runInNewContext('gc')();

@@ -9,15 +9,15 @@ const LIMITS: ReadLimits = { rows: 100, bytes: 60_000, cost: 1e7, timeoutMs: 5_0
 
 export type Reading = {
   pool: Pool;
-  /** Asks as sql_query does. */
+  /** Runs a query as sql_query does. */
   ask(query: string, spec?: Spec): Promise<Outcome<Rows>>;
-  /** Asks past the parser, as a query would that fooled it. */
+  /** Runs a query without the parser, as a query that deceived it would run. */
   slip(query: string, spec?: Spec): Promise<Outcome<Rows>>;
 };
 
 export type Spec = Partial<ReadLimits> & { tenant?: string; schemas?: string[] | null };
 
-/** Reads in a database as a worker's login would, for the tenant `default` unless told otherwise. */
+/** Opens a database with a worker's login, by default for the tenant `default`. */
 export async function openReading(url: string, owner: pg.Pool): Promise<Reading> {
   const pool = createPool({ url, applicationName: 'howdah-queries', role: 'howdah_worker' });
   const { rows } = await owner.query(

@@ -1,6 +1,6 @@
-/** Refused by its text, with a part of what is said. */
+/** Queries that are rejected for their text, with a pattern of the error. */
 export const REFUSED: readonly (readonly [query: string, reason: RegExp])[] = [
-  // more than one statement, and what is no SELECT
+  // several statements, and statements other than SELECT
   ['select 1; delete from shop.orders', /2 statements/],
   ['select 1; commit; delete from shop.orders', /3 statements/],
   ['', /is empty/],
@@ -46,7 +46,7 @@ export const REFUSED: readonly (readonly [query: string, reason: RegExp])[] = [
   ['select * from (select * from shop.orders for update) as o', /locks rows/],
   ['select * from shop.orders for key share skip locked', /locks rows/],
   ['select $1', /parameter/],
-  // tables that are not the tool's
+  // tables that the tool may not read
   ['select * from hr.salaries', /hr\.salaries is in none/],
   ['select * from closed.papers', /closed\.papers is in none/],
   ['select * from howdah.tenants', /howdah\.tenants is in none/],
@@ -137,7 +137,7 @@ export const REFUSED: readonly (readonly [query: string, reason: RegExp])[] = [
   ['select lower(o) from shop.orders as o', /lower/],
   ['select howdah.run($$development$$, $$x$$)', /howdah\.run is in none/],
   ['select howdah_private.binding(null, null)', /system/],
-  // what nobody can read
+  // unreadable queries
   [`select ${'x'.repeat(20_000)}`, /characters/],
   ["select '\0'", /characters/],
 ];

@@ -8,7 +8,7 @@ import { runQueryAction } from '../../../src/runtime/loop/run-query-action.ts';
 import { testDatabase } from '../../support/database.ts';
 import { insertRun, makeAgent } from '../arrange.ts';
 
-// The query of a workflow, on a database that cannot be reached some times.
+// The query of a workflow, on a database that is temporarily unavailable.
 
 const database = testDatabase();
 

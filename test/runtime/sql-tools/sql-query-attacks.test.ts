@@ -8,7 +8,10 @@ import { testDatabase } from '../../support/database.ts';
 import { openReading, type Reading } from './reading.ts';
 import { REFUSED } from './refused-queries.ts';
 
-/** A shop, a schema that is somebody else's although it may be read, and tables of two tenants in one. */
+/**
+ * A shop, a readable schema that the tool is not configured for, and tables that contain two
+ * tenants.
+ */
 const SCHEMAS = `
   create schema shop; create schema hr; create schema closed;
   grant usage on schema shop, hr to howdah_analyst;
@@ -141,7 +144,7 @@ test('deeply nested queries do no harm', async () => {
 
 const list = (length: number, item: (at: number) => string, between: string) =>
   Array.from({ length }, (_, at) => item(at)).join(between);
-/** Returns a query with as many semi-joins as levels, each with the policies of its tables. */
+/** Returns a query with this number of nested semi-joins, each with the policies of its tables. */
 const nested = (levels: number) =>
   list(levels, (at) => `select 1 from agents as a${at} where exists (`, '') +
   `select 1${')'.repeat(levels)}`;

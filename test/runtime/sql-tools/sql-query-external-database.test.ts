@@ -30,7 +30,7 @@ const suffix = randomBytes(4).toString('hex');
 const PASSWORD = `pass-${randomBytes(8).toString('hex')}/@:%`;
 const reader = `reader_${suffix}`;
 
-/** Another database: what is in it, and who may read it. */
+/** Content of an external database, and the rights on it. */
 const WAREHOUSE = `
   create schema shop; create schema hr; create schema closed;
   create table shop.orders (id int primary key, customer text);
@@ -123,7 +123,9 @@ const requestOf = (query: string, more: Partial<typeof LIMITS> = {}) => ({
 const ask = (query: string, more: Partial<typeof LIMITS> = {}, at = url): Promise<Outcome<Rows>> =>
   elsewhere(at, 'warehouse').rows(requestOf(query, more));
 
-/** Past the parser and the catalogue, as a query would that fooled both. */
+/**
+ * Runs a query without the parser and the catalogue check, as a query that deceived both would run.
+ */
 async function slip(query: string): Promise<Outcome<Rows>> {
   const find = createEgress({ allowPrivate: [host] }).addresses;
   const request = requestOf(query, { timeoutMs: 1_000 });
@@ -429,7 +431,7 @@ describe('a connection', () => {
     const { hostname, port } = new URL(url);
     const server = createServer((socket) => {
       socket.once('data', () => {
-        socket.write('S'); // the only thing said before is whether it shall be encrypted
+        socket.write('S'); // the preceding message only states whether to encrypt
         const safe = new TLSSocket(socket, { isServer: true, ...certificate });
         const inner = connect(Number(port), hostname);
         safe.pipe(inner).pipe(safe);

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
 import { openReading, type Reading } from './reading.ts';
 
-// Questions that people ask of databases, and the SQL that answers them (defog's, of HOWDAH_TEST_ASSETS): a sandbox that refuses
-// them is of no use.
+// Questions that people ask of databases, and the SQL that answers them (from defog, in
+// HOWDAH_TEST_ASSETS). The sandbox must accept them.
 
 const ASSETS = join(process.env.HOWDAH_TEST_ASSETS ?? '', 'sql-defog');
 const hasAssets = process.env.HOWDAH_TEST_ASSETS !== undefined && existsSync(ASSETS);
@@ -58,7 +58,7 @@ describe.skipIf(!hasAssets)('benchmark queries (HOWDAH_TEST_ASSETS)', () => {
       }
     }
     console.info(`queries of questions: ${queryCount - refused.length} of ${queryCount}`);
-    // one of them is two queries
+    // one of them consists of two queries
     expect(refused.filter((one) => !JSON.stringify(one).includes('2 statements'))).toEqual([]);
     expect(queryCount).toBeGreaterThan(100);
   });

@@ -56,8 +56,8 @@ afterAll(async () => {
 });
 
 /**
- * Runs an agent that sends these queries in sequence; returns the result of each query and the
- * steps of the run.
+ * Runs an agent that makes these queries one after the other. Returns the result of each query and
+ * the steps of the run.
  */
 async function converse(queries: string[], configuration: JsonObject = { schemas: ['shop'] }) {
   const { pool } = database;

@@ -6,8 +6,8 @@ import { startTestWorker } from '../../support/worker.ts';
 import { calling, ended, makeAgent, resultsOf } from '../arrange.ts';
 
 /**
- * A function that runs whatever text it is given, as one does that builds its SQL from its arguments: what stands in for
- * every way in which a model may come to write SQL inside a tool.
+ * A function that executes any given text, as a function does that builds SQL from its arguments.
+ * It stands for every way in which a model can inject SQL into a tool.
  */
 const FUNCTIONS = `
   create schema lab;
@@ -67,7 +67,10 @@ async function idOf(text: string): Promise<string> {
 
 type ToolResult = { result?: string; error?: { code: string; details: { sqlstate?: string } } };
 
-/** Runs the texts one after the other in one call of a tool; gives what the model is told. */
+/**
+ * Executes the texts one after the other in one call of a tool. Returns the result sent to the
+ * model.
+ */
 async function attack(
   texts: string[],
   spec: { user?: string; tenant?: string; tool?: 'run' | 'say' } = {},
@@ -93,7 +96,7 @@ async function attack(
 
 const loot = async () => (await database.pool.query('select what from lab.loot')).rows;
 const TAKE = `insert into lab.loot select current_user || ' ' || current_setting('role')`;
-/** A function of who calls it, that breaks out and takes what it finds. */
+/** A function with the rights of its caller, which resets the role and writes what it can reach. */
 const THIEF = (name: string, returns: string) => `create function ${name} returns ${returns}
   language plpgsql as $f$ begin
     perform set_config('role', 'none', true);
@@ -268,7 +271,9 @@ describe('SQL from a model inside a tool', () => {
 
   describe('and a deferred trigger on a table of a tenant', () => {
     const acme = `acme_${process.pid}`;
-    /** Defers itself again in the sandbox; `TAKE` is what it does at COMMIT. */
+    /**
+     * A trigger function that defers itself again in the sandbox, and executes `TAKE` at COMMIT.
+     */
     const LATE = (name: string, rights: string) => `create function acme.${name}() returns trigger
       language plpgsql security ${rights} as $f$ begin
         if current_setting('role') = 'howdah_tool' then
@@ -279,7 +284,7 @@ describe('SQL from a model inside a tool', () => {
         end if;
         return null;
       end $f$`;
-    /** Creates a table of the tenant's login, with the trigger of the same name. */
+    /** Creates a table owned by the tenant's login, with the trigger of the same name. */
     const makeTable = (name: string, rights: string, options = '') =>
       asAcme(`
         create table acme.${name} (id int, body text) ${options};

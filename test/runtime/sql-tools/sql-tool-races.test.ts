@@ -18,7 +18,10 @@ afterAll(async () => {
   await worker.stop(1_000);
 });
 
-/** What the reaper does to the run of a worker it takes for dead; whoever wakes it comes later. */
+/**
+ * Takes a run away from its worker, as the reaper does for a dead worker. The run is woken
+ * separately.
+ */
 function takeOver(client: pg.Pool | pg.PoolClient, id: string): Promise<unknown> {
   return client.query(
     `update howdah.executions set status = 'queued', owner_worker = null, active_since = null, fence = fence + 1
@@ -27,7 +30,7 @@ function takeOver(client: pg.Pool | pg.PoolClient, id: string): Promise<unknown>
   );
 }
 
-/** Wakes the run once the worker that lost it has let go. */
+/** Wakes the run once the worker that lost it has released it. */
 async function wake(id: string): Promise<void> {
   await eventually(
     database.pool,
@@ -103,7 +106,8 @@ test('a deadlock undoes the call, which is then retried', async () => {
   const release = await takeLock(pool, 4);
   const id = await begin({ name: 'count_up_then_lock', arguments: { name: 'dead', lock: 4 } });
   await waitingFor(pool, 4);
-  // The rival locks the run's row and wants the counter; the tool locks the counter and wants the
+  // The rival has locked the run's row and waits for the counter. The tool has locked the counter
+  // and waits for the row to commit.
   // row to commit.
   const rival = await lockRow(id);
   const blocked = rival.query(`update shop.counters set value = value + 100 where name = 'dead'`);

@@ -60,7 +60,7 @@ test('writes the answer for an inserted row into its answer column', async () =>
   expect(rows).toEqual([{ write_back: 'written', count: 20 }]);
 });
 
-/** Watches a table with an agent, and waits until the runs that its first row causes have ended. */
+/** Watches a table with an agent, and waits until the runs caused by its first row have ended. */
 async function watchUntilRefused(
   table: string,
   agent: string,

@@ -4,7 +4,7 @@ import type { StepRecord } from '../../../src/contracts/runs/step.ts';
 import type { HeldRun } from '../../../src/runtime/held-run/held-run.ts';
 import { commitWithoutCalling } from '../../../src/runtime/tool-calls/commit-without-calling.ts';
 
-/** A run whose filters are slow, and whose last answer calls an agent so often. */
+/** Returns a run with slow filters, whose last answer contains this number of calls of an agent. */
 function runWith(count: number) {
   const calls = Array.from({ length: count }, (_, n) => ({
     ...{ id: `call_${n}`, name: 'ask', arguments: `{"message":"${n}"}` },

@@ -30,8 +30,8 @@ import { startTestWorker } from '../../support/worker.ts';
 import { startOtlpReceiver } from '../../telemetry/otlp-receiver.ts';
 import { ended, insertRun, makeAgent } from '../arrange.ts';
 
-// Servers repeat every secret they are sent, in many spellings, wherever they may write a text. No
-// eight characters in a row of any secret may then be stored anywhere.
+// Servers repeat every secret they receive, in many spellings, in every place that allows text.
+// Afterwards, eight consecutive characters of any secret may be stored nowhere.
 
 const part = () => randomBytes(5).toString('hex');
 const slashed = `${part()}/${part()}+${part()}`;
@@ -53,7 +53,7 @@ const SECRETS: Record<string, string> = {
 const html = (value: string) =>
   value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;');
 
-/** Joins all secrets in many spellings, beside and in one another. */
+/** Joins all secrets in many spellings, adjacent and nested. */
 function echo(values: readonly string[]): string {
   return values
     .flatMap((value) => [
@@ -69,7 +69,7 @@ function echo(values: readonly string[]): string {
     .join(' and ');
 }
 
-/** Returns the values of the headers of a request that hold secrets. */
+/** Returns the values of the request headers that contain secrets. */
 function sentIn(headers: IncomingHttpHeaders): string[] {
   const names = Object.keys(headers).filter((name) => /^(x-key-|authorization)/.test(name));
   return names.map((name) => String(headers[name]).replace(/^Bearer /, ''));
@@ -107,7 +107,7 @@ const servers = createServer(async (request, response) => {
   response.end(said);
 });
 
-/** Returns bytes that are no text, as Base64, in which the Base64 of no secret stands. */
+/** Returns binary data in Base64, which does not contain the Base64 of any secret. */
 function binaryFile(values: readonly string[]): string {
   const encoded = values.map(encodeURIComponent);
   const twice = encoded.map(encodeURIComponent);
@@ -149,7 +149,7 @@ function answerMcp(body: string, values: readonly string[], response: ServerResp
       resource: { uri, mimeType, blob },
     });
     const content = [
-      // a secret lies where a long text is cut
+      // a secret at the place where a long text is truncated
       {
         type: 'resource',
         resource: { uri, text: `${'x'.repeat(1_990)}${said}${'y'.repeat(40_000)}` },
@@ -158,7 +158,7 @@ function answerMcp(body: string, values: readonly string[], response: ServerResp
       { type: 'resource_link', uri, name: said, description: said },
       { type: 'text', text: said },
     ];
-    // what is redacted is no Base64 any more
+    // the redacted text is no valid Base64
     const spoilt = [file('application/octet-stream', base64), file('text/plain', base64)];
     const isSpoilt = params?.name === 'spoil';
     reply({
@@ -202,7 +202,7 @@ beforeAll(async () => {
     const letters = [...said].map((content) => ({
       choices: [{ index: 0, delta: { content }, finish_reason: null }],
     }));
-    // the first call of http_request is refused for its arguments
+    // the arguments of the first http_request are rejected
     const more = name === 'http_request' && turn > 0 ? {} : { said };
     const call = JSON.stringify({ ...args, ...more }).replaceAll('BASE', base);
     const tool_calls = name && [
@@ -268,7 +268,7 @@ afterAll(async () => {
   servers.close();
 });
 
-/** Makes an agent whose model uses this secret as its key, with every tool. */
+/** Makes an agent with every tool, whose model uses this secret as its key. */
 async function agentWith(secret_name: string): Promise<string> {
   const agent = await makeAgent(database.pool, {
     models: [{ provider: 'openai', base_url: models.url, secret_name }],

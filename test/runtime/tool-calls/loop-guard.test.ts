@@ -7,7 +7,7 @@ import { asking, call, result, seeded, summary, user } from '../messages/convers
 type Made = { name?: string; args?: string; result?: string };
 
 /**
- * Plays a run that makes one call per round. The guard checks before each answer, as in a real run.
+ * Simulates a run with one call per round. The guard checks before each answer, as in a real run.
  */
 function play(rounds: number, made: (round: number) => Made) {
   const messages: Message[] = [user('Do it.')];
@@ -150,7 +150,7 @@ describe('resetting the counts', () => {
     ];
     expect(loopVerdict(again, run.length).kind).toBe('ok');
     expect(loopVerdict([...again, ...called('z', {})], run.length).kind).toBe('warn');
-    // The call stands before, its result behind.
+    // The call is before the message, its result after it.
     const open = [user('q'), asking('1', '2', '3'), ...['1', '2', '3'].map((id) => result(id))];
     expect(loopVerdict(open, 2).kind).toBe('ok');
     const fiveTimes = [user('q'), ...fourTimes, ...called('c', {})];

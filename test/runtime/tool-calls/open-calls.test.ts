@@ -2,7 +2,10 @@ import { expect, test } from 'vitest';
 import type { RunState, StepSummary } from '../../../src/contracts/runs/action.ts';
 import { openCalls } from '../../../src/runtime/tool-plans/open-calls.ts';
 
-/** A run whose last answer has as many calls, all with a child, and how often its log is read. */
+/**
+ * Returns a run whose last answer has this number of calls with a child each, and how often its log
+ * was read.
+ */
 function runWith(count: number) {
   let reads = 0;
   const ids = Array.from({ length: count }, (_, n) => `call_${n}`);

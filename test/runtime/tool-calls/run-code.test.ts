@@ -18,7 +18,7 @@ import {
 } from '../arrange.ts';
 import { exported } from '../replay/replay-runs.ts';
 
-// run_code in runs: what the model hears, what ends it, what becomes of it when its worker dies.
+// run_code in runs: the results for the model, the limits, and the death of its worker.
 
 const database = testDatabase();
 let worker: Worker;
@@ -30,7 +30,7 @@ afterAll(async () => {
   killWorkerProcesses();
 });
 
-/** An agent that runs one program of JavaScript and says that it is done. */
+/** Makes an agent that runs one JavaScript program and then answers. */
 async function running(
   code: string,
   configuration: JsonObject = {},

@@ -59,7 +59,7 @@ beforeEach(() => {
 });
 afterEach(() => vi.unstubAllEnvs());
 
-/** `howdah admin secret …` with a line on its stdin. */
+/** Runs `howdah admin secret …` with a line on its stdin. */
 async function secret(argv: string[], line?: string): Promise<CliResult> {
   const cli = startCli(database.url, 'secret', ...argv);
   if (line !== undefined) cli.type(line);
@@ -234,7 +234,7 @@ describe('rotation of keys under load', () => {
 
     expect((await secret(['rotate', '--data', '--json'])).status).toBe(0);
     vi.stubEnv('HOWDAH_SECRET_KEY', asText(second));
-    expect(await secret(['rotate'])).toMatchObject({ status: 2 }); // not without the old one
+    expect(await secret(['rotate'])).toMatchObject({ status: 2 }); // requires the old key
     vi.stubEnv('HOWDAH_SECRET_KEY_OLD', asText(first));
     expect(JSON.parse((await secret(['rotate', '--json'])).stdout).rewrapped).toBeGreaterThan(0);
     vi.stubEnv('HOWDAH_SECRET_KEY_OLD', '');
@@ -420,7 +420,7 @@ describe('a secret value is not exposed', () => {
     }
     const text = [...seen, ...log].join('\n');
     const bytes = Buffer.from(canary);
-    const core = canary.slice(8, 32); // its letters alone, however the rest is escaped
+    const core = canary.slice(8, 32); // the letters only, however the rest is escaped
     const spellings = [
       core,
       bytes.toString('hex'),

@@ -16,7 +16,7 @@ import {
 } from '../arrange.ts';
 import { expectEqual } from '../replay/replay-runs.ts';
 
-// now, calculator, read_resource, write_resource and search_messages, as runs call them.
+// now, calculator, read_resource, write_resource and search_messages, as called by runs.
 
 const TOOLS = ['now', 'calculator', 'read_resource', 'write_resource', 'search_messages'];
 
@@ -42,7 +42,7 @@ async function agentOf(calls: Call[], tools = TOOLS): Promise<string> {
   });
 }
 
-/** Returns the results that the model received for its calls, parsed if they are JSON. */
+/** Returns the results that the model received for its calls, parsed where they are JSON. */
 async function readResults(id: string): Promise<JsonObject[]> {
   return (await resultsOf(database.pool, id)).map((text) =>
     text.startsWith('{') ? JSON.parse(text) : text,

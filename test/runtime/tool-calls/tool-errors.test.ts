@@ -31,7 +31,7 @@ const tools: CustomTool[] = [
     throw new Error('the shelf is empty');
   }),
   tool('throws_text', () => {
-    throw 'just a string'; // tools of users do that
+    throw 'just a string'; // tools of users do this
   }),
   tool('throws_later', async () => {
     throw Object.assign(new Error('fetch gave up by itself'), { name: 'TimeoutError' });
@@ -48,7 +48,8 @@ const tools: CustomTool[] = [
   tool('function', () => (() => 7) as unknown as Json),
   tool('bad_schema', () => 'must not run', {
     type: 'object',
-    properties: { a: { pattern: '(' } }, // a regular expression that is none: only who checks by it can tell
+    // an invalid regular expression, which only the validation detects
+    properties: { a: { pattern: '(' } },
   }),
 ];
 
@@ -82,7 +83,7 @@ async function resultOf(
   const step = (await stepsOf(pool, run.id)).find(({ kind }) => kind === 'tool');
   const [text = ''] = await resultsOf(pool, run.id);
   const error = text.startsWith('{"error"') ? JSON.parse(text).error : undefined;
-  expect(step?.error?.code).toBe(error?.code); // the log and the model hear the same
+  expect(step?.error?.code).toBe(error?.code); // the log contains the code that the model received
   return text;
 }
 
@@ -135,7 +136,7 @@ describe('tool errors, returned to the model in one form while the run continues
 
   test('reports a timeout of a tool, whose signal is aborted', async () => {
     expect(await errorOf('hangs')).toMatchObject({ code: 'timeout', retryable: true });
-    expect(thrown).toHaveLength(2); // once more after a time-out, and no further
+    expect(thrown).toHaveLength(2); // one more attempt after a timeout
   });
 
   test('reports a custom tool that is not registered in this worker', async () => {
@@ -166,6 +167,7 @@ describe('a result', () => {
   });
 
   test('is the JSON form of the value', async () => {
-    expect(await resultOf('date')).toBe('1970-01-01T00:00:00.000Z'); // text, as a string is told
+    // a string is returned unquoted
+    expect(await resultOf('date')).toBe('1970-01-01T00:00:00.000Z');
   });
 });

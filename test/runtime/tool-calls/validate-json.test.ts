@@ -42,7 +42,8 @@ describe('a validation that does not terminate is aborted', () => {
     ],
   ])('%s', (_, schema, value) => {
     expect(schemaErrors(schema, value as never)).toEqual(SLOW);
-    expect(schemaErrors(schema, 'b')).toEqual(schemaErrors({ ...schema }, 'b')); // and the next one is checked
+    // and the next value is validated
+    expect(schemaErrors(schema, 'b')).toEqual(schemaErrors({ ...schema }, 'b'));
   });
 
   test('a schema that takes too long to compile is rejected, at once the next time', () => {
@@ -71,7 +72,7 @@ test('errors name the field, also with patterns and references', () => {
 });
 
 describe('validation within a run does not block the event loop', () => {
-  /** Counts the turns of the event loop while work is under way. */
+  /** Counts the turns of the event loop during `work`. */
   async function turnsDuring(work: Promise<unknown>): Promise<number> {
     let turns = 0;
     const timer = setInterval(() => {
@@ -102,7 +103,8 @@ describe('validation within a run does not block the event loop', () => {
     const all = Promise.all(
       [1, 2, 3, 4].map((nth) => tenant(`${name} ${nth}`, schema(nth), value)),
     );
-    expect(await turnsDuring(all)).toBeGreaterThan(20); // checked in this thread there would be none
+    // validation in this thread would allow none
+    expect(await turnsDuring(all)).toBeGreaterThan(20);
     expect(await all).toEqual(Array(4).fill(expected));
   });
 

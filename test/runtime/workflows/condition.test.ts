@@ -17,7 +17,7 @@ describe('a condition', () => {
     });
   });
 
-  // whoever edits a workflow writes them, and what one keeps is the process of everybody
+  // conditions are written by users, and a slow one would block the process for everyone
   test.each([
     ['a backtracking pattern', "output.matches('^(a+)+$')", `${'a'.repeat(60)}!`],
     ['nested lists', 'data.all(a, data.all(b, data.all(c, data.all(d, data.all(e, a > 0)))))', ''],

@@ -42,7 +42,7 @@ async function begin(): Promise<void> {
   worker = await startTestWorker(database.url, { tools: [note] });
 }
 
-/** A tool that hands over to the agent. */
+/** Adds a tool that hands the run over to the agent. */
 async function handingTo(agent: string, configuration: JsonObject = {}): Promise<string> {
   const name = `handoff_to_${randomBytes(6).toString('hex')}`;
   await database.pool.query(
@@ -53,7 +53,7 @@ async function handingTo(agent: string, configuration: JsonObject = {}): Promise
   return name;
 }
 
-/** An agent that hands over to another one at once. */
+/** Makes an agent that hands over to another one at once. */
 async function triage(target: string, spec: AgentSpec = {}): Promise<string> {
   const name = await handingTo(target);
   return makeAgent(database.pool, {
@@ -63,7 +63,10 @@ async function triage(target: string, spec: AgentSpec = {}): Promise<string> {
   });
 }
 
-/** Answers counted over the whole run: the first was made by whoever had it before. */
+/**
+ * Makes an agent with a script that counts the answers of the whole run, including the answer of
+ * the previous agent.
+ */
 const billing = (spec: AgentSpec = {}) =>
   makeAgent(database.pool, { script: [{ content: '' }, { content: 'billed' }], ...spec });
 

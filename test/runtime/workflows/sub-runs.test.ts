@@ -25,7 +25,7 @@ let worker: Worker;
 let server: FakeServer;
 let memory: FakeServer;
 
-/** Answers with the instruction it has and the names of the tools it is offered. */
+// The model answers with its instruction and the names of its tools.
 beforeAll(async () => {
   worker = await startTestWorker(database.url);
   memory = await startOpenAiServer(({ body }) => {
@@ -121,7 +121,7 @@ test('a member uses its tools on behalf of the user who started the workflow', a
   const [child] = await childrenOf(pool, run.id);
   expect(run).toMatchObject({ status: 'completed', output: 'done' });
   expect(await resultsOf(pool, child?.id as string)).toEqual([expect.stringContaining('pack')]);
-  // what the members did is played again, also from the document of the whole
+  // the runs of the members are replayed too, from the document of the whole run
   expect(await replayRun(await exported(pool, run.id))).toEqual({
     equal: true,
     steps: (await stepsOf(pool, child?.id as string)).length,
@@ -156,7 +156,7 @@ test.each([
   });
 });
 
-/** Answers with how many messages of users it was sent, and with all of them. */
+/** Makes an agent that answers with the number of user messages received and their texts. */
 const rememberer = (use_history = true) =>
   makeAgent(database.pool, {
     models: [{ provider: 'openai', base_url: memory.url }],

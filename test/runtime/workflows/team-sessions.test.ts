@@ -9,7 +9,7 @@ import { startTestWorker } from '../../support/worker.ts';
 import { childrenOf, ended, makeAgent } from '../arrange.ts';
 import { makeTeam, startTeam, type TeamSpec } from '../teams.ts';
 
-// Sessions, schedules and hooks are about workflows as they are about agents.
+// Sessions, schedules and hooks support workflows as they support agents.
 
 const database = testDatabase();
 let worker: Worker;
@@ -150,7 +150,7 @@ test('without a running agent, rejects an input; a message answers the open ques
   await eventually(pool, 'it asks', `select from howdah.questions where execution_id = $1`, [
     first,
   ]);
-  await say(session, 'the answer'); // of the oldest open question
+  await say(session, 'the answer'); // answers the oldest open question
   expect(await ended(pool, first)).toMatchObject({ output: 'the answer' });
   await ask('select howdah.cancel_execution($1)', [run]);
 });

@@ -8,7 +8,10 @@ import type { Action, NewTask, RunState, StepSummary } from '../../../src/contra
 import type { Json, JsonObject } from '../../../src/json/json.ts';
 import { strategyOf } from '../../../src/runtime/strategies/registry.ts';
 
-/** Plays a workflow without a database: members answer, the deciding model decides, and the log grows. */
+/**
+ * Simulates a workflow without a database: members answer, the deciding model decides, and the log
+ * grows.
+ */
 function playing(type: WorkflowType, members: string[], configuration: JsonObject = {}) {
   const workflow: Team = {
     type,
@@ -53,7 +56,7 @@ function playing(type: WorkflowType, members: string[], configuration: JsonObjec
   };
   return {
     next: (): Action => next(definition, state),
-    /** What begins now, and is in the log from then on. */
+    /** Returns the tasks that start now, and logs their start. */
     begins(): NewTask[] {
       const action = next(definition, state);
       if (action.type !== 'begin_members') throw new Error(`it does not begin: ${action.type}`);
@@ -82,14 +85,14 @@ function playing(type: WorkflowType, members: string[], configuration: JsonObjec
       const scoreList = Object.entries(scores).map(([member, score]) => ({ member, score }));
       log({ kind: 'model', output: { dimensions: 2, scores: scoreList } });
     },
-    /** What was said in the log is gone. */
+    /** Erases the contents of the log. */
     isErased() {
       state = {
         ...state,
         steps_since_answer: state.steps_since_answer.map((note) => ({ ...note, output: null })),
       };
     },
-    /** The guard speaks, and what it says is in the log from then on. */
+    /** Returns the message of the guard, and logs it. */
     guardMessage(): string {
       const action = next(definition, state);
       if (action.type !== 'guard') throw new Error(`nothing is told: ${action.type}`);
@@ -398,7 +401,7 @@ describe('a graph', () => {
       expect(named(slowly.begins())).toEqual([id]);
       slowly.answers(id, word);
     }
-    expect(named(slowly.begins())).toEqual(['a#3']); // b said stop, which its edge does not ask for
+    expect(named(slowly.begins())).toEqual(['a#3']); // b said stop, which its edge does not require
   });
 });
 

@@ -136,7 +136,7 @@ describe('a map of slow items, three at a time', () => {
     const map = await slowMap(letters);
     await expect.poll(() => gate.waiting, { timeout: 60_000 }).toBe(3);
     await pool.query('select howdah.pause_execution($1)', [map]);
-    gate.allow(3); // what is in the air ends, and nobody follows
+    gate.allow(3); // calls in progress end, and no new ones start
     await eventually(
       pool,
       'all that lives is paused',
@@ -210,6 +210,6 @@ test('a thousand items do not each wake their workflow', async () => {
   expect(run).toMatchObject({ status: 'completed' });
   expect((run.output_data as string[])[999]).toBe('ITEM 999!');
   const { rows } = await pool.query('select fence from howdah.executions where id = $1', [id]);
-  // each claim raises it: some for each hundred items that a commit begins
+  // each claim increments the fence: a few claims per hundred items that a commit starts
   expect(rows[0].fence).toBeLessThan(100);
 });

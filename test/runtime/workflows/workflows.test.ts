@@ -47,7 +47,7 @@ afterAll(async () => {
   await server.close();
 });
 
-/** Members that play these parts, each called by its part unless it is given a name. */
+/** Makes members that play these parts, each named by its part unless it has a name. */
 async function members(...parts: (keyof typeof behave)[]): Promise<TeamSpec['members']> {
   const agents = await Promise.all(parts.map((part) => agent(part)));
   return agents.map((id, at) => {

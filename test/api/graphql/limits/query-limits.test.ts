@@ -8,7 +8,9 @@ import { testDatabase } from '../../../support/database.ts';
 import { ask, driveRun, follow, openSocket, startTestApi, until } from '../../harness.ts';
 import { locked, makePerson, tokenFor } from '../../subscriptions/tokens.ts';
 
-/** Time that a request waits for its turn: longer than a busy machine needs to reject five. */
+/**
+ * Time that a request waits for a slot: longer than a busy machine needs to reject five requests.
+ */
 const WAIT_MS = 3_000;
 
 const db = testDatabase();
@@ -213,7 +215,7 @@ describe('bytes read by an operation', () => {
       );
     const query = (first: number, levels: number) =>
       `{ executions(first: ${first}) { nodes { ${inner(first, levels)} } } }`;
-    // 12 + 12² + 12³ rows are answered; 12⁴ more have 250,000 columns
+    // 12 + 12² + 12³ rows are returned; 12⁴ more rows have 250,000 columns
     expect((await ask(api, query(12, 2))).errors).toEqual([]);
     const { errors } = await ask(api, query(12, 3));
     expect(errors[0]).toMatchObject(refused('cells', 250_000));
@@ -407,9 +409,8 @@ describe('fair shares of tenants', () => {
         () => {},
       ),
     );
-    await until(async () => ((await blocked()) ?? 0) >= 2); // as many as one tenant may hold
-    // requests beyond the bound are refused: they are of the tenant with too many, and of no
-    // other
+    await until(async () => ((await blocked()) ?? 0) >= 2); // the limit of one tenant
+    // requests beyond the limit are rejected: those of the tenant with too many, and no others
     await until(() => answered.length >= 60 - 20 - 8);
     for (let round = 0; round < 3; round += 1) {
       const both = [ask(shared, QUICK, {}, blue), ask(shared, QUICK, {}, blue)];
@@ -434,7 +435,7 @@ describe('fair shares of tenants', () => {
     for (const slow of [query, (signal: AbortSignal) => read(acme, signal)]) {
       const leaving = new AbortController();
       const all = Array.from({ length: 8 }, () => slow(leaving.signal).catch(() => {}));
-      await until(async () => ((await blocked()) ?? 0) >= 2); // as many as one tenant may hold
+      await until(async () => ((await blocked()) ?? 0) >= 2); // the limit of one tenant
       leaving.abort();
       await Promise.all(all);
       await until(async () => (await blocked()) === 0); // while the lock is held

@@ -38,7 +38,7 @@ const grant = (agent: string, user: string) =>
     [agent, user],
   );
 
-/** Every kind of subscription to what is of an agent. */
+/** Subscribes to everything that belongs to an agent. */
 async function followAll(socket: Socket, agent: string): Promise<Followed[]> {
   const run = await makeRun(db.pool, { agent_id: agent });
   const session = await one(

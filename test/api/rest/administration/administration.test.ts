@@ -17,7 +17,7 @@ let agent: string;
 let tenant: string;
 const ask = (method: string, path: string, body?: unknown, options?: CallOptions) =>
   call(api, method, path, body, options);
-/** Asks the server that requires a login, as a role. */
+/** Sends a request with this role to the server that requires a login. */
 const as = (role: string, method: string, path: string, body?: unknown) =>
   call(walled, method, path, body, { token: tokens[role] ?? '' });
 
@@ -40,11 +40,11 @@ afterAll(async () => {
 type Case = {
   made: () => object;
   patch: object;
-  /** A wrong value, and the field that the error names. */
+  /** A wrong value, and the field named by the error. */
   faulty: [() => object, string];
-  /** The same row again is a conflict. */
+  /** Absent if a second equal row is a conflict. */
   isUnique?: false;
-  /** The least role that may write. */
+  /** The lowest role that may write. */
   least: 'member' | 'admin' | 'owner';
   canDelete?: false;
 };
@@ -131,7 +131,8 @@ describe.each(Object.entries(CASES))('/api/%s', (path, one) => {
 
     const etag = first.headers.get('etag') ?? '';
     const same = await ask('GET', place, undefined, { headers: { 'if-none-match': etag } });
-    expect([304, 200]).toContain(same.status); // a tag that leaves something out is for writing only
+    // the tag of a partial representation is valid for writes only
+    expect([304, 200]).toContain(same.status);
     const matched = { headers: { 'if-match': etag } };
     const changed = await ask('PATCH', place, one.patch, matched);
     expect(changed).toMatchObject({ status: 200, body: one.patch });

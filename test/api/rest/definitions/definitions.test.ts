@@ -413,7 +413,10 @@ test('workflow performance is reported by version and includes child runs', asyn
   });
 });
 
-/** A run as a worker would have left it after ten seconds, without the triggers that keep others from writing that. */
+/**
+ * Sets a run to the state after ten seconds of work and its end, without the triggers that forbid
+ * such an update.
+ */
 async function finish(execution: string): Promise<void> {
   const client = await db.pool.connect();
   try {

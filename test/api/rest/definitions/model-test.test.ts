@@ -18,7 +18,7 @@ let guarded: ApiServer;
 let worker: Worker;
 let server: FakeServer;
 
-/** Answers each kind of model, and refuses the model `broken` with a text that quotes the key. */
+/** Answers each kind of model, and rejects the model `broken` with a text that quotes the key. */
 const answer: Parameters<typeof startOpenAiServer>[0] = ({ path, body, headers }) => {
   if (body.model === 'broken') {
     return { status: 401, error: { message: `Wrong key ${headers.authorization}` } };

@@ -12,7 +12,7 @@ import { ask, startTestApi } from '../../harness.ts';
 import { locked, tokenFor } from '../../subscriptions/tokens.ts';
 import { call } from '../call.ts';
 
-// Configurations as users of other systems write them, over an API on loopback without login.
+// Creates provider configurations over an API on loopback without login.
 
 const GROQ = {
   provider: 'groq.com',

@@ -7,8 +7,8 @@ import { testDatabase } from '../../../support/database.ts';
 import { startTestApi } from '../../harness.ts';
 import { call } from '../call.ts';
 
-// A configuration is tested as the model that it would be stored as. A key must not reach another
-// server than that of the stored model.
+// A configuration is tested as the model that would be stored. A key must not reach another server
+// than that of the stored model.
 
 const db = testDatabase();
 const masterKeys = createMasterKeys({ keys: [Buffer.alloc(32, 7)], file: undefined });

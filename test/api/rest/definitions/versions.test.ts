@@ -18,7 +18,7 @@ afterAll(async () => {
   await api?.close();
 });
 
-/** A row of each kind, a change that makes a second version, and the path of the change. */
+/** A row of each kind, a change that creates a second version, and the path of the change. */
 const KINDS: Record<string, { made: object; patch: object; label: boolean }> = {
   agents: {
     made: { name: 'clerk', instruction: 'Help.' },

@@ -91,11 +91,11 @@ describe('the event stream writer', () => {
         isLeft = true;
       }
     };
-    const response = await start({ stalledMs: 200 }); // and is not read
+    const response = await start({ stalledMs: 200 }); // never read
     response.on('error', () => {});
     await written;
     expect(isLeft).toBe(true);
-    expect(taken).toBeLessThan(500); // what sockets of two ends hold: some megabytes
+    expect(taken).toBeLessThan(500); // the capacity of both sockets: some megabytes
     await stop();
   });
 
@@ -264,7 +264,7 @@ describe('over the API', () => {
     ]) {
       const { listed } = await rolledBack(db.pool, async (holder) => {
         await holder.query('lock table howdah.executions in access exclusive mode');
-        const listed = ask('/api/executions'); // has the only connection, and waits for the lock
+        const listed = ask('/api/executions'); // uses the only connection, and waits for the lock
         await eventually(
           db.pool,
           'the connection is taken',
@@ -281,7 +281,7 @@ describe('over the API', () => {
         expect(refused.status).toBe(429);
         for (const stream of streams) if (stream !== refused.stream) stream.leaving.abort();
         await Promise.allSettled(streams.map(({ answer }) => answer));
-        await ask('/healthz'); // what was said before is read
+        await ask('/healthz'); // the server has read the earlier requests
         return { listed };
       });
       expect((await listed).status).toBe(200);

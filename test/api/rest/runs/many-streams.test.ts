@@ -6,7 +6,7 @@ import { testDatabase } from '../../../support/database.ts';
 import { driveRun, startTestApi } from '../../harness.ts';
 import { listen } from '../events.ts';
 
-/** Streams of one run at once, and steps it commits meanwhile. */
+/** Number of concurrent streams of one run, and of the steps it commits meanwhile. */
 const STREAMS = 60;
 const STEPS = 150;
 
@@ -19,7 +19,10 @@ afterAll(async () => {
   await api?.close();
 });
 
-/** Follows to the end, cut off after so many events each time, and gives the ids as they came. */
+/**
+ * Follows a run to its end, disconnects after each of these numbers of events, and returns the ids
+ * in order of arrival.
+ */
 async function followInPieces(path: string, pieces: readonly number[]): Promise<string[]> {
   const ids: string[] = [];
   for (const most of [...pieces, Number.POSITIVE_INFINITY]) {
@@ -27,7 +30,7 @@ async function followInPieces(path: string, pieces: readonly number[]): Promise<
     const stream = await listen(api, path, lastEventId === undefined ? {} : { lastEventId });
     const ended = stream.end.then(() => true);
     const enough = stream.when(() => stream.events.length >= most).then(() => false);
-    enough.catch(() => {}); // it may end before
+    enough.catch(() => {}); // the stream may end earlier
     const isEnd = await Promise.race([ended, enough]);
     const received = isEnd ? stream.events : stream.events.slice(0, most);
     stream.close();
@@ -50,7 +53,7 @@ test('every stream, cut anywhere, gets each event of the run once, in order', as
   await run.finish();
   const expected = [
     ...Array.from({ length: STEPS - 1 }, (_, index) => `${index + 1}.1`),
-    `${STEPS}.1`, // complete: the last step has no event of its own
+    `${STEPS}.1`, // `complete`: the last step has no event of its own
   ];
   for (const ids of await all) expect(ids).toEqual(expected);
 });

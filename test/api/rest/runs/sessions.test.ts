@@ -106,7 +106,7 @@ test('system, session, message, stream, question of a sub-agent and todo list, f
 
 test('a session is forked after a turn, over REST and GraphQL', async () => {
   const { id, agent_id } = (await ask('POST', '/sessions', {})).body;
-  const later = { run_at: '2099-01-01' }; // nobody ends it meanwhile
+  const later = { run_at: '2099-01-01' }; // does not end during the test
   const run = await makeRun(db.pool, { agent_id, session_id: id, input: 'One.', ...later });
   const busy = await ask('POST', `/sessions/${id}/fork`, { content: 'Two.' });
   expect(busy).toMatchObject({ status: 409, body: { code: 'HWCNF' } });
@@ -291,7 +291,7 @@ describe('sessions', () => {
       'select count(*) as watchers from howdah_private.watchers where execution_id = $1',
       [run],
     );
-    expect(Number(watchers)).toBeGreaterThan(0); // from before its first step on
+    expect(Number(watchers)).toBeGreaterThan(0); // registered before its first step
 
     const fork = { content: 'Other.', turn: 1, stream: true };
     const key = { 'idempotency-key': `fork-${id}`, 'content-type': 'application/json' };

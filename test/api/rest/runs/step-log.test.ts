@@ -133,7 +133,7 @@ test('a stream that falls behind the shared reader reads on its own without gaps
       joined += 1;
       if (joined === 1) {
         yield batch([1, 2]);
-        written.push(lineOf(3), lineOf(4)); // and is dropped
+        written.push(lineOf(3), lineOf(4)); // the stream is lost after these lines were written
         return undefined;
       }
       yield batch([4, 5]);
@@ -177,7 +177,7 @@ test('the client follows new lines until it is aborted', async () => {
       if (seen.length === 4) leaving.abort();
     }
   })();
-  // it begins when it is asked: what is made before is told or not, what is made later is told
+  // the stream starts with its request: runs made before may be missing, runs made after are sent
   while (seen.length < 4) await ranOf();
   await following;
   expect(new Set(seen).size).toBe(seen.length);

@@ -18,7 +18,7 @@ afterAll(async () => {
   await api?.close();
 });
 
-/** The fields of a type or the values of an enum. */
+/** Returns the fields of a type or the values of an enum. */
 function fieldsOf(name: string): string[] {
   const definition =
     new RegExp(`^\\w+ ${name} [^{]*\\{\\n([\\s\\S]*?)^\\}`, 'm').exec(sdl)?.[1] ?? '';
