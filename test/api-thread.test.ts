@@ -14,7 +14,7 @@ import { one } from './sql/support.ts';
 import { testDatabase } from './support/database.ts';
 import { startTestWorker } from './support/worker.ts';
 
-// Tests a process that runs both a worker and the API. Neither may delay the other.
+// A process that runs both a worker and the API. Neither may delay the other.
 
 const program = moduleBeside('./fixtures/held-api-thread.ts', import.meta.url);
 const terminal = { isTty: false, isColoured: false };

@@ -4,7 +4,7 @@ import { loadConfig } from '../src/config.ts';
 import { ended } from './runtime/arrange.ts';
 import { createEmptyDatabase, type TestDatabase } from './support/database.ts';
 
-// Tests the first start of `howdah start` on a database without the schema.
+// The first start of `howdah start` on a database without the schema.
 
 let database: TestDatabase;
 

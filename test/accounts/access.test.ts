@@ -211,7 +211,7 @@ test('servers and tools name an integration that exists, for their own host', as
 test('http_request sends the token to the resource alone, and never on a redirect elsewhere', async () => {
   const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
   await consent(await linkFor(scene, name));
-  const other = scene.server.issuer; // another origin, which repeats no headers
+  const other = scene.server.issuer; // another origin, which does not echo headers
   const agent = await makeAgent(scene.db.pool, {
     script: [
       calling({ name: 'http_request', arguments: { url: `${scene.resource.origin}/me` } }),

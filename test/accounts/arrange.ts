@@ -25,12 +25,15 @@ export type Scene = {
   resource: ResourceServer;
   api: ApiServer;
   worker: Worker;
-  /** The lines of the logs of the API and the worker. */
+  /** The log lines of the API and the worker. */
   lines: string[];
   tenantId: string;
 };
 
-/** Declares the scene of a file: both servers of OAuth, a database, an API and a worker. */
+/**
+ * Registers the scene of a test file: the OAuth authorization and resource servers, a database, an
+ * API and a worker.
+ */
 export function oauthScene(): Scene {
   const scene = { db: testDatabase(), lines: [] as string[] } as Scene;
   beforeAll(async () => {
@@ -78,7 +81,7 @@ export async function makeUser({ db }: Scene, username: string, role = 'member')
   return rows[0].id;
 }
 
-/** Returns a link, as the owner of the database gets it for a user or the tenant. */
+/** Returns a connection link for a user or the tenant, as created by the owner of the database. */
 export async function linkFor({ db }: Scene, integration: string, user?: string): Promise<string> {
   const { rows } = await db.pool.query('select howdah.connect_account($1, $2) as link', [
     integration,
@@ -96,7 +99,7 @@ export async function accountOf({ db }: Scene, integration: string, userId: stri
   return rows[0];
 }
 
-/** Inserts an HTTP tool that asks the API of the scene, and returns its name. */
+/** Inserts an HTTP tool that calls the API of the scene, and returns its name. */
 export async function makeApiTool(
   { db, resource }: Scene,
   integration: string,
@@ -116,7 +119,7 @@ export async function storeSecret({ db, tenantId }: Scene, name: string, value: 
   await writer.set(tenantId, name, value, putSecretOn(db.pool, tenantId));
 }
 
-/** Waits until the servers were told to revoke the tokens of all accounts that came to an end. */
+/** Waits until the tokens of all ended accounts have been revoked at the servers. */
 export const revocationsEnd = ({ db }: Scene) =>
   eventually(
     db.pool,
@@ -125,7 +128,7 @@ export const revocationsEnd = ({ db }: Scene) =>
        and not exists (select from graphile_worker.jobs where key like 'revocation %')`,
   );
 
-/** Returns the version of the sealed document of an account or integration. */
+/** Returns the version of the encrypted document of an account or integration. */
 export async function versionOf({ db }: Scene, id: string): Promise<string | undefined> {
   const { rows } = await db.pool.query(
     'select version from howdah_private.sealed_documents where id = $1',

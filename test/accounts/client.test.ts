@@ -14,7 +14,7 @@ const metadata = {
 };
 const inSeconds = (seconds: number) => Math.floor(Date.now() / 1_000) + seconds;
 
-/** Asks for the client of an integration whose registered client has a secret until a time. */
+/** Requests the client of an integration whose registered client has a secret that expires. */
 async function clientWithSecretUntil(client_secret_expires_at: number) {
   const stored: JsonObject[] = [];
   const known = { client_id: 'known', client_secret: 'old', client_secret_expires_at };

@@ -18,7 +18,7 @@ const scene = oauthScene();
 const ofTenant = { account_scope: 'tenant' };
 const callback = () => `${scene.api.url}/oauth/callback`;
 
-/** Goes through the authorization, and returns the address of the callback without opening it. */
+/** Completes the authorization, and returns the URL of the callback without opening it. */
 async function untilCallback(integration: string, browser = createBrowser()) {
   const { html } = await browser.open(await linkFor(scene, integration));
   const { url } = await browser.open(continueUrlIn(html), callback());
@@ -89,7 +89,7 @@ describe('the callback refuses', () => {
     );
     expect((await browser.open(url.href)).status).toBe(400);
     expect(await accountOf(scene, name)).toMatchObject({ status: 'pending' });
-    await untilCallback(name); // clears what is over
+    await untilCallback(name); // deletes expired flows
     expect(await flows()).toBe(1);
   });
 
@@ -140,7 +140,7 @@ describe('the callback refuses', () => {
 });
 
 describe('a consent whose code is being exchanged gives no tokens', () => {
-  /** Opens the callback, and does something while the server answers the exchange. */
+  /** Opens the callback, and runs `work` while the server answers the token exchange. */
   async function whileExchanging(name: string, work: () => Promise<unknown>) {
     const { browser, url } = await untilCallback(name);
     const held = Promise.withResolvers<void>();
@@ -245,7 +245,8 @@ test('a tenant cannot reach a private address, neither to discover nor to regist
     egress: createEgress({ allowPrivate: [new URL(scene.resource.origin).host] }),
   });
   try {
-    const { name } = await makeIntegration(scene, ofTenant); // its resource names a private server
+    // the integration's resource is a private server
+    const { name } = await makeIntegration(scene, ofTenant);
     const requests = scene.server.requests.length;
     const browser = createBrowser();
     const { html } = await browser.open(await linkFor(scene, name));

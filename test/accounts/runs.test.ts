@@ -24,7 +24,7 @@ beforeEach(() => {
   scene.server.tokenSeconds = 3_600;
 });
 
-/** Adds an MCP server for an integration, once an account is connected, and returns its tool. */
+/** Adds an MCP server for an integration after an account is connected, and returns its tool. */
 async function makeMcpServer(integration: string): Promise<string> {
   const name = integration.replace('c_', 's_');
   await scene.db.pool.query(
@@ -57,7 +57,7 @@ const apiAgent = (tool: string) =>
     tools: [tool],
   });
 
-/** Registers a client with a secret at the server, as an admin does by hand. */
+/** Registers a client with a secret at the server, as an admin does manually. */
 async function registerClient(): Promise<{ client_id: string; client_secret: string }> {
   const response = await fetch(`${scene.server.issuer}/reg`, {
     method: 'POST',
@@ -90,7 +90,7 @@ test('an MCP server gets the token of the user of each run, and never that of an
   await consent(await linkFor(scene, name, 'ada'));
   const agent = await mcpAgent(await makeMcpServer(name));
   const first = await resultOf(await runAs(scene, agent, ada));
-  // the server repeats the token of the request, which nobody may read
+  // the server echoes the token of the request, which must be redacted
   expect(first).toMatchObject({
     status: 'completed',
     said: expect.stringContaining('ada@example.com with Bearer ***'),

@@ -9,22 +9,22 @@ export async function runCli(databaseUrl: string, ...argv: string[]): Promise<Cl
   return startCli(databaseUrl, ...argv).end();
 }
 
-/** The same, where no database is named: it is a server of `howdah login` that is asked. */
+/** Runs one command line without a database, so that it uses the server of `howdah login`. */
 export async function runWithoutDatabase(input: string, ...argv: string[]): Promise<CliResult> {
   const cli = start(undefined, argv, false);
   if (input !== '') cli.type(input);
   return cli.end();
 }
 
-/** A command that goes on: what it has printed so far, lines for it to read, and Ctrl-C. */
+/** A running command: its output so far, its input, and Ctrl-C. */
 export type StartedCli = {
   stdout(): string;
   stderr(): string;
   type(line: string): void;
   interrupt(): void;
-  /** Waits for it to return by itself: nobody closes its input. */
+  /** Waits until the command returns without the end of its input. */
   returned(): Promise<number>;
-  /** Closes its input and waits for it to return. */
+  /** Closes the input, and waits until the command returns. */
   end(): Promise<CliResult>;
 };
 

@@ -1,4 +1,4 @@
-/** SQL that makes scripted agents: one greets, one asks, one fails, one needs approval. */
+/** SQL that creates scripted agents: one greets, one asks, one fails, one needs approval. */
 export const SCRIPTED_AGENTS = `
   insert into howdah.models (name, provider, model) values ('script', 'scripted', 'script');
   insert into howdah.agents (name, instruction, human_input) values ('greeter', 'Greet.', false), ('asker', 'Ask.', true),

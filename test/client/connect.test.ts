@@ -67,7 +67,7 @@ test('resumes an interrupted stream after the last event received', async () => 
       if (!String(input).endsWith('/stream') || cuts-- <= 0) return response;
       const whole = await response.text();
       const half = whole.slice(0, whole.indexOf('\n\n', whole.indexOf('event: ')) + 6);
-      return new Response(half, response); // one event, and a half
+      return new Response(half, response); // one event and a half
     },
   });
   const agent = howdah.agent(

@@ -23,7 +23,7 @@ test('answers to concurrent writes that come out of order do not lower the posit
   await expect.poll(() => answers.length).toBe(2);
   answers[1]?.('0/10000000');
   await writes[1];
-  answers[0]?.('0/9000000'); // less as a number, and greater as a text
+  answers[0]?.('0/9000000'); // smaller as a number, greater as a text
   await writes[0];
   const read = send('GET', '/a');
   await expect.poll(() => answers.length).toBe(3);

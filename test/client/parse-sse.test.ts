@@ -49,7 +49,7 @@ test('an event that is not JSON ends the stream with an error', async () => {
 
 const MEGABYTE = 'x'.repeat(1024 * 1024);
 
-/** A body that repeats a text without end after its start, and counts how often it is read. */
+/** Returns a body that repeats a text endlessly after its start, and the number of its reads. */
 function endless(start: string, text: string) {
   const read = { count: 0 };
   const body = new ReadableStream<Uint8Array>({

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import { FairQueue } from '../../src/concurrency/fair-queue.ts';
 
-/** Returns a queue with a clock of its own, whose work takes the given time. */
+/** Returns a queue with a simulated clock, whose work takes the given time. */
 function queueOf(options: Partial<ConstructorParameters<typeof FairQueue>[0]> = {}) {
   const queue = new FairQueue({ places: 1, now: () => Date.now(), ...options });
   const order: string[] = [];
@@ -14,7 +14,8 @@ function queueOf(options: Partial<ConstructorParameters<typeof FairQueue>[0]> = 
 }
 
 test('keys take turns, however many calls of one key wait', async () => {
-  const { order, work } = queueOf({ now: () => 0 }); // a stopped clock: no key is charged
+  // the clock stands still, so that no key is charged
+  const { order, work } = queueOf({ now: () => 0 });
   await Promise.all([...Array(4).fill('a'), 'b', 'c', 'b'].map((key) => work(key, 0)));
   expect(order.join('')).toBe('abcabaa');
 });
@@ -66,7 +67,9 @@ test('a caller that leaves the queue is not started', async () => {
   expect(order.join('')).toBe('ab');
 });
 
-/** Acquires in the background, and notes by key what was admitted, in order. */
+/**
+ * Returns a function that acquires in the background, and the admitted requests by key, in order.
+ */
 function clientsOf(queue: FairQueue) {
   const admitted: string[] = [];
   const releases: (() => void)[] = [];
@@ -140,9 +143,9 @@ test('a lone key takes all unreserved places, and half of them while other keys 
   for (let i = 0; i < 20; i += 1) void ask('acme');
   await settled();
   expect([of('blue'), of('acme')]).toEqual([6, 1]);
-  for (const release of releases.slice(0, 6)) release(); // all places of blue
+  for (const release of releases.slice(0, 6)) release(); // all slots of blue
   await settled();
-  expect([of('blue') - 6, of('acme')]).toEqual([3, 3]); // one place is reserved for a third key
+  expect([of('blue') - 6, of('acme')]).toEqual([3, 3]); // one slot is reserved for a third key
   void ask('corp');
   await settled();
   expect(of('corp')).toBe(1);

@@ -18,7 +18,8 @@ function open(places: number, waiting = 100): void {
 }
 
 /**
- * Enters as a user of a tenant (`acme`, or `acme/ada`), and notes when the place is taken or lost.
+ * Enters the queue as a user of a tenant (`acme`, or `acme/ada`), and records whether the place is
+ * granted or lost.
  */
 function enter(name: string, label = name): QueuePlace {
   const [tenant = '', user] = name.split('/');
@@ -32,7 +33,7 @@ function enter(name: string, label = name): QueuePlace {
 const enterAll = (name: string, number: number) =>
   Array.from({ length: number }, (_, index) => enter(name, `${name} ${index}`));
 
-/** Lets promises settle. */
+/** Waits until promises have settled. */
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 /** Advances the clock, leaves the places in order, and returns the entries that started. */
@@ -80,7 +81,7 @@ test('a tenant has half of the places while another waits, and more while none w
   open(10);
   const acme = enterAll('acme', 20);
   await settled();
-  expect(order).toHaveLength(9); // the last place is reserved for a tenant without one
+  expect(order).toHaveLength(9); // the last slot is reserved for a tenant without one
   const blue = enterAll('blue', 20);
   await settled();
   expect(order.at(-1)).toBe('blue 0');
@@ -104,7 +105,7 @@ test('slow requests cost a tenant its next turns, also against tenants that arri
   await leave([...slow, blue], 1_000);
   const of = (tenant: string) => order.filter((one) => one.startsWith(tenant)).length;
   expect(of('blue') + of('coral')).toBeGreaterThan(5);
-  expect(of('acme')).toBeLessThan(2); // the place reserved for a tenant without one
+  expect(of('acme')).toBeLessThan(2); // the slot is reserved for a tenant without one
 });
 
 test('an absent tenant saves up no turns', async () => {
@@ -128,7 +129,7 @@ test('an absent tenant saves up no turns', async () => {
     served.push(...(await leave([place], 1_000)));
     place = waiting.get(served.at(-1) ?? '') as QueuePlace;
   }
-  // it started where the working request started: no turn ahead of the other
+  // it started where the working request started, with no advantage over the other
   expect(served).toEqual(['blue 0', 'acme 0', 'blue 1', 'acme 1', 'blue 2', 'acme 2']);
 });
 
@@ -191,7 +192,7 @@ test('when too many requests wait, the newest one of the tenant with most is rej
   enter('blue', 'blue 2');
   await settled();
   expect(order).toEqual(['acme 3 refused', 'acme 2 refused']);
-  // two of each wait, so the next entry is refused itself
+  // two of each wait, so that the next entry is rejected itself
   expect(() => queue.enter('blue')).toThrow('refused');
   expect(queue.isFull).toBe(false);
   blue.leave();

@@ -33,7 +33,7 @@ test('a key without permits is removed', async () => {
   abort.abort('gone');
   await expect(leaving).rejects.toBe('gone');
   release();
-  expect(semaphore.size).toBe(1); // of the next caller
+  expect(semaphore.size).toBe(1); // the entry of the next caller
   (await next)();
   expect(semaphore.size).toBe(0);
   await expect(semaphore.acquire('b', { signal: abort.signal })).rejects.toBe('gone');

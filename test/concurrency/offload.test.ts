@@ -22,8 +22,8 @@ const REFUSE = offloadable('refuse', functions.refuse);
 
 describe('a potentially slow function', () => {
   test('runs on the calling thread when it returns quickly', async () => {
-    // on a busy machine the trial may time out; the function then runs in a thread, with the same
-    // result
+    // on a busy machine the first attempt may time out; the function then runs in a thread, with
+    // the same result
     const runs: number[] = [];
     for (let n = 0; n < 20; n += 1) {
       runs[n] = 0;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Semaphore } from '../../src/concurrency/semaphore.ts';
 
-/** Lets several callers wait, and records the order in which they enter. */
+/** Makes several callers wait, and records the order in which they enter. */
 function enterInTurn(semaphore: Semaphore, callers: Record<string, number>) {
   const entered: string[] = [];
   const all = Object.entries(callers).map(([name, priority]) =>
@@ -113,7 +113,7 @@ test('one signal may abort the work of one caller and the wait of the next', asy
   const semaphore = new Semaphore(1);
   const abort = new AbortController();
   const release = await semaphore.acquire();
-  abort.signal.addEventListener('abort', release); // before the listener of the waiting callers
+  abort.signal.addEventListener('abort', release); // before the listeners of the waiting callers
   const [woken, left] = [1, 2].map(() => semaphore.acquire({ signal: abort.signal }));
   abort.abort('gone');
   await expect(left).rejects.toBe('gone');

@@ -15,7 +15,7 @@ export function loop(): never {
   for (;;);
 }
 
-/** Waits for ever; nothing interrupts it. */
+/** Waits for ever and cannot be interrupted. */
 export function wait(): Promise<never> {
   return new Promise(() => setInterval(() => {}, 1_000));
 }

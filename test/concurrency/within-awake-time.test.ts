@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { withinAwakeTime } from '../../src/concurrency/within-awake-time.ts';
 
 const late = () => new Error('late');
-/** Answers each byte in a thread of its own, and counts the answers. */
+/** Source of a thread that answers each byte and counts the answers. */
 const ECHO = `
   const { parentPort, workerData } = require('node:worker_threads');
   const answers = new Int32Array(workerData);
@@ -39,7 +39,7 @@ test('an answer that arrived while this process was busy is on time', async () =
   const inTime = withinAwakeTime(80, answer, late);
   socket.write('?');
   Atomics.wait(answers, 0, 0, 10_000); // the answer has been sent
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200); // … and the time is over
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200); // the time is over
   expect(String((await inTime)[0])).toBe('?');
   clearTimeout(reference);
   expect(timer.hasFired).toBe(true);

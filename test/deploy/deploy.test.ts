@@ -33,7 +33,7 @@ const manifests: Manifest[] = kustomization.resources.flatMap((file: string) =>
 );
 const pods = manifests.filter(({ kind }) => kind === 'Deployment' || kind === 'Job');
 
-/** The words that are fields of something in Kubernetes: what it does not know it leaves out without a word. */
+/** Names of all fields in the API of Kubernetes, which silently ignores unknown fields. */
 const FIELDS = new Set(
   [
     'v1',
@@ -52,7 +52,10 @@ const FIELDS = new Set(
   }),
 );
 
-/** Every field of a manifest; the names in these are anybody's. */
+/**
+ * Returns every field name of a manifest. Keys of labels, annotations and resources are arbitrary
+ * and therefore omitted.
+ */
 function fieldsOf(value: unknown): string[] {
   if (typeof value !== 'object' || value === null) return [];
   if (Array.isArray(value)) return value.flatMap(fieldsOf);
@@ -63,7 +66,7 @@ function fieldsOf(value: unknown): string[] {
   );
 }
 
-/** Throws with the place of what the API of Kubernetes would refuse. */
+/** Throws if the API of Kubernetes would reject the manifest. The error names the field. */
 function validate(manifest: Manifest): void {
   new KINDS[manifest.kind](manifest as never).validate();
 }

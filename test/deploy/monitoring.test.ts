@@ -29,7 +29,7 @@ const rules = groups.flatMap((group) => group.rules);
 const dashboard: { panels: Panel[]; [field: string]: unknown } = JSON.parse(
   read('deploy/grafana/howdah.json'),
 );
-/** Grafana writes the interval in before it asks. */
+/** Expressions of alerts and panels. Grafana replaces the interval before it queries. */
 const expressions: [string, string][] = [
   ...rules.map(({ alert, expr }): [string, string] => [alert, expr]),
   ...dashboard.panels.flatMap(({ title, targets }) =>
@@ -37,7 +37,7 @@ const expressions: [string, string][] = [
   ),
 ];
 
-/** Metrics and labels of an expression, and where it cannot be parsed. */
+/** Returns the metrics and labels of an expression, and its syntax errors. */
 function partsOf(expr: string) {
   const names: string[] = [];
   const labels: string[] = [];
@@ -55,7 +55,7 @@ function partsOf(expr: string) {
 }
 
 const database = testDatabase();
-/** Names as Prometheus reads them; `up` is its own. */
+/** Names of the metrics that Prometheus reads. `up` is its own metric. */
 const live = new Set(['up']);
 
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { all } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
 
-// That the SQL of each runs is held by docs/reference.test.ts, which runs every snippet; here: that each alert has a runbook of all its parts.
+// Each alert has a complete runbook. test/docs/reference.test.ts runs the SQL of the runbooks.
 
 const page = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
 const alerts = page.slice(page.indexOf('## Alerts\n'), page.indexOf('## Alerts of processes\n'));

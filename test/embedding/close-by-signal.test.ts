@@ -6,7 +6,7 @@ import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { startHowdah } from './start-howdah.ts';
 
-// A run in flight has ten seconds to commit, so this test takes longer than others.
+// An active run has ten seconds to commit, so this test takes longer than others.
 
 const db = testDatabase();
 

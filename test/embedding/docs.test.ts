@@ -9,7 +9,7 @@ import type { Howdah } from '../../src/index.ts';
 import { testDatabase } from '../support/database.ts';
 import { startHowdah } from './start-howdah.ts';
 
-// Every program of docs/embedding.md runs as it stands there.
+// Runs every program of docs/embedding.md unchanged.
 
 const page = readFileSync(new URL('../../docs/embedding.md', import.meta.url), 'utf8');
 const programs = [...page.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, text = '']) => text);

@@ -8,7 +8,8 @@ import type { Handler, Howdah, HowdahClient } from '../../src/index.ts';
 import { testDatabase } from '../support/database.ts';
 import { startHowdah } from './start-howdah.ts';
 
-// Logins and limits of a mount: clients that leave, requests outside of the prefix, the shutdown.
+// A mounted API: logins, limits, disconnected clients, requests outside of its prefix, and
+// shutdown.
 
 const db = testDatabase();
 let howdah: Howdah;

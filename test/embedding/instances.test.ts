@@ -5,7 +5,7 @@ import { one } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
 import { startHowdah } from './start-howdah.ts';
 
-// Two instances in one process share nothing but the process.
+// Two instances in one process share no state.
 
 const dbA = testDatabase();
 const dbB = testDatabase();
@@ -49,7 +49,7 @@ test.each([
   const { execution_id } = await howdah.createRun({ agent, message: 'Speak.' });
   const events = [];
   for await (const event of howdah.stream(execution_id)) {
-    if (event.event !== 'token') events.push(event); // tokens are shown live and never again
+    if (event.event !== 'token') events.push(event); // tokens are live only and not repeated
   }
   expect(events.find(({ event }) => event === 'observation')?.data).toMatchObject({
     tool: 'say',

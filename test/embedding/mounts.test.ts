@@ -13,7 +13,7 @@ import { one } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
 import { startHowdah } from './start-howdah.ts';
 
-// The API within the servers of web frameworks, mounted as the examples do it.
+// The API mounted in the servers of web frameworks, as the examples show.
 
 const db = testDatabase();
 let howdah: Howdah;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Howdah, type StartOptions, start } from '../../src/index.ts';
 
-/** Starts an instance that writes no log and keeps its files in a folder of its own. */
+/** Starts an instance without a log, whose files are in a temporary folder. */
 export function startHowdah(databaseUrl: string, options: StartOptions = {}): Promise<Howdah> {
   return start({
     ...{ databaseUrl, port: false, logger: false },

@@ -92,7 +92,7 @@ async function begin(): Promise<void> {
   });
 }
 
-/** An agent with an engine; gives its id. */
+/** Makes an agent with an engine, and returns its id. */
 async function external(
   engine: string,
   engine_configuration: JsonObject,
@@ -108,7 +108,7 @@ async function external(
   return rows[0].id;
 }
 
-/** A server that answers with JSON. */
+/** Starts a server that answers with JSON. */
 const jsonServer = (
   answer: (
     seen: Seen,

@@ -63,7 +63,7 @@ const subjects: Record<string, () => Promise<Subjects>> = {
   scripted: async () => ({ speaking: scriptedProvider(), hearing: scriptedProvider() }),
 };
 
-/** What must hold for each vendor: a speech, a transcript, and aborts. */
+// Requirements of each vendor: a speech, a transcript, and aborts.
 describe.each(Object.entries(subjects))('the provider %s', (name, start) => {
   const script = (step: JsonObject): JsonObject => (name === 'scripted' ? { script: [step] } : {});
   const speech = {

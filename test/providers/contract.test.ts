@@ -18,15 +18,15 @@ import {
 } from './requests.ts';
 
 /**
- * Requirements of the suite for a vendor: a request for each situation, with the same expectations
- * for all vendors.
+ * The requests that the suite sends to a vendor, one for each situation. All vendors must meet the
+ * same expectations.
  */
 type Subject = {
   provider: ModelProvider;
   plain: ModelRequest;
   call: ModelRequest;
   roundTrip: ModelRequest;
-  /** Streams at least one token and is not over then. */
+  /** A request whose answer streams at least one token and does not end by itself. */
   slow: ModelRequest;
 };
 
@@ -85,7 +85,7 @@ function localSubject(): Subject {
   };
 }
 
-/** Replies to a request of the suite, in the format of any vendor. */
+/** Returns the reply to a request of the suite, in the format of any vendor. */
 function replyOf({ last }: VendorRequest) {
   const words = (text: string) => ({ words: text.match(/\s*\S+/g) ?? [] });
   if (last.includes('carrier')) return words(REPLY);

@@ -17,7 +17,8 @@ const open: FakeServer[] = [];
 afterAll(() => Promise.all(open.map((server) => server.close())));
 
 /**
- * Returns a server and a provider with this time-out, which is short only where the server stalls.
+ * Starts a server, and returns it with a provider that has this timeout. The timeout is short only
+ * where the server stalls.
  */
 async function serving(
   handler: FakeHandler,

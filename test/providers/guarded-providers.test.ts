@@ -9,7 +9,7 @@ import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { answerOf, errorOf, modelRef, modelRequest, never } from './requests.ts';
 
-// A host name that somebody else than the owner of the machine wrote may resolve to any address.
+// A host name that was not written by the owner of the machine may resolve to any address.
 
 const db = testDatabase();
 let server: FakeServer;
@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => server?.close());
 
-/** Calls a model whose host resolves to this machine. */
+/** Calls a model whose host name resolves to this machine. */
 async function call(provider: string, allowPrivate: string[], isGuarded: boolean) {
   const { port } = new URL(server.url);
   const base_url = `http://models.example.com:${port}/v1`;
@@ -53,7 +53,7 @@ test('a worker guards the models of tenants, and no others', async () => {
   const run = async (is_guarded: boolean) => {
     const row = { tenant_id, provider: 'openai', model: 'm', base_url: server.url };
     const model = await makeModel(db.pool, { ...row, name: `guarded ${is_guarded}` });
-    // written by a tenant whose host name resolved to another address then
+    // written by a tenant when the host name resolved to another address
     await db.pool.query('update howdah.models set is_guarded = $2 where id = $1', [
       model,
       is_guarded,

@@ -19,7 +19,7 @@ const JSON_TYPE = { 'content-type': 'application/json' };
 const open: FakeServer[] = [];
 afterAll(() => Promise.all(open.map((server) => server.close())));
 
-/** The header of an image: bytes as numbers, text and big-endian or little-endian numbers. */
+/** Returns the header of an image from texts and big-endian or little-endian numbers. */
 const bytes = (...pieces: (string | number[])[]) =>
   new Uint8Array(Buffer.concat(pieces.map((piece) => Buffer.from(piece as string, 'latin1'))));
 const PNG = bytes('\x89PNG\r\n\x1a\n', [0, 0, 0, 13], 'IHDR', [0, 0, 2, 0, 0, 0, 1, 0], [8, 2]);
@@ -165,7 +165,7 @@ describe('openai', () => {
 const inlineData = { inlineData: { mimeType: 'image/png', data: BASE64 } };
 const GEMINI = { candidates: [{ content: { parts: [inlineData] }, finishReason: 'STOP' }] };
 
-/** What the package of each vendor is answered, in the format of the vendor. */
+/** The answer that the package of each vendor receives, in the vendor's format. */
 const VENDORS: Record<string, { model: string; path: string; answer: unknown; sent: JsonObject }> =
   {
     google: {

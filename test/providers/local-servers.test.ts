@@ -10,7 +10,7 @@ afterEach(async () => {
   }
 });
 
-/** Starts a server that answers each request with this text, or never. */
+/** Starts a server that answers each request with this text, or never. Returns its URL. */
 async function serving(answer: string | undefined): Promise<string> {
   const server = createServer((_, response) => {
     if (answer !== undefined) response.end(answer);

@@ -163,7 +163,7 @@ test('an unknown name that resembles no other lists the known names', () => {
   for (const name of ['openai', 'local', 'scripted']) expect(message).toContain(name);
 });
 
-/** Creates providers with a fetch that records the requests, and fails them. */
+/** Creates providers with a `fetch` that records the requests and fails. */
 function recordingProviders(env: Parameters<typeof createProviders>[0]) {
   const sent: { url: string; body: JsonObject }[] = [];
   const fetch = async (input: string | URL | Request, init?: RequestInit) => {

@@ -3,7 +3,7 @@ import type { Outcome, RunError } from '../../src/contracts/errors.ts';
 import type { Message } from '../../src/contracts/runs/message.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 
-/** A model row with what a test says of it. */
+/** Returns a model row with the given values. */
 export function modelRef(overrides: Partial<ModelRef> = {}): ModelRef {
   return {
     id: '01890000-0000-7000-8000-000000000001',
@@ -17,7 +17,7 @@ export function modelRef(overrides: Partial<ModelRef> = {}): ModelRef {
   };
 }
 
-/** A request; a string stands for one user message. */
+/** Returns a request. A string stands for one user message. */
 export function modelRequest(
   messages: string | Message[],
   overrides: Partial<ModelRequest> = {},
@@ -41,7 +41,7 @@ export const orderStatus = tool('order_status', 'Status and carrier of an order.
   order_id: { type: 'string', description: 'The order number, for example A-1001' },
 });
 
-/** The messages of one finished tool round. */
+/** Returns the messages of one completed round of tool calls. */
 export function toolRound(
   question: string,
   name: string,
@@ -62,13 +62,13 @@ export function toolRound(
 
 export const never = () => new AbortController().signal;
 
-/** The value of an outcome that must be ok; fails the test with the error otherwise. */
+/** Returns the value of a successful outcome. Throws the error of a failed one. */
 export function answerOf<T>(outcome: Outcome<T>): T {
   if (outcome.ok) return outcome.value;
   throw new Error(`expected an answer, got ${JSON.stringify(outcome.error)}`);
 }
 
-/** The error of an outcome that must have failed. */
+/** Returns the error of a failed outcome. Throws for a successful one. */
 export function errorOf(outcome: Outcome<unknown>): RunError {
   if (!outcome.ok) return outcome.error;
   throw new Error(`expected an error, got ${JSON.stringify(outcome.value)}`);

@@ -52,7 +52,7 @@ const ranked = (body: unknown): FakeHandler => {
   const raw = JSON.stringify(body);
   return () => ({ raw, headers: JSON_TYPE });
 };
-/** An answer in the format of Jina and Cohere. */
+/** Returns an answer in the format of Jina and Cohere. */
 const results = (scores: [number, number][]) =>
   scores.map(([index, relevance_score]) => ({ index, relevance_score, document: { text: 'x' } }));
 const SCORES = results([
@@ -181,7 +181,7 @@ describe("the format of Jina and Cohere, beside OpenAI's", () => {
   });
 });
 
-/** What the package of each vendor sends, and what it is answered. */
+/** The request that the package of each vendor sends, and the answer it receives. */
 const VENDORS: Record<string, { path: string; sent: JsonObject; answer: JsonObject }> = {
   cohere: {
     path: '/v1/rerank',

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { REDACTED, Redaction } from '../../src/redaction/redaction.ts';
 import { spellings } from '../../src/redaction/spellings.ts';
 
-/** Secrets of which some are the beginning, the end or the middle of others, or overlap them. */
+/** Secrets that begin, end, contain or overlap others. */
 const overlapping = fc
   .array(fc.string({ unit: fc.constantFrom(...'abA0/+"%\\&<=ä'), minLength: 8, maxLength: 14 }), {
     minLength: 1,
@@ -32,8 +32,7 @@ const overlapping = fc
   .filter((secrets) => secrets.every((secret) => secret.trim() === secret));
 
 /**
- * A text of ordinary words and of secrets in any spelling, whole or in part, beside and in one
- * another.
+ * Texts of ordinary words and of secrets in any spelling, whole or in part, adjacent and nested.
  */
 const described = overlapping.chain((secrets) => {
   const written = fc.constantFrom(...secrets.flatMap(spellings));
@@ -111,7 +110,7 @@ describe('overlapping secrets', () => {
         let redacted = '';
         for (let at = 0; at < text.length; at += 1) {
           redacted += stream.pass(text.charAt(at));
-          // the output so far is the beginning of the final output
+          // the output so far is a prefix of the final output
           expect(wanted.startsWith(redacted)).toBe(true);
         }
       }),
@@ -172,7 +171,7 @@ describe('recognizes a secret written as', () => {
     ['UTF-8 read as Latin-1', Buffer.from(SECRET).toString('latin1')],
   ])('%s', (_, text) => {
     const redacted = redaction.text(`before ${text} behind`);
-    // only the frame is left: quotes, the name of a user, an address
+    // only the context remains: quotes, a user name, an address
     expect(redacted).toMatch(/^before .{0,20}\*\*\*.{0,12} behind$/);
   });
 

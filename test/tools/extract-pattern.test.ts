@@ -7,7 +7,7 @@ const PATTERNS = [
   ...['^[\\d.]+\\.[\\d-]*$', '^[a-]\\-1$', '^[ab]{2,4}[ba]{1,2}1$', '^#/:_0$'],
 ];
 
-/** All texts of so many letters. */
+/** Generates all texts of these letters up to the maximum length. */
 function* texts(letters: string, most: number): Generator<string> {
   let all = [''];
   for (let length = 0; length <= most; length += 1) {
@@ -38,5 +38,6 @@ test('a thousand values against an ambiguous pattern take less than a second', (
   const from = process.threadCpuUsage();
   for (let n = 0; n < 1_000; n += 1) expect(shape.fits('0'.repeat(40))).toBe(false);
   const { user, system } = process.threadCpuUsage(from);
-  expect((user + system) / 1000).toBeLessThan(1_000); // it was several seconds of a processor
+  // an earlier version took several seconds of processor time
+  expect((user + system) / 1000).toBeLessThan(1_000);
 });

@@ -27,13 +27,13 @@ const context = (extra: Partial<BuiltinContext> = {}): BuiltinContext => ({
       ? { ok: false, error: { code: 'not_found', message: `no ${name}`, retryable: false } }
       : { ok: true, value };
   },
-  accessToken: undefined as never, // no integration is named
-  files: undefined as never, // none are read or kept
-  secondModel: undefined as never, // none is asked
+  accessToken: undefined as never, // no integration is used
+  files: undefined as never, // no files are used
+  secondModel: undefined as never, // no second model is used
   ...extra,
 });
 
-/** One call to a server on loopback that is open to the tool. */
+/** Sends one request to a server on loopback, which the tool may access. */
 function call(
   server: TestServer,
   args: JsonObject,
@@ -470,7 +470,7 @@ describe('configuration', () => {
   test.each([
     ['another port', (server: TestServer) => [`127.0.0.1:${server.port + 1}`]],
     ['another host', () => ['example.com', '*.example.com']],
-    // in the clear only where its port is written down
+    // unencrypted only if the port is explicit
     ['http without an explicit port', () => ['127.0.0.1']],
   ])('a secret is not sent to %s', async (_, hosts) => {
     const server = await echo();

@@ -13,9 +13,9 @@ import type { CodeJob } from '../../src/tools/run-code/job.ts';
 import { seccompFilter } from '../../src/tools/run-code/python/seccomp.ts';
 import { codeLanguages, runCodeTool } from '../../src/tools/run-code.ts';
 
-// Capabilities of code in its sandbox, its limits, and known attacks with their results.
+// The sandbox of code: its capabilities, its limits, and known attacks with their results.
 
-/** Path of a bubblewrap that is not in the PATH. */
+/** Path of a bubblewrap program that is not in the PATH. */
 const { HOWDAH_TEST_BWRAP } = process.env;
 const options = HOWDAH_TEST_BWRAP === undefined ? {} : { bwrap: HOWDAH_TEST_BWRAP };
 
@@ -33,7 +33,7 @@ const works = await languages.python?.(
   never,
   'tenant',
 );
-/** Returns threads of their own, and a function that runs a job in them. */
+/** Creates threads, and returns them with a function that runs a job in them. */
 function javascriptThreads(size: number) {
   const threads = new ThreadPool({ size });
   const javascript = createJavascript(threads);
@@ -108,7 +108,7 @@ const javascript = (code: string, more?: Parameters<typeof runCode>[2]) =>
 const python = (code: string, more?: Parameters<typeof runCode>[2]) =>
   runCode('python', code, more);
 
-/** Measures the duration of `work` and returns its result. */
+/** Returns the result and the duration of `work`. */
 async function timed<T>(work: () => Promise<T>): Promise<{ value: T; ms: number }> {
   const began = performance.now();
   return { value: await work(), ms: performance.now() - began };
@@ -240,7 +240,8 @@ describe('limits', () => {
     const { run, idle } = javascriptThreads(1);
     const job = escapeJob({ code: '1', expected: '1' });
     await run(job, never);
-    const code = '"a".repeat(1e7).indexOf("a".repeat(5e6) + "b")'; // minutes, in one step
+    // takes minutes, in a single step
+    const code = '"a".repeat(1e7).indexOf("a".repeat(5e6) + "b")';
     const { value, ms } = await timed(() => run({ ...job, code, timeout_ms: 200 }, never));
     expect(outcomeText(value)).toBe('time');
     expect(ms).toBeLessThan(10_000);
@@ -321,7 +322,7 @@ describe('limits', () => {
 });
 
 const MB = 1024 * 1024;
-/** A program of either language that should leave the same behind. */
+/** A program in each language, with equal effects. */
 const LANGUAGES = [
   ['JavaScript', javascript, false],
   ['Python', python, noPython !== undefined],
@@ -666,7 +667,7 @@ describe('Python', () => {
       [first, 7],
       [second, 8],
     ] as const) {
-      chmodSync(folder as string, 0o755); // the program runs as nobody
+      chmodSync(folder as string, 0o755); // the program runs as the user nobody
       writeFileSync(join(folder as string, 'bwrap'), `#!/bin/sh\nexit ${status}\n`, {
         mode: 0o755,
       });

@@ -14,7 +14,9 @@ export type Seen = {
 type Answer = (request: Seen, response: http.ServerResponse) => void;
 export type TestServer = { host: string; url: string; port: number; seen: Seen[] };
 
-/** A server on a free loopback port until the test is over; it keeps what it was asked. */
+/**
+ * Starts a server on a free loopback port, which runs until the test ends and records its requests.
+ */
 export async function startServer(
   answer: Answer,
   secure?: { key: string; cert: string },
@@ -37,7 +39,7 @@ export async function startServer(
   return { host, url: `${secure ? 'https' : 'http'}://${host}`, port, seen };
 }
 
-/** The port a server got on loopback. */
+/** Makes a server listen on loopback, and returns its port. */
 export async function listening(server: net.Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return (server.address() as AddressInfo).port;
@@ -46,8 +48,9 @@ export async function listening(server: net.Server): Promise<number> {
 export type Dialled = { host: string; port: number; addresses: string[]; servername?: string };
 
 /**
- * Connects to a loopback port whatever address was meant, and keeps what was: so a test may have public addresses,
- * and a guard with a hole gets an answer.
+ * Returns a `dial` that connects to a loopback port instead of the requested address, and records
+ * the address. With it, a test can use public addresses, and a request that a faulty guard lets
+ * through gets an answer.
  */
 export function dialTo(port: () => number, ca?: string): Dial & { calls: Dialled[] } {
   const calls: Dialled[] = [];
@@ -63,7 +66,7 @@ export function dialTo(port: () => number, ca?: string): Dial & { calls: Dialled
   return Object.assign(dial, { calls });
 }
 
-/** As `net.connect` does it: an address is taken as it is, a name looked up. */
+/** Returns the addresses that `net.connect` would use: an IP address itself, or those of a name. */
 function addressesOf({ host, lookup }: DialOptions): string[] {
   if (net.isIP(host) !== 0) return [host];
   let found: string[] = [];

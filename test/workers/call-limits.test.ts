@@ -111,7 +111,7 @@ describe('a call limit', () => {
     );
     const ids = await insert(agent, 2);
     expect(await statusesOf(ids)).toEqual(new Set(['completed']));
-    // however slow this machine is, that minute is not over
+    // extends the minute, however slow this machine is
     await database.pool.query(
       `update howdah_private.limited_calls set began_at = now() + interval '1 hour'`,
     );

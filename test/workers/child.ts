@@ -7,7 +7,7 @@ import type { WorkerScope } from '../../src/db/worker/worker-scope.ts';
 export type WorkerProcess = {
   readonly pid: number;
   signal(name: NodeJS.Signals): void;
-  /** How the process ended, once it has. */
+  /** Resolves with the exit code or the signal of the process. */
   readonly ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
   readonly isAlive: boolean;
 };
@@ -24,7 +24,7 @@ type ProcessOptions = {
   wakeUpSlots?: number;
 };
 
-/** Starts a worker in a process of its own; resolves when it takes runs. */
+/** Starts a worker in a separate process. Resolves when the worker takes runs. */
 export async function startWorkerProcess(
   url: string,
   options: ProcessOptions = {},
@@ -35,7 +35,7 @@ export async function startWorkerProcess(
 }
 
 /**
- * A process that has loaded all modules. It becomes a worker, with a failpoint armed, on command.
+ * A process that has loaded all modules. On command it becomes a worker with an armed failpoint.
  */
 export type LoadedProcess = { start(failpoint: string): Promise<WorkerProcess> };
 
@@ -79,7 +79,7 @@ function spawnWorker(
   return child;
 }
 
-/** Resolves when the process says the word; fails when it ends before. */
+/** Resolves when the process prints the word, and rejects if the process ends before. */
 async function waitForWord(child: ChildProcess, word: string): Promise<void> {
   const over = new AbortController();
   const ended = once(child, 'exit', { signal: over.signal });
@@ -106,7 +106,7 @@ function handleOf(child: ChildProcess): WorkerProcess {
   };
 }
 
-/** For afterAll: no test may leave a process behind. */
+/** Kills all processes of the file. For afterAll: no test may leave a process behind. */
 export function killWorkerProcesses(): void {
   for (const child of children) {
     child.kill('SIGKILL');

@@ -31,7 +31,7 @@ import { startTestWorker, TEST_MASTER_KEYS } from '../support/worker.ts';
 const db = testDatabase();
 let worker: Worker;
 let server: FakeServer;
-/** What the model server answers to its next request, and to all others. */
+/** Returns the answer of the model server to the next request and all later ones. */
 let answer: FakeHandler = () => ({ content: 'Hello.' });
 
 beforeAll(async () => {
@@ -53,7 +53,7 @@ function lastRequest(): JsonObject {
 
 const faults: unknown[] = [];
 
-/** Encrypts and decrypts what is due, as workers do each second. */
+/** Encrypts and decrypts everything that is due, as workers do each second. */
 async function work(masterKeys: MasterKeys = TEST_MASTER_KEYS): Promise<unknown[]> {
   await db.pool.query(
     `do $$ begin -- not while the worker enqueues, which would skip this call
@@ -66,13 +66,13 @@ async function work(masterKeys: MasterKeys = TEST_MASTER_KEYS): Promise<unknown[
   faults.length = 0;
   await applyContentEncryption(db.pool, cipher, (error) => faults.push(error));
   if (faults.length > 0) return [...faults];
-  // the worker may be at a tree meanwhile
+  // the worker may be processing a tree
   const nothingDue = 'select 1 where not exists (select from howdah_private.encryptions_due)';
   await eventually(db.pool, 'nothing is due', nothingDue);
   return [];
 }
 
-/** Does something while no worker runs, which would encrypt and decrypt too. */
+/** Runs `during` while no worker runs, which would also encrypt and decrypt. */
 async function withoutWorker(during: () => Promise<void>): Promise<void> {
   await worker.stop(0);
   try {
@@ -103,7 +103,7 @@ const TABLES: Record<string, string> = {
 
 type Row = JsonObject & { run: string };
 
-/** Returns the contents of a tree as they are stored, by table. JSON comes as text. */
+/** Returns the stored contents of a tree by table, JSON as text. */
 async function storedContents(root: string): Promise<Record<string, Row[]>> {
   const stored: Record<string, Row[]> = {};
   for (const [table, columns] of Object.entries(TABLES)) {
@@ -119,7 +119,7 @@ async function storedContents(root: string): Promise<Record<string, Row[]>> {
   return stored;
 }
 
-/** Returns the contents of a tree as somebody reads them who has the master key. */
+/** Returns the decrypted contents of a tree. */
 async function readableContents(root: string, masterKeys = TEST_MASTER_KEYS) {
   const decrypt = createContentDecryptor(secretRowsOn(db.pool), masterKeys);
   const decryptRows = createRunRowDecryptor(db.pool, decrypt);
@@ -177,7 +177,7 @@ async function runTree(): Promise<string> {
   return id;
 }
 
-/** Changes recorded data, which nobody can do in the database without being its superuser. */
+/** Changes recorded data without triggers, which requires a superuser of the database. */
 async function tamper(text: string, values: unknown[]): Promise<void> {
   await inTransaction(db.pool, async (client) => {
     await client.query('set local session_replication_role = replica');
@@ -185,7 +185,7 @@ async function tamper(text: string, values: unknown[]): Promise<void> {
   });
 }
 
-/** Inserts what no model sends: numbers with many digits, JSON null, 1 MB, arrays. */
+/** Inserts values that no model sends: numbers with many digits, JSON null, 1 MB, arrays. */
 async function addUnusualContents(id: string): Promise<void> {
   await tamper(
     `update howdah.executions set input = $2, output_data = $3,
@@ -346,7 +346,7 @@ describe('keys', () => {
       const { runs } = await rotateDataKey(secretRowsOn(db.pool), TEST_MASTER_KEYS, tenant_id);
       expect(runs).toBeGreaterThan(0);
       expect(await keyIds()).toHaveLength(2);
-      expect(await readableContents(id)).toEqual(before); // at every moment
+      expect(await readableContents(id)).toEqual(before); // at any moment
       expect(await work()).toEqual([]);
     });
     const [current, ...others] = await keyIds();

@@ -30,7 +30,10 @@ afterAll(async () => {
   killWorkerProcesses();
 });
 
-/** The first `silent` requests hang until their client leaves; the others are answered. */
+/**
+ * Starts a server whose first `silent` requests hang until their client disconnects. It answers all
+ * others.
+ */
 async function hangingAtFirst(silent: number): Promise<FakeServer> {
   const server = await startOpenAiServer(({ index }) =>
     index < silent ? { stall: 'before_headers' } : { content: 'answered' },
@@ -221,11 +224,11 @@ describe('a worker that receives SIGTERM', () => {
     const staying = await startWorkerProcess(database.url, { openai: server.url });
     leaving.signal('SIGTERM');
     expect(await leaving.ended).toEqual({ code: 0, signal: null });
-    // it gave the run away itself: before it ended, and not as one that died
+    // the worker released the run itself before it ended, and was not reported dead
     expect((await executionOf(pool, id)).owner_worker).not.toBe(first.owner_worker);
     expect(await ended(pool, id)).toMatchObject({
       ...{ status: 'completed', output: 'answered' },
-      ...{ fence: first.fence + 2, crashes_without_progress: 0 }, // given away once, taken once
+      ...{ fence: first.fence + 2, crashes_without_progress: 0 }, // released once, claimed once
     });
     expect((await stepsOf(pool, id))[0]?.worker).not.toBe(first.owner_worker);
     staying.signal('SIGTERM');

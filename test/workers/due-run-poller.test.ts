@@ -17,7 +17,7 @@ afterEach(async () => {
   expect(errors.splice(0)).toEqual([]);
 });
 
-/** Looks that end when the test says so. */
+/** Returns polls that end when the test allows it. */
 function controlledLooks() {
   const looks: ((result: LookResult) => void)[] = [];
   const look = () => {
@@ -25,7 +25,7 @@ function controlledLooks() {
     looks.push(resolve);
     return promise;
   };
-  /** Asserts how many looks have started when all pauses are over. */
+  /** Asserts how many polls have started after all pauses. */
   const expectLooks = async (count: number) => {
     await vi.advanceTimersByTimeAsync(60_000);
     expect(looks).toHaveLength(count);
@@ -71,7 +71,7 @@ test('room that a run frees during a poll that finds nothing causes no other pol
   await expectLooks(1);
   poller.nudge();
   await expectLooks(2);
-  poller.nudge(); // something became due after this look began
+  poller.nudge(); // a run became due after this poll began
   poller.room();
   looks[1]?.('nothing');
   await expectLooks(3);
@@ -102,7 +102,7 @@ test('a look that fails is reported and repeated after a second', async () => {
   });
   await vi.advanceTimersByTimeAsync(900);
   expect(looks).toBe(1);
-  poller.nudge(); // changes nothing: the next look is planned
+  poller.nudge(); // has no effect: the next poll is scheduled
   await vi.advanceTimersByTimeAsync(200);
   expect(looks).toBe(2);
   expect(errors.splice(0)).toEqual([new Error('no look')]);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { FairTaskQueue, type TenantJob } from '../../workers/fair-task-queue.ts';
 
-// Errands that end when the test says so.
+// Tasks end when the test allows it.
 
 function makeLine(room: { atOnce: number; ofOneTenant: number }) {
   const going = new Map<string, () => void>();
@@ -38,7 +38,7 @@ test('tasks without room start as soon as there is some, in order of arrival', a
   }
   expect(going()).toEqual(['slow', 'other']);
   await end('slow');
-  await come('a', 'slow'); // due again, and behind those who waited
+  await come('a', 'slow'); // due again, behind the waiting tasks
   expect(going()).toEqual(['other', 'one']);
   await end('one');
   expect(going()).toEqual(['other', 'two']);
@@ -66,7 +66,7 @@ test('a thousand waiting tasks do not retry all at once, and none starts twice',
   for (let n = 0; n < 1_500; n += 1) again.push(await come('a', `n${n}`));
   expect(again[0]).toEqual(new Date(1_000));
   expect(again[1_499]).toEqual(new Date(1_000 + 1_499 * 20));
-  await come('a', 'n0'); // it waits already
+  await come('a', 'n0'); // already queued
   await end('slow');
   expect(going()).toEqual(['n0']);
   await end('n0');

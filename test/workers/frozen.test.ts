@@ -34,7 +34,7 @@ afterAll(async () => {
 
 test('a worker with a late heartbeat reaps others, but not itself', async () => {
   const { pool } = database;
-  // the next heartbeat waits for a lock that the test holds, so a reaper comes before it
+  // the next heartbeat waits for a lock that the test holds, so that a reaper comes before it
   const { definition } = await one(
     pool,
     `select pg_get_functiondef('howdah_private.heartbeat(uuid)'::regprocedure) as definition`,
@@ -53,7 +53,7 @@ test('a worker with a late heartbeat reaps others, but not itself', async () => 
     await pool.query(
       `update howdah_private.workers set heartbeat_at = clock_timestamp() - interval '1 minute'`,
     );
-    // each call of the reaper removes one worker, so by the third all have had their turn
+    // each call of the reaper removes one worker, so that the third call has removed all
     for (let round = 0; round < 3; round += 1) {
       await pool.query(
         `insert into howdah_private.workers (id, pool_id, host, pid, release, protocol, heartbeat_at)
@@ -88,8 +88,8 @@ test('a frozen worker is reaped; after thawing it writes nothing and returns as 
   healthy = await startTestWorker(database.url, { openai: server.url });
 
   frozen.signal('SIGSTOP');
-  // Its presence lock is still held by its connection. Only the heartbeat is missing; the test does
-  // not wait for it.
+  // Its connection still holds its presence lock. Only the heartbeat is missing, and the test does
+  // not wait for the next one.
   await pool.query(
     `update howdah_private.workers set heartbeat_at = now() - interval '1 minute' where id = $1`,
     [old],
@@ -97,7 +97,7 @@ test('a frozen worker is reaped; after thawing it writes nothing and returns as 
   const run = await ended(pool, id);
   expect(run).toMatchObject({ status: 'completed', output: 'answer 2' });
   expect(run.fence).toBeGreaterThan(fence);
-  gate.open(); // the answer the frozen one waits for is there when it wakes
+  gate.open(); // the frozen worker finds its answer when it continues
 
   frozen.signal('SIGCONT');
   const ids = await Promise.all(Array.from({ length: 20 }, () => insertRun(pool, agent)));
@@ -110,7 +110,7 @@ test('a frozen worker is reaped; after thawing it writes nothing and returns as 
   expect(back.id).not.toBe(old);
   expect(await kindsOf(pool, id)).toBe('model output');
   expect((await stepsOf(pool, id)).map(({ worker }) => worker)).not.toContain(old);
-  // Jobs that it claimed between its thaw and the moment it noticed are not lost.
+  // Jobs that it claimed between its continuation and the detection are not lost.
   for (const run of ids) {
     expect((await ended(pool, run)).status).toBe('completed');
     expect(await kindsOf(pool, run)).toBe('model output');

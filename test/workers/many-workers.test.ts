@@ -92,7 +92,7 @@ describe('two workers on one database', () => {
     await startHere(1, 8);
     const [here] = await insert(agent, 1, 'long');
     await expect.poll(() => server.requests.length, { timeout: 60_000 }).toBe(2);
-    // eight wake-ups each: both have taken all they can
+    // eight wake-ups each: both have taken the maximum
     const ids = await insert(agent, 16);
     await eventually(
       pool,
@@ -113,12 +113,12 @@ describe('two workers on one database', () => {
       .poll(
         async () => {
           full.signal('SIGCONT');
-          full.signal('SIGSTOP'); // from now on it can return no wake-up
+          full.signal('SIGSTOP'); // from now on the worker can return no wake-up
           return heldThere();
         },
         { timeout: 60_000 },
       )
-      .toBeGreaterThan(3); // statements that the server still works on may return a few
+      .toBeGreaterThan(3); // statements in progress at the server may return a few
     await pool.query('select howdah.cancel_execution($1)', [here]);
     for (const id of ids) expect((await ended(pool, id)).status).toBe('completed');
     expect(await heldThere()).toBeGreaterThan(0);
@@ -138,7 +138,7 @@ describe('two workers on one database', () => {
         ? { tool_calls: [{ name: `look_${answers.length}`, arguments: {} }] }
         : done;
     };
-    const first = await startHere(10, 8); // so many wake-ups at once are a backlog
+    const first = await startHere(10, 8); // this number of concurrent wake-ups is a backlog
     await startHere(10, 8);
     const ids = await insert(await asking(), 60);
     await expect.poll(() => server.requests.length, { timeout: 60_000 }).toBeGreaterThan(40);
@@ -192,8 +192,8 @@ describe('a debounced run', () => {
 
 describe('a limit', () => {
   /**
-   * Counts requests of one kind in flight, and their maximum. None is answered before the gate
-   * opens.
+   * Counts the requests of each kind in progress, and their maximum. None is answered before the
+   * gate opens.
    */
   const inTheAir = (opened: Promise<void>) => {
     const now = new Map<string, number>();
@@ -363,7 +363,8 @@ test('a frozen worker whose run was taken over stops its work on its own when it
   expect(await ended(pool, id)).toMatchObject({ status: 'completed' });
   expect(isLeft).toBe(false);
   frozen.signal('SIGCONT');
-  await expect.poll(() => isLeft, { timeout: 60_000 }).toBe(true); // it hung up; nobody told the model to answer
+  // the worker has disconnected; the model was not told to answer
+  await expect.poll(() => isLeft, { timeout: 60_000 }).toBe(true);
   expect(await kindsOf(pool, id)).toBe('model output');
   frozen.signal('SIGTERM');
   expect(await frozen.ended).toEqual({ code: 0, signal: null });

@@ -37,12 +37,13 @@ afterEach(async () => {
   );
   expect(await brokenPromises(db.pool)).toEqual([]);
 });
-beforeAll(() => reportUsable(db.pool, 'openai')); // howdah worker reports that it has no key
+// `howdah worker` has no key, so another worker must report one
+beforeAll(() => reportUsable(db.pool, 'openai'));
 afterAll(async () => {
   killWorkerProcesses();
 });
 
-/** Does what is due and ends; gives what it said. */
+/** Runs a worker until nothing is due, and returns its output. */
 async function once(...only: string[]): Promise<string> {
   const words = only.flatMap((term) => ['--only', term]);
   const { status, stderr } = await runCli(db.url, 'worker', '--once', ...words);
@@ -65,7 +66,7 @@ async function start(scope: WorkerScope, openai?: string): Promise<void> {
 
 const answering = (content = 'done') => makeAgent(db.pool, { script: [{ content }] });
 
-/** An agent that has its only question answered by another one. */
+/** Makes an agent whose only question is answered by another agent. */
 async function asking(other: string): Promise<string> {
   const tool = await makeAgentTool(db.pool, other);
   const agent = await makeAgent(db.pool, {
@@ -120,7 +121,7 @@ describe('howdah worker --only', () => {
     const parent = await asking(child);
     const id = await insertRun(db.pool, parent);
     const alone = await insertRun(db.pool, child);
-    await once(`agent=${parent}`); // by its id
+    await once(`agent=${parent}`); // selected by its id
     expect(await executionOf(db.pool, id)).toMatchObject({ status: 'completed', output: 'helped' });
     expect((await executionOf(db.pool, alone)).status).toBe('queued');
   });

@@ -6,8 +6,8 @@ import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { killWorkerProcesses, startWorkerProcess } from './child.ts';
 
-// Connections that fall silent: nothing arrives any more, and nobody says so. A database that fails over to another
-// machine leaves them behind, and so does a worker that is frozen.
+// Silent connections: no data arrives any more, and no error is reported. A database that fails
+// over to another machine leaves such connections behind, and so does a frozen worker.
 
 const database = testDatabase();
 let proxy: FaultProxy;
@@ -36,7 +36,10 @@ async function counted(): Promise<number> {
   return (await database.pool.query('select n from shop.counter')).rows[0].n;
 }
 
-/** The connection over which this is said next falls silent; `isSilent` resolves when it has. */
+/**
+ * Returns a rule that silences the connection that sends this request next. `isSilent` resolves
+ * when the connection is silent.
+ */
 function silenceAt(request: RegExp): { isSilent: Promise<void>; rule: Rule } {
   const { promise, resolve } = Promise.withResolvers<void>();
   let isOver = false;
@@ -58,7 +61,8 @@ test('a worker frozen in the transaction of a SQL tool does not block others', a
   proxy.toServer = rule;
   const id = await insertRun(pool, agent);
   await isSilent;
-  frozen.signal('SIGSTOP'); // its transaction has written the step and holds the run's row
+  // its transaction has written the step and holds the lock of the run's row
+  frozen.signal('SIGSTOP');
   const { owner_worker: old } = await executionOf(pool, id);
   worker = await startTestWorker(proxy.url, { answerWithinMs: 2_000 });
   await pool.query(

@@ -21,7 +21,7 @@ test('a tenant that is refused for lack of slots keeps its share', () => {
   const release = slots.tryAcquire('a');
   expect(slots.tryAcquire('b')).toBeUndefined();
   release?.();
-  release?.(); // does nothing
+  release?.(); // has no effect
   expect(slots.tryAcquire('b')).toBeDefined();
   expect(slots.tryAcquire('c')).toBeUndefined();
 });

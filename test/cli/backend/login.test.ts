@@ -19,7 +19,7 @@ const file = join(folder, 'howdah', 'profiles.json');
 
 beforeAll(async () => {
   vi.stubEnv('XDG_CONFIG_HOME', folder);
-  // an empty one counts as unset, and goes before a .env file
+  // an empty variable counts as unset, and takes precedence over a .env file
   for (const name of ['DATABASE_URL', 'HOWDAH_API_URL', 'HOWDAH_API_KEY', 'HOWDAH_PROFILE']) {
     vi.stubEnv(name, '');
   }
@@ -136,7 +136,7 @@ test('environment and options take precedence over a profile', async () => {
   expect((await howdah('agents')).status).toBe(0);
   expect(await runCli(db.url, 'cancel', first ?? '')).toMatchObject({ status: 0 });
   vi.stubEnv('DATABASE_URL', '');
-  // another server: the key is not told to it, unless it is the server of a profile
+  // another server: the key of a profile is sent only to the server of a profile
   vi.stubEnv('HOWDAH_API_URL', open.url);
   expect(await howdah('cancel', second ?? '')).toMatchObject({ status: 0 });
   vi.stubEnv('HOWDAH_API_URL', guarded.url);
@@ -147,7 +147,7 @@ test('environment and options take precedence over a profile', async () => {
   vi.stubEnv('HOWDAH_API_URL', '');
   expect(await howdah('cancel', fourth ?? '')).toMatchObject({ status: 4 });
   vi.stubEnv('HOWDAH_API_KEY', '');
-  // a profile that is named
+  // a named profile, which does not exist
   vi.stubEnv('HOWDAH_PROFILE', 'nobody');
   expect(await howdah('cancel', fourth ?? '')).toMatchObject({ status: 3 });
   vi.stubEnv('HOWDAH_PROFILE', '');

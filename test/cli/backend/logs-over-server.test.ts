@@ -8,7 +8,7 @@ import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { runCli, startCli } from '../run-cli.ts';
 
-/** Nobody is there: what asks it fails. */
+/** Nothing listens here, so a command that connects fails. */
 const UNREACHABLE_URL = 'postgresql://127.0.0.1:1/nowhere';
 const db = testDatabase();
 let api: ApiServer;
@@ -37,7 +37,7 @@ afterAll(async () => {
   await api?.close();
 });
 
-/** A way to the server that breaks when it is told to, and stays shut until it is opened again. */
+/** A proxy to the server that can be cut, and that refuses connections from `shut` to `open`. */
 type CutProxy = { url: string; cut(): void; shut(): void; open(): void; close(): Promise<void> };
 
 async function openProxy(port: number): Promise<CutProxy> {

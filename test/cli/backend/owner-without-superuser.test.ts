@@ -13,14 +13,14 @@ import { startInFolder, withDatabase } from '../../support/server.ts';
 import { type CliResult, runCli, runWithoutDatabase, startCli } from '../run-cli.ts';
 import { SCRIPTED_AGENTS } from '../scripted-agents.ts';
 
-// Runs every command as an owner of the database who is no superuser (CREATEROLE, CREATEDB), and
-// the same commands as a superuser. The test has a server of its own, since roles belong to the
-// server and the login that migrates first creates them. It uses pg_dump and psql where they are
+// Runs every command as an owner of the database who is not a superuser (CREATEROLE, CREATEDB), and
+// the same commands as a superuser. The test starts its own server, since roles belong to the
+// server and are created by the login that migrates first. It uses pg_dump and psql where they are
 // installed.
 
 const pgBin = findFullPostgres();
 
-/** Commands that are not run here, and why. */
+/** Commands that this test does not run, with the reason. */
 const ELSEWHERE: Record<string, string> = {
   backup: 'needs bypassrls: the test below',
   restore: 'takes a backup of somebody else: the test below',
@@ -28,7 +28,7 @@ const ELSEWHERE: Record<string, string> = {
   chaos: 'starts a server of its own and takes no login',
 };
 
-/** Command lines that exit with another code than 0 for every login, and that code. */
+/** Command lines that exit with a code other than 0 for every login, with the code. */
 const REFUSED: Record<string, number> = {
   'run broken Hi': 6,
   'run careful What is 6 * 7?': 7,
@@ -36,8 +36,8 @@ const REFUSED: Record<string, number> = {
 };
 
 /**
- * Command lines without a database, and those of programs that are not installed here; they behave
- * the same for every login.
+ * Command lines that use no database, or programs that are not installed here. They behave equally
+ * for every login.
  */
 const NOT_HERE = ['profiles', 'logout', 'login', 'open', ...(pgBin ? [] : ['psql -c'])];
 
@@ -68,7 +68,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Returns the URL of a database for the owner who is no superuser. */
+/** Returns the URL of a database for the owner who is not a superuser. */
 const plain = (database: string) => {
   const url = new URL(withDatabase(server.url, database));
   return Object.assign(url, { username: 'plain', password: 'secret' }).toString();
@@ -79,8 +79,8 @@ const AGENTS = `${SCRIPTED_AGENTS};
   insert into howdah.workflow_agents (workflow_id, agent_id, sequence_order) values (howdah.workflow('visit'), howdah.agent('greeter'), 1)`;
 
 /**
- * Runs every command once, in a sensible order, as the login of the URL. Returns each result by its
- * command line without ids.
+ * Runs every command once, in a sensible order, with the login of the URL. Returns each result by
+ * its command line without ids.
  */
 async function walk(url: string, name: string): Promise<Map<string, CliResult>> {
   const found = new Map<string, CliResult>();
@@ -89,7 +89,7 @@ async function walk(url: string, name: string): Promise<Map<string, CliResult>> 
     return result;
   };
   const cli = async (...argv: string[]) => note(argv.join(' '), await runCli(url, ...argv));
-  /** Runs a command whose arguments differ between databases, and notes it under `words`. */
+  /** Runs a command whose arguments differ between databases, and records it under `words`. */
   const about = async (words: string, ...argv: string[]) =>
     note(words, await runCli(url, ...words.split(' '), ...argv));
   const typed = async (words: string, ...lines: string[]) => {
@@ -264,7 +264,8 @@ test.runIf(pgBin)('a backup requires bypassrls, and such an owner can restore it
   }
   const refused = await runCli(plain('kept'), 'backup', join(folder, 'kept.dump'));
   expect(refused).toMatchObject({
-    status: 4, // docs/backup.md: row-level security keeps rows of single months from every other login
+    // docs/backup.md: row-level security hides rows of single months from every other login
+    status: 4,
     stderr: expect.stringContaining('row-level security hides rows from it'),
   });
   const dump = join(folder, 'whole.dump');
@@ -282,7 +283,7 @@ test('values hidden from such a login are reported as unknown', async () => {
   const other = new pg.Client({ connectionString: url });
   await other.connect();
   try {
-    // this is counted only where the library is loaded, and the login may not read that setting
+    // the setting counts only where the library is loaded, and the login may not read it
     await other.query(
       `do $$ begin if exists (select from pg_available_extensions where name = 'pg_stat_statements')
          then create extension pg_stat_statements; end if; end $$`,

@@ -10,7 +10,7 @@ import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { type CliResult, runCli } from '../run-cli.ts';
 
-/** Nobody is there: what asks it fails. */
+/** Nothing listens here, so a command that connects fails. */
 const UNREACHABLE_URL = 'postgresql://127.0.0.1:1/nowhere';
 const db = testDatabase();
 let api: ApiServer;
@@ -46,7 +46,7 @@ async function ranOf(script: object[], tools: string[] = [], end = 'completed_at
   return { id: id as string, name: name as string };
 }
 
-/** A run that is not over takes longer and longer. */
+/** Removes the duration of a run that has not ended. */
 const still = (result: CliResult) => ({
   ...result,
   stdout: result.stdout.replaceAll(/(?<=\) {2})\d+\.\d\d s/g, '… s'),

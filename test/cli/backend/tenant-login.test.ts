@@ -6,8 +6,8 @@ import { startTestWorker } from '../../support/worker.ts';
 import { runCli, startCli } from '../run-cli.ts';
 
 /**
- * Logins without maintenance rights: one bound to tenant acme as admin, one as viewer, and one that
- * is not bound.
+ * Logins without maintenance rights: an admin and a viewer of tenant acme, a login with the rights
+ * of the application but without a tenant, and a login without any rights.
  */
 const logins = { admin: '', viewer: '', nobody: '', stranger: '' };
 const db = testDatabase();

@@ -13,7 +13,7 @@ import { runCli, runWithoutDatabase, startCli } from '../run-cli.ts';
 
 const ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 
-/** Every command that asks a database, as somebody would write it. */
+/** A typical command line of every command that connects to a database. */
 const LINES: Record<string, string[]> = {
   start: ['--wait', '1s'],
   worker: ['--wait', '1s'],
@@ -113,7 +113,7 @@ function changed(url: string, change: (parts: URL) => void): string {
   return parts.toString();
 }
 
-/** Says in one sentence what, in one what to do, and nothing of our code. */
+/** Asserts that an error states the problem and the fix in one sentence each, without internals. */
 function expectError(stderr: string, what: RegExp, fix: RegExp): void {
   expect(stderr).toMatch(what);
   const [, hint = ''] = /^ hint: (.*)$/m.exec(stderr) ?? [];
@@ -131,7 +131,7 @@ test('every command that needs a database is listed in this file', () => {
   expect(Object.keys(LINES).sort()).toEqual(names.sort());
 });
 
-// Concurrent: some of them wait a second for a server.
+// concurrent, because some commands wait a second for a server
 describe.concurrent.each(Object.entries(LINES))('howdah %s', (name, argv) => {
   test('with an invalid login exits 4', async () => {
     const url = changed(db.url, (parts) => {
@@ -214,11 +214,12 @@ const HERE = ['start', 'worker', 'api', 'migrate', 'demo'];
 describe.concurrent('a named server is used, or the command reports that it needs a database', () => {
   const server = 'http://127.0.0.1:1';
   const database = 'postgres://me:s3cret@127.0.0.1:1/x';
-  const asking = Object.entries(LINES).filter(([name]) => name !== 'bench'); // makes a database of its own
+  // makes a database of its own
+  const asking = Object.entries(LINES).filter(([name]) => name !== 'bench');
   const asksQuestion = (name: string, argv: string[]) => {
     const { verbs, options } = described[name] ?? {};
     const verb = verbs?.find((one) => one.name === argv[0]) ?? verbs?.find((one) => one.isFirst);
-    const isOfFiles = name === 'diff'; // which asks a server about executions alone
+    const isOfFiles = name === 'diff'; // it asks a server about executions only
     return (
       !isOfFiles && (verb?.options ?? options)?.some(({ written }) => written === '--api <url>')
     );

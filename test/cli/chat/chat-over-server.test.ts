@@ -12,12 +12,12 @@ import { createGate } from '../../support/gate.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startCli } from '../run-cli.ts';
 
-/** Nobody is there: what asks it fails. */
+/** Nothing listens here, so a command that connects fails. */
 const UNREACHABLE_URL = 'postgresql://127.0.0.1:1/nowhere';
 const PARTS = ['Grüße: the parcel left on Monday, ', 'came by night ', 'and is here.'];
 const POEM = PARTS.join('');
 
-/** A model that says each part of its answer when it is let go on. */
+/** Allows a model to send the next part of its answer. */
 const gate = createGate();
 const poets = createServer(async (request, response) => {
   request.resume();
@@ -76,7 +76,7 @@ const HELPER = [
   { content: 'He is.' },
 ];
 
-/** Calls, asks, and has one below it that asks. */
+/** Makes an agent that calls a tool, asks a person, and has a sub-agent that asks. */
 async function makeBusyAgent(): Promise<string> {
   const tool = await makeAgentTool(
     db.pool,
@@ -93,7 +93,7 @@ async function makeBusyAgent(): Promise<string> {
   return rows[0].name;
 }
 
-/** Without what differs between any two runs. */
+/** Removes values that differ between any two runs. */
 const plain = (text: string) =>
   text
     .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'ID')
@@ -145,7 +145,7 @@ test('an answer interrupted by a lost connection is printed once and completely'
     await expect.poll(talk.stdout, { timeout: 60_000 }).toBe(PARTS[0]);
     const before = proxy.opened;
     proxy.cut();
-    gate.allow(1); // while nobody listens
+    gate.allow(1); // while no client is connected
     await expect.poll(() => proxy.opened, { timeout: 60_000 }).toBeGreaterThan(before);
     gate.allow(1);
     await expect.poll(talk.stdout, { timeout: 60_000 }).toBe(`${POEM}\n`);

@@ -17,7 +17,7 @@ let api: ApiServer;
 const POEM = 'Grüße: the parcel left on Monday, and every word of this came one by one. '.repeat(
   20,
 );
-/** A model that stops in the middle of its answer until the gate lets it go on. */
+/** Allows a model, which stops in the middle of its answer, to continue. */
 const gate = createGate();
 const poets = createServer(async (request, response) => {
   request.resume();
@@ -61,10 +61,10 @@ afterAll(async () => {
   poets.close();
 });
 
-/** URL without a database: queries fail. */
+/** Nothing listens here, so queries fail. */
 const UNREACHABLE_URL = 'postgresql://127.0.0.1:1/nowhere';
 type Ways = { url(): string; more(): string[] };
-/** The same conversation is the same on the terminal. */
+/** Ways to hold a conversation. The terminal shows the same for all of them. */
 const WAYS: [string, Ways][] = [
   ['in a database', { url: () => database.url, more: () => [] }],
   ['over an API', { url: () => UNREACHABLE_URL, more: () => ['--api', api.url] }],
@@ -143,7 +143,7 @@ describe.each(WAYS)('howdah chat %s', (_name, { url, more }) => {
     await expect.poll(talk.stdout, { timeout: 60_000 }).toBe('Which colour?\n');
     talk.type('red');
     expect((await talk.end()).stdout).toBe('Which colour?\nSo be it\n');
-    // and with another agent
+    // the session has another agent
     const other = chat('greeter', '--session', session);
     other.type('Hi');
     expect((await other.end()).stdout).toBe('Hello there\n');
@@ -179,7 +179,7 @@ describe.each(WAYS)('howdah chat %s', (_name, { url, more }) => {
     talk.type('Hi');
     talk.type('Hi again');
     const { status, stderr } = await talk.end();
-    expect(status).toBe(6); // as the last run ended
+    expect(status).toBe(6); // the code of the last run
     expect(stderr.match(/failed \(error\)/g)).toHaveLength(2);
   });
 

@@ -390,7 +390,7 @@ describe('status and lists', () => {
     const live = startAtTerminal(database.url, 'top', '--every', '1');
     await expect
       .poll(() => live.stdout().split('\u001b[2J').length, { timeout: 60_000 })
-      .toBeGreaterThan(2); // it looked twice
+      .toBeGreaterThan(2); // it has polled twice
     live.interrupt();
     expect((await live.end()).status).toBe(130);
     await cli('cancel', id.trim());
@@ -442,7 +442,7 @@ describe('status and lists', () => {
          created_at = now() - interval '3 days' where id = $1`,
       [run],
     );
-    // none where the worker's night came first
+    // empty if the worker's nightly maintenance came first
     expect(JSON.parse((await cli('retention', '--json')).stdout)).toMatchObject({
       removed: expect.any(Number),
     });

@@ -31,14 +31,14 @@ afterAll(async () => {
 });
 
 /**
- * Keeps only the first rows of the log. A prefix of the log is an intact log, however many rows a
- * new tenant has.
+ * Deletes all but the first rows of the log. A prefix of the log is an intact log, however many
+ * rows a new tenant has.
  */
 const BEGINNING = `delete from howdah.audit_log where tenant_id = $1 and seq > 6;
   update howdah_private.audit_heads as h set seq = 6, hash = l.hash from howdah.audit_log as l
   where h.tenant_id = $1 and l.tenant_id = $1 and l.seq = 6`;
 
-/** A tenant whose log has ten rows: six it was born with, and four models. */
+/** Number of rows in the log of a new tenant with four models: six are written on its creation. */
 const ROWS = 10;
 async function audited(): Promise<{ id: string; slug: string }> {
   const slug = unique('audited');
@@ -50,14 +50,14 @@ async function audited(): Promise<{ id: string; slug: string }> {
   return { id, slug };
 }
 
-/** Runs statements as a superuser can: without triggers. */
+/** Runs statements as a superuser can, without triggers. */
 async function tamper(tenant: string, statements: string): Promise<void> {
   await db.pool.query(
     `begin; set local session_replication_role = replica; ${statements.replaceAll('$1', `'${tenant}'`)}; commit`,
   );
 }
 
-/** Writes the checkpoints that are due, as the chore of a worker does. */
+/** Writes the checkpoints that are due, as the maintenance of a worker does. */
 async function takeCheckpoints(secret = SECRET, url = db.url): Promise<Logger[]> {
   const pool = createPool({ url, applicationName: 'howdah-worker', role: 'howdah_worker' });
   const lines: Logger[] = [];
@@ -75,7 +75,8 @@ async function doctor() {
 }
 
 /**
- * Rehashes the chain from a row on as the owner's own function does, and moves the head to its end.
+ * Recomputes the hashes of the chain from a row on with the owner's function, and moves the head to
+ * its end.
  */
 const REBUILD = `
   do $$
@@ -280,7 +281,7 @@ describe('a checkpoint', () => {
     expect(found?.found).toContain(
       `1 in the file are missing from the database, the first at row 10 of tenant ${id}`,
     );
-    await takeCheckpoints(); // does not hide it
+    await takeCheckpoints(); // does not hide the change
     expect((await doctor()).status).toBe(1);
   });
 
@@ -302,7 +303,7 @@ describe('a checkpoint', () => {
 
   test('reveals a tenant that was deleted entirely', async () => {
     const { id } = await audited();
-    await audited(); // one that is still there: the file is not another database's
+    await audited(); // an existing audit log: the file does not belong to another database
     await takeCheckpoints();
     const tables = [
       'howdah.audit_log',

@@ -4,7 +4,7 @@ import { runCli } from '../run-cli.ts';
 
 const db = testDatabase();
 
-/** Messages of doctor about the search path, and of `migrate up` next to its count. */
+/** Returns the messages of doctor about the search path, and those of `migrate up`. */
 async function said() {
   const { stdout } = await runCli(db.url, 'doctor', '--json');
   const { items } = JSON.parse(stdout) as { items: { check: string; ok: boolean; fix?: string }[] };

@@ -8,7 +8,7 @@ import { reportUsable } from '../../support/usable-providers.ts';
 import { runCli } from '../run-cli.ts';
 
 const NEWSROOM = 'test/fixtures/fast-agent/newsroom';
-/** Nothing listens there: what needs no database asks none. */
+/** Nothing listens here. Commands that need no database do not connect. */
 const NO_DATABASE = 'postgres://nobody@127.0.0.1:1/none';
 
 let folder: string;
@@ -154,7 +154,7 @@ describe('fast-agent import with --apply', () => {
     const slug = unique('press');
     const tenant = await makeTenant(database.pool, slug);
     await reportUsable(database.pool, 'anthropic', 'openai');
-    // the database refuses a model whose vendor has no key
+    // the database rejects a model whose vendor has no key
     await database.pool.query(
       `create function public.refuse_opus() returns trigger language plpgsql as $$ begin
          raise exception using errcode = 'HWINV', message = 'there is no API key for Anthropic',

@@ -14,7 +14,7 @@ import { startTestWorker } from '../../support/worker.ts';
 import { runCli, startCli } from '../run-cli.ts';
 
 const FILE = 'test/fixtures/openapi/library.yaml';
-/** Nothing listens there: what needs no database asks none. */
+/** Nothing listens here. Commands that need no database do not connect. */
 const NO_DATABASE = 'postgres://nobody@127.0.0.1:1/none';
 
 let database: TestDatabase;

@@ -6,13 +6,13 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { HELPDESK } from '../../systems/support.ts';
 import { runCli, startCli } from '../run-cli.ts';
 
-// Each test makes a server of its own.
+// Each test starts its own server.
 
 let folder: string;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'howdah-validate-'));
-  await chmod(folder, 0o755); // a server in it may run as another user
+  await chmod(folder, 0o755); // a server in this folder may run as another user
   vi.stubEnv('TMPDIR', folder);
 });
 afterEach(async () => {

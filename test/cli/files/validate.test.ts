@@ -22,7 +22,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 const cli = (...argv: string[]) => runCli(database.url, ...argv, '--tenant', slug);
-/** No server answers there. */
+/** Runs a command with a database URL at which nothing listens. */
 const runOffline = (...argv: string[]) => runCli('postgres://me:s3cret@127.0.0.1:1/x', ...argv);
 const put = async (text: string, name = 'shop.yaml') => {
   const path = join(folder, name);

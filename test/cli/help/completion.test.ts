@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { runCli } from '../run-cli.ts';
 
-/** No server answers there: nothing of this asks a database. */
+/** Nothing listens here; completion does not connect to a database. */
 const UNREACHABLE_URL = 'postgres://me@127.0.0.1:1/x';
 
 const complete = async (...words: string[]) => {
@@ -41,7 +41,7 @@ describe('howdah completion words', () => {
       ['completed', 'cancelled'],
     ],
     [['executions', '--status=f'], ['failed']],
-    [['executions', '--status', '=', 'f'], ['failed']], // as bash cuts it
+    [['executions', '--status', '=', 'f'], ['failed']], // the words as bash splits them
     [['--database-url', 'x', 'executions', '--st'], ['--status']],
     [
       ['migrate', ''],
@@ -134,7 +134,7 @@ test('bash completes with the script', () => {
   ]);
 });
 
-/** Whether a shell is here to read its script. */
+/** Returns whether a shell is installed that can load its script. */
 const hasShell = (name: string) => spawnSync(name, ['-c', 'exit']).status === 0;
 
 test.each(['bash', 'zsh', 'fish'].filter(hasShell))(

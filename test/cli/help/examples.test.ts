@@ -13,13 +13,13 @@ import { allCommands, commands } from '../../../src/cli/registry.ts';
 import { renderCommandMetadata } from '../../support/generate/command-metadata.ts';
 import { runCli } from '../run-cli.ts';
 
-/** No server answers there: help asks none. */
+/** Nothing listens here; help does not connect. */
 const UNREACHABLE_URL = 'postgres://me@127.0.0.1:1/x';
 
-/** `howdah`, and the noun of the command if it has one. */
+/** Pattern of `howdah` and the noun of a command. */
 const PATH = 'howdah (?:admin |dev |runs )?';
 
-/** The words behind `howdah` in a line of a shell. */
+/** Returns the words after `howdah` in a line of a shell. */
 function wordsOf(line: string): string[] {
   const [, own = ''] = /\bhowdah ((?:'[^']*'|"(?:\\.|[^"\\])*"|[^|<>)])+)/.exec(line) ?? [];
   return [...own.matchAll(/'([^']*)'|"((?:\\.|[^"\\])*)"|(\S+)/g)].map(
@@ -27,7 +27,7 @@ function wordsOf(line: string): string[] {
   );
 }
 
-/** All commands as their files describe them, which do nothing. */
+/** All commands as described in their files, without actions. */
 const program = new Command('howdah');
 const entries = defineProgram(program, { json: true } as CliIo, commands);
 for (const [command, entry] of entries) {
@@ -40,14 +40,14 @@ const still = (one: Command) => {
 };
 for (const command of entries.keys()) still(command);
 
-/** All commands as their generated metadata describes them. */
+/** All commands as described by their generated metadata. */
 const filledProgram = new Command('howdah');
 for (const [command, { name }] of defineProgram(filledProgram, { json: true } as CliIo, commands)) {
   const known = all[name];
   if (known) fill(command, known);
 }
 
-/** The command without its noun. */
+/** Returns the command of this name without its noun. */
 const commandOf = (name: string, { commands: those } = program) =>
   those.find((one) => one.name() === name) ?? new Command();
 

@@ -5,7 +5,7 @@ import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { runCli, startAtTerminal } from '../run-cli.ts';
 
-// Without a server: no database is there to be asked.
+// Nothing listens here; the command does not connect to a database.
 const UNREACHABLE_URL = 'postgres://me@127.0.0.1:1/x';
 const explain = (...argv: string[]) => runCli(UNREACHABLE_URL, 'explain', ...argv);
 
@@ -29,7 +29,7 @@ test('the page shows the forms of the error that follow from its code', async ()
   );
   const refused = (await explain('HWTRM')).stdout;
   expect(refused).toMatch(/^ {2}WebSocket +a message error with a problem of status 409$/m);
-  expect(refused).not.toMatch(/^- (REST|A2A)/m); // the forms of the page itself are in the list
+  expect(refused).not.toMatch(/^- (REST|A2A)/m); // the list omits the forms that the page itself describes
 });
 
 test('howdah explain CODE --json prints the page as an object', async () => {

@@ -214,7 +214,7 @@ describe('Ctrl-C', () => {
 
 type Action = (io: CliIo, signal: (name: string) => void) => unknown;
 
-/** Runs a command line with these commands, each of which takes `--port <n>`. */
+/** Runs a command line with these commands, each of which accepts `--port <n>`. */
 async function cli(argv: readonly string[], actions: Record<string, Action>) {
   const exits: number[] = [];
   const host = Object.assign(new EventEmitter(), {

@@ -30,7 +30,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Returns the parts of a run's input besides its text, in order. */
+/** Returns the parts of a run's input except its text, in order. */
 const filesOf = (id: string) =>
   all(
     db.pool,

@@ -12,7 +12,7 @@ import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { type CliResult, runCli, startCli } from '../run-cli.ts';
 
-// Texts and JSON that stand in files or come on standard input, and runs that nobody names.
+// Texts and JSON from files or standard input, and runs selected without an id.
 
 const db = testDatabase();
 let worker: Worker;
@@ -204,7 +204,8 @@ describe('howdah watch without an id', () => {
       return { user_id: user.id as string, key };
     };
     const ended = async (user_id: string) => {
-      const run = { tenant_id, agent_id: row, user_id, run_at: '2099-01-01' }; // no worker begins it
+      // no worker starts it
+      const run = { tenant_id, agent_id: row, user_id, run_at: '2099-01-01' };
       const id = await makeRun(db.pool, run);
       await db.pool.query('select howdah.cancel_execution($1)', [id]);
       return id;

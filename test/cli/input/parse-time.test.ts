@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { parseNextTime, parseTime } from '../../../src/cli/input/parse-time.ts';
 import { runCli } from '../run-cli.ts';
 
-/** No server answers there: a value that is none is refused before. */
+/** Nothing listens here. An invalid value is rejected before the command connects. */
 const UNREACHABLE_URL = 'postgres://me@127.0.0.1:1/x';
 const now = new Date(2026, 10, 22, 12, 30, 15);
 

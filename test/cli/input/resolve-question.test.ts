@@ -5,7 +5,7 @@ import { makeRun, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { runCli } from '../run-cli.ts';
 
-/** Nobody is there: what asks it fails. */
+/** Nothing listens here, so a command that connects fails. */
 const UNREACHABLE_URL = 'postgresql://127.0.0.1:1/nowhere';
 const db = testDatabase();
 let api: ApiServer;

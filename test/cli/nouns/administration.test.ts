@@ -7,9 +7,9 @@ import { one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { type CliResult, runCli } from '../run-cli.ts';
 
-/** What admins manage reads the same in a database and over a server, also with `--json`. */
+// Commands of admins print the same for a database and for a server, also with `--json`.
 
-/** No server answers here: a command that opens this database fails. */
+/** Nothing listens here, so a command that opens this database fails. */
 const UNREACHABLE = 'postgresql://127.0.0.1:1/nowhere';
 const UNKNOWN = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 const MORNING = ['schedules', 'create', 'morning', '--input', 'Hi', '--cron', '0 9 * * *'];
@@ -48,8 +48,8 @@ const json = async (result: Promise<CliResult>) => {
 };
 
 /**
- * Replaces ids and times, in which two new rows differ, and `is_imposed`, which is true of the
- * limits of an owner of the database.
+ * Replaces ids and times, which differ between two new rows, and `is_imposed`, which is true for
+ * limits set by an owner of the database.
  */
 function withoutIds({ status, stdout, stderr }: CliResult): CliResult {
   const [out = '', err = ''] = [stdout, stderr].map((text) =>
@@ -61,7 +61,7 @@ function withoutIds({ status, stdout, stderr }: CliResult): CliResult {
   return { status, stdout: out, stderr: err };
 }
 
-/** Runs a line in both places, and returns what both print. */
+/** Runs a line on the database and on the server, asserts equal results and returns them. */
 async function both(...argv: string[]): Promise<CliResult> {
   const result = await here(...argv);
   expect(await overApi(...argv)).toEqual(result);

@@ -5,12 +5,12 @@ import { makeTenant, unique } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { type CliResult, runCli, startAtTerminal } from '../run-cli.ts';
 
-/** Nobody is there: what asks it fails. */
+/** Nothing listens here, so a command that connects fails. */
 const UNREACHABLE_URL = 'postgresql://127.0.0.1:1/nowhere';
 const database = testDatabase();
 let api: ApiServer;
 let slug: string;
-/** As lists have them, the oldest first. */
+/** Rows of runs as lists print them, the oldest first. */
 const runs = ['one', 'two', 'three'].map((input) => ({
   agent: 'greeter',
   status: 'queued',
@@ -21,7 +21,7 @@ const runs = ['one', 'two', 'three'].map((input) => ({
 }));
 
 beforeAll(async () => {
-  vi.stubEnv('HOWDAH_SECRET_KEY', Buffer.alloc(32, 7).toString('base64')); // as the API has it
+  vi.stubEnv('HOWDAH_SECRET_KEY', Buffer.alloc(32, 7).toString('base64')); // the key of the API
   api = await startTestApi(database.url);
   slug = unique('tenant');
   await makeTenant(database.pool, slug);

@@ -11,12 +11,13 @@ import { startTestWorker } from '../../support/worker.ts';
 import { runCli, startCli } from '../run-cli.ts';
 import { SCRIPTED_AGENTS } from '../scripted-agents.ts';
 
-// What --json prints is what scripts are written on: fields may come, none goes, none changes its type. The promise stands in
-// json-shapes.json; HOWDAH_WRITE_SHAPES=1 writes it anew, to be read before it is committed.
+// Scripts depend on the output of --json: fields may be added, but none is removed or changes its
+// type. json-shapes.json contains the shapes. HOWDAH_WRITE_SHAPES=1 writes the file again; review
+// its changes before a commit.
 
 const FILE = fileURLToPath(new URL('json-shapes.json', import.meta.url));
 
-/** Commands that stand not in the file, and why. */
+/** Commands that the file omits, with the reason. */
 const NONE: Record<string, string> = {
   start: 'serves until it is stopped',
   worker: 'serves until it is stopped',
@@ -36,10 +37,15 @@ const NONE: Record<string, string> = {
 
 type Shape = string | { [key: string]: Shape } | Shape[];
 
-/** What lies deeper is a document of its own: a definition, the parameters of a tool. */
+/**
+ * Maximum depth. Deeper values are documents of their own, such as definitions or parameters of
+ * tools.
+ */
 const DEPTH = 3;
 
-/** Types in the place of values; of a list the types of all its items together. */
+/**
+ * Returns the value with types in place of values. The items of a list are merged into one type.
+ */
 function shapeOf(value: unknown, depth = 0): Shape {
   if (value === null) return 'null';
   if (typeof value !== 'object') return typeof value;
@@ -92,7 +98,7 @@ afterAll(async () => {
 
 const cli = (...argv: string[]) => runCli(database.url, ...argv, '--json');
 
-/** Runs a command line and notes the shape of what it prints; gives the values. */
+/** Runs a command line, records the shape of its output, and returns the values. */
 async function note(name: string, ...argv: string[]) {
   const { stdout, stderr } = await cli(...argv);
   if (stdout === '') throw new Error(`howdah ${argv.join(' ')} printed nothing: ${stderr}`);

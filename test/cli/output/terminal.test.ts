@@ -12,7 +12,7 @@ const ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 
 type TerminalOptions = { isTTY?: boolean; columns?: number; env?: Record<string, string> };
 
-/** Runs one action as `howdah show`, on a terminal or none. */
+/** Runs one action as `howdah show`, with or without a terminal. */
 async function shown(
   action: (io: CliIo) => void,
   { isTTY = false, columns = 200, env = {} }: TerminalOptions = {},

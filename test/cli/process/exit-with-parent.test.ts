@@ -15,7 +15,7 @@ test('a server started by npx ends with it, though the shell between them forwar
   onTestFinished(() => {
     try {
       process.kill(-(shell.pid ?? 0), 'SIGKILL');
-    } catch {} // nobody of the group is left
+    } catch {} // no process of the group is left
   });
   let said = '';
   let isClosed = false;
@@ -23,7 +23,7 @@ test('a server started by npx ends with it, though the shell between them forwar
     said += chunk;
   });
   shell.stderr.once('close', () => {
-    isClosed = true; // by the last process that held it
+    isClosed = true; // closed by the last process that had it open
   });
   await expect.poll(() => said).toContain('Model');
   shell.kill('SIGTERM');

@@ -90,7 +90,7 @@ test('--version prints the version of package.json; after a command it is an opt
   expect((await howdah(['agents', '--version'])).stderr).toContain("unknown option '--version'");
 });
 
-/** A Node of the machine that cannot strip types, where there is one. */
+/** An installed Node that cannot strip types, if there is one. */
 const oldNode = ['/usr/bin/node', '/usr/local/bin/node'].find((file) => {
   const { stdout } = spawnSync(file, ['--version'], { encoding: 'utf8' });
   return Number(/^v(\d+)/.exec(stdout ?? '')?.[1]) < 22;
@@ -139,7 +139,7 @@ test.runIf(process.platform === 'linux')(
   async () => {
     const dataDir = join(root, 'waiting/postgres');
     mkdirSync(dataDir, { recursive: true });
-    // What a server looks like that takes long to recover: howdah waits for it.
+    // Simulates a server that takes long to recover; howdah waits for it.
     const slow = spawn('sleep', ['600'], { argv0: 'postgres', cwd: dataDir });
     const lines = [slow.pid, dataDir, 0, 5432, '', '127.0.0.1', '1 2', 'starting'];
     writeFileSync(join(dataDir, 'postmaster.pid'), lines.join('\n'));

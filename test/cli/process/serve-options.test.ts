@@ -7,7 +7,7 @@ const db = testDatabase();
 
 afterEach(() => vi.unstubAllEnvs());
 
-/** A port that nobody listens on. */
+/** Returns a port on which nothing listens. */
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

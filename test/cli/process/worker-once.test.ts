@@ -49,7 +49,7 @@ test('Ctrl-C lets calls in progress finish and starts no new ones', async () => 
   const id = await insertRun(db.pool, slow);
   const worker = startCli(db.url, 'worker', '--once');
   await expect.poll(() => server.requests.length).toBe(1);
-  await expect.poll(worker.stderr).toContain('Howdah is ready.'); // and hears of Ctrl-C from now on
+  await expect.poll(worker.stderr).toContain('Howdah is ready.'); // Ctrl-C is handled from now on
   worker.interrupt();
   await expect.poll(worker.stderr).toContain('Draining 1 runs.');
   gate.open();

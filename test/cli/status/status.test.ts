@@ -60,7 +60,7 @@ const named = async (script: object[], tools: string[] = []) => {
   return (await one(db.pool, 'select name from howdah.agents where id = $1', [id])).name as string;
 };
 
-/** At a terminal where nobody waits long. */
+/** Runs a command at a terminal with a short timeout. */
 async function impatient(...argv: string[]): Promise<CliResult & { left: number | undefined }> {
   let left: number | undefined;
   const stdout = new PassThrough({ encoding: 'utf8' });
@@ -220,7 +220,7 @@ describe('howdah without a command', () => {
       });
       expect(commandsOf(now)[0]).toMatch(new RegExp(`^howdah answer ${UUID} TEXT$`));
       const here = await seen(db.url);
-      expect(here.server).toBeNull(); // --database-url goes first
+      expect(here.server).toBeNull(); // --database-url takes precedence
     } finally {
       vi.stubEnv('HOWDAH_API_URL', '');
     }

@@ -82,7 +82,7 @@ async function remoteAgent(
   return rows[0].id;
 }
 
-/** Returns the URL of a local agent at the API of this test, whose model answers by its script. */
+/** Makes a local agent with this script, and returns its URL at the API of this test. */
 async function served(script: JsonObject[], spec: object = {}): Promise<string> {
   const id = await makeAgent(database.pool, { script, ...spec });
   const { rows } = await database.pool.query('select name from howdah.agents where id = $1', [id]);

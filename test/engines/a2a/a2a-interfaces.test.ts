@@ -10,7 +10,7 @@ import { startTestWorker } from '../../support/worker.ts';
 import { startServer } from '../../tools/servers.ts';
 import { artifact, startAgentServer, task } from './a2a-server.ts';
 
-// The interface of a remote agent is chosen by its card: version 1.0 or 0.3, JSON-RPC or HTTP+JSON.
+// The card of a remote agent determines the interface: version 1.0 or 0.3, JSON-RPC or HTTP+JSON.
 
 const database = testDatabase();
 let worker: Worker;
@@ -34,7 +34,7 @@ async function remoteAgent(url: string): Promise<string> {
   return rows[0].id;
 }
 
-/** Returns the URL of a local agent at the API of this test, and its name. */
+/** Makes a local agent, and returns its URL at the API of this test and its name. */
 async function served(script: JsonObject[], tools: string[] = []) {
   const id = await makeAgent(database.pool, { script, tools });
   const { rows } = await database.pool.query('select name from howdah.agents where id = $1', [id]);
@@ -45,7 +45,7 @@ const bindingOf = (url: string, protocolBinding: string, protocolVersion = '1.0'
   ...{ url, protocolBinding, protocolVersion },
 });
 
-/** Starts a server that has nothing but a card. */
+/** Starts a server that serves only a card. */
 async function startCard(card: JsonObject) {
   const about = { name: 'remote', description: '', version: '1', skills: [] };
   const modes = { defaultInputModes: ['text/plain'], defaultOutputModes: ['text/plain'] };

@@ -2,14 +2,14 @@ import type http from 'node:http';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { type Seen, startServer, type TestServer } from '../../tools/servers.ts';
 
-/** A call of JSON-RPC as an agent receives it. */
+/** A call of JSON-RPC as received by an agent. */
 export type Call = { method: string; params: Answer; seen: Seen };
 // biome-ignore lint/suspicious/noExplicitAny: JSON of any shape
 export type Answer = any;
 
 /**
- * The reply to a call: its result, an error of the protocol, the events of a stream, or anything
- * else, which the handler has written itself. A stream that is left open ends with its connection.
+ * The reply to a call: its result, an error of the protocol, the events of a stream, or a response
+ * that the handler has written itself. A stream that is left open ends with its connection.
  */
 export type Reply =
   | { result: JsonObject }
@@ -25,7 +25,7 @@ export type AgentServerOptions = {
   on(call: Call, response: http.ServerResponse): Reply | Promise<Reply>;
 };
 
-/** Starts an agent that speaks A2A 1.0 over JSON-RPC, as its handler answers. */
+/** Starts an agent that supports A2A 1.0 over JSON-RPC and answers by its handler. */
 export async function startAgentServer(options: AgentServerOptions): Promise<AgentServer> {
   const calls: Call[] = [];
   const server = await startServer(async (seen, response) => {
@@ -75,7 +75,7 @@ function cardOf(url: string, streaming: boolean): JsonObject {
 
 const IDS = { taskId: 'task-1', contextId: 'context-1' };
 
-/** A task in a state, with the text of its status and its artifacts. */
+/** Returns a task in a state, with the text of its status and its artifacts. */
 export function task(state: string, said?: string | JsonObject[], artifacts: JsonObject[] = []) {
   return {
     id: IDS.taskId,

@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
 import { isJsonObject, type Json, type JsonObject } from '../../../src/json/json.ts';
 
-/** What Anthropic counts of one request. `input_tokens` were neither read nor written. */
+/**
+ * The usage of one request as Anthropic counts it. `input_tokens` were neither read from the cache
+ * nor written to it.
+ */
 export type CachedUsage = {
   input_tokens: number;
   cache_read_input_tokens: number;
@@ -13,17 +16,17 @@ export type PromptCache = {
   count(body: JsonObject): CachedUsage;
 };
 
-/** The fewest tokens of a prefix that Anthropic caches (Claude Sonnet 4.5). */
+/** Minimum number of tokens of a prefix that Anthropic caches (Claude Sonnet 4.5). */
 const SHORTEST_PREFIX = 1_024;
-/** How many blocks before a mark Anthropic looks for a prefix that it has cached. */
+/** Number of blocks before a mark in which Anthropic looks for a cached prefix. */
 const LOOK_BACK = 20;
 const MOST_MARKS = 4;
 
 /**
- * Creates a prompt cache that counts as the documentation of Anthropic says. A request is a list of
- * blocks: tools, system message, conversation. A block with `cache_control` is a mark. The prefix
- * that ends at a mark is written to the cache. The longest prefix that ends at a mark, or at most
- * 20 blocks before one, is read from the cache. A token is four characters of JSON.
+ * Creates a prompt cache that counts as documented by Anthropic. A request is a list of blocks:
+ * tools, system message, conversation. A block with `cache_control` is a mark. The prefix that ends
+ * at a mark is written to the cache. The longest cached prefix that ends at a mark, or at most 20
+ * blocks before one, is read from the cache. A token is four characters of JSON.
  */
 export function createPromptCache(): PromptCache {
   const known = new Set<string>();
@@ -50,7 +53,7 @@ export function createPromptCache(): PromptCache {
 /** The last block of a prefix, with the tokens and the digest of the prefix. */
 type Block = { isMarked: boolean; tokens: number; prefix: string };
 
-/** Returns the place of the last block up to a mark whose prefix is cached, or -1. */
+/** Returns the index of the last block up to a mark whose prefix is cached, or -1. */
 function lastKnown(blocks: Block[], mark: number, known: ReadonlySet<string>): number {
   for (let at = mark; at >= Math.max(0, mark - LOOK_BACK); at -= 1) {
     if (known.has((blocks[at] as Block).prefix)) return at;

@@ -16,7 +16,7 @@ const JSON_TYPE = { 'content-type': 'application/json' };
 const open: FakeServer[] = [];
 afterAll(() => Promise.all(open.map((server) => server.close())));
 
-/** What each vendor is sent, and what it answers, in its own format. */
+/** The request that each vendor receives, and its answer in the vendor's format. */
 const VENDORS = {
   elevenlabs: {
     header: ['xi-api-key', KEY],

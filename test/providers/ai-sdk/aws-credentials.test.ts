@@ -27,7 +27,7 @@ const row = (
     ...{ secret_name: 'aws', request_params },
   });
 
-/** Sends a message with a key, and returns what the server received. */
+/** Sends a message with a key, and returns the request that the server received. */
 async function send(key: string, request_params: ModelRef['request_params'] = {}) {
   server.requests.length = 0;
   const request = modelRequest('Hello', { model: row(request_params) });
@@ -39,7 +39,7 @@ const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 const hmac = (key: string | Buffer, text: string) =>
   createHmac('sha256', key).update(text).digest();
 
-/** Computes the signature of a request, as AWS does: version 4 of its signatures. */
+/** Computes the signature of a request as AWS does (Signature Version 4). */
 function signatureOf({ path, headers, body }: VendorRequest, signed: string, scope: string) {
   const [date = '', region = '', service = ''] = scope.split('/');
   const lines = signed.split(';').map((name) => `${name}:${headers[name]}\n`);

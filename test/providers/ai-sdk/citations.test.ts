@@ -14,7 +14,7 @@ const CITATION = {
   ...{ start_page_number: 2, end_page_number: 3 },
 };
 
-/** An answer in which Anthropic cites a document: the citation belongs to the block of the text. */
+/** An answer in which Anthropic cites a document. The citation belongs to the block of the text. */
 const answer = (() => {
   const frames = encodeAnswer('anthropic', { words: ['It is 900.'] }).map(String);
   const delta = { type: 'content_block_delta', index: 0 };
@@ -37,7 +37,9 @@ const QUESTION: Message = {
   parts: [file('lease.pdf', 'application/pdf'), file('note.txt', 'text/plain'), image],
 };
 
-/** Asks Anthropic, and returns the answer and how many documents may be cited. */
+/**
+ * Sends a request to Anthropic. Returns the answer and the number of documents that may be cited.
+ */
 async function ask(request: Partial<ModelRequest> = {}, request_params: JsonObject = {}) {
   server.requests.length = 0;
   const model = modelRef({ provider: 'anthropic', base_url: server.url, request_params });

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
 import { wholeFrames } from '../../../src/providers/ai-sdk/event-stream-frames.ts';
 
-/** Returns a frame with this number of bytes; only its length is of interest. */
+/** Returns a frame with this number of bytes and arbitrary content. */
 function frameOf(length: number): Buffer {
   const frame = Buffer.alloc(length, length % 251);
   frame.writeUInt32BE(length, 0);
   return frame;
 }
 
-/** Passes bytes on in pieces of a size, and returns the pieces that come out. */
+/** Passes the bytes on in pieces of a size, and returns the pieces that come out. */
 async function passed(bytes: Buffer, size: number): Promise<Buffer[]> {
   const pieces: Buffer[] = [];
   for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.subarray(at, at + size));

@@ -18,7 +18,7 @@ const servers = {
 };
 afterAll(() => Promise.all(Object.values(servers).map((server) => server.close())));
 
-/** Sends messages to a vendor; returns the answer and the body that the vendor received. */
+/** Sends messages to a vendor. Returns the answer and the body that the vendor received. */
 async function send(
   vendor: keyof typeof servers,
   answer: VendorReply,

@@ -8,7 +8,7 @@ import { answerOf, errorOf, modelRef, modelRequest, never } from '../requests.ts
 import { sdkVendor } from './sdk-vendors.ts';
 import { startVendorServer, type VendorReply } from './vendor-server.ts';
 
-/** Recorded HTTP of real vendors, which is stored elsewhere, through the packages of the vendors. */
+/** Folder with recorded HTTP of real vendors, stored outside of this repository. */
 const assets = process.env.HOWDAH_TEST_ASSETS ?? '';
 const file = join(assets, 'recorded-llm-http', 'cassettes.jsonl');
 const isThere = assets !== '' && existsSync(file);
@@ -41,7 +41,7 @@ const recorded = (isThere ? readFileSync(file, 'utf8').split('\n').filter(Boolea
   },
 );
 
-/** The events by which Anthropic streams a message that was recorded as a whole. */
+/** Returns the events of a stream for a message of Anthropic that was recorded as a whole. */
 function anthropicEvents(message: JsonObject): JsonObject[] {
   const { content, stop_reason, usage } = message;
   const blocks = content as Block[];
@@ -75,7 +75,7 @@ function deltasOf({ type, text, thinking, signature, input }: Block): JsonObject
   ];
 }
 
-/** The chunks by which servers with OpenAI's chat completions stream such an answer. */
+/** Returns the chunks of a stream for a chat completion that was recorded as a whole. */
 function chatChunks({ choices, usage, ...head }: JsonObject): JsonObject[] {
   const [{ message, finish_reason } = {}] = choices as JsonObject[];
   const { tool_calls, ...text } = message as JsonObject & { tool_calls?: JsonObject[] };
@@ -122,7 +122,7 @@ async function ask(
 const textOf = (blocks: Block[]) =>
   blocks.flatMap((block) => (block.type === 'text' ? [String(block.text)] : [])).join('');
 
-/** Checks that an answer contains what was recorded as a whole. */
+/** Asserts that an answer contains the content of the recorded message. */
 function expectSame(vendor: string, found: ModelAnswer, response: JsonObject): void {
   if (vendor !== 'anthropic') {
     const [{ message }] = response.choices as [{ message: JsonObject & { tool_calls?: [] } }];

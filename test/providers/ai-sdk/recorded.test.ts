@@ -6,13 +6,16 @@ import { answerOf, errorOf, modelRef, modelRequest, never } from '../requests.ts
 import { sdkVendor } from './sdk-vendors.ts';
 import { startVendorServer, type VendorReply } from './vendor-server.ts';
 
-/** Streams of real vendors in their own formats, one payload a line, which are stored elsewhere. */
+/**
+ * Folder with recorded streams of real vendors, one payload per line, stored outside of this
+ * repository.
+ */
 const assets = process.env.HOWDAH_TEST_ASSETS ?? '';
 const folder = join(assets, 'recorded-llm-streams');
 const isThere = assets !== '' && existsSync(folder);
 if (!isThere) console.log('recorded streams of vendors: skipped, HOWDAH_TEST_ASSETS is not set');
 
-/** Streams of other interfaces of these vendors. */
+/** Recorded streams of other interfaces of these vendors. */
 const OTHER = /^(interactions|responses|speech|transcription)__|vertex/;
 const VENDORS = ['anthropic', 'google', 'mistral', 'cohere', 'groq', 'deepseek'];
 
@@ -48,7 +51,7 @@ describe.skipIf(!isThere)('recorded streams of vendors', () => {
     const isWhole = lines.some((line) =>
       /"(stop_reason|finishReason|finish_reason)":\s?"\w/.test(line),
     );
-    // a second message began within the first one
+    // a second message begins within the first one
     if (!isWhole || name.startsWith('spliced')) {
       expect(errorOf(outcome)).toMatchObject({ code: 'bad_answer', retryable: true });
       return;

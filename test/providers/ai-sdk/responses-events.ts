@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../../src/json/json.ts';
 import type { VendorAnswer } from './wire-formats.ts';
 
-/** Encodes an answer as the events of a response, OpenAI's format that Azure and xAI stream. */
+/** Encodes an answer as the events of OpenAI's Responses API, which Azure and xAI use too. */
 export function responsesEvents({ words = [], calls = [], thought, isFiltered }: VendorAnswer) {
   const response = { id: 'resp_1', object: 'response', created_at: 1, model: 'm', output: [] };
   const usage = {
@@ -38,7 +38,7 @@ export function responsesEvents({ words = [], calls = [], thought, isFiltered }:
   ] as JsonObject[];
 }
 
-/** The events of reasoning: its summary, and its encrypted text at the end. */
+/** Returns the events of reasoning: its summary, and its encrypted text at the end. */
 function reasoningEvents({ text, signature }: { text: string; signature: string }): JsonObject[] {
   const item = { type: 'reasoning', id: 'rs_1', status: 'completed' };
   const place = { item_id: 'rs_1', output_index: 9, summary_index: 0 };

@@ -17,7 +17,7 @@ export const SDK_VENDORS = {
 
 export type SdkVendorName = keyof typeof SDK_VENDORS;
 
-/** Returns a vendor that is reached by its package. */
+/** Returns a vendor that is called through its package. */
 export function sdkVendor(name: string): SdkVendor {
   const vendor = findVendor(name);
   if (!vendor?.sdk) throw new Error(`${name} has no package`);

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { encodeAnswer, type VendorAnswer, type WireFormat } from './wire-formats.ts';
 
-/** A request as the vendor gets it. `last` is the last message of the conversation, as JSON. */
+/** A request as the vendor receives it. `last` is the last message of the conversation, as JSON. */
 export type VendorRequest = {
   path: string;
   headers: IncomingHttpHeaders;

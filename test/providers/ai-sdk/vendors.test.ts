@@ -15,7 +15,7 @@ import { SDK_VENDORS, type SdkVendorName, sdkVendor } from './sdk-vendors.ts';
 import { startVendorServer, type VendorReply } from './vendor-server.ts';
 import { USAGE } from './wire-formats.ts';
 
-/** The reply to the next request, which each test sets. */
+/** The reply to the next request, set by each test. */
 let reply: VendorReply = { words: [] };
 
 const servers = new Map(
@@ -30,7 +30,7 @@ afterAll(() => Promise.all([...servers.values()].map((server) => server.close())
 
 const KEY = 'sk-vendor-1234567890abcdef';
 
-/** Calls a vendor once, and returns the outcome with the request that it received. */
+/** Calls a vendor once. Returns the outcome and the request that the vendor received. */
 async function call(
   name: SdkVendorName,
   answer: VendorReply,
@@ -56,7 +56,7 @@ async function call(
 }
 
 const names = [...servers.keys()];
-/** The vendors whose packages report no cached tokens in the form of their stream. */
+/** Vendors whose packages do not report cached tokens for streams. */
 const UNCACHED: ReadonlySet<SdkVendorName> = new Set(['cohere']);
 const bodyOf = ({ received }: Awaited<ReturnType<typeof call>>): JsonObject => received?.body ?? {};
 

@@ -6,7 +6,7 @@ import { responsesEvents } from './responses-events.ts';
 /** The formats in which vendors stream an answer. */
 export type WireFormat = 'anthropic' | 'google' | 'cohere' | 'bedrock' | 'openai' | 'responses';
 
-/** An answer of a vendor, whatever its format. */
+/** An answer of a vendor, independent of the format. */
 export type VendorAnswer = {
   words?: string[];
   /** A search that the vendor runs before the words, with a text before it (Anthropic). */
@@ -19,11 +19,11 @@ export type VendorAnswer = {
   usage?: CachedUsage & { output_tokens: number };
   /** Set if the vendor withholds the answer. */
   isFiltered?: boolean;
-  /** Set for a stream that ends without saying so. */
+  /** Set for a stream that ends without its final event. */
   isCut?: boolean;
 };
 
-/** The usage of every answer: 100 tokens in, of which 64 were cached, and 20 out. */
+/** The usage of every answer: 100 input tokens, of which 64 were cached, and 20 output tokens. */
 export const USAGE = { tokens_in: 100, tokens_out: 20, cached_tokens: 64 };
 
 /** Encodes an answer as the pieces of a stream, one for each event. */
@@ -88,7 +88,7 @@ function anthropicEvents(answer: VendorAnswer) {
   ];
 }
 
-/** The blocks of a search by Anthropic's own tool: a text, the call and its result. */
+/** Returns the blocks of a search by Anthropic's own tool: a text, the call and its result. */
 function searchBlocks({ query, url }: { query: string; url: string }) {
   const found = { type: 'web_search_result', url, title: 'News', page_age: null };
   const id = 'srvtoolu_1';
@@ -247,7 +247,7 @@ function openaiEvents({ words = [], thought, calls = [], isFiltered }: VendorAns
   ];
 }
 
-/** Encodes an event of Amazon: lengths, their checksum, headers, payload, checksum. */
+/** Encodes an event of AWS: lengths, their checksum, headers, payload, checksum. */
 function eventStreamFrame(event: JsonObject): Buffer {
   const [name = ''] = Object.keys(event);
   const payload = Buffer.from(JSON.stringify(event[name]));

@@ -78,7 +78,8 @@ test.each([
   ],
   ['openai', 'gpt-5.6-sol', { input_price: 4, output_price: 20 }], // since 2026-08-21
   ['google', 'gemini-3.8-flash', { input_price: 0.75 }], // until 2027-01-01
-  ['deepseek', 'deepseek-chat', { input_price: 0.27, output_price: 1.1 }], // the dearer hours
+  // the more expensive hours
+  ['deepseek', 'deepseek-chat', { input_price: 0.27, output_price: 1.1 }],
   ['openai', 'whisper-1', { unit_price: 0.006, price_unit: 'minute', input_price: null }],
 ])('%s/%s has the prices of the day', (vendor, name, prices) => {
   expect(catalog.models.find((one) => one.vendor === vendor && one.name === name)).toMatchObject(
@@ -97,5 +98,5 @@ test('an alias stands for one model of a vendor, and is no id of another', () =>
     alias: 'sonnet',
     model: 'claude-sonnet-5',
   });
-  expect(aliases.map(({ alias }) => alias)).not.toContain('codex'); // has parameters of requests
+  expect(aliases.map(({ alias }) => alias)).not.toContain('codex'); // it has request parameters
 });

@@ -23,7 +23,7 @@ test('processing a server message takes linear time', () => {
     const from = process.threadCpuUsage();
     expect(sentence(text, 'abcdefgh').length).toBeLessThanOrEqual(400);
     const { user, system } = process.threadCpuUsage(from);
-    // half as much of `<` took a minute of a processor
+    // an earlier version took a minute for half as many `<`
     expect((user + system) / 1000, part).toBeLessThan(1_000);
   }
 });

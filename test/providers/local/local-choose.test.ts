@@ -44,7 +44,7 @@ async function answer(
   return localProvider().generate(request, { signal: never() });
 }
 
-/** The calls a question leads to, as `name{arguments}`. */
+/** Returns the calls made for a question, as `name{arguments}`. */
 async function calls(question: string, tools = shop) {
   const { tool_calls } = answerOf(await answer(question, tools));
   return tool_calls.map((call) => call.name + call.arguments);
@@ -164,7 +164,7 @@ describe('a pattern with catastrophic backtracking', () => {
   test('is abandoned, together with the patterns of all other tools', async () => {
     const tools = Array.from({ length: 40 }, (_, i) => searching(`lookup_thing_${i}`));
     const { tool_calls } = answerOf(await answer(`thing ${'a'.repeat(60)}-`, tools));
-    expect(tool_calls).toEqual([]); // it came to an end at all
+    expect(tool_calls).toEqual([]); // the request returned at all
   });
 
   test('matches a text without backtracking', async () => {

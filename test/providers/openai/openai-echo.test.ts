@@ -8,7 +8,7 @@ import {
 import { openaiProvider } from '../../../src/providers/openai.ts';
 import { answerOf, modelRequest, never } from '../requests.ts';
 
-/** A server that says the key it was sent in an answer that is a good one. */
+// A server that repeats the received key within a successful answer.
 
 const KEY = 'sk-echo-0123456789-abcdef';
 const open: FakeServer[] = [];

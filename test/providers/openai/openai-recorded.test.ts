@@ -7,8 +7,8 @@ import { openaiProvider } from '../../../src/providers/openai.ts';
 import { answerOf, errorOf, modelRequest, never } from '../requests.ts';
 
 /**
- * Folder with `recorded-llm-http` and `recorded-llm-streams`: answers of real servers, which are
- * stored elsewhere.
+ * Folder with `recorded-llm-http` and `recorded-llm-streams`: answers of real servers, stored
+ * outside of this repository.
  */
 const assets = process.env.HOWDAH_TEST_ASSETS ?? '';
 const streams = join(assets, 'recorded-llm-streams');
@@ -30,7 +30,7 @@ function streamed(name: string, raw: string): Recorded {
   return { name, answer: { raw }, status: 200, payloads };
 }
 
-/** A recorded line that is itself broken counts as one that says nothing. */
+/** Parses a recorded line. A broken line counts as an empty object. */
 function parsed(text: string): JsonObject {
   try {
     return JSON.parse(text);
@@ -39,7 +39,9 @@ function parsed(text: string): JsonObject {
   }
 }
 
-/** The files in OpenAI's chat format; other vendors' own formats are not for this provider. */
+/**
+ * Returns the recorded files in OpenAI's chat format. The provider does not support other formats.
+ */
 function files(): Recorded[] {
   if (!existsSync(streams)) return [];
   const names = readdirSync(streams, { recursive: true, encoding: 'utf8' });

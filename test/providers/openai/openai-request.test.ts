@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-/** Returns the request as it reached the server. */
+/** Sends a request, and returns it as the server received it. */
 async function sent(
   request: ModelRequest,
   env: { apiKey?: string; baseUrl?: string } = { baseUrl: server.url },

@@ -22,7 +22,7 @@ async function answerTo(answer: FakeAnswer, request = modelRequest('Hi')) {
   return answerOf(await provider.generate(request, { signal: never() }));
 }
 
-/** One choice of a stream chunk. */
+/** Returns a stream chunk with one choice. */
 const delta = (piece: object, finish_reason: string | null = null) =>
   ({ choices: [{ index: 0, delta: piece, finish_reason }] }) as never;
 const call = (piece: object) => delta({ tool_calls: [piece] });

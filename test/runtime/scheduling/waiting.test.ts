@@ -6,7 +6,7 @@ import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { calling, makeAgent } from '../arrange.ts';
 
-// The same test with 10,000 runs: npm run bench -- waiting
+// `npm run bench -- waiting` measures 10,000 runs.
 
 const RUNS = 500;
 

@@ -38,7 +38,7 @@ afterEach(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const written: string[] = [];
-/** Saves a file as editors do: by replacing it with another one. */
+/** Saves a file as editors do, by replacing it with a new file. */
 function write(name: string, text: string): void {
   written.push(name);
   writeFileSync(join(folder, `.${name}`), text);

@@ -21,7 +21,7 @@ function answerOf(outcome: Outcome<EgressAnswer<Buffer>>) {
 }
 
 describe('a redirect', () => {
-  /** `/3` leads over `/2` and `/1` to `/0`. */
+  /** Starts a server that redirects `/3` over `/2` and `/1` to `/0`. */
   const countdown = () =>
     startServer(({ path }, response) => {
       const left = Number(path.slice(1));
@@ -184,7 +184,7 @@ describe('a redirect', () => {
 describe('a body', () => {
   const MEBIBYTE = 1_048_576;
   const bomb = gzipSync(Buffer.alloc(64 * MEBIBYTE));
-  // Members without content: they take the wire and give nothing.
+  // Gzip members without content: they have a size on the wire and decompress to nothing.
   const hollow = Buffer.concat(Array.from({ length: 4_000 }, () => gzipSync('')));
 
   test.each([
@@ -337,7 +337,7 @@ describe('time limits', () => {
 });
 
 describe('a peer', () => {
-  /** Answers every connection with these bytes, or tears it down. */
+  /** Starts a server that answers every connection with these bytes, or resets it. */
   async function peer(answer: (socket: net.Socket) => void): Promise<string> {
     const server = net.createServer((socket) => {
       socket.on('error', () => {}).once('data', () => answer(socket));

@@ -9,13 +9,16 @@ import { createEgress, type EgressAnswer, type EgressOptions } from '../../../sr
 import { selfSigned } from '../certificate.ts';
 import { dialTo, startServer, type TestServer } from '../servers.ts';
 
-/** Never answers anything but an outcome; the time is what a lost test would wait. */
+/**
+ * Returns a signal for requests that end before it. The timeout limits the duration of a failed
+ * test.
+ */
 const signal = () => AbortSignal.timeout(20_000);
 
 const PUBLIC = '93.184.215.14';
 const hello = () => startServer((_request, response) => response.end('hello'));
 
-/** A resolver that knows these names, and keeps who asked. */
+/** Returns a resolver that knows these names and records the requested ones. */
 function names(known: Record<string, string[]>) {
   const requestedHosts: string[] = [];
   const resolve = async (host: string) => {
@@ -27,7 +30,7 @@ function names(known: Record<string, string[]>) {
   return Object.assign(resolve, { requestedHosts });
 }
 
-/** Egress whose every connection, should there be one, reaches `server`. */
+/** Creates an egress client whose connections all reach `server`. */
 function guard(server: TestServer, options: Partial<EgressOptions> = {}) {
   const dial = dialTo(() => server.port);
   return { dial, egress: createEgress({ allowPrivate: [], dial, ...options }) };
@@ -227,7 +230,7 @@ describe('a private host that an operator opened', () => {
     const server = await hello();
     const { port } = server;
     const allowPrivate = [`127.0.0.1:${port}`, `db.internal:${port}`];
-    // Nobody listens on the first: the next one is tried.
+    // Nothing listens at the first address, so the next one is tried.
     const resolve = names({ 'db.internal': ['::1', '127.0.0.1'] });
     const egress = createEgress({ allowPrivate, resolve });
     for (const host of ['127.0.0.1', '2130706433', 'DB.internal', 'db.internal.']) {
@@ -307,7 +310,7 @@ describe('TLS', () => {
   });
 });
 
-/** Attack URLs from tests of other such guards, and a few harmless public hosts. */
+/** Attack URLs from tests of similar guards, and a few harmless public hosts. */
 const vectors = join(process.env.HOWDAH_TEST_ASSETS ?? '', 'hostile-ssrf', 'urls.jsonl');
 const hasVectors = process.env.HOWDAH_TEST_ASSETS !== undefined && existsSync(vectors);
 if (!hasVectors)

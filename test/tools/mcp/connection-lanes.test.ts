@@ -17,7 +17,7 @@ test('each freed connection wakes another call, even when several are freed at o
   await Promise.resolve();
   lanes.free('server', taken[0]?.lane ?? -1);
   lanes.free('server', taken[1]?.lane ?? -1);
-  abort.abort(); // woken, and gone: its connection is for the next call
+  abort.abort(); // granted and aborted at once: the next call gets the connection
   expect(await Promise.all(waiting)).toEqual([
     { lane: 0, isForeign: true },
     undefined,

@@ -10,7 +10,7 @@ const tool = { name: 'shop' } as ToolDefinition;
 const server = { name: 'shop' } as McpServer;
 const context = {} as ToolContext;
 
-/** A pool whose client fails to load so often, and what happened to it. */
+/** Returns a pool whose client fails to load this number of times, and the events of the pool. */
 function poolAfter(failures: number) {
   const events: string[] = [];
   const opened: McpClient = {

@@ -24,7 +24,7 @@ test('an error of the database while a connection opens keeps no place in the po
       commands: undefined,
       environment: {},
       egress: createEgress({ allowPrivate: [] }),
-      accounts: undefined as never, // the server names no integration
+      accounts: undefined as never, // the server uses no integration
       readSecret: async () => {
         throw new Error('the database is restarting');
       },

@@ -2,7 +2,7 @@ import type { Client } from '@modelcontextprotocol/client';
 import { expect, test } from 'vitest';
 import { listServerTools } from '../../../src/tools/mcp/results/list-tools.ts';
 
-/** Lists one tool with this description, as a server offers it. */
+/** Returns the listing of one tool with this description. */
 async function listed(description: string) {
   const tool = { name: 'find', description, inputSchema: { type: 'object' } };
   const client = {

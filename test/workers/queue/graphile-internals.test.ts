@@ -5,8 +5,8 @@ import { createPool, type PoolClient } from '../../../src/db/connection/pool.ts'
 import { all } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 
-// The queue replaces methods that Graphile Worker calls, and reads tables that it does not document.
-// A new version may change both without an error. These tests then name the code to look at.
+// The queue replaces methods called by Graphile Worker, and reads tables that are not documented. A
+// new version may change both without an error. These tests then name the code to check.
 
 const database = testDatabase();
 

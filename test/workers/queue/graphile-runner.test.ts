@@ -18,8 +18,7 @@ import { createGate } from '../../support/gate.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { killWorkerProcesses, startWorkerProcess, type WorkerProcess } from '../child.ts';
 
-// Connections of Graphile Worker that break at bad moments must not end the process or stop its
-// notifications.
+// Broken connections of Graphile Worker must neither end the process nor stop its notifications.
 
 const database = testDatabase();
 let proxy: FaultProxy;
@@ -41,7 +40,7 @@ const COMPLETION = 'delete from "graphile_worker"._private_jobs';
 const LISTEN = 'LISTEN "jobs:insert"; LISTEN';
 const TASKS = 'insert into "graphile_worker"._private_tasks';
 
-/** Adds a wake-up of no run, which nothing but the queue completes. */
+/** Adds a wake-up of a missing run, which only the queue completes. */
 async function addJob(): Promise<void> {
   await database.pool.query(
     `select graphile_worker.add_job('advance', json_build_object('id', howdah.uuid_v7()))`,
@@ -77,7 +76,7 @@ test('a queue that shuts down while its LISTEN is unanswered does not crash the 
 
 test('a queue whose first search for a job fails is replaced by a working one', async () => {
   const worker = await startWorkerProcess(proxy.url);
-  const fatal = [COMPLETION, TASKS]; // the queue shuts itself down, and the next one cannot begin
+  const fatal = [COMPLETION, TASKS]; // the queue shuts down, and its successor cannot start
   const isOver = Promise.withResolvers<void>();
   proxy.toServer = (chunk) => {
     if (!fatal[0] || !chunk.toString('latin1').includes(fatal[0])) return 'pass';
@@ -109,7 +108,7 @@ test('refused queue connections carry no error code, and a connection is release
   );
 });
 
-/** Runs `work` with a login as a tenant may have one: in `howdah_app` alone. */
+/** Runs `work` with a login as a tenant may have it: a member of `howdah_app` only. */
 async function withTenantLogin(work: (client: pg.Client) => Promise<void>): Promise<void> {
   const login = `howdah_test_${randomBytes(6).toString('hex')}`;
   await database.pool.query(`create role ${login} login password 'secret' in role howdah_app`);
@@ -162,7 +161,7 @@ test('a forged migration notification stops no queue and releases no run', async
     expect((await ended(pool, held)).status).toBe('completed');
     expect(server.requests).toHaveLength(1);
     expect((await pool.query(WORKER, [owner])).rows).toEqual(before);
-    // workers that earlier tests have killed may be found dead
+    // workers killed by earlier tests may be reported dead
     const isOurs = (line: string) =>
       !/a dead worker was found/.test(line) || line.includes(`${owner}`);
     expect(log.filter(isOurs)).toEqual([]);
@@ -218,7 +217,7 @@ test('a flood of forged job notifications causes a bounded number of searches', 
   for (let index = 0; index < 1_000; index++) say(index % 2 ? '{"count": 2}' : 'no JSON');
   for (let index = 0; index < 40; index++) say(MIGRATE, 'worker:migrate');
   say('x', 'some_channel');
-  expect(counts).toEqual([]); // held back for a moment
+  expect(counts).toEqual([]); // delayed for a moment
   await expect.poll(() => counts).toEqual([1_500]);
   say('{"count": 1e999}');
   await expect.poll(() => counts.length).toBe(2);

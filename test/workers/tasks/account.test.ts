@@ -22,7 +22,7 @@ test('a tenant whose server does not answer delays no account of another tenant'
   await task({ id, tenant_id: other }, helpers);
   expect(started).toHaveLength(9);
   expect(started.at(-1)).toBe(id);
-  // the next attempt of those that began, and the same attempt of those without a free slot
+  // the next attempt of the started jobs, and the same attempt of jobs without a free slot
   expect(added.filter(([, payload]) => 'attempt' in payload && payload.attempt === 2)).toHaveLength(
     9,
   );

@@ -5,7 +5,7 @@ import type { Deliveries } from '../../../src/db/worker/delivery-attempts.ts';
 import type { DeliveryResult, WebhookDelivery } from '../../../src/tools/webhooks/send.ts';
 import { deliverTask } from '../../../workers/tasks/deliver.ts';
 
-// Receivers that answer when the test says so.
+// Receivers that answer when the test allows it.
 
 const uuid = (n: number) => `01a1f805-7e9f-729f-9dc6-${String(n).padStart(12, '0')}`;
 const tenant = (n: number) => uuid(1_000_000 + n);
@@ -50,7 +50,7 @@ beforeEach(() => {
 async function answer(id: string): Promise<void> {
   held.get(id)?.({ status: 200 } as unknown as DeliveryResult);
   await expect.poll(() => ended).toContain(id);
-  await new Promise(setImmediate); // its place is free once it has ended
+  await new Promise(setImmediate); // the slot is free once the delivery has ended
 }
 
 test('a tenant with unresponsive receivers has eight slots, and other tenants continue', async () => {
@@ -63,7 +63,7 @@ test('a tenant with unresponsive receivers has eight slots, and other tenants co
   const other = await deliver(tenant(2));
   expect(held.has(other)).toBe(true);
   await answer(first[3] as string);
-  expect(held.has(ninth)).toBe(true); // who waited is next
+  expect(held.has(ninth)).toBe(true); // the first waiting delivery is next
   const tenth = await deliver(tenant(1));
   expect(later).toEqual([ninth, tenth]);
   await answer(first[4] as string);

@@ -19,7 +19,7 @@ afterAll(async () => {
 
 type Run = { id: string; status: string; output: string; created_by: string };
 
-/** A schedule whose time is months away, but for what is done to next_at. */
+/** Adds a schedule that is due in months, unless a test changes next_at. */
 async function schedule(name: string): Promise<void> {
   const agent = await makeAgent(database.pool, { script: [{ content: `${name} is done` }] });
   await database.pool.query(
@@ -43,7 +43,10 @@ const due = (name: string) =>
     [name],
   );
 
-/** A schedule that came due later has been fired as well, so that whoever wanted to fire the first one has. */
+/**
+ * Adds a schedule that is due, and waits for its run. Every schedule that was due before has then
+ * been fired too.
+ */
 const another = async (name: string): Promise<void> => {
   await schedule(name);
   await due(name);
@@ -100,7 +103,7 @@ test('a schedule that cannot run blocks neither other schedules nor the worker',
   expect(await countOf('doomed')).toBe(0);
 });
 
-/** Makes a function fail until the function that is returned is called. */
+/** Makes a function fail. Returns a function that restores it. */
 async function without(name: string): Promise<() => Promise<unknown>> {
   const rename = (from: string, to: string) =>
     database.pool.query(`alter function howdah_private.${from} rename to ${to}`);
@@ -109,7 +112,8 @@ async function without(name: string): Promise<() => Promise<unknown>> {
 }
 
 test('failing schedules block neither questions nor alerts, and failing questions no alerts', async () => {
-  await Promise.all(workers.splice(1).map((worker) => worker.stop(1_000))); // one log
+  // leaves one worker, with one log
+  await Promise.all(workers.splice(1).map((worker) => worker.stop(1_000)));
   const { pool } = database;
   const withSchedules = await without('fire_schedules');
   const withQuestions = await without('expire_questions');

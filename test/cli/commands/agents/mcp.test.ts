@@ -22,7 +22,7 @@ type Options = {
   elicit?: (message: string) => object;
 };
 
-/** A client that starts the command, as one of the desktop does from its configuration. */
+/** Starts the command and connects to it, as a desktop client does. */
 async function open({ revision = '2025-11-25', args = [], elicit }: Options = {}) {
   const client = new Client(
     { name: 'test', version: '1' },
@@ -54,7 +54,7 @@ async function agentNamed(name: string, script: object[], tools: string[] = []):
   return id;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: results are looked into by tests, field by field
+// biome-ignore lint/suspicious/noExplicitAny: tests read single fields of results
 type Result = any;
 const say = (client: Client, name: string, options: object = {}): Promise<Result> =>
   client.callTool({ name, arguments: { message: 'Hello' } }, options);

@@ -52,7 +52,8 @@ test('applies the edits of a file, which then contains the list as it is', async
   });
   expect((await cli('--apply', path)).stdout).toBe('# Trip\n\n- [x] Book\n- [ ] Pack\n- [ ] Go\n');
   expect(await titles()).toEqual(['Book', 'Pack', 'Go']);
-  expect((await cli('--apply', path)).status).toBe(0); // again: the file has the new version
+  // repeated: the file contains the new version
+  expect((await cli('--apply', path)).status).toBe(0);
 });
 
 test('rejects edits of a list that has changed meanwhile', async () => {

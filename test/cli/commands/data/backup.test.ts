@@ -29,7 +29,8 @@ import { withDatabase } from '../../../support/server.ts';
 import { startTestWorker } from '../../../support/worker.ts';
 import { runCli, startCli } from '../../run-cli.ts';
 
-// With the programs of a whole PostgreSQL, of which the embedded one has the server alone: one of their version is started.
+// Needs the programs of a complete PostgreSQL installation, and starts a server of their version.
+// The embedded PostgreSQL contains the server only.
 
 const pgBin = findFullPostgres();
 if (pgBin === undefined) {
@@ -59,7 +60,7 @@ describe.runIf(pgBin)('backup and restore', () => {
     pools.push(made);
     return made;
   };
-  /** An empty database; where an owner is named, his, who is no superuser. */
+  /** Creates an empty database, owned by `owner` if given, who is not a superuser. */
   const emptyDatabase = async (owner?: string): Promise<string> => {
     const name = `r${randomBytes(6).toString('hex')}`;
     await pool.query(`create database ${name} ${owner ? `owner ${owner}` : ''}`);
@@ -74,7 +75,10 @@ describe.runIf(pgBin)('backup and restore', () => {
       )
     ).rows.map(({ nspname }) => nspname);
 
-  /** Without brackets: Postgres writes (a or b) or c, and of what it reads from that a or b or c. */
+  /**
+   * Returns the schema without parentheses. Postgres prints `(a or b) or c`, and restores it as `a
+   * or b or c`.
+   */
   const schemaOf = async (url: string) => (await dumpSchema(url)).replaceAll(/[()]/g, '');
 
   beforeAll(async () => {
@@ -86,7 +90,7 @@ describe.runIf(pgBin)('backup and restore', () => {
     pool = on(server.url);
     await pool.query(`create role reporting login; grant howdah_app to reporting;
       create role alice login createrole password 'alice'`);
-    // who has tools calls one, and is silent then
+    // an agent with tools makes a call, and its next request gets no answer
     const silent = await startOpenAiServer(({ body }) =>
       body.tools && !JSON.stringify(body.messages).includes('"tool_call_id"')
         ? { tool_calls: [{ name: 'todo', arguments: { action: 'list' } }] }
@@ -215,7 +219,7 @@ describe.runIf(pgBin)('backup and restore', () => {
       const counted = await there.query(
         'select from howdah.executions where crashes_without_progress > 0',
       );
-      expect(counted.rowCount).toBe(0); // nobody died with them
+      expect(counted.rowCount).toBe(0); // no worker was reported dead by the restore
     } finally {
       await worker.stop(0);
       await model.close();

@@ -19,7 +19,9 @@ if (pgBin === undefined) {
   console.warn('howdah psql is tried with no real psql here: none was found (HOWDAH_PG_BIN)');
 }
 
-/** A fake psql: prints its arguments. With `wait` it runs until a signal, else it exits with 7. */
+/**
+ * A fake psql that prints its arguments. With `wait` it runs until a signal, else it exits with 7.
+ */
 const FAKE = `#!${process.execPath}
 const args = process.argv.slice(2);
 if (args.includes('--version')) { console.log('psql (PostgreSQL) 18.1'); process.exit(0); }

@@ -15,13 +15,13 @@ import {
 import { testDatabase } from '../../../support/database.ts';
 import { runCli } from '../../run-cli.ts';
 
-/** Nobody is there: what asks it fails. */
+/** Nothing listens here, so a command that connects fails. */
 const UNREACHABLE_URL = 'postgresql://127.0.0.1:1/nowhere';
 const UNKNOWN = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 
 const db = testDatabase();
 let api: ApiServer;
-/** A run, a fork of it that ended otherwise, and one of another agent that failed. */
+/** A run, a fork of it with another outcome, and a failed run of another agent. */
 const runs = { first: '', fork: '', other: '' };
 
 beforeAll(async () => {

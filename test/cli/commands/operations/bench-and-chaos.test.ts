@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { eventually, testDatabase } from '../../../support/database.ts';
 import { runCli, startCli } from '../../run-cli.ts';
 
-// Errors of `howdah bench` and `howdah chaos`, which leave nothing behind. The commands run in
-// test/packaging/package.test.ts.
+// Errors of `howdah bench` and `howdah chaos`, which change nothing. test/packaging/package.test.ts
+// runs the commands.
 
 const database = testDatabase();
 

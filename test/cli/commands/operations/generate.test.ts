@@ -20,7 +20,7 @@ describe('howdah generate', () => {
     await other?.drop();
   });
 
-  /** What does not depend on ids that the database gives: of tenants, agents, users. */
+  /** Returns the rows without generated ids of tenants, agents and users. */
   const digest = (database: TestDatabase) =>
     one(
       database.pool,

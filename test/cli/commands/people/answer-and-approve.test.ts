@@ -41,7 +41,7 @@ afterAll(async () => {
 const cli = (...argv: string[]) => runCli(database.url, ...argv);
 
 /**
- * Starts a run by the command, which detaches when the run asks. Returns the ids of the question
+ * Starts a run with the command, which detaches when the run asks. Returns the ids of the question
  * and of the run.
  */
 async function openQuestion(agent: string): Promise<{ question: string; execution: string }> {
@@ -88,7 +88,7 @@ describe('howdah run', () => {
     expect(last).toMatchObject({ type: 'question', kind: 'question', prompt: 'Which colour?' });
   });
 
-  /** The command at a terminal, where somebody types the next line whenever one is asked for. */
+  /** Runs the command at a terminal, and types the next line at each prompt. */
   async function atTerminal(agent: string, ...lines: string[]) {
     const stdin = Object.assign(new PassThrough(), { isTTY: true });
     const stderr = new PassThrough({ encoding: 'utf8' });

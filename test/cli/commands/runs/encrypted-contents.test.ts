@@ -13,7 +13,7 @@ import { eventually, testDatabase } from '../../../support/database.ts';
 import { startTestWorker, TEST_MASTER_KEYS } from '../../../support/worker.ts';
 import { type CliResult, runCli } from '../../run-cli.ts';
 
-// What the command line prints of runs whose contents are encrypted.
+// Output of the command line about runs with encrypted contents.
 
 const db = testDatabase();
 const KEY = Buffer.alloc(32, 7).toString('base64');

@@ -32,7 +32,7 @@ afterAll(async () => {
 const cli = (...argv: string[]) => runCli(database.url, ...argv);
 const linesOf = (text: string) => text.split('\n').filter((line) => line !== '');
 
-/** A run that has ended, and how it is called in a log. */
+/** Runs an agent to its end. Returns the id of the run and its name in a log. */
 async function ranOf(agent: string): Promise<{ id: string; name: string }> {
   const { rows } = await database.pool.query<{ id: string }>(
     `select r.id::uuid as id from howdah.run($1, 'Hi') as r`,

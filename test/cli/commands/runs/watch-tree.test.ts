@@ -73,7 +73,7 @@ describe.each(['database', 'server'])('over a %s', (over) => {
       .map((text) => JSON.parse(text));
     const paths = events.flatMap(({ path, data }) => [path ?? data?.path ?? []]);
     expect(new Set(paths.map(({ length }) => length))).toEqual(
-      new Set(over === 'server' ? [1, 2, 3] : [0, 1, 2, 3]), // a question names no path
+      new Set(over === 'server' ? [1, 2, 3] : [0, 1, 2, 3]), // a question contains no path
     );
     expect(paths.filter(({ length }) => length > 0).every(([top]) => top === id)).toBe(true);
     const { type, event } = events.at(-1);

@@ -11,7 +11,7 @@ import { makeRun } from '../../../sql/support.ts';
 import { testDatabase } from '../../../support/database.ts';
 import { runCli, startAtTerminal } from '../../run-cli.ts';
 
-/** Nobody is there: what asks a database fails. */
+/** Nothing listens here, so a command that connects fails. */
 const UNREACHABLE_URL = 'postgresql://127.0.0.1:1/nowhere';
 const ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 const db = testDatabase();
@@ -21,7 +21,7 @@ let guarded: ApiServer;
 let outsider: Server;
 let key: string;
 let run: string;
-/** In the place of the programs that open pages: they note what they were told. */
+/** Contains replacements of the programs that open pages, which record their arguments. */
 const folder = mkdtempSync(join(tmpdir(), 'howdah-open-'));
 const argumentsFile = join(folder, 'told');
 
@@ -66,7 +66,7 @@ const expectHint = () => {
   }
 };
 
-/** A program on a slow machine is not waited for. */
+/** Waits for output of the program, which may be slow. */
 const waitForOutput = (text: string) =>
   vi.waitFor(() => expect(expectHint()).toBe(text), { timeout: 60_000, interval: 20 });
 
