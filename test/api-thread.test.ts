@@ -9,7 +9,7 @@ import { loadApiThread, startApiThread, whileThreadRuns } from '../src/api-threa
 import { openHowdah } from '../src/bootstrap.ts';
 import { moduleBeside } from '../src/concurrency/thread-pool.ts';
 import { loadConfig } from '../src/config.ts';
-import { giveTool, makeAgent, runToEnd } from './runtime/arrange.ts';
+import { addTool, makeAgent, runToEnd } from './runtime/arrange.ts';
 import { one } from './sql/support.ts';
 import { testDatabase } from './support/database.ts';
 import { startTestWorker } from './support/worker.ts';
@@ -145,7 +145,7 @@ test('a CPU-bound tool does not block requests; metrics cover both threads', asy
     url = howdah.apiUrl ?? '';
     const script = [{ tool_calls: [{ name: 'compute', arguments: {} }] }, { content: 'Done.' }];
     const agent = await makeAgent(db.pool, { script, tools: [] });
-    await giveTool(db.pool, agent, 'compute');
+    await addTool(db.pool, agent, 'compute');
     const run = await runToEnd(db.pool, agent);
     expect(run.status).toBe('completed');
     const step = await one(

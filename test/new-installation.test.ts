@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openHowdah } from '../src/bootstrap.ts';
 import { loadConfig } from '../src/config.ts';
-import { ended } from './runtime/arrange.ts';
+import { waitForEnd } from './runtime/arrange.ts';
 import { createEmptyDatabase, type TestDatabase } from './support/database.ts';
 
 // The first start of `howdah start` on a database without the schema.
@@ -30,7 +30,7 @@ test('has an analyst, which a later start does not create again', async () => {
   try {
     await pool.query('grant select on public.invoices to howdah_analyst');
     const { rows } = await pool.query(`select (howdah.run('manager', 'Umsatz Q1')).id`);
-    expect(await ended(pool, rows[0].id)).toMatchObject({
+    expect(await waitForEnd(pool, rows[0].id)).toMatchObject({
       status: 'completed',
       output: expect.stringContaining('Umsatz Q1 2025: 7'),
     });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import pg from 'pg';
 import { type Figure, figure } from '../../bench/figures.ts';
-import type { WorkerProcess } from '../../test/workers/child.ts';
+import type { WorkerProcess } from '../../test/workers/worker-process.ts';
 import { findFullPostgres, startFullServer } from './support/full-servers.ts';
 import { completeRuns, drainWorker, startLiveRuns, startTwoWorkers } from './support/live-runs.ts';
 import type { RehearsalOptions } from './support/rehearsal.ts';

@@ -8,7 +8,7 @@ import { type Figure, figure } from '../../bench/figures.ts';
 import { serverAccount } from '../../src/db/embedded/system-account.ts';
 import { startEmbedded, stopEmbedded } from '../../src/db/embedded/embedded.ts';
 import { eventually } from '../../test/support/database.ts';
-import type { WorkerProcess } from '../../test/workers/child.ts';
+import type { WorkerProcess } from '../../test/workers/worker-process.ts';
 import { findFullPostgres, serverPrograms } from './support/full-servers.ts';
 import { completeRuns, startLiveRuns, startTwoWorkers } from './support/live-runs.ts';
 import type { RehearsalOptions } from './support/rehearsal.ts';

@@ -5,24 +5,24 @@ import { rotateDataKey } from '../../src/secrets/rotation.ts';
 import { createEgress } from '../../src/tools/egress.ts';
 import { ask, startTestApi } from '../api/harness.ts';
 import { type CallOptions, call } from '../api/rest/call.ts';
-import { locked, makePerson, type Person, tokenFor } from '../api/subscriptions/tokens.ts';
-import { calling, ended, makeAgent, resultsOf } from '../runtime/arrange.ts';
+import { makePerson, type Person, tokenFor, tokenOptions } from '../api/subscriptions/tokens.ts';
+import { callTools, makeAgent, resultsOf, waitForEnd } from '../runtime/arrange.ts';
 import { asRole, makeTenant, refusal } from '../sql/support.ts';
 import { eventually } from '../support/database.ts';
 import { consent } from '../support/oauth/browser.ts';
 import {
   accountOf,
-  linkFor,
+  createLink,
   makeApiTool,
   makeIntegration,
   masterKeys,
-  oauthScene,
-  revocationsEnd,
   runAs,
+  setUpScene,
   versionOf,
+  waitForRevocations,
 } from './arrange.ts';
 
-const scene = oauthScene();
+const scene = setUpScene();
 let api: ApiServer;
 let people: Record<'ada' | 'ben' | 'root' | 'eve', Person>;
 let foreigner: Person;
@@ -30,7 +30,7 @@ let foreigner: Person;
 beforeAll(async () => {
   const hosts = [scene.server.issuer, scene.resource.origin].map((url) => new URL(url).host);
   const egress = createEgress({ allowPrivate: hosts });
-  api = await startTestApi(scene.db.url, { ...locked, masterKeys, egress });
+  api = await startTestApi(scene.db.url, { ...tokenOptions, masterKeys, egress });
   const names = ['ada', 'ben', 'root', 'eve'] as const;
   const made = await Promise.all(names.map((name) => makePerson(scene.db.pool, name)));
   people = Object.fromEntries(names.map((name, index) => [name, made[index]])) as typeof people;
@@ -210,12 +210,12 @@ test('servers and tools name an integration that exists, for their own host', as
 
 test('http_request sends the token to the resource alone, and never on a redirect elsewhere', async () => {
   const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
-  await consent(await linkFor(scene, name));
+  await consent(await createLink(scene, name));
   const other = scene.server.issuer; // another origin, which does not echo headers
   const agent = await makeAgent(scene.db.pool, {
     script: [
-      calling({ name: 'http_request', arguments: { url: `${scene.resource.origin}/me` } }),
-      calling({
+      callTools({ name: 'http_request', arguments: { url: `${scene.resource.origin}/me` } }),
+      callTools({
         name: 'http_request',
         arguments: { url: `${other}/.well-known/openid-configuration` },
       }),
@@ -233,7 +233,7 @@ test('http_request sends the token to the resource alone, and never on a redirec
     seen.push(ctx.get('authorization'));
     await next();
   });
-  const run = await ended(scene.db.pool, await runAs(scene, agent, null));
+  const run = await waitForEnd(scene.db.pool, await runAs(scene, agent, null));
   const said = await resultsOf(scene.db.pool, run.id);
   expect(said[0]).toContain('"authorization":"Bearer ***"');
   expect(scene.resource.tokens).toHaveLength(1);
@@ -243,7 +243,7 @@ test('http_request sends the token to the resource alone, and never on a redirec
 
 test('tokens are sealed anew with the next data key, and open afterwards', async () => {
   const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
-  await consent(await linkFor(scene, name));
+  await consent(await createLink(scene, name));
   const keys = async () =>
     (
       await scene.db.pool.query(
@@ -263,10 +263,10 @@ test('tokens are sealed anew with the next data key, and open afterwards', async
   expect(after[0].id).not.toBe(before[0].id);
   const tool = await makeApiTool(scene, name);
   const agent = await makeAgent(scene.db.pool, {
-    script: [calling({ name: tool, arguments: {} }), { content: 'done' }],
+    script: [callTools({ name: tool, arguments: {} }), { content: 'done' }],
     tools: [tool],
   });
-  const run = await ended(scene.db.pool, await runAs(scene, agent, null));
+  const run = await waitForEnd(scene.db.pool, await runAs(scene, agent, null));
   expect((await resultsOf(scene.db.pool, run.id))[0]).toContain('@example.com');
 });
 
@@ -274,7 +274,7 @@ test.each(['delete', 'row'])('tokens of a deleted user are revoked: %s', async (
   const integration = await makeIntegration(scene);
   const gone = await makePerson(scene.db.pool, `deleted_${way}`);
   const before = new Set((await scene.server.refreshTokens()).map(({ jti }) => jti));
-  await consent(await linkFor(scene, integration.name, `deleted_${way}`));
+  await consent(await createLink(scene, integration.name, `deleted_${way}`));
   const own = async () =>
     (await scene.server.refreshTokens()).filter(({ jti }) => !before.has(jti)).length;
   expect(await own()).toBe(1);
@@ -285,14 +285,14 @@ test.each(['delete', 'row'])('tokens of a deleted user are revoked: %s', async (
     [gone.user_id],
   );
   expect(await accountOf(scene, integration.name, gone.user_id)).toBeUndefined();
-  await revocationsEnd(scene);
+  await waitForRevocations(scene);
   expect(await own()).toBe(0);
 });
 
 test('tokens that wait for their revocation are sealed anew with the next data key', async () => {
   const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
   const before = new Set((await scene.server.refreshTokens()).map(({ jti }) => jti));
-  await consent(await linkFor(scene, name));
+  await consent(await createLink(scene, name));
   const { id } = await accountOf(scene, name);
   const later = await scene.db.pool.connect();
   try {
@@ -315,18 +315,18 @@ test('tokens that wait for their revocation are sealed anew with the next data k
        json_build_object('id', r.id, 'tenant_id', r.tenant_id), job_key => 'revocation ' || r.id)
      from howdah_private.token_revocations as r`,
   );
-  await revocationsEnd(scene);
+  await waitForRevocations(scene);
   const left = (await scene.server.refreshTokens()).filter(({ jti }) => !before.has(jti));
   expect(left).toEqual([]);
 });
 
 test('a process that read deleted tokens does not touch the tokens of a later consent', async () => {
   const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
-  await consent(await linkFor(scene, name));
+  await consent(await createLink(scene, name));
   const { id } = await accountOf(scene, name);
   const slow = await versionOf(scene, id);
   await scene.db.pool.query('select howdah.disconnect_account($1)', [id]);
-  await consent(await linkFor(scene, name));
+  await consent(await createLink(scene, name));
   const current = await versionOf(scene, id);
   expect(Number(current)).toBeGreaterThan(Number(slow));
   const { rows } = await scene.db.pool.query(
@@ -345,11 +345,11 @@ test('a process that read deleted tokens does not touch the tokens of a later co
 test('an erasure that waits for an account has no run of the user locked', async () => {
   const { name } = await makeIntegration(scene);
   const { user_id } = await makePerson(scene.db.pool, 'locked');
-  await linkFor(scene, name, 'locked');
+  await createLink(scene, name, 'locked');
   const { id } = await accountOf(scene, name, user_id);
   const agent = await makeAgent(scene.db.pool, { script: [{ content: 'done' }] });
   const run = await runAs(scene, agent, user_id);
-  await ended(scene.db.pool, run);
+  await waitForEnd(scene.db.pool, run);
   const [storing, erasing] = [await scene.db.pool.connect(), await scene.db.pool.connect()];
   try {
     await storing.query('begin'); // as a transaction that stores tokens
@@ -377,7 +377,7 @@ test('an erasure that waits for an account has no run of the user locked', async
 test('an erased user is disconnected, and an export names the account without its tokens', async () => {
   const integration = await makeIntegration(scene);
   const gone = await makePerson(scene.db.pool, 'gone');
-  await consent(await linkFor(scene, integration.name, 'gone'));
+  await consent(await createLink(scene, integration.name, 'gone'));
   const { rows } = await scene.db.pool.query('select howdah.export_user_data($1) as part', [
     gone.user_id,
   ]);
@@ -393,6 +393,6 @@ test('an erased user is disconnected, and an export names the account without it
     [id],
   );
   expect(documents).toEqual([]);
-  await revocationsEnd(scene);
+  await waitForRevocations(scene);
   expect(scene.server.requests).toContain('POST /token/revocation');
 });

@@ -34,7 +34,7 @@ export type Scene = {
  * Registers the scene of a test file: the OAuth authorization and resource servers, a database, an
  * API and a worker.
  */
-export function oauthScene(): Scene {
+export function setUpScene(): Scene {
   const scene = { db: testDatabase(), lines: [] as string[] } as Scene;
   beforeAll(async () => {
     scene.server = await startAuthorizationServer();
@@ -82,7 +82,11 @@ export async function makeUser({ db }: Scene, username: string, role = 'member')
 }
 
 /** Returns a connection link for a user or the tenant, as created by the owner of the database. */
-export async function linkFor({ db }: Scene, integration: string, user?: string): Promise<string> {
+export async function createLink(
+  { db }: Scene,
+  integration: string,
+  user?: string,
+): Promise<string> {
   const { rows } = await db.pool.query('select howdah.connect_account($1, $2) as link', [
     integration,
     user ?? null,
@@ -120,7 +124,7 @@ export async function storeSecret({ db, tenantId }: Scene, name: string, value: 
 }
 
 /** Waits until the tokens of all ended accounts have been revoked at the servers. */
-export const revocationsEnd = ({ db }: Scene) =>
+export const waitForRevocations = ({ db }: Scene) =>
   eventually(
     db.pool,
     'the tokens are revoked and deleted',

@@ -12,7 +12,7 @@ const metadata = {
   registration_endpoint: `${ISSUER}/register`,
   response_types_supported: ['code'],
 };
-const inSeconds = (seconds: number) => Math.floor(Date.now() / 1_000) + seconds;
+const secondsFromNow = (seconds: number) => Math.floor(Date.now() / 1_000) + seconds;
 
 /** Requests the client of an integration whose registered client has a secret that expires. */
 async function clientWithSecretUntil(client_secret_expires_at: number) {
@@ -20,7 +20,7 @@ async function clientWithSecretUntil(client_secret_expires_at: number) {
   const known = { client_id: 'known', client_secret: 'old', client_secret_expires_at };
   const answer = {
     ...{ client_id: 'new', client_secret: 'fresh', redirect_uris: [REDIRECT] },
-    client_secret_expires_at: inSeconds(86_400),
+    client_secret_expires_at: secondsFromNow(86_400),
   };
   const services = {
     fetch: async () => Response.json(answer, { status: 201 }),
@@ -36,14 +36,17 @@ async function clientWithSecretUntil(client_secret_expires_at: number) {
   return { client: await clientFor(account, metadata, REDIRECT, services), stored, answer };
 }
 
-test.each([0, inSeconds(86_400)])('a client whose secret is valid is kept (%i)', async (until) => {
-  const { client, stored } = await clientWithSecretUntil(until);
-  expect(client.client_id).toBe('known');
-  expect(stored).toEqual([]);
-});
+test.each([0, secondsFromNow(86_400)])(
+  'a client whose secret is valid is kept (%i)',
+  async (until) => {
+    const { client, stored } = await clientWithSecretUntil(until);
+    expect(client.client_id).toBe('known');
+    expect(stored).toEqual([]);
+  },
+);
 
 test('a client whose secret has expired is registered anew, with its next expiry', async () => {
-  const { client, stored, answer } = await clientWithSecretUntil(inSeconds(-1));
+  const { client, stored, answer } = await clientWithSecretUntil(secondsFromNow(-1));
   expect(client.client_id).toBe('new');
   const { client_secret_expires_at } = answer;
   expect(stored).toMatchObject([{ client: { client_id: 'new', client_secret_expires_at } }]);

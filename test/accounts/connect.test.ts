@@ -5,22 +5,22 @@ import { refusal } from '../sql/support.ts';
 import { consent, continueUrlIn, createBrowser } from '../support/oauth/browser.ts';
 import {
   accountOf,
-  linkFor,
+  createLink,
   makeIntegration,
   masterKeys,
-  oauthScene,
-  revocationsEnd,
+  setUpScene,
   versionOf,
+  waitForRevocations,
 } from './arrange.ts';
 
-const scene = oauthScene();
+const scene = setUpScene();
 
 const ofTenant = { account_scope: 'tenant' };
 const callback = () => `${scene.api.url}/oauth/callback`;
 
 /** Completes the authorization, and returns the URL of the callback without opening it. */
 async function untilCallback(integration: string, browser = createBrowser()) {
-  const { html } = await browser.open(await linkFor(scene, integration));
+  const { html } = await browser.open(await createLink(scene, integration));
   const { url } = await browser.open(continueUrlIn(html), callback());
   expect(url.startsWith(callback())).toBe(true);
   return { browser, url: new URL(url) };
@@ -32,7 +32,7 @@ const flows = async () =>
 
 test('a client registers itself, consents with PKCE for the resource, and its link is used up', async () => {
   const { name, id } = await makeIntegration(scene, ofTenant);
-  const link = await linkFor(scene, name);
+  const link = await createLink(scene, name);
   const browser = createBrowser();
   const page = await browser.open(link);
   expect(page.html).toContain('all runs of the tenant');
@@ -51,7 +51,7 @@ test('a client registers itself, consents with PKCE for the resource, and its li
   expect((await createBrowser().open(link)).status).toBe(404);
 
   const version = await versionOf(scene, id);
-  await consent(await linkFor(scene, name));
+  await consent(await createLink(scene, name));
   const again = await untilCallback(name);
   expect(again.url.searchParams.get('iss')).toBe(scene.server.issuer);
   const registered = scene.server.requests.filter((one) => one === 'POST /reg');
@@ -141,7 +141,7 @@ describe('the callback refuses', () => {
 
 describe('a consent whose code is being exchanged gives no tokens', () => {
   /** Opens the callback, and runs `work` while the server answers the token exchange. */
-  async function whileExchanging(name: string, work: () => Promise<unknown>) {
+  async function callBackWhile(name: string, work: () => Promise<unknown>) {
     const { browser, url } = await untilCallback(name);
     const held = Promise.withResolvers<void>();
     scene.server.beforeToken = held.promise;
@@ -158,10 +158,10 @@ describe('a consent whose code is being exchanged gives no tokens', () => {
 
   test('to an account that is disconnected', async () => {
     const { name } = await makeIntegration(scene, ofTenant);
-    await linkFor(scene, name);
+    await createLink(scene, name);
     const { id } = await accountOf(scene, name);
     const before = await countTokens();
-    const page = await whileExchanging(name, () =>
+    const page = await callBackWhile(name, () =>
       scene.db.pool.query('select howdah.disconnect_account($1)', [id]),
     );
     expect(page).toMatchObject({ status: 502, html: expect.stringContaining('disconnected') });
@@ -172,7 +172,7 @@ describe('a consent whose code is being exchanged gives no tokens', () => {
 
   test('to an integration that leads elsewhere now', async () => {
     const { name, id } = await makeIntegration(scene, ofTenant);
-    const page = await whileExchanging(name, () =>
+    const page = await callBackWhile(name, () =>
       scene.db.pool.query(
         `update howdah.integrations set resource_url = 'https://other.example.com/' where id = $1`,
         [id],
@@ -198,13 +198,13 @@ test('a registered client that the server no longer knows is registered anew', a
     html: expect.stringContaining('no longer knows the client'),
   });
   expect(await versionOf(scene, id)).toBeUndefined();
-  expect(await consent(await linkFor(scene, name))).toMatchObject({ status: 200 });
+  expect(await consent(await createLink(scene, name))).toMatchObject({ status: 200 });
   expect(await versionOf(scene, id)).not.toBe(version);
 });
 
 test('the authorization begins only from the page of the link in the same browser', async () => {
   const { name } = await makeIntegration(scene, ofTenant);
-  const link = await linkFor(scene, name);
+  const link = await createLink(scene, name);
   const { html } = await createBrowser().open(link);
   const before = await flows();
   for (const url of [continueUrlIn(html), `${link}/continue`, `${link}/continue?key=x`]) {
@@ -224,7 +224,7 @@ test('the authorization begins only from the page of the link in the same browse
 
 test('pages have no scripts, stand in no frame, and lead nowhere that a request names', async () => {
   const { name } = await makeIntegration(scene, { ...ofTenant, resource_url: scene.resource.url });
-  const link = await linkFor(scene, name);
+  const link = await createLink(scene, name);
   const response = await fetch(
     `${link}?redirect_uri=https://evil.example.com&next=//evil.example.com`,
   );
@@ -249,7 +249,7 @@ test('a tenant cannot reach a private address, neither to discover nor to regist
     const { name } = await makeIntegration(scene, ofTenant);
     const requests = scene.server.requests.length;
     const browser = createBrowser();
-    const { html } = await browser.open(await linkFor(scene, name));
+    const { html } = await browser.open(await createLink(scene, name));
     const page = await browser.open(continueUrlIn(html));
     expect(page).toMatchObject({
       status: 502,
@@ -270,7 +270,7 @@ test('metadata of another issuer than the one that was asked is refused', async 
   ]) {
     const { name } = await makeIntegration(scene, { ...ofTenant, issuer: issuer ?? '' });
     const browser = createBrowser();
-    const { html } = await browser.open(await linkFor(scene, name));
+    const { html } = await browser.open(await createLink(scene, name));
     const page = await browser.open(continueUrlIn(html));
     expect(page).toMatchObject({ status: 502, html: expect.stringContaining(reason ?? '') });
     expect(await accountOf(scene, name)).toMatchObject({ status: 'failed' });
@@ -280,7 +280,7 @@ test('metadata of another issuer than the one that was asked is refused', async 
 test('a changed integration ends its accounts, and a used one cannot be deleted', async () => {
   const { name, id } = await makeIntegration(scene, ofTenant);
   const issued = new Set((await scene.server.refreshTokens()).map(({ jti }) => jti));
-  await consent(await linkFor(scene, name));
+  await consent(await createLink(scene, name));
   expect(
     await refusal(scene.db.pool.query('delete from howdah.integrations where id = $1', [id])),
   ).toMatchObject({ code: 'HWCNF', fields: { integration: name, connected_accounts: 1 } });
@@ -297,7 +297,7 @@ test('a changed integration ends its accounts, and a used one cannot be deleted'
     status: 'expired',
     error: 'the integration was changed',
   });
-  await revocationsEnd(scene);
+  await waitForRevocations(scene);
   const left = (await scene.server.refreshTokens()).filter(({ jti }) => !issued.has(jti));
   expect(left).toEqual([]);
   const { rows } = await scene.db.pool.query(

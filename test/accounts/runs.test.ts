@@ -1,23 +1,23 @@
 import { beforeEach, expect, test, vi } from 'vitest';
-import { calling, ended, makeAgent, resultsOf, stepsOf } from '../runtime/arrange.ts';
-import { expectEqual, question } from '../runtime/replay/replay-runs.ts';
+import { callTools, makeAgent, resultsOf, stepsOf, waitForEnd } from '../runtime/arrange.ts';
+import { expectEqualReplay, waitForQuestion } from '../runtime/replay/replay-runs.ts';
 import { eventually } from '../support/database.ts';
 import { CLIENT } from '../support/oauth/authorization-server.ts';
 import { consent } from '../support/oauth/browser.ts';
 import {
   accountOf,
-  linkFor,
+  createLink,
   makeApiTool,
   makeIntegration,
   makeUser,
-  oauthScene,
-  revocationsEnd,
   runAs,
+  setUpScene,
   storeSecret,
   versionOf,
+  waitForRevocations,
 } from './arrange.ts';
 
-const scene = oauthScene();
+const scene = setUpScene();
 
 beforeEach(() => {
   scene.server.person = 'ada@example.com';
@@ -41,7 +41,7 @@ async function makeMcpServer(integration: string): Promise<string> {
 }
 
 async function mcpAgent(server: string): Promise<string> {
-  const script = [calling({ name: `${server}__whoami`, arguments: {} }), { content: 'done' }];
+  const script = [callTools({ name: `${server}__whoami`, arguments: {} }), { content: 'done' }];
   const agent = await makeAgent(scene.db.pool, { script });
   await scene.db.pool.query(
     `insert into howdah.agent_servers (agent_id, server_id)
@@ -53,7 +53,7 @@ async function mcpAgent(server: string): Promise<string> {
 
 const apiAgent = (tool: string) =>
   makeAgent(scene.db.pool, {
-    script: [calling({ name: tool, arguments: {} }), { content: 'done' }],
+    script: [callTools({ name: tool, arguments: {} }), { content: 'done' }],
     tools: [tool],
   });
 
@@ -73,13 +73,13 @@ async function registerClient(): Promise<{ client_id: string; client_secret: str
 }
 
 const questionOf = async (run: string) => {
-  const id = await question(scene.db.pool, run);
+  const id = await waitForQuestion(scene.db.pool, run);
   const { rows } = await scene.db.pool.query('select * from howdah.questions where id = $1', [id]);
   return rows[0];
 };
 const linkIn = (prompt: string) => /https?:\/\/\S+$/.exec(prompt)?.[0] ?? '';
 const resultOf = async (run: string) => {
-  const { status } = await ended(scene.db.pool, run);
+  const { status } = await waitForEnd(scene.db.pool, run);
   const [said = ''] = await resultsOf(scene.db.pool, run);
   return { status, said };
 };
@@ -87,7 +87,7 @@ const resultOf = async (run: string) => {
 test('an MCP server gets the token of the user of each run, and never that of another user', async () => {
   const { name } = await makeIntegration(scene);
   const [ada, ben] = [await makeUser(scene, 'ada'), await makeUser(scene, 'ben')];
-  await consent(await linkFor(scene, name, 'ada'));
+  await consent(await createLink(scene, name, 'ada'));
   const agent = await mcpAgent(await makeMcpServer(name));
   const first = await resultOf(await runAs(scene, agent, ada));
   // the server echoes the token of the request, which must be redacted
@@ -114,7 +114,7 @@ test('an MCP server gets the token of the user of each run, and never that of an
     question.id,
   ]);
   expect(rows[0]).toMatchObject({ status: 'answered', answer: 'accept', answered_by: 'ben' });
-  await expectEqual(scene.db.pool, run);
+  await expectEqualReplay(scene.db.pool, run);
   expect(await resultOf(await runAs(scene, agent, ada))).toMatchObject({
     said: expect.stringContaining('ada@example.com with'),
   });
@@ -154,7 +154,7 @@ test('an answer without an account asks again, with another link', async () => {
 test('a token that ends soon is refreshed before a call, by one process alone', async () => {
   const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
   scene.server.tokenSeconds = 5;
-  await consent(await linkFor(scene, name));
+  await consent(await createLink(scene, name));
   scene.server.tokenSeconds = 3_600;
   const agent = await apiAgent(await makeApiTool(scene, name));
   const before = await accountOf(scene, name);
@@ -174,7 +174,7 @@ test('a token that ends soon is refreshed before a call, by one process alone', 
 
 test('a token that the server refuses is refreshed, and the call is made again', async () => {
   const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
-  await consent(await linkFor(scene, name));
+  await consent(await createLink(scene, name));
   const server = await makeMcpServer(name);
   const agents = [await apiAgent(await makeApiTool(scene, name)), await mcpAgent(server)];
   for (const agent of agents) {
@@ -196,7 +196,7 @@ test('a token that the server refuses is refreshed, and the call is made again',
 test('a refresh token that the server no longer accepts asks the person again', async () => {
   const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
   scene.server.tokenSeconds = 5;
-  await consent(await linkFor(scene, name));
+  await consent(await createLink(scene, name));
   for (const token of await scene.server.refreshTokens()) await token.destroy();
   const run = await runAs(scene, await apiAgent(await makeApiTool(scene, name)), null);
   const question = await questionOf(run);
@@ -212,7 +212,7 @@ test('a refresh token that the server no longer accepts asks the person again', 
 
 test('a job refreshes an account before its token ends, and retries while the server is down', async () => {
   const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
-  await consent(await linkFor(scene, name));
+  await consent(await createLink(scene, name));
   const { id, expires_at, refreshed_at } = await accountOf(scene, name);
   const job = async () =>
     (
@@ -251,14 +251,14 @@ test('a job refreshes an account before its token ends, and retries while the se
 
 test('a disconnected account is at an end at once, and its tokens are revoked and deleted', async () => {
   const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
-  await consent(await linkFor(scene, name));
+  await consent(await createLink(scene, name));
   const agent = await apiAgent(await makeApiTool(scene, name));
   await resultOf(await runAs(scene, agent, null));
   const token = scene.resource.tokens.at(-1) ?? '';
   expect(await scene.server.ownerOf(token)).toBeDefined();
   const { id } = await accountOf(scene, name);
   await scene.db.pool.query('select howdah.disconnect_account($1)', [id]);
-  await revocationsEnd(scene);
+  await waitForRevocations(scene);
   expect(await scene.server.ownerOf(token)).toBeUndefined();
   const run = await runAs(scene, agent, null);
   expect((await questionOf(run)).prompt).toContain('the account of this tenant');
@@ -267,7 +267,7 @@ test('a disconnected account is at an end at once, and its tokens are revoked an
 
 test('an account that is connected again at once still has its former tokens revoked', async () => {
   const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
-  await consent(await linkFor(scene, name));
+  await consent(await createLink(scene, name));
   const agent = await apiAgent(await makeApiTool(scene, name));
   await resultOf(await runAs(scene, agent, null));
   const token = scene.resource.tokens.at(-1) ?? '';
@@ -282,14 +282,14 @@ test('an account that is connected again at once still has its former tokens rev
   } finally {
     client.release();
   }
-  await consent(await linkFor(scene, name));
+  await consent(await createLink(scene, name));
   expect(await scene.server.ownerOf(token)).toBeDefined();
   const { rows } = await scene.db.pool.query(
     `select graphile_worker.add_job('revoke_account', j.payload::json, job_key => j.key)
      from graphile_worker._private_jobs as j where j.key like 'revocation %'`,
   );
   expect(rows).toHaveLength(1);
-  await revocationsEnd(scene);
+  await waitForRevocations(scene);
   expect(await scene.server.ownerOf(token)).toBeUndefined();
   expect(await accountOf(scene, name)).toMatchObject({ status: 'connected' });
 });
@@ -297,7 +297,7 @@ test('an account that is connected again at once still has its former tokens rev
 test('an account that is disconnected during a refresh stays so, and keeps no tokens', async () => {
   const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
   scene.server.tokenSeconds = 5;
-  await consent(await linkFor(scene, name));
+  await consent(await createLink(scene, name));
   const before = new Set((await scene.server.refreshTokens()).map(({ jti }) => jti));
   const agent = await apiAgent(await makeApiTool(scene, name));
   const held = Promise.withResolvers<void>();
@@ -316,7 +316,7 @@ test('an account that is disconnected during a refresh stays so, and keeps no to
   const left = (await scene.server.refreshTokens()).filter(({ jti }) => !before.has(jti));
   expect(left).toEqual([]);
   expect(await accountOf(scene, name)).toMatchObject({ status: 'revoked', expires_at: null });
-  await revocationsEnd(scene);
+  await waitForRevocations(scene);
   await scene.db.pool.query('select howdah.cancel_execution($1)', [run]);
 });
 
@@ -328,7 +328,7 @@ test('an unreadable client secret fails calls, and costs no account its tokens',
   const ofTenant = { account_scope: 'tenant', client_id, secret_name };
   const { name } = await makeIntegration(scene, ofTenant);
   scene.server.tokenSeconds = 5;
-  expect(await consent(await linkFor(scene, name))).toMatchObject({ status: 200 });
+  expect(await consent(await createLink(scene, name))).toMatchObject({ status: 200 });
   scene.server.tokenSeconds = 3_600;
   const flip = `update howdah_private.sealed_secrets as c
     set ciphertext = set_byte(c.ciphertext, 0, get_byte(c.ciphertext, 0) # 1)
@@ -353,7 +353,7 @@ test('an unreadable client secret fails calls, and costs no account its tokens',
 test('a refresh with a registered client that is unknown keeps the tokens, not the client', async () => {
   const { name, id } = await makeIntegration(scene, { account_scope: 'tenant' });
   scene.server.tokenSeconds = 5;
-  await consent(await linkFor(scene, name));
+  await consent(await createLink(scene, name));
   const agent = await apiAgent(await makeApiTool(scene, name));
   scene.server.tokenError = 'invalid_client';
   const result = await resultOf(await runAs(scene, agent, null));
@@ -370,7 +370,7 @@ test('a refresh with a registered client that is unknown keeps the tokens, not t
 
 test('tokens whose seal does not open are named as the cause, and not the server', async () => {
   const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
-  await consent(await linkFor(scene, name));
+  await consent(await createLink(scene, name));
   const { id } = await accountOf(scene, name);
   await scene.db.pool.query(
     `update howdah_private.sealed_documents as d
@@ -446,7 +446,7 @@ test('a run without a user has no account of a user', async () => {
 test('no token is in a log, a row, an error or an export', async () => {
   const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
   scene.server.tokenSeconds = 5;
-  await consent(await linkFor(scene, name));
+  await consent(await createLink(scene, name));
   scene.server.tokenSeconds = 3_600;
   const agent = await apiAgent(await makeApiTool(scene, name));
   const run = await runAs(scene, agent, null);

@@ -49,7 +49,7 @@ const clientOf = (agent: string, of = stage.api, key?: string) => {
   );
   return factory.createFromUrl(`${of.url}/a2a/${encodeURIComponent(agent)}/`);
 };
-const says = (text: string, more: Partial<Message> = {}) => ({
+const textMessage = (text: string, more: Partial<Message> = {}) => ({
   tenant: '',
   configuration: undefined,
   metadata: undefined,
@@ -76,7 +76,7 @@ const textOf = (parts: { content?: { $case: string; value?: unknown } | undefine
   parts.map(({ content }) => (content?.$case === 'text' ? content.value : '')).join('');
 const answerOf = (task: Task) =>
   textOf(task.artifacts.find(({ artifactId }) => artifactId === 'answer')?.parts);
-async function all(events: AsyncIterable<StreamResponse>) {
+async function collectPayloads(events: AsyncIterable<StreamResponse>) {
   const payloads: NonNullable<StreamResponse['payload']>[] = [];
   for await (const { payload } of events) if (payload) payloads.push(payload);
   return payloads;
@@ -226,7 +226,7 @@ describe('a task', () => {
       content: `You said: ${messages.at(-1)?.content}`,
     }));
     const client = await clientOf(agent);
-    const sent = says('Hello.');
+    const sent = textMessage('Hello.');
     const task = (await client.sendMessage(sent)) as Task;
     expect(task.status?.state).toBe(TaskState.TASK_STATE_COMPLETED);
     expect(answerOf(task)).toBe('You said: Hello.');
@@ -251,8 +251,10 @@ describe('a task', () => {
       content: `${messages.filter(({ role }) => role === 'user').length} so far`,
     }));
     const client = await clientOf(agent);
-    const first = (await client.sendMessage(says('One.'))) as Task;
-    const second = (await client.sendMessage(says('Two.', { contextId: first.contextId }))) as Task;
+    const first = (await client.sendMessage(textMessage('One.'))) as Task;
+    const second = (await client.sendMessage(
+      textMessage('Two.', { contextId: first.contextId }),
+    )) as Task;
     expect(second.id).not.toBe(first.id);
     expect(second.contextId).toBe(first.contextId);
     expect(answerOf(second)).toBe('2 so far');
@@ -270,7 +272,9 @@ describe('a task', () => {
       {},
       ['calculator'],
     );
-    const events = await all((await clientOf(agent)).sendMessageStream(says('What is 6 * 7?')));
+    const events = await collectPayloads(
+      (await clientOf(agent)).sendMessageStream(textMessage('What is 6 * 7?')),
+    );
     expect(events[0]?.$case).toBe('task');
     const states = events.flatMap((event) =>
       event.$case === 'statusUpdate' ? [event.value.status?.state] : [],
@@ -296,13 +300,15 @@ describe('a task', () => {
       { human_input: true },
     );
     const client = await clientOf(agent);
-    const task = (await client.sendMessage(says('Paint it.'))) as Task;
+    const task = (await client.sendMessage(textMessage('Paint it.'))) as Task;
     expect(task.status?.state).toBe(TaskState.TASK_STATE_INPUT_REQUIRED);
     expect(textOf(task.status?.message?.parts)).toBe('Which colour?');
-    const events = await all(client.sendMessageStream(says('blue', { taskId: task.id })));
+    const events = await collectPayloads(
+      client.sendMessageStream(textMessage('blue', { taskId: task.id })),
+    );
     expect(streamedText(events)).toBe('Painted blue.');
     const ended = await client
-      .sendMessage(says('red', { taskId: task.id }))
+      .sendMessage(textMessage('red', { taskId: task.id }))
       .catch((error) => error);
     expect(ended).toMatchObject({ name: 'UnsupportedOperationError' });
   });
@@ -315,7 +321,7 @@ describe('a task', () => {
       return { content: '' };
     });
     const client = await clientOf(agent);
-    const sent = says('Think.');
+    const sent = textMessage('Think.');
     const configuration = {
       acceptedOutputModes: [],
       taskPushNotificationConfig: undefined,
@@ -331,7 +337,7 @@ describe('a task', () => {
     expect((await following.next()).value).toMatchObject({ payload: { $case: 'task' } });
     const cancelled = await client.cancelTask({ tenant: '', id: task.id, metadata: undefined });
     expect(cancelled.status?.state).toBe(TaskState.TASK_STATE_CANCELED);
-    const last = (await all(following)).at(-1);
+    const last = (await collectPayloads(following)).at(-1);
     expect(last?.$case === 'statusUpdate' && last.value.status?.state).toBe(
       TaskState.TASK_STATE_CANCELED,
     );
@@ -339,7 +345,7 @@ describe('a task', () => {
       .cancelTask({ tenant: '', id: task.id, metadata: undefined })
       .catch((error) => error);
     expect(again).toMatchObject({ name: 'TaskNotCancelableError' });
-    const late = await all(client.resubscribeTask({ tenant: '', id: task.id })).catch(
+    const late = await collectPayloads(client.resubscribeTask({ tenant: '', id: task.id })).catch(
       (error) => error,
     );
     expect(late).toMatchObject({ name: 'UnsupportedOperationError' });
@@ -347,7 +353,7 @@ describe('a task', () => {
 
   test('reports the reason when it fails', async () => {
     const agent = await stage.agent(() => ({ status: 400, error: { message: 'no such model' } }));
-    const task = (await (await clientOf(agent)).sendMessage(says('Hello.'))) as Task;
+    const task = (await (await clientOf(agent)).sendMessage(textMessage('Hello.'))) as Task;
     expect(task.status?.state).toBe(TaskState.TASK_STATE_FAILED);
     expect(textOf(task.status?.message?.parts)).toContain('no such model');
     expect(task.artifacts).toEqual([]);
@@ -368,7 +374,7 @@ describe('a task', () => {
     );
     const client = await clientOf(agent);
     const task = (await client.sendMessage(
-      says('', {
+      textMessage('', {
         parts: [
           { ...part, content: { $case: 'text', value: 'Add.' } },
           { ...part, content: { $case: 'data', value: { numbers: [3, 4] } } },
@@ -413,12 +419,12 @@ describe('protocol version 0.3', () => {
       { human_input: true },
     );
     const client = new LegacyJsonRpcTransport({ endpoint: `${stage.api.url}/a2a/${agent}` });
-    const events = await all(client.sendMessageStream(says('Do it.')));
+    const events = await collectPayloads(client.sendMessageStream(textMessage('Do it.')));
     const last = events.at(-1);
     if (last?.$case !== 'statusUpdate') throw new Error('the stream ends with a status');
     expect(last.value.status?.state).toBe(TaskState.TASK_STATE_INPUT_REQUIRED);
     const id = last.value.taskId;
-    const done = (await client.sendMessage(says('Yes.', { taskId: id }))) as Task;
+    const done = (await client.sendMessage(textMessage('Yes.', { taskId: id }))) as Task;
     expect(done.status?.state).toBe(TaskState.TASK_STATE_COMPLETED);
     expect(answerOf(done)).toBe('Done.');
     expect(answerOf(await client.getTask({ tenant: '', id }))).toBe('Done.');
@@ -430,7 +436,7 @@ describe('protocol version 0.3', () => {
 
   test('events carry their kind, and the last event is marked final', async () => {
     const agent = await stage.agent(() => ({ content: 'Hi.' }));
-    const { message } = says('Hello.');
+    const { message } = textMessage('Hello.');
     const response = await fetch(`${stage.api.url}/a2a/${agent}`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -509,14 +515,14 @@ describe('refusals', () => {
 
   test('a task of another agent or tenant is not found, like an unknown task', async () => {
     const agent = await stage.agent(() => ({ content: 'Hi.' }));
-    const task = (await (await clientOf(agent)).sendMessage(says('Hello.'))) as Task;
+    const task = (await (await clientOf(agent)).sendMessage(textMessage('Hello.'))) as Task;
     const another = await stage.agent(() => ({ content: 'Hi.' }));
     await makeAgent(stage.db.pool, { name: agent, tenant_id: other });
     const outsider = (await makeApiKey(stage.db.pool, other, { role: 'owner' })).key;
     const nobody = '01890000-0000-7000-8000-000000000000';
     const ask = async (method: string, id: string, of: string, on: ApiServer, key?: string) => {
       const message = {
-        ...says('Again.').message,
+        ...textMessage('Again.').message,
         taskId: id,
         role: 'ROLE_USER',
         parts: [{ text: 'Again.' }],
@@ -631,7 +637,9 @@ describe('refusals', () => {
     });
     const { key, id } = await makeApiKey(stage.db.pool, tenant);
     const client = await clientOf(agent, api, key);
-    const following = all(client.sendMessageStream(says('Think.'))).catch((error) => error);
+    const following = collectPayloads(client.sendMessageStream(textMessage('Think.'))).catch(
+      (error) => error,
+    );
     await modelCalled.promise;
     await stage.db.pool.query('update howdah.api_keys set revoked_at = now() where id = $1', [id]);
     const error = await following;

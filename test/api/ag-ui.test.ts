@@ -50,9 +50,9 @@ async function run(client: HttpAgent, content?: string, input: Input = {}) {
   return events;
 }
 const typesOf = (events: Answer[]) => events.map(({ type }) => type);
-const said = (client: HttpAgent) =>
+const answersOf = (client: HttpAgent) =>
   client.messages.filter(({ role }) => role === 'assistant').map(({ content }) => content);
-const bare = (messages: unknown[], more: object = {}) => ({
+const runInput = (messages: unknown[], more: object = {}) => ({
   threadId: 'thread',
   runId: 'run',
   state: {},
@@ -89,7 +89,7 @@ test('streams a run from its first token to its end', async () => {
     'STEP_FINISHED',
     'RUN_FINISHED',
   ]);
-  expect(said(client)).toEqual(['Good day.']);
+  expect(answersOf(client)).toEqual(['Good day.']);
   expect(events[0]).toMatchObject({
     threadId: 'counter 4',
     runId: 'run 1',
@@ -145,7 +145,7 @@ test('streams agent tool calls with their results, and remembers earlier message
     content: 'Let me see.',
     toolCalls: [{ function: { name: 'calculator', arguments: expect.stringContaining('6 * 7') } }],
   });
-  expect(said(client).at(-1)).toBe('It is 42.');
+  expect(answersOf(client).at(-1)).toBe('It is 42.');
   await run(client, 'And again?');
   const last = stage.messagesOf(agent).at(-2) ?? [];
   expect(last.filter(({ role }) => role !== 'system').map(({ role }) => role)).toEqual([
@@ -169,7 +169,7 @@ test('the client runs a frontend tool, and the run continues with the result', a
   });
   client.addMessage({ id: 'r', role: 'tool', toolCallId: start.toolCallId, content: 'sunny' });
   const rest = await run(client, undefined, { tools: [WEATHER] });
-  expect(said(client).at(-1)).toBe('It is sunny.');
+  expect(answersOf(client).at(-1)).toBe('It is sunny.');
   expect(rest[0].metadata).toEqual(events[0].metadata);
   expect(typesOf(rest)).not.toContain('TOOL_CALL_RESULT');
 });
@@ -195,11 +195,11 @@ test('a question to a person ends the run in an interrupt, and the answer resume
   const rest = await run(client, undefined, {
     resume: [{ interruptId, status: 'resolved', payload: 'blue' }],
   });
-  expect(said(client).at(-1)).toBe('Painted blue.');
+  expect(answersOf(client).at(-1)).toBe('Painted blue.');
   expect(rest[0].metadata).toEqual(events[0].metadata);
   const again = await post(
     agent,
-    bare([], { resume: [{ interruptId, status: 'resolved', payload: 'red' }] }),
+    runInput([], { resume: [{ interruptId, status: 'resolved', payload: 'red' }] }),
   );
   expect([again.status, again.body.code]).toEqual([409, 'HWCNF']);
 
@@ -234,7 +234,7 @@ test('a pending approval is an interrupt: approved with other arguments, or reje
     expect(interrupt.toolCallId).toBe(call.toolCallId);
     const resume = [{ interruptId: interrupt.id, status: 'resolved' as const, payload }];
     await run(client, undefined, { resume });
-    return said(client).at(-1);
+    return answersOf(client).at(-1);
   };
   expect(await approve(true)).toContain('42');
   expect(await approve({ approved: true, arguments: { expression: '6 * 8' } })).toContain('48');
@@ -254,7 +254,7 @@ test('the state contains the todo list of the run and keeps values of the fronte
   const events = await run(client, 'Plan it.', {
     context: [{ description: 'The page that is open', value: 'orders' }],
   });
-  expect(said(client).at(-1)).toBe('Planned.');
+  expect(answersOf(client).at(-1)).toBe('Planned.');
   expect(typesOf(events)).toContain('STATE_SNAPSHOT');
   expect(client.state).toMatchObject({ page: 3, tasks: [{ title: 'Ring back' }] });
   const system = JSON.stringify(stage.messagesOf(agent)[0]);
@@ -282,12 +282,12 @@ test('a failed run ends in an error, and a structured output is one message', as
   });
   const whole = clientOf(structured);
   const wholeEvents = await run(whole, 'Add 3 and 4.');
-  expect(JSON.parse(said(whole)[0] as string)).toEqual({ total: 7 });
+  expect(JSON.parse(answersOf(whole)[0] as string)).toEqual({ total: 7 });
   expect(wholeEvents.at(-1).result).toEqual({ total: 7 });
 });
 
 describe('refusals', () => {
-  const hello = bare([{ id: 'm', role: 'user', content: 'Hello.' }]);
+  const hello = runInput([{ id: 'm', role: 'user', content: 'Hello.' }]);
 
   test('are problems that name the field', async () => {
     const agent = await stage.agent(() => ({ content: 'Hi.' }));
@@ -297,9 +297,9 @@ describe('refusals', () => {
     };
     expect(await faultOf([])).toEqual([400, 'HWINV', 'body']);
     expect(await faultOf({ ...hello, threadId: undefined })).toEqual([400, 'HWINV', 'threadId']);
-    expect(await faultOf(bare([]))).toEqual([400, 'HWINV', 'messages']);
+    expect(await faultOf(runInput([]))).toEqual([400, 'HWINV', 'messages']);
     const video = { type: 'video', source: { type: 'url', value: 'https://x.test/v.mp4' } };
-    expect(await faultOf(bare([{ id: 'm', role: 'user', content: [video] }]))).toEqual([
+    expect(await faultOf(runInput([{ id: 'm', role: 'user', content: [video] }]))).toEqual([
       ...[400, 'HWINV', 'messages[0].content[0]'],
     ]);
     const tool = { name: 'pick', description: 'x', parameters: {} };
@@ -333,7 +333,7 @@ describe('refusals', () => {
     expect([missing.status, missing.body.code]).toEqual([404, 'HWNTF']);
     expect(await tell('only-theirs', hello, mine, 'only-theirs')).toEqual(missing);
     const resume = (interruptId: string) =>
-      bare([], { resume: [{ interruptId, status: 'resolved', payload: 'yes' }] });
+      runInput([], { resume: [{ interruptId, status: 'resolved', payload: 'yes' }] });
     const nobody = '01890000-0000-7000-8000-000000000000';
     const none = await tell(agent, resume(nobody), key, nobody);
     expect([none.status, none.body.code]).toEqual([404, 'HWNTF']);
@@ -435,7 +435,7 @@ test('a stream whose feed ends before the run says that the run continues', asyn
     const response = await fetch(urlOf(agent), {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(bare([{ id: 'm1', role: 'user', content: 'Hello.' }])),
+      body: JSON.stringify(runInput([{ id: 'm1', role: 'user', content: 'Hello.' }])),
     });
     return response.text();
   });

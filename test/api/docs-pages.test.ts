@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ApiServer } from '../../src/api/server.ts';
 import { testDatabase } from '../support/database.ts';
 import { startTestApi } from './harness.ts';
-import { locked } from './subscriptions/tokens.ts';
+import { tokenOptions } from './subscriptions/tokens.ts';
 
 const db = testDatabase();
 let api: ApiServer;
@@ -79,7 +79,7 @@ test('the viewer of /docs/reference is cached by its content', async () => {
 test('the description says whether a login is necessary', async () => {
   const { security } = JSON.parse((await get('/openapi.json')).text) as Description;
   expect(security).toEqual([{}, { bearer: [] }]);
-  const shut = await startTestApi(db.url, locked);
+  const shut = await startTestApi(db.url, tokenOptions);
   const response = await fetch(`${shut.url}/openapi.json`);
   expect(((await response.json()) as Description).security).toEqual([{ bearer: [] }]);
   await shut.close();

@@ -6,15 +6,15 @@ import { ENCRYPTED_PREFIX } from '../../src/secrets/encrypted-values.ts';
 import { noMasterKeys } from '../../src/secrets/master-keys.ts';
 import type { Worker } from '../../workers/start-worker.ts';
 import { applyContentEncryption } from '../../workers/upkeep/content-encryption.ts';
-import { ended, insertRun, makeAgent } from '../runtime/arrange.ts';
+import { insertRun, makeAgent, waitForEnd } from '../runtime/arrange.ts';
 import { makeTenant, one, unique } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
 import { startTestWorker, TEST_MASTER_KEYS } from '../support/worker.ts';
 import { type Answer, ask, follow, openSocket, startTestApi, until } from './harness.ts';
 import { connect as connectMcp } from './mcp/mcp-client.ts';
 import { call } from './rest/call.ts';
-import { listen, type SseEvent } from './rest/events.ts';
-import { locked, makePerson, type Person, tokenFor } from './subscriptions/tokens.ts';
+import { openStream, type SseEvent } from './rest/events.ts';
+import { makePerson, type Person, tokenFor, tokenOptions } from './subscriptions/tokens.ts';
 import { makeTree, type TreeStage } from './trees/stage.ts';
 import { RUN_CLIENTS, SESSION_CLIENTS } from './trees/tree-clients.ts';
 
@@ -31,7 +31,7 @@ let stage: TreeStage;
 beforeAll(async () => {
   api = await startTestApi(db.url, { listPollMs: 20 });
   keyless = await startTestApi(db.url, { masterKeys: noMasterKeys });
-  closed = await startTestApi(db.url, { ...locked, listPollMs: 20 });
+  closed = await startTestApi(db.url, { ...tokenOptions, listPollMs: 20 });
   worker = await startTestWorker(db.url);
   stage = await makeTree(db.pool);
 });
@@ -63,11 +63,11 @@ const isEnd = ({ event, data }: { event: string; data: Answer }) =>
   event === 'complete' && (data.path === undefined || data.path.length === 1);
 
 /** Runs the boss and its child runs to their end, and answers their question. */
-async function finishedTree(): Promise<Run> {
+async function runTree(): Promise<Run> {
   const { body: session } = await call(api, 'POST', '/sessions', { agent: stage.boss });
   const path = `/sessions/${session.id}/messages`;
   const { body } = await call(api, 'POST', path, { content: 'Where is my parcel?' });
-  const stream = await listen(api, `/api/executions/${body.execution_id}/stream?tree=1`);
+  const stream = await openStream(api, `/api/executions/${body.execution_id}/stream?tree=1`);
   const { data } = await stream.when(({ event }) => event === 'ask_user');
   await call(api, 'POST', `/api/questions/${data.question_id}/answer`, { answer: 'The blue one.' });
   await stream.end;
@@ -91,7 +91,7 @@ const MESSAGES = `subscription ($id: UUID!) {
 }`;
 
 /** Returns up to `most` items of a subscription. */
-async function subscribed(server: ApiServer, query: string, id: string, most: number) {
+async function readSubscription(server: ApiServer, query: string, id: string, most: number) {
   const socket = openSocket(server);
   const { items, errors } = follow(socket, query, { id });
   await until(() => items.length + errors.length >= most);
@@ -127,8 +127,8 @@ async function readEverywhere(server: ApiServer, run: Run): Promise<Record<strin
     explanation: await rest(`${execution}/explanation`),
     history: await rest(`/sessions/${session_id}/history`),
     graphql: await ask(server, GRAPHQL, { id }),
-    steps_feed: await subscribed(server, STEPS, id, 4),
-    messages_feed: await subscribed(server, MESSAGES, session_id, 4),
+    steps_feed: await readSubscription(server, STEPS, id, 4),
+    messages_feed: await readSubscription(server, MESSAGES, session_id, 4),
     run_streams: await streams(RUN_CLIENTS),
     session_streams: await streams(SESSION_CLIENTS),
     a2a: await a2aTask(server, id),
@@ -160,7 +160,7 @@ describe('an encrypted run', () => {
   let run: Run;
   let before: Record<string, unknown>;
   beforeAll(async () => {
-    run = await finishedTree();
+    run = await runTree();
     before = await readEverywhere(api, run);
     await encryptAll();
   });
@@ -198,8 +198,8 @@ describe('an encrypted run', () => {
       await makeAgent(db.pool, { script: [FINE] }),
       'Private.',
     );
-    await ended(db.pool, first);
-    const list = await listen(api, '/api/executions/stream?first=1');
+    await waitForEnd(db.pool, first);
+    const list = await openStream(api, '/api/executions/stream?first=1');
     await list.when(isRun(first));
     await encryptAll();
     const second = await insertRun(db.pool, await makeAgent(db.pool, { script: [FINE] }));
@@ -207,7 +207,7 @@ describe('an encrypted run', () => {
     list.close();
     const shown = list.events.filter(isRun(first)).map(({ data }) => data.execution.input);
     expect(shown).toEqual(['Private.']);
-    const other = await listen(keyless, '/api/executions/stream?first=2');
+    const other = await openStream(keyless, '/api/executions/stream?first=2');
     const { data } = await other.when(isRun(first));
     other.close();
     expect(data.execution.input).toContain(ENCRYPTED_PREFIX);
@@ -215,7 +215,7 @@ describe('an encrypted run', () => {
 
   test('shows the error of a failed run, also in logs', async () => {
     const id = await insertRun(db.pool, await makeAgent(db.pool, { script: [] }));
-    const { error } = await ended(db.pool, id);
+    const { error } = await waitForEnd(db.pool, id);
     const log = async (path = '/api/steps?errors=true') => (await call(api, 'GET', path)).body.data;
     const lines = await log();
     await encryptAll();
@@ -230,7 +230,7 @@ describe('an encrypted run', () => {
   test('has pages of one megabyte, as before it was compressed', async () => {
     const agent = await makeAgent(db.pool, { script: [FINE] });
     for (let count = 0; count < 6; count += 1) {
-      await ended(db.pool, await insertRun(db.pool, agent, 'far '.repeat(100_000)));
+      await waitForEnd(db.pool, await insertRun(db.pool, agent, 'far '.repeat(100_000)));
     }
     const read = async () => {
       const pages: Answer[] = [];
@@ -250,7 +250,7 @@ describe('an encrypted run', () => {
   test('may not be read in larger amounts than before', async () => {
     const agent = await makeAgent(db.pool, { script: [FINE] });
     for (let count = 0; count < 12; count += 1) {
-      await ended(db.pool, await insertRun(db.pool, agent, 'far '.repeat(250_000)));
+      await waitForEnd(db.pool, await insertRun(db.pool, agent, 'far '.repeat(250_000)));
     }
     const read = () =>
       ask(
@@ -273,7 +273,7 @@ describe('a ciphertext in a run of somebody who may not see its run', () => {
   let ada: Person;
   let bob: Person;
   beforeAll(async () => {
-    run = await finishedTree();
+    run = await runTree();
     await encryptAll();
     ada = await makePerson(db.pool, 'ada');
     bob = await makePerson(db.pool, 'bob');
@@ -296,7 +296,7 @@ describe('a ciphertext in a run of somebody who may not see its run', () => {
   });
 
   /** Makes an agent repeat the ciphertexts in a session of the caller, and reads it everywhere. */
-  async function shownTo(person: Person): Promise<Record<string, unknown>> {
+  async function readRepeatedCiphertexts(person: Person): Promise<Record<string, unknown>> {
     const token = await tokenFor(person);
     const owner = await tokenFor(person, { role: 'owner', user_id: undefined });
     const send = async (method: string, path: string, body?: object, as = token) =>
@@ -315,10 +315,10 @@ describe('a ciphertext in a run of somebody who may not see its run', () => {
       { name, instruction: 'Echo.', model: name, request_params },
       owner,
     );
-    const list = await listen(closed, '/api/executions/stream?first=0', { token });
+    const list = await openStream(closed, '/api/executions/stream?first=0', { token });
     const { id: sid } = await send('POST', '/sessions', { agent: name });
     const { execution_id: id } = await send('POST', `/sessions/${sid}/messages`, { content: text });
-    const stream = await listen(closed, `/api/executions/${id}/stream`, { token });
+    const stream = await openStream(closed, `/api/executions/${id}/stream`, { token });
     await stream.end;
     const listed = await list.when(isRun(id, 'completed'));
     list.close();
@@ -340,13 +340,13 @@ describe('a ciphertext in a run of somebody who may not see its run', () => {
       token,
     });
     expect(hidden.status).toBe(404);
-    const shown = await shownTo(person);
+    const shown = await readRepeatedCiphertexts(person);
     expect(Object.keys(shown).filter((name) => ciphertextsIn(shown[name]) === 0)).toEqual([]);
     expect(JSON.stringify(shown)).not.toContain('parcel');
   });
 
   test('is decrypted for who may see its run', async () => {
-    const shown = await shownTo(ada);
+    const shown = await readRepeatedCiphertexts(ada);
     expect(JSON.stringify(shown.execution)).toContain('parcel');
     // these reads serve many callers, so they decrypt only the contents of the run itself
     expect(ciphertextsIn(shown.listed)).toBeGreaterThan(0);

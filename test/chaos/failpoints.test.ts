@@ -8,7 +8,7 @@ import {
   type LoadedProcess,
   loadWorkerProcess,
   type WorkerProcess,
-} from '../workers/child.ts';
+} from '../workers/worker-process.ts';
 import { ALWAYS, KINDS, kindTools, makeKinds, playKinds, TEAM } from './kinds.ts';
 
 // Kills a worker at every failpoint of every kind of run, and lets another worker continue. The

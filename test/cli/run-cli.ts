@@ -23,7 +23,7 @@ export type StartedCli = {
   type(line: string): void;
   interrupt(): void;
   /** Waits until the command returns without the end of its input. */
-  returned(): Promise<number>;
+  waitForReturn(): Promise<number>;
   /** Closes the input, and waits until the command returns. */
   end(): Promise<CliResult>;
 };
@@ -63,7 +63,7 @@ function start(databaseUrl: string | undefined, argv: string[], isTTY: boolean):
     stderr: () => printed.stderr,
     type: (line) => host.stdin.write(`${line}\n`),
     interrupt: () => host.emit('SIGINT'),
-    returned: () => status,
+    waitForReturn: () => status,
     async end() {
       host.stdin.end();
       const returned = await status;

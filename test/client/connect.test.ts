@@ -22,12 +22,12 @@ afterAll(async () => {
   await api?.close();
 });
 
-const named = async (script: object[], tools: string[] = []) => {
+const makeNamedAgent = async (script: object[], tools: string[] = []) => {
   const id = await makeAgent(db.pool, { script: script as [], tools });
   return (await one(db.pool, 'select name from howdah.agents where id = $1', [id])).name as string;
 };
-const asking = () =>
-  named(
+const makeAskingAgent = () =>
+  makeNamedAgent(
     [
       { tool_calls: [{ name: 'ask_user', arguments: { question: 'Which colour?' }, id: 'q1' }] },
       { content: 'Painted.' },
@@ -37,7 +37,7 @@ const asking = () =>
 
 test('sends a message to an agent and returns its answer', async () => {
   const howdah = connect(api.url);
-  const agent = howdah.agent(await named([{ content: 'Hello.' }]));
+  const agent = howdah.agent(await makeNamedAgent([{ content: 'Hello.' }]));
   expect(await agent.send('Hi.', { metadata: { ticket: 17 } })).toMatchObject({
     status: 'completed',
     output: 'Hello.',
@@ -51,9 +51,9 @@ test('sends a message to an agent and returns its answer', async () => {
 test('answers the question of a run with the callback, or rejects with EWAITING', async () => {
   const howdah = connect(`${api.url}/`);
   const answer = ({ prompt }: { prompt: string }) => (prompt === 'Which colour?' ? 'blue' : 'no');
-  const agent = howdah.agent(await asking());
+  const agent = howdah.agent(await makeAskingAgent());
   expect((await agent.send('Paint.', { answer })).output).toBe('Painted.');
-  await expect(howdah.agent(await asking()).send('Paint.')).rejects.toMatchObject({
+  await expect(howdah.agent(await makeAskingAgent()).send('Paint.')).rejects.toMatchObject({
     code: 'EWAITING',
     detail: { prompt: 'Which colour?' },
   });
@@ -71,7 +71,7 @@ test('resumes an interrupted stream after the last event received', async () => 
     },
   });
   const agent = howdah.agent(
-    await named(
+    await makeNamedAgent(
       [
         {
           content: 'One.',
@@ -108,20 +108,20 @@ test('throws a rejection with code, hint and field', async () => {
     detail: { field: 'name' },
   });
   await expect(
-    howdah.agent(await named([{ error: { status: 400 } }])).send('x'),
+    howdah.agent(await makeNamedAgent([{ error: { status: 400 } }])).send('x'),
   ).rejects.toMatchObject({
     code: 'EFAILED',
   });
   await expect(connect('http://127.0.0.1:1').agent('a').send('x')).rejects.toMatchObject({
     code: 'EUNREACHABLE',
   });
-  const id = await howdah.agent(await asking()).run('Paint.');
+  const id = await howdah.agent(await makeAskingAgent()).run('Paint.');
   expect(await howdah.cancel(id)).toMatchObject({ status: 'cancelled' });
 });
 
 test('sends to, answers in and follows a conversation', async () => {
   const howdah = connect(api.url);
-  const { id } = await howdah.call('startSession', { body: { agent: await asking() } });
+  const { id } = await howdah.call('startSession', { body: { agent: await makeAskingAgent() } });
   const session = howdah.session(id);
   await session.send('Paint.');
   const eventNames: string[] = [];
@@ -149,7 +149,7 @@ test('sends a message once after its response was lost, and streams from the fir
       throw new TypeError('fetch failed');
     },
   });
-  const agent = await named([{ content: 'Hello.' }]);
+  const agent = await makeNamedAgent([{ content: 'Hello.' }]);
   const { id } = await howdah.call('startSession', { body: { agent } });
   const { session_id, execution_id, events } = await howdah.session(id).sendAndStream('Hi.');
   const eventNames = [];
@@ -216,7 +216,9 @@ test('retries an unavailable server for a run that is already followed', async (
     },
   });
   const events = [];
-  for await (const { event } of howdah.agent(await named([{ content: 'Hello.' }])).stream('Hi.'))
+  for await (const { event } of howdah
+    .agent(await makeNamedAgent([{ content: 'Hello.' }]))
+    .stream('Hi.'))
     if (event !== 'token') events.push(event);
   expect(events).toEqual(['thought', 'complete']);
   expect(streamRequests).toBe(4);

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { parseServerSentEvents } from '../../src/client/parse-sse.ts';
 
-async function parsed(...chunks: string[]): Promise<object[]> {
+async function parseChunks(...chunks: string[]): Promise<object[]> {
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
       for (const chunk of chunks) controller.enqueue(new TextEncoder().encode(chunk));
@@ -35,13 +35,13 @@ test('an empty line ends an event, with any line ending and any chunk boundary',
       'event: token',
       'data: {"is": "cut',
     ].join(end);
-    expect(await parsed(text)).toEqual(events);
-    expect(await parsed(...text)).toEqual(events);
+    expect(await parseChunks(text)).toEqual(events);
+    expect(await parseChunks(...text)).toEqual(events);
   }
 });
 
 test('an event that is not JSON ends the stream with an error', async () => {
-  await expect(parsed('event: token\ndata: <html>\n\n')).rejects.toMatchObject({
+  await expect(parseChunks('event: token\ndata: <html>\n\n')).rejects.toMatchObject({
     code: 'bad_answer',
     hint: expect.stringContaining('proxy'),
   });
@@ -50,7 +50,7 @@ test('an event that is not JSON ends the stream with an error', async () => {
 const MEGABYTE = 'x'.repeat(1024 * 1024);
 
 /** Returns a body that repeats a text endlessly after its start, and the number of its reads. */
-function endless(start: string, text: string) {
+function createEndlessBody(start: string, text: string) {
   const read = { count: 0 };
   const body = new ReadableStream<Uint8Array>({
     pull(controller) {
@@ -66,7 +66,7 @@ test.each([
   ['many data lines', 'event: token\n', `data: ${MEGABYTE}\n`],
   ['many data lines that end with CRLF', 'event: token\r\n', `data: ${MEGABYTE}\r\n`],
 ])('an event without an end is an error at 64 MB: %s', async (_, start, text) => {
-  const { body, read } = endless(start, text);
+  const { body, read } = createEndlessBody(start, text);
   await expect(parseServerSentEvents(body).next()).rejects.toMatchObject({ code: 'bad_answer' });
   expect(read.count).toBeLessThan(70);
 });
@@ -74,6 +74,6 @@ test.each([
 test('comments and unknown fields of any length are skipped', async () => {
   const long = Array.from({ length: 70 }, () => MEGABYTE);
   expect(
-    await parsed(': ', ...long, '\n', 'other: ', ...long, '\nevent: token\ndata: {}\n\n'),
+    await parseChunks(': ', ...long, '\n', 'other: ', ...long, '\nevent: token\ndata: {}\n\n'),
   ).toEqual([{ event: 'token', data: {} }]);
 });

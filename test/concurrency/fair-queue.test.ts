@@ -81,20 +81,20 @@ function clientsOf(queue: FairQueue) {
   return { admitted, releases, ask };
 }
 
-const settled = () => new Promise((resolve) => setImmediate(resolve));
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
 test('a key never exceeds its share, even while no other key waits', async () => {
   const queue = new FairQueue({ places: 10, max_per_key: 5, now: () => 0 });
   const { admitted, releases, ask } = clientsOf(queue);
   for (let i = 0; i < 20; i += 1) void ask('blue');
-  await settled();
+  await nextTurn();
   expect(admitted).toHaveLength(5);
   void ask('acme');
-  await settled();
+  await nextTurn();
   expect(admitted.at(-1)).toBe('acme');
   releases[0]?.();
   releases[0]?.(); // a second call has no effect
-  await settled();
+  await nextTurn();
   expect(admitted.filter((key) => key === 'blue')).toHaveLength(6);
   expect([queue.taken, queue.waiting]).toEqual([6, 14]);
 });
@@ -104,7 +104,7 @@ test('places go to keys in turn, and within a key in call order', async () => {
   const { admitted, releases, ask } = clientsOf(queue);
   for (const key of ['blue', 'blue', 'blue', 'blue', 'acme', 'acme', 'corp']) void ask(key);
   for (let turn = 0; turn < 7; turn += 1) {
-    await settled();
+    await nextTurn();
     releases[turn]?.();
   }
   expect(admitted).toEqual(['blue', 'acme', 'corp', 'blue', 'acme', 'blue', 'blue']);
@@ -122,7 +122,7 @@ test('a caller that leaves the queue frees its place, and the next one is admitt
   await expect(left).rejects.toThrow('cancelled');
   await expect(queue.acquire('blue', abort.signal)).rejects.toThrow('cancelled');
   releases[0]?.();
-  await settled();
+  await nextTurn();
   expect(admitted).toEqual(['acme', 'corp']);
   releases[1]?.();
   expect([queue.taken, queue.waiting]).toEqual([0, 0]);
@@ -138,16 +138,16 @@ test('a lone key takes all unreserved places, and half of them while other keys 
   const { admitted, releases, ask } = clientsOf(queue);
   const of = (key: string) => admitted.filter((one) => one === key).length;
   for (let i = 0; i < 20; i += 1) void ask('blue');
-  await settled();
+  await nextTurn();
   expect(of('blue')).toBe(6);
   for (let i = 0; i < 20; i += 1) void ask('acme');
-  await settled();
+  await nextTurn();
   expect([of('blue'), of('acme')]).toEqual([6, 1]);
   for (const release of releases.slice(0, 6)) release(); // all slots of blue
-  await settled();
+  await nextTurn();
   expect([of('blue') - 6, of('acme')]).toEqual([3, 3]); // one slot is reserved for a third key
   void ask('corp');
-  await settled();
+  await nextTurn();
   expect(of('corp')).toBe(1);
 });
 

@@ -34,15 +34,15 @@ const enterAll = (name: string, number: number) =>
   Array.from({ length: number }, (_, index) => enter(name, `${name} ${index}`));
 
 /** Waits until promises have settled. */
-const settled = () => new Promise((resolve) => setImmediate(resolve));
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** Advances the clock, leaves the places in order, and returns the entries that started. */
 async function leave(places: readonly QueuePlace[], ms = 0): Promise<string[]> {
-  await settled();
+  await nextTurn();
   order = [];
   time += ms;
   for (const place of places) place.leave();
-  await settled();
+  await nextTurn();
   return order;
 }
 
@@ -61,10 +61,10 @@ test('tenants take turns, however many requests each tenant has', async () => {
 test('a lone tenant gets no more places than the limit per tenant', async () => {
   queue = new FairQueue({ places: 10, max_per_key: 5, now: () => time });
   const acme = enterAll('acme', 8);
-  await settled();
+  await nextTurn();
   expect(order).toHaveLength(5);
   enterAll('blue', 4);
-  await settled();
+  await nextTurn();
   expect(order.slice(5)).toEqual(['blue 0', 'blue 1', 'blue 2', 'blue 3']);
   expect(await leave([acme[0] as QueuePlace])).toEqual(['acme 5']);
 });
@@ -80,10 +80,10 @@ test.each([
 test('a tenant has half of the places while another waits, and more while none waits', async () => {
   open(10);
   const acme = enterAll('acme', 20);
-  await settled();
+  await nextTurn();
   expect(order).toHaveLength(9); // the last slot is reserved for a tenant without one
   const blue = enterAll('blue', 20);
-  await settled();
+  await nextTurn();
   expect(order.at(-1)).toBe('blue 0');
   expect(order).toHaveLength(10);
   await leave(acme.slice(0, 9), 10);
@@ -184,13 +184,13 @@ test('when too many requests wait, the newest one of the tenant with most is rej
   enter('acme');
   enterAll('acme', 4);
   expect(() => queue.enter('acme')).toThrow('refused');
-  await settled();
+  await nextTurn();
   order = [];
   const blue = enter('blue');
-  await settled();
+  await nextTurn();
   expect(order).toEqual(['acme 3 refused']);
   enter('blue', 'blue 2');
-  await settled();
+  await nextTurn();
   expect(order).toEqual(['acme 3 refused', 'acme 2 refused']);
   // two of each wait, so that the next entry is rejected itself
   expect(() => queue.enter('blue')).toThrow('refused');

@@ -55,7 +55,7 @@ describe('a potentially slow function', () => {
   });
 
   test('rethrows its own error and a deadline error', async () => {
-    const caught = (call: () => unknown) => () => {
+    const catchError = (call: () => unknown) => () => {
       try {
         return call();
       } catch (error) {
@@ -63,10 +63,10 @@ describe('a potentially slow function', () => {
         return (error as { code: string }).code;
       }
     };
-    const late = caught(() => offload(LOOP));
+    const late = catchError(() => offload(LOOP));
     expect(await withOffload('late', undefined, late)).toBe('deadline');
     expect(await withOffload('late', undefined, late)).toBe('deadline'); // cached
-    const refused = caught(() => offload(REFUSE));
+    const refused = catchError(() => offload(REFUSE));
     expect(await withOffload('refused', undefined, refused)).toBe('HWINV');
   });
 

@@ -3,7 +3,7 @@ import { createTreeReader } from '../../src/db/feed/follow-tree.ts';
 import { openRunListener } from '../../src/db/feed/run-listener.ts';
 import type { Worker } from '../../workers/start-worker.ts';
 import { makeTree } from '../api/trees/stage.ts';
-import { ended } from '../runtime/arrange.ts';
+import { waitForEnd } from '../runtime/arrange.ts';
 import { one } from '../sql/support.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
@@ -30,7 +30,7 @@ test('the steps of a child run come before its result, even if only its parent i
     await reader.read([id]);
     const [, middle = '', helper = ''] = reader.live();
     await db.pool.query(`select howdah.answer_question(id, 'blue') from howdah.questions`);
-    await ended(db.pool, id);
+    await waitForEnd(db.pool, id);
     const items = await reader.read([middle]);
     const ends = items.flatMap((item, index) =>
       item.id === helper && item.type === 'end' ? [index] : [],

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { CustomTool } from '../../src/index.ts';
-import { calling, createLatch, giveTool, makeAgent, reaches } from '../runtime/arrange.ts';
+import { addTool, callTools, createLatch, makeAgent, waitForStatus } from '../runtime/arrange.ts';
 import { one } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
@@ -26,9 +26,9 @@ test('a signal in mid-run closes the instance, and its run goes on elsewhere', a
     },
   };
   const howdah = await startHowdah(db.url, { signal: stop.signal, tools: [hang] });
-  const script = [calling({ name: 'hang' }), { content: 'Done.' }];
+  const script = [callTools({ name: 'hang' }), { content: 'Done.' }];
   const agentId = await makeAgent(db.pool, { script });
-  await giveTool(db.pool, agentId, 'hang');
+  await addTool(db.pool, agentId, 'hang');
   const { name } = await one(db.pool, 'select name from howdah.agents where id = $1', [agentId]);
   const { execution_id: id } = await howdah.createRun({ agent: name, message: 'Wait.' });
   await started.opened;
@@ -39,7 +39,7 @@ test('a signal in mid-run closes the instance, and its run goes on elsewhere', a
   await expect(howdah.createRun({ agent: name, message: 'Late.' })).rejects.toThrow();
   const worker = await startTestWorker(db.url, { tools: [{ ...hang, run: () => 'back' }] });
   try {
-    expect((await reaches(db.pool, id, 'completed')).output).toBe('Done.');
+    expect((await waitForStatus(db.pool, id, 'completed')).output).toBe('Done.');
   } finally {
     await worker.stop(0);
   }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type CustomTool, connect, type Howdah } from '../../src/index.ts';
-import { calling, giveTool, makeAgent } from '../runtime/arrange.ts';
+import { addTool, callTools, makeAgent } from '../runtime/arrange.ts';
 import { one } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
 import { startHowdah } from './start-howdah.ts';
@@ -36,7 +36,7 @@ afterAll(async () => {
 
 async function agentWith(db: typeof dbA, script: object[], tool?: string): Promise<string> {
   const id = await makeAgent(db.pool, { script: script as [] });
-  if (tool) await giveTool(db.pool, id, tool);
+  if (tool) await addTool(db.pool, id, tool);
   return (await one(db.pool, 'select name from howdah.agents where id = $1', [id])).name as string;
 }
 
@@ -45,7 +45,7 @@ test.each([
   ['with a port', () => ({ howdah: b, db: dbB, said: 'I am B.', slots: 7 })],
 ])('an instance %s runs its own tools, in its own slots, on its own database', async (_, of) => {
   const { howdah, db, said, slots } = of();
-  const agent = await agentWith(db, [calling({ name: 'say' }), { content: 'Done.' }], 'say');
+  const agent = await agentWith(db, [callTools({ name: 'say' }), { content: 'Done.' }], 'say');
   const { execution_id } = await howdah.createRun({ agent, message: 'Speak.' });
   const events = [];
   for await (const event of howdah.stream(execution_id)) {

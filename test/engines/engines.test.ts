@@ -10,24 +10,24 @@ import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { createSecretWriter } from '../../src/secrets/writer.ts';
 import type { Worker } from '../../workers/start-worker.ts';
 import {
-  brokenPromises,
-  calling,
-  ended,
+  callTools,
+  findViolations,
   insertRun,
   kindsOf,
   makeAgent,
   messagesOf,
-  reaches,
   runToEnd,
   shortenBackOff,
   stepsOf,
+  waitForEnd,
+  waitForStatus,
   wakeNow,
 } from '../runtime/arrange.ts';
-import { expectEqual } from '../runtime/replay/replay-runs.ts';
+import { expectEqualReplay } from '../runtime/replay/replay-runs.ts';
 import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { type Seen, startServer } from '../tools/servers.ts';
-import { killWorkerProcesses, loadWorkerProcess } from '../workers/child.ts';
+import { killWorkerProcesses, loadWorkerProcess } from '../workers/worker-process.ts';
 
 const KEY = 'engine-key-0123456789abcdef';
 const LOOPBACK = '127.0.0.1';
@@ -75,7 +75,7 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   killWorkerProcesses();
-  expect(await brokenPromises(database.pool)).toEqual([]);
+  expect(await findViolations(database.pool)).toEqual([]);
 });
 afterAll(async () => {
   await worker?.stop(0);
@@ -93,7 +93,7 @@ async function begin(): Promise<void> {
 }
 
 /** Makes an agent with an engine, and returns its id. */
-async function external(
+async function makeExternalAgent(
   engine: string,
   engine_configuration: JsonObject,
   columns: JsonObject = {},
@@ -109,7 +109,7 @@ async function external(
 }
 
 /** Starts a server that answers with JSON. */
-const jsonServer = (
+const startJsonServer = (
   answer: (
     seen: Seen,
     response: http.ServerResponse,
@@ -129,10 +129,10 @@ const jsonOf = (seen: Seen | undefined) => JSON.parse(seen?.body ?? 'null');
 describe('an agent behind a URL', () => {
   test('receives the run and its conversation, and its answer becomes the run’s', async () => {
     const { pool } = database;
-    const server = await jsonServer(() => ({
+    const server = await startJsonServer(() => ({
       body: { output: `Your key was ${KEY}.`, usage: { tokens_in: 11, tokens_out: 7 } },
     }));
-    const agent = await external(
+    const agent = await makeExternalAgent(
       'http',
       { url: `${server.url}/run`, secret_name: 'engine_key', headers: { 'x-team': 'a' } },
       { instruction: 'Be brief.' },
@@ -186,18 +186,18 @@ describe('an agent behind a URL', () => {
         || (select string_agg(s::text, '') from howdah.steps as s) as text`,
     );
     expect(everything[0].text + log.join('')).not.toContain(KEY);
-    await expectEqual(pool, run.id);
+    await expectEqualReplay(pool, run.id);
   });
 
   test('is retried when that may help, with its requested delay, under the same key', async () => {
     const { pool } = database;
     let count = 0;
-    const server = await jsonServer(() => {
+    const server = await startJsonServer(() => {
       count += 1;
       if (count === 1) return { status: 429, body: {}, headers: { 'retry-after': '1' } };
       return count === 2 ? { body: { text: 'no output' } } : { body: { output: 'done' } };
     });
-    const run = await runToEnd(pool, await external('http', { url: server.url }));
+    const run = await runToEnd(pool, await makeExternalAgent('http', { url: server.url }));
     expect(run).toMatchObject({ status: 'completed', output: 'done' });
     expect(await kindsOf(pool, run.id)).toBe('retry retry model output');
     const [first, second] = await stepsOf(pool, run.id);
@@ -218,12 +218,12 @@ describe('an agent behind a URL', () => {
     [302, 'invalid_request'],
   ])('that rejects with %i fails the run at once', async (status, code) => {
     const { pool } = database;
-    const server = await jsonServer(() => ({
+    const server = await startJsonServer(() => ({
       status,
       body: { no: KEY },
       headers: { location: 'http://127.0.0.1:1/' },
     }));
-    const agent = await external('http', { url: server.url, secret_name: 'engine_key' });
+    const agent = await makeExternalAgent('http', { url: server.url, secret_name: 'engine_key' });
     const run = await runToEnd(pool, agent);
     expect(run).toMatchObject({ status: 'failed', stop_reason: 'error', error: { code } });
     expect(JSON.stringify(run.error)).not.toContain(KEY);
@@ -233,28 +233,31 @@ describe('an agent behind a URL', () => {
   test('is aborted at once when the run is cancelled or its time is over', async () => {
     const { pool } = database;
     const left: Promise<unknown>[] = [];
-    const server = await jsonServer((_seen, response) => {
+    const server = await startJsonServer((_seen, response) => {
       left.push(new Promise((resolve) => response.on('close', resolve)));
       return undefined;
     });
-    const id = await insertRun(pool, await external('http', { url: server.url }));
+    const id = await insertRun(pool, await makeExternalAgent('http', { url: server.url }));
     await expect.poll(() => left.length, { timeout: 60_000 }).toBe(1);
     await pool.query('select howdah.cancel_execution($1)', [id]);
-    expect(await ended(pool, id)).toMatchObject({ status: 'cancelled' });
+    expect(await waitForEnd(pool, id)).toMatchObject({ status: 'cancelled' });
     await left[0];
-    const late = await external('http', { url: server.url }, { max_seconds: 1 });
+    const late = await makeExternalAgent('http', { url: server.url }, { max_seconds: 1 });
     expect(await runToEnd(pool, late)).toMatchObject({ status: 'failed', stop_reason: 'max_time' });
     await left[1];
   });
 
   test('is not contacted on a private address, directly or by redirect', async () => {
     const { pool } = database;
-    const agent = await external('http', { url: 'http://10.0.0.1/run' });
+    const agent = await makeExternalAgent('http', { url: 'http://10.0.0.1/run' });
     expect(await runToEnd(pool, agent)).toMatchObject({
       status: 'failed',
       error: { code: 'invalid_request', message: expect.stringContaining('not a public address') },
     });
-    const openai = await external('openai', { base_url: 'http://169.254.1.1/v1', model: 'm' });
+    const openai = await makeExternalAgent('openai', {
+      base_url: 'http://169.254.1.1/v1',
+      model: 'm',
+    });
     const run = await runToEnd(pool, openai);
     expect(run).toMatchObject({
       status: 'failed',
@@ -265,10 +268,10 @@ describe('an agent behind a URL', () => {
 
   test('stops at the budget of the run', async () => {
     const { pool } = database;
-    const server = await jsonServer(() => ({
+    const server = await startJsonServer(() => ({
       body: { output: 'no JSON', usage: { tokens_in: 900, tokens_out: 200 } },
     }));
-    const agent = await external(
+    const agent = await makeExternalAgent(
       'http',
       { url: server.url },
       { max_tokens: 1000, output_schema: { type: 'object' } },
@@ -280,8 +283,8 @@ describe('an agent behind a URL', () => {
 
   test('is called again under the same key after its worker was killed', async () => {
     const { pool, url } = database;
-    const server = await jsonServer(() => ({ body: { output: 'done' } }));
-    const agent = await external('http', { url: server.url });
+    const server = await startJsonServer(() => ({ body: { output: 'done' } }));
+    const agent = await makeExternalAgent('http', { url: server.url });
     const loaded = await loadWorkerProcess(url, { egressAllow: LOOPBACK });
     await worker?.stop(0);
     worker = undefined;
@@ -289,7 +292,7 @@ describe('an agent behind a URL', () => {
     const id = await insertRun(pool, agent);
     await victim.ended;
     await begin();
-    expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'done' });
+    expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed', output: 'done' });
     const keys = server.seen.map(({ headers }) => headers['idempotency-key']);
     expect(keys).toEqual([`${id}:2`, `${id}:2`]);
   });
@@ -297,22 +300,22 @@ describe('an agent behind a URL', () => {
   test('is the one of the version with which the run began', async () => {
     const { pool } = database;
     let count = 0;
-    const old = await jsonServer(() => {
+    const old = await startJsonServer(() => {
       count += 1;
       return count === 1
         ? { status: 503, body: {}, headers: { 'retry-after': '20' } }
         : { body: { output: 'old' } };
     });
-    const agent = await external('http', { url: old.url });
+    const agent = await makeExternalAgent('http', { url: old.url });
     const id = await insertRun(pool, agent);
-    await reaches(pool, id, 'waiting');
+    await waitForStatus(pool, id, 'waiting');
     await pool.query(
       `update howdah.agents set engine_configuration = '{"url": "http://10.0.0.1/"}' where id = $1`,
       [agent],
     );
     await expect.poll(() => worker?.inFlight).toBe(0);
     await wakeNow(pool, id);
-    expect(await ended(pool, id)).toMatchObject({ output: 'old' });
+    expect(await waitForEnd(pool, id)).toMatchObject({ output: 'old' });
     await pool.query('select howdah.restore_agent_version($1, 1)', [agent]);
     expect(await runToEnd(pool, agent)).toMatchObject({ output: 'old' });
   });
@@ -330,7 +333,7 @@ describe('an agent that speaks the OpenAI format', () => {
       model: 'their-agent',
       request_params: { temperature: 0 },
     };
-    const agent = await external('openai', configuration, { instruction: 'Be kind.' });
+    const agent = await makeExternalAgent('openai', configuration, { instruction: 'Be kind.' });
     const run = await runToEnd(pool, agent, 'Hi');
     expect(run).toMatchObject({ output: 'Hello from afar.', tokens_in: '1000', cost: '0' });
     expect(server.requests[0]).toMatchObject({
@@ -360,7 +363,7 @@ describe('an agent that speaks the OpenAI format', () => {
     const priced = await runToEnd(pool, agent, 'Hi');
     expect(Number(priced.cost)).toBeCloseTo(0.003);
     expect(server.requests[1]?.headers.authorization).toBe(`Bearer ${KEY}`);
-    await expectEqual(pool, priced.id);
+    await expectEqualReplay(pool, priced.id);
     await server.close();
   });
 });
@@ -368,7 +371,10 @@ describe('an agent that speaks the OpenAI format', () => {
 describe('a function registered in code', () => {
   test('answers with the text it receives, and its usage counts', async () => {
     const { pool } = database;
-    const agent = await external('custom', { function: 'echo', request_params: { tone: 'dry' } });
+    const agent = await makeExternalAgent('custom', {
+      function: 'echo',
+      request_params: { tone: 'dry' },
+    });
     const run = await runToEnd(pool, agent, 'hi');
     expect(run).toMatchObject({ output: 'you said hi', tokens_in: '3', tokens_out: '4' });
     expect(requests.at(-1)).toEqual({
@@ -382,24 +388,28 @@ describe('a function registered in code', () => {
 
   test('may return JSON, be retried, fail, be cancelled and be missing', async () => {
     const { pool } = database;
-    const structured = await external(
+    const structured = await makeExternalAgent(
       'custom',
       { function: 'structured' },
       { output_schema: { type: 'object', required: ['color'] } },
     );
     expect(await runToEnd(pool, structured)).toMatchObject({ output_data: { color: 'red' } });
-    const flaky = await runToEnd(pool, await external('custom', { function: 'flaky' }));
+    const flaky = await runToEnd(pool, await makeExternalAgent('custom', { function: 'flaky' }));
     expect(flaky).toMatchObject({ output: 'at last' });
     expect(await kindsOf(pool, flaky.id)).toBe('retry retry model output');
-    expect(await runToEnd(pool, await external('custom', { function: 'broken' }))).toMatchObject({
+    expect(
+      await runToEnd(pool, await makeExternalAgent('custom', { function: 'broken' })),
+    ).toMatchObject({
       status: 'failed',
       error: { message: 'it is broken' },
     });
-    const id = await insertRun(pool, await external('custom', { function: 'slow' }));
-    await reaches(pool, id, 'running');
+    const id = await insertRun(pool, await makeExternalAgent('custom', { function: 'slow' }));
+    await waitForStatus(pool, id, 'running');
     await pool.query('select howdah.cancel_execution($1)', [id]);
-    expect(await ended(pool, id)).toMatchObject({ status: 'cancelled' });
-    expect(await runToEnd(pool, await external('custom', { function: 'none' }))).toMatchObject({
+    expect(await waitForEnd(pool, id)).toMatchObject({ status: 'cancelled' });
+    expect(
+      await runToEnd(pool, await makeExternalAgent('custom', { function: 'none' })),
+    ).toMatchObject({
       status: 'failed',
       error: { message: expect.stringContaining('start every worker with it') },
     });
@@ -407,7 +417,7 @@ describe('a function registered in code', () => {
 
   test('may be a handoff target and a sub-agent', async () => {
     const { pool } = database;
-    const target = await external('custom', { function: 'echo' });
+    const target = await makeExternalAgent('custom', { function: 'echo' });
     const requestWith = async (configuration: JsonObject) => {
       const name = `to_${randomBytes(6).toString('hex')}`;
       await pool.query(
@@ -415,7 +425,7 @@ describe('a function registered in code', () => {
         [name, target, configuration],
       );
       return makeAgent(pool, {
-        script: [calling({ name, arguments: { message: 'sub' } }), { content: 'done' }],
+        script: [callTools({ name, arguments: { message: 'sub' } }), { content: 'done' }],
         tools: [name],
       });
     };
@@ -441,17 +451,17 @@ describe('rejects an engine', () => {
     ['http', { url: 'https://user:geheim1234@example.com/' }, 'key'],
     ['http', { url: 'https://x', headers: { authorization: 'Bearer abcdefgh12345678' } }, 'key'],
   ])('%s %j', async (engine, configuration, about) => {
-    await expect(external(engine, configuration)).rejects.toMatchObject({
+    await expect(makeExternalAgent(engine, configuration)).rejects.toMatchObject({
       code: 'HWINV',
       message: expect.stringContaining(about),
     });
   });
 
   test('with an unknown secret, and keeps a secret that an engine names', async () => {
-    await expect(external('http', { url: 'https://x', secret_name: 'none' })).rejects.toMatchObject(
-      { code: 'HWNTF' },
-    );
-    await external('http', { url: 'https://example.com', secret_name: 'engine_key' });
+    await expect(
+      makeExternalAgent('http', { url: 'https://x', secret_name: 'none' }),
+    ).rejects.toMatchObject({ code: 'HWNTF' });
+    await makeExternalAgent('http', { url: 'https://example.com', secret_name: 'engine_key' });
     await expect(
       database.pool.query(`select howdah.remove_secret('engine_key')`),
     ).rejects.toMatchObject({ code: 'HWCNF' });

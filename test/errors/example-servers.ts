@@ -7,9 +7,9 @@ import type { JsonObject } from '../../src/json/json.ts';
 import type { Worker } from '../../workers/start-worker.ts';
 import { startTestApi } from '../api/harness.ts';
 import { connect } from '../api/mcp/mcp-client.ts';
-import { locked, makePerson, tokenFor } from '../api/subscriptions/tokens.ts';
+import { makePerson, tokenFor, tokenOptions } from '../api/subscriptions/tokens.ts';
 import { openWs, type WsClient } from '../api/ws/ws-client.ts';
-import { calling, insertRun, makeAgent, reaches, runToEnd } from '../runtime/arrange.ts';
+import { callTools, insertRun, makeAgent, runToEnd, waitForStatus } from '../runtime/arrange.ts';
 import { one } from '../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
@@ -41,7 +41,7 @@ export async function startExampleServers(): Promise<ExampleServers> {
     hooks: { after_setup },
   });
   const api = await startTestApi(db.url);
-  const closed = await startTestApi(db.url, locked);
+  const closed = await startTestApi(db.url, tokenOptions);
   const greeter = await makeNamedAgent(db, 'greeter');
   await makeNamedAgent(db, 'retired', { is_active: false });
   const busy = await makeNamedAgent(db, 'busy');
@@ -50,7 +50,7 @@ export async function startExampleServers(): Promise<ExampleServers> {
   ]);
   const question = { question: 'Which colour?', options: ['red', 'blue'] };
   const asker = await makeNamedAgent(db, 'asker', {}, [
-    calling({ name: 'ask_user', arguments: question }),
+    callTools({ name: 'ask_user', arguments: question }),
   ]);
   await db.pool.query('update howdah.agents set human_input = true where id = $1', [asker]);
   await db.pool.query(
@@ -92,7 +92,7 @@ export async function startExampleServers(): Promise<ExampleServers> {
 /** Starts a run that asks a question, and returns the id of the question. */
 async function askQuestion(db: TestDatabase, agent: string): Promise<string> {
   const run = await insertRun(db.pool, agent);
-  await reaches(db.pool, run, 'waiting');
+  await waitForStatus(db.pool, run, 'waiting');
   const { id } = await one(db.pool, 'select id from howdah.questions where execution_id = $1', [
     run,
   ]);

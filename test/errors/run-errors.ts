@@ -4,14 +4,14 @@ import type { RunError } from '../../src/contracts/errors.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import {
   type AgentSpec,
-  calling,
-  ended,
+  callTools,
   insertRun,
   makeAgent,
   runToEnd,
   stepsOf,
+  waitForEnd,
 } from '../runtime/arrange.ts';
-import { deciding, makeTeam, startTeam, type TeamSpec } from '../runtime/teams.ts';
+import { makeDecidingModel, makeTeam, startTeam, type TeamSpec } from '../runtime/teams.ts';
 
 /**
  * For each code, provokes the error in a run or a tool call, and returns the error that is stored.
@@ -90,7 +90,7 @@ export const runErrors: Readonly<Record<string, (pool: pg.Pool) => Promise<RunEr
       members: [await makeSayingMember(pool, 'Here.', 'orders')],
       configuration: {
         min_confidence: 0.8,
-        ...(await deciding(pool, 'route', {
+        ...(await makeDecidingModel(pool, 'route', {
           members: [
             { member: 'orders', confidence: 0.3, reason: 'it is no question about orders' },
           ],
@@ -112,7 +112,7 @@ export const runErrors: Readonly<Record<string, (pool: pg.Pool) => Promise<RunEr
     errorOfRun(pool, {
       max_steps: 1,
       tools: ['calculator'],
-      script: [calling({ name: 'calculator', arguments: { expression: '6 * 7' } })],
+      script: [callTools({ name: 'calculator', arguments: { expression: '6 * 7' } })],
     }),
   async cancelled(pool) {
     const agent = await makeAgent(pool, { script: [{ content: 'Good day.' }] });
@@ -155,7 +155,7 @@ async function errorOfCall(
   const agent = await makeAgent(pool, {
     tools: ['calculator', 'order_status'],
     script: [
-      calling(...Array.from({ length: times }, (_, at) => ({ ...call, id: `call_${at}` }))),
+      callTools(...Array.from({ length: times }, (_, at) => ({ ...call, id: `call_${at}` }))),
       { content: 'So be it.' },
     ],
   });
@@ -165,7 +165,7 @@ async function errorOfCall(
 }
 
 async function errorOfTeam(pool: pg.Pool, team: TeamSpec): Promise<RunError | null> {
-  const { error } = await ended(pool, await startTeam(pool, await makeTeam(pool, team)));
+  const { error } = await waitForEnd(pool, await startTeam(pool, await makeTeam(pool, team)));
   return error;
 }
 

@@ -5,7 +5,7 @@ import type { Message } from '../../src/contracts/runs/message.ts';
 import { inTenant } from '../../src/db/connection/pool.ts';
 import { applySystems } from '../../src/systems/apply.ts';
 import type { Worker } from '../../workers/start-worker.ts';
-import { calling, ended } from '../runtime/arrange.ts';
+import { callTools, waitForEnd } from '../runtime/arrange.ts';
 import { one } from '../sql/support.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
@@ -41,7 +41,7 @@ test('"Umsatz Q1": the manager routes, the analyst queries the database, the dec
     pool,
     `select e.id from howdah.executions as e join howdah.workflows as w on w.id = e.workflow_id where w.name = 'manager'`,
   );
-  expect(await ended(pool, manager.id)).toMatchObject({
+  expect(await waitForEnd(pool, manager.id)).toMatchObject({
     status: 'completed',
     output: expect.stringContaining('2000'),
   });
@@ -72,7 +72,7 @@ test('a conversation continues with another agent, which sees the history', asyn
      join howdah.sessions as s on s.id = e.session_id where s.title = 'room 12' order by e.turn`,
   );
   expect(turns.map(({ name }) => name)).toEqual(['concierge', 'night porter']);
-  const [first, second] = await Promise.all(turns.map(({ id }) => ended(pool, id)));
+  const [first, second] = await Promise.all(turns.map(({ id }) => waitForEnd(pool, id)));
   expect(first?.output).toMatch(/^You welcome .* \/ Good evening/);
   expect(second?.output).toMatch(
     /^You look after .* \/ Good evening\. When is breakfast\? \/ You welcome .* \/ And when does it end\?$/s,
@@ -98,14 +98,14 @@ test('a system from a file: a message, the todo list, a question of a sub-agent,
     `delete from howdah.agent_models where agent_id in (howdah.agent('desk'), howdah.agent('shipping'))`,
   );
   await script('desk', [
-    calling({ name: 'todo', arguments: { action: 'add', title: 'Find the parcel' } }),
-    calling({ name: 'agent__shipping', arguments: { message: 'Where is the parcel?' } }),
-    calling({ name: 'todo', arguments: { action: 'update', position: 1, status: 'done' } }),
+    callTools({ name: 'todo', arguments: { action: 'add', title: 'Find the parcel' } }),
+    callTools({ name: 'agent__shipping', arguments: { message: 'Where is the parcel?' } }),
+    callTools({ name: 'todo', arguments: { action: 'update', position: 1, status: 'done' } }),
     { content: 'It comes tomorrow.' },
   ]);
   await ask(`update howdah.agents set human_input = true where id = howdah.agent('shipping')`);
   await script('shipping', [
-    calling({ name: 'ask_user', arguments: { question: 'Which parcel?' } }),
+    callTools({ name: 'ask_user', arguments: { question: 'Which parcel?' } }),
     { content: 'The blue one comes tomorrow.' },
   ]);
   const session = await one(pool, `select id from howdah.start_session('desk')`);
@@ -130,7 +130,7 @@ test('a system from a file: a message, the todo list, a question of a sub-agent,
     state.awaiting_user_input.question_id,
     'The blue one.',
   ]);
-  expect(await ended(pool, run)).toMatchObject({ output: 'It comes tomorrow.' });
+  expect(await waitForEnd(pool, run)).toMatchObject({ output: 'It comes tomorrow.' });
   const { list } = await one(pool, 'select howdah.todolist_markdown($1) as list', [session.id]);
   expect(list).toContain('[x] Find the parcel');
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { mean, sampleCovariance, sampleStandardDeviation, sampleVariance } from 'simple-statistics';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Worker } from '../../workers/start-worker.ts';
-import { ended } from '../runtime/arrange.ts';
+import { waitForEnd } from '../runtime/arrange.ts';
 import { all, one } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
@@ -252,7 +252,7 @@ describe('the pack', () => {
     const question =
       'What is the current ratio with current assets of 134836 and current liabilities of 125481?';
     const { id } = await one(database.pool, `select id from howdah.run('finance', $1)`, [question]);
-    const run = await ended(database.pool, id);
+    const run = await waitForEnd(database.pool, id);
     expect(run).toMatchObject({ status: 'completed' });
     expect(run.output).toContain('1.0745531196');
   });

@@ -9,7 +9,14 @@ import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { createSecretWriter } from '../../src/secrets/writer.ts';
 import type { Worker } from '../../workers/start-worker.ts';
 import { runCli } from '../cli/run-cli.ts';
-import { calling, ended, insertRun, makeAgent, resultsOf, stepsOf } from '../runtime/arrange.ts';
+import {
+  callTools,
+  insertRun,
+  makeAgent,
+  resultsOf,
+  stepsOf,
+  waitForEnd,
+} from '../runtime/arrange.ts';
 import { all, one } from '../sql/support.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
@@ -54,7 +61,9 @@ afterAll(async () => {
 /** Runs an agent that makes calls, and approves each of them. Returns the id of the run. */
 async function runApproved(calls: [name: string, args: JsonObject][]): Promise<string> {
   const script = [
-    ...calls.map(([name, args]) => calling({ name, arguments: { project: 'acme/shop', ...args } })),
+    ...calls.map(([name, args]) =>
+      callTools({ name, arguments: { project: 'acme/shop', ...args } }),
+    ),
     { content: 'done' },
   ];
   const tools = calls.map(([name]) => name);
@@ -70,7 +79,10 @@ async function runApproved(calls: [name: string, args: JsonObject][]): Promise<s
     expect(gitlab.calls).toHaveLength(before + at);
     await database.pool.query('select howdah.approve($1)', [question.id]);
   }
-  expect(await ended(database.pool, id)).toMatchObject({ status: 'completed', output: 'done' });
+  expect(await waitForEnd(database.pool, id)).toMatchObject({
+    status: 'completed',
+    output: 'done',
+  });
   return id;
 }
 
@@ -146,10 +158,10 @@ test.each([
     commit_message: 'x',
     actions: [{ action: 'create', file_path: 'x', content: 'x' }],
   };
-  const script = [calling({ name: 'gitlab_commit_files', arguments: args }), { content: 'done' }];
+  const script = [callTools({ name: 'gitlab_commit_files', arguments: args }), { content: 'done' }];
   const agent = await makeAgent(database.pool, { script, tools: ['gitlab_commit_files'] });
   const before = gitlab.calls.length;
-  const { id } = await ended(database.pool, await insertRun(database.pool, agent));
+  const { id } = await waitForEnd(database.pool, await insertRun(database.pool, agent));
   const [result] = await resultsOf(database.pool, id);
   expect(JSON.parse(result ?? '').error).toMatchObject({
     code: 'invalid_arguments',

@@ -10,7 +10,7 @@ import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { createSecretWriter } from '../../src/secrets/writer.ts';
 import type { Worker } from '../../workers/start-worker.ts';
 import { runCli } from '../cli/run-cli.ts';
-import { ended, makeAgent } from '../runtime/arrange.ts';
+import { makeAgent, waitForEnd } from '../runtime/arrange.ts';
 import { all, one } from '../sql/support.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
@@ -284,7 +284,7 @@ describe('a repository', () => {
       requestedTools.push(question.tool);
       await database.pool.query('select howdah.approve($1)', [question.id]);
     }
-    expect(await ended(database.pool, id)).toMatchObject({
+    expect(await waitForEnd(database.pool, id)).toMatchObject({
       status: 'completed',
       output: 'Opened.',
     });
@@ -334,7 +334,7 @@ describe('a repository', () => {
       [id],
     );
     await database.pool.query(`select howdah.reject($1, 'not now')`, [question.id]);
-    expect(await ended(database.pool, id)).toMatchObject({
+    expect(await waitForEnd(database.pool, id)).toMatchObject({
       status: 'completed',
       output: 'Then not.',
     });
@@ -347,7 +347,7 @@ test('the agent of the pack answers without an API key', async () => {
     database.pool,
     `select id from howdah.run('platform', 'Which templates are there? List the templates.')`,
   );
-  const run = await ended(database.pool, id);
+  const run = await waitForEnd(database.pool, id);
   expect(run).toMatchObject({ status: 'completed' });
   expect(run.output).toMatch(/adr[\s\S]*runbook/);
 });

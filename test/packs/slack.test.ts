@@ -7,7 +7,7 @@ import { createSecretWriter } from '../../src/secrets/writer.ts';
 import type { Worker } from '../../workers/start-worker.ts';
 import { startTestApi } from '../api/harness.ts';
 import { masterKeys } from '../api/inbound/support.ts';
-import { locked } from '../api/subscriptions/tokens.ts';
+import { tokenOptions } from '../api/subscriptions/tokens.ts';
 import { all, one } from '../sql/support.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
@@ -25,7 +25,7 @@ let url: string;
 beforeAll(async () => {
   database = await createTestDatabase();
   worker = await startTestWorker(database.url, { egressAllow: ['127.0.0.1'], masterKeys });
-  api = await startTestApi(database.url, { ...locked, masterKeys });
+  api = await startTestApi(database.url, { ...tokenOptions, masterKeys });
   url = `${api.url}/hooks/slack`;
   slack = await startSlack({ signingSecret: SIGNING, botToken: BOT });
   const { id } = await one(database.pool, 'select howdah.current_tenant() as id');

@@ -15,14 +15,14 @@ import { openaiProvider } from '../../src/providers/openai.ts';
 import { scriptedProvider } from '../../src/providers/scripted.ts';
 import { withSecret } from '../../src/providers/with-secret.ts';
 import { createTone } from '../../src/runtime/model-calls/tone.ts';
-import { answerOf, errorOf, modelRef, never } from './requests.ts';
+import { answerOf, errorOf, modelRef, unabortedSignal } from './requests.ts';
 
 const KEY = 'sk-test-0123456789abcdef';
 const MP3 = new Uint8Array([0xff, 0xfb, 1, 2, 3]);
 const open: FakeServer[] = [];
 afterAll(() => Promise.all(open.map((server) => server.close())));
 
-async function serving(
+async function startProvider(
   handler: FakeHandler,
   patienceMs = 60_000,
 ): Promise<{ server: FakeServer; at: ModelProvider }> {
@@ -32,16 +32,16 @@ async function serving(
   return { server, at: openaiProvider({ env: { apiKey: KEY, baseUrl: server.url }, limits }) };
 }
 
-const speakWith = async (at: ModelProvider, model: ModelRef, signal = never()) =>
+const speakWith = async (at: ModelProvider, model: ModelRef, signal = unabortedSignal()) =>
   at.synthesizeSpeech?.({ model, text: 'Hello.' }, { signal }) ??
   Promise.reject(new Error(`${at.name} makes no speech`));
-const speak = (at: ModelProvider, request_params: JsonObject = {}, signal = never()) =>
+const speak = (at: ModelProvider, request_params: JsonObject = {}, signal = unabortedSignal()) =>
   speakWith(at, modelRef({ request_params }), signal);
 const hear = async (
   at: ModelProvider,
   request_params: JsonObject = {},
   audio = createTone(),
-  signal = never(),
+  signal = unabortedSignal(),
 ) =>
   at.transcribe?.(
     { model: modelRef({ request_params }), audio, media_type: 'audio/wav' },
@@ -57,8 +57,8 @@ const heard: FakeHandler = () => ({
 type Subjects = { speaking: ModelProvider; hearing: ModelProvider };
 const subjects: Record<string, () => Promise<Subjects>> = {
   openai: async () => ({
-    speaking: (await serving(speechHandler)).at,
-    hearing: (await serving(heard)).at,
+    speaking: (await startProvider(speechHandler)).at,
+    hearing: (await startProvider(heard)).at,
   }),
   scripted: async () => ({ speaking: scriptedProvider(), hearing: scriptedProvider() }),
 };
@@ -94,7 +94,7 @@ test('the local model neither speaks nor hears', () => {
 
 describe('openai', () => {
   test('sends the text, the voice and other parameters', async () => {
-    const { server, at } = await serving(speechHandler);
+    const { server, at } = await startProvider(speechHandler);
     answerOf(await speak(at));
     const { warnings } = answerOf(
       await speak(at, { voice_id: 'nova', speed: 1.2, sample_rate: 24_000 }),
@@ -113,12 +113,12 @@ describe('openai', () => {
     [{}, 'audio/mpeg'],
   ])('knows the format of audio that is sent as plain bytes: %j', async (params, type) => {
     const headers = { 'content-type': 'application/octet-stream' };
-    const { at } = await serving(() => ({ raw: MP3, headers }));
+    const { at } = await startProvider(() => ({ raw: MP3, headers }));
     expect(answerOf(await speak(at, params)).media_type).toBe(type);
   });
 
   test('sends a recording as a file of a form', async () => {
-    const { server, at } = await serving(heard);
+    const { server, at } = await startProvider(heard);
     const { language, seconds } = answerOf(await hear(at, { language: 'en', prompt: 'Orders.' }));
     expect([language, seconds]).toEqual(['english', 0.5]);
     expect(server.requests[0]).toMatchObject({
@@ -135,7 +135,7 @@ describe('openai', () => {
   });
 
   test('refuses an empty recording and one of more than 25 MB, without a request', async () => {
-    const { server, at } = await serving(heard);
+    const { server, at } = await startProvider(heard);
     for (const bytes of [0, MAX_AUDIO_BYTES + 1]) {
       const error = errorOf(await hear(at, {}, new Uint8Array(bytes)));
       expect(error).toMatchObject({ code: 'invalid_request', retryable: false });
@@ -144,7 +144,7 @@ describe('openai', () => {
   });
 
   test('accepts silence', async () => {
-    const { at } = await serving(() => ({ raw: '{"text": ""}', headers: JSON_TYPE }));
+    const { at } = await startProvider(() => ({ raw: '{"text": ""}', headers: JSON_TYPE }));
     expect(answerOf(await hear(at))).toEqual({ text: '' });
   });
 
@@ -162,7 +162,7 @@ describe('openai', () => {
     [{ raw: '{"data": []}', headers: JSON_TYPE }, 'bad_answer', true],
     [{ raw: '', headers: { 'content-type': 'audio/mpeg' } }, 'bad_answer', true],
   ])('with the answer %j fails as %s', async (answer, code, retryable) => {
-    const { server, at } = await serving(() => answer, 'stall' in answer ? 200 : undefined);
+    const { server, at } = await startProvider(() => answer, 'stall' in answer ? 200 : undefined);
     for (const call of [speak, hear]) {
       const error = errorOf(await call(at));
       expect(error).toMatchObject({ code, retryable });
@@ -178,7 +178,7 @@ describe('openai', () => {
       (at: ModelProvider, signal: AbortSignal) => hear(at, {}, createTone(), signal),
     ]) {
       const controller = new AbortController();
-      const { at } = await serving(() => {
+      const { at } = await startProvider(() => {
         controller.abort();
         return { stall: 'before_headers' };
       });
@@ -187,7 +187,7 @@ describe('openai', () => {
   });
 
   test('sends the key from the secret that the model names', async () => {
-    const { server, at } = await serving(speechHandler);
+    const { server, at } = await startProvider(speechHandler);
     const model = modelRef({ secret_name: 'voice', base_url: server.url });
     const read = async (name: string) => ({ ok: true as const, value: `key-of-${name}` });
     const keyed = withSecret(at, model, read);
@@ -209,7 +209,7 @@ describe('the script', () => {
     const request = { messages: [], tools: [], output_schema: null };
     const result = await scriptedProvider().generate(
       { ...request, model: modelRef({ request_params: model({ transcript: 'Hi' }) }) },
-      { signal: never() },
+      { signal: unabortedSignal() },
     );
     expect(errorOf(result).code).toBe('script_mismatch');
   });

@@ -12,9 +12,9 @@ import {
   errorOf,
   modelRef,
   modelRequest,
-  never,
   orderStatus,
   toolRound,
+  unabortedSignal,
 } from './requests.ts';
 
 /**
@@ -131,7 +131,7 @@ describe.each(Object.entries(subjects))('the provider %s', (name, subject) => {
   test('has its own name', () => expect(provider.name).toBe(name));
 
   test('answers with text, with usage in whole tokens', async () => {
-    const answer = answerOf(await provider.generate(plain, { signal: never() }));
+    const answer = answerOf(await provider.generate(plain, { signal: unabortedSignal() }));
     expect(answer.content).not.toBe('');
     expect(answer).toMatchObject({ tool_calls: [], finish_reason: 'stop' });
     for (const tokens of [answer.usage.tokens_in, answer.usage.tokens_out]) {
@@ -142,13 +142,13 @@ describe.each(Object.entries(subjects))('the provider %s', (name, subject) => {
   test('streams tokens that concatenate to the content', async () => {
     const tokens: string[] = [];
     const onToken = (text: string) => tokens.push(text);
-    const answer = answerOf(await provider.generate(plain, { signal: never(), onToken }));
+    const answer = answerOf(await provider.generate(plain, { signal: unabortedSignal(), onToken }));
     expect(tokens.length).toBeGreaterThan(1);
     expect(tokens.join('')).toBe(answer.content);
   });
 
   test('calls a tool with JSON arguments and an id', async () => {
-    const answer = answerOf(await provider.generate(call, { signal: never() }));
+    const answer = answerOf(await provider.generate(call, { signal: unabortedSignal() }));
     expect(answer.finish_reason).toBe('tool_calls');
     expect(answer.tool_calls.map((one) => one.name)).toEqual(['order_status']);
     expect(JSON.parse(answer.tool_calls[0]?.arguments ?? '')).toEqual(CALL.arguments);
@@ -156,7 +156,7 @@ describe.each(Object.entries(subjects))('the provider %s', (name, subject) => {
   });
 
   test('answers from a tool result', async () => {
-    const answer = answerOf(await provider.generate(roundTrip, { signal: never() }));
+    const answer = answerOf(await provider.generate(roundTrip, { signal: unabortedSignal() }));
     expect(answer.tool_calls).toEqual([]);
     expect(answer.content).toContain('DHL');
   });
@@ -178,8 +178,8 @@ describe.each(Object.entries(subjects))('the provider %s', (name, subject) => {
     const onToken = () => {
       throw new Error('a listener broke');
     };
-    const first = answerOf(await provider.generate(plain, { signal: never(), onToken }));
-    const second = answerOf(await provider.generate(plain, { signal: never() }));
+    const first = answerOf(await provider.generate(plain, { signal: unabortedSignal(), onToken }));
+    const second = answerOf(await provider.generate(plain, { signal: unabortedSignal() }));
     expect(second).toEqual(first);
     expect(plain).toEqual(before);
   });
@@ -195,7 +195,7 @@ describe.each(Object.entries(subjects))('the provider %s', (name, subject) => {
     ['unusual characters', modelRequest('\u0000 \ud800 🙂')],
     ['a result without a call', modelRequest([{ role: 'tool', content: '{', tool_call_id: 'x' }])],
   ])('never throws: %s', async (_, odd) => {
-    const outcome = await provider.generate(odd, { signal: never() });
+    const outcome = await provider.generate(odd, { signal: unabortedSignal() });
     expect(typeof outcome.ok).toBe('boolean');
   });
 });

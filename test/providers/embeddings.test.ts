@@ -10,7 +10,7 @@ import { openaiProvider } from '../../src/providers/openai.ts';
 import { createScriptedProvider, scriptedProvider } from '../../src/providers/scripted.ts';
 import { withSecret } from '../../src/providers/with-secret.ts';
 import { cosine } from '../../src/runtime/model-calls/text-similarity.ts';
-import { answerOf, errorOf, modelRef, modelRequest, never } from './requests.ts';
+import { answerOf, errorOf, modelRef, modelRequest, unabortedSignal } from './requests.ts';
 
 const KEY = 'sk-test-0123456789abcdef';
 const open: FakeServer[] = [];
@@ -20,7 +20,7 @@ afterAll(() => Promise.all(open.map((server) => server.close())));
  * Starts a server, and returns it with a provider that has this timeout. The timeout is short only
  * where the server stalls.
  */
-async function serving(
+async function startProvider(
   handler: FakeHandler,
   patienceMs = 60_000,
 ): Promise<{ server: FakeServer; at: ModelProvider }> {
@@ -33,7 +33,7 @@ async function serving(
 const embedding = (texts: string[], model: Partial<ModelRef> = {}): EmbedRequest => {
   return { model: modelRef(model), texts };
 };
-const embed = (provider: ModelProvider, request: EmbedRequest, signal = never()) => {
+const embed = (provider: ModelProvider, request: EmbedRequest, signal = unabortedSignal()) => {
   if (!provider.embed) throw new Error(`${provider.name} makes no embeddings`);
   return provider.embed(request, { signal });
 };
@@ -41,7 +41,7 @@ const lengthOf: FakeHandler = ({ body }) => {
   return { vectors: (body.input as string[]).map((text) => [text.length, 1]) };
 };
 
-const { at: served } = await serving(lengthOf);
+const { at: served } = await startProvider(lengthOf);
 const script = [{ vectors: { parcel: [1, 0], e: [0, 1] } }];
 const subjects: [string, ModelProvider, Partial<ModelRef>][] = [
   ['openai', served, {}],
@@ -76,7 +76,7 @@ describe.each(subjects)('embeddings of %s', (_name, provider, model) => {
 
 describe('the wire format', () => {
   test('sends model, texts and parameters, and no parameter replaces the texts', async () => {
-    const { server, at } = await serving(lengthOf);
+    const { server, at } = await startProvider(lengthOf);
     const request_params = { dimensions: 2, input: 'other', encoding_format: 'base64' };
     const model = { model: 'text-embedding-3-small', request_params };
     const answer = answerOf(await embed(at, embedding(['one', ''], model)));
@@ -102,7 +102,7 @@ describe('the wire format', () => {
   });
 
   test('sends 32 texts per request and counts all of them', async () => {
-    const { server, at } = await serving(lengthOf);
+    const { server, at } = await startProvider(lengthOf);
     const texts = Array.from({ length: 70 }, (_, at) => 'x'.repeat(at + 1));
     const { vectors, usage } = answerOf(await embed(at, embedding(texts)));
     expect(vectors.map(([length]) => length)).toEqual(texts.map(({ length }) => length));
@@ -115,14 +115,17 @@ describe('the wire format', () => {
       { index: 1, embedding: [2] },
       { index: 0, embedding: [1] },
     ];
-    const { at } = await serving(() => ({ raw: JSON.stringify({ data }), headers: JSON_TYPE }));
+    const { at } = await startProvider(() => ({
+      raw: JSON.stringify({ data }),
+      headers: JSON_TYPE,
+    }));
     const answer = answerOf(await embed(at, embedding(['abcd', 'efgh'])));
     expect(answer).toEqual({ vectors: [[1], [2]], usage: { tokens_in: 2, tokens_out: 0 } });
   });
 
   test.each([-1, 1e12, 'many'])('ignores an implausible token count of %s', async (tokens) => {
     const body = { data: [{ index: 0, embedding: [1] }], usage: { prompt_tokens: tokens } };
-    const { at } = await serving(() => ({ raw: JSON.stringify(body), headers: JSON_TYPE }));
+    const { at } = await startProvider(() => ({ raw: JSON.stringify(body), headers: JSON_TYPE }));
     const { usage } = answerOf(await embed(at, embedding(['abcd'])));
     expect(usage).toEqual({ tokens_in: 1, tokens_out: 0 });
   });
@@ -146,7 +149,7 @@ describe('the wire format', () => {
     [{ raw: '{"data": [{"index": -1, "embedding": [1]}]}' }, 'bad_answer', true],
     [{ raw: 'null' }, 'bad_answer', true],
   ])('with the answer %j fails as %s', async (answer, code, retryable) => {
-    const { server, at } = await serving(() => answer, 'stall' in answer ? 200 : undefined);
+    const { server, at } = await startProvider(() => answer, 'stall' in answer ? 200 : undefined);
     const error = errorOf(await embed(at, embedding(['one'])));
     expect(error).toMatchObject({ code, retryable });
     expect(error.message).toMatch(/^[A-Z0-9].*[.!?…]$/s);
@@ -156,12 +159,12 @@ describe('the wire format', () => {
 
   test('ends with the signal, and stops after a failed batch', async () => {
     const controller = new AbortController();
-    const { at } = await serving(() => {
+    const { at } = await startProvider(() => {
       controller.abort();
       return { stall: 'before_headers' };
     });
     expect(errorOf(await embed(at, embedding(['one']), controller.signal)).code).toBe('cancelled');
-    const broken = await serving(({ index, ...request }) =>
+    const broken = await startProvider(({ index, ...request }) =>
       index === 0 ? lengthOf({ index, ...request }) : { status: 500 },
     );
     const texts = Array.from({ length: 70 }, () => 'x');
@@ -170,7 +173,7 @@ describe('the wire format', () => {
   });
 
   test('sends the key from the secret that the model names', async () => {
-    const { server, at } = await serving(lengthOf);
+    const { server, at } = await startProvider(lengthOf);
     const model = modelRef({ secret_name: 'embedder', base_url: server.url });
     const read = async (name: string) => ({ ok: true as const, value: `key-of-${name}` });
     answerOf(await embed(withSecret(at, model, read), { model, texts: ['one'] }));
@@ -231,7 +234,7 @@ describe('the script', () => {
       code: 'script_mismatch',
       message: expect.stringMatching(/"rain".*parcel/),
     });
-    const result = await provider.generate(modelRequest('Hi'), { signal: never() });
+    const result = await provider.generate(modelRequest('Hi'), { signal: unabortedSignal() });
     expect(errorOf(result).code).toBe('script_mismatch');
     const talking = createScriptedProvider([{ content: 'Hi' }]).provider;
     expect(errorOf(await embed(talking, embedding(['rain']))).code).toBe('script_mismatch');

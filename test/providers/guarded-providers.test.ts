@@ -7,7 +7,7 @@ import { runToEnd } from '../runtime/arrange.ts';
 import { makeAgent, makeModel, one } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { answerOf, errorOf, modelRef, modelRequest, never } from './requests.ts';
+import { answerOf, errorOf, modelRef, modelRequest, unabortedSignal } from './requests.ts';
 
 // A host name that was not written by the owner of the machine may resolve to any address.
 
@@ -27,7 +27,7 @@ async function call(provider: string, allowPrivate: string[], isGuarded: boolean
   const model = modelRef({ provider, base_url, ...(isGuarded && { is_guarded: true }) });
   const found = answerOf(findProvider(providersFor(model), model));
   return found.generate(modelRequest('Hi', { model }), {
-    signal: never(),
+    signal: unabortedSignal(),
     key: 'a-key-0123456789',
   });
 }

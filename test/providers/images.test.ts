@@ -12,7 +12,7 @@ import { openaiProvider } from '../../src/providers/openai.ts';
 import { createProviders, findProvider } from '../../src/providers/registry.ts';
 import { scriptedProvider } from '../../src/providers/scripted.ts';
 import { withSecret } from '../../src/providers/with-secret.ts';
-import { answerOf, errorOf, modelRef, never } from './requests.ts';
+import { answerOf, errorOf, modelRef, unabortedSignal } from './requests.ts';
 
 const KEY = 'sk-test-0123456789abcdef';
 const JSON_TYPE = { 'content-type': 'application/json' };
@@ -33,19 +33,24 @@ const JPEG = bytes(
 );
 const PICTURE = { media_type: 'image/png', width: 512, height: 256 };
 
-async function serving(handler: FakeHandler, patienceMs = 60_000) {
+async function startProvider(handler: FakeHandler, patienceMs = 60_000) {
   const server = await startOpenAiServer(handler);
   open.push(server);
   const limits = { first_chunk_ms: patienceMs, between_chunks_ms: patienceMs };
   return { server, at: openaiProvider({ env: { apiKey: KEY, baseUrl: server.url }, limits }) };
 }
 
-const drawWith = async (at: ModelProvider, model: ModelRef, signal = never(), key?: string) =>
+const drawWith = async (
+  at: ModelProvider,
+  model: ModelRef,
+  signal = unabortedSignal(),
+  key?: string,
+) =>
   at.generateImage?.({ model, prompt: 'A square.' }, { signal, ...(key && { key }) }) ??
   Promise.reject(new Error(`${at.name} makes no images`));
-const draw = (at: ModelProvider, request_params: JsonObject = {}, signal = never()) =>
+const draw = (at: ModelProvider, request_params: JsonObject = {}, signal = unabortedSignal()) =>
   drawWith(at, modelRef({ request_params }), signal);
-const drawn = (body: unknown): FakeHandler => {
+const imageAnswer = (body: unknown): FakeHandler => {
   const raw = JSON.stringify(body);
   return () => ({ raw, headers: JSON_TYPE });
 };
@@ -89,7 +94,7 @@ describe('the format of an image', () => {
 
 describe('openai', () => {
   test('asks for the image itself, and sends the parameters of the model', async () => {
-    const { server, at } = await serving(drawn(ANSWER));
+    const { server, at } = await startProvider(imageAnswer(ANSWER));
     const usage = { tokens_in: 9, tokens_out: 272 };
     expect(answerOf(await draw(at))).toEqual({ image: PNG, ...PICTURE, usage });
     answerOf(await draw(at, { size: '512x256', response_format: null, prompt: 'Another.' }));
@@ -104,12 +109,14 @@ describe('openai', () => {
   });
 
   test('reads an image from a data: URL', async () => {
-    const { at } = await serving(drawn({ data: [{ url: `data:image/png;base64,${BASE64}` }] }));
+    const { at } = await startProvider(
+      imageAnswer({ data: [{ url: `data:image/png;base64,${BASE64}` }] }),
+    );
     expect(answerOf(await draw(at))).toEqual({ image: PNG, ...PICTURE });
   });
 
   test('never downloads the address of an image', async () => {
-    const { server, at } = await serving(({ headers }) => {
+    const { server, at } = await startProvider(({ headers }) => {
       const url = `http://${headers.host}/generated-images/1.png`;
       return { raw: JSON.stringify({ data: [{ url }] }), headers: JSON_TYPE };
     });
@@ -133,7 +140,7 @@ describe('openai', () => {
     [{ raw: '{"data": [{"b64_json": "AAAA"}]}', headers: JSON_TYPE }, 'bad_answer', true],
     [{ raw: '[', headers: JSON_TYPE }, 'bad_answer', true],
   ])('with the answer %j fails as %s', async (answer, code, retryable) => {
-    const { server, at } = await serving(() => answer, 'stall' in answer ? 200 : undefined);
+    const { server, at } = await startProvider(() => answer, 'stall' in answer ? 200 : undefined);
     const error = errorOf(await draw(at));
     expect(error).toMatchObject({ code, retryable });
     expect(error.message).toMatch(/^[A-Z0-9].*[.!?…]$/s);
@@ -143,7 +150,7 @@ describe('openai', () => {
 
   test('ends when the signal fires, before and during the call', async () => {
     const controller = new AbortController();
-    const { server, at } = await serving(() => {
+    const { server, at } = await startProvider(() => {
       controller.abort();
       return { stall: 'before_headers' };
     });
@@ -153,7 +160,7 @@ describe('openai', () => {
   });
 
   test('sends the key from the secret that the model names', async () => {
-    const { server, at } = await serving(drawn(ANSWER));
+    const { server, at } = await startProvider(imageAnswer(ANSWER));
     const model = modelRef({ secret_name: 'images', base_url: server.url });
     const read = async (name: string) => ({ ok: true as const, value: `key-of-${name}` });
     answerOf(await drawWith(withSecret(at, model, read), model));
@@ -213,8 +220,8 @@ describe.each(Object.entries(VENDORS))('%s by its package', (name, vendor) => {
   };
 
   test('makes an image', async () => {
-    const { server, at, model } = await start(drawn(vendor.answer));
-    const image = answerOf(await drawWith(at, model, never(), KEY));
+    const { server, at, model } = await start(imageAnswer(vendor.answer));
+    const image = answerOf(await drawWith(at, model, unabortedSignal(), KEY));
     expect(image).toMatchObject({ image: PNG, ...PICTURE });
     expect(server.requests[0]).toMatchObject({ path: vendor.path, body: vendor.sent });
     expect(JSON.stringify(server.requests[0]?.headers)).toContain(KEY);
@@ -228,7 +235,7 @@ describe.each(Object.entries(VENDORS))('%s by its package', (name, vendor) => {
     [{ raw: '{}', headers: JSON_TYPE }, 'bad_answer', true],
   ])('with the answer %j fails as %s', async (answer, code, retryable) => {
     const { server, at, model } = await start(() => answer);
-    const error = errorOf(await drawWith(at, model, never(), KEY));
+    const error = errorOf(await drawWith(at, model, unabortedSignal(), KEY));
     expect(error).toMatchObject({ code, retryable });
     expect(JSON.stringify(error)).not.toContain(KEY);
     expect(server.requests).toHaveLength(1);

@@ -11,7 +11,7 @@ afterEach(async () => {
 });
 
 /** Starts a server that answers each request with this text, or never. Returns its URL. */
-async function serving(answer: string | undefined): Promise<string> {
+async function startServer(answer: string | undefined): Promise<string> {
   const server = createServer((_, response) => {
     if (answer !== undefined) response.end(answer);
   });
@@ -23,7 +23,9 @@ async function serving(answer: string | undefined): Promise<string> {
 const find = (openAiUrl: string) => findLocalServers([{ name: 'ollama', openAiUrl }]);
 
 test('a model server is found with a model that it has', async () => {
-  const url = await serving('{"object": "list", "data": [{"id": "qwen3:4b"}, {"id": "other"}]}');
+  const url = await startServer(
+    '{"object": "list", "data": [{"id": "qwen3:4b"}, {"id": "other"}]}',
+  );
   expect(await find(url)).toEqual([{ name: 'ollama', url, model: 'qwen3:4b' }]);
 });
 
@@ -31,7 +33,7 @@ test.each([
   ['no models', '{"object": "list", "data": null}'],
   ['a model whose name is no part of a command', '{"data": [{"id": "$(rm -rf .)"}]}'],
 ])('a server with %s is found without a model', async (_, answer) => {
-  expect(await find(await serving(answer))).toMatchObject([{ model: undefined }]);
+  expect(await find(await startServer(answer))).toMatchObject([{ model: undefined }]);
 });
 
 test.each([
@@ -40,7 +42,7 @@ test.each([
   ['a server of Howdah', '{"data": [{"id": "development", "owned_by": "howdah"}]}'],
   ['a server that does not answer', undefined],
 ])('%s on the port is left out', async (_, answer) => {
-  expect(await find(await serving(answer))).toEqual([]);
+  expect(await find(await startServer(answer))).toEqual([]);
 });
 
 test('nothing on the port is no error', async () => {

@@ -4,7 +4,7 @@ import { providerEnv } from '../../src/guarded-providers.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { createProviders, findProvider } from '../../src/providers/registry.ts';
 import { SERVERS_WITHOUT_ADDRESS, VENDORS } from '../../src/providers/vendors.ts';
-import { answerOf, errorOf, modelRef, modelRequest, never } from './requests.ts';
+import { answerOf, errorOf, modelRef, modelRequest, unabortedSignal } from './requests.ts';
 
 const providers = createProviders({});
 const find = (provider: string, base_url: string | null = null) =>
@@ -44,7 +44,7 @@ describe('a vendor', () => {
     };
     const model = modelRef({ provider: 'perplexity' });
     const own = answerOf(findProvider(createProviders({ keys }, { fetch }), model));
-    await own.generate(modelRequest('Hi', { model }), { signal: never() });
+    await own.generate(modelRequest('Hi', { model }), { signal: unabortedSignal() });
     expect(urls).toEqual(['https://api.perplexity.ai/chat/completions Bearer pplx-key']);
     expect(answerOf(find('perplexity', 'http://127.0.0.1/v1')).name).toBe('openai');
   });
@@ -65,7 +65,7 @@ describe('a vendor', () => {
       const env = providerEnv({ models, providerPackages });
       const model = modelRef({ provider, base_url: null });
       const own = answerOf(findProvider(createProviders(env, { fetch }), model));
-      await own.generate(modelRequest('Hi', { model }), { signal: never() });
+      await own.generate(modelRequest('Hi', { model }), { signal: unabortedSignal() });
       expect(urls).toEqual(['https://api.openai.com/v1/chat/completions Bearer sk-openai']);
     },
   );
@@ -91,7 +91,7 @@ describe('a vendor', () => {
   test('without a key is refused before anything is sent, with the name of the variable', async () => {
     const model = modelRef({ provider: 'groq' });
     const outcome = await answerOf(find('groq')).generate(modelRequest('Hi', { model }), {
-      signal: never(),
+      signal: unabortedSignal(),
     });
     expect(errorOf(outcome)).toMatchObject({ code: 'unauthorized' });
     expect(errorOf(outcome).message).toContain('GROQ_API_KEY');
@@ -108,7 +108,7 @@ test('a host is a server with the format of OpenAI, and gets no key of the envir
   for (const base_url of [null, 'http://127.0.0.1:9/v1']) {
     const model = modelRef({ provider: 'models.example:8443', base_url });
     const provider = answerOf(findProvider(hosts, model));
-    await provider.generate(modelRequest('Hi', { model }), { signal: never() });
+    await provider.generate(modelRequest('Hi', { model }), { signal: unabortedSignal() });
   }
   expect(urls).toEqual([
     'https://models.example:8443/v1/chat/completions null',
@@ -130,7 +130,9 @@ describe('a package', () => {
   test('that has no base_url is refused with what is missing', async () => {
     const model = modelRef({ provider: 'npm:@ai-sdk/openai-compatible', base_url: null });
     const provider = answerOf(findProvider(allowed, model));
-    const outcome = await provider.generate(modelRequest('Hi', { model }), { signal: never() });
+    const outcome = await provider.generate(modelRequest('Hi', { model }), {
+      signal: unabortedSignal(),
+    });
     expect(errorOf(outcome).message).toMatch(/has no address: set base_url\.$/);
   });
 
@@ -180,8 +182,8 @@ test('a vendor whose package lacks schemas is called by it for images alone', as
   expect(together.name).toBe('togetherai');
   const output_schema = { type: 'object' };
   const request = modelRequest('Hi', { model, output_schema });
-  await together.generate(request, { signal: never() });
-  await together.generateImage?.({ model, prompt: 'A cat' }, { signal: never() });
+  await together.generate(request, { signal: unabortedSignal() });
+  await together.generateImage?.({ model, prompt: 'A cat' }, { signal: unabortedSignal() });
   const url = 'https://api.together.xyz/v1';
   expect(sent).toMatchObject([
     {
@@ -200,6 +202,6 @@ test('parameters of a package without a vendor are sent as they are written', as
     ...{ provider: `npm:${packages[0]}`, base_url: 'https://llm.example.com/v1', request_params },
   });
   const own = answerOf(findProvider(providers, model));
-  await own.generate(modelRequest('Hi', { model }), { signal: never() });
+  await own.generate(modelRequest('Hi', { model }), { signal: unabortedSignal() });
   expect(sent).toMatchObject([{ body: request_params }]);
 });

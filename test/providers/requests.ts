@@ -60,7 +60,7 @@ export function toolRound(
   ];
 }
 
-export const never = () => new AbortController().signal;
+export const unabortedSignal = () => new AbortController().signal;
 
 /** Returns the value of a successful outcome. Throws the error of a failed one. */
 export function answerOf<T>(outcome: Outcome<T>): T {

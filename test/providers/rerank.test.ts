@@ -11,7 +11,7 @@ import { openaiProvider } from '../../src/providers/openai.ts';
 import { createProviders, findProvider } from '../../src/providers/registry.ts';
 import { scriptedProvider } from '../../src/providers/scripted.ts';
 import { withSecret } from '../../src/providers/with-secret.ts';
-import { answerOf, errorOf, modelRef, never } from './requests.ts';
+import { answerOf, errorOf, modelRef, unabortedSignal } from './requests.ts';
 
 const KEY = 'sk-test-0123456789abcdef';
 const JSON_TYPE = { 'content-type': 'application/json' };
@@ -27,12 +27,12 @@ afterAll(() => Promise.all(open.map((server) => server.close())));
 const rankWith = async (
   at: ModelProvider,
   model: ModelRef,
-  { documents = DOCUMENTS, signal = never(), key = undefined as string | undefined } = {},
+  { documents = DOCUMENTS, signal = unabortedSignal(), key = undefined as string | undefined } = {},
 ) =>
   at.rerank?.({ model, query: 'Where is it?', documents }, { signal, ...(key && { key }) }) ??
   Promise.reject(new Error(`${at.name} does not rerank`));
 
-async function serving(handler: FakeHandler, provider = 'openai', patienceMs = 60_000) {
+async function startProvider(handler: FakeHandler, provider = 'openai', patienceMs = 60_000) {
   const server = await startOpenAiServer(handler);
   open.push(server);
   const model = (request_params: JsonObject = {}) =>
@@ -64,7 +64,7 @@ const SCORES = results([
 describe("the format of Jina and Cohere, beside OpenAI's", () => {
   test('sends query and documents, and returns the most relevant ones first', async () => {
     const answer = { results: SCORES, usage: { total_tokens: 12 } };
-    const { server, at, model } = await serving(ranked(answer));
+    const { server, at, model } = await startProvider(ranked(answer));
     const params = { query: 'x', max_tokens_per_doc: 9 };
     const found = answerOf(await rankWith(at, model(params), { key: KEY }));
     expect(found).toEqual({ documents: RANKED, usage: { tokens_in: 12, tokens_out: 0 } });
@@ -80,19 +80,19 @@ describe("the format of Jina and Cohere, beside OpenAI's", () => {
     ['Voyage', { data: SCORES, usage: { total_tokens: 12 } }],
     ['servers that say score', { results: RANKED }],
   ])('understands the answer of %s', async (_, answer) => {
-    const { at, model } = await serving(ranked(answer));
+    const { at, model } = await startProvider(ranked(answer));
     expect(answerOf(await rankWith(at, model())).documents).toEqual(RANKED);
   });
 
   test('returns fewer documents only with top_n', async () => {
-    const { at, model } = await serving(ranked({ results: results([[2, 0.9]]) }));
+    const { at, model } = await startProvider(ranked({ results: results([[2, 0.9]]) }));
     expect(errorOf(await rankWith(at, model())).code).toBe('bad_answer');
     const { documents } = answerOf(await rankWith(at, model({ top_n: 1 })));
     expect(documents).toEqual([{ index: 2, score: 0.9 }]);
   });
 
   test('without documents sends no request', async () => {
-    const { server, at, model } = await serving(ranked({}));
+    const { server, at, model } = await startProvider(ranked({}));
     expect(answerOf(await rankWith(at, model(), { documents: [] })).documents).toEqual([]);
     expect(server.requests).toHaveLength(0);
   });
@@ -109,7 +109,7 @@ describe("the format of Jina and Cohere, beside OpenAI's", () => {
     [{ raw: '[', headers: JSON_TYPE }, 'bad_answer', true],
   ])('with the answer %j fails as %s', async (answer, code, retryable) => {
     const patience = 'stall' in answer ? 200 : undefined;
-    const { server, at, model } = await serving(() => answer, 'openai', patience);
+    const { server, at, model } = await startProvider(() => answer, 'openai', patience);
     const error = errorOf(await rankWith(at, model(), { key: KEY }));
     expect(error).toMatchObject({ code, retryable });
     expect(JSON.stringify(error)).not.toContain(KEY);
@@ -151,13 +151,13 @@ describe("the format of Jina and Cohere, beside OpenAI's", () => {
     ],
   ] as const)('a ranking with %s is a bad answer', async (_, scores) => {
     const answer = { results: results(scores as unknown as [number, number][]) };
-    const { at, model } = await serving(ranked(answer));
+    const { at, model } = await startProvider(ranked(answer));
     expect(errorOf(await rankWith(at, model())).code).toBe('bad_answer');
   });
 
   test('ends when the signal fires, before and during the call', async () => {
     const controller = new AbortController();
-    const { server, at, model } = await serving(() => {
+    const { server, at, model } = await startProvider(() => {
       controller.abort();
       return { stall: 'before_headers' };
     });
@@ -173,7 +173,7 @@ describe("the format of Jina and Cohere, beside OpenAI's", () => {
   });
 
   test('the key is that of the secret', async () => {
-    const { server, at, model } = await serving(ranked({ results: SCORES }));
+    const { server, at, model } = await startProvider(ranked({ results: SCORES }));
     const read = async (name: string) => ({ ok: true as const, value: `key-of-${name}` });
     answerOf(await rankWith(withSecret(at, model(), read), model()));
     expect(server.requests[0]?.headers.authorization).toBe('Bearer key-of-vendor');
@@ -205,7 +205,7 @@ describe.each(Object.entries(VENDORS))('%s by its package', (name, { path, sent,
   };
 
   test('reranks', async () => {
-    const { server, at, model } = await serving(ranked(answer), name);
+    const { server, at, model } = await startProvider(ranked(answer), name);
     const { documents } = answerOf(await rankWith(at, model(params), { key: KEY }));
     expect(documents).toEqual(RANKED);
     expect(server.requests[0]).toMatchObject({ path, body: sent });
@@ -218,7 +218,7 @@ describe.each(Object.entries(VENDORS))('%s by its package', (name, { path, sent,
     [{ reset: true }, 'unreachable', true],
     [{ raw: '{}', headers: JSON_TYPE }, 'bad_answer', true],
   ])('with the answer %j fails as %s', async (failing, code, retryable) => {
-    const { server, at, model } = await serving(() => failing, name);
+    const { server, at, model } = await startProvider(() => failing, name);
     const error = errorOf(await rankWith(at, model(params), { key: KEY }));
     expect(error).toMatchObject({ code, retryable });
     expect(JSON.stringify(error)).not.toContain(KEY);

@@ -69,7 +69,7 @@ function expected(text: string, secrets: readonly string[]): string {
   return rest + text.slice(end);
 }
 
-function chunked(text: string, cuts: readonly number[]): string[] {
+function splitAt(text: string, cuts: readonly number[]): string[] {
   const places = [...new Set([0, ...cuts.map((cut) => cut % (text.length + 1)), text.length])];
   places.sort((a, b) => a - b);
   return places.map((place, at) => text.slice(place, places[at + 1] ?? text.length));
@@ -95,7 +95,7 @@ describe('overlapping secrets', () => {
     fc.assert(
       fc.property(described, ({ secrets, text, cuts }) => {
         const stream = Redaction.of(secrets).stream();
-        const pieces = chunked(text, cuts).map((piece) => stream.pass(piece));
+        const pieces = splitAt(text, cuts).map((piece) => stream.pass(piece));
         expect(pieces.join('') + stream.rest()).toBe(expected(text, secrets));
       }),
       { numRuns: 200 },

@@ -5,7 +5,7 @@ import { allEndpoints } from '../../deploy/rehearsals/support/hostile/endpoints.
 import { createFixtures } from '../../deploy/rehearsals/support/hostile/fixtures.ts';
 import type { ApiServer } from '../../src/api/server.ts';
 import { startTestApi } from '../api/harness.ts';
-import { locked, makePerson, tokenFor } from '../api/subscriptions/tokens.ts';
+import { makePerson, tokenFor, tokenOptions } from '../api/subscriptions/tokens.ts';
 import { testDatabase } from '../support/database.ts';
 
 // A small version of the rehearsal `hostile-bodies`: each endpoint gets some of the bodies, and no
@@ -21,7 +21,7 @@ let token: string;
 let endpoints: Endpoint[];
 
 beforeAll(async () => {
-  api = await startTestApi(db.url, locked);
+  api = await startTestApi(db.url, tokenOptions);
   token = await tokenFor(await makePerson(db.pool, 'ada'), { role: 'owner' });
   await db.pool.query(`update howdah.users set role = 'owner' where username = 'ada'`);
   endpoints = await allEndpoints(api.url, token, await createFixtures(api.url, token));

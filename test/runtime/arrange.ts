@@ -70,7 +70,7 @@ export async function makeAgent(pool: pg.Pool, spec: AgentSpec): Promise<string>
       [name, JSON.stringify(columns)],
     );
     for (const [index, model] of models.entries()) {
-      await giveModel(client, rows[0].id, `${name}_${index + 1}`, index + 1, model);
+      await addModel(client, rows[0].id, `${name}_${index + 1}`, index + 1, model);
     }
     const inserted = await client.query(
       `insert into howdah.agent_tools (agent_id, tool_id)
@@ -88,7 +88,7 @@ export async function makeAgent(pool: pg.Pool, spec: AgentSpec): Promise<string>
   }
 }
 
-async function giveModel(
+async function addModel(
   client: pg.PoolClient,
   agent: string,
   name: string,
@@ -139,7 +139,7 @@ export async function makeAgentTool(pool: pg.Pool, agent: string): Promise<strin
 }
 
 /** Adds a tool to an existing agent. */
-export async function giveTool(pool: pg.Pool, agent: string, tool: string): Promise<void> {
+export async function addTool(pool: pg.Pool, agent: string, tool: string): Promise<void> {
   await pool.query(
     'insert into howdah.agent_tools (agent_id, tool_id) select $1, id from howdah.tools where name = $2',
     [agent, tool],
@@ -221,7 +221,7 @@ export async function executionOf(pool: pg.Pool, id: string): Promise<Execution>
 }
 
 /** Returns the run once it has ended. */
-export function ended(pool: pg.Pool, id: string): Promise<Execution> {
+export function waitForEnd(pool: pg.Pool, id: string): Promise<Execution> {
   return eventually<Execution>(
     pool,
     `run ${id} ends`,
@@ -231,7 +231,7 @@ export function ended(pool: pg.Pool, id: string): Promise<Execution> {
 }
 
 /** Returns the run once it has this status. */
-export function reaches(pool: pg.Pool, id: string, status: string): Promise<Execution> {
+export function waitForStatus(pool: pg.Pool, id: string, status: string): Promise<Execution> {
   return eventually<Execution>(
     pool,
     `run ${id} is ${status}`,
@@ -256,7 +256,7 @@ export async function runToEnd(
   input?: string,
   columns?: Parameters<typeof insertRun>[3],
 ): Promise<Execution> {
-  return ended(pool, await insertRun(pool, agent, input, columns));
+  return waitForEnd(pool, await insertRun(pool, agent, input, columns));
 }
 
 export type Step = {
@@ -308,12 +308,12 @@ export async function resultsOf(pool: pg.Pool, id: string): Promise<string[]> {
 }
 
 /** Returns all violated invariants. A test file asserts at its end that there are none. */
-export async function brokenPromises(pool: pg.Pool): Promise<object[]> {
+export async function findViolations(pool: pg.Pool): Promise<object[]> {
   return (await pool.query('select * from howdah.check_all()')).rows;
 }
 
 /** Builds a script step that calls tools. */
-export function calling(...calls: { name: string; arguments?: Json; id?: string }[]): JsonObject {
+export function callTools(...calls: { name: string; arguments?: Json; id?: string }[]): JsonObject {
   return { tool_calls: calls as JsonObject[] };
 }
 

@@ -5,7 +5,7 @@ import type { CustomTool } from '../../src/contracts/agents/tool.ts';
 import type { Worker } from '../../workers/start-worker.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { brokenPromises, createLatch } from './arrange.ts';
+import { createLatch, findViolations } from './arrange.ts';
 
 // A worker that reaches its database through a proxy, which can lose, delay and cut connections.
 
@@ -14,28 +14,28 @@ export let proxy: FaultProxy;
 export let worker: Worker;
 export let server: FakeServer;
 /** Calls of the tool `note`, by idempotency key. */
-export const noted: string[] = [];
+export const recordedCalls: string[] = [];
 
 const note: CustomTool = {
   name: 'note',
   description: '',
   parameters: { type: 'object' },
-  run: (_args, { idempotency_key }) => noted.push(idempotency_key),
+  run: (_args, { idempotency_key }) => recordedCalls.push(idempotency_key),
 };
 
-export const inside = createLatch();
+export const gatedCallStarted = createLatch();
 export const gate = createLatch();
 const gated: CustomTool = {
   ...note,
   name: 'gated',
   run() {
-    inside.open();
+    gatedCallStarted.open();
     return gate.opened.then(() => 'open');
   },
 };
 
 /** Registers the worker of a test file, which starts before its tests and stops after them. */
-export function proxiedWorker(): void {
+export function setUpProxiedWorker(): void {
   beforeAll(async () => {
     database = await createTestDatabase();
     await database.pool.query(`
@@ -57,7 +57,7 @@ export function proxiedWorker(): void {
   });
   afterAll(async () => {
     await worker.stop(1_000);
-    expect(await brokenPromises(database.pool)).toEqual([]);
+    expect(await findViolations(database.pool)).toEqual([]);
     await proxy.close();
     await server.close();
     await database.drop();

@@ -41,7 +41,7 @@ const FUNCTIONS = `
     'insert into shop.items values (1, 99) returning id';`;
 
 /** Creates the shop, and registers all of its functions as tools. */
-export async function openShop(pool: pg.Pool): Promise<void> {
+export async function createShop(pool: pg.Pool): Promise<void> {
   await pool.query(FUNCTIONS);
   await pool.query(
     `select howdah.register_sql_tool(p.oid::regprocedure::text)
@@ -50,7 +50,7 @@ export async function openShop(pool: pg.Pool): Promise<void> {
 }
 
 /** Returns the value of the counter. */
-export async function counter(pool: pg.Pool, name: string): Promise<number> {
+export async function readCounter(pool: pg.Pool, name: string): Promise<number> {
   const { rows } = await pool.query('select value from shop.counters where name = $1', [name]);
   return rows[0]?.value ?? 0;
 }
@@ -67,7 +67,7 @@ export async function takeLock(pool: pg.Pool, key: number): Promise<() => Promis
 }
 
 /** Resolves when this number of tools wait for the lock. */
-export function waitingFor(pool: pg.Pool, key: number, count = 1): Promise<unknown> {
+export function waitForWaitingTools(pool: pg.Pool, key: number, count = 1): Promise<unknown> {
   return eventually(
     pool,
     `${count} tools wait for lock ${key}`,

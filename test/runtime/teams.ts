@@ -65,7 +65,7 @@ export async function startTeam(
  * Returns the configuration of a deciding model that makes these decisions one after the other, by
  * calls of the tool.
  */
-export async function deciding(
+export async function makeDecidingModel(
   pool: pg.Pool,
   tool: string,
   ...decisions: JsonObject[]
@@ -85,23 +85,23 @@ export async function deciding(
 /**
  * Returns the answer of a member to its input. `left` resolves when the client has disconnected.
  */
-type Play = (input: string, left: Promise<unknown>) => string | Promise<string>;
+type MemberAnswer = (input: string, left: Promise<unknown>) => string | Promise<string>;
 
 /**
  * Starts a server that answers for several agents, which it distinguishes by their instructions.
  * `behave` returns the answer to the last message of a user. The server reports its exceptions as
  * errors.
  */
-export async function startPlayers(
+export async function startMembers(
   pool: pg.Pool,
-  behave: Record<string, Play>,
+  behave: Record<string, MemberAnswer>,
 ): Promise<{ server: FakeServer; agent(part: string): Promise<string> }> {
   const server = await startOpenAiServer(async ({ body, left }) => {
     const messages = body.messages as { role: string; content: string }[];
     const part = messages.find(({ role }) => role === 'system')?.content ?? '';
     const input = messages.findLast(({ role }) => role === 'user')?.content ?? '';
     try {
-      return { content: await (behave[part] as Play)(input, left) };
+      return { content: await (behave[part] as MemberAnswer)(input, left) };
     } catch (error) {
       return { status: 400, error: { message: (error as Error).message } };
     }

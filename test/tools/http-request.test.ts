@@ -53,13 +53,16 @@ function errorOf(outcome: ToolOutcome) {
   return outcome.error;
 }
 
-const answering = (status: number, headers: http.OutgoingHttpHeaders, body: string | Buffer = '') =>
-  startServer((_request, response) => response.writeHead(status, headers).end(body));
+const startAnswering = (
+  status: number,
+  headers: http.OutgoingHttpHeaders,
+  body: string | Buffer = '',
+) => startServer((_request, response) => response.writeHead(status, headers).end(body));
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
 test('a GET returns the status, some headers and the body', async () => {
-  const server = await answering(
+  const server = await startAnswering(
     200,
     { ...JSON_TYPE, etag: '"1"', 'set-cookie': 's=1', 'x-powered-by': 'y', date: 'now' },
     '{"a": [1, null]}',
@@ -96,7 +99,7 @@ describe('a body', () => {
     ['text that is JSON', ' {"a": 1}', ' {"a": 1}', 'application/json'],
     ['text that only resembles JSON', '{a}', '{a}', 'text/plain;charset=utf-8'],
   ])('of %s is sent with its type and length', async (_, body, sent, type) => {
-    const server = await answering(200, {});
+    const server = await startAnswering(200, {});
     resultOf(await call(server, { method: 'DELETE', body }));
     expect(server.seen[0]).toMatchObject({
       body: sent,
@@ -105,14 +108,14 @@ describe('a body', () => {
   });
 
   test('has the content type that the caller names', async () => {
-    const server = await answering(200, {});
+    const server = await startAnswering(200, {});
     const headers = { 'Content-Type': 'application/vnd.api+json' };
     await call(server, { method: 'POST', headers, body: { a: 1 } });
     expect(server.seen[0]?.headers['content-type']).toBe('application/vnd.api+json');
   });
 
   test('with GET or HEAD is rejected, and an empty one counts as absent', async () => {
-    const server = await answering(200, {});
+    const server = await startAnswering(200, {});
     for (const method of ['GET', 'HEAD']) {
       const error = errorOf(await call(server, { method, body: 'x' }));
       expect(error).toMatchObject({ code: 'invalid_arguments', retryable: false });
@@ -133,19 +136,19 @@ describe('Idempotency-Key', () => {
     ['PATCH', 'e:3:call_1'],
     ['DELETE', 'e:3:call_1'],
   ])('for %s is %s', async (method, key) => {
-    const server = await answering(200, {});
+    const server = await startAnswering(200, {});
     resultOf(await call(server, { method }));
     expect(server.seen[0]?.headers['idempotency-key']).toBe(key);
   });
 
   test('is the value set by the caller, if any', async () => {
-    const server = await answering(200, {});
+    const server = await startAnswering(200, {});
     await call(server, { method: 'POST', headers: { 'IDEMPOTENCY-KEY': 'mine' } });
     expect(server.seen[0]?.headers['idempotency-key']).toBe('mine');
   });
 
   test('is percent-encoded, whatever the call id of the model', async () => {
-    const server = await answering(200, {});
+    const server = await startAnswering(200, {});
     resultOf(await call(server, { method: 'POST' }, { idempotency_key: 'e:3:a b\r\nx: ü\ud800' }));
     expect(server.seen[0]?.headers['idempotency-key']).toBe('e:3:a%20b%0D%0Ax:%20%C3%BC%EF%BF%BD');
   });
@@ -167,7 +170,7 @@ describe('a header', () => {
     'proxy-authorization',
     'Proxy-Connection',
   ])('%s cannot be set, by the model or the row', async (name) => {
-    const server = await answering(200, {});
+    const server = await startAnswering(200, {});
     const own = errorOf(await call(server, { headers: { [name]: 'x' } }));
     expect(own).toMatchObject({ code: 'invalid_arguments', retryable: false });
     expect(own.message).toContain(`headers.${name} `);
@@ -186,7 +189,7 @@ describe('a header', () => {
     ['x', '€'],
     ['x', 1],
   ])('%j: %j is rejected', async (name, value) => {
-    const server = await answering(200, {});
+    const server = await startAnswering(200, {});
     const error = errorOf(await call(server, { headers: { [name]: value } }));
     expect(error).toMatchObject({ code: 'invalid_arguments', retryable: false });
     expect(error.message).toContain(`headers.${name} `);
@@ -194,7 +197,7 @@ describe('a header', () => {
   });
 
   test('of the row overrides the one of the model', async () => {
-    const server = await answering(200, {});
+    const server = await startAnswering(200, {});
     const configuration = { headers: { Accept: 'application/json', 'X-Team': 'blue' } };
     const headers = { 'x-team': 'red', 'X-Own': 'yes', ['__proto__']: 'x' };
     resultOf(await call(server, { headers }, { configuration }));
@@ -208,7 +211,7 @@ describe('a header', () => {
 
 describe('configuration.allow', () => {
   test('narrows the reachable hosts', async () => {
-    const server = await answering(200, {});
+    const server = await startAnswering(200, {});
     const ask = (allow: JsonObject['x']) =>
       call(server, {}, { configuration: { allow } as JsonObject });
     resultOf(await ask([server.host]));
@@ -222,7 +225,7 @@ describe('configuration.allow', () => {
   });
 
   test('opens no private host', async () => {
-    const server = await answering(200, {});
+    const server = await startAnswering(200, {});
     const tool = httpRequestTool({ allowPrivate: [] });
     const configuration = { allow: [server.host] };
     const error = errorOf(await tool.run({ url: server.url }, context(), configuration));
@@ -234,7 +237,7 @@ describe('configuration.allow', () => {
   test.each([[['http://x']], [[1]], ['a/b'], [{ a: 1 }]])(
     '%j is a fault of the row',
     async (allow) => {
-      const server = await answering(200, {});
+      const server = await startAnswering(200, {});
       const error = errorOf(await call(server, {}, { configuration: { allow } }));
       expect(error).toMatchObject({ code: 'tool_failed', retryable: false });
       expect(error.message).toContain('configuration.allow');
@@ -253,7 +256,7 @@ describe('a status', () => {
     [504, 'timeout'],
     [599, 'overloaded'],
   ])('%i is the retryable error %s', async (status, code) => {
-    const server = await answering(status, JSON_TYPE, '{"why":"busy"}');
+    const server = await startAnswering(status, JSON_TYPE, '{"why":"busy"}');
     expect(errorOf(await call(server, {}))).toEqual({
       code,
       message: `${server.host} answered with status ${status}`,
@@ -265,7 +268,7 @@ describe('a status', () => {
   test.each([201, 204, 304, 400, 401, 403, 404, 409, 410, 422])(
     '%i is a result that the model can read',
     async (status) => {
-      expect(resultOf(await call(await answering(status, {}), {}))).toMatchObject({ status });
+      expect(resultOf(await call(await startAnswering(status, {}), {}))).toMatchObject({ status });
     },
   );
 
@@ -273,7 +276,7 @@ describe('a status', () => {
     ['7', 7_000, 7_000],
     [new Date(Date.now() + 3_600_000).toUTCString(), 3_500_000, 3_600_000],
   ])('with Retry-After: %s sets the delay of a retry', async (value, least, most) => {
-    const server = await answering(503, { 'retry-after': value });
+    const server = await startAnswering(503, { 'retry-after': value });
     const { retry_after_ms } = errorOf(await call(server, {}));
     expect(retry_after_ms).toBeGreaterThanOrEqual(least);
     expect(retry_after_ms).toBeLessThanOrEqual(most);
@@ -292,9 +295,9 @@ describe('a status', () => {
     const error = errorOf(await call(endless, {}));
     expect(error.cause).toEqual({ host: endless.host, status: 500, body: 'x'.repeat(1_000) });
     await closed;
-    const broken = await answering(500, { 'content-encoding': 'gzip' }, 'no gzip');
+    const broken = await startAnswering(500, { 'content-encoding': 'gzip' }, 'no gzip');
     expect(errorOf(await call(broken, {})).cause).toEqual({ host: broken.host, status: 500 });
-    const image = await answering(500, { 'content-type': 'image/png' }, Buffer.alloc(10));
+    const image = await startAnswering(500, { 'content-type': 'image/png' }, Buffer.alloc(10));
     expect(errorOf(await call(image, {})).cause).toEqual({ host: image.host, status: 500 });
   });
 });
@@ -331,7 +334,11 @@ describe('an answer', () => {
     ],
     ['zero bytes', 'application/json', '', ''],
   ])('of %s is returned', async (_, type, body, expected) => {
-    const server = await answering(200, type === undefined ? {} : { 'content-type': type }, body);
+    const server = await startAnswering(
+      200,
+      type === undefined ? {} : { 'content-type': type },
+      body,
+    );
     expect(resultOf(await call(server, {}))).toMatchObject({ body: expected, truncated: false });
   });
 
@@ -341,7 +348,7 @@ describe('an answer', () => {
     ['text/plain', '😀'.repeat(30_000)],
     ['application/json', JSON.stringify(Array.from({ length: 20_000 }, (_, i) => `ü${i}`))],
   ])('longer than the result limit is truncated to valid JSON: %s %#', async (type, body) => {
-    const server = await answering(200, { 'content-type': type }, body);
+    const server = await startAnswering(200, { 'content-type': type }, body);
     const result = resultOf(await call(server, {}));
     expect(result.truncated).toBe(true);
     expect(body.startsWith(String(result.body))).toBe(true);
@@ -352,7 +359,11 @@ describe('an answer', () => {
   });
 
   test('larger than a mebibyte is an error that names the limit', async () => {
-    const server = await answering(200, { 'content-type': 'text/plain' }, 'x'.repeat(1_048_577));
+    const server = await startAnswering(
+      200,
+      { 'content-type': 'text/plain' },
+      'x'.repeat(1_048_577),
+    );
     const error = errorOf(await call(server, {}));
     expect(error).toMatchObject({ code: 'tool_failed', retryable: false });
     expect(error.message).toContain('1048576 bytes');
@@ -360,7 +371,9 @@ describe('an answer', () => {
 });
 
 test('a private target is rejected, by argument and by redirect', async () => {
-  const server = await answering(302, { location: 'http://169.254.169.254/latest/meta-data/' });
+  const server = await startAnswering(302, {
+    location: 'http://169.254.169.254/latest/meta-data/',
+  });
   for (const args of [{}, { url: 'http://169.254.169.254/latest/meta-data/' }]) {
     expect(errorOf(await call(server, args))).toMatchObject({
       code: 'invalid_request',
@@ -389,7 +402,7 @@ describe('a web page', () => {
   const html = { 'content-type': 'text/html; charset=utf-8' };
 
   test('is rendered as text, with links resolved against its URL', async () => {
-    const server = await answering(200, html, PAGE);
+    const server = await startAnswering(200, html, PAGE);
     const { body } = resultOf(await call(server, { url: `${server.url}/help/returns` }));
     expect(body).toBe(
       [
@@ -408,7 +421,7 @@ describe('a web page', () => {
   });
 
   test('is returned unchanged when its source is requested', async () => {
-    const server = await answering(200, html, PAGE);
+    const server = await startAnswering(200, html, PAGE);
     expect(resultOf(await call(server, { html: 'source' })).body).toBe(PAGE);
   });
 
@@ -427,7 +440,7 @@ describe('a web page', () => {
     ['that breaks off is rendered up to its end', '<h1>Half a <b>tit', '# Half a tit'],
     ['with unusual element names is rendered', '<constructor>a</constructor><valueof>b', 'ab'],
   ])('%s', async (_, body, beginning) => {
-    const server = await answering(200, html, body);
+    const server = await startAnswering(200, html, body);
     const url = `${server.url}/${beginning === 'yyy' ? 'u'.repeat(12_000) : ''}`;
     expect(String(resultOf(await call(server, { url })).body).startsWith(beginning)).toBe(true);
   });
@@ -448,7 +461,7 @@ describe('configuration', () => {
   });
 
   test('methods limit the HTTP methods of a request', async () => {
-    const server = await answering(200, {}, 'ok');
+    const server = await startAnswering(200, {}, 'ok');
     const configuration = { methods: ['GET'] };
     expect(errorOf(await call(server, { method: 'POST' }, { configuration }))).toMatchObject({
       code: 'invalid_arguments',
@@ -480,7 +493,7 @@ describe('configuration', () => {
 
   test('a secret is not forwarded by a redirect to another host', async () => {
     const there = await echo();
-    const here = await answering(302, { location: there.url });
+    const here = await startAnswering(302, { location: there.url });
     const tool = httpRequestTool({ allowPrivate: [here.host, there.host] });
     const outcome = await tool.run({ url: here.url }, context(), secretFor(here.host, there.host));
     expect(here.seen[0]?.headers.authorization).toContain('tok-');

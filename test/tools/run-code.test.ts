@@ -109,7 +109,7 @@ const python = (code: string, more?: Parameters<typeof runCode>[2]) =>
   runCode('python', code, more);
 
 /** Returns the result and the duration of `work`. */
-async function timed<T>(work: () => Promise<T>): Promise<{ value: T; ms: number }> {
+async function measure<T>(work: () => Promise<T>): Promise<{ value: T; ms: number }> {
   const began = performance.now();
   return { value: await work(), ms: performance.now() - began };
 }
@@ -221,7 +221,7 @@ describe('JavaScript', () => {
 describe('limits', () => {
   test('of time apply, and leave the thread intact', async () => {
     await javascript('1');
-    const { value, ms } = await timed(() =>
+    const { value, ms } = await measure(() =>
       javascript('console.log("begun"); for (;;) {}', { configuration: { timeout_ms: 200 } }),
     );
     expect(value).toMatchObject({
@@ -242,7 +242,7 @@ describe('limits', () => {
     await run(job, never);
     // takes minutes, in a single step
     const code = '"a".repeat(1e7).indexOf("a".repeat(5e6) + "b")';
-    const { value, ms } = await timed(() => run({ ...job, code, timeout_ms: 200 }, never));
+    const { value, ms } = await measure(() => run({ ...job, code, timeout_ms: 200 }, never));
     expect(outcomeText(value)).toBe('time');
     expect(ms).toBeLessThan(10_000);
     expect(idle.size).toBe(0);

@@ -30,7 +30,7 @@ export async function startServer(
     answer(seen.at(-1) as Seen, response);
   };
   const server = secure ? https.createServer(secure, listener) : http.createServer(listener);
-  const port = await listening(server);
+  const port = await listenOnLoopback(server);
   onTestFinished(async () => {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
@@ -40,20 +40,20 @@ export async function startServer(
 }
 
 /** Makes a server listen on loopback, and returns its port. */
-export async function listening(server: net.Server): Promise<number> {
+export async function listenOnLoopback(server: net.Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return (server.address() as AddressInfo).port;
 }
 
-export type Dialled = { host: string; port: number; addresses: string[]; servername?: string };
+export type DialRecord = { host: string; port: number; addresses: string[]; servername?: string };
 
 /**
  * Returns a `dial` that connects to a loopback port instead of the requested address, and records
  * the address. With it, a test can use public addresses, and a request that a faulty guard lets
  * through gets an answer.
  */
-export function dialTo(port: () => number, ca?: string): Dial & { calls: Dialled[] } {
-  const calls: Dialled[] = [];
+export function dialTo(port: () => number, ca?: string): Dial & { calls: DialRecord[] } {
+  const calls: DialRecord[] = [];
   const dial = (options: DialOptions): net.Socket => {
     const { host, servername } = options;
     const call = { host, port: options.port, addresses: addressesOf(options) };

@@ -3,18 +3,18 @@ import { type FakeServer, startOpenAiServer } from '../../chaos/load/openai-serv
 import type { CustomTool } from '../../src/contracts/agents/tool.ts';
 import type { Worker } from '../../workers/start-worker.ts';
 import {
-  brokenPromises,
-  calling,
+  callTools,
   createLatch,
-  ended,
+  findViolations,
   insertRun,
   kindsOf,
   makeAgent,
-  reaches,
+  waitForEnd,
+  waitForStatus,
 } from '../runtime/arrange.ts';
 import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { killWorkerProcesses, startWorkerProcess } from './child.ts';
+import { killWorkerProcesses, startWorkerProcess } from './worker-process.ts';
 
 const database = testDatabase();
 let gate: ReturnType<typeof createLatch<void>>;
@@ -48,7 +48,7 @@ afterEach(async () => {
   gate.open();
   await Promise.all(workers.splice(0).map((worker) => worker.stop(0)));
   await Promise.all(servers.splice(0).map((server) => server.close()));
-  expect(await brokenPromises(database.pool)).toEqual([]);
+  expect(await findViolations(database.pool)).toEqual([]);
   await database.pool.query('delete from howdah.limits');
 });
 afterAll(async () => {
@@ -69,12 +69,14 @@ const limitTool = (metric: string, value: number) =>
     [value],
   );
 const statusesOf = async (ids: string[]) =>
-  new Set((await Promise.all(ids.map((id) => ended(database.pool, id)))).map((run) => run.status));
+  new Set(
+    (await Promise.all(ids.map((id) => waitForEnd(database.pool, id)))).map((run) => run.status),
+  );
 
 describe('a call limit', () => {
   test('of a tool is never exceeded by two workers, and all runs end', async () => {
     await Promise.all([startHere(), startHere()]);
-    const script = [calling({ name: 'slow' }), { content: 'ok' }];
+    const script = [callTools({ name: 'slow' }), { content: 'ok' }];
     const agent = await makeAgent(database.pool, { script, tools: ['slow'] });
     await limitTool('running_calls', 3);
     const ids = await insert(agent, 15);
@@ -93,11 +95,11 @@ describe('a call limit', () => {
     await startHere();
     gate.open();
     const slow = { name: 'slow' };
-    const script = [calling(slow, slow, slow), { content: 'ok' }];
+    const script = [callTools(slow, slow, slow), { content: 'ok' }];
     const agent = await makeAgent(database.pool, { script, tools: ['slow'] });
     await limitTool('running_calls', 1);
     const [id] = await insert(agent, 1);
-    expect((await ended(database.pool, id as string)).status).toBe('completed');
+    expect((await waitForEnd(database.pool, id as string)).status).toBe('completed');
     expect([most, calls]).toEqual([1, 3]);
     expect(await kindsOf(database.pool, id as string)).toBe('model tool tool tool model output');
   });
@@ -116,9 +118,11 @@ describe('a call limit', () => {
       `update howdah_private.limited_calls set began_at = now() + interval '1 hour'`,
     );
     const [third] = (await insert(agent, 1)) as [string];
-    expect(await reaches(database.pool, third, 'waiting')).toMatchObject({ waiting_for: 'quota' });
+    expect(await waitForStatus(database.pool, third, 'waiting')).toMatchObject({
+      waiting_for: 'quota',
+    });
     await database.pool.query('update howdah.limits set max_value = 3');
-    expect((await ended(database.pool, third)).status).toBe('completed');
+    expect((await waitForEnd(database.pool, third)).status).toBe('completed');
   });
 
   test('releases what a killed worker used', async () => {
@@ -136,7 +140,7 @@ describe('a call limit', () => {
     const [held] = (await insert(agent, 1)) as [string];
     await expect.poll(() => server.requests.length, { timeout: 60_000 }).toBe(1);
     const [parked] = (await insert(agent, 1)) as [string];
-    expect(await reaches(pool, parked, 'waiting')).toMatchObject({ waiting_for: 'quota' });
+    expect(await waitForStatus(pool, parked, 'waiting')).toMatchObject({ waiting_for: 'quota' });
     await startHere(server.url);
     victim.signal('SIGKILL');
     expect(await statusesOf([held, parked])).toEqual(new Set(['completed']));

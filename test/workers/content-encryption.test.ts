@@ -16,13 +16,13 @@ import { rotateDataKey, rotateMasterKey } from '../../src/secrets/rotation.ts';
 import type { Worker } from '../../workers/start-worker.ts';
 import { applyContentEncryption } from '../../workers/upkeep/content-encryption.ts';
 import {
-  calling,
+  callTools,
   childrenOf,
-  ended,
   insertRun,
   makeAgent,
   makeAgentTool,
   messagesOf,
+  waitForEnd,
 } from '../runtime/arrange.ts';
 import { all, one } from '../sql/support.ts';
 import { eventually, testDatabase } from '../support/database.ts';
@@ -54,7 +54,7 @@ function lastRequest(): JsonObject {
 const faults: unknown[] = [];
 
 /** Encrypts and decrypts everything that is due, as workers do each second. */
-async function work(masterKeys: MasterKeys = TEST_MASTER_KEYS): Promise<unknown[]> {
+async function encryptDue(masterKeys: MasterKeys = TEST_MASTER_KEYS): Promise<unknown[]> {
   await db.pool.query(
     `do $$ begin -- not while the worker enqueues, which would skip this call
        perform from howdah_private.background_tasks where name = 'encryptions' for update;
@@ -145,7 +145,7 @@ const SECRET = 'Zürich 👩‍👩‍👧 canary';
 async function runTree(): Promise<string> {
   const helper = await makeAgent(db.pool, {
     script: [
-      calling({ name: 'calculator', arguments: { expression: '6 * 7' } }),
+      callTools({ name: 'calculator', arguments: { expression: '6 * 7' } }),
       { content: `The helper says ${SECRET}.` },
     ],
     tools: ['calculator'],
@@ -153,11 +153,14 @@ async function runTree(): Promise<string> {
   const tool = await makeAgentTool(db.pool, helper);
   const boss = await makeAgent(db.pool, {
     script: [
-      calling(
+      callTools(
         { name: tool, arguments: { message: `Tell me: ${SECRET}` } },
         { name: 'calculator', arguments: { expression: '1 / 3' } },
       ),
-      calling({ name: 'ask_user', arguments: { question: `Is it ${SECRET}?`, options: ['yes'] } }),
+      callTools({
+        name: 'ask_user',
+        arguments: { question: `Is it ${SECRET}?`, options: ['yes'] },
+      }),
       { content: '' },
     ],
     tools: [tool, 'calculator', 'ask_user'],
@@ -172,13 +175,13 @@ async function runTree(): Promise<string> {
     [id],
   );
   await db.pool.query(`select howdah.answer_question($1, 'yes')`, [question.id]);
-  await ended(db.pool, id);
+  await waitForEnd(db.pool, id);
   await db.pool.query(`select howdah.give_feedback($1, 1, comment => $2)`, [id, SECRET]);
   return id;
 }
 
 /** Changes recorded data without triggers, which requires a superuser of the database. */
-async function tamper(text: string, values: unknown[]): Promise<void> {
+async function changeWithoutTriggers(text: string, values: unknown[]): Promise<void> {
   await inTransaction(db.pool, async (client) => {
     await client.query('set local session_replication_role = replica');
     await client.query(text, values);
@@ -187,12 +190,15 @@ async function tamper(text: string, values: unknown[]): Promise<void> {
 
 /** Inserts values that no model sends: numbers with many digits, JSON null, 1 MB, arrays. */
 async function addUnusualContents(id: string): Promise<void> {
-  await tamper(
+  await changeWithoutTriggers(
     `update howdah.executions set input = $2, output_data = $3,
        history = '[{"role": "user", "content": "before"}]' where id = $1`,
     [id, 'ä'.repeat(524_288), '[{"n": 12345678901234567890.123450, "m": 1.50}, []]'],
   );
-  await tamper(`update howdah.steps set output = 'null' where execution_id = $1 and seq = 1`, [id]);
+  await changeWithoutTriggers(
+    `update howdah.steps set output = 'null' where execution_id = $1 and seq = 1`,
+    [id],
+  );
 }
 
 describe('a tree', () => {
@@ -202,7 +208,7 @@ describe('a tree', () => {
     const before = await storedContents(id);
     expect(JSON.stringify(before)).toContain(SECRET);
     await setPolicy(true);
-    expect(await work()).toEqual([]);
+    expect(await encryptDue()).toEqual([]);
     expect(await isEncrypted(id)).toEqual([true, true]);
     const encrypted = JSON.stringify(await storedContents(id));
     expect(encrypted).not.toMatch(/canary|6 \* 7|12345678901234567890|before/);
@@ -210,7 +216,7 @@ describe('a tree', () => {
     expect(await all(db.pool, 'select * from howdah_private.encryptions_due')).toEqual([]);
 
     await setPolicy(false);
-    expect(await work()).toEqual([]);
+    expect(await encryptDue()).toEqual([]);
     expect(await isEncrypted(id)).toEqual([false, false]);
     expect(await storedContents(id)).toEqual(before);
   });
@@ -218,27 +224,27 @@ describe('a tree', () => {
   test('is encrypted once: another pass changes nothing', async () => {
     const id = await runTree();
     await setPolicy(true);
-    expect(await work()).toEqual([]);
+    expect(await encryptDue()).toEqual([]);
     const encrypted = await storedContents(id);
     await db.pool.query(
       'insert into howdah_private.encryptions_due (execution_id, tenant_id) values ($1, howdah.current_tenant())',
       [id],
     );
-    expect(await work()).toEqual([]);
+    expect(await encryptDue()).toEqual([]);
     expect(await storedContents(id)).toEqual(encrypted);
   });
 
   test('waits for a worker that has the master key', async () => {
     const id = await runTree();
     await setPolicy(true);
-    expect(await work()).toEqual([]);
+    expect(await encryptDue()).toEqual([]);
     const before = await readableContents(id);
     await withoutWorker(async () => {
       await setPolicy(false);
       const others = createMasterKeys({ keys: [newKey()], file: undefined });
-      expect((await work(others))[0]).toMatchObject({ code: 'HWINV' });
+      expect((await encryptDue(others))[0]).toMatchObject({ code: 'HWINV' });
       expect(await isEncrypted(id)).toEqual([true, true]);
-      expect(await work()).toEqual([]);
+      expect(await encryptDue()).toEqual([]);
     });
     expect(await storedContents(id)).toEqual(before);
   });
@@ -249,20 +255,20 @@ describe('a run that goes on', () => {
     answer = () => ({ status: 400, error: { message: 'no such model' } });
     const agent = await makeAgent(db.pool, { models: [{ provider: 'openai' }] });
     const id = await insertRun(db.pool, agent, `Say ${SECRET}.`);
-    await ended(db.pool, id);
+    await waitForEnd(db.pool, id);
     await setPolicy(true);
-    expect(await work()).toEqual([]);
+    expect(await encryptDue()).toEqual([]);
     expect(await isEncrypted(id)).toEqual([true]);
     answer = () => ({ content: `Here it is: ${SECRET}` });
     const at = server.requests.length;
     await db.pool.query('select howdah.retry_execution($1)', [id]);
-    expect(await work()).toEqual([]);
-    const run = await ended(db.pool, id);
+    expect(await encryptDue()).toEqual([]);
+    const run = await waitForEnd(db.pool, id);
     expect(run).toMatchObject({ status: 'completed', output: `Here it is: ${SECRET}` });
     expect(server.requests.slice(at).map(({ body }) => body.messages)).toMatchObject([
       [{ role: 'user', content: `Say ${SECRET}.` }],
     ]);
-    expect(await work()).toEqual([]);
+    expect(await encryptDue()).toEqual([]);
     expect(await isEncrypted(id)).toEqual([true]);
     expect(JSON.stringify(await storedContents(id))).not.toContain('canary');
     expect(JSON.stringify(await readableContents(id))).toContain('Here it is');
@@ -287,12 +293,12 @@ describe('a run that goes on', () => {
     const first = await insertRun(db.pool, agent, `What is six times seven, ${SECRET}?`, {
       session_id: session,
     });
-    await ended(db.pool, first);
+    await waitForEnd(db.pool, first);
     await setPolicy(true);
-    expect(await work()).toEqual([]);
+    expect(await encryptDue()).toEqual([]);
     expect(await isEncrypted(first)).toEqual([true]);
     const second = await insertRun(db.pool, agent, 'And again?', { session_id: session });
-    expect(await ended(db.pool, second)).toMatchObject({ output: 'Again 42.' });
+    expect(await waitForEnd(db.pool, second)).toMatchObject({ output: 'Again 42.' });
     const messages = lastRequest().messages as { role: string }[];
     expect(messages.filter(({ role }) => role !== 'system')).toMatchObject([
       { role: 'user', content: `What is six times seven, ${SECRET}?` },
@@ -308,9 +314,9 @@ describe('a run that goes on', () => {
       db.pool,
       await makeAgent(db.pool, { script: [{ content: SECRET }] }),
     );
-    await ended(db.pool, foreign);
+    await waitForEnd(db.pool, foreign);
     await setPolicy(true);
-    expect(await work()).toEqual([]);
+    expect(await encryptDue()).toEqual([]);
     const { output } = await one(db.pool, 'select output from howdah.executions where id = $1', [
       foreign,
     ]);
@@ -321,8 +327,8 @@ describe('a run that goes on', () => {
     answer = () => ({ content: 'I cannot read it.' });
     const agent = await makeAgent(db.pool, { models: [{ provider: 'openai' }] });
     const typed = `What does ${output} mean?`;
-    await ended(db.pool, await insertRun(db.pool, agent, typed, { session_id: session }));
-    await ended(db.pool, await insertRun(db.pool, agent, 'And now?', { session_id: session }));
+    await waitForEnd(db.pool, await insertRun(db.pool, agent, typed, { session_id: session }));
+    await waitForEnd(db.pool, await insertRun(db.pool, agent, 'And now?', { session_id: session }));
     expect(JSON.stringify(lastRequest())).toContain(output);
     expect(JSON.stringify(lastRequest())).not.toContain('canary');
   });
@@ -333,7 +339,7 @@ describe('keys', () => {
     const id = await runTree();
     const before = await storedContents(id);
     await setPolicy(true);
-    expect(await work()).toEqual([]);
+    expect(await encryptDue()).toEqual([]);
     const { tenant_id } = await one(
       db.pool,
       'select tenant_id from howdah.executions where id = $1',
@@ -347,7 +353,7 @@ describe('keys', () => {
       expect(runs).toBeGreaterThan(0);
       expect(await keyIds()).toHaveLength(2);
       expect(await readableContents(id)).toEqual(before); // at any moment
-      expect(await work()).toEqual([]);
+      expect(await encryptDue()).toEqual([]);
     });
     const [current, ...others] = await keyIds();
     expect(others).toEqual([]);
@@ -360,7 +366,7 @@ describe('keys', () => {
     const id = await runTree();
     const before = await storedContents(id);
     await setPolicy(true);
-    expect(await work()).toEqual([]);
+    expect(await encryptDue()).toEqual([]);
     const encrypted = await storedContents(id);
     const next = newKey();
     const both = createMasterKeys({ keys: [next, Buffer.alloc(32, 7)], file: undefined });
@@ -379,9 +385,9 @@ describe('contents that somebody changed in the database', () => {
   test('stay as they are, and the other contents are read', async () => {
     const id = await runTree();
     await setPolicy(true);
-    expect(await work()).toEqual([]);
+    expect(await encryptDue()).toEqual([]);
     const before = await readableContents(id);
-    await tamper(
+    await changeWithoutTriggers(
       `update howdah.executions
        set input = overlay(input placing case when substr(input, 150, 1) = 'A' then 'B' else 'A' end from 150)
        where id = $1`,
@@ -396,13 +402,16 @@ describe('contents that somebody changed in the database', () => {
   test('contents of a run of another session are not decrypted in this run', async () => {
     const [mine, theirs] = [await runTree(), await runTree()];
     await setPolicy(true);
-    expect(await work()).toEqual([]);
+    expect(await encryptDue()).toEqual([]);
     const { output } = await one(
       db.pool,
       `select content as output from howdah.messages where execution_id = $1 and seq = 1`,
       [theirs],
     );
-    await tamper('update howdah.executions set input = $2 where id = $1', [mine, output]);
+    await changeWithoutTriggers('update howdah.executions set input = $2 where id = $1', [
+      mine,
+      output,
+    ]);
     const { executions } = await readableContents(mine);
     expect(executions?.[0]).toMatchObject({ input: output });
   });
@@ -412,7 +421,7 @@ test('a turn that quotes a ciphertext of a run below keeps the ciphertext', asyn
   const helper = await makeAgent(db.pool, { script: [{ content: `The helper says ${SECRET}.` }] });
   const tool = await makeAgentTool(db.pool, helper);
   const boss = await makeAgent(db.pool, {
-    script: [calling({ name: tool, arguments: { message: 'Tell me.' } }), { content: 'Done.' }],
+    script: [callTools({ name: tool, arguments: { message: 'Tell me.' } }), { content: 'Done.' }],
     tools: [tool],
   });
   const { id: session } = await one(
@@ -421,9 +430,9 @@ test('a turn that quotes a ciphertext of a run below keeps the ciphertext', asyn
     [boss],
   );
   const first = await insertRun(db.pool, boss, 'Begin.', { session_id: session });
-  await ended(db.pool, first);
+  await waitForEnd(db.pool, first);
   await setPolicy(true);
-  expect(await work()).toEqual([]);
+  expect(await encryptDue()).toEqual([]);
   const [child] = await childrenOf(db.pool, first);
   const stolen = (
     await one(db.pool, 'select output from howdah.executions where id = $1', [child?.id])
@@ -434,7 +443,7 @@ test('a turn that quotes a ciphertext of a run below keeps the ciphertext', asyn
   answer = () => ({ content: 'I cannot read it.' });
   const turn = async (input: string) => {
     const id = await insertRun(db.pool, echo, input, { session_id: session });
-    await ended(db.pool, id);
+    await waitForEnd(db.pool, id);
     return id;
   };
   const quoted = await turn(`What does ${stolen} mean?`);
@@ -444,7 +453,7 @@ test('a turn that quotes a ciphertext of a run below keeps the ciphertext', asyn
   expect(sent.filter(({ role }) => role === 'user').map(({ content }) => content)).toEqual([
     ...['Begin.', `What does ${stolen} mean?`, stolen, 'And now?'],
   ]);
-  expect(await work()).toEqual([]);
+  expect(await encryptDue()).toEqual([]);
   expect(await isEncrypted(whole)).toEqual([true]);
   expect((await readableContents(quoted)).executions).toMatchObject([
     { input: `What does ${stolen} mean?` },
@@ -455,7 +464,7 @@ test('a turn that quotes a ciphertext of a run below keeps the ciphertext', asyn
 test('a child run keeps its contents under its own id', async () => {
   const id = await runTree();
   await setPolicy(true);
-  expect(await work()).toEqual([]);
+  expect(await encryptDue()).toEqual([]);
   const [child] = await childrenOf(db.pool, id);
   for (const { content } of await messagesOf(db.pool, child?.id ?? randomUUID())) {
     if (content) expect(content.split('.')[4]).toBe(child?.id);

@@ -3,19 +3,19 @@ import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { type FakeServer, startOpenAiServer } from '../../chaos/load/openai-server.ts';
 import type { Worker } from '../../workers/start-worker.ts';
 import {
-  brokenPromises,
-  calling,
-  ended,
+  callTools,
   executionOf,
+  findViolations,
   insertRun,
   kindsOf,
   makeAgent,
   stepsOf,
+  waitForEnd,
 } from '../runtime/arrange.ts';
 import { makeWorker } from '../sql/support.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { killWorkerProcesses, startWorkerProcess, type WorkerProcess } from './child.ts';
+import { killWorkerProcesses, startWorkerProcess, type WorkerProcess } from './worker-process.ts';
 
 const database = testDatabase();
 const servers: FakeServer[] = [];
@@ -24,7 +24,7 @@ const workers: Worker[] = [];
 afterEach(async () => {
   await Promise.all(workers.splice(0).map((worker) => worker.stop(0)));
   await Promise.all(servers.splice(0).map((server) => server.close()));
-  expect(await brokenPromises(database.pool)).toEqual([]);
+  expect(await findViolations(database.pool)).toEqual([]);
 });
 afterAll(async () => {
   killWorkerProcesses();
@@ -34,7 +34,7 @@ afterAll(async () => {
  * Starts a server whose first `silent` requests hang until their client disconnects. It answers all
  * others.
  */
-async function hangingAtFirst(silent: number): Promise<FakeServer> {
+async function startHangingModel(silent: number): Promise<FakeServer> {
   const server = await startOpenAiServer(({ index }) =>
     index < silent ? { stall: 'before_headers' } : { content: 'answered' },
   );
@@ -79,7 +79,7 @@ describe('a worker that is killed', () => {
   test('is replaced: its runs continue elsewhere, and no step is duplicated', async () => {
     const { pool } = database;
     const RUNS = 20;
-    const server = await hangingAtFirst(RUNS);
+    const server = await startHangingModel(RUNS);
     const victim = await startWorkerProcess(database.url, { openai: server.url });
     const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
     const ids = await Promise.all(Array.from({ length: RUNS }, () => insertRun(pool, agent)));
@@ -102,7 +102,7 @@ describe('a worker that is killed', () => {
       `killed → resumed: first ${times[0]?.toFixed()} ms, last of ${RUNS} ${times.at(-1)?.toFixed()} ms`,
     );
     for (const [index, id] of ids.entries()) {
-      expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'answered' });
+      expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed', output: 'answered' });
       expect(await kindsOf(pool, id)).toBe('model output');
       expect((await stepsOf(pool, id))[0]?.worker).not.toBe(owners[index]?.owner_worker);
     }
@@ -139,11 +139,11 @@ describe('a run that kills its workers', () => {
     const poison = await insertRun(
       pool,
       await makeAgent(pool, {
-        script: [calling({ name: 'kill_this_process' }), { content: 'never' }],
+        script: [callTools({ name: 'kill_this_process' }), { content: 'never' }],
         tools: ['kill_this_process'],
       }),
     );
-    const run = await ended(pool, poison);
+    const run = await waitForEnd(pool, poison);
     expect(run).toMatchObject({
       status: 'failed',
       stop_reason: 'poison',
@@ -152,7 +152,7 @@ describe('a run that kills its workers', () => {
     expect(await kindsOf(pool, poison)).toBe('model error');
     expect(deaths).toBe(3);
     const next = await insertRun(pool, await makeAgent(pool, { script: [{ content: 'moving' }] }));
-    expect((await ended(pool, next)).output).toBe('moving');
+    expect((await waitForEnd(pool, next)).output).toBe('moving');
     await expect
       .poll(async () => (await executionOf(pool, bystander)).status, { timeout: 60_000 })
       .toBe('running');
@@ -192,13 +192,13 @@ describe('a worker that receives SIGTERM', () => {
     expect(await executionOf(pool, late)).toMatchObject({ status: 'queued', fence: 0 });
     expect((await pool.query('select from howdah_private.workers')).rowCount).toBe(0);
     await startHere(server.url);
-    expect((await ended(pool, late)).output).toBe('in time');
+    expect((await waitForEnd(pool, late)).output).toBe('in time');
   });
 
   test('releases unfinished runs at the end of its grace period', async () => {
     const { pool } = database;
     const child = await startWorkerProcess(database.url, { graceMs: 100 });
-    const script = [calling({ name: 'wait_for_ever' }), { content: 'never' }];
+    const script = [callTools({ name: 'wait_for_ever' }), { content: 'never' }];
     const agent = await makeAgent(pool, { script, tools: ['wait_for_ever'] });
     const id = await insertRun(pool, agent);
     await eventually(pool, 'the tool runs', 'select from howdah.steps where execution_id = $1', [
@@ -216,7 +216,7 @@ describe('a worker that receives SIGTERM', () => {
 
   test('hands its run to another worker on exit, without waiting for a reaper', async () => {
     const { pool } = database;
-    const server = await hangingAtFirst(1);
+    const server = await startHangingModel(1);
     const leaving = await startWorkerProcess(database.url, { openai: server.url, graceMs: 100 });
     const id = await insertRun(pool, await makeAgent(pool, { models: [{ provider: 'openai' }] }));
     await expect.poll(() => server.requests.length, { timeout: 60_000 }).toBe(1);
@@ -226,7 +226,7 @@ describe('a worker that receives SIGTERM', () => {
     expect(await leaving.ended).toEqual({ code: 0, signal: null });
     // the worker released the run itself before it ended, and was not reported dead
     expect((await executionOf(pool, id)).owner_worker).not.toBe(first.owner_worker);
-    expect(await ended(pool, id)).toMatchObject({
+    expect(await waitForEnd(pool, id)).toMatchObject({
       ...{ status: 'completed', output: 'answered' },
       ...{ fence: first.fence + 2, crashes_without_progress: 0 }, // released once, claimed once
     });

@@ -18,7 +18,7 @@ afterEach(async () => {
 });
 
 /** Returns polls that end when the test allows it. */
-function controlledLooks() {
+function createControlledPolls() {
   const looks: ((result: LookResult) => void)[] = [];
   const look = () => {
     const { promise, resolve } = Promise.withResolvers<LookResult>();
@@ -34,7 +34,7 @@ function controlledLooks() {
 }
 
 test('a poll without room is repeated once there is room, and not before', async () => {
-  const { looks, look, expectLooks } = controlledLooks();
+  const { looks, look, expectLooks } = createControlledPolls();
   poller = startPoller(look);
   await expectLooks(1);
   looks[0]?.('nothing');
@@ -51,7 +51,7 @@ test('a poll without room is repeated once there is room, and not before', async
 });
 
 test('room that a run frees during a poll is not missed', async () => {
-  const { looks, look, expectLooks } = controlledLooks();
+  const { looks, look, expectLooks } = createControlledPolls();
   poller = startPoller(look);
   await expectLooks(1);
   poller.room();
@@ -61,7 +61,7 @@ test('room that a run frees during a poll is not missed', async () => {
 });
 
 test('room that a run frees during a poll that finds nothing causes no other poll', async () => {
-  const { looks, look, expectLooks } = controlledLooks();
+  const { looks, look, expectLooks } = createControlledPolls();
   poller = startPoller(look);
   await expectLooks(1);
   poller.room();
@@ -80,7 +80,7 @@ test('room that a run frees during a poll that finds nothing causes no other pol
 });
 
 test('a poll that found runs is followed by another, until none are left', async () => {
-  const { looks, look, expectLooks } = controlledLooks();
+  const { looks, look, expectLooks } = createControlledPolls();
   poller = startPoller(look);
   await expectLooks(1);
   looks[0]?.('found');

@@ -3,7 +3,7 @@ import { FairTaskQueue, type TenantJob } from '../../workers/fair-task-queue.ts'
 
 // Tasks end when the test allows it.
 
-function makeLine(room: { atOnce: number; ofOneTenant: number }) {
+function createQueue(room: { atOnce: number; ofOneTenant: number }) {
   const going = new Map<string, () => void>();
   const [failed, unstartable]: [string[], Set<string>] = [[], new Set()];
   const line = new FairTaskQueue<string>(
@@ -29,7 +29,7 @@ function makeLine(room: { atOnce: number; ofOneTenant: number }) {
 }
 
 test('tasks without room start as soon as there is some, in order of arrival', async () => {
-  const { come, end, going } = makeLine({ atOnce: 3, ofOneTenant: 1 });
+  const { come, end, going } = createQueue({ atOnce: 3, ofOneTenant: 1 });
   for (const [tenant, id] of ['aslow', 'aone', 'atwo', 'bother'].map((word) => [
     word.charAt(0),
     word.slice(1),
@@ -47,7 +47,7 @@ test('tasks without room start as soon as there is some, in order of arrival', a
 });
 
 test('waiting tasks of many tenants take turns, within the share of each tenant', async () => {
-  const { come, end, going } = makeLine({ atOnce: 2, ofOneTenant: 2 });
+  const { come, end, going } = createQueue({ atOnce: 2, ofOneTenant: 2 });
   for (const id of ['a1', 'a2', 'a3', 'a4', 'b1', 'c1']) await come(id.charAt(0), id);
   await end('a1');
   expect(going()).toEqual(['a2', 'a3']);
@@ -60,7 +60,7 @@ test('waiting tasks of many tenants take turns, within the share of each tenant'
 });
 
 test('a thousand waiting tasks do not retry all at once, and none starts twice', async () => {
-  const { come, end, going } = makeLine({ atOnce: 1, ofOneTenant: 1 });
+  const { come, end, going } = createQueue({ atOnce: 1, ofOneTenant: 1 });
   await come('a', 'slow');
   const again: (Date | undefined)[] = [];
   for (let n = 0; n < 1_500; n += 1) again.push(await come('a', `n${n}`));
@@ -74,7 +74,7 @@ test('a thousand waiting tasks do not retry all at once, and none starts twice',
 });
 
 test('a finished task releases its slot, and one that cannot start ends no other', async () => {
-  const { come, end, going, failed, unstartable } = makeLine({ atOnce: 1, ofOneTenant: 1 });
+  const { come, end, going, failed, unstartable } = createQueue({ atOnce: 1, ofOneTenant: 1 });
   await come('a', 'over');
   unstartable.add('lost');
   await expect(come('a', 'lost')).rejects.toThrow('the database is gone');

@@ -3,17 +3,17 @@ import { type FakeServer, startOpenAiServer } from '../../chaos/load/openai-serv
 import type { Worker } from '../../workers/start-worker.ts';
 import {
   createLatch,
-  ended,
   executionOf,
   insertRun,
   kindsOf,
   makeAgent,
   stepsOf,
+  waitForEnd,
 } from '../runtime/arrange.ts';
 import { all, one, rolledBack } from '../sql/support.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { killWorkerProcesses, startWorkerProcess } from './child.ts';
+import { killWorkerProcesses, startWorkerProcess } from './worker-process.ts';
 
 const database = testDatabase();
 let server: FakeServer;
@@ -94,7 +94,7 @@ test('a frozen worker is reaped; after thawing it writes nothing and returns as 
     `update howdah_private.workers set heartbeat_at = now() - interval '1 minute' where id = $1`,
     [old],
   );
-  const run = await ended(pool, id);
+  const run = await waitForEnd(pool, id);
   expect(run).toMatchObject({ status: 'completed', output: 'answer 2' });
   expect(run.fence).toBeGreaterThan(fence);
   gate.open(); // the frozen worker finds its answer when it continues
@@ -112,7 +112,7 @@ test('a frozen worker is reaped; after thawing it writes nothing and returns as 
   expect((await stepsOf(pool, id)).map(({ worker }) => worker)).not.toContain(old);
   // Jobs that it claimed between its continuation and the detection are not lost.
   for (const run of ids) {
-    expect((await ended(pool, run)).status).toBe('completed');
+    expect((await waitForEnd(pool, run)).status).toBe('completed');
     expect(await kindsOf(pool, run)).toBe('model output');
   }
   frozen.signal('SIGTERM');

@@ -7,18 +7,18 @@ import {
 } from '../../chaos/load/openai-server.ts';
 import type { Worker } from '../../workers/start-worker.ts';
 import {
-  brokenPromises,
   createLatch,
-  ended,
   executionOf,
+  findViolations,
   insertRun,
   kindsOf,
   makeAgent,
-  reaches,
+  waitForEnd,
+  waitForStatus,
 } from '../runtime/arrange.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { killWorkerProcesses, startWorkerProcess } from './child.ts';
+import { killWorkerProcesses, startWorkerProcess } from './worker-process.ts';
 
 const database = testDatabase();
 let server: FakeServer;
@@ -32,7 +32,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await Promise.all(workers.splice(0).map((worker) => worker.stop(0)));
-  expect(await brokenPromises(database.pool)).toEqual([]);
+  expect(await findViolations(database.pool)).toEqual([]);
   await database.pool.query('delete from howdah.limits');
   await server.close();
 });
@@ -47,7 +47,7 @@ async function startHere(concurrency = 20, wakeUpSlots = 3): Promise<Worker> {
   return worker;
 }
 
-const asking = () => makeAgent(database.pool, { models: [{ provider: 'openai' }] });
+const makeAgentOfServer = () => makeAgent(database.pool, { models: [{ provider: 'openai' }] });
 const insert = (agent: string, count: number, input?: string) =>
   Promise.all(Array.from({ length: count }, () => insertRun(database.pool, agent, input)));
 
@@ -56,7 +56,7 @@ describe('two workers on one database', () => {
     const { pool } = database;
     answerTo = () => ({ stall: 'before_headers' });
     await startHere(2, 8);
-    const agent = await asking();
+    const agent = await makeAgentOfServer();
     await insert(agent, 2);
     await expect.poll(() => server.requests.length, { timeout: 60_000 }).toBe(2);
     const waiting = await insert(agent, 8);
@@ -84,7 +84,7 @@ describe('two workers on one database', () => {
     const { pool } = database;
     answerTo = ({ body }) =>
       JSON.stringify(body.messages).includes('long') ? { stall: 'before_headers' } : done;
-    const agent = await asking();
+    const agent = await makeAgentOfServer();
     const room = { concurrency: 1, wakeUpSlots: 8 };
     const full = await startWorkerProcess(database.url, { openai: server.url, ...room });
     await insert(agent, 1, 'long');
@@ -101,7 +101,7 @@ describe('two workers on one database', () => {
        where key like any ($1) and locked_at is not null having count(*) = 16`,
       [ids.map((id) => `${id}%`)],
     );
-    const heldThere = async () => {
+    const wakeUpsOfFull = async () => {
       const { rows } = await pool.query(
         `select j.key from graphile_worker._private_jobs as j
          join howdah_private.workers as w on w.pool_id = j.locked_by where w.pid = $1`,
@@ -114,14 +114,14 @@ describe('two workers on one database', () => {
         async () => {
           full.signal('SIGCONT');
           full.signal('SIGSTOP'); // from now on the worker can return no wake-up
-          return heldThere();
+          return wakeUpsOfFull();
         },
         { timeout: 60_000 },
       )
       .toBeGreaterThan(3); // statements in progress at the server may return a few
     await pool.query('select howdah.cancel_execution($1)', [here]);
-    for (const id of ids) expect((await ended(pool, id)).status).toBe('completed');
-    expect(await heldThere()).toBeGreaterThan(0);
+    for (const id of ids) expect((await waitForEnd(pool, id)).status).toBe('completed');
+    expect(await wakeUpsOfFull()).toBeGreaterThan(0);
     full.signal('SIGKILL');
     await pool.query(
       `select howdah.cancel_execution(id) from howdah.executions where completed_at is null`,
@@ -140,13 +140,13 @@ describe('two workers on one database', () => {
     };
     const first = await startHere(10, 8); // this number of concurrent wake-ups is a backlog
     await startHere(10, 8);
-    const ids = await insert(await asking(), 60);
+    const ids = await insert(await makeAgentOfServer(), 60);
     await expect.poll(() => server.requests.length, { timeout: 60_000 }).toBeGreaterThan(40);
     workers.splice(workers.indexOf(first), 1);
     await first.stop(0);
     await startHere(10, 8);
     isHandedOver.resolve();
-    const runs = await Promise.all(ids.map((id) => ended(pool, id)));
+    const runs = await Promise.all(ids.map((id) => waitForEnd(pool, id)));
     expect(new Set(runs.map((run) => `${run.status} ${run.crashes_without_progress}`))).toEqual(
       new Set(['completed 0']),
     );
@@ -160,7 +160,7 @@ describe('a debounced run', () => {
   test('is started by one of two workers during inserts, and the last input is never lost', async () => {
     const { pool } = database;
     await Promise.all([startHere(), startHere()]);
-    const agent = await asking();
+    const agent = await makeAgentOfServer();
     const ids = new Set<string>();
     const last = await Promise.all(
       ['a', 'b', 'c', 'd'].map(async (key) => {
@@ -177,7 +177,7 @@ describe('a debounced run', () => {
         return newest;
       }),
     );
-    const runs = await Promise.all([...ids].map((id) => ended(pool, id)));
+    const runs = await Promise.all([...ids].map((id) => waitForEnd(pool, id)));
     expect(new Set(runs.map(({ status }) => status))).toEqual(new Set(['completed']));
     const { rows } = await pool.query(
       `select count(*)::int as runs, array_agg(distinct m.content) as inputs
@@ -195,7 +195,7 @@ describe('a limit', () => {
    * Counts the requests of each kind in progress, and their maximum. None is answered before the
    * gate opens.
    */
-  const inTheAir = (opened: Promise<void>) => {
+  const countConcurrent = (opened: Promise<void>) => {
     const now = new Map<string, number>();
     const most = new Map<string, number>();
     answerTo = async ({ body, left }) => {
@@ -217,9 +217,13 @@ describe('a limit', () => {
   test('of a tenant, an agent and a model is never exceeded by two workers, and all runs end', async () => {
     const { pool } = database;
     const { opened, open } = createLatch();
-    const most = inTheAir(opened);
+    const most = countConcurrent(opened);
     await Promise.all([startHere(), startHere()]);
-    const [limited, shared, free] = [await asking(), await asking(), await asking()];
+    const [limited, shared, free] = [
+      await makeAgentOfServer(),
+      await makeAgentOfServer(),
+      await makeAgentOfServer(),
+    ];
     await pool.query(
       `insert into howdah.limits (scope, subject_id, metric, max_value) values ('agent', $1, 'running_runs', 3)`,
       [limited],
@@ -239,7 +243,7 @@ describe('a limit', () => {
     ).flat();
     await expect.poll(() => most.get('all'), { timeout: 60_000 }).toBe(6);
     open();
-    const runs = await Promise.all(ids.map((id) => ended(pool, id)));
+    const runs = await Promise.all(ids.map((id) => waitForEnd(pool, id)));
     expect(new Set(runs.map(({ status }) => status))).toEqual(new Set(['completed']));
     expect(most.get('all')).toBe(6);
     expect(most.get('agent')).toBeLessThanOrEqual(3);
@@ -250,9 +254,9 @@ describe('a limit', () => {
   test('of each concurrency key is never exceeded by two workers, and all runs end', async () => {
     const { pool } = database;
     const { opened, open } = createLatch();
-    const most = inTheAir(opened);
+    const most = countConcurrent(opened);
     await Promise.all([startHere(), startHere()]);
-    const agents = [await asking(), await asking()];
+    const agents = [await makeAgentOfServer(), await makeAgentOfServer()];
     await pool.query(
       `insert into howdah.limits (scope, key, metric, max_value)
        values ('key', null, 'running_runs', 1), ('key', 'big', 'running_runs', 3)`,
@@ -266,7 +270,7 @@ describe('a limit', () => {
     );
     await expect.poll(() => most.get('all'), { timeout: 60_000 }).toBe(16 + 1 + 1 + 3);
     open();
-    const runs = await Promise.all(rows.map(({ id }) => ended(pool, id)));
+    const runs = await Promise.all(rows.map(({ id }) => waitForEnd(pool, id)));
     expect(new Set(runs.map(({ status }) => status))).toEqual(new Set(['completed']));
     expect([most.get('one'), most.get('two'), most.get('big')]).toEqual([1, 1, 3]);
     expect((await pool.query('select from howdah_private.parked_runs')).rowCount).toBe(0);
@@ -276,7 +280,7 @@ describe('a limit', () => {
     const { pool } = database;
     answerTo = ({ index }) => (index < 2 ? { stall: 'before_headers' } : done);
     const victim = await startWorkerProcess(database.url, { openai: server.url });
-    const agent = await asking();
+    const agent = await makeAgentOfServer();
     await pool.query(
       `insert into howdah.limits (scope, subject_id, metric, max_value) values ('agent', $1, 'running_runs', 2)`,
       [agent],
@@ -284,13 +288,13 @@ describe('a limit', () => {
     const held = await insert(agent, 2);
     await expect.poll(() => server.requests.length, { timeout: 60_000 }).toBe(2);
     const [parked] = await insert(agent, 1);
-    expect(await reaches(pool, parked as string, 'waiting')).toMatchObject({
+    expect(await waitForStatus(pool, parked as string, 'waiting')).toMatchObject({
       waiting_for: 'quota',
     });
     await startHere();
     victim.signal('SIGKILL');
     for (const id of [...held, parked as string]) {
-      expect((await ended(pool, id)).status).toBe('completed');
+      expect((await waitForEnd(pool, id)).status).toBe('completed');
     }
   });
 
@@ -298,7 +302,7 @@ describe('a limit', () => {
     const { pool } = database;
     answerTo = () => ({ stall: 'before_headers' });
     await startHere();
-    const agent = await asking();
+    const agent = await makeAgentOfServer();
     await pool.query(
       `insert into howdah.limits (scope, subject_id, metric, max_value) values ('agent', $1, 'running_runs', 1)`,
       [agent],
@@ -351,7 +355,7 @@ test('a frozen worker whose run was taken over stops its work on its own when it
     return done;
   };
   const frozen = await startWorkerProcess(database.url, { openai: server.url });
-  const id = await insertRun(pool, await asking());
+  const id = await insertRun(pool, await makeAgentOfServer());
   await expect.poll(() => server.requests.length, { timeout: 60_000 }).toBe(1);
   const { owner_worker: old } = await executionOf(pool, id);
   frozen.signal('SIGSTOP');
@@ -360,7 +364,7 @@ test('a frozen worker whose run was taken over stops its work on its own when it
     [old],
   );
   await startHere();
-  expect(await ended(pool, id)).toMatchObject({ status: 'completed' });
+  expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed' });
   expect(isLeft).toBe(false);
   frozen.signal('SIGCONT');
   // the worker has disconnected; the model was not told to answer

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Worker } from '../../workers/start-worker.ts';
-import { ended, executionOf, insertRun, makeAgent } from '../runtime/arrange.ts';
+import { executionOf, insertRun, makeAgent, waitForEnd } from '../runtime/arrange.ts';
 import { testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
 
@@ -36,7 +36,7 @@ test('a worker claims an offered run, although another worker has taken the wake
   );
   await client.query('commit');
   client.release();
-  expect((await ended(database.pool, id)).status).toBe('completed');
+  expect((await waitForEnd(database.pool, id)).status).toBe('completed');
   await database.pool.query(`delete from graphile_worker._private_jobs where key = $1`, [id]);
 });
 
@@ -45,7 +45,7 @@ test('each run of many small inserts is executed once', async () => {
     await Promise.all(Array.from({ length: 12 }, (_, index) => insertRuns((index % 4) + 1)))
   ).flat();
   for (const id of ids) {
-    expect((await ended(database.pool, id)).status).toBe('completed');
+    expect((await waitForEnd(database.pool, id)).status).toBe('completed');
     expect(await executionOf(database.pool, id)).toMatchObject({ fence: 1, step_count: 2 });
   }
 });
@@ -53,7 +53,7 @@ test('each run of many small inserts is executed once', async () => {
 test('forged offers claim no run that is not due, and break nothing', async () => {
   const { pool } = database;
   const [done = ''] = await insertRuns(1);
-  const before = await ended(pool, done);
+  const before = await waitForEnd(pool, done);
   const later = await insertRun(pool, agent, 'later', { run_at: new Date(Date.now() + 3_600_000) });
   const { rows } = await pool.query('select id from howdah_private.workers');
   const forged = [
@@ -67,7 +67,7 @@ test('forged offers claim no run that is not due, and break nothing', async () =
     await pool.query(`select pg_notify(howdah_private.channel('due_runs'), $1)`, [payload]);
   }
   const id = await insertRun(pool, agent);
-  expect((await ended(pool, id)).status).toBe('completed');
+  expect((await waitForEnd(pool, id)).status).toBe('completed');
   expect(await executionOf(pool, done)).toEqual(before);
   expect(await executionOf(pool, later)).toMatchObject({ status: 'queued', fence: 0 });
   await pool.query('select howdah.cancel_execution($1)', [later]);

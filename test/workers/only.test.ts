@@ -4,24 +4,24 @@ import type { WorkerScope } from '../../src/db/worker/worker-scope.ts';
 import type { Worker } from '../../workers/start-worker.ts';
 import { runCli } from '../cli/run-cli.ts';
 import {
-  brokenPromises,
-  calling,
+  addTool,
+  callTools,
   childrenOf,
-  ended,
   executionOf,
-  giveTool,
+  findViolations,
   insertRun,
   kindsOf,
   makeAgent,
   makeAgentTool,
-  reaches,
+  waitForEnd,
+  waitForStatus,
 } from '../runtime/arrange.ts';
 import { makeTeam } from '../runtime/teams.ts';
 import { makeTenant, type Tenant } from '../runtime/tenants.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { reportUsable } from '../support/usable-providers.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { killWorkerProcesses, startWorkerProcess } from './child.ts';
+import { killWorkerProcesses, startWorkerProcess } from './worker-process.ts';
 
 const db = testDatabase();
 const servers: FakeServer[] = [];
@@ -35,7 +35,7 @@ afterEach(async () => {
   await db.pool.query(
     'select howdah.cancel_execution(id) from howdah.executions where completed_at is null and depth = 0',
   );
-  expect(await brokenPromises(db.pool)).toEqual([]);
+  expect(await findViolations(db.pool)).toEqual([]);
 });
 // `howdah worker` has no key, so another worker must report one
 beforeAll(() => reportUsable(db.pool, 'openai'));
@@ -44,7 +44,7 @@ afterAll(async () => {
 });
 
 /** Runs a worker until nothing is due, and returns its output. */
-async function once(...only: string[]): Promise<string> {
+async function runWorkerOnce(...only: string[]): Promise<string> {
   const words = only.flatMap((term) => ['--only', term]);
   const { status, stderr } = await runCli(db.url, 'worker', '--once', ...words);
   expect(status, stderr).toBe(0);
@@ -64,25 +64,25 @@ async function start(scope: WorkerScope, openai?: string): Promise<void> {
   workers.push(await startTestWorker(db.url, { scope, ...(openai ? { openai } : {}) }));
 }
 
-const answering = (content = 'done') => makeAgent(db.pool, { script: [{ content }] });
+const makeAnswerer = (content = 'done') => makeAgent(db.pool, { script: [{ content }] });
 
 /** Makes an agent whose only question is answered by another agent. */
-async function asking(other: string): Promise<string> {
+async function makeAsker(other: string): Promise<string> {
   const tool = await makeAgentTool(db.pool, other);
   const agent = await makeAgent(db.pool, {
-    script: [calling({ name: tool, arguments: { message: 'help' } }), { content: 'helped' }],
+    script: [callTools({ name: tool, arguments: { message: 'help' } }), { content: 'helped' }],
   });
-  await giveTool(db.pool, agent, tool);
+  await addTool(db.pool, agent, tool);
   return agent;
 }
 
 describe('howdah worker --only', () => {
   test('agent=NAME: executes runs of that agent and leaves others queued, each with its wake-up', async () => {
-    const [mine, others] = [await answering('mine'), await answering('others')];
+    const [mine, others] = [await makeAnswerer('mine'), await makeAnswerer('others')];
     const left = await Promise.all(Array.from({ length: 10 }, () => insertRun(db.pool, others)));
     const done = await Promise.all(Array.from({ length: 10 }, () => insertRun(db.pool, mine)));
     const name = await nameOf('agents', mine);
-    expect(await once(`agent=${name}`)).toContain(`only for agent ${name}`);
+    expect(await runWorkerOnce(`agent=${name}`)).toContain(`only for agent ${name}`);
     for (const id of done) {
       expect(await executionOf(db.pool, id)).toMatchObject({ status: 'completed', output: 'mine' });
     }
@@ -93,7 +93,7 @@ describe('howdah worker --only', () => {
       `select j.key::uuid as id from graphile_worker.jobs as j where j.task_identifier = 'advance' and j.attempts = 0 order by 1`,
     );
     expect(rows.map(({ id }) => id)).toEqual(left.toSorted());
-    await once();
+    await runWorkerOnce();
     expect((await executionOf(db.pool, left[0] as string)).status).toBe('completed');
   });
 
@@ -107,34 +107,34 @@ describe('howdah worker --only', () => {
     }
     const statuses = async () =>
       Promise.all(ids.map(async (id) => (await executionOf(db.pool, id)).status));
-    await once('tenant=blue', 'agent=helper');
+    await runWorkerOnce('tenant=blue', 'agent=helper');
     expect(await statuses()).toEqual(['completed', 'queued', 'queued']);
-    await once('tenant=red', 'tenant=blue');
+    await runWorkerOnce('tenant=red', 'tenant=blue');
     expect(await statuses()).toEqual(['completed', 'completed', 'queued']);
     const { rows } = await db.pool.query(`select id from howdah.tenants where slug = 'green'`);
-    await once(`tenant=${rows[0].id}`);
+    await runWorkerOnce(`tenant=${rows[0].id}`);
     expect(await statuses()).toEqual(['completed', 'completed', 'completed']);
   });
 
   test('the child runs of selected runs complete, whichever agent they belong to', async () => {
-    const child = await answering('looked it up');
-    const parent = await asking(child);
+    const child = await makeAnswerer('looked it up');
+    const parent = await makeAsker(child);
     const id = await insertRun(db.pool, parent);
     const alone = await insertRun(db.pool, child);
-    await once(`agent=${parent}`); // selected by its id
+    await runWorkerOnce(`agent=${parent}`); // selected by its id
     expect(await executionOf(db.pool, id)).toMatchObject({ status: 'completed', output: 'helped' });
     expect((await executionOf(db.pool, alone)).status).toBe('queued');
   });
 
   test('workflow=NAME: with all its members', async () => {
-    const member = await answering('a part');
+    const member = await makeAnswerer('a part');
     const workflow = await makeTeam(db.pool, { type: 'chain', members: [{ agent: member }] });
     const { rows } = await db.pool.query(
       `insert into howdah.executions (workflow_id, input) values ($1, 'go') returning id`,
       [workflow],
     );
     const other = await insertRun(db.pool, member);
-    await once(`workflow=${await nameOf('workflows', workflow)}`);
+    await runWorkerOnce(`workflow=${await nameOf('workflows', workflow)}`);
     expect(await executionOf(db.pool, rows[0].id)).toMatchObject({
       status: 'completed',
       output: 'a part',
@@ -148,16 +148,16 @@ describe('howdah worker --only', () => {
     );
     servers.push(server);
     const child = await makeAgent(db.pool, { models: [{ provider: 'openai' }] });
-    const parent = await insertRun(db.pool, await asking(child));
+    const parent = await insertRun(db.pool, await makeAsker(child));
     const first = await startWorkerProcess(db.url, { openai: server.url });
     await expect.poll(() => server.requests.length, { timeout: 60_000 }).toBe(1);
     first.signal('SIGKILL');
     await first.ended;
     await start(await tenantScope([child]), server.url);
     const [mine] = await childrenOf(db.pool, parent);
-    expect(await ended(db.pool, mine?.id as string)).toMatchObject({ output: 'looked it up' });
+    expect(await waitForEnd(db.pool, mine?.id as string)).toMatchObject({ output: 'looked it up' });
     expect((await executionOf(db.pool, parent)).status).toBe('queued');
-    await once();
+    await runWorkerOnce();
     expect(await executionOf(db.pool, parent)).toMatchObject({ output: 'helped' });
   });
 
@@ -168,14 +168,17 @@ describe('howdah worker --only', () => {
     servers.push(server);
     const agent = await makeAgent(db.pool, { models: [{ provider: 'openai' }] });
     const scope = await tenantScope([agent]);
-    const other = await insertRun(db.pool, await answering());
+    const other = await insertRun(db.pool, await makeAnswerer());
     const ids = await Promise.all(Array.from({ length: 5 }, () => insertRun(db.pool, agent)));
     const victim = await startWorkerProcess(db.url, { openai: server.url, scope });
     await expect.poll(() => server.requests.length, { timeout: 60_000 }).toBe(5);
     await start(scope, server.url);
     victim.signal('SIGKILL');
     for (const id of ids) {
-      expect(await ended(db.pool, id)).toMatchObject({ status: 'completed', output: 'answered' });
+      expect(await waitForEnd(db.pool, id)).toMatchObject({
+        status: 'completed',
+        output: 'answered',
+      });
       expect(await kindsOf(db.pool, id)).toBe('model output');
     }
     expect((await executionOf(db.pool, other)).status).toBe('queued');
@@ -189,7 +192,7 @@ describe('howdah worker --only', () => {
     const retrying = await makeAgent(db.pool, { models: [{ provider: 'openai' }] });
     const question = await makeAgent(db.pool, {
       script: [
-        calling({ name: 'ask_user', arguments: { question: 'Red?' } }),
+        callTools({ name: 'ask_user', arguments: { question: 'Red?' } }),
         { content: 'painted' },
       ],
       tools: ['ask_user'],
@@ -199,18 +202,18 @@ describe('howdah worker --only', () => {
       await insertRun(db.pool, retrying),
       await insertRun(db.pool, question),
     ];
-    await reaches(db.pool, second, 'waiting');
+    await waitForStatus(db.pool, second, 'waiting');
     await db.pool.query(
       `select howdah.answer_question(q.id, 'yes') from howdah.questions as q where q.execution_id = $1`,
       [second],
     );
-    expect(await ended(db.pool, second)).toMatchObject({ output: 'painted' });
-    expect(await ended(db.pool, first)).toMatchObject({ output: 'at the second try' });
+    expect(await waitForEnd(db.pool, second)).toMatchObject({ output: 'painted' });
+    expect(await waitForEnd(db.pool, first)).toMatchObject({ output: 'at the second try' });
     const { rows } = await db.pool.query(
       `insert into howdah.executions (agent_id, input, run_at) values ($1, 'go', clock_timestamp() + interval '1 second') returning id`,
       [retrying],
     );
-    expect((await ended(db.pool, rows[0].id)).status).toBe('completed');
+    expect((await waitForEnd(db.pool, rows[0].id)).status).toBe('completed');
   });
 
   test('room that a run frees is used at once', async () => {

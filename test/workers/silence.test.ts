@@ -1,10 +1,17 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type FaultProxy, type Rule, startFaultProxy } from '../../chaos/faults/fault-proxy.ts';
 import type { Worker } from '../../workers/start-worker.ts';
-import { calling, ended, executionOf, insertRun, kindsOf, makeAgent } from '../runtime/arrange.ts';
+import {
+  callTools,
+  executionOf,
+  insertRun,
+  kindsOf,
+  makeAgent,
+  waitForEnd,
+} from '../runtime/arrange.ts';
 import { eventually, testDatabase } from '../support/database.ts';
 import { startTestWorker } from '../support/worker.ts';
-import { killWorkerProcesses, startWorkerProcess } from './child.ts';
+import { killWorkerProcesses, startWorkerProcess } from './worker-process.ts';
 
 // Silent connections: no data arrives any more, and no error is reported. A database that fails
 // over to another machine leaves such connections behind, and so does a frozen worker.
@@ -30,9 +37,9 @@ afterAll(async () => {
   await proxy.close();
 });
 
-const script = [calling({ name: 'bump' }), { content: 'done' }];
+const script = [callTools({ name: 'bump' }), { content: 'done' }];
 
-async function counted(): Promise<number> {
+async function readCounter(): Promise<number> {
   return (await database.pool.query('select n from shop.counter')).rows[0].n;
 }
 
@@ -40,7 +47,7 @@ async function counted(): Promise<number> {
  * Returns a rule that silences the connection that sends this request next. `isSilent` resolves
  * when the connection is silent.
  */
-function silenceAt(request: RegExp): { isSilent: Promise<void>; rule: Rule } {
+function silenceOn(request: RegExp): { isSilent: Promise<void>; rule: Rule } {
   const { promise, resolve } = Promise.withResolvers<void>();
   let isOver = false;
   const rule: Rule = (chunk, connection) => {
@@ -57,7 +64,7 @@ test('a worker frozen in the transaction of a SQL tool does not block others', a
   const { pool } = database;
   const frozen = await startWorkerProcess(proxy.url);
   const agent = await makeAgent(pool, { script, tools: ['bump'] });
-  const { rule, isSilent } = silenceAt(/^Q.{4}commit\0/s);
+  const { rule, isSilent } = silenceOn(/^Q.{4}commit\0/s);
   proxy.toServer = rule;
   const id = await insertRun(pool, agent);
   await isSilent;
@@ -77,7 +84,7 @@ test('a worker frozen in the transaction of a SQL tool does not block others', a
   );
   expect(run.status).toBe('completed');
   expect(await kindsOf(pool, id)).toBe('model tool model output');
-  expect(await counted()).toBe(1);
+  expect(await readCounter()).toBe(1);
   frozen.signal('SIGKILL');
 });
 
@@ -88,14 +95,14 @@ test.each([
   ['a wake-up', /get_job|_private_jobs/],
 ])('a connection that stops responding at %s is abandoned', async (_what, request) => {
   const { pool } = database;
-  const before = await counted();
+  const before = await readCounter();
   const agent = await makeAgent(pool, { script, tools: ['bump'] });
-  const { rule, isSilent } = silenceAt(request);
+  const { rule, isSilent } = silenceOn(request);
   proxy.toServer = rule;
   const id = await insertRun(pool, agent);
   await isSilent;
-  expect((await ended(pool, id)).status).toBe('completed');
-  expect(await counted()).toBe(before + 1);
+  expect((await waitForEnd(pool, id)).status).toBe('completed');
+  expect(await readCounter()).toBe(before + 1);
 });
 
 test('the worker reconnects when all connections stop responding at once', async () => {
@@ -106,6 +113,6 @@ test('the worker reconnects when all connections stop responding at once', async
   }
   const ids = await Promise.all(Array.from({ length: 20 }, () => insertRun(pool, agent)));
   for (const id of ids) {
-    expect((await ended(pool, id)).status).toBe('completed');
+    expect((await waitForEnd(pool, id)).status).toBe('completed');
   }
 });

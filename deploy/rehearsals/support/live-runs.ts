@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { type Figure, figure } from '../../../bench/figures.ts';
 import { verifyAudit } from '../../../src/db/operations/audit.ts';
-import { calling, insertRun, makeAgent, makeAgentTool } from '../../../test/runtime/arrange.ts';
+import { callTools, insertRun, makeAgent, makeAgentTool } from '../../../test/runtime/arrange.ts';
 import { eventually } from '../../../test/support/database.ts';
-import { startWorkerProcess, type WorkerProcess } from '../../../test/workers/child.ts';
+import { startWorkerProcess, type WorkerProcess } from '../../../test/workers/worker-process.ts';
 
 const COMPLETION_TIMEOUT_MS = 300_000;
 
@@ -82,7 +82,7 @@ export async function startLiveRuns(
 async function makeAgents(pool: pg.Pool): Promise<{ busy: string; asker: string; parent: string }> {
   // the arguments differ, because a repeated call is stopped as a loop
   const turns = Array.from({ length: 8 }, (_, n) => ({
-    ...calling({ name: 'calculator', arguments: { expression: `6 * ${n}` } }),
+    ...callTools({ name: 'calculator', arguments: { expression: `6 * ${n}` } }),
     delay_ms: 150,
   }));
   const busy = await makeAgent(pool, {
@@ -93,14 +93,14 @@ async function makeAgents(pool: pg.Pool): Promise<{ busy: string; asker: string;
   });
   const asker = await makeAgent(pool, {
     script: [
-      calling({ name: 'ask_user', arguments: { question: 'Which?' } }),
+      callTools({ name: 'ask_user', arguments: { question: 'Which?' } }),
       { content: 'so be it' },
     ],
   });
   await pool.query('update howdah.agents set human_input = true where id = $1', [asker]);
   const tool = await makeAgentTool(pool, busy);
   const parent = await makeAgent(pool, {
-    script: [calling({ name: tool, arguments: { message: 'do it' } }), { content: 'it is done' }],
+    script: [callTools({ name: tool, arguments: { message: 'do it' } }), { content: 'it is done' }],
     tools: [tool],
   });
   return { busy, asker, parent };

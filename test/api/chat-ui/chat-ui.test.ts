@@ -116,7 +116,7 @@ describe('an approval', () => {
     return { chat, approvalId: tool.approval.id };
   };
   /** Resolves when the request that the answer sends automatically has ended. */
-  const settled = async (chat: ReturnType<typeof createChat>) => {
+  const waitForAnswer = async (chat: ReturnType<typeof createChat>) => {
     await expect.poll(() => toolsOf(chat.messages[1])[0]?.state).toMatch(/^output-/);
     await expect.poll(() => chat.status).toBe('ready');
   };
@@ -124,7 +124,7 @@ describe('an approval', () => {
   test('that is granted continues the same message', async () => {
     const { chat, approvalId } = await open();
     await chat.addToolApprovalResponse({ id: approvalId, approved: true });
-    await settled(chat);
+    await waitForAnswer(chat);
     expect(chat.errors).toEqual([]);
     expect(chat.messages).toHaveLength(2);
     expect(toolsOf(chat.messages[1])[0]).toMatchObject({ state: 'output-available' });
@@ -134,7 +134,7 @@ describe('an approval', () => {
   test('that is denied tells the agent the reason', async () => {
     const { chat, approvalId } = await open();
     await chat.addToolApprovalResponse({ id: approvalId, approved: false, reason: 'Not today.' });
-    await settled(chat);
+    await waitForAnswer(chat);
     expect(chat.errors).toEqual([]);
     expect(toolsOf(chat.messages[1])[0]).toMatchObject({ state: 'output-denied' });
     expect(textOf(chat)).toContain('Not today.');

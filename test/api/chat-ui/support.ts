@@ -7,7 +7,7 @@ import {
 } from 'ai';
 import type { ApiServer } from '../../../src/api/server.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
-import type { Sent, Stage } from '../openai/support.ts';
+import type { SentMessage, Stage } from '../openai/support.ts';
 
 /** Metadata of a chat message. */
 export type Metadata = {
@@ -94,7 +94,7 @@ export function metadataOf(message: Message | undefined): Metadata['howdah'] {
 
 /** Makes an agent that calls the calculator after an approval and reports the result. */
 export async function makeCautiousAgent(stage: Stage, columns: JsonObject = {}): Promise<string> {
-  const agent = await stage.agent((_request, messages: Sent[]) => {
+  const agent = await stage.agent((_request, messages: SentMessage[]) => {
     const last = messages.at(-1);
     if (last?.role !== 'tool') {
       return { tool_calls: [{ name: 'calculator', arguments: { expression: '6 * 7' } }] };

@@ -12,7 +12,7 @@ import type { FeedRow } from '../../../src/db/feed/tree-rows.ts';
 const ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 
 /** Returns a run whose rows and pieces arrive when the test sends them. */
-function staged(run: Partial<Execution>) {
+function createControlledRun(run: Partial<Execution>) {
   const steps = new FeedQueue<FeedRow>({ onClose() {} });
   const tokens = new FeedQueue<TokenPiece>({ onClose() {} });
   const live = {
@@ -35,7 +35,7 @@ function staged(run: Partial<Execution>) {
 }
 
 test('pieces of an answer are held back until earlier steps arrive', async () => {
-  const { live, piece, row } = staged({ id: ID, step_count: 0, completed_at: null });
+  const { live, piece, row } = createControlledRun({ id: ID, step_count: 0, completed_at: null });
   const leaving = new AbortController();
   const events = runEvents(live, ID, { seq: 0, n: 0 }, leaving.signal);
   piece(3, 'to');
@@ -59,7 +59,7 @@ test('pieces of an answer are held back until earlier steps arrive', async () =>
 
 test('behind a cursor that never existed, a run without steps still has its last event', async () => {
   const run = { id: ID, status: 'cancelled', step_count: 0, completed_at: '2030-01-01T00:00:00Z' };
-  const { live, steps } = staged(run as Partial<Execution>);
+  const { live, steps } = createControlledRun(run as Partial<Execution>);
   steps.end();
   const events: string[] = [];
   const { signal } = new AbortController();

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
-import { calling, createLatch, insertRun, makeAgent } from '../../runtime/arrange.ts';
+import { callTools, createLatch, insertRun, makeAgent } from '../../runtime/arrange.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
@@ -50,7 +50,7 @@ const QUESTIONS = `query ($id: UUID!) { execution(id: $id) {
 
 /** Starts a run and waits until it has asked. */
 async function start(call: { name: string; arguments: object }) {
-  const script = [calling(call as never), calling({ name: 'slow' }), { content: 'done' }];
+  const script = [callTools(call as never), callTools({ name: 'slow' }), { content: 'done' }];
   const tools = [call.name, 'slow'];
   const id = await insertRun(db.pool, await makeAgent(db.pool, { script, tools }));
   const followed = follow(socket, UPDATED, { id });

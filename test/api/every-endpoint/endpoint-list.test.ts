@@ -10,7 +10,7 @@ import { MARK, makeTwoTenants } from '../../sql/two-tenants.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';
 import { call } from '../rest/call.ts';
-import { locked, tokenFor } from '../subscriptions/tokens.ts';
+import { tokenFor, tokenOptions } from '../subscriptions/tokens.ts';
 
 // Lists every route of the server, as the server reports them. test/api/rest/isolation.test.ts
 // covers the routes of the REST table; this file covers all others. A new endpoint that is in
@@ -118,7 +118,7 @@ beforeAll(async () => {
   made.subscribe(note);
   try {
     const metrics = createMetrics(figuresOn(db.pool));
-    api = await startTestApi(db.url, { ...locked, metrics });
+    api = await startTestApi(db.url, { ...tokenOptions, metrics });
   } finally {
     made.unsubscribe(note);
   }
@@ -177,7 +177,7 @@ test('every route is described in OpenAPI, and every described route is served',
   }
 });
 
-async function said(endpoint: string, request: Request, { name, id }: Named) {
+async function responseTo(endpoint: string, request: Request, { name, id }: Named) {
   const [method = '', url = ''] = endpoint.split(' ');
   const path = url.replace(/:agent|\*/, request.agent ?? name).replace(':id', id);
   const { status, body } = await call(api, method, path, request.body, { token });
@@ -194,11 +194,11 @@ test.each(Object.keys(REQUESTS))('%s reveals nothing about another tenant', asyn
   expect(requests).not.toEqual([]);
   expect(theirs.length).toBeGreaterThan(3);
   for (const [place, request] of requests.entries()) {
-    const absent = await said(endpoint, request, missing);
+    const absent = await responseTo(endpoint, request, missing);
     expect(absent.status, `${endpoint} ${place}`).toBeLessThan(500);
     for (const id of theirs) {
       const named = { name: MARK, id };
-      const there = await said(endpoint, REQUESTS[endpoint]?.(named)[place] ?? {}, named);
+      const there = await responseTo(endpoint, REQUESTS[endpoint]?.(named)[place] ?? {}, named);
       expect({ place, ...there }).toEqual({ place, ...absent });
     }
   }

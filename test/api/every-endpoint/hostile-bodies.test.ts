@@ -12,7 +12,7 @@ import { makeAgent, makeApiKey, makeTenant, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { follow, openSocket, startTestApi } from '../harness.ts';
 import { type Called, call } from '../rest/call.ts';
-import { locked } from '../subscriptions/tokens.ts';
+import { tokenOptions } from '../subscriptions/tokens.ts';
 import { openWs } from '../ws/ws-client.ts';
 
 const db = testDatabase();
@@ -22,7 +22,7 @@ let tenant: string;
 const keys: Record<'admin' | 'member' | 'viewer' | 'reader', string> = {} as never;
 
 beforeAll(async () => {
-  api = await startTestApi(db.url, locked);
+  api = await startTestApi(db.url, tokenOptions);
   tenant = await makeTenant(db.pool);
   const id = await makeAgent(db.pool, { tenant_id: tenant });
   agent = (await one(db.pool, 'select name from howdah.agents where id = $1', [id])).name;
@@ -96,11 +96,11 @@ describe('hostile bodies cost about as much to reject as valid ones', () => {
   type Wrap = (body: string) => string;
 
   /** Sends a body of the same size that is read completely and rejected for one field. */
-  const good = (size = SIZE) =>
+  const costOfGoodBody = (size = SIZE) =>
     cost(() => send('/api/execute', { agent, message: 'x'.repeat(size), mesage: 1 }, keys.admin));
 
   test.each(endpoints)('%s', async (path, known, list) => {
-    const reference = Math.max(await good(), 20);
+    const reference = Math.max(await costOfGoodBody(), 20);
     for (const [name, body] of Object.entries(hostileJson(SIZE, known, list))) {
       let answer: Called | undefined;
       const taken = await cost(async () => {
@@ -115,7 +115,7 @@ describe('hostile bodies cost about as much to reject as valid ones', () => {
   test.each(messages)('%s', async (_what, path, known, list, wrap) => {
     const accept = { accept: 'application/json, text/event-stream' };
     for (const size of [SIZE, 4 * SIZE]) {
-      const reference = Math.max(await good(size), 20);
+      const reference = Math.max(await costOfGoodBody(size), 20);
       for (const [name, body] of Object.entries(hostileJson(size, known, list))) {
         let answer: Called | undefined;
         const taken = await cost(async () => {
@@ -136,7 +136,7 @@ describe('hostile bodies cost about as much to reject as valid ones', () => {
   });
 
   test('GraphQL operations and their variables', async () => {
-    const reference = Math.max(await good(), 20);
+    const reference = Math.max(await costOfGoodBody(), 20);
     for (const [name, query] of Object.entries(hostileOperations(90_000))) {
       const taken = await cost(() => send('/graphql', { query }, keys.admin));
       expect(taken, name).toBeLessThan(4 * MARGIN * reference);
@@ -150,7 +150,7 @@ describe('hostile bodies cost about as much to reject as valid ones', () => {
   });
 
   test('WebSocket messages', async () => {
-    const reference = Math.max(await good(), 20);
+    const reference = Math.max(await costOfGoodBody(), 20);
     const client = await openWs(api, { authorization: `Bearer ${keys.admin}` });
     const errors = () => client.received.filter(({ type }) => type === 'error').length;
     for (const [name, body] of Object.entries(hostileJson(SIZE, 'message', 'input_parts'))) {

@@ -21,7 +21,7 @@ import { all } from '../../sql/support.ts';
 import { MARK, makeTwoTenants } from '../../sql/two-tenants.ts';
 import { testDatabase } from '../../support/database.ts';
 import { ask, follow, openSocket, startTestApi, until } from '../harness.ts';
-import { locked, tokenFor } from '../subscriptions/tokens.ts';
+import { tokenFor, tokenOptions } from '../subscriptions/tokens.ts';
 
 // Requests every field of the GraphQL schema as one tenant for rows of another tenant, like
 // test/sql/isolation.test.ts. The fields are read from the schema, so new fields are included.
@@ -37,7 +37,7 @@ const walked: Record<string, number> = {};
 
 beforeAll(async () => {
   const { a, b } = await makeTwoTenants(db.pool);
-  api = await startTestApi(db.url, locked);
+  api = await startTestApi(db.url, tokenOptions);
   token = await tokenFor(
     { sub: 'a', tenant_id: a, user_id: '' },
     { user_id: undefined, role: 'owner' },
@@ -128,7 +128,7 @@ const variablesFor = (field: Field, id: string) =>
   Object.fromEntries(field.args.map(({ name, type }) => [name, valueFor(type, id)]));
 
 /** Returns the response to a request as text, with a placeholder for the id in it. */
-async function said(text: string, variables: object, id: string): Promise<string> {
+async function responseText(text: string, variables: object, id: string): Promise<string> {
   const { status, data, errors } = await ask(api, text, variables, token);
   const rest = errors.map(({ message, extensions }) => ({ message, extensions }));
   return JSON.stringify({ status, data, rest })
@@ -171,9 +171,9 @@ test('every query treats rows of another tenant like missing rows', async () => 
   for (const field of fields) {
     const text = operation('query', field);
     const unknown = makeMissingId();
-    const expected = await said(text, variablesFor(field, unknown), unknown);
+    const expected = await responseText(text, variablesFor(field, unknown), unknown);
     for (const { table, id } of theirs) {
-      const got = await said(text, variablesFor(field, id), id);
+      const got = await responseText(text, variablesFor(field, id), id);
       expect({ field: field.name, table, got }).toEqual({
         field: field.name,
         table,
@@ -228,9 +228,9 @@ test('every mutation treats rows of another tenant like missing rows and leaves 
   for (const field of fields) {
     const text = operation('mutation', field);
     const unknown = makeMissingId();
-    const expected = await said(text, variablesFor(field, unknown), unknown);
+    const expected = await responseText(text, variablesFor(field, unknown), unknown);
     for (const { table, id } of theirs) {
-      const got = await said(text, variablesFor(field, id), id);
+      const got = await responseText(text, variablesFor(field, id), id);
       expect({ field: field.name, table, got }).toEqual({
         field: field.name,
         table,
@@ -277,7 +277,7 @@ test('updates and deletes fail with HWNTF for missing or foreign rows, HWINV for
       const unknown = await refusal(nobody);
       expect(unknown).toMatchObject(missing);
       for (const { id } of theirs)
-        expect(same(await refusal(id), id)).toEqual(same(unknown, nobody));
+        expect(withoutId(await refusal(id), id)).toEqual(withoutId(unknown, nobody));
       continue;
     }
     expect(keys.map(({ name }) => name)).toEqual(['nodeId']);
@@ -320,7 +320,8 @@ async function keyOf(type: string): Promise<(string | number | null)[]> {
 }
 
 /** Replaces the id in a response with a placeholder, so that two responses can be compared. */
-const same = (said: object, id: string) => JSON.parse(JSON.stringify(said).replaceAll(id, 'THAT'));
+const withoutId = (said: object, id: string) =>
+  JSON.parse(JSON.stringify(said).replaceAll(id, 'THAT'));
 
 /** Returns the fields of the one argument of a mutation. */
 function inputFieldsOf({ args: [input] }: Field) {

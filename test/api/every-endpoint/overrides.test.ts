@@ -13,7 +13,7 @@ import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { ask, startTestApi, until } from '../harness.ts';
 import { call } from '../rest/call.ts';
-import { locked } from '../subscriptions/tokens.ts';
+import { tokenOptions } from '../subscriptions/tokens.ts';
 
 // Starts one run with another model, other parameters and a lower budget through every interface.
 // Runs and errors are equal.
@@ -47,7 +47,7 @@ beforeAll(async () => {
   runner = (await makeApiKey(db.pool, tenant, { scopes: ['run'] })).key;
   member = (await makeApiKey(db.pool, tenant)).key;
   worker = await startTestWorker(db.url);
-  api = await startTestApi(db.url, locked);
+  api = await startTestApi(db.url, tokenOptions);
   folder = await mkdtemp(join(tmpdir(), 'howdah-overrides-'));
 });
 afterAll(async () => {
@@ -117,7 +117,7 @@ const endpoints: Record<string, (said: Said, token: string) => Promise<Began>> =
   },
 };
 
-const ended = async (id: string) => {
+const waitForEnd = async (id: string) => {
   await until(
     async () =>
       (
@@ -141,7 +141,7 @@ describe.each(Object.entries(endpoints))('%s', (_, begin) => {
     const overrides = { model: 'careful', request_params: { temperature: 0.25, top_p: 0.5 } };
     const began = await begin({ max_cost: 4, overrides }, member);
     expect(began).toMatchObject({ id: expect.any(String) });
-    expect(await ended((began as { id: string }).id)).toEqual({
+    expect(await waitForEnd((began as { id: string }).id)).toEqual({
       status: 'completed',
       stop_reason: 'final_answer',
       max_cost: 4,
@@ -174,14 +174,14 @@ describe.each(Object.entries(endpoints))('%s', (_, begin) => {
       { max_cost: 4, overrides: { request_params: { temperature: 0 } } },
       runner,
     );
-    await ended((free as { id: string }).id);
+    await waitForEnd((free as { id: string }).id);
   });
 });
 
 test('a run with a model override is replayed identically', async () => {
   const overrides = { model: 'careful', request_params: { temperature: 0.5 } };
   const id = await connect(api.url, { token: member }).agent(agent).run('Hi.', { overrides });
-  await ended(id);
+  await waitForEnd(id);
   const replayed = await runCli(db.url, 'replay', id);
   expect([replayed.status, replayed.stderr + replayed.stdout]).toEqual([
     0,

@@ -14,7 +14,7 @@ import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { ask, startTestApi } from '../harness.ts';
 import { call } from '../rest/call.ts';
-import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
+import { makePerson, tokenFor, tokenOptions } from '../subscriptions/tokens.ts';
 
 // Checks one rule for addresses and commands of the server's machine. An owner of the machine may
 // name them in every interface and every kind of row. A tenant receives the same rejection
@@ -32,7 +32,7 @@ const LOGIN = `own_machine_${process.pid}`;
 
 beforeAll(async () => {
   open = await startTestApi(db.url);
-  walled = await startTestApi(db.url, locked);
+  walled = await startTestApi(db.url, tokenOptions);
   const { tenant_id } = await makePerson(db.pool, 'boss');
   token = await tokenFor(
     { sub: 'boss', tenant_id, user_id: '' },
@@ -78,7 +78,7 @@ type Kind = {
   message: string;
 };
 
-const named = (what: string) => `${what} must have a public host name, not 127.0.0.1`;
+const hostMessage = (what: string) => `${what} must have a public host name, not 127.0.0.1`;
 
 const KINDS: Record<string, Kind> = {
   'a model': {
@@ -88,7 +88,7 @@ const KINDS: Record<string, Kind> = {
     path: '/api/models',
     mutation: ['createModel', 'model'],
     file: { models: { n: { provider: 'openai', model: 'llama', base_url: PRIVATE } } },
-    message: named('base_url'),
+    message: hostMessage('base_url'),
   },
   'an MCP server over HTTP': {
     field: 'configuration.url',
@@ -97,7 +97,7 @@ const KINDS: Record<string, Kind> = {
     path: '/api/mcp-servers',
     mutation: ['createMcpServer', 'mcpServer'],
     file: { mcp_servers: { n: { type: 'http', url: PRIVATE } } },
-    message: named('configuration.url'),
+    message: hostMessage('configuration.url'),
   },
   'an MCP server that is a command': {
     field: 'type',
@@ -115,7 +115,7 @@ const KINDS: Record<string, Kind> = {
     path: '/api/tools',
     mutation: ['createTool', 'tool'],
     file: { tools: { n: { kind: 'http', configuration: { url: PRIVATE }, parameters } } },
-    message: named('configuration.url'),
+    message: hostMessage('configuration.url'),
   },
   'an engine': {
     field: 'engine_configuration.url',
@@ -123,7 +123,7 @@ const KINDS: Record<string, Kind> = {
     row: { name: 'n', engine: 'http', engine_configuration: { url: PRIVATE } },
     path: '/api/agents',
     mutation: ['createAgent', 'agent'],
-    message: named('engine_configuration.url'),
+    message: hostMessage('engine_configuration.url'),
   },
   'a webhook': {
     field: 'url',
@@ -131,7 +131,7 @@ const KINDS: Record<string, Kind> = {
     row: { url: PRIVATE },
     path: '/api/webhooks',
     mutation: ['createWebhook', 'webhook'],
-    message: named('url'),
+    message: hostMessage('url'),
   },
   'the resource of an integration': {
     field: 'resource_url',
@@ -139,7 +139,7 @@ const KINDS: Record<string, Kind> = {
     row: { name: 'n', resource_url: PRIVATE },
     path: '/api/integrations',
     mutation: ['createIntegration', 'integration'],
-    message: named('resource_url'),
+    message: hostMessage('resource_url'),
   },
   'the authorization server of an integration': {
     field: 'issuer',
@@ -147,7 +147,7 @@ const KINDS: Record<string, Kind> = {
     row: { name: 'n', resource_url: 'https://api.example.com/mcp', issuer: PRIVATE },
     path: '/api/integrations',
     mutation: ['createIntegration', 'integration'],
-    message: named('issuer'),
+    message: hostMessage('issuer'),
   },
   'an endpoint of an integration': {
     field: 'endpoints.token_endpoint',
@@ -160,7 +160,7 @@ const KINDS: Record<string, Kind> = {
     },
     path: '/api/integrations',
     mutation: ['createIntegration', 'integration'],
-    message: named('endpoints.token_endpoint'),
+    message: hostMessage('endpoints.token_endpoint'),
   },
 };
 
@@ -217,7 +217,7 @@ async function byFile(url: string, { file }: Kind): Promise<Said> {
 }
 
 /** Gives a row a new name, since names are unique. */
-function fresh(kind: Kind): Kind {
+function withNewName(kind: Kind): Kind {
   made += 1;
   const name = `n${made}`;
   const row =
@@ -237,25 +237,25 @@ describe.each(Object.entries(KINDS))('%s', (_name, kind) => {
   const refusal = { code: 'HWDEN', message: kind.message, field: kind.field };
 
   test('may be written by who owns the machine', async () => {
-    expect(await bySql(db.pool, fresh(kind)), 'SQL').toBe('accepted');
-    expect(await byRest(open, fresh(kind)), 'REST').toBe('accepted');
-    expect(await byGraphql(open, fresh(kind)), 'GraphQL').toBe('accepted');
-    if (kind.file) expect(await byFile(db.url, fresh(kind)), 'CLI').toBe('accepted');
+    expect(await bySql(db.pool, withNewName(kind)), 'SQL').toBe('accepted');
+    expect(await byRest(open, withNewName(kind)), 'REST').toBe('accepted');
+    expect(await byGraphql(open, withNewName(kind)), 'GraphQL').toBe('accepted');
+    if (kind.file) expect(await byFile(db.url, withNewName(kind)), 'CLI').toBe('accepted');
   });
 
   test('is refused to a tenant in the same words everywhere', async () => {
     for (const bearer of [token, key]) {
       for (const api of [walled, open]) {
         if (bearer === token && api === open) continue; // this server accepts no tokens
-        expect(await byRest(api, fresh(kind), bearer), 'REST').toEqual(refusal);
-        expect(await byGraphql(api, fresh(kind), bearer), 'GraphQL').toEqual(refusal);
+        expect(await byRest(api, withNewName(kind), bearer), 'REST').toEqual(refusal);
+        expect(await byGraphql(api, withNewName(kind), bearer), 'GraphQL').toEqual(refusal);
       }
     }
-    expect(await bySql(login, fresh(kind)), 'SQL').toEqual(refusal);
+    expect(await bySql(login, withNewName(kind)), 'SQL').toEqual(refusal);
     if (kind.file) {
       const { code, message } = refusal;
       const said = { code, message, field: 'in a file' };
-      expect(await byFile(loginUrl, fresh(kind)), 'CLI').toEqual(said);
+      expect(await byFile(loginUrl, withNewName(kind)), 'CLI').toEqual(said);
     }
   });
 });

@@ -6,7 +6,7 @@ import { all, makeAgent, makeApiKey, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { ask, startTestApi } from '../harness.ts';
 import { call } from '../rest/call.ts';
-import { locked } from '../subscriptions/tokens.ts';
+import { tokenOptions } from '../subscriptions/tokens.ts';
 
 // Starts runs with a concurrency key and a debounce key through every interface. Runs and errors
 // are equal.
@@ -20,7 +20,7 @@ let token: string;
 beforeAll(async () => {
   const { id: tenant } = await one(db.pool, `select id from howdah.tenants where slug = 'default'`);
   token = (await makeApiKey(db.pool, tenant, { scopes: ['read', 'run'] })).key;
-  api = await startTestApi(db.url, locked);
+  api = await startTestApi(db.url, tokenOptions);
 });
 afterAll(async () => {
   await api?.close();
@@ -31,7 +31,7 @@ beforeEach(async () => {
 });
 
 type Keys = { concurrency_key?: string; debounce_key?: string; debounce_ms?: number };
-type Began = { id: string } | { code: string; field?: string };
+type StartOutcome = { id: string } | { code: string; field?: string };
 
 const variables = (input: string, { concurrency_key, debounce_key, debounce_ms }: Keys) => ({
   input,
@@ -45,14 +45,14 @@ const RUN = `mutation ($agent: String!, $input: String!, $of: String, $key: Stri
 const CREATE = `mutation ($agent: UUID!, $input: String!, $of: String, $key: String, $ms: Int) {
   createExecution(input: {execution: {agentId: $agent, input: $input, concurrencyKey: $of, debounceKey: $key, debounceMs: $ms}}) { execution { id input } }
 }`;
-const refused = (errors: { extensions: Record<string, unknown> }[]): Began => {
+const outcomeOfErrors = (errors: { extensions: Record<string, unknown> }[]): StartOutcome => {
   const { code, detail } = (errors[0]?.extensions ?? {}) as {
     code: string;
     detail?: { field?: string };
   };
   return { code, field: detail?.field ?? '' };
 };
-const overRest = async (body: object, headers?: Record<string, string>): Promise<Began> => {
+const overRest = async (body: object, headers?: Record<string, string>): Promise<StartOutcome> => {
   const { body: got } = await call(api, 'POST', '/api/execute', body, {
     token,
     ...(headers && { headers }),
@@ -63,22 +63,22 @@ const line = (message: string, keys: Keys) => [
   ...['run', agent, message, '--detach', '--json'],
   ...Object.entries(keys).flatMap(([name, value]) => [`--${name.replace('_', '-')}`, `${value}`]),
 ];
-const printed = ({ stdout, stderr }: { stdout: string; stderr: string }): Began => {
+const outcomeOfOutput = ({ stdout, stderr }: { stdout: string; stderr: string }): StartOutcome => {
   if (stdout) return JSON.parse(stdout);
   const { code, detail } = JSON.parse(stderr).error;
   return { code, field: detail?.field };
 };
 
-const endpoints: Record<string, (message: string, keys: Keys) => Promise<Began>> = {
+const endpoints: Record<string, (message: string, keys: Keys) => Promise<StartOutcome>> = {
   'GraphQL run': async (message, keys) => {
     const { data, errors } = await ask(api, RUN, { agent, ...variables(message, keys) }, token);
-    return data?.run?.result ?? refused(errors);
+    return data?.run?.result ?? outcomeOfErrors(errors);
   },
   'GraphQL createExecution': async (message, keys) => {
     const sent = { agent: agent_id, ...variables(message, keys) };
     const { data, errors } = await ask(api, CREATE, sent, token);
     if (data?.createExecution) expect(data.createExecution.execution.input).toBe(message);
-    return data?.createExecution?.execution ?? refused(errors);
+    return data?.createExecution?.execution ?? outcomeOfErrors(errors);
   },
   'REST, by name': (message, keys) => overRest({ agent, message, ...keys }),
   'REST, by id': (message, keys) => overRest({ agent_id, message, ...keys }),
@@ -96,13 +96,15 @@ const endpoints: Record<string, (message: string, keys: Keys) => Promise<Began>>
     process.env.HOWDAH_API_KEY = token;
     try {
       const unreachableUrl = 'postgresql://127.0.0.1:1/nowhere';
-      return printed(await runCli(unreachableUrl, ...line(message, keys), '--api', api.url));
+      return outcomeOfOutput(
+        await runCli(unreachableUrl, ...line(message, keys), '--api', api.url),
+      );
     } finally {
       delete process.env.HOWDAH_API_KEY;
     }
   },
   'the command line': async (message, keys) =>
-    printed(await runCli(db.url, ...line(message, keys))),
+    outcomeOfOutput(await runCli(db.url, ...line(message, keys))),
 };
 
 describe.each(Object.keys(endpoints))('%s', (endpoint) => {

@@ -3,7 +3,7 @@ import type { ApiServer } from '../../../src/api/server.ts';
 import { makeTool, one, unique } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { ask, startTestApi } from '../harness.ts';
-import { claimsOf, locked, makePerson, sign } from '../subscriptions/tokens.ts';
+import { claimsOf, makePerson, sign, tokenOptions } from '../subscriptions/tokens.ts';
 
 const db = testDatabase();
 let api: ApiServer;
@@ -11,7 +11,7 @@ let admin: string;
 let member: string;
 
 beforeAll(async () => {
-  api = await startTestApi(db.url, locked);
+  api = await startTestApi(db.url, tokenOptions);
   admin = await sign(claimsOf(await makePerson(db.pool, 'ada'), { role: 'admin' }));
   member = await sign(claimsOf(await makePerson(db.pool, 'bob'), { role: 'member' }));
   await db.pool.query(`update howdah.users set role = 'admin' where username = 'ada'`);

@@ -418,10 +418,10 @@ describe('operations rejected before planning', () => {
       '{ executions(filter: {tree: {some: {root: {agentExists: true}}}}) { totalCount } }';
     expect((await ask(api, root)).errors).toEqual([]);
     expect((await ask(api, once)).errors).toEqual([]);
-    const selected = (count: number) =>
+    const selectTrees = (count: number) =>
       `{ ${Array.from({ length: count }, (_, i) => `a${i}: executionTrees { totalCount }`).join(' ')} }`;
-    expect((await ask(api, selected(6))).errors).toEqual([]);
-    expect((await ask(api, selected(7))).errors[0]?.extensions.detail).toMatchObject({
+    expect((await ask(api, selectTrees(6))).errors).toEqual([]);
+    expect((await ask(api, selectTrees(7))).errors[0]?.extensions.detail).toMatchObject({
       ...{ limit: 'joins', found: 7 * (9 + 1) },
     });
   });

@@ -3,7 +3,7 @@ import type { ApiServer } from '../../../src/api/server.ts';
 import { makeRun, makeTenant, refusal, unique } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { ask, startTestApi } from '../harness.ts';
-import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
+import { makePerson, tokenFor, tokenOptions } from '../subscriptions/tokens.ts';
 
 const db = testDatabase();
 let api: ApiServer;
@@ -88,7 +88,7 @@ test('tables without a grant, columns without a grant, and everything that write
 });
 
 test('the row security of the table holds', async () => {
-  const guarded = await startTestApi(db.url, { ...locked, graphqlSchemas: ['shop'] });
+  const guarded = await startTestApi(db.url, { ...tokenOptions, graphqlSchemas: ['shop'] });
   try {
     const outsider = await makePerson(db.pool, unique('stranger'), await makeTenant(db.pool));
     const result = await ask(

@@ -7,12 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
-import { calling, insertRun, makeAgent as makeScriptedAgent } from '../../runtime/arrange.ts';
+import { callTools, insertRun, makeAgent as makeScriptedAgent } from '../../runtime/arrange.ts';
 import { makeAgent, makeRun } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { count, driveRun, followSteps, openSocket, startTestApi } from '../harness.ts';
-import { listen } from '../rest/events.ts';
+import { openStream } from '../rest/events.ts';
 
 // Stops one server of several, as in a deployment. Its clients lose nothing and continue at another
 // server.
@@ -104,14 +104,14 @@ test('an event stream ends without an error, and resumes elsewhere after its las
   const worker = await startTestWorker(db.url);
   onTestFinished(() => worker.stop(0));
   const script = [
-    calling({ name: 'ask_user', arguments: { question: 'Which?' } }),
+    callTools({ name: 'ask_user', arguments: { question: 'Which?' } }),
     { content: 'done' },
   ];
   const agent = await makeScriptedAgent(db.pool, { script });
   await db.pool.query('update howdah.agents set human_input = true where id = $1', [agent]);
   const id = await insertRun(db.pool, agent);
   const path = `/api/executions/${id}/stream`;
-  const started = await listen(api, path);
+  const started = await openStream(api, path);
   const question = await started.when(({ event }) => event === 'ask_user');
   const closed = api.close();
   await started.end;
@@ -120,13 +120,13 @@ test('an event stream ends without an error, and resumes elsewhere after its las
     `select howdah.answer_question(id, 'this one') from howdah.questions where execution_id = $1`,
     [id],
   );
-  const resumed = await listen(
+  const resumed = await openStream(
     other,
     path,
     question.id === undefined ? {} : { lastEventId: question.id },
   );
   await resumed.end;
-  const whole = await listen(other, path);
+  const whole = await openStream(other, path);
   await whole.end;
   expect([...started.eventLines(), ...resumed.eventLines()]).toEqual(whole.eventLines());
   expect(whole.events.at(-1)?.event).toBe('complete');

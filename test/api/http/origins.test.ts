@@ -3,7 +3,7 @@ import WebSocket from 'ws';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';
-import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
+import { makePerson, tokenFor, tokenOptions } from '../subscriptions/tokens.ts';
 
 const APP = 'https://app.example';
 const EVIL = 'https://evil.example';
@@ -12,7 +12,10 @@ let api: ApiServer;
 let token: string;
 
 beforeAll(async () => {
-  api = await startTestApi(db.url, { ...locked, corsOrigins: [APP, 'http://localhost:3000'] });
+  api = await startTestApi(db.url, {
+    ...tokenOptions,
+    corsOrigins: [APP, 'http://localhost:3000'],
+  });
   token = await tokenFor(await makePerson(db.pool, 'ada'));
 });
 

@@ -10,7 +10,7 @@ import { makeRun, makeTenant } from '../../sql/support.ts';
 import { noPgbouncer, type Pgbouncer, startPgbouncer } from '../../support/database/pgbouncer.ts';
 import { createEmptyDatabase, testDatabase } from '../../support/database.ts';
 import { ask, driveRun, followSteps, openSocket, startTestApi, until } from '../harness.ts';
-import { locked, tokenFor } from '../subscriptions/tokens.ts';
+import { tokenFor, tokenOptions } from '../subscriptions/tokens.ts';
 
 if (noPgbouncer) console.info(`not tried: ${noPgbouncer}`);
 
@@ -25,7 +25,7 @@ describe.runIf(!noPgbouncer)('behind a PgBouncer in transaction mode, with one c
     pgbouncer = await startPgbouncer(db.url, 1);
     const masterKeys = createMasterKeys({ keys: [Buffer.alloc(32, 7)], file: undefined });
     api = await startTestApi(db.url, {
-      ...{ ...locked, masterKeys, poolerUrl: pgbouncer.urlOf(db.url) },
+      ...{ ...tokenOptions, masterKeys, poolerUrl: pgbouncer.urlOf(db.url) },
       bounds: { waitMs: 300_000 }, // one connection is slow on a busy machine
     });
     for (const role of ['owner', 'admin']) {
@@ -173,7 +173,7 @@ describe.runIf(!noPgbouncer)('behind a PgBouncer in transaction mode, with one c
     url.username = login;
     url.password = 'secret';
     const weak = await startPgbouncer(url.href, 2);
-    const other = await startTestApi(db.url, { ...locked, poolerUrl: weak.urlOf(url.href) });
+    const other = await startTestApi(db.url, { ...tokenOptions, poolerUrl: weak.urlOf(url.href) });
     try {
       for (const { id, token } of tenants) {
         const { data, errors } = await ask(
@@ -238,7 +238,7 @@ describe.runIf(!noPgbouncer)('behind a PgBouncer in transaction mode, with one c
     const empty = await createEmptyDatabase();
     try {
       const poolerUrl = pgbouncer.urlOf(empty.url);
-      await expect(startTestApi(db.url, { ...locked, poolerUrl })).rejects.toMatchObject({
+      await expect(startTestApi(db.url, { ...tokenOptions, poolerUrl })).rejects.toMatchObject({
         code: 'HWINV',
         message: 'DATABASE_URL and DATABASE_DIRECT_URL point to different databases',
       });

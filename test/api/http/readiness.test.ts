@@ -36,7 +36,7 @@ async function ask(url = `${api.url}/readyz`): Promise<Answer> {
   const checks = Object.fromEntries(body.checks.map((check: Check) => [check.name, check]));
   return { status: response.status, text, checks, code: body.code };
 }
-const failed = ({ checks }: Answer) =>
+const failedChecks = ({ checks }: Answer) =>
   Object.values(checks)
     .filter(({ ok }) => !ok)
     .map(({ name }) => name);
@@ -46,7 +46,7 @@ async function untilFailed(names: string[], url?: string): Promise<Answer> {
   let answer = await ask(url);
   await until(async () => {
     answer = await ask(url);
-    return JSON.stringify(failed(answer)) === JSON.stringify(names);
+    return JSON.stringify(failedChecks(answer)) === JSON.stringify(names);
   });
   return answer;
 }
@@ -79,7 +79,7 @@ test('a schema without the latest migration, or a missing schema, is not ready',
   );
   expect(await ask()).toMatchObject({ status: 200 });
   await db.pool.query('drop table howdah_private.migrations');
-  expect(failed(await ask())).toEqual(['schema']);
+  expect(failedChecks(await ask())).toEqual(['schema']);
 });
 
 /** Terminates the connections of this application and prevents new ones while `work` runs. */
@@ -131,7 +131,7 @@ test('a draining API reports it and answers all other requests', async () => {
   api.drain();
   const answer = await ask();
   expect(answer.status).toBe(503);
-  expect(failed(answer)).toEqual(['draining']);
+  expect(failedChecks(answer)).toEqual(['draining']);
   expect((await fetch(`${api.url}/api/agents`)).status).toBe(200);
   expect((await fetch(`${api.url}/healthz`)).status).toBe(200);
 });
@@ -177,7 +177,7 @@ test('a worker reports on its own port whether it is alive and accepts wake-ups'
     expect(await untilFailed([], url)).toMatchObject({ status: 200 });
   } finally {
     await worker.stop(0);
-    expect(failed(await ask(url))).toEqual(['presence', 'queue']);
+    expect(failedChecks(await ask(url))).toEqual(['presence', 'queue']);
     await server.close();
     await pool.end();
   }

@@ -25,7 +25,7 @@ import {
   startTestApi,
   until,
 } from '../harness.ts';
-import { locked, makePerson, type Person, tokenFor } from '../subscriptions/tokens.ts';
+import { makePerson, type Person, tokenFor, tokenOptions } from '../subscriptions/tokens.ts';
 
 let server: Awaited<ReturnType<typeof startInFolder>>;
 let standby: Standby;
@@ -46,8 +46,8 @@ beforeAll(async () => {
   standby = await startStandby(server.url, { max_standby_streaming_delay: '0' });
   const noFigures = { figures: async () => [], prices: async () => new Map() };
   metrics = createMetrics(noFigures);
-  api = await startTestApi(server.url, { ...locked, replicaUrl: standby.url, metrics });
-  other = await startTestApi(server.url, { ...locked, replicaUrl: standby.url });
+  api = await startTestApi(server.url, { ...tokenOptions, replicaUrl: standby.url, metrics });
+  other = await startTestApi(server.url, { ...tokenOptions, replicaUrl: standby.url });
   writer = await makePerson(pool, 'writer');
   token = await tokenFor(writer, { role: 'admin' });
   colleague = await tokenFor(await makePerson(pool, 'colleague'), { role: 'admin' });
@@ -384,7 +384,7 @@ describe('a replica', () => {
 
   test('of another server is not read', async () => {
     const foreign = await createEmptyDatabase();
-    const third = await startTestApi(server.url, { ...locked, replicaUrl: foreign.url });
+    const third = await startTestApi(server.url, { ...tokenOptions, replicaUrl: foreign.url });
     try {
       await until(
         async () =>

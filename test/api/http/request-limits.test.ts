@@ -4,7 +4,7 @@ import { makeAgent, makeApiKey, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { waitPastHourBoundary } from '../../support/hour-boundary.ts';
 import { ask, follow, openSocket, STEPS, startTestApi, until } from '../harness.ts';
-import { claimsOf, locked, makePerson, type Person, sign } from '../subscriptions/tokens.ts';
+import { claimsOf, makePerson, type Person, sign, tokenOptions } from '../subscriptions/tokens.ts';
 
 const db = testDatabase();
 let apis: ApiServer[];
@@ -13,7 +13,10 @@ let tokens: string[];
 
 beforeAll(async () => {
   // two API processes, each with its own counters
-  apis = await Promise.all([startTestApi(db.url, locked), startTestApi(db.url, locked)]);
+  apis = await Promise.all([
+    startTestApi(db.url, tokenOptions),
+    startTestApi(db.url, tokenOptions),
+  ]);
   const other = await one(
     db.pool,
     `insert into howdah.tenants (slug, name) values ('other', 'Other') returning id`,
@@ -48,12 +51,12 @@ const impose = (columns: string, values: unknown[]) =>
     values,
   );
 /** Waits until both processes apply a new limit, which takes them up to a second. */
-const noticed = () =>
+const waitUntilNoticed = () =>
   Promise.all([0, 1].map((api) => until(async () => (await send(ADA, api)).status === 429)));
 
 test('requests beyond a limit get 429 with Retry-After, across all processes', async () => {
   const { rows } = await impose('metric, period, max_value', ['requests', 'hour', 0]);
-  await noticed();
+  await waitUntilNoticed();
   expect((await send(EVE)).status).toBe(200); // a user of another tenant
   await db.pool.query('update howdah.limits set max_value = 20');
   const answers = await Promise.all(Array.from({ length: 30 }, (_, n) => send(n % 2, n % 2)));
@@ -92,7 +95,7 @@ test('the limit of a user applies to that user only, and operations on a socket 
     'day',
     0,
   ]);
-  await noticed();
+  await waitUntilNoticed();
   expect((await send(BOB)).status).toBe(200);
   await db.pool.query('update howdah.limits set max_value = 1');
   const socket = openSocket(apis[0] as ApiServer, { authorization: `Bearer ${tokens[ADA]}` });

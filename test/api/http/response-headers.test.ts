@@ -9,7 +9,7 @@ import { loadOperations } from '../../../src/api/graphql/allowed-operations.ts';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { ask, follow, openSocket, startTestApi } from '../harness.ts';
-import { locked } from '../subscriptions/tokens.ts';
+import { tokenOptions } from '../subscriptions/tokens.ts';
 
 let db: TestDatabase;
 let api: ApiServer;
@@ -118,7 +118,7 @@ describe('security headers of every response', () => {
   });
 
   test('are set on a 401 and on malformed HTTP', async () => {
-    const guarded = await startTestApi(db.url, locked);
+    const guarded = await startTestApi(db.url, tokenOptions);
     const answer = await send('/graphql', { method: 'POST', body: '{}' }, guarded);
     await guarded.close();
     expect({ ...Object.fromEntries(answer.headers), status: answer.status }).toMatchObject({

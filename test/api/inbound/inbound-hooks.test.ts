@@ -6,14 +6,14 @@ import { all, makeAgent, makeTenant, one } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';
 import { call } from '../rest/call.ts';
-import { locked } from '../subscriptions/tokens.ts';
+import { tokenOptions } from '../subscriptions/tokens.ts';
 import {
   type Format,
   makeHook,
   masterKeys,
   SECRETS,
   send,
-  signed,
+  signedHeaders,
   storeSecrets,
 } from './support.ts';
 
@@ -25,8 +25,8 @@ let agent: string;
 let tenant: string;
 
 beforeAll(async () => {
-  api = await startTestApi(db.url, { ...locked, masterKeys });
-  second = await startTestApi(db.url, { ...locked, masterKeys });
+  api = await startTestApi(db.url, { ...tokenOptions, masterKeys });
+  second = await startTestApi(db.url, { ...tokenOptions, masterKeys });
   tenant = (await one(db.pool, 'select howdah.current_tenant() as id')).id;
   await storeSecrets(db.pool, tenant);
   agent = await makeAgent(db.pool);
@@ -51,7 +51,7 @@ const deliveriesOf = (id: string) =>
     [id],
   );
 /** Waits for the row of the requests that were refused for a reason. */
-const refusedFor = (id: string, code: string) =>
+const waitForRefusal = (id: string, code: string) =>
   eventually<{ requests: number }>(
     db.pool,
     `the row of requests refused for ${code}`,
@@ -117,13 +117,13 @@ describe.each(FORMATS)('%s', { concurrent: true }, (format) => {
       expect(other.body).toEqual(unsigned.body);
     }
     if (format !== 'shared_secret') {
-      const headers = signed(format, JSON.stringify({ a: 'c' }));
+      const headers = signedHeaders(format, JSON.stringify({ a: 'c' }));
       const changed = await send(api, hook.path, format, { a: 'b' }, { headers });
       expect(changed.body).toEqual(unsigned.body);
     }
     expect(await runsOf(hook.name)).toEqual([]);
-    await refusedFor(hook.id, 'unsigned');
-    await refusedFor(hook.id, 'wrong_signature');
+    await waitForRefusal(hook.id, 'unsigned');
+    await waitForRefusal(hook.id, 'wrong_signature');
   });
 });
 
@@ -137,7 +137,7 @@ test.each<Format>(['standard_webhooks', 'stripe', 'slack'])(
         status: 401,
       });
     }
-    expect((await refusedFor(hook.id, 'late')).requests).toBeGreaterThan(0);
+    expect((await waitForRefusal(hook.id, 'late')).requests).toBeGreaterThan(0);
     expect(await runsOf(hook.name)).toEqual([]);
   },
 );
@@ -146,17 +146,19 @@ test('oversized, deep and unreadable bodies, and other types, are refused with t
   concurrent: true,
 }, async () => {
   const hook = await makeHook(db.pool, 'shared_secret', { agent_id: agent });
-  const sent = (body: string, headers = {}) =>
+  const sendBody = (body: string, headers = {}) =>
     send(api, hook.path, 'shared_secret', body, { headers });
-  expect(await sent(`"${'x'.repeat(1024 * 1024)}"`)).toMatchObject({ status: 413 });
-  expect(await sent('{}', { 'content-type': 'application/x-www-form-urlencoded' })).toMatchObject({
+  expect(await sendBody(`"${'x'.repeat(1024 * 1024)}"`)).toMatchObject({ status: 413 });
+  expect(
+    await sendBody('{}', { 'content-type': 'application/x-www-form-urlencoded' }),
+  ).toMatchObject({
     status: 415,
   });
-  expect(await sent(`${'['.repeat(200)}${']'.repeat(200)}`)).toMatchObject({ status: 400 });
-  expect(await sent('{"a": 1, "a": 2}')).toMatchObject({ status: 400 });
-  expect(await sent('no JSON')).toMatchObject({ status: 400, body: { code: 'HWINV' } });
+  expect(await sendBody(`${'['.repeat(200)}${']'.repeat(200)}`)).toMatchObject({ status: 400 });
+  expect(await sendBody('{"a": 1, "a": 2}')).toMatchObject({ status: 400 });
+  expect(await sendBody('no JSON')).toMatchObject({ status: 400, body: { code: 'HWINV' } });
   for (const code of ['too_large', 'wrong_content_type', 'invalid_json']) {
-    await refusedFor(hook.id, code);
+    await waitForRefusal(hook.id, code);
   }
   expect(await runsOf(hook.name)).toEqual([]);
 });
@@ -165,7 +167,7 @@ test('a secret that cannot be read is refused as an unknown hook is', {
   concurrent: true,
 }, async () => {
   const other = await startTestApi(db.url, {
-    ...locked,
+    ...tokenOptions,
     masterKeys: createMasterKeys({ keys: [], file: undefined }),
   });
   try {
@@ -174,7 +176,7 @@ test('a secret that cannot be read is refused as an unknown hook is', {
     const missing = await send(other, '/hooks/no-such-hook', 'github', { a: 'b' });
     expect(sent).toMatchObject({ status: 401 });
     expect(sent.body).toEqual(missing.body);
-    await refusedFor(hook.id, 'unusable_secret');
+    await waitForRefusal(hook.id, 'unusable_secret');
   } finally {
     await other.close();
   }
@@ -240,7 +242,7 @@ test('a hook that is not active, or whose tenant is not, is like no hook', async
 
 test('a hundred refused requests make one row, and a restart loses none', async () => {
   const hook = await makeHook(db.pool, 'github', { agent_id: agent });
-  const third = await startTestApi(db.url, { ...locked, masterKeys });
+  const third = await startTestApi(db.url, { ...tokenOptions, masterKeys });
   for (let part = 0; part < 10; part += 1) {
     await Promise.all(
       Array.from({ length: 10 }, () =>
@@ -493,7 +495,11 @@ test('on a server without login, a hook is reached under a foreign name, as thro
         const body = '{"tunnel": true}';
         const sent = request(`${open.url}${path}`, {
           method: 'POST',
-          headers: { 'content-type': 'application/json', ...signed('github', body), ...headers },
+          headers: {
+            'content-type': 'application/json',
+            ...signedHeaders('github', body),
+            ...headers,
+          },
         });
         sent.on('response', (answer) => resolve(answer.resume().statusCode ?? 0));
         sent.on('error', reject);

@@ -49,7 +49,7 @@ const hex = (secret: string, text: string) =>
   createHmac('sha256', secret).update(text).digest('hex');
 
 /** Returns the headers with which a sender signs a body. */
-export function signed(format: Format, body: string, signing: Signing = {}) {
+export function signedHeaders(format: Format, body: string, signing: Signing = {}) {
   const { secret = SECRETS[format], at = Date.now() / 1_000, id = unique('id') } = signing;
   const time = Math.floor(at).toString();
   switch (format) {
@@ -88,6 +88,10 @@ export function send(
   const body = typeof contents === 'string' ? contents : JSON.stringify(contents);
   const { headers = {}, ...how } = signing;
   return call(api, 'POST', path, body, {
-    headers: { 'content-type': 'application/json', ...signed(format, body, how), ...headers },
+    headers: {
+      'content-type': 'application/json',
+      ...signedHeaders(format, body, how),
+      ...headers,
+    },
   });
 }

@@ -6,8 +6,8 @@ import { makeAgent, makeRun, makeTenant, openSession, unique } from '../../sql/s
 import { testDatabase } from '../../support/database.ts';
 import { driveRun, startTestApi } from '../harness.ts';
 import { call } from '../rest/call.ts';
-import { type Listening, listen, type SseEvent } from '../rest/events.ts';
-import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
+import { type OpenStream, openStream, type SseEvent } from '../rest/events.ts';
+import { makePerson, tokenFor, tokenOptions } from '../subscriptions/tokens.ts';
 
 const db = testDatabase();
 let api: ApiServer;
@@ -22,12 +22,12 @@ afterAll(async () => {
 type Options = { after?: string | undefined; server?: ApiServer; token?: string };
 
 /** Follows a list while `work` runs. */
-async function following(
+async function whileFollowing(
   query: string,
-  work: (list: Listening) => Promise<void>,
+  work: (list: OpenStream) => Promise<void>,
   { after, server = api, token }: Options = {},
 ): Promise<void> {
-  const list = await listen(server, `/api/executions/stream?${query}`, {
+  const list = await openStream(server, `/api/executions/stream?${query}`, {
     ...(after !== undefined && { lastEventId: after }),
     ...(token !== undefined && { token }),
   });
@@ -39,7 +39,7 @@ async function following(
   }
 }
 
-const synced = ({ event }: SseEvent) => event === 'synced';
+const isSynced = ({ event }: SseEvent) => event === 'synced';
 const isRun =
   (id: string, status?: string) =>
   ({ event, data }: SseEvent) =>
@@ -50,14 +50,14 @@ const isRemoved =
   (id: string) =>
   ({ event, data }: SseEvent) =>
     event === 'removed' && data.execution_id === id;
-const ids = (list: Listening) =>
+const ids = (list: OpenStream) =>
   list.events.flatMap(({ event, data }) => (event === 'execution' ? [data.execution_id] : []));
 
 /** Opens a list and returns the cursor of its first `synced`. */
 async function cursorNow(query: string): Promise<string> {
   let cursor: string | undefined;
-  await following(query, async (list) => {
-    cursor = (await list.when(synced)).id;
+  await whileFollowing(query, async (list) => {
+    cursor = (await list.when(isSynced)).id;
   });
   return cursor ?? '';
 }
@@ -84,8 +84,8 @@ describe('a list of runs', () => {
   test('begins with the newest rows, then sends each change until the end of a run', async () => {
     const agent_id = await makeAgent(db.pool);
     const old = [await makeRun(db.pool, { agent_id }), await makeRun(db.pool, { agent_id })];
-    await following(`agent_id=${agent_id}`, async (list) => {
-      await list.when(synced);
+    await whileFollowing(`agent_id=${agent_id}`, async (list) => {
+      await list.when(isSynced);
       expect(ids(list)).toEqual(old);
       const id = await makeRun(db.pool, { agent_id });
       await list.when(isRun(id, 'queued'));
@@ -106,13 +106,13 @@ describe('a list of runs', () => {
     await makeRun(db.pool, { agent_id });
     const newest = await makeRun(db.pool, { agent_id });
     await untilAllIsRead();
-    await following(`agent_id=${agent_id}&first=1`, async (list) => {
-      await list.when(synced);
+    await whileFollowing(`agent_id=${agent_id}&first=1`, async (list) => {
+      await list.when(isSynced);
       expect(ids(list)).toEqual([newest]);
     });
     await untilAllIsRead();
-    await following(`agent_id=${agent_id}&first=0`, async (list) => {
-      await list.when(synced);
+    await whileFollowing(`agent_id=${agent_id}&first=0`, async (list) => {
+      await list.when(isSynced);
       expect(ids(list)).toEqual([]);
     });
   });
@@ -121,8 +121,8 @@ describe('a list of runs', () => {
     const agent_id = await makeAgent(db.pool);
     const [late, nested] = [await openSession(db.url), await openSession(db.url)];
     try {
-      await following(`agent_id=${agent_id}`, async (list) => {
-        await list.when(synced);
+      await whileFollowing(`agent_id=${agent_id}`, async (list) => {
+        await list.when(isSynced);
         await late.query('begin');
         const first = await makeRun(late, { agent_id });
         await nested.query('begin');
@@ -151,8 +151,8 @@ describe('a list of runs', () => {
     ];
     const late = await openSession(db.url);
     try {
-      await following(`agent_id=${agent_id}`, async (list) => {
-        await list.when(synced);
+      await whileFollowing(`agent_id=${agent_id}`, async (list) => {
+        await list.when(isSynced);
         await late.query('begin');
         await late.query('select howdah.cancel_execution($1)', [id]);
         await db.pool.query('select howdah.cancel_execution($1)', [other]);
@@ -176,8 +176,8 @@ describe('a cursor', () => {
       await late.query('begin');
       const open = await makeRun(late, { agent_id });
       let cursor: string | undefined;
-      await following(query, async (list) => {
-        await list.when(synced);
+      await whileFollowing(query, async (list) => {
+        await list.when(isSynced);
         // written after the transaction that is still open
         const seen = await makeRun(db.pool, { agent_id });
         cursor = (await list.when(isRun(seen))).id;
@@ -188,19 +188,19 @@ describe('a cursor', () => {
       await db.pool.query('select howdah.cancel_execution($1)', [ended]);
       await late.query('commit');
       let second: string | undefined;
-      await following(
+      await whileFollowing(
         query,
         async (list) => {
-          second = (await list.when(synced)).id;
+          second = (await list.when(isSynced)).id;
           expect(ids(list).toSorted()).toEqual([open, ended].toSorted());
         },
         { after: cursor },
       );
       await later.query('commit');
-      await following(
+      await whileFollowing(
         query,
         async (list) => {
-          await list.when(synced);
+          await list.when(isSynced);
           expect(ids(list)).toEqual([other]);
         },
         { after: second },
@@ -221,16 +221,16 @@ describe('a cursor', () => {
     await makeRun(db.pool, { agent_id });
     const all: SseEvent[] = [];
     const readFrom = async (after: string | undefined) => {
-      let found: SseEvent[] = [];
-      await following(
+      let findIds: SseEvent[] = [];
+      await whileFollowing(
         query,
         async (list) => {
-          await list.when(synced);
-          found = list.events.filter(({ event }) => event === 'execution');
+          await list.when(isSynced);
+          findIds = list.events.filter(({ event }) => event === 'execution');
         },
         { after },
       );
-      return found;
+      return findIds;
     };
     all.push(...(await readFrom(start)));
     expect(all).toHaveLength(5);
@@ -249,10 +249,10 @@ describe('a cursor', () => {
     const query = `tag=${tag}&status=queued`;
     const cursor = await cursorNow(query);
     await db.pool.query('select howdah.cancel_execution($1)', [gone]);
-    await following(
+    await whileFollowing(
       query,
       async (list) => {
-        await list.when(synced);
+        await list.when(isSynced);
         expect(list.events.filter(isRemoved(gone))).toHaveLength(1);
         expect(list.events.filter(isRun(remaining))).toEqual([]);
       },
@@ -279,8 +279,8 @@ describe('a filter', () => {
     const none = await makeRun(db.pool);
     const found = async (query: string) => {
       let answer: string[] = [];
-      await following(query, async (list) => {
-        await list.when(synced);
+      await whileFollowing(query, async (list) => {
+        await list.when(isSynced);
         answer = ids(list).filter((id) => [mine, other, none].includes(id));
       });
       return answer;
@@ -297,8 +297,8 @@ describe('a filter', () => {
     const tag = unique('tag');
     const columns = { metadata: { tags: [tag] } };
     const id = await makeRun(db.pool, columns);
-    await following(`tag=${tag}&status=queued`, async (list) => {
-      await list.when(synced);
+    await whileFollowing(`tag=${tag}&status=queued`, async (list) => {
+      await list.when(isSynced);
       const other = await makeRun(db.pool);
       const run = await driveRun(db.pool, other);
       await (await driveRun(db.pool, id)).steps(1);
@@ -312,7 +312,7 @@ describe('a filter', () => {
 });
 
 test('another tenant sees nothing', async () => {
-  const guarded = await startTestApi(db.url, { ...locked, listPollMs: 20 });
+  const guarded = await startTestApi(db.url, { ...tokenOptions, listPollMs: 20 });
   try {
     const tenant = await makeTenant(db.pool);
     const [outsider, owner] = await Promise.all([
@@ -320,14 +320,14 @@ test('another tenant sees nothing', async () => {
       makePerson(db.pool, unique('user')),
     ]);
     const [hers, his] = [await tokenFor(outsider), await tokenFor(owner)];
-    await following(
+    await whileFollowing(
       'first=10',
       async (outsiders) => {
-        await outsiders.when(synced);
-        await following(
+        await outsiders.when(isSynced);
+        await whileFollowing(
           'first=0',
           async (list) => {
-            await list.when(synced);
+            await list.when(isSynced);
             const id = await makeRun(db.pool);
             await list.when(isRun(id));
             expect(ids(outsiders)).toEqual([]);
@@ -339,10 +339,10 @@ test('another tenant sees nothing', async () => {
     );
     const cursor = await cursorNow('first=0');
     await makeRun(db.pool);
-    await following(
+    await whileFollowing(
       '',
       async (list) => {
-        await list.when(synced);
+        await list.when(isSynced);
         expect(list.events.filter(({ event }) => event !== 'synced')).toEqual([]);
       },
       { server: guarded, token: hers, after: cursor },
@@ -379,7 +379,7 @@ test('many streams share one reader', async () => {
   const usual = await startTestApi(db.url); // reads as rarely as in production
   const agent_id = await makeAgent(db.pool);
   const path = `/api/executions/stream?agent_id=${agent_id}`;
-  const lists = await Promise.all(Array.from({ length: STREAMS }, () => listen(usual, path)));
+  const lists = await Promise.all(Array.from({ length: STREAMS }, () => openStream(usual, path)));
   const allHave = (id: string) => Promise.all(lists.map((list) => list.when(isRun(id))));
   try {
     await allHave(await makeRun(db.pool, { agent_id }));

@@ -44,7 +44,7 @@ afterAll(async () => {
   await pool?.end();
 });
 
-async function followed(agent_id: string) {
+async function followAgent(agent_id: string) {
   const after = await currentCursor(db.pool);
   const watching = { tenantId, userId: undefined, role: 'owner' } as const;
   const where = runConditions({ agent_id });
@@ -63,7 +63,7 @@ async function takeUntil(events: AsyncIterable<ListEvent>, last: string): Promis
 
 test('a slow subscriber holds up nobody, and gets every run in the end', async () => {
   const agent_id = await makeAgent(db.pool);
-  const [slow, quick] = [await followed(agent_id), await followed(agent_id)];
+  const [slow, quick] = [await followAgent(agent_id), await followAgent(agent_id)];
   await db.pool.query(
     `insert into howdah.executions (agent_id, input) select $1, 'Hi' from generate_series(1, $2)`,
     [agent_id, RUNS],
@@ -85,7 +85,7 @@ test('a slow subscriber holds up nobody, and gets every run in the end', async (
 
 test('a row that is deleted is removed', async () => {
   const agent_id = await makeAgent(db.pool);
-  const events = await followed(agent_id);
+  const events = await followAgent(agent_id);
   const id = await makeRun(db.pool, { agent_id });
   await takeUntil(events, id);
   const client = await db.pool.connect();
@@ -160,7 +160,7 @@ test('a forged cursor hides nothing from others', async () => {
   const forged = lists.follow(runs, { watching, where, after, known: undefined });
   for await (const { type } of forged) if (type === 'synced') break;
   const again = lists.follow(runs, { watching, where, after, known: undefined });
-  const events = await followed(agent_id);
+  const events = await followAgent(agent_id);
   const before = reads;
   await until(() => reads > before + 4);
   const id = await makeRun(db.pool, { agent_id });

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
-import { calling, insertRun, makeAgent } from '../../runtime/arrange.ts';
+import { callTools, insertRun, makeAgent } from '../../runtime/arrange.ts';
 import { makeRun, makeUser, one, openSession } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
-import { type Listening, listen, type SseEvent } from '../rest/events.ts';
-import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
+import { type OpenStream, openStream, type SseEvent } from '../rest/events.ts';
+import { makePerson, tokenFor, tokenOptions } from '../subscriptions/tokens.ts';
 
 const db = testDatabase();
 let api: ApiServer;
@@ -22,7 +22,7 @@ afterAll(async () => {
   await api?.close();
 });
 
-const synced = ({ event }: SseEvent) => event === 'synced';
+const isSynced = ({ event }: SseEvent) => event === 'synced';
 const isOf =
   (run: string) =>
   ({ event, data }: SseEvent) =>
@@ -32,19 +32,19 @@ const isRemoved =
   ({ event, data }: SseEvent) =>
     event === 'removed' && data.question_id === id;
 
-async function asking(): Promise<string> {
+async function startAskingRun(): Promise<string> {
   const script = [
-    calling({ name: 'ask_user', arguments: { question: 'Which one?' } }),
+    callTools({ name: 'ask_user', arguments: { question: 'Which one?' } }),
     { content: 'ok' },
   ];
   return insertRun(db.pool, await makeAgent(db.pool, { script, tools: ['ask_user'] }));
 }
 
 test('the open questions: each as it is asked, and removed when it is answered', async () => {
-  const list = await listen(api, '/api/questions/stream');
+  const list = await openStream(api, '/api/questions/stream');
   try {
-    await list.when(synced);
-    const run = await asking();
+    await list.when(isSynced);
+    const run = await startAskingRun();
     const { data } = await list.when(isOf(run));
     expect(data.question).toMatchObject({ prompt: 'Which one?', status: 'open', kind: 'question' });
     await db.pool.query('select howdah.answer_question($1, $2)', [data.question_id, 'the red one']);
@@ -55,8 +55,8 @@ test('the open questions: each as it is asked, and removed when it is answered',
 });
 
 test('a question that closed while nobody listened, in a transaction that was open before', async () => {
-  const [first, second] = [await asking(), await asking()];
-  const before = await listen(api, '/api/questions/stream');
+  const [first, second] = [await startAskingRun(), await startAskingRun()];
+  const before = await openStream(api, '/api/questions/stream');
   const [one_, other] = await Promise.all([before.when(isOf(first)), before.when(isOf(second))]);
   const late = await openSession(db.url);
   try {
@@ -65,7 +65,7 @@ test('a question that closed while nobody listened, in a transaction that was op
     const last = before.events.findLast(({ id }) => id !== undefined)?.id ?? '';
     before.close();
     await db.pool.query('select howdah.answer_question($1, $2)', [other.data.question_id, 'blue']);
-    const after = await listen(api, '/api/questions/stream', { lastEventId: last });
+    const after = await openStream(api, '/api/questions/stream', { lastEventId: last });
     await after.when(isRemoved(other.data.question_id));
     expect(after.events.filter(isRemoved(one_.data.question_id))).toEqual([]);
     await late.query('commit');
@@ -77,7 +77,7 @@ test('a question that closed while nobody listened, in a transaction that was op
 });
 
 test('is_mine selects the questions of runs of the caller', async () => {
-  const guarded = await startTestApi(db.url, { ...locked, listPollMs: 20 });
+  const guarded = await startTestApi(db.url, { ...tokenOptions, listPollMs: 20 });
   const me = await makePerson(db.pool, `${(await makeUser(db.pool)).username}-me`);
   const ask = (user_id: string | null) =>
     makeRun(db.pool, { user_id, run_at: '2100-01-01' }).then((run) =>
@@ -88,12 +88,12 @@ test('is_mine selects the questions of runs of the caller', async () => {
         [run],
       ),
     );
-  let mine: Listening | undefined;
+  let mine: OpenStream | undefined;
   try {
-    mine = await listen(guarded, '/api/questions/stream?is_mine=true', {
+    mine = await openStream(guarded, '/api/questions/stream?is_mine=true', {
       token: await tokenFor(me),
     });
-    await mine.when(synced);
+    await mine.when(isSynced);
     const [theirs, own] = [await ask(null), await ask(me.user_id)];
     await mine.when(isOf(own.run));
     expect(mine.events.filter(isOf(theirs.run))).toEqual([]);

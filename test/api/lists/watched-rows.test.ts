@@ -2,14 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { connect } from '../../../src/client/connect.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
-import { calling, makeAgent } from '../../runtime/arrange.ts';
+import { callTools, makeAgent } from '../../runtime/arrange.ts';
 import { makeTenant, openSession, unique } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { follow, openSocket, startTestApi, until } from '../harness.ts';
 import { call } from '../rest/call.ts';
-import { type Listening, listen, type SseEvent } from '../rest/events.ts';
-import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
+import { type OpenStream, openStream, type SseEvent } from '../rest/events.ts';
+import { makePerson, tokenFor, tokenOptions } from '../subscriptions/tokens.ts';
 
 const db = testDatabase();
 let api: ApiServer;
@@ -27,7 +27,7 @@ beforeAll(async () => {
   const agent = await makeAgent(db.pool, { script: [{ content: 'On its way.' }] });
   const asking = await makeAgent(db.pool, {
     script: [
-      calling({ name: 'ask_user', arguments: { question: 'Which one?' } }),
+      callTools({ name: 'ask_user', arguments: { question: 'Which one?' } }),
       { content: 'The red one.' },
     ],
     tools: ['ask_user'],
@@ -57,7 +57,7 @@ beforeAll(async () => {
     );
   }
   api = await startTestApi(db.url, { listPollMs: 20 });
-  guarded = await startTestApi(db.url, { ...locked, listPollMs: 20 });
+  guarded = await startTestApi(db.url, { ...tokenOptions, listPollMs: 20 });
   worker = await startTestWorker(db.url);
 });
 afterAll(async () => {
@@ -68,12 +68,12 @@ afterAll(async () => {
 type Options = { after?: string | undefined; server?: ApiServer; token?: string };
 
 /** Follows a list of watched rows while `work` runs. */
-async function following(
+async function whileFollowing(
   query: string,
-  work: (list: Listening) => Promise<void>,
+  work: (list: OpenStream) => Promise<void>,
   { after, server = api, token }: Options = {},
 ): Promise<void> {
-  const list = await listen(server, `/api/watched-rows/stream?${query}`, {
+  const list = await openStream(server, `/api/watched-rows/stream?${query}`, {
     ...(after !== undefined && { lastEventId: after }),
     ...(token !== undefined && { token }),
   });
@@ -85,7 +85,7 @@ async function following(
   }
 }
 
-const synced = ({ event }: SseEvent) => event === 'synced';
+const isSynced = ({ event }: SseEvent) => event === 'synced';
 const isTicket =
   (id: number, writeBack?: string, status?: string) =>
   ({ event, data }: SseEvent) =>
@@ -119,15 +119,15 @@ async function answerCase(run: string): Promise<void> {
 }
 
 async function untilWritten(id: number): Promise<void> {
-  await following(rowOf(id), async (list) => {
+  await whileFollowing(rowOf(id), async (list) => {
     await list.when(isTicket(id, 'written'));
   });
 }
 
 describe('a list of watched rows', () => {
   test('sends a row as its run changes its status, and when its answer is written', async () => {
-    await following('table=shop.cases&first=0', async (list) => {
-      await list.when(synced);
+    await whileFollowing('table=shop.cases&first=0', async (list) => {
+      await list.when(isSynced);
       const id = await insertCase();
       const { data } = await list.when(isTicket(id, 'waiting', 'waiting'));
       expect(data.watched_row).toMatchObject({
@@ -149,8 +149,8 @@ describe('a list of watched rows', () => {
   });
 
   test('sends the status of the run where no answer is written back', async () => {
-    await following('table=shop.parcels&first=0', async (list) => {
-      await list.when(synced);
+    await whileFollowing('table=shop.parcels&first=0', async (list) => {
+      await list.when(isSynced);
       await db.pool.query(`insert into shop.parcels values (1, 'Where is it?')`);
       const { data } = await list.when(
         (event) => isTicket(1)(event) && event.data.watched_row.status === 'completed',
@@ -163,8 +163,8 @@ describe('a list of watched rows', () => {
   test('begins with the newest rows', async () => {
     const ids = [await insertTicket(), await insertTicket()];
     for (const id of ids) await untilWritten(id);
-    await following('table=shop.tickets&first=1', async (list) => {
-      await list.when(synced);
+    await whileFollowing('table=shop.tickets&first=1', async (list) => {
+      await list.when(isSynced);
       const first = ({ event, id }: SseEvent) => event === 'watched_row' && id === undefined;
       expect(list.events.filter(first)).toEqual([
         expect.objectContaining({
@@ -190,8 +190,8 @@ describe('a list of watched rows', () => {
       );
     try {
       let cursor: string | undefined;
-      await following('table=shop.tickets', async (list) => {
-        await list.when(synced);
+      await whileFollowing('table=shop.tickets', async (list) => {
+        await list.when(isSynced);
         await late.query('begin');
         await fail(late, first);
         await fail(db.pool, second);
@@ -199,7 +199,7 @@ describe('a list of watched rows', () => {
         expect(list.events.filter(isTicket(first, 'failed'))).toEqual([]);
       });
       await late.query('commit');
-      await following(
+      await whileFollowing(
         'table=shop.tickets',
         async (list) => {
           await list.when(isTicket(first, 'failed'));
@@ -213,8 +213,8 @@ describe('a list of watched rows', () => {
   });
 
   test('removes a row that leaves the filter', async () => {
-    await following('table=shop.cases&write_back=waiting&first=0', async (list) => {
-      await list.when(synced);
+    await whileFollowing('table=shop.cases&write_back=waiting&first=0', async (list) => {
+      await list.when(isSynced);
       const id = await insertCase();
       const { data } = await list.when(isTicket(id, 'waiting', 'waiting'));
       await answerCase(data.execution_id);
@@ -234,7 +234,7 @@ describe('who may see what', () => {
     const id = await insertTicket({ owner: owner.user_id });
     const seen = async (token: string) => {
       let row: unknown;
-      await following(
+      await whileFollowing(
         `table=shop.tickets&${rowOf(id)}`,
         async (list) => {
           row = (await list.when(isTicket(id, 'written'))).data.watched_row.current_row;
@@ -258,13 +258,13 @@ describe('who may see what', () => {
     const outsider = await makePerson(db.pool, unique('stranger'), await makeTenant(db.pool));
     const token = await tokenFor(outsider);
     let after: string | undefined;
-    const look = async (list: Listening) => {
-      after = (await list.when(synced)).id;
+    const look = async (list: OpenStream) => {
+      after = (await list.when(isSynced)).id;
       expect(list.events.filter(({ event }) => event === 'watched_row')).toEqual([]);
     };
-    await following('first=10', look, { server: guarded, token });
+    await whileFollowing('first=10', look, { server: guarded, token });
     await untilWritten(await insertTicket());
-    await following('first=10', look, { server: guarded, token, after });
+    await whileFollowing('first=10', look, { server: guarded, token, after });
     const { status, body } = await call(
       guarded,
       'GET',

@@ -11,14 +11,14 @@ import { createPool, type Pool } from '../../../src/db/connection/pool.ts';
 import { committed, makeApiKey, makeRun, makeTenant, one } from '../../sql/support.ts';
 import { createTestDatabase, testDatabase } from '../../support/database.ts';
 import { type Answer, ask, followSteps, openSocket, startTestApi, until } from '../harness.ts';
-import { locked, makePerson, type Person, tokenFor } from '../subscriptions/tokens.ts';
+import { makePerson, type Person, tokenFor, tokenOptions } from '../subscriptions/tokens.ts';
 
 const db = testDatabase();
 let api: ApiServer;
 let ada: Person;
 
 beforeAll(async () => {
-  api = await startTestApi(db.url, locked);
+  api = await startTestApi(db.url, tokenOptions);
   ada = await makePerson(db.pool, 'ada', await makeTenant(db.pool));
 });
 
@@ -30,7 +30,7 @@ const WHO = '{ tenants { nodes { id } } users { nodes { username } } }';
 const makeKey = (values = {}) => makeApiKey(db.pool, ada.tenant_id, values);
 
 /** Returns the response to a rejected key. */
-async function refused(key: string): Promise<Answer> {
+async function responseTo(key: string): Promise<Answer> {
   const response = await fetch(`${api.url}/graphql`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
@@ -40,12 +40,12 @@ async function refused(key: string): Promise<Answer> {
 }
 
 /** Returns the key with another character at this place and the old checksum. */
-function altered(key: string, place: number): string {
+function alterKey(key: string, place: number): string {
   return `${key.slice(0, place)}${key[place] === 'x' ? 'y' : 'x'}${key.slice(place + 1)}`;
 }
 
 /** Returns the key with a corrected checksum. */
-async function summed(key: string): Promise<string> {
+async function fixChecksum(key: string): Promise<string> {
   const text = key.slice(0, -7);
   const { sum } = await one(
     db.pool,
@@ -179,18 +179,18 @@ describe('rejected keys', () => {
   test('a typing error, a wrong secret and an unknown id get the same message', async () => {
     const { key } = await makeKey();
     const wrong = [
-      altered(key, 6),
-      altered(key, 30),
-      altered(key, key.length - 1),
+      alterKey(key, 6),
+      alterKey(key, 30),
+      alterKey(key, key.length - 1),
       key.slice(0, -1),
       `${key}0`,
       'hwd_',
       `hwd_${'x'.repeat(100_000)}`,
-      await summed(altered(key, 6)),
-      await summed(altered(key, 30)),
+      await fixChecksum(alterKey(key, 6)),
+      await fixChecksum(alterKey(key, 30)),
     ];
     const answers = new Set<string>();
-    for (const one_ of wrong) answers.add(JSON.stringify(await refused(one_)));
+    for (const one_ of wrong) answers.add(JSON.stringify(await responseTo(one_)));
     expect([...answers].map((answer) => JSON.parse(answer))).toEqual([
       expect.objectContaining({ status: 401, code: 'HWDEN', reason: 'invalid' }),
     ]);
@@ -238,7 +238,7 @@ describe('rejected keys', () => {
       theirs.socket().once('close', (_code, words) => said.resolve(String(words)));
       await db.pool.query(text, [id]);
       while ((await ask(api, WHO, {}, key)).status === 200);
-      const answer = (await refused(key)) as { detail: string };
+      const answer = (await responseTo(key)) as { detail: string };
       expect(answer).toMatchObject({ status: 401, reason });
       expect(await theirs.closed).toBe(reason === 'expired' ? 4403 : 4401);
       expect(await said.promise).toBe(answer.detail);
@@ -279,12 +279,12 @@ describe('the key reader', () => {
     expect(await read(key)).toMatchObject({ ok: true });
     expect(lookups()).toBe(1);
     for (const place of [6, 30]) {
-      const wrong = await summed(altered(key, place));
+      const wrong = await fixChecksum(alterKey(key, place));
       const before = lookups();
       expect(await read(wrong)).toMatchObject({ refusal: { reason: 'invalid' } });
       // the cache entry of the right key is not used for a wrong one
       expect(lookups()).toBe(before + 1);
-      expect(await read(altered(key, place))).toMatchObject({ refusal: { reason: 'invalid' } });
+      expect(await read(alterKey(key, place))).toMatchObject({ refusal: { reason: 'invalid' } });
       expect(lookups()).toBe(before + 1);
     }
   });
@@ -339,7 +339,7 @@ describe('the key reader', () => {
     expect(await login(`Bearer ${key}`)).toMatchObject({
       value: { tenantId: ada.tenant_id, apiKeyId: id },
     });
-    expect(await login(`Bearer ${altered(key, 20)}`)).toMatchObject({
+    expect(await login(`Bearer ${alterKey(key, 20)}`)).toMatchObject({
       refusal: { status: 401, reason: 'invalid' },
     });
   });

@@ -13,7 +13,7 @@ import {
   UPDATED,
   until,
 } from '../harness.ts';
-import { locked, makePerson, type Person, tokenFor } from '../subscriptions/tokens.ts';
+import { makePerson, type Person, tokenFor, tokenOptions } from '../subscriptions/tokens.ts';
 
 type Party = {
   person: Person;
@@ -32,7 +32,7 @@ let pool: pg.Pool;
 
 beforeAll(async () => {
   const connect = vi.spyOn(pg.Pool.prototype, 'connect');
-  api = await startTestApi(db.url, { ...locked, bounds: { connections: 1, waitMs: 60_000 } });
+  api = await startTestApi(db.url, { ...tokenOptions, bounds: { connections: 1, waitMs: 60_000 } });
   const pools = connect.mock.contexts as { options: { application_name?: string } }[];
   pool = pools.find(({ options }) => options.application_name === 'howdah-api') as pg.Pool;
   connect.mockRestore();
@@ -146,7 +146,7 @@ const requests: ((party: Party) => Promise<void>)[] = [
 ];
 
 /** Returns the settings left on the connection after a request, once it is free. */
-async function leftBehind() {
+async function readSettings() {
   const { rows } = await pool.query(`
     select name, current_setting(name, true) as value
     from unnest(array['role', 'statement_timeout', 'howdah.tenant_id', 'howdah.user_id', 'howdah.role',
@@ -160,7 +160,7 @@ test('interleaved requests of two tenants on one connection reveal nothing to ea
     const all = [...requests, ...requests, ...requests].flatMap((request) =>
       parties.map(async (party) => {
         await request(party);
-        expect(await leftBehind()).toEqual([]);
+        expect(await readSettings()).toEqual([]);
       }),
     );
     await Promise.all(all);

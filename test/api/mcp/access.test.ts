@@ -10,11 +10,11 @@ import { testDatabase } from '../../support/database.ts';
 import { startTestApi, until } from '../harness.ts';
 import {
   claimsOf,
-  locked,
   makePerson,
   type Person,
   sign,
   tokenFor,
+  tokenOptions,
 } from '../subscriptions/tokens.ts';
 import { connect, INITIALIZE, post, REVISIONS, type Result, textOf } from './mcp-client.ts';
 
@@ -30,7 +30,7 @@ const theirs: { table: string; id: string }[] = [];
 
 beforeAll(async () => {
   tenants = await makeTwoTenants(db.pool);
-  api = await startTestApi(db.url, locked);
+  api = await startTestApi(db.url, tokenOptions);
   ada = await makePerson(db.pool, 'ada', tenants.a);
   await db.pool.query(`update howdah.users set role = 'owner' where id = $1`, [ada.user_id]);
   token = await tokenFor(ada, { role: 'owner' });
@@ -57,7 +57,7 @@ const keyOf = async (values: object, tenant = tenants.a) =>
   (await makeApiKey(db.pool, tenant, values)).key;
 
 /** Returns a key with a wrong last character, which belongs to the checksum. */
-const mistyped = (key: string) => `${key.slice(0, -1)}${key.endsWith('0') ? '1' : '0'}`;
+const withWrongChecksum = (key: string) => `${key.slice(0, -1)}${key.endsWith('0') ? '1' : '0'}`;
 
 describe('the MCP endpoint', () => {
   test('rejects missing and invalid tokens', async () => {
@@ -68,7 +68,7 @@ describe('the MCP endpoint', () => {
       await sign({ ...claims, aud: 'https://other.example.com/mcp' }),
       await sign(claims, Buffer.from('another secret of thirty-two bytes, no less')),
       await sign({ ...claims, exp: 1 }),
-      mistyped(await keyOf({})),
+      withWrongChecksum(await keyOf({})),
     ];
     for (const one of bad) {
       const { status, headers, text } = await post(api, LIST, one === undefined ? {} : bearer(one));
@@ -178,14 +178,14 @@ describe.each(REVISIONS)('permissions in revision %s', (revision) => {
        select a.tenant_id, a.id, $2, 'run' from howdah.agents as a where a.name = $1`,
       [name, eve.user_id],
     );
-    const seenBy = async (person: Person) => {
+    const listVisible = async (person: Person) => {
       const client = await connect(api, { revision, token: await tokenFor(person) });
       const { tools } = await client.listTools();
       await client.close();
       return tools.some((tool) => tool.name === name);
     };
-    expect(await seenBy(eve)).toBe(true);
-    expect(await seenBy(await makePerson(db.pool, unique('bob'), tenants.a))).toBe(false);
+    expect(await listVisible(eve)).toBe(true);
+    expect(await listVisible(await makePerson(db.pool, unique('bob'), tenants.a))).toBe(false);
   });
 
   test('a run quota is reported in the text of the result', async () => {
@@ -229,7 +229,7 @@ describe.each(REVISIONS)('permissions in revision %s', (revision) => {
     expect(text).toContain('belongs-to-a');
     expect(text).not.toContain(MARK);
     const named = { a: 'belongs-to-a', b: MARK, none: 'belongs-to-c' };
-    const said = async (work: () => Promise<unknown>, ...names: string[]) => {
+    const comparableOutcome = async (work: () => Promise<unknown>, ...names: string[]) => {
       const outcome = await work().then(
         (result) => ({ result }),
         ({ code, message, data }) => ({ code, message, data }),
@@ -263,10 +263,10 @@ describe.each(REVISIONS)('permissions in revision %s', (revision) => {
         }),
     };
     for (const [method, work] of Object.entries(byName)) {
-      const foreign = await said(() => work(named.b), named.b);
+      const foreign = await comparableOutcome(() => work(named.b), named.b);
       expect({ method, said: foreign }).toEqual({
         method,
-        said: await said(() => work(named.none), named.none),
+        said: await comparableOutcome(() => work(named.none), named.none),
       });
     }
     let walked = 0;
@@ -274,11 +274,11 @@ describe.each(REVISIONS)('permissions in revision %s', (revision) => {
       for (const { table, id } of theirs) {
         // the same timestamp, so that a cursor lists the same rows
         const missingId = `${id.slice(0, 14)}7${id.slice(15, -4)}ffff`;
-        const foreign = await said(() => work(id), id);
+        const foreign = await comparableOutcome(() => work(id), id);
         expect({ method, table, said: foreign }).toEqual({
           method,
           table,
-          said: await said(() => work(missingId), missingId),
+          said: await comparableOutcome(() => work(missingId), missingId),
         });
         expect(foreign).not.toContain(MARK);
         walked += 1;

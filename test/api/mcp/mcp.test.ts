@@ -3,13 +3,19 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
-import { calling, ended, executionOf, makeAgent, reaches } from '../../runtime/arrange.ts';
+import {
+  callTools,
+  executionOf,
+  makeAgent,
+  waitForEnd,
+  waitForStatus,
+} from '../../runtime/arrange.ts';
 import { makeTeam } from '../../runtime/teams.ts';
 import { all, one, rolledBack, unique } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi, until } from '../harness.ts';
-import { locked } from '../subscriptions/tokens.ts';
+import { tokenOptions } from '../subscriptions/tokens.ts';
 import {
   type ClientOptions,
   connect,
@@ -36,7 +42,12 @@ beforeAll(async () => {
   worker = await startTestWorker(db.url, {
     tools: [
       { name: 'pay', description: '', parameters, run: ({ cents }) => `paid ${cents}` },
-      { name: 'stuck', description: '', parameters, run: (_args, { signal }) => left(signal) },
+      {
+        name: 'stuck',
+        description: '',
+        parameters,
+        run: (_args, { signal }) => waitForAbort(signal),
+      },
     ],
   });
   await db.pool.query(`update howdah.tools set requires_approval = true where name = 'pay'`);
@@ -49,7 +60,7 @@ afterAll(async () => {
   await Promise.all([api?.close(), other?.close()]);
 });
 
-const left = (signal: AbortSignal) =>
+const waitForAbort = (signal: AbortSignal) =>
   new Promise<string>((resolve) => signal.addEventListener('abort', () => resolve('left')));
 
 async function open(options: ClientOptions = {}, at: ApiServer = api): Promise<Client> {
@@ -69,10 +80,10 @@ async function agentNamed(name: string, script: JsonObject[], tools: string[] = 
   return id;
 }
 
-const say = (client: Client, name: string, message = 'Hello', options: object = {}) =>
+const callAgent = (client: Client, name: string, message = 'Hello', options: object = {}) =>
   client.callTool({ name, arguments: { message } }, options) as Promise<Result>;
 const asks = (question: object) => [
-  calling({ name: 'ask_user', arguments: question as never }),
+  callTools({ name: 'ask_user', arguments: question as never }),
   { content: 'Noted.' },
 ];
 const runOf = (result: Result): string => result._meta['howdah/execution_id'];
@@ -86,7 +97,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
       'ask_user',
     ]);
   });
-  const fresh = async (options: ClientOptions = {}, at: ApiServer = api) => {
+  const openClient = async (options: ClientOptions = {}, at: ApiServer = api) => {
     client = await open({ revision, ...options }, at);
     return client;
   };
@@ -97,7 +108,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
       members: [{ agent: await makeAgent(db.pool, { script: [{ content: 'in a chain' }] }) }],
     });
     const { name } = await one(db.pool, 'select name from howdah.workflows where id = $1', [team]);
-    const { tools } = await (await fresh()).listTools();
+    const { tools } = await (await openClient()).listTools();
     const tool = tools.find((each) => each.name === agents.name);
     expect(tool).toMatchObject({
       title: agents.name,
@@ -106,15 +117,15 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     });
     expect(tools.every((each) => /^[A-Za-z0-9_-]{1,64}$/.test(each.name))).toBe(true);
     expect(tools.map((each) => each.name)).toContain('answer_question');
-    expect(textOf(await say(client, agents.name))).toBe('A fine day.');
-    const result = await say(client, name);
+    expect(textOf(await callAgent(client, agents.name))).toBe('A fine day.');
+    const result = await callAgent(client, name);
     expect(textOf(result)).toBe('in a chain');
     expect(await executionOf(db.pool, runOf(result))).toMatchObject({ workflow_id: team });
   });
 
   test('an unknown name and invalid arguments are reported', async () => {
-    await fresh();
-    await expect(say(client, 'nobody')).rejects.toMatchObject({
+    await openClient();
+    await expect(callAgent(client, 'nobody')).rejects.toMatchObject({
       code: -32602,
       message: expect.stringContaining('Unknown tool: nobody'),
     });
@@ -128,17 +139,17 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
   });
 
   test('a client that requests progress receives each step', async () => {
-    await fresh();
+    await openClient();
     const heard: string[] = [];
     const onprogress = ({ progress, message }: { progress: number; message?: string }) =>
       heard.push(`${progress} ${message}`);
     const script = [
-      calling({ name: 'calculator', arguments: { expression: '1+1' } }),
+      callTools({ name: 'calculator', arguments: { expression: '1+1' } }),
       { content: '2' },
     ];
     const name = unique('counter');
     await agentNamed(name, script, ['calculator']);
-    const result = await say(client, name, 'Count', { onprogress });
+    const result = await callAgent(client, name, 'Count', { onprogress });
     expect(heard).toEqual(
       (
         await all(
@@ -152,24 +163,24 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
   });
 
   test('a failed run is an error with its reason', async () => {
-    await fresh();
+    await openClient();
     const name = unique('failing');
     await agentNamed(name, [{ error: 'unauthorized' } as never]);
-    const result = await say(client, name);
+    const result = await callAgent(client, name);
     expect(result.isError).toBe(true);
     expect(textOf(result)).toMatch(/^The run failed \(error\): .+ Execution [0-9a-f-]{36}\.$/);
   });
 
   test('a question reaches the person at the client, and is repeated after an invalid answer', async () => {
     const forms: { message: string; requestedSchema: Form }[] = [];
-    await fresh({
+    await openClient({
       elicit(form) {
         forms.push(form);
         const answer = forms.length === 1 ? 'green' : 'blue';
         return { action: 'accept', content: { answer } };
       },
     });
-    const result = await say(client, agents.asker);
+    const result = await callAgent(client, agents.asker);
     expect(textOf(result)).toBe('Noted.');
     expect(forms[0]).toMatchObject({
       message: 'Which colour?',
@@ -186,13 +197,13 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
 
   test('a client that never sends a valid answer gets the question three times', async () => {
     let asks = 0;
-    await fresh({
+    await openClient({
       elicit() {
         asks += 1;
         return { action: 'accept', content: { username: 'ada' } };
       },
     });
-    const result = await say(client, agents.asker);
+    const result = await callAgent(client, agents.asker);
     expect(asks).toBe(3);
     expect(textOf(result)).toMatch(
       /^The run .* waits for a person\.\n\nthe answer was not accepted/,
@@ -211,19 +222,19 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     });
     const { name } = await one(db.pool, 'select name from howdah.workflows where id = $1', [team]);
     const forms: Form[] = [];
-    await fresh({
+    await openClient({
       elicit({ requestedSchema }) {
         forms.push(requestedSchema);
         return { action: 'accept', content: { many: forms.length === 1 ? 1 : 3, gift: true } };
       },
     });
-    const result = await say(client, name);
+    const result = await callAgent(client, name);
     expect(forms).toEqual([schema, schema]);
     expect(JSON.parse(textOf(result))).toEqual({ many: 3, gift: true });
   });
 
   test('an approval form shows the call, and a rejection carries its reason', async () => {
-    await fresh({
+    await openClient({
       elicit({ message, requestedSchema }) {
         expect(message).toContain('pay: {"cents":7}');
         expect(Object.keys(requestedSchema.properties)).toEqual(['decision', 'reason']);
@@ -233,10 +244,10 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     const name = unique('payer');
     await agentNamed(
       name,
-      [calling({ name: 'pay', arguments: { cents: 7 } }), { content: 'Kept.' }],
+      [callTools({ name: 'pay', arguments: { cents: 7 } }), { content: 'Kept.' }],
       ['pay'],
     );
-    const result = await say(client, name);
+    const result = await callAgent(client, name);
     expect(textOf(result)).toBe('Kept.');
     const [row] = await all(
       db.pool,
@@ -249,8 +260,8 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
   test.each(['decline', 'cancel'] as const)(
     'a client that responds with %s leaves the question open',
     async (action) => {
-      await fresh({ elicit: () => ({ action }) });
-      const result = await say(client, agents.asker);
+      await openClient({ elicit: () => ({ action }) });
+      const result = await callAgent(client, agents.asker);
       expect(textOf(result)).toContain('The person did not answer.');
       const { status, waiting_for } = await executionOf(db.pool, runOf(result));
       expect({ status, waiting_for }).toEqual({ status: 'waiting', waiting_for: 'question' });
@@ -258,8 +269,8 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
   );
 
   test('a client without elicitation receives instructions and can answer by a call', async () => {
-    await fresh();
-    const waiting = await say(client, agents.asker);
+    await openClient();
+    const waiting = await callAgent(client, agents.asker);
     expect(waiting.isError).toBeUndefined();
     const [question] = waiting._meta['howdah/questions'];
     expect(textOf(waiting)).toContain(
@@ -291,69 +302,72 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
     const chief = unique('chief');
     await agentNamed(
       chief,
-      [calling({ name: tool, arguments: { message: 'Ask' } }), { content: 'Done.' }],
+      [callTools({ name: tool, arguments: { message: 'Ask' } }), { content: 'Done.' }],
       [tool],
     );
-    await fresh({ elicit: () => ({ action: 'accept', content: { answer: 'red' } }) });
-    expect(textOf(await say(client, chief))).toBe('Done.');
+    await openClient({ elicit: () => ({ action: 'accept', content: { answer: 'red' } }) });
+    expect(textOf(await callAgent(client, chief))).toBe('Done.');
   });
 
   test('cancelling a call cancels its run', async () => {
-    await fresh();
+    await openClient();
     const name = unique('slow');
     const agent = await agentNamed(
       name,
-      [calling({ name: 'stuck' }), { content: 'never' }],
+      [callTools({ name: 'stuck' }), { content: 'never' }],
       ['stuck'],
     );
     const stop = new AbortController();
-    const call = say(client, name, 'Go', { signal: stop.signal, onprogress: () => {} });
+    const call = callAgent(client, name, 'Go', { signal: stop.signal, onprogress: () => {} });
     call.catch(() => {});
     const id = await startCall(agent);
     stop.abort('enough');
     await expect(call).rejects.toThrow();
-    expect(await ended(db.pool, id)).toMatchObject({ status: 'cancelled' });
+    expect(await waitForEnd(db.pool, id)).toMatchObject({ status: 'cancelled' });
   });
 
   test.each(['continue', 'cancel'])(
     'applies on_disconnect=%s to a run when its client disconnects',
     async (word) => {
-      await fresh({ query: `?on_disconnect=${word}` });
+      await openClient({ query: `?on_disconnect=${word}` });
       const name = unique('slow');
       const script = [
-        calling({ name: 'ask_user', arguments: { question: 'Go on?' } }),
+        callTools({ name: 'ask_user', arguments: { question: 'Go on?' } }),
         { content: 'went on' },
       ];
       const agent = await agentNamed(
         name,
-        word === 'cancel' ? [calling({ name: 'stuck' })] : script,
+        word === 'cancel' ? [callTools({ name: 'stuck' })] : script,
         ['ask_user', 'stuck'],
       );
-      const call = say(client, name);
+      const call = callAgent(client, name);
       call.catch(() => {});
       const id = await startCall(agent);
       await client.close();
       if (word === 'cancel') {
-        expect(await ended(db.pool, id)).toMatchObject({ status: 'cancelled' });
+        expect(await waitForEnd(db.pool, id)).toMatchObject({ status: 'cancelled' });
       } else {
-        await reaches(db.pool, id, 'waiting');
+        await waitForStatus(db.pool, id, 'waiting');
         const [question] = await all(
           db.pool,
           'select id from howdah.questions where execution_id = $1',
           [id],
         );
         await db.pool.query('select howdah.answer_question($1, $2)', [question?.id, 'yes']);
-        expect(await ended(db.pool, id)).toMatchObject({ status: 'completed', output: 'went on' });
+        expect(await waitForEnd(db.pool, id)).toMatchObject({
+          status: 'completed',
+          output: 'went on',
+        });
       }
     },
   );
 
   test('closing the server does not cancel the run, even with on_disconnect=cancel', async () => {
     const closing = await startTestApi(db.url);
-    await fresh({ query: '?on_disconnect=cancel' }, closing);
+    await openClient({ query: '?on_disconnect=cancel' }, closing);
     const name = unique('slow');
-    const agent = await agentNamed(name, [calling({ name: 'stuck' })], ['stuck']);
-    say(client, name).catch(() => {});
+    const agent = await agentNamed(name, [callTools({ name: 'stuck' })], ['stuck']);
+    callAgent(client, name).catch(() => {});
     const id = await startCall(agent);
     await closing.close();
     expect(await executionOf(db.pool, id)).toMatchObject({ status: 'running' });
@@ -361,8 +375,8 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
   });
 
   test('runs are resources, newest first', async () => {
-    await fresh();
-    const id = runOf(await say(client, agents.name, 'What a day'));
+    await openClient();
+    const id = runOf(await callAgent(client, agents.name, 'What a day'));
     const { resources } = await client.listResources();
     expect(resources[0]).toMatchObject({
       uri: `howdah://executions/${id}`,
@@ -393,7 +407,7 @@ describe.each(REVISIONS)('in revision %s', (revision) => {
   });
 
   test('stored prompts are MCP prompts, and their variables are arguments', async () => {
-    await fresh();
+    await openClient();
     const name = unique('greet');
     await db.pool.query(
       `insert into howdah.prompts (name, description, template, variables) values ($1, 'Greets.', 'Serve {{who}} {{times}} times, in a {{tone}} way.',
@@ -496,7 +510,7 @@ describe('sessions, served by any process', () => {
 
   test('a call is cancelled from another process', async () => {
     const name = unique('slow');
-    const agent = await agentNamed(name, [calling({ name: 'stuck' })], ['stuck']);
+    const agent = await agentNamed(name, [callTools({ name: 'stuck' })], ['stuck']);
     const session = asSession(await begin({}));
     const params = { name, arguments: { message: 'x' } };
     const call = post(api, { jsonrpc: '2.0', id: 'c1', method: 'tools/call', params }, session);
@@ -506,7 +520,7 @@ describe('sessions, served by any process', () => {
     await post(other, gone, elsewhere); // a request of another session with the same id
     expect(await executionOf(db.pool, id)).toMatchObject({ status: 'running' });
     expect((await post(other, gone, session)).status).toBe(202);
-    expect(await ended(db.pool, id)).toMatchObject({ status: 'cancelled' });
+    expect(await waitForEnd(db.pool, id)).toMatchObject({ status: 'cancelled' });
     expect((await call).text).toContain('The run was cancelled.');
   });
 
@@ -570,7 +584,7 @@ async function* eventsOf(response: Response): AsyncGenerator<any> {
 
 test('a client that leaves during the login frees its stream slot', async () => {
   const bounds = { tenantStreams: 1 };
-  const tight = await startTestApi(db.url, { ...locked, bounds });
+  const tight = await startTestApi(db.url, { ...tokenOptions, bounds });
   const { key } = await one(db.pool, `select key from howdah.create_api_key('mcp', 'owner')`);
   const headers = { authorization: `Bearer ${key}` };
   const leaving = new AbortController();

@@ -4,13 +4,13 @@ import { createListMarks } from '../../../src/api/mcp/list-etags.ts';
 import type { ApiServer } from '../../../src/api/server.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
-import { calling, makeAgent, reaches } from '../../runtime/arrange.ts';
+import { callTools, makeAgent, waitForStatus } from '../../runtime/arrange.ts';
 import { all, makeApiKey, makeTenant, one, unique } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { createGate } from '../../support/gate.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi, until } from '../harness.ts';
-import { locked } from '../subscriptions/tokens.ts';
+import { tokenOptions } from '../subscriptions/tokens.ts';
 import { connect, INITIALIZE, post, REVISIONS, type Result, type Revision } from './mcp-client.ts';
 
 // Notifications of `/mcp`: changed lists, progress of runs, log messages.
@@ -25,7 +25,10 @@ let tenant: string;
 const clients: Client[] = [];
 
 beforeAll(async () => {
-  [api, other] = await Promise.all([startTestApi(db.url, locked), startTestApi(db.url, locked)]);
+  [api, other] = await Promise.all([
+    startTestApi(db.url, tokenOptions),
+    startTestApi(db.url, tokenOptions),
+  ]);
   const parameters = { type: 'object', properties: {} };
   worker = await startTestWorker(db.url, {
     tools: [
@@ -33,7 +36,7 @@ beforeAll(async () => {
         name: 'wait',
         description: '',
         parameters,
-        run: (_args, { signal }) => gate.pass(left(signal)).then(() => 'passed'),
+        run: (_args, { signal }) => gate.pass(waitForAbort(signal)).then(() => 'passed'),
       },
       {
         name: 'fail',
@@ -55,13 +58,16 @@ afterAll(async () => {
   await Promise.all([api?.close(), other?.close()]);
 });
 
-const left = (signal: AbortSignal) =>
+const waitForAbort = (signal: AbortSignal) =>
   new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
 
 type Heard = { method: string; params?: Result };
 
 /** Connects a client that records all notifications it receives. */
-async function listener(revision: Revision, { token = '', runs = [] as string[], at = api } = {}) {
+async function openListener(
+  revision: Revision,
+  { token = '', runs = [] as string[], at = api } = {},
+) {
   const { key } = token ? { key: token } : await makeApiKey(db.pool, tenant, { role: 'owner' });
   const { promise: isOpen, resolve: onStream } = Promise.withResolvers<void>();
   const client = await connect(at, { revision, token: key, onStream });
@@ -90,7 +96,7 @@ async function listener(revision: Revision, { token = '', runs = [] as string[],
       resourceSubscriptions: runs,
     });
   }
-  const hears = (what: string, params?: object) =>
+  const waitForNotification = (what: string, params?: object) =>
     until(async () =>
       heard.some(
         (one) =>
@@ -98,7 +104,7 @@ async function listener(revision: Revision, { token = '', runs = [] as string[],
           (!params || expect.objectContaining(params).asymmetricMatch(one.params)),
       ),
     );
-  return { client, heard, hears, key };
+  return { client, heard, hears: waitForNotification, key };
 }
 
 async function agentNamed(name: string, script: JsonObject[] = [], tools: string[] = []) {
@@ -117,7 +123,7 @@ const begin = async (agent: string): Promise<string> =>
   ).id;
 /** Starts a run that makes this many calls of a tool and waits in it. */
 async function startRun(name: string, calls = 1): Promise<string> {
-  const script = Array.from({ length: calls }, () => calling({ name: 'wait', arguments: {} }));
+  const script = Array.from({ length: calls }, () => callTools({ name: 'wait', arguments: {} }));
   const agent = await agentNamed(unique(name), [...script, { content: 'Done.' }], ['wait']);
   const before = gate.waiting;
   const id = await begin(agent);
@@ -127,12 +133,12 @@ async function startRun(name: string, calls = 1): Promise<string> {
 const uriOf = (id: string) => `howdah://executions/${id}`;
 describe.each(REVISIONS)('notifications in revision %s', (revision) => {
   test('list changes are announced only to clients that see the change', async () => {
-    const { hears, heard, client } = await listener(revision);
+    const { hears, heard, client } = await openListener(revision);
     const elsewhere = await makeTenant(db.pool);
-    const outsider = await listener(revision, {
+    const outsider = await openListener(revision, {
       token: (await makeApiKey(db.pool, elsewhere, { role: 'owner' })).key,
     });
-    const reader = await listener(revision, {
+    const reader = await openListener(revision, {
       token: (await makeApiKey(db.pool, tenant, { role: 'viewer' })).key,
     });
     expect(client.getServerCapabilities()).toMatchObject({
@@ -159,30 +165,30 @@ describe.each(REVISIONS)('notifications in revision %s', (revision) => {
 
   test('a run announces its updates', async () => {
     const id = await startRun('waiter');
-    const { hears, heard, client } = await listener(revision, { runs: [uriOf(id)] });
+    const { hears, heard, client } = await openListener(revision, { runs: [uriOf(id)] });
     expect(heard).toEqual([]);
     gate.allow(1);
     await hears('resources/updated', { uri: uriOf(id) });
-    await reaches(db.pool, id, 'completed');
+    await waitForStatus(db.pool, id, 'completed');
     const { contents } = (await client.readResource({ uri: uriOf(id) })) as Result;
     expect(JSON.parse(contents[0].text)).toMatchObject({ id, output: 'Done.' });
   });
 
   test('a run announces that it resumed after its end', async () => {
     const id = await begin(await agentNamed(unique('failing'), [{ error: 'unauthorized' }]));
-    await reaches(db.pool, id, 'failed');
-    const { hears, heard } = await listener(revision, { runs: [uriOf(id)] });
+    await waitForStatus(db.pool, id, 'failed');
+    const { hears, heard } = await openListener(revision, { runs: [uriOf(id)] });
     expect(heard).toEqual([]);
     await db.pool.query('select howdah.retry_execution($1)', [id]);
     await hears('resources/updated', { uri: uriOf(id) });
   });
 
   test('log messages report the steps of a call from the requested level on', async () => {
-    const script = [calling({ name: 'fail', arguments: {} }), { content: 'It broke.' }];
+    const script = [callTools({ name: 'fail', arguments: {} }), { content: 'It broke.' }];
     const name = unique('breaker');
     await agentNamed(name, script, ['fail']);
     const called = async (level?: 'info' | 'error') => {
-      const { client, heard } = await listener(revision);
+      const { client, heard } = await openListener(revision);
       const meta = { 'io.modelcontextprotocol/logLevel': level };
       if (revision === '2025-11-25' && level) await client.setLoggingLevel(level);
       const result = (await client.callTool({
@@ -212,7 +218,7 @@ describe.each(REVISIONS)('notifications in revision %s', (revision) => {
     const { key } = await makeApiKey(db.pool, elsewhere, { role: 'owner' });
     const missingId = '00000000-0000-7000-8000-000000000000';
     if (revision === '2025-11-25') {
-      const outsider = await listener(revision, { token: key });
+      const outsider = await openListener(revision, { token: key });
       const refused = async (uri: string) => {
         const error = await outsider.client.subscribeResource({ uri }).catch((e: Result) => e);
         return [error.code, String(error.message).replaceAll(/[0-9a-f-]{36}/g, 'ID')];
@@ -221,8 +227,8 @@ describe.each(REVISIONS)('notifications in revision %s', (revision) => {
       expect((await refused(uriOf(id)))[1]).toMatch(/not found/i);
     }
     const runs = revision === '2025-11-25' ? [] : [uriOf(id)];
-    const outsider = await listener(revision, { token: key, runs });
-    const { hears } = await listener(revision, { runs: [uriOf(id)] });
+    const outsider = await openListener(revision, { token: key, runs });
+    const { hears } = await openListener(revision, { runs: [uriOf(id)] });
     gate.allow(1);
     await hears('resources/updated', { uri: uriOf(id) });
     expect(outsider.heard).toEqual([]);
@@ -230,8 +236,8 @@ describe.each(REVISIONS)('notifications in revision %s', (revision) => {
 
   test('revoking a key ends its notifications', async () => {
     const { id, key } = await makeApiKey(db.pool, tenant, { role: 'owner' });
-    const revoked = await listener(revision, { token: key });
-    const { hears } = await listener(revision);
+    const revoked = await openListener(revision, { token: key });
+    const { hears } = await openListener(revision);
     await agentNamed(unique('seen'));
     await revoked.hears('tools/list_changed');
     await db.pool.query('update howdah.api_keys set revoked_at = now() where id = $1', [id]);
@@ -258,12 +264,12 @@ describe('sessions, served by any process', () => {
       post(api, { jsonrpc: '2.0', id: 2, method, params }, own);
     expect((await ask('resources/subscribe', { uri: uriOf(id) })).text).toContain('"result":{}');
     gate.allow(1);
-    await reaches(db.pool, id, 'completed');
+    await waitForStatus(db.pool, id, 'completed');
     const stream = await fetch(`${other.url}/mcp`, {
       headers: { ...own, accept: 'text/event-stream' },
     });
     expect(stream.status).toBe(200);
-    const [first] = await taken(stream, 1);
+    const [first] = await takeMessages(stream, 1);
     expect(first).toEqual({
       jsonrpc: '2.0',
       method: 'notifications/resources/updated',
@@ -309,7 +315,7 @@ describe('sessions, served by any process', () => {
   });
 
   test('more than 100 subscribed runs are rejected, in a session and in a stream', async () => {
-    const { client } = await listener('2025-11-25');
+    const { client } = await openListener('2025-11-25');
     const agent = await agentNamed(unique('many'));
     const ids = await all(
       db.pool,
@@ -324,7 +330,7 @@ describe('sessions, served by any process', () => {
       code: -32602,
       message: expect.stringContaining('subscriptions of a session (100)'),
     });
-    const modern = await listener('2026-07-28');
+    const modern = await openListener('2026-07-28');
     await expect(modern.client.listen({ resourceSubscriptions: uris })).rejects.toThrow(
       'maximum number of resources of a stream (100) exceeded',
     );
@@ -356,7 +362,7 @@ test('lists are read once per group of viewers, and less often when reading is s
 });
 
 /** Returns the first messages of a stream, and cancels the stream. */
-async function taken(response: Response, count: number): Promise<Result[]> {
+async function takeMessages(response: Response, count: number): Promise<Result[]> {
   const messages: Result[] = [];
   let text = '';
   for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {

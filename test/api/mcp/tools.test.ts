@@ -5,12 +5,12 @@ import { type FakeServer, startOpenAiServer } from '../../../chaos/load/openai-s
 import type { ApiServer } from '../../../src/api/server.ts';
 import { type CustomTool, defineTool } from '../../../src/index.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
-import { kindsOf, reaches } from '../../runtime/arrange.ts';
+import { kindsOf, waitForStatus } from '../../runtime/arrange.ts';
 import { makeApiKey, makeTenant, one } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi, until } from '../harness.ts';
-import { locked } from '../subscriptions/tokens.ts';
+import { tokenOptions } from '../subscriptions/tokens.ts';
 import { type ClientOptions, connect, REVISIONS, type Result, textOf } from './mcp-client.ts';
 
 // Tools called over `/mcp` without a model: each call is a run of an agent that consists of the
@@ -105,7 +105,7 @@ let models: FakeServer;
 const clients: Client[] = [];
 
 beforeAll(async () => {
-  [api, guarded] = await Promise.all([startTestApi(db.url), startTestApi(db.url, locked)]);
+  [api, guarded] = await Promise.all([startTestApi(db.url), startTestApi(db.url, tokenOptions)]);
   models = await startOpenAiServer([{ content: 'Violets are blue.' }]);
   worker = await startTestWorker(db.url, { tools, openai: models.url });
   for (const { name } of tools.slice(0, -1)) await offer(name);
@@ -300,7 +300,7 @@ test('retrying a failed run calls the tool again', async () => {
     db.pool,
     `insert into howdah.executions (agent_id, input) select id, '{}' from howdah.agents where name = 'broken' returning id`,
   );
-  await reaches(db.pool, id, 'failed');
+  await waitForStatus(db.pool, id, 'failed');
   await db.pool.query('select howdah.retry_execution($1)', [id]);
   await eventually(
     db.pool,
@@ -308,7 +308,7 @@ test('retrying a failed run calls the tool again', async () => {
     `select from howdah.steps where execution_id = $1 and kind = 'tool' having count(*) = 2`,
     [id],
   );
-  await reaches(db.pool, id, 'failed');
+  await waitForStatus(db.pool, id, 'failed');
 });
 
 test('an agent fails with a reason if it lacks the tool it is bound to', async () => {
@@ -321,7 +321,7 @@ test('an agent fails with a reason if it lacks the tool it is bound to', async (
     `insert into howdah.executions (agent_id, input) values ($1, '{}') returning id`,
     [id],
   );
-  await reaches(db.pool, run.id, 'failed');
+  await waitForStatus(db.pool, run.id, 'failed');
   const { error } = await one(db.pool, 'select error from howdah.executions where id = $1', [
     run.id,
   ]);

@@ -22,7 +22,7 @@ afterAll(async () => {
 });
 
 const messages = [{ role: 'user' as const, content: 'Hello.' }];
-const keyed = async (values: object = {}, of = tenant) =>
+const makeClient = async (values: object = {}, of = tenant) =>
   stage.clientOf((await makeApiKey(stage.db.pool, of, values)).key, api);
 const complete = (client: OpenAI, model: string) =>
   client.chat.completions.create({ model, messages });
@@ -44,20 +44,20 @@ describe('models', () => {
       `insert into howdah.workflows (name, type) values ('both', 'chain'), ('team of two', 'chain')`,
     );
     await makeAgent(stage.db.pool, { name: 'both' });
-    const named = async (client: OpenAI) => {
+    const listModels = async (client: OpenAI) => {
       const names = [];
       for await (const { id } of client.models.list()) names.push(id);
       return names;
     };
-    const all = await named(await keyed({ role: 'admin' }));
+    const all = await listModels(await makeClient({ role: 'admin' }));
     expect(all).toContain(model);
     expect(all).toContain('team of two');
     expect(all).toContain('not-for-members');
     expect(all).not.toContain('asleep');
     expect(all.filter((name) => name === 'both')).toEqual(['both']);
-    const member = await keyed();
-    expect(await named(member)).not.toContain('not-for-members');
-    expect(await named(await keyed({ role: 'viewer' }))).toEqual([]);
+    const member = await makeClient();
+    expect(await listModels(member)).not.toContain('not-for-members');
+    expect(await listModels(await makeClient({ role: 'viewer' }))).toEqual([]);
     expect(await member.models.retrieve('team of two')).toEqual({
       id: 'team of two',
       object: 'model',
@@ -69,7 +69,7 @@ describe('models', () => {
   test('of another tenant or missing are not found by any endpoint', async () => {
     const foreign = await makeAgent(stage.db.pool, { name: 'theirs', tenant_id: other });
     expect(foreign).toBeTruthy();
-    const client = await keyed();
+    const client = await makeClient();
     const messageFor = async (name: string) => {
       const refusals = [];
       for (const request of [
@@ -127,13 +127,13 @@ describe('authentication', () => {
   test('a viewer cannot run, and a restricted agent needs a grant', async () => {
     const model = await stage.agent(() => ({ content: 'Hi.' }));
     const secret = await stage.agent(() => ({ content: 'Hi.' }), { is_restricted: true });
-    const viewer = await keyed({ role: 'viewer' });
+    const viewer = await makeClient({ role: 'viewer' });
     const refused = { status: 403, type: 'permission_error', code: 'HWDEN' };
     await expect(complete(viewer, model)).rejects.toMatchObject(refused);
     await expect(viewer.responses.create({ model, input: 'Hello.' })).rejects.toMatchObject(
       refused,
     );
-    await expect(complete(await keyed(), secret)).rejects.toMatchObject({ status: 404 });
+    await expect(complete(await makeClient(), secret)).rejects.toMatchObject({ status: 404 });
     expect(stage.messagesOf(model)).toEqual([]);
   });
 
@@ -141,7 +141,7 @@ describe('authentication', () => {
     const calling = await stage.agent(() => ({
       tool_calls: [{ name: 'get_weather', arguments: {} }],
     }));
-    const owner = await keyed({ role: 'owner' });
+    const owner = await makeClient({ role: 'owner' });
     const response = await owner.responses.create({
       model: calling,
       input: 'Hello.',
@@ -150,13 +150,13 @@ describe('authentication', () => {
     const [call] = response.output;
     const callId = call?.type === 'function_call' ? call.call_id : '';
     expect(callId).toMatch(/^call_[0-9a-f]{32}$/);
-    const outsider = await keyed({ role: 'owner' }, other);
+    const outsider = await makeClient({ role: 'owner' }, other);
     const { name } = await one(
       stage.db.pool,
       `select name from howdah.agents where tenant_id = $1 order by name limit 1`,
       [other],
     );
-    const goOn = (id: string) =>
+    const continueResponse = (id: string) =>
       outsider.responses.create({ model: name, input: 'On.', previous_response_id: id });
     const result = (call_id: string) =>
       outsider.responses.create({
@@ -172,8 +172,10 @@ describe('authentication', () => {
       const { status, code, param, message } = error;
       return { status, code, param, message: message.replaceAll(/[0-9a-f-]{32,36}/g, 'ID') };
     };
-    expect(await errorOf(goOn(response.id))).toEqual(await errorOf(goOn(`resp_${missingId}`)));
-    expect(await errorOf(goOn(response.id))).toMatchObject({
+    expect(await errorOf(continueResponse(response.id))).toEqual(
+      await errorOf(continueResponse(`resp_${missingId}`)),
+    );
+    expect(await errorOf(continueResponse(response.id))).toMatchObject({
       status: 400,
       code: 'previous_response_not_found',
       param: 'previous_response_id',
@@ -190,7 +192,7 @@ describe('authentication', () => {
       [poor],
     );
     await makeAgent(stage.db.pool, { name: 'helper', tenant_id: poor });
-    const client = await keyed({ role: 'owner' }, poor);
+    const client = await makeClient({ role: 'owner' }, poor);
     const error = await complete(client, 'helper').then(
       () => undefined,
       (thrown) => thrown,

@@ -1,6 +1,6 @@
 import type OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { expectEqual } from '../../runtime/replay/replay-runs.ts';
+import { expectEqualReplay } from '../../runtime/replay/replay-runs.ts';
 import { one } from '../../sql/support.ts';
 import { createGate } from '../../support/gate.ts';
 import { until } from '../harness.ts';
@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => stage?.close());
 
-const say = (content: string) => [{ role: 'user' as const, content }];
+const userMessages = (content: string) => [{ role: 'user' as const, content }];
 const tools = [{ type: 'function' as const, function: WEATHER }];
 const runOf = (id: string) =>
   one(
@@ -20,7 +20,7 @@ const runOf = (id: string) =>
     `select e.* from howdah.executions as e where replace(e.id::text, '-', '') = $1`,
     [id.replace('chatcmpl-', '')],
   );
-async function streamed(
+async function streamCompletion(
   model: string,
   messages: OpenAI.ChatCompletionMessageParam[],
   more: Partial<OpenAI.ChatCompletionCreateParamsStreaming> = {},
@@ -42,7 +42,7 @@ describe('a chat completion', () => {
     const model = await stage.agent(() => ({ content: 'It left on Monday.' }));
     const completion = await stage.client.chat.completions.create({
       model,
-      messages: say('Where is A-1001?'),
+      messages: userMessages('Where is A-1001?'),
       metadata: { order: 'A-1001' },
       user: 'ada',
     });
@@ -74,7 +74,7 @@ describe('a chat completion', () => {
       return { content: 'One two three four.' };
     });
     gate.allow(1);
-    const { chunks, text } = await streamed(model, say('Count.'), {
+    const { chunks, text } = await streamCompletion(model, userMessages('Count.'), {
       stream_options: { include_usage: true },
     });
     expect(text).toBe('One two three four.');
@@ -96,13 +96,16 @@ describe('a chat completion', () => {
       {},
       ['calculator'],
     );
-    const completion = await stage.client.chat.completions.create({ model, messages: say('?') });
+    const completion = await stage.client.chat.completions.create({
+      model,
+      messages: userMessages('?'),
+    });
     expect(completion.choices[0]).toMatchObject({
       message: { content: 'It is 42.' },
       finish_reason: 'stop',
     });
     expect(completion.usage).toMatchObject({ prompt_tokens: 22, completion_tokens: 14 });
-    expect((await streamed(model, say('?'))).text).toBe('I count.\n\nIt is 42.');
+    expect((await streamCompletion(model, userMessages('?'))).text).toBe('I count.\n\nIt is 42.');
   });
 
   test('of a workflow is its whole output', async () => {
@@ -119,11 +122,11 @@ describe('a chat completion', () => {
     );
     const whole = await stage.client.chat.completions.create({
       model: 'polish',
-      messages: say('Write.'),
+      messages: userMessages('Write.'),
     });
     expect(whole.choices[0]?.message.content).toBe('Polished.');
     expect(whole.usage?.total_tokens).toBe(36);
-    expect((await streamed('polish', say('Write.'))).text).toBe('Polished.');
+    expect((await streamCompletion('polish', userMessages('Write.'))).text).toBe('Polished.');
   });
 });
 
@@ -198,16 +201,16 @@ describe('the conversation', () => {
           : { tool_calls: [{ name: 'ask_user', arguments: { question: 'Which colour?' } }] },
       { human_input: true },
     );
-    const messages: OpenAI.ChatCompletionMessageParam[] = [...say('Paint it.')];
+    const messages: OpenAI.ChatCompletionMessageParam[] = [...userMessages('Paint it.')];
     const completion = await stage.client.chat.completions.create({ model, messages });
     expect(completion.choices[0]).toMatchObject({
       message: { content: 'Which colour?' },
       finish_reason: 'stop',
     });
     expect((await runOf(completion.id)).status).toBe('cancelled'); // else it would wait for ever
-    messages.push({ role: 'assistant', content: 'Which colour?' }, ...say('Red.'));
-    expect((await streamed(model, messages)).text).toBe('Painted red.');
-    expect((await streamed(model, say('Paint it.'))).text).toBe('Which colour?');
+    messages.push({ role: 'assistant', content: 'Which colour?' }, ...userMessages('Red.'));
+    expect((await streamCompletion(model, messages)).text).toBe('Painted red.');
+    expect((await streamCompletion(model, userMessages('Paint it.'))).text).toBe('Which colour?');
   });
 });
 
@@ -228,7 +231,7 @@ describe('client tools', () => {
 
   test('are called by the client, and the run continues with the results, even after a restart', async () => {
     const model = await forecaster();
-    const messages: OpenAI.ChatCompletionMessageParam[] = [...say('How is the weather?')];
+    const messages: OpenAI.ChatCompletionMessageParam[] = [...userMessages('How is the weather?')];
     const completion = await stage.client.chat.completions.create({ model, messages, tools });
     const [choice] = completion.choices;
     expect(choice?.finish_reason).toBe('tool_calls');
@@ -258,12 +261,12 @@ describe('client tools', () => {
     expect(stage.messagesOf(model)).toHaveLength(2);
     // depends on no declaration of the client
     expect((await runOf(done.id)).trust).toBe('external');
-    await expectEqual(stage.db.pool, run.id); // the replay is equal
+    await expectEqualReplay(stage.db.pool, run.id); // the replay is equal
   });
 
   test('are streamed', async () => {
     const model = await forecaster();
-    const { chunks } = await streamed(model, say('Weather?'), { tools });
+    const { chunks } = await streamCompletion(model, userMessages('Weather?'), { tools });
     const calls = chunks.flatMap(({ choices }) => choices[0]?.delta.tool_calls ?? []);
     expect(calls).toMatchObject([
       { index: 0, type: 'function', function: { name: 'get_weather' } },
@@ -275,8 +278,8 @@ describe('client tools', () => {
       tool_call_id: id,
       content: 'dry',
     }));
-    const messages = [...say('Weather?'), ...results];
-    expect((await streamed(model, messages)).text).toBe('It is dry and dry.');
+    const messages = [...userMessages('Weather?'), ...results];
+    expect((await streamCompletion(model, messages)).text).toBe('It is dry and dry.');
   });
 
   test('are rejected if a name collides, a result is missing or no run waits', async () => {
@@ -285,7 +288,7 @@ describe('client tools', () => {
     const counting = await stage.agent(() => ({ content: '' }), {}, ['calculator']);
     const { chat } = stage.client;
     await expect(
-      chat.completions.create({ model: counting, messages: say('?'), tools: calculator }),
+      chat.completions.create({ model: counting, messages: userMessages('?'), tools: calculator }),
     ).rejects.toMatchObject({
       status: 400,
       param: 'tools[0]',
@@ -296,11 +299,11 @@ describe('client tools', () => {
     await expect(
       chat.completions.create({ model, messages: [{ role: 'user', content: picture }] }),
     ).rejects.toMatchObject({ status: 400, param: 'content.image_url.url' });
-    const completion = await chat.completions.create({ model, messages: say('?'), tools });
+    const completion = await chat.completions.create({ model, messages: userMessages('?'), tools });
     const [call] = completion.choices[0]?.message.tool_calls ?? [];
     const result = (tool_call_id: string) => ({
       model,
-      messages: [...say('?'), { role: 'tool' as const, tool_call_id, content: 'dry' }],
+      messages: [...userMessages('?'), { role: 'tool' as const, tool_call_id, content: 'dry' }],
     });
     await expect(chat.completions.create(result(call?.id ?? ''))).rejects.toMatchObject({
       status: 400,
@@ -322,7 +325,7 @@ describe('a run without an answer', () => {
   test('is an error that clients do not retry', async () => {
     const model = await stage.agent(() => ({ status: 400, error: { message: 'no such thing' } }));
     const completion = stage.client.chat.completions.create(
-      { model, messages: say('?') },
+      { model, messages: userMessages('?') },
       { maxRetries: 3 },
     );
     await expect(completion).rejects.toMatchObject({
@@ -332,7 +335,7 @@ describe('a run without an answer', () => {
       message: expect.stringContaining('no such thing'),
     });
     expect(stage.messagesOf(model)).toHaveLength(1);
-    await expect(streamed(model, say('?'))).rejects.toMatchObject({
+    await expect(streamCompletion(model, userMessages('?'))).rejects.toMatchObject({
       message: expect.stringContaining('no such thing'),
     });
   });
@@ -347,7 +350,7 @@ describe('a client that disconnects', () => {
     });
     const leaving = new AbortController();
     const completion = stage.client.chat.completions.create(
-      { model, messages: say('?') },
+      { model, messages: userMessages('?') },
       { signal: leaving.signal, headers },
     );
     await until(() => stage.messagesOf(model).length === 1);

@@ -16,16 +16,18 @@ beforeAll(async () => {
   stage = await openStage();
   document = (await call(stage.api, 'GET', '/openapi.json')).body;
   ajv = new Ajv2020({ strict: false, validateFormats: false });
-  ajv.addSchema({ $id: 'ours', ...whole(document) });
+  ajv.addSchema({ $id: 'ours', ...forbidUndescribed(document) });
 });
 afterAll(() => stage?.close());
 
 /** Returns the schema with undeclared fields forbidden. */
 // biome-ignore lint/suspicious/noExplicitAny: any JSON
-function whole(node: any): any {
-  if (Array.isArray(node)) return node.map(whole);
+function forbidUndescribed(node: any): any {
+  if (Array.isArray(node)) return node.map(forbidUndescribed);
   if (node === null || typeof node !== 'object') return node;
-  const closed = Object.fromEntries(Object.entries(node).map(([name, one]) => [name, whole(one)]));
+  const closed = Object.fromEntries(
+    Object.entries(node).map(([name, one]) => [name, forbidUndescribed(one)]),
+  );
   const isOpen = closed.type === 'object' && closed.properties && !('additionalProperties' in node);
   return isOpen ? { ...closed, additionalProperties: false } : closed;
 }
@@ -56,18 +58,18 @@ async function linesOf(path: string, body: object): Promise<string[]> {
 }
 
 const EVENTS = { method: 'post', type: 'text/event-stream' };
-const answering = () =>
+const makeAnsweringAgent = () =>
   stage.agent((_request, messages) =>
     String(messages.at(-1)?.content).includes('weather')
       ? { content: 'I look.', tool_calls: [{ name: 'get_weather', arguments: { city: 'Oslo' } }] }
       : { content: 'It is a fine day.' },
   );
-const failing = () => stage.agent(() => ({ status: 400, error: { message: 'no' } }));
+const makeFailingAgent = () => stage.agent(() => ({ status: 400, error: { message: 'no' } }));
 
 test('completions match the OpenAPI description, whole and streamed', async () => {
   const path = '/v1/chat/completions';
   const tools = [{ type: 'function', function: WEATHER }];
-  const model = await answering();
+  const model = await makeAnsweringAgent();
   for (const content of ['Hello.', 'How is the weather?']) {
     const body = { model, messages: [{ role: 'user', content }], tools };
     expectAnswer(path, (await call(stage.api, 'POST', path, body)).body, { method: 'post' });
@@ -75,7 +77,7 @@ test('completions match the OpenAPI description, whole and streamed', async () =
     expect(lines.pop()).toBe('[DONE]');
     for (const line of lines) expectAnswer(path, JSON.parse(line), EVENTS);
   }
-  const broken = { model: await failing(), messages: [{ role: 'user', content: 'x' }] };
+  const broken = { model: await makeFailingAgent(), messages: [{ role: 'user', content: 'x' }] };
   const lines = await linesOf(path, broken);
   expect(lines.at(-1)).toContain('"error"');
   for (const line of lines) expectAnswer(path, JSON.parse(line), EVENTS);
@@ -84,7 +86,7 @@ test('completions match the OpenAPI description, whole and streamed', async () =
 test('responses and their events match the description', async () => {
   const path = '/v1/responses';
   const tools = [{ type: 'function', strict: true, ...WEATHER }];
-  const [good, bad] = [await answering(), await failing()];
+  const [good, bad] = [await makeAnsweringAgent(), await makeFailingAgent()];
   for (const [model, input] of [
     [good, 'Hello.'],
     [good, 'How is the weather?'],

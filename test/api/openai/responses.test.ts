@@ -11,7 +11,7 @@ afterAll(() => stage?.close());
 
 type Request = OpenAI.Responses.ResponseCreateParamsNonStreaming;
 const ask = (request: Request) => stage.client.responses.create(request);
-async function streamed(request: Request) {
+async function streamResponse(request: Request) {
   const events: OpenAI.Responses.ResponseStreamEvent[] = [];
   for await (const event of await stage.client.responses.create({ ...request, stream: true })) {
     events.push(event);
@@ -28,13 +28,13 @@ const runOf = (id: string) =>
 const words = (sent: { role: string; content: unknown }[] | undefined) =>
   sent?.map(({ role, content }) => `${role}: ${content}`);
 /** Answers with the number of messages received, without the prompt. */
-const counting = () =>
+const makeCountingAgent = () =>
   stage.agent((_request, messages) => ({ content: `I know ${messages.length - 1}.` }));
 const tools = [{ type: 'function' as const, strict: false, ...WEATHER }];
 
 describe('a response', () => {
   test('is the answer of a run with its token counts', async () => {
-    const model = await counting();
+    const model = await makeCountingAgent();
     const response = await ask({ model, input: 'Hello.', metadata: { a: 'b' } });
     expect(response).toMatchObject({
       object: 'response',
@@ -61,7 +61,7 @@ describe('a response', () => {
       {},
       ['calculator'],
     );
-    const { events, response } = await streamed({ model, input: 'Count.' });
+    const { events, response } = await streamResponse({ model, input: 'Count.' });
     expect(events.map(({ sequence_number }) => sequence_number)).toEqual(events.map((_, n) => n));
     const kinds = events.map(({ type }) => type);
     expect(kinds.filter((type, at) => type !== kinds[at - 1])).toEqual([
@@ -86,9 +86,11 @@ describe('a response', () => {
       { phase: 'final_answer', content: [{ text: 'It is forty-two.' }] },
     ]);
     const whole = await ask({ model, input: 'Count.' });
-    const said = ({ output }: OpenAI.Responses.Response) =>
+    const outputWithoutIds = ({ output }: OpenAI.Responses.Response) =>
       output.map((item) => ({ ...item, id: '' }));
-    expect(said(whole)).toEqual(said(response as OpenAI.Responses.Response));
+    expect(outputWithoutIds(whole)).toEqual(
+      outputWithoutIds(response as OpenAI.Responses.Response),
+    );
   });
 
   test('reports that its run failed or exhausted its token budget', async () => {
@@ -97,7 +99,7 @@ describe('a response', () => {
       status: 'failed',
       error: { code: 'server_error', message: expect.stringContaining('no such thing') },
     });
-    expect((await streamed({ model: broken, input: '?' })).events.at(-1)?.type).toBe(
+    expect((await streamResponse({ model: broken, input: '?' })).events.at(-1)?.type).toBe(
       'response.failed',
     );
     const poor = await stage.agent(
@@ -114,7 +116,7 @@ describe('a response', () => {
 
 describe('the conversation', () => {
   test('continues from the previous response in one session; instructions apply to one turn', async () => {
-    const model = await counting();
+    const model = await makeCountingAgent();
     const first = await ask({ model, instructions: 'Be brief.', input: 'One.' });
     const second = await ask({ model, input: 'Two.', previous_response_id: first.id });
     const third = await ask({
@@ -137,7 +139,7 @@ describe('the conversation', () => {
   });
 
   test('branches from an earlier response, and from one that was not stored', async () => {
-    const model = await counting();
+    const model = await makeCountingAgent();
     const first = await ask({ model, input: 'One.' });
     await ask({ model, input: 'Two.', previous_response_id: first.id });
     const branch = await ask({ model, input: 'Other.', previous_response_id: first.id });
@@ -163,7 +165,7 @@ describe('the conversation', () => {
   });
 
   test('is taken from the input items', async () => {
-    const model = await counting();
+    const model = await makeCountingAgent();
     await ask({
       model,
       input: [
@@ -254,11 +256,11 @@ describe('client tools', () => {
 
   test('are streamed', async () => {
     const model = await forecaster();
-    const { events, response } = await streamed({ model, input: 'Weather?', tools });
+    const { events, response } = await streamResponse({ model, input: 'Weather?', tools });
     expect(events.flatMap((event) => ('arguments' in event ? [event.arguments] : []))).toEqual([
       '{"city":"Oslo"}',
     ]);
-    const { response: done } = await streamed({
+    const { response: done } = await streamResponse({
       model,
       input: resultOf(response?.output ?? [], 'wet'),
     });

@@ -14,10 +14,15 @@ import { makeAgent, unique } from '../../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
-import { locked, tokenFor } from '../subscriptions/tokens.ts';
+import { tokenFor, tokenOptions } from '../subscriptions/tokens.ts';
 
 /** A message received by the model server. */
-export type Sent = { role: string; content: unknown; tool_calls?: unknown; tool_call_id?: string };
+export type SentMessage = {
+  role: string;
+  content: unknown;
+  tool_calls?: unknown;
+  tool_call_id?: string;
+};
 
 /** An API, a worker, and a model server that answers for the agent named in the instruction. */
 export type Stage = {
@@ -28,12 +33,12 @@ export type Stage = {
   clientOf(apiKey: string, api?: ApiServer): OpenAI;
   /** Makes an agent whose model answers by `answer`, and returns its name. */
   agent(
-    answer: (request: FakeRequest, messages: Sent[]) => FakeAnswer | Promise<FakeAnswer>,
+    answer: (request: FakeRequest, messages: SentMessage[]) => FakeAnswer | Promise<FakeAnswer>,
     columns?: object,
     tools?: string[],
   ): Promise<string>;
   /** Returns the messages of each request that the model of an agent received. */
-  messagesOf(agent: string): Sent[][];
+  messagesOf(agent: string): SentMessage[][];
   restartWorker(): Promise<void>;
   close(): Promise<void>;
 };
@@ -42,7 +47,7 @@ export async function openStage(): Promise<Stage> {
   const db = await createTestDatabase();
   const answers = new Map<
     string,
-    (request: FakeRequest, messages: Sent[]) => FakeAnswer | Promise<FakeAnswer>
+    (request: FakeRequest, messages: SentMessage[]) => FakeAnswer | Promise<FakeAnswer>
   >();
   const nameIn = ({ body }: FakeRequest) =>
     /I am ([\w-]+)\./.exec(JSON.stringify(body.messages))?.[1] ?? '';
@@ -93,8 +98,8 @@ export async function openStage(): Promise<Stage> {
 /** Marks around external content: docs/trust.md. They are removed. */
 const MARKED = /<external-data [^>]*>\n([\s\S]*?)\n<\/external-data [^>]*>/g;
 
-function sentIn({ body }: FakeRequest): Sent[] {
-  const messages = body.messages as unknown as Sent[];
+function sentIn({ body }: FakeRequest): SentMessage[] {
+  const messages = body.messages as unknown as SentMessage[];
   return messages.map((message) =>
     typeof message.content === 'string'
       ? { ...message, content: message.content.replace(MARKED, '$1') }
@@ -112,7 +117,7 @@ export const WEATHER = {
   } satisfies JsonObject,
 };
 
-export { locked, startTestApi, tokenFor };
+export { startTestApi, tokenFor, tokenOptions as locked };
 
 /** Ends each feed of the process at once, as a closing server does, while `work` runs. */
 export async function withoutFeeds<T>(work: () => Promise<T>): Promise<T> {

@@ -5,7 +5,7 @@ import { until } from '../harness.ts';
 export type SseEvent = { event: string; id: string | undefined; data: Answer };
 
 /** A stream of events as received by a client. */
-export type Listening = {
+export type OpenStream = {
   status: number;
   headers: Headers;
   events: SseEvent[];
@@ -26,11 +26,11 @@ export type ListenOptions = {
 };
 
 /** Opens a stream and reads it to its end. */
-export async function listen(
+export async function openStream(
   api: ApiServer,
   path: string,
   { lastEventId, token, method = 'GET', body }: ListenOptions = {},
-): Promise<Listening> {
+): Promise<OpenStream> {
   const leaving = new AbortController();
   const response = await fetch(`${api.url}${path}`, {
     method,
@@ -51,7 +51,7 @@ export async function listen(
       rest += decoder.decode(chunk, { stream: true });
       const frames = rest.split('\n\n');
       rest = frames.pop() ?? '';
-      events.push(...frames.flatMap(parsed));
+      events.push(...frames.flatMap(parseFrame));
     }
   };
   const end = read().catch((error: unknown) => {
@@ -72,7 +72,7 @@ export async function listen(
   };
 }
 
-function parsed(frame: string): SseEvent[] {
+function parseFrame(frame: string): SseEvent[] {
   const fields = new Map(
     frame.split('\n').map((line): [string, string] => {
       const at = line.indexOf(':');

@@ -3,7 +3,7 @@ import type { ApiServer } from '../../../src/api/server.ts';
 import { makeAgent, makeRun, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';
-import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
+import { makePerson, tokenFor, tokenOptions } from '../subscriptions/tokens.ts';
 import { call } from './call.ts';
 
 const db = testDatabase();
@@ -14,7 +14,7 @@ const ask = (method: string, path: string, body: unknown, key?: string) =>
 
 beforeAll(async () => {
   api = await startTestApi(db.url);
-  shut = await startTestApi(db.url, locked);
+  shut = await startTestApi(db.url, tokenOptions);
 });
 afterAll(async () => {
   await shut?.close();
@@ -83,9 +83,9 @@ test('the keys of one user are unknown to another', async () => {
     ['ada', 'bob'].map(async (name) => tokenFor(await makePerson(db.pool, name))),
   );
   const headers = { 'idempotency-key': 'f' };
-  const made = async (token = '') =>
+  const makeSession = async (token = '') =>
     (await call(shut, 'POST', '/sessions', { title: 'Mine' }, { token, headers })).body.id;
-  expect(await made(ada)).not.toBe(await made(bob));
+  expect(await makeSession(ada)).not.toBe(await makeSession(bob));
 });
 
 test('a key of one user does not reveal the output of its run to another', async () => {

@@ -8,7 +8,7 @@ import { all } from '../../sql/support.ts';
 import { MARK, makeTwoTenants } from '../../sql/two-tenants.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestApi } from '../harness.ts';
-import { locked, tokenFor } from '../subscriptions/tokens.ts';
+import { tokenFor, tokenOptions } from '../subscriptions/tokens.ts';
 import { type Called, call } from './call.ts';
 
 // Requests every route of the REST table as one tenant for rows of another tenant, like
@@ -24,7 +24,7 @@ let before: string;
 
 beforeAll(async () => {
   const { a, b } = await makeTwoTenants(db.pool);
-  api = await startTestApi(db.url, locked);
+  api = await startTestApi(db.url, tokenOptions);
   token = await tokenFor(
     { sub: 'a', tenant_id: a, user_id: '' },
     { user_id: undefined, role: 'owner' },
@@ -117,14 +117,14 @@ const OWN_BODIES: Record<string, object> = {
 const bodyFor = (route: Route, id: string): unknown =>
   OWN_BODIES[label(route)] ?? (route.body && valueFor(route.body, id));
 
-async function said(route: Route, id: string, body: unknown): Promise<Called> {
+async function requestRoute(route: Route, id: string, body: unknown): Promise<Called> {
   const path = route.path.replaceAll(/\{\w+\}/g, id);
   const headers = route.bodyTypes ? { 'content-type': String(route.bodyTypes[0]) } : {};
   return call(api, route.method, path, body, { token, headers });
 }
 
 /** Returns a response as text with placeholders for the requested id, generated ids and times. */
-function alike({ status, body }: Called, id: string): string {
+function comparableText({ status, body }: Called, id: string): string {
   return JSON.stringify({ status, body })
     .replaceAll(id, 'THAT')
     .replaceAll(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, 'SOME')
@@ -139,9 +139,9 @@ describe('a row of another tenant looks like a missing row', () => {
       for (const [table, id] of Object.entries(theirs)) {
         const missing = makeMissingId();
         const own = (of: string) => bodyFor(route, of);
-        const there = await said(route, id, own(id));
-        const not = await said(route, missing, own(missing));
-        expect(alike(there, id), table).toBe(alike(not, missing));
+        const there = await requestRoute(route, id, own(id));
+        const not = await requestRoute(route, missing, own(missing));
+        expect(comparableText(there, id), table).toBe(comparableText(not, missing));
         expect(there.status, table).toBe(404);
         expect(JSON.stringify(there.body)).not.toContain(MARK);
       }
@@ -166,9 +166,11 @@ test('a body that names a foreign row gets the same answer as for a missing row'
         const rest = Object.fromEntries(
           Object.entries(plain).filter(([name]) => !fields.some(([one]) => one === name)),
         );
-        const there = await said(route, id, { ...rest, [field]: id });
-        const not = await said(route, missing, { ...rest, [field]: missing });
-        expect(alike(there, id), `${label(route)} ${field} ${table}`).toBe(alike(not, missing));
+        const there = await requestRoute(route, id, { ...rest, [field]: id });
+        const not = await requestRoute(route, missing, { ...rest, [field]: missing });
+        expect(comparableText(there, id), `${label(route)} ${field} ${table}`).toBe(
+          comparableText(not, missing),
+        );
       }
     }
   }
@@ -178,7 +180,7 @@ test('lists return rows of one tenant only, whatever their filters', async () =>
   const lists = restRoutes.filter(isList);
   expect(lists.length).toBeGreaterThan(10);
   for (const route of lists) {
-    const { status, body } = await said(route, '', undefined);
+    const { status, body } = await requestRoute(route, '', undefined);
     expect(status, label(route)).toBe(200);
     expect(JSON.stringify(body), label(route)).not.toContain(MARK);
     for (const name of Object.keys(route.query?.shape ?? {}).filter((one) => one.endsWith('_id'))) {

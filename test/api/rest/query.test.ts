@@ -6,7 +6,7 @@ import { all, makeTenant } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
-import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
+import { makePerson, tokenFor, tokenOptions } from '../subscriptions/tokens.ts';
 import { call } from './call.ts';
 
 const SQL = 'select quarter, total from shop.revenue order by quarter';
@@ -112,7 +112,7 @@ test('a tenant without a manager workflow gets an error', async () => {
     `update howdah.workflows set deleted_at = now() where name = 'manager' and tenant_id = $1`,
     [tenant_id],
   );
-  const guarded = await startTestApi(db.url, locked);
+  const guarded = await startTestApi(db.url, tokenOptions);
   const token = await tokenFor(await makePerson(db.pool, 'ada', tenant_id));
   const { status, body } = await call(guarded, 'POST', '/query', { question: 'x' }, { token });
   expect({ status, code: body.code, detail: body.detail }).toEqual({

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { testDatabase } from '../../support/database.ts';
 import { ask as query, startTestApi } from '../harness.ts';
-import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
+import { makePerson, tokenFor, tokenOptions } from '../subscriptions/tokens.ts';
 import { type CallOptions, call } from './call.ts';
 
 const db = testDatabase();
@@ -82,7 +82,7 @@ test('settings are rows in GraphQL, and effective values are a list', async () =
 });
 
 test('members read settings, and admins write them', async () => {
-  const shut = await startTestApi(db.url, locked);
+  const shut = await startTestApi(db.url, tokenOptions);
   try {
     const [ada, grace] = [await makePerson(db.pool, 'ada'), await makePerson(db.pool, 'grace')];
     await db.pool.query(`update howdah.users set role = 'admin' where id = $1`, [grace.user_id]);

@@ -51,10 +51,10 @@ const contentsOf = (items: { cursor: string; content: string }[]) =>
 
 /** Starts a turn, claimed by a worker that exists only as a row. */
 async function begin(session: string, input: string) {
-  return goOn(await makeRun(db.pool, { agent_id: agent, session_id: session, input }));
+  return finishTurn(await makeRun(db.pool, { agent_id: agent, session_id: session, input }));
 }
 
-async function goOn(id: string) {
+async function finishTurn(id: string) {
   const [run] = await claim(db.pool, worker, [id]);
   if (!run) throw new Error(`the turn of ${id} has not come`);
   let after = run.step_count;
@@ -151,7 +151,7 @@ describe('sessionMessages', () => {
     const followed = [followSession(session), followSession(session, '2.2')];
     await until(() => followed[0]?.items.length === 3);
     await db.pool.query('select howdah.retry_execution($1)', [first.id]);
-    const again = await goOn(first.id);
+    const again = await finishTurn(first.id);
     await again.say('uno');
     await again.say('due');
     await again.finish();
@@ -179,7 +179,7 @@ describe('sessionMessages', () => {
     await until(() => followed.items.length === 2);
     await third.finish();
     await db.pool.query('select howdah.resume_execution($1)', [second]);
-    const resumed = await goOn(second);
+    const resumed = await finishTurn(second);
     await resumed.say('zwei');
     await until(() => followed.items.length === 4);
     expect(contentsOf(followed.items)).toEqual([

@@ -17,7 +17,7 @@ import type { ApiServer } from '../../../src/api/server.ts';
 import { makeRun, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { follow, followSteps, openSocket, type Socket, startTestApi, until } from '../harness.ts';
-import { locked, makePerson, now, type Person, tokenFor } from './tokens.ts';
+import { makePerson, now, type Person, tokenFor, tokenOptions } from './tokens.ts';
 
 const ME = '{ users { nodes { username } } }';
 const db = testDatabase();
@@ -26,7 +26,7 @@ let ada: Person;
 let sockets: Socket[];
 
 beforeAll(async () => {
-  api = await startTestApi(db.url, { ...locked, bounds: { operations: 3 } });
+  api = await startTestApi(db.url, { ...tokenOptions, bounds: { operations: 3 } });
   ada = await makePerson(db.pool, 'ada');
 });
 
@@ -142,7 +142,7 @@ describe('a socket closes', () => {
  * Opens a client of either endpoint that never answers a close frame, and whose messages still
  * reach the server.
  */
-async function openDeaf(path: string, protocol: string | undefined) {
+async function openWithoutCloseReply(path: string, protocol: string | undefined) {
   const upgrade = request(`${api.url}${path}`, {
     headers: {
       ...{ connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' },
@@ -196,7 +196,10 @@ test.concurrent.each(['/graphql', '/ws'] as const)(
       `select id, key from howdah.create_api_key('deaf' || $1)`,
       [path],
     );
-    const deaf = await openDeaf(path, path === '/graphql' ? 'graphql-transport-ws' : undefined);
+    const deaf = await openWithoutCloseReply(
+      path,
+      path === '/graphql' ? 'graphql-transport-ws' : undefined,
+    );
     deaf.send(opens(`Bearer ${key}`));
     await until(() => deaf.heard().includes('connection_ack'));
     deaf.send(does('before'));

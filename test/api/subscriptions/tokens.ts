@@ -5,7 +5,7 @@ import { type Db, one } from '../../sql/support.ts';
 export const SECRET = 'a secret of at least thirty-two bytes';
 
 /** Options of a server that requires a token. */
-export const locked = {
+export const tokenOptions = {
   auth: 'required',
   jwtSecret: SECRET,
 } as const satisfies Partial<ApiOptions>;

@@ -6,8 +6,8 @@ import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
 import { call } from '../rest/call.ts';
-import { listen } from '../rest/events.ts';
-import { locked, makePerson, type Person, tokenFor } from '../subscriptions/tokens.ts';
+import { openStream } from '../rest/events.ts';
+import { makePerson, type Person, tokenFor, tokenOptions } from '../subscriptions/tokens.ts';
 import { makeTree, type TreeStage } from './stage.ts';
 
 // Visibility of the runs of a tree for different users.
@@ -20,7 +20,7 @@ let ada: Person;
 let bob: Person;
 
 beforeAll(async () => {
-  api = await startTestApi(db.url, locked);
+  api = await startTestApi(db.url, tokenOptions);
   worker = await startTestWorker(db.url);
   stage = await makeTree(db.pool);
   ada = await makePerson(db.pool, 'ada');
@@ -45,7 +45,7 @@ async function restrict(agent: string, ...people: Person[]): Promise<void> {
 async function finishedRun(): Promise<string> {
   const { id } = await one(db.pool, `select (howdah.run($1, 'Where?')).id`, [stage.boss]);
   const owner = await tokenFor(bob, { role: 'owner' });
-  const stream = await listen(api, `/api/executions/${id}/stream?tree=1`, { token: owner });
+  const stream = await openStream(api, `/api/executions/${id}/stream?tree=1`, { token: owner });
   const question = await stream.when(({ event }) => event === 'ask_user');
   await db.pool.query('select howdah.answer_question($1, $2)', [question.data.question_id, 'blue']);
   await stream.end;
@@ -55,7 +55,7 @@ async function finishedRun(): Promise<string> {
 const treeFor = async (id: string, person: Person, lastEventId?: string) => {
   const token = await tokenFor(person);
   const options = { token, ...(lastEventId && { lastEventId }) };
-  const stream = await listen(api, `/api/executions/${id}/stream?tree=1`, options);
+  const stream = await openStream(api, `/api/executions/${id}/stream?tree=1`, options);
   await stream.end;
   return stream.events;
 };

@@ -5,7 +5,7 @@ import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { type Answer, startTestApi } from '../harness.ts';
 import { call } from '../rest/call.ts';
-import { listen, type SseEvent } from '../rest/events.ts';
+import { openStream, type SseEvent } from '../rest/events.ts';
 import { makeTree, type TreeStage } from './stage.ts';
 
 // Scene 3 through the protocols of user interfaces: AG-UI and useChat.
@@ -57,7 +57,7 @@ async function read(
 
 /** Returns the events below the top run, as sent by the REST stream. */
 async function eventsBelow(executionId: string): Promise<string[]> {
-  const stream = await listen(api, `/api/executions/${executionId}/stream?tree=1`);
+  const stream = await openStream(api, `/api/executions/${executionId}/stream?tree=1`);
   await stream.end;
   return stream.events.filter(isBelow).map(textOf);
 }
@@ -67,7 +67,7 @@ const textOf = ({ event, id, data }: Pick<SseEvent, 'event' | 'id' | 'data'>) =>
   JSON.stringify([event, id, data]);
 
 /** Returns the events of several answers in order of arrival, each id once. */
-const once = (events: { id?: string; text: string }[]) => [
+const uniqueEvents = (events: { id?: string; text: string }[]) => [
   ...new Map(events.filter(({ id }) => id).map(({ id, text }) => [id, text])).values(),
 ];
 
@@ -110,7 +110,7 @@ test('AG-UI has the events below as custom events, over three cuts', async () =>
     result: 'Your parcel comes tomorrow.',
   });
   const executionId = whole[0].metadata.execution_id;
-  expect(once(customs)).toEqual(await eventsBelow(executionId));
+  expect(uniqueEvents(customs)).toEqual(await eventsBelow(executionId));
 });
 
 test('useChat has the events below as data parts, over three cuts', async () => {
@@ -145,7 +145,7 @@ test('useChat has the events below as data parts, over three cuts', async () => 
   const before = parts.length;
   await follow('/api/chat?tree=1', { body: answer }, () => false);
   const { execution_id } = start.messageMetadata.howdah;
-  expect(once(parts)).toEqual(await eventsBelow(execution_id));
+  expect(uniqueEvents(parts)).toEqual(await eventsBelow(execution_id));
   const [first] = parts.slice(before).flatMap(({ id, text }) => (id ? JSON.parse(text) : []));
   expect(first).toBe('observation'); // events before the question are not repeated
   const plain = await read('/api/chat', {

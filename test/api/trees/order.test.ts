@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { lastPosition } from '../../../src/db/feed/tree-rows.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
-import { ended } from '../../runtime/arrange.ts';
+import { waitForEnd } from '../../runtime/arrange.ts';
 import { one } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
@@ -19,7 +19,7 @@ beforeAll(async () => {
   run = (await one(db.pool, `select (howdah.run($1, 'Where?')).id`, [boss])).id;
   await eventually(db.pool, 'the question', `select from howdah.questions where status = 'open'`);
   await db.pool.query(`select howdah.answer_question(id, 'blue') from howdah.questions`);
-  await ended(db.pool, run);
+  await waitForEnd(db.pool, run);
 });
 afterAll(async () => {
   await worker?.stop(0);

@@ -7,12 +7,12 @@ import { z } from 'zod';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { defineTool } from '../../../src/tools/custom/define-tool.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
-import { ended, giveTool, insertRun, makeAgent, makeAgentTool } from '../../runtime/arrange.ts';
+import { addTool, insertRun, makeAgent, makeAgentTool, waitForEnd } from '../../runtime/arrange.ts';
 import { one } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi, until } from '../harness.ts';
-import { listen } from '../rest/events.ts';
+import { openStream } from '../rest/events.ts';
 
 // Progress that tools report while they work.
 
@@ -61,9 +61,9 @@ test('progress of a sub-agent streams, is bounded, and its step keeps the last r
       { content: 'Done.' },
     ],
   });
-  await giveTool(db.pool, boss, tool);
+  await addTool(db.pool, boss, tool);
   const agent = await nameOf(boss);
-  const stream = await listen(api, '/api/execute', {
+  const stream = await openStream(api, '/api/execute', {
     method: 'POST',
     body: { agent, message: 'Go.', stream: true, tree: true },
   });
@@ -114,7 +114,7 @@ test('a run that nobody follows announces no progress, and its step keeps the la
   await listener.query(`listen "${name}"`);
   gate.resolve();
   const id = await insertRun(db.pool, agent);
-  expect(await ended(db.pool, id)).toMatchObject({ status: 'completed', output: 'Done.' });
+  expect(await waitForEnd(db.pool, id)).toMatchObject({ status: 'completed', output: 'Done.' });
   const { annotations } = await one(
     db.pool,
     `select annotations from howdah.steps where execution_id = $1 and kind = 'tool'`,
@@ -150,7 +150,7 @@ test('progress notifications of an MCP server stream while its tool works', asyn
     `insert into howdah.agent_servers (agent_id, server_id) select $1, id from howdah.mcp_servers where name = 'slow'`,
     [agent],
   );
-  const stream = await listen(api, '/api/execute', {
+  const stream = await openStream(api, '/api/execute', {
     method: 'POST',
     body: { agent: await nameOf(agent), message: 'Dig.', stream: true },
   });
@@ -186,7 +186,7 @@ test('in a tenant with output filters, progress has no texts', async () => {
     script: [{ tool_calls: [{ id: 'c', name: 'crawl', arguments: {} }] }, { content: 'Done.' }],
     tools: ['crawl'],
   });
-  const stream = await listen(api, '/api/execute', {
+  const stream = await openStream(api, '/api/execute', {
     method: 'POST',
     body: { agent: await nameOf(agent), message: 'Go.', stream: true },
   });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
 import type { StreamEvent } from '../../../src/contracts/runs/stream-event.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
-import { giveTool, insertRun, makeAgent, makeAgentTool } from '../../runtime/arrange.ts';
+import { addTool, insertRun, makeAgent, makeAgentTool } from '../../runtime/arrange.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
@@ -37,12 +37,12 @@ async function makeManyAgents(): Promise<string> {
   const worker = await makeAgent(db.pool, {
     script: [calls(toHelper, 2), { content: 'Worked.', delay_ms: 5 }],
   });
-  await giveTool(db.pool, worker, toHelper);
+  await addTool(db.pool, worker, toHelper);
   const toWorker = await makeAgentTool(db.pool, worker);
   const boss = await makeAgent(db.pool, {
     script: [calls(toWorker, 6), { content: 'Done.' }],
   });
-  await giveTool(db.pool, boss, toWorker);
+  await addTool(db.pool, boss, toWorker);
   return boss;
 }
 

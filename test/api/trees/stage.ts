@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { JsonObject } from '../../../src/json/json.ts';
-import { giveTool, makeAgent, makeAgentTool } from '../../runtime/arrange.ts';
+import { addTool, makeAgent, makeAgentTool } from '../../runtime/arrange.ts';
 import { one } from '../../sql/support.ts';
 
 /** Returns a tool call of a script. */
@@ -31,7 +31,7 @@ export async function makeTree(pool: pg.Pool): Promise<TreeStage> {
     ],
     tools: ['todo'],
   });
-  await giveTool(pool, worker, toHelper);
+  await addTool(pool, worker, toHelper);
   const toWorker = await makeAgentTool(pool, worker);
   const boss = await makeAgent(pool, {
     script: [
@@ -39,7 +39,7 @@ export async function makeTree(pool: pg.Pool): Promise<TreeStage> {
       { content: 'Your parcel comes tomorrow.' },
     ],
   });
-  await giveTool(pool, boss, toWorker);
+  await addTool(pool, boss, toWorker);
   const name = async (id: string) =>
     (await one(pool, 'select name from howdah.agents where id = $1', [id])).name as string;
   return { boss: await name(boss), worker: await name(worker), helper: await name(helper) };

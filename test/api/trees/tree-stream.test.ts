@@ -6,7 +6,7 @@ import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
 import { call } from '../rest/call.ts';
-import { listen } from '../rest/events.ts';
+import { openStream } from '../rest/events.ts';
 import { makeTree, type TreeStage } from './stage.ts';
 import { RUN_CLIENTS, SESSION_CLIENTS, type TreeClient } from './tree-clients.ts';
 
@@ -40,7 +40,7 @@ const answer = (event: StreamEvent) =>
   call(api, 'POST', `/api/questions/${event.data.question_id}/answer`, { answer: 'The blue one.' });
 
 /** Returns the events with an id as texts, which are equal for equal events. */
-const stored = (events: readonly StreamEvent[]) =>
+const eventTexts = (events: readonly StreamEvent[]) =>
   events.flatMap(({ id, event, data }) => (id ? JSON.stringify([id, event, data]) : []));
 
 const isEnd = ({ event, data }: StreamEvent) =>
@@ -112,7 +112,7 @@ describe.each([
     expect(summaryOf(events)).toEqual(EXPECTED_EVENTS);
     for (const [other, client] of Object.entries(clients)) {
       const replayed = await client(api, run, undefined, isEnd);
-      expect(stored(replayed), `${name} and ${other}`).toEqual(stored(events));
+      expect(eventTexts(replayed), `${name} and ${other}`).toEqual(eventTexts(events));
     }
   });
 });
@@ -123,7 +123,7 @@ test('answers of all levels stream, and each piece names its run', async () => {
   for (let runs = 0; levels.size < 3; runs += 1) {
     expect(runs).toBeLessThan(20);
     const run = await start();
-    const stream = await listen(api, `/api/executions/${run.execution_id}/stream?tree=1`);
+    const stream = await openStream(api, `/api/executions/${run.execution_id}/stream?tree=1`);
     await answer((await stream.when(({ event }) => event === 'ask_user')) as StreamEvent);
     await stream.end;
     const thoughts = new Map(
@@ -147,11 +147,11 @@ test('answers of all levels stream, and each piece names its run', async () => {
 
 test('the stream of a child run has the tree below the child, with ids of its own', async () => {
   const run = await start();
-  const whole = await listen(api, `/api/executions/${run.execution_id}/stream?tree=1`);
+  const whole = await openStream(api, `/api/executions/${run.execution_id}/stream?tree=1`);
   await answer((await whole.when(({ event }) => event === 'ask_user')) as StreamEvent);
   await whole.end;
   const child = whole.events.find(({ event }) => event === 'started')?.data.child_execution_id;
-  const stream = await listen(api, `/api/executions/${child}/stream?tree=1`);
+  const stream = await openStream(api, `/api/executions/${child}/stream?tree=1`);
   await stream.end;
   const below = EXPECTED_EVENTS.filter((line) => !line.startsWith('1'));
   expect(summaryOf(stream.events as StreamEvent[])).toEqual(
@@ -165,16 +165,16 @@ test('the stream of a child run has the tree below the child, with ids of its ow
 test('without the tree, a stream is as before, and cursors of both kinds resume both', async () => {
   const run = await start();
   const path = `/api/executions/${run.execution_id}/stream`;
-  const tree = await listen(api, `${path}?tree=1`);
+  const tree = await openStream(api, `${path}?tree=1`);
   await answer((await tree.when(({ event }) => event === 'ask_user')) as StreamEvent);
   await tree.end;
-  const own = await listen(api, path);
+  const own = await openStream(api, path);
   await own.end;
   const ofTop = tree.events.filter(({ id, data }) => id && data.path.length === 1);
   expect(own.eventLines()).toEqual(ofTop.map(({ event, id }) => `${event} ${id}`));
   expect(own.events.some(({ data }) => 'path' in data)).toBe(false);
   const from = async (lastEventId: string, query = '') => {
-    const stream = await listen(api, `${path}${query}`, { lastEventId });
+    const stream = await openStream(api, `${path}${query}`, { lastEventId });
     await stream.end;
     return stream.eventLines();
   };
@@ -187,7 +187,7 @@ test('without the tree, a stream is as before, and cursors of both kinds resume 
     expect(await from(id, '?tree=1')).toEqual(rest.map((event) => `${event.event} ${event.id}`));
   }
   expect(await from('6.1', '?tree=1')).toEqual([]);
-  const session = await listen(api, `/sessions/${run.session_id}/stream?tree=0`);
+  const session = await openStream(api, `/sessions/${run.session_id}/stream?tree=0`);
   await session.when(({ event }) => event === 'complete');
   session.close();
   expect(session.eventLines()).toEqual(own.eventLines().map((line) => line.replace(' ', ' 1.')));

@@ -20,8 +20,8 @@ import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { driveRun, startTestApi, until } from '../harness.ts';
 import { call } from '../rest/call.ts';
-import { listen } from '../rest/events.ts';
-import { locked, makePerson, tokenFor } from '../subscriptions/tokens.ts';
+import { openStream } from '../rest/events.ts';
+import { makePerson, tokenFor, tokenOptions } from '../subscriptions/tokens.ts';
 import { openWs, type WsClient } from './ws-client.ts';
 
 const db = testDatabase();
@@ -32,7 +32,7 @@ const clients: WsClient[] = [];
 
 beforeAll(async () => {
   api = await startTestApi(db.url, { bounds: { operations: 3 } });
-  guarded = await startTestApi(db.url, locked);
+  guarded = await startTestApi(db.url, tokenOptions);
   worker = await startTestWorker(db.url);
 });
 afterEach(() => {
@@ -49,7 +49,7 @@ const open = async (to: Pick<ApiServer, 'url'> = api, headers: Record<string, st
   clients.push(client);
   return client;
 };
-const named = async (script: object[], tools: string[] = []) => {
+const makeNamedAgent = async (script: object[], tools: string[] = []) => {
   const id = await makeAgent(db.pool, { script: script as [], tools });
   return (await one(db.pool, 'select name from howdah.agents where id = $1', [id])).name as string;
 };
@@ -62,7 +62,7 @@ const MISSING_ID = '01890000-0000-7000-8000-000000000000';
 describe('one connection', () => {
   test('starts a run, follows it and others, and receives the same events as SSE', async () => {
     const client = await open();
-    const agent = await named([{ content: 'Hello.' }]);
+    const agent = await makeNamedAgent([{ content: 'Hello.' }]);
     const started = await client.ask({ type: 'execute', agent, message: 'Hi.' });
     const { execution_id } = started.data;
     expect(started).toMatchObject({ type: 'result', data: { status: expect.any(String) } });
@@ -71,7 +71,7 @@ describe('one connection', () => {
     for (const subscription of ['a', 'b']) {
       await client.when((one) => one.type === 'end' && one.subscription === subscription);
     }
-    const stream = await listen(api, `/api/executions/${execution_id}/stream`);
+    const stream = await openStream(api, `/api/executions/${execution_id}/stream`);
     await stream.end;
     expect(client.eventLines('a')).toEqual(stream.eventLines());
     expect(client.eventLines('b')).toEqual(stream.eventLines().slice(1));
@@ -81,7 +81,7 @@ describe('one connection', () => {
 
   test('holds a session over several turns, answers questions, and resumes from a cursor', async () => {
     const client = await open();
-    const agent = await named([...ASKING, { content: 'You are welcome.' }], ['ask_user']);
+    const agent = await makeNamedAgent([...ASKING, { content: 'You are welcome.' }], ['ask_user']);
     const { body: session } = await call(api, 'POST', '/sessions', { agent });
     const session_id = session.id;
     await client.ask({ type: 'subscribe', id: 's', session_id });
@@ -107,7 +107,7 @@ describe('one connection', () => {
 
   test('answers a question by its id, and cancels a run', async () => {
     const client = await open();
-    const agent = await named(ASKING, ['ask_user']);
+    const agent = await makeNamedAgent(ASKING, ['ask_user']);
     const { data } = await client.ask({ type: 'execute', agent, message: 'Paint.' });
     const { execution_id } = data;
     await client.ask({ type: 'subscribe', id: 'a', execution_id });
@@ -127,7 +127,7 @@ describe('one connection', () => {
 
   test('a known idempotency key returns the first answer, and fails with a different message', async () => {
     const client = await open();
-    const agent = await named([{ content: 'Once.' }]);
+    const agent = await makeNamedAgent([{ content: 'Once.' }]);
     const execute = { type: 'execute', agent, message: 'x', idempotency_key: 'ws-1' };
     const first = await client.ask(execute);
     expect((await client.ask(execute)).data.execution_id).toBe(first.data.execution_id);
@@ -480,7 +480,7 @@ describe('the endpoint', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  const letIn = async (client: WsClient) => {
+  const initialize = async (client: WsClient) => {
     client.socket.send('{"type":"connection_init"}');
     await client.when(({ type }) => type === 'connection_ack');
   };
@@ -508,7 +508,7 @@ describe('the endpoint', () => {
 
   test('rejects connections beyond the limit', async () => {
     const to = await start({});
-    await letIn(await open(to));
+    await initialize(await open(to));
     await expect(open(to)).rejects.toThrow('503');
   });
 
@@ -518,12 +518,12 @@ describe('the endpoint', () => {
       limits: createStreamLimits(defaultServerLimits),
     });
     const known = await open(to);
-    await letIn(known);
+    await initialize(known);
     const [first, second] = [await open(to), await open(to)];
     const third = await open(to);
     await first.closed;
     for (const one of [known, second, third]) expect(one.socket.readyState).toBe(WebSocket.OPEN);
-    await letIn(third);
+    await initialize(third);
   });
 
   test('closes a socket beyond the limit of its tenant with a reason', async () => {
@@ -535,7 +535,7 @@ describe('the endpoint', () => {
       })) as unknown as WebSocketEndpointOptions['login'],
       limits: createStreamLimits({ ...defaultServerLimits, tenantStreams: 1 }),
     });
-    await letIn(await open(to));
+    await initialize(await open(to));
     const other = await open(to);
     const reason = new Promise((resolve) =>
       other.socket.once('close', (_code, text) => resolve(String(text))),

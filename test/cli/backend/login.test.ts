@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { startTestApi } from '../../api/harness.ts';
-import { locked } from '../../api/subscriptions/tokens.ts';
+import { tokenOptions } from '../../api/subscriptions/tokens.ts';
 import { makeRun } from '../../sql/support.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { runCli, runWithoutDatabase } from '../run-cli.ts';
@@ -24,7 +24,7 @@ beforeAll(async () => {
     vi.stubEnv(name, '');
   }
   db = await createTestDatabase();
-  [guarded, open] = await Promise.all([startTestApi(db.url, locked), startTestApi(db.url)]);
+  [guarded, open] = await Promise.all([startTestApi(db.url, tokenOptions), startTestApi(db.url)]);
   const made = await runCli(db.url, 'key', 'create', 'desk', '--role', 'member');
   key = made.stdout.trim();
 });

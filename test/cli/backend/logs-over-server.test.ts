@@ -73,8 +73,8 @@ async function openProxy(port: number): Promise<CutProxy> {
   };
 }
 
-const here = (...line: string[]) => runCli(db.url, ...line);
-const there = (...line: string[]) => runCli(UNREACHABLE_URL, ...line, '--api', api.url);
+const viaDatabase = (...line: string[]) => runCli(db.url, ...line);
+const viaServer = (...line: string[]) => runCli(UNREACHABLE_URL, ...line, '--api', api.url);
 const linesOf = (text: string) => text.split('\n').filter((line) => line !== '');
 
 async function startRun(agent: string, session: string | null = null): Promise<string> {
@@ -117,19 +117,21 @@ describe('howdah logs over an API', () => {
     ];
     for (const line of lines) {
       for (const more of [[], ['--json']]) {
-        const expected = await here('logs', ...line, ...more);
-        expect(await there('logs', ...line, ...more), line.join(' ')).toEqual(expected);
+        const expected = await viaDatabase('logs', ...line, ...more);
+        expect(await viaServer('logs', ...line, ...more), line.join(' ')).toEqual(expected);
         expect(expected.status).toBe(0);
       }
     }
-    expect((await there('logs', good)).stdout).toMatch(/ greeter {2}1 {2}model script {2}\d+ ms/);
+    expect((await viaServer('logs', good)).stdout).toMatch(
+      / greeter {2}1 {2}model script {2}\d+ ms/,
+    );
   });
 
   test('reads all pages', async () => {
     const most = ['logs', '--since', '3650d', '--json', '--limit'];
-    const expected = await here(...most, '1200');
+    const expected = await viaDatabase(...most, '1200');
     expect(linesOf(expected.stdout)).toHaveLength(1_200);
-    expect(await there(...most, '1200')).toEqual(expected);
+    expect(await viaServer(...most, '1200')).toEqual(expected);
   });
 
   const nobody = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
@@ -149,7 +151,7 @@ describe('howdah logs over an API', () => {
       /--agent selects runs and cannot be combined with the id of a run/,
     ],
   ])('%j exits %i', async (argv, status, said) => {
-    expect(await there('logs', ...argv)).toMatchObject({
+    expect(await viaServer('logs', ...argv)).toMatchObject({
       ...{ status, stdout: '' },
       stderr: expect.stringMatching(said),
     });
@@ -203,10 +205,10 @@ describe('howdah logs --follow over an API', () => {
     const id = await startRun('slow');
     const following = follow(id);
     await db.pool.query('select howdah.cancel_execution($1)', [id]);
-    expect(await following.returned()).toBe(0);
+    expect(await following.waitForReturn()).toBe(0);
     const ended = await ranOf('greeter');
-    const again = await there('logs', ended, '--follow');
-    expect(again).toEqual(await here('logs', ended));
+    const again = await viaServer('logs', ended, '--follow');
+    expect(again).toEqual(await viaDatabase('logs', ended));
   });
 
   test('prints only errors with --errors', async () => {
@@ -221,6 +223,6 @@ describe('howdah logs --follow over an API', () => {
     } finally {
       following.interrupt();
     }
-    expect(await following.returned()).toBe(130);
+    expect(await following.waitForReturn()).toBe(130);
   });
 });

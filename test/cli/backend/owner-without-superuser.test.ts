@@ -155,7 +155,7 @@ async function walk(url: string, name: string): Promise<Map<string, CliResult>> 
     const started = startCli(url, verb);
     await Promise.race([
       expect.poll(started.stderr, { timeout: 240_000 }).toContain('Howdah is ready.'),
-      started.returned(),
+      started.waitForReturn(),
     ]);
     started.interrupt();
     note(verb, await started.end());

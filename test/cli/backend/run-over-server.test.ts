@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { startTestApi } from '../../api/harness.ts';
-import { locked } from '../../api/subscriptions/tokens.ts';
+import { tokenOptions } from '../../api/subscriptions/tokens.ts';
 import { makeAgent } from '../../runtime/arrange.ts';
 import { makeRun, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
@@ -25,13 +25,13 @@ afterAll(async () => {
 });
 
 const howdah = (...line: string[]) => runCli(UNREACHABLE_URL, ...line, '--api', api.url);
-const named = async (script: object[], tools: string[] = []) => {
+const makeNamedAgent = async (script: object[], tools: string[] = []) => {
   const id = await makeAgent(db.pool, { script: script as [], tools });
   return (await one(db.pool, 'select name from howdah.agents where id = $1', [id])).name as string;
 };
 
 test('a run is started and watched, and its answer is printed as the result', async () => {
-  const agent = await named([{ content: 'Hello.' }]);
+  const agent = await makeNamedAgent([{ content: 'Hello.' }]);
   const ran = await howdah('run', agent, 'Hi.', '--metadata', '{"ticket": 17}');
   expect(ran).toMatchObject({ status: 0, stdout: 'Hello.\n' });
   const [, id = ''] = /^execution (\S+)/.exec(ran.stderr) ?? [];
@@ -50,14 +50,14 @@ test('a run is started and watched, and its answer is printed as the result', as
 
 test('a call is shown with its tool and arguments', async () => {
   const call = { name: 'calculator', arguments: { expression: '6 * 7' }, id: 'c1' };
-  const agent = await named([{ tool_calls: [call] }, { content: '42.' }], ['calculator']);
+  const agent = await makeNamedAgent([{ tool_calls: [call] }, { content: '42.' }], ['calculator']);
   const { stderr } = await howdah('run', agent, 'Work it out.');
   expect(stderr).toContain('action      calculator {"expression":"6 * 7"}');
   expect(stderr).toContain('observation calculator 42');
 });
 
 test('a run with a question is left waiting, and is answered by another command', async () => {
-  const agent = await named(
+  const agent = await makeNamedAgent(
     [
       { tool_calls: [{ name: 'ask_user', arguments: { question: 'Which colour?' }, id: 'q1' }] },
       { content: 'Painted.' },
@@ -87,7 +87,7 @@ test('a run with a question is left waiting, and is answered by another command'
 
 test('a person at the terminal is asked until the answer is accepted', async () => {
   const question = { question: 'Which colour?', options: ['red', 'blue'] };
-  const agent = await named(
+  const agent = await makeNamedAgent(
     [
       { tool_calls: [{ name: 'ask_user', arguments: question, id: 'q1' }] },
       { content: 'Painted.' },
@@ -101,7 +101,7 @@ test('a person at the terminal is asked until the answer is accepted', async () 
   cli.type('green');
   await until(/'green' is not one of the options[\s\S]*answer: $/);
   cli.type('blue');
-  expect(await cli.returned()).toBe(0);
+  expect(await cli.waitForReturn()).toBe(0);
   expect(cli.stdout()).toContain('Painted.');
 });
 
@@ -111,13 +111,15 @@ test('controls, failures and errors have the same exit codes as with a database'
   expect(await howdah('resume', run)).toMatchObject({ status: 0, stdout: `${run} queued\n` });
   expect(await howdah('cancel', run)).toMatchObject({ status: 0, stdout: `${run} cancelled\n` });
   expect((await howdah('cancel', run)).status).toBe(1);
-  expect((await howdah('run', await named([{ error: { status: 400 } }]), 'x')).status).toBe(6);
+  expect(
+    (await howdah('run', await makeNamedAgent([{ error: { status: 400 } }]), 'x')).status,
+  ).toBe(6);
   expect((await howdah('run', 'nobody', 'x')).status).toBe(3);
   expect((await howdah('run', 'development', 'x', '--tenant', 'other')).status).toBe(2);
   const unreached = await runCli(UNREACHABLE_URL, 'cancel', run, '--api', 'http://127.0.0.1:1');
   expect(unreached.status).toBe(8);
   expect(unreached.stderr).toContain('hint: Check the address, and that the server is running.');
-  const guarded = await startTestApi(db.url, locked);
+  const guarded = await startTestApi(db.url, tokenOptions);
   expect((await runCli(UNREACHABLE_URL, 'cancel', run, '--api', guarded.url)).status).toBe(4);
   await guarded.close();
 });
@@ -128,7 +130,7 @@ test.each([
   ['reject', ['--reason', 'Not today'], '42.'],
 ])('a pending call is listed and decided: %s %j', async (verdict, more, output) => {
   const call = { name: 'calculator', arguments: { expression: '6 * 7' }, id: 'c1' };
-  const agent = await named([{ tool_calls: [call] }, { content: output }], ['calculator']);
+  const agent = await makeNamedAgent([{ tool_calls: [call] }, { content: output }], ['calculator']);
   await db.pool.query(
     'update howdah.agent_tools set requires_approval = true where agent_id = howdah.agent($1)',
     [agent],
@@ -163,7 +165,7 @@ test.each([
 });
 
 test('a run is forked with other data, or from one of its steps', async () => {
-  const agent = await named([{ content: 'Hello.' }]);
+  const agent = await makeNamedAgent([{ content: 'Hello.' }]);
   const [, id = ''] =
     /^execution (\S+)/.exec(
       (await howdah('run', agent, 'Hi.', '--data', '{"order": {"number": 1}}')).stderr,

@@ -3,7 +3,7 @@ import { executionRecord } from '../../../src/api/rest/runs/execution-record.ts'
 import type { ApiServer } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { startTestApi } from '../../api/harness.ts';
-import { locked, tokenFor } from '../../api/subscriptions/tokens.ts';
+import { tokenFor, tokenOptions } from '../../api/subscriptions/tokens.ts';
 import { makeAgent } from '../../runtime/arrange.ts';
 import { all, makeRun, makeTenant, one, unique } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
@@ -25,10 +25,10 @@ afterAll(async () => {
   await api?.close();
 });
 
-const here = (...line: string[]) => runCli(db.url, ...line);
-const there = (...line: string[]) => runCli(UNREACHABLE_URL, ...line, '--api', api.url);
+const viaDatabase = (...line: string[]) => runCli(db.url, ...line);
+const viaServer = (...line: string[]) => runCli(UNREACHABLE_URL, ...line, '--api', api.url);
 
-async function ranOf(script: object[], tools: string[] = [], end = 'completed_at is not null') {
+async function runAgent(script: object[], tools: string[] = [], end = 'completed_at is not null') {
   const agent = await makeAgent(db.pool, { script: script as [], tools });
   const { name } = await one(db.pool, 'select name from howdah.agents where id = $1', [agent]);
   const { id } = await one(
@@ -47,7 +47,7 @@ async function ranOf(script: object[], tools: string[] = [], end = 'completed_at
 }
 
 /** Removes the duration of a run that has not ended. */
-const still = (result: CliResult) => ({
+const withoutDuration = (result: CliResult) => ({
   ...result,
   stdout: result.stdout.replaceAll(/(?<=\) {2})\d+\.\d\d s/g, '… s'),
 });
@@ -63,7 +63,7 @@ test('howdah show and howdah explain print the keys of a run', async () => {
     debounce_ms: 3_600_000,
   });
   const keys = 'keys      concurrency_key customer-42, debounce_key order A-1001 (3600000 ms)\n';
-  for (const cli of [here, there]) {
+  for (const cli of [viaDatabase, viaServer]) {
     expect((await cli('show', id)).stdout).toContain(keys);
     expect((await cli('explain', id)).stdout).toContain('by debounce_key order A-1001: waits for');
   }
@@ -76,29 +76,31 @@ describe('howdah show over an API prints the same as with a database', () => {
         { content: 'I count.', tool_calls: [call, { ...call, id: 'c2' }] },
         { content: 'It is 42.' },
       ];
-      return (await ranOf(script, ['calculator'])).id;
+      return (await runAgent(script, ['calculator'])).id;
     },
-    'for a failed run': async () => (await ranOf([{ error: { status: 400 } }])).id,
+    'for a failed run': async () => (await runAgent([{ error: { status: 400 } }])).id,
     'for a run that waits for an answer': async () => {
       const ask = { name: 'ask_user', id: 'q1', arguments: { question: 'Which colour?' } };
       const script = [{ tool_calls: [ask] }, { content: 'Painted.' }];
-      return (await ranOf(script, ['ask_user'], `waiting_for = 'question'`)).id;
+      return (await runAgent(script, ['ask_user'], `waiting_for = 'question'`)).id;
     },
     'for a run that has not started': async () => makeRun(db.pool, { run_at: '2100-01-01' }),
   };
   test.each(Object.entries(runs))('%s', async (_, make) => {
     const id = await make();
     for (const more of [[], ['--json'], ['-o', 'yaml'], ['--tree'], ['--tree', '--json']]) {
-      const expected = still(await here('show', id, ...more));
+      const expected = withoutDuration(await viaDatabase('show', id, ...more));
       expect(expected, more.join(' ')).toMatchObject({ status: 0, stderr: '' });
-      expect(still(await there('show', id, ...more)), more.join(' ')).toEqual(expected);
+      expect(withoutDuration(await viaServer('show', id, ...more)), more.join(' ')).toEqual(
+        expected,
+      );
       expect(expected.stdout).not.toContain('example.com/secret');
     }
-    expect(await there('runs', 'show', id)).toEqual(await here('show', id));
+    expect(await viaServer('runs', 'show', id)).toEqual(await viaDatabase('show', id));
   });
 
   test('of one step', async () => {
-    const { id } = await ranOf(
+    const { id } = await runAgent(
       [
         {
           content: 'I count.',
@@ -114,26 +116,26 @@ describe('howdah show over an API prints the same as with a database', () => {
       3: ['step      3 model', 'said      It is 42.'],
     };
     for (const [seq, texts] of Object.entries(said)) {
-      const expected = await here('show', `${id}/${seq}`);
+      const expected = await viaDatabase('show', `${id}/${seq}`);
       for (const text of [`execution ${id}\n`, 'tokens in, ', ...texts]) {
         expect(expected.stdout).toContain(text);
       }
-      expect(await there('show', `${id}/${seq}`)).toEqual(expected);
-      const json = await here('show', `${id}/${seq}`, '--json');
+      expect(await viaServer('show', `${id}/${seq}`)).toEqual(expected);
+      const json = await viaDatabase('show', `${id}/${seq}`, '--json');
       expect(JSON.parse(json.stdout)).toMatchObject({ execution_id: id, seq: Number(seq) });
-      expect(await there('show', `${id}/${seq}`, '--json')).toEqual(json);
+      expect(await viaServer('show', `${id}/${seq}`, '--json')).toEqual(json);
     }
   });
 
   test('of a failed step, and of a missing step', async () => {
-    const { id } = await ranOf([{ error: { status: 400 } }]);
+    const { id } = await runAgent([{ error: { status: 400 } }]);
     const { rows } = await db.pool.query(
       'select seq from howdah.steps where execution_id = $1 and error is not null',
       [id],
     );
-    const failed = await here('show', `${id}/${rows[0].seq}`);
+    const failed = await viaDatabase('show', `${id}/${rows[0].seq}`);
     expect(failed.stdout).toMatch(/^error {5}\S/m);
-    expect(await there('show', `${id}/${rows[0].seq}`)).toEqual(failed);
+    expect(await viaServer('show', `${id}/${rows[0].seq}`)).toEqual(failed);
     const nobody = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
     for (const [status, named, ...more] of [
       [3, `${id}/99`],
@@ -143,11 +145,13 @@ describe('howdah show over an API prints the same as with a database', () => {
       [2, `${id}/1/2`],
       [2, `${id}/1`, '--tree'],
     ] as const) {
-      const expected = await here('show', named, ...more);
+      const expected = await viaDatabase('show', named, ...more);
       expect(expected, named).toMatchObject({ status, stdout: '' });
-      expect(await there('show', named, ...more)).toEqual(expected);
+      expect(await viaServer('show', named, ...more)).toEqual(expected);
     }
-    expect((await here('show', `${id}/99`)).stderr).toContain(`execution ${id} has no step 99`);
+    expect((await viaDatabase('show', `${id}/99`)).stderr).toContain(
+      `execution ${id} has no step 99`,
+    );
   });
 
   test('of a tree with several pages', async () => {
@@ -159,26 +163,26 @@ describe('howdah show over an API prints the same as with a database', () => {
        from howdah.executions as e, generate_series(1, 1100) where e.id = $1`,
       [root],
     );
-    const expected = await here('show', root, '--tree', '--json');
+    const expected = await viaDatabase('show', root, '--tree', '--json');
     expect(JSON.parse(expected.stdout).items).toHaveLength(1_101);
-    expect(await there('show', root, '--tree', '--json')).toEqual(expected);
+    expect(await viaServer('show', root, '--tree', '--json')).toEqual(expected);
     const [below] = await all(
       db.pool,
       'select id from howdah.executions where parent_execution_id = $1 limit 1',
       [root],
     );
-    expect(await there('show', below?.id, '--tree', '--json')).toEqual(expected);
+    expect(await viaServer('show', below?.id, '--tree', '--json')).toEqual(expected);
   });
 
   test("of a missing run, or another tenant's", async () => {
     const nobody = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
-    const expected = await here('show', nobody);
+    const expected = await viaDatabase('show', nobody);
     expect(expected).toMatchObject({ status: 3, stdout: '' });
-    expect(await there('show', nobody)).toEqual(expected);
-    expect((await there('show', nobody, '--tree')).stderr).toEqual(expected.stderr);
-    const { id } = await ranOf([{ content: 'Hello.' }]);
+    expect(await viaServer('show', nobody)).toEqual(expected);
+    expect((await viaServer('show', nobody, '--tree')).stderr).toEqual(expected.stderr);
+    const { id } = await runAgent([{ content: 'Hello.' }]);
     const other = await makeTenant(db.pool, unique('other'));
-    const guarded = await startTestApi(db.url, locked);
+    const guarded = await startTestApi(db.url, tokenOptions);
     try {
       const token = await tokenFor(
         { sub: 'a', tenant_id: other, user_id: '' },
@@ -224,8 +228,10 @@ describe('howdah show over an API prints the same as with a database', () => {
 test('howdah tools AGENT over a server lists the tools of an agent as from a database', async () => {
   const agent = await makeAgent(db.pool, { script: [], tools: ['ask_user', 'load_skill'] });
   const { name } = await one(db.pool, 'select name from howdah.agents where id = $1', [agent]);
-  const expected = await here('tools', name);
+  const expected = await viaDatabase('tools', name);
   expect(expected).toMatchObject({ status: 0, stdout: expect.stringContaining('ask_user') });
-  expect(await there('tools', name)).toEqual(expected);
-  expect(await there('tools', name, '--json')).toEqual(await here('tools', name, '--json'));
+  expect(await viaServer('tools', name)).toEqual(expected);
+  expect(await viaServer('tools', name, '--json')).toEqual(
+    await viaDatabase('tools', name, '--json'),
+  );
 });

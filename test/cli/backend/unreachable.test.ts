@@ -107,7 +107,7 @@ afterAll(async () => {
   await Promise.all([db.drop(), empty.drop()]);
 });
 
-function changed(url: string, change: (parts: URL) => void): string {
+function changeUrl(url: string, change: (parts: URL) => void): string {
   const parts = new URL(url);
   change(parts);
   return parts.toString();
@@ -134,7 +134,7 @@ test('every command that needs a database is listed in this file', () => {
 // concurrent, because some commands wait a second for a server
 describe.concurrent.each(Object.entries(LINES))('howdah %s', (name, argv) => {
   test('with an invalid login exits 4', async () => {
-    const url = changed(db.url, (parts) => {
+    const url = changeUrl(db.url, (parts) => {
       parts.username = 'nobody';
       parts.password = 's3cret';
     });
@@ -144,7 +144,7 @@ describe.concurrent.each(Object.entries(LINES))('howdah %s', (name, argv) => {
   });
 
   test('with a missing database exits 8', async () => {
-    const url = changed(db.url, (parts) => {
+    const url = changeUrl(db.url, (parts) => {
       parts.pathname = '/nope';
     });
     const { status, stdout, stderr } = await runCli(url, name, ...argv);

@@ -22,16 +22,16 @@ const gate = createGate();
 const poets = createServer(async (request, response) => {
   request.resume();
   const left = once(response, 'close');
-  const say = (delta: object, finish_reason: string | null = null) => {
+  const sendDelta = (delta: object, finish_reason: string | null = null) => {
     const chunk = { choices: [{ index: 0, delta, finish_reason }] };
     response.write(`data: ${JSON.stringify(chunk)}\n\n`);
   };
   response.writeHead(200, { 'content-type': 'text/event-stream' });
   for (const [place, content] of PARTS.entries()) {
     if (place > 0) await gate.pass(left);
-    say({ role: 'assistant', content });
+    sendDelta({ role: 'assistant', content });
   }
-  say({}, 'stop');
+  sendDelta({}, 'stop');
   response.end('data: [DONE]\n\n');
 });
 

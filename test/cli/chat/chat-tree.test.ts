@@ -26,7 +26,7 @@ afterAll(async () => {
 });
 
 /** Sends a message, and answers the question of the helper. */
-async function talk(url: string, ...more: string[]) {
+async function runChat(url: string, ...more: string[]) {
   const cli = startCli(url, 'chat', stage.boss, '--tree', ...more);
   for (const line of ['Where is my parcel?', 'The blue one.']) cli.type(line);
   return cli.end();
@@ -40,7 +40,7 @@ const plain = (text: string) =>
     .replaceAll(/[\d.]+ s$/gm, 'S');
 
 test('shows the runs below, indented by their depth, over a database and a server alike', async () => {
-  const here = await talk(db.url);
+  const here = await runChat(db.url);
   expect(here).toMatchObject({
     status: 0,
     stdout: 'Which parcel?\nYour parcel comes tomorrow.\n',
@@ -54,7 +54,7 @@ test('shows the runs below, indented by their depth, over a database and a serve
   expect(at('I delegate.')).toBeLessThan(at('I ask the helper.'));
   expect(at('I ask the helper.')).toBeLessThan(at('I must ask.'));
   expect(lines.filter((one) => one.includes('The blue parcel comes tomorrow.'))).not.toEqual([]);
-  const there = await talk(UNREACHABLE_URL, '--api', api.url);
+  const there = await runChat(UNREACHABLE_URL, '--api', api.url);
   expect(plain(there.stdout)).toBe(plain(here.stdout));
   expect(plain(there.stderr)).toBe(plain(here.stderr));
 });
@@ -66,13 +66,13 @@ test('prints each step once with the path of its run for programs', async () => 
       .split('\n')
       .map((line) => JSON.parse(line))
       .filter(({ type }) => type === 'step' || type === 'end');
-  const here = stepsOf(await talk(db.url, '--json'));
+  const here = stepsOf(await runChat(db.url, '--json'));
   const keys = here.map(({ type, execution_id, id, seq }) =>
     [type, execution_id ?? id, seq].join(),
   );
   expect(new Set(keys).size).toBe(keys.length);
   expect(new Set(here.map(({ path }) => path.length))).toEqual(new Set([1, 2, 3]));
-  const there = stepsOf(await talk(UNREACHABLE_URL, '--json', '--api', api.url));
+  const there = stepsOf(await runChat(UNREACHABLE_URL, '--json', '--api', api.url));
   const placeOf = ({ type, seq, kind, path, agent, status }: Record<string, unknown>) => ({
     ...{ type, seq, kind, agent, status },
     depth: (path as unknown[]).length,

@@ -22,15 +22,15 @@ const gate = createGate();
 const poets = createServer(async (request, response) => {
   request.resume();
   const left = once(response, 'close');
-  const say = (delta: object, finish_reason: string | null = null) => {
+  const sendDelta = (delta: object, finish_reason: string | null = null) => {
     const chunk = { choices: [{ index: 0, delta, finish_reason }] };
     response.write(`data: ${JSON.stringify(chunk)}\n\n`);
   };
   response.writeHead(200, { 'content-type': 'text/event-stream' });
-  say({ role: 'assistant', content: POEM.slice(0, 700) });
+  sendDelta({ role: 'assistant', content: POEM.slice(0, 700) });
   await gate.pass(left);
-  say({ content: POEM.slice(700) });
-  say({}, 'stop');
+  sendDelta({ content: POEM.slice(700) });
+  sendDelta({}, 'stop');
   response.end('data: [DONE]\n\n');
 });
 

@@ -40,10 +40,10 @@ const BEGINNING = `delete from howdah.audit_log where tenant_id = $1 and seq > 6
 
 /** Number of rows in the log of a new tenant with four models: six are written on its creation. */
 const ROWS = 10;
-async function audited(): Promise<{ id: string; slug: string }> {
+async function makeAuditedTenant(): Promise<{ id: string; slug: string }> {
   const slug = unique('audited');
   const id = await makeTenant(db.pool, slug);
-  await tamper(id, BEGINNING);
+  await changeWithoutTriggers(id, BEGINNING);
   for (let i = 0; i < 4; i += 1) {
     await makeModel(db.pool, { tenant_id: id });
   }
@@ -51,7 +51,7 @@ async function audited(): Promise<{ id: string; slug: string }> {
 }
 
 /** Runs statements as a superuser can, without triggers. */
-async function tamper(tenant: string, statements: string): Promise<void> {
+async function changeWithoutTriggers(tenant: string, statements: string): Promise<void> {
   await db.pool.query(
     `begin; set local session_replication_role = replica; ${statements.replaceAll('$1', `'${tenant}'`)}; commit`,
   );
@@ -173,15 +173,15 @@ const CASES: Case[] = [
 
 describe('howdah doctor --audit', () => {
   test('exits 0 while the log is intact, and reports the number of rows', async () => {
-    const { slug } = await audited();
+    const { slug } = await makeAuditedTenant();
     const { status, stdout } = await runCli(db.url, 'doctor', '--audit');
     expect(status).toBe(0);
     expect(stdout).toContain(`ok   audit       ${slug}: 10 rows, intact, no checkpoint yet`);
   });
 
   test.each(CASES)('detects that $how', async ({ sql, at, fault, rows = ROWS, says }) => {
-    const { id, slug } = await audited();
-    await tamper(id, sql);
+    const { id, slug } = await makeAuditedTenant();
+    await changeWithoutTriggers(id, sql);
     const { status, of } = await doctor();
     expect(status).toBe(1);
     expect(of(slug)).toMatchObject({ ok: false, rows, broken_at: at, fault });
@@ -200,7 +200,7 @@ describe('a checkpoint', () => {
   const REWRITE = `update howdah.audit_log set actor = 'nobody' where tenant_id = $1 and seq = 3; ${REBUILD}`;
 
   test('is written for new rows: signed, to the database, the file and the log', async () => {
-    const { id, slug } = await audited();
+    const { id, slug } = await makeAuditedTenant();
     const lines = await takeCheckpoints();
     const head = await one(
       db.pool,
@@ -248,9 +248,9 @@ describe('a checkpoint', () => {
       'the file',
     ],
   ])('detects %s', async (_how, sql, fault, at, place) => {
-    const { id, slug } = await audited();
+    const { id, slug } = await makeAuditedTenant();
     await takeCheckpoints();
-    await tamper(id, sql);
+    await changeWithoutTriggers(id, sql);
     const { status, of } = await doctor();
     expect(status).toBe(1);
     expect(of(slug)).toMatchObject({ ok: false, fault, broken_at: at });
@@ -259,18 +259,18 @@ describe('a checkpoint', () => {
 
   test('is needed: without one, both changes go undetected', async () => {
     for (const sql of [SHORTEN, REWRITE]) {
-      const { id, slug } = await audited();
-      await tamper(id, sql);
+      const { id, slug } = await makeAuditedTenant();
+      await changeWithoutTriggers(id, sql);
       expect((await doctor()).of(slug)).toMatchObject({ ok: true });
     }
   });
 
   test('that is deleted from the database but present in the file is detected', async () => {
-    const { id } = await audited();
+    const { id } = await makeAuditedTenant();
     await takeCheckpoints();
     await makeModel(db.pool, { tenant_id: id });
     await takeCheckpoints();
-    await tamper(
+    await changeWithoutTriggers(
       id,
       'delete from howdah_private.audit_checkpoints where tenant_id = $1 and seq = 10',
     );
@@ -286,9 +286,9 @@ describe('a checkpoint', () => {
   });
 
   test('written only to the file by a killed worker reaches the database later', async () => {
-    const { id } = await audited();
+    const { id } = await makeAuditedTenant();
     await takeCheckpoints();
-    await tamper(id, FORGET);
+    await changeWithoutTriggers(id, FORGET);
     await makeModel(db.pool, { tenant_id: id });
     const before = (await doctor()).items.find(({ check }) => check === 'checkpoints');
     expect(before).toMatchObject({ ok: false });
@@ -302,8 +302,8 @@ describe('a checkpoint', () => {
   });
 
   test('reveals a tenant that was deleted entirely', async () => {
-    const { id } = await audited();
-    await audited(); // an existing audit log: the file does not belong to another database
+    const { id } = await makeAuditedTenant();
+    await makeAuditedTenant(); // an existing audit log: the file does not belong to another database
     await takeCheckpoints();
     const tables = [
       'howdah.audit_log',
@@ -311,21 +311,21 @@ describe('a checkpoint', () => {
       'howdah_private.audit_checkpoints',
     ];
     const rows = tables.map((table) => `delete from ${table} where tenant_id = $1`).join(';');
-    await tamper(id, `${rows}; delete from howdah.tenants where id = $1`);
+    await changeWithoutTriggers(id, `${rows}; delete from howdah.tenants where id = $1`);
     const { status, of } = await doctor();
     expect(status).toBe(1);
     expect(of(id)).toMatchObject({ ok: false, rows: 0, fault: 'truncated' });
-    await tamper(id, 'delete from howdah.models where tenant_id = $1');
+    await changeWithoutTriggers(id, 'delete from howdah.models where tenant_id = $1');
   });
 
   test('with a forged signature is detected, and one with another key is only counted', async () => {
-    const { id } = await audited();
+    const { id } = await makeAuditedTenant();
     await takeCheckpoints(Buffer.alloc(32, 8).toString('base64'));
     const counted = (await doctor()).items.find(({ check }) => check === 'checkpoints');
     expect(counted).toMatchObject({ ok: true });
     expect(counted?.found).toMatch(/[1-9]\d* unsigned or signed with another key/);
     await appendFile(file, 'half a li\n');
-    await tamper(
+    await changeWithoutTriggers(
       id,
       `update howdah_private.audit_checkpoints set signed_by = '${keyOf(SECRET).name}' where tenant_id = $1`,
     );
@@ -334,14 +334,18 @@ describe('a checkpoint', () => {
     expect(status).toBe(1);
     expect(forged).toMatchObject({ ok: false });
     expect(forged?.found).toMatch(/1 lines of the file unreadable.*, 1 with a forged signature/);
-    await tamper(id, FORGET);
+    await changeWithoutTriggers(id, FORGET);
   });
 
   test('of rows removed by retention is accepted if the log records the removal', async () => {
     const say = (hash: string) =>
       `select howdah_private.audit_action($1::uuid, 'erase', 'audit_log', $1::text,
          jsonb_build_object('through', 10, 'hash', ${hash}))`;
-    const [recorded, unrecorded, lied] = [await audited(), await audited(), await audited()];
+    const [recorded, unrecorded, lied] = [
+      await makeAuditedTenant(),
+      await makeAuditedTenant(),
+      await makeAuditedTenant(),
+    ];
     await takeCheckpoints();
     await Promise.all(
       [recorded, unrecorded, lied].map(({ id }) => makeModel(db.pool, { tenant_id: id })),
@@ -354,7 +358,10 @@ describe('a checkpoint', () => {
     );
     await db.pool.query(say(`repeat('00', 32)`), [lied.id]);
     for (const { id } of [recorded, unrecorded, lied]) {
-      await tamper(id, 'delete from howdah.audit_log where tenant_id = $1 and seq <= 10');
+      await changeWithoutTriggers(
+        id,
+        'delete from howdah.audit_log where tenant_id = $1 and seq <= 10',
+      );
     }
     const { of } = await doctor();
     expect(of(recorded.slug)).toMatchObject({ ok: true, rows: 2 });
@@ -367,7 +374,7 @@ describe('a checkpoint', () => {
     let copy: TestDatabase;
     let copied: { id: string; slug: string };
     beforeAll(async () => {
-      copied = await audited();
+      copied = await makeAuditedTenant();
       copy = await createTestDatabase();
       const rows = `select l from howdah.audit_log as l where l.tenant_id = '${copied.id}'`;
       const { rows: log } = await db.pool.query(`select to_jsonb(l) as l from (${rows}) as r (l)`);
@@ -391,7 +398,7 @@ describe('a checkpoint', () => {
     });
 
     test('are only counted if the two databases have nothing in common', async () => {
-      await audited();
+      await makeAuditedTenant();
       await takeCheckpoints();
       const outsider = {
         tenant_id: '01a1f9f8-0000-7000-8000-000000000000',
@@ -492,7 +499,7 @@ test('disabled triggers are detected, and the changes they missed', async () => 
   });
   await db.pool.query('alter table howdah_private.audit_pending enable trigger all');
   await db.pool.query('alter table howdah.models enable trigger _950_audit_update');
-  await tamper(id, 'delete from howdah_private.audit_inbox');
+  await changeWithoutTriggers(id, 'delete from howdah_private.audit_inbox');
 });
 
 test('missing triggers are detected, and sessions configured not to fire them', async () => {
@@ -512,8 +519,8 @@ test('missing triggers are detected, and sessions configured not to fire them', 
 });
 
 test('a truncated log is detected in every tenant', async () => {
-  const { slug } = await audited();
-  await tamper('', 'truncate howdah.audit_log');
+  const { slug } = await makeAuditedTenant();
+  await changeWithoutTriggers('', 'truncate howdah.audit_log');
   const { status, items, of } = await doctor();
   expect(status).toBe(1);
   expect(of(slug)).toMatchObject({ ok: false, fault: 'truncated', broken_at: 1, rows: 0 });

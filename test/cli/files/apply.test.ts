@@ -221,7 +221,7 @@ agents:
 workflows: { nightly: { type: chain, members: [analyst, desk] } }
 `;
   const LESS = 'version: v1\nname: team\nagents: { desk: { mission: Answer. } }\n';
-  const said = (text: string, pattern: RegExp) =>
+  const matchLines = (text: string, pattern: RegExp) =>
     text.split('\n').flatMap((line) => pattern.exec(line)?.slice(1).join(' ') ?? []);
 
   test('predicts the changes of apply --prune, and lists leftover objects without the option', async () => {
@@ -241,7 +241,7 @@ workflows: { nightly: { type: chain, members: [analyst, desk] } }
     expect(plain.stdout).not.toContain('delete');
     expect((await cli('apply', file, '--dry-run')).stderr).toContain(warning);
     const diff = await cli('diff', file, '--prune');
-    const words = said(diff.stdout, /^(create|change|delete) (.*)$/);
+    const words = matchLines(diff.stdout, /^(create|change|delete) (.*)$/);
     expect(words).toEqual([
       'delete model fast',
       'change model used (is no longer owned)',
@@ -258,7 +258,7 @@ workflows: { nightly: { type: chain, members: [analyst, desk] } }
       kept: [],
     });
     const applied = await cli('apply', file, '--prune');
-    expect(said(applied.stdout, /^(create|change|delete) +(\S+) +(.*)$/)).toEqual(words);
+    expect(matchLines(applied.stdout, /^(create|change|delete) +(\S+) +(.*)$/)).toEqual(words);
     expect((await cli('diff', file, '--prune')).stdout).toBe('');
   });
 });

@@ -23,12 +23,12 @@ const put = async (files: Record<string, string | Buffer>) => {
     await writeFile(join(folder, name), text);
   }
 };
-const imported = (...argv: string[]) => runCli(NO_DATABASE, 'import', 'fast-agent', ...argv);
+const importFile = (...argv: string[]) => runCli(NO_DATABASE, 'import', 'fast-agent', ...argv);
 const CARD = '---\nname: desk\n---\nAnswer.\n';
 
 describe('howdah import fast-agent', () => {
   test('prints the file, and one line for each omitted item', async () => {
-    const { status, stdout, stderr } = await imported(NEWSROOM);
+    const { status, stdout, stderr } = await importFile(NEWSROOM);
     expect({ status, stdout }).toEqual({
       status: 0,
       stdout: expect.stringMatching(/^version: v1\nname: newsroom\nmodels:\n/),
@@ -45,12 +45,12 @@ describe('howdah import fast-agent', () => {
 
   test('writes the file with --out, and reports on it with --json', async () => {
     const out = join(folder, 'out.yaml');
-    expect(await imported(NEWSROOM, '--out', out, '--name', 'press room')).toMatchObject({
+    expect(await importFile(NEWSROOM, '--out', out, '--name', 'press room')).toMatchObject({
       status: 0,
       stdout: '',
     });
     expect(await readFile(out, 'utf8')).toMatch(/^version: v1\nname: press room\n/);
-    const { stdout, stderr } = await imported(NEWSROOM, '--json');
+    const { stdout, stderr } = await importFile(NEWSROOM, '--json');
     expect(stderr).toBe('');
     expect(JSON.parse(stdout)).toMatchObject({
       system: { name: 'newsroom', orchestrator: 'chief' },
@@ -68,7 +68,7 @@ describe('howdah import fast-agent', () => {
 
   test('finds a project from a subfolder, a folder of cards, and a single card', async () => {
     const names = async (...path: string[]) => {
-      const { system } = JSON.parse((await imported(join(folder, ...path), '--json')).stdout);
+      const { system } = JSON.parse((await importFile(join(folder, ...path), '--json')).stdout);
       return [system.name, ...Object.keys(system.agents)];
     };
     await put({
@@ -104,7 +104,7 @@ describe('howdah import fast-agent', () => {
       'shop/.fast-agent/agent-cards/desk.md': `${CARD}${include.map((path) => `{{file:${path}}}`).join('\n')}`,
     });
     await symlink(join(folder, 'secret.md'), join(folder, 'shop', 'link.md'));
-    const { stdout, stderr } = await imported(join(folder, 'shop'));
+    const { stdout, stderr } = await importFile(join(folder, 'shop'));
     expect(stdout).toContain('STYLE');
     expect(stdout).not.toContain('SECRET');
     expect(stderr.match(/the file does not exist in the project or cannot be read/g)).toHaveLength(
@@ -113,21 +113,21 @@ describe('howdah import fast-agent', () => {
   });
 
   test('has an exit status for each kind of failure', async () => {
-    expect(await imported(join(folder, 'nowhere'))).toMatchObject({
+    expect(await importFile(join(folder, 'nowhere'))).toMatchObject({
       status: 3,
       stderr: expect.stringContaining('nowhere: there is no such file or folder'),
     });
-    expect(await imported(folder)).toMatchObject({
+    expect(await importFile(folder)).toMatchObject({
       status: 3,
       stderr: expect.stringMatching(
         / contains no fast-agent files\n hint: Looked for: fastagent\.config\.yaml/,
       ),
     });
-    expect((await imported()).status).toBe(2);
+    expect((await importFile()).status).toBe(2);
     expect((await runCli(NO_DATABASE, 'import', 'slow-agent', folder)).status).toBe(2);
-    expect((await imported(NEWSROOM, '--apply')).status).toBe(8);
+    expect((await importFile(NEWSROOM, '--apply')).status).toBe(8);
     await put({ 'bad/desk.md': '---\nname: desk\nagents: [nobody]\n---\nx\n' });
-    expect(await imported(join(folder, 'bad'))).toMatchObject({
+    expect(await importFile(join(folder, 'bad'))).toMatchObject({
       status: 2,
       stdout: '',
       stderr: expect.stringContaining(
@@ -135,12 +135,12 @@ describe('howdah import fast-agent', () => {
       ),
     });
     await put({ 'bytes/desk.md': Buffer.from([0x2d, 0x2d, 0x2d, 0x0a, 0xff]) });
-    expect(await imported(join(folder, 'bytes'))).toMatchObject({
+    expect(await importFile(join(folder, 'bytes'))).toMatchObject({
       status: 2,
       stderr: expect.stringContaining('desk.md:1:1: the file is not valid UTF-8 text'),
     });
     await put({ 'big/desk.md': `${CARD}${'x'.repeat(1024 * 1024)}` });
-    expect(await imported(join(folder, 'big'))).toMatchObject({
+    expect(await importFile(join(folder, 'big'))).toMatchObject({
       status: 2,
       stderr: expect.stringContaining('desk.md:1:1: the file is larger than 1 MB'),
     });

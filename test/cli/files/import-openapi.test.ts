@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Worker } from '../../../workers/start-worker.ts';
-import { ended, makeAgent } from '../../runtime/arrange.ts';
+import { makeAgent, waitForEnd } from '../../runtime/arrange.ts';
 import { makeTenant, one, unique } from '../../sql/support.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
@@ -159,7 +159,10 @@ describe('howdah tools import-openapi', () => {
       { call: 'GET /books?author=Austen&filter%5Byear%5D=1815', key, body: '' },
     ]);
     await database.pool.query('select howdah.approve($1)', [question.id]);
-    expect(await ended(database.pool, id)).toMatchObject({ status: 'completed', output: 'done' });
+    expect(await waitForEnd(database.pool, id)).toMatchObject({
+      status: 'completed',
+      output: 'done',
+    });
     expect(seen.at(-1)).toEqual({ call: 'POST /books', key, body: '{"title":"Persuasion"}' });
   });
 
@@ -255,7 +258,7 @@ describe('howdah tools import-openapi', () => {
       file,
       JSON.stringify({ openapi: '3.1.0', servers: [{ url: 'https://x.example' }], paths }),
     );
-    const imported = (...argv: string[]) =>
+    const importFile = (...argv: string[]) =>
       runCli(
         NO_DATABASE,
         'tools',
@@ -265,10 +268,10 @@ describe('howdah tools import-openapi', () => {
         '--out',
         join(folder, 'l.yaml'),
       );
-    const refused = await imported();
+    const refused = await importFile();
     expect(refused).toMatchObject({ status: 2 });
     expect(refused.stderr).toMatch(/1000 tools have 1\.\d MB.*--only/s);
-    expect(await imported('--only', 'get1*')).toMatchObject({ status: 0 });
+    expect(await importFile('--only', 'get1*')).toMatchObject({ status: 0 });
   });
 
   test('reads standard input', async () => {

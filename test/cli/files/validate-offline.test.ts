@@ -30,7 +30,7 @@ const put = async (text: string, name = 'shop.yaml') => {
 const FAULTY = 'version: v1\nname: b\nagents:\n  a: { mision: x }\n  c: { model: fats }\n';
 
 describe('howdah validate --offline', () => {
-  const leftOver = async () =>
+  const listScratchFolders = async () =>
     (await readdir(folder)).filter((name) => name.startsWith('howdah-scratch'));
 
   test('creates a database and removes it', async () => {
@@ -59,7 +59,7 @@ models:
     });
     expect(stderr).toContain('Creating a temporary empty database for the check');
     expect(stderr).toContain('unknown model "fats", did you mean "fast"?');
-    expect(await leftOver()).toEqual([]);
+    expect(await listScratchFolders()).toEqual([]);
   }, 120_000);
 
   test('leaves nothing behind when it is interrupted', async () => {
@@ -73,7 +73,7 @@ models:
       ...{ status: 130, stdout: '' },
       stderr: expect.stringContaining('interrupted; the temporary database was removed'),
     });
-    expect(await leftOver()).toEqual([]);
+    expect(await listScratchFolders()).toEqual([]);
   }, 120_000);
 
   test('leaves nothing behind when it is killed', async () => {
@@ -83,12 +83,12 @@ models:
     });
     const ended = new Promise((resolve) => child.on('exit', resolve));
     await vi.waitFor(async () => {
-      const [home = ''] = await leftOver();
+      const [home = ''] = await listScratchFolders();
       expect(await readdir(join(folder, home, 'postgres'))).toContain('postmaster.pid');
     }, 60_000);
     child.kill('SIGINT');
     child.kill('SIGTERM');
     await ended;
-    expect(await leftOver()).toEqual([]);
+    expect(await listScratchFolders()).toEqual([]);
   }, 120_000);
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { startTestApi } from '../../api/harness.ts';
-import { locked } from '../../api/subscriptions/tokens.ts';
+import { tokenOptions } from '../../api/subscriptions/tokens.ts';
 import { makeTenant, one, unique } from '../../sql/support.ts';
 import { createTestDatabase, testDatabase } from '../../support/database.ts';
 import { HELPDESK } from '../../systems/support.ts';
@@ -232,8 +232,8 @@ describe('over an API', () => {
     api = await startTestApi(database.url);
   });
   afterAll(() => api?.close());
-  const there = (...argv: string[]) => runOffline('validate', ...argv, '--api', api.url);
-  const here = (...argv: string[]) => runCli(database.url, 'validate', ...argv);
+  const viaServer = (...argv: string[]) => runOffline('validate', ...argv, '--api', api.url);
+  const viaDatabase = (...argv: string[]) => runCli(database.url, 'validate', ...argv);
 
   test('prints the same bytes as with a database and writes nothing', async () => {
     await mkdir(join(folder, 'agents'));
@@ -254,16 +254,19 @@ describe('over an API', () => {
       await put(warned, 'g.yaml'),
       folder,
     ];
-    const result = await here(...files);
+    const result = await viaDatabase(...files);
     expect(result.stderr).toContain(
       `${join(folder, 'agents/divider.md')}:2:1: unknown key "modle"`,
     );
     expect(result.stderr).toContain('warning: workflow');
-    expect(await there(...files)).toEqual(result);
-    const [one, other] = [await there(...files, '--json'), await here(...files, '--json')];
+    expect(await viaServer(...files)).toEqual(result);
+    const [one, other] = [
+      await viaServer(...files, '--json'),
+      await viaDatabase(...files, '--json'),
+    ];
     expect(one.status).toBe(1);
     expect(JSON.parse(one.stdout)).toEqual({ ...JSON.parse(other.stdout), checked_in: 'server' });
-    expect(await there(files[5] ?? '')).toMatchObject({ status: 0, stderr: '' });
+    expect(await viaServer(files[5] ?? '')).toMatchObject({ status: 0, stderr: '' });
     const { rows } = await database.pool.query(
       `select from howdah.agent_systems as s where s.tenant_id = howdah.current_tenant()`,
     );
@@ -272,14 +275,14 @@ describe('over an API', () => {
 
   test('reports why the request is rejected', async () => {
     const good = await put(HELPDESK);
-    expect(await there(good, '--offline')).toMatchObject({
+    expect(await viaServer(good, '--offline')).toMatchObject({
       status: 2,
       stderr: expect.stringContaining('--offline cannot be combined with --api'),
     });
-    expect((await there(good, '--tenant', slug)).status).toBe(2);
+    expect((await viaServer(good, '--tenant', slug)).status).toBe(2);
     const away = await runOffline('validate', good, '--api', 'http://127.0.0.1:1');
     expect(away.status).toBe(8);
-    const guarded = await startTestApi(database.url, locked);
+    const guarded = await startTestApi(database.url, tokenOptions);
     try {
       expect((await runOffline('validate', good, '--api', guarded.url)).status).toBe(4);
     } finally {

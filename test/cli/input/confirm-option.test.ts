@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 
 /** Runs a command at a terminal, types a line, and returns the result. */
-async function typed(line: string, ...argv: string[]) {
+async function runAndType(line: string, ...argv: string[]) {
   const cli = startAtTerminal(database.url, ...argv);
   cli.type(line);
   return cli.end();
@@ -40,7 +40,7 @@ describe('destructive commands', () => {
     '%j asks for confirmation at a terminal, and does nothing without it',
     async (argv, what) => {
       for (const line of ['n', '']) {
-        const { status, stdout, stderr } = await typed(line, ...argv);
+        const { status, stdout, stderr } = await runAndType(line, ...argv);
         expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
         expect(stderr).toMatch(what);
         expect(stderr).toMatch(/cannot be undone\. Continue\? \[y\/N\] .*Nothing was done\.\n$/s);
@@ -49,14 +49,14 @@ describe('destructive commands', () => {
   );
 
   test('run after confirmation, and without a prompt with --yes or --json', async () => {
-    expect((await typed('y', 'filters', 'remove', 'iban')).stderr).toContain(
+    expect((await runAndType('y', 'filters', 'remove', 'iban')).stderr).toContain(
       'Filter iban is deleted.',
     );
     for (const more of ['--yes', '--json']) {
       await database.pool.query(
         `insert into howdah.output_filters (name, pattern) values ('iban', '[A-Z]{2}[0-9]{20}')`,
       );
-      const { status, stderr } = await typed('n', 'filters', 'remove', 'iban', more);
+      const { status, stderr } = await runAndType('n', 'filters', 'remove', 'iban', more);
       expect({ status, asks: stderr.includes('[y/N]') }).toEqual({ status: 0, asks: false });
     }
   });

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { startTestApi } from '../../api/harness.ts';
-import { locked } from '../../api/subscriptions/tokens.ts';
+import { tokenOptions } from '../../api/subscriptions/tokens.ts';
 import { makeAgent } from '../../runtime/arrange.ts';
 import { makeApiKey, makeAgent as makeRow, makeRun, makeTenant, one } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
@@ -23,7 +23,7 @@ let agent_id: string;
 
 beforeAll(async () => {
   worker = await startTestWorker(db.url);
-  api = await startTestApi(db.url, locked);
+  api = await startTestApi(db.url, tokenOptions);
   folder = await mkdtemp(join(tmpdir(), 'howdah-given-'));
   agent_id = await makeAgent(db.pool, { script: [{ content: 'Read.' }] });
   agent = (await one(db.pool, 'select name from howdah.agents where id = $1', [agent_id])).name;
@@ -35,7 +35,7 @@ afterAll(async () => {
 });
 
 const cli = (...line: string[]) => runCli(db.url, ...line);
-const piped = (text: string, ...line: string[]): Promise<CliResult> => {
+const runWithStdin = (text: string, ...line: string[]): Promise<CliResult> => {
   const command = startCli(db.url, ...line);
   if (text !== '') command.type(text);
   return command.end();
@@ -72,14 +72,20 @@ describe('run input', () => {
   });
 
   test('is read from standard input', async () => {
-    const { input } = await startedRun(await piped('Hello\n', 'run', agent, '-', '--detach'));
+    const { input } = await startedRun(
+      await runWithStdin('Hello\n', 'run', agent, '-', '--detach'),
+    );
     expect(input).toBe('Hello\n');
     expect(
-      await startedRun(await piped('["tea"]', 'run', agent, 'Hi', '--data', '-', '--detach')),
+      await startedRun(
+        await runWithStdin('["tea"]', 'run', agent, 'Hi', '--data', '-', '--detach'),
+      ),
     ).toMatchObject({ input: 'Hi', input_data: ['tea'] });
     const { rows } = await db.pool.query(`select howdah.agent($1) as id`, [agent]);
     const line = ['run-agent', '--agent-id', rows[0].id, '--message', '-', '--detach'];
-    expect(await startedRun(await piped('By id', ...line))).toMatchObject({ input: 'By id' });
+    expect(await startedRun(await runWithStdin('By id', ...line))).toMatchObject({
+      input: 'By id',
+    });
   });
 
   test('may begin with @ when it is escaped as @@', async () => {
@@ -136,7 +142,7 @@ describe('run input', () => {
   });
 
   test('reads standard input only once', async () => {
-    const { status, stderr } = await piped('x', 'run', agent, '-', '--data', '-');
+    const { status, stderr } = await runWithStdin('x', 'run', agent, '-', '--data', '-');
     expect(status).toBe(2);
     expect(stderr).toContain('standard input cannot be both the message and --data');
   });
@@ -158,7 +164,7 @@ test('an answer is read from a file or from standard input', async () => {
   };
   const answers: [string, (id: string) => Promise<CliResult>][] = [
     ['blue', async (id) => cli('answer', id, `@${await file('answer.txt', 'blue\n')}`)],
-    ['red', (id) => piped('red', 'answer', id, '-')],
+    ['red', (id) => runWithStdin('red', 'answer', id, '-')],
   ];
   for (const [colour, give] of answers) {
     const id = await openQuestion();
@@ -203,7 +209,7 @@ describe('howdah watch without an id', () => {
       const { key } = await makeApiKey(db.pool, tenant_id, { user_id: user.id });
       return { user_id: user.id as string, key };
     };
-    const ended = async (user_id: string) => {
+    const insertEndedRun = async (user_id: string) => {
       // no worker starts it
       const run = { tenant_id, agent_id: row, user_id, run_at: '2099-01-01' };
       const id = await makeRun(db.pool, run);
@@ -211,7 +217,7 @@ describe('howdah watch without an id', () => {
       return id;
     };
     const [ann, bob, cleo] = [await person('ann'), await person('bob'), await person('cleo')];
-    const [hers, his] = [await ended(ann.user_id), await ended(bob.user_id)];
+    const [hers, his] = [await insertEndedRun(ann.user_id), await insertEndedRun(bob.user_id)];
     const watched = async (key: string) => {
       process.env.HOWDAH_API_KEY = key;
       try {

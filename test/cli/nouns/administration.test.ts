@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { PAGE_BYTES } from '../../../src/db/queries/json-rows.ts';
 import { startTestApi } from '../../api/harness.ts';
-import { locked } from '../../api/subscriptions/tokens.ts';
+import { tokenOptions } from '../../api/subscriptions/tokens.ts';
 import { one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { type CliResult, runCli } from '../run-cli.ts';
@@ -18,7 +18,7 @@ let api: ApiServer;
 const keys = { owner: '', viewer: '' };
 
 beforeAll(async () => {
-  api = await startTestApi(database.url, locked);
+  api = await startTestApi(database.url, tokenOptions);
   for (const role of ['owner', 'viewer'] as const) {
     const { key } = await one<{ key: string }>(
       database.pool,
@@ -39,8 +39,8 @@ afterAll(async () => {
   await api?.close();
 });
 
-const here = (...argv: string[]) => runCli(database.url, ...argv);
-const overApi = (...argv: string[]) => runCli(UNREACHABLE, ...argv, '--api', api.url);
+const viaDatabase = (...argv: string[]) => runCli(database.url, ...argv);
+const viaServer = (...argv: string[]) => runCli(UNREACHABLE, ...argv, '--api', api.url);
 const json = async (result: Promise<CliResult>) => {
   const { status, stdout, stderr } = await result;
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
@@ -62,9 +62,9 @@ function withoutIds({ status, stdout, stderr }: CliResult): CliResult {
 }
 
 /** Runs a line on the database and on the server, asserts equal results and returns them. */
-async function both(...argv: string[]): Promise<CliResult> {
-  const result = await here(...argv);
-  expect(await overApi(...argv)).toEqual(result);
+async function runOnBoth(...argv: string[]): Promise<CliResult> {
+  const result = await viaDatabase(...argv);
+  expect(await viaServer(...argv)).toEqual(result);
   return result;
 }
 
@@ -73,23 +73,25 @@ describe.each<[string, string[], object]>([
   ['grants', ['run', '--agent', 'greeter', '--role', 'viewer'], { agent: 'greeter', user: null }],
 ])('%s', (noun, made, expected) => {
   test('are created, listed, shown and deleted over a server as in a database', async () => {
-    const created = await overApi(noun, 'create', ...made, '--json');
+    const created = await viaServer(noun, 'create', ...made, '--json');
     const row = await json(Promise.resolve(created));
     expect(row).toMatchObject(expected);
-    await both(noun, 'list');
-    await both(noun, 'list', '--json');
-    expect((await both(noun, 'show', row.id)).stdout).toContain(row.id);
-    expect((await both(noun, 'show', row.id.toUpperCase(), '--json')).stdout).toBe(created.stdout);
-    expect(await json(overApi(noun, 'delete', row.id, '--json'))).toEqual(row);
-    expect(await both(noun, 'show', row.id)).toMatchObject({ status: 3 });
+    await runOnBoth(noun, 'list');
+    await runOnBoth(noun, 'list', '--json');
+    expect((await runOnBoth(noun, 'show', row.id)).stdout).toContain(row.id);
+    expect((await runOnBoth(noun, 'show', row.id.toUpperCase(), '--json')).stdout).toBe(
+      created.stdout,
+    );
+    expect(await json(viaServer(noun, 'delete', row.id, '--json'))).toEqual(row);
+    expect(await runOnBoth(noun, 'show', row.id)).toMatchObject({ status: 3 });
 
-    const own = await here(noun, 'create', ...made, '--json');
+    const own = await viaDatabase(noun, 'create', ...made, '--json');
     expect(withoutIds(created)).toEqual(withoutIds(own));
-    await here(noun, 'delete', JSON.parse(own.stdout).id);
-    const again = await overApi(noun, 'create', ...made);
-    const deleted = await overApi(noun, 'delete', again.stdout.trim());
-    const ownAgain = await here(noun, 'create', ...made);
-    const ownDeleted = await here(noun, 'delete', ownAgain.stdout.trim());
+    await viaDatabase(noun, 'delete', JSON.parse(own.stdout).id);
+    const again = await viaServer(noun, 'create', ...made);
+    const deleted = await viaServer(noun, 'delete', again.stdout.trim());
+    const ownAgain = await viaDatabase(noun, 'create', ...made);
+    const ownDeleted = await viaDatabase(noun, 'delete', ownAgain.stdout.trim());
     expect([again, deleted].map(withoutIds)).toEqual([ownAgain, ownDeleted].map(withoutIds));
   });
 });
@@ -114,70 +116,72 @@ test.each([
   [2, ['limits', 'create', 'cost', 'many', '--period', 'day']],
   [2, ['limits', 'create', 'calls', '5', '--period', 'day', '--scope', 'tool']],
 ])('exits with %i for %j, with the same error in both places', async (status, argv) => {
-  expect(await both(...argv)).toMatchObject({ status, stdout: '' });
+  expect(await runOnBoth(...argv)).toMatchObject({ status, stdout: '' });
 });
 
 test('schedules are created, listed, switched, run and deleted', async () => {
   const create = [...MORNING, '--agent', 'greeter', '--concurrency-key', 'desk', '--paused'];
-  const created = await overApi(...create, '--json');
+  const created = await viaServer(...create, '--json');
   const { id } = await json(Promise.resolve(created));
   expect(JSON.parse(created.stdout)).toMatchObject({ runs: 'greeter', is_active: false });
-  expect(await both(...create)).toMatchObject({ status: 1, stdout: '' });
-  await both('schedules', 'pause', 'morning');
-  expect((await both('schedules', 'resume', id)).stdout).toMatch(/^morning resumed, next at .*T09/);
-  await both('schedules', 'list');
-  await both('schedules', 'list', '--json');
-  await both('schedules', 'show', 'morning');
-  await both('schedules', 'show', 'morning', '--json');
+  expect(await runOnBoth(...create)).toMatchObject({ status: 1, stdout: '' });
+  await runOnBoth('schedules', 'pause', 'morning');
+  expect((await runOnBoth('schedules', 'resume', id)).stdout).toMatch(
+    /^morning resumed, next at .*T09/,
+  );
+  await runOnBoth('schedules', 'list');
+  await runOnBoth('schedules', 'list', '--json');
+  await runOnBoth('schedules', 'show', 'morning');
+  await runOnBoth('schedules', 'show', 'morning', '--json');
   const run = ['schedules', 'run', 'morning'];
-  const [there, own] = [await overApi(...run, '--json'), await here(...run, '--json')];
+  const [there, own] = [await viaServer(...run, '--json'), await viaDatabase(...run, '--json')];
   expect(withoutIds(there)).toEqual(withoutIds(own));
-  expect(withoutIds(await overApi(...run))).toEqual(withoutIds(await here(...run)));
+  expect(withoutIds(await viaServer(...run))).toEqual(withoutIds(await viaDatabase(...run)));
   const pause = ['schedules', 'pause', 'morning', '--json'];
-  expect(withoutIds(await overApi(...pause))).toEqual(withoutIds(await here(...pause)));
-  expect((await overApi('schedules', 'delete', 'morning')).stdout).toBe('morning deleted\n');
-  const again = await here(...create, '--json');
+  expect(withoutIds(await viaServer(...pause))).toEqual(withoutIds(await viaDatabase(...pause)));
+  expect((await viaServer('schedules', 'delete', 'morning')).stdout).toBe('morning deleted\n');
+  const again = await viaDatabase(...create, '--json');
   expect(withoutIds(created)).toEqual(withoutIds(again));
-  await here('schedules', 'delete', 'morning');
+  await viaDatabase('schedules', 'delete', 'morning');
 });
 
 test('users are created, listed, suspended, admitted and erased', async () => {
   const create = ['users', 'create', 'ada', '--role', 'admin', '--email', 'ada@example.com'];
-  const created = await overApi(...create, '--json');
+  const created = await viaServer(...create, '--json');
   const ada = await json(Promise.resolve(created));
   expect(ada).toMatchObject({ username: 'ada', role: 'admin', is_active: true });
-  expect(await both(...create)).toMatchObject({ status: 1, stdout: '' });
-  await both('users');
-  await both('users', 'list', '--json');
-  expect((await both('users', 'suspend', 'ada')).stdout).toBe('ada suspended\n');
-  await both('users', 'show', ada.id, '--json');
-  expect((await both('users', 'admit', 'ada')).stdout).toBe('ada admitted\n');
+  expect(await runOnBoth(...create)).toMatchObject({ status: 1, stdout: '' });
+  await runOnBoth('users');
+  await runOnBoth('users', 'list', '--json');
+  expect((await runOnBoth('users', 'suspend', 'ada')).stdout).toBe('ada suspended\n');
+  await runOnBoth('users', 'show', ada.id, '--json');
+  expect((await runOnBoth('users', 'admit', 'ada')).stdout).toBe('ada admitted\n');
   const erase = ['users', 'erase', 'ada', '--mode', 'delete'];
-  expect(await both(...erase, '--dry-run')).toMatchObject({ status: 0 });
-  const counted = await json(both(...erase, '--dry-run', '--json'));
+  expect(await runOnBoth(...erase, '--dry-run')).toMatchObject({ status: 0 });
+  const counted = await json(runOnBoth(...erase, '--dry-run', '--json'));
   expect(counted).toMatchObject({ dry_run: true, user_id: ada.id, mode: 'delete' });
   const { dry_run: _, ...erased } = counted;
-  expect(await json(overApi(...erase, '--json'))).toEqual(erased);
-  expect(await both('users', 'show', 'ada')).toMatchObject({ status: 3 });
-  const again = await here(...create, '--json');
+  expect(await json(viaServer(...erase, '--json'))).toEqual(erased);
+  expect(await runOnBoth('users', 'show', 'ada')).toMatchObject({ status: 3 });
+  const again = await viaDatabase(...create, '--json');
   expect(withoutIds(created)).toEqual(withoutIds(again));
-  await here(...erase);
-  const text = await overApi(...create);
-  await here(...erase);
-  expect(withoutIds(text)).toEqual(withoutIds(await here(...create)));
+  await viaDatabase(...erase);
+  const text = await viaServer(...create);
+  await viaDatabase(...erase);
+  expect(withoutIds(text)).toEqual(withoutIds(await viaDatabase(...create)));
 });
 
 test('hooks are listed and shown', async () => {
-  expect((await both('hooks')).stderr).toMatch(/^No hooks\./);
+  expect((await runOnBoth('hooks')).stderr).toMatch(/^No hooks\./);
   const { id } = await one<{ id: string }>(
     database.pool,
     `insert into howdah.hooks (event, function, agent_id, is_active)
      values ('before_run', 'public.watch_runs', howdah.agent('greeter'), false) returning id`,
   );
-  expect((await both('hooks', 'list')).stdout).toMatch(/public\.watch_runs +greeter/);
-  await both('hooks', 'list', '--json');
-  await both('hooks', 'show', id);
-  expect(JSON.parse((await both('hooks', 'show', id, '--json')).stdout)).toMatchObject({
+  expect((await runOnBoth('hooks', 'list')).stdout).toMatch(/public\.watch_runs +greeter/);
+  await runOnBoth('hooks', 'list', '--json');
+  await runOnBoth('hooks', 'show', id);
+  expect(JSON.parse((await runOnBoth('hooks', 'show', id, '--json')).stdout)).toMatchObject({
     id,
     agent: 'greeter',
     workflow: null,
@@ -188,27 +192,29 @@ test('the audit log is listed', async () => {
   const added = `insert into howdah.agents (name) select 'agent ' || n from generate_series(1, 5) as n`;
   await database.pool.query(added);
   const agents = ['audit', '--object', 'agents'];
-  expect((await both(...agents)).stdout).toMatch(/^SEQ +CREATED_AT.*\n\d+ .* insert +agents /);
-  const { items } = await json(both(...agents, '--limit', '4', '--json'));
+  expect((await runOnBoth(...agents)).stdout).toMatch(/^SEQ +CREATED_AT.*\n\d+ .* insert +agents /);
+  const { items } = await json(runOnBoth(...agents, '--limit', '4', '--json'));
   expect(items).toHaveLength(4);
   const [{ actor, object_id: id }] = items;
   const one = ['--object-id', id, '--actor', actor, '--action', 'insert', '--since', '1h'];
-  expect((await json(both(...agents, ...one, '--json'))).items).toEqual([items[0]]);
-  expect((await both(...agents, '--until', '1h')).stderr).toMatch(/^No entries match/);
+  expect((await json(runOnBoth(...agents, ...one, '--json'))).items).toEqual([items[0]]);
+  expect((await runOnBoth(...agents, '--until', '1h')).stderr).toMatch(/^No entries match/);
 });
 
 test('more entries of the audit log are listed than fit on a page', async () => {
   await database.pool.query(
     `insert into howdah.prompts (name, template) select 'p' || n, 'x' from generate_series(1, 2200) as n`,
   );
-  const { items } = await json(both('audit', '--object', 'prompts', '--limit', '2199', '--json'));
+  const { items } = await json(
+    runOnBoth('audit', '--object', 'prompts', '--limit', '2199', '--json'),
+  );
   expect(items).toHaveLength(2199);
   expect(JSON.stringify(items).length).toBeGreaterThan(PAGE_BYTES);
 });
 
 test('an error as JSON has the same fields', async () => {
   const argv = ['limits', 'create', 'calls', '5', '--period', 'day', '--scope', 'tool', '--json'];
-  const [own, there] = [await here(...argv), await overApi(...argv)].map((printed) =>
+  const [own, there] = [await viaDatabase(...argv), await viaServer(...argv)].map((printed) =>
     JSON.parse(printed.stderr),
   );
   expect(there).toMatchObject(own);
@@ -219,7 +225,7 @@ test.each([[['limits', 'create', 'cost', '5', '--period', 'day']]])(
   async (argv) => {
     vi.stubEnv('HOWDAH_API_KEY', keys.viewer);
     try {
-      expect(await overApi(...argv)).toMatchObject({ status: 4, stdout: '' });
+      expect(await viaServer(...argv)).toMatchObject({ status: 4, stdout: '' });
     } finally {
       vi.stubEnv('HOWDAH_API_KEY', keys.owner);
     }
@@ -227,7 +233,7 @@ test.each([[['limits', 'create', 'cost', '5', '--period', 'day']]])(
 );
 
 test('--tenant cannot be used with a server', async () => {
-  expect(await overApi('limits', '--tenant', 'default')).toMatchObject({
+  expect(await viaServer('limits', '--tenant', 'default')).toMatchObject({
     status: 2,
     stderr: expect.stringContaining('the API key determines the tenant'),
   });

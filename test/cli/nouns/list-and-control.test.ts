@@ -40,8 +40,8 @@ afterAll(async () => {
   await api?.close();
 });
 
-const here = (...argv: string[]) => runCli(database.url, ...argv);
-const overApi = (...argv: string[]) => runCli(UNREACHABLE_URL, ...argv, '--api', api.url);
+const viaDatabase = (...argv: string[]) => runCli(database.url, ...argv);
+const viaServer = (...argv: string[]) => runCli(UNREACHABLE_URL, ...argv, '--api', api.url);
 const json = async (command: Promise<CliResult>) => {
   const { status, stdout, stderr } = await command;
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
@@ -49,8 +49,8 @@ const json = async (command: Promise<CliResult>) => {
 };
 
 describe.each([
-  ['in the database', here],
-  ['over the API', overApi],
+  ['in the database', viaDatabase],
+  ['over the API', viaServer],
 ])('%s', (place, howdah) => {
   const name = place.replaceAll(' ', '-');
 
@@ -161,7 +161,7 @@ describe.each([
 
 test('--tenant cannot be used with an API', async () => {
   for (const line of [['list'], ['show', 'x'], ['delete', 'x']]) {
-    expect(await overApi('models', ...line, '--tenant', slug)).toMatchObject({
+    expect(await viaServer('models', ...line, '--tenant', slug)).toMatchObject({
       status: 2,
       stderr: expect.stringContaining(
         '--tenant cannot be used with an API: the API key determines the tenant',
@@ -172,22 +172,24 @@ test('--tenant cannot be used with an API', async () => {
 
 test('a row belongs to the named tenant, and an unconfirmed deletion does nothing', async () => {
   const create = ['prompts', 'create', 'mine', 'Hello.', '--tenant', slug];
-  expect((await here(...create)).status).toBe(0);
-  expect((await here('prompts', 'show', 'mine')).status).toBe(3);
+  expect((await viaDatabase(...create)).status).toBe(0);
+  expect((await viaDatabase('prompts', 'show', 'mine')).status).toBe(3);
   const cli = startAtTerminal(database.url, 'prompts', 'delete', 'mine', '--tenant', slug);
   cli.type('n');
   expect(await cli.end()).toMatchObject({ status: 1, stdout: '' });
-  expect((await here('prompts', 'show', 'mine', '--tenant', slug)).status).toBe(0);
+  expect((await viaDatabase('prompts', 'show', 'mine', '--tenant', slug)).status).toBe(0);
 });
 
 describe('howdah schedules', () => {
   test('creates a schedule, paused or active, and deletes it', async () => {
     const create = ['schedules', 'create', 'morning', '--cron', '0 9 * * MON-FRI', '--input', 'Hi'];
-    const made = await json(here(...create, '--agent', 'greeter', '--paused', '--json'));
+    const made = await json(viaDatabase(...create, '--agent', 'greeter', '--paused', '--json'));
     expect(made).toMatchObject({ runs: 'greeter', is_active: false, timezone: 'UTC', input: 'Hi' });
-    expect((await here('schedules', 'resume', 'morning')).stdout).toMatch(/next at .*T09:00:00/);
-    expect((await here('schedules', 'delete', 'morning')).stdout).toBe('morning deleted\n');
-    const ofWorkflow = await json(here(...create, '--workflow', 'visit', '--json'));
+    expect((await viaDatabase('schedules', 'resume', 'morning')).stdout).toMatch(
+      /next at .*T09:00:00/,
+    );
+    expect((await viaDatabase('schedules', 'delete', 'morning')).stdout).toBe('morning deleted\n');
+    const ofWorkflow = await json(viaDatabase(...create, '--workflow', 'visit', '--json'));
     expect(ofWorkflow).toMatchObject({ runs: 'visit', is_active: true });
   });
 
@@ -200,7 +202,7 @@ describe('howdah schedules', () => {
     [['--cron', 'often', '--input', 'Hi', '--agent', 'greeter'], 'cron'],
     [['--cron', '@daily', '--agent', 'greeter'], "required option '--input <text>'"],
   ])('%j exits 2', async (more, message) => {
-    const { status, stderr } = await here('schedules', 'create', 'bad', ...more);
+    const { status, stderr } = await viaDatabase('schedules', 'create', 'bad', ...more);
     expect(stderr).toContain(message);
     expect(status).toBe(2);
   });

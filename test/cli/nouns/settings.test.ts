@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { startTestApi } from '../../api/harness.ts';
-import { locked } from '../../api/subscriptions/tokens.ts';
+import { tokenOptions } from '../../api/subscriptions/tokens.ts';
 import { testDatabase } from '../../support/database.ts';
 import { runCli } from '../run-cli.ts';
 
@@ -88,7 +88,7 @@ test.each([
 
 describe('over an API', () => {
   const unreachableUrl = 'postgresql://127.0.0.1:1/nowhere';
-  const there = (...argv: string[]) =>
+  const viaServer = (...argv: string[]) =>
     runCli(unreachableUrl, 'settings', ...argv, '--api', api.url);
 
   test('settings commands print exactly the same as with a database', async () => {
@@ -109,23 +109,23 @@ describe('over an API', () => {
       await prepare();
       const here = await cli(...argv);
       await prepare();
-      expect(await there(...argv)).toEqual(here);
+      expect(await viaServer(...argv)).toEqual(here);
     }
-    expect(await there('remove', 'max_steps')).toEqual(await cli('remove', 'max_steps'));
-    expect((await there('list', '--json')).stdout).toBe((await cli('list', '--json')).stdout);
+    expect(await viaServer('remove', 'max_steps')).toEqual(await cli('remove', 'max_steps'));
+    expect((await viaServer('list', '--json')).stdout).toBe((await cli('list', '--json')).stdout);
   });
 
   test('a non-numeric value, --system, --tenant and a missing login are rejected', async () => {
-    expect(await there('set', 'max_depth', 'deep')).toMatchObject({
+    expect(await viaServer('set', 'max_depth', 'deep')).toMatchObject({
       status: 2,
       stderr: expect.stringContaining('max_depth must be a number from 1 to 32, not "deep"'),
     });
-    expect(await there('set', 'max_depth', '4', '--system')).toMatchObject({
+    expect(await viaServer('set', 'max_depth', '4', '--system')).toMatchObject({
       status: 2,
       stderr: expect.stringContaining('--system needs a database, not an API'),
     });
-    expect((await there('list', '--tenant', 'acme')).status).toBe(2);
-    const guarded = await startTestApi(database.url, locked);
+    expect((await viaServer('list', '--tenant', 'acme')).status).toBe(2);
+    const guarded = await startTestApi(database.url, tokenOptions);
     try {
       const refused = await runCli(unreachableUrl, 'settings', 'list', '--api', guarded.url);
       expect(refused.status).toBe(4);

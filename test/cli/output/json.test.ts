@@ -51,7 +51,9 @@ function shapeOf(value: unknown, depth = 0): Shape {
   if (typeof value !== 'object') return typeof value;
   if (depth >= DEPTH) return Array.isArray(value) ? 'list' : 'object';
   if (Array.isArray(value)) {
-    return value.length === 0 ? [] : [value.map((one) => shapeOf(one, depth + 1)).reduce(both)];
+    return value.length === 0
+      ? []
+      : [value.map((one) => shapeOf(one, depth + 1)).reduce(mergeShapes)];
   }
   return Object.fromEntries(
     Object.entries(value)
@@ -60,7 +62,7 @@ function shapeOf(value: unknown, depth = 0): Shape {
   );
 }
 
-function both(one: Shape, other: Shape): Shape {
+function mergeShapes(one: Shape, other: Shape): Shape {
   if (typeof one === 'string' || typeof other === 'string') {
     if (typeof one !== typeof other) return one === 'null' ? other : one;
     return [...new Set(`${one}|${other}`.split('|'))].toSorted().join('|');
@@ -68,14 +70,14 @@ function both(one: Shape, other: Shape): Shape {
   if (Array.isArray(one) && Array.isArray(other)) {
     const [a] = one;
     const [b] = other;
-    return a && b ? [both(a, b)] : [...one, ...other];
+    return a && b ? [mergeShapes(a, b)] : [...one, ...other];
   }
   if (Array.isArray(one) || Array.isArray(other)) return one;
   const keys = [...new Set([...Object.keys(one), ...Object.keys(other)])].toSorted();
   return Object.fromEntries(
     keys.map((key) => [
       key,
-      both(one[key] ?? other[key] ?? 'null', other[key] ?? one[key] ?? 'null'),
+      mergeShapes(one[key] ?? other[key] ?? 'null', other[key] ?? one[key] ?? 'null'),
     ]),
   );
 }
@@ -110,7 +112,7 @@ async function note(name: string, ...argv: string[]) {
   for (const value of values.length > 1 ? values : []) {
     const key = value.type ? `${name}: ${value.type}` : name;
     const shape = shapeOf(value);
-    shapes[key] = shapes[key] ? both(shapes[key], shape) : shape;
+    shapes[key] = shapes[key] ? mergeShapes(shapes[key], shape) : shape;
   }
   return values;
 }
@@ -161,7 +163,7 @@ test('the JSON output of each command matches the recorded file', async () => {
     const value = JSON.parse(line);
     const shape = shapeOf(value);
     const key = `chat: ${value.type}`;
-    shapes[key] = shapes[key] ? both(shapes[key], shape) : shape;
+    shapes[key] = shapes[key] ? mergeShapes(shapes[key], shape) : shape;
   }
   await note('apply', 'apply', 'examples/press.yaml');
   await note('validate', 'validate', 'examples/press.yaml');

@@ -13,7 +13,7 @@ const ID = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
 type TerminalOptions = { isTTY?: boolean; columns?: number; env?: Record<string, string> };
 
 /** Runs one action as `howdah show`, with or without a terminal. */
-async function shown(
+async function runShow(
   action: (io: CliIo) => void,
   { isTTY = false, columns = 200, env = {} }: TerminalOptions = {},
 ) {
@@ -42,20 +42,20 @@ describe('a table', () => {
   const print = (io: CliIo) => printTable(io, rows);
 
   test('is as wide as the terminal and truncates no id and no number', async () => {
-    const lines = (await shown(print, { isTTY: true, columns: 80 })).stdout.trimEnd().split('\n');
+    const lines = (await runShow(print, { isTTY: true, columns: 80 })).stdout.trimEnd().split('\n');
     expect(lines.map((line) => line.length)).toEqual([80, 77, 76]);
     expect(lines[1]).toMatch(new RegExp(`^${ID}  a     x{20,}…  12$`));
   });
 
   test('is not wider where three dots mark the truncation', async () => {
     const terminal = { isTTY: true, columns: 80, env: { LC_ALL: 'C' } };
-    const [, first = ''] = (await shown(print, terminal)).stdout.split('\n');
+    const [, first = ''] = (await runShow(print, terminal)).stdout.split('\n');
     expect(first).toMatch(/ x{20,}\.\.\. {2}12$/);
     expect(first).toHaveLength(77);
   });
 
   test('is not truncated when piped', async () => {
-    expect((await shown(print)).stdout).toContain(`${'x'.repeat(100)}  12`);
+    expect((await runShow(print)).stdout).toContain(`${'x'.repeat(100)}  12`);
   });
 
   test('exceeds the terminal width rather than become unreadable', () => {
@@ -80,11 +80,11 @@ describe('non-ASCII characters', () => {
     [{ LANG: 'de_DE.utf8' }, '├─ a → b… · Zoë\n'],
     [{}, '├─ a → b… · Zoë\n'],
   ])('at a terminal with %j', async (env, expected) => {
-    expect((await shown(say, { isTTY: true, env })).stdout).toBe(expected);
+    expect((await runShow(say, { isTTY: true, env })).stdout).toBe(expected);
   });
 
   test('are unchanged when piped', async () => {
-    expect((await shown(say, { env: { LANG: 'C' } })).stdout).toBe('├─ a → b… · Zoë\n');
+    expect((await runShow(say, { env: { LANG: 'C' } })).stdout).toBe('├─ a → b… · Zoë\n');
     expect(showsUnicode({ LANG: 'C' })).toBe(false);
   });
 });
@@ -95,7 +95,7 @@ test.each([
   [{ CI: 'true' }, false],
   [{ CI: '1' }, false],
 ])('at a terminal with %j the prompt is interactive: %j', async (env, expected) => {
-  const { stdout } = await shown((io) => io.out(String(io.ask !== undefined)), {
+  const { stdout } = await runShow((io) => io.out(String(io.ask !== undefined)), {
     isTTY: true,
     env,
   });

@@ -67,7 +67,7 @@ test.each([[['--help']], [['help', 'run']], [['key', 'create', '--help']]])(
     } });`;
     const preload = `data:text/javascript,${encodeURIComponent(source)}`;
     const child = spawn(process.execPath, ['--import', preload, bin, ...argv], options());
-    const loaded = (await ended(child)).stderr.split('\n');
+    const loaded = (await waitForExit(child)).stderr.split('\n');
     expect(loaded.some((url) => url.includes('/commander/'))).toBe(true);
     const packages = loaded.flatMap(
       (url) => /node_modules\/(@[^/]+\/[^/]+|[^/]+)/.exec(url)?.[1] ?? [],
@@ -82,7 +82,7 @@ test.each([[['--help']], [['help', 'run']], [['key', 'create', '--help']]])(
 test('a reader that closes the pipe causes no error', async () => {
   const child = spawn(process.execPath, [bin, '--help'], options());
   child.stdout?.destroy();
-  expect(await ended(child)).toMatchObject({ status: 0, stderr: '' });
+  expect(await waitForExit(child)).toMatchObject({ status: 0, stderr: '' });
 });
 
 test('--version prints the version of package.json; after a command it is an option of that command', async () => {
@@ -99,7 +99,7 @@ const oldNode = ['/usr/bin/node', '/usr/local/bin/node'].find((file) => {
 describe.runIf(oldNode)('under an older Node version', () => {
   test('re-executes with the Node of node_modules and returns its exit status', async () => {
     const child = spawn(oldNode ?? '', [bin, 'nope'], options());
-    expect(await ended(child)).toMatchObject({
+    expect(await waitForExit(child)).toMatchObject({
       status: 2,
       stderr: expect.stringContaining("unknown command 'nope'"),
     });
@@ -126,7 +126,7 @@ describe.runIf(oldNode)('under an older Node version', () => {
 
   test('reports in one sentence that no newer Node was found', async () => {
     const child = spawn(oldNode ?? '', [bin, '--help'], options({ HOWDAH_REEXEC: '1' }));
-    const { status, stdout, stderr } = await ended(child);
+    const { status, stdout, stderr } = await waitForExit(child);
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
     expect(stderr).toMatch(
       /^error: howdah needs Node 22\.18 or newer, and this is v\S+\.\n hint: .*`npm install node@24`.*\n$/,
@@ -150,7 +150,7 @@ test.runIf(process.platform === 'linux')(
       said += chunk;
       if (said.includes('Waiting')) child.kill('SIGINT');
     });
-    const { status, stderr } = await ended(child);
+    const { status, stderr } = await waitForExit(child);
     slow.kill();
     expect(stderr).toContain('Waiting');
     expect(status).toBe(130);
@@ -163,10 +163,10 @@ function options(env: NodeJS.ProcessEnv = {}): SpawnOptions {
 }
 
 function howdah(args: string[], env: NodeJS.ProcessEnv = {}) {
-  return ended(spawn(process.execPath, [bin, ...args], options(env)));
+  return waitForExit(spawn(process.execPath, [bin, ...args], options(env)));
 }
 
-async function ended(child: ReturnType<typeof spawn>) {
+async function waitForExit(child: ReturnType<typeof spawn>) {
   let stdout = '';
   let stderr = '';
   child.stdout?.on('data', (chunk) => {

@@ -28,7 +28,7 @@ test.each(['start', 'api'])('howdah %s listens on --port and --host', async (com
   } finally {
     cli.interrupt();
   }
-  expect(await cli.returned()).toBe(0);
+  expect(await cli.waitForReturn()).toBe(0);
 });
 
 test('the banner names the variables of each model, never their values', async () => {
@@ -38,7 +38,7 @@ test('the banner names the variables of each model, never their values', async (
   const cli = startCli(db.url, 'start', '--port', '0');
   await expect.poll(cli.stderr).toContain('Howdah is ready.');
   cli.interrupt();
-  expect(await cli.returned()).toBe(0);
+  expect(await cli.waitForReturn()).toBe(0);
   expect(cli.stderr()).toMatch(/Models +default from OPENAI_BASE_URL$/m);
   expect(cli.stderr()).toMatch(/^ +groq from GROQ_API_KEY \(fallback 1\)$/m);
   expect(cli.stderr()).toMatch(/^ +tts from TTS_API_KEY$/m);
@@ -51,7 +51,7 @@ test('without options, the environment sets host and port', async () => {
   const cli = startCli(db.url, 'api');
   await expect.poll(cli.stderr).toContain(`http://127.0.0.1:${port}/graphql`);
   cli.interrupt();
-  expect(await cli.returned()).toBe(0);
+  expect(await cli.waitForReturn()).toBe(0);
 });
 
 test.each([

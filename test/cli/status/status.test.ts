@@ -12,7 +12,7 @@ import { type Status, unknownStatus } from '../../../src/cli/status/status.ts';
 import { suggestNextCommands } from '../../../src/cli/status/suggest-next.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { startTestApi } from '../../api/harness.ts';
-import { locked } from '../../api/subscriptions/tokens.ts';
+import { tokenOptions } from '../../api/subscriptions/tokens.ts';
 import { makeAgent } from '../../runtime/arrange.ts';
 import { one } from '../../sql/support.ts';
 import {
@@ -49,13 +49,13 @@ afterAll(async () => {
   await Promise.all([db?.drop(), empty?.drop()]);
 });
 
-async function seen(url: string, ...argv: string[]) {
+async function readStatus(url: string, ...argv: string[]) {
   const { status, stdout, stderr } = await runCli(url, ...argv, '--json');
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   return JSON.parse(stdout) as Status & { next: { command: string; why: string }[] };
 }
 const commandsOf = ({ next }: { next: { command: string }[] }) => next.map((one) => one.command);
-const named = async (script: object[], tools: string[] = []) => {
+const makeNamedAgent = async (script: object[], tools: string[] = []) => {
   const id = await makeAgent(db.pool, { script: script as [], tools });
   return (await one(db.pool, 'select name from howdah.agents where id = $1', [id])).name as string;
 };
@@ -105,11 +105,14 @@ describe('howdah without a command', () => {
 
   test('reports schema, workers, runs, questions and suggested next commands', async () => {
     const call = { name: 'ask_user', arguments: { question: 'Which colour?' }, id: 'q1' };
-    const asker = await named([{ tool_calls: [call] }, { content: 'Painted.' }], ['ask_user']);
-    const broken = await named([{ error: { status: 400, message: 'no such thing' } }]);
+    const asker = await makeNamedAgent(
+      [{ tool_calls: [call] }, { content: 'Painted.' }],
+      ['ask_user'],
+    );
+    const broken = await makeNamedAgent([{ error: { status: 400, message: 'no such thing' } }]);
     expect((await runCli(db.url, 'run', broken, 'Hi')).status).toBe(6);
     expect((await runCli(db.url, 'run', asker, 'Paint it')).status).toBe(7);
-    const now = await seen(db.url);
+    const now = await readStatus(db.url);
     expect(now).toEqual({
       server: null,
       database: {
@@ -157,7 +160,7 @@ describe('howdah without a command', () => {
         [login],
       );
       const url = Object.assign(new URL(db.url), { username: login, password: 'secret' });
-      expect(await seen(url.toString())).toMatchObject({
+      expect(await readStatus(url.toString())).toMatchObject({
         ...{ tenant: 'acme', schema: null, alerts: null, workers: { count: null } },
         ...{ runs: { waiting: 0, failed: 0, agent: null }, questions: { open: 0, newest: null } },
         problem: null,
@@ -168,7 +171,7 @@ describe('howdah without a command', () => {
   });
 
   test('names the command that creates a missing schema and creates none', async () => {
-    const now = await seen(empty.url);
+    const now = await readStatus(empty.url);
     expect(now).toMatchObject({ database: { state: 'empty' }, schema: null, problem: null });
     expect(commandsOf(now)).toEqual(['howdah migrate up', 'howdah start', 'howdah --help']);
     const { rows } = await empty.pool.query(`select from pg_namespace where nspname ~ '^howdah'`);
@@ -219,7 +222,7 @@ describe('howdah without a command', () => {
         questions: { open: 1, newest: { kind: 'question', prompt: 'Which colour?' } },
       });
       expect(commandsOf(now)[0]).toMatch(new RegExp(`^howdah answer ${UUID} TEXT$`));
-      const here = await seen(db.url);
+      const here = await readStatus(db.url);
       expect(here.server).toBeNull(); // --database-url takes precedence
     } finally {
       vi.stubEnv('HOWDAH_API_URL', '');
@@ -227,7 +230,7 @@ describe('howdah without a command', () => {
   });
 
   test('reports that the server rejected the login', async () => {
-    const guarded = await startTestApi(db.url, locked);
+    const guarded = await startTestApi(db.url, tokenOptions);
     vi.stubEnv('HOWDAH_API_URL', guarded.url);
     try {
       const { status, stdout } = await runWithoutDatabase('');

@@ -8,21 +8,21 @@ import { createSecretWriter } from '../../../src/secrets/writer.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { startTestApi } from '../../api/harness.ts';
 import {
-  brokenPromises,
-  ended,
+  findViolations,
   insertRun,
   kindsOf,
   makeAgent,
   messagesOf,
-  reaches,
   runToEnd,
   shortenBackOff,
   stepsOf,
+  waitForEnd,
+  waitForStatus,
 } from '../../runtime/arrange.ts';
-import { expectEqual } from '../../runtime/replay/replay-runs.ts';
+import { expectEqualReplay } from '../../runtime/replay/replay-runs.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { killWorkerProcesses, loadWorkerProcess } from '../../workers/child.ts';
+import { killWorkerProcesses, loadWorkerProcess } from '../../workers/worker-process.ts';
 import {
   type AgentServer,
   artifact,
@@ -51,7 +51,7 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   killWorkerProcesses();
-  expect(await brokenPromises(database.pool)).toEqual([]);
+  expect(await findViolations(database.pool)).toEqual([]);
 });
 afterAll(async () => {
   await api?.close();
@@ -63,7 +63,7 @@ async function begin(): Promise<void> {
 }
 
 /** Inserts an agent whose engine is the agent at a URL, and returns its id. */
-async function remoteAgent(
+async function makeRemoteAgent(
   configuration: JsonObject,
   columns: { instruction?: string; max_seconds?: number; output_schema?: JsonObject } = {},
 ): Promise<string> {
@@ -83,7 +83,7 @@ async function remoteAgent(
 }
 
 /** Makes a local agent with this script, and returns its URL at the API of this test. */
-async function served(script: JsonObject[], spec: object = {}): Promise<string> {
+async function makeServedAgent(script: JsonObject[], spec: object = {}): Promise<string> {
   const id = await makeAgent(database.pool, { script, ...spec });
   const { rows } = await database.pool.query('select name from howdah.agents where id = $1', [id]);
   return `${api.url}/a2a/${rows[0].name}`;
@@ -112,8 +112,8 @@ const partsSent = (server: AgentServer, at: number) => server.calls[at]?.params.
 describe('an agent of Howdah at another address', () => {
   test('answers each turn in its own session', async () => {
     const { pool } = database;
-    const url = await served([{ content: 'Good day.' }, { content: 'Goodbye.' }]);
-    const agent = await remoteAgent({ url }, { instruction: 'Be brief.' });
+    const url = await makeServedAgent([{ content: 'Good day.' }, { content: 'Goodbye.' }]);
+    const agent = await makeRemoteAgent({ url }, { instruction: 'Be brief.' });
     const session_id = await sessionOf(agent);
     const first = await runToEnd(pool, agent, 'Hello?', { session_id });
     expect(first).toMatchObject({ status: 'completed', output: 'Good day.', cost: '0' });
@@ -130,35 +130,35 @@ describe('an agent of Howdah at another address', () => {
     expect(rows[0].session_id).toBe(rows[1].session_id);
     expect(rows[0].input).toContain('Be brief.');
     expect(rows[1].input).toBe('And now?');
-    await expectEqual(pool, first.id);
-    await expectEqual(pool, second.id);
+    await expectEqualReplay(pool, first.id);
+    await expectEqualReplay(pool, second.id);
   });
 
   test('asks its question through this run, and continues with the answer', async () => {
     const { pool } = database;
     const args = JSON.stringify({ question: 'Which color?', options: ['red', 'blue'] });
-    const url = await served(
+    const url = await makeServedAgent(
       [
         { tool_calls: [{ id: 'c1', name: 'ask_user', arguments: args }] },
         { content: 'The color is noted.' },
       ],
       { tools: ['ask_user'] },
     );
-    const id = await insertRun(pool, await remoteAgent({ url }), 'Paint it.');
-    await reaches(pool, id, 'waiting');
+    const id = await insertRun(pool, await makeRemoteAgent({ url }), 'Paint it.');
+    await waitForStatus(pool, id, 'waiting');
     const question = await openQuestion(id);
     expect(question).toMatchObject({ options: ['red', 'blue'], trust: 'external' });
     expect(question.prompt).toContain('Which color?');
     await answerQuestion(question.id, 'red');
-    expect(await ended(pool, id)).toMatchObject({ output: 'The color is noted.' });
+    expect(await waitForEnd(pool, id)).toMatchObject({ output: 'The color is noted.' });
     expect(await kindsOf(pool, id)).toBe('model question answer tool model output');
-    await expectEqual(pool, id);
+    await expectEqualReplay(pool, id);
   });
 
   test('is called once although its worker was killed', async () => {
     const { pool, url: databaseUrl } = database;
-    const url = await served([{ content: 'Once.' }, { content: 'Twice.' }]);
-    const agent = await remoteAgent({ url });
+    const url = await makeServedAgent([{ content: 'Once.' }, { content: 'Twice.' }]);
+    const agent = await makeRemoteAgent({ url });
     const loaded = await loadWorkerProcess(databaseUrl, { egressAllow: LOOPBACK });
     await worker?.stop(0);
     worker = undefined;
@@ -166,7 +166,7 @@ describe('an agent of Howdah at another address', () => {
     const id = await insertRun(pool, agent);
     await victim.ended;
     await begin();
-    expect(await ended(pool, id)).toMatchObject({ status: 'completed' });
+    expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed' });
     const { rows } = await pool.query(
       `select count(*)::int as n from howdah.executions as e join howdah.agents as a on a.id = e.agent_id where a.name = $1`,
       [url.split('/').at(-1)],
@@ -176,8 +176,8 @@ describe('an agent of Howdah at another address', () => {
 
   test('works as a sub-agent', async () => {
     const { pool } = database;
-    const url = await served([{ content: 'Forty-two.' }]);
-    const agent = await remoteAgent({ url });
+    const url = await makeServedAgent([{ content: 'Forty-two.' }]);
+    const agent = await makeRemoteAgent({ url });
     const { rows } = await pool.query(
       `insert into howdah.tools (name, kind, agent_id, parameters) values ($1, 'agent', $2,
         '{"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}') returning name`,
@@ -211,7 +211,7 @@ describe('a remote agent', () => {
         ],
       }),
     });
-    const agent = await remoteAgent({
+    const agent = await makeRemoteAgent({
       url: server.url,
       secret_name: 'remote_key',
       headers: { 'x-team': 'a' },
@@ -250,7 +250,7 @@ describe('a remote agent', () => {
         return { result: task('COMPLETED', 'All done.') };
       },
     });
-    const run = await runToEnd(pool, await remoteAgent({ url: server.url }));
+    const run = await runToEnd(pool, await makeRemoteAgent({ url: server.url }));
     expect(run).toMatchObject({ status: 'completed', output: 'All done.' });
     expect(server.methods()).toEqual(['SendMessage', 'GetTask', 'GetTask']);
     expect(server.calls[0]?.params.configuration.returnImmediately).toBe(true);
@@ -264,7 +264,7 @@ describe('a remote agent', () => {
       isStreaming: false,
       on: () => ({ result: { message } }),
     });
-    const agent = await remoteAgent({ url: server.url });
+    const agent = await makeRemoteAgent({ url: server.url });
     const session_id = await sessionOf(agent);
     expect(await runToEnd(pool, agent, 'Hi', { session_id })).toMatchObject({ output: 'Short.' });
     await runToEnd(pool, agent, 'More', { session_id });
@@ -290,7 +290,7 @@ describe('a remote agent', () => {
         return { result: task('COMPLETED', undefined, [artifact([{ text: 'Hello' }])]) };
       },
     });
-    const run = await runToEnd(pool, await remoteAgent({ url: server.url }));
+    const run = await runToEnd(pool, await makeRemoteAgent({ url: server.url }));
     expect(run).toMatchObject({ status: 'completed', output: 'Hello' });
     expect(server.methods()).toEqual(['SendStreamingMessage', 'SubscribeToTask', 'GetTask']);
   });
@@ -303,20 +303,20 @@ describe('a remote agent', () => {
           ? { events: [statusUpdate('COMPLETED', 'Booked.')] }
           : { events: [{ task: task('WORKING') }, statusUpdate('INPUT_REQUIRED', 'Which day?')] },
     });
-    const id = await insertRun(pool, await remoteAgent({ url: server.url }), 'Book it.');
-    await reaches(pool, id, 'waiting');
+    const id = await insertRun(pool, await makeRemoteAgent({ url: server.url }), 'Book it.');
+    await waitForStatus(pool, id, 'waiting');
     await expect.poll(() => worker?.inFlight).toBe(0);
     const question = await openQuestion(id);
     expect(question).toMatchObject({ prompt: 'Which day?', options: null });
     await answerQuestion(question.id, 'accept');
-    expect(await ended(pool, id)).toMatchObject({ output: 'Booked.' });
+    expect(await waitForEnd(pool, id)).toMatchObject({ output: 'Booked.' });
     expect(server.calls[1]?.params.message).toMatchObject({
       messageId: `${id}:4`,
       taskId: 'task-1',
       contextId: 'context-1',
       parts: [{ text: 'accept' }],
     });
-    await expectEqual(pool, id);
+    await expectEqualReplay(pool, id);
   });
 
   test('gives files, which become files of the run', async () => {
@@ -349,7 +349,7 @@ describe('a remote agent', () => {
         return undefined;
       },
     });
-    const run = await runToEnd(pool, await remoteAgent({ url: server.url }));
+    const run = await runToEnd(pool, await makeRemoteAgent({ url: server.url }));
     expect(run.status).toBe('completed');
     expect(await filesOf(run.id)).toEqual([
       { name: 'note.txt', type: 'text/plain', text: 'noted', tool: 'a2a' },
@@ -370,11 +370,11 @@ describe('a remote agent', () => {
       }),
     });
     const { url } = server;
-    expect(await runToEnd(pool, await remoteAgent({ url }))).toMatchObject({
+    expect(await runToEnd(pool, await makeRemoteAgent({ url }))).toMatchObject({
       output: 'Here.\n\n{"color":"red"}',
     });
     const output_schema = { type: 'object', required: ['color'] };
-    expect(await runToEnd(pool, await remoteAgent({ url }, { output_schema }))).toMatchObject({
+    expect(await runToEnd(pool, await makeRemoteAgent({ url }, { output_schema }))).toMatchObject({
       output_data: data,
     });
   });
@@ -390,7 +390,7 @@ describe('a remote agent', () => {
     const server = await startAgentServer({
       on: () => ({ events: [{ task: task(state, said) }] }),
     });
-    const agent = await remoteAgent({ url: server.url, secret_name: 'remote_key' });
+    const agent = await makeRemoteAgent({ url: server.url, secret_name: 'remote_key' });
     const run = await runToEnd(pool, agent);
     expect(run).toMatchObject({ status: 'failed', stop_reason: 'error', error: { code } });
     expect(JSON.stringify(run.error)).toContain(about);
@@ -412,7 +412,7 @@ describe('a remote agent', () => {
         return { result: task('WORKING') };
       },
     });
-    const id = await insertRun(pool, await remoteAgent({ url: server.url }));
+    const id = await insertRun(pool, await makeRemoteAgent({ url: server.url }));
     await polled[0]?.promise;
     await worker?.stop(0);
     expect(server.methods()).not.toContain('CancelTask');
@@ -421,7 +421,7 @@ describe('a remote agent', () => {
     await polled[1]?.promise;
     expect(server.methods().filter((method) => method === 'SendMessage')).toHaveLength(2);
     await pool.query('select howdah.cancel_execution($1)', [id]);
-    expect(await ended(pool, id)).toMatchObject({ status: 'cancelled' });
+    expect(await waitForEnd(pool, id)).toMatchObject({ status: 'cancelled' });
     await expect.poll(() => server.methods().at(-1), { timeout: 30_000 }).toBe('CancelTask');
     expect(server.calls.at(-1)?.params.id).toBe('task-1');
   });
@@ -438,10 +438,10 @@ describe('a remote agent', () => {
         return { result: { task: task('WORKING') } };
       },
     });
-    const id = await insertRun(pool, await remoteAgent({ url: server.url }));
+    const id = await insertRun(pool, await makeRemoteAgent({ url: server.url }));
     await requestReceived.promise;
     await pool.query('select howdah.cancel_execution($1)', [id]);
-    expect(await ended(pool, id)).toMatchObject({ status: 'cancelled' });
+    expect(await waitForEnd(pool, id)).toMatchObject({ status: 'cancelled' });
     named.resolve();
     await expect.poll(() => server.methods(), { timeout: 30_000 }).toContain('CancelTask');
   });
@@ -454,7 +454,7 @@ describe('a remote agent', () => {
           ? { result: task('CANCELED') }
           : { events: [{ task: task('WORKING') }], end: 'open' },
     });
-    const agent = await remoteAgent({ url: server.url }, { max_seconds: 1 });
+    const agent = await makeRemoteAgent({ url: server.url }, { max_seconds: 1 });
     expect(await runToEnd(pool, agent)).toMatchObject({ stop_reason: 'max_time' });
     await expect.poll(() => server.methods()).toEqual(['SendStreamingMessage', 'CancelTask']);
     expect(server.calls[1]?.params.id).toBe('task-1');
@@ -473,7 +473,7 @@ describe('a hostile agent', () => {
   ])('whose card names %s fails the run', async (_what, card, code, about) => {
     const { pool } = database;
     const server = await startAgentServer({ card, on: () => undefined });
-    const run = await runToEnd(pool, await remoteAgent({ url: server.url }));
+    const run = await runToEnd(pool, await makeRemoteAgent({ url: server.url }));
     expect(run).toMatchObject({
       status: 'failed',
       error: { code, message: expect.stringContaining(about) },
@@ -488,7 +488,7 @@ describe('a hostile agent', () => {
       card: { supportedInterfaces: [endpoint(`${other.url}/rpc`)] },
       on: () => undefined,
     });
-    const agent = await remoteAgent({ url: server.url, secret_name: 'remote_key' });
+    const agent = await makeRemoteAgent({ url: server.url, secret_name: 'remote_key' });
     expect(await runToEnd(pool, agent)).toMatchObject({
       status: 'failed',
       error: { code: 'invalid_request', message: expect.stringContaining(other.host) },
@@ -506,7 +506,7 @@ describe('a hostile agent', () => {
         return { result: { task: { ...task('COMPLETED', 'done'), ...ids } } };
       },
     });
-    const agent = await remoteAgent({ url: server.url, secret_name: 'remote_key' });
+    const agent = await makeRemoteAgent({ url: server.url, secret_name: 'remote_key' });
     const run = await runToEnd(pool, agent);
     const { rows } = await pool.query(
       `select m.parts, m.content from howdah.messages as m
@@ -567,7 +567,7 @@ describe('a hostile agent', () => {
         return undefined;
       },
     });
-    const run = await runToEnd(pool, await remoteAgent({ url: server.url }));
+    const run = await runToEnd(pool, await makeRemoteAgent({ url: server.url }));
     expect(run).toMatchObject({ status: 'failed', error: { code } });
     const isRetried = code !== 'invalid_request';
     expect(server.calls.length).toBe(isRetried ? 4 : 1);

@@ -4,7 +4,13 @@ import type { ApiServer } from '../../../src/api/server.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { startTestApi } from '../../api/harness.ts';
-import { ended, insertRun, makeAgent, reaches, runToEnd } from '../../runtime/arrange.ts';
+import {
+  insertRun,
+  makeAgent,
+  runToEnd,
+  waitForEnd,
+  waitForStatus,
+} from '../../runtime/arrange.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startServer } from '../../tools/servers.ts';
@@ -25,7 +31,7 @@ afterAll(async () => {
 });
 
 /** Inserts an agent whose engine is the agent at a URL, and returns its id. */
-async function remoteAgent(url: string): Promise<string> {
+async function makeRemoteAgent(url: string): Promise<string> {
   const { rows } = await database.pool.query(
     `insert into howdah.agents (name, instruction, engine, engine_configuration)
      values ($1, '', 'a2a', $2) returning id`,
@@ -35,7 +41,7 @@ async function remoteAgent(url: string): Promise<string> {
 }
 
 /** Makes a local agent, and returns its URL at the API of this test and its name. */
-async function served(script: JsonObject[], tools: string[] = []) {
+async function makeServedAgent(script: JsonObject[], tools: string[] = []) {
   const id = await makeAgent(database.pool, { script, tools });
   const { rows } = await database.pool.query('select name from howdah.agents where id = $1', [id]);
   return { url: `${api.url}/a2a/${rows[0].name}`, id };
@@ -57,31 +63,34 @@ async function startCard(card: JsonObject) {
 
 describe('an agent of version 0.3', () => {
   test.each([true, false])('is called over JSON-RPC (streaming: %s)', async (streaming) => {
-    const { url } = await served([{ content: 'Good day.' }]);
+    const { url } = await makeServedAgent([{ content: 'Good day.' }]);
     const card = await startCard({
       ...{ url, protocolVersion: '0.3.0', preferredTransport: 'JSONRPC' },
       capabilities: { streaming },
     });
-    const run = await runToEnd(database.pool, await remoteAgent(card.url));
+    const run = await runToEnd(database.pool, await makeRemoteAgent(card.url));
     expect(run).toMatchObject({ status: 'completed', output: 'Good day.' });
   });
 
   test('asks its question through this run', async () => {
     const args = JSON.stringify({ question: 'Which color?' });
     const call = { id: 'c1', name: 'ask_user', arguments: args };
-    const { url } = await served([{ tool_calls: [call] }, { content: 'Noted.' }], ['ask_user']);
+    const { url } = await makeServedAgent(
+      [{ tool_calls: [call] }, { content: 'Noted.' }],
+      ['ask_user'],
+    );
     const card = await startCard({
       ...{ url, protocolVersion: '0.3.0', preferredTransport: 'JSONRPC' },
       capabilities: { streaming: true },
     });
-    const id = await insertRun(database.pool, await remoteAgent(card.url), 'Paint it.');
-    await reaches(database.pool, id, 'waiting');
+    const id = await insertRun(database.pool, await makeRemoteAgent(card.url), 'Paint it.');
+    await waitForStatus(database.pool, id, 'waiting');
     const { rows } = await database.pool.query(
       `select id from howdah.questions where execution_id = $1 and status = 'open'`,
       [id],
     );
     await database.pool.query('select howdah.answer_question($1, $2)', [rows[0].id, 'red']);
-    expect(await ended(database.pool, id)).toMatchObject({ output: 'Noted.' });
+    expect(await waitForEnd(database.pool, id)).toMatchObject({ output: 'Noted.' });
   });
 });
 
@@ -101,7 +110,7 @@ describe('an agent over HTTP+JSON', () => {
       supportedInterfaces: [bindingOf(`${server.url}/rest`, 'HTTP+JSON')],
       capabilities: { streaming },
     });
-    const run = await runToEnd(database.pool, await remoteAgent(card.url), 'Hello?');
+    const run = await runToEnd(database.pool, await makeRemoteAgent(card.url), 'Hello?');
     expect(run).toMatchObject({ status: 'completed', output: 'Over HTTP.' });
     const [request] = server.seen;
     expect(request).toMatchObject({
@@ -122,7 +131,7 @@ describe('a card', () => {
         events: [{ task: task('COMPLETED', undefined, [artifact([{ text: 'By RPC.' }])]) }],
       }),
     });
-    const run = await runToEnd(database.pool, await remoteAgent(server.url));
+    const run = await runToEnd(database.pool, await makeRemoteAgent(server.url));
     expect(run).toMatchObject({ status: 'completed', output: 'By RPC.' });
   });
 
@@ -131,7 +140,7 @@ describe('a card', () => {
       card: (url) => ({ supportedInterfaces: [bindingOf(url, 'GRPC')] }),
       on: () => undefined,
     });
-    const run = await runToEnd(database.pool, await remoteAgent(server.url));
+    const run = await runToEnd(database.pool, await makeRemoteAgent(server.url));
     expect(run.error?.message).toContain('no endpoint over JSON-RPC or HTTP+JSON');
   });
 });
@@ -139,12 +148,12 @@ describe('a card', () => {
 test('a run that is cancelled cancels the run of another Howdah below it', async () => {
   const { pool } = database;
   const slow = { content: 'Too late.', delay_ms: 600_000 };
-  const { url, id: remote } = await served([slow]);
-  const id = await insertRun(pool, await remoteAgent(url), 'Take your time.');
+  const { url, id: remote } = await makeServedAgent([slow]);
+  const id = await insertRun(pool, await makeRemoteAgent(url), 'Take your time.');
   const below = async () =>
     (await pool.query('select status from howdah.executions where agent_id = $1', [remote])).rows;
   await expect.poll(below, { timeout: 30_000 }).toEqual([{ status: 'running' }]);
   await pool.query('select howdah.cancel_execution($1)', [id]);
-  expect(await ended(pool, id)).toMatchObject({ status: 'cancelled' });
+  expect(await waitForEnd(pool, id)).toMatchObject({ status: 'cancelled' });
   await expect.poll(below, { timeout: 30_000 }).toEqual([{ status: 'cancelled' }]);
 });

@@ -8,7 +8,7 @@ import type { ModelProvider } from '../../../src/contracts/agents/model.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { createProviders, findProvider } from '../../../src/providers/registry.ts';
 import { createTone } from '../../../src/runtime/model-calls/tone.ts';
-import { answerOf, errorOf, modelRef, modelRequest, never } from '../requests.ts';
+import { answerOf, errorOf, modelRef, modelRequest, unabortedSignal } from '../requests.ts';
 
 const KEY = 'key-of-the-vendor-0123456789';
 const MP3 = new Uint8Array([0xff, 0xfb, 1, 2, 3]);
@@ -46,7 +46,7 @@ const VENDORS = {
   },
 } as const;
 
-async function serving(name: string, handler: FakeHandler) {
+async function startProvider(name: string, handler: FakeHandler) {
   const server = await startOpenAiServer(handler);
   open.push(server);
   const address = server.url.replace(/\/v1$/, '');
@@ -59,7 +59,7 @@ async function serving(name: string, handler: FakeHandler) {
   return { server, at, model };
 }
 
-const CONTEXT = () => ({ signal: never(), key: KEY });
+const CONTEXT = () => ({ signal: unabortedSignal(), key: KEY });
 const speak = async (at: ModelProvider, model: ReturnType<typeof modelRef>) =>
   at.synthesizeSpeech?.({ model, text: 'Hello.' }, CONTEXT()) ??
   Promise.reject(new Error(`${at.name} makes no speech`));
@@ -71,7 +71,7 @@ describe.each(Object.entries(VENDORS))('%s by its package', (name, vendor) => {
   const [header, value] = vendor.header;
 
   test('speaks a text, at the address of the model', async () => {
-    const { server, at, model } = await serving(name, () => ({
+    const { server, at, model } = await startProvider(name, () => ({
       ...{ raw: MP3, headers: { 'content-type': 'audio/mpeg' } },
     }));
     const { audio, media_type } = answerOf(await speak(at, model(vendor.params)));
@@ -82,7 +82,7 @@ describe.each(Object.entries(VENDORS))('%s by its package', (name, vendor) => {
   });
 
   test('writes down a recording, at the address of the model', async () => {
-    const { server, at, model } = await serving(name, () => ({
+    const { server, at, model } = await startProvider(name, () => ({
       ...{ raw: JSON.stringify(vendor.answer), headers: JSON_TYPE },
     }));
     const heard = answerOf(await hear(at, model({ diarize: true })));
@@ -99,7 +99,7 @@ describe.each(Object.entries(VENDORS))('%s by its package', (name, vendor) => {
     [{ status: 500 }, 'overloaded', true],
     [{ reset: true }, 'unreachable', true],
   ])('with the answer %j fails as %s', async (answer, code, retryable) => {
-    const { server, at, model } = await serving(name, () => answer);
+    const { server, at, model } = await startProvider(name, () => answer);
     for (const call of [speak, hear]) {
       const error = errorOf(await call(at, model()));
       expect(error).toMatchObject({ code, retryable });
@@ -109,7 +109,7 @@ describe.each(Object.entries(VENDORS))('%s by its package', (name, vendor) => {
   });
 
   test('refuses an empty recording and a conversation, without a request', async () => {
-    const { server, at, model } = await serving(name, () => ({ status: 500 }));
+    const { server, at, model } = await startProvider(name, () => ({ status: 500 }));
     const empty = await hear(at, model(), new Uint8Array(0));
     const talk = await at.generate(modelRequest('Hello', { model: model() }), CONTEXT());
     expect([errorOf(empty).code, errorOf(talk).code]).toEqual(Array(2).fill('invalid_request'));
@@ -118,7 +118,7 @@ describe.each(Object.entries(VENDORS))('%s by its package', (name, vendor) => {
 });
 
 test('Azure speaks by its package, which names the function of its models otherwise', async () => {
-  const { server, at, model } = await serving('azure', () => ({
+  const { server, at, model } = await startProvider('azure', () => ({
     ...{ raw: MP3, headers: { 'content-type': 'audio/mpeg' } },
   }));
   expect(answerOf(await speak(at, model({ voice: 'alloy' })))).toMatchObject({ audio: MP3 });

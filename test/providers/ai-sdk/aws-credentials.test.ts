@@ -6,7 +6,7 @@ import { aiSdkProvider } from '../../../src/providers/ai-sdk.ts';
 import type { ModelValues } from '../../../src/providers/environment/variables.ts';
 import { vendorKeys } from '../../../src/providers/environment/vendor-keys.ts';
 import { findFix } from '../../../src/providers/report.ts';
-import { answerOf, errorOf, modelRef, modelRequest, never } from '../requests.ts';
+import { answerOf, errorOf, modelRef, modelRequest, unabortedSignal } from '../requests.ts';
 import { sdkVendor } from './sdk-vendors.ts';
 import { startVendorServer, type VendorRequest } from './vendor-server.ts';
 
@@ -31,7 +31,9 @@ const row = (
 async function send(key: string, request_params: ModelRef['request_params'] = {}) {
   server.requests.length = 0;
   const request = modelRequest('Hello', { model: row(request_params) });
-  answerOf(await bedrock.generate(request, { signal: never(), key, traceparent: '00-1-2-01' }));
+  answerOf(
+    await bedrock.generate(request, { signal: unabortedSignal(), key, traceparent: '00-1-2-01' }),
+  );
   return server.requests[0] as VendorRequest;
 }
 
@@ -84,14 +86,14 @@ test.each([TOKEN, SECRET])('%s alone is redacted, though it is a part of the key
   words = ['It is ', part.slice(0, 9), part.slice(9), '.'];
   const key = `${ID}:${SECRET}:eu-west-1:${TOKEN}`;
   const request = modelRequest('Hello', { model: row() });
-  const answer = answerOf(await bedrock.generate(request, { signal: never(), key }));
+  const answer = answerOf(await bedrock.generate(request, { signal: unabortedSignal(), key }));
   words = ['Hi'];
   expect(answer.content).toBe('It is ***.');
 });
 
 test('what cannot be signed is refused, without a request', async () => {
   server.requests.length = 0;
-  const context = { signal: never(), key: `${ID}:${SECRET}` };
+  const context = { signal: unabortedSignal(), key: `${ID}:${SECRET}` };
   const talk = await bedrock.generate(modelRequest('Hello', { model: row() }), context);
   expect(errorOf(talk)).toMatchObject({ code: 'invalid_request' });
   expect(errorOf(talk).message).toContain('region');
@@ -112,7 +114,7 @@ test('the access key of the environment is sent to no address but that of AWS', 
   const provider = aiSdkProvider({ vendor: sdkVendor('amazon-bedrock'), key, fetch });
   for (const base_url of [null, server.url]) {
     const model = modelRef({ provider: 'amazon-bedrock', model: 'm', base_url });
-    errorOf(await provider.generate(modelRequest('Hi', { model }), { signal: never() }));
+    errorOf(await provider.generate(modelRequest('Hi', { model }), { signal: unabortedSignal() }));
   }
   expect(urls).toEqual([
     expect.stringMatching(
@@ -131,7 +133,7 @@ test('regions of China have a domain of their own', async () => {
   const provider = aiSdkProvider({ vendor: sdkVendor('amazon-bedrock'), key: 'b', fetch });
   for (const region of ['cn-north-1', 'us-gov-west-1']) {
     const model = row({ region }, null);
-    errorOf(await provider.generate(modelRequest('Hi', { model }), { signal: never() }));
+    errorOf(await provider.generate(modelRequest('Hi', { model }), { signal: unabortedSignal() }));
   }
   expect(urls).toEqual([
     'bedrock-runtime.cn-north-1.amazonaws.com.cn',
@@ -143,7 +145,9 @@ test('a missing key is named with both kinds of variables', async () => {
   const words = 'AWS_BEARER_TOKEN_BEDROCK, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
   const provider = aiSdkProvider({ vendor: sdkVendor('amazon-bedrock') });
   const model = row({ region: 'eu-west-1' }, null);
-  const outcome = await provider.generate(modelRequest('Hi', { model }), { signal: never() });
+  const outcome = await provider.generate(modelRequest('Hi', { model }), {
+    signal: unabortedSignal(),
+  });
   expect(errorOf(outcome).message).toContain(words);
   expect(
     findFix({ ...model, secret_name: null }, { keyedVendors: [], providerPackages: [] }),

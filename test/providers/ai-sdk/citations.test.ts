@@ -3,7 +3,7 @@ import type { ModelRequest } from '../../../src/contracts/agents/model.ts';
 import type { Message } from '../../../src/contracts/runs/message.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { aiSdkProvider } from '../../../src/providers/ai-sdk.ts';
-import { answerOf, modelRef, modelRequest, never, toolRound } from '../requests.ts';
+import { answerOf, modelRef, modelRequest, toolRound, unabortedSignal } from '../requests.ts';
 import { sdkVendor } from './sdk-vendors.ts';
 import { startVendorServer } from './vendor-server.ts';
 import { encodeAnswer } from './wire-formats.ts';
@@ -46,7 +46,7 @@ async function ask(request: Partial<ModelRequest> = {}, request_params: JsonObje
   const provider = aiSdkProvider({ vendor: sdkVendor('anthropic') });
   const { messages = [QUESTION], ...rest } = request;
   const sent = modelRequest(messages, { ...rest, model });
-  const found = answerOf(await provider.generate(sent, { signal: never() }));
+  const found = answerOf(await provider.generate(sent, { signal: unabortedSignal() }));
   const body = JSON.stringify(server.requests[0]?.body);
   return { found, body, marked: body.match(/"citations":\{"enabled":true\}/g)?.length ?? 0 };
 }

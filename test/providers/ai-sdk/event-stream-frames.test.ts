@@ -9,7 +9,7 @@ function frameOf(length: number): Buffer {
 }
 
 /** Passes the bytes on in pieces of a size, and returns the pieces that come out. */
-async function passed(bytes: Buffer, size: number): Promise<Buffer[]> {
+async function decodeInPieces(bytes: Buffer, size: number): Promise<Buffer[]> {
   const pieces: Buffer[] = [];
   for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.subarray(at, at + size));
   const out: Buffer[] = [];
@@ -20,7 +20,7 @@ async function passed(bytes: Buffer, size: number): Promise<Buffer[]> {
 
 test.each([1, 3, 4, 5, 16, 50, 1_000])('pieces of %i bytes become whole frames', async (size) => {
   const bytes = Buffer.concat([16, 17, 400, 20].map(frameOf));
-  const out = await passed(bytes, size);
+  const out = await decodeInPieces(bytes, size);
   expect(Buffer.concat(out)).toEqual(bytes);
   for (const piece of out) {
     let end = 0;
@@ -31,7 +31,7 @@ test.each([1, 3, 4, 5, 16, 50, 1_000])('pieces of %i bytes become whole frames',
 
 test('half a frame at the end is passed on, so that the package sees the cut', async () => {
   const bytes = Buffer.concat([frameOf(40), frameOf(40).subarray(0, 30)]);
-  expect(Buffer.concat(await passed(bytes, 7))).toEqual(bytes);
+  expect(Buffer.concat(await decodeInPieces(bytes, 7))).toEqual(bytes);
 });
 
 test.each([
@@ -39,5 +39,5 @@ test.each([
   ['a length of zero', Buffer.alloc(64)],
   ['a frame of 17 MB', Buffer.from([1, 16, 0, 0, 0, 0, 0, 0])],
 ])('%s fails at once', async (_, bytes) => {
-  await expect(passed(bytes, 3)).rejects.toThrow('no event stream');
+  await expect(decodeInPieces(bytes, 3)).rejects.toThrow('no event stream');
 });

@@ -3,7 +3,7 @@ import type { ModelAnswer } from '../../../src/contracts/agents/model.ts';
 import type { Message } from '../../../src/contracts/runs/message.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { aiSdkProvider } from '../../../src/providers/ai-sdk.ts';
-import { answerOf, errorOf, modelRef, modelRequest, never } from '../requests.ts';
+import { answerOf, errorOf, modelRef, modelRequest, unabortedSignal } from '../requests.ts';
 import { sdkVendor } from './sdk-vendors.ts';
 import { startVendorServer, type VendorReply } from './vendor-server.ts';
 
@@ -30,7 +30,9 @@ async function send(
   server.requests.length = 0;
   const model = modelRef({ provider: vendor, base_url: server.url, request_params });
   const provider = aiSdkProvider({ vendor: sdkVendor(vendor) });
-  const outcome = await provider.generate(modelRequest(messages, { model }), { signal: never() });
+  const outcome = await provider.generate(modelRequest(messages, { model }), {
+    signal: unabortedSignal(),
+  });
   return { answer: answerOf(outcome), body: server.requests[0]?.body ?? {} };
 }
 
@@ -38,7 +40,7 @@ const QUESTION: Message = { role: 'user', content: 'What is new?' };
 const MORE: Message = { role: 'user', content: 'More.' };
 const search = async () =>
   (await send('anthropic', REPLY, [QUESTION], { provider_tools: PROVIDER_TOOLS })).answer;
-const logged = ({ content, parts }: ModelAnswer): Message => ({
+const messageOf = ({ content, parts }: ModelAnswer): Message => ({
   role: 'assistant',
   content,
   parts: JSON.parse(JSON.stringify(parts ?? [])),
@@ -72,7 +74,7 @@ test('a search by Anthropic is kept as parts, with the places of the text', asyn
 
 test('Anthropic gets its search back in its place', async () => {
   const id = 'srvtoolu_1';
-  expect(await contentSent(logged(await search()))).toMatchObject([
+  expect(await contentSent(messageOf(await search()))).toMatchObject([
     { type: 'text', text: 'Let me look. ' },
     { type: 'server_tool_use', id, name: 'web_search', input: { query: 'howdah' } },
     {
@@ -99,7 +101,7 @@ test.each<[string, (message: Message) => Message, string[]]>([
     ['server_tool_use', 'web_search_tool_result', 'text'],
   ],
 ])('where %s, what is left goes back', async (_, change, types) => {
-  const content = await contentSent(change(logged(await search())));
+  const content = await contentSent(change(messageOf(await search())));
   expect(content.map(({ type }) => type)).toEqual(types);
 });
 
@@ -116,7 +118,9 @@ test('a result that is far too long is refused', async () => {
   reply = { ...REPLY, search: { ...SEARCH, url: 'x'.repeat(4_000_001) } };
   const model = modelRef({ provider: 'anthropic', base_url: servers.anthropic.url });
   const provider = aiSdkProvider({ vendor: sdkVendor('anthropic') });
-  const outcome = await provider.generate(modelRequest([QUESTION], { model }), { signal: never() });
+  const outcome = await provider.generate(modelRequest([QUESTION], { model }), {
+    signal: unabortedSignal(),
+  });
   expect(errorOf(outcome)).toMatchObject({
     code: 'bad_answer',
     message: expect.stringContaining('longer'),
@@ -130,13 +134,13 @@ test('a key in the data of a call is not kept', async () => {
   const model = modelRef({ provider: 'google', base_url: servers.google.url, secret_name: 'g' });
   const provider = aiSdkProvider({ vendor: sdkVendor('google') });
   const request = modelRequest([QUESTION], { model });
-  const answer = answerOf(await provider.generate(request, { signal: never(), key }));
+  const answer = answerOf(await provider.generate(request, { signal: unabortedSignal(), key }));
   expect(answer.tool_calls).toMatchObject([{ provider_metadata: {} }, { name: 'look_up' }]);
   expect(JSON.stringify(answer)).not.toContain(key);
 });
 
 test('another vendor gets the text of the answer alone', async () => {
-  const messages = [QUESTION, logged(await search()), MORE];
+  const messages = [QUESTION, messageOf(await search()), MORE];
   const { body } = await send('google', { words: ['Fine.'] }, messages);
   expect(body.contents).toMatchObject([
     {},
@@ -155,7 +159,7 @@ test('Gemini gets the signature of a text back with the text', async () => {
   const signature = 'EpEgCo4gAb4+9vvWwdN==';
   const { answer } = await send('google', { words: ['It is', ' 2.'], signature }, [QUESTION]);
   expect(answer.parts).toMatchObject([{ type: 'text_span', vendor: 'google', length: 8 }]);
-  const { body } = await send('google', { words: ['Ok'] }, [QUESTION, logged(answer), MORE]);
+  const { body } = await send('google', { words: ['Ok'] }, [QUESTION, messageOf(answer), MORE]);
   expect(body.contents).toMatchObject([
     {},
     { role: 'model', parts: [{ text: 'It is 2.', thoughtSignature: signature }] },

@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import type { ModelAnswer } from '../../../src/contracts/agents/model.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { aiSdkProvider } from '../../../src/providers/ai-sdk.ts';
-import { answerOf, errorOf, modelRef, modelRequest, never } from '../requests.ts';
+import { answerOf, errorOf, modelRef, modelRequest, unabortedSignal } from '../requests.ts';
 import { sdkVendor } from './sdk-vendors.ts';
 import { startVendorServer, type VendorReply } from './vendor-server.ts';
 
@@ -48,7 +48,7 @@ function anthropicEvents(message: JsonObject): JsonObject[] {
   return [
     { type: 'message_start', message: { ...message, content: [], stop_reason: null } },
     ...blocks.flatMap((content_block, index): JsonObject[] => [
-      { type: 'content_block_start', index, content_block: emptied(content_block) },
+      { type: 'content_block_start', index, content_block: emptyBlock(content_block) },
       ...deltasOf(content_block).map((delta) => ({ type: 'content_block_delta', index, delta })),
       { type: 'content_block_stop', index },
     ]),
@@ -57,7 +57,7 @@ function anthropicEvents(message: JsonObject): JsonObject[] {
   ];
 }
 
-function emptied(block: Block): Block {
+function emptyBlock(block: Block): Block {
   if (block.type === 'text') return { type: 'text', text: '' };
   if (block.type === 'thinking') return { ...block, thinking: '', signature: '' };
   return /^(server_)?tool_use$/.test(block.type) ? { ...block, input: {} } : block;
@@ -115,7 +115,9 @@ async function ask(
   server.requests.length = 0;
   const model = modelRef({ provider: vendor, model: 'some-model', base_url: server.url });
   const provider = aiSdkProvider({ vendor: sdkVendor(vendor) });
-  const outcome = await provider.generate(modelRequest(messages, { model }), { signal: never() });
+  const outcome = await provider.generate(modelRequest(messages, { model }), {
+    signal: unabortedSignal(),
+  });
   return { outcome, body: server.requests[0]?.body ?? {} };
 }
 

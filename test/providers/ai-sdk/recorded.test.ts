@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { aiSdkProvider } from '../../../src/providers/ai-sdk.ts';
-import { answerOf, errorOf, modelRef, modelRequest, never } from '../requests.ts';
+import { answerOf, errorOf, modelRef, modelRequest, unabortedSignal } from '../requests.ts';
 import { sdkVendor } from './sdk-vendors.ts';
 import { startVendorServer, type VendorReply } from './vendor-server.ts';
 
@@ -39,7 +39,9 @@ async function replay(vendor: string, name: string) {
   reply = { status: 200, headers: { 'content-type': 'text/event-stream' }, raw };
   const model = modelRef({ provider: vendor, model: 'some-model', base_url: server.url });
   const provider = aiSdkProvider({ vendor: sdkVendor(vendor) });
-  const outcome = await provider.generate(modelRequest('Hi', { model }), { signal: never() });
+  const outcome = await provider.generate(modelRequest('Hi', { model }), {
+    signal: unabortedSignal(),
+  });
   return { lines, outcome };
 }
 

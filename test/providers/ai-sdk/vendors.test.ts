@@ -7,9 +7,9 @@ import {
   errorOf,
   modelRef,
   modelRequest,
-  never,
   orderStatus,
   toolRound,
+  unabortedSignal,
 } from '../requests.ts';
 import { SDK_VENDORS, type SdkVendorName, sdkVendor } from './sdk-vendors.ts';
 import { startVendorServer, type VendorReply } from './vendor-server.ts';
@@ -51,7 +51,7 @@ async function call(
   });
   const { messages, ...rest } = request;
   const sent = modelRequest(messages ?? 'Hello', { ...rest, model: row });
-  const outcome = await provider.generate(sent, { signal: never(), key: KEY });
+  const outcome = await provider.generate(sent, { signal: unabortedSignal(), key: KEY });
   return { outcome, received: server.requests[0] };
 }
 
@@ -369,7 +369,7 @@ test('a model with its own address and no secret gets no key, of the environment
     server.requests.length = 0;
     const provider = aiSdkProvider({ vendor: sdkVendor(name), key: KEY });
     const model = modelRef({ provider: name, model: 'm', base_url: server.url });
-    answerOf(await provider.generate(modelRequest('Hi', { model }), { signal: never() }));
+    answerOf(await provider.generate(modelRequest('Hi', { model }), { signal: unabortedSignal() }));
     const { headers = {} } = server.requests[0] ?? {};
     expect(JSON.stringify(headers)).not.toContain(KEY);
     for (const header of ['authorization', 'x-api-key', 'x-goog-api-key']) {
@@ -387,7 +387,9 @@ test.each<[SdkVendorName, JsonObject, string]>([
 ])('%s refuses the parameters %j', async (name, request_params, word) => {
   const provider = aiSdkProvider({ vendor: sdkVendor(name), key: KEY });
   const model = modelRef({ provider: name, request_params });
-  const outcome = await provider.generate(modelRequest('Hi', { model }), { signal: never() });
+  const outcome = await provider.generate(modelRequest('Hi', { model }), {
+    signal: unabortedSignal(),
+  });
   expect(errorOf(outcome).code).toBe('invalid_request');
   expect(errorOf(outcome).message).toContain(word);
 });

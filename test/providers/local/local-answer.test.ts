@@ -6,10 +6,10 @@ import {
   answerOf,
   errorOf,
   modelRequest,
-  never,
   orderStatus,
   tool,
   toolRound,
+  unabortedSignal,
 } from '../requests.ts';
 
 const text = { type: 'string' };
@@ -49,7 +49,7 @@ async function answer(
   output_schema: JsonSchema | null = null,
 ) {
   const request = modelRequest(messages, { tools, output_schema });
-  return localProvider().generate(request, { signal: never() });
+  return localProvider().generate(request, { signal: unabortedSignal() });
 }
 
 describe('answers only from tool results', () => {
@@ -209,7 +209,7 @@ describe('with an output schema', () => {
     const system =
       'Choose one:\n- billing: invoices and payments\n- support: broken or missing goods';
     const wanted = schema({ agent: { type: 'string', enum: ['billing', 'support'] } });
-    const routed = async (content: string) =>
+    const route = async (content: string) =>
       answer(
         [
           { role: 'system', content: system },
@@ -218,8 +218,8 @@ describe('with an output schema', () => {
         [],
         wanted,
       );
-    expect(answerOf(await routed('My invoice is wrong')).content).toBe('{"agent":"billing"}');
-    expect(answerOf(await routed('The goods are broken')).content).toBe('{"agent":"support"}');
-    expect(errorOf(await routed('Hello')).code).toBe('invalid_request');
+    expect(answerOf(await route('My invoice is wrong')).content).toBe('{"agent":"billing"}');
+    expect(answerOf(await route('The goods are broken')).content).toBe('{"agent":"support"}');
+    expect(errorOf(await route('Hello')).code).toBe('invalid_request');
   });
 });

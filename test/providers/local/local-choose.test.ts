@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Message } from '../../../src/contracts/runs/message.ts';
 import type { JsonSchema } from '../../../src/json/json.ts';
 import { localProvider } from '../../../src/providers/local.ts';
-import { answerOf, modelRequest, never, orderStatus, tool } from '../requests.ts';
+import { answerOf, modelRequest, orderStatus, tool, unabortedSignal } from '../requests.ts';
 
 const text = { type: 'string' };
 const cancelOrder = tool('cancel_order', 'Cancel an order.', { order_id: text });
@@ -41,7 +41,7 @@ async function answer(
   output_schema: JsonSchema | null = null,
 ) {
   const request = modelRequest(messages, { tools, output_schema });
-  return localProvider().generate(request, { signal: never() });
+  return localProvider().generate(request, { signal: unabortedSignal() });
 }
 
 /** Returns the calls made for a question, as `name{arguments}`. */
@@ -132,7 +132,7 @@ describe('changes nothing on a guess', () => {
 });
 
 describe('fills in arguments by pattern, format and example', () => {
-  const filled = async (question: string, schema: object) => {
+  const fillIn = async (question: string, schema: object) => {
     const lookup = tool('lookup_thing', 'A thing.', { value: schema as never });
     const { tool_calls } = answerOf(await answer(`thing ${question}`, [lookup]));
     return tool_calls.map((call) => JSON.parse(call.arguments).value);
@@ -153,7 +153,7 @@ describe('fills in arguments by pattern, format and example', () => {
     ['whatever', { type: 'string', pattern: '(' }, []],
     ['whatever', { const: 'fixed' }, ['fixed']],
   ])('fills in %s for %j', async (question, schema, expected) => {
-    expect(await filled(question, schema)).toEqual(expected);
+    expect(await fillIn(question, schema)).toEqual(expected);
   });
 });
 

@@ -6,7 +6,7 @@ import {
   startOpenAiServer,
 } from '../../../chaos/load/openai-server.ts';
 import { openaiProvider } from '../../../src/providers/openai.ts';
-import { answerOf, modelRequest, never } from '../requests.ts';
+import { answerOf, modelRequest, unabortedSignal } from '../requests.ts';
 
 // A server that repeats the received key within a successful answer.
 
@@ -24,7 +24,7 @@ async function answerTo(say: (key: string) => FakeAnswer, key = KEY) {
   const provider = openaiProvider({ env: { baseUrl: server.url, apiKey: key } });
   const streamed: string[] = [];
   const outcome = await provider.generate(modelRequest('Hi'), {
-    signal: never(),
+    signal: unabortedSignal(),
     onToken: (text) => streamed.push(text),
   });
   expect(server.requests[0]?.headers.authorization).toBe(`Bearer ${key}`);
@@ -119,7 +119,7 @@ test('a failure in the middle of an answer does not contain the key', async () =
   }));
   open.push(server);
   const provider = openaiProvider({ env: { baseUrl: server.url, apiKey: KEY } });
-  const outcome = await provider.generate(modelRequest('Hi'), { signal: never() });
+  const outcome = await provider.generate(modelRequest('Hi'), { signal: unabortedSignal() });
   expect(outcome).toMatchObject({ ok: false, error: { cause: { finish_reason: '***' } } });
 });
 

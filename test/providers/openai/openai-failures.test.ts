@@ -8,7 +8,7 @@ import {
 } from '../../../chaos/load/openai-server.ts';
 import { retryAfterMs } from '../../../src/network/retry-after.ts';
 import { openaiProvider } from '../../../src/providers/openai.ts';
-import { errorOf, modelRef, modelRequest, never } from '../requests.ts';
+import { errorOf, modelRef, modelRequest, unabortedSignal } from '../requests.ts';
 
 const KEY = 'sk-test-0123456789abcdef';
 const open: FakeServer[] = [];
@@ -21,7 +21,7 @@ async function failureOf(answer: FakeAnswer, limits?: Partial<typeof LIMITS>) {
   const server = await startOpenAiServer([answer]);
   open.push(server);
   const provider = openaiProvider({ env: { apiKey: KEY, baseUrl: server.url }, limits });
-  const error = errorOf(await provider.generate(modelRequest('Hi'), { signal: never() }));
+  const error = errorOf(await provider.generate(modelRequest('Hi'), { signal: unabortedSignal() }));
   expect(server.requests).toHaveLength(1);
   expect(JSON.stringify(error)).not.toContain(KEY);
   expect(error.message).toMatch(/^[A-Z0-9].*[.!?…]$/s);
@@ -179,9 +179,9 @@ describe('times out when the server is silent', () => {
 });
 
 describe('an unreachable server', () => {
-  const tried = async (baseUrl: string, fetch?: typeof globalThis.fetch) => {
+  const callOnce = async (baseUrl: string, fetch?: typeof globalThis.fetch) => {
     const provider = openaiProvider({ env: { apiKey: KEY, baseUrl }, fetch });
-    return errorOf(await provider.generate(modelRequest('Hi'), { signal: never() }));
+    return errorOf(await provider.generate(modelRequest('Hi'), { signal: unabortedSignal() }));
   };
 
   test('connection refused', async () => {
@@ -189,7 +189,7 @@ describe('an unreachable server', () => {
     await new Promise((resolve) => server.once('listening', resolve));
     const { port } = server.address() as AddressInfo;
     await new Promise((resolve) => server.close(resolve));
-    const error = await tried(`http://127.0.0.1:${port}/v1`);
+    const error = await callOnce(`http://127.0.0.1:${port}/v1`);
     expect(error).toMatchObject({
       code: 'unreachable',
       retryable: true,
@@ -207,7 +207,7 @@ describe('an unreachable server', () => {
   test.each(['ENOTFOUND', 'EAI_AGAIN', 'ECONNRESET', 'CERT_HAS_EXPIRED'])(
     '%s fails as unreachable',
     async (code) => {
-      const error = await tried('https://nobody.invalid/v1', async () => {
+      const error = await callOnce('https://nobody.invalid/v1', async () => {
         const cause = Object.assign(new Error(`${code} with ${KEY}`), { code });
         throw new TypeError('fetch failed', { cause });
       });
@@ -219,7 +219,7 @@ describe('an unreachable server', () => {
   test.each(['not a url', 'ftp://host/v1', 'http://user:secret@host/v1'])(
     'the base URL %s is rejected',
     async (url) => {
-      const error = await tried(url);
+      const error = await callOnce(url);
       expect(error).toMatchObject({ code: 'invalid_request', retryable: false });
       expect(error.message).not.toContain('secret');
     },
@@ -228,14 +228,14 @@ describe('an unreachable server', () => {
 
 test('without a key and an address the provider makes no request and names the variable to set', async () => {
   const provider = openaiProvider({ env: {}, fetch: () => Promise.reject(new Error('called')) });
-  const error = errorOf(await provider.generate(modelRequest('Hi'), { signal: never() }));
+  const error = errorOf(await provider.generate(modelRequest('Hi'), { signal: unabortedSignal() }));
   expect(error).toMatchObject({ code: 'unauthorized', retryable: false });
   expect(error.message).toContain('OPENAI_API_KEY');
 });
 
 test('a key with a line break is reported without showing it', async () => {
   const provider = openaiProvider({ env: { apiKey: 'sk-one\nsk-two' } });
-  const error = errorOf(await provider.generate(modelRequest('Hi'), { signal: never() }));
+  const error = errorOf(await provider.generate(modelRequest('Hi'), { signal: unabortedSignal() }));
   expect(error.code).toBe('unauthorized');
   expect(JSON.stringify(error)).not.toContain('sk-one');
 });
@@ -246,7 +246,7 @@ test('a 401 without a key explains why none was sent', async () => {
   const provider = openaiProvider({ env: { apiKey: KEY } });
   const model = modelRef({ base_url: server.url });
   const error = errorOf(
-    await provider.generate(modelRequest('Hi', { model }), { signal: never() }),
+    await provider.generate(modelRequest('Hi', { model }), { signal: unabortedSignal() }),
   );
   expect(error.message).toContain('none was sent');
 });

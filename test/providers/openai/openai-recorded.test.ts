@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { type FakeAnswer, startOpenAiServer } from '../../../chaos/load/openai-server.ts';
 import { isJsonObject, type JsonObject } from '../../../src/json/json.ts';
 import { openaiProvider } from '../../../src/providers/openai.ts';
-import { answerOf, errorOf, modelRequest, never } from '../requests.ts';
+import { answerOf, errorOf, modelRequest, unabortedSignal } from '../requests.ts';
 
 /**
  * Folder with `recorded-llm-http` and `recorded-llm-streams`: answers of real servers, stored
@@ -19,19 +19,19 @@ type Recorded = { name: string; answer: FakeAnswer; status: number; payloads: Js
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
-function whole(name: string, body: unknown, status = 200): Recorded {
+function recordedWhole(name: string, body: unknown, status = 200): Recorded {
   const answer = { status, headers: JSON_TYPE, raw: JSON.stringify(body) };
   return { name, answer, status, payloads: isJsonObject(body) ? [body] : [] };
 }
 
-function streamed(name: string, raw: string): Recorded {
+function recordedStream(name: string, raw: string): Recorded {
   const lines = raw.split(/\r?\n/).filter((line) => /^data: ?\{/.test(line));
-  const payloads = lines.map((line) => parsed(line.slice(5)));
+  const payloads = lines.map((line) => parseLine(line.slice(5)));
   return { name, answer: { raw }, status: 200, payloads };
 }
 
 /** Parses a recorded line. A broken line counts as an empty object. */
-function parsed(text: string): JsonObject {
+function parseLine(text: string): JsonObject {
   try {
     return JSON.parse(text);
   } catch {
@@ -47,12 +47,14 @@ function files(): Recorded[] {
   const names = readdirSync(streams, { recursive: true, encoding: 'utf8' });
   return names.flatMap((name) => {
     const path = join(streams, name);
-    if (name.endsWith('.sse')) return [streamed(name, readFileSync(path, 'utf8'))];
+    if (name.endsWith('.sse')) return [recordedStream(name, readFileSync(path, 'utf8'))];
     if (name.endsWith('.chunks.txt')) {
       const lines = readFileSync(path, 'utf8').split('\n').filter(Boolean);
-      return [streamed(name, lines.map((line) => `data: ${line}\n\n`).join(''))];
+      return [recordedStream(name, lines.map((line) => `data: ${line}\n\n`).join(''))];
     }
-    return name.endsWith('.json') ? [whole(name, JSON.parse(readFileSync(path, 'utf8')))] : [];
+    return name.endsWith('.json')
+      ? [recordedWhole(name, JSON.parse(readFileSync(path, 'utf8')))]
+      : [];
   });
 }
 
@@ -65,8 +67,8 @@ function cassetteAnswers(): Recorded[] {
       .filter(({ path }: { path: string }) => path.includes('chat/completions'))
       .map((one: { status: number; response?: unknown; response_text?: string }, at: number) => {
         const name = `${id}/${at}`;
-        if (one.response_text !== undefined) return streamed(name, one.response_text);
-        return whole(name, one.response, one.status);
+        if (one.response_text !== undefined) return recordedStream(name, one.response_text);
+        return recordedWhole(name, one.response, one.status);
       });
   });
 }
@@ -82,7 +84,7 @@ async function replay(recorded: Recorded) {
   const server = await startOpenAiServer([recorded.answer]);
   try {
     const provider = openaiProvider({ env: { baseUrl: server.url } });
-    return await provider.generate(modelRequest('Hi'), { signal: never() });
+    return await provider.generate(modelRequest('Hi'), { signal: unabortedSignal() });
   } finally {
     await server.close();
   }

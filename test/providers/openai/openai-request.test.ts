@@ -4,7 +4,7 @@ import type { ModelRequest } from '../../../src/contracts/agents/model.ts';
 import type { Message } from '../../../src/contracts/runs/message.ts';
 import { RESERVED_PARAMS } from '../../../src/providers/http/reserved-params.ts';
 import { openaiProvider } from '../../../src/providers/openai.ts';
-import { answerOf, modelRef, modelRequest, never, orderStatus } from '../requests.ts';
+import { answerOf, modelRef, modelRequest, orderStatus, unabortedSignal } from '../requests.ts';
 
 const KEY = 'sk-environment-key';
 let server: FakeServer;
@@ -14,11 +14,11 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 /** Sends a request, and returns it as the server received it. */
-async function sent(
+async function sendRequest(
   request: ModelRequest,
   env: { apiKey?: string; baseUrl?: string } = { baseUrl: server.url },
 ) {
-  answerOf(await openaiProvider({ env }).generate(request, { signal: never() }));
+  answerOf(await openaiProvider({ env }).generate(request, { signal: unabortedSignal() }));
   const last = server.requests.at(-1);
   if (last === undefined) throw new Error('nothing was sent');
   return last;
@@ -26,7 +26,7 @@ async function sent(
 
 describe('the API key', () => {
   test('a model without base_url uses the URL and the key of the environment', async () => {
-    const { headers, path } = await sent(modelRequest('Hi'), {
+    const { headers, path } = await sendRequest(modelRequest('Hi'), {
       apiKey: ` ${KEY}\n`,
       baseUrl: server.url,
     });
@@ -36,19 +36,22 @@ describe('the API key', () => {
 
   test('a model with its own base_url gets no key', async () => {
     const request = modelRequest('Hi', { model: modelRef({ base_url: server.url }) });
-    const { headers } = await sent(request, { apiKey: KEY, baseUrl: 'https://api.openai.com/v1' });
+    const { headers } = await sendRequest(request, {
+      apiKey: KEY,
+      baseUrl: 'https://api.openai.com/v1',
+    });
     expect(headers.authorization).toBeUndefined();
     expect(JSON.stringify(headers)).not.toContain(KEY);
   });
 
   test('an environment without a key sends no header', async () => {
-    expect((await sent(modelRequest('Hi'))).headers.authorization).toBeUndefined();
+    expect((await sendRequest(modelRequest('Hi'))).headers.authorization).toBeUndefined();
   });
 
   test('an invalid key in a secret is neither sent nor shown', async () => {
     const before = server.requests.length;
     const model = modelRef({ base_url: server.url, secret_name: 'mine' });
-    const context = { signal: never(), key: `line 1\nline 2 of ${KEY}` };
+    const context = { signal: unabortedSignal(), key: `line 1\nline 2 of ${KEY}` };
     const outcome = await openaiProvider({ env: { apiKey: KEY } }).generate(
       modelRequest('Hi', { model }),
       context,
@@ -67,7 +70,7 @@ describe('the API key', () => {
     vi.stubEnv('OPENAI_CUSTOM_HEADERS', 'x-leaked: leaked-header');
     try {
       const request = modelRequest('Hi', { model: modelRef({ base_url: server.url }) });
-      const { headers } = await sent(request, { apiKey: KEY });
+      const { headers } = await sendRequest(request, { apiKey: KEY });
       expect(JSON.stringify(headers)).not.toContain('leaked');
       expect(Object.keys(headers).filter((name) => name.startsWith('x-'))).toEqual([]);
     } finally {
@@ -79,7 +82,7 @@ describe('the API key', () => {
 describe('the request body', () => {
   test('streams, asks for usage, and passes request_params through', async () => {
     const request_params = { temperature: 0.2, max_tokens: 9, stop: ['x'], tool_choice: 'auto' };
-    const { body } = await sent(modelRequest('Hi', { model: modelRef({ request_params }) }));
+    const { body } = await sendRequest(modelRequest('Hi', { model: modelRef({ request_params }) }));
     expect(body).toEqual({
       model: 'gpt-test',
       messages: [{ role: 'user', content: 'Hi' }],
@@ -97,7 +100,7 @@ describe('the request body', () => {
       const request_params = { temperature: 0, [name]: 'x' };
       const provider = openaiProvider({ env: { apiKey: 'key', baseUrl: 'http://127.0.0.1:9' } });
       const request = modelRequest('Hi', { model: modelRef({ request_params }) });
-      expect(await provider.generate(request, { signal: never() })).toMatchObject({
+      expect(await provider.generate(request, { signal: unabortedSignal() })).toMatchObject({
         ok: false,
         error: { code: 'invalid_request', message: expect.stringContaining(`contain ${name}`) },
       });
@@ -106,7 +109,7 @@ describe('the request body', () => {
 
   test('contains tools and output schema in OpenAI format', async () => {
     const schema = { type: 'object', properties: { a: { type: 'string' } } };
-    const { body } = await sent(
+    const { body } = await sendRequest(
       modelRequest('Hi', { tools: [orderStatus], output_schema: schema }),
     );
     expect(body.tools).toEqual([{ type: 'function', function: orderStatus }]);
@@ -117,7 +120,7 @@ describe('the request body', () => {
   });
 
   const wire = async (message: Message) => {
-    const { body } = await sent(modelRequest([message]));
+    const { body } = await sendRequest(modelRequest([message]));
     return Array.isArray(body.messages) ? body.messages[0] : undefined;
   };
   const image = { type: 'image_url', image_url: { url: 'data:image/png;base64,AA' } };
@@ -141,7 +144,7 @@ describe('the request body', () => {
 
   test('audio of a tool result follows in a message after it', async () => {
     const sound = { type: 'input_audio', input_audio: { data: 'UklGRg==', format: 'wav' } };
-    const { body } = await sent(
+    const { body } = await sendRequest(
       modelRequest([
         {
           role: 'assistant',
@@ -166,7 +169,7 @@ describe('the request body', () => {
 
   test('images of tool results follow all results of one answer, each under its call', async () => {
     const call = (id: string) => ({ id, name: 'look', arguments: '{}' });
-    const { body } = await sent(
+    const { body } = await sendRequest(
       modelRequest([
         { role: 'assistant', content: null, tool_calls: [call('a'), call('b'), call('c')] },
         { role: 'tool', content: 'one', parts: [image], tool_call_id: 'a' },

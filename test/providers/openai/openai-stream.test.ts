@@ -6,20 +6,20 @@ import {
   streamOf,
 } from '../../../chaos/load/openai-server.ts';
 import { openaiProvider } from '../../../src/providers/openai.ts';
-import { answerOf, errorOf, modelRequest, never, toolRound } from '../requests.ts';
+import { answerOf, errorOf, modelRequest, toolRound, unabortedSignal } from '../requests.ts';
 
 const open: FakeServer[] = [];
 afterAll(() => Promise.all(open.map((server) => server.close())));
 
-async function serving(script: Parameters<typeof startOpenAiServer>[0]) {
+async function startProvider(script: Parameters<typeof startOpenAiServer>[0]) {
   const server = await startOpenAiServer(script);
   open.push(server);
   return openaiProvider({ env: { baseUrl: server.url } });
 }
 
 async function answerTo(answer: FakeAnswer, request = modelRequest('Hi')) {
-  const provider = await serving([answer]);
-  return answerOf(await provider.generate(request, { signal: never() }));
+  const provider = await startProvider([answer]);
+  return answerOf(await provider.generate(request, { signal: unabortedSignal() }));
 }
 
 /** Returns a stream chunk with one choice. */
@@ -27,10 +27,10 @@ const delta = (piece: object, finish_reason: string | null = null) =>
   ({ choices: [{ index: 0, delta: piece, finish_reason }] }) as never;
 const call = (piece: object) => delta({ tool_calls: [piece] });
 const END = delta({}, 'tool_calls');
-const cited = (url: string) => ({ type: 'url_citation', url_citation: { url, title: 'A' } });
+const citation = (url: string) => ({ type: 'url_citation', url_citation: { url, title: 'A' } });
 
 test.each([
-  ['annotations of the message', [delta({ annotations: [cited('https://a.example/1')] })]],
+  ['annotations of the message', [delta({ annotations: [citation('https://a.example/1')] })]],
   [
     'addresses beside the message',
     [{ choices: [{ index: 0, delta: {} }], citations: ['https://a.example/1'] }],
@@ -53,7 +53,7 @@ describe('a stream cut at every byte', () => {
   ])('%s: yields the whole answer or a bad answer, never half of one', async (_, answer, how) => {
     const whole = await answerTo(answer);
     const bytes = streamOf(answer);
-    const provider = await serving(({ body }) => ({
+    const provider = await startProvider(({ body }) => ({
       ...answer,
       cut: { after: Number(body.seed), how },
     }));
@@ -61,7 +61,7 @@ describe('a stream cut at every byte', () => {
     const cutAt = async (after: number) => {
       const request = modelRequest('Hi');
       request.model.request_params = { seed: after };
-      const outcome = await provider.generate(request, { signal: never() });
+      const outcome = await provider.generate(request, { signal: unabortedSignal() });
       if (outcome.ok) {
         expect(after).toBeGreaterThan(said);
         expect(outcome.value).toMatchObject({
@@ -213,7 +213,9 @@ describe('accepts a server', () => {
     open.push(server);
     const limits = { between_chunks_ms: 50 };
     const provider = openaiProvider({ env: { baseUrl: server.url }, limits });
-    const answer = answerOf(await provider.generate(modelRequest('Hi'), { signal: never() }));
+    const answer = answerOf(
+      await provider.generate(modelRequest('Hi'), { signal: unabortedSignal() }),
+    );
     expect(answer.content).toBe('Hello');
   });
 });
@@ -221,7 +223,7 @@ describe('accepts a server', () => {
 test('an abort before the first byte is cancelled, and the server sees the connection close', async () => {
   const controller = new AbortController();
   let left: Promise<unknown> | undefined;
-  const provider = await serving((request) => {
+  const provider = await startProvider((request) => {
     left = request.left;
     controller.abort();
     return { stall: 'before_headers' };
@@ -232,12 +234,12 @@ test('an abort before the first byte is cancelled, and the server sees the conne
 });
 
 test('answers 200 conversations of 10 calls each at once', async () => {
-  const provider = await serving(({ body }) => ({ content: `answer ${body.seed}` }));
+  const provider = await startProvider(({ body }) => ({ content: `answer ${body.seed}` }));
   const conversation = async (run: number) => {
     for (let step = 0; step < 10; step++) {
       const request = modelRequest('Hi');
       request.model.request_params = { seed: run * 10 + step };
-      const answer = answerOf(await provider.generate(request, { signal: never() }));
+      const answer = answerOf(await provider.generate(request, { signal: unabortedSignal() }));
       expect(answer.content).toBe(`answer ${run * 10 + step}`);
     }
   };

@@ -6,17 +6,17 @@ import { bookingTools } from '../../support/booking.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startServer, type TestServer } from '../../tools/servers.ts';
-import { killWorkerProcesses, startWorkerProcess } from '../../workers/child.ts';
+import { killWorkerProcesses, startWorkerProcess } from '../../workers/worker-process.ts';
 import {
-  calling,
+  callTools,
   type Execution,
-  ended,
   executionOf,
   insertRun,
   kindsOf,
   makeAgent,
   resultsOf,
   stepsOf,
+  waitForEnd,
 } from '../arrange.ts';
 
 const database = testDatabase();
@@ -50,23 +50,23 @@ const refused = { error: { status: 400, message: 'no more' } };
 const pathsOf = (server: TestServer) => server.seen.map(({ path }) => path);
 
 /** Starts a server that accepts every booking. */
-const booking = () => startServer((_request, response) => response.end());
+const startBookingServer = () => startServer((_request, response) => response.end());
 
 /** Makes an agent that books these rooms one after the other, and then makes the step `then`. */
-function booker(server: TestServer, rooms: string[], then: object, tools = ['book']) {
+function makeBooker(server: TestServer, rooms: string[], then: object, tools = ['book']) {
   const calls = rooms.map((room) =>
-    calling({ name: 'book', arguments: { url: server.url, room } }),
+    callTools({ name: 'book', arguments: { url: server.url, room } }),
   );
   return makeAgent(database.pool, { script: [...calls, then as never], tools });
 }
 
-async function failing(server: TestServer, rooms: string[]): Promise<Execution> {
-  const id = await insertRun(database.pool, await booker(server, rooms, refused));
-  return ended(database.pool, id);
+async function runFailingBooker(server: TestServer, rooms: string[]): Promise<Execution> {
+  const id = await insertRun(database.pool, await makeBooker(server, rooms, refused));
+  return waitForEnd(database.pool, id);
 }
 
 /** Returns the compensating run of a run once it has ended. */
-async function undoingOf(id: string): Promise<Execution & { model_count: number }> {
+async function waitForCompensation(id: string): Promise<Execution & { model_count: number }> {
   return eventually<Execution>(
     database.pool,
     `run ${id} is taken back`,
@@ -75,7 +75,7 @@ async function undoingOf(id: string): Promise<Execution & { model_count: number 
   );
 }
 
-async function undoings(id: string): Promise<number> {
+async function countCompensations(id: string): Promise<number> {
   const { rows } = await database.pool.query(
     'select from howdah.executions where compensates_execution_id = $1',
     [id],
@@ -93,10 +93,10 @@ async function statesOf(id: string): Promise<Json[]> {
 
 describe('compensation undoes effects, newest first', () => {
   test('when a run failed', async () => {
-    const server = await booking();
-    const { id, status } = await failing(server, ['a', 'b', 'c']);
+    const server = await startBookingServer();
+    const { id, status } = await runFailingBooker(server, ['a', 'b', 'c']);
     expect(status).toBe('failed');
-    const undoing = await undoingOf(id);
+    const undoing = await waitForCompensation(id);
     expect(undoing).toMatchObject({ status: 'completed', model_count: 0, tokens_in: '0' });
     expect(undoing.output).toBe('3 effects were taken back.');
     expect(pathsOf(server)).toEqual([
@@ -117,12 +117,15 @@ describe('compensation undoes effects, newest first', () => {
   });
 
   test('when a run hit a limit', async () => {
-    const server = await booking();
-    const agent = await booker(server, ['a', 'b'], { content: 'never' });
+    const server = await startBookingServer();
+    const agent = await makeBooker(server, ['a', 'b'], { content: 'never' });
     await database.pool.query('update howdah.agents set max_steps = 1 where id = $1', [agent]);
-    const { id, stop_reason } = await ended(database.pool, await insertRun(database.pool, agent));
+    const { id, stop_reason } = await waitForEnd(
+      database.pool,
+      await insertRun(database.pool, agent),
+    );
     expect(stop_reason).toBe('max_steps');
-    await undoingOf(id);
+    await waitForCompensation(id);
     expect(pathsOf(server)).toEqual(['/book/a', '/unbook/B-a']);
   });
 
@@ -130,7 +133,7 @@ describe('compensation undoes effects, newest first', () => {
     const server = await startServer(({ path }, response) => {
       if (path !== '/book/b') response.end();
     });
-    const id = await insertRun(database.pool, await booker(server, ['a', 'b'], refused));
+    const id = await insertRun(database.pool, await makeBooker(server, ['a', 'b'], refused));
     await expect.poll(() => pathsOf(server), { timeout: 60_000 }).toEqual(['/book/a', '/book/b']);
     const error = { code: 'internal', message: 'no more', retryable: false };
     await database.pool.query(
@@ -138,33 +141,33 @@ describe('compensation undoes effects, newest first', () => {
          $2::howdah.stop_reason, case when $2 <> 'cancelled' then $3::jsonb end)`,
       [id, reason, JSON.stringify(error)],
     );
-    await undoingOf(id);
+    await waitForCompensation(id);
     expect(pathsOf(server).slice(2)).toEqual(['/unbook/B-a']);
     expect(await statesOf(id)).toEqual(['compensated', 'unknown']);
   });
 
   test('including those of completed children', async () => {
-    const server = await booking();
+    const server = await startBookingServer();
     const { pool } = database;
-    const child = await booker(server, ['a'], { content: 'booked' });
+    const child = await makeBooker(server, ['a'], { content: 'booked' });
     await pool.query(
       `insert into howdah.tools (name, kind, agent_id, parameters)
        values ('clerk', 'agent', $1, '{"type": "object", "properties": {"message": {"type": "string"}}}')`,
       [child],
     );
     const script = [
-      calling({ name: 'clerk', arguments: { message: 'go' } }),
-      calling({ name: 'book', arguments: { url: server.url, room: 'b' } }),
+      callTools({ name: 'clerk', arguments: { message: 'go' } }),
+      callTools({ name: 'book', arguments: { url: server.url, room: 'b' } }),
       refused,
     ];
     const agent = await makeAgent(pool, { script, tools: ['clerk', 'book'] });
-    const { id } = await ended(pool, await insertRun(pool, agent));
-    await undoingOf(id);
+    const { id } = await waitForEnd(pool, await insertRun(pool, agent));
+    await waitForCompensation(id);
     const { rows } = await pool.query(
       'select id from howdah.executions where parent_execution_id = $1',
       [id],
     );
-    await undoingOf(rows[0].id);
+    await waitForCompensation(rows[0].id);
     expect(pathsOf(server).slice(2).toSorted()).toEqual(['/unbook/B-a', '/unbook/B-b']);
     expect(await statesOf(rows[0].id)).toEqual(['compensated']);
   });
@@ -174,12 +177,12 @@ describe('compensation undoes effects, newest first', () => {
       response.writeHead(path === '/book/b' ? 500 : 200).end(),
     );
     const { pool } = database;
-    const agent = await booker(server, ['a', 'b'], { content: 'fine' });
-    const { id } = await ended(pool, await insertRun(pool, agent));
-    expect(await undoings(id)).toBe(0);
+    const agent = await makeBooker(server, ['a', 'b'], { content: 'fine' });
+    const { id } = await waitForEnd(pool, await insertRun(pool, agent));
+    expect(await countCompensations(id)).toBe(0);
     expect(await statesOf(id)).toEqual(['done', 'failed']);
-    const failed = await failing(server, ['b']);
-    expect(await undoings(failed.id)).toBe(0);
+    const failed = await runFailingBooker(server, ['b']);
+    expect(await countCompensations(failed.id)).toBe(0);
   });
 
   test('even when agent and tools were deleted meanwhile', async () => {
@@ -187,29 +190,29 @@ describe('compensation undoes effects, newest first', () => {
       if (path !== '/book/b') response.end();
     });
     const { pool } = database;
-    const agent = await booker(server, ['a', 'b'], refused);
+    const agent = await makeBooker(server, ['a', 'b'], refused);
     const id = await insertRun(pool, agent);
     await expect.poll(() => pathsOf(server).length, { timeout: 60_000 }).toBe(2);
     await pool.query(`update howdah.tools set is_active = false where name in ('book', 'unbook')`);
     await pool.query('select howdah.delete_agent($1)', [agent]);
     await pool.query('select howdah.cancel_execution($1)', [id]);
-    expect(await undoingOf(id)).toMatchObject({ status: 'completed' });
+    expect(await waitForCompensation(id)).toMatchObject({ status: 'completed' });
     expect(pathsOf(server).at(-1)).toBe('/unbook/B-a');
     await pool.query(`update howdah.tools set is_active = true where name in ('book', 'unbook')`);
   });
 
   test('including those of a child agent that its user may no longer see', async () => {
-    const server = await booking();
+    const server = await startBookingServer();
     const { pool } = database;
-    const child = await booker(server, ['a'], { content: 'booked' });
+    const child = await makeBooker(server, ['a'], { content: 'booked' });
     await pool.query(
       `insert into howdah.tools (name, kind, agent_id, parameters)
        values ('desk_clerk', 'agent', $1, '{"type": "object", "properties": {"message": {"type": "string"}}}')`,
       [child],
     );
     const script = [
-      calling({ name: 'desk_clerk', arguments: { message: 'go' } }),
-      calling({ name: 'ask_user', arguments: { question: 'More?' } }),
+      callTools({ name: 'desk_clerk', arguments: { message: 'go' } }),
+      callTools({ name: 'ask_user', arguments: { question: 'More?' } }),
     ];
     const agent = await makeAgent(pool, { script, tools: ['desk_clerk', 'ask_user'] });
     const users = await pool.query<{ id: string; tenant_id: string }>(
@@ -246,7 +249,7 @@ describe('compensation undoes effects, newest first', () => {
       'select id from howdah.executions where parent_execution_id = $1',
       [id],
     );
-    await undoingOf(children.rows[0]?.id as string);
+    await waitForCompensation(children.rows[0]?.id as string);
     expect(pathsOf(server)).toEqual(['/book/a', '/unbook/B-a']);
   });
 
@@ -257,13 +260,13 @@ describe('compensation undoes effects, newest first', () => {
     });
     await stopHere();
     const victim = await startWorkerProcess(database.url);
-    const id = await insertRun(database.pool, await booker(server, ['a', 'b', 'c'], refused));
+    const id = await insertRun(database.pool, await makeBooker(server, ['a', 'b', 'c'], refused));
     await expect.poll(() => server.seen.length, { timeout: 60_000 }).toBe(5);
     victim.signal('SIGKILL');
     await victim.ended;
     silent = false;
     await startHere();
-    const undoing = await undoingOf(id);
+    const undoing = await waitForCompensation(id);
     expect(undoing.status).toBe('completed');
     expect(pathsOf(server).slice(3)).toEqual([
       '/unbook/B-c',
@@ -284,13 +287,13 @@ test('a compensatable, repeatable call is repeated after a kill without a questi
   });
   await stopHere();
   const victim = await startWorkerProcess(database.url);
-  const id = await insertRun(database.pool, await booker(server, ['a'], { content: 'fine' }));
+  const id = await insertRun(database.pool, await makeBooker(server, ['a'], { content: 'fine' }));
   await expect.poll(() => server.seen.length, { timeout: 60_000 }).toBe(1);
   victim.signal('SIGKILL');
   await victim.ended;
   silent = false;
   await startHere();
-  expect((await ended(database.pool, id)).status).toBe('completed');
+  expect((await waitForEnd(database.pool, id)).status).toBe('completed');
   expect(await kindsOf(database.pool, id)).toBe('model tool_started tool model output');
   const keys = server.seen.map(({ headers }) => headers['idempotency-key']);
   expect([keys.length, new Set(keys).size]).toEqual([2, 1]);
@@ -300,18 +303,18 @@ test('an effect that cannot be undone fails the compensation run after it tried 
   const server = await startServer(({ path }, response) =>
     response.writeHead(path === '/unbook/B-b' ? 500 : 200).end(),
   );
-  const { id } = await failing(server, ['a', 'b', 'c']);
-  const undoing = await undoingOf(id);
+  const { id } = await runFailingBooker(server, ['a', 'b', 'c']);
+  const undoing = await waitForCompensation(id);
   expect(undoing).toMatchObject({ status: 'failed', stop_reason: 'error' });
   expect(undoing.error?.message).toContain('1 of 3 effects could not be reverted: unbook');
   expect(await statesOf(id)).toEqual(['compensated', 'compensation_failed', 'compensated']);
   expect(pathsOf(server).at(-1)).toBe('/unbook/B-a');
-  expect(await undoings(undoing.id)).toBe(0);
+  expect(await countCompensations(undoing.id)).toBe(0);
 });
 
 test('a run whose effects were undone is not retried', async () => {
-  const { id } = await failing(await booking(), ['a']);
-  await undoingOf(id);
+  const { id } = await runFailingBooker(await startBookingServer(), ['a']);
+  await waitForCompensation(id);
   await expect(
     database.pool.query('select howdah.retry_execution($1)', [id]),
   ).rejects.toMatchObject({ code: 'HWCNF' });
@@ -322,10 +325,10 @@ test('an effect that a person reports as done after the run ended is undone once
   const server = await startServer(({ path }, response) => {
     if (path !== '/book/b') response.end();
   });
-  const id = await insertRun(pool, await booker(server, ['a', 'b'], refused));
+  const id = await insertRun(pool, await makeBooker(server, ['a', 'b'], refused));
   await expect.poll(() => pathsOf(server).length, { timeout: 60_000 }).toBe(2);
   await pool.query('select howdah.cancel_execution($1)', [id]);
-  await undoingOf(id);
+  await waitForCompensation(id);
   const { rows } = await pool.query(
     `select howdah.answer_question(id, 'done', '{"booking": "B-b"}')
      from howdah.questions where execution_id = $1 and status = 'open'`,
@@ -339,9 +342,9 @@ test('an effect that a person reports as done after the run ended is undone once
 
 test('the compensation run does not count in the agent’s statistics', async () => {
   const { pool } = database;
-  const agent = await booker(await booking(), ['a'], refused);
-  const { id } = await ended(pool, await insertRun(pool, agent));
-  await undoingOf(id);
+  const agent = await makeBooker(await startBookingServer(), ['a'], refused);
+  const { id } = await waitForEnd(pool, await insertRun(pool, agent));
+  await waitForCompensation(id);
   for (const view of ['agent_performance', 'daily_usage']) {
     const { rows } = await pool.query(`select * from howdah.${view} where agent_id = $1`, [agent]);
     expect(rows.map(({ runs }) => runs)).toEqual(['1']);
@@ -357,8 +360,8 @@ test('a result that only looks like an error is not an error', async () => {
     select howdah.register_sql_tool('hotel.release(text)');
     update howdah.tools set compensation_tool_id = (select id from howdah.tools where name = 'release')
     where name = 'book'`);
-  const { id } = await failing(await booking(), ['a']);
-  const undoing = await undoingOf(id);
+  const { id } = await runFailingBooker(await startBookingServer(), ['a']);
+  const undoing = await waitForCompensation(id);
   expect(await resultsOf(pool, undoing.id)).toEqual(['{"error":null}']);
   expect(undoing.status).toBe('completed');
   expect((await stepsOf(pool, undoing.id))[0]?.input).toEqual({ room: 'a' });

@@ -6,18 +6,18 @@ import { eventually, testDatabase } from '../../support/database.ts';
 import { createGate } from '../../support/gate.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
-  brokenPromises,
-  calling,
+  addTool,
+  callTools,
   childrenOf,
-  ended,
   executionOf,
-  giveTool,
+  findViolations,
   insertRun,
   kindsOf,
   makeAgent,
   makeAgentTool,
   resultsOf,
   runToEnd,
+  waitForEnd,
 } from '../arrange.ts';
 
 const database = testDatabase();
@@ -38,7 +38,7 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.close()));
-  expect(await brokenPromises(database.pool)).toEqual([]);
+  expect(await findViolations(database.pool)).toEqual([]);
 });
 afterAll(async () => {
   await Promise.all(workers.map((worker) => worker.stop(0)));
@@ -46,19 +46,19 @@ afterAll(async () => {
 
 const usage = { tokens_in: 10, tokens_out: 5 };
 const asking = (...names: string[]) => ({
-  ...calling(...names.map((name) => ({ name, arguments: { message: 'Look.' } }))),
+  ...callTools(...names.map((name) => ({ name, arguments: { message: 'Look.' } }))),
   usage,
 });
 
 /** Makes an agent that calls each of the tools once, in parallel, and then answers. */
-async function asker(tools: string[], limits: Record<string, number> = {}): Promise<string> {
+async function makeAsker(tools: string[], limits: Record<string, number> = {}): Promise<string> {
   const script = [asking(...tools), { content: 'done', usage }];
   const models = [{ script, input_price: 1, output_price: 1 }];
   return makeAgent(database.pool, { models, tools: [...new Set(tools)], ...limits });
 }
 
 /** Makes an agent whose model never answers. */
-async function hanging() {
+async function makeHangingAgent() {
   const gate = createGate();
   const server = await startOpenAiServer(async ({ left }) => {
     await gate.pass(left);
@@ -71,9 +71,9 @@ async function hanging() {
 
 test('fifty trees on two workers: usage adds up over three levels without interference', async () => {
   const { pool } = database;
-  const leaf = await makeAgentTool(pool, await asker(['note', 'note']));
-  const middle = await makeAgentTool(pool, await asker([leaf, 'note', leaf]));
-  const root = await asker([middle, 'note', leaf, middle, 'note']);
+  const leaf = await makeAgentTool(pool, await makeAsker(['note', 'note']));
+  const middle = await makeAgentTool(pool, await makeAsker([leaf, 'note', leaf]));
+  const root = await makeAsker([middle, 'note', leaf, middle, 'note']);
   const ids = await Promise.all(Array.from({ length: 50 }, () => insertRun(pool, root)));
   await eventually(
     pool,
@@ -109,12 +109,12 @@ test.each([
 ])('the parent’s %s stops the child, then the parent', async (stop_reason, limits) => {
   const { pool } = database;
   const script = Array.from({ length: 9 }, (_, n) => ({
-    ...calling({ name: 'note', arguments: { n } }),
+    ...callTools({ name: 'note', arguments: { n } }),
     usage,
   }));
   const models = [{ script, input_price: 1, output_price: 1 }];
   const busy = await makeAgentTool(pool, await makeAgent(pool, { models, tools: ['note'] }));
-  const run = await runToEnd(pool, await asker([busy], limits));
+  const run = await runToEnd(pool, await makeAsker([busy], limits));
   expect(run).toMatchObject({ status: 'failed', stop_reason, model_count: 1 });
   const [child] = await childrenOf(pool, run.id);
   expect(child).toMatchObject({ status: 'failed', stop_reason, model_count: 2 });
@@ -122,9 +122,9 @@ test.each([
 
 test('an agent that calls itself gets an error at the depth limit', async () => {
   const { pool } = database;
-  const self = await asker([]);
+  const self = await makeAsker([]);
   const name = await makeAgentTool(pool, self);
-  await giveTool(pool, self, name);
+  await addTool(pool, self, name);
   await pool.query(
     `update howdah.agent_models set request_params = jsonb_build_object('script', $2::jsonb) where agent_id = $1`,
     [self, JSON.stringify([asking(name), { content: 'done', usage }])],
@@ -146,9 +146,9 @@ test('a child that fails, or whose agent is deleted, is an error that the model 
   const failing = await makeAgent(pool, {
     script: [{ error: { status: 400, message: 'no way' } }],
   });
-  const [idle, deleted] = [await asker(['note']), await asker(['note'])];
+  const [idle, deleted] = [await makeAsker(['note']), await makeAsker(['note'])];
   const tools = await Promise.all([failing, idle, deleted].map((id) => makeAgentTool(pool, id)));
-  const root = await asker(tools);
+  const root = await makeAsker(tools);
   await pool.query('update howdah.agents set is_active = false where id = $1', [idle]);
   await pool.query('select howdah.delete_agent($1)', [deleted]);
   const run = await runToEnd(pool, root);
@@ -161,9 +161,9 @@ test('a child that fails, or whose agent is deleted, is an error that the model 
 
 test('cancelling the root during a child’s model call ends all runs', async () => {
   const { pool } = database;
-  const { agent, server, gate } = await hanging();
-  const middle = await makeAgentTool(pool, await asker([await makeAgentTool(pool, agent)]));
-  const id = await insertRun(pool, await asker([middle]));
+  const { agent, server, gate } = await makeHangingAgent();
+  const middle = await makeAgentTool(pool, await makeAsker([await makeAgentTool(pool, agent)]));
+  const id = await insertRun(pool, await makeAsker([middle]));
   await expect.poll(() => gate.waiting).toBe(1);
   await expect.poll(async () => (await executionOf(pool, id)).status).toBe('waiting');
   const startedAt = performance.now();
@@ -182,10 +182,10 @@ test('cancelling the root during a child’s model call ends all runs', async ()
 
 test('a failing parent cancels its live children', async () => {
   const { pool } = database;
-  const { agent, server, gate } = await hanging();
+  const { agent, server, gate } = await makeHangingAgent();
   const slow = await makeAgentTool(pool, agent);
   const question = { name: 'ask_user', arguments: { question: 'Which?' } };
-  const script = [calling({ name: slow, arguments: { message: 'Look.' } }, question)];
+  const script = [callTools({ name: slow, arguments: { message: 'Look.' } }, question)];
   const id = await insertRun(pool, await makeAgent(pool, { script, tools: [slow, 'ask_user'] }));
   await expect.poll(() => gate.waiting).toBe(1);
   await expect.poll(async () => (await executionOf(pool, id)).status).toBe('waiting');
@@ -202,7 +202,7 @@ test('a failing parent cancels its live children', async () => {
 
 test('a child uses its agent as of the root’s start, however late the child begins', async () => {
   const { pool } = database;
-  const { agent: slow, gate } = await hanging();
+  const { agent: slow, gate } = await makeHangingAgent();
   const helper = await makeAgent(pool, { script: [{ content: 'as it was', usage }] });
   const [first, second] = [await makeAgentTool(pool, slow), await makeAgentTool(pool, helper)];
   const script = [asking(first), asking(second), { content: 'done', usage }];
@@ -213,7 +213,7 @@ test('a child uses its agent as of the root’s start, however late the child be
     [helper],
   );
   gate.allow(1);
-  await ended(pool, id);
+  await waitForEnd(pool, id);
   expect((await resultsOf(pool, id)).at(-1)).toContain('as it was');
   expect(await kindsOf(pool, id)).toBe(
     'model child_started child tool model child_started child tool model output',
@@ -227,7 +227,7 @@ test('a fork after the end of a child does not start the child again', async () 
     pool,
     await makeAgent(pool, { script: [{ content: 'found it' }] }),
   );
-  const run = await runToEnd(pool, await asker([leaf]));
+  const run = await runToEnd(pool, await makeAsker([leaf]));
   const { rows } = await pool.query(
     `select howdah.fork_execution(s.execution_id, s.seq) as copy from howdah.steps as s
      where s.execution_id = $1 and s.kind = 'child'`,
@@ -238,7 +238,7 @@ test('a fork after the end of a child does not start the child again', async () 
     [run.id],
   );
   expect(rows).toHaveLength(1);
-  const copy = await ended(pool, copies[0].id);
+  const copy = await waitForEnd(pool, copies[0].id);
   expect(copy).toMatchObject({ status: 'completed', output: 'done' });
   expect(await kindsOf(pool, copy.id)).toBe('model child_started child fork tool model output');
   expect(await childrenOf(pool, copy.id)).toEqual([]);

@@ -13,17 +13,17 @@ import { eventually, testDatabase } from '../../support/database.ts';
 import { createGate } from '../../support/gate.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
-  brokenPromises,
-  calling,
+  callTools,
   childrenOf,
   createLatch,
-  ended,
   executionOf,
+  findViolations,
   insertRun,
   kindsOf,
   makeAgent,
   makeAgentTool,
-  reaches,
+  waitForEnd,
+  waitForStatus,
 } from '../arrange.ts';
 
 const database = testDatabase();
@@ -35,7 +35,7 @@ afterEach(async () => {
   await Promise.all(workers.splice(0).map((worker) => worker.stop(0)));
   await Promise.all(servers.splice(0).map((server) => server.close()));
   for (const process of processes.splice(0)) process.kill('SIGKILL');
-  expect(await brokenPromises(database.pool)).toEqual([]);
+  expect(await findViolations(database.pool)).toEqual([]);
 });
 
 async function start(tools: CustomTool[] = []): Promise<Worker> {
@@ -48,7 +48,7 @@ async function start(tools: CustomTool[] = []): Promise<Worker> {
  * Starts a model that answers when its gate allows it. `answer` receives the number of earlier
  * answers.
  */
-async function gated(answer: (answers: number) => FakeAnswer) {
+async function startGatedModel(answer: (answers: number) => FakeAnswer) {
   const gate = createGate();
   const server = await startOpenAiServer(async ({ body, left }) => {
     await gate.pass(left);
@@ -73,17 +73,19 @@ test('a pause during a model call: the answer commits, and its calls run after t
   const { pool } = database;
   const made: string[] = [];
   await start([tool('note', () => made.push('note'))]);
-  const { gate, server, models } = await gated((n) => (n === 0 ? calls('note') : { content: 'x' }));
+  const { gate, server, models } = await startGatedModel((n) =>
+    n === 0 ? calls('note') : { content: 'x' },
+  );
   const id = await insertRun(pool, await makeAgent(pool, { models, tools: ['note'] }));
   await expect.poll(() => gate.waiting).toBe(1);
   await pause(id);
   expect(await executionOf(pool, id)).toMatchObject({ status: 'running' });
   gate.allow(1);
-  await reaches(pool, id, 'paused');
+  await waitForStatus(pool, id, 'paused');
   expect([await kindsOf(pool, id), made]).toEqual(['model', []]);
   gate.allow(1);
   await resume(id);
-  expect((await ended(pool, id)).output).toBe('x');
+  expect((await waitForEnd(pool, id)).output).toBe('x');
   expect(await kindsOf(pool, id)).toBe('model tool model output');
   expect([server.requests.length, made.length]).toEqual([2, 1]);
 });
@@ -99,7 +101,7 @@ test('a pause during several tool calls: calls in progress commit, and none runs
       return name;
     });
   await start([wait('one'), wait('two')]);
-  const script = [calling({ name: 'one' }, { name: 'two' }), { content: 'done' }];
+  const script = [callTools({ name: 'one' }, { name: 'two' }), { content: 'done' }];
   const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['one', 'two'] }));
   await expect.poll(() => made.length).toBe(2);
   await pause(id);
@@ -109,45 +111,50 @@ test('a pause during several tool calls: calls in progress commit, and none runs
   ]);
   expect(await executionOf(pool, id)).toMatchObject({ status: 'running' });
   gates.two.open();
-  await reaches(pool, id, 'paused');
+  await waitForStatus(pool, id, 'paused');
   expect(await kindsOf(pool, id)).toBe('model tool tool');
   await resume(id);
-  expect((await ended(pool, id)).output).toBe('done');
+  expect((await waitForEnd(pool, id)).output).toBe('done');
   expect(made).toHaveLength(2);
 });
 
 test('a pause during the final answer: the run ends', async () => {
   const { pool } = database;
   await start();
-  const { gate, models } = await gated(() => ({ content: 'done' }));
+  const { gate, models } = await startGatedModel(() => ({ content: 'done' }));
   const id = await insertRun(pool, await makeAgent(pool, { models }));
   await expect.poll(() => gate.waiting).toBe(1);
   await pause(id);
   gate.allow(1);
-  expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'done' });
+  expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed', output: 'done' });
 });
 
 test('a pause resumed before the run could park: the run continues', async () => {
   const { pool } = database;
   await start([tool('note', () => null)]);
-  const { gate, models } = await gated((n) => (n === 0 ? calls('note') : { content: 'x' }));
+  const { gate, models } = await startGatedModel((n) =>
+    n === 0 ? calls('note') : { content: 'x' },
+  );
   const id = await insertRun(pool, await makeAgent(pool, { models, tools: ['note'] }));
   await expect.poll(() => gate.waiting).toBe(1);
   await pause(id);
   await resume(id);
   gate.allow(2);
-  expect(await ended(pool, id)).toMatchObject({ status: 'completed', fence: 1 });
+  expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed', fence: 1 });
 });
 
 test('a pause during a wait for a retry: the retry happens after the resume', async () => {
   const { pool } = database;
   await start();
-  const { gate, models } = await gated(() => ({ status: 503, headers: { 'retry-after': '600' } }));
+  const { gate, models } = await startGatedModel(() => ({
+    status: 503,
+    headers: { 'retry-after': '600' },
+  }));
   const id = await insertRun(pool, await makeAgent(pool, { models }));
   await expect.poll(() => gate.waiting).toBe(1);
   await pause(id);
   gate.allow(1);
-  await reaches(pool, id, 'paused');
+  await waitForStatus(pool, id, 'paused');
   await resume(id);
   expect(await executionOf(pool, id)).toMatchObject({ status: 'waiting', waiting_for: 'timer' });
   await cancel(id);
@@ -157,11 +164,11 @@ test('a pause while a run waits for a person: the answer is processed after the 
   const { pool } = database;
   await start();
   const script = [
-    calling({ name: 'ask_user', arguments: { question: 'Which?' } }),
+    callTools({ name: 'ask_user', arguments: { question: 'Which?' } }),
     { content: 'thanks', expect: { last_content_contains: 'blue' } },
   ];
   const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['ask_user'] }));
-  await reaches(pool, id, 'waiting');
+  await waitForStatus(pool, id, 'waiting');
   await pause(id);
   await pool.query(
     `select howdah.answer_question(id, 'blue') from howdah.questions where execution_id = $1`,
@@ -169,35 +176,37 @@ test('a pause while a run waits for a person: the answer is processed after the 
   );
   expect(await executionOf(pool, id)).toMatchObject({ status: 'paused' });
   await resume(id);
-  expect((await ended(pool, id)).output).toBe('thanks');
+  expect((await waitForEnd(pool, id)).output).toBe('thanks');
 });
 
 test('a pause of a tree: the child’s current step commits, and both continue when resumed', async () => {
   const { pool } = database;
   await start();
-  const { gate, models } = await gated((n) => (n < 2 ? calls('todo') : { content: 'found' }));
+  const { gate, models } = await startGatedModel((n) =>
+    n < 2 ? calls('todo') : { content: 'found' },
+  );
   const helper = await makeAgent(pool, { models, tools: ['todo'] });
   const ask = await makeAgentTool(pool, helper);
-  const script = [calling({ name: ask, arguments: { message: 'Look.' } }), { content: 'done' }];
+  const script = [callTools({ name: ask, arguments: { message: 'Look.' } }), { content: 'done' }];
   const id = await insertRun(pool, await makeAgent(pool, { script, tools: [ask] }));
   await expect.poll(() => gate.waiting).toBe(1);
-  await reaches(pool, id, 'waiting');
+  await waitForStatus(pool, id, 'waiting');
   await pause(id);
   const [child] = await childrenOf(pool, id);
   expect((await executionOf(pool, id)).status).toBe('paused');
   gate.allow(1);
-  await reaches(pool, child?.id ?? '', 'paused');
+  await waitForStatus(pool, child?.id ?? '', 'paused');
   expect(await kindsOf(pool, child?.id ?? '')).toBe('model');
   await resume(id);
   gate.allow(2);
-  expect((await ended(pool, id)).output).toBe('done');
+  expect((await waitForEnd(pool, id)).output).toBe('done');
   expect(await kindsOf(pool, id)).toBe('model child_started child tool model output');
 });
 
 test('a cancel after a pause: the run ends, and calls in progress are aborted', async () => {
   const { pool } = database;
   const worker = await start();
-  const { gate, server, models } = await gated(() => ({ content: 'never' }));
+  const { gate, server, models } = await startGatedModel(() => ({ content: 'never' }));
   const id = await insertRun(pool, await makeAgent(pool, { models }));
   await expect.poll(() => gate.waiting).toBe(1);
   await pause(id);
@@ -209,7 +218,7 @@ test('a cancel after a pause: the run ends, and calls in progress are aborted', 
 
 test('a worker killed between the request and the park leaves the run paused', async () => {
   const { pool } = database;
-  const { gate, server, models } = await gated(() => ({ content: 'done' }));
+  const { gate, server, models } = await startGatedModel(() => ({ content: 'done' }));
   const script = fileURLToPath(new URL('../../support/worker-process.ts', import.meta.url));
   const env = { ...process.env, DATABASE_URL: database.url, OPENAI_BASE_URL: server.url };
   const doomed = spawn(process.execPath, [script], { env, stdio: ['ignore', 'pipe', 'ignore'] });
@@ -221,8 +230,8 @@ test('a worker killed between the request and the park leaves the run paused', a
   doomed.kill('SIGKILL');
   await once(doomed, 'exit');
   await start(); // detects the dead worker
-  await reaches(pool, id, 'paused');
+  await waitForStatus(pool, id, 'paused');
   gate.allow(2);
   await resume(id);
-  expect((await ended(pool, id)).output).toBe('done');
+  expect((await waitForEnd(pool, id)).output).toBe('done');
 });

@@ -3,7 +3,7 @@ import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { brokenPromises, calling, makeAgent, makeAgentTool } from '../arrange.ts';
+import { callTools, findViolations, makeAgent, makeAgentTool } from '../arrange.ts';
 
 const SEQUENCES = 60;
 const OPERATIONS = 14;
@@ -37,15 +37,15 @@ beforeAll(async () => {
   );
   const ask = { name: 'ask_user', arguments: { question: 'Which?' } };
   const leaf = await makeAgent(database.pool, {
-    script: [calling(ask, { name: 'todo', arguments: { action: 'list' } }), { content: 'found' }],
+    script: [callTools(ask, { name: 'todo', arguments: { action: 'list' } }), { content: 'found' }],
     tools: ['ask_user', 'todo'],
   });
   const look = await makeAgentTool(database.pool, leaf);
   const message = { message: 'Look.' };
   root = await makeAgent(database.pool, {
     script: [
-      calling({ name: look, arguments: message }, { name: 'book' }),
-      calling(ask, { name: look, arguments: message }),
+      callTools({ name: look, arguments: message }, { name: 'book' }),
+      callTools(ask, { name: look, arguments: message }),
       { content: 'done' },
     ],
     tools: [look, 'book', 'ask_user'],
@@ -53,7 +53,7 @@ beforeAll(async () => {
 });
 
 /** Returns a generator of numbers from 0 to 1, repeatable by its seed. */
-function seeded(seed: number): () => number {
+function createRandom(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
@@ -78,9 +78,9 @@ const DECK = [
 ];
 
 /** Applies random controls to one run and its children. Returns the codes of rejected controls. */
-async function sequence(seed: number, session: string): Promise<string[]> {
+async function applyRandomControls(seed: number, session: string): Promise<string[]> {
   const { pool } = database;
-  const random = seeded(seed);
+  const random = createRandom(seed);
   const refused: string[] = [];
   const { rows } = await pool.query(
     `insert into howdah.executions (agent_id, input, session_id) values ($1, 'hello', $2) returning id`,
@@ -105,7 +105,7 @@ async function sequence(seed: number, session: string): Promise<string[]> {
 }
 
 /** Ends all pauses and answers all questions, so that runs waiting only for people end. */
-async function settle(): Promise<void> {
+async function endAllWaits(): Promise<void> {
   const { pool } = database;
   await expect
     .poll(
@@ -137,13 +137,13 @@ test(`${SEQUENCES} random sequences of controls against two workers end well`, a
       [AT_ONCE / PER_SESSION],
     );
     const batch = Array.from({ length: AT_ONCE }, (_, n) =>
-      sequence(begin + n + 1, sessions.rows[Math.floor(n / PER_SESSION)].id),
+      applyRandomControls(begin + n + 1, sessions.rows[Math.floor(n / PER_SESSION)].id),
     );
     refused.push(...(await Promise.all(batch)).flat());
   }
-  await settle();
+  await endAllWaits();
   expect(refused.filter((one) => !REFUSALS.includes(one))).toEqual([]);
-  expect(await brokenPromises(pool)).toEqual([]);
+  expect(await findViolations(pool)).toEqual([]);
   const { rows } = await pool.query(
     'select distinct status::text from howdah.executions where depth = 0 order by 1',
   );

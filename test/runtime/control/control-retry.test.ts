@@ -5,12 +5,11 @@ import type { Worker } from '../../../workers/start-worker.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
-  brokenPromises,
-  calling,
+  callTools,
   childrenOf,
   createLatch,
-  ended,
   executionOf,
+  findViolations,
   insertRun,
   kindsOf,
   makeAgent,
@@ -18,6 +17,7 @@ import {
   messagesOf,
   runToEnd,
   stepsOf,
+  waitForEnd,
 } from '../arrange.ts';
 
 const database = testDatabase();
@@ -47,7 +47,7 @@ afterEach(async () => {
   keys.length = 0;
   hanging = createLatch();
   await Promise.all(servers.splice(0).map((server) => server.close()));
-  expect(await brokenPromises(database.pool)).toEqual([]);
+  expect(await findViolations(database.pool)).toEqual([]);
 });
 afterAll(async () => {
   await worker.stop(0);
@@ -55,7 +55,7 @@ afterAll(async () => {
 
 const retry = async (id: string) => {
   await database.pool.query('select howdah.retry_execution($1)', [id]);
-  return ended(database.pool, id);
+  return waitForEnd(database.pool, id);
 };
 const cancel = (id: string) => database.pool.query('select howdah.cancel_execution($1)', [id]);
 
@@ -90,7 +90,7 @@ describe('retry_execution', () => {
     ['max_cost', { max_cost: 0.000001 }],
   ])('of a run that used up %s grants the limit again, repeatedly', async (stop_reason, limits) => {
     const { pool } = database;
-    const call = { ...calling({ name: 'note' }), usage: { tokens_in: 10, tokens_out: 10 } };
+    const call = { ...callTools({ name: 'note' }), usage: { tokens_in: 10, tokens_out: 10 } };
     const script = [call, call, { content: 'done' }];
     const models = [{ script, input_price: 1, output_price: 1 }];
     const agent = await makeAgent(pool, { models, tools: ['note'], ...limits });
@@ -116,7 +116,7 @@ describe('retry_execution', () => {
 
   test('of a run cancelled during its calls makes only those without a result', async () => {
     const { pool } = database;
-    const script = [calling({ name: 'note' }, { name: 'hang' }), { content: 'done' }];
+    const script = [callTools({ name: 'note' }, { name: 'hang' }), { content: 'done' }];
     const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['note', 'hang'] }));
     await expect.poll(() => keys.length).toBe(2);
     await expect.poll(() => kindsOf(pool, id)).toBe('model tool');
@@ -144,7 +144,7 @@ describe('retry_execution', () => {
 
   test('of a run that the loop guard stopped restarts the count', async () => {
     const { pool } = database;
-    const again = calling({ name: 'todo', arguments: { action: 'list' } });
+    const again = callTools({ name: 'todo', arguments: { action: 'list' } });
     const script = [...Array.from({ length: 7 }, () => again), { content: 'done' }];
     const agent = await makeAgent(pool, { script, tools: ['todo'] });
     const first = await runToEnd(pool, agent);
@@ -155,11 +155,11 @@ describe('retry_execution', () => {
   test('of a parent restarts a child that was cancelled with it', async () => {
     const { pool } = database;
     const helper = await makeAgent(pool, {
-      script: [calling({ name: 'hang' }), { content: 'found' }],
+      script: [callTools({ name: 'hang' }), { content: 'found' }],
       tools: ['hang'],
     });
     const ask = await makeAgentTool(pool, helper);
-    const script = [calling({ name: ask, arguments: { message: 'Look.' } }), { content: 'done' }];
+    const script = [callTools({ name: ask, arguments: { message: 'Look.' } }), { content: 'done' }];
     const id = await insertRun(pool, await makeAgent(pool, { script, tools: [ask] }));
     await expect.poll(() => keys.length).toBe(1);
     await cancel(id);
@@ -177,7 +177,7 @@ describe('retry_execution', () => {
     const { pool } = database;
     const helper = await makeAgent(pool, { script: [{ content: 'found' }] });
     const ask = await makeAgentTool(pool, helper);
-    const calls = calling({ name: ask, arguments: { message: 'Look.' } }, { name: 'hang' });
+    const calls = callTools({ name: ask, arguments: { message: 'Look.' } }, { name: 'hang' });
     const script = [calls, { content: 'done' }];
     const id = await insertRun(pool, await makeAgent(pool, { script, tools: [ask, 'hang'] }));
     await expect.poll(async () => (await childrenOf(pool, id))[0]?.status).toBe('completed');
@@ -196,10 +196,10 @@ describe('fork_execution', () => {
       seq,
       input,
     ]);
-    return ended(database.pool, rows[0].id);
+    return waitForEnd(database.pool, rows[0].id);
   };
   const script = [
-    { ...calling({ name: 'note' }, { name: 'note' }), usage: { tokens_in: 5, tokens_out: 5 } },
+    { ...callTools({ name: 'note' }, { name: 'note' }), usage: { tokens_in: 5, tokens_out: 5 } },
     { content: 'done', usage: { tokens_in: 7, tokens_out: 7 } },
     { content: 'more', usage: { tokens_in: 1, tokens_out: 1 } },
   ];
@@ -243,7 +243,7 @@ describe('fork_execution', () => {
 
   test('repeats a question whose answer had not become a result', async () => {
     const { pool } = database;
-    const ask = calling({ name: 'ask_user', arguments: { question: 'Which?' } });
+    const ask = callTools({ name: 'ask_user', arguments: { question: 'Which?' } });
     const asking = await makeAgent(pool, { script: [ask, { content: 'ok' }], tools: ['ask_user'] });
     const answer = async (id: string, text: string) => {
       await expect.poll(async () => (await executionOf(pool, id)).waiting_for).toBe('question');
@@ -251,7 +251,7 @@ describe('fork_execution', () => {
         `select howdah.answer_question(id, $2) from howdah.questions where execution_id = $1 and status = 'open'`,
         [id, text],
       );
-      return ended(pool, id);
+      return waitForEnd(pool, id);
     };
     const id = await insertRun(pool, asking);
     await answer(id, 'blue');

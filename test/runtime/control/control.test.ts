@@ -6,16 +6,16 @@ import { rolledBack } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
-  brokenPromises,
-  calling,
+  callTools,
   createLatch,
-  ended,
   executionOf,
+  findViolations,
   insertRun,
   kindsOf,
   makeAgent,
   runToEnd,
   stepsOf,
+  waitForEnd,
 } from '../arrange.ts';
 
 const database = testDatabase();
@@ -25,7 +25,7 @@ const servers: FakeServer[] = [];
 afterEach(async () => {
   await Promise.all(workers.splice(0).map((worker) => worker.stop(0)));
   await Promise.all(servers.splice(0).map((server) => server.close()));
-  expect(await brokenPromises(database.pool)).toEqual([]);
+  expect(await findViolations(database.pool)).toEqual([]);
 });
 
 async function start(tools: CustomTool[] = []): Promise<Worker> {
@@ -78,7 +78,7 @@ describe('cancel', () => {
         return new Promise(() => {});
       }),
     ]);
-    const script = [calling({ name: 'wait' }), { content: 'never' }];
+    const script = [callTools({ name: 'wait' }), { content: 'never' }];
     const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['wait'] }));
     await started.opened;
     await cancel(id);
@@ -97,7 +97,7 @@ describe('cancel', () => {
       grant select, insert on shop.orders to howdah_app;
       select howdah.register_sql_tool('shop.order_slowly()')`);
     const worker = await start();
-    const script = [calling({ name: 'order_slowly' }), { content: 'never' }];
+    const script = [callTools({ name: 'order_slowly' }), { content: 'never' }];
     const agent = await makeAgent(pool, { script, tools: ['order_slowly'] });
     const status = await rolledBack(pool, async (holder) => {
       await holder.query('select pg_advisory_xact_lock(22)');
@@ -167,7 +167,7 @@ describe('cancel', () => {
       ),
     );
     for (const [index, id] of ids.entries()) {
-      const run = await ended(pool, id);
+      const run = await waitForEnd(pool, id);
       expect(run.status).toBe(refused[index] ? 'completed' : 'cancelled');
       expect(refused[index]?.code ?? 'HWTRM').toBe('HWTRM');
       expect(await kindsOf(pool, id)).toBe(refused[index] ? 'model output' : '');
@@ -188,7 +188,7 @@ describe('a stopping worker', () => {
         return isFirst ? new Promise(() => {}) : 'at last';
       });
     const first = await startTestWorker(database.url, { tools: [quick, slow(true)] });
-    const script = [calling({ name: 'quick' }, { name: 'slow' }), { content: 'done' }];
+    const script = [callTools({ name: 'quick' }, { name: 'slow' }), { content: 'done' }];
     const agent = await makeAgent(pool, { script, tools: ['quick', 'slow'] });
     const id = await insertRun(pool, agent);
     await hangs.opened;
@@ -202,7 +202,7 @@ describe('a stopping worker', () => {
     expect(first.inFlight).toBe(0);
     expect(await executionOf(pool, id)).toMatchObject({ status: 'queued', owner_worker: null });
     await start([quick, slow(false)]);
-    expect((await ended(pool, id)).output).toBe('done');
+    expect((await waitForEnd(pool, id)).output).toBe('done');
     expect(await kindsOf(pool, id)).toBe('model tool tool model output');
     const steps = await stepsOf(pool, id);
     expect(new Set(steps.map(({ worker }) => worker)).size).toBe(2);
@@ -236,7 +236,7 @@ describe('a stopping worker', () => {
     expect(await kindsOf(pool, id)).toBe('model');
     expect((await executionOf(pool, id)).status).toBe('queued');
     await start([note('second')]);
-    await ended(pool, id);
+    await waitForEnd(pool, id);
     expect(calls).toEqual(['second']);
     expect(server.requests).toHaveLength(2);
   });
@@ -249,7 +249,7 @@ describe('a stopping worker', () => {
     const id = await insertRun(pool, agent);
     expect((await executionOf(pool, id)).status).toBe('queued');
     await start();
-    expect((await ended(pool, id)).status).toBe('completed');
+    expect((await waitForEnd(pool, id)).status).toBe('completed');
     expect((await pool.query('select from howdah_private.workers')).rowCount).toBe(1);
   });
 

@@ -6,11 +6,10 @@ import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startServer, type TestServer } from '../../tools/servers.ts';
-import { killWorkerProcesses, startWorkerProcess } from '../../workers/child.ts';
+import { killWorkerProcesses, startWorkerProcess } from '../../workers/worker-process.ts';
 import {
-  calling,
+  callTools,
   createLatch,
-  ended,
   executionOf,
   insertRun,
   kindsOf,
@@ -18,6 +17,7 @@ import {
   resultsOf,
   shortenBackOff,
   stepsOf,
+  waitForEnd,
 } from '../arrange.ts';
 
 const LOOPBACK = '127.0.0.1';
@@ -52,7 +52,7 @@ async function startHere(): Promise<void> {
 }
 
 /** Sets the effect and the timeout of http_request in this tenant. */
-async function declare(effect: string, timeoutMs = 60_000): Promise<void> {
+async function setEffect(effect: string, timeoutMs = 60_000): Promise<void> {
   await database.pool.query(
     `update howdah.tools set effect = $1::howdah.tool_effect, timeout_ms = $2 where name = 'http_request'`,
     [effect, timeoutMs],
@@ -60,10 +60,10 @@ async function declare(effect: string, timeoutMs = 60_000): Promise<void> {
 }
 
 /** Starts a run that sends one POST to the server and then answers. */
-async function posting(server: TestServer, configuration?: Json): Promise<string> {
+async function startPost(server: TestServer, configuration?: Json): Promise<string> {
   const { pool } = database;
   const call = { name: 'http_request', arguments: { url: server.url, method: 'POST', body: 'x' } };
-  const script = [calling(call), { content: 'done' }];
+  const script = [callTools(call), { content: 'done' }];
   const agent = await makeAgent(pool, { script, tools: ['http_request'] });
   if (configuration !== undefined) {
     await pool.query('update howdah.agent_tools set configuration = $2 where agent_id = $1', [
@@ -75,14 +75,14 @@ async function posting(server: TestServer, configuration?: Json): Promise<string
 }
 
 /** Kills a worker during the calls of its runs. The server answers no call before that. */
-async function killedWhileCalling(runs: number): Promise<{ server: TestServer; ids: string[] }> {
+async function killWhileCalling(runs: number): Promise<{ server: TestServer; ids: string[] }> {
   let silent = true;
   const server = await startServer((_request, response) => {
     if (!silent) response.end('charged');
   });
   const victim = await startWorkerProcess(database.url, { egressAllow: LOOPBACK });
   const ids: string[] = [];
-  while (ids.length < runs) ids.push(await posting(server));
+  while (ids.length < runs) ids.push(await startPost(server));
   await expect.poll(() => server.seen.length, { timeout: 60_000 }).toBe(runs);
   victim.signal('SIGKILL');
   await victim.ended;
@@ -128,10 +128,13 @@ const hang = (): void => {};
 
 describe('a worker killed during a call', () => {
   test('repeats an idempotent call under the same key', async () => {
-    await declare('idempotent');
-    const { server, ids } = await killedWhileCalling(1);
+    await setEffect('idempotent');
+    const { server, ids } = await killWhileCalling(1);
     const id = ids[0] as string;
-    expect(await ended(database.pool, id)).toMatchObject({ status: 'completed', output: 'done' });
+    expect(await waitForEnd(database.pool, id)).toMatchObject({
+      status: 'completed',
+      output: 'done',
+    });
     expect(server.seen).toHaveLength(2);
     expect(new Set(keysOf(server))).toEqual(new Set([`${id}:2:${await callOf(id)}`]));
     expect(await kindsOf(database.pool, id)).toBe('model tool model output');
@@ -139,8 +142,8 @@ describe('a worker killed during a call', () => {
   });
 
   test('asks a person to decide about a once-only call', async () => {
-    await declare('once');
-    const { server, ids } = await killedWhileCalling(3);
+    await setEffect('once');
+    const { server, ids } = await killWhileCalling(3);
     const [done, again, gaveUp] = ids as [string, string, string];
     for (const id of ids) {
       expect(await questionOf(id, 'effect')).toMatchObject({
@@ -156,7 +159,7 @@ describe('a worker killed during a call', () => {
     await answer(await questionOf(again, 'effect'), 'again');
     await answer(await questionOf(gaveUp, 'effect'), 'give_up');
     for (const id of ids) {
-      expect(await ended(database.pool, id)).toMatchObject({ status: 'completed' });
+      expect(await waitForEnd(database.pool, id)).toMatchObject({ status: 'completed' });
     }
     expect(await resultsOf(database.pool, done)).toEqual(['{"receipt":4711}']);
     expect((await resultsOf(database.pool, again))[0]).toContain('charged');
@@ -188,15 +191,15 @@ describe('a once-only call without an answer', () => {
     ['a 502', (response) => response.writeHead(502).end()],
     ['malformed HTTP', (response) => response.socket?.end('nonsense\r\n\r\n')],
   ])('%s raises a question, and the call is not repeated', async (_what, behave) => {
-    await declare('once', 500);
+    await setEffect('once', 500);
     const server = await startServer((_request, response) => behave(response));
     await startHere();
-    const id = await posting(server);
+    const id = await startPost(server);
     const question = await questionOf(id, 'effect');
     expect(question.prompt).toContain('gave no answer');
     expect(await effectOf(id)).toMatchObject({ state: 'unknown', effect: 'once' });
     await answer(question, 'give_up');
-    expect((await ended(database.pool, id)).status).toBe('completed');
+    expect((await waitForEnd(database.pool, id)).status).toBe('completed');
     expect(server.seen).toHaveLength(1);
     expect(await kindsOf(database.pool, id)).toBe(
       'model tool_started question answer tool model output',
@@ -205,22 +208,22 @@ describe('a once-only call without an answer', () => {
 
   test('a broken connection thrown by a custom tool raises a question too', async () => {
     await startHere();
-    const script = [calling({ name: breaking.name }), { content: 'done' }];
+    const script = [callTools({ name: breaking.name }), { content: 'done' }];
     const agent = await makeAgent(database.pool, { script, tools: [breaking.name] });
     const id = await insertRun(database.pool, agent);
     await answer(await questionOf(id, 'effect'), 'done', 'sent');
-    expect((await ended(database.pool, id)).status).toBe('completed');
+    expect((await waitForEnd(database.pool, id)).status).toBe('completed');
     expect(await resultsOf(database.pool, id)).toEqual(['sent']);
   });
 
   test('a call rejected before it had any effect is simply retried', async () => {
-    await declare('once');
+    await setEffect('once');
     const server = await startServer((_request, response) => {
       response.writeHead(server.seen.length === 1 ? 429 : 200).end();
     });
     await startHere();
-    const id = await posting(server);
-    expect((await ended(database.pool, id)).status).toBe('completed');
+    const id = await startPost(server);
+    expect((await waitForEnd(database.pool, id)).status).toBe('completed');
     expect(await kindsOf(database.pool, id)).toBe(
       'model tool_started retry tool_started tool model output',
     );
@@ -228,12 +231,12 @@ describe('a once-only call without an answer', () => {
   });
 
   test('a call never sent, as the connection was refused, is retried without a question', async () => {
-    await declare('once');
+    await setEffect('once');
     const server = await startServer(hang);
     await startHere();
-    const id = await posting({ ...server, url: 'http://127.0.0.1:1' });
+    const id = await startPost({ ...server, url: 'http://127.0.0.1:1' });
     // its model received the error after the last attempt
-    expect((await ended(database.pool, id)).status).toBe('completed');
+    expect((await waitForEnd(database.pool, id)).status).toBe('completed');
     expect(await kindsOf(database.pool, id)).toMatch(/^model( tool_started retry){3}/);
     expect(await effectOf(id)).toMatchObject({ state: 'failed' });
     const { rows } = await database.pool.query(
@@ -255,26 +258,26 @@ describe('a once-only call with an answer', () => {
       (response: ServerResponse) => response.writeHead(302, { location: 'http://10.0.0.1/' }).end(),
     ],
   ])('%s raises a question', async (_, respond) => {
-    await declare('once');
+    await setEffect('once');
     const server = await startServer((_request, response) => void respond(response));
     await startHere();
-    const id = await posting(server);
+    const id = await startPost(server);
     await answer(await questionOf(id, 'effect'), 'done', 'charged');
-    expect(await ended(database.pool, id)).toMatchObject({ status: 'completed' });
+    expect(await waitForEnd(database.pool, id)).toMatchObject({ status: 'completed' });
     expect(server.seen).toHaveLength(1);
   });
 });
 
 describe('an approved call', () => {
   test('with edited arguments uses them for the call, the question and the repetition', async () => {
-    await declare('once', 500);
+    await setEffect('once', 500);
     const server = await startServer((_request, response) => {
       if (server.seen.length > 1) response.end('charged');
     });
     await startHere();
     const { pool } = database;
     const script = [
-      calling({
+      callTools({
         name: 'http_request',
         arguments: { url: server.url, method: 'POST', body: '100' },
       }),
@@ -290,7 +293,7 @@ describe('an approved call', () => {
     const question = await questionOf(id, 'effect');
     expect(question.tool_call).toMatchObject({ arguments: edited });
     await answer(question, 'again');
-    expect((await ended(pool, id)).status).toBe('completed');
+    expect((await waitForEnd(pool, id)).status).toBe('completed');
     expect(server.seen.map(({ body }) => body)).toEqual(['10', '10']);
     expect(new Set(keysOf(server)).size).toBe(1);
     expect(await effectOf(id)).toMatchObject({ state: 'done', arguments: edited });
@@ -300,12 +303,12 @@ describe('an approved call', () => {
   });
 
   test('is not made with invalid edited arguments: the editor gets an error', async () => {
-    await declare('idempotent');
+    await setEffect('idempotent');
     const server = await startServer((_request, response) => response.end());
     await startHere();
     const { pool } = database;
     const call = { name: 'http_request', arguments: { url: server.url } };
-    const script = [calling(call), { content: 'ok' }];
+    const script = [callTools(call), { content: 'ok' }];
     const agent = await makeAgent(pool, { script, tools: ['http_request'] });
     await pool.query('update howdah.agent_tools set requires_approval = true where agent_id = $1', [
       agent,
@@ -318,19 +321,19 @@ describe('an approved call', () => {
     });
     expect(server.seen).toEqual([]);
     await answer(question, 'approve', { url: `${server.url}/mended` });
-    await ended(pool, id);
+    await waitForEnd(pool, id);
     expect(server.seen.map(({ path }) => path)).toEqual(['/mended']);
   });
 });
 
 describe('a run cancelled during a once-only call', () => {
-  async function cancelledWhileCalling(): Promise<{ id: string; server: TestServer }> {
-    await declare('once');
+  async function cancelWhileCalling(): Promise<{ id: string; server: TestServer }> {
+    await setEffect('once');
     const server = await startServer((_request, response) => {
       if (server.seen.length > 1) response.end('charged');
     });
     await startHere();
-    const id = await posting(server);
+    const id = await startPost(server);
     await expect.poll(() => server.seen.length, { timeout: 60_000 }).toBe(1);
     await database.pool.query('select howdah.cancel_execution($1)', [id]);
     return { id, server };
@@ -338,7 +341,7 @@ describe('a run cancelled during a once-only call', () => {
 
   test('answered `again` but cancelled before the repetition asks again, as the outcome is unknown', async () => {
     const { pool } = database;
-    const { id } = await cancelledWhileCalling();
+    const { id } = await cancelWhileCalling();
     await pool.query('select howdah.retry_execution($1)', [id]);
     const question = await questionOf(id, 'effect');
     await worker?.stop(0);
@@ -351,17 +354,17 @@ describe('a run cancelled during a once-only call', () => {
 
   test('asks again in a fork, which does not repeat the call by itself', async () => {
     const { pool } = database;
-    const { id, server } = await cancelledWhileCalling();
+    const { id, server } = await cancelWhileCalling();
     const { rows } = await pool.query('select (howdah.fork_execution($1, 2)).id', [id]);
     const question = await questionOf(rows[0].id, 'effect');
     expect(server.seen).toHaveLength(1);
     await answer(question, 'done', 'charged before');
-    expect(await ended(pool, rows[0].id)).toMatchObject({ status: 'completed' });
+    expect(await waitForEnd(pool, rows[0].id)).toMatchObject({ status: 'completed' });
     expect(server.seen).toHaveLength(1);
   });
 
   test('leaves the question open: it accepts done or give up, but not again', async () => {
-    const { id } = await cancelledWhileCalling();
+    const { id } = await cancelWhileCalling();
     const question = await questionOf(id, 'effect');
     expect(question.options).toEqual(['done', 'give_up']);
     expect(await effectOf(id)).toMatchObject({ state: 'unknown' });
@@ -373,7 +376,7 @@ describe('a run cancelled during a once-only call', () => {
   });
 
   test('retried without an answer asks again and continues by the answer', async () => {
-    const { id, server } = await cancelledWhileCalling();
+    const { id, server } = await cancelWhileCalling();
     const first = await questionOf(id, 'effect');
     await database.pool.query('select howdah.retry_execution($1)', [id]);
     const second = await questionOf(id, 'effect');
@@ -381,16 +384,16 @@ describe('a run cancelled during a once-only call', () => {
     expect(second.options).toContain('again');
     await expect(answer(first, 'done')).rejects.toMatchObject({ code: 'HWCNF' });
     await answer(second, 'again');
-    expect((await ended(database.pool, id)).status).toBe('completed');
+    expect((await waitForEnd(database.pool, id)).status).toBe('completed');
     expect(keysOf(server)).toHaveLength(2);
     expect(new Set(keysOf(server)).size).toBe(1);
   });
 
   test('retried after an answer follows it and asks nothing', async () => {
-    const { id, server } = await cancelledWhileCalling();
+    const { id, server } = await cancelWhileCalling();
     await answer(await questionOf(id, 'effect'), 'done', 'it went through');
     await database.pool.query('select howdah.retry_execution($1)', [id]);
-    expect((await ended(database.pool, id)).status).toBe('completed');
+    expect((await waitForEnd(database.pool, id)).status).toBe('completed');
     expect(await resultsOf(database.pool, id)).toEqual(['it went through']);
     expect(server.seen).toHaveLength(1);
     const { rows } = await database.pool.query(
@@ -401,7 +404,7 @@ describe('a run cancelled during a once-only call', () => {
   });
 
   test('does not repeat an answered question after another cancel', async () => {
-    const { id } = await cancelledWhileCalling();
+    const { id } = await cancelWhileCalling();
     await worker?.stop(0);
     worker = undefined;
     await answer(await questionOf(id, 'effect'), 'give_up');
@@ -418,20 +421,20 @@ describe('a run cancelled during a once-only call', () => {
 
 describe('http_request', () => {
   test('reaches only what its configuration allows', async () => {
-    await declare('idempotent');
+    await setEffect('idempotent');
     const server = await startServer((_request, response) => response.end('hello'));
     await startHere();
-    const allowed = await posting(server, { allow: [server.host] });
-    const refused = await posting(server, { allow: ['example.com'] });
-    await ended(database.pool, allowed);
-    await ended(database.pool, refused);
+    const allowed = await startPost(server, { allow: [server.host] });
+    const refused = await startPost(server, { allow: ['example.com'] });
+    await waitForEnd(database.pool, allowed);
+    await waitForEnd(database.pool, refused);
     expect((await resultsOf(database.pool, allowed))[0]).toContain('hello');
     expect((await resultsOf(database.pool, refused))[0]).toContain('invalid_request');
     expect(server.seen).toHaveLength(1);
   });
 
   test('keeps its owner’s restrictions when the built-in tools are seeded again', async () => {
-    await declare('once');
+    await setEffect('once');
     await database.pool.query(
       `update howdah.tools set description = 'of before' where name = 'http_request'`,
     );
@@ -447,20 +450,20 @@ describe('http_request', () => {
 
 describe('the effects ledger', () => {
   test('has no row for a pure call, and none in a fork for calls of the original', async () => {
-    await declare('idempotent');
+    await setEffect('idempotent');
     const gate = createLatch();
     const server = await startServer(
       (_request, response) => void gate.opened.then(() => response.end()),
     );
     await startHere();
-    const id = await posting(server);
+    const id = await startPost(server);
     gate.open();
-    await ended(database.pool, id);
+    await waitForEnd(database.pool, id);
     const { rows } = await database.pool.query(
       `select (f).id from howdah.fork_execution($1, 2) as f`,
       [id],
     );
-    await ended(database.pool, rows[0].id);
+    await waitForEnd(database.pool, rows[0].id);
     expect(await effectOf(id)).toMatchObject({
       tool: 'http_request',
       seq: 2,
@@ -470,9 +473,9 @@ describe('the effects ledger', () => {
       error: null,
       compensation_execution_id: null,
     });
-    await declare('pure');
-    const pure = await posting(server);
-    await ended(database.pool, pure);
+    await setEffect('pure');
+    const pure = await startPost(server);
+    await waitForEnd(database.pool, pure);
     const others = await database.pool.query(
       'select from howdah.effects where execution_id = any ($1)',
       [[rows[0].id, pure]],

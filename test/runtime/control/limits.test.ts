@@ -5,15 +5,15 @@ import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
-  calling,
+  callTools,
   createLatch,
-  ended,
   executionOf,
   insertRun,
   kindsOf,
   makeAgent,
   runToEnd,
   stepsOf,
+  waitForEnd,
 } from '../arrange.ts';
 
 const database = testDatabase();
@@ -48,7 +48,7 @@ afterAll(async () => {
   await silent.close();
 });
 
-const look = { ...calling({ name: 'look' }), usage: { tokens_in: 80, tokens_out: 20 } };
+const look = { ...callTools({ name: 'look' }), usage: { tokens_in: 80, tokens_out: 20 } };
 const forEver = Array.from({ length: 20 }, () => look);
 
 describe('a limit ends the run as failed with its reason and a guard step', () => {
@@ -113,7 +113,7 @@ describe('a limit ends the run as failed with its reason and a guard step', () =
   test('max_seconds: applies while a tool hangs', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, {
-      script: [calling({ name: 'block' }), { content: 'never' }],
+      script: [callTools({ name: 'block' }), { content: 'never' }],
       tools: ['block'],
       max_seconds: 1,
     });
@@ -133,17 +133,17 @@ describe('the queue', () => {
     expect(await executionOf(pool, id)).toMatchObject({ status: 'queued', started_at: null });
     await pool.query('update howdah.executions set run_at = now() where id = $1', [id]);
     await pool.query('select howdah_private.enqueue_advance(array[$1::uuid])', [id]);
-    expect((await ended(pool, id)).status).toBe('completed');
+    expect((await waitForEnd(pool, id)).status).toBe('completed');
   });
 
   test('a smaller priority number runs first with one slot', async () => {
     const { pool } = database;
     const gateway = await makeAgent(pool, {
-      script: [calling({ name: 'block' }), { content: 'ok' }],
+      script: [callTools({ name: 'block' }), { content: 'ok' }],
       tools: ['block'],
     });
     const agent = await makeAgent(pool, {
-      script: [calling({ name: 'begin' }), { content: 'ok' }],
+      script: [callTools({ name: 'begin' }), { content: 'ok' }],
       tools: ['begin'],
     });
     const holder = await insertRun(pool, gateway);
@@ -165,7 +165,7 @@ describe('the queue', () => {
       [ids],
     );
     gate.open();
-    await Promise.all(ids.map((id) => ended(pool, id)));
+    await Promise.all(ids.map((id) => waitForEnd(pool, id)));
     expect(started).toEqual([3, 4, 1, 2, 0].map((index) => ids[index]));
   });
 });

@@ -5,25 +5,25 @@ import type { JsonObject } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { killWorkerProcesses, loadWorkerProcess } from '../../workers/child.ts';
+import { killWorkerProcesses, loadWorkerProcess } from '../../workers/worker-process.ts';
 import {
   type AgentSpec,
-  calling,
+  callTools,
   childrenOf,
-  ended,
   executionOf,
   insertRun,
   kindsOf,
   makeAgent,
   makeAgentTool,
   messagesOf,
-  reaches,
   resultsOf,
   runToEnd,
   stepsOf,
+  waitForEnd,
+  waitForStatus,
 } from '../arrange.ts';
-import { addHooks, heardOf, openHookedShop } from '../hooks/hooked.ts';
-import { expectEqual } from '../replay/replay-runs.ts';
+import { addHooks, createHookShop, eventNamesOf } from '../hooks/hook-shop.ts';
+import { expectEqualReplay } from '../replay/replay-runs.ts';
 
 // Messages between agents are sent and received exactly as often as their logs show.
 
@@ -43,16 +43,16 @@ afterAll(async () => {
 const unique = (word: string) => `${word}_${randomBytes(4).toString('hex')}`;
 
 /** Makes an agent under a name that scripts can use. */
-async function named(name: string, spec: AgentSpec): Promise<string> {
+async function makeNamedAgent(name: string, spec: AgentSpec): Promise<string> {
   const id = await makeAgent(database.pool, spec);
   await database.pool.query('update howdah.agents set name = $2 where id = $1', [id, name]);
   return id;
 }
 
 const send = (to: string, message: string, more: JsonObject = {}) =>
-  calling({ name: 'send_message', arguments: { to, message, ...more } });
+  callTools({ name: 'send_message', arguments: { to, message, ...more } });
 const receive = (wait_seconds?: number) =>
-  calling({ name: 'receive', arguments: wait_seconds === undefined ? {} : { wait_seconds } });
+  callTools({ name: 'receive', arguments: wait_seconds === undefined ? {} : { wait_seconds } });
 
 /** Sends a message as a person. */
 async function write(agent: string, content: string, execution: string | null = null) {
@@ -64,7 +64,7 @@ async function write(agent: string, content: string, execution: string | null = 
 }
 
 /** Returns the results of the receive calls, as received by the model. */
-async function received(id: string): Promise<{ mail: JsonObject[] }[]> {
+async function receivedMail(id: string): Promise<{ mail: JsonObject[] }[]> {
   return (await resultsOf(database.pool, id))
     .filter((text) => text.startsWith('{"mail"'))
     .map((text) => JSON.parse(text));
@@ -79,14 +79,14 @@ const mailOf = async (agent: string) =>
   ).rows;
 
 /** Waits until the run is parked until a time, without an owner. */
-async function parked(id: string) {
-  const run = await reaches(database.pool, id, 'waiting');
+async function waitUntilParked(id: string) {
+  const run = await waitForStatus(database.pool, id, 'waiting');
   expect(run).toMatchObject({ waiting_for: 'timer', owner_worker: null });
   expect(run.wake_at).not.toBeNull();
 }
 
 /** Ends the waiting time of a receive call. */
-async function ring(id: string) {
+async function endWait(id: string) {
   await database.pool.query(
     `with over as (
        update howdah_private.receivers set ends_at = clock_timestamp() where execution_id = $1 returning execution_id as id
@@ -107,13 +107,13 @@ describe('receive', () => {
       tools: MAIL,
     });
     const id = await insertRun(pool, agent);
-    await parked(id);
+    await waitUntilParked(id);
     // the worker releases the run after it has received the result of the commit
     await expect.poll(() => worker?.inFlight).toBe(0);
     const sent = await write(agent, 'The pump is here.');
-    const run = await ended(pool, id);
+    const run = await waitForEnd(pool, id);
     expect(run).toMatchObject({ status: 'completed', output: 'read' });
-    const [{ mail } = { mail: [] }] = await received(id);
+    const [{ mail } = { mail: [] }] = await receivedMail(id);
     expect(mail).toMatchObject([
       { id: sent.id, thread: sent.id, content: 'The pump is here.', trust: 'user' },
     ]);
@@ -128,7 +128,7 @@ describe('receive', () => {
     expect(row.received_at).not.toBeNull();
     const toolMessages = (await messagesOf(pool, id)).filter(({ role }) => role === 'tool');
     expect(toolMessages).toMatchObject([{ trust: 'user' }]);
-    await expectEqual(pool, id);
+    await expectEqualReplay(pool, id);
   });
 
   test('receives a message sent with other changes in one transaction once that has committed', async () => {
@@ -138,15 +138,15 @@ describe('receive', () => {
       tools: MAIL,
     });
     const [id, paused] = [await insertRun(pool, agent), await insertRun(pool, agent)];
-    await parked(id);
-    await parked(paused);
+    await waitUntilParked(id);
+    await waitUntilParked(paused);
     const client = await pool.connect();
     await client.query('begin');
     await client.query('select howdah.pause_execution($1)', [paused]);
     await client.query(`insert into howdah.mail (to_agent_id, content) values ($1, 'x')`, [agent]);
     await client.query('commit');
     client.release();
-    expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'read' });
+    expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed', output: 'read' });
     expect(await executionOf(pool, paused)).toMatchObject({ status: 'paused' });
     await pool.query('select howdah.cancel_execution($1)', [paused]);
   });
@@ -158,16 +158,16 @@ describe('receive', () => {
       tools: MAIL,
     });
     const id = await insertRun(pool, agent);
-    await parked(id);
-    await ring(id);
-    await ended(pool, id);
-    expect(await received(id)).toMatchObject([{ mail: [], waited_until: expect.any(String) }]);
+    await waitUntilParked(id);
+    await endWait(id);
+    await waitForEnd(pool, id);
+    expect(await receivedMail(id)).toMatchObject([{ mail: [], waited_until: expect.any(String) }]);
     const { rows } = await pool.query(
       'select from howdah_private.receivers where execution_id = $1',
       [id],
     );
     expect(rows).toEqual([]);
-    await expectEqual(pool, id);
+    await expectEqualReplay(pool, id);
   });
 
   test('returns at once without wait_seconds; each message is received once, by the next run', async () => {
@@ -179,11 +179,11 @@ describe('receive', () => {
     await write(agent, 'one');
     await write(agent, 'two');
     const first = await runToEnd(pool, agent);
-    const [all, none] = await received(first.id);
+    const [all, none] = await receivedMail(first.id);
     expect(all?.mail.map(({ content }) => content)).toEqual(['one', 'two']);
     expect(none).toEqual({ mail: [] });
     const second = await runToEnd(pool, agent);
-    expect(await received(second.id)).toEqual([{ mail: [] }, { mail: [] }]);
+    expect(await receivedMail(second.id)).toEqual([{ mail: [] }, { mail: [] }]);
   });
 
   test('delivers a message addressed to a run to that run only', async () => {
@@ -193,15 +193,15 @@ describe('receive', () => {
       tools: MAIL,
     });
     const [one, other] = [await insertRun(pool, agent), await insertRun(pool, agent)];
-    await parked(one);
-    await parked(other);
+    await waitUntilParked(one);
+    await waitUntilParked(other);
     await write(agent, 'for the other', other);
-    await ended(pool, other);
-    expect(await received(other)).toMatchObject([{ mail: [{ content: 'for the other' }] }]);
+    await waitForEnd(pool, other);
+    expect(await receivedMail(other)).toMatchObject([{ mail: [{ content: 'for the other' }] }]);
     expect(await executionOf(pool, one)).toMatchObject({ status: 'waiting', waiting_for: 'timer' });
-    await ring(one);
-    await ended(pool, one);
-    expect(await received(one)).toMatchObject([{ mail: [] }]);
+    await endWait(one);
+    await waitForEnd(pool, one);
+    expect(await receivedMail(one)).toMatchObject([{ mail: [] }]);
   });
 
   test('returns as many messages as fit into a result, and the rest in the next call', async () => {
@@ -214,14 +214,14 @@ describe('receive', () => {
       await write(agent, letter.repeat(20_000));
     }
     const { id } = await runToEnd(pool, agent);
-    expect((await received(id)).map(({ mail }) => mail.length)).toEqual([2, 1, 0]);
+    expect((await receivedMail(id)).map(({ mail }) => mail.length)).toEqual([2, 1, 0]);
   });
 
   test('beside a question to a person receives both message and answer', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, {
       script: [
-        calling(
+        callTools(
           { name: 'ask_user', arguments: { question: 'Which?' } },
           { name: 'receive', arguments: { wait_seconds: 600 } },
         ),
@@ -230,7 +230,7 @@ describe('receive', () => {
       tools: [...MAIL, 'ask_user'],
     });
     const id = await insertRun(pool, agent);
-    await parked(id);
+    await waitUntilParked(id);
     await pool.query(
       `select howdah.answer_question(id, 'this') from howdah.questions where execution_id = $1`,
       [id],
@@ -243,7 +243,7 @@ describe('receive', () => {
       [id],
     );
     await write(agent, 'that');
-    expect((await ended(pool, id)).output).toBe('both');
+    expect((await waitForEnd(pool, id)).output).toBe('both');
     expect(await resultsOf(pool, id)).toMatchObject(['this', expect.stringContaining('that')]);
   });
 });
@@ -252,14 +252,14 @@ describe('a tree', () => {
   test('sends within itself: the parent waits, its sub-agent sends', async () => {
     const { pool } = database;
     const boss = unique('boss');
-    const helper = await named(unique('helper'), {
+    const helper = await makeNamedAgent(unique('helper'), {
       script: [send(boss, 'half done'), { content: 'all done' }],
       tools: MAIL,
     });
     const ask = await makeAgentTool(pool, helper);
-    const agent = await named(boss, {
+    const agent = await makeNamedAgent(boss, {
       script: [
-        calling(
+        callTools(
           { name: ask, arguments: { message: 'Begin.' } },
           { name: 'receive', arguments: { wait_seconds: 600 } },
         ),
@@ -268,9 +268,9 @@ describe('a tree', () => {
       tools: [...MAIL, ask],
     });
     const id = await insertRun(pool, agent);
-    expect((await ended(pool, id)).output).toBe('heard');
+    expect((await waitForEnd(pool, id)).output).toBe('heard');
     const [child] = await childrenOf(pool, id);
-    const [{ mail } = { mail: [] }] = await received(id);
+    const [{ mail } = { mail: [] }] = await receivedMail(id);
     expect(mail).toMatchObject([
       { content: 'half done', trust: 'internal', from_run: child?.id, from: expect.any(String) },
     ]);
@@ -281,19 +281,22 @@ describe('a tree', () => {
       content?.includes('half'),
     );
     expect(matching).toMatchObject([{ role: 'tool', trust: 'internal' }]);
-    await expectEqual(pool, id);
+    await expectEqualReplay(pool, id);
   });
 
   test('keeps messages for its own run of an agent from other runs of that agent', async () => {
     const { pool } = database;
     const reader = unique('reader');
-    const agent = await named(reader, { script: [receive(600), { content: 'x' }], tools: MAIL });
+    const agent = await makeNamedAgent(reader, {
+      script: [receive(600), { content: 'x' }],
+      tools: MAIL,
+    });
     const outside = await insertRun(pool, agent);
-    await parked(outside);
+    await waitUntilParked(outside);
     const ask = await makeAgentTool(pool, agent);
     const boss = await makeAgent(pool, {
       script: [
-        calling(
+        callTools(
           { name: ask, arguments: { message: 'Wait.' } },
           { name: 'receive', arguments: { wait_seconds: 600 } },
         ),
@@ -302,17 +305,17 @@ describe('a tree', () => {
       tools: [...MAIL, ask],
     });
     const id = await insertRun(pool, boss);
-    await parked(id);
+    await waitUntilParked(id);
     const [inside] = await childrenOf(pool, id);
-    await parked(inside?.id ?? '');
+    await waitUntilParked(inside?.id ?? '');
     // as if the boss had called send_message in parallel with its other calls
     const { rows } = await pool.query(
       `select howdah_private.call_send_message($1, jsonb_build_object('to', $2::text, 'message', 'inside'), '{}') as sent`,
       [id, reader],
     );
     expect(rows[0].sent).toMatchObject({ to: reader });
-    await ended(pool, inside?.id ?? '');
-    expect(await received(inside?.id ?? '')).toMatchObject([{ mail: [{ content: 'inside' }] }]);
+    await waitForEnd(pool, inside?.id ?? '');
+    expect(await receivedMail(inside?.id ?? '')).toMatchObject([{ mail: [{ content: 'inside' }] }]);
     expect(await executionOf(pool, outside)).toMatchObject({ status: 'waiting' });
     await pool.query('select howdah.cancel_execution(id) from unnest($1::uuid[]) as id', [
       [outside, id],
@@ -327,17 +330,17 @@ test('delivers every message when all members send to each other at once', async
   for (const name of names) {
     const others = names.filter((one) => one !== name);
     const script = [
-      calling(
+      callTools(
         ...others.map((to) => ({ name: 'send_message', arguments: { to, message: 'hello' } })),
       ),
       ...others.map(() => receive(600)),
       { content: 'heard' },
     ];
-    asks.push(await makeAgentTool(pool, await named(name, { script, tools: MAIL })));
+    asks.push(await makeAgentTool(pool, await makeNamedAgent(name, { script, tools: MAIL })));
   }
   const boss = await makeAgent(pool, {
     script: [
-      calling(...asks.map((name) => ({ name, arguments: { message: 'Greet.' } }))),
+      callTools(...asks.map((name) => ({ name, arguments: { message: 'Greet.' } }))),
       { content: 'all' },
     ],
     tools: asks,
@@ -374,8 +377,8 @@ describe('a rejection tells the model what to do', () => {
   test('for an unknown agent, itself, a finished run, a person and an unknown thread', async () => {
     const { pool } = database;
     const [me, desk] = [unique('me'), unique('front_desk')];
-    const over = await runToEnd(pool, await named(desk, { script: [{ content: 'x' }] }));
-    const agent = await named(me, {
+    const over = await runToEnd(pool, await makeNamedAgent(desk, { script: [{ content: 'x' }] }));
+    const agent = await makeNamedAgent(me, {
       script: [
         send(desk.replace('front', 'frnt'), 'x'),
         send(me, 'x'),
@@ -451,7 +454,7 @@ describe('a rejection tells the model what to do', () => {
     const server = await startOpenAiServer(play);
     const models = [{ provider: 'openai', base_url: server.url }];
     const agents = [ping, pong].map((name) =>
-      named(name, { models, tools: MAIL, instruction: name }),
+      makeNamedAgent(name, { models, tools: MAIL, instruction: name }),
     );
     const [first, second] = (await Promise.all(agents)) as [string, string];
     await pool.query(
@@ -460,9 +463,9 @@ describe('a rejection tells the model what to do', () => {
       [[first, second]],
     );
     const answering = await insertRun(pool, second);
-    await parked(answering);
+    await waitUntilParked(answering);
     const opening = await insertRun(pool, first);
-    const run = await ended(pool, opening);
+    const run = await waitForEnd(pool, opening);
     expect(run).toMatchObject({ status: 'completed', output: 'stopped' });
     expect(await mailOf(first)).toHaveLength(6);
     expect(new Set((await mailOf(first)).map(({ thread_id }) => thread_id)).size).toBe(1);
@@ -477,17 +480,17 @@ describe('a rejection tells the model what to do', () => {
       code: 'limit_reached',
       retryable: false,
     });
-    await parked(answering);
-    await ring(answering);
-    expect((await ended(pool, answering)).output).toBe('nothing more came');
-    await expectEqual(pool, opening);
+    await waitUntilParked(answering);
+    await endWait(answering);
+    expect((await waitForEnd(pool, answering)).output).toBe('nothing more came');
+    await expectEqualReplay(pool, opening);
     await server.close();
   });
 
   test('the guard also stops an agent that keeps starting new threads', async () => {
     const { pool } = database;
     const desk = unique('desk');
-    await named(desk, {});
+    await makeNamedAgent(desk, {});
     const agent = await makeAgent(pool, {
       script: [send(desk, 'a'), send(desk, 'b'), send(desk, 'c'), { content: 'done' }],
       tools: MAIL,
@@ -513,77 +516,77 @@ describe('a rejection tells the model what to do', () => {
 });
 
 describe('a run that waits for messages', () => {
-  const waiting = async () => {
+  const startWaitingRun = async () => {
     const agent = await makeAgent(database.pool, {
       script: [receive(600), { content: 'read' }],
       tools: MAIL,
     });
     const id = await insertRun(database.pool, agent);
-    await parked(id);
+    await waitUntilParked(id);
     return { agent, id };
   };
   const control = (verb: string, id: string) =>
     database.pool.query(`select howdah.${verb}_execution($1)`, [id]);
 
   test('keeps messages while paused, until it is resumed', async () => {
-    const { agent, id } = await waiting();
+    const { agent, id } = await startWaitingRun();
     await control('pause', id);
     await write(agent, 'meanwhile');
     expect(await executionOf(database.pool, id)).toMatchObject({ status: 'paused' });
     expect(await mailOf(agent)).toMatchObject([{ received_at: null }]);
     await control('resume', id);
-    expect((await ended(database.pool, id)).output).toBe('read');
-    expect(await received(id)).toMatchObject([{ mail: [{ content: 'meanwhile' }] }]);
+    expect((await waitForEnd(database.pool, id)).output).toBe('read');
+    expect(await receivedMail(id)).toMatchObject([{ mail: [{ content: 'meanwhile' }] }]);
   });
 
   test('waits again when resumed without a message', async () => {
-    const { agent, id } = await waiting();
+    const { agent, id } = await startWaitingRun();
     await control('pause', id);
     await control('resume', id);
-    await parked(id);
+    await waitUntilParked(id);
     await write(agent, 'late');
-    expect((await ended(database.pool, id)).output).toBe('read');
+    expect((await waitForEnd(database.pool, id)).output).toBe('read');
   });
 
   test('receives nothing when cancelled, and the message waits for the next run', async () => {
-    const { agent, id } = await waiting();
+    const { agent, id } = await startWaitingRun();
     await control('cancel', id);
     await write(agent, 'too late');
     expect(await executionOf(database.pool, id)).toMatchObject({ status: 'cancelled' });
     expect(await mailOf(agent)).toMatchObject([{ received_at: null }]);
     await control('retry', id);
-    expect((await ended(database.pool, id)).output).toBe('read');
-    expect(await received(id)).toMatchObject([{ mail: [{ content: 'too late' }] }]);
+    expect((await waitForEnd(database.pool, id)).output).toBe('read');
+    expect(await receivedMail(id)).toMatchObject([{ mail: [{ content: 'too late' }] }]);
   });
 
   test('waits the full time again when retried', async () => {
-    const { agent, id } = await waiting();
+    const { agent, id } = await startWaitingRun();
     await control('cancel', id);
     await database.pool.query(
       `update howdah_private.receivers set ends_at = now() - interval '1 minute' where execution_id = $1`,
       [id],
     );
     await control('retry', id);
-    await parked(id);
+    await waitUntilParked(id);
     await write(agent, 'now');
-    expect((await ended(database.pool, id)).output).toBe('read');
+    expect((await waitForEnd(database.pool, id)).output).toBe('read');
   });
 
   test('waits separately when forked; messages that the original received are in the copied log', async () => {
     const { pool } = database;
-    const { agent, id } = await waiting();
+    const { agent, id } = await startWaitingRun();
     await write(agent, 'once');
-    await ended(pool, id);
+    await waitForEnd(pool, id);
     const { rows } = await pool.query('select id from howdah.fork_execution($1, 2)', [id]);
-    await ended(pool, rows[0].id);
-    expect(await received(rows[0].id)).toMatchObject([{ mail: [{ content: 'once' }] }]);
+    await waitForEnd(pool, rows[0].id);
+    expect(await receivedMail(rows[0].id)).toMatchObject([{ mail: [{ content: 'once' }] }]);
     const early = await pool.query('select id from howdah.fork_execution($1, 1)', [id]);
-    await parked(early.rows[0].id);
+    await waitUntilParked(early.rows[0].id);
     await control('cancel', early.rows[0].id);
   });
 
   test('checks its messages after input from a person and continues to wait', async () => {
-    const { agent, id } = await waiting();
+    const { agent, id } = await startWaitingRun();
     await database.pool.query(`select howdah.add_input($1, 'Hurry.')`, [id]);
     await eventually(
       database.pool,
@@ -593,14 +596,14 @@ describe('a run that waits for messages', () => {
       [id],
     );
     await write(agent, 'here');
-    expect((await ended(database.pool, id)).output).toBe('read');
+    expect((await waitForEnd(database.pool, id)).output).toBe('read');
   });
 });
 
 test('many senders to many waiting runs: no message is lost or received twice', async () => {
   const { pool } = database;
   const reader = unique('reader');
-  const agent = await named(reader, {
+  const agent = await makeNamedAgent(reader, {
     script: [receive(600), receive(600), receive(600), { content: 'x' }],
     tools: MAIL,
   });
@@ -610,14 +613,14 @@ test('many senders to many waiting runs: no message is lost or received twice', 
     tools: MAIL,
   });
   const senders = await Promise.all(Array.from({ length: 20 }, () => insertRun(pool, sender)));
-  await Promise.all(senders.map((id) => ended(pool, id)));
+  await Promise.all(senders.map((id) => waitForEnd(pool, id)));
   await eventually(
     pool,
     'all is received',
     `select from howdah.mail where to_agent_id = $1 having count(*) = 40 and count(received_at) = 40`,
     [agent],
   );
-  const seen = (await Promise.all(readers.map(received))).flat().flatMap(({ mail }) => mail);
+  const seen = (await Promise.all(readers.map(receivedMail))).flat().flatMap(({ mail }) => mail);
   const ids = new Set(seen.map(({ id }) => id));
   await eventually(
     pool,
@@ -625,7 +628,7 @@ test('many senders to many waiting runs: no message is lost or received twice', 
     `select from howdah.executions where id = any ($1) having bool_and(completed_at is not null or status = 'waiting')`,
     [readers],
   );
-  const all = (await Promise.all(readers.map(received))).flat().flatMap(({ mail }) => mail);
+  const all = (await Promise.all(readers.map(receivedMail))).flat().flatMap(({ mail }) => mail);
   expect(all.map(({ id }) => id)).toHaveLength(40);
   expect(new Set([...ids, ...all.map(({ id }) => id)]).size).toBe(40);
   await pool.query(
@@ -636,14 +639,14 @@ test('many senders to many waiting runs: no message is lost or received twice', 
 
 test('hooks run before each check of a waiting call and once after its end', async () => {
   const { pool } = database;
-  await openHookedShop(pool);
+  await createHookShop(pool);
   const agent = await makeAgent(pool, { script: [receive(600), { content: 'x' }], tools: MAIL });
   await addHooks(pool, agent, 'shop.heard', ['tool_before', 'tool_after']);
   const id = await insertRun(pool, agent);
-  await parked(id);
+  await waitUntilParked(id);
   await write(agent, 'x');
-  await ended(pool, id);
-  expect(await heardOf(pool, id)).toBe('tool_before tool_before tool_after');
+  await waitForEnd(pool, id);
+  expect(await eventNamesOf(pool, id)).toBe('tool_before tool_before tool_after');
   expect(await kindsOf(pool, id)).toBe('model tool model output');
 });
 
@@ -661,7 +664,7 @@ test('agents are found by their capabilities', async () => {
   }
   const agent = await makeAgent(pool, {
     script: [
-      calling({ name: 'discover_agents', arguments: { capability: 'leaky pipes' } }),
+      callTools({ name: 'discover_agents', arguments: { capability: 'leaky pipes' } }),
       { content: 'x' },
     ],
     tools: ['discover_agents'],
@@ -677,11 +680,11 @@ test('agents are found by their capabilities', async () => {
 describe('the board of a tree', () => {
   test('is shared by parent and sub-agent only; a write with a stale version returns the current value', async () => {
     const { pool } = database;
-    const board = (args: JsonObject) => calling({ name: 'board_write', arguments: args });
+    const board = (args: JsonObject) => callTools({ name: 'board_write', arguments: args });
     const tools = ['board_read', 'board_write'];
     const helper = await makeAgent(pool, {
       script: [
-        calling({ name: 'board_read', arguments: { key: 'plan' } }),
+        callTools({ name: 'board_read', arguments: { key: 'plan' } }),
         board({ key: 'plan', value: { steps: 2 }, expected_version: 1 }),
         { content: 'changed' },
       ],
@@ -691,11 +694,11 @@ describe('the board of a tree', () => {
     const boss = await makeAgent(pool, {
       script: [
         board({ key: 'plan', value: { steps: 1 } }),
-        calling({ name: ask, arguments: { message: 'Change it.' } }),
+        callTools({ name: ask, arguments: { message: 'Change it.' } }),
         board({ key: 'plan', value: { steps: 9 }, expected_version: 1 }),
         board({ key: 'plan', value: null }),
         board({ key: 'plan', value: { steps: 3 }, expected_version: 2 }),
-        calling({ name: 'board_read' }),
+        callTools({ name: 'board_read' }),
         { content: 'done' },
       ],
       tools: [...tools, ask],
@@ -720,9 +723,9 @@ describe('the board of a tree', () => {
       [id],
     );
     expect(rows).toEqual([{ value: { steps: 3 }, version: 3, written_by_execution_id: id }]);
-    await expectEqual(pool, id);
+    await expectEqualReplay(pool, id);
     const alone = await makeAgent(pool, {
-      script: [calling({ name: 'board_read', arguments: { key: 'plan' } }), { content: 'x' }],
+      script: [callTools({ name: 'board_read', arguments: { key: 'plan' } }), { content: 'x' }],
       tools,
     });
     const other = await runToEnd(pool, alone);
@@ -741,7 +744,7 @@ describe('a killed worker', () => {
       await worker?.stop(10_000);
       const loaded = await loadWorkerProcess(database.url);
       const reader = unique('reader');
-      const agent = await named(reader, {
+      const agent = await makeNamedAgent(reader, {
         script: [receive(600), { content: 'read' }],
         tools: MAIL,
       });
@@ -762,12 +765,12 @@ describe('a killed worker', () => {
       const sending = await insertRun(pool, sender);
       await doomed.ended;
       worker = await startTestWorker(database.url);
-      expect((await ended(pool, sending)).output).toBe('sent');
-      expect((await ended(pool, reading)).output).toBe('read');
+      expect((await waitForEnd(pool, sending)).output).toBe('sent');
+      expect((await waitForEnd(pool, reading)).output).toBe('read');
       expect(await mailOf(agent)).toMatchObject([
         { content: 'just once', received_by_execution_id: reading },
       ]);
-      expect(await received(reading)).toMatchObject([{ mail: [{ content: 'just once' }] }]);
+      expect(await receivedMail(reading)).toMatchObject([{ mail: [{ content: 'just once' }] }]);
       expect(await kindsOf(pool, sending)).toBe('model tool model output');
       expect(await kindsOf(pool, reading)).toBe('model tool model output');
     },

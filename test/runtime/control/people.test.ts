@@ -6,16 +6,16 @@ import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
-  brokenPromises,
-  calling,
+  callTools,
   createLatch,
-  ended,
   executionOf,
+  findViolations,
   insertRun,
   kindsOf,
   makeAgent,
   resultsOf,
   stepsOf,
+  waitForEnd,
 } from '../arrange.ts';
 
 const database = testDatabase();
@@ -70,7 +70,7 @@ beforeEach(() => {
 });
 afterEach(async () => {
   slow.open();
-  expect(await brokenPromises(database.pool)).toEqual([]);
+  expect(await findViolations(database.pool)).toEqual([]);
 });
 afterAll(async () => {
   await worker.stop(0);
@@ -103,7 +103,7 @@ async function questionsOf(root: string, count = 1): Promise<Question[]> {
 }
 
 /** Returns the only open question, once the run is parked for it. */
-async function waiting(root: string): Promise<Question> {
+async function waitForQuestion(root: string): Promise<Question> {
   const [question] = await questionsOf(root);
   await eventually(
     database.pool,
@@ -145,7 +145,7 @@ async function toolOf(agent: string): Promise<string> {
 }
 
 /** Moves the deadlines of the run's questions into the past. */
-async function pass(root: string): Promise<void> {
+async function expireDeadlines(root: string): Promise<void> {
   await database.pool.query(
     'update howdah.questions set expires_at = now() where root_execution_id = $1',
     [root],
@@ -153,8 +153,8 @@ async function pass(root: string): Promise<void> {
   await database.pool.query('select howdah_private.run_timers()');
 }
 
-const ask = calling({ name: 'ask_user', arguments: { question: 'Which colour?' } });
-const payment = (cents = 7) => calling({ name: 'pay', arguments: { cents } });
+const ask = callTools({ name: 'ask_user', arguments: { question: 'Which colour?' } });
+const payment = (cents = 7) => callTools({ name: 'pay', arguments: { cents } });
 const end = { content: 'ok' };
 
 describe('ask_user', () => {
@@ -164,12 +164,12 @@ describe('ask_user', () => {
       pool,
       await makeAgent(pool, { script: [ask, end], tools: ['ask_user'] }),
     );
-    const question = await waiting(id);
+    const question = await waitForQuestion(id);
     expect(question).toMatchObject({ kind: 'question', prompt: 'Which colour?', options: null });
     await expect.poll(() => worker.inFlight).toBe(0);
     expect(await executionOf(pool, id)).toMatchObject({ status: 'waiting', owner_worker: null });
     await answer(question.id, 'red');
-    expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'ok' });
+    expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed', output: 'ok' });
     expect(await resultsOf(pool, id)).toEqual(['red']);
     expect(await kindsOf(pool, id)).toBe('model question answer tool model output');
   });
@@ -177,15 +177,15 @@ describe('ask_user', () => {
   test('is available to agents with human input and offers options', async () => {
     const { pool } = database;
     const options = ['red', 'blue'];
-    const asking = calling({ name: 'ask_user', arguments: { question: 'Which?', options } });
+    const asking = callTools({ name: 'ask_user', arguments: { question: 'Which?', options } });
     const agent = await makeAgent(pool, { script: [asking, end] });
     await pool.query('update howdah.agents set human_input = true where id = $1', [agent]);
     const id = await insertRun(pool, agent);
-    const question = await waiting(id);
+    const question = await waitForQuestion(id);
     expect(question.options).toEqual(options);
     await expect(answer(question.id, 'green')).rejects.toMatchObject({ code: 'HWINV' });
     await answer(question.id, 'blue');
-    await ended(pool, id);
+    await waitForEnd(pool, id);
     expect(await resultsOf(pool, id)).toEqual(['blue']);
   });
 
@@ -199,11 +199,11 @@ describe('ask_user', () => {
     };
     await configure(agent, 'ask_user', { question: { schema } });
     const id = await insertRun(pool, agent);
-    const question = await waiting(id);
+    const question = await waitForQuestion(id);
     expect(question.schema).toEqual(schema);
     await expect(answer(question.id, '{"floor": "two"}')).rejects.toThrow(/floor/);
     await answer(question.id, '{"floor": 2}');
-    await ended(pool, id);
+    await waitForEnd(pool, id);
     expect(JSON.parse((await resultsOf(pool, id))[0] ?? '')).toEqual({ floor: 2 });
   });
 
@@ -214,18 +214,18 @@ describe('ask_user', () => {
       tools: ['ask_user'],
     });
     const name = await toolOf(child);
-    const script = [calling({ name, arguments: { message: 'go' } }), end];
+    const script = [callTools({ name, arguments: { message: 'go' } }), end];
     const agent = await makeAgent(pool, { script, tools: [name] });
     const session = await pool.query(
       `insert into howdah.sessions (title) values ('s') returning id`,
     );
     const session_id = session.rows[0].id;
     const id = await insertRun(pool, agent, 'hello', { session_id });
-    const question = await waiting(id);
+    const question = await waitForQuestion(id);
     expect(question).toMatchObject({ root_execution_id: id, session_id });
     expect(question.execution_id).not.toBe(id);
     await answer(question.id, 'red');
-    expect(await ended(pool, id)).toMatchObject({ status: 'completed' });
+    expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed' });
     expect(await resultsOf(pool, question.execution_id)).toEqual(['red']);
     expect(await resultsOf(pool, id)).toEqual(['it is red']);
   });
@@ -238,7 +238,7 @@ describe('an approval', () => {
   test('lets the call run, and nothing runs before', async () => {
     const { pool } = database;
     const id = await start();
-    const question = await waiting(id);
+    const question = await waitForQuestion(id);
     expect(question).toMatchObject({
       kind: 'approval',
       prompt: 'May pay be called with {"cents":7}?',
@@ -247,15 +247,15 @@ describe('an approval', () => {
     });
     expect(paid).toEqual([]);
     await pool.query('select howdah.approve($1)', [question.id]);
-    await ended(pool, id);
+    await waitForEnd(pool, id);
     expect([paid, await resultsOf(pool, id)]).toEqual([[{ cents: 7 }], ['paid 7']]);
   });
 
   test('when rejected tells the model the reason, and the run continues', async () => {
     const { pool } = database;
     const id = await start();
-    await pool.query(`select howdah.reject($1, 'too dear')`, [(await waiting(id)).id]);
-    expect(await ended(pool, id)).toMatchObject({ status: 'completed' });
+    await pool.query(`select howdah.reject($1, 'too dear')`, [(await waitForQuestion(id)).id]);
+    expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed' });
     expect(paid).toEqual([]);
     expect((await resultsOf(pool, id))[0]).toMatch(/ did not allow this call: too dear/);
   });
@@ -263,10 +263,10 @@ describe('an approval', () => {
   test('with edited arguments makes the call with them and logs the edit', async () => {
     const { pool } = database;
     const id = await start();
-    const { id: question } = await waiting(id);
+    const { id: question } = await waitForQuestion(id);
     await expect(answer(question, 'approve', { cents: 101 })).rejects.toThrow(/cents/);
     await answer(question, 'approve', { cents: 3 });
-    await ended(pool, id);
+    await waitForEnd(pool, id);
     expect(paid).toEqual([{ cents: 3 }]);
     const step = (await stepsOf(pool, id)).find(({ kind }) => kind === 'tool');
     expect(step).toMatchObject({ input: { cents: 3 }, output: 'paid 3' });
@@ -274,9 +274,9 @@ describe('an approval', () => {
 
   test('is validated by the worker where SQL cannot judge the parameters', async () => {
     const { pool } = database;
-    const id = await start([calling({ name: 'odd', arguments: { cents: 1 } }), end], ['odd']);
-    await answer((await waiting(id)).id, 'approve', { cents: 'many' });
-    await ended(pool, id);
+    const id = await start([callTools({ name: 'odd', arguments: { cents: 1 } }), end], ['odd']);
+    await answer((await waitForQuestion(id)).id, 'approve', { cents: 'many' });
+    await waitForEnd(pool, id);
     expect(paid).toEqual([]);
     expect((await resultsOf(pool, id))[0]).toMatch(/cents must be integer/);
   });
@@ -285,14 +285,14 @@ describe('an approval', () => {
     const { pool } = database;
     await pool.query(`update howdah.tools set timeout_ms = 100 where name = 'transfer'`);
     const id = await start(
-      [calling({ name: 'transfer', arguments: { cents: 9 } }), end],
+      [callTools({ name: 'transfer', arguments: { cents: 9 } }), end],
       ['transfer'],
     );
-    await answer((await waiting(id)).id, 'approve', { cents: 4 });
-    const effect = await waiting(id);
+    await answer((await waitForQuestion(id)).id, 'approve', { cents: 4 });
+    const effect = await waitForQuestion(id);
     expect(effect).toMatchObject({ kind: 'effect', tool_call: { arguments: { cents: 4 } } });
     await answer(effect.id, 'done', { receipt: 1 });
-    await ended(pool, id);
+    await waitForEnd(pool, id);
     expect(paid).toEqual([{ cents: 4 }]);
     const step = (await stepsOf(pool, id)).find(({ kind }) => kind === 'tool');
     expect(step).toMatchObject({ input: { cents: 4 }, output: { receipt: 1 } });
@@ -302,15 +302,17 @@ describe('an approval', () => {
     const { pool } = database;
     const free = await makeAgent(pool, { script: [payment(), end], tools: ['pay'] });
     await configure(free, 'pay', { approval: false });
-    expect(await ended(pool, await insertRun(pool, free))).toMatchObject({ status: 'completed' });
+    expect(await waitForEnd(pool, await insertRun(pool, free))).toMatchObject({
+      status: 'completed',
+    });
     expect(paid).toEqual([{ cents: 7 }]);
     const strict = await makeAgent(pool, {
-      script: [calling({ name: 'look' }), end],
+      script: [callTools({ name: 'look' }), end],
       tools: ['look'],
     });
     await configure(strict, 'look', { approval: true });
     const id = await insertRun(pool, strict);
-    expect(await waiting(id)).toMatchObject({ kind: 'approval' });
+    expect(await waitForQuestion(id)).toMatchObject({ kind: 'approval' });
     await pool.query('select howdah.cancel_execution($1)', [id]);
   });
 
@@ -321,7 +323,7 @@ describe('an approval', () => {
       { name: 'look', arguments: {} },
       { name: 'pay', arguments: { cents: 2 } },
     ];
-    const id = await start([calling(...calls), end], ['pay', 'look']);
+    const id = await start([callTools(...calls), end], ['pay', 'look']);
     await questionsOf(id, 2);
     await eventually(
       pool,
@@ -334,9 +336,9 @@ describe('an approval', () => {
     const first = open.find(({ prompt }) => prompt.includes('1'));
     await answer(second?.id, 'approve');
     await expect.poll(() => paid).toEqual([{ cents: 2 }]);
-    expect(await waiting(id)).toMatchObject({ id: first?.id });
+    expect(await waitForQuestion(id)).toMatchObject({ id: first?.id });
     await answer(first?.id, 'reject', 'no');
-    await ended(pool, id);
+    await waitForEnd(pool, id);
     expect(paid).toEqual([{ cents: 2 }]);
     expect(await resultsOf(pool, id)).toHaveLength(3);
   });
@@ -344,27 +346,27 @@ describe('an approval', () => {
   test('is not lost when it arrives while the run is still active', async () => {
     const { pool } = database;
     const id = await start(
-      [calling({ name: 'pay', arguments: { cents: 5 } }, { name: 'slow' }), end],
+      [callTools({ name: 'pay', arguments: { cents: 5 } }, { name: 'slow' }), end],
       ['pay', 'slow'],
     );
     const [question] = await questionsOf(id);
     await answer(question?.id, 'approve');
     expect(await executionOf(pool, id)).toMatchObject({ status: 'running', has_inbox: true });
     slow.open();
-    expect(await ended(pool, id)).toMatchObject({ status: 'completed' });
+    expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed' });
     expect(paid).toEqual([{ cents: 5 }]);
   });
 
   test('of a paused run takes effect when it is resumed', async () => {
     const { pool } = database;
     const id = await start();
-    const question = await waiting(id);
+    const question = await waitForQuestion(id);
     await pool.query('select howdah.pause_execution($1)', [id]);
     await answer(question.id, 'approve');
     expect(await executionOf(pool, id)).toMatchObject({ status: 'paused' });
     expect(paid).toEqual([]);
     await pool.query('select howdah.resume_execution($1)', [id]);
-    await ended(pool, id);
+    await waitForEnd(pool, id);
     expect(paid).toEqual([{ cents: 7 }]);
   });
 });
@@ -379,9 +381,9 @@ describe('changes during a run apply to its next call', () => {
   ): Promise<{ agent: string; id: string }> {
     const { pool } = database;
     const { tools = ['free', 'slow'] } = columns;
-    const free = (cents: number) => calling({ name: 'free', arguments: { cents } });
+    const free = (cents: number) => callTools({ name: 'free', arguments: { cents } });
     const agent = await makeAgent(pool, {
-      script: [free(1), calling({ name: 'slow' }), free(2), end],
+      script: [free(1), callTools({ name: 'slow' }), free(2), end],
       tools,
     });
     const { rows } = await pool.query(
@@ -393,7 +395,7 @@ describe('changes during a run apply to its next call', () => {
   }
   const lastResultOf = async (id: string) =>
     JSON.parse((await resultsOf(database.pool, id)).at(-1) ?? '');
-  const replayed = async (id: string) => {
+  const replayExport = async (id: string) => {
     const { rows } = await database.pool.query('select howdah.export_run($1) as run', [id]);
     return replayRun(rows[0].run);
   };
@@ -410,35 +412,35 @@ describe('changes during a run apply to its next call', () => {
     const { id } = await startRun();
     await pool.query(edit);
     slow.open();
-    const question = await waiting(id);
+    const question = await waitForQuestion(id);
     expect(question).toMatchObject({ kind: 'approval', prompt: expect.stringContaining('2') });
     expect(paid).toEqual([{ cents: 1 }]);
     await answer(question.id, 'approve');
-    await ended(pool, id);
+    await waitForEnd(pool, id);
     expect(paid).toEqual([{ cents: 1 }, { cents: 2 }]);
-    expect(await replayed(id)).toMatchObject({ equal: true });
+    expect(await replayExport(id)).toMatchObject({ equal: true });
 
     const fork = await pool.query('select f.id from howdah.fork_execution($1, 0) as f', [id]);
-    const again = await waiting(fork.rows[0].id);
+    const again = await waitForQuestion(fork.rows[0].id);
     await pool.query(`update howdah.tools set requires_approval = false where name = 'free'`);
     await pool.query(`update howdah.agent_tools set requires_approval = null`);
     await answer(again.id, 'reject');
-    await ended(pool, fork.rows[0].id);
+    await waitForEnd(pool, fork.rows[0].id);
     expect((await resultsOf(pool, fork.rows[0].id))[0]).toContain('did not allow');
   });
 
   test('an approval that is no longer required is still requested, as the version says', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, {
-      script: [calling({ name: 'slow' }), payment(), end],
+      script: [callTools({ name: 'slow' }), payment(), end],
       tools: ['pay', 'slow'],
     });
     const id = await insertRun(pool, agent);
     await expect.poll(() => kindsOf(pool, id)).toBe('model');
     await configure(agent, 'pay', { approval: false });
     slow.open();
-    await answer((await waiting(id)).id, 'approve');
-    await ended(pool, id);
+    await answer((await waitForQuestion(id)).id, 'approve');
+    await waitForEnd(pool, id);
   });
 
   test.each([
@@ -459,13 +461,13 @@ describe('changes during a run apply to its next call', () => {
       const { id } = await startRun();
       await pool.query(edit);
       slow.open();
-      await ended(pool, id);
+      await waitForEnd(pool, id);
       expect(await lastResultOf(id)).toMatchObject({
         error: { code: 'rejected', message: `free may not be called any more: it ${reason}` },
       });
       expect(paid).toEqual([{ cents: 1 }]);
       await pool.query(`update howdah.tools set is_active = true where name = 'free'`);
-      expect(await replayed(id)).toMatchObject({ equal: true });
+      expect(await replayExport(id)).toMatchObject({ equal: true });
     },
   );
 
@@ -491,7 +493,7 @@ describe('changes during a run apply to its next call', () => {
       );
       await pool.query(edit, [user]);
       slow.open();
-      await ended(pool, id);
+      await waitForEnd(pool, id);
       expect(await lastResultOf(id)).toMatchObject({
         error: {
           message:
@@ -506,52 +508,52 @@ describe('changes during a run apply to its next call', () => {
 });
 
 describe('a remembered approval', () => {
-  const remember = (id: string | undefined, scope: string) =>
+  const approveWithScope = (id: string | undefined, scope: string) =>
     database.pool.query('select howdah.approve($1, $2)', [id, scope]);
 
   test('for the run is not requested again in it, but in the next run', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, { script: [payment(1), payment(2), end], tools: ['pay'] });
     const id = await insertRun(pool, agent);
-    await remember((await waiting(id)).id, 'run');
-    await ended(pool, id);
+    await approveWithScope((await waitForQuestion(id)).id, 'run');
+    await waitForEnd(pool, id);
     expect(paid).toEqual([{ cents: 1 }, { cents: 2 }]);
     const next = await insertRun(pool, agent);
-    await remember((await waiting(next)).id, 'agent');
-    await ended(pool, next);
+    await approveWithScope((await waitForQuestion(next)).id, 'agent');
+    await waitForEnd(pool, next);
   });
 
   test('applies at once to an active run', async () => {
     const { pool } = database;
-    const both = calling({ name: 'pay', arguments: { cents: 1 } }, { name: 'slow' });
+    const both = callTools({ name: 'pay', arguments: { cents: 1 } }, { name: 'slow' });
     const agent = await makeAgent(pool, {
       script: [both, payment(2), payment(3), end],
       tools: ['pay', 'slow'],
     });
     const id = await insertRun(pool, agent);
     const [question] = await questionsOf(id);
-    await remember(question?.id, 'run');
+    await approveWithScope(question?.id, 'run');
     slow.open();
-    await ended(pool, id);
+    await waitForEnd(pool, id);
     expect(paid).toEqual([{ cents: 1 }, { cents: 2 }, { cents: 3 }]);
   });
 
   test('for the agent is revoked by deleting its row, also for an active run', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, {
-      script: [payment(1), calling({ name: 'slow' }), payment(2), end],
+      script: [payment(1), callTools({ name: 'slow' }), payment(2), end],
       tools: ['pay', 'slow'],
     });
     const first = await insertRun(pool, agent);
-    await remember((await waiting(first)).id, 'agent');
+    await approveWithScope((await waitForQuestion(first)).id, 'agent');
     await expect.poll(() => kindsOf(pool, first)).toBe('model question answer tool model');
     await pool.query('delete from howdah.approvals where agent_id = $1', [agent]);
     slow.open();
-    const asking = await waiting(first);
+    const asking = await waitForQuestion(first);
     expect(asking.prompt).toContain('2');
     expect(paid).toEqual([{ cents: 1 }]);
     await answer(asking.id, 'reject');
-    await ended(pool, first);
+    await waitForEnd(pool, first);
   });
 
   test('for the session applies to its next turns only', async () => {
@@ -566,13 +568,13 @@ describe('a remembered approval', () => {
     );
     const turn = (place: number) => insertRun(pool, agent, 'hello', { session_id: rows[place].id });
     const first = await turn(0);
-    await remember((await waiting(first)).id, 'session');
-    await ended(pool, first);
-    expect(await ended(pool, await turn(0))).toMatchObject({ status: 'completed' });
+    await approveWithScope((await waitForQuestion(first)).id, 'session');
+    await waitForEnd(pool, first);
+    expect(await waitForEnd(pool, await turn(0))).toMatchObject({ status: 'completed' });
     expect(paid).toHaveLength(2);
     const elsewhere = await turn(1);
-    await answer((await waiting(elsewhere)).id, 'reject');
-    await ended(pool, elsewhere);
+    await answer((await waitForQuestion(elsewhere)).id, 'reject');
+    await waitForEnd(pool, elsewhere);
     expect(paid).toHaveLength(2);
   });
 });
@@ -583,40 +585,40 @@ describe('a deadline', () => {
     const agent = await makeAgent(database.pool, { script, tools: [name] });
     await configure(agent, name, { question, ...(name === 'pay' && { approval: true }) });
     const id = await insertRun(database.pool, agent);
-    await waiting(id);
+    await waitForQuestion(id);
     return id;
   };
 
   test('with a default returns the default to the model', async () => {
     const id = await start({ ...soon, default_answer: 'blue' });
-    await pass(id);
-    expect(await ended(database.pool, id)).toMatchObject({ status: 'completed' });
+    await expireDeadlines(id);
+    expect(await waitForEnd(database.pool, id)).toMatchObject({ status: 'completed' });
     expect(await resultsOf(database.pool, id)).toEqual(['blue']);
   });
 
   test('of an approval rejects or approves according to its default', async () => {
     const rejected = await start({ ...soon, default_answer: 'reject' }, 'pay', [payment(), end]);
-    await pass(rejected);
-    await ended(database.pool, rejected);
+    await expireDeadlines(rejected);
+    await waitForEnd(database.pool, rejected);
     expect(paid).toEqual([]);
     expect((await resultsOf(database.pool, rejected))[0]).toContain(
       'the approval of this call expired',
     );
     const approved = await start({ ...soon, default_answer: 'approve' }, 'pay', [payment(), end]);
-    await pass(approved);
-    await ended(database.pool, approved);
+    await expireDeadlines(approved);
+    await waitForEnd(database.pool, approved);
     expect(paid).toEqual([{ cents: 7 }]);
   });
 
   test('without a default fails the run, which asks again when retried', async () => {
     const id = await start(soon);
-    await pass(id);
-    expect(await ended(database.pool, id)).toMatchObject({
+    await expireDeadlines(id);
+    expect(await waitForEnd(database.pool, id)).toMatchObject({
       status: 'failed',
       stop_reason: 'expired',
     });
     await database.pool.query('select howdah.retry_execution($1)', [id]);
-    await answer((await waiting(id)).id, 'red');
+    await answer((await waitForQuestion(id)).id, 'red');
     await eventually(
       database.pool,
       'it completes',
@@ -631,11 +633,11 @@ describe('a deadline', () => {
     const child = await makeAgent(pool, { script: [ask, end], tools: ['ask_user'] });
     await configure(child, 'ask_user', { question: soon });
     const name = await toolOf(child);
-    const script = [calling({ name, arguments: { message: 'go' } }), end];
+    const script = [callTools({ name, arguments: { message: 'go' } }), end];
     const id = await insertRun(pool, await makeAgent(pool, { script, tools: [name] }));
-    const question = await waiting(id);
-    await pass(id);
-    expect(await ended(pool, id)).toMatchObject({ status: 'completed' });
+    const question = await waitForQuestion(id);
+    await expireDeadlines(id);
+    expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed' });
     expect((await resultsOf(pool, id))[0]).toContain(
       'no answer before the deadline: Which colour?',
     );
@@ -648,7 +650,7 @@ describe('a deadline', () => {
     const { pool } = database;
     const agent = await makeAgent(pool, {
       script: [
-        calling({ name: 'ask_user', arguments: { question: 'Now?' } }, { name: 'slow' }),
+        callTools({ name: 'ask_user', arguments: { question: 'Now?' } }, { name: 'slow' }),
         end,
       ],
       tools: ['ask_user', 'slow'],
@@ -656,8 +658,8 @@ describe('a deadline', () => {
     await configure(agent, 'ask_user', { question: soon });
     const id = await insertRun(pool, agent);
     await questionsOf(id);
-    await pass(id);
-    expect(await ended(pool, id)).toMatchObject({ status: 'failed', stop_reason: 'expired' });
+    await expireDeadlines(id);
+    expect(await waitForEnd(pool, id)).toMatchObject({ status: 'failed', stop_reason: 'expired' });
     await expect.poll(() => worker.inFlight).toBe(0);
   });
 });

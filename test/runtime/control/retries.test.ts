@@ -11,9 +11,8 @@ import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startServer } from '../../tools/servers.ts';
 import {
-  calling,
+  callTools,
   type Execution,
-  ended,
   executionOf,
   insertRun,
   kindsOf,
@@ -23,6 +22,7 @@ import {
   resultsOf,
   runToEnd,
   stepsOf,
+  waitForEnd,
 } from '../arrange.ts';
 
 const database = testDatabase();
@@ -68,14 +68,17 @@ afterAll(async () => {
 
 /** Starts a run that calls the flaky tool once. */
 async function callFlaky(id: string, times: number, error: Json): Promise<string> {
-  const script = [calling({ name: 'flaky', arguments: { id, times, error } }), { content: 'done' }];
+  const script = [
+    callTools({ name: 'flaky', arguments: { id, times, error } }),
+    { content: 'done' },
+  ];
   return insertRun(database.pool, await makeAgent(database.pool, { script, tools: ['flaky'] }));
 }
 
 const retriesOf = async (id: string) =>
   (await stepsOf(database.pool, id)).filter(({ kind }) => kind === 'retry');
 
-function parked(id: string): Promise<Execution> {
+function waitUntilParked(id: string): Promise<Execution> {
   return eventually<Execution>(
     database.pool,
     'the run is parked',
@@ -87,7 +90,7 @@ function parked(id: string): Promise<Execution> {
 describe('a tool with a retryable error', () => {
   test('is called again under the same key; the log has every attempt with its delay', async () => {
     const id = await callFlaky('two', 2, { retryable: true, code: 'overloaded' });
-    expect((await ended(database.pool, id)).output).toBe('done');
+    expect((await waitForEnd(database.pool, id)).output).toBe('done');
     expect(await kindsOf(database.pool, id)).toBe('model retry retry tool model output');
     const retries = await retriesOf(id);
     for (const [index, retry] of retries.entries()) {
@@ -116,7 +119,7 @@ describe('a tool with a retryable error', () => {
     'returns an error to the model after its last attempt: %s, %i attempts',
     async (code, attempts) => {
       const id = await callFlaky(code, 9, { retryable: true, code });
-      expect((await ended(database.pool, id)).status).toBe('completed');
+      expect((await waitForEnd(database.pool, id)).status).toBe('completed');
       expect(calls.get(code)).toHaveLength(attempts);
       expect(await retriesOf(id)).toHaveLength(attempts - 1);
       const [result] = await resultsOf(database.pool, id);
@@ -133,7 +136,7 @@ describe('a tool with a retryable error', () => {
     ['lost its connection', { code: 'ECONNRESET' }],
   ])('is not called again when it %s', async (what, error) => {
     const id = await callFlaky(what, 9, error);
-    await ended(database.pool, id);
+    await waitForEnd(database.pool, id);
     expect(calls.get(what)).toHaveLength(1);
     expect(await kindsOf(database.pool, id)).toBe('model tool model output');
   });
@@ -141,7 +144,7 @@ describe('a tool with a retryable error', () => {
   test('is not called before its requested delay', async () => {
     const error = { retryable: true, code: 'rate_limited', retry_after_ms: 1200 };
     const id = await callFlaky('later', 1, error);
-    expect((await ended(database.pool, id)).status).toBe('completed');
+    expect((await waitForEnd(database.pool, id)).status).toBe('completed');
     const [first, second] = calls.get('later') ?? [];
     // timers count whole milliseconds
     expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(1200 - 1);
@@ -151,7 +154,7 @@ describe('a tool with a retryable error', () => {
   test('parks its run for a long delay; no worker holds it, and no wake-up comes earlier', async () => {
     const error = { retryable: true, code: 'rate_limited', retry_after_ms: 3_600_000 };
     const id = await callFlaky('long', 1, error);
-    const { wake_at, owner_worker } = await parked(id);
+    const { wake_at, owner_worker } = await waitUntilParked(id);
     expect(owner_worker).toBeNull();
     expect((wake_at?.getTime() ?? 0) - Date.now()).toBeGreaterThan(3_500_000);
     await expect.poll(() => worker.inFlight).toBe(0);
@@ -169,21 +172,24 @@ describe('a tool with a retryable error', () => {
     await database.pool.query('select howdah.cancel_execution($1)', [id]);
     await database.pool.query('select howdah.retry_execution($1)', [id]);
     // a manual retry does not wait
-    expect((await ended(database.pool, id)).output).toBe('done');
+    expect((await waitForEnd(database.pool, id)).output).toBe('done');
   });
 
   test('beside another with a shorter delay: each keeps its own delay', async () => {
     const { pool } = database;
-    const limited = (id: string, retry_after_ms: number) => ({
+    const rateLimitedCall = (id: string, retry_after_ms: number) => ({
       name: 'flaky',
       arguments: { id, times: 1, error: { retryable: true, code: 'rate_limited', retry_after_ms } },
     });
-    const script = [calling(limited('short', 2_300), limited('longer', 3_600)), { content: 'ok' }];
+    const script = [
+      callTools(rateLimitedCall('short', 2_300), rateLimitedCall('longer', 3_600)),
+      { content: 'ok' },
+    ];
     const run = await runToEnd(pool, await makeAgent(pool, { script, tools: ['flaky'] }));
     expect(run.status).toBe('completed');
-    const waited = (id: string) => (calls.get(id)?.[1]?.at ?? 0) - (calls.get(id)?.[0]?.at ?? 0);
-    expect(waited('short')).toBeGreaterThanOrEqual(2_300);
-    expect(waited('longer')).toBeGreaterThanOrEqual(3_600);
+    const pauseOf = (id: string) => (calls.get(id)?.[1]?.at ?? 0) - (calls.get(id)?.[0]?.at ?? 0);
+    expect(pauseOf('short')).toBeGreaterThanOrEqual(2_300);
+    expect(pauseOf('longer')).toBeGreaterThanOrEqual(3_600);
     expect([calls.get('short')?.length, calls.get('longer')?.length]).toEqual([2, 2]);
   });
 });
@@ -200,7 +206,7 @@ describe('http_request', () => {
       else response.writeHead(503, { 'retry-after': after() }).end('busy');
     });
     const script = [
-      calling({ name: 'http_request', arguments: { url: server.url } }),
+      callTools({ name: 'http_request', arguments: { url: server.url } }),
       { content: 'done' },
     ];
     const agent = await makeAgent(database.pool, { script, tools: ['http_request'] });
@@ -232,7 +238,7 @@ describe('a tool written in SQL', () => {
         return 'won';
       end $$;
       select howdah.register_sql_tool('shop.${name}()')`);
-      const script = [calling({ name }), { content: 'done' }];
+      const script = [callTools({ name }), { content: 'done' }];
       const { id } = await runToEnd(pool, await makeAgent(pool, { script, tools: [name] }));
       expect(await kindsOf(pool, id)).toBe('model retry retry tool model output');
       expect(await resultsOf(pool, id)).toEqual(['won']);
@@ -255,13 +261,13 @@ describe('a tool written in SQL', () => {
         return 'written';
       end $$;
       select howdah.register_sql_tool('shop.write_much()')`);
-    const script = [calling({ name: 'write_much' }), { content: 'done' }];
+    const script = [callTools({ name: 'write_much' }), { content: 'done' }];
     const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['write_much'] }));
-    const { wake_at } = await parked(id);
+    const { wake_at } = await waitUntilParked(id);
     expect((wake_at?.getTime() ?? 0) - Date.now()).toBeGreaterThan(5_000);
     await pool.query('select howdah.cancel_execution($1)', [id]);
     await pool.query('select howdah.retry_execution($1)', [id]); // a manual retry does not wait
-    expect((await ended(pool, id)).status).toBe('completed');
+    expect((await waitForEnd(pool, id)).status).toBe('completed');
     expect(await resultsOf(pool, id)).toEqual(['written']);
     expect((await retriesOf(id))[0]?.error).toMatchObject({
       code: 'overloaded',
@@ -271,7 +277,7 @@ describe('a tool written in SQL', () => {
 });
 
 describe('a model', () => {
-  async function serving(answers: FakeAnswer[]): Promise<ModelSpec & { server: FakeServer }> {
+  async function startModel(answers: FakeAnswer[]): Promise<ModelSpec & { server: FakeServer }> {
     const server = await startOpenAiServer(answers);
     servers.push(server);
     return { provider: 'openai', base_url: server.url, server };
@@ -284,7 +290,7 @@ describe('a model', () => {
       error: { message: 'filtered', code: 'content_filter' },
     };
     for (const answer of [refusing, { content: '', finish_reason: 'content_filter' }]) {
-      const [first, second] = [await serving([answer]), await serving([ok])];
+      const [first, second] = [await startModel([answer]), await startModel([ok])];
       const agent = await makeAgent(database.pool, { models: [first, second] });
       const run = await runToEnd(database.pool, agent);
       expect(run).toMatchObject({ status: 'completed', output: 'Here it is.' });
@@ -295,7 +301,7 @@ describe('a model', () => {
   });
 
   test('falls back at once when its key is rejected, and the log shows the reason', async () => {
-    const [first, second] = [await serving([{ status: 401 }]), await serving([ok])];
+    const [first, second] = [await startModel([{ status: 401 }]), await startModel([ok])];
     const agent = await makeAgent(database.pool, { models: [first, second] });
     const run = await runToEnd(database.pool, agent);
     expect(run.status).toBe('completed');
@@ -306,7 +312,7 @@ describe('a model', () => {
 
   test('that breaks off repeatedly is called again, and nothing is counted twice', async () => {
     const half = { content: 'Half of it', cut: { after: 200, how: 'reset' as const } };
-    const model = await serving([half, half, ok]);
+    const model = await startModel([half, half, ok]);
     const run = await runToEnd(
       database.pool,
       await makeAgent(database.pool, { models: [{ ...model, input_price: 1, output_price: 1 }] }),
@@ -326,7 +332,7 @@ describe('a model', () => {
     async (context_policy) => {
       const tooLong = { status: 400, error: { message: 'maximum context length is 10 tokens' } };
       const call = { tool_calls: [{ name: 'verbose', arguments: {} }] };
-      const [first, second] = [await serving([call, tooLong, ok]), await serving([ok])];
+      const [first, second] = [await startModel([call, tooLong, ok]), await startModel([ok])];
       const agent = await makeAgent(database.pool, {
         models: [first, second],
         context_policy,
@@ -357,7 +363,7 @@ test('a retry is due by the database clock, whatever the clock of the failed wor
     [id],
   );
   clock.mockRestore(); // the retry uses the correct clock
-  const run = await ended(pool, id);
+  const run = await waitForEnd(pool, id);
   expect(run.status).toBe('completed');
   const [first, second] = await retriesAndResult(id);
   expect(second.getTime() - first.getTime()).toBeGreaterThanOrEqual(2_500);

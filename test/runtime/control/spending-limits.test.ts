@@ -3,7 +3,7 @@ import { followExecutions } from '../../../src/db/feed/follow-runs.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { calling, createLatch, executionOf, insertRun, makeAgent, stepsOf } from '../arrange.ts';
+import { callTools, createLatch, executionOf, insertRun, makeAgent, stepsOf } from '../arrange.ts';
 
 const database = testDatabase();
 let worker: Worker;
@@ -25,7 +25,7 @@ test('a run that reaches a token limit during a tool call waits until the limit 
   const usage = { tokens_in: 80, tokens_out: 20 };
   const slow = await makeAgent(pool, {
     script: [
-      { ...calling({ name: 'look' }), usage },
+      { ...callTools({ name: 'look' }), usage },
       { content: 'done', usage },
     ],
     tools: ['look'],

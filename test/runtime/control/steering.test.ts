@@ -7,14 +7,14 @@ import { eventually, testDatabase } from '../../support/database.ts';
 import { createGate } from '../../support/gate.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
-  calling,
-  ended,
+  callTools,
   executionOf,
   insertRun,
   kindsOf,
   makeAgent,
   messagesOf,
   stepsOf,
+  waitForEnd,
 } from '../arrange.ts';
 
 const database = testDatabase();
@@ -52,7 +52,7 @@ const slowAgent = () => makeAgent(database.pool, { models: [{ provider: 'openai'
 /** Makes an agent that asks a person and answers with the reply. */
 const askingAgent = async () => {
   const script = [
-    calling({ name: 'ask_user', arguments: { question: 'Which?' } }),
+    callTools({ name: 'ask_user', arguments: { question: 'Which?' } }),
     { content: 'ok' },
   ];
   const agent = await makeAgent(database.pool, { script });
@@ -68,7 +68,7 @@ describe('add_input', () => {
     gate.allow(1);
     await expect.poll(() => server.requests.length).toBe(2);
     gate.allow(1);
-    const run = await ended(database.pool, id);
+    const run = await waitForEnd(database.pool, id);
     expect(run.output).toBe('slowly / slowly / in German');
     expect(await kindsOf(database.pool, id)).toBe('model input model output');
     const [, input] = await stepsOf(database.pool, id);
@@ -100,7 +100,7 @@ describe('add_input', () => {
       }),
     );
     for (const [index, id] of ids.entries()) {
-      const run = await ended(pool, id);
+      const run = await waitForEnd(pool, id);
       expect(run.status).toBe('completed');
       const kinds = await kindsOf(pool, id);
       if (accepted[index]) {
@@ -120,7 +120,7 @@ describe('add_input', () => {
     expect(await executionOf(pool, id)).toMatchObject({ status: 'queued', step_count: 0 });
     await pool.query('update howdah.executions set run_at = now() where id = $1', [id]);
     await pool.query('select howdah_private.enqueue_advance(array[$1::uuid])', [id]);
-    expect((await ended(pool, id)).output).toBe('one / two');
+    expect((await waitForEnd(pool, id)).output).toBe('one / two');
     expect(await kindsOf(pool, id)).toBe('input model output');
   });
 
@@ -137,8 +137,8 @@ describe('add_input', () => {
       waiting_for: 'turn',
     });
     gate.allow(2); // the second run receives the answer of the first
-    await ended(pool, first);
-    expect((await ended(pool, second)).output).toBe('slowly / slowly / two / three');
+    await waitForEnd(pool, first);
+    expect((await waitForEnd(pool, second)).output).toBe('slowly / slowly / two / three');
   });
 
   test('to a run that waits for a person is logged at once, and the run continues to wait', async () => {
@@ -152,7 +152,7 @@ describe('add_input', () => {
       `select howdah.answer_question(q.id, 'blue') from howdah.questions as q where q.execution_id = $1`,
       [id],
     );
-    expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'ok' });
+    expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed', output: 'ok' });
     expect(await kindsOf(pool, id)).toBe('model question input answer tool model output');
   });
 
@@ -160,7 +160,7 @@ describe('add_input', () => {
     const { pool } = database;
     const child = await slowAgent();
     const script = [
-      calling({ name: `helper_${child.slice(-6)}`, arguments: { message: 'slowly' } }),
+      callTools({ name: `helper_${child.slice(-6)}`, arguments: { message: 'slowly' } }),
       { content: 'done' },
     ];
     const agent = await makeAgent(pool, { script });
@@ -179,7 +179,7 @@ describe('add_input', () => {
     await reaches(id, `waiting_for = 'child' and not has_inbox and step_count > 2`);
     await expect.poll(() => gate.waiting).toBe(waitingBefore + 1);
     gate.allow(1);
-    expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'done' });
+    expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed', output: 'done' });
     expect(await kindsOf(pool, id)).toBe('model child_started input child tool model output');
   });
 
@@ -192,13 +192,13 @@ describe('add_input', () => {
     expect(await executionOf(pool, id)).toMatchObject({ status: 'paused', step_count: 0 });
     await pool.query('update howdah.executions set run_at = now() where id = $1', [id]);
     await pool.query('select howdah.resume_execution($1)', [id]);
-    expect((await ended(pool, id)).output).toBe('one / two');
+    expect((await waitForEnd(pool, id)).output).toBe('one / two');
   });
 
   test('rejects an ended run, an empty input and an unknown run', async () => {
     const { pool } = database;
     const id = await insertRun(pool, await makeAgent(pool, { script: [{ content: 'ok' }] }));
-    await ended(pool, id);
+    await waitForEnd(pool, id);
     expect(await refusal(addInput(id, 'more'))).toMatchObject({
       code: 'HWTRM',
       hint: expect.stringContaining('howdah.fork_execution'),

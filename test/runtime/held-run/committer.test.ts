@@ -42,7 +42,7 @@ function arrange() {
     committer.commit({ id, fence, after: 0, steps: [{ kind: 'guard' }] }, 'acme');
   const callOf = (id: string) => [...open].find(({ ids }) => ids.includes(id));
   /** Answers calls until the promise settles. */
-  const answering = async <T>(promise: Promise<T>, isAnswered: (call: Call) => boolean) => {
+  const answerCallsUntil = async <T>(promise: Promise<T>, isAnswered: (call: Call) => boolean) => {
     let isOver = false;
     const done = promise.finally(() => {
       isOver = true;
@@ -53,7 +53,7 @@ function arrange() {
     }
     return done;
   };
-  return { calls, open, retries, over, commit, commitOfClaim, callOf, answering };
+  return { calls, open, retries, over, commit, commitOfClaim, callOf, answering: answerCallsUntil };
 }
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));

@@ -6,9 +6,8 @@ import { unique } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
-  calling,
+  callTools,
   childrenOf,
-  ended,
   insertRun,
   kindsOf,
   makeAgent,
@@ -16,9 +15,10 @@ import {
   resultsOf,
   runToEnd,
   stepsOf,
+  waitForEnd,
 } from '../arrange.ts';
-import { expectEqual } from '../replay/replay-runs.ts';
-import { deciding, makeTeam, startTeam } from '../teams.ts';
+import { expectEqualReplay } from '../replay/replay-runs.ts';
+import { makeDecidingModel, makeTeam, startTeam } from '../teams.ts';
 
 // Output filters apply to texts between agents: tasks written by a plan, and conversations that are
 // handed over.
@@ -49,7 +49,7 @@ async function guardsOf(id: string) {
 }
 
 describe('the task of a plan step', () => {
-  async function planned(task: string, ...after: JsonObject[]) {
+  async function runPlan(task: string, ...after: JsonObject[]) {
     const member = await makeAgent(database.pool, { script: [done] });
     const name = unique('member');
     await database.pool.query('update howdah.agents set name = $2 where id = $1', [member, name]);
@@ -59,17 +59,17 @@ describe('the task of a plan step', () => {
         { member: name, task: 'Count.' },
       ],
     ];
-    const configuration = await deciding(database.pool, 'plan', { steps }, ...after);
+    const configuration = await makeDecidingModel(database.pool, 'plan', { steps }, ...after);
     const members = [{ agent: member }];
     const team = await makeTeam(database.pool, { type: 'orchestrator', members, configuration });
-    return ended(database.pool, await startTeam(database.pool, team));
+    return waitForEnd(database.pool, await startTeam(database.pool, team));
   }
   const resultOf = async (id: string) =>
     (await childrenOf(database.pool, id)).map(({ input }) => input).sort();
 
   test('is redacted', async () => {
     await filter('redact');
-    const run = await planned(`Use ${CANARY}.`, { answer: 'ready' });
+    const run = await runPlan(`Use ${CANARY}.`, { answer: 'ready' });
     expect(run).toMatchObject({ status: 'completed', output: 'ready' });
     expect(await resultOf(run.id)).toEqual(['Count.', 'Use [key withheld].']);
     expect(await guardsOf(run.id)).toMatchObject([
@@ -79,7 +79,7 @@ describe('the task of a plan step', () => {
 
   test('has failed when it is blocked, and the plan receives the error', async () => {
     await filter('block');
-    const run = await planned(
+    const run = await runPlan(
       `Use ${CANARY}.`,
       { steps: [[{ member: 'nobody', task: CANARY }]] },
       { answer: 'ready' },
@@ -99,9 +99,9 @@ describe('the task of a plan step', () => {
     const team = await makeTeam(database.pool, {
       type: 'orchestrator',
       members: [{ agent: member }],
-      configuration: await deciding(database.pool, 'plan', plan, { answer: 'not done' }),
+      configuration: await makeDecidingModel(database.pool, 'plan', plan, { answer: 'not done' }),
     });
-    const run = await ended(database.pool, await startTeam(database.pool, team));
+    const run = await waitForEnd(database.pool, await startTeam(database.pool, team));
     expect(run).toMatchObject({ status: 'completed', output: 'not done' });
     expect(await resultOf(run.id)).toEqual([]);
     expect(await kindsOf(database.pool, run.id)).toBe('model tool guard model output');
@@ -109,13 +109,13 @@ describe('the task of a plan step', () => {
 
   test('does not exempt the final answer of the plan from filters', async () => {
     await filter('redact', ['output']);
-    const cleaned = await planned('Go.', { answer: `It is ${CANARY}.` });
+    const cleaned = await runPlan('Go.', { answer: `It is ${CANARY}.` });
     expect(cleaned).toMatchObject({ status: 'completed', output: 'It is [key withheld].' });
     await database.pool.query(`update howdah.output_filters set action = 'block'`);
     const answer = `It is ${CANARY}.`;
-    const mended = await planned('Go.', { answer }, { answer: 'I may not say.' });
+    const mended = await runPlan('Go.', { answer }, { answer: 'I may not say.' });
     expect(mended).toMatchObject({ status: 'completed', output: 'I may not say.' });
-    const blocked = await planned('Go.', { answer }, { answer });
+    const blocked = await runPlan('Go.', { answer }, { answer });
     expect(blocked).toMatchObject({ status: 'failed', output: null });
     expect(blocked.error).toMatchObject({ code: 'content_filtered' });
     for (const { id } of [cleaned, mended, blocked]) {
@@ -125,7 +125,7 @@ describe('the task of a plan step', () => {
 });
 
 describe('a conversation handed to another agent', () => {
-  async function handed(script: JsonObject[], input: string, reason = 'It is about money.') {
+  async function runHandoff(script: JsonObject[], input: string, reason = 'It is about money.') {
     const target = await makeAgent(database.pool, { script });
     const name = unique('handoff_to');
     await database.pool.query(
@@ -134,7 +134,7 @@ describe('a conversation handed to another agent', () => {
       [name, target],
     );
     const first = await makeAgent(database.pool, {
-      script: [calling({ name, arguments: { reason } }), { content: 'I keep it.' }],
+      script: [callTools({ name, arguments: { reason } }), { content: 'I keep it.' }],
       tools: [name],
     });
     return { first, run: await runToEnd(database.pool, first, input) };
@@ -144,7 +144,11 @@ describe('a conversation handed to another agent', () => {
   test('is filtered, and the other agent continues with the filtered text', async () => {
     await filter('redact');
     // answers are counted since the handoff: none of the first agent is included
-    const { run } = await handed([{ content: 'billed' }], `I am ${CANARY}.`, `He is ${CANARY}.`);
+    const { run } = await runHandoff(
+      [{ content: 'billed' }],
+      `I am ${CANARY}.`,
+      `He is ${CANARY}.`,
+    );
     expect(run).toMatchObject({ status: 'completed', output: 'billed' });
     const [summary] = await summaries(run.id);
     expect(summary).toMatchObject({ role: 'user', covers_from_seq: 0 });
@@ -153,37 +157,37 @@ describe('a conversation handed to another agent', () => {
     expect(summary?.content).not.toContain(CANARY);
     const [, step] = await stepsOf(database.pool, run.id);
     expect(step).toMatchObject({ kind: 'handoff', input: { reason: 'He is [key withheld].' } });
-    await expectEqual(database.pool, run.id);
+    await expectEqualReplay(database.pool, run.id);
   });
 
   test('is handed over unchanged when no filter matches', async () => {
     await filter('redact');
-    const { run } = await handed([{ content: '' }, { content: 'billed' }], 'I want my money.');
+    const { run } = await runHandoff([{ content: '' }, { content: 'billed' }], 'I want my money.');
     expect(run).toMatchObject({ status: 'completed', output: 'billed' });
     expect(await summaries(run.id)).toEqual([]);
     expect(await guardsOf(run.id)).toEqual([]);
-    await expectEqual(database.pool, run.id);
+    await expectEqualReplay(database.pool, run.id);
   });
 
   test('is handed over unchanged when a filter flags it, and the log records it', async () => {
     await filter('flag');
-    const { run } = await handed([{ content: '' }, { content: 'billed' }], `I am ${CANARY}.`);
+    const { run } = await runHandoff([{ content: '' }, { content: 'billed' }], `I am ${CANARY}.`);
     expect(run).toMatchObject({ status: 'completed', output: 'billed' });
     expect(await summaries(run.id)).toEqual([]);
     expect(await guardsOf(run.id)).toMatchObject([
       { name: 'output_filter', output: { place: 'message' } },
     ]);
-    await expectEqual(database.pool, run.id);
+    await expectEqualReplay(database.pool, run.id);
   });
 
   test('stays with the current agent when a filter blocks it', async () => {
     await filter('block');
-    const { run, first } = await handed([{ content: 'billed' }], `I am ${CANARY}.`);
+    const { run, first } = await runHandoff([{ content: 'billed' }], `I am ${CANARY}.`);
     expect(run).toMatchObject({ status: 'completed', output: 'I keep it.', agent_id: first });
     expect(await resultsOf(database.pool, run.id)).toEqual([
       expect.stringContaining('the output filter key does not let it out'),
     ]);
-    await expectEqual(database.pool, run.id);
+    await expectEqualReplay(database.pool, run.id);
   });
 
   test('includes earlier turns', async () => {
@@ -196,7 +200,7 @@ describe('a conversation handed to another agent', () => {
       [name, target],
     );
     const first = await makeAgent(database.pool, {
-      script: [{ content: 'Noted.' }, calling({ name, arguments: {} })],
+      script: [{ content: 'Noted.' }, callTools({ name, arguments: {} })],
       tools: [name],
     });
     const { rows } = await database.pool.query(
@@ -205,13 +209,13 @@ describe('a conversation handed to another agent', () => {
     );
     const session_id: string = rows[0].id;
     const turn = async (input: string) =>
-      ended(database.pool, await insertRun(database.pool, first, input, { session_id }));
+      waitForEnd(database.pool, await insertRun(database.pool, first, input, { session_id }));
     expect(await turn(`I am ${CANARY}.`)).toMatchObject({ output: 'Noted.' });
     const run = await turn('Pay me.');
     expect(run).toMatchObject({ status: 'completed', output: 'billed' });
     const [summary] = await summaries(run.id);
     expect(summary?.content).toContain('user: I am [key withheld].\n\nassistant: Noted.');
     expect(summary?.content).toContain('user: Pay me.');
-    await expectEqual(database.pool, run.id);
+    await expectEqualReplay(database.pool, run.id);
   });
 });

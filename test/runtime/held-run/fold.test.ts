@@ -7,7 +7,7 @@ import { type ClaimedRun, claimExecutions, commitSteps } from '../../../src/db/r
 import { storableJson } from '../../../src/json/storable-json.ts';
 import { foldLog, foldRecords } from '../../../src/runtime/held-run/fold.ts';
 import { testDatabase } from '../../support/database.ts';
-import { brokenPromises, insertRun, makeAgent } from '../arrange.ts';
+import { findViolations, insertRun, makeAgent } from '../arrange.ts';
 
 const database = testDatabase();
 beforeAll(async () => {
@@ -39,7 +39,7 @@ test.each([1, 2, 3, 4])(
       expect(claimed.step_count).toBe(result.step_count);
       expect(comparable(foldLog(claimed, true))).toEqual(comparable(state));
     }
-    expect(await brokenPromises(pool)).toEqual([]);
+    expect(await findViolations(pool)).toEqual([]);
     await pool.query('select howdah.cancel_execution($1)', [id]);
   },
 );
@@ -52,7 +52,7 @@ async function claim(id: string): Promise<ClaimedRun> {
 
 /** Returns the state as JSON that Postgres can store, without fields that exist only in the log. */
 function comparable({ messages, steps_since_answer, exhausted }: RunState): object {
-  const bare = (message: Message) =>
+  const withoutLogFields = (message: Message) =>
     Object.fromEntries(
       Object.entries(message).filter(
         ([key, value]) => value !== null && key !== 'seq' && key !== 'step_seq',
@@ -64,7 +64,7 @@ function comparable({ messages, steps_since_answer, exhausted }: RunState): obje
     input,
     error,
   }));
-  return JSON.parse(storableJson({ messages: messages.map(bare), steps, exhausted }));
+  return JSON.parse(storableJson({ messages: messages.map(withoutLogFields), steps, exhausted }));
 }
 
 function someRecord(random: () => number): StepRecord {

@@ -15,8 +15,7 @@ import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
   type AgentSpec,
-  calling,
-  ended,
+  callTools,
   insertRun,
   kindsOf,
   makeAgent,
@@ -24,6 +23,7 @@ import {
   resultsOf,
   runToEnd,
   stepsOf,
+  waitForEnd,
 } from '../arrange.ts';
 
 const TURNS = 60;
@@ -61,7 +61,7 @@ afterAll(async () => {
   await worker.stop(1_000);
 });
 
-async function serving(handler: FakeHandler): Promise<FakeServer> {
+async function startModel(handler: FakeHandler): Promise<FakeServer> {
   const server = await startOpenAiServer(handler);
   servers.push(server);
   return server;
@@ -93,7 +93,7 @@ function sizeOf(body: JsonObject): number {
  * Returns a model that reads the pages one after the other and then answers. It counts the pages
  * itself, because requests may be trimmed.
  */
-function reader(pages: number, summary?: () => FakeAnswer): FakeHandler {
+function createReader(pages: number, summary?: () => FakeAnswer): FakeHandler {
   let read = 0;
   return ({ body }) => {
     if (isSummaryRequest(body)) return summary?.() ?? { content: 'unexpected' };
@@ -122,7 +122,7 @@ const isValid = (messages: Wire[]) =>
 
 describe(`a run of ${TURNS} turns on a model of ${CONTEXT_TOKENS} tokens`, () => {
   test('trim: every request fits, none separates a call from its result, and the log keeps everything', async () => {
-    const server = await serving(reader(TURNS));
+    const server = await startModel(createReader(TURNS));
     const agent = await agentOn(server, { context_policy: 'trim', instruction: 'Read.' });
     const run = await runToEnd(database.pool, agent, 'Read all the pages.');
     expect(run).toMatchObject({ status: 'completed', output: `read ${TURNS} pages` });
@@ -139,8 +139,8 @@ describe(`a run of ${TURNS} turns on a model of ${CONTEXT_TOKENS} tokens`, () =>
 
   test('summarize: summaries state their range, are trusted, and the originals stay', async () => {
     let made = 0;
-    const server = await serving(
-      reader(TURNS, () => ({ content: `Summary ${++made}: pages were read.` })),
+    const server = await startModel(
+      createReader(TURNS, () => ({ content: `Summary ${++made}: pages were read.` })),
     );
     const agent = await agentOn(server, { context_policy: 'summarize' });
     const run = await runToEnd(database.pool, agent, 'Read all the pages.');
@@ -167,8 +167,8 @@ describe(`a run of ${TURNS} turns on a model of ${CONTEXT_TOKENS} tokens`, () =>
   });
 
   test('summarize without an available summary: a guard records it, and the oldest messages are dropped', async () => {
-    const server = await serving(
-      reader(20, () => ({ status: 500, error: { message: 'no summary today' } })),
+    const server = await startModel(
+      createReader(20, () => ({ status: 500, error: { message: 'no summary today' } })),
     );
     const agent = await agentOn(server, { context_policy: 'summarize' });
     const run = await runToEnd(database.pool, agent, 'Read all the pages.');
@@ -183,18 +183,18 @@ describe(`a run of ${TURNS} turns on a model of ${CONTEXT_TOKENS} tokens`, () =>
 
   test('none: a conversation that is too long falls back to the next model, or the run fails', async () => {
     const tooLong = { status: 400, error: { message: 'maximum context length is 4000 tokens' } };
-    const limited = (pages: number): FakeHandler => {
-      const read = reader(pages);
+    const createLimitedReader = (pages: number): FakeHandler => {
+      const read = createReader(pages);
       return (request) => (sizeOf(request.body) > CONTEXT_TOKENS ? tooLong : read(request));
     };
-    const small = await serving(limited(20));
-    const large = await serving(() => ({ content: 'read by the large one' }));
+    const small = await startModel(createLimitedReader(20));
+    const large = await startModel(() => ({ content: 'read by the large one' }));
     const models = [small, large].map(({ url }) => ({ provider: 'openai', base_url: url }));
     const spec: AgentSpec = { context_policy: 'none', tools: ['read_page'] };
     const run = await runToEnd(database.pool, await makeAgent(database.pool, { ...spec, models }));
     expect(run.output).toBe('read by the large one');
     expect((await kindsOf(database.pool, run.id)).endsWith('tool retry model output')).toBe(true);
-    const alone = await serving(limited(20));
+    const alone = await startModel(createLimitedReader(20));
     const only = [{ provider: 'openai', base_url: alone.url }];
     const agent = await makeAgent(database.pool, { ...spec, models: only });
     expect(await runToEnd(database.pool, agent)).toMatchObject({
@@ -209,8 +209,8 @@ describe('a model with an unknown window', () => {
   const tooLong = { status: 400, error: { code: 'context_length_exceeded', message: 'too long' } };
 
   test('trim: a rejected size is not sent again, so that a long run continues', async () => {
-    const read = reader(TURNS);
-    const server = await serving((request) =>
+    const read = createReader(TURNS);
+    const server = await startModel((request) =>
       sizeOf(request.body) > CONTEXT_TOKENS ? tooLong : read(request),
     );
     const models = [{ provider: 'openai', base_url: server.url }];
@@ -222,8 +222,8 @@ describe('a model with an unknown window', () => {
   });
 
   test('an irreducible request is not sent twice: the next model is called, or the run fails', async () => {
-    const small = await serving(() => tooLong);
-    const large = await serving(() => ({ content: 'fits' }));
+    const small = await startModel(() => tooLong);
+    const large = await startModel(() => ({ content: 'fits' }));
     const models = [small, large].map(({ url }) => ({ provider: 'openai', base_url: url }));
     expect((await runToEnd(database.pool, await makeAgent(database.pool, { models }))).output).toBe(
       'fits',
@@ -239,12 +239,12 @@ describe('a model with an unknown window', () => {
 });
 
 test('a model with a long Retry-After falls back to the next one', async () => {
-  const busy = await serving(() => ({
+  const busy = await startModel(() => ({
     status: 429,
     headers: { 'retry-after': '60' },
     error: { message: 'busy' },
   }));
-  const free = await serving(() => ({ content: 'at once' }));
+  const free = await startModel(() => ({ content: 'at once' }));
   const models = [busy, free].map(({ url }) => ({ provider: 'openai', base_url: url }));
   const run = await runToEnd(database.pool, await makeAgent(database.pool, { models }));
   expect(run).toMatchObject({ status: 'completed', output: 'at once' });
@@ -254,7 +254,7 @@ test('a model with a long Retry-After falls back to the next one', async () => {
 test('a session of many turns is summarized, and later turns see the summary, not the originals', async () => {
   const { pool } = database;
   let made = 0;
-  const server = await serving(({ body }) =>
+  const server = await startModel(({ body }) =>
     isSummaryRequest(body) ? { content: `Summary ${++made}.` } : { content: `Said: ${PAGE}` },
   );
   const agent = await agentOn(server, { context_policy: 'summarize', tools: [] });
@@ -263,7 +263,7 @@ test('a session of many turns is summarized, and later turns see the summary, no
   const runs: string[] = [];
   for (let turn = 1; turn <= 20; turn += 1) {
     const id = await insertRun(pool, agent, `turn ${turn}: ${PAGE}`, { session_id });
-    expect((await ended(pool, id)).status).toBe('completed');
+    expect((await waitForEnd(pool, id)).status).toBe('completed');
     runs.push(id);
   }
   for (const { body } of server.requests) {
@@ -281,7 +281,7 @@ test('a session of many turns is summarized, and later turns see the summary, no
 
 describe('the loop guard', () => {
   test('warns once, and stops the run at the sixth repetition', async () => {
-    const server = await serving(() => ({ tool_calls: [{ name: 'look', arguments: {} }] }));
+    const server = await startModel(() => ({ tool_calls: [{ name: 'look', arguments: {} }] }));
     const agent = await agentOn(server, { tools: ['look'] });
     const run = await runToEnd(database.pool, agent);
     expect(run).toMatchObject({ status: 'failed', stop_reason: 'loop_guard' });
@@ -303,7 +303,7 @@ describe('the loop guard', () => {
 
   test('makes at most five equal calls of one answer', async () => {
     const page = { name: 'read_page', arguments: { page: 1 } };
-    const script = [calling(...Array.from({ length: 8 }, () => page)), { content: 'enough' }];
+    const script = [callTools(...Array.from({ length: 8 }, () => page)), { content: 'enough' }];
     const run = await runToEnd(
       database.pool,
       await makeAgent(database.pool, { script, tools: ['read_page'] }),
@@ -317,7 +317,7 @@ describe('the loop guard', () => {
   });
 
   test('lets polling continue while its results change', async () => {
-    const server = await serving(({ index }) =>
+    const server = await startModel(({ index }) =>
       index < 12 ? { tool_calls: [{ name: 'poll', arguments: {} }] } : { content: 'all done' },
     );
     const agent = await agentOn(server, { tools: ['poll'] });

@@ -5,16 +5,16 @@ import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
-  brokenPromises,
-  calling,
+  callTools,
   createLatch,
-  ended,
+  findViolations,
   insertRun,
   kindsOf,
   makeAgent,
   messagesOf,
   runToEnd,
   stepsOf,
+  waitForEnd,
 } from '../arrange.ts';
 
 const database = testDatabase();
@@ -75,7 +75,7 @@ describe('an insert', () => {
         {
           script: [
             {
-              ...calling({ name: 'echo', arguments: { text: 'shipped' }, id: 'c1' }),
+              ...callTools({ name: 'echo', arguments: { text: 'shipped' }, id: 'c1' }),
               usage: { tokens_in: 1000, tokens_out: 200 },
             },
             { content: 'It is shipped.', usage: { tokens_in: 2000, tokens_out: 100 } },
@@ -114,7 +114,10 @@ describe('an insert', () => {
 
   test('leaves a conversation that any chat model accepts', async () => {
     const agent = await makeAgent(database.pool, {
-      script: [calling({ name: 'echo', arguments: { text: 'x' }, id: 'c1' }), { content: 'Done.' }],
+      script: [
+        callTools({ name: 'echo', arguments: { text: 'x' }, id: 'c1' }),
+        { content: 'Done.' },
+      ],
       tools: ['echo'],
     });
     const run = await runToEnd(database.pool, agent, 'Go.');
@@ -141,7 +144,7 @@ describe('an insert', () => {
   test('a call by an alias resolves to its tool', async () => {
     await database.pool.query(`update howdah.tools set aliases = '{repeat}' where name = 'echo'`);
     const agent = await makeAgent(database.pool, {
-      script: [calling({ name: 'repeat', arguments: { text: 'hi' } }), { content: 'ok' }],
+      script: [callTools({ name: 'repeat', arguments: { text: 'hi' } }), { content: 'ok' }],
       tools: ['echo'],
     });
     const run = await runToEnd(database.pool, agent);
@@ -153,7 +156,7 @@ describe('an insert', () => {
 describe('several calls in one answer', () => {
   test('run concurrently', async () => {
     const agent = await makeAgent(database.pool, {
-      script: [calling({ name: 'meet' }, { name: 'meet' }), { content: 'both met' }],
+      script: [callTools({ name: 'meet' }, { name: 'meet' }), { content: 'both met' }],
       tools: ['meet'],
     });
     const run = await runToEnd(database.pool, agent);
@@ -164,7 +167,7 @@ describe('several calls in one answer', () => {
   test('are each committed when their result arrives', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, {
-      script: [calling({ name: 'slow' }, { name: 'echo' }), { content: 'ok' }],
+      script: [callTools({ name: 'slow' }, { name: 'echo' }), { content: 'ok' }],
       tools: ['slow', 'echo'],
     });
     const id = await insertRun(pool, agent);
@@ -176,15 +179,15 @@ describe('several calls in one answer', () => {
     );
     expect(await kindsOf(pool, id)).toBe('model tool');
     slow.open();
-    await ended(pool, id);
+    await waitForEnd(pool, id);
     expect((await stepsOf(pool, id)).map(({ name }) => name)).toContain('slow');
   });
 
   test('may reuse an id of the run', async () => {
     const agent = await makeAgent(database.pool, {
       script: [
-        calling({ name: 'echo', id: 'same' }, { name: 'echo', id: 'same' }),
-        calling({ name: 'echo', id: 'same' }),
+        callTools({ name: 'echo', id: 'same' }, { name: 'echo', id: 'same' }),
+        callTools({ name: 'echo', id: 'same' }),
         { content: 'ok' },
       ],
       tools: ['echo'],
@@ -212,7 +215,7 @@ describe('a definition', () => {
     await requestGate.opened;
     await pool.query(`update howdah.agents set instruction = 'New.' where id = $1`, [agent]);
     gate.open();
-    expect((await ended(pool, id)).output).toContain('Old.');
+    expect((await waitForEnd(pool, id)).output).toContain('Old.');
     expect((await runToEnd(pool, agent)).output).toContain('New.');
     await gated.close();
   });
@@ -221,7 +224,7 @@ describe('a definition', () => {
 test('300 runs at a concurrency of 20 all complete, and every invariant holds', async () => {
   const { pool } = database;
   const agent = await makeAgent(pool, {
-    script: [calling({ name: 'echo' }, { name: 'echo' }), { content: 'done' }],
+    script: [callTools({ name: 'echo' }, { name: 'echo' }), { content: 'done' }],
     tools: ['echo'],
   });
   await pool.query(
@@ -236,7 +239,7 @@ test('300 runs at a concurrency of 20 all complete, and every invariant holds', 
     [agent],
   );
   expect({ completed, steps }).toEqual({ completed: 300, steps: 300 * 5 });
-  expect(await brokenPromises(pool)).toEqual([]);
+  expect(await findViolations(pool)).toEqual([]);
   // the worker releases the run after it has received the result of the commit
   await expect.poll(() => worker.inFlight).toBe(0);
 });

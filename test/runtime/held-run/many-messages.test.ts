@@ -6,7 +6,7 @@ import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { createGate } from '../../support/gate.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { ended, makeAgent } from '../arrange.ts';
+import { makeAgent, waitForEnd } from '../arrange.ts';
 
 const database = testDatabase();
 let worker: Worker;
@@ -96,7 +96,7 @@ test('an agent switched to during a run receives all of it, and the run is not a
     'select id from howdah.executions where session_id = $1 order by turn',
     [session],
   );
-  const [one, two] = await Promise.all(rows.map(({ id }) => ended(pool, id)));
+  const [one, two] = await Promise.all(rows.map(({ id }) => waitForEnd(pool, id)));
   expect(one?.output).toBe('2: first … wait');
   // its own instruction, the earlier input and answer, and the message
   expect(two?.output).toBe('4: second … and you?');
@@ -194,5 +194,5 @@ test('concurrent messages with the policy interrupt end all runs but one', async
   expect(rows.map(({ turn }) => turn)).toEqual(Array.from({ length: 10 }, (_, n) => n + 1));
   expect(rows.slice(0, 9).map(({ status }) => status)).toEqual(Array(9).fill('cancelled'));
   gate.allow(Number.POSITIVE_INFINITY);
-  expect((await ended(pool, rows[9].id)).status).toBe('completed');
+  expect((await waitForEnd(pool, rows[9].id)).status).toBe('completed');
 });

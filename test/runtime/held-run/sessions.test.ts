@@ -6,13 +6,13 @@ import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
   createLatch,
-  ended,
   executionOf,
   insertRun,
   kindsOf,
   makeAgent,
   messagesOf,
   runToEnd,
+  waitForEnd,
 } from '../arrange.ts';
 
 const database = testDatabase();
@@ -77,7 +77,7 @@ describe('a session', () => {
       expect(await executionOf(pool, id)).toMatchObject({ status: 'waiting', waiting_for: 'turn' });
     }
     first.open();
-    const runs = await Promise.all(ids.map((id) => ended(pool, id)));
+    const runs = await Promise.all(ids.map((id) => waitForEnd(pool, id)));
     expect(runs.map(({ turn }) => turn)).toEqual([1, 2, 3, 4]);
     for (const [index, run] of runs.slice(1).entries()) {
       expect(run.started_at?.getTime()).toBeGreaterThanOrEqual(

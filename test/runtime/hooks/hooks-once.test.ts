@@ -12,9 +12,9 @@ import type { Worker } from '../../../workers/start-worker.ts';
 import { lockRun } from '../../support/database/run-heads.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { calling, ended, executionOf, insertRun, kindsOf, makeAgent } from '../arrange.ts';
-import { counter, takeLock, waitingFor } from '../shop.ts';
-import { addHooks, heardOf, openHookedShop } from './hooked.ts';
+import { callTools, executionOf, insertRun, kindsOf, makeAgent, waitForEnd } from '../arrange.ts';
+import { readCounter, takeLock, waitForWaitingTools } from '../shop.ts';
+import { addHooks, createHookShop, eventNamesOf } from './hook-shop.ts';
 
 const PROCESS = fileURLToPath(new URL('../../support/worker-process.ts', import.meta.url));
 const ONCE =
@@ -34,7 +34,7 @@ const note: CustomTool = {
 };
 
 beforeAll(async () => {
-  await openHookedShop(database.pool);
+  await createHookShop(database.pool);
   proxy = await startFaultProxy(database.url);
 });
 afterAll(async () => {
@@ -57,7 +57,7 @@ async function startProcess(): Promise<ChildProcess> {
 }
 
 async function hookedAgent(name: string, args: { name?: string }): Promise<string> {
-  const script = [calling({ name, arguments: args }), { content: 'done' }];
+  const script = [callTools({ name, arguments: args }), { content: 'done' }];
   const agent = await makeAgent(database.pool, { script, tools: [name] });
   await addHooks(database.pool, agent, 'shop.heard', EVENTS);
   return agent;
@@ -76,15 +76,15 @@ test('writes of hooks exist once when a worker dies while one runs', async () =>
   const release = await takeLock(pool, 81);
   const dying = await startProcess();
   const id = await insertRun(pool, agent);
-  await waitingFor(pool, 81);
+  await waitForWaitingTools(pool, 81);
   dying.kill('SIGKILL');
   await release();
   worker = await startTestWorker(proxy.url, { tools: [note] });
-  expect(await ended(pool, id)).toMatchObject({ status: 'completed', fence: 3 });
+  expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed', fence: 3 });
   expect(await kindsOf(pool, id)).toBe('guard model tool model output');
-  expect(await heardOf(pool, id)).toBe(ONCE);
-  expect(await heardOf(pool, id, 'waits')).toBe('message_sent message_sent message_sent');
-  expect(await counter(pool, 'killed')).toBe(1);
+  expect(await eventNamesOf(pool, id)).toBe(ONCE);
+  expect(await eventNamesOf(pool, id, 'waits')).toBe('message_sent message_sent message_sent');
+  expect(await readCounter(pool, 'killed')).toBe(1);
 });
 
 test('a hook of a repeatable call is recorded once, and no person is asked, when its worker dies', async () => {
@@ -101,9 +101,9 @@ test('a hook of a repeatable call is recorded once, and no person is asked, when
   dying.kill('SIGKILL');
   const again = { ...note, name: 'wait_for_ever' };
   worker = await startTestWorker(proxy.url, { tools: [note, again] });
-  expect(await ended(pool, id)).toMatchObject({ status: 'completed' });
+  expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed' });
   expect(await kindsOf(pool, id)).toBe('guard model tool_started tool model output');
-  expect(await heardOf(pool, id)).toBe(ONCE);
+  expect(await eventNamesOf(pool, id)).toBe(ONCE);
 });
 
 test.each([
@@ -116,10 +116,10 @@ test.each([
   const agent = await hookedAgent('note', {});
   const answers = loseAnswers(proxy, request, times);
   const id = await insertRun(pool, agent);
-  expect(await ended(pool, id)).toMatchObject({ status: 'completed', fence: 1 });
+  expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed', fence: 1 });
   expect(answers.lostCount()).toBe(times);
   expect(await kindsOf(pool, id)).toBe('guard model tool_started tool model output');
-  expect(await heardOf(pool, id)).toBe(ONCE);
+  expect(await eventNamesOf(pool, id)).toBe(ONCE);
 });
 
 test('writes of hooks exist once when an earlier commit is still in progress', async () => {
@@ -154,8 +154,8 @@ test('writes of hooks exist once when an earlier commit is still in progress', a
     .toBe(2);
   await holder.query('commit');
   holder.release();
-  expect(await ended(pool, id)).toMatchObject({ status: 'completed', fence: 1 });
-  expect(await heardOf(pool, id)).toBe(ONCE);
+  expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed', fence: 1 });
+  expect(await eventNamesOf(pool, id)).toBe(ONCE);
 });
 
 test('a run taken over while a hook runs keeps none of its writes', async () => {
@@ -170,7 +170,7 @@ test('a run taken over while a hook runs keeps none of its writes', async () => 
   });
   const release = await takeLock(pool, 82);
   const id = await insertRun(pool, agent);
-  await waitingFor(pool, 82);
+  await waitForWaitingTools(pool, 82);
   await pool.query('select howdah.cancel_execution($1)', [id]);
   await release();
   await expect.poll(() => worker?.inFlight).toBe(0);
@@ -179,6 +179,6 @@ test('a run taken over while a hook runs keeps none of its writes', async () => 
   const { rows } = await pool.query('select from howdah.questions where execution_id = $1', [id]);
   expect(rows).toEqual([]); // the call is repeatable: no person has to check its effect
   await expect
-    .poll(() => heardOf(pool, id))
+    .poll(() => eventNamesOf(pool, id))
     .toBe('before_run message_sent tool_before execution_complete'); // called by a job
 });

@@ -6,10 +6,9 @@ import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
-  calling,
+  callTools,
   createLatch,
   type Execution,
-  ended,
   executionOf,
   insertRun,
   kindsOf,
@@ -18,9 +17,10 @@ import {
   resultsOf,
   runToEnd,
   stepsOf,
+  waitForEnd,
 } from '../arrange.ts';
-import { counter, takeLock } from '../shop.ts';
-import { addHooks, auditOf, heardOf, openHookedShop, order } from './hooked.ts';
+import { readCounter, takeLock } from '../shop.ts';
+import { addHooks, auditOf, createHookShop, eventNamesOf, setReaction } from './hook-shop.ts';
 
 const database = testDatabase();
 let worker: Worker;
@@ -60,7 +60,7 @@ const tools: CustomTool[] = [
 ];
 
 beforeAll(async () => {
-  await openHookedShop(database.pool);
+  await createHookShop(database.pool);
   worker = await startTestWorker(database.url, { tools });
 });
 afterAll(async () => {
@@ -71,7 +71,7 @@ type Call = { name: string; arguments?: JsonObject };
 
 /** Makes an agent that makes these calls and then answers. */
 function agentCalling(...calls: Call[]): Promise<string> {
-  const script = [...(calls.length > 0 ? [calling(...calls)] : []), { content: 'done' }];
+  const script = [...(calls.length > 0 ? [callTools(...calls)] : []), { content: 'done' }];
   const names = [...new Set(calls.map(({ name }) => name))];
   return makeAgent(database.pool, { script, tools: names });
 }
@@ -84,12 +84,12 @@ const count = (name: string): Call => ({ name: 'count_up', arguments: { name } }
  */
 async function runWith(
   event: string,
-  deed: Parameters<typeof order>[3],
-  answer: Parameters<typeof order>[4],
+  deed: Parameters<typeof setReaction>[3],
+  answer: Parameters<typeof setReaction>[4],
   ...calls: Call[]
 ): Promise<Execution> {
   const agent = await agentCalling(...calls);
-  await order(database.pool, agent, event, deed, answer);
+  await setReaction(database.pool, agent, event, deed, answer);
   await addHooks(database.pool, agent, 'shop.heard', HOOK_EVENTS, { position: 2 });
   return runToEnd(database.pool, agent);
 }
@@ -152,7 +152,7 @@ describe('events', () => {
     await addHooks(pool, agent, 'shop.heard', ['tool_before', 'tool_after']);
     const run = await runToEnd(pool, agent);
     expect(run.status).toBe('completed');
-    expect(await heardOf(pool, run.id)).toBe('tool_before tool_after');
+    expect(await eventNamesOf(pool, run.id)).toBe('tool_before tool_after');
   });
 
   test('call hooks of the agent and for all, not those of other agents, other tenants or inactive ones', async () => {
@@ -161,8 +161,11 @@ describe('events', () => {
     await addHooks(pool, mine, 'shop.heard', ['message_sent']);
     await addHooks(pool, mine, 'shop.second', ['message_sent'], { is_active: false });
     const [a, b] = [await runToEnd(pool, mine), await runToEnd(pool, other)];
-    expect([await heardOf(pool, a.id), await heardOf(pool, b.id)]).toEqual(['message_sent', '']);
-    expect(await heardOf(pool, a.id, 'second')).toBe('');
+    expect([await eventNamesOf(pool, a.id), await eventNamesOf(pool, b.id)]).toEqual([
+      'message_sent',
+      '',
+    ]);
+    expect(await eventNamesOf(pool, a.id, 'second')).toBe('');
     await addHooks(pool, null, 'shop.second', ['execution_complete']);
     const { rows } = await pool.query(
       `with tenant as (insert into howdah.tenants (slug, name) values ('elsewhere', 'x') returning id)
@@ -178,11 +181,11 @@ describe('events', () => {
        select a.tenant_id, a.id, 'hello' from howdah.agents as a where a.tenant_id = $1 returning id`,
       [rows[0].id],
     );
-    const [c, d] = [await runToEnd(pool, other), await ended(pool, foreign[0].id)];
+    const [c, d] = [await runToEnd(pool, other), await waitForEnd(pool, foreign[0].id)];
     await pool.query(`delete from howdah.hooks where agent_id is null`);
     expect([c.status, d.status]).toEqual(['completed', 'completed']);
-    expect(await heardOf(pool, c.id, 'second')).toBe('execution_complete');
-    expect(await heardOf(pool, d.id, 'second')).toBe('');
+    expect(await eventNamesOf(pool, c.id, 'second')).toBe('execution_complete');
+    expect(await eventNamesOf(pool, d.id, 'second')).toBe('');
   });
 
   test('leave runs without hooks in their commit group', async () => {
@@ -195,7 +198,7 @@ describe('events', () => {
     );
     await expect.poll(() => inside).toBe(ids.length);
     gate.open();
-    const runs = await Promise.all(ids.map((id) => ended(pool, id)));
+    const runs = await Promise.all(ids.map((id) => waitForEnd(pool, id)));
     expect(runs.every(({ status }) => status === 'completed')).toBe(true);
     const { rows } = await pool.query(
       `select e.agent_id, count(distinct s.xmin::text)::int as transactions, count(*)::int as steps
@@ -209,7 +212,7 @@ describe('events', () => {
     });
     const group = rows.find(({ agent_id }) => agent_id === plain);
     expect(group.transactions).toBeLessThan(group.steps);
-    expect(await Promise.all(ids.map((id) => heardOf(pool, id)))).toEqual(
+    expect(await Promise.all(ids.map((id) => eventNamesOf(pool, id)))).toEqual(
       ids.map((_, i) => (i % 2 ? 'tool_after' : '')),
     );
   });
@@ -236,11 +239,11 @@ describe('a rejection by a hook', () => {
     expect(step).toMatchObject({ kind: 'tool', name, input: call.arguments, output: null });
     const messages = await messagesOf(pool, run.id);
     expect(messages.find(({ role }) => role === 'tool')).toMatchObject({ parent_seq: 2 });
-    expect([refunds.length, await counter(pool, 'refused')]).toEqual([before, 0]);
-    expect(await heardOf(pool, run.id)).toBe(
+    expect([refunds.length, await readCounter(pool, 'refused')]).toEqual([before, 0]);
+    expect(await eventNamesOf(pool, run.id)).toBe(
       'before_run after_setup message_sent tool_after message_sent message_sent execution_complete',
     );
-    expect(await heardOf(pool, run.id, 'check')).toBe(''); // its writes were rolled back
+    expect(await eventNamesOf(pool, run.id, 'check')).toBe(''); // its writes were rolled back
   });
 
   test.each([
@@ -289,7 +292,7 @@ describe('a rejection by a hook', () => {
       [run.id],
     );
     await pool.query('select howdah.retry_execution($1)', [run.id]);
-    expect((await ended(pool, run.id)).status).toBe('completed');
+    expect((await waitForEnd(pool, run.id)).status).toBe('completed');
     expect(await kindsOf(pool, run.id)).toBe('error retry error retry guard model output');
   });
 
@@ -302,7 +305,7 @@ describe('a rejection by a hook', () => {
     );
     expect(await kindsOf(pool, run.id)).toBe('guard model error');
     expect(run.message_count).toBe(1);
-    expect(await heardOf(pool, run.id)).toBe('before_run after_setup execution_complete');
+    expect(await eventNamesOf(pool, run.id)).toBe('before_run after_setup execution_complete');
   });
 
   test('of a result message: the call has a result and is never repeated', async () => {
@@ -319,7 +322,7 @@ describe('a rejection by a hook', () => {
     expect(await kindsOf(pool, run.id)).toBe('model tool error');
     await pool.query('delete from howdah.hooks where agent_id = $1', [agent]);
     await pool.query('select howdah.retry_execution($1)', [run.id]);
-    expect((await ended(pool, run.id)).status).toBe('completed');
+    expect((await waitForEnd(pool, run.id)).status).toBe('completed');
     expect(refunds.length - before).toBe(1);
   });
 
@@ -328,7 +331,7 @@ describe('a rejection by a hook', () => {
     const agent = await agentCalling();
     await addHooks(pool, agent, 'shop.heard', ['execution_complete']);
     await addHooks(pool, agent, 'shop.second', ['execution_complete'], { position: 2 });
-    await order(pool, agent, 'execution_complete', 'refuse');
+    await setReaction(pool, agent, 'execution_complete', 'refuse');
     const run = await runToEnd(pool, agent);
     expect(run).toMatchObject({ status: 'failed', stop_reason: 'error', output: null });
     expect(run.error?.message).toBe(
@@ -353,11 +356,11 @@ test('a call whose result was rejected is compensated like any other', async () 
      where name = 'pay_once'`,
   );
   const script = [
-    calling({ ...refund7, name: 'pay_once' }),
+    callTools({ ...refund7, name: 'pay_once' }),
     { error: { code: 'unauthorized', message: 'no' } },
   ];
   const agent = await makeAgent(pool, { script, tools: ['pay_once'] });
-  await order(pool, agent, 'tool_after', 'refuse');
+  await setReaction(pool, agent, 'tool_after', 'refuse');
   const run = await runToEnd(pool, agent);
   expect(run.status).toBe('failed');
   const { rows } = await pool.query(
@@ -379,7 +382,7 @@ test('hooks and SQL calls of one answer that need the same row wait for each oth
   await addHooks(pool, agent, 'shop.counts', ['tool_before', 'tool_after']);
   const run = await runToEnd(pool, agent);
   expect(run).toMatchObject({ status: 'completed', error: null });
-  expect(await counter(pool, 'shared')).toBe(8);
+  expect(await readCounter(pool, 'shared')).toBe(8);
 });
 
 describe('the answer of a hook', () => {
@@ -424,7 +427,9 @@ describe('the answer of a hook', () => {
     );
     expect(started).toMatchObject({ input: args, annotations: { by: 'policy' } });
     if (name === 'count_up') {
-      expect([await counter(pool, 'asked for'), await counter(pool, 'decided')]).toEqual([0, 1]);
+      expect([await readCounter(pool, 'asked for'), await readCounter(pool, 'decided')]).toEqual([
+        0, 1,
+      ]);
     } else {
       expect(refunds.at(-1)).toEqual(args);
     }
@@ -471,7 +476,7 @@ describe('a failure of a hook', () => {
     expect(await kindsOf(pool, run.id)).toBe(kinds);
     const step = (await stepsOf(pool, run.id)).find(({ kind }) => kind === 'tool');
     expect(step).toMatchObject({ output, error: null });
-    expect(await counter(pool, 'done')).toBe(call.name === 'count_up' ? 1 : 0);
+    expect(await readCounter(pool, 'done')).toBe(call.name === 'count_up' ? 1 : 0);
     const last = (await auditOf(pool, run.id)).at(-1);
     expect(last?.event).toMatchObject({ event: 'execution_complete', status: 'failed' });
   });
@@ -486,7 +491,7 @@ describe('a failure of a hook', () => {
     const run = await runWith('tool_before', 'fail', null, call);
     expect(run.error?.message).toBe('the hook shop.check (tool_before) failed: out of paper');
     expect(await kindsOf(pool, run.id)).toBe('guard model error');
-    expect([refunds.length, await counter(pool, 'never')]).toEqual([before, 0]);
+    expect([refunds.length, await readCounter(pool, 'never')]).toEqual([before, 0]);
     const { rows } = await pool.query('select from howdah.questions where execution_id = $1', [
       run.id,
     ]);
@@ -542,7 +547,7 @@ describe('a failure of a hook', () => {
   test('a run that fails anyway keeps its own error; the error of the hook is in the metrics', async () => {
     const { pool } = database;
     const agent = await makeAgent(pool, { script: [{ error: { code: 'unauthorized' } }] });
-    await order(pool, agent, 'execution_complete', 'fail');
+    await setReaction(pool, agent, 'execution_complete', 'fail');
     const run = await runToEnd(pool, agent);
     expect(run.status).toBe('failed');
     expect(run.error?.message).not.toMatch(/hook/);
@@ -564,7 +569,7 @@ describe('a failure of a hook', () => {
       expect(run).toMatchObject({ status: 'failed', error: { code: 'internal' } });
       expect(run.error?.message).toMatch(/a hook changed the run it was called for/);
       expect(await kindsOf(pool, run.id)).toBe(kinds);
-      expect(await counter(pool, 'cancelled')).toBe(0);
+      expect(await readCounter(pool, 'cancelled')).toBe(0);
     },
   );
 });
@@ -579,7 +584,7 @@ describe('an external end', () => {
     async (deed, answer, metrics) => {
       const { pool } = database;
       const agent = await agentCalling();
-      await order(pool, agent, 'execution_complete', deed, answer as JsonObject);
+      await setReaction(pool, agent, 'execution_complete', deed, answer as JsonObject);
       await addHooks(pool, agent, 'shop.heard', ['execution_complete'], { position: 2 });
       const id = await insertRun(pool, agent, 'later', {
         run_at: new Date(Date.now() + 3_600_000),
@@ -619,7 +624,7 @@ describe('a call of a child run', () => {
       [name, below],
     );
     const agent = await agentCalling({ name, arguments: { message: 'Be quick.' } });
-    await order(pool, agent, 'tool_before', deed, answer);
+    await setReaction(pool, agent, 'tool_before', deed, answer);
     const run = await runToEnd(pool, agent);
     expect(run.status).toBe('completed');
     const { rows } = await pool.query(

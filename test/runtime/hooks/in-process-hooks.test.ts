@@ -7,7 +7,7 @@ import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
-  calling,
+  callTools,
   type Execution,
   executionOf,
   kindsOf,
@@ -16,8 +16,8 @@ import {
   runToEnd,
   stepsOf,
 } from '../arrange.ts';
-import { counter } from '../shop.ts';
-import { addHooks, auditOf, openHookedShop } from './hooked.ts';
+import { readCounter } from '../shop.ts';
+import { addHooks, auditOf, createHookShop } from './hook-shop.ts';
 
 const database = testDatabase();
 let worker: Worker;
@@ -44,7 +44,7 @@ const refund: CustomTool = {
 };
 
 beforeAll(async () => {
-  await openHookedShop(database.pool);
+  await createHookShop(database.pool);
   worker = await startTestWorker(database.url, { tools: [refund], hooks });
 });
 beforeEach(() => {
@@ -61,7 +61,7 @@ const count7 = { name: 'count_up', arguments: { name: 'seven' } };
 
 async function runWith(hooks: Hooks, call: typeof refund7 | typeof count7): Promise<Execution> {
   deeds = hooks;
-  const script = [calling(call), { content: 'done' }];
+  const script = [callTools(call), { content: 'done' }];
   return runToEnd(database.pool, await makeAgent(database.pool, { script, tools: [call.name] }));
 }
 
@@ -106,7 +106,7 @@ describe('reject', () => {
       message: 'not on a Sunday',
       details: { hook: 'of this worker', event: 'tool_before' },
     });
-    expect([amounts, await counter(database.pool, 'refused')]).toEqual([[], 0]);
+    expect([amounts, await readCounter(database.pool, 'refused')]).toEqual([[], 0]);
   });
 
   test('a message', async () => {
@@ -182,7 +182,7 @@ describe('fail', () => {
 
 test('in-process hooks run before database hooks, which see their changes', async () => {
   deeds = { tool_before: () => ({ arguments: { amount: 2 } }) };
-  const script = [calling(refund7), { content: 'done' }];
+  const script = [callTools(refund7), { content: 'done' }];
   const agent = await makeAgent(database.pool, { script, tools: ['refund'] });
   await addHooks(database.pool, agent, 'shop.heard', ['tool_before']);
   const run = await runToEnd(database.pool, agent);

@@ -5,19 +5,19 @@ import type { Json, JsonObject } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { killWorkerProcesses, loadWorkerProcess } from '../../workers/child.ts';
+import { killWorkerProcesses, loadWorkerProcess } from '../../workers/worker-process.ts';
 import {
   type AgentSpec,
-  calling,
-  ended,
+  callTools,
   executionOf,
   insertRun,
   makeAgent,
   resultsOf,
   stepsOf,
+  waitForEnd,
 } from '../arrange.ts';
-import { expectEqual, exported, question } from '../replay/replay-runs.ts';
-import { type HttpServer, program, startEverything } from './mcp-servers.ts';
+import { expectEqualReplay, loadExport, waitForQuestion } from '../replay/replay-runs.ts';
+import { type HttpServer, programPath, startEverythingServer } from './mcp-servers.ts';
 
 const path = (name: string) => fileURLToPath(new URL(`../../../${name}`, import.meta.url));
 const fixture = path('test/fixtures/mcp/greedy.mjs');
@@ -50,7 +50,7 @@ beforeAll(async () => {
   await db.pool.query(
     `insert into howdah.models (name, provider, model, input_price, output_price) values ('small', 'openai', 'tiny', 1, 2)`,
   );
-  http = await startEverything();
+  http = await startEverythingServer();
   worker = await startTestWorker(db.url, { openai: models.url, egressAllow: [http.host] });
 });
 afterEach(() => {
@@ -90,7 +90,7 @@ async function makeServer(
 }
 
 async function agentWith(server: string, calls: Call[], spec: AgentSpec = {}): Promise<string> {
-  const script = [...calls.map((call) => calling(call)), { content: 'done' }];
+  const script = [...calls.map((call) => callTools(call)), { content: 'done' }];
   const agent = await makeAgent(db.pool, { script, ...spec });
   await db.pool.query(
     'insert into howdah.agent_servers (agent_id, server_id) select $1, id from howdah.mcp_servers where name = $2',
@@ -103,7 +103,7 @@ const begin = async (server: string, calls: Call[], spec?: AgentSpec) =>
   insertRun(db.pool, await agentWith(server, calls, spec));
 
 async function results(server: string, ...calls: Call[]) {
-  const run = await ended(db.pool, await begin(server, calls));
+  const run = await waitForEnd(db.pool, await begin(server, calls));
   return { run, said: await resultsOf(db.pool, run.id) };
 }
 
@@ -114,7 +114,7 @@ const answerIt = (id: string, answer: string | null, data?: Json) =>
     data === undefined ? null : JSON.stringify(data),
   ]);
 const reply = async (run: string, answer: string | null, data?: Json) =>
-  answerIt(await question(db.pool, run), answer, data);
+  answerIt(await waitForQuestion(db.pool, run), answer, data);
 
 const rowOf = async (table: string, id: string) =>
   (await db.pool.query(`select * from howdah.${table} where id = $1`, [id])).rows[0];
@@ -130,7 +130,7 @@ describe('requests of an MCP server', () => {
       const roots = [{ uri: 'file:///srv/docs', name: 'docs' }];
       await makeServer(
         name,
-        type === 'http' ? { url: http.url, roots } : { args: [program('everything')], roots },
+        type === 'http' ? { url: http.url, roots } : { args: [programPath('everything')], roots },
       );
       const { rows } = await db.pool.query(
         `select t.name, t.status from howdah.mcp_tools as t join howdah.mcp_servers as s on s.id = t.server_id
@@ -160,7 +160,7 @@ describe('requests of an MCP server', () => {
       );
       await reply(run, null, { name: 'Ada', check: true, integer: 7 });
       await reply(run, 'accept');
-      expect(await ended(db.pool, run)).toMatchObject({ status: 'completed' });
+      expect(await waitForEnd(db.pool, run)).toMatchObject({ status: 'completed' });
       const said = await resultsOf(db.pool, run);
       for (const [index, [tool, , expected]] of asking.entries()) {
         expect({ tool, said: said[index] }).toEqual({
@@ -168,7 +168,7 @@ describe('requests of an MCP server', () => {
           said: expect.stringMatching(expected),
         });
       }
-      await expectEqual(db.pool, run);
+      await expectEqualReplay(db.pool, run);
     },
   );
 });
@@ -202,7 +202,7 @@ describe('sampling', () => {
     );
     expect(Number(run.tokens_in)).toBe(rows[0].tokens_in);
     expect(run.cost).toBe(rows[0].cost);
-    await expectEqual(db.pool, run.id);
+    await expectEqualReplay(db.pool, run.id);
   });
 
   test('ten requests are answered one after the other, and further ones are rejected', async () => {
@@ -220,7 +220,7 @@ describe('sampling', () => {
 
   test('a server gets at most the remaining budget of the run', async () => {
     const agent = await agentWith('sampler', [{ name: 'sampler__sample_flood' }], { max_steps: 4 });
-    const run = await ended(db.pool, await insertRun(db.pool, agent));
+    const run = await waitForEnd(db.pool, await insertRun(db.pool, agent));
     expect(run).toMatchObject({ status: 'failed', stop_reason: 'max_steps', model_count: 4 });
     expect(models.requests).toHaveLength(3);
   });
@@ -258,7 +258,7 @@ describe('sampling', () => {
     const runs = [await insertRun(db.pool, agent), await insertRun(db.pool, agent)];
     const pids = new Set<string | undefined>();
     for (const run of runs) {
-      await ended(db.pool, run);
+      await waitForEnd(db.pool, run);
       const [, pid, heard] = await resultsOf(db.pool, run);
       expect(JSON.parse(heard ?? '')).toHaveLength(1); // the values of its own process only
       pids.add(pid);
@@ -331,7 +331,7 @@ describe('elicitation', () => {
     const run = await begin('asker', [
       { name: 'asker__ask', arguments: { text: 'Which color?\u200b' } },
     ]);
-    const id = await question(db.pool, run);
+    const id = await waitForQuestion(db.pool, run);
     expect(await executionOf(db.pool, run)).toMatchObject({
       waiting_for: 'question',
       owner_worker: null,
@@ -347,7 +347,7 @@ describe('elicitation', () => {
     await expect(reply(run, null, { color: 7 })).rejects.toMatchObject({ code: 'HWINV' });
     await expect(reply(run, 'blue')).rejects.toMatchObject({ code: 'HWINV' });
     await reply(run, null, { color: 'blue' });
-    await ended(db.pool, run);
+    await waitForEnd(db.pool, run);
     const [said] = await resultsOf(db.pool, run);
     expect(JSON.parse(said ?? '')).toEqual({ action: 'accept', content: { color: 'blue' } });
     const { rows } = await db.pool.query(
@@ -355,7 +355,7 @@ describe('elicitation', () => {
       [run],
     );
     expect(rows).toEqual([{ trust: 'external' }]);
-    await expectEqual(db.pool, run);
+    await expectEqualReplay(db.pool, run);
   });
 
   test('people see the filtered text, and a blocked question is not asked', async () => {
@@ -369,23 +369,23 @@ describe('elicitation', () => {
     try {
       await filter('redact');
       const run = await begin('asker', ask);
-      expect(await rowOf('questions', await question(db.pool, run))).toMatchObject({
+      expect(await rowOf('questions', await waitForQuestion(db.pool, run))).toMatchObject({
         prompt: 'The MCP server asker asks: Is [key withheld] yours?',
         schema: { type: 'object', properties: { color: { type: 'string' } } },
       });
       await reply(run, null, { color: 'blue' });
-      await ended(db.pool, run);
+      await waitForEnd(db.pool, run);
       const [said] = await resultsOf(db.pool, run);
       expect(JSON.parse(said ?? '')).toEqual({ action: 'accept', content: { color: 'blue' } });
-      await expectEqual(db.pool, run);
+      await expectEqualReplay(db.pool, run);
       await filter('block');
       const blocked = await begin('asker', ask);
-      await ended(db.pool, blocked);
+      await waitForEnd(db.pool, blocked);
       expect((await resultsOf(db.pool, blocked))[0]).toContain('the output filter key');
       const steps = await stepsOf(db.pool, blocked);
       expect(steps.map(({ kind }) => kind)).not.toContain('question');
       expect(steps.find(({ kind }) => kind === 'guard')).toMatchObject({ name: 'output_blocked' });
-      await expectEqual(db.pool, blocked);
+      await expectEqualReplay(db.pool, blocked);
     } finally {
       await db.pool.query('delete from howdah.output_filters');
     }
@@ -394,7 +394,7 @@ describe('elicitation', () => {
   test('may be declined', async () => {
     const run = await begin('asker', [{ name: 'asker__ask', arguments: { text: 'Which?' } }]);
     await reply(run, 'decline');
-    await ended(db.pool, run);
+    await waitForEnd(db.pool, run);
     expect(await resultsOf(db.pool, run)).toEqual(['{"action":"decline"}']);
   });
 
@@ -402,16 +402,16 @@ describe('elicitation', () => {
     const run = await begin('asker', [{ name: 'asker__ask_twice' }]);
     await reply(run, null, { n: 1 });
     await reply(run, null, { n: 2 });
-    await ended(db.pool, run);
+    await waitForEnd(db.pool, run);
     const [said] = await resultsOf(db.pool, run);
     expect(JSON.parse(said ?? '')).toMatchObject([{ content: { n: 1 } }, { content: { n: 2 } }]);
-    await expectEqual(db.pool, run);
+    await expectEqualReplay(db.pool, run);
   });
 
   test('a once-only call waits too, and keeps its key', async () => {
     const run = await begin('asker', [{ name: 'asker__change' }]);
     await reply(run, 'accept');
-    await ended(db.pool, run);
+    await waitForEnd(db.pool, run);
     const [said] = await resultsOf(db.pool, run);
     const { answer, key } = JSON.parse(said ?? '');
     expect(answer).toEqual({ action: 'accept', content: {} });
@@ -428,7 +428,7 @@ describe('elicitation', () => {
   test('a server that asks endlessly reaches a limit', async () => {
     const run = await begin('asker', [{ name: 'asker__ask_always' }]);
     for (let n = 0; n < 10; n += 1) await reply(run, 'accept');
-    await ended(db.pool, run);
+    await waitForEnd(db.pool, run);
     const [said] = await resultsOf(db.pool, run);
     expect(JSON.parse(said ?? '')).toMatchObject({ error: { code: 'limit_reached' } });
   });
@@ -448,15 +448,15 @@ describe('elicitation', () => {
       run.id,
     ]);
     expect(rows).toEqual([]);
-    await expectEqual(db.pool, run.id);
+    await expectEqualReplay(db.pool, run.id);
   });
 
   test('the form contains no pattern to execute and no invisible text', async () => {
     const run = await begin('asker', [{ name: 'asker__ask_pattern' }]);
-    const { schema } = await rowOf('questions', await question(db.pool, run));
+    const { schema } = await rowOf('questions', await waitForQuestion(db.pool, run));
     expect(schema.properties).toEqual({ a: { type: 'string', description: 'bc' } });
     await reply(run, null, { a: `${'a'.repeat(40)}!` });
-    expect(await ended(db.pool, run)).toMatchObject({ status: 'completed' });
+    expect(await waitForEnd(db.pool, run)).toMatchObject({ status: 'completed' });
   });
 
   test('a page to open is shown, and only if it is a web page', async () => {
@@ -464,11 +464,11 @@ describe('elicitation', () => {
       { name: 'asker__ask_page', arguments: { text: 'https://example.com/login?x=1' } },
       { name: 'asker__ask_page', arguments: { text: 'javascript:alert(1)' } },
     ]);
-    const { prompt, options } = await rowOf('questions', await question(db.pool, run));
+    const { prompt, options } = await rowOf('questions', await waitForQuestion(db.pool, run));
     expect(prompt).toContain('https://example.com/login?x=1');
     expect(options).toEqual(['accept', 'decline']);
     await reply(run, 'accept');
-    await ended(db.pool, run);
+    await waitForEnd(db.pool, run);
     const said = await resultsOf(db.pool, run);
     expect(said[0]).toBe('{"action":"accept"}');
     expect(said[1]).toContain('by http or https');
@@ -477,7 +477,7 @@ describe('elicitation', () => {
   test('concurrent calls have a process and an answer each', async () => {
     const agent = await agentWith('asker', [], {
       script: [
-        calling(
+        callTools(
           { name: 'asker__ask', arguments: { text: 'A?' } },
           { name: 'asker__ask', arguments: { text: 'B?' } },
         ),
@@ -500,7 +500,7 @@ describe('elicitation', () => {
         JSON.stringify({ color }),
       ]);
     }
-    await ended(db.pool, run);
+    await waitForEnd(db.pool, run);
     const said = (await resultsOf(db.pool, run)).map((one) => JSON.parse(one).content.color);
     expect(said.sort()).toEqual(['a', 'b']);
   });
@@ -512,17 +512,17 @@ describe('elicitation', () => {
       [agent, '{"question": {"expires_in_seconds": 3600, "default_answer": "reject"}}'],
     );
     const run = await insertRun(db.pool, agent);
-    const id = await question(db.pool, run);
+    const id = await waitForQuestion(db.pool, run);
     expect(await rowOf('questions', id)).toMatchObject({ expires_at: expect.any(Date) });
     await db.pool.query('update howdah.questions set expires_at = now() where id = $1', [id]);
     await db.pool.query('select howdah_private.run_timers()');
-    await ended(db.pool, run);
+    await waitForEnd(db.pool, run);
     expect(await resultsOf(db.pool, run)).toEqual(['{"action":"cancel"}']);
   });
 
   test('cancelling a run cancels its question', async () => {
     const run = await begin('asker', [{ name: 'asker__ask', arguments: { text: 'Still?' } }]);
-    const id = await question(db.pool, run);
+    const id = await waitForQuestion(db.pool, run);
     await db.pool.query('select howdah.cancel_execution($1)', [run]);
     expect(await rowOf('questions', id)).toMatchObject({ status: 'cancelled' });
   });
@@ -644,7 +644,7 @@ describe('a worker that dies', () => {
     expect(await dying.ended).toMatchObject({ signal: 'SIGKILL' });
     for (const n of [1, 2]) {
       worker = await startTestWorker(db.url, { openai: models.url });
-      const questionId = await question(db.pool, run);
+      const questionId = await waitForQuestion(db.pool, run);
       await worker.stop(1_000); // no worker holds the run now
       await answerIt(questionId, null, { n });
     }
@@ -654,16 +654,16 @@ describe('a worker that dies', () => {
       signal: 'SIGKILL',
     });
     worker = await startTestWorker(db.url, { openai: models.url });
-    const effect = await question(db.pool, run);
+    const effect = await waitForQuestion(db.pool, run);
     expect(await rowOf('questions', effect)).toMatchObject({ kind: 'effect' });
     await answerIt(effect, 'again');
     await reply(run, 'accept');
-    expect(await ended(db.pool, run)).toMatchObject({ status: 'completed' });
+    expect(await waitForEnd(db.pool, run)).toMatchObject({ status: 'completed' });
     const said = await resultsOf(db.pool, run);
     expect(JSON.parse(said[1] ?? '')).toMatchObject([{ content: { n: 1 } }, { content: { n: 2 } }]);
     expect(JSON.parse(said[2] ?? '')).toMatchObject({ answer: { action: 'accept' } });
     expect(await stepsNamed(run, 'model')).toHaveLength(1);
-    const kinds = (await exported(db.pool, run)).questions.map(({ kind }) => kind);
+    const kinds = (await loadExport(db.pool, run)).questions.map(({ kind }) => kind);
     expect(kinds.sort()).toEqual(['effect', 'question', 'question', 'question']);
   });
 });

@@ -13,15 +13,15 @@ import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
-  calling,
-  ended,
+  callTools,
   insertRun,
   kindsOf,
   makeAgent,
-  reaches,
   resultsOf,
   shortenBackOff,
   stepsOf,
+  waitForEnd,
+  waitForStatus,
 } from '../arrange.ts';
 
 const KEY = 'a-key-that-nobody-may-see-4711';
@@ -40,7 +40,7 @@ describe('MCP servers over HTTP', () => {
     response.writeHead(200, { 'content-type': 'application/json', 'mcp-session-id': session });
     response.end(JSON.stringify({ jsonrpc: '2.0', id, result }));
   };
-  const said = (text: string) => ({ content: [{ type: 'text', text }] });
+  const textResult = (text: string) => ({ content: [{ type: 'text', text }] });
   const server = createServer(async (request, response) => {
     if (request.method !== 'POST') return void response.writeHead(405).end();
     const { id, method, params } = JSON.parse(await text(request));
@@ -96,7 +96,7 @@ describe('MCP servers over HTTP', () => {
     server.closeAllConnections();
   });
   beforeEach(() => {
-    onCall = ({ id }, response) => reply(response, id, said('hello'));
+    onCall = ({ id }, response) => reply(response, id, textResult('hello'));
   });
 
   const makeServer = async (name: string, type: string, configuration: object) => {
@@ -113,7 +113,7 @@ describe('MCP servers over HTTP', () => {
   };
   const begin = async (tool: string) => {
     const agent = await makeAgent(db.pool, {
-      script: [calling({ name: tool }), { content: 'done' }],
+      script: [callTools({ name: tool }), { content: 'done' }],
     });
     await db.pool.query(
       'insert into howdah.agent_servers (agent_id, server_id) select $1, id from howdah.mcp_servers where name = $2',
@@ -123,12 +123,12 @@ describe('MCP servers over HTTP', () => {
   };
   const result = async (tool: string) => {
     const id = await begin(tool);
-    await ended(db.pool, id);
+    await waitForEnd(db.pool, id);
     return (await resultsOf(db.pool, id))[0] ?? '';
   };
 
   test('secrets are sent as headers, and echoes of the server are redacted', async () => {
-    onCall = ({ id }, response) => reply(response, id, said(`you sent ${KEY}`));
+    onCall = ({ id }, response) => reply(response, id, textResult(`you sent ${KEY}`));
     expect(await result('own__read')).toBe('you sent ***');
     expect(requests.at(-1)?.headers).toMatchObject({
       authorization: `Bearer ${KEY}`,
@@ -159,7 +159,7 @@ describe('MCP servers over HTTP', () => {
     expect(await result('own__write')).toBe('hello');
     session = 'two';
     const id = await begin('own__write');
-    await ended(db.pool, id);
+    await waitForEnd(db.pool, id);
     expect(await resultsOf(db.pool, id)).toEqual(['hello']);
     expect(await kindsOf(db.pool, id)).toBe(
       'model tool_started retry tool_started tool model output',
@@ -178,15 +178,15 @@ describe('MCP servers over HTTP', () => {
         setImmediate(() => response.destroy());
       };
       const id = await begin('own__write');
-      await reaches(db.pool, id, 'waiting');
+      await waitForStatus(db.pool, id, 'waiting');
       const questions = await db.pool.query(
         'select id, kind from howdah.questions where execution_id = $1',
         [id],
       );
       expect(questions.rows).toMatchObject([{ kind: 'effect' }]);
-      onCall = ({ id }, response) => reply(response, id, said('at last'));
+      onCall = ({ id }, response) => reply(response, id, textResult('at last'));
       await db.pool.query(`select howdah.answer_question($1, 'again')`, [questions.rows[0].id]);
-      await ended(db.pool, id);
+      await waitForEnd(db.pool, id);
       expect(await resultsOf(db.pool, id)).toEqual(['at last']);
     },
   );
@@ -197,7 +197,7 @@ describe('MCP servers over HTTP', () => {
   ])('status %d is %s', async (status, code, retries) => {
     onCall = (_, response) => response.writeHead(status).end('no');
     const id = await begin('own__read');
-    await ended(db.pool, id);
+    await waitForEnd(db.pool, id);
     expect(JSON.parse((await resultsOf(db.pool, id))[0] ?? '')).toMatchObject({ error: { code } });
     const made = (await stepsOf(db.pool, id)).filter(({ kind }) => kind === 'retry');
     expect(made).toHaveLength(retries);

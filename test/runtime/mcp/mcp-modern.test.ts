@@ -7,8 +7,8 @@ import type { JsonObject } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { calling, ended, insertRun, makeAgent, resultsOf } from '../arrange.ts';
-import { question } from '../replay/replay-runs.ts';
+import { callTools, insertRun, makeAgent, resultsOf, waitForEnd } from '../arrange.ts';
+import { waitForQuestion } from '../replay/replay-runs.ts';
 
 // A minimal server that supports protocol version 2026-07-28 and no older one.
 describe('an MCP server of protocol version 2026-07-28', () => {
@@ -92,19 +92,19 @@ describe('an MCP server of protocol version 2026-07-28', () => {
 
   test('asks people through the result of a call, and receives the answer with its stored state', async () => {
     const agent = await makeAgent(db.pool, {
-      script: [calling({ name: 'modern__paint' }), { content: 'done' }],
+      script: [callTools({ name: 'modern__paint' }), { content: 'done' }],
     });
     await db.pool.query(
       'insert into howdah.agent_servers (agent_id, server_id) select $1, id from howdah.mcp_servers',
       [agent],
     );
     const run = await insertRun(db.pool, agent);
-    const questionId = await question(db.pool, run);
+    const questionId = await waitForQuestion(db.pool, run);
     await db.pool.query('select howdah.answer_question($1, null, $2)', [
       questionId,
       JSON.stringify({ color: 'red' }),
     ]);
-    expect(await ended(db.pool, run)).toMatchObject({ status: 'completed' });
+    expect(await waitForEnd(db.pool, run)).toMatchObject({ status: 'completed' });
     const [said] = await resultsOf(db.pool, run);
     expect(JSON.parse(said ?? '')).toEqual([
       { color: { action: 'accept', content: { color: 'red' } } },
@@ -118,16 +118,16 @@ describe('an MCP server of protocol version 2026-07-28', () => {
     listener?.destroy();
     listener = undefined;
     const agent = await makeAgent(db.pool, {
-      script: [calling({ name: 'modern__paint' }), { content: 'done' }],
+      script: [callTools({ name: 'modern__paint' }), { content: 'done' }],
     });
     await db.pool.query(
       'insert into howdah.agent_servers (agent_id, server_id) select $1, id from howdah.mcp_servers',
       [agent],
     );
     const run = await insertRun(db.pool, agent);
-    const questionId = await question(db.pool, run);
+    const questionId = await waitForQuestion(db.pool, run);
     await db.pool.query(`select howdah.answer_question($1, 'decline')`, [questionId]);
-    await ended(db.pool, run);
+    await waitForEnd(db.pool, run);
     const [said] = await resultsOf(db.pool, run);
     expect(JSON.parse(said ?? '')).toEqual([{ color: { action: 'decline' } }, 'where we were']);
     const after = requests.filter(({ method }) => method === 'subscriptions/listen').length;

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 /** Returns the path of the program of a public server from npm. */
-export function program(name: string): string {
+export function programPath(name: string): string {
   const file = `node_modules/@modelcontextprotocol/server-${name}/dist/index.js`;
   return fileURLToPath(new URL(`../../../${file}`, import.meta.url));
 }
@@ -14,13 +14,13 @@ export function program(name: string): string {
 /** server-everything over streamable HTTP. */
 export type HttpServer = { url: string; host: string; stop(): void };
 
-export async function startEverything(): Promise<HttpServer> {
+export async function startEverythingServer(): Promise<HttpServer> {
   const port = await freePort();
-  const child = spawn(process.execPath, [program('everything'), 'streamableHttp'], {
+  const child = spawn(process.execPath, [programPath('everything'), 'streamableHttp'], {
     env: { PATH: process.env.PATH, PORT: String(port) },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
-  await listening(child);
+  await waitForListen(child);
   const host = `127.0.0.1:${port}`;
   return { url: `http://${host}/mcp`, host, stop: () => void child.kill() };
 }
@@ -34,7 +34,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function listening(child: ChildProcess): Promise<void> {
+async function waitForListen(child: ChildProcess): Promise<void> {
   const lines = createInterface({ input: child.stderr as Readable });
   for await (const line of lines) {
     if (/listening/i.test(line)) break;

@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { LoggedMessage } from '../../../src/contracts/runs/message.ts';
 import { estimateRequestTokens, fitWindow } from '../../../src/runtime/messages/context-window.ts';
-import { openEnds, seeded, someRun, summary } from './conversations.ts';
-import { messagesWithSummary, sentOf, trimTo } from './windows.ts';
+import { expectSend, messagesWithSummary, trimTo } from './context-window-fixtures.ts';
+import { createRandom, findUnpairedMessages, generateRun, summary } from './conversations.ts';
 
 describe('for any conversation and window', () => {
   const cases = Array.from({ length: 400 }, (_, seed) => {
-    const random = seeded(seed);
-    const history = random(2) === 0 ? [] : someRun(random, random(5), 2_000);
-    const run = someRun(random, 1 + random(15), 1 + random(4_000));
+    const random = createRandom(seed);
+    const history = random(2) === 0 ? [] : generateRun(random, random(5), 2_000);
+    const run = generateRun(random, 1 + random(15), 1 + random(4_000));
     const rebuilt = messagesWithSummary(
       run,
       history.map(({ seq, ...message }) => message),
@@ -23,11 +23,11 @@ describe('for any conversation and window', () => {
 
   test('the request fits unless even the minimal request does not', () => {
     for (const { seed, rebuilt, options } of cases) {
-      const { messages } = sentOf(rebuilt.before, options);
+      const { messages } = expectSend(rebuilt.before, options);
       const { contextTokens, reserve, toolTokens, tooLongAt = Number.POSITIVE_INFINITY } = options;
       const window = contextTokens === null ? Number.POSITIVE_INFINITY : contextTokens - reserve;
       const room = Math.min(window, tooLongAt * 0.7) - toolTokens;
-      const least = sentOf(rebuilt.before, trimTo(0)).messages;
+      const least = expectSend(rebuilt.before, trimTo(0)).messages;
       const most = Math.max(room, estimateRequestTokens(least));
       expect(estimateRequestTokens(messages), `seed ${seed}`).toBeLessThanOrEqual(most);
       // The minimum is the prompt, the task and the newest group with trimmed results.
@@ -40,8 +40,8 @@ describe('for any conversation and window', () => {
 
   test('calls and results stay together, prompt and newest group stay, and the order is kept', () => {
     for (const { seed, rebuilt, options } of cases) {
-      const { messages, left_out } = sentOf(rebuilt.before, options);
-      expect(openEnds(messages), `seed ${seed}`).toEqual([]);
+      const { messages, left_out } = expectSend(rebuilt.before, options);
+      expect(findUnpairedMessages(messages), `seed ${seed}`).toEqual([]);
       expect(messages[0], `seed ${seed}`).toEqual(rebuilt.before[0]);
       const last = rebuilt.before.findLast(({ role }) => role !== 'tool');
       expect(
@@ -80,7 +80,7 @@ describe('for any conversation and window', () => {
         const after = rebuilt.tell(log);
         const gone = before.filter((seq) => !seqsOf(after).includes(seq));
         expect(gone, `seed ${seed}`).toEqual(seqsOf(messages));
-        expect(openEnds(after), `seed ${seed}`).toEqual([]);
+        expect(findUnpairedMessages(after), `seed ${seed}`).toEqual([]);
         fitted = fitWindow(after, { ...options, policy: 'summarize' });
       }
     }

@@ -7,8 +7,16 @@ import {
 } from '../../../src/runtime/messages/context-window.ts';
 import { SUMMARY_OPENING } from '../../../src/runtime/messages/message-groups.ts';
 import { truncateMiddle } from '../../../src/text/truncate-middle.ts';
-import { answer, asking, call, numbered, result, user } from './conversations.ts';
-import { long, messagesWithSummary, names, sentOf, system, trimTo, worked } from './windows.ts';
+import {
+  expectSend,
+  longText,
+  makeToolRounds,
+  messagesWithSummary,
+  namesOf,
+  system,
+  trimTo,
+} from './context-window-fixtures.ts';
+import { answer, call, callMessage, numberMessages, result, user } from './conversations.ts';
 
 describe('the estimate', () => {
   test('is bytes / 4 plus a small overhead per message', () => {
@@ -18,16 +26,18 @@ describe('the estimate', () => {
     expect(estimateRequestTokens([user('x'.repeat(400))])).toBe(empty + 100);
     expect(estimateRequestTokens([user('€'.repeat(400))])).toBe(empty + 300);
     const args = '"'.padEnd(4_000, 'x');
-    expect(estimateRequestTokens([asking(call('a', 'look', args))])).toBeGreaterThan(1_000);
+    expect(estimateRequestTokens([callMessage(call('a', 'look', args))])).toBeGreaterThan(1_000);
   });
 
   test('counts a fixed number for an image, whatever its bytes', () => {
     const image = (data: string) => ({ type: 'image_url', image_url: { url: data } });
     const text = { type: 'text', text: 'See:' };
-    const seen = (url: string) =>
+    const tokensOfImage = (url: string) =>
       estimateRequestTokens([{ role: 'user', content: 'See:', parts: [text, image(url)] }]);
-    expect(seen('data:image/png;base64,'.padEnd(1_000_000, 'A'))).toBe(seen('http://x/y.png'));
-    expect(seen('')).toBe(estimateRequestTokens([user('See:')]) + 1_000);
+    expect(tokensOfImage('data:image/png;base64,'.padEnd(1_000_000, 'A'))).toBe(
+      tokensOfImage('http://x/y.png'),
+    );
+    expect(tokensOfImage('')).toBe(estimateRequestTokens([user('See:')]) + 1_000);
     // only the text of an assistant message is sent
     expect(estimateRequestTokens([{ ...answer('See:'), parts: [text, image('')] }])).toBe(
       estimateRequestTokens([answer('See:')]),
@@ -55,26 +65,26 @@ test('reserves the answer length of the parameters, else a quarter; never more t
 
 describe('trim', () => {
   test('changes nothing while the request fits or the window is unknown', () => {
-    const messages = [system, ...worked(5)];
+    const messages = [system, ...makeToolRounds(5)];
     const exact = estimateRequestTokens(messages);
     for (const window of [null, exact]) {
       expect(fitWindow(messages, trimTo(window))).toEqual({ kind: 'send', messages, left_out: 0 });
     }
-    expect(sentOf(messages, trimTo(exact - 1)).left_out).toBeGreaterThan(0);
-    expect(sentOf(messages, trimTo(exact, { reserve: 1 })).left_out).toBeGreaterThan(0);
-    expect(sentOf(messages, trimTo(exact, { toolTokens: 1 })).left_out).toBeGreaterThan(0);
+    expect(expectSend(messages, trimTo(exact - 1)).left_out).toBeGreaterThan(0);
+    expect(expectSend(messages, trimTo(exact, { reserve: 1 })).left_out).toBeGreaterThan(0);
+    expect(expectSend(messages, trimTo(exact, { toolTokens: 1 })).left_out).toBeGreaterThan(0);
   });
 
   test('policy none sends everything', () => {
-    const messages = [system, ...worked(5)];
+    const messages = [system, ...makeToolRounds(5)];
     const options = trimTo(10, { policy: 'none', tooLongAt: 10 });
     expect(fitWindow(messages, options)).toEqual({ kind: 'send', messages, left_out: 0 });
   });
 
   test('drops whole groups, oldest first, and leaves a note in their place', () => {
-    const messages = [system, ...worked(5)];
-    const { messages: retained, left_out } = sentOf(messages, trimTo(400));
-    expect(names(retained)).toEqual([
+    const messages = [system, ...makeToolRounds(5)];
+    const { messages: retained, left_out } = expectSend(messages, trimTo(400));
+    expect(namesOf(retained)).toEqual([
       'You help.',
       'task',
       "[4 earlier messages are left out here to fit the model's context window]",
@@ -89,9 +99,9 @@ describe('trim', () => {
   });
 
   test('keeps the task of the run, not of an earlier turn', () => {
-    const history = [user(long('old task')), answer(long('old answer'))];
-    const { messages } = sentOf([system, ...history, ...worked(2)], trimTo(300));
-    expect(names(messages)).toEqual([
+    const history = [user(longText('old task')), answer(longText('old answer'))];
+    const { messages } = expectSend([system, ...history, ...makeToolRounds(2)], trimTo(300));
+    expect(namesOf(messages)).toEqual([
       'You help.',
       "[2 earlier messages are left out here to fit the model's context window]",
       'task',
@@ -103,9 +113,12 @@ describe('trim', () => {
   });
 
   test('keeps the task also when it is new and further input followed', () => {
-    const said = numbered(user('task'), user(long('one')), user('two'));
-    const { messages } = sentOf([system, user('old'), answer(long('a')), ...said], trimTo(60));
-    expect(names(messages).filter((name) => !name.startsWith('['))).toEqual([
+    const said = numberMessages(user('task'), user(longText('one')), user('two'));
+    const { messages } = expectSend(
+      [system, user('old'), answer(longText('a')), ...said],
+      trimTo(60),
+    );
+    expect(namesOf(messages).filter((name) => !name.startsWith('['))).toEqual([
       'You help.',
       'task',
       'two',
@@ -113,10 +126,10 @@ describe('trim', () => {
   });
 
   test('drops a summary last, and never the one that replaces the task', () => {
-    const run = worked(6);
-    const { covered } = messagesWithSummary(run, [user(long('before'))]);
+    const run = makeToolRounds(6);
+    const { covered } = messagesWithSummary(run, [user(longText('before'))]);
     const windowOf = (messages: LoggedMessage[], window: number) =>
-      names(sentOf(messages, trimTo(window)).messages);
+      namesOf(expectSend(messages, trimTo(window)).messages);
     const text = windowOf(covered(4, 5), 300);
     expect(text).toContain(`${SUMMARY_OPENING}short`);
     expect(text).toContain('task');
@@ -125,15 +138,15 @@ describe('trim', () => {
   });
 
   test('shortens the longest results in the middle when the newest answer alone is too large', () => {
-    const newest = [asking('a', 'b'), result('a', 'short'), result('b', long('b', 5_000))];
-    const messages = [system, ...numbered(user('task'), answer('old'), ...newest)];
-    const { messages: retained, left_out } = sentOf(messages, trimTo(1_000));
+    const newest = [callMessage('a', 'b'), result('a', 'short'), result('b', longText('b', 5_000))];
+    const messages = [system, ...numberMessages(user('task'), answer('old'), ...newest)];
+    const { messages: retained, left_out } = expectSend(messages, trimTo(1_000));
     expect(left_out).toBe(1);
     expect(retained.at(-2)?.content).toBe('short');
     const cut = retained.at(-1)?.content ?? '';
     const [, head = '', gone, tail = ''] =
       /^(b x+)\n\[… (\d+) characters are cut out here …\]\n(x+)$/.exec(cut) ?? [];
-    expect(head.length + Number(gone) + tail.length).toBe(long('b', 5_000).length);
+    expect(head.length + Number(gone) + tail.length).toBe(longText('b', 5_000).length);
     expect(estimateRequestTokens(retained)).toBeLessThanOrEqual(1_000);
     expect(estimateRequestTokens(retained)).toBeGreaterThan(950);
   });
@@ -151,19 +164,19 @@ describe('trim', () => {
   });
 
   test('adds a note about omissions while there is room for it', () => {
-    const messages = [system, ...worked(5)];
+    const messages = [system, ...makeToolRounds(5)];
     for (let window = 200; window < estimateRequestTokens(messages); window += 1) {
-      const { messages: retained, left_out } = sentOf(messages, trimTo(window));
-      expect(names(retained)[2]).toMatch(`[${left_out} earlier messages are left out`);
+      const { messages: retained, left_out } = expectSend(messages, trimTo(window));
+      expect(namesOf(retained)[2]).toMatch(`[${left_out} earlier messages are left out`);
       expect(retained.at(-1)).toEqual(messages.at(-1));
     }
   });
 
   test('keeps input after the newest answer, and the answer before anything older', () => {
-    const messages = [system, ...numbered(...worked(5), user(long('hurry')))];
-    const { messages: retained } = sentOf(messages, trimTo(300));
-    expect(names(retained).slice(-3)).toEqual(['c4', 'r4', 'hurry']);
-    expect(names(sentOf(messages, trimTo(150)).messages)).toEqual([
+    const messages = [system, ...numberMessages(...makeToolRounds(5), user(longText('hurry')))];
+    const { messages: retained } = expectSend(messages, trimTo(300));
+    expect(namesOf(retained).slice(-3)).toEqual(['c4', 'r4', 'hurry']);
+    expect(namesOf(expectSend(messages, trimTo(150)).messages)).toEqual([
       'You help.',
       'task',
       "[10 earlier messages are left out here to fit the model's context window]",
@@ -172,10 +185,10 @@ describe('trim', () => {
   });
 
   test('after a rejection it aims at 70 % of the rejected size, including tools', () => {
-    const messages = [system, ...worked(10)];
+    const messages = [system, ...makeToolRounds(10)];
     const tooLongAt = estimateRequestTokens(messages) + 50;
     for (const window of [null, 1_000_000]) {
-      const { messages: retained } = sentOf(
+      const { messages: retained } = expectSend(
         messages,
         trimTo(window, { tooLongAt, toolTokens: 50 }),
       );

@@ -7,7 +7,7 @@ export const call = (id: string, name = 'look', args = '{}'): ToolCall => ({
   name,
   arguments: args,
 });
-export const asking = (...calls: (string | ToolCall)[]): Message => ({
+export const callMessage = (...calls: (string | ToolCall)[]): Message => ({
   role: 'assistant',
   content: null,
   tool_calls: calls.map((one) => (typeof one === 'string' ? call(one) : one)),
@@ -19,7 +19,7 @@ export const result = (id: string, content = `result of ${id}`): Message => ({
 });
 
 /** Numbers messages as the log of a run does. */
-export function numbered(...messages: Message[]): LoggedMessage[] {
+export function numberMessages(...messages: Message[]): LoggedMessage[] {
   return messages.map((message, at) => ({ ...message, seq: at + 1 }));
 }
 
@@ -31,7 +31,7 @@ export function summary(seq: number, from: number, to: number, content = `summar
 export type Random = (below: number) => number;
 
 /** Returns a generator of numbers that is repeatable by its seed. */
-export function seeded(seed: number): Random {
+export function createRandom(seed: number): Random {
   let a = seed;
   return (below) => {
     a = (a + 0x6d2b79f5) | 0;
@@ -45,12 +45,12 @@ export function seeded(seed: number): Random {
  * Generates a run as it may be in the log: results in any order, messages of people between call
  * and result, calls without results, results of unknown calls, and summaries over any range.
  */
-export function someRun(random: Random, rounds: number, longest = 400): LoggedMessage[] {
+export function generateRun(random: Random, rounds: number, longest = 400): LoggedMessage[] {
   const messages: LoggedMessage[] = [user('The task.')];
   for (let round = 0; round < rounds; round += 1) {
     const ids = Array.from({ length: random(4) }, (_, at) => `c${round}_${at}`);
     const text = 'x'.repeat(random(longest));
-    messages.push(ids.length > 0 ? asking(...ids) : answer(text));
+    messages.push(ids.length > 0 ? callMessage(...ids) : answer(text));
     for (const id of ids.toSorted(() => random(3) - 1)) {
       if (random(6) === 0) messages.push(user(`In between, ${id}.`));
       if (random(8) > 0) messages.push(result(id, `${id} ${'ä'.repeat(random(longest))}`));
@@ -70,7 +70,7 @@ export function someRun(random: Random, rounds: number, longest = 400): LoggedMe
  * Lists what a provider would reject: results without a preceding call, and calls without results
  * directly after them.
  */
-export function openEnds(messages: readonly Message[]): string[] {
+export function findUnpairedMessages(messages: readonly Message[]): string[] {
   const faults: string[] = [];
   let expected: string[] = [];
   for (const [at, message] of messages.entries()) {

@@ -17,7 +17,10 @@ function file(type: string, content: string | Buffer, name = 'f'): Resource {
 }
 
 /** Returns a loader that reads from a table and records the requested ids. */
-function library(files: Record<string, Resource>): { load: LoadResource; requestedIds: string[] } {
+function createLoader(files: Record<string, Resource>): {
+  load: LoadResource;
+  requestedIds: string[];
+} {
   const requestedIds: string[] = [];
   const load: LoadResource = async (id) => {
     requestedIds.push(id);
@@ -37,10 +40,10 @@ function library(files: Record<string, Resource>): { load: LoadResource; request
 }
 
 const resource = (resource_id: string): JsonObject => ({ type: 'resource', resource_id });
-const said = (...parts: JsonObject[]): Message => ({ role: 'user', content: 'look', parts });
+const userMessage = (...parts: JsonObject[]): Message => ({ role: 'user', content: 'look', parts });
 
 async function partsOf(files: Record<string, Resource>, ...parts: JsonObject[]) {
-  const outcome = await resolveParts([said(...parts)], library(files).load);
+  const outcome = await resolveParts([userMessage(...parts)], createLoader(files).load);
   return outcome.ok ? outcome.value[0]?.parts : outcome;
 }
 
@@ -63,10 +66,10 @@ describe('parts', () => {
   });
 
   test('that are not resources, and messages without parts, are unchanged', async () => {
-    const { load, requestedIds } = library({});
+    const { load, requestedIds } = createLoader({});
     const messages = [
       { role: 'system', content: 's' } as const,
-      said({ type: 'image_url', image_url: { url: 'https://example.com/a.png' } }),
+      userMessage({ type: 'image_url', image_url: { url: 'https://example.com/a.png' } }),
     ];
     const outcome = await resolveParts(messages, load);
     expect(outcome).toEqual({ ok: true, value: messages });
@@ -81,8 +84,8 @@ describe('parts', () => {
   });
 
   test('that cannot be loaded in an earlier turn become a remark', async () => {
-    const [past, now] = [said(resource('gone')), said({ type: 'text', text: 'x' })];
-    const outcome = await resolveParts([past, now], library({}).load, (one) => one === past);
+    const [past, now] = [userMessage(resource('gone')), userMessage({ type: 'text', text: 'x' })];
+    const outcome = await resolveParts([past, now], createLoader({}).load, (one) => one === past);
     expect(outcome).toMatchObject({
       ok: true,
       value: [
@@ -100,7 +103,7 @@ describe('parts', () => {
   });
 
   test('that fail temporarily are requested again, in an earlier turn as well', async () => {
-    const past = said(resource('a'));
+    const past = userMessage(resource('a'));
     const error = { code: 'invalid_request', message: 'busy', retryable: true } as const;
     expect(
       await resolveParts(
@@ -127,9 +130,9 @@ describe('parts', () => {
 
   test('share a size limit, and parts beyond it are not even read', async () => {
     const half = file('image/png', Buffer.alloc(MAX_ATTACHMENTS_BYTES / 2), 'half');
-    const { load, requestedIds } = library({ half, more: file('image/png', 'x', 'more') });
+    const { load, requestedIds } = createLoader({ half, more: file('image/png', 'x', 'more') });
     const parts = ['half', 'half', 'more', 'never'].map(resource);
-    const outcome = await resolveParts([said(...parts)], load);
+    const outcome = await resolveParts([userMessage(...parts)], load);
     expect(errorOf(outcome)).toContain('bytes in total; more exceeds this limit');
     expect(requestedIds).toEqual(['half', 'half', 'more']);
   });
@@ -137,7 +140,7 @@ describe('parts', () => {
 
 describe('a loaded attachment', () => {
   test('is not loaded again for the same run, but for another one', async () => {
-    const { load, requestedIds } = library({ a: file('text/plain', 'a') });
+    const { load, requestedIds } = createLoader({ a: file('text/plain', 'a') });
     const [one, other] = [{}, {}];
     for (const owner of [one, one, other]) {
       expect(await cachedLoader(owner, load)('a')).toMatchObject({ ok: true });
@@ -147,7 +150,7 @@ describe('a loaded attachment', () => {
 
   test('is requested again after a failure', async () => {
     const files: Record<string, Resource> = {};
-    const { load } = library(files);
+    const { load } = createLoader(files);
     const owner = {};
     expect((await cachedLoader(owner, load)('a')).ok).toBe(false);
     files.a = file('text/plain', 'a');

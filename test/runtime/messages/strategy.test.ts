@@ -13,7 +13,7 @@ import { planCalls } from '../../../src/runtime/tool-plans/plan-tool-calls.ts';
 const question: Message = { role: 'user', content: 'Where is my order?' };
 const calls = (...ids: string[]): ToolCall[] =>
   ids.map((id) => ({ id, name: 'look', arguments: '{}' }));
-const asking = (...ids: string[]): Message => ({
+const callMessage = (...ids: string[]): Message => ({
   role: 'assistant',
   content: null,
   tool_calls: calls(...ids),
@@ -76,7 +76,7 @@ function failures(name: string, count: number, retryable = true, code: ErrorCode
 
 test('the calls of a state are planned once per definition', () => {
   const one = definition();
-  const current = state([question, asking('call_1')]);
+  const current = state([question, callMessage('call_1')]);
   const planned = planCalls(one, current);
   expect(planned).toMatchObject([{ open: { call: { id: 'call_1' } }, plan: { do: 'tell' } }]);
   expect(planCalls(one, current)).toBe(planned);
@@ -105,20 +105,20 @@ describe('the next action', () => {
   });
 
   test('all calls of an answer are made, in their order', () => {
-    const action = nextAgentAction(definition(), state([question, asking('a', 'b', 'c')]));
+    const action = nextAgentAction(definition(), state([question, callMessage('a', 'b', 'c')]));
     expect(action).toEqual({ type: 'call_tools', calls: calls('a', 'b', 'c') });
   });
 
   test('calls that have a result are not repeated', () => {
     const action = nextAgentAction(
       definition(),
-      state([question, asking('a', 'b', 'c'), result('b')]),
+      state([question, callMessage('a', 'b', 'c'), result('b')]),
     );
     expect(action).toEqual({ type: 'call_tools', calls: calls('a', 'c') });
   });
 
   test('the model is called again when all calls have a result', () => {
-    const messages = [question, asking('a', 'b'), result('b'), result('a')];
+    const messages = [question, callMessage('a', 'b'), result('b'), result('a')];
     expect(nextAgentAction(definition(), state(messages))).toMatchObject({
       type: 'call_model',
       attempt: 1,
@@ -128,7 +128,7 @@ describe('the next action', () => {
   test('an answer without calls ends the run with its text', () => {
     const action = nextAgentAction(
       definition(),
-      state([question, asking('a'), result('a'), answer('Here.')]),
+      state([question, callMessage('a'), result('a'), answer('Here.')]),
     );
     expect(action).toEqual({ type: 'finish', output: 'Here.', output_data: null });
   });
@@ -144,7 +144,7 @@ describe('the next action', () => {
   });
 
   test('the same state gives the same action and is not modified', () => {
-    const frozen = state(Object.freeze([question, asking('a')]) as Message[]);
+    const frozen = state(Object.freeze([question, callMessage('a')]) as Message[]);
     expect(nextAgentAction(definition(), frozen)).toEqual(nextAgentAction(definition(), frozen));
   });
 });
@@ -260,9 +260,9 @@ describe('limits', () => {
 
   test('an exhausted limit stops neither requested calls nor the last answer', () => {
     const exhausted = 'max_steps';
-    expect(nextAgentAction(definition(), state([question, asking('a')], { exhausted })).type).toBe(
-      'call_tools',
-    );
+    expect(
+      nextAgentAction(definition(), state([question, callMessage('a')], { exhausted })).type,
+    ).toBe('call_tools');
     expect(
       nextAgentAction(definition(), state([question, answer('Done.')], { exhausted })).type,
     ).toBe('finish');

@@ -11,15 +11,15 @@ import { scriptedProvider } from '../../../src/providers/scripted.ts';
 import { startWorker, type Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { killWorkerProcesses, loadWorkerProcess } from '../../workers/child.ts';
+import { killWorkerProcesses, loadWorkerProcess } from '../../workers/worker-process.ts';
 import {
-  brokenPromises,
-  ended,
+  findViolations,
   kindsOf,
   makeAgent,
   messagesOf,
   shortenBackOff,
   stepsOf,
+  waitForEnd,
 } from '../arrange.ts';
 import { makeTeam, startTeam } from '../teams.ts';
 
@@ -31,7 +31,7 @@ let agents: Record<'orders' | 'weather', string>;
 
 beforeAll(async () => {
   await shortenBackOff(database.pool);
-  const knowing = async (name: string, description: string) => {
+  const makeMember = async (name: string, description: string) => {
     const id = await makeAgent(database.pool, { script: [{ content: `${name} here` }] });
     await database.pool.query('update howdah.agents set description = $2 where id = $1', [
       id,
@@ -40,8 +40,11 @@ beforeAll(async () => {
     return id;
   };
   agents = {
-    orders: await knowing('orders', 'Answers questions about orders and the delivery of parcels.'),
-    weather: await knowing('weather', 'Knows the weather of every town.'),
+    orders: await makeMember(
+      'orders',
+      'Answers questions about orders and the delivery of parcels.',
+    ),
+    weather: await makeMember('weather', 'Knows the weather of every town.'),
   };
 });
 afterEach(async () => {
@@ -49,10 +52,12 @@ afterEach(async () => {
   await server?.close();
   worker = server = undefined;
   killWorkerProcesses();
-  expect(await brokenPromises(database.pool)).toEqual([]);
+  expect(await findViolations(database.pool)).toEqual([]);
 });
 
-async function serving(handler: Parameters<typeof startOpenAiServer>[0]): Promise<FakeServer> {
+async function startEmbeddingServer(
+  handler: Parameters<typeof startOpenAiServer>[0],
+): Promise<FakeServer> {
   server = await startOpenAiServer(handler);
   return server;
 }
@@ -81,7 +86,7 @@ const router = async (configuration: JsonObject, more: { max_tokens?: number } =
   });
 
 /** Makes a router with a scripted model, which returns these vectors. */
-const scripted = async (
+const makeScriptedRouter = async (
   vectors: Record<string, number[]>,
   { price, max_tokens, ...settings }: JsonObject & { price?: number; max_tokens?: number } = {},
   before: JsonObject[] = [],
@@ -96,7 +101,7 @@ const begin = async () => {
   worker = await startTestWorker(database.url);
 };
 const run = async (team: string, input = 'Where is my parcel?') =>
-  ended(database.pool, await startTeam(database.pool, team, input));
+  waitForEnd(database.pool, await startTeam(database.pool, team, input));
 const decisionsOf = async (id: string) =>
   (
     await database.pool.query('select * from howdah.routing_decisions where execution_id = $1', [
@@ -109,7 +114,7 @@ describe('an embedding router', () => {
     await begin();
     const { pool } = database;
     const vectors = { Where: [1, 0.2], orders: [1, 0], weather: [0, 1] };
-    const done = await run(await scripted(vectors, { price: 5 }));
+    const done = await run(await makeScriptedRouter(vectors, { price: 5 }));
     expect(done).toMatchObject({
       status: 'completed',
       output: 'orders here',
@@ -148,11 +153,11 @@ describe('an embedding router', () => {
     await begin();
     const vectors = { Where: [1, 1], orders: [1, 0], weather: [-1, 0.5] };
     const only = async (settings: JsonObject) => {
-      const { status, output, error } = await run(await scripted(vectors, settings));
+      const { status, output, error } = await run(await makeScriptedRouter(vectors, settings));
       return status === 'completed' ? output : error?.message;
     };
     const both = { Where: [1, 1], orders: [1, 0], weather: [0, 1] };
-    const two = await run(await scripted(both, { top_k: 2, min_confidence: 0.7 }));
+    const two = await run(await makeScriptedRouter(both, { top_k: 2, min_confidence: 0.7 }));
     expect(two.output).toBe('orders:\norders here\n\nweather:\nweather here');
     expect(await only({ top_k: 2 })).toBe('orders here'); // the other one is further away
     expect(await only({ min_confidence: 0.9, fallback: 'weather' })).toBe('weather here');
@@ -227,7 +232,7 @@ describe('an embedding router', () => {
 
   test('truncates a long task to the input limit of models', async () => {
     await begin();
-    const { requests, url } = await serving(() => ({ vectors: [[1], [1], [0.5]] }));
+    const { requests, url } = await startEmbeddingServer(() => ({ vectors: [[1], [1], [0.5]] }));
     const { model, id } = await makeModel({ provider: 'openai', base_url: url });
     const longest = async () => {
       await run(await router({ model }), 'rain '.repeat(10_000));
@@ -257,7 +262,7 @@ describe('logged embeddings are not requested again', () => {
       const id = await startTeam(database.pool, team, 'Rain?');
       await victim.ended;
       await begin();
-      expect(await ended(database.pool, id)).toMatchObject({ output: 'weather here' });
+      expect(await waitForEnd(database.pool, id)).toMatchObject({ output: 'weather here' });
       expect(await kindsOf(database.pool, id)).toBe('model tool child_started child output');
       expect(server.requests).toHaveLength(1);
       expect(await decisionsOf(id)).toHaveLength(1);
@@ -267,7 +272,7 @@ describe('logged embeddings are not requested again', () => {
   test('when a failed run is retried manually', async () => {
     await begin();
     const vectors = { Where: [1, 0], orders: [0, 1], weather: [0, 1] };
-    const { id } = await run(await scripted(vectors));
+    const { id } = await run(await makeScriptedRouter(vectors));
     await database.pool.query('select howdah.retry_execution($1)', [id]);
     await eventually(
       database.pool,
@@ -285,7 +290,7 @@ describe('usage of embeddings counts', () => {
 
   test('towards the budget of the run', async () => {
     await begin();
-    const done = await run(await scripted(vectors, { max_tokens: 50 }));
+    const done = await run(await makeScriptedRouter(vectors, { max_tokens: 50 }));
     expect(done).toMatchObject({ status: 'failed', stop_reason: 'max_tokens', tokens_in: '100' });
     expect(await kindsOf(database.pool, done.id)).toBe('model guard');
   });
@@ -293,7 +298,7 @@ describe('usage of embeddings counts', () => {
   test('towards a quota: nothing is requested beyond it', async () => {
     await begin();
     const { pool } = database;
-    const team = await scripted(vectors);
+    const team = await makeScriptedRouter(vectors);
     const { rows } = await pool.query(
       `insert into howdah.limits (metric, period, scope, max_value) values ('tokens', 'month', 'tenant', 1) returning id`,
     );
@@ -306,14 +311,14 @@ describe('usage of embeddings counts', () => {
     );
     expect(await kindsOf(pool, id)).toBe('');
     await pool.query('delete from howdah.limits where id = $1', [rows[0].id]);
-    expect(await ended(pool, id)).toMatchObject({ status: 'completed' });
+    expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed' });
   });
 });
 
 describe('a model without embeddings', () => {
   test('fails the run with the error of its server', async () => {
     await begin();
-    const done = await run(await scripted({ e: [1] }, {}, [{ error: { status: 404 } }]));
+    const done = await run(await makeScriptedRouter({ e: [1] }, {}, [{ error: { status: 404 } }]));
     expect(done).toMatchObject({ status: 'failed', error: { code: 'not_found' } });
     expect(await kindsOf(database.pool, done.id)).toBe('retry error');
   });
@@ -330,7 +335,7 @@ describe('a model without embeddings', () => {
       log: pino({ level: 'silent' }),
       provider: () => ({ ok: true, value: { name: 'talker', generate } }),
     });
-    const done = await run(await scripted({ e: [1] }));
+    const done = await run(await makeScriptedRouter({ e: [1] }));
     expect(done.error).toMatchObject({
       code: 'invalid_request',
       message: expect.stringMatching(/talker does not support embeddings.*another provider/),

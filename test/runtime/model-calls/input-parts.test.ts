@@ -13,8 +13,8 @@ import type { Worker } from '../../../workers/start-worker.ts';
 import { makeSession, makeTenant, one, refusal } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { ended, kindsOf, makeAgent, messagesOf, stepsOf } from '../arrange.ts';
-import { program } from '../mcp/mcp-servers.ts';
+import { kindsOf, makeAgent, messagesOf, stepsOf, waitForEnd } from '../arrange.ts';
+import { programPath } from '../mcp/mcp-servers.ts';
 
 const PIXEL = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
@@ -85,7 +85,7 @@ describe('a run with parts', () => {
     ];
     const link = { type: 'image_url', image_url: { url: 'https://example.com/a.png' } };
     const id = await insert([part(image), link, part(text)], 'What are these?');
-    expect(await ended(database.pool, id)).toMatchObject({
+    expect(await waitForEnd(database.pool, id)).toMatchObject({
       status: 'completed',
       output: 'a pixel',
     });
@@ -120,7 +120,7 @@ describe('a run with parts', () => {
       [name, JSON.stringify([part(image)])],
     );
     expect(run.input_parts).toEqual([part(image)]);
-    expect((await ended(database.pool, run.id)).status).toBe('completed');
+    expect((await waitForEnd(database.pool, run.id)).status).toBe('completed');
     expect(JSON.stringify(sentWith('And by name?'))).toContain('data:image/png;base64,');
   });
 
@@ -130,7 +130,7 @@ describe('a run with parts', () => {
     const columns = { name: 'a.pdf', type: 'application/pdf', storage_path: 'a.pdf' };
     const pdf = await resource({ ...columns, sha256, size: 3 });
     const id = await insert([part(pdf)], 'Read this file');
-    expect((await ended(database.pool, id)).status).toBe('completed');
+    expect((await waitForEnd(database.pool, id)).status).toBe('completed');
     expect(JSON.stringify(sentWith('Read this file'))).toContain(
       '{"filename":"a.pdf","file_data":"data:application/pdf;base64,cGRm"}',
     );
@@ -140,7 +140,7 @@ describe('a run with parts', () => {
     const columns = { name: 'lost.pdf', type: 'application/pdf', storage_path: 'lost.pdf' };
     const lost = await resource({ ...columns, sha256: '0'.repeat(64), size: 3 });
     const id = await insert([part(lost)]);
-    expect(await ended(database.pool, id)).toMatchObject({
+    expect(await waitForEnd(database.pool, id)).toMatchObject({
       status: 'failed',
       stop_reason: 'error',
       error: {
@@ -156,11 +156,11 @@ describe('a run with parts', () => {
   test('does not break the next turns of its session when its file is deleted', async () => {
     const image = await resource({ bytes: PIXEL });
     const session = await makeSession(database.pool);
-    await ended(database.pool, await insert([part(image)], 'Turn one', session));
-    await ended(database.pool, await insert([], 'Turn two', session));
+    await waitForEnd(database.pool, await insert([part(image)], 'Turn one', session));
+    await waitForEnd(database.pool, await insert([], 'Turn two', session));
     expect(JSON.stringify(sentWith('Turn two'))).toContain('data:image/png;base64,');
     await database.pool.query('delete from howdah.resources where id = $1', [image]);
-    const third = await ended(database.pool, await insert([], 'Turn three', session));
+    const third = await waitForEnd(database.pool, await insert([], 'Turn three', session));
     expect(third.status).toBe('completed');
     expect(JSON.stringify(sentWith('Turn three'))).toContain(
       `[a file of this message is left out: there is no resource ${image}`,
@@ -177,7 +177,7 @@ describe('an insert', () => {
     [{ type: 'input_audio', input_audio: { data: 'cG5n', format: 'wav' } }],
   ])('accepts the part %j unchanged', async (part) => {
     const id = await insert([part]);
-    expect((await ended(database.pool, id)).status).toBe('completed');
+    expect((await waitForEnd(database.pool, id)).status).toBe('completed');
     expect((await messagesOf(database.pool, id))[0]?.parts).toEqual([part]);
   });
 
@@ -246,7 +246,7 @@ describe('an insert', () => {
 
   test('fixes the parts of the run, which never change once it has ended', async () => {
     const id = await insert([ok]);
-    await ended(database.pool, id);
+    await waitForEnd(database.pool, id);
     expect(
       await refusal(
         database.pool.query(`update howdah.executions set input_parts = '[]' where id = $1`, [id]),
@@ -260,7 +260,7 @@ describe('an image from an MCP tool', () => {
   beforeAll(async () => {
     await database.pool.query(
       `insert into howdah.mcp_servers (name, type, configuration, trusts_annotations) values ('pictures', 'stdio', $1, true)`,
-      [JSON.stringify({ command: process.execPath, args: [program('everything')] })],
+      [JSON.stringify({ command: process.execPath, args: [programPath('everything')] })],
     );
     await eventually(
       database.pool,
@@ -288,7 +288,7 @@ describe('an image from an MCP tool', () => {
       'insert into howdah.executions (agent_id, input) values ($1, $2) returning id',
       [sees[eyes], input],
     );
-    expect(await ended(database.pool, id)).toMatchObject({ status: 'completed' });
+    expect(await waitForEnd(database.pool, id)).toMatchObject({ status: 'completed' });
     const logged = (await messagesOf(database.pool, id)).filter(({ role }) => role === 'tool');
     const { rows } = await database.pool.query(
       `select r.id, r.type, r.size, encode(r.bytes, 'base64') as base64 from howdah.resources as r where r.id = $1`,

@@ -10,7 +10,6 @@ import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
   type Execution,
-  ended,
   executionOf,
   insertRun,
   kindsOf,
@@ -20,6 +19,7 @@ import {
   runToEnd,
   shortenBackOff,
   stepsOf,
+  waitForEnd,
   wakeNow,
 } from '../arrange.ts';
 
@@ -39,14 +39,14 @@ afterAll(async () => {
 });
 
 /** Starts a server that gives these answers in order; the real client calls it. */
-async function serving(answers: FakeAnswer[]): Promise<FakeServer> {
+async function startModel(answers: FakeAnswer[]): Promise<FakeServer> {
   const server = await startOpenAiServer(answers);
   servers.push(server);
   return server;
 }
 
 async function run(...answers: FakeAnswer[]): Promise<{ server: FakeServer; run: Execution }> {
-  const server = await serving(answers);
+  const server = await startModel(answers);
   const agent = await makeAgent(database.pool, { models: [at(server)], max_seconds: 60 });
   return { server, run: await runToEnd(database.pool, agent) };
 }
@@ -132,7 +132,7 @@ describe('a retryable failure', () => {
 
 describe('a model that keeps failing', () => {
   test('is called four times, each in the log, then the next model answers', async () => {
-    const [first, second] = [await serving([busy, busy, busy, busy]), await serving([ok])];
+    const [first, second] = [await startModel([busy, busy, busy, busy]), await startModel([ok])];
     const agent = await makeAgent(database.pool, { models: [at(first), at(second)] });
     const { id, status } = await runToEnd(database.pool, agent);
     expect(status).toBe('completed');
@@ -146,7 +146,7 @@ describe('a model that keeps failing', () => {
   });
 
   test('without a fallback fails the run with its last error', async () => {
-    const server = await serving([busy, busy, busy, { status: 429 }]);
+    const server = await startModel([busy, busy, busy, { status: 429 }]);
     const agent = await makeAgent(database.pool, { models: [at(server)] });
     const run = await runToEnd(database.pool, agent);
     expect(run).toMatchObject({
@@ -181,7 +181,7 @@ describe('a failure that is not retryable', () => {
   });
 
   test('falls back to the next model at once', async () => {
-    const [first, second] = [await serving([{ status: 401 }]), await serving([ok])];
+    const [first, second] = [await startModel([{ status: 401 }]), await startModel([ok])];
     const agent = await makeAgent(database.pool, { models: [at(first), at(second)] });
     expect((await runToEnd(database.pool, agent)).output).toBe('Here.');
   });
@@ -191,7 +191,10 @@ describe('a failure that is not retryable', () => {
     [404, 'not_found'],
     [400, 'invalid_request'],
   ])('%i is not hidden by an answer of local', async (status, code) => {
-    const [wrong, down] = [await serving([{ status }]), await serving([busy, busy, busy, busy])];
+    const [wrong, down] = [
+      await startModel([{ status }]),
+      await startModel([busy, busy, busy, busy]),
+    ];
     const agent = await makeAgent(database.pool, {
       models: [at(wrong), at(down), { provider: 'local' }],
     });
@@ -201,7 +204,7 @@ describe('a failure that is not retryable', () => {
   });
 
   test('an overload falls back to local', async () => {
-    const server = await serving([busy, busy, busy, busy]);
+    const server = await startModel([busy, busy, busy, busy]);
     const agent = await makeAgent(database.pool, { models: [at(server), { provider: 'local' }] });
     expect(await runToEnd(database.pool, agent)).toMatchObject({ status: 'completed' });
   });
@@ -224,7 +227,7 @@ describe('a long Retry-After', () => {
   test('parks the run as a row without a worker, and the run resumes on time', async () => {
     const { pool } = database;
     const limited = { status: 429, headers: { 'retry-after': '3600' } };
-    const server = await serving([limited, ok]);
+    const server = await startModel([limited, ok]);
     const id = await insertRun(pool, await makeAgent(pool, { models: [at(server)] }));
     const parked = await eventually<Execution>(
       pool,
@@ -240,7 +243,7 @@ describe('a long Retry-After', () => {
     expect(await executionOf(pool, id)).toMatchObject({ status: 'waiting', fence: parked.fence });
     expect(server.requests).toHaveLength(1);
     await wakeNow(pool, id);
-    expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'Here.' });
+    expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed', output: 'Here.' });
     expect(await kindsOf(pool, id)).toBe('retry model output');
   });
 });

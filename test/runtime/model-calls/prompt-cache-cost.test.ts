@@ -4,7 +4,7 @@ import type { JsonObject } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { calling, makeAgent, makeAgentTool, runToEnd } from '../arrange.ts';
+import { callTools, makeAgent, makeAgentTool, runToEnd } from '../arrange.ts';
 
 // The cost of a run of 20 turns, with and without the prompt cache of the provider.
 
@@ -47,7 +47,7 @@ const cachedTurns = (): TurnUsage[] =>
 const scriptOf = (turns: TurnUsage[]): JsonObject[] =>
   turns.map((usage, turn) => ({
     ...(turn < turns.length - 1
-      ? calling({ name: 'look', arguments: { turn } })
+      ? callTools({ name: 'look', arguments: { turn } })
       : { content: 'done' }),
     usage: { ...usage, tokens_out: OUT },
   }));
@@ -122,7 +122,7 @@ test('a parent counts the cached tokens of its child at their own prices', async
     { tokens_in: 10_000, cached_tokens: 8_000, cache_write_tokens: 1_000 },
   ]);
   const tool = await makeAgentTool(database.pool, child);
-  const script = [calling({ name: tool, arguments: { message: 'go' } }), { content: 'done' }];
+  const script = [callTools({ name: tool, arguments: { message: 'go' } }), { content: 'done' }];
   const parent = await makeAgent(database.pool, { script, tools: [tool] });
   const { id } = await runToEnd(database.pool, parent);
   const { rows } = await database.pool.query(

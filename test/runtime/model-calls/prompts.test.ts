@@ -7,17 +7,17 @@ import { testDatabase } from '../../support/database.ts';
 import { createGate } from '../../support/gate.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
-  brokenPromises,
-  calling,
+  callTools,
   childrenOf,
-  ended,
+  findViolations,
   insertRun,
   makeAgent,
   makeAgentTool,
   messagesOf,
   resultsOf,
+  waitForEnd,
 } from '../arrange.ts';
-import { exported } from '../replay/replay-runs.ts';
+import { loadExport } from '../replay/replay-runs.ts';
 
 const database = testDatabase();
 let worker: Worker;
@@ -35,7 +35,7 @@ beforeAll(async () => {
   });
 });
 afterEach(async () => {
-  expect(await brokenPromises(database.pool)).toEqual([]);
+  expect(await findViolations(database.pool)).toEqual([]);
 });
 afterAll(async () => {
   gate.allow(Number.POSITIVE_INFINITY);
@@ -44,7 +44,7 @@ afterAll(async () => {
 });
 
 /** Makes an agent whose model returns its system prompt, with a prompt for `{{customer}}`. */
-async function greeter(values: object = {}): Promise<{ agent: string; prompt: string }> {
+async function makeGreeter(values: object = {}): Promise<{ agent: string; prompt: string }> {
   const { pool } = database;
   count += 1;
   const { rows } = await pool.query(
@@ -71,27 +71,27 @@ const say = (customer: string, tone = 'kindly') =>
 describe('a prompt', () => {
   test('is rendered with values of the run, else of the agent, else defaults', async () => {
     const { pool } = database;
-    const { agent } = await greeter({ customer: 'Ada', tone: 'strictly' });
+    const { agent } = await makeGreeter({ customer: 'Ada', tone: 'strictly' });
     const run = async (input_data: object) =>
       (
-        await ended(
+        await waitForEnd(
           pool,
           await insertRun(pool, agent, 'hello', { input_data: input_data as never }),
         )
       ).output;
     expect(await run({})).toBe(say('Ada', 'strictly'));
     expect(await run({ customer: '{{tone}}', other: 1 })).toBe(say('{{tone}}', 'strictly'));
-    const { agent: plain } = await greeter();
+    const { agent: plain } = await makeGreeter();
     const id = await insertRun(pool, plain, 'hello', { input_data: { customer: 'Eve' } });
-    expect((await ended(pool, id)).output).toBe(say('Eve'));
+    expect((await waitForEnd(pool, id)).output).toBe(say('Eve'));
   });
 
   test('has its values in the system prompt only; other data of the run follows the input', async () => {
     const { pool } = database;
-    const { agent } = await greeter({ tone: 'kindly' });
+    const { agent } = await makeGreeter({ tone: 'kindly' });
     const first = async (input: string, input_data: object) => {
       const id = await insertRun(pool, agent, input, { input_data: input_data as never });
-      await ended(pool, id);
+      await waitForEnd(pool, id);
       return (await messagesOf(pool, id))[0]?.content;
     };
     expect(await first('hello', { customer: 'Ada' })).toBe('hello');
@@ -103,19 +103,19 @@ describe('a prompt', () => {
 
   test('is unchanged for an active run while it is edited, and in its replay', async () => {
     const { pool } = database;
-    const { agent, prompt } = await greeter({ customer: 'Ada' });
+    const { agent, prompt } = await makeGreeter({ customer: 'Ada' });
     const before = await insertRun(pool, agent, 'wait');
     await expect.poll(() => gate.waiting, { timeout: 60_000 }).toBe(1);
     await pool.query(`update howdah.prompts set template = 'Sing.' where id = $1`, [prompt]);
     const after = await insertRun(pool, agent, 'now');
-    expect((await ended(pool, after)).output).toBe('You are a clerk.\n\nSing.\n\nBe short.');
+    expect((await waitForEnd(pool, after)).output).toBe('You are a clerk.\n\nSing.\n\nBe short.');
     gate.allow(1);
-    expect((await ended(pool, before)).output).toBe(say('Ada'));
+    expect((await waitForEnd(pool, before)).output).toBe(say('Ada'));
     const { rows } = await pool.query(
       'select definition from howdah.agent_versions where agent_id = $1 order by version desc limit 1',
       [agent],
     );
-    const record = await exported(pool, before);
+    const record = await loadExport(pool, before);
     expect(await replayRun(record)).toMatchObject({ equal: true });
     const definition = rows[0].definition as AgentDefinition;
     const replay = await replayRun(record, { definition });
@@ -124,18 +124,18 @@ describe('a prompt', () => {
       before,
       'again',
     ]);
-    expect((await ended(pool, fork.rows[0].id)).output).toBe(say('Ada'));
+    expect((await waitForEnd(pool, fork.rows[0].id)).output).toBe(say('Ada'));
   });
 
   test('that lacks a value in a child run fails that child with the name', async () => {
     const { pool } = database;
-    const { agent } = await greeter();
+    const { agent } = await makeGreeter();
     const tool = await makeAgentTool(pool, agent);
     const asker = await makeAgent(pool, {
-      script: [calling({ name: tool, arguments: { message: 'Go.' } }), { content: 'done' }],
+      script: [callTools({ name: tool, arguments: { message: 'Go.' } }), { content: 'done' }],
       tools: [tool],
     });
-    const run = await ended(pool, await insertRun(pool, asker));
+    const run = await waitForEnd(pool, await insertRun(pool, asker));
     const [child] = await childrenOf(pool, run.id);
     expect(child).toMatchObject({ status: 'failed', stop_reason: 'error' });
     expect(child?.error?.message).toMatch(/^prompt greeting \d+: .*customer/);
@@ -145,13 +145,13 @@ describe('a prompt', () => {
       `update howdah.agent_tools set configuration = '{"mission_override": "Count."}' where agent_id = $1`,
       [asker],
     );
-    const parentRun = await ended(pool, await insertRun(pool, asker));
+    const parentRun = await waitForEnd(pool, await insertRun(pool, asker));
     expect(await resultsOf(pool, parentRun.id)).toEqual(['You are a clerk.\n\nCount.']);
   });
 });
 
 describe('a skill', () => {
-  async function learner(
+  async function makeAgentWithSkill(
     script: object[],
   ): Promise<{ agent: string; skill: string; name: string }> {
     const { pool } = database;
@@ -169,7 +169,7 @@ describe('a skill', () => {
     ]);
     return { agent, skill: rows[0].id, name };
   }
-  const load = (name: string) => calling({ name: 'load_skill', arguments: { name } });
+  const load = (name: string) => callTools({ name: 'load_skill', arguments: { name } });
 
   test('is listed for its agent, and loaded when the agent requests it', async () => {
     const { pool } = database;
@@ -178,23 +178,23 @@ describe('a skill', () => {
       instruction: 'Help.',
       models: [{ provider: 'openai', base_url: server.url }],
     });
-    const { skill, name } = await learner([]);
+    const { skill, name } = await makeAgentWithSkill([]);
     await pool.query('insert into howdah.agent_skills (agent_id, skill_id) values ($1, $2)', [
       agent,
       skill,
     ]);
-    const { output } = await ended(pool, await insertRun(pool, agent));
+    const { output } = await waitForEnd(pool, await insertRun(pool, agent));
     expect(output).toBe(
       `Help.\n\nYour skills. Read one by load_skill before you do what it is about:\n- ${name}: How to refund.`,
     );
     await pool.query(`update howdah.tools set is_active = false where name = 'load_skill'`);
-    expect((await ended(pool, await insertRun(pool, agent))).output).toBe('Help.');
+    expect((await waitForEnd(pool, await insertRun(pool, agent))).output).toBe('Help.');
     await pool.query(`update howdah.tools set is_active = true where name = 'load_skill'`);
   });
 
   test('is loaded as of the run’s start, is trusted, and is replayed', async () => {
     const { pool } = database;
-    const { agent, skill, name } = await learner([]);
+    const { agent, skill, name } = await makeAgentWithSkill([]);
     const names = [name, 'refund', name];
     await pool.query(
       `update howdah.agent_models set request_params = jsonb_build_object('script', $2::jsonb) where agent_id = $1`,
@@ -209,7 +209,7 @@ describe('a skill', () => {
     await pool.query('select howdah.delete_skill($1)', [skill]);
     await pool.query(`update howdah.executions set run_at = now() where id = $1`, [id]);
     await pool.query(`select howdah_private.enqueue_advance(array[$1::uuid])`, [id]);
-    expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'done' });
+    expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed', output: 'done' });
     const { rows } = await pool.query(
       `select content, trust from howdah.messages where execution_id = $1 and role = 'tool' order by seq`,
       [id],
@@ -219,6 +219,6 @@ describe('a skill', () => {
       { content: expect.stringContaining(`The skills: ${name}.`), trust: 'external' },
       { content: '# Refunds\n\nAsk first.', trust: 'system' },
     ]);
-    expect(await replayRun(await exported(pool, id))).toMatchObject({ equal: true });
+    expect(await replayRun(await loadExport(pool, id))).toMatchObject({ equal: true });
   });
 });

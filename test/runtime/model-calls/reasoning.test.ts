@@ -9,7 +9,7 @@ import {
 import { makeSession, runRow } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { ended, makeAgent, messagesOf, runToEnd, stepsOf } from '../arrange.ts';
+import { makeAgent, messagesOf, runToEnd, stepsOf, waitForEnd } from '../arrange.ts';
 
 const SIGNATURE = 'EqQBCkgIARABGAIiQL+/"é=='; // must be preserved byte by byte
 const THOUGHT = 'The user  wants\n a "sum". ';
@@ -135,6 +135,6 @@ test('a fork of a session has neither reasoning nor data of vendors', async () =
     'select live_execution_id as id from howdah.fork_session($1, $2)',
     [session_id, 'again'],
   );
-  const forked = await ended(database.pool, rows[0].id);
+  const forked = await waitForEnd(database.pool, rows[0].id);
   expect(forked).toMatchObject({ status: 'completed', output: 'Still 2.' });
 });

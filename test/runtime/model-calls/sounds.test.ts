@@ -45,7 +45,7 @@ afterAll(async () => {
   await models?.close();
 });
 
-async function listening(capabilities: JsonObject) {
+async function runWithCapabilities(capabilities: JsonObject) {
   const agent = await makeAgent(database.pool, {
     models: [{ provider: 'openai' }],
     tools: ['record'],
@@ -63,7 +63,7 @@ async function listening(capabilities: JsonObject) {
 }
 
 test('a model with hearing receives the audio after the result', async () => {
-  const { run, messages } = await listening({ audio: true });
+  const { run, messages } = await runWithCapabilities({ audio: true });
   expect(messages.at(-1)).toEqual({
     role: 'user',
     content: [
@@ -81,7 +81,7 @@ test('a model with hearing receives the audio after the result', async () => {
 test.each([[{ images: true }], [{}]])(
   'a model with %o receives the location of the audio',
   async (capabilities) => {
-    const { messages } = await listening(capabilities as JsonObject);
+    const { messages } = await runWithCapabilities(capabilities as JsonObject);
     expect(messages.at(-1)).toMatchObject({ role: 'tool' });
     expect(messages.at(-1)?.content).toMatch(/\[audio audio\/wav, 16 bytes: kept as file/);
     expect(JSON.stringify(messages)).not.toContain('input_audio');
@@ -89,6 +89,6 @@ test.each([[{ images: true }], [{}]])(
 );
 
 test('a text in Base64 is sent as text', async () => {
-  const { run } = await listening({});
+  const { run } = await runWithCapabilities({});
   expect((await resultsOf(database.pool, run.id))[0]).toContain('[file:///said.txt]\nGood day. ü');
 });

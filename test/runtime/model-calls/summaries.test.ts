@@ -3,31 +3,31 @@ import { estimateRequestTokens, fitWindow } from '../../../src/runtime/messages/
 import { SUMMARY_OPENING } from '../../../src/runtime/messages/message-groups.ts';
 import { summaryPrompt } from '../../../src/runtime/model-calls/summary-prompt.ts';
 import {
+  expectSend,
+  expectSummarize,
+  longText,
+  makeToolRounds,
+  messagesWithSummary,
+  namesOf,
+  system,
+  trimTo,
+} from '../messages/context-window-fixtures.ts';
+import {
   answer,
-  asking,
   call,
-  numbered,
-  openEnds,
+  callMessage,
+  findUnpairedMessages,
+  numberMessages,
   result,
   summary,
   user,
 } from '../messages/conversations.ts';
-import {
-  long,
-  messagesWithSummary,
-  names,
-  sentOf,
-  summarizedOf,
-  system,
-  trimTo,
-  worked,
-} from '../messages/windows.ts';
 
 describe('summarize', () => {
   const policy = 'summarize';
 
   test('runs above 80 % of the window, not below', () => {
-    const messages = [system, ...worked(8)];
+    const messages = [system, ...makeToolRounds(8)];
     const tokens = estimateRequestTokens(messages);
     expect(fitWindow(messages, trimTo(Math.ceil(tokens / 0.79), { policy })).kind).toBe('send');
     expect(fitWindow(messages, trimTo(Math.floor(tokens / 0.81), { policy })).kind).toBe(
@@ -38,75 +38,86 @@ describe('summarize', () => {
   });
 
   test('covers the oldest groups until at most 40 % remain', () => {
-    const run = worked(8);
+    const run = makeToolRounds(8);
     const { before, covered } = messagesWithSummary(run, []);
-    const { from_seq, to_seq, messages } = summarizedOf(before, trimTo(1_000, { policy }));
+    const { from_seq, to_seq, messages } = expectSummarize(before, trimTo(1_000, { policy }));
     expect([from_seq, to_seq]).toEqual([1, 11]);
     expect(messages).toEqual(run.slice(0, 11));
     const rest = covered(from_seq, to_seq);
-    expect(names(rest)).toEqual(['You help.', `${SUMMARY_OPENING}short`, ...names(run.slice(11))]);
+    expect(namesOf(rest)).toEqual([
+      'You help.',
+      `${SUMMARY_OPENING}short`,
+      ...namesOf(run.slice(11)),
+    ]);
     expect(estimateRequestTokens(rest)).toBeLessThan(450);
-    expect(openEnds(rest)).toEqual([]);
+    expect(findUnpairedMessages(rest)).toEqual([]);
   });
 
   test('covers the whole history together with the run, or the history alone', () => {
-    const history = Array.from({ length: 10 }, (_, at) => user(long(`h${at}`)));
-    const run = numbered(user('task'));
+    const history = Array.from({ length: 10 }, (_, at) => user(longText(`h${at}`)));
+    const run = numberMessages(user('task'));
     const { before, covered } = messagesWithSummary(run, history);
-    const decision = summarizedOf(before, trimTo(1_000, { policy }));
+    const decision = expectSummarize(before, trimTo(1_000, { policy }));
     expect(decision).toMatchObject({ from_seq: 0, to_seq: 0, messages: history });
-    expect(names(covered(0, 0)).slice(1)).toEqual([`${SUMMARY_OPENING}short`, 'task']);
-    const later = messagesWithSummary(worked(12), history.slice(0, 2));
-    const both = summarizedOf(later.before, trimTo(1_000, { policy }));
+    expect(namesOf(covered(0, 0)).slice(1)).toEqual([`${SUMMARY_OPENING}short`, 'task']);
+    const later = messagesWithSummary(makeToolRounds(12), history.slice(0, 2));
+    const both = expectSummarize(later.before, trimTo(1_000, { policy }));
     expect(both.from_seq).toBe(0);
     expect(both.to_seq).toBeGreaterThan(10);
-    expect(both.messages.slice(0, 3)).toEqual([...history.slice(0, 2), worked(1)[0]]);
+    expect(both.messages.slice(0, 3)).toEqual([...history.slice(0, 2), makeToolRounds(1)[0]]);
   });
 
   test('includes an earlier summary in the next one', () => {
-    const run = worked(16);
+    const run = makeToolRounds(16);
     const { covered } = messagesWithSummary(run, []);
-    const { from_seq, to_seq, messages } = summarizedOf(covered(1, 9), trimTo(1_000, { policy }));
+    const { from_seq, to_seq, messages } = expectSummarize(
+      covered(1, 9),
+      trimTo(1_000, { policy }),
+    );
     expect(from_seq).toBe(1);
     expect(to_seq).toBeGreaterThan(9);
     expect(messages[0]?.content).toBe(`${SUMMARY_OPENING}short`);
   });
 
   test('never summarizes a summary alone: the next group is included', () => {
-    const { covered } = messagesWithSummary(worked(5, 10), [], long('S', 600));
-    const decision = summarizedOf(covered(1, 5), trimTo(800, { policy }));
+    const { covered } = messagesWithSummary(makeToolRounds(5, 10), [], longText('S', 600));
+    const decision = expectSummarize(covered(1, 5), trimTo(800, { policy }));
     expect(decision).toMatchObject({ from_seq: 1, to_seq: 7 });
-    expect(names(decision.messages).slice(1)).toEqual(['c2', 'r2']);
+    expect(namesOf(decision.messages).slice(1)).toEqual(['c2', 'r2']);
   });
 
   test('never covers the newest two groups nor a summary alone, which are trimmed when too long', () => {
-    const two = numbered(user(long('task', 10)), asking('a'), result('a', long('r', 1_000)));
-    const { messages } = sentOf([system, ...two], trimTo(500, { policy }));
+    const two = numberMessages(
+      user(longText('task', 10)),
+      callMessage('a'),
+      result('a', longText('r', 1_000)),
+    );
+    const { messages } = expectSend([system, ...two], trimTo(500, { policy }));
     expect(estimateRequestTokens(messages)).toBeLessThanOrEqual(500);
-    const run = worked(4, 300);
+    const run = makeToolRounds(4, 300);
     const { before, covered } = messagesWithSummary(run, []);
-    const { from_seq, to_seq } = summarizedOf(before, trimTo(500, { policy }));
+    const { from_seq, to_seq } = expectSummarize(before, trimTo(500, { policy }));
     expect([from_seq, to_seq]).toEqual([1, 5]);
-    expect(sentOf(covered(1, 5), trimTo(500, { policy })).left_out).toBeGreaterThan(0);
+    expect(expectSend(covered(1, 5), trimTo(500, { policy })).left_out).toBeGreaterThan(0);
   });
 
   test('covers only its source messages when input arrived between call and result', () => {
-    const messages = [asking('a'), user('hurry'), result('a', long('r'))];
+    const messages = [callMessage('a'), user('hurry'), result('a', longText('r'))];
     for (let window = 200; window < 900; window += 10) {
-      const run = numbered(user('task'), ...messages, ...worked(6).slice(1));
+      const run = numberMessages(user('task'), ...messages, ...makeToolRounds(6).slice(1));
       const { before, covered } = messagesWithSummary(run, []);
       const fitted = fitWindow(before, trimTo(window, { policy }));
       if (fitted.kind === 'send') continue;
       const rest = covered(fitted.from_seq, fitted.to_seq);
       const combined = [...rest, ...fitted.messages];
-      expect(names(combined).filter((name) => name === 'hurry')).toHaveLength(1);
+      expect(namesOf(combined).filter((name) => name === 'hurry')).toHaveLength(1);
       expect(combined.filter(({ role }) => role === 'tool')).toHaveLength(7);
     }
   });
 
   test('trims a conversation without numbers', () => {
-    const messages = [system, user('q'), ...Array.from({ length: 9 }, () => answer(long('a')))];
-    expect(sentOf(messages, trimTo(500, { policy })).left_out).toBeGreaterThan(0);
+    const messages = [system, user('q'), ...Array.from({ length: 9 }, () => answer(longText('a')))];
+    expect(expectSend(messages, trimTo(500, { policy })).left_out).toBeGreaterThan(0);
   });
 });
 
@@ -114,8 +125,8 @@ describe('the prompt for a summary', () => {
   test('contains the conversation as text, with no call to answer', () => {
     const run = [
       user('Find order 4711.'),
-      asking(call('a', 'look', '{"id":4711}')),
-      result('a', long('found', 5_000)),
+      callMessage(call('a', 'look', '{"id":4711}')),
+      result('a', longText('found', 5_000)),
       { ...answer('Shipped.'), tool_calls: [call('b', 'mail')] },
     ];
     const image = { type: 'image_url', image_url: { url: 'data:…' } };
@@ -136,7 +147,7 @@ describe('the prompt for a summary', () => {
   });
 
   test('stays within its token limit', () => {
-    const run = Array.from({ length: 100 }, (_, at) => user(long(`m${at}`)));
+    const run = Array.from({ length: 100 }, (_, at) => user(longText(`m${at}`)));
     for (const most of [1_000, 2_000, 5_000]) {
       const prompt = summaryPrompt(run, null, most);
       expect(estimateRequestTokens(prompt)).toBeLessThanOrEqual(most);

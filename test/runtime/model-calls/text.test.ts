@@ -10,13 +10,13 @@ import type { Worker } from '../../../workers/start-worker.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
-  ended,
   insertRun,
   makeAgent,
   messagesOf,
   resultsOf,
   runToEnd,
   stepsOf,
+  waitForEnd,
 } from '../arrange.ts';
 
 // Postgres can store neither NUL nor half a surrogate pair; models and tools send both. The OpenAI
@@ -131,7 +131,7 @@ test('an input with parts is sent to the model in that form', async () => {
      select r.id, 1, r.tenant_id, 'user', 'user', 'picture', $2 from run as r returning execution_id as id`,
     [agent, JSON.stringify(parts)],
   );
-  expect((await ended(pool, rows[0].id)).status).toBe('completed');
+  expect((await waitForEnd(pool, rows[0].id)).status).toBe('completed');
   expect(JSON.stringify(server.requests.at(-1)?.body.messages)).toContain(
     'data:image/png;base64,AAAA',
   );
@@ -141,7 +141,7 @@ test('input_data is sent to the model as JSON below the input', async () => {
   const { pool } = database;
   const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
   const id = await insertRun(pool, agent, 'data', { input_data: { secret_number: 4711 } });
-  await ended(pool, id);
+  await waitForEnd(pool, id);
   const messages = server.requests.at(-1)?.body.messages as { content: string }[];
   expect(messages.at(-1)?.content).toBe('data\n\n{\n    "secret_number": 4711\n}');
 });

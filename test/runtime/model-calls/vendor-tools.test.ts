@@ -37,7 +37,7 @@ beforeEach(async () => {
 });
 
 /** Runs the agent. Returns the parameters received by its model, and the content of its step. */
-async function searched() {
+async function runAgent() {
   const { id } = await runToEnd(database.pool, agent);
   const body = server.requests.at(-1)?.body ?? {};
   const step = (await stepsOf(database.pool, id)).find(({ kind }) => kind === 'model');
@@ -53,36 +53,36 @@ const ALL = { sent: Object.keys(WEB), withheld: undefined };
 const NONE = { sent: ['temperature'], withheld: ['plugins', 'web_search_options'] };
 
 test('without a policy, the vendor may search', async () => {
-  expect(await searched()).toEqual(ALL);
+  expect(await runAgent()).toEqual(ALL);
 });
 
 test.each(['deny', 'ask'])(
   'a policy that says %s about http_request withholds them',
   async (say) => {
     await policy(`select (${HTTP}), null, null, 'system', '${say}'`);
-    expect(await searched()).toEqual(NONE);
+    expect(await runAgent()).toEqual(NONE);
   },
 );
 
 test('a policy about built-in tools or about other agents counts as for tools', async () => {
   await policy(`select null, 'builtin', null, 'system', 'deny'`);
-  expect(await searched()).toEqual(NONE);
+  expect(await runAgent()).toEqual(NONE);
   await policy(`select (${HTTP}), null, '${agent}', 'system', 'allow'`);
-  expect(await searched()).toEqual(ALL);
+  expect(await runAgent()).toEqual(ALL);
 });
 
 test('a policy for less trusted runs does not concern a trusted one', async () => {
   await policy(`select (${HTTP}), null, null, 'internal', 'deny'`);
-  expect(await searched()).toEqual(ALL);
+  expect(await runAgent()).toEqual(ALL);
 });
 
 test('a tenant that limits http_request to hosts, or switches it off, limits the vendor too', async () => {
   const set = (change: string) =>
     database.pool.query(`update howdah.tools set ${change} where id = (${HTTP})`);
   await set(`configuration = '{"allow": ["api.example.com:443"]}'`);
-  expect(await searched()).toEqual(NONE);
+  expect(await runAgent()).toEqual(NONE);
   await set(`configuration = '{}', is_active = false`);
-  expect(await searched()).toEqual(NONE);
+  expect(await runAgent()).toEqual(NONE);
   await set('is_active = true');
-  expect(await searched()).toEqual(ALL);
+  expect(await runAgent()).toEqual(ALL);
 });

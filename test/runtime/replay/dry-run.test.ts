@@ -8,16 +8,16 @@ import { runCli } from '../../cli/run-cli.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
-  brokenPromises,
-  calling,
-  ended,
+  callTools,
+  findViolations,
   insertRun,
   kindsOf,
   makeAgent,
   resultsOf,
   stepsOf,
+  waitForEnd,
 } from '../arrange.ts';
-import { takeLock, waitingFor } from '../shop.ts';
+import { takeLock, waitForWaitingTools } from '../shop.ts';
 
 /** A warehouse whose functions change it by every kind of statement, and require an approval. */
 const WAREHOUSE = `
@@ -119,7 +119,7 @@ beforeEach(async () => {
   );
 });
 afterEach(async () => {
-  expect(await brokenPromises(database.pool)).toEqual([]);
+  expect(await findViolations(database.pool)).toEqual([]);
 });
 afterAll(async () => {
   await worker.stop(0);
@@ -130,7 +130,7 @@ type Approval = { id: string; prompt: string; preview: Preview | null; tool_call
 /** Starts a run that makes one call and answers `ok`. */
 async function begin(name: string, args: JsonObject = {}): Promise<string> {
   const { pool } = database;
-  const script = [calling({ name, arguments: args }), { content: 'ok' }];
+  const script = [callTools({ name, arguments: args }), { content: 'ok' }];
   return insertRun(pool, await makeAgent(pool, { script, tools: [name] }));
 }
 
@@ -147,13 +147,13 @@ async function nextApproval(run: string): Promise<Approval> {
 }
 
 /** Returns the result of replaying the run. */
-async function replayed(run: string) {
+async function replayExport(run: string) {
   const { rows } = await database.pool.query('select howdah.export_run($1) as run', [run]);
   return replayRun(rows[0].run);
 }
 
 /** Returns the open question of a run once the run waits for it. */
-async function waiting(run: string): Promise<Approval> {
+async function waitForApproval(run: string): Promise<Approval> {
   return eventually<Approval>(
     database.pool,
     `run ${run} asks`,
@@ -172,17 +172,17 @@ const one = async (text: string) => (await database.pool.query(text)).rows[0];
 const pieces = async (item = 'bolt') =>
   (await one(`select pieces from store.stock where item = '${item}'`)).pieces;
 /** Returns the preview shown with the question, and approves the call. */
-async function allowed(run: string): Promise<Preview> {
-  const { id, preview } = await waiting(run);
+async function approveAndReturnPreview(run: string): Promise<Preview> {
+  const { id, preview } = await waitForApproval(run);
   await approve(id);
-  expect((await ended(database.pool, run)).status).toBe('completed');
+  expect((await waitForEnd(database.pool, run)).status).toBe('completed');
   return preview as Preview;
 }
 
 describe('a call that requires approval is tried, rolled back and shown', () => {
   test('with the rows before and after; the approval makes it happen once', async () => {
     const run = await begin('take', { item: 'bolt', pieces: 3 });
-    const { id, preview, prompt } = await waiting(run);
+    const { id, preview, prompt } = await waitForApproval(run);
     expect(await pieces()).toBe(10);
     expect(prompt).toBe('May take be called with {"item":"bolt","pieces":3}?');
     expect(preview).toMatchObject({
@@ -197,7 +197,7 @@ describe('a call that requires approval is tried, rolled back and shown', () => 
       ],
     });
     await approve(id);
-    expect((await ended(database.pool, run)).status).toBe('completed');
+    expect((await waitForEnd(database.pool, run)).status).toBe('completed');
     expect(await pieces()).toBe(7);
     expect(await kindsOf(database.pool, run)).toBe('model question answer tool model output');
     expect(await resultsOf(database.pool, run)).toEqual(['7']);
@@ -205,15 +205,17 @@ describe('a call that requires approval is tried, rolled back and shown', () => 
 
   test('leaves nothing when rejected', async () => {
     const run = await begin('order_item', { item: 'bolt', pieces: 3 });
-    const { id } = await waiting(run);
+    const { id } = await waitForApproval(run);
     await database.pool.query('select howdah.reject($1)', [id]);
-    await ended(database.pool, run);
+    await waitForEnd(database.pool, run);
     expect(await pieces()).toBe(10);
     expect(await one('select count(*)::int as n from store.orders')).toEqual({ n: 0 });
   });
 
   test('excludes generated keys, times and random values from the comparison', async () => {
-    const preview = await allowed(await begin('order_item', { item: 'nut', pieces: 2 }));
+    const preview = await approveAndReturnPreview(
+      await begin('order_item', { item: 'nut', pieces: 2 }),
+    );
     expect([...preview.new_each_time].sort()).toEqual([
       'result.at',
       'result.chance',
@@ -237,7 +239,7 @@ describe('a call that requires approval is tried, rolled back and shown', () => 
   test('shows deleted rows, cascades included, but not rows that were only locked', async () => {
     await database.pool.query(`insert into store.orders (item, pieces) values ('bolt', 1), ('nut', 2);
       insert into store.lines select id, 'of ' || item from store.orders`);
-    const preview = await allowed(await begin('clear', { item: 'bolt' }));
+    const preview = await approveAndReturnPreview(await begin('clear', { item: 'bolt' }));
     expect(preview.tables).toMatchObject([
       { table: 'store.lines', deleted: 1, rows: [{ before: { note: 'of bolt' } }] },
       { table: 'store.orders', deleted: 1, rows: [{ before: { item: 'bolt' } }] },
@@ -247,24 +249,28 @@ describe('a call that requires approval is tried, rolled back and shown', () => 
   });
 
   test('ignores a write in a block that failed', async () => {
-    const { tables } = await allowed(await begin('order_item', { item: 'nut', pieces: 6 }));
+    const { tables } = await approveAndReturnPreview(
+      await begin('order_item', { item: 'nut', pieces: 6 }),
+    );
     const rows = tables.filter((table) => table.rows.length > 0).map(({ table }) => table);
     expect(rows).toEqual(['store.lines', 'store.log', 'store.orders']);
     expect(await pieces('nut')).toBe(5);
   });
 
   test('shows a partitioned table as one', async () => {
-    const { tables } = await allowed(await begin('plan', { month: 9 }));
+    const { tables } = await approveAndReturnPreview(await begin('plan', { month: 9 }));
     expect(tables).toMatchObject([
       { table: 'store.months', inserted: 1, rows: [{ after: { month: 9, item: 'bolt' } }] },
     ]);
   });
 
   test('runs deferred constraints, which reject the call before a person is asked', async () => {
-    const { tables } = await allowed(await begin('insert_late', { id: 1, stock: 'bolt' }));
+    const { tables } = await approveAndReturnPreview(
+      await begin('insert_late', { id: 1, stock: 'bolt' }),
+    );
     expect(tables.map(({ table }) => table)).toEqual(['store.late', 'store.log']);
     const run = await begin('insert_late', { id: 2, stock: 'nothing' });
-    expect((await ended(database.pool, run)).status).toBe('completed');
+    expect((await waitForEnd(database.pool, run)).status).toBe('completed');
     const [result] = await resultsOf(database.pool, run);
     expect(JSON.parse(result as string).error.details).toMatchObject({ sqlstate: '23503' });
     expect(await kindsOf(database.pool, run)).toBe('model tool model output');
@@ -272,7 +278,7 @@ describe('a call that requires approval is tried, rolled back and shown', () => 
 
   test('a call that fails is an error for the model, and no person is asked', async () => {
     const run = await begin('fail');
-    await ended(database.pool, run);
+    await waitForEnd(database.pool, run);
     const [result] = await resultsOf(database.pool, run);
     expect(JSON.parse(result as string).error).toMatchObject({
       message: 'out of stock',
@@ -286,7 +292,7 @@ describe('a call that requires approval is tried, rolled back and shown', () => 
   });
 
   test('shows the first of many rows, and the number of the others', async () => {
-    const preview = await allowed(await begin('fill', { pieces: 1 }));
+    const preview = await approveAndReturnPreview(await begin('fill', { pieces: 1 }));
     const [table] = preview.tables;
     expect(table).toMatchObject({ inserted: 2000, left_out: 'rows' });
     expect(table?.rows).toHaveLength(20);
@@ -300,7 +306,7 @@ describe('rows without read permission are not shown', () => {
       `insert into howdah.tenants (slug, name) values ('other', 'Other');
        insert into store.own select id, 'theirs', 1 from howdah.tenants where slug = 'other'`,
     );
-    const { tables } = await allowed(await begin('own_word', { word: 'mine' }));
+    const { tables } = await approveAndReturnPreview(await begin('own_word', { word: 'mine' }));
     expect(tables).toMatchObject([
       { table: 'store.own', rows: [{ after: { word: 'mine', n: 1 } }] },
     ]);
@@ -308,18 +314,18 @@ describe('rows without read permission are not shown', () => {
   });
 
   test('for a table without read permission people are informed that it is not compared', async () => {
-    const { id, prompt } = await waiting(await begin('write_hidden'));
+    const { id, prompt } = await waitForApproval(await begin('write_hidden'));
     expect(prompt).toMatch(
       /Not all changes in store\.hidden are shown, and only their number is checked again/,
     );
     await approve(id);
-    const approval = await waiting(await begin('take', { item: 'bolt', pieces: 1 }));
+    const approval = await waitForApproval(await begin('take', { item: 'bolt', pieces: 1 }));
     expect(approval.prompt).not.toContain('Not all changes');
     await approve(approval.id);
   });
 
   test('a table without read permission is shown as a count', async () => {
-    const { tables } = await allowed(await begin('write_hidden'));
+    const { tables } = await approveAndReturnPreview(await begin('write_hidden'));
     expect(tables).toEqual([
       {
         ...{ table: 'store.hidden', inserted: 1, updated: 0, deleted: 0 },
@@ -335,9 +341,9 @@ describe('a call that differs from its trial is not committed', () => {
       await begin('take', { item: 'bolt', pieces: 4 }),
       await begin('take', { item: 'bolt', pieces: 4 }),
     ];
-    const approvals = await Promise.all(runs.map(waiting));
+    const approvals = await Promise.all(runs.map(waitForApproval));
     await approve(approvals[0]?.id as string);
-    await ended(database.pool, runs[0] as string);
+    await waitForEnd(database.pool, runs[0] as string);
     await approve(approvals[1]?.id as string);
     const again = await eventually<Approval>(
       database.pool,
@@ -352,7 +358,7 @@ describe('a call that differs from its trial is not committed', () => {
       { before: { pieces: 6 }, after: { pieces: 2 } },
     ]);
     await approve(again.id);
-    await ended(database.pool, runs[1] as string);
+    await waitForEnd(database.pool, runs[1] as string);
     expect(await pieces()).toBe(2);
     expect(await kindsOf(database.pool, runs[1] as string)).toBe(
       'model question answer question answer tool model output',
@@ -361,7 +367,7 @@ describe('a call that differs from its trial is not committed', () => {
 
   test('a call is asked about again when only the row before has changed', async () => {
     const run = await begin('set_pieces', { item: 'bolt', pieces: 1 });
-    const { id } = await waiting(run);
+    const { id } = await waitForApproval(run);
     await database.pool.query(`update store.stock set pieces = 99 where item = 'bolt'`);
     await approve(id);
     const again = await eventually<Approval>(
@@ -374,30 +380,30 @@ describe('a call that differs from its trial is not committed', () => {
       { before: { pieces: 99 }, after: { pieces: 1 } },
     ]);
     await approve(again.id);
-    await ended(database.pool, run);
+    await waitForEnd(database.pool, run);
     expect(await pieces()).toBe(1);
   });
 
   test('edited arguments are tried, and not asked about again', async () => {
     const run = await begin('take', { item: 'bolt', pieces: 3 });
-    await approve((await waiting(run)).id, { item: 'bolt', pieces: 5 });
-    await ended(database.pool, run);
+    await approve((await waitForApproval(run)).id, { item: 'bolt', pieces: 5 });
+    await waitForEnd(database.pool, run);
     expect(await pieces()).toBe(5);
     expect(await kindsOf(database.pool, run)).toBe('model question answer tool model output');
     const [step] = (await stepsOf(database.pool, run)).filter(({ kind }) => kind === 'tool');
     expect(step).toMatchObject({ input: { item: 'bolt', pieces: 5 }, output: 5 });
-    expect(await replayed(run)).toMatchObject({ equal: true });
+    expect(await replayExport(run)).toMatchObject({ equal: true });
   });
 
   test('edited arguments equal to those shown are compared with the preview', async () => {
     const run = await begin('take', { item: 'bolt', pieces: 3 });
-    const { id } = await waiting(run);
+    const { id } = await waitForApproval(run);
     await database.pool.query(`update store.stock set pieces = 99 where item = 'bolt'`);
     await approve(id, { pieces: 3, item: 'bolt' });
     const again = await nextApproval(run);
     expect(again.preview?.result).toBe('96');
     await approve(again.id);
-    await ended(database.pool, run);
+    await waitForEnd(database.pool, run);
     expect(await pieces()).toBe(96);
   });
 
@@ -405,7 +411,7 @@ describe('a call that differs from its trial is not committed', () => {
     await database.pool.query('alter sequence store.turns restart');
     const run = await begin('wear_out', { note: 'first' }); // previewed in turns 1 and 2
     // previewed in turns 3 and 4, called in 5
-    await approve((await waiting(run)).id, { note: 'second' });
+    await approve((await waitForApproval(run)).id, { note: 'second' });
     const again = await nextApproval(run);
     expect(again).toMatchObject({
       prompt: expect.stringContaining('something else than what was shown before'),
@@ -414,17 +420,17 @@ describe('a call that differs from its trial is not committed', () => {
     });
     expect((await database.pool.query('select from store.log')).rowCount).toBe(0);
     await approve(again.id);
-    await ended(database.pool, run);
+    await waitForEnd(database.pool, run);
     expect((await database.pool.query('select what from store.log')).rows).toEqual([
       { what: 'second' },
     ]);
-    expect(await replayed(run)).toMatchObject({ equal: true });
+    expect(await replayExport(run)).toMatchObject({ equal: true });
   });
 
   test('edited arguments that fail are an error for the model', async () => {
     const run = await begin('take', { item: 'bolt', pieces: 3 });
-    await approve((await waiting(run)).id, { item: 'bolt', pieces: 11 });
-    await ended(database.pool, run);
+    await approve((await waitForApproval(run)).id, { item: 'bolt', pieces: 11 });
+    await waitForEnd(database.pool, run);
     expect(await pieces()).toBe(10);
     const [result] = await resultsOf(database.pool, run);
     expect(JSON.parse(result as string).error).toMatchObject({ code: 'tool_failed' });
@@ -433,7 +439,7 @@ describe('a call that differs from its trial is not committed', () => {
   test('asks at most three times', async () => {
     const run = await begin('take', { item: 'bolt', pieces: 1 });
     for (let round = 1; round <= 3; round += 1) {
-      const { id } = await waiting(run);
+      const { id } = await waitForApproval(run);
       await database.pool.query(`update store.stock set pieces = pieces + 10 where item = 'bolt'`);
       await approve(id);
       await eventually(
@@ -444,7 +450,7 @@ describe('a call that differs from its trial is not committed', () => {
         [run],
       );
     }
-    await ended(database.pool, run);
+    await waitForEnd(database.pool, run);
     const [result] = await resultsOf(database.pool, run);
     expect(JSON.parse(result as string).error).toMatchObject({
       code: 'rejected',
@@ -455,19 +461,19 @@ describe('a call that differs from its trial is not committed', () => {
 
   test('approval of one call does not apply to the next, after a manual retry', async () => {
     const run = await begin('take', { item: 'bolt', pieces: 2 });
-    const { id: first } = await waiting(run);
+    const { id: first } = await waitForApproval(run);
     await database.pool.query(`update store.stock set pieces = 12 where item = 'bolt'`);
     await approve(first);
     await nextApproval(run);
     await database.pool.query(`update store.stock set pieces = 10 where item = 'bolt'`);
-    await waiting(run);
+    await waitForApproval(run);
     await database.pool.query('select howdah.cancel_execution($1)', [run]);
     await database.pool.query('select howdah.retry_execution($1)', [run]);
-    const { id, preview } = await waiting(run);
+    const { id, preview } = await waitForApproval(run);
     expect(await pieces()).toBe(10);
     expect(preview?.result).toBe('8');
     await approve(id);
-    await ended(database.pool, run);
+    await waitForEnd(database.pool, run);
     expect(await pieces()).toBe(8);
   });
 });
@@ -475,7 +481,7 @@ describe('a call that differs from its trial is not committed', () => {
 /**
  * Runs `work` while a change of another transaction is visible, and undoes the change afterwards.
  */
-async function beside(statement: string, work: () => Promise<void>): Promise<void> {
+async function withConcurrentChange(statement: string, work: () => Promise<void>): Promise<void> {
   const other = await database.pool.connect();
   try {
     await other.query('begin');
@@ -488,31 +494,34 @@ async function beside(statement: string, work: () => Promise<void>): Promise<voi
 }
 
 test('rows locked by another transaction are not attributed to the call', async () => {
-  await beside(`update store.stock set pieces = 1 where item = 'nut'`, async () => {
+  await withConcurrentChange(`update store.stock set pieces = 1 where item = 'nut'`, async () => {
     const run = await begin('take', { item: 'bolt', pieces: 1 });
-    const { id, preview } = await waiting(run);
+    const { id, preview } = await waitForApproval(run);
     expect(preview?.tables[0]?.rows.map(({ before }) => before?.item)).toEqual(['bolt']);
     await approve(id);
-    await ended(database.pool, run);
+    await waitForEnd(database.pool, run);
   });
   expect(await pieces()).toBe(9);
 });
 
 test('a row whose key another session locks is still detected', async () => {
-  await beside(`select from store.stock where item = 'bolt' for key share`, async () => {
-    const run = await begin('take', { item: 'bolt', pieces: 1 });
-    const { preview, id } = await waiting(run);
-    expect(preview?.tables[0]?.rows).toMatchObject([
-      { before: { pieces: 10 }, after: { pieces: 9 } },
-    ]);
-    await approve(id);
-    await ended(database.pool, run);
-  });
+  await withConcurrentChange(
+    `select from store.stock where item = 'bolt' for key share`,
+    async () => {
+      const run = await begin('take', { item: 'bolt', pieces: 1 });
+      const { preview, id } = await waitForApproval(run);
+      expect(preview?.tables[0]?.rows).toMatchObject([
+        { before: { pieces: 10 }, after: { pieces: 9 } },
+      ]);
+      await approve(id);
+      await waitForEnd(database.pool, run);
+    },
+  );
 });
 
 test('a row that several sessions lock between the call and the check is still detected', async () => {
   const LOCK_ROW = `select from store.stock where item = $1 for key share`;
-  await beside(`select from store.stock for key share`, async () => {
+  await withConcurrentChange(`select from store.stock for key share`, async () => {
     const us = await database.pool.connect();
     try {
       await us.query('begin');
@@ -525,7 +534,7 @@ test('a row that several sessions lock between the call and the check is still d
          from called, (select 'store.stock'::regclass::oid) as s (oid)`,
         [before[0].lists],
       );
-      await waitingFor(database.pool, 78);
+      await waitForWaitingTools(database.pool, 78);
       await database.pool.query(LOCK_ROW, ['nut']);
       await release();
       expect((await called).rows[0].row).toMatchObject({ item: 'bolt', pieces: 10 });
@@ -538,7 +547,7 @@ test('a row that several sessions lock between the call and the check is still d
 
 test('a change made while the approved call is running is detected', async () => {
   const run = await begin('take_behind_a_lock', { item: 'bolt', pieces: 1, lock: 77 });
-  const { id } = await waiting(run);
+  const { id } = await waitForApproval(run);
   const release = await takeLock(database.pool, 77);
   const other = await database.pool.connect();
   try {
@@ -555,7 +564,7 @@ test('a change made while the approved call is running is detected', async () =>
   } finally {
     other.release(true);
   }
-  await waitingFor(database.pool, 77);
+  await waitForWaitingTools(database.pool, 77);
   await release();
   const again = await eventually<Approval>(
     database.pool,
@@ -566,7 +575,7 @@ test('a change made while the approved call is running is detected', async () =>
   expect(await pieces()).toBe(20);
   expect(again.preview?.result).toBe('19');
   await approve(again.id);
-  await ended(database.pool, run);
+  await waitForEnd(database.pool, run);
 });
 
 test('a tool may require approval without a trial', async () => {
@@ -574,10 +583,10 @@ test('a tool may require approval without a trial', async () => {
     `update howdah.tools set configuration = configuration || '{"dry_run": false}' where name = 'never_the_same'`,
   );
   const run = await begin('never_the_same');
-  const { id, preview } = await waiting(run);
+  const { id, preview } = await waitForApproval(run);
   expect(preview).toBeNull();
   await approve(id);
-  expect((await ended(database.pool, run)).status).toBe('completed');
+  expect((await waitForEnd(database.pool, run)).status).toBe('completed');
   await expect(
     database.pool.query(
       `update howdah.tools set configuration = configuration || '{"dry_run": "no"}' where name = 'never_the_same'`,
@@ -593,21 +602,21 @@ test('a function in an untrusted language is not tried, as it cannot be rolled b
      update howdah.tools set requires_approval = true where name = 'plus'`,
   );
   const run = await begin('plus', { a: 1, b: 2 });
-  const { id, preview } = await waiting(run);
+  const { id, preview } = await waitForApproval(run);
   expect(preview).toBeNull();
   await approve(id);
-  await ended(pool, run);
+  await waitForEnd(pool, run);
   expect(await resultsOf(pool, run)).toEqual(['3']);
 });
 
 test('a run that asked twice is replayed identically', async () => {
   const run = await begin('take', { item: 'bolt', pieces: 3 });
-  const { id } = await waiting(run);
+  const { id } = await waitForApproval(run);
   await database.pool.query(`update store.stock set pieces = 20 where item = 'bolt'`);
   await approve(id);
   await approve((await nextApproval(run)).id);
-  await ended(database.pool, run);
-  expect(await replayed(run)).toMatchObject({ equal: true });
+  await waitForEnd(database.pool, run);
+  expect(await replayExport(run)).toMatchObject({ equal: true });
   const questions = (await stepsOf(database.pool, run)).filter(({ kind }) => kind === 'question');
   expect(questions).toHaveLength(2);
 });
@@ -615,7 +624,7 @@ test('a run that asked twice is replayed identically', async () => {
 test('the commands show the preview', async () => {
   const { pool } = database;
   const script = [
-    calling({ name: 'take', arguments: { item: 'bolt', pieces: 3 } }),
+    callTools({ name: 'take', arguments: { item: 'bolt', pieces: 3 } }),
     { content: 'ok' },
   ];
   const agent = await makeAgent(pool, { script, tools: ['take'] });
@@ -633,7 +642,7 @@ test('the commands show the preview', async () => {
 test('the preview is erased with the contents of the run', async () => {
   const word = `canary ${randomBytes(4).toString('hex')}`;
   const run = await begin('own_word', { word });
-  await allowed(run);
+  await approveAndReturnPreview(run);
   await database.pool.query('select howdah_private.erase_runs(array[$1::uuid])', [run]);
   const { rows } = await database.pool.query(
     `select from howdah.questions as q where strpos(q::text, $1) > 0

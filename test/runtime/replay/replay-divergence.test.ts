@@ -4,8 +4,8 @@ import { replayRun } from '../../../src/index.ts';
 import { unifiedDiff } from '../../../src/text/unified-diff.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { calling, makeAgent, runToEnd } from '../arrange.ts';
-import { exported, tool } from './replay-runs.ts';
+import { callTools, makeAgent, runToEnd } from '../arrange.ts';
+import { loadExport, tool } from './replay-runs.ts';
 
 // One run with two parallel calls and a later one, changed in every way.
 
@@ -18,13 +18,13 @@ beforeAll(async () => {
   const tools = [tool('lookup', ({ id }) => ({ id: id ?? null, stock: 3 }))];
   const worker = await startTestWorker(database.url, { tools });
   const script = [
-    calling({ name: 'lookup', arguments: { id: 1 } }, { name: 'lookup', arguments: { id: 2 } }),
-    calling({ name: 'lookup', arguments: { id: 3 } }),
+    callTools({ name: 'lookup', arguments: { id: 1 } }, { name: 'lookup', arguments: { id: 2 } }),
+    callTools({ name: 'lookup', arguments: { id: 3 } }),
     { content: 'nine' },
   ];
   const instruction = 'Add what is in stock.\nBe brief.\nSay only the number.';
   const agent = await makeAgent(pool, { script, tools: ['lookup'], instruction });
-  original = await exported(pool, (await runToEnd(pool, agent)).id);
+  original = await loadExport(pool, (await runToEnd(pool, agent)).id);
   await worker.stop(0);
 });
 

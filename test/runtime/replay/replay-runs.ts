@@ -4,7 +4,7 @@ import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import type { ExportedRun } from '../../../src/contracts/runs/exported-run.ts';
 import { replayRun } from '../../../src/index.ts';
 import { eventually } from '../../support/database.ts';
-import { ended } from '../arrange.ts';
+import { waitForEnd } from '../arrange.ts';
 
 /** Returns a custom tool with any arguments. */
 export function tool(
@@ -16,7 +16,7 @@ export function tool(
 }
 
 /** Returns a tool that hangs until its call is aborted, and opens the latch when it starts. */
-export function hanging(name: string, started: { open(): void }): CustomTool {
+export function createHangingTool(name: string, started: { open(): void }): CustomTool {
   return tool(
     name,
     () => {
@@ -27,14 +27,14 @@ export function hanging(name: string, started: { open(): void }): CustomTool {
   );
 }
 
-export async function exported(pool: pg.Pool, id: string): Promise<ExportedRun> {
+export async function loadExport(pool: pg.Pool, id: string): Promise<ExportedRun> {
   const { rows } = await pool.query('select howdah.export_run($1) as run', [id]);
   return rows[0].run;
 }
 
 /** Exports the run and asserts that its replay is equal and covers all of its own steps. */
-export async function expectEqual(pool: pg.Pool, id: string): Promise<ExportedRun> {
-  const run = await exported(pool, id);
+export async function expectEqualReplay(pool: pg.Pool, id: string): Promise<ExportedRun> {
+  const run = await loadExport(pool, id);
   const replay = await replayRun(run);
   expect(replay.divergences).toEqual([]);
   expect(replay).toMatchObject({ equal: true, steps: ownSteps(run) });
@@ -46,7 +46,7 @@ function ownSteps({ steps, children }: ExportedRun): number {
 }
 
 /** Returns the question of a run once the run waits for it. */
-export async function question(pool: pg.Pool, execution: string): Promise<string> {
+export async function waitForQuestion(pool: pg.Pool, execution: string): Promise<string> {
   const { id } = await eventually<{ id: string }>(
     pool,
     'a question is open',
@@ -58,19 +58,19 @@ export async function question(pool: pg.Pool, execution: string): Promise<string
 }
 
 /** Answers the open question of a run, and waits for its end. */
-export async function answered(
+export async function answerAndWait(
   pool: pg.Pool,
   execution: string,
   sql: string,
   values: unknown[] = [],
 ) {
-  const id = await question(pool, execution);
+  const id = await waitForQuestion(pool, execution);
   await pool.query(sql, [id, ...values]);
-  return ended(pool, execution);
+  return waitForEnd(pool, execution);
 }
 
 /** Adds a message of a person to a live run. */
-export async function speak(pool: pg.Pool, execution: string, content: string): Promise<void> {
+export async function addMessage(pool: pg.Pool, execution: string, content: string): Promise<void> {
   await pool.query(
     `with said as (
        insert into howdah_private.inbox (execution_id, tenant_id, kind, content)

@@ -7,18 +7,26 @@ import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
   type AgentSpec,
-  brokenPromises,
-  calling,
+  callTools,
   createLatch,
-  ended,
+  findViolations,
   insertRun,
   kindsOf,
   makeAgent,
   runToEnd,
   shortenBackOff,
+  waitForEnd,
 } from '../arrange.ts';
-import { openShop } from '../shop.ts';
-import { answered, expectEqual, exported, hanging, question, speak, tool } from './replay-runs.ts';
+import { createShop } from '../shop.ts';
+import {
+  addMessage,
+  answerAndWait,
+  createHangingTool,
+  expectEqualReplay,
+  loadExport,
+  tool,
+  waitForQuestion,
+} from './replay-runs.ts';
 
 // Every course of a run, executed by a real worker, exported, and replayed without a worker.
 
@@ -60,7 +68,7 @@ const tools = [
 ];
 
 beforeAll(async () => {
-  await openShop(database.pool);
+  await createShop(database.pool);
   await shortenBackOff(database.pool);
   const worker = await startTestWorker(database.url, { tools });
   await database.pool.query(`
@@ -78,7 +86,7 @@ afterEach(async () => {
   attempts = 0;
   if (hasOtherTools) await stopWorkers();
   await Promise.all(servers.splice(0).map((server) => server.close()));
-  expect(await brokenPromises(database.pool)).toEqual([]);
+  expect(await findViolations(database.pool)).toEqual([]);
 });
 
 afterAll(stopWorkers);
@@ -102,18 +110,18 @@ async function runOf(spec: AgentSpec, input?: string): Promise<string> {
 describe('a replay equals its run', () => {
   test('with tools of every kind, one after the other', async () => {
     const script = [
-      calling({ name: 'lookup', arguments: { id: 1 } }),
-      calling({ name: 'count_up', arguments: { name: 'replay' } }),
-      calling({ name: 'count_up_and_fail', arguments: { name: 'replay' } }),
-      calling({ name: 'broken' }),
-      calling({ name: 'nowhere' }),
-      calling({ name: 'lookup', arguments: '{"id":' }),
-      calling({ name: 'todo', arguments: { action: 'add', title: 'look' } }),
+      callTools({ name: 'lookup', arguments: { id: 1 } }),
+      callTools({ name: 'count_up', arguments: { name: 'replay' } }),
+      callTools({ name: 'count_up_and_fail', arguments: { name: 'replay' } }),
+      callTools({ name: 'broken' }),
+      callTools({ name: 'nowhere' }),
+      callTools({ name: 'lookup', arguments: '{"id":' }),
+      callTools({ name: 'todo', arguments: { action: 'add', title: 'look' } }),
       { content: 'done' },
     ];
     const tools = ['lookup', 'count_up', 'count_up_and_fail', 'broken', 'todo'];
     const id = await runOf({ script, tools, instruction: 'Use them all.' });
-    const run = await expectEqual(database.pool, id);
+    const run = await expectEqualReplay(database.pool, id);
     expect(run.steps.filter(({ error }) => error)).toHaveLength(4);
   });
 
@@ -129,25 +137,25 @@ describe('a replay equals its run', () => {
     servers.push(server);
     const models = [{ provider: 'openai', base_url: server.url }];
     const id = await runOf({ models, tools: ['odd'] });
-    const run = await expectEqual(pool, id);
+    const run = await expectEqualReplay(pool, id);
     expect(run.steps.map(({ kind }) => kind).filter((kind) => kind === 'tool')).toHaveLength(5);
   });
 
   test('with parallel calls whose results arrived in another order', async () => {
     const script = [
-      calling(
+      callTools(
         { name: 'first' },
         { name: 'second' },
         { name: 'count_up', arguments: { name: 'a' } },
       ),
-      calling(
+      callTools(
         { name: 'count_up', arguments: { name: 'a' } },
         { name: 'count_up', arguments: { name: 'a' } },
       ),
       { content: 'done' },
     ];
     const id = await runOf({ script, tools: ['first', 'second', 'count_up'] });
-    const run = await expectEqual(database.pool, id);
+    const run = await expectEqualReplay(database.pool, id);
     const names = run.steps.filter(({ kind }) => kind === 'tool').map(({ name }) => name);
     expect(names.indexOf('second')).toBeLessThan(names.indexOf('first'));
   });
@@ -155,12 +163,12 @@ describe('a replay equals its run', () => {
   test('with failed attempts of models and tools, skipping the delays', async () => {
     const script = [
       { error: { status: 503 }, times: 1 },
-      calling({ name: 'flaky' }, { name: 'lookup' }),
+      callTools({ name: 'flaky' }, { name: 'lookup' }),
       { error: { status: 429, retry_after_ms: 2_001 }, times: 1 },
       { content: 'done' },
     ];
     const id = await runOf({ script, tools: ['flaky', 'lookup'] });
-    const run = await expectEqual(database.pool, id);
+    const run = await expectEqualReplay(database.pool, id);
     const retries = run.steps.filter(({ kind }) => kind === 'retry');
     expect(new Set(retries.map(({ error }) => error?.code))).toEqual(
       new Set(['overloaded', 'timeout', 'rate_limited']),
@@ -170,42 +178,44 @@ describe('a replay equals its run', () => {
   test('with a failed model and its fallback', async () => {
     const bad = { error: { status: 401, message: 'no' } };
     const models = [{ script: [bad] }, { script: [{ content: 'me then' }] }];
-    await expectEqual(database.pool, await runOf({ models }));
+    await expectEqualReplay(database.pool, await runOf({ models }));
   });
 
   test('with a question to a person, an approval with edited arguments, and a remembered approval', async () => {
     const { pool } = database;
     const script = [
-      calling({ name: 'ask_user', arguments: { question: 'How much?' } }),
-      calling({ name: 'refund', arguments: { amount: 5 } }),
-      calling({ name: 'refund', arguments: { amount: 1 } }),
-      calling({ name: 'refund', arguments: { amount: 2 } }),
+      callTools({ name: 'ask_user', arguments: { question: 'How much?' } }),
+      callTools({ name: 'refund', arguments: { amount: 5 } }),
+      callTools({ name: 'refund', arguments: { amount: 1 } }),
+      callTools({ name: 'refund', arguments: { amount: 2 } }),
       { content: 'done' },
     ];
     const agent = await makeAgent(pool, { script, tools: ['refund'] });
     await pool.query('update howdah.agents set human_input = true where id = $1', [agent]);
     const id = await insertRun(pool, agent);
-    await pool.query(`select howdah.answer_question($1, 'five')`, [await question(pool, id)]);
+    await pool.query(`select howdah.answer_question($1, 'five')`, [
+      await waitForQuestion(pool, id),
+    ]);
     const approval = `select howdah.answer_question($1, 'approve', $2)`;
-    await pool.query(approval, [await question(pool, id), { amount: 4 }]);
-    await answered(pool, id, `select howdah.approve($1, 'run')`);
-    const run = await expectEqual(pool, id);
+    await pool.query(approval, [await waitForQuestion(pool, id), { amount: 4 }]);
+    await answerAndWait(pool, id, `select howdah.approve($1, 'run')`);
+    const run = await expectEqualReplay(pool, id);
     expect(run.questions).toHaveLength(3);
     expect(run.messages.map(({ content }) => content)).toContain('refunded 4');
   });
 
   test('with a rejected approval', async () => {
     const { pool } = database;
-    const script = [calling({ name: 'refund', arguments: { amount: 5 } }), { content: 'done' }];
+    const script = [callTools({ name: 'refund', arguments: { amount: 5 } }), { content: 'done' }];
     const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['refund'] }));
-    await answered(pool, id, `select howdah.reject($1, 'too much')`);
-    await expectEqual(pool, id);
+    await answerAndWait(pool, id, `select howdah.reject($1, 'too much')`);
+    await expectEqualReplay(pool, id);
   });
 
   test('with children and grandchildren', async () => {
     const { pool } = database;
     const helper = await makeAgent(pool, {
-      script: [calling({ name: 'lookup', arguments: { id: 2 } }), { content: 'two' }],
+      script: [callTools({ name: 'lookup', arguments: { id: 2 } }), { content: 'two' }],
       tools: ['lookup'],
     });
     const weak = await makeAgent(pool, { script: [{ error: { status: 400 } }] });
@@ -216,13 +226,13 @@ describe('a replay equals its run', () => {
       [helper, weak],
     );
     const script = [
-      calling(
+      callTools(
         { name: 'helper', arguments: { message: 'a' } },
         { name: 'weak', arguments: { message: 'b' } },
       ),
       { content: 'done' },
     ];
-    const run = await expectEqual(pool, await runOf({ script, tools: ['helper', 'weak'] }));
+    const run = await expectEqualReplay(pool, await runOf({ script, tools: ['helper', 'weak'] }));
     expect(run.children.map(({ execution }) => execution.status).toSorted()).toEqual([
       'completed',
       'failed',
@@ -231,12 +241,12 @@ describe('a replay equals its run', () => {
 
   test('with guards: a loop, a repaired answer, a limit, and a renewed limit', async () => {
     const { pool } = database;
-    const again = calling({ name: 'lookup', arguments: { id: 1 } });
+    const again = callTools({ name: 'lookup', arguments: { id: 1 } });
     const loop = { script: Array.from({ length: 8 }, () => again), tools: ['lookup'] };
     expect(
       await kindsOf(
         pool,
-        await expectEqual(pool, await runOf(loop)).then(({ execution }) => execution.id),
+        await expectEqualReplay(pool, await runOf(loop)).then(({ execution }) => execution.id),
       ),
     ).toMatch(/guard/);
     const output_schema = {
@@ -244,16 +254,20 @@ describe('a replay equals its run', () => {
       required: ['n'],
       properties: { n: { type: 'integer' } },
     };
-    await expectEqual(
+    await expectEqualReplay(
       pool,
       await runOf({ script: [{ content: '{}' }, { content: '{"n": 1}' }], output_schema }),
     );
-    const script = [again, calling({ name: 'lookup', arguments: { id: 2 } }), { content: 'done' }];
+    const script = [
+      again,
+      callTools({ name: 'lookup', arguments: { id: 2 } }),
+      { content: 'done' },
+    ];
     const id = await runOf({ script, tools: ['lookup'], max_steps: 2 });
-    await expectEqual(pool, id);
+    await expectEqualReplay(pool, id);
     await pool.query('select howdah.retry_execution($1)', [id]);
-    expect((await ended(pool, id)).status).toBe('completed');
-    expect((await expectEqual(pool, id)).steps.map(({ kind }) => kind)).toContain('retry');
+    expect((await waitForEnd(pool, id)).status).toBe('completed');
+    expect((await expectEqualReplay(pool, id)).steps.map(({ kind }) => kind)).toContain('retry');
   });
 
   test('with a summarized conversation', async () => {
@@ -276,7 +290,7 @@ describe('a replay equals its run', () => {
          (select model_id from howdah.agent_models where agent_id = $1)`,
       [agent],
     );
-    const run = await expectEqual(pool, (await runToEnd(pool, agent)).id);
+    const run = await expectEqualReplay(pool, (await runToEnd(pool, agent)).id);
     expect(run.execution.output).toBe('done');
     expect(run.messages.some(({ covers_to_seq }) => covers_to_seq)).toBe(true);
   });
@@ -290,7 +304,7 @@ describe('a replay equals its run', () => {
       session_id: rows[0].id,
       input_data: { n: 1 },
     });
-    const run = await expectEqual(pool, id);
+    const run = await expectEqualReplay(pool, id);
     expect(run.history.map(({ content }) => content)).toEqual(['first', 'one']);
   });
 
@@ -305,22 +319,22 @@ describe('a replay equals its run', () => {
     const agent = await makeAgent(pool, { models });
     const id = await insertRun(pool, agent, 'one');
     await expect.poll(() => server.requests.length).toBe(1);
-    await speak(pool, id, 'and two');
+    await addMessage(pool, id, 'and two');
     gate.open();
-    await ended(pool, id);
-    const run = await expectEqual(pool, id);
+    await waitForEnd(pool, id);
+    const run = await expectEqualReplay(pool, id);
     expect(run.steps.map(({ kind }) => kind)).toEqual(['model', 'input', 'model', 'output']);
   });
 
   test('that received input during its tool calls', async () => {
     const { pool } = database;
-    const script = [calling({ name: 'first' }, { name: 'lookup' }), { content: 'done' }];
+    const script = [callTools({ name: 'first' }, { name: 'lookup' }), { content: 'done' }];
     const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['first', 'lookup'] }));
     await eventually(pool, 'it calls', 'select from howdah.steps where execution_id = $1', [id]);
-    await speak(pool, id, 'hurry');
+    await addMessage(pool, id, 'hurry');
     gate.open();
-    await ended(pool, id);
-    const run = await expectEqual(pool, id);
+    await waitForEnd(pool, id);
+    const run = await expectEqualReplay(pool, id);
     expect(run.steps.map(({ kind }) => kind)).toEqual([
       'model',
       'tool',
@@ -333,16 +347,16 @@ describe('a replay equals its run', () => {
 
   test('that failed, and one that was compensated', async () => {
     const { pool } = database;
-    const script = [calling({ name: 'book' }), { error: { status: 400 } }];
+    const script = [callTools({ name: 'book' }), { error: { status: 400 } }];
     const id = await runOf({ script, tools: ['book'] });
-    await expectEqual(pool, id);
+    await expectEqualReplay(pool, id);
     const undoing = await eventually<{ id: string }>(
       pool,
       'the effect is taken back',
       `select id from howdah.executions where compensates_execution_id = $1 and status = 'completed'`,
       [id],
     );
-    expect((await expectEqual(pool, undoing.id)).steps.map(({ kind }) => kind)).toContain(
+    expect((await expectEqualReplay(pool, undoing.id)).steps.map(({ kind }) => kind)).toContain(
       'tool_started',
     );
   });
@@ -350,22 +364,22 @@ describe('a replay equals its run', () => {
   test('cancelled during a call, and retried', async () => {
     const { pool } = database;
     const started = createLatch();
-    await restart([...tools, hanging('hang', started)]);
-    const script = [calling({ name: 'lookup' }, { name: 'hang' }), { content: 'done' }];
+    await restart([...tools, createHangingTool('hang', started)]);
+    const script = [callTools({ name: 'lookup' }, { name: 'hang' }), { content: 'done' }];
     const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['lookup', 'hang'] }));
     await started.opened;
     await pool.query('select howdah.cancel_execution($1)', [id]);
-    await expectEqual(pool, id);
+    await expectEqualReplay(pool, id);
     await pool.query('select howdah.retry_execution($1)', [id]);
-    await answered(pool, id, `select howdah.answer_question($1, 'give_up')`);
-    expect((await expectEqual(pool, id)).steps.map(({ kind }) => kind)).toContain('answer');
+    await answerAndWait(pool, id, `select howdah.answer_question($1, 'give_up')`);
+    expect((await expectEqualReplay(pool, id)).steps.map(({ kind }) => kind)).toContain('answer');
   });
 
   test('resumed by another worker that repeated a call after the first worker was lost', async () => {
     const { pool } = database;
     const started = createLatch();
-    await restart([...tools, hanging('send', started)]);
-    const script = [calling({ name: 'send' }, { name: 'lookup' }), { content: 'done' }];
+    await restart([...tools, createHangingTool('send', started)]);
+    const script = [callTools({ name: 'send' }, { name: 'lookup' }), { content: 'done' }];
     const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['send', 'lookup'] }));
     await started.opened;
     await eventually(
@@ -375,15 +389,19 @@ describe('a replay equals its run', () => {
       [id],
     );
     await restart([...tools, tool('send', () => 'sent', 'once')]);
-    await answered(pool, id, `select howdah.answer_question($1, 'again')`);
-    const run = await expectEqual(pool, id);
+    await answerAndWait(pool, id, `select howdah.answer_question($1, 'again')`);
+    const run = await expectEqualReplay(pool, id);
     expect(run.steps.filter(({ kind }) => kind === 'tool_started')).toHaveLength(2);
     expect(new Set(run.steps.map((step) => step.worker)).size).toBe(3);
   });
 
   test('forked in the middle and from the beginning, and paused and resumed on the way', async () => {
     const { pool } = database;
-    const script = [calling({ name: 'first' }), calling({ name: 'lookup' }), { content: 'done' }];
+    const script = [
+      callTools({ name: 'first' }),
+      callTools({ name: 'lookup' }),
+      { content: 'done' },
+    ];
     const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['first', 'lookup'] }));
     await eventually(pool, 'it calls', 'select from howdah.steps where execution_id = $1', [id]);
     await pool.query('select howdah.pause_execution($1)', [id]);
@@ -394,10 +412,10 @@ describe('a replay equals its run', () => {
       `select from howdah.executions where id = $1 and status = 'paused'`,
       [id],
     );
-    await expectEqual(pool, id);
+    await expectEqualReplay(pool, id);
     await pool.query('select howdah.resume_execution($1)', [id]);
-    await ended(pool, id);
-    await expectEqual(pool, id);
+    await waitForEnd(pool, id);
+    await expectEqualReplay(pool, id);
     for (const [seq, input] of [
       [2, 'go on'],
       [0, null],
@@ -407,8 +425,8 @@ describe('a replay equals its run', () => {
         seq,
         input,
       ]);
-      await ended(pool, rows[0].id);
-      const run = await exported(pool, rows[0].id);
+      await waitForEnd(pool, rows[0].id);
+      const run = await loadExport(pool, rows[0].id);
       expect(await replayRun(run)).toEqual({
         equal: true,
         steps: run.steps.length - Number(seq) - 1,
@@ -419,25 +437,25 @@ describe('a replay equals its run', () => {
 
   test('whose question expired', async () => {
     const { pool } = database;
-    const script = [calling({ name: 'refund', arguments: { amount: 5 } })];
+    const script = [callTools({ name: 'refund', arguments: { amount: 5 } })];
     const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['refund'] }));
     await pool.query('update howdah.questions set expires_at = now() where id = $1', [
-      await question(pool, id),
+      await waitForQuestion(pool, id),
     ]);
-    expect((await ended(pool, id)).stop_reason).toBe('expired');
-    await expectEqual(pool, id);
+    expect((await waitForEnd(pool, id)).stop_reason).toBe('expired');
+    await expectEqualReplay(pool, id);
   });
 
   test('of runs that have not ended: one that waits for a person, one not yet begun', async () => {
     const { pool } = database;
-    const script = [calling({ name: 'refund', arguments: { amount: 5 } }), { content: 'done' }];
+    const script = [callTools({ name: 'refund', arguments: { amount: 5 } }), { content: 'done' }];
     const agent = await makeAgent(pool, { script, tools: ['refund'] });
     const waiting = await insertRun(pool, agent);
-    await question(pool, waiting);
-    await expectEqual(pool, waiting);
+    await waitForQuestion(pool, waiting);
+    await expectEqualReplay(pool, waiting);
     const later = await insertRun(pool, agent, 'later', {
       run_at: new Date(Date.now() + 3_600_000),
     });
-    await expectEqual(pool, later);
+    await expectEqualReplay(pool, later);
   });
 });

@@ -9,7 +9,7 @@ const database = testDatabase();
 /**
  * Returns a cache whose rules contain the stamp at which they were loaded, and the requested runs.
  */
-function book(shared = true) {
+function createCache(shared = true) {
   const world = { stamp: 1, requestedRuns: [] as string[] };
   const cache = new CallRulesCache(async (ids) => {
     world.requestedRuns.push(...ids);
@@ -28,7 +28,7 @@ function book(shared = true) {
 }
 
 test('reuses call rules while the stamp is unchanged', async () => {
-  const { world, run } = book();
+  const { world, run } = createCache();
   const rulesOf = run('a');
   await rulesOf(1);
   await rulesOf(1);
@@ -40,7 +40,7 @@ test('reuses call rules while the stamp is unchanged', async () => {
 });
 
 test('a run without a stamp queries its rules each time', async () => {
-  const { world, run } = book();
+  const { world, run } = createCache();
   const rulesOf = run('a');
   await rulesOf(1);
   await rulesOf(null);
@@ -48,7 +48,7 @@ test('a run without a stamp queries its rules each time', async () => {
 });
 
 test('similar runs share cached rules; other versions, users and child runs do not', async () => {
-  const { world, run } = book();
+  const { world, run } = createCache();
   await run('first')(1);
   await run('alike')(1);
   await run('newer')(2);
@@ -59,7 +59,7 @@ test('similar runs share cached rules; other versions, users and child runs do n
 });
 
 test('an approval for one run is not reused for another', async () => {
-  const { world, run } = book(false);
+  const { world, run } = createCache(false);
   const rulesOf = run('first');
   await rulesOf(1);
   await rulesOf(1);

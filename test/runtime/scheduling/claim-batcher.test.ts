@@ -9,14 +9,14 @@ const batch = (ids: string[], reservedSlots = 0): ClaimedBatch => ({
   runs: ids.map((id) => ({ execution_id: id }) as ClaimedRun),
   reservedSlots,
 });
-const nobody = ({ runs }: ClaimedBatch): void => expect(runs).toEqual([]);
+const expectNoSurplus = ({ runs }: ClaimedBatch): void => expect(runs).toEqual([]);
 
 test('batches claims of one turn into one call and returns each run once', async () => {
   const calls: string[][] = [];
   const claim = createClaimBatcher(async ({ ids }) => {
     calls.push(ids);
     return batch(ids.filter((id) => id !== 'taken'));
-  }, nobody);
+  }, expectNoSurplus);
   const runs = await Promise.all(['a', 'b', 'a', 'taken'].map((id) => claim(id)));
   expect(runs.map((run) => run?.execution_id)).toEqual(['a', 'b', undefined, undefined]);
   expect(calls).toEqual([['a', 'b', 'taken']]);
@@ -24,7 +24,10 @@ test('batches claims of one turn into one call and returns each run once', async
 });
 
 test('an unrequested run goes to a caller without one; callers keep the runs they requested', async () => {
-  const claim = createClaimBatcher(async () => batch(['other', 'c', 'a', 'another']), nobody);
+  const claim = createClaimBatcher(
+    async () => batch(['other', 'c', 'a', 'another']),
+    expectNoSurplus,
+  );
   const runs = await Promise.all(['a', 'b', 'b', 'c', 'd', 'e'].map((id) => claim(id)));
   expect(runs.map((run) => run?.execution_id)).toEqual([
     'a',
@@ -56,7 +59,7 @@ test('batches claims made while a call is in flight into the next call', async (
       calls.push(ids);
       return batch(ids);
     },
-    nobody,
+    expectNoSurplus,
     () => first.promise,
   );
   const runs = ['a', 'b'].map((id) => claim(id));
@@ -72,7 +75,7 @@ test('claims an offered run by its wake-up when that arrives before the call', a
   const claim = createClaimBatcher(async ({ ids, offered }) => {
     calls.push(ids, offered);
     return batch(ids);
-  }, nobody);
+  }, expectNoSurplus);
   const claims = [
     claim('offered', 'offer'),
     claim('both', 'offer'),
@@ -87,7 +90,7 @@ test('claims an offered run by its wake-up when that arrives before the call', a
 
 test('a duplicate claim of a run settles, and fails, with the first claim', async () => {
   const { promise, reject } = Promise.withResolvers<ClaimedBatch>();
-  const claim = createClaimBatcher(() => promise, nobody);
+  const claim = createClaimBatcher(() => promise, expectNoSurplus);
   let isOver = false;
   const offer = claim('run', 'offer');
   const wakeUp = claim('run').finally(() => {

@@ -47,7 +47,7 @@ test('claims, searches and recovery from lost answers never run concurrently', a
   let underWay = 0;
   let most = 0;
   let count = 0;
-  const exclusive = async () => {
+  const runExclusively = async () => {
     underWay += 1;
     most = Math.max(most, underWay);
     await new Promise((resolve) => setImmediate(resolve));
@@ -55,7 +55,7 @@ test('claims, searches and recovery from lost answers never run concurrently', a
   };
   const pool = {
     async query() {
-      await exclusive();
+      await runExclusively();
       said.push('release');
       return { rows: [{ released: 1 }] };
     },
@@ -64,7 +64,7 @@ test('claims, searches and recovery from lost answers never run concurrently', a
     async query() {
       count += 1;
       const isLost = count % 3 === 0;
-      await exclusive();
+      await runExclusively();
       if (isLost) throw new Error('Connection terminated unexpectedly');
       return { rows: [] };
     },

@@ -2,25 +2,25 @@ import { describe, expect, test } from 'vitest';
 import { startOpenAiServer } from '../../../chaos/load/openai-server.ts';
 import { eventually } from '../../support/database.ts';
 import {
-  brokenPromises,
-  calling,
+  callTools,
   createLatch,
   type Execution,
-  ended,
   executionOf,
+  findViolations,
   insertRun,
   makeAgent,
   stepsOf,
+  waitForEnd,
 } from '../arrange.ts';
-import { database, proxiedWorker, proxy, worker } from '../proxied-worker.ts';
+import { database, proxy, setUpProxiedWorker, worker } from '../proxied-worker.ts';
 
-proxiedWorker();
+setUpProxiedWorker();
 
 describe('a worker that loses all its connections', () => {
   test('reconnects and finishes its runs', async () => {
     const { pool } = database;
     const script = [
-      ...Array.from({ length: 5 }, () => calling({ name: 'note' })),
+      ...Array.from({ length: 5 }, () => callTools({ name: 'note' })),
       { content: 'done' },
     ];
     const agent = await makeAgent(pool, { script, tools: ['note'] });
@@ -33,10 +33,10 @@ describe('a worker that loses all its connections', () => {
         [ids],
       );
       proxy.cutAll();
-      const runs = await Promise.all(ids.map((id) => ended(pool, id)));
+      const runs = await Promise.all(ids.map((id) => waitForEnd(pool, id)));
       expect(runs.map(({ status }) => status)).toEqual(ids.map(() => 'completed'));
     }
-    expect(await brokenPromises(pool)).toEqual([]);
+    expect(await findViolations(pool)).toEqual([]);
     await expect.poll(() => worker.inFlight).toBe(0);
   });
 
@@ -59,7 +59,7 @@ describe('a worker that loses all its connections', () => {
     );
     expect(await executionOf(pool, id)).toMatchObject({ status: 'queued', fence: 0 });
     proxy.isDown = false;
-    expect((await ended(pool, id)).status).toBe('completed');
+    expect((await waitForEnd(pool, id)).status).toBe('completed');
   });
 });
 
@@ -77,7 +77,7 @@ describe('lost presence', () => {
     const before: Execution = await executionOf(pool, id);
     await terminate('howdah-live');
     await slow.requests[0]?.left; // the worker has disconnected
-    const run = await ended(pool, id);
+    const run = await waitForEnd(pool, id);
     gate.open();
     expect(run).toMatchObject({ status: 'completed', output: 'answer 2', model_count: 1 });
     expect(run.fence).toBeGreaterThan(before.fence);
@@ -89,8 +89,8 @@ describe('lost presence', () => {
   test('on every connection, repeatedly: no run is lost', async () => {
     const { pool } = database;
     const script = [
-      calling({ name: 'note' }),
-      calling({ name: 'count_up', arguments: { name: 'again' } }),
+      callTools({ name: 'note' }),
+      callTools({ name: 'count_up', arguments: { name: 'again' } }),
       { content: 'done' },
     ];
     const agent = await makeAgent(pool, { script, tools: ['note', 'count_up'] });
@@ -110,7 +110,7 @@ describe('lost presence', () => {
       );
       await terminate(name);
     }
-    const runs = await Promise.all(ids.map((id) => ended(pool, id)));
+    const runs = await Promise.all(ids.map((id) => waitForEnd(pool, id)));
     expect(runs.map(({ status }) => status)).toEqual(ids.map(() => 'completed'));
     const { rows } = await pool.query(`select value from shop.counters where name = 'again'`);
     expect(rows).toEqual([{ value: 30 }]);

@@ -9,7 +9,7 @@ import type { Json } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { createTestDatabase, eventually, type TestDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { brokenPromises, ended, executionOf } from '../arrange.ts';
+import { executionOf, findViolations, waitForEnd } from '../arrange.ts';
 import { makeTenant, type Tenant } from '../tenants.ts';
 
 /** Duration of a model call. */
@@ -38,7 +38,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await Promise.all(workers.splice(0).map((worker) => worker.stop(0)));
   await Promise.all(tenants.splice(0).map((tenant) => tenant.pool.end()));
-  expect(await brokenPromises(database.pool)).toEqual([]);
+  expect(await findViolations(database.pool)).toEqual([]);
   await database.drop();
 });
 afterAll(() => server.close());
@@ -61,7 +61,7 @@ async function start(concurrency: number): Promise<void> {
 const count = (name: string) => requestTenants.filter((other) => other === name).length;
 
 /** Answers a long run: the model calls a missing tool without end. */
-const goOn = async (left: Promise<unknown>): Promise<FakeAnswer> => {
+const answerLongRun = async (left: Promise<unknown>): Promise<FakeAnswer> => {
   await Promise.race([new Promise((resolve) => setTimeout(resolve, STEP_MS)), left]);
   return {
     tool_calls: [
@@ -73,7 +73,7 @@ const done: FakeAnswer = { content: 'done' };
 
 test('with 10,000 queued runs and every slot taken by long runs, another tenant waits a few steps', async () => {
   const [many, single] = [await tenant('many'), await tenant('single')];
-  answerTo = async (name, { left }) => (name === many.name ? goOn(left) : done);
+  answerTo = async (name, { left }) => (name === many.name ? answerLongRun(left) : done);
   await many.insert(10_000);
   await start(4);
   await expect.poll(() => count(many.name), { timeout: 60_000 }).toBeGreaterThan(8);
@@ -84,7 +84,7 @@ test('with 10,000 queued runs and every slot taken by long runs, another tenant 
   const steps = requestTenants.indexOf(single.name) - before;
   console.log(`steps of the others before the first of the single run: ${steps}`);
   expect(steps).toBeLessThanOrEqual(4 * 6); // six steps of each of the four
-  expect((await ended(database.pool, id as string)).status).toBe('completed');
+  expect((await waitForEnd(database.pool, id as string)).status).toBe('completed');
   // A preempted run was released, not crashed, and continues.
   const { rows } = await database.pool.query(
     `select max(crashes_without_progress) as crashes, count(*) filter (where status = 'running')::int as running
@@ -112,7 +112,7 @@ test('a run of another tenant starts soon among thousands of short runs', async 
   const at = requestTenants.slice(requestTenants.indexOf(many.name)).indexOf(single.name);
   console.log(`short runs begun before the single one: ${at - before}`);
   expect(at - before).toBeLessThanOrEqual(24);
-  expect((await ended(database.pool, id as string)).status).toBe('completed');
+  expect((await waitForEnd(database.pool, id as string)).status).toBe('completed');
 });
 
 test('tenants are served round-robin whatever the order of their inserts', async () => {
@@ -129,7 +129,7 @@ test('tenants are served round-robin whatever the order of their inserts', async
 
 test('two tenants with long runs alternate on one slot', async () => {
   const [first, second] = [await tenant('first'), await tenant('second')];
-  answerTo = (_, { left }) => goOn(left);
+  answerTo = (_, { left }) => answerLongRun(left);
   const [mine] = await first.insert(1);
   await start(1);
   await expect.poll(() => count(first.name), { timeout: 60_000 }).toBeGreaterThan(1);
@@ -144,7 +144,7 @@ test('two tenants with long runs alternate on one slot', async () => {
 
 test('tenants with equal shares never preempt each other', async () => {
   const [first, second] = [await tenant('first'), await tenant('second')];
-  answerTo = (_, { left }) => goOn(left);
+  answerTo = (_, { left }) => answerLongRun(left);
   const ids = [...(await first.insert(8)), ...(await second.insert(8))];
   await start(4);
   const atWork = `select tenant_id from howdah.executions where status = 'running' and id = any ($1)

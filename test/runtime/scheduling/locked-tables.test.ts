@@ -4,8 +4,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { calling, insertRun, makeAgent, stepsOf } from '../arrange.ts';
-import { counter, openShop } from '../shop.ts';
+import { callTools, insertRun, makeAgent, stepsOf } from '../arrange.ts';
+import { createShop, readCounter } from '../shop.ts';
 
 const database = testDatabase();
 let worker: Worker;
@@ -13,7 +13,7 @@ const login = `howdah_test_${randomBytes(6).toString('hex')}`;
 
 beforeAll(async () => {
   const { pool } = database;
-  await openShop(pool);
+  await createShop(pool);
   await pool.query(`create role ${login} login password 'secret' in role howdah_app`);
   await pool.query(
     `insert into howdah_private.login_tenants (login, tenant_id) select $1, id from howdah.tenants`,
@@ -29,8 +29,8 @@ afterAll(async () => {
 test('a login that locks every table delays runs; no step is lost or doubled', async () => {
   const { pool, url } = database;
   const script = [
-    calling({ name: 'count_up', arguments: { name: 'locked' } }),
-    calling({ name: 'count_up', arguments: { name: 'locked' } }),
+    callTools({ name: 'count_up', arguments: { name: 'locked' } }),
+    callTools({ name: 'count_up', arguments: { name: 'locked' } }),
     { content: 'ok' },
   ];
   const agent = await makeAgent(pool, { script, tools: ['count_up'] });
@@ -76,6 +76,6 @@ test('a login that locks every table delays runs; no step is lost or doubled', a
     [id],
   );
   expect(run).toEqual({ status: 'completed', output: 'ok' });
-  expect(await counter(pool, 'locked')).toBe(2);
+  expect(await readCounter(pool, 'locked')).toBe(2);
   expect((await stepsOf(pool, id)).filter(({ kind }) => kind === 'tool')).toHaveLength(2);
 });

@@ -3,26 +3,26 @@ import { loseAnswers } from '../../../chaos/faults/fault-proxy.ts';
 import { lockRun } from '../../support/database/run-heads.ts';
 import { eventually } from '../../support/database.ts';
 import {
-  calling,
-  ended,
+  callTools,
   insertQueuedRun,
   insertRun,
   kindsOf,
   makeAgent,
   runToEnd,
+  waitForEnd,
 } from '../arrange.ts';
 import {
   database,
   gate,
-  inside,
-  noted,
-  proxiedWorker,
+  gatedCallStarted,
   proxy,
+  recordedCalls,
   server,
+  setUpProxiedWorker,
   worker,
 } from '../proxied-worker.ts';
 
-proxiedWorker();
+setUpProxiedWorker();
 
 describe('a commit whose answer is lost', () => {
   test('is found in the log: one step, no second model request', async () => {
@@ -31,7 +31,7 @@ describe('a commit whose answer is lost', () => {
     const requestsBefore = server.requests.length;
     const answers = loseAnswers(proxy, /commit_steps/);
     const id = await insertRun(pool, agent);
-    const run = await ended(pool, id);
+    const run = await waitForEnd(pool, id);
     await expect.poll(() => answers.lostCount()).toBe(1);
     expect(run).toMatchObject({ status: 'completed', output: 'heard', model_count: 1 });
     await expect.poll(() => worker.inFlight).toBe(0);
@@ -41,28 +41,28 @@ describe('a commit whose answer is lost', () => {
 
   test('in the middle of a run: the same worker continues under the same fence', async () => {
     const { pool } = database;
-    const script = [calling({ name: 'note' }), calling({ name: 'note' }), { content: 'done' }];
+    const script = [callTools({ name: 'note' }), callTools({ name: 'note' }), { content: 'done' }];
     const agent = await makeAgent(pool, { script, tools: ['note'] });
-    const before = noted.length;
+    const before = recordedCalls.length;
     const answers = loseAnswers(proxy, /commit_steps/, 3);
     const id = await insertRun(pool, agent);
-    const run = await ended(pool, id);
+    const run = await waitForEnd(pool, id);
     expect(run).toMatchObject({ status: 'completed', fence: 1 });
     expect(answers.lostCount()).toBe(3);
     expect(await kindsOf(pool, id)).toBe('model tool model tool model output');
-    expect(noted.length - before).toBe(2);
+    expect(recordedCalls.length - before).toBe(2);
   });
 
   test('by a SQL tool: effect and step are stored once', async () => {
     const { pool } = database;
     const script = [
-      calling({ name: 'count_up', arguments: { name: 'unknown' } }),
+      callTools({ name: 'count_up', arguments: { name: 'unknown' } }),
       { content: 'ok' },
     ];
     const agent = await makeAgent(pool, { script, tools: ['count_up'] });
     const answers = loseAnswers(proxy, /^Q.{4}commit\0/s);
     const id = await insertRun(pool, agent);
-    expect((await ended(pool, id)).status).toBe('completed');
+    expect((await waitForEnd(pool, id)).status).toBe('completed');
     expect(answers.lostCount()).toBe(1);
     expect(await kindsOf(pool, id)).toBe('model tool model output');
     const { rows } = await pool.query(`select value from shop.counters where name = 'unknown'`);
@@ -73,13 +73,13 @@ describe('a commit whose answer is lost', () => {
     const { pool } = database;
     const names = ['first', 'second', 'third'];
     const script = [
-      calling(...names.map((name) => ({ name: 'count_up', arguments: { name } }))),
+      callTools(...names.map((name) => ({ name: 'count_up', arguments: { name } }))),
       { content: 'ok' },
     ];
     const agent = await makeAgent(pool, { script, tools: ['count_up'] });
     const answers = loseAnswers(proxy, /^Q.{4}commit\0/s);
     const id = await insertRun(pool, agent);
-    expect((await ended(pool, id)).status).toBe('completed');
+    expect((await waitForEnd(pool, id)).status).toBe('completed');
     expect(answers.lostCount()).toBe(1);
     expect(await kindsOf(pool, id)).toBe('model tool tool tool model output');
     const { rows } = await pool.query('select value from shop.counters where name = any ($1)', [
@@ -90,9 +90,9 @@ describe('a commit whose answer is lost', () => {
 
   test('and is still in flight: the retry waits for it and agrees', async () => {
     const { pool } = database;
-    const script = [calling({ name: 'gated' }), { content: 'done' }];
+    const script = [callTools({ name: 'gated' }), { content: 'done' }];
     const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['gated'] }));
-    await inside.opened;
+    await gatedCallStarted.opened;
     const holder = await pool.connect();
     await holder.query('begin');
     await lockRun(holder, id);
@@ -113,7 +113,7 @@ describe('a commit whose answer is lost', () => {
     );
     await holder.query('commit');
     holder.release();
-    expect(await ended(pool, id)).toMatchObject({ status: 'completed', fence: 1 });
+    expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed', fence: 1 });
     expect(await kindsOf(pool, id)).toBe('model tool model output');
   });
 });
@@ -124,7 +124,7 @@ describe('a claim whose answer is lost', () => {
     const agent = await makeAgent(pool, { script: [{ content: 'done' }] });
     const answers = loseAnswers(proxy, /claim_executions/);
     const id = await insertRun(pool, agent);
-    expect((await ended(pool, id)).status).toBe('completed');
+    expect((await waitForEnd(pool, id)).status).toBe('completed');
     expect(answers.lostCount()).toBe(1);
     expect(await kindsOf(pool, id)).toBe('model output');
   });
@@ -141,7 +141,7 @@ describe('a wake-up whose answer is lost', () => {
       cuts += 1;
       return 'cut';
     };
-    const run = await ended(pool, await insertQueuedRun(pool, agent));
+    const run = await waitForEnd(pool, await insertQueuedRun(pool, agent));
     expect([run.status, cuts]).toEqual(['completed', 1]);
   });
 
@@ -150,7 +150,7 @@ describe('a wake-up whose answer is lost', () => {
     const agent = await makeAgent(pool, { script: [{ content: 'done' }] });
     const { rows: before } = await pool.query('select pool_id from howdah_private.workers');
     const answers = loseAnswers(proxy, /complete_job/);
-    await ended(pool, await insertQueuedRun(pool, agent));
+    await waitForEnd(pool, await insertQueuedRun(pool, agent));
     await expect.poll(() => answers.lostCount()).toBe(1);
     await eventually(
       pool,

@@ -4,7 +4,7 @@ import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { calling, ended, insertRun, makeAgent } from '../arrange.ts';
+import { callTools, insertRun, makeAgent, waitForEnd } from '../arrange.ts';
 
 const database = testDatabase();
 let workers: Worker[];
@@ -32,13 +32,13 @@ afterAll(async () => {
 
 test('two workers never duplicate a step, however often a run is woken', async () => {
   const { pool } = database;
-  const script = [calling({ name: 'note' }, { name: 'note' }), { content: 'done' }];
+  const script = [callTools({ name: 'note' }, { name: 'note' }), { content: 'done' }];
   const agent = await makeAgent(pool, { script, tools: ['note'] });
   const ids = await Promise.all(Array.from({ length: 100 }, () => insertRun(pool, agent)));
   for (let round = 0; round < 5; round += 1) {
     await pool.query('select howdah_private.enqueue_advance($1::uuid[])', [ids]);
   }
-  const runs = await Promise.all(ids.map((id) => ended(pool, id)));
+  const runs = await Promise.all(ids.map((id) => waitForEnd(pool, id)));
   expect(new Set(runs.map(({ status }) => status))).toEqual(new Set(['completed']));
   expect(new Set(runs.map(({ fence }) => fence))).toEqual(new Set([1]));
   expect([noted.length, new Set(noted).size]).toEqual([200, 200]);

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { calling, makeAgent } from '../arrange.ts';
+import { callTools, makeAgent } from '../arrange.ts';
 
 // `npm run bench -- waiting` measures 10,000 runs.
 
@@ -21,7 +21,7 @@ afterAll(async () => {
 });
 
 /** Returns the size of the heap in megabytes after garbage collection. */
-function heap(): number {
+function heapMegabytes(): number {
   setFlagsFromString('--expose-gc');
   runInNewContext('gc')();
   return process.memoryUsage().heapUsed / 2 ** 20;
@@ -29,7 +29,7 @@ function heap(): number {
 
 test('runs that wait for people hold no resources of a worker; one statement answers all', async () => {
   const { pool } = database;
-  const ask = calling({ name: 'ask_user', arguments: { question: 'Shall we?' } });
+  const ask = callTools({ name: 'ask_user', arguments: { question: 'Shall we?' } });
   const agent = await makeAgent(pool, { script: [ask, { content: 'done' }], tools: ['ask_user'] });
   const all = (where: string) =>
     eventually(
@@ -38,7 +38,7 @@ test('runs that wait for people hold no resources of a worker; one statement ans
       `select from howdah.executions where agent_id = $1 and ${where} having count(*) = $2`,
       [agent, RUNS],
     );
-  const before = heap();
+  const before = heapMegabytes();
   await pool.query(
     `insert into howdah.executions (agent_id, input)
        select $1, 'ticket ' || i from generate_series(1, $2::int) as i`,
@@ -46,7 +46,7 @@ test('runs that wait for people hold no resources of a worker; one statement ans
   );
   await all(`waiting_for = 'question'`);
   await expect.poll(() => worker.inFlight).toBe(0);
-  expect(heap() - before).toBeLessThan(20);
+  expect(heapMegabytes() - before).toBeLessThan(20);
   const answered = await pool.query(
     `select howdah.answer_question(id, 'yes') from howdah.questions where status = 'open'`,
   );

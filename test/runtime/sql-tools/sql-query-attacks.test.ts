@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseQuery } from '../../../src/db/query-analysis/parse.ts';
 import { HOSTILE_STRINGS } from '../../fixtures/hostile-strings.ts';
 import { testDatabase } from '../../support/database.ts';
-import { openReading, type Reading } from './reading.ts';
+import { openQueryTool, type QueryTool } from './query-tool.ts';
 import { REFUSED } from './refused-queries.ts';
 
 /**
@@ -37,7 +37,7 @@ const SCHEMAS = `
 `;
 
 const database = testDatabase();
-let reading: Reading;
+let reading: QueryTool;
 let theirs: string;
 let listener: pg.PoolClient;
 const notices: string[] = [];
@@ -54,7 +54,7 @@ beforeAll(async () => {
   await pool.query(
     `insert into shop.notes select id, 'of ' || slug from howdah.tenants where slug in ('default', 'theirs')`,
   );
-  reading = await openReading(database.url, pool);
+  reading = await openQueryTool(database.url, pool);
   listener = await pool.connect();
   listener.on('notification', ({ payload = '' }) => notices.push(payload));
   await listener.query('listen loot');
@@ -208,17 +208,19 @@ test('counts the tables behind views and partitions', async () => {
      create view shop.more_runs as select id from shop.runs union all select id from shop.runs;
      grant select on shop.runs, shop.more_runs to howdah_analyst`,
   );
-  const planned = async (...tables: { name: string; schema?: string }[]) =>
+  const countPlannedTables = async (...tables: { name: string; schema?: string }[]) =>
     (
       await database.pool.query('select howdah_private.planned_tables($1, $2) as n', [
         JSON.stringify(tables),
         ['shop', 'howdah'],
       ])
     ).rows[0].n;
-  expect(await planned({ name: 'orders' }, { name: 'no_such_table' })).toBe(1);
-  expect(await planned({ name: 'executions' })).toBe(ofRuns);
-  expect(await planned({ name: 'more_runs' })).toBe(1 + 2 * (1 + 2 * ofRuns));
-  expect(await planned({ name: 'runs' }, { name: 'runs', schema: 'shop' })).toBe(2 + 4 * ofRuns);
+  expect(await countPlannedTables({ name: 'orders' }, { name: 'no_such_table' })).toBe(1);
+  expect(await countPlannedTables({ name: 'executions' })).toBe(ofRuns);
+  expect(await countPlannedTables({ name: 'more_runs' })).toBe(1 + 2 * (1 + 2 * ofRuns));
+  expect(await countPlannedTables({ name: 'runs' }, { name: 'runs', schema: 'shop' })).toBe(
+    2 + 4 * ofRuns,
+  );
   const few = Math.floor(300 / (1 + 2 * (1 + 2 * ofRuns)));
   const cross = (count: number) =>
     `select 1 from ${list(count, (at) => `more_runs as r${at}`, ', ')} limit 0`;
@@ -234,7 +236,7 @@ test('counts the tables behind views and partitions', async () => {
 describe('the database rejects queries that bypass the parser', () => {
   test.each(HELD)('%s', async (query, sqlstate) => {
     const before = await state();
-    const outcome = await reading.slip(query, { timeoutMs: 1_000 });
+    const outcome = await reading.queryWithoutParser(query, { timeoutMs: 1_000 });
     expect(outcome).toMatchObject({ ok: false, error: { cause: { sqlstate } } });
     expect(await state()).toEqual(before);
   });
@@ -246,7 +248,7 @@ describe('the database rejects queries that bypass the parser', () => {
     "select set_config('howdah.tenant_id', 'x', false)",
   ])('leaves no effect of %s', async (query) => {
     const before = await state();
-    expect(await reading.slip(query)).toMatchObject({ ok: true });
+    expect(await reading.queryWithoutParser(query)).toMatchObject({ ok: true });
     expect(await state()).toEqual(before);
   });
 });
@@ -268,7 +270,7 @@ describe('a query reads only rows of its tenant', () => {
     'when it bypasses the parser and sets %s in the same statement',
     async (name) => {
       for (const value of [theirs, `${theirs} - 00`, '']) {
-        const { ok, ...rest } = await reading.slip(
+        const { ok, ...rest } = await reading.queryWithoutParser(
           `select n.note, t.slug from (select set_config('${name}', '${value}', true) offset 0) as s, notes as n, howdah.tenants as t`,
           { schemas: ['shop', 'howdah'] },
         );

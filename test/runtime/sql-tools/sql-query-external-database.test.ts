@@ -23,7 +23,7 @@ import type { Worker } from '../../../workers/start-worker.ts';
 import { createEmptyDatabase, type TestDatabase, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { selfSigned } from '../../tools/certificate.ts';
-import { calling, makeAgent, resultsOf, runToEnd, stepsOf } from '../arrange.ts';
+import { callTools, makeAgent, resultsOf, runToEnd, stepsOf } from '../arrange.ts';
 import { REFUSED } from './refused-queries.ts';
 
 const suffix = randomBytes(4).toString('hex');
@@ -126,7 +126,7 @@ const ask = (query: string, more: Partial<typeof LIMITS> = {}, at = url): Promis
 /**
  * Runs a query without the parser and the catalogue check, as a query that deceived both would run.
  */
-async function slip(query: string): Promise<Outcome<Rows>> {
+async function queryWithoutChecks(query: string): Promise<Outcome<Rows>> {
   const find = createEgress({ allowPrivate: [host] }).addresses;
   const request = requestOf(query, { timeoutMs: 1_000 });
   const place = parseDatabaseUrl(url) as DatabaseUrl;
@@ -149,7 +149,7 @@ async function state(): Promise<unknown> {
 
 async function converse(queries: string[], configuration: JsonObject) {
   const script = [
-    ...queries.map((query) => calling({ name: 'sql_query', arguments: { query } })),
+    ...queries.map((query) => callTools({ name: 'sql_query', arguments: { query } })),
     { content: 'done' },
   ];
   const agent = await makeAgent(database.pool, { script, tools: ['sql_query'] });
@@ -274,7 +274,10 @@ describe('rejected queries against an external database', () => {
     ['select pg_sleep(60)', '57014'],
   ])('the database rejects a query that bypasses the parser: %s', async (query, sqlstate) => {
     const before = await state();
-    expect(await slip(query)).toMatchObject({ ok: false, error: { cause: { sqlstate } } });
+    expect(await queryWithoutChecks(query)).toMatchObject({
+      ok: false,
+      error: { cause: { sqlstate } },
+    });
     expect(await state()).toEqual(before);
   });
 
@@ -284,14 +287,14 @@ describe('rejected queries against an external database', () => {
     'select rumour()',
     'select count(*) from shop.orders where customer in (select rumour())',
   ])('an error names no object that the login may not see: %s', async (query) => {
-    for (const outcome of [await ask(query), await slip(query)]) {
+    for (const outcome of [await ask(query), await queryWithoutChecks(query)]) {
       expect(outcome).toMatchObject({ ok: false });
       expect(JSON.stringify(outcome)).not.toMatch(/closed|papers|wages/);
     }
   });
 
   test('an error does not name a table that the query did not name', async () => {
-    const outcome = await slip('select max(salary) from hr.salaries');
+    const outcome = await queryWithoutChecks('select max(salary) from hr.salaries');
     expect(outcome).toMatchObject({
       error: {
         message: 'the query reads a table that is in none of the schemas this tool may read',

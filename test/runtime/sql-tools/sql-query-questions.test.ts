@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
-import { openReading, type Reading } from './reading.ts';
+import { openQueryTool, type QueryTool } from './query-tool.ts';
 
 // Questions that people ask of databases, and the SQL that answers them (from defog, in
 // HOWDAH_TEST_ASSETS). The sandbox must accept them.
@@ -14,7 +14,7 @@ type Question = { id: string; db: string; gold_sql_exec: string[]; gold_runs: bo
 
 describe.skipIf(!hasAssets)('benchmark queries (HOWDAH_TEST_ASSETS)', () => {
   const database = testDatabase();
-  let reading: Reading;
+  let reading: QueryTool;
 
   beforeAll(async () => {
     for (const file of readdirSync(join(ASSETS, 'db')).filter((name) => name.endsWith('.sql'))) {
@@ -29,7 +29,7 @@ describe.skipIf(!hasAssets)('benchmark queries (HOWDAH_TEST_ASSETS)', () => {
          grant select on all tables in schema ${schema} to howdah_analyst`,
       );
     }
-    reading = await openReading(database.url, database.pool);
+    reading = await openQueryTool(database.url, database.pool);
   });
   afterAll(async () => {
     await reading?.pool.end();

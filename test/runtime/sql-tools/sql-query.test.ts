@@ -5,8 +5,8 @@ import type { JsonObject } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { calling, makeAgent, resultsOf, runToEnd, stepsOf } from '../arrange.ts';
-import { openReading, type Reading } from './reading.ts';
+import { callTools, makeAgent, resultsOf, runToEnd, stepsOf } from '../arrange.ts';
+import { openQueryTool, type QueryTool } from './query-tool.ts';
 
 const SHOP = `
   create schema shop;
@@ -39,7 +39,7 @@ const SHOP = `
 
 const database = testDatabase();
 let worker: Worker;
-let reading: Reading;
+let reading: QueryTool;
 
 beforeAll(async () => {
   await database.pool.query(SHOP);
@@ -48,7 +48,7 @@ beforeAll(async () => {
      insert into shop.shared values (howdah.uuid_v7(), 'theirs')`,
   );
   worker = await startTestWorker(database.url);
-  reading = await openReading(database.url, database.pool);
+  reading = await openQueryTool(database.url, database.pool);
 });
 afterAll(async () => {
   await worker.stop(1_000);
@@ -62,7 +62,7 @@ afterAll(async () => {
 async function converse(queries: string[], configuration: JsonObject = { schemas: ['shop'] }) {
   const { pool } = database;
   const script = [
-    ...queries.map((query) => calling({ name: 'sql_query', arguments: { query } })),
+    ...queries.map((query) => callTools({ name: 'sql_query', arguments: { query } })),
     { content: 'done' },
   ];
   const agent = await makeAgent(pool, { script, tools: ['sql_query'] });

@@ -3,7 +3,7 @@ import type { Worker } from '../../../workers/start-worker.ts';
 import { makeUser } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { calling, ended, makeAgent, resultsOf } from '../arrange.ts';
+import { callTools, makeAgent, resultsOf, waitForEnd } from '../arrange.ts';
 
 /**
  * A function that executes any given text, as a function does that builds SQL from its arguments.
@@ -78,7 +78,7 @@ async function attack(
   const { pool } = database;
   const { tool = 'run' } = spec;
   const args = tool === 'run' ? { texts } : { text: texts[0] as string };
-  const script = [calling({ name: tool, arguments: args }), { content: 'ok' }];
+  const script = [callTools({ name: tool, arguments: args }), { content: 'ok' }];
   const agent = await makeAgent(pool, { script, tools: [tool] });
   await pool.query(
     `insert into howdah.grants (agent_id, user_id, permission) select $1, $2, 'run' where $2::uuid is not null`,
@@ -88,16 +88,19 @@ async function attack(
     `insert into howdah.executions (agent_id, input, user_id) values ($1, 'go', $2) returning id`,
     [agent, spec.user],
   );
-  const run = await ended(pool, rows[0].id);
+  const run = await waitForEnd(pool, rows[0].id);
   expect(run).toMatchObject({ status: 'completed', output: 'ok' });
   const [result = ''] = await resultsOf(pool, run.id);
   return result.startsWith('{"error"') ? JSON.parse(result) : { result };
 }
 
-const loot = async () => (await database.pool.query('select what from lab.loot')).rows;
+const readLoot = async () => (await database.pool.query('select what from lab.loot')).rows;
 const TAKE = `insert into lab.loot select current_user || ' ' || current_setting('role')`;
 /** A function with the rights of its caller, which resets the role and writes what it can reach. */
-const THIEF = (name: string, returns: string) => `create function ${name} returns ${returns}
+const createAttackFunction = (
+  name: string,
+  returns: string,
+) => `create function ${name} returns ${returns}
   language plpgsql as $f$ begin
     perform set_config('role', 'none', true);
     ${TAKE};
@@ -215,10 +218,10 @@ describe('SQL from a model inside a tool', () => {
 
   test('leaves nothing behind that acts at commit: a cursor', async () => {
     await attack([
-      THIEF('pg_temp.thief()', 'text'),
+      createAttackFunction('pg_temp.thief()', 'text'),
       'declare c cursor with hold for select pg_temp.thief()',
     ]);
-    expect(await loot()).toEqual([]);
+    expect(await readLoot()).toEqual([]);
   });
 
   test('leaves nothing behind: a deferred trigger of its own table', async () => {
@@ -239,7 +242,7 @@ describe('SQL from a model inside a tool', () => {
          for each row execute function pg_temp.again()`,
       'insert into pg_temp.t values (1)',
     ]);
-    expect(await loot()).toEqual([]);
+    expect(await readLoot()).toEqual([]);
   });
 
   test('leaves nothing behind: a deferred trigger of an existing table', async () => {
@@ -263,7 +266,7 @@ describe('SQL from a model inside a tool', () => {
       `insert into lab.loot values ('bait')`,
     ]);
     expect(error).toMatchObject({ details: { sqlstate: 'HWDEN' } });
-    expect(await loot()).toEqual([]);
+    expect(await readLoot()).toEqual([]);
     await pool.query(
       'revoke create on schema lab from howdah_app; alter table lab.loot owner to current_user; grant select, insert on lab.loot to howdah_app',
     );
@@ -274,7 +277,10 @@ describe('SQL from a model inside a tool', () => {
     /**
      * A trigger function that defers itself again in the sandbox, and executes `TAKE` at COMMIT.
      */
-    const LATE = (name: string, rights: string) => `create function acme.${name}() returns trigger
+    const createDeferredTrigger = (
+      name: string,
+      rights: string,
+    ) => `create function acme.${name}() returns trigger
       language plpgsql security ${rights} as $f$ begin
         if current_setting('role') = 'howdah_tool' then
           set constraints all deferred;
@@ -290,7 +296,7 @@ describe('SQL from a model inside a tool', () => {
         create table acme.${name} (id int, body text) ${options};
         insert into acme.${name} values (1, 'x');
         grant all on acme.${name} to public;
-        ${LATE(name, rights)};
+        ${createDeferredTrigger(name, rights)};
         create constraint trigger late after update on acme.${name} deferrable initially deferred
           for each row execute function acme.${name}()`);
     const asAcme = (text: string) =>
@@ -316,14 +322,14 @@ describe('SQL from a model inside a tool', () => {
     test.each(['invoker', 'definer'])('does not run with the rights of its %s', async (rights) => {
       await makeTable(`late_${rights}`, rights);
       expect(await pendingOf(`late_${rights}`)).toMatchObject(COMMITTED);
-      expect(await loot()).toEqual([]);
+      expect(await readLoot()).toEqual([]);
     });
 
     test("does not run if only its function is the tenant's", async () => {
       await makeTable('given', 'invoker');
       await database.pool.query('alter table acme.given owner to current_user');
       expect(await pendingOf('given')).toMatchObject(COMMITTED);
-      expect(await loot()).toEqual([]);
+      expect(await readLoot()).toEqual([]);
     });
 
     test('does not run for a partition or for its parent', async () => {
@@ -333,7 +339,7 @@ describe('SQL from a model inside a tool', () => {
         'partition by list (id); create table acme.part partition of acme.whole default',
       );
       expect(await pendingOf('whole')).toMatchObject(COMMITTED);
-      expect(await pendingOf('part').then(() => loot())).toEqual([]);
+      expect(await pendingOf('part').then(() => readLoot())).toEqual([]);
     });
 
     test('does not run behind an expression of a deferrable constraint', async () => {
@@ -355,7 +361,7 @@ describe('SQL from a model inside a tool', () => {
         end $f$;
         alter table acme.excluded add exclude (acme.key(body) with =) deferrable initially deferred`);
       expect(await pendingOf('excluded')).toHaveProperty('error');
-      expect(await loot()).toEqual([]);
+      expect(await readLoot()).toEqual([]);
     });
 
     test('does not run when the table is truncated or the trigger disabled meanwhile', async () => {
@@ -369,7 +375,7 @@ describe('SQL from a model inside a tool', () => {
           await attack([`update acme.emptied set body = 'y' where id = 1`, text]),
         ).toHaveProperty('error');
       }
-      expect(await loot()).toEqual([]);
+      expect(await readLoot()).toEqual([]);
     });
 
     test('does not block a call that does not write that table', async () => {
@@ -387,23 +393,23 @@ describe('SQL from a model inside a tool', () => {
     for (let time = 0; time < 3; time += 1) {
       await attack([
         'deallocate all',
-        THIEF('pg_temp.thief()', 'text'),
+        createAttackFunction('pg_temp.thief()', 'text'),
         `prepare commit_steps(uuid, jsonb) as select pg_temp.thief() as ${columns.split(',')[0]}`,
         `prepare begin as select pg_temp.thief()`,
       ]);
     }
-    expect(await loot()).toEqual([]);
+    expect(await readLoot()).toEqual([]);
   });
 
   test('leaves nothing behind: a type, table or operator that shadows one of the system', async () => {
     await attack([
-      THIEF('pg_temp.is_fine(text)', 'boolean'),
+      createAttackFunction('pg_temp.is_fine(text)', 'boolean'),
       'create domain pg_temp.jsonb as pg_catalog.jsonb check (pg_temp.is_fine(value::text))',
       'create domain pg_temp.uuid as pg_catalog.uuid check (pg_temp.is_fine(value::text))',
       'create domain pg_temp.text as pg_catalog.text check (pg_temp.is_fine(value::pg_catalog.text))',
       `select set_config('search_path', 'pg_temp, lab, pg_catalog', false)`,
     ]);
-    expect(await loot()).toEqual([]);
+    expect(await readLoot()).toEqual([]);
   });
 
   test('leaves nothing behind: a change of the function it runs in', async () => {
@@ -519,7 +525,7 @@ test('a tool cannot answer questions for the user of its run', async () => {
     { name: 'say', arguments: { text: 'select 1' } },
     { name: 'ask_user', arguments: { question: 'Really?' } },
   ];
-  const script = [calling(...calls), { content: 'ok' }];
+  const script = [callTools(...calls), { content: 'ok' }];
   const agent = await makeAgent(pool, { script, tools: ['say'] });
   await pool.query('update howdah.agents set human_input = true where id = $1', [agent]);
   await pool.query(
@@ -550,7 +556,7 @@ describe('a hook in the database', () => {
   test('is bound to the tenant as a tool is', async () => {
     const { pool } = database;
     const said = async (text: string) => {
-      const script = [calling({ name: 'say', arguments: { text } }), { content: 'ok' }];
+      const script = [callTools({ name: 'say', arguments: { text } }), { content: 'ok' }];
       const agent = await makeAgent(pool, { script, tools: ['say'] });
       await pool.query(
         `insert into howdah.hooks (agent_id, event, function) values ($1, 'tool_before', 'lab.obey')`,
@@ -560,7 +566,7 @@ describe('a hook in the database', () => {
         `insert into howdah.executions (agent_id, input) values ($1, 'go') returning id`,
         [agent],
       );
-      return ended(pool, rows[0].id);
+      return waitForEnd(pool, rows[0].id);
     };
     expect((await said(`select set_config('role', 'none', true)`)).error).toMatchObject({
       cause: { sqlstate: '42501' },

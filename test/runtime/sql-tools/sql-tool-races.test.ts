@@ -4,14 +4,14 @@ import type { Worker } from '../../../workers/start-worker.ts';
 import { lockRun } from '../../support/database/run-heads.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { calling, ended, insertRun, kindsOf, makeAgent } from '../arrange.ts';
-import { counter, openShop, takeLock, waitingFor } from '../shop.ts';
+import { callTools, insertRun, kindsOf, makeAgent, waitForEnd } from '../arrange.ts';
+import { createShop, readCounter, takeLock, waitForWaitingTools } from '../shop.ts';
 
 const database = testDatabase();
 let worker: Worker;
 
 beforeAll(async () => {
-  await openShop(database.pool);
+  await createShop(database.pool);
   worker = await startTestWorker(database.url);
 });
 afterAll(async () => {
@@ -41,8 +41,8 @@ async function wake(id: string): Promise<void> {
   await database.pool.query('select howdah_private.enqueue_advance(array[$1::uuid])', [id]);
 }
 
-async function begin(...calls: Parameters<typeof calling>): Promise<string> {
-  const script = [calling(...calls), { content: 'ok' }];
+async function begin(...calls: Parameters<typeof callTools>): Promise<string> {
+  const script = [callTools(...calls), { content: 'ok' }];
   const tools = [...new Set(calls.map(({ name }) => name))];
   return insertRun(database.pool, await makeAgent(database.pool, { script, tools }));
 }
@@ -63,12 +63,12 @@ test.each([
     const { pool } = database;
     const release = await takeLock(pool, lock);
     const id = await begin({ name, arguments: { name, lock } });
-    await waitingFor(pool, lock);
+    await waitForWaitingTools(pool, lock);
     await takeOver(pool, id);
     await release();
     await wake(id);
-    expect((await ended(pool, id)).status).toBe('completed');
-    expect(await counter(pool, name)).toBe(1);
+    expect((await waitForEnd(pool, id)).status).toBe('completed');
+    expect(await readCounter(pool, name)).toBe(1);
     expect(await kindsOf(pool, id)).toBe('model tool model output');
   },
 );
@@ -81,7 +81,7 @@ test('a takeover while two calls commit undoes both, and the old worker lets the
     { name, arguments: { name: 'left', lock: 3 } },
     { name, arguments: { name: 'right', lock: 3 } },
   );
-  await waitingFor(pool, 3, 2);
+  await waitForWaitingTools(pool, 3, 2);
   const row = await lockRow(id);
   await release();
   await eventually(
@@ -95,8 +95,8 @@ test('a takeover while two calls commit undoes both, and the old worker lets the
   await row.query('commit');
   row.release();
   await wake(id);
-  expect((await ended(pool, id)).status).toBe('completed');
-  expect([await counter(pool, 'left'), await counter(pool, 'right')]).toEqual([1, 1]);
+  expect((await waitForEnd(pool, id)).status).toBe('completed');
+  expect([await readCounter(pool, 'left'), await readCounter(pool, 'right')]).toEqual([1, 1]);
   await expect.poll(() => worker.inFlight).toBe(0);
 });
 
@@ -105,7 +105,7 @@ test('a deadlock undoes the call, which is then retried', async () => {
   await pool.query(`insert into shop.counters values ('dead', 0)`);
   const release = await takeLock(pool, 4);
   const id = await begin({ name: 'count_up_then_lock', arguments: { name: 'dead', lock: 4 } });
-  await waitingFor(pool, 4);
+  await waitForWaitingTools(pool, 4);
   // The rival has locked the run's row and waits for the counter. The tool has locked the counter
   // and waits for the row to commit.
   // row to commit.
@@ -121,7 +121,7 @@ test('a deadlock undoes the call, which is then retried', async () => {
   await blocked;
   await rival.query('commit');
   rival.release();
-  expect((await ended(pool, id)).status).toBe('completed');
-  expect(await counter(pool, 'dead')).toBe(101);
+  expect((await waitForEnd(pool, id)).status).toBe('completed');
+  expect(await readCounter(pool, 'dead')).toBe(101);
   expect(await kindsOf(pool, id)).toBe('model tool model output');
 });

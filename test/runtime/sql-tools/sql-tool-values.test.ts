@@ -3,7 +3,7 @@ import type { Json } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { calling, makeAgent, resultsOf, runToEnd, stepsOf } from '../arrange.ts';
+import { callTools, makeAgent, resultsOf, runToEnd, stepsOf } from '../arrange.ts';
 
 const database = testDatabase();
 let worker: Worker;
@@ -59,7 +59,7 @@ afterAll(async () => {
 
 async function resultOf(name: string, args: Json = {}): Promise<string> {
   const { pool } = database;
-  const script = [calling({ name, arguments: args }), { content: 'ok' }];
+  const script = [callTools({ name, arguments: args }), { content: 'ok' }];
   const run = await runToEnd(pool, await makeAgent(pool, { script, tools: [name] }));
   expect(run).toMatchObject({ status: 'completed' });
   const [text = ''] = await resultsOf(pool, run.id);

@@ -3,22 +3,22 @@ import type { Worker } from '../../../workers/start-worker.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
-  calling,
-  ended,
+  callTools,
   insertRun,
   kindsOf,
   makeAgent,
   resultsOf,
   runToEnd,
   stepsOf,
+  waitForEnd,
 } from '../arrange.ts';
-import { counter, openShop, takeLock, waitingFor } from '../shop.ts';
+import { createShop, readCounter, takeLock, waitForWaitingTools } from '../shop.ts';
 
 const database = testDatabase();
 let worker: Worker;
 
 beforeAll(async () => {
-  await openShop(database.pool);
+  await createShop(database.pool);
   worker = await startTestWorker(database.url);
 });
 afterAll(async () => {
@@ -27,7 +27,7 @@ afterAll(async () => {
 
 async function call(name: string, args: object = {}): Promise<{ id: string; result: string }> {
   const { pool } = database;
-  const script = [calling({ name, arguments: args as never }), { content: 'ok' }];
+  const script = [callTools({ name, arguments: args as never }), { content: 'ok' }];
   const run = await runToEnd(pool, await makeAgent(pool, { script, tools: [name] }));
   expect(run.status).toBe('completed');
   return { id: run.id, result: (await resultsOf(pool, run.id))[0] ?? '' };
@@ -59,12 +59,12 @@ describe('a function of the database', () => {
   test('runs concurrently with the other calls of its answer', async () => {
     const { pool } = database;
     const calls = [5, 6].map((lock) => ({ name: 'wait_for', arguments: { lock } }));
-    const script = [calling(...calls), { content: 'ok' }];
+    const script = [callTools(...calls), { content: 'ok' }];
     const releases = [await takeLock(pool, 5), await takeLock(pool, 6)];
     const id = await insertRun(pool, await makeAgent(pool, { script, tools: ['wait_for'] }));
-    await Promise.all([waitingFor(pool, 5), waitingFor(pool, 6)]);
+    await Promise.all([waitForWaitingTools(pool, 5), waitForWaitingTools(pool, 6)]);
     await Promise.all(releases.map((release) => release()));
-    expect((await ended(pool, id)).status).toBe('completed');
+    expect((await waitForEnd(pool, id)).status).toBe('completed');
     expect(await resultsOf(pool, id)).toEqual(['waited', 'waited']);
   });
 });
@@ -72,13 +72,13 @@ describe('a function of the database', () => {
 describe('atomicity of effect and step', () => {
   test('stores effect and step of a call exactly once', async () => {
     const { id } = await call('count_up', { name: 'once' });
-    expect(await counter(database.pool, 'once')).toBe(1);
+    expect(await readCounter(database.pool, 'once')).toBe(1);
     expect((await stepsOf(database.pool, id))[1]).toMatchObject({ kind: 'tool', output: 1 });
   });
 
   test('a failed call leaves only its error', async () => {
     const { id, result } = await call('count_up_and_fail', { name: 'failed' });
-    expect(await counter(database.pool, 'failed')).toBe(0);
+    expect(await readCounter(database.pool, 'failed')).toBe(0);
     expect(JSON.parse(result).error).toEqual({
       code: 'tool_failed',
       message: 'out of stock',

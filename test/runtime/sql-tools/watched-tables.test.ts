@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { calling, makeAgent } from '../arrange.ts';
+import { callTools, makeAgent } from '../arrange.ts';
 
 const database = testDatabase();
 let worker: Worker;
@@ -90,7 +90,7 @@ test.each([
   'stops an agent at the ninth run when its tool %s fills the table it watches',
   async (tool, table) => {
     const splitter = await makeAgent(database.pool, {
-      script: [calling({ name: tool, arguments: { word: 'smaller' } }), { content: 'split' }],
+      script: [callTools({ name: tool, arguments: { word: 'smaller' } }), { content: 'split' }],
       tools: [tool],
     });
     expect(await watchUntilRefused(table, splitter, 'tool', 8)).toEqual({
@@ -105,7 +105,7 @@ test.each([
 test('a tool that clears its binding cannot fill a watched table', async () => {
   const splitter = await makeAgent(database.pool, {
     script: [
-      calling({ name: 'split_unbound', arguments: { word: 'smaller' } }),
+      callTools({ name: 'split_unbound', arguments: { word: 'smaller' } }),
       { content: 'split' },
     ],
     tools: ['split_unbound'],

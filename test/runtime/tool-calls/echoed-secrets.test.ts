@@ -23,12 +23,12 @@ import type { EndedRun } from '../../../src/telemetry/traces/run-spans.ts';
 import { Tracing } from '../../../src/telemetry/traces/tracing.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { ask, startTestApi } from '../../api/harness.ts';
-import { listen } from '../../api/rest/events.ts';
+import { openStream } from '../../api/rest/events.ts';
 import { startCli } from '../../cli/run-cli.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startOtlpReceiver } from '../../telemetry/otlp-receiver.ts';
-import { ended, insertRun, makeAgent } from '../arrange.ts';
+import { insertRun, makeAgent, waitForEnd } from '../arrange.ts';
 
 // Servers repeat every secret they receive, in many spellings, in every place that allows text.
 // Afterwards, eight consecutive characters of any secret may be stored nowhere.
@@ -291,7 +291,7 @@ async function agentWith(secret_name: string): Promise<string> {
 
 test('every server receives its secrets and echoes them', async () => {
   const longest = await agentWith('longest');
-  const stream = await listen(api, '/api/execute', {
+  const stream = await openStream(api, '/api/execute', {
     method: 'POST',
     body: { agent_id: longest, message: 'Hi', stream: true },
   });
@@ -326,7 +326,7 @@ test('every server receives its secrets and echoes them', async () => {
     ['ending', 'completed'],
   ] as const) {
     const id = await insertRun(database.pool, await agentWith(secret));
-    const run = await ended(database.pool, id);
+    const run = await waitForEnd(database.pool, id);
     expect(run.status).toBe(status);
     ids.push(id);
   }
@@ -345,7 +345,7 @@ test('every server receives its secrets and echoes them', async () => {
     for (const path of ['', '/steps', '/messages']) {
       seen.push(await (await fetch(`${api.url}/api/executions/${id}${path}`)).text());
     }
-    const replay = await listen(api, `/api/executions/${id}/stream`);
+    const replay = await openStream(api, `/api/executions/${id}/stream`);
     await replay.end;
     seen.push(JSON.stringify(replay.events));
     const GRAPH = `query ($id: UUID!) { execution(id: $id) { output outputData error

@@ -2,7 +2,14 @@ import { describe, expect, test } from 'vitest';
 import type { Message } from '../../../src/contracts/runs/message.ts';
 import { nextAgentAction } from '../../../src/runtime/strategies/agent.ts';
 import { LOOP_WARNING, loopVerdict } from '../../../src/runtime/strategies/loop-guard.ts';
-import { asking, call, result, seeded, summary, user } from '../messages/conversations.ts';
+import {
+  call,
+  callMessage,
+  createRandom,
+  result,
+  summary,
+  user,
+} from '../messages/conversations.ts';
 
 type Made = { name?: string; args?: string; result?: string };
 
@@ -13,7 +20,7 @@ function play(rounds: number, made: (round: number) => Made) {
   const messages: Message[] = [user('Do it.')];
   const warned: number[] = [];
   for (let round = 1; round <= rounds; round += 1) {
-    messages.push(...called(`c${messages.length}`, made(round)));
+    messages.push(...callWithResult(`c${messages.length}`, made(round)));
     const verdict = loopVerdict(messages, 0);
     if (verdict.kind === 'stop') return { warned, stopped: round, messages, verdict };
     if (verdict.kind === 'warn') {
@@ -24,8 +31,8 @@ function play(rounds: number, made: (round: number) => Made) {
   return { warned, stopped: null, messages, verdict: loopVerdict(messages, 0) };
 }
 
-function called(id: string, { name = 'look', args = '{}', result: text = 'same' }: Made) {
-  return [asking(call(id, name, args)), result(id, text)];
+function callWithResult(id: string, { name = 'look', args = '{}', result: text = 'same' }: Made) {
+  return [callMessage(call(id, name, args)), result(id, text)];
 }
 
 const cycle = (names: string) => (round: number) => ({
@@ -81,17 +88,21 @@ describe('repeated calls', () => {
 
   test('parallel calls count individually, in whatever order their results arrive', () => {
     const ids = ['a', 'b', 'c', 'd', 'e'];
-    const three = [user('q'), asking(...ids), ...ids.toReversed().map((id) => result(id, 'same'))];
+    const three = [
+      user('q'),
+      callMessage(...ids),
+      ...ids.toReversed().map((id) => result(id, 'same')),
+    ];
     expect(loopVerdict(three.slice(0, 6), 0).kind).toBe('ok');
     expect(loopVerdict(three, 0).kind).toBe('warn');
     const more = ['f'];
-    const six = [...three, asking(...more), ...more.map((id) => result(id, 'same'))];
+    const six = [...three, callMessage(...more), ...more.map((id) => result(id, 'same'))];
     expect(loopVerdict(six, 0).kind).toBe('stop');
   });
 });
 
 describe('resetting the counts', () => {
-  const fourTimes = ['a', 'b', 'b2', 'b3'].flatMap((id) => called(id, {}));
+  const fourTimes = ['a', 'b', 'b2', 'b3'].flatMap((id) => callWithResult(id, {}));
 
   test('a new result resets all counts, and the model may be warned again', () => {
     const run = play(40, (round) => ({ args: round === 6 ? '{"new":1}' : '{}' }));
@@ -99,13 +110,13 @@ describe('resetting the counts', () => {
   });
 
   test('a message of a person resets the counts', () => {
-    const run = [user('q'), ...fourTimes, user('Look again.'), ...called('c', {})];
+    const run = [user('q'), ...fourTimes, user('Look again.'), ...callWithResult('c', {})];
     expect(loopVerdict(run, 0).kind).toBe('ok');
-    expect(loopVerdict([user('q'), ...fourTimes, ...called('c', {})], 0).kind).toBe('warn');
+    expect(loopVerdict([user('q'), ...fourTimes, ...callWithResult('c', {})], 0).kind).toBe('warn');
   });
 
   test('guard messages and summaries do not reset the counts', () => {
-    const summarized = [user('q'), ...fourTimes, summary(6, 1, 3), ...called('c', {})];
+    const summarized = [user('q'), ...fourTimes, summary(6, 1, 3), ...callWithResult('c', {})];
     expect(loopVerdict(summarized, 0).kind).toBe('warn');
     const repair = nextAgentAction(
       {
@@ -132,9 +143,9 @@ describe('resetting the counts', () => {
     );
     const correction = user(repair.type === 'guard' ? repair.message : '');
     expect(correction.content).not.toBe('');
-    expect(loopVerdict([user('q'), ...fourTimes, correction, ...called('c', {})], 0).kind).toBe(
-      'warn',
-    );
+    expect(
+      loopVerdict([user('q'), ...fourTimes, correction, ...callWithResult('c', {})], 0).kind,
+    ).toBe('warn');
   });
 
   test('only messages after the given one count', () => {
@@ -143,26 +154,32 @@ describe('resetting the counts', () => {
     expect(loopVerdict(run, run.length).kind).toBe('ok');
     const again = [
       ...run,
-      ...called('v', {}),
-      ...called('w', {}),
-      ...called('x', {}),
-      ...called('y', {}),
+      ...callWithResult('v', {}),
+      ...callWithResult('w', {}),
+      ...callWithResult('x', {}),
+      ...callWithResult('y', {}),
     ];
     expect(loopVerdict(again, run.length).kind).toBe('ok');
-    expect(loopVerdict([...again, ...called('z', {})], run.length).kind).toBe('warn');
+    expect(loopVerdict([...again, ...callWithResult('z', {})], run.length).kind).toBe('warn');
     // The call is before the message, its result after it.
-    const open = [user('q'), asking('1', '2', '3'), ...['1', '2', '3'].map((id) => result(id))];
+    const open = [
+      user('q'),
+      callMessage('1', '2', '3'),
+      ...['1', '2', '3'].map((id) => result(id)),
+    ];
     expect(loopVerdict(open, 2).kind).toBe('ok');
-    const fiveTimes = [user('q'), ...fourTimes, ...called('c', {})];
+    const fiveTimes = [user('q'), ...fourTimes, ...callWithResult('c', {})];
     expect(loopVerdict(fiveTimes, 2).kind).toBe('warn');
     expect(loopVerdict(fiveTimes, 3).kind).toBe('ok');
   });
 
   test('orphaned or duplicate results, and calls without a result, do not count', () => {
     const ids = ['a', 'b', 'c', 'd', 'e', 'f'];
-    expect(loopVerdict([user('q'), asking('a'), ...ids.map(() => result('a'))], 0).kind).toBe('ok');
+    expect(loopVerdict([user('q'), callMessage('a'), ...ids.map(() => result('a'))], 0).kind).toBe(
+      'ok',
+    );
     expect(loopVerdict([user('q'), ...ids.map((id) => result(id, 'same'))], 0).kind).toBe('ok');
-    expect(loopVerdict([user('q'), asking(...ids)], 0).kind).toBe('ok');
+    expect(loopVerdict([user('q'), callMessage(...ids)], 0).kind).toBe('ok');
   });
 });
 
@@ -178,7 +195,7 @@ test('warning and error name the tools, the number of calls and alternatives', (
 
 test('every run that only repeats calls stops; a run with new results never does', () => {
   for (let seed = 0; seed < 100; seed += 1) {
-    const random = seeded(seed);
+    const random = createRandom(seed);
     const kinds = 1 + random(4);
     const circling = play(100, () => ({ name: `tool_${random(kinds)}` }));
     expect(circling.stopped, `seed ${seed}`).toBeLessThanOrEqual(kinds * 6 * 4);
@@ -192,11 +209,11 @@ test('every run that only repeats calls stops; a run with new results never does
 
 test('returns the same verdict for a log seen before and for a new copy', () => {
   for (let seed = 0; seed < 50; seed += 1) {
-    const random = seeded(seed);
+    const random = createRandom(seed);
     const messages: Message[] = [user('Do it.')];
     for (let round = 0; round < 40; round += 1) {
       const made = { name: `tool_${random(2)}`, result: `${random(3)}` };
-      messages.push(...called(`c${messages.length}`, made));
+      messages.push(...callWithResult(`c${messages.length}`, made));
       const from = random(2) * random(messages.length);
       expect(loopVerdict(messages, from), `seed ${seed}, round ${round}`).toEqual(
         loopVerdict(structuredClone(messages), from),

@@ -5,18 +5,18 @@ import type { JsonObject } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { killWorkerProcesses, loadWorkerProcess } from '../../workers/child.ts';
+import { killWorkerProcesses, loadWorkerProcess } from '../../workers/worker-process.ts';
 import {
-  calling,
-  ended,
+  callTools,
   insertRun,
   kindsOf,
   makeAgent,
   resultsOf,
   runToEnd,
   stepsOf,
+  waitForEnd,
 } from '../arrange.ts';
-import { exported } from '../replay/replay-runs.ts';
+import { loadExport } from '../replay/replay-runs.ts';
 
 // run_code in runs: the results for the model, the limits, and the death of its worker.
 
@@ -31,13 +31,13 @@ afterAll(async () => {
 });
 
 /** Makes an agent that runs one JavaScript program and then answers. */
-async function running(
+async function makeCodeAgent(
   code: string,
   configuration: JsonObject = {},
   more: JsonObject = {},
 ): Promise<string> {
   const call = { name: 'run_code', arguments: { language: 'javascript', code, ...more } };
-  const script = [calling(call), { content: 'done' }];
+  const script = [callTools(call), { content: 'done' }];
   const agent = await makeAgent(database.pool, { script, tools: ['run_code'] });
   await configure(agent, configuration);
   return agent;
@@ -50,7 +50,7 @@ const configure = (agent: string, configuration: JsonObject) =>
   ]);
 
 test('the model receives the result and the printed output', async () => {
-  const run = await runToEnd(database.pool, await running('console.log("sum"); 19 + 23'));
+  const run = await runToEnd(database.pool, await makeCodeAgent('console.log("sum"); 19 + 23'));
   expect(await resultsOf(database.pool, run.id)).toEqual(['{"result":42,"stdout":"sum"}']);
   expect(await stepsOf(database.pool, run.id)).toMatchObject([
     { kind: 'model' },
@@ -61,7 +61,7 @@ test('the model receives the result and the printed output', async () => {
 });
 
 test('the model receives an error in the standard form and is called again at once', async () => {
-  const run = await runToEnd(database.pool, await running('let n = 1;\nnope(n)'));
+  const run = await runToEnd(database.pool, await makeCodeAgent('let n = 1;\nnope(n)'));
   expect(run).toMatchObject({ status: 'completed', output: 'done' });
   expect((await resultsOf(database.pool, run.id)).map((text) => JSON.parse(text))).toEqual([
     {
@@ -79,7 +79,7 @@ test('the model receives an error in the standard form and is called again at on
 test('an agent without the tool cannot call it', async () => {
   const call = { name: 'run_code', arguments: { language: 'javascript', code: '1' } };
   const agent = await makeAgent(database.pool, {
-    script: [calling(call), { content: 'done' }],
+    script: [callTools(call), { content: 'done' }],
     tools: ['todo'],
   });
   const run = await runToEnd(database.pool, agent);
@@ -89,7 +89,10 @@ test('an agent without the tool cannot call it', async () => {
 });
 
 test("limits in an agent's configuration override those of the tool", async () => {
-  const run = await runToEnd(database.pool, await running('for (;;) {}', { timeout_ms: 150 }));
+  const run = await runToEnd(
+    database.pool,
+    await makeCodeAgent('for (;;) {}', { timeout_ms: 150 }),
+  );
   expect(await resultsOf(database.pool, run.id)).toEqual([
     expect.stringContaining('it took more than 150 ms'),
   ]);
@@ -97,7 +100,7 @@ test("limits in an agent's configuration override those of the tool", async () =
 
 test('cancelled runs free their capacity for others', async () => {
   const { pool } = database;
-  const agent = await running('for (;;) {}', { timeout_ms: 60_000 });
+  const agent = await makeCodeAgent('for (;;) {}', { timeout_ms: 60_000 });
   const ids = await Promise.all(
     Array.from({ length: availableParallelism() + 1 }, () => insertRun(pool, agent)),
   );
@@ -109,11 +112,11 @@ test('cancelled runs free their capacity for others', async () => {
       [id],
     );
   }
-  const after = await insertRun(pool, await running('7'));
+  const after = await insertRun(pool, await makeCodeAgent('7'));
   await pool.query('select howdah.cancel_execution(id) from unnest($1::uuid[]) as c (id)', [ids]);
-  expect(await ended(pool, after)).toMatchObject({ status: 'completed', output: 'done' });
+  expect(await waitForEnd(pool, after)).toMatchObject({ status: 'completed', output: 'done' });
   for (const id of ids) {
-    expect(await ended(pool, id)).toMatchObject({ status: 'cancelled' });
+    expect(await waitForEnd(pool, id)).toMatchObject({ status: 'cancelled' });
     expect(await kindsOf(pool, id)).not.toContain('tool');
   }
 });
@@ -125,10 +128,10 @@ test.each(['tool.before:1', 'tool.after:1'])(
     await worker.stop(0);
     const loaded = await loadWorkerProcess(database.url);
     const doomed = await loaded.start(`${failpoint}:kill`);
-    const id = await insertRun(pool, await running('6 * 7'));
+    const id = await insertRun(pool, await makeCodeAgent('6 * 7'));
     await doomed.ended;
     worker = await startTestWorker(database.url);
-    expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'done' });
+    expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed', output: 'done' });
     expect(await resultsOf(pool, id)).toEqual(['{"result":42,"stdout":""}']);
     expect(await kindsOf(pool, id)).toBe('model tool model output');
   },
@@ -147,7 +150,7 @@ describe('files', () => {
   test('of a program become files of its run, and the model receives their list', async () => {
     const { pool } = database;
     const code = `files.write('a.csv', 'n\\n1\\n'); files.write('b.txt', 'b'); 1`;
-    const run = await runToEnd(pool, await running(code));
+    const run = await runToEnd(pool, await makeCodeAgent(code));
     const files = await filesOf(run.id);
     const metadata = {
       tool: 'run_code',
@@ -174,7 +177,7 @@ describe('files', () => {
 
   test('of the conversation are readable by name and id, and lower the trust of the run', async () => {
     const { pool } = database;
-    const agent = await running(
+    const agent = await makeCodeAgent(
       `files.write('sum.txt', String(files.read('orders.csv').length + files.read('more.csv').length)); 0`,
       {},
     );
@@ -196,7 +199,7 @@ describe('files', () => {
       [agent, made[0].id, 'x'],
     );
     const { id } = runs[0];
-    expect(await ended(pool, id)).toMatchObject({ status: 'completed', trust: 'external' });
+    expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed', trust: 'external' });
     expect(await filesOf(id)).toMatchObject([
       { name: 'sum.txt', text: '6', metadata: { trust: 'external' } },
     ]);
@@ -204,10 +207,10 @@ describe('files', () => {
 
   test('outside the conversation are not found; the hint lists the available ones', async () => {
     const { pool } = database;
-    const other = await runToEnd(pool, await running(`files.write('secret.txt', 'x'); 1`));
+    const other = await runToEnd(pool, await makeCodeAgent(`files.write('secret.txt', 'x'); 1`));
     const [foreign] = await filesOf(other.id);
     for (const word of ['secret.txt', foreign.id]) {
-      const agent = await running(`1`, {}, { resources: [word] });
+      const agent = await makeCodeAgent(`1`, {}, { resources: [word] });
       const run = await runToEnd(pool, agent);
       const [result] = await resultsOf(pool, run.id);
       expect(JSON.parse(result ?? '')).toMatchObject({
@@ -222,7 +225,9 @@ describe('files', () => {
 
   test('beyond a quota are all rejected, and the model is informed', async () => {
     const { pool } = database;
-    const agent = await running(`files.write('a', 'x'); files.write('b', 'y'.repeat(100)); 1`);
+    const agent = await makeCodeAgent(
+      `files.write('a', 'x'); files.write('b', 'y'.repeat(100)); 1`,
+    );
     const { rows } = await pool.query(
       `insert into howdah.limits (metric, max_value) select 'storage', coalesce(sum(size), 0) + 50 from howdah.resources returning id`,
     );
@@ -239,11 +244,11 @@ describe('files', () => {
     await worker.stop(0);
     const loaded = await loadWorkerProcess(database.url);
     const doomed = await loaded.start(`tool.after:1:kill`);
-    const id = await insertRun(pool, await running(`files.write('a.txt', 'once'); 1`));
+    const id = await insertRun(pool, await makeCodeAgent(`files.write('a.txt', 'once'); 1`));
     await doomed.ended;
     expect(await filesOf(id)).toMatchObject([{ name: 'a.txt', text: 'once' }]);
     worker = await startTestWorker(database.url);
-    expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'done' });
+    expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed', output: 'done' });
     const files = await filesOf(id);
     expect(files).toMatchObject([{ name: 'a.txt', text: 'once' }]);
     const [result] = await resultsOf(pool, id);
@@ -254,10 +259,10 @@ describe('files', () => {
 
   test('are not written again by a replay', async () => {
     const { pool } = database;
-    const run = await runToEnd(pool, await running(`files.write('a.txt', 'x'); 1`));
+    const run = await runToEnd(pool, await makeCodeAgent(`files.write('a.txt', 'x'); 1`));
     const [file] = await filesOf(run.id);
     await pool.query('delete from howdah.resources where id = $1', [file.id]);
-    expect(await replayRun(await exported(pool, run.id))).toMatchObject({ equal: true });
+    expect(await replayRun(await loadExport(pool, run.id))).toMatchObject({ equal: true });
     expect(await filesOf(run.id)).toEqual([]);
   });
 });

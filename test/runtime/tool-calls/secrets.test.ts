@@ -17,12 +17,12 @@ import { type Answer, ask, startTestApi } from '../../api/harness.ts';
 import { type CliResult, startCli } from '../../cli/run-cli.ts';
 import { createTestDatabase, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { ended, insertRun, makeAgent, runToEnd, stepsOf } from '../arrange.ts';
+import { insertRun, makeAgent, runToEnd, stepsOf, waitForEnd } from '../arrange.ts';
 
 const first = randomBytes(32);
 const second = randomBytes(32);
 const asText = (key: Buffer) => key.toString('base64');
-const masters = (...keys: Buffer[]): MasterKeys => createMasterKeys({ keys, file: undefined });
+const masterKeysOf = (...keys: Buffer[]): MasterKeys => createMasterKeys({ keys, file: undefined });
 
 const database = testDatabase();
 let server: FakeServer;
@@ -43,7 +43,7 @@ beforeAll(async () => {
       : { status: 401, error: { message, code: key, type: key } };
   });
   const logger: Logger = pino({ level: 'trace' }, { write: (line: string) => void log.push(line) });
-  const masterKeys = masters(second, first);
+  const masterKeys = masterKeysOf(second, first);
   worker = await startTestWorker(database.url, { openai: server.url, masterKeys, log: logger });
   api = await startTestApi(database.url, { masterKeys, log: logger });
 });
@@ -66,7 +66,7 @@ async function secret(argv: string[], line?: string): Promise<CliResult> {
   return cli.end();
 }
 
-const keyed = (secret_name: string, base_url?: string) =>
+const makeAgentWithSecret = (secret_name: string, base_url?: string) =>
   makeAgent(database.pool, {
     models: [{ provider: 'openai', secret_name, ...(base_url ? { base_url } : {}) }],
   });
@@ -77,7 +77,7 @@ describe('howdah admin secret', () => {
     const stored = await secret(['set', 'shown'], 'sk-0123456789-shown-last');
     expect(stored).toMatchObject({ status: 0, stdout: '' });
     expect(stored.stderr).toBe('Secret shown (…last) is stored, version 1.\n');
-    await keyed('shown');
+    await makeAgentWithSecret('shown');
     const { stdout } = await secret(['list']);
     expect(stdout).toMatch(/^NAME +VALUE +AGE +USED BY\nshown +…last +\d+s +agent_\w+\n$/);
     const items = JSON.parse((await secret(['list', '--json'])).stdout);
@@ -131,7 +131,7 @@ describe('the API key of a model', () => {
   test('is the secret of secret_name, for its base_url and the URL of the environment', async () => {
     await secret(['set', 'mine'], 'sk-mine-1');
     for (const base_url of [server.url, undefined]) {
-      const agent = await keyed('mine', base_url);
+      const agent = await makeAgentWithSecret('mine', base_url);
       expect(await runToEnd(database.pool, agent)).toMatchObject({ status: 'completed' });
       expect(lastKey()).toBe('Bearer sk-mine-1');
     }
@@ -149,7 +149,7 @@ describe('the API key of a model', () => {
   });
 
   test('changes within a second, also for runs of an older version', async () => {
-    const agent = await keyed('mine');
+    const agent = await makeAgentWithSecret('mine');
     await runToEnd(database.pool, agent);
     await secret(['set', 'mine'], 'sk-mine-2');
     await vi.waitFor(
@@ -164,7 +164,7 @@ describe('the API key of a model', () => {
 
   test('is not replaced by another: without its secret the run fails and sends nothing', async () => {
     await secret(['set', 'gone'], 'sk-gone');
-    const agent = await keyed('gone');
+    const agent = await makeAgentWithSecret('gone');
     await secret(['remove', 'gone', '--force']);
     const before = server.requests.length;
     const run = await runToEnd(database.pool, agent);
@@ -188,7 +188,7 @@ describe('the master key is not switched', () => {
 
   test('while a live worker has only the old one', async () => {
     await secret(['set', 'switched'], 'sk-switched');
-    const late = await startTestWorker(database.url, { masterKeys: masters(first) });
+    const late = await startTestWorker(database.url, { masterKeys: masterKeysOf(first) });
     try {
       withBoth();
       const refused = await secret(['rotate', '--json']);
@@ -215,17 +215,19 @@ describe('rotation of keys under load', () => {
   test('rotates both keys: no call fails, and the old master key opens nothing', async () => {
     accepted = 'sk-rotated';
     await secret(['set', 'rotated'], 'sk-rotated');
-    const agent = await keyed('rotated');
+    const agent = await makeAgentWithSecret('rotated');
     const tenant = (await database.pool.query('select howdah.current_tenant() as id')).rows[0].id;
     const rows = secretRowsOn(database.pool);
-    const { set } = createSecretWriter(rows, masters(first));
+    const { set } = createSecretWriter(rows, masterKeysOf(first));
     const put = putSecretOn(database.pool, tenant);
     for (let index = 0; index < 250; index++) await set(tenant, `n${index}`, `${index}`, put);
     let isOver = false;
     const outcomes: unknown[] = [];
     const readers = Array.from({ length: 2 }, async () => {
       while (!isOver)
-        outcomes.push(await createSecretReader(rows, masters(second, first))(tenant, 'rotated'));
+        outcomes.push(
+          await createSecretReader(rows, masterKeysOf(second, first))(tenant, 'rotated'),
+        );
     });
     const runs: Promise<{ status: string }>[] = [];
     const runner = (async () => {
@@ -249,8 +251,8 @@ describe('rotation of keys under load', () => {
     expect(
       outcomes.filter((outcome) => JSON.stringify(outcome) !== JSON.stringify(wanted)),
     ).toEqual([]);
-    expect(await createSecretReader(rows, masters(second))(tenant, 'rotated')).toEqual(wanted);
-    expect(await createSecretReader(rows, masters(first))(tenant, 'rotated')).toMatchObject({
+    expect(await createSecretReader(rows, masterKeysOf(second))(tenant, 'rotated')).toEqual(wanted);
+    expect(await createSecretReader(rows, masterKeysOf(first))(tenant, 'rotated')).toMatchObject({
       ok: false,
       error: { message: expect.stringContaining('HOWDAH_SECRET_KEY is not the key') },
     });
@@ -305,7 +307,7 @@ describe('a process at startup', () => {
       expect(statSync(join(home, 'secret.key')).mode & 0o777).toBe(0o600);
       const key = Buffer.from(readFileSync(join(home, 'secret.key'), 'utf8'), 'base64');
       const { rows } = await own.pool.query('select howdah.current_tenant() as id');
-      const read = createSecretReader(secretRowsOn(own.pool), masters(key));
+      const read = createSecretReader(secretRowsOn(own.pool), masterKeysOf(key));
       expect(await read(rows[0].id, 'kept')).toEqual({ ok: true, value: 'a value' });
     } finally {
       await own.drop();
@@ -347,8 +349,8 @@ describe('a secret value is not exposed', () => {
 
   test('by a run whose server echoes it in an error, however the run is inspected', async () => {
     accepted = 'another';
-    const agent = await keyed('canary', server.url);
-    const run = await ended(database.pool, await insertRun(database.pool, agent));
+    const agent = await makeAgentWithSecret('canary', server.url);
+    const run = await waitForEnd(database.pool, await insertRun(database.pool, agent));
     expect(lastKey()).toBe(`Bearer ${canary}`);
     expect(run).toMatchObject({ status: 'failed', error: { code: 'unauthorized' } });
     expect(run.error?.message).toMatch(
@@ -369,8 +371,8 @@ describe('a secret value is not exposed', () => {
 
   test('by a run whose server echoes it in a successful answer', async () => {
     isTalkative = true;
-    const agent = await keyed('canary', server.url);
-    const run = await ended(database.pool, await insertRun(database.pool, agent));
+    const agent = await makeAgentWithSecret('canary', server.url);
+    const run = await waitForEnd(database.pool, await insertRun(database.pool, agent));
     expect(lastKey()).toBe(`Bearer ${canary}`);
     expect(run).toMatchObject({ status: 'completed', output: 'You sent ***, did you not?' });
   });
@@ -380,14 +382,17 @@ describe('a secret value is not exposed', () => {
     const types: Answer[] = data.__schema.types;
     const fieldsOf = (name: string): Answer[] =>
       types.find((type) => type.name === name)?.fields ?? [];
-    const bare = (type: Answer): Answer => (type.ofType ? bare(type.ofType) : type);
-    const lists = fieldsOf('Query').filter((field) => bare(field.type).name.endsWith('Connection'));
+    const unwrapType = (type: Answer): Answer => (type.ofType ? unwrapType(type.ofType) : type);
+    const lists = fieldsOf('Query').filter((field) =>
+      unwrapType(field.type).name.endsWith('Connection'),
+    );
     expect(lists.length).toBeGreaterThan(15);
     for (const list of lists) {
-      const nodes = fieldsOf(bare(list.type).name).find((field) => field.name === 'nodes');
-      const columns = fieldsOf(bare(nodes.type).name)
+      const nodes = fieldsOf(unwrapType(list.type).name).find((field) => field.name === 'nodes');
+      const columns = fieldsOf(unwrapType(nodes.type).name)
         .filter(
-          (field) => ['SCALAR', 'ENUM'].includes(bare(field.type).kind) && field.args.length === 0,
+          (field) =>
+            ['SCALAR', 'ENUM'].includes(unwrapType(field.type).kind) && field.args.length === 0,
         )
         .map((field) => field.name);
       const args = list.args.some(

@@ -4,17 +4,17 @@ import type { Worker } from '../../../workers/start-worker.ts';
 import { rolledBack } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { killWorkerProcesses, loadWorkerProcess } from '../../workers/child.ts';
+import { killWorkerProcesses, loadWorkerProcess } from '../../workers/worker-process.ts';
 import {
-  calling,
-  ended,
+  callTools,
   insertRun,
   makeAgent,
   makeAgentTool,
   resultsOf,
   runToEnd,
+  waitForEnd,
 } from '../arrange.ts';
-import { expectEqual } from '../replay/replay-runs.ts';
+import { expectEqualReplay } from '../replay/replay-runs.ts';
 
 // now, calculator, read_resource, write_resource and search_messages, as called by runs.
 
@@ -34,7 +34,7 @@ afterAll(async () => {
 type Call = [name: string, args: JsonObject];
 
 async function agentOf(calls: Call[], tools = TOOLS): Promise<string> {
-  const turns = calls.map(([name, args]) => calling({ name, arguments: args }));
+  const turns = calls.map(([name, args]) => callTools({ name, arguments: args }));
   return makeAgent(database.pool, {
     script: [...turns, { content: 'done' }],
     tools,
@@ -55,7 +55,7 @@ async function resultsOfCalls(...calls: Call[]): Promise<JsonObject[]> {
   return readResults(run.id);
 }
 
-const refused = (message: string, details?: object) => ({
+const toolError = (message: string, details?: object) => ({
   error: {
     code: expect.stringMatching(/^(tool_failed|invalid_arguments)$/),
     message: expect.stringContaining(message),
@@ -82,9 +82,9 @@ test('now returns the time in a zone, and suggests a zone for an unknown name', 
   const { local, utc: at } = india as { local: string; utc: string };
   expect(Date.parse(local)).toBe(Math.floor(Date.parse(at) / 1000) * 1000);
   expect(wrong).toEqual(
-    refused("'berlin' is not known", { hint: "Did you mean 'Europe/Berlin'?" }),
+    toolError("'berlin' is not known", { hint: "Did you mean 'Europe/Berlin'?" }),
   );
-  expect(empty).toEqual(refused('timezone must be string'));
+  expect(empty).toEqual(toolError('timezone must be string'));
 });
 
 test('calculator returns decimals and reports errors of an expression', async () => {
@@ -93,7 +93,7 @@ test('calculator returns decimals and reports errors of an expression', async ()
       ['calculator', { expression: '0.1+0.2' }],
       ['calculator', { expression: '1/0' }],
     ),
-  ).toEqual(['0.3', refused('divided by zero')]);
+  ).toEqual(['0.3', toolError('divided by zero')]);
 });
 
 describe('files', () => {
@@ -142,7 +142,7 @@ describe('files', () => {
       [id],
     );
     expect((await readResults(children[0].id))[0]).toMatchObject({ text: 'Two.', id: second?.id });
-    await expectEqual(pool, id);
+    await expectEqualReplay(pool, id);
 
     const reader = await agentOf([
       ['read_resource', { id: first?.id as string }],
@@ -151,12 +151,12 @@ describe('files', () => {
     const later = await runToEnd(pool, reader, 'again', { session_id: session });
     expect(await readResults(later.id)).toMatchObject([
       { text: 'One.' },
-      refused('did you mean plan.md?', { hint: 'Its files: answer.md, plan.md.' }),
+      toolError('did you mean plan.md?', { hint: 'Its files: answer.md, plan.md.' }),
     ]);
     const outsider = await runToEnd(pool, reader);
     expect(await readResults(outsider.id)).toMatchObject([
-      refused('this conversation has no file', { hint: 'Its files: none.' }),
-      refused('this conversation has no file'),
+      toolError('this conversation has no file', { hint: 'Its files: none.' }),
+      toolError('this conversation has no file'),
     ]);
   });
 
@@ -176,7 +176,7 @@ describe('files', () => {
     expect(parts[1]?.text).toBe(characters.slice(20_000, 40_000).join(''));
     expect(parts[2]).toMatchObject({ text: '', next_offset: null });
     expect(parts[3]).toEqual(
-      refused('offset is 90001, but the text has 90000 characters', expect.anything()),
+      toolError('offset is 90001, but the text has 90000 characters', expect.anything()),
     );
   });
 
@@ -189,7 +189,7 @@ describe('files', () => {
     [{ name: 'a' }, "must have required property 'content'"],
     [{ content: 'x' }, "must have required property 'name'"],
   ])('write_resource rejects %j', async (args, message) => {
-    expect(await resultsOfCalls(['write_resource', args])).toMatchObject([refused(message)]);
+    expect(await resultsOfCalls(['write_resource', args])).toMatchObject([toolError(message)]);
   });
 
   test.each<[JsonObject, string]>([
@@ -198,7 +198,7 @@ describe('files', () => {
     [{ id: 'b' }, 'this conversation has no file'],
     [{ name: 'a', offset: -1 }, 'offset must be >= 0'],
   ])('read_resource rejects %j', async (args, message) => {
-    expect(await resultsOfCalls(['read_resource', args])).toMatchObject([refused(message)]);
+    expect(await resultsOfCalls(['read_resource', args])).toMatchObject([toolError(message)]);
   });
 
   test.each<JsonObject>([
@@ -212,7 +212,7 @@ describe('files', () => {
       ['write_resource', { name: 'report.md', content: 'x' }],
       ['read_resource', args],
     );
-    expect(second).toMatchObject(refused('this conversation has no file'));
+    expect(second).toMatchObject(toolError('this conversation has no file'));
     expect(JSON.stringify(second)).toContain('report.md');
   });
 
@@ -279,7 +279,7 @@ describe('files', () => {
       const id = await insertRun(pool, agent);
       await doomed.ended;
       worker = await startTestWorker(database.url);
-      await ended(pool, id);
+      await waitForEnd(pool, id);
       const { rows } = await pool.query(
         'select name from howdah.resources where execution_id = $1',
         [id],
@@ -324,8 +324,8 @@ test('search_messages finds earlier messages, and rejects a query without a word
     },
     { messages: [expect.objectContaining({ seq: 1 })] },
     { messages: [] },
-    refused('query contains no word', { hint: 'Use words that occur in the messages.' }),
-    refused("must have required property 'query'"),
+    toolError('query contains no word', { hint: 'Use words that occur in the messages.' }),
+    toolError("must have required property 'query'"),
   ]);
 });
 
@@ -338,7 +338,7 @@ describe('search_messages', () => {
     const [mara, otto] = users.map(({ id }) => id);
     const agent = await agentOf([['search_messages', { query: 'password' }]]);
     const secret = await makeAgent(pool, { script: [{ content: 'hm' }] });
-    const talk = async (user: string | null, agent_id: string, input: string) => {
+    const runInSession = async (user: string | null, agent_id: string, input: string) => {
       const { rows } = await pool.query(
         'insert into howdah.sessions (agent_id, user_id) values ($1, $2) returning id',
         [agent_id, user],
@@ -347,21 +347,21 @@ describe('search_messages', () => {
         `insert into howdah.executions (agent_id, user_id, session_id, input) values ($1, $2, $3, $4) returning id`,
         [agent_id, user, rows[0].id, input],
       );
-      return ended(pool, run.rows[0].id);
+      return waitForEnd(pool, run.rows[0].id);
     };
-    await talk(mara, agent, 'password of mara');
-    await talk(otto, agent, 'password of otto');
-    await talk(mara, secret, 'password of the secret agent');
-    await talk(null, agent, 'password of nobody');
-    const found = async (user: string | null) => {
-      const [result] = await readResults((await talk(user, agent, 'which password?')).id);
+    await runInSession(mara, agent, 'password of mara');
+    await runInSession(otto, agent, 'password of otto');
+    await runInSession(mara, secret, 'password of the secret agent');
+    await runInSession(null, agent, 'password of nobody');
+    const findMessages = async (user: string | null) => {
+      const [result] = await readResults((await runInSession(user, agent, 'which password?')).id);
       return ((result as JsonObject).messages as JsonObject[]).map(({ text }) => text);
     };
-    expect(await found(mara)).toEqual(['password of the secret agent', 'password of mara']);
+    expect(await findMessages(mara)).toEqual(['password of the secret agent', 'password of mara']);
     await pool.query('update howdah.agents set is_restricted = true where id = $1', [secret]);
-    expect(await found(mara)).toEqual(['which password?', 'password of mara']);
-    expect(await found(otto)).toEqual(['password of otto']);
-    expect(await found(null)).toEqual([]);
+    expect(await findMessages(mara)).toEqual(['which password?', 'password of mara']);
+    expect(await findMessages(otto)).toEqual(['password of otto']);
+    expect(await findMessages(null)).toEqual([]);
   });
 
   test('reads a bounded number of pages, however much data exists', async () => {

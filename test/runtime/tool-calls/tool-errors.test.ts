@@ -5,7 +5,7 @@ import { RESULT_LIMIT_BYTES } from '../../../src/tools/result-limit.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { calling, makeAgent, resultsOf, runToEnd, stepsOf } from '../arrange.ts';
+import { callTools, makeAgent, resultsOf, runToEnd, stepsOf } from '../arrange.ts';
 
 const database = testDatabase();
 let worker: Worker;
@@ -73,7 +73,7 @@ async function resultOf(
   const { pool } = database;
   const agent = await makeAgent(pool, {
     script: [
-      calling({ name, arguments: args }),
+      callTools({ name, arguments: args }),
       { content: 'I see.', expect: { last_role: 'tool' } },
     ],
     tools: [allowedTool],

@@ -7,7 +7,7 @@ import { runCli } from '../../cli/run-cli.ts';
 import { asRole } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { calling, makeAgent, makeAgentTool, resultsOf, runToEnd, stepsOf } from '../arrange.ts';
+import { callTools, makeAgent, makeAgentTool, resultsOf, runToEnd, stepsOf } from '../arrange.ts';
 
 const database = testDatabase();
 let server: FakeServer;
@@ -85,7 +85,7 @@ test('lists all tools without an agent, and reports an unknown agent', async () 
 
 test('limits the bytes of a result as configured for the tool or the agent', async () => {
   const { pool } = database;
-  const script = [calling({ name: 'long' }), { content: 'done' }];
+  const script = [callTools({ name: 'long' }), { content: 'done' }];
   const agent = await makeAgent(pool, { script, tools: ['long'] });
   const result = async () => {
     const { id } = await runToEnd(pool, agent);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { isConditionTrue } from '../../../src/runtime/teams/condition.ts';
 import type { MemberTask } from '../../../src/runtime/teams/tasks.ts';
 
-const answered = (output: string, data: unknown = null) => ({ output, data }) as MemberTask;
+const taskWith = (output: string, data: unknown = null) => ({ output, data }) as MemberTask;
 
 describe('a condition', () => {
   test.each([
@@ -11,7 +11,7 @@ describe('a condition', () => {
     ['data.exists(one, one > 2)', true],
     ["member == 'other'", false],
   ])('%s is %s', (condition, value) => {
-    expect(isConditionTrue(condition, answered('red', [1, 2, 3]), 'painter')).toEqual({
+    expect(isConditionTrue(condition, taskWith('red', [1, 2, 3]), 'painter')).toEqual({
       ok: true,
       value,
     });
@@ -23,11 +23,11 @@ describe('a condition', () => {
     ['nested lists', 'data.all(a, data.all(b, data.all(c, data.all(d, data.all(e, a > 0)))))', ''],
   ])('is aborted when it takes too long: %s', (_what, condition, output) => {
     const data = Array.from({ length: 300 }, () => 1);
-    expect(isConditionTrue(condition, answered(output, data), 'painter')).toEqual({
+    expect(isConditionTrue(condition, taskWith(output, data), 'painter')).toEqual({
       ok: false,
       message: `the condition ${condition} cannot be evaluated: it takes too long`,
     });
-    expect(isConditionTrue("output == ''", answered(''), 'painter')).toEqual({
+    expect(isConditionTrue("output == ''", taskWith(''), 'painter')).toEqual({
       ok: true,
       value: true,
     });

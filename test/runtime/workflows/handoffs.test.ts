@@ -5,13 +5,12 @@ import type { Worker } from '../../../workers/start-worker.ts';
 import { committed, one, refusal, runRow, takeRole } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { killWorkerProcesses, loadWorkerProcess } from '../../workers/child.ts';
+import { killWorkerProcesses, loadWorkerProcess } from '../../workers/worker-process.ts';
 import {
   type AgentSpec,
-  brokenPromises,
-  calling,
+  callTools,
   childrenOf,
-  ended,
+  findViolations,
   insertRun,
   kindsOf,
   makeAgent,
@@ -19,8 +18,9 @@ import {
   resultsOf,
   runToEnd,
   stepsOf,
+  waitForEnd,
 } from '../arrange.ts';
-import { expectEqual, tool } from '../replay/replay-runs.ts';
+import { expectEqualReplay, tool } from '../replay/replay-runs.ts';
 
 const database = testDatabase();
 let worker: Worker | undefined;
@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 afterEach(async () => {
   killWorkerProcesses();
-  expect(await brokenPromises(database.pool)).toEqual([]);
+  expect(await findViolations(database.pool)).toEqual([]);
 });
 afterAll(async () => {
   await worker?.stop(0);
@@ -43,7 +43,7 @@ async function begin(): Promise<void> {
 }
 
 /** Adds a tool that hands the run over to the agent. */
-async function handingTo(agent: string, configuration: JsonObject = {}): Promise<string> {
+async function makeHandoffTool(agent: string, configuration: JsonObject = {}): Promise<string> {
   const name = `handoff_to_${randomBytes(6).toString('hex')}`;
   await database.pool.query(
     `insert into howdah.tools (name, kind, agent_id, parameters, configuration) values ($1, 'agent', $2,
@@ -54,10 +54,13 @@ async function handingTo(agent: string, configuration: JsonObject = {}): Promise
 }
 
 /** Makes an agent that hands over to another one at once. */
-async function triage(target: string, spec: AgentSpec = {}): Promise<string> {
-  const name = await handingTo(target);
+async function makeTriage(target: string, spec: AgentSpec = {}): Promise<string> {
+  const name = await makeHandoffTool(target);
   return makeAgent(database.pool, {
-    script: [calling({ name, arguments: { reason: 'It is about money.' } }), { content: 'triage' }],
+    script: [
+      callTools({ name, arguments: { reason: 'It is about money.' } }),
+      { content: 'triage' },
+    ],
     tools: [name],
     ...spec,
   });
@@ -67,7 +70,7 @@ async function triage(target: string, spec: AgentSpec = {}): Promise<string> {
  * Makes an agent with a script that counts the answers of the whole run, including the answer of
  * the previous agent.
  */
-const billing = (spec: AgentSpec = {}) =>
+const makeBilling = (spec: AgentSpec = {}) =>
   makeAgent(database.pool, { script: [{ content: '' }, { content: 'billed' }], ...spec });
 
 const waitForApproval = (id: string) =>
@@ -81,17 +84,17 @@ const approve = (id: string) =>
 describe('a run that is handed over', () => {
   test('continues with the instruction, model and tools of the new agent; log and budget stay', async () => {
     const { pool } = database;
-    const target = await billing({
+    const target = await makeBilling({
       instruction: 'You bill.',
       script: [
         { content: '' },
-        calling({ name: 'note', arguments: { text: 'paid' } }),
+        callTools({ name: 'note', arguments: { text: 'paid' } }),
         { content: 'billed' },
       ],
       tools: ['note'],
       max_steps: 2,
     });
-    const first = await triage(target, { max_steps: 40 });
+    const first = await makeTriage(target, { max_steps: 40 });
     const run = await runToEnd(pool, first, 'I want my money back.');
     expect(run).toMatchObject({ status: 'completed', output: 'billed', model_count: 3 });
     expect(await runRow(database.pool, run.id)).toMatchObject({
@@ -120,22 +123,22 @@ describe('a run that is handed over', () => {
       target,
       target,
     ]);
-    const exported = await expectEqual(pool, run.id);
+    const exported = await expectEqualReplay(pool, run.id);
     expect(exported.handoffs).toMatchObject([{ seq: 2, definition: { agent: { max_steps: 2 } } }]);
   });
 
   test('loses the tools of the previous agent', async () => {
     const { pool } = database;
-    const target = await billing({
+    const target = await makeBilling({
       script: [
         { content: '' },
-        calling({ name: 'note', arguments: { text: 'not mine' } }),
+        callTools({ name: 'note', arguments: { text: 'not mine' } }),
         { content: 'x' },
       ],
     });
-    const name = await handingTo(target);
+    const name = await makeHandoffTool(target);
     const first = await makeAgent(pool, {
-      script: [calling({ name, arguments: {} })],
+      script: [callTools({ name, arguments: {} })],
       tools: [name, 'note'],
     });
     const run = await runToEnd(pool, first);
@@ -146,11 +149,11 @@ describe('a run that is handed over', () => {
 
   test('makes the other calls of the answer first, and rejects a second handoff', async () => {
     const { pool } = database;
-    const [target, other] = [await billing(), await billing()];
-    const [one, two] = [await handingTo(target), await handingTo(other)];
+    const [target, other] = [await makeBilling(), await makeBilling()];
+    const [one, two] = [await makeHandoffTool(target), await makeHandoffTool(other)];
     const first = await makeAgent(pool, {
       script: [
-        calling(
+        callTools(
           { name: one, arguments: {} },
           { name: 'note', arguments: { text: 'before' } },
           { name: two, arguments: {} },
@@ -165,37 +168,37 @@ describe('a run that is handed over', () => {
     expect((await resultsOf(pool, run.id))[2]).toContain(
       'another handoff of the same answer was carried out',
     );
-    await expectEqual(pool, run.id);
+    await expectEqualReplay(pool, run.id);
   });
 
   test('uses the version that the other agent had when the run started', async () => {
     const { pool } = database;
-    const target = await billing({ instruction: 'first' });
-    const name = await handingTo(target);
+    const target = await makeBilling({ instruction: 'first' });
+    const name = await makeHandoffTool(target);
     await pool.query('update howdah.tools set requires_approval = true where name = $1', [name]);
     const first = await makeAgent(pool, {
-      script: [calling({ name, arguments: {} })],
+      script: [callTools({ name, arguments: {} })],
       tools: [name],
     });
     const id = await insertRun(pool, first);
     await waitForApproval(id);
     await pool.query(`update howdah.agents set instruction = 'second' where id = $1`, [target]);
     await approve(id);
-    expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'billed' });
+    expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed', output: 'billed' });
     const step = (await stepsOf(pool, id)).find(({ kind }) => kind === 'handoff');
     expect(step?.output).toMatchObject({ to: { version: 1 } });
   });
 
   test('is handed over at most six times', async () => {
     const { pool } = database;
-    const name = await handingTo(await billing());
+    const name = await makeHandoffTool(await makeBilling());
     const first = await makeAgent(pool, { script: [], tools: [name] });
-    const back = await handingTo(first);
+    const back = await makeHandoffTool(first);
     const { rows } = await pool.query('select agent_id from howdah.tools where name = $1', [name]);
     const second = rows[0].agent_id;
     const script = (tool: string) =>
       Array.from({ length: 12 }, (_, at) =>
-        calling({ name: tool, arguments: { reason: `${at}` } }),
+        callTools({ name: tool, arguments: { reason: `${at}` } }),
       );
     await pool.query(
       `insert into howdah.agent_tools (agent_id, tool_id) select $1, id from howdah.tools where name = $2`,
@@ -221,20 +224,20 @@ describe('a run that is handed over', () => {
     const { rows } = await pool.query(
       `insert into howdah.users (username, role) values ('hanna', 'member') returning id`,
     );
-    const secret = await billing();
+    const secret = await makeBilling();
     await pool.query(
       `insert into howdah.grants (agent_id, role, permission) values ($1, 'admin', 'run')`,
       [secret],
     );
-    const first = await triage(secret);
+    const first = await makeTriage(secret);
     const { rows: runs } = await pool.query(
       'insert into howdah.executions (agent_id, input, user_id) values ($1, $2, $3) returning id',
       [first, 'go', rows[0].id],
     );
-    expect(await ended(pool, runs[0].id)).toMatchObject({ output: 'triage' });
+    expect(await waitForEnd(pool, runs[0].id)).toMatchObject({ output: 'triage' });
     expect((await resultsOf(pool, runs[0].id))[0]).toContain('may not run agent');
-    const target = await billing();
-    const other = await triage(target);
+    const target = await makeBilling();
+    const other = await makeTriage(target);
     await pool.query('update howdah.agents set is_active = false where id = $1', [target]);
     const run = await runToEnd(pool, other);
     expect(run.output).toBe('triage');
@@ -243,32 +246,32 @@ describe('a run that is handed over', () => {
 
   test('ends at a limit of the new agent and can be retried', async () => {
     const { pool } = database;
-    const target = await billing({
+    const target = await makeBilling({
       script: [
         { content: '' },
-        calling({ name: 'note', arguments: { text: 'a' } }),
+        callTools({ name: 'note', arguments: { text: 'a' } }),
         { content: 'billed' },
       ],
       tools: ['note'],
       max_steps: 1,
     });
-    const run = await runToEnd(pool, await triage(target, { max_steps: 10 }));
+    const run = await runToEnd(pool, await makeTriage(target, { max_steps: 10 }));
     expect(run).toMatchObject({ status: 'failed', stop_reason: 'max_steps' });
     await pool.query('select howdah.retry_execution($1)', [run.id]);
-    expect(await ended(pool, run.id)).toMatchObject({ status: 'completed', output: 'billed' });
+    expect(await waitForEnd(pool, run.id)).toMatchObject({ status: 'completed', output: 'billed' });
   });
 
   test('is forked with the agent that owned it at that step', async () => {
     const { pool } = database;
-    const target = await billing();
-    const first = await triage(target);
+    const target = await makeBilling();
+    const first = await makeTriage(target);
     const run = await runToEnd(pool, first);
     const fork = async (seq: number) => {
       const { rows } = await pool.query('select id, agent_id from howdah.fork_execution($1, $2)', [
         run.id,
         seq,
       ]);
-      return { agent_id: rows[0].agent_id, run: await ended(pool, rows[0].id) };
+      return { agent_id: rows[0].agent_id, run: await waitForEnd(pool, rows[0].id) };
     };
     expect(await fork(0)).toMatchObject({ agent_id: first, run: { output: 'billed' } });
     expect(await fork(1)).toMatchObject({ agent_id: first, run: { output: 'billed' } });
@@ -283,10 +286,10 @@ describe('a run that is handed over', () => {
 describe('a session', () => {
   test('continues with the agent its run was handed to', async () => {
     const { pool } = database;
-    const target = await billing({
+    const target = await makeBilling({
       script: [{ content: '' }, { content: 'billed' }, { content: 'still here' }],
     });
-    const first = await triage(target);
+    const first = await makeTriage(target);
     const { rows } = await pool.query(
       'insert into howdah.sessions (agent_id) values ($1) returning id',
       [first],
@@ -315,11 +318,11 @@ describe('a session', () => {
 
   test('keeps an agent that was assigned in the meantime', async () => {
     const { pool } = database;
-    const [target, chosen] = [await billing(), await billing()];
-    const name = await handingTo(target);
+    const [target, chosen] = [await makeBilling(), await makeBilling()];
+    const name = await makeHandoffTool(target);
     await pool.query('update howdah.tools set requires_approval = true where name = $1', [name]);
     const first = await makeAgent(pool, {
-      script: [calling({ name, arguments: {} })],
+      script: [callTools({ name, arguments: {} })],
       tools: [name],
     });
     const { rows } = await pool.query(
@@ -333,7 +336,7 @@ describe('a session', () => {
       chosen,
     ]);
     await approve(id);
-    expect(await ended(pool, id)).toMatchObject({ output: 'billed' });
+    expect(await waitForEnd(pool, id)).toMatchObject({ output: 'billed' });
     const { rows: sessions } = await pool.query(
       'select agent_id from howdah.sessions where id = $1',
       [rows[0].id],
@@ -344,19 +347,19 @@ describe('a session', () => {
 
 test('a sub-agent may hand over its run; the new agent answers for it', async () => {
   const { pool } = database;
-  const child = await triage(await billing());
+  const child = await makeTriage(await makeBilling());
   const name = `ask_${randomBytes(6).toString('hex')}`;
   await pool.query(
     `insert into howdah.tools (name, kind, agent_id, parameters) values ($1, 'agent', $2, '{"type": "object"}')`,
     [name, child],
   );
   const chief = await makeAgent(pool, {
-    script: [calling({ name, arguments: { message: 'x' } }), { content: 'done' }],
+    script: [callTools({ name, arguments: { message: 'x' } }), { content: 'done' }],
     tools: [name],
   });
   const run = await runToEnd(pool, chief);
   expect(await resultsOf(pool, run.id)).toEqual(['billed']);
-  await expectEqual(pool, run.id);
+  await expectEqualReplay(pool, run.id);
 });
 
 describe('a killed worker', () => {
@@ -364,8 +367,8 @@ describe('a killed worker', () => {
     'at %s does not change the handoff',
     async (failpoint) => {
       const { pool, url } = database;
-      const target = await billing();
-      const first = await triage(target);
+      const target = await makeBilling();
+      const first = await makeTriage(target);
       const loaded = await loadWorkerProcess(url);
       await worker?.stop(0);
       worker = undefined;
@@ -373,7 +376,7 @@ describe('a killed worker', () => {
       const id = await insertRun(pool, first);
       await victim.ended;
       await begin();
-      expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'billed' });
+      expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed', output: 'billed' });
       expect(await kindsOf(pool, id)).toBe('model handoff model output');
       expect((await runRow(database.pool, id)).agent_id).toBe(target);
     },
@@ -382,8 +385,8 @@ describe('a killed worker', () => {
 
 test('a fork from before a handoff requires access to the earlier agent', async () => {
   const { pool } = database;
-  const target = await billing();
-  const first = await triage(target);
+  const target = await makeBilling();
+  const first = await makeTriage(target);
   const { rows } = await pool.query(
     `insert into howdah.users (username, role) values (gen_random_uuid()::text, 'member') returning id`,
   );

@@ -3,7 +3,7 @@ import { type FakeServer, startOpenAiServer } from '../../../chaos/load/openai-s
 import type { Worker } from '../../../workers/start-worker.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { brokenPromises, childrenOf, ended, kindsOf } from '../arrange.ts';
+import { childrenOf, findViolations, kindsOf, waitForEnd } from '../arrange.ts';
 
 const database = testDatabase();
 let worker: Worker;
@@ -36,7 +36,7 @@ beforeAll(async () => {
 });
 beforeEach(() => useModel('openai', server.url));
 afterEach(async () => {
-  expect(await brokenPromises(database.pool)).toEqual([]);
+  expect(await findViolations(database.pool)).toEqual([]);
 });
 afterAll(async () => {
   await worker.stop(0);
@@ -52,7 +52,7 @@ async function useModel(provider: string, url: string | null = null): Promise<vo
 
 const run = async (task: string) => {
   const { rows } = await database.pool.query(`select (howdah.run('manager', $1)).id`, [task]);
-  return ended(database.pool, rows[0].id);
+  return waitForEnd(database.pool, rows[0].id);
 };
 
 const decision = async (id: string) =>
@@ -62,7 +62,8 @@ const decision = async (id: string) =>
     ])
   ).rows[0];
 
-const chosenFor = async (task: string) => (await decision((await run(task)).id)).chosen[0].member;
+const chooseForTask = async (task: string) =>
+  (await decision((await run(task)).id)).chosen[0].member;
 
 type Items = { properties: { member: { enum: string[] } } };
 
@@ -122,7 +123,7 @@ describe('without an API key', () => {
     ['Schreib ein Programm, das sortiert', 'coder'],
     ['Guten Morgen', 'development'],
   ])('routes %s to %s', async (task, member) => {
-    expect(await chosenFor(task)).toBe(member);
+    expect(await chooseForTask(task)).toBe(member);
   });
 
   test('stores the scores of all members', async () => {
@@ -148,20 +149,20 @@ test('never chooses an agent with grants, because others can read the decision',
   await pool.query(
     `insert into howdah.grants (agent_id, role, permission) values (howdah.agent('payroll'), 'admin', 'run')`,
   );
-  const chosenBy = async (user: string | null) => {
+  const chooseAsUser = async (user: string | null) => {
     const { rows: runs } = await pool.query(
       `insert into howdah.executions (workflow_id, input, user_id)
        values (howdah.workflow('manager'), 'salary of payroll', $1) returning id`,
       [user],
     );
-    await ended(pool, runs[0].id);
+    await waitForEnd(pool, runs[0].id);
     return (await decision(runs[0].id)).chosen[0].member;
   };
-  expect(await chosenBy(rows[0].id)).toBe('development');
-  expect(await chosenBy(rows[1].id)).toBe('development');
-  expect(await chosenBy(null)).toBe('development');
+  expect(await chooseAsUser(rows[0].id)).toBe('development');
+  expect(await chooseAsUser(rows[1].id)).toBe('development');
+  expect(await chooseAsUser(null)).toBe('development');
   await pool.query('delete from howdah.grants');
-  expect(await chosenBy(rows[0].id)).toBe('payroll');
+  expect(await chooseAsUser(rows[0].id)).toBe('payroll');
 });
 
 test('an agent with the name of a workflow takes precedence', async () => {

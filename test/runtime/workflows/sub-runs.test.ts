@@ -7,17 +7,17 @@ import type { Worker } from '../../../workers/start-worker.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import {
-  brokenPromises,
-  calling,
+  callTools,
   childrenOf,
-  ended,
+  findViolations,
   makeAgent,
   makeAgentTool,
   resultsOf,
   runToEnd,
   stepsOf,
+  waitForEnd,
 } from '../arrange.ts';
-import { exported } from '../replay/replay-runs.ts';
+import { loadExport } from '../replay/replay-runs.ts';
 import { makeTeam, startTeam } from '../teams.ts';
 
 const database = testDatabase();
@@ -41,7 +41,7 @@ beforeAll(async () => {
   });
 });
 afterEach(async () => {
-  expect(await brokenPromises(database.pool)).toEqual([]);
+  expect(await findViolations(database.pool)).toEqual([]);
 });
 afterAll(async () => {
   await worker.stop(0);
@@ -56,10 +56,10 @@ const specialist = () =>
     tools: ['todo', 'http_request'],
   });
 
-async function asker(tool: string, configuration: JsonObject): Promise<string> {
+async function makeAsker(tool: string, configuration: JsonObject): Promise<string> {
   const { pool } = database;
   const agent = await makeAgent(pool, {
-    script: [calling({ name: tool, arguments: { message: 'Look.' } }), { content: 'done' }],
+    script: [callTools({ name: tool, arguments: { message: 'Look.' } }), { content: 'done' }],
     tools: [tool],
   });
   await pool.query('update howdah.agent_tools set configuration = $2 where agent_id = $1', [
@@ -72,11 +72,11 @@ async function asker(tool: string, configuration: JsonObject): Promise<string> {
 test('a sub-agent uses its mission override, allowed tools and budget', async () => {
   const { pool } = database;
   const tool = await makeAgentTool(pool, await specialist());
-  const plain = await runToEnd(pool, await asker(tool, {}));
+  const plain = await runToEnd(pool, await makeAsker(tool, {}));
   expect(await resultsOf(pool, plain.id)).toEqual(['Help. [http_request todo]']);
   const parent = await runToEnd(
     pool,
-    await asker(tool, {
+    await makeAsker(tool, {
       mission_override: 'Count.',
       allowed_tools: ['todo'],
       suppress_markdown: true,
@@ -97,7 +97,7 @@ test('a workflow member uses its mission override and allowed tools', async () =
     type: 'chain',
     members: [{ agent, configuration: { mission_override: 'Sing.', allowed_tools: [] } }],
   });
-  expect(await ended(pool, await startTeam(pool, team))).toMatchObject({ output: 'Sing. []' });
+  expect(await waitForEnd(pool, await startTeam(pool, team))).toMatchObject({ output: 'Sing. []' });
 });
 
 test('a member uses its tools on behalf of the user who started the workflow', async () => {
@@ -107,7 +107,7 @@ test('a member uses its tools on behalf of the user who started the workflow', a
   );
   const agent = await makeAgent(pool, {
     script: [
-      calling({ name: 'todo', arguments: { action: 'add', title: 'pack' } }),
+      callTools({ name: 'todo', arguments: { action: 'add', title: 'pack' } }),
       { content: 'done' },
     ],
     tools: ['todo'],
@@ -117,12 +117,12 @@ test('a member uses its tools on behalf of the user who started the workflow', a
     'insert into howdah.executions (workflow_id, input, user_id) values ($1, $2, $3) returning id',
     [team, 'go', rows[0].id],
   );
-  const run = await ended(pool, started.rows[0].id);
+  const run = await waitForEnd(pool, started.rows[0].id);
   const [child] = await childrenOf(pool, run.id);
   expect(run).toMatchObject({ status: 'completed', output: 'done' });
   expect(await resultsOf(pool, child?.id as string)).toEqual([expect.stringContaining('pack')]);
   // the runs of the members are replayed too, from the document of the whole run
-  expect(await replayRun(await exported(pool, run.id))).toEqual({
+  expect(await replayRun(await loadExport(pool, run.id))).toEqual({
     equal: true,
     steps: (await stepsOf(pool, child?.id as string)).length,
     divergences: [],
@@ -139,7 +139,7 @@ test('a workflow can be called as a tool', async () => {
        '{"type": "object", "properties": {"message": {"type": "string"}}, "required": ["message"]}')`,
     [name, team],
   );
-  const run = await runToEnd(pool, await asker(name, {}));
+  const run = await runToEnd(pool, await makeAsker(name, {}));
   expect(run.status).toBe('completed');
   expect(await resultsOf(pool, run.id)).toEqual(['Help. [http_request todo]']);
 });
@@ -150,14 +150,14 @@ test.each([
   [{ mission_override: '' }, 'mission_override'],
 ])('rejects a configuration with %j', async (configuration, said) => {
   const tool = await makeAgentTool(database.pool, await specialist());
-  await expect(asker(tool, configuration)).rejects.toMatchObject({
+  await expect(makeAsker(tool, configuration)).rejects.toMatchObject({
     code: 'HWINV',
     message: expect.stringContaining(said),
   });
 });
 
 /** Makes an agent that answers with the number of user messages received and their texts. */
-const rememberer = (use_history = true) =>
+const makeRememberingAgent = (use_history = true) =>
   makeAgent(database.pool, {
     models: [{ provider: 'openai', base_url: memory.url }],
     use_history,
@@ -165,8 +165,8 @@ const rememberer = (use_history = true) =>
 
 async function askTwice(configuration: JsonObject, agent?: string): Promise<string> {
   const { pool } = database;
-  const tool = await makeAgentTool(pool, agent ?? (await rememberer()));
-  const asking = (message: string) => calling({ name: tool, arguments: { message } });
+  const tool = await makeAgentTool(pool, agent ?? (await makeRememberingAgent()));
+  const asking = (message: string) => callTools({ name: tool, arguments: { message } });
   const parent = await makeAgent(pool, {
     script: [
       asking('one'),
@@ -192,10 +192,10 @@ test('a sub-agent keeps no state between calls unless ephemeral is false', async
   expect(await resultsOf(pool, said.id)).toEqual(['one', 'two']);
   const persistent = await runToEnd(pool, await askTwice({ ephemeral: false }));
   expect(await resultsOf(pool, persistent.id)).toEqual(['one', 'one two']);
-  expect((await replayRun(await exported(pool, persistent.id))).divergences).toEqual([]);
+  expect((await replayRun(await loadExport(pool, persistent.id))).divergences).toEqual([]);
   const forgetful = await runToEnd(
     pool,
-    await askTwice({ ephemeral: false }, await rememberer(false)),
+    await askTwice({ ephemeral: false }, await makeRememberingAgent(false)),
   );
   expect(await resultsOf(pool, forgetful.id)).toEqual(['one', 'two']);
 });
@@ -217,7 +217,7 @@ test('a sub-agent that is not ephemeral keeps its conversation within a session 
 
 test('a member that is not ephemeral remembers its earlier round', async () => {
   const { pool } = database;
-  const agent = await rememberer();
+  const agent = await makeRememberingAgent();
   const team = (ephemeral: boolean) =>
     makeTeam(pool, {
       type: 'chain',
@@ -226,10 +226,10 @@ test('a member that is not ephemeral remembers its earlier round', async () => {
         { agent, role: 'second', configuration: { ephemeral } },
       ],
     });
-  expect(await ended(pool, await startTeam(pool, await team(true), 'a'))).toMatchObject({
+  expect(await waitForEnd(pool, await startTeam(pool, await team(true), 'a'))).toMatchObject({
     output: 'a',
   });
-  expect(await ended(pool, await startTeam(pool, await team(false), 'a'))).toMatchObject({
+  expect(await waitForEnd(pool, await startTeam(pool, await team(false), 'a'))).toMatchObject({
     output: 'a a',
   });
 });
@@ -242,7 +242,7 @@ test('children of one answer start in one commit, and each result is reported on
     arguments: { message: `Look for ${n}.` },
   }));
   const agent = await makeAgent(pool, {
-    script: [calling(...calls), { content: 'done' }],
+    script: [callTools(...calls), { content: 'done' }],
     tools: [tool],
   });
   const run = await runToEnd(pool, agent);

@@ -6,7 +6,7 @@ import { refusal } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { createGate } from '../../support/gate.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { childrenOf, ended, makeAgent } from '../arrange.ts';
+import { childrenOf, makeAgent, waitForEnd } from '../arrange.ts';
 import { makeTeam, startTeam, type TeamSpec } from '../teams.ts';
 
 // Sessions, schedules and hooks support workflows as they support agents.
@@ -31,11 +31,11 @@ afterAll(async () => {
   await server.close();
 });
 
-const talker = () => makeAgent(database.pool, { models: [{ provider: 'openai' }] });
+const makeTalker = () => makeAgent(database.pool, { models: [{ provider: 'openai' }] });
 const team = async (columns: Partial<TeamSpec> = {}) =>
   makeTeam(database.pool, {
     type: 'chain',
-    members: [{ agent: await talker(), role: 'a' }],
+    members: [{ agent: await makeTalker(), role: 'a' }],
     ...columns,
   });
 const ask = async (text: string, values: unknown[] = []) =>
@@ -50,7 +50,7 @@ async function sessionWith(workflow: string, policy = 'queue'): Promise<string> 
   ]);
   return row.id;
 }
-async function say(session: string, content: string): Promise<string> {
+async function sendMessage(session: string, content: string): Promise<string> {
   await ask('select howdah.send_message($1, $2)', [session, content]);
   const [row] = await ask(
     'select id from howdah.executions where session_id = $1 and parent_execution_id is null order by turn desc limit 1',
@@ -62,11 +62,11 @@ async function say(session: string, content: string): Promise<string> {
 test('a session runs its workflow; an agent that takes over sees messages but no decisions', async () => {
   const { pool } = database;
   const session = await sessionWith(await team());
-  const first = await ended(pool, await say(session, 'one'));
+  const first = await waitForEnd(pool, await sendMessage(session, 'one'));
   expect(first).toMatchObject({ status: 'completed', turn: 1, output: '[one]' });
-  const agent = await talker();
+  const agent = await makeTalker();
   await ask('select howdah.switch_agent($1, $2)', [session, await nameOf('agents', agent)]);
-  const second = await ended(pool, await say(session, 'two'));
+  const second = await waitForEnd(pool, await sendMessage(session, 'two'));
   expect(second).toMatchObject({
     agent_id: agent,
     workflow_id: null,
@@ -77,7 +77,7 @@ test('a session runs its workflow; an agent that takes over sees messages but no
     session,
     await nameOf('workflows', other),
   ]);
-  const third = await ended(pool, await say(session, 'three'));
+  const third = await waitForEnd(pool, await sendMessage(session, 'three'));
   expect(third).toMatchObject({ agent_id: null, workflow_id: other, output: '[three]' });
   const said = await ask(
     `select m.role, m.content from howdah.messages as m join howdah.executions as e on e.id = m.execution_id
@@ -120,16 +120,16 @@ test('a message to a workflow reaches the agents that are running in it', async 
     type: 'parallel',
     members: [
       { workflow: inner, role: 'deep' },
-      { agent: await talker(), role: 'flat' },
+      { agent: await makeTalker(), role: 'flat' },
     ],
   });
   const session = await sessionWith(outer, 'steer');
-  const run = await say(session, 'slowly');
+  const run = await sendMessage(session, 'slowly');
   await expect.poll(() => gate.waiting).toBe(2);
-  await say(session, 'and quickly');
+  await sendMessage(session, 'and quickly');
   await ask('select howdah.add_input($1, $2)', [run, 'please']);
   gate.allow(2);
-  const { output } = await ended(pool, run);
+  const { output } = await waitForEnd(pool, run);
   expect(output).toContain('[slowly / [slowly] / and quickly / please]');
   expect(output?.match(/please/g)).toHaveLength(2);
   const turns = await ask('select turns from howdah.sessions where id = $1', [session]);
@@ -146,12 +146,12 @@ test('without a running agent, rejects an input; a message answers the open ques
     message: `workflow run ${run} has no active agent that could receive input`,
   });
   const session = await sessionWith(teamAgent, 'steer');
-  const first = await say(session, 'go');
+  const first = await sendMessage(session, 'go');
   await eventually(pool, 'it asks', `select from howdah.questions where execution_id = $1`, [
     first,
   ]);
-  await say(session, 'the answer'); // answers the oldest open question
-  expect(await ended(pool, first)).toMatchObject({ output: 'the answer' });
+  await sendMessage(session, 'the answer'); // answers the oldest open question
+  expect(await waitForEnd(pool, first)).toMatchObject({ output: 'the answer' });
   await ask('select howdah.cancel_execution($1)', [run]);
 });
 
@@ -166,7 +166,7 @@ test('a schedule runs a workflow', async () => {
     );
   const [{ id }] = await insert('workflow_id', [workflow]);
   const [{ run }] = await ask('select (howdah.run_schedule($1)).id as run', [id]);
-  expect(await ended(pool, run)).toMatchObject({ workflow_id: workflow, output: '[now]' });
+  expect(await waitForEnd(pool, run)).toMatchObject({ workflow_id: workflow, output: '[now]' });
   await ask('update howdah.schedules set next_at = now() where id = $1', [id]);
   await eventually(
     pool,
@@ -174,11 +174,13 @@ test('a schedule runs a workflow', async () => {
     `select from howdah.executions where workflow_id = $1 and idempotency_key like 'schedule:%' and status = 'completed'`,
     [workflow],
   );
-  expect(await refusal(insert('workflow_id, agent_id', [workflow, await talker()]))).toMatchObject({
+  expect(
+    await refusal(insert('workflow_id, agent_id', [workflow, await makeTalker()])),
+  ).toMatchObject({
     code: 'HWINV',
     message: 'agent_id and workflow_id are both set',
   });
-  expect(await refusal(insert('workflow_id', [await talker()]))).toMatchObject({
+  expect(await refusal(insert('workflow_id', [await makeTalker()]))).toMatchObject({
     code: 'HWNTF',
     message: expect.stringMatching(/^there is no workflow /),
   });
@@ -196,8 +198,8 @@ test('a hook of a workflow is called for its runs, not for those of its members'
      select e, 'team.hear', $1 from unnest('{before_run,execution_complete}'::howdah.hook_event[]) as e`,
     [workflow],
   );
-  const run = await ended(pool, await startTeam(pool, workflow));
-  await ended(pool, await startTeam(pool, other));
+  const run = await waitForEnd(pool, await startTeam(pool, workflow));
+  await waitForEnd(pool, await startTeam(pool, other));
   expect(await childrenOf(pool, run.id)).toHaveLength(1);
   const name = await nameOf('workflows', workflow);
   const heard = await ask('select * from team.heard order by event');
@@ -209,7 +211,7 @@ test('a hook of a workflow is called for its runs, not for those of its members'
     await refusal(
       ask(
         `insert into howdah.hooks (event, function, workflow_id, agent_id) values ('before_run', 'team.hear', $1, $2)`,
-        [workflow, await talker()],
+        [workflow, await makeTalker()],
       ),
     ),
   ).toMatchObject({

@@ -12,7 +12,7 @@ import { strategyOf } from '../../../src/runtime/strategies/registry.ts';
  * Simulates a workflow without a database: members answer, the deciding model decides, and the log
  * grows.
  */
-function playing(type: WorkflowType, members: string[], configuration: JsonObject = {}) {
+function simulateWorkflow(type: WorkflowType, members: string[], configuration: JsonObject = {}) {
   const workflow: Team = {
     type,
     configuration,
@@ -115,11 +115,11 @@ function playing(type: WorkflowType, members: string[], configuration: JsonObjec
   };
 }
 
-const named = (tasks: NewTask[]) => tasks.map(({ id }) => id);
+const idsOf = (tasks: NewTask[]) => tasks.map(({ id }) => id);
 
 describe('a router by embeddings', () => {
   const byScores = (configuration: JsonObject = {}) =>
-    playing('router', ['a', 'b', 'c'], { method: 'embedding', ...configuration });
+    simulateWorkflow('router', ['a', 'b', 'c'], { method: 'embedding', ...configuration });
 
   test('compares the task with each member description once', () => {
     const team = byScores();
@@ -149,7 +149,7 @@ describe('a router by embeddings', () => {
         },
       },
     });
-    expect(named(team.begins())).toEqual(['b']);
+    expect(idsOf(team.begins())).toEqual(['b']);
     expect(team.next()).toEqual({ type: 'wait', for: 'child' });
   });
 
@@ -177,7 +177,7 @@ describe('a router by embeddings', () => {
         },
       });
     }
-    if (chosen !== 'fail') expect(named(team.begins())).toEqual(chosen);
+    if (chosen !== 'fail') expect(idsOf(team.begins())).toEqual(chosen);
   });
 
   test('fails when a limit is exhausted, and embeds again after erasure', () => {
@@ -189,28 +189,28 @@ describe('a router by embeddings', () => {
     team.isErased();
     expect(team.next()).toMatchObject({ type: 'embed' });
     team.scores({ a: 1 });
-    expect(named(team.begins())).toEqual(['a']);
+    expect(idsOf(team.begins())).toEqual(['a']);
   });
 });
 
 test('the same log yields the same action', () => {
-  const team = playing('parallel', ['a', 'b']);
+  const team = simulateWorkflow('parallel', ['a', 'b']);
   expect(team.next()).toEqual(team.next());
 });
 
 test('starts no member when a limit is exhausted', () => {
-  const team = playing('chain', ['a']);
+  const team = simulateWorkflow('chain', ['a']);
   team.isExhausted();
   expect(team.next()).toMatchObject({ type: 'fail', stop_reason: 'max_tokens' });
 });
 
 test('a chain reports an invalid condition', () => {
-  const team = playing('chain', ['a'], { stop_when: 'output ==' });
+  const team = simulateWorkflow('chain', ['a'], { stop_when: 'output ==' });
   expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'invalid_condition' } });
 });
 
 test('a chain waits, continues, and retries a failed member on request', () => {
-  const team = playing('chain', ['a', 'b']);
+  const team = simulateWorkflow('chain', ['a', 'b']);
   expect(team.begins()).toMatchObject([{ id: '1', member: 'a', input: 'go' }]);
   expect(team.next()).toEqual({ type: 'wait', for: 'child' });
   team.answers('1', 'first');
@@ -228,7 +228,7 @@ test('a chain waits, continues, and retries a failed member on request', () => {
 
 describe('parallel members', () => {
   test('under a quorum are waited for while the quorum can be met', () => {
-    const team = playing('parallel', ['a', 'b', 'c'], { on_failure: 'quorum', quorum: 2 });
+    const team = simulateWorkflow('parallel', ['a', 'b', 'c'], { on_failure: 'quorum', quorum: 2 });
     expect(team.next()).toMatchObject({ wakes_on: 'last' });
     team.begins();
     team.fails('a', 'no');
@@ -244,13 +244,13 @@ describe('a deciding model', () => {
   });
 
   test('can choose only among the names of the members', () => {
-    const action = playing('router', ['a', 'b']).next();
+    const action = simulateWorkflow('router', ['a', 'b']).next();
     expect(action).toMatchObject({ type: 'call_model', decision: { name: 'route' } });
     expect(JSON.stringify(action)).toContain('"enum":["a","b"]');
   });
 
   test('receives validation errors, and fails the run after three invalid answers', () => {
-    const team = playing('router', ['a', 'b']);
+    const team = simulateWorkflow('router', ['a', 'b']);
     team.decides('I would take a.');
     expect(team.next()).toMatchObject({ type: 'guard', name: 'decision' });
     expect(team.guardMessage()).toContain('route was not called');
@@ -268,7 +268,7 @@ describe('a deciding model', () => {
   });
 
   test('receives the results of an orchestrator, also for its final answer', () => {
-    const team = playing('orchestrator', ['a', 'b'], { max_plans: 1 });
+    const team = simulateWorkflow('orchestrator', ['a', 'b'], { max_plans: 1 });
     team.decides({
       steps: [
         [
@@ -277,7 +277,7 @@ describe('a deciding model', () => {
         ],
       ],
     });
-    expect(named(team.begins())).toEqual(['1.1.1', '1.1.2']);
+    expect(idsOf(team.begins())).toEqual(['1.1.1', '1.1.2']);
     team.answers('1.1.1', 'ex');
     team.fails('1.1.2', 'no');
     const action = team.next();
@@ -288,7 +288,7 @@ describe('a deciding model', () => {
   });
 
   test('that plans too many tasks is stopped', () => {
-    const team = playing('orchestrator', ['a'], { max_tasks: 1 });
+    const team = simulateWorkflow('orchestrator', ['a'], { max_tasks: 1 });
     team.decides({
       steps: [
         [
@@ -304,16 +304,16 @@ describe('a deciding model', () => {
   });
 
   test('without enough confidence in any member yields no route', () => {
-    const team = playing('router', ['a', 'b'], { min_confidence: 0.9 });
+    const team = simulateWorkflow('router', ['a', 'b'], { min_confidence: 0.9 });
     team.decides(pick('a', 0.2));
     expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'no_route' } });
   });
 });
 
 describe('a vote', () => {
-  const elected = (configuration: JsonObject, ...votes: string[]) => {
+  const elect = (configuration: JsonObject, ...votes: string[]) => {
     const voters = votes.map((_, at) => `v${at}`);
-    const team = playing('voting', voters, configuration);
+    const team = simulateWorkflow('voting', voters, configuration);
     team.begins();
     votes.forEach((vote, at) => void team.answers(`v${at}`, vote));
     return team.next();
@@ -321,12 +321,12 @@ describe('a vote', () => {
 
   test('counts ranks', () => {
     expect(
-      elected({ method: 'ranked' }, '["a","b","c"]', '1. b\n2. a\n3. c', '- b\n- c\n- a'),
+      elect({ method: 'ranked' }, '["a","b","c"]', '1. b\n2. a\n3. c', '- b\n- c\n- a'),
     ).toMatchObject({ output: 'b' });
   });
 
   test('fails when all voters fail', () => {
-    const team = playing('voting', ['a', 'b']);
+    const team = simulateWorkflow('voting', ['a', 'b']);
     team.begins();
     team.fails('a', 'no');
     team.fails('b', 'no');
@@ -334,8 +334,8 @@ describe('a vote', () => {
   });
 
   test('without a winner reports whether votes tied or were missing', () => {
-    expect(elected({ ties: 'fail' }, 'a', 'b')).toMatchObject({ error: { code: 'tied_vote' } });
-    expect(elected({ method: 'ranked' }, '[]', '[]')).toMatchObject({
+    expect(elect({ ties: 'fail' }, 'a', 'b')).toMatchObject({ error: { code: 'tied_vote' } });
+    expect(elect({ method: 'ranked' }, '[]', '[]')).toMatchObject({
       error: { code: 'no_votes' },
     });
   });
@@ -349,8 +349,10 @@ describe('a graph', () => {
   });
 
   test('starts at nodes without incoming edges, and joins the branches that can still arrive', () => {
-    const team = playing('graph', ['a', 'b', 'c'], { edges: [edge('a', 'c'), edge('b', 'c')] });
-    expect(named(team.begins())).toEqual(['a#1', 'b#1']);
+    const team = simulateWorkflow('graph', ['a', 'b', 'c'], {
+      edges: [edge('a', 'c'), edge('b', 'c')],
+    });
+    expect(idsOf(team.begins())).toEqual(['a#1', 'b#1']);
     team.answers('a#1', 'one');
     expect(team.next()).toMatchObject({ type: 'wait' });
     team.answers('b#1', 'two');
@@ -361,7 +363,7 @@ describe('a graph', () => {
 
   test('continues with the results so far when no others can arrive', () => {
     const edges = [edge('a', 'c'), edge('b', 'c', 'output == "yes"')];
-    const team = playing('graph', ['a', 'b', 'c'], { edges });
+    const team = simulateWorkflow('graph', ['a', 'b', 'c'], { edges });
     team.begins();
     team.answers('a#1', 'one');
     team.answers('b#1', 'no');
@@ -369,22 +371,22 @@ describe('a graph', () => {
   });
 
   test('runs a node with an any join once for each result', () => {
-    const team = playing('graph', ['a', 'b', 'c'], {
+    const team = simulateWorkflow('graph', ['a', 'b', 'c'], {
       edges: [edge('a', 'c'), edge('b', 'c')],
       joins: { c: 'any' },
     });
     team.begins();
     team.answers('b#1', 'two');
-    expect(named(team.begins())).toEqual(['c#1']);
+    expect(idsOf(team.begins())).toEqual(['c#1']);
     team.answers('a#1', 'one');
-    expect(named(team.begins())).toEqual(['c#2']);
+    expect(idsOf(team.begins())).toEqual(['c#2']);
     team.answers('c#2', 'x');
     team.answers('c#1', 'y');
     expect(team.next()).toMatchObject({ type: 'finish', output: 'c:\nx\n\nc:\ny' });
   });
 
   test.each(['output ==', 'output + "x"'])('reports the invalid condition %j', (when) => {
-    const team = playing('graph', ['a', 'b'], { edges: [edge('a', 'b', when)] });
+    const team = simulateWorkflow('graph', ['a', 'b'], { edges: [edge('a', 'b', when)] });
     if (when.endsWith('"')) {
       team.begins();
       team.answers('a#1', 'one');
@@ -394,24 +396,24 @@ describe('a graph', () => {
 
   test('takes the same steps however many results are read at once', () => {
     const edges = [edge('a', 'b', 'output != "stop"'), edge('b', 'a')];
-    const slowly = playing('graph', ['a', 'b'], { start: 'a', edges });
+    const slowly = simulateWorkflow('graph', ['a', 'b'], { start: 'a', edges });
     const words = ['one', 'two', 'three', 'stop'];
     for (const [at, word] of words.entries()) {
       const id = `${at % 2 === 0 ? 'a' : 'b'}#${Math.floor(at / 2) + 1}`;
-      expect(named(slowly.begins())).toEqual([id]);
+      expect(idsOf(slowly.begins())).toEqual([id]);
       slowly.answers(id, word);
     }
-    expect(named(slowly.begins())).toEqual(['a#3']); // b said stop, which its edge does not require
+    expect(idsOf(slowly.begins())).toEqual(['a#3']); // b said stop, which its edge does not require
   });
 });
 
 describe('many members', () => {
-  const counted = (team: ReturnType<typeof playing>) => {
+  const counted = (team: ReturnType<typeof simulateWorkflow>) => {
     const parts: { started: number; goes_on: boolean }[] = [];
     const started: string[] = [];
     for (let action = team.next(); action.type === 'begin_members'; action = team.next()) {
       parts.push({ started: action.tasks.length, goes_on: action.goes_on ?? false });
-      started.push(...named(team.begins()));
+      started.push(...idsOf(team.begins()));
     }
     return { parts, started };
   };
@@ -425,7 +427,7 @@ describe('many members', () => {
   test.each(['parallel', 'voting', 'map', 'graph'] as const)(
     'of a %s start a hundred at a time, in order',
     (type) => {
-      const team = playing(type, type === 'map' ? ['worker'] : names, { start: names });
+      const team = simulateWorkflow(type, type === 'map' ? ['worker'] : names, { start: names });
       team.withData(names);
       const { parts, started } = counted(team);
       expect(parts).toEqual(inParts);
@@ -436,7 +438,7 @@ describe('many members', () => {
 
   test('of a plan step start a hundred at a time, unless one has failed', () => {
     const plan = () => {
-      const team = playing('orchestrator', ['a'], { max_tasks: 1_000 });
+      const team = simulateWorkflow('orchestrator', ['a'], { max_tasks: 1_000 });
       team.decides({ steps: [names.map((task) => ({ member: 'a', task }))] });
       return team;
     };
@@ -449,7 +451,7 @@ describe('many members', () => {
   });
 
   test('keep the workflow rules in each batch; under `fail` the first failure ends the run', () => {
-    const team = playing('map', ['worker'], { max_concurrency: 7 });
+    const team = simulateWorkflow('map', ['worker'], { max_concurrency: 7 });
     team.withData(names);
     expect(team.next()).toMatchObject({ at_once: 7, wakes_on: 'failure', goes_on: true });
     team.begins();
@@ -463,7 +465,7 @@ describe('many members', () => {
   });
 
   test('all start under other policies, whichever of them fail', () => {
-    const team = playing('map', ['worker'], { on_failure: 'ignore' });
+    const team = simulateWorkflow('map', ['worker'], { on_failure: 'ignore' });
     team.withData(names);
     for (const { id } of team.begins()) team.fails(id, 'no');
     expect(team.next()).toMatchObject({ type: 'begin_members', goes_on: true });
@@ -472,7 +474,7 @@ describe('many members', () => {
 
 describe('a map', () => {
   test('passes each item to the worker, and reports which one failed', () => {
-    const team = playing('map', ['worker'], { max_concurrency: 2 });
+    const team = simulateWorkflow('map', ['worker'], { max_concurrency: 2 });
     team.withData(['x', { n: 1 }]);
     expect(team.next()).toMatchObject({ at_once: 2, wakes_on: 'failure' });
     expect(team.begins()).toMatchObject([{ input: 'go\n\nx' }, { input: 'go\n\n{"n":1}' }]);
@@ -484,14 +486,14 @@ describe('a map', () => {
   });
 
   test('rejects an input that is not a list or is too long', () => {
-    const team = playing('map', ['worker']);
+    const team = simulateWorkflow('map', ['worker']);
     expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'invalid_request' } });
     team.withData(new Array(10_001).fill('x'));
     expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'limit_reached' } });
   });
 
   test('of an empty list finishes at once', () => {
-    const team = playing('map', ['worker']);
+    const team = simulateWorkflow('map', ['worker']);
     team.withData([]);
     expect(team.next()).toEqual({ type: 'finish', output: '[]', output_data: [] });
   });

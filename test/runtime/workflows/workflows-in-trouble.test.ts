@@ -4,9 +4,9 @@ import type { Worker } from '../../../workers/start-worker.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { createGate } from '../../support/gate.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { killWorkerProcesses, startWorkerProcess } from '../../workers/child.ts';
-import { brokenPromises, childrenOf, ended, executionOf } from '../arrange.ts';
-import { makeTeam, startPlayers, startTeam, type TeamSpec } from '../teams.ts';
+import { killWorkerProcesses, startWorkerProcess } from '../../workers/worker-process.ts';
+import { childrenOf, executionOf, findViolations, waitForEnd } from '../arrange.ts';
+import { makeTeam, startMembers, startTeam, type TeamSpec } from '../teams.ts';
 
 const database = testDatabase();
 let worker: Worker | undefined;
@@ -36,7 +36,7 @@ const behave = {
 };
 
 beforeAll(async () => {
-  ({ server, agent } = await startPlayers(database.pool, behave));
+  ({ server, agent } = await startMembers(database.pool, behave));
 });
 afterEach(async () => {
   await worker?.stop(0);
@@ -45,7 +45,7 @@ afterEach(async () => {
   gate = createGate();
   atWork = 0;
   most = 0;
-  expect(await brokenPromises(database.pool)).toEqual([]);
+  expect(await findViolations(database.pool)).toEqual([]);
 });
 afterAll(async () => {
   await server.close();
@@ -70,7 +70,7 @@ describe('three levels of workflows', () => {
     });
     const middle = await chain([{ workflow: deepest }]);
     const top = await chain([{ workflow: middle }, { agent: await agent('shout') }]);
-    const run = await ended(pool, await startTeam(pool, top, 'deep'));
+    const run = await waitForEnd(pool, await startTeam(pool, top, 'deep'));
     expect(run).toMatchObject({ status: 'completed', output: 'SHOUT:\nDEEP!!' });
     const { rows } = await pool.query(
       `select count(*)::int as runs, max(depth) as depth, count(*) filter (where status = 'failed')::int as failed
@@ -97,7 +97,7 @@ describe('three levels of workflows', () => {
     );
     expect(question).toMatchObject({ prompt: 'Publish NEWS!?', root_execution_id: root });
     await pool.query('select howdah.answer_question($1, $2)', [question.id, 'yes']);
-    expect(await ended(pool, root)).toMatchObject({ status: 'completed', output: 'yes' });
+    expect(await waitForEnd(pool, root)).toMatchObject({ status: 'completed', output: 'yes' });
   });
 
   test('are cancelled from the root', async () => {
@@ -111,7 +111,7 @@ describe('three levels of workflows', () => {
     const map = await startTeam(pool, deepest, '', ['a', 'b', 'c', 'd']);
     await expect.poll(() => gate.waiting, { timeout: 60_000 }).toBe(2);
     await pool.query('select howdah.cancel_execution($1)', [map]);
-    expect(await ended(pool, map)).toMatchObject({ status: 'cancelled' });
+    expect(await waitForEnd(pool, map)).toMatchObject({ status: 'cancelled' });
     expect((await childrenOf(pool, map)).map(({ status }) => status)).toEqual(
       Array(4).fill('cancelled'),
     );
@@ -147,7 +147,10 @@ describe('a map of slow items, three at a time', () => {
     await pool.query('select howdah.resume_execution($1)', [map]);
     await expect.poll(() => gate.waiting, { timeout: 60_000 }).toBe(3);
     gate.allow(100);
-    expect(await ended(pool, map)).toMatchObject({ status: 'completed', output_data: letters });
+    expect(await waitForEnd(pool, map)).toMatchObject({
+      status: 'completed',
+      output_data: letters,
+    });
     expect(most).toBe(3);
   });
 
@@ -171,7 +174,10 @@ describe('a map of slow items, three at a time', () => {
     await second.ended;
     gate.allow(100);
     await begin();
-    expect(await ended(pool, map)).toMatchObject({ status: 'completed', output_data: letters });
+    expect(await waitForEnd(pool, map)).toMatchObject({
+      status: 'completed',
+      output_data: letters,
+    });
     expect(await childrenOf(pool, map)).toHaveLength(10);
   });
 });
@@ -182,10 +188,10 @@ test('a failed workflow is retried from the failed member; earlier answers are r
   const team = await chain([{ agent: await agent('shout') }, { agent: await agent('sometimes') }]);
   const id = await startTeam(pool, team, 'try');
   isMended = false;
-  expect(await ended(pool, id)).toMatchObject({ status: 'failed' });
+  expect(await waitForEnd(pool, id)).toMatchObject({ status: 'failed' });
   isMended = true;
   await pool.query('select howdah.retry_execution($1)', [id]);
-  expect(await ended(pool, id)).toMatchObject({ status: 'completed', output: 'TRY!' });
+  expect(await waitForEnd(pool, id)).toMatchObject({ status: 'completed', output: 'TRY!' });
   expect(await childrenOf(pool, id)).toHaveLength(3);
 });
 

@@ -3,8 +3,8 @@ import type { FakeServer } from '../../../chaos/load/openai-server.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { brokenPromises, childrenOf, ended, kindsOf } from '../arrange.ts';
-import { deciding, makeTeam, startPlayers, startTeam, type TeamSpec } from '../teams.ts';
+import { childrenOf, findViolations, kindsOf, waitForEnd } from '../arrange.ts';
+import { makeDecidingModel, makeTeam, startMembers, startTeam, type TeamSpec } from '../teams.ts';
 
 const database = testDatabase();
 let worker: Worker;
@@ -36,11 +36,11 @@ const behave = {
 
 beforeAll(async () => {
   worker = await startTestWorker(database.url);
-  ({ server, agent } = await startPlayers(database.pool, behave));
+  ({ server, agent } = await startMembers(database.pool, behave));
 });
 afterEach(async () => {
   drafts = 0;
-  expect(await brokenPromises(database.pool)).toEqual([]);
+  expect(await findViolations(database.pool)).toEqual([]);
 });
 afterAll(async () => {
   await worker.stop(0);
@@ -59,7 +59,10 @@ async function members(...parts: (keyof typeof behave)[]): Promise<TeamSpec['mem
 
 async function runTeam(spec: TeamSpec, input = 'go', data: unknown = null) {
   const { pool } = database;
-  const run = await ended(pool, await startTeam(pool, await makeTeam(pool, spec), input, data));
+  const run = await waitForEnd(
+    pool,
+    await startTeam(pool, await makeTeam(pool, spec), input, data),
+  );
   return { ...run, children: await childrenOf(pool, run.id) };
 }
 
@@ -146,7 +149,7 @@ describe('a router', () => {
     const run = await runTeam({
       type: 'router',
       members: await members('red', 'shout'),
-      configuration: await deciding(database.pool, 'route', {
+      configuration: await makeDecidingModel(database.pool, 'route', {
         members: [{ member: 'shout', confidence: 0.9, reason: 'it is to be loud' }],
       }),
     });
@@ -161,7 +164,7 @@ describe('a router', () => {
       configuration: {
         min_confidence: 0.5,
         fallback: 'red',
-        ...(await deciding(
+        ...(await makeDecidingModel(
           database.pool,
           'route',
           { members: [{ member: 'nobody', confidence: 1, reason: '' }] },
@@ -218,7 +221,7 @@ describe('an orchestrator', () => {
     const run = await runTeam({
       type: 'orchestrator',
       members: await members('red', 'shout', 'twice'),
-      configuration: await deciding(
+      configuration: await makeDecidingModel(
         database.pool,
         'plan',
         {
@@ -257,7 +260,7 @@ describe('an orchestrator', () => {
     const mended = await runTeam({
       type: 'orchestrator',
       members: await members('red', 'broken'),
-      configuration: await deciding(database.pool, 'plan', plan, {
+      configuration: await makeDecidingModel(database.pool, 'plan', plan, {
         answer: 'it could not be done',
       }),
     });
@@ -268,7 +271,7 @@ describe('an orchestrator', () => {
       members: await members('red', 'broken'),
       configuration: {
         max_plans: 2,
-        ...(await deciding(database.pool, 'plan', plan, plan, plan, plan, plan)),
+        ...(await makeDecidingModel(database.pool, 'plan', plan, plan, plan, plan, plan)),
       },
     });
     expect(stubborn).toMatchObject({ status: 'failed' });
@@ -311,7 +314,7 @@ describe('an evaluator and a generator', () => {
     const run = await runTeam({
       type: 'evaluator_optimizer',
       members: await members('drafter', 'talker'),
-      configuration: await deciding(
+      configuration: await makeDecidingModel(
         database.pool,
         'judge',
         { score: 0.5, passed: false, feedback: 'once more' },

@@ -19,7 +19,7 @@ import { runCustomTool } from '../../../src/tools/custom/custom-tools.ts';
 import { defineTool } from '../../../src/tools/custom/define-tool.ts';
 import { openToolFolder } from '../../../src/tools/custom/tool-folder.ts';
 import { type StartedCli, startCli } from '../../cli/run-cli.ts';
-import { calling, makeAgent, resultsOf, runToEnd } from '../../runtime/arrange.ts';
+import { callTools, makeAgent, resultsOf, runToEnd } from '../../runtime/arrange.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -279,7 +279,7 @@ describe('howdah worker --tools FOLDER --watch', () => {
     expect(cli.stderr()).toContain('greet.ts: greet\n');
     expect(cli.stderr()).toContain('todo.ts: todo is already the name of a tool in the database');
     const agent = await makeAgent(pool, {
-      script: [calling({ name: 'greet' }), { content: 'done' }],
+      script: [callTools({ name: 'greet' }), { content: 'done' }],
       tools: ['greet'],
     });
     const readResults = async () => resultsOf(pool, (await runToEnd(pool, agent)).id);

@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Outcome } from '../../../src/contracts/errors.ts';
 import { createEgress, type EgressAnswer } from '../../../src/tools/egress.ts';
 import { selfSigned } from '../certificate.ts';
-import { dialTo, listening, startServer } from '../servers.ts';
+import { dialTo, listenOnLoopback, startServer } from '../servers.ts';
 
 const signal = () => AbortSignal.timeout(20_000);
 const PUBLIC = { address: '93.184.215.14', family: 4 };
@@ -22,7 +22,7 @@ function answerOf(outcome: Outcome<EgressAnswer<Buffer>>) {
 
 describe('a redirect', () => {
   /** Starts a server that redirects `/3` over `/2` and `/1` to `/0`. */
-  const countdown = () =>
+  const startRedirectServer = () =>
     startServer(({ path }, response) => {
       const left = Number(path.slice(1));
       if (left === 0) response.end('there');
@@ -30,7 +30,7 @@ describe('a redirect', () => {
     });
 
   test('is followed up to three times', async () => {
-    const server = await countdown();
+    const server = await startRedirectServer();
     const egress = createEgress({ allowPrivate: [server.host] });
     const ask = (path: string) => egress.send({ url: server.url + path, signal: signal() });
     expect(answerOf(await ask('/3'))).toMatchObject({ url: `${server.url}/0`, body: 'there' });
@@ -264,7 +264,7 @@ describe('a body', () => {
 describe('time limits', () => {
   test('apply to connecting: a resolver or a peer that does not respond', async () => {
     const mute = net.createServer((socket) => void socket.on('error', () => {}));
-    const port = await listening(mute);
+    const port = await listenOnLoopback(mute);
     onTestFinished(() => void mute.close());
     const never = () => new Promise<never>(() => {});
     const looksUp = createEgress({ allowPrivate: [], connectMs: 50, resolve: never });
@@ -338,11 +338,11 @@ describe('time limits', () => {
 
 describe('a peer', () => {
   /** Starts a server that answers every connection with these bytes, or resets it. */
-  async function peer(answer: (socket: net.Socket) => void): Promise<string> {
+  async function startPeer(answer: (socket: net.Socket) => void): Promise<string> {
     const server = net.createServer((socket) => {
       socket.on('error', () => {}).once('data', () => answer(socket));
     });
-    const port = await listening(server);
+    const port = await listenOnLoopback(server);
     onTestFinished(() => void server.close());
     return `127.0.0.1:${port}`;
   }
@@ -351,7 +351,7 @@ describe('a peer', () => {
 
   test('that refuses connections is unreachable', async () => {
     const server = net.createServer();
-    const port = await listening(server);
+    const port = await listenOnLoopback(server);
     await once(server.close(), 'close');
     expect(errorOf(await ask(`127.0.0.1:${port}`))).toMatchObject({
       code: 'unreachable',
@@ -385,7 +385,7 @@ describe('a peer', () => {
       'bad_answer',
     ],
   ])('that %s causes a retryable error', async (_, answer, code) => {
-    expect(errorOf(await ask(await peer(answer)))).toMatchObject({ code, retryable: true });
+    expect(errorOf(await ask(await startPeer(answer)))).toMatchObject({ code, retryable: true });
   });
 });
 

@@ -19,7 +19,7 @@ const PUBLIC = '93.184.215.14';
 const hello = () => startServer((_request, response) => response.end('hello'));
 
 /** Returns a resolver that knows these names and records the requested ones. */
-function names(known: Record<string, string[]>) {
+function createResolver(known: Record<string, string[]>) {
   const requestedHosts: string[] = [];
   const resolve = async (host: string) => {
     requestedHosts.push(host);
@@ -31,7 +31,7 @@ function names(known: Record<string, string[]>) {
 }
 
 /** Creates an egress client whose connections all reach `server`. */
-function guard(server: TestServer, options: Partial<EgressOptions> = {}) {
+function createGuard(server: TestServer, options: Partial<EgressOptions> = {}) {
   const dial = dialTo(() => server.port);
   return { dial, egress: createEgress({ allowPrivate: [], dial, ...options }) };
 }
@@ -103,7 +103,7 @@ describe('a literal non-public address is rejected in any spelling, with the sam
     'http://255.255.255.255/',
     'http://168.63.129.16/',
   ])('%s', async (url) => {
-    const { dial, egress } = guard(await hello(), { resolve: names({}) });
+    const { dial, egress } = createGuard(await hello(), { resolve: createResolver({}) });
     const error = errorOf(await egress.send({ url, signal: signal() }));
     expect(error).toEqual({
       code: 'invalid_request',
@@ -148,7 +148,9 @@ describe('a host name', () => {
     ['with a zone index', 'http://mixed.example/', ['fe80::1%lo']],
   ])('%s is rejected', async (_, url, addresses) => {
     const { hostname } = new URL(url);
-    const { dial, egress } = guard(await hello(), { resolve: names({ [hostname]: addresses }) });
+    const { dial, egress } = createGuard(await hello(), {
+      resolve: createResolver({ [hostname]: addresses }),
+    });
     const error = errorOf(await egress.send({ url, signal: signal() }));
     expect(error).toMatchObject({ code: 'invalid_request', message: NOT_PUBLIC, retryable: false });
     expect(error.cause).toEqual({ host: hostname });
@@ -167,8 +169,8 @@ describe('a host name', () => {
     'http://db/',
     'http://./',
   ])('%s is rejected without a DNS lookup', async (url) => {
-    const resolve = names({});
-    const { dial, egress } = guard(await hello(), { resolve });
+    const resolve = createResolver({});
+    const { dial, egress } = createGuard(await hello(), { resolve });
     const { code, message } = errorOf(await egress.send({ url, signal: signal() }));
     expect({ code, message }).toEqual({ code: 'invalid_request', message: NOT_PUBLIC });
     expect([resolve.requestedHosts, dial.calls]).toEqual([[], []]);
@@ -181,7 +183,7 @@ describe('a host name', () => {
         address,
         family: address.includes(':') ? 6 : 4,
       }));
-    const { dial, egress } = guard(await hello(), { resolve });
+    const { dial, egress } = createGuard(await hello(), { resolve });
     const url = 'http://rebind.example/';
     expect(answerOf(await egress.send({ url, signal: signal() })).body).toBe('hello');
     expect(dial.calls).toEqual([
@@ -192,7 +194,9 @@ describe('a host name', () => {
   });
 
   test('that does not resolve is unreachable and retryable', async () => {
-    const { egress } = guard(await hello(), { resolve: names({ 'empty.example': [] }) });
+    const { egress } = createGuard(await hello(), {
+      resolve: createResolver({ 'empty.example': [] }),
+    });
     for (const host of ['missing.example', 'empty.example']) {
       const error = errorOf(await egress.send({ url: `https://${host}/`, signal: signal() }));
       expect(error).toMatchObject({ code: 'unreachable', retryable: true, cause: { host } });
@@ -216,7 +220,9 @@ describe('a URL', () => {
     ['http://evil@127.0.0.1/', 'user name'],
     ['https://:s3cret@example.com/', 'user name'],
   ])('%s is rejected', async (url, reason) => {
-    const { dial, egress } = guard(await hello(), { resolve: names({ 'example.com': [PUBLIC] }) });
+    const { dial, egress } = createGuard(await hello(), {
+      resolve: createResolver({ 'example.com': [PUBLIC] }),
+    });
     const error = errorOf(await egress.send({ url, signal: signal() }));
     expect(error).toMatchObject({ code: 'invalid_request', retryable: false });
     expect(error.message).toContain(reason);
@@ -231,7 +237,7 @@ describe('a private host that an operator opened', () => {
     const { port } = server;
     const allowPrivate = [`127.0.0.1:${port}`, `db.internal:${port}`];
     // Nothing listens at the first address, so the next one is tried.
-    const resolve = names({ 'db.internal': ['::1', '127.0.0.1'] });
+    const resolve = createResolver({ 'db.internal': ['::1', '127.0.0.1'] });
     const egress = createEgress({ allowPrivate, resolve });
     for (const host of ['127.0.0.1', '2130706433', 'DB.internal', 'db.internal.']) {
       const url = `http://${host}:${port}/`;
@@ -265,8 +271,8 @@ describe('a private host that an operator opened', () => {
 });
 
 test('the allow list of a caller narrows access and opens nothing', async () => {
-  const { dial, egress } = guard(await hello(), {
-    resolve: names({ 'a.example.com': [PUBLIC], 'example.com': [PUBLIC] }),
+  const { dial, egress } = createGuard(await hello(), {
+    resolve: createResolver({ 'a.example.com': [PUBLIC], 'example.com': [PUBLIC] }),
   });
   const only = ['*.example.com:443', 'example.com:80', '127.0.0.1'].flatMap(
     (text) => parseHostPattern(text) ?? [],
@@ -286,7 +292,7 @@ describe('TLS', () => {
   test('checks the certificate against the name of the URL, not the address', async () => {
     const server = await startServer((_request, response) => response.end('safe'), certificate);
     const dial = dialTo(() => server.port, certificate.cert);
-    const resolve = names({ 'api.example.com': [PUBLIC], 'other.example.com': [PUBLIC] });
+    const resolve = createResolver({ 'api.example.com': [PUBLIC], 'other.example.com': [PUBLIC] });
     const egress = createEgress({ allowPrivate: [], resolve, dial });
     const ask = (url: string) => egress.send({ url, signal: signal() });
     expect(answerOf(await ask('https://api.example.com./')).body).toBe('safe');
@@ -319,13 +325,13 @@ if (!hasVectors)
 test.skipIf(!hasVectors)(
   'only public hosts of the collected SSRF URLs are connected to',
   async () => {
-    const resolve = names({
+    const resolve = createResolver({
       '169.254.169.254.nip.io': ['169.254.169.254'],
       'example.com': [PUBLIC],
       'nicob.net': [PUBLIC],
       'www.googleapis.com': [PUBLIC],
     });
-    const { dial, egress } = guard(await hello(), { resolve });
+    const { dial, egress } = createGuard(await hello(), { resolve });
     const urls = readFileSync(vectors, 'utf8')
       .trim()
       .split('\n')

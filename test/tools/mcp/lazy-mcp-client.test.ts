@@ -11,7 +11,7 @@ const server = { name: 'shop' } as McpServer;
 const context = {} as ToolContext;
 
 /** Returns a pool whose client fails to load this number of times, and the events of the pool. */
-function poolAfter(failures: number) {
+function createFailingPool(failures: number) {
   const events: string[] = [];
   const opened: McpClient = {
     call: async () => ({ ok: true, value: 'answer' }),
@@ -31,7 +31,7 @@ function poolAfter(failures: number) {
 const message = 'the MCP client for shop could not be loaded: EMFILE: too many open files';
 
 test('a call fails as data if the client does not load; the next call loads it', async () => {
-  const { pool } = poolAfter(1);
+  const { pool } = createFailingPool(1);
   expect(await pool.call(tool, {}, context)).toEqual({
     ok: false,
     error: {
@@ -43,22 +43,22 @@ test('a call fails as data if the client does not load; the next call loads it',
 });
 
 test('a failed discovery is recorded for its server, and the next one succeeds', async () => {
-  const { pool, events } = poolAfter(1);
+  const { pool, events } = createFailingPool(1);
   await pool.discover(server);
   await pool.discover(server);
   expect(events).toEqual([message, 'discovered']);
 });
 
 test('a pool closes whether or not its client was loaded', async () => {
-  const unused = poolAfter(0);
+  const unused = createFailingPool(0);
   await unused.pool.close();
   expect(unused.events).toEqual([]);
-  const failed = poolAfter(1);
+  const failed = createFailingPool(1);
   const call = failed.pool.call(tool, {}, context);
   await failed.pool.close();
   expect(await call).toMatchObject({ ok: false });
   expect(failed.events).toEqual([]);
-  const used = poolAfter(0);
+  const used = createFailingPool(0);
   await used.pool.call(tool, {}, context);
   await used.pool.close();
   expect(used.events).toEqual(['closed']);

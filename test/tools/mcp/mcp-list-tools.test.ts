@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { listServerTools } from '../../../src/tools/mcp/results/list-tools.ts';
 
 /** Returns the listing of one tool with this description. */
-async function listed(description: string) {
+async function listTool(description: string) {
   const tool = { name: 'find', description, inputSchema: { type: 'object' } };
   const client = {
     getServerVersion: () => ({ name: 'x', version: '1' }),
@@ -19,7 +19,7 @@ test.each([
   ['U+0000 behind a backslash', 'a\\\u0000b'],
   ['half of a surrogate pair', 'a\ud800b'],
 ])('a tool whose description contains %s has a fault', async (_of, description) => {
-  expect((await listed(description))?.fault).toBe(
+  expect((await listTool(description))?.fault).toBe(
     'it contains characters that are not allowed in a text',
   );
 });
@@ -29,7 +29,7 @@ test.each([
   ['\\uD800', 'Replaces \\uD800 and \\\\udfff.'],
   ['\\u200b', 'Removes \\u200b.'],
 ])('a tool whose description quotes %s as text is accepted', async (_of, description) => {
-  expect(await listed(description)).toMatchObject({
+  expect(await listTool(description)).toMatchObject({
     fault: null,
     description,
     hides_something: false,
@@ -37,5 +37,5 @@ test.each([
 });
 
 test('a tool whose description contains an invisible character hides something', async () => {
-  expect(await listed('a\u200bb')).toMatchObject({ fault: null, hides_something: true });
+  expect(await listTool('a\u200bb')).toMatchObject({ fault: null, hides_something: true });
 });

@@ -12,11 +12,11 @@ import { startOpenAiServer } from '../../../chaos/load/openai-server.ts';
 import { createPool } from '../../../src/db/connection/pool.ts';
 import { adaptPoolForGraphile } from '../../../workers/queue/graphile-pool-adapter.ts';
 import { filterClient } from '../../../workers/queue/notification-filter.ts';
-import { ended, executionOf, insertRun, makeAgent } from '../../runtime/arrange.ts';
+import { executionOf, insertRun, makeAgent, waitForEnd } from '../../runtime/arrange.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { createGate } from '../../support/gate.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { killWorkerProcesses, startWorkerProcess, type WorkerProcess } from '../child.ts';
+import { killWorkerProcesses, startWorkerProcess, type WorkerProcess } from '../worker-process.ts';
 
 // Broken connections of Graphile Worker must neither end the process nor stop its notifications.
 
@@ -49,7 +49,7 @@ async function addJob(): Promise<void> {
 
 async function finishes(worker: WorkerProcess): Promise<void> {
   const id = await insertRun(database.pool, agent);
-  expect((await ended(database.pool, id)).status).toBe('completed');
+  expect((await waitForEnd(database.pool, id)).status).toBe('completed');
   expect(worker.isAlive).toBe(true);
   worker.signal('SIGKILL');
   await worker.ended;
@@ -152,13 +152,13 @@ test('a forged migration notification stops no queue and releases no run', async
         await tenant.query(`notify "jobs:insert", '{"count": ${index % 2 ? '1e999' : -1}}'`);
         if (index % 10 === 0) {
           const other = await insertRun(pool, agent);
-          expect((await ended(pool, other)).status).toBe('completed');
+          expect((await waitForEnd(pool, other)).status).toBe('completed');
         }
       }
     });
     expect((await executionOf(pool, held)).owner_worker).toBe(owner);
     gate.allow(1);
-    expect((await ended(pool, held)).status).toBe('completed');
+    expect((await waitForEnd(pool, held)).status).toBe('completed');
     expect(server.requests).toHaveLength(1);
     expect((await pool.query(WORKER, [owner])).rows).toEqual(before);
     // workers killed by earlier tests may be reported dead
@@ -189,7 +189,7 @@ test('a breaking migration in its table stops the queue', async () => {
     await pool.query(`select pg_notify('worker:migrate', $1)`, [MIGRATE]);
     await isStopping.promise;
     await pool.query('delete from graphile_worker.migrations where id = 999');
-    expect((await ended(pool, await insertRun(pool, agent))).status).toBe('completed');
+    expect((await waitForEnd(pool, await insertRun(pool, agent))).status).toBe('completed');
   } finally {
     process.exitCode = undefined; // Graphile Worker has set it
     await worker.stop(0);

@@ -20,7 +20,7 @@ afterAll(async () => {
 type Run = { id: string; status: string; output: string; created_by: string };
 
 /** Adds a schedule that is due in months, unless a test changes next_at. */
-async function schedule(name: string): Promise<void> {
+async function addSchedule(name: string): Promise<void> {
   const agent = await makeAgent(database.pool, { script: [{ content: `${name} is done` }] });
   await database.pool.query(
     `insert into howdah.schedules (name, cron, agent_id, input)
@@ -29,7 +29,7 @@ async function schedule(name: string): Promise<void> {
   );
 }
 
-const ended = (name: string): Promise<Run> =>
+const waitForRun = (name: string): Promise<Run> =>
   eventually<Run>(
     database.pool,
     `the run of ${name} has ended`,
@@ -37,7 +37,7 @@ const ended = (name: string): Promise<Run> =>
     [name],
   );
 
-const due = (name: string) =>
+const makeDue = (name: string) =>
   database.pool.query(
     `update howdah.schedules set next_at = now() - interval '1 hour' where name = $1`,
     [name],
@@ -47,10 +47,10 @@ const due = (name: string) =>
  * Adds a schedule that is due, and waits for its run. Every schedule that was due before has then
  * been fired too.
  */
-const another = async (name: string): Promise<void> => {
-  await schedule(name);
-  await due(name);
-  await ended(name);
+const fireAnother = async (name: string): Promise<void> => {
+  await addSchedule(name);
+  await makeDue(name);
+  await waitForRun(name);
 };
 
 const countOf = async (name: string): Promise<number> => {
@@ -62,10 +62,13 @@ const countOf = async (name: string): Promise<number> => {
 };
 
 test('a due schedule creates one run, and the worker completes it', async () => {
-  await schedule('report');
-  await due('report');
-  expect(await ended('report')).toMatchObject({ status: 'completed', output: 'report is done' });
-  await another('after the report');
+  await addSchedule('report');
+  await makeDue('report');
+  expect(await waitForRun('report')).toMatchObject({
+    status: 'completed',
+    output: 'report is done',
+  });
+  await fireAnother('after the report');
   expect(await countOf('report')).toBe(1);
   const { rows } = await database.pool.query(
     `select next_at > now() as is_later, last_error from howdah.schedules where name = 'report'`,
@@ -77,25 +80,25 @@ test('two workers also create only one run', async () => {
   workers.push(await startTestWorker(database.url));
   const names = Array.from({ length: 10 }, (_, index) => `digest ${index}`);
   for (const name of names) {
-    await schedule(name);
+    await addSchedule(name);
   }
   await database.pool.query(
     `update howdah.schedules set next_at = now() - interval '1 hour' where name like 'digest %'`,
   );
   for (const name of names) {
-    expect(await ended(name)).toMatchObject({ status: 'completed' });
+    expect(await waitForRun(name)).toMatchObject({ status: 'completed' });
   }
-  await another('after the digests');
+  await fireAnother('after the digests');
   expect(await Promise.all(names.map(countOf))).toEqual(names.map(() => 1));
 });
 
 test('a schedule that cannot run blocks neither other schedules nor the worker', async () => {
-  await schedule('doomed');
+  await addSchedule('doomed');
   await database.pool.query(
     `select howdah.delete_agent(agent_id) from howdah.schedules where name = 'doomed'`,
   );
-  await due('doomed');
-  await another('after the doomed');
+  await makeDue('doomed');
+  await fireAnother('after the doomed');
   const { rows } = await database.pool.query(
     `select last_error ->> 'code' as code from howdah.schedules where name = 'doomed'`,
   );
@@ -104,7 +107,7 @@ test('a schedule that cannot run blocks neither other schedules nor the worker',
 });
 
 /** Makes a function fail. Returns a function that restores it. */
-async function without(name: string): Promise<() => Promise<unknown>> {
+async function breakFunction(name: string): Promise<() => Promise<unknown>> {
   const rename = (from: string, to: string) =>
     database.pool.query(`alter function howdah_private.${from} rename to ${to}`);
   await rename(name, `${name}_away`);
@@ -115,8 +118,8 @@ test('failing schedules block neither questions nor alerts, and failing question
   // leaves one worker, with one log
   await Promise.all(workers.splice(1).map((worker) => worker.stop(1_000)));
   const { pool } = database;
-  const withSchedules = await without('fire_schedules');
-  const withQuestions = await without('expire_questions');
+  const withSchedules = await breakFunction('fire_schedules');
+  const withQuestions = await breakFunction('expire_questions');
   try {
     await expect
       .poll(() => lines.join(''))
@@ -146,5 +149,5 @@ test('failing schedules block neither questions nor alerts, and failing question
   } finally {
     await withSchedules();
   }
-  await another('after the error');
+  await fireAnother('after the error');
 });

@@ -6,7 +6,7 @@ import type { ApiServer } from '../../../../src/api/server.ts';
 import { makeTenant } from '../../../sql/support.ts';
 import { testDatabase } from '../../../support/database.ts';
 import { ask, driveRun, follow, openSocket, startTestApi, until } from '../../harness.ts';
-import { locked, makePerson, tokenFor } from '../../subscriptions/tokens.ts';
+import { makePerson, tokenFor, tokenOptions } from '../../subscriptions/tokens.ts';
 
 /**
  * Time that a request waits for a slot: longer than a busy machine needs to reject five requests.
@@ -142,7 +142,7 @@ describe('bytes read by an operation', () => {
   const LARGE = 'orderBy: [ID_ASC]';
   const many = (count: number, field: (n: number) => string) =>
     Array.from({ length: count }, (_, n) => `f${n}: ${field(n)}`).join(' ');
-  const refused = (limit: string, most: number) => ({
+  const limitError = (limit: string, most: number) => ({
     extensions: { code: 'HWINV', hint: expect.stringContaining('first'), detail: { limit, most } },
   });
 
@@ -169,7 +169,7 @@ describe('bytes read by an operation', () => {
     ],
   ])('rejects an operation that reads more than 10 MB: %s', async (_what, fields, path) => {
     const { errors } = await ask(api, `{ ${fields()} }`);
-    expect(errors[0]).toMatchObject(refused('bytes', 10 * MB));
+    expect(errors[0]).toMatchObject(limitError('bytes', 10 * MB));
     if (path) expect(errors).toMatchObject([{ path }]);
     expect((await ask(api, '{ agents { totalCount } }')).errors).toEqual([]);
   });
@@ -179,7 +179,7 @@ describe('bytes read by an operation', () => {
       api,
       `{ executions(first: 3, orderBy: [ID_DESC]) { nodes { inputData } } }`,
     );
-    expect(errors).toMatchObject([refused('values', 250_000)]);
+    expect(errors).toMatchObject([limitError('values', 250_000)]);
   });
 
   test.each([
@@ -192,14 +192,14 @@ describe('bytes read by an operation', () => {
     ],
   ])('rejects an answer that repeats a value beyond 10 MB: %s', async (_what, fields) => {
     const { data, errors } = await ask(api, `{ ${fields()} }`);
-    expect({ data, errors }).toMatchObject({ data: null, errors: [refused('answer', 10 * MB)] });
+    expect({ data, errors }).toMatchObject({ data: null, errors: [limitError('answer', 10 * MB)] });
   });
 
   test('a rejected answer states that its mutation took effect', async () => {
     const title = 'answered at length';
     const query = `mutation { startSession(input: { agent: "development", title: "${title}" }) { result { agent { executions(first: 1, ${LARGE}) { nodes { ${many(11, () => 'inputData')} } } } } } }`;
     const { errors } = await ask(api, query);
-    expect(errors).toMatchObject([refused('answer', 10 * MB)]);
+    expect(errors).toMatchObject([limitError('answer', 10 * MB)]);
     expect(errors[0]?.extensions.hint).toContain('The mutation is committed');
     const { rowCount } = await db.pool.query('select from howdah.sessions where title = $1', [
       title,
@@ -218,7 +218,7 @@ describe('bytes read by an operation', () => {
     // 12 + 12² + 12³ rows are returned; 12⁴ more rows have 250,000 columns
     expect((await ask(api, query(12, 2))).errors).toEqual([]);
     const { errors } = await ask(api, query(12, 3));
-    expect(errors[0]).toMatchObject(refused('cells', 250_000));
+    expect(errors[0]).toMatchObject(limitError('cells', 250_000));
   });
 
   test('limits each event of a subscription separately; an oversized event is an error', async () => {
@@ -249,7 +249,7 @@ describe('bytes read by an operation', () => {
     expect(await beyond.end).toBe('completed');
     expect(followed.errors).toEqual([]);
     expect(followed.items.length).toBeGreaterThanOrEqual(3);
-    for (const error of beyond.errors) expect(error).toMatchObject(refused('bytes', 10 * MB));
+    for (const error of beyond.errors) expect(error).toMatchObject(limitError('bytes', 10 * MB));
     await socket.client.dispose();
   });
 });
@@ -361,7 +361,7 @@ describe('fair shares of tenants', () => {
 
   beforeAll(async () => {
     shared = await startTestApi(db.url, {
-      ...locked,
+      ...tokenOptions,
       bounds: { connections: 4, waiting: 20, waitMs: 600_000 },
     });
     const tokenOf = async (name: string) =>
@@ -372,7 +372,7 @@ describe('fair shares of tenants', () => {
   afterAll(() => shared?.close());
 
   /** Returns the statements of the API that wait for the lock. */
-  const blocked = async () => {
+  const countBlocked = async () => {
     const { rowCount } = await db.pool.query(
       `select from pg_stat_activity where application_name = 'howdah-api' and wait_event_type = 'Lock'
          and datname = current_database()`,
@@ -409,7 +409,7 @@ describe('fair shares of tenants', () => {
         () => {},
       ),
     );
-    await until(async () => ((await blocked()) ?? 0) >= 2); // the limit of one tenant
+    await until(async () => ((await countBlocked()) ?? 0) >= 2); // the limit of one tenant
     // requests beyond the limit are rejected: those of the tenant with too many, and no others
     await until(() => answered.length >= 60 - 20 - 8);
     for (let round = 0; round < 3; round += 1) {
@@ -435,10 +435,10 @@ describe('fair shares of tenants', () => {
     for (const slow of [query, (signal: AbortSignal) => read(acme, signal)]) {
       const leaving = new AbortController();
       const all = Array.from({ length: 8 }, () => slow(leaving.signal).catch(() => {}));
-      await until(async () => ((await blocked()) ?? 0) >= 2); // the limit of one tenant
+      await until(async () => ((await countBlocked()) ?? 0) >= 2); // the limit of one tenant
       leaving.abort();
       await Promise.all(all);
-      await until(async () => (await blocked()) === 0); // while the lock is held
+      await until(async () => (await countBlocked()) === 0); // while the lock is held
       const { data } = await ask(shared, QUICK, {}, acme);
       expect(data.agents.nodes).not.toEqual([]);
     }

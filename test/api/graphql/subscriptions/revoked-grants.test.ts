@@ -13,7 +13,7 @@ import {
   UPDATED,
   until,
 } from '../../harness.ts';
-import { locked, makePerson, type Person, tokenFor } from '../../subscriptions/tokens.ts';
+import { makePerson, type Person, tokenFor, tokenOptions } from '../../subscriptions/tokens.ts';
 
 const db = testDatabase();
 let api: ApiServer;
@@ -21,7 +21,7 @@ let ada: Person;
 let bob: Person;
 
 beforeAll(async () => {
-  api = await startTestApi(db.url, locked);
+  api = await startTestApi(db.url, tokenOptions);
   ada = await makePerson(db.pool, 'ada');
   bob = await makePerson(db.pool, 'bob');
 });

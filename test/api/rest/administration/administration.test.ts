@@ -5,7 +5,7 @@ import { createMasterKeys } from '../../../../src/secrets/master-keys.ts';
 import { all, one } from '../../../sql/support.ts';
 import { testDatabase } from '../../../support/database.ts';
 import { startTestApi } from '../../harness.ts';
-import { locked, makePerson, tokenFor } from '../../subscriptions/tokens.ts';
+import { makePerson, tokenFor, tokenOptions } from '../../subscriptions/tokens.ts';
 import { type Called, type CallOptions, call } from '../call.ts';
 
 const db = testDatabase();
@@ -23,7 +23,7 @@ const as = (role: string, method: string, path: string, body?: unknown) =>
 
 beforeAll(async () => {
   api = await startTestApi(db.url, { masterKeys });
-  walled = await startTestApi(db.url, { ...locked, masterKeys });
+  walled = await startTestApi(db.url, { ...tokenOptions, masterKeys });
   const person = await makePerson(db.pool, 'somebody');
   tenant = person.tenant_id;
   for (const role of ['owner', 'admin', 'member', 'viewer']) {
@@ -335,28 +335,28 @@ describe('secrets', () => {
 
   test('a value is written, rotated and removed, and never read', async () => {
     const answers: Called[] = [];
-    const said = async (...args: Parameters<typeof ask>) => {
+    const askAndRecord = async (...args: Parameters<typeof ask>) => {
       const answer = await ask(...args);
       answers.push(answer);
       return answer;
     };
     const headers = { 'idempotency-key': randomUUID() };
     const body = { name: 'groq', value: VALUE };
-    const made = await said('POST', '/api/secrets', body, { headers });
+    const made = await askAndRecord('POST', '/api/secrets', body, { headers });
     expect(made).toMatchObject({ status: 201, body: { name: 'groq', version: 1 } });
     const place = made.headers.get('location') ?? '';
-    const repeated = await said('POST', '/api/secrets', body, { headers });
+    const repeated = await askAndRecord('POST', '/api/secrets', body, { headers });
     expect([repeated.status, repeated.body.version]).toEqual([201, 1]);
-    expect(await said('POST', '/api/secrets', body)).toMatchObject({
+    expect(await askAndRecord('POST', '/api/secrets', body)).toMatchObject({
       status: 409,
       body: { code: 'HWCNF', field: 'name' },
     });
     const match = { headers: { 'if-match': made.headers.get('etag') ?? '' } };
-    const second = await said('PUT', place, { value: `${VALUE}-2` }, match);
+    const second = await askAndRecord('PUT', place, { value: `${VALUE}-2` }, match);
     expect(second).toMatchObject({ status: 200, body: { name: 'groq', version: 2 } });
-    expect((await said('PUT', place, { value: `${VALUE}-3` }, match)).status).toBe(412);
-    expect((await said('GET', place)).body).toEqual(second.body);
-    expect((await said('GET', '/api/secrets?name=groq')).body.data).toEqual([second.body]);
+    expect((await askAndRecord('PUT', place, { value: `${VALUE}-3` }, match)).status).toBe(412);
+    expect((await askAndRecord('GET', place)).body).toEqual(second.body);
+    expect((await askAndRecord('GET', '/api/secrets?name=groq')).body.data).toEqual([second.body]);
 
     const model = await ask('POST', '/api/models', {
       name: 'llama',
@@ -365,11 +365,16 @@ describe('secrets', () => {
       secret_name: 'groq',
     });
     expect(model.status).toBe(201);
-    expect(await said('DELETE', place)).toMatchObject({ status: 409, body: { code: 'HWCNF' } });
-    expect((await said('DELETE', `${place}?force=true`, undefined, match)).status).toBe(412);
-    expect((await said('DELETE', `${place}?force=true`)).status).toBe(204);
-    expect((await said('GET', place)).status).toBe(404);
-    expect((await said('PUT', place, { value: VALUE })).status).toBe(404);
+    expect(await askAndRecord('DELETE', place)).toMatchObject({
+      status: 409,
+      body: { code: 'HWCNF' },
+    });
+    expect((await askAndRecord('DELETE', `${place}?force=true`, undefined, match)).status).toBe(
+      412,
+    );
+    expect((await askAndRecord('DELETE', `${place}?force=true`)).status).toBe(204);
+    expect((await askAndRecord('GET', place)).status).toBe(404);
+    expect((await askAndRecord('PUT', place, { value: VALUE })).status).toBe(404);
     for (const { body: answer } of answers) {
       expect(JSON.stringify(answer)).not.toContain('nobody-may-see');
     }

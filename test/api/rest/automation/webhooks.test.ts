@@ -4,7 +4,7 @@ import { connect } from '../../../../src/index.ts';
 import { makeTenant } from '../../../sql/support.ts';
 import { testDatabase } from '../../../support/database.ts';
 import { ask as askGraphql, startTestApi } from '../../harness.ts';
-import { locked, makePerson, tokenFor } from '../../subscriptions/tokens.ts';
+import { makePerson, tokenFor, tokenOptions } from '../../subscriptions/tokens.ts';
 import { type CallOptions, call } from '../call.ts';
 
 const db = testDatabase();
@@ -19,7 +19,7 @@ afterAll(async () => {
   await api?.close();
 });
 
-async function ended(webhook?: string): Promise<string> {
+async function insertEndedDelivery(webhook?: string): Promise<string> {
   const { rows } = await db.pool.query(
     `insert into howdah.webhook_deliveries (webhook_id, execution_id, event, url, payload, status, attempts, last_status)
      values ($1, howdah.uuid_v7(), 'execution.completed', 'https://erp.example.com/told', '{"type": "execution.completed"}', 'failed', 7, 503)
@@ -59,7 +59,7 @@ test.each([
 
 test('deliveries are listed, shown and sent again', async () => {
   const { body: hook } = await ask('POST', '/api/webhooks', { url: 'https://erp.example.com/a' });
-  const [of, other] = [await ended(hook.id), await ended()];
+  const [of, other] = [await insertEndedDelivery(hook.id), await insertEndedDelivery()];
   const ids = async (path: string) =>
     (await ask('GET', path)).body.data.map(({ id }: { id: string }) => id);
   expect(await ids(`/api/webhooks/${hook.id}/deliveries`)).toEqual([of]);
@@ -155,7 +155,7 @@ test('GraphQL shows the key of a new webhook once', async () => {
 
 test('only admins get keys, and only of their own webhooks', async () => {
   const { body: hook } = await ask('POST', '/api/webhooks', { url: 'https://erp.example.com/own' });
-  const shut = await startTestApi(db.url, locked);
+  const shut = await startTestApi(db.url, tokenOptions);
   const path = `/api/webhooks/${hook.id}/signing-key`;
   try {
     const member = await tokenFor(await makePerson(db.pool, 'ada'));
@@ -174,7 +174,7 @@ test('only admins get keys, and only of their own webhooks', async () => {
 });
 
 test('members can neither see nor write webhooks', async () => {
-  const shut = await startTestApi(db.url, locked);
+  const shut = await startTestApi(db.url, tokenOptions);
   try {
     const token = await tokenFor(await makePerson(db.pool, 'mia'));
     const body = { url: 'https://erp.example.com/howdah' };

@@ -3,7 +3,7 @@ import type { ApiServer } from '../../../../src/api/server.ts';
 import { one } from '../../../sql/support.ts';
 import { testDatabase } from '../../../support/database.ts';
 import { startTestApi } from '../../harness.ts';
-import { locked, makePerson, tokenFor } from '../../subscriptions/tokens.ts';
+import { makePerson, tokenFor, tokenOptions } from '../../subscriptions/tokens.ts';
 import { type CallOptions, call } from '../call.ts';
 
 const db = testDatabase({ violates: true }); // writes runs and steps by hand
@@ -362,7 +362,7 @@ test('/api/tools writes capabilities and domain, and PUT without them clears the
 });
 
 test('a member may edit agents but not models, by role in the database', async () => {
-  const shut = await startTestApi(db.url, locked);
+  const shut = await startTestApi(db.url, tokenOptions);
   const person = await makePerson(db.pool, 'ada');
   await db.pool.query(`update howdah.users set role = 'member' where id = $1`, [person.sub]);
   const token = await tokenFor(person);

@@ -8,7 +8,7 @@ import { makeAgent, makeModel } from '../../../sql/support.ts';
 import { testDatabase } from '../../../support/database.ts';
 import { startTestWorker } from '../../../support/worker.ts';
 import { startTestApi } from '../../harness.ts';
-import { locked, makePerson, tokenFor } from '../../subscriptions/tokens.ts';
+import { makePerson, tokenFor, tokenOptions } from '../../subscriptions/tokens.ts';
 import { type CallOptions, call } from '../call.ts';
 
 const KEY = 'sk-test-0123456789abcdef';
@@ -64,7 +64,7 @@ beforeAll(async () => {
   const tryUnsavedModel = createUnsavedModelTests(config);
   worker = await startTestWorker(db.url, { openai: server.url });
   api = await startTestApi(db.url, { tryUnsavedModel });
-  guarded = await startTestApi(db.url, { ...locked, tryUnsavedModel });
+  guarded = await startTestApi(db.url, { ...tokenOptions, tryUnsavedModel });
 });
 afterAll(async () => {
   await Promise.all([api?.close(), guarded?.close(), worker?.stop(0), server?.close()]);

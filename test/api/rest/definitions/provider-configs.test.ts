@@ -9,7 +9,7 @@ import { all, makeTenant, one } from '../../../sql/support.ts';
 import { testDatabase } from '../../../support/database.ts';
 import { startTestWorker } from '../../../support/worker.ts';
 import { ask, startTestApi } from '../../harness.ts';
-import { locked, tokenFor } from '../../subscriptions/tokens.ts';
+import { tokenFor, tokenOptions } from '../../subscriptions/tokens.ts';
 import { call } from '../call.ts';
 
 // Creates provider configurations over an API on loopback without login.
@@ -388,8 +388,8 @@ describe('private addresses', () => {
       [tenant_id],
     );
     const token = await tokenFor({ sub: 'a', tenant_id, user_id }, { user_id, role: 'owner' });
-    const closed = await startTestApi(db.url, { ...locked, masterKeys });
-    const open = await startTestApi(db.url, { jwtSecret: locked.jwtSecret, masterKeys });
+    const closed = await startTestApi(db.url, { ...tokenOptions, masterKeys });
+    const open = await startTestApi(db.url, { jwtSecret: tokenOptions.jwtSecret, masterKeys });
     try {
       for (const server of [closed, open]) {
         expect(await call(server, 'POST', '/api/models', models, { token })).toMatchObject({

@@ -3,7 +3,7 @@ import type { ApiServer } from '../../../../src/api/server.ts';
 import { one } from '../../../sql/support.ts';
 import { testDatabase } from '../../../support/database.ts';
 import { startTestApi } from '../../harness.ts';
-import { locked, makePerson, tokenFor } from '../../subscriptions/tokens.ts';
+import { makePerson, tokenFor, tokenOptions } from '../../subscriptions/tokens.ts';
 import { type CallOptions, call } from '../call.ts';
 
 const db = testDatabase();
@@ -97,7 +97,7 @@ describe.each(Object.entries(KINDS))('/api/%s', (path, { made, patch, label }) =
 });
 
 test('a viewer compares, and neither labels nor restores', async () => {
-  const walled = await startTestApi(db.url, locked);
+  const walled = await startTestApi(db.url, tokenOptions);
   try {
     const person = await makePerson(db.pool, 'watcher');
     const token = await tokenFor(

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiServer } from '../../../../src/api/server.ts';
 import { testDatabase } from '../../../support/database.ts';
 import { type Answer, startTestApi, until } from '../../harness.ts';
-import { locked, makePerson, tokenFor } from '../../subscriptions/tokens.ts';
+import { makePerson, tokenFor, tokenOptions } from '../../subscriptions/tokens.ts';
 import { call } from '../call.ts';
 
 const db = testDatabase();
@@ -59,7 +59,7 @@ describe('the OpenAPI description', () => {
   });
 
   test('is public, even where a login is required', async () => {
-    const shut = await startTestApi(db.url, locked);
+    const shut = await startTestApi(db.url, tokenOptions);
     expect((await call(shut, 'GET', '/openapi.json')).status).toBe(200);
     expect((await call(shut, 'GET', '/docs')).status).toBe(200);
     expect((await call(shut, 'GET', '/api/agents')).status).toBe(401);
@@ -83,7 +83,7 @@ test('without a login, a foreign Host or Origin is rejected', async () => {
 });
 
 test('a request beyond a quota gets 429 with Retry-After', async () => {
-  const shut = await startTestApi(db.url, locked);
+  const shut = await startTestApi(db.url, tokenOptions);
   const person = await makePerson(db.pool, 'ada');
   const token = await tokenFor(person);
   await db.pool.query(

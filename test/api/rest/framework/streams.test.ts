@@ -15,9 +15,9 @@ import { one, rolledBack } from '../../../sql/support.ts';
 import { eventually, testDatabase } from '../../../support/database.ts';
 import { startTestWorker } from '../../../support/worker.ts';
 import { startTestApi, until } from '../../harness.ts';
-import { locked } from '../../subscriptions/tokens.ts';
+import { tokenOptions } from '../../subscriptions/tokens.ts';
 import { call } from '../call.ts';
-import { listen } from '../events.ts';
+import { openStream } from '../events.ts';
 
 describe('the event stream writer', () => {
   const identity = {
@@ -135,7 +135,7 @@ describe('over the API', () => {
   let answers: PromiseWithResolvers<void>;
 
   beforeAll(async () => {
-    api = await startTestApi(db.url, locked);
+    api = await startTestApi(db.url, tokenOptions);
     model = await startOpenAiServer(async () => {
       await answers.promise;
       return { content: 'The moon is far away.' };
@@ -164,7 +164,7 @@ describe('over the API', () => {
   test('tokens precede the thought they form, without an id', async () => {
     const { key } = await keyFor();
     const { id, path } = await begin(key, { run_at: '2100-01-01T00:00:00Z' });
-    const stream = await listen(api, path, { token: key });
+    const stream = await openStream(api, path, { token: key });
     const watched = 'select from howdah_private.watchers where execution_id = $1';
     await eventually(db.pool, 'it is watched', watched, [id]);
     await db.pool.query('update howdah.executions set run_at = now() where id = $1', [id]);
@@ -183,10 +183,10 @@ describe('over the API', () => {
     async (after) => {
       const { key } = await keyFor();
       const { path } = await begin(key);
-      const live = await listen(api, `${path}?after=${after}`, { token: key });
+      const live = await openStream(api, `${path}?after=${after}`, { token: key });
       answers.resolve();
       await live.end;
-      const late = await listen(api, `${path}?after=${after}`, { token: key });
+      const late = await openStream(api, `${path}?after=${after}`, { token: key });
       await late.end;
       expect(late.events.map(({ event }) => event)).toEqual(['complete']);
       expect(live.events.at(-1)).toMatchObject({ event: 'complete', id: late.events[0]?.id });
@@ -215,7 +215,7 @@ describe('over the API', () => {
   test('a revoked key loses access, including an open stream', async () => {
     const { id, key } = await keyFor();
     const { path } = await begin(key);
-    const stream = await listen(api, path, { token: key });
+    const stream = await openStream(api, path, { token: key });
     await db.pool.query('select howdah.revoke_api_key($1)', [id]);
     await stream.end;
     expect(stream.events.at(-1)).toMatchObject({
@@ -252,7 +252,7 @@ describe('over the API', () => {
     const { id } = await begin(token);
     const lines: string[] = [];
     const tight = await startTestApi(db.url, {
-      ...locked,
+      ...tokenOptions,
       log: pino({ level: 'error' }, { write: (line: string) => lines.push(line) }),
       bounds: { connections: 1, tenantStreams: 1 },
     });
@@ -286,7 +286,7 @@ describe('over the API', () => {
       });
       expect((await listed).status).toBe(200);
       await until(async () => {
-        const stream = await listen(tight, path, { token });
+        const stream = await openStream(tight, path, { token });
         stream.close();
         return stream.status === 200;
       });
@@ -300,7 +300,7 @@ describe('over the API', () => {
     const { key } = await keyFor('member');
     const owner = await keyFor();
     const { agent_id, path } = await begin(owner.key);
-    const stream = await listen(api, path, { token: key });
+    const stream = await openStream(api, path, { token: key });
     expect(stream.status).toBe(200);
     await db.pool.query(
       `insert into howdah.grants (agent_id, role, permission) values ($1, 'admin', 'run')`,

@@ -7,7 +7,7 @@ import { makeAgent as makeIdleAgent, makeRun, makeTenant, one } from '../../../s
 import { testDatabase } from '../../../support/database.ts';
 import { startTestWorker } from '../../../support/worker.ts';
 import { ask, startTestApi } from '../../harness.ts';
-import { locked, makePerson, tokenFor } from '../../subscriptions/tokens.ts';
+import { makePerson, tokenFor, tokenOptions } from '../../subscriptions/tokens.ts';
 import { call } from '../call.ts';
 
 const UNKNOWN = '01a1f805-7e9f-729f-9dc6-14d018338ca2';
@@ -30,23 +30,23 @@ const pathOf = (a: string, b: string) => `/api/executions/${a}/compare/${b}`;
 
 test('REST, GraphQL and the client return the same as SQL for real runs', async () => {
   const call_of = (expression: string) => ({ name: 'calculator', arguments: { expression } });
-  const counting = (expression: string, content: string) =>
+  const makeCountingAgent = (expression: string, content: string) =>
     makeAgent(db.pool, {
       tools: ['calculator'],
       script: [{ tool_calls: [{ ...call_of(expression), id: 'c1' }] }, { content }],
     });
   const client = connect(api.url);
-  const ran = async (agent_id: string) => {
+  const runAgent = async (agent_id: string) => {
     const body = { agent_id, message: 'Count.', wait: 60 };
     const run = await client.call('execute', { body });
     expect(run.status).toBe('completed');
     return run.execution_id;
   };
-  const six = await counting('6 * 7', 'It is 42.');
+  const six = await makeCountingAgent('6 * 7', 'It is 42.');
   const [a, again, b] = [
-    await ran(six),
-    await ran(six),
-    await ran(await counting('6 * 8', 'It is 48.')),
+    await runAgent(six),
+    await runAgent(six),
+    await runAgent(await makeCountingAgent('6 * 8', 'It is 48.')),
   ];
 
   const { status, body } = await call(api, 'GET', pathOf(a, b));
@@ -81,7 +81,7 @@ test("another tenant's rows and missing rows cause the same not-found error in R
     makeRun(db.pool, { tenant_id, agent_id: await makeIdleAgent(db.pool, { tenant_id }) });
   const own = await run(mine);
   const theirs = await run(await makeTenant(db.pool, 'theirs'));
-  const lockedApi = await startTestApi(db.url, locked);
+  const lockedApi = await startTestApi(db.url, tokenOptions);
   try {
     const token = await tokenFor(await makePerson(db.pool, 'ada', mine));
     for (const unknown of [UNKNOWN, theirs]) {

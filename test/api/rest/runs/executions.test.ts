@@ -7,7 +7,7 @@ import { testDatabase } from '../../../support/database.ts';
 import { startTestWorker } from '../../../support/worker.ts';
 import { startTestApi, until } from '../../harness.ts';
 import { type CallOptions, call } from '../call.ts';
-import { listen } from '../events.ts';
+import { openStream } from '../events.ts';
 
 const db = testDatabase();
 let api: ApiServer;
@@ -25,7 +25,7 @@ afterAll(async () => {
 });
 
 const CALC = { name: 'calculator', arguments: { expression: '6 * 7' } };
-const counting = () =>
+const makeCountingAgent = () =>
   makeAgent(db.pool, {
     tools: ['calculator'],
     script: [
@@ -37,7 +37,7 @@ const counting = () =>
       { content: 'It is 42.', usage: { tokens_in: 9, tokens_out: 3 } },
     ],
   });
-const asking = () =>
+const makeAskingAgent = () =>
   makeAgent(db.pool, {
     tools: ['ask_user'],
     script: [
@@ -53,7 +53,7 @@ const statusOf = async (id: string) => (await ask('GET', `/api/executions/${id}`
 
 describe('execute', () => {
   test('starts a run: 202 with its id and Location', async () => {
-    const agent = await counting();
+    const agent = await makeCountingAgent();
     const started = await ask('POST', '/api/execute', {
       agent: await nameOf(agent),
       message: 'Go.',
@@ -80,8 +80,11 @@ describe('execute', () => {
   });
 
   test('waits: 200 with the output if it is ready in time, otherwise 202', async () => {
-    expect(await run(await counting())).toMatchObject({ status: 'completed', output: 'It is 42.' });
-    const inQuery = { agent_id: await counting(), message: 'Go.' };
+    expect(await run(await makeCountingAgent())).toMatchObject({
+      status: 'completed',
+      output: 'It is 42.',
+    });
+    const inQuery = { agent_id: await makeCountingAgent(), message: 'Go.' };
     expect(await ask('POST', '/api/execute?wait=20', inQuery)).toMatchObject({
       status: 200,
       body: { output: 'It is 42.' },
@@ -97,7 +100,7 @@ describe('execute', () => {
       });
     }
     const parked = await ask('POST', '/api/execute', {
-      agent_id: await asking(),
+      agent_id: await makeAskingAgent(),
       message: 'Paint.',
       wait: 0.2,
     });
@@ -105,7 +108,7 @@ describe('execute', () => {
   });
 
   test('accepts workflows by name and by id', async () => {
-    const member = await counting();
+    const member = await makeCountingAgent();
     const { id } = await one(
       db.pool,
       `insert into howdah.workflows (name, type) values ('line', 'chain') returning id`,
@@ -125,7 +128,7 @@ describe('execute', () => {
   });
 
   test('accepts a callback_url for agents and workflows', async () => {
-    const agent_id = await counting();
+    const agent_id = await makeCountingAgent();
     const callback_url = 'https://erp.example.com/done';
     for (const who of [
       { agent_id },
@@ -144,7 +147,7 @@ describe('execute', () => {
   });
 
   test('returns the first run for a known key, by name and by id', async () => {
-    const agent_id = await counting();
+    const agent_id = await makeCountingAgent();
     const options = { headers: { 'idempotency-key': 'ticket 17' } };
     const all = await Promise.all(
       [agent_id, agent_id, agent_id].map((id) =>
@@ -226,7 +229,7 @@ describe('execute', () => {
 
 describe('runs', () => {
   test('include messages and children up to 1 MB, and page through the rest', async () => {
-    const agent_id = await counting();
+    const agent_id = await makeCountingAgent();
     const later = { agent_id, message: 'x', run_at: '2100-01-01T00:00:00Z' };
     const id = (await ask('POST', '/api/execute', later)).body.execution_id;
     const small = (await ask('GET', `/api/executions/${id}`)).body;
@@ -251,7 +254,7 @@ describe('runs', () => {
   });
 
   test('are filtered by field, with statuses in any spelling', async () => {
-    const agent_id = await counting();
+    const agent_id = await makeCountingAgent();
     const { execution_id } = await run(agent_id, { metadata: { order: 4711 } });
     const later = await ask('POST', '/api/execute', {
       agent_id,
@@ -287,7 +290,7 @@ describe('runs', () => {
   });
 
   test('end a page at 1 MB whatever its limit, without losing a run', async () => {
-    const agent_id = await counting();
+    const agent_id = await makeCountingAgent();
     const input_data = { text: 'x'.repeat(400_000) };
     const started = [];
     for (let i = 0; i < 5; i += 1) started.push((await run(agent_id, { input_data })).execution_id);
@@ -306,7 +309,7 @@ describe('runs', () => {
   });
 
   test('list their steps and messages page by page', async () => {
-    const { execution_id: id } = await run(await counting());
+    const { execution_id: id } = await run(await makeCountingAgent());
     const first = await ask('GET', `/api/executions/${id}/steps?limit=2`);
     expect(first.body.data.map(({ seq }: { seq: number }) => seq)).toEqual([1, 2]);
     const rest = await ask('GET', `/api/executions/${id}/steps?cursor=${first.body.next}`);
@@ -322,7 +325,7 @@ describe('runs', () => {
   });
 
   test('are paused, resumed, cancelled, retried and forked', async () => {
-    const { execution_id: id } = await run(await asking(), { wait: false });
+    const { execution_id: id } = await run(await makeAskingAgent(), { wait: false });
     await until(async () => (await statusOf(id)) === 'waiting');
     expect((await ask('POST', `/api/executions/${id}/pause`)).body.status).toBe('paused');
     expect((await ask('POST', `/api/executions/${id}/resume`)).body.status).toBe('waiting');
@@ -342,7 +345,7 @@ describe('runs', () => {
   });
 
   test('are forked with new input data, or with single values replaced', async () => {
-    const { execution_id: id } = await run(await asking(), {
+    const { execution_id: id } = await run(await makeAskingAgent(), {
       ...{ wait: false, input_data: { order: { number: 1001 }, note: 'a' } },
     });
     const fork = async (body: object) => ask('POST', `/api/executions/${id}/fork`, body);
@@ -366,7 +369,7 @@ describe('runs', () => {
 });
 
 test('questions are listed and answered; a second answer is rejected', async () => {
-  const { execution_id } = await run(await asking(), { wait: false });
+  const { execution_id } = await run(await makeAskingAgent(), { wait: false });
   await until(async () => (await statusOf(execution_id)) === 'waiting');
   const { body } = await ask('GET', `/api/questions?status=OPEN&execution_id=${execution_id}`);
   expect(body.data).toMatchObject([{ kind: 'question', prompt: 'Which colour?', status: 'open' }]);
@@ -385,8 +388,8 @@ test('questions are listed and answered; a second answer is rejected', async () 
 
 describe('an event stream', () => {
   test('delivers a run from its start and closes at its end', async () => {
-    const agent_id = await counting();
-    const stream = await listen(api, '/api/execute', {
+    const agent_id = await makeCountingAgent();
+    const stream = await openStream(api, '/api/execute', {
       method: 'POST',
       body: { agent_id, message: 'Go.', stream: true },
     });
@@ -410,24 +413,24 @@ describe('an event stream', () => {
   });
 
   test('resumes after any event: each cut yields the rest with equal ids and data', async () => {
-    const { execution_id } = await run(await counting());
+    const { execution_id } = await run(await makeCountingAgent());
     const path = `/api/executions/${execution_id}/stream`;
-    const whole = await listen(api, path);
+    const whole = await openStream(api, path);
     await whole.end;
     const ids = whole.events.map(({ id }) => id as string);
     expect(new Set(ids).size).toBe(5);
     for (const [place, lastEventId] of ids.entries()) {
-      const rest = await listen(api, path, { lastEventId });
+      const rest = await openStream(api, path, { lastEventId });
       await rest.end;
       expect(rest.events).toEqual(whole.events.slice(place + 1));
     }
-    const byQuery = await listen(api, `${path}?after=${ids[1]}`);
+    const byQuery = await openStream(api, `${path}?after=${ids[1]}`);
     await byQuery.end;
     expect(byQuery.eventLines()).toEqual(whole.eventLines().slice(2));
   });
 
   test('delivers questions, also of a child run, and continues after the answer', async () => {
-    const child = await asking();
+    const child = await makeAskingAgent();
     const { id: tool } = await one(
       db.pool,
       `insert into howdah.tools (name, kind, agent_id, description, parameters)
@@ -447,7 +450,7 @@ describe('an event stream', () => {
     ]);
     const { execution_id } = await run(parent, { wait: false });
     const path = `/api/executions/${execution_id}/stream`;
-    const stream = await listen(api, path);
+    const stream = await openStream(api, path);
     const question = await stream.when(({ event }) => event === 'ask_user');
     expect(question.data).toMatchObject({
       prompt: 'Which colour?',
@@ -455,13 +458,13 @@ describe('an event stream', () => {
       agent: await nameOf(child),
     });
     expect(question.id).toBeUndefined();
-    const again = await listen(api, path, { lastEventId: '3.1' });
+    const again = await openStream(api, path, { lastEventId: '3.1' });
     expect(await again.when(({ event }) => event === 'ask_user')).toEqual(question);
     again.close();
     await ask('POST', `/api/questions/${question.data.question_id}/answer`, { answer: 'blue' });
     await stream.end;
     expect(stream.eventLines().at(-1)).toMatch(/^complete /);
-    const replay = await listen(api, path);
+    const replay = await openStream(api, path);
     await replay.end;
     const withId = stream.events.filter(({ id }) => id !== undefined);
     expect(replay.events).toEqual(withId);
@@ -471,7 +474,7 @@ describe('an event stream', () => {
     const agent = await makeAgent(db.pool, { script: [{ error: { status: 400, message: 'no' } }] });
     const { execution_id, status } = await run(agent);
     expect(status).toBe('failed');
-    const stream = await listen(api, `/api/executions/${execution_id}/stream`);
+    const stream = await openStream(api, `/api/executions/${execution_id}/stream`);
     await stream.end;
     expect(stream.events.slice(-2)).toMatchObject([
       { event: 'error', data: { error: { message: expect.stringContaining('no') } } },
@@ -480,18 +483,18 @@ describe('an event stream', () => {
   });
 
   test('continues after the end when the run does: a retry repeats no id', async () => {
-    const { execution_id } = await run(await asking(), { wait: false });
+    const { execution_id } = await run(await makeAskingAgent(), { wait: false });
     await until(async () => (await statusOf(execution_id)) === 'waiting');
     await ask('POST', `/api/executions/${execution_id}/cancel`);
     const path = `/api/executions/${execution_id}/stream`;
-    const before = await listen(api, path);
+    const before = await openStream(api, path);
     await before.end;
     expect(before.events.at(-1)).toMatchObject({
       event: 'complete',
       data: { status: 'cancelled' },
     });
     await ask('POST', `/api/executions/${execution_id}/retry`);
-    const after = await listen(api, path, { lastEventId: before.events.at(-1)?.id ?? '' });
+    const after = await openStream(api, path, { lastEventId: before.events.at(-1)?.id ?? '' });
     const question = await after.when(({ event }) => event === 'ask_user');
     await ask('POST', `/api/questions/${question.data.question_id}/answer`, { answer: 'blue' });
     await after.end;
@@ -506,7 +509,7 @@ describe('an event stream', () => {
       message: 'x',
       run_at: '2100-01-01T00:00:00Z',
     });
-    const stream = await listen(api, `/api/executions/${body.execution_id}/stream`);
+    const stream = await openStream(api, `/api/executions/${body.execution_id}/stream`);
     await ask('POST', `/api/executions/${body.execution_id}/cancel`);
     await stream.end;
     expect(stream.events).toMatchObject([{ event: 'complete', data: { status: 'cancelled' } }]);
@@ -515,7 +518,7 @@ describe('an event stream', () => {
   test('of an unknown run or after an invalid event id is a problem', async () => {
     const missingPath = '/api/executions/0199aaaa-0000-7000-8000-000000000000/stream';
     expect((await ask('GET', missingPath)).body).toMatchObject({ status: 404, code: 'HWNTF' });
-    const { execution_id } = await run(await counting());
+    const { execution_id } = await run(await makeCountingAgent());
     const path = `/api/executions/${execution_id}/stream`;
     const headers = { 'last-event-id': 'x' };
     expect((await ask('GET', path, undefined, { headers })).body).toMatchObject({

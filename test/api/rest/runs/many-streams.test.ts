@@ -4,7 +4,7 @@ import type { ApiServer } from '../../../../src/api/server.ts';
 import { makeAgent, makeRun } from '../../../sql/support.ts';
 import { testDatabase } from '../../../support/database.ts';
 import { driveRun, startTestApi } from '../../harness.ts';
-import { listen } from '../events.ts';
+import { openStream } from '../events.ts';
 
 /** Number of concurrent streams of one run, and of the steps it commits meanwhile. */
 const STREAMS = 60;
@@ -27,7 +27,7 @@ async function followInPieces(path: string, pieces: readonly number[]): Promise<
   const ids: string[] = [];
   for (const most of [...pieces, Number.POSITIVE_INFINITY]) {
     const lastEventId = ids.at(-1);
-    const stream = await listen(api, path, lastEventId === undefined ? {} : { lastEventId });
+    const stream = await openStream(api, path, lastEventId === undefined ? {} : { lastEventId });
     const ended = stream.end.then(() => true);
     const enough = stream.when(() => stream.events.length >= most).then(() => false);
     enough.catch(() => {}); // the stream may end earlier

@@ -8,7 +8,7 @@ import { testDatabase } from '../../../support/database.ts';
 import { startTestWorker } from '../../../support/worker.ts';
 import { startTestApi, until } from '../../harness.ts';
 import { type CallOptions, call } from '../call.ts';
-import { listen } from '../events.ts';
+import { openStream } from '../events.ts';
 
 const db = testDatabase();
 let api: ApiServer;
@@ -62,7 +62,7 @@ test('system, session, message, stream, question of a sub-agent and todo list, f
   const session = await ask('POST', '/sessions', { agent_system_id: system.body.id });
   expect(session).toMatchObject({ status: 201, body: { agent: 'desk', turns: 0 } });
   const path = session.headers.get('location') ?? '';
-  const stream = await listen(api, `${path}/stream`);
+  const stream = await openStream(api, `${path}/stream`);
   const sent = await ask('POST', `${path}/messages`, { content: 'Please paint it.' });
   expect(sent).toMatchObject({ status: 202, body: { session_id: session.body.id, turn: 1 } });
 
@@ -94,7 +94,7 @@ test('system, session, message, stream, question of a sub-agent and todo list, f
   stream.close();
 
   for (const [place, lastEventId] of ids.entries()) {
-    const rest = await listen(api, `${path}/stream`, { lastEventId });
+    const rest = await openStream(api, `${path}/stream`, { lastEventId });
     await until(() => rest.events.length >= ids.length - place - 1);
     expect(rest.events.map(({ id }) => id)).toEqual(ids.slice(place + 1));
     rest.close();
@@ -241,7 +241,7 @@ describe('sessions', () => {
     const agent_id = await makeAgent(db.pool, { script: [{ content: 'Hello.' }] });
     const { id } = await session({ agent_id });
     const other = await startTestApi(db.url);
-    const stream = await listen(other, `/sessions/${id}/stream`);
+    const stream = await openStream(other, `/sessions/${id}/stream`);
     await ask('POST', `/sessions/${id}/messages`, { content: 'Hi.' });
     await stream.when(({ event }) => event === 'complete');
     await other.close();
@@ -258,7 +258,7 @@ describe('sessions', () => {
       ],
     });
     const { id } = await session({ agent_id });
-    const stream = await listen(api, `/sessions/${id}/stream`);
+    const stream = await openStream(api, `/sessions/${id}/stream`);
     const { body } = await ask('POST', `/sessions/${id}/messages`, { content: 'Go.' });
     await stream.when(({ event }) => event === 'ask_user');
     await ask('POST', `/api/executions/${body.execution_id}/cancel`);
@@ -277,7 +277,7 @@ describe('sessions', () => {
   test('a message returns the events of its run on request, once for each key', async () => {
     const agent_id = await makeAgent(db.pool, { script: [{ content: 'Hello.' }] });
     const { id } = await session({ agent_id });
-    const said = await listen(api, `/sessions/${id}/messages`, {
+    const said = await openStream(api, `/sessions/${id}/messages`, {
       method: 'POST',
       body: { content: 'Hi.', stream: true },
     });

@@ -11,9 +11,9 @@ import { all, makeRun, one, unique } from '../../../sql/support.ts';
 import { eventually, testDatabase } from '../../../support/database.ts';
 import { startTestWorker } from '../../../support/worker.ts';
 import { startTestApi } from '../../harness.ts';
-import { locked } from '../../subscriptions/tokens.ts';
+import { tokenOptions } from '../../subscriptions/tokens.ts';
 import { call } from '../call.ts';
-import { listen } from '../events.ts';
+import { openStream } from '../events.ts';
 
 const db = testDatabase();
 let api: ApiServer;
@@ -67,7 +67,7 @@ test('pages contain each line once, newest first', async () => {
 });
 
 test('a stream sends each line once, oldest first, then new ones; it resumes after an id', async () => {
-  const stream = await listen(api, '/api/steps/stream?since=2000-01-01T00:00:00Z');
+  const stream = await openStream(api, '/api/steps/stream?since=2000-01-01T00:00:00Z');
   try {
     const id = await ranOf();
     await stream.when(({ data }) => data.execution_id === id && data.seq === 2);
@@ -77,7 +77,7 @@ test('a stream sends each line once, oldest first, then new ones; it resumes aft
     const old = received.slice(0, steps).map(({ finished_at }) => Date.parse(finished_at));
     expect(old).toEqual(old.toSorted((a, b) => a - b));
     const middle = stream.events.at(Math.floor(steps / 2));
-    const rest = await listen(api, '/api/steps/stream?since=2000-01-01T00:00:00Z', {
+    const rest = await openStream(api, '/api/steps/stream?since=2000-01-01T00:00:00Z', {
       lastEventId: middle?.id ?? '',
     });
     await rest.when(({ data }) => data.execution_id === id && data.seq === 2);
@@ -94,7 +94,7 @@ test('a stream sends each line once, oldest first, then new ones; it resumes aft
 test('many streams of a log need no more transactions than one', async () => {
   const STREAMS = 40;
   const path = `/api/steps/stream?agent_id=${agent}&since=1s`;
-  const streams = await Promise.all(Array.from({ length: STREAMS }, () => listen(api, path)));
+  const streams = await Promise.all(Array.from({ length: STREAMS }, () => openStream(api, path)));
   const allHave = (id: string) =>
     Promise.all(
       streams.map((one) => one.when(({ data }) => data.execution_id === id && data.seq === 2)),
@@ -156,7 +156,7 @@ test('a stream that falls behind the shared reader reads on its own without gaps
 test('the stream of one run ends with the run', async () => {
   const id = await ranOf();
   const later = await makeRun(db.pool, { run_at: '2100-01-01' });
-  const stream = await listen(api, `/api/steps/stream?execution_id=${id}&since=1d`);
+  const stream = await openStream(api, `/api/steps/stream?execution_id=${id}&since=1d`);
   await stream.end;
   expect(stream.events.map(({ event, data }) => [event, data.seq])).toEqual([
     ['step', 1],
@@ -217,7 +217,7 @@ test.each([
 });
 
 test('a caller who loses access to an agent sees no lines, and its stream ends', async () => {
-  const guarded = await startTestApi(db.url, locked);
+  const guarded = await startTestApi(db.url, tokenOptions);
   try {
     const made = await runCli(db.url, 'key', 'create', unique('desk'), '--role', 'member');
     const token = made.stdout.trim();
@@ -226,12 +226,12 @@ test('a caller who loses access to an agent sees no lines, and its stream ends',
     const list = `/api/steps?agent_id=${agent}&since=1d`;
     expect((await call(guarded, 'GET', list, undefined, { token })).body.data).not.toEqual([]);
     const path = `/api/steps/stream?execution_id=${later}&since=1d`;
-    const stream = await listen(guarded, path, { token });
+    const stream = await openStream(guarded, path, { token });
     expect(stream.status).toBe(200);
     const admin = await runCli(db.url, 'key', 'create', unique('desk'), '--role', 'admin');
     const log = `/api/steps/stream?agent_id=${agent}&since=1s`;
-    const his = await listen(guarded, log, { token });
-    const hers = await listen(guarded, log, { token: admin.stdout.trim() });
+    const his = await openStream(guarded, log, { token });
+    const hers = await openStream(guarded, log, { token: admin.stdout.trim() });
     await db.pool.query(
       `insert into howdah.grants (agent_id, role, permission) values ($1, 'admin', 'run')`,
       [agent],

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { calling, ended, executionOf, makeAgent } from '../../../runtime/arrange.ts';
+import { callTools, executionOf, makeAgent, waitForEnd } from '../../../runtime/arrange.ts';
 import { all, makeTenant, one, unique } from '../../../sql/support.ts';
 import { eventually, testDatabase } from '../../../support/database.ts';
 
@@ -56,7 +56,7 @@ async function agentNamed(name: string, script: object[], tools: string[] = []):
 
 // biome-ignore lint/suspicious/noExplicitAny: tests read single fields of results
 type Result = any;
-const say = (client: Client, name: string, options: object = {}): Promise<Result> =>
+const callAgent = (client: Client, name: string, options: object = {}): Promise<Result> =>
   client.callTool({ name, arguments: { message: 'Hello' } }, options);
 
 test('howdah mcp acknowledges a subscription after it has read the state of the run', async () => {
@@ -96,7 +96,8 @@ describe.each(['2025-11-25', '2026-07-28'] as const)('howdah mcp in revision %s'
     const agent = await agentNamed(unique('told'), [{ content: 'A fine day.' }]);
     const client = await open({ revision });
     const heard: string[] = [];
-    const hears = (what: string) => vi.waitFor(() => expect(heard).toContain(what), 120_000);
+    const waitForNotification = (what: string) =>
+      vi.waitFor(() => expect(heard).toContain(what), 120_000);
     client.setNotificationHandler(
       'notifications/tools/list_changed',
       () => void heard.push('tools'),
@@ -114,9 +115,9 @@ describe.each(['2025-11-25', '2026-07-28'] as const)('howdah mcp in revision %s'
     if (revision === '2025-11-25') await client.subscribeResource({ uri });
     else await client.listen({ toolsListChanged: true, resourceSubscriptions: [uri] });
     await db.pool.query('select howdah.cancel_execution($1)', [id]);
-    await hears(uri);
+    await waitForNotification(uri);
     await agentNamed(unique('new'), []);
-    await hears('tools');
+    await waitForNotification('tools');
     const { contents } = (await client.readResource({ uri })) as Result;
     expect(JSON.parse(contents[0].text).status).toBe('cancelled');
   });
@@ -129,14 +130,14 @@ describe.each(['2025-11-25', '2026-07-28'] as const)('howdah mcp in revision %s'
     expect(tools.map((tool) => tool.name)).toEqual(
       expect.arrayContaining([name, 'answer_question']),
     );
-    const result = await say(client, name);
+    const result = await callAgent(client, name);
     expect(result.content).toEqual([{ type: 'text', text: 'A fine day.' }]);
     const uri = `howdah://executions/${result._meta['howdah/execution_id']}`;
     const { contents } = await client.readResource({ uri });
     expect(JSON.parse((contents[0] as { text: string }).text)).toMatchObject({
       output: 'A fine day.',
     });
-    await expect(say(client, 'nobody')).rejects.toMatchObject({ code: -32602 });
+    await expect(callAgent(client, 'nobody')).rejects.toMatchObject({ code: -32602 });
   });
 
   test('passes questions to the person at the client', async () => {
@@ -144,7 +145,7 @@ describe.each(['2025-11-25', '2026-07-28'] as const)('howdah mcp in revision %s'
     await agentNamed(
       name,
       [
-        calling({ name: 'ask_user', arguments: { question: 'Which?', options: ['a', 'b'] } }),
+        callTools({ name: 'ask_user', arguments: { question: 'Which?', options: ['a', 'b'] } }),
         { content: 'ok' },
       ],
       ['ask_user'],
@@ -157,13 +158,13 @@ describe.each(['2025-11-25', '2026-07-28'] as const)('howdah mcp in revision %s'
         return { action: 'accept', content: { answer: 'b' } };
       },
     });
-    const result = await say(client, name);
+    const result = await callAgent(client, name);
     expect({ prompts, content: result.content }).toEqual({
       prompts: ['Which?'],
       content: [{ type: 'text', text: 'ok' }],
     });
     const silent = await open({ revision });
-    expect((await say(silent, name)).content[0].text).toContain('waits for a person');
+    expect((await callAgent(silent, name)).content[0].text).toContain('waits for a person');
   });
 
   test('cancelling a call cancels its run', async () => {
@@ -171,12 +172,12 @@ describe.each(['2025-11-25', '2026-07-28'] as const)('howdah mcp in revision %s'
     const agent = await agentNamed(name, [{ content: 'late', delay_ms: 600_000 }]);
     const client = await open({ revision });
     const stop = new AbortController();
-    const call = say(client, name, { signal: stop.signal });
+    const call = callAgent(client, name, { signal: stop.signal });
     call.catch(() => {});
     const id = await startRun(agent);
     stop.abort('enough');
     await expect(call).rejects.toThrow();
-    expect(await ended(db.pool, id)).toMatchObject({ status: 'cancelled' });
+    expect(await waitForEnd(db.pool, id)).toMatchObject({ status: 'cancelled' });
   });
 });
 
@@ -199,11 +200,11 @@ test.each(['continue', 'cancel'])(
     const script = [{ content: 'late', delay_ms: 600_000 }];
     const agent = await agentNamed(name, script);
     const client = await open({ args: ['--on-disconnect', what] });
-    say(client, name).catch(() => {});
+    callAgent(client, name).catch(() => {});
     const id = await startRun(agent);
     await client.close();
     const { status } =
-      what === 'cancel' ? await ended(db.pool, id) : await executionOf(db.pool, id);
+      what === 'cancel' ? await waitForEnd(db.pool, id) : await executionOf(db.pool, id);
     expect(status).toMatch(what === 'cancel' ? /^cancelled$/ : /^(queued|running)$/);
   },
 );
@@ -221,18 +222,18 @@ test('howdah mcp reveals nothing of another tenant unless --tenant names it', as
     'insert into howdah.executions (tenant_id, agent_id, input) values ($1, $2, $3) returning id',
     [tenant, id, 'x'],
   );
-  const seen = async (client: Client) => {
+  const listVisible = async (client: Client) => {
     const { tools } = await client.listTools();
     const { resources } = await client.listResources();
     return [...tools.map((tool) => tool.name), ...resources.map(({ uri }) => uri)];
   };
   const theirs = ['theirs', `howdah://executions/${run.id}`];
-  expect(await seen(await open({ args: ['--tenant', slug] }))).toEqual(
+  expect(await listVisible(await open({ args: ['--tenant', slug] }))).toEqual(
     expect.arrayContaining(theirs),
   );
   const client = await open();
-  expect((await seen(client)).filter((name) => theirs.includes(name))).toEqual([]);
-  await expect(say(client, 'theirs')).rejects.toMatchObject({ code: -32602 });
+  expect((await listVisible(client)).filter((name) => theirs.includes(name))).toEqual([]);
+  await expect(callAgent(client, 'theirs')).rejects.toMatchObject({ code: -32602 });
 });
 
 test('howdah mcp writes only the protocol to stdout, and ends with its input', async () => {

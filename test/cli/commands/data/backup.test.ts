@@ -14,14 +14,14 @@ import { migrateDown, migrateUp } from '../../../../src/db/schema/migrate.ts';
 import { createMasterKeys } from '../../../../src/secrets/master-keys.ts';
 import { migrateQueue } from '../../../../workers/queue/migrate-queue.ts';
 import {
-  brokenPromises,
-  calling,
-  ended,
+  callTools,
+  findViolations,
   insertRun,
   kindsOf,
   makeAgent,
   makeAgentTool,
-  reaches,
+  waitForEnd,
+  waitForStatus,
 } from '../../../runtime/arrange.ts';
 import { eventually } from '../../../support/database.ts';
 import { dumpSchema } from '../../../support/generate/schema-dump.ts';
@@ -125,12 +125,12 @@ describe.runIf(pgBin)('backup and restore', () => {
     });
     const slow = await makeAgent(pool, { models: [{ provider: 'openai' }] });
     const busy = await makeAgent(pool, { models: [{ provider: 'openai' }], tools: ['todo'] });
-    const asking = calling({ name: 'ask_user', arguments: { question: 'Which?' } });
+    const asking = callTools({ name: 'ask_user', arguments: { question: 'Which?' } });
     const asker = await makeAgent(pool, { script: [asking, { content: 'so be it' }] });
     await pool.query('update howdah.agents set human_input = true where id = $1', [asker]);
     const tool = await makeAgentTool(pool, asker);
     const parent = await makeAgent(pool, {
-      script: [calling({ name: tool, arguments: { message: 'ask' } }), { content: 'it is done' }],
+      script: [callTools({ name: tool, arguments: { message: 'ask' } }), { content: 'it is done' }],
       tools: [tool],
     });
     const { rows } = await pool.query(
@@ -151,9 +151,9 @@ describe.runIf(pgBin)('backup and restore', () => {
       paused: await insertRun(pool, insertDone, 'paused', { run_at }),
     };
     await pool.query('select howdah.pause_execution($1)', [made.paused]);
-    await ended(pool, made.ended);
+    await waitForEnd(pool, made.ended);
     await eventually(pool, 'three ask', 'select from howdah.questions having count(*) = 3');
-    await reaches(pool, made.running, 'running');
+    await waitForStatus(pool, made.running, 'running');
     await eventually(
       pool,
       'the head of a run is ahead of its row',
@@ -204,18 +204,21 @@ describe.runIf(pgBin)('backup and restore', () => {
     const masterKeys = createMasterKeys({ keys: [key], file: undefined });
     const worker = await startTestWorker(url, { openai: model.url, masterKeys });
     try {
-      expect(await ended(there, runs.running)).toMatchObject({ output: 'answered' });
+      expect(await waitForEnd(there, runs.running)).toMatchObject({ output: 'answered' });
       expect(await kindsOf(there, runs.running)).toBe('model output');
-      expect(await ended(there, runs.ahead)).toMatchObject({ output: 'answered', model_count: 2 });
+      expect(await waitForEnd(there, runs.ahead)).toMatchObject({
+        output: 'answered',
+        model_count: 2,
+      });
       expect(await kindsOf(there, runs.ahead)).toBe('model tool model output');
       await there.query(
         `select howdah.answer_question(q.id, 'red') from howdah.questions as q where q.status = 'open'`,
       );
       for (const id of [runs.asks, runs.parent, runs.turn, runs.queued]) {
-        expect(await ended(there, id)).toMatchObject({ status: 'completed' });
+        expect(await waitForEnd(there, id)).toMatchObject({ status: 'completed' });
       }
       await there.query('select howdah.resume_execution($1)', [runs.paused]);
-      expect(await brokenPromises(there)).toEqual([]);
+      expect(await findViolations(there)).toEqual([]);
       const counted = await there.query(
         'select from howdah.executions where crashes_without_progress > 0',
       );
@@ -238,12 +241,12 @@ describe.runIf(pgBin)('backup and restore', () => {
     const worker = await startTestWorker(url);
     try {
       await there.query('select howdah.resume_execution($1)', [runs.asks]);
-      await reaches(there, runs.asks, 'waiting');
+      await waitForStatus(there, runs.asks, 'waiting');
       const { rows } = await there.query(
         `select count(*)::int as paused from howdah.executions where status = 'paused'`,
       );
       expect(rows).toEqual([{ paused: 8 }]);
-      expect(await brokenPromises(there)).toEqual([]);
+      expect(await findViolations(there)).toEqual([]);
     } finally {
       await worker.stop(0);
     }

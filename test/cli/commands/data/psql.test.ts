@@ -54,13 +54,13 @@ afterAll(async () => {
   await db?.pool.query(`drop owned by ${login}; drop role ${login}`).finally(() => db.drop());
 });
 
-function started(argv: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
+function spawnPsql(argv: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
   return spawn(process.execPath, [bin, 'psql', '--database-url', db.url, ...argv], {
     env: { ...process.env, NO_COLOR: '1', ...env },
   });
 }
 
-function ended(child: ChildProcess): Promise<CliResult> {
+function waitForExit(child: ChildProcess): Promise<CliResult> {
   const said = { stdout: '', stderr: '' };
   child.stdout?.on('data', (text) => {
     said.stdout += text;
@@ -73,10 +73,12 @@ function ended(child: ChildProcess): Promise<CliResult> {
   });
 }
 
-const psql = (...argv: string[]) => ended(started(argv));
+const psql = (...argv: string[]) => waitForExit(spawnPsql(argv));
 /** Returns the arguments of the fake psql. */
 async function psqlArguments(argv: readonly string[], env: NodeJS.ProcessEnv = {}) {
-  const { status, stdout, stderr } = await ended(started(['--pg-bin', folder, ...argv], env));
+  const { status, stdout, stderr } = await waitForExit(
+    spawnPsql(['--pg-bin', folder, ...argv], env),
+  );
   expect({ status, stderr }).toEqual({ status: 7, stderr: '' });
   return JSON.parse(stdout) as { args: string[]; PGPASSWORD?: string; PGOPTIONS: string };
 }
@@ -115,8 +117,8 @@ describe.skipIf(process.platform === 'win32')('howdah psql passes to psql', () =
   });
 
   test.each(['SIGINT', 'SIGTERM'] as const)('%s', async (signal) => {
-    const child = started(['--pg-bin', folder, 'wait']);
-    const end = ended(child);
+    const child = spawnPsql(['--pg-bin', folder, 'wait']);
+    const end = waitForExit(child);
     child.stdout?.once('data', () => child.kill(signal));
     const { status, stdout } = await end;
     expect({ status, said: stdout.trim().split('\n').at(-1) }).toEqual({ status: 5, said: signal });
@@ -159,9 +161,9 @@ describe.runIf(pgBin)('howdah psql', () => {
   });
 
   test('reads a script from standard input, and returns its exit status', async () => {
-    const child = started(['-XAt', '-v', 'ON_ERROR_STOP=1']);
+    const child = spawnPsql(['-XAt', '-v', 'ON_ERROR_STOP=1']);
     child.stdin?.end('select 1;\nselect nope;\nselect 2;\n');
-    const { status, stdout, stderr } = await ended(child);
+    const { status, stdout, stderr } = await waitForExit(child);
     expect({ status, stdout }).toEqual({ status: 3, stdout: '1\n' });
     expect(stderr).toContain('column "nope" does not exist');
   });

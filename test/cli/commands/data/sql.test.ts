@@ -138,10 +138,10 @@ describe('the option -o', () => {
   const inputs = `select input, null as nothing from howdah.executions order by id desc`;
 
   test('prints jsonl as one row per line, yaml as one document, csv with quotes where needed', async () => {
-    const printed = async (format: string) => (await cli('sql', inputs, '-o', format)).stdout;
-    expect(await printed('jsonl')).toMatch(/^\{"input":"new".*\}\n\{"input":"old.*\}\n$/);
-    expect(await printed('csv')).toBe('input,nothing\nnew,\n"old, ""very"" old",\n');
-    expect(await printed('yaml')).toContain('---\nitems:\n  - input: new\n    nothing: null\n');
+    const printAs = async (format: string) => (await cli('sql', inputs, '-o', format)).stdout;
+    expect(await printAs('jsonl')).toMatch(/^\{"input":"new".*\}\n\{"input":"old.*\}\n$/);
+    expect(await printAs('csv')).toBe('input,nothing\nnew,\n"old, ""very"" old",\n');
+    expect(await printAs('yaml')).toContain('---\nitems:\n  - input: new\n    nothing: null\n');
     expect((await cli('sql', inputs, '--output=table')).stdout).toMatch(/^INPUT/);
   });
 

@@ -27,27 +27,33 @@ const runs = { first: '', fork: '', other: '' };
 beforeAll(async () => {
   api = await startTestApi(db.url);
   const worker = await makeWorker(db.pool);
-  const ended = async (id: string, steps: object[], to: object) => {
+  const finishRun = async (id: string, steps: object[], to: object) => {
     const [run] = await claim(db.pool, worker, [id]);
     await commit(db.pool, worker, [
       { id, fence: run?.fence, after: run?.step_count, steps, to } as never,
     ]);
   };
-  const says = (content: string) => ({ ...answer, messages: [{ role: 'assistant', content }] });
+  const answerStep = (content: string) => ({
+    ...answer,
+    messages: [{ role: 'assistant', content }],
+  });
   const agent_id = await makeAgent(db.pool, { name: 'clerk' });
   runs.first = await makeRun(db.pool, { agent_id });
   const letter = 'Dear Mara,\nit was sent.\nYours,\nthe shop';
-  await ended(runs.first, [says('Let me see.'), says(letter), { kind: 'output' }], {
+  await finishRun(runs.first, [answerStep('Let me see.'), answerStep(letter), { kind: 'output' }], {
     ...completed,
     output: letter,
   });
   const forked = 'select (howdah.fork_execution($1, 1)).id';
   runs.fork = (await one(db.pool, forked, [runs.first])).id;
   const kinder = letter.replace('it was sent.', 'it was lost.\u001b[31m');
-  await ended(runs.fork, [says(kinder), { kind: 'output' }], { ...completed, output: kinder });
+  await finishRun(runs.fork, [answerStep(kinder), { kind: 'output' }], {
+    ...completed,
+    output: kinder,
+  });
   const broken = await makeAgent(db.pool, { name: 'broken', max_steps: 7 });
   runs.other = await makeRun(db.pool, { agent_id: broken, input: 'Where is A-1002?' });
-  await ended(runs.other, [{ kind: 'error', error: failed.error }], failed);
+  await finishRun(runs.other, [{ kind: 'error', error: failed.error }], failed);
 });
 afterAll(async () => {
   await api?.close();

@@ -117,7 +117,7 @@ describe('howdah run', () => {
     const cli = startAtTerminal(database.url, 'run', 'asking', 'Hi');
     await vi.waitFor(() => expect(cli.stderr()).toMatch(/answer: $/), { timeout: 60_000 });
     cli.interrupt();
-    expect(await cli.returned()).toBe(130);
+    expect(await cli.waitForReturn()).toBe(130);
     expect((await cli.end()).stderr).toMatch(/The run continues\..*howdah watch/);
   });
 

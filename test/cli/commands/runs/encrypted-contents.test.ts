@@ -7,7 +7,7 @@ import { secretRowsOn } from '../../../../src/db/access/secrets.ts';
 import { createContentCipher } from '../../../../src/secrets/contents.ts';
 import type { Worker } from '../../../../workers/start-worker.ts';
 import { applyContentEncryption } from '../../../../workers/upkeep/content-encryption.ts';
-import { calling, makeAgent, runToEnd } from '../../../runtime/arrange.ts';
+import { callTools, makeAgent, runToEnd } from '../../../runtime/arrange.ts';
 import { one } from '../../../sql/support.ts';
 import { eventually, testDatabase } from '../../../support/database.ts';
 import { startTestWorker, TEST_MASTER_KEYS } from '../../../support/worker.ts';
@@ -27,7 +27,7 @@ beforeAll(async () => {
   worker = await startTestWorker(db.url);
   const id = await makeAgent(db.pool, {
     script: [
-      calling({ name: 'calculator', arguments: { expression: '1 / 3' } }),
+      callTools({ name: 'calculator', arguments: { expression: '1 / 3' } }),
       { content: 'The bird sings.' },
     ],
     tools: ['calculator'],

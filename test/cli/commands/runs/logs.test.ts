@@ -33,7 +33,7 @@ const cli = (...argv: string[]) => runCli(database.url, ...argv);
 const linesOf = (text: string) => text.split('\n').filter((line) => line !== '');
 
 /** Runs an agent to its end. Returns the id of the run and its name in a log. */
-async function ranOf(agent: string): Promise<{ id: string; name: string }> {
+async function runAgent(agent: string): Promise<{ id: string; name: string }> {
   const { rows } = await database.pool.query<{ id: string }>(
     `select r.id::uuid as id from howdah.run($1, 'Hi') as r`,
     [agent],
@@ -50,7 +50,7 @@ async function ranOf(agent: string): Promise<{ id: string; name: string }> {
 
 describe('howdah logs', () => {
   test('prints one line per step, of all runs or of selected runs', async () => {
-    const [good, bad] = [await ranOf('greeter'), await ranOf('broken')];
+    const [good, bad] = [await runAgent('greeter'), await runAgent('broken')];
     const { status, stdout, stderr } = await cli('logs');
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toMatch(
@@ -85,7 +85,7 @@ describe('howdah logs', () => {
   });
 
   test('selects the runs of a session or of a tenant', async () => {
-    const { id, name } = await ranOf('greeter');
+    const { id, name } = await runAgent('greeter');
     const { rows: sessions } = await database.pool.query<{ id: string }>(
       `insert into howdah.sessions (agent_id) values (howdah.agent('greeter')) returning id`,
     );
@@ -153,10 +153,10 @@ describe('howdah logs', () => {
 
 describe('howdah logs --follow', () => {
   test('prints each step as it commits, without duplicates', async () => {
-    const before = await ranOf('greeter');
+    const before = await runAgent('greeter');
     const following = startCli(database.url, 'logs', '--follow', '--json', '--limit', '1');
     await vi.waitFor(() => expect(following.stdout()).toContain(before.id), 60_000);
-    const runs = [await ranOf('greeter'), await ranOf('broken'), await ranOf('greeter')];
+    const runs = [await runAgent('greeter'), await runAgent('broken'), await runAgent('greeter')];
     for (const { id } of runs) {
       await vi.waitFor(() => expect(following.stdout()).toContain(id), 60_000);
     }
@@ -180,13 +180,13 @@ describe('howdah logs --follow', () => {
     const id = rows[0]?.id ?? '';
     const following = startCli(database.url, 'logs', id, '--follow');
     await database.pool.query('select howdah.cancel_execution($1)', [id]);
-    expect(await following.returned()).toBe(0);
+    expect(await following.waitForReturn()).toBe(0);
   });
 
   test('prints only errors with --errors', async () => {
     const following = startCli(database.url, 'logs', '-f', '--errors');
-    const good = await ranOf('greeter');
-    const bad = await ranOf('broken');
+    const good = await runAgent('greeter');
+    const bad = await runAgent('broken');
     const end = new RegExp(`${bad.name} {2}broken {2}2 {2}error `);
     await vi.waitFor(() => expect(following.stdout()).toMatch(end), 60_000);
     following.interrupt();

@@ -121,8 +121,9 @@ describe.each(['database', 'server'])('howdah run --tree over a %s', (over) => {
       ...(over === 'server' ? ['--api', api.url] : []),
     ];
     const watched = await runCli(over === 'server' ? UNREACHABLE_URL : db.url, ...line);
-    const stored = (text: string) => text.split('\n').filter((one) => !one.includes('"token"'));
-    expect(stored(stdout)).toEqual(stored(watched.stdout));
+    const withoutTokens = (text: string) =>
+      text.split('\n').filter((one) => !one.includes('"token"'));
+    expect(withoutTokens(stdout)).toEqual(withoutTokens(watched.stdout));
   });
 });
 

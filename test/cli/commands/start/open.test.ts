@@ -6,7 +6,7 @@ import { delimiter, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import type { ApiServer } from '../../../../src/api/server.ts';
 import { startTestApi } from '../../../api/harness.ts';
-import { locked } from '../../../api/subscriptions/tokens.ts';
+import { tokenOptions } from '../../../api/subscriptions/tokens.ts';
 import { makeRun } from '../../../sql/support.ts';
 import { testDatabase } from '../../../support/database.ts';
 import { runCli, startAtTerminal } from '../../run-cli.ts';
@@ -29,7 +29,7 @@ beforeAll(async () => {
   [open, plain, guarded] = await Promise.all([
     startTestApi(db.url),
     startTestApi(db.url, { graphqlIntrospection: false }),
-    startTestApi(db.url, locked),
+    startTestApi(db.url, tokenOptions),
   ]);
   outsider = createServer((_, response) => response.end('<html>'));
   await new Promise<void>((resolve) => outsider.listen(0, '127.0.0.1', resolve));

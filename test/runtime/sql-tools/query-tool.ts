@@ -7,18 +7,18 @@ import { readBound } from '../../../src/db/sql-tools/bounded-read.ts';
 
 const LIMITS: ReadLimits = { rows: 100, bytes: 60_000, cost: 1e7, timeoutMs: 5_000 };
 
-export type Reading = {
+export type QueryTool = {
   pool: Pool;
   /** Runs a query as sql_query does. */
   ask(query: string, spec?: Spec): Promise<Outcome<Rows>>;
   /** Runs a query without the parser, as a query that deceived it would run. */
-  slip(query: string, spec?: Spec): Promise<Outcome<Rows>>;
+  queryWithoutParser(query: string, spec?: Spec): Promise<Outcome<Rows>>;
 };
 
 export type Spec = Partial<ReadLimits> & { tenant?: string; schemas?: string[] | null };
 
 /** Opens a database with a worker's login, by default for the tenant `default`. */
-export async function openReading(url: string, owner: pg.Pool): Promise<Reading> {
+export async function openQueryTool(url: string, owner: pg.Pool): Promise<QueryTool> {
   const pool = createPool({ url, applicationName: 'howdah-queries', role: 'howdah_worker' });
   const { rows } = await owner.query(
     `select id, howdah.uuid_v7() as run from howdah.tenants where slug = 'default'`,
@@ -40,7 +40,7 @@ export async function openReading(url: string, owner: pg.Pool): Promise<Reading>
       const parsed = await parseQuery(query, sqlRequest.schemas);
       return parsed.ok ? readBound(pool, sqlRequest, parsed.value) : parsed;
     },
-    slip: (query, spec = {}) =>
+    queryWithoutParser: (query, spec = {}) =>
       readBound(pool, request(query, spec), { text: query, calls: [], tables: [] }),
   };
 }

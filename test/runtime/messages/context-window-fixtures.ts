@@ -1,37 +1,37 @@
 import type { LoggedMessage, Message } from '../../../src/contracts/runs/message.ts';
 import { buildMessages } from '../../../src/runtime/messages/build-messages.ts';
 import { type FitOptions, fitWindow } from '../../../src/runtime/messages/context-window.ts';
-import { asking, numbered, result, summary, user } from './conversations.ts';
+import { callMessage, numberMessages, result, summary, user } from './conversations.ts';
 
 export const system: Message = { role: 'system', content: 'You help.' };
-export const long = (name: string, tokens = 100) => `${name} ${'x'.repeat(tokens * 4)}`;
+export const longText = (name: string, tokens = 100) => `${name} ${'x'.repeat(tokens * 4)}`;
 export const trimTo = (
   contextTokens: number | null,
   rest: Partial<FitOptions> = {},
 ): FitOptions => {
   return { contextTokens, reserve: 0, toolTokens: 0, policy: 'trim', ...rest };
 };
-export const names = (messages: readonly Message[]) =>
+export const namesOf = (messages: readonly Message[]) =>
   messages.map(({ content, tool_calls }) =>
     (content ?? tool_calls?.map(({ id }) => id).join() ?? '').replace(/ x+$/, ''),
   );
 
 /** Returns a task and `rounds` answers that call a tool, each with a result of about 100 tokens. */
-export function worked(rounds: number, tokens = 100): LoggedMessage[] {
+export function makeToolRounds(rounds: number, tokens = 100): LoggedMessage[] {
   const made = Array.from({ length: rounds }, (_, at) => [
-    asking(`c${at}`),
-    result(`c${at}`, long(`r${at}`, tokens)),
+    callMessage(`c${at}`),
+    result(`c${at}`, longText(`r${at}`, tokens)),
   ]);
-  return numbered(user('task'), ...made.flat());
+  return numberMessages(user('task'), ...made.flat());
 }
 
-export function sentOf(messages: readonly LoggedMessage[], options: FitOptions) {
+export function expectSend(messages: readonly LoggedMessage[], options: FitOptions) {
   const fitted = fitWindow(messages, options);
   if (fitted.kind !== 'send') throw new Error('it is to be summarized');
   return fitted;
 }
 
-export function summarizedOf(messages: readonly LoggedMessage[], options: FitOptions) {
+export function expectSummarize(messages: readonly LoggedMessage[], options: FitOptions) {
   const fitted = fitWindow(messages, options);
   if (fitted.kind !== 'summarize') throw new Error('it is to be sent');
   return fitted;
@@ -54,7 +54,7 @@ export function messagesWithSummary(
     models: [],
     tools: [],
   };
-  const tell = (messages: readonly Message[]) =>
+  const buildAll = (messages: readonly Message[]) =>
     buildMessages(definition, {
       history,
       messages,
@@ -66,9 +66,9 @@ export function messagesWithSummary(
       refused: {},
     });
   return {
-    tell,
-    before: tell(run),
+    tell: buildAll,
+    before: buildAll(run),
     covered: (from: number, to: number) =>
-      tell([...run, summary(run.length + 1, from, to, content)]),
+      buildAll([...run, summary(run.length + 1, from, to, content)]),
   };
 }

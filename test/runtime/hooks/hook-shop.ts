@@ -41,7 +41,7 @@ const FUNCTIONS = `
      on conflict (name) do update set value = c.value + 1 returning value';
   select howdah.register_sql_tool('shop.count_up(text)');`;
 
-export async function openHookedShop(pool: pg.Pool): Promise<void> {
+export async function createHookShop(pool: pg.Pool): Promise<void> {
   await pool.query(FUNCTIONS);
 }
 
@@ -68,7 +68,7 @@ export async function addHooks(
 }
 
 /** Sets the reaction of shop.check to this event. */
-export async function order(
+export async function setReaction(
   pool: pg.Pool,
   agent: string,
   event: string,
@@ -96,7 +96,7 @@ export async function auditOf(pool: pg.Pool, id: string): Promise<Audit[]> {
 }
 
 /** Returns the names of the events that a hook received, such as `before_run after_setup`. */
-export async function heardOf(pool: pg.Pool, id: string, hook = 'heard'): Promise<string> {
+export async function eventNamesOf(pool: pg.Pool, id: string, hook = 'heard'): Promise<string> {
   const rows = await auditOf(pool, id);
   return rows
     .filter((row) => row.hook === hook)
