@@ -17,26 +17,26 @@ import {
   makeIntegration,
   masterKeys,
   runAs,
-  setUpScene,
+  setUpOAuthFixture,
   versionOf,
   waitForRevocations,
 } from './arrange.ts';
 
-const scene = setUpScene();
+const fixture = setUpOAuthFixture();
 let api: ApiServer;
 let people: Record<'ada' | 'ben' | 'root' | 'eve', Person>;
 let foreigner: Person;
 
 beforeAll(async () => {
-  const hosts = [scene.server.issuer, scene.resource.origin].map((url) => new URL(url).host);
+  const hosts = [fixture.server.issuer, fixture.resource.origin].map((url) => new URL(url).host);
   const egress = createEgress({ allowPrivate: hosts });
-  api = await startTestApi(scene.db.url, { ...tokenOptions, masterKeys, egress });
+  api = await startTestApi(fixture.db.url, { ...tokenOptions, masterKeys, egress });
   const names = ['ada', 'ben', 'root', 'eve'] as const;
-  const made = await Promise.all(names.map((name) => makePerson(scene.db.pool, name)));
+  const made = await Promise.all(names.map((name) => makePerson(fixture.db.pool, name)));
   people = Object.fromEntries(names.map((name, index) => [name, made[index]])) as typeof people;
-  await scene.db.pool.query(`update howdah.users set role = 'admin' where username = 'root'`);
-  await scene.db.pool.query(`update howdah.users set role = 'viewer' where username = 'eve'`);
-  foreigner = await makePerson(scene.db.pool, 'far', await makeTenant(scene.db.pool));
+  await fixture.db.pool.query(`update howdah.users set role = 'admin' where username = 'root'`);
+  await fixture.db.pool.query(`update howdah.users set role = 'viewer' where username = 'eve'`);
+  foreigner = await makePerson(fixture.db.pool, 'far', await makeTenant(fixture.db.pool));
   return () => api.close();
 });
 
@@ -51,7 +51,7 @@ const list = async (name: Name, path = '/api/connected-accounts') =>
   (await call(api, 'GET', path, undefined, await as(name))).body.data;
 
 test('only an admin connects the account of the tenant', async () => {
-  const integration = await makeIntegration(scene, { account_scope: 'tenant' });
+  const integration = await makeIntegration(fixture, { account_scope: 'tenant' });
   for (const name of ['ada', 'eve'] as const) {
     expect(await connect(name, integration)).toMatchObject({
       status: 403,
@@ -67,7 +67,7 @@ test('only an admin connects the account of the tenant', async () => {
     },
   });
   expect((await consent(body.authorization_url)).status).toBe(200);
-  const { id } = await accountOf(scene, integration.name);
+  const { id } = await accountOf(fixture, integration.name);
   const path = `/api/connected-accounts/${id}`;
   expect(await call(api, 'DELETE', path, undefined, await as('ada'))).toMatchObject({
     status: 403,
@@ -79,10 +79,10 @@ test('only an admin connects the account of the tenant', async () => {
 });
 
 test('users connect their own accounts, and see no account of another user', async () => {
-  const integration = await makeIntegration(scene);
+  const integration = await makeIntegration(fixture);
   expect(await connect('eve', integration)).toMatchObject({ status: 403 });
   for (const name of ['ada', 'ben'] as const) {
-    scene.server.person = `${name}@example.com`;
+    fixture.server.person = `${name}@example.com`;
     const { body } = await connect(name, integration);
     expect((await consent(body.authorization_url)).status).toBe(200);
   }
@@ -115,7 +115,7 @@ test('users connect their own accounts, and see no account of another user', asy
 });
 
 test('GraphQL begins and ends an integration, and has no field for a token', async () => {
-  const integration = await makeIntegration(scene);
+  const integration = await makeIntegration(fixture);
   const { token } = await as('ada');
   const started = await ask(
     api,
@@ -125,7 +125,7 @@ test('GraphQL begins and ends an integration, and has no field for a token', asy
   );
   expect(started.errors).toEqual([]);
   await consent(started.data.connectAccount.result.authorization_url);
-  const { id } = await accountOf(scene, integration.name, people.ada.user_id);
+  const { id } = await accountOf(fixture, integration.name, people.ada.user_id);
   const ended = await ask(
     api,
     'mutation ($id: UUID!) { disconnectAccount(input: { id: $id }) { result { status } } }',
@@ -145,7 +145,7 @@ test('GraphQL begins and ends an integration, and has no field for a token', asy
 });
 
 test('neither tenants nor tools read sealed documents, or connect by themselves', async () => {
-  const settings = { 'howdah.tenant_id': scene.tenantId };
+  const settings = { 'howdah.tenant_id': fixture.tenantId };
   for (const text of [
     'select * from howdah_private.sealed_documents',
     'select * from howdah_private.account_links',
@@ -154,7 +154,7 @@ test('neither tenants nor tools read sealed documents, or connect by themselves'
     `select howdah_private.account_for_run(howdah.uuid_v7(), 'x')`,
     'insert into howdah.connected_accounts (integration_id) values (howdah.uuid_v7())',
   ]) {
-    const tried = asRole(scene.db.pool, 'howdah_app', settings, (client) => client.query(text));
+    const tried = asRole(fixture.db.pool, 'howdah_app', settings, (client) => client.query(text));
     expect({ text, ...(await refusal(tried)) }).toMatchObject({ text, code: '42501' });
   }
 });
@@ -186,15 +186,15 @@ test.each([
 });
 
 test('servers and tools name an integration that exists, for their own host', async () => {
-  const { name } = await makeIntegration(scene);
+  const { name } = await makeIntegration(fixture);
   const insert = (configuration: object) =>
     refusal(
-      scene.db.pool.query(
+      fixture.db.pool.query(
         `insert into howdah.mcp_servers (name, type, configuration) values ('notes', 'http', $1)`,
         [JSON.stringify(configuration)],
       ),
     );
-  expect(await insert({ url: scene.resource.url, integration: 'nowhere' })).toMatchObject({
+  expect(await insert({ url: fixture.resource.url, integration: 'nowhere' })).toMatchObject({
     code: 'HWNTF',
     fields: { integration: 'nowhere' },
   });
@@ -202,19 +202,19 @@ test('servers and tools name an integration that exists, for their own host', as
     code: 'HWINV',
     fields: { path: 'configuration.integration' },
   });
-  expect(await refusal(makeApiTool(scene, name, 'https://evil.example.com/me'))).toMatchObject({
+  expect(await refusal(makeApiTool(fixture, name, 'https://evil.example.com/me'))).toMatchObject({
     code: 'HWINV',
     fields: { path: 'configuration.integration' },
   });
 });
 
 test('http_request sends the token to the resource alone, and never on a redirect elsewhere', async () => {
-  const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
-  await consent(await createLink(scene, name));
-  const other = scene.server.issuer; // another origin, which does not echo headers
-  const agent = await makeAgent(scene.db.pool, {
+  const { name } = await makeIntegration(fixture, { account_scope: 'tenant' });
+  await consent(await createLink(fixture, name));
+  const other = fixture.server.issuer; // another origin, which does not echo headers
+  const agent = await makeAgent(fixture.db.pool, {
     script: [
-      callTools({ name: 'http_request', arguments: { url: `${scene.resource.origin}/me` } }),
+      callTools({ name: 'http_request', arguments: { url: `${fixture.resource.origin}/me` } }),
       callTools({
         name: 'http_request',
         arguments: { url: `${other}/.well-known/openid-configuration` },
@@ -223,78 +223,78 @@ test('http_request sends the token to the resource alone, and never on a redirec
     ],
     tools: ['http_request'],
   });
-  await scene.db.pool.query(
+  await fixture.db.pool.query(
     'update howdah.agent_tools set configuration = $2 where agent_id = $1',
     [agent, JSON.stringify({ integration: name })],
   );
-  scene.resource.tokens.length = 0;
+  fixture.resource.tokens.length = 0;
   const seen: (string | undefined)[] = [];
-  scene.server.provider.use(async (ctx, next) => {
+  fixture.server.provider.use(async (ctx, next) => {
     seen.push(ctx.get('authorization'));
     await next();
   });
-  const run = await waitForEnd(scene.db.pool, await runAs(scene, agent, null));
-  const said = await resultsOf(scene.db.pool, run.id);
+  const run = await waitForEnd(fixture.db.pool, await runAs(fixture, agent, null));
+  const said = await resultsOf(fixture.db.pool, run.id);
   expect(said[0]).toContain('"authorization":"Bearer ***"');
-  expect(scene.resource.tokens).toHaveLength(1);
+  expect(fixture.resource.tokens).toHaveLength(1);
   expect(JSON.parse(said[1] ?? '').status).toBe(200);
   expect(seen.filter(Boolean)).toEqual([]);
 });
 
 test('tokens are sealed anew with the next data key, and open afterwards', async () => {
-  const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
-  await consent(await createLink(scene, name));
+  const { name } = await makeIntegration(fixture, { account_scope: 'tenant' });
+  await consent(await createLink(fixture, name));
   const keys = async () =>
     (
-      await scene.db.pool.query(
+      await fixture.db.pool.query(
         `select k.id, k.is_current from howdah_private.data_keys as k where k.tenant_id = $1`,
-        [scene.tenantId],
+        [fixture.tenantId],
       )
     ).rows;
   const before = await keys();
   const { resealed: count } = await rotateDataKey(
-    secretRowsOn(scene.db.pool),
+    secretRowsOn(fixture.db.pool),
     masterKeys,
-    scene.tenantId,
+    fixture.tenantId,
   );
   expect(count).toBeGreaterThan(1);
   const after = await keys();
   expect(after).toHaveLength(1);
   expect(after[0].id).not.toBe(before[0].id);
-  const tool = await makeApiTool(scene, name);
-  const agent = await makeAgent(scene.db.pool, {
+  const tool = await makeApiTool(fixture, name);
+  const agent = await makeAgent(fixture.db.pool, {
     script: [callTools({ name: tool, arguments: {} }), { content: 'done' }],
     tools: [tool],
   });
-  const run = await waitForEnd(scene.db.pool, await runAs(scene, agent, null));
-  expect((await resultsOf(scene.db.pool, run.id))[0]).toContain('@example.com');
+  const run = await waitForEnd(fixture.db.pool, await runAs(fixture, agent, null));
+  expect((await resultsOf(fixture.db.pool, run.id))[0]).toContain('@example.com');
 });
 
 test.each(['delete', 'row'])('tokens of a deleted user are revoked: %s', async (way) => {
-  const integration = await makeIntegration(scene);
-  const gone = await makePerson(scene.db.pool, `deleted_${way}`);
-  const before = new Set((await scene.server.refreshTokens()).map(({ jti }) => jti));
-  await consent(await createLink(scene, integration.name, `deleted_${way}`));
+  const integration = await makeIntegration(fixture);
+  const gone = await makePerson(fixture.db.pool, `deleted_${way}`);
+  const before = new Set((await fixture.server.refreshTokens()).map(({ jti }) => jti));
+  await consent(await createLink(fixture, integration.name, `deleted_${way}`));
   const own = async () =>
-    (await scene.server.refreshTokens()).filter(({ jti }) => !before.has(jti)).length;
+    (await fixture.server.refreshTokens()).filter(({ jti }) => !before.has(jti)).length;
   expect(await own()).toBe(1);
-  await scene.db.pool.query(
+  await fixture.db.pool.query(
     way === 'delete'
       ? `select howdah.erase_user($1, 'delete')`
       : 'delete from howdah.users where id = $1',
     [gone.user_id],
   );
-  expect(await accountOf(scene, integration.name, gone.user_id)).toBeUndefined();
-  await waitForRevocations(scene);
+  expect(await accountOf(fixture, integration.name, gone.user_id)).toBeUndefined();
+  await waitForRevocations(fixture);
   expect(await own()).toBe(0);
 });
 
 test('tokens that wait for their revocation are sealed anew with the next data key', async () => {
-  const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
-  const before = new Set((await scene.server.refreshTokens()).map(({ jti }) => jti));
-  await consent(await createLink(scene, name));
-  const { id } = await accountOf(scene, name);
-  const later = await scene.db.pool.connect();
+  const { name } = await makeIntegration(fixture, { account_scope: 'tenant' });
+  const before = new Set((await fixture.server.refreshTokens()).map(({ jti }) => jti));
+  await consent(await createLink(fixture, name));
+  const { id } = await accountOf(fixture, name);
+  const later = await fixture.db.pool.connect();
   try {
     await later.query('begin'); // no job starts before the rotation
     await later.query('select howdah.disconnect_account($1)', [id]);
@@ -304,53 +304,53 @@ test('tokens that wait for their revocation are sealed anew with the next data k
   } finally {
     later.release();
   }
-  await rotateDataKey(secretRowsOn(scene.db.pool), masterKeys, scene.tenantId);
-  const { rows } = await scene.db.pool.query(
+  await rotateDataKey(secretRowsOn(fixture.db.pool), masterKeys, fixture.tenantId);
+  const { rows } = await fixture.db.pool.query(
     `select k.is_current from howdah_private.token_revocations as r
      join howdah_private.data_keys as k on k.id = r.data_key_id`,
   );
   expect(rows).toEqual([{ is_current: true }]);
-  await scene.db.pool.query(
+  await fixture.db.pool.query(
     `select graphile_worker.add_job('revoke_account',
        json_build_object('id', r.id, 'tenant_id', r.tenant_id), job_key => 'revocation ' || r.id)
      from howdah_private.token_revocations as r`,
   );
-  await waitForRevocations(scene);
-  const left = (await scene.server.refreshTokens()).filter(({ jti }) => !before.has(jti));
+  await waitForRevocations(fixture);
+  const left = (await fixture.server.refreshTokens()).filter(({ jti }) => !before.has(jti));
   expect(left).toEqual([]);
 });
 
 test('a process that read deleted tokens does not touch the tokens of a later consent', async () => {
-  const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
-  await consent(await createLink(scene, name));
-  const { id } = await accountOf(scene, name);
-  const slow = await versionOf(scene, id);
-  await scene.db.pool.query('select howdah.disconnect_account($1)', [id]);
-  await consent(await createLink(scene, name));
-  const current = await versionOf(scene, id);
+  const { name } = await makeIntegration(fixture, { account_scope: 'tenant' });
+  await consent(await createLink(fixture, name));
+  const { id } = await accountOf(fixture, name);
+  const slow = await versionOf(fixture, id);
+  await fixture.db.pool.query('select howdah.disconnect_account($1)', [id]);
+  await consent(await createLink(fixture, name));
+  const current = await versionOf(fixture, id);
   expect(Number(current)).toBeGreaterThan(Number(slow));
-  const { rows } = await scene.db.pool.query(
+  const { rows } = await fixture.db.pool.query(
     'select howdah_private.begin_refresh($1, $2) as is_started',
     [id, slow],
   );
   expect(rows).toEqual([{ is_started: false }]);
-  await scene.db.pool.query(`select howdah_private.fail_refresh($1, $2, 'invalid_grant', true)`, [
+  await fixture.db.pool.query(`select howdah_private.fail_refresh($1, $2, 'invalid_grant', true)`, [
     id,
     slow,
   ]);
-  expect(await accountOf(scene, name)).toMatchObject({ status: 'connected', error: null });
-  expect(await versionOf(scene, id)).toBe(current);
+  expect(await accountOf(fixture, name)).toMatchObject({ status: 'connected', error: null });
+  expect(await versionOf(fixture, id)).toBe(current);
 });
 
 test('an erasure that waits for an account has no run of the user locked', async () => {
-  const { name } = await makeIntegration(scene);
-  const { user_id } = await makePerson(scene.db.pool, 'locked');
-  await createLink(scene, name, 'locked');
-  const { id } = await accountOf(scene, name, user_id);
-  const agent = await makeAgent(scene.db.pool, { script: [{ content: 'done' }] });
-  const run = await runAs(scene, agent, user_id);
-  await waitForEnd(scene.db.pool, run);
-  const [storing, erasing] = [await scene.db.pool.connect(), await scene.db.pool.connect()];
+  const { name } = await makeIntegration(fixture);
+  const { user_id } = await makePerson(fixture.db.pool, 'locked');
+  await createLink(fixture, name, 'locked');
+  const { id } = await accountOf(fixture, name, user_id);
+  const agent = await makeAgent(fixture.db.pool, { script: [{ content: 'done' }] });
+  const run = await runAs(fixture, agent, user_id);
+  await waitForEnd(fixture.db.pool, run);
+  const [storing, erasing] = [await fixture.db.pool.connect(), await fixture.db.pool.connect()];
   try {
     await storing.query('begin'); // as a transaction that stores tokens
     const lock = 'select from howdah.connected_accounts where id = $1 for no key update';
@@ -358,7 +358,7 @@ test('an erasure that waits for an account has no run of the user locked', async
     const { rows } = await erasing.query('select pg_backend_pid() as pid');
     const erased = erasing.query(`select howdah.erase_user($1, 'anonymise')`, [user_id]);
     await eventually(
-      scene.db.pool,
+      fixture.db.pool,
       'the erasure waits',
       'select from pg_catalog.pg_locks where pid = $1 and not granted',
       [rows[0].pid],
@@ -371,28 +371,28 @@ test('an erasure that waits for an account has no run of the user locked', async
     storing.release();
     erasing.release();
   }
-  expect(await accountOf(scene, name, user_id)).toMatchObject({ status: 'revoked' });
+  expect(await accountOf(fixture, name, user_id)).toMatchObject({ status: 'revoked' });
 });
 
 test('an erased user is disconnected, and an export names the account without its tokens', async () => {
-  const integration = await makeIntegration(scene);
-  const gone = await makePerson(scene.db.pool, 'gone');
-  await consent(await createLink(scene, integration.name, 'gone'));
-  const { rows } = await scene.db.pool.query('select howdah.export_user_data($1) as part', [
+  const integration = await makeIntegration(fixture);
+  const gone = await makePerson(fixture.db.pool, 'gone');
+  await consent(await createLink(fixture, integration.name, 'gone'));
+  const { rows } = await fixture.db.pool.query('select howdah.export_user_data($1) as part', [
     gone.user_id,
   ]);
   const parts = rows.map(({ part }) => part).filter(({ kind }) => kind === 'connected_account');
   expect(parts).toMatchObject([{ integration_id: integration.id, status: 'connected' }]);
-  const { id } = await accountOf(scene, integration.name, gone.user_id);
-  await scene.db.pool.query(`select howdah.erase_user($1, 'anonymise')`, [gone.user_id]);
-  expect(await accountOf(scene, integration.name, gone.user_id)).toMatchObject({
+  const { id } = await accountOf(fixture, integration.name, gone.user_id);
+  await fixture.db.pool.query(`select howdah.erase_user($1, 'anonymise')`, [gone.user_id]);
+  expect(await accountOf(fixture, integration.name, gone.user_id)).toMatchObject({
     status: 'revoked',
   });
-  const { rows: documents } = await scene.db.pool.query(
+  const { rows: documents } = await fixture.db.pool.query(
     'select from howdah_private.sealed_documents where id = $1',
     [id],
   );
   expect(documents).toEqual([]);
-  await waitForRevocations(scene);
-  expect(scene.server.requests).toContain('POST /token/revocation');
+  await waitForRevocations(fixture);
+  expect(fixture.server.requests).toContain('POST /token/revocation');
 });

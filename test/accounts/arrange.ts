@@ -19,7 +19,7 @@ import { startTestWorker } from '../support/worker.ts';
 
 export const masterKeys = createMasterKeys({ keys: [randomBytes(32)], file: undefined });
 
-export type Scene = {
+export type OAuthFixture = {
   db: TestDatabase;
   server: AuthorizationServer;
   resource: ResourceServer;
@@ -31,35 +31,38 @@ export type Scene = {
 };
 
 /**
- * Registers the scene of a test file: the OAuth authorization and resource servers, a database, an
- * API and a worker.
+ * Registers the fixture of a test file: the authorization and resource servers of OAuth, a database,
+ * an API and a worker.
  */
-export function setUpScene(): Scene {
-  const scene = { db: testDatabase(), lines: [] as string[] } as Scene;
+export function setUpOAuthFixture(): OAuthFixture {
+  const fixture = { db: testDatabase(), lines: [] as string[] } as OAuthFixture;
   beforeAll(async () => {
-    scene.server = await startAuthorizationServer();
-    scene.resource = await startResourceServer(scene.server);
-    const log = pino({ level: 'trace' }, { write: (line: string) => void scene.lines.push(line) });
-    const hosts = [scene.server.issuer, scene.resource.origin].map((url) => new URL(url).host);
+    fixture.server = await startAuthorizationServer();
+    fixture.resource = await startResourceServer(fixture.server);
+    const log = pino(
+      { level: 'trace' },
+      { write: (line: string) => void fixture.lines.push(line) },
+    );
+    const hosts = [fixture.server.issuer, fixture.resource.origin].map((url) => new URL(url).host);
     const egressAllow = [...hosts, hosts[0]?.replace('127.0.0.1', 'localhost') ?? ''];
     const egress = createEgress({ allowPrivate: egressAllow });
-    scene.api = await startTestApi(scene.db.url, { masterKeys, egress, log });
-    scene.worker = await startTestWorker(scene.db.url, { masterKeys, egressAllow, log });
-    const { rows } = await scene.db.pool.query('select howdah.current_tenant() as id');
-    scene.tenantId = rows[0].id;
+    fixture.api = await startTestApi(fixture.db.url, { masterKeys, egress, log });
+    fixture.worker = await startTestWorker(fixture.db.url, { masterKeys, egressAllow, log });
+    const { rows } = await fixture.db.pool.query('select howdah.current_tenant() as id');
+    fixture.tenantId = rows[0].id;
   });
   afterAll(async () => {
-    await scene.worker?.stop(1_000);
-    await scene.api?.close();
-    scene.resource?.close();
-    await scene.server?.close();
+    await fixture.worker?.stop(1_000);
+    await fixture.api?.close();
+    fixture.resource?.close();
+    await fixture.server?.close();
   });
-  return scene;
+  return fixture;
 }
 
-/** Inserts an integration, by default for the MCP server of the scene. */
+/** Inserts an integration, by default for the MCP server of the fixture. */
 export async function makeIntegration(
-  { db, resource }: Scene,
+  { db, resource }: OAuthFixture,
   columns: JsonObject = {},
 ): Promise<{ id: string; name: string }> {
   const name = `c_${randomBytes(6).toString('hex')}`;
@@ -73,7 +76,11 @@ export async function makeIntegration(
   return rows[0];
 }
 
-export async function makeUser({ db }: Scene, username: string, role = 'member'): Promise<string> {
+export async function makeUser(
+  { db }: OAuthFixture,
+  username: string,
+  role = 'member',
+): Promise<string> {
   const { rows } = await db.pool.query(
     `insert into howdah.users (username, email, role) values ($1, $1 || '@example.com', $2) returning id`,
     [username, role],
@@ -83,7 +90,7 @@ export async function makeUser({ db }: Scene, username: string, role = 'member')
 
 /** Returns a connection link for a user or the tenant, as created by the owner of the database. */
 export async function createLink(
-  { db }: Scene,
+  { db }: OAuthFixture,
   integration: string,
   user?: string,
 ): Promise<string> {
@@ -94,7 +101,11 @@ export async function createLink(
   return rows[0].link.authorization_url;
 }
 
-export async function accountOf({ db }: Scene, integration: string, userId: string | null = null) {
+export async function accountOf(
+  { db }: OAuthFixture,
+  integration: string,
+  userId: string | null = null,
+) {
   const { rows } = await db.pool.query(
     `select a.* from howdah.connected_accounts as a join howdah.integrations as c on c.id = a.integration_id
      where c.name = $1 and a.user_id is not distinct from $2`,
@@ -103,9 +114,9 @@ export async function accountOf({ db }: Scene, integration: string, userId: stri
   return rows[0];
 }
 
-/** Inserts an HTTP tool that calls the API of the scene, and returns its name. */
+/** Inserts an HTTP tool that calls the API of the fixture, and returns its name. */
 export async function makeApiTool(
-  { db, resource }: Scene,
+  { db, resource }: OAuthFixture,
   integration: string,
   url = `${resource.origin}/me`,
 ): Promise<string> {
@@ -118,13 +129,13 @@ export async function makeApiTool(
   return name;
 }
 
-export async function storeSecret({ db, tenantId }: Scene, name: string, value: string) {
+export async function storeSecret({ db, tenantId }: OAuthFixture, name: string, value: string) {
   const writer = createSecretWriter(secretRowsOn(db.pool), masterKeys);
   await writer.set(tenantId, name, value, putSecretOn(db.pool, tenantId));
 }
 
 /** Waits until the tokens of all ended accounts have been revoked at the servers. */
-export const waitForRevocations = ({ db }: Scene) =>
+export const waitForRevocations = ({ db }: OAuthFixture) =>
   eventually(
     db.pool,
     'the tokens are revoked and deleted',
@@ -133,7 +144,7 @@ export const waitForRevocations = ({ db }: Scene) =>
   );
 
 /** Returns the version of the encrypted document of an account or integration. */
-export async function versionOf({ db }: Scene, id: string): Promise<string | undefined> {
+export async function versionOf({ db }: OAuthFixture, id: string): Promise<string | undefined> {
   const { rows } = await db.pool.query(
     'select version from howdah_private.sealed_documents where id = $1',
     [id],
@@ -142,7 +153,11 @@ export async function versionOf({ db }: Scene, id: string): Promise<string | und
 }
 
 /** Inserts a run of a user. */
-export async function runAs({ db }: Scene, agent: string, userId: string | null): Promise<string> {
+export async function runAs(
+  { db }: OAuthFixture,
+  agent: string,
+  userId: string | null,
+): Promise<string> {
   const { rows } = await db.pool.query(
     `insert into howdah.executions (agent_id, input, user_id) values ($1, 'go', $2) returning id`,
     [agent, userId],

@@ -8,54 +8,54 @@ import {
   createLink,
   makeIntegration,
   masterKeys,
-  setUpScene,
+  setUpOAuthFixture,
   versionOf,
   waitForRevocations,
 } from './arrange.ts';
 
-const scene = setUpScene();
+const fixture = setUpOAuthFixture();
 
 const ofTenant = { account_scope: 'tenant' };
-const callback = () => `${scene.api.url}/oauth/callback`;
+const callback = () => `${fixture.api.url}/oauth/callback`;
 
 /** Completes the authorization, and returns the URL of the callback without opening it. */
 async function untilCallback(integration: string, browser = createBrowser()) {
-  const { html } = await browser.open(await createLink(scene, integration));
+  const { html } = await browser.open(await createLink(fixture, integration));
   const { url } = await browser.open(continueUrlIn(html), callback());
   expect(url.startsWith(callback())).toBe(true);
   return { browser, url: new URL(url) };
 }
 
 const flows = async () =>
-  (await scene.db.pool.query('select count(*)::int as count from howdah_private.account_flows'))
+  (await fixture.db.pool.query('select count(*)::int as count from howdah_private.account_flows'))
     .rows[0].count;
 
 test('a client registers itself, consents with PKCE for the resource, and its link is used up', async () => {
-  const { name, id } = await makeIntegration(scene, ofTenant);
-  const link = await createLink(scene, name);
+  const { name, id } = await makeIntegration(fixture, ofTenant);
+  const link = await createLink(fixture, name);
   const browser = createBrowser();
   const page = await browser.open(link);
   expect(page.html).toContain('all runs of the tenant');
-  const authorizationPage = await browser.open(continueUrlIn(page.html), scene.server.issuer);
+  const authorizationPage = await browser.open(continueUrlIn(page.html), fixture.server.issuer);
   const sent = Object.fromEntries(new URL(authorizationPage.url).searchParams);
   expect(sent).toMatchObject({
     response_type: 'code',
     code_challenge_method: 'S256',
     redirect_uri: callback(),
-    resource: scene.resource.url,
+    resource: fixture.resource.url,
     scope: 'notes offline_access',
     state: expect.stringMatching(/^[\w-]{43}$/),
   });
   expect(await browser.open(authorizationPage.url)).toMatchObject({ status: 200 });
-  expect(await accountOf(scene, name)).toMatchObject({ status: 'connected', error: null });
+  expect(await accountOf(fixture, name)).toMatchObject({ status: 'connected', error: null });
   expect((await createBrowser().open(link)).status).toBe(404);
 
-  const version = await versionOf(scene, id);
-  await consent(await createLink(scene, name));
+  const version = await versionOf(fixture, id);
+  await consent(await createLink(fixture, name));
   const again = await untilCallback(name);
-  expect(again.url.searchParams.get('iss')).toBe(scene.server.issuer);
-  const registered = scene.server.requests.filter((one) => one === 'POST /reg');
-  expect({ registered: registered.length, version: await versionOf(scene, id) }).toEqual({
+  expect(again.url.searchParams.get('iss')).toBe(fixture.server.issuer);
+  const registered = fixture.server.requests.filter((one) => one === 'POST /reg');
+  expect({ registered: registered.length, version: await versionOf(fixture, id) }).toEqual({
     registered: 1,
     version,
   });
@@ -63,18 +63,18 @@ test('a client registers itself, consents with PKCE for the resource, and its li
 
 describe('the callback refuses', () => {
   test('a state that nobody began, and one without the browser that began it', async () => {
-    const { name } = await makeIntegration(scene, ofTenant);
+    const { name } = await makeIntegration(fixture, ofTenant);
     const { browser, url } = await untilCallback(name);
     const forged = new URL(url);
     forged.searchParams.set('state', 'A'.repeat(43));
     expect((await browser.open(forged.href)).status).toBe(400);
     expect((await createBrowser().open(url.href)).status).toBe(400); // the link of an attacker
-    expect(await accountOf(scene, name)).toMatchObject({ status: 'pending' });
+    expect(await accountOf(fixture, name)).toMatchObject({ status: 'pending' });
     expect((await browser.open(url.href)).status).toBe(200);
   });
 
   test('a state that was used before', async () => {
-    const { name } = await makeIntegration(scene, ofTenant);
+    const { name } = await makeIntegration(fixture, ofTenant);
     const { browser, url } = await untilCallback(name);
     const answers = await Promise.all([1, 2, 3].map(() => browser.open(url.href)));
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 400, 400]);
@@ -82,36 +82,36 @@ describe('the callback refuses', () => {
   });
 
   test('a state that is older than ten minutes', async () => {
-    const { name } = await makeIntegration(scene, ofTenant);
+    const { name } = await makeIntegration(fixture, ofTenant);
     const { browser, url } = await untilCallback(name);
-    await scene.db.pool.query(
+    await fixture.db.pool.query(
       `update howdah_private.account_flows set expires_at = now() - interval '1 second'`,
     );
     expect((await browser.open(url.href)).status).toBe(400);
-    expect(await accountOf(scene, name)).toMatchObject({ status: 'pending' });
+    expect(await accountOf(fixture, name)).toMatchObject({ status: 'pending' });
     await untilCallback(name); // deletes expired flows
     expect(await flows()).toBe(1);
   });
 
   test('a code of another issuer, which is never sent anywhere', async () => {
-    const { name } = await makeIntegration(scene, ofTenant);
+    const { name } = await makeIntegration(fixture, ofTenant);
     for (const iss of ['https://evil.example.com', undefined]) {
       const { browser, url } = await untilCallback(name);
       if (iss === undefined) url.searchParams.delete('iss');
       else url.searchParams.set('iss', iss);
-      const before = scene.server.requests.filter((one) => one === 'POST /token').length;
+      const before = fixture.server.requests.filter((one) => one === 'POST /token').length;
       const page = await browser.open(url.href);
       expect(page).toMatchObject({ status: 502, html: expect.stringContaining('another issuer') });
-      expect(scene.server.requests.filter((one) => one === 'POST /token').length).toBe(before);
+      expect(fixture.server.requests.filter((one) => one === 'POST /token').length).toBe(before);
     }
-    expect(await accountOf(scene, name)).toMatchObject({
+    expect(await accountOf(fixture, name)).toMatchObject({
       status: 'failed',
       error: expect.stringContaining('another issuer'),
     });
   });
 
   test('an error of the server, whose text it does not repeat', async () => {
-    const { name } = await makeIntegration(scene, ofTenant);
+    const { name } = await makeIntegration(fixture, ofTenant);
     const { browser, url } = await untilCallback(name);
     url.searchParams.delete('code');
     url.searchParams.set('error', 'access_denied<script>');
@@ -122,14 +122,14 @@ describe('the callback refuses', () => {
       html: expect.stringContaining('answered access_denied_script_.'),
     });
     expect(html).not.toContain('555');
-    const { error } = await accountOf(scene, name);
+    const { error } = await accountOf(fixture, name);
     expect(error).not.toContain('555');
   });
 
   test('a code that was given for another verifier', async () => {
     const [one, other] = [
-      await makeIntegration(scene, ofTenant),
-      await makeIntegration(scene, ofTenant),
+      await makeIntegration(fixture, ofTenant),
+      await makeIntegration(fixture, ofTenant),
     ];
     const first = await untilCallback(one.name);
     const second = await untilCallback(other.name);
@@ -144,87 +144,90 @@ describe('a consent whose code is being exchanged gives no tokens', () => {
   async function callBackWhile(name: string, work: () => Promise<unknown>) {
     const { browser, url } = await untilCallback(name);
     const held = Promise.withResolvers<void>();
-    scene.server.beforeToken = held.promise;
-    const before = scene.server.requests.length;
+    fixture.server.beforeToken = held.promise;
+    const before = fixture.server.requests.length;
     const page = browser.open(url.href);
-    await vi.waitUntil(() => scene.server.requests.slice(before).includes('POST /token'), 60_000);
+    await vi.waitUntil(() => fixture.server.requests.slice(before).includes('POST /token'), 60_000);
     await work();
-    scene.server.beforeToken = undefined;
+    fixture.server.beforeToken = undefined;
     held.resolve();
     return page;
   }
 
-  const countTokens = async () => (await scene.server.refreshTokens()).length;
+  const countTokens = async () => (await fixture.server.refreshTokens()).length;
 
   test('to an account that is disconnected', async () => {
-    const { name } = await makeIntegration(scene, ofTenant);
-    await createLink(scene, name);
-    const { id } = await accountOf(scene, name);
+    const { name } = await makeIntegration(fixture, ofTenant);
+    await createLink(fixture, name);
+    const { id } = await accountOf(fixture, name);
     const before = await countTokens();
     const page = await callBackWhile(name, () =>
-      scene.db.pool.query('select howdah.disconnect_account($1)', [id]),
+      fixture.db.pool.query('select howdah.disconnect_account($1)', [id]),
     );
     expect(page).toMatchObject({ status: 502, html: expect.stringContaining('disconnected') });
-    expect(await accountOf(scene, name)).toMatchObject({ status: 'revoked', error: null });
-    expect(await versionOf(scene, id)).toBeUndefined();
+    expect(await accountOf(fixture, name)).toMatchObject({ status: 'revoked', error: null });
+    expect(await versionOf(fixture, id)).toBeUndefined();
     expect(await countTokens()).toBe(before); // they were revoked at once
   });
 
   test('to an integration that leads elsewhere now', async () => {
-    const { name, id } = await makeIntegration(scene, ofTenant);
+    const { name, id } = await makeIntegration(fixture, ofTenant);
     const page = await callBackWhile(name, () =>
-      scene.db.pool.query(
+      fixture.db.pool.query(
         `update howdah.integrations set resource_url = 'https://other.example.com/' where id = $1`,
         [id],
       ),
     );
     expect(page).toMatchObject({ status: 502, html: expect.stringContaining('was changed') });
-    const account = await accountOf(scene, name);
+    const account = await accountOf(fixture, name);
     expect(account).toMatchObject({ status: 'pending', expires_at: null });
-    expect(await versionOf(scene, account.id)).toBeUndefined();
+    expect(await versionOf(fixture, account.id)).toBeUndefined();
   });
 });
 
 test('a registered client that the server no longer knows is registered anew', async () => {
-  const { name, id } = await makeIntegration(scene, ofTenant);
+  const { name, id } = await makeIntegration(fixture, ofTenant);
   const { browser, url } = await untilCallback(name);
-  const version = await versionOf(scene, id);
+  const version = await versionOf(fixture, id);
   expect(version).toBeDefined();
-  scene.server.tokenError = 'invalid_client';
+  fixture.server.tokenError = 'invalid_client';
   const page = await browser.open(url.href);
-  scene.server.tokenError = undefined;
+  fixture.server.tokenError = undefined;
   expect(page).toMatchObject({
     status: 502,
     html: expect.stringContaining('no longer knows the client'),
   });
-  expect(await versionOf(scene, id)).toBeUndefined();
-  expect(await consent(await createLink(scene, name))).toMatchObject({ status: 200 });
-  expect(await versionOf(scene, id)).not.toBe(version);
+  expect(await versionOf(fixture, id)).toBeUndefined();
+  expect(await consent(await createLink(fixture, name))).toMatchObject({ status: 200 });
+  expect(await versionOf(fixture, id)).not.toBe(version);
 });
 
 test('the authorization begins only from the page of the link in the same browser', async () => {
-  const { name } = await makeIntegration(scene, ofTenant);
-  const link = await createLink(scene, name);
+  const { name } = await makeIntegration(fixture, ofTenant);
+  const link = await createLink(fixture, name);
   const { html } = await createBrowser().open(link);
   const before = await flows();
   for (const url of [continueUrlIn(html), `${link}/continue`, `${link}/continue?key=x`]) {
-    expect((await createBrowser().open(url, scene.server.issuer)).status).toBe(400);
+    expect((await createBrowser().open(url, fixture.server.issuer)).status).toBe(400);
   }
   const browser = createBrowser();
   await browser.open(link);
-  expect((await browser.open(continueUrlIn(html), scene.server.issuer)).status).toBe(400);
+  expect((await browser.open(continueUrlIn(html), fixture.server.issuer)).status).toBe(400);
   expect(await flows()).toBe(before);
   expect(
-    (await createBrowser().open(`${scene.api.url}/oauth/connect/${'x'.repeat(43)}`)).status,
+    (await createBrowser().open(`${fixture.api.url}/oauth/connect/${'x'.repeat(43)}`)).status,
   ).toBe(404);
-  expect((await createBrowser().open(`${scene.api.url}/oauth/connect/..%2f..%2fapi`)).status).toBe(
-    404,
-  );
+  expect(
+    (await createBrowser().open(`${fixture.api.url}/oauth/connect/..%2f..%2fapi`)).status,
+  ).toBe(404);
 });
 
 test('pages have no scripts, stand in no frame, and lead nowhere that a request names', async () => {
-  const { name } = await makeIntegration(scene, { ...ofTenant, resource_url: scene.resource.url });
-  const link = await createLink(scene, name);
+  const { name } = await makeIntegration(fixture, {
+    ...ofTenant,
+    resource_url: fixture.resource.url,
+  });
+  const link = await createLink(fixture, name);
   const response = await fetch(
     `${link}?redirect_uri=https://evil.example.com&next=//evil.example.com`,
   );
@@ -240,70 +243,70 @@ test('pages have no scripts, stand in no frame, and lead nowhere that a request 
 });
 
 test('a tenant cannot reach a private address, neither to discover nor to register', async () => {
-  const api = await startTestApi(scene.db.url, {
+  const api = await startTestApi(fixture.db.url, {
     masterKeys,
-    egress: createEgress({ allowPrivate: [new URL(scene.resource.origin).host] }),
+    egress: createEgress({ allowPrivate: [new URL(fixture.resource.origin).host] }),
   });
   try {
     // the integration's resource is a private server
-    const { name } = await makeIntegration(scene, ofTenant);
-    const requests = scene.server.requests.length;
+    const { name } = await makeIntegration(fixture, ofTenant);
+    const requests = fixture.server.requests.length;
     const browser = createBrowser();
-    const { html } = await browser.open(await createLink(scene, name));
+    const { html } = await browser.open(await createLink(fixture, name));
     const page = await browser.open(continueUrlIn(html));
     expect(page).toMatchObject({
       status: 502,
       html: expect.stringContaining('its host is not a public address'),
     });
-    expect(scene.server.requests.length).toBe(requests);
+    expect(fixture.server.requests.length).toBe(requests);
   } finally {
     await api.close();
-    await startTestApi(scene.db.url).then((one) => one.close());
-    await scene.db.pool.query('select howdah_private.set_public_address($1)', [scene.api.url]);
+    await startTestApi(fixture.db.url).then((one) => one.close());
+    await fixture.db.pool.query('select howdah_private.set_public_address($1)', [fixture.api.url]);
   }
 });
 
 test('metadata of another issuer than the one that was asked is refused', async () => {
   for (const [issuer, reason] of [
-    [scene.server.issuer.replace('127.0.0.1', 'localhost'), 'another issuer'],
-    [`${scene.server.issuer}/elsewhere`, 'no authorization server'],
+    [fixture.server.issuer.replace('127.0.0.1', 'localhost'), 'another issuer'],
+    [`${fixture.server.issuer}/elsewhere`, 'no authorization server'],
   ]) {
-    const { name } = await makeIntegration(scene, { ...ofTenant, issuer: issuer ?? '' });
+    const { name } = await makeIntegration(fixture, { ...ofTenant, issuer: issuer ?? '' });
     const browser = createBrowser();
-    const { html } = await browser.open(await createLink(scene, name));
+    const { html } = await browser.open(await createLink(fixture, name));
     const page = await browser.open(continueUrlIn(html));
     expect(page).toMatchObject({ status: 502, html: expect.stringContaining(reason ?? '') });
-    expect(await accountOf(scene, name)).toMatchObject({ status: 'failed' });
+    expect(await accountOf(fixture, name)).toMatchObject({ status: 'failed' });
   }
 });
 
 test('a changed integration ends its accounts, and a used one cannot be deleted', async () => {
-  const { name, id } = await makeIntegration(scene, ofTenant);
-  const issued = new Set((await scene.server.refreshTokens()).map(({ jti }) => jti));
-  await consent(await createLink(scene, name));
+  const { name, id } = await makeIntegration(fixture, ofTenant);
+  const issued = new Set((await fixture.server.refreshTokens()).map(({ jti }) => jti));
+  await consent(await createLink(fixture, name));
   expect(
-    await refusal(scene.db.pool.query('delete from howdah.integrations where id = $1', [id])),
+    await refusal(fixture.db.pool.query('delete from howdah.integrations where id = $1', [id])),
   ).toMatchObject({ code: 'HWCNF', fields: { integration: name, connected_accounts: 1 } });
-  await scene.db.pool.query(
+  await fixture.db.pool.query(
     `update howdah.integrations set description = 'other words' where id = $1`,
     [id],
   );
-  expect(await accountOf(scene, name)).toMatchObject({ status: 'connected' });
-  await scene.db.pool.query(
+  expect(await accountOf(fixture, name)).toMatchObject({ status: 'connected' });
+  await fixture.db.pool.query(
     `update howdah.integrations set resource_url = 'https://evil.example.com/mcp' where id = $1`,
     [id],
   );
-  expect(await accountOf(scene, name)).toMatchObject({
+  expect(await accountOf(fixture, name)).toMatchObject({
     status: 'expired',
     error: 'the integration was changed',
   });
-  await waitForRevocations(scene);
-  const left = (await scene.server.refreshTokens()).filter(({ jti }) => !issued.has(jti));
+  await waitForRevocations(fixture);
+  const left = (await fixture.server.refreshTokens()).filter(({ jti }) => !issued.has(jti));
   expect(left).toEqual([]);
-  const { rows } = await scene.db.pool.query(
+  const { rows } = await fixture.db.pool.query(
     'select from howdah_private.sealed_documents where tenant_id = $1 and (integration_id = $2 or account_id in (select a.id from howdah.connected_accounts as a where a.integration_id = $2))',
-    [scene.tenantId, id],
+    [fixture.tenantId, id],
   );
   expect(rows).toEqual([]);
-  await scene.db.pool.query('delete from howdah.integrations where id = $1', [id]);
+  await fixture.db.pool.query('delete from howdah.integrations where id = $1', [id]);
 });

@@ -11,28 +11,28 @@ import {
   makeIntegration,
   makeUser,
   runAs,
-  setUpScene,
+  setUpOAuthFixture,
   storeSecret,
   versionOf,
   waitForRevocations,
 } from './arrange.ts';
 
-const scene = setUpScene();
+const fixture = setUpOAuthFixture();
 
 beforeEach(() => {
-  scene.server.person = 'ada@example.com';
-  scene.server.tokenSeconds = 3_600;
+  fixture.server.person = 'ada@example.com';
+  fixture.server.tokenSeconds = 3_600;
 });
 
 /** Adds an MCP server for an integration after an account is connected, and returns its tool. */
 async function makeMcpServer(integration: string): Promise<string> {
   const name = integration.replace('c_', 's_');
-  await scene.db.pool.query(
+  await fixture.db.pool.query(
     `insert into howdah.mcp_servers (name, type, configuration) values ($1, 'http', $2)`,
-    [name, JSON.stringify({ url: scene.resource.url, integration })],
+    [name, JSON.stringify({ url: fixture.resource.url, integration })],
   );
   await eventually(
-    scene.db.pool,
+    fixture.db.pool,
     `${name} is asked`,
     'select from howdah.mcp_servers where name = $1 and discovered_at is not null',
     [name],
@@ -42,8 +42,8 @@ async function makeMcpServer(integration: string): Promise<string> {
 
 async function mcpAgent(server: string): Promise<string> {
   const script = [callTools({ name: `${server}__whoami`, arguments: {} }), { content: 'done' }];
-  const agent = await makeAgent(scene.db.pool, { script });
-  await scene.db.pool.query(
+  const agent = await makeAgent(fixture.db.pool, { script });
+  await fixture.db.pool.query(
     `insert into howdah.agent_servers (agent_id, server_id)
      select $1, id from howdah.mcp_servers where name = $2`,
     [agent, server],
@@ -52,18 +52,18 @@ async function mcpAgent(server: string): Promise<string> {
 }
 
 const apiAgent = (tool: string) =>
-  makeAgent(scene.db.pool, {
+  makeAgent(fixture.db.pool, {
     script: [callTools({ name: tool, arguments: {} }), { content: 'done' }],
     tools: [tool],
   });
 
 /** Registers a client with a secret at the server, as an admin does manually. */
 async function registerClient(): Promise<{ client_id: string; client_secret: string }> {
-  const response = await fetch(`${scene.server.issuer}/reg`, {
+  const response = await fetch(`${fixture.server.issuer}/reg`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
-      redirect_uris: [`${scene.api.url}/oauth/callback`],
+      redirect_uris: [`${fixture.api.url}/oauth/callback`],
       grant_types: ['authorization_code', 'refresh_token'],
       token_endpoint_auth_method: 'client_secret_basic',
       application_type: 'native',
@@ -73,60 +73,62 @@ async function registerClient(): Promise<{ client_id: string; client_secret: str
 }
 
 const questionOf = async (run: string) => {
-  const id = await waitForQuestion(scene.db.pool, run);
-  const { rows } = await scene.db.pool.query('select * from howdah.questions where id = $1', [id]);
+  const id = await waitForQuestion(fixture.db.pool, run);
+  const { rows } = await fixture.db.pool.query('select * from howdah.questions where id = $1', [
+    id,
+  ]);
   return rows[0];
 };
 const linkIn = (prompt: string) => /https?:\/\/\S+$/.exec(prompt)?.[0] ?? '';
 const resultOf = async (run: string) => {
-  const { status } = await waitForEnd(scene.db.pool, run);
-  const [said = ''] = await resultsOf(scene.db.pool, run);
+  const { status } = await waitForEnd(fixture.db.pool, run);
+  const [said = ''] = await resultsOf(fixture.db.pool, run);
   return { status, said };
 };
 
 test('an MCP server gets the token of the user of each run, and never that of another user', async () => {
-  const { name } = await makeIntegration(scene);
-  const [ada, ben] = [await makeUser(scene, 'ada'), await makeUser(scene, 'ben')];
-  await consent(await createLink(scene, name, 'ada'));
+  const { name } = await makeIntegration(fixture);
+  const [ada, ben] = [await makeUser(fixture, 'ada'), await makeUser(fixture, 'ben')];
+  await consent(await createLink(fixture, name, 'ada'));
   const agent = await mcpAgent(await makeMcpServer(name));
-  const first = await resultOf(await runAs(scene, agent, ada));
+  const first = await resultOf(await runAs(fixture, agent, ada));
   // the server echoes the token of the request, which must be redacted
   expect(first).toMatchObject({
     status: 'completed',
     said: expect.stringContaining('ada@example.com with Bearer ***'),
   });
 
-  scene.resource.tokens.length = 0;
-  const run = await runAs(scene, agent, ben);
+  fixture.resource.tokens.length = 0;
+  const run = await runAs(fixture, agent, ben);
   const question = await questionOf(run);
-  expect(scene.resource.tokens).toEqual([]); // nothing was sent for the second user
+  expect(fixture.resource.tokens).toEqual([]); // nothing was sent for the second user
   expect(question).toMatchObject({
     prompt: expect.stringContaining(`the account of ben for ${name}`),
     options: ['accept', 'decline'],
   });
-  scene.server.person = 'ben@example.com';
+  fixture.server.person = 'ben@example.com';
   expect(await consent(linkIn(question.prompt))).toMatchObject({ status: 200 });
   expect(await resultOf(run)).toMatchObject({
     status: 'completed',
     said: expect.stringContaining('ben@example.com with'),
   });
-  const { rows } = await scene.db.pool.query('select * from howdah.questions where id = $1', [
+  const { rows } = await fixture.db.pool.query('select * from howdah.questions where id = $1', [
     question.id,
   ]);
   expect(rows[0]).toMatchObject({ status: 'answered', answer: 'accept', answered_by: 'ben' });
-  await expectEqualReplay(scene.db.pool, run);
-  expect(await resultOf(await runAs(scene, agent, ada))).toMatchObject({
+  await expectEqualReplay(fixture.db.pool, run);
+  expect(await resultOf(await runAs(fixture, agent, ada))).toMatchObject({
     said: expect.stringContaining('ada@example.com with'),
   });
 });
 
 test('a run that lacks an account asks for it, and the refusal of a person reaches the model', async () => {
-  const { name } = await makeIntegration(scene);
-  const cleo = await makeUser(scene, 'cleo');
-  const agent = await apiAgent(await makeApiTool(scene, name));
-  const run = await runAs(scene, agent, cleo);
+  const { name } = await makeIntegration(fixture);
+  const cleo = await makeUser(fixture, 'cleo');
+  const agent = await apiAgent(await makeApiTool(fixture, name));
+  const run = await runAs(fixture, agent, cleo);
   const question = await questionOf(run);
-  await scene.db.pool.query(`select howdah.answer_question($1, 'decline')`, [question.id]);
+  await fixture.db.pool.query(`select howdah.answer_question($1, 'decline')`, [question.id]);
   expect(await resultOf(run)).toMatchObject({
     status: 'completed',
     said: expect.stringContaining('nobody connected it'),
@@ -134,13 +136,13 @@ test('a run that lacks an account asks for it, and the refusal of a person reach
 });
 
 test('an answer without an account asks again, with another link', async () => {
-  const { name } = await makeIntegration(scene);
-  const dora = await makeUser(scene, 'dora');
-  const run = await runAs(scene, await apiAgent(await makeApiTool(scene, name)), dora);
+  const { name } = await makeIntegration(fixture);
+  const dora = await makeUser(fixture, 'dora');
+  const run = await runAs(fixture, await apiAgent(await makeApiTool(fixture, name)), dora);
   const first = await questionOf(run);
-  await scene.db.pool.query(`select howdah.answer_question($1, 'accept')`, [first.id]);
+  await fixture.db.pool.query(`select howdah.answer_question($1, 'accept')`, [first.id]);
   await eventually(
-    scene.db.pool,
+    fixture.db.pool,
     'it is asked again',
     `select from howdah.questions where execution_id = $1 and id <> $2 and status = 'open'`,
     [run, first.id],
@@ -152,71 +154,73 @@ test('an answer without an account asks again, with another link', async () => {
 });
 
 test('a token that ends soon is refreshed before a call, by one process alone', async () => {
-  const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
-  scene.server.tokenSeconds = 5;
-  await consent(await createLink(scene, name));
-  scene.server.tokenSeconds = 3_600;
-  const agent = await apiAgent(await makeApiTool(scene, name));
-  const before = await accountOf(scene, name);
-  const tokenRequests = scene.server.requests.filter((one) => one === 'POST /token').length;
-  const runs = await Promise.all([1, 2, 3, 4].map(() => runAs(scene, agent, null)));
+  const { name } = await makeIntegration(fixture, { account_scope: 'tenant' });
+  fixture.server.tokenSeconds = 5;
+  await consent(await createLink(fixture, name));
+  fixture.server.tokenSeconds = 3_600;
+  const agent = await apiAgent(await makeApiTool(fixture, name));
+  const before = await accountOf(fixture, name);
+  const tokenRequests = fixture.server.requests.filter((one) => one === 'POST /token').length;
+  const runs = await Promise.all([1, 2, 3, 4].map(() => runAs(fixture, agent, null)));
   for (const run of runs) {
     expect(await resultOf(run)).toMatchObject({ said: expect.stringContaining('ada@example.com') });
   }
   // a second use of a refresh token would have ended the account
-  expect(scene.server.requests.filter((one) => one === 'POST /token').length).toBe(
+  expect(fixture.server.requests.filter((one) => one === 'POST /token').length).toBe(
     tokenRequests + 1,
   );
-  const after = await accountOf(scene, name);
+  const after = await accountOf(fixture, name);
   expect(after.status).toBe('connected');
   expect(after.expires_at.getTime()).toBeGreaterThan(before.expires_at.getTime() + 3_000_000);
 });
 
 test('a token that the server refuses is refreshed, and the call is made again', async () => {
-  const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
-  await consent(await createLink(scene, name));
+  const { name } = await makeIntegration(fixture, { account_scope: 'tenant' });
+  await consent(await createLink(fixture, name));
   const server = await makeMcpServer(name);
-  const agents = [await apiAgent(await makeApiTool(scene, name)), await mcpAgent(server)];
+  const agents = [await apiAgent(await makeApiTool(fixture, name)), await mcpAgent(server)];
   for (const agent of agents) {
-    scene.resource.tokens.length = 0;
-    expect(await resultOf(await runAs(scene, agent, null))).toMatchObject({ status: 'completed' });
-    const token = scene.resource.tokens.at(-1) ?? '';
-    scene.resource.refused.add(token);
-    const run = await runAs(scene, agent, null);
+    fixture.resource.tokens.length = 0;
+    expect(await resultOf(await runAs(fixture, agent, null))).toMatchObject({
+      status: 'completed',
+    });
+    const token = fixture.resource.tokens.at(-1) ?? '';
+    fixture.resource.refused.add(token);
+    const run = await runAs(fixture, agent, null);
     expect(await resultOf(run)).toMatchObject({
       status: 'completed',
       said: expect.stringContaining('ada@example.com'),
     });
-    expect(scene.resource.tokens.at(-1)).not.toBe(token);
-    const steps = await stepsOf(scene.db.pool, run);
+    expect(fixture.resource.tokens.at(-1)).not.toBe(token);
+    const steps = await stepsOf(fixture.db.pool, run);
     expect(steps.filter(({ kind }) => kind === 'retry' || kind === 'question')).toEqual([]);
   }
 });
 
 test('a refresh token that the server no longer accepts asks the person again', async () => {
-  const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
-  scene.server.tokenSeconds = 5;
-  await consent(await createLink(scene, name));
-  for (const token of await scene.server.refreshTokens()) await token.destroy();
-  const run = await runAs(scene, await apiAgent(await makeApiTool(scene, name)), null);
+  const { name } = await makeIntegration(fixture, { account_scope: 'tenant' });
+  fixture.server.tokenSeconds = 5;
+  await consent(await createLink(fixture, name));
+  for (const token of await fixture.server.refreshTokens()) await token.destroy();
+  const run = await runAs(fixture, await apiAgent(await makeApiTool(fixture, name)), null);
   const question = await questionOf(run);
   expect(question.prompt).toContain('the authorization server answered invalid_grant');
-  expect(await accountOf(scene, name)).toMatchObject({
+  expect(await accountOf(fixture, name)).toMatchObject({
     status: 'expired',
     error: expect.stringContaining('invalid_grant'),
   });
-  scene.server.tokenSeconds = 3_600;
+  fixture.server.tokenSeconds = 3_600;
   await consent(linkIn(question.prompt));
   expect(await resultOf(run)).toMatchObject({ status: 'completed' });
 });
 
 test('a job refreshes an account before its token ends, and retries while the server is down', async () => {
-  const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
-  await consent(await createLink(scene, name));
-  const { id, expires_at, refreshed_at } = await accountOf(scene, name);
+  const { name } = await makeIntegration(fixture, { account_scope: 'tenant' });
+  await consent(await createLink(fixture, name));
+  const { id, expires_at, refreshed_at } = await accountOf(fixture, name);
   const job = async () =>
     (
-      await scene.db.pool.query(
+      await fixture.db.pool.query(
         `select j.run_at, j.task_identifier from graphile_worker.jobs as j where j.key = $1`,
         [`account ${id}`],
       )
@@ -227,10 +231,10 @@ test('a job refreshes an account before its token ends, and retries while the se
   const now = `select graphile_worker.add_job('refresh_account',
     json_build_object('id', $1::uuid, 'tenant_id', $2::uuid), job_key => 'account ' || $1)`;
 
-  scene.server.isDown = true;
-  await scene.db.pool.query(now, [id, scene.tenantId]);
+  fixture.server.isDown = true;
+  await fixture.db.pool.query(now, [id, fixture.tenantId]);
   await eventually(
-    scene.db.pool,
+    fixture.db.pool,
     'the failure is recorded',
     `select from howdah.connected_accounts where id = $1 and status = 'connected' and error is not null`,
     [id],
@@ -238,10 +242,10 @@ test('a job refreshes an account before its token ends, and retries while the se
   const again = await job();
   expect(again.run_at.getTime()).toBeGreaterThan(Date.now() + 30_000);
 
-  scene.server.isDown = false;
-  await scene.db.pool.query(now, [id, scene.tenantId]);
+  fixture.server.isDown = false;
+  await fixture.db.pool.query(now, [id, fixture.tenantId]);
   await eventually(
-    scene.db.pool,
+    fixture.db.pool,
     'the account is refreshed',
     'select from howdah.connected_accounts where id = $1 and refreshed_at > $2 and error is null',
     [id, refreshed_at],
@@ -250,29 +254,29 @@ test('a job refreshes an account before its token ends, and retries while the se
 });
 
 test('a disconnected account is at an end at once, and its tokens are revoked and deleted', async () => {
-  const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
-  await consent(await createLink(scene, name));
-  const agent = await apiAgent(await makeApiTool(scene, name));
-  await resultOf(await runAs(scene, agent, null));
-  const token = scene.resource.tokens.at(-1) ?? '';
-  expect(await scene.server.ownerOf(token)).toBeDefined();
-  const { id } = await accountOf(scene, name);
-  await scene.db.pool.query('select howdah.disconnect_account($1)', [id]);
-  await waitForRevocations(scene);
-  expect(await scene.server.ownerOf(token)).toBeUndefined();
-  const run = await runAs(scene, agent, null);
+  const { name } = await makeIntegration(fixture, { account_scope: 'tenant' });
+  await consent(await createLink(fixture, name));
+  const agent = await apiAgent(await makeApiTool(fixture, name));
+  await resultOf(await runAs(fixture, agent, null));
+  const token = fixture.resource.tokens.at(-1) ?? '';
+  expect(await fixture.server.ownerOf(token)).toBeDefined();
+  const { id } = await accountOf(fixture, name);
+  await fixture.db.pool.query('select howdah.disconnect_account($1)', [id]);
+  await waitForRevocations(fixture);
+  expect(await fixture.server.ownerOf(token)).toBeUndefined();
+  const run = await runAs(fixture, agent, null);
   expect((await questionOf(run)).prompt).toContain('the account of this tenant');
-  await scene.db.pool.query('select howdah.cancel_execution($1)', [run]);
+  await fixture.db.pool.query('select howdah.cancel_execution($1)', [run]);
 });
 
 test('an account that is connected again at once still has its former tokens revoked', async () => {
-  const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
-  await consent(await createLink(scene, name));
-  const agent = await apiAgent(await makeApiTool(scene, name));
-  await resultOf(await runAs(scene, agent, null));
-  const token = scene.resource.tokens.at(-1) ?? '';
-  const { id } = await accountOf(scene, name);
-  const client = await scene.db.pool.connect();
+  const { name } = await makeIntegration(fixture, { account_scope: 'tenant' });
+  await consent(await createLink(fixture, name));
+  const agent = await apiAgent(await makeApiTool(fixture, name));
+  await resultOf(await runAs(fixture, agent, null));
+  const token = fixture.resource.tokens.at(-1) ?? '';
+  const { id } = await accountOf(fixture, name);
+  const client = await fixture.db.pool.connect();
   try {
     await client.query('begin'); // the job of the revocation starts after the next consent
     await client.query('select howdah.disconnect_account($1)', [id]);
@@ -282,195 +286,196 @@ test('an account that is connected again at once still has its former tokens rev
   } finally {
     client.release();
   }
-  await consent(await createLink(scene, name));
-  expect(await scene.server.ownerOf(token)).toBeDefined();
-  const { rows } = await scene.db.pool.query(
+  await consent(await createLink(fixture, name));
+  expect(await fixture.server.ownerOf(token)).toBeDefined();
+  const { rows } = await fixture.db.pool.query(
     `select graphile_worker.add_job('revoke_account', j.payload::json, job_key => j.key)
      from graphile_worker._private_jobs as j where j.key like 'revocation %'`,
   );
   expect(rows).toHaveLength(1);
-  await waitForRevocations(scene);
-  expect(await scene.server.ownerOf(token)).toBeUndefined();
-  expect(await accountOf(scene, name)).toMatchObject({ status: 'connected' });
+  await waitForRevocations(fixture);
+  expect(await fixture.server.ownerOf(token)).toBeUndefined();
+  expect(await accountOf(fixture, name)).toMatchObject({ status: 'connected' });
 });
 
 test('an account that is disconnected during a refresh stays so, and keeps no tokens', async () => {
-  const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
-  scene.server.tokenSeconds = 5;
-  await consent(await createLink(scene, name));
-  const before = new Set((await scene.server.refreshTokens()).map(({ jti }) => jti));
-  const agent = await apiAgent(await makeApiTool(scene, name));
+  const { name } = await makeIntegration(fixture, { account_scope: 'tenant' });
+  fixture.server.tokenSeconds = 5;
+  await consent(await createLink(fixture, name));
+  const before = new Set((await fixture.server.refreshTokens()).map(({ jti }) => jti));
+  const agent = await apiAgent(await makeApiTool(fixture, name));
   const held = Promise.withResolvers<void>();
-  scene.server.beforeToken = held.promise;
-  const requestsBefore = scene.server.requests.length;
-  const run = await runAs(scene, agent, null);
+  fixture.server.beforeToken = held.promise;
+  const requestsBefore = fixture.server.requests.length;
+  const run = await runAs(fixture, agent, null);
   await vi.waitUntil(
-    () => scene.server.requests.slice(requestsBefore).includes('POST /token'),
+    () => fixture.server.requests.slice(requestsBefore).includes('POST /token'),
     60_000,
   );
-  const { id } = await accountOf(scene, name);
-  await scene.db.pool.query('select howdah.disconnect_account($1)', [id]);
-  scene.server.beforeToken = undefined;
+  const { id } = await accountOf(fixture, name);
+  await fixture.db.pool.query('select howdah.disconnect_account($1)', [id]);
+  fixture.server.beforeToken = undefined;
   held.resolve();
   await questionOf(run);
-  const left = (await scene.server.refreshTokens()).filter(({ jti }) => !before.has(jti));
+  const left = (await fixture.server.refreshTokens()).filter(({ jti }) => !before.has(jti));
   expect(left).toEqual([]);
-  expect(await accountOf(scene, name)).toMatchObject({ status: 'revoked', expires_at: null });
-  await waitForRevocations(scene);
-  await scene.db.pool.query('select howdah.cancel_execution($1)', [run]);
+  expect(await accountOf(fixture, name)).toMatchObject({ status: 'revoked', expires_at: null });
+  await waitForRevocations(fixture);
+  await fixture.db.pool.query('select howdah.cancel_execution($1)', [run]);
 });
 
 test('an unreadable client secret fails calls, and costs no account its tokens', async () => {
   const client = await registerClient();
   const secret_name = `of_${client.client_id.toLowerCase().replaceAll(/[^a-z0-9]/g, '_')}`;
-  await storeSecret(scene, secret_name, client.client_secret);
+  await storeSecret(fixture, secret_name, client.client_secret);
   const { client_id } = client;
   const ofTenant = { account_scope: 'tenant', client_id, secret_name };
-  const { name } = await makeIntegration(scene, ofTenant);
-  scene.server.tokenSeconds = 5;
-  expect(await consent(await createLink(scene, name))).toMatchObject({ status: 200 });
-  scene.server.tokenSeconds = 3_600;
+  const { name } = await makeIntegration(fixture, ofTenant);
+  fixture.server.tokenSeconds = 5;
+  expect(await consent(await createLink(fixture, name))).toMatchObject({ status: 200 });
+  fixture.server.tokenSeconds = 3_600;
   const flip = `update howdah_private.sealed_secrets as c
     set ciphertext = set_byte(c.ciphertext, 0, get_byte(c.ciphertext, 0) # 1)
     from howdah.secrets as s where s.id = c.secret_id and s.name = $1`;
-  await scene.db.pool.query(flip, [secret_name]);
-  const agent = await apiAgent(await makeApiTool(scene, name));
-  expect(await resultOf(await runAs(scene, agent, null))).toMatchObject({
+  await fixture.db.pool.query(flip, [secret_name]);
+  const agent = await apiAgent(await makeApiTool(fixture, name));
+  expect(await resultOf(await runAs(fixture, agent, null))).toMatchObject({
     said: expect.stringContaining(`The secret ${secret_name} cannot be read`),
   });
-  expect(await accountOf(scene, name)).toMatchObject({
+  expect(await accountOf(fixture, name)).toMatchObject({
     status: 'connected',
     error: expect.stringContaining(secret_name),
   });
-  await scene.db.pool.query(flip, [secret_name]);
-  expect(await resultOf(await runAs(scene, agent, null))).toMatchObject({
+  await fixture.db.pool.query(flip, [secret_name]);
+  expect(await resultOf(await runAs(fixture, agent, null))).toMatchObject({
     status: 'completed',
     said: expect.stringContaining('ada@example.com'),
   });
-  expect(await accountOf(scene, name)).toMatchObject({ status: 'connected', error: null });
+  expect(await accountOf(fixture, name)).toMatchObject({ status: 'connected', error: null });
 });
 
 test('a refresh with a registered client that is unknown keeps the tokens, not the client', async () => {
-  const { name, id } = await makeIntegration(scene, { account_scope: 'tenant' });
-  scene.server.tokenSeconds = 5;
-  await consent(await createLink(scene, name));
-  const agent = await apiAgent(await makeApiTool(scene, name));
-  scene.server.tokenError = 'invalid_client';
-  const result = await resultOf(await runAs(scene, agent, null));
-  scene.server.tokenError = undefined;
+  const { name, id } = await makeIntegration(fixture, { account_scope: 'tenant' });
+  fixture.server.tokenSeconds = 5;
+  await consent(await createLink(fixture, name));
+  const agent = await apiAgent(await makeApiTool(fixture, name));
+  fixture.server.tokenError = 'invalid_client';
+  const result = await resultOf(await runAs(fixture, agent, null));
+  fixture.server.tokenError = undefined;
   expect(result.said).toContain('no longer knows the client');
-  expect(await versionOf(scene, id)).toBeUndefined();
-  const account = await accountOf(scene, name);
+  expect(await versionOf(fixture, id)).toBeUndefined();
+  const account = await accountOf(fixture, name);
   expect(account).toMatchObject({
     status: 'connected',
     error: expect.stringContaining('connect the account again'),
   });
-  expect(await versionOf(scene, account.id)).toBeDefined();
+  expect(await versionOf(fixture, account.id)).toBeDefined();
 });
 
 test('tokens whose seal does not open are named as the cause, and not the server', async () => {
-  const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
-  await consent(await createLink(scene, name));
-  const { id } = await accountOf(scene, name);
-  await scene.db.pool.query(
+  const { name } = await makeIntegration(fixture, { account_scope: 'tenant' });
+  await consent(await createLink(fixture, name));
+  const { id } = await accountOf(fixture, name);
+  await fixture.db.pool.query(
     `update howdah_private.sealed_documents as d
      set ciphertext = set_byte(d.ciphertext, 0, get_byte(d.ciphertext, 0) # 1) where d.id = $1`,
     [id],
   );
   const { said } = await resultOf(
-    await runAs(scene, await apiAgent(await makeApiTool(scene, name)), null),
+    await runAs(fixture, await apiAgent(await makeApiTool(fixture, name)), null),
   );
   expect(said).toContain('its sealed tokens or client cannot be read');
   expect(said).not.toContain('authorization server');
 });
 
 test('client credentials need no person, and their secret is a secret of the tenant', async () => {
-  await storeSecret(scene, 'robot', CLIENT.client_secret);
-  const { name } = await makeIntegration(scene, {
+  await storeSecret(fixture, 'robot', CLIENT.client_secret);
+  const { name } = await makeIntegration(fixture, {
     account_scope: 'tenant',
     grant_type: 'client_credentials',
     client_id: CLIENT.client_id,
     secret_name: 'robot',
     scopes: ['notes'],
   });
-  const agent = await apiAgent(await makeApiTool(scene, name));
-  expect(await resultOf(await runAs(scene, agent, null))).toMatchObject({
+  const agent = await apiAgent(await makeApiTool(fixture, name));
+  expect(await resultOf(await runAs(fixture, agent, null))).toMatchObject({
     status: 'completed',
     said: expect.stringContaining(CLIENT.client_id),
   });
-  const account = await accountOf(scene, name);
+  const account = await accountOf(fixture, name);
   expect(account).toMatchObject({ status: 'connected', user_id: null });
-  await scene.db.pool.query('select howdah.disconnect_account($1)', [account.id]);
-  expect(await resultOf(await runAs(scene, agent, null))).toMatchObject({
+  await fixture.db.pool.query('select howdah.disconnect_account($1)', [account.id]);
+  expect(await resultOf(await runAs(fixture, agent, null))).toMatchObject({
     said: expect.stringContaining('was disconnected'),
   });
 });
 
 test('a client that is disconnected while it gets a token does not use it', async () => {
   const secret_name = 'robot_at_an_end';
-  await storeSecret(scene, secret_name, CLIENT.client_secret);
-  const { name } = await makeIntegration(scene, {
+  await storeSecret(fixture, secret_name, CLIENT.client_secret);
+  const { name } = await makeIntegration(fixture, {
     account_scope: 'tenant',
     grant_type: 'client_credentials',
     client_id: CLIENT.client_id,
     secret_name,
     scopes: ['notes'],
   });
-  const agent = await apiAgent(await makeApiTool(scene, name));
+  const agent = await apiAgent(await makeApiTool(fixture, name));
   const held = Promise.withResolvers<void>();
-  scene.server.beforeToken = held.promise;
-  const before = scene.server.requests.length;
-  scene.resource.tokens.length = 0;
-  const run = await runAs(scene, agent, null);
-  await vi.waitUntil(() => scene.server.requests.slice(before).includes('POST /token'), 60_000);
-  const { id } = await accountOf(scene, name);
-  await scene.db.pool.query('select howdah.disconnect_account($1)', [id]);
-  scene.server.beforeToken = undefined;
+  fixture.server.beforeToken = held.promise;
+  const before = fixture.server.requests.length;
+  fixture.resource.tokens.length = 0;
+  const run = await runAs(fixture, agent, null);
+  await vi.waitUntil(() => fixture.server.requests.slice(before).includes('POST /token'), 60_000);
+  const { id } = await accountOf(fixture, name);
+  await fixture.db.pool.query('select howdah.disconnect_account($1)', [id]);
+  fixture.server.beforeToken = undefined;
   held.resolve();
   expect(await resultOf(run)).toMatchObject({
     said: expect.stringContaining('was disconnected'),
   });
-  expect(scene.resource.tokens).toEqual([]);
-  expect(await accountOf(scene, name)).toMatchObject({ status: 'revoked' });
+  expect(fixture.resource.tokens).toEqual([]);
+  expect(await accountOf(fixture, name)).toMatchObject({ status: 'revoked' });
 });
 
 test('a run without a user has no account of a user', async () => {
-  const { name } = await makeIntegration(scene);
-  const agent = await apiAgent(await makeApiTool(scene, name));
-  expect(await resultOf(await runAs(scene, agent, null))).toMatchObject({
+  const { name } = await makeIntegration(fixture);
+  const agent = await apiAgent(await makeApiTool(fixture, name));
+  expect(await resultOf(await runAs(fixture, agent, null))).toMatchObject({
     status: 'completed',
     said: expect.stringContaining('this run has no user'),
   });
 });
 
 test('no token is in a log, a row, an error or an export', async () => {
-  const { name } = await makeIntegration(scene, { account_scope: 'tenant' });
-  scene.server.tokenSeconds = 5;
-  await consent(await createLink(scene, name));
-  scene.server.tokenSeconds = 3_600;
-  const agent = await apiAgent(await makeApiTool(scene, name));
-  const run = await runAs(scene, agent, null);
+  const { name } = await makeIntegration(fixture, { account_scope: 'tenant' });
+  fixture.server.tokenSeconds = 5;
+  await consent(await createLink(fixture, name));
+  fixture.server.tokenSeconds = 3_600;
+  const agent = await apiAgent(await makeApiTool(fixture, name));
+  const run = await runAs(fixture, agent, null);
   await resultOf(run);
   const tokens = [
-    ...new Set(scene.resource.tokens),
-    ...(await scene.server.refreshTokens()).map(({ jti }) => jti),
+    ...new Set(fixture.resource.tokens),
+    ...(await fixture.server.refreshTokens()).map(({ jti }) => jti),
   ];
   expect(tokens.length).toBeGreaterThan(2);
-  const { rows: tables } = await scene.db.pool.query(
+  const { rows: tables } = await fixture.db.pool.query(
     `select c.oid::regclass::text as name from pg_class as c
      where c.relnamespace::regnamespace::text in ('howdah', 'howdah_private', 'graphile_worker')
        and c.relkind in ('r', 'p')`,
   );
-  const texts: [string, string][] = [['the logs', scene.lines.join('\n')]];
+  const texts: [string, string][] = [['the logs', fixture.lines.join('\n')]];
   for (const { name: table } of tables) {
-    const { rows } = await scene.db.pool.query(
+    const { rows } = await fixture.db.pool.query(
       `select string_agg(t::text, ' ') as text from ${table} as t`,
     );
     texts.push([table, rows[0].text ?? '']);
   }
-  const { rows } = await scene.db.pool.query('select howdah.export_run($1, false)::text as text', [
-    run,
-  ]);
+  const { rows } = await fixture.db.pool.query(
+    'select howdah.export_run($1, false)::text as text',
+    [run],
+  );
   texts.push(['the export', rows[0].text]);
   expect(texts.length).toBeGreaterThan(50);
   const found = texts.filter(([, text]) => tokens.some((token) => text.includes(token)));

@@ -15,27 +15,33 @@ import type { ApiServer } from '../../src/api/server.ts';
 import { makeAgent, makeApiKey, makeTenant, one } from '../sql/support.ts';
 import { eventually } from '../support/database.ts';
 import type { Answer } from './harness.ts';
-import { locked, openStage, type Stage, startTestApi, withoutFeeds } from './openai/support.ts';
+import {
+  locked,
+  type OpenAiFixture,
+  openOpenAiFixture,
+  startTestApi,
+  withoutFeeds,
+} from './openai/support.ts';
 
 // Drives the API with the official client, in both supported versions of the protocol.
 
-let stage: Stage;
+let fixture: OpenAiFixture;
 /** An API that requires a login. */
 let api: ApiServer;
 let tenant: string;
 let other: string;
 beforeAll(async () => {
-  stage = await openStage();
-  api = await startTestApi(stage.db.url, locked);
-  tenant = (await one(stage.db.pool, 'select howdah.current_tenant() as id')).id;
-  other = await makeTenant(stage.db.pool);
+  fixture = await openOpenAiFixture();
+  api = await startTestApi(fixture.db.url, locked);
+  tenant = (await one(fixture.db.pool, 'select howdah.current_tenant() as id')).id;
+  other = await makeTenant(fixture.db.pool);
 });
 afterAll(async () => {
   await api?.close();
-  await stage?.close();
+  await fixture?.close();
 });
 
-const clientOf = (agent: string, of = stage.api, key?: string) => {
+const clientOf = (agent: string, of = fixture.api, key?: string) => {
   const fetchImpl: typeof fetch = (input, init) =>
     fetch(input, {
       ...init,
@@ -94,7 +100,7 @@ async function rpc(
   agent: string,
   body: unknown,
   headers: Record<string, string> = {},
-  of = stage.api,
+  of = fixture.api,
 ) {
   const response = await fetch(`${of.url}/a2a/${encodeURIComponent(agent)}`, {
     method: 'POST',
@@ -110,7 +116,7 @@ async function rpc(
 
 describe('an agent card', () => {
   test('is served under each agent and workflow, and at the root for the current agent', async () => {
-    const agent = await stage.agent(() => ({ content: 'Hi.' }), {
+    const agent = await fixture.agent(() => ({ content: 'Hi.' }), {
       description: 'Answers customers.',
       capabilities: ['orders', 'refunds'],
     });
@@ -125,12 +131,12 @@ describe('an agent card', () => {
     expect(
       card.supportedInterfaces.map(({ url, protocolVersion }) => [url, protocolVersion]),
     ).toEqual([
-      [`${stage.api.url}/a2a/${agent}`, '1.0'],
-      [`${stage.api.url}/a2a/${agent}`, '0.3'],
+      [`${fixture.api.url}/a2a/${agent}`, '1.0'],
+      [`${fixture.api.url}/a2a/${agent}`, '0.3'],
     ]);
-    const root = await fetch(`${stage.api.url}/.well-known/agent-card.json`);
+    const root = await fetch(`${fixture.api.url}/.well-known/agent-card.json`);
     expect(await root.json()).toMatchObject({ name: 'development' });
-    await stage.db.pool.query(
+    await fixture.db.pool.query(
       `insert into howdah.workflows (name, type, description) values ('two of them', 'chain', 'Both.')`,
     );
     expect((await (await clientOf('two of them')).getAgentCard()).description).toBe('Both.');
@@ -140,8 +146,8 @@ describe('an agent card', () => {
     let open: ApiServer;
     let key: string;
     beforeAll(async () => {
-      ({ key } = await makeApiKey(stage.db.pool, tenant));
-      open = await startTestApi(stage.db.url, {
+      ({ key } = await makeApiKey(fixture.db.pool, tenant));
+      open = await startTestApi(fixture.db.url, {
         ...locked,
         publicUrl: 'https://agents.example.com/howdah',
       });
@@ -200,10 +206,10 @@ describe('an agent card', () => {
   });
 
   test('requires a login where the server does, and declares the bearer scheme', async () => {
-    const agent = await stage.agent(() => ({ content: 'Hi.' }));
+    const agent = await fixture.agent(() => ({ content: 'Hi.' }));
     const url = `${api.url}/a2a/${agent}/.well-known/agent-card.json`;
     expect((await fetch(url)).status).toBe(401);
-    const { key } = await makeApiKey(stage.db.pool, tenant);
+    const { key } = await makeApiKey(fixture.db.pool, tenant);
     const card = await (await clientOf(agent, api, key)).getAgentCard();
     expect(card.securitySchemes.bearer?.scheme).toMatchObject({
       $case: 'httpAuthSecurityScheme',
@@ -222,7 +228,7 @@ describe('an agent card', () => {
 
 describe('a task', () => {
   test('is a run: a message starts it, an artifact answers it, and GetTask returns it', async () => {
-    const agent = await stage.agent((_request, messages) => ({
+    const agent = await fixture.agent((_request, messages) => ({
       content: `You said: ${messages.at(-1)?.content}`,
     }));
     const client = await clientOf(agent);
@@ -237,7 +243,7 @@ describe('a task', () => {
       [expect.any(String), Role.ROLE_AGENT, 'You said: Hello.'],
     ]);
     expect(
-      await one(stage.db.pool, 'select status, session_id from howdah.executions where id = $1', [
+      await one(fixture.db.pool, 'select status, session_id from howdah.executions where id = $1', [
         task.id,
       ]),
     ).toEqual({ status: 'completed', session_id: task.contextId });
@@ -247,7 +253,7 @@ describe('a task', () => {
   });
 
   test('is the next turn of its context and remembers earlier turns', async () => {
-    const agent = await stage.agent((_request, messages) => ({
+    const agent = await fixture.agent((_request, messages) => ({
       content: `${messages.filter(({ role }) => role === 'user').length} so far`,
     }));
     const client = await clientOf(agent);
@@ -261,7 +267,7 @@ describe('a task', () => {
   });
 
   test('streams its progress, and the collected artifacts contain the whole answer', async () => {
-    const agent = await stage.agent(
+    const agent = await fixture.agent(
       (_request, messages) =>
         messages.some(({ role }) => role === 'tool')
           ? { content: 'It is forty-two.' }
@@ -288,7 +294,7 @@ describe('a task', () => {
   });
 
   test('requests input, and continues with the reply', async () => {
-    const agent = await stage.agent(
+    const agent = await fixture.agent(
       (_request, messages) => {
         const result = messages.find(({ role }) => role === 'tool');
         return result
@@ -315,7 +321,7 @@ describe('a task', () => {
 
   test('continues without a client, and can be followed again and cancelled', async () => {
     const modelCalled = Promise.withResolvers<void>();
-    const agent = await stage.agent(async () => {
+    const agent = await fixture.agent(async () => {
       modelCalled.resolve();
       await new Promise(() => {});
       return { content: '' };
@@ -352,7 +358,7 @@ describe('a task', () => {
   });
 
   test('reports the reason when it fails', async () => {
-    const agent = await stage.agent(() => ({ status: 400, error: { message: 'no such model' } }));
+    const agent = await fixture.agent(() => ({ status: 400, error: { message: 'no such model' } }));
     const task = (await (await clientOf(agent)).sendMessage(textMessage('Hello.'))) as Task;
     expect(task.status?.state).toBe(TaskState.TASK_STATE_FAILED);
     expect(textOf(task.status?.message?.parts)).toContain('no such model');
@@ -360,7 +366,7 @@ describe('a task', () => {
   });
 
   test('accepts data and images, and returns data and files', async () => {
-    const agent = await stage.agent(() => ({ content: '{"total": 7}' }), {
+    const agent = await fixture.agent(() => ({ content: '{"total": 7}' }), {
       output_schema: {
         type: 'object',
         properties: { total: { type: 'number' } },
@@ -387,12 +393,12 @@ describe('a task', () => {
       value: { total: 7 },
     });
     const { input_data, images } = await one(
-      stage.db.pool,
+      fixture.db.pool,
       `select input_data, jsonb_path_query_array(input_parts, '$[*].type') as images from howdah.executions where id = $1`,
       [task.id],
     );
     expect([input_data, images]).toEqual([{ numbers: [3, 4] }, ['image_url']]);
-    await stage.db.pool.query(
+    await fixture.db.pool.query(
       `insert into howdah.resources (name, type, bytes, size, sha256, execution_id, created_by)
        values ('bill.txt', 'text/plain', 'seven', 5, encode(sha256('seven'), 'hex'), $1, 'test')`,
       [task.id],
@@ -411,14 +417,14 @@ describe('a task', () => {
 
 describe('protocol version 0.3', () => {
   test('starts, follows, reads and cancels the same tasks', async () => {
-    const agent = await stage.agent(
+    const agent = await fixture.agent(
       (_request, messages) =>
         messages.some(({ role }) => role === 'tool')
           ? { content: 'Done.' }
           : { tool_calls: [{ name: 'ask_user', arguments: { question: 'Sure?' } }] },
       { human_input: true },
     );
-    const client = new LegacyJsonRpcTransport({ endpoint: `${stage.api.url}/a2a/${agent}` });
+    const client = new LegacyJsonRpcTransport({ endpoint: `${fixture.api.url}/a2a/${agent}` });
     const events = await collectPayloads(client.sendMessageStream(textMessage('Do it.')));
     const last = events.at(-1);
     if (last?.$case !== 'statusUpdate') throw new Error('the stream ends with a status');
@@ -435,9 +441,9 @@ describe('protocol version 0.3', () => {
   });
 
   test('events carry their kind, and the last event is marked final', async () => {
-    const agent = await stage.agent(() => ({ content: 'Hi.' }));
+    const agent = await fixture.agent(() => ({ content: 'Hi.' }));
     const { message } = textMessage('Hello.');
-    const response = await fetch(`${stage.api.url}/a2a/${agent}`, {
+    const response = await fetch(`${fixture.api.url}/a2a/${agent}`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({
@@ -478,7 +484,7 @@ describe('refusals', () => {
   const call = (method: string, params: unknown) => ({ jsonrpc: '2.0', id: 1, method, params });
 
   test('use the error codes of the protocol', async () => {
-    const agent = await stage.agent(() => ({ content: 'Hi.' }));
+    const agent = await fixture.agent(() => ({ content: 'Hi.' }));
     const codes = async (body: unknown, headers = {}) =>
       (await rpc(agent, body, headers)).body.error?.code;
     expect(await codes('{')).toBe(-32700);
@@ -514,11 +520,11 @@ describe('refusals', () => {
   });
 
   test('a task of another agent or tenant is not found, like an unknown task', async () => {
-    const agent = await stage.agent(() => ({ content: 'Hi.' }));
+    const agent = await fixture.agent(() => ({ content: 'Hi.' }));
     const task = (await (await clientOf(agent)).sendMessage(textMessage('Hello.'))) as Task;
-    const another = await stage.agent(() => ({ content: 'Hi.' }));
-    await makeAgent(stage.db.pool, { name: agent, tenant_id: other });
-    const outsider = (await makeApiKey(stage.db.pool, other, { role: 'owner' })).key;
+    const another = await fixture.agent(() => ({ content: 'Hi.' }));
+    await makeAgent(fixture.db.pool, { name: agent, tenant_id: other });
+    const outsider = (await makeApiKey(fixture.db.pool, other, { role: 'owner' })).key;
     const nobody = '01890000-0000-7000-8000-000000000000';
     const ask = async (method: string, id: string, of: string, on: ApiServer, key?: string) => {
       const message = {
@@ -541,7 +547,7 @@ describe('refusals', () => {
       const missing = await ask(method, nobody, agent, api, outsider);
       expect(missing[1].error.code).toBe(-32001);
       expect(await ask(method, task.id, agent, api, outsider)).toEqual(missing);
-      expect(await ask(method, task.id, another, stage.api)).toEqual(missing);
+      expect(await ask(method, task.id, another, fixture.api)).toEqual(missing);
     }
     const context = async (contextId: string, key: string) => {
       const message = { messageId: 'm', role: 'user', parts: [{ text: 'Hello.' }], contextId };
@@ -558,10 +564,10 @@ describe('refusals', () => {
   });
 
   test('an unknown, foreign, restricted or inactive agent is the same 404', async () => {
-    await makeAgent(stage.db.pool, { name: 'theirs-alone', tenant_id: other });
-    await makeAgent(stage.db.pool, { name: 'not-for-all', is_restricted: true });
-    await makeAgent(stage.db.pool, { name: 'sleeping', is_active: false });
-    const { key } = await makeApiKey(stage.db.pool, tenant);
+    await makeAgent(fixture.db.pool, { name: 'theirs-alone', tenant_id: other });
+    await makeAgent(fixture.db.pool, { name: 'not-for-all', is_restricted: true });
+    await makeAgent(fixture.db.pool, { name: 'sleeping', is_active: false });
+    const { key } = await makeApiKey(fixture.db.pool, tenant);
     const headers = { authorization: `Bearer ${key}` };
     const askAgent = async (name: string) => {
       const card = await fetch(`${api.url}/a2a/${name}/.well-known/agent-card.json`, { headers });
@@ -577,8 +583,8 @@ describe('refusals', () => {
   });
 
   test('a viewer cannot start a task, and a request beyond a quota is 429', async () => {
-    const agent = await stage.agent(() => ({ content: 'Hi.' }));
-    const viewer = await makeApiKey(stage.db.pool, tenant, { role: 'viewer' });
+    const agent = await fixture.agent(() => ({ content: 'Hi.' }));
+    const viewer = await makeApiKey(fixture.db.pool, tenant, { role: 'viewer' });
     const message = { messageId: 'm', role: 'user', parts: [{ text: 'Hello.' }] };
     const { body } = await rpc(
       agent,
@@ -587,14 +593,14 @@ describe('refusals', () => {
       api,
     );
     expect(body.error).toMatchObject({ code: -32000, data: [{ metadata: { code: 'HWDEN' } }] });
-    expect(stage.messagesOf(agent)).toEqual([]);
-    const poor = await makeTenant(stage.db.pool);
-    await makeAgent(stage.db.pool, { name: 'clerk', tenant_id: poor });
-    await stage.db.pool.query(
+    expect(fixture.messagesOf(agent)).toEqual([]);
+    const poor = await makeTenant(fixture.db.pool);
+    await makeAgent(fixture.db.pool, { name: 'clerk', tenant_id: poor });
+    await fixture.db.pool.query(
       `insert into howdah.limits (tenant_id, scope, metric, period, max_value) values ($1, 'tenant', 'requests', 'month', 1)`,
       [poor],
     );
-    const { key } = await makeApiKey(stage.db.pool, poor);
+    const { key } = await makeApiKey(fixture.db.pool, poor);
     const headers = { authorization: `Bearer ${key}` };
     const statuses = [];
     for (let nth = 0; nth < 2; nth += 1) {
@@ -604,13 +610,13 @@ describe('refusals', () => {
   });
 
   test('a run beyond its quota is rejected with a retry time in body and header', async () => {
-    const poor = await makeTenant(stage.db.pool);
-    await makeAgent(stage.db.pool, { name: 'clerk', tenant_id: poor });
-    await stage.db.pool.query(
+    const poor = await makeTenant(fixture.db.pool);
+    await makeAgent(fixture.db.pool, { name: 'clerk', tenant_id: poor });
+    await fixture.db.pool.query(
       `insert into howdah.limits (tenant_id, metric, period, max_value) values ($1, 'runs', 'month', 0)`,
       [poor],
     );
-    const { key } = await makeApiKey(stage.db.pool, poor);
+    const { key } = await makeApiKey(fixture.db.pool, poor);
     const message = { messageId: 'm', role: 'user', parts: [{ text: 'Hello.' }] };
     const answer = await fetch(`${api.url}/a2a/clerk`, {
       method: 'POST',
@@ -630,23 +636,25 @@ describe('refusals', () => {
 
   test('a key revoked during a stream ends the stream with an error and no more events', async () => {
     const modelCalled = Promise.withResolvers<void>();
-    const agent = await stage.agent(async () => {
+    const agent = await fixture.agent(async () => {
       modelCalled.resolve();
       await new Promise(() => {});
       return { content: '' };
     });
-    const { key, id } = await makeApiKey(stage.db.pool, tenant);
+    const { key, id } = await makeApiKey(fixture.db.pool, tenant);
     const client = await clientOf(agent, api, key);
     const following = collectPayloads(client.sendMessageStream(textMessage('Think.'))).catch(
       (error) => error,
     );
     await modelCalled.promise;
-    await stage.db.pool.query('update howdah.api_keys set revoked_at = now() where id = $1', [id]);
+    await fixture.db.pool.query('update howdah.api_keys set revoked_at = now() where id = $1', [
+      id,
+    ]);
     const error = await following;
     expect(error).toBeInstanceOf(Error);
     expect(error.message).toMatch(/revoked/);
     const { status } = await eventually<{ status: string }>(
-      stage.db.pool,
+      fixture.db.pool,
       'its run goes on',
       `select e.status::text from howdah.executions as e where e.agent_id = howdah.agent($1) and e.status = 'running'`,
       [agent],
@@ -659,8 +667,8 @@ test('the agent answers the example of docs/a2a.md', async () => {
   const page = readFileSync(fileURLToPath(new URL('../../docs/a2a.md', import.meta.url)), 'utf8');
   const [, path = '', body = ''] =
     /^curl http:\/\/127.0.0.1:8000\/a2a\/(\w+) .* -d '(.*)'$/m.exec(page) ?? [];
-  const helper = await stage.agent(() => ({ content: 'I can count.' }));
-  await stage.db.pool.query(
+  const helper = await fixture.agent(() => ({ content: 'I can count.' }));
+  await fixture.db.pool.query(
     `update howdah.agents set instruction = $1 where name = 'development'`,
     [`I am ${helper}.`],
   );
@@ -672,13 +680,13 @@ test.each(['SendStreamingMessage', 'SendMessage'])(
   '%s whose feed ends before the run says that the run continues',
   async (method) => {
     const { promise: opened, resolve: open } = Promise.withResolvers<void>();
-    const agent = await stage.agent(async () => {
+    const agent = await fixture.agent(async () => {
       await opened;
       return { content: 'Hi.' };
     });
     const message = { messageId: method, role: 'ROLE_USER', parts: [{ text: 'Hello.' }] };
     const answer = await withoutFeeds(async () => {
-      const response = await fetch(`${stage.api.url}/a2a/${agent}`, {
+      const response = await fetch(`${fixture.api.url}/a2a/${agent}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'a2a-version': '1.0' },
         body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: { message } }),

@@ -8,8 +8,8 @@ import { eventually } from '../support/database.ts';
 import type { Answer } from './harness.ts';
 import {
   locked,
-  openStage,
-  type Stage,
+  type OpenAiFixture,
+  openOpenAiFixture,
   startTestApi,
   WEATHER,
   withoutFeeds,
@@ -17,23 +17,23 @@ import {
 
 // Drives the API with the official client, which rejects an invalid sequence of events.
 
-let stage: Stage;
+let fixture: OpenAiFixture;
 /** An API that requires a login. */
 let api: ApiServer;
 let tenant: string;
 let other: string;
 beforeAll(async () => {
-  stage = await openStage();
-  api = await startTestApi(stage.db.url, locked);
-  tenant = (await one(stage.db.pool, 'select howdah.current_tenant() as id')).id;
-  other = await makeTenant(stage.db.pool);
+  fixture = await openOpenAiFixture();
+  api = await startTestApi(fixture.db.url, locked);
+  tenant = (await one(fixture.db.pool, 'select howdah.current_tenant() as id')).id;
+  other = await makeTenant(fixture.db.pool);
 });
 afterAll(async () => {
   await api?.close();
-  await stage?.close();
+  await fixture?.close();
 });
 
-const urlOf = (agent: string, of = stage.api) =>
+const urlOf = (agent: string, of = fixture.api) =>
   `${of.url}/ag-ui/agents/${encodeURIComponent(agent)}`;
 const clientOf = (agent: string, more: Partial<HttpAgentConfig> = {}) =>
   new HttpAgent({ url: urlOf(agent), ...more });
@@ -66,7 +66,7 @@ async function post(
   agent: string,
   body: unknown,
   headers: Record<string, string> = {},
-  of = stage.api,
+  of = fixture.api,
 ) {
   const response = await fetch(urlOf(agent, of), {
     method: 'POST',
@@ -77,7 +77,7 @@ async function post(
 }
 
 test('streams a run from its first token to its end', async () => {
-  const agent = await stage.agent(() => ({ content: 'Good day.' }));
+  const agent = await fixture.agent(() => ({ content: 'Good day.' }));
   const client = clientOf(agent, { threadId: 'counter 4' });
   const events = await run(client, 'Hello.', { runId: 'run 1' });
   const types = typesOf(events);
@@ -102,7 +102,7 @@ test('streams a run from its first token to its end', async () => {
   });
   const { execution_id } = events[0].metadata;
   expect(
-    await one(stage.db.pool, 'select status, metadata from howdah.executions where id = $1', [
+    await one(fixture.db.pool, 'select status, metadata from howdah.executions where id = $1', [
       execution_id,
     ]),
   ).toEqual({
@@ -112,7 +112,7 @@ test('streams a run from its first token to its end', async () => {
 });
 
 test('streams agent tool calls with their results, and remembers earlier messages', async () => {
-  const agent = await stage.agent(
+  const agent = await fixture.agent(
     (_request, messages) =>
       messages.at(-1)?.role === 'tool'
         ? {
@@ -147,14 +147,14 @@ test('streams agent tool calls with their results, and remembers earlier message
   });
   expect(answersOf(client).at(-1)).toBe('It is 42.');
   await run(client, 'And again?');
-  const last = stage.messagesOf(agent).at(-2) ?? [];
+  const last = fixture.messagesOf(agent).at(-2) ?? [];
   expect(last.filter(({ role }) => role !== 'system').map(({ role }) => role)).toEqual([
     ...['user', 'assistant', 'tool', 'assistant', 'user'],
   ]);
 });
 
 test('the client runs a frontend tool, and the run continues with the result', async () => {
-  const agent = await stage.agent((_request, messages) =>
+  const agent = await fixture.agent((_request, messages) =>
     messages.at(-1)?.role === 'tool'
       ? { content: `It is ${messages.at(-1)?.content}.` }
       : { tool_calls: [{ name: 'get_weather', arguments: { city: 'Graz' } }] },
@@ -175,7 +175,7 @@ test('the client runs a frontend tool, and the run continues with the result', a
 });
 
 test('a question to a person ends the run in an interrupt, and the answer resumes it', async () => {
-  const agent = await stage.agent(
+  const agent = await fixture.agent(
     (_request, messages) =>
       messages.at(-1)?.role === 'tool'
         ? {
@@ -215,12 +215,12 @@ test('a question to a person ends the run in an interrupt, and the answer resume
 });
 
 test('a pending approval is an interrupt: approved with other arguments, or rejected with a reason', async () => {
-  const agent = await stage.agent((_request, messages) =>
+  const agent = await fixture.agent((_request, messages) =>
     messages.at(-1)?.role === 'tool'
       ? { content: `Heard: ${JSON.stringify(messages.at(-1)?.content)}` }
       : { tool_calls: [{ name: 'calculator', arguments: { expression: '6 * 7' } }] },
   );
-  await stage.db.pool.query(
+  await fixture.db.pool.query(
     `insert into howdah.agent_tools (agent_id, tool_id, requires_approval)
      select howdah.agent($1), t.id, true from howdah.tools as t where t.name = 'calculator' and t.tenant_id = howdah.current_tenant()`,
     [agent],
@@ -242,7 +242,7 @@ test('a pending approval is an interrupt: approved with other arguments, or reje
 });
 
 test('the state contains the todo list of the run and keeps values of the frontend', async () => {
-  const agent = await stage.agent(
+  const agent = await fixture.agent(
     (_request, messages) =>
       messages.at(-1)?.role === 'tool'
         ? { content: 'Planned.' }
@@ -257,13 +257,13 @@ test('the state contains the todo list of the run and keeps values of the fronte
   expect(answersOf(client).at(-1)).toBe('Planned.');
   expect(typesOf(events)).toContain('STATE_SNAPSHOT');
   expect(client.state).toMatchObject({ page: 3, tasks: [{ title: 'Ring back' }] });
-  const system = JSON.stringify(stage.messagesOf(agent)[0]);
+  const system = JSON.stringify(fixture.messagesOf(agent)[0]);
   expect(system).toContain('The page that is open: orders');
   expect(system).toContain('page');
 });
 
 test('a failed run ends in an error, and a structured output is one message', async () => {
-  const failing = await stage.agent(() => ({ status: 400, error: { message: 'no such model' } }));
+  const failing = await fixture.agent(() => ({ status: 400, error: { message: 'no such model' } }));
   const events: Answer[] = [];
   const client = clientOf(failing);
   client.addMessage({ id: 'm', role: 'user', content: 'Hello.' });
@@ -273,7 +273,7 @@ test('a failed run ends in an error, and a structured output is one message', as
     type: 'RUN_ERROR',
     message: expect.stringContaining('no such model'),
   });
-  const structured = await stage.agent(() => ({ content: '{"total": 7}' }), {
+  const structured = await fixture.agent(() => ({ content: '{"total": 7}' }), {
     output_schema: {
       type: 'object',
       properties: { total: { type: 'number' } },
@@ -290,7 +290,7 @@ describe('refusals', () => {
   const hello = runInput([{ id: 'm', role: 'user', content: 'Hello.' }]);
 
   test('are problems that name the field', async () => {
-    const agent = await stage.agent(() => ({ content: 'Hi.' }));
+    const agent = await fixture.agent(() => ({ content: 'Hi.' }));
     const faultOf = async (body: unknown, headers = {}) => {
       const { status, body: problem } = await post(agent, body, headers);
       return [status, problem.code, problem.field];
@@ -311,20 +311,20 @@ describe('refusals', () => {
     expect(await faultOf(hello, { 'x-howdah-on-disconnect': 'wait' })).toEqual([
       ...[400, 'HWINV', 'x-howdah-on-disconnect'],
     ]);
-    expect(stage.messagesOf(agent)).toEqual([]);
+    expect(fixture.messagesOf(agent)).toEqual([]);
   });
 
   test('an agent or an interrupt of another tenant looks like an unknown one', async () => {
-    await makeAgent(stage.db.pool, { name: 'only-theirs', tenant_id: other });
-    const agent = await stage.agent(
+    await makeAgent(fixture.db.pool, { name: 'only-theirs', tenant_id: other });
+    const agent = await fixture.agent(
       () => ({ tool_calls: [{ name: 'ask_user', arguments: { question: 'Sure?' } }] }),
       { human_input: true },
     );
     const events = await run(clientOf(agent), 'Do it.');
     const [{ id }] = events.at(-1).outcome.interrupts;
-    await makeAgent(stage.db.pool, { name: agent, tenant_id: other });
-    const { key } = await makeApiKey(stage.db.pool, other, { role: 'owner' });
-    const mine = (await makeApiKey(stage.db.pool, tenant)).key;
+    await makeAgent(fixture.db.pool, { name: agent, tenant_id: other });
+    const { key } = await makeApiKey(fixture.db.pool, other, { role: 'owner' });
+    const mine = (await makeApiKey(fixture.db.pool, tenant)).key;
     const tell = async (of: string, body: unknown, as: string, hidden: string) => {
       const reply = await post(of, body, { authorization: `Bearer ${as}` }, api);
       return JSON.parse(JSON.stringify(reply).replaceAll(hidden, 'IT'));
@@ -338,22 +338,22 @@ describe('refusals', () => {
     const none = await tell(agent, resume(nobody), key, nobody);
     expect([none.status, none.body.code]).toEqual([404, 'HWNTF']);
     expect(await tell(agent, resume(id), key, id)).toEqual(none);
-    const another = await stage.agent(() => ({ content: 'Hi.' }));
+    const another = await fixture.agent(() => ({ content: 'Hi.' }));
     expect((await post(another, resume(id))).status).toBe(404);
   });
 
   test('a caller without permission, or beyond a request quota, is rejected', async () => {
-    const agent = await stage.agent(() => ({ content: 'Hi.' }));
+    const agent = await fixture.agent(() => ({ content: 'Hi.' }));
     expect((await post(agent, hello, {}, api)).status).toBe(401);
-    const viewer = await makeApiKey(stage.db.pool, tenant, { role: 'viewer' });
+    const viewer = await makeApiKey(fixture.db.pool, tenant, { role: 'viewer' });
     const as = (key: string) => ({ authorization: `Bearer ${key}` });
     expect((await post(agent, hello, as(viewer.key), api)).status).toBe(403);
-    const poor = await makeTenant(stage.db.pool);
-    await stage.db.pool.query(
+    const poor = await makeTenant(fixture.db.pool);
+    await fixture.db.pool.query(
       `insert into howdah.limits (tenant_id, scope, metric, period, max_value) values ($1, 'tenant', 'requests', 'month', 1)`,
       [poor],
     );
-    const { key } = await makeApiKey(stage.db.pool, poor);
+    const { key } = await makeApiKey(fixture.db.pool, poor);
     const statuses = [];
     for (let nth = 0; nth < 2; nth += 1)
       statuses.push((await post('nobody', hello, as(key), api)).status);
@@ -363,7 +363,7 @@ describe('refusals', () => {
   test('a revoked key ends the stream with an error; a disconnect cancels the run on request', async () => {
     const begin = async () => {
       const modelCalled = Promise.withResolvers<void>();
-      const agent = await stage.agent(async () => {
+      const agent = await fixture.agent(async () => {
         modelCalled.resolve();
         await new Promise(() => {});
         return { content: '' };
@@ -371,7 +371,7 @@ describe('refusals', () => {
       return { agent, modelCalled: modelCalled.promise };
     };
     const first = await begin();
-    const { key, id } = await makeApiKey(stage.db.pool, tenant);
+    const { key, id } = await makeApiKey(fixture.db.pool, tenant);
     const headers = { authorization: `Bearer ${key}` };
     const events: Answer[] = [];
     const client = new HttpAgent({ url: urlOf(first.agent, api), headers });
@@ -380,7 +380,9 @@ describe('refusals', () => {
       .runAgent({}, { onEvent: ({ event }) => void events.push(event) })
       .catch(() => {});
     await first.modelCalled;
-    await stage.db.pool.query('update howdah.api_keys set revoked_at = now() where id = $1', [id]);
+    await fixture.db.pool.query('update howdah.api_keys set revoked_at = now() where id = $1', [
+      id,
+    ]);
     await ended;
     expect(events.at(-1)).toMatchObject({
       type: 'RUN_ERROR',
@@ -399,7 +401,7 @@ describe('refusals', () => {
     await request;
     leaving.abort();
     await eventually(
-      stage.db.pool,
+      fixture.db.pool,
       'it is cancelled',
       `select 1 from howdah.executions as e where e.agent_id = howdah.agent($1) and e.status = 'cancelled'`,
       [second.agent],
@@ -410,14 +412,14 @@ describe('refusals', () => {
 test('the example of docs/ag-ui.md prints the answer of the agent', async () => {
   const page = readFileSync(fileURLToPath(new URL('../../docs/ag-ui.md', import.meta.url)), 'utf8');
   const example = /^```ts\nimport .*\n([\s\S]*?)^```/m.exec(page)?.[1] ?? '';
-  const helper = await stage.agent(() => ({ content: 'I can count.' }));
-  await stage.db.pool.query(
+  const helper = await fixture.agent(() => ({ content: 'I can count.' }));
+  await fixture.db.pool.query(
     `update howdah.agents set instruction = $1 where name = 'development'`,
     [`I am ${helper}.`],
   );
   const printed: string[] = [];
   const process = { stdout: { write: (text: string) => printed.push(text) } };
-  const code = example.replace('http://127.0.0.1:8000', stage.api.url);
+  const code = example.replace('http://127.0.0.1:8000', fixture.api.url);
   const AsyncFunction = (async () => {}).constructor as new (
     ...parts: string[]
   ) => (...values: unknown[]) => Promise<void>;
@@ -427,7 +429,7 @@ test('the example of docs/ag-ui.md prints the answer of the agent', async () => 
 
 test('a stream whose feed ends before the run says that the run continues', async () => {
   const { promise: opened, resolve: open } = Promise.withResolvers<void>();
-  const agent = await stage.agent(async () => {
+  const agent = await fixture.agent(async () => {
     await opened;
     return { content: 'Hi.' };
   });

@@ -15,7 +15,7 @@ import { connect as connectMcp } from './mcp/mcp-client.ts';
 import { call } from './rest/call.ts';
 import { openStream, type SseEvent } from './rest/events.ts';
 import { makePerson, type Person, tokenFor, tokenOptions } from './subscriptions/tokens.ts';
-import { makeTree, type TreeStage } from './trees/stage.ts';
+import { makeAgentTree, type TreeAgents } from './trees/agent-tree.ts';
 import { RUN_CLIENTS, SESSION_CLIENTS } from './trees/tree-clients.ts';
 
 // Contents of ended runs are encrypted in the database, and the API returns them decrypted.
@@ -26,14 +26,14 @@ let api: ApiServer;
 let keyless: ApiServer;
 let closed: ApiServer;
 let worker: Worker;
-let stage: TreeStage;
+let agentNames: TreeAgents;
 
 beforeAll(async () => {
   api = await startTestApi(db.url, { listPollMs: 20 });
   keyless = await startTestApi(db.url, { masterKeys: noMasterKeys });
   closed = await startTestApi(db.url, { ...tokenOptions, listPollMs: 20 });
   worker = await startTestWorker(db.url);
-  stage = await makeTree(db.pool);
+  agentNames = await makeAgentTree(db.pool);
 });
 afterAll(async () => {
   await worker?.stop(0);
@@ -64,7 +64,7 @@ const isEnd = ({ event, data }: { event: string; data: Answer }) =>
 
 /** Runs the boss and its child runs to their end, and answers their question. */
 async function runTree(): Promise<Run> {
-  const { body: session } = await call(api, 'POST', '/sessions', { agent: stage.boss });
+  const { body: session } = await call(api, 'POST', '/sessions', { agent: agentNames.boss });
   const path = `/sessions/${session.id}/messages`;
   const { body } = await call(api, 'POST', path, { content: 'Where is my parcel?' });
   const stream = await openStream(api, `/api/executions/${body.execution_id}/stream?tree=1`);
@@ -138,7 +138,7 @@ async function readEverywhere(server: ApiServer, run: Run): Promise<Record<strin
 
 async function a2aTask(server: ApiServer, id: string): Promise<unknown> {
   const body = { jsonrpc: '2.0', id: 1, method: 'tasks/get', params: { id } };
-  return (await call(server, 'POST', `/a2a/${stage.boss}`, body)).body;
+  return (await call(server, 'POST', `/a2a/${agentNames.boss}`, body)).body;
 }
 
 const FINE = { content: 'Fine.' };
@@ -277,7 +277,7 @@ describe('a ciphertext in a run of somebody who may not see its run', () => {
     await encryptAll();
     ada = await makePerson(db.pool, 'ada');
     bob = await makePerson(db.pool, 'bob');
-    for (const agent of [stage.boss, stage.worker, stage.helper]) {
+    for (const agent of [agentNames.boss, agentNames.worker, agentNames.helper]) {
       await db.pool.query(
         `insert into howdah.grants (agent_id, user_id, permission)
          values (howdah.agent($1), $2, 'read')`,

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTreeReader } from '../../src/db/feed/follow-tree.ts';
 import { openRunListener } from '../../src/db/feed/run-listener.ts';
 import type { Worker } from '../../workers/start-worker.ts';
-import { makeTree } from '../api/trees/stage.ts';
+import { makeAgentTree } from '../api/trees/agent-tree.ts';
 import { waitForEnd } from '../runtime/arrange.ts';
 import { one } from '../sql/support.ts';
 import { eventually, testDatabase } from '../support/database.ts';
@@ -21,7 +21,7 @@ afterAll(async () => {
 });
 
 test('the steps of a child run come before its result, even if only its parent is due', async () => {
-  const { boss } = await makeTree(db.pool);
+  const { boss } = await makeAgentTree(db.pool);
   const { id } = await one(db.pool, `select (howdah.run($1, 'Where?')).id`, [boss]);
   await eventually(db.pool, 'the question', `select from howdah.questions where status = 'open'`);
   const listener = await openRunListener(db.url, [id], new AbortController().signal);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { servePage } from '../../../examples/chat/serve.ts';
-import { openStage, type Stage } from '../openai/support.ts';
+import { type OpenAiFixture, openOpenAiFixture } from '../openai/support.ts';
 import { makeCautiousAgent } from './support.ts';
 
 // Opens the page of examples/chat, which uses the real useChat, in a browser.
@@ -18,14 +18,14 @@ if (!PROGRAM)
   console.warn('no Chromium found, set CHROMIUM_PATH: the pages of useChat are skipped');
 
 describe.skipIf(!PROGRAM)('a page with useChat', () => {
-  let stage: Stage;
+  let fixture: OpenAiFixture;
   let page: Page;
   let browser: Browser;
   let site: Awaited<ReturnType<typeof servePage>>;
   const problems: string[] = [];
   beforeAll(async () => {
-    stage = await openStage();
-    site = await servePage({ howdah: stage.api.url });
+    fixture = await openOpenAiFixture();
+    site = await servePage({ howdah: fixture.api.url });
     browser = await chromium.launch({
       executablePath: PROGRAM ?? '',
       args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'],
@@ -37,7 +37,7 @@ describe.skipIf(!PROGRAM)('a page with useChat', () => {
   afterAll(async () => {
     await browser?.close();
     site?.close();
-    await stage?.close();
+    await fixture?.close();
   });
 
   const open = (id: string, agent: string) => page.goto(`${site.url}/?id=${id}&agent=${agent}`);
@@ -53,7 +53,7 @@ describe.skipIf(!PROGRAM)('a page with useChat', () => {
 
   test('asks for an approval, shows it again after a reload, and continues', async () => {
     const id = crypto.randomUUID();
-    await open(id, await makeCautiousAgent(stage));
+    await open(id, await makeCautiousAgent(fixture));
     await send('What is 6 * 7?');
     const approve = page.getByRole('button', { name: 'Approve' });
     await approve.waitFor();
@@ -68,12 +68,12 @@ describe.skipIf(!PROGRAM)('a page with useChat', () => {
   });
 
   test('streams an answer while it is generated, and shows an error as a text', async () => {
-    const agent = await stage.agent(() => ({ content: 'Good day to you.' }));
+    const agent = await fixture.agent(() => ({ content: 'Good day to you.' }));
     await open(crypto.randomUUID(), agent);
     await send('Hello.');
     await page.getByText('Good day to you.').waitFor();
     await page.getByRole('button', { name: 'Regenerate' }).click();
-    await expect.poll(() => stage.messagesOf(agent).length).toBe(2);
+    await expect.poll(() => fixture.messagesOf(agent).length).toBe(2);
     await page.getByText('Good day to you.').waitFor();
     expect(await page.locator('article').count()).toBe(2);
     expect(problems).toEqual([]);

@@ -4,23 +4,23 @@ import type { FakeAnswer } from '../../../chaos/load/openai-server.ts';
 import type { ApiServer } from '../../../src/api/server.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { makeAgent, makeApiKey, makeTenant, one } from '../../sql/support.ts';
-import { locked, openStage, type Stage, startTestApi } from '../openai/support.ts';
+import { locked, type OpenAiFixture, openOpenAiFixture, startTestApi } from '../openai/support.ts';
 import { createChat, kindsOf, makeCautiousAgent, metadataOf, textOf, toolsOf } from './support.ts';
 
 // Drives the API with the chat of the AI SDK, whose parser ends a stream at an unknown chunk.
 
-let stage: Stage;
+let fixture: OpenAiFixture;
 /** An API that requires a login. */
 let api: ApiServer;
 let tenant: string;
 beforeAll(async () => {
-  stage = await openStage();
-  api = await startTestApi(stage.db.url, locked);
-  tenant = (await one(stage.db.pool, 'select howdah.current_tenant() as id')).id;
+  fixture = await openOpenAiFixture();
+  api = await startTestApi(fixture.db.url, locked);
+  tenant = (await one(fixture.db.pool, 'select howdah.current_tenant() as id')).id;
 });
 afterAll(async () => {
   await api?.close();
-  await stage?.close();
+  await fixture?.close();
 });
 
 test('the program of docs/chat-ui.md is the one of the example', () => {
@@ -30,10 +30,10 @@ test('the program of docs/chat-ui.md is the one of the example', () => {
 });
 
 test('streams a text, and keeps the conversation in one session', async () => {
-  const agent = await stage.agent((_request, messages) => ({
+  const agent = await fixture.agent((_request, messages) => ({
     content: `Heard ${messages.filter(({ role }) => role === 'user').length}.`,
   }));
-  const chat = createChat(stage.api, { agent });
+  const chat = createChat(fixture.api, { agent });
   await chat.sendMessage({ text: 'Hello.' });
   expect(chat.errors).toEqual([]);
   expect(textOf(chat)).toBe('Heard 1.');
@@ -52,7 +52,7 @@ test('streams a text, and keeps the conversation in one session', async () => {
   expect(textOf(chat)).toBe('Heard 2.');
   expect(metadataOf(chat.messages.at(-1)).session_id).toBe(first.session_id);
   expect(
-    stage
+    fixture
       .messagesOf(agent)
       .at(-1)
       ?.map(({ role }) => role)
@@ -61,7 +61,7 @@ test('streams a text, and keeps the conversation in one session', async () => {
 });
 
 test('shows tool calls with their results and errors', async () => {
-  const agent = await stage.agent(
+  const agent = await fixture.agent(
     (_request, messages) =>
       messages.at(-1)?.role === 'tool'
         ? { content: 'Done.' }
@@ -75,7 +75,7 @@ test('shows tool calls with their results and errors', async () => {
     {},
     ['calculator'],
   );
-  const chat = createChat(stage.api, { agent });
+  const chat = createChat(fixture.api, { agent });
   await chat.sendMessage({ text: 'Calculate.' });
   const message = chat.messages.at(-1);
   expect(kindsOf(message)).toEqual(['text', 'dynamic-tool', 'dynamic-tool', 'text']);
@@ -91,14 +91,14 @@ test('shows tool calls with their results and errors', async () => {
 const delta = (content: JsonObject): JsonObject => ({ choices: [{ index: 0, delta: content }] });
 
 test('shows reasoning before the text that was streamed', async () => {
-  const agent = await stage.agent(() => ({
+  const agent = await fixture.agent(() => ({
     chunks: [
       delta({ role: 'assistant', reasoning_content: 'Think.' }),
       ...['It ', 'is ', '42.'].map((content) => delta({ content })),
       { choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] },
     ],
   }));
-  const chat = createChat(stage.api, { agent });
+  const chat = createChat(fixture.api, { agent });
   await chat.sendMessage({ text: 'What is 6 * 7?' });
   expect(chat.errors).toEqual([]);
   expect(kindsOf(chat.messages[1])).toEqual(['reasoning', 'text']);
@@ -108,7 +108,7 @@ test('shows reasoning before the text that was streamed', async () => {
 
 describe('an approval', () => {
   const open = async () => {
-    const chat = createChat(stage.api, { agent: await makeCautiousAgent(stage) });
+    const chat = createChat(fixture.api, { agent: await makeCautiousAgent(fixture) });
     await chat.sendMessage({ text: 'What is 6 * 7?' });
     const [tool] = toolsOf(chat.messages.at(-1));
     if (tool?.state !== 'approval-requested') throw new Error('no approval was requested');
@@ -142,23 +142,23 @@ describe('an approval', () => {
 
   test('must be answered before the next message, and once', async () => {
     const { chat, approvalId } = await open();
-    const other = createChat(stage.api, { id: chat.id });
+    const other = createChat(fixture.api, { id: chat.id });
     await other.sendMessage({ text: 'Well?' });
     expect(JSON.parse(other.errors[0] ?? '')).toMatchObject({ status: 409, code: 'HWCNF' });
-    await stage.db.pool.query('select howdah.reject($1)', [approvalId]);
+    await fixture.db.pool.query('select howdah.reject($1)', [approvalId]);
     await chat.addToolApprovalResponse({ id: approvalId, approved: true });
     await expect.poll(() => chat.errors).toHaveLength(1);
     expect(JSON.parse(chat.errors[0] ?? '')).toMatchObject({ status: 409, code: 'HWCNF' });
   });
 
   test('of a child run is a call of its own', async () => {
-    const child = await makeCautiousAgent(stage);
-    const parent = await stage.agent((_request, messages) =>
+    const child = await makeCautiousAgent(fixture);
+    const parent = await fixture.agent((_request, messages) =>
       messages.at(-1)?.role === 'tool'
         ? { content: `Child: ${JSON.stringify(messages.at(-1)?.content)}` }
         : { tool_calls: [{ name: 'helper', arguments: { message: 'Go.' } }] },
     );
-    await stage.db.pool.query(
+    await fixture.db.pool.query(
       `with made as (
          insert into howdah.tools (name, description, kind, agent_id, parameters)
          values ('helper', 'Helps.', 'agent', howdah.agent($1),
@@ -167,7 +167,7 @@ describe('an approval', () => {
        ) insert into howdah.agent_tools (agent_id, tool_id) select howdah.agent($2), id from made`,
       [child, parent],
     );
-    const chat = createChat(stage.api, { agent: parent });
+    const chat = createChat(fixture.api, { agent: parent });
     await chat.sendMessage({ text: 'Go.' });
     const [call, question] = toolsOf(chat.messages[1]);
     expect([call?.toolName, call?.state]).toEqual(['helper', 'input-available']);
@@ -182,14 +182,14 @@ describe('an approval', () => {
 });
 
 test('a question is text and data, and the next message answers it', async () => {
-  const agent = await stage.agent(
+  const agent = await fixture.agent(
     (_request, messages) =>
       messages.at(-1)?.role === 'tool'
         ? { content: `Painted: ${JSON.stringify(messages.at(-1)?.content)}` }
         : { tool_calls: [{ name: 'ask_user', arguments: { question: 'Which colour?' } }] },
     { human_input: true },
   );
-  const chat = createChat(stage.api, { agent });
+  const chat = createChat(fixture.api, { agent });
   await chat.sendMessage({ text: 'Paint it.' });
   expect(kindsOf(chat.messages[1])).toEqual(['data-howdah-question', 'text']);
   expect(textOf(chat)).toBe('Which colour?');
@@ -205,13 +205,13 @@ test('a question is text and data, and the next message answers it', async () =>
 
 test('a failed run is an error, and regenerate retries it', async () => {
   let failures = 1;
-  const agent = await stage.agent(() => {
+  const agent = await fixture.agent(() => {
     failures -= 1;
     return failures >= 0
       ? { status: 400, error: { message: 'no such model' } }
       : { content: 'Back.' };
   });
-  const chat = createChat(stage.api, { agent });
+  const chat = createChat(fixture.api, { agent });
   await chat.sendMessage({ text: 'Hello.' });
   expect(chat.status).toBe('error');
   expect(chat.errors).toEqual([expect.stringContaining('no such model')]);
@@ -219,17 +219,17 @@ test('a failed run is an error, and regenerate retries it', async () => {
   expect(textOf(chat)).toBe('Back.');
   const { session_id } = metadataOf(chat.messages.at(-1));
   const runs = 'select count(*)::int as runs from howdah.executions where session_id = $1';
-  expect(await one(stage.db.pool, runs, [session_id])).toEqual({ runs: 1 });
+  expect(await one(fixture.db.pool, runs, [session_id])).toEqual({ runs: 1 });
 });
 
 test('regenerate and edited messages continue in a fork of the session', async () => {
   let answers = 0;
-  const agent = await stage.agent((_request, messages) => {
+  const agent = await fixture.agent((_request, messages) => {
     answers += 1;
     const said = messages.filter(({ role }) => role === 'user').map(({ content }) => content);
     return { content: `${answers}: ${said.join(' ')}` };
   });
-  const chat = createChat(stage.api, { agent });
+  const chat = createChat(fixture.api, { agent });
   await chat.sendMessage({ text: 'a' });
   await chat.regenerate();
   expect(textOf(chat)).toBe('2: a');
@@ -252,7 +252,7 @@ describe('a stream', () => {
   /** Makes an agent whose answer starts when the test releases it. */
   const makeSlowAgent = async (answer: FakeAnswer = { content: 'At last.' }) => {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const agent = await stage.agent(async () => {
+    const agent = await fixture.agent(async () => {
       await promise;
       return answer;
     });
@@ -263,11 +263,11 @@ describe('a stream', () => {
 
   test('is resumed from its first chunk, in as many tabs as one likes', async () => {
     const { agent, finish } = await makeSlowAgent();
-    const chat = createChat(stage.api, { agent });
+    const chat = createChat(fixture.api, { agent });
     const sent = chat.sendMessage({ text: 'Hello.' });
     await waitForStart(chat);
     const history = chat.messages.slice(0, 1);
-    const tabs = [1, 2].map(() => createChat(stage.api, { id: chat.id, messages: history }));
+    const tabs = [1, 2].map(() => createChat(fixture.api, { id: chat.id, messages: history }));
     const resumed = tabs.map((tab) => tab.resumeStream());
     await Promise.all(tabs.map(waitForStart));
     await chat.stop(); // disconnects; the run continues
@@ -279,7 +279,7 @@ describe('a stream', () => {
       expect(textOf(tab)).toBe('At last.');
       expect(tab.messages).toHaveLength(2);
     }
-    const idle = await fetch(`${stage.api.url}/api/chat/${chat.id}/stream`);
+    const idle = await fetch(`${fixture.api.url}/api/chat/${chat.id}/stream`);
     expect(idle.status).toBe(204);
     await chat.resumeStream();
     expect(chat.status).toBe('ready');
@@ -289,7 +289,7 @@ describe('a stream', () => {
     const words = Array.from({ length: 400 }, (_, index) => `word${index} `);
     const chunks = words.map((content) => delta({ content }));
     const { agent, finish } = await makeSlowAgent({ chunks, stall: 16_000 });
-    const chat = createChat(stage.api, { agent });
+    const chat = createChat(fixture.api, { agent });
     const sent = chat.sendMessage({ text: 'Hello.' });
     await waitForStart(chat); // a worker sends pieces of an answer only while the run is followed
     finish();
@@ -297,19 +297,19 @@ describe('a stream', () => {
     await expect.poll(() => lengthOf(chat)).toBeGreaterThan(20);
     await chat.stop();
     await sent;
-    const tab = createChat(stage.api, { id: chat.id, messages: chat.messages.slice(0, 1) });
+    const tab = createChat(fixture.api, { id: chat.id, messages: chat.messages.slice(0, 1) });
     const resumed = tab.resumeStream();
     await expect.poll(() => lengthOf(tab)).toBeGreaterThan(20);
     expect(words.join('').startsWith(textOf(tab))).toBe(true);
-    await fetch(`${stage.api.url}/api/chat/${chat.id}/stream`, { method: 'DELETE' });
+    await fetch(`${fixture.api.url}/api/chat/${chat.id}/stream`, { method: 'DELETE' });
     await resumed;
     expect(tab.errors).toEqual([]);
   });
 
   test('shows an open approval again', async () => {
-    const chat = createChat(stage.api, { agent: await makeCautiousAgent(stage) });
+    const chat = createChat(fixture.api, { agent: await makeCautiousAgent(fixture) });
     await chat.sendMessage({ text: 'What is 6 * 7?' });
-    const tab = createChat(stage.api, { id: chat.id, messages: chat.messages.slice(0, 1) });
+    const tab = createChat(fixture.api, { id: chat.id, messages: chat.messages.slice(0, 1) });
     await tab.resumeStream();
     const [tool] = toolsOf(tab.messages[1]);
     expect(tool?.state).toBe('approval-requested');
@@ -321,20 +321,20 @@ describe('a stream', () => {
   test('ends with its run: by DELETE, or by a header when the client disconnects', async () => {
     const statusOf = async (chat: ReturnType<typeof createChat>) => {
       const id = chat.chunks.flatMap((chunk) => (chunk.type === 'start' ? [chunk.messageId] : []));
-      return one(stage.db.pool, 'select status from howdah.executions where id = $1', [id[0]]);
+      return one(fixture.db.pool, 'select status from howdah.executions where id = $1', [id[0]]);
     };
     const { agent, finish } = await makeSlowAgent();
-    const first = createChat(stage.api, { agent });
+    const first = createChat(fixture.api, { agent });
     const sent = first.sendMessage({ text: 'Hello.' });
     await waitForStart(first);
-    const path = `${stage.api.url}/api/chat/${first.id}/stream`;
+    const path = `${fixture.api.url}/api/chat/${first.id}/stream`;
     expect((await fetch(path, { method: 'DELETE' })).status).toBe(204);
     await sent;
     expect(await statusOf(first)).toEqual({ status: 'cancelled' });
     expect((await fetch(path, { method: 'DELETE' })).status).toBe(204);
 
     const headers = { 'x-howdah-on-disconnect': 'cancel' };
-    const second = createChat(stage.api, { agent, headers });
+    const second = createChat(fixture.api, { agent, headers });
     const stopped = second.sendMessage({ text: 'Hello.' });
     await waitForStart(second);
     await second.stop();
@@ -345,8 +345,8 @@ describe('a stream', () => {
 });
 
 test('an image and a file reach the agent', async () => {
-  const agent = await stage.agent(() => ({ content: 'Seen.' }));
-  const chat = createChat(stage.api, { agent });
+  const agent = await fixture.agent(() => ({ content: 'Seen.' }));
+  const chat = createChat(fixture.api, { agent });
   const png =
     'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
   await chat.sendMessage({
@@ -354,13 +354,13 @@ test('an image and a file reach the agent', async () => {
     files: [{ type: 'file', mediaType: 'image/png', url: png }],
   });
   expect(chat.errors).toEqual([]);
-  expect(JSON.stringify(stage.messagesOf(agent).at(-1))).toContain('image_url');
+  expect(JSON.stringify(fixture.messagesOf(agent).at(-1))).toContain('image_url');
 });
 
 describe('refusals', () => {
   const user = (parts: unknown[]) => ({ id: 'm', role: 'user', parts });
   const hello = [user([{ type: 'text', text: 'Hello.' }])];
-  async function post(body: unknown, headers: Record<string, string> = {}, of = stage.api) {
+  async function post(body: unknown, headers: Record<string, string> = {}, of = fixture.api) {
     const response = await fetch(`${of.url}/api/chat`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...headers },
@@ -374,7 +374,7 @@ describe('refusals', () => {
   };
 
   test('are problems that name the field', async () => {
-    const agent = await stage.agent(() => ({ content: 'Hi.' }));
+    const agent = await fixture.agent(() => ({ content: 'Hi.' }));
     const of = (messages: unknown, more = {}) => ({ id: 'refused', agent, messages, ...more });
     expect(await faultOf([])).toEqual([400, 'HWINV', 'body']);
     expect(await faultOf({ messages: hello })).toEqual([400, 'HWINV', 'id']);
@@ -400,15 +400,15 @@ describe('refusals', () => {
     expect(await faultOf(of(hello), { 'x-howdah-on-disconnect': 'wait' })).toEqual([
       ...[400, 'HWINV', 'x-howdah-on-disconnect'],
     ]);
-    expect(stage.messagesOf(agent)).toEqual([]);
+    expect(fixture.messagesOf(agent)).toEqual([]);
   });
 
   test('a chat belongs to its user: the same id elsewhere is another chat', async () => {
-    const agent = await makeCautiousAgent(stage);
-    const other = await makeTenant(stage.db.pool);
-    await makeAgent(stage.db.pool, { name: agent, tenant_id: other });
-    const mine = (await makeApiKey(stage.db.pool, tenant)).key;
-    const theirs = (await makeApiKey(stage.db.pool, other, { role: 'owner' })).key;
+    const agent = await makeCautiousAgent(fixture);
+    const other = await makeTenant(fixture.db.pool);
+    await makeAgent(fixture.db.pool, { name: agent, tenant_id: other });
+    const mine = (await makeApiKey(fixture.db.pool, tenant)).key;
+    const theirs = (await makeApiKey(fixture.db.pool, other, { role: 'owner' })).key;
     const chat = createChat(api, { agent, key: mine });
     await chat.sendMessage({ text: 'What is 6 * 7?' });
     const { session_id } = metadataOf(chat.messages[1]);
@@ -436,7 +436,7 @@ describe('refusals', () => {
     );
     expect([again.status, again.body.code]).toEqual([404, 'HWNTF']);
     const status = 'select status from howdah.executions where session_id = $1';
-    expect(await one(stage.db.pool, status, [session_id])).toEqual({ status: 'waiting' });
+    expect(await one(fixture.db.pool, status, [session_id])).toEqual({ status: 'waiting' });
     // a session id of the caller is also the id of a chat
     const tab = createChat(api, { id: session_id, key: mine });
     await tab.resumeStream();
@@ -444,17 +444,17 @@ describe('refusals', () => {
   });
 
   test('a caller without permission is rejected', async () => {
-    const agent = await stage.agent(() => ({ content: 'Hi.' }));
+    const agent = await fixture.agent(() => ({ content: 'Hi.' }));
     const body = { id: 'locked', agent, messages: hello };
     expect((await post(body, {}, api)).status).toBe(401);
-    const viewer = await makeApiKey(stage.db.pool, tenant, { role: 'viewer' });
+    const viewer = await makeApiKey(fixture.db.pool, tenant, { role: 'viewer' });
     const as = { authorization: `Bearer ${viewer.key}` };
     expect((await post(body, as, api)).status).toBe(403);
   });
 
   test('two first messages of a chat at once begin one session', async () => {
-    const agent = await stage.agent(() => ({ content: 'Hi.' }));
-    const tabs = [1, 2].map(() => createChat(stage.api, { agent, id: `twice-${agent}` }));
+    const agent = await fixture.agent(() => ({ content: 'Hi.' }));
+    const tabs = [1, 2].map(() => createChat(fixture.api, { agent, id: `twice-${agent}` }));
     await Promise.all(tabs.map((tab) => tab.sendMessage({ text: 'Hello.' })));
     expect(tabs.map(({ errors }) => errors)).toEqual([[], []]);
     const [first, second] = tabs.map((tab) => metadataOf(tab.messages[1]).session_id);

@@ -7,7 +7,7 @@ import {
 } from 'ai';
 import type { ApiServer } from '../../../src/api/server.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
-import type { SentMessage, Stage } from '../openai/support.ts';
+import type { OpenAiFixture, SentMessage } from '../openai/support.ts';
 
 /** Metadata of a chat message. */
 export type Metadata = {
@@ -93,15 +93,18 @@ export function metadataOf(message: Message | undefined): Metadata['howdah'] {
 }
 
 /** Makes an agent that calls the calculator after an approval and reports the result. */
-export async function makeCautiousAgent(stage: Stage, columns: JsonObject = {}): Promise<string> {
-  const agent = await stage.agent((_request, messages: SentMessage[]) => {
+export async function makeCautiousAgent(
+  fixture: OpenAiFixture,
+  columns: JsonObject = {},
+): Promise<string> {
+  const agent = await fixture.agent((_request, messages: SentMessage[]) => {
     const last = messages.at(-1);
     if (last?.role !== 'tool') {
       return { tool_calls: [{ name: 'calculator', arguments: { expression: '6 * 7' } }] };
     }
     return { content: `Heard: ${JSON.stringify(last.content)}` };
   }, columns);
-  await stage.db.pool.query(
+  await fixture.db.pool.query(
     `insert into howdah.agent_tools (agent_id, tool_id, requires_approval)
      select howdah.agent($1), t.id, true from howdah.tools as t
      where t.name = 'calculator' and t.tenant_id = howdah.current_tenant()`,

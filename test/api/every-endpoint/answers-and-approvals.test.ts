@@ -60,7 +60,7 @@ async function start(call: { name: string; arguments: object }) {
   return { id, followed, question, execution: data.execution as Answer };
 }
 
-const statuses = (items: Answer[]) =>
+const readStatuses = (items: Answer[]) =>
   items.map(({ status }) => status).filter((one, i, all) => one !== all[i - 1]);
 
 describe('over GraphQL', () => {
@@ -82,7 +82,7 @@ describe('over GraphQL', () => {
     await until(() => followed.items.at(-1)?.status === 'running');
     gate.open();
     expect(await followed.end).toBe('completed');
-    const seen = statuses(followed.items).filter((status) => status !== 'queued');
+    const seen = readStatuses(followed.items).filter((status) => status !== 'queued');
     expect(seen.slice(seen.indexOf('waiting'))).toEqual(['waiting', 'running', 'completed']);
     const again = await ask(api, mutation, { id: question.id, answer: 'red' });
     expect(again.errors).toMatchObject([{ extensions: { code: 'HWCNF' } }]);

@@ -6,7 +6,7 @@ import { all, one } from '../../sql/support.ts';
 import { tablesWithText } from '../../support/database/rows-with-text.ts';
 import { ask, until } from '../harness.ts';
 import { connect as connectMcp } from '../mcp/mcp-client.ts';
-import { openStage, type Stage } from '../openai/support.ts';
+import { type OpenAiFixture, openOpenAiFixture } from '../openai/support.ts';
 import { call } from '../rest/call.ts';
 
 // Input of users is filtered before it is stored, whichever interface they use. Text withheld by a
@@ -15,40 +15,40 @@ import { call } from '../rest/call.ts';
 const CARD = '4111 1111 1111 1111';
 const TEXT = `Charge ${CARD}, please.`;
 const WITHHELD = 'Charge [card withheld], please.';
-let stage: Stage;
+let fixture: OpenAiFixture;
 let agent: string;
 
 beforeAll(async () => {
-  stage = await openStage();
-  agent = await stage.agent(() => ({ content: 'Charged.' }));
+  fixture = await openOpenAiFixture();
+  agent = await fixture.agent(() => ({ content: 'Charged.' }));
 });
-afterAll(() => stage?.close());
+afterAll(() => fixture?.close());
 
 const filter = (action: string) =>
-  stage.db.pool.query(
+  fixture.db.pool.query(
     `insert into howdah.output_filters (name, pattern, action, places)
      values ('card', '\\m(\\d[ -]?){13,16}\\M', $1, '{input}')
      on conflict (tenant_id, name) do update set action = excluded.action`,
     [action],
   );
 const post = async (path: string, body: object) => {
-  const { status, body: answer } = await call(stage.api, 'POST', path, body);
+  const { status, body: answer } = await call(fixture.api, 'POST', path, body);
   return { isRefused: status >= 400, answer: JSON.stringify(answer) };
 };
 const graphql = async (query: string, variables: object) => {
-  const { data, errors } = await ask(stage.api, query, variables);
+  const { data, errors } = await ask(fixture.api, query, variables);
   return { isRefused: errors.length > 0, answer: JSON.stringify({ data, errors }) };
 };
 const cli = async (...argv: string[]) => {
-  const { status, stdout, stderr } = await runCli(stage.db.url, ...argv);
+  const { status, stdout, stderr } = await runCli(fixture.db.url, ...argv);
   return { isRefused: status !== 0, answer: stdout + stderr };
 };
 const idOf = async (name: string) =>
-  (await one(stage.db.pool, 'select howdah.agent($1) as id', [name])).id as string;
+  (await one(fixture.db.pool, 'select howdah.agent($1) as id', [name])).id as string;
 const row = (id: string) =>
-  one(stage.db.pool, 'select * from howdah.executions where id = $1', [id]);
+  one(fixture.db.pool, 'select * from howdah.executions where id = $1', [id]);
 const newSession = async () =>
-  (await one(stage.db.pool, 'select id from howdah.start_session($1)', [agent])).id as string;
+  (await one(fixture.db.pool, 'select id from howdah.start_session($1)', [agent])).id as string;
 const userMessage = { role: 'user', content: TEXT };
 
 type Sent = { isRefused: boolean; answer: string };
@@ -72,7 +72,7 @@ const endpoints: Record<string, () => Promise<Sent>> = {
   'REST messages of a session': async () =>
     post(`/sessions/${await newSession()}/messages`, { content: TEXT }),
   'the client': () =>
-    connect(stage.api.url)
+    connect(fixture.api.url)
       .agent(agent)
       .run(TEXT)
       .then(
@@ -80,7 +80,8 @@ const endpoints: Record<string, () => Promise<Sent>> = {
         (error) => ({ isRefused: true, answer: error.message }),
       ),
   'the command line': () => cli('run', agent, TEXT, '--json'),
-  'the command line, over the API': () => cli('run', agent, TEXT, '--json', '--api', stage.api.url),
+  'the command line, over the API': () =>
+    cli('run', agent, TEXT, '--json', '--api', fixture.api.url),
   'chat completions': () => post('/v1/chat/completions', { model: agent, messages: [userMessage] }),
   'chat completions, in the history': () =>
     post('/v1/chat/completions', {
@@ -128,7 +129,7 @@ const endpoints: Record<string, () => Promise<Sent>> = {
       messages: [{ id: '1', role: 'user', parts: [{ type: 'text', text: TEXT }] }],
     }),
   MCP: async () => {
-    const client = await connectMcp(stage.api);
+    const client = await connectMcp(fixture.api);
     try {
       const result = await client.callTool({ name: agent, arguments: { message: TEXT } });
       return { isRefused: result.isError === true, answer: JSON.stringify(result) };
@@ -142,7 +143,7 @@ describe.each(Object.keys(endpoints))('over %s', (endpoint) => {
   const send = endpoints[endpoint] as (typeof endpoints)[string];
   const runs = () =>
     all(
-      stage.db.pool,
+      fixture.db.pool,
       'select id, input, input_parts, history, completed_at, input_hits from howdah.executions',
     );
 
@@ -158,9 +159,9 @@ describe.each(Object.keys(endpoints))('over %s', (endpoint) => {
       { input_hits: [{ filter: 'card', action: 'redact', matches: 1 }] },
     ]);
     expect(JSON.stringify(made)).toContain(WITHHELD);
-    expect(JSON.stringify(stage.messagesOf(agent).at(-1))).toContain(WITHHELD);
-    expect(JSON.stringify(stage.messagesOf(agent))).not.toContain('1111');
-    expect(await tablesWithText(stage.db.pool, CARD)).toEqual([]);
+    expect(JSON.stringify(fixture.messagesOf(agent).at(-1))).toContain(WITHHELD);
+    expect(JSON.stringify(fixture.messagesOf(agent))).not.toContain('1111');
+    expect(await tablesWithText(fixture.db.pool, CARD)).toEqual([]);
   });
 
   test('a text that a filter blocks is refused by the name of the filter', async () => {
@@ -176,9 +177,9 @@ describe.each(Object.keys(endpoints))('over %s', (endpoint) => {
 
 test('what people say later is filtered on its way to sub-agents and answers', async () => {
   await filter('redact');
-  const helper = await stage.agent(() => ({ content: 'I have it.' }));
-  const tool = await makeAgentTool(stage.db.pool, await idOf(helper));
-  const lead = await stage.agent(
+  const helper = await fixture.agent(() => ({ content: 'I have it.' }));
+  const tool = await makeAgentTool(fixture.db.pool, await idOf(helper));
+  const lead = await fixture.agent(
     (_request, messages) => {
       const results = messages.filter(({ role }) => role === 'tool').map(({ content }) => content);
       if (results.length === 0) {
@@ -191,37 +192,37 @@ test('what people say later is filtered on its way to sub-agents and answers', a
     {},
     ['ask_user', tool],
   );
-  const { status, body } = await call(stage.api, 'POST', '/api/execute', {
+  const { status, body } = await call(fixture.api, 'POST', '/api/execute', {
     agent: lead,
     message: TEXT,
   });
   expect(status).toBeLessThan(300);
   const id = body.execution_id;
   const openQuestion = () =>
-    all(stage.db.pool, `select id from howdah.questions where root_execution_id = $1`, [id]);
+    all(fixture.db.pool, `select id from howdah.questions where root_execution_id = $1`, [id]);
   await until(async () => (await openQuestion()).length === 1);
   const added = await ask(
-    stage.api,
+    fixture.api,
     'mutation ($id: UUID!, $content: String!) { addInput(input: {executionId: $id, content: $content}) { result { inputHits } } }',
     { id, content: `Or ${CARD}` },
   );
   expect(added).toMatchObject({ errors: [] });
   const [question] = await openQuestion();
-  const answered = await call(stage.api, 'POST', `/api/questions/${question?.id}/answer`, {
+  const answered = await call(fixture.api, 'POST', `/api/questions/${question?.id}/answer`, {
     answer: `It is ${CARD}`,
   });
   expect(answered).toMatchObject({ status: 200 });
   await until(async () => (await row(id)).completed_at !== null);
-  await call(stage.api, 'POST', `/api/executions/${id}/feedback`, { score: 1, comment: CARD });
+  await call(fixture.api, 'POST', `/api/executions/${id}/feedback`, { score: 1, comment: CARD });
   expect(await row(id)).toMatchObject({
     status: 'completed',
     output: expect.stringContaining('It is [card withheld]'),
     input_hits: [{ filter: 'card', action: 'redact', matches: 4 }],
   });
-  expect(JSON.stringify(stage.messagesOf(helper))).toContain('It is [card withheld]');
-  expect(await tablesWithText(stage.db.pool, CARD)).toEqual([]);
-  const shown = await runCli(stage.db.url, 'show', id);
+  expect(JSON.stringify(fixture.messagesOf(helper))).toContain('It is [card withheld]');
+  expect(await tablesWithText(fixture.db.pool, CARD)).toEqual([]);
+  const shown = await runCli(fixture.db.url, 'show', id);
   expect(shown.stdout).toContain('filtered  card (redact, 4×)');
-  const { body: record } = await call(stage.api, 'GET', `/api/executions/${id}/row`);
+  const { body: record } = await call(fixture.api, 'GET', `/api/executions/${id}/row`);
   expect(record.input_hits).toEqual([{ filter: 'card', action: 'redact', matches: 4 }]);
 });

@@ -15,16 +15,19 @@ export type ClientOptions = {
   /**
    * Answer of the person to an elicitation. Absent for a client without support for elicitation.
    */
-  elicit?: (params: { message: string; requestedSchema: Form }) => Answered | Promise<Answered>;
+  elicit?: (params: {
+    message: string;
+    requestedSchema: Form;
+  }) => ElicitAnswer | Promise<ElicitAnswer>;
   /** Answer of the client's model to sampling. Absent for a client without support for sampling. */
-  sample?: (params: Sampled) => string;
+  sample?: (params: SamplingParams) => string;
 };
 export type Form = { properties: Record<string, object>; required?: string[] };
-export type Answered = {
+export type ElicitAnswer = {
   action: 'accept' | 'decline' | 'cancel';
   content?: Record<string, string | number | boolean>;
 };
-export type Sampled = { messages: { content: { text: string } }[]; maxTokens: number };
+export type SamplingParams = { messages: { content: { text: string } }[]; maxTokens: number };
 
 /** Connects a client of the official SDK. */
 export async function connect(api: ApiServer, options: ClientOptions = {}): Promise<Client> {

@@ -3,31 +3,37 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { makeAgent, makeApiKey, makeTenant, one } from '../../sql/support.ts';
 import { makePerson } from '../subscriptions/tokens.ts';
-import { locked, openStage, type Stage, startTestApi, tokenFor } from './support.ts';
+import {
+  locked,
+  type OpenAiFixture,
+  openOpenAiFixture,
+  startTestApi,
+  tokenFor,
+} from './support.ts';
 
-let stage: Stage;
+let fixture: OpenAiFixture;
 /** An API that requires a login. */
 let api: ApiServer;
 let tenant: string;
 let other: string;
 beforeAll(async () => {
-  stage = await openStage();
-  api = await startTestApi(stage.db.url, locked);
-  tenant = (await one(stage.db.pool, 'select howdah.current_tenant() as id')).id;
-  other = await makeTenant(stage.db.pool);
+  fixture = await openOpenAiFixture();
+  api = await startTestApi(fixture.db.url, locked);
+  tenant = (await one(fixture.db.pool, 'select howdah.current_tenant() as id')).id;
+  other = await makeTenant(fixture.db.pool);
 });
 afterAll(async () => {
   await api?.close();
-  await stage?.close();
+  await fixture?.close();
 });
 
 const messages = [{ role: 'user' as const, content: 'Hello.' }];
 const makeClient = async (values: object = {}, of = tenant) =>
-  stage.clientOf((await makeApiKey(stage.db.pool, of, values)).key, api);
+  fixture.clientOf((await makeApiKey(fixture.db.pool, of, values)).key, api);
 const complete = (client: OpenAI, model: string) =>
   client.chat.completions.create({ model, messages });
 async function post(path: string, body: string, headers: Record<string, string> = {}) {
-  const response = await fetch(`${stage.api.url}/v1/${path}`, {
+  const response = await fetch(`${fixture.api.url}/v1/${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
     body,
@@ -37,13 +43,13 @@ async function post(path: string, body: string, headers: Record<string, string> 
 
 describe('models', () => {
   test('are the agents and workflows that the caller may run', async () => {
-    const model = await stage.agent(() => ({ content: 'Hi.' }));
-    await makeAgent(stage.db.pool, { name: 'not-for-members', is_restricted: true });
-    await makeAgent(stage.db.pool, { name: 'asleep', is_active: false });
-    await stage.db.pool.query(
+    const model = await fixture.agent(() => ({ content: 'Hi.' }));
+    await makeAgent(fixture.db.pool, { name: 'not-for-members', is_restricted: true });
+    await makeAgent(fixture.db.pool, { name: 'asleep', is_active: false });
+    await fixture.db.pool.query(
       `insert into howdah.workflows (name, type) values ('both', 'chain'), ('team of two', 'chain')`,
     );
-    await makeAgent(stage.db.pool, { name: 'both' });
+    await makeAgent(fixture.db.pool, { name: 'both' });
     const listModels = async (client: OpenAI) => {
       const names = [];
       for await (const { id } of client.models.list()) names.push(id);
@@ -67,7 +73,7 @@ describe('models', () => {
   });
 
   test('of another tenant or missing are not found by any endpoint', async () => {
-    const foreign = await makeAgent(stage.db.pool, { name: 'theirs', tenant_id: other });
+    const foreign = await makeAgent(fixture.db.pool, { name: 'theirs', tenant_id: other });
     expect(foreign).toBeTruthy();
     const client = await makeClient();
     const messageFor = async (name: string) => {
@@ -97,19 +103,19 @@ describe('models', () => {
 
 describe('authentication', () => {
   test('accepts a token or a key, and returns 401 without one or with an invalid one', async () => {
-    const model = await stage.agent(() => ({ content: 'Hi.' }));
-    const person = await makePerson(stage.db.pool, 'ada');
-    const client = stage.clientOf(await tokenFor(person), api);
+    const model = await fixture.agent(() => ({ content: 'Hi.' }));
+    const person = await makePerson(fixture.db.pool, 'ada');
+    const client = fixture.clientOf(await tokenFor(person), api);
     const completion = await complete(client, model);
     expect(completion.choices[0]?.message.content).toBe('Hi.');
     expect(
       await one(
-        stage.db.pool,
+        fixture.db.pool,
         'select user_id from howdah.executions where agent_id = howdah.agent($1)',
         [model],
       ),
     ).toEqual({ user_id: person.user_id });
-    const outsider = complete(stage.clientOf('sk-nobody', api), model);
+    const outsider = complete(fixture.clientOf('sk-nobody', api), model);
     await expect(outsider).rejects.toMatchObject({ status: 401, code: 'invalid_api_key' });
     const nobody = await fetch(`${api.url}/v1/models`);
     expect(nobody.status).toBe(401);
@@ -117,16 +123,16 @@ describe('authentication', () => {
   });
 
   test('accepts any key where no login is required, except an invalid Howdah key or token', async () => {
-    const model = await stage.agent(() => ({ content: 'Hi.' }));
-    expect((await complete(stage.clientOf('sk-any'), model)).object).toBe('chat.completion');
+    const model = await fixture.agent(() => ({ content: 'Hi.' }));
+    expect((await complete(fixture.clientOf('sk-any'), model)).object).toBe('chat.completion');
     for (const bad of ['hwd_abc', 'a.b.c']) {
-      await expect(complete(stage.clientOf(bad), model)).rejects.toMatchObject({ status: 401 });
+      await expect(complete(fixture.clientOf(bad), model)).rejects.toMatchObject({ status: 401 });
     }
   });
 
   test('a viewer cannot run, and a restricted agent needs a grant', async () => {
-    const model = await stage.agent(() => ({ content: 'Hi.' }));
-    const secret = await stage.agent(() => ({ content: 'Hi.' }), { is_restricted: true });
+    const model = await fixture.agent(() => ({ content: 'Hi.' }));
+    const secret = await fixture.agent(() => ({ content: 'Hi.' }), { is_restricted: true });
     const viewer = await makeClient({ role: 'viewer' });
     const refused = { status: 403, type: 'permission_error', code: 'HWDEN' };
     await expect(complete(viewer, model)).rejects.toMatchObject(refused);
@@ -134,11 +140,11 @@ describe('authentication', () => {
       refused,
     );
     await expect(complete(await makeClient(), secret)).rejects.toMatchObject({ status: 404 });
-    expect(stage.messagesOf(model)).toEqual([]);
+    expect(fixture.messagesOf(model)).toEqual([]);
   });
 
   test("another caller's responses cannot be continued, nor their calls answered", async () => {
-    const calling = await stage.agent(() => ({
+    const calling = await fixture.agent(() => ({
       tool_calls: [{ name: 'get_weather', arguments: {} }],
     }));
     const owner = await makeClient({ role: 'owner' });
@@ -152,7 +158,7 @@ describe('authentication', () => {
     expect(callId).toMatch(/^call_[0-9a-f]{32}$/);
     const outsider = await makeClient({ role: 'owner' }, other);
     const { name } = await one(
-      stage.db.pool,
+      fixture.db.pool,
       `select name from howdah.agents where tenant_id = $1 order by name limit 1`,
       [other],
     );
@@ -185,13 +191,13 @@ describe('authentication', () => {
   });
 
   test('a request beyond a quota gets a retry time', async () => {
-    const poor = await makeTenant(stage.db.pool);
-    await stage.db.pool.query(
+    const poor = await makeTenant(fixture.db.pool);
+    await fixture.db.pool.query(
       `insert into howdah.limits (tenant_id, scope, metric, period, max_value)
        values ($1, 'tenant', 'runs', 'day', 0)`,
       [poor],
     );
-    await makeAgent(stage.db.pool, { name: 'helper', tenant_id: poor });
+    await makeAgent(fixture.db.pool, { name: 'helper', tenant_id: poor });
     const client = await makeClient({ role: 'owner' }, poor);
     const error = await complete(client, 'helper').then(
       () => undefined,
@@ -300,24 +306,24 @@ describe('requests', () => {
       status: 400,
     });
     const { count } = await one(
-      stage.db.pool,
+      fixture.db.pool,
       `select count(*)::int as count from howdah.executions where agent_id = howdah.agent('development')`,
     );
     expect(count).toBe(0);
   });
 
   test('with a known Idempotency-Key return the answer of the first run', async () => {
-    const model = await stage.agent(() => ({ content: 'Once.' }));
+    const model = await fixture.agent(() => ({ content: 'Once.' }));
     const send = () =>
       post('chat/completions', JSON.stringify({ model, messages }), { 'idempotency-key': 'k-1' });
     const [first, second] = [await send(), await send()];
     expect(first.status).toBe(200);
     expect(second).toEqual(first);
-    expect(stage.messagesOf(model)).toHaveLength(1);
+    expect(fixture.messagesOf(model)).toHaveLength(1);
   });
 
   test('with the Idempotency-Key of a different request are rejected', async () => {
-    const model = await stage.agent(() => ({ content: 'Once.' }));
+    const model = await fixture.agent(() => ({ content: 'Once.' }));
     const key = { 'idempotency-key': 'k-2' };
     const send = (path: string, body: object) =>
       post(path, JSON.stringify({ model, ...body }), key);
@@ -326,7 +332,7 @@ describe('requests', () => {
     const other = { status: 409, body: { error } };
     expect(await send('responses', { input: 'Two.' })).toMatchObject(other);
     expect(await send('chat/completions', { messages })).toMatchObject(other);
-    expect(stage.messagesOf(model)).toHaveLength(1);
+    expect(fixture.messagesOf(model)).toHaveLength(1);
   });
 });
 
@@ -339,7 +345,7 @@ describe('unknown endpoints', () => {
     ['DELETE', '/v1/models/development', 405, 'method_not_supported'],
     ['PUT', '/v1/responses', 405, 'method_not_supported'],
   ])('%s %s is an OpenAI error', async (method, path, status, code) => {
-    const response = await fetch(`${stage.api.url}${path}`, { method });
+    const response = await fetch(`${fixture.api.url}${path}`, { method });
     expect(await response.json()).toEqual({
       error: {
         message: expect.stringContaining(path),
@@ -353,16 +359,16 @@ describe('unknown endpoints', () => {
   });
 
   test('make the official client throw the matching error', async () => {
-    const request = stage.client.embeddings.create({ model: 'x', input: 'y' });
+    const request = fixture.client.embeddings.create({ model: 'x', input: 'y' });
     await expect(request).rejects.toMatchObject({ status: 404, code: 'unknown_url' });
   });
 });
 
 test('a page of an allowed origin may use the official client and read the answer', async () => {
   const origin = 'https://app.example';
-  const open = await startTestApi(stage.db.url, { ...locked, corsOrigins: [origin] });
+  const open = await startTestApi(fixture.db.url, { ...locked, corsOrigins: [origin] });
   const sent: Request[] = [];
-  const { key } = await makeApiKey(stage.db.pool, tenant, {});
+  const { key } = await makeApiKey(fixture.db.pool, tenant, {});
   const client = new OpenAI({
     apiKey: key,
     baseURL: `${open.url}/v1`,
@@ -376,7 +382,7 @@ test('a page of an allowed origin may use the official client and read the answe
       return fetch(request);
     },
   });
-  const model = await stage.agent(() => ({ content: 'Hi.' }));
+  const model = await fixture.agent(() => ({ content: 'Hi.' }));
   await complete(client, model);
   const [request] = sent as [Request];
   const browserOwn = ['accept', 'origin', 'user-agent'];

@@ -4,19 +4,19 @@ import { expectEqualReplay } from '../../runtime/replay/replay-runs.ts';
 import { one } from '../../sql/support.ts';
 import { createGate } from '../../support/gate.ts';
 import { until } from '../harness.ts';
-import { openStage, type Stage, WEATHER } from './support.ts';
+import { type OpenAiFixture, openOpenAiFixture, WEATHER } from './support.ts';
 
-let stage: Stage;
+let fixture: OpenAiFixture;
 beforeAll(async () => {
-  stage = await openStage();
+  fixture = await openOpenAiFixture();
 });
-afterAll(() => stage?.close());
+afterAll(() => fixture?.close());
 
 const userMessages = (content: string) => [{ role: 'user' as const, content }];
 const tools = [{ type: 'function' as const, function: WEATHER }];
 const runOf = (id: string) =>
   one(
-    stage.db.pool,
+    fixture.db.pool,
     `select e.* from howdah.executions as e where replace(e.id::text, '-', '') = $1`,
     [id.replace('chatcmpl-', '')],
   );
@@ -26,7 +26,7 @@ async function streamCompletion(
   more: Partial<OpenAI.ChatCompletionCreateParamsStreaming> = {},
 ) {
   const chunks: OpenAI.ChatCompletionChunk[] = [];
-  const stream = await stage.client.chat.completions.create({
+  const stream = await fixture.client.chat.completions.create({
     model,
     messages,
     stream: true,
@@ -39,8 +39,8 @@ async function streamCompletion(
 
 describe('a chat completion', () => {
   test('returns the output of a run with its token counts', async () => {
-    const model = await stage.agent(() => ({ content: 'It left on Monday.' }));
-    const completion = await stage.client.chat.completions.create({
+    const model = await fixture.agent(() => ({ content: 'It left on Monday.' }));
+    const completion = await fixture.client.chat.completions.create({
       model,
       messages: userMessages('Where is A-1001?'),
       metadata: { order: 'A-1001' },
@@ -69,7 +69,7 @@ describe('a chat completion', () => {
 
   test('streams token by token from the first step on, with usage on request', async () => {
     const gate = createGate();
-    const model = await stage.agent(async ({ left }) => {
+    const model = await fixture.agent(async ({ left }) => {
       await gate.pass(left);
       return { content: 'One two three four.' };
     });
@@ -85,7 +85,7 @@ describe('a chat completion', () => {
   });
 
   test('comes after calls of agent tools, which are hidden from the client', async () => {
-    const model = await stage.agent(
+    const model = await fixture.agent(
       (_request, messages) =>
         messages.at(-1)?.role === 'tool'
           ? { content: 'It is 42.' }
@@ -96,7 +96,7 @@ describe('a chat completion', () => {
       {},
       ['calculator'],
     );
-    const completion = await stage.client.chat.completions.create({
+    const completion = await fixture.client.chat.completions.create({
       model,
       messages: userMessages('?'),
     });
@@ -109,18 +109,18 @@ describe('a chat completion', () => {
   });
 
   test('of a workflow is its whole output', async () => {
-    const first = await stage.agent(() => ({ content: 'Rough.' }));
-    const second = await stage.agent(() => ({ content: 'Polished.' }));
+    const first = await fixture.agent(() => ({ content: 'Rough.' }));
+    const second = await fixture.agent(() => ({ content: 'Polished.' }));
     const { id } = await one(
-      stage.db.pool,
+      fixture.db.pool,
       `insert into howdah.workflows (name, type) values ('polish', 'chain') returning id`,
     );
-    await stage.db.pool.query(
+    await fixture.db.pool.query(
       `insert into howdah.workflow_agents (workflow_id, agent_id, sequence_order)
        values ($1, howdah.agent($2), 1), ($1, howdah.agent($3), 2)`,
       [id, first, second],
     );
-    const whole = await stage.client.chat.completions.create({
+    const whole = await fixture.client.chat.completions.create({
       model: 'polish',
       messages: userMessages('Write.'),
     });
@@ -132,8 +132,8 @@ describe('a chat completion', () => {
 
 describe('the conversation', () => {
   test('comes from the client messages, and only the last one is the input', async () => {
-    const model = await stage.agent(() => ({ content: 'Blue.' }));
-    const completion = await stage.client.chat.completions.create({
+    const model = await fixture.agent(() => ({ content: 'Blue.' }));
+    const completion = await fixture.client.chat.completions.create({
       model,
       messages: [
         { role: 'developer', content: 'Be brief.' },
@@ -150,7 +150,7 @@ describe('the conversation', () => {
         { role: 'user', content: [{ type: 'text', text: 'The second?' }] },
       ],
     });
-    const [sent] = stage.messagesOf(model);
+    const [sent] = fixture.messagesOf(model);
     expect(sent?.map(({ role, content }) => [role, content])).toEqual([
       ['system', `I am ${model}.`],
       ['system', 'Be brief.'],
@@ -164,7 +164,7 @@ describe('the conversation', () => {
     // contains a tool result reported by the client
     expect(run).toMatchObject({ input: 'The second?', trust: 'external' });
     const { count } = await one(
-      stage.db.pool,
+      fixture.db.pool,
       'select count(*)::int as count from howdah.messages where execution_id = $1',
       [run.id],
     );
@@ -173,9 +173,9 @@ describe('the conversation', () => {
   });
 
   test('includes images', async () => {
-    const model = await stage.agent(() => ({ content: 'A cat.' }));
+    const model = await fixture.agent(() => ({ content: 'A cat.' }));
     const url = 'data:image/png;base64,iVBORw0KGgo=';
-    await stage.client.chat.completions.create({
+    await fixture.client.chat.completions.create({
       model,
       messages: [
         {
@@ -187,14 +187,14 @@ describe('the conversation', () => {
         },
       ],
     });
-    expect(stage.messagesOf(model)[0]?.at(-1)?.content).toEqual([
+    expect(fixture.messagesOf(model)[0]?.at(-1)?.content).toEqual([
       { type: 'text', text: 'What is it?' },
       { type: 'image_url', image_url: { url } },
     ]);
   });
 
   test('continues after a question to a person as after any other answer', async () => {
-    const model = await stage.agent(
+    const model = await fixture.agent(
       (_request, messages) =>
         messages.some(({ content }) => content === 'Red.')
           ? { content: 'Painted red.' }
@@ -202,7 +202,7 @@ describe('the conversation', () => {
       { human_input: true },
     );
     const messages: OpenAI.ChatCompletionMessageParam[] = [...userMessages('Paint it.')];
-    const completion = await stage.client.chat.completions.create({ model, messages });
+    const completion = await fixture.client.chat.completions.create({ model, messages });
     expect(completion.choices[0]).toMatchObject({
       message: { content: 'Which colour?' },
       finish_reason: 'stop',
@@ -216,7 +216,7 @@ describe('the conversation', () => {
 
 describe('client tools', () => {
   const forecaster = () =>
-    stage.agent((_request, messages) => {
+    fixture.agent((_request, messages) => {
       const results = messages.filter(({ role }) => role === 'tool').map(({ content }) => content);
       return results.length > 0
         ? { content: `It is ${results.join(' and ')}.` }
@@ -232,7 +232,7 @@ describe('client tools', () => {
   test('are called by the client, and the run continues with the results, even after a restart', async () => {
     const model = await forecaster();
     const messages: OpenAI.ChatCompletionMessageParam[] = [...userMessages('How is the weather?')];
-    const completion = await stage.client.chat.completions.create({ model, messages, tools });
+    const completion = await fixture.client.chat.completions.create({ model, messages, tools });
     const [choice] = completion.choices;
     expect(choice?.finish_reason).toBe('tool_calls');
     const calls = choice?.message.tool_calls ?? [];
@@ -243,7 +243,7 @@ describe('client tools', () => {
     expect(completion.usage?.total_tokens).toBe(18);
     const run = await runOf(completion.id);
     expect(run).toMatchObject({ status: 'waiting', waiting_for: 'question' });
-    await stage.restartWorker();
+    await fixture.restartWorker();
     const [oslo, rome] = calls;
     messages.push(
       choice?.message as OpenAI.ChatCompletionMessageParam,
@@ -251,17 +251,17 @@ describe('client tools', () => {
       { role: 'tool', tool_call_id: oslo?.id ?? '', content: '' },
     );
     const request = { model, messages, tools };
-    const done = await stage.client.chat.completions.create(request);
+    const done = await fixture.client.chat.completions.create(request);
     expect(done.id).toBe(completion.id);
     expect(done.choices[0]?.message.content).toBe('It is  and 31.');
     expect(done.usage?.total_tokens).toBe(18);
     // a retry of a client that lost the answer
-    const again = await stage.client.chat.completions.create(request);
+    const again = await fixture.client.chat.completions.create(request);
     expect(again).toEqual(done);
-    expect(stage.messagesOf(model)).toHaveLength(2);
+    expect(fixture.messagesOf(model)).toHaveLength(2);
     // depends on no declaration of the client
     expect((await runOf(done.id)).trust).toBe('external');
-    await expectEqualReplay(stage.db.pool, run.id); // the replay is equal
+    await expectEqualReplay(fixture.db.pool, run.id); // the replay is equal
   });
 
   test('are streamed', async () => {
@@ -285,8 +285,8 @@ describe('client tools', () => {
   test('are rejected if a name collides, a result is missing or no run waits', async () => {
     const model = await forecaster();
     const calculator = [{ type: 'function' as const, function: { name: 'calculator' } }];
-    const counting = await stage.agent(() => ({ content: '' }), {}, ['calculator']);
-    const { chat } = stage.client;
+    const counting = await fixture.agent(() => ({ content: '' }), {}, ['calculator']);
+    const { chat } = fixture.client;
     await expect(
       chat.completions.create({ model: counting, messages: userMessages('?'), tools: calculator }),
     ).rejects.toMatchObject({
@@ -323,8 +323,8 @@ describe('client tools', () => {
 
 describe('a run without an answer', () => {
   test('is an error that clients do not retry', async () => {
-    const model = await stage.agent(() => ({ status: 400, error: { message: 'no such thing' } }));
-    const completion = stage.client.chat.completions.create(
+    const model = await fixture.agent(() => ({ status: 400, error: { message: 'no such thing' } }));
+    const completion = fixture.client.chat.completions.create(
       { model, messages: userMessages('?') },
       { maxRetries: 3 },
     );
@@ -334,7 +334,7 @@ describe('a run without an answer', () => {
       code: 'invalid_request',
       message: expect.stringContaining('no such thing'),
     });
-    expect(stage.messagesOf(model)).toHaveLength(1);
+    expect(fixture.messagesOf(model)).toHaveLength(1);
     await expect(streamCompletion(model, userMessages('?'))).rejects.toMatchObject({
       message: expect.stringContaining('no such thing'),
     });
@@ -344,25 +344,26 @@ describe('a run without an answer', () => {
 describe('a client that disconnects', () => {
   const slow = async (headers: Record<string, string>) => {
     const gate = createGate();
-    const model = await stage.agent(async ({ left }) => {
+    const model = await fixture.agent(async ({ left }) => {
       await gate.pass(left);
       return { content: 'Done.' };
     });
     const leaving = new AbortController();
-    const completion = stage.client.chat.completions.create(
+    const completion = fixture.client.chat.completions.create(
       { model, messages: userMessages('?') },
       { signal: leaving.signal, headers },
     );
-    await until(() => stage.messagesOf(model).length === 1);
+    await until(() => fixture.messagesOf(model).length === 1);
     leaving.abort();
     await expect(completion).rejects.toThrow();
     const { id } = await one(
-      stage.db.pool,
+      fixture.db.pool,
       'select id from howdah.executions where agent_id = howdah.agent($1)',
       [model],
     );
     const status = async () =>
-      (await one(stage.db.pool, 'select status from howdah.executions where id = $1', [id])).status;
+      (await one(fixture.db.pool, 'select status from howdah.executions where id = $1', [id]))
+        .status;
     return { gate, status };
   };
 

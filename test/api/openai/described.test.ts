@@ -4,21 +4,21 @@ import { figuresOn } from '../../../src/db/operations/metric-queries.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { startTestApi } from '../harness.ts';
 import { call } from '../rest/call.ts';
-import { openStage, type Stage, WEATHER } from './support.ts';
+import { type OpenAiFixture, openOpenAiFixture, WEATHER } from './support.ts';
 
 // Compares the OpenAPI description of the endpoints beside REST with their responses.
 
-let stage: Stage;
+let fixture: OpenAiFixture;
 // biome-ignore lint/suspicious/noExplicitAny: any JSON
 let document: any;
 let ajv: Ajv2020;
 beforeAll(async () => {
-  stage = await openStage();
-  document = (await call(stage.api, 'GET', '/openapi.json')).body;
+  fixture = await openOpenAiFixture();
+  document = (await call(fixture.api, 'GET', '/openapi.json')).body;
   ajv = new Ajv2020({ strict: false, validateFormats: false });
   ajv.addSchema({ $id: 'ours', ...forbidUndescribed(document) });
 });
-afterAll(() => stage?.close());
+afterAll(() => fixture?.close());
 
 /** Returns the schema with undeclared fields forbidden. */
 // biome-ignore lint/suspicious/noExplicitAny: any JSON
@@ -47,7 +47,7 @@ function expectAnswer(path: string, value: unknown, place: Place = {}): void {
 }
 
 async function linesOf(path: string, body: object): Promise<string[]> {
-  const response = await fetch(`${stage.api.url}${path}`, {
+  const response = await fetch(`${fixture.api.url}${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ ...body, stream: true }),
@@ -59,12 +59,12 @@ async function linesOf(path: string, body: object): Promise<string[]> {
 
 const EVENTS = { method: 'post', type: 'text/event-stream' };
 const makeAnsweringAgent = () =>
-  stage.agent((_request, messages) =>
+  fixture.agent((_request, messages) =>
     String(messages.at(-1)?.content).includes('weather')
       ? { content: 'I look.', tool_calls: [{ name: 'get_weather', arguments: { city: 'Oslo' } }] }
       : { content: 'It is a fine day.' },
   );
-const makeFailingAgent = () => stage.agent(() => ({ status: 400, error: { message: 'no' } }));
+const makeFailingAgent = () => fixture.agent(() => ({ status: 400, error: { message: 'no' } }));
 
 test('completions match the OpenAPI description, whole and streamed', async () => {
   const path = '/v1/chat/completions';
@@ -72,7 +72,7 @@ test('completions match the OpenAPI description, whole and streamed', async () =
   const model = await makeAnsweringAgent();
   for (const content of ['Hello.', 'How is the weather?']) {
     const body = { model, messages: [{ role: 'user', content }], tools };
-    expectAnswer(path, (await call(stage.api, 'POST', path, body)).body, { method: 'post' });
+    expectAnswer(path, (await call(fixture.api, 'POST', path, body)).body, { method: 'post' });
     const lines = await linesOf(path, { ...body, stream_options: { include_usage: true } });
     expect(lines.pop()).toBe('[DONE]');
     for (const line of lines) expectAnswer(path, JSON.parse(line), EVENTS);
@@ -100,7 +100,7 @@ test('responses and their events match the description', async () => {
       metadata: { a: 'b' },
       user: 'ada',
     };
-    expectAnswer(path, (await call(stage.api, 'POST', path, body)).body, { method: 'post' });
+    expectAnswer(path, (await call(fixture.api, 'POST', path, body)).body, { method: 'post' });
     const lines = await linesOf(path, body);
     expect(lines.length).toBeGreaterThanOrEqual(3);
     for (const line of lines) expectAnswer(path, JSON.parse(line), EVENTS);
@@ -108,24 +108,24 @@ test('responses and their events match the description', async () => {
 });
 
 test('models and errors match the description', async () => {
-  expectAnswer('/v1/models', (await call(stage.api, 'GET', '/v1/models')).body);
+  expectAnswer('/v1/models', (await call(fixture.api, 'GET', '/v1/models')).body);
   const one = '/v1/models/{model}';
-  expectAnswer(one, (await call(stage.api, 'GET', '/v1/models/development')).body);
-  const missing = await call(stage.api, 'GET', '/v1/models/nobody');
+  expectAnswer(one, (await call(fixture.api, 'GET', '/v1/models/development')).body);
+  const missing = await call(fixture.api, 'GET', '/v1/models/nobody');
   expect(missing.status).toBe(404);
   expectAnswer(one, missing.body, { status: 'default' });
   for (const path of ['/v1/chat/completions', '/v1/responses']) {
-    const { status, body } = await call(stage.api, 'POST', path, { model: 'development' });
+    const { status, body } = await call(fixture.api, 'POST', path, { model: 'development' });
     expect(status).toBe(400);
     expectAnswer(path, body, { method: 'post', status: 'default' });
   }
 });
 
 test('server endpoints match the description and require no tenant login', async () => {
-  expectAnswer('/healthz', (await call(stage.api, 'GET', '/healthz')).body);
-  expectAnswer('/readyz', (await call(stage.api, 'GET', '/readyz')).body);
-  const metrics = createMetrics(figuresOn(stage.db.pool));
-  const watched = await startTestApi(stage.db.url, { metrics, metricsToken: 'a-token' });
+  expectAnswer('/healthz', (await call(fixture.api, 'GET', '/healthz')).body);
+  expectAnswer('/readyz', (await call(fixture.api, 'GET', '/readyz')).body);
+  const metrics = createMetrics(figuresOn(fixture.db.pool));
+  const watched = await startTestApi(fixture.db.url, { metrics, metricsToken: 'a-token' });
   try {
     const { headers, body } = await call(watched, 'GET', '/metrics', undefined, {
       token: 'a-token',

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openStage, type Stage, WEATHER } from './support.ts';
+import { type OpenAiFixture, openOpenAiFixture, WEATHER } from './support.ts';
 
 /** OpenAI's own description of its API, with which our answers are compared. */
 const FILE = join(process.env.HOWDAH_TEST_ASSETS ?? '', 'openai-openapi', 'openai_subset.json');
@@ -23,15 +23,15 @@ function withNulls(node: any): any {
 describe.skipIf(!hasFile)(
   'the OpenAPI description published by OpenAI (HOWDAH_TEST_ASSETS)',
   () => {
-    let stage: Stage;
+    let fixture: OpenAiFixture;
     let ajv: Ajv2020;
     beforeAll(async () => {
-      stage = await openStage();
+      fixture = await openOpenAiFixture();
       const { components } = JSON.parse(readFileSync(FILE, 'utf8'));
       ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: false });
       ajv.addSchema({ $id: 'openai', components: withNulls(components) });
     });
-    afterAll(() => stage?.close());
+    afterAll(() => fixture?.close());
 
     const schemas = new Map<string, ValidateFunction>();
     function expectToBe(name: string, value: unknown): void {
@@ -42,7 +42,7 @@ describe.skipIf(!hasFile)(
       expect(isValid ? [] : [JSON.stringify(value), ...(validate.errors ?? [])]).toEqual([]);
     }
     async function ask(path: string, body?: object): Promise<Response> {
-      const response = await fetch(`${stage.api.url}/v1/${path}`, {
+      const response = await fetch(`${fixture.api.url}/v1/${path}`, {
         method: body ? 'POST' : 'GET',
         headers: { 'content-type': 'application/json' },
         ...(body && { body: JSON.stringify(body) }),
@@ -57,7 +57,7 @@ describe.skipIf(!hasFile)(
         .map((line) => line.slice('data: '.length));
 
     const helper = () =>
-      stage.agent((_request, messages) =>
+      fixture.agent((_request, messages) =>
         messages.at(-1)?.role === 'user' && String(messages.at(-1)?.content).includes('weather')
           ? {
               content: 'I look.',
@@ -98,7 +98,7 @@ describe.skipIf(!hasFile)(
 
     test('accepts our responses and their events', async () => {
       const model = await helper();
-      const broken = await stage.agent(() => ({ status: 400, error: { message: 'no' } }));
+      const broken = await fixture.agent(() => ({ status: 400, error: { message: 'no' } }));
       for (const request of [...turns(model), ...turns(broken)]) {
         expectToBe('CreateResponse', request);
         expectToBe('Response', await json('responses', request));

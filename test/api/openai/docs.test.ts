@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { openStage, type Stage } from './support.ts';
+import { type OpenAiFixture, openOpenAiFixture } from './support.ts';
 
 const PAGE = readFileSync(
   fileURLToPath(new URL('../../../docs/openai.md', import.meta.url)),
@@ -13,24 +13,24 @@ const AsyncFunction = (async () => {}).constructor as new (
   ...parts: string[]
 ) => (...values: unknown[]) => Promise<void>;
 
-let stage: Stage;
+let fixture: OpenAiFixture;
 beforeAll(async () => {
-  stage = await openStage();
+  fixture = await openOpenAiFixture();
 });
-afterAll(() => stage?.close());
+afterAll(() => fixture?.close());
 
 test('the example of docs/openai.md prints the answer of the agent', async () => {
-  const helper = await stage.agent((_request, messages) => ({
+  const helper = await fixture.agent((_request, messages) => ({
     content: messages.length > 2 ? 'Your name is Ada.' : 'I can count.',
   }));
-  await stage.db.pool.query(
+  await fixture.db.pool.query(
     `update howdah.agents set instruction = $1 where name = 'development'`,
     [`I am ${helper}.`],
   );
   const printed: string[] = [];
   const process = { env: {}, stdout: { write: (text: string) => printed.push(text) } };
   const console = { log: vi.fn() };
-  const code = EXAMPLE.replace('http://127.0.0.1:8000', stage.api.url);
+  const code = EXAMPLE.replace('http://127.0.0.1:8000', fixture.api.url);
   await new AsyncFunction('OpenAI', 'process', 'console', code)(OpenAI, process, console);
   expect(printed.join('')).toBe('I can count.');
   expect(console.log).toHaveBeenCalledWith('Your name is Ada.');

@@ -1,19 +1,19 @@
 import type OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { all, one } from '../../sql/support.ts';
-import { openStage, type Stage, WEATHER } from './support.ts';
+import { type OpenAiFixture, openOpenAiFixture, WEATHER } from './support.ts';
 
-let stage: Stage;
+let fixture: OpenAiFixture;
 beforeAll(async () => {
-  stage = await openStage();
+  fixture = await openOpenAiFixture();
 });
-afterAll(() => stage?.close());
+afterAll(() => fixture?.close());
 
 type Request = OpenAI.Responses.ResponseCreateParamsNonStreaming;
-const ask = (request: Request) => stage.client.responses.create(request);
+const ask = (request: Request) => fixture.client.responses.create(request);
 async function streamResponse(request: Request) {
   const events: OpenAI.Responses.ResponseStreamEvent[] = [];
-  for await (const event of await stage.client.responses.create({ ...request, stream: true })) {
+  for await (const event of await fixture.client.responses.create({ ...request, stream: true })) {
     events.push(event);
   }
   const last = events.at(-1);
@@ -21,7 +21,7 @@ async function streamResponse(request: Request) {
 }
 const runOf = (id: string) =>
   one(
-    stage.db.pool,
+    fixture.db.pool,
     `select e.* from howdah.executions as e where replace(e.id::text, '-', '') = $1`,
     [id.split('_')[1] ?? ''],
   );
@@ -29,7 +29,7 @@ const words = (sent: { role: string; content: unknown }[] | undefined) =>
   sent?.map(({ role, content }) => `${role}: ${content}`);
 /** Answers with the number of messages received, without the prompt. */
 const makeCountingAgent = () =>
-  stage.agent((_request, messages) => ({ content: `I know ${messages.length - 1}.` }));
+  fixture.agent((_request, messages) => ({ content: `I know ${messages.length - 1}.` }));
 const tools = [{ type: 'function' as const, strict: false, ...WEATHER }];
 
 describe('a response', () => {
@@ -50,7 +50,7 @@ describe('a response', () => {
   });
 
   test('streams numbered events for each item from start to end', async () => {
-    const model = await stage.agent(
+    const model = await fixture.agent(
       (_request, messages) =>
         messages.at(-1)?.role === 'tool'
           ? { content: 'It is forty-two.' }
@@ -94,7 +94,10 @@ describe('a response', () => {
   });
 
   test('reports that its run failed or exhausted its token budget', async () => {
-    const broken = await stage.agent(() => ({ status: 400, error: { message: 'no such thing' } }));
+    const broken = await fixture.agent(() => ({
+      status: 400,
+      error: { message: 'no such thing' },
+    }));
     expect(await ask({ model: broken, input: '?' })).toMatchObject({
       status: 'failed',
       error: { code: 'server_error', message: expect.stringContaining('no such thing') },
@@ -102,7 +105,7 @@ describe('a response', () => {
     expect((await streamResponse({ model: broken, input: '?' })).events.at(-1)?.type).toBe(
       'response.failed',
     );
-    const poor = await stage.agent(
+    const poor = await fixture.agent(
       () => ({ tool_calls: [{ name: 'calculator', arguments: { expression: '1' } }] }),
       { max_tokens: 10 },
       ['calculator'],
@@ -125,7 +128,7 @@ describe('the conversation', () => {
       previous_response_id: second.id,
     });
     expect(third.previous_response_id).toBe(second.id);
-    expect(words(stage.messagesOf(model).at(-1))).toEqual([
+    expect(words(fixture.messagesOf(model).at(-1))).toEqual([
       `system: I am ${model}.`,
       'user: One.',
       'assistant: I know 2.',
@@ -143,7 +146,7 @@ describe('the conversation', () => {
     const first = await ask({ model, input: 'One.' });
     await ask({ model, input: 'Two.', previous_response_id: first.id });
     const branch = await ask({ model, input: 'Other.', previous_response_id: first.id });
-    expect(words(stage.messagesOf(model).at(-1))).toEqual([
+    expect(words(fixture.messagesOf(model).at(-1))).toEqual([
       `system: I am ${model}.`,
       'user: One.',
       'assistant: I know 1.',
@@ -177,7 +180,7 @@ describe('the conversation', () => {
         { role: 'user', content: 'Tomorrow?' },
       ],
     });
-    expect(words(stage.messagesOf(model).at(-1))).toEqual([
+    expect(words(fixture.messagesOf(model).at(-1))).toEqual([
       `system: I am ${model}.`,
       'system: Be kind.',
       'user: Weather?',
@@ -189,7 +192,7 @@ describe('the conversation', () => {
   });
 
   test('answers a question to a person with the next message', async () => {
-    const model = await stage.agent(
+    const model = await fixture.agent(
       (_request, messages) =>
         messages.at(-1)?.role === 'tool'
           ? { content: `Painted ${messages.at(-1)?.content}.` }
@@ -210,7 +213,7 @@ describe('the conversation', () => {
 
 describe('client tools', () => {
   const forecaster = () =>
-    stage.agent((_request, messages) => {
+    fixture.agent((_request, messages) => {
       const last = messages.at(-1);
       return last?.role === 'tool'
         ? { content: `It is ${last.content}.` }
@@ -271,7 +274,7 @@ describe('client tools', () => {
     const model = await forecaster();
     const response = await ask({ model, input: 'Weather?', tools });
     const [question] = await all(
-      stage.db.pool,
+      fixture.db.pool,
       `select q.kind, q.expires_at - q.created_at > interval '23 hours' as is_long
        from howdah.questions as q where q.execution_id = $1`,
       [(await runOf(response.id)).id],

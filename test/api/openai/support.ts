@@ -25,7 +25,7 @@ export type SentMessage = {
 };
 
 /** An API, a worker, and a model server that answers for the agent named in the instruction. */
-export type Stage = {
+export type OpenAiFixture = {
   db: TestDatabase;
   api: ApiServer;
   client: OpenAI;
@@ -43,7 +43,7 @@ export type Stage = {
   close(): Promise<void>;
 };
 
-export async function openStage(): Promise<Stage> {
+export async function openOpenAiFixture(): Promise<OpenAiFixture> {
   const db = await createTestDatabase();
   const answers = new Map<
     string,

@@ -83,9 +83,9 @@ test('a subscriber that joins during an answer receives it from its beginning', 
     { timeout: 30_000 },
   );
   const followed = follow(socket, TOKENS, { id });
-  const said = () => followed.items.map((piece) => piece.text).join('');
-  await vi.waitFor(() => expect(said()).not.toBe(''), { timeout: 30_000 });
-  expect(ANSWER.startsWith(said())).toBe(true);
+  const receivedText = () => followed.items.map((piece) => piece.text).join('');
+  await vi.waitFor(() => expect(receivedText()).not.toBe(''), { timeout: 30_000 });
+  expect(ANSWER.startsWith(receivedText())).toBe(true);
   expect(followed.items[0]).toMatchObject({ executionId: id, seq: 1, attempt: 1 });
   await db.pool.query('select howdah.cancel_execution($1)', [id]);
   expect(await followed.end).toBe('completed');

@@ -8,21 +8,21 @@ import { startTestApi } from '../harness.ts';
 import { call } from '../rest/call.ts';
 import { openStream } from '../rest/events.ts';
 import { makePerson, type Person, tokenFor, tokenOptions } from '../subscriptions/tokens.ts';
-import { makeTree, type TreeStage } from './stage.ts';
+import { makeAgentTree, type TreeAgents } from './agent-tree.ts';
 
 // Visibility of the runs of a tree for different users.
 
 const db = testDatabase();
 let api: ApiServer;
 let worker: Worker;
-let stage: TreeStage;
+let agentNames: TreeAgents;
 let ada: Person;
 let bob: Person;
 
 beforeAll(async () => {
   api = await startTestApi(db.url, tokenOptions);
   worker = await startTestWorker(db.url);
-  stage = await makeTree(db.pool);
+  agentNames = await makeAgentTree(db.pool);
   ada = await makePerson(db.pool, 'ada');
   bob = await makePerson(db.pool, 'bob');
 });
@@ -43,7 +43,7 @@ async function restrict(agent: string, ...people: Person[]): Promise<void> {
 }
 
 async function finishedRun(): Promise<string> {
-  const { id } = await one(db.pool, `select (howdah.run($1, 'Where?')).id`, [stage.boss]);
+  const { id } = await one(db.pool, `select (howdah.run($1, 'Where?')).id`, [agentNames.boss]);
   const owner = await tokenFor(bob, { role: 'owner' });
   const stream = await openStream(api, `/api/executions/${id}/stream?tree=1`, { token: owner });
   const question = await stream.when(({ event }) => event === 'ask_user');
@@ -64,24 +64,24 @@ test('a child run of a hidden agent, and all below it, is left out', async () =>
   const id = await finishedRun();
   const whole = await treeFor(id, ada);
   const agentsOf = (events: typeof whole) => new Set(events.map(({ data }) => data.agent));
-  expect(agentsOf(whole)).toEqual(new Set([stage.boss, stage.worker, stage.helper]));
-  await restrict(stage.helper, bob);
+  expect(agentsOf(whole)).toEqual(new Set([agentNames.boss, agentNames.worker, agentNames.helper]));
+  await restrict(agentNames.helper, bob);
   const withoutHelper = await treeFor(id, ada);
-  expect(agentsOf(withoutHelper)).toEqual(new Set([stage.boss, stage.worker]));
+  expect(agentsOf(withoutHelper)).toEqual(new Set([agentNames.boss, agentNames.worker]));
   expect(withoutHelper.map(({ id: cursor }) => cursor)).toEqual(
-    whole.filter(({ data }) => data.agent !== stage.helper).map(({ id: cursor }) => cursor),
+    whole.filter(({ data }) => data.agent !== agentNames.helper).map(({ id: cursor }) => cursor),
   );
   expect(await treeFor(id, bob)).toEqual(whole);
-  await restrict(stage.helper);
-  await restrict(stage.worker, bob);
+  await restrict(agentNames.helper);
+  await restrict(agentNames.worker, bob);
   const ofBoss = await treeFor(id, ada);
-  expect(agentsOf(ofBoss)).toEqual(new Set([stage.boss]));
+  expect(agentsOf(ofBoss)).toEqual(new Set([agentNames.boss]));
   expect(JSON.stringify(ofBoss)).not.toContain('I must ask.');
-  expect((await treeFor(id, ada, '2-1.1')).every(({ data }) => data.agent === stage.boss)).toBe(
-    true,
-  );
-  await restrict(stage.worker, ada, bob);
-  await restrict(stage.helper, ada, bob);
+  expect(
+    (await treeFor(id, ada, '2-1.1')).every(({ data }) => data.agent === agentNames.boss),
+  ).toBe(true);
+  await restrict(agentNames.worker, ada, bob);
+  await restrict(agentNames.helper, ada, bob);
   expect(await treeFor(id, ada)).toEqual(whole);
 });
 

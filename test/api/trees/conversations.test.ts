@@ -6,19 +6,19 @@ import { startTestWorker } from '../../support/worker.ts';
 import { type Answer, startTestApi } from '../harness.ts';
 import { call } from '../rest/call.ts';
 import { openStream, type SseEvent } from '../rest/events.ts';
-import { makeTree, type TreeStage } from './stage.ts';
+import { makeAgentTree, type TreeAgents } from './agent-tree.ts';
 
 // Scene 3 through the protocols of user interfaces: AG-UI and useChat.
 
 const db = testDatabase();
 let api: ApiServer;
 let worker: Worker;
-let stage: TreeStage;
+let agentNames: TreeAgents;
 
 beforeAll(async () => {
   api = await startTestApi(db.url);
   worker = await startTestWorker(db.url);
-  stage = await makeTree(db.pool);
+  agentNames = await makeAgentTree(db.pool);
 });
 afterAll(async () => {
   await worker?.stop(0);
@@ -72,7 +72,7 @@ const uniqueEvents = (events: { id?: string; text: string }[]) => [
 ];
 
 test('AG-UI has the events below as custom events, over three cuts', async () => {
-  const path = `/ag-ui/agents/${stage.boss}?tree=1`;
+  const path = `/ag-ui/agents/${agentNames.boss}?tree=1`;
   const input = {
     ...{ threadId: 'thread', runId: 'run', state: {}, tools: [], context: [], forwardedProps: {} },
     messages: [{ id: 'm', role: 'user', content: 'Where is my parcel?' }],
@@ -117,7 +117,7 @@ test('useChat has the events below as data parts, over three cuts', async () => 
   const chat = crypto.randomUUID();
   const body = {
     id: chat,
-    agent: stage.boss,
+    agent: agentNames.boss,
     messages: [{ id: 'm', role: 'user', parts: [{ type: 'text', text: 'Where is my parcel?' }] }],
   };
   const parts: { id?: string; text: string }[] = [];
@@ -156,7 +156,7 @@ test('useChat has the events below as data parts, over three cuts', async () => 
 
 test('a wrong value of tree is refused before anything starts', async () => {
   const { rows: before } = await db.pool.query('select count(*) from howdah.executions');
-  for (const path of [`/ag-ui/agents/${stage.boss}?tree=x`, '/api/chat?tree=x']) {
+  for (const path of [`/ag-ui/agents/${agentNames.boss}?tree=x`, '/api/chat?tree=x']) {
     expect(await call(api, 'POST', path, {})).toMatchObject({
       status: 400,
       body: { field: 'tree' },

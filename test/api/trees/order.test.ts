@@ -5,7 +5,7 @@ import { waitForEnd } from '../../runtime/arrange.ts';
 import { one } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { makeTree } from './stage.ts';
+import { makeAgentTree } from './agent-tree.ts';
 
 // The order of events of a tree in the database: tree_feed.sql.
 
@@ -15,7 +15,7 @@ let run: string;
 
 beforeAll(async () => {
   worker = await startTestWorker(db.url);
-  const { boss } = await makeTree(db.pool);
+  const { boss } = await makeAgentTree(db.pool);
   run = (await one(db.pool, `select (howdah.run($1, 'Where?')).id`, [boss])).id;
   await eventually(db.pool, 'the question', `select from howdah.questions where status = 'open'`);
   await db.pool.query(`select howdah.answer_question(id, 'blue') from howdah.questions`);

@@ -7,7 +7,7 @@ import { startTestWorker } from '../../support/worker.ts';
 import { startTestApi } from '../harness.ts';
 import { call } from '../rest/call.ts';
 import { openStream } from '../rest/events.ts';
-import { makeTree, type TreeStage } from './stage.ts';
+import { makeAgentTree, type TreeAgents } from './agent-tree.ts';
 import { RUN_CLIENTS, SESSION_CLIENTS, type TreeClient } from './tree-clients.ts';
 
 // Scene 3 with two levels of sub-agents, followed on one stream through every interface.
@@ -15,12 +15,12 @@ import { RUN_CLIENTS, SESSION_CLIENTS, type TreeClient } from './tree-clients.ts
 const db = testDatabase();
 let api: ApiServer;
 let worker: Worker;
-let stage: TreeStage;
+let agentNames: TreeAgents;
 
 beforeAll(async () => {
   api = await startTestApi(db.url);
   worker = await startTestWorker(db.url);
-  stage = await makeTree(db.pool);
+  agentNames = await makeAgentTree(db.pool);
 });
 afterAll(async () => {
   await worker?.stop(0);
@@ -30,7 +30,7 @@ afterAll(async () => {
 type Run = { execution_id: string; session_id: string };
 
 async function start(): Promise<Run> {
-  const { body: session } = await call(api, 'POST', '/sessions', { agent: stage.boss });
+  const { body: session } = await call(api, 'POST', '/sessions', { agent: agentNames.boss });
   const path = `/sessions/${session.id}/messages`;
   const { body } = await call(api, 'POST', path, { content: 'Where is my parcel?' });
   return { execution_id: body.execution_id, session_id: session.id };
@@ -65,9 +65,9 @@ async function followWithCuts(client: TreeClient, run: Run): Promise<StreamEvent
   return events;
 }
 
-/** Returns a summary of the events in order, with the agents' names on the stage. */
+/** Returns a summary of the events in order, with the roles of the agents. */
 const summaryOf = (events: readonly StreamEvent[]) => {
-  const names = new Map(Object.entries(stage).map(([role, name]) => [name, role]));
+  const names = new Map(Object.entries(agentNames).map(([role, name]) => [name, role]));
   return events
     .filter(({ id }) => id !== undefined)
     .map(({ event, data }) => {

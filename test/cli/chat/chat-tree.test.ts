@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { startTestApi } from '../../api/harness.ts';
-import { makeTree, type TreeStage } from '../../api/trees/stage.ts';
+import { makeAgentTree, type TreeAgents } from '../../api/trees/agent-tree.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { startCli } from '../run-cli.ts';
@@ -13,12 +13,12 @@ const UNREACHABLE_URL = 'postgresql://127.0.0.1:1/nowhere';
 const db = testDatabase();
 let api: ApiServer;
 let worker: Worker;
-let stage: TreeStage;
+let agentNames: TreeAgents;
 
 beforeAll(async () => {
   api = await startTestApi(db.url);
   worker = await startTestWorker(db.url);
-  stage = await makeTree(db.pool);
+  agentNames = await makeAgentTree(db.pool);
 });
 afterAll(async () => {
   await worker?.stop(0);
@@ -27,7 +27,7 @@ afterAll(async () => {
 
 /** Sends a message, and answers the question of the helper. */
 async function runChat(url: string, ...more: string[]) {
-  const cli = startCli(url, 'chat', stage.boss, '--tree', ...more);
+  const cli = startCli(url, 'chat', agentNames.boss, '--tree', ...more);
   for (const line of ['Where is my parcel?', 'The blue one.']) cli.type(line);
   return cli.end();
 }
@@ -47,9 +47,9 @@ test('shows the runs below, indented by their depth, over a database and a serve
   });
   const lines = here.stderr.split('\n');
   const of = (agent: string) => lines.filter((one) => one.trimStart().startsWith(agent));
-  expect(of(stage.worker).length).toBeGreaterThan(5);
-  expect(of(stage.worker).every((one) => /^ {2}\S/.test(one))).toBe(true);
-  expect(of(stage.helper).every((one) => /^ {4}\S/.test(one))).toBe(true);
+  expect(of(agentNames.worker).length).toBeGreaterThan(5);
+  expect(of(agentNames.worker).every((one) => /^ {2}\S/.test(one))).toBe(true);
+  expect(of(agentNames.helper).every((one) => /^ {4}\S/.test(one))).toBe(true);
   const at = (text: string) => lines.findIndex((one) => one.includes(text));
   expect(at('I delegate.')).toBeLessThan(at('I ask the helper.'));
   expect(at('I ask the helper.')).toBeLessThan(at('I must ask.'));

@@ -4,7 +4,8 @@ import type { JsonSchema } from '../../../src/json/json.ts';
 import { schemaErrors } from '../../../src/runtime/environment/validate-json.ts';
 
 const a = (times: number) => 'a'.repeat(times);
-const nested = (depth: number): { x?: object } => (depth === 0 ? {} : { x: nested(depth - 1) });
+const nestedSchema = (depth: number): { x?: object } =>
+  depth === 0 ? {} : { x: nestedSchema(depth - 1) };
 const SLOW = [expect.stringContaining('takes too long to check')];
 
 describe('a validation that does not terminate is aborted', () => {
@@ -33,7 +34,7 @@ describe('a validation that does not terminate is aborted', () => {
           },
         },
       },
-      nested(60),
+      nestedSchema(60),
     ],
     [
       'with unique items that are compared pairwise',

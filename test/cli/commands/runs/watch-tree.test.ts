@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { ApiServer } from '../../../../src/api/server.ts';
 import type { Worker } from '../../../../workers/start-worker.ts';
 import { startTestApi, until } from '../../../api/harness.ts';
-import { makeTree, type TreeStage } from '../../../api/trees/stage.ts';
+import { makeAgentTree, type TreeAgents } from '../../../api/trees/agent-tree.ts';
 import { makeAgent, makeAgentTool } from '../../../runtime/arrange.ts';
 import { one } from '../../../sql/support.ts';
 import { testDatabase } from '../../../support/database.ts';
@@ -15,12 +15,12 @@ const UNREACHABLE_URL = 'postgresql://127.0.0.1:1/nowhere';
 const db = testDatabase();
 let api: ApiServer;
 let worker: Worker;
-let stage: TreeStage;
+let agentNames: TreeAgents;
 
 beforeAll(async () => {
   api = await startTestApi(db.url);
   worker = await startTestWorker(db.url);
-  stage = await makeTree(db.pool);
+  agentNames = await makeAgentTree(db.pool);
 });
 afterAll(async () => {
   await worker?.stop(0);
@@ -28,7 +28,7 @@ afterAll(async () => {
 });
 
 const start = async () =>
-  (await one(db.pool, `select (howdah.run($1, 'Where is my parcel?')).id`, [stage.boss])).id;
+  (await one(db.pool, `select (howdah.run($1, 'Where is my parcel?')).id`, [agentNames.boss])).id;
 
 /** Watches a run to its end, and answers its question meanwhile. */
 async function watch(url: string, line: string[]) {
@@ -54,10 +54,10 @@ describe.each(['database', 'server'])('over a %s', (over) => {
     expect({ status, stdout }).toEqual({ status: 0, stdout: 'Your parcel comes tomorrow.\n' });
     const lines = stderr.split('\n');
     const of = (agent: string) => lines.filter((one) => one.trimStart().startsWith(agent));
-    expect(of(stage.worker).every((one) => /^ {2}\S/.test(one))).toBe(true);
-    expect(of(stage.helper).every((one) => /^ {4}\S/.test(one))).toBe(true);
-    expect(of(stage.helper).join('\n')).toContain('The blue parcel comes tomorrow.');
-    expect(of(stage.worker).length).toBeGreaterThan(5);
+    expect(of(agentNames.worker).every((one) => /^ {2}\S/.test(one))).toBe(true);
+    expect(of(agentNames.helper).every((one) => /^ {4}\S/.test(one))).toBe(true);
+    expect(of(agentNames.helper).join('\n')).toContain('The blue parcel comes tomorrow.');
+    expect(of(agentNames.worker).length).toBeGreaterThan(5);
     const at = (text: string) => lines.findIndex((one) => one.includes(text));
     expect(at('I delegate.')).toBeLessThan(at('I ask the helper.'));
     expect(at('I ask the helper.')).toBeLessThan(at('I must ask.'));
@@ -88,12 +88,12 @@ describe.each(['database', 'server'])('howdah run --tree over a %s', (over) => {
   };
 
   test('shows the runs below, and leaves a run that asks a person', async () => {
-    const { status, stdout, stderr } = await run(stage.boss, 'Where is my parcel?');
+    const { status, stdout, stderr } = await run(agentNames.boss, 'Where is my parcel?');
     expect({ status, stdout }).toEqual({ status: 7, stdout: '' });
     const lines = stderr.split('\n');
     const at = (text: string) => lines.findIndex((one) => one.includes(text));
-    expect(lines[at('I ask the helper.')]).toMatch(new RegExp(`^ {2}${stage.worker} `));
-    expect(lines[at('I must ask.')]).toMatch(new RegExp(`^ {4}${stage.helper} `));
+    expect(lines[at('I ask the helper.')]).toMatch(new RegExp(`^ {2}${agentNames.worker} `));
+    expect(lines[at('I must ask.')]).toMatch(new RegExp(`^ {4}${agentNames.helper} `));
     expect(at('I delegate.')).toBeLessThan(at('I ask the helper.'));
     expect(stderr).toContain('Which parcel?');
     await db.pool.query(`select howdah.answer_question(id, 'x') from howdah.questions
@@ -129,7 +129,7 @@ describe.each(['database', 'server'])('howdah run --tree over a %s', (over) => {
 
 test('howdah run cannot show the runs below and return immediately', async () => {
   for (const line of [
-    ['run', stage.boss, 'Hi'],
+    ['run', agentNames.boss, 'Hi'],
     ['run-agent', '--agent-id', '4711', '--message', 'Hi'],
   ]) {
     const refused = await runCli(db.url, ...line, '--tree', '--detach');

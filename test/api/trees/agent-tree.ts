@@ -8,13 +8,13 @@ const call = (id: string, name: string, args: JsonObject) => ({
   tool_calls: [{ id, name, arguments: args }],
 });
 
-export type TreeStage = { boss: string; worker: string; helper: string };
+export type TreeAgents = { boss: string; worker: string; helper: string };
 
 /**
  * Makes the agents of scene 3 with two levels. The boss asks the worker, the worker asks the
  * helper, and the helper asks its user. The boss and the worker write a text before they call.
  */
-export async function makeTree(pool: pg.Pool): Promise<TreeStage> {
+export async function makeAgentTree(pool: pg.Pool): Promise<TreeAgents> {
   const helper = await makeAgent(pool, {
     script: [
       { content: 'I must ask.', ...call('h1', 'ask_user', { question: 'Which parcel?' }) },
