@@ -31,7 +31,7 @@ export type OAuthFixture = {
 };
 
 /**
- * Registers the fixture of a test file: the authorization and resource servers of OAuth, a database,
+ * Registers the fixture of a test file: both servers of OAuth, a database,
  * an API and a worker.
  */
 export function setUpOAuthFixture(): OAuthFixture {
