@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { faultOf, isConnectionLoss } from '../src/db/connection/sqlstate.ts';
-import { serverAccount } from '../src/db/embedded/system-account.ts';
 import { embeddedBinaries } from '../src/db/embedded/binaries.ts';
 import { startEmbedded } from '../src/db/embedded/embedded.ts';
 import { runProgram } from '../src/db/embedded/program.ts';
+import { serverAccount } from '../src/db/embedded/system-account.ts';
 import { migrateUp } from '../src/db/schema/migrate.ts';
 import { migrateQueue } from '../workers/queue/migrate-queue.ts';
 

@@ -88,8 +88,8 @@ function planLatency(seed: number, key: string, turn: number): number {
 }
 
 /**
- * The state of a conversation: the number of answers so far, and the results of their tool calls, in
- * the order of the calls.
+ * The state of a conversation: the number of answers so far, and the results of their tool calls,
+ * in the order of the calls.
  */
 type Conversation = { key: string; turn: number; results: string[] };
 

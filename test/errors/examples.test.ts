@@ -3,9 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { errorPages } from '../../src/cli/help/error-pages.ts';
 import { shortenBackOff } from '../runtime/arrange.ts';
-import { provokedErrors } from './provoked-errors.ts';
+import { type ExampleServers, startExampleServers } from './example-servers.ts';
 import { type Example, examplesOf, normalize, sendRequest } from './interfaces.ts';
-import { startExampleServers, type ExampleServers } from './example-servers.ts';
+import { provokedErrors } from './provoked-errors.ts';
 
 // Sends every request of docs/errors and of ./more-examples, and compares the responses. A page has
 // an example for one interface; more-examples has those for the others. HOWDAH_WRITE_EXAMPLES=1

@@ -3,7 +3,7 @@ import { ask } from '../api/harness.ts';
 import { connect } from '../api/mcp/mcp-client.ts';
 import { openWs } from '../api/ws/ws-client.ts';
 import { runCli } from '../cli/run-cli.ts';
-import { asPrinted, httpAnswer, json, type ExampleServers } from './example-servers.ts';
+import { asPrinted, type ExampleServers, httpAnswer, json } from './example-servers.ts';
 
 /** Example of a page for one interface: the request and its answer. */
 export type Example = { code: string; via: string; request: string | null; response: string };

@@ -9,8 +9,8 @@ import { runProgram } from '../../src/db/embedded/program.ts';
 import { makeHome } from '../../src/db/embedded/system-account.ts';
 import { startTestApi } from '../api/harness.ts';
 import { runCli } from '../cli/run-cli.ts';
+import { asPrinted, type ExampleServers, httpAnswer, json } from './example-servers.ts';
 import { runErrors } from './run-errors.ts';
-import { asPrinted, httpAnswer, json, type ExampleServers } from './example-servers.ts';
 
 /**
  * Errors that no request of a page can provoke. Each function returns the response as its interface

@@ -1,18 +1,18 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { testDatabase } from '../support/database.ts';
-import { all, asRole, makeAgent, makeRun, one, takeRole } from './support.ts';
-import { emptyTables, MARK, makeTwoTenants } from './two-tenants.ts';
 import {
+  absentId,
   argumentsFor,
   callables,
   callStatement,
   columnsFor,
   deletableTables,
-  absentId,
   idsFor,
   rowsOf,
 } from './isolation-catalog.ts';
+import { all, asRole, makeAgent, makeRun, one, takeRole } from './support.ts';
+import { emptyTables, MARK, makeTwoTenants } from './two-tenants.ts';
 
 // One tenant tries everything it has privileges for against the rows of another tenant. Tables,
 // columns and functions are read from the catalogue, so that new ones are covered automatically.

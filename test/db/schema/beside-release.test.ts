@@ -6,12 +6,12 @@ import { PACKAGE_ROOT } from '../../../src/package-root.ts';
 import { migrateQueue } from '../../../workers/queue/migrate-queue.ts';
 import { createEmptyDatabase, type TestDatabase } from '../../support/database.ts';
 import { heavyStatements } from '../../support/releases/heavy-statements.ts';
+import { loadRelease, NEWEST_RELEASE } from '../../support/releases/releases.ts';
 import {
   listBrokenDependencies,
-  type SchemaDependencies,
   readSchemaDependencies,
+  type SchemaDependencies,
 } from '../../support/releases/schema-dependencies.ts';
-import { loadRelease, NEWEST_RELEASE } from '../../support/releases/releases.ts';
 
 // During a rolling deploy, processes of the previous release work on this schema. A release
 // therefore only adds to the schema; removals happen one release later. CONTRIBUTING.md,

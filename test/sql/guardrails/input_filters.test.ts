@@ -1,7 +1,7 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { tablesWithText } from '../../support/database/rows-with-text.ts';
 import { testDatabase } from '../../support/database.ts';
-import { actAs, answerQuestion, makeQuestion, inboxOf } from '../open-questions.ts';
+import { actAs, answerQuestion, inboxOf, makeQuestion } from '../open-questions.ts';
 import {
   all,
   claim,

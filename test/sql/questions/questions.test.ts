@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { advanceHead } from '../../support/database/run-heads.ts';
 import { testDatabase } from '../../support/database.ts';
-import { actAs, answerQuestion, makeQuestion, inboxOf, questionRow } from '../open-questions.ts';
+import { actAs, answerQuestion, inboxOf, makeQuestion, questionRow } from '../open-questions.ts';
 import {
   all,
   claim,
