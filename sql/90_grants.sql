@@ -578,7 +578,7 @@ grant execute on procedure howdah.tail(uuid, text) to howdah_app, howdah_analyst
 -- Functions of triggers and checks, which run with the rights of the writer.
 grant execute on function
   howdah_private.name_fault(text), howdah_private.refuse_large(text, int, int, text, text),
-  howdah_private.oversize_hint(int, text, text)
+  howdah_private.size_fix(int, text, text)
   to howdah_app;
 grant execute on function
   howdah_private.is_harmless_configuration(jsonb), howdah_private.settings_of_admins(jsonb)

@@ -24178,25 +24178,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.oversize_hint(most integer, unit text, type text)
- RETURNS text
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select format(case
-    when oversize_hint.unit = 'characters' then 'Shorten it to at most %s %s.'
-    when oversize_hint.type = 'string' then
-      'Shorten it to at most %s %s. Store a longer text in howdah.resources, from where the agent '
-      'reads it in parts with a tool.'
-    when oversize_hint.type = 'array' then 'Shorten the list or its entries to at most %s %s.'
-    else
-      'Shorten the document to at most %s %s. Store large texts and files in howdah.resources and '
-      'refer to them by id.'
-  end, oversize_hint.most, oversize_hint.unit)
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.oversized_requests(e howdah.executions)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -26895,7 +26876,7 @@ begin
       refuse_large.field, refuse_large.size, refuse_large.unit, refuse_large.most),
     detail = jsonb_build_object(
       'field', refuse_large.field, 'most', refuse_large.most, 'unit', refuse_large.unit)::text,
-    hint = howdah_private.oversize_hint(refuse_large.most, refuse_large.unit, refuse_large.type);
+    hint = howdah_private.size_fix(refuse_large.most, refuse_large.unit, refuse_large.type);
 end $function$
 ;
 
@@ -31458,6 +31439,25 @@ AS $function$
       from howdah.webhooks as w
       where w.tenant_id = signing_secrets.tenant_id and w.id = signing_secrets.webhook_id)
     end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.size_fix(most integer, unit text, type text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select format(case
+    when size_fix.unit = 'characters' then 'Shorten it to at most %s %s.'
+    when size_fix.type = 'string' then
+      'Shorten it to at most %s %s. Store a longer text in howdah.resources, from where the agent '
+      'reads it in parts with a tool.'
+    when size_fix.type = 'array' then 'Shorten the list or its entries to at most %s %s.'
+    else
+      'Shorten the document to at most %s %s. Store large texts and files in howdah.resources and '
+      'refer to them by id.'
+  end, size_fix.most, size_fix.unit)
 $function$
 ;
 
@@ -46827,10 +46827,6 @@ grant execute on function howdah_private.origin_of(text) to howdah_engine;
 
 grant execute on function howdah_private.overrides_fault(jsonb) to howdah_engine;
 
-grant execute on function howdah_private.oversize_hint(integer,text,text) to howdah_app;
-
-grant execute on function howdah_private.oversize_hint(integer,text,text) to howdah_engine;
-
 grant execute on function howdah_private.own_model_name(uuid,howdah.model_purpose) to howdah_app;
 
 grant execute on function howdah_private.own_model_name(uuid,howdah.model_purpose) to howdah_engine;
@@ -47424,6 +47420,10 @@ grant execute on function howdah_private.signing_key_number(text,text) to howdah
 grant execute on function howdah_private.signing_secrets(uuid,uuid) to howdah_app;
 
 grant execute on function howdah_private.signing_secrets(uuid,uuid) to howdah_engine;
+
+grant execute on function howdah_private.size_fix(integer,text,text) to howdah_app;
+
+grant execute on function howdah_private.size_fix(integer,text,text) to howdah_engine;
 
 grant execute on function howdah_private.size_limits() to howdah_engine;
 

@@ -137,20 +137,20 @@ as $$
 $$;
 
 -- Returns the hint for a value that is too large, by its type: a name, a text, a list, a document.
-create or replace function howdah_private.oversize_hint(most int, unit text, type text) returns text
+create or replace function howdah_private.size_fix(most int, unit text, type text) returns text
   language sql immutable parallel safe
   set search_path = pg_catalog, pg_temp
 as $$
   select format(case
-    when oversize_hint.unit = 'characters' then 'Shorten it to at most %s %s.'
-    when oversize_hint.type = 'string' then
+    when size_fix.unit = 'characters' then 'Shorten it to at most %s %s.'
+    when size_fix.type = 'string' then
       'Shorten it to at most %s %s. Store a longer text in howdah.resources, from where the agent '
       'reads it in parts with a tool.'
-    when oversize_hint.type = 'array' then 'Shorten the list or its entries to at most %s %s.'
+    when size_fix.type = 'array' then 'Shorten the list or its entries to at most %s %s.'
     else
       'Shorten the document to at most %s %s. Store large texts and files in howdah.resources and '
       'refer to them by id.'
-  end, oversize_hint.most, oversize_hint.unit)
+  end, size_fix.most, size_fix.unit)
 $$;
 
 create or replace function howdah_private.refuse_large(
@@ -165,7 +165,7 @@ begin
       refuse_large.field, refuse_large.size, refuse_large.unit, refuse_large.most),
     detail = jsonb_build_object(
       'field', refuse_large.field, 'most', refuse_large.most, 'unit', refuse_large.unit)::text,
-    hint = howdah_private.oversize_hint(refuse_large.most, refuse_large.unit, refuse_large.type);
+    hint = howdah_private.size_fix(refuse_large.most, refuse_large.unit, refuse_large.type);
 end $$;
 
 -- Refuses the value of a row that is too large. The trigger condition, made by 95_sizes.sql, is

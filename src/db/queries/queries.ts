@@ -71,13 +71,13 @@ export function listAgents(db: Queries, tenantId?: string) {
     .execute();
 }
 
-/** Lists the tools of the tenant. */
-export function listTools(db: Queries) {
+/** Lists the tools of a tenant. By default it is the tenant of the login. */
+export function listTools(db: Queries, tenantId?: string) {
   return db
     .selectFrom('tools as t')
     .select(['t.id', 't.name', 't.kind', 't.effect', 't.requires_approval', 't.timeout_ms'])
     .select(['t.is_active', 't.capabilities', 't.domain', 't.description', 't.parameters'])
-    .where('t.tenant_id', '=', ownTenant)
+    .where('t.tenant_id', '=', tenantId ?? ownTenant)
     .orderBy('t.name')
     .execute();
 }
@@ -93,9 +93,11 @@ export type FunctionTool = {
 };
 
 /** Lists the tools of an agent as its models see them. Throws `HWNTF` if there is no such agent. */
-export async function toolsOfAgent(db: Queries, agent: string): Promise<FunctionTool[]> {
-  const { rows } = await sql<{ tools: FunctionTool[] }>`
-    select howdah.agent_tool_list(${agent}) as tools`.execute(db);
+export async function toolsOfAgent(client: Queryable, agent: string): Promise<FunctionTool[]> {
+  const { rows } = await client.query<{ tools: FunctionTool[] }>(
+    'select howdah.agent_tool_list($1) as tools',
+    [agent],
+  );
   return rows[0]?.tools ?? [];
 }
 

@@ -137,6 +137,16 @@ describe('a noun', () => {
   test('uses the named tenant', async () => {
     expect(await json('prompts', '--tenant', slug)).toEqual({ items: [] });
     expect((await cli('prompts', 'show', 'hello', '--tenant', slug)).status).toBe(3);
+    const tool = await one<{ id: string }>(
+      database.pool,
+      `select t.id from howdah.tools as t join howdah.tenants as n on n.id = t.tenant_id
+       where n.slug = $1 and t.name = 'calculator'`,
+      [slug],
+    );
+    const { items } = await json('tools', 'list', '--tenant', slug);
+    expect(items).toContainEqual(expect.objectContaining(tool));
+    expect((await cli('tools', 'greeter')).status).toBe(0);
+    expect((await cli('tools', 'greeter', '--tenant', slug)).status).toBe(3);
   });
 });
 

@@ -98,7 +98,7 @@ export const GAPS: readonly Gap[] = [
     on: 'SQL',
     what: /^(create|change) a secret$/,
     because:
-      'The value of a secret in an SQL statement could appear in the server log. Processes that have the master key encrypt the value before they send it.',
+      'The value of a secret in a SQL statement could appear in the server log. Processes that have the master key encrypt the value before they send it.',
   },
   {
     on: 'SQL',

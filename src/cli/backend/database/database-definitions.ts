@@ -18,17 +18,16 @@ export function createDatabaseDefinitions(
   const { db } = database;
   return {
     async list({ kind, emptyMessage }) {
-      if (kind === 'agents') {
-        const items = await listAgents(db, tenant && (await tenantOf(db, tenant)).id);
-        return { items };
+      if (kind === 'agents' || kind === 'tools') {
+        const tenantId = tenant && (await tenantOf(db, tenant)).id;
+        if (kind === 'tools') return toolListing(await listTools(db, tenantId));
+        return { items: await listAgents(db, tenantId) };
       }
-      if (kind === 'tools') return toolListing(await listTools(db));
       const items = await forTenant(database, tenant, (client) => listNamed(client, kind));
       return { items, rows: items.map((row) => shortenRow(row)), empty: emptyMessage };
     },
-    async listToolsOf(agent) {
-      return toolRowsOf(await toolsOfAgent(db, agent));
-    },
+    listToolsOf: (agent) =>
+      forTenant(database, tenant, async (client) => toolRowsOf(await toolsOfAgent(client, agent))),
     find: (named, name) =>
       forTenant(database, tenant, (client) => requireDefinition(client, named, name)),
     create: (named, definition) =>

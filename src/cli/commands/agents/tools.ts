@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { API_OPTION } from '../../backend/connect.ts';
 import type { DefinitionKind } from '../../backend/definition-kinds.ts';
 import { withBackend } from '../../backend/with-backend.ts';
+import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { showVerb } from '../../nouns/list-and-show.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
 import type { CliIo } from '../../output/output.ts';
@@ -42,9 +43,10 @@ export function register(command: Command, io: CliIo): void {
 function registerList(command: Command, io: CliIo): void {
   command
     .argument('[agent]', 'name of an agent; only its tools, as its models see them')
+    .option(...TENANT_OPTION)
     .option(...API_OPTION)
-    .action(async (agent: string | undefined) => {
-      const listing = await withBackend(io, command, {}, ({ definitions }) =>
+    .action(async (agent: string | undefined, options: { tenant?: string }) => {
+      const listing = await withBackend(io, command, options, ({ definitions }) =>
         agent === undefined ? definitions.list(TOOLS) : definitions.listToolsOf(agent),
       );
       printRows(io, listing);
