@@ -45,7 +45,7 @@ describe('an upgrade selects from the files of sql/', () => {
   });
 
   test('only changed files with functions and views, which change no table', () => {
-    const changed = [PRICE, 'sql/20_public/run.sql', 'sql/50_views/effects.sql'];
+    const changed = [PRICE, 'sql/20_public/runs/run.sql', 'sql/50_views/effects.sql'];
     const choice = chooseAfter(...changed);
     expect(paths(choice)).toEqual(changed);
     expect(choice.changesTables).toBe(false);
@@ -148,7 +148,7 @@ describe('an upgrade without a migration', () => {
       set role howdah_owner;
       create function howdah.agent(name text) returns text language sql stable as 'select null';
       reset role`);
-    await outdate('sql/20_public/agent.sql');
+    await outdate('sql/20_public/agents/agent.sql');
     expect(await up()).toEqual([]);
     expect(await all(db.pool, OBJECT_DEFINITIONS)).toEqual(inForce);
     expect(await one(db.pool, rights)).toEqual(before);
