@@ -43,7 +43,7 @@ export async function showUntilEnd(
 ): Promise<void> {
   const detach = new AbortController();
   io.onInterrupt(() => {
-    io.err(`The run continues. Follow it again: howdah watch ${id}`);
+    io.err(`The run was not cancelled. Follow it again: howdah watch ${id}`);
     detach.abort();
   });
   for await (const event of runs.follow(id, { after, tree }, detach.signal)) {

@@ -33,7 +33,7 @@ export function register(command: Command, io: CliIo): void {
   command
     .command('months')
     .description(
-      'list the months before the previous month that have not been dropped, and what prevents dropping each',
+      'list the months that have not been dropped, except the current and the previous month, and what prevents dropping each',
     )
     .action(() => months(io));
   command

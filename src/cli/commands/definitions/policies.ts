@@ -16,9 +16,10 @@ export function register(command: Command, io: CliIo): void {
   command
     .option(...TENANT_OPTION)
     .addOption(
-      new Option('--use <set>', 'set of policies to apply; `none` removes all policies').choices([
-        ...PRESETS,
-      ]),
+      new Option(
+        '--use <set>',
+        'preset to apply: `strict` adds its policies, `none` removes them; other policies stay',
+      ).choices([...PRESETS]),
     )
     .action(async ({ tenant, use }: { tenant?: string; use?: string }) => {
       await withDatabase(io, async (database) => {

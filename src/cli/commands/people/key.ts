@@ -41,9 +41,10 @@ export function register(command: Command, io: CliIo): void {
     .option(...TENANT_OPTION)
     .option('--user <name>', 'user that the key acts as (default: the tenant as a whole)')
     .addOption(
-      new Option('--role <role>', 'maximum role of the key (default: member)').choices([
-        ...userRoles,
-      ]),
+      new Option(
+        '--role <role>',
+        'maximum role of the key (default: member, or viewer if the user is a viewer)',
+      ).choices([...userRoles]),
     )
     .option(
       '--scopes <list>',

@@ -55,7 +55,7 @@ function withOptions(command: Command): Command {
     )
     .option(
       '--set <place=value>',
-      'with --seq 0: change a value of the input data, such as input.order.number=1001, or input=TEXT; may be repeated',
+      'with --seq 0: change a value of the input data (input.order.number=1001) or replace the input text (input=TEXT); may be repeated',
       setOption,
     )
     .option(

@@ -118,7 +118,7 @@ describe('howdah run', () => {
     await vi.waitFor(() => expect(cli.stderr()).toMatch(/answer: $/), { timeout: 60_000 });
     cli.interrupt();
     expect(await cli.waitForReturn()).toBe(130);
-    expect((await cli.end()).stderr).toMatch(/The run continues\..*howdah watch/);
+    expect((await cli.end()).stderr).toMatch(/The run was not cancelled\..*howdah watch/);
   });
 
   test('accepts approve and reject at a terminal, and leaves the call open on an empty line', async () => {
