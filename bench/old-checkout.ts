@@ -21,12 +21,12 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 export const PRIVATE_FILES = [
   'clients/feeds.ts',
   'data/encryption.ts',
-  'data/hot-calls.ts',
+  'data/hot-path-calls.ts',
   'data/queued.ts',
   'data/storage.ts',
-  'runs/by-hand.ts',
-  'runs/guards.ts',
+  'runs/insert-triggers.ts',
   'runs/recovery.ts',
+  'runs/sql-worker.ts',
 ];
 
 export type OldCheckout = {

@@ -1,4 +1,4 @@
-import { checkAllRuns } from './checks/check-all-runs.ts';
+import { checkAllRuns } from './checks/check-invariants.ts';
 import {
   formatMarkdownTable,
   formatReport,

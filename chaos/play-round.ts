@@ -4,7 +4,7 @@ import {
   checkEvidence,
   DEATHS_BEFORE_POISON,
   type Verdict,
-} from './checks/check-evidence.ts';
+} from './checks/check-round.ts';
 import { measureRecoveries, type Observations, observeRound } from './checks/observe-round.ts';
 import {
   checkEncryptedContents,

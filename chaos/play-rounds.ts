@@ -1,4 +1,4 @@
-import { checkAllRuns } from './checks/check-all-runs.ts';
+import { checkAllRuns } from './checks/check-invariants.ts';
 import { switchEncryption } from './faults/encryption.ts';
 import { MODEL_FAULTS, planFaults } from './faults/faults.ts';
 import { planRuns } from './load/plan.ts';

@@ -8,7 +8,7 @@ import {
 } from './db/access/environment-models.ts';
 import { secretRowsOn } from './db/access/secrets.ts';
 import { createPool, type Pool } from './db/connection/pool.ts';
-import { syncDefaultModel } from './db/worker/maintenance.ts';
+import { syncDefaultModel } from './db/worker/sync-environment.ts';
 import { providerEnv } from './guarded-providers.ts';
 import { isInstalled } from './providers/ai-sdk/packages.ts';
 import {

@@ -1,7 +1,7 @@
 import type { CustomTool } from '../src/contracts/agents/tool.ts';
 import { HowdahError } from '../src/contracts/errors.ts';
 import { createPool } from '../src/db/connection/pool.ts';
-import { namesOfOthers, syncCustomTools } from '../src/db/worker/maintenance.ts';
+import { namesOfOthers, syncCustomTools } from '../src/db/worker/sync-environment.ts';
 import { openToolFolder } from '../src/tools/custom/tool-folder.ts';
 import type { Worker } from './start-worker.ts';
 

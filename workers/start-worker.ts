@@ -6,7 +6,8 @@ import { secretRowsOn } from '../src/db/access/secrets.ts';
 import { MOST_CONNECTIONS } from '../src/db/connection/connection-limits.ts';
 import { isTimeout } from '../src/db/connection/sqlstate.ts';
 import { createNotifier, type Notifier } from '../src/db/feed/notifier.ts';
-import { ensurePartitions, hasDueWork, syncCustomTools } from '../src/db/worker/maintenance.ts';
+import { ensurePartitions, hasDueWork } from '../src/db/worker/maintenance.ts';
+import { syncCustomTools } from '../src/db/worker/sync-environment.ts';
 import { sleep } from '../src/runtime/environment/runtime-dependencies.ts';
 import { Runtime } from '../src/runtime/runtime.ts';
 import type { RuntimeOptions } from '../src/runtime/runtime-options.ts';
@@ -16,7 +17,7 @@ import { customTools } from '../src/tools/custom/custom-tools.ts';
 import { createDependencies, type WorkerDependencies } from './dependencies.ts';
 import { DueRunPoller } from './due-run-poller.ts';
 import { ANSWER_MS, openPools, type WorkerPools } from './pools.ts';
-import { JobQueue } from './queue/job-queue.ts';
+import { LastingRunner } from './queue/lasting-runner.ts';
 import { readinessChecks } from './readiness-checks.ts';
 import { taskList, withoutWakeUps } from './task-list.ts';
 import { untilIdle } from './until-idle.ts';
@@ -75,7 +76,7 @@ class RunningWorker implements Worker {
   readonly #dependencies: WorkerDependencies;
   readonly #poller: DueRunPoller;
   readonly #runtime: Runtime;
-  readonly #queue: JobQueue;
+  readonly #queue: LastingRunner;
   readonly #heartbeat: Heartbeat;
   readonly #chores: Chores;
   /** Wake-ups wait for it: a worker claims no runs before the database counts it as alive. */
@@ -188,10 +189,10 @@ class RunningWorker implements Worker {
     };
   }
 
-  #createQueue(): JobQueue {
+  #createQueue(): LastingRunner {
     const { log, scope, wakeUpSlots = MOST.queue } = this.#options;
     const tasks = this.#createTasks();
-    return new JobQueue({
+    return new LastingRunner({
       open: this.#pools.open,
       log,
       slots: wakeUpSlots,

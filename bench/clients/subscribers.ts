@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { Bench, BenchContext } from '../bench.ts';
 import { figure, percentile } from '../figures.ts';
-import { claimByHand, commitByHand, registerByHand } from '../runs/by-hand.ts';
+import { claimByHand, commitByHand, registerByHand } from '../runs/sql-worker.ts';
 import type { BenchDatabase } from '../server.ts';
 import { type Feed, openApiFeed, openBareFeed } from './feeds.ts';
 

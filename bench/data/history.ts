@@ -4,7 +4,7 @@ import { dataSize } from '../data-sizes.ts';
 import { type Figure, figure, median } from '../figures.ts';
 import type { BenchDatabase } from '../server.ts';
 import { ANALYTICS_QUERIES } from './analytics-queries.ts';
-import { measureHotCalls, measureSubscription } from './hot-calls.ts';
+import { measureHotCalls, measureSubscription } from './hot-path-calls.ts';
 import { measureBloat, measureSession, measureSteps } from './storage.ts';
 
 /** The number of runs of the history. Each has ten steps. */

@@ -4,7 +4,7 @@ import type { Bench } from '../bench.ts';
 import { dataSize } from '../data-sizes.ts';
 import { type Figure, figure, median } from '../figures.ts';
 import type { BenchDatabase } from '../server.ts';
-import { measureHotCalls, registerWorker } from './hot-calls.ts';
+import { measureHotCalls, registerWorker } from './hot-path-calls.ts';
 
 const QUEUED = dataSize('QUEUED_RUNS');
 const PARKED = dataSize('PARKED_RUNS');

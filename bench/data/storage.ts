@@ -3,7 +3,7 @@ import { type Commit, commitQuery } from '../../src/db/runs/commit-query.ts';
 import { type Figure, figure, median } from '../figures.ts';
 import { BENCH_AGENT, startEngine } from '../processes/engine.ts';
 import type { BenchDatabase } from '../server.ts';
-import { registerWorker } from './hot-calls.ts';
+import { registerWorker } from './hot-path-calls.ts';
 
 const RUNS = 320;
 const CALLS_PER_RUN = 19;

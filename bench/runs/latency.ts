@@ -10,7 +10,7 @@ import {
 import { BENCH_AGENT, startEngine } from '../processes/engine.ts';
 import type { BenchDatabase, BenchServer } from '../server.ts';
 import { measureSystem, systemsFor } from '../systems.ts';
-import { claimByHand, commitByHand, registerByHand } from './by-hand.ts';
+import { claimByHand, commitByHand, registerByHand } from './sql-worker.ts';
 
 const SAMPLES = 300;
 const WARM_UP_SAMPLES = 20;

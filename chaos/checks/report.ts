@@ -1,6 +1,6 @@
 import type { FaultKind } from '../faults/faults.ts';
 import type { RoundResult } from '../play-round.ts';
-import type { Breach } from './check-evidence.ts';
+import type { Breach } from './check-round.ts';
 
 /** A line of the table: the results of one kind of fault, or the total. */
 export type ReportLine = {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Figure, figure, percentile } from '../../bench/figures.ts';
 import type { BenchApi } from '../../bench/processes/api.ts';
-import { claimByHand, commitByHand, registerByHand } from '../../bench/runs/by-hand.ts';
+import { claimByHand, commitByHand, registerByHand } from '../../bench/runs/sql-worker.ts';
 import type { BenchDatabase, BenchServer } from '../../bench/server.ts';
 import { createNotifier } from '../../src/db/feed/notifier.ts';
 import { type Random, randomOf } from '../load/random.ts';

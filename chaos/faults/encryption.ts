@@ -5,7 +5,7 @@ import { createContentDecryptor } from '../../src/secrets/contents.ts';
 import { ENCRYPTED_PREFIX } from '../../src/secrets/encrypted-values.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { rotateDataKey } from '../../src/secrets/rotation.ts';
-import type { Breach } from '../checks/check-evidence.ts';
+import type { Breach } from '../checks/check-round.ts';
 
 // Encryption of the contents of ended runs. Faults change the policy and the data keys meanwhile.
 

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { syncCustomTools } from '../../src/db/worker/maintenance.ts';
+import { syncCustomTools } from '../../src/db/worker/sync-environment.ts';
 import { personPrompt } from './expected-output.ts';
 import { TEAM_NAMES } from './plan.ts';
 import { createShopTools } from './shop-tools.ts';

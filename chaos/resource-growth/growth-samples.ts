@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { MemoryUsage } from './report-memory.ts';
+import type { MemoryUsage } from './memory-preload.ts';
 
 /** Current size of a table or partition, and its counters since the last reset of statistics. */
 export type TableSample = {

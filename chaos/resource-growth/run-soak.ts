@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { checkAllRuns } from '../checks/check-all-runs.ts';
+import { checkAllRuns } from '../checks/check-invariants.ts';
 import { formatMarkdownTable } from '../checks/report.ts';
 import { planRuns } from '../load/plan.ts';
 import type { Options } from '../options.ts';

@@ -5,9 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { SupervisedWorker } from '../supervised-worker.ts';
 import type { WorkerSettings } from '../world.ts';
-import type { MemoryUsage } from './report-memory.ts';
+import type { MemoryUsage } from './memory-preload.ts';
 
-const REPORT_MEMORY = fileURLToPath(new URL('report-memory.ts', import.meta.url));
+const MEMORY_PRELOAD = fileURLToPath(new URL('memory-preload.ts', import.meta.url));
 const MOST_WAIT_MS = 10_000;
 
 /** Reads the memory usage of workers, which each worker writes to a file on a signal. */
@@ -37,7 +37,7 @@ export function createMemoryReader(): MemoryReader {
     workerSettings(index) {
       writeFileSync(fileOf(index), '');
       return {
-        node: ['--expose-gc', '--import', REPORT_MEMORY],
+        node: ['--expose-gc', '--import', MEMORY_PRELOAD],
         env: { CHAOS_GAUGE: fileOf(index) },
       };
     },

@@ -30,7 +30,7 @@ import { formatComparison, formatTables } from '../../bench/output/table.ts';
 import { BENCH_AGENT } from '../../bench/processes/engine.ts';
 import { countRepeats, readStepLog } from '../../bench/processes/step-log.ts';
 import { startWorkerProcess } from '../../bench/processes/worker-process.ts';
-import { RUN_TRIGGERS, USER_TRIGGERS } from '../../bench/runs/guards.ts';
+import { RUN_TRIGGERS, USER_TRIGGERS } from '../../bench/runs/insert-triggers.ts';
 import { startJob, systemsFor } from '../../bench/systems.ts';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../support/database.ts';
 
@@ -208,13 +208,13 @@ describe('another checkout to compare with', () => {
 
   test('is measured by the current bench, with its own private files and engine', async () => {
     writeFileSync(join(folder, 'bench/figures.ts'), 'throw new Error("not to be loaded");');
-    const byHand = `${readFileSync(join(root, 'bench/runs/by-hand.ts'), 'utf8')}// older\n`;
-    writeFileSync(join(folder, 'bench/runs/by-hand.ts'), byHand);
+    const sqlWorker = `${readFileSync(join(root, 'bench/runs/sql-worker.ts'), 'utf8')}// older\n`;
+    writeFileSync(join(folder, 'bench/runs/sql-worker.ts'), sqlWorker);
     const old = await prepareOldCheckout(folder);
     try {
-      expect(old.method).toMatch(/^both sides are measured by this bench;.* runs\/by-hand\.ts,/);
+      expect(old.method).toMatch(/^both sides are measured by this bench;.* runs\/sql-worker\.ts$/);
       expect(old.folder).not.toBe(folder);
-      expect(readFileSync(join(old.folder, 'bench/runs/by-hand.ts'), 'utf8')).toBe(byHand);
+      expect(readFileSync(join(old.folder, 'bench/runs/sql-worker.ts'), 'utf8')).toBe(sqlWorker);
       expect(realpathSync(join(old.folder, 'src'))).toBe(join(root, 'src'));
     } finally {
       old.remove();
@@ -223,18 +223,18 @@ describe('another checkout to compare with', () => {
   });
 
   test('is measured by its own bench if the current one cannot load its files', async () => {
-    writeFileSync(join(folder, 'bench/runs/by-hand.ts'), 'export const older = 1;');
+    writeFileSync(join(folder, 'bench/runs/sql-worker.ts'), 'export const older = 1;');
     const old = await prepareOldCheckout(folder);
     expect(old.folder).toBe(folder);
-    expect(old.method).toMatch(/^each side is measured by its own bench.*by-hand\.ts/);
+    expect(old.method).toMatch(/^each side is measured by its own bench.*sql-worker\.ts/);
   });
 
   test('is measured by its own bench if it keeps private files elsewhere', async () => {
-    rmSync(join(folder, 'bench/runs/by-hand.ts'));
-    writeFileSync(join(folder, 'bench/by-hand.ts'), '');
+    rmSync(join(folder, 'bench/runs/sql-worker.ts'));
+    writeFileSync(join(folder, 'bench/sql-worker.ts'), '');
     const old = await prepareOldCheckout(folder);
     expect(old.folder).toBe(folder);
-    expect(old.method).toMatch(/its bench has by-hand\.ts, but not as runs\/by-hand\.ts$/);
+    expect(old.method).toMatch(/its bench has sql-worker\.ts, but not as runs\/sql-worker\.ts$/);
   });
 
   test('must be a checkout with a bench', async () => {

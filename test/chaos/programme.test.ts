@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { checkEvidence, type Evidence } from '../../chaos/checks/check-evidence.ts';
+import { checkEvidence, type Evidence } from '../../chaos/checks/check-round.ts';
 import type { RunRow } from '../../chaos/checks/observe-round.ts';
 import { formatReport, reportLines } from '../../chaos/checks/report.ts';
 import { FAULTS, MODEL_FAULTS, planFaults, planModelFault } from '../../chaos/faults/faults.ts';

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Pool } from '../../src/db/connection/pool.ts';
 import { deleteStoredFiles } from '../../src/db/files/delete-stored-files.ts';
-import { eraseEnded } from '../../src/db/worker/maintenance.ts';
+import { eraseEnded } from '../../src/db/retention/apply-retention.ts';
 import { enqueueAlerts, expireQuestions, fireSchedules } from '../../src/db/worker/timers.ts';
 import { healQueue } from '../../src/db/worker/wake-ups.ts';
 import { reapWorkers } from '../../src/db/worker/worker-presence.ts';

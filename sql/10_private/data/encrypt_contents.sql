@@ -6,7 +6,7 @@
 --
 -- A run at work is in plain text, so that no statement of a live run meets encrypted contents. A
 -- retry of an encrypted run and a run with copies of its contents are queued here too: a worker
--- decrypts them before any worker may claim them (copied_contents.sql). The form of
+-- decrypts them before any worker may claim them (decrypt_before_claim.sql). The form of
 -- encrypted values is in src/secrets/encrypted-values.ts.
 
 -- Returns whether a text is an encrypted content of a run.

@@ -1,7 +1,7 @@
 -- Erases and deletes what the retention policies of the tenants no longer keep. Each call handles
 -- one tenant and one batch of one kind of rows: runs, sessions or messages. The caller gives each
--- call a transaction of its own (src/db/worker/maintenance.ts). So locks are held for one batch
--- only, and an error of one tenant does not undo or stop the work of others.
+-- call a transaction of its own (src/db/retention/apply-retention.ts). So locks are held for one
+-- batch only, and an error of one tenant does not undo or stop the work of others.
 --
 -- No mark says how far a policy has come. A mark would pass runs that another transaction holds,
 -- runs that are imported with an earlier end, and runs that an earlier policy kept. Two partial

@@ -13,7 +13,7 @@
 --
 -- Matches are counted in input_hits of the run or message: [{filter, action, matches}]. A text
 -- that was withheld earlier stays as it is (withhold_text), so forks and repeated histories match
--- nothing again. Copies of encrypted contents are not filtered (copied_contents.sql).
+-- nothing again. Copies of encrypted contents are not filtered (decrypt_before_claim.sql).
 
 -- Returns the filters for what people send to an agent, or to a workflow if the agent is null. Null
 -- means that there are none. Compares places as texts, since a migration that adds the label cannot

@@ -2,7 +2,10 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Queryable } from '../../db/connection/pool.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import type { StartedRun } from '../conversation-protocols/conversation-runs.ts';
-import { type ConversationState, conversationState } from '../conversation-protocols/run-state.ts';
+import {
+  type ConversationState,
+  conversationState,
+} from '../conversation-protocols/conversation-state.ts';
 import { withTraceparent } from '../http/traceparent.ts';
 import type { SendParams, SentMessage, SentPart } from './a2a-schema.ts';
 import { A2aRefusal } from './rpc-errors.ts';

@@ -4,7 +4,10 @@ import {
   cancelConversationRun,
   type StartedRun,
 } from '../conversation-protocols/conversation-runs.ts';
-import { type ConversationState, conversationState } from '../conversation-protocols/run-state.ts';
+import {
+  type ConversationState,
+  conversationState,
+} from '../conversation-protocols/conversation-state.ts';
 import { followRun } from '../events/follow-run.ts';
 import { hasEnded } from '../feed/feed-subscriber.ts';
 import { writeEvents } from '../openai/event-writer.ts';

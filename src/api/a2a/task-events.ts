@@ -1,4 +1,4 @@
-import type { ConversationState } from '../conversation-protocols/run-state.ts';
+import type { ConversationState } from '../conversation-protocols/conversation-state.ts';
 import type { RunItem } from '../events/follow-run.ts';
 import {
   ANSWER,

@@ -1,7 +1,10 @@
 import type { Queryable } from '../../db/connection/pool.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import { questionText } from '../conversation-protocols/conversation-runs.ts';
-import type { ConversationState, RunQuestion } from '../conversation-protocols/run-state.ts';
+import type {
+  ConversationState,
+  RunQuestion,
+} from '../conversation-protocols/conversation-state.ts';
 
 // A run as a task of A2A 1.0, in its JSON. legacy.ts converts it to 0.3.
 

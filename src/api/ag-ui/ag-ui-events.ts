@@ -2,7 +2,10 @@ import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { FeedRow } from '../../db/feed/tree-rows.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { questionText } from '../conversation-protocols/conversation-runs.ts';
-import type { ConversationState, RunQuestion } from '../conversation-protocols/run-state.ts';
+import type {
+  ConversationState,
+  RunQuestion,
+} from '../conversation-protocols/conversation-state.ts';
 import { callsIn, outcomeIn } from '../conversation-protocols/step-content.ts';
 import type { RunItem } from '../events/follow-run.ts';
 import { wireId } from '../openai/ids.ts';

@@ -4,7 +4,7 @@ import {
   answerQuestionOfRun,
   type StartedRun,
 } from '../conversation-protocols/conversation-runs.ts';
-import { conversationState } from '../conversation-protocols/run-state.ts';
+import { conversationState } from '../conversation-protocols/conversation-state.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { withTraceparent } from '../http/traceparent.ts';
 import type { ApprovalDecision, ChatTurn, UiChatRequest } from './ui-chat-request.ts';

@@ -1,7 +1,10 @@
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import { isJsonObject, type Json, type JsonObject, parseJsonOrText } from '../../json/json.ts';
 import { questionText } from '../conversation-protocols/conversation-runs.ts';
-import type { ConversationState, RunQuestion } from '../conversation-protocols/run-state.ts';
+import type {
+  ConversationState,
+  RunQuestion,
+} from '../conversation-protocols/conversation-state.ts';
 import {
   callsIn,
   type LoggedCall,

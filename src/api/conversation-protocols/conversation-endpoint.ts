@@ -13,7 +13,7 @@ import {
 } from '../limits/run-requests.ts';
 import { admitRequest } from '../login/admit-request.ts';
 import type { RestOptions } from '../rest/serve.ts';
-import { conversationState } from './run-state.ts';
+import { conversationState } from './conversation-state.ts';
 
 /**
  * A request and the means to answer it: transactions as the caller, and runs as the caller sees

@@ -4,7 +4,7 @@ import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { StepDetails } from '../../db/feed/step-details.ts';
 import type { FeedRow } from '../../db/feed/tree-rows.ts';
 import type { RunSnapshot, StartedRun } from '../conversation-protocols/conversation-runs.ts';
-import type { ConversationState } from '../conversation-protocols/run-state.ts';
+import type { ConversationState } from '../conversation-protocols/conversation-state.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import { hasEnded } from '../feed/feed-subscriber.ts';
 import { AnswerAssembler, type AssembledItem } from './answer-assembler.ts';

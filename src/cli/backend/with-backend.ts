@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { CliIo } from '../output/output.ts';
 import type { Backend } from './backend.ts';
-import { connectCommand } from './connect.ts';
+import { connectCommand } from './connect-server.ts';
 import { createDatabaseBackend } from './database/database-backend.ts';
 import { createServerBackend } from './server/server-backend.ts';
 import { withDatabase } from './with-database.ts';

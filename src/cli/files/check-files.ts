@@ -15,7 +15,7 @@ import {
   type Tried,
   trySystems,
 } from '../../systems/apply.ts';
-import type { Api } from '../backend/connect.ts';
+import type { Api } from '../backend/connect-server.ts';
 import { noSchema, refuseServer } from '../backend/with-database.ts';
 import { tenantOf } from '../input/resolve-tenant.ts';
 import { type ErrorReport, reportOf } from '../output/exit-codes.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { RunAction } from '../backend/backend.ts';
-import { API_OPTION } from '../backend/connect.ts';
+import { API_OPTION } from '../backend/connect-server.ts';
 import { withBackend } from '../backend/with-backend.ts';
 import { executionId } from '../input/resolve-id.ts';
 import { type CliIo, printJson } from '../output/output.ts';

@@ -1,6 +1,6 @@
 import type { RunFiles } from '../../contracts/runs/run-files.ts';
+import { blockedCallError } from './filter-result.ts';
 import type { HeldRun } from './held-run.ts';
-import { blockedCallError } from './output-filter.ts';
 
 /**
  * Wraps the files of a run, so that the output filters check each file before it is stored. The

@@ -12,14 +12,14 @@ import type { FirstDiscovery } from '../../db/runs/runs.ts';
 import type { Json } from '../../json/json.ts';
 import { afterCommit, beforeCommit } from '../environment/failpoints.ts';
 import type { RunHooks } from '../hooks/hooks-of-run.ts';
+import { RunLimits } from './call-admission.ts';
+import { offloadForRun } from './check-in-thread.ts';
 import type { Committed, RunCommit } from './committer.ts';
+import { type FilterResult, toFilterResult } from './filter-result.ts';
 import { foldInbox, foldLog, foldRecords } from './fold.ts';
 import type { HeldRunOptions } from './held-run-options.ts';
-import { offloadForRun } from './offload-for-run.ts';
-import { type FilterResult, toFilterResult } from './output-filter.ts';
 import { applyOverrides } from './overrides.ts';
 import { contextOf } from './run-context.ts';
-import { RunLimits } from './run-limits.ts';
 import { createToolNoteSink, LastProgress } from './tool-note-sink.ts';
 import { StaleRunError, type TransactionalCommit } from './transactional-commit.ts';
 

@@ -6,7 +6,7 @@ import type { JsonObject } from '../../json/json.ts';
 import { resultText } from '../../tools/result-limit.ts';
 import { schemaErrors } from '../environment/validate-json.ts';
 import { childInput } from '../tool-plans/tool-call-plan.ts';
-import { callHooksOnEnd } from './call-end-hooks.ts';
+import { callHooksOnEnd } from './call-hooks-on-end.ts';
 import type { Draft, Facts } from './hook-events.ts';
 import * as events from './hook-events.ts';
 import {

@@ -5,8 +5,8 @@ import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { PoolClient } from '../../db/connection/pool.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';
 import { contextOf } from '../held-run/run-context.ts';
-import { callAllEndHooks, metricsOf } from './call-end-hooks.ts';
 import { callHooksOnCall, callHooksOnDraft } from './call-hooks-on-draft.ts';
+import { callAllEndHooks, metricsOf } from './call-hooks-on-end.ts';
 import {
   type Draft,
   eventsIn,

@@ -1,7 +1,7 @@
 import { inTransaction, type Pool } from '../../db/connection/pool.ts';
 import { recordHookMetrics, takeEnded } from '../../db/runs/hooks.ts';
 import { FORGET_SESSION } from '../../db/sql-tools/sql-sandbox.ts';
-import { callAllEndHooks, metricsOf } from './call-end-hooks.ts';
+import { callAllEndHooks, metricsOf } from './call-hooks-on-end.ts';
 import { sqlHooks } from './sql-hooks.ts';
 
 /**

@@ -3,8 +3,8 @@ import type { RunError } from '../../contracts/errors.ts';
 import type { Action } from '../../contracts/runs/action.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { RunCommit } from '../held-run/committer.ts';
+import type { FilterResult } from '../held-run/filter-result.ts';
 import type { HeldRun } from '../held-run/held-run.ts';
-import type { FilterResult } from '../held-run/output-filter.ts';
 
 type Finish = Extract<Action, { type: 'finish' }>;
 

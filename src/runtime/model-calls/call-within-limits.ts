@@ -1,8 +1,8 @@
 import type { Action } from '../../contracts/runs/action.ts';
 import type { RuntimeDependencies } from '../environment/runtime-dependencies.ts';
+import type { LimitedCall } from '../held-run/call-admission.ts';
 import type { RunCommit } from '../held-run/committer.ts';
 import type { HeldRun } from '../held-run/held-run.ts';
-import type { LimitedCall } from '../held-run/run-limits.ts';
 import { callEmbeddingModel } from './call-embedding-model.ts';
 import { callModel } from './call-model.ts';
 import { summarize } from './summarize.ts';

@@ -1,7 +1,7 @@
 import type { Member, Team } from '../../contracts/agents/definition.ts';
 import type { NewTask, RunState, StepSummary } from '../../contracts/runs/action.ts';
 import type { Json } from '../../json/json.ts';
-import { blockedBy } from '../held-run/output-filter.ts';
+import { blockedBy } from '../held-run/filter-result.ts';
 import { overridesIn } from '../held-run/overrides.ts';
 import { interpolate } from '../messages/interpolate.ts';
 import { childOutcome, type QuestionAnswer, RETRY_STEP_NAME } from '../tool-plans/open-calls.ts';

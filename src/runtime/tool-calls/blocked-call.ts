@@ -1,7 +1,7 @@
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { Json } from '../../json/json.ts';
+import { blockedCallError } from '../held-run/filter-result.ts';
 import type { HeldRun } from '../held-run/held-run.ts';
-import { blockedCallError } from '../held-run/output-filter.ts';
 import type { OpenCall } from '../tool-plans/open-calls.ts';
 import { toolResultStep } from '../tool-plans/step-records.ts';
 

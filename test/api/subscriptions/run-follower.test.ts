@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ConversationState } from '../../../src/api/conversation-protocols/run-state.ts';
+import type { ConversationState } from '../../../src/api/conversation-protocols/conversation-state.ts';
 import {
   type AnswerSource,
   followAnswer,

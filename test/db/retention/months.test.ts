@@ -3,10 +3,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { applyRetention } from '../../../src/db/retention/apply-retention.ts';
 import { dropMonths, type MonthOutcome, oldMonths } from '../../../src/db/retention/drop-months.ts';
 import { restoreArchive } from '../../../src/db/retention/restore-archive.ts';
 import { archiveMonth, checkArchive } from '../../../src/db/retention/write-archive.ts';
-import { applyRetention } from '../../../src/db/worker/maintenance.ts';
 import { cronItems } from '../../../workers/task-list.ts';
 import {
   all,

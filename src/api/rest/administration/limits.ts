@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { limitMetrics, limitPeriods, limitScopes } from '../../../db/access/limits.ts';
+import { limitMetrics, limitPeriods, limitScopes } from '../../../db/access/limit-labels.ts';
 import { id, optionalText, time } from '../../http/fields.ts';
 import { createResource } from '../definitions/definitions.ts';
 

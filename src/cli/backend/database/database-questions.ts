@@ -11,7 +11,7 @@ import { noQuestion, onlyOpenQuestion } from '../../input/resolve-question.ts';
 import type { ListedQuestion } from '../../print/question.ts';
 import type { QuestionBackend } from '../backend.ts';
 import type { CliDatabase } from '../with-database.ts';
-import { followQuestions } from './database-lists.ts';
+import { followQuestions } from './follow-lists.ts';
 
 /** Creates the `QuestionBackend` of a database. */
 export function createDatabaseQuestions(

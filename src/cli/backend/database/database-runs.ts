@@ -18,7 +18,7 @@ import { idOfNamed } from '../../input/run-filters.ts';
 import { stepIn } from '../../print/step.ts';
 import type { ControlledRun, NewRun, RunBackend } from '../backend.ts';
 import type { CliDatabase } from '../with-database.ts';
-import { followRuns } from './database-lists.ts';
+import { followRuns } from './follow-lists.ts';
 
 /**
  * Creates the `RunBackend` of a database. A login that owns the database finds runs of any tenant

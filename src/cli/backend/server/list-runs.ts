@@ -1,7 +1,7 @@
 import type { Operations } from '../../../client/operations.generated.ts';
 import type { ExecutionFilter } from '../../../db/queries/queries.ts';
 import type { FollowedRuns, ListedChange } from '../backend.ts';
-import type { Api } from '../connect.ts';
+import type { Api } from '../connect-server.ts';
 import { listedRun } from '../listed-run.ts';
 import { allPages } from './pages.ts';
 import { idsOf } from './server-definitions.ts';

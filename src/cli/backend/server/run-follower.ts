@@ -6,7 +6,7 @@ import type { PlaceInTree } from '../../../db/feed/follow-tree.ts';
 import type { ChatQuestion } from '../../../db/queries/chat-session.ts';
 import type { Ended } from '../../print/step-line.ts';
 import type { TurnItem } from '../chat-backend.ts';
-import type { Api } from '../connect.ts';
+import type { Api } from '../connect-server.ts';
 import { withDates } from '../with-dates.ts';
 import { createStepReaders } from './step-reader.ts';
 

@@ -4,7 +4,7 @@ import type { IssuedSigningKey } from '../../../contracts/secret.ts';
 import type { AuditFilter } from '../../../db/access/audit-log.ts';
 import type { ErasedPerson } from '../../../db/queries/personal-data.ts';
 import type { Backend } from '../backend.ts';
-import type { Api } from '../connect.ts';
+import type { Api } from '../connect-server.ts';
 import { allRows } from './pages.ts';
 import { ServerChat } from './server-chat.ts';
 import { createServerDefinitions } from './server-definitions.ts';

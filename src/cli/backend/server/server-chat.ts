@@ -7,7 +7,7 @@ import type {
   StartedTurn,
   TurnItem,
 } from '../chat-backend.ts';
-import type { Api } from '../connect.ts';
+import type { Api } from '../connect-server.ts';
 import { AGENTS } from '../definition-kinds.ts';
 import { createRunFollower, questionOf, type ServerRunFollower } from './run-follower.ts';
 import { listDefinitions } from './server-definitions.ts';

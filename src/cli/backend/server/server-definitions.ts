@@ -3,7 +3,7 @@ import type { Json } from '../../../json/json.ts';
 import { isUuid } from '../../input/resolve-id.ts';
 import { shortenRow } from '../../print/rows.ts';
 import type { DefinitionBackend, NewDefinition, Row } from '../backend.ts';
-import type { Api } from '../connect.ts';
+import type { Api } from '../connect-server.ts';
 import { AGENTS, type DefinitionKind, unknownName, WORKFLOWS } from '../definition-kinds.ts';
 import { toolRowsOf } from '../tool-rows.ts';
 import { withDates } from '../with-dates.ts';

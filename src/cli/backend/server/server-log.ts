@@ -3,7 +3,7 @@ import type { LoggedStep, Operations } from '../../../client/operations.generate
 import type { StepLogRow } from '../../../db/feed/step-log.ts';
 import { noSession, notFound } from '../../input/resolve-id.ts';
 import type { LogBackend, LogSelection, SelectedLog } from '../backend.ts';
-import type { Api } from '../connect.ts';
+import type { Api } from '../connect-server.ts';
 import { withDates } from '../with-dates.ts';
 import { allPages } from './pages.ts';
 import { idsOf } from './server-definitions.ts';

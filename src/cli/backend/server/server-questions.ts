@@ -3,7 +3,7 @@ import { HowdahError } from '../../../contracts/errors.ts';
 import { onlyOpenQuestion } from '../../input/resolve-question.ts';
 import type { ListedQuestion } from '../../print/question.ts';
 import type { QuestionBackend } from '../backend.ts';
-import type { Api } from '../connect.ts';
+import type { Api } from '../connect-server.ts';
 import { withDates } from '../with-dates.ts';
 import { untilLeft } from './until-left.ts';
 

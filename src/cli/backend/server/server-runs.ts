@@ -8,7 +8,7 @@ import { noRunYet, notFound } from '../../input/resolve-id.ts';
 import type { PrintedRun } from '../../print/print-run.ts';
 import { stepIn } from '../../print/step.ts';
 import type { FollowOptions, NewFork, NewRun, RunBackend, StreamedEvent } from '../backend.ts';
-import type { Api } from '../connect.ts';
+import type { Api } from '../connect-server.ts';
 import { withDates } from '../with-dates.ts';
 import { followRuns, listRuns } from './list-runs.ts';
 import { allRows } from './pages.ts';

@@ -1,7 +1,7 @@
 import { HowdahError } from '../../../contracts/errors.ts';
 import type { SettingScope } from '../../../db/queries/settings.ts';
 import type { SettingsBackend } from '../backend.ts';
-import type { Api } from '../connect.ts';
+import type { Api } from '../connect-server.ts';
 
 /** Creates the `SettingsBackend` of a server. Throws `EUSAGE` for the settings of the system. */
 export function createServerSettings(api: Api, scope: SettingScope): SettingsBackend {

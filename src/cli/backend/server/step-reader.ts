@@ -1,5 +1,5 @@
 import type { Step } from '../../../db/queries/queries.ts';
-import type { Api } from '../connect.ts';
+import type { Api } from '../connect-server.ts';
 import { PAGE_SIZE } from './pages.ts';
 import { stepOf } from './server-runs.ts';
 

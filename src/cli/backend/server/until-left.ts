@@ -1,4 +1,4 @@
-import type { Api } from '../connect.ts';
+import type { Api } from '../connect-server.ts';
 
 /** Yields the events of a stream until the signal fires, which ends all streams of the server. */
 export async function* untilLeft<Event>(

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { HowdahError } from '../../../contracts/errors.ts';
 import type { ChatQuestion } from '../../../db/queries/chat-session.ts';
 import type { ChatBackend } from '../../backend/chat-backend.ts';
-import { API_OPTION } from '../../backend/connect.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
 import { AGENTS } from '../../backend/definition-kinds.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { printTurn, showQuestion } from '../../chat/print-turn.ts';

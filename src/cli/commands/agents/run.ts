@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { HowdahError } from '../../../contracts/errors.ts';
 import { isJsonObject } from '../../../json/json.ts';
 import type { NewRun } from '../../backend/backend.ts';
-import { API_OPTION } from '../../backend/connect.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { ATTACH_OPTION, readAttached } from '../../input/attach-option.ts';
 import {

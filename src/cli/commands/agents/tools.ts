@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { API_OPTION } from '../../backend/connect.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
 import type { DefinitionKind } from '../../backend/definition-kinds.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../../contracts/errors.ts';
 import { diffOf } from '../../../systems/diff.ts';
-import { API_OPTION } from '../../backend/connect.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { withDatabase } from '../../backend/with-database.ts';
 import { applyFiles, FILE_OPTION, readSystemFiles } from '../../files/read-systems.ts';

@@ -5,7 +5,7 @@ import {
   disconnectAccount,
   listAccounts,
 } from '../../../db/access/connected-accounts.ts';
-import { API_OPTION, type Api, connectCommand } from '../../backend/connect.ts';
+import { API_OPTION, type Api, connectCommand } from '../../backend/connect-server.ts';
 import type { DefinitionKind } from '../../backend/definition-kinds.ts';
 import { allRows, type Page } from '../../backend/server/pages.ts';
 import { requireDefinition } from '../../backend/server/server-definitions.ts';

@@ -1,5 +1,5 @@
 import { Argument, type Command, Option } from 'commander';
-import { limitMetrics, limitPeriods, limitScopes } from '../../../db/access/limits.ts';
+import { limitMetrics, limitPeriods, limitScopes } from '../../../db/access/limit-labels.ts';
 import type { DefinitionKind } from '../../backend/definition-kinds.ts';
 import { parseAmount } from '../../input/parse-number.ts';
 import { uuidOf } from '../../input/resolve-id.ts';

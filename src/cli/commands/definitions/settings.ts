@@ -3,7 +3,7 @@ import { HowdahError } from '../../../contracts/errors.ts';
 import type { Setting } from '../../../db/queries/settings.ts';
 import { closestNames } from '../../../text/closest-names.ts';
 import type { SettingsBackend } from '../../backend/backend.ts';
-import { API_OPTION } from '../../backend/connect.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../../contracts/errors.ts';
 import { type Fault, faultLine } from '../../../systems/schema/fault.ts';
-import { API_OPTION, type Api, connectCommand } from '../../backend/connect.ts';
+import { API_OPTION, type Api, connectCommand } from '../../backend/connect-server.ts';
 import { type Check, type Checked, checkFiles } from '../../files/check-files.ts';
 import { FILE_OPTION, readSystemFiles } from '../../files/read-systems.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';

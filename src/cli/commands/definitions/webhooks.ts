@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { listDeliveries, redeliver } from '../../../db/operations/deliveries.ts';
 import type { Backend, Row } from '../../backend/backend.ts';
-import { API_OPTION } from '../../backend/connect.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
 import { requireDefinition } from '../../backend/database/database-definitions.ts';
 import type { DefinitionKind } from '../../backend/definition-kinds.ts';
 import { withBackend } from '../../backend/with-backend.ts';

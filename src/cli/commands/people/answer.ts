@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../../contracts/errors.ts';
-import { API_OPTION } from '../../backend/connect.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
 import { ARGUMENT_SOURCES, readArgument, readTextArgument } from '../../input/input-argument.ts';
 import { questionId } from '../../input/resolve-id.ts';
 import { answerAndPrint } from '../../nouns/answer-and-print.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { AuditFilter } from '../../../db/access/audit-log.ts';
-import { API_OPTION } from '../../backend/connect.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { limit, moment } from '../../input/run-filters.ts';

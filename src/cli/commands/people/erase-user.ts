@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { ErasureMode } from '../../../db/queries/personal-data.ts';
-import { API_OPTION } from '../../backend/connect.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
 import { USERS } from '../../backend/definition-kinds.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { confirm, DRY_RUN_OPTION, YES_OPTION } from '../../input/confirm-option.ts';

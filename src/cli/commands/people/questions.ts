@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { API_OPTION } from '../../backend/connect.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import type { CliIo } from '../../output/output.ts';
 import { inCell, oneLine } from '../../output/terminal-text.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { API_OPTION } from '../../backend/connect.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
 import { ARGUMENT_SOURCES, readTextArgument } from '../../input/input-argument.ts';
 import { questionId } from '../../input/resolve-id.ts';
 import { answerAndPrint } from '../../nouns/answer-and-print.ts';

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { type UserRole, userRoles } from '../../../db/access/subjects.ts';
-import { API_OPTION } from '../../backend/connect.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
 import { USERS } from '../../backend/definition-kinds.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Explanation } from '../../../contracts/runs/explanation.ts';
-import { API_OPTION } from '../../backend/connect.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { causesOf, explainCode, looksLikeCode } from '../../help/explain-error.ts';
 import { executionId } from '../../input/resolve-id.ts';

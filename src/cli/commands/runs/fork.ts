@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../../contracts/errors.ts';
 import type { NewFork } from '../../backend/backend.ts';
-import { API_OPTION } from '../../backend/connect.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import {
   ARGUMENT_SOURCES,

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { HowdahError } from '../../../contracts/errors.ts';
 import { EXECUTION_STATUSES } from '../../../contracts/runs/step.ts';
 import type { SelectedLog } from '../../backend/backend.ts';
-import { API_OPTION } from '../../backend/connect.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { executionId, uuidOf } from '../../input/resolve-id.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';

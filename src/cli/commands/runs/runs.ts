@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { EXECUTION_STATUSES } from '../../../contracts/runs/step.ts';
 import type { ExecutionStatus } from '../../../db/schema.generated.ts';
-import { API_OPTION } from '../../backend/connect.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { executionId } from '../../input/resolve-id.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../../contracts/errors.ts';
-import { API_OPTION } from '../../backend/connect.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import type { CliIo } from '../../output/output.ts';
 import { printRun, printTree } from '../../print/print-run.ts';

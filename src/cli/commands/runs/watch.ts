@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { API_OPTION } from '../../backend/connect.ts';
+import { API_OPTION } from '../../backend/connect-server.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { executionId } from '../../input/resolve-id.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';

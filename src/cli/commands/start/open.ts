@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Config } from '../../../config.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
 import { inBrackets } from '../../../network/addresses.ts';
-import { API_OPTION, connectTo, serverOf } from '../../backend/connect.ts';
+import { API_OPTION, connectTo, serverOf } from '../../backend/connect-server.ts';
 import { resolveServer, type Server } from '../../backend/profile-file.ts';
 import { createServerRuns } from '../../backend/server/server-runs.ts';
 import { executionId } from '../../input/resolve-id.ts';

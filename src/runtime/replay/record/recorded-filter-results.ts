@@ -3,7 +3,7 @@ import type { NewQuestion, StepKind } from '../../../contracts/runs/step.ts';
 import type { FilteredValue } from '../../../db/access/output-filters.ts';
 import type { FilterTarget } from '../../../db/runs/apply-output-filters.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../../json/json.ts';
-import { BLOCKED_GUARD, FILTERED_GUARD } from '../../held-run/output-filter.ts';
+import { BLOCKED_GUARD, FILTERED_GUARD } from '../../held-run/filter-result.ts';
 import type { RunRecording } from './run-recording.ts';
 
 /**

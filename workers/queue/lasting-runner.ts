@@ -5,7 +5,7 @@ import { JobUnlocker } from './job-unlocker.ts';
 
 const RETURN_MS = 250;
 
-export type QueueOptions = RunnerOptions & {
+export type LastingRunnerOptions = RunnerOptions & {
   /**
    * Called when wake-ups are taken under another pool id from now on. Jobs locked by the old pool
    * must be unlocked.
@@ -19,14 +19,14 @@ export type QueueOptions = RunnerOptions & {
  * place. A job that it has locked without receiving the answer would stay locked for hours: all
  * jobs that its pool has locked are then unlocked. That wakes some runs twice, which does nothing.
  */
-export class JobQueue {
-  readonly #options: QueueOptions;
+export class LastingRunner {
+  readonly #options: LastingRunnerOptions;
   readonly #unlocker: JobUnlocker;
   #current: GraphileRunner | undefined;
   #replacing: Promise<void> | undefined;
   #isStopped = false;
 
-  constructor(options: QueueOptions) {
+  constructor(options: LastingRunnerOptions) {
     this.#options = options;
     this.#unlocker = new JobUnlocker(options);
   }
