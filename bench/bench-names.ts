@@ -1,5 +1,5 @@
 /**
- * The benches of the command line. Only `size` is missing, which reads the lock file of a checkout.
+ * The benches of `howdah dev bench`: all but `size`, which reads the lock file of a checkout.
  */
 export const BENCH_NAMES = [
   'steps',

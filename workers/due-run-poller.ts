@@ -17,7 +17,8 @@ export type DueRunPollerOptions = {
 
 /**
  * Looks for due runs at the start and after each nudge, never twice at a time. Looks that find
- * nothing take at most a tenth of the time. A look without room is made up for when there is room.
+ * nothing take at most a tenth of the time. If a look ended for lack of room, it is repeated when a
+ * run leaves.
  *
  * With `everyMs`, looks are also repeated after that time. Without, a look that found runs is
  * followed by another one at once, because each look takes only a part of the due runs.

@@ -68,7 +68,7 @@ export function withoutWakeUps({ advance: _, ...others }: TaskList): TaskList {
   return others;
 }
 
-/** Returns the chores that run by the clock. */
+/** Returns the jobs that begin at fixed times. One worker does each. */
 export function cronItems(): ParsedCronItem[] {
   return parseCronItems([
     { task: 'partitions', match: '17 3 * * *', identifier: 'partitions' },

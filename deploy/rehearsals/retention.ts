@@ -24,7 +24,7 @@ export const title =
 export const usage = `  --runs N      runs of history, over four months (20000)
   --seconds N   duration of the inserts without retention, for comparison (5)`;
 
-const STEPS: MonthStep[] = ['clear', 'freeze', 'count', 'archive', 'beside', 'detach', 'drop'];
+const STEPS: MonthStep[] = ['clear', 'freeze', 'count', 'archive', 'side_rows', 'detach', 'drop'];
 /**
  * Longest insert of a new run while a month is dropped: the lock timeout, and some time for the
  * rest.

@@ -23,8 +23,8 @@ const SHOWN_FROM = 16;
 type Place = readonly (string | number)[];
 
 /**
- * Returns the place of a secret. No row opens in the place of another row, or as an older version
- * of itself.
+ * Returns the place of a secret: its row and version. So a sealed value that is copied into another
+ * row, or restored over a newer version, does not open.
  */
 export function placeOfSecret(
   secret: Pick<SealedSecret, 'tenant_id' | 'id' | 'name' | 'version'>,

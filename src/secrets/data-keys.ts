@@ -8,7 +8,10 @@ import type { MasterKey, MasterKeys } from './master-keys.ts';
  * presence in memory.
  */
 export const CACHE_MS = 60_000;
-/** The number of attempts. Another process wins this often only if something is wrong. */
+/**
+ * Maximum number of attempts. Losing the race to another process this often means that something is
+ * wrong.
+ */
 const ATTEMPTS = 10;
 
 /** The data keys in the clear. */

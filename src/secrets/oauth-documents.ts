@@ -7,9 +7,9 @@ import type { MasterKeys } from './master-keys.ts';
 import { openSecret } from './reader.ts';
 
 /**
- * The names under which documents are sealed, by kind. A secret of a person cannot have such a
- * name, so that neither opens in the place of the other. `howdah_private.sealed_oauth_document` has
- * the same names.
+ * Names under which OAuth documents (client, tokens, unfinished flow) are sealed. No secret that
+ * people create can have such a name, so a secret never opens as a document, nor the reverse.
+ * `howdah_private.sealed_oauth_document` has the same names.
  */
 const NAMES: Record<DocumentKind, string> = {
   client: 'oauth client',

@@ -6,7 +6,10 @@ import type { MasterKeys } from './master-keys.ts';
 
 /** The maximum size of a value, in bytes. */
 export const MAX_SECRET_BYTES = 64 * 1024;
-/** The number of attempts. Another process wins this often only if something is wrong. */
+/**
+ * Maximum number of attempts. Losing the race to another process this often means that something is
+ * wrong.
+ */
 const ATTEMPTS = 10;
 
 /**

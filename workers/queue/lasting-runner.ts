@@ -7,17 +7,18 @@ const RETURN_MS = 250;
 
 export type LastingRunnerOptions = RunnerOptions & {
   /**
-   * Called when wake-ups are taken under another pool id from now on. Jobs locked by the old pool
-   * must be unlocked.
+   * Called when jobs are taken under another pool id from now on. Jobs locked by the old pool must
+   * be unlocked.
    */
   onReplaced(): void;
 };
 
 /**
- * Takes wake-ups from the queue. Handles two consequences of a lost connection for Graphile Worker.
- * It shuts itself down when it cannot report that a job is done: another one is then started in its
- * place. A job that it has locked without receiving the answer would stay locked for hours: all
- * jobs that its pool has locked are then unlocked. That wakes some runs twice, which does nothing.
+ * Takes jobs from the queue, and survives lost connections. A lost connection has two consequences
+ * for Graphile Worker. It shuts itself down when it cannot report that a job is done: another one
+ * is then started in its place. A job that it has locked without receiving the answer would stay
+ * locked for hours: all jobs that its pool has locked are then unlocked. That wakes some runs
+ * twice, which does nothing.
  */
 export class LastingRunner {
   readonly #options: LastingRunnerOptions;
@@ -31,7 +32,7 @@ export class LastingRunner {
     this.#unlocker = new JobUnlocker(options);
   }
 
-  /** Starts to take wake-ups. Resolves when the first search for a job was answered. */
+  /** Starts to take jobs. Resolves when the first search for a job was answered. */
   async start(): Promise<void> {
     this.#current = await this.#startRunner();
   }

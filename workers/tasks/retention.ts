@@ -7,10 +7,11 @@ import { dropMonths, type MonthOptions } from '../../src/db/retention/drop-month
 
 /**
  * Creates the task of retention. Drops the months that nobody keeps any more, then erases and
- * deletes what the policies of the tenants no longer keep. Without a policy it reads an empty
- * table. A worker whose login is not an owner leaves months to `howdah retention`, and logs that
- * when there is a month to drop. An error of the months or of a tenant stops nothing else. The
- * error is logged, and the job is tried again.
+ * deletes what the policies of the tenants no longer keep. Without a policy it deletes only old
+ * deliveries, receivers, provider reports and abandoned provider settings. A worker whose login is
+ * not an owner leaves months to `howdah retention`, and logs that when there is a month to drop. An
+ * error of the months or of a tenant stops nothing else. The error is logged, and the job is tried
+ * again.
  */
 export function retentionTask(pool: Pool, months: MonthOptions, log: Logger): Task {
   return async () => {

@@ -29,7 +29,9 @@ export type ChoreOptions = {
   onRecovered(reason: 'dead_worker' | 'lost_wake_up', count: number): void;
 };
 
-/** The chores that each worker does for all workers, by the clock. Every worker is a reaper. */
+/**
+ * Work that every worker repeats every few seconds on behalf of all, such as removing dead workers.
+ */
 export class Chores {
   readonly #options: ChoreOptions;
   readonly #stops: (() => Promise<void>)[] = [];

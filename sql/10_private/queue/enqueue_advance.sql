@@ -7,8 +7,8 @@
 --
 -- Runs that are due are offered to a worker as well (offer_runs.sql).
 --
--- plpgsql keeps the plan; a function in SQL would plan each call anew. `plan_cache_mode`: so would
--- add_jobs, and its planning takes longer than its work.
+-- plpgsql keeps the plan; a function in SQL would plan each call anew. `plan_cache_mode` keeps the
+-- plans of add_jobs too, whose planning takes longer than its work.
 create or replace function howdah_private.enqueue_advance(ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set enable_seqscan = off

@@ -1,5 +1,5 @@
 -- Offers runs that have become due to a worker, which then claims them without taking their
--- wake-ups from the queue first. A lone run so starts one transaction sooner.
+-- wake-ups from the queue first. So a single run starts one transaction sooner.
 --
 -- An offer is a notification to one worker: `worker-id run-id run-id ...`. It promises nothing. The
 -- wake-ups are in the queue all the same, and serve if the worker has no room, has died, or does

@@ -27,7 +27,11 @@ export type CallResult = { question_id: string; output: string };
 /** A run that a client follows, from after the step `since`. */
 export type StartedRun = { id: string; since: number };
 
-/** The state of a run, from howdah_private.conversation_since. */
+/**
+ * The state of a run for the next part of an answer in OpenAI's format: its status, and its output
+ * since a step. `ConversationState` adds what the other protocols need. Comes from
+ * howdah_private.conversation_since.
+ */
 export type RunSnapshot = {
   status: string;
   stop_reason: string | null;
@@ -96,7 +100,7 @@ export async function startOrContinueRun(
   return { id: rows[0]?.id ?? '', since: 0 };
 }
 
-/** Returns the state of a run, or undefined if the caller sees no such run. */
+/** Returns the snapshot of a run, or undefined if the caller sees no such run. */
 export async function readRunSnapshot(
   db: Queryable,
   { id, since }: StartedRun,

@@ -18,7 +18,12 @@ export type RunQuestion = {
   is_client_call: boolean;
 };
 
-/** The state of a run for its client, from howdah_private.conversation_state. */
+/**
+ * The state of a run for clients of A2A, AG-UI and chats. Adds, among others, the session, name,
+ * cost and files of the run to `RunSnapshot`, and replaces the questions by open questions of any
+ * kind.
+ * Comes from howdah_private.conversation_state.
+ */
 export type ConversationState = Omit<RunSnapshot, 'questions'> & {
   id: string;
   session_id: string | null;

@@ -1,7 +1,10 @@
 import type { Json } from '../../json/json.ts';
 import type { Queryable } from '../connection/pool.ts';
 
-/** The places through which a value may leave a run. A filter that names no place checks all. */
+/**
+ * The places through which a value may leave a run. A filter that names no place checks all of
+ * these, but not `input`.
+ */
 export const outgoingPlaces = [
   'output',
   'question',

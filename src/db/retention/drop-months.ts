@@ -30,7 +30,7 @@ export type MonthOutcome = {
  * A step of dropping a month, in this order. Each step has one or more transactions of its own, and
  * continues where an interrupted step ended.
  */
-export type MonthStep = 'clear' | 'freeze' | 'count' | 'archive' | 'beside' | 'detach' | 'drop';
+export type MonthStep = 'clear' | 'freeze' | 'count' | 'archive' | 'side_rows' | 'detach' | 'drop';
 
 export type MonthOptions = {
   url: string;
@@ -163,7 +163,7 @@ async function dropMonth(
     }
     begin('archive');
     Object.assign(outcome, await ensureArchive(client, month, options.archiveFolder));
-    begin('beside');
+    begin('side_rows');
     await untilNone(client, 'select howdah_private.delete_side_rows_of_month($1) as done', [day]);
     await detachAndDrop(client, day, end, queryPatiently, begin);
     await client.query('select howdah_private.record_month_progress($1, null, true)', [day]);

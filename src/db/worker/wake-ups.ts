@@ -25,8 +25,8 @@ export async function admitParked(
 }
 
 /**
- * Counts the usage of a new limit again. While a transaction older than `after` is open, a job
- * tries again later.
+ * Counts the usage of a new limit again, to include transactions that began before the limit was
+ * visible. If one older than `after` is still open, leaves a job that tries again.
  */
 export async function recountLimit(pool: Pool, limit: string, after?: string): Promise<void> {
   await pool.query('select howdah_private.recount_limit($1, $2)', [limit, after ?? null]);

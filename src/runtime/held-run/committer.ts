@@ -11,11 +11,14 @@ import { StatementRetries } from '../environment/statement-retries.ts';
  * works on the result of the other.
  */
 const FLUSHES = 2;
-/** The most commits in flight that are each sent alone. At this number one batch is in flight. */
+/**
+ * Maximum number of commits that are sent alone at a time. While that many are under way, only one
+ * batch is.
+ */
 const MOST_SINGLE_COMMITS = 2;
 /**
- * The smallest part that is worth a call. A call costs as much as some fifteen commits in it, so
- * fewer commits are not shared out between calls.
+ * Minimum number of commits per call. The overhead of a call equals that of about fifteen commits,
+ * so fewer are not split between two calls.
  */
 const WORTH_A_CALL = 16;
 /** Most commits of a batch. More commits gain nothing, and all of them wait for the last. */

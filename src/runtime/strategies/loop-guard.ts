@@ -7,8 +7,8 @@ import { MessageMemo } from '../messages/message-memo.ts';
 export const LOOP_WARNING = 'You are repeating yourself';
 
 /**
- * Opening words of a message of the guard for structured output. A person did not write that
- * message either.
+ * Opening words of a message of the guard for structured output. Like `LOOP_WARNING`, it marks a
+ * user message that no person wrote.
  */
 export const REPAIR_OPENING = 'Your answer does not satisfy the required JSON Schema';
 

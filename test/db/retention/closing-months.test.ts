@@ -184,7 +184,7 @@ test('a month interrupted before each step resumes there, and nothing is lost or
     expect(stops).toHaveLength(stopped + 1);
   }
   expect(stops.map((stop) => stop.replace(/ howdah_private\.([a-z]+)_.*/, ' $1').trim())).toEqual([
-    ...['clear', 'freeze', 'count', 'archive', 'beside'],
+    ...['clear', 'freeze', 'count', 'archive', 'side_rows'],
     ...['detach executions', 'drop executions', 'detach steps', 'drop steps'],
     ...['detach messages', 'drop messages'],
   ]);
