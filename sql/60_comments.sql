@@ -9,6 +9,9 @@ comment on column howdah.executions.stop_reason is
   'Why the run ended: final_answer, a limit (max_steps, …), cancelled, error, poison.';
 comment on column howdah.executions.error is
   'The error of a failed run: {code, message, retryable, cause}.';
+comment on column howdah.executions.fence is
+  'A fencing token. It rises with each claim, and when the run returns to the queue. A commit with '
+  'an older fence changes nothing.';
 comment on column howdah.executions.output is 'The answer.';
 comment on column howdah.executions.output_data is
   'The answer as JSON, if the agent has an output_schema.';

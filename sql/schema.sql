@@ -49282,7 +49282,7 @@ comment on column howdah.executions.depth is 'Number of runs above; 0 for a root
 
 comment on column howdah.executions.error is 'The error of a failed run: {code, message, retryable, cause}.';
 
-comment on column howdah.executions.fence is 'Number of claims of the run. A commit with an older fence changes nothing.';
+comment on column howdah.executions.fence is 'A fencing token. It rises with each claim, and when the run returns to the queue. A commit with an older fence changes nothing.';
 
 comment on column howdah.executions.first_limits is 'Limits before the first retry_execution or handoff that changed them.';
 
