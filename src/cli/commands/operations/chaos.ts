@@ -30,13 +30,13 @@ export function register(command: Command, io: CliIo): void {
     .option('--workers <number>', 'number of worker processes', parseWholeNumber(1, 32), 3)
     .option(
       '--seed <number>',
-      'seed of the plan; the same seed gives the same plan (default: random)',
+      'seed from which runs and faults are chosen; the same seed and options give the same runs and faults (default: random)',
       parseWholeNumber(0, 1e9),
     )
     .addOption(
       new Option(
         '--only <faults>',
-        `faults to inject, separated by commas: ${FAULTS.join(', ')}; or none`,
+        `faults to inject, separated by commas (see docs/reliability.md): ${FAULTS.join(', ')}; or none`,
       )
         .argParser(faults)
         .default(FAULTS, 'all of them'),
