@@ -307,9 +307,9 @@ comment on constraint a_grant_is_to_a_user_or_to_a_role on howdah.grants is
   'Set either user_id or role, not both.';
 
 comment on constraint hash_is_a_sha_256 on howdah.api_keys is
-  'Create keys with howdah.create_api_key(name) or: howdah key create NAME.';
+  'Create keys with howdah.create_api_key(name) or: howdah admin key create NAME.';
 comment on constraint prefix_is_hwd_and_an_id on howdah.api_keys is
-  'Create keys with howdah.create_api_key(name) or: howdah key create NAME.';
+  'Create keys with howdah.create_api_key(name) or: howdah admin key create NAME.';
 comment on constraint name_is_not_blank_and_at_most_100_long on howdah.api_keys is
   'Give the key a name of 1 to 100 characters, not only spaces.';
 comment on constraint scopes_are_actions on howdah.api_keys is
@@ -476,7 +476,7 @@ comment on constraint a_finished_test_has_its_time on howdah.model_tests is
 comment on constraint deleted_runs_have_ended on howdah.deleted_run_usage is
   'Leave this table to retention and erasure, which write it.';
 comment on constraint months_are_named_by_their_first_day on howdah_private.closed_months is
-  'Name a month by its first day, like howdah retention.';
+  'Name a month by its first day, like howdah admin retention.';
 comment on constraint scope_is_user_or_session on howdah_private.deleted_subject_usage is
   'Keep figures of users and sessions here, and all others in deleted_run_usage.';
 comment on constraint score_is_between_0_and_1 on howdah.feedback_entries is

@@ -182,7 +182,7 @@ export function readConfig(env: Environment, folder: string = process.cwd()): Co
   const { home, isOfUser } = homeOf(values, env, folder);
   const models = environmentModels(values, env);
   return Object.freeze({
-    ...apiSettings(values),
+    ...apiSettings(values, values.DATABASE_URL === undefined),
     ...databaseUrls(values),
     home,
     isHomeOfUser: isOfUser,

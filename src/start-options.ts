@@ -21,8 +21,8 @@ export type StartOptions = {
   /** The address that the API listens on. Default: HOST, else 127.0.0.1. */
   host?: string;
   /**
-   * Whether requests need a token or an API key. Default: HOWDAH_AUTH; else `none` on a loopback
-   * address, and `required` without a port or on any other address.
+   * Whether requests need a token or an API key. Default: HOWDAH_AUTH; else `none` on the embedded
+   * database with a port on a loopback address, and `required` otherwise.
    */
   auth?: 'none' | 'required';
   /** Maximum number of runs at work. Default: HOWDAH_WORKER_CONCURRENCY, else 100. */

@@ -79,7 +79,7 @@ export async function start(options: StartOptions = {}): Promise<Howdah> {
 
 /**
  * Returns the settings of an instance. An API without a port serves requests of other servers, so
- * it requires a login by default.
+ * it requires a login by default, also on the embedded database.
  */
 function configOf(variables: Environment, { port, logger }: StartOptions): Config {
   const silent = logger === false ? { HOWDAH_LOG_LEVEL: 'silent' } : {};

@@ -100,6 +100,23 @@ describe('authentication', () => {
     expect(readConfig({ HOST }).auth).toBe(auth);
   });
 
+  test.each([
+    { DATABASE_URL: 'postgres://db.internal/agents' },
+    { DATABASE_URL: 'postgres://127.0.0.1/agents', DATABASE_DIRECT_URL: 'postgres://127.0.0.1/a' },
+    { HOWDAH_PUBLIC_URL: 'https://agents.example.com' },
+    { HOWDAH_PUBLIC_URL: 'http://192.168.1.7:8000' },
+  ])('with %o is required by default, and may be switched off', (env) => {
+    expect(readConfig(env).auth).toBe('required');
+    expect(readConfig({ ...env, HOWDAH_AUTH: 'none' }).auth).toBe('none');
+  });
+
+  test.each(['http://localhost:9000', 'http://[::1]:9000/x'])(
+    'on the own address %s is none by default',
+    (HOWDAH_PUBLIC_URL) => {
+      expect(readConfig({ HOWDAH_PUBLIC_URL }).auth).toBe('none');
+    },
+  );
+
   test('may be required on loopback', () => {
     expect(readConfig({ HOWDAH_AUTH: 'required' }).auth).toBe('required');
   });

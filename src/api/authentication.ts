@@ -11,7 +11,7 @@ import type { Identities } from './login/identities.ts';
 import { createLogin, type Login } from './login/login.ts';
 import { createTokenReader, type TokenKeys } from './login/token.ts';
 
-export type AuthenticationOptions = Pick<Config, 'host' | 'auth'> & TokenKeys & { log: Logger };
+export type AuthenticationOptions = Pick<Config, 'auth'> & TokenKeys & { log: Logger };
 
 /** The means by which each endpoint determines who sends a request. */
 export type Authentication = {
@@ -66,16 +66,16 @@ async function findDefaultTenant(pool: Pool): Promise<string> {
 }
 
 async function refuseKeyless(
-  { auth, host, jwtSecret, jwksUrl, processKey }: AuthenticationOptions,
+  { auth, jwtSecret, jwksUrl, processKey }: AuthenticationOptions,
   pool: Pool,
 ): Promise<void> {
   if (auth === 'none' || (jwtSecret ?? jwksUrl ?? processKey) !== undefined) return;
   if (await hasApiKeys(pool)) return;
   throw new HowdahError(
     'HWDEN',
-    `a login is required (HOST is ${host}), but no key for tokens is set and no API key exists`,
+    'the API requires a login, but nobody could log in: there is no API key, and no key for tokens',
     {
-      hint: 'Set HOWDAH_JWT_SECRET to the output of: openssl rand -base64 48 (or HOWDAH_JWKS_URL); or create an API key: npx howdah key create NAME --tenant default; or set HOST to a loopback address (127.0.0.1) and unset HOWDAH_AUTH.',
+      hint: 'Create an API key: npx howdah admin key create NAME --tenant default. Or set HOWDAH_JWT_SECRET to the output of: openssl rand -base64 48 (or set HOWDAH_JWKS_URL). If only programs of this machine call the API, without a proxy: HOWDAH_AUTH=none.',
     },
   );
 }

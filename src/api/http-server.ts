@@ -134,13 +134,8 @@ function sendForbidden(response: ServerResponse, path: string, message: string):
  * rejected, or undefined.
  */
 function createGate({ host, auth, corsOrigins }: HttpServerOptions) {
-  const isLocal = createLoopbackGuard(host);
+  if (auth === 'none') return createLoopbackGuard(host);
   return (request: IncomingMessage): string | undefined => {
-    if (auth === 'none') {
-      return isLocal(request)
-        ? undefined
-        : 'This server requires no login, so it only answers requests from the same machine: Host and Origin must be local.';
-    }
     return originIsAllowed(request, corsOrigins)
       ? undefined
       : 'Pages of this Origin may not send requests to this server. Add the Origin to HOWDAH_CORS_ORIGINS.';

@@ -29,7 +29,7 @@ import { createWebSocketEndpoint } from './ws/websocket-endpoint.ts';
 
 export type ApiOptions = ServicesOptions & {
   metricsToken?: string | undefined;
-} & Pick<Config, 'port' | 'corsOrigins' | 'graphqlIntrospection' | 'graphqlOperations'> &
+} & Pick<Config, 'host' | 'port' | 'corsOrigins' | 'graphqlIntrospection' | 'graphqlOperations'> &
   Partial<Pick<Config, 'publicUrl' | 'graphqlSchemas'>>;
 
 /** The end of a server. */
@@ -83,7 +83,7 @@ export async function openUnlistedApi(options: ApiOptions): Promise<UnlistedApi>
       get isClosing() {
         return draining.isClosing;
       },
-      connect: (remoteAddress) => openMemoryConnection(app.server, remoteAddress),
+      connect: (client) => openMemoryConnection(app.server, client),
       upgrade: (...request) => void app.server.emit('upgrade', ...request),
       drain,
       close,

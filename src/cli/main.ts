@@ -82,13 +82,11 @@ function createSession(
   const io: CliIo = {
     ...createOutput(flags, host),
     stdin: host.stdin ?? process.stdin,
-    config: async (variables = {}) => {
+    config: async (variables = {}, defaults = {}) => {
       const { loadConfig } = await import('../config.ts');
       const { databaseUrl } = globals();
-      config = loadConfig({
-        ...(databaseUrl === undefined ? {} : onlyAt(databaseUrl)),
-        ...variables,
-      });
+      const database = databaseUrl === undefined ? {} : onlyAt(databaseUrl);
+      config = loadConfig({ ...database, ...variables }, undefined, defaults);
       return config;
     },
     profile: () => globals().profile,

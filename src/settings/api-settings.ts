@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { isLoopback } from '../network/addresses.ts';
+import { hostOf } from '../network/host-pattern.ts';
 import { commaList, invalidVariable, wholeNumber } from './parse-variables.ts';
 
 /** The settings of the environment for the API: its address, its login and its limits. */
@@ -86,9 +87,13 @@ export const apiVariables = {
 
 type Values = { [N in keyof typeof apiVariables]: z.infer<(typeof apiVariables)[N][0]> };
 
-/** Returns the settings of the API. Throws `HWINV` if others could reach an API without login. */
-export function apiSettings(values: Values): ApiSettings {
-  const auth = values.HOWDAH_AUTH ?? (isLoopback(values.HOST) ? 'none' : 'required');
+/**
+ * Returns the settings of the API. Throws `HWINV` if others could reach an API without login. By
+ * default a login is required, except on the embedded database of a server that only this machine
+ * reaches.
+ */
+export function apiSettings(values: Values, isEmbedded: boolean): ApiSettings {
+  const auth = values.HOWDAH_AUTH ?? (isEmbedded && isOfThisMachine(values) ? 'none' : 'required');
   if (auth === 'none' && !isLoopback(values.HOST)) {
     throw invalidVariable(
       'HOWDAH_AUTH',
@@ -114,6 +119,12 @@ export function apiSettings(values: Values): ApiSettings {
     tenantStreams: values.HOWDAH_TENANT_STREAMS,
     userStreams: values.HOWDAH_USER_STREAMS,
   };
+}
+
+/** Returns whether a server listens for this machine alone, and is not published under a name. */
+function isOfThisMachine({ HOST, HOWDAH_PUBLIC_URL }: Values): boolean {
+  const published = URL.parse(HOWDAH_PUBLIC_URL ?? '');
+  return isLoopback(HOST) && (published === null || isLoopback(hostOf(published)));
 }
 
 /**

@@ -1,9 +1,13 @@
 -- Protects the network of the workers against server-side request forgery. Applies to every row
 -- with a URL or a command: models, MCP servers, HTTP tools, engines, webhooks, replies of inbound
--- hooks and integrations. A caller who owns the machine (owns_machine) may write private addresses
--- and commands. Others may write public hosts, and the addresses that an operator opens by
--- HOWDAH_EGRESS_ALLOW. A public name may still resolve to a private address, so workers check the
--- addresses again when they connect.
+-- hooks and integrations. A caller who owns the machine (owns_machine) may write private addresses.
+-- Others may write public hosts, and the addresses that an operator opens by HOWDAH_EGRESS_ALLOW. A
+-- public name may still resolve to a private address, so workers check the addresses again when
+-- they connect.
+--
+-- Code that runs on the machine needs more: only an operator writes commands. A request without a
+-- login comes from this machine by its headers alone, and a proxy in front of the API can send the
+-- same headers for anybody.
 
 -- Records the private addresses that a worker or an API may reach. Processes report when they
 -- start and every hour (src/bootstrap.ts).
@@ -55,7 +59,8 @@ $$;
 
 -- Refuses a command, and a URL with an IP address or a private host name, unless the caller may
 -- write it. Returns whether requests to the URL must pass the egress guard of workers, which is
--- false for commands and private addresses of an owner of the machine. Accepts a row without a URL.
+-- false for commands, and for private addresses of an owner of the machine. Accepts a row without a
+-- URL.
 create or replace function howdah_private.check_machine(
   field text, url text, is_command boolean default false
 ) returns boolean
@@ -72,7 +77,8 @@ begin
         'home\.arpa|nip\.io|sslip\.io)\.?$'))) then
     return true;
   end if;
-  if howdah_private.owns_machine() then
+  if howdah_private.is_operator()
+    or (howdah_private.owns_machine() and not check_machine.is_command) then
     return false;
   end if;
   if not check_machine.is_command and howdah_private.is_address_open(check_machine.url) then
@@ -86,7 +92,27 @@ begin
     detail = jsonb_strip_nulls(
       jsonb_build_object('field', check_machine.field, 'host', v_shown))::text,
     hint = case when check_machine.is_command
-      then 'Use type http, or ask an owner of the database to write it.'
+      then 'Use type http, or write it as an owner of the database: in SQL (npx howdah db url) or '
+        'with npx howdah apply FILE.'
       else 'Ask an owner of the database to write it, or an operator to add the host and port to '
         'HOWDAH_EGRESS_ALLOW and start Howdah again.' end;
+end $$;
+
+-- Refuses a package of npm as the provider of a model, from a request without a login. The operator
+-- has listed the package (HOWDAH_PROVIDER_PACKAGES), but whoever names it chooses that workers load
+-- its code.
+create or replace function howdah_private.check_package(provider text) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if starts_with(check_package.provider, 'npm:') and not howdah_private.is_operator()
+    and howdah_private.owns_machine() then
+    raise exception using errcode = 'HWDEN',
+      message = format('a request without a login must not name a package as the provider: %s',
+        check_package.provider),
+      detail = jsonb_build_object('field', 'provider', 'provider', check_package.provider)::text,
+      hint = 'Write the model as an owner of the database: in SQL (npx howdah db url) or with '
+        'npx howdah apply FILE. Or require a login: HOWDAH_AUTH=required.';
+  end if;
 end $$;

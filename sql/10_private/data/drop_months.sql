@@ -255,7 +255,7 @@ begin
         array_to_string(check_month_blockers.blockers, ', ')),
       detail = jsonb_build_object(
         'month', check_month_blockers.month, 'blockers', check_month_blockers.blockers)::text,
-      hint = 'List the months and what blocks them: howdah retention months';
+      hint = 'List the months and what blocks them: howdah admin retention months';
   end if;
 end $$;
 

@@ -82,7 +82,7 @@ begin
     raise exception using errcode = 'HWCNF',
       message = format('month %s is being dropped', to_char(refuse_dropped_month.month, 'YYYY-MM')),
       detail = jsonb_build_object('month', refuse_dropped_month.month)::text,
-      hint = 'Finish the drop first: howdah retention';
+      hint = 'Finish the drop first: howdah admin retention';
   end if;
 end $$;
 

@@ -285,6 +285,7 @@ begin
     elsif m.base_url is null then
       perform howdah_private.refuse_missing_address(m.provider);
     end if;
+    perform howdah_private.check_package(m.provider);
     return;
   elsif m.base_url is not null and howdah_private.is_provider(m.provider) then
     return;

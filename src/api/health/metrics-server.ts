@@ -48,16 +48,19 @@ function refuseOpenMetrics({ host, metricsToken }: MetricsServerOptions): void {
   });
 }
 
+const NOT_LOCAL =
+  'Without HOWDAH_METRICS_TOKEN, only this machine may read the metrics: Host and Origin must be local, and no proxy may pass the request on.';
+
 /** Serves `/metrics`, `/healthz` and `/readyz`. Without a token, only to local requests. */
 function createHandler(options: MetricsServerOptions): RequestListener {
   const { host, metricsToken, readiness } = options;
   const endpoint = createMetricsEndpoint(options);
-  const isLocal = createLoopbackGuard(host);
+  const rejectionOf = createLoopbackGuard(host);
   return (request, response) => {
     const path = pathOf(request.url);
     setSecurityHeaders(request, response, false);
-    if (metricsToken === undefined && !isLocal(request)) {
-      return sendProblem(response, 403, 'HWDEN', 'Host and Origin must be local.');
+    if (metricsToken === undefined && rejectionOf(request) !== undefined) {
+      return sendProblem(response, 403, 'HWDEN', NOT_LOCAL);
     }
     if (path === '/healthz') {
       response.writeHead(200, { 'content-type': 'application/json' }).end('{"status":"ok"}');

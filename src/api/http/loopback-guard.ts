@@ -1,26 +1,58 @@
 import type { IncomingMessage } from 'node:http';
 import { inBrackets, isLoopback } from '../../network/addresses.ts';
+import { findForwardingHeader } from './forwarding-headers.ts';
 
-/** Returns whether a request comes from this machine, by its headers and its address. */
-export type LoopbackGuard = (
-  request: Pick<IncomingMessage, 'headers'> & { socket?: { remoteAddress?: string | undefined } },
-) => boolean;
+/** Returns why a request does not come from this machine, or undefined if it does. */
+export type LoopbackGuard = (request: GuardedRequest) => string | undefined;
+
+type GuardedRequest = Pick<IncomingMessage, 'headers' | 'httpVersion'> & {
+  socket?: Partial<MountedClient>;
+};
+
+/**
+ * The sender of a request to the server in which this one is mounted. Both fields are undefined
+ * where they are not known, as in a Fetch handler.
+ */
+export type MountedClient = {
+  remoteAddress: string | undefined;
+  /** The version of HTTP in which the client sent the request. */
+  clientHttpVersion?: string | undefined;
+};
+
+const ONLY_LOCAL =
+  'This server requires no login, so it only answers requests from the same machine';
+const FIX = 'To serve others, also through a proxy, require a login: HOWDAH_AUTH=required.';
 
 /**
  * Creates the guard of a server without a login, where everyone who reaches the port may do
- * everything. A foreign page in a browser of this machine can reach the port in two ways: by its
- * own script (a foreign Origin), or by a host name that resolves to this machine (a foreign Host).
- * So both headers must name this machine, or the address that the server listens on. A server of
- * others, in which this one is mounted, may also be reached from other machines, whose clients can
- * write any header. So the address of the client must be of this machine as well, where it is
- * known.
+ * everything. Others reach it in three ways:
+ *
+ * - A foreign page in a browser of this machine, by its own script (a foreign Origin), or by a host
+ *   name that resolves to this machine (a foreign Host). So both headers must name this machine, or
+ *   the address that the server listens on.
+ * - A server of others, in which this one is mounted: its clients can write any header. So the
+ *   address of the client must be of this machine as well, where it is known.
+ * - A proxy on this machine. Its address is local, and some proxies replace Host by the address of
+ *   this server. So a request with a header of proxies is rejected, and one in HTTP/1.0, which
+ *   nginx speaks by default. A proxy that sends neither is not noticed.
  */
 export function createLoopbackGuard(host: string): LoopbackGuard {
   const names = localNames(host);
-  return ({ headers, socket }) =>
-    isLoopback((socket?.remoteAddress ?? 'localhost').replace(/^::ffff:/, '')) &&
-    names.has(hostOf(`http://${headers.host}`)) &&
-    (headers.origin === undefined || names.has(hostOf(headers.origin)));
+  return ({ headers, httpVersion, socket }) => {
+    const isLocal =
+      isLoopback((socket?.remoteAddress ?? 'localhost').replace(/^::ffff:/, '')) &&
+      names.has(hostOf(`http://${headers.host}`)) &&
+      (headers.origin === undefined || names.has(hostOf(headers.origin)));
+    if (!isLocal) return `${ONLY_LOCAL}: Host and Origin must be local. ${FIX}`;
+    const forwarding = findForwardingHeader(headers);
+    if (forwarding !== undefined) {
+      return `${ONLY_LOCAL}, and a proxy passed this one on: it has the header ${forwarding}. ${FIX}`;
+    }
+    if ((socket?.clientHttpVersion ?? httpVersion) === '1.0') {
+      return `${ONLY_LOCAL}, and this one is in HTTP/1.0, as proxies send it. ${FIX}`;
+    }
+    return undefined;
+  };
 }
 
 /** Returns the names of this machine for itself, and the address that the server listens on. */

@@ -38,7 +38,7 @@ export type AuthResult<T> =
   | Readonly<{ ok: false; refusal: LoginRefusal }>;
 
 const GET_ONE =
-  'Get one: npx howdah token --tenant default --user NAME, or npx howdah key create NAME --tenant default';
+  'Get one: npx howdah admin token --tenant default --user NAME, or npx howdah admin key create NAME --tenant default';
 
 const refusals = {
   missing: [
@@ -54,7 +54,7 @@ const refusals = {
   ],
   keyless: [
     'This server cannot check tokens: no key is set.',
-    'Set HOWDAH_JWT_SECRET or HOWDAH_JWKS_URL, or send no token.',
+    'Send an API key (npx howdah admin key create NAME --tenant default), or set HOWDAH_JWT_SECRET or HOWDAH_JWKS_URL on the server. Where no login is required, send no token.',
   ],
   unreachable: [
     'The token or API key cannot be checked now; try again in a moment.',

@@ -1,9 +1,10 @@
 import { type IncomingMessage, type OutgoingHttpHeaders, request } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { MountedClient } from '../http/loopback-guard.ts';
 
-/** Opens a connection to the API for one request of a client at this address. */
-export type OpenConnection = (remoteAddress: string | undefined) => Duplex;
+/** Opens a connection to the API for one request of a client. */
+export type OpenConnection = (client: MountedClient) => Duplex;
 
 /** The parts of a request that a mount changes. */
 export type MountedRequest = {

@@ -20,7 +20,9 @@ export async function answerNode(
   const hasBody = announcesBody(request);
   if (hasBody && request.readableDidRead) return refuseReadBody(response);
   const signal = leftSignal(response);
-  const answer = await forwardRequest(open(request.socket.remoteAddress), {
+  const { remoteAddress } = request.socket;
+  const connection = open({ remoteAddress, clientHttpVersion: request.httpVersion });
+  const answer = await forwardRequest(connection, {
     ...{ method: request.method ?? 'GET', path, signal },
     headers: { ...request.headers, ...headers },
     body: hasBody ? request : undefined,

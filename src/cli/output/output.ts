@@ -30,15 +30,18 @@ export type Output = {
   err(text: string): void;
 };
 
+type Variables = Readonly<Record<string, string | undefined>>;
+
 /** Everything that a command gets from outside. */
 export type CliIo = Output & {
   /** The stream from which a conversation reads its lines. */
   readonly stdin: NodeJS.ReadableStream;
   /**
    * Returns the configuration with `--database-url` taken into account. `variables` are set by
-   * options of the command and take precedence over the environment. Throws `HWINV`.
+   * options of the command and take precedence over the environment; `defaults` are set where the
+   * environment sets nothing. Throws `HWINV`.
    */
-  config(variables?: Readonly<Record<string, string | undefined>>): Promise<Config>;
+  config(variables?: Variables, defaults?: Variables): Promise<Config>;
   /** Returns the value of `--profile`. */
   profile(): string | undefined;
   /** Returns whether `--database-url` is set. */

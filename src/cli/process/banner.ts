@@ -19,6 +19,7 @@ export function bannerOf(
           `  REST      ${apiUrl}/docs`,
           `  MCP       ${apiUrl}/mcp`,
           `  Health    ${apiUrl}/healthz`,
+          `  Login     ${describeLogin(config)}`,
         ]
       : []),
     ...(hasWorker
@@ -29,6 +30,20 @@ export function bannerOf(
     ...(hasWorker ? environmentLines(config.models) : []),
   ];
   return lines.join('\n');
+}
+
+/** Says who may call the API. Names the variable of the keys, never its value. */
+function describeLogin({
+  auth,
+  jwtSecret,
+  jwksUrl,
+}: Pick<Config, 'auth' | 'jwtSecret' | 'jwksUrl'>): string {
+  if (auth === 'none') return 'none, this machine only';
+  const tokens = [
+    ...(jwtSecret === undefined ? [] : ['tokens of HOWDAH_JWT_SECRET']),
+    ...(jwksUrl === undefined ? [] : ['tokens of HOWDAH_JWKS_URL']),
+  ];
+  return `required: ${['API keys', ...tokens].join(', ')}`;
 }
 
 function onlyOf(terms: readonly ScopeTerm[]): string {

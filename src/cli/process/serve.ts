@@ -103,7 +103,9 @@ export async function serve(
   if (memory !== undefined) refuseTooLittle(memory);
   const { openHowdah } = await import('../../bootstrap.ts');
   const endWithTools = parts.worker && tools !== undefined ? surviveToolErrors(io.err) : () => {};
-  const config = await io.config({ PORT: port, HOST: host });
+  // an API of its own is a server for others, also on the embedded database
+  const defaults = parts.worker ? {} : { HOWDAH_AUTH: 'required' };
+  const config = await io.config({ PORT: port, HOST: host }, defaults);
   const howdah = await openHowdah(config, parts, io.err, {
     ...(tools === undefined ? {} : { toolFolder: { path: tools, watch } }),
     ...(wait === undefined ? {} : { waitSeconds: wait }),

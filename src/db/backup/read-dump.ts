@@ -84,7 +84,7 @@ async function refuseOther(file: string): Promise<void> {
     throw new HowdahError(
       isAbsent ? 'HWNTF' : 'HWINV',
       isAbsent ? `there is no file ${file}` : `${file} cannot be read: ${message}`,
-      { hint: 'Name a file written by howdah backup.', detail: { file }, cause },
+      { hint: 'Name a file written by howdah admin backup.', detail: { file }, cause },
     );
   }
   if (beginning.toString('latin1') !== BEGINNING) throw notOurs(file);
@@ -92,7 +92,7 @@ async function refuseOther(file: string): Promise<void> {
 
 function notOurs(file: string): HowdahError {
   return new HowdahError('HWINV', `${file} is not a Howdah backup`, {
-    hint: 'Name a file written by howdah backup, or by pg_dump in custom format with the schemas howdah, howdah_private and graphile_worker.',
+    hint: 'Name a file written by howdah admin backup, or by pg_dump in custom format with the schemas howdah, howdah_private and graphile_worker.',
     detail: { file },
   });
 }

@@ -125,7 +125,7 @@ function initialOutcome({ month, runs, blockers }: OldMonth): MonthOutcome {
 async function becomeOwner(client: Client): Promise<void> {
   await client.query('set role howdah_owner').catch((cause) => {
     throw new HowdahError('HWDEN', 'only an owner of the database may drop a month', {
-      hint: 'Run howdah retention as an owner, or grant howdah_owner to the login of the workers.',
+      hint: 'Run howdah admin retention as an owner, or grant howdah_owner to the login of the workers.',
       detail: {},
       cause,
     });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
-import { replaceEgressReport } from '../../../src/db/worker/provider-reports.ts';
+import { replaceEgressReport, replaceProviderReports } from '../../../src/db/worker/provider-reports.ts';
 import { parseHostPattern } from '../../../src/network/host-pattern.ts';
 import { runCli } from '../../cli/run-cli.ts';
 import { one } from '../../sql/support.ts';
@@ -17,11 +17,14 @@ import { call } from '../rest/call.ts';
 import { makePerson, tokenFor, tokenOptions } from '../subscriptions/tokens.ts';
 
 // Checks one rule for addresses and commands of the server's machine. An owner of the machine may
-// name them in every interface and every kind of row. A tenant receives the same rejection
-// everywhere.
+// name addresses in every interface and every kind of row. Commands and packages are code that runs
+// on the machine: only an owner of the database may name them, and no request without a login may.
+// A tenant receives the same rejection everywhere.
 
 const db = testDatabase();
 let open: ApiServer;
+/** The same, which also tests models that are not stored. */
+let tester: ApiServer;
 let walled: ApiServer;
 let token: string;
 let key: string;
@@ -32,6 +35,9 @@ const LOGIN = `own_machine_${process.pid}`;
 
 beforeAll(async () => {
   open = await startTestApi(db.url);
+  tester = await startTestApi(db.url, {
+    tryUnsavedModel: () => Promise.reject(new Error('no model is called')),
+  });
   walled = await startTestApi(db.url, tokenOptions);
   const { tenant_id } = await makePerson(db.pool, 'boss');
   token = await tokenFor(
@@ -57,6 +63,7 @@ afterAll(async () => {
     delete from howdah_private.login_tenants where login = '${LOGIN}';
     drop owned by ${LOGIN}; drop role ${LOGIN}`);
   await open?.close();
+  await tester?.close();
   await walled?.close();
   if (folder) rmSync(folder, { recursive: true });
 });
@@ -76,6 +83,8 @@ type Kind = {
   /** Row in a file of an agent system. Absent if such files cannot contain the row. */
   file?: object;
   message: string;
+  /** True if only an owner of the database may write the row, and no request without a login. */
+  isCode?: true;
 };
 
 const hostMessage = (what: string) => `${what} must have a public host name, not 127.0.0.1`;
@@ -107,6 +116,7 @@ const KINDS: Record<string, Kind> = {
     mutation: ['createMcpServer', 'mcpServer'],
     file: { mcp_servers: { n: { type: 'stdio', command: 'true' } } },
     message: 'type must not be stdio, which is a command on the machine of the workers',
+    isCode: true,
   },
   'an HTTP tool': {
     field: 'configuration.url',
@@ -237,9 +247,10 @@ describe.each(Object.entries(KINDS))('%s', (_name, kind) => {
   const refusal = { code: 'HWDEN', message: kind.message, field: kind.field };
 
   test('may be written by who owns the machine', async () => {
+    const overHttp = kind.isCode ? refusal : 'accepted';
     expect(await bySql(db.pool, withNewName(kind)), 'SQL').toBe('accepted');
-    expect(await byRest(open, withNewName(kind)), 'REST').toBe('accepted');
-    expect(await byGraphql(open, withNewName(kind)), 'GraphQL').toBe('accepted');
+    expect(await byRest(open, withNewName(kind)), 'REST').toEqual(overHttp);
+    expect(await byGraphql(open, withNewName(kind)), 'GraphQL').toEqual(overHttp);
     if (kind.file) expect(await byFile(db.url, withNewName(kind)), 'CLI').toBe('accepted');
   });
 
@@ -257,6 +268,97 @@ describe.each(Object.entries(KINDS))('%s', (_name, kind) => {
       const said = { code, message, field: 'in a file' };
       expect(await byFile(loginUrl, withNewName(kind)), 'CLI').toEqual(said);
     }
+  });
+});
+
+describe('code on the machine, without a login', () => {
+  const command = { type: 'stdio', configuration: { command: 'true' } };
+
+  test.each([
+    ['a command', command],
+    ['the preset filesystem', { type: 'filesystem', configuration: { args: ['/'] } }],
+    ['the preset fetch', { type: 'fetch', configuration: {} }],
+  ])('%s is refused in a new server and in an existing one', async (_what, code) => {
+    const { row } = withNewName(KINDS['an MCP server over HTTP'] as Kind);
+    const { body } = await call(open, 'POST', '/api/mcp-servers', row);
+    const refused = { status: 403, body: { code: 'HWDEN', field: 'type' } };
+    const name = `code${made}`;
+    expect(await call(open, 'POST', '/api/mcp-servers', { name, ...code })).toMatchObject(refused);
+    for (const method of ['PUT', 'PATCH']) {
+      const changed = { name: body.name, ...code };
+      const answer = await call(open, method, `/api/mcp-servers/${body.id}`, changed);
+      expect(answer, method).toMatchObject(refused);
+    }
+  });
+
+  test('a command that an owner wrote is not changed', async () => {
+    const name = `kept${process.pid}`;
+    const { id } = await one(
+      db.pool,
+      `insert into howdah.mcp_servers (name, type, configuration)
+       values ($1, 'stdio', '{"command": "true"}') returning id`,
+      [name],
+    );
+    const patch = { configuration: { command: 'true', env: { NODE_OPTIONS: '--inspect' } } };
+    const place = `/api/mcp-servers/${id}`;
+    expect(await call(open, 'PATCH', place, patch)).toMatchObject({ status: 403 });
+    const { errors } = await ask(
+      open,
+      `mutation ($id: UUID!, $patch: McpServerPatch!) {
+         updateMcpServer(input: { id: $id, patch: $patch }) { mcpServer { id } } }`,
+      { id, patch },
+    );
+    expect(errors).toMatchObject([{ extensions: { code: 'HWDEN' } }]);
+    const same = { description: 'Ours.', ...command };
+    expect(await call(open, 'PATCH', place, same)).toMatchObject({ status: 200 });
+  });
+
+  test('a file of an agent system brings no command', async () => {
+    for (const server of [
+      { type: 'stdio', command: 'true' },
+      { type: 'filesystem', args: ['/'] },
+      { type: 'fetch' },
+    ]) {
+      const file = { version: 'v1', name: 'commands', mcp_servers: { s: server } };
+      const answer = await call(open, 'POST', '/agent-systems', file);
+      expect(answer, server.type).toMatchObject({ status: 403, body: { code: 'HWDEN' } });
+    }
+  });
+
+  test('a package is refused as the provider of a model, stored or tested', async () => {
+    await replaceProviderReports(db.pool, 'worker', [
+      { provider: 'npm:left-pad', has_package: true, has_key: false, has_address: false },
+    ]);
+    const model = { provider: 'npm:left-pad', model: 'm', base_url: 'https://api.example.com/v1' };
+    const refused = { status: 403, body: { code: 'HWDEN', field: 'provider' } };
+    const created = await call(open, 'POST', '/api/models', { name: 'packed', ...model });
+    expect(created).toMatchObject(refused);
+    const tested = await call(tester, 'POST', '/api/models/test', model);
+    expect(tested).toMatchObject(refused);
+    const { errors } = await ask(
+      open,
+      `mutation { createModel(input: { model: { name: "packed", provider: "npm:left-pad",
+         model: "m", baseUrl: "https://api.example.com/v1" } }) { model { id } } }`,
+    );
+    expect(errors).toMatchObject([{ extensions: { code: 'HWDEN' } }]);
+    const file = { version: 'v1', name: 'packages', models: { packed: model } };
+    expect(await call(open, 'POST', '/agent-systems', file)).toMatchObject({ status: 403 });
+    const agent = { name: 'packed', llm_provider_config: { ...model, api_url: model.base_url } };
+    const { base_url: _, ...config } = agent.llm_provider_config;
+    const own = { ...agent, llm_provider_config: config };
+    expect(await call(open, 'POST', '/api/agents', own)).toMatchObject({ status: 403 });
+
+    const byAdmin = await call(
+      walled,
+      'POST',
+      '/api/models',
+      { name: 'packed', ...model },
+      { token },
+    );
+    expect(byAdmin.status, JSON.stringify(byAdmin.body)).toBe(201);
+    const place = `/api/models/${byAdmin.body.id}`;
+    const elsewhere = { base_url: 'https://other.example.com/v1' };
+    expect(await call(open, 'PATCH', place, elsewhere)).toMatchObject({ status: 403 });
   });
 });
 

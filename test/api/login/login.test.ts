@@ -136,7 +136,7 @@ describe('with a login', () => {
 
   test('a request without a token is rejected with a hint on how to create one', async () => {
     const { hint } = await expectRefusal(await send(api), 'missing');
-    expect(hint).toContain('npx howdah token --tenant default --user NAME');
+    expect(hint).toContain('npx howdah admin token --tenant default --user NAME');
   });
 
   test.each(['/healthz', '/readyz', '/graphiql', '/schemas/agent-system.v1.json'])(

@@ -60,7 +60,8 @@ export async function unsavedModel(db: Queryable, body: Body): Promise<UnsavedMo
     db,
     `select d.provider, howdah_private.model_id_of(d.provider, d.model) as model, d.base_url,
        d.request_params
-     from howdah_private.model_in($1, $2) as d`,
+     from howdah_private.model_in($1, $2) as d
+     cross join lateral howdah_private.check_package(d.provider)`,
     [JSON.stringify(config), purpose],
   );
   if (!described) throw new Error('model_in returned no row');
