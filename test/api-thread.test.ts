@@ -30,6 +30,7 @@ const configOf = (variables: Record<string, string> = {}) =>
     ...{ DATABASE_URL: db.url, PORT: '0', HOST: '127.0.0.1', HOWDAH_HOME: folder },
     HOWDAH_SECRET_KEY: randomBytes(32).toString('base64'),
     HOWDAH_LOG_LEVEL: 'silent',
+    HOWDAH_AUTH: 'none',
     ...variables,
   });
 

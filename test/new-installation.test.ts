@@ -15,7 +15,7 @@ afterAll(() => database.drop());
 
 const open = () =>
   openHowdah(
-    loadConfig({ DATABASE_URL: database.url, HOWDAH_LOG_LEVEL: 'silent' }),
+    loadConfig({ DATABASE_URL: database.url, HOWDAH_LOG_LEVEL: 'silent', HOWDAH_AUTH: 'none' }),
     { api: false, worker: true },
     () => {},
   );

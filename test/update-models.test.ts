@@ -26,7 +26,10 @@ const db = testDatabase();
 const HOWDAH_SECRET_KEY = Buffer.alloc(32, 'k').toString('base64');
 
 const configOf = (env: Environment) =>
-  readConfig({ HOWDAH_HOME: home, DATABASE_URL: db.url, HOWDAH_SECRET_KEY, ...env });
+  readConfig({
+    ...{ HOWDAH_HOME: home, DATABASE_URL: db.url, HOWDAH_SECRET_KEY, HOWDAH_AUTH: 'none' },
+    ...env,
+  });
 
 /**
  * Starts a worker and the API with these variables, as a process does. Returns the printed lines.

@@ -5,7 +5,10 @@ import { PACKAGE_ROOT } from '../../src/package-root.ts';
 
 export type BenchApi = { url: string; stop(): Promise<void> };
 
-/** Starts `howdah api` as a child process on a free port. The child ends with this process. */
+/**
+ * Starts `howdah api` without a login as a child process on a free port. The child ends with this
+ * process.
+ */
 export async function startApiProcess(
   databaseUrl: string,
   env: Readonly<Record<string, string>> = {},
@@ -15,6 +18,7 @@ export async function startApiProcess(
       ...process.env,
       DATABASE_URL: databaseUrl,
       PORT: '0',
+      HOWDAH_AUTH: 'none',
       HOWDAH_LOG_LEVEL: 'error',
       ...env,
       HOWDAH_REEXEC: '1', // bin/howdah then ends when its IPC channel is closed

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import {
   copyFileSync,
   cpSync,
@@ -97,6 +98,13 @@ function writeApp(folder, name, tarball) {
     return `${JSON.stringify(manifest, null, 2)}\n`;
   });
   if (tarball) copyFileSync(tarball, join(folder, basename(tarball)));
+  writeFileSync(join(folder, '.env'), settings(), { mode: 0o600 });
+}
+
+/** Returns the first .env of an app, which nobody opens without its password. */
+function settings() {
+  const password = randomBytes(18).toString('base64url');
+  return `# The password of the app, under any user name. More settings: .env.example\nAPP_PASSWORD=${password}\n`;
 }
 
 function editFile(path, edit) {
@@ -120,5 +128,6 @@ function nextSteps(folder, isInstalled) {
     ...(isInstalled ? [] : ['npm install']),
     'npm start',
   ];
-  return `Created ${folder}. Next, type:\n\n${commands.map((one) => `  ${one}\n`).join('')}`;
+  const lines = commands.map((one) => `  ${one}\n`).join('');
+  return `Created ${folder}. Next, type:\n\n${lines}\nThe page asks for a password: it is APP_PASSWORD in .env, with any user name.`;
 }

@@ -11,9 +11,11 @@ const { nonce } = document.querySelector('script[nonce]');
 globalThis.__webpack_nonce__ = nonce; // read by dialogs, which add a style sheet
 
 const { query, variables } = JSON.parse(document.querySelector('#operation').textContent);
-const socket = new URL('/graphql', location.href);
+// Beside this page, which may be below the path of a mount or of a proxy.
+const endpoint = new URL('graphql', location.href);
+const socket = new URL(endpoint);
 socket.protocol = socket.protocol.replace('http', 'ws');
-const fetcher = createGraphiQLFetcher({ url: '/graphql', subscriptionUrl: socket.href });
+const fetcher = createGraphiQLFetcher({ url: endpoint.href, subscriptionUrl: socket.href });
 // A URL with a run opens a tab for it. Any other URL restores the tabs of the last visit.
 const first = variables === undefined ? { defaultQuery: query } : { query, variables };
 

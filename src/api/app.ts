@@ -10,6 +10,7 @@ import type { Logger } from 'pino';
 import type { Readiness } from '../telemetry/readiness.ts';
 import { answerClientError } from './errors/client-errors.ts';
 import { PROBLEM_TYPE, problem } from './errors/problem.ts';
+import { isGraphiqlPath } from './graphql/graphiql.ts';
 import { healthRoutes } from './health/health.ts';
 import { schemaRoutes } from './health/schemas.ts';
 import { pathOf, shownPath } from './http/path.ts';
@@ -68,13 +69,17 @@ function answerNotFound(app: FastifyInstance, request: FastifyRequest, reply: Fa
   const [status, code] = methods.length > 0 ? [405, 'HWINV'] : [404, 'HWNTF'];
   const detail = `${request.method} ${shownPath(request.url)} does not exist.`;
   const hint =
-    methods.length > 0
-      ? `Allowed methods: ${methods.join(', ')}.`
-      : 'See /docs for the list of paths.';
+    methods.length > 0 ? `Allowed methods: ${methods.join(', ')}.` : hintOfMissing(url);
   return reply
     .code(status)
     .type(PROBLEM_TYPE)
     .send(problem(status, code, detail, { hint }).body);
+}
+
+function hintOfMissing(path: string): string {
+  return isGraphiqlPath(path)
+    ? 'GraphiQL is off where a login is required. To turn it on, start the server with HOWDAH_GRAPHQL_INTROSPECTION=on.'
+    : 'See /docs for the list of paths.';
 }
 
 /**

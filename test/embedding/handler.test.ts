@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import express from 'express';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createProcessLogins } from '../../src/api/login/process-logins.ts';
@@ -30,6 +31,25 @@ test('without a port, requests need a login unless told otherwise; own methods n
   expect(await howdah.call('listAgents')).toHaveProperty('data');
   const local = await handler(new Request('http://localhost/api/agents'));
   expect(local.status).toBe(200);
+});
+
+test('without a login, what a proxy passed on to the program is refused', async () => {
+  const server = createServer((request, response) => void handler(request, response));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const url = `http://localhost:${port}/api/agents`;
+  expect((await fetch(url)).status).toBe(200);
+  for (const headers of [{ 'x-forwarded-for': '203.0.113.9' }, { via: '1.1 Caddy' }]) {
+    expect((await fetch(url, { headers })).status).toBe(403);
+    expect((await handler(new Request('http://localhost/api/agents', { headers }))).status).toBe(
+      403,
+    );
+  }
+  const socket = connect(port, '127.0.0.1'); // nginx speaks HTTP/1.0 by default
+  socket.end(`GET /api/agents HTTP/1.0\r\nHost: localhost:${port}\r\nConnection: close\r\n\r\n`);
+  expect(await text(socket)).toMatch(/^HTTP\/1\.1 403 /);
+  server.closeAllConnections();
+  server.close();
 });
 
 test.each([

@@ -120,6 +120,22 @@ describe.each(Object.keys(mounts))('in %s', (name) => {
     expect(await page.text()).toContain('href="openapi.json"');
   });
 
+  test('GraphiQL loads its files and its endpoint from below the mount', async () => {
+    const start = await mount.fetch(`${mount.url}/`, { redirect: 'manual' });
+    expect(start.status).toBe(302);
+    const place = new URL(start.headers.get('location') ?? '', mount.url);
+    expect(place.href).toBe(`${mount.url}/graphiql`);
+    const page = await (await mount.fetch(place)).text();
+    const files = [...page.matchAll(/(?:src|href)="([^":]+)"/g)].map(([, path = '']) => path);
+    expect(files).toHaveLength(2);
+    for (const file of files) {
+      expect((await mount.fetch(new URL(file, place))).status, file).toBe(200);
+    }
+    const script = files.find((file) => file.endsWith('.js')) ?? '';
+    const code = await (await mount.fetch(new URL(script, place))).text();
+    expect(code).toMatch(/new URL\([`"']graphql[`"'],\s*location\.href\)/);
+  });
+
   test('a body beyond the limit is refused, and a large one within it is taken', async () => {
     const send = (length: number) =>
       mount.fetch(`${mount.url}/api/execute`, {

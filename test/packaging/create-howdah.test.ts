@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -35,9 +36,23 @@ test('writes the template under the name of the folder, and says what to type', 
   expect(stdout.match(/^ {2}.*/gm)).toEqual(['  cd my-shop', '  npm install', '  npm start']);
   const app = join(folder, 'my-shop');
   const written = readdirSync(TEMPLATE).map((name) => name.replace(/^_/, '.'));
-  expect(readdirSync(app).sort()).toEqual(written.sort());
+  expect(readdirSync(app).sort()).toEqual([...written, '.env'].sort());
   expect(readJson(app, 'package.json').name).toBe('my-shop');
   expect(readText(app, 'README.md')).toMatch(/^# my-shop\n/);
+});
+
+test('writes a password of its own for each app, which others cannot read', async () => {
+  const passwords = new Set<string>();
+  for (const name of ['first', 'second']) {
+    expect(await createApp(folder, name)).toMatchObject({ status: 0 });
+    const [, password = ''] = /^APP_PASSWORD=([\w-]{24})$/m.exec(readText(folder, name, '.env')) ?? [];
+    passwords.add(password);
+    expect(statSync(join(folder, name, '.env')).mode & 0o777).toBe(0o600);
+    expect(readText(folder, name, '.gitignore')).toMatch(/^\.env$/m);
+    expect(readText(folder, name, '.dockerignore')).toMatch(/^\.env$/m);
+  }
+  expect(passwords.size).toBe(2);
+  expect(passwords).not.toContain('');
 });
 
 test('accepts a folder that contains only .git', async () => {

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -56,7 +56,7 @@ test('passes tsc', () => runScript('types'));
 
 test('passes its own tests', async () => {
   const printed = await runScript('test', { DATABASE_URL: inject('serverUrl') });
-  expect(printed).toMatch(/^. pass 5$/m);
+  expect(printed).toMatch(/^. pass 6$/m);
   expect(printed).toMatch(/^. fail 0$/m);
 });
 
@@ -74,7 +74,9 @@ describe.skipIf(!PROGRAM)('the page', () => {
     const url = await urlOf(program);
     const args = ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'];
     browser = await chromium.launch({ executablePath: PROGRAM ?? '', args });
-    const page = await browser.newPage();
+    const [, password = ''] = /^APP_PASSWORD=(.+)$/m.exec(readFileSync(join(app, '.env'), 'utf8')) ?? [];
+    expect((await fetch(url)).status).toBe(401);
+    const page = await browser.newPage({ httpCredentials: { username: 'me', password } });
     const problems: string[] = [];
     page.on('console', (one) => one.type() === 'error' && problems.push(one.text()));
     page.on('pageerror', (error) => problems.push(error.message));

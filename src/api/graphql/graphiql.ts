@@ -62,6 +62,9 @@ async function sendFile(
   response.end(request.method === 'HEAD' ? undefined : bytes);
 }
 
+/**
+ * Returns the page. Its addresses are relative, since the API may be mounted below a path.
+ */
 function renderPage(url: string | undefined, nonce: string): string {
   const isBuilt = existsSync(join(FOLDER, 'graphiql.js'));
   const operation = JSON.stringify(firstOperation(url)).replaceAll('<', '\\u003c');
@@ -72,12 +75,12 @@ function renderPage(url: string | undefined, nonce: string): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>GraphiQL · Howdah</title>
 <link rel="icon" href="data:,">
-<link rel="stylesheet" href="/graphiql/page.css">
+<link rel="stylesheet" href="graphiql/page.css">
 </head>
 <body>
 <div id="graphiql">${isBuilt ? '' : 'GraphiQL is not built. Run <code>npm run build:pages</code> in the checkout, and reload this page.'}</div>
 <script nonce="${nonce}" type="application/json" id="operation">${operation}</script>
-<script nonce="${nonce}" type="module" src="/graphiql/page.js"></script>
+<script nonce="${nonce}" type="module" src="graphiql/page.js"></script>
 </body>
 </html>
 `;

@@ -53,7 +53,7 @@ export async function ensureCluster(
   if (existsSync(dataDir)) {
     if (readdirSync(dataDir).length > 0) return checkVersion(dataDir, major);
   }
-  log(`Creating a PostgreSQL ${major} database in ${dataDir} (once, about a second).`);
+  log(`Creating a PostgreSQL ${major} database in ${dataDir} (once; takes a moment).`);
   if (account?.name === 'nobody') {
     log('It runs as user nobody. To give it its own user, run `useradd --system postgres` first.');
   }

@@ -16,6 +16,7 @@ import {
 } from '../../contracts/agents/model-test.ts';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { Message } from '../../contracts/runs/message.ts';
+import { firstCharacters } from '../../text/truncate.ts';
 import { createTone, TONE_SECONDS } from './tone.ts';
 
 /**
@@ -86,7 +87,7 @@ async function testAnswer(
   const second = await provider.generate({ ...request, messages, tools: [ORDER_STATUS] }, context);
   if (!second.ok) return second;
   const isCalled = second.value.tool_calls.some(({ name }) => name === ORDER_STATUS.name);
-  if (!isCalled) return withoutCall(model);
+  if (!isCalled) return withoutCall(model, second.value);
   const warnings = [...(answer.warnings ?? []), ...(second.value.warnings ?? [])];
   const usage = addUsage(first.value.usage, second.value.usage);
   return {
@@ -192,9 +193,14 @@ function unable({ name }: ModelProvider, what: string): Outcome<never> {
   return failure('invalid_request', `The provider ${name} makes no ${what}.`);
 }
 
-function withoutCall({ model }: ModelRef): Outcome<never> {
-  return failure('bad_answer', `The model ${model} answered, but did not call the tool it needed.`);
+/** Describes an answer in words alone, of which it shows the beginning. */
+function withoutCall({ model }: ModelRef, { content }: ModelAnswer): Outcome<never> {
+  const answer = JSON.stringify(firstCharacters(content ?? '', SHOWN_CHARACTERS));
+  const message = `The model ${model} answered ${answer}, but did not call the tool ${ORDER_STATUS.name}, as it was asked to.`;
+  return failure('bad_answer', message);
 }
+
+const SHOWN_CHARACTERS = 200;
 
 function failure(code: RunError['code'], message: string): Outcome<never> {
   return { ok: false, error: { code, message, retryable: false } };

@@ -156,7 +156,10 @@ test('the process answers for the duration of --drain, and a second signal ends 
   const home = mkdtempSync(join(tmpdir(), 'howdah-drain-'));
   const main = join(import.meta.dirname, '../../../src/cli/main.ts');
   const child = spawn(process.execPath, [main, 'api', '--drain', '1h'], {
-    env: { PATH: process.env.PATH, DATABASE_URL: db.url, PORT: '0', HOWDAH_HOME: home },
+    env: {
+      ...{ PATH: process.env.PATH, DATABASE_URL: db.url, PORT: '0', HOWDAH_HOME: home },
+      HOWDAH_AUTH: 'none',
+    },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   onTestFinished(() => {

@@ -67,9 +67,20 @@ describe('paths', () => {
     expect(await send('/')).toMatchObject({ status: 302, location: '/graphiql' });
     const page = await send('/graphiql', { accept: 'text/html' });
     expect(page).toMatchObject({ status: 200, type: expect.stringContaining('text/html') });
-    const files = [...page.body.matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, path = '']) => path);
-    expect(files).toEqual(['/graphiql/page.css', '/graphiql/page.js']);
-    for (const path of files) expect(await send(path)).toMatchObject({ status: 200 });
+    const files = [...page.body.matchAll(/(?:src|href)="([^":]+)"/g)].map(([, path = '']) => path);
+    expect(files).toEqual(['graphiql/page.css', 'graphiql/page.js']); // also below a mount
+    for (const path of files) expect(await send(`/${path}`)).toMatchObject({ status: 200 });
+  });
+
+  test('where introspection is off, the answer names the variable', async () => {
+    const closed = await startTestApi(db.url, { graphqlIntrospection: false });
+    const response = await fetch(`${closed.url}/graphiql`);
+    expect([response.status, await response.json()]).toMatchObject([
+      404,
+      { code: 'HWNTF', hint: expect.stringContaining('HOWDAH_GRAPHQL_INTROSPECTION=on') },
+    ]);
+    expect((await fetch(closed.url)).status).toBe(404);
+    await closed.close();
   });
 
   test('an unknown path is an RFC 9457 problem', async () => {

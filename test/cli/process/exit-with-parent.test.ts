@@ -8,7 +8,10 @@ const db = testDatabase();
 
 test('a server started by npx ends with it, though the shell between them forwards no signal', async () => {
   const shell = spawn('sh', ['-c', `"${process.execPath}" "${MAIN}" start; exit`], {
-    env: { ...process.env, DATABASE_URL: db.url, PORT: '0', npm_lifecycle_event: 'npx' },
+    env: {
+      ...{ ...process.env, DATABASE_URL: db.url, PORT: '0', HOWDAH_AUTH: 'none' },
+      npm_lifecycle_event: 'npx',
+    },
     stdio: ['ignore', 'ignore', 'pipe'],
     detached: true,
   });

@@ -266,7 +266,8 @@ describe('rotation of keys under load', () => {
 
 describe('a process at startup', () => {
   const start = (env: Record<string, string>) => {
-    for (const [name, value] of Object.entries({ PORT: '0', ...env })) vi.stubEnv(name, value);
+    const variables = { PORT: '0', HOWDAH_AUTH: 'none', ...env };
+    for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
     return startCli(database.url, 'api').end();
   };
 
@@ -287,7 +288,7 @@ describe('a process at startup', () => {
   });
 
   test('beyond loopback without a key is rejected with instructions to set one', async () => {
-    const env = { HOST: '0.0.0.0', HOWDAH_JWT_SECRET: 'x'.repeat(32), HOWDAH_SECRET_KEY: '' };
+    const env = { HOST: '0.0.0.0', HOWDAH_AUTH: '', HOWDAH_JWT_SECRET: 'x'.repeat(32), HOWDAH_SECRET_KEY: '' };
     const { status, stderr } = await start(env);
     expect(status).toBe(2);
     expect(stderr).toMatch(/HOWDAH_SECRET_KEY is not set.*openssl rand -base64 32/s);

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { connect, type Howdah, start } from 'howdah';
 import { createApp } from '../src/app.ts';
+import { passwordOf } from '../src/login.ts';
 import { setUp } from '../src/set-up.ts';
 import { deliveryDate } from '../src/tools/delivery-date.ts';
 import { createDatabase, createScript } from './support.ts';
@@ -84,6 +85,14 @@ test('the list of the page shows a run until it has ended', { timeout: 60_000 },
       assert.equal(event.row.output, 'Good morning!');
       return;
     }
+  }
+});
+
+test('the app needs a password, unless the environment says that it needs none', () => {
+  assert.equal(passwordOf({ APP_PASSWORD: 's3cret' }), 's3cret');
+  assert.equal(passwordOf({ HOWDAH_AUTH: 'none' }), undefined);
+  for (const env of [{}, { APP_PASSWORD: '' }, { HOWDAH_AUTH: 'required' }]) {
+    assert.throws(() => passwordOf(env), /APP_PASSWORD is not set/);
   }
 });
 
