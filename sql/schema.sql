@@ -10332,7 +10332,8 @@ begin
         'home\.arpa|nip\.io|sslip\.io)\.?$'))) then
     return true;
   end if;
-  if howdah_private.owns_machine() then
+  if howdah_private.is_operator()
+    or (howdah_private.owns_machine() and not check_machine.is_command) then
     return false;
   end if;
   if not check_machine.is_command and howdah_private.is_address_open(check_machine.url) then
@@ -10346,7 +10347,8 @@ begin
     detail = jsonb_strip_nulls(
       jsonb_build_object('field', check_machine.field, 'host', v_shown))::text,
     hint = case when check_machine.is_command
-      then 'Use type http, or ask an owner of the database to write it.'
+      then 'Use type http, or write it as an owner of the database: in SQL (npx howdah db url) or '
+        'with npx howdah apply FILE.'
       else 'Ask an owner of the database to write it, or an operator to add the host and port to '
         'HOWDAH_EGRESS_ALLOW and start Howdah again.' end;
 end $function$
@@ -10583,7 +10585,7 @@ begin
         array_to_string(check_month_blockers.blockers, ', ')),
       detail = jsonb_build_object(
         'month', check_month_blockers.month, 'blockers', check_month_blockers.blockers)::text,
-      hint = 'List the months and what blocks them: howdah retention months';
+      hint = 'List the months and what blocks them: howdah admin retention months';
   end if;
 end $function$
 ;
@@ -10687,6 +10689,25 @@ begin
     raise exception using errcode = 'HWINV',
       message = format('overrides%s %s', v_fault.field, v_fault.fault),
       detail = jsonb_build_object('field', 'overrides' || v_fault.field)::text, hint = v_fault.fix;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_package(provider text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if starts_with(check_package.provider, 'npm:') and not howdah_private.is_operator()
+    and howdah_private.owns_machine() then
+    raise exception using errcode = 'HWDEN',
+      message = format('a request without a login must not name a package as the provider: %s',
+        check_package.provider),
+      detail = jsonb_build_object('field', 'provider', 'provider', check_package.provider)::text,
+      hint = 'Write the model as an owner of the database: in SQL (npx howdah db url) or with '
+        'npx howdah apply FILE. Or require a login: HOWDAH_AUTH=required.';
   end if;
 end $function$
 ;
@@ -10859,6 +10880,7 @@ begin
     elsif m.base_url is null then
       perform howdah_private.refuse_missing_address(m.provider);
     end if;
+    perform howdah_private.check_package(m.provider);
     return;
   elsif m.base_url is not null and howdah_private.is_provider(m.provider) then
     return;
@@ -26803,7 +26825,7 @@ begin
     raise exception using errcode = 'HWCNF',
       message = format('month %s is being dropped', to_char(refuse_dropped_month.month, 'YYYY-MM')),
       detail = jsonb_build_object('month', refuse_dropped_month.month)::text,
-      hint = 'Finish the drop first: howdah retention';
+      hint = 'Finish the drop first: howdah admin retention';
   end if;
 end $function$
 ;
@@ -45736,6 +45758,10 @@ grant execute on function howdah_private.check_named_members(uuid) to howdah_app
 grant execute on function howdah_private.check_not_erased(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.check_overrides(howdah.executions,text,text[]) to howdah_engine;
+
+grant execute on function howdah_private.check_package(text) to howdah_app;
+
+grant execute on function howdah_private.check_package(text) to howdah_engine;
 
 grant execute on function howdah_private.check_part_exists(text,text[],text[],text[]) to howdah_app;
 

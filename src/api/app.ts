@@ -68,8 +68,7 @@ function answerNotFound(app: FastifyInstance, request: FastifyRequest, reply: Fa
   if (methods.length > 0) reply.header('allow', methods.join(', '));
   const [status, code] = methods.length > 0 ? [405, 'HWINV'] : [404, 'HWNTF'];
   const detail = `${request.method} ${shownPath(request.url)} does not exist.`;
-  const hint =
-    methods.length > 0 ? `Allowed methods: ${methods.join(', ')}.` : hintOfMissing(url);
+  const hint = methods.length > 0 ? `Allowed methods: ${methods.join(', ')}.` : hintOfMissing(url);
   return reply
     .code(status)
     .type(PROBLEM_TYPE)

@@ -45,7 +45,8 @@ test('writes a password of its own for each app, which others cannot read', asyn
   const passwords = new Set<string>();
   for (const name of ['first', 'second']) {
     expect(await createApp(folder, name)).toMatchObject({ status: 0 });
-    const [, password = ''] = /^APP_PASSWORD=([\w-]{24})$/m.exec(readText(folder, name, '.env')) ?? [];
+    const [, password = ''] =
+      /^APP_PASSWORD=([\w-]{24})$/m.exec(readText(folder, name, '.env')) ?? [];
     passwords.add(password);
     expect(statSync(join(folder, name, '.env')).mode & 0o777).toBe(0o600);
     expect(readText(folder, name, '.gitignore')).toMatch(/^\.env$/m);

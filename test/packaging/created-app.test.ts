@@ -74,7 +74,8 @@ describe.skipIf(!PROGRAM)('the page', () => {
     const url = await urlOf(program);
     const args = ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu'];
     browser = await chromium.launch({ executablePath: PROGRAM ?? '', args });
-    const [, password = ''] = /^APP_PASSWORD=(.+)$/m.exec(readFileSync(join(app, '.env'), 'utf8')) ?? [];
+    const [, password = ''] =
+      /^APP_PASSWORD=(.+)$/m.exec(readFileSync(join(app, '.env'), 'utf8')) ?? [];
     expect((await fetch(url)).status).toBe(401);
     const page = await browser.newPage({ httpCredentials: { username: 'me', password } });
     const problems: string[] = [];

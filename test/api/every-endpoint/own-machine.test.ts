@@ -6,7 +6,10 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
-import { replaceEgressReport, replaceProviderReports } from '../../../src/db/worker/provider-reports.ts';
+import {
+  replaceEgressReport,
+  replaceProviderReports,
+} from '../../../src/db/worker/provider-reports.ts';
 import { parseHostPattern } from '../../../src/network/host-pattern.ts';
 import { runCli } from '../../cli/run-cli.ts';
 import { one } from '../../sql/support.ts';

@@ -69,29 +69,32 @@ test.each([
   expect(stderr).toContain(hint);
 });
 
-test.each(['start', 'api'])('howdah %s on a database of others requires a login', async (command) => {
-  vi.stubEnv('HOWDAH_AUTH', '');
-  vi.stubEnv('PORT', '0');
-  const rejected = await runCli(db.url, command);
-  expect({ ...rejected, stderr: '' }).toEqual({ status: 4, stdout: '', stderr: '' });
-  expect(rejected.stderr).toContain('HOWDAH_AUTH=none');
+test.each(['start', 'api'])(
+  'howdah %s on a database of others requires a login',
+  async (command) => {
+    vi.stubEnv('HOWDAH_AUTH', '');
+    vi.stubEnv('PORT', '0');
+    const rejected = await runCli(db.url, command);
+    expect({ ...rejected, stderr: '' }).toEqual({ status: 4, stdout: '', stderr: '' });
+    expect(rejected.stderr).toContain('HOWDAH_AUTH=none');
 
-  const created = await runCli(db.url, 'admin', 'key', 'create', command, '--json');
-  const { key } = JSON.parse(created.stdout);
-  const cli = startCli(db.url, command);
-  await expect.poll(cli.stderr).toContain('Howdah is ready.');
-  try {
-    expect(cli.stderr()).toMatch(/Login +required: API keys$/m);
-    const [url] = /http:\/\/[\d.:]+/.exec(cli.stderr()) ?? [];
-    expect((await fetch(`${url}/api/agents`)).status).toBe(401);
-    const headers = { authorization: `Bearer ${key}` };
-    expect((await fetch(`${url}/api/agents`, { headers })).status).toBe(200);
-  } finally {
-    cli.interrupt();
-  }
-  expect(await cli.waitForReturn()).toBe(0);
-  await db.pool.query('delete from howdah.api_keys');
-});
+    const created = await runCli(db.url, 'admin', 'key', 'create', command, '--json');
+    const { key } = JSON.parse(created.stdout);
+    const cli = startCli(db.url, command);
+    await expect.poll(cli.stderr).toContain('Howdah is ready.');
+    try {
+      expect(cli.stderr()).toMatch(/Login +required: API keys$/m);
+      const [url] = /http:\/\/[\d.:]+/.exec(cli.stderr()) ?? [];
+      expect((await fetch(`${url}/api/agents`)).status).toBe(401);
+      const headers = { authorization: `Bearer ${key}` };
+      expect((await fetch(`${url}/api/agents`, { headers })).status).toBe(200);
+    } finally {
+      cli.interrupt();
+    }
+    expect(await cli.waitForReturn()).toBe(0);
+    await db.pool.query('delete from howdah.api_keys');
+  },
+);
 
 test('the banner says who may call the API', async () => {
   vi.stubEnv('PORT', '0');
@@ -102,9 +105,9 @@ test('the banner says who may call the API', async () => {
   vi.stubEnv('HOWDAH_AUTH', 'required');
   vi.stubEnv('HOWDAH_JWT_SECRET', 'canary'.repeat(8));
   const closed = startCli(db.url, 'api');
-  await expect.poll(closed.stderr).toMatch(
-    /Login +required: API keys, tokens of HOWDAH_JWT_SECRET$/m,
-  );
+  await expect
+    .poll(closed.stderr)
+    .toMatch(/Login +required: API keys, tokens of HOWDAH_JWT_SECRET$/m);
   closed.interrupt();
   expect(await closed.waitForReturn()).toBe(0);
   expect(closed.stderr()).not.toContain('canary');

@@ -288,7 +288,12 @@ describe('a process at startup', () => {
   });
 
   test('beyond loopback without a key is rejected with instructions to set one', async () => {
-    const env = { HOST: '0.0.0.0', HOWDAH_AUTH: '', HOWDAH_JWT_SECRET: 'x'.repeat(32), HOWDAH_SECRET_KEY: '' };
+    const env = {
+      HOST: '0.0.0.0',
+      HOWDAH_AUTH: '',
+      HOWDAH_JWT_SECRET: 'x'.repeat(32),
+      HOWDAH_SECRET_KEY: '',
+    };
     const { status, stderr } = await start(env);
     expect(status).toBe(2);
     expect(stderr).toMatch(/HOWDAH_SECRET_KEY is not set.*openssl rand -base64 32/s);

@@ -22,11 +22,11 @@ const GROUPS = {
   },
   'API and login': {
     PORT: 'The port of the API. `--port` takes precedence.',
-    HOST: 'The address that the API listens on. Any address that is not loopback requires tokens and HOWDAH_SECRET_KEY.',
+    HOST: 'The address that the API listens on. Any address that is not loopback requires a login and HOWDAH_SECRET_KEY.',
     HOWDAH_PUBLIC_URL:
       'The URL at which clients reach this server, for [agent cards](../a2a.md) and links that [connect accounts](../connected-accounts.md).',
     HOWDAH_AUTH:
-      '`required` requires tokens on loopback too. Default: `none` on loopback, else `required`.',
+      '`required`, or `none` for programs of this machine alone. Default: `none` for `start` and `demo` on the embedded database with a loopback HOST, and without a HOWDAH_PUBLIC_URL of another machine; else `required`. `none` is rejected on any other HOST: [without a login](../how-to/reverse-proxy.md#without-a-login).',
     HOWDAH_JWT_SECRET: 'The secret that signs tokens (HS256): [keys](../keys.md).',
     HOWDAH_JWKS_URL:
       'The URL of the keys with which an identity provider signs tokens (RS256, ES256).',
