@@ -48,8 +48,9 @@ export function createLoopbackGuard(host: string): LoopbackGuard {
     if (forwarding !== undefined) {
       return `${ONLY_LOCAL}, and a proxy passed this one on: it has the header ${forwarding}. ${FIX}`;
     }
-    if ((socket?.clientHttpVersion ?? httpVersion) === '1.0') {
-      return `${ONLY_LOCAL}, and this one is in HTTP/1.0, as proxies send it. ${FIX}`;
+    const version = socket?.clientHttpVersion ?? httpVersion;
+    if (Number(version) < 1.1) {
+      return `${ONLY_LOCAL}, and this one is in HTTP/${version}, as proxies send it. ${FIX}`;
     }
     return undefined;
   };

@@ -72,7 +72,8 @@ describe('a request with a header of a proxy is rejected', () => {
   });
 
   test('in HTTP/1.0, as nginx sends it by default', () => {
-    expect(isAccepted({}, '1.0')).toBe(false);
+    for (const version of ['0.9', '1.0']) expect(isAccepted({}, version)).toBe(false);
+    expect(isAccepted({}, '2.0')).toBe(true); // of a program in which the API is mounted
     const mounted = { clientHttpVersion: '1.0', remoteAddress: '127.0.0.1' };
     const request = { headers: { host: 'localhost' }, httpVersion: '1.1', socket: mounted };
     expect(guard(request)).toBeDefined();
