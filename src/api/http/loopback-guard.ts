@@ -1,6 +1,5 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { inBrackets, isLoopback } from '../../network/addresses.ts';
-import { findForwardingHeader } from './forwarding-headers.ts';
 
 /** Returns why a request does not come from this machine, or undefined if it does. */
 export type LoopbackGuard = (request: GuardedRequest) => string | undefined;
@@ -54,6 +53,36 @@ export function createLoopbackGuard(host: string): LoopbackGuard {
     }
     return undefined;
   };
+}
+
+/**
+ * Words in the names of headers by which proxies, tunnels and content delivery networks pass on who
+ * sent a request: `Forwarded`, `X-Forwarded-For`, `Via`, `X-Real-IP`, `X-Original-Host`,
+ * `Proxy-Client-IP`, `CDN-Loop`. Clients have no reason to send such headers, so every name with
+ * one of these words counts, and not only the names that are known.
+ */
+const WORDS = new Set([
+  ...['forwarded', 'forward', 'forwards', 'via', 'proxy', 'proxied', 'proxyuser', 'cdn', 'remote'],
+  ...['ip', 'ipaddress', 'clientip', 'realip', 'addr', 'address', 'original', 'originating'],
+  ...['scheme', 'https', 'ssl', 'tls'],
+]);
+
+/** First words of the headers of one proxy, network or tunnel, such as `CF-Ray`. */
+const MAKERS = new Set([
+  ...['akamai', 'appengine', 'arr', 'azure', 'cf', 'cloudfront', 'envoy', 'fastly', 'fly'],
+  ...['haproxy', 'nf', 'nginx', 'ngrok', 'tailscale', 'traefik', 'varnish', 'vercel'],
+]);
+
+/**
+ * Returns the name of a header that shows that a proxy passed the request on. A proxy may send
+ * none.
+ */
+function findForwardingHeader(headers: Readonly<IncomingHttpHeaders>): string | undefined {
+  return Object.keys(headers).find((name) => {
+    const words = name.toLowerCase().split(/[-_]/);
+    const maker = words[0] === 'x' ? words[1] : words[0];
+    return MAKERS.has(maker ?? '') || words.some((word) => WORDS.has(word));
+  });
 }
 
 /** Returns the names of this machine for itself, and the address that the server listens on. */
