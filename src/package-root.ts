@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseJson } from './json/parse-json.ts';
 
 /**
  * The folder of this package with `migrations/` and `sql/`: above `src` in a checkout, above `dist`
@@ -11,7 +12,7 @@ export const PACKAGE_ROOT = findRoot(dirname(fileURLToPath(import.meta.url)));
 /** Returns the version of this release from package.json. */
 export function releaseVersion(): string {
   const file = readFileSync(join(PACKAGE_ROOT, 'package.json'), 'utf8');
-  return (JSON.parse(file) as { version: string }).version;
+  return (parseJson(file) as { version: string }).version;
 }
 
 /**

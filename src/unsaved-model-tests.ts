@@ -4,6 +4,7 @@ import type { ModelRef } from './contracts/agents/model.ts';
 import type { EndedModelTest, TryUnsavedModel } from './contracts/agents/model-test.ts';
 import { HowdahError } from './contracts/errors.ts';
 import { createGuardedProviders, providerEnv } from './guarded-providers.ts';
+import { parseJson } from './json/parse-json.ts';
 import { findProvider } from './providers/registry.ts';
 import { Redaction, SHORTEST_ECHO } from './redaction/redaction.ts';
 import { testModel } from './runtime/model-calls/test-model.ts';
@@ -62,5 +63,5 @@ async function refusePrivateAddress(
 function redactKey({ result, seconds }: EndedModelTest, key: string | undefined): EndedModelTest {
   const redaction = Redaction.of(key === undefined ? [] : [key], { shortest: SHORTEST_ECHO });
   if (redaction.isEmpty) return { result, seconds };
-  return { result: JSON.parse(redaction.text(JSON.stringify(result))), seconds };
+  return { result: parseJson<typeof result>(redaction.text(JSON.stringify(result))), seconds };
 }

@@ -1,3 +1,5 @@
+import { parseJson } from '../json/parse-json.ts';
+
 /**
  * Returns the text of an error of `useChat` to show to people. The AI SDK reports a rejected
  * request with the whole body of the response, which is a problem (RFC 9457). Imports nothing, so
@@ -5,7 +7,7 @@
  */
 export function chatErrorText({ message }: Error): string {
   try {
-    const { detail, hint } = JSON.parse(message) as { detail?: unknown; hint?: unknown };
+    const { detail, hint } = parseJson(message) as { detail?: unknown; hint?: unknown };
     const texts = [detail, hint].filter((text) => typeof text === 'string' && text !== '');
     return texts.length > 0 ? texts.join('. ') : message;
   } catch {

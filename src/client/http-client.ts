@@ -1,6 +1,7 @@
 import { HowdahError } from '../contracts/errors.ts';
 import { positionOf } from '../contracts/log-position.ts';
 import type { Json } from '../json/json.ts';
+import { parseJson } from '../json/parse-json.ts';
 
 export type ConnectOptions = {
   /** A token or an API key, or a function that returns one. A server on loopback needs none. */
@@ -67,7 +68,7 @@ function laterPosition(known: string | undefined, received: string | null): stri
 async function problemOf(response: Response): Promise<HowdahError> {
   const text = await response.text();
   try {
-    const { code, detail, hint, ...rest } = JSON.parse(text) as Record<string, string>;
+    const { code, detail, hint, ...rest } = parseJson(text) as Record<string, string>;
     return new HowdahError(`${code}`, `${detail}`, { hint, detail: rest });
   } catch {
     return new HowdahError('EUNREACHABLE', `the server answered ${response.status}: ${text}`);
@@ -81,5 +82,5 @@ export async function bodyOf(response: Response): Promise<Json> {
   const text = await response.text();
   if (text === '') return null;
   const isJson = response.headers.get('content-type')?.includes('json') ?? true;
-  return isJson ? (JSON.parse(text) as Json) : text;
+  return isJson ? (parseJson(text) as Json) : text;
 }

@@ -2,6 +2,7 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { HowdahError } from '../contracts/errors.ts';
 import type { StreamEvent } from '../contracts/runs/stream-event.ts';
 import type { Json } from '../json/json.ts';
+import { parseJson } from '../json/parse-json.ts';
 
 /** Most characters of an event. The server sends no larger ones. */
 const MOST_CHARACTERS = 64 * 1024 * 1024;
@@ -40,7 +41,7 @@ export async function* parseServerSentEvents(
 
 function parseData(data: string): Record<string, Json> {
   try {
-    return JSON.parse(data) as Record<string, Json>;
+    return parseJson(data) as Record<string, Json>;
   } catch (error) {
     throw protocolError(error);
   }

@@ -8,6 +8,7 @@ import type {
 import type { Failure, Outcome } from '../contracts/errors.ts';
 import type { EngineRun } from '../contracts/runs/run-context.ts';
 import { isJsonObject, type Json } from '../json/json.ts';
+import { parseJson } from '../json/parse-json.ts';
 import { retryAfterMs } from '../network/retry-after.ts';
 import { codeOfStatus, createCancellation, createFailure } from '../providers/failure.ts';
 import { redactAnswer } from '../providers/http/answer-redaction.ts';
@@ -109,7 +110,7 @@ function refusal(
 
 function objectIn(text: string): Json {
   try {
-    const value: Json = JSON.parse(text);
+    const value: Json = parseJson(text);
     return isJsonObject(value) ? value : null;
   } catch {
     return null;

@@ -1,3 +1,4 @@
+import { canonicalNumber, ExactNumber } from './exact-number.ts';
 import { isJsonObject, type Json } from './json.ts';
 
 /** Returns JSON with its keys in one order, as `jsonb` compares it. An absent value is null. */
@@ -14,6 +15,9 @@ function sortKeys(value: Json): Json {
   if (Array.isArray(value)) {
     return value.map(sortKeys);
   }
+  if (isLong(value)) {
+    return new ExactNumber(canonicalNumber(value));
+  }
   if (!isJsonObject(value)) {
     return value;
   }
@@ -23,4 +27,9 @@ function sortKeys(value: Json): Json {
       .sort(([one], [other]) => (one < other ? -1 : 1))
       .map(([key, member]) => [key, sortKeys(member)]),
   );
+}
+
+/** Returns whether a number may be spelled in several ways, such as `1e20` and its 21 digits. */
+function isLong(value: Json): value is number | ExactNumber {
+  return value instanceof ExactNumber || (Number.isInteger(value) && !Number.isSafeInteger(value));
 }

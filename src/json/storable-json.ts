@@ -1,3 +1,5 @@
+import { isJsonObject } from './json.ts';
+
 // Postgres stores no U+0000, and half a surrogate pair is no character: `jsonb` rejects both. Texts
 // of models and tools are replaced, because a run must go on. Texts of callers are refused, because
 // callers can correct them.
@@ -27,8 +29,7 @@ function replaceUnstorable(_key: string, value: unknown): unknown {
   if (typeof value === 'string') {
     return storableText(value);
   }
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return isObject
+  return isJsonObject(value)
     ? Object.fromEntries(Object.entries(value).map(([key, member]) => [storableText(key), member]))
     : value;
 }

@@ -8,6 +8,7 @@ import type {
 } from '../contracts/agents/model.ts';
 import type { Outcome } from '../contracts/errors.ts';
 import type { JsonObject } from '../json/json.ts';
+import { parseJson } from '../json/parse-json.ts';
 import { Redaction } from '../redaction/redaction.ts';
 import { accountOf, atAddress, settingsIn } from './ai-sdk/account.ts';
 import {
@@ -228,7 +229,7 @@ function observe(
   return async (input, init) => {
     const sent =
       typeof init?.body === 'string' && Object.keys(body).length > 0
-        ? { ...init, body: JSON.stringify(mergeBody(JSON.parse(init.body), body)) }
+        ? { ...init, body: JSON.stringify(mergeBody(parseJson<JsonObject>(init.body), body)) }
         : init;
     const response = await fetch(input, sent);
     onResponse(response);

@@ -9,6 +9,7 @@ import type {
 } from '../contracts/agents/model.ts';
 import type { Failure, Outcome } from '../contracts/errors.ts';
 import { isJsonObject } from '../json/json.ts';
+import { parseJson } from '../json/parse-json.ts';
 import { Redaction, type StreamRedaction } from '../redaction/redaction.ts';
 import { createCancellation, createFailure } from './failure.ts';
 import { redactAnswer } from './http/answer-redaction.ts';
@@ -153,7 +154,7 @@ async function call(the: Call): Promise<Outcome<ModelAnswer>> {
   const redaction = Redaction.of(secretsIn(peer.key));
   const filter = redaction.stream();
   if (type.includes('json')) {
-    const whole: unknown = JSON.parse(await response.text());
+    const whole: unknown = parseJson(await response.text());
     if (isJsonObject(whole) && whole.error) return reportedFailure(whole.error, '', peer);
     emitToken(the.context, filter.pass(addWhole(fold, whole)));
   } else {

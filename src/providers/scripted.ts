@@ -13,6 +13,7 @@ import type {
   TranscriptionRequest,
 } from '../contracts/agents/model.ts';
 import type { Failure, Outcome } from '../contracts/errors.ts';
+import { cloneJson } from '../json/clone-json.ts';
 import { firstCharacters } from '../text/truncate.ts';
 import { codeOfStatus, createCancellation, createFailure } from './failure.ts';
 import { imageIn, rankingBy, speechIn, transcriptIn } from './scripted/media.ts';
@@ -52,7 +53,7 @@ export function createScriptedProvider(script?: ScriptStep[]): ScriptedModel {
   const calls: ModelRequest[] = [];
   const embeds: EmbedRequest[] = [];
   const provider = providerWith((request) => {
-    const one = structuredClone(request);
+    const one = cloneJson(request);
     if ('texts' in one) embeds.push(one);
     else calls.push(one);
   }, script);

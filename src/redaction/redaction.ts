@@ -7,6 +7,7 @@
 // its end may begin a spelling.
 
 import type { RunError } from '../contracts/errors.ts';
+import { isJsonNumber } from '../json/exact-number.ts';
 import { isJsonObject, type Json } from '../json/json.ts';
 import { PatternAutomaton } from './pattern-automaton.ts';
 import { spellings } from './spellings.ts';
@@ -86,7 +87,7 @@ export class Redaction {
 
   #json(value: Json, level: number): Json {
     if (typeof value === 'string') return this.text(value);
-    if (typeof value === 'number') {
+    if (isJsonNumber(value)) {
       const text = String(value);
       return this.text(text) === text ? value : REDACTED;
     }

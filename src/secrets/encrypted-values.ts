@@ -1,7 +1,8 @@
 // Where encrypted contents are in values, and what they look like there: texts, parts of texts,
 // JSON, and JSON in texts. contents.ts encrypts and decrypts them.
 
-import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
+import { isJsonObject, type JsonObject } from '../json/json.ts';
+import { parseJson, parseSpelling } from '../json/parse-json.ts';
 
 /**
  * The beginning of an encrypted text. After it come the id of the data key, the id of the run, the
@@ -105,7 +106,7 @@ export function encryptedTextsIn(root: unknown): EncryptedText[] {
       if (parts) found.set(value, parts);
       else
         rest.push(
-          jsonIn(value, JSON.parse) ?? placesIn(value).map((place) => value.slice(...place)),
+          jsonIn(value, parseJson) ?? placesIn(value).map((place) => value.slice(...place)),
         );
     } else if (Array.isArray(value)) {
       for (const item of value) rest.push(item);
@@ -160,7 +161,7 @@ function contentFinder(opened: DecryptedContents, onRepeat?: (bytes: number) => 
   };
 }
 
-function replace(value: unknown, find: FindContent, parse: ParseJson = JSON.parse): unknown {
+function replace(value: unknown, find: FindContent, parse: ParseJson = parseJson): unknown {
   if (typeof value === 'string') return replaceInText(value, find);
   if (Array.isArray(value)) {
     const list = value.length === 1 ? sealedIn(value[0], SEALED_LIST, find) : undefined;
@@ -187,7 +188,7 @@ function replaceInText(text: string, find: FindContent): string {
   return (
     sealedIn(json, SEALED, find) ??
     sealedIn(list, SEALED_LIST, find) ??
-    JSON.stringify(replace(json, find, parseExactly), null, indentOf(text))
+    JSON.stringify(replace(json, find, parseSpelling), null, indentOf(text))
   );
 }
 
@@ -219,7 +220,7 @@ function sealedIn(value: unknown, field: string, find: FindContent): string | un
  * where the erasure of a user renames that user.
  */
 function renameIn(json: string, name: string): string {
-  const document: unknown = parseExactly(json);
+  const document: unknown = parseSpelling(json);
   return isPlainObject(document) && typeof document.by === 'string' && document.by !== name
     ? JSON.stringify({ ...document, by: name })
     : json;
@@ -228,7 +229,7 @@ function renameIn(json: string, name: string): string {
 /**
  * Parses a text that holds an array, an object or a text as JSON, such as a column cast to text.
  */
-function jsonIn(text: string, parse: ParseJson = parseExactly): unknown {
+function jsonIn(text: string, parse: ParseJson = parseSpelling): unknown {
   if (!/^\s*[[{"]/.test(text)) return undefined;
   try {
     return parse(text);
@@ -239,35 +240,11 @@ function jsonIn(text: string, parse: ParseJson = parseExactly): unknown {
 
 type ParseJson = (json: string) => unknown;
 
-/** Functions of JSON that the types of TypeScript lack. */
-const exactJson = JSON as typeof JSON & {
-  rawJSON(json: string): unknown;
-  isRawJSON(value: unknown): boolean;
-};
-
-/** Numbers whose digits JavaScript may lose: long ones, `1.50` and `1e9`. */
-const INEXACT = /[\d.]{16}|\.\d*0(?!\d)|\de/i;
-
-/** Parses JSON so that `JSON.stringify` returns each number with the same digits. */
-function parseExactly(json: string): Json {
-  return INEXACT.test(json) ? JSON.parse(json, keepDigits) : JSON.parse(json);
-}
-
-function keepDigits(_name: string, value: Json, ...[context]: { source?: string }[]): unknown {
-  const source = context?.source;
-  if (typeof value !== 'number' || source === undefined || source === String(value)) return value;
-  return exactJson.rawJSON(source);
-}
-
 /** Returns the indent of a JSON text for people, as jsonb_pretty writes it. */
 function indentOf(json: string): number | undefined {
   return /^[[{]\n/.test(json) ? 4 : undefined;
 }
 
 function isPlainObject(value: unknown): value is JsonObject {
-  return (
-    isJsonObject(value) &&
-    [Object.prototype, null].includes(Object.getPrototypeOf(value)) &&
-    !exactJson.isRawJSON(value)
-  );
+  return isJsonObject(value) && [Object.prototype, null].includes(Object.getPrototypeOf(value));
 }

@@ -1,6 +1,7 @@
 import type { DocumentKind, DocumentSealer, NewDocument } from '../contracts/connected-account.ts';
 import type { SecretRows } from '../contracts/secret.ts';
 import type { JsonObject } from '../json/json.ts';
+import { parseJson } from '../json/parse-json.ts';
 import { placeOfSecret, seal } from './aead.ts';
 import { createDataKeys } from './data-keys.ts';
 import type { MasterKeys } from './master-keys.ts';
@@ -24,7 +25,7 @@ const NAMES: Record<DocumentKind, string> = {
 export function createDocumentSealer(rows: SecretRows, masterKeys: MasterKeys): DocumentSealer {
   const dataKeys = createDataKeys(rows, masterKeys);
   return {
-    open: async (document) => JSON.parse(await openSecret(document, dataKeys)) as JsonObject,
+    open: async (document) => parseJson(await openSecret(document, dataKeys)) as JsonObject,
     async seal(kind, { id, tenant_id }, next, value): Promise<NewDocument> {
       let { key } = next;
       if (!key) {

@@ -2,6 +2,7 @@ import { HowdahError } from '../contracts/errors.ts';
 import { type ApplyOptions, applyDocument, type Plan } from '../db/access/agent-systems.ts';
 import type { Queryable } from '../db/connection/pool.ts';
 import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
+import { parseJson } from '../json/parse-json.ts';
 import { type FileReader, localReader } from './file-reader.ts';
 import { namedSecrets } from './named-secrets.ts';
 import { type PackPart, packSource, readPack } from './pack.ts';
@@ -185,7 +186,7 @@ async function attempt(
 function faultsIn(error: unknown): Found[] | undefined {
   const { code, detail } = error as { code?: string; detail?: string };
   if (!code?.startsWith('HW') || !detail?.includes('"faults"')) return undefined;
-  return (JSON.parse(detail) as { faults: Found[] }).faults;
+  return (parseJson(detail) as { faults: Found[] }).faults;
 }
 
 function inOrder(file: string, faults: readonly Fault[]): Tried['faults'] {

@@ -7,6 +7,7 @@ import {
 } from '../concurrency/thread-pool.ts';
 import { HowdahError } from '../contracts/errors.ts';
 import { functionsIn } from '../db/schema/parse-create-function.ts';
+import { parseJson } from '../json/parse-json.ts';
 import { truncate } from '../text/truncate.ts';
 import { type CheckedDocument, checkDocument } from './schema/check-document.ts';
 import { type ParsedYaml, parseYaml, type YamlOptions } from './yaml/parse-yaml.ts';
@@ -43,18 +44,37 @@ const sharedThreads = new ThreadPool({
   max_waiting: 20,
 });
 
-const PARSE: ThreadFunction<[string, YamlOptions], ParsedYaml> = {
-  module: moduleBeside('./yaml/parse-yaml.ts', import.meta.url),
-  name: 'parseYaml',
+/** Threads copy no `ExactNumber`, so documents are exchanged as JSON. */
+const PARSE: ThreadFunction<[string, YamlOptions], JsonText> = {
+  module: moduleBeside('./file-reader.ts', import.meta.url),
+  name: 'parseYamlText',
 };
 const FUNCTIONS: ThreadFunction<[string], Functions> = {
   module: moduleBeside('../db/schema/parse-create-function.ts', import.meta.url),
   name: 'functionsIn',
 };
-const CHECK: ThreadFunction<[unknown], CheckedDocument> = {
-  module: moduleBeside('./schema/check-document.ts', import.meta.url),
-  name: 'checkDocument',
+const CHECK: ThreadFunction<[JsonText], JsonText> = {
+  module: PARSE.module,
+  name: 'checkDocumentText',
 };
+
+type JsonText = string;
+
+/** Parses a file in a thread. The places are a list there, since JSON has no maps. */
+export function parseYamlText(text: string, options: YamlOptions): JsonText {
+  const { places, ...parsed } = parseYaml(text, options);
+  return JSON.stringify({ ...parsed, places: [...places] });
+}
+
+function parsedYamlIn(json: JsonText): ParsedYaml {
+  const { places, ...parsed } = parseJson<ParsedYaml>(json);
+  return { ...parsed, places: new Map(places) };
+}
+
+/** Checks a document in a thread. */
+export async function checkDocumentText(document: JsonText): Promise<JsonText> {
+  return JSON.stringify(await checkDocument(parseJson(document)));
+}
 
 /** Options that tests override. */
 export type ThreadReaderOptions = { threads?: ThreadPool; deadline_ms?: number };
@@ -87,12 +107,14 @@ export function threadReader(
   return {
     parseYaml: (file, text, options) =>
       isLarge(text)
-        ? inThread(PARSE, file, text, options)
+        ? inThread(PARSE, file, text, options).then(parsedYamlIn)
         : localReader.parseYaml(file, text, options),
     functionsIn: (file, text) =>
       isLarge(text) ? inThread(FUNCTIONS, file, text) : localReader.functionsIn(file, text),
     checkDocument: (file, document) =>
-      isLarge() ? inThread(CHECK, file, document) : localReader.checkDocument(file, document),
+      isLarge()
+        ? inThread(CHECK, file, JSON.stringify(document)).then(parseJson<CheckedDocument>)
+        : localReader.checkDocument(file, document),
   };
 }
 

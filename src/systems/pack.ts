@@ -1,3 +1,4 @@
+import { cloneJson } from '../json/clone-json.ts';
 import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
 import type { FileReader } from './file-reader.ts';
 import { type ReadFile, readFileBy } from './read-file.ts';
@@ -34,7 +35,7 @@ export async function readPack(
   parts: readonly PackPart[],
 ): Promise<ReadFile> {
   const document = isJsonObject((manifest.document ?? null) as Json)
-    ? structuredClone(manifest.document as JsonObject)
+    ? cloneJson(manifest.document as JsonObject)
     : undefined;
   const faults = [...manifest.faults];
   const places = new Map<string, Locate>();

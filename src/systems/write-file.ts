@@ -1,6 +1,7 @@
 import { Document, visit } from 'yaml';
-import type { Json, JsonObject } from '../json/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
 import { systemFileSchema } from './schema/file-schema.ts';
+import { EXACT_NUMBER_TAG } from './yaml/exact-number-tag.ts';
 
 /**
  * Writes the file of a system. The same content gives the same bytes. Keys have the order of the
@@ -9,6 +10,7 @@ import { systemFileSchema } from './schema/file-schema.ts';
 export function writeFile(document: JsonObject): string {
   const yaml = new Document(orderKeys(inShort(document), systemFileSchema()), {
     aliasDuplicateObjects: false,
+    customTags: [EXACT_NUMBER_TAG],
   });
   visit(yaml, {
     Scalar(key, node) {
@@ -50,7 +52,7 @@ function orderKeys(value: Json, schema: JsonObject): Json {
   if (Array.isArray(value)) {
     return value.map((one) => orderKeys(one, under(schema, value, 'items')));
   }
-  if (value === null || typeof value !== 'object') return value;
+  if (!isJsonObject(value)) return value;
   const form = formOf(schema, value);
   const known = Object.keys((form.properties as JsonObject | undefined) ?? {});
   const place = (key: string) => (known.includes(key) ? known.indexOf(key) : known.length);

@@ -1,3 +1,4 @@
+import { parseJson } from '../json/parse-json.ts';
 import type { Sink } from './log.ts';
 
 type Write = (fields: Record<string, unknown>, message: string) => void;
@@ -12,11 +13,14 @@ const LEVELS: readonly [number, keyof Logger][] = [
   [30, 'info'],
 ];
 
+/** The fields that every line of the log has, and others. */
+type LogLine = { level: number; msg?: string; [field: string]: unknown };
+
 /** Creates a destination that passes each line of the log, redacted, to a logger. */
 export function createLoggerSink(logger: Logger): Sink {
   return {
     write(line) {
-      const { level, msg = '', time: _, pid: __, ...fields } = JSON.parse(line);
+      const { level, msg = '', time: _, pid: __, ...fields } = parseJson<LogLine>(line);
       const [, method] = LEVELS.find(([from]) => level >= from) ?? [0, 'debug' as const];
       logger[method](fields, msg);
     },

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import { isJsonObject, type Json } from '../json/json.ts';
+import { parseJson } from '../json/parse-json.ts';
 
 const LEVELS: Readonly<Record<number, readonly [string, Parameters<typeof styleText>[0]]>> = {
   10: ['TRACE', 'gray'],
@@ -18,7 +19,7 @@ const WARN = 40;
  * follows the message, and the stack of an error stands below the line.
  */
 export function prettyLine(line: string, isColoured: boolean): string {
-  const entry: Json = JSON.parse(line);
+  const entry: Json = parseJson(line);
   if (!isJsonObject(entry)) return line;
   const { level, time, pid: _, msg, err, error, ...about } = entry;
   const [word, style] = LEVELS[Number(level)] ?? [String(level), 'white'];

@@ -1,5 +1,6 @@
 import type { Json } from '../json/json.ts';
 import { firstCharacters, lastCharacters } from './truncate.ts';
+import { isJsonNumber } from '../json/exact-number.ts';
 
 /**
  * Most characters of a word, a line and a text. Longer ones are cut in the middle, because the
@@ -39,7 +40,7 @@ const SENTENCES = new Set(['message', 'hint']);
 export function displayableDetail<T extends Json | undefined>(detail: T, most = MOST_TEXT): T {
   if (typeof detail === 'string')
     return (detail.length > most ? truncateWithin(detail, most) : detail) as T;
-  if (typeof detail !== 'object' || detail === null) return detail;
+  if (typeof detail !== 'object' || detail === null || isJsonNumber(detail)) return detail;
   const inner = (value: Json | undefined) => displayableDetail(value, MOST_LINE);
   if (Array.isArray(detail)) return detail.map(inner) as unknown as T;
   return Object.fromEntries(

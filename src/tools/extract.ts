@@ -3,6 +3,7 @@ import type { Outcome, RunError } from '../contracts/errors.ts';
 import type { RunFiles, RunInputFile } from '../contracts/runs/run-files.ts';
 import { lowestTrust, type Trust } from '../contracts/runs/trust.ts';
 import type { Json, JsonObject, JsonSchema } from '../json/json.ts';
+import { parseJson } from '../json/parse-json.ts';
 import { boundValue, saysMore, withReferences } from './extract/bounded-values.ts';
 import { type Shape, shapeOf } from './extract/shape.ts';
 
@@ -95,7 +96,7 @@ async function ask(
     };
   }
   try {
-    return { ok: true, value: JSON.parse(answer.value.content ?? '') };
+    return { ok: true, value: parseJson(answer.value.content ?? '') };
   } catch {
     return fault('tool_failed', `the model ${model} answered with something that is no JSON`);
   }

@@ -1,6 +1,7 @@
 import type { BuiltinContext, BuiltinTool, ToolOutcome } from '../contracts/agents/tool.ts';
 import type { ErrorCode, Outcome, RunError } from '../contracts/errors.ts';
 import type { Json, JsonObject } from '../json/json.ts';
+import { parseJson } from '../json/parse-json.ts';
 import { type HostPattern, parseHostPattern } from '../network/host-pattern.ts';
 import { retryAfterMs } from '../network/retry-after.ts';
 import { Redaction, SHORTEST_ECHO } from '../redaction/redaction.ts';
@@ -143,7 +144,7 @@ const JSON_TYPE = 'application/json';
 function isJsonText(text: string): boolean {
   if (!/^\s*[[{]/.test(text)) return false;
   try {
-    JSON.parse(text);
+    parseJson(text);
     return true;
   } catch {
     return false;

@@ -125,7 +125,7 @@ function plain(value: Json): string | undefined {
 }
 
 function isNested(value: Json): boolean {
-  return typeof value === 'object' && value !== null;
+  return Array.isArray(value) || isJsonObject(value);
 }
 
 /** Returns the path as the text contains it. A parser may normalize it: `/a/../b` becomes `/b`. */

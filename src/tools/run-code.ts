@@ -2,7 +2,8 @@ import { availableParallelism } from 'node:os';
 import { ThreadPool } from '../concurrency/thread-pool.ts';
 import type { BuiltinContext, BuiltinTool, ToolOutcome } from '../contracts/agents/tool.ts';
 import type { Trust } from '../contracts/runs/trust.ts';
-import type { JsonObject } from '../json/json.ts';
+import { ExactNumber } from '../json/exact-number.ts';
+import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
 import { inputFiles, madeFile } from './run-code/input-files.ts';
 import { createJavascript } from './run-code/javascript/javascript.ts';
 import type { CodeJob, CodeLimits, CodeReport } from './run-code/job.ts';
@@ -56,7 +57,12 @@ async function run(
     if (!inputs.ok) return inputs;
     const { files, trust } = inputs.value;
     const code = String(args.code ?? '');
-    const job: CodeJob = { ...limits.value, code, data: args.data ?? null, files };
+    const job: CodeJob = {
+      ...limits.value,
+      code,
+      data: dataFor(String(args.language), args.data ?? null),
+      files,
+    };
     const report = await language(job, context.signal, context.tenant_id);
     const outcome = await withFiles(codeOutcome(report, limits.value), report, trust, context);
     return trust ? { ...outcome, trust } : outcome;
@@ -65,6 +71,21 @@ async function run(
       ? interruptedOutcome(context.signal.reason, limits.value)
       : sandboxError(error);
   }
+}
+
+/**
+ * Returns the data for a program. A number that its language would round is passed as a text of its
+ * digits: Python has long integers, JavaScript has neither.
+ */
+function dataFor(language: string, data: Json): Json {
+  if (data instanceof ExactNumber) {
+    return language === 'python' && data.toBigInt() !== undefined ? data : data.text;
+  }
+  if (Array.isArray(data)) return data.map((one) => dataFor(language, one));
+  if (!isJsonObject(data)) return data;
+  return Object.fromEntries(
+    Object.entries(data).map(([name, one]) => [name, dataFor(language, one)]),
+  );
 }
 
 /**

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { WorkerEvents } from 'graphile-worker';
 import { throttle } from '../../src/concurrency/throttle.ts';
 import type { Notification, Pool, PoolClient } from '../../src/db/connection/pool.ts';
+import { parseJson } from '../../src/json/parse-json.ts';
 
 /**
  * The delay of `jobs:insert`. A new run is offered to a worker, which usually claims it within this
@@ -133,7 +134,7 @@ export class BreakingMigrations {
  */
 function countOf(payload = ''): number {
   try {
-    const count = Number(JSON.parse(payload)?.count ?? 1);
+    const count = Number(parseJson<{ count?: unknown } | null>(payload)?.count ?? 1);
     return count > 0 ? count : 0;
   } catch {
     return 1;

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../json/json.ts';
 import type { Artifact, StreamResponse, Task, TaskMessage, TaskPart, TaskStatus } from './task.ts';
+import { isJsonObject } from '../../json/json.ts';
 
 // A2A 0.3 has the same content in another form: every object has a `kind`, states are in lower
 // case, a file is in `file`, and the last update of a stream is marked as the last.
@@ -62,6 +63,5 @@ function legacyPart(part: TaskPart): JsonObject {
     return { kind: 'file', file: { uri: part.url, name: part.filename, mimeType: part.mediaType } };
   }
   const { data } = part;
-  const isObject = typeof data === 'object' && data !== null && !Array.isArray(data);
-  return { kind: 'data', data: isObject ? data : { value: data } };
+  return { kind: 'data', data: isJsonObject(data) ? data : { value: data } };
 }

@@ -1,5 +1,6 @@
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
-import { isJsonObject, type Json, type JsonObject, parseJsonOrText } from '../../json/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import { parseJsonOrText } from '../../json/parse-json.ts';
 import { questionText } from '../conversation-protocols/conversation-runs.ts';
 import type {
   ConversationState,

@@ -1,6 +1,7 @@
 import { type PgError, translatePostgresError } from '../../contracts/translate-postgres-error.ts';
 import { isConnectionLoss } from '../../db/connection/sqlstate.ts';
 import type { Json } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { displayable, displayableDetail } from '../../text/displayable.ts';
 import { BUSY } from '../http/request-queue.ts';
 
@@ -69,7 +70,7 @@ function refusalOf({ code, hint, detail }: PgError): ClientError['extensions'] {
 
 function parseDetail(detail: string): Json {
   try {
-    return JSON.parse(detail) as Json;
+    return parseJson(detail) as Json;
   } catch {
     return detail;
   }

@@ -2,7 +2,8 @@ import type { StepKind } from '../../contracts/runs/step.ts';
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import type { StepDetails } from '../../db/feed/step-details.ts';
 import type { FeedRow } from '../../db/feed/tree-rows.ts';
-import { isJsonObject, type Json, type JsonObject, parseJsonOrText } from '../../json/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import { parseJsonOrText } from '../../json/parse-json.ts';
 
 type StepEvent = Pick<StreamEvent, 'event'> & { data: JsonObject };
 type Step = FeedRow['step'];

@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { parse } from 'postgraphile/graphql';
 import { HowdahError } from '../../contracts/errors.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 
 /**
  * The names that a client gives an operation: its text, an id, or the SHA-256 (hex) of the text.
@@ -59,7 +60,7 @@ function digestOf(text: string): string {
 function documentsIn(path: string): [string, string][] {
   try {
     if (!statSync(path).isDirectory())
-      return documentsOf(path, JSON.parse(readFileSync(path, 'utf8')));
+      return documentsOf(path, parseJson(readFileSync(path, 'utf8')));
     return readdirSync(path)
       .filter((name) => name.endsWith('.graphql'))
       .map((name) => [basename(name, '.graphql'), readFileSync(join(path, name), 'utf8')]);

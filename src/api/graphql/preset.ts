@@ -1,5 +1,6 @@
 import { MAX_REQUEST_BYTES } from '../http/server-limits.ts';
 import './environment.ts';
+import './exact-codecs.ts';
 import { PgSimplifyInflectionPreset } from '@graphile/simplify-inflection';
 import 'postgraphile/grafserv';
 import { makePgService } from 'postgraphile/adaptors/pg';

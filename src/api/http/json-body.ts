@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Json } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { MAX_VALUES } from './jsonb-safety.ts';
 
 /** The reason why a body is rejected. */
@@ -123,7 +124,7 @@ export function parseJsonBody(bytes: Buffer): Body {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     const fault = faultIn(text);
     if (fault) return refuse(400, ...fault);
-    return { ok: true, value: JSON.parse(text) as Json };
+    return { ok: true, value: parseJson(text) as Json };
   } catch {
     return refuse(
       400,
@@ -182,7 +183,7 @@ function faultIn(text: string): [message: string, hint?: string] | undefined {
       COLON.lastIndex = end + 1;
       if (COLON.test(text)) {
         const names = open.at(-1);
-        const name = JSON.parse(text.slice(at, end + 1)) as string;
+        const name = parseJson(text.slice(at, end + 1)) as string;
         if (names?.has(name)) {
           return [
             `An object in the request has the name ${JSON.stringify(name.slice(0, 200))} twice.`,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Json, JsonObject } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { releaseVersion } from '../../package-root.ts';
 import type { AnswerDescription, Route } from '../rest/framework/route.ts';
 
@@ -227,6 +228,6 @@ function jsonSchema(schema: z.ZodType, components: JsonObject): JsonObject {
 
 function withComponentRefs(schema: JsonObject): JsonObject {
   const text = JSON.stringify(schema).replaceAll('"#/$defs/', '"#/components/schemas/');
-  const { id: _, ...rest } = JSON.parse(text) as JsonObject & { id?: string };
+  const { id: _, ...rest } = parseJson(text) as JsonObject & { id?: string };
   return rest as JsonObject;
 }

@@ -3,6 +3,7 @@ import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/pro
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { HowdahError } from '../../contracts/errors.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { joinNames } from '../../text/join-names.ts';
 import type { CliIo } from '../output/output.ts';
 
@@ -41,7 +42,7 @@ export async function readProfiles(file: string | undefined): Promise<Profiles> 
   if (!text) return { profiles: {} };
   await refuseIfOthersMayRead(file);
   try {
-    return profiles.parse(JSON.parse(text));
+    return profiles.parse(parseJson(text));
   } catch {
     throw new HowdahError('HWINV', `${file} is not a valid profile file`, {
       hint: `Remove it, then log in again: howdah admin login`,

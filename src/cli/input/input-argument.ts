@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Json } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import type { CliIo } from '../output/output.ts';
 
 /** The maximum number of bytes to read, more than any text that the database accepts. */
@@ -46,7 +47,7 @@ export async function readJsonArgument(
   if (value === undefined) return undefined;
   const text = await readTextArgument(io, `--${name}`, value);
   try {
-    JSON.parse(text);
+    parseJson(text);
     return text;
   } catch (cause) {
     const where =
@@ -69,7 +70,7 @@ export async function readArgument(
   value: string | undefined,
 ): Promise<Json | undefined> {
   const text = await readJsonArgument(io, name, value);
-  return text === undefined ? undefined : (JSON.parse(text) as Json);
+  return text === undefined ? undefined : (parseJson(text) as Json);
 }
 
 async function readPipe(io: CliIo, what: string): Promise<string> {

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject, parseJsonOrText } from '../../json/json.ts';
+import { isJsonObject, type JsonObject } from '../../json/json.ts';
+import { parseJsonOrText } from '../../json/parse-json.ts';
 import type { CliIo } from '../output/output.ts';
 import { ARGUMENT_SOURCES, readArgument } from './input-argument.ts';
 

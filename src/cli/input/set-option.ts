@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { parseJson } from '../../json/parse-json.ts';
 
 /** The values of `--set` for a run that starts from the beginning. */
 export type SetOption = {
@@ -35,7 +36,7 @@ export function changesIn({ places }: SetOption): string | null {
 /** Returns JSON text. A text that is not JSON becomes a JSON string. */
 function jsonOf(text: string): string {
   try {
-    JSON.parse(text);
+    parseJson(text);
     return text;
   } catch {
     return JSON.stringify(text);

@@ -1,6 +1,7 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import { type PgError, translatePostgresError } from '../../contracts/translate-postgres-error.ts';
 import type { Json } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 
 /** A failure as it is reported to a person or a script. */
 export type ErrorReport = {
@@ -145,7 +146,7 @@ function address(error: Shape): string | undefined {
 function readDetail(detail: unknown): Json | undefined {
   if (typeof detail !== 'string') return detail as Json | undefined;
   try {
-    return JSON.parse(detail) as Json;
+    return parseJson(detail) as Json;
   } catch {
     return detail === '' ? undefined : detail;
   }

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { ownEnvironment, variables } from '../../config.ts';
 import { HowdahError } from '../../contracts/errors.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { type ErrorReport, exitCodes, reportOf } from '../output/exit-codes.ts';
 import type { CliIo } from '../output/output.ts';
 
@@ -82,7 +83,7 @@ export async function doOrder<Order, Message>(
       process.send?.(message, undefined, {}, () => resolve());
     });
   try {
-    await work(JSON.parse(process.argv[2] ?? ''), (said) => void tell({ said }));
+    await work(parseJson<Order>(process.argv[2] ?? ''), (said) => void tell({ said }));
     await tell({ done: true });
   } catch (thrown) {
     await tell({ error: reportOf(thrown) });

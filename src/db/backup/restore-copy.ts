@@ -3,6 +3,7 @@ import { chownSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { cp, mkdir, rename, rm, rmdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { HowdahError } from '../../contracts/errors.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { onConnection } from '../connection/pool.ts';
 import { embeddedBinaries, majorVersion } from '../embedded/binaries.ts';
 import { dataFolder, startEmbedded } from '../embedded/embedded.ts';
@@ -57,7 +58,7 @@ export async function restoreCopy(
 
 function readDescription(folder: string): ClusterCopy {
   try {
-    const copy = JSON.parse(readFileSync(join(folder, DESCRIPTION), 'utf8')) as ClusterCopy;
+    const copy = parseJson(readFileSync(join(folder, DESCRIPTION), 'utf8')) as ClusterCopy;
     if (copy.format === 1 && existsSync(join(folder, DATA, 'backup_label'))) return copy;
   } catch {}
   throw new HowdahError('HWINV', `${folder} is not a complete copy of an embedded database`, {

@@ -1,6 +1,7 @@
 import pg from 'pg';
+import { withoutZeros } from '../../json/exact-number.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { type DecryptRows, decryptResults } from './decrypt-results.ts';
-import { withoutZeros } from './lossless-json.ts';
 import { useTransactionPooling } from './transaction-pooling.ts';
 
 export type Pool = pg.Pool;
@@ -68,7 +69,7 @@ function configOf(options: ConnectionOptions): pg.ClientConfig {
     connectionTimeoutMillis: 10_000,
     keepAlive: true,
     ...(options.answerWithinMs ? { query_timeout: options.answerWithinMs } : {}),
-    ...(options.numbers ? { types: { getTypeParser } } : {}),
+    types: { getTypeParser: options.numbers ? numbersParser : exactParser },
     ...(flags.length > 0 ? { options: flags.join(' ') } : {}),
   };
 }
@@ -77,16 +78,35 @@ function settingsOf({ role, settings }: ConnectionOptions): Record<string, strin
   return { ...(role ? { role } : {}), ...settings };
 }
 
-const { INT8, NUMERIC } = pg.types.builtins;
+const { INT8, NUMERIC, JSON: JSON_OID, JSONB } = pg.types.builtins;
+/** Types of arrays, which `pg` has no names for: `json[]`, `jsonb[]`, `numeric[]` and `text[]`. */
+const JSON_ARRAYS: readonly number[] = [199, 3807];
+const NUMERIC_ARRAY = 1231;
+const TEXT_ARRAY = 1009;
 /** The number of decimal digits that a double preserves in both directions. */
 const EXACT_DIGITS = 15;
 
-const getTypeParser: typeof pg.types.getTypeParser = (oid, format) => {
-  if (format === 'binary' || (oid !== INT8 && oid !== NUMERIC)) {
-    return pg.types.getTypeParser(oid, format);
-  }
-  return exactNumber;
+type GetTypeParser = typeof pg.types.getTypeParser;
+
+/** Parses JSON with all digits of its numbers, and other types as `pg` does. */
+const exactParser: GetTypeParser = (oid, format) => {
+  if (format === 'binary') return pg.types.getTypeParser(oid, format);
+  if (oid === JSON_OID || oid === JSONB) return parseJson;
+  if (JSON_ARRAYS.includes(oid)) return parseJsonArray;
+  if (Number(oid) === NUMERIC_ARRAY) return parseTextArray;
+  return pg.types.getTypeParser(oid, format);
 };
+
+const numbersParser: GetTypeParser = (oid, format) =>
+  format !== 'binary' && (oid === INT8 || oid === NUMERIC) ? exactNumber : exactParser(oid, format);
+
+const parseTextArray = pg.types.getTypeParser(TEXT_ARRAY as number) as (
+  array: string,
+) => (string | null)[];
+
+function parseJsonArray(array: string): unknown[] {
+  return parseTextArray(array).map((text) => (text === null ? null : parseJson(text)));
+}
 
 function exactNumber(text: string): number | string {
   const number = Number(text);

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { HowdahError } from '../../contracts/errors.ts';
+import { parseJson } from '../../json/parse-json.ts';
 
 /** Absolute paths of the three programs a server needs. */
 export type Binaries = Readonly<{ initdb: string; pg_ctl: string; postgres: string }>;
@@ -69,7 +70,7 @@ function packageFolder(name: string): string {
 function hydrateSymlinks(folder: string): void {
   const list = join(folder, 'native', 'pg-symlinks.json');
   if (!existsSync(list)) return;
-  const links = JSON.parse(readFileSync(list, 'utf8')) as { source: string; target: string }[];
+  const links = parseJson(readFileSync(list, 'utf8')) as { source: string; target: string }[];
   for (const { source, target } of links) {
     const link = join(folder, target);
     if (!existsSync(link)) makeLink(relative(dirname(link), join(folder, source)), link);

@@ -1,7 +1,7 @@
 import type { Rows } from '../../contracts/bounded-read.ts';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
-import { parseLosslessJson } from '../connection/lossless-json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { type Client, quoteName } from '../connection/pool.ts';
 import { faultOf, isConnectionLoss } from '../connection/sqlstate.ts';
 import { withoutHiddenNames } from '../query-analysis/mask-hidden-names.ts';
@@ -135,7 +135,7 @@ function rowsIn(values: readonly (string | null)[], most: number): Rows {
   const end = values.indexOf(null);
   const whole = (end < 0 ? values : values.slice(0, end)).slice(0, most) as string[];
   const cut_by = values.length === whole.length ? null : end >= 0 && end < most ? 'bytes' : 'rows';
-  return { rows: whole.map((row) => parseLosslessJson(row) as JsonObject), cut_by };
+  return { rows: whole.map((row) => parseJson(row) as JsonObject), cut_by };
 }
 
 function unfit(message: string): Outcome<never> {

@@ -1,5 +1,6 @@
 import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { join } from 'node:path';
+import { parseJson } from '../../json/parse-json.ts';
 
 /** The end of a tenant's audit log at some time: its last row, identified by its hash in hex. */
 export type ChainEnd = Readonly<{ tenant_id: string; seq: number; hash: string }>;
@@ -107,7 +108,8 @@ export function readCheckpoints(text: string): { checkpoints: Checkpoint[]; unre
 
 function checkpointOf(line: string): Checkpoint[] {
   try {
-    const { tenant_id, seq, hash, hmac, signed_by, database } = JSON.parse(line);
+    const { tenant_id, seq, hash, hmac, signed_by, database } =
+      parseJson<Required<Checkpoint>>(line);
     const isOne =
       /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(tenant_id) &&
       Number.isSafeInteger(seq) &&

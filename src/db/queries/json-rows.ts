@@ -1,3 +1,4 @@
+import { parseJson } from '../../json/parse-json.ts';
 import type { Queryable } from '../connection/pool.ts';
 
 /**
@@ -13,7 +14,7 @@ export async function jsonRows<T>(
     `with rows as (${text}) select to_json(r)::text as row from rows as r`,
     [...values],
   );
-  return rows.map(({ row }) => JSON.parse(row) as T);
+  return rows.map(({ row }) => parseJson(row) as T);
 }
 
 /** A page of rows. `isCut` means that more rows were read than fit. */
@@ -62,7 +63,7 @@ export async function jsonPage<T>(
     }
     const isCut = texts.length - before < rows.length;
     if (isCut || rows.length < count) {
-      return { rows: texts.map((row) => JSON.parse(row) as T), isCut };
+      return { rows: texts.map((row) => parseJson(row) as T), isCut };
     }
   }
 }

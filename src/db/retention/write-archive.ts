@@ -8,6 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { WrappedKey } from '../../contracts/secret.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import type { Queryable } from '../connection/pool.ts';
 import { fsyncParentOf } from './fsync-parent.ts';
 
@@ -230,7 +231,7 @@ async function readManifest(folder: string): Promise<Manifest> {
   });
   let manifest: Manifest | undefined;
   try {
-    manifest = JSON.parse(text);
+    manifest = parseJson<Manifest>(text);
   } catch {
     throw archiveError(folder, MANIFEST, 'it is not valid JSON');
   }

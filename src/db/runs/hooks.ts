@@ -1,5 +1,6 @@
 import type { HookEvent, HookRow } from '../../contracts/agents/hook.ts';
 import type { JsonObject } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { storableJson } from '../../json/storable-json.ts';
 import type { Pool, PoolClient } from '../connection/pool.ts';
 import { faultOf, isConnectionLoss } from '../connection/sqlstate.ts';
@@ -35,7 +36,7 @@ export async function callSqlHook(
     const [answer] = await inSandbox(client, boundTo, hook.timeout_ms, () =>
       boundQuery(client, call, storableJson(event), hook.timeout_ms),
     );
-    return { did: 'answer', answer: JSON.parse(answer ?? 'null') };
+    return { did: 'answer', answer: parseJson(answer ?? 'null') };
   } catch (error) {
     const { code, message, hint, detail } = faultOf(error);
     if (isConnectionLoss(error) || /^40/.test(code) || !/^[0-9A-Z]{5}$/.test(code)) {

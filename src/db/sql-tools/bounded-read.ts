@@ -1,8 +1,8 @@
 import type { ReadRequest, Rows } from '../../contracts/bounded-read.ts';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { cancelOnAbort } from '../connection/cancel-statement.ts';
-import { parseLosslessJson } from '../connection/lossless-json.ts';
 import { inTransaction, type Pool, type PoolClient, quoteName } from '../connection/pool.ts';
 import { faultOf, isConnectionLoss } from '../connection/sqlstate.ts';
 import { withoutHiddenNames } from '../query-analysis/mask-hidden-names.ts';
@@ -131,7 +131,7 @@ async function read(
   return {
     ok: true,
     value: {
-      rows: found.rows.map((row) => parseLosslessJson(row) as JsonObject),
+      rows: found.rows.map((row) => parseJson(row) as JsonObject),
       cut_by: found.cut_by,
     },
   };

@@ -1,6 +1,6 @@
 import type { OmittedRows } from '../../contracts/runs/preview.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
-import { parseLosslessJson } from '../connection/lossless-json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { type PoolClient, quoteText } from '../connection/pool.ts';
 import { boundQuery } from './sql-sandbox.ts';
 
@@ -51,5 +51,5 @@ export async function capturingQuery(
   const bounds = quoteText(JSON.stringify(BOUNDS));
   const watching = `select howdah_private.call_with_diff(${quoteText(statement)}, $1, current_setting('search_path'), ${bounds})::text`;
   const [found = null] = await boundQuery(client, watching, argument, timeoutMs);
-  return parseLosslessJson(found ?? '{}') as unknown as Found;
+  return parseJson(found ?? '{}') as unknown as Found;
 }

@@ -1,8 +1,8 @@
 import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { storableJson } from '../../json/storable-json.ts';
 import { cancelOnAbort } from '../connection/cancel-statement.ts';
-import { parseLosslessJson } from '../connection/lossless-json.ts';
 import { inTransaction, type Pool, type PoolClient, quoteName } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
 import { type CapturedChanges, capturingQuery } from './captured-changes.ts';
@@ -121,7 +121,7 @@ export async function watchedCall(client: PoolClient, call: SqlToolCall): Promis
 }
 
 function valueIn(fn: SqlFunction, texts: readonly (string | null)[]): Json {
-  const values = texts.map((text) => (text === null ? null : parseLosslessJson(text)));
+  const values = texts.map((text) => (text === null ? null : parseJson(text)));
   return fn.returns_set ? values : (values[0] ?? null);
 }
 

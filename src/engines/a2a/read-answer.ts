@@ -4,6 +4,7 @@ import type { Failure, Outcome } from '../../contracts/errors.ts';
 import type { RemoteTaskPart } from '../../contracts/runs/message.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { createFailure } from '../../providers/failure.ts';
 import { redactAnswer } from '../../providers/http/answer-redaction.ts';
 import { sentence } from '../../providers/http/redact.ts';
@@ -113,7 +114,7 @@ function dataOf(parts: readonly Part[]): Json[] {
 
 function jsonIn(text: string): Json {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return text;
   }

@@ -13,6 +13,7 @@ import {
 } from '../../db/mcp/offered-tools.ts';
 import type { AddressedFile } from '../../db/mcp/resources.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import type { Caller } from '../caller.ts';
 import { fileOf } from './resource-addresses.ts';
 import { contentsOf } from './result-content.ts';
@@ -115,7 +116,7 @@ function parseArguments(
 
 function jsonOr(text: string): Json {
   try {
-    return JSON.parse(text) as Json;
+    return parseJson(text) as Json;
   } catch {
     return text;
   }

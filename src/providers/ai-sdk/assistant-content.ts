@@ -1,4 +1,5 @@
 import type {
+  JSONValue,
   LanguageModelV4Message,
   LanguageModelV4ToolCallPart,
   LanguageModelV4ToolResultPart,
@@ -12,6 +13,7 @@ import type {
   TextSpanPart,
 } from '../../contracts/runs/message.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 
 // The vendor that wrote an answer gets it back unchanged: reasoning, text and the tools that the
 // vendor ran, in their order. Another vendor gets only the text.
@@ -82,7 +84,7 @@ function providerToolPart(
     return { type: 'tool-call', toolCallId, toolName, input, providerExecuted: true, ...options };
   }
   const type = part.is_error ? 'error-json' : 'json';
-  const output = { type, value: part.result } as const;
+  const output = { type, value: part.result as JSONValue } as const; // written by JSON.stringify
   return { type: 'tool-result', toolCallId, toolName, output, ...options };
 }
 
@@ -96,7 +98,7 @@ export function optionsOf(metadata: JsonObject | undefined): {
 /** Returns the arguments of a call as an object, since vendors accept nothing else. */
 export function callInputOf(text: string): JsonObject {
   try {
-    const value: Json = JSON.parse(text || '{}');
+    const value: Json = parseJson(text || '{}');
     return isJsonObject(value) ? value : { value };
   } catch {
     return { invalid_json: text };

@@ -1,6 +1,7 @@
 import type { APICallError } from '@ai-sdk/provider';
 import type { Failure } from '../../contracts/errors.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { createFailure } from '../failure.ts';
 import {
   brokenAnswer,
@@ -38,14 +39,14 @@ function mapCallError(error: APICallError, peer: Peer): Failure {
   const { statusCode: status, responseBody: text = '', responseHeaders } = error;
   if (status === undefined) return unreachableServer(error, peer);
   if (status < 300) return brokenAnswer(error, peer);
-  const body = parseJson(text) ?? (isJsonObject(error.data as Json) ? error.data : undefined);
+  const body = jsonOf(text) ?? (isJsonObject(error.data as Json) ? error.data : undefined);
   const headers = new Headers(responseHeaders);
   return httpFailure({ status, headers, body, text: text || error.message }, peer);
 }
 
-function parseJson(text: string): unknown {
+function jsonOf(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return undefined;
   }

@@ -12,6 +12,7 @@ import type {
 } from '../../contracts/agents/model.ts';
 import type { ReasoningPart, TextSpanPart, ToolCall } from '../../contracts/runs/message.ts';
 import type { Json } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { storableJson } from '../../json/storable-json.ts';
 import { estimateUsage, tokenCount } from '../tokens.ts';
 import { mergeMetadata, metadataOf, type SdkPart, withNeededSpans } from './answer-parts.ts';
@@ -174,7 +175,7 @@ function addResult(
     vendor: answer.vendor,
     id: part.toolCallId,
     name: part.toolName,
-    result: JSON.parse(storableJson(part.result)) as Json,
+    result: parseJson(storableJson(part.result)) as Json,
     ...(part.isError ? { is_error: true } : {}),
     ...metadataOf(part.providerMetadata),
   });
@@ -246,7 +247,7 @@ function uniqueCalls(
 
 function isJson(text: string): boolean {
   try {
-    JSON.parse(text);
+    parseJson(text);
     return true;
   } catch {
     return false;

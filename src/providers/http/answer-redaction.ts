@@ -1,6 +1,7 @@
 import type { ModelAnswer } from '../../contracts/agents/model.ts';
 import type { AnswerPart, CitationPart, ToolCall } from '../../contracts/runs/message.ts';
 import { isJsonObject } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import type { Redaction } from '../../redaction/redaction.ts';
 
 /**
@@ -50,7 +51,7 @@ function isFree(value: object, redaction: Redaction): boolean {
 function redactJsonText(text: string, redaction: Redaction): string {
   if (!/^\s*[[{]/.test(text) || !text.includes('\\u')) return text;
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = parseJson(text);
     const redacted = JSON.stringify(redaction.json(value));
     return redacted === JSON.stringify(value) ? text : redacted;
   } catch {

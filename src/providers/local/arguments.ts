@@ -1,5 +1,6 @@
 import { withinTime } from '../../concurrency/within-time.ts';
 import type { ToolSchema } from '../../contracts/agents/model.ts';
+import { numberIn } from '../../json/exact-number.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import { calculationsIn } from './expressions.ts';
 import {
@@ -105,7 +106,11 @@ function codeIn(text: string): string[] {
  * Returns the numbers for a parameter. The word before a number must name the parameter ("last 5
  * orders" is no `order_id`).
  */
-function numbers(parameter: Parameter, tool: ToolSchema, question: ToolQuestion): number[] {
+function numbers(
+  parameter: Parameter,
+  tool: ToolSchema,
+  question: ToolQuestion,
+): (number | string)[] {
   const { minimum, maximum } = parameter.schema;
   const all = question.values.filter(
     ({ kind, text }) =>
@@ -118,12 +123,19 @@ function numbers(parameter: Parameter, tool: ToolSchema, question: ToolQuestion)
     question,
     isIdLike(parameter) || parameter.required,
   );
-  return unique(fitting.map(({ text }) => Number(text))).filter(
+  return unique(fitting.map(({ text }) => numberOrDigits(text))).filter(
     (value) =>
-      (parameter.type === 'number' || Number.isSafeInteger(value)) &&
-      value >= (typeof minimum === 'number' ? minimum : Number.NEGATIVE_INFINITY) &&
-      value <= (typeof maximum === 'number' ? maximum : Number.POSITIVE_INFINITY),
+      typeof value === 'string' ||
+      ((parameter.type === 'number' || Number.isSafeInteger(value)) &&
+        value >= (typeof minimum === 'number' ? minimum : Number.NEGATIVE_INFINITY) &&
+        value <= (typeof maximum === 'number' ? maximum : Number.POSITIVE_INFINITY)),
   );
+}
+
+/** Returns a number, or its digits as a text if a double would round it. */
+function numberOrDigits(text: string): number | string {
+  const number = numberIn(text);
+  return typeof number === 'number' ? number : text;
 }
 
 const FORMATS: Readonly<Record<string, ValueKind>> = {

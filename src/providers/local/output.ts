@@ -2,6 +2,7 @@ import type { Message } from '../../contracts/runs/message.ts';
 import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../json/json.ts';
 import { enumOf, type Parameter, parametersOf } from './schema.ts';
 import { contentStems, overlap, sameWord, stem, words } from './words.ts';
+import { isJsonNumber, isWhole, numberIn } from '../../json/exact-number.ts';
 
 /** The sources of an output: the results of tools, the same as text, and the conversation. */
 export type Sources = { results: Json[]; text: string; question: string; messages: Message[] };
@@ -67,9 +68,9 @@ function convertTo(value: Json | undefined, type: string): Json | undefined {
   if (type === 'array') return Array.isArray(value) ? value : undefined;
   if (type === 'object') return isJsonObject(value) ? value : undefined;
   if (type === 'boolean') return typeof value === 'boolean' ? value : undefined;
-  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
-  if (typeof number !== 'number' || !Number.isFinite(number)) return undefined;
-  return type === 'integer' && !Number.isInteger(number) ? undefined : number;
+  const number = typeof value === 'string' && value.trim() !== '' ? numberIn(value.trim()) : value;
+  if (!isJsonNumber(number)) return undefined;
+  return type === 'integer' && !isWhole(number) ? undefined : number;
 }
 
 /**

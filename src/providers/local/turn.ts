@@ -1,5 +1,6 @@
 import type { Message } from '../../contracts/runs/message.ts';
 import type { Json } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { unmarkExternal } from '../../text/untrusted-text.ts';
 
 /** A tool's result with the call it answers. */
@@ -45,7 +46,7 @@ function textOf({ content, parts }: Message): string {
 /** Parses a result as JSON, or returns it as plain text. A number stays text. */
 export function parseResult(text: string): Json {
   try {
-    const value: Json = JSON.parse(text);
+    const value: Json = parseJson(text);
     return typeof value === 'number' ? text : value;
   } catch {
     return text;

@@ -6,6 +6,7 @@ import type {
 } from '../../contracts/agents/model.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { audioTypeOf, extensionOf, refuseAudio } from '../audio-format.ts';
 import { createFailure } from '../failure.ts';
 import { type Peer, reportedFailure, webPage } from '../http/failures.ts';
@@ -59,7 +60,7 @@ async function refuseText(response: Response, peer: Peer) {
   const type = response.headers.get('content-type')?.toLowerCase() ?? '';
   if (type.includes('html')) return webPage(peer);
   if (!type.includes('json')) return undefined;
-  const answer: unknown = JSON.parse(await response.text());
+  const answer: unknown = parseJson(await response.text());
   if (isJsonObject(answer) && answer.error) return reportedFailure(answer.error, '', peer);
   return createFailure('bad_answer', `${peer.host} answered with JSON instead of audio.`);
 }

@@ -1,6 +1,7 @@
 import type { ModelRequest } from '../../contracts/agents/model.ts';
 import type { Message, ToolCall } from '../../contracts/runs/message.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 
 /** Parameters that OpenAI rejects in a request without tools. */
 const ONLY_WITH_TOOLS: ReadonlySet<string> = new Set(['tool_choice', 'parallel_tool_calls']);
@@ -111,7 +112,7 @@ function wireCall(call: ToolCall): JsonObject {
 
 function jsonText(text: string): string {
   try {
-    JSON.parse(text);
+    parseJson(text);
     return text;
   } catch {
     return JSON.stringify({ invalid_json: text });

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { FinishReason, ModelAnswer, ModelRequest } from '../../contracts/agents/model.ts';
 import type { CitationPart, ReasoningPart, ToolCall } from '../../contracts/runs/message.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { estimateUsage, tokenCount } from '../tokens.ts';
 
 /** Most characters of an answer. A longer text does not come from a model. */
@@ -206,7 +207,7 @@ function toolCalls(fold: Fold, request: ModelRequest): ToolCall[] | null {
 
 function isJson(text: string): boolean {
   try {
-    JSON.parse(text);
+    parseJson(text);
     return true;
   } catch {
     return false;

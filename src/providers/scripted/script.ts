@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Outcome } from '../../contracts/errors.ts';
+import type { Json } from '../../json/json.ts';
 import { createFailure } from '../failure.ts';
 
 const ERROR_CODES = [
@@ -18,14 +19,17 @@ const ERROR_CODES = [
 const count = z.number().int().min(0);
 const milliseconds = count.max(3_600_000);
 
+/** The values come from `jsonb`, so they are JSON. */
+const jsonObject = z.record(z.string(), z.custom<Json>());
+
 const toolCall = z.strictObject({
   name: z.string().min(1),
-  arguments: z.union([z.string(), z.record(z.string(), z.json())]).optional(),
+  arguments: z.union([z.string(), jsonObject]).optional(),
   id: z.string().min(1).optional(),
-  provider_metadata: z.record(z.string(), z.json()).optional(),
+  provider_metadata: jsonObject.optional(),
 });
 
-const metadata = z.record(z.string(), z.json()).optional();
+const metadata = jsonObject.optional();
 const part = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('reasoning'),

@@ -2,7 +2,10 @@ import { Environment } from '@marcbachmann/cel-js';
 import { isSuspension, type Offloadable, offload } from '../../concurrency/offload.ts';
 import { moduleBeside, ThreadFault } from '../../concurrency/thread-pool.ts';
 import { isOutOfTime } from '../../concurrency/within-time.ts';
-import type { Json, JsonObject } from '../../json/json.ts';
+import { ExactNumber, toJsonNumber } from '../../json/exact-number.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
+import { firstCharacters } from '../../text/truncate.ts';
 
 // Expressions of CEL that tenants write: conditions of workflows, and the mapping of inbound hooks.
 // An expression reaches nothing but its variables. Most expressions take a time that depends on
@@ -46,11 +49,12 @@ const JOINING = /\bjoin\s*\(/;
 /** The value of an expression as JSON, or why it has none. */
 export type CelResult = { value: Json } | { fault: string };
 
-const EVALUATE: Offloadable<[expression: string, variables: JsonObject], CelResult> = {
+/** Passes JSON as text, since threads copy no `ExactNumber`. */
+const EVALUATE: Offloadable<[expression: string, variables: string], CelResultText> = {
   module: moduleBeside('./cel.ts', import.meta.url),
-  name: 'celResult',
+  name: 'celResultText',
   deadline_ms: 250,
-  callHere: celResult,
+  callHere: celResultText,
   mayTryHere: (expression) => !MAY_FILL_MEMORY.test(expression),
 };
 const PARSE: Offloadable<[expression: string], string | undefined> = {
@@ -68,11 +72,9 @@ export function evaluateCel(expression: string, variables: JsonObject): CelResul
   if (expression.length <= SHORT && !MAY_NOT_END.test(expression)) {
     return celResult(expression, variables);
   }
-  return (
-    withinDeadline(() => offload(EVALUATE, expression, variables)) ?? {
-      fault: 'it takes too long',
-    }
-  );
+  const found = withinDeadline(() => offload(EVALUATE, expression, JSON.stringify(variables)));
+  if (!found) return { fault: 'it takes too long' };
+  return 'fault' in found ? found : { value: parseJson(found.text) };
 }
 
 /**
@@ -101,10 +103,22 @@ function mayGrowTo(expression: string, variables: JsonObject): number {
   return size * growth * (isRepeating && isJoining ? size : 1);
 }
 
+type CelResultText = { text: string } | { fault: string };
+
 /** Evaluates an expression, in this thread or in another one. */
+export function celResultText(expression: string, variables: string): CelResultText {
+  const found = celResult(expression, parseJson<JsonObject>(variables));
+  return 'fault' in found ? found : { text: JSON.stringify(found.value) };
+}
+
+/** Evaluates an expression in this thread. */
 export function celResult(expression: string, variables: JsonObject): CelResult {
   try {
-    return { value: jsonOf(LANGUAGE.evaluate(expression, variables), 0, { left: MOST_IN_VALUE }) };
+    return {
+      value: jsonOf(LANGUAGE.evaluate(expression, celValue(variables) as JsonObject), 0, {
+        left: MOST_IN_VALUE,
+      }),
+    };
   } catch (cause) {
     if (isOutOfTime(cause)) throw cause;
     return { fault: firstLine(cause) };
@@ -131,9 +145,9 @@ function jsonOf(value: unknown, level: number, room: { left: number }): Json {
   room.left -= typeof value === 'string' ? value.length : 1;
   if (room.left < 0) throw new Error(`its value is larger than ${MOST_IN_VALUE / 1_000_000} MB`);
   if (value === null || value === undefined) return null;
-  if (typeof value === 'bigint') return Number(value);
+  if (typeof value === 'bigint') return toJsonNumber(String(value));
   if (typeof value === 'string' || typeof value === 'boolean') return value;
-  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
+  if (typeof value === 'number') return exactOrNull(value);
   if (value instanceof Date) return value.toISOString();
   if (Array.isArray(value)) return value.map((one) => jsonOf(one, level + 1, room));
   const entries = value instanceof Map ? [...value] : entriesOf(value);
@@ -148,6 +162,30 @@ function entriesOf(value: unknown): [string, unknown][] {
     return Object.entries(value as object);
   }
   throw new Error('its value is neither text, number, boolean, list nor map');
+}
+
+/** Returns null for an infinite number. Throws for one that the double has rounded. */
+function exactOrNull(value: number): number | null {
+  if (!Number.isFinite(value)) return null;
+  if (!Number.isInteger(value) || Number.isSafeInteger(value)) return value;
+  throw new Error('its value is a double beyond 2^53, which is not exact: use int()');
+}
+
+const MOST_INT = 2n ** 63n - 1n;
+
+/**
+ * Returns JSON as values of CEL. A long integer is an `int` of 64 bits. Throws for a number that
+ * CEL would round.
+ */
+function celValue(value: Json): unknown {
+  if (value instanceof ExactNumber) {
+    const integer = value.toBigInt();
+    if (integer !== undefined && integer <= MOST_INT && integer >= -MOST_INT - 1n) return integer;
+    throw new Error(`it cannot read the number ${firstCharacters(value.text, 50)} exactly`);
+  }
+  if (Array.isArray(value)) return value.map(celValue);
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, celValue(one)]));
 }
 
 /** Returns undefined when the work exceeds its deadline. */

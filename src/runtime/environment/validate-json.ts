@@ -10,8 +10,11 @@ import {
 } from '../../concurrency/offload.ts';
 import { moduleBeside, ThreadFault } from '../../concurrency/thread-pool.ts';
 import { isOutOfTime, withinTime } from '../../concurrency/within-time.ts';
+import { isJsonNumber } from '../../json/exact-number.ts';
 import type { Json, JsonSchema } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { firstCharacters } from '../../text/truncate.ts';
+import { checkExactly, compareExactly, hasLongNumber, toPlainSchema } from './exact-keywords.ts';
 
 // Callers send schemas, and so decide how long it takes to compile them (thousands of patterns) and
 // to check values (a backtracking pattern). A small schema is compiled here, once. A check whose
@@ -58,7 +61,9 @@ const MOST_COMPILED_TEXT = 2_000_000;
 const MOST_FAULTS = 20;
 const MOST_OF_A_FAULT = 1_000;
 
-type Compiled = { validate: ValidateFunction } | { schema_fault: string };
+/** `exact` is used for long numbers in the schema or the value: see exact-keywords.ts. */
+type Checker = { plain: ValidateFunction | undefined; exact(): ValidateFunction };
+type Compiled = Checker | { schema_fault: string };
 export type ValidationResult = { faults: string[] } | { schema_fault: string };
 
 type Entry = { text: string; mayNotEnd: boolean; check: Compiled | undefined };
@@ -70,10 +75,10 @@ type Entry = { text: string; mayNotEnd: boolean; check: Compiled | undefined };
 const entries = new WeakMap<JsonSchema, Entry>();
 const compiled = new Map<string, Compiled>();
 let compiledText = 0;
-type Validators = { current: Ajv; older: Ajv };
+type Validators = { current: Ajv; older: Ajv; exactCurrent: Ajv; exactOlder: Ajv };
 let validators: Validators | undefined;
 
-const CHECK: Offloadable<[schema: string, value: Json], ValidationResult> = {
+const CHECK: Offloadable<[schema: string, value: string], ValidationResult> = {
   module: moduleBeside('./validate-json.ts', import.meta.url),
   name: 'checkText',
   deadline_ms: 2 * (COMPILE_MS + CHECK_MS), // compiling and checking have limits of their own
@@ -120,7 +125,7 @@ function checkHere(entry: Entry, value: Json): ValidationResult | undefined {
 
 function checkElsewhere(text: string, value: Json): ValidationResult {
   try {
-    return offload(CHECK, text, value);
+    return offload(CHECK, text, JSON.stringify(value)); // threads copy no ExactNumber
   } catch (error) {
     if (isSuspension(error)) throw error;
     const isTooMuch =
@@ -137,10 +142,12 @@ const SLOW_VALUE: ValidationResult = {
 const SLOW_SCHEMA = { schema_fault: 'it takes too long to make ready' };
 
 /**
- * Checks a value against the text of a schema, each step within its time. Also called in threads.
+ * Checks the text of a value against the text of a schema, each step within its time. Also called
+ * in threads.
  */
-export function checkText(schema: string, value: Json): ValidationResult {
+export function checkText(schema: string, valueText: string): ValidationResult {
   const check = compileOnce(schema);
+  const value = parseJson(valueText);
   try {
     return withinTime(CHECK_MS, () => checkValue(check, value));
   } catch (error) {
@@ -150,11 +157,12 @@ export function checkText(schema: string, value: Json): ValidationResult {
 }
 
 function checkValue(check: Compiled, value: Json): ValidationResult {
-  if ('schema_fault' in check || check.validate(value)) {
-    return 'schema_fault' in check ? check : { faults: [] };
-  }
-  const errors = check.validate.errors ?? [];
-  check.validate.errors = null;
+  if ('schema_fault' in check) return check;
+  const isPlain = check.plain !== undefined && !hasLongNumber(value);
+  const validate = isPlain ? (check.plain as ValidateFunction) : check.exact();
+  if (isPlain ? validate(value) : checkExactly(validate, value)) return { faults: [] };
+  const errors = validate.errors ?? [];
+  validate.errors = null;
   return {
     faults: errors.slice(0, MOST_FAULTS).map((error) => {
       const where = error.instancePath.slice(1).replaceAll('/', '.');
@@ -190,7 +198,7 @@ function compileText(text: string): Compiled {
   const ready = validators ?? createValidators();
   validators = ready;
   try {
-    return { validate: withinTime(COMPILE_MS, () => compile(JSON.parse(text), ready)) };
+    return withinTime(COMPILE_MS, () => compile(parseJson<JsonSchema>(text), ready));
   } catch (error) {
     validators = undefined; // an interrupted validator is unusable
     return isOutOfTime(error) ? SLOW_SCHEMA : { schema_fault: (error as Error).message };
@@ -198,11 +206,31 @@ function compileText(text: string): Compiled {
 }
 
 /** Compiles a schema. Generators still write draft 7 and older, and declare it in `$schema`. */
-function compile({ $schema, ...schema }: JsonSchema, { current, older }: Validators) {
-  const ajv = /draft-0\d\//.test(String($schema)) ? older : current;
+function compile({ $schema, ...schema }: JsonSchema, ready: Validators): Checker {
+  const isOlder = /draft-0\d\//.test(String($schema));
+  const ajv = isOlder ? ready.older : ready.current;
+  const plain = compileWith(ajv, toPlainSchema(schema, { all: true }));
+  const exact = lazy(() =>
+    compileWith(
+      isOlder ? ready.exactOlder : ready.exactCurrent,
+      toPlainSchema(schema, { all: false }),
+    ),
+  );
+  return { plain: hasLongNumber(schema) ? undefined : plain, exact };
+}
+
+function compileWith(ajv: Ajv, schema: JsonSchema): ValidateFunction {
   const validate = ajv.compile(schema);
   ajv.removeSchema(); // otherwise Ajv would keep every schema
   return validate;
+}
+
+function lazy<T extends object>(create: () => T): () => T {
+  let created: T | undefined;
+  return () => {
+    created ??= create();
+    return created;
+  };
 }
 
 /**
@@ -212,10 +240,14 @@ function compile({ $schema, ...schema }: JsonSchema, { current, older }: Validat
 function createValidators(): Validators {
   const current = new Ajv2020(OPTIONS);
   const older = new Ajv(OPTIONS);
-  addFormats.default(current);
-  addFormats.default(older);
-  for (const ajv of [current, older]) ajv.compile({});
-  return { current, older };
+  const exactCurrent = compareExactly(new Ajv2020({ ...OPTIONS, validateSchema: false }));
+  const exactOlder = compareExactly(new Ajv({ ...OPTIONS, validateSchema: false }));
+  const all = { current, older, exactCurrent, exactOlder };
+  for (const ajv of Object.values(all)) {
+    addFormats.default(ajv);
+    ajv.compile({});
+  }
+  return all;
 }
 
 /**
@@ -224,7 +256,7 @@ function createValidators(): Validators {
  */
 function sizeOf(value: Json, most: number): number {
   if (typeof value === 'string') return 1 + value.length / 100;
-  if (typeof value !== 'object' || value === null) return 1;
+  if (typeof value !== 'object' || value === null || isJsonNumber(value)) return 1;
   let size = 1;
   for (const [name, inner] of Object.entries(value)) {
     if (size > most) break;

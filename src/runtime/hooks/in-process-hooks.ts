@@ -1,6 +1,7 @@
 import type { HookEvent, HookEventName, Hooks } from '../../contracts/agents/hook.ts';
 import { HOOK_EVENTS } from '../../contracts/agents/hook.ts';
 import { HowdahError } from '../../contracts/errors.ts';
+import { cloneJson } from '../../json/clone-json.ts';
 import type { CallableHook, HookAnswer } from './hook-verdict.ts';
 
 const TIMEOUT_MS = 5_000;
@@ -44,7 +45,7 @@ async function callOwn(
     timeoutMs,
   );
   try {
-    return await Promise.race([answerOf(run, structuredClone(event)), late]);
+    return await Promise.race([answerOf(run, cloneJson(event)), late]);
   } finally {
     clearTimeout(timer);
   }

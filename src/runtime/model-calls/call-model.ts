@@ -6,6 +6,7 @@ import type { Action } from '../../contracts/runs/action.ts';
 import type { Message, ToolCall } from '../../contracts/runs/message.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { Json } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { deadline } from '../environment/deadline.ts';
 import { failpoint, midStream } from '../environment/failpoints.ts';
 import type { RuntimeDependencies } from '../environment/runtime-dependencies.ts';
@@ -201,7 +202,7 @@ async function filterDecision(
 
 function jsonOr(text: string | null): Json {
   try {
-    return JSON.parse(text ?? '');
+    return parseJson(text ?? '');
   } catch {
     return text;
   }

@@ -4,6 +4,7 @@ import type { Action, RunState } from '../../contracts/runs/action.ts';
 import type { Message } from '../../contracts/runs/message.ts';
 import type { StopReason } from '../../contracts/runs/step.ts';
 import type { Json, JsonSchema } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { stripCodeFence } from '../../text/strip-code-fence.ts';
 import { schemaErrors } from '../environment/validate-json.ts';
 import { nextModelCall } from '../model-calls/choose-model-call.ts';
@@ -104,7 +105,7 @@ type Parsed = { value: Json; faults: string[]; isMendable: boolean };
 function parseOutput(schema: JsonSchema, text: string): Parsed {
   let value: Json = null;
   try {
-    value = JSON.parse(stripCodeFence(text));
+    value = parseJson(stripCodeFence(text));
   } catch (error) {
     return { value, faults: [`it is not JSON (${(error as Error).message})`], isMendable: true };
   }

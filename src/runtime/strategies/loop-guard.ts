@@ -1,5 +1,6 @@
 import type { LoggedMessage, Message, ToolCall } from '../../contracts/runs/message.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { isSummary } from '../messages/message-groups.ts';
 import { MessageMemo } from '../messages/message-memo.ts';
 
@@ -136,7 +137,7 @@ function resetCounts(state: Walk): void {
  */
 function canonicalArguments(text: string): string {
   try {
-    return canonicalJson(JSON.parse(text.trim() === '' ? '{}' : text));
+    return canonicalJson(parseJson(text.trim() === '' ? '{}' : text));
   } catch {
     return text;
   }

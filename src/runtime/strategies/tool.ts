@@ -1,6 +1,7 @@
 import type { AgentDefinition } from '../../contracts/agents/definition.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { nextModelCall } from '../model-calls/choose-model-call.ts';
 import { planModelCall } from '../model-calls/plan-model-call.ts';
 import { RETRY_STEP_NAME } from '../tool-plans/open-calls.ts';
@@ -47,7 +48,7 @@ function resultOf(
 /** Returns a result as data when it is an object or a list, or else null. */
 function dataIn(output: string): Json {
   try {
-    const value: Json = JSON.parse(output);
+    const value: Json = parseJson(output);
     return isJsonObject(value) || Array.isArray(value) ? value : null;
   } catch {
     return null;

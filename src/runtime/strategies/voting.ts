@@ -2,6 +2,7 @@ import type { AgentDefinition, Member, Team } from '../../contracts/agents/defin
 import type { Action, RunState } from '../../contracts/runs/action.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import type { Json } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { failurePolicyOf } from '../teams/failure-policy.ts';
 import { fanOut } from '../teams/fan-out.ts';
 import { type NamedTask, resultOf } from '../teams/join-answers.ts';
@@ -62,7 +63,7 @@ function listOf(value: Json): Json[] {
   }
   const text = String(value);
   try {
-    const parsed: Json = JSON.parse(text);
+    const parsed: Json = parseJson(text);
     return Array.isArray(parsed) ? parsed : [parsed];
   } catch {
     return text

@@ -3,6 +3,7 @@ import type { ToolSchema } from '../../contracts/agents/model.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
 import type { LoggedMessage, Message } from '../../contracts/runs/message.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { stripCodeFence } from '../../text/strip-code-fence.ts';
 import { schemaErrors } from '../environment/validate-json.ts';
 import { nextModelCall } from '../model-calls/choose-model-call.ts';
@@ -46,7 +47,7 @@ function readDecision(message: LoggedMessage, tool: ToolSchema): Decision {
 
 function parseAnswer(text: string): Json {
   try {
-    return JSON.parse(stripCodeFence(text));
+    return parseJson(stripCodeFence(text));
   } catch {
     return null;
   }

@@ -1,4 +1,5 @@
 import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { stripCodeFence } from '../../text/strip-code-fence.ts';
 import type { MemberTask } from './tasks.ts';
 
@@ -50,7 +51,7 @@ export function verdictOf(
 
 function parseVerdict(text: string): Json {
   try {
-    return JSON.parse(stripCodeFence(text));
+    return parseJson(stripCodeFence(text));
   } catch {
     return null;
   }

@@ -1,6 +1,7 @@
 import type { LoggedMessage } from '../../contracts/runs/message.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { JsonObject } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import type { HeldRun } from '../held-run/held-run.ts';
 import { buildMessages } from '../messages/build-messages.ts';
 import { SUMMARY_OPENING } from '../messages/message-groups.ts';
@@ -78,7 +79,7 @@ function textsOf({ content, parts }: LoggedMessage): string[] {
 /** Returns arguments without escapes, because text could hide in escapes. */
 function withoutEscapes(args: string): string {
   try {
-    return JSON.stringify(JSON.parse(args));
+    return JSON.stringify(parseJson(args));
   } catch {
     return args;
   }

@@ -1,6 +1,7 @@
 import type { ToolDefinition } from '../../contracts/agents/definition.ts';
 import type { Progress, ProgressReport, ToolIo, ToolNote } from '../../contracts/agents/tool-io.ts';
 import type { Json } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { truncateMiddle } from '../../text/truncate-middle.ts';
 import type { HeldRun } from '../held-run/held-run.ts';
 
@@ -96,5 +97,5 @@ function textOf(message: unknown): { message?: string } {
 /** Returns data as it is stored. Data that is too long becomes a shortened text. */
 export function shortData(data: Json): Json {
   const text = JSON.stringify(data) ?? 'null';
-  return text.length <= NOTE_CHARACTERS ? JSON.parse(text) : truncateMiddle(text, NOTE_CHARACTERS);
+  return text.length <= NOTE_CHARACTERS ? parseJson(text) : truncateMiddle(text, NOTE_CHARACTERS);
 }

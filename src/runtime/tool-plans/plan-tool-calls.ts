@@ -6,6 +6,7 @@ import type { LoggedMessage, ToolCall } from '../../contracts/runs/message.ts';
 import { isSameJson } from '../../json/canonical-json.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { closestNames } from '../../text/closest-names.ts';
+import { numbersInText } from '../../tools/numbers-in-text.ts';
 import { invalidArguments, parseArguments } from '../../tools/parse-arguments.ts';
 import { schemaErrors } from '../environment/validate-json.ts';
 import { offloadForRun } from '../held-run/check-in-thread.ts';
@@ -73,7 +74,7 @@ function planCall(definition: AgentDefinition, state: RunState, open: OpenCall):
     const error = tool ? (parsed as { error: RunError }).error : unknownTool(definition, open);
     return errorPlan(open.call.name, open.call.arguments, error);
   }
-  const args = open.dryRun?.arguments ?? parsed.value;
+  const args = numbersInText(tool.parameters, open.dryRun?.arguments ?? parsed.value);
   const error = argumentError(tool, args);
   if (error) {
     return errorPlan(tool.name, args, error);
@@ -89,7 +90,7 @@ function planCall(definition: AgentDefinition, state: RunState, open: OpenCall):
  * Plans a call that may be made. Uses the arguments of the approver, if the approver changed them.
  */
 function planApproved(tool: ToolDefinition, requested: JsonObject, open: OpenCall): CallPlan {
-  const edited = editedArguments(open);
+  const edited = editedArguments(tool, open);
   if (!edited) {
     return planStarted(tool, requested, open) ?? planWork(tool, requested, open);
   }
@@ -99,9 +100,9 @@ function planApproved(tool: ToolDefinition, requested: JsonObject, open: OpenCal
     : (planStarted(tool, edited, open) ?? planWork(tool, edited, open));
 }
 
-function editedArguments({ answers }: OpenCall): JsonObject | undefined {
+function editedArguments(tool: ToolDefinition, { answers }: OpenCall): JsonObject | undefined {
   const edited = answers.approval?.data ?? null;
-  return isJsonObject(edited) ? edited : undefined;
+  return isJsonObject(edited) ? numbersInText(tool.parameters, edited) : undefined;
 }
 
 /** Returns true when any of the calls names a tool. The rules of the tools are then read first. */
@@ -200,7 +201,7 @@ function planWork(tool: ToolDefinition, args: JsonObject, open: OpenCall): CallP
       ? { do: 'spawn', tool, message: childInput(args) }
       : planChildEnd(tool, args, open.childEnd);
   }
-  const approval = approvalFor(args, open);
+  const approval = approvalFor(tool, args, open);
   return { do: 'run', tool, args, ...(approval ? { approval } : {}) };
 }
 
@@ -208,9 +209,9 @@ function planWork(tool: ToolDefinition, args: JsonObject, open: OpenCall): CallP
  * Returns the approval of a call. Returns undefined when nobody was asked, or nothing could be
  * shown.
  */
-function approvalFor(args: JsonObject, open: OpenCall): Approval | undefined {
+function approvalFor(tool: ToolDefinition, args: JsonObject, open: OpenCall): Approval | undefined {
   const shown = open.answers.approval && open.dryRun;
-  if (editedArguments(open) && !(shown && isSameJson(shown.arguments, args))) return 'edited';
+  if (editedArguments(tool, open) && !(shown && isSameJson(shown.arguments, args))) return 'edited';
   return shown?.digest ? { shown } : undefined;
 }
 

@@ -1,3 +1,5 @@
+import { parseJson } from '../../json/parse-json.ts';
+
 /** The fault that makes a text invalid JSON, and its offset. */
 export type JsonFault = { offset: number; message: string };
 
@@ -12,7 +14,7 @@ const CLOSING = { '{': '}', '[': ']' } as const;
  */
 export function jsonFault(text: string): JsonFault | undefined {
   try {
-    JSON.parse(text.replace(/^\uFEFF/, ''));
+    parseJson(text.replace(/^\uFEFF/, ''));
     return undefined;
   } catch {
     return firstFault(text);

@@ -11,6 +11,8 @@ import {
   type Scalar,
   type YAMLMap,
 } from 'yaml';
+import { cloneJson } from '../../json/clone-json.ts';
+import { toJsonNumber } from '../../json/exact-number.ts';
 import { unstorableReason } from '../../json/storable-json.ts';
 import { truncate } from '../../text/truncate.ts';
 import { type Fault, type TextPlace, toPointer } from '../schema/fault.ts';
@@ -211,7 +213,7 @@ class Reader {
   }
 
   #readScalar(node: Scalar): unknown {
-    const { value } = node;
+    const value = exactValueOf(node);
     if (typeof value === 'string') {
       this.#size += value.length;
       if (unstorableReason(value) !== undefined) {
@@ -219,6 +221,12 @@ class Reader {
       }
     } else if (typeof value === 'number' && !Number.isFinite(value)) {
       this.#add(node, 'a number must be finite');
+    } else if (
+      typeof value === 'number' &&
+      Number.isInteger(value) &&
+      !Number.isSafeInteger(value)
+    ) {
+      this.#add(node, 'a number beyond 2^53 must be written in decimal digits');
     }
     return value ?? null;
   }
@@ -260,7 +268,7 @@ class Reader {
     this.#size += anchor.size;
     this.#unfolded += anchor.size;
     if (this.#unfolded > MAX_UNFOLDED) throw new Error('its aliases expand to too many values');
-    return structuredClone(anchor.value);
+    return cloneJson(anchor.value);
   }
 
   #addDuplicate(name: string, offset: number, first: number): void {
@@ -278,6 +286,21 @@ class Reader {
     this.faults.push({ offset: offsetOf(node), message });
   }
 }
+
+/**
+ * Returns the value of a scalar. A decimal number keeps its digits; YAML may write it with a plus,
+ * with zeros before it, or without a digit beside its point.
+ */
+function exactValueOf({ value, source = '' }: Scalar): unknown {
+  if (typeof value !== 'number') return value;
+  const [, sign = '', whole, fraction = '', exponent = ''] = DECIMAL.exec(source) ?? [];
+  if (whole === undefined) return value;
+  const digits = whole.replace(/^0+(?=\d)/, '') || '0';
+  const number = `${sign === '-' ? '-' : ''}${digits}${fraction === '' ? '' : `.${fraction}`}${exponent}`;
+  return toJsonNumber(number);
+}
+
+const DECIMAL = /^([+-]?)(\d*)(?:\.(\d*))?(e[+-]?\d+)?$/i;
 
 function offsetOf(node: Node | null): number {
   return node?.range?.[0] ?? 0;

@@ -1,8 +1,8 @@
 import type { Json, JsonObject } from '../../json/json.ts';
+import { parseJsonOrText } from '../../json/parse-json.ts';
 import type { Redaction } from '../../redaction/redaction.ts';
 import { firstCharacters } from '../../text/truncate.ts';
 import type { EgressAnswer } from '../egress.ts';
-import { refuseRounding } from '../parse-arguments.ts';
 import { RESULT_LIMIT_BYTES } from '../result-limit.ts';
 import { htmlToText } from './html-to-text.ts';
 
@@ -98,16 +98,7 @@ function readBody(
   const text = redaction.text(said);
   const type = mediaType(headers);
   if (HTML_TYPE.test(type) && !isSource) return htmlToText(text, url) ?? text;
-  return JSON_TYPE.test(type) ? parseJson(text) : text;
-}
-
-/** Parses JSON. Invalid JSON, and JSON with integers that would be rounded, stays text. */
-function parseJson(text: string): Json {
-  try {
-    return JSON.parse(text, refuseRounding);
-  } catch {
-    return text;
-  }
+  return JSON_TYPE.test(type) ? parseJsonOrText(text) : text;
 }
 
 function textOf(body: Buffer, headers: Headers): string | null {

@@ -1,12 +1,13 @@
 import type { ToolOutcome } from '../../contracts/agents/tool.ts';
 import type { Json } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import type { CodeFault, CodeLimits, CodeReport } from './job.ts';
 
 /** Converts a report for the model: the result and the printed text, or the fault and its place. */
 export function codeOutcome(report: CodeReport, limits: CodeLimits): ToolOutcome {
   const { stdout } = report;
   if ('result' in report) {
-    const result = JSON.parse(report.result) as Json;
+    const result = parseJson(report.result) as Json;
     return { ok: true, value: { result, stdout } };
   }
   const { fault, line, column } = report;

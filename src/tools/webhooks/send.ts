@@ -1,6 +1,8 @@
 import { STATUS_CODES } from 'node:http';
 import type { Outcome } from '../../contracts/errors.ts';
 import type { ReadSecret } from '../../contracts/secret.ts';
+import type { JsonObject } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { retryAfterMs } from '../../network/retry-after.ts';
 import type { Egress } from '../egress.ts';
 import { signingKey, webhookHeaders } from './sign.ts';
@@ -96,7 +98,8 @@ async function refusalIn(body: AsyncIterable<Uint8Array>): Promise<string | null
       if (length > MOST_ANSWER_BYTES) return null;
       chunks.push(chunk);
     }
-    const { ok, error } = JSON.parse(Buffer.concat(chunks).toString('utf8')) ?? {};
+    const { ok, error } =
+      parseJson<JsonObject | null>(Buffer.concat(chunks).toString('utf8')) ?? {};
     return ok === false ? `the receiver refused the reply: ${String(error).slice(0, 200)}` : null;
   } catch {
     return null;

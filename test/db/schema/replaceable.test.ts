@@ -24,6 +24,7 @@ const LOOPS = [
   'sql/90_grants.sql',
   'sql/95_sizes.sql',
   'sql/96_names.sql',
+  'sql/96_times.sql',
 ];
 
 describe('an upgrade selects from the files of sql/', () => {

@@ -1,5 +1,6 @@
 import '../environment.ts';
 import { type ExecutionResult, GraphQLError } from 'postgraphile/graphql';
+import { ExactNumber } from '../../../json/exact-number.ts';
 
 /**
  * The longest answer, in characters. A row that is read once may appear many times: under aliases,
@@ -36,6 +37,7 @@ export function isLarger(value: unknown, most: number): boolean {
     size += PUNCTUATION;
     if (typeof one === 'string') size += one.length;
     else if (Array.isArray(one)) for (const item of one) rest.push(item);
+    else if (one instanceof ExactNumber) size += one.text.length;
     else if (typeof one === 'object' && one !== null) {
       for (const name in one) {
         size += name.length;

@@ -14,6 +14,7 @@ import {
   type ValueNode,
   type VariableDefinitionNode,
 } from 'postgraphile/graphql';
+import { isJsonObject } from '../../../json/json.ts';
 import { weightOf } from './weights.ts';
 
 /** The work that the arguments of a field cause in the planner. */
@@ -171,7 +172,7 @@ function partsOf(value: Value): Parts {
   }
   const { json } = value;
   if (Array.isArray(json)) return { items: json.map((one) => ({ json: one })) };
-  if (typeof json !== 'object' || json === null) return undefined;
+  if (!isJsonObject(json)) return undefined;
   return { fields: Object.entries(json).map(([name, one]) => [name, { json: one }]) };
 }
 

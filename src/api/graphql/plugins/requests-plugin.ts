@@ -1,6 +1,6 @@
 import '../environment.ts';
 import 'postgraphile/grafserv';
-import type { Json, JsonObject } from '../../../json/json.ts';
+import type { Json } from '../../../json/json.ts';
 import type { Operations } from '../allowed-operations.ts';
 import { refusal, refuseVariables } from '../request.ts';
 
@@ -29,7 +29,7 @@ export function createRequestsPlugin({
         processRequest(next, { requestDigest }) {
           const json = bodies.get(requestDigest.requestContext.node?.req ?? requestDigest);
           if (json !== undefined) {
-            requestDigest.getBody = async () => ({ type: 'json', json: json as JsonObject });
+            requestDigest.getBody = async () => ({ type: 'json', json: json as never });
           }
           return next();
         },

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { BufferResult, Result } from 'postgraphile/grafserv';
 import type { GraphQLError } from 'postgraphile/graphql';
 import type { JsonObject } from '../../../json/json.ts';
+import { parseJson } from '../../../json/parse-json.ts';
 import { problem } from '../../errors/problem.ts';
 import { causeOf } from '../mask-errors.ts';
 import { changeExecution } from './change-execution.ts';
@@ -111,7 +112,7 @@ function messageOf(result: BufferResult): string {
 }
 
 function answerOf({ buffer }: BufferResult): Answer {
-  return JSON.parse(buffer.toString('utf8')) as Answer;
+  return parseJson(buffer.toString('utf8')) as Answer;
 }
 
 function withBody(result: BufferResult, answer: Answer): BufferResult {

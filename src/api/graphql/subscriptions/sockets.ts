@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream';
 import { useServer } from 'graphql-ws/use/ws';
 import { type GrafservBase, makeGraphQLWSConfig } from 'postgraphile/grafserv';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { exactReviver } from '../../../json/parse-json.ts';
 import { answerBare } from '../../errors/problem.ts';
 import { BUSY } from '../../http/request-queue.ts';
 import type { ServerLimits } from '../../http/server-limits.ts';
@@ -46,6 +47,7 @@ export function createSockets(serv: GrafservBase, options: SocketOptions): Socke
   const handlers = {
     ...limitHandlers(makeGraphQLWSConfig(serv), options),
     isProd: true,
+    jsonMessageReviver: exactReviver,
     onConnect: logins.admit,
   };
   const served = useServer(handlers as Parameters<typeof useServer>[0], server, PING_MS);

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { ExactNumber } from '../../../json/exact-number.ts';
 
 type Issue = z.core.$ZodIssue;
 
@@ -66,10 +67,16 @@ function earlyIssues(schema: z.ZodType, value: unknown): Issue[] | undefined {
   if (getter) return earlyIssues(getter(), value);
   if (options) return unionIssues(options, value);
   if (type === 'unknown' || type === 'any' || type === 'custom') return [];
+  if (value instanceof ExactNumber) return type === 'object' ? [expectedObject(value)] : [];
   if (Array.isArray(value)) return element && listIssues(schema, element, value);
   if (typeof value !== 'object' || value === null) return type === 'object' ? undefined : [];
   if (type === 'record') return valueType && recordIssues(valueType, value);
   return shape && objectIssues(shape, value as Record<string, unknown>);
+}
+
+function expectedObject(input: unknown): Issue {
+  const message = 'Invalid input: expected object, received number';
+  return { code: 'invalid_type', expected: 'object', path: [], message, input } as Issue;
 }
 
 function unionIssues(options: readonly z.ZodType[], value: unknown): Issue[] {

@@ -3,6 +3,8 @@ import { HowdahError } from '../../../contracts/errors.ts';
 import type { StreamEvent } from '../../../contracts/runs/stream-event.ts';
 import type { Step, TreeNode } from '../../../db/queries/queries.ts';
 import type { Question } from '../../../db/queries/questions.ts';
+import type { JsonObject } from '../../../json/json.ts';
+import { parseJson } from '../../../json/parse-json.ts';
 import { partsOf } from '../../input/attach-option.ts';
 import { noRunYet, notFound } from '../../input/resolve-id.ts';
 import type { PrintedRun } from '../../print/print-run.ts';
@@ -76,8 +78,8 @@ async function startRun(api: Api, run: NewRun): Promise<string> {
   return api.agent(agent).run(input, {
     ...options,
     ...(resourceIds.length > 0 && { input_parts: partsOf(resourceIds) }),
-    ...(metadata !== undefined && { metadata: JSON.parse(metadata) }),
-    ...(data !== undefined && { input_data: JSON.parse(data) }),
+    ...(metadata !== undefined && { metadata: parseJson<JsonObject>(metadata) }),
+    ...(data !== undefined && { input_data: parseJson(data) }),
     ...(budget !== undefined && { max_cost: Number(budget) }),
     ...(overrides !== undefined && { overrides }),
   });
@@ -92,8 +94,8 @@ async function forkRun(
     seq,
     ...(input !== null && { input }),
     ...(version !== null && { version }),
-    ...(data !== null && { input_data: JSON.parse(data) }),
-    ...(changes !== null && { changes: JSON.parse(changes) }),
+    ...(data !== null && { input_data: parseJson(data) }),
+    ...(changes !== null && { changes: parseJson<JsonObject>(changes) }),
   };
   return (await api.call('forkExecution', { params: { id }, body })).id;
 }

@@ -1,5 +1,6 @@
 import { HowdahError } from '../../../contracts/errors.ts';
 import type { SettingScope } from '../../../db/queries/settings.ts';
+import { parseJson } from '../../../json/parse-json.ts';
 import type { SettingsBackend } from '../backend.ts';
 import type { Api } from '../connect-server.ts';
 
@@ -9,7 +10,7 @@ export function createServerSettings(api: Api, scope: SettingScope): SettingsBac
   return {
     list: async () => (await api.call('listSettings')).data,
     async put(key, json) {
-      const value = JSON.parse(json);
+      const value = parseJson(json);
       if (typeof value !== 'number') throw await noNumber(api, key, json);
       await api.call('putSetting', { params: { key }, body: { value } });
     },

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { HowdahError } from '../../../contracts/errors.ts';
 import { isJsonObject } from '../../../json/json.ts';
+import { parseJson } from '../../../json/parse-json.ts';
 import type { NewRun } from '../../backend/backend.ts';
 import { API_OPTION } from '../../backend/connect-server.ts';
 import { withBackend } from '../../backend/with-backend.ts';
@@ -161,7 +162,7 @@ function time(text: string): string {
 }
 
 function objectOf(metadata: string | undefined): string | undefined {
-  if (metadata === undefined || isJsonObject(JSON.parse(metadata))) return metadata;
+  if (metadata === undefined || isJsonObject(parseJson(metadata))) return metadata;
   throw new HowdahError('EUSAGE', '--metadata is not a JSON object', {
     hint: `Write an object: --metadata '{"order": 4711}'`,
   });

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { AgentDefinition } from '../../../contracts/agents/definition.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
 import { exportRun, findDefinition } from '../../../db/queries/queries.ts';
+import { parseJson } from '../../../json/parse-json.ts';
 import type { Divergence } from '../../../runtime/replay/divergence.ts';
 import { type Replay, replayRun } from '../../../runtime/replay/replay-run.ts';
 import { withDatabase } from '../../backend/with-database.ts';
@@ -44,7 +45,7 @@ async function load(io: CliIo, run: string, { agent, version }: Options) {
     return { exported: file, definition: undefined };
   }
   return withDatabase(io, async ({ db }) => {
-    const exported = file ?? JSON.parse(await exportRun(db, await requireExecution(db, run)));
+    const exported = file ?? parseJson(await exportRun(db, await requireExecution(db, run)));
     const found = agent === undefined ? undefined : await findDefinition(db, agent, version);
     if (agent !== undefined && !found) {
       throw new HowdahError('HWNTF', `agent ${agent} has no version ${version ?? 'yet'}`, {
@@ -63,7 +64,7 @@ async function readRun(path: string): Promise<unknown> {
     });
   });
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch (cause) {
     throw new HowdahError('EUSAGE', `${path} is not JSON: ${(cause as Error).message}`, { cause });
   }

@@ -1,10 +1,11 @@
+import { parseJson } from '../../../json/parse-json.ts';
 import { storableJson } from '../../../json/storable-json.ts';
 
 /**
  * Returns a value as it comes back from the database, which cannot store NUL and lone surrogates.
  */
 export function asStoredJson<T>(value: T): T {
-  return JSON.parse(storableJson(value));
+  return parseJson<T>(storableJson(value));
 }
 
 /**

@@ -5,6 +5,7 @@ import type { ExportedMessage, ExportedStep } from '../../../contracts/runs/expo
 import type { ResourcePart } from '../../../contracts/runs/message.ts';
 import { isSameJson } from '../../../json/canonical-json.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../../json/json.ts';
+import { parseJson } from '../../../json/parse-json.ts';
 import { CONTEXT_GUARD } from '../../model-calls/plan-model-call.ts';
 import { asStoredJson } from './as-stored-json.ts';
 
@@ -43,7 +44,7 @@ export function toolOutcome(
   step: ExportedStep,
   [message]: readonly ExportedMessage[],
 ): ToolOutcome | undefined {
-  const sent = parseJson(message?.content);
+  const sent = jsonOf(message?.content);
   if (step.kind === 'tool') {
     const besides = {
       ...(message?.trust ? { trust: message.trust } : {}),
@@ -104,9 +105,9 @@ function errorAsSent(error: RunError, sent: Json | undefined): RunError {
   };
 }
 
-function parseJson(text: string | null | undefined): Json | undefined {
+function jsonOf(text: string | null | undefined): Json | undefined {
   try {
-    return JSON.parse(text ?? '');
+    return parseJson(text ?? '');
   } catch {
     return undefined;
   }

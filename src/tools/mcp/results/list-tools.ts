@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Client, Tool } from '@modelcontextprotocol/client';
 import { canonicalJson } from '../../../json/canonical-json.ts';
 import type { JsonObject } from '../../../json/json.ts';
+import { parseJson } from '../../../json/parse-json.ts';
 import { firstCharacters } from '../../../text/truncate.ts';
 import type { FoundTool, Listing } from '../server.ts';
 import { ownTools } from './resource-tools.ts';
@@ -86,7 +87,7 @@ function toFoundTool(tool: Tool): FoundTool {
  * (resource-tools.ts).
  */
 function hints(annotations: Tool['annotations']): JsonObject {
-  const { protocol: _, ...said } = JSON.parse(JSON.stringify(annotations ?? {})) as JsonObject;
+  const { protocol: _, ...said } = parseJson(JSON.stringify(annotations ?? {})) as JsonObject;
   return said;
 }
 

@@ -75,7 +75,7 @@ export function schemaFault(schema: JsonSchema): string | null {
       sum += size(member);
       if (sum > MAX_NODES) return sum;
     }
-    const ref = Array.isArray(value) ? undefined : value.$ref;
+    const ref = isJsonObject(value) ? value.$ref : undefined;
     return typeof ref === 'string' ? sum + target(ref) : sum;
   };
   const target = (ref: string): number => {

@@ -5,6 +5,7 @@ import {
   parseJSONRPCMessage,
   type Transport,
 } from '@modelcontextprotocol/client';
+import { parseJson } from '../../../json/parse-json.ts';
 import type { Redaction } from '../../../redaction/redaction.ts';
 
 export type ChildOptions = {
@@ -167,7 +168,7 @@ export class ChildTransport implements Transport {
 
 function messageIn(line: string): JSONRPCMessage | undefined {
   try {
-    return parseJSONRPCMessage(JSON.parse(line));
+    return parseJSONRPCMessage(parseJson(line));
   } catch {
     return undefined;
   }

@@ -1,5 +1,6 @@
-import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/client';
+import type { Transport } from '@modelcontextprotocol/client';
 import type { Redaction } from '../../../redaction/redaction.ts';
+import { mapMessages } from './map-messages.ts';
 
 /**
  * Redacts secrets in every message of a server before the client sees it: results, errors, lists,
@@ -7,17 +8,5 @@ import type { Redaction } from '../../../redaction/redaction.ts';
  * encoded texts.
  */
 export function redactMessages(transport: Transport, redaction: () => Redaction): Transport {
-  type Handler = NonNullable<Transport['onmessage']>;
-  let handler: Handler | undefined;
-  Object.defineProperty(transport, 'onmessage', {
-    configurable: true,
-    get: () => handler,
-    set: (newHandler: Handler | undefined) => {
-      handler =
-        newHandler &&
-        (((message: JSONRPCMessage, extra: never) =>
-          newHandler(redaction().json(message), extra)) as Handler);
-    },
-  });
-  return transport;
+  return mapMessages(transport, (message) => redaction().json(message));
 }

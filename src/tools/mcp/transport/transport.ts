@@ -3,6 +3,7 @@ import { StreamableHTTPClientTransport, type Transport } from '@modelcontextprot
 import type { AccessTokens } from '../../../contracts/connected-account.ts';
 import type { Outcome } from '../../../contracts/errors.ts';
 import type { ReadSecret } from '../../../contracts/secret.ts';
+import { parseJson } from '../../../json/parse-json.ts';
 import { hostPatternOf } from '../../../network/host-pattern.ts';
 import { Redaction } from '../../../redaction/redaction.ts';
 import type { McpCommands } from '../../../settings/mcp-commands.ts';
@@ -11,6 +12,7 @@ import type { Egress } from '../../egress.ts';
 import { readHeaders } from '../../http-request/headers.ts';
 import { type McpServer, textsIn } from '../server.ts';
 import { ChildTransport } from './child-transport.ts';
+import { markingFetch, unmarkMessages } from './exact-messages.ts';
 
 /** The largest message, and the largest answer over HTTP. */
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -109,7 +111,9 @@ async function toUrl(
     await response.body?.cancel();
     return (await send(input, init, token)).response; // with a new token
   };
-  const transport = new StreamableHTTPClientTransport(url, { fetch });
+  const transport = unmarkMessages(
+    new StreamableHTTPClientTransport(url, { fetch: markingFetch(fetch) }),
+  );
   let known = { size: 0, redaction: Redaction.of([]) };
   const redaction = () => {
     if (known.size !== keys.size) known = { size: keys.size, redaction: Redaction.of(keys) };
@@ -124,7 +128,8 @@ async function toUrl(
  */
 function isListening({ body }: RequestInit): boolean {
   const method = 'subscriptions/listen';
-  return typeof body === 'string' && body.includes(method) && JSON.parse(body).method === method;
+  if (typeof body !== 'string' || !body.includes(method)) return false;
+  return parseJson<{ method?: string }>(body).method === method;
 }
 
 async function headersOf(

@@ -1,4 +1,5 @@
 import type { QuickJSContext, QuickJSHandle } from 'quickjs-emscripten-core';
+import { parseJson } from '../../../json/parse-json.ts';
 import { FILES_BYTES, type Scratch } from '../scratch.ts';
 
 /** The most bytes of JSON for each byte of a text. */
@@ -16,14 +17,14 @@ export function filesFunctions(
 ): Record<'put' | 'text' | 'bytes' | 'list', QuickJSHandle> {
   const text = new TextDecoder('utf-8', { fatal: true });
   const head = (handle: QuickJSHandle): string[] => {
-    const words: unknown = JSON.parse(textOf(context, handle, MOST_OF_A_HEAD));
+    const words: unknown = parseJson(textOf(context, handle, MOST_OF_A_HEAD));
     return Array.isArray(words) ? words.map(String) : [];
   };
   const put = context.newFunction('put', (words, content) => {
     const [name = '', type] = head(words);
     const isText = context.typeof(content) === 'string';
     const bytes = isText
-      ? Buffer.from(JSON.parse(textOf(context, content, ESCAPED * FILES_BYTES + 2)))
+      ? Buffer.from(parseJson<string>(textOf(context, content, ESCAPED * FILES_BYTES + 2)))
       : bytesOf(context, content);
     scratch.write({ name, bytes, ...(type === undefined ? {} : { type }) });
   });

@@ -7,6 +7,7 @@ import {
   type QuickJSHandle,
   type QuickJSSyncVariant,
 } from 'quickjs-emscripten-core';
+import { parseJson } from '../../../json/parse-json.ts';
 import {
   type CodeEnd,
   type CodeFault,
@@ -187,7 +188,9 @@ class Evaluation {
     const read = this.#tool('blame', error);
     if (this.#late()) return OUT_OF_TIME;
     // reading the error failed for lack of memory
-    return read.error ? OUT_OF_MEMORY : faultOf(JSON.parse(this.#textOf(read.value)), offset);
+    return read.error
+      ? OUT_OF_MEMORY
+      : faultOf(parseJson<Blamed>(this.#textOf(read.value)), offset);
   }
 
   #tool(name: 'tell' | 'blame', argument: QuickJSHandle) {

@@ -1,9 +1,15 @@
+import { parseJson } from '../../../json/parse-json.ts';
 import { firstCharacters } from '../../../text/truncate.ts';
 import { type CodeEnd, type CodeFault, type CodeJob, RESULT_BYTES } from '../job.ts';
 import { MOST_FILES, Scratch } from '../scratch.ts';
 
 /** The faults that a report may contain. */
 const FAULTS = ['threw', 'memory', 'result', 'files'];
+
+/** What the code may have written. */
+type Report = { [field in 'result' | 'files' | 'message' | 'line' | 'column']: unknown } & {
+  fault: CodeFault['fault'];
+};
 
 /**
  * Parses the report. The code may have written any other bytes in its place; these give undefined.
@@ -12,9 +18,9 @@ export function reportIn(report: Buffer, job: CodeJob): CodeEnd | CodeFault | un
   const line = report.indexOf('\n');
   const end = line < 0 ? report.length : line;
   try {
-    const parsed = JSON.parse(report.subarray(0, end).toString('utf8'));
+    const parsed = parseJson<Report>(report.subarray(0, end).toString('utf8'));
     if (typeof parsed.result === 'string') {
-      JSON.parse(parsed.result);
+      parseJson(parsed.result);
       return Buffer.byteLength(parsed.result) <= RESULT_BYTES
         ? endOf(parsed.result, parsed.files, report.subarray(end + 1), job)
         : undefined;

@@ -7,6 +7,8 @@ import {
   Kind,
   type ValueNode,
 } from 'postgraphile/graphql';
+import { ExactNumber } from '../../../../json/exact-number.ts';
+import { parseJson } from '../../../../json/parse-json.ts';
 
 /** Most choices of an enum that a message lists. Enums of orders have hundreds. */
 const MOST_CHOICES = 40;
@@ -22,7 +24,7 @@ const numbers = {
   BigInt: {
     form: /^[+-]?\d+$/,
     fits: Number.isSafeInteger,
-    what: 'a whole number, such as 5 or "5"; above 2^53, pass it as a string',
+    what: 'a whole number, such as 5 or "5"',
   },
 } as const;
 
@@ -38,6 +40,7 @@ export const InputsPlugin: GraphileConfig.Plugin = {
       finalize(schema) {
         for (const type of Object.values(schema.getTypeMap())) {
           if (type instanceof GraphQLEnumType) listChoices(type);
+          else if (type instanceof GraphQLScalarType && type.name === 'JSON') keepDigits(type);
           else if (type instanceof GraphQLScalarType && isNumber(type.name)) {
             acceptNumbers(type, type.name);
           }
@@ -64,6 +67,7 @@ function acceptNumbers(type: GraphQLScalarType, name: keyof typeof numbers): voi
   type.parseValue = (value) => {
     if (typeof value === 'string' && form.test(value)) return value;
     if (typeof value === 'number' && fits(value)) return `${value}`;
+    if (value instanceof ExactNumber && form.test(value.text)) return value.text;
     throw notNumber();
   };
   type.parseLiteral = (node) => {
@@ -72,6 +76,31 @@ function acceptNumbers(type: GraphQLScalarType, name: keyof typeof numbers): voi
     if (isNumeric && form.test(node.value)) return node.value;
     throw notNumber(node);
   };
+}
+
+/** Keeps the digits of the numbers in JSON that is written in a query. */
+function keepDigits(type: GraphQLScalarType): void {
+  type.parseLiteral = (node, variables) => jsonOf(node, variables ?? {});
+}
+
+function jsonOf(node: ValueNode, variables: Record<string, unknown>): unknown {
+  switch (node.kind) {
+    case Kind.INT:
+    case Kind.FLOAT:
+      return parseJson(node.value);
+    case Kind.OBJECT:
+      return Object.fromEntries(
+        node.fields.map(({ name, value }) => [name.value, jsonOf(value, variables)]),
+      );
+    case Kind.LIST:
+      return node.values.map((one) => jsonOf(one, variables));
+    case Kind.VARIABLE:
+      return variables[node.name.value];
+    case Kind.NULL:
+      return null;
+    default:
+      return node.value;
+  }
 }
 
 function listChoices(type: GraphQLEnumType): void {

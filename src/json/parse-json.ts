@@ -1,0 +1,73 @@
+import { ExactNumber, isSafe } from './exact-number.ts';
+import type { Json } from './json.ts';
+
+/**
+ * The largest exponent of a number. Postgres writes numbers out: `1e100000` would become a text of
+ * 100,000 characters.
+ */
+const MAX_EXPONENT = 1_000;
+
+/**
+ * Matches what a number has that a double may not hold: 16 digits, or an exponent of two digits. A
+ * shorter number is always exact. A number begins the text or follows one of these characters,
+ * which keeps most digits of strings out.
+ */
+const MAY_BE_INEXACT = /[:,[\s-]\d(?:[\d.]{15}|[\d.]*[eE][+-]?\d\d)/;
+const BEGINS_WITH_DIGIT = /^\d/;
+
+/** The error for a number that is written with an exponent beyond ±1000. */
+export class ExponentError extends SyntaxError {}
+
+/**
+ * Parses JSON. A number that JavaScript cannot represent exactly becomes an `ExactNumber`. Throws a
+ * `SyntaxError` for a text that is not JSON.
+ *
+ * A text without long numbers costs one search more than `JSON.parse`. `T` is for documents that this
+ * program wrote itself.
+ */
+export function parseJson<T = Json>(text: string): T {
+  if (!MAY_BE_INEXACT.test(text) && !BEGINS_WITH_DIGIT.test(text)) return JSON.parse(text);
+  try {
+    return JSON.parse(text, exactReviver);
+  } catch (error) {
+    // the reviver calls itself for each level
+    if (error instanceof RangeError) throw new SyntaxError('it is nested too deeply');
+    throw error;
+  }
+}
+
+/** Keeps the digits of numbers while `JSON.parse` reads a text. */
+export function exactReviver(_key: string, value: Json, ...[context]: { source?: string }[]): Json {
+  const source = context?.source;
+  if (typeof value !== 'number' || source === undefined || isSafe(value, source)) return value;
+  const exponent = Number(/e(.*)$/i.exec(source)?.[1] ?? 0);
+  if (Math.abs(exponent) > MAX_EXPONENT) {
+    throw new ExponentError(
+      `the exponent of the number ${source.slice(0, 50)} is beyond ±${MAX_EXPONENT}`,
+    );
+  }
+  return new ExactNumber(source);
+}
+
+/** Parses JSON as `parseJson` does. A text that is not JSON is returned as a text. */
+export function parseJsonOrText(text: string): Json {
+  try {
+    return parseJson(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Numbers whose digits or spelling a double loses: long ones, `1.50` and `1e9`. */
+const RESPELLED = /[\d.]{16}|\.\d*0(?!\d)|\de/i;
+
+/** Parses JSON so that `JSON.stringify` writes each number as it was spelled, such as `1.50`. */
+export function parseSpelling(text: string): Json {
+  return RESPELLED.test(text) ? JSON.parse(text, keepSpelling) : JSON.parse(text);
+}
+
+function keepSpelling(_key: string, value: Json, ...[context]: { source?: string }[]): Json {
+  const source = context?.source;
+  const isKept = typeof value !== 'number' || source === undefined || source === String(value);
+  return isKept ? value : new ExactNumber(source);
+}
