@@ -51,6 +51,7 @@ export type { CustomTool, ToolContext } from './contracts/agents/tool.ts';
 export { HowdahError, type RunError } from './contracts/errors.ts';
 export type { ExportedRun } from './contracts/runs/exported-run.ts';
 export type { StreamEvent } from './contracts/runs/stream-event.ts';
+export { ExactNumber } from './json/exact-number.ts';
 export type { Json, JsonObject, JsonSchema } from './json/json.ts';
 export type { Divergence } from './runtime/replay/divergence.ts';
 export { type Replay, type ReplayOptions, replayRun } from './runtime/replay/replay-run.ts';

@@ -2,6 +2,7 @@ import { HowdahError } from '../contracts/errors.ts';
 import { positionOf } from '../contracts/log-position.ts';
 import type { Json } from '../json/json.ts';
 import { parseJson } from '../json/parse-json.ts';
+import { stringifyJson } from '../json/stringify-json.ts';
 
 export type ConnectOptions = {
   /** A token or an API key, or a function that returns one. A server on loopback needs none. */
@@ -40,7 +41,7 @@ export function createHttpClient(
       ...more,
     };
     const init = {
-      ...(body !== undefined && { body: isText ? body : JSON.stringify(body) }),
+      ...(body !== undefined && { body: isText ? body : stringifyJson(body) }),
       ...(signal && { signal }),
     };
     const response = await fetch(`${url}${path}`, { method, headers, ...init }).catch(

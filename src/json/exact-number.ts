@@ -4,7 +4,10 @@
 // its digits and is written with them.
 
 /** The members of `JSON` that the types of TypeScript lack. */
-const rawJson = JSON as typeof JSON & { rawJSON(json: string): object };
+const rawJson = JSON as typeof JSON & {
+  rawJSON(json: string): object;
+  isRawJSON(value: unknown): boolean;
+};
 
 /**
  * A JSON number that a JavaScript number would round: an integer beyond 2^53, or more digits than a
@@ -44,6 +47,11 @@ export class ExactNumber {
   [Symbol.toPrimitive](hint: string): number | string {
     return hint === 'number' ? Number(this.text) : this.text;
   }
+}
+
+/** Returns whether a replacer of `JSON.stringify` gets this value for an `ExactNumber`. */
+export function isRawNumber(value: unknown): boolean {
+  return rawJson.isRawJSON(value);
 }
 
 /** Returns whether a value is a number of JSON, however long. */

@@ -1,3 +1,4 @@
+import { isRawNumber } from './exact-number.ts';
 import { isJsonObject } from './json.ts';
 
 // Postgres stores no U+0000, and half a surrogate pair is no character: `jsonb` rejects both. Texts
@@ -29,7 +30,8 @@ function replaceUnstorable(_key: string, value: unknown): unknown {
   if (typeof value === 'string') {
     return storableText(value);
   }
-  return isJsonObject(value)
+  // JSON.stringify has already turned an ExactNumber into its raw text
+  return isJsonObject(value) && !isRawNumber(value)
     ? Object.fromEntries(Object.entries(value).map(([key, member]) => [storableText(key), member]))
     : value;
 }

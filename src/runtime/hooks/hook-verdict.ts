@@ -2,6 +2,7 @@ import type { HookEvent, HookEventName } from '../../contracts/agents/hook.ts';
 import type { RunError } from '../../contracts/errors.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
+import { stringifyJson } from '../../json/stringify-json.ts';
 
 /** Result of calling a hook: its raw answer, its refusal, or its failure. */
 export type HookAnswer =
@@ -94,7 +95,7 @@ function readVerdict(hook: CallableHook, answer: unknown): HookVerdict {
  */
 function asJson(answer: unknown): Json | undefined {
   try {
-    return parseJson(JSON.stringify(answer) ?? 'null');
+    return parseJson(stringifyJson(answer) ?? 'null');
   } catch {
     return undefined;
   }

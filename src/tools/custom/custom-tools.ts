@@ -2,6 +2,7 @@ import type { CustomTool, ToolContext, ToolOutcome } from '../../contracts/agent
 import { type ErrorCode, HowdahError } from '../../contracts/errors.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
+import { stringifyJson } from '../../json/stringify-json.ts';
 import { asTool } from './uncaught-tool-errors.ts';
 
 /** The TypeScript tools of this process by name. */
@@ -43,7 +44,7 @@ export async function runCustomTool<Context extends ToolContext>(
       asTool(tool.name, async () => tool.run(args, context)),
       aborted,
     ]);
-    return { ok: true, value: parseJson(JSON.stringify(value) ?? 'null') };
+    return { ok: true, value: parseJson(stringifyJson(value) ?? 'null') };
   } catch (error) {
     const isOurs = context.signal.aborted && error === context.signal.reason;
     return { ok: false, error: isOurs ? errorOfAbort(error) : failure(error) };

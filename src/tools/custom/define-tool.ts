@@ -1,7 +1,8 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { CustomContext, CustomTool } from '../../contracts/agents/tool.ts';
 import { HowdahError } from '../../contracts/errors.ts';
-import type { Json, JsonObject, JsonSchema } from '../../json/json.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
+import { schemaOf, toZodValues } from './zod-arguments.ts';
 
 /** A tool whose parameters are a zod object, so that the arguments of `run` have its type. */
 export type ToolSpec<Parameters extends z.ZodObject> = Omit<CustomTool, 'parameters' | 'run'> & {
@@ -11,7 +12,8 @@ export type ToolSpec<Parameters extends z.ZodObject> = Omit<CustomTool, 'paramet
 
 /**
  * Creates a tool from parameters in zod. The model receives their JSON Schema (draft 2020-12).
- * `run` receives the parsed arguments, with defaults and transformations. Throws when the
+ * `run` receives the parsed arguments, with defaults and transformations. For ids beyond 2^53 use
+ * `z.bigint()`; other parameters reject them. Throws when the
  * parameters are not a zod object, or have no JSON Schema.
  */
 export function defineTool<Parameters extends z.ZodObject>(spec: ToolSpec<Parameters>): CustomTool {
@@ -20,12 +22,12 @@ export function defineTool<Parameters extends z.ZodObject>(spec: ToolSpec<Parame
       hint: 'Set parameters to z.object({…}) of zod 4, or to z.object({}) if there are none.',
     });
   }
-  const { $schema: _, ...parameters } = z.toJSONSchema(spec.parameters, { io: 'input' });
+  const parameters = schemaOf(spec.parameters);
   return {
     ...spec,
-    parameters: parameters as JsonSchema,
+    parameters,
     async run(args: JsonObject, context: CustomContext): Promise<Json> {
-      const parsed = await spec.parameters.safeParseAsync(args);
+      const parsed = await spec.parameters.safeParseAsync(toZodValues(args, parameters));
       if (!parsed.success) {
         const message = `the arguments were not accepted: ${faultsIn(parsed.error)}`;
         throw Object.assign(new Error(message), { code: 'invalid_arguments' });
