@@ -7,7 +7,7 @@ import { isOutOfTime, withinTime } from './within-time.ts';
 // caller: whether a value fits a schema, whether a condition holds. Such a function is tried for a
 // few milliseconds. If the trial does not end in time, the code is stopped, the function runs in a
 // thread, and the code runs again and finds the result. The event loop never waits, and the code
-// stays synchronous.
+// stays synchronous. A function that may end its process is not tried, and runs in another process.
 
 /** A function that may take long, called in this thread or in another one. */
 export type Offloadable<A extends unknown[], R> = ThreadFunction<A, R> & {
@@ -16,6 +16,11 @@ export type Offloadable<A extends unknown[], R> = ThreadFunction<A, R> & {
   callHere(...args: A): R;
   /** Returns false for arguments that go to a thread without a trial. */
   mayTryHere?(...args: A): boolean;
+  /**
+   * `process`: the function may end the process that runs it. It is never tried here, and needs
+   * `withOffload`.
+   */
+  runsIn?: 'process';
 };
 
 type Result = { value: unknown } | { error: unknown };
@@ -46,6 +51,8 @@ const TRIAL_MS = 5;
 const BUDGET = { burst_ms: 500, share: 0.25 };
 /** Most cached results. All keys share the cache, since the functions are pure. */
 const MOST_CACHED = 500;
+/** Most characters, names and values of a cached result. */
+const MAX_CACHED_SIZE = 10_000;
 /** Faults of a thread that do not depend on the function. */
 const TEMPORARY: ReadonlySet<unknown> = new Set(['lost', 'busy']);
 
@@ -55,6 +62,17 @@ const threads = new ThreadPool({
   heap_mb: 128,
   budget: BUDGET,
 });
+const processes = new ThreadPool({
+  size: 2,
+  max_per_key: 1,
+  heap_mb: 64,
+  runs_in: 'process',
+  idle_ms: 5 * 60_000,
+  max_calls: 1_000,
+  budget: BUDGET,
+});
+/** Attempts of a call whose thread was lost. */
+const ATTEMPTS = 3;
 const cache = new Map<string, Result>();
 let scope: Scope | undefined;
 
@@ -104,11 +122,14 @@ function attempt<T>(own: Scope, work: () => T): { value: T } | Suspension {
  * function throws, and `isOutOfTime` errors.
  */
 export function offload<A extends unknown[], R>(call: Offloadable<A, R>, ...args: A): R {
-  if (!scope) return withinTime(call.deadline_ms, () => call.callHere(...args));
+  if (!scope) {
+    if (call.runsIn) throw new Error(`${call.name} runs in a process: call it in withOffload`);
+    return withinTime(call.deadline_ms, () => call.callHere(...args));
+  }
   const id = idOf(call, args);
   const result = scope.results.get(id) ?? cache.get(id);
   if (result) return unwrap<R>(result);
-  if ((call.mayTryHere?.(...args) ?? true) && mayWorkHere()) {
+  if (!call.runsIn && (call.mayTryHere?.(...args) ?? true) && mayWorkHere()) {
     const startedAt = performance.now();
     try {
       const value = withinTime(TRIAL_MS, () => call.callHere(...args));
@@ -148,18 +169,48 @@ async function resultOf(
   key: string,
   signal: AbortSignal | undefined,
 ): Promise<Result> {
-  const { deadline_ms } = call;
-  const result = await threads.run(call, args, { key, deadline_ms, signal }).then(
-    (value): Result => ({ value }),
-    (error): Result => {
-      signal?.throwIfAborted();
-      return { error };
-    },
-  );
-  const isTemporary = 'error' in result && TEMPORARY.has((result.error as { code?: string }).code);
-  if (!isTemporary) cache.set(id, result);
+  const result = await callElsewhere(call, args, key, signal);
+  if (!TEMPORARY.has(faultCode(result)) && isSmall(result)) cache.set(id, result);
   if (cache.size > MOST_CACHED) cache.delete(cache.keys().next().value as string);
   return result;
+}
+
+async function callElsewhere(
+  call: Offloadable<unknown[], unknown>,
+  args: unknown[],
+  key: string,
+  signal: AbortSignal | undefined,
+): Promise<Result> {
+  const pool = call.runsIn ? processes : threads;
+  const { deadline_ms } = call;
+  for (let attempt = 1; ; attempt += 1) {
+    const result = await pool.run(call, args, { key, deadline_ms, signal }).then(
+      (value): Result => ({ value }),
+      (error): Result => {
+        signal?.throwIfAborted();
+        return { error };
+      },
+    );
+    if (faultCode(result) !== 'lost' || attempt === ATTEMPTS) return result;
+  }
+}
+
+function faultCode(result: Result): string | undefined {
+  return 'error' in result ? (result.error as { code?: string }).code : undefined;
+}
+
+/** Returns whether a result may be cached. */
+function isSmall(result: Result): boolean {
+  let left = MAX_CACHED_SIZE;
+  const subtract = (value: unknown): boolean => {
+    left -= typeof value === 'string' ? value.length : 1;
+    if (left < 0 || typeof value !== 'object' || value === null) return left >= 0;
+    return Object.entries(value).every(([name, one]) => {
+      left -= name.length;
+      return subtract(one);
+    });
+  };
+  return subtract(result);
 }
 
 function idOf({ module, name }: ThreadFunction<never[], unknown>, args: unknown[]): string {

@@ -1,6 +1,7 @@
-import { type ResourceLimits, Worker } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import { FairQueue } from './fair-queue.ts';
 import type { Budget } from './key-accounts.ts';
+import { startProcess } from './pool-process.ts';
 import { afterAwakeTime } from './within-awake-time.ts';
 
 /**
@@ -28,8 +29,17 @@ export type ThreadPoolOptions = {
   size: number;
   /** Most threads of one key; undefined for all. */
   max_per_key?: number;
+  /**
+   * Whether calls run in threads, or in processes. A function that makes lists or texts of any size
+   * needs a process: V8 ends the whole process for some sizes, whatever the limits of the thread.
+   */
+  runs_in?: 'thread' | 'process';
   /** The heap of each thread. A call that exceeds it ends its thread alone. */
   heap_mb?: number;
+  /** How long a thread without a call is kept. */
+  idle_ms?: number;
+  /** Most calls of one thread, which is then replaced; undefined for no limit. */
+  max_calls?: number;
   /** The processor time of one key; undefined for no limit. */
   budget?: Budget;
   /** Most waiting calls of one key; further calls are rejected. */
@@ -51,6 +61,12 @@ export class ThreadFault extends Error {
     this.code = code;
   }
 }
+
+/** What runs the calls of a pool: a thread, or a process with the same methods. */
+export type PoolWorker = Pick<
+  Worker,
+  'on' | 'once' | 'off' | 'postMessage' | 'terminate' | 'ref' | 'unref'
+>;
 
 /** The message to a thread, and its replies. */
 export type ThreadRequest = { module: string; name: string; args: unknown[]; deadline_ms: number };
@@ -85,22 +101,22 @@ export function moduleBeside(path: string, base: string): string {
  */
 export class ThreadPool {
   readonly #queue: FairQueue;
-  readonly #limits: ResourceLimits;
+  readonly #options: ThreadPoolOptions;
   readonly #mostWaiting: number;
-  readonly #idle = new Set<Worker>();
+  readonly #maxCalls: number;
+  readonly #idle = new Set<PoolWorker>();
+  readonly #calls = new WeakMap<PoolWorker, number>();
 
-  constructor({ size, max_per_key, heap_mb = 64, budget, max_waiting }: ThreadPoolOptions) {
+  constructor(options: ThreadPoolOptions) {
+    const { size, max_per_key, budget } = options;
     this.#queue = new FairQueue({ places: size, max_per_key, budget });
-    this.#limits = {
-      maxOldGenerationSizeMb: heap_mb,
-      maxYoungGenerationSizeMb: 16,
-      stackSizeMb: 4,
-    };
-    this.#mostWaiting = max_waiting ?? Number.POSITIVE_INFINITY;
+    this.#options = options;
+    this.#mostWaiting = options.max_waiting ?? Number.POSITIVE_INFINITY;
+    this.#maxCalls = options.max_calls ?? Number.POSITIVE_INFINITY;
   }
 
   /** The threads without a call. */
-  get idle(): ReadonlySet<Worker> {
+  get idle(): ReadonlySet<PoolWorker> {
     return this.#idle;
   }
 
@@ -140,31 +156,43 @@ export class ThreadPool {
     });
   }
 
-  #start(): Worker {
-    const worker = new Worker(new URL(PROGRAM), {
-      ...{ env: {}, execArgv: [], stdin: false, stdout: true, stderr: true },
-      resourceLimits: this.#limits,
-    });
+  #start(): PoolWorker {
+    const { heap_mb = 64, runs_in } = this.#options;
+    const worker = (runs_in === 'process' ? startProcess : startThread)(PROGRAM, heap_mb);
     worker.on('error', () => {}); // the running call handles it
     worker.on('exit', () => this.#idle.delete(worker));
     return worker;
   }
 
-  #take(): Worker | undefined {
+  #take(): PoolWorker | undefined {
     const [worker] = this.#idle;
     if (worker) this.#idle.delete(worker);
     return worker;
   }
 
-  #makeIdle(worker: Worker): void {
+  #makeIdle(worker: PoolWorker): void {
+    const calls = (this.#calls.get(worker) ?? 0) + 1;
+    this.#calls.set(worker, calls);
+    if (calls >= this.#maxCalls) return void worker.terminate();
     this.#idle.add(worker);
     const idle = setTimeout(() => {
       if (this.#idle.delete(worker)) void worker.terminate();
-    }, IDLE_MS);
+    }, this.#options.idle_ms ?? IDLE_MS);
     idle.unref();
     worker.once('message', () => clearTimeout(idle)); // the thread runs another call
     worker.unref(); // an idle thread keeps no process alive; a new listener would keep it
   }
+}
+
+function startThread(program: string, heap_mb: number): PoolWorker {
+  return new Worker(new URL(program), {
+    ...{ env: {}, execArgv: [], stdin: false, stdout: true, stderr: true },
+    resourceLimits: {
+      maxOldGenerationSizeMb: heap_mb,
+      maxYoungGenerationSizeMb: 16,
+      stackSizeMb: 4,
+    },
+  });
 }
 
 /**
@@ -172,7 +200,7 @@ export class ThreadPool {
  * rejects.
  */
 function callIn(
-  worker: Worker,
+  worker: PoolWorker,
   request: ThreadRequest,
   signal: AbortSignal | undefined,
 ): Promise<Exclude<ThreadReply, 'started'>> {

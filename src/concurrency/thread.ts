@@ -2,22 +2,35 @@ import { parentPort } from 'node:worker_threads';
 import type { ThreadReply, ThreadRequest } from './thread-pool.ts';
 import { isOutOfTime, withinTime } from './within-time.ts';
 
-// The program of a thread of `ThreadPool`. It answers one request after the other. The deadline of
-// a function counts from when its module is loaded, not from the start of the thread.
+// The program of a thread or process of `ThreadPool`. It answers one request after the other. The
+// deadline of a function counts from when its module is loaded, not from the start of the thread.
 
-parentPort?.on('message', async (request: ThreadRequest) => {
+if (parentPort) {
+  parentPort.on('message', answer);
+} else {
+  process.on('message', answer);
+  process.on('disconnect', () => process.exit());
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {}); // the pool ends it
+}
+
+async function answer(request: ThreadRequest): Promise<void> {
   const reply = await replyTo(request);
   try {
-    parentPort?.postMessage(reply);
+    send(reply);
   } catch (error) {
-    parentPort?.postMessage(errorReply(error)); // a result that cannot be copied
+    send(errorReply(error)); // a result that cannot be copied
   }
-});
+}
+
+function send(reply: ThreadReply): void {
+  if (parentPort) parentPort.postMessage(reply);
+  else process.send?.(reply);
+}
 
 async function replyTo({ module, name, args, deadline_ms }: ThreadRequest): Promise<ThreadReply> {
   try {
     const exported = await import(module);
-    parentPort?.postMessage('started');
+    send('started');
     // an interrupted thread keeps its compiled code; a terminated one starts from nothing
     return { result: await withinTime(deadline_ms, () => exported[name](...args)) };
   } catch (error) {

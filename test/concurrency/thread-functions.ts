@@ -37,3 +37,13 @@ export function work(ms: number): void {
   const end = performance.now() + ms;
   while (performance.now() < end);
 }
+
+/** Ends the process that runs it, also from within a thread. */
+export function askForInvalidSize(): number {
+  let list = [1, 2, 3, 4];
+  for (;;) list = [...list, ...list];
+}
+
+export function environment(): string[] {
+  return Object.keys(process.env);
+}

@@ -1,0 +1,146 @@
+import { type ASTNode, Environment } from '@marcbachmann/cel-js';
+import { isOutOfTime } from '../../concurrency/within-time.ts';
+import { ExactNumber, toJsonNumber } from '../../json/exact-number.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
+import { firstCharacters } from '../../text/truncate.ts';
+import { CelTreeFault, type CelWork, workOfTree } from './cel-work.ts';
+
+/**
+ * Variables have the types of their JSON. Lists and maps may mix types, as JSON does, and
+ * `body.?user.?name.orValue('')` reads fields that may be missing.
+ */
+const LANGUAGE = new Environment({
+  unlistedVariablesAreDyn: true,
+  homogeneousAggregateLiterals: false,
+  enableOptionalTypes: true,
+  limits: { maxAstNodes: 2_000, maxDepth: 100 },
+});
+const FUNCTIONS: ReadonlySet<string> = new Set(
+  LANGUAGE.getDefinitions().functions.map(({ name }) => name),
+);
+/** Maximum length of an expression, in characters. Parsing it takes about a millisecond. */
+const MAX_LENGTH = 10_000;
+/** Maximum number of levels of lists and maps in the value of an expression. */
+const MAX_LEVELS = 100;
+/** Maximum number of characters in the value of an expression, plus its other values. */
+const MAX_IN_VALUE = 4_000_000;
+/** Maximum length of a fault, since the library quotes values in its messages. */
+const MAX_FAULT = 500;
+const MAX_CACHED = 300;
+
+/** The value of an expression as JSON, or why it has none. */
+export type CelResult = { value: Json } | { fault: string };
+/** A parsed expression, or why it cannot be evaluated. */
+export type CelProgram =
+  | { evaluate(variables: JsonObject): CelResult; work: CelWork }
+  | { fault: string };
+
+const programs = new Map<string, CelProgram>();
+
+/** Parses an expression. The last expressions are kept. */
+export function parseCel(expression: string): CelProgram {
+  const known = programs.get(expression);
+  if (known) return known;
+  const program = readProgram(expression);
+  programs.set(expression, program);
+  if (programs.size > MAX_CACHED) programs.delete(programs.keys().next().value as string);
+  return program;
+}
+
+/** A result whose value is the text of its JSON. */
+export type CelResultText = { text: string } | { fault: string };
+
+/**
+ * Evaluates an expression over the text of its variables. The time that this takes is bounded only
+ * by the caller.
+ */
+export function celResultText(expression: string, variables: string): CelResultText {
+  const program = readProgram(expression);
+  if ('fault' in program) return program;
+  const result = program.evaluate(parseJson<JsonObject>(variables));
+  return 'fault' in result ? result : { text: JSON.stringify(result.value) };
+}
+
+function readProgram(expression: string): CelProgram {
+  if (expression.length > MAX_LENGTH) {
+    return { fault: `it has more than ${MAX_LENGTH} characters` };
+  }
+  try {
+    const parsed = LANGUAGE.parse(expression);
+    const work = workOfTree(parsed.ast as ASTNode, expression, FUNCTIONS);
+    return { evaluate: (variables) => evaluateOver(parsed, variables), work };
+  } catch (cause) {
+    return { fault: messageOf(cause) };
+  }
+}
+
+function evaluateOver(
+  evaluate: (variables: JsonObject) => unknown,
+  variables: JsonObject,
+): CelResult {
+  try {
+    return { value: jsonOf(evaluate(celValue(variables) as JsonObject), 0, { left: MAX_IN_VALUE }) };
+  } catch (cause) {
+    if (isOutOfTime(cause)) throw cause;
+    return { fault: messageOf(cause) };
+  }
+}
+
+/**
+ * Returns a value of CEL as JSON. Integers are BigInts there. A type of the language, a duration
+ * and bytes have no JSON.
+ */
+function jsonOf(value: unknown, level: number, room: { left: number }): Json {
+  if (level > MAX_LEVELS) throw new CelTreeFault(`its value has more than ${MAX_LEVELS} levels`);
+  room.left -= typeof value === 'string' ? value.length : 1;
+  if (room.left < 0) {
+    throw new CelTreeFault(`its value is larger than ${MAX_IN_VALUE / 1_000_000} MB`);
+  }
+  if (value === null || value === undefined) return null;
+  if (typeof value === 'bigint') return toJsonNumber(String(value));
+  if (typeof value === 'string' || typeof value === 'boolean') return value;
+  if (typeof value === 'number') return exactOrNull(value);
+  if (value instanceof Date) return value.toISOString();
+  if (Array.isArray(value)) return value.map((one) => jsonOf(one, level + 1, room));
+  const entries = value instanceof Map ? [...value] : entriesOf(value);
+  return Object.fromEntries(
+    entries.map(([key, one]) => [String(key), jsonOf(one, level + 1, room)]),
+  );
+}
+
+function entriesOf(value: unknown): [string, unknown][] {
+  const prototype = Object.getPrototypeOf(value);
+  if (typeof value === 'object' && (prototype === Object.prototype || prototype === null)) {
+    return Object.entries(value as object);
+  }
+  throw new CelTreeFault('its value is neither text, number, boolean, list nor map');
+}
+
+/** Returns null for an infinite number. Throws for one that the double has rounded. */
+function exactOrNull(value: number): number | null {
+  if (!Number.isFinite(value)) return null;
+  if (!Number.isInteger(value) || Number.isSafeInteger(value)) return value;
+  throw new CelTreeFault('its value is a double beyond 2^53, which is not exact: use int()');
+}
+
+const MAX_INT = 2n ** 63n - 1n;
+
+/**
+ * Returns JSON as values of CEL. A long integer is an `int` of 64 bits. Throws for a number that
+ * CEL would round.
+ */
+function celValue(value: Json): unknown {
+  if (value instanceof ExactNumber) {
+    const integer = value.toBigInt();
+    if (integer !== undefined && integer <= MAX_INT && integer >= -MAX_INT - 1n) return integer;
+    throw new CelTreeFault(`it cannot read the number ${firstCharacters(value.text, 50)} exactly`);
+  }
+  if (Array.isArray(value)) return value.map(celValue);
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, celValue(one)]));
+}
+
+function messageOf(error: unknown): string {
+  return firstCharacters((error as Error).message, MAX_FAULT).split('\n', 1)[0] ?? '';
+}
