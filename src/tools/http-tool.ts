@@ -1,6 +1,7 @@
 import type { Outcome } from '../contracts/errors.ts';
 import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
 import { type HostPattern, hostPatternOf } from '../network/host-pattern.ts';
+import { replaceWithin } from '../text/replace-within.ts';
 
 /** The place of an argument in the request, with the terms of OpenAPI. */
 export type ArgumentPlace = {
@@ -34,6 +35,8 @@ export type HttpCall = {
   allowPrivate?: readonly HostPattern[];
 };
 
+/** Maximum bytes of a URL whose placeholders are filled. */
+const MAX_URL_BYTES = 65_536;
 const WITHOUT_BODY = ['GET', 'HEAD', 'DELETE'];
 const SEPARATORS: Record<string, string> = { form: ',', spaceDelimited: ' ', pipeDelimited: '|' };
 
@@ -103,13 +106,14 @@ function filledIn(template: string, values: readonly Placed[]): Outcome<string> 
     ([, name = '']) => !known.get(name),
   );
   if (missing) return unfit(`${missing[1]}: it has to be a text or a number, and not empty`);
-  return {
-    ok: true,
-    value: template.replace(/\{(\+?)([^{}]+)\}/g, (_, isPath, name) => {
-      const text = known.get(name) ?? '';
-      return isPath ? text.split('/').map(encodeURIComponent).join('/') : encodeURIComponent(text);
-    }),
+  const fill = (place: string): string => {
+    const isPath = place.startsWith('+');
+    const text = known.get(isPath ? place.slice(1) : place) ?? '';
+    return isPath ? text.split('/').map(encodeURIComponent).join('/') : encodeURIComponent(text);
   };
+  const value = replaceWithin(template, /\{(\+?[^{}]+)\}/g, fill, MAX_URL_BYTES);
+  if (value === undefined) return unfit(`the URL would have more than ${MAX_URL_BYTES} bytes`);
+  return { ok: true, value };
 }
 
 /**

@@ -99,44 +99,89 @@ as $$
   ) as v
 $$;
 
--- Renders the prompt of an agent version for the input of a run. Raises HWINV for a missing or
--- unfit value; the error names the field in which the caller gives it.
-create or replace function howdah_private.rendered_prompt(
-  prompt jsonb, given jsonb, field text default 'variables'
-) returns text
+-- Returns the size in bytes of the text that `fill_template` would return, without making it: a
+-- template of 256 kB may name a value of 1 MB thousands of times.
+create or replace function howdah_private.filled_template_bytes(template text, vals jsonb)
+  returns bigint
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(sum(n.literal_bytes + coalesce(
+    n.markers * octet_length(filled_template_bytes.vals ->> n.name), n.marker_bytes, 0)), 0)
+  from (
+    select howdah_private.marker_name(p.marker) as name, count(p.marker) as markers,
+      sum(octet_length(p.marker)) as marker_bytes, sum(octet_length(p.part)) as literal_bytes
+    from howdah_private.template_parts(filled_template_bytes.template) as p
+    group by howdah_private.marker_name(p.marker)
+  ) as n
+$$;
+
+-- Returns the values that fill the prompt of an agent version for the input of a run. Raises HWINV
+-- for a missing or unfit value, or when the text would be larger than 1 MB. The error names the
+-- field in which the caller gives the values.
+create or replace function howdah_private.checked_prompt_values(
+  prompt jsonb, given jsonb, field text
+) returns jsonb
   language plpgsql immutable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_variables constant jsonb := rendered_prompt.prompt -> 'variables';
+  v_max_bytes constant int := 1048576;
+  v_variables constant jsonb := checked_prompt_values.prompt -> 'variables';
   v_values constant jsonb := howdah_private.prompt_values(
-    v_variables, rendered_prompt.prompt -> 'values', rendered_prompt.given);
+    v_variables, checked_prompt_values.prompt -> 'values', checked_prompt_values.given);
   v_faults text[] := howdah_private.json_faults(
     howdah_private.values_schema(v_variables, true), v_values);
+  v_bytes bigint;
 begin
   if cardinality(v_faults) > 0 then
     raise exception using errcode = 'HWINV',
-      message = format('%s for prompt %s: %s', rendered_prompt.field,
-        rendered_prompt.prompt ->> 'name',
+      message = format('%s for prompt %s: %s', checked_prompt_values.field,
+        checked_prompt_values.prompt ->> 'name',
         array_to_string(v_faults, '; ')),
-      detail = jsonb_build_object('field', rendered_prompt.field,
-        'prompt', rendered_prompt.prompt -> 'name',
+      detail = jsonb_build_object('field', checked_prompt_values.field,
+        'prompt', checked_prompt_values.prompt -> 'name',
         'faults', to_jsonb(v_faults))::text,
       hint = 'Set the values in input_data of the run or in prompt_values of the agent: '
         || (select string_agg(k.name, ', ' order by k.name)
           from jsonb_object_keys(v_variables) as k (name)) || '.';
   end if;
-  return howdah_private.fill_template(rendered_prompt.prompt ->> 'template', v_values);
+  v_bytes := howdah_private.filled_template_bytes(
+    checked_prompt_values.prompt ->> 'template', v_values);
+  if v_bytes > v_max_bytes then
+    raise exception using errcode = 'HWINV',
+      message = format('%s for prompt %s: the text would have %s bytes, at most %s are allowed',
+        checked_prompt_values.field, checked_prompt_values.prompt ->> 'name', v_bytes,
+        v_max_bytes),
+      detail = jsonb_build_object('field', checked_prompt_values.field,
+        'prompt', checked_prompt_values.prompt -> 'name',
+        'bytes', v_bytes, 'max_bytes', v_max_bytes)::text,
+      hint = 'Use shorter values, or name each value fewer times in the template.';
+  end if;
+  return v_values;
 end $$;
 
--- Refuses a new run that lacks values for the prompt of its agent. A child run without them fails
--- when it calls its model.
+-- Renders the prompt of an agent version for the input of a run.
+create or replace function howdah_private.rendered_prompt(
+  prompt jsonb, given jsonb, field text default 'variables'
+) returns text
+  language sql immutable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.fill_template(
+    rendered_prompt.prompt ->> 'template',
+    howdah_private.checked_prompt_values(
+      rendered_prompt.prompt, rendered_prompt.given, rendered_prompt.field))
+$$;
+
+-- Refuses a new run that lacks values for the prompt of its agent, or whose prompt would be too
+-- large. A child run without them fails when it calls its model.
 create or replace function howdah_private.check_prompt_values(version_id uuid, input_data jsonb)
   returns void
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select howdah_private.rendered_prompt(v.definition #> '{agent,prompt}',
+  select howdah_private.checked_prompt_values(v.definition #> '{agent,prompt}',
     check_prompt_values.input_data, 'input_data')
   from howdah.agent_versions as v
   where v.id = check_prompt_values.version_id and v.definition -> 'agent' ? 'prompt'

@@ -123,7 +123,7 @@ begin
 end $$;
 
 -- Applies filters to the value of one field, and adds what they find to `hits`. Refuses a value
--- that a filter blocks.
+-- that a filter blocks, or that placeholders would make much larger.
 create or replace function howdah_private.filter_field(
   filters howdah.output_filters[], field text, inout value jsonb, inout hits jsonb
 )
@@ -140,6 +140,15 @@ begin
     return;
   end if;
   foreach v_filter in array filters loop
+    if howdah_private.may_outgrow(value, v_filter.pattern,
+      howdah_private.filter_placeholder(v_filter)) then
+      raise exception using errcode = 'HWINV',
+        message = format('%s has too many matches of the filter %s', filter_field.field,
+          v_filter.name),
+        detail = jsonb_build_object(
+          'field', filter_field.field, 'filter', v_filter.name)::text,
+        hint = 'Send a shorter text, or ask an admin to make the pattern of the filter narrower.';
+    end if;
     select a.value, a.hits into value, v_found
     from howdah_private.apply_output_filters(array[v_filter], filter_field.value) as a;
     if value is null then

@@ -22,7 +22,8 @@ as $$
 $$;
 
 -- Applies filters to a value, in the order of the list: flag notes a match, redact replaces it, and
--- block makes the value null and ends the list.
+-- block makes the value null and ends the list. A value that placeholders would make much larger is
+-- withheld as a whole.
 create or replace function howdah_private.apply_output_filters(
   filters howdah.output_filters[], inout value jsonb, out hits jsonb
 )
@@ -36,8 +37,11 @@ declare
 begin
   hits := '[]';
   foreach v_filter in array coalesce(filters, '{}') loop
-    v_placeholder := '[' || v_filter.name || ' withheld]';
-    v_clean := howdah_private.withhold(value, v_filter.pattern, v_placeholder);
+    v_placeholder := howdah_private.filter_placeholder(v_filter);
+    v_clean := case
+      when howdah_private.may_outgrow(value, v_filter.pattern, v_placeholder)
+        then howdah_private.withheld_value(value, v_placeholder)
+      else howdah_private.withhold(value, v_filter.pattern, v_placeholder) end;
     continue when v_clean = value;
     hits := hits || jsonb_build_object('filter', v_filter.name, 'action', v_filter.action,
       'matches', greatest(1, howdah_private.count_matches(v_clean::text, v_placeholder)
@@ -50,6 +54,55 @@ begin
     end if;
   end loop;
 end $$;
+
+-- Returns the text that takes the place of what a filter matches.
+create or replace function howdah_private.filter_placeholder(filter howdah.output_filters)
+  returns text
+  language sql immutable
+return '[' || (filter_placeholder.filter).name || ' withheld]';
+
+-- Returns whether a value may have more than 8 MB once each match of a pattern is replaced by a
+-- placeholder. A text has at most one match for each character, and one at its end, so the matches
+-- of a small value are not counted.
+create or replace function howdah_private.may_outgrow(
+  value jsonb, pattern text, placeholder text
+) returns boolean
+  language plpgsql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_max_bytes constant bigint := 8388608;
+  v_placeholder_bytes constant bigint := octet_length(may_outgrow.placeholder);
+  v_length constant bigint := length(may_outgrow.value::text);
+  v_matches bigint;
+begin
+  if (v_length + 1) * v_placeholder_bytes <= v_max_bytes then
+    return false;
+  end if;
+  select sum(greatest(regexp_count(t.text, may_outgrow.pattern),
+      case when octet_length(t.text) > length(t.text)
+        then regexp_count(howdah_private.visible_text(t.text), may_outgrow.pattern) end))
+    into v_matches
+  from (
+    select p.item #>> '{}'
+    from jsonb_path_query(may_outgrow.value,
+      'strict $.** ? (@.type() == "string" || @.type() == "number")') as p (item)
+    union all
+    select p.item #>> '{}'
+    from jsonb_path_query(may_outgrow.value,
+      'strict $.** ? (@.type() == "object").keyvalue().key') as p (item)
+  ) as t (text);
+  return v_matches > 0 and v_length + v_matches * v_placeholder_bytes > v_max_bytes;
+end $$;
+
+-- Returns a placeholder in place of all of a value, as a value of the same type.
+create or replace function howdah_private.withheld_value(value jsonb, placeholder text)
+  returns jsonb
+  language sql immutable
+return case jsonb_typeof(withheld_value.value)
+  when 'object' then jsonb_build_object('withheld', withheld_value.placeholder)
+  when 'array' then jsonb_build_array(withheld_value.placeholder)
+  else to_jsonb(withheld_value.placeholder) end;
 
 -- Returns how often a text contains another one, such as the placeholder of a filter.
 create or replace function howdah_private.count_matches(value text, part text) returns int

@@ -5,6 +5,7 @@ import {
   ResourceNotFoundError,
 } from '@modelcontextprotocol/server';
 import { HowdahError } from '../../contracts/errors.ts';
+import { SizeLimitError } from '../../contracts/size-limits.ts';
 import type { PoolClient } from '../../db/connection/pool.ts';
 import {
   type AddressedFile,
@@ -15,10 +16,14 @@ import {
 } from '../../db/mcp/resources.ts';
 import { decodePercent } from '../../text/decode-percent.ts';
 import { displayable } from '../../text/displayable.ts';
+import { replaceWithin } from '../../text/replace-within.ts';
 import type { Caller } from '../caller.ts';
 import { contentsOf } from './result-content.ts';
 import { EXECUTION_TEMPLATE } from './uris.ts';
 
+const PLACEHOLDER = /\{\{\s*(\w{1,60})\s*\}\}/g;
+/** Maximum bytes of a file of a tenant, also once its placeholders are filled. */
+const MAX_FILE_BYTES = 8 * 1_048_576;
 const TEMPLATES_PER_PAGE = 200;
 /** Most templates that are tried for one address. */
 const MOST_TEMPLATES = 1_000;
@@ -136,15 +141,21 @@ function wordsIn(template: string, uri: string): ReadonlyMap<string, string> | u
   return rest === '' ? words : undefined;
 }
 
-/** Replaces {{name}} in a text by the word of this name. In JSON, the word is escaped. */
+/**
+ * Replaces {{name}} in a text by the word of this name. In JSON, the word is escaped. Throws
+ * SizeLimitError for a text that would be larger than a file may be.
+ */
 function fillPlaceholders(
   { type }: AddressedRow,
   bytes: Buffer,
   words: ReadonlyMap<string, string>,
 ): string {
   const isJson = /^application\/([\w.-]+\+)?json\b/.test(type);
-  return bytes.toString('utf8').replaceAll(/\{\{\s*(\w{1,60})\s*\}\}/g, (marker, name) => {
+  const fill = (name: string, marker: string): string => {
     const word = words.get(name) ?? marker;
     return isJson ? JSON.stringify(word).slice(1, -1) : word;
-  });
+  };
+  const text = replaceWithin(bytes.toString('utf8'), PLACEHOLDER, fill, MAX_FILE_BYTES);
+  if (text === undefined) throw new SizeLimitError('the filled file', MAX_FILE_BYTES);
+  return text;
 }

@@ -15,6 +15,7 @@ import type { Json, JsonSchema } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
 import { firstCharacters } from '../../text/truncate.ts';
 import { checkExactly, compareExactly, hasLongNumber, toPlainSchema } from './exact-keywords.ts';
+import { isBoundedSchema } from './schema-work.ts';
 
 // Callers send schemas, and so decide how long it takes to compile them (thousands of patterns) and
 // to check values (a backtracking pattern). A small schema is compiled here, once. A check whose
@@ -35,12 +36,6 @@ const OPTIONS = {
 
 const CHECK_MS = 250;
 const COMPILE_MS = 1_000;
-/**
- * Keywords that may make the check of a short value endless. Without them, the time of a check is
- * at most proportional to the size of the schema times the size of the value.
- */
-const MAY_NOT_END =
-  /"(pattern|patternProperties|format|uniqueItems|\$ref|\$dynamicRef|\$recursiveRef)":/;
 /**
  * Maximum length of a schema that is compiled here, in characters. Compiling it takes some
  * milliseconds.
@@ -105,7 +100,7 @@ function entryOf(schema: JsonSchema): Entry {
   const known = entries.get(schema);
   if (known) return known;
   const text = JSON.stringify(schema);
-  const entry = { text, mayNotEnd: MAY_NOT_END.test(text), check: undefined };
+  const entry = { text, mayNotEnd: !isBoundedSchema(schema), check: undefined };
   entries.set(schema, entry);
   return entry;
 }

@@ -5,6 +5,7 @@ import { faultOf, isRefusal, isTimeout, isTransient } from '../../db/connection/
 import type { Commit } from '../../db/runs/commit-query.ts';
 import { type CommitResult, commitSteps } from '../../db/runs/runs.ts';
 import { StatementRetries } from '../environment/statement-retries.ts';
+import { bytesOfCommit } from './commit-size.ts';
 
 /**
  * Batches in flight at once. While the database works on one and waits for its disk, this process
@@ -25,6 +26,8 @@ const WORTH_A_CALL = 16;
 const MOST_AT_ONCE = 512;
 /** The number of steps from which a commit is sent alone, since other commits would wait for it. */
 const LARGE = 32;
+/** The number of bytes from which a commit is sent alone. */
+const LARGE_BYTES = 1_000_000;
 /** Most time-outs of a single commit; then the commit fails. */
 const MOST_TIMEOUTS = 4;
 
@@ -42,7 +45,8 @@ export type RunCommit = 'committed' | 'inbox' | 'lost';
 export type Committer = {
   /**
    * Commits steps, which are durable when the promise resolves. `stale` means that another worker
-   * owns the run, or that this process gave up. Rejects if the database rejects the content itself.
+   * owns the run, or that this process gave up. Rejects if the database rejects the content itself,
+   * and with `SizeLimitError` if the commit has too many bytes.
    */
   commit(commit: Commit, tenant: string): Promise<Committed>;
   /**
@@ -74,7 +78,7 @@ type Pending = {
  * first attempt still runs.
  *
  * No tenant delays the others. Waiting commits go into batches in turns among tenants. A large
- * commit, and each commit of a batch that waited for a lock, is sent alone, one per tenant at a
+ * commit (of many steps or bytes), and each commit of a batch that waited for a lock, is sent alone, one per tenant at a
  * time. One connection always remains for batches.
  */
 export class GroupCommitter implements Committer {
@@ -96,11 +100,12 @@ export class GroupCommitter implements Committer {
     this.#retries = retries;
   }
 
-  commit(commit: Commit, tenant: string): Promise<Committed> {
+  async commit(commit: Commit, tenant: string): Promise<Committed> {
+    const isLarge = bytesOfCommit(commit) >= LARGE_BYTES || commit.steps.length >= LARGE;
     return new Promise((resolve, reject) => {
       const pending = { commit, tenant, resolve, reject };
       this.#waiting.removeOlder(commit)?.resolve(STALE);
-      if (commit.steps.length >= LARGE) {
+      if (isLarge) {
         void this.#sendAlone(pending);
       } else {
         this.#waiting.push(pending);
@@ -110,6 +115,7 @@ export class GroupCommitter implements Committer {
   }
 
   async commitOn(client: PoolClient, commit: Commit): Promise<Committed> {
+    bytesOfCommit(commit); // refuses a commit that is too large
     return (await commitSteps(client, this.#worker(), [commit])).get(commit.id) ?? STALE;
   }
 

@@ -1,6 +1,7 @@
 import type { RunError } from '../../contracts/errors.ts';
 import type { Action } from '../../contracts/runs/action.ts';
 import type { StepRecord, StopReason } from '../../contracts/runs/step.ts';
+import { SizeLimitError } from '../../contracts/size-limits.ts';
 import { faultOf, isConnectionLoss, isRefusal } from '../../db/connection/sqlstate.ts';
 import type { RuntimeDependencies } from '../environment/runtime-dependencies.ts';
 import type { RunCommit } from '../held-run/committer.ts';
@@ -119,12 +120,17 @@ function failRun(
 
 /**
  * Handles a thrown error, which is a fault and no outcome. A run that was taken over is left alone.
- * Content that the database rejects, or a mistake in Howdah's own code, ends the run with an error
+ * A run that would make a text or a commit beyond its maximum size fails. Content that the database rejects, or a mistake in Howdah's own code, ends the run with an error
  * that says so. After a lost connection or a deadlock the run is released, so that its log is read
  * again.
  */
 async function recover(error: unknown, run: HeldRun): Promise<void> {
   if (error instanceof StaleRunError || run.abort.signal.aborted) {
+    return;
+  }
+  if (error instanceof SizeLimitError) {
+    const { message, detail: cause = null } = error;
+    await failRun(run, 'error', { code: 'limit_reached', message, retryable: false, cause });
     return;
   }
   const { code, message } = faultOf(error);

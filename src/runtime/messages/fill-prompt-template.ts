@@ -1,4 +1,5 @@
 import type { AgentDefinition, PromptDefinition } from '../../contracts/agents/definition.ts';
+import { SizeLimitError } from '../../contracts/size-limits.ts';
 import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../json/json.ts';
 import { schemaErrors } from '../environment/validate-json.ts';
 import { interpolate } from './interpolate.ts';
@@ -20,10 +21,22 @@ export function fillPromptTemplate(definition: AgentDefinition, inputData: Json)
     const prompt_fault = `prompt ${prompt.name}: ${faults.join('; ')}`;
     return { ...definition, agent: { ...agent, prompt_fault } };
   }
-  const instruction = [interpolate(prompt.template, values), agent.instruction]
-    .filter((part) => part)
-    .join('\n\n');
+  const text = filledText(prompt, values);
+  if ('fault' in text) return { ...definition, agent: { ...agent, prompt_fault: text.fault } };
+  const instruction = [text.value, agent.instruction].filter((part) => part).join('\n\n');
   return { ...definition, agent: { ...agent, instruction } };
+}
+
+function filledText(
+  { name, template }: PromptDefinition,
+  values: JsonObject,
+): { value: string } | { fault: string } {
+  try {
+    return { value: interpolate(template, values) };
+  } catch (error) {
+    if (!(error instanceof SizeLimitError)) throw error;
+    return { fault: `prompt ${name}: ${error.message}` };
+  }
 }
 
 function valuesOf({ variables, values }: PromptDefinition, inputData: Json): JsonObject {

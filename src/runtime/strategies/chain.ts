@@ -1,5 +1,6 @@
 import type { AgentDefinition, Team } from '../../contracts/agents/definition.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
+import { MAX_TEXT_BYTES } from '../../contracts/size-limits.ts';
 import { conditionFault, isConditionTrue } from '../teams/condition.ts';
 import { joinAnswers, type NamedTask } from '../teams/join-answers.ts';
 import { runInputOf, taskFor, tasksOf } from '../teams/tasks.ts';
@@ -53,5 +54,5 @@ function nextInput(input: string, answers: readonly NamedTask[], isCumulative: b
   if (!last) {
     return input;
   }
-  return isCumulative ? `${input}\n\n${joinAnswers(answers)}` : last.task.output;
+  return isCumulative ? `${input}\n\n${joinAnswers(answers, MAX_TEXT_BYTES)}` : last.task.output;
 }

@@ -1,18 +1,21 @@
 import type { AgentDefinition, Member, Team } from '../../contracts/agents/definition.ts';
 import type { RunError } from '../../contracts/errors.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
+import { MAX_JOINED_BYTES, SizeLimitError } from '../../contracts/size-limits.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
-import { interpolate } from '../messages/interpolate.ts';
+import { countPlaceholders, interpolate } from '../messages/interpolate.ts';
 import { failurePolicyOf } from '../teams/failure-policy.ts';
 import { pendingAction } from '../teams/fan-out.ts';
 import { type NamedTask, resultOf } from '../teams/join-answers.ts';
 import { taskFor, tasksOf } from '../teams/tasks.ts';
-import { failTeam, finishTeam } from '../teams/team-actions.ts';
+import { failTeam, finishTeam, MOST_MEMBERS_PER_COMMIT } from '../teams/team-actions.ts';
 import { RETRY_STEP_NAME } from '../tool-plans/open-calls.ts';
 
 /** Maximum number of items of one run. More items need several runs. */
 const MOST = 10_000;
 const AT_ONCE = 8;
+/** Most placeholders that are filled for one commit. */
+const PLACEHOLDERS_PER_COMMIT = 100_000;
 
 /**
  * Returns the next action of a map workflow, which gives each item of a list to the worker. The
@@ -35,13 +38,20 @@ export function nextMapAction(definition: AgentDefinition, state: RunState): Act
   const policy = failurePolicyOf(configuration, 'fail');
   const missing = items.flatMap((item, at) => {
     const id = String(at + 1);
-    return tasks.has(id) ? [] : [taskFor(id, worker, inputOfItem(item, state, configuration))];
+    if (tasks.has(id)) return [];
+    return [() => taskFor(id, worker, inputOfItem(item, state, configuration))];
   });
   const named = items.flatMap((_item, at) => {
     const task = tasks.get(String(at + 1));
     return task ? [{ name: `item ${at + 1}`, task }] : [];
   });
-  const tasksOfItems = { policy, configuration, named, missing };
+  const tasksOfItems = {
+    policy,
+    configuration,
+    named,
+    missing,
+    per_commit: perCommit(configuration),
+  };
   return pendingAction(state, tasksOfItems, AT_ONCE) ?? results(named);
 }
 
@@ -79,9 +89,26 @@ function failOnRefusal({ message, cause = null }: RunError): Action {
   return failTeam('query_failed', `${field}${place}: ${message}${advice}`, { field, ...known });
 }
 
+/** Returns how many items are filled into the template before others have a turn. */
+function perCommit({ template }: JsonObject): number {
+  const placeholders = typeof template === 'string' ? countPlaceholders(template) : 0;
+  const most = Math.floor(PLACEHOLDERS_PER_COMMIT / Math.max(1, placeholders));
+  return Math.min(MOST_MEMBERS_PER_COMMIT, Math.max(1, most));
+}
+
 function results(named: readonly NamedTask[]): Action {
   const all = named.map(({ task }) => (task.state === 'answered' ? resultOf(task) : null));
-  return finishTeam(JSON.stringify(all), all);
+  const texts: string[] = [];
+  let bytes = 0;
+  for (const result of all) {
+    const text = JSON.stringify(result);
+    bytes += Buffer.byteLength(text) + 1;
+    if (bytes > MAX_JOINED_BYTES) {
+      throw new SizeLimitError('the list of all results', MAX_JOINED_BYTES);
+    }
+    texts.push(text);
+  }
+  return finishTeam(`[${texts.join(',')}]`, all);
 }
 
 /** Returns the input of an item: the item after the task, or what the template makes of both. */

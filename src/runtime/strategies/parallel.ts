@@ -1,5 +1,6 @@
 import type { AgentDefinition, Member, Team } from '../../contracts/agents/definition.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
+import { MAX_JOINED_BYTES, MAX_TEXT_BYTES } from '../../contracts/size-limits.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import { interpolate } from '../messages/interpolate.ts';
 import { failurePolicyOf } from '../teams/failure-policy.ts';
@@ -37,7 +38,11 @@ function fanIn(
   const outputs = joinAnswers(answered);
   const filled =
     typeof template === 'string'
-      ? interpolate(template, valuesOf(answered, { input: runInputOf(state), outputs }))
+      ? interpolate(
+          template,
+          valuesOf(answered, { input: runInputOf(state), outputs }),
+          aggregator ? MAX_TEXT_BYTES : MAX_JOINED_BYTES,
+        )
       : outputs;
   if (!aggregator) {
     return finishTeam(

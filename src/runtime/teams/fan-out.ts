@@ -4,7 +4,7 @@ import type { JsonObject } from '../../json/json.ts';
 import { type FailurePolicy, teamFailure, wakesOn } from './failure-policy.ts';
 import type { NamedTask } from './join-answers.ts';
 import { runInputOf, taskFor, tasksOf } from './tasks.ts';
-import { failTeam, startTasks, WAIT } from './team-actions.ts';
+import { failTeam, type PlannedTask, startTasks, WAIT } from './team-actions.ts';
 
 type Members = {
   policy: FailurePolicy;
@@ -12,7 +12,9 @@ type Members = {
   /** Tasks that have begun. */
   named: readonly NamedTask[];
   /** Tasks that have yet to begin. */
-  missing: Parameters<typeof startTasks>[1];
+  missing: readonly PlannedTask[];
+  /** Maximum number of tasks that one commit starts. */
+  per_commit?: number;
 };
 
 /**
@@ -32,7 +34,7 @@ export function fanOut(
   });
   const missing = members
     .filter(({ name }) => !tasks.has(name))
-    .map((member) => taskFor(member.name, member, runInputOf(state)));
+    .map((member) => () => taskFor(member.name, member, runInputOf(state)));
   return { named, pending: pendingAction(state, { policy, configuration, named, missing }) };
 }
 
@@ -41,14 +43,17 @@ export function fanOut(
  */
 export function pendingAction(
   state: RunState,
-  { policy, configuration, named, missing }: Members,
+  { policy, configuration, named, missing, per_commit }: Members,
   atOnce?: number,
 ): Action | undefined {
   const failure = teamFailure(named, policy, configuration, missing.length);
   if (failure) return failTeam('member_failed', failure);
   if (missing.length > 0) {
     const most = configuration.max_concurrency ?? atOnce;
-    const limit = most ? { at_once: Number(most) } : {};
+    const limit = {
+      ...(most ? { at_once: Number(most) } : {}),
+      ...(per_commit ? { per_commit } : {}),
+    };
     return startTasks(state, missing, { wakes_on: wakesOn(policy), ...limit });
   }
   return named.some(({ task }) => task.state === 'live') ? WAIT : undefined;

@@ -1,5 +1,6 @@
 import type { Team } from '../../contracts/agents/definition.ts';
 import type { RunState } from '../../contracts/runs/action.ts';
+import { MAX_TEXT_BYTES } from '../../contracts/size-limits.ts';
 import { isJsonObject } from '../../json/json.ts';
 import { conditionFault, isConditionTrue } from './condition.ts';
 import { joinAnswers, type NamedTask } from './join-answers.ts';
@@ -216,5 +217,5 @@ export function faultOfEdges(team: Team): string | undefined {
 /** Returns the input of a node: one answer unchanged, or several answers joined. */
 function inputOf(tokens: readonly Token[]): string {
   const [first, second] = tokens;
-  return first && !second ? first.task.output : joinAnswers(tokens);
+  return first && !second ? first.task.output : joinAnswers(tokens, MAX_TEXT_BYTES);
 }

@@ -1,4 +1,5 @@
 import type { Action } from '../../contracts/runs/action.ts';
+import { MAX_JOINED_BYTES, SizeLimitError } from '../../contracts/size-limits.ts';
 import type { Json } from '../../json/json.ts';
 import type { MemberTask } from './tasks.ts';
 import { finishTeam } from './team-actions.ts';
@@ -6,8 +7,19 @@ import { finishTeam } from './team-actions.ts';
 /** Task of a member, with the name of the member. */
 export type NamedTask = { name: string; task: MemberTask };
 
-/** Joins the answers one after the other, each under the name of its member. */
-export function joinAnswers(named: readonly NamedTask[]): string {
+/**
+ * Joins the answers one after the other, each under the name of its member. Throws SizeLimitError
+ * if they have too many bytes.
+ */
+export function joinAnswers(
+  named: readonly NamedTask[],
+  maxBytes: number = MAX_JOINED_BYTES,
+): string {
+  let left = maxBytes;
+  for (const { name, task } of named) {
+    left -= Buffer.byteLength(name) + Buffer.byteLength(task.output);
+    if (left < 0) throw new SizeLimitError('the joined answers of the members', maxBytes);
+  }
   return named.map(({ name, task }) => `${name}:\n${task.output}`).join('\n\n');
 }
 

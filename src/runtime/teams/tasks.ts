@@ -1,5 +1,6 @@
 import type { Member, Team } from '../../contracts/agents/definition.ts';
 import type { NewTask, RunState, StepSummary } from '../../contracts/runs/action.ts';
+import { MAX_TEXT_BYTES, SizeLimitError } from '../../contracts/size-limits.ts';
 import type { Json } from '../../json/json.ts';
 import { blockedBy } from '../held-run/filter-result.ts';
 import { overridesIn } from '../held-run/overrides.ts';
@@ -74,13 +75,16 @@ export function runInputOf({ messages }: RunState): string {
 
 /**
  * Creates a task for a member. A person is asked the question of the member, with the input filled
- * into its template.
+ * into its template. Throws SizeLimitError for a task with too many bytes.
  */
 export function taskFor(id: string, member: Member, input: string): NewTask {
   const { name, agent_id, workflow_id, question, configuration } = member;
   if (question) {
     const prompt = interpolate(String(question.prompt), { input, output: input });
     return { id, member: name, question, input: prompt };
+  }
+  if (Buffer.byteLength(input) > MAX_TEXT_BYTES) {
+    throw new SizeLimitError(`the task of the member ${name}`, MAX_TEXT_BYTES);
   }
   return {
     id,

@@ -1,6 +1,7 @@
 import type { RunError } from '../../contracts/errors.ts';
 import type { Action, NewTask, RunState, TeamDecision } from '../../contracts/runs/action.ts';
 import type { ChildWake, StopReason } from '../../contracts/runs/step.ts';
+import { MAX_TASKS_BYTES, SizeLimitError } from '../../contracts/size-limits.ts';
 import type { Json } from '../../json/json.ts';
 
 /**
@@ -8,21 +9,52 @@ import type { Json } from '../../json/json.ts';
  * the runs of others wait.
  */
 export const MOST_MEMBERS_PER_COMMIT = 100;
+/** Bytes of tasks from which a commit starts no further member. */
+const LARGE_COMMIT_BYTES = 4_000_000;
+
+/** A task, or a function that makes it when its turn has come. */
+export type PlannedTask = NewTask | (() => NewTask);
+
+type StartOptions = { wakes_on?: ChildWake; at_once?: number; decision?: TeamDecision };
 
 /**
- * Returns the action that starts tasks, or that fails the run when a limit is used up. Of many
- * tasks only the first ones start. The run continues at once. Its strategy then finds these tasks
- * in the log, and starts the next ones.
+ * Returns the action that starts tasks, or that fails the run when a limit is used up. Of many or
+ * large tasks only the first ones start. The run continues at once. Its strategy then finds these
+ * tasks in the log, and starts the next ones.
  */
 export function startTasks(
-  { exhausted }: RunState,
-  tasks: NewTask[],
-  options: { wakes_on?: ChildWake; at_once?: number; decision?: TeamDecision } = {},
+  state: RunState,
+  planned: readonly PlannedTask[],
+  { per_commit = MOST_MEMBERS_PER_COMMIT, ...options }: StartOptions & { per_commit?: number } = {},
 ): Action {
-  if (exhausted) return failAtLimit(exhausted);
-  const first = tasks.slice(0, MOST_MEMBERS_PER_COMMIT);
-  const isPart = first.length < tasks.length;
-  return { type: 'begin_members', tasks: first, ...options, ...(isPart ? { goes_on: true } : {}) };
+  if (state.exhausted) return failAtLimit(state.exhausted);
+  const tasks = firstTasks(planned, per_commit, bytesOfTasks(state));
+  const isPart = tasks.length < planned.length;
+  return { type: 'begin_members', tasks, ...options, ...(isPart ? { goes_on: true } : {}) };
+}
+
+/** Makes the tasks of one commit. Throws SizeLimitError if a run gives too much to its members. */
+function firstTasks(planned: readonly PlannedTask[], most: number, before: number): NewTask[] {
+  const tasks: NewTask[] = [];
+  let bytes = 0;
+  for (const next of planned.slice(0, most)) {
+    if (bytes >= LARGE_COMMIT_BYTES) break;
+    const task = typeof next === 'function' ? next() : next;
+    bytes += Buffer.byteLength(task.input);
+    if (before + bytes > MAX_TASKS_BYTES) {
+      throw new SizeLimitError('the tasks of all members of the run', MAX_TASKS_BYTES);
+    }
+    tasks.push(task);
+  }
+  return tasks;
+}
+
+/** Returns the bytes of the tasks that a run has given to its members so far. */
+function bytesOfTasks({ steps_since_answer: steps }: RunState): number {
+  return steps.reduce((sum, { kind, input }) => {
+    const message = kind === 'child_started' ? (input as { message?: Json } | null)?.message : null;
+    return sum + (typeof message === 'string' ? Buffer.byteLength(message) : 0);
+  }, 0);
 }
 
 /** The action that waits for the members that have started. */

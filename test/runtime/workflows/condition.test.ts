@@ -1,8 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import { withOffload } from '../../../src/concurrency/offload.ts';
 import { isConditionTrue } from '../../../src/runtime/teams/condition.ts';
 import type { MemberTask } from '../../../src/runtime/teams/tasks.ts';
 
 const taskWith = (output: string, data: unknown = null) => ({ output, data }) as MemberTask;
+
+const decide = async (...args: Parameters<typeof isConditionTrue>) =>
+  withOffload('a tenant', undefined, () => isConditionTrue(...args));
 
 describe('a condition', () => {
   test.each([
@@ -10,8 +14,8 @@ describe('a condition', () => {
     ["output.matches('^r[a-z]+$')", true],
     ['data.exists(one, one > 2)', true],
     ["member == 'other'", false],
-  ])('%s is %s', (condition, value) => {
-    expect(isConditionTrue(condition, taskWith('red', [1, 2, 3]), 'painter')).toEqual({
+  ])('%s is %s', async (condition, value) => {
+    expect(await decide(condition, taskWith('red', [1, 2, 3]), 'painter')).toEqual({
       ok: true,
       value,
     });
@@ -21,9 +25,9 @@ describe('a condition', () => {
   test.each([
     ['a backtracking pattern', "output.matches('^(a+)+$')", `${'a'.repeat(60)}!`],
     ['nested lists', 'data.all(a, data.all(b, data.all(c, data.all(d, data.all(e, a > 0)))))', ''],
-  ])('is aborted when it takes too long: %s', (_what, condition, output) => {
+  ])('is aborted when it takes too long: %s', async (_what, condition, output) => {
     const data = Array.from({ length: 300 }, () => 1);
-    expect(isConditionTrue(condition, taskWith(output, data), 'painter')).toEqual({
+    expect(await decide(condition, taskWith(output, data), 'painter')).toEqual({
       ok: false,
       message: `the condition ${condition} cannot be evaluated: it takes too long`,
     });

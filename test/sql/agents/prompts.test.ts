@@ -140,6 +140,40 @@ describe('a template', () => {
     ).toMatchObject({ code: 'HWINV', message: expect.stringContaining(word) });
   });
 
+  test('whose text would be larger than 1 MB is refused before it is made', async () => {
+    const template = '{{v}}'.repeat(1_500);
+    const variables = { v: { type: 'string' } };
+    const { id, name } = await makePrompt(template, variables);
+    const agent = await agentWith(id);
+    const v = 'x'.repeat(100 * 1_024);
+    const tooLarge = { bytes: 1_500 * v.length, max_bytes: 1_048_576 };
+    const refused = async (work: Promise<unknown>) => {
+      const { code, fields } = await refusal(work);
+      return { code, ...fields };
+    };
+    expect(await refused(render(name, { v }))).toMatchObject({
+      ...{ code: 'HWINV', field: 'variables', ...tooLarge },
+    });
+    expect(
+      await refused(
+        db.pool.query('select howdah.run($1, $2, input_data => $3)', [agent.name, 'hi', { v }]),
+      ),
+    ).toMatchObject({ code: 'HWINV', field: 'input_data', ...tooLarge });
+    const pinned = await definitionOf(agent.id);
+    expect(fillPromptTemplate(pinned, { v }).agent.prompt_fault).toContain(name);
+  });
+
+  test('has the size that is foretold', async () => {
+    const { rows } = await db.pool.query(
+      `select howdah_private.filled_template_bytes(t.template, v.vals) = octet_length(
+         howdah_private.fill_template(t.template, v.vals)) as is_same
+       from (values ('{{a}}é{{ b }}{{a}}'), ('{{c}}{{ c }}x'), ('plain'), ('{{a}}{ {b}}'))
+           as t (template),
+         (values ('{"a": "é ü", "b": true}'::jsonb), ('{"b": 12}'), ('{}')) as v (vals)`,
+    );
+    expect(rows.map(({ is_same }) => is_same)).toEqual(Array(12).fill(true));
+  });
+
   test('renders the same text in the database and in a worker', async () => {
     const texts = [TEMPLATE, '{{customer}}', '{{{customer}}} { {tone} }', 'a{{\n offers\t}}b', 'x'];
     const inputs = [
