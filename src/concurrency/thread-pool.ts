@@ -1,7 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import { FairQueue } from './fair-queue.ts';
 import type { Budget } from './key-accounts.ts';
-import { startProcess } from './pool-process.ts';
+import type { PoolWorker } from './threads/pool-worker.ts';
+import { startProcess } from './threads/start-process.ts';
 import { afterAwakeTime } from './within-awake-time.ts';
 
 /**
@@ -61,12 +62,6 @@ export class ThreadFault extends Error {
     this.code = code;
   }
 }
-
-/** What runs the calls of a pool: a thread, or a process with the same methods. */
-export type PoolWorker = Pick<
-  Worker,
-  'on' | 'once' | 'off' | 'postMessage' | 'terminate' | 'ref' | 'unref'
->;
 
 /** The message to a thread, and its replies. */
 export type ThreadRequest = { module: string; name: string; args: unknown[]; deadline_ms: number };

@@ -10,7 +10,8 @@ if (parentPort) {
 } else {
   process.on('message', answer);
   process.on('disconnect', () => process.exit());
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {}); // the pool ends it
+  // the signals of a terminal reach all of its processes; the pool decides when this one ends
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {});
 }
 
 async function answer(request: ThreadRequest): Promise<void> {

@@ -1,8 +1,8 @@
 import { HowdahError } from './errors.ts';
 
-// Maximum sizes of what Howdah makes from the texts of callers. Each of those texts has a bound, but
-// their products have none: a template with a thousand placeholders, filled for each item of a
-// list. Sizes are counted before a text is made. docs/limits.md lists these numbers.
+// Maximum sizes of what Howdah makes from the texts of callers. Each of these texts has a maximum
+// size, but their product has none: a template with a thousand placeholders, filled for each item
+// of a list. Sizes are counted before a text is made. docs/limits.md lists these numbers.
 
 /**
  * Maximum bytes of a text that a template makes, and of the task of a member. Equal to the maximum
@@ -20,7 +20,7 @@ export const MAX_COMMIT_BYTES = 64 * 1_048_576;
 export class SizeLimitError extends HowdahError {
   constructor(what: string, max_bytes: number) {
     super('HWINV', `${what} would have more than ${max_bytes} bytes`, {
-      hint: 'Use smaller texts or fewer placeholders, or give a large text as a file that agents read.',
+      hint: 'Use smaller texts or fewer placeholders, or give agents a file that they read.',
       detail: { limit: 'bytes', max_bytes },
     });
   }

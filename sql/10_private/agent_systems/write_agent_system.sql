@@ -588,15 +588,16 @@ as $$
 $$;
 
 -- Returns the system prompt of an agent as the runtime builds it (src/runtime/messages). A variable
--- that only a run can fill stays as {{name}}.
+-- that only a run can fill stays as {{name}}, and so do all variables of a prompt that would be
+-- larger than 1 MB.
 create or replace function howdah_private.final_system_prompt(definition jsonb) returns text
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
   select concat_ws(E'\n\n', nullif(d.agent ->> 'system_prompt', ''),
-    nullif(howdah_private.fill_template(d.agent #>> '{prompt,template}',
-      howdah_private.prompt_values(d.agent #> '{prompt,variables}', d.agent #> '{prompt,values}',
-        null)), ''),
+    nullif(case
+      when howdah_private.filled_template_bytes(v.template, v.vals) > 1048576 then v.template
+      else howdah_private.fill_template(v.template, v.vals) end, ''),
     nullif(d.agent ->> 'instruction', ''), (
       select E'Your skills. Read one by load_skill before you do what it is about:\n'
         || string_agg(format('- %s: %s', s.one ->> 'name', s.one ->> 'description'), E'\n'
@@ -605,6 +606,10 @@ as $$
       where definition -> 'tools' @> '[{"kind": "builtin", "name": "load_skill"}]'
       having count(*) > 0))
   from (select definition -> 'agent' as agent) as d
+  cross join lateral (
+    select d.agent #>> '{prompt,template}' as template, howdah_private.prompt_values(
+      d.agent #> '{prompt,variables}', d.agent #> '{prompt,values}', null) as vals
+  ) as v
 $$;
 
 -- Returns what the runtime uses: for each agent the system prompt, the models and the tools of its

@@ -78,8 +78,8 @@ type Pending = {
  * first attempt still runs.
  *
  * No tenant delays the others. Waiting commits go into batches in turns among tenants. A large
- * commit (of many steps or bytes), and each commit of a batch that waited for a lock, is sent alone, one per tenant at a
- * time. One connection always remains for batches.
+ * commit (of many steps or bytes), and each commit of a batch that waited for a lock, is sent
+ * alone, one per tenant at a time. One connection always remains for batches.
  */
 export class GroupCommitter implements Committer {
   readonly #pool: Pool;

@@ -120,9 +120,9 @@ function failRun(
 
 /**
  * Handles a thrown error, which is a fault and no outcome. A run that was taken over is left alone.
- * A run that would make a text or a commit beyond its maximum size fails. Content that the database rejects, or a mistake in Howdah's own code, ends the run with an error
- * that says so. After a lost connection or a deadlock the run is released, so that its log is read
- * again.
+ * A run that would make a text or a commit beyond its maximum size fails. Content that the database
+ * rejects, or a mistake in Howdah's own code, ends the run with an error that says so. After a lost
+ * connection or a deadlock the run is released, so that its log is read again.
  */
 async function recover(error: unknown, run: HeldRun): Promise<void> {
   if (error instanceof StaleRunError || run.abort.signal.aborted) {

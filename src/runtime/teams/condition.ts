@@ -1,4 +1,5 @@
-import type { Json } from '../../json/json.ts';
+import { HowdahError } from '../../contracts/errors.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { celFault, evaluateCel } from '../environment/cel.ts';
 import type { MemberTask } from './tasks.ts';
 
@@ -33,4 +34,25 @@ export function isConditionTrue(condition: string, task: MemberTask, member: str
 export function conditionFault(condition: string): string | undefined {
   const fault = celFault(condition);
   return fault === undefined ? undefined : `${condition} is not a valid CEL expression: ${fault}`;
+}
+
+/**
+ * Refuses the configuration of a workflow with a condition that cannot be evaluated. Throws `HWINV`
+ * with the field.
+ */
+export function refuseUnreadableConditions({ stop_when, edges }: JsonObject): void {
+  const conditions: [field: string, condition: Json | undefined][] = [
+    ['configuration.stop_when', stop_when],
+    ...(Array.isArray(edges) ? edges : [])
+      .filter(isJsonObject)
+      .map(({ when }, at): [string, Json | undefined] => [`configuration.edges[${at}].when`, when]),
+  ];
+  for (const [field, condition] of conditions) {
+    const fault = typeof condition === 'string' ? conditionFault(condition) : undefined;
+    if (fault === undefined) continue;
+    throw new HowdahError('HWINV', `${field}: ${fault}`, {
+      hint: "Write a CEL expression over output, data and member, such as output.contains('done').",
+      detail: { field },
+    });
+  }
 }

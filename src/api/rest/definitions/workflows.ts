@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { JsonObject } from '../../../json/json.ts';
+import { refuseUnreadableConditions } from '../../../runtime/teams/condition.ts';
 import { columnList } from '../../http/column-list.ts';
 import {
   flag,
@@ -93,6 +95,10 @@ export const workflows: CrudResource = {
   filters: {
     query: { name: z.string().optional(), type: type.optional(), is_active: flag.optional() },
     conditions: equalTo,
+  },
+  valuesOf(body) {
+    if (body.configuration) refuseUnreadableConditions(body.configuration as JsonObject);
+    return body;
   },
   async writeParts(db, workflowId, body, { isWhole }) {
     if (isWhole || body.members !== undefined) {

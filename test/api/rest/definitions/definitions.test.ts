@@ -161,6 +161,33 @@ test.each([
     'configuration',
     /member/,
   ],
+  [
+    '/api/workflows',
+    {
+      name: 'w',
+      type: 'chain',
+      members: ['development'],
+      configuration: { stop_when: "output.map//\n(a, a) == ['x']" },
+    },
+    'configuration.stop_when',
+    /CEL/,
+  ],
+  [
+    '/api/workflows',
+    {
+      name: 'w',
+      type: 'graph',
+      members: ['development'],
+      configuration: {
+        edges: [
+          { from: 'a', to: 'b' },
+          { from: 'a', to: 'b', when: 'a ==' },
+        ],
+      },
+    },
+    'configuration.edges[1].when',
+    /CEL/,
+  ],
 ])('POST %s %j is refused with the field %s and a suggestion', async (path, body, field, hint) => {
   const found = await ask('POST', path, body);
   expect(found).toMatchObject({

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import type { PoolWorker } from './thread-pool.ts';
+import type { PoolWorker } from './pool-worker.ts';
 
 /** Signals by which V8 ends a process that has used up its heap, or asks for an invalid size. */
 const SIGNALS_OF_V8: ReadonlySet<unknown> = new Set(['SIGABRT', 'SIGTRAP', 'SIGILL', 'SIGSEGV']);
