@@ -3,10 +3,14 @@ import type { Action, RunState } from '../../contracts/runs/action.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import type { Json } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
+import { truncate } from '../../text/truncate.ts';
 import { failurePolicyOf } from '../teams/failure-policy.ts';
 import { fanOut } from '../teams/fan-out.ts';
 import { type NamedTask, resultOf } from '../teams/join-answers.ts';
 import { failTeam, finishTeam } from '../teams/team-actions.ts';
+
+/** Maximum length of an answer that an error quotes, in characters. */
+const MAX_QUOTED = 500;
 
 /**
  * Returns the next action of a voting workflow. All members answer the same question, and the
@@ -107,7 +111,7 @@ function electWinner(candidates: readonly Candidate[], isTieFatal: boolean): Act
   }
   const equal = others.filter(({ points }) => points === first.points);
   if (equal.length > 0 && isTieFatal) {
-    const tied = [first, ...equal].map(({ output }) => output).join(' | ');
+    const tied = [first, ...equal].map(({ output }) => truncate(output, MAX_QUOTED)).join(' | ');
     return failTeam('tied_vote', `the vote is a tie between ${equal.length + 1} answers: ${tied}`);
   }
   return finishTeam(first.output, first.data);

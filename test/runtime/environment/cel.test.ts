@@ -68,8 +68,8 @@ describe('an expression over JSON', () => {
 
   test('sums and variables of usual size have a value, in a process too', async () => {
     const large = { ...body, text: 'x'.repeat(100_000) };
-    const sum = Array.from({ length: 20 }, () => 'body.text').join(' + ');
-    expect(await evaluate(`size(${sum})`, { body: large })).toEqual({ value: 2_000_000 });
+    const sum = Array.from({ length: 5 }, () => 'body.text').join(' + ');
+    expect(await evaluate(`size(${sum})`, { body: large })).toEqual({ value: 500_000 });
     expect(await evaluate('cel.bind(a, body.name, a + a)', { body })).toEqual({ value: 'xx' });
   });
 
