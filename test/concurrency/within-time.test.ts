@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import vm from 'node:vm';
+import { expect, test, vi } from 'vitest';
 import { isOutOfTime, withinTime } from '../../src/concurrency/within-time.ts';
 
 const sleep = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10_000);
@@ -21,6 +22,31 @@ test('a function that never gets processor time fails after 4 attempts', () => {
   };
   expect(() => withinTime(50, asleep)).toThrow(expect.objectContaining({ code: OUT_OF_TIME }));
   expect(calls).toBe(4);
+});
+
+test('a function that has ended is not late, even if Node notices the time afterwards', () => {
+  const { runInContext } = vm.Script.prototype;
+  const late = vi.spyOn(vm.Script.prototype, 'runInContext').mockImplementation(function (
+    this: vm.Script,
+    ...args
+  ) {
+    runInContext.apply(this, args);
+    throw Object.assign(new Error('timed out after 5ms'), { code: OUT_OF_TIME });
+  });
+  try {
+    let calls = 0;
+    const done = () => {
+      calls += 1;
+      return 'done';
+    };
+    expect([withinTime(5, done), calls]).toEqual(['done', 1]);
+    const broken = () => {
+      throw new Error('its own error');
+    };
+    expect(() => withinTime(5, broken)).toThrow('its own error');
+  } finally {
+    late.mockRestore();
+  }
 });
 
 test('a function that computes for too long is interrupted', () => {
