@@ -83,6 +83,30 @@ test('a slow subscriber holds up nobody, and gets every run in the end', async (
   expect(new Set(ids).size).toBe(RUNS + 1);
 });
 
+test('a row that returns to an earlier state is sent again, with the version of that state', async () => {
+  const agent_id = await makeAgent(db.pool);
+  const events = await followAgent(agent_id);
+  const id = await makeRun(db.pool, { agent_id });
+  const next = async () => {
+    for (;;) {
+      const { value, done } = await events.next();
+      if (done) throw new Error('the list has ended');
+      if (value.type === 'changed') return value.shown;
+    }
+  };
+  const queued = await next();
+  await db.pool.query('select howdah.pause_execution($1)', [id]);
+  const paused = await next();
+  await db.pool.query('select howdah.resume_execution($1)', [id]);
+  const again = await next();
+  expect([queued, paused, again].map(({ row }) => row.status)).toEqual([
+    ...['queued', 'paused', 'queued'],
+  ]);
+  expect(paused.version).not.toBe(queued.version);
+  expect(again.version).toBe(queued.version);
+  await events.return?.();
+});
+
 test('a row that is deleted is removed', async () => {
   const agent_id = await makeAgent(db.pool);
   const events = await followAgent(agent_id);

@@ -143,8 +143,9 @@ describe('a list of watched rows', () => {
           ...{ written_at: expect.any(String), current_row: { id, reply: 'The red one.' } },
         },
       });
+      // The run is running before and after its question, so a state may return, but not at once.
       const versions = list.events.filter(isTicket(id)).map((event) => event.data.version);
-      expect(new Set(versions).size).toBe(versions.length);
+      expect(versions.filter((version, nth) => version === versions[nth - 1])).toEqual([]);
     });
   });
 
