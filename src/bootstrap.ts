@@ -4,7 +4,7 @@ import type { ApiServer, UnlistedApi } from './api/server.ts';
 import { type LoadedThread, loadApiThread, startApiThread, whileThreadRuns } from './api-thread.ts';
 import { runAll, settleAll } from './concurrency/run-all.ts';
 import type { Config } from './config.ts';
-import { createPool } from './db/connection/pool.ts';
+import { createPool, type Queryable } from './db/connection/pool.ts';
 import { waitForServer } from './db/connection/wait-for-server.ts';
 import { startEmbedded } from './db/embedded/embedded.ts';
 import { describeDefaultModel, queriesOn } from './db/queries/queries.ts';
@@ -81,12 +81,16 @@ export async function awaitDatabase(
   return database;
 }
 
-/** Migrates the schema to the latest version. Returns the applied migrations. */
-export function migrateDatabase(url: string): Promise<string[]> {
-  return migrateUp(url, async (queueUrl) => {
+/**
+ * Migrates the schema to the latest version. Returns the applied migrations. `db` is a connection to
+ * this database, if the caller has one.
+ */
+export function migrateDatabase(url: string, db?: Queryable): Promise<string[]> {
+  const migrate = async (queueUrl: string): Promise<void> => {
     const { migrateQueue } = await import('../workers/queue/migrate-queue.ts');
     await migrateQueue(queueUrl);
-  });
+  };
+  return migrateUp(url, migrate, { db });
 }
 
 /** The running parts of a Howdah. */

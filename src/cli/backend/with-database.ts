@@ -95,7 +95,7 @@ export async function withDatabase<T>(
     const state = await schemaState(pool);
     if (!state.isThere && !isEmbedded && !installsSchema) throw noSchema(url);
     const { isOwner } = state;
-    if (isOwner) await migrateDatabase(url);
+    if (isOwner) await migrateDatabase(url, pool);
     if (writesModels) await reportProvidersOfHost({ pool, isOwner }, config);
     const database = { url, config, pool, db: queriesOn(pool), decrypt, isOwner };
     return await work(database).catch((error) => {

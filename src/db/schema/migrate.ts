@@ -1,5 +1,5 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import { type Client, onConnection } from '../connection/pool.ts';
+import { type Client, onConnection, type Queryable } from '../connection/pool.ts';
 import { refusePooler } from '../connection/pooler-check.ts';
 import { faultOf } from '../connection/sqlstate.ts';
 import { refuseForeignObjects, refuseViewsOnOurs } from './foreign-objects.ts';
@@ -30,16 +30,17 @@ export type MigrationStatus = {
  * schema of the queue, then all migrations and `sql/` in one transaction, so that a failure in this
  * transaction leaves nothing behind. Without a new migration, only the changed files of `sql/` are
  * applied. Several processes may migrate at once, because they wait for each other. The schema of a
- * newer release is not changed. Returns the names of the applied migrations.
+ * newer release is not changed. Returns the names of the applied migrations. `db` is a connection of
+ * this login, if the caller has one: it tells whether there is anything to do.
  *
  * Throws `HWCNF` if others hold our tables for longer than `patienceMs`, two minutes by default.
  */
 export async function migrateUp(
   url: string,
   migrateQueue: MigrateQueue,
-  patienceMs?: number,
+  { patienceMs, db }: { patienceMs?: number | undefined; db?: Queryable | undefined } = {},
 ): Promise<string[]> {
-  if (isUpToDate(await migrationStatus(url))) {
+  if (isUpToDate(await (db ? status(db) : migrationStatus(url)))) {
     return []; // anybody can hold an advisory lock: wait for it only if there is work to do
   }
   return withMigrator(url, async (client) => {
@@ -146,7 +147,7 @@ async function withMigrator<T>(url: string, work: (client: Client) => Promise<T>
   });
 }
 
-async function status(client: Client): Promise<MigrationStatus> {
+async function status(client: Queryable): Promise<MigrationStatus> {
   refuseGuest(await schemaState(client));
   const known = knownMigrations();
   const exists = await client.query(
@@ -160,7 +161,7 @@ async function status(client: Client): Promise<MigrationStatus> {
       )
     : [];
   refusePreview(applied, 'this database');
-  const inForce = sql && areInForce(replaceableFiles(), await appliedDigests(client));
+  const inForce = sql && areInForce(await appliedDigests(client));
   return {
     applied,
     pending: known.filter((name) => !applied.includes(name)),

@@ -37,9 +37,15 @@ export function digestsOf(files: readonly SqlFile[]): Digests {
   );
 }
 
-/** Returns whether exactly these files are in force. */
-export function areInForce(files: readonly SqlFile[], applied: Digests): boolean {
-  const digests = digestsOf(files);
+let ofRelease: Digests | undefined;
+
+/**
+ * Returns whether exactly the files of this release are in force. Reads the files once per process,
+ * since every command of an owner asks.
+ */
+export function areInForce(applied: Digests): boolean {
+  ofRelease ??= digestsOf(replaceableFiles());
+  const digests = ofRelease;
   return (
     applied.size === digests.size &&
     [...digests].every(([path, digest]) => applied.get(path) === digest)

@@ -1,5 +1,5 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import type { Client } from '../connection/pool.ts';
+import type { Client, Queryable } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
 import { OUR_ROLES, refuseViewsOnOurs } from './foreign-objects.ts';
 import {
@@ -21,7 +21,7 @@ const CANNOT_REPLACE = new Set<unknown>(['42P13', '42P16']);
 const STILL_NEEDED = '2BP01';
 
 /** Reads the digests of the applied files. The result is empty before the first time. */
-export async function appliedDigests(client: Client): Promise<Digests> {
+export async function appliedDigests(client: Queryable): Promise<Digests> {
   const { rows } = await client.query<{ path: string; digest: string }>(
     'select path, digest from howdah_private.applied_sql',
   );

@@ -26,7 +26,9 @@ async function withReader(): Promise<{ db: TestDatabase; pid: number; leave(): P
 
 test('names the session that locks a table for too long, and changes nothing', async () => {
   const { db, pid, leave } = await withReader();
-  const error = await migrateUp(db.url, migrateQueue, 0).catch((fault: unknown) => fault);
+  const error = await migrateUp(db.url, migrateQueue, { patienceMs: 0 }).catch(
+    (fault: unknown) => fault,
+  );
   // The list may also contain autovacuum.
   expect(error).toMatchObject({ code: 'HWCNF', detail: { pids: expect.arrayContaining([pid]) } });
   expect(error).toHaveProperty('hint', expect.stringContaining(`${pid} (a long report, `));
