@@ -25,7 +25,13 @@ declare module 'vitest' {
  */
 const PAGES = join(import.meta.dirname, '../../dist/pages');
 
-type Server = { url: string; isInMemory: boolean; stop(): Promise<void> };
+type Server = {
+  url: string;
+  isInMemory: boolean;
+  /** Whether this test run started the server. */
+  isOurs: boolean;
+  stop(): Promise<void>;
+};
 
 /**
  * Starts one real server for the whole test run: DATABASE_URL, otherwise a container if Docker
@@ -35,10 +41,12 @@ type Server = { url: string; isInMemory: boolean; stop(): Promise<void> };
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   if (!existsSync(PAGES)) await buildPages(PAGES);
   const server = await findServer();
+  if (server.isOurs && process.env.HOWDAH_TESTS !== 'long') await sql(server.url, ...UNSAFE);
   const template = `howdah_template_${process.pid}`;
   await sql(server.url, `create database ${template}`);
   await migrateUp(withDatabase(server.url, template), migrateQueue);
   await sql(withDatabase(server.url, template), DROP_LATER_MONTHS);
+  await compactCatalogs(withDatabase(server.url, template));
   project.provide('serverUrl', server.url);
   project.provide('template', template);
   project.provide('copyStrategy', server.isInMemory ? 'file_copy' : 'wal_log');
@@ -46,6 +54,32 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     await sql(server.url, `drop database if exists ${template} with (force)`);
     await server.stop();
   };
+}
+
+/**
+ * Settings that lose data when the machine stops. Only the long tests stop servers, so only those
+ * run with the settings of production. `create database` needs two checkpoints, after each of which
+ * every changed page would be written to the log in full.
+ */
+const UNSAFE = [
+  'alter system set full_page_writes = off',
+  'alter system set synchronous_commit = off',
+  'select pg_reload_conf()',
+];
+
+/**
+ * Rewrites the catalogs, in which the migrations left many dead rows. The copies are then smaller,
+ * and no session writes hint bits into their pages. Tables of the schema stay as they are, because
+ * a vacuum would change the plans of their queries.
+ */
+async function compactCatalogs(url: string): Promise<void> {
+  await withClient(url, async (client) => {
+    const { rows } = await client.query<{ name: string }>(
+      `select oid::regclass::text as name from pg_class
+       where relnamespace = 'pg_catalog'::regnamespace and relkind = 'r' and not relisshared`,
+    );
+    await client.query(`vacuum (full, freeze, analyze) ${rows.map(({ name }) => name).join(', ')}`);
+  });
 }
 
 /**
@@ -73,7 +107,7 @@ const DROP_LATER_MONTHS = `
 export async function findServer(): Promise<Server> {
   const databaseUrl = process.env.DATABASE_URL;
   if (databaseUrl) {
-    return { url: databaseUrl, isInMemory: false, stop: async () => {} };
+    return { url: databaseUrl, isInMemory: false, isOurs: false, stop: async () => {} };
   }
   return spawnSync('docker', ['info'], { stdio: 'ignore' }).status === 0
     ? startContainer()
@@ -89,7 +123,8 @@ async function startContainer(): Promise<Server> {
     .withWaitStrategy(Wait.forLogMessage(/ready to accept connections/, 2))
     .start();
   const url = `postgres://postgres:howdah@${container.getHost()}:${container.getMappedPort(5432)}/postgres`;
-  return { url, isInMemory: false, stop: async () => void (await container.stop()) };
+  const stop = async () => void (await container.stop());
+  return { url, isInMemory: false, isOurs: true, stop };
 }
 
 /** Starts the embedded server in its own folder. */
@@ -101,6 +136,7 @@ export async function startInFolder(): Promise<Server> {
   return {
     url,
     isInMemory: folder === MEMORY_FOLDER,
+    isOurs: true,
     stop: async () => {
       await stopEmbedded(home);
       rmSync(home, { recursive: true, force: true });
@@ -129,11 +165,17 @@ function chooseDataFolder(): string {
 }
 
 /** Runs statements in sequence on a separate connection. */
-export async function sql(url: string, ...statements: string[]): Promise<void> {
+export function sql(url: string, ...statements: string[]): Promise<void> {
+  return withClient(url, async (client) => {
+    for (const statement of statements) await client.query(statement);
+  });
+}
+
+async function withClient(url: string, use: (client: pg.Client) => Promise<void>): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
-    for (const statement of statements) await client.query(statement);
+    await use(client);
   } finally {
     await client.end();
   }
