@@ -41,7 +41,7 @@ export function createHttpClient(
       ...more,
     };
     const init = {
-      ...(body !== undefined && { body: isText ? body : stringifyJson(body) }),
+      ...(body !== undefined && { body: isText ? body : (stringifyJson(body) ?? 'null') }),
       ...(signal && { signal }),
     };
     const response = await fetch(`${url}${path}`, { method, headers, ...init }).catch(

@@ -8,7 +8,7 @@ import { markNumbers, unmarkNumbers } from '../../src/json/mark-numbers.ts';
 import { parseJson } from '../../src/json/parse-json.ts';
 import { storableJson } from '../../src/json/storable-json.ts';
 import { stringifyJson } from '../../src/json/stringify-json.ts';
-import { celResult, evaluateCel } from '../../src/runtime/environment/cel.ts';
+import { evaluateCel } from '../../src/runtime/environment/cel.ts';
 import { schemaErrors } from '../../src/runtime/environment/validate-json.ts';
 import { readFile } from '../../src/systems/read-file.ts';
 import { yamlText } from '../../src/systems/yaml/yaml-text.ts';
@@ -144,13 +144,13 @@ describe('expressions', () => {
   });
 
   test.each(['9223372036854775808', '0.12345678901234567890'])('%s has no exact value', (text) => {
-    expect(celResult('body', { body: parseJson(text) })).toMatchObject({
+    expect(evaluateCel('body', { body: parseJson(text) })).toMatchObject({
       fault: expect.any(String),
     });
   });
 
   test('a double beyond 2^53 is refused', () => {
-    expect(celResult('9007199254740991.0 * 3.0', {})).toMatchObject({ fault: expect.any(String) });
+    expect(evaluateCel('9007199254740991.0 * 3.0', {})).toMatchObject({ fault: expect.any(String) });
   });
 });
 

@@ -413,7 +413,8 @@ export async function release(db: Db, worker: string, is_dead: boolean): Promise
 export function jobsOf(db: Db, id: string) {
   return all(
     db,
-    `select j.priority, j.run_at, j.payload, j.is_available
+    `select j.priority, j.run_at, j.payload, j.is_available,
+       extract(epoch from j.run_at - j.updated_at)::float8 as planned_seconds
      from graphile_worker._private_jobs as j where j.key = $1`,
     [id],
   );

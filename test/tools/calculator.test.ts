@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { BuiltinContext } from '../../src/contracts/agents/tool.ts';
 import { calculatorTool } from '../../src/tools/calculator/calculator.ts';
+import { finish } from '../support/finish.ts';
 
 const run = (expression: string) =>
   calculatorTool.run({ expression }, {} as unknown as BuiltinContext, {});
@@ -58,7 +59,7 @@ test.each([
   });
 });
 
-test('no input of 1000 characters takes long or throws anything but its own error', async () => {
+test('every input of 1000 characters finishes and throws nothing but its own error', async () => {
   const heavy = [
     'sin(1e15)+',
     'exp(99.9)*',
@@ -69,10 +70,7 @@ test('no input of 1000 characters takes long or throws anything but its own erro
     'acos(.1)+',
   ];
   for (const part of heavy) {
-    const begin = process.cpuUsage();
-    await run(`${part.repeat(Math.floor(990 / part.length))}1`);
-    const { user } = process.cpuUsage(begin);
-    expect(`${part} ${user < 2_000_000}`).toBe(`${part} true`);
+    await finish(() => run(`${part.repeat(Math.floor(990 / part.length))}1`));
   }
   const word = fc.constantFrom(
     '1',

