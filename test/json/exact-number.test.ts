@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { withOffload } from '../../src/concurrency/offload.ts';
 import { canonicalJson, isSameJson } from '../../src/json/canonical-json.ts';
 import { compareNumbers, ExactNumber, isMultipleOf } from '../../src/json/exact-number.ts';
 import type { Json, JsonSchema } from '../../src/json/json.ts';
@@ -139,18 +140,26 @@ describe('expressions', () => {
     ['body.id', SNOWFLAKE],
     ['string(body.id)', `"${SNOWFLAKE}"`],
     ['body', JSON.stringify(body)],
-  ])('%s', (expression, json) => {
-    expect(JSON.stringify(evaluateCel(expression, { body }))).toBe(`{"value":${json}}`);
+  ])('%s', async (expression, json) => {
+    const result = await withOffload('a tenant', undefined, () =>
+      evaluateCel(expression, { body }),
+    );
+    expect(JSON.stringify(result)).toBe(`{"value":${json}}`);
   });
 
-  test.each(['9223372036854775808', '0.12345678901234567890'])('%s has no exact value', (text) => {
-    expect(evaluateCel('body', { body: parseJson(text) })).toMatchObject({
-      fault: expect.any(String),
-    });
+  test.each(['9223372036854775808', '0.12345678901234567891'])('%s is no number of CEL', (text) => {
+    const variables = { body: parseJson(`{"id": ${text}, "same": ${text}, "x": 1}`) };
+    const evaluate = (expression: string) => JSON.stringify(evaluateCel(expression, variables));
+    expect(evaluate('body.x == 1')).toBe('{"value":true}');
+    expect(evaluate('body.id')).toBe(`{"value":${text}}`);
+    expect(evaluate('body.id == body.same')).toBe('{"value":true}');
+    expect(evaluateCel('body.id > 1', variables)).toMatchObject({ fault: expect.any(String) });
   });
 
   test('a double beyond 2^53 is refused', () => {
-    expect(evaluateCel('9007199254740991.0 * 3.0', {})).toMatchObject({ fault: expect.any(String) });
+    expect(evaluateCel('9007199254740991.0 * 3.0', {})).toMatchObject({
+      fault: expect.any(String),
+    });
   });
 });
 

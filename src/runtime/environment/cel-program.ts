@@ -1,6 +1,6 @@
 import { type ASTNode, Environment } from '@marcbachmann/cel-js';
 import { isOutOfTime } from '../../concurrency/within-time.ts';
-import { ExactNumber, toJsonNumber } from '../../json/exact-number.ts';
+import { compareNumbers, ExactNumber, toJsonNumber } from '../../json/exact-number.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
 import { firstCharacters } from '../../text/truncate.ts';
@@ -16,6 +16,12 @@ const LANGUAGE = new Environment({
   enableOptionalTypes: true,
   limits: { maxAstNodes: 2_000, maxDepth: 100 },
 });
+/** A number that CEL would round. It can be returned, and compared with another one. */
+LANGUAGE.registerType('ExactNumber', { ctor: ExactNumber, fields: {} });
+LANGUAGE.registerOperator(
+  'ExactNumber == ExactNumber',
+  (one: ExactNumber, other: ExactNumber) => compareNumbers(one, other) === 0,
+);
 const FUNCTIONS: ReadonlySet<string> = new Set(
   LANGUAGE.getDefinitions().functions.map(({ name }) => name),
 );
@@ -80,7 +86,9 @@ function evaluateOver(
   variables: JsonObject,
 ): CelResult {
   try {
-    return { value: jsonOf(evaluate(celValue(variables) as JsonObject), 0, { left: MAX_IN_VALUE }) };
+    return {
+      value: jsonOf(evaluate(celValue(variables) as JsonObject), 0, { left: MAX_IN_VALUE }),
+    };
   } catch (cause) {
     if (isOutOfTime(cause)) throw cause;
     return { fault: messageOf(cause) };
@@ -102,6 +110,7 @@ function jsonOf(value: unknown, level: number, room: { left: number }): Json {
   if (typeof value === 'string' || typeof value === 'boolean') return value;
   if (typeof value === 'number') return exactOrNull(value);
   if (value instanceof Date) return value.toISOString();
+  if (value instanceof ExactNumber) return value;
   if (Array.isArray(value)) return value.map((one) => jsonOf(one, level + 1, room));
   const entries = value instanceof Map ? [...value] : entriesOf(value);
   return Object.fromEntries(
@@ -126,15 +135,12 @@ function exactOrNull(value: number): number | null {
 
 const MAX_INT = 2n ** 63n - 1n;
 
-/**
- * Returns JSON as values of CEL. A long integer is an `int` of 64 bits. Throws for a number that
- * CEL would round.
- */
+/** Returns JSON as values of CEL. A long integer is an `int` of 64 bits. */
 function celValue(value: Json): unknown {
   if (value instanceof ExactNumber) {
     const integer = value.toBigInt();
-    if (integer !== undefined && integer <= MAX_INT && integer >= -MAX_INT - 1n) return integer;
-    throw new CelTreeFault(`it cannot read the number ${firstCharacters(value.text, 50)} exactly`);
+    const isInt = integer !== undefined && integer <= MAX_INT && integer >= -MAX_INT - 1n;
+    return isInt ? integer : value;
   }
   if (Array.isArray(value)) return value.map(celValue);
   if (!isJsonObject(value)) return value;

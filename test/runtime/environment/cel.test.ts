@@ -28,7 +28,7 @@ describe('an expression over JSON', () => {
     ['body.items.filter(i, i > 1).map(i, i * 2.0)', [4, 6]],
     ["timestamp(body.time) > timestamp('2026-01-01T00:00:00Z')", true],
     ['timestamp(body.time)', '2026-11-24T21:00:00.000Z'],
-    ['9007199254740992', 9_007_199_254_740_992],
+    ['9007199254740991', 9_007_199_254_740_991],
     ['body', body],
   ])('%s', async (expression, value) => {
     expect(await evaluate(expression, { body })).toEqual({ value });
