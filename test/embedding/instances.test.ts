@@ -25,7 +25,7 @@ beforeAll(async () => {
   [a, b] = await Promise.all([
     startHowdah(dbA.url, { auth: 'none', concurrency: 2, tools: [say('say', 'I am A.')] }),
     startHowdah(dbB.url, {
-      ...{ port: 0, concurrency: 7, tools: [say('say', 'I am B.')] },
+      ...{ port: 0, auth: 'none', concurrency: 7, tools: [say('say', 'I am B.')] },
       logger: { debug: write, info: write, warn: write, error: write },
     }),
   ]);
@@ -70,6 +70,18 @@ test('an instance without a port has no URL, and one with a port no handler', as
   expect(b.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
   expect(await connect(b.url ?? '').call('listAgents')).toHaveProperty('data');
   expect(() => b.handler()).toThrow(expect.objectContaining({ code: 'HWCNF' }));
+});
+
+test('on a database of others, requests need a login unless told otherwise', async () => {
+  const closed = await startHowdah(dbB.url, { port: 0, worker: false });
+  try {
+    await expect(connect(closed.url ?? '').call('listAgents')).rejects.toMatchObject({
+      code: 'HWDEN',
+    });
+    expect(await closed.call('listAgents')).toHaveProperty('data'); // its own methods need none
+  } finally {
+    await closed.close();
+  }
 });
 
 test('a failed run is thrown with its code, and an unknown agent with its hint', async () => {
