@@ -33,7 +33,9 @@ const MAX_LEVELS = 100;
 const MAX_IN_VALUE = 4_000_000;
 /** Maximum length of a fault, since the library quotes values in its messages. */
 const MAX_FAULT = 500;
+/** Maximum number of cached expressions, and of their characters. A node takes about 400 bytes. */
 const MAX_CACHED = 300;
+const MAX_CACHED_CHARACTERS = 100_000;
 
 /** The value of an expression as JSON, or why it has none. */
 export type CelResult = { value: Json } | { fault: string };
@@ -43,6 +45,7 @@ export type CelProgram =
   | { fault: string };
 
 const programs = new Map<string, CelProgram>();
+let cachedCharacters = 0;
 
 /** Parses an expression. The last expressions are kept. */
 export function parseCel(expression: string): CelProgram {
@@ -50,7 +53,12 @@ export function parseCel(expression: string): CelProgram {
   if (known) return known;
   const program = readProgram(expression);
   programs.set(expression, program);
-  if (programs.size > MAX_CACHED) programs.delete(programs.keys().next().value as string);
+  cachedCharacters += expression.length;
+  for (const [oldest] of programs) {
+    if (programs.size <= MAX_CACHED && cachedCharacters <= MAX_CACHED_CHARACTERS) break;
+    programs.delete(oldest);
+    cachedCharacters -= oldest.length;
+  }
   return program;
 }
 

@@ -9,7 +9,7 @@ import { celFault, evaluateCel } from '../../../src/runtime/environment/cel.ts';
 
 const { functions } = new Environment({ enableOptionalTypes: true }).getDefinitions();
 const NAMES = [...new Set(functions.map(({ name }) => name))];
-/** Functions whose work is bounded by the sizes of their values, for arguments that are literals. */
+/** Functions with bounded work, for arguments that are literals. */
 const BOUNDED = new Set(
   `has dyn type timestamp duration bool int uint double string size startsWith endsWith contains
   indexOf lastIndexOf substring trim lowerAscii upperAscii none of hasValue value or orValue getDate
