@@ -88,6 +88,16 @@ export const BARS: Record<string, Bar> = {
     atMost: 3,
     reason: 'half more than the goal: a larger ratio shows work per row instead of per statement',
   },
+  write_back_vs_runs_ratio: {
+    bench: 'write-back',
+    atMost: 2.2,
+    reason: 'half more than the goal: a larger ratio means a commit, a job or a search per answer',
+  },
+  write_back_growth_ratio: {
+    bench: 'write-back',
+    atMost: 1.6,
+    reason: 'a larger ratio means that the time per answer grows with their number',
+  },
   cancel_ms: {
     bench: 'control',
     atMost: 500,

@@ -17,4 +17,5 @@ export const BENCH_NAMES = [
   'coldstart',
   'history',
   'queued',
+  'write-back',
 ] as const;

@@ -5,6 +5,7 @@ import { bulk } from './data/bulk.ts';
 import { encryption } from './data/encryption.ts';
 import { history } from './data/history.ts';
 import { queued } from './data/queued.ts';
+import { writeBack } from './data/write-back.ts';
 import { formatDataSize } from './data-sizes.ts';
 import { coldstart } from './runs/coldstart.ts';
 import { control } from './runs/control.ts';
@@ -108,5 +109,9 @@ export const BENCHES: Record<string, BenchEntry> = {
   queued: {
     run: queued,
     description: `A database with ${formatDataSize('QUEUED_RUNS')} queued runs and ${formatDataSize('PARKED_RUNS')} runs that wait for a person, compared with an empty one: insert, claim and commit, the periodic tasks of a worker, and the search for the next job.`,
+  },
+  'write-back': {
+    run: writeBack,
+    description: `${formatDataSize('WATCHED_ROWS')} rows inserted into a watched table by one statement, in a worker of 100 slots whose model responds at once. Times from before the insert until the first and the last answer are in their rows. Runs: the time of as many runs that are inserted by themselves. Growth: the time per answer, compared with a third of the rows.`,
   },
 };

@@ -8,6 +8,7 @@ const DEFAULTS = {
   HISTORY_UPDATES: 100_000,
   QUEUED_RUNS: 50_000,
   PARKED_RUNS: 5_000,
+  WATCHED_ROWS: 3_000,
 };
 
 type DataSize = keyof typeof DEFAULTS;

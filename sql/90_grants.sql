@@ -1023,8 +1023,10 @@ grant execute on function howdah_private.canonical_json(anyelement)
 grant execute on function
   howdah_private.begin_delivery(uuid), howdah_private.begin_write_back(uuid),
   howdah_private.end_delivery(uuid, int, int, text, bigint),
-  howdah_private.end_write_back(uuid, howdah.write_back_status, jsonb),
-  howdah_private.fire_schedules(int), howdah_private.prepare_write_back(uuid),
+  howdah_private.claim_answers(uuid, uuid, int), howdah_private.due_watches(),
+  howdah_private.end_answers(uuid[], text[], howdah.write_back_status[], text[]),
+  howdah_private.fire_schedules(int), howdah_private.prepare_answers(uuid, uuid[]),
+  howdah_private.return_answers(uuid, uuid[], uuid[], text[], boolean),
   howdah_private.check_answer_is_newest(uuid), howdah_private.check_tenant_code(regclass)
   to howdah_worker;
 

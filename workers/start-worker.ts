@@ -14,8 +14,9 @@ import type { RuntimeOptions } from '../src/runtime/runtime-options.ts';
 import { createContentCipher } from '../src/secrets/contents.ts';
 import type { Check } from '../src/telemetry/readiness.ts';
 import { customTools } from '../src/tools/custom/custom-tools.ts';
+import { AnswerWriter } from './answer-writer.ts';
 import { createDependencies, type WorkerDependencies } from './dependencies.ts';
-import { DueRunPoller } from './due-run-poller.ts';
+import { DueWorkPoller } from './due-work-poller.ts';
 import { ANSWER_MS, openPools, type WorkerPools } from './pools.ts';
 import { LastingRunner } from './queue/lasting-runner.ts';
 import { readinessChecks } from './readiness-checks.ts';
@@ -74,11 +75,12 @@ class RunningWorker implements Worker {
   readonly #pools: WorkerPools;
   readonly #notifier: Notifier;
   readonly #dependencies: WorkerDependencies;
-  readonly #poller: DueRunPoller;
+  readonly #poller: DueWorkPoller;
   readonly #runtime: Runtime;
   readonly #queue: LastingRunner;
   readonly #heartbeat: Heartbeat;
   readonly #chores: Chores;
+  readonly #answers: AnswerWriter;
   /** Wake-ups wait for it: a worker claims no runs before the database counts it as alive. */
   readonly #registered = Promise.withResolvers<void>();
 
@@ -89,11 +91,12 @@ class RunningWorker implements Worker {
     this.#pools = openPools(options);
     this.#notifier = createNotifier(url, answerWithinMs);
     this.#dependencies = createDependencies(options, this.#pools);
-    this.#poller = new DueRunPoller({
+    this.#poller = new DueWorkPoller({
       everyMs: scope && SCOPED_POLL_MS,
       onError: (err) => log.warn({ err }, 'due runs could not be looked for; retrying in a second'),
     });
     this.#runtime = new Runtime(this.#runtimeOptions());
+    this.#answers = this.#createAnswerWriter();
     this.#queue = this.#createQueue();
     this.#heartbeat = this.#createHeartbeat();
     this.#chores = this.#createChores();
@@ -109,6 +112,7 @@ class RunningWorker implements Worker {
     await this.#chores.start();
     this.#registered.resolve();
     this.#poller.start(this.#runtime.claimDueRuns);
+    this.#answers.start();
   }
 
   get inFlight(): number {
@@ -126,7 +130,7 @@ class RunningWorker implements Worker {
   untilIdle(signal: AbortSignal): Promise<void> {
     return untilIdle(
       () => hasDueWork(this.#pools.pool, this.#runtime.worker),
-      () => this.#runtime.isIdle,
+      () => this.#runtime.isIdle && this.#answers.isIdle,
       signal,
     );
   }
@@ -136,6 +140,7 @@ class RunningWorker implements Worker {
       () => this.#drain(graceMs),
       () => this.#dependencies.mcp.close(),
       () => this.#chores.stop(),
+      () => this.#answers.stop(),
       () => this.#heartbeat.stop(),
       () => settleAll([this.#pools.end(), this.#notifier.close()]),
     ]);
@@ -237,9 +242,16 @@ class RunningWorker implements Worker {
             log.warn({ err, execution_id: id }, 'a cancellation waits for its commit'),
           ),
       onDueRuns: () => this.#poller.nudge(),
+      onDueAnswers: () => this.#answers.nudge(),
       onOffer: (ids) => void (scope ? undefined : runtime.takeOffer(ids)),
       onWorker: (id) => runtime.setWorkerId(id),
     });
+  }
+
+  #createAnswerWriter(): AnswerWriter {
+    const { pool, sqlToolPool } = this.#pools;
+    const { decryptFor } = this.#dependencies.runs;
+    return new AnswerWriter({ pool, sqlToolPool, decryptFor, log: this.#options.log });
   }
 
   #createChores(): Chores {

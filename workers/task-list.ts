@@ -38,7 +38,7 @@ export function taskList(
   accounts: AccountUpkeep,
   send: (delivery: WebhookDelivery) => Promise<DeliveryResult>,
   months: MonthOptions,
-  { provider, decryptFor }: Pick<RuntimeDependencies, 'provider' | 'decryptFor'>,
+  { provider }: Pick<RuntimeDependencies, 'provider'>,
 ): TaskList {
   return {
     admit: admitTask(pools.pool),
@@ -56,7 +56,7 @@ export function taskList(
     retention: retentionTask(pools.pool, months, audit.log),
     revoke_account: accountTask('revoke_account', accounts.revoke, audit.log),
     test_model: testModelTask(modelTestsOn<TestedModel>(pools.pool), provider, audit.log),
-    write_back: writeBackTask(pools, decryptFor, audit.log),
+    write_back: writeBackTask(pools.pool),
   };
 }
 

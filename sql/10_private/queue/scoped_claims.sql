@@ -12,7 +12,7 @@
 --
 -- For a scope of tenants, the search reads the first rows of executions_live_idx. For a scope of
 -- agents, it reads all due runs of the tenant. So a worker searches less often the longer its
--- searches take (workers/due-run-poller.ts).
+-- searches take (workers/due-work-poller.ts).
 
 -- Returns the due runs for a scoped worker: shared among tenants by their weights, and within a
 -- tenant ordered by priority, then age. The age has no lower bound, unlike in claim_backlog, since
@@ -87,7 +87,7 @@ $$;
 
 -- Reports whether any work is left for a worker. For most workers, that is a due job with attempts
 -- left, even one that another worker is doing. For a worker with a scope, it is a due run of its
--- own, or a job other than a wake-up. Returns true for a worker that is not registered at the
+-- own, or a job other than a wake-up. Every worker writes due answers of watched tables. Returns true for a worker that is not registered at the
 -- moment, since the answer is unknown.
 create or replace function howdah_private.has_due_work(worker uuid) returns boolean
   language plpgsql volatile security definer
@@ -104,5 +104,8 @@ begin
       select from graphile_worker.jobs as j
       where j.run_at <= clock_timestamp() and j.attempts < j.max_attempts
         and (j.task_identifier <> 'advance' or v_worker.only_tenants is null)
+    )
+    or exists (
+      select from howdah_private.due_answers as d where d.due_at <= clock_timestamp()
     );
 end $$;

@@ -385,21 +385,6 @@ begin
   return null;
 end $$;
 
--- Enqueues the write-back of an answer when the run of a watch ends. A worker writes the answer in
--- a transaction of its own, since the table belongs to the user and may be locked for long.
-create or replace function howdah_private.enqueue_write_back(e howdah.executions) returns void
-  language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-begin
-  perform graphile_worker.add_job('write_back',
-    json_build_object('id', e.id, 'tenant_id', e.tenant_id),
-    job_key => 'write_back ' || e.id)
-  from howdah.watched_rows as w
-  where w.execution_id = e.id and w.tenant_id = e.tenant_id
-    and w.write_back in ('waiting', 'failed');
-end $$;
-
 -- Returns the table of a watch: the table that has its trigger. A name would prove nothing, but
 -- only the engine can create a trigger that calls tg__watch. Returns null if the table was dropped,
 -- or if the watch ended.
@@ -413,36 +398,6 @@ as $$
       howdah_private.watch_name(watched_table.watch_id) || '_update')
   limit 1
 $$;
-
--- Begins an attempt to write an answer, and enqueues the next attempt first, with a growing delay,
--- for about three days. Returns false when nothing is left to write. After the last attempt the row
--- is marked as failed.
-create or replace function howdah_private.begin_write_back(execution_id uuid) returns boolean
-  language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_attempts int;
-  v_tenant uuid;
-begin
-  update howdah.watched_rows as w set attempts = w.attempts + 1
-  where w.execution_id = begin_write_back.execution_id and w.write_back in ('waiting', 'failed')
-    and w.attempts < 14
-  returning w.attempts, w.tenant_id into v_attempts, v_tenant;
-  if v_attempts is null then
-    update howdah.watched_rows as w set write_back = 'failed', attempts = 0,
-      error = jsonb_build_object('code', '55P03', 'message',
-        'the row was locked, or its table too slow, in all 14 attempts over about three days')
-    where w.execution_id = begin_write_back.execution_id and w.write_back = 'waiting'
-      and w.attempts >= 14;
-    return false;
-  end if;
-  perform graphile_worker.add_job('write_back',
-    json_build_object('id', begin_write_back.execution_id, 'tenant_id', v_tenant),
-    run_at => clock_timestamp() + least(power(2, v_attempts), 720) * interval '1 minute',
-    job_key => 'write_back ' || begin_write_back.execution_id);
-  return true;
-end $$;
 
 -- Returns a sentence about the tenant role whose code would run when an answer is written into a
 -- table, or null. howdah_writer holds privileges on the watched columns of all tenants, so such
@@ -475,7 +430,8 @@ as $$
         and d.refclassid in ('pg_proc'::regclass, 'pg_type'::regclass, 'pg_operator'::regclass)
     ) as n
   ),
-  roles (role, reason) as (
+  -- materialized: else is_tenant_role is asked of every owned object of the database
+  roles (role, reason) as materialized (
     select s.refobjid,
       format('%s belongs to %s', pg_describe_object(o.classid, o.objid, 0), s.refobjid::regrole)
     from objects as o
@@ -499,91 +455,6 @@ begin
     raise exception using errcode = 'HWDEN',
       message = format('cannot write an answer into %s: %s', check_tenant_code.watched, v_reason);
   end if;
-end $$;
-
--- Returns whether the row of a run has a later run. Compares created_at, because a debounced run
--- keeps its id when it gets a newer input. Updates of one row wait for each other, and created_at
--- is the time of the insert, so the runs have the order of the updates.
-create or replace function howdah_private.has_later_run(run howdah.watched_rows) returns boolean
-  language sql stable security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-  select exists (
-    select from howdah.watched_rows as w
-    where w.tenant_id = run.tenant_id and w.table_trigger_id = run.table_trigger_id
-      and md5(w.row_key::text) = md5(run.row_key::text) and w.created_at > run.created_at
-  )
-$$;
-
--- Refuses to commit an answer if the row got a later run during the write. Runs after the write,
--- which has waited for everybody who changed the row and keeps its lock. The next attempt finds
--- that the answer is superseded.
-create or replace function howdah_private.check_answer_is_newest(execution_id uuid) returns void
-  language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-begin
-  if (
-    select howdah_private.has_later_run(w) from howdah.watched_rows as w
-    where w.execution_id = check_answer_is_newest.execution_id
-  ) then
-    raise exception using errcode = 'serialization_failure',
-      message = format('the row of execution %s has changed during the write of its answer',
-        check_answer_is_newest.execution_id),
-      detail = jsonb_build_object('execution_id', check_answer_is_newest.execution_id)::text;
-  end if;
-end $$;
-
--- Returns the statement and argument with which the sandbox writes an answer. Locks the row of
--- watched_rows, so that only one worker writes. An answer to an earlier state of a row does not
--- overwrite the answer to a later state: if the row has a later run, the answer is superseded.
-create or replace function howdah_private.prepare_write_back(execution_id uuid) returns jsonb
-  language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_row howdah.watched_rows;
-  v_run howdah.executions;
-  v_watched regclass;
-  v_watch howdah.table_triggers;
-  v_reason text;
-begin
-  select w.* into v_row from howdah.watched_rows as w
-  where w.execution_id = prepare_write_back.execution_id and w.write_back in ('waiting', 'failed')
-  for update;
-  select e.* into v_run from howdah.executions as e
-  where e.id = v_row.execution_id and e.completed_at is not null;
-  if not found then
-    return null; -- the answer is already written, or the run was retried and is live
-  end if;
-  v_watched := howdah_private.watched_table(v_row.table_trigger_id);
-  if v_run.status <> 'completed' then
-    return jsonb_build_object('done', 'failed', 'error', jsonb_build_object(
-      'code', v_run.stop_reason,
-      'message', coalesce(v_run.error ->> 'message', 'the run was ' || v_run.status)));
-  elsif v_watched is null then
-    return '{"done": "gone"}';
-  elsif howdah_private.has_later_run(v_row) then
-    return '{"done": "superseded"}';
-  end if;
-  select t.* into v_watch from howdah.table_triggers as t where t.id = v_row.table_trigger_id;
-  v_reason := howdah_private.write_back_refusal(v_watched, v_watch, v_row.row_key);
-  if v_reason is not null then
-    return jsonb_build_object('done', 'failed',
-      'error', jsonb_build_object('code', 'HWCNF', 'message', v_reason));
-  end if;
-  v_reason := howdah_private.tenant_code_reason(v_watched);
-  if v_reason is not null then
-    return jsonb_build_object('done', 'failed', 'error', jsonb_build_object('code', 'HWDEN',
-      'message', format('cannot write an answer into %s: %s', v_watched, v_reason)));
-  end if;
-  perform set_config('lock_timeout', '5s', true);
-  return jsonb_build_object(
-    'table', v_watched::oid::text,
-    'statement', howdah_private.write_statement(v_watched, v_watch),
-    'argument', jsonb_build_object(
-      'key', v_row.row_key, 'before', encode(v_row.value_sha256, 'hex'),
-      'output', v_run.output, 'output_data', v_run.output_data));
 end $$;
 
 -- Returns the columns of the primary key of a table, in key order.
@@ -683,19 +554,3 @@ as $$
   cross join howdah_private.base_type(a.atttypid) as b (type)
   where a.attrelid = write_statement.watched and a.attname = (watch).into_column
 $$;
-
--- Records the outcome of a write-back, in the transaction of the write. So an answer is written
--- once, however many workers try.
-create or replace function howdah_private.end_write_back(
-  execution_id uuid, done howdah.write_back_status, error jsonb
-) returns void
-  language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-begin
-  update howdah.watched_rows as w
-  set write_back = end_write_back.done, error = end_write_back.error,
-    written_at = case end_write_back.done when 'written' then now() end, attempts = 0
-  where w.execution_id = end_write_back.execution_id;
-  perform graphile_worker.remove_job('write_back ' || end_write_back.execution_id);
-end $$;

@@ -10,18 +10,6 @@ export type BoundTo = {
   isUserless?: boolean | undefined;
 };
 
-/**
- * The role of SQL that writes: howdah_tool for tools and hooks, howdah_writer for the triggers of a
- * watched table that receives an answer.
- */
-export type WritingRole = 'howdah_tool' | 'howdah_writer';
-
-/** The function that runs a statement as each role. */
-const FUNCTIONS: Readonly<Record<WritingRole, string>> = {
-  howdah_tool: 'run_as_tool_role',
-  howdah_writer: 'write_bound',
-};
-
 const ANSWER_MS = 5_000;
 
 /**
@@ -47,25 +35,22 @@ export const FORGET_SESSION =
 const LEAVE = 'close all; deallocate all; discard temp; reset all; set local role howdah_worker';
 
 /**
- * Runs `work` with the rights of `role`, limited to `boundTo`, under a time-out. Afterwards the
+ * Runs `work` as howdah_tool, limited to `boundTo`, under a time-out. Afterwards the
  * session is the worker's again. The writes stay when `work` returns and are undone when it throws;
- * the error is rethrown. `verify` is a statement that the worker runs afterwards as itself. If it
- * fails, the writes are undone too.
+ * the error is rethrown.
  */
 export async function inSandbox<T>(
   client: PoolClient,
   boundTo: BoundTo,
   timeoutMs: number,
   work: () => Promise<T>,
-  role: WritingRole = 'howdah_tool',
-  verify = '',
 ): Promise<T> {
   await client.query('savepoint sandbox');
-  const state = await enterSandbox(client, boundTo, timeoutMs, role);
+  const state = await enterSandbox(client, boundTo, timeoutMs);
   try {
     const result = await work();
     const check = `select howdah_private.check_leftovers(${quoteText(state)})`;
-    await client.query(`${LEAVE}; ${check}; ${verify}; release savepoint sandbox`);
+    await client.query(`${LEAVE}; ${check}; release savepoint sandbox`);
     return result;
   } catch (error) {
     await client.query(`rollback to savepoint sandbox; ${LEAVE}`);
@@ -81,7 +66,7 @@ export async function enterSandbox(
   client: PoolClient,
   boundTo: BoundTo,
   timeoutMs: number,
-  role: WritingRole | 'howdah_reader' = 'howdah_tool',
+  role: 'howdah_tool' | 'howdah_reader' = 'howdah_tool',
 ): Promise<string> {
   const binding = boundTo.isUserless ? 'userless_binding' : 'binding';
   const { rows } = await client.query<{ state: string }>(
@@ -101,12 +86,68 @@ export async function boundQuery(
   statement: string,
   argument: string,
   timeoutMs: number,
-  role: WritingRole = 'howdah_tool',
 ): Promise<(string | null)[]> {
   const { rows } = await client.query<{ value: string | null }>({
-    text: `select r.value from howdah_private.${FUNCTIONS[role]}($1, $2, current_setting('search_path')) as r (value)`,
+    text: `select r.value from howdah_private.run_as_tool_role($1, $2, current_setting('search_path')) as r (value)`,
     values: [statement, argument],
     ...answeredAfter(timeoutMs),
   });
   return rows.map(({ value }) => value);
+}
+
+/** A statement that writes into a watched table, with the limits of one attempt. */
+export type BoundWrite = {
+  executionId: string;
+  statement: string;
+  /** A JSON text. It reaches the statement as it is. */
+  argument: string;
+  lockMs: number;
+  timeoutMs: number;
+  /** A statement that the worker runs afterwards as itself. If it fails, the write is undone. */
+  verify: string;
+};
+
+/** A tenant id that belongs to nobody, so that triggers of the table reach no rows of a tenant. */
+const NOBODY = '00000000-0000-0000-0000-000000000000';
+
+/** Returns the state that `check_leftovers` needs, for writes that follow. */
+export async function readSandboxState(client: PoolClient): Promise<string> {
+  const { rows } = await client.query<{ state: string }>(
+    'select howdah_private.sandbox_state() as state',
+  );
+  return rows[0]?.state ?? '';
+}
+
+/**
+ * Writes into a watched table as howdah_writer, in the sandbox, in one round trip. Returns the
+ * value of the statement. The write stays when this returns and is undone when it throws. `state`
+ * is that of the sandbox before; it has changed after a failure.
+ */
+export async function writeInSandbox(
+  client: PoolClient,
+  state: string,
+  { executionId, statement, argument, lockMs, timeoutMs, verify }: BoundWrite,
+): Promise<string | null> {
+  const [nobody, id] = [quoteText(NOBODY), quoteText(executionId)];
+  const script = [
+    'savepoint sandbox',
+    `select set_config('howdah.bound', howdah_private.userless_binding(${nobody}, ${id}), true),
+       set_config('lock_timeout', '${lockMs}', true),
+       set_config('statement_timeout', '${timeoutMs}', true),
+       set_config('role', 'howdah_writer', true)`,
+    `select r.value from howdah_private.write_bound(
+       ${quoteText(statement)}, ${quoteText(argument)}, current_setting('search_path')) as r (value)`,
+    LEAVE,
+    `select howdah_private.check_leftovers(${quoteText(state)})`,
+    verify,
+    'release savepoint sandbox',
+  ];
+  const query = { text: script.join('; '), ...answeredAfter(timeoutMs) };
+  try {
+    const results = (await client.query(query)) as unknown as { rows: { value: string | null }[] }[];
+    return results[2]?.rows[0]?.value ?? null;
+  } catch (error) {
+    await client.query(`rollback to savepoint sandbox; ${LEAVE}`);
+    throw error;
+  }
 }

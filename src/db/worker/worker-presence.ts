@@ -29,6 +29,8 @@ export type PresenceOptions = {
   onControl(executionId: string): void;
   /** Called when a worker without room has taken a wake-up. */
   onDueRuns(): void;
+  /** Called when an answer of a watched table has become due. */
+  onDueAnswers(): void;
   /** Called when the database offers these runs to this worker. */
   onOffer(executionIds: string[]): void;
   /** Called when the session, and with it the presence, is lost. */
@@ -113,8 +115,9 @@ export class WorkerPresence {
   }
 
   #receive(channel: string, payload: string | undefined): void {
-    const { worker, onControl, onDueRuns, onOffer } = this.#options;
-    if (!channel.startsWith('howdah_due_runs')) onControl(payload ?? '');
+    const { worker, onControl, onDueAnswers, onDueRuns, onOffer } = this.#options;
+    if (channel.startsWith('howdah_due_answers')) onDueAnswers();
+    else if (!channel.startsWith('howdah_due_runs')) onControl(payload ?? '');
     else if (!payload) onDueRuns();
     else if (payload.startsWith(worker)) onOffer(offeredIds(payload));
   }
@@ -154,7 +157,7 @@ async function register(
     `set tcp_keepalives_idle = 5; set tcp_keepalives_interval = 2; set tcp_keepalives_count = 3;
      set tcp_user_timeout = 10000`,
   );
-  await listenTo(client, ['control', 'due_runs']);
+  await listenTo(client, ['control', 'due_runs', 'due_answers']);
   await client.query('select howdah_private.register_worker($1, $2, $3, $4, $5, $6, $7, $8, $9)', [
     options.worker,
     options.poolId,

@@ -1,17 +1,17 @@
 import { readFileSync } from 'node:fs';
-import type { JobHelpers } from 'graphile-worker';
 import pg from 'pg';
 import type { Logger } from 'pino';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { secretRowsOn } from '../../../src/db/access/secrets.ts';
 import { decryptableFor } from '../../../src/db/connection/decrypt-run-rows.ts';
-import { writeBack as writeBackOf } from '../../../src/db/worker/write-back.ts';
+import { claimAnswers, dueWatches } from '../../../src/db/worker/due-answers.ts';
 import type { RuntimeDependencies } from '../../../src/runtime/environment/runtime-dependencies.ts';
 import { createContentCipher, createContentDecryptor } from '../../../src/secrets/contents.ts';
-import { writeBackTask } from '../../../workers/tasks/write-back.ts';
+import { AnswerWriter } from '../../../workers/answer-writer.ts';
 import { applyContentEncryption } from '../../../workers/upkeep/content-encryption.ts';
 import { testDatabase } from '../../support/database.ts';
 import { TEST_MASTER_KEYS } from '../../support/worker.ts';
+import { writeAnswerBack } from '../../support/write-back.ts';
 import {
   all,
   committed,
@@ -93,10 +93,18 @@ describe('watch_table', () => {
     );
   const inputsOf = async (table: string) => (await runsOf(table)).map(({ input }) => input);
   const writeBack = async (id: string) => {
-    await writeBackOf(db.pool, id);
+    await writeAnswerBack(db.pool, id);
     const text = 'select write_back::text as done from howdah.watched_rows where execution_id = $1';
     return (await all(db.pool, text, [id]))[0] ?? { done: null };
   };
+  const dueAttempts = async (id: string) =>
+    (
+      await all(
+        db.pool,
+        'select d.attempts from howdah_private.due_answers as d where d.execution_id = $1',
+        [id],
+      )
+    ).map(({ attempts }) => attempts);
   const replyIn = (table: string, column = 'reply') =>
     all(db.pool, `select ${column} as reply from ${table} order by id`).then((rows) =>
       rows.map(({ reply }) => reply),
@@ -699,7 +707,7 @@ describe('watch_table', () => {
   describe('write-back', () => {
     test('the answer is written into the row once', async () => {
       const { table, id } = await makeAnsweredRow();
-      expect(await jobsOf(db.pool, `write_back ${id}`)).toHaveLength(1);
+      expect(await dueAttempts(id)).toEqual([0]);
       expect(await replyIn(table)).toEqual([null]);
       expect(await writeBack(id)).toEqual({ done: 'written' });
       expect(await replyIn(table)).toEqual(['It is on its way.']);
@@ -868,7 +876,7 @@ describe('watch_table', () => {
       const writer = await writers.connect();
       writer.release();
       await holder.query(`begin; select * from ${table} for update`);
-      const waiting = refusal(writeBackOf(writers, id));
+      const waiting = refusal(writeAnswerBack(db.pool, id, { writers }));
       await isBlocked(db.pool, writer);
       expect(await waiting).toMatchObject({ code: '55P03' });
       await holder.query('rollback');
@@ -883,7 +891,7 @@ describe('watch_table', () => {
         create function shop.dawdle() returns trigger language plpgsql as
           'begin perform pg_sleep(60); return new; end';
         create trigger dawdle before update on ${table} for each row execute function shop.dawdle()`);
-      expect(await refusal(writeBackOf(db.pool, id, { writeMs: 100 }))).toMatchObject({
+      expect(await refusal(writeAnswerBack(db.pool, id, { timeoutMs: 100 }))).toMatchObject({
         code: '57014',
       });
       expect(await runsOf(table)).toMatchObject([{ write_back: 'waiting', error: null }]);
@@ -918,85 +926,105 @@ describe('watch_table', () => {
       ]);
       expect(output).toMatch(/^howdah\.sealed/);
       const warned: string[] = [];
-      const log = { warn: ({ err }: { err: Error }) => warned.push(err.message) };
-      const addJob = async () => {};
-      const send = (decryptFor: RuntimeDependencies['decryptFor']) =>
-        writeBackTask(
-          { pool: db.pool, sqlToolPool: db.pool },
-          decryptFor,
-          log as unknown as Logger,
-        )({ id, tenant_id: crypto.randomUUID() }, { addJob } as unknown as JobHelpers);
-      await send(async (_id, value) => value);
-      await vi.waitFor(() =>
-        expect(warned).toEqual(['the answer is encrypted, and this worker cannot decrypt it']),
+      const log = { warn: ({ err }: { err?: Error }) => err && warned.push(err.message) };
+      const write = async (decryptFor: RuntimeDependencies['decryptFor'], isDone: () => unknown) => {
+        await db.pool.query('update howdah_private.due_answers set due_at = now()');
+        const writer = new AnswerWriter({
+          ...{ pool: db.pool, sqlToolPool: db.pool, decryptFor, log: log as unknown as Logger },
+        });
+        writer.start();
+        await vi.waitFor(isDone, 60_000);
+        await writer.stop();
+      };
+      await write(
+        async (_id, value) => value,
+        () => expect(warned).toEqual([expect.stringContaining('cannot decrypt')]),
       );
       expect(await replyIn(table)).toEqual([null]);
       const decrypt = createContentDecryptor(rows, TEST_MASTER_KEYS);
-      await send((run, value) => decrypt(value, decryptableFor(db.pool, run)));
-      await vi.waitFor(async () => expect(await replyIn(table)).toEqual([before]));
+      await write(
+        (run, value) => decrypt(value, decryptableFor(db.pool, run)),
+        async () => expect(await replyIn(table)).toEqual([before]),
+      );
       await db.pool.query('delete from howdah.retention_policies');
-    });
-
-    test('write-back jobs do not wait for locked rows; two writes per tenant run at once', async () => {
-      const holder = await testClient(db.pool);
-      await holder.query('begin');
-      const ids: string[] = [];
-      for (let at = 0; at < 3; at += 1) {
-        const { table, id } = await makeAnsweredRow();
-        await holder.query(`select from ${table} for update`);
-        ids.push(id);
-      }
-      const warned: string[] = [];
-      const log = {
-        warn: ({ execution_id }: { execution_id: string }) => warned.push(execution_id),
-      };
-      const writers = new pg.Pool({ connectionString: db.url, max: 4 });
-      const pools = { pool: db.pool, sqlToolPool: writers };
-      const tenant_id = crypto.randomUUID();
-      const task = writeBackTask(pools, async (_id, value) => value, log as unknown as Logger);
-      const later: unknown[] = [];
-      const addJob = async (...job: unknown[]) => void later.push(job);
-      for (const id of ids) await task({ id, tenant_id }, { addJob } as unknown as JobHelpers);
-      expect(warned).toEqual([]); // all three jobs have finished, but the rows are still locked
-      expect(later).toEqual([
-        [
-          ...['write_back', { id: ids[2], tenant_id }],
-          { jobKey: `write_back ${ids[2]}`, runAt: expect.any(Date) },
-        ],
-      ]);
-      await vi.waitFor(() => expect(warned.toSorted()).toEqual(ids.slice(0, 2).toSorted()), 60_000);
-      await holder.query('rollback');
-      // The waiting row is written without a further job.
-      await vi.waitFor(async () => {
-        const text =
-          'select write_back::text as done from howdah.watched_rows where execution_id = $1';
-        expect(await all(db.pool, text, [ids[2]])).toEqual([{ done: 'written' }]);
-      }, 60_000);
-      expect(later).toHaveLength(1);
-      await writers.end();
-      for (const id of ids.slice(0, 2)) expect(await writeBack(id)).toEqual({ done: 'written' });
     });
 
     test('each attempt schedules the next one with a growing delay, and the last schedules none', async () => {
       const noteOf = `select write_back::text as done, error ->> 'message' as message
         from howdah.watched_rows where execution_id = $1`;
       const { id } = await makeAnsweredRow();
-      const begin = async () =>
-        (await one(db.pool, 'select howdah_private.begin_write_back($1) as is_started', [id]))
-          .is_started;
+      const { rows } = await db.pool.query(
+        'select tenant_id, table_trigger_id from howdah_private.due_answers where execution_id = $1',
+        [id],
+      );
+      const claim = async () => {
+        await db.pool.query(
+          `update howdah_private.due_answers set due_at = '-infinity' where execution_id = $1`,
+          [id],
+        );
+        return claimAnswers(db.pool, rows[0], 10);
+      };
       const waits: number[] = [];
       for (let attempt = 0; attempt < 14; attempt += 1) {
-        expect(await begin()).toBe(true);
-        const [job] = await jobsOf(db.pool, `write_back ${id}`);
-        waits.push(Math.round(job?.planned_seconds / 60));
+        const [claimed] = await claim();
+        expect(claimed?.execution_id).toBe(id);
+        expect(await dueWatches(db.pool)).not.toContainEqual(rows[0]);
+        const { minutes } = await one(
+          db.pool,
+          'select round(extract(epoch from $1::timestamptz - now()) / 60)::int as minutes',
+          [claimed?.claim],
+        );
+        waits.push(minutes);
       }
       expect(waits).toEqual([2, 4, 8, 16, 32, 64, 128, 256, 512, 720, 720, 720, 720, 720]);
-      expect(await begin()).toBe(false);
+      expect(await claim()).toEqual([]);
       expect(await all(db.pool, noteOf, [id])).toEqual([
         { done: 'failed', message: expect.stringContaining('locked') },
       ]);
-      await writeBack(id);
-      expect(await jobsOf(db.pool, `write_back ${id}`)).toEqual([]);
+      expect(await dueAttempts(id)).toEqual([]);
+    });
+
+    test('a job of an earlier release makes its answer due, once', async () => {
+      const { id } = await makeAnsweredRow();
+      const begin = 'select howdah_private.begin_write_back($1) as is_started';
+      await db.pool.query('delete from howdah_private.due_answers where execution_id = $1', [id]);
+      await db.pool.query(
+        'update howdah.watched_rows set attempts = 3 where execution_id = $1',
+        [id],
+      );
+      expect(await one(db.pool, begin, [id])).toEqual({ is_started: false });
+      expect(await dueAttempts(id)).toEqual([3]);
+      expect(await one(db.pool, begin, [id])).toEqual({ is_started: false });
+      expect(await writeBack(id)).toEqual({ done: 'written' });
+      expect(await one(db.pool, begin, [id])).toEqual({ is_started: false });
+      expect(await dueAttempts(id)).toEqual([]);
+    });
+
+    test('a run that ends again during a write stays due', async () => {
+      const { id } = await makeAnsweredRow();
+      const claim = async () =>
+        (
+          await one(
+            db.pool,
+            `select to_jsonb(d.due_at) #>> '{}' as claim from howdah_private.due_answers as d
+             where d.execution_id = $1`,
+            [id],
+          )
+        ).claim;
+      const end = async (claimed: string) =>
+        db.pool.query(
+          `select howdah_private.end_answers(array[$1::uuid], array[$2], '{failed}', '{null}')`,
+          [id, claimed],
+        );
+      const first = await claim();
+      await db.pool.query(
+        'select howdah_private.enqueue_write_back(e) from howdah.executions as e where e.id = $1',
+        [id],
+      );
+      await end(first);
+      expect(await dueAttempts(id)).toEqual([0]);
+      await end(await claim());
+      expect(await dueAttempts(id)).toEqual([]);
     });
 
     test('an answer to old contents of the row does not overwrite one to its new contents', async () => {
@@ -1023,7 +1051,7 @@ describe('watch_table', () => {
       const writer = await writers.connect();
       writer.release();
       await editor.query(`begin; update ${table} set body = 'new'`);
-      const writing = refusal(writeBackOf(writers, id));
+      const writing = refusal(writeAnswerBack(db.pool, id, { writers }));
       await isBlocked(db.pool, writer);
       await editor.query('commit');
       expect(await writing).toMatchObject({ code: '40001' });

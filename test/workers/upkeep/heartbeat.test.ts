@@ -24,6 +24,7 @@ test('a worker whose queue is replaced while it registers has the pool id of the
     },
     pools: () => [],
     onControl: () => {},
+    onDueAnswers: () => {},
     onDueRuns: () => {},
     onOffer: () => {},
     customTools: () => [],

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { DueRunPoller, type LookResult } from '../../workers/due-run-poller.ts';
+import { DueWorkPoller, type LookResult } from '../../workers/due-work-poller.ts';
 
-let poller: DueRunPoller | undefined;
+let poller: DueWorkPoller | undefined;
 const errors: unknown[] = [];
 
-function startPoller(look: () => Promise<LookResult>): DueRunPoller {
-  const started = new DueRunPoller({ onError: (error) => errors.push(error) });
+function startPoller(look: () => Promise<LookResult>): DueWorkPoller {
+  const started = new DueWorkPoller({ onError: (error) => errors.push(error) });
   started.start(look);
   return started;
 }

@@ -5,10 +5,10 @@ const PAUSES_PER_LOOK = 9;
 /** The longest pause after a look that found nothing, and the pause after one that failed. */
 const MOST_PAUSE_MS = 1_000;
 
-/** The result of a look for due runs. */
+/** The result of a look for due work. */
 export type LookResult = 'found' | 'nothing' | 'no_room';
 
-export type DueRunPollerOptions = {
+export type DueWorkPollerOptions = {
   /** The time after which looks are repeated. Without it, only nudges repeat them. */
   everyMs?: number | undefined;
   /** Called when a look failed. The poller looks again after a second. */
@@ -16,15 +16,15 @@ export type DueRunPollerOptions = {
 };
 
 /**
- * Looks for due runs at the start and after each nudge, never twice at a time. Looks that find
- * nothing take at most a tenth of the time. If a look ended for lack of room, it is repeated when a
- * run leaves.
+ * Looks for due work, such as runs, at the start and after each nudge, never twice at a time. Looks
+ * that find nothing take at most a tenth of the time. If a look ended for lack of room, it is
+ * repeated when a slot comes free.
  *
- * With `everyMs`, looks are also repeated after that time. Without, a look that found runs is
- * followed by another one at once, because each look takes only a part of the due runs.
+ * With `everyMs`, looks are also repeated after that time. Without, a look that found work is
+ * followed by another one at once, because each look takes only a part of what is due.
  */
-export class DueRunPoller {
-  readonly #options: DueRunPollerOptions;
+export class DueWorkPoller {
+  readonly #options: DueWorkPollerOptions;
   #look: (() => Promise<LookResult>) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #underWay: Promise<void> | undefined;
@@ -35,7 +35,7 @@ export class DueRunPoller {
   #hasNewRoom = false;
   #earliest = 0;
 
-  constructor(options: DueRunPollerOptions) {
+  constructor(options: DueWorkPollerOptions) {
     this.#options = options;
   }
 
@@ -45,7 +45,7 @@ export class DueRunPoller {
     this.#plan(0);
   }
 
-  /** Looks for due runs, since there may be some. */
+  /** Looks for due work, since there may be some. */
   nudge(): void {
     if (!this.#look || this.#isNudged || this.#isStopped) return;
     this.#isNudged = true;

@@ -1,0 +1,275 @@
+import { inTransaction, type Pool, type PoolClient, quoteText } from '../connection/pool.ts';
+import { faultOf, isRefusal, isTimeout, isTransient } from '../connection/sqlstate.ts';
+import { FORGET_SESSION, readSandboxState, writeInSandbox } from '../sql-tools/sql-sandbox.ts';
+import type { ClaimedAnswer, ClaimResult, DueWatch } from './due-answers.ts';
+
+// Answers of one watch are written together, in one transaction, which locks rows of the user. Such
+// a transaction must neither hold the rows for long nor wait long for others: the user may hold one
+// row, and wait for another that is written here. Postgres would end one of the two after a second.
+// So an answer has short limits once another is written before it. If it exceeds them, the
+// transaction commits, and the answer is the first of the next one, with the limits of a lone write.
+
+/** The limits of an answer whose transaction holds no row of the user yet, in milliseconds. */
+const ALONE = { lockMs: 5_000, timeoutMs: 10_000 };
+/** The limits of further answers. With `TOGETHER_MS` they are below a second. */
+const TOGETHER = { lockMs: 100, timeoutMs: 500 };
+/** The time after which a transaction commits what it has written. */
+const TOGETHER_MS = 200;
+/** The time after which other watches have their turn. */
+const CLAIM_MS = 1_000;
+/** The number of time-outs after which the table counts as locked or slow, if nothing was written. */
+const MOST_TIMEOUTS = 3;
+
+/** The contents of an answer as texts, JSON included. */
+export type AnswerContents = { output: string | null; output_data: string | null };
+
+export type WriteOptions = {
+  /**
+   * Decrypts the answer of a run that was encrypted while it waited to be written. Throws if the
+   * answer cannot be decrypted.
+   */
+  decrypt?(executionId: string, answer: AnswerContents): Promise<AnswerContents>;
+  /** Called when an answer could not be written now. */
+  onPostponed?(error: unknown, executionId: string): void;
+  /** Stops between two answers when it fires. */
+  signal?: AbortSignal;
+  /** The time limit of a write. */
+  timeoutMs?: number;
+};
+
+/** An answer to write, or the outcome without a write. */
+type PreparedAnswer = AnswerContents & {
+  execution_id: string;
+  outcome: string | null;
+  error: string | null;
+  watched: string;
+  statement: string;
+  key: string;
+  before: string | null;
+};
+
+type Outcome = { answer: ClaimedAnswer; outcome: string | null; error: string | null };
+
+/**
+ * Writes claimed answers of one watch into their rows, and records the outcomes in the same
+ * commits. An answer that the table rejects fails; one that may succeed later is postponed. Neither
+ * holds up the others.
+ */
+export async function writeAnswers(
+  pool: Pool,
+  watch: DueWatch,
+  claimed: readonly ClaimedAnswer[],
+  options: WriteOptions = {},
+): Promise<ClaimResult> {
+  const attempt = new Attempt(pool, watch, options);
+  let untried = claimed;
+  while (untried.length > 0 && attempt.goesOn) untried = await attempt.writeSome(untried);
+  return { postponed: attempt.postponed, untried, isStuck: attempt.isStuck };
+}
+
+/** An attempt to write the answers of one claim, in as few transactions as possible. */
+class Attempt {
+  readonly #pool: Pool;
+  readonly #watch: DueWatch;
+  readonly #options: WriteOptions;
+  readonly #startedAt = performance.now();
+  readonly postponed: ClaimedAnswer[] = [];
+  #ended = 0;
+  #timeouts = 0;
+  /** True if the next answer was interrupted by the limits of answers that are written together. */
+  #isInterrupted = false;
+  /** True if a whole transaction failed, so that each answer gets its own. */
+  #isOneByOne = false;
+
+  constructor(pool: Pool, watch: DueWatch, options: WriteOptions) {
+    this.#pool = pool;
+    this.#watch = watch;
+    this.#options = options;
+  }
+
+  get isStuck(): boolean {
+    return this.#ended === 0 && this.#timeouts >= MOST_TIMEOUTS;
+  }
+
+  /** True if more answers are written before other watches have their turn. */
+  get goesOn(): boolean {
+    if (this.isStuck || this.#options.signal?.aborted) return false;
+    return this.#isInterrupted || performance.now() - this.#startedAt < CLAIM_MS;
+  }
+
+  /** Writes the first of these answers in one transaction. Returns the others. */
+  async writeSome(answers: readonly ClaimedAnswer[]): Promise<readonly ClaimedAnswer[]> {
+    const together = this.#isOneByOne ? answers.slice(0, 1) : answers;
+    this.#isInterrupted = false;
+    const before = this.postponed.length;
+    try {
+      const { ended, untried } = await inTransaction(
+        this.#pool,
+        (client) => this.#writeTogether(client, together),
+        FORGET_SESSION,
+      );
+      this.#ended += ended;
+      return [...untried, ...answers.slice(together.length)];
+    } catch (error) {
+      this.postponed.length = before;
+      if (together.length === 1) {
+        this.#postpone(error, together[0] as ClaimedAnswer);
+        return answers.slice(1);
+      }
+      this.#isOneByOne = true;
+      return answers;
+    }
+  }
+
+  async #writeTogether(client: PoolClient, answers: readonly ClaimedAnswer[]) {
+    const prepared = await this.#prepare(client, answers);
+    const outcomes = answers.flatMap((answer) => outcomeWithoutWrite(prepared, answer));
+    const toWrite = answers.filter((answer) => isToWrite(prepared.get(answer.execution_id)));
+    const { done, untried } = await this.#writeEach(client, toWrite, prepared);
+    await endAnswers(client, [...outcomes, ...done]);
+    return { ended: outcomes.length + done.length, untried };
+  }
+
+  async #prepare(client: PoolClient, answers: readonly ClaimedAnswer[]) {
+    const { rows } = await client.query<PreparedAnswer>(
+      'select * from howdah_private.prepare_answers($1, $2)',
+      [this.#watch.table_trigger_id, answers.map(({ execution_id }) => execution_id)],
+    );
+    return new Map(rows.map((row) => [row.execution_id, row]));
+  }
+
+  /** Writes answers until one is interrupted or the time is up. */
+  async #writeEach(
+    client: PoolClient,
+    answers: readonly ClaimedAnswer[],
+    prepared: ReadonlyMap<string, PreparedAnswer>,
+  ): Promise<{ done: Outcome[]; untried: readonly ClaimedAnswer[] }> {
+    if (answers.length === 0) return { done: [], untried: [] };
+    const writer = new SavepointWriter(client, this.#options);
+    const startedAt = performance.now();
+    let next = 0;
+    for (; next < answers.length; next += 1) {
+      const isTime = writer.hasWritten && performance.now() - startedAt > TOGETHER_MS;
+      if (isTime || this.isStuck || this.#options.signal?.aborted) break;
+      const answer = answers[next] as ClaimedAnswer;
+      try {
+        await writer.write(answer, prepared.get(answer.execution_id) as PreparedAnswer, {
+          isFirstTimeout: this.#timeouts === 0,
+        });
+      } catch (error) {
+        if (writer.hasWritten && isTransient(error)) {
+          this.#isInterrupted = true;
+          break;
+        }
+        this.#postpone(error, answer);
+      }
+    }
+    return { done: await writer.finish(), untried: answers.slice(next) };
+  }
+
+  #postpone(error: unknown, answer: ClaimedAnswer): void {
+    if (isTimeout(error)) this.#timeouts += 1;
+    this.postponed.push(answer);
+    this.#options.onPostponed?.(error, answer.execution_id);
+  }
+}
+
+/** Writes answers of one watch in a transaction, each in a savepoint of its own. */
+class SavepointWriter {
+  readonly #client: PoolClient;
+  readonly #options: WriteOptions;
+  readonly #done: Outcome[] = [];
+  #state: string | undefined;
+  #watched: string | undefined;
+  /** True if the transaction may hold a row of the user. */
+  hasWritten = false;
+
+  constructor(client: PoolClient, options: WriteOptions) {
+    this.#client = client;
+    this.#options = options;
+  }
+
+  /** Writes an answer. Throws if the write may succeed later. */
+  async write(
+    answer: ClaimedAnswer,
+    { watched, statement, key, before, ...contents }: PreparedAnswer,
+    { isFirstTimeout }: { isFirstTimeout: boolean },
+  ): Promise<void> {
+    const { decrypt, timeoutMs = ALONE.timeoutMs } = this.#options;
+    const { execution_id: executionId } = answer;
+    const { output, output_data } = contents;
+    const plain = (await decrypt?.(executionId, { output, output_data })) ?? contents;
+    this.#state ??= await this.#enter();
+    this.#watched = watched;
+    const limits = this.hasWritten ? TOGETHER : { ...ALONE, timeoutMs };
+    try {
+      const outcome = await writeInSandbox(this.#client, this.#state, {
+        ...{ executionId, statement, argument: argumentOf(key, before, plain) },
+        ...{ ...limits, lockMs: isFirstTimeout ? limits.lockMs : TOGETHER.lockMs },
+        verify: `select howdah_private.check_answer_is_newest(${quoteText(executionId)})`,
+      });
+      this.#done.push({ answer, outcome: outcome ?? 'failed', error: null });
+      this.hasWritten = true;
+    } catch (error) {
+      this.#state = await readSandboxState(this.#client);
+      if (!isRefusal(error)) throw error;
+      this.#done.push({ answer, outcome: 'failed', error: errorJson(error) });
+    }
+  }
+
+  async #enter(): Promise<string> {
+    await this.#client.query('savepoint answers');
+    return readSandboxState(this.#client);
+  }
+
+  /** Undoes all writes if code of a tenant was on the table. Returns the outcomes. */
+  async finish(): Promise<Outcome[]> {
+    if (!this.hasWritten) return this.#done;
+    const check = `select howdah_private.check_tenant_code(${quoteText(this.#watched ?? '')})`;
+    try {
+      await this.#client.query(`${check}; release savepoint answers`);
+      return this.#done;
+    } catch (error) {
+      await this.#client.query('rollback to savepoint answers');
+      if (!isRefusal(error)) throw error;
+      return this.#done.map((done) =>
+        done.outcome === 'failed' ? done : { ...done, outcome: 'failed', error: errorJson(error) },
+      );
+    }
+  }
+}
+
+function isToWrite(prepared: PreparedAnswer | undefined): boolean {
+  return prepared?.outcome === null;
+}
+
+/** Returns the outcome of an answer that is not written, or an empty list. */
+function outcomeWithoutWrite(
+  prepared: ReadonlyMap<string, PreparedAnswer>,
+  answer: ClaimedAnswer,
+): Outcome[] {
+  const row = prepared.get(answer.execution_id);
+  if (isToWrite(row)) return [];
+  return [{ answer, outcome: row?.outcome ?? null, error: row?.error ?? null }];
+}
+
+async function endAnswers(client: PoolClient, outcomes: readonly Outcome[]): Promise<void> {
+  if (outcomes.length === 0) return;
+  await client.query('select howdah_private.end_answers($1, $2, $3, $4)', [
+    outcomes.map(({ answer }) => answer.execution_id),
+    outcomes.map(({ answer }) => answer.claim),
+    outcomes.map(({ outcome }) => outcome),
+    outcomes.map(({ error }) => error),
+  ]);
+}
+
+/** Builds the argument of the statement. Parts that are JSON texts stay as they are, digit by digit. */
+function argumentOf(key: string, before: string | null, { output, output_data }: AnswerContents) {
+  const [beforeJson, outputJson] = [JSON.stringify(before), JSON.stringify(output)];
+  return `{"key":${key},"before":${beforeJson},"output":${outputJson},"output_data":${output_data ?? 'null'}}`;
+}
+
+function errorJson(error: unknown): string {
+  const { code, message } = faultOf(error);
+  return JSON.stringify({ code, message });
+}
