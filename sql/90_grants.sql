@@ -1027,7 +1027,7 @@ grant execute on function
   howdah_private.end_answers(uuid[], text[], howdah.write_back_status[], text[]),
   howdah_private.fire_schedules(int), howdah_private.prepare_answers(uuid, uuid[]),
   howdah_private.return_answers(uuid, uuid[], uuid[], text[], boolean),
-  howdah_private.check_answer_is_newest(uuid), howdah_private.check_tenant_code(regclass)
+  howdah_private.check_answers_are_newest(uuid[]), howdah_private.check_tenant_code(regclass)
   to howdah_worker;
 
 -- Room teams.

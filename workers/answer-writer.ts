@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import type { Release } from '../src/concurrency/semaphore.ts';
 import type { Pool } from '../src/db/connection/pool.ts';
@@ -8,7 +9,7 @@ import {
   dueWatches,
   returnAnswers,
 } from '../src/db/worker/due-answers.ts';
-import { type AnswerContents, writeAnswers } from '../src/db/worker/write-answers.ts';
+import { type AnswerContents, type Pace, writeAnswers } from '../src/db/worker/write-answers.ts';
 import type { RuntimeDependencies } from '../src/runtime/environment/runtime-dependencies.ts';
 import { isEncrypted } from '../src/secrets/encrypted-values.ts';
 import { DueWorkPoller, type LookResult } from './due-work-poller.ts';
@@ -19,8 +20,8 @@ import { TenantSemaphore } from './tenant-semaphore.ts';
  * SQL tools need too.
  */
 const ROOM = { atOnce: 3, ofOneTenant: 2 };
-/** Maximum number of answers of a claim. Postgres keeps track of 64 savepoints cheaply. */
-const MOST_ANSWERS = 50;
+/** Maximum number of answers of a claim. */
+const MOST_ANSWERS = 100;
 /** The time within which answers are found that became due by the clock, or unheard. */
 const POLL_MS = 1_000;
 /** The number of tenants and watches whose turns are remembered. */
@@ -46,7 +47,8 @@ export class AnswerWriter {
   /** The watches that are being served, with the end of their turns. */
   readonly #serving = new Map<string, Promise<void>>();
   /** The number of the last turn of tenants and watches, by id. */
-  readonly #turns = new Map<string, number>();
+  readonly #turns = new LRUCache<string, number>({ max: MOST_REMEMBERED });
+  readonly #paces = new LRUCache<string, Pace>({ max: MOST_REMEMBERED });
   readonly #over = new AbortController();
   #turn = 0;
 
@@ -103,7 +105,6 @@ export class AnswerWriter {
   }
 
   #serve(watch: DueWatch, release: Release): void {
-    if (this.#turns.size > MOST_REMEMBERED) this.#turns.clear();
     this.#turn += 1;
     this.#turns.set(watch.tenant_id, this.#turn).set(watch.table_trigger_id, this.#turn);
     const turn = this.#writeClaim(watch)
@@ -124,7 +125,10 @@ export class AnswerWriter {
     const claimed = await claimAnswers(pool, watch, MOST_ANSWERS);
     if (claimed.length === 0) return;
     const writers = tenantPool(sqlToolPool, 'tools', { tenant: watch.tenant_id });
+    const pace = this.#paces.get(watch.table_trigger_id) ?? { msPerAnswer: undefined };
+    this.#paces.set(watch.table_trigger_id, pace);
     const result = await writeAnswers(writers, watch, claimed, {
+      pace,
       decrypt: (id, answer) => this.#decrypt(id, answer),
       onPostponed: (err, execution_id) =>
         log.warn({ err, execution_id }, 'an answer will be written back later'),

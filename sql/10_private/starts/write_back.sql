@@ -1,11 +1,11 @@
 -- Write-back: the answers of the runs of watched tables go into the rows that started the runs.
 --
--- A run that ends puts its answer into due_answers. A worker claims up to 50 due answers of one
+-- A run that ends puts its answer into due_answers. A worker claims up to 100 due answers of one
 -- watch (claim_answers), which counts as an attempt for each and sets the time of the next one. It
--- then writes them in a transaction of their own (src/db/worker/write-answers.ts), each in a
--- savepoint, and records the outcomes in the same transaction (prepare_answers, end_answers). So an
--- answer is written once, however many workers try, and a worker that dies delays its answers.
--- Answers that were not tried are due again at once (return_answers).
+-- then writes them in few transactions (src/db/worker/write-answers.ts), and records the outcomes in
+-- the transaction of the write (prepare_answers, end_answers). So an answer is written once, however
+-- many workers try, and a worker that dies delays its answers. Answers that were not tried are due
+-- again at once (return_answers).
 --
 -- Workers look for due answers when they hear of one, after each batch, and once per second. The
 -- notification is sent for the first due answer of a watch only: while others of the watch are due,
@@ -136,36 +136,40 @@ begin
   end if;
 end $$;
 
--- Returns whether the row of a run has a later run. Compares created_at, because a debounced run
--- keeps its id when it gets a newer input. Updates of one row wait for each other, and created_at
--- is the time of the insert, so the runs have the order of the updates.
-create or replace function howdah_private.has_later_run(run howdah.watched_rows) returns boolean
-  language sql stable security definer
-  set search_path = pg_catalog, pg_temp
+-- Returns those of these runs whose row has a later run. Compares created_at, because a debounced
+-- run keeps its id when it gets a newer input. Updates of one row wait for each other, and
+-- created_at is the time of the insert, so the runs have the order of the updates.
+create or replace function howdah_private.superseded_among(ids uuid[]) returns uuid[]
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set jit = off
 as $$
-  select exists (
-    select from howdah.watched_rows as w
-    where w.tenant_id = run.tenant_id and w.table_trigger_id = run.table_trigger_id
-      and md5(w.row_key::text) = md5(run.row_key::text) and w.created_at > run.created_at
-  )
-$$;
+begin
+  return array(
+    select r.execution_id from howdah.watched_rows as r
+    where r.execution_id = any (superseded_among.ids) and exists (
+      select from howdah.watched_rows as w
+      where w.tenant_id = r.tenant_id and w.table_trigger_id = r.table_trigger_id
+        and md5(w.row_key::text) = md5(r.row_key::text) and w.created_at > r.created_at
+    )
+  );
+end $$;
 
--- Refuses to commit an answer if the row got a later run during the write. Runs after the write,
--- which has waited for everybody who changed the row and keeps its lock. The next attempt finds
--- that the answer is superseded.
-create or replace function howdah_private.check_answer_is_newest(execution_id uuid) returns void
+-- Refuses to commit answers if the row of one of them got a later run during the write. Runs after
+-- the write, which has waited for everybody who changed the row and keeps its lock. The next attempt
+-- finds that the answer is superseded.
+create or replace function howdah_private.check_answers_are_newest(ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_superseded uuid[] := howdah_private.superseded_among(check_answers_are_newest.ids);
 begin
-  if (
-    select howdah_private.has_later_run(w) from howdah.watched_rows as w
-    where w.execution_id = check_answer_is_newest.execution_id
-  ) then
+  if cardinality(v_superseded) > 0 then
     raise exception using errcode = 'serialization_failure',
       message = format('the row of execution %s has changed during the write of its answer',
-        check_answer_is_newest.execution_id),
-      detail = jsonb_build_object('execution_id', check_answer_is_newest.execution_id)::text;
+        v_superseded[1]),
+      detail = jsonb_build_object('execution_id', v_superseded[1])::text;
   end if;
 end $$;
 
@@ -182,51 +186,60 @@ create or replace function howdah_private.prepare_answers(table_trigger_id uuid,
     key text, before text, output text, output_data text
   )
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
-  set lock_timeout = '1s'
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set jit = off set lock_timeout = '1s'
 as $$
 #variable_conflict use_column
 declare
   v_ids uuid[] := array(select i.id from unnest(prepare_answers.ids) as i (id) order by i.id);
   v_watched regclass := howdah_private.watched_table(prepare_answers.table_trigger_id);
   v_watch howdah.table_triggers;
+  v_keys text[];
+  v_superseded uuid[];
+  v_statement text;
   v_reason text;
+  v_is_intact boolean; -- every row with all key columns can be written
 begin
+  perform from howdah.watched_rows as w where w.execution_id = any (v_ids)
+  order by w.execution_id for no key update;
+  v_superseded := howdah_private.superseded_among(v_ids);
   select t.* into v_watch from howdah.table_triggers as t
   where t.id = prepare_answers.table_trigger_id;
-  v_reason := howdah_private.tenant_code_reason(v_watched) where v_watched is not null;
+  v_keys := v_watch.key_columns;
+  if v_watched is not null then
+    v_reason := howdah_private.tenant_code_reason(v_watched);
+    v_is_intact := howdah_private.write_back_refusal(
+      v_watched, v_watch, jsonb_object(v_keys, v_keys)) is null;
+    v_statement := howdah_private.write_statement(v_watched, v_watch);
+  end if;
   return query
-  with rows as materialized (
-    select w.* from howdah.watched_rows as w
-    where w.execution_id = any (v_ids) and w.write_back in ('waiting', 'failed')
-    order by w.execution_id for no key update
-  ),
-  judged as (
+  with judged as (
     select r.execution_id, r.row_key, r.value_sha256, e.output, e.output_data,
       case
         when e.status <> 'completed' then jsonb_build_object('code', e.stop_reason,
           'message', coalesce(e.error ->> 'message', 'the run was ' || e.status))
-        when v_watched is null then null
-        when n.is_superseded then null
-        when n.refusal is not null then jsonb_build_object('code', 'HWCNF', 'message', n.refusal)
+        when n.outcome is not null then null
+        when not v_is_intact or not r.row_key ?& v_keys then jsonb_build_object('code', 'HWCNF',
+          'message', howdah_private.write_back_refusal(v_watched, v_watch, r.row_key))
         when v_reason is not null then jsonb_build_object('code', 'HWDEN', 'message',
           format('cannot write an answer into %s: %s', v_watched, v_reason)) end as error,
-      case when v_watched is null then 'gone' when n.is_superseded then 'superseded' end as outcome
-    from rows as r
-    join howdah.executions as e on e.id = r.execution_id and e.completed_at is not null
-      and e.id between v_ids[1] and v_ids[cardinality(v_ids)]
+      n.outcome
+    from unnest(v_ids) as i (id)
+    join howdah.watched_rows as r on r.execution_id = i.id and r.write_back in ('waiting', 'failed')
+    cross join lateral ( -- looks each run up by its key in its own partition
+      select x.* from howdah.executions as x where x.id = i.id offset 0
+    ) as e
     cross join lateral (
-      select howdah_private.has_later_run(r::howdah.watched_rows) as is_superseded,
-        howdah_private.write_back_refusal(v_watched, v_watch, r.row_key) as refusal
+      select case when v_watched is null then 'gone'
+        when i.id = any (v_superseded) then 'superseded' end as outcome
     ) as n
+    where e.completed_at is not null
   )
   select j.execution_id,
     case when j.error is not null then 'failed' else j.outcome end::howdah.write_back_status,
-    j.error::text, v_watched::oid::text, s.statement, j.row_key::text,
+    j.error::text, v_watched::oid::text, v_statement, j.row_key::text,
     encode(j.value_sha256, 'hex'), j.output, j.output_data::text
   from judged as j
-  left join lateral (select howdah_private.write_statement(v_watched, v_watch) as statement) as s
-    on v_watched is not null
   order by j.execution_id;
 end $$;
 

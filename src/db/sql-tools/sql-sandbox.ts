@@ -95,57 +95,59 @@ export async function boundQuery(
   return rows.map(({ value }) => value);
 }
 
-/** A statement that writes into a watched table, with the limits of one attempt. */
+/** A statement that writes into a watched table. */
 export type BoundWrite = {
   executionId: string;
   statement: string;
   /** A JSON text. It reaches the statement as it is. */
   argument: string;
+};
+
+export type BoundWriteOptions = {
+  /** The longest wait for a lock. */
   lockMs: number;
+  /** The time limit of all writes together. */
   timeoutMs: number;
-  /** A statement that the worker runs afterwards as itself. If it fails, the write is undone. */
+  /** A statement that the worker runs afterwards as itself. If it fails, the writes are undone. */
   verify: string;
 };
 
 /** A tenant id that belongs to nobody, so that triggers of the table reach no rows of a tenant. */
 const NOBODY = '00000000-0000-0000-0000-000000000000';
 
-/** Returns the state that `check_leftovers` needs, for writes that follow. */
-export async function readSandboxState(client: PoolClient): Promise<string> {
-  const { rows } = await client.query<{ state: string }>(
-    'select howdah_private.sandbox_state() as state',
-  );
-  return rows[0]?.state ?? '';
-}
-
 /**
  * Writes into a watched table as howdah_writer, in the sandbox, in one round trip. Returns the
- * value of the statement. The write stays when this returns and is undone when it throws. `state`
- * is that of the sandbox before; it has changed after a failure.
+ * value of each statement and the milliseconds that the server took. The writes stay when this
+ * returns, and all are undone when it throws. The caller calls `check_leftovers` before it commits.
  */
 export async function writeInSandbox(
   client: PoolClient,
-  state: string,
-  { executionId, statement, argument, lockMs, timeoutMs, verify }: BoundWrite,
-): Promise<string | null> {
-  const [nobody, id] = [quoteText(NOBODY), quoteText(executionId)];
-  const script = [
-    'savepoint sandbox',
-    `select set_config('howdah.bound', howdah_private.userless_binding(${nobody}, ${id}), true),
+  writes: readonly BoundWrite[],
+  { lockMs, timeoutMs, verify }: BoundWriteOptions,
+): Promise<{ values: (string | null)[]; tookMs: number }> {
+  const script = writes.flatMap(({ executionId, statement, argument }) => [
+    // statement_timestamp() is the time at which the server received the whole script
+    `select set_config('howdah.bound', howdah_private.userless_binding('${NOBODY}', ${quoteText(executionId)}), true),
        set_config('lock_timeout', '${lockMs}', true),
-       set_config('statement_timeout', '${timeoutMs}', true),
+       set_config('statement_timeout', greatest(1, ${timeoutMs} - floor(extract(epoch from
+         clock_timestamp() - statement_timestamp()) * 1000))::text, true),
        set_config('role', 'howdah_writer', true)`,
     `select r.value from howdah_private.write_bound(
        ${quoteText(statement)}, ${quoteText(argument)}, current_setting('search_path')) as r (value)`,
     LEAVE,
-    `select howdah_private.check_leftovers(${quoteText(state)})`,
-    verify,
-    'release savepoint sandbox',
-  ];
-  const query = { text: script.join('; '), ...answeredAfter(timeoutMs) };
+  ]);
+  const took = `select extract(epoch from clock_timestamp() - statement_timestamp())::float8 * 1000
+    as took_ms`;
+  const text = `savepoint sandbox; ${script.join('; ')}; ${verify}; ${took}; release savepoint sandbox`;
   try {
-    const results = (await client.query(query)) as unknown as { rows: { value: string | null }[] }[];
-    return results[2]?.rows[0]?.value ?? null;
+    const results = (await client.query({ text, ...answeredAfter(timeoutMs) })) as unknown as {
+      fields: { name: string }[];
+      rows: { value?: string | null; took_ms?: number }[];
+    }[];
+    const values = results.flatMap(({ fields, rows: [row] }) =>
+      fields?.[0]?.name === 'value' ? [row?.value ?? null] : [],
+    );
+    return { values, tookMs: results.at(-2)?.rows[0]?.took_ms ?? 0 };
   } catch (error) {
     await client.query(`rollback to savepoint sandbox; ${LEAVE}`);
     throw error;

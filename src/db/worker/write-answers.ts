@@ -1,6 +1,6 @@
 import { inTransaction, type Pool, type PoolClient, quoteText } from '../connection/pool.ts';
 import { faultOf, isRefusal, isTimeout, isTransient } from '../connection/sqlstate.ts';
-import { FORGET_SESSION, readSandboxState, writeInSandbox } from '../sql-tools/sql-sandbox.ts';
+import { type BoundWrite, FORGET_SESSION, writeInSandbox } from '../sql-tools/sql-sandbox.ts';
 import type { ClaimedAnswer, ClaimResult, DueWatch } from './due-answers.ts';
 
 // Answers of one watch are written together, in one transaction, which locks rows of the user. Such
@@ -8,10 +8,11 @@ import type { ClaimedAnswer, ClaimResult, DueWatch } from './due-answers.ts';
 // row, and wait for another that is written here. Postgres would end one of the two after a second.
 // So an answer has short limits once another is written before it. If it exceeds them, the
 // transaction commits, and the answer is the first of the next one, with the limits of a lone write.
+// Many answers go in one round trip, because a busy machine delays each.
 
 /** The limits of an answer whose transaction holds no row of the user yet, in milliseconds. */
 const ALONE = { lockMs: 5_000, timeoutMs: 10_000 };
-/** The limits of further answers. With `TOGETHER_MS` they are below a second. */
+/** The limits of further answers in one round trip. With `TOGETHER_MS` they are below a second. */
 const TOGETHER = { lockMs: 100, timeoutMs: 500 };
 /** The time after which a transaction commits what it has written. */
 const TOGETHER_MS = 200;
@@ -35,7 +36,12 @@ export type WriteOptions = {
   signal?: AbortSignal;
   /** The time limit of a write. */
   timeoutMs?: number;
+  /** What earlier claims of the watch have measured. This claim updates it. */
+  pace?: Pace;
 };
+
+/** The time that the server takes for an answer of a watch, in milliseconds, if it is known. */
+export type Pace = { msPerAnswer: number | undefined };
 
 /** An answer to write, or the outcome without a write. */
 type PreparedAnswer = AnswerContents & {
@@ -93,7 +99,7 @@ class Attempt {
 
   /** True if more answers are written before other watches have their turn. */
   get goesOn(): boolean {
-    if (this.isStuck || this.#options.signal?.aborted) return false;
+    if (!this.#mayWrite) return false;
     return this.#isInterrupted || performance.now() - this.#startedAt < CLAIM_MS;
   }
 
@@ -144,27 +150,26 @@ class Attempt {
     answers: readonly ClaimedAnswer[],
     prepared: ReadonlyMap<string, PreparedAnswer>,
   ): Promise<{ done: Outcome[]; untried: readonly ClaimedAnswer[] }> {
-    if (answers.length === 0) return { done: [], untried: [] };
-    const writer = new SavepointWriter(client, this.#options);
-    const startedAt = performance.now();
+    const writer = new SandboxWriter(client, prepared, this.#options);
     let next = 0;
-    for (; next < answers.length; next += 1) {
-      const isTime = writer.hasWritten && performance.now() - startedAt > TOGETHER_MS;
-      if (isTime || this.isStuck || this.#options.signal?.aborted) break;
-      const answer = answers[next] as ClaimedAnswer;
+    while (next < answers.length && !writer.isTimeUp && this.#mayWrite) {
+      const some = answers.slice(next, next + writer.size);
       try {
-        await writer.write(answer, prepared.get(answer.execution_id) as PreparedAnswer, {
-          isFirstTimeout: this.#timeouts === 0,
-        });
+        await writer.write(some, this.#timeouts > 0);
+        next += some.length;
       } catch (error) {
-        if (writer.hasWritten && isTransient(error)) {
-          this.#isInterrupted = true;
-          break;
-        }
-        this.#postpone(error, answer);
+        if (some.length > 1) continue; // one by one from now on
+        this.#isInterrupted = writer.hasWritten && isTransient(error);
+        if (this.#isInterrupted) break;
+        this.#postpone(error, some[0] as ClaimedAnswer);
+        next += 1;
       }
     }
     return { done: await writer.finish(), untried: answers.slice(next) };
+  }
+
+  get #mayWrite(): boolean {
+    return !this.isStuck && !this.#options.signal?.aborted;
   }
 
   #postpone(error: unknown, answer: ClaimedAnswer): void {
@@ -174,69 +179,112 @@ class Attempt {
   }
 }
 
-/** Writes answers of one watch in a transaction, each in a savepoint of its own. */
-class SavepointWriter {
+/**
+ * Writes answers of one watch in a transaction, as many at once as the time allows. While the pace
+ * of the watch is unknown, the first is written by itself. If several fail, each of the rest is
+ * written in a savepoint of its own.
+ */
+class SandboxWriter {
   readonly #client: PoolClient;
+  readonly #prepared: ReadonlyMap<string, PreparedAnswer>;
   readonly #options: WriteOptions;
+  readonly #pace: Pace;
+  readonly #startedAt = performance.now();
   readonly #done: Outcome[] = [];
+  /** The state of the sandbox before the first write, which `check_leftovers` needs. */
   #state: string | undefined;
-  #watched: string | undefined;
+  #isOneByOne = false;
   /** True if the transaction may hold a row of the user. */
   hasWritten = false;
 
-  constructor(client: PoolClient, options: WriteOptions) {
+  constructor(
+    client: PoolClient,
+    prepared: ReadonlyMap<string, PreparedAnswer>,
+    options: WriteOptions,
+  ) {
     this.#client = client;
+    this.#prepared = prepared;
     this.#options = options;
+    this.#pace = options.pace ?? { msPerAnswer: undefined };
   }
 
-  /** Writes an answer. Throws if the write may succeed later. */
-  async write(
-    answer: ClaimedAnswer,
-    { watched, statement, key, before, ...contents }: PreparedAnswer,
-    { isFirstTimeout }: { isFirstTimeout: boolean },
-  ): Promise<void> {
-    const { decrypt, timeoutMs = ALONE.timeoutMs } = this.#options;
-    const { execution_id: executionId } = answer;
-    const { output, output_data } = contents;
-    const plain = (await decrypt?.(executionId, { output, output_data })) ?? contents;
-    this.#state ??= await this.#enter();
-    this.#watched = watched;
-    const limits = this.hasWritten ? TOGETHER : { ...ALONE, timeoutMs };
+  get isTimeUp(): boolean {
+    return this.hasWritten && performance.now() - this.#startedAt > TOGETHER_MS;
+  }
+
+  /** The number of answers that can probably be written at once. */
+  get size(): number {
+    const { msPerAnswer } = this.#pace;
+    if (msPerAnswer === undefined || this.#isOneByOne) return 1;
+    return Math.max(1, Math.floor(TOGETHER_MS / msPerAnswer));
+  }
+
+  /**
+   * Writes answers. Throws if the write may succeed later, or if there are several and not all were
+   * written; then none is. After a time-out of the claim, no lock is waited for long.
+   */
+  async write(answers: readonly ClaimedAnswer[], isAfterTimeout: boolean): Promise<void> {
+    const { timeoutMs = ALONE.timeoutMs } = this.#options;
+    const isAlone = !this.hasWritten && answers.length === 1;
+    const limits = isAlone ? { ...ALONE, timeoutMs } : TOGETHER;
+    const lockMs = isAfterTimeout ? TOGETHER.lockMs : limits.lockMs;
+    const ids = answers.map(({ execution_id }) => execution_id);
+    const verify = `select howdah_private.check_answers_are_newest(${quoteText(`{${ids}}`)})`;
     try {
-      const outcome = await writeInSandbox(this.#client, this.#state, {
-        ...{ executionId, statement, argument: argumentOf(key, before, plain) },
-        ...{ ...limits, lockMs: isFirstTimeout ? limits.lockMs : TOGETHER.lockMs },
-        verify: `select howdah_private.check_answer_is_newest(${quoteText(executionId)})`,
+      const writes = await Promise.all(answers.map((answer) => this.#readWrite(answer)));
+      this.#state ??= await readSandboxState(this.#client);
+      const { values, tookMs } = await writeInSandbox(this.#client, writes, {
+        ...{ ...limits, lockMs, verify },
       });
-      this.#done.push({ answer, outcome: outcome ?? 'failed', error: null });
+      for (const [index, answer] of answers.entries()) {
+        this.#done.push({ answer, outcome: values[index] ?? 'failed', error: null });
+      }
       this.hasWritten = true;
+      this.#pace.msPerAnswer = tookMs / answers.length;
     } catch (error) {
-      this.#state = await readSandboxState(this.#client);
-      if (!isRefusal(error)) throw error;
+      this.#isOneByOne ||= answers.length > 1;
+      this.#pace.msPerAnswer = undefined;
+      const [answer] = answers;
+      if (!answer || answers.length > 1 || !isRefusal(error)) throw error;
       this.#done.push({ answer, outcome: 'failed', error: errorJson(error) });
     }
   }
 
-  async #enter(): Promise<string> {
-    await this.#client.query('savepoint answers');
-    return readSandboxState(this.#client);
+  /** Returns the statement that writes an answer, with the answer in plain text. */
+  async #readWrite({ execution_id }: ClaimedAnswer): Promise<BoundWrite> {
+    const prepared = this.#prepared.get(execution_id) as PreparedAnswer;
+    const { statement, key, before, output, output_data } = prepared;
+    const { decrypt = async (_id, answer) => answer } = this.#options;
+    const plain = await decrypt(execution_id, { output, output_data });
+    return { executionId: execution_id, statement, argument: argumentOf(key, before, plain) };
   }
 
-  /** Undoes all writes if code of a tenant was on the table. Returns the outcomes. */
+  /**
+   * Returns the outcomes. Refuses writes during which code of a tenant was on the table, or which
+   * left something that would act later. Throws if that may hold for some of the answers only.
+   */
   async finish(): Promise<Outcome[]> {
     if (!this.hasWritten) return this.#done;
-    const check = `select howdah_private.check_tenant_code(${quoteText(this.#watched ?? '')})`;
+    const watched = this.#prepared.get(this.#done[0]?.answer.execution_id ?? '')?.watched ?? '';
     try {
-      await this.#client.query(`${check}; release savepoint answers`);
+      await this.#client.query(
+        `select howdah_private.check_leftovers(${quoteText(this.#state ?? '')}),
+           howdah_private.check_tenant_code(${quoteText(watched)})`,
+      );
       return this.#done;
     } catch (error) {
+      if (this.#done.length > 1 || !isRefusal(error)) throw error;
       await this.#client.query('rollback to savepoint answers');
-      if (!isRefusal(error)) throw error;
-      return this.#done.map((done) =>
-        done.outcome === 'failed' ? done : { ...done, outcome: 'failed', error: errorJson(error) },
-      );
+      return this.#done.map((done) => ({ ...done, outcome: 'failed', error: errorJson(error) }));
     }
   }
+}
+
+/** Returns the state of the sandbox. What follows can be undone to the savepoint `answers`. */
+async function readSandboxState(client: PoolClient): Promise<string> {
+  const query = 'savepoint answers; select howdah_private.sandbox_state() as state';
+  const results = (await client.query(query)) as unknown as { rows: { state: string }[] }[];
+  return results[1]?.rows[0]?.state ?? '';
 }
 
 function isToWrite(prepared: PreparedAnswer | undefined): boolean {
