@@ -20,6 +20,11 @@ comment on column howdah_private.due_answers.due_at is
   'Time of the next attempt. A worker that begins an attempt moves it to that of the one after, so '
   'the answer is due again if the worker dies.';
 
+-- Functions of an answer's job. begin_write_back stays, which workers of earlier releases call.
+drop function if exists howdah_private.prepare_write_back(uuid),
+  howdah_private.end_write_back(uuid, howdah.write_back_status, jsonb),
+  howdah_private.check_answer_is_newest(uuid), howdah_private.has_later_run(howdah.watched_rows);
+
 -- Down Migration
 -- Earlier releases write each answer in a job.
 alter table howdah_private.due_answers no force row level security;

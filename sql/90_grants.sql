@@ -942,6 +942,7 @@ grant execute on function
   howdah_private.register_worker(uuid, text, text, int, text, int, uuid[], uuid[], text[]),
   howdah_private.release_executions(uuid, uuid[], boolean, int),
   howdah_private.release_unknown(uuid, uuid[], int[]), howdah_private.repair_queue(interval, int),
+  howdah_private.report_custom_code(uuid, text[], text[]),
   howdah_private.report_custom_tools(uuid, text[]),
   howdah_private.report_master_keys(uuid, text[]), howdah_private.return_wake_ups(uuid[]),
   howdah_private.run_timers(text),

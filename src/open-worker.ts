@@ -55,6 +55,7 @@ export async function openWorker(
     url,
     ...telemetry.forWorker,
     tools: extensions.tools ?? [],
+    engineNames: (extensions.engines ?? []).map(({ name }) => name),
     hooks: extensions.hooks ?? {},
     scope: extensions.scope,
     builtins: [

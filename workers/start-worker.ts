@@ -225,7 +225,7 @@ class RunningWorker implements Worker {
   }
 
   #createHeartbeat(): Heartbeat {
-    const { url, release, scope, masterKeys, log } = this.#options;
+    const { url, release, scope, masterKeys, engineNames, log } = this.#options;
     const { pool, claims, sqlToolPool, queryPool } = this.#pools;
     const runtime = this.#runtime;
     return new Heartbeat({
@@ -234,6 +234,7 @@ class RunningWorker implements Worker {
       masterKeys: async () =>
         ((await masterKeys?.readKeys()) ?? []).map(({ fingerprint }) => fingerprint),
       customTools: () => [...this.#dependencies.runs.customTools.keys()],
+      customEngines: engineNames ?? [],
       pools: () => [pool, claims, sqlToolPool, queryPool, this.#queue.pool],
       onControl: (id) =>
         void runtime

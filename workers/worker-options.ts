@@ -20,6 +20,8 @@ export type WorkerOptions = {
    */
   masterKeys?: MasterKeys;
   tools: readonly CustomTool[];
+  /** The names of the engines that are functions of this process. `provider` has them. */
+  engineNames?: readonly string[];
   /** Howdah's own tools that run in the worker's process and need no database. */
   builtins: readonly BuiltinTool[];
   /**

@@ -49,6 +49,7 @@ export function startTestWorker(url: string, options: TestWorkerOptions = {}): P
   return startWorker({
     url,
     tools: options.tools ?? [],
+    engineNames: (options.engines ?? []).map(({ name }) => name),
     hooks: options.hooks ?? {},
     builtins: [
       calculatorTool,

@@ -28,6 +28,8 @@ begin
       howdah_private.actor()
     from howdah.agent_versions as v where v.agent_id = v_agent.id
     returning id into v_version_id;
+    perform howdah_private.record_needed_code(v) from howdah.agent_versions as v
+    where v.id = v_version_id;
   end if;
   update howdah.agents as a
   set current_version_id = v_version_id, version_is_stale = false

@@ -55,12 +55,23 @@ create or replace function howdah_private.why_due(e howdah.executions) returns j
 as $$
 declare
   v_due_at timestamptz := greatest(e.run_at, e.wake_at);
+  v_missing text := howdah_private.missing_code(e.agent_version_id);
   v_before int;
 begin
   if e.contents_encrypted_at is not null then
     return howdah_private.explained('scheduled', 'the run continues with encrypted contents; '
       'it starts when a worker with the master key has decrypted them');
-  elsif v_due_at > clock_timestamp() then
+  elsif e.run_at <= clock_timestamp() and v_missing is not null
+    and howdah_private.is_any_worker_alive()
+  then
+    return howdah_private.explained('worker_lacks_code',
+      'the run is due, but no running worker has ' || v_missing,
+      jsonb_build_array(jsonb_build_object('kind', 'worker', 'id', null, 'name', null,
+        'detail', 'no running worker has ' || v_missing)),
+      jsonb_build_array(howdah_private.next_step('start_worker', null)));
+  elsif v_due_at > clock_timestamp() and not exists (
+    select from howdah_private.runs_without_worker as r where r.execution_id = e.id)
+  then
     return howdah_private.why_scheduled(e, v_due_at);
   elsif not howdah_private.is_any_worker_alive() then
     return howdah_private.explained('no_worker', 'the run is due, but no worker is alive',

@@ -44,6 +44,17 @@ as $$
   where l.name = 'no_worker' and not howdah_private.is_any_worker_alive()
   group by l.name
   union all
+  select l.name, r.tenant_id, r.code, min(r.deferred_at),
+    format('runs that wait because no running worker has %s: %s', r.code, count(*))
+  from limits as l
+  join (
+    select d.tenant_id, d.deferred_at, howdah_private.missing_code(e.agent_version_id) as code
+    from howdah_private.runs_without_worker as d
+    join howdah.executions as e on e.id = d.execution_id and e.status = 'queued'
+  ) as r on r.code is not null and r.deferred_at < l.before
+  where l.name = 'worker_lacks_code'
+  group by l.name, r.tenant_id, r.code
+  union all
   select l.name, null, format('worker %s', h.worker), coalesce(w.heartbeat_at, h.updated_at),
     format('runs with its lease: %s; the worker is %s', h.runs,
       coalesce('silent: process ' || w.pid || ' on ' || w.host, 'not registered'))

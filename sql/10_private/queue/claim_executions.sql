@@ -14,6 +14,7 @@
 --                   have not come: a claim completes them, and a run that is skipped keeps its own.
 --   protocol        version of the calls that the worker speaks, as in commit_steps
 -- A worker with a scope gets due runs of its scope only and wakes nobody: scoped_claims.sql.
+-- A worker gets no runs whose custom tools or engine it lacks: ../tools/needed_code.sql.
 --
 -- Results
 --   agent_version_id   for the run of a workflow: the pinned version of the workflow
@@ -69,6 +70,12 @@ begin
     if claim_executions.room > 0 and v_worker.only_tenants is null then
       v_more := howdah_private.claim_backlog(
         claim_executions.after, claim_executions.room, v_ids || v_replacements);
+    end if;
+    if claim_executions.room > cardinality(v_more)
+      and exists (select from howdah_private.runs_without_worker)
+    then
+      v_more := v_more || howdah_private.deferred_runs(
+        v_worker, claim_executions.room - cardinality(v_more));
     end if;
     perform howdah_private.lock_running_limits(v_ids || v_replacements || v_more);
     v_claimed := howdah_private.claim_due_runs(
@@ -158,6 +165,36 @@ create or replace function howdah_private.agent_overrides(e howdah.executions) r
       || case when e.client_tools is null then '{}'
         else jsonb_build_object('client_tools', e.client_tools) end, '{}') end;
 
+-- Locks those of the runs that are due and not locked, and returns those that the worker has the
+-- code for. The others are deferred (../tools/needed_code.sql). A deferred run is due for a worker
+-- that has its code, whatever its wake_at.
+create or replace function howdah_private.lock_due_runs(worker uuid, ids uuid[]) returns uuid[]
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_due uuid[] := array(
+    select e.id::uuid from howdah.executions as e
+    where e.id = any (lock_due_runs.ids)
+      and e.id between lock_due_runs.ids[1] and lock_due_runs.ids[cardinality(lock_due_runs.ids)]
+      and howdah_private.is_in_queue(e.status, e.waiting_for)
+      and (greatest(e.run_at, e.wake_at) <= clock_timestamp() or (
+        e.status = 'queued' and e.run_at <= clock_timestamp() and exists (
+          select from howdah_private.runs_without_worker as r where r.execution_id = e.id)))
+      and e.contents_encrypted_at is null -- retried or forked, and not decrypted yet
+    order by e.id
+    for no key update skip locked
+  );
+  v_deferred uuid[] := '{}';
+begin
+  if exists (select from howdah_private.needed_code) then
+    v_deferred := howdah_private.defer_runs(w, v_due) from howdah_private.workers as w
+    where w.id = lock_due_runs.worker;
+  end if;
+  return case v_deferred when '{}' then v_due
+    else array(select d.id from unnest(v_due) as d (id) where d.id <> all (v_deferred)) end;
+end $$;
+
 -- Claims those of the runs that are due, not locked, and within their limits. The runs are locked
 -- before their limits are checked. A run that somebody else has locked is neither counted nor
 -- claimed, also when it becomes free during the call.
@@ -173,15 +210,7 @@ declare
   v_due uuid[];
   v_taken uuid[];
 begin
-  v_due := array(
-    select e.id::uuid from howdah.executions as e
-    where e.id = any (v_ids) and e.id between v_first and v_last
-      and howdah_private.is_in_queue(e.status, e.waiting_for)
-      and greatest(e.run_at, e.wake_at) <= clock_timestamp()
-      and e.contents_encrypted_at is null -- retried or forked, and not decrypted yet
-    order by e.id
-    for no key update skip locked
-  );
+  v_due := howdah_private.lock_due_runs(claim_due_runs.worker, v_ids);
   if exists (
     select from howdah.limits as l where l.metric in ('tokens', 'cost') and l.scope <> 'model'
   ) then
@@ -241,6 +270,9 @@ begin
     on conflict do nothing
   )
   select array_agg(c.id::uuid) into v_taken from claimed as c;
+  if exists (select from howdah_private.runs_without_worker) then
+    delete from howdah_private.runs_without_worker as r where r.execution_id = any (v_taken);
+  end if;
   return coalesce(v_taken, '{}');
 end $$;
 

@@ -85,10 +85,21 @@ as $$
   )
 $$;
 
+-- Returns whether a worker with a scope takes a run.
+create or replace function howdah_private.is_in_scope(
+  worker howdah_private.workers, e howdah.executions
+) returns boolean
+  language sql stable
+  return (worker).only_tenants is null or (
+    e.tenant_id = any ((worker).only_tenants) and ((worker).only_members is null
+      or e.agent_id = any ((worker).only_members) or e.workflow_id = any ((worker).only_members)
+      or ((e.depth > 0 or e.handoffs > 0)
+        and howdah_private.descends_from_agent(e.id, e.ancestors, (worker).only_members))));
+
 -- Reports whether any work is left for a worker. For most workers, that is a due job with attempts
 -- left, even one that another worker is doing. For a worker with a scope, it is a due run of its
--- own, or a job other than a wake-up. Every worker writes due answers of watched tables. Returns true for a worker that is not registered at the
--- moment, since the answer is unknown.
+-- own, or a job other than a wake-up. Every worker writes due answers of watched tables. Returns
+-- true for a worker that is not registered at the moment, since the answer is unknown.
 create or replace function howdah_private.has_due_work(worker uuid) returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

@@ -24,6 +24,10 @@ as $$
       and (w.only_tenants is null or w.id = e.owner_worker
         or (e.tenant_id = any (w.only_tenants) and (w.only_members is null
           or e.agent_id = any (w.only_members) or e.workflow_id = any (w.only_members))))
+      and not exists (
+        select from howdah_private.needed_code as n
+        where n.agent_version_id = e.agent_version_id and not howdah_private.has_code(w, n)
+      )
   )
 $$;
 
@@ -39,6 +43,7 @@ as $$
 declare
   v_settings jsonb;
   v_seconds numeric;
+  v_missing text;
 begin
   if howdah_private.is_taken_by_any_worker(await_worker.execution_id) then
     await_worker.absent_since := null;
@@ -48,17 +53,24 @@ begin
   v_seconds := extract(epoch from clock_timestamp() - await_worker.absent_since);
   v_settings := howdah_private.settings_of(howdah.current_tenant(),
     '{worker_warning_seconds,worker_wait_seconds}');
+  v_missing := howdah_private.missing_code(e.agent_version_id) from howdah.executions as e
+  where e.id = await_worker.execution_id and howdah_private.is_any_worker_alive();
   if v_seconds >= coalesce((v_settings ->> 'worker_wait_seconds')::numeric, 30) then
     raise exception using errcode = 'HWCNF',
-      message = format('no worker has taken the run for %s seconds', round(v_seconds)),
+      message = format('no worker has taken the run for %s seconds', round(v_seconds))
+        || coalesce(': no running worker has ' || v_missing, ''),
       detail = jsonb_build_object('execution_id', await_worker.execution_id)::text,
       hint = format('The run stays in the queue. Start a worker: howdah worker. '
         'Then wait for the answer: call howdah.tail(''%s'')', await_worker.execution_id);
   elsif not await_worker.is_warned
     and v_seconds >= coalesce((v_settings ->> 'worker_warning_seconds')::numeric, 5)
   then
-    raise warning 'no worker is alive that takes this run'
-      using hint = 'Start one in another terminal: howdah worker';
+    raise warning using
+      message = coalesce(format('no running worker has %s; the run stays queued', v_missing),
+        'no worker is alive that takes this run'),
+      hint = case when v_missing is null then 'Start one in another terminal: howdah worker'
+        else 'Start a worker with the program or the folder that has it: '
+          'howdah worker --tools FOLDER' end;
     await_worker.is_warned := true;
   end if;
 end $$;

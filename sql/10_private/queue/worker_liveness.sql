@@ -66,7 +66,7 @@ as $$
   where w.id = report_master_keys.worker
 $$;
 
--- Records the tools in TypeScript that a worker has. They change when files of its folder do.
+-- Records the tools in TypeScript of a worker of an earlier release. See report_custom_code.
 create or replace function howdah_private.report_custom_tools(worker uuid, tools text[])
   returns void
   language sql volatile security definer
@@ -229,6 +229,7 @@ begin
   end loop;
   v_lost := v_lost || howdah_private.repair_parked(v_before);
   perform howdah_private.delete_old_debounces();
+  perform howdah_private.delete_taken_deferrals();
   perform howdah_private.enqueue_advance(v_lost);
   return cardinality(v_lost);
 end $$;

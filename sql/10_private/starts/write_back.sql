@@ -2,10 +2,10 @@
 --
 -- A run that ends puts its answer into due_answers. A worker claims up to 100 due answers of one
 -- watch (claim_answers), which counts as an attempt for each and sets the time of the next one. It
--- then writes them in few transactions (src/db/worker/write-answers.ts), and records the outcomes in
--- the transaction of the write (prepare_answers, end_answers). So an answer is written once, however
--- many workers try, and a worker that dies delays its answers. Answers that were not tried are due
--- again at once (return_answers).
+-- then writes them in few transactions (src/db/worker/write-answers.ts), and records the outcomes
+-- in the transaction of the write (prepare_answers, end_answers). So an answer is written once,
+-- however many workers try, and a worker that dies delays its answers. Answers that were not tried
+-- are due again at once (return_answers).
 --
 -- Workers look for due answers when they hear of one, after each batch, and once per second. The
 -- notification is sent for the first due answer of a watch only: while others of the watch are due,
@@ -47,8 +47,8 @@ begin
   return false;
 end $$;
 
--- Returns the watches that have due answers, at most 1,000, those of the oldest answers first. Skips
--- from watch to watch in the index, since each may have many due answers.
+-- Returns the watches that have due answers, at most 1,000, those of the oldest answers first.
+-- Skips from watch to watch in the index, since each may have many due answers.
 create or replace function howdah_private.due_watches()
   returns table (tenant_id uuid, table_trigger_id uuid)
   language sql stable security definer
@@ -156,8 +156,8 @@ begin
 end $$;
 
 -- Refuses to commit answers if the row of one of them got a later run during the write. Runs after
--- the write, which has waited for everybody who changed the row and keeps its lock. The next attempt
--- finds that the answer is superseded.
+-- the write, which has waited for everybody who changed the row and keeps its lock. The next
+-- attempt finds that the answer is superseded.
 create or replace function howdah_private.check_answers_are_newest(ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp

@@ -1,7 +1,11 @@
-import type { Backend } from '../backend/backend.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Backend, RunBackend } from '../backend/backend.ts';
 import { promptForAnswer } from '../input/prompt-for-answer.ts';
 import { type CliIo, printJson } from '../output/output.ts';
 import { showUntilEnd } from '../print/live-run.ts';
+
+/** The time between looks at whether a worker can do the run. */
+const LOOK_MS = 2_000;
 
 type Options = { isDetached: boolean; after?: number; tree?: boolean };
 
@@ -17,11 +21,41 @@ export async function followStartedRun(
 ): Promise<void> {
   if (isDetached) return io.json ? printJson(io, { id }) : io.out(id);
   io.err(`execution ${id}`);
-  await withWorker(() =>
-    showUntilEnd(io, runs, id, {
-      after,
-      tree,
-      onQuestion: (question) => promptForAnswer(io, questions, question),
-    }),
-  );
+  await withWorker(async () => {
+    const over = new AbortController();
+    void warnIfWorkersLackCode(io, runs, id, over.signal);
+    try {
+      await showUntilEnd(io, runs, id, {
+        after,
+        tree,
+        onQuestion: (question) => promptForAnswer(io, questions, question),
+      });
+    } finally {
+      over.abort();
+    }
+  });
+}
+
+/** Prints once that no running worker has a tool or the engine of the run, until the signal fires. */
+async function warnIfWorkersLackCode(
+  io: CliIo,
+  runs: Pick<RunBackend, 'explain'>,
+  id: string,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    for (;;) {
+      await delay(LOOK_MS, undefined, { signal, ref: false });
+      const { reason, summary } = await runs.explain(id);
+      if (signal.aborted) return;
+      if (reason === 'worker_lacks_code') {
+        io.err(
+          `${summary}; it stays queued. To start a worker that has it: howdah worker --tools FOLDER`,
+        );
+        return;
+      }
+    }
+  } catch {
+    // the run has ended, or what follows it reports the failure
+  }
 }

@@ -25,6 +25,8 @@ export type PresenceOptions = {
   masterKeys(): Promise<string[]>;
   /** Returns the names of the worker's tools in TypeScript. */
   customTools(): string[];
+  /** The names of the worker's engines that are functions. */
+  customEngines: readonly string[];
   /** Called when a run of some worker was cancelled. */
   onControl(executionId: string): void;
   /** Called when a worker without room has taken a wake-up. */
@@ -48,7 +50,7 @@ export class WorkerPresence {
   /** The fingerprints of the master keys that the database has. */
   #reportedKeys: string[] = [];
   /** The names of the tools that the database has, as one text. */
-  #reportedTools = '';
+  #reportedTools: string | undefined;
   #isClosed = false;
 
   private constructor(options: PresenceOptions) {
@@ -70,7 +72,7 @@ export class WorkerPresence {
     try {
       presence.#reportedKeys = await options.masterKeys().catch(() => []);
       await withinAnswerTime(register(presence.#client, options, presence.#reportedKeys));
-      await presence.#reportCustomTools();
+      await presence.#reportCustomCode();
       return presence;
     } catch (error) {
       // Otherwise the lock would exist without heartbeats.
@@ -86,7 +88,7 @@ export class WorkerPresence {
   /** Sends a heartbeat. Returns false when another process has declared the worker dead. */
   async beat(): Promise<boolean> {
     await this.#reportMasterKeys();
-    await this.#reportCustomTools();
+    await this.#reportCustomCode();
     const text = 'select howdah_private.heartbeat($1) as alive';
     return (await withinAnswerTime(this.#client.query(text, [this.worker]))).rows[0].alive;
   }
@@ -130,11 +132,12 @@ export class WorkerPresence {
     this.#reportedKeys = keys;
   }
 
-  async #reportCustomTools(): Promise<void> {
+  async #reportCustomCode(): Promise<void> {
     const tools = this.#options.customTools().toSorted();
     if (tools.join() === this.#reportedTools) return;
-    const report = 'select howdah_private.report_custom_tools($1, $2)';
-    await withinAnswerTime(this.#client.query(report, [this.worker, tools]));
+    const report = 'select howdah_private.report_custom_code($1, $2, $3)';
+    const { customEngines: engines } = this.#options;
+    await withinAnswerTime(this.#client.query(report, [this.worker, tools, engines]));
     this.#reportedTools = tools.join();
   }
 }

@@ -118,7 +118,7 @@ test('doctor reports a table without tenant isolation', async () => {
   });
 });
 
-test('doctor names a tool of an agent that a running worker lacks', async () => {
+test('doctor names a tool of an agent that no running worker has', async () => {
   const tools: CustomTool[] = [
     {
       name: 'measure',
@@ -141,12 +141,10 @@ test('doctor names a tool of an agent that a running worker lacks', async () => 
   try {
     const equipped = await startTestWorker(db.url, { tools });
     const found = await check().finally(() => equipped.stop(1_000));
-    expect(found).toMatchObject({
-      ok: false,
-      found: expect.stringMatching(/^agent development has the tool measure.* lacks$/),
-    });
+    expect(found).toMatchObject({ ok: true, found: expect.stringContaining('measure') });
     expect(await check()).toMatchObject({
-      found: expect.stringMatching(/no running worker has$/),
+      ok: false,
+      found: expect.stringMatching(/agent development needs the tool measure, which no running/),
     });
     worker.replaceTools(tools);
     await eventually(

@@ -55,10 +55,7 @@ const tools: CustomTool[] = [
 
 beforeAll(async () => {
   worker = await startTestWorker(database.url, { tools });
-  await database.pool.query(
-    `update howdah.tools set timeout_ms = 100 where name = 'hangs';
-     insert into howdah.tools (name, kind) values ('elsewhere', 'custom')`,
-  );
+  await database.pool.query(`update howdah.tools set timeout_ms = 100 where name = 'hangs'`);
 });
 afterAll(async () => {
   await worker.stop(1_000);
@@ -137,10 +134,6 @@ describe('tool errors, returned to the model in one form while the run continues
   test('reports a timeout of a tool, whose signal is aborted', async () => {
     expect(await errorOf('hangs')).toMatchObject({ code: 'timeout', retryable: true });
     expect(thrown).toHaveLength(2); // one more attempt after a timeout
-  });
-
-  test('reports a custom tool that is not registered in this worker', async () => {
-    expect((await errorOf('elsewhere', {})).message).toMatch(/not registered in this worker/);
   });
 
   test.each(['bigint', 'circular'])('reports a result that is not JSON: %s', async (name) => {

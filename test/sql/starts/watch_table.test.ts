@@ -927,7 +927,10 @@ describe('watch_table', () => {
       expect(output).toMatch(/^howdah\.sealed/);
       const warned: string[] = [];
       const log = { warn: ({ err }: { err?: Error }) => err && warned.push(err.message) };
-      const write = async (decryptFor: RuntimeDependencies['decryptFor'], isDone: () => unknown) => {
+      const write = async (
+        decryptFor: RuntimeDependencies['decryptFor'],
+        isDone: () => unknown,
+      ) => {
         await db.pool.query('update howdah_private.due_answers set due_at = now()');
         const writer = new AnswerWriter({
           ...{ pool: db.pool, sqlToolPool: db.pool, decryptFor, log: log as unknown as Logger },
@@ -988,10 +991,9 @@ describe('watch_table', () => {
       const { id } = await makeAnsweredRow();
       const begin = 'select howdah_private.begin_write_back($1) as is_started';
       await db.pool.query('delete from howdah_private.due_answers where execution_id = $1', [id]);
-      await db.pool.query(
-        'update howdah.watched_rows set attempts = 3 where execution_id = $1',
-        [id],
-      );
+      await db.pool.query('update howdah.watched_rows set attempts = 3 where execution_id = $1', [
+        id,
+      ]);
       expect(await one(db.pool, begin, [id])).toEqual({ is_started: false });
       expect(await dueAttempts(id)).toEqual([3]);
       expect(await one(db.pool, begin, [id])).toEqual({ is_started: false });

@@ -28,6 +28,7 @@ test('a worker whose queue is replaced while it registers has the pool id of the
     onDueRuns: () => {},
     onOffer: () => {},
     customTools: () => [],
+    customEngines: [],
     onWorker: (id) => workers.push(id),
   });
   await heartbeat.start();
