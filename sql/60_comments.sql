@@ -129,6 +129,11 @@ comment on column howdah.mcp_tools.status is
   'accepted: agents have the tool. new: the server added it later, or its description has '
   'invisible characters. changed: the server changed its description. refused: it cannot be '
   'offered; fault gives the reason. gone: it was accepted, and the server no longer offers it.';
+comment on column howdah.models.provider is
+  E'@hasDefault\nThe vendor, or the host of its API. Without one, the vendor that has the model; '
+  'else openai.';
+comment on column howdah.models.model is
+  E'@hasDefault\nId of the model at its provider, such as gpt-5-mini; the name by default.';
 comment on column howdah.models.purpose is
   'llm: text; embedding: vectors; tts: text to speech; stt: speech to text; image: generates '
   'images; rerank: orders documents; classifier.';

@@ -172,8 +172,8 @@ const HOMES: Record<string, RegExp> = {
   uuid: /^src\/runtime\//,
   ws: /^src\/api\//,
   yaml: /^src\/systems\//,
-  // parses external input; contracts, client and runtime import only types
-  zod: /^(src\/(api|cli|db|providers|settings|systems|tools)|workers)\/|^src\/config\.ts$/,
+  // parses external input; contracts, client, json and runtime import only types
+  zod: /^(src\/(api|cli|db|json|providers|settings|systems|tools)|workers)\/|^src\/config\.ts$/,
 };
 
 type SourceFile = { path: string; text: string; imports: string[] };

@@ -32,6 +32,19 @@ begin
   return null;
 end $$;
 
+-- Completes a model of which only the name is given: the name is also the id of the model, and the
+-- vendor that has a model of this name provides it.
+create or replace function howdah_private.tg_models__complete() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  new.model := coalesce(new.model, new.name);
+  new.provider := coalesce(new.provider,
+    howdah_private.provider_of_model(new.model, new.base_url));
+  return new;
+end $$;
+
 -- Refuses IP addresses and private host names in base_url.
 create or replace function howdah_private.tg_models__refuse_private() returns trigger
   language plpgsql volatile
@@ -168,6 +181,26 @@ begin
   return howdah_private.with_catalog(new);
 end $$;
 
+-- Tells who writes a model why its calls may fail.
+create or replace function howdah_private.tg_models__notice_warnings() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_warning text;
+begin
+  foreach v_warning in array howdah.models_warnings(new) loop
+    raise notice '%', v_warning;
+  end loop;
+  return null;
+end $$;
+create or replace trigger _600_notice_warnings
+  after insert or update of provider, base_url, purpose on howdah.models
+  for each row when (new.purpose in ('tts', 'stt'))
+  execute function howdah_private.tg_models__notice_warnings();
+create or replace trigger _050_complete before insert or update of provider, model on howdah.models
+  for each row when (new.provider is null or new.model is null)
+  execute function howdah_private.tg_models__complete();
 create or replace trigger _100_stamp before update on howdah.models
   for each row execute function howdah_private.tg__stamp();
 create or replace trigger _200_adopt

@@ -175,7 +175,7 @@ export const VENDORS: readonly Vendor[] = [
   }),
   compatible('huggingface', 'Hugging Face', 'https://router.huggingface.co/v1', {
     keyVariables: ['HUGGINGFACE_API_KEY', 'HF_TOKEN'],
-    aliases: ['hf', 'huggingface.co', 'router.huggingface.co', 'hugging-face'],
+    aliases: ['hf', 'huggingface.co', 'router.huggingface.co', 'hugging-face', 'hfapimodel'],
   }),
   compatible('moonshotai', 'Moonshot AI', 'https://api.moonshot.ai/v1', {
     keyVariables: ['MOONSHOT_API_KEY'],

@@ -26,6 +26,29 @@ as $$
   ) as n (name)
 $$;
 
+-- Returns the provider of a model that names none: the vendor that has a model with this name or
+-- alias, else openai. A server with an address of its own is one with the API of OpenAI.
+create or replace function howdah_private.provider_of_model(model text, base_url text) returns text
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(
+    (
+      select v.name from (select howdah_private.model_catalog_document()) as d (document)
+      cross join howdah_private.model_vendors() with ordinality
+        as v (name, title, package, is_bundled, openai_url, is_local, aliases, key_variables,
+          settings, key_pair, place)
+      where provider_of_model.base_url is null and (
+        exists (
+          select from jsonb_to_recordset(d.document -> 'aliases') as a (vendor text, alias text)
+          where a.vendor = v.name and a.alias = provider_of_model.model)
+        or howdah_private.catalog_entry(v.name, provider_of_model.model, null) is not null)
+      order by v.place
+      limit 1
+    ),
+    'openai')
+$$;
+
 -- Returns the entry of a model in the catalogue, or null. A model at another address than that of
 -- its vendor is unknown: a proxy has prices of its own. The id may end with a date.
 create or replace function howdah_private.catalog_entry(provider text, model text, base_url text)

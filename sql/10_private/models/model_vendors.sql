@@ -89,7 +89,7 @@ as $$
       '{}'::text[], '{}'::text[]),
     ('huggingface', 'Hugging Face', null, false,
       'https://router.huggingface.co/v1', false,
-      '{hf,huggingface.co,router.huggingface.co,hugging-face}'::text[],
+      '{hf,huggingface.co,router.huggingface.co,hugging-face,hfapimodel}'::text[],
       '{HUGGINGFACE_API_KEY,HF_TOKEN}'::text[],
       '{}'::text[], '{}'::text[]),
     ('moonshotai', 'Moonshot AI', null, false,

@@ -29,9 +29,18 @@ as $$
         and (provider_config.purpose = 'llm' or d.request_params = x.request_params)
         then m.capabilities -> 'provider_config'
       else howdah_private.config_of_model(m, x.request_params) end
-    || jsonb_strip_nulls(jsonb_build_object('api_key', (
-      select '****' || coalesce(s.last_four, '') from howdah.secrets as s
-      where s.tenant_id = m.tenant_id and s.name = m.secret_name)))
+    || jsonb_strip_nulls(jsonb_build_object(
+      'api_key', (
+        select '****' || coalesce(s.last_four, '') from howdah.secrets as s
+        where s.tenant_id = m.tenant_id and s.name = m.secret_name),
+      'warnings', (
+        select jsonb_agg(w.warning) from (
+          select x.warning
+          from jsonb_array_elements_text(coalesce(
+            m.capabilities #> '{provider_config,warnings}', '[]')) as x (warning)
+          union
+          select unnest(howdah.models_warnings(m))
+        ) as w)))
   from howdah.agent_models as x
   join howdah.models as m on m.id = x.model_id
   left join lateral howdah_private.model_in(m.capabilities -> 'provider_config',

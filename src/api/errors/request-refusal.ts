@@ -23,14 +23,14 @@ export function staleMatch(): RequestRefusal {
   });
 }
 
-/** Rejects a field when another field with the same meaning is set too. */
+/** Rejects a field when another field with the same meaning is set too. Null counts as not set. */
 export function refuseBoth(
   body: Readonly<Record<string, unknown>>,
   field: string,
   others: readonly string[],
 ): void {
-  const other = others.find((name) => body[name] !== undefined);
-  if (body[field] === undefined || other === undefined) return;
+  const other = others.find((name) => body[name] != null);
+  if (body[field] == null || other === undefined) return;
   throw new RequestRefusal(400, `${field} and ${other} have the same meaning`, {
     hint: 'Set only one of them.',
     detail: { field },
@@ -39,7 +39,7 @@ export function refuseBoth(
 
 /** Rejects a row whose id is not the id in the path. */
 export function refuseOtherId(sent: unknown, id: string): void {
-  if (sent === undefined || `${sent}`.toLowerCase() === id.toLowerCase()) return;
+  if (sent == null || `${sent}`.toLowerCase() === id.toLowerCase()) return;
   throw new RequestRefusal(400, 'id differs from the id in the path', {
     hint: 'Send the request to the path of this id, or leave id out.',
     detail: { field: 'id' },

@@ -24,6 +24,7 @@ const nullableId = id.nullable();
 export const executionSchema = z
   .object({
     id,
+    execution_id: id.describe('The same as id'),
     status: z.enum(EXECUTION_STATUSES),
     waiting_for: nullableText.describe('child, question, timer, turn or quota'),
     agent_id: nullableId,
@@ -125,6 +126,7 @@ export const childSchema = executionSchema.pick({
 type Child = z.output<typeof childSchema>;
 
 const NAME_COLUMNS: Readonly<Record<string, string>> = {
+  execution_id: 't.id as execution_id',
   agent: '(select a.name from howdah.agents as a where a.id = t.agent_id) as agent',
   workflow: '(select w.name from howdah.workflows as w where w.id = t.workflow_id) as workflow',
 };

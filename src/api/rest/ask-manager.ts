@@ -63,7 +63,7 @@ export const queryRoutes: Route[] = [
       wait: waitField,
     }),
     isKeyed: true,
-    fieldAliases: { message: 'question', input: 'question' },
+    fieldAliases: { message: 'question', input: 'question', user_input: 'question' },
     answers: {
       200: {
         description: 'The question was answered, or answering it failed',

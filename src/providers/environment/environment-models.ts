@@ -1,10 +1,11 @@
+import { HowdahError } from '../../contracts/errors.ts';
 import { invalidVariable } from '../../settings/parse-variables.ts';
 import { findVendor, OPENAI_URL } from '../vendors.ts';
 import { type LanguageModel, languageModels } from './language-models.ts';
 import { type UsualPurpose, usualModel } from './usual-models.ts';
 import type { ModelValues } from './variables.ts';
 import { type EnvironmentKey, type VendorKeys, vendorKeys } from './vendor-keys.ts';
-import { isHostOf, isPackage, vendorProviderOf } from './vendor-names.ts';
+import { isAtOwnHost, isHostOf, isPackage, vendorProviderOf } from './vendor-names.ts';
 
 /**
  * The model of agents that name no model. `apiKey` is a secret: pass it to the provider, never to a
@@ -39,6 +40,8 @@ export type EnvironmentModels = Readonly<{
   defaultVariables: readonly string[];
   others: readonly EnvironmentModel[];
   keys: VendorKeys;
+  /** Sentences about models that the variables describe wrongly, and that are left out. */
+  warnings: readonly string[];
   /** The server and the key of models of `openai` whose row names no address and no secret. */
   openai: OpenAiServer;
 }>;
@@ -57,11 +60,12 @@ export function environmentModels(
   const keys = vendorKeys(values, env);
   const [first, ...rest] = languageModels(values, keys);
   const openai = openAiServer(first, values, keys);
+  const described = (['tts', 'stt', 'embedding'] as const).map((purpose) =>
+    describedModel(purpose, values, keys, openai),
+  );
   const others = [
     ...(first ? fallbacks(first, rest, values, openai) : []),
-    ...(['tts', 'stt', 'embedding'] as const).flatMap((purpose) =>
-      purposeModel(purpose, values, keys, openai),
-    ),
+    ...described.flatMap(({ models }) => models),
   ];
   const defaultModel = first
     ? {
@@ -77,6 +81,7 @@ export function environmentModels(
     others: Object.freeze(others),
     keys,
     openai,
+    warnings: Object.freeze(described.flatMap(({ warning }) => warning ?? [])),
   });
 }
 
@@ -158,6 +163,23 @@ const EXTRACTIVE: LanguageModel = {
 
 type OtherPurpose = Exclude<UsualPurpose, 'llm'>;
 
+/**
+ * Returns the model of another purpose, or a warning if the variables describe none that can be
+ * called. Runs need only language models, so such a fault must not keep Howdah from starting.
+ */
+function describedModel(
+  purpose: OtherPurpose,
+  ...more: Parameters<typeof purposeModel> extends [unknown, ...infer Rest] ? Rest : never
+): { models: EnvironmentModel[]; warning?: string } {
+  try {
+    return { models: purposeModel(purpose, ...more) };
+  } catch (error) {
+    if (!(error instanceof HowdahError)) throw error;
+    const warning = `The model ${purpose} is left out. ${error.message} ${error.hint ?? ''}`.trim();
+    return { models: [], warning };
+  }
+}
+
 /** Returns the model that the variables of another purpose describe, such as `TTS_*`. */
 function purposeModel(
   purpose: OtherPurpose,
@@ -171,7 +193,11 @@ function purposeModel(
   const setVariables = names.filter((name) => values[name] !== undefined);
   if (setVariables.length === 0 && !own) return [];
   const { provider: named, url } = vendorProviderOf(prefix, values);
-  const isNamed = url === undefined || findVendor(named) !== undefined || isPackage(named);
+  const isNamed =
+    url === undefined ||
+    findVendor(named) !== undefined ||
+    isPackage(named) ||
+    isAtOwnHost(named, url);
   const provider = isNamed ? named : 'openai';
   if (url === undefined && isPackage(provider)) throw missingAddress(prefix);
   const key = own ? { variable: `${prefix}_API_KEY`, value: own } : keyFor(provider, url, keys);
@@ -181,7 +207,7 @@ function purposeModel(
       name: purpose,
       purpose,
       provider,
-      model: values[names[2]] ?? usualOrRefuse(purpose, provider, prefix),
+      model: values[names[2]] ?? modelOfServer(purpose, url) ?? usualOrRefuse(purpose, provider, prefix),
       baseUrl: url ?? addressOf(provider, key, values, openai),
       requestParams: voice ? { voice } : {},
       fallbackPosition: undefined,
@@ -199,6 +225,10 @@ function missingAddress(prefix: string): Error {
     `Set ${prefix}_URL to the address of the server.`,
   );
 }
+
+/** Returns no name for a server for speech, which may have only one model. */
+const modelOfServer = (purpose: OtherPurpose, url: string | undefined): '' | undefined =>
+  url !== undefined && purpose !== 'embedding' ? '' : undefined;
 
 function usualOrRefuse(purpose: OtherPurpose, provider: string, prefix: string): string {
   const usual = usualModel(provider, purpose);

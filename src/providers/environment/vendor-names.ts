@@ -1,6 +1,6 @@
 import { invalidVariable } from '../../settings/parse-variables.ts';
 import { closestNames } from '../../text/closest-names.ts';
-import { findVendor, isHostName, VENDORS } from '../vendors.ts';
+import { findVendor, isHostName, nearestHost, VENDORS } from '../vendors.ts';
 import type { ModelValues } from './variables.ts';
 
 /** Names that are valid without an entry in `VENDORS`: built-in providers and npm packages. */
@@ -8,13 +8,16 @@ const OTHERS = /^(local|scripted|npm:.+)$/;
 
 /**
  * Returns the provider that a variable names by its name or a host of its API. Any name stands for
- * an OpenAI-compatible server when its URL is known. Otherwise throws `HWINV`, which suggests a
- * known name and never repeats the value, because a key may be in the wrong variable.
+ * an OpenAI-compatible server when its URL is known, as does a host, unless it is a misspelt host
+ * of a vendor. Otherwise throws `HWINV`, which suggests a known name and never repeats the value,
+ * because a key may be in the wrong variable.
  */
 export function namedProvider(variable: string, name: string, url: string | undefined): string {
   const vendor = findVendor(name);
   if (vendor !== undefined) return vendor.name;
   if (url !== undefined || OTHERS.test(name)) return name;
+  const host = name.trim().toLowerCase();
+  if (isHostName(host) && nearestHost(host) === undefined) return host;
   const names = VENDORS.flatMap((one) => [one.name, ...one.aliases]);
   const [word = ''] = closestNames(name, [...names, 'local']);
   const near = findVendor(word)?.name ?? (word || undefined);
@@ -42,8 +45,18 @@ export function vendorProviderOf(
   const url = values[`${prefix}_URL`]?.replace(/\/chat\/completions\/?$/, '');
   const named = values[`${prefix}_PROVIDER`] ?? (url && vendorOfHost(url));
   const provider = namedProvider(`${prefix}_PROVIDER`, named ?? 'openai', url);
+  if (url === undefined && findVendor(provider) === undefined && isHostName(provider)) {
+    return { provider, url: hostUrl(provider) };
+  }
   return { provider, url: url !== undefined && isUsualAddress(provider, url) ? undefined : url };
 }
+
+/** Returns the address of a host that is no vendor, as `howdah_private.resolve_provider` does. */
+const hostUrl = (host: string): string => `https://${host}/v1`;
+
+/** Returns whether a model is at the address that follows from its provider, a host. */
+export const isAtOwnHost = (provider: string, url: string | undefined): boolean =>
+  isHostName(provider) && url === hostUrl(provider);
 
 /** Returns the vendor of a host. A host without a dot (`gemini`) is one of a private network. */
 function vendorOfHost(url: string): string | undefined {

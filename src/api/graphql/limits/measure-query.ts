@@ -32,8 +32,8 @@ export type Measures = {
 } & { -readonly [Name in keyof InputMeasures]: number };
 type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
 
-/** Fields of a connection that lead to the same rows as the connection. `pageInfo` is not one. */
-const WRAPPERS = new Set(['nodes', 'edges', 'node']);
+/** The type of the contents of files. */
+const BYTES = 'Base64EncodedBinary';
 const DEFAULT_ROWS = 10;
 /** The depth at which measuring stops: a deeper operation is rejected anyway. */
 const MOST_LEVELS = 100;
@@ -116,7 +116,8 @@ function measureField(
     ? measuring.inputMeter.measureArguments(field, definition)
     : noInputs;
   const isMeta = name.startsWith('__');
-  const isPage = name === 'nodes' || name === 'edges';
+  const isPage = isConnection(parent) && (name === 'nodes' || name === 'edges');
+  const isFile = type?.name === BYTES;
   return {
     depth: isMeta ? 0 : inner.depth + (name === 'ofType' ? 0 : 1),
     introspection: isMeta ? inner.depth : inner.introspection,
@@ -125,7 +126,7 @@ function measureField(
     roots: 1,
     directives: inner.directives,
     rows: inner.pages > 0 ? pageSize(field) * (1 + inner.rows) : inner.rows,
-    files: (inner.pages > 0 ? pageSize(field) : 1) * inner.files + (name === 'bytes' ? 1 : 0),
+    files: (inner.pages > 0 ? pageSize(field) : 1) * inner.files + (isFile ? 1 : 0),
     joins: isMeta ? 0 : inner.joins + joinsOf(field, type, parent),
     pages: isPage ? 1 : 0,
     ...addInputs(inner, inputs),
@@ -142,9 +143,19 @@ function joinsOf(
   type: Parent,
   parent: Parent,
 ): number {
-  if (name === 'totalCount' || name === 'pageInfo') return 1;
-  if (!selectionSet || WRAPPERS.has(name) || isPayload(type)) return 0;
+  if (isConnection(parent) && (name === 'totalCount' || name === 'pageInfo')) return 1;
+  if (!selectionSet || isWrapper(name, parent) || isPayload(type)) return 0;
   return isPayload(parent) ? Math.min(1, weightOfRows(type)) : weightOfRows(type);
+}
+
+/** Returns whether a field leads to the same rows as the connection that it belongs to. */
+function isWrapper(name: string, parent: Parent): boolean {
+  if (isConnection(parent)) return name === 'nodes' || name === 'edges';
+  return name === 'node' && isObjectType(parent) && parent.getFields().cursor !== undefined;
+}
+
+function isConnection(type: Parent): boolean {
+  return isObjectType(type) && type.getFields().pageInfo !== undefined;
 }
 
 function isPayload(type: Parent): boolean {

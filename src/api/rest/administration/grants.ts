@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { grantPermissions } from '../../../db/access/subjects.ts';
 import { id, role, time } from '../../http/fields.ts';
-import { createResource, namesOfSubject } from '../definitions/definitions.ts';
+import { createResource } from '../definitions/definitions.ts';
+import { namesOfSubject, subjectByName, withSubjectIds } from '../definitions/subject-names.ts';
 
 const permission = z.enum(grantPermissions);
 
@@ -18,6 +19,8 @@ export const grants = createResource({
     role: role.nullable().optional().describe('The role that gets the permission'),
     permission,
   },
+  more: subjectByName,
+  valuesOf: withSubjectIds,
   fixed: ['agent_id', 'workflow_id', 'user_id', 'role'],
   readOnly: { created_at: time, updated_at: time },
   computed: {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { filterActions, filterPlaces } from '../../../db/access/output-filters.ts';
 import { flag, id, time } from '../../http/fields.ts';
 import { createResource } from '../definitions/definitions.ts';
+import { agentByName, withSubjectIds } from '../definitions/subject-names.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
 import type { Route } from '../framework/route.ts';
 
@@ -21,10 +22,11 @@ export const outputFilters = createResource({
     action: z.enum(filterActions).optional().describe('redact by default'),
     is_active: z.boolean().optional(),
   },
+  more: agentByName,
+  valuesOf: withSubjectIds,
   fixed: ['agent_id'],
   readOnly: times,
   filters: { name: z.string().optional(), agent_id: id.optional(), is_active: flag.optional() },
-  fieldAliases: { active: 'is_active' },
 });
 
 const toolKind = z.enum(['builtin', 'sql', 'http', 'mcp', 'code', 'agent', 'workflow', 'custom']);
@@ -50,6 +52,8 @@ export const toolPolicies = createResource({
       .describe('The policy holds for runs below this trust; see docs/trust.md'),
     decision: z.enum(['allow', 'ask', 'deny']),
   },
+  more: agentByName,
+  valuesOf: withSubjectIds,
   fixed: ['agent_id', 'tool_id', 'kind', 'effect'],
   readOnly: times,
   filters: { agent_id: id.optional(), tool_id: id.optional(), kind: toolKind.optional() },

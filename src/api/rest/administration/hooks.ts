@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { flag, id, time } from '../../http/fields.ts';
-import { createResource, namesOfSubject } from '../definitions/definitions.ts';
+import { createResource } from '../definitions/definitions.ts';
+import { namesOfSubject } from '../definitions/subject-names.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
 import type { Route } from '../framework/route.ts';
 

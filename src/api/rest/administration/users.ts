@@ -22,7 +22,7 @@ const users = createResource({
     role: role.optional(),
     is_active: flag.optional(),
   },
-  fieldAliases: { active: 'is_active', user_id: 'id' },
+  fieldAliases: { user_id: 'id' },
 });
 
 const erase = route({

@@ -22,6 +22,7 @@ import {
   time,
 } from '../../http/fields.ts';
 import { createResource } from '../definitions/definitions.ts';
+import { subjectByName, withSubjectIds } from '../definitions/subject-names.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
 import { answerPage, equalTo } from '../framework/pagination.ts';
 import { type Route, route } from '../framework/route.ts';
@@ -51,6 +52,7 @@ const inboundHooks = createResource({
     reply: expressions.nullable().optional().describe('{url, secret_name, body, field}'),
     is_active: z.boolean().optional(),
   },
+  more: subjectByName,
   readOnly: { user_id: id.nullable(), created_at: time, updated_at: time },
   computed: { path: { sql: 'howdah.inbound_hooks_path(t)', schema: z.string() } },
   filters: {
@@ -60,13 +62,12 @@ const inboundHooks = createResource({
     workflow_id: id.optional(),
     is_active: flag.optional(),
   },
-  fieldAliases: { active: 'is_active' },
-  valuesOf(body) {
+  valuesOf(body, db) {
     const { reply, ...hook } = body as Partial<Omit<HookExpressions, 'reply'>> & {
       reply?: { body?: string } | null;
     };
     refuseUnreadableHook({ ...hook, reply: reply?.body ?? null });
-    return body;
+    return withSubjectIds(body, db);
   },
 });
 

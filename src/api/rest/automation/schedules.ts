@@ -1,10 +1,9 @@
 import { z } from 'zod';
-import type { Queryable } from '../../../db/connection/pool.ts';
 import { runSchedule } from '../../../db/queries/schedules.ts';
-import { refuseBoth } from '../../errors/request-refusal.ts';
 import { executionSchema, findExecution } from '../../events/run-rows.ts';
 import { byId, flag, id, json, numberText, object, optionalText, time } from '../../http/fields.ts';
-import { createResource, namesOfSubject } from '../definitions/definitions.ts';
+import { createResource } from '../definitions/definitions.ts';
+import { namesOfSubject, subjectByName, withSubjectIds } from '../definitions/subject-names.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
 import { type Route, route } from '../framework/route.ts';
 
@@ -42,10 +41,7 @@ const schedules = createResource({
     .map((column) => `t.${column}`)
     .join(', '),
   columns,
-  more: {
-    agent: z.string().optional().describe('The name of the agent, in place of agent_id'),
-    workflow: z.string().optional().describe('The name of the workflow, in place of workflow_id'),
-  },
+  more: subjectByName,
   readOnly: {
     user_id: id.nullable().describe('The user that the runs act for'),
     next_at: time.nullable(),
@@ -68,25 +64,9 @@ const schedules = createResource({
     workflow_id: id.optional(),
     is_active: flag.optional(),
   },
-  fieldAliases: { active: 'is_active', schedule_id: 'id' },
-  async valuesOf({ agent, workflow, ...body }, db) {
-    refuseBoth({ agent, ...body }, 'agent', ['agent_id']);
-    refuseBoth({ workflow, ...body }, 'workflow', ['workflow_id']);
-    const none = { agent_id: null, workflow_id: null };
-    if (agent === undefined && workflow === undefined) return body;
-    return {
-      ...none,
-      ...body,
-      ...(agent !== undefined && { agent_id: await idOf(db, 'agent', agent) }),
-      ...(workflow !== undefined && { workflow_id: await idOf(db, 'workflow', workflow) }),
-    };
-  },
+  fieldAliases: { schedule_id: 'id' },
+  valuesOf: withSubjectIds,
 });
-
-async function idOf(db: Queryable, kind: 'agent' | 'workflow', name: unknown): Promise<unknown> {
-  const { rows } = await db.query<{ id: string }>(`select howdah.${kind}($1) as id`, [name]);
-  return rows[0]?.id;
-}
 
 const run = route({
   method: 'POST',

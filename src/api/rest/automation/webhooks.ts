@@ -17,6 +17,7 @@ import {
   time,
 } from '../../http/fields.ts';
 import { createResource } from '../definitions/definitions.ts';
+import { subjectByName, withSubjectIds } from '../definitions/subject-names.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
 import { answerPage, equalTo } from '../framework/pagination.ts';
 import { type Route, type RouteContext, type RouteInput, route } from '../framework/route.ts';
@@ -44,6 +45,8 @@ const webhooks = createResource({
     ),
     is_active: z.boolean().optional(),
   },
+  more: subjectByName,
+  valuesOf: withSubjectIds,
   readOnly: { disabled_because: z.string().nullable(), created_at: time, updated_at: time },
   filters: {
     url: z.string().optional(),

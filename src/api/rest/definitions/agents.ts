@@ -99,13 +99,16 @@ export const agents: CrudResource = {
   collection: {
     table: 'agents',
     living: 't.deleted_at is null',
-    shown: `${columnList({ id, ...columns, ...versionedColumns })}, ${shownParts}`,
+    shown: `${columnList({ id, ...columns, ...versionedColumns })},
+      t.id as agent_id, t.is_active as active, ${shownParts}`,
   },
   row: z
     .object({
       id,
       ...z.object(columns).required().shape,
       ...versionedColumns,
+      agent_id: id.describe('The same as id'),
+      active: z.boolean().describe('The same as is_active'),
       version: z.int().nullable(),
       model: z.string().nullable(),
       models: names,
@@ -120,7 +123,8 @@ export const agents: CrudResource = {
     .meta({ id: 'Agent' }),
   fields: z.strictObject({ ...columns, ...parts }),
   columns: Object.keys(columns),
-  fieldAliases: { active: 'is_active', agent_id: 'id' },
+  fieldAliases: { agent_id: 'id' },
+  shownAliases: ['active'],
   filters: {
     query: {
       name: z.string().optional(),

@@ -7,9 +7,10 @@ import { scheduleRoutes } from '../automation/schedules.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
 import { idIn, pageAnswer } from '../framework/pagination.ts';
 import { type Route, route } from '../framework/route.ts';
-import { mcpServers, models, prompts, resources, skills, tools } from './definitions.ts';
+import { mcpServers, models, prompts, skills, tools } from './definitions.ts';
 import { testModel } from './model-test.ts';
 import { workflowPerformance } from './performance.ts';
+import { resources } from './resources.ts';
 import { versionRoutes } from './versions.ts';
 import { workflows } from './workflows.ts';
 

@@ -14,6 +14,7 @@ import {
 } from '../../http/fields.ts';
 import type { CrudResource } from '../framework/crud-resource.ts';
 import { equalTo } from '../framework/pagination.ts';
+import { subjectByName, withSubjectIds } from './subject-names.ts';
 
 type Columns = z.ZodRawShape;
 type ComputedField = { sql: string; schema: z.ZodType };
@@ -22,7 +23,14 @@ type ComputedField = { sql: string; schema: z.ZodType };
 export function createResource(
   kind: Pick<
     CrudResource,
-    'path' | 'one' | 'fieldAliases' | 'valuesOf' | 'remove' | 'fixed' | 'shownOnce'
+    | 'path'
+    | 'one'
+    | 'fieldAliases'
+    | 'creationAliases'
+    | 'valuesOf'
+    | 'remove'
+    | 'fixed'
+    | 'shownOnce'
   > & {
     table: string;
     /** The name of the schema in the OpenAPI description. */
@@ -71,18 +79,6 @@ export const versionedColumns = {
   updated_at: time,
 };
 
-/** The names of the agent and the workflow that a row is about, besides their ids. */
-export const namesOfSubject = {
-  agent: {
-    sql: '(select a.name from howdah.agents as a where a.id = t.agent_id)',
-    schema: z.string().nullable().describe('The name of the agent'),
-  },
-  workflow: {
-    sql: '(select w.name from howdah.workflows as w where w.id = t.workflow_id)',
-    schema: z.string().nullable().describe('The name of the workflow'),
-  },
-} as const satisfies Record<string, ComputedField>;
-
 const times = { created_at: time, updated_at: time };
 const owner = { agent_system_id: id.nullable() };
 const byName = { name: z.string().optional() };
@@ -97,8 +93,11 @@ export const models = createResource({
   name: 'Model',
   columns: {
     name: z.string(),
-    provider: z.string(),
-    model: z.string().describe("The provider's id of the model"),
+    provider: z
+      .string()
+      .optional()
+      .describe('The vendor that has the model by default; else openai'),
+    model: z.string().optional().describe("The provider's id of the model; name by default"),
     purpose: purpose.optional(),
     domain: optionalText,
     base_url: optionalText,
@@ -127,6 +126,12 @@ export const models = createResource({
     from_environment: z.boolean().describe('True while the row follows the environment'),
     ...owner,
     ...times,
+  },
+  computed: {
+    warnings: {
+      sql: 'howdah.models_warnings(t)',
+      schema: names.describe('Reasons why calls of the model may fail'),
+    },
   },
   filters: { ...byName, provider: z.string().optional(), purpose: purpose.optional() },
   fieldAliases: { model_id: 'id', api_url: 'base_url' },
@@ -173,7 +178,7 @@ export const skills = createResource({
   },
   readOnly: { agent_system_id: id.nullable(), created_at: time, updated_at: time },
   filters: { name: z.string().optional(), is_active: flag.optional() },
-  fieldAliases: { active: 'is_active', skill_id: 'id' },
+  fieldAliases: { skill_id: 'id' },
   async remove(db, skillId) {
     await db.query('select (howdah.delete_skill($1)).id', [skillId]);
   },
@@ -203,10 +208,12 @@ export const tools = createResource({
     workflow_id: id.nullable().optional(),
     is_active: z.boolean().optional(),
   },
+  more: subjectByName,
+  valuesOf: withSubjectIds,
   fixed: ['kind'],
   readOnly: { server_id: id.nullable(), ...owner, ...times },
   filters: { ...byName, kind: kind.optional(), is_active: flag.optional() },
-  fieldAliases: { active: 'is_active', tool_id: 'id' },
+  fieldAliases: { tool_id: 'id' },
 });
 
 export const mcpServers = createResource({
@@ -236,7 +243,7 @@ export const mcpServers = createResource({
   // server can change it.
   stamp: 'row(t.name, t.description, t.type, t.configuration, t.trusts_annotations, t.is_active)',
   filters: { ...byName, is_active: flag.optional() },
-  fieldAliases: { active: 'is_active', server_id: 'id' },
+  fieldAliases: { server_id: 'id' },
   async valuesOf(body, db) {
     const { type, configuration } = body as { type?: string; configuration?: object };
     if (type !== 'filesystem' && type !== 'fetch') return body;
@@ -246,50 +253,5 @@ export const mcpServers = createResource({
     );
     const { type: known, ...written } = rows[0]?.entry ?? { type };
     return { ...body, type: known, configuration: written };
-  },
-});
-
-/** Files. The content of a file is written once. */
-export const resources = createResource({
-  path: '/api/resources',
-  one: 'resource',
-  table: 'resources',
-  name: 'Resource',
-  columns: {
-    name: z.string(),
-    type: z.string().describe('A MIME type'),
-    uri: z.string().nullable().optional().describe('The address of the resource for MCP clients'),
-    sha256: z.string().optional(),
-    metadata: object.optional(),
-    execution_id: id.nullable().optional(),
-    session_id: id.nullable().optional(),
-  },
-  more: {
-    content: z.string().optional().describe('The text of the resource'),
-    base64: z
-      .base64()
-      .optional()
-      .describe('The bytes of the resource; a request may have at most 4 MB'),
-  },
-  fixed: ['type', 'sha256', 'execution_id', 'session_id', 'bytes'],
-  readOnly: {
-    size: z.number(),
-    storage_path: z.string().nullable(),
-    created_by: z.string(),
-    created_at: time,
-  },
-  filters: {
-    ...byName,
-    type: z.string().optional(),
-    execution_id: id.optional(),
-    session_id: id.optional(),
-  },
-  fieldAliases: { resource_id: 'id' },
-  valuesOf({ content, base64, ...body }) {
-    refuseBoth({ content, base64 }, 'base64', ['content']);
-    if (content === undefined && base64 === undefined) return body;
-    const bytes =
-      content === undefined ? Buffer.from(String(base64), 'base64') : Buffer.from(String(content));
-    return { ...body, bytes: `\\x${bytes.toString('hex')}` };
   },
 });

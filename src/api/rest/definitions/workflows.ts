@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { JsonObject } from '../../../json/json.ts';
 import { refuseUnreadableConditions } from '../../../runtime/teams/condition.ts';
+import type { Queryable } from '../../../db/connection/pool.ts';
 import { columnList } from '../../http/column-list.ts';
 import {
   flag,
@@ -13,6 +14,7 @@ import {
 import type { CrudResource } from '../framework/crud-resource.ts';
 import { equalTo } from '../framework/pagination.ts';
 import { versionedColumns } from './definitions.ts';
+import { nameOf } from './subject-names.ts';
 
 const TYPES = [
   'chain',
@@ -51,6 +53,9 @@ const member = z.union([
     .strictObject({
       agent: z.string().optional(),
       workflow: z.string().optional(),
+      agent_id: id.optional(),
+      workflow_id: id.optional(),
+      sequence_order: z.int32().optional().describe('Its place; else the order of the list'),
       question: object
         .optional()
         .describe('The question for a person who is the member; see docs/workflows.md'),
@@ -58,11 +63,32 @@ const member = z.union([
       configuration: object.optional(),
     })
     .refine(
-      ({ agent, workflow, question }) =>
-        [agent, workflow, question].filter((one) => one !== undefined).length === 1,
+      ({ agent, workflow, agent_id, workflow_id, question }) =>
+        [agent, workflow, agent_id, workflow_id, question].filter((one) => one !== undefined)
+          .length === 1,
       'a member must be exactly one of agent, workflow and question',
     ),
 ]);
+
+/** Returns members in their order, by name. Throws `HWNTF` for an id without a row. */
+async function toNamedMembers(db: Queryable, members: z.output<typeof member>[]) {
+  const placeOf = (one: z.output<typeof member>) =>
+    (typeof one === 'string' ? undefined : one.sequence_order) ?? Number.POSITIVE_INFINITY;
+  const ordered = members.toSorted((a, b) =>
+    placeOf(a) < placeOf(b) ? -1 : Number(placeOf(a) > placeOf(b)),
+  );
+  const named: unknown[] = [];
+  for (const one of ordered) {
+    if (typeof one === 'string') named.push(one);
+    else {
+      const { agent_id, workflow_id, sequence_order: _, ...rest } = one;
+      const agent = agent_id && (await nameOf(db, 'agent', agent_id));
+      const workflow = workflow_id && (await nameOf(db, 'workflow', workflow_id));
+      named.push({ ...(agent && { agent }), ...(workflow && { workflow }), ...rest });
+    }
+  }
+  return named;
+}
 
 /** Workflows, with their members in order. */
 export const workflows: CrudResource = {
@@ -72,6 +98,7 @@ export const workflows: CrudResource = {
     table: 'workflows',
     living: 't.deleted_at is null',
     shown: `${columnList({ id, ...columns, ...versionedColumns })},
+      t.id as workflow_id, t.is_active as active,
       (select v.version from howdah.workflow_versions as v where v.id = t.current_version_id) as version,
       coalesce((
         select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
@@ -85,13 +112,16 @@ export const workflows: CrudResource = {
       id,
       ...z.object({ ...columns, type: z.enum(TYPES) }).required().shape,
       ...versionedColumns,
+      workflow_id: id.describe('The same as id'),
+      active: z.boolean().describe('The same as is_active'),
       version: z.int().nullable(),
       members: z.array(object),
     })
     .meta({ id: 'Workflow' }),
   fields: z.strictObject({ ...columns, members: z.array(member).optional() }),
   columns: Object.keys(columns),
-  fieldAliases: { active: 'is_active', workflow_id: 'id' },
+  fieldAliases: { workflow_id: 'id', workflow_agents: 'members' },
+  shownAliases: ['active'],
   filters: {
     query: { name: z.string().optional(), type: type.optional(), is_active: flag.optional() },
     conditions: equalTo,
@@ -102,7 +132,8 @@ export const workflows: CrudResource = {
   },
   async writeParts(db, workflowId, body, { isWhole }) {
     if (isWhole || body.members !== undefined) {
-      const members = JSON.stringify(body.members ?? []);
+      const sent = (body.members ?? []) as z.output<typeof member>[];
+      const members = JSON.stringify(await toNamedMembers(db, sent));
       await db.query('select howdah_private.set_workflow_members($1, $2)', [workflowId, members]);
     }
     if (isWhole || body.members !== undefined || body.configuration !== undefined) {

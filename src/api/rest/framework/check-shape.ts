@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { ExactNumber } from '../../../json/exact-number.ts';
+import { definitionOf, matchesLiterals, omitNulls } from '../../../json/omit-nulls.ts';
 
 type Issue = z.core.$ZodIssue;
 
@@ -13,11 +14,15 @@ const MOST_ITEMS = 1_000;
  */
 const SHORT_LIST = 50;
 
-/** Returns the parsed value, or the first faults of the value. */
+/**
+ * Returns the parsed value, or the first faults of the value. A null for a field whose schema
+ * accepts no null counts as absent.
+ */
 export function checkShape<S extends z.ZodType>(
   schema: S,
-  value: unknown,
+  sent: unknown,
 ): { value: z.output<S> } | { issues: Issue[] } {
+  const value = omitNulls(schema, sent);
   const early = earlyIssues(schema, value);
   if (early && early.length > 0) return { issues: early.slice(0, MOST_ISSUES) };
   const result = schema.safeParse(value);
@@ -30,21 +35,6 @@ function shortenKeys(issue: Issue): Issue {
     ? { ...issue, keys: issue.keys.slice(0, MOST_ISSUES) }
     : issue;
 }
-
-/** The parts of a zod schema that lead to its lists. */
-type ZodDefinition = {
-  type: string;
-  innerType?: z.ZodType;
-  element?: z.ZodType;
-  options?: readonly z.ZodType[];
-  in?: z.ZodType;
-  getter?: () => z.ZodType;
-  shape?: Record<string, z.ZodType>;
-  values?: readonly unknown[];
-  entries?: Record<string, unknown>;
-  valueType?: z.ZodType;
-};
-const definitionOf = (schema: z.ZodType) => schema._zod.def as unknown as ZodDefinition;
 
 /**
  * Finds lists that are too long, and the first wrong items of long lists. zod itself creates an
@@ -85,18 +75,6 @@ function unionIssues(options: readonly z.ZodType[], value: unknown): Issue[] {
     return issues ? [issues] : [];
   });
   return found.toSorted((a, b) => a.length - b.length)[0] ?? [];
-}
-
-/** Returns whether an object has the literal and enum values of an option of a union. */
-function matchesLiterals(option: z.ZodType, value: unknown): boolean {
-  const { shape } = definitionOf(option);
-  if (!shape || typeof value !== 'object' || value === null) return true;
-  return Object.entries(shape).every(([name, schema]) => {
-    const { type, values, entries } = definitionOf(schema);
-    if (type !== 'literal' && type !== 'enum') return true;
-    const known = values ?? Object.values(entries ?? {});
-    return known.includes((value as Record<string, unknown>)[name]);
-  });
 }
 
 /** Returns the maximum length that the schema of a list sets. */

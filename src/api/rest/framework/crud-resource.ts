@@ -15,6 +15,7 @@ import {
 import { withArticle } from '../../../text/with-article.ts';
 import { noSuch, RequestRefusal, refuseOtherId } from '../../errors/request-refusal.ts';
 import { byId, page, pageOf } from '../../http/fields.ts';
+import { ACTIVE, aliasesOf, aliasesOfNewRow, withChangedAliases } from './field-aliases.ts';
 import { refusalFor, tagToMatch } from './if-match.ts';
 import { answerPage } from './pagination.ts';
 import {
@@ -45,7 +46,12 @@ export type CrudResource = {
   fields: z.ZodObject;
   /** Fields that are columns; the others are parts. */
   columns: readonly string[];
+  /** Field names of other systems. `active` for `is_active` is one of them for every kind. */
   fieldAliases?: Readonly<Record<string, string>>;
+  /** Field names of other systems in a new row. */
+  creationAliases?: Readonly<Record<string, string>>;
+  /** Aliases that answers show beside our names. They are fields of `row`. */
+  shownAliases?: readonly string[];
   filters?: { query: z.ZodRawShape; conditions(query: Body): Condition[] };
   /** Columns that are written once. */
   fixed?: readonly string[];
@@ -109,6 +115,7 @@ function listRoute(kind: CrudResource): Route {
     summary: `List ${kind.one}s, newest first`,
     isReplicable: true,
     query: z.strictObject({ ...page, ...kind.filters?.query }),
+    ...(kind.filters?.query.is_active && { queryAliases: ACTIVE }),
     answers: { 200: { description: `A page of ${kind.one}s`, schema: pageOf(kind.row) } },
     async work(db, { query, url }) {
       return answerPage(db, kind.collection, kind.filters?.conditions(query) ?? [], query, url);
@@ -125,7 +132,7 @@ function createRoute(kind: CrudResource): Route {
     summary: `Create ${withArticle(kind.one)}`,
     isKeyed: true,
     body: kind.fields,
-    ...(kind.fieldAliases && { fieldAliases: aliasesOfNewRow(kind.fieldAliases) }),
+    fieldAliases: aliasesOfNewRow(kind),
     answers: { 201: createdResponseOf(kind) },
     async work(db, { body, identity: { tenantId } }, context) {
       const id = await insertRow(db, kind.collection, await columnsIn(kind, body, db));
@@ -137,10 +144,6 @@ function createRoute(kind: CrudResource): Route {
     },
   });
 }
-
-/** Returns the aliases of the fields of a new row, without those of its id. */
-const aliasesOfNewRow = (aliases: Readonly<Record<string, string>>) =>
-  Object.fromEntries(Object.entries(aliases).filter(([, ours]) => ours !== 'id'));
 
 function readRoute(kind: CrudResource): Route {
   return route({
@@ -158,12 +161,18 @@ function readRoute(kind: CrudResource): Route {
 }
 
 function changeRoutes(kind: CrudResource): Route[] {
+  const { shownAliases = [] } = kind;
   const shared = {
     ...ofPath(kind),
     answers: { 200: responseOf(kind) },
-    ...(kind.fieldAliases && { fieldAliases: kind.fieldAliases }),
+    fieldAliases: aliasesOf(kind),
+    shownAliases,
   };
-  const readOnly = Object.keys(kind.row.shape).filter((name) => !(name in kind.fields.shape));
+  const aliases = Object.fromEntries(
+    shownAliases.map((name) => [name, (kind.row.shape[name] as z.ZodType).optional()]),
+  );
+  const shown = { ...kind.row.shape, ...kind.shownOnce?.fields };
+  const readOnly = Object.keys(shown).filter((name) => !(name in kind.fields.shape));
   const put = route({
     ...shared,
     method: 'PUT',
@@ -180,7 +189,7 @@ function changeRoutes(kind: CrudResource): Route[] {
     method: 'PATCH',
     id: `change${inCamels(kind.one)}`,
     summary: `Change fields of ${withArticle(kind.one)}`,
-    body: kind.fields.partial(),
+    body: kind.fields.partial().extend(aliases),
     work: (db, input, context) => change(db, kind, input, context, false),
   });
   return [put, patch];
@@ -191,14 +200,17 @@ type Change = RouteInput<{ id: string }, unknown, Body>;
 async function change(
   db: Queryable,
   kind: CrudResource,
-  { params: { id }, body, headers, identity }: Change,
+  { params: { id }, body: sent, headers, identity }: Change,
   context: RouteContext,
   isWhole: boolean,
 ): Promise<RouteResponse> {
+  const body = await withChangedAliases(sent, kind.shownAliases, aliasesOf(kind), async () => {
+    return (await findRow(db, kind.collection, id))?.row ?? {};
+  });
   const { collection } = kind;
   if (isWhole) refuseOtherId(body.id, id);
-  const sent = await columnsIn(kind, body, db);
-  const values = kind.fixed ? await withoutFixed(db, kind, id, sent, body) : sent;
+  const columns = await columnsIn(kind, body, db);
+  const values = kind.fixed ? await withoutFixed(db, kind, id, columns, body) : columns;
   const isLeftOut = (name: string) => !(name in values) && !kind.fixed?.includes(name);
   const defaults = isWhole ? kind.columns.filter(isLeftOut) : [];
   const tag = await tagToMatch(db, kind, id, headers['if-match']);

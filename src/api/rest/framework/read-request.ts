@@ -1,13 +1,14 @@
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { isJsonObject, type Json } from '../../../json/json.ts';
+import type { Json } from '../../../json/json.ts';
 import { closestNames } from '../../../text/closest-names.ts';
-import { RequestRefusal, refuseBoth } from '../../errors/request-refusal.ts';
+import { RequestRefusal } from '../../errors/request-refusal.ts';
 import { sentenceOf, zodMessage } from '../../errors/zod-messages.ts';
 import { readJson, readText } from '../../http/json-body.ts';
 import { findUnstorable } from '../../http/jsonb-safety.ts';
 import { MAX_REQUEST_BYTES } from '../../http/server-limits.ts';
 import { checkShape, MOST_ISSUES } from './check-shape.ts';
+import { translateNames } from './field-aliases.ts';
 import type { Route } from './route.ts';
 
 type Read = { params: unknown; query: unknown; body: unknown };
@@ -24,10 +25,10 @@ export async function readRequest(
   if (sent === 'gone') return undefined;
   const parts = {
     path: checkPart(route.params, request.params, 'path'),
-    query: checkPart(route.query, request.query, 'query'),
+    query: checkPart(route.query, translateNames(request.query, route.queryAliases), 'query'),
     body: checkPart(
       route.body,
-      route.fieldAliases ? translateNames(sent, route.fieldAliases) : sent,
+      translateNames(sent, route.fieldAliases, route.shownAliases),
       'body',
     ),
   };
@@ -79,22 +80,6 @@ async function bodyOf(route: Route, { raw, headers }: FastifyRequest): Promise<u
   if (body.fault === 'gone') return 'gone';
   const { status, message, hint } = body.fault;
   throw new RequestRefusal(status, message, { hint });
-}
-
-/**
- * Replaces field names of other systems by ours. Throws `HWINV` if a field is present under both
- * names.
- */
-function translateNames(body: unknown, aliases: NonNullable<Route['fieldAliases']>): unknown {
-  if (!isJsonObject(body as Json)) return body;
-  const entries = Object.entries(body as Record<string, unknown>);
-  return Object.fromEntries(
-    entries.map(([name, value]) => {
-      const ours = Object.hasOwn(aliases, name) ? aliases[name] : undefined;
-      if (ours !== undefined) refuseBoth(body as Record<string, unknown>, name, [ours]);
-      return [ours ?? name, value];
-    }),
-  );
 }
 
 type Fault = { in: 'path' | 'query' | 'body'; field: string; message: string; hint?: string };

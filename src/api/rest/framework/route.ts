@@ -120,6 +120,13 @@ export type Route = {
   isReplicable?: boolean;
   /** Field names of other systems, each with our name. */
   fieldAliases?: Readonly<Record<string, string>>;
+  /**
+   * Aliases that answers also show. Where both names are sent with different values, both reach the
+   * handler, which takes the changed one.
+   */
+  shownAliases?: readonly string[];
+  /** Names of query parameters in other systems, each with our name. */
+  queryAliases?: Readonly<Record<string, string>>;
   answers: Readonly<Record<number, AnswerDescription>>;
   /** The permission that is checked before the body is read, since reading takes long. */
   permission?: Permission;

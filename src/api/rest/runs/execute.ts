@@ -113,7 +113,7 @@ export const executeRoutes: Route[] = [
     }),
     body: executeBody,
     isKeyed: true,
-    fieldAliases: { input: 'message' },
+    fieldAliases: { input: 'message', user_input: 'message' },
     answers: {
       200: { description: 'The ended run, or its events', schema: ended },
       202: { description: 'The run has started', schema: started },
@@ -224,7 +224,7 @@ type Values = ReturnType<typeof valuesOf>;
 
 /** Returns the arguments of the SQL functions that start a run. */
 function valuesOf(sent: Body, key: string | undefined) {
-  const jsonOf = (value: unknown) => (value === undefined ? null : JSON.stringify(value));
+  const jsonOf = (value: unknown) => (value == null ? null : JSON.stringify(value));
   const { message, session_id = null, run_at = null, priority = 0, version = null } = sent;
   const { max_cost = null, concurrency_key = null, debounce_key = null, debounce_ms = null } = sent;
   const metadata = JSON.stringify(sent.metadata ?? {});

@@ -22,6 +22,7 @@ import { forkRoute } from './fork.ts';
 import { inspectionRoutes } from './inspection.ts';
 import { type RunFilters, runFilters } from './run-filters.ts';
 import { runListStream } from './run-list-stream.ts';
+import { CONTENT_ALIASES } from './session-messages.ts';
 import { stepLogRoutes } from './step-log.ts';
 
 /** Most messages and most child runs in the answer for one run. Lists with pages have the rest. */
@@ -222,7 +223,7 @@ const input = route({
     content: z.string().describe('The text for the agent'),
     input_parts: z.array(object).optional().describe('Files and images; see docs/artifacts.md'),
   }),
-  fieldAliases: { message: 'content', input: 'content' },
+  fieldAliases: CONTENT_ALIASES,
   answers: shown,
   async work(db, { params, body: { content, input_parts: parts } }) {
     await control(db, 'add_input', [params.id, content, parts ? JSON.stringify(parts) : null]);

@@ -11,6 +11,9 @@ import { bySid, findSession, session } from './sessions.ts';
 
 const shared = { tag: 'sessions' as const, params: bySid };
 
+/** Names of `content` in other systems. */
+export const CONTENT_ALIASES = { message: 'content', input: 'content', user_input: 'content' };
+
 /** Fields of a message of a person, on every path that takes a message. */
 export const saidFields = {
   content: z.string(),
@@ -42,7 +45,7 @@ const say = route({
   summary: 'Send a message to a session',
   description: 'Sends the message as a person.',
   body: z.strictObject({ ...saidFields, stream, tree }),
-  fieldAliases: { message: 'content' },
+  fieldAliases: CONTENT_ALIASES,
   isKeyed: true,
   answers: {
     200: { description: 'The events of the run', type: 'text/event-stream' },
@@ -87,7 +90,7 @@ const fork = route({
     stream,
     tree,
   }),
-  fieldAliases: { message: 'content' },
+  fieldAliases: CONTENT_ALIASES,
   isKeyed: true,
   answers: {
     200: { description: 'The events of its first run', type: 'text/event-stream' },

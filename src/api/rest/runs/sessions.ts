@@ -3,6 +3,7 @@ import type { Queryable } from '../../../db/connection/pool.ts';
 import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
 import { noSuch, RequestRefusal, refuseBoth } from '../../errors/request-refusal.ts';
 import { id, object, page, pageOf, time } from '../../http/fields.ts';
+import { nameOf } from '../definitions/subject-names.ts';
 import { answerPage, equalTo } from '../framework/pagination.ts';
 import { type Route, route } from '../framework/route.ts';
 
@@ -79,15 +80,6 @@ async function namesOf(
     agent: agent_id === undefined ? agent : await nameOf(db, 'agent', agent_id),
     workflow: workflow_id === undefined ? workflow : await nameOf(db, 'workflow', workflow_id),
   };
-}
-
-async function nameOf(db: Queryable, one: 'agent' | 'workflow', rowId: string): Promise<string> {
-  const { rows } = await db.query<{ name: string }>(
-    `select t.name from howdah.${one}s as t where t.id = $1 and t.deleted_at is null`,
-    [rowId],
-  );
-  if (rows[0]) return rows[0].name;
-  throw noSuch(one, rowId);
 }
 
 /** Returns the orchestrator of a system: an agent or a workflow. */

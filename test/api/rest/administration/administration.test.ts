@@ -233,7 +233,7 @@ describe('schedules', () => {
       status: 404,
       body: { code: 'HWNTF' },
     });
-    expect(await by({ agent: 'development', agent_id: agent })).toMatchObject({
+    expect(await by({ agent: 'development', agent_id: crypto.randomUUID() })).toMatchObject({
       status: 400,
       body: { field: 'agent' },
     });

@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import { refuseBoth } from '../../errors/request-refusal.ts';
+import { id, object, time } from '../../http/fields.ts';
+import { createResource } from './definitions.ts';
+
+/** Returns an address: of a path, that of the file. */
+function toUri(address: string): string {
+  if (/^[a-z][a-z0-9+.-]*:/i.test(address)) return address;
+  return encodeURI(address.startsWith('/') ? `file://${address}` : `file:${address}`);
+}
+
+const MIME_TYPES: Readonly<Record<string, string>> = {
+  csv: 'text/csv',
+  docx: 'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
+  html: 'text/html',
+  jpeg: 'image/jpeg',
+  jpg: 'image/jpeg',
+  json: 'application/json',
+  md: 'text/markdown',
+  pdf: 'application/pdf',
+  png: 'image/png',
+  text: 'text/plain',
+  txt: 'text/plain',
+  xlsx: 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet',
+  xml: 'application/xml',
+};
+
+/** Returns a MIME type: of the end of a file name, that of such files. */
+const toMimeType = (type: string): string =>
+  MIME_TYPES[type.toLowerCase().replace(/^\./, '')] ?? type;
+
+/** Files. The content of a file is written once. */
+export const resources = createResource({
+  path: '/api/resources',
+  one: 'resource',
+  table: 'resources',
+  name: 'Resource',
+  columns: {
+    name: z.string(),
+    type: z.string().describe('A MIME type, or the end of a file name such as pdf'),
+    uri: z.string().nullable().optional().describe('The address of the resource for MCP clients'),
+    sha256: z.string().optional(),
+    metadata: object.optional(),
+    execution_id: id.nullable().optional(),
+    session_id: id.nullable().optional(),
+  },
+  more: {
+    content: z.string().optional().describe('The text of the resource'),
+    base64: z
+      .base64()
+      .optional()
+      .describe('The bytes of the resource; a request may have at most 4 MB'),
+  },
+  creationAliases: { storage_path: 'uri' },
+  fixed: ['type', 'sha256', 'execution_id', 'session_id', 'bytes'],
+  readOnly: {
+    size: z.number(),
+    storage_path: z.string().nullable(),
+    created_by: z.string(),
+    created_at: time,
+  },
+  filters: {
+    name: z.string().optional(),
+    type: z.string().optional(),
+    execution_id: id.optional(),
+    session_id: id.optional(),
+  },
+  fieldAliases: { resource_id: 'id' },
+  valuesOf({ content, base64, ...sent }) {
+    refuseBoth({ content, base64 }, 'base64', ['content']);
+    const body = {
+      ...sent,
+      ...(typeof sent.uri === 'string' && { uri: toUri(sent.uri) }),
+      ...(typeof sent.type === 'string' && { type: toMimeType(sent.type) }),
+    };
+    if (content === undefined && base64 === undefined) return body;
+    const bytes =
+      content === undefined ? Buffer.from(String(base64), 'base64') : Buffer.from(String(content));
+    return { ...body, bytes: `\\x${bytes.toString('hex')}` };
+  },
+});
