@@ -41,8 +41,7 @@ where not exists (
   where name = 'analyst' and tenant_id = howdah.current_tenant() and deleted_at is null
 );
 insert into howdah.agent_tools (agent_id, tool_id)
-select howdah.agent('analyst'), t.id from howdah.tools as t
-where t.name = 'revenue' and t.tenant_id = howdah.current_tenant()
+values (howdah.agent('analyst'), howdah.tool('revenue'))
 on conflict do nothing;
 
 select id, status from howdah.run('manager', 'Umsatz Q1');

@@ -96,8 +96,8 @@ where not exists (
   where name = 'support' and tenant_id = howdah.current_tenant() and deleted_at is null
 );
 insert into howdah.agent_tools (agent_id, tool_id)
-select howdah.agent('support'), t.id from howdah.tools as t
-where t.name in ('order_status', 'product_stock') and t.tenant_id = howdah.current_tenant()
+values (howdah.agent('support'), howdah.tool('order_status')),
+  (howdah.agent('support'), howdah.tool('product_stock'))
 on conflict do nothing;
 
 -- The agent `analyst` answers questions about figures in SQL. An agent of this name that has no

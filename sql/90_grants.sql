@@ -928,7 +928,9 @@ grant execute on function
   howdah_private.step_line(int, howdah.step_kind, text, numeric, text)
   to howdah_app, howdah_analyst;
 grant execute on function howdah_private.approved_tools(uuid) to howdah_worker;
-grant execute on procedure howdah_private.commit_outside_of_blocks() to howdah_app, howdah_analyst;
+grant execute on function howdah_private.refused_commit_message() to howdah_app, howdah_analyst;
+grant execute on procedure howdah_private.refuse_transaction_block(text)
+  to howdah_app, howdah_analyst;
 
 -- Room queue.
 grant execute on function

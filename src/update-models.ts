@@ -36,6 +36,7 @@ export async function updateModels(
 ): Promise<void> {
   refuseUnknownProvider(config);
   warnMissingKey(config, talk);
+  for (const warning of config.models.warnings) talk(warning);
   const worker = createPool({
     ...{ url, applicationName: 'howdah-start', role: 'howdah_worker', max: 1 },
   });
@@ -125,6 +126,7 @@ async function updateOthers(
     await locked.write(rows.length < others.length ? withoutLoneLocal(rows) : rows);
     if (obstacle === null) await storeToolKeys(pool, config, locked, talk);
   });
+  await warnUncertain(pool, talk);
   if (obstacle !== null && isApi && config.toolKeys.length > 0) {
     const variables = config.toolKeys.map(({ variable }) => variable).join(', ');
     talk(`Not stored as secrets: ${variables} (${obstacle}).`);
@@ -164,6 +166,16 @@ async function storeToolKeys(
     }
   }
   if (stored.length > 0) talk(`Stored as secrets of tools: ${stored.join(', ')}.`);
+}
+
+/** Says which models of the environment may fail, such as speech without an adapter. */
+async function warnUncertain(pool: Pool, talk: (line: string) => void): Promise<void> {
+  const { rows } = await pool.query<{ name: string; warning: string }>(
+    `select m.name, w.warning from howdah.models as m
+     cross join lateral unnest(howdah.models_warnings(m)) as w (warning)
+     where m.from_environment and m.tenant_id = howdah.current_tenant() order by m.name`,
+  );
+  for (const { name, warning } of rows) talk(`The model ${name}: ${warning}`);
 }
 
 /** Leaves out `local` as the only fallback: its answers must not replace a model in silence. */

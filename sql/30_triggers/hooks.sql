@@ -31,6 +31,7 @@ as $$
 declare
   v_proc pg_catalog.pg_proc := howdah_private.hook_function(new.function);
 begin
+  perform howdah_private.lock_grants();
   execute format('grant usage on schema %s to howdah_app', v_proc.pronamespace::regnamespace);
   execute format('grant execute on function %s to howdah_app', v_proc.oid::regprocedure);
   return null;

@@ -20,7 +20,7 @@ const READ_BY_TENANTS = [
 const PROCEDURES_THAT_COMMIT = [
   'howdah.ask(text,text,text)',
   'howdah.tail(uuid,text)',
-  'howdah_private.commit_outside_of_blocks()',
+  'howdah_private.refuse_transaction_block(text)',
 ];
 
 /** Functions that run as the owner, because only the owner of a table may add partitions to it. */

@@ -109,6 +109,7 @@ begin
   perform howdah_private.check_function_definition(system_name, name);
   -- serializes with other tenants: a database has the function once
   perform pg_advisory_xact_lock(hashtextextended('howdah.functions ' || system_name, 0));
+  perform howdah_private.lock_grants();
   perform howdah_private.run_statements(array[
     case when to_regnamespace(system_name) is null then format('create schema %I', system_name) end,
     format('grant usage on schema %I to howdah_app', system_name)]);

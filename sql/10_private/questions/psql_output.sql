@@ -47,14 +47,46 @@ $$;
 comment on function howdah_private.step_line(int, howdah.step_kind, text, numeric, text)
   is 'Formats a step of the log as one line of text.';
 
--- Commits for ask and tail. The commit has a procedure of its own because nothing can catch the
--- refusal of Postgres in a transaction block ("invalid transaction termination"). psql shows the
--- context of that error, and the comment beside the call appears there.
-create or replace procedure howdah_private.commit_outside_of_blocks()
+-- Returns the message with which Postgres refuses a commit in a transaction block, in the language
+-- of the session. A function may never commit.
+create or replace function howdah_private.refused_commit_message() returns text
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_message text;
+begin
+  begin
+    commit;
+  exception
+    when invalid_transaction_termination then
+      get stacked diagnostics v_message = message_text;
+  end;
+  return v_message;
+end $$;
+
+-- Refuses a procedure that commits in a transaction block, with a message that says so. Postgres
+-- alone says "invalid transaction termination". The commit below always fails: in a block because
+-- of the block, elsewhere because of its exception handler, with another message.
+create or replace procedure howdah_private.refuse_transaction_block(procedure text)
   language plpgsql
 as $$
+declare
+  v_message text;
 begin
-  commit;
+  begin
+    commit;
+  exception
+    when invalid_transaction_termination then
+      get stacked diagnostics v_message = message_text;
+  end;
+  if v_message = howdah_private.refused_commit_message() then
+    raise exception using errcode = 'invalid_transaction_termination',
+      message = pg_catalog.format('howdah.%s commits, so it cannot be called in a transaction '
+        'block', refuse_transaction_block.procedure),
+      hint = 'Call it outside of begin and commit, or insert into howdah.executions and read the '
+        'answer later. See howdah explain 2D000.';
+  end if;
 end $$;
-comment on procedure howdah_private.commit_outside_of_blocks() is
-  'Commits for a procedure. The comment at the call explains why it fails in a transaction block.';
+comment on procedure howdah_private.refuse_transaction_block(text) is
+  'Refuses a procedure that commits in a transaction block.';

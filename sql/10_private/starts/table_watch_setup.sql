@@ -125,6 +125,7 @@ begin
         'Give the table and its functions to a role that no login of a tenant is a member of.';
   end if;
   -- the expressions of a watch name the row type of the table
+  perform howdah_private.lock_grants();
   execute format('grant usage on schema %I to howdah_app', v_schema);
   return v_class.oid;
 end $$;
@@ -155,6 +156,7 @@ begin
     and a.attnum > 0 and not a.attisdropped;
   if row_key_columns.into_column is not null and (
     v_column.attname is null or v_column.attgenerated <> '' or v_column.attname = any (v_key)
+    or not howdah_private.holds_answers(v_column.atttypid)
   ) then
     raise exception using
       errcode = case when v_column.attname is null then 'HWNTF' else 'HWINV' end,
@@ -162,15 +164,37 @@ begin
         then format('%s has no column %s', row_key_columns.watched, row_key_columns.into_column)
         else format('the answer cannot be written into %s: it is %s', row_key_columns.into_column,
           case when v_column.attgenerated <> '' then 'generated'
-            else 'part of the primary key' end) end,
+            when v_column.attname = any (v_key) then 'part of the primary key'
+            else 'of type ' || format_type(v_column.atttypid, v_column.atttypmod) end) end,
       detail = jsonb_build_object(
         'field', 'into_column', 'column', row_key_columns.into_column)::text,
-      hint = 'Columns of the table: ' || (
+      hint = case when v_column.attname is not null and v_column.attgenerated = ''
+          and v_column.attname <> all (v_key)
+          then 'An answer is text or JSON: use a column of type text or jsonb. ' else '' end
+        || 'Columns of the table: ' || (
         select string_agg(a.attname, ', ' order by a.attnum) from pg_catalog.pg_attribute as a
         where a.attrelid = row_key_columns.watched and a.attnum > 0 and not a.attisdropped);
   end if;
   return v_key;
 end $$;
+
+-- Returns whether an answer fits into a column of this type: text, JSON, or a domain over them.
+create or replace function howdah_private.holds_answers(type oid) returns boolean
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with recursive types as (
+    select t.oid, t.typtype, t.typbasetype, t.typcategory from pg_catalog.pg_type as t
+    where t.oid = holds_answers.type
+    union all
+    select b.oid, b.typtype, b.typbasetype, b.typcategory
+    from types as d join pg_catalog.pg_type as b on b.oid = d.typbasetype
+    where d.typtype = 'd'
+  )
+  select bool_or(t.typtype = 'b' and (t.typcategory = 'S'
+    or t.oid in ('json'::regtype, 'jsonb'::regtype)))
+  from types as t
+$$;
 
 create or replace function howdah_private.watch_name(watch_id uuid) returns text
   language sql immutable
@@ -357,6 +381,7 @@ begin
           select from howdah_private.needed_writer_privileges(v_trigger.watched) as n
           where (n."column", n.privilege) = (g."column", g.privilege))
     loop
+      perform howdah_private.lock_grants();
       execute format('revoke %s (%I) on %s from howdah_writer',
         v_privilege.privilege, v_privilege."column", v_trigger.watched);
     end loop;

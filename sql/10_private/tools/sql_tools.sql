@@ -240,3 +240,12 @@ begin
       hint = array_to_string(v_grants, '; ') || ';';
   end if;
 end $$;
+
+-- Waits for other transactions that grant or revoke rights for tools and watches. Two grants on one
+-- object at once would fail with "tuple concurrently updated".
+create or replace function howdah_private.lock_grants() returns void
+  language sql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+  select pg_advisory_xact_lock(hashtextextended('howdah.rights', 0))
+$$;

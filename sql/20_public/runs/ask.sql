@@ -12,9 +12,9 @@ declare
   v_absent_since timestamptz;
   v_is_warned boolean := false;
 begin
+  call howdah_private.refuse_transaction_block('ask');
   v_id := (howdah.run(ask.agent, ask.input)).id;
-  call howdah_private.commit_outside_of_blocks(
-    /* howdah.ask cannot be called in a transaction block: no worker could see its run there */);
+  commit;
   loop
     select e.status, e.output, e.error, e.stop_reason, e.completed_at into v_execution
     from howdah.executions as e where e.id = v_id;

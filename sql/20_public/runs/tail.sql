@@ -35,9 +35,8 @@ begin
     if v_execution.status = 'waiting' then
       v_notified := howdah_private.raise_question_notices(tail.id, v_notified);
     end if;
-    call howdah_private.commit_outside_of_blocks(
-      /* howdah.tail of a live run cannot be called in a transaction block:
-         it would never see a new step */);
+    call howdah_private.refuse_transaction_block('tail');
+    commit;
     perform pg_catalog.pg_sleep(0.1);
   end loop;
   raise notice '% (%)%', v_execution.status, v_execution.stop_reason,

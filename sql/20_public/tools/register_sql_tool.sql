@@ -30,6 +30,7 @@ begin
   select n.nspname into v_schema from pg_catalog.pg_namespace as n
   where n.oid = v_proc.pronamespace;
   perform howdah_private.check_sql_tool(v_proc, v_schema);
+  perform howdah_private.lock_grants();
   execute format('grant usage on schema %I to howdah_app', v_schema);
   execute format('grant execute on function %s to howdah_app', v_function);
   insert into howdah.tools as t (name, description, kind, parameters, configuration, effect)

@@ -19,12 +19,28 @@ export async function providersFinding(pool: Pool, settings: ReportSettings): Pr
     return fix === null ? [] : [{ model, fix }];
   });
   const [first] = unusable;
-  if (!first) return { check: 'providers', ok: true, found: 'every model has a provider' };
+  if (!first) return uncertainFinding(pool);
   const { name, provider } = first.model;
   return {
     check: 'providers',
     ok: true,
     found: `not usable here: ${unusable.length}, the first is the model ${name} of ${provider}`,
     fix: first.fix,
+  };
+}
+
+/** Finds models whose calls may fail, such as those for speech without an adapter. */
+async function uncertainFinding(pool: Pool): Promise<Finding> {
+  const { rows } = await pool.query<{ name: string; warning: string }>(
+    `select m.name, w.warning from howdah.models as m
+     cross join lateral unnest(howdah.models_warnings(m)) as w (warning) order by m.name limit 1000`,
+  );
+  const [first] = rows;
+  if (!first) return { check: 'providers', ok: true, found: 'every model has a provider' };
+  return {
+    check: 'providers',
+    ok: true,
+    found: `calls may fail: ${rows.length}, the first is the model ${first.name}`,
+    fix: first.warning,
   };
 }

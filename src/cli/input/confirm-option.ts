@@ -1,3 +1,4 @@
+import { HowdahError } from '../../contracts/errors.ts';
 import type { Pool, PoolClient } from '../../db/connection/pool.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import type { CliIo } from '../output/output.ts';
@@ -7,8 +8,8 @@ export const YES_OPTION = ['--yes', 'do not ask for confirmation at a terminal']
 export const DRY_RUN_OPTION = ['--dry-run', 'show what would be done; change nothing'] as const;
 
 /**
- * Asks a person at a terminal to confirm what cannot be undone. Returns true without asking if
- * there is no terminal, with `--yes`, and for programs.
+ * Asks a person at a terminal to confirm the deletion of what the command names. Returns true
+ * without asking if there is no terminal, with `--yes`, and for programs.
  */
 export async function confirm(io: CliIo, what: string, yes: boolean | undefined): Promise<boolean> {
   if (yes || io.json || io.ask === undefined) return true;
@@ -17,6 +18,21 @@ export async function confirm(io: CliIo, what: string, yes: boolean | undefined)
   io.err('Nothing was done.');
   io.setExitCode(exitCodes.error);
   return false;
+}
+
+/**
+ * Asks for the confirmation of the loss of everything. Without a terminal, and for programs, only
+ * `--yes` confirms. Throws `EUSAGE` without it.
+ */
+export async function confirmLoss(
+  io: CliIo,
+  what: string,
+  yes: boolean | undefined,
+): Promise<boolean> {
+  if (yes || (!io.json && io.ask !== undefined)) return confirm(io, what, yes);
+  throw new HowdahError('EUSAGE', `${what} This cannot be undone.`, {
+    hint: 'Add --yes to confirm it, or --dry-run to see what would be done.',
+  });
 }
 
 /** Runs `work` in a transaction. A dry run is rolled back. */

@@ -207,7 +207,8 @@ function purposeModel(
       name: purpose,
       purpose,
       provider,
-      model: values[names[2]] ?? modelOfServer(purpose, url) ?? usualOrRefuse(purpose, provider, prefix),
+      model:
+        values[names[2]] ?? modelOfServer(purpose, url) ?? usualOrRefuse(purpose, provider, prefix),
       baseUrl: url ?? addressOf(provider, key, values, openai),
       requestParams: voice ? { voice } : {},
       fallbackPosition: undefined,

@@ -1,7 +1,7 @@
 import { awsKeyIn } from '../ai-sdk/aws-credentials.ts';
 import { VENDORS } from '../vendors.ts';
 import type { ModelValues } from './variables.ts';
-import { type Prefix, vendorProviderOf } from './vendor-names.ts';
+import { knownProviderOf, type Prefix } from './vendor-names.ts';
 
 /** A key and the variable that it comes from. `value` is a secret: never log it. */
 export type EnvironmentKey = Readonly<{ variable: string; value: string }>;
@@ -23,8 +23,9 @@ export function vendorKeys(values: ModelValues, env: Variables): VendorKeys {
     if (value && !keys.has(vendor)) keys.set(vendor, Object.freeze({ variable, value }));
   };
   const addOfPurpose = (prefix: Prefix) => {
-    const { provider, url } = vendorProviderOf(prefix, values);
-    if (url === undefined) add(provider, `${prefix}_API_KEY`, values[`${prefix}_API_KEY`]);
+    const { provider, url } = knownProviderOf(prefix, values) ?? {};
+    if (provider !== undefined && url === undefined)
+      add(provider, `${prefix}_API_KEY`, values[`${prefix}_API_KEY`]);
   };
   add('openai', 'OPENAI_API_KEY', values.OPENAI_API_KEY);
   addOfPurpose('LLM');

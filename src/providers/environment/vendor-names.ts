@@ -1,3 +1,4 @@
+import { HowdahError } from '../../contracts/errors.ts';
 import { invalidVariable } from '../../settings/parse-variables.ts';
 import { closestNames } from '../../text/closest-names.ts';
 import { findVendor, isHostName, nearestHost, VENDORS } from '../vendors.ts';
@@ -49,6 +50,18 @@ export function vendorProviderOf(
     return { provider, url: hostUrl(provider) };
   }
   return { provider, url: url !== undefined && isUsualAddress(provider, url) ? undefined : url };
+}
+
+/** Returns the provider that the variables of a prefix name, unless they name none. */
+export function knownProviderOf(
+  ...args: Parameters<typeof vendorProviderOf>
+): ReturnType<typeof vendorProviderOf> | undefined {
+  try {
+    return vendorProviderOf(...args);
+  } catch (error) {
+    if (error instanceof HowdahError) return undefined;
+    throw error;
+  }
 }
 
 /** Returns the address of a host that is no vendor, as `howdah_private.resolve_provider` does. */

@@ -61,6 +61,16 @@ describe('destructive commands', () => {
     }
   });
 
+  test('that drop everything need --yes without a terminal and for programs', async () => {
+    for (const more of [[], ['--json']]) {
+      const argv = ['migrate', 'down', '--all', ...more];
+      const { status, stdout, stderr } = await runCli(database.url, ...argv);
+      expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+      expect(stderr).toContain('--yes');
+    }
+    expect((await database.pool.query('select from howdah.tenants')).rowCount).toBe(1);
+  });
+
   test('run without a prompt when piped', async () => {
     const { status, stderr } = await runCli(database.url, 'filters', 'remove', 'none');
     expect(status).toBe(3);

@@ -140,12 +140,40 @@ describe('an unknown provider', () => {
   test.each([
     ['LLM_PROVIDER', 'grok.com', 'groq'],
     ['LLM_PROVIDER', 'antropic', 'anthropic'],
-    ['TTS_PROVIDER', 'elevenlab', 'elevenlabs'],
-    ['STT_PROVIDER', 'depgram', 'deepgram'],
   ])('in %s=%s is refused, and %s is suggested', (variable, value, meant) => {
     const error = failure({ [variable]: value });
     expect(error).toMatchObject({ code: 'HWINV', detail: { variable } });
     expect(error.hint).toContain(`Did you mean ${meant}? Set ${variable} to `);
+  });
+
+  test.each([
+    [{ TTS_PROVIDER: 'elevenlab' }, /^The model tts is left out\. .*Did you mean elevenlabs\?/],
+    [{ STT_PROVIDER: 'depgram' }, /^The model stt is left out\. .*Did you mean deepgram\?/],
+    [{ TTS_PROVIDER: 'anthropic' }, /^The model tts is left out\. TTS_MODEL: /],
+    [{ EMBEDDING_PROVIDER: 'nobody' }, /^The model embedding is left out\. /],
+  ])('of another purpose is left out with a warning: %j', (env, warning) => {
+    const { others, warnings } = modelsOf(env);
+    expect([others, warnings.length]).toEqual([[], 1]);
+    expect(warnings[0]).toMatch(warning);
+  });
+
+  test.each([
+    ['TTS_PROVIDER', 'async.ai', 'asyncflow_v2.0', 'https://async.ai/v1'],
+    ['STT_PROVIDER', 'whisper.local', undefined, 'https://whisper.local/v1'],
+  ])('in %s=%s that is a host is at that host', (variable, provider, model, baseUrl) => {
+    const prefix = variable.slice(0, 3);
+    const env = { [variable]: provider, [`${prefix}_API_KEY`]: 'k', [`${prefix}_MODEL`]: model };
+    expect(modelsOf(env)).toMatchObject({
+      warnings: [],
+      others: [{ provider, model: model ?? '', baseUrl, key: { value: 'k' } }],
+    });
+  });
+
+  test('of the default model that is a host is at that host', () => {
+    expect(defaultOf({ LLM_PROVIDER: 'llm.example', LLM_MODEL: 'm' })).toMatchObject({
+      provider: 'llm.example',
+      baseUrl: 'https://llm.example/v1',
+    });
   });
 
   test('is never repeated, since it may be a key', () => {
@@ -159,12 +187,6 @@ describe('an unknown provider', () => {
       { name: 'stt', provider: 'openai', baseUrl: 'ws://whisper-stt:8003' },
     ]);
   });
-
-  test('of another purpose needs a model by name when the vendor has no usual one', () => {
-    expect(failure({ TTS_PROVIDER: 'anthropic' })).toMatchObject({
-      detail: { variable: 'TTS_MODEL' },
-    });
-  });
 });
 
 describe('a package', () => {
@@ -175,7 +197,7 @@ describe('a package', () => {
 
   test('makes a model of another purpose at its address, with the key of the same prefix', () => {
     const env = { TTS_PROVIDER: 'npm:@acme/voices', TTS_MODEL: 'v', TTS_API_KEY: 'k' };
-    expect(failure(env)).toMatchObject({ detail: { variable: 'TTS_URL' } });
+    expect(modelsOf(env).warnings).toEqual([expect.stringContaining('TTS_URL')]);
     expect(modelsOf({ ...env, TTS_URL: 'https://voices.example' }).others).toMatchObject([
       { provider: 'npm:@acme/voices', baseUrl: 'https://voices.example', key: { value: 'k' } },
     ]);

@@ -54,6 +54,8 @@ describe('watch_table', () => {
     await db.pool.query(`
       create role ${SHOP} nologin;
       create schema shop authorization ${SHOP};
+      create domain shop.due_date as date;
+      create domain shop.note as text;
       create function shop.shout(word text) returns text language sql immutable return upper(word)`);
   });
   afterAll(async () => {
@@ -502,11 +504,24 @@ describe('watch_table', () => {
     [{ agent: 'development', into_column: 'answer' }, 'HWNTF', 'has no column answer'],
     [{ agent: 'development', into_column: 'id' }, 'HWINV', 'it is part of the primary key'],
     [{ agent: 'development', into_column: 'loud' }, 'HWINV', 'it is generated'],
+    [{ agent: 'development', into_column: 'amount' }, 'HWINV', 'it is of type integer'],
+    [{ agent: 'development', into_column: 'due' }, 'HWINV', 'it is of type shop.due_date'],
+    [{ agent: 'development', into_column: 'words' }, 'HWINV', 'it is of type text[]'],
   ])('%j is rejected', async (options, code, message) => {
-    const { table } = await makeTable('loud text generated always as (upper(body)) stored');
+    const { table } = await makeTable(
+      'loud text generated always as (upper(body)) stored, amount int, due shop.due_date, words text[]',
+    );
     const refused = await refusal(watch(table, options));
     expect(refused).toMatchObject({ code, message: expect.stringContaining(message) });
     expect(refused.hint).toBeTruthy();
+  });
+
+  test('an answer fits into text, JSON and domains over them', async () => {
+    for (const type of ['text', 'varchar(200)', 'char(20)', 'json', 'jsonb', 'shop.note']) {
+      const { table } = await makeTable(`into_this ${type}`);
+      const row = await watch(table, { agent: 'development', into_column: 'into_this' });
+      expect(row).toBeTruthy();
+    }
   });
 
   test('targets other than user tables, and callers who do not own the table, are rejected', async () => {

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { testDatabase } from '../../support/database.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
 import { all, asRole, one, refusal, rolledBack } from '../support.ts';
 
 describe('register_sql_tool', () => {
@@ -387,6 +387,25 @@ describe('register_sql_tool', () => {
       ['update howdah.tools set configuration = $1 where id = $2', [id]],
     ] as const) {
       expect(await refusal(db.pool.query(text, [configuration, ...values]))).toMatchObject(refused);
+    }
+  });
+
+  test('waits for another registration, and watches and hooks wait too', async () => {
+    const first = await db.pool.connect();
+    try {
+      await first.query('begin');
+      await first.query(`select howdah.register_sql_tool('shop.order_status(text)')`);
+      const second = register('shop.defaults(text, int, text)');
+      await eventually(
+        db.pool,
+        'the second registration waits for the lock of rights',
+        `select from pg_stat_activity where wait_event_type = 'Lock' and wait_event = 'advisory'
+           and datname = current_database()`,
+      );
+      await first.query('commit');
+      expect(await second).toMatchObject({ id: expect.any(String) });
+    } finally {
+      first.release();
     }
   });
 

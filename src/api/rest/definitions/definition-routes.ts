@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Queryable } from '../../../db/connection/pool.ts';
 import { type Condition, listRows } from '../../../db/queries/row-collection.ts';
 import { noSuch, RequestRefusal } from '../../errors/request-refusal.ts';
 import { byId, flag, names, object, page, pageOf } from '../../http/fields.ts';
@@ -28,6 +29,7 @@ const toolProfile = z.object({
     .optional()
     .describe('The tools that a sub-agent may call, at most 100; only in tools of kind agent'),
 });
+const offeredTool = openaiTool.extend(toolProfile.shape);
 const toolWithFunction = z.object({
   ...tools.row.shape,
   ...openaiTool.shape,
@@ -59,6 +61,26 @@ function conditionsOf(query: {
   return conditions.filter(([, value]) => value !== undefined);
 }
 
+type OfferedTool = z.output<typeof offeredTool>;
+
+/** Returns the tools that the models of an agent are offered. */
+async function offeredTools(db: Queryable, agent: string): Promise<OfferedTool[]> {
+  const { rows } = await db.query<{ offered: OfferedTool[] }>(
+    'select howdah.agent_tool_list($1) as offered',
+    [agent],
+  );
+  return rows[0]?.offered ?? [];
+}
+
+/** Returns a tool with the actions that the agent may have its sub-agent do. */
+function withAllowedActions<Row extends { name?: unknown }>(
+  row: Row,
+  offered: readonly OfferedTool[],
+): Row {
+  const { actions } = offered.find((tool) => tool.function.name === row.name) ?? {};
+  return actions ? { ...row, actions } : row;
+}
+
 /** Route that lists the tools of the registry, or the tools of one agent. */
 const toolRegistry = route({
   method: 'GET',
@@ -78,7 +100,7 @@ const toolRegistry = route({
       description: 'A page of tools',
       schema: pageOf(toolWithFunction).extend({
         offered: z
-          .array(openaiTool.extend(toolProfile.shape))
+          .array(offeredTool)
           .optional()
           .describe(
             'Lists all tools offered to the models of the agent, including sub-agents and workflows',
@@ -99,10 +121,10 @@ const toolRegistry = route({
       const definition = { type: 'function', function: { name, description, parameters } };
       return { ...row, ...definition, ...(profile as object) };
     });
-    const answer = pageAnswer({ ...found, rows }, limit, url, (row) => row.id);
-    if (agent === undefined) return answer;
-    const list = await db.query('select howdah.agent_tool_list($1) as offered', [agent]);
-    return { ...answer, body: { ...(answer.body as object), ...list.rows[0] } };
+    const offered = agent === undefined ? undefined : await offeredTools(db, agent);
+    const allowed = offered ? rows.map((row) => withAllowedActions(row, offered)) : rows;
+    const answer = pageAnswer({ ...found, rows: allowed }, limit, url, (row) => row.id);
+    return offered ? { ...answer, body: { ...(answer.body as object), offered } } : answer;
   },
 });
 

@@ -71,7 +71,7 @@ export async function writeConfigs(
   const { db, agentId, isWhole } = writing;
   const isModelNamed = body.model != null || (body.models as unknown[] | undefined)?.length;
   for (const purpose of PURPOSES) {
-    const sent = body[`${purpose}_provider_config`] as ProviderConfig | null | undefined;
+    const sent = configIn(body[`${purpose}_provider_config`], isWhole);
     const isNamed = purpose === 'llm' && isModelNamed;
     const isRemoved = sent === null || (isWhole && sent === undefined && purpose !== 'llm');
     if (sent) {
@@ -84,6 +84,16 @@ export async function writeConfigs(
       await db.query('select howdah_private.drop_provider_config($1, $2)', [agentId, purpose]);
     }
   }
+}
+
+/**
+ * Returns a configuration that was sent. An empty object is none, as null is. In a whole row, so is
+ * an object with nothing but nulls.
+ */
+function configIn(sent: unknown, isWhole: boolean): ProviderConfig | null | undefined {
+  const values = Object.values(sent ?? {});
+  const isNone = isWhole ? values.every((value) => value === null) : values.length === 0;
+  return sent != null && isNone ? null : (sent as ProviderConfig | null | undefined);
 }
 
 async function write(

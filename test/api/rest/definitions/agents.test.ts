@@ -470,7 +470,7 @@ describe('a provider configuration', () => {
     ['tts', { url: 'https://a.example.com', api_url: 'https://b.example.com' }, 'url'],
     ['llm', { path: 'chat/completions', completions_path: '/v1/chat/completions' }, 'path'],
     ['stt', { sample_rate: 0 }, 'sample_rate'],
-    ['stt', { model: null }, 'model'],
+    ['stt', { model: null, language: 'de' }, 'model'],
   ])('of %s with %j is rejected by field', async (purpose, config, member) => {
     const name = `${purpose}_provider_config`;
     const refused = await call(sealed, 'POST', '/api/agents', {

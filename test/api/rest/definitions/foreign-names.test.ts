@@ -192,3 +192,55 @@ describe('an agent is named in place of its id', () => {
     expect(unknown).toMatchObject({ status: 404, body: { agent: 'developmnt' } });
   });
 });
+
+describe('the configurations of providers', () => {
+  const none = { llm_provider_config: {}, tts_provider_config: {}, stt_provider_config: {} };
+
+  test('are none when they are empty', async () => {
+    const made = await ask('POST', '/api/agents', { name: 'plain', ...none });
+    expect(made).toMatchObject({ status: 201, body: { tts_provider_config: null } });
+    const path = `/api/agents/${made.body.id}`;
+    const tts_provider_config = { api_url: 'https://voice.example/v1', voice_id: 'v', model: 'm' };
+    const spoken = await ask('PATCH', path, { tts_provider_config });
+    expect(spoken.body.tts_provider_config).toMatchObject({ voice_id: 'v' });
+    expect((await ask('PATCH', path, none)).body.tts_provider_config).toBe(null);
+    await ask('PATCH', path, { tts_provider_config });
+    const nulls = { provider: null, api_key: null, voice_id: null };
+    const put = await ask('PUT', path, { name: 'plain', ...none, tts_provider_config: nulls });
+    expect(put).toMatchObject({ status: 200, body: { tts_provider_config: null } });
+  });
+
+  test('of a host without an adapter are stored with a warning', async () => {
+    const warnings = [expect.stringContaining('async.ai')];
+    const made = await ask('POST', '/api/agents', {
+      name: 'voice',
+      tts_provider_config: { provider: 'async.ai', api_key: 'sk_0123456789', voice_id: 'v' },
+      stt_provider_config: { provider: 'whisper.local', url: 'ws://whisper.example:8003' },
+    });
+    expect(made).toMatchObject({
+      status: 400,
+      body: { field: 'tts_provider_config.model' },
+    });
+    const stored = await ask('POST', '/api/agents', {
+      name: 'voice',
+      tts_provider_config: { provider: 'async.ai', voice_id: 'v', model_id: 'asyncflow_v2.0' },
+      stt_provider_config: { provider: 'whisper.local', url: 'ws://whisper.example:8003' },
+    });
+    expect(stored).toMatchObject({
+      status: 201,
+      body: {
+        tts_provider_config: { warnings },
+        stt_provider_config: { warnings: [expect.stringContaining('WebSocket')] },
+      },
+    });
+    const again = await ask('PUT', `/api/agents/${stored.body.id}`, stored.body);
+    expect([again.status, again.body.tts_provider_config]).toEqual([
+      200,
+      stored.body.tts_provider_config,
+    ]);
+    const model = { name: 'speech', provider: 'async.ai', purpose: 'tts', model: 'x' };
+    expect((await ask('POST', '/api/models', model)).body.warnings).toEqual(warnings);
+    const text = { name: 'text', provider: 'llm.example', model: 'x' };
+    expect((await ask('POST', '/api/models', text)).body.warnings).toEqual([]);
+  });
+});

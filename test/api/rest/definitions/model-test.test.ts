@@ -57,7 +57,7 @@ beforeAll(async () => {
   server = await startOpenAiServer(answer);
   const defaultModel = { provider: 'openai', model: 'm', apiKey: 'of-env', baseUrl: server.url };
   const models = {
-    ...{ defaultModel, defaultVariables: [], others: [], keys: {} },
+    ...{ defaultModel, defaultVariables: [], others: [], keys: {}, warnings: [] },
     openai: { baseUrl: server.url, apiKey: 'of-env' },
   };
   const config = { egressAllow: [], providerPackages: [], models };

@@ -87,7 +87,7 @@ test('request_params are those of the request, with the parameters of the config
 });
 
 test('a field without a meaning for the purpose is named in a warning', async () => {
-  const { body } = await ask({ model: 'm', voice: 'nova' });
+  const { body } = await ask({ purpose: 'llm', model: 'm', voice: 'nova' });
   expect(body.warnings).toEqual([expect.stringMatching(/^voice /), 'of the provider']);
 });
 
@@ -100,4 +100,31 @@ test.each([
   const before = tests.length;
   expect(await ask(body)).toMatchObject({ status: 400, body: { code: 'HWINV', field } });
   expect(tests).toHaveLength(before);
+});
+
+test.each([
+  ['llm', { provider: 'openai', endpoint: URL_OF_MINE, model: 'm' }],
+  ['tts', { endpoint: URL_OF_MINE, voice_id: 'nova', model: 'm' }],
+  ['stt', { url: URL_OF_MINE, language: 'de' }],
+])(
+  'an %s is tested from the object that an agent has, and by its members',
+  async (purpose, config) => {
+    const nested = { [`${purpose}_provider_config`]: config, stt_provider_config: {}, model: null };
+    expect((await ask({ ...nested, [`${purpose}_provider_config`]: config })).status).toBe(200);
+    const ofAgent = tests.at(-1);
+    expect((await ask(config)).status).toBe(200);
+    expect(tests.at(-1)).toEqual(ofAgent);
+    expect(ofAgent?.tested.purpose).toBe(purpose);
+  },
+);
+
+test('several configurations at once are refused', async () => {
+  const config = { endpoint: URL_OF_MINE, model: 'm' };
+  for (const [body, field] of [
+    [{ llm_provider_config: config, tts_provider_config: config }, 'tts_provider_config'],
+    [{ llm_provider_config: config, model: 'm' }, 'model'],
+    [{ llm_provider_config: config, purpose: 'tts' }, 'purpose'],
+  ] as const) {
+    expect(await ask(body)).toMatchObject({ status: 400, body: { field } });
+  }
 });
