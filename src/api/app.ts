@@ -9,6 +9,7 @@ import {
 import type { Logger } from 'pino';
 import type { Readiness } from '../telemetry/readiness.ts';
 import { answerClientError } from './errors/client-errors.ts';
+import { otherWay } from './errors/other-ways.ts';
 import { PROBLEM_TYPE, problem } from './errors/problem.ts';
 import { isGraphiqlPath } from './graphql/graphiql.ts';
 import { healthRoutes } from './health/health.ts';
@@ -68,7 +69,9 @@ function answerNotFound(app: FastifyInstance, request: FastifyRequest, reply: Fa
   if (methods.length > 0) reply.header('allow', methods.join(', '));
   const [status, code] = methods.length > 0 ? [405, 'HWINV'] : [404, 'HWNTF'];
   const detail = `${request.method} ${shownPath(request.url)} does not exist.`;
-  const hint = methods.length > 0 ? `Allowed methods: ${methods.join(', ')}.` : hintOfMissing(url);
+  const allowed = methods.length > 0 ? `Allowed methods: ${methods.join(', ')}.` : undefined;
+  const other = otherWay(request.method, url);
+  const hint = [allowed, other].filter(Boolean).join(' ') || hintOfMissing(url);
   return reply
     .code(status)
     .type(PROBLEM_TYPE)

@@ -1,4 +1,6 @@
+import { HowdahError } from '../contracts/errors.ts';
 import type { Json } from '../json/json.ts';
+import { closestNames } from '../text/closest-names.ts';
 import { bodyOf, type HttpClient } from './http-client.ts';
 import { type Operations, operations } from './operations.generated.ts';
 
@@ -25,10 +27,22 @@ type AnyInput = {
   headers?: Record<string, string>;
 };
 
+type Operation = readonly [method: string, path: string, type?: string];
+
+function operationOf(id: string): Operation {
+  const known: Readonly<Record<string, Operation>> = operations;
+  if (Object.hasOwn(known, id)) return known[id] as Operation;
+  const [near] = closestNames(id, Object.keys(known), 1);
+  throw new HowdahError('HWNTF', `there is no operation ${id}`, {
+    hint: near === undefined ? 'See /docs for the names of operations.' : `Did you mean ${near}?`,
+    detail: { operation: id },
+  });
+}
+
 export function createCall(ask: HttpClient): CallOperation {
   return async (id, ...[input]) => {
     const { params = {}, query = {}, body, headers = {} } = (input ?? {}) as AnyInput;
-    const [method, path, type] = operations[id] as readonly string[] as [string, string, string?];
+    const [method, path, type] = operationOf(id);
     const search = new URLSearchParams(
       Object.entries(query)
         .filter(([, value]) => value !== undefined)

@@ -264,14 +264,18 @@ function resultOf(data: StreamEvent['data']): RunResult {
   const { error, ...result } = data as unknown as RunResult & { error: JsonObject | null };
   if (result.status === 'completed') return result;
   const why = typeof error?.message === 'string' ? `: ${error.message}` : '';
-  throw new HowdahError('EFAILED', `run ${result.execution_id} is ${result.status}${why}`, {
-    detail: data as JsonObject,
-  });
+  throw new HowdahError(
+    'EFAILED',
+    `run ${result.execution_id} ${result.status === 'failed' ? 'failed' : `was ${result.status}`}${why}`,
+    {
+      detail: data as JsonObject,
+    },
+  );
 }
 
 function waiting(id: string, question: OpenQuestion): HowdahError {
   return new HowdahError('EWAITING', `run ${id} waits for a person: ${question.prompt}`, {
-    hint: 'Pass an `answer` to send(), or answer the question later: it is stored in howdah.questions.',
+    hint: 'Pass the option `answer`, a function that returns the answer, to send() or waitFor(). Or answer the question later: it is stored in howdah.questions.',
     detail: question as unknown as JsonObject,
   });
 }

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { ExactNumber } from './exact-number.ts';
 
 /** The parts of a zod schema that describe what is inside a value. */
 export type SchemaDefinition = {
@@ -27,6 +28,7 @@ export function omitNulls(schema: z.ZodType, value: unknown): unknown {
 /** `schemas` are the alternatives for the value. */
 function omitWithin(schemas: readonly z.ZodType[], value: unknown): unknown {
   if (typeof value !== 'object' || value === null || schemas.length === 0) return value;
+  if (value instanceof ExactNumber) return value;
   const definitions = schemas.flatMap((schema) => alternativesOf(schema, value));
   if (!definitions.some(describesInside)) return value;
   if (Array.isArray(value)) {

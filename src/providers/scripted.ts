@@ -223,18 +223,18 @@ function mismatch(step: ScriptStep, number: number, request: ModelRequest): Fail
   const absent = tools.filter((name) => !offered.includes(name));
   const expected = [
     ...(last_role !== undefined && last?.role !== last_role
-      ? [`a last message of role ${last_role}`]
+      ? [`the last message to have the role ${last_role}`]
       : []),
     ...(text !== undefined && !(last?.content ?? '').includes(text)
-      ? [`a last message with "${text}"`]
+      ? [`the last message to contain "${text}"`]
       : []),
-    ...(absent.length > 0 ? [`the tool(s) ${absent.join(', ')} on offer`] : []),
+    ...(absent.length > 0 ? [`the tools ${absent.join(', ')} to be offered`] : []),
   ];
   if (expected.length === 0) return null;
   const came = `${lastMessage(request)} and the tools ${offered.join(', ') || '(none)'}`;
   return createFailure(
     'script_mismatch',
-    `Step ${number} of the script expected ${expected.join(' and ')}; what came was ${came}.`,
+    `Step ${number} of the script expected ${expected.join(' and ')}, but it was ${came}.`,
     { cause: { step: number, expected } },
   );
 }

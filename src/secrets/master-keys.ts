@@ -67,7 +67,7 @@ export function createMasterKeys({ keys, file }: KeySource): MasterKeys {
 export function noKey(): HowdahError {
   return new HowdahError(
     'HWINV',
-    'HOWDAH_SECRET_KEY is not set. Only an API on a loopback address stores a key in a file.',
+    'HOWDAH_SECRET_KEY is not set. It is required because HOST is not a loopback address.',
     {
       hint: 'Set it to the same value for every process: the output of openssl rand -base64 32',
       detail: { variable: 'HOWDAH_SECRET_KEY' },

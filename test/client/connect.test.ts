@@ -173,6 +173,10 @@ test('every operation is callable by its name, with its input and output types',
   });
   const name: string = made.name;
   expect(name).toBe('typed');
+  await expect(howdah.call('listAgentz' as 'listAgents')).rejects.toMatchObject({
+    code: 'HWNTF',
+    hint: 'Did you mean listAgents?',
+  });
   const { data } = await howdah.call('listAgents', { query: { name: 'typed' } });
   expect(data).toMatchObject([{ id: made.id }]);
   expect((await howdah.call('listExecutions')).data).toEqual(expect.any(Array));

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { z } from 'zod';
 import { defineTool, type StartOptions, start } from '../../src/index.ts';
 import { variablesOf } from '../../src/start-options.ts';
 
@@ -47,6 +48,15 @@ test('defineTool() asks for parameters in zod', () => {
   expect(() => defineTool(spec as unknown as Parameters<typeof defineTool>[0])).toThrow(
     'the parameters of the tool parcel are not a zod object',
   );
+});
+
+test.each([
+  [{ run: undefined }, 'the tool parcel has no function run'],
+  [{ effect: 'pur' }, 'the tool parcel has the unknown effect pur'],
+])('defineTool() refuses %j', (more, message) => {
+  const run = () => null;
+  const spec = { name: 'parcel', description: 'x', parameters: z.object({}), run, ...more };
+  expect(() => defineTool(spec as unknown as Parameters<typeof defineTool>[0])).toThrow(message);
 });
 
 test('an aborted signal rejects with its reason before anything starts', async () => {

@@ -348,7 +348,7 @@ workflows:
 `),
     );
     expect(lines.map((line) => line.replace(/ .*(contains a key).*/, ' $1'))).toEqual([
-      '7:15 the row of models is refused: base_url must be an HTTP URL',
+      '7:15 base_url must be an HTTP URL',
       "8:18 there is no secret 'nowhere'",
       '9:18 input_price must be at least 0',
       '12:14 contains a key',

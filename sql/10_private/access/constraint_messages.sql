@@ -23,8 +23,9 @@ begin
     from pg_constraint as c where c.conrelid = refuse_row.relation and c.conname = refuse_row.rule;
   end if;
   raise exception using errcode = 'HWINV',
-    message = coalesce(format('the row of %s is refused: ', v_table)
-        || howdah_private.constraint_sentence(refuse_row.rule, v_fields),
+    message = coalesce(
+      regexp_replace(howdah_private.constraint_sentence(refuse_row.rule, v_fields),
+        ' must be an object$', ' must be a JSON object'),
       format('%s of %s is missing', refuse_row.field, v_table)),
     detail = jsonb_build_object(
       'table', v_table, 'fields', v_fields, 'constraint', refuse_row.rule)::text,

@@ -67,7 +67,7 @@ begin
   then
     raise warning using
       message = coalesce(format('no running worker has %s; the run stays queued', v_missing),
-        'no worker is alive that takes this run'),
+        'no running worker can take this run; it stays queued'),
       hint = case when v_missing is null then 'Start one in another terminal: howdah worker'
         else 'Start a worker with the program or the folder that has it: '
           'howdah worker --tools FOLDER' end;

@@ -235,7 +235,7 @@ declare
 begin
   if v_grants <> '{}' then
     raise warning using
-      message = format('calls of %s run as howdah_app, which may not use all that it names',
+      message = format('%s runs as howdah_app, which lacks a privilege that the function needs',
         warn_missing_grants.fn),
       hint = array_to_string(v_grants, '; ') || ';';
   end if;

@@ -50,9 +50,9 @@ async function promises(pool: Pool): Promise<Finding> {
   const broken = await listViolations(queriesOn(pool));
   const [first] = broken;
   return first === undefined
-    ? { check: 'promises', ok: true, found: 'howdah.violations is empty' }
+    ? { check: 'guarantees', ok: true, found: 'none is violated' }
     : {
-        check: 'promises',
+        check: 'guarantees',
         ok: false,
         found: `${broken.length} violations, the first: ${first.rule} ${first.detail}`,
         fix: 'select * from howdah.violations',

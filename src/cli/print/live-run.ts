@@ -9,6 +9,7 @@ import type { FollowedEvent, RunBackend } from '../backend/backend.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import { type CliIo, paint, printJson } from '../output/output.ts';
 import { oneLine, plainText } from '../output/terminal-text.ts';
+import { memberLines } from './members.ts';
 import { answerCommands, questionLines } from './question.ts';
 import { type Ended, endLine, errorOf, stepLine } from './step-line.ts';
 
@@ -37,7 +38,7 @@ type FollowOptions = {
  */
 export async function showUntilEnd(
   io: CliIo,
-  runs: Pick<RunBackend, 'follow'>,
+  runs: Pick<RunBackend, 'follow' | 'find' | 'tree'>,
   id: string,
   { after = 0, tree = false, onQuestion }: FollowOptions = {},
 ): Promise<void> {
@@ -49,6 +50,7 @@ export async function showUntilEnd(
   for await (const event of runs.follow(id, { after, tree }, detach.signal)) {
     showEvent(io, id, event);
     const status = endStatusOf(event);
+    if (status !== undefined && !io.json && !tree) (await memberLines(runs, id)).forEach(io.err);
     if (status !== undefined && status !== 'completed') io.setExitCode(exitCodes.runFailed);
     const questions = questionsOf(event);
     if (questions.length === 0) continue;

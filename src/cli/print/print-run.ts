@@ -16,11 +16,12 @@ export type PrintedRun = {
   steps: Step[];
 };
 
-/** Prints the whole run. Its questions are read only for people. */
+/** Prints the whole run. Its questions and members are read only for people. */
 export async function printRun(
   io: CliIo,
   { execution, steps }: PrintedRun,
   readQuestions: () => Promise<Question[]>,
+  readMembers: () => Promise<string[]>,
 ): Promise<void> {
   if (io.json) return printJson(io, { ...execution, steps });
   io.out(`execution ${execution.id}`);
@@ -36,6 +37,7 @@ export async function printRun(
   const hits = hitsOf(execution.input_hits);
   if (hits) io.out(`filtered  ${hits}`);
   for (const step of steps) io.out(stepLine({ ...io, color: false }, step));
+  for (const line of await readMembers()) io.out(line);
   for (const question of await readQuestions()) io.out(questionLines(question).join('\n'));
   const error = errorOf(execution.error);
   if (error || execution.output !== null) {

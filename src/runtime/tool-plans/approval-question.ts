@@ -18,10 +18,8 @@ export function approvalQuestion(
   verdict: PolicyVerdict | undefined,
 ): Omit<NewQuestion, 'id'> {
   const sentences = [
-    `May ${tool.name} be called with ${formatArguments(args)}?`,
-    ...(open.approvalQuestions > 0
-      ? ['It would do something else than what was shown before.']
-      : []),
+    `Approve ${tool.name}(${formatArguments(args)})?`,
+    ...(open.approvalQuestions > 0 ? ['Its effect has changed since the last preview.'] : []),
     ...(verdict ? [verdict.text] : []),
   ];
   const question = questionForCall('approval', tool, open, args, sentences.join(' '));

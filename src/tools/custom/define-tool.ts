@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { CustomContext, CustomTool } from '../../contracts/agents/tool.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
+import { closestNames } from '../../text/closest-names.ts';
 import { schemaOf, toZodValues } from './zod-arguments.ts';
 
 /** A tool whose parameters are a zod object, so that the arguments of `run` have its type. */
@@ -10,16 +11,29 @@ export type ToolSpec<Parameters extends z.ZodObject> = Omit<CustomTool, 'paramet
   run(args: z.output<Parameters>, context: CustomContext): Promise<Json> | Json;
 };
 
+const EFFECTS = ['pure', 'idempotent', 'once'] as const;
+
 /**
  * Creates a tool from parameters in zod. The model receives their JSON Schema (draft 2020-12).
  * `run` receives the parsed arguments, with defaults and transformations. For ids beyond 2^53 use
- * `z.bigint()`; other parameters reject them. Throws when the
- * parameters are not a zod object, or have no JSON Schema.
+ * `z.bigint()`; other parameters reject them. Throws when the parameters are not a zod object or
+ * have no JSON Schema, without `run`, and for an unknown effect.
  */
 export function defineTool<Parameters extends z.ZodObject>(spec: ToolSpec<Parameters>): CustomTool {
   if (!isZodObject(spec.parameters)) {
     throw new HowdahError('HWINV', `the parameters of the tool ${spec.name} are not a zod object`, {
       hint: 'Set parameters to z.object({…}) of zod 4, or to z.object({}) if there are none.',
+    });
+  }
+  if (typeof spec.run !== 'function') {
+    throw new HowdahError('HWINV', `the tool ${spec.name} has no function run`, {
+      hint: 'Set run to a function of the arguments: run: async ({ id }) => ….',
+    });
+  }
+  if (spec.effect !== undefined && !EFFECTS.includes(spec.effect)) {
+    const [near] = closestNames(String(spec.effect), EFFECTS, 1);
+    throw new HowdahError('HWINV', `the tool ${spec.name} has the unknown effect ${spec.effect}`, {
+      hint: `${near ? `Did you mean ${near}? ` : ''}Effects are ${EFFECTS.join(', ')}.`,
     });
   }
   const parameters = schemaOf(spec.parameters);

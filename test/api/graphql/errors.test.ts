@@ -117,7 +117,7 @@ describe('Postgres errors that a client causes', () => {
         constraint: 'limits_are_positive',
       },
     });
-    expect(error?.message).toBe('the row of agents is refused: limits must be positive');
+    expect(error?.message).toBe('limits must be positive');
   });
 
   test('an id of a missing row', async () => {

@@ -241,7 +241,7 @@ describe('an approval', () => {
     const question = await waitForQuestion(id);
     expect(question).toMatchObject({
       kind: 'approval',
-      prompt: 'May pay be called with {"cents":7}?',
+      prompt: 'Approve pay({"cents":7})?',
       tool_call: { name: 'pay', arguments: { cents: 7 } },
       schema: parameters,
     });

@@ -184,7 +184,7 @@ describe('a call that requires approval is tried, rolled back and shown', () => 
     const run = await begin('take', { item: 'bolt', pieces: 3 });
     const { id, preview, prompt } = await waitForApproval(run);
     expect(await pieces()).toBe(10);
-    expect(prompt).toBe('May take be called with {"item":"bolt","pieces":3}?');
+    expect(prompt).toBe('Approve take({"item":"bolt","pieces":3})?');
     expect(preview).toMatchObject({
       result: '7',
       altered: [],

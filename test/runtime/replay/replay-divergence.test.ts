@@ -174,9 +174,9 @@ describe('a divergence', () => {
     definition.tools = definition.tools.map((one) => ({ ...one, requires_approval: true }));
     const { divergences } = await replayRun(run(), { definition });
     expect(divergences.map(({ seq, now }) => [seq, now])).toEqual([
-      [2, expect.stringContaining('a question (approval): May lookup be called with')],
-      [3, expect.stringContaining('a question (approval): May lookup be called with')],
-      [5, 'a question (approval): May lookup be called with {"id":3}?'],
+      [2, expect.stringContaining('a question (approval): Approve lookup(')],
+      [3, expect.stringContaining('a question (approval): Approve lookup(')],
+      [5, 'a question (approval): Approve lookup({"id":3})?'],
     ]);
   });
 

@@ -174,7 +174,7 @@ describe('howdah.ask', () => {
     expect(run.status).toBe('queued');
     expect(notices).toEqual([
       {
-        message: 'no worker is alive that takes this run',
+        message: 'no running worker can take this run; it stays queued',
         hint: 'Start one in another terminal: howdah worker',
       },
     ]);

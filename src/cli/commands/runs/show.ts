@@ -3,6 +3,7 @@ import { HowdahError } from '../../../contracts/errors.ts';
 import { API_OPTION } from '../../backend/connect-server.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import type { CliIo } from '../../output/output.ts';
+import { memberLines } from '../../print/members.ts';
 import { printRun, printTree } from '../../print/print-run.ts';
 import { printStep, shownIn } from '../../print/step.ts';
 
@@ -23,7 +24,12 @@ export function register(command: Command, io: CliIo): void {
         if (tree) return printTree(io, await runs.tree(id));
         const execution = await runs.find(id);
         const steps = await runs.steps(id);
-        await printRun(io, { execution, steps }, () => runs.openQuestions(id));
+        await printRun(
+          io,
+          { execution, steps },
+          () => runs.openQuestions(id),
+          () => memberLines(runs, id),
+        );
       });
     });
 }

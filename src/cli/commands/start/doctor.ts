@@ -182,9 +182,9 @@ async function workers(pool: Pool): Promise<Finding> {
 async function promises(pool: Pool): Promise<Finding> {
   const broken = await listViolations(queriesOn(pool));
   return broken.length === 0
-    ? { check: 'promises', ok: true, found: 'howdah.violations is empty' }
+    ? { check: 'guarantees', ok: true, found: 'none is violated' }
     : {
-        check: 'promises',
+        check: 'guarantees',
         ok: false,
         found: `${broken.length} violations, the first: ${broken[0]?.rule} ${broken[0]?.detail}`,
         fix: 'select * from howdah.violations',

@@ -68,7 +68,7 @@ describe('howdah run', () => {
   test('lists all open questions and approvals, with the commands for a decision', async () => {
     const { status, stderr } = await cli('run', 'both', 'Hi');
     expect(status).toBe(7);
-    expect(stderr).toContain('waits for a person: May pay be called with {"cents":7}?');
+    expect(stderr).toContain('waits for a person: Approve pay({"cents":7})?');
     expect(stderr).toMatch(/ {2}howdah approve \S+\n {2}howdah reject \S+ --reason TEXT\n/);
     expect(stderr).toContain('waits for a person: Why?');
   });
@@ -124,7 +124,7 @@ describe('howdah run', () => {
   test('accepts approve and reject at a terminal, and leaves the call open on an empty line', async () => {
     const { status, talk } = await atTerminal('payer', 'reject too dear', '');
     expect(talk).toMatch(/did not allow this call: too dear/);
-    expect(talk).toContain('May pay be called with {"cents":8}?');
+    expect(talk).toContain('Approve pay({"cents":8})?');
     expect(status).toBe(7);
   });
 });

@@ -63,6 +63,17 @@ describe.each(['database', 'server'])('over a %s', (over) => {
     expect(at('I ask the helper.')).toBeLessThan(at('I must ask.'));
   });
 
+  test('without the tree, says what the runs below answered, and names the option', async () => {
+    const [id] = [await start()];
+    const more = over === 'server' ? ['--api', api.url] : [];
+    const { status, stderr } = await watch(url(), [id, ...more]);
+    expect(status).toBe(0);
+    expect(stderr).toMatch(new RegExp(`^member    ${agentNames.worker}: .+$`, 'm'));
+    expect(stderr).toContain(`howdah show ${id} --tree`);
+    const shown = await runCli(url(), 'show', id, ...more);
+    expect(shown.stdout).toMatch(/^in all {4}\d+ tokens · cost /m);
+  });
+
   test('prints each event with its path for programs', async () => {
     const id = await start();
     const { status, stdout } = await watch(url(), line(id, '--json'));
