@@ -17,7 +17,8 @@ begin
   loop
     execute format(
       'revoke all on %s from public, howdah_app, howdah_analyst, howdah_worker, '
-      'howdah_authenticator, howdah_eraser, howdah_tool, howdah_reader, howdah_writer'
+      'howdah_authenticator, howdah_eraser, howdah_tool, howdah_reader, howdah_writer, '
+      'howdah_viewer'
         || case when starts_with(v_object, 'table ') then ', howdah_engine' else '' end, v_object);
   end loop;
 end $$;
@@ -87,23 +88,24 @@ revoke all on howdah_private.migrations from howdah_engine;
 revoke update, delete on howdah.audit_log from howdah_engine;
 
 -- Tables and views, one block each, in the order of the migrations. Roles of tenants are howdah_app
--- and, for reading, howdah_analyst; row-level security limits both to their tenant. Workers have no
--- privilege on tables: they call functions.
+-- and, for reading, howdah_viewer; row-level security limits both to their tenant. howdah_analyst
+-- is a member of howdah_viewer, and only owners grant it more. Workers have no privilege on tables:
+-- they call functions.
 
-grant select on howdah.tenants to howdah_app, howdah_analyst;
+grant select on howdah.tenants to howdah_app, howdah_viewer;
 
-grant select on howdah.users to howdah_app, howdah_analyst;
+grant select on howdah.users to howdah_app, howdah_viewer;
 grant
   insert (username, email, role, is_active),
   update (username, email, role, is_active)
   on howdah.users to howdah_app;
 
 -- Only apply_agent_system writes agent systems, with the rights of its caller.
-grant select on howdah.agent_systems to howdah_app, howdah_analyst;
+grant select on howdah.agent_systems to howdah_app, howdah_viewer;
 
-grant select on howdah.agent_system_versions to howdah_app, howdah_analyst;
+grant select on howdah.agent_system_versions to howdah_app, howdah_viewer;
 
-grant select on howdah.models to howdah_app, howdah_analyst;
+grant select on howdah.models to howdah_app, howdah_viewer;
 grant
   insert (
     name, provider, model, purpose, domain, base_url, secret_name, capabilities, input_price,
@@ -118,22 +120,22 @@ grant
   delete
   on howdah.models to howdah_app;
 
-grant select on howdah.prompts to howdah_app, howdah_analyst;
+grant select on howdah.prompts to howdah_app, howdah_viewer;
 grant
   insert (name, description, template, variables),
   update (name, description, template, variables, deleted_at)
   on howdah.prompts to howdah_app;
 
-grant select on howdah.prompt_versions to howdah_app, howdah_analyst, howdah_eraser;
+grant select on howdah.prompt_versions to howdah_app, howdah_viewer, howdah_eraser;
 grant update on howdah.prompt_versions to howdah_eraser;
 
-grant select on howdah.skills to howdah_app, howdah_analyst;
+grant select on howdah.skills to howdah_app, howdah_viewer;
 grant
   insert (name, description, content, is_active),
   update (name, description, content, is_active, deleted_at)
   on howdah.skills to howdah_app;
 
-grant select on howdah.skill_versions to howdah_app, howdah_analyst, howdah_eraser;
+grant select on howdah.skill_versions to howdah_app, howdah_viewer, howdah_eraser;
 grant update on howdah.skill_versions to howdah_eraser;
 
 -- The database makes all ids, so no role may insert one.
@@ -142,7 +144,7 @@ grant select (
   use_history, human_input, context_policy, engine, engine_configuration, capabilities, domain,
   output_schema, max_steps, max_tokens, max_cost, max_seconds, user_id, is_default, is_active,
   is_restricted, agent_system_id, current_version_id, created_at, updated_at, deleted_at
-) on howdah.agents to howdah_app, howdah_analyst;
+) on howdah.agents to howdah_app, howdah_viewer;
 grant
   insert (
     name, description, instruction, system_prompt, prompt_id, prompt_values, use_history,
@@ -156,17 +158,17 @@ grant
   )
   on howdah.agents to howdah_app;
 
-grant select on howdah.agent_versions to howdah_app, howdah_analyst, howdah_eraser;
+grant select on howdah.agent_versions to howdah_app, howdah_viewer, howdah_eraser;
 grant update on howdah.agent_versions to howdah_eraser;
 
-grant select on howdah.agent_models to howdah_app, howdah_analyst;
+grant select on howdah.agent_models to howdah_app, howdah_viewer;
 grant
   insert (agent_id, model_id, purpose, position, request_params),
   update (model_id, purpose, position, request_params),
   delete
   on howdah.agent_models to howdah_app;
 
-grant select on howdah.agent_skills to howdah_app, howdah_analyst;
+grant select on howdah.agent_skills to howdah_app, howdah_viewer;
 grant
   insert (agent_id, skill_id, position),
   update (position),
@@ -177,7 +179,7 @@ grant select (
   id, tenant_id, name, description, type, instruction, configuration, max_steps, max_tokens,
   max_cost, max_seconds, is_active, is_restricted, agent_system_id, current_version_id, created_at,
   updated_at, deleted_at
-) on howdah.workflows to howdah_app, howdah_analyst;
+) on howdah.workflows to howdah_app, howdah_viewer;
 grant
   insert (
     name, description, type, instruction, configuration, max_steps, max_tokens, max_cost,
@@ -189,24 +191,24 @@ grant
   )
   on howdah.workflows to howdah_app;
 
-grant select on howdah.workflow_versions to howdah_app, howdah_analyst, howdah_eraser;
+grant select on howdah.workflow_versions to howdah_app, howdah_viewer, howdah_eraser;
 grant update on howdah.workflow_versions to howdah_eraser;
 
-grant select on howdah.workflow_agents to howdah_app, howdah_analyst;
+grant select on howdah.workflow_agents to howdah_app, howdah_viewer;
 grant
   insert (workflow_id, sequence_order, role, agent_id, member_workflow_id, question, configuration),
   update (sequence_order, role, agent_id, member_workflow_id, question, configuration),
   delete
   on howdah.workflow_agents to howdah_app;
 
-grant select on howdah.version_labels to howdah_app, howdah_analyst;
+grant select on howdah.version_labels to howdah_app, howdah_viewer;
 grant
   insert (agent_id, workflow_id, prompt_id, label, version),
   update (version),
   delete
   on howdah.version_labels to howdah_app;
 
-grant select on howdah.mcp_servers to howdah_app, howdah_analyst;
+grant select on howdah.mcp_servers to howdah_app, howdah_viewer;
 grant
   insert (
     name, description, type, configuration, trusts_annotations, allows_elicitation,
@@ -219,7 +221,7 @@ grant
   delete
   on howdah.mcp_servers to howdah_app;
 
-grant select on howdah.integrations to howdah_app, howdah_analyst;
+grant select on howdah.integrations to howdah_app, howdah_viewer;
 grant
   insert (
     name, description, resource_url, account_scope, grant_type, scopes, issuer, endpoints,
@@ -233,21 +235,21 @@ grant
   on howdah.integrations to howdah_app;
 
 -- connect_account and disconnect_account write accounts.
-grant select on howdah.connected_accounts to howdah_app, howdah_analyst;
+grant select on howdah.connected_accounts to howdah_app, howdah_viewer;
 
 -- Workers write what servers offer; accept_mcp_tool accepts a tool.
-grant select on howdah.mcp_tools to howdah_app, howdah_analyst;
+grant select on howdah.mcp_tools to howdah_app, howdah_viewer;
 
-grant select on howdah.mcp_prompts to howdah_app, howdah_analyst;
+grant select on howdah.mcp_prompts to howdah_app, howdah_viewer;
 
-grant select on howdah.agent_servers to howdah_app, howdah_analyst;
+grant select on howdah.agent_servers to howdah_app, howdah_viewer;
 grant
   insert (agent_id, server_id, allowed_tools),
   update (allowed_tools),
   delete
   on howdah.agent_servers to howdah_app;
 
-grant select on howdah.tools to howdah_app, howdah_analyst;
+grant select on howdah.tools to howdah_app, howdah_viewer;
 grant
   insert (
     name, aliases, description, capabilities, domain, kind, agent_id, workflow_id, parameters,
@@ -260,42 +262,42 @@ grant
   delete
   on howdah.tools to howdah_app;
 
-grant select on howdah.agent_tools to howdah_app, howdah_analyst;
+grant select on howdah.agent_tools to howdah_app, howdah_viewer;
 grant
   insert (agent_id, tool_id, configuration, requires_approval),
   update (configuration, requires_approval),
   delete
   on howdah.agent_tools to howdah_app;
 
-grant select on howdah.tool_policies to howdah_app, howdah_analyst;
+grant select on howdah.tool_policies to howdah_app, howdah_viewer;
 grant
   insert (agent_id, tool_id, kind, effect, min_trust, decision),
   update (min_trust, decision),
   delete
   on howdah.tool_policies to howdah_app;
 
-grant select on howdah.output_filters to howdah_app, howdah_analyst;
+grant select on howdah.output_filters to howdah_app, howdah_viewer;
 grant
   insert (agent_id, name, pattern, places, action, is_active),
   update (name, pattern, places, action, is_active),
   delete
   on howdah.output_filters to howdah_app;
 
-grant select on howdah.hooks to howdah_app, howdah_analyst;
+grant select on howdah.hooks to howdah_app, howdah_viewer;
 
-grant select on howdah.sessions to howdah_app, howdah_analyst;
+grant select on howdah.sessions to howdah_app, howdah_viewer;
 grant
   insert (policy, user_id, agent_id, workflow_id, state, title),
   update (policy, state, title)
   on howdah.sessions to howdah_app;
 
-grant select on howdah.questions to howdah_app, howdah_analyst, howdah_eraser;
+grant select on howdah.questions to howdah_app, howdah_viewer, howdah_eraser;
 grant update on howdah.questions to howdah_eraser;
 
-grant select on howdah.approvals to howdah_app, howdah_analyst;
+grant select on howdah.approvals to howdah_app, howdah_viewer;
 grant delete on howdah.approvals to howdah_app;
 
-grant select on howdah.todos to howdah_app, howdah_analyst;
+grant select on howdah.todos to howdah_app, howdah_viewer;
 grant
   insert (session_id, position, status, title, note),
   update (position, status, title, note),
@@ -303,16 +305,16 @@ grant
   on howdah.todos to howdah_app;
 
 -- People write messages; the engine records what becomes of them.
-grant select on howdah.mail to howdah_app, howdah_analyst;
+grant select on howdah.mail to howdah_app, howdah_viewer;
 grant insert (
   to_agent_id, thread_id, to_execution_id, reply_to_id, content, subject
 ) on howdah.mail to howdah_app;
 
 -- Only runs write a blackboard.
-grant select on howdah.board_entries to howdah_app, howdah_analyst;
+grant select on howdah.board_entries to howdah_app, howdah_viewer;
 
 -- The content of a file is written once. Only owners may change its path.
-grant select on howdah.resources to howdah_app, howdah_analyst;
+grant select on howdah.resources to howdah_app, howdah_viewer;
 grant
   insert (execution_id, session_id, name, type, sha256, metadata, bytes, uri),
   update (name, metadata, uri),
@@ -320,7 +322,7 @@ grant
   on howdah.resources to howdah_app;
 
 -- give_feedback writes the entries.
-grant select on howdah.feedback_entries to howdah_app, howdah_analyst, howdah_eraser;
+grant select on howdah.feedback_entries to howdah_app, howdah_viewer, howdah_eraser;
 grant update on howdah.feedback_entries to howdah_eraser;
 
 -- callback_url may hold a key: no role of tenants may read it. Live lists find changed rows by
@@ -337,7 +339,7 @@ grant select (
   metadata, created_by, ancestors, input_data, output, output_data, error, idempotency_key,
   input_parts, overrides, history, client_tools, concurrency_key, debounce_key, debounce_ms,
   debounced_at, input_hits, xmin
-) on howdah.executions to howdah_app, howdah_analyst;
+) on howdah.executions to howdah_app, howdah_viewer;
 grant insert (
   run_at, input_trust, priority, agent_id, agent_version_id, session_id, workflow_id,
   workflow_version_id, max_cost, input, metadata, input_data, idempotency_key, input_parts,
@@ -349,18 +351,18 @@ grant select, update, delete on howdah.executions to howdah_eraser;
 grant select (
   execution_id, tenant_id, step_count, message_count, model_count, tokens_in, tokens_out, cost,
   trust, updated_at, xmin
-) on howdah_private.run_heads to howdah_app, howdah_analyst;
-grant select on howdah.execution_counters to howdah_app, howdah_analyst;
+) on howdah_private.run_heads to howdah_app, howdah_viewer;
+grant select on howdah.execution_counters to howdah_app, howdah_viewer;
 
-grant select on howdah.status_transitions to howdah_app, howdah_analyst;
+grant select on howdah.status_transitions to howdah_app, howdah_viewer;
 
-grant select on howdah.steps to howdah_app, howdah_analyst, howdah_eraser;
+grant select on howdah.steps to howdah_app, howdah_viewer, howdah_eraser;
 grant update, delete on howdah.steps to howdah_eraser;
 
-grant select on howdah.messages to howdah_app, howdah_analyst, howdah_eraser;
+grant select on howdah.messages to howdah_app, howdah_viewer, howdah_eraser;
 grant update, delete on howdah.messages to howdah_eraser;
 
-grant select on howdah.schedules to howdah_app, howdah_analyst;
+grant select on howdah.schedules to howdah_app, howdah_viewer;
 grant
   insert (
     name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, session_id, priority,
@@ -374,11 +376,11 @@ grant
   on howdah.schedules to howdah_app;
 
 -- Only owners of the database watch tables.
-grant select on howdah.table_triggers to howdah_app, howdah_analyst;
+grant select on howdah.table_triggers to howdah_app, howdah_viewer;
 
-grant select on howdah.watched_rows to howdah_app, howdah_analyst;
+grant select on howdah.watched_rows to howdah_app, howdah_viewer;
 
-grant select on howdah.webhooks to howdah_app, howdah_analyst;
+grant select on howdah.webhooks to howdah_app, howdah_viewer;
 grant
   insert (
     url, events, description, agent_id, workflow_id, secret_name, previous_secret_name, is_active
@@ -389,7 +391,7 @@ grant
   delete
   on howdah.webhooks to howdah_app;
 
-grant select on howdah.inbound_hooks to howdah_app, howdah_analyst;
+grant select on howdah.inbound_hooks to howdah_app, howdah_viewer;
 grant
   insert (
     name, description, verification, secret_name, previous_secret_name, secret_header, agent_id,
@@ -402,30 +404,30 @@ grant
   delete
   on howdah.inbound_hooks to howdah_app;
 
-grant select on howdah.inbound_deliveries to howdah_app, howdah_analyst;
+grant select on howdah.inbound_deliveries to howdah_app, howdah_viewer;
 
-grant select on howdah.alert_rules to howdah_app, howdah_analyst;
+grant select on howdah.alert_rules to howdah_app, howdah_viewer;
 grant
   insert (name, description, query, engine_check, interval_seconds, webhook_id, is_active),
   update (name, description, query, engine_check, interval_seconds, webhook_id, is_active),
   delete
   on howdah.alert_rules to howdah_app;
 
-grant select on howdah.webhook_deliveries to howdah_app, howdah_analyst, howdah_eraser;
+grant select on howdah.webhook_deliveries to howdah_app, howdah_viewer, howdah_eraser;
 grant update on howdah.webhook_deliveries to howdah_eraser;
 grant select, update on howdah_private.inbox to howdah_eraser;
 
 -- test_model queues tests, and workers finish them.
-grant select on howdah.model_tests to howdah_app, howdah_analyst;
+grant select on howdah.model_tests to howdah_app, howdah_viewer;
 
 -- create_api_key and revoke_api_key write keys. No role may read the hash.
 grant select (
   id, tenant_id, user_id, name, prefix, role, scopes, expires_at, last_used_at, revoked_at,
   created_by, created_at
-) on howdah.api_keys to howdah_app, howdah_analyst;
+) on howdah.api_keys to howdah_app, howdah_viewer;
 grant update (name) on howdah.api_keys to howdah_app;
 
-grant select on howdah.grants to howdah_app, howdah_analyst;
+grant select on howdah.grants to howdah_app, howdah_viewer;
 grant
   insert (agent_id, workflow_id, user_id, role, permission),
   update (permission),
@@ -433,21 +435,21 @@ grant
   on howdah.grants to howdah_app;
 
 -- put_secret writes values encrypted; only workers read them.
-grant select on howdah.secrets to howdah_app, howdah_analyst;
+grant select on howdah.secrets to howdah_app, howdah_viewer;
 
-grant select on howdah.audit_log to howdah_app, howdah_analyst;
+grant select on howdah.audit_log to howdah_app, howdah_viewer;
 
-grant select on howdah.settings to howdah_app, howdah_analyst;
+grant select on howdah.settings to howdah_app, howdah_viewer;
 grant insert (scope, key, value), update (value), delete on howdah.settings to howdah_app;
 
-grant select on howdah.limits to howdah_app, howdah_analyst;
+grant select on howdah.limits to howdah_app, howdah_viewer;
 grant
   insert (scope, subject_id, key, metric, period, max_value),
   update (max_value),
   delete
   on howdah.limits to howdah_app;
 
-grant select on howdah.retention_policies to howdah_app, howdah_analyst;
+grant select on howdah.retention_policies to howdah_app, howdah_viewer;
 grant
   insert (
     keep_contents_days, keep_sessions_minutes, keep_runs_days, is_by_month, encrypt_contents
@@ -458,36 +460,36 @@ grant
   delete
   on howdah.retention_policies to howdah_app;
 
-grant select on howdah.deleted_run_usage to howdah_app, howdah_analyst;
+grant select on howdah.deleted_run_usage to howdah_app, howdah_viewer;
 
-grant select on howdah.deleted_step_usage to howdah_app, howdah_analyst;
+grant select on howdah.deleted_step_usage to howdah_app, howdah_viewer;
 
-grant select on howdah.agent_performance to howdah_app, howdah_analyst;
+grant select on howdah.agent_performance to howdah_app, howdah_viewer;
 
-grant select on howdah.daily_usage to howdah_app, howdah_analyst;
+grant select on howdah.daily_usage to howdah_app, howdah_viewer;
 
-grant select on howdah.effects to howdah_app, howdah_analyst;
+grant select on howdah.effects to howdah_app, howdah_viewer;
 
-grant select on howdah.execution_timeline to howdah_app, howdah_analyst;
+grant select on howdah.execution_timeline to howdah_app, howdah_viewer;
 
-grant select on howdah.execution_tree to howdah_app, howdah_analyst;
+grant select on howdah.execution_tree to howdah_app, howdah_viewer;
 
-grant select on howdah.limit_usage to howdah_app, howdah_analyst;
+grant select on howdah.limit_usage to howdah_app, howdah_viewer;
 
-grant select on howdah.message_sources to howdah_app, howdah_analyst;
+grant select on howdah.message_sources to howdah_app, howdah_viewer;
 
-grant select on howdah.model_catalog to howdah_app, howdah_analyst;
-grant select on howdah.model_usage to howdah_app, howdah_analyst;
+grant select on howdah.model_catalog to howdah_app, howdah_viewer;
+grant select on howdah.model_usage to howdah_app, howdah_viewer;
 
-grant select on howdah.permissions to howdah_app, howdah_analyst;
+grant select on howdah.permissions to howdah_app, howdah_viewer;
 
-grant select on howdah.plan_tasks to howdah_app, howdah_analyst;
+grant select on howdah.plan_tasks to howdah_app, howdah_viewer;
 
-grant select on howdah.routing_decisions to howdah_app, howdah_analyst;
+grant select on howdah.routing_decisions to howdah_app, howdah_viewer;
 
-grant select on howdah.setting_values to howdah_app, howdah_analyst;
+grant select on howdah.setting_values to howdah_app, howdah_viewer;
 
-grant select on howdah.tool_performance to howdah_app, howdah_analyst;
+grant select on howdah.tool_performance to howdah_app, howdah_viewer;
 
 -- Functions, by the folder of their file. Workers call what is granted to howdah_worker, and no
 -- other function. Private functions granted to howdah_app run inside checks, triggers and views
@@ -502,15 +504,15 @@ grant execute on function
   howdah_private.permit_control(text, uuid, uuid, uuid), howdah_private.permit_default(uuid),
   howdah_private.permit_session(uuid), howdah_private.permit_tool(uuid),
   howdah_private.owns_machine(), howdah_private.sees_agent(uuid)
-  to howdah_app, howdah_analyst;
+  to howdah_app, howdah_viewer;
 grant execute on function
   howdah.current_user_role(), howdah_private.hidden_agents(), howdah_private.is_operator(),
   howdah_private.is_trusted(), howdah_private.may_act_for(uuid)
-  to howdah_app, howdah_analyst, howdah_worker, howdah_authenticator;
+  to howdah_app, howdah_viewer, howdah_worker, howdah_authenticator;
 grant execute on function
   howdah.current_tenant(), howdah.current_user_id(), howdah_private.is_bound(),
   howdah_private.verified_binding()
-  to howdah_app, howdah_analyst, howdah_worker, howdah_authenticator, howdah_writer;
+  to howdah_app, howdah_viewer, howdah_worker, howdah_authenticator, howdah_writer;
 grant execute on function howdah_private.is_tenant_role(oid) to howdah_owner;
 grant execute on function
   howdah_private.binding(uuid, uuid), howdah_private.userless_binding(uuid, uuid)
@@ -519,7 +521,7 @@ grant execute on function
 -- Public functions.
 grant execute on function
   howdah.accept_mcp_prompt(text, text, text), howdah.accept_mcp_tool(text, text, text),
-  howdah.add_input(uuid, text, jsonb), howdah.agent(text), howdah.agent_tool_list(text),
+  howdah.add_input(uuid, text, jsonb), howdah.agent_tool_list(text),
   howdah.answer_question(uuid, text, jsonb),
   howdah.apply_agent_system(jsonb, text, boolean, boolean),
   howdah.approve(uuid, howdah.approval_scope, jsonb), howdah.cancel_execution(uuid),
@@ -556,7 +558,7 @@ grant execute on function
   howdah_private.strict_policies(uuid)
   to howdah_app;
 grant execute on function
-  howdah.compare_executions(uuid, uuid), howdah.current_agent(uuid),
+  howdah.agent(text), howdah.compare_executions(uuid, uuid), howdah.current_agent(uuid),
   howdah.diff_agent_versions(uuid, text, text), howdah.diff_prompt_versions(uuid, text, text),
   howdah.diff_skill_versions(uuid, text, text), howdah.diff_workflow_versions(uuid, text, text),
   howdah.engine_schema(howdah.agent_engine), howdah.export_run(uuid, boolean),
@@ -569,12 +571,12 @@ grant execute on function
   howdah_private.exported_run(uuid, int, boolean), howdah_private.markdown_line(text),
   howdah_private.refuse_unwatched(text), howdah_private.suggest_runnable(text),
   howdah_private.workflow_by_name(text)
-  to howdah_app, howdah_analyst;
+  to howdah_app, howdah_viewer;
 grant execute on function
   howdah.uuid_v7_floor(timestamptz)
-  to howdah_app, howdah_analyst, howdah_worker, howdah_authenticator;
+  to howdah_app, howdah_viewer, howdah_worker, howdah_authenticator;
 grant execute on procedure howdah.ask(text, text, text) to howdah_app;
-grant execute on procedure howdah.tail(uuid, text) to howdah_app, howdah_analyst;
+grant execute on procedure howdah.tail(uuid, text) to howdah_app, howdah_viewer;
 
 -- Functions of triggers and checks, which run with the rights of the writer.
 grant execute on function
@@ -583,7 +585,7 @@ grant execute on function
   to howdah_app;
 grant execute on function
   howdah_private.is_harmless_configuration(jsonb), howdah_private.settings_of_admins(jsonb)
-  to howdah_app, howdah_analyst;
+  to howdah_app, howdah_viewer;
 
 -- Functions of views and fields.
 grant execute on function
@@ -592,7 +594,7 @@ grant execute on function
   howdah_private.base_type(oid), howdah_private.current_row_statement(uuid),
   howdah_private.json_expression(regclass, text, text), howdah_private.primary_key_of(regclass),
   howdah_private.own_watched_table(uuid), howdah_private.row_key_condition(regclass, text[])
-  to howdah_app, howdah_analyst;
+  to howdah_app, howdah_viewer;
 
 -- Room access.
 grant execute on function
@@ -685,7 +687,7 @@ grant execute on function
   howdah_private.check_value_names(text, text, jsonb, jsonb),
   howdah_private.rendered_prompt(jsonb, jsonb, text),
   howdah_private.version_named(uuid, uuid, text), howdah_private.version_of(text, uuid, text)
-  to howdah_app, howdah_analyst;
+  to howdah_app, howdah_viewer;
 grant execute on function
   howdah_private.agent_version(uuid), howdah_private.call_load_skill(uuid, jsonb),
   howdah_private.has_run_ended(uuid), howdah_private.input_data(uuid)
@@ -701,10 +703,10 @@ grant execute on function
 -- Room data.
 grant execute on function
   howdah_private.counted_months(), howdah_private.is_tool_call_id(text)
-  to howdah_app, howdah_analyst;
+  to howdah_app, howdah_viewer;
 grant execute on function
   howdah_private.erase_calls(jsonb, text), howdah_private.erase_error(jsonb, text)
-  to howdah_app, howdah_analyst, howdah_eraser;
+  to howdah_app, howdah_viewer, howdah_eraser;
 grant execute on function howdah_private.erase_output(howdah.step_kind, jsonb) to howdah_eraser;
 grant execute on function
   howdah_private.delete_log(uuid[]), howdah_private.delete_replaced_input(uuid),
@@ -756,7 +758,7 @@ grant execute on function
   howdah_private.withhold_text(text, text, text)
   to howdah_app;
 grant execute on function howdah_private.history_json(jsonb), howdah_private.is_encrypted(text)
-  to howdah_app, howdah_analyst;
+  to howdah_app, howdah_viewer;
 grant execute on function
   howdah_private.begin_hooks(uuid, uuid, int), howdah_private.builtin_trust(uuid, text, jsonb),
   howdah_private.call_rules(uuid), howdah_private.call_rules_of(uuid[]),
@@ -778,13 +780,13 @@ grant execute on function
   howdah_private.json_list_changes(jsonb, jsonb, text, text),
   howdah_private.marked_lines(text, jsonb), howdah_private.part_keys(jsonb),
   howdah_private.part_place(text, jsonb), howdah_private.version_changes(text, uuid, text, text)
-  to howdah_app, howdah_analyst;
+  to howdah_app, howdah_viewer;
 
 -- Room limits.
 grant execute on function howdah_private.setting_kinds() to howdah_app;
 grant execute on function
   howdah_private.limit_use(uuid), howdah_private.setting_values()
-  to howdah_app, howdah_analyst;
+  to howdah_app, howdah_viewer;
 grant execute on function
   howdah_private.count_requests(uuid[], uuid[], uuid[]), howdah_private.count_requests_of(uuid[])
   to howdah_authenticator;
@@ -810,7 +812,7 @@ grant execute on function
   howdah_private.step_change(int, int, howdah.step_kind, text, jsonb, jsonb),
   howdah_private.sub_run_history(uuid), howdah_private.with_names(jsonb),
   howdah_private.without_fields(jsonb, text[])
-  to howdah_app, howdah_analyst;
+  to howdah_app, howdah_viewer;
 grant execute on function howdah_private.call_search_messages(uuid, jsonb) to howdah_worker;
 
 grant execute on function
@@ -856,7 +858,7 @@ grant execute on function
 -- Functions of column defaults and checks.
 grant execute on function
   howdah.uuid_v7(), howdah_private.fit_the_wire(text[]), howdah_private.is_uuid_v7(uuid)
-  to howdah_app, howdah_analyst, howdah_worker, howdah_authenticator;
+  to howdah_app, howdah_viewer, howdah_worker, howdah_authenticator;
 
 -- Room models.
 grant execute on function
@@ -886,7 +888,7 @@ grant execute on function
 grant execute on function
   howdah_private.cache_write_tokens(jsonb, int), howdah_private.cached_tokens(jsonb, int),
   howdah_private.count_in(jsonb, int), howdah_private.model_catalog_document()
-  to howdah_app, howdah_analyst;
+  to howdah_app, howdah_viewer;
 grant execute on function
   howdah_private.catalog_capabilities(jsonb), howdah_private.catalog_entry(text, text, text),
   howdah_private.is_at_other_address(howdah.models),
@@ -926,11 +928,11 @@ grant execute on function
   howdah_private.list_names(text[], int), howdah_private.nearest_word(text, text[]),
   howdah_private.raise_question_notices(uuid, uuid[]),
   howdah_private.step_line(int, howdah.step_kind, text, numeric, text)
-  to howdah_app, howdah_analyst;
+  to howdah_app, howdah_viewer;
 grant execute on function howdah_private.approved_tools(uuid) to howdah_worker;
-grant execute on function howdah_private.refused_commit_message() to howdah_app, howdah_analyst;
+grant execute on function howdah_private.refused_commit_message() to howdah_app, howdah_viewer;
 grant execute on procedure howdah_private.refuse_transaction_block(text)
-  to howdah_app, howdah_analyst;
+  to howdah_app, howdah_viewer;
 
 -- Room queue.
 grant execute on function
@@ -1023,7 +1025,7 @@ grant execute on function howdah_private.tg__watch() to howdah_owner;
 grant execute on function howdah_private.watched_inputs(text, text[]) to howdah_tool;
 grant execute on function howdah_private.plan_watch(text) to howdah_tool, howdah_owner;
 grant execute on function howdah_private.canonical_json(anyelement)
-  to howdah_app, howdah_analyst, howdah_tool, howdah_writer;
+  to howdah_app, howdah_viewer, howdah_tool, howdah_writer;
 grant execute on function
   howdah_private.begin_delivery(uuid), howdah_private.begin_write_back(uuid),
   howdah_private.end_delivery(uuid, int, int, text, bigint),
@@ -1045,7 +1047,7 @@ grant execute on function
   to howdah_app;
 grant execute on function
   howdah_private.first_agent_of(uuid), howdah_private.version_after(uuid, int)
-  to howdah_app, howdah_analyst;
+  to howdah_app, howdah_viewer;
 grant execute on function
   howdah_private.answering_model(uuid, text), howdah_private.call_board_read(uuid, jsonb),
   howdah_private.call_board_write(uuid, jsonb), howdah_private.call_discover_agents(uuid, jsonb),
@@ -1058,14 +1060,14 @@ grant execute on function
 grant execute on function
   howdah_private.agent_actions(uuid, jsonb), howdah_private.tool_capabilities(howdah.tools),
   howdah_private.tool_domain(howdah.tools), howdah_private.tool_profile(howdah.tools, jsonb)
-  to howdah_app, howdah_analyst;
+  to howdah_app, howdah_viewer;
 grant execute on function
   howdah_private.tools_with_capabilities(jsonb),
   howdah_private.check_builtin_settings(text, jsonb),
   howdah_private.check_http_tool(jsonb, jsonb, boolean), howdah_private.missing_secrets(text[]),
   howdah_private.check_result_limit(jsonb)
   to howdah_app;
-grant execute on function howdah_private.is_text_type(text) to howdah_app, howdah_analyst;
+grant execute on function howdah_private.is_text_type(text) to howdah_app, howdah_viewer;
 grant execute on function
   howdah_private.check_query_schemas(json, text[]), howdah_private.rename_duplicate_columns(json),
   howdah_private.rows_of_query(text, text, text[], int, int, float8),

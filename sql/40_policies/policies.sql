@@ -1,5 +1,5 @@
 -- The same policies on every table, made by one loop, so that no table is forgotten:
---   tenant    app and analyst see the rows of their tenant, except rows of agents and workflows
+--   tenant    app and viewer see the rows of their tenant, except rows of agents and workflows
 --             that grants hide from them
 --   engine    security definer functions see all rows, and filter by tenant themselves
 --   operator  an owner of the installation sees all rows
@@ -9,8 +9,8 @@
 -- run_heads, which has the rule of executions: its rows are as visible as their runs. Some tables
 -- take more to read than membership of the tenant: the action `read` of permission_rows. The
 -- connected account of a user is for that user and for admins. The loop leaves tables of others in
--- these schemas alone. It also leaves a policy alone whose rule has not changed, since creating a
--- policy locks its table. The comment of a policy is its rule.
+-- these schemas alone. It also leaves a policy alone whose rule and roles have not
+-- changed, since creating a policy locks its table. The comment of a policy is its rule.
 do $$
 declare
   v_policy record;
@@ -80,7 +80,7 @@ begin
       join hidden as h on h.oid = t.oid
       cross join (values
         ('engine', 'howdah_engine'), ('operator', 'howdah_owner'),
-        ('tenant', 'howdah_app, howdah_analyst'), ('eraser', 'howdah_eraser')
+        ('tenant', 'howdah_app, howdah_viewer'), ('eraser', 'howdah_eraser')
       ) as p (policy, roles)
       where p.policy in ('engine', 'operator')
         or (p.policy = 'tenant' and (t.schema = 'howdah' or t.relname = 'run_heads'))
@@ -91,6 +91,8 @@ begin
     select w.*, s.oid is not null as exists from wanted as w
     left join pg_catalog.pg_policy as s on s.polrelid = w.oid and s.polname = w.policy
     where s.oid is null or pg_catalog.obj_description(s.oid, 'pg_policy') is distinct from w.rule
+      or (select string_agg(r.rolname, ', ' order by r.rolname) from pg_catalog.pg_roles as r
+        where r.oid = any (s.polroles)) is distinct from w.roles
   loop
     if v_policy.exists then
       execute format('drop policy %I on %s', v_policy.policy, v_policy.name);

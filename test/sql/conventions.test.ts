@@ -69,6 +69,10 @@ const DYNAMIC_SQL: Record<string, string> = {
     'which tables a call changed is known when it is over; names are quoted by format()',
   'howdah_private.tg_hooks__grant()':
     "an owner's trigger; what it formats comes from the catalogue",
+  'howdah_private.tg_login_tenants__set_role()':
+    "an owner's trigger; format() quotes the login, which the catalogue has",
+  'howdah_private.tg_login_tenants__set_timeouts()':
+    'no definer; missing_timeouts() quotes the login, and its settings are constants',
   'howdah_private.repair_partitions()': 'names come from the catalogue, settings from a function',
   'howdah.watched_rows_current_row(howdah.watched_rows)':
     'no definer; the names come from the catalogue, and the key is a parameter',
@@ -386,7 +390,7 @@ describe('conventions', () => {
               ? [
                   ...documented,
                   ...(erasable.test(name) ? ['eraser ALL PERMISSIVE howdah_eraser true'] : []),
-                  'tenant ALL PERMISSIVE howdah_analyst,howdah_app true',
+                  'tenant ALL PERMISSIVE howdah_app,howdah_viewer true',
                 ].sort()
               : [
                   ...documented,
@@ -987,6 +991,7 @@ describe('conventions', () => {
       'howdah_owner',
       'howdah_reader',
       'howdah_tool',
+      'howdah_viewer',
       'howdah_worker',
       'howdah_writer',
     ];
@@ -1061,7 +1066,7 @@ describe('conventions', () => {
       ).toEqual(['howdah.todos.status INSERT', 'howdah.todos.status UPDATE']);
     });
 
-    test.each(['howdah_analyst', 'howdah_authenticator', 'howdah_worker'])(
+    test.each(['howdah_analyst', 'howdah_authenticator', 'howdah_viewer', 'howdah_worker'])(
       'of %s allow no writes',
       async (role) => {
         expect(

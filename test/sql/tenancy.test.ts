@@ -130,7 +130,7 @@ describe('tenants', () => {
     return openSession(url.toString());
   };
 
-  test.each(['howdah_app', 'howdah_analyst'])(
+  test.each(['howdah_app', 'howdah_analyst', 'howdah_viewer'])(
     '%s of one tenant sees no rows of another in any table or view',
     async (role) => {
       const relations = await all(
@@ -484,6 +484,7 @@ describe('tenants', () => {
         'howdah_tool',
         'howdah_reader',
         'howdah_writer',
+        'howdah_viewer',
       ]) {
         expect(await refusal(client.query(`set role ${role}`))).toMatchObject({ code: '42501' });
       }
@@ -513,7 +514,7 @@ describe('tenants', () => {
     });
 
     test.each([
-      ['viewer', ['HWDEN', 'HWDEN', 'HWDEN', 'HWDEN']],
+      ['viewer', ['42501', '42501', '42501', '42501']], // has no privilege to write at all
       ['member', [null, 'HWDEN', 'HWDEN', 'HWDEN']],
       ['admin', [null, null, 'HWDEN', 'HWDEN']],
     ])('a bound login has a fixed role: %s, whatever it sets', async (role, expected) => {
@@ -557,7 +558,7 @@ describe('tenants', () => {
         ['howdah.scopes', 'read,run,edit,manage'],
         ['howdah.api_key_id', owner],
         ['howdah.owns_machine', 'on'],
-        ['role', 'howdah_app'],
+        ['role', role === 'viewer' ? 'howdah_viewer' : 'howdah_app'],
       ]) {
         await client.query('select set_config($1, $2, false)', [name, value]);
       }
@@ -577,7 +578,7 @@ describe('tenants', () => {
       await db.pool.query('update howdah.tenants set is_active = false where id = $1', [a]);
       expect(await tenantOf(client)).toBeNull();
       expect(await refusal(client.query(`select howdah.run('development', 'hi')`))).toMatchObject({
-        code: 'HWNTF',
+        code: role === 'viewer' ? '42501' : 'HWNTF',
       });
       await db.pool.query('update howdah.tenants set is_active = true where id = $1', [a]);
       await client.end();

@@ -631,7 +631,7 @@ describe('acting as another user', () => {
       await db.pool.query(`create role ${login} login password 'secret'`);
       await db.pool.query(`grant howdah_app to ${login}`);
       await db.pool.query(
-        `insert into howdah_private.login_tenants (login, tenant_id, role) values ($1, $2, 'viewer')`,
+        `insert into howdah_private.login_tenants (login, tenant_id, role) values ($1, $2, 'member')`,
         [login, tenant],
       );
       const key = await makeApiKey(db.pool, tenant, { role: 'admin' });
@@ -811,12 +811,12 @@ describe('acting as another user', () => {
         db.pool,
         `select m.rolname || ' in ' || r.rolname as name, x.admin_option as admin
          from pg_auth_members as x join pg_roles as r on r.oid = x.roleid join pg_roles as m on m.oid = x.member
-         where r.rolname in ('howdah_app', 'howdah_analyst', 'howdah_tool', 'howdah_reader', 'howdah_engine', 'howdah_eraser',
-             'howdah_worker', 'howdah_authenticator', 'howdah_owner')
+         where starts_with(r.rolname, 'howdah_') and not r.rolcanlogin
            and starts_with(m.rolname, 'howdah_') and not m.rolcanlogin and m.rolname <> 'howdah_owner'
          order by 1`,
       );
       expect(members.map(({ name }) => name)).toEqual([
+        'howdah_analyst in howdah_viewer',
         'howdah_authenticator in howdah_analyst',
         'howdah_authenticator in howdah_app',
         'howdah_engine in howdah_worker', // calls what workers call
@@ -825,6 +825,7 @@ describe('acting as another user', () => {
         'howdah_worker in howdah_app',
         'howdah_worker in howdah_reader',
         'howdah_worker in howdah_tool',
+        'howdah_worker in howdah_writer',
       ]);
       expect(members.filter(({ admin }) => admin)).toEqual([]);
     });
