@@ -1,6 +1,7 @@
 -- Returns the permissions: the least role for an action on the rows of a table. Every table that
--- the application writes has one action besides `read`. Triggers (30_triggers/permissions.sql) and
--- public functions check it. With by_agent, a grant on the agent of the row also allows the action.
+-- the application writes has one action besides `read`. A table whose rows start runs later also
+-- has `run`: its rows need both. Triggers (30_triggers/permissions.sql) and public functions check
+-- this. With by_agent, a grant on the agent of the row also allows the action.
 -- The order of actions is that of the scopes of an API key: run, edit, manage.
 create or replace function howdah_private.permission_rows()
   returns table (object text, action text, role howdah.user_role, by_agent boolean)
@@ -22,6 +23,7 @@ as $$
     ('skills', 'edit', 'member', false),
     ('prompts', 'edit', 'member', false),
     ('schedules', 'edit', 'member', true),
+    ('schedules', 'run', 'member', true),
     ('version_labels', 'edit', 'member', true),
     ('workflows', 'edit', 'member', true),
     ('workflow_agents', 'edit', 'member', true),
@@ -47,6 +49,7 @@ as $$
     ('webhooks', 'read', 'admin', false),
     ('webhook_deliveries', 'read', 'admin', false),
     ('inbound_hooks', 'manage', 'admin', false),
+    ('inbound_hooks', 'run', 'admin', false),
     ('alert_rules', 'manage', 'admin', false),
     ('alert_rules', 'read', 'admin', false),
     ('audit_log', 'read', 'admin', false)

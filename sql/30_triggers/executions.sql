@@ -114,6 +114,9 @@ begin
     select c.* into new.contents_key_id, new.contents_encrypted_at, new.wake_at
     from howdah_private.mark_copied_input(new) as c;
   end if;
+  if new.input_trust = 'system' then
+    perform howdah_private.permit_system_trust(new);
+  end if;
   if num_nonnulls(new.completed_at, new.workflow_id) > 0 then
     return howdah_private.prepare_special_run(new, tg_relid);
   elsif (v_defaults[1:2] = array[new.agent_id, new.tenant_id]::text[]) is not true then
@@ -311,6 +314,23 @@ begin
     greatest(e.input_trust, howdah_private.bound_trust())
   into e.user_id, e.created_by, e.input_trust;
   return e;
+end $$;
+
+-- Refuses an input that claims to be from Howdah itself, except from owners of the database and
+-- workers. Forks and child runs have the trust of the run that they come from.
+create or replace function howdah_private.permit_system_trust(e howdah.executions) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if not howdah_private.is_trusted()
+    and num_nonnulls(e.parent_execution_id, e.forked_from_execution_id,
+      e.compensates_execution_id) = 0 then
+    raise exception using errcode = 'HWDEN',
+      message = 'input_trust cannot be system: only Howdah itself sends such input',
+      detail = jsonb_build_object('field', 'input_trust')::text,
+      hint = 'Use user, or external for words of somebody else.';
+  end if;
 end $$;
 
 -- Refuses an input that is missing or too large. Called for rows with 1 kB or more, the smallest

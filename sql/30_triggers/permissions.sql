@@ -4,8 +4,9 @@
 -- workflows decide next, per row. Sessions, todos, files and default agents of another user need
 -- further permissions. No trigger checks howdah_engine, because its functions check the caller.
 
--- Refuses the statement unless the user has the permission for the table. Of executions only
--- inserts are checked, because only the engine changes them.
+-- Refuses the statement unless the user has the permissions for the table. The arguments are the
+-- table and its actions. A row that starts runs later also needs `run`, the last of them, except to
+-- delete it. Of executions only inserts are checked, because only the engine changes them.
 create or replace function howdah_private.tg__permit() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -14,6 +15,9 @@ begin
   -- howdah_eraser encrypts contents of runs
   if current_user not in ('howdah_engine', 'howdah_eraser') then
     perform howdah_private.permit(tg_argv[0], tg_argv[1]);
+    if tg_nargs > 2 and tg_op <> 'DELETE' then
+      perform howdah_private.permit(tg_argv[0], tg_argv[2]);
+    end if;
   end if;
   return null;
 end $$;
@@ -22,12 +26,15 @@ do $$
 declare
   v_row record;
 begin
-  for v_row in select * from howdah_private.permission_rows() as p where p.action <> 'read' loop
+  for v_row in
+    select p.object, string_agg(quote_literal(p.action), ', ' order by p.action) as actions
+    from howdah_private.permission_rows() as p where p.action <> 'read' group by p.object
+  loop
     execute format(
       'create or replace trigger _010_permit before %s on howdah.%I for each statement '
-      'execute function howdah_private.tg__permit(%L, %L)',
+      'execute function howdah_private.tg__permit(%L, %s)',
       case v_row.object when 'executions' then 'insert' else 'insert or update or delete' end,
-      v_row.object, v_row.object, v_row.action);
+      v_row.object, v_row.object, v_row.actions);
   end loop;
 end $$;
 

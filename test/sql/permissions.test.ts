@@ -245,7 +245,7 @@ describe('permissions', () => {
   const includes = (role: UserRole, least: UserRole) =>
     userRoles.indexOf(role) <= userRoles.indexOf(least);
 
-  test('the permissions table lists every table the application may write, with one action', async () => {
+  test('the permissions table lists every table the application may write', async () => {
     const written = await all(
       db.pool,
       `select c.relname as name from pg_class as c
@@ -256,7 +256,7 @@ describe('permissions', () => {
     );
     const permitted = await all(
       db.pool,
-      `select object as name from howdah.permissions where action <> 'read' order by object collate "C"`,
+      `select distinct object collate "C" as name from howdah.permissions where action <> 'read' order by 1`,
     );
     const names = [...written.map(({ name }) => name), ...BY_FUNCTION].sort();
     expect(permitted.map(({ name }) => name)).toEqual(names);
@@ -421,6 +421,54 @@ describe('permissions', () => {
       expect({ scopes, got }).toEqual({ scopes, got: expected });
     }
   });
+
+  test('rows that start runs need the scope run too, except to delete them', async () => {
+    const create: Record<string, string> = {
+      schedules: WRITES.schedules ?? '',
+      inbound_hooks: WRITES.inbound_hooks ?? '',
+    };
+    const rows = await all(
+      db.pool,
+      `select object from howdah.permissions where action <> 'read' group by object having count(*) > 1 order by 1`,
+    );
+    expect(rows.map(({ object }) => object)).toEqual(Object.keys(create).sort());
+    for (const [table, insert] of Object.entries(create)) {
+      const asKey = (scopes: string, texts: string[]) =>
+        as(
+          people.owner,
+          async (client) => {
+            await client.query(`select set_config('howdah.scopes', '', true)`);
+            await client.query(insert);
+            await client.query(`select set_config('howdah.scopes', $1, true)`, [scopes]);
+            const codes = [];
+            for (const text of texts) codes.push(await outcome(client, text));
+            return codes;
+          },
+          {},
+        );
+      const writes = [
+        `update howdah.${table} set is_active = false`,
+        `update howdah.${table} set name = 'y' where name = 'x'`,
+        insert.replace(`'x'`, `'z'`),
+        `delete from howdah.${table}`,
+      ];
+      expect(await asKey('read,edit,manage', writes)).toEqual(['HWDEN', 'HWDEN', 'HWDEN', null]);
+      expect(await asKey('read,run,edit,manage', writes)).toEqual([null, null, null, null]);
+      expect(await asKey('read,run', writes)).toEqual(['HWDEN', 'HWDEN', 'HWDEN', 'HWDEN']);
+    }
+  });
+
+  test.each(['viewer', 'member', 'admin', 'owner'] as const)(
+    'input from Howdah itself cannot be forged: %s',
+    async (role) => {
+      await as(people[role], async (client) => {
+        const insert = (trust: string) =>
+          `insert into howdah.executions (agent_id, input, input_trust) values (howdah.agent('desk'), 'x', '${trust}')`;
+        expect(await outcome(client, insert('system'))).toBe('HWDEN');
+        expect(await outcome(client, insert('external'))).toBe(role === 'viewer' ? 'HWDEN' : null);
+      });
+    },
+  );
 
   test('a token never exceeds the role of its user, and an inactive user has none', async () => {
     const roleOf = (person: Person, settings: Record<string, string>) =>

@@ -43,7 +43,8 @@ begin
       then (select v.agent_id from howdah.agent_versions as v where v.id = v_version_id) end,
     case when v_execution.workflow_id is null then v_version_id end, v_execution.workflow_id,
     case when v_execution.workflow_id is not null then v_version_id end,
-    v_execution.id, v_seq, v_execution.input_trust,
+    v_execution.id, v_seq, case when fork_execution.input is null then v_execution.input_trust
+      else greatest(v_execution.input_trust, 'user') end,
     case when v_seq = 0 then coalesce(fork_execution.input, v_execution.input)
       else v_execution.input end,
     v_data, v_execution.input_parts, v_execution.history, v_execution.client_tools,
