@@ -6,18 +6,16 @@
 --   howdah_analyst  has in addition the privileges on tables that owners open to queries
 set local role none; -- howdah_owner may not create roles
 do $$
-begin
-  if not exists (select from pg_catalog.pg_roles where rolname = 'howdah_viewer') then
-    create role howdah_viewer nologin inherit;
-  end if;
-exception when duplicate_object or unique_violation then
-  null; -- another database of this cluster created the role first
-end $$;
-
-do $$
 declare
   v_member text;
 begin
+  begin
+    if not exists (select from pg_catalog.pg_roles where rolname = 'howdah_viewer') then
+      create role howdah_viewer nologin inherit;
+    end if;
+  exception when duplicate_object or unique_violation then
+    null; -- another database of this cluster created the role first
+  end;
   foreach v_member in array array['howdah_owner', 'howdah_analyst'] loop
     if not exists (
       select from pg_catalog.pg_auth_members as m

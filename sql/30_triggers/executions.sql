@@ -114,9 +114,6 @@ begin
     select c.* into new.contents_key_id, new.contents_encrypted_at, new.wake_at
     from howdah_private.mark_copied_input(new) as c;
   end if;
-  if new.input_trust = 'system' then
-    perform howdah_private.permit_system_trust(new);
-  end if;
   if num_nonnulls(new.completed_at, new.workflow_id) > 0 then
     return howdah_private.prepare_special_run(new, tg_relid);
   elsif (v_defaults[1:2] = array[new.agent_id, new.tenant_id]::text[]) is not true then
@@ -134,7 +131,7 @@ begin
     perform howdah_private.check_long_input(new);
   end if;
   if num_nonnulls(new.callback_url, new.concurrency_key, new.debounce_key, new.debounce_ms) > 0
-    or jsonb_typeof(new.metadata) is distinct from 'object'
+    or jsonb_typeof(new.metadata) is distinct from 'object' or new.input_trust = 'system'
     or greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data),
       pg_column_size(new.metadata)) > 500
     or (new.metadata <> '{}' and new.table_trigger_id is null
@@ -367,9 +364,9 @@ begin
 end $$;
 
 -- Refuses what 95_sizes.sql and 65_refusals.sql refuse in other tables. Called for rows that may be
--- too large, may contain a secret, have metadata other than an object, or name a callback_url, a
--- concurrency key or a debounce key. A trigger of its own costs every insert 4 of 55 µs, even
--- where its condition is false. This function costs 2 to 5 µs, for such rows only.
+-- too large, may contain a secret, have metadata other than an object, are from the system, or name
+-- a callback_url, a concurrency key or a debounce key. A trigger of its own costs every insert 4 of
+-- 55 µs, even where its condition is false. This function costs 2 to 5 µs, for such rows only.
 create or replace function howdah_private.check_run(e howdah.executions) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -383,6 +380,9 @@ declare
 begin
   if jsonb_typeof(e.metadata) is distinct from 'object' then
     perform howdah_private.refuse_row('howdah.executions', 'metadata_is_an_object', null);
+  end if;
+  if e.input_trust = 'system' then
+    perform howdah_private.permit_system_trust(e);
   end if;
   if e.callback_url !~* '^https?://[^/@?#\s]+([/?#]\S*)?$' or length(e.callback_url) > 2000 then
     raise exception using errcode = 'HWINV', message = 'callback_url is not an http or https URL',

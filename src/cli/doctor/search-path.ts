@@ -8,8 +8,8 @@ import type { Finding } from './finding.ts';
  */
 export async function searchPathFinding(db: Queryable): Promise<Finding> {
   const stray = await strayPath(db);
-  const check = 'search path';
-  if (!stray) return { check, ok: true, found: 'fine: it does not start with a Howdah schema' };
+  const check = 'search_path';
+  if (!stray) return { check, ok: true, found: 'fine' };
   const found = `tables that this login creates without a schema name are created in the Howdah schema ${stray.schema}`;
   return { check, ok: true, found, fix: stray.fix };
 }

@@ -9,7 +9,7 @@ async function doctorMessages() {
   const { stdout } = await runCli(db.url, 'doctor', '--json');
   const { items } = JSON.parse(stdout) as { items: { check: string; ok: boolean; fix?: string }[] };
   const { stderr } = await runCli(db.url, 'migrate', 'up');
-  return { doctor: items.find(({ check }) => check === 'search path'), migrate: stderr };
+  return { doctor: items.find(({ check }) => check === 'search_path'), migrate: stderr };
 }
 
 test('a login that would create tables in the howdah schema gets a warning with a fix', async () => {

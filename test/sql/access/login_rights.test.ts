@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
-import { all, one, openSession, refusal } from '../support.ts';
+import { all, one, openSession, refusal, refusedInside, rolledBack } from '../support.ts';
 
 let db: TestDatabase;
 let tenant: string;
@@ -158,8 +158,11 @@ describe('a login', () => {
     ['in howdah_eraser, which reads all tenants', 'in role howdah_eraser'],
     ['in howdah_engine', 'in role howdah_engine'],
   ])('%s is not bound to a tenant', async (_who, options) => {
-    const login = await makeLogin(options);
-    expect(await refusal(bind(login, 'member'))).toMatchObject({ code: 'HWINV' });
+    await rolledBack(db.pool, async (client) => {
+      await client.query(`create role howdah_test_unfit login ${options}`);
+      const insert = `insert into howdah_private.login_tenants (login, tenant_id, role) values ('howdah_test_unfit', $1, 'member')`;
+      expect(await refusedInside(client, insert, [tenant])).toMatchObject({ code: 'HWINV' });
+    });
   });
 
   test('gets time-outs where it is bound, and keeps those that it has', async () => {

@@ -11,6 +11,7 @@ import { contentsFindings } from '../../doctor/encrypted-contents.ts';
 import type { Finding } from '../../doctor/finding.ts';
 import { operatorFindings } from '../../doctor/operator.ts';
 import { printFindings } from '../../doctor/print-findings.ts';
+import { loginsFinding, rolesFinding } from '../../doctor/roles.ts';
 import { searchPathFinding } from '../../doctor/search-path.ts';
 import { checkSecrets } from '../../doctor/secrets.ts';
 import { isolationFinding } from '../../doctor/tenant-isolation.ts';
@@ -34,7 +35,8 @@ export function register(command: Command, io: CliIo): void {
         return report(io, [...findings, ...(isMigrated ? await auditFindings(pool, config) : [])]);
       }
       if (isMigrated) {
-        findings.push(await roles(pool), await isolationFinding(pool));
+        findings.push(await rolesFinding(pool), await loginsFinding(pool));
+        findings.push(await isolationFinding(pool));
         findings.push(await searchPathFinding(pool), await extensions(pool));
         findings.push(await clock(pool));
         findings.push(await sessionsFinding(url));
@@ -45,7 +47,7 @@ export function register(command: Command, io: CliIo): void {
         const { providersFinding } = await import('../../doctor/providers.ts');
         findings.push(await providersFinding(pool, config), await localModelsFinding(pool, config));
         findings.push(await workers(pool), await customToolsFinding(pool), await queue(pool));
-        findings.push(await promises(pool));
+        findings.push(await guarantees(pool));
         findings.push(...(await operatorFindings(pool)));
       }
       const { codeSandboxes } = await import('../../doctor/code-sandbox.ts');
@@ -95,31 +97,6 @@ async function migrations(url: string): Promise<Finding> {
   const fix = newer.length > 0 ? 'Use the newer release of Howdah.' : 'howdah migrate up';
   return { check: 'migrations', ok, found, ...(ok ? {} : { fix }) };
 }
-
-async function roles(pool: Pool): Promise<Finding> {
-  const { rows } = await pool.query(
-    `select r.rolname as role, r.rolsuper or r.rolbypassrls as is_too_strong
-     from pg_roles as r where r.rolname = any ($1)`,
-    [ROLES],
-  );
-  const strong = rows.filter(({ is_too_strong }) => is_too_strong).map(({ role }) => role);
-  const missing = ROLES.filter((role) => !rows.some((row) => row.role === role));
-  const ok = strong.length === 0 && missing.length === 0;
-  return {
-    check: 'roles',
-    ok,
-    found: ok
-      ? `all ${ROLES.length} exist, none bypasses row-level security`
-      : `missing: ${missing.join(', ') || 'none'}; bypass row-level security: ${strong.join(', ') || 'none'}`,
-    ...(ok
-      ? {}
-      : { fix: 'alter role … nosuperuser nobypassrls; howdah migrate up creates missing roles' }),
-  };
-}
-
-const ROLES = ['owner', 'engine', 'worker', 'app', 'analyst', 'authenticator', 'eraser'].map(
-  (name) => `howdah_${name}`,
-);
 
 async function secrets(pool: Pool, config: Config): Promise<Finding> {
   const { found, fault } = await checkSecrets(pool, config);
@@ -179,10 +156,10 @@ async function workers(pool: Pool): Promise<Finding> {
       };
 }
 
-async function promises(pool: Pool): Promise<Finding> {
+async function guarantees(pool: Pool): Promise<Finding> {
   const broken = await listViolations(queriesOn(pool));
   return broken.length === 0
-    ? { check: 'guarantees', ok: true, found: 'none is violated' }
+    ? { check: 'guarantees', ok: true, found: 'none violated' }
     : {
         check: 'guarantees',
         ok: false,
