@@ -119,6 +119,33 @@ begin
     and exists (select from howdah.tenants as t where t.id = old.tenant_id);
   return old;
 end $$;
+-- Records each end and each beginning of an account, whichever way it came: a link, the question of
+-- a run, a refused refresh, a changed integration, the erasure of a user.
+create or replace function howdah_private.tg_connected_accounts__audit() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_account howdah.connected_accounts := case tg_op when 'DELETE' then old else new end;
+begin
+  perform howdah_private.audit_account(v_account, case
+    when tg_op = 'DELETE' then 'disconnect'
+    when new.status = 'connected' then 'connect'
+    when new.status = 'revoked' then 'disconnect'
+    when new.status = 'expired' then 'expire'
+    else 'fail' end)
+  where exists (select from howdah.tenants as t where t.id = v_account.tenant_id);
+  return null;
+end $$;
+create or replace trigger _800_audit after update on howdah.connected_accounts
+  for each row when (
+    new.status in ('connected', 'revoked', 'expired', 'failed')
+    and (new.status <> old.status or new.connected_at is distinct from old.connected_at))
+  execute function howdah_private.tg_connected_accounts__audit();
+create or replace trigger _801_audit_delete after delete on howdah.connected_accounts
+  for each row when (old.status = 'connected')
+  execute function howdah_private.tg_connected_accounts__audit();
+
 create or replace trigger _200_release_tokens before delete on howdah.connected_accounts
   for each row execute function howdah_private.tg_connected_accounts__release_tokens();
 

@@ -7,6 +7,7 @@ import {
   accountOf,
   createLink,
   makeIntegration,
+  makeUser,
   masterKeys,
   setUpOAuthFixture,
   versionOf,
@@ -309,4 +310,115 @@ test('a changed integration ends its accounts, and a used one cannot be deleted'
   );
   expect(rows).toEqual([]);
   await fixture.db.pool.query('delete from howdah.integrations where id = $1', [id]);
+});
+
+describe('the audit log', () => {
+  const entries = async (integration: string) =>
+    (
+      await fixture.db.pool.query(
+        `select action, actor, user_id, detail from howdah.audit_log
+         where object = 'connected_accounts' and detail ->> 'integration' = $1 order by seq`,
+        [integration],
+      )
+    ).rows;
+  const ofUser = (user_id: string) => ({ detail: expect.objectContaining({ user_id }) });
+
+  test('records who connected an account, and its end', async () => {
+    const { name } = await makeIntegration(fixture);
+    const username = `ada_${name}`;
+    const user_id = await makeUser(fixture, username);
+    await consent(await createLink(fixture, name, username));
+    const account = await accountOf(fixture, name, user_id);
+    await fixture.db.pool.query('select howdah.disconnect_account($1)', [account.id]);
+    expect(await entries(name)).toMatchObject([
+      { action: 'request_connect', ...ofUser(user_id) },
+      { action: 'connect', actor: username, user_id, ...ofUser(user_id) },
+      { action: 'disconnect', ...ofUser(user_id) },
+    ]);
+  });
+
+  test('records a connection by the link of a question of a run, and one that was given again', async () => {
+    const { name } = await makeIntegration(fixture);
+    const username = `bob_${name}`;
+    const user_id = await makeUser(fixture, username);
+    await createLink(fixture, name, username); // makes the account, and is never opened
+    const { id } = await accountOf(fixture, name, user_id);
+    for (let round = 0; round < 2; round++) {
+      const { rows } = await fixture.db.pool.query(
+        'select howdah_private.consent_link($1) as link',
+        [id],
+      );
+      await consent(rows[0].link);
+    }
+    const connected = (await entries(name)).filter(({ action }) => action === 'connect');
+    expect(connected).toMatchObject([
+      { actor: username, user_id },
+      { actor: username, user_id },
+    ]);
+  });
+
+  test('records a token that the server refuses, a changed integration, and an erased user', async () => {
+    const { name, id } = await makeIntegration(fixture);
+    const username = `cyd_${name}`;
+    const user_id = await makeUser(fixture, username);
+    await consent(await createLink(fixture, name, username));
+    const account = await accountOf(fixture, name, user_id);
+    await fixture.db.pool.query('select howdah_private.fail_refresh($1, $2, $3, true)', [
+      account.id,
+      await versionOf(fixture, account.id),
+      'invalid_grant',
+    ]);
+    await consent(await createLink(fixture, name, username));
+    await fixture.db.pool.query(
+      `update howdah.integrations set resource_url = 'https://elsewhere.example.com' where id = $1`,
+      [id],
+    );
+    await fixture.db.pool.query('delete from howdah.users where id = $1', [user_id]);
+    expect((await entries(name)).map(({ action }) => action)).toEqual([
+      ...['request_connect', 'connect', 'expire'],
+      ...['request_connect', 'connect', 'expire'],
+    ]);
+    await waitForRevocations(fixture);
+  });
+});
+
+test('each page of a link gives the browser a new key, and one that was planted does not count', async () => {
+  const { name } = await makeIntegration(fixture, ofTenant);
+  const link = await createLink(fixture, name);
+  const planted = 'p'.repeat(43);
+  const keyOf = async () => {
+    const response = await fetch(link, { headers: { cookie: `howdah_browser=${planted}` } });
+    return /howdah_browser=([^;]+)/.exec(response.headers.get('set-cookie') ?? '')?.[1];
+  };
+  const keys = [await keyOf(), await keyOf()];
+  expect(new Set([...keys, planted]).size).toBe(3);
+  const { status } = await fetch(`${link}/continue?key=${planted}`, {
+    redirect: 'manual',
+    headers: { cookie: `howdah_browser=${planted}`, 'sec-fetch-site': 'cross-site' },
+  });
+  expect(status).toBe(400);
+});
+
+test('over https, only a cookie that no other host can set counts', async () => {
+  const { name } = await makeIntegration(fixture, ofTenant);
+  const link = await createLink(fixture, name);
+  const { pathname } = new URL(link);
+  const key = 'k'.repeat(43);
+  await fixture.db.pool.query(
+    `select howdah_private.set_public_address('https://howdah.example.com')`,
+  );
+  try {
+    const url = `${fixture.api.url}${pathname}`;
+    const setCookie = (await fetch(url)).headers.get('set-cookie') ?? '';
+    expect(setCookie).toMatch(
+      /^__Host-howdah_browser=[\w-]{43}; Path=\/; Max-Age=3600; HttpOnly; SameSite=Lax; Secure$/,
+    );
+    const continueWith = async (cookie: string) =>
+      (await fetch(`${url}/continue?key=${key}`, { redirect: 'manual', headers: { cookie } }))
+        .status;
+    expect(await continueWith(`howdah_browser=${key}`)).toBe(400);
+    expect(await continueWith(`__Host-howdah_browser=${key}`)).toBe(303);
+  } finally {
+    await fixture.db.pool.query('select howdah_private.set_public_address($1)', [fixture.api.url]);
+  }
 });

@@ -42,6 +42,7 @@ begin
   insert into howdah_private.account_links (digest, tenant_id, account_id, expires_at)
   values (sha256(convert_to(v_part, 'UTF8')), account.tenant_id, account.id,
     now() + create_account_link.valid_for);
+  perform howdah_private.audit_account(account, 'request_connect');
   return v_address || '/oauth/connect/' || v_part;
 end $$;
 
@@ -117,7 +118,8 @@ begin
   end if;
   v_document := howdah_private.oauth_document(v_flow.id);
   delete from howdah_private.sealed_documents as d where d.id = v_flow.id;
-  return howdah_private.account_by_id(v_flow.account_id) || jsonb_build_object('flow', v_document);
+  return howdah_private.account_by_id(v_flow.account_id) || jsonb_build_object('flow', v_document,
+    'address', (select p.url from howdah_private.public_address as p));
 end $$;
 
 -- Records that an attempt to connect failed. A connected account stays connected, and so does the

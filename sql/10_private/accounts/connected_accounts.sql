@@ -316,3 +316,27 @@ begin
     where c.tenant_id = account.tenant_id and c.id = account.integration_id));
   return v_account;
 end $$;
+
+-- Records in the audit log what became of an account, with its user and its integration. A consent
+-- has no login, so the user of the account is its actor: nobody else got the link.
+create or replace function howdah_private.audit_account(
+  account howdah.connected_accounts, action text
+) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into howdah_private.audit_inbox (
+    tenant_id, actor, user_id, login, api_key_id, client, action, object, object_id, detail
+  )
+  select account.tenant_id,
+    case when u.id is null then w.actor else u.username end, coalesce(u.id, w.user_id), w.login,
+    w.api_key_id, w.client, audit_account.action, 'connected_accounts', account.id::text,
+    jsonb_strip_nulls(jsonb_build_object('integration', c.name, 'integration_id', c.id,
+      'user_id', account.user_id, 'status', account.status, 'error', account.error))
+  from howdah_private.audit_actor() as w
+  left join howdah.integrations as c on c.id = account.integration_id
+  left join howdah.users as u on audit_account.action = 'connect' and w.user_id is null
+    and u.tenant_id = account.tenant_id and u.id = account.user_id;
+  insert into howdah_private.audit_pending default values on conflict do nothing;
+end $$;

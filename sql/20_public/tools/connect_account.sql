@@ -51,9 +51,8 @@ declare
 begin
   v_account := howdah_private.account_of(v_integration,
     howdah_private.account_user(v_integration, connect_account.username));
-  perform howdah_private.audit_action(v_integration.tenant_id, 'connect', 'connected_accounts',
-    v_account.id::text, jsonb_build_object('integration', v_integration.name));
   if v_integration.grant_type = 'client_credentials' then
+    perform howdah_private.audit_account(v_account, 'request_connect');
     update howdah.connected_accounts as a set status = 'pending', error = null
     where a.id = v_account.id and a.status <> 'connected';
     return jsonb_build_object('account_id', v_account.id, 'integration', v_integration.name,
@@ -92,8 +91,6 @@ begin
     or v_account.user_id is distinct from howdah.current_user_id() then
     perform howdah_private.permit('integrations', 'manage');
   end if;
-  perform howdah_private.audit_action(v_account.tenant_id, 'disconnect', 'connected_accounts',
-    v_account.id::text, jsonb_build_object('integration_id', v_account.integration_id));
   return howdah_private.end_account(v_account);
 end $$;
 comment on function howdah.disconnect_account(uuid) is

@@ -15,8 +15,11 @@ import { confirmationPage, connectedPage, failedPage, PAGE_HEADERS } from './htm
 //   GET /oauth/connect/LINK/continue   begins the authorization, and sends the browser there
 //   GET /oauth/callback                ends it: the state must be of this browser
 //
-// The key of the browser is a cookie. Without it, somebody could send another person to the second
-// or third address, and so get that person's account for runs of their own.
+// The key of the browser is a cookie, and each page of a link gives it a new one. Without it,
+// somebody could send another person to the second or third address, and so get that person's
+// account for runs of their own. A page of a sibling domain can set cookies too, but none with the
+// prefix `__Host-`, which browsers reserve for the host itself over https. Over http, where the
+// prefix does not exist, the browser says whether it comes from our page.
 
 export type OAuthEndpointOptions = {
   flows: AccountFlows;
@@ -24,7 +27,9 @@ export type OAuthEndpointOptions = {
   onError: ErrorLog;
 };
 
+/** The name of the cookie over http, and its prefix over https. */
 const COOKIE = 'howdah_browser';
+const HOST_PREFIX = '__Host-';
 const COOKIE_SECONDS = 3_600;
 const KEY = /^[A-Za-z0-9_-]{43}$/;
 /** Maximum number of requests to authorization servers at once, shared among tenants. */
@@ -74,7 +79,7 @@ class OAuthPages {
     if (account.status === 'connected' && (await flows.answerQuestions(account.id)) > 0) {
       return sendPage(reply, 200, connectedPage(integration.name)); // by another link
     }
-    const key = browserKeyOf(request) ?? authorizations.newKey();
+    const key = authorizations.newKey();
     setBrowserKey(reply, key, address);
     const continueUrl = `${address}/oauth/connect/${linkOf(request)}/continue?key=${key}`;
     const about = { integration: integration.name, resource: integration.resource_url };
@@ -82,14 +87,15 @@ class OAuthPages {
   };
 
   readonly begin = async (request: FastifyRequest, reply: FastifyReply) => {
-    const key = browserKeyOf(request);
+    const account = await this.#accountOf(request);
+    if (!account) return sendUnknownLink(reply);
+    const key = browserKeyOf(request, cookieNameFor(account.address));
     const { key: sent } = request.query as { key?: unknown };
-    if (key === undefined || typeof sent !== 'string' || !equalInConstantTime(key, sent)) {
+    const isOurs = key !== undefined && typeof sent === 'string' && equalInConstantTime(key, sent);
+    if (!isOurs || !comesFromOurPage(request)) {
       const message = 'This page was not opened from the page of the link in this browser.';
       return sendPage(reply, 400, failedPage(message, 'Open the link itself; cookies are needed.'));
     }
-    const account = await this.#accountOf(request);
-    if (!account) return sendUnknownLink(reply);
     const redirect = await this.#queue.run(account.tenant_id, undefined, () =>
       this.#options.authorizations.begin(account, account.address, key),
     );
@@ -101,12 +107,7 @@ class OAuthPages {
   readonly finish = async (request: FastifyRequest, reply: FastifyReply) => {
     const { flows, authorizations } = this.#options;
     const answer = new URL(request.url, 'http://callback').searchParams;
-    const [state, key] = [answer.get('state') ?? '', browserKeyOf(request)];
-    const { digestOf } = authorizations;
-    const account =
-      key !== undefined && KEY.test(state)
-        ? await flows.take({ state: digestOf(state), browser: digestOf(key) })
-        : undefined;
+    const account = await this.#takeFlow(request, answer.get('state') ?? '');
     if (!account) {
       const message =
         'This answer belongs to no authorization of this browser: it was used before, it is older than ten minutes, or it began elsewhere.';
@@ -119,6 +120,21 @@ class OAuthPages {
     await flows.fail(account.id, ended.error.message, account.flow.id);
     return sendPage(reply, 502, failedPage(`${ended.error.message}.`, TRY_AGAIN));
   };
+
+  /**
+   * Returns the authorization that this browser began with this state. Over https, only the cookie
+   * with the prefix counts.
+   */
+  async #takeFlow(request: FastifyRequest, state: string) {
+    const { flows, authorizations } = this.#options;
+    const { digestOf } = authorizations;
+    for (const cookie of KEY.test(state) ? [`${HOST_PREFIX}${COOKIE}`, COOKIE] : []) {
+      const key = browserKeyOf(request, cookie);
+      const account = key && (await flows.take({ state: digestOf(state), browser: digestOf(key) }));
+      if (account) return cookieNameFor(account.address) === cookie ? account : undefined;
+    }
+    return undefined;
+  }
 
   #accountOf(request: FastifyRequest): Promise<LinkedAccount | undefined> {
     const { flows, authorizations } = this.#options;
@@ -139,20 +155,34 @@ function linkOf(request: FastifyRequest): string {
   return (request.params as { link: string }).link;
 }
 
-/** Returns the key that this browser was given. */
-function browserKeyOf({ headers }: FastifyRequest): string | undefined {
+/** Returns the key that this browser was given in this cookie. */
+function browserKeyOf({ headers }: FastifyRequest, cookie: string): string | undefined {
   const cookies = headers.cookie?.split(';').map((one) => one.trim()) ?? [];
-  const own = cookies.find((one) => one.startsWith(`${COOKIE}=`))?.slice(COOKIE.length + 1);
+  const own = cookies.find((one) => one.startsWith(`${cookie}=`))?.slice(cookie.length + 1);
   return own !== undefined && KEY.test(own) ? own : undefined;
 }
 
+/** Returns whether the browser followed a link of ours. Old browsers do not say. */
+function comesFromOurPage({ headers }: FastifyRequest): boolean {
+  const site = headers['sec-fetch-site'];
+  return site === undefined || site === 'same-origin';
+}
+
+function isHttps(address: string): boolean {
+  return new URL(address).protocol === 'https:';
+}
+
+function cookieNameFor(address: string): string {
+  return isHttps(address) ? `${HOST_PREFIX}${COOKIE}` : COOKIE;
+}
+
+/** Sets the cookie. The prefix requires the path `/`. */
 function setBrowserKey(reply: FastifyReply, key: string, address: string): void {
-  const { protocol, pathname } = new URL(address);
-  const path = `${pathname.replace(/\/$/, '')}/oauth/`;
-  const secure = protocol === 'https:' ? '; Secure' : '';
+  const path = isHttps(address) ? '/' : `${new URL(address).pathname.replace(/\/$/, '')}/oauth/`;
+  const secure = isHttps(address) ? '; Secure' : '';
   reply.header(
     'set-cookie',
-    `${COOKIE}=${key}; Path=${path}; Max-Age=${COOKIE_SECONDS}; HttpOnly; SameSite=Lax${secure}`,
+    `${cookieNameFor(address)}=${key}; Path=${path}; Max-Age=${COOKIE_SECONDS}; HttpOnly; SameSite=Lax${secure}`,
   );
 }
 

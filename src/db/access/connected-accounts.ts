@@ -46,7 +46,7 @@ export type AccountFlows = {
   take(digests: {
     state: Buffer;
     browser: Buffer;
-  }): Promise<(StoredAccount & { flow: SealedSecret }) | undefined>;
+  }): Promise<(LinkedAccount & { flow: SealedSecret }) | undefined>;
   /**
    * Records that an authorization failed, unless somebody else has ended it. `flowId` is null if it
    * has not begun.
@@ -66,7 +66,7 @@ export function accountFlowsOn(pool: Pool): AccountFlows {
     begin: (accountId, { state, browser }, document) =>
       call('begin_account_flow', accountId, state, browser, JSON.stringify(document)),
     take: async ({ state, browser }) =>
-      (await call<(StoredAccount & { flow: SealedSecret }) | null>(
+      (await call<(LinkedAccount & { flow: SealedSecret }) | null>(
         'take_account_flow',
         state,
         browser,
