@@ -1,12 +1,13 @@
-# One image for API and worker: `howdah api`, `howdah worker`, `howdah migrate up`.
-FROM node:24-bookworm-slim AS build
+# One image for API and worker: `howdah api`, `howdah worker`, `howdah migrate up`. The digest is that
+# of the image for all platforms; renew both lines for security updates.
+FROM node:24-bookworm-slim@sha256:0e0ff40c39bc087845bfb27465a0df4ea419520094bc35842ff83dd8cbe6f9b6 AS build
 WORKDIR /howdah
 COPY package.json package-lock.json .npmrc tsconfig.json tsconfig.build.json ./
 RUN npm ci --ignore-scripts
 COPY . .
 RUN npm run build && npm prune --omit=dev --omit=optional --ignore-scripts
 
-FROM node:24-bookworm-slim
+FROM node:24-bookworm-slim@sha256:0e0ff40c39bc087845bfb27465a0df4ea419520094bc35842ff83dd8cbe6f9b6
 ENV NODE_ENV=production
 WORKDIR /howdah
 COPY --from=build /howdah/package.json ./

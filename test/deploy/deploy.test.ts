@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Deployment } from 'kubernetes-models/apps/v1/Deployment';
 import { Job } from 'kubernetes-models/batch/v1/Job';
+import { NetworkPolicy } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicy';
 import { PodDisruptionBudget } from 'kubernetes-models/policy/v1/PodDisruptionBudget';
 import { Service } from 'kubernetes-models/v1/Service';
 import { ServiceAccount } from 'kubernetes-models/v1/ServiceAccount';
@@ -10,7 +11,7 @@ import { parse, parseAllDocuments } from 'yaml';
 import { commands } from '../../src/cli/registry.ts';
 
 const FOLDER = join(import.meta.dirname, '../../deploy/kubernetes');
-const KINDS = { Deployment, Job, PodDisruptionBudget, Service, ServiceAccount };
+const KINDS = { Deployment, Job, NetworkPolicy, PodDisruptionBudget, Service, ServiceAccount };
 
 type Container = {
   name: string;
@@ -23,7 +24,26 @@ type Container = {
 type Manifest = {
   kind: keyof typeof KINDS;
   metadata: { name: string };
-  spec: { template: { spec: { containers: Container[]; securityContext: object } } };
+  spec: { template: { spec: PodSpec } };
+};
+type PodSpec = {
+  containers: Container[];
+  securityContext: object;
+  volumes: { name: string; emptyDir?: { sizeLimit?: string } }[];
+};
+type Policy = {
+  kind: string;
+  spec: {
+    podSelector: {
+      matchLabels?: Record<string, string>;
+      matchExpressions?: { values: string[] }[];
+    };
+    policyTypes: string[];
+    egress?: {
+      to?: { ipBlock?: { cidr: string; except: string[] } }[];
+      ports: { port: unknown }[];
+    }[];
+  };
 };
 
 const read = (file: string) => readFileSync(join(FOLDER, file), 'utf8');
@@ -39,6 +59,7 @@ const FIELDS = new Set(
     'v1',
     'apps/v1',
     'batch/v1',
+    'networking.k8s.io/v1',
     'policy/v1',
     '../@kubernetes-models/apimachinery/apis/meta/v1',
   ].flatMap((part) => {
@@ -117,4 +138,42 @@ describe('the manifests for Kubernetes', () => {
       }
     },
   );
+
+  test.each(pods.map((one): [string, Manifest] => [one.metadata.name, one]))(
+    '%s can fill no disk of its node',
+    (_name, { spec }) => {
+      for (const { name, emptyDir } of spec.template.spec.volumes) {
+        expect({ name, limit: emptyDir?.sizeLimit }).toEqual({ name, limit: expect.any(String) });
+      }
+    },
+  );
+
+  test('every pod has a policy for both directions, and none reaches the cluster', () => {
+    const policies = manifests.filter(
+      ({ kind }) => kind === 'NetworkPolicy',
+    ) as unknown as Policy[];
+    const [ofAll] = policies;
+    expect(ofAll?.spec).toMatchObject({
+      podSelector: { matchLabels: kustomization.labels[0].pairs },
+      policyTypes: ['Ingress', 'Egress'],
+    });
+    expect(kustomization.labels[0].includeSelectors).toBe(true);
+    for (const { spec } of policies) {
+      for (const { to, ports } of spec.egress ?? []) {
+        expect(ports.length).toBeGreaterThan(0);
+        for (const { ipBlock } of to ?? []) {
+          if (ipBlock?.cidr === '0.0.0.0/0') {
+            expect(ipBlock.except).toEqual(
+              expect.arrayContaining([
+                '10.0.0.0/8',
+                '172.16.0.0/12',
+                '192.168.0.0/16',
+                '169.254.0.0/16',
+              ]),
+            );
+          }
+        }
+      }
+    }
+  });
 });
