@@ -80,6 +80,10 @@ as $$
 begin
   perform howdah_private.lock_secrets(new.tenant_id,
     array[new.secret_name, new.previous_secret_name, new.reply ->> 'secret_name']);
+  perform howdah_private.refuse_short_secret(new.tenant_id, f.field, f.name,
+    case new.verification when 'standard_webhooks' then 28 else 16 end)
+  from (values ('secret_name', new.secret_name),
+    ('previous_secret_name', new.previous_secret_name)) as f (field, name);
   return new;
 end $$;
 
@@ -131,7 +135,8 @@ create or replace trigger _300_check
   before insert or update of agent_id, workflow_id, mapping, reply on howdah.inbound_hooks
   for each row execute function howdah_private.tg_inbound_hooks__check();
 create or replace trigger _310_check_secrets
-  before insert or update of secret_name, previous_secret_name, reply on howdah.inbound_hooks
+  before insert or update of verification, secret_name, previous_secret_name, reply
+  on howdah.inbound_hooks
   for each row execute function howdah_private.tg_inbound_hooks__check_secrets();
 create or replace trigger _320_refuse_keys
   before insert or update of description, condition, session_key, debounce_key

@@ -86,6 +86,21 @@ export type ReadSecret = (tenantId: string, name: string) => Promise<Outcome<str
 /** The first characters of a signing key. Base64 follows. */
 export const SIGNING_KEY_PREFIX = 'whsec_';
 
+/** Fewest bytes of a secret that signs or authenticates requests. A shorter one can be guessed. */
+export const LEAST_SIGNING_BYTES = 16;
+
+/** Returns the key of a secret in the format of Standard Webhooks, or undefined if it is none. */
+export function parseSigningKey(secret: string): Buffer | undefined {
+  const text = secret.trim();
+  const encoded = text.slice(SIGNING_KEY_PREFIX.length);
+  const key = Buffer.from(encoded, 'base64');
+  const isOne =
+    text.startsWith(SIGNING_KEY_PREFIX) &&
+    key.length >= LEAST_SIGNING_BYTES &&
+    key.toString('base64').replace(/=+$/, '') === encoded.replace(/=+$/, '');
+  return isOne ? key : undefined;
+}
+
 /** A signing key in the moment in which it is shown, and the names of the secrets that now sign. */
 export type IssuedSigningKey = {
   signing_key: string;

@@ -1,11 +1,18 @@
 import { HowdahError } from '../contracts/errors.ts';
-import type { PutSecret, SecretRows } from '../contracts/secret.ts';
+import {
+  LEAST_SIGNING_BYTES,
+  type PutSecret,
+  type SecretRows,
+  SIGNING_KEY_PREFIX,
+} from '../contracts/secret.ts';
 import { placeOfSecret, seal, traitsOf } from './aead.ts';
 import { createDataKeys, type DataKeys } from './data-keys.ts';
 import type { MasterKeys } from './master-keys.ts';
 
 /** The maximum size of a value, in bytes. */
 export const MAX_SECRET_BYTES = 64 * 1024;
+/** Fewest characters after the prefix of a signing key. Those of Stripe are no Base64. */
+const SHORTEST_KEY = Math.ceil((LEAST_SIGNING_BYTES * 4) / 3);
 /**
  * Maximum number of attempts. Losing the race to another process this often means that something is
  * wrong.
@@ -70,6 +77,14 @@ function refuseUnfit(name: string, value: string): void {
   }
   if (value.trim() === '') {
     throw unfit('value', `the value of '${name}' is empty`, 'Pass the value on standard input.');
+  }
+  const [, key] = /^whsec_(.*?)=*$/s.exec(value.trim()) ?? [];
+  if (key !== undefined && key.length < SHORTEST_KEY) {
+    throw unfit(
+      'value',
+      `the value of '${name}' is a signing key that is too short`,
+      `Use ${SIGNING_KEY_PREFIX} followed by at least ${LEAST_SIGNING_BYTES} bytes in Base64, such as the output of: openssl rand -base64 32`,
+    );
   }
   if (Buffer.byteLength(value) > MAX_SECRET_BYTES || value.includes('\0')) {
     throw unfit(

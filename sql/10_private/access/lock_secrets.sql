@@ -33,3 +33,50 @@ begin
     end if;
   end loop;
 end $$;
+
+-- Refuses a secret that signs requests and is too short to resist guessing: 16 bytes, or `whsec_`
+-- and 16 bytes in Base64. A sealed value is as long as its text, plus a tag of 16 bytes.
+create or replace function howdah_private.refuse_short_secret(
+  tenant_id uuid, field text, name text, min_bytes int
+) returns void
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_bytes int;
+begin
+  select octet_length(c.ciphertext) - 16 into v_bytes
+  from howdah.secrets as s
+  join howdah_private.sealed_secrets as c on c.secret_id = s.id
+  where s.tenant_id = refuse_short_secret.tenant_id and s.name = refuse_short_secret.name;
+  if v_bytes < refuse_short_secret.min_bytes then
+    raise exception using errcode = 'HWINV',
+      message = format('the secret %L is too short to sign requests: it has %s bytes, and %s needs '
+        'at least %s', refuse_short_secret.name, v_bytes, refuse_short_secret.field,
+        refuse_short_secret.min_bytes),
+      detail = jsonb_build_object('field', refuse_short_secret.field,
+        'secret', refuse_short_secret.name, 'min_bytes', refuse_short_secret.min_bytes)::text,
+      hint = case when refuse_short_secret.min_bytes > 16
+        then 'Store whsec_ followed by at least 16 random bytes in Base64: '
+          'openssl rand -base64 32'
+        else 'Store a longer one, such as the output of: openssl rand -base64 32' end;
+  end if;
+end $$;
+
+-- Refuses a value that is too short for a hook or a webhook that uses the secret.
+create or replace function howdah_private.check_signing_secret(tenant_id uuid, name text)
+  returns void
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.refuse_short_secret(h.tenant_id, 'secret_name', check_signing_secret.name,
+    case h.verification when 'standard_webhooks' then 28 else 16 end)
+  from howdah.inbound_hooks as h
+  where h.tenant_id = check_signing_secret.tenant_id
+    and check_signing_secret.name in (h.secret_name, h.previous_secret_name);
+  select howdah_private.refuse_short_secret(w.tenant_id, 'secret_name', check_signing_secret.name,
+    28)
+  from howdah.webhooks as w
+  where w.tenant_id = check_signing_secret.tenant_id
+    and check_signing_secret.name in (w.secret_name, w.previous_secret_name);
+$$;

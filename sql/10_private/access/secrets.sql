@@ -94,6 +94,8 @@ begin
     on conflict (secret_id) do update
     set data_key_id = excluded.data_key_id, version = excluded.version, nonce = excluded.nonce,
       ciphertext = excluded.ciphertext;
+    perform howdah_private.check_signing_secret(
+      store_secret.tenant_id, store_secret.secret ->> 'name');
   end if;
   return v_id;
 end $$;

@@ -1,17 +1,16 @@
 import { createHmac } from 'node:crypto';
 import type { Outcome } from '../../contracts/errors.ts';
-import { SIGNING_KEY_PREFIX as PREFIX } from '../../contracts/secret.ts';
+import {
+  LEAST_SIGNING_BYTES,
+  parseSigningKey,
+  SIGNING_KEY_PREFIX,
+} from '../../contracts/secret.ts';
 
 /** Returns the key of a secret in the format of Standard Webhooks. */
 export function signingKey(name: string, secret: string): Outcome<Buffer> {
-  const text = secret.trim();
-  const key = Buffer.from(text.slice(PREFIX.length), 'base64');
-  const isOne =
-    text.startsWith(PREFIX) &&
-    key.length >= 16 &&
-    key.toString('base64').replace(/=+$/, '') === text.slice(PREFIX.length).replace(/=+$/, '');
-  if (isOne) return { ok: true, value: key };
-  const message = `the secret ${name} is not a valid signing key: it must be ${PREFIX} followed by at least 16 bytes in Base64`;
+  const key = parseSigningKey(secret);
+  if (key) return { ok: true, value: key };
+  const message = `the secret ${name} is not a valid signing key: it must be ${SIGNING_KEY_PREFIX} followed by at least ${LEAST_SIGNING_BYTES} bytes in Base64`;
   return { ok: false, error: { code: 'invalid_request', message, retryable: true } };
 }
 

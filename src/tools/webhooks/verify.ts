@@ -1,6 +1,7 @@
 import { createHash, createHmac } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Outcome } from '../../contracts/errors.ts';
+import { LEAST_SIGNING_BYTES } from '../../contracts/secret.ts';
 import { equalInConstantTime } from '../../text/equal-in-constant-time.ts';
 import { signingKey, webhookSignature } from './sign.ts';
 
@@ -99,6 +100,11 @@ export function verifyRequest(
   secrets: readonly NamedSecret[],
   secretHeader?: string | null,
 ): Verdict {
+  const short = secrets.find(({ value }) => Buffer.byteLength(value.trim()) < LEAST_SIGNING_BYTES);
+  if (short) {
+    const message = `The secret ${short.name} has fewer than ${LEAST_SIGNING_BYTES} bytes.`;
+    return fault('unusable_secret', message);
+  }
   return verification === 'shared_secret'
     ? verifySharedSecret(request, secrets, secretHeader ?? undefined)
     : verifySignature(FORMATS[verification], request, secrets);

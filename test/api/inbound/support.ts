@@ -16,7 +16,7 @@ export const SECRETS = {
   github: 'a secret for GitHub',
   stripe: 'a-secret-for-stripe',
   slack: 'a-secret-for-slack',
-  shared_secret: 'a-shared-secret',
+  shared_secret: 'a-secret-that-is-shared',
 } as const;
 export type Format = keyof typeof SECRETS;
 

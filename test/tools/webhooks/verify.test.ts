@@ -97,8 +97,8 @@ describe('Stripe', () => {
   });
 
   test('one of several signatures suffices, of either secret; other schemes do not count', () => {
-    const right = sign('whsec_old');
-    const both = ['whsec_new', 'whsec_old'];
+    const right = sign('whsec_old_secret_');
+    const both = ['whsec_new_secret_', 'whsec_old_secret_'];
     expect(verify('stripe', sent(`t=1700000000,v1=${right}`), both).ok).toBe(true);
     expect(verify('stripe', sent(`t=1700000000,v1=00,v1=${right},v0=11`), both).ok).toBe(true);
     expect(verify('stripe', sent(`t=1700000000,v0=${right}`), both)).toMatchObject({
@@ -109,7 +109,7 @@ describe('Stripe', () => {
     });
     expect(verify('stripe', sent(`v1=${right}`), both)).toMatchObject({ fault: 'unsigned' });
     expect(verify('stripe', sent(`t=now,v1=${right}`), both)).toMatchObject({ fault: 'unsigned' });
-    const late = sign('whsec_old', 1_699_990_000);
+    const late = sign('whsec_old_secret_', 1_699_990_000);
     expect(verify('stripe', sent(`t=1699990000,v1=${late}`), both)).toMatchObject({
       fault: 'late',
     });
@@ -117,16 +117,19 @@ describe('Stripe', () => {
 });
 
 test.each<[Record<string, string>, string | null, boolean]>([
-  [{ authorization: 'Bearer secret-one' }, null, true],
-  [{ authorization: 'bearer secret-two ' }, null, true],
-  [{ authorization: 'Basic secret-one' }, null, false],
+  [{ authorization: 'Bearer secret-one-of-two' }, null, true],
+  [{ authorization: 'bearer secret-two-of-two ' }, null, true],
+  [{ authorization: 'Basic secret-one-of-two' }, null, false],
   [{ authorization: 'Bearer secret-on' }, null, false],
-  [{ 'x-gitlab-token': 'secret-one' }, 'X-Gitlab-Token', true],
-  [{ 'x-gitlab-token': 'secret-one ' }, 'X-Gitlab-Token', false],
-  [{ authorization: 'Bearer secret-one' }, 'X-Gitlab-Token', false],
+  [{ 'x-gitlab-token': 'secret-one-of-two' }, 'X-Gitlab-Token', true],
+  [{ 'x-gitlab-token': 'secret-one-of-two ' }, 'X-Gitlab-Token', false],
+  [{ authorization: 'Bearer secret-one-of-two' }, 'X-Gitlab-Token', false],
   [{}, null, false],
 ])('a shared secret in %j, header %s: %s', (headers, header, isRight) => {
-  const secrets = ['secret-one', 'secret-two'].map((value) => ({ name: 'hook', value }));
+  const secrets = ['secret-one-of-two', 'secret-two-of-two'].map((value) => ({
+    name: 'hook',
+    value,
+  }));
   const request = { headers, body: Buffer.from('{}'), at: new Date() };
   expect(verifyRequest('shared_secret', request, secrets, header).ok).toBe(isRight);
 });
