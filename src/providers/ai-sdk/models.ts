@@ -55,6 +55,8 @@ export async function createModel<Kind extends keyof SdkModels>(
   modelId: string,
   options: SdkOptions,
 ): Promise<Outcome<SdkModels[Kind]>> {
+  const id = checkPathPart('model', modelId);
+  if (!id.ok) return id;
   const loaded = await loadPackage(vendor.sdk.package);
   if (!loaded.ok) return loaded;
   const create = factoryIn(loaded.value, vendor.sdk.create);
@@ -79,6 +81,20 @@ export async function createModel<Kind extends keyof SdkModels>(
     return createFailure('invalid_request', message);
   }
   return { ok: true, value: model };
+}
+
+/**
+ * Refuses a name that would change the address of a request. Packages of vendors put the id of the
+ * model, the deployment or the voice into the path as it is, so `../../v1/x?key=` would lead to
+ * another path. Ids may contain slashes, such as `tunedModels/x`, colons and dots.
+ */
+export function checkPathPart(what: 'model' | 'voice', name: string): Outcome<string> {
+  const leavesPath = name.split('/').some((part) => part === '' || part === '.' || part === '..');
+  if (!leavesPath && /^[\p{L}\p{N}\p{M} ._~:@/+=,()!$&'*;-]+$/u.test(name)) {
+    return { ok: true, value: name };
+  }
+  const message = `The ${what} ${JSON.stringify(name)} would change the address of the request; use the id of the vendor.`;
+  return createFailure('invalid_request', message);
 }
 
 type Models = { [Kind in keyof SdkModels]?: (modelId: string) => SdkModels[Kind] };

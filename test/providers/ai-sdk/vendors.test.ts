@@ -393,3 +393,28 @@ test.each<[SdkVendorName, JsonObject, string]>([
   expect(errorOf(outcome).code).toBe('invalid_request');
   expect(errorOf(outcome).message).toContain(word);
 });
+
+const LEAVING = [
+  ...['../../v1/x?key=', '..', 'a/../../b', '/v1/x', 'a//b', 'x?key=y', 'x#y', 'x\\y', './x'],
+  ...['%2e%2e/x', 'x%3fkey=y', 'x\ny', 'x\ty', '', 'a/./b'],
+];
+
+describe.each(names)('an id of a model that would change the address of %s', (name) => {
+  test('is refused, and no request is sent', async () => {
+    for (const model of LEAVING) {
+      const { outcome, received } = await call(name, { words: ['Hi'] }, {}, { model });
+      expect({ model, error: errorOf(outcome).code, received }).toEqual({
+        model,
+        error: 'invalid_request',
+        received: undefined,
+      });
+    }
+  });
+});
+
+test('ids of vendors with slashes, colons and dots are sent as they are', async () => {
+  for (const model of ['tunedModels/my-model-1', 'gemini-2.5-flash', 'a:b@2024-01-01']) {
+    const { received } = await call('google', { words: ['Hi'] }, {}, { model });
+    expect(received?.path).toContain(model);
+  }
+});

@@ -5,6 +5,7 @@ import type { Json } from '../../../json/json.ts';
 import { audioTypeOf } from '../../audio-format.ts';
 import { createFailure } from '../../failure.ts';
 import type { Peer } from '../../http/failures.ts';
+import { checkPathPart } from '../models.ts';
 import { formatWarning } from '../warnings.ts';
 
 /** The names in `request_params` that are options of the package. */
@@ -28,10 +29,13 @@ export async function speak(
 ): Promise<Outcome<Speech>> {
   const { voice, voice_id, instructions, speed, language, sample_rate } = request_params;
   const format = request_params.output_format ?? request_params.response_format;
+  const named = voice ?? voice_id;
+  const checked = typeof named === 'string' ? checkPathPart('voice', named) : undefined;
+  if (checked && !checked.ok) return checked;
   const answer = await model.doGenerate({
     text,
     abortSignal,
-    ...ifText('voice', voice ?? voice_id),
+    ...ifText('voice', named),
     ...ifText('outputFormat', format),
     ...ifText('instructions', instructions),
     ...ifText('language', language),
