@@ -37,6 +37,7 @@ export function openEventStream(
     if (!response.writableNeedDrain) response.write(': \n\n');
   }, heartbeatMs);
   response.once('close', () => clearInterval(heartbeat));
+  let draining: Promise<void> | undefined; // shared by all writers, who would add a listener each
   const waitForDrain = async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const stalled = setTimeout(() => response.destroy(), stalledMs);
@@ -44,11 +45,14 @@ export function openEventStream(
     await promise;
     clearTimeout(stalled);
     response.off('drain', resolve).off('close', resolve);
+    draining = undefined;
   };
   return {
     async write(frame) {
       if (response.destroyed) return;
-      if (!response.write(frame)) await waitForDrain();
+      if (response.write(frame)) return;
+      draining ??= waitForDrain();
+      await draining;
     },
     end(frame) {
       clearInterval(heartbeat);

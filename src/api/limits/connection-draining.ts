@@ -10,14 +10,22 @@ export function whenClosed(response: ServerResponse, work: () => void): void {
   else response.once('close', work);
 }
 
-/** Returns a signal that fires when the client disconnects before its answer is written. */
+/**
+ * Returns a signal that fires when the client disconnects before its answer is written. Every call
+ * for a response returns the same signal, so that a request with many statements has one listener.
+ */
 export function leftSignal(response: ServerResponse): AbortSignal {
+  const known = leaveSignals.get(response);
+  if (known) return known;
   const leaving = new AbortController();
+  leaveSignals.set(response, leaving.signal);
   whenClosed(response, () => {
     if (!response.writableFinished) leaving.abort(clientLeft());
   });
   return leaving.signal;
 }
+
+const leaveSignals = new WeakMap<ServerResponse, AbortSignal>();
 
 /** Returns the error of work that ends with its client, with the code of a cancelled statement. */
 export function clientLeft(): HowdahError {

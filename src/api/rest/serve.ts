@@ -106,17 +106,17 @@ async function answer(
   if (!identity) throw new Error('the request was not authenticated');
   const routeContext = createRouteContext(route, identity, request, reply, context);
   const { headers, url } = request;
-  if (route.body && route.method !== 'GET') {
-    const { transaction } = routeContext;
+  const { transaction } = routeContext;
+  const permitWrite = async (isRequired: boolean) => {
+    if (!route.body || route.method === 'GET') return;
     const permission = route.permission ?? { object: objectOf(route) };
-    await permitBody(
-      { identity, transaction },
-      headers,
-      permission,
-      route.permission !== undefined,
-    );
-  }
-  const read = await readRequest(route, request);
+    await permitBody({ identity, transaction }, headers, permission, isRequired);
+  };
+  await permitWrite(route.permission !== undefined);
+  const read = await readRequest(route, request).catch(async (error) => {
+    await permitWrite(true); // a caller without the right does not learn what the body lacks
+    throw error;
+  });
   if (!read) return reply.hijack();
   const input = { ...read, headers, url, identity } as RouteInput<never, never, never>;
   const uncount = isLasting(route, input) ? context.streams.admit(reply.raw, identity) : undefined;
