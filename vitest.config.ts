@@ -14,7 +14,7 @@ const common = {
   testTimeout: 300_000,
   hookTimeout: 300_000,
   // What is waited for comes at once, or as late as a busy machine makes it.
-  expect: { poll: { timeout: 60_000, interval: 10 } },
+  expect: { poll: { timeout: 240_000, interval: 20 } },
   // Two cores may be all there is. Files of `npm test` wait half of their time, so a third one fills
   // the gaps. The long tests start servers and processes, and more files only make them slower.
   maxWorkers: include === LONG ? 2 : 3,

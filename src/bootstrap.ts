@@ -82,8 +82,8 @@ export async function awaitDatabase(
 }
 
 /**
- * Migrates the schema to the latest version. Returns the applied migrations. `db` is a connection to
- * this database, if the caller has one.
+ * Migrates the schema to the latest version. Returns the applied migrations. `db` is a connection
+ * to this database, if the caller has one.
  */
 export function migrateDatabase(url: string, db?: Queryable): Promise<string[]> {
   const migrate = async (queueUrl: string): Promise<void> => {

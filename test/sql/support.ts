@@ -413,11 +413,21 @@ export async function release(db: Db, worker: string, is_dead: boolean): Promise
 export function jobsOf(db: Db, id: string) {
   return all(
     db,
-    `select j.priority, j.run_at, j.payload, j.is_available,
-       extract(epoch from j.run_at - j.updated_at)::float8 as planned_seconds
+    `select j.priority, j.run_at, j.payload, j.is_available
      from graphile_worker._private_jobs as j where j.key = $1`,
     [id],
   );
+}
+
+/** Returns the seconds from the planning of a job to its time, whenever they are read. */
+export async function plannedSeconds(db: Db, key: string): Promise<number> {
+  const job = await one(
+    db,
+    `select extract(epoch from j.run_at - j.updated_at)::float8 as seconds
+     from graphile_worker._private_jobs as j where j.key = $1`,
+    [key],
+  );
+  return job.seconds;
 }
 
 /** Polls until the backend waits for a lock. */

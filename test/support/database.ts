@@ -112,9 +112,10 @@ export async function eventually<T extends pg.QueryResultRow>(
   what: string,
   text: string,
   values: unknown[] = [],
-  timeoutMs = 60_000,
+  timeoutMs = 240_000,
 ): Promise<T> {
   const end = Date.now() + timeoutMs;
+  let pauseMs = 10;
   for (;;) {
     const { rows } = await pool.query<T>(text, values);
     if (rows[0]) {
@@ -123,6 +124,7 @@ export async function eventually<T extends pg.QueryResultRow>(
     if (Date.now() > end) {
       throw new Error(`did not happen within ${timeoutMs} ms: ${what}`);
     }
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    pauseMs = Math.min(1.5 * pauseMs, 250); // a slow machine is not kept busy
   }
 }

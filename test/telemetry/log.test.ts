@@ -4,7 +4,7 @@ import type { ObservedRun, RunObserver } from '../../src/contracts/runs/run-obse
 import { createLog } from '../../src/telemetry/log.ts';
 import { createLogRedaction } from '../../src/telemetry/log-redaction.ts';
 import { logRuns } from '../../src/telemetry/run-log.ts';
-import { finish } from '../support/finish.ts';
+import { finish } from '../support/work/finish.ts';
 
 const SECRETS = ['correct-horse-"battery"', 'pa ss/word+1'];
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { BuiltinContext } from '../../src/contracts/agents/tool.ts';
 import { calculatorTool } from '../../src/tools/calculator/calculator.ts';
-import { finish } from '../support/finish.ts';
+import { finish } from '../support/work/finish.ts';
 
 const run = (expression: string) =>
   calculatorTool.run({ expression }, {} as unknown as BuiltinContext, {});

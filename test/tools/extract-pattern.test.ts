@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { compilePattern } from '../../src/tools/extract/pattern.ts';
 import { shapeOf } from '../../src/tools/extract/shape.ts';
-import { finish } from '../support/finish.ts';
+import { finish } from '../support/work/finish.ts';
 
 const PATTERNS = [
   ...['^INV-\\d{4,8}$', '^\\d+$', '^[A-C1]*[b-d2]?$', '^a{2}b{1,}c{0,3}$', '^a?a*a+$', '^\\d\\d$'],

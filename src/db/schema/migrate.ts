@@ -30,8 +30,8 @@ export type MigrationStatus = {
  * schema of the queue, then all migrations and `sql/` in one transaction, so that a failure in this
  * transaction leaves nothing behind. Without a new migration, only the changed files of `sql/` are
  * applied. Several processes may migrate at once, because they wait for each other. The schema of a
- * newer release is not changed. Returns the names of the applied migrations. `db` is a connection of
- * this login, if the caller has one: it tells whether there is anything to do.
+ * newer release is not changed. Returns the names of the applied migrations. `db` is a connection
+ * of this login, if the caller has one: it tells whether there is anything to do.
  *
  * Throws `HWCNF` if others hold our tables for longer than `patienceMs`, two minutes by default.
  */

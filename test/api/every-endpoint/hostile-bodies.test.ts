@@ -10,6 +10,7 @@ import { ThreadPool } from '../../../src/concurrency/thread-pool.ts';
 import { hostileJson, hostileOperations } from '../../fixtures/hostile-bodies.ts';
 import { makeAgent, makeApiKey, makeTenant, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
+import { countAllocated, countWork } from '../../support/work/count-work.ts';
 import { follow, openSocket, startTestApi } from '../harness.ts';
 import { type Called, call } from '../rest/call.ts';
 import { tokenOptions } from '../subscriptions/tokens.ts';
@@ -39,21 +40,13 @@ const send = (path: string, body: unknown, key: string, headers = {}): Promise<C
   call(api, 'POST', path, body, { token: key, headers });
 
 /**
- * Number of characters of a hostile body. Reading it may take `MARGIN` times as long as reading a
- * valid body of the same size.
+ * Number of characters of a hostile body, and the most work for each character. Quadratic work
+ * would be thousands of times as much.
  */
 const SIZE = 200_000;
-const MARGIN = 20;
+const MOST_PER_CHARACTER = 100;
 
-/** Returns the processor time of a request in milliseconds. The server runs in this process. */
-async function cost(ask: () => Promise<unknown>): Promise<number> {
-  const before = process.cpuUsage();
-  await ask();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1000;
-}
-
-describe('hostile bodies cost about as much to reject as valid ones', () => {
+describe('the work of rejecting hostile bodies grows with their size alone', () => {
   const endpoints: [path: () => string, known: string, list: string][] = [
     [() => '/api/execute', 'message', 'input_parts'],
     [() => '/api/agents', 'instruction', 'capabilities'],
@@ -95,36 +88,37 @@ describe('hostile bodies cost about as much to reject as valid ones', () => {
   ];
   type Wrap = (body: string) => string;
 
-  /** Sends a body of the same size that is read completely and rejected for one field. */
-  const costOfGoodBody = (size = SIZE) =>
-    cost(() => send('/api/execute', { agent, message: 'x'.repeat(size), mesage: 1 }, keys.admin));
+  /** Sends bodies one after the other, and compares the work with their size. */
+  async function sendAll(
+    bodies: Readonly<Record<string, string>>,
+    sendOne: (body: string, name: string) => Promise<void>,
+  ): Promise<void> {
+    const all = Object.entries(bodies);
+    const size = all.reduce((sum, [, body]) => sum + body.length, 0);
+    const work = await countWork(async () => {
+      for (const [name, body] of all) await sendOne(body, name);
+    });
+    expect(work).toBeLessThan(MOST_PER_CHARACTER * size);
+  }
+
+  /** Checks the answer to a hostile body, which has no part of the body that is long. */
+  function checkAnswer({ status, body }: Called, name: string): void {
+    expect(status, name).toBeLessThan(500);
+    expect(JSON.stringify(body).length, name).toBeLessThan(20_000);
+  }
 
   test.each(endpoints)('%s', async (path, known, list) => {
-    const reference = Math.max(await costOfGoodBody(), 20);
-    for (const [name, body] of Object.entries(hostileJson(SIZE, known, list))) {
-      let answer: Called | undefined;
-      const taken = await cost(async () => {
-        answer = await send(path(), body, keys.admin);
-      });
-      expect(answer?.status, name).toBeLessThan(500);
-      expect(JSON.stringify(answer?.body).length, name).toBeLessThan(20_000);
-      expect(taken, name).toBeLessThan(MARGIN * reference);
-    }
+    await sendAll(hostileJson(SIZE, known, list), async (body, name) =>
+      checkAnswer(await send(path(), body, keys.admin), name),
+    );
   });
 
   test.each(messages)('%s', async (_what, path, known, list, wrap) => {
     const accept = { accept: 'application/json, text/event-stream' };
     for (const size of [SIZE, 4 * SIZE]) {
-      const reference = Math.max(await costOfGoodBody(size), 20);
-      for (const [name, body] of Object.entries(hostileJson(size, known, list))) {
-        let answer: Called | undefined;
-        const taken = await cost(async () => {
-          answer = await send(path(), wrap(body), keys.admin, accept);
-        });
-        expect(answer?.status, name).toBeLessThan(500);
-        expect(JSON.stringify(answer?.body).length, name).toBeLessThan(20_000);
-        expect.soft(taken, `${name}, ${size}`).toBeLessThan(MARGIN * reference);
-      }
+      await sendAll(hostileJson(size, known, list), async (body, name) =>
+        checkAnswer(await send(path(), wrap(body), keys.admin, accept), name),
+      );
     }
   });
 
@@ -136,31 +130,27 @@ describe('hostile bodies cost about as much to reject as valid ones', () => {
   });
 
   test('GraphQL operations and their variables', async () => {
-    const reference = Math.max(await costOfGoodBody(), 20);
-    for (const [name, query] of Object.entries(hostileOperations(90_000))) {
-      const taken = await cost(() => send('/graphql', { query }, keys.admin));
-      expect(taken, name).toBeLessThan(4 * MARGIN * reference);
-    }
+    await sendAll(hostileOperations(90_000), async (query) => {
+      await send('/graphql', { query }, keys.admin);
+    });
     const query = 'query ($f: AgentFilter) { agents(filter: $f) { totalCount } }';
-    for (const [name, text] of Object.entries(hostileJson(SIZE, 'name', 'and'))) {
-      const body = `{"query":${JSON.stringify(query)},"variables":{"f":${text}}}`;
-      const taken = await cost(() => send('/graphql', body, keys.admin));
-      expect(taken, name).toBeLessThan(4 * MARGIN * reference);
-    }
+    await sendAll(hostileJson(SIZE, 'name', 'and'), async (text) => {
+      await send(
+        '/graphql',
+        `{"query":${JSON.stringify(query)},"variables":{"f":${text}}}`,
+        keys.admin,
+      );
+    });
   });
 
   test('WebSocket messages', async () => {
-    const reference = Math.max(await costOfGoodBody(), 20);
     const client = await openWs(api, { authorization: `Bearer ${keys.admin}` });
     const errors = () => client.received.filter(({ type }) => type === 'error').length;
-    for (const [name, body] of Object.entries(hostileJson(SIZE, 'message', 'input_parts'))) {
+    await sendAll(hostileJson(SIZE, 'message', 'input_parts'), async (body) => {
       const before = errors();
-      const taken = await cost(async () => {
-        client.socket.send(body.replace('{', '{"type":"execute","id":"x",'));
-        await client.when(() => errors() > before);
-      });
-      expect(taken, name).toBeLessThan(MARGIN * reference);
-    }
+      client.socket.send(body.replace('{', '{"type":"execute","id":"x",'));
+      await client.when(() => errors() > before);
+    });
     client.close();
   });
 });
@@ -373,17 +363,12 @@ test('large agent system files are parsed in a thread, in the queue of their ten
 
 test('a body of one large text is not copied into an object', async () => {
   const text = `# ${'x'.repeat(1_000_000)}`;
-  /** Returns the processor time of this thread alone, in milliseconds. */
-  const costHere = async (work: () => unknown) => {
-    const before = process.threadCpuUsage();
-    await work();
-    const { user, system } = process.threadCpuUsage(before);
-    return (user + system) / 1000;
-  };
-  const copied = await costHere(() => ({ ...(text as unknown as object) }));
+  const copy = await countAllocated(() => ({ ...(text as unknown as object) }));
   const yaml = { 'content-type': 'application/yaml' };
-  const cost = await costHere(() => send('/agent-systems?dry_run=true', text, keys.admin, yaml));
-  expect(cost).toBeLessThan(copied / 2);
+  const allocated = await countAllocated(() =>
+    send('/agent-systems?dry_run=true', text, keys.admin, yaml),
+  );
+  expect(allocated).toBeLessThan(copy / 2);
 });
 
 test('a body with a wrong Content-Length is never parsed as another request', async () => {

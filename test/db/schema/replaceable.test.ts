@@ -91,7 +91,7 @@ describe('an upgrade without a migration', () => {
   };
   const outdate = (path: string) =>
     db.pool.query(`update howdah_private.applied_sql set digest = 'older' where path = $1`, [path]);
-  const up = (patienceMs?: number) => migrateUp(db.url, migrateQueue, patienceMs === undefined ? {} : { patienceMs });
+  const up = (patienceMs?: number) => migrateUp(db.url, migrateQueue, { patienceMs });
   const stamps = () =>
     all(
       db.pool,

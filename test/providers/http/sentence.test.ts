@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { sentence } from '../../../src/providers/http/redact.ts';
-import { finish } from '../../support/finish.ts';
+import { finish } from '../../support/work/finish.ts';
 
 test.each([
   ['Too many requests', 'Too many requests.'],

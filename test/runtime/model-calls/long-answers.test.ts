@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { parseJson } from '../../../src/json/parse-json.ts';
 import { stripCodeFence } from '../../../src/text/strip-code-fence.ts';
 import { sqlQueryTool } from '../../../src/tools/sql-query.ts';
-import { finish } from '../../support/finish.ts';
+import { finish } from '../../support/work/finish.ts';
 
 // Answers of models and queries of tenants are parsed in the thread that serves everything else, so
 // the parsing must be fast. In quadratic time, none of these values would be parsed within minutes.

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import type { Json, JsonSchema } from '../../../src/json/json.ts';
 import { schemaErrors } from '../../../src/runtime/environment/validate-json.ts';
 import { testDatabase } from '../../support/database.ts';
-import { countRows } from '../count-rows.ts';
+import { countRows } from '../../support/work/count-rows.ts';
 import { all, one, rolledBack } from '../support.ts';
 import { pairs } from './random-schemas.ts';
 import { FORMATS, KEYWORDS, PATTERNS, type Verdicts } from './schema-cases.ts';

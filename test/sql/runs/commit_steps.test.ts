@@ -396,20 +396,20 @@ describe('commit_steps', () => {
   });
 
   test('does not count the time a run waits as active', async () => {
-    const id = await started({ max_seconds: 60 });
+    const id = await started({ max_seconds: 6_000 });
     await db.pool.query(
-      `update howdah.executions set active_since = active_since - interval '20 seconds' where id = $1`,
+      `update howdah.executions set active_since = active_since - interval '2000 seconds' where id = $1`,
       [id],
     );
     const to = { status: 'waiting', waiting_for: 'timer', delay_ms: 0 };
     await commit(db.pool, worker, [{ id, fence: 1, after: 0, steps: [], to }]);
     const parked = await runRow(db.pool, id);
-    expect(Number(parked.active_ms)).toBeGreaterThanOrEqual(20_000);
-    expect(Number(parked.active_ms)).toBeLessThan(30_000);
+    expect(Number(parked.active_ms)).toBeGreaterThanOrEqual(2_000_000);
+    expect(Number(parked.active_ms)).toBeLessThan(3_000_000);
     expect(parked.active_since).toBeNull();
     const [run] = await claim(db.pool, worker, [id]);
-    expect(Number(run?.active_ms_left)).toBeGreaterThan(30_000);
-    expect(Number(run?.active_ms_left)).toBeLessThanOrEqual(40_000);
+    expect(Number(run?.active_ms_left)).toBeGreaterThan(3_000_000);
+    expect(Number(run?.active_ms_left)).toBeLessThanOrEqual(4_000_000);
   });
 
   test('ends a run as completed with its output', async () => {

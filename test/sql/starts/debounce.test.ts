@@ -16,6 +16,7 @@ import {
   makeWorker,
   one,
   openSession,
+  plannedSeconds,
   refusal,
   rolledBack,
   unique,
@@ -101,8 +102,7 @@ describe('a debounced run', () => {
       root_execution_id: id,
       was_replaced: true,
     });
-    const [job] = await jobsOf(db.pool, id);
-    expect(Math.round(job?.planned_seconds / 3_600)).toBe(2);
+    expect(Math.round((await plannedSeconds(db.pool, id)) / 3_600)).toBe(2);
     expect(await jobsOf(db.pool, id)).toHaveLength(1);
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
-import { countRows } from '../count-rows.ts';
+import { countRows } from '../../support/work/count-rows.ts';
 import { all, one, refusal, rolledBack, testClient } from '../support.ts';
 
 /** Cron expression, time zone, start, and the times that follow in UTC. */

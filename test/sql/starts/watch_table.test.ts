@@ -23,6 +23,7 @@ import {
   makeTenant,
   makeWorker,
   one,
+  plannedSeconds,
   refusal,
   rolledBack,
   takeRole,

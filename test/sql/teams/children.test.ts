@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
-import { countRows } from '../count-rows.ts';
+import { countRows } from '../../support/work/count-rows.ts';
 import {
   all,
   answer,

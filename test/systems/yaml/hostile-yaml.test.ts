@@ -5,29 +5,10 @@ import { localReader, threadReader } from '../../../src/systems/file-reader.ts';
 import { readFile } from '../../../src/systems/read-file.ts';
 import { shapeFaults } from '../../../src/systems/schema/schema-errors.ts';
 import { hostileYaml, plainYaml } from '../../fixtures/hostile-bodies.ts';
+import { countWork } from '../../support/work/count-work.ts';
+import { finish } from '../../support/work/finish.ts';
 
 const SIZE = 50_000;
-/**
- * Maximum ratio between the time for a hostile text and that for a plain text. Quadratic time would
- * be a hundred times as long.
- */
-const MARGIN = 20;
-
-/**
- * Returns the least processor time of up to three runs, in milliseconds. Stops after a run that
- * takes less than `enough`.
- */
-function cost(work: () => void, enough = 0): number {
-  let least = Number.POSITIVE_INFINITY;
-  for (let run = 0; run < 3 && least >= enough; run += 1) {
-    const before = process.cpuUsage();
-    work();
-    const { user, system } = process.cpuUsage(before);
-    least = Math.min(least, (user + system) / 1000);
-  }
-  return least;
-}
-
 function readAndCheck(text: string): void {
   const { document, faults } = readFile(text);
   if (faults.length > 0) return;
@@ -35,16 +16,16 @@ function readAndCheck(text: string): void {
   expect(found.length).toBeLessThanOrEqual(100);
 }
 
-let plainMs: number | undefined;
-const plain = () => {
-  plainMs ??= cost(() => readAndCheck(plainYaml(SIZE)));
-  return plainMs;
-};
+let plain: Promise<number> | undefined;
 
-test.each(Object.entries(hostileYaml(SIZE)))('%s: costs no more than a plain file', (_, text) => {
-  const bar = MARGIN * Math.max(plain(), 20);
-  expect(cost(() => readAndCheck(text), bar)).toBeLessThan(bar);
-});
+test.each(Object.entries(hostileYaml(SIZE)))(
+  '%s: costs no more than a plain file',
+  async (_, text) => {
+    plain ??= countWork(() => readAndCheck(plainYaml(SIZE)));
+    const work = await countWork(() => finish(() => readAndCheck(text)));
+    expect(work).toBeLessThan(2 * (await plain)); // quadratic work would be a thousand times as much
+  },
+);
 
 /** Texts within all limits that take longest to read, to check or to parse as SQL. */
 const LARGEST: Record<string, string> = {

@@ -1,4 +1,4 @@
-import { withinTime } from '../../src/concurrency/within-time.ts';
+import { withinTime } from '../../../src/concurrency/within-time.ts';
 
 /**
  * The longest wait for synchronous work. What takes milliseconds in linear time takes hours or for

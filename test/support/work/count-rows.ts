@@ -5,7 +5,8 @@ type PlanNode = { Plans?: PlanNode[] } & Readonly<Record<string, unknown>>;
 /**
  * Returns the number of rows that the statements of `work` handle, with those of the functions and
  * triggers that they call: rows of each plan node, and rows that a filter or a join removes. Unlike
- * time, the number does not depend on the machine. `client` must be in a transaction of a superuser.
+ * time, the number does not depend on the machine. `client` must be in a transaction of a
+ * superuser.
  */
 export async function countRows(
   client: pg.PoolClient,
