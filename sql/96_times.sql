@@ -10,7 +10,7 @@ declare
 begin
   for v_table in
     select c.oid::regclass as name, string_agg(format('%I', a.attname), ', ') as columns,
-      string_agg(format('%L', a.attname), ', ') as arguments,
+      string_agg(format('%L', a.attname), ', ') as arguments, c.relname,
       string_agg(format('new.%I not between ''0001-01-02'' and ''9999-12-30''', a.attname), ' or ')
         as condition
     from pg_catalog.pg_class as c
@@ -25,7 +25,7 @@ begin
   loop
     execute format(
       'create or replace trigger _060_refuse_unreadable_time before insert or update of %s on %s '
-      'for each row when (%s) execute function howdah_private.tg__refuse_unreadable_time(%s)',
-      v_table.columns, v_table.name, v_table.condition, v_table.arguments);
+      'for each row when (%s) execute function howdah_private.tg__refuse_unreadable_time(%L, %s)',
+      v_table.columns, v_table.name, v_table.condition, v_table.relname, v_table.arguments);
   end loop;
 end $$;

@@ -352,6 +352,20 @@ test('output goes through the log or the command line', () => {
   expect(wrong).toEqual(['src/start.ts']); // prints its progress during start, like the CLI
 });
 
+test('only src/json parses JSON, since JSON.parse rounds long numbers', () => {
+  const parsing = files
+    .filter(({ text }) => /^(?!\s*(\*|\/\/)).*\bJSON\.parse\b/m.test(text))
+    .map(({ path }) => path);
+  expect(parsing.filter((path) => !path.startsWith('src/json/'))).toEqual([]);
+  const cloning = files
+    .filter(({ text }) => /\bstructuredClone\(/.test(text))
+    .map(({ path }) => path);
+  expect(cloning.sort()).toEqual([
+    'src/cli/status/print-status.ts', // counts and texts
+    'src/systems/fast-agent/models.ts', // a list of ours
+  ]);
+});
+
 test('a file has at most 300 lines and no default export', () => {
   const long = files.filter(({ text }) => text.split('\n').length > 301).map(({ path }) => path);
   const defaults = files

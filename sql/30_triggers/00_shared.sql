@@ -191,7 +191,7 @@ begin
 end $$;
 
 -- Refuses the time of a row that clients cannot read. The trigger condition, made by 96_times.sql,
--- is true only if there is one. The arguments are columns.
+-- is true only if there is one. The arguments are the table and columns.
 create or replace function howdah_private.tg__refuse_unreadable_time() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -200,12 +200,12 @@ declare
   v_field text;
   v_row jsonb := to_jsonb(new);
 begin
-  select c.name into v_field from unnest(tg_argv) as c (name)
-  where (v_row ->> c.name)::timestamptz not between '0001-01-02' and '9999-12-30' limit 1;
+  select c.name into v_field from unnest(tg_argv) with ordinality as c (name, place)
+  where c.place > 1 and (v_row ->> c.name)::timestamptz not between '0001-01-02' and '9999-12-30' limit 1;
   raise exception using errcode = 'HWINV',
     message = format('%s is %s, which is not a time between the years 1 and 9999',
       v_field, v_row ->> v_field),
-    detail = jsonb_build_object('table', tg_table_name, 'field', v_field)::text,
+    detail = jsonb_build_object('table', tg_argv[0], 'field', v_field)::text,
     hint = format('Set %s to a time such as 2030-12-31 18:00+00, or leave it out.', v_field);
 end $$;
 

@@ -1,6 +1,6 @@
+import { isJsonNumber } from '../json/exact-number.ts';
 import type { Json } from '../json/json.ts';
 import { firstCharacters, lastCharacters } from './truncate.ts';
-import { isJsonNumber } from '../json/exact-number.ts';
 
 /**
  * Most characters of a word, a line and a text. Longer ones are cut in the middle, because the

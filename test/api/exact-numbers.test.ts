@@ -104,23 +104,33 @@ describe('a run', () => {
     await expectShown(await send(`/api/executions/${id}`), '$.input_data.n');
   });
 
-  test('by GraphQL, as a variable and as a literal', async () => {
-    const literal = CREATE.replace('$data: JSON, ', '').replace('$data', `{n: ${LIST}}`);
-    for (const [query, data] of [
-      [CREATE, `{"n": ${LIST}}`],
-      [literal, 'null'],
-    ] as const) {
-      const variables = `{"agent": "${agent}"${data === 'null' ? '' : `, "data": ${data}`}}`;
-      const answer = await send(
-        '/graphql',
-        `{"query": ${JSON.stringify(query)}, "variables": ${variables}}`,
-      );
-      const { id } = JSON.parse(answer).data.createExecution.execution;
-      await expectShown(answer, '$.data.createExecution.execution.inputData.n');
-      await expectStored(id);
-      const read = `{"query": ${JSON.stringify(READ)}, "variables": {"id": "${id}"}}`;
-      await expectShown(await send('/graphql', read), '$.data.execution.inputData.n');
-    }
+  test('by GraphQL, as a variable', async () => {
+    const variables = `{"agent": "${agent}", "data": {"n": ${LIST}}}`;
+    const answer = await send(
+      '/graphql',
+      `{"query": ${JSON.stringify(CREATE)}, "variables": ${variables}}`,
+    );
+    const { id } = JSON.parse(answer).data.createExecution.execution;
+    await expectShown(answer, '$.data.createExecution.execution.inputData.n');
+    await expectStored(id);
+    const read = `{"query": ${JSON.stringify(READ)}, "variables": {"id": "${id}"}}`;
+    await expectShown(await send('/graphql', read), '$.data.execution.inputData.n');
+  });
+
+  test.each([
+    ['5', '5'],
+    [SNOWFLAKE, SNOWFLAKE],
+    ['{n: [5]}', '{"n": [5]}'],
+    [`{n: [${SNOWFLAKE}]}`, undefined],
+    ['[0.12345678901234567890]', undefined],
+  ])('by GraphQL, with the literal %s', async (literal, stored) => {
+    const query = CREATE.replace('$data: JSON, ', '').replace('$data', literal);
+    const sent = JSON.stringify({ query, variables: { agent } });
+    const { data, errors } = JSON.parse(await send('/graphql', sent));
+    if (stored === undefined) return expect(errors[0].extensions.code).toBe('HWINV');
+    const text = `select input_data = $2::jsonb as same from howdah.executions where id = $1`;
+    const { same } = await one(db.pool, text, [data.createExecution.execution.id, stored]);
+    expect(same).toBe(true);
   });
 
   test('by GraphQL over WebSocket', async () => {

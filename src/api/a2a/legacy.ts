@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../json/json.ts';
-import type { Artifact, StreamResponse, Task, TaskMessage, TaskPart, TaskStatus } from './task.ts';
 import { isJsonObject } from '../../json/json.ts';
+import type { Artifact, StreamResponse, Task, TaskMessage, TaskPart, TaskStatus } from './task.ts';
 
 // A2A 0.3 has the same content in another form: every object has a `kind`, states are in lower
 // case, a file is in `file`, and the last update of a stream is marked as the last.

@@ -31,7 +31,9 @@ export function sentenceOf(field: string, issue: Issue): string {
     return `${field} must be one of ${issue.values.join(', ')}`;
   }
   if (/received undefined$/.test(message)) return `${field} is missing`;
-  const rest = message.replace(/^Invalid input: /, '');
+  const rest = message
+    .replace(/^Invalid input: /, '')
+    .replace(/received ExactNumber$/, 'received a number with too many digits');
   return `${field}: ${rest.charAt(0).toLowerCase()}${rest.slice(1)}`;
 }
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Json } from '../../json/json.ts';
-import { parseJson } from '../../json/parse-json.ts';
+import { ExponentError, parseJson } from '../../json/parse-json.ts';
 import { MAX_VALUES } from './jsonb-safety.ts';
 
 /** The reason why a body is rejected. */
@@ -125,7 +125,10 @@ export function parseJsonBody(bytes: Buffer): Body {
     const fault = faultIn(text);
     if (fault) return refuse(400, ...fault);
     return { ok: true, value: parseJson(text) as Json };
-  } catch {
+  } catch (error) {
+    if (error instanceof ExponentError) {
+      return refuse(400, `The request is not accepted: ${error.message}.`, 'Write the digits.');
+    }
     return refuse(
       400,
       'The request is not valid JSON.',

@@ -3,12 +3,12 @@ import type { Queryable } from '../../db/connection/pool.ts';
 import type { Collection, Condition } from '../../db/queries/row-collection.ts';
 import { runCounter } from '../../db/queries/run-counters.ts';
 import type { JsonObject } from '../../json/json.ts';
+import { isJsonObject } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { shownExecution } from '../events/run-rows.ts';
 import { findUnstorable } from '../http/jsonb-safety.ts';
 import type { QUESTION_KINDS, QUESTION_STATUSES } from './question-rows.ts';
-import { isJsonObject } from '../../json/json.ts';
 
 /** Most characters of a filter by JSON, which each read of a followed list repeats. */
 const MOST_JSON = 16_384;

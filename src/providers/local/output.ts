@@ -1,8 +1,8 @@
 import type { Message } from '../../contracts/runs/message.ts';
+import { isJsonNumber, isWhole, numberIn } from '../../json/exact-number.ts';
 import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../json/json.ts';
 import { enumOf, type Parameter, parametersOf } from './schema.ts';
 import { contentStems, overlap, sameWord, stem, words } from './words.ts';
-import { isJsonNumber, isWhole, numberIn } from '../../json/exact-number.ts';
 
 /** The sources of an output: the results of tools, the same as text, and the conversation. */
 export type Sources = { results: Json[]; text: string; question: string; messages: Message[] };

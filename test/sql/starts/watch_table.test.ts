@@ -23,7 +23,6 @@ import {
   makeTenant,
   makeWorker,
   one,
-  plannedSeconds,
   refusal,
   rolledBack,
   takeRole,

@@ -6,6 +6,7 @@ import {
   NoSchemaIntrospectionCustomRule,
 } from 'postgraphile/graphql';
 import { boundResult } from '../limits/answer-size.ts';
+import { LongNumbersRule } from '../limits/long-numbers.ts';
 import { limitRules, refuseLargeVariables, refuseLongText } from '../limits/operation-limits.ts';
 import { asInvalid, withoutHelp } from '../mask-errors.ts';
 import { changeExecution, operationType } from './change-execution.ts';
@@ -28,7 +29,7 @@ export function createLimitsPlugin(introspection: boolean): GraphileConfig.Plugi
       middleware: {
         setPreset(next, event) {
           const more = introspection ? [] : [NoSchemaIntrospectionCustomRule];
-          event.validationRules = limitRules([...event.validationRules, ...more]);
+          event.validationRules = limitRules([...event.validationRules, ...more, LongNumbersRule]);
           return limitExecution(next, event);
         },
       },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import type { Queryable } from '../../../db/connection/pool.ts';
 import type { JsonObject } from '../../../json/json.ts';
 import { refuseUnreadableConditions } from '../../../runtime/teams/condition.ts';
-import type { Queryable } from '../../../db/connection/pool.ts';
 import { columnList } from '../../http/column-list.ts';
 import {
   flag,

@@ -78,29 +78,13 @@ function acceptNumbers(type: GraphQLScalarType, name: keyof typeof numbers): voi
   };
 }
 
-/** Keeps the digits of the numbers in JSON that is written in a query. */
+/** Keeps the digits of a JSON number that is written in a query. `LongNumbersRule` has the rest. */
 function keepDigits(type: GraphQLScalarType): void {
-  type.parseLiteral = (node, variables) => jsonOf(node, variables ?? {});
-}
-
-function jsonOf(node: ValueNode, variables: Record<string, unknown>): unknown {
-  switch (node.kind) {
-    case Kind.INT:
-    case Kind.FLOAT:
-      return parseJson(node.value);
-    case Kind.OBJECT:
-      return Object.fromEntries(
-        node.fields.map(({ name, value }) => [name.value, jsonOf(value, variables)]),
-      );
-    case Kind.LIST:
-      return node.values.map((one) => jsonOf(one, variables));
-    case Kind.VARIABLE:
-      return variables[node.name.value];
-    case Kind.NULL:
-      return null;
-    default:
-      return node.value;
-  }
+  const { parseLiteral } = type;
+  type.parseLiteral = (node, variables) =>
+    node.kind === Kind.INT || node.kind === Kind.FLOAT
+      ? parseJson(node.value)
+      : parseLiteral.call(type, node, variables);
 }
 
 function listChoices(type: GraphQLEnumType): void {
