@@ -1982,6 +1982,18 @@ create table howdah_private.deleted_subject_usage (
 );
 alter table howdah_private.deleted_subject_usage enable row level security, force row level security;
 
+create table howdah_private.due_answers (
+  execution_id uuid not null,
+  tenant_id uuid not null,
+  table_trigger_id uuid not null,
+  due_at timestamp with time zone default clock_timestamp() not null,
+  attempts smallint default 0 not null,
+  constraint due_answers_pkey PRIMARY KEY (execution_id),
+  constraint due_answers_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah_private.due_answers enable row level security, force row level security;
+CREATE INDEX due_answers_tenant_id_table_trigger_id_due_at_idx ON howdah_private.due_answers USING btree (tenant_id, table_trigger_id, due_at);
+
 create table howdah_private.egress_reports (
   host text not null,
   addresses jsonb not null,
@@ -2144,6 +2156,18 @@ create table howdah_private.mcp_sessions (
 alter table howdah_private.mcp_sessions enable row level security, force row level security;
 CREATE INDEX mcp_sessions_expires_at_idx ON howdah_private.mcp_sessions USING btree (expires_at);
 
+create table howdah_private.needed_code (
+  agent_version_id uuid not null,
+  tenant_id uuid not null,
+  tools text[] not null,
+  engines text[] not null,
+  constraint needed_code_pkey PRIMARY KEY (agent_version_id),
+  constraint needed_code_tenant_id_agent_version_id_fkey FOREIGN KEY (tenant_id, agent_version_id) REFERENCES howdah.agent_versions(tenant_id, id) ON DELETE CASCADE,
+  constraint needed_code_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah_private.needed_code enable row level security, force row level security;
+CREATE INDEX needed_code_tenant_id_agent_version_id_idx ON howdah_private.needed_code USING btree (tenant_id, agent_version_id);
+
 create table howdah_private.parked_runs (
   execution_id uuid not null,
   tenant_id uuid not null,
@@ -2246,6 +2270,16 @@ create table howdah_private.run_heads (
   constraint run_heads_pkey PRIMARY KEY (execution_id)
 );
 alter table howdah_private.run_heads enable row level security, force row level security;
+
+create table howdah_private.runs_without_worker (
+  execution_id uuid not null,
+  tenant_id uuid not null,
+  deferred_at timestamp with time zone default clock_timestamp() not null,
+  constraint runs_without_worker_pkey PRIMARY KEY (execution_id),
+  constraint runs_without_worker_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah_private.runs_without_worker enable row level security, force row level security;
+CREATE INDEX runs_without_worker_tenant_id_idx ON howdah_private.runs_without_worker USING btree (tenant_id);
 
 create table howdah_private.sealed_documents (
   integration_id uuid,
@@ -2380,6 +2414,7 @@ create table howdah_private.workers (
   only_members uuid[],
   master_keys text[] default '{}'::text[] not null,
   custom_tools text[] default '{}'::text[] not null,
+  custom_engines text[],
   constraint workers_lock_key_key UNIQUE (lock_key),
   constraint workers_pkey PRIMARY KEY (id),
   constraint a_scope_has_tenants CHECK (((only_members IS NULL) OR (only_tenants IS NOT NULL)))
@@ -2711,9 +2746,9 @@ declare
   v_absent_since timestamptz;
   v_is_warned boolean := false;
 begin
+  call howdah_private.refuse_transaction_block('ask');
   v_id := (howdah.run(ask.agent, ask.input)).id;
-  call howdah_private.commit_outside_of_blocks(
-    /* howdah.ask cannot be called in a transaction block: no worker could see its run there */);
+  commit;
   loop
     select e.status, e.output, e.error, e.stop_reason, e.completed_at into v_execution
     from howdah.executions as e where e.id = v_id;
@@ -2828,9 +2863,8 @@ declare
 begin
   v_account := howdah_private.account_of(v_integration,
     howdah_private.account_user(v_integration, connect_account.username));
-  perform howdah_private.audit_action(v_integration.tenant_id, 'connect', 'connected_accounts',
-    v_account.id::text, jsonb_build_object('integration', v_integration.name));
   if v_integration.grant_type = 'client_credentials' then
+    perform howdah_private.audit_account(v_account, 'request_connect');
     update howdah.connected_accounts as a set status = 'pending', error = null
     where a.id = v_account.id and a.status <> 'connected';
     return jsonb_build_object('account_id', v_account.id, 'integration', v_integration.name,
@@ -3181,8 +3215,6 @@ begin
     or v_account.user_id is distinct from howdah.current_user_id() then
     perform howdah_private.permit('integrations', 'manage');
   end if;
-  perform howdah_private.audit_action(v_account.tenant_id, 'disconnect', 'connected_accounts',
-    v_account.id::text, jsonb_build_object('integration_id', v_account.integration_id));
   return howdah_private.end_account(v_account);
 end $function$
 ;
@@ -3515,7 +3547,8 @@ begin
       then (select v.agent_id from howdah.agent_versions as v where v.id = v_version_id) end,
     case when v_execution.workflow_id is null then v_version_id end, v_execution.workflow_id,
     case when v_execution.workflow_id is not null then v_version_id end,
-    v_execution.id, v_seq, v_execution.input_trust,
+    v_execution.id, v_seq, case when fork_execution.input is null then v_execution.input_trust
+      else greatest(v_execution.input_trust, 'user') end,
     case when v_seq = 0 then coalesce(fork_execution.input, v_execution.input)
       else v_execution.input end,
     v_data, v_execution.input_parts, v_execution.history, v_execution.client_tools,
@@ -3784,6 +3817,25 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.models_warnings(m howdah.models)
+ RETURNS text[]
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case
+    when (m).purpose not in ('tts', 'stt') then '{}'
+    when (m).base_url ~* '^wss?:' then array['Howdah has no adapter for speech over a WebSocket '
+      'yet. The model is stored; calls of it fail.']
+    when howdah_private.is_host((m).provider)
+      and (m).base_url = format('https://%s/v1', (m).provider)
+      then array[format('Howdah has no adapter for %s yet, and calls %s in the format of OpenAI. '
+        'If the server has another format, calls fail. To try it: howdah models test %s.',
+        (m).provider, (m).base_url, quote_ident((m).name))]
+    else '{}' end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.pause_execution(id uuid)
  RETURNS howdah.executions
  LANGUAGE plpgsql
@@ -3912,6 +3964,7 @@ begin
   select n.nspname into v_schema from pg_catalog.pg_namespace as n
   where n.oid = v_proc.pronamespace;
   perform howdah_private.check_sql_tool(v_proc, v_schema);
+  perform howdah_private.lock_grants();
   execute format('grant usage on schema %I to howdah_app', v_schema);
   execute format('grant execute on function %s to howdah_app', v_function);
   insert into howdah.tools as t (name, description, kind, parameters, configuration, effect)
@@ -4641,9 +4694,8 @@ begin
     if v_execution.status = 'waiting' then
       v_notified := howdah_private.raise_question_notices(tail.id, v_notified);
     end if;
-    call howdah_private.commit_outside_of_blocks(
-      /* howdah.tail of a live run cannot be called in a transaction block:
-         it would never see a new step */);
+    call howdah_private.refuse_transaction_block('tail');
+    commit;
     perform pg_catalog.pg_sleep(0.1);
   end loop;
   raise notice '% (%)%', v_execution.status, v_execution.stop_reason,
@@ -4715,6 +4767,38 @@ begin
   select string_agg(howdah_private.todo_line(t), E'\n' order by t.position) into v_lines
   from howdah.todos as t where t.session_id = todolist_markdown.session_id;
   return format(E'# %s\n\n%s\n', v_title, coalesce(v_lines, '_Nothing to do._'));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.tool(name text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_tenant constant uuid := howdah.current_tenant();
+  v_id uuid;
+  v_known text[];
+  v_near text;
+begin
+  select t.id into v_id from howdah.tools as t
+  where t.tenant_id = v_tenant and (t.name = tool.name or tool.name = any (t.aliases))
+  order by t.name = tool.name desc limit 1;
+  if v_id is not null then
+    return v_id;
+  end if;
+  v_known := array(select t.name from howdah.tools as t where t.tenant_id = v_tenant
+    order by (lower(t.name) like lower(left(tool.name, 2)) || '%') desc, t.name limit 9);
+  v_near := howdah_private.nearest_word(left(tool.name, 64), array(
+    select w.word from howdah.tools as t cross join lateral unnest(t.name || t.aliases) as w (word)
+    where t.tenant_id = v_tenant and abs(length(w.word) - length(tool.name)) <= 3));
+  raise exception using errcode = 'HWNTF',
+    message = format('there is no tool named %L', tool.name),
+    detail = jsonb_build_object('tool', tool.name, 'suggestion', v_near)::text,
+    hint = concat_ws(' ', format('Did you mean %L?', v_near),
+      coalesce('The tools of this tenant: ' || howdah_private.list_names(v_known, 8) || '.',
+        'This tenant has no tools yet.'));
 end $function$
 ;
 
@@ -6690,6 +6774,7 @@ begin
   perform howdah_private.check_function_definition(system_name, name);
   -- serializes with other tenants: a database has the function once
   perform pg_advisory_xact_lock(hashtextextended('howdah.functions ' || system_name, 0));
+  perform howdah_private.lock_grants();
   perform howdah_private.run_statements(array[
     case when to_regnamespace(system_name) is null then format('create schema %I', system_name) end,
     format('grant usage on schema %I to howdah_app', system_name)]);
@@ -6892,8 +6977,11 @@ declare
 begin
   hits := '[]';
   foreach v_filter in array coalesce(filters, '{}') loop
-    v_placeholder := '[' || v_filter.name || ' withheld]';
-    v_clean := howdah_private.withhold(value, v_filter.pattern, v_placeholder);
+    v_placeholder := howdah_private.filter_placeholder(v_filter);
+    v_clean := case
+      when howdah_private.may_outgrow(value, v_filter.pattern, v_placeholder)
+        then howdah_private.withheld_value(value, v_placeholder)
+      else howdah_private.withhold(value, v_filter.pattern, v_placeholder) end;
     continue when v_clean = value;
     hits := hits || jsonb_build_object('filter', v_filter.name, 'action', v_filter.action,
       'matches', greatest(1, howdah_private.count_matches(v_clean::text, v_placeholder)
@@ -7232,6 +7320,52 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.attribute_faults()
+ RETURNS TABLE(object text, fault text, fix text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select m.role::text, 'is missing', format('create role %I nologin; '
+    'delete from howdah_private.applied_sql; then npx howdah migrate up', m.role)
+  from howdah_private.role_memberships() as m where to_regrole(m.role) is null
+  union all
+  select r.rolname, 'has the attribute ' || v.attribute,
+    format('alter role %I no%s', r.rolname, v.attribute)
+  from howdah_private.role_memberships() as m
+  join pg_roles as r on r.rolname = m.role
+  cross join lateral (values
+    ('superuser', r.rolsuper), ('bypassrls', r.rolbypassrls), ('createrole', r.rolcreaterole),
+    ('createdb', r.rolcreatedb), ('replication', r.rolreplication), ('login', r.rolcanlogin),
+    ('inherit', r.rolinherit and not m.inherits)
+  ) as v (attribute, has)
+  where v.has
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.audit_account(account howdah.connected_accounts, action text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into howdah_private.audit_inbox (
+    tenant_id, actor, user_id, login, api_key_id, client, action, object, object_id, detail
+  )
+  select account.tenant_id,
+    case when u.id is null then w.actor else u.username end, coalesce(u.id, w.user_id), w.login,
+    w.api_key_id, w.client, audit_account.action, 'connected_accounts', account.id::text,
+    jsonb_strip_nulls(jsonb_build_object('integration', c.name, 'integration_id', c.id,
+      'user_id', account.user_id, 'status', account.status, 'error', account.error))
+  from howdah_private.audit_actor() as w
+  left join howdah.integrations as c on c.id = account.integration_id
+  left join howdah.users as u on audit_account.action = 'connect' and w.user_id is null
+    and u.tenant_id = account.tenant_id and u.id = account.user_id;
+  insert into howdah_private.audit_pending default values on conflict do nothing;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.audit_action(tenant_id uuid, action text, object text, object_id text, detail jsonb DEFAULT NULL::jsonb, said jsonb DEFAULT NULL::jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -7374,6 +7508,7 @@ AS $function$
 declare
   v_settings jsonb;
   v_seconds numeric;
+  v_missing text;
 begin
   if howdah_private.is_taken_by_any_worker(await_worker.execution_id) then
     await_worker.absent_since := null;
@@ -7383,17 +7518,24 @@ begin
   v_seconds := extract(epoch from clock_timestamp() - await_worker.absent_since);
   v_settings := howdah_private.settings_of(howdah.current_tenant(),
     '{worker_warning_seconds,worker_wait_seconds}');
+  v_missing := howdah_private.missing_code(e.agent_version_id) from howdah.executions as e
+  where e.id = await_worker.execution_id and howdah_private.is_any_worker_alive();
   if v_seconds >= coalesce((v_settings ->> 'worker_wait_seconds')::numeric, 30) then
     raise exception using errcode = 'HWCNF',
-      message = format('no worker has taken the run for %s seconds', round(v_seconds)),
+      message = format('no worker has taken the run for %s seconds', round(v_seconds))
+        || coalesce(': no running worker has ' || v_missing, ''),
       detail = jsonb_build_object('execution_id', await_worker.execution_id)::text,
       hint = format('The run stays in the queue. Start a worker: howdah worker. '
         'Then wait for the answer: call howdah.tail(''%s'')', await_worker.execution_id);
   elsif not await_worker.is_warned
     and v_seconds >= coalesce((v_settings ->> 'worker_warning_seconds')::numeric, 5)
   then
-    raise warning 'no worker is alive that takes this run'
-      using hint = 'Start one in another terminal: howdah worker';
+    raise warning using
+      message = coalesce(format('no running worker has %s; the run stays queued', v_missing),
+        'no running worker can take this run; it stays queued'),
+      hint = case when v_missing is null then 'Start one in another terminal: howdah worker'
+        else 'Start a worker with the program or the folder that has it: '
+          'howdah worker --tools FOLDER' end;
     await_worker.is_warned := true;
   end if;
 end $function$
@@ -7931,27 +8073,13 @@ CREATE OR REPLACE FUNCTION howdah_private.begin_write_back(execution_id uuid)
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_attempts int;
-  v_tenant uuid;
 begin
-  update howdah.watched_rows as w set attempts = w.attempts + 1
+  insert into howdah_private.due_answers (execution_id, tenant_id, table_trigger_id, attempts)
+  select w.execution_id, w.tenant_id, w.table_trigger_id, w.attempts
+  from howdah.watched_rows as w
   where w.execution_id = begin_write_back.execution_id and w.write_back in ('waiting', 'failed')
-    and w.attempts < 14
-  returning w.attempts, w.tenant_id into v_attempts, v_tenant;
-  if v_attempts is null then
-    update howdah.watched_rows as w set write_back = 'failed', attempts = 0,
-      error = jsonb_build_object('code', '55P03', 'message',
-        'the row was locked, or its table too slow, in all 14 attempts over about three days')
-    where w.execution_id = begin_write_back.execution_id and w.write_back = 'waiting'
-      and w.attempts >= 14;
-    return false;
-  end if;
-  perform graphile_worker.add_job('write_back',
-    json_build_object('id', begin_write_back.execution_id, 'tenant_id', v_tenant),
-    run_at => clock_timestamp() + least(power(2, v_attempts), 720) * interval '1 minute',
-    job_key => 'write_back ' || begin_write_back.execution_id);
-  return true;
+  on conflict on constraint due_answers_pkey do nothing;
+  return false;
 end $function$
 ;
 
@@ -9507,25 +9635,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.check_answer_is_newest(execution_id uuid)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if (
-    select howdah_private.has_later_run(w) from howdah.watched_rows as w
-    where w.execution_id = check_answer_is_newest.execution_id
-  ) then
-    raise exception using errcode = 'serialization_failure',
-      message = format('the row of execution %s has changed during the write of its answer',
-        check_answer_is_newest.execution_id),
-      detail = jsonb_build_object('execution_id', check_answer_is_newest.execution_id)::text;
-  end if;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.check_answerer(q howdah.questions)
  RETURNS void
  LANGUAGE plpgsql
@@ -9584,6 +9693,24 @@ begin
         then 'The user of the run, an admin or an owner may answer it.'
         else format('The roles that may answer it: owner, admin%s.',
           case when q.required_role = 'member' then ', member' end) end;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_answers_are_newest(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_superseded uuid[] := howdah_private.superseded_among(check_answers_are_newest.ids);
+begin
+  if cardinality(v_superseded) > 0 then
+    raise exception using errcode = 'serialization_failure',
+      message = format('the row of execution %s has changed during the write of its answer',
+        v_superseded[1]),
+      detail = jsonb_build_object('execution_id', v_superseded[1])::text;
   end if;
 end $function$
 ;
@@ -10347,8 +10474,8 @@ begin
     detail = jsonb_strip_nulls(
       jsonb_build_object('field', check_machine.field, 'host', v_shown))::text,
     hint = case when check_machine.is_command
-      then 'Use type http, or write it as an owner of the database: in SQL (npx howdah db url) or '
-        'with npx howdah apply FILE.'
+      then 'Use type http, or ask an owner of the database to write it: in SQL (npx howdah db url) '
+        'or with npx howdah apply FILE.'
       else 'Ask an owner of the database to write it, or an operator to add the host and port to '
         'HOWDAH_EGRESS_ALLOW and start Howdah again.' end;
 end $function$
@@ -10854,7 +10981,7 @@ CREATE OR REPLACE FUNCTION howdah_private.check_prompt_values(version_id uuid, i
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select howdah_private.rendered_prompt(v.definition #> '{agent,prompt}',
+  select howdah_private.checked_prompt_values(v.definition #> '{agent,prompt}',
     check_prompt_values.input_data, 'input_data')
   from howdah.agent_versions as v
   where v.id = check_prompt_values.version_id and v.definition -> 'agent' ? 'prompt'
@@ -11293,6 +11420,9 @@ begin
   if jsonb_typeof(e.metadata) is distinct from 'object' then
     perform howdah_private.refuse_row('howdah.executions', 'metadata_is_an_object', null);
   end if;
+  if e.input_trust = 'system' then
+    perform howdah_private.permit_system_trust(e);
+  end if;
   if e.callback_url !~* '^https?://[^/@?#\s]+([/?#]\S*)?$' or length(e.callback_url) > 2000 then
     raise exception using errcode = 'HWINV', message = 'callback_url is not an http or https URL',
       detail = jsonb_build_object('field', 'callback_url')::text,
@@ -11446,6 +11576,25 @@ begin
         'calls that need the secret then fail.';
   end if;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_signing_secret(tenant_id uuid, name text)
+ RETURNS void
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select howdah_private.refuse_short_secret(h.tenant_id, 'secret_name', check_signing_secret.name,
+    case h.verification when 'standard_webhooks' then 28 else 16 end)
+  from howdah.inbound_hooks as h
+  where h.tenant_id = check_signing_secret.tenant_id
+    and check_signing_secret.name in (h.secret_name, h.previous_secret_name);
+  select howdah_private.refuse_short_secret(w.tenant_id, 'secret_name', check_signing_secret.name,
+    28)
+  from howdah.webhooks as w
+  where w.tenant_id = check_signing_secret.tenant_id
+    and check_signing_secret.name in (w.secret_name, w.previous_secret_name);
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.check_sql_tool(p pg_proc, schema name)
@@ -11942,6 +12091,49 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.checked_prompt_values(prompt jsonb, given jsonb, field text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ IMMUTABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_max_bytes constant int := 1048576;
+  v_variables constant jsonb := checked_prompt_values.prompt -> 'variables';
+  v_values constant jsonb := howdah_private.prompt_values(
+    v_variables, checked_prompt_values.prompt -> 'values', checked_prompt_values.given);
+  v_faults text[] := howdah_private.json_faults(
+    howdah_private.values_schema(v_variables, true), v_values);
+  v_bytes bigint;
+begin
+  if cardinality(v_faults) > 0 then
+    raise exception using errcode = 'HWINV',
+      message = format('%s for prompt %s: %s', checked_prompt_values.field,
+        checked_prompt_values.prompt ->> 'name',
+        array_to_string(v_faults, '; ')),
+      detail = jsonb_build_object('field', checked_prompt_values.field,
+        'prompt', checked_prompt_values.prompt -> 'name',
+        'faults', to_jsonb(v_faults))::text,
+      hint = 'Set the values in input_data of the run or in prompt_values of the agent: '
+        || (select string_agg(k.name, ', ' order by k.name)
+          from jsonb_object_keys(v_variables) as k (name)) || '.';
+  end if;
+  v_bytes := howdah_private.filled_template_bytes(
+    checked_prompt_values.prompt ->> 'template', v_values);
+  if v_bytes > v_max_bytes then
+    raise exception using errcode = 'HWINV',
+      message = format('%s for prompt %s: the text would have %s bytes, at most %s are allowed',
+        checked_prompt_values.field, checked_prompt_values.prompt ->> 'name', v_bytes,
+        v_max_bytes),
+      detail = jsonb_build_object('field', checked_prompt_values.field,
+        'prompt', checked_prompt_values.prompt -> 'name',
+        'bytes', v_bytes, 'max_bytes', v_max_bytes)::text,
+      hint = 'Use shorter values, or name each value fewer times in the template.';
+  end if;
+  return v_values;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.choice_fault(q howdah.questions, choice text, data jsonb)
  RETURNS text
  LANGUAGE sql
@@ -11963,6 +12155,41 @@ AS $function$
     ) then 'the run has ended, so the call cannot be made again'
   end
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.claim_answers(tenant_id uuid, table_trigger_id uuid, at_most integer)
+ RETURNS TABLE(execution_id uuid, claim text)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+begin
+  with given_up as (
+    delete from howdah_private.due_answers as d
+    where d.tenant_id = claim_answers.tenant_id
+      and d.table_trigger_id = claim_answers.table_trigger_id
+      and d.due_at <= clock_timestamp() and d.attempts >= 14
+    returning d.execution_id
+  )
+  update howdah.watched_rows as w set write_back = 'failed', attempts = 0,
+    error = jsonb_build_object('code', '55P03', 'message',
+      'the row was locked, or its table too slow, in all 14 attempts over about three days')
+  from given_up as g where w.execution_id = g.execution_id and w.write_back = 'waiting';
+  return query
+  update howdah_private.due_answers as d
+  set attempts = d.attempts + 1,
+    due_at = clock_timestamp() + least(power(2, d.attempts + 1), 720) * interval '1 minute'
+  where d.execution_id = any (array(
+    select o.execution_id from howdah_private.due_answers as o
+    where o.tenant_id = claim_answers.tenant_id
+      and o.table_trigger_id = claim_answers.table_trigger_id and o.due_at <= clock_timestamp()
+    order by o.due_at limit claim_answers.at_most
+    for update skip locked
+  ))
+  returning d.execution_id, to_jsonb(d.due_at) #>> '{}';
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.claim_backlog(last_tenant_id uuid, room integer, except_ids uuid[])
@@ -12016,15 +12243,7 @@ declare
   v_due uuid[];
   v_taken uuid[];
 begin
-  v_due := array(
-    select e.id::uuid from howdah.executions as e
-    where e.id = any (v_ids) and e.id between v_first and v_last
-      and howdah_private.is_in_queue(e.status, e.waiting_for)
-      and greatest(e.run_at, e.wake_at) <= clock_timestamp()
-      and e.contents_encrypted_at is null -- retried or forked, and not decrypted yet
-    order by e.id
-    for no key update skip locked
-  );
+  v_due := howdah_private.lock_due_runs(claim_due_runs.worker, v_ids);
   if exists (
     select from howdah.limits as l where l.metric in ('tokens', 'cost') and l.scope <> 'model'
   ) then
@@ -12084,6 +12303,9 @@ begin
     on conflict do nothing
   )
   select array_agg(c.id::uuid) into v_taken from claimed as c;
+  if exists (select from howdah_private.runs_without_worker) then
+    delete from howdah_private.runs_without_worker as r where r.execution_id = any (v_taken);
+  end if;
   return coalesce(v_taken, '{}');
 end $function$
 ;
@@ -12140,6 +12362,12 @@ begin
     if claim_executions.room > 0 and v_worker.only_tenants is null then
       v_more := howdah_private.claim_backlog(
         claim_executions.after, claim_executions.room, v_ids || v_replacements);
+    end if;
+    if claim_executions.room > cardinality(v_more)
+      and exists (select from howdah_private.runs_without_worker)
+    then
+      v_more := v_more || howdah_private.deferred_runs(
+        v_worker, claim_executions.room - cardinality(v_more));
     end if;
     perform howdah_private.lock_running_limits(v_ids || v_replacements || v_more);
     v_claimed := howdah_private.claim_due_runs(
@@ -12385,14 +12613,6 @@ begin
   where c.month = close_month.month;
   return v_runs;
 end $function$
-;
-
-CREATE OR REPLACE PROCEDURE howdah_private.commit_outside_of_blocks()
- LANGUAGE plpgsql
-AS $procedure$
-begin
-  commit;
-end $procedure$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.commit_steps(worker uuid, protocol integer, ids uuid[], fences integer[], log_ends integer[], step_counts integer[], message_counts integer[], moves jsonb, effects jsonb, step_runs integer[], step_positions integer[], kinds howdah.step_kind[], names text[], call_ids text[], tool_effects howdah.tool_effect[], idempotency_keys text[], inputs jsonb[], outputs jsonb[], errors jsonb[], model_ids uuid[], tokens_in integer[], tokens_out integer[], trusts howdah.trust[], started_at timestamp with time zone[], annotations jsonb[], message_steps integer[], message_positions integer[], roles howdah.message_role[], contents text[], parts jsonb[], tool_calls jsonb[], tool_call_ids text[], parent_seqs integer[], covers_from_seqs integer[], covers_to_seqs integer[])
@@ -13496,6 +13716,7 @@ begin
   insert into howdah_private.account_links (digest, tenant_id, account_id, expires_at)
   values (sha256(convert_to(v_part, 'UTF8')), account.tenant_id, account.id,
     now() + create_account_link.valid_for);
+  perform howdah_private.audit_account(account, 'request_connect');
   return v_address || '/oauth/connect/' || v_part;
 end $function$
 ;
@@ -13999,6 +14220,64 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.defer_runs(worker howdah_private.workers, ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  v_lacking uuid[] := array(
+    select e.id::uuid from unnest(defer_runs.ids) as i (id)
+    cross join lateral (
+      select x.id, x.agent_version_id from howdah.executions as x where x.id = i.id offset 0
+    ) as e
+    join howdah_private.needed_code as n on n.agent_version_id = e.agent_version_id
+    where not howdah_private.has_code(defer_runs.worker, n)
+    order by e.id
+  );
+begin
+  if v_lacking = '{}' then
+    return v_lacking;
+  end if;
+  update howdah.executions as e
+  set status = 'queued', waiting_for = null,
+    wake_at = clock_timestamp() + interval '5 minutes', updated_at = now()
+  where e.id = any (v_lacking)
+    and e.id between v_lacking[1] and v_lacking[cardinality(v_lacking)];
+  insert into howdah_private.runs_without_worker (execution_id, tenant_id)
+  select e.id, e.tenant_id from howdah.executions as e
+  where e.id = any (v_lacking)
+    and e.id between v_lacking[1] and v_lacking[cardinality(v_lacking)]
+  on conflict do nothing;
+  perform howdah_private.enqueue_advance(v_lacking);
+  perform howdah_private.announce_due_runs();
+  return v_lacking;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.deferred_runs(worker howdah_private.workers, room integer)
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return array(
+    select r.execution_id from howdah_private.runs_without_worker as r
+    cross join lateral (
+      select x.* from howdah.executions as x where x.id = r.execution_id offset 0
+    ) as e
+    left join howdah_private.needed_code as n on n.agent_version_id = e.agent_version_id
+    where e.status = 'queued' and coalesce(howdah_private.has_code(deferred_runs.worker, n), true)
+      and howdah_private.is_in_scope(deferred_runs.worker, e)
+    order by e.priority, e.run_at, r.execution_id
+    limit greatest(deferred_runs.room, 0)
+  );
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.delete_abandoned_provider_configs()
  RETURNS integer
  LANGUAGE plpgsql
@@ -14357,6 +14636,18 @@ begin
   end if;
   return cardinality(v_ids);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.delete_taken_deferrals()
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  delete from howdah_private.runs_without_worker as r
+  where not exists (
+    select from howdah.executions as e where e.id = r.execution_id and e.status = 'queued')
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.delete_unaligned_trees(month date, batch integer DEFAULT 200)
@@ -14849,6 +15140,7 @@ begin
           select from howdah_private.needed_writer_privileges(v_trigger.watched) as n
           where (n."column", n.privilege) = (g."column", g.privilege))
     loop
+      perform howdah_private.lock_grants();
       execute format('revoke %s (%I) on %s from howdah_writer',
         v_privilege.privilege, v_privilege."column", v_trigger.watched);
     end loop;
@@ -15038,6 +15330,36 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.due_watches()
+ RETURNS TABLE(tenant_id uuid, table_trigger_id uuid)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+  with recursive watches (tenant_id, id) as (
+    (select d.tenant_id, d.table_trigger_id from howdah_private.due_answers as d
+      order by d.tenant_id, d.table_trigger_id limit 1)
+    union all
+    select n.tenant_id, n.table_trigger_id from watches as w
+    cross join lateral (
+      select d.tenant_id, d.table_trigger_id from howdah_private.due_answers as d
+      where (d.tenant_id, d.table_trigger_id) > (w.tenant_id, w.id)
+      order by d.tenant_id, d.table_trigger_id limit 1
+    ) as n
+  )
+  select w.tenant_id, w.id from watches as w
+  cross join lateral (
+    select d.due_at from howdah_private.due_answers as d
+    where d.tenant_id = w.tenant_id and d.table_trigger_id = w.id
+    order by d.due_at limit 1
+  ) as f
+  where f.due_at <= clock_timestamp()
+  order by f.due_at limit 1000
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.editor_params()
  RETURNS SETOF text
  LANGUAGE sql
@@ -15101,6 +15423,25 @@ begin
     select howdah_private.integration_document(c) from howdah.integrations as c
     where c.tenant_id = account.tenant_id and c.id = account.integration_id));
   return v_account;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.end_answers(ids uuid[], claims text[], outcomes howdah.write_back_status[], errors text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+AS $function$
+begin
+  update howdah.watched_rows as w
+  set write_back = o.outcome, error = o.error::jsonb, attempts = 0,
+    written_at = case o.outcome when 'written' then now() end
+  from unnest(end_answers.ids, end_answers.outcomes, end_answers.errors) as o (id, outcome, error)
+  where w.execution_id = o.id and o.outcome is not null;
+  delete from howdah_private.due_answers as d
+  using unnest(end_answers.ids, end_answers.claims) as o (id, claim)
+  where d.execution_id = o.id and d.due_at = o.claim::timestamptz;
 end $function$
 ;
 
@@ -15220,21 +15561,6 @@ AS $function$
   delete from howdah_private.token_revocations as r where r.id = end_revocation.id;
   select graphile_worker.remove_job('revocation ' || end_revocation.id);
 $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.end_write_back(execution_id uuid, done howdah.write_back_status, error jsonb)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  update howdah.watched_rows as w
-  set write_back = end_write_back.done, error = end_write_back.error,
-    written_at = case end_write_back.done when 'written' then now() end, attempts = 0
-  where w.execution_id = end_write_back.execution_id;
-  perform graphile_worker.remove_job('write_back ' || end_write_back.execution_id);
-end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.engine_model(a howdah.agents)
@@ -15851,12 +16177,18 @@ CREATE OR REPLACE FUNCTION howdah_private.enqueue_write_back(e howdah.executions
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  perform graphile_worker.add_job('write_back',
-    json_build_object('id', e.id, 'tenant_id', e.tenant_id),
-    job_key => 'write_back ' || e.id)
-  from howdah.watched_rows as w
+  insert into howdah_private.due_answers as d (execution_id, tenant_id, table_trigger_id)
+  select w.execution_id, w.tenant_id, w.table_trigger_id from howdah.watched_rows as w
   where w.execution_id = e.id and w.tenant_id = e.tenant_id
-    and w.write_back in ('waiting', 'failed');
+    and w.write_back in ('waiting', 'failed')
+  on conflict (execution_id) do update set due_at = excluded.due_at, attempts = 0;
+  if found and not exists (
+    select from howdah_private.due_answers as d
+    where d.tenant_id = e.tenant_id and d.table_trigger_id = e.table_trigger_id
+      and d.due_at <= clock_timestamp() and d.execution_id <> e.id
+  ) then
+    perform pg_notify(howdah_private.channel('due_answers'), '');
+  end if;
 end $function$
 ;
 
@@ -17100,6 +17432,23 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.filled_template_bytes(template text, vals jsonb)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(sum(n.literal_bytes + coalesce(
+    n.markers * octet_length(filled_template_bytes.vals ->> n.name), n.marker_bytes, 0)), 0)
+  from (
+    select howdah_private.marker_name(p.marker) as name, count(p.marker) as markers,
+      sum(octet_length(p.marker)) as marker_bytes, sum(octet_length(p.part)) as literal_bytes
+    from howdah_private.template_parts(filled_template_bytes.template) as p
+    group by howdah_private.marker_name(p.marker)
+  ) as n
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.filter_answer(q howdah.questions, INOUT answer text, INOUT data jsonb, OUT hits jsonb)
  RETURNS record
  LANGUAGE plpgsql
@@ -17177,6 +17526,15 @@ begin
     return;
   end if;
   foreach v_filter in array filters loop
+    if howdah_private.may_outgrow(value, v_filter.pattern,
+      howdah_private.filter_placeholder(v_filter)) then
+      raise exception using errcode = 'HWINV',
+        message = format('%s has too many matches of the filter %s', filter_field.field,
+          v_filter.name),
+        detail = jsonb_build_object(
+          'field', filter_field.field, 'filter', v_filter.name)::text,
+        hint = 'Send a shorter text, or ask an admin to make the pattern of the filter narrower.';
+    end if;
     select a.value, a.hits into value, v_found
     from howdah_private.apply_output_filters(array[v_filter], filter_field.value) as a;
     if value is null then
@@ -17283,6 +17641,13 @@ CREATE OR REPLACE FUNCTION howdah_private.filter_place_of(kind text, tool text)
  LANGUAGE sql
  IMMUTABLE
 RETURN (CASE kind WHEN 'http'::text THEN 'arguments'::text WHEN 'mcp'::text THEN 'arguments'::text WHEN 'custom'::text THEN 'arguments'::text WHEN 'client'::text THEN 'arguments'::text WHEN 'sql'::text THEN 'sql'::text WHEN 'agent'::text THEN 'message'::text WHEN 'workflow'::text THEN 'message'::text WHEN 'builtin'::text THEN CASE tool WHEN 'http_request'::text THEN 'arguments'::text WHEN 'sql_query'::text THEN 'sql'::text WHEN 'send_message'::text THEN 'message'::text WHEN 'board_write'::text THEN 'board'::text WHEN 'todo'::text THEN 'board'::text WHEN 'write_resource'::text THEN 'file'::text ELSE NULL::text END ELSE NULL::text END)::howdah.filter_place
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.filter_placeholder(filter howdah.output_filters)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (('['::text || (filter).name) || ' withheld]'::text)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.filter_reply(execution_id uuid, reply jsonb)
@@ -17408,9 +17773,9 @@ CREATE OR REPLACE FUNCTION howdah_private.final_system_prompt(definition jsonb)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select concat_ws(E'\n\n', nullif(d.agent ->> 'system_prompt', ''),
-    nullif(howdah_private.fill_template(d.agent #>> '{prompt,template}',
-      howdah_private.prompt_values(d.agent #> '{prompt,variables}', d.agent #> '{prompt,values}',
-        null)), ''),
+    nullif(case
+      when howdah_private.filled_template_bytes(v.template, v.vals) > 1048576 then v.template
+      else howdah_private.fill_template(v.template, v.vals) end, ''),
     nullif(d.agent ->> 'instruction', ''), (
       select E'Your skills. Read one by load_skill before you do what it is about:\n'
         || string_agg(format('- %s: %s', s.one ->> 'name', s.one ->> 'description'), E'\n'
@@ -17419,6 +17784,10 @@ AS $function$
       where definition -> 'tools' @> '[{"kind": "builtin", "name": "load_skill"}]'
       having count(*) > 0))
   from (select definition -> 'agent' as agent) as d
+  cross join lateral (
+    select d.agent #>> '{prompt,template}' as template, howdah_private.prompt_values(
+      d.agent #> '{prompt,variables}', d.agent #> '{prompt,values}', null) as vals
+  ) as v
 $function$
 ;
 
@@ -18784,6 +19153,13 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.has_code(worker howdah_private.workers, code howdah_private.needed_code)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (((code).tools <@ (worker).custom_tools) AND COALESCE(((code).engines <@ (worker).custom_engines), true))
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.has_compensation(agent_version_id uuid, tool text)
  RETURNS boolean
  LANGUAGE sql
@@ -18816,22 +19192,11 @@ begin
       select from graphile_worker.jobs as j
       where j.run_at <= clock_timestamp() and j.attempts < j.max_attempts
         and (j.task_identifier <> 'advance' or v_worker.only_tenants is null)
+    )
+    or exists (
+      select from howdah_private.due_answers as d where d.due_at <= clock_timestamp()
     );
 end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.has_later_run(run howdah.watched_rows)
- RETURNS boolean
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select exists (
-    select from howdah.watched_rows as w
-    where w.tenant_id = run.tenant_id and w.table_trigger_id = run.table_trigger_id
-      and md5(w.row_key::text) = md5(run.row_key::text) and w.created_at > run.created_at
-  )
-$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.has_live_run_in_tree(agent_id uuid, root_id uuid)
@@ -19145,6 +19510,26 @@ begin
     end if;
   end loop;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.holds_answers(type oid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with recursive types as (
+    select t.oid, t.typtype, t.typbasetype, t.typcategory from pg_catalog.pg_type as t
+    where t.oid = holds_answers.type
+    union all
+    select b.oid, b.typtype, b.typbasetype, b.typcategory
+    from types as d join pg_catalog.pg_type as b on b.oid = d.typbasetype
+    where d.typtype = 'd'
+  )
+  select bool_or(t.typtype = 'b' and (t.typcategory = 'S'
+    or t.oid in ('json'::regtype, 'jsonb'::regtype)))
+  from types as t
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.hook_function(name text)
@@ -19784,6 +20169,13 @@ CREATE OR REPLACE FUNCTION howdah_private.is_in_queue(status howdah.execution_st
 RETURN CASE status WHEN 'queued'::howdah.execution_status THEN true WHEN 'waiting'::howdah.execution_status THEN (waiting_for = 'timer'::howdah.waiting_reason) ELSE false END
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.is_in_scope(worker howdah_private.workers, e howdah.executions)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+RETURN (((worker).only_tenants IS NULL) OR (((e).tenant_id = ANY ((worker).only_tenants)) AND (((worker).only_members IS NULL) OR ((e).agent_id = ANY ((worker).only_members)) OR ((e).workflow_id = ANY ((worker).only_members)) OR ((((e).depth > 0) OR ((e).handoffs > 0)) AND howdah_private.descends_from_agent(((e).id)::uuid, (e).ancestors, (worker).only_members)))))
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.is_limited_by(l howdah.limits, agent_id uuid, agent_version_id uuid, model_id text, concurrency_key text)
  RETURNS boolean
  LANGUAGE sql
@@ -19990,6 +20382,10 @@ AS $function$
       and (w.only_tenants is null or w.id = e.owner_worker
         or (e.tenant_id = any (w.only_tenants) and (w.only_members is null
           or e.agent_id = any (w.only_members) or e.workflow_id = any (w.only_members))))
+      and not exists (
+        select from howdah_private.needed_code as n
+        where n.agent_version_id = e.agent_version_id and not howdah_private.has_code(w, n)
+      )
   )
 $function$
 ;
@@ -20007,7 +20403,8 @@ AS $function$
   )
   select is_tenant_role.role = 0
     or is_tenant_role.role in ('howdah_app'::regrole, 'howdah_analyst'::regrole,
-      'howdah_tool'::regrole, 'howdah_reader'::regrole, 'howdah_writer'::regrole)
+      'howdah_viewer'::regrole, 'howdah_tool'::regrole, 'howdah_reader'::regrole,
+      'howdah_writer'::regrole)
     or exists (
       select from members as m
       join pg_roles as r on r.oid = m.oid
@@ -21469,6 +21866,36 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.lock_due_runs(worker uuid, ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_due uuid[] := array(
+    select e.id::uuid from howdah.executions as e
+    where e.id = any (lock_due_runs.ids)
+      and e.id between lock_due_runs.ids[1] and lock_due_runs.ids[cardinality(lock_due_runs.ids)]
+      and howdah_private.is_in_queue(e.status, e.waiting_for)
+      and (greatest(e.run_at, e.wake_at) <= clock_timestamp() or (
+        e.status = 'queued' and e.run_at <= clock_timestamp() and exists (
+          select from howdah_private.runs_without_worker as r where r.execution_id = e.id)))
+      and e.contents_encrypted_at is null -- retried or forked, and not decrypted yet
+    order by e.id
+    for no key update skip locked
+  );
+  v_deferred uuid[] := '{}';
+begin
+  if exists (select from howdah_private.needed_code) then
+    v_deferred := howdah_private.defer_runs(w, v_due) from howdah_private.workers as w
+    where w.id = lock_due_runs.worker;
+  end if;
+  return case v_deferred when '{}' then v_due
+    else array(select d.id from unnest(v_due) as d (id) where d.id <> all (v_deferred)) end;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.lock_effects(ids uuid[], moving uuid[], effects jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -21523,6 +21950,15 @@ begin
   perform howdah_private.lock_ancestors(array[lock_for_control.id]);
   return howdah_private.controllable_run(lock_for_control.id);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lock_grants()
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select pg_advisory_xact_lock(hashtextextended('howdah.rights', 0))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.lock_heads(ids uuid[])
@@ -22012,6 +22448,54 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.login_faults()
+ RETURNS TABLE(object text, fault text, fix text, is_note boolean)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with logins as (
+    select r.*, l.login, l.role as bound_as from howdah_private.login_tenants as l
+    left join pg_roles as r on r.rolname = l.login
+    union all
+    select r.*, r.rolname, null from pg_roles as r
+    where r.rolcanlogin and not r.rolsuper and pg_has_role(r.oid, 'howdah_app', 'member')
+      and not pg_has_role(r.oid, 'howdah_worker', 'member')
+      and not pg_has_role(r.oid, 'howdah_authenticator', 'member')
+      and r.rolname <> all (array(select l.login from howdah_private.login_tenants as l))
+  )
+  select l.login::text, 'is bound to a tenant, but does not exist',
+    format('delete from howdah_private.login_tenants where login = %L', l.login), true
+  from logins as l where l.oid is null
+  union all
+  select l.login, 'has the attribute ' || a.name, format('alter role %I no%s', l.login, a.name),
+    false
+  from logins as l cross join lateral (values
+    ('superuser', l.rolsuper), ('bypassrls', l.rolbypassrls), ('createrole', l.rolcreaterole),
+    ('replication', l.rolreplication)
+  ) as a (name, has) where a.has
+  union all
+  select l.login, 'is a member of ' || r.rolname, format('revoke %I from %I', r.rolname, l.login),
+    false
+  from logins as l join pg_roles as r on pg_has_role(l.oid, r.oid, 'member') and r.oid <> l.oid
+  where l.oid is not null and not l.rolsuper and (r.rolsuper or r.rolbypassrls or r.rolname in (
+    'howdah_owner', 'howdah_worker', 'howdah_authenticator', 'howdah_engine', 'howdah_eraser',
+    'howdah_writer', 'howdah_tool', 'howdah_reader', 'pg_write_all_data', 'pg_signal_backend',
+    'pg_read_server_files', 'pg_write_server_files', 'pg_execute_server_program', 'pg_maintain'))
+  union all
+  select l.login, 'is bound as a viewer, but may write to ' || t.name,
+    format('update howdah_private.login_tenants set role = role where login = %L', l.login), false
+  from logins as l cross join lateral howdah_private.table_locked_by(l.login) as t (name)
+  where l.bound_as = 'viewer' and l.oid is not null and t.name is not null
+  union all
+  select l.login, 'has no ' || string_agg(t.setting, ', ' order by t.setting),
+    string_agg(t.statement, '; ' order by t.setting), true
+  from logins as l cross join lateral howdah_private.missing_timeouts(l.login) as t
+  where l.oid is not null group by l.login
+  order by 1, 2
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.long_ago(seconds numeric)
  RETURNS timestamp with time zone
  LANGUAGE sql
@@ -22479,6 +22963,38 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.may_outgrow(value jsonb, pattern text, placeholder text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_max_bytes constant bigint := 8388608;
+  v_placeholder_bytes constant bigint := octet_length(may_outgrow.placeholder);
+  v_length constant bigint := length(may_outgrow.value::text);
+  v_matches bigint;
+begin
+  if (v_length + 1) * v_placeholder_bytes <= v_max_bytes then
+    return false;
+  end if;
+  select sum(greatest(regexp_count(t.text, may_outgrow.pattern),
+      case when octet_length(t.text) > length(t.text)
+        then regexp_count(howdah_private.visible_text(t.text), may_outgrow.pattern) end))
+    into v_matches
+  from (
+    select p.item #>> '{}'
+    from jsonb_path_query(may_outgrow.value,
+      'strict $.** ? (@.type() == "string" || @.type() == "number")') as p (item)
+    union all
+    select p.item #>> '{}'
+    from jsonb_path_query(may_outgrow.value,
+      'strict $.** ? (@.type() == "object").keyvalue().key') as p (item)
+  ) as t (text);
+  return v_matches > 0 and v_length + v_matches * v_placeholder_bytes > v_max_bytes;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.may_store_tokens(account howdah.connected_accounts, tokens jsonb)
  RETURNS boolean
  LANGUAGE sql
@@ -22711,6 +23227,44 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.membership_faults()
+ RETURNS TABLE(object text, fault text, fix text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with ours as (
+    select m.role, m.member_of, r.oid from howdah_private.role_memberships() as m
+    join pg_roles as r on r.rolname = m.role
+  ),
+  members as (
+    select g.rolname as role, g.rolsuper or g.rolbypassrls as is_mighty, m.oid, m.rolname as member
+    from pg_auth_members as a
+    join pg_roles as g on g.oid = a.roleid
+    join pg_roles as m on m.oid = a.member
+  )
+  select o.role::text, 'is not a member of ' || g.name, format('grant %I to %I', g.name, o.role)
+  from ours as o cross join unnest(o.member_of) as g (name)
+  where to_regrole(g.name) is not null
+    and not exists (select from members as m where m.role = g.name and m.oid = o.oid)
+  union all
+  select m.member, 'is a member of ' || m.role, format('revoke %I from %I', m.role, m.member)
+  from members as m join ours as o on o.oid = m.oid
+  where m.role <> all (o.member_of)
+    -- figures of the server, which docs/operations.md grants to the engine
+    and m.role not in ('pg_monitor', 'pg_read_all_settings', 'pg_read_all_stats',
+      'pg_stat_scan_tables')
+    and (m.is_mighty or m.role like 'pg\_%' or exists (select from ours as r where r.role = m.role))
+  union all
+  select m.member, 'is a member of ' || m.role, format('revoke %I from %I', m.role, m.member)
+  from members as m
+  where m.role in ('howdah_engine', 'howdah_eraser', 'howdah_tool', 'howdah_reader',
+      'howdah_writer')
+    and not exists (select from ours as o where o.oid = m.oid)
+    and not pg_has_role(m.oid, 'howdah_owner', 'member')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.merge_erasure_results(a jsonb, b jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -22908,6 +23462,44 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.missing_code(agent_version_id uuid)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_code howdah_private.needed_code;
+  v_tools text[] := '{}'; -- of live workers
+  v_engines text[] := '{}';
+  v_worker howdah_private.workers;
+begin
+  select n.* into v_code from howdah_private.needed_code as n
+  where n.agent_version_id = missing_code.agent_version_id;
+  if v_code.agent_version_id is null then
+    return null;
+  end if;
+  for v_worker in
+    select w.* from howdah_private.workers as w
+    where w.heartbeat_at > clock_timestamp() - interval '10 seconds'
+  loop
+    if howdah_private.has_code(v_worker, v_code) then
+      return null;
+    end if;
+    v_tools := v_tools || v_worker.custom_tools;
+    v_engines := v_engines || coalesce(v_worker.custom_engines, v_code.engines);
+  end loop;
+  if v_code.tools <@ v_tools and v_code.engines <@ v_engines then
+    v_tools := '{}';
+    v_engines := '{}';
+  end if;
+  return nullif(concat_ws(' and ', howdah_private.names_of_code('tool', array(
+    select t.name from unnest(v_code.tools) as t (name) where t.name <> all (v_tools))),
+    howdah_private.names_of_code('engine', array(
+    select t.name from unnest(v_code.engines) as t (name) where t.name <> all (v_engines)))), '');
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.missing_grants(fn regprocedure)
  RETURNS text[]
  LANGUAGE sql
@@ -23053,6 +23645,33 @@ AS $function$
   from written as w
   cross join same_name as s
   left join nearest as n on true
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.missing_timeouts(login name)
+ RETURNS TABLE(setting text, statement text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select t.setting, format('alter role %I in database %I set %s = %L', missing_timeouts.login,
+    current_database(), t.setting, t.value)
+  from (values
+    (1, 'statement_timeout', '10min'), (2, 'lock_timeout', '10s'),
+    (3, 'idle_in_transaction_session_timeout', '60s'), (4, 'transaction_timeout', '60s')
+  ) as t (position, setting, value)
+  where exists (select from pg_settings as s where s.name = t.setting)
+    and not exists (
+      select from pg_db_role_setting as d
+      cross join unnest(d.setconfig) as c (entry)
+      where d.setrole in (
+          0, (select r.oid from pg_roles as r where r.rolname = missing_timeouts.login))
+        and d.setdatabase in (
+          0, (select b.oid from pg_database as b where b.datname = current_database()))
+        and split_part(c.entry, '=', 1) = t.setting
+        and split_part(c.entry, '=', 2) !~ '^0+ *[a-z]*$'
+    )
+  order by t.position
 $function$
 ;
 
@@ -23350,7 +23969,7 @@ AS $function$
       '{}'::text[], '{}'::text[]),
     ('huggingface', 'Hugging Face', null, false,
       'https://router.huggingface.co/v1', false,
-      '{hf,huggingface.co,router.huggingface.co,hugging-face}'::text[],
+      '{hf,huggingface.co,router.huggingface.co,hugging-face,hfapimodel}'::text[],
       '{HUGGINGFACE_API_KEY,HF_TOKEN}'::text[],
       '{}'::text[], '{}'::text[]),
     ('moonshotai', 'Moonshot AI', null, false,
@@ -23580,6 +24199,13 @@ CREATE OR REPLACE FUNCTION howdah_private.name_fault(name text)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (name ~ '^[\s\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]*$'::text) THEN 'is empty'::text WHEN (name ~ '[\u0001-\u001f\u007f-\u009f\u2028\u2029]'::text) THEN 'contains a line break or another control character'::text WHEN (name ~ '[\u202a-\u202e\u2066-\u2069]'::text) THEN 'contains a character that reverses the direction of text'::text ELSE NULL::text END
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.names_of_code(kind text, names text[])
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+RETURN CASE cardinality(names) WHEN 0 THEN NULL::text ELSE format('the %s%s %s'::text, kind, CASE cardinality(names) WHEN 1 THEN ''::text ELSE 's'::text END, array_to_string(names, ', '::text)) END
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.nearest_host(host text)
@@ -24753,6 +25379,7 @@ AS $function$
     ('skills', 'edit', 'member', false),
     ('prompts', 'edit', 'member', false),
     ('schedules', 'edit', 'member', true),
+    ('schedules', 'run', 'member', true),
     ('version_labels', 'edit', 'member', true),
     ('workflows', 'edit', 'member', true),
     ('workflow_agents', 'edit', 'member', true),
@@ -24778,6 +25405,7 @@ AS $function$
     ('webhooks', 'read', 'admin', false),
     ('webhook_deliveries', 'read', 'admin', false),
     ('inbound_hooks', 'manage', 'admin', false),
+    ('inbound_hooks', 'run', 'admin', false),
     ('alert_rules', 'manage', 'admin', false),
     ('alert_rules', 'read', 'admin', false),
     ('audit_log', 'read', 'admin', false)
@@ -25029,6 +25657,24 @@ begin
     perform howdah_private.permit_control('session', s.id, coalesce(s.agent_id, s.workflow_id),
       s.user_id)
     from howdah_private.find_session(permit_session.session_id) as s;
+  end if;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.permit_system_trust(e howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if not howdah_private.is_trusted()
+    and num_nonnulls(e.parent_execution_id, e.forked_from_execution_id,
+      e.compensates_execution_id) = 0 then
+    raise exception using errcode = 'HWDEN',
+      message = 'input_trust cannot be system: only Howdah itself sends such input',
+      detail = jsonb_build_object('field', 'input_trust')::text,
+      hint = 'Use user, or external for words of somebody else.';
   end if;
 end $function$
 ;
@@ -25357,6 +26003,71 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.prepare_answers(table_trigger_id uuid, ids uuid[])
+ RETURNS TABLE(execution_id uuid, outcome howdah.write_back_status, error text, watched text, statement text, key text, before text, output text, output_data text)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET lock_timeout TO '1s'
+AS $function$
+#variable_conflict use_column
+declare
+  v_ids uuid[] := array(select i.id from unnest(prepare_answers.ids) as i (id) order by i.id);
+  v_watched regclass := howdah_private.watched_table(prepare_answers.table_trigger_id);
+  v_watch howdah.table_triggers;
+  v_keys text[];
+  v_superseded uuid[];
+  v_statement text;
+  v_reason text;
+  v_is_intact boolean; -- every row with all key columns can be written
+begin
+  perform from howdah.watched_rows as w where w.execution_id = any (v_ids)
+  order by w.execution_id for no key update;
+  v_superseded := howdah_private.superseded_among(v_ids);
+  select t.* into v_watch from howdah.table_triggers as t
+  where t.id = prepare_answers.table_trigger_id;
+  v_keys := v_watch.key_columns;
+  if v_watched is not null then
+    v_reason := howdah_private.tenant_code_reason(v_watched);
+    v_is_intact := howdah_private.write_back_refusal(
+      v_watched, v_watch, jsonb_object(v_keys, v_keys)) is null;
+    v_statement := howdah_private.write_statement(v_watched, v_watch);
+  end if;
+  return query
+  with judged as (
+    select r.execution_id, r.row_key, r.value_sha256, e.output, e.output_data,
+      case
+        when e.status <> 'completed' then jsonb_build_object('code', e.stop_reason,
+          'message', coalesce(e.error ->> 'message', 'the run was ' || e.status))
+        when n.outcome is not null then null
+        when not v_is_intact or not r.row_key ?& v_keys then jsonb_build_object('code', 'HWCNF',
+          'message', howdah_private.write_back_refusal(v_watched, v_watch, r.row_key))
+        when v_reason is not null then jsonb_build_object('code', 'HWDEN', 'message',
+          format('cannot write an answer into %s: %s', v_watched, v_reason)) end as error,
+      n.outcome
+    from unnest(v_ids) as i (id)
+    join howdah.watched_rows as r on r.execution_id = i.id and r.write_back in ('waiting', 'failed')
+    cross join lateral ( -- looks each run up by its key in its own partition
+      select x.* from howdah.executions as x where x.id = i.id offset 0
+    ) as e
+    cross join lateral (
+      select case when v_watched is null then 'gone'
+        when i.id = any (v_superseded) then 'superseded' end as outcome
+    ) as n
+    where e.completed_at is not null
+  )
+  select j.execution_id,
+    case when j.error is not null then 'failed' else j.outcome end::howdah.write_back_status,
+    j.error::text, v_watched::oid::text, v_statement, j.row_key::text,
+    encode(j.value_sha256, 'hex'), j.output, j.output_data::text
+  from judged as j
+  order by j.execution_id;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.prepare_special_run(e howdah.executions, partition oid)
  RETURNS howdah.executions
  LANGUAGE plpgsql
@@ -25466,58 +26177,6 @@ begin
     greatest(e.input_trust, howdah_private.bound_trust())
   into e.user_id, e.created_by, e.input_trust;
   return e;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.prepare_write_back(execution_id uuid)
- RETURNS jsonb
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_row howdah.watched_rows;
-  v_run howdah.executions;
-  v_watched regclass;
-  v_watch howdah.table_triggers;
-  v_reason text;
-begin
-  select w.* into v_row from howdah.watched_rows as w
-  where w.execution_id = prepare_write_back.execution_id and w.write_back in ('waiting', 'failed')
-  for update;
-  select e.* into v_run from howdah.executions as e
-  where e.id = v_row.execution_id and e.completed_at is not null;
-  if not found then
-    return null; -- the answer is already written, or the run was retried and is live
-  end if;
-  v_watched := howdah_private.watched_table(v_row.table_trigger_id);
-  if v_run.status <> 'completed' then
-    return jsonb_build_object('done', 'failed', 'error', jsonb_build_object(
-      'code', v_run.stop_reason,
-      'message', coalesce(v_run.error ->> 'message', 'the run was ' || v_run.status)));
-  elsif v_watched is null then
-    return '{"done": "gone"}';
-  elsif howdah_private.has_later_run(v_row) then
-    return '{"done": "superseded"}';
-  end if;
-  select t.* into v_watch from howdah.table_triggers as t where t.id = v_row.table_trigger_id;
-  v_reason := howdah_private.write_back_refusal(v_watched, v_watch, v_row.row_key);
-  if v_reason is not null then
-    return jsonb_build_object('done', 'failed',
-      'error', jsonb_build_object('code', 'HWCNF', 'message', v_reason));
-  end if;
-  v_reason := howdah_private.tenant_code_reason(v_watched);
-  if v_reason is not null then
-    return jsonb_build_object('done', 'failed', 'error', jsonb_build_object('code', 'HWDEN',
-      'message', format('cannot write an answer into %s: %s', v_watched, v_reason)));
-  end if;
-  perform set_config('lock_timeout', '5s', true);
-  return jsonb_build_object(
-    'table', v_watched::oid::text,
-    'statement', howdah_private.write_statement(v_watched, v_watch),
-    'argument', jsonb_build_object(
-      'key', v_row.row_key, 'before', encode(v_row.value_sha256, 'hex'),
-      'output', v_run.output, 'output_data', v_run.output_data));
 end $function$
 ;
 
@@ -25781,9 +26440,18 @@ AS $function$
         and (provider_config.purpose = 'llm' or d.request_params = x.request_params)
         then m.capabilities -> 'provider_config'
       else howdah_private.config_of_model(m, x.request_params) end
-    || jsonb_strip_nulls(jsonb_build_object('api_key', (
-      select '****' || coalesce(s.last_four, '') from howdah.secrets as s
-      where s.tenant_id = m.tenant_id and s.name = m.secret_name)))
+    || jsonb_strip_nulls(jsonb_build_object(
+      'api_key', (
+        select '****' || coalesce(s.last_four, '') from howdah.secrets as s
+        where s.tenant_id = m.tenant_id and s.name = m.secret_name),
+      'warnings', (
+        select jsonb_agg(w.warning) from (
+          select x.warning
+          from jsonb_array_elements_text(coalesce(
+            m.capabilities #> '{provider_config,warnings}', '[]')) as x (warning)
+          union
+          select unnest(howdah.models_warnings(m))
+        ) as w)))
   from howdah.agent_models as x
   join howdah.models as m on m.id = x.model_id
   left join lateral howdah_private.model_in(m.capabilities -> 'provider_config',
@@ -25791,6 +26459,30 @@ AS $function$
   where x.agent_id = provider_config.agent_id and x.purpose = provider_config.purpose
   order by x.position
   limit 1
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.provider_of_model(model text, base_url text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(
+    (
+      select v.name from (select howdah_private.model_catalog_document()) as d (document)
+      cross join howdah_private.model_vendors() with ordinality
+        as v (name, title, package, is_bundled, openai_url, is_local, aliases, key_variables,
+          settings, key_pair, place)
+      where provider_of_model.base_url is null and (
+        exists (
+          select from jsonb_to_recordset(d.document -> 'aliases') as a (vendor text, alias text)
+          where a.vendor = v.name and a.alias = provider_of_model.model)
+        or howdah_private.catalog_entry(v.name, provider_of_model.model, null) is not null)
+      order by v.place
+      limit 1
+    ),
+    'openai')
 $function$
 ;
 
@@ -26036,6 +26728,17 @@ AS $function$
   from limits as l join due as d on d.due_at < l.before
   where l.name = 'no_worker' and not howdah_private.is_any_worker_alive()
   group by l.name
+  union all
+  select l.name, r.tenant_id, r.code, min(r.deferred_at),
+    format('runs that wait because no running worker has %s: %s', r.code, count(*))
+  from limits as l
+  join (
+    select d.tenant_id, d.deferred_at, howdah_private.missing_code(e.agent_version_id) as code
+    from howdah_private.runs_without_worker as d
+    join howdah.executions as e on e.id = d.execution_id and e.status = 'queued'
+  ) as r on r.code is not null and r.deferred_at < l.before
+  where l.name = 'worker_lacks_code'
+  group by l.name, r.tenant_id, r.code
   union all
   select l.name, null, format('worker %s', h.worker), coalesce(w.heartbeat_at, h.updated_at),
     format('runs with its lease: %s; the worker is %s', h.runs,
@@ -26533,6 +27236,31 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.record_needed_code(version howdah.agent_versions)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into howdah_private.needed_code (agent_version_id, tenant_id, tools, engines)
+  select (record_needed_code.version).id, (record_needed_code.version).tenant_id, c.tools, c.engines
+  from (
+    select
+      array( -- a tool, or the tool that reverts it
+        select distinct t.value ->> 'name'
+        from jsonb_path_query((record_needed_code.version).definition,
+          '$.tools[*].**{0 to 1} ? (@.kind == "custom")') as t (value)
+      ) as tools,
+      array(
+        select distinct m.value ->> 'model'
+        from jsonb_path_query((record_needed_code.version).definition,
+          '$.models[*] ? (@.provider == "engine:custom")') as m (value)
+      ) as engines
+  ) as c
+  where c.tools || c.engines <> '{}'
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.record_parked(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -26745,6 +27473,8 @@ begin
       howdah_private.actor()
     from howdah.agent_versions as v where v.agent_id = v_agent.id
     returning id into v_version_id;
+    perform howdah_private.record_needed_code(v) from howdah.agent_versions as v
+    where v.id = v_version_id;
   end if;
   update howdah.agents as a
   set current_version_id = v_version_id, version_is_stale = false
@@ -27086,14 +27816,43 @@ begin
     from pg_constraint as c where c.conrelid = refuse_row.relation and c.conname = refuse_row.rule;
   end if;
   raise exception using errcode = 'HWINV',
-    message = coalesce(format('the row of %s is refused: ', v_table)
-        || howdah_private.constraint_sentence(refuse_row.rule, v_fields),
+    message = coalesce(
+      regexp_replace(howdah_private.constraint_sentence(refuse_row.rule, v_fields),
+        ' must be an object$', ' must be a JSON object'),
       format('%s of %s is missing', refuse_row.field, v_table)),
     detail = jsonb_build_object(
       'table', v_table, 'fields', v_fields, 'constraint', refuse_row.rule)::text,
     hint = coalesce(v_fix, format('Give %s a value.', refuse_row.field)),
     schema = 'howdah', table = v_table, column = coalesce(refuse_row.field, ''),
     constraint = coalesce(refuse_row.rule, '');
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_short_secret(tenant_id uuid, field text, name text, min_bytes integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_bytes int;
+begin
+  select octet_length(c.ciphertext) - 16 into v_bytes
+  from howdah.secrets as s
+  join howdah_private.sealed_secrets as c on c.secret_id = s.id
+  where s.tenant_id = refuse_short_secret.tenant_id and s.name = refuse_short_secret.name;
+  if v_bytes < refuse_short_secret.min_bytes then
+    raise exception using errcode = 'HWINV',
+      message = format('the secret %L is too short to sign requests: it has %s bytes, and %s needs '
+        'at least %s', refuse_short_secret.name, v_bytes, refuse_short_secret.field,
+        refuse_short_secret.min_bytes),
+      detail = jsonb_build_object('field', refuse_short_secret.field,
+        'secret', refuse_short_secret.name, 'min_bytes', refuse_short_secret.min_bytes)::text,
+      hint = case when refuse_short_secret.min_bytes > 16
+        then 'Store whsec_ followed by at least 16 random bytes in Base64: '
+          'openssl rand -base64 32'
+        else 'Store a longer one, such as the output of: openssl rand -base64 32' end;
+  end if;
 end $function$
 ;
 
@@ -27151,6 +27910,28 @@ begin
     hint = 'Write each todo as - [ ] TITLE — NOTE, with [ ] open, [~] doing, [x] done, [!] blocked '
       'or [-] cancelled.';
 end $function$
+;
+
+CREATE OR REPLACE PROCEDURE howdah_private.refuse_transaction_block(IN procedure text)
+ LANGUAGE plpgsql
+AS $procedure$
+declare
+  v_message text;
+begin
+  begin
+    commit;
+  exception
+    when invalid_transaction_termination then
+      get stacked diagnostics v_message = message_text;
+  end;
+  if v_message = howdah_private.refused_commit_message() then
+    raise exception using errcode = 'invalid_transaction_termination',
+      message = pg_catalog.format('howdah.%s commits, so it cannot be called in a transaction '
+        'block', refuse_transaction_block.procedure),
+      hint = 'Call it outside of begin and commit, or insert into howdah.executions and read the '
+        'answer later. See howdah explain 2D000.';
+  end if;
+end $procedure$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.refuse_turn(session_id uuid, live_execution_id uuid)
@@ -27397,6 +28178,24 @@ AS $function$
   group by c.name
   order by c.name
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refused_commit_message()
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_message text;
+begin
+  begin
+    commit;
+  exception
+    when invalid_transaction_termination then
+      get stacked diagnostics v_message = message_text;
+  end;
+  return v_message;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.register_follower(execution_id uuid)
@@ -27814,31 +28613,15 @@ $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.rendered_prompt(prompt jsonb, given jsonb, field text DEFAULT 'variables'::text)
  RETURNS text
- LANGUAGE plpgsql
+ LANGUAGE sql
  IMMUTABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  v_variables constant jsonb := rendered_prompt.prompt -> 'variables';
-  v_values constant jsonb := howdah_private.prompt_values(
-    v_variables, rendered_prompt.prompt -> 'values', rendered_prompt.given);
-  v_faults text[] := howdah_private.json_faults(
-    howdah_private.values_schema(v_variables, true), v_values);
-begin
-  if cardinality(v_faults) > 0 then
-    raise exception using errcode = 'HWINV',
-      message = format('%s for prompt %s: %s', rendered_prompt.field,
-        rendered_prompt.prompt ->> 'name',
-        array_to_string(v_faults, '; ')),
-      detail = jsonb_build_object('field', rendered_prompt.field,
-        'prompt', rendered_prompt.prompt -> 'name',
-        'faults', to_jsonb(v_faults))::text,
-      hint = 'Set the values in input_data of the run or in prompt_values of the agent: '
-        || (select string_agg(k.name, ', ' order by k.name)
-          from jsonb_object_keys(v_variables) as k (name)) || '.';
-  end if;
-  return howdah_private.fill_template(rendered_prompt.prompt ->> 'template', v_values);
-end $function$
+  select howdah_private.fill_template(
+    rendered_prompt.prompt ->> 'template',
+    howdah_private.checked_prompt_values(
+      rendered_prompt.prompt, rendered_prompt.given, rendered_prompt.field))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.reopen_erased_sessions(ids uuid[])
@@ -28045,6 +28828,7 @@ begin
   end loop;
   v_lost := v_lost || howdah_private.repair_parked(v_before);
   perform howdah_private.delete_old_debounces();
+  perform howdah_private.delete_taken_deferrals();
   perform howdah_private.enqueue_advance(v_lost);
   return cardinality(v_lost);
 end $function$
@@ -28189,6 +28973,22 @@ begin
   into v_woken, v_admitting from counted as c;
   perform howdah_private.wake_runs(v_woken) where v_woken is not null;
   perform howdah_private.admit_members(a.id) from unnest(v_admitting) as a (id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.report_custom_code(worker uuid, tools text[], engines text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update howdah_private.workers as w
+  set custom_tools = report_custom_code.tools, custom_engines = report_custom_code.engines
+  where w.id = report_custom_code.worker;
+  if exists (select from howdah_private.runs_without_worker) then
+    perform howdah_private.announce_due_runs();
+  end if;
 end $function$
 ;
 
@@ -28578,6 +29378,7 @@ begin
         'Give the table and its functions to a role that no login of a tenant is a member of.';
   end if;
   -- the expressions of a watch name the row type of the table
+  perform howdah_private.lock_grants();
   execute format('grant usage on schema %I to howdah_app', v_schema);
   return v_class.oid;
 end $function$
@@ -28934,6 +29735,30 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.return_answers(table_trigger_id uuid, tried uuid[], untried uuid[], untried_claims text[], is_stuck boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_column
+begin
+  update howdah_private.due_answers as d set due_at = clock_timestamp(), attempts = d.attempts - 1
+  from unnest(return_answers.untried, return_answers.untried_claims) as u (id, claim)
+  where d.execution_id = u.id and d.due_at = u.claim::timestamptz;
+  update howdah.watched_rows as w set attempts = d.attempts
+  from howdah_private.due_answers as d
+  where d.execution_id = any (return_answers.tried) and w.execution_id = d.execution_id;
+  if return_answers.is_stuck then
+    update howdah_private.due_answers as d set due_at = clock_timestamp() + interval '1 minute'
+    from howdah.table_triggers as t
+    where t.id = return_answers.table_trigger_id and d.tenant_id = t.tenant_id
+      and d.table_trigger_id = t.id and d.due_at <= clock_timestamp();
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.return_wake_ups(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -28978,6 +29803,41 @@ begin
     and k.wrapped_by = rewrap_data_key.wrapped_before_by;
   return found;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.role_faults()
+ RETURNS TABLE(object text, fault text, fix text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select * from howdah_private.attribute_faults()
+  union all
+  select * from howdah_private.membership_faults()
+  order by 1, 2
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.role_memberships()
+ RETURNS TABLE(role name, member_of name[], inherits boolean)
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  values
+    ('howdah_analyst'::name, array['howdah_viewer']::name[], true),
+    ('howdah_app', '{}', true),
+    ('howdah_authenticator', '{howdah_analyst,howdah_app}', false),
+    ('howdah_engine', '{howdah_worker}', true),
+    ('howdah_eraser', '{}', true),
+    ('howdah_owner', '{howdah_analyst,howdah_app,howdah_authenticator,howdah_engine,howdah_eraser,'
+      'howdah_reader,howdah_tool,howdah_viewer,howdah_worker,howdah_writer}', true),
+    ('howdah_reader', '{howdah_analyst}', true),
+    ('howdah_tool', '{howdah_app}', true),
+    ('howdah_viewer', '{}', true),
+    ('howdah_worker', '{howdah_app,howdah_reader,howdah_tool,howdah_writer}', false),
+    ('howdah_writer', '{}', true)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.roll_up_subjects(ids uuid[], first_id uuid, last_id uuid)
@@ -29127,6 +29987,7 @@ begin
     and a.attnum > 0 and not a.attisdropped;
   if row_key_columns.into_column is not null and (
     v_column.attname is null or v_column.attgenerated <> '' or v_column.attname = any (v_key)
+    or not howdah_private.holds_answers(v_column.atttypid)
   ) then
     raise exception using
       errcode = case when v_column.attname is null then 'HWNTF' else 'HWINV' end,
@@ -29134,10 +29995,14 @@ begin
         then format('%s has no column %s', row_key_columns.watched, row_key_columns.into_column)
         else format('the answer cannot be written into %s: it is %s', row_key_columns.into_column,
           case when v_column.attgenerated <> '' then 'generated'
-            else 'part of the primary key' end) end,
+            when v_column.attname = any (v_key) then 'part of the primary key'
+            else 'of type ' || format_type(v_column.atttypid, v_column.atttypmod) end) end,
       detail = jsonb_build_object(
         'field', 'into_column', 'column', row_key_columns.into_column)::text,
-      hint = 'Columns of the table: ' || (
+      hint = case when v_column.attname is not null and v_column.attgenerated = ''
+          and v_column.attname <> all (v_key)
+          then 'An answer is text or JSON: use a column of type text or jsonb. ' else '' end
+        || 'Columns of the table: ' || (
         select string_agg(a.attname, ', ' order by a.attnum) from pg_catalog.pg_attribute as a
         where a.attrelid = row_key_columns.watched and a.attnum > 0 and not a.attisdropped);
   end if;
@@ -29152,8 +30017,8 @@ CREATE OR REPLACE FUNCTION howdah_private.row_key_condition(watched regclass, ke
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select string_agg(case
-      -- the JSON of an array or composite is not its text form
-      when y.typcategory in ('A', 'C') then format('%s = $1 -> %L -> %L',
+      -- the JSON of an array, composite or JSON is not its text form
+      when y.typcategory in ('A', 'C') or y.oid in ('json'::regtype, 'jsonb'::regtype) then format('%s = $1 -> %L -> %L',
         howdah_private.json_expression(k.attrelid, k.attname, 't'), 'key', k.attname)
       else format('t.%I = ($1 -> %L ->> %L)::%s',
         k.attname, 'key', k.attname, format_type(k.atttypid, k.atttypmod)) end, ' and ')
@@ -32048,6 +32913,8 @@ begin
     on conflict (secret_id) do update
     set data_key_id = excluded.data_key_id, version = excluded.version, nonce = excluded.nonce,
       ciphertext = excluded.ciphertext;
+    perform howdah_private.check_signing_secret(
+      store_secret.tenant_id, store_secret.secret ->> 'name');
   end if;
   return v_id;
 end $function$
@@ -32327,6 +33194,27 @@ AS $function$
       then '' else E'Summary of the conversation so far:\n' end
     || (message ->> 'content')) end
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.superseded_among(ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+begin
+  return array(
+    select r.execution_id from howdah.watched_rows as r
+    where r.execution_id = any (superseded_among.ids) and exists (
+      select from howdah.watched_rows as w
+      where w.tenant_id = r.tenant_id and w.table_trigger_id = r.table_trigger_id
+        and md5(w.row_key::text) = md5(r.row_key::text) and w.created_at > r.created_at
+    )
+  );
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.swap_for_fair_share(ids uuid[], last_tenant_id uuid)
@@ -32994,6 +33882,23 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.table_locked_by(login name)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select c.oid::regclass::text from pg_class as c
+  join pg_namespace as n on n.oid = c.relnamespace
+  where n.nspname in ('howdah', 'howdah_private', 'graphile_worker')
+    and c.relkind in ('r', 'p', 'v')
+    and has_table_privilege(table_locked_by.login, c.oid, 'UPDATE, DELETE, TRUNCATE'
+      || case when current_setting('server_version_num')::int >= 170000 then ', MAINTAIN'
+        else '' end)
+  order by 1 limit 1
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.table_of_watch(watch howdah.table_triggers)
  RETURNS regclass
  LANGUAGE sql
@@ -33105,7 +34010,8 @@ begin
   end if;
   v_document := howdah_private.oauth_document(v_flow.id);
   delete from howdah_private.sealed_documents as d where d.id = v_flow.id;
-  return howdah_private.account_by_id(v_flow.account_id) || jsonb_build_object('flow', v_document);
+  return howdah_private.account_by_id(v_flow.account_id) || jsonb_build_object('flow', v_document,
+    'address', (select p.url from howdah_private.public_address as p));
 end $function$
 ;
 
@@ -33426,7 +34332,8 @@ AS $function$
         and d.refclassid in ('pg_proc'::regclass, 'pg_type'::regclass, 'pg_operator'::regclass)
     ) as n
   ),
-  roles (role, reason) as (
+  -- materialized: else is_tenant_role is asked of every owned object of the database
+  roles (role, reason) as materialized (
     select s.refobjid,
       format('%s belongs to %s', pg_describe_object(o.classid, o.objid, 0), s.refobjid::regrole)
     from objects as o
@@ -33644,6 +34551,9 @@ begin
   -- howdah_eraser encrypts contents of runs
   if current_user not in ('howdah_engine', 'howdah_eraser') then
     perform howdah_private.permit(tg_argv[0], tg_argv[1]);
+    if tg_nargs > 2 and tg_op <> 'DELETE' then
+      perform howdah_private.permit(tg_argv[0], tg_argv[2]);
+    end if;
   end if;
   return null;
 end $function$
@@ -33800,6 +34710,25 @@ begin
       howdah_private.name_fault(to_jsonb(new) ->> tg_argv[0])),
     detail = jsonb_build_object('table', tg_table_name, 'field', tg_argv[0])::text,
     hint = format('Use one line of visible text for %s.', tg_argv[0]);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg__refuse_unreadable_time()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_field text;
+  v_row jsonb := to_jsonb(new);
+begin
+  select c.name into v_field from unnest(tg_argv) with ordinality as c (name, place)
+  where c.place > 1 and (v_row ->> c.name)::timestamptz not between '0001-01-02' and '9999-12-30' limit 1;
+  raise exception using errcode = 'HWINV',
+    message = format('%s is %s, which is not a time between the years 1 and 9999',
+      v_field, v_row ->> v_field),
+    detail = jsonb_build_object('table', tg_argv[0], 'field', v_field)::text,
+    hint = format('Set %s to a time such as 2030-12-31 18:00+00, or leave it out.', v_field);
 end $function$
 ;
 
@@ -34816,6 +35745,26 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_connected_accounts__audit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_account howdah.connected_accounts := case tg_op when 'DELETE' then old else new end;
+begin
+  perform howdah_private.audit_account(v_account, case
+    when tg_op = 'DELETE' then 'disconnect'
+    when new.status = 'connected' then 'connect'
+    when new.status = 'revoked' then 'disconnect'
+    when new.status = 'expired' then 'expire'
+    else 'fail' end)
+  where exists (select from howdah.tenants as t where t.id = v_account.tenant_id);
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_connected_accounts__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -35196,7 +36145,7 @@ begin
     perform howdah_private.check_long_input(new);
   end if;
   if num_nonnulls(new.callback_url, new.concurrency_key, new.debounce_key, new.debounce_ms) > 0
-    or jsonb_typeof(new.metadata) is distinct from 'object'
+    or jsonb_typeof(new.metadata) is distinct from 'object' or new.input_trust = 'system'
     or greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data),
       pg_column_size(new.metadata)) > 500
     or (new.metadata <> '{}' and new.table_trigger_id is null
@@ -35366,6 +36315,7 @@ AS $function$
 declare
   v_proc pg_catalog.pg_proc := howdah_private.hook_function(new.function);
 begin
+  perform howdah_private.lock_grants();
   execute format('grant usage on schema %s to howdah_app', v_proc.pronamespace::regnamespace);
   execute format('grant execute on function %s to howdah_app', v_proc.oid::regprocedure);
   return null;
@@ -35460,6 +36410,10 @@ AS $function$
 begin
   perform howdah_private.lock_secrets(new.tenant_id,
     array[new.secret_name, new.previous_secret_name, new.reply ->> 'secret_name']);
+  perform howdah_private.refuse_short_secret(new.tenant_id, f.field, f.name,
+    case new.verification when 'standard_webhooks' then 28 else 16 end)
+  from (values ('secret_name', new.secret_name),
+    ('previous_secret_name', new.previous_secret_name)) as f (field, name);
   return new;
 end $function$
 ;
@@ -35861,6 +36815,7 @@ begin
     when not r.rolcanlogin then format('%s is a role that cannot log in', r.rolname)
     when r.rolsuper
       then format('%s is a superuser, which row security does not restrict', r.rolname)
+    when r.rolbypassrls then format('%s bypasses row security', r.rolname)
     when g.name is not null
       then format('%s is a member of %s, which acts for every tenant', r.rolname, g.name)
   end into v_fault
@@ -35868,10 +36823,11 @@ begin
   left join pg_roles as r on r.rolname = new.login
   left join lateral (
     select s.name
-    from unnest('{howdah_owner,howdah_worker,howdah_authenticator}'::name[]) as s (name)
-    where pg_has_role(r.oid, s.name, 'member') limit 1
+    from unnest('{howdah_owner,howdah_worker,howdah_authenticator,howdah_eraser}'::name[])
+      with ordinality as s (name, position)
+    where pg_has_role(r.oid, s.name, 'member') order by s.position limit 1
   ) as g on true
-  where r.rolname is null or not r.rolcanlogin or g.name is not null;
+  where r.rolname is null or not r.rolcanlogin or r.rolbypassrls or g.name is not null;
   if found then
     raise exception using errcode = 'HWINV',
       message = coalesce(v_fault, format('there is no login %s', new.login)),
@@ -35880,6 +36836,77 @@ begin
         'grant howdah_app to NAME.';
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_login_tenants__refuse_writer()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_table text := howdah_private.table_locked_by(new.login);
+begin
+  if v_table is not null then
+    raise exception using errcode = 'HWINV',
+      message = format('%s may write to %s, which the login of a viewer may not', new.login,
+        v_table),
+      detail = jsonb_build_object('field', 'role', 'login', new.login, 'table', v_table)::text,
+      hint = 'Take the privilege from the login and from its roles; '
+        'howdah_viewer is the only role of Howdah that it needs.';
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_login_tenants__set_role()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_grantor text;
+begin
+  if new.role = 'viewer' then
+    for v_grantor in
+      select m.grantor::regrole from pg_auth_members as m
+      where m.roleid = 'howdah_app'::regrole and m.member = (
+        select r.oid from pg_roles as r where r.rolname = new.login)
+    loop
+      -- before PostgreSQL 16 only superusers may name a grantor, and none is needed
+      execute format('revoke howdah_app from %I', new.login)
+        || case when current_setting('server_version_num')::int >= 160000
+          then ' granted by ' || v_grantor else '' end;
+    end loop;
+    if not pg_has_role(new.login, 'howdah_viewer', 'member') then
+      execute format('grant howdah_viewer to %I', new.login);
+    end if;
+  elsif tg_op = 'UPDATE' and old.role = 'viewer'
+    and not pg_has_role(new.login, 'howdah_app', 'member') then
+    execute format('grant howdah_app to %I', new.login);
+  end if;
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_login_tenants__set_timeouts()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_statement text;
+begin
+  for v_statement in select t.statement from howdah_private.missing_timeouts(new.login) as t loop
+    execute v_statement;
+  end loop;
+  return null;
+exception when insufficient_privilege then
+  raise warning using message = format('the login %s has no time-outs', new.login),
+    hint = format('A role that may alter the login runs: %s',
+      (select string_agg(t.statement, '; ') from howdah_private.missing_timeouts(new.login) as t));
+  return null;
 end $function$
 ;
 
@@ -36337,6 +37364,20 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_models__complete()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  new.model := coalesce(new.model, new.name);
+  new.provider := coalesce(new.provider,
+    howdah_private.provider_of_model(new.model, new.base_url));
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_models__guard()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -36387,6 +37428,22 @@ begin
     and (coalesce(w.configuration ->> 'model', 'default') in (old.name, new.name)
       or (howdah_private.decides_by_embedding(w.configuration)
         and 'embedding' in (old.purpose, new.purpose)));
+  return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_models__notice_warnings()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_warning text;
+begin
+  foreach v_warning in array howdah.models_warnings(new) loop
+    raise notice '%', v_warning;
+  end loop;
   return null;
 end $function$
 ;
@@ -38107,6 +39164,9 @@ AS $function$
 begin
   perform howdah_private.lock_secrets(
     new.tenant_id, array[new.secret_name, new.previous_secret_name]);
+  perform howdah_private.refuse_short_secret(new.tenant_id, f.field, f.name, 28)
+  from (values ('secret_name', new.secret_name),
+    ('previous_secret_name', new.previous_secret_name)) as f (field, name);
   if new.is_active then
     new.disabled_because := null;
   end if;
@@ -40013,7 +41073,7 @@ declare
 begin
   if v_grants <> '{}' then
     raise warning using
-      message = format('calls of %s run as howdah_app, which may not use all that it names',
+      message = format('%s runs as howdah_app, which lacks a privilege that the function needs',
         warn_missing_grants.fn),
       hint = array_to_string(v_grants, '; ') || ';';
   end if;
@@ -40288,12 +41348,23 @@ CREATE OR REPLACE FUNCTION howdah_private.why_due(e howdah.executions)
 AS $function$
 declare
   v_due_at timestamptz := greatest(e.run_at, e.wake_at);
+  v_missing text := howdah_private.missing_code(e.agent_version_id);
   v_before int;
 begin
   if e.contents_encrypted_at is not null then
     return howdah_private.explained('scheduled', 'the run continues with encrypted contents; '
       'it starts when a worker with the master key has decrypted them');
-  elsif v_due_at > clock_timestamp() then
+  elsif e.run_at <= clock_timestamp() and v_missing is not null
+    and howdah_private.is_any_worker_alive()
+  then
+    return howdah_private.explained('worker_lacks_code',
+      'the run is due, but no running worker has ' || v_missing,
+      jsonb_build_array(jsonb_build_object('kind', 'worker', 'id', null, 'name', null,
+        'detail', 'no running worker has ' || v_missing)),
+      jsonb_build_array(howdah_private.next_step('start_worker', null)));
+  elsif v_due_at > clock_timestamp() and not exists (
+    select from howdah_private.runs_without_worker as r where r.execution_id = e.id)
+  then
     return howdah_private.why_scheduled(e, v_due_at);
   elsif not howdah_private.is_any_worker_alive() then
     return howdah_private.explained('no_worker', 'the run is due, but no worker is alive',
@@ -40585,6 +41656,13 @@ AS $function$
       'secret_name', 'context_policy', 'engine')
   ), '{}')
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.withheld_value(value jsonb, placeholder text)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN CASE jsonb_typeof(value) WHEN 'object'::text THEN jsonb_build_object('withheld', placeholder) WHEN 'array'::text THEN jsonb_build_array(placeholder) ELSE to_jsonb(placeholder) END
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.withhold(value jsonb, pattern text, placeholder text)
@@ -42213,6 +43291,8 @@ CREATE TRIGGER _030_permit_default_update BEFORE UPDATE OF user_id, is_default O
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, system_prompt, prompt_values, engine_configuration, capabilities, domain, output_schema ON howdah.agents FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR (octet_length(new.system_prompt) > 1048576) OR ((pg_column_size(new.prompt_values) > 1000) AND (octet_length((to_jsonb(new.prompt_values))::text) > 1048576)) OR ((pg_column_size(new.engine_configuration) > 1000) AND (octet_length((to_jsonb(new.engine_configuration))::text) > 1048576)) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 102400)) OR (length(new.domain) > 200) OR ((pg_column_size(new.output_schema) > 1000) AND (octet_length((to_jsonb(new.output_schema))::text) > 1048576))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'system_prompt', '1048576', 'bytes', 'prompt_values', '1048576', 'bytes', 'engine_configuration', '1048576', 'bytes', 'capabilities', '102400', 'bytes', 'domain', '200', 'characters', 'output_schema', '1048576', 'bytes');
 
+CREATE TRIGGER _060_refuse_unreadable_time BEFORE INSERT OR UPDATE OF deleted_at ON howdah.agents FOR EACH ROW WHEN (((new.deleted_at < '0001-01-02 00:00:00+00'::timestamp with time zone) OR (new.deleted_at > '9999-12-30 00:00:00+00'::timestamp with time zone))) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_time('agents', 'deleted_at');
+
 CREATE TRIGGER _100_await_edit BEFORE INSERT ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__await_edit();
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.agents FOR EACH ROW WHEN ((old.version_is_stale = new.version_is_stale)) EXECUTE FUNCTION howdah_private.tg__stamp();
@@ -42281,6 +43361,8 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.api_keys 
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name ON howdah.api_keys FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (length(new.name) > 200))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters');
 
+CREATE TRIGGER _060_refuse_unreadable_time BEFORE INSERT OR UPDATE OF expires_at ON howdah.api_keys FOR EACH ROW WHEN (((new.expires_at < '0001-01-02 00:00:00+00'::timestamp with time zone) OR (new.expires_at > '9999-12-30 00:00:00+00'::timestamp with time zone))) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_time('api_keys', 'expires_at');
+
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.api_keys REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.api_keys REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
@@ -42311,9 +43393,15 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.board_entries FOR EACH ROW EXE
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, root_execution_id, written_by_execution_id, version, key, value ON howdah.board_entries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_board_entries__refuse_invalid();
 
+CREATE TRIGGER _060_refuse_unreadable_time BEFORE INSERT OR UPDATE OF expires_at ON howdah.connected_accounts FOR EACH ROW WHEN (((new.expires_at < '0001-01-02 00:00:00+00'::timestamp with time zone) OR (new.expires_at > '9999-12-30 00:00:00+00'::timestamp with time zone))) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_time('connected_accounts', 'expires_at');
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.connected_accounts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_release_tokens BEFORE DELETE ON howdah.connected_accounts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_connected_accounts__release_tokens();
+
+CREATE TRIGGER _800_audit AFTER UPDATE ON howdah.connected_accounts FOR EACH ROW WHEN (((new.status = ANY (ARRAY['connected'::howdah.account_status, 'revoked'::howdah.account_status, 'expired'::howdah.account_status, 'failed'::howdah.account_status])) AND ((new.status <> old.status) OR (new.connected_at IS DISTINCT FROM old.connected_at)))) EXECUTE FUNCTION howdah_private.tg_connected_accounts__audit();
+
+CREATE TRIGGER _801_audit_delete AFTER DELETE ON howdah.connected_accounts FOR EACH ROW WHEN ((old.status = 'connected'::howdah.account_status)) EXECUTE FUNCTION howdah_private.tg_connected_accounts__audit();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF integration_id ON howdah.connected_accounts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_connected_accounts__refuse_invalid();
 
@@ -42326,6 +43414,8 @@ CREATE TRIGGER _010_permit BEFORE INSERT ON howdah.executions FOR EACH STATEMENT
 CREATE TRIGGER _020_permit_agents AFTER INSERT ON howdah.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__permit_agents();
 
 CREATE TRIGGER _050_pin_tenant BEFORE INSERT ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__pin_tenant();
+
+CREATE TRIGGER _060_refuse_unreadable_time BEFORE INSERT OR UPDATE OF run_at ON howdah.executions FOR EACH ROW WHEN (((new.run_at < '0001-01-02 00:00:00+00'::timestamp with time zone) OR (new.run_at > '9999-12-30 00:00:00+00'::timestamp with time zone))) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_time('executions', 'run_at');
 
 CREATE TRIGGER _100_prepare BEFORE INSERT ON howdah.executions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_executions__prepare();
 
@@ -42391,7 +43481,7 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF inbound_hook_id, s
 
 CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, user_id, workflow_id ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__refuse_unknown();
 
-CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.inbound_hooks FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('inbound_hooks', 'manage');
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.inbound_hooks FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('inbound_hooks', 'manage', 'run');
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, secret_name, previous_secret_name, secret_header, condition, mapping, session_key, debounce_key, reply ON howdah.inbound_hooks FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (length(new.secret_name) > 200) OR (octet_length(new.previous_secret_name) > 1048576) OR (octet_length(new.secret_header) > 1048576) OR (length(new.condition) > 4000) OR ((pg_column_size(new.mapping) > 1000) AND (octet_length((to_jsonb(new.mapping))::text) > 1048576)) OR (length(new.session_key) > 4000) OR (length(new.debounce_key) > 4000) OR ((pg_column_size(new.reply) > 1000) AND (octet_length((to_jsonb(new.reply))::text) > 1048576))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'secret_name', '200', 'characters', 'previous_secret_name', '1048576', 'bytes', 'secret_header', '1048576', 'bytes', 'condition', '4000', 'characters', 'mapping', '1048576', 'bytes', 'session_key', '4000', 'characters', 'debounce_key', '4000', 'characters', 'reply', '1048576', 'bytes');
 
@@ -42403,7 +43493,7 @@ CREATE TRIGGER _210_set_user BEFORE UPDATE OF verification, secret_name, previou
 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF agent_id, workflow_id, mapping, reply ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__check();
 
-CREATE TRIGGER _310_check_secrets BEFORE INSERT OR UPDATE OF secret_name, previous_secret_name, reply ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__check_secrets();
+CREATE TRIGGER _310_check_secrets BEFORE INSERT OR UPDATE OF verification, secret_name, previous_secret_name, reply ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__check_secrets();
 
 CREATE TRIGGER _320_refuse_keys BEFORE INSERT OR UPDATE OF description, condition, session_key, debounce_key ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('description', 'condition', 'session_key', 'debounce_key');
 
@@ -42577,6 +43667,8 @@ CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.models FOR EACH ROW EXEC
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.models FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('models', 'manage');
 
+CREATE TRIGGER _050_complete BEFORE INSERT OR UPDATE OF provider, model ON howdah.models FOR EACH ROW WHEN (((new.provider IS NULL) OR (new.model IS NULL))) EXECUTE FUNCTION howdah_private.tg_models__complete();
+
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, provider, model, domain, base_url, secret_name, capabilities, request_params, price_unit ON howdah.models FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (length(new.provider) > 200) OR (length(new.model) > 500) OR (length(new.domain) > 200) OR (length(new.base_url) > 2000) OR (length(new.secret_name) > 200) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 1048576)) OR ((pg_column_size(new.request_params) > 1000) AND (octet_length((to_jsonb(new.request_params))::text) > 1048576)) OR (octet_length(new.price_unit) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'provider', '200', 'characters', 'model', '500', 'characters', 'domain', '200', 'characters', 'base_url', '2000', 'characters', 'secret_name', '200', 'characters', 'capabilities', '1048576', 'bytes', 'request_params', '1048576', 'bytes', 'price_unit', '1048576', 'bytes');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
@@ -42610,6 +43702,8 @@ CREATE TRIGGER _520_mark_stale AFTER DELETE ON howdah.models FOR EACH ROW WHEN (
 CREATE TRIGGER _530_mark_stale AFTER UPDATE OF input_price, output_price, cached_input_price, cache_write_price, unit_price ON howdah.models FOR EACH ROW WHEN (((old.context_tokens IS DISTINCT FROM new.context_tokens) OR (old.capabilities IS DISTINCT FROM new.capabilities))) EXECUTE FUNCTION howdah_private.tg_models__mark_stale();
 
 CREATE TRIGGER _530_mark_workflows_stale AFTER INSERT OR DELETE OR UPDATE OF name, provider, model, purpose, base_url, secret_name, context_tokens, capabilities, request_params ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__mark_workflows_stale();
+
+CREATE TRIGGER _600_notice_warnings AFTER INSERT OR UPDATE OF provider, base_url, purpose ON howdah.models FOR EACH ROW WHEN ((new.purpose = ANY (ARRAY['tts'::howdah.model_purpose, 'stt'::howdah.model_purpose]))) EXECUTE FUNCTION howdah_private.tg_models__notice_warnings();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.models REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
@@ -42661,6 +43755,8 @@ CREATE TRIGGER _030_permit_users BEFORE UPDATE ON howdah.prompts FOR EACH ROW EX
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, template, variables ON howdah.prompts FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.template) > 262144) OR ((pg_column_size(new.variables) > 1000) AND (octet_length((to_jsonb(new.variables))::text) > 1048576))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'template', '262144', 'bytes', 'variables', '1048576', 'bytes');
 
+CREATE TRIGGER _060_refuse_unreadable_time BEFORE INSERT OR UPDATE OF deleted_at ON howdah.prompts FOR EACH ROW WHEN (((new.deleted_at < '0001-01-02 00:00:00+00'::timestamp with time zone) OR (new.deleted_at > '9999-12-30 00:00:00+00'::timestamp with time zone))) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_time('prompts', 'deleted_at');
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF template, description, variables ON howdah.prompts FOR EACH ROW WHEN (((new.template IS NOT NULL) AND (new.variables IS NOT NULL))) EXECUTE FUNCTION howdah_private.tg_prompts__check();
@@ -42680,6 +43776,8 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.prompts REFERENCING OLD 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, template, variables ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompts__refuse_invalid();
 
 CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.prompts FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
+
+CREATE TRIGGER _060_refuse_unreadable_time BEFORE INSERT OR UPDATE OF expires_at ON howdah.questions FOR EACH ROW WHEN (((new.expires_at < '0001-01-02 00:00:00+00'::timestamp with time zone) OR (new.expires_at > '9999-12-30 00:00:00+00'::timestamp with time zone))) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_time('questions', 'expires_at');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.questions FOR EACH ROW WHEN ((CURRENT_USER <> 'howdah_eraser'::name)) EXECUTE FUNCTION howdah_private.tg__stamp_clock();
 
@@ -42743,7 +43841,7 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF keep_contents_days
 
 CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, session_id, user_id, workflow_id ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__refuse_unknown();
 
-CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('schedules', 'edit');
+CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('schedules', 'edit', 'run');
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id', 'workflow_id');
 
@@ -42866,6 +43964,8 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.skills FO
 CREATE TRIGGER _030_permit_users BEFORE UPDATE ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skills__permit_users();
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, content ON howdah.skills FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.content) > 61440)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'content', '61440', 'bytes');
+
+CREATE TRIGGER _060_refuse_unreadable_time BEFORE INSERT OR UPDATE OF deleted_at ON howdah.skills FOR EACH ROW WHEN (((new.deleted_at < '0001-01-02 00:00:00+00'::timestamp with time zone) OR (new.deleted_at > '9999-12-30 00:00:00+00'::timestamp with time zone))) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_time('skills', 'deleted_at');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -43155,6 +44255,12 @@ CREATE CONSTRAINT TRIGGER _900_chain AFTER INSERT OR UPDATE ON howdah_private.au
 
 CREATE TRIGGER _300_refuse_unfit BEFORE INSERT OR UPDATE OF login ON howdah_private.login_tenants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_login_tenants__refuse_unfit();
 
+CREATE TRIGGER _400_set_role AFTER INSERT OR UPDATE OF login, role ON howdah_private.login_tenants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_login_tenants__set_role();
+
+CREATE TRIGGER _410_refuse_writer AFTER INSERT OR UPDATE OF login, role ON howdah_private.login_tenants FOR EACH ROW WHEN ((new.role = 'viewer'::howdah.user_role)) EXECUTE FUNCTION howdah_private.tg_login_tenants__refuse_writer();
+
+CREATE TRIGGER _420_set_timeouts AFTER INSERT OR UPDATE OF login, role ON howdah_private.login_tenants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_login_tenants__set_timeouts();
+
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah_private.login_tenants REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('login');
 
 CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah_private.login_tenants REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('login');
@@ -43173,7 +44279,7 @@ create policy engine on howdah.agent_models to howdah_engine using (true) with c
 
 create policy operator on howdah.agent_models to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.agent_models to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.agent_models to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
@@ -43187,7 +44293,7 @@ create policy engine on howdah.agent_servers to howdah_engine using (true) with 
 
 create policy operator on howdah.agent_servers to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.agent_servers to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.agent_servers to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
@@ -43201,7 +44307,7 @@ create policy engine on howdah.agent_skills to howdah_engine using (true) with c
 
 create policy operator on howdah.agent_skills to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.agent_skills to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.agent_skills to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
@@ -43215,19 +44321,19 @@ create policy engine on howdah.agent_system_versions to howdah_engine using (tru
 
 create policy operator on howdah.agent_system_versions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.agent_system_versions to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('agent_system_versions'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('agent_system_versions'::text, 'read'::text) AS may)));
+create policy tenant on howdah.agent_system_versions to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('agent_system_versions'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('agent_system_versions'::text, 'read'::text) AS may)));
 
 create policy engine on howdah.agent_systems to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.agent_systems to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.agent_systems to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('agent_systems'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('agent_systems'::text, 'read'::text) AS may)));
+create policy tenant on howdah.agent_systems to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('agent_systems'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('agent_systems'::text, 'read'::text) AS may)));
 
 create policy engine on howdah.agent_tools to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.agent_tools to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.agent_tools to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.agent_tools to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
@@ -43243,7 +44349,7 @@ create policy eraser on howdah.agent_versions to howdah_eraser using (true) with
 
 create policy operator on howdah.agent_versions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.agent_versions to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.agent_versions to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
@@ -43257,7 +44363,7 @@ create policy engine on howdah.agents to howdah_engine using (true) with check (
 
 create policy operator on howdah.agents to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.agents to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.agents to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
@@ -43271,19 +44377,19 @@ create policy engine on howdah.alert_rules to howdah_engine using (true) with ch
 
 create policy operator on howdah.alert_rules to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.alert_rules to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('alert_rules'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('alert_rules'::text, 'read'::text) AS may)));
+create policy tenant on howdah.alert_rules to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('alert_rules'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('alert_rules'::text, 'read'::text) AS may)));
 
 create policy engine on howdah.api_keys to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.api_keys to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.api_keys to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('api_keys'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('api_keys'::text, 'read'::text) AS may)));
+create policy tenant on howdah.api_keys to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('api_keys'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('api_keys'::text, 'read'::text) AS may)));
 
 create policy engine on howdah.approvals to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.approvals to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.approvals to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.approvals to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((execution_id IS NULL) OR (EXISTS ( SELECT
@@ -43305,13 +44411,13 @@ create policy engine on howdah.audit_log to howdah_engine using (true) with chec
 
 create policy operator on howdah.audit_log to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.audit_log to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('audit_log'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('audit_log'::text, 'read'::text) AS may)));
+create policy tenant on howdah.audit_log to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('audit_log'::text, 'read'::text) AS may))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ( SELECT howdah_private.may('audit_log'::text, 'read'::text) AS may)));
 
 create policy engine on howdah.board_entries to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.board_entries to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.board_entries to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.board_entries to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (EXISTS ( SELECT
@@ -43329,13 +44435,13 @@ create policy engine on howdah.connected_accounts to howdah_engine using (true) 
 
 create policy operator on howdah.connected_accounts to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.connected_accounts to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ((user_id IS NULL) OR (user_id = ( SELECT howdah.current_user_id() AS current_user_id)) OR ( SELECT howdah_private.may('integrations'::text, 'manage'::text) AS may)))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ((user_id IS NULL) OR (user_id = ( SELECT howdah.current_user_id() AS current_user_id)) OR ( SELECT howdah_private.may('integrations'::text, 'manage'::text) AS may))));
+create policy tenant on howdah.connected_accounts to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ((user_id IS NULL) OR (user_id = ( SELECT howdah.current_user_id() AS current_user_id)) OR ( SELECT howdah_private.may('integrations'::text, 'manage'::text) AS may)))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ((user_id IS NULL) OR (user_id = ( SELECT howdah.current_user_id() AS current_user_id)) OR ( SELECT howdah_private.may('integrations'::text, 'manage'::text) AS may))));
 
 create policy engine on howdah.deleted_run_usage to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.deleted_run_usage to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.deleted_run_usage to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.deleted_run_usage to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
@@ -43349,7 +44455,7 @@ create policy engine on howdah.deleted_step_usage to howdah_engine using (true) 
 
 create policy operator on howdah.deleted_step_usage to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.deleted_step_usage to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.deleted_step_usage to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.executions to howdah_engine using (true) with check (true);
 
@@ -43357,7 +44463,7 @@ create policy eraser on howdah.executions to howdah_eraser using (true) with che
 
 create policy operator on howdah.executions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.executions to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.executions to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
@@ -43373,7 +44479,7 @@ create policy eraser on howdah.feedback_entries to howdah_eraser using (true) wi
 
 create policy operator on howdah.feedback_entries to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.feedback_entries to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.feedback_entries to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
@@ -43391,7 +44497,7 @@ create policy engine on howdah.grants to howdah_engine using (true) with check (
 
 create policy operator on howdah.grants to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.grants to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.grants to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
@@ -43405,7 +44511,7 @@ create policy engine on howdah.hooks to howdah_engine using (true) with check (t
 
 create policy operator on howdah.hooks to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.hooks to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.hooks to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
@@ -43419,7 +44525,7 @@ create policy engine on howdah.inbound_deliveries to howdah_engine using (true) 
 
 create policy operator on howdah.inbound_deliveries to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.inbound_deliveries to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.inbound_deliveries to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
@@ -43437,7 +44543,7 @@ create policy engine on howdah.inbound_hooks to howdah_engine using (true) with 
 
 create policy operator on howdah.inbound_hooks to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.inbound_hooks to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.inbound_hooks to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
@@ -43451,13 +44557,13 @@ create policy engine on howdah.integrations to howdah_engine using (true) with c
 
 create policy operator on howdah.integrations to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.integrations to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.integrations to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.limits to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.limits to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.limits to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.limits to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
@@ -43475,7 +44581,7 @@ create policy engine on howdah.mail to howdah_engine using (true) with check (tr
 
 create policy operator on howdah.mail to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.mail to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.mail to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((to_agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])) AND ((from_agent_id IS NULL) OR (from_agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
@@ -43489,19 +44595,19 @@ create policy engine on howdah.mcp_prompts to howdah_engine using (true) with ch
 
 create policy operator on howdah.mcp_prompts to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.mcp_prompts to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.mcp_prompts to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.mcp_servers to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.mcp_servers to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.mcp_servers to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.mcp_servers to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.mcp_tools to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.mcp_tools to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.mcp_tools to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.mcp_tools to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.messages to howdah_engine using (true) with check (true);
 
@@ -43509,7 +44615,7 @@ create policy eraser on howdah.messages to howdah_eraser using (true) with check
 
 create policy operator on howdah.messages to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.messages to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.messages to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
@@ -43527,19 +44633,19 @@ create policy engine on howdah.model_tests to howdah_engine using (true) with ch
 
 create policy operator on howdah.model_tests to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.model_tests to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.model_tests to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.models to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.models to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.models to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.models to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.output_filters to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.output_filters to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.output_filters to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.output_filters to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
@@ -43555,13 +44661,13 @@ create policy eraser on howdah.prompt_versions to howdah_eraser using (true) wit
 
 create policy operator on howdah.prompt_versions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.prompt_versions to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.prompt_versions to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.prompts to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.prompts to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.prompts to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.prompts to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.questions to howdah_engine using (true) with check (true);
 
@@ -43569,7 +44675,7 @@ create policy eraser on howdah.questions to howdah_eraser using (true) with chec
 
 create policy operator on howdah.questions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.questions to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.questions to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
@@ -43587,7 +44693,7 @@ create policy engine on howdah.resources to howdah_engine using (true) with chec
 
 create policy operator on howdah.resources to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.resources to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.resources to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((execution_id IS NULL) OR (EXISTS ( SELECT
@@ -43609,13 +44715,13 @@ create policy engine on howdah.retention_policies to howdah_engine using (true) 
 
 create policy operator on howdah.retention_policies to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.retention_policies to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.retention_policies to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.schedules to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.schedules to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.schedules to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.schedules to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
@@ -43633,13 +44739,13 @@ create policy engine on howdah.secrets to howdah_engine using (true) with check 
 
 create policy operator on howdah.secrets to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.secrets to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.secrets to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.sessions to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.sessions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.sessions to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.sessions to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
@@ -43653,7 +44759,7 @@ create policy engine on howdah.settings to howdah_engine using (true) with check
 
 create policy operator on howdah.settings to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.settings to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.settings to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.skill_versions to howdah_engine using (true) with check (true);
 
@@ -43661,19 +44767,19 @@ create policy eraser on howdah.skill_versions to howdah_eraser using (true) with
 
 create policy operator on howdah.skill_versions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.skill_versions to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.skill_versions to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.skills to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.skills to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.skills to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.skills to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.status_transitions to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.status_transitions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.status_transitions to howdah_analyst, howdah_app using (true) with check (true);
+create policy tenant on howdah.status_transitions to howdah_app, howdah_viewer using (true) with check (true);
 
 create policy engine on howdah.steps to howdah_engine using (true) with check (true);
 
@@ -43681,7 +44787,7 @@ create policy eraser on howdah.steps to howdah_eraser using (true) with check (t
 
 create policy operator on howdah.steps to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.steps to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.steps to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
@@ -43699,7 +44805,7 @@ create policy engine on howdah.table_triggers to howdah_engine using (true) with
 
 create policy operator on howdah.table_triggers to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.table_triggers to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.table_triggers to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
@@ -43713,13 +44819,13 @@ create policy engine on howdah.tenants to howdah_engine using (true) with check 
 
 create policy operator on howdah.tenants to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.tenants to howdah_analyst, howdah_app using ((id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.tenants to howdah_app, howdah_viewer using ((id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.todos to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.todos to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.todos to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.todos to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((session_id IS NULL) OR (EXISTS ( SELECT
@@ -43737,7 +44843,7 @@ create policy engine on howdah.tool_policies to howdah_engine using (true) with 
 
 create policy operator on howdah.tool_policies to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.tool_policies to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.tool_policies to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
@@ -43751,7 +44857,7 @@ create policy engine on howdah.tools to howdah_engine using (true) with check (t
 
 create policy operator on howdah.tools to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.tools to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.tools to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
@@ -43765,13 +44871,13 @@ create policy engine on howdah.users to howdah_engine using (true) with check (t
 
 create policy operator on howdah.users to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.users to howdah_analyst, howdah_app using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
+create policy tenant on howdah.users to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.version_labels to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.version_labels to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.version_labels to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.version_labels to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
@@ -43785,7 +44891,7 @@ create policy engine on howdah.watched_rows to howdah_engine using (true) with c
 
 create policy operator on howdah.watched_rows to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.watched_rows to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.watched_rows to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
@@ -43805,7 +44911,7 @@ create policy eraser on howdah.webhook_deliveries to howdah_eraser using (true) 
 
 create policy operator on howdah.webhook_deliveries to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.webhook_deliveries to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.webhook_deliveries to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
@@ -43823,7 +44929,7 @@ create policy engine on howdah.webhooks to howdah_engine using (true) with check
 
 create policy operator on howdah.webhooks to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.webhooks to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.webhooks to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
@@ -43837,7 +44943,7 @@ create policy engine on howdah.workflow_agents to howdah_engine using (true) wit
 
 create policy operator on howdah.workflow_agents to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.workflow_agents to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.workflow_agents to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
@@ -43853,7 +44959,7 @@ create policy eraser on howdah.workflow_versions to howdah_eraser using (true) w
 
 create policy operator on howdah.workflow_versions to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.workflow_versions to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.workflow_versions to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[])))
@@ -43867,7 +44973,7 @@ create policy engine on howdah.workflows to howdah_engine using (true) with chec
 
 create policy operator on howdah.workflows to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah.workflows to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah.workflows to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
@@ -43933,6 +45039,10 @@ create policy engine on howdah_private.deleted_subject_usage to howdah_engine us
 
 create policy operator on howdah_private.deleted_subject_usage to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.due_answers to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.due_answers to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.egress_reports to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.egress_reports to howdah_owner using (true) with check (true);
@@ -43991,6 +45101,10 @@ create policy engine on howdah_private.mcp_sessions to howdah_engine using (true
 
 create policy operator on howdah_private.mcp_sessions to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.needed_code to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.needed_code to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.parked_runs to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.parked_runs to howdah_owner using (true) with check (true);
@@ -44019,7 +45133,7 @@ create policy engine on howdah_private.run_heads to howdah_engine using (true) w
 
 create policy operator on howdah_private.run_heads to howdah_owner using (true) with check (true);
 
-create policy tenant on howdah_private.run_heads to howdah_analyst, howdah_app using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+create policy tenant on howdah_private.run_heads to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
@@ -44028,6 +45142,10 @@ CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END));
+
+create policy engine on howdah_private.runs_without_worker to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.runs_without_worker to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.sealed_documents to howdah_engine using (true) with check (true);
 
@@ -44097,121 +45215,121 @@ grant insert, update on column howdah.agent_tools.requires_approval to howdah_ap
 
 grant insert on column howdah.agent_tools.tool_id to howdah_app;
 
-grant select on column howdah.agents.agent_system_id to howdah_analyst;
-
 grant select on column howdah.agents.agent_system_id to howdah_app;
 
-grant select on column howdah.agents.capabilities to howdah_analyst;
+grant select on column howdah.agents.agent_system_id to howdah_viewer;
 
 grant insert, select, update on column howdah.agents.capabilities to howdah_app;
 
-grant select on column howdah.agents.context_policy to howdah_analyst;
+grant select on column howdah.agents.capabilities to howdah_viewer;
 
 grant insert, select, update on column howdah.agents.context_policy to howdah_app;
 
-grant select on column howdah.agents.created_at to howdah_analyst;
+grant select on column howdah.agents.context_policy to howdah_viewer;
 
 grant select on column howdah.agents.created_at to howdah_app;
 
-grant select on column howdah.agents.current_version_id to howdah_analyst;
+grant select on column howdah.agents.created_at to howdah_viewer;
 
 grant select on column howdah.agents.current_version_id to howdah_app;
 
-grant select on column howdah.agents.deleted_at to howdah_analyst;
+grant select on column howdah.agents.current_version_id to howdah_viewer;
 
 grant select, update on column howdah.agents.deleted_at to howdah_app;
 
-grant select on column howdah.agents.description to howdah_analyst;
+grant select on column howdah.agents.deleted_at to howdah_viewer;
 
 grant insert, select, update on column howdah.agents.description to howdah_app;
 
-grant select on column howdah.agents.domain to howdah_analyst;
+grant select on column howdah.agents.description to howdah_viewer;
 
 grant insert, select, update on column howdah.agents.domain to howdah_app;
 
-grant select on column howdah.agents.engine to howdah_analyst;
+grant select on column howdah.agents.domain to howdah_viewer;
 
 grant insert, select, update on column howdah.agents.engine to howdah_app;
 
-grant select on column howdah.agents.engine_configuration to howdah_analyst;
+grant select on column howdah.agents.engine to howdah_viewer;
 
 grant insert, select, update on column howdah.agents.engine_configuration to howdah_app;
 
-grant select on column howdah.agents.human_input to howdah_analyst;
+grant select on column howdah.agents.engine_configuration to howdah_viewer;
 
 grant insert, select, update on column howdah.agents.human_input to howdah_app;
 
-grant select on column howdah.agents.id to howdah_analyst;
+grant select on column howdah.agents.human_input to howdah_viewer;
 
 grant select on column howdah.agents.id to howdah_app;
 
-grant select on column howdah.agents.instruction to howdah_analyst;
+grant select on column howdah.agents.id to howdah_viewer;
 
 grant insert, select, update on column howdah.agents.instruction to howdah_app;
 
-grant select on column howdah.agents.is_active to howdah_analyst;
+grant select on column howdah.agents.instruction to howdah_viewer;
 
 grant insert, select, update on column howdah.agents.is_active to howdah_app;
 
-grant select on column howdah.agents.is_default to howdah_analyst;
+grant select on column howdah.agents.is_active to howdah_viewer;
 
 grant insert, select, update on column howdah.agents.is_default to howdah_app;
 
-grant select on column howdah.agents.is_restricted to howdah_analyst;
+grant select on column howdah.agents.is_default to howdah_viewer;
 
 grant select on column howdah.agents.is_restricted to howdah_app;
 
-grant select on column howdah.agents.max_cost to howdah_analyst;
+grant select on column howdah.agents.is_restricted to howdah_viewer;
 
 grant insert, select, update on column howdah.agents.max_cost to howdah_app;
 
-grant select on column howdah.agents.max_seconds to howdah_analyst;
+grant select on column howdah.agents.max_cost to howdah_viewer;
 
 grant insert, select, update on column howdah.agents.max_seconds to howdah_app;
 
-grant select on column howdah.agents.max_steps to howdah_analyst;
+grant select on column howdah.agents.max_seconds to howdah_viewer;
 
 grant insert, select, update on column howdah.agents.max_steps to howdah_app;
 
-grant select on column howdah.agents.max_tokens to howdah_analyst;
+grant select on column howdah.agents.max_steps to howdah_viewer;
 
 grant insert, select, update on column howdah.agents.max_tokens to howdah_app;
 
-grant select on column howdah.agents.name to howdah_analyst;
+grant select on column howdah.agents.max_tokens to howdah_viewer;
 
 grant insert, select, update on column howdah.agents.name to howdah_app;
 
-grant select on column howdah.agents.output_schema to howdah_analyst;
+grant select on column howdah.agents.name to howdah_viewer;
 
 grant insert, select, update on column howdah.agents.output_schema to howdah_app;
 
-grant select on column howdah.agents.prompt_id to howdah_analyst;
+grant select on column howdah.agents.output_schema to howdah_viewer;
 
 grant insert, select, update on column howdah.agents.prompt_id to howdah_app;
 
-grant select on column howdah.agents.prompt_values to howdah_analyst;
+grant select on column howdah.agents.prompt_id to howdah_viewer;
 
 grant insert, select, update on column howdah.agents.prompt_values to howdah_app;
 
-grant select on column howdah.agents.system_prompt to howdah_analyst;
+grant select on column howdah.agents.prompt_values to howdah_viewer;
 
 grant insert, select, update on column howdah.agents.system_prompt to howdah_app;
 
-grant select on column howdah.agents.tenant_id to howdah_analyst;
+grant select on column howdah.agents.system_prompt to howdah_viewer;
 
 grant select on column howdah.agents.tenant_id to howdah_app;
 
-grant select on column howdah.agents.updated_at to howdah_analyst;
+grant select on column howdah.agents.tenant_id to howdah_viewer;
 
 grant select on column howdah.agents.updated_at to howdah_app;
 
-grant select on column howdah.agents.use_history to howdah_analyst;
+grant select on column howdah.agents.updated_at to howdah_viewer;
 
 grant insert, select, update on column howdah.agents.use_history to howdah_app;
 
-grant select on column howdah.agents.user_id to howdah_analyst;
+grant select on column howdah.agents.use_history to howdah_viewer;
 
 grant insert, select, update on column howdah.agents.user_id to howdah_app;
+
+grant select on column howdah.agents.user_id to howdah_viewer;
 
 grant insert, update on column howdah.alert_rules.description to howdah_app;
 
@@ -44227,319 +45345,319 @@ grant insert, update on column howdah.alert_rules.query to howdah_app;
 
 grant insert, update on column howdah.alert_rules.webhook_id to howdah_app;
 
-grant select on column howdah.api_keys.created_at to howdah_analyst;
-
 grant select on column howdah.api_keys.created_at to howdah_app;
 
-grant select on column howdah.api_keys.created_by to howdah_analyst;
+grant select on column howdah.api_keys.created_at to howdah_viewer;
 
 grant select on column howdah.api_keys.created_by to howdah_app;
 
-grant select on column howdah.api_keys.expires_at to howdah_analyst;
+grant select on column howdah.api_keys.created_by to howdah_viewer;
 
 grant select on column howdah.api_keys.expires_at to howdah_app;
 
-grant select on column howdah.api_keys.id to howdah_analyst;
+grant select on column howdah.api_keys.expires_at to howdah_viewer;
 
 grant select on column howdah.api_keys.id to howdah_app;
 
-grant select on column howdah.api_keys.last_used_at to howdah_analyst;
+grant select on column howdah.api_keys.id to howdah_viewer;
 
 grant select on column howdah.api_keys.last_used_at to howdah_app;
 
-grant select on column howdah.api_keys.name to howdah_analyst;
+grant select on column howdah.api_keys.last_used_at to howdah_viewer;
 
 grant select, update on column howdah.api_keys.name to howdah_app;
 
-grant select on column howdah.api_keys.prefix to howdah_analyst;
+grant select on column howdah.api_keys.name to howdah_viewer;
 
 grant select on column howdah.api_keys.prefix to howdah_app;
 
-grant select on column howdah.api_keys.revoked_at to howdah_analyst;
+grant select on column howdah.api_keys.prefix to howdah_viewer;
 
 grant select on column howdah.api_keys.revoked_at to howdah_app;
 
-grant select on column howdah.api_keys.role to howdah_analyst;
+grant select on column howdah.api_keys.revoked_at to howdah_viewer;
 
 grant select on column howdah.api_keys.role to howdah_app;
 
-grant select on column howdah.api_keys.scopes to howdah_analyst;
+grant select on column howdah.api_keys.role to howdah_viewer;
 
 grant select on column howdah.api_keys.scopes to howdah_app;
 
-grant select on column howdah.api_keys.tenant_id to howdah_analyst;
+grant select on column howdah.api_keys.scopes to howdah_viewer;
 
 grant select on column howdah.api_keys.tenant_id to howdah_app;
 
-grant select on column howdah.api_keys.user_id to howdah_analyst;
+grant select on column howdah.api_keys.tenant_id to howdah_viewer;
 
 grant select on column howdah.api_keys.user_id to howdah_app;
 
-grant select on column howdah.executions.agent_id to howdah_analyst;
+grant select on column howdah.api_keys.user_id to howdah_viewer;
 
 grant insert, select on column howdah.executions.agent_id to howdah_app;
 
-grant select on column howdah.executions.agent_version_id to howdah_analyst;
+grant select on column howdah.executions.agent_id to howdah_viewer;
 
 grant insert, select on column howdah.executions.agent_version_id to howdah_app;
 
-grant select on column howdah.executions.ancestors to howdah_analyst;
+grant select on column howdah.executions.agent_version_id to howdah_viewer;
 
 grant select on column howdah.executions.ancestors to howdah_app;
 
-grant insert on column howdah.executions.callback_url to howdah_app;
+grant select on column howdah.executions.ancestors to howdah_viewer;
 
-grant select on column howdah.executions.children_cost to howdah_analyst;
+grant insert on column howdah.executions.callback_url to howdah_app;
 
 grant select on column howdah.executions.children_cost to howdah_app;
 
-grant select on column howdah.executions.children_tokens_in to howdah_analyst;
+grant select on column howdah.executions.children_cost to howdah_viewer;
 
 grant select on column howdah.executions.children_tokens_in to howdah_app;
 
-grant select on column howdah.executions.children_tokens_out to howdah_analyst;
+grant select on column howdah.executions.children_tokens_in to howdah_viewer;
 
 grant select on column howdah.executions.children_tokens_out to howdah_app;
 
-grant select on column howdah.executions.client_tools to howdah_analyst;
+grant select on column howdah.executions.children_tokens_out to howdah_viewer;
 
 grant insert, select on column howdah.executions.client_tools to howdah_app;
 
-grant select on column howdah.executions.compensates_execution_id to howdah_analyst;
+grant select on column howdah.executions.client_tools to howdah_viewer;
 
 grant select on column howdah.executions.compensates_execution_id to howdah_app;
 
-grant select on column howdah.executions.completed_at to howdah_analyst;
+grant select on column howdah.executions.compensates_execution_id to howdah_viewer;
 
 grant select on column howdah.executions.completed_at to howdah_app;
 
-grant select on column howdah.executions.concurrency_key to howdah_analyst;
+grant select on column howdah.executions.completed_at to howdah_viewer;
 
 grant insert, select on column howdah.executions.concurrency_key to howdah_app;
 
-grant select on column howdah.executions.contents_encrypted_at to howdah_analyst;
+grant select on column howdah.executions.concurrency_key to howdah_viewer;
 
 grant select on column howdah.executions.contents_encrypted_at to howdah_app;
 
-grant select on column howdah.executions.contents_erased_at to howdah_analyst;
+grant select on column howdah.executions.contents_encrypted_at to howdah_viewer;
 
 grant select on column howdah.executions.contents_erased_at to howdah_app;
 
-grant select on column howdah.executions.cost to howdah_analyst;
+grant select on column howdah.executions.contents_erased_at to howdah_viewer;
 
 grant select on column howdah.executions.cost to howdah_app;
 
-grant select on column howdah.executions.created_at to howdah_analyst;
+grant select on column howdah.executions.cost to howdah_viewer;
 
 grant select on column howdah.executions.created_at to howdah_app;
 
-grant select on column howdah.executions.created_by to howdah_analyst;
+grant select on column howdah.executions.created_at to howdah_viewer;
 
 grant select on column howdah.executions.created_by to howdah_app;
 
-grant select on column howdah.executions.debounce_key to howdah_analyst;
+grant select on column howdah.executions.created_by to howdah_viewer;
 
 grant insert, select on column howdah.executions.debounce_key to howdah_app;
 
-grant select on column howdah.executions.debounce_ms to howdah_analyst;
+grant select on column howdah.executions.debounce_key to howdah_viewer;
 
 grant insert, select on column howdah.executions.debounce_ms to howdah_app;
 
-grant select on column howdah.executions.debounced_at to howdah_analyst;
+grant select on column howdah.executions.debounce_ms to howdah_viewer;
 
 grant select on column howdah.executions.debounced_at to howdah_app;
 
-grant select on column howdah.executions.depth to howdah_analyst;
+grant select on column howdah.executions.debounced_at to howdah_viewer;
 
 grant select on column howdah.executions.depth to howdah_app;
 
-grant select on column howdah.executions.error to howdah_analyst;
+grant select on column howdah.executions.depth to howdah_viewer;
 
 grant select on column howdah.executions.error to howdah_app;
 
-grant select on column howdah.executions.forked_from_execution_id to howdah_analyst;
+grant select on column howdah.executions.error to howdah_viewer;
 
 grant select on column howdah.executions.forked_from_execution_id to howdah_app;
 
-grant select on column howdah.executions.forked_from_seq to howdah_analyst;
+grant select on column howdah.executions.forked_from_execution_id to howdah_viewer;
 
 grant select on column howdah.executions.forked_from_seq to howdah_app;
 
-grant select on column howdah.executions.handoffs to howdah_analyst;
+grant select on column howdah.executions.forked_from_seq to howdah_viewer;
 
 grant select on column howdah.executions.handoffs to howdah_app;
 
-grant select on column howdah.executions.history to howdah_analyst;
+grant select on column howdah.executions.handoffs to howdah_viewer;
 
 grant insert, select on column howdah.executions.history to howdah_app;
 
-grant select on column howdah.executions.id to howdah_analyst;
+grant select on column howdah.executions.history to howdah_viewer;
 
 grant select on column howdah.executions.id to howdah_app;
 
-grant select on column howdah.executions.idempotency_key to howdah_analyst;
+grant select on column howdah.executions.id to howdah_viewer;
 
 grant insert, select on column howdah.executions.idempotency_key to howdah_app;
 
-grant select on column howdah.executions.input to howdah_analyst;
+grant select on column howdah.executions.idempotency_key to howdah_viewer;
 
 grant insert, select on column howdah.executions.input to howdah_app;
 
-grant select on column howdah.executions.input_data to howdah_analyst;
+grant select on column howdah.executions.input to howdah_viewer;
 
 grant insert, select on column howdah.executions.input_data to howdah_app;
 
-grant select on column howdah.executions.input_hits to howdah_analyst;
+grant select on column howdah.executions.input_data to howdah_viewer;
 
 grant select on column howdah.executions.input_hits to howdah_app;
 
-grant select on column howdah.executions.input_parts to howdah_analyst;
+grant select on column howdah.executions.input_hits to howdah_viewer;
 
 grant insert, select on column howdah.executions.input_parts to howdah_app;
 
-grant select on column howdah.executions.input_trust to howdah_analyst;
+grant select on column howdah.executions.input_parts to howdah_viewer;
 
 grant insert, select on column howdah.executions.input_trust to howdah_app;
 
-grant select on column howdah.executions.is_pause_requested to howdah_analyst;
+grant select on column howdah.executions.input_trust to howdah_viewer;
 
 grant select on column howdah.executions.is_pause_requested to howdah_app;
 
-grant select on column howdah.executions.live_children to howdah_analyst;
+grant select on column howdah.executions.is_pause_requested to howdah_viewer;
 
 grant select on column howdah.executions.live_children to howdah_app;
 
-grant select on column howdah.executions.max_cost to howdah_analyst;
+grant select on column howdah.executions.live_children to howdah_viewer;
 
 grant insert, select on column howdah.executions.max_cost to howdah_app;
 
-grant select on column howdah.executions.max_seconds to howdah_analyst;
+grant select on column howdah.executions.max_cost to howdah_viewer;
 
 grant select on column howdah.executions.max_seconds to howdah_app;
 
-grant select on column howdah.executions.max_steps to howdah_analyst;
+grant select on column howdah.executions.max_seconds to howdah_viewer;
 
 grant select on column howdah.executions.max_steps to howdah_app;
 
-grant select on column howdah.executions.max_tokens to howdah_analyst;
+grant select on column howdah.executions.max_steps to howdah_viewer;
 
 grant select on column howdah.executions.max_tokens to howdah_app;
 
-grant select on column howdah.executions.message_count to howdah_analyst;
+grant select on column howdah.executions.max_tokens to howdah_viewer;
 
 grant select on column howdah.executions.message_count to howdah_app;
 
-grant select on column howdah.executions.metadata to howdah_analyst;
+grant select on column howdah.executions.message_count to howdah_viewer;
 
 grant insert, select on column howdah.executions.metadata to howdah_app;
 
-grant select on column howdah.executions.metrics to howdah_analyst;
+grant select on column howdah.executions.metadata to howdah_viewer;
 
 grant select on column howdah.executions.metrics to howdah_app;
 
-grant select on column howdah.executions.model_count to howdah_analyst;
+grant select on column howdah.executions.metrics to howdah_viewer;
 
 grant select on column howdah.executions.model_count to howdah_app;
 
-grant select on column howdah.executions.output to howdah_analyst;
+grant select on column howdah.executions.model_count to howdah_viewer;
 
 grant select on column howdah.executions.output to howdah_app;
 
-grant select on column howdah.executions.output_data to howdah_analyst;
+grant select on column howdah.executions.output to howdah_viewer;
 
 grant select on column howdah.executions.output_data to howdah_app;
 
-grant select on column howdah.executions.overrides to howdah_analyst;
+grant select on column howdah.executions.output_data to howdah_viewer;
 
 grant insert, select on column howdah.executions.overrides to howdah_app;
 
-grant select on column howdah.executions.parent_execution_id to howdah_analyst;
+grant select on column howdah.executions.overrides to howdah_viewer;
 
 grant select on column howdah.executions.parent_execution_id to howdah_app;
 
-grant select on column howdah.executions.priority to howdah_analyst;
+grant select on column howdah.executions.parent_execution_id to howdah_viewer;
 
 grant insert, select on column howdah.executions.priority to howdah_app;
 
-grant select on column howdah.executions.root_execution_id to howdah_analyst;
+grant select on column howdah.executions.priority to howdah_viewer;
 
 grant select on column howdah.executions.root_execution_id to howdah_app;
 
-grant select on column howdah.executions.run_at to howdah_analyst;
+grant select on column howdah.executions.root_execution_id to howdah_viewer;
 
 grant insert, select on column howdah.executions.run_at to howdah_app;
 
-grant select on column howdah.executions.session_id to howdah_analyst;
+grant select on column howdah.executions.run_at to howdah_viewer;
 
 grant insert, select on column howdah.executions.session_id to howdah_app;
 
-grant select on column howdah.executions.started_at to howdah_analyst;
+grant select on column howdah.executions.session_id to howdah_viewer;
 
 grant select on column howdah.executions.started_at to howdah_app;
 
-grant select on column howdah.executions.status to howdah_analyst;
+grant select on column howdah.executions.started_at to howdah_viewer;
 
 grant select on column howdah.executions.status to howdah_app;
 
-grant select on column howdah.executions.step_count to howdah_analyst;
+grant select on column howdah.executions.status to howdah_viewer;
 
 grant select on column howdah.executions.step_count to howdah_app;
 
-grant select on column howdah.executions.stop_reason to howdah_analyst;
+grant select on column howdah.executions.step_count to howdah_viewer;
 
 grant select on column howdah.executions.stop_reason to howdah_app;
 
-grant select on column howdah.executions.table_trigger_id to howdah_analyst;
+grant select on column howdah.executions.stop_reason to howdah_viewer;
 
 grant select on column howdah.executions.table_trigger_id to howdah_app;
 
-grant select on column howdah.executions.tenant_id to howdah_analyst;
+grant select on column howdah.executions.table_trigger_id to howdah_viewer;
 
 grant select on column howdah.executions.tenant_id to howdah_app;
 
-grant select on column howdah.executions.tokens_in to howdah_analyst;
+grant select on column howdah.executions.tenant_id to howdah_viewer;
 
 grant select on column howdah.executions.tokens_in to howdah_app;
 
-grant select on column howdah.executions.tokens_out to howdah_analyst;
+grant select on column howdah.executions.tokens_in to howdah_viewer;
 
 grant select on column howdah.executions.tokens_out to howdah_app;
 
-grant select on column howdah.executions.trust to howdah_analyst;
+grant select on column howdah.executions.tokens_out to howdah_viewer;
 
 grant select on column howdah.executions.trust to howdah_app;
 
-grant select on column howdah.executions.turn to howdah_analyst;
+grant select on column howdah.executions.trust to howdah_viewer;
 
 grant select on column howdah.executions.turn to howdah_app;
 
-grant select on column howdah.executions.updated_at to howdah_analyst;
+grant select on column howdah.executions.turn to howdah_viewer;
 
 grant select on column howdah.executions.updated_at to howdah_app;
 
-grant select on column howdah.executions.user_id to howdah_analyst;
+grant select on column howdah.executions.updated_at to howdah_viewer;
 
 grant select on column howdah.executions.user_id to howdah_app;
 
-grant select on column howdah.executions.waiting_for to howdah_analyst;
+grant select on column howdah.executions.user_id to howdah_viewer;
 
 grant select on column howdah.executions.waiting_for to howdah_app;
 
-grant select on column howdah.executions.wake_at to howdah_analyst;
+grant select on column howdah.executions.waiting_for to howdah_viewer;
 
 grant select on column howdah.executions.wake_at to howdah_app;
 
-grant select on column howdah.executions.workflow_id to howdah_analyst;
+grant select on column howdah.executions.wake_at to howdah_viewer;
 
 grant insert, select on column howdah.executions.workflow_id to howdah_app;
 
-grant select on column howdah.executions.workflow_version_id to howdah_analyst;
+grant select on column howdah.executions.workflow_id to howdah_viewer;
 
 grant insert, select on column howdah.executions.workflow_version_id to howdah_app;
 
-grant select on column howdah.executions.xmin to howdah_analyst;
+grant select on column howdah.executions.workflow_version_id to howdah_viewer;
 
 grant select on column howdah.executions.xmin to howdah_app;
+
+grant select on column howdah.executions.xmin to howdah_viewer;
 
 grant insert on column howdah.grants.agent_id to howdah_app;
 
@@ -44883,121 +46001,121 @@ grant insert, update on column howdah.workflow_agents.sequence_order to howdah_a
 
 grant insert on column howdah.workflow_agents.workflow_id to howdah_app;
 
-grant select on column howdah.workflows.agent_system_id to howdah_analyst;
-
 grant select on column howdah.workflows.agent_system_id to howdah_app;
 
-grant select on column howdah.workflows.configuration to howdah_analyst;
+grant select on column howdah.workflows.agent_system_id to howdah_viewer;
 
 grant insert, select, update on column howdah.workflows.configuration to howdah_app;
 
-grant select on column howdah.workflows.created_at to howdah_analyst;
+grant select on column howdah.workflows.configuration to howdah_viewer;
 
 grant select on column howdah.workflows.created_at to howdah_app;
 
-grant select on column howdah.workflows.current_version_id to howdah_analyst;
+grant select on column howdah.workflows.created_at to howdah_viewer;
 
 grant select on column howdah.workflows.current_version_id to howdah_app;
 
-grant select on column howdah.workflows.deleted_at to howdah_analyst;
+grant select on column howdah.workflows.current_version_id to howdah_viewer;
 
 grant select on column howdah.workflows.deleted_at to howdah_app;
 
-grant select on column howdah.workflows.description to howdah_analyst;
+grant select on column howdah.workflows.deleted_at to howdah_viewer;
 
 grant insert, select, update on column howdah.workflows.description to howdah_app;
 
-grant select on column howdah.workflows.id to howdah_analyst;
+grant select on column howdah.workflows.description to howdah_viewer;
 
 grant select on column howdah.workflows.id to howdah_app;
 
-grant select on column howdah.workflows.instruction to howdah_analyst;
+grant select on column howdah.workflows.id to howdah_viewer;
 
 grant insert, select, update on column howdah.workflows.instruction to howdah_app;
 
-grant select on column howdah.workflows.is_active to howdah_analyst;
+grant select on column howdah.workflows.instruction to howdah_viewer;
 
 grant insert, select, update on column howdah.workflows.is_active to howdah_app;
 
-grant select on column howdah.workflows.is_restricted to howdah_analyst;
+grant select on column howdah.workflows.is_active to howdah_viewer;
 
 grant select on column howdah.workflows.is_restricted to howdah_app;
 
-grant select on column howdah.workflows.max_cost to howdah_analyst;
+grant select on column howdah.workflows.is_restricted to howdah_viewer;
 
 grant insert, select, update on column howdah.workflows.max_cost to howdah_app;
 
-grant select on column howdah.workflows.max_seconds to howdah_analyst;
+grant select on column howdah.workflows.max_cost to howdah_viewer;
 
 grant insert, select, update on column howdah.workflows.max_seconds to howdah_app;
 
-grant select on column howdah.workflows.max_steps to howdah_analyst;
+grant select on column howdah.workflows.max_seconds to howdah_viewer;
 
 grant insert, select, update on column howdah.workflows.max_steps to howdah_app;
 
-grant select on column howdah.workflows.max_tokens to howdah_analyst;
+grant select on column howdah.workflows.max_steps to howdah_viewer;
 
 grant insert, select, update on column howdah.workflows.max_tokens to howdah_app;
 
-grant select on column howdah.workflows.name to howdah_analyst;
+grant select on column howdah.workflows.max_tokens to howdah_viewer;
 
 grant insert, select, update on column howdah.workflows.name to howdah_app;
 
-grant select on column howdah.workflows.tenant_id to howdah_analyst;
+grant select on column howdah.workflows.name to howdah_viewer;
 
 grant select on column howdah.workflows.tenant_id to howdah_app;
 
-grant select on column howdah.workflows.type to howdah_analyst;
+grant select on column howdah.workflows.tenant_id to howdah_viewer;
 
 grant insert, select, update on column howdah.workflows.type to howdah_app;
 
-grant select on column howdah.workflows.updated_at to howdah_analyst;
+grant select on column howdah.workflows.type to howdah_viewer;
 
 grant select on column howdah.workflows.updated_at to howdah_app;
 
-grant select on column howdah_private.run_heads.cost to howdah_analyst;
+grant select on column howdah.workflows.updated_at to howdah_viewer;
 
 grant select on column howdah_private.run_heads.cost to howdah_app;
 
-grant select on column howdah_private.run_heads.execution_id to howdah_analyst;
+grant select on column howdah_private.run_heads.cost to howdah_viewer;
 
 grant select on column howdah_private.run_heads.execution_id to howdah_app;
 
-grant select on column howdah_private.run_heads.message_count to howdah_analyst;
+grant select on column howdah_private.run_heads.execution_id to howdah_viewer;
 
 grant select on column howdah_private.run_heads.message_count to howdah_app;
 
-grant select on column howdah_private.run_heads.model_count to howdah_analyst;
+grant select on column howdah_private.run_heads.message_count to howdah_viewer;
 
 grant select on column howdah_private.run_heads.model_count to howdah_app;
 
-grant select on column howdah_private.run_heads.step_count to howdah_analyst;
+grant select on column howdah_private.run_heads.model_count to howdah_viewer;
 
 grant select on column howdah_private.run_heads.step_count to howdah_app;
 
-grant select on column howdah_private.run_heads.tenant_id to howdah_analyst;
+grant select on column howdah_private.run_heads.step_count to howdah_viewer;
 
 grant select on column howdah_private.run_heads.tenant_id to howdah_app;
 
-grant select on column howdah_private.run_heads.tokens_in to howdah_analyst;
+grant select on column howdah_private.run_heads.tenant_id to howdah_viewer;
 
 grant select on column howdah_private.run_heads.tokens_in to howdah_app;
 
-grant select on column howdah_private.run_heads.tokens_out to howdah_analyst;
+grant select on column howdah_private.run_heads.tokens_in to howdah_viewer;
 
 grant select on column howdah_private.run_heads.tokens_out to howdah_app;
 
-grant select on column howdah_private.run_heads.trust to howdah_analyst;
+grant select on column howdah_private.run_heads.tokens_out to howdah_viewer;
 
 grant select on column howdah_private.run_heads.trust to howdah_app;
 
-grant select on column howdah_private.run_heads.updated_at to howdah_analyst;
+grant select on column howdah_private.run_heads.trust to howdah_viewer;
 
 grant select on column howdah_private.run_heads.updated_at to howdah_app;
 
-grant select on column howdah_private.run_heads.xmin to howdah_analyst;
+grant select on column howdah_private.run_heads.updated_at to howdah_viewer;
 
 grant select on column howdah_private.run_heads.xmin to howdah_app;
+
+grant select on column howdah_private.run_heads.xmin to howdah_viewer;
 
 grant execute on function howdah.accept_mcp_prompt(text,text,text) to howdah_app;
 
@@ -45008,6 +46126,8 @@ grant execute on function howdah.add_input(uuid,text,jsonb) to howdah_app;
 grant execute on function howdah.agent(text) to howdah_app;
 
 grant execute on function howdah.agent(text) to howdah_engine;
+
+grant execute on function howdah.agent(text) to howdah_viewer;
 
 grant execute on function howdah.agent_tool_list(text) to howdah_app;
 
@@ -45031,33 +46151,31 @@ grant execute on function howdah.cancel_execution(uuid) to howdah_app;
 
 grant execute on function howdah.check_all() to howdah_engine;
 
-grant execute on function howdah.compare_executions(uuid,uuid) to howdah_analyst;
-
 grant execute on function howdah.compare_executions(uuid,uuid) to howdah_app;
 
 grant execute on function howdah.compare_executions(uuid,uuid) to howdah_engine;
+
+grant execute on function howdah.compare_executions(uuid,uuid) to howdah_viewer;
 
 grant execute on function howdah.connect_account(text,text) to howdah_app;
 
 grant execute on function howdah.create_api_key(text,howdah.user_role,text[],timestamp with time zone,uuid) to howdah_app;
 
-grant execute on function howdah.current_agent(uuid) to howdah_analyst;
-
 grant execute on function howdah.current_agent(uuid) to howdah_app;
 
 grant execute on function howdah.current_agent(uuid) to howdah_engine;
 
-grant execute on function howdah.current_tenant() to howdah_analyst;
+grant execute on function howdah.current_agent(uuid) to howdah_viewer;
 
 grant execute on function howdah.current_tenant() to howdah_app;
 
 grant execute on function howdah.current_tenant() to howdah_authenticator;
 
+grant execute on function howdah.current_tenant() to howdah_viewer;
+
 grant execute on function howdah.current_tenant() to howdah_worker;
 
 grant execute on function howdah.current_tenant() to howdah_writer;
-
-grant execute on function howdah.current_user_id() to howdah_analyst;
 
 grant execute on function howdah.current_user_id() to howdah_app;
 
@@ -45065,15 +46183,17 @@ grant execute on function howdah.current_user_id() to howdah_authenticator;
 
 grant execute on function howdah.current_user_id() to howdah_engine;
 
+grant execute on function howdah.current_user_id() to howdah_viewer;
+
 grant execute on function howdah.current_user_id() to howdah_worker;
 
 grant execute on function howdah.current_user_id() to howdah_writer;
 
-grant execute on function howdah.current_user_role() to howdah_analyst;
-
 grant execute on function howdah.current_user_role() to howdah_app;
 
 grant execute on function howdah.current_user_role() to howdah_authenticator;
+
+grant execute on function howdah.current_user_role() to howdah_viewer;
 
 grant execute on function howdah.current_user_role() to howdah_worker;
 
@@ -45089,57 +46209,57 @@ grant execute on function howdah.delete_skill(uuid) to howdah_engine;
 
 grant execute on function howdah.delete_workflow(uuid) to howdah_app;
 
-grant execute on function howdah.diff_agent_versions(uuid,text,text) to howdah_analyst;
-
 grant execute on function howdah.diff_agent_versions(uuid,text,text) to howdah_app;
 
 grant execute on function howdah.diff_agent_versions(uuid,text,text) to howdah_engine;
 
-grant execute on function howdah.diff_prompt_versions(uuid,text,text) to howdah_analyst;
+grant execute on function howdah.diff_agent_versions(uuid,text,text) to howdah_viewer;
 
 grant execute on function howdah.diff_prompt_versions(uuid,text,text) to howdah_app;
 
 grant execute on function howdah.diff_prompt_versions(uuid,text,text) to howdah_engine;
 
-grant execute on function howdah.diff_skill_versions(uuid,text,text) to howdah_analyst;
+grant execute on function howdah.diff_prompt_versions(uuid,text,text) to howdah_viewer;
 
 grant execute on function howdah.diff_skill_versions(uuid,text,text) to howdah_app;
 
 grant execute on function howdah.diff_skill_versions(uuid,text,text) to howdah_engine;
 
-grant execute on function howdah.diff_workflow_versions(uuid,text,text) to howdah_analyst;
+grant execute on function howdah.diff_skill_versions(uuid,text,text) to howdah_viewer;
 
 grant execute on function howdah.diff_workflow_versions(uuid,text,text) to howdah_app;
 
 grant execute on function howdah.diff_workflow_versions(uuid,text,text) to howdah_engine;
 
-grant execute on function howdah.disconnect_account(uuid) to howdah_app;
+grant execute on function howdah.diff_workflow_versions(uuid,text,text) to howdah_viewer;
 
-grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_analyst;
+grant execute on function howdah.disconnect_account(uuid) to howdah_app;
 
 grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_app;
 
 grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_engine;
 
+grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_viewer;
+
 grant execute on function howdah.erase_user(uuid,howdah.erasure_mode,boolean) to howdah_app;
 
 grant execute on function howdah.explain_execution(uuid) to howdah_app;
-
-grant execute on function howdah.explain_model(text,text,jsonb) to howdah_analyst;
 
 grant execute on function howdah.explain_model(text,text,jsonb) to howdah_app;
 
 grant execute on function howdah.explain_model(text,text,jsonb) to howdah_engine;
 
+grant execute on function howdah.explain_model(text,text,jsonb) to howdah_viewer;
+
 grant execute on function howdah.export_agent_system(text) to howdah_app;
 
 grant execute on function howdah.export_agent_system(text) to howdah_engine;
 
-grant execute on function howdah.export_run(uuid,boolean) to howdah_analyst;
-
 grant execute on function howdah.export_run(uuid,boolean) to howdah_app;
 
 grant execute on function howdah.export_run(uuid,boolean) to howdah_engine;
+
+grant execute on function howdah.export_run(uuid,boolean) to howdah_viewer;
 
 grant execute on function howdah.export_user_data(uuid,boolean) to howdah_app;
 
@@ -45165,23 +46285,27 @@ grant execute on function howdah.label_workflow_version(uuid,integer,text) to ho
 
 grant execute on function howdah.label_workflow_version(uuid,integer,text) to howdah_engine;
 
-grant execute on function howdah.limits_usage(howdah.limits) to howdah_analyst;
-
 grant execute on function howdah.limits_usage(howdah.limits) to howdah_app;
 
 grant execute on function howdah.limits_usage(howdah.limits) to howdah_engine;
 
-grant execute on function howdah.mcp_server_schema(howdah.mcp_server_type) to howdah_analyst;
+grant execute on function howdah.limits_usage(howdah.limits) to howdah_viewer;
 
 grant execute on function howdah.mcp_server_schema(howdah.mcp_server_type) to howdah_app;
 
 grant execute on function howdah.mcp_server_schema(howdah.mcp_server_type) to howdah_engine;
 
-grant execute on function howdah.model(text,text,jsonb) to howdah_analyst;
+grant execute on function howdah.mcp_server_schema(howdah.mcp_server_type) to howdah_viewer;
 
 grant execute on function howdah.model(text,text,jsonb) to howdah_app;
 
 grant execute on function howdah.model(text,text,jsonb) to howdah_engine;
+
+grant execute on function howdah.model(text,text,jsonb) to howdah_viewer;
+
+grant execute on function howdah.models_warnings(howdah.models) to howdah_app;
+
+grant execute on function howdah.models_warnings(howdah.models) to howdah_engine;
 
 grant execute on function howdah.pause_execution(uuid) to howdah_app;
 
@@ -45189,11 +46313,11 @@ grant execute on function howdah.preview_output_filters(text,howdah.filter_place
 
 grant execute on function howdah.preview_output_filters(text,howdah.filter_place,text) to howdah_engine;
 
-grant execute on function howdah.prompt(text) to howdah_analyst;
-
 grant execute on function howdah.prompt(text) to howdah_app;
 
 grant execute on function howdah.prompt(text) to howdah_engine;
+
+grant execute on function howdah.prompt(text) to howdah_viewer;
 
 grant execute on function howdah.redeliver(uuid) to howdah_app;
 
@@ -45203,17 +46327,17 @@ grant execute on function howdah.reject(uuid,text) to howdah_app;
 
 grant execute on function howdah.remove_secret(text,boolean) to howdah_app;
 
-grant execute on function howdah.render_prompt(text,jsonb,text) to howdah_analyst;
-
 grant execute on function howdah.render_prompt(text,jsonb,text) to howdah_app;
 
 grant execute on function howdah.render_prompt(text,jsonb,text) to howdah_engine;
 
-grant execute on function howdah.resource_text(uuid) to howdah_analyst;
+grant execute on function howdah.render_prompt(text,jsonb,text) to howdah_viewer;
 
 grant execute on function howdah.resource_text(uuid) to howdah_app;
 
 grant execute on function howdah.resource_text(uuid) to howdah_engine;
+
+grant execute on function howdah.resource_text(uuid) to howdah_viewer;
 
 grant execute on function howdah.restore_agent_version(uuid,integer) to howdah_app;
 
@@ -45259,11 +46383,11 @@ grant execute on function howdah.set_default_agent(text) to howdah_app;
 
 grant execute on function howdah.set_default_agent(text) to howdah_engine;
 
-grant execute on function howdah.skill(text) to howdah_analyst;
-
 grant execute on function howdah.skill(text) to howdah_app;
 
 grant execute on function howdah.skill(text) to howdah_engine;
+
+grant execute on function howdah.skill(text) to howdah_viewer;
 
 grant execute on function howdah.start_session(text,text,howdah.session_policy,jsonb,text) to howdah_app;
 
@@ -45271,23 +46395,29 @@ grant execute on function howdah.start_session(text,text,howdah.session_policy,j
 
 grant execute on function howdah.switch_agent(uuid,text,text) to howdah_app;
 
-grant execute on function howdah.tail(uuid,text) to howdah_analyst;
-
 grant execute on function howdah.tail(uuid,text) to howdah_app;
 
-grant execute on function howdah.test_model(text) to howdah_app;
+grant execute on function howdah.tail(uuid,text) to howdah_viewer;
 
-grant execute on function howdah.todolist_markdown(uuid) to howdah_analyst;
+grant execute on function howdah.test_model(text) to howdah_app;
 
 grant execute on function howdah.todolist_markdown(uuid) to howdah_app;
 
 grant execute on function howdah.todolist_markdown(uuid) to howdah_engine;
 
-grant execute on function howdah.tools_actions(howdah.tools) to howdah_analyst;
+grant execute on function howdah.todolist_markdown(uuid) to howdah_viewer;
+
+grant execute on function howdah.tool(text) to howdah_app;
+
+grant execute on function howdah.tool(text) to howdah_engine;
+
+grant execute on function howdah.tool(text) to howdah_viewer;
 
 grant execute on function howdah.tools_actions(howdah.tools) to howdah_app;
 
 grant execute on function howdah.tools_actions(howdah.tools) to howdah_engine;
+
+grant execute on function howdah.tools_actions(howdah.tools) to howdah_viewer;
 
 grant execute on function howdah.unwatch_table(text) to howdah_engine;
 
@@ -45303,17 +46433,15 @@ grant execute on function howdah.use_tool_policies(text) to howdah_app;
 
 grant execute on function howdah.use_tool_policies(text) to howdah_engine;
 
-grant execute on function howdah.uuid_v7() to howdah_analyst;
-
 grant execute on function howdah.uuid_v7() to howdah_app;
 
 grant execute on function howdah.uuid_v7() to howdah_authenticator;
 
 grant execute on function howdah.uuid_v7() to howdah_engine;
 
-grant execute on function howdah.uuid_v7() to howdah_worker;
+grant execute on function howdah.uuid_v7() to howdah_viewer;
 
-grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howdah_analyst;
+grant execute on function howdah.uuid_v7() to howdah_worker;
 
 grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howdah_app;
 
@@ -45321,33 +46449,35 @@ grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howd
 
 grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howdah_engine;
 
+grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howdah_viewer;
+
 grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howdah_worker;
 
 grant execute on function howdah.watch_table(text,text,text,text,text,text,text,text,text,integer) to howdah_engine;
-
-grant execute on function howdah.watched_rows_current_row(howdah.watched_rows) to howdah_analyst;
 
 grant execute on function howdah.watched_rows_current_row(howdah.watched_rows) to howdah_app;
 
 grant execute on function howdah.watched_rows_current_row(howdah.watched_rows) to howdah_engine;
 
-grant execute on function howdah.watches(text) to howdah_analyst;
+grant execute on function howdah.watched_rows_current_row(howdah.watched_rows) to howdah_viewer;
 
 grant execute on function howdah.watches(text) to howdah_app;
 
 grant execute on function howdah.watches(text) to howdah_engine;
 
-grant execute on function howdah.workflow(text) to howdah_analyst;
+grant execute on function howdah.watches(text) to howdah_viewer;
 
 grant execute on function howdah.workflow(text) to howdah_app;
 
 grant execute on function howdah.workflow(text) to howdah_engine;
 
-grant execute on function howdah.workflow_schema(howdah.workflow_type) to howdah_analyst;
+grant execute on function howdah.workflow(text) to howdah_viewer;
 
 grant execute on function howdah.workflow_schema(howdah.workflow_type) to howdah_app;
 
 grant execute on function howdah.workflow_schema(howdah.workflow_type) to howdah_engine;
+
+grant execute on function howdah.workflow_schema(howdah.workflow_type) to howdah_viewer;
 
 grant execute on function howdah_private.account_by_id(uuid) to howdah_worker;
 
@@ -45377,11 +46507,11 @@ grant execute on function howdah_private.admit_parked(uuid,uuid,uuid) to howdah_
 
 grant execute on function howdah_private.adopt_master_key(text) to howdah_worker;
 
-grant execute on function howdah_private.agent_actions(uuid,jsonb) to howdah_analyst;
-
 grant execute on function howdah_private.agent_actions(uuid,jsonb) to howdah_app;
 
 grant execute on function howdah_private.agent_actions(uuid,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.agent_actions(uuid,jsonb) to howdah_viewer;
 
 grant execute on function howdah_private.agent_card(text) to howdah_app;
 
@@ -45393,9 +46523,9 @@ grant execute on function howdah_private.agent_overrides(howdah.executions) to h
 
 grant execute on function howdah_private.agent_permission(uuid) to howdah_app;
 
-grant execute on function howdah_private.agent_row(uuid) to howdah_analyst;
-
 grant execute on function howdah_private.agent_row(uuid) to howdah_app;
+
+grant execute on function howdah_private.agent_row(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.agent_servers_entry(uuid) to howdah_app;
 
@@ -45407,11 +46537,11 @@ grant execute on function howdah_private.agent_tools_entry(uuid) to howdah_engin
 
 grant execute on function howdah_private.agent_version(uuid) to howdah_worker;
 
-grant execute on function howdah_private.align_steps(bigint[],bigint[],integer[]) to howdah_analyst;
-
 grant execute on function howdah_private.align_steps(bigint[],bigint[],integer[]) to howdah_app;
 
 grant execute on function howdah_private.align_steps(bigint[],bigint[],integer[]) to howdah_engine;
+
+grant execute on function howdah_private.align_steps(bigint[],bigint[],integer[]) to howdah_viewer;
 
 grant execute on function howdah_private.announce(uuid[]) to howdah_worker;
 
@@ -45515,23 +46645,25 @@ grant execute on function howdah_private.apply_workflow(text,text,jsonb) to howd
 
 grant execute on function howdah_private.approved_tools(uuid) to howdah_worker;
 
-grant execute on function howdah_private.audit_hash(howdah.audit_log) to howdah_engine;
+grant execute on function howdah_private.attribute_faults() to howdah_engine;
 
-grant execute on function howdah_private.author(uuid) to howdah_analyst;
+grant execute on function howdah_private.audit_hash(howdah.audit_log) to howdah_engine;
 
 grant execute on function howdah_private.author(uuid) to howdah_app;
 
 grant execute on function howdah_private.author(uuid) to howdah_engine;
 
+grant execute on function howdah_private.author(uuid) to howdah_viewer;
+
 grant execute on function howdah_private.await_worker(uuid,timestamp with time zone,boolean) to howdah_app;
 
 grant execute on function howdah_private.base62(bytea,integer) to howdah_engine;
 
-grant execute on function howdah_private.base_type(oid) to howdah_analyst;
-
 grant execute on function howdah_private.base_type(oid) to howdah_app;
 
 grant execute on function howdah_private.base_type(oid) to howdah_engine;
+
+grant execute on function howdah_private.base_type(oid) to howdah_viewer;
 
 grant execute on function howdah_private.base_url_in(jsonb,howdah.model_purpose) to howdah_app;
 
@@ -45581,17 +46713,17 @@ grant execute on function howdah_private.builtin_trust(uuid,text,jsonb) to howda
 
 grant execute on function howdah_private.cache_surcharge(integer,howdah.models,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.cache_write_tokens(jsonb,integer) to howdah_analyst;
-
 grant execute on function howdah_private.cache_write_tokens(jsonb,integer) to howdah_app;
 
 grant execute on function howdah_private.cache_write_tokens(jsonb,integer) to howdah_engine;
 
-grant execute on function howdah_private.cached_tokens(jsonb,integer) to howdah_analyst;
+grant execute on function howdah_private.cache_write_tokens(jsonb,integer) to howdah_viewer;
 
 grant execute on function howdah_private.cached_tokens(jsonb,integer) to howdah_app;
 
 grant execute on function howdah_private.cached_tokens(jsonb,integer) to howdah_engine;
+
+grant execute on function howdah_private.cached_tokens(jsonb,integer) to howdah_viewer;
 
 grant execute on function howdah_private.call_arguments(jsonb) to howdah_engine;
 
@@ -45633,13 +46765,13 @@ grant execute on function howdah_private.caller_label() to howdah_engine;
 
 grant execute on function howdah_private.calling_run(uuid) to howdah_engine;
 
-grant execute on function howdah_private.canonical_json(anyelement) to howdah_analyst;
-
 grant execute on function howdah_private.canonical_json(anyelement) to howdah_app;
 
 grant execute on function howdah_private.canonical_json(anyelement) to howdah_engine;
 
 grant execute on function howdah_private.canonical_json(anyelement) to howdah_tool;
+
+grant execute on function howdah_private.canonical_json(anyelement) to howdah_viewer;
 
 grant execute on function howdah_private.canonical_json(anyelement) to howdah_writer;
 
@@ -45681,7 +46813,7 @@ grant execute on function howdah_private.chat_turn(text,text) to howdah_app;
 
 grant execute on function howdah_private.chat_turn(text,text) to howdah_engine;
 
-grant execute on function howdah_private.check_answer_is_newest(uuid) to howdah_worker;
+grant execute on function howdah_private.check_answers_are_newest(uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.check_board_entry(uuid,text,jsonb) to howdah_engine;
 
@@ -45833,15 +46965,17 @@ grant execute on function howdah_private.check_timezone(text) to howdah_engine;
 
 grant execute on function howdah_private.check_tool_file(howdah.executions,text,integer) to howdah_engine;
 
-grant execute on function howdah_private.check_value_names(text,text,jsonb,jsonb) to howdah_analyst;
-
 grant execute on function howdah_private.check_value_names(text,text,jsonb,jsonb) to howdah_app;
+
+grant execute on function howdah_private.check_value_names(text,text,jsonb,jsonb) to howdah_viewer;
 
 grant execute on function howdah_private.check_variables(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.check_watch_expression(regclass,text,text) to howdah_engine;
 
 grant execute on function howdah_private.check_workflow_configuration(text,howdah.workflow_type,jsonb) to howdah_app;
+
+grant execute on function howdah_private.claim_answers(uuid,uuid,integer) to howdah_worker;
 
 grant execute on function howdah_private.claim_ended_run(uuid) to howdah_worker;
 
@@ -45855,29 +46989,25 @@ grant execute on function howdah_private.client_tool_fault(jsonb) to howdah_engi
 
 grant execute on function howdah_private.close_month(date) to howdah_owner;
 
-grant execute on function howdah_private.commit_outside_of_blocks() to howdah_analyst;
-
-grant execute on function howdah_private.commit_outside_of_blocks() to howdah_app;
-
 grant execute on function howdah_private.commit_steps(uuid,integer,uuid[],integer[],integer[],integer[],integer[],jsonb,jsonb,integer[],integer[],howdah.step_kind[],text[],text[],howdah.tool_effect[],text[],jsonb[],jsonb[],jsonb[],uuid[],integer[],integer[],howdah.trust[],timestamp with time zone[],jsonb[],integer[],integer[],howdah.message_role[],text[],jsonb[],jsonb[],text[],integer[],integer[],integer[]) to howdah_worker;
-
-grant execute on function howdah_private.compared_logs(uuid,uuid,integer,boolean) to howdah_analyst;
 
 grant execute on function howdah_private.compared_logs(uuid,uuid,integer,boolean) to howdah_app;
 
 grant execute on function howdah_private.compared_logs(uuid,uuid,integer,boolean) to howdah_engine;
 
-grant execute on function howdah_private.compared_run(uuid) to howdah_analyst;
+grant execute on function howdah_private.compared_logs(uuid,uuid,integer,boolean) to howdah_viewer;
 
 grant execute on function howdah_private.compared_run(uuid) to howdah_app;
 
 grant execute on function howdah_private.compared_run(uuid) to howdah_engine;
 
-grant execute on function howdah_private.compared_steps(uuid,integer[],boolean) to howdah_analyst;
+grant execute on function howdah_private.compared_run(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.compared_steps(uuid,integer[],boolean) to howdah_app;
 
 grant execute on function howdah_private.compared_steps(uuid,integer[],boolean) to howdah_engine;
+
+grant execute on function howdah_private.compared_steps(uuid,integer[],boolean) to howdah_viewer;
 
 grant execute on function howdah_private.compensation_arguments(jsonb,howdah.steps) to howdah_engine;
 
@@ -45895,11 +47025,11 @@ grant execute on function howdah_private.contains_secret(text) to howdah_app;
 
 grant execute on function howdah_private.contains_secret(text) to howdah_engine;
 
-grant execute on function howdah_private.content_columns(regclass) to howdah_analyst;
-
 grant execute on function howdah_private.content_columns(regclass) to howdah_app;
 
 grant execute on function howdah_private.content_columns(regclass) to howdah_engine;
+
+grant execute on function howdah_private.content_columns(regclass) to howdah_viewer;
 
 grant execute on function howdah_private.content_digest(jsonb) to howdah_engine;
 
@@ -45915,11 +47045,11 @@ grant execute on function howdah_private.conversation_state(uuid,integer,text) t
 
 grant execute on function howdah_private.conversation_state(uuid,integer,text) to howdah_engine;
 
-grant execute on function howdah_private.count_in(jsonb,integer) to howdah_analyst;
-
 grant execute on function howdah_private.count_in(jsonb,integer) to howdah_app;
 
 grant execute on function howdah_private.count_in(jsonb,integer) to howdah_engine;
+
+grant execute on function howdah_private.count_in(jsonb,integer) to howdah_viewer;
 
 grant execute on function howdah_private.count_matches(text,text) to howdah_app;
 
@@ -45935,9 +47065,9 @@ grant execute on function howdah_private.count_text(bigint,text) to howdah_engin
 
 grant execute on function howdah_private.count_words(text[],text) to howdah_engine;
 
-grant execute on function howdah_private.counted_months() to howdah_analyst;
-
 grant execute on function howdah_private.counted_months() to howdah_app;
+
+grant execute on function howdah_private.counted_months() to howdah_viewer;
 
 grant execute on function howdah_private.counts_closed_months(howdah.limits) to howdah_engine;
 
@@ -45963,11 +47093,11 @@ grant execute on function howdah_private.cron_value(text,text,integer,integer) t
 
 grant execute on function howdah_private.cron_value(text,text,integer,integer) to howdah_engine;
 
-grant execute on function howdah_private.current_row_statement(uuid) to howdah_analyst;
-
 grant execute on function howdah_private.current_row_statement(uuid) to howdah_app;
 
 grant execute on function howdah_private.current_row_statement(uuid) to howdah_engine;
+
+grant execute on function howdah_private.current_row_statement(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.data_keys_by_id(uuid[]) to howdah_worker;
 
@@ -46027,11 +47157,11 @@ grant execute on function howdah_private.discovered_agents(howdah.executions,tex
 
 grant execute on function howdah_private.discovered_tools(howdah.executions,text[]) to howdah_engine;
 
-grant execute on function howdah_private.distinguish_steps(text,text,boolean) to howdah_analyst;
-
 grant execute on function howdah_private.distinguish_steps(text,text,boolean) to howdah_app;
 
 grant execute on function howdah_private.distinguish_steps(text,text,boolean) to howdah_engine;
+
+grant execute on function howdah_private.distinguish_steps(text,text,boolean) to howdah_viewer;
 
 grant execute on function howdah_private.document_slot(uuid,uuid) to howdah_worker;
 
@@ -46061,11 +47191,15 @@ grant execute on function howdah_private.due_checkpoints() to howdah_worker;
 
 grant execute on function howdah_private.due_times(howdah.schedules,timestamp with time zone) to howdah_engine;
 
+grant execute on function howdah_private.due_watches() to howdah_worker;
+
 grant execute on function howdah_private.editor_params() to howdah_app;
 
 grant execute on function howdah_private.editor_params() to howdah_engine;
 
 grant execute on function howdah_private.encrypted_values(text) to howdah_engine;
+
+grant execute on function howdah_private.end_answers(uuid[],text[],howdah.write_back_status[],text[]) to howdah_worker;
 
 grant execute on function howdah_private.end_call(uuid,integer) to howdah_worker;
 
@@ -46074,8 +47208,6 @@ grant execute on function howdah_private.end_delivery(uuid,integer,integer,text,
 grant execute on function howdah_private.end_model_test(uuid,uuid,jsonb,numeric) to howdah_worker;
 
 grant execute on function howdah_private.end_revocation(uuid) to howdah_worker;
-
-grant execute on function howdah_private.end_write_back(uuid,howdah.write_back_status,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.enqueue_encryptions(interval) to howdah_worker;
 
@@ -46111,23 +47243,23 @@ grant execute on function howdah_private.entry_tools(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.erase_answer_log(uuid,text) to howdah_engine;
 
-grant execute on function howdah_private.erase_calls(jsonb,text) to howdah_analyst;
-
 grant execute on function howdah_private.erase_calls(jsonb,text) to howdah_app;
 
 grant execute on function howdah_private.erase_calls(jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.erase_calls(jsonb,text) to howdah_eraser;
 
-grant execute on function howdah_private.erase_ended(integer,interval) to howdah_worker;
+grant execute on function howdah_private.erase_calls(jsonb,text) to howdah_viewer;
 
-grant execute on function howdah_private.erase_error(jsonb,text) to howdah_analyst;
+grant execute on function howdah_private.erase_ended(integer,interval) to howdah_worker;
 
 grant execute on function howdah_private.erase_error(jsonb,text) to howdah_app;
 
 grant execute on function howdah_private.erase_error(jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.erase_error(jsonb,text) to howdah_eraser;
+
+grant execute on function howdah_private.erase_error(jsonb,text) to howdah_viewer;
 
 grant execute on function howdah_private.erase_log(uuid[],boolean) to howdah_engine;
 
@@ -46153,11 +47285,11 @@ grant execute on function howdah_private.explained(text,text,jsonb,jsonb) to how
 
 grant execute on function howdah_private.exported_answers(howdah.users,uuid[],boolean) to howdah_engine;
 
-grant execute on function howdah_private.exported_execution(uuid) to howdah_analyst;
-
 grant execute on function howdah_private.exported_execution(uuid) to howdah_app;
 
 grant execute on function howdah_private.exported_execution(uuid) to howdah_engine;
+
+grant execute on function howdah_private.exported_execution(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.exported_feedback(howdah.users,uuid[],boolean) to howdah_engine;
 
@@ -46165,11 +47297,11 @@ grant execute on function howdah_private.exported_mail(howdah.users,uuid[],boole
 
 grant execute on function howdah_private.exported_row(text,jsonb,regclass,boolean) to howdah_engine;
 
-grant execute on function howdah_private.exported_run(uuid,integer,boolean) to howdah_analyst;
-
 grant execute on function howdah_private.exported_run(uuid,integer,boolean) to howdah_app;
 
 grant execute on function howdah_private.exported_run(uuid,integer,boolean) to howdah_engine;
+
+grant execute on function howdah_private.exported_run(uuid,integer,boolean) to howdah_viewer;
 
 grant execute on function howdah_private.exported_system(text) to howdah_app;
 
@@ -46189,6 +47321,8 @@ grant execute on function howdah_private.files_of_run(howdah.executions) to howd
 
 grant execute on function howdah_private.fill_template(text,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.filled_template_bytes(text,jsonb) to howdah_engine;
+
 grant execute on function howdah_private.filter_arguments(uuid,text,text,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.filter_copied_history(howdah.output_filters[],jsonb,jsonb) to howdah_engine;
@@ -46204,6 +47338,10 @@ grant execute on function howdah_private.filter_message(howdah.executions,text,j
 grant execute on function howdah_private.filter_parts(howdah.output_filters[],text,jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.filter_place_of(text,text) to howdah_engine;
+
+grant execute on function howdah_private.filter_placeholder(howdah.output_filters) to howdah_app;
+
+grant execute on function howdah_private.filter_placeholder(howdah.output_filters) to howdah_engine;
 
 grant execute on function howdah_private.filter_run(howdah.executions) to howdah_engine;
 
@@ -46233,11 +47371,11 @@ grant execute on function howdah_private.finish_encryptions(uuid[],uuid[]) to ho
 
 grant execute on function howdah_private.fire_schedules(integer) to howdah_worker;
 
-grant execute on function howdah_private.first_agent_of(uuid) to howdah_analyst;
-
 grant execute on function howdah_private.first_agent_of(uuid) to howdah_app;
 
 grant execute on function howdah_private.first_agent_of(uuid) to howdah_engine;
+
+grant execute on function howdah_private.first_agent_of(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.first_content(text,jsonb,uuid) to howdah_engine;
 
@@ -46249,13 +47387,13 @@ grant execute on function howdah_private.first_member(jsonb,text[]) to howdah_ap
 
 grant execute on function howdah_private.first_member(jsonb,text[]) to howdah_engine;
 
-grant execute on function howdah_private.fit_the_wire(text[]) to howdah_analyst;
-
 grant execute on function howdah_private.fit_the_wire(text[]) to howdah_app;
 
 grant execute on function howdah_private.fit_the_wire(text[]) to howdah_authenticator;
 
 grant execute on function howdah_private.fit_the_wire(text[]) to howdah_engine;
+
+grant execute on function howdah_private.fit_the_wire(text[]) to howdah_viewer;
 
 grant execute on function howdah_private.fit_the_wire(text[]) to howdah_worker;
 
@@ -46289,6 +47427,8 @@ grant execute on function howdah_private.functions_of(text,text[]) to howdah_eng
 
 grant execute on function howdah_private.guard_of(boolean) to howdah_engine;
 
+grant execute on function howdah_private.has_code(howdah_private.workers,howdah_private.needed_code) to howdah_engine;
+
 grant execute on function howdah_private.has_compensation(uuid,text) to howdah_engine;
 
 grant execute on function howdah_private.has_due_work(uuid) to howdah_worker;
@@ -46307,11 +47447,11 @@ grant execute on function howdah_private.head_ms_left(howdah_private.run_heads) 
 
 grant execute on function howdah_private.heartbeat(uuid) to howdah_worker;
 
-grant execute on function howdah_private.hidden_agents() to howdah_analyst;
-
 grant execute on function howdah_private.hidden_agents() to howdah_app;
 
 grant execute on function howdah_private.hidden_agents() to howdah_authenticator;
+
+grant execute on function howdah_private.hidden_agents() to howdah_viewer;
 
 grant execute on function howdah_private.hidden_agents() to howdah_worker;
 
@@ -46323,15 +47463,17 @@ grant execute on function howdah_private.history_entries(jsonb) to howdah_engine
 
 grant execute on function howdah_private.history_fault(jsonb) to howdah_engine;
 
-grant execute on function howdah_private.history_json(jsonb) to howdah_analyst;
-
 grant execute on function howdah_private.history_json(jsonb) to howdah_app;
 
 grant execute on function howdah_private.history_json(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.history_json(jsonb) to howdah_viewer;
+
 grant execute on function howdah_private.history_texts(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.history_trust(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.holds_answers(oid) to howdah_engine;
 
 grant execute on function howdah_private.hook_function(text) to howdah_engine;
 
@@ -46375,13 +47517,13 @@ grant execute on function howdah_private.is_attached(regclass) to howdah_engine;
 
 grant execute on function howdah_private.is_author(uuid) to howdah_engine;
 
-grant execute on function howdah_private.is_bound() to howdah_analyst;
-
 grant execute on function howdah_private.is_bound() to howdah_app;
 
 grant execute on function howdah_private.is_bound() to howdah_authenticator;
 
 grant execute on function howdah_private.is_bound() to howdah_engine;
+
+grant execute on function howdah_private.is_bound() to howdah_viewer;
 
 grant execute on function howdah_private.is_bound() to howdah_worker;
 
@@ -46395,19 +47537,19 @@ grant execute on function howdah_private.is_client_call(howdah.questions) to how
 
 grant execute on function howdah_private.is_copy(timestamp with time zone,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.is_encrypted(text) to howdah_analyst;
-
 grant execute on function howdah_private.is_encrypted(text) to howdah_app;
 
 grant execute on function howdah_private.is_encrypted(text) to howdah_engine;
 
-grant execute on function howdah_private.is_encrypted_json(jsonb) to howdah_engine;
+grant execute on function howdah_private.is_encrypted(text) to howdah_viewer;
 
-grant execute on function howdah_private.is_harmless_configuration(jsonb) to howdah_analyst;
+grant execute on function howdah_private.is_encrypted_json(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.is_harmless_configuration(jsonb) to howdah_app;
 
 grant execute on function howdah_private.is_harmless_configuration(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.is_harmless_configuration(jsonb) to howdah_viewer;
 
 grant execute on function howdah_private.is_host(text) to howdah_app;
 
@@ -46415,15 +47557,17 @@ grant execute on function howdah_private.is_host(text) to howdah_engine;
 
 grant execute on function howdah_private.is_in_queue(howdah.execution_status,howdah.waiting_reason) to howdah_engine;
 
-grant execute on function howdah_private.is_new_run(howdah.executions) to howdah_engine;
+grant execute on function howdah_private.is_in_scope(howdah_private.workers,howdah.executions) to howdah_engine;
 
-grant execute on function howdah_private.is_operator() to howdah_analyst;
+grant execute on function howdah_private.is_new_run(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.is_operator() to howdah_app;
 
 grant execute on function howdah_private.is_operator() to howdah_authenticator;
 
 grant execute on function howdah_private.is_operator() to howdah_engine;
+
+grant execute on function howdah_private.is_operator() to howdah_viewer;
 
 grant execute on function howdah_private.is_operator() to howdah_worker;
 
@@ -46455,21 +47599,19 @@ grant execute on function howdah_private.is_system_schema(text) to howdah_engine
 
 grant execute on function howdah_private.is_tenant_role(oid) to howdah_owner;
 
-grant execute on function howdah_private.is_text_type(text) to howdah_analyst;
-
 grant execute on function howdah_private.is_text_type(text) to howdah_app;
 
 grant execute on function howdah_private.is_text_type(text) to howdah_engine;
 
-grant execute on function howdah_private.is_tool_call_id(text) to howdah_analyst;
+grant execute on function howdah_private.is_text_type(text) to howdah_viewer;
 
 grant execute on function howdah_private.is_tool_call_id(text) to howdah_app;
 
 grant execute on function howdah_private.is_tool_call_id(text) to howdah_engine;
 
-grant execute on function howdah_private.is_transient_error(text) to howdah_engine;
+grant execute on function howdah_private.is_tool_call_id(text) to howdah_viewer;
 
-grant execute on function howdah_private.is_trusted() to howdah_analyst;
+grant execute on function howdah_private.is_transient_error(text) to howdah_engine;
 
 grant execute on function howdah_private.is_trusted() to howdah_app;
 
@@ -46477,13 +47619,13 @@ grant execute on function howdah_private.is_trusted() to howdah_authenticator;
 
 grant execute on function howdah_private.is_trusted() to howdah_engine;
 
+grant execute on function howdah_private.is_trusted() to howdah_viewer;
+
 grant execute on function howdah_private.is_trusted() to howdah_worker;
 
 grant execute on function howdah_private.is_usage_limit(howdah.limits) to howdah_engine;
 
 grant execute on function howdah_private.is_used_up(howdah.limits,uuid,timestamp with time zone) to howdah_engine;
-
-grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_analyst;
 
 grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_app;
 
@@ -46491,21 +47633,23 @@ grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_authenticato
 
 grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_engine;
 
+grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_viewer;
+
 grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_worker;
 
 grant execute on function howdah_private.json_array_parts(jsonb,jsonb,text) to howdah_engine;
-
-grant execute on function howdah_private.json_change(jsonb,jsonb,text,text) to howdah_analyst;
 
 grant execute on function howdah_private.json_change(jsonb,jsonb,text,text) to howdah_app;
 
 grant execute on function howdah_private.json_change(jsonb,jsonb,text,text) to howdah_engine;
 
-grant execute on function howdah_private.json_changes(jsonb,jsonb,text,text) to howdah_analyst;
+grant execute on function howdah_private.json_change(jsonb,jsonb,text,text) to howdah_viewer;
 
 grant execute on function howdah_private.json_changes(jsonb,jsonb,text,text) to howdah_app;
 
 grant execute on function howdah_private.json_changes(jsonb,jsonb,text,text) to howdah_engine;
+
+grant execute on function howdah_private.json_changes(jsonb,jsonb,text,text) to howdah_viewer;
 
 grant execute on function howdah_private.json_choice_faults(jsonb,jsonb,jsonb,text,integer,integer) to howdah_engine;
 
@@ -46519,11 +47663,11 @@ grant execute on function howdah_private.json_duplicate_faults(jsonb,text) to ho
 
 grant execute on function howdah_private.json_excerpt(jsonb) to howdah_engine;
 
-grant execute on function howdah_private.json_expression(regclass,text,text) to howdah_analyst;
-
 grant execute on function howdah_private.json_expression(regclass,text,text) to howdah_app;
 
 grant execute on function howdah_private.json_expression(regclass,text,text) to howdah_engine;
+
+grant execute on function howdah_private.json_expression(regclass,text,text) to howdah_viewer;
 
 grant execute on function howdah_private.json_faults(jsonb,jsonb) to howdah_engine;
 
@@ -46533,11 +47677,11 @@ grant execute on function howdah_private.json_has_format(text,text) to howdah_en
 
 grant execute on function howdah_private.json_kind_fault(jsonb,jsonb,text) to howdah_engine;
 
-grant execute on function howdah_private.json_list_changes(jsonb,jsonb,text,text) to howdah_analyst;
-
 grant execute on function howdah_private.json_list_changes(jsonb,jsonb,text,text) to howdah_app;
 
 grant execute on function howdah_private.json_list_changes(jsonb,jsonb,text,text) to howdah_engine;
+
+grant execute on function howdah_private.json_list_changes(jsonb,jsonb,text,text) to howdah_viewer;
 
 grant execute on function howdah_private.json_matches(text,text) to howdah_engine;
 
@@ -46593,11 +47737,11 @@ grant execute on function howdah_private.label_version(text,uuid,integer,text) t
 
 grant execute on function howdah_private.label_version(text,uuid,integer,text) to howdah_engine;
 
-grant execute on function howdah_private.last_version(text,uuid) to howdah_analyst;
-
 grant execute on function howdah_private.last_version(text,uuid) to howdah_app;
 
 grant execute on function howdah_private.last_version(text,uuid) to howdah_engine;
+
+grant execute on function howdah_private.last_version(text,uuid) to howdah_viewer;
 
 grant execute on function howdah_private.latin_lookalikes(text) to howdah_app;
 
@@ -46607,19 +47751,19 @@ grant execute on function howdah_private.limit_lock_id(howdah.limits) to howdah_
 
 grant execute on function howdah_private.limit_subject(howdah.limits,uuid,uuid,uuid,uuid,uuid) to howdah_engine;
 
-grant execute on function howdah_private.limit_use(uuid) to howdah_analyst;
-
 grant execute on function howdah_private.limit_use(uuid) to howdah_app;
+
+grant execute on function howdah_private.limit_use(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.line_assigns_secret(text) to howdah_app;
 
 grant execute on function howdah_private.line_assigns_secret(text) to howdah_engine;
 
-grant execute on function howdah_private.list_names(text[],integer) to howdah_analyst;
-
 grant execute on function howdah_private.list_names(text[],integer) to howdah_app;
 
 grant execute on function howdah_private.list_names(text[],integer) to howdah_engine;
+
+grant execute on function howdah_private.list_names(text[],integer) to howdah_viewer;
 
 grant execute on function howdah_private.live_runs(uuid[]) to howdah_authenticator;
 
@@ -46641,6 +47785,8 @@ grant execute on function howdah_private.lock_environment_models(uuid) to howdah
 
 grant execute on function howdah_private.lock_files(howdah.executions) to howdah_engine;
 
+grant execute on function howdah_private.lock_grants() to howdah_engine;
+
 grant execute on function howdah_private.lock_mailbox(uuid) to howdah_engine;
 
 grant execute on function howdah_private.lock_senders(uuid) to howdah_app;
@@ -46653,11 +47799,13 @@ grant execute on function howdah_private.lock_todos(uuid) to howdah_engine;
 
 grant execute on function howdah_private.lock_tool_secrets(jsonb) to howdah_engine;
 
-grant execute on function howdah_private.log_differences(uuid,uuid,integer,boolean) to howdah_analyst;
-
 grant execute on function howdah_private.log_differences(uuid,uuid,integer,boolean) to howdah_app;
 
 grant execute on function howdah_private.log_differences(uuid,uuid,integer,boolean) to howdah_engine;
+
+grant execute on function howdah_private.log_differences(uuid,uuid,integer,boolean) to howdah_viewer;
+
+grant execute on function howdah_private.login_faults() to howdah_engine;
 
 grant execute on function howdah_private.long_ago(numeric) to howdah_engine;
 
@@ -46671,17 +47819,17 @@ grant execute on function howdah_private.mail_thread(howdah.mail) to howdah_engi
 
 grant execute on function howdah_private.mark_at_risk(uuid,uuid,integer) to howdah_worker;
 
-grant execute on function howdah_private.markdown_line(text) to howdah_analyst;
-
 grant execute on function howdah_private.markdown_line(text) to howdah_app;
 
 grant execute on function howdah_private.markdown_line(text) to howdah_engine;
 
-grant execute on function howdah_private.marked_lines(text,jsonb) to howdah_analyst;
+grant execute on function howdah_private.markdown_line(text) to howdah_viewer;
 
 grant execute on function howdah_private.marked_lines(text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.marked_lines(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.marked_lines(text,jsonb) to howdah_viewer;
 
 grant execute on function howdah_private.marker_name(text) to howdah_engine;
 
@@ -46699,17 +47847,17 @@ grant execute on function howdah_private.max_mcp_sessions() to howdah_engine;
 
 grant execute on function howdah_private.max_mcp_sessions_of_caller() to howdah_engine;
 
-grant execute on function howdah_private.may(text,text,boolean) to howdah_analyst;
-
 grant execute on function howdah_private.may(text,text,boolean) to howdah_app;
 
-grant execute on function howdah_private.may_act_for(uuid) to howdah_analyst;
+grant execute on function howdah_private.may(text,text,boolean) to howdah_viewer;
 
 grant execute on function howdah_private.may_act_for(uuid) to howdah_app;
 
 grant execute on function howdah_private.may_act_for(uuid) to howdah_authenticator;
 
 grant execute on function howdah_private.may_act_for(uuid) to howdah_engine;
+
+grant execute on function howdah_private.may_act_for(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.may_act_for(uuid) to howdah_worker;
 
@@ -46718,6 +47866,10 @@ grant execute on function howdah_private.may_contain_secret(jsonb) to howdah_app
 grant execute on function howdah_private.may_contain_secret(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.may_match(howdah.output_filters[],text) to howdah_engine;
+
+grant execute on function howdah_private.may_outgrow(jsonb,text,text) to howdah_app;
+
+grant execute on function howdah_private.may_outgrow(jsonb,text,text) to howdah_engine;
 
 grant execute on function howdah_private.may_write_to(howdah.executions,howdah.agents) to howdah_engine;
 
@@ -46745,13 +47897,15 @@ grant execute on function howdah_private.mcp_subscriptions(uuid[],text[]) to how
 
 grant execute on function howdah_private.mcp_tool_name(text,text) to howdah_engine;
 
-grant execute on function howdah_private.merge_erasure_results(jsonb,jsonb) to howdah_engine;
+grant execute on function howdah_private.membership_faults() to howdah_engine;
 
-grant execute on function howdah_private.message_json(howdah.messages) to howdah_analyst;
+grant execute on function howdah_private.merge_erasure_results(jsonb,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.message_json(howdah.messages) to howdah_app;
 
 grant execute on function howdah_private.message_json(howdah.messages) to howdah_engine;
+
+grant execute on function howdah_private.message_json(howdah.messages) to howdah_viewer;
 
 grant execute on function howdah_private.message_replied_to(howdah.executions,text) to howdah_engine;
 
@@ -46767,11 +47921,13 @@ grant execute on function howdah_private.missing_secrets(text[]) to howdah_app;
 
 grant execute on function howdah_private.missing_table_hint(text) to howdah_engine;
 
-grant execute on function howdah_private.model_catalog_document() to howdah_analyst;
+grant execute on function howdah_private.missing_timeouts(name) to howdah_engine;
 
 grant execute on function howdah_private.model_catalog_document() to howdah_app;
 
 grant execute on function howdah_private.model_catalog_document() to howdah_engine;
+
+grant execute on function howdah_private.model_catalog_document() to howdah_viewer;
 
 grant execute on function howdah_private.model_chosen(jsonb,integer) to howdah_engine;
 
@@ -46817,13 +47973,15 @@ grant execute on function howdah_private.name_fault(text) to howdah_app;
 
 grant execute on function howdah_private.name_fault(text) to howdah_engine;
 
-grant execute on function howdah_private.nearest_host(text) to howdah_engine;
+grant execute on function howdah_private.names_of_code(text,text[]) to howdah_engine;
 
-grant execute on function howdah_private.nearest_word(text,text[]) to howdah_analyst;
+grant execute on function howdah_private.nearest_host(text) to howdah_engine;
 
 grant execute on function howdah_private.nearest_word(text,text[]) to howdah_app;
 
 grant execute on function howdah_private.nearest_word(text,text[]) to howdah_engine;
+
+grant execute on function howdah_private.nearest_word(text,text[]) to howdah_viewer;
 
 grant execute on function howdah_private.needed_writer_privileges(regclass) to howdah_engine;
 
@@ -46857,13 +48015,13 @@ grant execute on function howdah_private.own_model_name(uuid,howdah.model_purpos
 
 grant execute on function howdah_private.own_model_name(uuid,howdah.model_purpose) to howdah_engine;
 
-grant execute on function howdah_private.own_watched_table(uuid) to howdah_analyst;
-
 grant execute on function howdah_private.own_watched_table(uuid) to howdah_app;
 
-grant execute on function howdah_private.owns_machine() to howdah_analyst;
+grant execute on function howdah_private.own_watched_table(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.owns_machine() to howdah_app;
+
+grant execute on function howdah_private.owns_machine() to howdah_viewer;
 
 grant execute on function howdah_private.parse_cron(text) to howdah_app;
 
@@ -46883,17 +48041,17 @@ grant execute on function howdah_private.parse_todolist(text) to howdah_engine;
 
 grant execute on function howdah_private.part_fault(jsonb) to howdah_engine;
 
-grant execute on function howdah_private.part_keys(jsonb) to howdah_analyst;
-
 grant execute on function howdah_private.part_keys(jsonb) to howdah_app;
 
 grant execute on function howdah_private.part_keys(jsonb) to howdah_engine;
 
-grant execute on function howdah_private.part_place(text,jsonb) to howdah_analyst;
+grant execute on function howdah_private.part_keys(jsonb) to howdah_viewer;
 
 grant execute on function howdah_private.part_place(text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.part_place(text,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.part_place(text,jsonb) to howdah_viewer;
 
 grant execute on function howdah_private.part_texts(jsonb) to howdah_engine;
 
@@ -46907,43 +48065,45 @@ grant execute on function howdah_private.period_begins(howdah.limit_period,times
 
 grant execute on function howdah_private.period_ends(howdah.limit_period,timestamp with time zone) to howdah_engine;
 
-grant execute on function howdah_private.permission_rows() to howdah_analyst;
-
 grant execute on function howdah_private.permission_rows() to howdah_app;
 
 grant execute on function howdah_private.permission_rows() to howdah_engine;
 
-grant execute on function howdah_private.permit(text,text,boolean) to howdah_analyst;
+grant execute on function howdah_private.permission_rows() to howdah_viewer;
 
 grant execute on function howdah_private.permit(text,text,boolean) to howdah_app;
 
-grant execute on function howdah_private.permit_agent(uuid,text,text) to howdah_analyst;
+grant execute on function howdah_private.permit(text,text,boolean) to howdah_viewer;
 
 grant execute on function howdah_private.permit_agent(uuid,text,text) to howdah_app;
 
-grant execute on function howdah_private.permit_author(text,uuid,uuid) to howdah_engine;
+grant execute on function howdah_private.permit_agent(uuid,text,text) to howdah_viewer;
 
-grant execute on function howdah_private.permit_control(text,uuid,uuid,uuid) to howdah_analyst;
+grant execute on function howdah_private.permit_author(text,uuid,uuid) to howdah_engine;
 
 grant execute on function howdah_private.permit_control(text,uuid,uuid,uuid) to howdah_app;
 
-grant execute on function howdah_private.permit_default(uuid) to howdah_analyst;
+grant execute on function howdah_private.permit_control(text,uuid,uuid,uuid) to howdah_viewer;
 
 grant execute on function howdah_private.permit_default(uuid) to howdah_app;
 
-grant execute on function howdah_private.permit_session(uuid) to howdah_analyst;
+grant execute on function howdah_private.permit_default(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.permit_session(uuid) to howdah_app;
 
-grant execute on function howdah_private.permit_tool(uuid) to howdah_analyst;
+grant execute on function howdah_private.permit_session(uuid) to howdah_viewer;
+
+grant execute on function howdah_private.permit_system_trust(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.permit_tool(uuid) to howdah_app;
 
-grant execute on function howdah_private.pick_fields(jsonb,text[]) to howdah_analyst;
+grant execute on function howdah_private.permit_tool(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.pick_fields(jsonb,text[]) to howdah_app;
 
 grant execute on function howdah_private.pick_fields(jsonb,text[]) to howdah_engine;
+
+grant execute on function howdah_private.pick_fields(jsonb,text[]) to howdah_viewer;
 
 grant execute on function howdah_private.plain_numbers(jsonb) to howdah_app;
 
@@ -46961,7 +48121,7 @@ grant execute on function howdah_private.postgres_pattern(text) to howdah_engine
 
 grant execute on function howdah_private.postpone_encryption(uuid,interval) to howdah_worker;
 
-grant execute on function howdah_private.prepare_write_back(uuid) to howdah_worker;
+grant execute on function howdah_private.prepare_answers(uuid,uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.presence_lock_class() to howdah_engine;
 
@@ -46971,11 +48131,11 @@ grant execute on function howdah_private.previous_turn(uuid,boolean) to howdah_e
 
 grant execute on function howdah_private.price(integer,integer,howdah.models,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.primary_key_of(regclass) to howdah_analyst;
-
 grant execute on function howdah_private.primary_key_of(regclass) to howdah_app;
 
 grant execute on function howdah_private.primary_key_of(regclass) to howdah_engine;
+
+grant execute on function howdah_private.primary_key_of(regclass) to howdah_viewer;
 
 grant execute on function howdah_private.priority_of(integer) to howdah_app;
 
@@ -46985,11 +48145,11 @@ grant execute on function howdah_private.privileges_granted_for(pg_trigger) to h
 
 grant execute on function howdah_private.privileges_to_grant(regclass,howdah.table_triggers) to howdah_engine;
 
-grant execute on function howdah_private.prompt_definition(howdah.prompts) to howdah_analyst;
-
 grant execute on function howdah_private.prompt_definition(howdah.prompts) to howdah_app;
 
 grant execute on function howdah_private.prompt_definition(howdah.prompts) to howdah_engine;
+
+grant execute on function howdah_private.prompt_definition(howdah.prompts) to howdah_viewer;
 
 grant execute on function howdah_private.prompt_entry(howdah.prompts) to howdah_engine;
 
@@ -47003,6 +48163,8 @@ grant execute on function howdah_private.provider_config(uuid,howdah.model_purpo
 
 grant execute on function howdah_private.provider_config(uuid,howdah.model_purpose) to howdah_engine;
 
+grant execute on function howdah_private.provider_of_model(text,text) to howdah_engine;
+
 grant execute on function howdah_private.prune_system(uuid,jsonb) to howdah_app;
 
 grant execute on function howdah_private.prune_system(uuid,jsonb) to howdah_engine;
@@ -47015,11 +48177,11 @@ grant execute on function howdah_private.query_settings(uuid) to howdah_worker;
 
 grant execute on function howdah_private.queue_table() to howdah_engine;
 
-grant execute on function howdah_private.raise_question_notices(uuid,uuid[]) to howdah_analyst;
-
 grant execute on function howdah_private.raise_question_notices(uuid,uuid[]) to howdah_app;
 
 grant execute on function howdah_private.raise_question_notices(uuid,uuid[]) to howdah_engine;
+
+grant execute on function howdah_private.raise_question_notices(uuid,uuid[]) to howdah_viewer;
 
 grant execute on function howdah_private.random_bytes() to howdah_engine;
 
@@ -47047,23 +48209,23 @@ grant execute on function howdah_private.record_month_progress(date,text,boolean
 
 grant execute on function howdah_private.recount_limit(uuid,xid8) to howdah_worker;
 
-grant execute on function howdah_private.redact_document(jsonb,text[]) to howdah_analyst;
-
 grant execute on function howdah_private.redact_document(jsonb,text[]) to howdah_app;
 
 grant execute on function howdah_private.redact_document(jsonb,text[]) to howdah_engine;
 
-grant execute on function howdah_private.redacted_definition(jsonb) to howdah_analyst;
+grant execute on function howdah_private.redact_document(jsonb,text[]) to howdah_viewer;
 
 grant execute on function howdah_private.redacted_definition(jsonb) to howdah_app;
 
 grant execute on function howdah_private.redacted_definition(jsonb) to howdah_engine;
 
-grant execute on function howdah_private.redacted_texts(jsonb) to howdah_analyst;
+grant execute on function howdah_private.redacted_definition(jsonb) to howdah_viewer;
 
 grant execute on function howdah_private.redacted_texts(jsonb) to howdah_app;
 
 grant execute on function howdah_private.redacted_texts(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.redacted_texts(jsonb) to howdah_viewer;
 
 grant execute on function howdah_private.reduced_entry(text,jsonb,text,text) to howdah_app;
 
@@ -47115,6 +48277,10 @@ grant execute on function howdah_private.refuse_todo_line(bigint,text) to howdah
 
 grant execute on function howdah_private.refuse_todo_line(bigint,text) to howdah_engine;
 
+grant execute on function howdah_private.refuse_transaction_block(text) to howdah_app;
+
+grant execute on function howdah_private.refuse_transaction_block(text) to howdah_viewer;
+
 grant execute on function howdah_private.refuse_turn(uuid,uuid) to howdah_engine;
 
 grant execute on function howdah_private.refuse_unknown(name,name,name,text,name) to howdah_engine;
@@ -47129,11 +48295,11 @@ grant execute on function howdah_private.refuse_unknown_webhook(uuid) to howdah_
 
 grant execute on function howdah_private.refuse_unreadable_row(howdah.table_triggers,regclass,text) to howdah_engine;
 
-grant execute on function howdah_private.refuse_unwatched(text) to howdah_analyst;
-
 grant execute on function howdah_private.refuse_unwatched(text) to howdah_app;
 
 grant execute on function howdah_private.refuse_unwatched(text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_unwatched(text) to howdah_viewer;
 
 grant execute on function howdah_private.refuse_usage(howdah.limits,uuid,numeric,numeric,timestamp with time zone) to howdah_engine;
 
@@ -47142,6 +48308,12 @@ grant execute on function howdah_private.refuse_used(name,name,name) to howdah_e
 grant execute on function howdah_private.refused_calls(jsonb,text[]) to howdah_engine;
 
 grant execute on function howdah_private.refused_calls(jsonb,text[]) to howdah_worker;
+
+grant execute on function howdah_private.refused_commit_message() to howdah_app;
+
+grant execute on function howdah_private.refused_commit_message() to howdah_engine;
+
+grant execute on function howdah_private.refused_commit_message() to howdah_viewer;
 
 grant execute on function howdah_private.register_follower(uuid) to howdah_app;
 
@@ -47171,9 +48343,9 @@ grant execute on function howdah_private.rename_duplicate_columns(json) to howda
 
 grant execute on function howdah_private.rename_in_log(uuid[],text,text) to howdah_engine;
 
-grant execute on function howdah_private.rendered_prompt(jsonb,jsonb,text) to howdah_analyst;
-
 grant execute on function howdah_private.rendered_prompt(jsonb,jsonb,text) to howdah_app;
+
+grant execute on function howdah_private.rendered_prompt(jsonb,jsonb,text) to howdah_viewer;
 
 grant execute on function howdah_private.reorder_todos(uuid,jsonb) to howdah_engine;
 
@@ -47184,6 +48356,8 @@ grant execute on function howdah_private.repair_queue(interval,integer) to howda
 grant execute on function howdah_private.reply_fault(howdah.questions,text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.reply_recipient(howdah.mail) to howdah_engine;
+
+grant execute on function howdah_private.report_custom_code(uuid,text[],text[]) to howdah_worker;
 
 grant execute on function howdah_private.report_custom_tools(uuid,text[]) to howdah_worker;
 
@@ -47229,19 +48403,25 @@ grant execute on function howdah_private.restore_parts(uuid,jsonb) to howdah_eng
 
 grant execute on function howdah_private.retain_tenant(uuid,integer) to howdah_worker;
 
+grant execute on function howdah_private.return_answers(uuid,uuid[],uuid[],text[],boolean) to howdah_worker;
+
 grant execute on function howdah_private.return_wake_ups(uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.revoked_document(howdah_private.token_revocations,howdah_private.data_keys) to howdah_engine;
+
+grant execute on function howdah_private.role_faults() to howdah_engine;
+
+grant execute on function howdah_private.role_memberships() to howdah_engine;
 
 grant execute on function howdah_private.roll_up_usage(uuid[],uuid,uuid) to howdah_owner;
 
 grant execute on function howdah_private.row_key_columns(regclass,text,text) to howdah_engine;
 
-grant execute on function howdah_private.row_key_condition(regclass,text[]) to howdah_analyst;
-
 grant execute on function howdah_private.row_key_condition(regclass,text[]) to howdah_app;
 
 grant execute on function howdah_private.row_key_condition(regclass,text[]) to howdah_engine;
+
+grant execute on function howdah_private.row_key_condition(regclass,text[]) to howdah_viewer;
 
 grant execute on function howdah_private.row_parsing_query(regclass) to howdah_engine;
 
@@ -47265,23 +48445,23 @@ grant execute on function howdah_private.run_by_id(uuid,uuid,text,jsonb,uuid,tim
 
 grant execute on function howdah_private.run_contents(uuid[],text,uuid,integer,integer) to howdah_worker;
 
-grant execute on function howdah_private.run_differences(jsonb,jsonb,text[]) to howdah_analyst;
-
 grant execute on function howdah_private.run_differences(jsonb,jsonb,text[]) to howdah_app;
 
 grant execute on function howdah_private.run_differences(jsonb,jsonb,text[]) to howdah_engine;
 
-grant execute on function howdah_private.run_figures(jsonb) to howdah_analyst;
+grant execute on function howdah_private.run_differences(jsonb,jsonb,text[]) to howdah_viewer;
 
 grant execute on function howdah_private.run_figures(jsonb) to howdah_app;
 
 grant execute on function howdah_private.run_figures(jsonb) to howdah_engine;
 
-grant execute on function howdah_private.run_history(uuid) to howdah_analyst;
+grant execute on function howdah_private.run_figures(jsonb) to howdah_viewer;
 
 grant execute on function howdah_private.run_history(uuid) to howdah_app;
 
 grant execute on function howdah_private.run_history(uuid) to howdah_engine;
+
+grant execute on function howdah_private.run_history(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.run_in_schema(text,text) to howdah_engine;
 
@@ -47343,9 +48523,9 @@ grant execute on function howdah_private.seeded_parts() to howdah_app;
 
 grant execute on function howdah_private.seeded_parts() to howdah_engine;
 
-grant execute on function howdah_private.sees_agent(uuid) to howdah_analyst;
-
 grant execute on function howdah_private.sees_agent(uuid) to howdah_app;
+
+grant execute on function howdah_private.sees_agent(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.send_to_chat(text,text,text,jsonb,jsonb,text) to howdah_app;
 
@@ -47357,11 +48537,11 @@ grant execute on function howdah_private.server_place(jsonb,jsonb) to howdah_app
 
 grant execute on function howdah_private.server_place(jsonb,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.session_history(uuid,uuid,integer) to howdah_analyst;
-
 grant execute on function howdah_private.session_history(uuid,uuid,integer) to howdah_app;
 
 grant execute on function howdah_private.session_history(uuid,uuid,integer) to howdah_engine;
+
+grant execute on function howdah_private.session_history(uuid,uuid,integer) to howdah_viewer;
 
 grant execute on function howdah_private.session_messages_after(uuid[],integer[],integer[],integer,integer[],integer[]) to howdah_authenticator;
 
@@ -47411,15 +48591,15 @@ grant execute on function howdah_private.setting_kinds() to howdah_app;
 
 grant execute on function howdah_private.setting_kinds() to howdah_engine;
 
-grant execute on function howdah_private.setting_values() to howdah_analyst;
-
 grant execute on function howdah_private.setting_values() to howdah_app;
 
-grant execute on function howdah_private.settings_of_admins(jsonb) to howdah_analyst;
+grant execute on function howdah_private.setting_values() to howdah_viewer;
 
 grant execute on function howdah_private.settings_of_admins(jsonb) to howdah_app;
 
 grant execute on function howdah_private.settings_of_admins(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.settings_of_admins(jsonb) to howdah_viewer;
 
 grant execute on function howdah_private.shape_faults(jsonb,jsonb,text,text[]) to howdah_engine;
 
@@ -47429,11 +48609,11 @@ grant execute on function howdah_private.share_slots(integer[],integer[],integer
 
 grant execute on function howdah_private.shared_ids() to howdah_engine;
 
-grant execute on function howdah_private.shared_steps(jsonb,jsonb) to howdah_analyst;
-
 grant execute on function howdah_private.shared_steps(jsonb,jsonb) to howdah_app;
 
 grant execute on function howdah_private.shared_steps(jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.shared_steps(jsonb,jsonb) to howdah_viewer;
 
 grant execute on function howdah_private.shares(uuid,uuid[]) to howdah_worker;
 
@@ -47475,17 +48655,17 @@ grant execute on function howdah_private.sql_tool_of(text,text,howdah.tools) to 
 
 grant execute on function howdah_private.start_alert_check(uuid,uuid) to howdah_worker;
 
-grant execute on function howdah_private.step_change(integer,integer,howdah.step_kind,text,jsonb,jsonb) to howdah_analyst;
-
 grant execute on function howdah_private.step_change(integer,integer,howdah.step_kind,text,jsonb,jsonb) to howdah_app;
 
 grant execute on function howdah_private.step_change(integer,integer,howdah.step_kind,text,jsonb,jsonb) to howdah_engine;
 
-grant execute on function howdah_private.step_line(integer,howdah.step_kind,text,numeric,text) to howdah_analyst;
+grant execute on function howdah_private.step_change(integer,integer,howdah.step_kind,text,jsonb,jsonb) to howdah_viewer;
 
 grant execute on function howdah_private.step_line(integer,howdah.step_kind,text,numeric,text) to howdah_app;
 
 grant execute on function howdah_private.step_line(integer,howdah.step_kind,text,numeric,text) to howdah_engine;
+
+grant execute on function howdah_private.step_line(integer,howdah.step_kind,text,numeric,text) to howdah_viewer;
 
 grant execute on function howdah_private.step_note(howdah.steps) to howdah_engine;
 
@@ -47511,11 +48691,11 @@ grant execute on function howdah_private.strict_policies(uuid) to howdah_app;
 
 grant execute on function howdah_private.strict_policies(uuid) to howdah_engine;
 
-grant execute on function howdah_private.sub_run_history(uuid) to howdah_analyst;
-
 grant execute on function howdah_private.sub_run_history(uuid) to howdah_app;
 
 grant execute on function howdah_private.sub_run_history(uuid) to howdah_engine;
+
+grant execute on function howdah_private.sub_run_history(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.sub_run_target(howdah.tools) to howdah_app;
 
@@ -47527,11 +48707,11 @@ grant execute on function howdah_private.sub_run_tool_name(text,text) to howdah_
 
 grant execute on function howdah_private.subscribe_mcp_to(text,text,text) to howdah_app;
 
-grant execute on function howdah_private.suggest_runnable(text) to howdah_analyst;
-
 grant execute on function howdah_private.suggest_runnable(text) to howdah_app;
 
 grant execute on function howdah_private.suggest_runnable(text) to howdah_engine;
+
+grant execute on function howdah_private.suggest_runnable(text) to howdah_viewer;
 
 grant execute on function howdah_private.summary_message(jsonb) to howdah_engine;
 
@@ -47591,6 +48771,8 @@ grant execute on function howdah_private.table_change_counts() to howdah_engine;
 
 grant execute on function howdah_private.table_change_counts() to howdah_tool;
 
+grant execute on function howdah_private.table_locked_by(name) to howdah_engine;
+
 grant execute on function howdah_private.table_of_watch(howdah.table_triggers) to howdah_engine;
 
 grant execute on function howdah_private.table_outside_schemas(json,text[]) to howdah_engine;
@@ -47638,6 +48820,8 @@ grant execute on function howdah_private.tg__refuse_keys_in_texts() to howdah_en
 grant execute on function howdah_private.tg__refuse_oversize() to howdah_engine;
 
 grant execute on function howdah_private.tg__refuse_unreadable_name() to howdah_engine;
+
+grant execute on function howdah_private.tg__refuse_unreadable_time() to howdah_engine;
 
 grant execute on function howdah_private.tg__set_user() to howdah_engine;
 
@@ -47732,6 +48916,12 @@ grant execute on function howdah_private.tg_limits__refuse_imposed() to howdah_e
 grant execute on function howdah_private.tg_limits__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_login_tenants__refuse_unfit() to howdah_engine;
+
+grant execute on function howdah_private.tg_login_tenants__refuse_writer() to howdah_engine;
+
+grant execute on function howdah_private.tg_login_tenants__set_role() to howdah_engine;
+
+grant execute on function howdah_private.tg_login_tenants__set_timeouts() to howdah_engine;
 
 grant execute on function howdah_private.tg_mail__note_first_write() to howdah_engine;
 
@@ -47867,11 +49057,11 @@ grant execute on function howdah_private.todo_item(integer,text,text) to howdah_
 
 grant execute on function howdah_private.todo_item(integer,text,text) to howdah_engine;
 
-grant execute on function howdah_private.todo_line(howdah.todos) to howdah_analyst;
-
 grant execute on function howdah_private.todo_line(howdah.todos) to howdah_app;
 
 grant execute on function howdah_private.todo_line(howdah.todos) to howdah_engine;
+
+grant execute on function howdah_private.todo_line(howdah.todos) to howdah_viewer;
 
 grant execute on function howdah_private.todo_text(uuid,text,jsonb,integer) to howdah_engine;
 
@@ -47879,11 +49069,11 @@ grant execute on function howdah_private.todos_json(uuid) to howdah_engine;
 
 grant execute on function howdah_private.token_prices(uuid[]) to howdah_worker;
 
-grant execute on function howdah_private.tool_capabilities(howdah.tools) to howdah_analyst;
-
 grant execute on function howdah_private.tool_capabilities(howdah.tools) to howdah_app;
 
 grant execute on function howdah_private.tool_capabilities(howdah.tools) to howdah_engine;
+
+grant execute on function howdah_private.tool_capabilities(howdah.tools) to howdah_viewer;
 
 grant execute on function howdah_private.tool_defaults(text) to howdah_app;
 
@@ -47891,11 +49081,11 @@ grant execute on function howdah_private.tool_defaults(text) to howdah_engine;
 
 grant execute on function howdah_private.tool_definition(howdah.tools,jsonb,boolean) to howdah_engine;
 
-grant execute on function howdah_private.tool_domain(howdah.tools) to howdah_analyst;
-
 grant execute on function howdah_private.tool_domain(howdah.tools) to howdah_app;
 
 grant execute on function howdah_private.tool_domain(howdah.tools) to howdah_engine;
+
+grant execute on function howdah_private.tool_domain(howdah.tools) to howdah_viewer;
 
 grant execute on function howdah_private.tool_entry(howdah.tools) to howdah_app;
 
@@ -47909,11 +49099,11 @@ grant execute on function howdah_private.tool_named(text) to howdah_engine;
 
 grant execute on function howdah_private.tool_now(jsonb) to howdah_worker;
 
-grant execute on function howdah_private.tool_profile(howdah.tools,jsonb) to howdah_analyst;
-
 grant execute on function howdah_private.tool_profile(howdah.tools,jsonb) to howdah_app;
 
 grant execute on function howdah_private.tool_profile(howdah.tools,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.tool_profile(howdah.tools,jsonb) to howdah_viewer;
 
 grant execute on function howdah_private.tools_with_capabilities(jsonb) to howdah_app;
 
@@ -47979,39 +49169,39 @@ grant execute on function howdah_private.value_may_match(howdah.output_filters[]
 
 grant execute on function howdah_private.values_schema(jsonb,boolean) to howdah_engine;
 
-grant execute on function howdah_private.verified_binding() to howdah_analyst;
-
 grant execute on function howdah_private.verified_binding() to howdah_app;
 
 grant execute on function howdah_private.verified_binding() to howdah_authenticator;
+
+grant execute on function howdah_private.verified_binding() to howdah_viewer;
 
 grant execute on function howdah_private.verified_binding() to howdah_worker;
 
 grant execute on function howdah_private.verified_binding() to howdah_writer;
 
-grant execute on function howdah_private.version_after(uuid,integer) to howdah_analyst;
-
 grant execute on function howdah_private.version_after(uuid,integer) to howdah_app;
 
 grant execute on function howdah_private.version_after(uuid,integer) to howdah_engine;
 
-grant execute on function howdah_private.version_changes(text,uuid,text,text) to howdah_analyst;
+grant execute on function howdah_private.version_after(uuid,integer) to howdah_viewer;
 
 grant execute on function howdah_private.version_changes(text,uuid,text,text) to howdah_app;
 
 grant execute on function howdah_private.version_changes(text,uuid,text,text) to howdah_engine;
 
-grant execute on function howdah_private.version_named(uuid,uuid,text) to howdah_analyst;
+grant execute on function howdah_private.version_changes(text,uuid,text,text) to howdah_viewer;
 
 grant execute on function howdah_private.version_named(uuid,uuid,text) to howdah_app;
 
 grant execute on function howdah_private.version_named(uuid,uuid,text) to howdah_engine;
 
-grant execute on function howdah_private.version_of(text,uuid,text) to howdah_analyst;
+grant execute on function howdah_private.version_named(uuid,uuid,text) to howdah_viewer;
 
 grant execute on function howdah_private.version_of(text,uuid,text) to howdah_app;
 
 grant execute on function howdah_private.version_of(text,uuid,text) to howdah_engine;
+
+grant execute on function howdah_private.version_of(text,uuid,text) to howdah_viewer;
 
 grant execute on function howdah_private.visible_decision(text,text,jsonb) to howdah_engine;
 
@@ -48067,11 +49257,15 @@ grant execute on function howdah_private.with_history_contents(jsonb,jsonb,jsonb
 
 grant execute on function howdah_private.with_history_contents(jsonb,jsonb,jsonb) to howdah_eraser;
 
-grant execute on function howdah_private.with_names(jsonb) to howdah_analyst;
-
 grant execute on function howdah_private.with_names(jsonb) to howdah_app;
 
 grant execute on function howdah_private.with_names(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.with_names(jsonb) to howdah_viewer;
+
+grant execute on function howdah_private.withheld_value(jsonb,text) to howdah_app;
+
+grant execute on function howdah_private.withheld_value(jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.withhold(jsonb,text,text) to howdah_app;
 
@@ -48091,11 +49285,11 @@ grant execute on function howdah_private.without_deleted_references(jsonb) to ho
 
 grant execute on function howdah_private.without_deleted_references(jsonb) to howdah_engine;
 
-grant execute on function howdah_private.without_fields(jsonb,text[]) to howdah_analyst;
-
 grant execute on function howdah_private.without_fields(jsonb,text[]) to howdah_app;
 
 grant execute on function howdah_private.without_fields(jsonb,text[]) to howdah_engine;
+
+grant execute on function howdah_private.without_fields(jsonb,text[]) to howdah_viewer;
 
 grant execute on function howdah_private.without_missing_secrets(jsonb) to howdah_engine;
 
@@ -48107,11 +49301,11 @@ grant execute on function howdah_private.without_reference(jsonb,text[],text) to
 
 grant execute on function howdah_private.without_reference(jsonb,text[],text) to howdah_engine;
 
-grant execute on function howdah_private.workflow_by_name(text) to howdah_analyst;
-
 grant execute on function howdah_private.workflow_by_name(text) to howdah_app;
 
 grant execute on function howdah_private.workflow_by_name(text) to howdah_engine;
+
+grant execute on function howdah_private.workflow_by_name(text) to howdah_viewer;
 
 grant execute on function howdah_private.workflow_entry(howdah.workflows) to howdah_engine;
 
@@ -48151,43 +49345,41 @@ grant execute on function howdah_private.write_system(jsonb,text,boolean) to how
 
 grant execute on function howdah_private.writer_grant_statements(regclass) to howdah_engine;
 
-grant select on table howdah.agent_models to howdah_analyst;
-
 grant delete, select on table howdah.agent_models to howdah_app;
 
 grant delete, insert, select, update on table howdah.agent_models to howdah_engine;
 
-grant select on table howdah.agent_servers to howdah_analyst;
+grant select on table howdah.agent_models to howdah_viewer;
 
 grant delete, select on table howdah.agent_servers to howdah_app;
 
 grant delete, insert, select, update on table howdah.agent_servers to howdah_engine;
 
-grant select on table howdah.agent_skills to howdah_analyst;
+grant select on table howdah.agent_servers to howdah_viewer;
 
 grant delete, select on table howdah.agent_skills to howdah_app;
 
 grant delete, insert, select, update on table howdah.agent_skills to howdah_engine;
 
-grant select on table howdah.agent_system_versions to howdah_analyst;
+grant select on table howdah.agent_skills to howdah_viewer;
 
 grant select on table howdah.agent_system_versions to howdah_app;
 
 grant delete, insert, select, update on table howdah.agent_system_versions to howdah_engine;
 
-grant select on table howdah.agent_systems to howdah_analyst;
+grant select on table howdah.agent_system_versions to howdah_viewer;
 
 grant select on table howdah.agent_systems to howdah_app;
 
 grant delete, insert, select, update on table howdah.agent_systems to howdah_engine;
 
-grant select on table howdah.agent_tools to howdah_analyst;
+grant select on table howdah.agent_systems to howdah_viewer;
 
 grant delete, select on table howdah.agent_tools to howdah_app;
 
 grant delete, insert, select, update on table howdah.agent_tools to howdah_engine;
 
-grant select on table howdah.agent_versions to howdah_analyst;
+grant select on table howdah.agent_tools to howdah_viewer;
 
 grant select on table howdah.agent_versions to howdah_app;
 
@@ -48195,57 +49387,57 @@ grant delete, insert, select, update on table howdah.agent_versions to howdah_en
 
 grant select, update on table howdah.agent_versions to howdah_eraser;
 
-grant delete, insert, select, update on table howdah.agents to howdah_engine;
+grant select on table howdah.agent_versions to howdah_viewer;
 
-grant select on table howdah.alert_rules to howdah_analyst;
+grant delete, insert, select, update on table howdah.agents to howdah_engine;
 
 grant delete, select on table howdah.alert_rules to howdah_app;
 
 grant delete, insert, select, update on table howdah.alert_rules to howdah_engine;
 
-grant delete, insert, select, update on table howdah.api_keys to howdah_engine;
+grant select on table howdah.alert_rules to howdah_viewer;
 
-grant select on table howdah.approvals to howdah_analyst;
+grant delete, insert, select, update on table howdah.api_keys to howdah_engine;
 
 grant delete, select on table howdah.approvals to howdah_app;
 
 grant delete, insert, select, update on table howdah.approvals to howdah_engine;
 
-grant select on table howdah.audit_log to howdah_analyst;
+grant select on table howdah.approvals to howdah_viewer;
 
 grant select on table howdah.audit_log to howdah_app;
 
 grant insert, select on table howdah.audit_log to howdah_engine;
 
-grant select on table howdah.board_entries to howdah_analyst;
+grant select on table howdah.audit_log to howdah_viewer;
 
 grant select on table howdah.board_entries to howdah_app;
 
 grant delete, insert, select, update on table howdah.board_entries to howdah_engine;
 
-grant select on table howdah.connected_accounts to howdah_analyst;
+grant select on table howdah.board_entries to howdah_viewer;
 
 grant select on table howdah.connected_accounts to howdah_app;
 
 grant delete, insert, select, update on table howdah.connected_accounts to howdah_engine;
 
-grant select on table howdah.deleted_run_usage to howdah_analyst;
+grant select on table howdah.connected_accounts to howdah_viewer;
 
 grant select on table howdah.deleted_run_usage to howdah_app;
 
 grant delete, insert, select, update on table howdah.deleted_run_usage to howdah_engine;
 
-grant select on table howdah.deleted_step_usage to howdah_analyst;
+grant select on table howdah.deleted_run_usage to howdah_viewer;
 
 grant select on table howdah.deleted_step_usage to howdah_app;
 
 grant delete, insert, select, update on table howdah.deleted_step_usage to howdah_engine;
 
+grant select on table howdah.deleted_step_usage to howdah_viewer;
+
 grant delete, insert, select, update on table howdah.executions to howdah_engine;
 
 grant delete, select, update on table howdah.executions to howdah_eraser;
-
-grant select on table howdah.feedback_entries to howdah_analyst;
 
 grant select on table howdah.feedback_entries to howdah_app;
 
@@ -48253,67 +49445,67 @@ grant delete, insert, select, update on table howdah.feedback_entries to howdah_
 
 grant select, update on table howdah.feedback_entries to howdah_eraser;
 
-grant select on table howdah.grants to howdah_analyst;
+grant select on table howdah.feedback_entries to howdah_viewer;
 
 grant delete, select on table howdah.grants to howdah_app;
 
 grant delete, insert, select, update on table howdah.grants to howdah_engine;
 
-grant select on table howdah.hooks to howdah_analyst;
+grant select on table howdah.grants to howdah_viewer;
 
 grant select on table howdah.hooks to howdah_app;
 
 grant delete, insert, select, update on table howdah.hooks to howdah_engine;
 
-grant select on table howdah.inbound_deliveries to howdah_analyst;
+grant select on table howdah.hooks to howdah_viewer;
 
 grant select on table howdah.inbound_deliveries to howdah_app;
 
 grant delete, insert, select, update on table howdah.inbound_deliveries to howdah_engine;
 
-grant select on table howdah.inbound_hooks to howdah_analyst;
+grant select on table howdah.inbound_deliveries to howdah_viewer;
 
 grant delete, select on table howdah.inbound_hooks to howdah_app;
 
 grant delete, insert, select, update on table howdah.inbound_hooks to howdah_engine;
 
-grant select on table howdah.integrations to howdah_analyst;
+grant select on table howdah.inbound_hooks to howdah_viewer;
 
 grant delete, select on table howdah.integrations to howdah_app;
 
 grant delete, insert, select, update on table howdah.integrations to howdah_engine;
 
-grant select on table howdah.limits to howdah_analyst;
+grant select on table howdah.integrations to howdah_viewer;
 
 grant delete, select on table howdah.limits to howdah_app;
 
 grant delete, insert, select, update on table howdah.limits to howdah_engine;
 
-grant select on table howdah.mail to howdah_analyst;
+grant select on table howdah.limits to howdah_viewer;
 
 grant select on table howdah.mail to howdah_app;
 
 grant delete, insert, select, update on table howdah.mail to howdah_engine;
 
-grant select on table howdah.mcp_prompts to howdah_analyst;
+grant select on table howdah.mail to howdah_viewer;
 
 grant select on table howdah.mcp_prompts to howdah_app;
 
 grant delete, insert, select, update on table howdah.mcp_prompts to howdah_engine;
 
-grant select on table howdah.mcp_servers to howdah_analyst;
+grant select on table howdah.mcp_prompts to howdah_viewer;
 
 grant delete, select on table howdah.mcp_servers to howdah_app;
 
 grant delete, insert, select, update on table howdah.mcp_servers to howdah_engine;
 
-grant select on table howdah.mcp_tools to howdah_analyst;
+grant select on table howdah.mcp_servers to howdah_viewer;
 
 grant select on table howdah.mcp_tools to howdah_app;
 
 grant delete, insert, select, update on table howdah.mcp_tools to howdah_engine;
 
-grant select on table howdah.messages to howdah_analyst;
+grant select on table howdah.mcp_tools to howdah_viewer;
 
 grant select on table howdah.messages to howdah_app;
 
@@ -48321,25 +49513,25 @@ grant delete, insert, select, update on table howdah.messages to howdah_engine;
 
 grant delete, select, update on table howdah.messages to howdah_eraser;
 
-grant select on table howdah.model_tests to howdah_analyst;
+grant select on table howdah.messages to howdah_viewer;
 
 grant select on table howdah.model_tests to howdah_app;
 
 grant delete, insert, select, update on table howdah.model_tests to howdah_engine;
 
-grant select on table howdah.models to howdah_analyst;
+grant select on table howdah.model_tests to howdah_viewer;
 
 grant delete, select on table howdah.models to howdah_app;
 
 grant delete, insert, select, update on table howdah.models to howdah_engine;
 
-grant select on table howdah.output_filters to howdah_analyst;
+grant select on table howdah.models to howdah_viewer;
 
 grant delete, select on table howdah.output_filters to howdah_app;
 
 grant delete, insert, select, update on table howdah.output_filters to howdah_engine;
 
-grant select on table howdah.prompt_versions to howdah_analyst;
+grant select on table howdah.output_filters to howdah_viewer;
 
 grant select on table howdah.prompt_versions to howdah_app;
 
@@ -48347,13 +49539,13 @@ grant delete, insert, select, update on table howdah.prompt_versions to howdah_e
 
 grant select, update on table howdah.prompt_versions to howdah_eraser;
 
-grant select on table howdah.prompts to howdah_analyst;
+grant select on table howdah.prompt_versions to howdah_viewer;
 
 grant select on table howdah.prompts to howdah_app;
 
 grant delete, insert, select, update on table howdah.prompts to howdah_engine;
 
-grant select on table howdah.questions to howdah_analyst;
+grant select on table howdah.prompts to howdah_viewer;
 
 grant select on table howdah.questions to howdah_app;
 
@@ -48361,43 +49553,43 @@ grant delete, insert, select, update on table howdah.questions to howdah_engine;
 
 grant select, update on table howdah.questions to howdah_eraser;
 
-grant select on table howdah.resources to howdah_analyst;
+grant select on table howdah.questions to howdah_viewer;
 
 grant delete, select on table howdah.resources to howdah_app;
 
 grant delete, insert, select, update on table howdah.resources to howdah_engine;
 
-grant select on table howdah.retention_policies to howdah_analyst;
+grant select on table howdah.resources to howdah_viewer;
 
 grant delete, select on table howdah.retention_policies to howdah_app;
 
 grant delete, insert, select, update on table howdah.retention_policies to howdah_engine;
 
-grant select on table howdah.schedules to howdah_analyst;
+grant select on table howdah.retention_policies to howdah_viewer;
 
 grant delete, select on table howdah.schedules to howdah_app;
 
 grant delete, insert, select, update on table howdah.schedules to howdah_engine;
 
-grant select on table howdah.secrets to howdah_analyst;
+grant select on table howdah.schedules to howdah_viewer;
 
 grant select on table howdah.secrets to howdah_app;
 
 grant delete, insert, select, update on table howdah.secrets to howdah_engine;
 
-grant select on table howdah.sessions to howdah_analyst;
+grant select on table howdah.secrets to howdah_viewer;
 
 grant select on table howdah.sessions to howdah_app;
 
 grant delete, insert, select, update on table howdah.sessions to howdah_engine;
 
-grant select on table howdah.settings to howdah_analyst;
+grant select on table howdah.sessions to howdah_viewer;
 
 grant delete, select on table howdah.settings to howdah_app;
 
 grant delete, insert, select, update on table howdah.settings to howdah_engine;
 
-grant select on table howdah.skill_versions to howdah_analyst;
+grant select on table howdah.settings to howdah_viewer;
 
 grant select on table howdah.skill_versions to howdah_app;
 
@@ -48405,19 +49597,19 @@ grant delete, insert, select, update on table howdah.skill_versions to howdah_en
 
 grant select, update on table howdah.skill_versions to howdah_eraser;
 
-grant select on table howdah.skills to howdah_analyst;
+grant select on table howdah.skill_versions to howdah_viewer;
 
 grant select on table howdah.skills to howdah_app;
 
 grant delete, insert, select, update on table howdah.skills to howdah_engine;
 
-grant select on table howdah.status_transitions to howdah_analyst;
+grant select on table howdah.skills to howdah_viewer;
 
 grant select on table howdah.status_transitions to howdah_app;
 
 grant delete, insert, select, update on table howdah.status_transitions to howdah_engine;
 
-grant select on table howdah.steps to howdah_analyst;
+grant select on table howdah.status_transitions to howdah_viewer;
 
 grant select on table howdah.steps to howdah_app;
 
@@ -48425,55 +49617,55 @@ grant delete, insert, select, update on table howdah.steps to howdah_engine;
 
 grant delete, select, update on table howdah.steps to howdah_eraser;
 
-grant select on table howdah.table_triggers to howdah_analyst;
+grant select on table howdah.steps to howdah_viewer;
 
 grant select on table howdah.table_triggers to howdah_app;
 
 grant delete, insert, select, update on table howdah.table_triggers to howdah_engine;
 
-grant select on table howdah.tenants to howdah_analyst;
+grant select on table howdah.table_triggers to howdah_viewer;
 
 grant select on table howdah.tenants to howdah_app;
 
 grant delete, insert, select, update on table howdah.tenants to howdah_engine;
 
-grant select on table howdah.todos to howdah_analyst;
+grant select on table howdah.tenants to howdah_viewer;
 
 grant delete, select on table howdah.todos to howdah_app;
 
 grant delete, insert, select, update on table howdah.todos to howdah_engine;
 
-grant select on table howdah.tool_policies to howdah_analyst;
+grant select on table howdah.todos to howdah_viewer;
 
 grant delete, select on table howdah.tool_policies to howdah_app;
 
 grant delete, insert, select, update on table howdah.tool_policies to howdah_engine;
 
-grant select on table howdah.tools to howdah_analyst;
+grant select on table howdah.tool_policies to howdah_viewer;
 
 grant delete, select on table howdah.tools to howdah_app;
 
 grant delete, insert, select, update on table howdah.tools to howdah_engine;
 
-grant select on table howdah.users to howdah_analyst;
+grant select on table howdah.tools to howdah_viewer;
 
 grant select on table howdah.users to howdah_app;
 
 grant delete, insert, select, update on table howdah.users to howdah_engine;
 
-grant select on table howdah.version_labels to howdah_analyst;
+grant select on table howdah.users to howdah_viewer;
 
 grant delete, select on table howdah.version_labels to howdah_app;
 
 grant delete, insert, select, update on table howdah.version_labels to howdah_engine;
 
-grant select on table howdah.watched_rows to howdah_analyst;
+grant select on table howdah.version_labels to howdah_viewer;
 
 grant select on table howdah.watched_rows to howdah_app;
 
 grant delete, insert, select, update on table howdah.watched_rows to howdah_engine;
 
-grant select on table howdah.webhook_deliveries to howdah_analyst;
+grant select on table howdah.watched_rows to howdah_viewer;
 
 grant select on table howdah.webhook_deliveries to howdah_app;
 
@@ -48481,25 +49673,27 @@ grant delete, insert, select, update on table howdah.webhook_deliveries to howda
 
 grant select, update on table howdah.webhook_deliveries to howdah_eraser;
 
-grant select on table howdah.webhooks to howdah_analyst;
+grant select on table howdah.webhook_deliveries to howdah_viewer;
 
 grant delete, select on table howdah.webhooks to howdah_app;
 
 grant delete, insert, select, update on table howdah.webhooks to howdah_engine;
 
-grant select on table howdah.workflow_agents to howdah_analyst;
+grant select on table howdah.webhooks to howdah_viewer;
 
 grant delete, select on table howdah.workflow_agents to howdah_app;
 
 grant delete, insert, select, update on table howdah.workflow_agents to howdah_engine;
 
-grant select on table howdah.workflow_versions to howdah_analyst;
+grant select on table howdah.workflow_agents to howdah_viewer;
 
 grant select on table howdah.workflow_versions to howdah_app;
 
 grant delete, insert, select, update on table howdah.workflow_versions to howdah_engine;
 
 grant select, update on table howdah.workflow_versions to howdah_eraser;
+
+grant select on table howdah.workflow_versions to howdah_viewer;
 
 grant delete, insert, select, update on table howdah.workflows to howdah_engine;
 
@@ -48531,6 +49725,8 @@ grant delete, insert, select, update on table howdah_private.debounced_runs to h
 
 grant delete, insert, select, update on table howdah_private.deleted_subject_usage to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.due_answers to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.egress_reports to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.encryptions_due to howdah_engine;
@@ -48561,6 +49757,8 @@ grant delete, insert, select, update on table howdah_private.master_keys to howd
 
 grant delete, insert, select, update on table howdah_private.mcp_sessions to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.needed_code to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.parked_runs to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.provider_reports to howdah_engine;
@@ -48574,6 +49772,8 @@ grant delete, insert, select, update on table howdah_private.receivers to howdah
 grant delete, insert, select, update on table howdah_private.request_keys to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.run_heads to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.runs_without_worker to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.sealed_documents to howdah_engine;
 
@@ -48593,99 +49793,99 @@ grant delete, insert, select, update on table howdah_private.watchers to howdah_
 
 grant delete, insert, select, update on table howdah_private.workers to howdah_engine;
 
-grant select on view howdah.agent_performance to howdah_analyst;
-
 grant select on view howdah.agent_performance to howdah_app;
 
 grant delete, insert, select, update on view howdah.agent_performance to howdah_engine;
 
-grant delete, insert, select, update on view howdah.alerts to howdah_engine;
+grant select on view howdah.agent_performance to howdah_viewer;
 
-grant select on view howdah.daily_usage to howdah_analyst;
+grant delete, insert, select, update on view howdah.alerts to howdah_engine;
 
 grant select on view howdah.daily_usage to howdah_app;
 
 grant delete, insert, select, update on view howdah.daily_usage to howdah_engine;
 
-grant select on view howdah.effects to howdah_analyst;
+grant select on view howdah.daily_usage to howdah_viewer;
 
 grant select on view howdah.effects to howdah_app;
 
 grant delete, insert, select, update on view howdah.effects to howdah_engine;
 
-grant select on view howdah.execution_counters to howdah_analyst;
+grant select on view howdah.effects to howdah_viewer;
 
 grant select on view howdah.execution_counters to howdah_app;
 
 grant delete, insert, select, update on view howdah.execution_counters to howdah_engine;
 
-grant select on view howdah.execution_timeline to howdah_analyst;
+grant select on view howdah.execution_counters to howdah_viewer;
 
 grant select on view howdah.execution_timeline to howdah_app;
 
 grant delete, insert, select, update on view howdah.execution_timeline to howdah_engine;
 
-grant select on view howdah.execution_tree to howdah_analyst;
+grant select on view howdah.execution_timeline to howdah_viewer;
 
 grant select on view howdah.execution_tree to howdah_app;
 
 grant delete, insert, select, update on view howdah.execution_tree to howdah_engine;
 
-grant select on view howdah.limit_usage to howdah_analyst;
+grant select on view howdah.execution_tree to howdah_viewer;
 
 grant select on view howdah.limit_usage to howdah_app;
 
 grant delete, insert, select, update on view howdah.limit_usage to howdah_engine;
 
-grant select on view howdah.message_sources to howdah_analyst;
+grant select on view howdah.limit_usage to howdah_viewer;
 
 grant select on view howdah.message_sources to howdah_app;
 
 grant delete, insert, select, update on view howdah.message_sources to howdah_engine;
 
-grant select on view howdah.model_catalog to howdah_analyst;
+grant select on view howdah.message_sources to howdah_viewer;
 
 grant select on view howdah.model_catalog to howdah_app;
 
 grant delete, insert, select, update on view howdah.model_catalog to howdah_engine;
 
-grant select on view howdah.model_usage to howdah_analyst;
+grant select on view howdah.model_catalog to howdah_viewer;
 
 grant select on view howdah.model_usage to howdah_app;
 
 grant delete, insert, select, update on view howdah.model_usage to howdah_engine;
 
-grant select on view howdah.permissions to howdah_analyst;
+grant select on view howdah.model_usage to howdah_viewer;
 
 grant select on view howdah.permissions to howdah_app;
 
 grant delete, insert, select, update on view howdah.permissions to howdah_engine;
 
-grant select on view howdah.plan_tasks to howdah_analyst;
+grant select on view howdah.permissions to howdah_viewer;
 
 grant select on view howdah.plan_tasks to howdah_app;
 
 grant delete, insert, select, update on view howdah.plan_tasks to howdah_engine;
 
-grant delete, insert, select, update on view howdah.queue_health to howdah_engine;
+grant select on view howdah.plan_tasks to howdah_viewer;
 
-grant select on view howdah.routing_decisions to howdah_analyst;
+grant delete, insert, select, update on view howdah.queue_health to howdah_engine;
 
 grant select on view howdah.routing_decisions to howdah_app;
 
 grant delete, insert, select, update on view howdah.routing_decisions to howdah_engine;
 
-grant select on view howdah.setting_values to howdah_analyst;
+grant select on view howdah.routing_decisions to howdah_viewer;
 
 grant select on view howdah.setting_values to howdah_app;
 
 grant delete, insert, select, update on view howdah.setting_values to howdah_engine;
 
-grant select on view howdah.tool_performance to howdah_analyst;
+grant select on view howdah.setting_values to howdah_viewer;
 
 grant select on view howdah.tool_performance to howdah_app;
 
 grant delete, insert, select, update on view howdah.tool_performance to howdah_engine;
+
+grant select on view howdah.tool_performance to howdah_viewer;
 
 grant delete, insert, select, update on view howdah.violations to howdah_engine;
 
@@ -49951,7 +51151,8 @@ comment on column howdah.models.input_price is 'Price of a million input tokens,
 
 comment on column howdah.models.is_guarded is 'True if base_url was written by a caller who may not name addresses of the machine. Workers then connect only to public addresses, or to those of HOWDAH_EGRESS_ALLOW.';
 
-comment on column howdah.models.model is 'Id of the model at its provider, such as gpt-5-mini.';
+comment on column howdah.models.model is '@hasDefault
+Id of the model at its provider, such as gpt-5-mini; the name by default.';
 
 comment on column howdah.models.name is 'The name.';
 
@@ -49961,7 +51162,8 @@ comment on column howdah.models.price_unit is 'Unit of unit_price: a minute of a
 
 comment on column howdah.models.prices_from is 'Source of the prices, such as "catalog 2026-11-01". Null: somebody wrote the prices.';
 
-comment on column howdah.models.provider is 'The provider of the model: openai, anthropic, local and so on.';
+comment on column howdah.models.provider is '@hasDefault
+The vendor, or the host of its API. Without one, the vendor that has the model; else openai.';
 
 comment on column howdah.models.purpose is 'llm: text; embedding: vectors; tts: text to speech; stt: speech to text; image: generates images; rerank: orders documents; classifier.';
 
@@ -50797,6 +51999,8 @@ comment on column howdah_private.deleted_subject_usage.subject_id is 'User or se
 
 comment on column howdah_private.deleted_subject_usage.tokens is 'Input and output tokens, children included.';
 
+comment on column howdah_private.due_answers.due_at is 'Time of the next attempt. A worker that begins an attempt moves it to that of the one after, so the answer is due again if the worker dies.';
+
 comment on column howdah_private.egress_reports.addresses is 'List of {host, wildcard, port}. With wildcard, all names below the host; without port, all ports.';
 
 comment on column howdah_private.egress_reports.host is 'Name of the machine, with /api for an API.';
@@ -50864,6 +52068,8 @@ comment on column howdah_private.tree_orders.last_position is 'Position of the l
 comment on column howdah_private.tree_orders.top_execution_id is 'Run at the top of the followed tree. It may be a child run itself.';
 
 comment on column howdah_private.tree_orders.top_seq is 'Number of steps of the top run whose place in the order is final.';
+
+comment on column howdah_private.workers.custom_engines is 'Engines that are functions of the worker. Null for a worker of an earlier release, which may have any.';
 
 comment on column howdah_private.workers.custom_tools is 'Names of the tools in TypeScript that the worker has. Calls of others fail there.';
 
@@ -50971,6 +52177,8 @@ comment on routine howdah.mcp_server_schema(howdah.mcp_server_type) is 'Returns 
 comment on routine howdah.model(text,text,jsonb) is '@behavior -*
 Returns the id of the model of the current tenant that fits a purpose best: chat or llm, embedding, tts, stt, image, rerank, classifier. Models of the domain come before models without domain, then the model named default, then fallbacks, then older models. The model has at least the requested capabilities. Raises HWNTF if no model fits.';
 
+comment on routine howdah.models_warnings(howdah.models) is 'Reasons why calls of a stored model may fail, such as speech without an adapter.';
+
 comment on routine howdah.pause_execution(uuid) is 'Pauses a run and its children. A step in progress is finished first; the run then makes no progress until resume_execution. Raises HWTRM if the run has already ended.';
 
 comment on routine howdah.preview_output_filters(text,howdah.filter_place,text) is 'Returns the effect of output filters on text at a place: {value, hits: [{filter, action}]}. value is null if a filter blocks the text. With an agent, also applies the filters of that agent. Raises HWNTF if there is no such agent.';
@@ -51033,6 +52241,9 @@ comment on routine howdah.test_model(text) is 'Tests a model, by its name or id:
 
 comment on routine howdah.todolist_markdown(uuid) is 'Returns the todo list of a session as Markdown. The same list always gives the same bytes.';
 
+comment on routine howdah.tool(text) is '@behavior -*
+Returns the id of the tool with this name or alias in the current tenant. Raises HWNTF if there is none.';
+
 comment on routine howdah.tools_actions(howdah.tools) is '@behavior -filterBy -orderBy
 What the agent that this tool calls may call itself: [{name, description, parameters}]. Null for other tools.';
 
@@ -51070,9 +52281,9 @@ comment on routine howdah.workflow_schema(howdah.workflow_type) is 'Returns the 
 
 comment on routine howdah_private.await_worker(uuid,timestamp with time zone,boolean) is 'Warns, and later throws, when no live worker takes the run that the caller waits for.';
 
-comment on routine howdah_private.commit_outside_of_blocks() is 'Commits for a procedure. The comment at the call explains why it fails in a transaction block.';
-
 comment on routine howdah_private.raise_question_notices(uuid,uuid[]) is 'Raises notices for open questions of a run and its descendants. Returns their ids.';
+
+comment on routine howdah_private.refuse_transaction_block(text) is 'Refuses a procedure that commits in a transaction block.';
 
 comment on routine howdah_private.step_line(integer,howdah.step_kind,text,numeric,text) is 'Formats a step of the log as one line of text.';
 
@@ -51239,6 +52450,8 @@ comment on table howdah_private.deleted_subject_usage is 'Rollup of deleted runs
 
 comment on table howdah_private.document_versions is 'Versions of sealed documents. A version never counts twice, also not for a document that was deleted meanwhile.';
 
+comment on table howdah_private.due_answers is 'Runs of watched tables whose answers a worker must write into their rows. A worker deletes the row when it has done so. No foreign key to the run: an answer whose run is gone is dropped when its turn comes.';
+
 comment on table howdah_private.egress_reports is 'Private addresses that workers and APIs may reach, as they reported at their start from HOWDAH_EGRESS_ALLOW. Every tenant may name these addresses.';
 
 comment on table howdah_private.encryptions_due is 'Root runs whose trees a worker must encrypt, decrypt or encrypt with another key. A worker deletes the row when it has done so.';
@@ -51267,6 +52480,8 @@ comment on table howdah_private.master_keys is 'Fingerprints of master keys, at 
 
 comment on table howdah_private.mcp_sessions is 'Subscriptions and log level of the clients of Howdah''s MCP server, until expires_at. Clients without a subscription or log level have no row.';
 
+comment on table howdah_private.needed_code is 'Custom tools and engines that the runs of a version of an agent need from a worker. Most versions need none and have no row.';
+
 comment on table howdah_private.parked_runs is 'Runs that reached a limit, in the order in which they go on. A row whose run no longer waits is dropped at its turn.';
 
 comment on table howdah_private.provider_reports is 'Model providers that the processes of a host can use. A process replaces the rows of its host when it starts. A model whose provider no host can use is refused when it is written.';
@@ -51280,6 +52495,8 @@ comment on table howdah_private.receivers is 'Calls of the tool receive that wai
 comment on table howdah_private.request_keys is 'Idempotency-Key headers of requests and their answers, written by the API and valid for a day.';
 
 comment on table howdah_private.run_heads is 'Counters, limits and flags of runs at work, one narrow row each. A plain commit of steps changes this row alone. A trigger on executions copies the values back and deletes the row.';
+
+comment on table howdah_private.runs_without_worker is 'Queued runs that a worker did not take because it lacks their code. A worker that has the code takes them from here.';
 
 comment on table howdah_private.sealed_documents is 'Encrypted documents of OAuth: the client registered for an integration, the tokens of an account, and the verifier of an authorization under way. Sealed like secrets, for one row and version.';
 

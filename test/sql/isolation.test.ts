@@ -87,7 +87,6 @@ const REVIEWED: Record<string, string> = {
   check_engine: 'looks at what it was given',
   check_http_tool: 'looks at what it was given, and for secrets of current_tenant()',
   check_mcp_server: 'looks at what it was given, and for a model of a tenant it may act for',
-  check_package: 'looks at what it was given',
   check_part_owner: 'systems of current_tenant(), for who may read them',
   check_question_settings: 'looks at what it was given',
   check_result_limit: 'looks at what it was given',

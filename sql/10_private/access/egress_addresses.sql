@@ -92,8 +92,8 @@ begin
     detail = jsonb_strip_nulls(
       jsonb_build_object('field', check_machine.field, 'host', v_shown))::text,
     hint = case when check_machine.is_command
-      then 'Use type http, or write it as an owner of the database: in SQL (npx howdah db url) or '
-        'with npx howdah apply FILE.'
+      then 'Use type http, or ask an owner of the database to write it: in SQL (npx howdah db url) '
+        'or with npx howdah apply FILE.'
       else 'Ask an owner of the database to write it, or an operator to add the host and port to '
         'HOWDAH_EGRESS_ALLOW and start Howdah again.' end;
 end $$;
