@@ -159,7 +159,7 @@ const HOMES: Record<string, RegExp> = {
   jose: /^src\/(api\/login|cli\/commands)\//, // API: verifies tokens; CLI: signs them
   kysely: /^src\/db\//,
   'libpg-query': /^src\/db\//,
-  'lru-cache': /^src\/(api|runtime)\//,
+  'lru-cache': /^(src\/(api|runtime)|workers)\//,
   'node-pg-migrate': /^src\/db\//,
   openai: /^src\/providers\//,
   pg: /^src\/db\//,

@@ -22,8 +22,8 @@ export class ExponentError extends SyntaxError {}
  * Parses JSON. A number that JavaScript cannot represent exactly becomes an `ExactNumber`. Throws a
  * `SyntaxError` for a text that is not JSON.
  *
- * A text without long numbers costs one search more than `JSON.parse`. `T` is for documents that this
- * program wrote itself.
+ * A text without long numbers costs one search more than `JSON.parse`. `T` is for documents that
+ * this program wrote itself.
  */
 export function parseJson<T = Json>(text: string): T {
   if (!MAY_BE_INEXACT.test(text) && !BEGINS_WITH_DIGIT.test(text)) return JSON.parse(text);

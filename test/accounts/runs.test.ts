@@ -122,6 +122,68 @@ test('an MCP server gets the token of the user of each run, and never that of an
   });
 });
 
+/** Adds an MCP server for an integration that nobody has connected, and waits for its failure. */
+async function makeUnlistedServer(integration: string): Promise<string> {
+  const name = integration.replace('c_', 's_');
+  await fixture.db.pool.query(
+    `insert into howdah.mcp_servers (name, type, configuration) values ($1, 'http', $2)`,
+    [name, JSON.stringify({ url: fixture.resource.url, integration })],
+  );
+  await eventually(
+    fixture.db.pool,
+    `${name} cannot be listed`,
+    'select from howdah.mcp_servers where name = $1 and error is not null',
+    [name],
+  );
+  return name;
+}
+
+test('the first user of an MCP server is asked too, and the run gets its tools then', async () => {
+  const { name } = await makeIntegration(fixture);
+  const eva = await makeUser(fixture, 'eva');
+  const agent = await mcpAgent(await makeUnlistedServer(name));
+  const run = await runAs(fixture, agent, eva);
+  const question = await questionOf(run);
+  expect(question).toMatchObject({
+    ...{ call_id: null, options: ['accept', 'decline'] },
+    prompt: expect.stringContaining(`the account of eva for ${name}`),
+  });
+  fixture.server.person = 'eva@example.com';
+  expect(await consent(linkIn(question.prompt))).toMatchObject({ status: 200 });
+  expect(await resultOf(run)).toMatchObject({
+    status: 'completed',
+    said: expect.stringContaining('eva@example.com with'),
+  });
+  expect((await stepsOf(fixture.db.pool, run)).slice(0, 2)).toMatchObject([
+    { kind: 'question' },
+    { kind: 'answer' },
+  ]);
+  await expectEqualReplay(fixture.db.pool, run);
+});
+
+test('a run whose first user declines starts without the tools of the server', async () => {
+  const { name } = await makeIntegration(fixture);
+  const finn = await makeUser(fixture, 'finn');
+  const server = await makeUnlistedServer(name);
+  const run = await runAs(fixture, await mcpAgent(server), finn);
+  const question = await questionOf(run);
+  await fixture.db.pool.query(`select howdah.answer_question($1, 'decline')`, [question.id]);
+  expect(await waitForEnd(fixture.db.pool, run)).toMatchObject({ status: 'completed' });
+  expect(await stepsOf(fixture.db.pool, run)).toEqual(
+    expect.arrayContaining([expect.objectContaining({ kind: 'guard', name: 'mcp_server_missing' })]),
+  );
+});
+
+test('a run without a user does not ask for the account of a user', async () => {
+  const { name } = await makeIntegration(fixture);
+  const agent = await mcpAgent(await makeUnlistedServer(name));
+  const { rows } = await fixture.db.pool.query(
+    `insert into howdah.executions (agent_id, input) values ($1, 'go') returning id`,
+    [agent],
+  );
+  expect(await waitForEnd(fixture.db.pool, rows[0].id)).toMatchObject({ status: 'completed' });
+});
+
 test('a run that lacks an account asks for it, and the refusal of a person reaches the model', async () => {
   const { name } = await makeIntegration(fixture);
   const cleo = await makeUser(fixture, 'cleo');

@@ -51,7 +51,7 @@ const raised = {
   'for a Postgres error': Object.keys(POSTGRES_ERRORS),
   'listed in sql/ERRORS.md': all(
     readFileSync(join(PACKAGE_ROOT, 'sql/ERRORS.md'), 'utf8'),
-    /`(HW[A-Z]{3}|\d{2}[0-9A-Z]{3})`/g,
+    /`(HW[A-Z]{3}|\d[0-9A-Z]{4})`/g,
   ),
 };
 

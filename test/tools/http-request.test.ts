@@ -1,6 +1,7 @@
 import type http from 'node:http';
 import { describe, expect, test } from 'vitest';
 import type { BuiltinContext, ToolOutcome } from '../../src/contracts/agents/tool.ts';
+import { ExactNumber } from '../../src/json/exact-number.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { httpRequestTool } from '../../src/tools/http-request.ts';
 import { RESULT_LIMIT_BYTES, resultText } from '../../src/tools/result-limit.ts';
@@ -307,10 +308,10 @@ describe('an answer', () => {
     ['valid JSON', 'application/problem+json; charset=utf-8', '{"a":1}', { a: 1 }],
     ['invalid JSON', 'application/json', '{"a":', '{"a":'],
     [
-      'JSON with a number that is too large',
+      'JSON with a long number',
       'application/json',
       '[9007199254740993]',
-      '[9007199254740993]',
+      [new ExactNumber('9007199254740993')],
     ],
     ['text', 'text/markdown', '<p>ü</p>', '<p>ü</p>'],
     ['an HTML page', 'text/html', '<p>ü</p>', 'ü'],

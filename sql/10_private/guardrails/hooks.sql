@@ -69,6 +69,7 @@ as $$
       select from howdah.steps as s
       where s.execution_id = e.id and s.seq > coalesce(e.forked_from_seq + 1, 0)
         and s.kind not in ('input', 'error', 'retry')
+        and not (s.kind in ('question', 'answer') and s.call_id is null) -- for an account
     )
   end
 $$;

@@ -36,7 +36,7 @@ export async function followStartedRun(
   });
 }
 
-/** Prints once that no running worker has a tool or the engine of the run, until the signal fires. */
+/** Prints once, until the signal fires, that no running worker has a tool or engine of the run. */
 async function warnIfWorkersLackCode(
   io: CliIo,
   runs: Pick<RunBackend, 'explain'>,

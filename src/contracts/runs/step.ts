@@ -94,7 +94,8 @@ export type NewQuestion = {
   /** The id (uuid v7), created here so that a commit that is sent twice asks once. */
   id: string;
   kind: QuestionKind;
-  call_id: string;
+  /** The call that the question is about. Absent for a question before the first model call. */
+  call_id?: string;
   prompt: string;
   schema?: JsonSchema;
   options?: string[];

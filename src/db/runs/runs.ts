@@ -1,5 +1,6 @@
 import type { AgentDefinition, Overrides } from '../../contracts/agents/definition.ts';
 import type { HookRow } from '../../contracts/agents/hook.ts';
+import { type ConsentRequest, promptToConnect } from '../../contracts/connected-account.ts';
 import type { LoggedMessage, Message } from '../../contracts/runs/message.ts';
 import type { RunSettings } from '../../contracts/runs/run-settings.ts';
 import type { Control, LoggedStep, StopReason } from '../../contracts/runs/step.ts';
@@ -190,7 +191,19 @@ export type MissingServer = { server: string; error: string | null };
  * The wait of a starting run in milliseconds, or the servers it starts without. Undefined when all
  * servers have answered.
  */
-export type FirstDiscovery = { waits_ms: number } | { missing: MissingServer[] };
+export type FirstDiscovery =
+  | { waits_ms: number }
+  | { missing: MissingServer[] }
+  | { asks: AccountQuestion };
+
+/**
+ * The question for an account that a person has to connect before the tools of a server can be
+ * listed. `is_asked` if it is open.
+ */
+export type AccountQuestion = { account_id: string; prompt: string; is_asked: boolean };
+
+/** An account as the database describes it, with the link of a page to connect it. */
+type MissingAccount = Omit<ConsentRequest, 'link'> & { link: string | null; is_asked: boolean };
 
 /** Reads whether the MCP servers of a run's agent have listed their tools. */
 export async function firstDiscovery(
@@ -199,11 +212,14 @@ export async function firstDiscovery(
   id: string,
   fence: number,
 ): Promise<FirstDiscovery | undefined> {
-  const { rows } = await pool.query<{ found: FirstDiscovery | null }>(
-    'select howdah_private.first_discovery($1, $2, $3) as found',
-    [worker, id, fence],
-  );
-  return rows[0]?.found ?? undefined;
+  const { rows } = await pool.query<{
+    found: Exclude<FirstDiscovery, { asks: unknown }> | { consent: MissingAccount } | null;
+  }>('select howdah_private.first_discovery($1, $2, $3) as found', [worker, id, fence]);
+  const found = rows[0]?.found ?? undefined;
+  if (!found || !('consent' in found)) return found;
+  const { link, is_asked, ...account } = found.consent;
+  const { account_id } = account;
+  return { asks: { account_id, is_asked, prompt: promptToConnect(account, link) } };
 }
 
 /** Releases a claim of a run, which is then due again. `isCrash` counts against the run. */

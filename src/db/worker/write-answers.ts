@@ -7,7 +7,8 @@ import type { ClaimedAnswer, ClaimResult, DueWatch } from './due-answers.ts';
 // a transaction must neither hold the rows for long nor wait long for others: the user may hold one
 // row, and wait for another that is written here. Postgres would end one of the two after a second.
 // So an answer has short limits once another is written before it. If it exceeds them, the
-// transaction commits, and the answer is the first of the next one, with the limits of a lone write.
+// transaction commits, and the answer is the first of the next one, with the limits of a lone
+// write.
 // Many answers go in one round trip, because a busy machine delays each.
 
 /** The limits of an answer whose transaction holds no row of the user yet, in milliseconds. */

@@ -170,12 +170,12 @@ export class HeldRun {
   }
 
   /**
-   * Returns what the run waits for, or starts without, before its first step. Most agents have no
-   * MCP servers.
+   * Returns what the run waits for, asks for, or starts without, before its first step besides
+   * questions for accounts. Most agents have no MCP servers.
    */
   async firstDiscovery(): Promise<FirstDiscovery | undefined> {
     const { claimed, lease } = this.#options;
-    return claimed.step_count === 0 && this.definition.servers
+    return (claimed.step_count === 0 || claimed.is_new) && this.definition.servers
       ? lease.firstDiscovery(this.id, claimed.fence)
       : undefined;
   }

@@ -1,13 +1,16 @@
+import { connectionForm } from '../../contracts/connected-account.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
-import type { MissingServer } from '../../db/runs/runs.ts';
+import type { AccountQuestion, MissingServer } from '../../db/runs/runs.ts';
 import type { HeldRun } from '../held-run/held-run.ts';
+import { questionStep } from '../tool-plans/step-records.ts';
 
 /** The name of the guard for an MCP server whose tools a run lacks. */
 export const SERVER_MISSING = 'mcp_server_missing';
 
 /**
- * Parks a starting run until the MCP servers of its agent have listed their tools. The run starts
- * without servers that failed or did not answer within a minute, and its log says so.
+ * Parks a starting run until the MCP servers of its agent have listed their tools. If that takes
+ * the account of a person who has not consented, the run asks for it first. The run starts without
+ * servers that failed or did not answer within a minute, and its log says so.
  */
 export async function awaitMcpServers(run: HeldRun): Promise<void> {
   const discovery = await run.firstDiscovery();
@@ -15,9 +18,17 @@ export async function awaitMcpServers(run: HeldRun): Promise<void> {
   if ('waits_ms' in discovery) {
     const delay_ms = discovery.waits_ms;
     await run.commit([], { status: 'waiting', waiting_for: 'timer', delay_ms });
+  } else if ('asks' in discovery) {
+    await run.commit(questionFor(discovery.asks), { status: 'waiting', waiting_for: 'question' });
   } else {
     await run.commit(discovery.missing.map(guardFor));
   }
+}
+
+/** Returns the step of the question for an account, or no step if the question is open. */
+function questionFor({ account_id, prompt, is_asked }: AccountQuestion): StepRecord[] {
+  if (is_asked) return [];
+  return [questionStep({ kind: 'question', prompt, ...connectionForm(account_id) })];
 }
 
 function guardFor({ server, error }: MissingServer): StepRecord {

@@ -6,7 +6,7 @@ import type { Action } from '../../contracts/runs/action.ts';
 import type { Message, ToolCall } from '../../contracts/runs/message.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { Json } from '../../json/json.ts';
-import { parseJson } from '../../json/parse-json.ts';
+import { parseJsonOrText } from '../../json/parse-json.ts';
 import { deadline } from '../environment/deadline.ts';
 import { failpoint, midStream } from '../environment/failpoints.ts';
 import type { RuntimeDependencies } from '../environment/runtime-dependencies.ts';
@@ -193,19 +193,14 @@ async function filterDecision(
   if (ahead.type !== 'finish') {
     return { isBlocked: false, value: content, guardSteps: [] };
   }
-  const filtered = await run.applyOutputFilters('output', jsonOr(content));
+  const filtered = await run.applyOutputFilters(
+    'output',
+    content === null ? null : parseJsonOrText(content),
+  );
   if (filtered.isBlocked) return filtered;
   const { value } = filtered;
   const cleaned = typeof value === 'string' ? value : JSON.stringify(value);
   return { ...filtered, value: filtered.guardSteps.length === 0 ? content : cleaned };
-}
-
-function jsonOr(text: string | null): Json {
-  try {
-    return parseJson(text ?? '');
-  } catch {
-    return text;
-  }
 }
 
 function stepOf(

@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto';
-import { type CallOutcome, CONNECTED_ACCOUNT } from '../../contracts/agents/call-host.ts';
+import type { CallOutcome } from '../../contracts/agents/call-host.ts';
 import type { ToolOutcome } from '../../contracts/agents/tool.ts';
-import type { ConsentRequest } from '../../contracts/connected-account.ts';
+import {
+  type ConsentRequest,
+  connectionForm,
+  promptToConnect,
+} from '../../contracts/connected-account.ts';
 import type { HeldRun } from '../held-run/held-run.ts';
 import { answersTo, elicitationAnswer } from './call-host.ts';
 
@@ -26,18 +30,8 @@ export async function askToConnectAccount(
   return {
     asks: {
       elicitation,
-      prompt: promptOf(consent, await consent.link()),
-      schema: { type: 'object', properties: {}, required: [], [CONNECTED_ACCOUNT]: account_id },
-      options: ['accept', 'decline'],
+      prompt: promptToConnect(consent, await consent.link()),
+      ...connectionForm(account_id),
     },
   };
-}
-
-function promptOf({ integration, user, reason }: ConsentRequest, link: string | undefined): string {
-  const whose = user === null ? 'the account of this tenant' : `the account of ${user}`;
-  const why = reason === null ? '' : ` It was connected before: ${reason}.`;
-  const how = link
-    ? `Open this page: ${link}`
-    : `Run: howdah admin integrations connect ${integration}`;
-  return `To go on, the run needs ${whose} for ${integration}.${why} ${how}`;
 }

@@ -44,7 +44,7 @@ export function questionStep(
   return {
     kind: 'question',
     name: question.kind,
-    call_id: question.call_id,
+    ...(question.call_id === undefined ? {} : { call_id: question.call_id }),
     input: {
       question_id: id,
       prompt: question.prompt,

@@ -12,10 +12,10 @@ import {
   type YAMLMap,
 } from 'yaml';
 import { cloneJson } from '../../json/clone-json.ts';
-import { toJsonNumber } from '../../json/exact-number.ts';
 import { unstorableReason } from '../../json/storable-json.ts';
 import { truncate } from '../../text/truncate.ts';
 import { type Fault, type TextPlace, toPointer } from '../schema/fault.ts';
+import { exactValueOf } from './exact-scalar.ts';
 import { jsonFault } from './json-errors.ts';
 import { type OffsetFault, syntaxFaults } from './yaml-errors.ts';
 
@@ -286,21 +286,6 @@ class Reader {
     this.faults.push({ offset: offsetOf(node), message });
   }
 }
-
-/**
- * Returns the value of a scalar. A decimal number keeps its digits; YAML may write it with a plus,
- * with zeros before it, or without a digit beside its point.
- */
-function exactValueOf({ value, source = '' }: Scalar): unknown {
-  if (typeof value !== 'number') return value;
-  const [, sign = '', whole, fraction = '', exponent = ''] = DECIMAL.exec(source) ?? [];
-  if (whole === undefined) return value;
-  const digits = whole.replace(/^0+(?=\d)/, '') || '0';
-  const number = `${sign === '-' ? '-' : ''}${digits}${fraction === '' ? '' : `.${fraction}`}${exponent}`;
-  return toJsonNumber(number);
-}
-
-const DECIMAL = /^([+-]?)(\d*)(?:\.(\d*))?(e[+-]?\d+)?$/i;
 
 function offsetOf(node: Node | null): number {
   return node?.range?.[0] ?? 0;

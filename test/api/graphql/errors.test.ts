@@ -256,7 +256,7 @@ describe('numbers and enums', () => {
     expect((await create({ maxTokens: '9007199254740993' })).data.createAgent.agent).toMatchObject({
       maxTokens: '9007199254740993',
     });
-    for (const maxTokens of [9007199254740992, 1.5, '1.5', 'NaN']) {
+    for (const maxTokens of [1.5, '1.5', 'NaN']) {
       expect((await create({ maxTokens })).errors[0]?.message).toContain('a whole number');
     }
   });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { expect, test } from 'vitest';
-import { loginsFinding, rolesFinding } from '../../../src/cli/doctor/roles.ts';
+import { loginsFinding, rolesFinding } from '../../../src/cli/doctor/tenant-isolation.ts';
 import { loginFaults, roleFaults } from '../../../src/db/schema/role-check.ts';
 import { all, rolledBack } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';

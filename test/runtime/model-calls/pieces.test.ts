@@ -69,15 +69,11 @@ describe('arguments', () => {
     expect(parseArguments(' \n')).toEqual({ ok: true, value: {} });
   });
 
-  test('are parsed exactly or rejected', () => {
-    const value = { a: -999_999_999_999_999, b: [9_007_199_254_740_992], c: '90071992547409931' };
+  test('are parsed exactly', () => {
+    const value = { a: -999_999_999_999_999, b: [9_007_199_254_740_991], c: '90071992547409931' };
     expect(parseArguments(JSON.stringify(value))).toEqual({ ok: true, value });
-    for (const text of ['{"a": 9007199254740993}', '{"a": [{"b": -9007199254740993}]}']) {
-      expect(parseArguments(text)).toMatchObject({
-        ok: false,
-        error: { message: expect.stringContaining('9007199254740993 has too many digits') },
-      });
-    }
+    const text = '{"a":[{"b":-9007199254740993}]}';
+    expect(JSON.stringify(parseArguments(text))).toBe(`{"ok":true,"value":${text}}`);
   });
 
   test.each(['{"a": 1', 'null', '[1]', '"a"', '7', '{a: 1}', '{} {}'])('rejects %s', (text) => {

@@ -15,6 +15,7 @@ import {
 import { faultOfServer } from '../../../src/db/external-database/login.ts';
 import { readExternal } from '../../../src/db/external-database/read.ts';
 import { createExternalReader } from '../../../src/db/external-database/reader.ts';
+import { ExactNumber } from '../../../src/json/exact-number.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { createMasterKeys } from '../../../src/secrets/master-keys.ts';
 import { createSecretWriter } from '../../../src/secrets/writer.ts';
@@ -330,7 +331,7 @@ describe('limits', () => {
     expect(
       await ask('select 1 as a, 2 as a, 12345678901234567890::numeric as n, null as b'),
     ).toMatchObject({
-      value: { rows: [{ a: 1, 'a (2)': 2, n: '12345678901234567890', b: null }] },
+      value: { rows: [{ a: 1, 'a (2)': 2, n: new ExactNumber('12345678901234567890'), b: null }] },
     });
   });
 

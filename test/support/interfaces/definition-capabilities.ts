@@ -34,7 +34,7 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
   },
   {
     ...{ group: 'Agents and tools', what: 'test a model' },
-    ...{ sql: ['howdah.test_model()', 'select howdah.model_tests'] },
+    ...{ sql: ['howdah.test_model()', 'select howdah.model_tests', 'howdah.models_warnings()'] },
     ...{ graphql: ['modelTest', 'modelTests'], rest: 'POST /api/models/test', cli: 'models test' },
   },
   {
@@ -55,6 +55,7 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     sql: [
       'howdah.agent()',
       'howdah.workflow()',
+      'howdah.tool()',
       'howdah.model()',
       'howdah.prompt()',
       'howdah.skill()',

@@ -73,11 +73,11 @@ async function offeredTools(db: Queryable, agent: string): Promise<OfferedTool[]
 }
 
 /** Returns a tool with the actions that the agent may have its sub-agent do. */
-function withAllowedActions<Row extends { name?: unknown }>(
+function withAllowedActions<Row extends { function: { name: unknown } }>(
   row: Row,
   offered: readonly OfferedTool[],
 ): Row {
-  const { actions } = offered.find((tool) => tool.function.name === row.name) ?? {};
+  const { actions } = offered.find((tool) => tool.function.name === row.function.name) ?? {};
   return actions ? { ...row, actions } : row;
 }
 

@@ -11,10 +11,9 @@ import { contentsFindings } from '../../doctor/encrypted-contents.ts';
 import type { Finding } from '../../doctor/finding.ts';
 import { operatorFindings } from '../../doctor/operator.ts';
 import { printFindings } from '../../doctor/print-findings.ts';
-import { loginsFinding, rolesFinding } from '../../doctor/roles.ts';
 import { searchPathFinding } from '../../doctor/search-path.ts';
 import { checkSecrets } from '../../doctor/secrets.ts';
-import { isolationFinding } from '../../doctor/tenant-isolation.ts';
+import { isolationFinding, loginsFinding, rolesFinding } from '../../doctor/tenant-isolation.ts';
 import { exitCodes } from '../../output/exit-codes.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 

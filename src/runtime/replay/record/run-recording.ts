@@ -77,8 +77,16 @@ export class RunRecording {
     return this.steps[position]?.worker === null;
   }
 
-  /** Returns the MCP servers that the run started without at this position. */
+  /**
+   * Returns the account that the run asked for before it started, or the MCP servers that it
+   * started without at this position.
+   */
   discoveryAt(position: number): FirstDiscovery | undefined {
+    const asked = this.steps[position];
+    if (asked && isForAccount(asked) && asked.kind === 'question') {
+      const { prompt } = asked.input as { prompt: string };
+      return { asks: { account_id: '', prompt, is_asked: false } };
+    }
     const behind = this.steps.slice(position);
     const other = behind.findIndex(({ kind, name }) => kind !== 'guard' || name !== SERVER_MISSING);
     const guards = other < 0 ? behind : behind.slice(0, other);
@@ -183,7 +191,7 @@ export class RunRecording {
       active_ms_left: Number.POSITIVE_INFINITY,
       has_subscribers: false,
       is_suspect: false,
-      is_new: position === 0,
+      is_new: this.steps.slice(0, position).every(isForAccount),
       hooks: null,
       messages_at_retry: this.#messagesAtRetry(position),
       refused: this.#refusedAt(position),
@@ -296,4 +304,9 @@ function toLoggedMessage(message: ExportedMessage): LoggedMessage {
   };
   const known = Object.entries(others).filter(([, value]) => value !== null && value !== undefined);
   return { seq, role, content, ...Object.fromEntries(known) };
+}
+
+/** Returns whether a step belongs to a question for an account before the start of the run. */
+function isForAccount({ kind, call_id }: ExportedStep): boolean {
+  return (kind === 'question' || kind === 'answer') && call_id === null;
 }

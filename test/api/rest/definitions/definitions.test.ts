@@ -368,6 +368,12 @@ test('/tools shows what a sub-agent can do, and finds tools by capability and do
   for (const query of ['capability=figures', 'domain=finance', 'capability=figures&agent=boss']) {
     expect((await ask('GET', `/tools?${query}`)).body.data).toMatchObject([expected]);
   }
+  await db.pool.query(
+    `update howdah.agent_tools set configuration = '{"allowed_tools": ["todo"]}'
+     where agent_id = howdah.agent('boss') and tool_id = howdah.tool('ask_analyst')`,
+  );
+  const limited = (await ask('GET', '/tools?agent=boss')).body;
+  expect([limited.data[0].actions, limited.offered[0].actions]).toEqual([[], []]);
   expect((await ask('GET', '/tools?capability=figures&agent=armed')).body.data).toEqual([]);
   expect((await ask('GET', '/tools?capability=sql')).body.data).toMatchObject([
     { name: 'sql_query', capabilities: ['sql', 'query', 'data'] },
