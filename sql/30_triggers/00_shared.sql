@@ -202,8 +202,7 @@ declare
 begin
   select c.name into v_field from unnest(tg_argv) with ordinality as c (name, place)
   where c.place > 1
-    and (v_row ->> c.name)::timestamptz not between '0001-01-02' and '9999-12-30'
-  limit 1;
+    and (v_row ->> c.name)::timestamptz not between '0001-01-02' and '9999-12-30' limit 1;
   raise exception using errcode = 'HWINV',
     message = format('%s is %s, which is not a time between the years 1 and 9999',
       v_field, v_row ->> v_field),

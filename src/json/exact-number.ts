@@ -1,6 +1,6 @@
 // JavaScript has one type of number, the double. It holds integers up to 2^53 and about 15 digits.
 // JSON and `jsonb` have numbers of any length, so an id of 64 bits would become another id. A JSON
-// number that is safe as a double is a `number` here. Any other one is an `ExactNumber`, which
+// number that is safe as a double is a `number` here. Any other number is an `ExactNumber`, which
 // keeps its digits and is written with them.
 
 /** The members of `JSON` that the types of TypeScript lack. */
@@ -43,7 +43,7 @@ export class ExactNumber {
     return rawJson.rawJSON(this.text);
   }
 
-  /** Returns the nearest double for `Number()` and its like, else the digits. */
+  /** Returns the nearest double where a number is wanted, such as in `Number()`, else the digits. */
   [Symbol.toPrimitive](hint: string): number | string {
     return hint === 'number' ? Number(this.text) : this.text;
   }

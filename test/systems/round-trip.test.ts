@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { MODEL_PURPOSES } from '../../src/contracts/agents/model.ts';
 import { exportDocument } from '../../src/db/access/agent-systems.ts';
 import type { Json, JsonObject } from '../../src/json/json.ts';
+import { parseJson } from '../../src/json/parse-json.ts';
 import { readFile } from '../../src/systems/read-file.ts';
 import { writeFile } from '../../src/systems/write-file.ts';
 import { testDatabase } from '../support/database.ts';
@@ -409,7 +410,7 @@ test('any content is unchanged after it is written and read', () => {
       const read = readFile(writeFile(document));
       expect(read.faults).toEqual([]);
       const { agents: _, ...rest } = document;
-      expect(read.document).toMatchObject(JSON.parse(JSON.stringify(rest)));
+      expect(read.document).toMatchObject(parseJson<object>(JSON.stringify(rest)));
     }),
     { numRuns: 100, seed: 20261120 },
   );

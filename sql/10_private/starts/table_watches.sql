@@ -520,7 +520,7 @@ create or replace function howdah_private.row_key_condition(
 as $$
   select string_agg(case
       -- the JSON of an array, composite or JSON is not its text form
-      when y.typcategory in ('A', 'C') or y.oid in ('json'::regtype, 'jsonb'::regtype)
+      when y.typcategory in ('A', 'C') or y.oid = 'jsonb'::regtype
         then format('%s = $1 -> %L -> %L',
         howdah_private.json_expression(k.attrelid, k.attname, 't'), 'key', k.attname)
       else format('t.%I = ($1 -> %L ->> %L)::%s',

@@ -8,6 +8,7 @@ import {
 import type { ModelCallContext, ModelRef } from '../../contracts/agents/model.ts';
 import type { Failure, Outcome, RunError } from '../../contracts/errors.ts';
 import type { Json } from '../../json/json.ts';
+import { markingFetch } from '../../json/mark-lines.ts';
 import { createFailure } from '../../providers/failure.ts';
 import { guardedFetch } from '../../tools/egress/guarded-fetch.ts';
 import type { Egress } from '../../tools/egress.ts';
@@ -87,7 +88,7 @@ export async function connectAgent(
   { fetch }: Requests,
 ): Promise<Outcome<Connection>> {
   const configured = new URL(base_url ?? '');
-  const options = { fetchImpl: fetch, legacyCompat: { enabled: true } };
+  const options = { fetchImpl: markingFetch(fetch), legacyCompat: { enabled: true } };
   const resolver = new DefaultAgentCardResolver(options);
   const card = await resolver.resolve(...addressOfCard(configured));
   const factory = new ClientFactory({

@@ -4,6 +4,7 @@ import type { Failure, Outcome } from '../../contracts/errors.ts';
 import type { RemoteTaskPart } from '../../contracts/runs/message.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
+import { unmarkNumbers } from '../../json/mark-numbers.ts';
 import { parseJson } from '../../json/parse-json.ts';
 import { createFailure } from '../../providers/failure.ts';
 import { redactAnswer } from '../../providers/http/answer-redaction.ts';
@@ -109,7 +110,9 @@ function textsOf(parts: readonly Part[]): string[] {
 }
 
 function dataOf(parts: readonly Part[]): Json[] {
-  return parts.flatMap(({ content }) => (content?.$case === 'data' ? [content.value as Json] : []));
+  return parts.flatMap(({ content }) =>
+    content?.$case === 'data' ? [unmarkNumbers(content.value as Json)] : [],
+  );
 }
 
 function jsonIn(text: string): Json {

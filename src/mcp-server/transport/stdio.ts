@@ -1,10 +1,13 @@
 import type { Readable, Writable } from 'node:stream';
 import type { JSONRPCMessage, Server } from '@modelcontextprotocol/server';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
+import type { Json } from '../../json/json.ts';
+import { unmarkNumbers } from '../../json/mark-numbers.ts';
 import type { Caller } from '../caller.ts';
 import { createMcpServer } from '../mcp-server.ts';
 import { LIST_NAMES, watchChanges } from './changes.ts';
 import { notifyClient } from './legacy-stream.ts';
+import { markedInput } from './marked-input.ts';
 import { inMemorySubscriptions, type SessionSubscriptions } from './session-subscriptions.ts';
 
 export type StdioOptions = {
@@ -20,7 +23,7 @@ export type StdioOptions = {
 /** Serves one client over two streams, until the client closes its end or the signal fires. */
 export async function serveMcpStdio(options: StdioOptions): Promise<void> {
   const { caller, input, output, onDisconnect, signal, onError } = options;
-  const transport = new StdioServerTransport(input, output);
+  const transport = new StdioServerTransport(markedInput(input), output);
   const closed = new AbortController();
   const { tracked, waitUntilIdle } = trackTransactions(caller);
   const session = inMemorySubscriptions(tracked);
@@ -105,7 +108,8 @@ function whenInitialized(
 ): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const onMessage = transport.onmessage;
-  transport.onmessage = (message: JSONRPCMessage) => {
+  transport.onmessage = (marked: JSONRPCMessage) => {
+    const message = unmarkNumbers(marked as Json) as unknown as JSONRPCMessage;
     if (!('method' in message) || message.method !== 'subscriptions/listen') {
       onMessage?.(message);
       if ('method' in message && message.method === 'notifications/initialized') resolve();

@@ -1,4 +1,5 @@
 import { HowdahError } from '../../contracts/errors.ts';
+import { isJsonNumber } from '../../json/exact-number.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { celFault, evaluateCel } from '../environment/cel.ts';
 
@@ -38,7 +39,7 @@ type ReadValue = (value: Json) => { value: Json | undefined } | { not: string };
 
 const readText: ReadValue = (value) => {
   if (value === null || value === '') return { value: undefined };
-  if (typeof value === 'string' || typeof value === 'number') return { value: String(value) };
+  if (typeof value === 'string' || isJsonNumber(value)) return { value: String(value) };
   return { not: 'a text or a number' };
 };
 const readObject: ReadValue = (value) => {

@@ -5,7 +5,6 @@ import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { Action } from '../../contracts/runs/action.ts';
 import type { Message, ToolCall } from '../../contracts/runs/message.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
-import type { Json } from '../../json/json.ts';
 import { parseJsonOrText } from '../../json/parse-json.ts';
 import { deadline } from '../environment/deadline.ts';
 import { failpoint, midStream } from '../environment/failpoints.ts';

@@ -15,7 +15,7 @@ import { cloneJson } from '../../json/clone-json.ts';
 import { unstorableReason } from '../../json/storable-json.ts';
 import { truncate } from '../../text/truncate.ts';
 import { type Fault, type TextPlace, toPointer } from '../schema/fault.ts';
-import { exactValueOf } from './exact-scalar.ts';
+import { exactValueOf } from './exact-value.ts';
 import { jsonFault } from './json-errors.ts';
 import { type OffsetFault, syntaxFaults } from './yaml-errors.ts';
 

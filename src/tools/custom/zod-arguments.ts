@@ -18,12 +18,14 @@ export function schemaOf(parameters: z.ZodObject): JsonSchema {
       const { type } = zodSchema._zod.def;
       if (type === 'bigint') Object.assign(jsonSchema, { type: 'integer', format: BIGINT });
       else if (WITHOUT_SCHEMA.has(type)) {
-        throw new Error(`${type} cannot be represented in JSON Schema`);
+        throw new Error(`${capitalized(type)} cannot be represented in JSON Schema`);
       }
     },
   });
   return schema as JsonSchema;
 }
+
+const capitalized = (word: string) => word.charAt(0).toUpperCase() + word.slice(1);
 
 /**
  * Returns arguments as the values of JavaScript that zod checks. An integer is a `bigint` where the

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../../contracts/errors.ts';
 import type { Setting } from '../../../db/queries/settings.ts';
+import { numberIn } from '../../../json/exact-number.ts';
 import { closestNames } from '../../../text/closest-names.ts';
 import type { SettingsBackend } from '../../backend/backend.ts';
 import { API_OPTION } from '../../backend/connect-server.ts';
@@ -152,7 +153,7 @@ async function settingOf(settings: SettingsBackend, key: string): Promise<Settin
  * with its own message.
  */
 function jsonOf(value: string): string {
-  return value.trim() !== '' && Number.isFinite(Number(value))
-    ? JSON.stringify(Number(value))
-    : JSON.stringify(value);
+  const number = numberIn(value.trim()) ?? Number(value);
+  const isNumber = value.trim() !== '' && Number.isFinite(Number(number));
+  return JSON.stringify(isNumber ? number : value);
 }

@@ -3,6 +3,7 @@ import { StreamableHTTPClientTransport, type Transport } from '@modelcontextprot
 import type { AccessTokens } from '../../../contracts/connected-account.ts';
 import type { Outcome } from '../../../contracts/errors.ts';
 import type { ReadSecret } from '../../../contracts/secret.ts';
+import { markingFetch } from '../../../json/mark-lines.ts';
 import { parseJson } from '../../../json/parse-json.ts';
 import { hostPatternOf } from '../../../network/host-pattern.ts';
 import { Redaction } from '../../../redaction/redaction.ts';
@@ -12,7 +13,7 @@ import type { Egress } from '../../egress.ts';
 import { readHeaders } from '../../http-request/headers.ts';
 import { type McpServer, textsIn } from '../server.ts';
 import { ChildTransport } from './child-transport.ts';
-import { markingFetch, unmarkMessages } from './exact-messages.ts';
+import { unmarkMessages } from './exact-messages.ts';
 
 /** The largest message, and the largest answer over HTTP. */
 const MAX_BYTES = 4 * 1024 * 1024;
@@ -112,7 +113,9 @@ async function toUrl(
     return (await send(input, init, token)).response; // with a new token
   };
   const transport = unmarkMessages(
-    new StreamableHTTPClientTransport(url, { fetch: markingFetch(fetch) }),
+    new StreamableHTTPClientTransport(url, {
+      fetch: markingFetch(fetch as typeof globalThis.fetch),
+    }),
   );
   let known = { size: 0, redaction: Redaction.of([]) };
   const redaction = () => {
