@@ -168,6 +168,22 @@ begin
     hint = howdah_private.size_fix(refuse_large.most, refuse_large.unit, refuse_large.type);
 end $$;
 
+-- Refuses an encrypted text of a run in one of the columns that the arguments name.
+create or replace function howdah_private.tg__refuse_sealed() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_field text := (
+    select f.name from unnest(tg_argv) as f (name)
+    where strpos(to_jsonb(new) ->> f.name, 'howdah.sealed.v') > 0 limit 1);
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('%s contains an encrypted text of a run', v_field),
+    detail = jsonb_build_object('field', v_field)::text,
+    hint = 'Encrypted texts belong to the rows of their run. Write the text itself.';
+end $$;
+
 -- Refuses the value of a row that is too large. The trigger condition, made by 95_sizes.sql, is
 -- true only if there is one. The arguments are triples of column, maximum size and unit.
 create or replace function howdah_private.tg__refuse_oversize() returns trigger

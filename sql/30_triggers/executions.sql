@@ -110,7 +110,7 @@ declare
     when v_may_pin then nullif(current_setting('howdah.pinned_run_defaults', true), '') end;
   v_has_prompt boolean;
 begin
-  if num_nonnulls(new.input_parts, new.history) > 0 or new.input like 'howdah.sealed.v1.%' then
+  if num_nonnulls(new.input_parts, new.history) > 0 or new.input like 'howdah.sealed.v_.%' then
     select c.* into new.contents_key_id, new.contents_encrypted_at, new.wake_at
     from howdah_private.mark_copied_input(new) as c;
   end if;
@@ -383,6 +383,12 @@ begin
   end if;
   if e.input_trust = 'system' then
     perform howdah_private.permit_system_trust(e);
+  end if;
+  if strpos(e.metadata::text, 'howdah.sealed.v') > 0 and e.contents_encrypted_at is null then
+    raise exception using errcode = 'HWINV',
+      message = 'metadata contains an encrypted text of a run',
+      detail = jsonb_build_object('field', 'metadata')::text,
+      hint = 'Encrypted texts belong to the rows of their run. Write the text itself.';
   end if;
   if e.callback_url !~* '^https?://[^/@?#\s]+([/?#]\S*)?$' or length(e.callback_url) > 2000 then
     raise exception using errcode = 'HWINV', message = 'callback_url is not an http or https URL',

@@ -3,7 +3,7 @@ create or replace view howdah.execution_timeline with (security_invoker = true) 
     round(extract(epoch from s.finished_at - s.started_at) * 1000, 1) as ms,
     s.tokens_in, s.tokens_out, s.cost, s.error ->> 'message' as error,
     -- half of a ciphertext could not be decrypted
-    case when strpos(t.said, 'howdah.sealed.v1.') > 0 then t.said else left(t.said, 200) end as said
+    case when strpos(t.said, 'howdah.sealed.v') > 0 then t.said else left(t.said, 200) end as said
   from howdah.steps as s
   left join lateral (
     select string_agg(t.content, ' ' order by t.seq) as content,

@@ -7,10 +7,10 @@ import { open, seal } from './aead.ts';
 import { CACHE_MS, createDataKeys, createKeyOpener } from './data-keys.ts';
 import {
   type DecryptedContent,
-  ENCRYPTED_PREFIX,
   type EncryptedText,
   encryptedJson,
   encryptedTextsIn,
+  headOf,
   type Kind,
   replaceEncrypted,
 } from './encrypted-values.ts';
@@ -35,8 +35,31 @@ export function contentKey({ id, tenant_id }: WrappedKey, key: Buffer): ContentK
   return { id, tenant_id, key: createSecretKey(key) };
 }
 
-/** Returns those of these runs whose contents the reader may see. */
-export type MayDecrypt = (executionIds: string[]) => Promise<ReadonlySet<string>>;
+/** An encrypted text that was found in a value. */
+export type SealedText = Readonly<Omit<EncryptedText, 'cipher' | 'keyId'>>;
+
+/**
+ * Returns those of these encrypted texts that the reader may see: of runs that it may see, and
+ * stored where they were encrypted.
+ */
+export type MayDecrypt = (texts: readonly SealedText[]) => Promise<ReadonlySet<string>>;
+
+/**
+ * The place of a content: table, row and column in a run. A text that was moved to another place, or
+ * exchanged for another one of its run, does not open there.
+ */
+export type ContentPlace = Readonly<{
+  execution_id: string;
+  relation: string;
+  /** The number or id of the row; null for the run itself. */
+  row: string | number | null;
+  column: string;
+}>;
+
+/** Returns the name of a place in its run, as it stands in encrypted texts. */
+export function placeName({ relation, row, column }: Omit<ContentPlace, 'execution_id'>): string {
+  return `${relation}~${row ?? 0}~${column.replaceAll('.', ':')}`;
+}
 
 /**
  * Decrypts contents of runs wherever they are in a value: texts, parts of texts, JSON, JSON in
@@ -50,22 +73,22 @@ export type DecryptContents = <T>(
   charge?: (bytes: number) => void,
 ) => Promise<T>;
 
-/** Encrypts a text of a run. */
-export function encryptText(key: ContentKey, executionId: string, text: string): string {
-  return encrypt(key, executionId, 'text', text);
+/** Encrypts a text of a run for its place. */
+export function encryptText(key: ContentKey, at: ContentPlace, text: string): string {
+  return encrypt(key, at, 'text', text);
 }
 
 /**
- * Encrypts a JSON value of a run, given and returned as JSON text, so that no digit of a number is
- * lost. `visible` are fields that stay readable in SQL.
+ * Encrypts a JSON value of a run for its place, given and returned as JSON text, so that no digit of
+ * a number is lost. `visible` are fields that stay readable in SQL.
  */
 export function encryptJson(
   key: ContentKey,
-  executionId: string,
+  at: ContentPlace,
   json: string,
   visible: JsonObject = {},
 ): string {
-  return encryptedJson(json, encrypt(key, executionId, 'json', json), visible);
+  return encryptedJson(json, encrypt(key, at, 'json', json), visible);
 }
 
 /** The options of a decryptor. */
@@ -92,8 +115,8 @@ export function createContentDecryptor(
   return async (value, mayDecrypt, charge) => {
     const parts = encryptedTextsIn(value);
     if (parts.length === 0) return value;
-    const executions = await mayDecrypt([...new Set(parts.map(({ executionId }) => executionId))]);
-    const readable = parts.filter(({ executionId }) => executions.has(executionId));
+    const allowed = await mayDecrypt(parts);
+    const readable = parts.filter(({ text }) => allowed.has(text));
     const opened = new Map<string, DecryptedContent>();
     const known = await keys(readable.map(({ keyId }) => keyId));
     for (const part of readable) {
@@ -163,27 +186,33 @@ function noKeyHere(error: unknown): undefined {
   throw error;
 }
 
-function placeOf({ tenant_id }: ContentKey, executionId: string) {
-  return ['howdah.content', tenant_id, executionId];
+/** Returns what authenticates a content besides its key. Version 1 had no place. */
+function placeOf({ tenant_id }: ContentKey, executionId: string, place: string | undefined) {
+  return place === undefined
+    ? ['howdah.content', tenant_id, executionId]
+    : ['howdah.content', tenant_id, executionId, place];
 }
 
-function encrypt(key: ContentKey, executionId: string, kind: Kind, text: string): string {
+function encrypt(key: ContentKey, at: ContentPlace, kind: Kind, text: string): string {
   const bytes = Buffer.from(text, 'utf8');
   const packed = bytes.length < COMPRESSED_FROM ? bytes : deflateRawSync(bytes, { level: 1 });
   const isSmaller = packed.length < bytes.length;
   const form = (isSmaller ? DEFLATED : 0) | (kind === 'json' ? JSON_TEXT : 0);
   const plain = Buffer.concat([Buffer.of(form), isSmaller ? packed : bytes]);
-  const sealed = seal(key.key, placeOf(key, executionId), plain);
+  const place = placeName(at);
+  const sealed = seal(key.key, placeOf(key, at.execution_id, place), plain);
   const nonce = urlSafe(sealed.nonce);
-  return `${ENCRYPTED_PREFIX}${key.id}.${executionId}.${nonce}.${urlSafe(sealed.ciphertext)}`;
+  const head = headOf({ keyId: key.id, executionId: at.execution_id, place, nonce });
+  return `${head}${urlSafe(sealed.ciphertext)}`;
 }
 
 /** Decrypts a text as itself, and JSON as JSON text. Returns undefined if a bit has changed. */
 function decrypt(
   key: ContentKey,
-  { executionId, nonce, cipher }: EncryptedText,
+  { executionId, place, nonce, cipher }: EncryptedText,
 ): DecryptedContent | undefined {
-  const content = open(key.key, placeOf(key, executionId), { nonce, ciphertext: cipher });
+  const sealed = { nonce, ciphertext: cipher };
+  const content = open(key.key, placeOf(key, executionId, place), sealed);
   if (!content) return undefined;
   const form = content.readUInt8(0);
   const bytes = content.subarray(1);

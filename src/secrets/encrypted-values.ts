@@ -5,17 +5,23 @@ import { isJsonObject, type JsonObject } from '../json/json.ts';
 import { parseJson, parseSpelling } from '../json/parse-json.ts';
 
 /**
- * The beginning of an encrypted text. After it come the id of the data key, the id of the run, the
- * nonce and the ciphertext, separated by dots. `howdah_private.is_encrypted` has the same form.
+ * The beginning of every encrypted text. After it come the version, the id of the data key, the id of
+ * the run, from version 2 on the place in the run, the nonce and the ciphertext, separated by dots.
+ * `howdah_private.is_encrypted` has the same form.
  */
-export const ENCRYPTED_PREFIX = 'howdah.sealed.v1.';
+export const ENCRYPTED_PREFIX = 'howdah.sealed.v';
 
 /**
  * The part of an encrypted text before the ciphertext, which has any length. No expression matches
  * a ciphertext: V8 needs stack for each of its characters, and gives up after a few million.
+ * Version 1 has no place. It is still read, and written no more.
  */
-const HEAD = /howdah\.sealed\.v1\.([0-9a-f-]{36})\.([0-9a-f-]{36})\.([\w-]{16})\./;
-const HEAD_LENGTH = ENCRYPTED_PREFIX.length + 36 + 1 + 36 + 1 + 16 + 1;
+const ID = '[0-9a-f-]{36}';
+const PLACE = '[a-z_]{1,40}~[0-9A-Za-z-]{1,40}~[a-z0-9_:]{1,80}';
+const HEAD = new RegExp(
+  `howdah\\.sealed\\.(?:v1\\.(${ID})\\.(${ID})|v2\\.(${ID})\\.(${ID})\\.(${PLACE}))\\.([\\w-]{16})\\.`,
+);
+const LONGEST_HEAD = 300;
 /** A character that no ciphertext has. */
 const NO_CIPHER = /[^\w-]/;
 /** The shortest ciphertext: the tag and one byte. */
@@ -62,17 +68,26 @@ export type EncryptedText = {
   text: string;
   keyId: string;
   executionId: string;
+  /** The place in the run that the text is bound to. Undefined in version 1. */
+  place: string | undefined;
   nonce: string;
   cipher: string;
 };
 
+/** Returns the beginning of an encrypted text up to its ciphertext. */
+export function headOf(parts: Omit<EncryptedText, 'text' | 'cipher'>): string {
+  const { keyId, executionId, place, nonce } = parts;
+  return `${ENCRYPTED_PREFIX}2.${keyId}.${executionId}.${place}.${nonce}.`;
+}
+
 /** Returns the parts of a text that is encrypted as a whole. */
 function partsOf(text: string): EncryptedText | undefined {
-  const head = text.startsWith(ENCRYPTED_PREFIX) && HEAD.exec(text.slice(0, HEAD_LENGTH));
-  const cipher = text.slice(HEAD_LENGTH);
-  if (!head || cipher.length < SHORTEST_CIPHER || NO_CIPHER.test(cipher)) return undefined;
-  const [, keyId = '', executionId = '', nonce = ''] = head;
-  return { text, keyId, executionId, nonce, cipher };
+  const head = text.startsWith(ENCRYPTED_PREFIX) && HEAD.exec(text.slice(0, LONGEST_HEAD));
+  if (!head || head.index > 0) return undefined;
+  const [{ length }, oldKey, oldRun, key = '', run = '', place, nonce = ''] = head;
+  const cipher = text.slice(length);
+  if (cipher.length < SHORTEST_CIPHER || NO_CIPHER.test(cipher)) return undefined;
+  return { text, keyId: oldKey ?? key, executionId: oldRun ?? run, place, nonce, cipher };
 }
 
 /**

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { SecretRows, WrappedKey } from '../../src/contracts/secret.ts';
 import { parseJson } from '../../src/json/parse-json.ts';
-import { newKey } from '../../src/secrets/aead.ts';
+import { newKey, seal } from '../../src/secrets/aead.ts';
 import {
   contentKey,
   createContentCipher,
@@ -11,6 +11,7 @@ import {
   type DecryptContents,
   encryptJson,
   encryptText,
+  type MayDecrypt,
 } from '../../src/secrets/contents.ts';
 import { wrap } from '../../src/secrets/data-keys.ts';
 import { isEncrypted } from '../../src/secrets/encrypted-values.ts';
@@ -43,10 +44,20 @@ function rowsWith(...known: WrappedKey[]): { rows: SecretRows; reads: () => numb
 
 const { rows } = rowsWith(wrapped, otherWrapped);
 const decrypt = createContentDecryptor(rows, masterKeys);
-const mayAll = async (ids: string[]) => new Set(ids);
+const mayAll: MayDecrypt = async (texts) => new Set(texts.map(({ text }) => text));
+const mayRead =
+  (run: string): MayDecrypt =>
+  async (texts) =>
+    new Set(texts.filter(({ executionId }) => executionId === run).map(({ text }) => text));
+const at = (execution_id: string) => ({
+  execution_id,
+  relation: 'steps',
+  row: 1,
+  column: 'output',
+});
 const opened = <T>(value: T, by: DecryptContents = decrypt) => by(value, mayAll);
-const text = (plain: string, run = RUN) => encryptText(key, run, plain);
-const json = (plain: string, run = RUN) => encryptJson(key, run, plain);
+const text = (plain: string, run = RUN) => encryptText(key, at(run), plain);
+const json = (plain: string, run = RUN) => encryptJson(key, at(run), plain);
 
 /** Generates any text that PostgreSQL can store. */
 const storedText = fc.string({ unit: 'binary' }).map((one) => one.replaceAll('\0', ''));
@@ -126,14 +137,14 @@ describe('a JSON value', () => {
   });
 
   test('shows its visible fields beside the ciphertext', async () => {
-    const encrypted = encryptJson(key, RUN, '{"usage": 7, "text": "a"}', { usage: 7 });
+    const encrypted = encryptJson(key, at(RUN), '{"usage": 7, "text": "a"}', { usage: 7 });
     expect(JSON.parse(encrypted)).toMatchObject({ usage: 7 });
     expect(await opened(JSON.parse(encrypted))).toEqual({ usage: 7, text: 'a' });
   });
 
   test('uses the user named beside the ciphertext, for example after an erasure', async () => {
     const plain = '{"by":"ada","n":1.50,"at":12345678901234567890}';
-    const encrypted = JSON.parse(encryptJson(key, RUN, plain, { by: 'ada' }));
+    const encrypted = JSON.parse(encryptJson(key, at(RUN), plain, { by: 'ada' }));
     const renamed = JSON.stringify({ ...encrypted, by: 'erased-1' });
     expect(await opened(JSON.stringify(encrypted))).toBe(plain);
     expect(await opened(renamed)).toBe(plain.replace('ada', 'erased-1'));
@@ -171,7 +182,7 @@ describe('other values', () => {
 });
 
 describe('what a reader may not see stays encrypted', () => {
-  const onlyOther = async () => new Set([OTHER_RUN]);
+  const onlyOther = mayRead(OTHER_RUN);
 
   test('contents of other runs', async () => {
     const value = { mine: text('mine', OTHER_RUN), theirs: text('theirs') };
@@ -181,6 +192,18 @@ describe('what a reader may not see stays encrypted', () => {
   test('contents under the id of another run', async () => {
     const forged = text('theirs').replace(RUN, OTHER_RUN);
     expect(await decrypt(forged, onlyOther)).toBe(forged);
+  });
+
+  test('contents under the name of another place of their run', async () => {
+    const encrypted = text('theirs');
+    expect(encrypted).toMatch(/^howdah\.sealed\.v2\./);
+    for (const place of ['steps~2~output', 'steps~1~input', 'messages~1~output']) {
+      const forged = encrypted.replace('steps~1~output', place);
+      expect(forged).not.toBe(encrypted);
+      expect(await opened(forged)).toBe(forged);
+    }
+    const without = encrypted.replace('.v2.', '.v1.').replace('steps~1~output.', '');
+    expect(await opened(without)).toBe(without);
   });
 
   test('contents under the key of another tenant', async () => {
@@ -260,7 +283,7 @@ test('contents that stay encrypted may be replaced for people', async () => {
     replaceUnreadable: () => '[encrypted]',
   });
   const value = { a: text('a'), b: text('b', OTHER_RUN), c: JSON.parse(json('[1]', OTHER_RUN)) };
-  expect(await shown(value, async () => new Set([RUN]))).toEqual({
+  expect(await shown(value, mayRead(RUN))).toEqual({
     a: 'a',
     b: '[encrypted]',
     c: [{ sealed_list: '[encrypted]' }],
@@ -271,14 +294,14 @@ test('many values need one read of their data key, and one call of the reader ea
   const { rows: counted, reads } = rowsWith(wrapped);
   const own = createContentDecryptor(counted, masterKeys);
   const asked: string[][] = [];
-  const may = async (ids: string[]) => {
-    asked.push(ids.toSorted());
-    return new Set(ids);
+  const may: MayDecrypt = async (texts) => {
+    asked.push(texts.map(({ executionId }) => executionId).toSorted());
+    return mayAll(texts);
   };
   await own([text('a'), text('b'), text('c', OTHER_RUN)], may);
   await own(text('d'), may);
   expect(reads()).toBe(1);
-  expect(asked).toEqual([[RUN, OTHER_RUN].toSorted(), [RUN]]);
+  expect(asked).toEqual([[RUN, RUN, OTHER_RUN].toSorted(), [RUN]]);
 });
 
 test.each([
@@ -295,4 +318,20 @@ test.each([
   ['{"sealed": "howdah.sealed.v1.x"}', false],
 ])('a value as a whole is encrypted or not (%#)', (value, expected) => {
   expect(isEncrypted(value)).toBe(expected);
+});
+
+test('texts of version 1, which names no place, are still read', async () => {
+  const plain = Buffer.concat([Buffer.of(0), Buffer.from('from before')]);
+  const { nonce, ciphertext } = seal(dataKey as never, ['howdah.content', TENANT, RUN], plain);
+  const url = (base64: string) => Buffer.from(base64, 'base64').toString('base64url');
+  const old = `howdah.sealed.v1.${key.id}.${RUN}.${url(nonce)}.${url(ciphertext)}`;
+  expect(isEncrypted(old)).toBe(true);
+  expect(await opened(old)).toBe('from before');
+  expect(await opened(`${old} and ${text('now')}`)).toBe('from before and now');
+  const asked: unknown[] = [];
+  await decrypt(old, async (texts) => {
+    asked.push(...texts.map(({ place }) => place));
+    return new Set();
+  });
+  expect(asked).toEqual([undefined]);
 });

@@ -1,5 +1,7 @@
 import { setImmediate as nextTick } from 'node:timers/promises';
-import { decryptableFor } from '../../src/db/connection/decrypt-run-rows.ts';
+import { HowdahError } from '../../src/contracts/errors.ts';
+import { runsOf } from '../../src/db/connection/decrypt-results.ts';
+import { decryptableRuns } from '../../src/db/connection/decrypt-run-rows.ts';
 import { inTransaction, type Pool, type PoolClient } from '../../src/db/connection/pool.ts';
 import { faultOf, isConnectionLoss } from '../../src/db/connection/sqlstate.ts';
 import {
@@ -22,7 +24,9 @@ import {
   type ContentKey,
   encryptJson,
   encryptText,
+  placeName,
 } from '../../src/secrets/contents.ts';
+import { encryptedTextsIn } from '../../src/secrets/encrypted-values.ts';
 
 /** The most trees, and the most runs in them, in a transaction. */
 const MOST = { trees: 50, runs: 200 };
@@ -109,8 +113,8 @@ async function changeTable(
   for await (const page of readRunContents(client, runs, table, PAGE_SIZE)) {
     const contents: ChangedContents[] = [];
     for (const row of page) {
-      const plain = await cipher.decrypt(row, decryptableFor(client, row.execution_id));
-      contents.push(key ? encryptRow(plain, key) : withoutKey(plain));
+      const plain = await decryptRow(client, table, row, cipher);
+      contents.push(key ? encryptRow(plain, table, key) : withoutKey(plain));
       await nextTick(); // a row has up to a few megabytes
     }
     await writeRunContents(client, table, contents);
@@ -131,16 +135,75 @@ async function lockCurrentKey(
   return cipher.open(wrapped);
 }
 
-function encryptRow(row: RunContents, key: ContentKey): ChangedContents {
+/**
+ * Decrypts the contents of a row. A text of another run is a copy, which the run may have in its
+ * input, history and log until it is decrypted. Throws `HWINV` if a text of the run itself stands in
+ * another place than it was encrypted for: somebody exchanged contents.
+ */
+async function decryptRow(
+  client: PoolClient,
+  table: ContentTable,
+  row: RunContents,
+  cipher: ContentCipher,
+): Promise<RunContents> {
+  const { execution_id } = row;
+  for (const [column, value] of contentsOf(row)) {
+    const places = [nameOf(table, row, column), ...(COPIED_FROM[`${table}.${column}`] ?? [])];
+    const moved = encryptedTextsIn(value).some(
+      ({ executionId, place }) =>
+        executionId === execution_id && place !== undefined && !places.includes(place),
+    );
+    if (moved) throw createMovedError(table, row, column);
+  }
+  return cipher.decrypt(row, async (texts) => {
+    const runs = await decryptableRuns(client, execution_id, runsOf(texts), false);
+    return new Set(texts.filter((one) => runs.has(one.executionId)).map(({ text }) => text));
+  });
+}
+
+/** Places from which SQL copies contents within a run: a retry has the error of the run. */
+const COPIED_FROM: Readonly<Record<string, readonly string[]>> = {
+  'steps.error': [placeName({ relation: 'executions', row: null, column: 'error' })],
+};
+
+/** Returns the contents of a row by their columns. */
+function contentsOf(row: RunContents): [column: string, value: unknown][] {
+  return [
+    ...Object.entries(row.texts ?? {}),
+    ...Object.entries(row.documents ?? {}),
+    ...(row.arguments ?? []).map((text, at): [string, unknown] => [`tool_calls.${at}`, text]),
+  ];
+}
+
+type Row = Pick<RunContents, 'seq' | 'id'>;
+
+function nameOf(relation: ContentTable, { seq, id }: Row, column: string): string {
+  return placeName({ relation, row: seq ?? id, column });
+}
+
+function createMovedError(table: ContentTable, row: RunContents, column: string): HowdahError {
+  const { execution_id, seq, id } = row;
+  const message = `an encrypted text of execution ${execution_id} stands in ${table}.${column}, for which it was not encrypted`;
+  return new HowdahError('HWINV', message, {
+    hint: 'Somebody exchanged contents of this run. Restore its rows from a backup.',
+    detail: { execution_id, table, row: seq ?? id, column },
+  });
+}
+
+function encryptRow(row: RunContents, relation: ContentTable, key: ContentKey): ChangedContents {
   const { execution_id, seq, id, texts, documents, visible } = row;
-  const text = (plain: string) => encryptText(key, execution_id, plain);
+  const at = (column: string) => ({ execution_id, relation, row: seq ?? id, column });
+  const text = (plain: string, column: string) => encryptText(key, at(column), plain);
   const json = (plain: string, column: string) =>
-    encryptJson(key, execution_id, plain, visible?.[column] ?? {});
+    encryptJson(key, at(column), plain, visible?.[column] ?? {});
   return {
     ...{ execution_id, seq, id, key_id: key.id },
     texts: mapValues(texts, text),
     documents: mapValues(documents, json),
-    arguments: row.arguments?.map((plain) => (plain === null ? null : text(plain))) ?? null,
+    arguments:
+      row.arguments?.map((plain, index) =>
+        plain === null ? null : text(plain, `tool_calls.${index}`),
+      ) ?? null,
   };
 }
 

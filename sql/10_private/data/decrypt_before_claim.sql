@@ -119,9 +119,10 @@ create or replace function howdah_private.encrypted_values(document text)
 as $$
   select distinct v.value, split_part(v.value, '.', 4)::uuid, split_part(v.value, '.', 5)::uuid
   from string_to_table(encrypted_values.document, '"') as v (value)
-  where starts_with(v.value, 'howdah.sealed.v1.') and v.value ~ (
-    '^howdah\.sealed\.v1\.([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\.){2}'
-    || '[A-Za-z0-9_-]{16}\.[A-Za-z0-9_-]{22,}$')
+  where starts_with(v.value, 'howdah.sealed.v') and v.value ~ (
+    '^howdah\.sealed\.v[12]\.'
+    || '([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\.){2}')
+    and howdah_private.is_encrypted(v.value)
 $$;
 
 -- Returns whether a JSON value is encrypted: an array as [{"sealed_list": …}], others as
@@ -185,7 +186,7 @@ declare
     enqueue_copied_input.input_parts, enqueue_copied_input.history)::text;
   v_found record;
 begin
-  if strpos(v_written, '"howdah.sealed.v1.') = 0 then
+  if strpos(v_written, '"howdah.sealed.v') = 0 then
     return null;
   end if;
   with written as (

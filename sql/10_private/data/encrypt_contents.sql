@@ -12,7 +12,8 @@
 -- Returns whether a text is an encrypted content of a run.
 create or replace function howdah_private.is_encrypted(value text) returns boolean
   language sql immutable parallel safe
-  return value ~ ('^howdah\.sealed\.v1\.[0-9a-f-]{36}\.[0-9a-f-]{36}\.'
+  return value ~ ('^howdah\.sealed\.(v1\.[0-9a-f-]{36}\.[0-9a-f-]{36}'
+    || '|v2\.[0-9a-f-]{36}\.[0-9a-f-]{36}\.[a-z_]{1,40}~[0-9A-Za-z-]{1,40}~[a-z0-9_:]{1,80})\.'
     || '[A-Za-z0-9_-]{16}\.[A-Za-z0-9_-]{22,}$');
 
 -- Enqueues root runs that ended at least `grace` ago, and returns how many runs are due. Workers
@@ -667,3 +668,57 @@ begin
       write_run_contents.relation, write_run_contents.contents);
   end if;
 end $$;
+
+-- Returns which encrypted texts are stored in the places that they were encrypted for, as numbers
+-- from 1 on. A text is given by its run, its place (table~row~column) and its nonce. Tells nothing
+-- to a caller who does not have the text.
+create or replace function howdah_private.sealed_in_place(
+  runs uuid[], places text[], nonces text[]
+) returns int[]
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  with sealed as (
+    select s.run, s.nonce, s.number, split_part(s.place, '~', 1) as relation,
+      split_part(s.place, '~', 2) as row_id,
+      split_part(split_part(s.place, '~', 3), ':', 1) as column_name
+    from unnest(sealed_in_place.runs, sealed_in_place.places, sealed_in_place.nonces)
+      with ordinality as s (run, place, nonce, number)
+  )
+  select coalesce(array_agg(s.number::int order by s.number), '{}') from sealed as s
+  where strpos(case s.relation
+    when 'messages' then (
+      select case s.column_name when 'content' then m.content when 'parts' then m.parts::text
+        when 'tool_calls' then m.tool_calls::text end
+      from howdah.messages as m where m.execution_id = s.run and m.seq = s.row_id::int)
+    when 'steps' then (
+      select case s.column_name when 'input' then t.input when 'output' then t.output
+        when 'error' then t.error when 'annotations' then t.annotations end::text
+      from howdah.steps as t where t.execution_id = s.run and t.seq = s.row_id::int)
+    when 'executions' then (
+      select case s.column_name when 'input' then e.input when 'output' then e.output
+        when 'input_data' then e.input_data::text when 'input_parts' then e.input_parts::text
+        when 'output_data' then e.output_data::text
+        when 'error' then concat_ws(' ', e.error, ( -- a retry copies the error of the run
+          select string_agg(t.error::text, ' ') from howdah.steps as t
+          where t.execution_id = s.run and t.kind = 'retry'))
+        when 'history' then e.history::text end
+      from howdah.executions as e where e.id = s.run)
+    when 'questions' then (
+      select case s.column_name when 'prompt' then q.prompt when 'answer' then q.answer
+        when 'default_answer' then q.default_answer when 'schema' then q.schema::text
+        when 'options' then q.options::text when 'answer_data' then q.answer_data::text
+        when 'preview' then q.preview::text when 'tool_call' then q.tool_call::text end
+      from howdah.questions as q where q.execution_id = s.run and q.id::text = s.row_id)
+    when 'feedback_entries' then (
+      select f.comment from howdah.feedback_entries as f
+      where f.execution_id = s.run and f.id::text = s.row_id and s.column_name = 'comment')
+    when 'webhook_deliveries' then (
+      select d.payload::text from howdah.webhook_deliveries as d
+      where d.execution_id = s.run and d.id::text = s.row_id and s.column_name = 'payload')
+    when 'inbox' then (
+      select case s.column_name when 'content' then i.content when 'output' then i.output::text
+        when 'parts' then i.parts::text end
+      from howdah_private.inbox as i where i.execution_id = s.run and i.id::text = s.row_id)
+    end, '.' || s.nonce || '.') > 0
+$$;

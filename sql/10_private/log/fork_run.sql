@@ -86,8 +86,8 @@ create or replace function howdah_private.check_fork_of_encrypted(
 as $$
 declare
   v_field text := case
-    when check_fork_of_encrypted.input like '%howdah.sealed.v1.%' then 'input'
-    when check_fork_of_encrypted.input_data::text like '%howdah.sealed.v1.%' then 'input_data'
+    when check_fork_of_encrypted.input like '%howdah.sealed.v_.%' then 'input'
+    when check_fork_of_encrypted.input_data::text like '%howdah.sealed.v_.%' then 'input_data'
     when check_fork_of_encrypted.changes is not null and e.input_data is not null
       and check_fork_of_encrypted.input_data is null then 'changes' end;
 begin

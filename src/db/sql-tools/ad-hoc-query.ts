@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import pg from 'pg';
-import { type DecryptRows, visibleRunsOn } from '../connection/decrypt-results.ts';
+import { type DecryptRows, readsContents, visibleTextsOn } from '../connection/decrypt-results.ts';
 import type { Pool, PoolClient } from '../connection/pool.ts';
 
 export type AdHocQueryOptions = {
@@ -49,7 +49,8 @@ export async function adHocQuery(
       await client.query(`select set_config('statement_timeout', $1, true)`, [`${seconds}s`]);
     }
     const { rows, count, fields, command } = await ask(client, text, mostRows);
-    const shown = decrypt ? await decrypt(rows, visibleRunsOn(client)) : rows;
+    const isDecrypted = decrypt !== undefined && readsContents(text);
+    const shown = isDecrypted ? await decrypt(rows, visibleTextsOn(client)) : rows;
     const names = distinct(fields.map(({ name }) => name));
     await client.query('commit');
     return {

@@ -35,7 +35,7 @@ import {
 // Tests how SQL handles the encrypted contents of ended runs.
 
 const SAID = 'a canary sings';
-const SEALED = /^howdah\.sealed\.v1\./;
+const SEALED = /^howdah\.sealed\.v2\./;
 
 const db = testDatabase({ violates: true }); // writes runs and steps by hand
 let worker: string;
@@ -533,7 +533,7 @@ describe('a conversation with encrypted turns', () => {
     const id = await makeRun(db.pool, { agent_id: agent, session_id: session, input: 'now' });
     const { found } = await one(
       db.pool,
-      `select howdah_private.call_search_messages($1, '{"query": "canary sings howdah sealed v1"}') as found`,
+      `select howdah_private.call_search_messages($1, '{"query": "canary sings howdah sealed v2"}') as found`,
       [id],
     );
     expect(found).toEqual({ messages: [], encrypted: 1 });

@@ -180,7 +180,7 @@ function archiveReader(keys: readonly WrappedKey[], masterKeys: MasterKeys) {
     keys: async (ids: readonly string[]) => keys.filter(({ id }) => ids.includes(id)),
   };
   const decrypt = createContentDecryptor(rows, masterKeys);
-  return (row: string) => decrypt(row, async (ids) => new Set(ids));
+  return (row: string) => decrypt(row, async (texts) => new Set(texts.map(({ text }) => text)));
 }
 
 const inNumbers = (rows: Record<string, number>): string =>

@@ -126,7 +126,7 @@ test('an archive stays encrypted, and is restored in plain text after its data k
   expect(archived).toMatchObject({ status: 0 });
   for (const file of ['executions', 'messages', 'steps']) {
     const rows = gunzipSync(readFileSync(join(folder, month, `${file}.jsonl.gz`))).toString();
-    expect(rows).toContain('howdah.sealed.v1.');
+    expect(rows).toContain('howdah.sealed.v2.');
     expect(rows).not.toContain('canary');
   }
   await withKey(KEY, 'admin', 'secret', 'rotate', '--data');
@@ -139,7 +139,7 @@ test('an archive stays encrypted, and is restored in plain text after its data k
       .input;
   };
   expect(await restore(KEY, 'with_key')).toBe('Does the canary sing?');
-  expect(await restore(OTHER_KEY, 'without_key')).toMatch(/^howdah\.sealed\.v1\./);
+  expect(await restore(OTHER_KEY, 'without_key')).toMatch(/^howdah\.sealed\.v2\./);
   rmSync(folder, { recursive: true });
 });
 
