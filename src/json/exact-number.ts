@@ -43,7 +43,7 @@ export class ExactNumber {
     return rawJson.rawJSON(this.text);
   }
 
-  /** Returns the nearest double where a number is wanted, such as in `Number()`, else the digits. */
+  /** Returns the nearest double where a number is wanted, such as in `Number()`, else digits. */
   [Symbol.toPrimitive](hint: string): number | string {
     return hint === 'number' ? Number(this.text) : this.text;
   }

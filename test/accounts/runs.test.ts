@@ -170,7 +170,9 @@ test('a run whose first user declines starts without the tools of the server', a
   await fixture.db.pool.query(`select howdah.answer_question($1, 'decline')`, [question.id]);
   expect(await waitForEnd(fixture.db.pool, run)).toMatchObject({ status: 'completed' });
   expect(await stepsOf(fixture.db.pool, run)).toEqual(
-    expect.arrayContaining([expect.objectContaining({ kind: 'guard', name: 'mcp_server_missing' })]),
+    expect.arrayContaining([
+      expect.objectContaining({ kind: 'guard', name: 'mcp_server_missing' }),
+    ]),
   );
 });
 

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { markNumbers } from '../../json/mark-numbers.ts';
 
-type Listener = (...values: never[]) => void;
+type Listener = (...values: unknown[]) => void;
 
 /**
  * Returns a stream as the transport of the SDK reads it, with the long numbers of its lines marked:
@@ -10,11 +10,11 @@ type Listener = (...values: never[]) => void;
 export function markedInput(input: Readable): Readable {
   const marking = new Map<Listener, Listener>();
   const on = (event: string, listener: Listener) => {
-    if (event === 'data') marking.set(listener, markLines(listener as (lines: Buffer) => void));
-    input.on(event, (marking.get(listener) ?? listener) as Listener);
+    if (event === 'data') marking.set(listener, markLines(listener));
+    input.on(event, marking.get(listener) ?? listener);
   };
   const off = (event: string, listener: Listener) => {
-    input.off(event, (marking.get(listener) ?? listener) as Listener);
+    input.off(event, marking.get(listener) ?? listener);
   };
   return new Proxy(input, {
     get(target, name) {
@@ -27,9 +27,10 @@ export function markedInput(input: Readable): Readable {
 }
 
 /** Passes whole lines on. No string of JSON contains a line break. */
-function markLines(pass: (lines: Buffer) => void): Listener {
+function markLines(pass: Listener): Listener {
   let rest: Buffer[] = [];
-  return (chunk: Buffer) => {
+  return (data) => {
+    const chunk = data as Buffer;
     const end = chunk.lastIndexOf(10) + 1;
     if (end > 0) {
       const lines = Buffer.concat([...rest, chunk.subarray(0, end)]).toString('utf8');

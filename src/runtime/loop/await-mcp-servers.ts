@@ -28,7 +28,8 @@ export async function awaitMcpServers(run: HeldRun): Promise<void> {
 /** Returns the step of the question for an account, or no step if the question is open. */
 function questionFor({ account_id, prompt, is_asked }: AccountQuestion): StepRecord[] {
   if (is_asked) return [];
-  return [questionStep({ kind: 'question', prompt, ...connectionForm(account_id) })];
+  const form = connectionForm(account_id);
+  return [questionStep({ kind: 'question', prompt, ...form, trust: 'external' })];
 }
 
 function guardFor({ server, error }: MissingServer): StepRecord {

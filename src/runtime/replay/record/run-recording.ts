@@ -1,4 +1,4 @@
-import type { PendingElicitation } from '../../../contracts/agents/call-host.ts';
+import { CONNECTED_ACCOUNT, type PendingElicitation } from '../../../contracts/agents/call-host.ts';
 import type {
   AgentDefinition,
   Overrides,
@@ -84,8 +84,11 @@ export class RunRecording {
   discoveryAt(position: number): FirstDiscovery | undefined {
     const asked = this.steps[position];
     if (asked && isForAccount(asked) && asked.kind === 'question') {
-      const { prompt } = asked.input as { prompt: string };
-      return { asks: { account_id: '', prompt, is_asked: false } };
+      const { question_id, prompt } = asked.input as { question_id: string; prompt: string };
+      const question = this.run.questions.find(({ id }) => id === question_id);
+      const schema = isJsonObject(question?.schema) ? question.schema : {};
+      const account_id = String(schema[CONNECTED_ACCOUNT] ?? '');
+      return { asks: { account_id, prompt, is_asked: false } };
     }
     const behind = this.steps.slice(position);
     const other = behind.findIndex(({ kind, name }) => kind !== 'guard' || name !== SERVER_MISSING);
