@@ -2,6 +2,7 @@ import { HowdahError } from '../contracts/errors.ts';
 import { type ApplyOptions, applyDocument, type Plan } from '../db/access/agent-systems.ts';
 import type { Queryable } from '../db/connection/pool.ts';
 import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
+import { omitNulls } from '../json/omit-nulls.ts';
 import { parseJson } from '../json/parse-json.ts';
 import { type FileReader, localReader } from './file-reader.ts';
 import { namedSecrets } from './named-secrets.ts';
@@ -9,6 +10,7 @@ import { type PackPart, packSource, readPack } from './pack.ts';
 import { type Found, locateFault, type ReadFile, readFileBy } from './read-file.ts';
 import type { CheckedDocument } from './schema/check-document.ts';
 import { type Fault, faultLine } from './schema/fault.ts';
+import { systemFile } from './schema/file-schema.ts';
 import { originalPaths } from './schema/salvage-entries.ts';
 
 /**
@@ -111,8 +113,10 @@ function namedProviders(document: Json): string[] {
 async function readSystem(file: SystemFile, reader: FileReader): Promise<ReadSystem> {
   const { name, text, parts } = file;
   const manifest = await readFileBy(reader, text, { isJson: /\.json$/i.test(name), name });
-  const read = parts ? await readPack(reader, text, manifest, parts) : manifest;
-  const isRead = read.faults.length === 0;
+  const whole = parts ? await readPack(reader, text, manifest, parts) : manifest;
+  const isRead = whole.faults.length === 0;
+  // an empty value, as in `description:`, is null
+  const read = isRead ? { ...whole, document: omitNulls(systemFile, whole.document) } : whole;
   const checked = isRead ? await reader.checkDocument(name, read.document) : { faults: [] };
   return { file, read, checked };
 }

@@ -31,6 +31,15 @@ describe('an apply', () => {
     expect(definition.tools).toMatchObject([{ name: 'label' }]);
   });
 
+  test('treats an empty or null value as one that is left out', async () => {
+    const tenant = await newTenant(database.pool);
+    const clerk = { mission: 'Help.', description: null, tools: null, budget: { max_steps: null } };
+    const plan = await tenant.apply(system('sparse', { prompts: null, agents: { clerk } }));
+    expect(changes(plan)).toEqual(['create system sparse', 'create agent clerk']);
+    const same = await tenant.apply(system('sparse', { agents: { clerk: { mission: 'Help.' } } }));
+    expect(changes(same)).toEqual(['unchanged system sparse', 'unchanged agent clerk']);
+  });
+
   test('creates every part of the example and reports the changes', async () => {
     const tenant = await newTenant(database.pool);
     const plan = await tenant.apply(HELPDESK);

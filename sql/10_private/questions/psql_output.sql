@@ -84,7 +84,7 @@ begin
     raise exception using errcode = 'invalid_transaction_termination',
       message = pg_catalog.format('howdah.%s commits, so it cannot be called in a transaction '
         'block', refuse_transaction_block.procedure),
-      hint = 'Call it outside of begin and commit, or start the run with howdah.run() and read the '
+      hint = 'Call it outside of a transaction. Or start the run by howdah.run, commit, and read the '
         'answer later. See howdah explain 2D000.';
   end if;
 end $$;

@@ -178,7 +178,8 @@ begin
   return v_key;
 end $$;
 
--- Returns whether an answer fits into a column of this type: text, JSON, or a domain over them.
+-- Returns whether an answer fits into a column of this type: text, JSON, bytes, or a domain over
+-- them.
 create or replace function howdah_private.holds_answers(type oid) returns boolean
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -192,7 +193,7 @@ as $$
     where d.typtype = 'd'
   )
   select bool_or(t.typtype = 'b' and (t.typcategory = 'S'
-    or t.oid in ('json'::regtype, 'jsonb'::regtype)))
+    or t.oid in ('json'::regtype, 'jsonb'::regtype, 'bytea'::regtype)))
   from types as t
 $$;
 

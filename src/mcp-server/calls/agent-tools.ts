@@ -71,7 +71,8 @@ export async function startRunByTool(
     if (other !== undefined)
       throw invalidArgument(other, 'is not a parameter of the tool', offered);
     if (typeof message !== 'string') throw invalidArgument('message', 'must be a text', offered);
-    return { id: await startRun(client, offered, { message, data, metadata }), isOneTool: false };
+    const input = { message, data: data ?? undefined, metadata };
+    return { id: await startRun(client, offered, input), isOneTool: false };
   });
 }
 

@@ -39,7 +39,7 @@ export async function answerByTool(caller: Caller, args: JsonObject): Promise<st
   if (text !== null && typeof text !== 'string') throw invalidArgument('answer', 'a text');
   return caller.transact(async (client) => {
     const question = await findQuestion(client, id);
-    await answer(client, id, text, data as Json | undefined);
+    await answer(client, id, text, (data as Json) ?? undefined);
     return question?.root_execution_id ?? id;
   });
 }

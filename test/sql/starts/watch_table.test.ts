@@ -55,7 +55,7 @@ describe('watch_table', () => {
       create role ${SHOP} nologin;
       create schema shop authorization ${SHOP};
       create domain shop.due_date as date;
-      create domain shop.note as text;
+      create domain shop.short_text as text;
       create function shop.shout(word text) returns text language sql immutable return upper(word)`);
   });
   afterAll(async () => {
@@ -517,7 +517,15 @@ describe('watch_table', () => {
   });
 
   test('an answer fits into text, JSON and domains over them', async () => {
-    for (const type of ['text', 'varchar(200)', 'char(20)', 'json', 'jsonb', 'shop.note']) {
+    for (const type of [
+      'text',
+      'varchar(200)',
+      'char(20)',
+      'json',
+      'jsonb',
+      'bytea',
+      'shop.short_text',
+    ]) {
       const { table } = await makeTable(`into_this ${type}`);
       const row = await watch(table, { agent: 'development', into_column: 'into_this' });
       expect(row).toBeTruthy();
@@ -757,7 +765,8 @@ describe('watch_table', () => {
     });
 
     test('an answer the column cannot store is recorded, and nothing else is lost', async () => {
-      const { table, id } = await makeAnsweredRow({}, 'reply int');
+      const { table, id } = await makeAnsweredRow({}, 'reply text');
+      await db.pool.query(`alter table ${table} alter column reply type int using null`);
       expect(await writeBack(id)).toEqual({ done: 'failed' });
       expect(await runsOf(table)).toMatchObject([
         {

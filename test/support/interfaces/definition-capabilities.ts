@@ -59,6 +59,7 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
       'howdah.model()',
       'howdah.prompt()',
       'howdah.skill()',
+      'howdah.tool()',
     ],
     graphql: ['agents', 'workflows', 'models', 'prompts', 'skills'],
     rest: [

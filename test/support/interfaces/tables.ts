@@ -59,6 +59,7 @@ const TABLES: readonly TableNames[] = [
   {
     ...{ group: 'Agents and tools', table: 'models', one: 'model', rest: '/api/models' },
     cli: 'models',
+    own: { read: { sql: 'howdah.models_warnings()' } },
   },
   {
     ...{ group: 'Agents and tools', table: 'tools', one: 'tool', rest: '/api/tools' },

@@ -126,7 +126,7 @@ test('the words of the user are accepted, stored as models, and shown back', asy
   );
   expect(shown.data.agent).toEqual({
     ttsProviderConfig: body.tts_provider_config,
-    sttProviderConfig: WHISPER,
+    sttProviderConfig: { ...WHISPER, warnings },
   });
 });
 
