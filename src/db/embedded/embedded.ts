@@ -23,7 +23,7 @@ import { type Binaries, embeddedBinaries } from './binaries.ts';
 import { ensureCluster, ownerName, readPassword } from './cluster.ts';
 import { ensureDatabase } from './database.ts';
 import { clearStale, findPostmaster, lastPort } from './postmaster.ts';
-import { runProgram } from './program.ts';
+import { runBoundedProgram, runProgram } from './program.ts';
 import { checkReachable, makeHome, type SystemAccount, serverAccount } from './system-account.ts';
 
 /**
@@ -202,7 +202,7 @@ async function launchOnce(launch: Launch, port: number): Promise<string | undefi
   const server = `-p ${port} ${settings.map((setting) => `-c ${setting}`).join(' ')}`;
   const wait = ['-w', '-t', String(patience / 1000)];
   const args = ['-D', dataDir, ...wait, '-l', join(dataDir, 'server.log'), '-o', server, 'start'];
-  const { ok, output } = await runProgram(binaries.pg_ctl, args, account);
+  const { ok, output } = await runBoundedProgram(binaries.pg_ctl, args, account);
   return ok ? undefined : output;
 }
 

@@ -2,8 +2,36 @@ import { spawn } from 'node:child_process';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { SystemAccount } from './system-account.ts';
 
+/** The variables that programs of PostgreSQL get. All others may contain keys of ours. */
+const VARIABLES = [
+  ...['PATH', 'LANG', 'TZ'],
+  ...(process.platform === 'win32' ? ['SystemRoot', 'TEMP', 'TMP'] : []),
+];
+
+/**
+ * The most private memory of one process of the server, in kilobytes. A query that needs more fails
+ * with `out of memory`. Shared buffers do not count.
+ */
+const MOST_KILOBYTES = 512 * 1024;
+
 /** The outcome of a program, and all its output. */
 export type ProgramResult = { ok: boolean; output: string };
+
+/**
+ * Runs one of PostgreSQL's programs as `runProgram` does, with bounded memory. The bound holds for
+ * the processes that the program starts, too. Linux counts what it bounds (RLIMIT_DATA); other
+ * systems know no such bound, or do not count all memory.
+ */
+export function runBoundedProgram(
+  file: string,
+  args: readonly string[],
+  account: SystemAccount | undefined,
+): Promise<ProgramResult> {
+  if (process.platform !== 'linux') return runProgram(file, args, account);
+  // A lower bound of this process stays, and cannot be raised.
+  const script = `ulimit -d ${MOST_KILOBYTES} 2>/dev/null; exec "$@"`;
+  return runProgram('/bin/sh', ['-c', script, 'sh', file, ...args], account);
+}
 
 /**
  * Runs one of PostgreSQL's programs to its end. Throws `EPOSTGRES` only when the program cannot be
@@ -18,7 +46,8 @@ export function runProgram(
     // The account may not be allowed to enter the working directory of root. All paths are
     // absolute.
     const user = account && { uid: account.uid, gid: account.gid };
-    const child = spawn(file, args, { cwd: '/', stdio: ['ignore', 'pipe', 'pipe'], ...user });
+    const options = { cwd: '/', env: serverEnvironment(), ...user };
+    const child = spawn(file, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     const collect = (chunk: Buffer) => {
       output += chunk;
@@ -40,4 +69,13 @@ export function runProgram(
       }, 500).unref();
     });
   });
+}
+
+function serverEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    VARIABLES.flatMap((name) => {
+      const value = process.env[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
 }

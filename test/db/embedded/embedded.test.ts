@@ -63,6 +63,20 @@ describe('one home directory, from its first start on', () => {
     expect(readFileSync(join(home, '.gitignore'), 'utf8')).toBe('*\n');
   });
 
+  test.runIf(process.platform === 'linux')(
+    'the server gets no variables of ours, and none of its processes all memory',
+    async () => {
+      const environment = readFileSync(`/proc/${first.pid}/environ`, 'utf8').split('\0');
+      const names = environment.map((entry) => entry.split('=')[0] ?? '').filter(Boolean);
+      const ofPostgres = /^(PATH|LANG|TZ|PWD|OLDPWD|SHLVL|_|PG\w+|POSTGRES_\w+|LC_\w+)$/;
+      expect(names.filter((name) => !ofPostgres.test(name))).toEqual([]);
+      expect(process.env.HOME).toBeDefined();
+      const large = `select length(repeat('x', 900000000))`;
+      await expect(query(first.url, large)).rejects.toMatchObject({ code: '53200' });
+      expect(await query(first.url, 'select 1 as one')).toEqual([{ one: 1 }]);
+    },
+  );
+
   test('a second start adopts the running server', async () => {
     const second = await startEmbedded({ home, port: first.port + 1 });
     expect(second).toEqual({ ...first, adopted: true });
