@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
-import { breakConnection, type PoolClient } from './pool.ts';
+import type { Client, PoolClient } from './pool.ts';
 
 /**
  * The longest wait for the server to close the connection of a cancel request, which it does once
@@ -56,6 +56,26 @@ export async function cancelStatement(client: PoolClient): Promise<void> {
   await promise;
   clearTimeout(timeout);
   wire.stream.destroy();
+}
+
+/**
+ * Closes the socket of the connection without a message to the server. The statements of the
+ * connection fail with `reason`.
+ */
+export function breakConnection(client: Client | PoolClient, reason?: Error): void {
+  const { connection } = client as unknown as {
+    connection: { stream: { destroy(reason?: Error): void } };
+  };
+  connection.stream.destroy(reason);
+}
+
+/**
+ * Ends the statement of a connection whose answer did not come in time: cancels it at the server,
+ * then closes the socket. Without this, the statement could still be at work when it is sent again.
+ */
+export async function giveUpStatement(client: PoolClient): Promise<void> {
+  await cancelStatement(client);
+  breakConnection(client);
 }
 
 /**

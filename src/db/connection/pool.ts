@@ -1,7 +1,9 @@
 import pg from 'pg';
 import { withoutZeros } from '../../json/exact-number.ts';
 import { parseJson } from '../../json/parse-json.ts';
+import { breakConnection, giveUpStatement } from './cancel-statement.ts';
 import { type DecryptRows, decryptResults } from './decrypt-results.ts';
+import { isAnswerTimeout } from './sqlstate.ts';
 import { useTransactionPooling } from './transaction-pooling.ts';
 
 export type Pool = pg.Pool;
@@ -163,6 +165,7 @@ export function keepConnectionsOnRejection(pool: Pool): Pool {
       return result;
     } catch (error) {
       isUsable = error instanceof pg.DatabaseError && error.severity === 'ERROR';
+      if (isAnswerTimeout(error)) await giveUpStatement(client);
       throw error;
     } finally {
       client.release(!isUsable);
@@ -178,17 +181,6 @@ const connected = new WeakMap<Pool, Set<PoolClient>>();
  */
 export function breakConnections(pool: Pool): void {
   for (const client of connected.get(pool) ?? []) breakConnection(client);
-}
-
-/**
- * Closes the socket of the connection without a message to the server. The statements of the
- * connection fail with `reason`.
- */
-export function breakConnection(client: Client | PoolClient, reason?: Error): void {
-  const { connection } = client as unknown as {
-    connection: { stream: { destroy(reason?: Error): void } };
-  };
-  connection.stream.destroy(reason);
 }
 
 /**
@@ -232,9 +224,14 @@ export async function inTransaction<T>(
     await client.query('commit');
     return result;
   } catch (error) {
-    await client.query('rollback').catch((lost: Error) => {
-      broken = lost;
-    });
+    if (isAnswerTimeout(error)) {
+      await giveUpStatement(client); // a rollback would wait for the statement
+      broken = error as Error;
+    } else {
+      await client.query('rollback').catch((lost: Error) => {
+        broken = lost;
+      });
+    }
     throw error;
   } finally {
     if (cleanUp && !broken) {

@@ -42,6 +42,15 @@ export function isConnectionLoss(error: unknown): boolean {
 }
 
 /**
+ * Returns whether this process gave up the statement because its answer did not come in time. The
+ * server may still be at work on it.
+ */
+export function isAnswerTimeout(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return error.message === 'Query read timeout' || isAnswerTimeout(error.cause);
+}
+
+/**
  * Returns whether the same statement may succeed later: the database is away, overloaded or
  * restarting, or other sessions were in the way.
  */

@@ -1,7 +1,8 @@
 import { KeyedSemaphore } from '../../concurrency/keyed-semaphore.ts';
 import type { ReadableTable, ReadRequest, Rows } from '../../contracts/bounded-read.ts';
 import type { Outcome } from '../../contracts/errors.ts';
-import { breakConnection, type Client, type Pool } from '../connection/pool.ts';
+import { breakConnection } from '../connection/cancel-statement.ts';
+import type { Client, Pool } from '../connection/pool.ts';
 import { describeTables } from '../query-analysis/describe-tables.ts';
 import { parseQuery, type ReadQuery } from '../query-analysis/parse.ts';
 import type { RowsRequest } from '../sql-tools/bounded-read.ts';

@@ -4,11 +4,11 @@ import type { Json, JsonObject } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
 import { cancelOnAbort } from '../connection/cancel-statement.ts';
 import { inTransaction, type Pool, type PoolClient, quoteName } from '../connection/pool.ts';
-import { faultOf, isConnectionLoss } from '../connection/sqlstate.ts';
+import { faultOf, isAnswerTimeout, isConnectionLoss } from '../connection/sqlstate.ts';
 import { withoutHiddenNames } from '../query-analysis/mask-hidden-names.ts';
 import { placeOf, type ReadQuery, rejectQuery } from '../query-analysis/parse.ts';
 import { answeredAfter, enterSandbox, FORGET_SESSION } from './sql-sandbox.ts';
-import { sqlToolFailure } from './sql-tool.ts';
+import { isShort, sqlToolFailure } from './sql-tool.ts';
 
 export type RowsRequest = ReadRequest & { query: string };
 
@@ -113,6 +113,13 @@ async function tooManyTables(
   );
 }
 
+/** The connection was lost while a query ran, which may be the fault of the query. */
+class LostMidwayError extends Error {
+  constructor(cause: unknown) {
+    super('the connection was lost while the query ran', { cause });
+  }
+}
+
 async function read(
   client: PoolClient,
   request: RowsRequest,
@@ -122,10 +129,13 @@ async function read(
   await client.query(`${SETTINGS}; set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
   await enterSandbox(client, boundTo, limits.timeoutMs, 'howdah_reader');
   const path = [...(schemas ?? ['public']), 'pg_temp'].map(quoteName).join(', ');
-  const { rows } = await client.query<{ rows: string[]; cut_by: Rows['cut_by'] }>({
+  const running = client.query<{ rows: string[]; cut_by: Rows['cut_by'] }>({
     text: `select r.rows, r.cut_by from howdah_private.run_read_query($1, $2, $3, $4, $5, $6) as r`,
     values: [text, path, calls && schemas, limits.rows, limits.bytes, limits.cost],
     ...answeredAfter(limits.timeoutMs),
+  });
+  const { rows } = await running.catch((error: unknown) => {
+    throw isShort(error) || !isConnectionLoss(error) ? error : new LostMidwayError(error);
   });
   const [found = { rows: [], cut_by: null }] = rows;
   return {
@@ -177,6 +187,11 @@ function explainError(
   { query, limits, signal }: RowsRequest,
   text: string,
 ): RunError {
+  if (error instanceof LostMidwayError && !signal.aborted) {
+    if (isAnswerTimeout(error.cause)) return timeoutError(limits);
+    const cause = { was_running: true, hint: ASK_FOR_LESS };
+    return { code: 'overloaded', message: error.message, retryable: true, cause };
+  }
   const { code, message, hint = hintOf(code, message) } = faultOf(error);
   const exhausted = EXHAUSTED[code];
   if (exhausted) {
@@ -194,6 +209,12 @@ function explainError(
     ...place(error, query, text),
   };
   return { ...failure, cause };
+}
+
+/** Returns the error of a query that the server did not end at its time-out. */
+function timeoutError({ timeoutMs }: RowsRequest['limits']): RunError {
+  const message = `the query took longer than ${timeoutMs} ms`;
+  return { code: 'timeout', message, retryable: false, cause: { hint: ASK_FOR_LESS } };
 }
 
 /**

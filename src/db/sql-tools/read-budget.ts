@@ -1,5 +1,6 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import { breakConnection, type PoolClient } from '../connection/pool.ts';
+import { breakConnection } from '../connection/cancel-statement.ts';
+import type { PoolClient } from '../connection/pool.ts';
 
 /** Limits on the data that may be read. */
 export type ReadBounds = Readonly<{

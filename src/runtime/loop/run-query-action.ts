@@ -1,7 +1,7 @@
 import type { Rows } from '../../contracts/bounded-read.ts';
-import type { Outcome } from '../../contracts/errors.ts';
+import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { Action } from '../../contracts/runs/action.ts';
-import type { JsonObject } from '../../json/json.ts';
+import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { backOff } from '../environment/backoff.ts';
 import type { RuntimeDependencies } from '../environment/runtime-dependencies.ts';
 import type { HeldRun } from '../held-run/held-run.ts';
@@ -15,6 +15,11 @@ const MOST_BYTES = 16 * 2 ** 20;
 /** Most attempts at a query. They span half a minute, in which a restarting server returns. */
 const TRIES = 6;
 const LEAST_MS = 500;
+/**
+ * Most attempts that lose the connection while the query runs. A server that restarts is one
+ * reason, a query that ends its process at the server is another.
+ */
+const TRIES_MIDWAY = 2;
 
 /**
  * Reads the rows of a workflow's query and keeps them in the log, so that the rows are read once
@@ -45,7 +50,10 @@ export async function runQueryAction(
     });
   };
   let answer = await read();
+  let lostMidway = 0;
   for (let attempt = 1; isWorthAnother(answer, attempt, signal); attempt += 1) {
+    if (wasRunning(answer.error)) lostMidway += 1;
+    if (lostMidway === TRIES_MIDWAY) break;
     await sleep(Math.max(backOff(answer.error, attempt, random), LEAST_MS * 2 ** attempt), signal);
     answer = await read();
   }
@@ -72,6 +80,10 @@ function isWorthAnother(
   signal: AbortSignal,
 ): answer is Extract<Outcome<Rows>, { ok: false }> {
   return !answer.ok && answer.error.retryable && attempt < TRIES && !signal.aborted;
+}
+
+function wasRunning({ cause }: RunError): boolean {
+  return isJsonObject(cause) && cause.was_running === true;
 }
 
 /** Rejects an incomplete set of rows, which would be another task. */

@@ -12,7 +12,11 @@ import { insertRun, makeAgent } from '../arrange.ts';
 
 const database = testDatabase();
 
-async function read(query: string, failures: number) {
+async function read(
+  query: string,
+  failures: number,
+  adapt: (pool: pg.Pool) => pg.Pool = (pool) => pool,
+) {
   const { pool } = database;
   const id = await insertRun(pool, await makeAgent(pool, { script: [] }));
   const { rows } = await pool.query('select tenant_id from howdah.executions where id = $1', [id]);
@@ -36,7 +40,7 @@ async function read(query: string, failures: number) {
     { type: 'read_rows', query, most: 10 },
     run as unknown as HeldRun,
     {
-      queries: createQueryPool(lossy, 4),
+      queries: createQueryPool(adapt(lossy), 4),
       querySettings: (tenantId: string) => querySettings(pool, tenantId),
       random: () => 0,
       sleep,
@@ -55,6 +59,35 @@ test('fails when the database stays unavailable', async () => {
   const { step, waits } = await read('select 1 as n', 100);
   expect(step).toMatchObject({ error: { code: 'overloaded' } });
   expect(waits).toHaveLength(5);
+});
+
+/** Fails the statement of the query as `fault` says, after it was sent. */
+function failing(pool: pg.Pool, fault: () => Error, sent: string[]): pg.Pool {
+  const connect = async () => {
+    const client = await pool.connect();
+    const query = client.query.bind(client) as (...all: unknown[]) => unknown;
+    return Object.create(client, {
+      query: {
+        value: (statement: { text?: string }, ...others: unknown[]) => {
+          if (!statement.text?.includes('run_read_query(')) return query(statement, ...others);
+          sent.push(statement.text);
+          return Promise.reject(fault());
+        },
+      },
+    });
+  };
+  return Object.create(pool, { connect: { value: connect } }) as pg.Pool;
+}
+
+test.each([
+  ['whose answer does not come in time', 'Query read timeout', 1, 'timeout'],
+  ['that loses its connection', 'Connection terminated unexpectedly', 2, 'overloaded'],
+] as const)('a query %s is not sent again and again', async (_, message, times, code) => {
+  const sent: string[] = [];
+  const fault = () => new Error(message);
+  const { step } = await read('select 1 as n', 0, (pool) => failing(pool, fault, sent));
+  expect(step).toMatchObject({ error: { code } });
+  expect(sent).toHaveLength(times);
 });
 
 test('does not retry a rejected query', async () => {
