@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { withOffload } from '../../src/concurrency/offload.ts';
+import type { ToolContext } from '../../src/contracts/agents/tool.ts';
 import { canonicalJson, isSameJson } from '../../src/json/canonical-json.ts';
 import { compareNumbers, ExactNumber, isMultipleOf } from '../../src/json/exact-number.ts';
 import type { Json, JsonSchema } from '../../src/json/json.ts';
@@ -13,6 +14,7 @@ import { evaluateCel } from '../../src/runtime/environment/cel.ts';
 import { schemaErrors } from '../../src/runtime/environment/validate-json.ts';
 import { readFile } from '../../src/systems/read-file.ts';
 import { yamlText } from '../../src/systems/yaml/yaml-text.ts';
+import { runCustomTool } from '../../src/tools/custom/custom-tools.ts';
 import { defineTool } from '../../src/tools/custom/define-tool.ts';
 import { numbersInText } from '../../src/tools/numbers-in-text.ts';
 
@@ -215,5 +217,9 @@ describe('arguments', () => {
     expect(await run('{"n": 5}')).toBe('undefined 5');
     await expect(run(`{"n": ${SNOWFLAKE}}`)).rejects.toMatchObject({ code: 'invalid_arguments' });
     expect(tool.parameters).toMatchObject({ properties: { id: { type: 'integer' } } });
+    const returning = { ...tool, run: () => 1915883588174806058n as unknown as Json };
+    const context = { signal: new AbortController().signal } as ToolContext;
+    const result = await runCustomTool(returning, {}, context);
+    expect(JSON.stringify(result)).toBe(`{"ok":true,"value":${SNOWFLAKE}}`);
   });
 });

@@ -43,7 +43,6 @@ const tools: CustomTool[] = [
   tool('huge', () => '🐘'.repeat(RESULT_LIMIT_BYTES)),
   tool('nothing', () => undefined as unknown as Json),
   tool('date', () => new Date(0) as unknown as Json),
-  tool('bigint', () => 7n as unknown as Json),
   tool('circular', () => circular as unknown as Json),
   tool('function', () => (() => 7) as unknown as Json),
   tool('bad_schema', () => 'must not run', {
@@ -136,8 +135,8 @@ describe('tool errors, returned to the model in one form while the run continues
     expect(thrown).toHaveLength(2); // one more attempt after a timeout
   });
 
-  test.each(['bigint', 'circular'])('reports a result that is not JSON: %s', async (name) => {
-    expect(await errorOf(name)).toMatchObject({ code: 'tool_failed' });
+  test('reports a result that is not JSON', async () => {
+    expect(await errorOf('circular')).toMatchObject({ code: 'tool_failed' });
   });
 
   test("reports that the tool's parameters are not a JSON Schema", async () => {
