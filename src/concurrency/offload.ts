@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { type ThreadFunction, ThreadPool } from './thread-pool.ts';
-import { isOutOfTime, withinTime } from './within-time.ts';
+import { isOutOfTime, usedMs, withinTime } from './within-time.ts';
 
 // Pure, synchronous code (a strategy, a plan of calls) may need a function whose time depends on a
 // caller: whether a value fits a schema, whether a condition holds. Such a function is tried for a
@@ -44,6 +44,11 @@ class Suspension {
 
 /** The longest trial of a function in the event loop. */
 const TRIAL_MS = 5;
+/**
+ * A trial that had too little processor time is repeated with a longer time. It ends at the latest
+ * when it has used half of `TRIAL_MS` on a processor.
+ */
+const TRIAL_GROWTH = 4;
 /**
  * The processor time of a tenant for such functions, in this thread and others: a quarter of one
  * processor.
@@ -130,15 +135,15 @@ export function offload<A extends unknown[], R>(call: Offloadable<A, R>, ...args
   const result = scope.results.get(id) ?? cache.get(id);
   if (result) return unwrap<R>(result);
   if (!call.runsIn && (call.mayTryHere?.(...args) ?? true) && mayWorkHere()) {
-    const startedAt = performance.now();
+    const before = usedMs();
     try {
-      const value = withinTime(TRIAL_MS, () => call.callHere(...args));
+      const value = withinTime(TRIAL_MS, () => call.callHere(...args), TRIAL_GROWTH);
       scope.results.set(id, { value }); // the code may run again to get another result
       return value;
     } catch (error) {
       if (!isOutOfTime(error)) throw error;
     } finally {
-      countWorkHere(performance.now() - startedAt);
+      countWorkHere(usedMs() - before); // not the time in which other processes ran
     }
   }
   throw new Suspension(call as unknown as Offloadable<unknown[], unknown>, args, id);

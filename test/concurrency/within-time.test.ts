@@ -14,6 +14,21 @@ test('a function that got no processor time is called again', () => {
   expect([result, calls]).toEqual(['done', 2]);
 });
 
+test('each further attempt may take longer, for a machine that is busier than the first limit', () => {
+  let calls = 0;
+  const result = withinTime(
+    5,
+    () => {
+      calls += 1;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30);
+      return 'done';
+    },
+    20,
+  );
+  expect(result).toBe('done');
+  expect(calls).toBeGreaterThan(1);
+});
+
 test('a function that never gets processor time fails after 4 attempts', () => {
   let calls = 0;
   const asleep = () => {

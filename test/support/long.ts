@@ -279,6 +279,19 @@ const SLOW = [
   'test/workers/content-encryption.test.ts',
   'test/workers/offers.test.ts',
   'test/workers/tasks/test-model.test.ts',
+  'test/api/openai/access.test.ts',
+  'test/api/rest/definitions/model-test.test.ts',
+  'test/api/rest/definitions/provider-configs.test.ts',
+  'test/cli/help/explain-code.test.ts',
+  'test/cli/input/confirm-option.test.ts',
+  'test/cli/nouns/list-and-show.test.ts',
+  'test/client/parse-sse.test.ts',
+  'test/embedding/handler.test.ts',
+  'test/packs/platform.test.ts',
+  'test/runtime/sql-tools/sql-tool-attacks.test.ts',
+  'test/runtime/sql-tools/sql-tool-values.test.ts',
+  'test/sql/data/encrypted_contents.test.ts',
+  'test/telemetry/traces.test.ts',
 ];
 
 /** Files that `npm run test:long` runs and `npm test` leaves out. `npm run verify` runs both. */

@@ -9,7 +9,7 @@ import {
   offload,
 } from '../../concurrency/offload.ts';
 import { moduleBeside, ThreadFault } from '../../concurrency/thread-pool.ts';
-import { isOutOfTime, withinTime } from '../../concurrency/within-time.ts';
+import { isOutOfTime, usedMs, withinTime } from '../../concurrency/within-time.ts';
 import { isJsonNumber } from '../../json/exact-number.ts';
 import type { Json, JsonSchema } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
@@ -110,9 +110,9 @@ function checkHere(entry: Entry, value: Json): ValidationResult | undefined {
   const { text, mayNotEnd } = entry;
   if (text.length > SMALL_SCHEMA) return undefined;
   if (!entry.check && mayWorkHere()) {
-    const startedAt = performance.now();
+    const before = usedMs();
     entry.check = compileOnce(text);
-    countWorkHere(performance.now() - startedAt);
+    countWorkHere(usedMs() - before);
   }
   const isShort = !mayNotEnd && sizeOf(value, SMALL_VALUE) <= SMALL_VALUE;
   return entry.check && isShort ? checkValue(entry.check, value) : undefined;

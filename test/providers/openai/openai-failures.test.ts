@@ -22,7 +22,9 @@ async function failureOf(answer: FakeAnswer, limits?: Partial<typeof LIMITS>) {
   open.push(server);
   const provider = openaiProvider({ env: { apiKey: KEY, baseUrl: server.url }, limits });
   const error = errorOf(await provider.generate(modelRequest('Hi'), { signal: unabortedSignal() }));
-  expect(server.requests).toHaveLength(1);
+  // A busy machine may need longer than a limit to send the request.
+  expect(server.requests.length).toBeGreaterThanOrEqual(limits ? 0 : 1);
+  expect(server.requests.length).toBeLessThanOrEqual(1);
   expect(JSON.stringify(error)).not.toContain(KEY);
   expect(error.message).toMatch(/^[A-Z0-9].*[.!?…]$/s);
   return error;
@@ -172,7 +174,7 @@ describe('times out when the server is silent', () => {
     const headers = { 'retry-after': '9' };
     const error = await failureOf(
       { status: 429, headers, error: 'no', stall: 5 },
-      { first_chunk_ms: 500 },
+      { first_chunk_ms: 5_000 }, // the status has to arrive before
     );
     expect(error).toMatchObject({ code: 'rate_limited', retry_after_ms: 9000 });
   });

@@ -1,3 +1,4 @@
+import type { HeapProfiler } from 'node:inspector';
 import { Session } from 'node:inspector/promises';
 
 /**
@@ -34,8 +35,12 @@ export async function countAllocated(work: () => unknown): Promise<number> {
     });
     await work();
     const { profile } = await session.post('HeapProfiler.stopSampling');
-    return profile.samples.reduce((sum, { size }) => sum + size, 0);
+    return allocatedBy(profile.head);
   } finally {
     session.disconnect();
   }
+}
+
+function allocatedBy({ selfSize, children }: HeapProfiler.SamplingHeapProfileNode): number {
+  return children.reduce((sum, child) => sum + allocatedBy(child), selfSize);
 }
