@@ -5375,6 +5375,25 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.accounts_for_servers(run howdah.executions, pinned howdah.agent_versions)
+ RETURNS TABLE(server_id uuid, server text, integration howdah.integrations, account howdah.connected_accounts)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select s.id, s.name, c, a
+  from jsonb_array_elements(pinned.definition -> 'servers') as p (value)
+  join howdah.mcp_servers as s on s.tenant_id = run.tenant_id and s.id = (p.value ->> 'id')::uuid
+    and s.is_active and s.discovered_at is null
+  join howdah.integrations as c on c.tenant_id = run.tenant_id and c.is_active
+    and c.name = s.configuration ->> 'integration' and c.grant_type = 'authorization_code'
+    and (c.account_scope = 'tenant' or run.user_id is not null)
+  left join howdah.connected_accounts as a on a.tenant_id = c.tenant_id
+    and a.integration_id = c.id
+    and a.user_id is not distinct from case c.account_scope when 'user' then run.user_id end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.accounts_of_user(u howdah.users)
  RETURNS uuid[]
  LANGUAGE sql
@@ -10049,8 +10068,8 @@ CREATE OR REPLACE FUNCTION howdah_private.check_fork_of_encrypted(e howdah.execu
 AS $function$
 declare
   v_field text := case
-    when check_fork_of_encrypted.input like '%howdah.sealed.v1.%' then 'input'
-    when check_fork_of_encrypted.input_data::text like '%howdah.sealed.v1.%' then 'input_data'
+    when check_fork_of_encrypted.input like '%howdah.sealed.v_.%' then 'input'
+    when check_fork_of_encrypted.input_data::text like '%howdah.sealed.v_.%' then 'input_data'
     when check_fork_of_encrypted.changes is not null and e.input_data is not null
       and check_fork_of_encrypted.input_data is null then 'changes' end;
 begin
@@ -11422,6 +11441,12 @@ begin
   end if;
   if e.input_trust = 'system' then
     perform howdah_private.permit_system_trust(e);
+  end if;
+  if strpos(e.metadata::text, 'howdah.sealed.v') > 0 and e.contents_encrypted_at is null then
+    raise exception using errcode = 'HWINV',
+      message = 'metadata contains an encrypted text of a run',
+      detail = jsonb_build_object('field', 'metadata')::text,
+      hint = 'Encrypted texts belong to the rows of their run. Write the text itself.';
   end if;
   if e.callback_url !~* '^https?://[^/@?#\s]+([/?#]\S*)?$' or length(e.callback_url) > 2000 then
     raise exception using errcode = 'HWINV', message = 'callback_url is not an http or https URL',
@@ -13168,6 +13193,45 @@ AS $function$
     and c.used >= q.max_value * l.threshold / 100
     and not (howdah_private.applies_to_each(q) and howdah_private.is_replaced(q, c.subject_id))
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.consent_for_discovery(run howdah.executions, pinned howdah.agent_versions)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_server record;
+  v_account howdah.connected_accounts;
+  v_question howdah.questions;
+  v_link text;
+begin
+  for v_server in
+    select s.* from howdah_private.accounts_for_servers(run, pinned) as s order by s.server
+  loop
+    v_account := v_server.account;
+    continue when v_account.status = 'connected';
+    v_question := null;
+    select q.* into v_question from howdah.questions as q
+    where q.execution_id = run.id and q.schema ->> 'x-connected-account' = v_account.id::text
+    order by q.id desc limit 1;
+    continue when v_question.id is not null and v_question.status <> 'open'
+      and v_question.answer is distinct from 'accept';
+    v_account := howdah_private.account_of(v_server.integration,
+      case (v_server.integration).account_scope when 'user' then run.user_id end);
+    begin
+      v_link := howdah_private.consent_link(v_account.id);
+    exception when sqlstate 'HWCNF' then
+      v_link := null;
+    end;
+    return jsonb_build_object('account_id', v_account.id,
+      'integration', (v_server.integration).name, 'reason', v_account.error, 'link', v_link,
+      'is_asked', coalesce(v_question.status = 'open', false),
+      'user', (select u.username from howdah.users as u where u.id = v_account.user_id));
+  end loop;
+  return null;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.consent_link(account_id uuid)
@@ -15398,9 +15462,10 @@ CREATE OR REPLACE FUNCTION howdah_private.encrypted_values(document text)
 AS $function$
   select distinct v.value, split_part(v.value, '.', 4)::uuid, split_part(v.value, '.', 5)::uuid
   from string_to_table(encrypted_values.document, '"') as v (value)
-  where starts_with(v.value, 'howdah.sealed.v1.') and v.value ~ (
-    '^howdah\.sealed\.v1\.([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\.){2}'
-    || '[A-Za-z0-9_-]{16}\.[A-Za-z0-9_-]{22,}$')
+  where starts_with(v.value, 'howdah.sealed.v') and v.value ~ (
+    '^howdah\.sealed\.v[12]\.'
+    || '([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\.){2}')
+    and howdah_private.is_encrypted(v.value)
 $function$
 ;
 
@@ -15750,7 +15815,7 @@ declare
     enqueue_copied_input.input_parts, enqueue_copied_input.history)::text;
   v_found record;
 begin
-  if strpos(v_written, '"howdah.sealed.v1.') = 0 then
+  if strpos(v_written, '"howdah.sealed.v') = 0 then
     return null;
   end if;
   with written as (
@@ -18692,24 +18757,35 @@ declare
   v_discovered_at timestamptz;
   v_wait interval;
   v_version_id uuid;
+  v_consent jsonb;
 begin
   select h.* into v_run
   from howdah.executions as e cross join lateral howdah_private.with_head(e) as h
   where e.id = first_discovery.id and e.owner_worker = first_discovery.worker
-    and e.fence = first_discovery.fence
-    and h.step_count = 0;
+    and e.fence = first_discovery.fence and h.model_count = 0
+    and not exists ( -- steps besides questions for accounts, and their answers
+      select from howdah.steps as s
+      where s.execution_id = e.id and (s.kind not in ('question', 'answer') or s.call_id is not null));
   if not found then
     return null;
   end if;
   select v.* into v_pinned from howdah.agent_versions as v where v.id = v_run.agent_version_id;
+  v_consent := howdah_private.consent_for_discovery(v_run, v_pinned);
+  if v_consent is not null then
+    return jsonb_build_object('consent', v_consent);
+  end if;
   select jsonb_agg(jsonb_build_object('server', s.name, 'error', s.error) order by s.name)
       filter (where s.discovered_at is null),
-    bool_or(s.discovered_at is null and s.error is null), max(s.discovered_at)
-  into v_missing, v_is_pending, v_discovered_at
+    bool_or(s.discovered_at is null
+      and (s.error is null or (a.account).connected_at > s.failed_at)),
+    max(s.discovered_at), greatest(v_run.started_at, max((a.account).connected_at))
+      + interval '1 minute' - clock_timestamp()
+  into v_missing, v_is_pending, v_discovered_at, v_wait
   from jsonb_array_elements(v_pinned.definition -> 'servers') as p (value)
   join howdah.mcp_servers as s on s.tenant_id = v_run.tenant_id and s.id = (p.value ->> 'id')::uuid
-    and s.is_active;
-  v_wait := v_run.started_at + interval '1 minute' - clock_timestamp();
+    and s.is_active
+  left join howdah_private.accounts_for_servers(v_run, v_pinned) as a
+    on a.server_id = s.id and (a.account).status = 'connected';
   if v_is_pending and v_wait > interval '0' then
     return jsonb_build_object('waits_ms',
       ceil(extract(epoch from least(v_wait, interval '5 seconds')) * 1000));
@@ -19527,7 +19603,7 @@ AS $function$
     where d.typtype = 'd'
   )
   select bool_or(t.typtype = 'b' and (t.typcategory = 'S'
-    or t.oid in ('json'::regtype, 'jsonb'::regtype)))
+    or t.oid in ('json'::regtype, 'jsonb'::regtype, 'bytea'::regtype)))
   from types as t
 $function$
 ;
@@ -20132,7 +20208,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_encrypted(value text)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN (value ~ ('^howdah\.sealed\.v1\.[0-9a-f-]{36}\.[0-9a-f-]{36}\.'::text || '[A-Za-z0-9_-]{16}\.[A-Za-z0-9_-]{22,}$'::text))
+RETURN (value ~ (('^howdah\.sealed\.(v1\.[0-9a-f-]{36}\.[0-9a-f-]{36}'::text || '|v2\.[0-9a-f-]{36}\.[0-9a-f-]{36}\.[a-z_]{1,40}~[0-9A-Za-z-]{1,40}~[a-z0-9_:]{1,80})\.'::text) || '[A-Za-z0-9_-]{16}\.[A-Za-z0-9_-]{22,}$'::text))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_encrypted_json(value jsonb)
@@ -20211,6 +20287,7 @@ AS $function$
       select from howdah.steps as s
       where s.execution_id = e.id and s.seq > coalesce(e.forked_from_seq + 1, 0)
         and s.kind not in ('input', 'error', 'retry')
+        and not (s.kind in ('question', 'answer') and s.call_id is null) -- for an account
     )
   end
 $function$
@@ -22917,7 +22994,7 @@ CREATE OR REPLACE FUNCTION howdah_private.may_contain_secret(document jsonb)
  RETURNS boolean
  LANGUAGE sql
  IMMUTABLE
-RETURN (lower((document)::text) ~~ ANY (ARRAY['%key%'::text, '%token%'::text, '%secret%'::text, '%pass%'::text, '%pwd%'::text, '%\_pat%'::text, '%credential%'::text, '%authorization%'::text, '%cookie%'::text, '%bearer%'::text, '%basic %'::text, '%sk-%'::text, '%sk\_%'::text, '%sk.%'::text, '%rk-%'::text, '%rk\_%'::text, '%rk.%'::text, '%xai-%'::text, '%xai\_%'::text, '%xai.%'::text, '%pplx%'::text, '%r8-%'::text, '%r8\_%'::text, '%r8.%'::text, '%gho%'::text, '%ghp%'::text, '%ghs%'::text, '%ghu%'::text, '%ghr%'::text, '%glpat%'::text, '%hf-%'::text, '%hf\_%'::text, '%hf.%'::text, '%npm-%'::text, '%npm\_%'::text, '%npm.%'::text, '%dop\_v1%'::text, '%hwd-%'::text, '%hwd\_%'::text, '%hwd.%'::text, '%lin\_api%'::text, '%ntn-%'::text, '%ntn\_%'::text, '%ntn.%'::text, '%aiza%'::text, '%ya29%'::text, '%akia%'::text, '%asia%'::text, '%xox%'::text, '%whsec%'::text, '%sg-%'::text, '%sg\_%'::text, '%sg.%'::text, '%eyj%'::text, '%begin%'::text, '%://%'::text, '%sig=%'::text, '%signature=%'::text, '%auth=%'::text, '%jwt=%'::text]))
+RETURN (lower((document)::text) ~~ ANY (ARRAY['%key%'::text, '%token%'::text, '%secret%'::text, '%pass%'::text, '%pwd%'::text, '%\_pat%'::text, '%credential%'::text, '%authorization%'::text, '%cookie%'::text, '%bearer%'::text, '%basic %'::text, '%sk-%'::text, '%sk\_%'::text, '%sk.%'::text, '%rk-%'::text, '%rk\_%'::text, '%rk.%'::text, '%xai-%'::text, '%xai\_%'::text, '%xai.%'::text, '%pplx%'::text, '%r8-%'::text, '%r8\_%'::text, '%r8.%'::text, '%gho%'::text, '%ghp%'::text, '%ghs%'::text, '%ghu%'::text, '%ghr%'::text, '%glpat%'::text, '%hf-%'::text, '%hf\_%'::text, '%hf.%'::text, '%npm-%'::text, '%npm\_%'::text, '%npm.%'::text, '%dop\_v1%'::text, '%hwd-%'::text, '%hwd\_%'::text, '%hwd.%'::text, '%lin\_api%'::text, '%ntn-%'::text, '%ntn\_%'::text, '%ntn.%'::text, '%aiza%'::text, '%ya29%'::text, '%akia%'::text, '%asia%'::text, '%xox%'::text, '%whsec%'::text, '%sg-%'::text, '%sg\_%'::text, '%sg.%'::text, '%eyj%'::text, '%begin%'::text, '%://%'::text, '%sig=%'::text, '%signature=%'::text, '%auth=%'::text, '%jwt=%'::text, '%howdah.sealed%'::text]))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.may_interrupt(live_execution_id uuid, new_run howdah.executions)
@@ -27928,8 +28005,8 @@ begin
     raise exception using errcode = 'invalid_transaction_termination',
       message = pg_catalog.format('howdah.%s commits, so it cannot be called in a transaction '
         'block', refuse_transaction_block.procedure),
-      hint = 'Call it outside of begin and commit, or insert into howdah.executions and read the '
-        'answer later. See howdah explain 2D000.';
+      hint = 'Call it outside of a transaction. Or start the run by howdah.run, commit, and read '
+        'the answer later. See howdah explain 2D000.';
   end if;
 end $procedure$
 ;
@@ -30018,7 +30095,8 @@ CREATE OR REPLACE FUNCTION howdah_private.row_key_condition(watched regclass, ke
 AS $function$
   select string_agg(case
       -- the JSON of an array, composite or JSON is not its text form
-      when y.typcategory in ('A', 'C') or y.oid in ('json'::regtype, 'jsonb'::regtype) then format('%s = $1 -> %L -> %L',
+      when y.typcategory in ('A', 'C') or y.oid = 'jsonb'::regtype
+        then format('%s = $1 -> %L -> %L',
         howdah_private.json_expression(k.attrelid, k.attname, 't'), 'key', k.attname)
       else format('t.%I = ($1 -> %L ->> %L)::%s',
         k.attname, 'key', k.attname, format_type(k.atttypid, k.atttypmod)) end, ' and ')
@@ -31020,6 +31098,58 @@ AS $function$
   select jsonb_build_object('id', secret.id, 'tenant_id', secret.tenant_id, 'name', secret.name,
     'version', sealed.version, 'nonce', encode(sealed.nonce, 'base64'),
     'ciphertext', encode(sealed.ciphertext, 'base64'), 'key', howdah_private.key_document(key))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.sealed_in_place(runs uuid[], places text[], nonces text[])
+ RETURNS integer[]
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with sealed as (
+    select s.run, s.nonce, s.number, split_part(s.place, '~', 1) as relation,
+      split_part(s.place, '~', 2) as row_id,
+      split_part(split_part(s.place, '~', 3), ':', 1) as column_name
+    from unnest(sealed_in_place.runs, sealed_in_place.places, sealed_in_place.nonces)
+      with ordinality as s (run, place, nonce, number)
+  )
+  select coalesce(array_agg(s.number::int order by s.number), '{}') from sealed as s
+  where strpos(case s.relation
+    when 'messages' then (
+      select case s.column_name when 'content' then m.content when 'parts' then m.parts::text
+        when 'tool_calls' then m.tool_calls::text end
+      from howdah.messages as m where m.execution_id = s.run and m.seq = s.row_id::int)
+    when 'steps' then (
+      select case s.column_name when 'input' then t.input when 'output' then t.output
+        when 'error' then t.error when 'annotations' then t.annotations end::text
+      from howdah.steps as t where t.execution_id = s.run and t.seq = s.row_id::int)
+    when 'executions' then (
+      select case s.column_name when 'input' then e.input when 'output' then e.output
+        when 'input_data' then e.input_data::text when 'input_parts' then e.input_parts::text
+        when 'output_data' then e.output_data::text
+        when 'error' then concat_ws(' ', e.error, ( -- a retry copies the error of the run
+          select string_agg(t.error::text, ' ') from howdah.steps as t
+          where t.execution_id = s.run and t.kind = 'retry'))
+        when 'history' then e.history::text end
+      from howdah.executions as e where e.id = s.run)
+    when 'questions' then (
+      select case s.column_name when 'prompt' then q.prompt when 'answer' then q.answer
+        when 'default_answer' then q.default_answer when 'schema' then q.schema::text
+        when 'options' then q.options::text when 'answer_data' then q.answer_data::text
+        when 'preview' then q.preview::text when 'tool_call' then q.tool_call::text end
+      from howdah.questions as q where q.execution_id = s.run and q.id::text = s.row_id)
+    when 'feedback_entries' then (
+      select f.comment from howdah.feedback_entries as f
+      where f.execution_id = s.run and f.id::text = s.row_id and s.column_name = 'comment')
+    when 'webhook_deliveries' then (
+      select d.payload::text from howdah.webhook_deliveries as d
+      where d.execution_id = s.run and d.id::text = s.row_id and s.column_name = 'payload')
+    when 'inbox' then (
+      select case s.column_name when 'content' then i.content when 'output' then i.output::text
+        when 'parts' then i.parts::text end
+      from howdah_private.inbox as i where i.execution_id = s.run and i.id::text = s.row_id)
+    end, '.' || s.nonce || '.') > 0
 $function$
 ;
 
@@ -34699,6 +34829,23 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg__refuse_sealed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_field text := (
+    select f.name from unnest(tg_argv) as f (name)
+    where strpos(to_jsonb(new) ->> f.name, 'howdah.sealed.v') > 0 limit 1);
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('%s contains an encrypted text of a run', v_field),
+    detail = jsonb_build_object('field', v_field)::text,
+    hint = 'Encrypted texts belong to the rows of their run. Write the text itself.';
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg__refuse_unreadable_name()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -34723,7 +34870,8 @@ declare
   v_row jsonb := to_jsonb(new);
 begin
   select c.name into v_field from unnest(tg_argv) with ordinality as c (name, place)
-  where c.place > 1 and (v_row ->> c.name)::timestamptz not between '0001-01-02' and '9999-12-30' limit 1;
+  where c.place > 1
+    and (v_row ->> c.name)::timestamptz not between '0001-01-02' and '9999-12-30' limit 1;
   raise exception using errcode = 'HWINV',
     message = format('%s is %s, which is not a time between the years 1 and 9999',
       v_field, v_row ->> v_field),
@@ -36124,7 +36272,7 @@ declare
     when v_may_pin then nullif(current_setting('howdah.pinned_run_defaults', true), '') end;
   v_has_prompt boolean;
 begin
-  if num_nonnulls(new.input_parts, new.history) > 0 or new.input like 'howdah.sealed.v1.%' then
+  if num_nonnulls(new.input_parts, new.history) > 0 or new.input like 'howdah.sealed.v_.%' then
     select c.* into new.contents_key_id, new.contents_encrypted_at, new.wake_at
     from howdah_private.mark_copied_input(new) as c;
   end if;
@@ -41024,7 +41172,7 @@ declare
     select e.id::uuid from howdah.executions as e
     join howdah.agent_versions as v on v.id = e.agent_version_id
     where e.tenant_id = wake_for_discovery.tenant_id and e.status = 'waiting'
-      and e.waiting_for = 'timer' and e.step_count = 0
+      and e.waiting_for = 'timer' and e.model_count = 0
       and v.definition -> 'servers' @> jsonb_build_array(
         jsonb_build_object('id', wake_for_discovery.server_id))
     order by e.id for no key update of e skip locked
@@ -42800,7 +42948,7 @@ create view howdah.execution_timeline with (security_invoker=true) as
     s.cost,
     (s.error ->> 'message'::text) AS error,
         CASE
-            WHEN (strpos(t.said, 'howdah.sealed.v1.'::text) > 0) THEN t.said
+            WHEN (strpos(t.said, 'howdah.sealed.v'::text) > 0) THEN t.said
             ELSE "left"(t.said, 200)
         END AS said
    FROM ((howdah.steps s
@@ -43161,6 +43309,8 @@ CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.age
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF request_params ON howdah.agent_models FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((pg_column_size(new.request_params) > 1000) AND (octet_length((to_jsonb(new.request_params))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('request_params', '1048576', 'bytes');
 
+CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF request_params ON howdah.agent_models FOR EACH ROW WHEN ((strpos((new.request_params)::text, 'howdah.sealed.v'::text) > 0)) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('request_params');
+
 CREATE TRIGGER _100_await_edit BEFORE INSERT OR DELETE OR UPDATE OF model_id ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__await_edit();
 
 CREATE TRIGGER _300_check_params BEFORE INSERT OR UPDATE OF request_params, model_id ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__check_params();
@@ -43184,6 +43334,8 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_ser
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF allowed_tools ON howdah.agent_servers FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((pg_column_size(new.allowed_tools) > 1000) AND (octet_length((to_jsonb(new.allowed_tools))::text) > 102400)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('allowed_tools', '102400', 'bytes');
+
+CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF allowed_tools ON howdah.agent_servers FOR EACH ROW WHEN ((strpos((new.allowed_tools)::text, 'howdah.sealed.v'::text) > 0)) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('allowed_tools');
 
 CREATE TRIGGER _100_await_edit BEFORE INSERT OR UPDATE OF server_id ON howdah.agent_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_servers__await_edit();
 
@@ -43257,6 +43409,8 @@ CREATE TRIGGER _040_permit_sub_agent BEFORE INSERT OR UPDATE OF tool_id ON howda
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF configuration ON howdah.agent_tools FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('configuration', '1048576', 'bytes');
 
+CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF configuration ON howdah.agent_tools FOR EACH ROW WHEN ((strpos((new.configuration)::text, 'howdah.sealed.v'::text) > 0)) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('configuration');
+
 CREATE TRIGGER _100_await_edit BEFORE INSERT OR UPDATE OF tool_id ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_tools__await_edit();
 
 CREATE TRIGGER _300_check_configuration BEFORE INSERT OR UPDATE OF configuration, tool_id ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_tools__check_configuration();
@@ -43292,6 +43446,8 @@ CREATE TRIGGER _030_permit_default_update BEFORE UPDATE OF user_id, is_default O
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, system_prompt, prompt_values, engine_configuration, capabilities, domain, output_schema ON howdah.agents FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR (octet_length(new.system_prompt) > 1048576) OR ((pg_column_size(new.prompt_values) > 1000) AND (octet_length((to_jsonb(new.prompt_values))::text) > 1048576)) OR ((pg_column_size(new.engine_configuration) > 1000) AND (octet_length((to_jsonb(new.engine_configuration))::text) > 1048576)) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 102400)) OR (length(new.domain) > 200) OR ((pg_column_size(new.output_schema) > 1000) AND (octet_length((to_jsonb(new.output_schema))::text) > 1048576))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'system_prompt', '1048576', 'bytes', 'prompt_values', '1048576', 'bytes', 'engine_configuration', '1048576', 'bytes', 'capabilities', '102400', 'bytes', 'domain', '200', 'characters', 'output_schema', '1048576', 'bytes');
 
 CREATE TRIGGER _060_refuse_unreadable_time BEFORE INSERT OR UPDATE OF deleted_at ON howdah.agents FOR EACH ROW WHEN (((new.deleted_at < '0001-01-02 00:00:00+00'::timestamp with time zone) OR (new.deleted_at > '9999-12-30 00:00:00+00'::timestamp with time zone))) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_time('agents', 'deleted_at');
+
+CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, description, instruction, system_prompt, prompt_values, engine_configuration, capabilities, domain, output_schema ON howdah.agents FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.description, 'howdah.sealed.v'::text) > 0) OR (strpos(new.instruction, 'howdah.sealed.v'::text) > 0) OR (strpos(new.system_prompt, 'howdah.sealed.v'::text) > 0) OR (strpos((new.prompt_values)::text, 'howdah.sealed.v'::text) > 0) OR (strpos((new.engine_configuration)::text, 'howdah.sealed.v'::text) > 0) OR (strpos((new.capabilities)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.domain, 'howdah.sealed.v'::text) > 0) OR (strpos((new.output_schema)::text, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'description', 'instruction', 'system_prompt', 'prompt_values', 'engine_configuration', 'capabilities', 'domain', 'output_schema');
 
 CREATE TRIGGER _100_await_edit BEFORE INSERT ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__await_edit();
 
@@ -43337,6 +43493,8 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.alert_rul
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, query, engine_check ON howdah.alert_rules FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.query) > 1048576) OR (octet_length(new.engine_check) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'query', '1048576', 'bytes', 'engine_check', '1048576', 'bytes');
 
+CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, description, query, engine_check ON howdah.alert_rules FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.description, 'howdah.sealed.v'::text) > 0) OR (strpos(new.query, 'howdah.sealed.v'::text) > 0) OR (strpos(new.engine_check, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'description', 'query', 'engine_check');
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.alert_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF query, engine_check, is_active, interval_seconds ON howdah.alert_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_alert_rules__check();
@@ -43362,6 +43520,8 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.api_keys 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name ON howdah.api_keys FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (length(new.name) > 200))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters');
 
 CREATE TRIGGER _060_refuse_unreadable_time BEFORE INSERT OR UPDATE OF expires_at ON howdah.api_keys FOR EACH ROW WHEN (((new.expires_at < '0001-01-02 00:00:00+00'::timestamp with time zone) OR (new.expires_at > '9999-12-30 00:00:00+00'::timestamp with time zone))) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_time('api_keys', 'expires_at');
+
+CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name ON howdah.api_keys FOR EACH ROW WHEN ((strpos(new.name, 'howdah.sealed.v'::text) > 0)) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name');
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.api_keys REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
@@ -43485,6 +43645,8 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.inbound_h
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, secret_name, previous_secret_name, secret_header, condition, mapping, session_key, debounce_key, reply ON howdah.inbound_hooks FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (length(new.secret_name) > 200) OR (octet_length(new.previous_secret_name) > 1048576) OR (octet_length(new.secret_header) > 1048576) OR (length(new.condition) > 4000) OR ((pg_column_size(new.mapping) > 1000) AND (octet_length((to_jsonb(new.mapping))::text) > 1048576)) OR (length(new.session_key) > 4000) OR (length(new.debounce_key) > 4000) OR ((pg_column_size(new.reply) > 1000) AND (octet_length((to_jsonb(new.reply))::text) > 1048576))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'secret_name', '200', 'characters', 'previous_secret_name', '1048576', 'bytes', 'secret_header', '1048576', 'bytes', 'condition', '4000', 'characters', 'mapping', '1048576', 'bytes', 'session_key', '4000', 'characters', 'debounce_key', '4000', 'characters', 'reply', '1048576', 'bytes');
 
+CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, description, secret_name, previous_secret_name, secret_header, condition, mapping, session_key, debounce_key, reply ON howdah.inbound_hooks FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.description, 'howdah.sealed.v'::text) > 0) OR (strpos(new.secret_name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.previous_secret_name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.secret_header, 'howdah.sealed.v'::text) > 0) OR (strpos(new.condition, 'howdah.sealed.v'::text) > 0) OR (strpos((new.mapping)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.session_key, 'howdah.sealed.v'::text) > 0) OR (strpos(new.debounce_key, 'howdah.sealed.v'::text) > 0) OR (strpos((new.reply)::text, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'description', 'secret_name', 'previous_secret_name', 'secret_header', 'condition', 'mapping', 'session_key', 'debounce_key', 'reply');
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_set_user BEFORE INSERT ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__set_user();
@@ -43512,6 +43674,8 @@ CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON ho
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.integrations FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('integrations', 'manage');
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, resource_url, scopes, issuer, endpoints, client_id, secret_name ON howdah.integrations FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.resource_url) > 1048576) OR ((pg_column_size(new.scopes) > 1000) AND (octet_length((to_jsonb(new.scopes))::text) > 102400)) OR (octet_length(new.issuer) > 1048576) OR ((pg_column_size(new.endpoints) > 1000) AND (octet_length((to_jsonb(new.endpoints))::text) > 1048576)) OR (octet_length(new.client_id) > 1048576) OR (length(new.secret_name) > 200)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'resource_url', '1048576', 'bytes', 'scopes', '102400', 'bytes', 'issuer', '1048576', 'bytes', 'endpoints', '1048576', 'bytes', 'client_id', '1048576', 'bytes', 'secret_name', '200', 'characters');
+
+CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, description, resource_url, scopes, issuer, endpoints, client_id, secret_name ON howdah.integrations FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.description, 'howdah.sealed.v'::text) > 0) OR (strpos(new.resource_url, 'howdah.sealed.v'::text) > 0) OR (strpos((new.scopes)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.issuer, 'howdah.sealed.v'::text) > 0) OR (strpos((new.endpoints)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.client_id, 'howdah.sealed.v'::text) > 0) OR (strpos(new.secret_name, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'description', 'resource_url', 'scopes', 'issuer', 'endpoints', 'client_id', 'secret_name');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.integrations FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -43543,6 +43707,8 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.limits FO
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF key ON howdah.limits FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (length(new.key) > 500))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('key', '500', 'characters');
 
+CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF key ON howdah.limits FOR EACH ROW WHEN ((strpos(new.key, 'howdah.sealed.v'::text) > 0)) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('key');
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_check_insert BEFORE INSERT ON howdah.limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_limits__check_insert();
@@ -43572,6 +43738,8 @@ CREATE TRIGGER _010_note_first_write BEFORE INSERT ON howdah.mail FOR EACH STATE
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.mail FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('mail', 'run');
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF content, subject ON howdah.mail FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((octet_length(new.content) > 32768) OR (length(new.subject) > 200)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('content', '32768', 'bytes', 'subject', '200', 'characters');
+
+CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF content, subject ON howdah.mail FOR EACH ROW WHEN (((strpos(new.content, 'howdah.sealed.v'::text) > 0) OR (strpos(new.subject, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('content', 'subject');
 
 CREATE TRIGGER _100_address BEFORE INSERT ON howdah.mail FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mail__address();
 
@@ -43610,6 +43778,8 @@ CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_system_id, s
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.mcp_servers FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('mcp_servers', 'manage');
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, configuration ON howdah.mcp_servers FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'configuration', '1048576', 'bytes');
+
+CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, description, configuration ON howdah.mcp_servers FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.description, 'howdah.sealed.v'::text) > 0) OR (strpos((new.configuration)::text, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'description', 'configuration');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -43671,6 +43841,8 @@ CREATE TRIGGER _050_complete BEFORE INSERT OR UPDATE OF provider, model ON howda
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, provider, model, domain, base_url, secret_name, capabilities, request_params, price_unit ON howdah.models FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (length(new.provider) > 200) OR (length(new.model) > 500) OR (length(new.domain) > 200) OR (length(new.base_url) > 2000) OR (length(new.secret_name) > 200) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 1048576)) OR ((pg_column_size(new.request_params) > 1000) AND (octet_length((to_jsonb(new.request_params))::text) > 1048576)) OR (octet_length(new.price_unit) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'provider', '200', 'characters', 'model', '500', 'characters', 'domain', '200', 'characters', 'base_url', '2000', 'characters', 'secret_name', '200', 'characters', 'capabilities', '1048576', 'bytes', 'request_params', '1048576', 'bytes', 'price_unit', '1048576', 'bytes');
 
+CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, provider, model, domain, base_url, secret_name, capabilities, request_params, price_unit ON howdah.models FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.provider, 'howdah.sealed.v'::text) > 0) OR (strpos(new.model, 'howdah.sealed.v'::text) > 0) OR (strpos(new.domain, 'howdah.sealed.v'::text) > 0) OR (strpos(new.base_url, 'howdah.sealed.v'::text) > 0) OR (strpos(new.secret_name, 'howdah.sealed.v'::text) > 0) OR (strpos((new.capabilities)::text, 'howdah.sealed.v'::text) > 0) OR (strpos((new.request_params)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.price_unit, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'provider', 'model', 'domain', 'base_url', 'secret_name', 'capabilities', 'request_params', 'price_unit');
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_adopt BEFORE UPDATE OF provider, model, base_url, secret_name, name ON howdah.models FOR EACH ROW WHEN ((old.from_environment AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg_models__adopt();
@@ -43721,6 +43893,8 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.output_fi
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, pattern ON howdah.output_filters FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.pattern) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'pattern', '1048576', 'bytes');
 
+CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, pattern ON howdah.output_filters FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.pattern, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'pattern');
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.output_filters FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_check_pattern BEFORE INSERT OR UPDATE OF pattern ON howdah.output_filters FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_output_filters__check_pattern();
@@ -43757,6 +43931,8 @@ CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description
 
 CREATE TRIGGER _060_refuse_unreadable_time BEFORE INSERT OR UPDATE OF deleted_at ON howdah.prompts FOR EACH ROW WHEN (((new.deleted_at < '0001-01-02 00:00:00+00'::timestamp with time zone) OR (new.deleted_at > '9999-12-30 00:00:00+00'::timestamp with time zone))) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_time('prompts', 'deleted_at');
 
+CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, description, template, variables ON howdah.prompts FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.description, 'howdah.sealed.v'::text) > 0) OR (strpos(new.template, 'howdah.sealed.v'::text) > 0) OR (strpos((new.variables)::text, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'description', 'template', 'variables');
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF template, description, variables ON howdah.prompts FOR EACH ROW WHEN (((new.template IS NOT NULL) AND (new.variables IS NOT NULL))) EXECUTE FUNCTION howdah_private.tg_prompts__check();
@@ -43790,6 +43966,8 @@ CREATE TRIGGER _030_permit_attachment BEFORE DELETE OR UPDATE ON howdah.resource
 CREATE TRIGGER _030_permit_attachment_insert BEFORE INSERT ON howdah.resources FOR EACH ROW WHEN ((num_nonnulls(new.session_id, new.execution_id) > 0)) EXECUTE FUNCTION howdah_private.tg__permit_attachment();
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF metadata, uri ON howdah.resources FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (((pg_column_size(new.metadata) > 1000) AND (octet_length((to_jsonb(new.metadata))::text) > 1048576)) OR (octet_length(new.uri) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('metadata', '1048576', 'bytes', 'uri', '1048576', 'bytes');
+
+CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, type, sha256, metadata, uri ON howdah.resources FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.type, 'howdah.sealed.v'::text) > 0) OR (strpos(new.sha256, 'howdah.sealed.v'::text) > 0) OR (strpos((new.metadata)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.uri, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'type', 'sha256', 'metadata', 'uri');
 
 CREATE TRIGGER _100_sign BEFORE INSERT ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__sign();
 
@@ -43849,6 +44027,8 @@ CREATE TRIGGER _030_permit_session BEFORE INSERT OR UPDATE OF session_id, cron, 
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, cron, timezone, input_data, metadata, concurrency_key ON howdah.schedules FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (length(new.cron) > 200) OR (length(new.timezone) > 100) OR ((pg_column_size(new.input_data) > 1000) AND (octet_length((to_jsonb(new.input_data))::text) > 1048576)) OR ((pg_column_size(new.metadata) > 1000) AND (octet_length((to_jsonb(new.metadata))::text) > 1048576)) OR (length(new.concurrency_key) > 500)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'cron', '200', 'characters', 'timezone', '100', 'characters', 'input_data', '1048576', 'bytes', 'metadata', '1048576', 'bytes', 'concurrency_key', '500', 'characters');
 
+CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, cron, timezone, input, input_data, metadata, concurrency_key ON howdah.schedules FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.cron, 'howdah.sealed.v'::text) > 0) OR (strpos(new.timezone, 'howdah.sealed.v'::text) > 0) OR (strpos(new.input, 'howdah.sealed.v'::text) > 0) OR (strpos((new.input_data)::text, 'howdah.sealed.v'::text) > 0) OR (strpos((new.metadata)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.concurrency_key, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'cron', 'timezone', 'input', 'input_data', 'metadata', 'concurrency_key');
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_set_user BEFORE INSERT ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__set_user();
@@ -43901,6 +44081,8 @@ CREATE TRIGGER _030_permit_session BEFORE INSERT OR UPDATE ON howdah.sessions FO
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF state, title ON howdah.sessions FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (((pg_column_size(new.state) > 1000) AND (octet_length((to_jsonb(new.state))::text) > 1048576)) OR (length(new.title) > 500)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('state', '1048576', 'bytes', 'title', '500', 'characters');
 
+CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF state, title ON howdah.sessions FOR EACH ROW WHEN (((strpos((new.state)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.title, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('state', 'title');
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _110_record_activity BEFORE UPDATE OF title, state, last_activity_at ON howdah.sessions FOR EACH ROW WHEN (((NOT (new.contents_erased_at IS DISTINCT FROM old.contents_erased_at)) AND (((new.title IS DISTINCT FROM old.title) OR (new.state IS DISTINCT FROM old.state)) OR ((old.contents_erased_at IS NOT NULL) AND (new.last_activity_at <> old.last_activity_at))))) EXECUTE FUNCTION howdah_private.tg_sessions__record_activity();
@@ -43928,6 +44110,8 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, workflow
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.settings FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('settings', 'manage');
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF key, value ON howdah.settings FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.key) > 200) OR ((pg_column_size(new.value) > 1000) AND (octet_length((to_jsonb(new.value))::text) > 1048576))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('key', '200', 'characters', 'value', '1048576', 'bytes');
+
+CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF key, value ON howdah.settings FOR EACH ROW WHEN (((strpos(new.key, 'howdah.sealed.v'::text) > 0) OR (strpos((new.value)::text, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('key', 'value');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.settings FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -43966,6 +44150,8 @@ CREATE TRIGGER _030_permit_users BEFORE UPDATE ON howdah.skills FOR EACH ROW EXE
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, content ON howdah.skills FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.content) > 61440)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'content', '61440', 'bytes');
 
 CREATE TRIGGER _060_refuse_unreadable_time BEFORE INSERT OR UPDATE OF deleted_at ON howdah.skills FOR EACH ROW WHEN (((new.deleted_at < '0001-01-02 00:00:00+00'::timestamp with time zone) OR (new.deleted_at > '9999-12-30 00:00:00+00'::timestamp with time zone))) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_time('skills', 'deleted_at');
+
+CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, description, content ON howdah.skills FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.description, 'howdah.sealed.v'::text) > 0) OR (strpos(new.content, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'description', 'content');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -44027,6 +44213,8 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.todos FOR
 
 CREATE TRIGGER _030_permit_attachment BEFORE INSERT OR DELETE OR UPDATE ON howdah.todos FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_attachment();
 
+CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF title, note ON howdah.todos FOR EACH ROW WHEN (((strpos(new.title, 'howdah.sealed.v'::text) > 0) OR (strpos(new.note, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('title', 'note');
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.todos FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_check_session BEFORE INSERT ON howdah.todos FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_todos__check_session();
@@ -44077,6 +44265,8 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.tools FOR
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF aliases, description, parameters, configuration, capabilities, domain ON howdah.tools FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (((pg_column_size(new.aliases) > 1000) AND (octet_length((to_jsonb(new.aliases))::text) > 102400)) OR (octet_length(new.description) > 102400) OR ((pg_column_size(new.parameters) > 1000) AND (octet_length((to_jsonb(new.parameters))::text) > 1048576)) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 102400)) OR (length(new.domain) > 200)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('aliases', '102400', 'bytes', 'description', '102400', 'bytes', 'parameters', '1048576', 'bytes', 'configuration', '1048576', 'bytes', 'capabilities', '102400', 'bytes', 'domain', '200', 'characters');
 
+CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, aliases, description, parameters, configuration, capabilities, domain ON howdah.tools FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos((new.aliases)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.description, 'howdah.sealed.v'::text) > 0) OR (strpos((new.parameters)::text, 'howdah.sealed.v'::text) > 0) OR (strpos((new.configuration)::text, 'howdah.sealed.v'::text) > 0) OR (strpos((new.capabilities)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.domain, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'aliases', 'description', 'parameters', 'configuration', 'capabilities', 'domain');
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_refuse_mcp BEFORE INSERT OR UPDATE ON howdah.tools FOR EACH ROW WHEN ((new.kind = 'mcp'::howdah.tool_kind)) EXECUTE FUNCTION howdah_private.tg_tools__refuse_mcp();
@@ -44113,6 +44303,8 @@ CREATE TRIGGER _030_permit_owner_update BEFORE UPDATE ON howdah.users FOR EACH R
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF username, email ON howdah.users FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.username) > 200) OR (length(new.email) > 320)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('username', '200', 'characters', 'email', '320', 'characters');
 
+CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF username, email ON howdah.users FOR EACH ROW WHEN (((strpos(new.username, 'howdah.sealed.v'::text) > 0) OR (strpos(new.email, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('username', 'email');
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.users FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _500_stop_hooks BEFORE DELETE ON howdah.users FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_users__stop_hooks();
@@ -44137,6 +44329,8 @@ CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.ver
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF label ON howdah.version_labels FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (octet_length(new.label) > 1048576))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('label', '1048576', 'bytes');
 
+CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF label ON howdah.version_labels FOR EACH ROW WHEN ((strpos(new.label, 'howdah.sealed.v'::text) > 0)) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('label');
+
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.version_labels REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
@@ -44158,6 +44352,8 @@ CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, workflow
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.webhooks FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('webhooks', 'manage');
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF events, description, secret_name, previous_secret_name ON howdah.webhooks FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (((pg_column_size(new.events) > 1000) AND (octet_length((to_jsonb(new.events))::text) > 102400)) OR (octet_length(new.description) > 102400) OR (length(new.secret_name) > 200) OR (octet_length(new.previous_secret_name) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('events', '102400', 'bytes', 'description', '102400', 'bytes', 'secret_name', '200', 'characters', 'previous_secret_name', '1048576', 'bytes');
+
+CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF url, events, description, secret_name, previous_secret_name ON howdah.webhooks FOR EACH ROW WHEN (((strpos(new.url, 'howdah.sealed.v'::text) > 0) OR (strpos((new.events)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.description, 'howdah.sealed.v'::text) > 0) OR (strpos(new.secret_name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.previous_secret_name, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('url', 'events', 'description', 'secret_name', 'previous_secret_name');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.webhooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -44184,6 +44380,8 @@ CREATE TRIGGER _020_permit_workflow BEFORE INSERT OR DELETE OR UPDATE ON howdah.
 CREATE TRIGGER _021_permit_member BEFORE INSERT OR UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('run', 'agent_id', 'member_workflow_id');
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF role, question, configuration ON howdah.workflow_agents FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((octet_length(new.role) > 1048576) OR ((pg_column_size(new.question) > 1000) AND (octet_length((to_jsonb(new.question))::text) > 1048576)) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('role', '1048576', 'bytes', 'question', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
+
+CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF role, question, configuration ON howdah.workflow_agents FOR EACH ROW WHEN (((strpos(new.role, 'howdah.sealed.v'::text) > 0) OR (strpos((new.question)::text, 'howdah.sealed.v'::text) > 0) OR (strpos((new.configuration)::text, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('role', 'question', 'configuration');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -44222,6 +44420,8 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflows
 CREATE TRIGGER _020_permit_workflow BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'id');
 
 CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, configuration ON howdah.workflows FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
+
+CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, description, instruction, configuration ON howdah.workflows FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.description, 'howdah.sealed.v'::text) > 0) OR (strpos(new.instruction, 'howdah.sealed.v'::text) > 0) OR (strpos((new.configuration)::text, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'description', 'instruction', 'configuration');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.workflows FOR EACH ROW WHEN ((old.version_is_stale = new.version_is_stale)) EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -48511,6 +48711,14 @@ grant execute on function howdah_private.scopes_of_key(text[]) to howdah_engine;
 
 grant execute on function howdah_private.sealed_document(howdah.secrets,howdah_private.sealed_secrets,howdah_private.data_keys) to howdah_engine;
 
+grant execute on function howdah_private.sealed_in_place(uuid[],text[],text[]) to howdah_app;
+
+grant execute on function howdah_private.sealed_in_place(uuid[],text[],text[]) to howdah_authenticator;
+
+grant execute on function howdah_private.sealed_in_place(uuid[],text[],text[]) to howdah_viewer;
+
+grant execute on function howdah_private.sealed_in_place(uuid[],text[],text[]) to howdah_worker;
+
 grant execute on function howdah_private.sealed_oauth_document(howdah_private.sealed_documents,howdah_private.data_keys) to howdah_engine;
 
 grant execute on function howdah_private.sealed_secret(uuid,text) to howdah_worker;
@@ -48818,6 +49026,8 @@ grant execute on function howdah_private.tg__refuse_closed() to howdah_engine;
 grant execute on function howdah_private.tg__refuse_keys_in_texts() to howdah_engine;
 
 grant execute on function howdah_private.tg__refuse_oversize() to howdah_engine;
+
+grant execute on function howdah_private.tg__refuse_sealed() to howdah_engine;
 
 grant execute on function howdah_private.tg__refuse_unreadable_name() to howdah_engine;
 

@@ -77,7 +77,6 @@ describe('faults with their line, column and suggestion', () => {
       '3:35 context_policy must be one of trim, summarize, none',
     ],
     ['agents: { desk: { mission: 7 } }', '3:28 mission must be a text, not a number'],
-    ['agents: { desk: { mission: null } }', /^3:28 mission must be a text, not empty/],
     ['agents: { desk: [] }', '3:11 desk must be an object, not a list'],
     [
       'agents: { desk: { use_history: yes } }',

@@ -353,7 +353,7 @@ describe('a call that differs from its trial is not committed', () => {
       [runs[1]],
     );
     expect(await pieces()).toBe(6);
-    expect(again.prompt).toContain('something else than what was shown before');
+    expect(again.prompt).toContain('effect has changed since the last preview');
     expect(again.preview?.tables[0]?.rows).toMatchObject([
       { before: { pieces: 6 }, after: { pieces: 2 } },
     ]);
@@ -414,7 +414,7 @@ describe('a call that differs from its trial is not committed', () => {
     await approve((await waitForApproval(run)).id, { note: 'second' });
     const again = await nextApproval(run);
     expect(again).toMatchObject({
-      prompt: expect.stringContaining('something else than what was shown before'),
+      prompt: expect.stringContaining('effect has changed since the last preview'),
       tool_call: { arguments: { note: 'second' } },
       preview: { result: '"worn"' },
     });
