@@ -705,7 +705,7 @@ grant execute on function
   howdah_private.counted_months(), howdah_private.is_tool_call_id(text)
   to howdah_app, howdah_viewer;
 grant execute on function howdah_private.sealed_in_place(uuid[], text[], text[])
-  to howdah_app, howdah_viewer, howdah_worker, howdah_authenticator;
+  to howdah_app, howdah_viewer, howdah_worker;
 grant execute on function
   howdah_private.erase_calls(jsonb, text), howdah_private.erase_error(jsonb, text)
   to howdah_app, howdah_viewer, howdah_eraser;

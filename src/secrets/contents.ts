@@ -45,8 +45,8 @@ export type SealedText = Readonly<Omit<EncryptedText, 'cipher' | 'keyId'>>;
 export type MayDecrypt = (texts: readonly SealedText[]) => Promise<ReadonlySet<string>>;
 
 /**
- * The place of a content: table, row and column in a run. A text that was moved to another place, or
- * exchanged for another one of its run, does not open there.
+ * The place of a content: table, row and column in a run. A text that was moved to another place,
+ * or exchanged for another one of its run, does not open there.
  */
 export type ContentPlace = Readonly<{
   execution_id: string;
@@ -79,8 +79,8 @@ export function encryptText(key: ContentKey, at: ContentPlace, text: string): st
 }
 
 /**
- * Encrypts a JSON value of a run for its place, given and returned as JSON text, so that no digit of
- * a number is lost. `visible` are fields that stay readable in SQL.
+ * Encrypts a JSON value of a run for its place, given and returned as JSON text, so that no digit
+ * of a number is lost. `visible` are fields that stay readable in SQL.
  */
 export function encryptJson(
   key: ContentKey,

@@ -5,8 +5,9 @@ import { isJsonObject, type JsonObject } from '../json/json.ts';
 import { parseJson, parseSpelling } from '../json/parse-json.ts';
 
 /**
- * The beginning of every encrypted text. After it come the version, the id of the data key, the id of
- * the run, from version 2 on the place in the run, the nonce and the ciphertext, separated by dots.
+ * The beginning of every encrypted text. After it come the version, the id of the data key, the id
+ * of the run, from version 2 on the place in the run, the nonce and the ciphertext, separated by
+ * dots.
  * `howdah_private.is_encrypted` has the same form.
  */
 export const ENCRYPTED_PREFIX = 'howdah.sealed.v';

@@ -102,6 +102,7 @@ const REVIEWED: Record<string, string> = {
   retry_execution: 'lock_for_control()',
   revoke_api_key: 'current_tenant(), looked for with the id',
   run_schedule: 'current_tenant(), looked for with the id, then permit_session()',
+  sealed_in_place: 'runs of current_tenant(), and only texts that the caller has',
   sees_agent: 'hidden_agents() of whoever asks, which knows no other tenant',
   send_message: 'find_session()',
   fork_session: 'find_session()',

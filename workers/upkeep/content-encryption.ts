@@ -137,8 +137,8 @@ async function lockCurrentKey(
 
 /**
  * Decrypts the contents of a row. A text of another run is a copy, which the run may have in its
- * input, history and log until it is decrypted. Throws `HWINV` if a text of the run itself stands in
- * another place than it was encrypted for: somebody exchanged contents.
+ * input, history and log until it is decrypted. Throws `HWINV` if a text of the run itself stands
+ * in another place than it was encrypted for: somebody exchanged contents.
  */
 async function decryptRow(
   client: PoolClient,

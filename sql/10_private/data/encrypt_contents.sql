@@ -670,8 +670,8 @@ begin
 end $$;
 
 -- Returns which encrypted texts are stored in the places that they were encrypted for, as numbers
--- from 1 on. A text is given by its run, its place (table~row~column) and its nonce. Tells nothing
--- to a caller who does not have the text.
+-- from 1 on. A text is given by its run, its place (table~row~column) and its nonce. Callers other
+-- than owners and workers get texts of their tenant only.
 create or replace function howdah_private.sealed_in_place(
   runs uuid[], places text[], nonces text[]
 ) returns int[]
@@ -684,6 +684,8 @@ as $$
       split_part(split_part(s.place, '~', 3), ':', 1) as column_name
     from unnest(sealed_in_place.runs, sealed_in_place.places, sealed_in_place.nonces)
       with ordinality as s (run, place, nonce, number)
+    join howdah.executions as e on e.id = s.run
+    where howdah_private.is_trusted() or e.tenant_id = howdah.current_tenant()
   )
   select coalesce(array_agg(s.number::int order by s.number), '{}') from sealed as s
   where strpos(case s.relation

@@ -141,12 +141,13 @@ export function noSchema(url: string, otherwise = ''): HowdahError {
  * Translates errors of Postgres itself: missing rights of a login, and functions, tables or columns
  * that do not exist.
  */
-function explainForGuest(error: unknown, { login, isGuest }: SchemaState): unknown {
+function explainForGuest(error: unknown, state: SchemaState): unknown {
+  const { login, isGuest, onlyReads } = state;
   const { code, message } = faultOf(error);
   if (code === '42501') {
     return new HowdahError('HWDEN', `the login ${login} has no permission: ${message}`, {
       hint: isGuest
-        ? 'Use an owner of the database: a login in howdah_owner.'
+        ? `Use an owner of the database: a login in howdah_owner.${onlyReads ? ' This login is bound as a viewer, which only reads.' : ''}`
         : 'Use an owner of the database, or a login in howdah_app that is bound to a tenant (howdah_private.login_tenants).',
       detail: { login },
       cause: error,

@@ -3,18 +3,6 @@ import { loginFaults, roleFaults } from '../../db/schema/role-check.ts';
 import { type Gap, isolationGaps } from '../../db/schema/tenant-isolation-check.ts';
 import type { Finding } from './finding.ts';
 
-/** Checks the roles of Howdah: attributes, memberships, and whether each exists. */
-export async function rolesFinding(db: Queryable): Promise<Finding> {
-  return describe('roles', await roleFaults(db), 'none has more rights than it needs');
-}
-
-/** Checks the database logins of tenants. Without time-outs, a login can hold locks for ever. */
-export async function loginsFinding(db: Queryable): Promise<Finding> {
-  const faults = await loginFaults(db);
-  const finding = describe('logins', faults, 'each has time-outs and no more than its role');
-  return { ...finding, ok: faults.every(({ is_note }) => is_note) };
-}
-
 /** Checks whether the catalogue still isolates tenants as a migration left it. */
 export async function isolationFinding(pool: Pool): Promise<Finding> {
   const check = 'isolation';
@@ -29,6 +17,18 @@ export async function isolationFinding(pool: Pool): Promise<Finding> {
   }
   const found = `gaps: ${gaps.length}, the first in ${first.object}: ${first.fault}`;
   return { check, ok: false, found, fix: first.fix };
+}
+
+/** Checks the roles of Howdah: attributes, memberships, and whether each exists. */
+export async function rolesFinding(db: Queryable): Promise<Finding> {
+  return describe('roles', await roleFaults(db), 'none has more rights than it needs');
+}
+
+/** Checks the database logins of tenants. Without time-outs, a login can hold locks for ever. */
+export async function loginsFinding(db: Queryable): Promise<Finding> {
+  const faults = await loginFaults(db);
+  const finding = describe('logins', faults, 'each has time-outs and no more than its role');
+  return { ...finding, ok: faults.every(({ is_note }) => is_note) };
 }
 
 /** Names every fault, and the statements that correct all of them. */

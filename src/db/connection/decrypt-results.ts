@@ -91,16 +91,36 @@ export async function textsInPlace(
 /**
  * The names of what has contents of runs: tables, views, and functions that begin with these words
  * or return exports. A statement that names none of them reads definitions, in which a text of this
- * form was written by somebody, and is not decrypted: whoever saves such a row again would write the
- * plain text.
+ * form was written by somebody, and is not decrypted: whoever saves such a row again would write
+ * the plain text.
  */
 const CONTENT_NAMES =
   /\b(?:executions?|messages?|steps?|questions?|trees?|runs?|conversation|chat|answer|export|exported|explain|compare|compared|history)(?:_\w*)?\b|\b(?:feedback_entries|webhook_deliveries|session_messages\w*|session_history|message_\w+|routing_decisions|plan_tasks|effects|retry_execution|cancel_execution|approve|reject|inbox)\b/i;
 
 /** Returns whether a statement may read contents of runs. */
 export function readsContents(statement: unknown): boolean {
-  const text = typeof statement === 'string' ? statement : (statement as { text?: string })?.text;
+  const text = textOf(statement);
   return text === undefined || CONTENT_NAMES.test(text);
+}
+
+function textOf(statement: unknown): string | undefined {
+  return typeof statement === 'string' ? statement : (statement as { text?: string })?.text;
+}
+
+/**
+ * Returns a function that also answers for `fetch`, which reads what the statement of its cursor
+ * reads.
+ */
+function contentReaders(): (statement: unknown) => boolean {
+  const cursors = new Map<string, boolean>();
+  return (statement) => {
+    const text = textOf(statement) ?? '';
+    const [, fetched = ''] = /^\s*fetch\s+\S+\s+from\s+(\w+)\s*$/i.exec(text) ?? [];
+    if (fetched !== '') return cursors.get(fetched) ?? true;
+    const [, declared] = /^\s*declare\s+(\w+)\s/i.exec(text) ?? [];
+    if (declared !== undefined) cursors.set(declared, readsContents(text));
+    return readsContents(statement);
+  };
 }
 
 /**
@@ -121,10 +141,12 @@ export function decryptResultsOf(client: pg.PoolClient, decrypt: DecryptRows): (
     }
     return result;
   };
+  const mayReadContents = contentReaders();
   const decryptingQuery: Query = (...args) => {
+    const mayRead = mayReadContents(args[0]);
     const result = query(...args);
     if (!(result instanceof Promise)) return result; // a cursor returns itself
-    return readsContents(args[0]) ? result.then(open) : result;
+    return mayRead ? result.then(open) : result;
   };
   client.query = decryptingQuery as pg.PoolClient['query'];
   return () => {

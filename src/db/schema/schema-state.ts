@@ -7,6 +7,8 @@ export type SchemaState = {
   isOwner: boolean;
   /** True if the login may at least be bound to a tenant. */
   isGuest: boolean;
+  /** True if the login is that of a viewer, which only reads. */
+  onlyReads: boolean;
   login: string;
 };
 
@@ -24,7 +26,9 @@ const STATE = `
     current_user as login, exists (
       select from pg_roles as r
       where r.rolname in ('howdah_app', 'howdah_viewer') and pg_has_role(r.oid, 'member')
-    ) as "isGuest"
+    ) as "isGuest", not exists (
+      select from pg_roles as r where r.rolname = 'howdah_app' and pg_has_role(r.oid, 'member')
+    ) as "onlyReads"
   from (select) as nothing
   left join pg_namespace as n on n.nspname = 'howdah_private'
   left join pg_class as m on m.relnamespace = n.oid and m.relname = 'migrations'`;

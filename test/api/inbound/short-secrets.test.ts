@@ -53,12 +53,7 @@ test('a signing key of Standard Webhooks has a key of 16 bytes', async () => {
   const short = await store('x'.repeat(27));
   expect(await refusal(makeHook('standard_webhooks', short))).toMatchObject(tooShort(short));
   expect(await refusal(makeWebhook(short))).toMatchObject(tooShort(short));
-  for (const key of [
-    '',
-    'AAAA',
-    Buffer.alloc(15, 1).toString('base64'),
-    'not Base64 at all !!!!!!',
-  ]) {
+  for (const key of ['', 'AAAA', Buffer.alloc(15, 1).toString('base64')]) {
     expect(await refusal(store(`whsec_${key}`))).toMatchObject({ code: 'HWINV' });
   }
   const enough = await store(`whsec_${Buffer.alloc(16, 1).toString('base64')}`);

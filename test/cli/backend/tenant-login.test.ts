@@ -118,11 +118,13 @@ describe('a login bound to one tenant', () => {
   });
 
   test.each([[['run', 'greeter', 'Hi']], [['key', 'create', 'ci']]])(
-    'as viewer is denied %j by its role',
+    'as viewer is denied %j, since its login only reads',
     async (argv) => {
       const { status, stdout, stderr } = await as('viewer', ...argv);
       expect({ status, stdout }).toEqual({ status: 4, stdout: '' });
-      expect(stderr).toMatch(/the role viewer may not .*\n hint: The action requires the role/);
+      expect(stderr).toMatch(
+        /has no permission: .*\n hint: .* bound as a viewer, which only reads/,
+      );
     },
   );
 
