@@ -1,15 +1,15 @@
-import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import type { Release } from '../src/concurrency/semaphore.ts';
 import type { Pool } from '../src/db/connection/pool.ts';
 import { tenantPool } from '../src/db/connection/tenant-pool.ts';
+import type { AnswerContents, Pace } from '../src/db/worker/answer-sandbox.ts';
 import {
   claimAnswers,
   type DueWatch,
   dueWatches,
   returnAnswers,
 } from '../src/db/worker/due-answers.ts';
-import { type AnswerContents, type Pace, writeAnswers } from '../src/db/worker/write-answers.ts';
+import { writeAnswers } from '../src/db/worker/write-answers.ts';
 import type { RuntimeDependencies } from '../src/runtime/environment/runtime-dependencies.ts';
 import { isEncrypted } from '../src/secrets/encrypted-values.ts';
 import { DueWorkPoller, type LookResult } from './due-work-poller.ts';
@@ -47,8 +47,8 @@ export class AnswerWriter {
   /** The watches that are being served, with the end of their turns. */
   readonly #serving = new Map<string, Promise<void>>();
   /** The number of the last turn of tenants and watches, by id. */
-  readonly #turns = new LRUCache<string, number>({ max: MOST_REMEMBERED });
-  readonly #paces = new LRUCache<string, Pace>({ max: MOST_REMEMBERED });
+  readonly #turns = new Map<string, number>();
+  readonly #paces = new Map<string, Pace>();
   readonly #over = new AbortController();
   #turn = 0;
 
@@ -105,6 +105,7 @@ export class AnswerWriter {
   }
 
   #serve(watch: DueWatch, release: Release): void {
+    for (const known of [this.#turns, this.#paces]) if (known.size > MOST_REMEMBERED) known.clear();
     this.#turn += 1;
     this.#turns.set(watch.tenant_id, this.#turn).set(watch.table_trigger_id, this.#turn);
     const turn = this.#writeClaim(watch)

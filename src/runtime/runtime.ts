@@ -3,7 +3,6 @@ import { isConnectionLoss } from '../db/connection/sqlstate.ts';
 import type { Claim, ClaimedRun } from '../db/runs/runs.ts';
 import { tenantLoad } from '../db/runs/tenant-load.ts';
 import { failpoint } from './environment/failpoints.ts';
-import type { RuntimeDependencies } from './environment/runtime-dependencies.ts';
 import { type Retry, StatementRetries } from './environment/statement-retries.ts';
 import { GroupCommitter } from './held-run/committer.ts';
 import type { HeldRun } from './held-run/held-run.ts';
@@ -278,13 +277,10 @@ export class Runtime {
     const tenant = run.context.tenant_id;
     const since = performance.now();
     let isFault = false;
-    let isLacking = false;
     try {
       let hasStepped = false; // a run is not preempted before its first step
       await advance(run, world, () => {
         if (this.#draining) return true;
-        isLacking = lacksTool(run, world);
-        if (isLacking) return true;
         const isFirst = !hasStepped;
         hasStepped = true;
         return !isFirst && this.#scheduler.shouldPreempt(tenant, performance.now() - since);
@@ -294,20 +290,10 @@ export class Runtime {
       onError(error, run.id, tenant);
       await world.sleep(PAUSE_MS, run.abort.signal);
     }
-    // the database may not know yet which tools are left, and offer the run again
-    if (isLacking) await world.sleep(PAUSE_MS, run.abort.signal);
     run.abort.abort(RUN_OVER); // other calls may still be in flight
     if (run.isHeld) {
       run.isHeld = false;
       await this.#claimer.release(claimed, owner, isFault);
     }
   }
-}
-
-/**
- * Returns whether this process has lost a custom tool of the run since it claimed the run. Another
- * worker may have the tool.
- */
-function lacksTool({ definition }: HeldRun, { customTools }: RuntimeDependencies): boolean {
-  return definition.tools.some(({ kind, name }) => kind === 'custom' && !customTools.has(name));
 }

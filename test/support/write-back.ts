@@ -1,5 +1,6 @@
 import type { Pool } from '../../src/db/connection/pool.ts';
-import { type WriteOptions, writeAnswers } from '../../src/db/worker/write-answers.ts';
+import type { WriteOptions } from '../../src/db/worker/answer-sandbox.ts';
+import { writeAnswers } from '../../src/db/worker/write-answers.ts';
 
 /** Writes the answer of one run as a worker does, due or not. Throws if it was postponed. */
 export async function writeAnswerBack(

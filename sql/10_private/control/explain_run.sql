@@ -54,7 +54,9 @@ create or replace function howdah_private.why_due(e howdah.executions) returns j
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_due_at timestamptz := greatest(e.run_at, e.wake_at);
+  v_due_at timestamptz := greatest(e.run_at, case when not exists ( -- wake_at of a deferred run
+    select from howdah_private.runs_without_worker as r where r.execution_id = e.id
+  ) then e.wake_at end);
   v_missing text := howdah_private.missing_code(e.agent_version_id);
   v_before int;
 begin
@@ -69,9 +71,7 @@ begin
       jsonb_build_array(jsonb_build_object('kind', 'worker', 'id', null, 'name', null,
         'detail', 'no running worker has ' || v_missing)),
       jsonb_build_array(howdah_private.next_step('start_worker', null)));
-  elsif v_due_at > clock_timestamp() and not exists (
-    select from howdah_private.runs_without_worker as r where r.execution_id = e.id)
-  then
+  elsif v_due_at > clock_timestamp() then
     return howdah_private.why_scheduled(e, v_due_at);
   elsif not howdah_private.is_any_worker_alive() then
     return howdah_private.explained('no_worker', 'the run is due, but no worker is alive',

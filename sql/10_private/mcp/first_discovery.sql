@@ -31,7 +31,8 @@ begin
     and e.fence = first_discovery.fence and h.model_count = 0
     and not exists ( -- steps besides questions for accounts, and their answers
       select from howdah.steps as s
-      where s.execution_id = e.id and (s.kind not in ('question', 'answer') or s.call_id is not null));
+      where s.execution_id = e.id
+        and (s.kind not in ('question', 'answer') or s.call_id is not null));
   if not found then
     return null;
   end if;

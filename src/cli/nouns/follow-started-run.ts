@@ -36,7 +36,7 @@ export async function followStartedRun(
   });
 }
 
-/** Prints once, until the signal fires, that no running worker has a tool or engine of the run. */
+/** Prints once, before the signal fires, that no running worker has the code of the run. */
 async function warnIfWorkersLackCode(
   io: CliIo,
   runs: Pick<RunBackend, 'explain'>,

@@ -1,6 +1,7 @@
+import { promptToConnect } from '../../contracts/account-question.ts';
 import type { AgentDefinition, Overrides } from '../../contracts/agents/definition.ts';
 import type { HookRow } from '../../contracts/agents/hook.ts';
-import { type ConsentRequest, promptToConnect } from '../../contracts/connected-account.ts';
+import type { ConsentRequest } from '../../contracts/connected-account.ts';
 import type { LoggedMessage, Message } from '../../contracts/runs/message.ts';
 import type { RunSettings } from '../../contracts/runs/run-settings.ts';
 import type { Control, LoggedStep, StopReason } from '../../contracts/runs/step.ts';

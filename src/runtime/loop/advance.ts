@@ -3,6 +3,7 @@ import type { Action } from '../../contracts/runs/action.ts';
 import type { StepRecord, StopReason } from '../../contracts/runs/step.ts';
 import { SizeLimitError } from '../../contracts/size-limits.ts';
 import { faultOf, isConnectionLoss, isRefusal } from '../../db/connection/sqlstate.ts';
+import { lacksTool } from '../environment/lacks-tool.ts';
 import type { RuntimeDependencies } from '../environment/runtime-dependencies.ts';
 import type { RunCommit } from '../held-run/committer.ts';
 import type { HeldRun } from '../held-run/held-run.ts';
@@ -16,12 +17,16 @@ import { finishRun } from './finish-run.ts';
 import { runQueryAction } from './run-query-action.ts';
 import { decisionSteps, startMembers } from './start-members.ts';
 
+/** The pause before a run is released whose tools this process has lost. */
+const PAUSE_MS = 250;
+
 /**
  * Advances a run: fold → next → perform → commit, until the run has ended, is parked, or belongs to
  * another worker. Every action commits its result, and every commit folds it into the state.
  *
  * `mustYield` is called between two actions. Returns true if the run must be released: draining or
- * preemption. The next worker continues the run exactly where its log ends.
+ * preemption. The next worker continues the run exactly where its log ends. A run whose tools this
+ * process has lost is released too.
  */
 export async function advance(
   run: HeldRun,
@@ -30,6 +35,11 @@ export async function advance(
 ): Promise<void> {
   await prepare(run);
   while (run.isHeld && !run.abort.signal.aborted && !mustYield()) {
+    if (lacksTool(run.definition, world)) {
+      // the database may not know yet which tools are left, and offer the run again
+      await world.sleep(PAUSE_MS, run.abort.signal);
+      break;
+    }
     try {
       await (handleRequests(run) ?? performAction(await run.next(), run, world));
       await failOnHookError(run);

@@ -1,4 +1,4 @@
-import { connectionForm } from '../../contracts/connected-account.ts';
+import { connectionForm } from '../../contracts/account-question.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
 import type { AccountQuestion, MissingServer } from '../../db/runs/runs.ts';
 import type { HeldRun } from '../held-run/held-run.ts';

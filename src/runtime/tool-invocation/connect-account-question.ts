@@ -1,11 +1,8 @@
 import { createHash } from 'node:crypto';
+import { connectionForm, promptToConnect } from '../../contracts/account-question.ts';
 import type { CallOutcome } from '../../contracts/agents/call-host.ts';
 import type { ToolOutcome } from '../../contracts/agents/tool.ts';
-import {
-  type ConsentRequest,
-  connectionForm,
-  promptToConnect,
-} from '../../contracts/connected-account.ts';
+import type { ConsentRequest } from '../../contracts/connected-account.ts';
 import type { HeldRun } from '../held-run/held-run.ts';
 import { answersTo, elicitationAnswer } from './call-host.ts';
 

@@ -313,11 +313,14 @@ describe('a schema newer than the program', () => {
     expect(rows).toEqual([{ digest: 'later' }]);
   });
 
-  test.each([[['up']], [['down']], [['down', '--all', '--yes']]])('rejects migrate %j', async (argv) => {
-    const { status, stdout, stderr } = await runCli(newer.url, 'migrate', ...argv);
-    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
-    expectError(stderr, /newer than this program/, /9999_later/);
-  });
+  test.each([[['up']], [['down']], [['down', '--all', '--yes']]])(
+    'rejects migrate %j',
+    async (argv) => {
+      const { status, stdout, stderr } = await runCli(newer.url, 'migrate', ...argv);
+      expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+      expectError(stderr, /newer than this program/, /9999_later/);
+    },
+  );
 
   test('is reported by migrate status and doctor', async () => {
     expect((await runCli(newer.url, 'migrate', 'status')).stdout).toMatch(/^newer {3}9999_later$/m);

@@ -1,4 +1,4 @@
-import { CONNECTED_ACCOUNT, type PendingElicitation } from '../../../contracts/agents/call-host.ts';
+import type { PendingElicitation } from '../../../contracts/agents/call-host.ts';
 import type {
   AgentDefinition,
   Overrides,
@@ -14,13 +14,13 @@ import type { LoggedMessage } from '../../../contracts/runs/message.ts';
 import type { RunSettings } from '../../../contracts/runs/run-settings.ts';
 import type { LoggedStep, StopReason } from '../../../contracts/runs/step.ts';
 import { lowestTrust, type Trust } from '../../../contracts/runs/trust.ts';
-import type { ClaimedRun, FirstDiscovery, MissingServer } from '../../../db/runs/runs.ts';
+import type { ClaimedRun, FirstDiscovery } from '../../../db/runs/runs.ts';
 import { isJsonObject } from '../../../json/json.ts';
 import { foldLog } from '../../held-run/fold.ts';
 import { trustOfChildResult } from '../../held-run/trust.ts';
-import { SERVER_MISSING } from '../../loop/await-mcp-servers.ts';
 import { fillPromptTemplate } from '../../messages/fill-prompt-template.ts';
 import { RETRY_STEP_NAME } from '../../tool-plans/open-calls.ts';
+import { isForAccount, recordedDiscovery } from './recorded-discovery.ts';
 import { recordedPolicy, recordedSettings, recordedWithdrawal } from './recorded-rules.ts';
 
 /** Guards by which the database reports that a limit is used up. */
@@ -77,24 +77,9 @@ export class RunRecording {
     return this.steps[position]?.worker === null;
   }
 
-  /**
-   * Returns the account that the run asked for before it started, or the MCP servers that it
-   * started without at this position.
-   */
+  /** Returns what the run asked for before it started, or started without, at this position. */
   discoveryAt(position: number): FirstDiscovery | undefined {
-    const asked = this.steps[position];
-    if (asked && isForAccount(asked) && asked.kind === 'question') {
-      const { question_id, prompt } = asked.input as { question_id: string; prompt: string };
-      const question = this.run.questions.find(({ id }) => id === question_id);
-      const schema = isJsonObject(question?.schema) ? question.schema : {};
-      const account_id = String(schema[CONNECTED_ACCOUNT] ?? '');
-      return { asks: { account_id, prompt, is_asked: false } };
-    }
-    const behind = this.steps.slice(position);
-    const other = behind.findIndex(({ kind, name }) => kind !== 'guard' || name !== SERVER_MISSING);
-    const guards = other < 0 ? behind : behind.slice(0, other);
-    const missing = guards.map(({ output }) => output as unknown as MissingServer);
-    return missing.length > 0 ? { missing } : undefined;
+    return recordedDiscovery(this.steps.slice(position), this.run.questions);
   }
 
   isOver(position: number): boolean {
@@ -307,9 +292,4 @@ function toLoggedMessage(message: ExportedMessage): LoggedMessage {
   };
   const known = Object.entries(others).filter(([, value]) => value !== null && value !== undefined);
   return { seq, role, content, ...Object.fromEntries(known) };
-}
-
-/** Returns whether a step belongs to a question for an account before the start of the run. */
-function isForAccount({ kind, call_id }: ExportedStep): boolean {
-  return (kind === 'question' || kind === 'answer') && call_id === null;
 }
