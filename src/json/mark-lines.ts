@@ -5,37 +5,55 @@ type Fetch = typeof globalThis.fetch;
 
 /**
  * Returns a `fetch` that marks the long numbers of JSON in answers, also in the data of Server-Sent
- * Events, for a library that parses them itself. `unmarkNumbers` makes numbers of the marks.
+ * Events, for a library that parses them itself. `unmarkNumbers` makes numbers of the marks. The
+ * rest of a line beyond `longestLine` characters is passed on as it is, to a library that rejects
+ * such a line.
  */
-export function markingFetch(fetch: Fetch): Fetch {
+export function markingFetch(
+  fetch: Fetch,
+  { longestLine = Number.POSITIVE_INFINITY }: { longestLine?: number } = {},
+): Fetch {
   return async (input, init) => {
     const response = await fetch(input, init);
     const type = response.headers.get('content-type') ?? '';
     if (!response.body || !/json|event-stream/.test(type)) return response;
     const { status, statusText, headers } = response;
-    const marked = new Response(markStream(response.body), { status, statusText, headers });
+    const marked = new Response(markStream(response.body, longestLine), {
+      status,
+      statusText,
+      headers,
+    });
     Object.defineProperty(marked, 'url', { value: response.url });
     return marked;
   };
 }
 
-/** Marks the long numbers in a stream of lines of JSON or of events. */
-export function markStream(bytes: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+function markStream(
+  bytes: ReadableStream<Uint8Array>,
+  longestLine: number,
+): ReadableStream<Uint8Array> {
   return bytes
     .pipeThrough(new TextDecoderStream())
-    .pipeThrough(new TransformStream<string, string>(markLines()))
+    .pipeThrough(new TransformStream<string, string>(markLines(longestLine)))
     .pipeThrough(new TextEncoderStream());
 }
 
 /** Marks whole lines, since no string of JSON contains a line break. */
-function markLines(): Transformer<string, string> {
+function markLines(longestLine: number): Transformer<string, string> {
   let rest: string[] = [];
+  let length = 0;
   return {
     transform(piece, controller) {
       const end = piece.lastIndexOf('\n') + 1;
-      if (end > 0) controller.enqueue(markAll([...rest, piece.slice(0, end)].join('')));
-      if (end > 0) rest = [];
+      if (end > 0) {
+        controller.enqueue(markAll([...rest, piece.slice(0, end)].join('')));
+        [rest, length] = [[], 0];
+      }
       rest.push(piece.slice(end));
+      length += piece.length - end;
+      if (length <= longestLine) return;
+      controller.enqueue(rest.join(''));
+      rest = [];
     },
     flush: (controller) => controller.enqueue(markAll(rest.join(''))),
   };

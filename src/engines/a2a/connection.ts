@@ -34,6 +34,9 @@ export type Connection = {
   fetch: typeof fetch;
 };
 
+/** The longest event that the client of the SDK reads, in bytes. */
+const LONGEST_EVENT = 4 * 1024 * 1024;
+
 /** The requests of one call, and the fault of the last request. */
 export type Requests = { fetch: typeof fetch; fault(): HttpFault | undefined };
 
@@ -88,7 +91,10 @@ export async function connectAgent(
   { fetch }: Requests,
 ): Promise<Outcome<Connection>> {
   const configured = new URL(base_url ?? '');
-  const options = { fetchImpl: markingFetch(fetch), legacyCompat: { enabled: true } };
+  const options = {
+    fetchImpl: markingFetch(fetch, { longestLine: LONGEST_EVENT }),
+    legacyCompat: { enabled: true },
+  };
   const resolver = new DefaultAgentCardResolver(options);
   const card = await resolver.resolve(...addressOfCard(configured));
   const factory = new ClientFactory({
