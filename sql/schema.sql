@@ -7550,8 +7550,9 @@ begin
     and v_seconds >= coalesce((v_settings ->> 'worker_warning_seconds')::numeric, 5)
   then
     raise warning using
-      message = coalesce(format('no running worker has %s; the run stays queued', v_missing),
-        'no running worker can take this run; it stays queued'),
+      message = case when v_missing is null
+        then 'no running worker can take this run; it stays queued'
+        else format('no running worker has %s; the run stays queued', v_missing) end,
       hint = case when v_missing is null then 'Start one in another terminal: howdah worker'
         else 'Start a worker with the program or the folder that has it: '
           'howdah worker --tools FOLDER' end;
@@ -18765,7 +18766,8 @@ begin
     and e.fence = first_discovery.fence and h.model_count = 0
     and not exists ( -- steps besides questions for accounts, and their answers
       select from howdah.steps as s
-      where s.execution_id = e.id and (s.kind not in ('question', 'answer') or s.call_id is not null));
+      where s.execution_id = e.id
+        and (s.kind not in ('question', 'answer') or s.call_id is not null));
   if not found then
     return null;
   end if;
@@ -31113,6 +31115,8 @@ AS $function$
       split_part(split_part(s.place, '~', 3), ':', 1) as column_name
     from unnest(sealed_in_place.runs, sealed_in_place.places, sealed_in_place.nonces)
       with ordinality as s (run, place, nonce, number)
+    join howdah.executions as e on e.id = s.run
+    where howdah_private.is_trusted() or e.tenant_id = howdah.current_tenant()
   )
   select coalesce(array_agg(s.number::int order by s.number), '{}') from sealed as s
   where strpos(case s.relation
@@ -41495,7 +41499,9 @@ CREATE OR REPLACE FUNCTION howdah_private.why_due(e howdah.executions)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_due_at timestamptz := greatest(e.run_at, e.wake_at);
+  v_due_at timestamptz := greatest(e.run_at, case when not exists ( -- wake_at of a deferred run
+    select from howdah_private.runs_without_worker as r where r.execution_id = e.id
+  ) then e.wake_at end);
   v_missing text := howdah_private.missing_code(e.agent_version_id);
   v_before int;
 begin
@@ -41510,9 +41516,7 @@ begin
       jsonb_build_array(jsonb_build_object('kind', 'worker', 'id', null, 'name', null,
         'detail', 'no running worker has ' || v_missing)),
       jsonb_build_array(howdah_private.next_step('start_worker', null)));
-  elsif v_due_at > clock_timestamp() and not exists (
-    select from howdah_private.runs_without_worker as r where r.execution_id = e.id)
-  then
+  elsif v_due_at > clock_timestamp() then
     return howdah_private.why_scheduled(e, v_due_at);
   elsif not howdah_private.is_any_worker_alive() then
     return howdah_private.explained('no_worker', 'the run is due, but no worker is alive',
@@ -48712,8 +48716,6 @@ grant execute on function howdah_private.scopes_of_key(text[]) to howdah_engine;
 grant execute on function howdah_private.sealed_document(howdah.secrets,howdah_private.sealed_secrets,howdah_private.data_keys) to howdah_engine;
 
 grant execute on function howdah_private.sealed_in_place(uuid[],text[],text[]) to howdah_app;
-
-grant execute on function howdah_private.sealed_in_place(uuid[],text[],text[]) to howdah_authenticator;
 
 grant execute on function howdah_private.sealed_in_place(uuid[],text[],text[]) to howdah_viewer;
 

@@ -49,6 +49,7 @@ test('an empty environment yields frozen defaults', () => {
       },
       defaultVariables: [],
       others: [],
+      warnings: [],
       keys: {},
       openai: { baseUrl: undefined, apiKey: undefined },
     },

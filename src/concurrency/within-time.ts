@@ -16,8 +16,8 @@ const MOST_ATTEMPTS = 4;
  * Node starts a thread that watches the time. A busy machine may start that thread so late that it
  * reports a timeout of a function that has ended long ago. A function that has ended is never late.
  *
- * With a `growth`, each attempt may take so many times as long as the one before. On a busy machine,
- * a few milliseconds may pass before the function has even begun.
+ * With a `growth`, each attempt may take so many times as long as the one before. On a busy
+ * machine, a few milliseconds may pass before the function has even begun.
  */
 export function withinTime<T>(ms: number, call: () => T, growth = 1): T {
   const before = usedMs();

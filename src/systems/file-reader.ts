@@ -7,8 +7,13 @@ import {
 } from '../concurrency/thread-pool.ts';
 import { HowdahError } from '../contracts/errors.ts';
 import { functionsIn } from '../db/schema/parse-create-function.ts';
-import { parseJson } from '../json/parse-json.ts';
 import { truncate } from '../text/truncate.ts';
+import {
+  type checkDocumentText,
+  checkedIn,
+  parsedIn,
+  type parseYamlText,
+} from './read-in-thread.ts';
 import { type CheckedDocument, checkDocument } from './schema/check-document.ts';
 import { type ParsedYaml, parseYaml, type YamlOptions } from './yaml/parse-yaml.ts';
 
@@ -44,37 +49,18 @@ const sharedThreads = new ThreadPool({
   max_waiting: 20,
 });
 
-/** Threads copy no `ExactNumber`, so documents are exchanged as JSON. */
-const PARSE: ThreadFunction<[string, YamlOptions], JsonText> = {
-  module: moduleBeside('./file-reader.ts', import.meta.url),
+const PARSE: ThreadFunction<Parameters<typeof parseYamlText>, ReturnType<typeof parseYamlText>> = {
+  module: moduleBeside('./read-in-thread.ts', import.meta.url),
   name: 'parseYamlText',
 };
 const FUNCTIONS: ThreadFunction<[string], Functions> = {
   module: moduleBeside('../db/schema/parse-create-function.ts', import.meta.url),
   name: 'functionsIn',
 };
-const CHECK: ThreadFunction<[JsonText], JsonText> = {
+const CHECK: ThreadFunction<[string], Awaited<ReturnType<typeof checkDocumentText>>> = {
   module: PARSE.module,
   name: 'checkDocumentText',
 };
-
-type JsonText = string;
-
-/** Parses a file in a thread. The places are a list there, since JSON has no maps. */
-export function parseYamlText(text: string, options: YamlOptions): JsonText {
-  const { places, ...parsed } = parseYaml(text, options);
-  return JSON.stringify({ ...parsed, places: [...places] });
-}
-
-function parsedYamlIn(json: JsonText): ParsedYaml {
-  const { places, ...parsed } = parseJson<ParsedYaml>(json);
-  return { ...parsed, places: new Map(places) };
-}
-
-/** Checks a document in a thread. */
-export async function checkDocumentText(document: JsonText): Promise<JsonText> {
-  return JSON.stringify(await checkDocument(parseJson(document)));
-}
 
 /** Options that tests override. */
 export type ThreadReaderOptions = { threads?: ThreadPool; deadline_ms?: number };
@@ -107,13 +93,13 @@ export function threadReader(
   return {
     parseYaml: (file, text, options) =>
       isLarge(text)
-        ? inThread(PARSE, file, text, options).then(parsedYamlIn)
+        ? inThread(PARSE, file, text, options).then(parsedIn)
         : localReader.parseYaml(file, text, options),
     functionsIn: (file, text) =>
       isLarge(text) ? inThread(FUNCTIONS, file, text) : localReader.functionsIn(file, text),
     checkDocument: (file, document) =>
       isLarge()
-        ? inThread(CHECK, file, JSON.stringify(document)).then(parseJson<CheckedDocument>)
+        ? inThread(CHECK, file, JSON.stringify(document)).then(checkedIn)
         : localReader.checkDocument(file, document),
   };
 }

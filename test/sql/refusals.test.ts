@@ -132,7 +132,6 @@ describe('a row that violates a check is rejected with its fields and the fix', 
 
   test.each([
     ['tools', 'kind'],
-    ['models', 'provider'],
     ['limits', 'metric'],
   ])('%s without %s', async (table, field) => {
     const refused = await refusal(insert(table, { [field]: null }));
@@ -145,7 +144,7 @@ describe('a row that violates a check is rejected with its fields and the fix', 
 
   test.each([
     ['agent_id => null', 'agent_id is missing'],
-    ["metadata => '[1]'", 'metadata must be an object'],
+    ["metadata => '[1]'", 'metadata must be a JSON object'],
   ])('a run with %s', async (argument, message) => {
     const [column, value] = argument.split(' => ');
     const text =

@@ -301,6 +301,12 @@ export async function startWorkerSession(url: string) {
  */
 export async function claim(db: Db, worker: string, ids: string[]) {
   const text = 'select * from howdah_private.claim_executions($1, $2, 1, null)';
+  await db.query(
+    `update howdah_private.workers
+     set custom_tools = array(select distinct name from howdah.tools where kind = 'custom')
+     where id = $1 and host = 'test'`,
+    [worker],
+  );
   const claimed = new Map<string, pg.QueryResultRow>();
   for (;;) {
     const rows = await all(db, text, [worker, ids.filter((id) => !claimed.has(id))]);

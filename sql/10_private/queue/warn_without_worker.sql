@@ -66,8 +66,9 @@ begin
     and v_seconds >= coalesce((v_settings ->> 'worker_warning_seconds')::numeric, 5)
   then
     raise warning using
-      message = coalesce(format('no running worker has %s; the run stays queued', v_missing),
-        'no running worker can take this run; it stays queued'),
+      message = case when v_missing is null
+        then 'no running worker can take this run; it stays queued'
+        else format('no running worker has %s; the run stays queued', v_missing) end,
       hint = case when v_missing is null then 'Start one in another terminal: howdah worker'
         else 'Start a worker with the program or the folder that has it: '
           'howdah worker --tools FOLDER' end;

@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
-import type { Client, PoolClient } from './pool.ts';
 
 /**
  * The longest wait for the server to close the connection of a cancel request, which it does once
@@ -40,7 +39,7 @@ type ConnectionInternals = {
  * statements it has no effect. A late request may end the next statement of the same connection, so
  * never return the connection to a pool afterwards.
  */
-export async function cancelStatement(client: PoolClient): Promise<void> {
+export async function cancelStatement(client: pg.PoolClient): Promise<void> {
   const { host, port, ssl, processID, secretKey } = client as unknown as ClientInternals;
   if (processID === null || secretKey === null) return;
   const Connection = (pg as unknown as { Connection: new (options: object) => ConnectionInternals })
@@ -62,7 +61,7 @@ export async function cancelStatement(client: PoolClient): Promise<void> {
  * Closes the socket of the connection without a message to the server. The statements of the
  * connection fail with `reason`.
  */
-export function breakConnection(client: Client | PoolClient, reason?: Error): void {
+export function breakConnection(client: pg.Client | pg.PoolClient, reason?: Error): void {
   const { connection } = client as unknown as {
     connection: { stream: { destroy(reason?: Error): void } };
   };
@@ -73,7 +72,7 @@ export function breakConnection(client: Client | PoolClient, reason?: Error): vo
  * Ends the statement of a connection whose answer did not come in time: cancels it at the server,
  * then closes the socket. Without this, the statement could still be at work when it is sent again.
  */
-export async function giveUpStatement(client: PoolClient): Promise<void> {
+export async function giveUpStatement(client: pg.PoolClient): Promise<void> {
   await cancelStatement(client);
   breakConnection(client);
 }
@@ -83,7 +82,7 @@ export async function giveUpStatement(client: PoolClient): Promise<void> {
  * the error, no part of the statement is still running at the server. Call the returned function
  * when the work is over. If the signal has fired by then, the connection is closed.
  */
-export function cancelOnAbort(client: PoolClient, signal: AbortSignal): () => void {
+export function cancelOnAbort(client: pg.PoolClient, signal: AbortSignal): () => void {
   signal.throwIfAborted();
   let isOver = false;
   const cancel = async (): Promise<void> => {
