@@ -160,3 +160,7 @@ comment on table howdah.watched_rows is
   E'@foreignKey (execution_id) references howdah.executions (id)|@fieldName '
   'execution|@foreignFieldName watchedRow\nRow of a watched table that each of its runs is about, '
   'and the state of the answer. Inserted together with the run.';
+
+comment on column howdah.executions.at_risk is
+  'True while a worker of an older release runs code of a suspect. Later releases run suspects '
+  'alone and do not set it.';

@@ -945,6 +945,7 @@ grant execute on function
   howdah_private.claim_executions(uuid, uuid[], int, uuid, int, uuid[]),
   howdah_private.forget_worker(uuid),
   howdah_private.has_due_work(uuid), howdah_private.heartbeat(uuid),
+  howdah_private.isolate_worker(uuid, uuid, uuid),
   howdah_private.lost_runs(uuid, uuid[], int[]), howdah_private.reap_workers(interval, uuid),
   howdah_private.register_worker(uuid, text, text, int, text, int, uuid[], uuid[], text[]),
   howdah_private.release_executions(uuid, uuid[], boolean, int),
@@ -952,8 +953,9 @@ grant execute on function
   howdah_private.report_custom_code(uuid, text[], text[]),
   howdah_private.report_custom_tools(uuid, text[]),
   howdah_private.report_master_keys(uuid, text[]), howdah_private.return_wake_ups(uuid[]),
-  howdah_private.run_timers(text),
-  howdah_private.shares(uuid, uuid[]), howdah_private.take_inbox(uuid, uuid, int, int)
+  howdah_private.return_suspect(uuid, uuid), howdah_private.run_timers(text),
+  howdah_private.shares(uuid, uuid[]), howdah_private.take_inbox(uuid, uuid, int, int),
+  howdah_private.take_suspect(uuid)
   to howdah_worker;
 
 -- Room runs.

@@ -177,14 +177,14 @@ async function openParts(
   const tools = parts.worker ? await loadAndOpenTools(url, extensions, talk) : undefined;
   const { logSink: sink, processKey } = extensions;
   const telemetry = await openTelemetry(url, config, { isServed: parts.api, sink });
+  const tooling = { ownTools: extensions.tools ?? [], tools: tools?.all() ?? [] };
   const serving = { log: telemetry.log, metrics: telemetry.metrics, processKey, sink };
   const api = parts.api ? await openApi(url, config, parts, serving) : undefined;
   let worker: Worker | undefined;
   if (parts.worker) telemetry.readiness.watch(() => worker?.checks() ?? STARTING);
   try {
-    const workerExtensions = { ...extensions, scope, tools: tools?.all() ?? [] };
     worker = parts.worker
-      ? await loadAndOpenWorker(url, config, telemetry, workerExtensions)
+      ? await loadAndOpenWorker(url, config, telemetry, { ...extensions, scope, ...tooling })
       : undefined;
     if (worker) tools?.follow(worker);
     const stopReports = repeatReportOf(url, config, parts, telemetry);

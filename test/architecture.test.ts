@@ -126,6 +126,9 @@ const ANYWHERE = new Set([
   'src/process-callers.ts', // looks up the callers that a program names
   'src/start-options.ts', // options of an embedded instance
   'src/start.ts', // starts an instance in the process of a program
+  'src/isolation/isolated-process.ts', // runs a suspect in a process of its own
+  'src/isolation/isolated-run-program.ts', // the program of that process
+  'src/isolation/watchdog.ts', // a thread that ends that process if it stands still
   'src/index.ts', // public exports
 ]);
 const MAY_IMPORT_BOOTSTRAP = /^src\/(cli\/|index\.ts|start\.ts)/;

@@ -7,6 +7,7 @@ import { MOST_CONNECTIONS } from '../src/db/connection/connection-limits.ts';
 import { isTimeout } from '../src/db/connection/sqlstate.ts';
 import { createNotifier, type Notifier } from '../src/db/feed/notifier.ts';
 import { ensurePartitions, hasDueWork } from '../src/db/worker/maintenance.ts';
+import { isolateWorker } from '../src/db/worker/suspects.ts';
 import { syncCustomTools } from '../src/db/worker/sync-environment.ts';
 import { sleep } from '../src/runtime/environment/runtime-dependencies.ts';
 import { Runtime } from '../src/runtime/runtime.ts';
@@ -17,6 +18,7 @@ import { customTools } from '../src/tools/custom/custom-tools.ts';
 import { AnswerWriter } from './answer-writer.ts';
 import { createDependencies, type WorkerDependencies } from './dependencies.ts';
 import { DueWorkPoller } from './due-work-poller.ts';
+import { Isolator } from './isolation/isolator.ts';
 import { ANSWER_MS, openPools, type WorkerPools } from './pools.ts';
 import { LastingRunner } from './queue/lasting-runner.ts';
 import { readinessChecks } from './readiness-checks.ts';
@@ -48,6 +50,10 @@ export type Worker = {
 
 /** The pause between two requests to other workers to look for due runs. */
 const ASK_OTHERS_MS = 100;
+/** Most runs that end their process do so at once. */
+const ALONE = { graceMs: 20_000, aloneMs: 10_000 };
+/** A run that became a suspect again is alone for so many times as long. */
+const REPEATED_FACTOR = 6;
 /** The time within which a worker with a scope finds runs that become due by the clock. */
 const SCOPED_POLL_MS = 1_000;
 const { worker: MOST } = MOST_CONNECTIONS;
@@ -81,6 +87,7 @@ class RunningWorker implements Worker {
   readonly #heartbeat: Heartbeat;
   readonly #chores: Chores;
   readonly #answers: AnswerWriter;
+  readonly #isolator: Isolator;
   /** Wake-ups wait for it: a worker claims no runs before the database counts it as alive. */
   readonly #registered = Promise.withResolvers<void>();
 
@@ -100,6 +107,7 @@ class RunningWorker implements Worker {
     this.#queue = this.#createQueue();
     this.#heartbeat = this.#createHeartbeat();
     this.#chores = this.#createChores();
+    this.#isolator = this.#createIsolator();
   }
 
   async start(): Promise<void> {
@@ -113,6 +121,7 @@ class RunningWorker implements Worker {
     this.#registered.resolve();
     this.#poller.start(this.#runtime.claimDueRuns);
     this.#answers.start();
+    this.#isolator.start();
   }
 
   get inFlight(): number {
@@ -130,7 +139,7 @@ class RunningWorker implements Worker {
   untilIdle(signal: AbortSignal): Promise<void> {
     return untilIdle(
       () => hasDueWork(this.#pools.pool, this.#runtime.worker),
-      () => this.#runtime.isIdle && this.#answers.isIdle,
+      () => this.#runtime.isIdle && this.#answers.isIdle && this.#isolator.isIdle,
       signal,
     );
   }
@@ -150,7 +159,7 @@ class RunningWorker implements Worker {
   async #drain(graceMs: number): Promise<void> {
     this.#registered.reject(new Error('the worker stops')); // no effect on a registered worker
     const pollerStopped = this.#poller.stop();
-    const drained = this.#runtime.drain(graceMs);
+    const drained = Promise.all([this.#runtime.drain(graceMs), this.#isolator.stop()]);
     const isOver = new AbortController(); // a timer left behind would keep the process alive
     const queueStopped = Promise.race([this.#queue.stop(), sleep(graceMs, isOver.signal)]);
     await settleAll([queueStopped.finally(() => isOver.abort()), drained, pollerStopped]);
@@ -264,6 +273,22 @@ class RunningWorker implements Worker {
       worker: () => this.#heartbeat.worker,
       reconcile: () => this.#runtime.reconcile(),
       onRecovered: (reason, count) => metrics?.countRecovery(reason, count),
+    });
+  }
+
+  #createIsolator(): Isolator {
+    const { log, runInProcess, alone: { graceMs, aloneMs } = ALONE } = this.#options;
+    const { pool } = this.#pools;
+    const runtime = this.#runtime;
+    const isolate = (id: string | null) => isolateWorker(pool, runtime.worker, id);
+    return new Isolator({
+      ...{ pool, log, runInProcess },
+      worker: () => this.#heartbeat.worker,
+      runHere: ({ id, isRepeated }) =>
+        runtime.lone.run(id, isolate, {
+          graceMs,
+          aloneMs: isRepeated ? aloneMs * REPEATED_FACTOR : aloneMs,
+        }),
     });
   }
 

@@ -8,6 +8,7 @@ import type { WorkerScope } from '../src/db/worker/worker-scope.ts';
 import type { MasterKeys } from '../src/secrets/master-keys.ts';
 import type { Metrics } from '../src/telemetry/metrics.ts';
 import type { McpTransportOptions } from '../src/tools/mcp/transport/transport.ts';
+import type { RunInProcess } from './isolation/isolator.ts';
 import type { AuditAnchor } from './tasks/audit-checkpoints.ts';
 
 /** The settings and resources of a worker. */
@@ -33,6 +34,16 @@ export type WorkerOptions = {
   hooks?: Hooks;
   /** The runs that the worker accepts. All runs when absent. */
   scope?: WorkerScope | undefined;
+  /**
+   * Runs a suspect in a process of its own. Without it, for tools that exist in this process only,
+   * the worker hands its runs over and takes the suspect alone.
+   */
+  runInProcess?: RunInProcess | undefined;
+  /**
+   * Times for suspects in this process: how long its other runs may still commit, and how long the
+   * suspect is alone.
+   */
+  alone?: { graceMs: number; aloneMs: number };
   /** Runs in flight at once. */
   concurrency: number;
   release: string;

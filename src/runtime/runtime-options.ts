@@ -23,6 +23,11 @@ export type RuntimeOptions = {
   onFull?(): void;
   /** Called when a slot comes free. Repeat a search that had no room. */
   onRoom?(): void;
+  /**
+   * True if a suspect stays in this process until it ends or is parked. By default it is given back
+   * as soon as it has committed a step.
+   */
+  keepsSuspects?: boolean;
   /** Observes the runs that this process owns. */
   observe?: ObserveRun | undefined;
 };

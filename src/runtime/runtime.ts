@@ -1,8 +1,6 @@
-import type { AgentDefinition } from '../contracts/agents/definition.ts';
 import { isConnectionLoss } from '../db/connection/sqlstate.ts';
 import type { Claim, ClaimedRun } from '../db/runs/runs.ts';
 import { tenantLoad } from '../db/runs/tenant-load.ts';
-import { failpoint } from './environment/failpoints.ts';
 import { type Retry, StatementRetries } from './environment/statement-retries.ts';
 import { GroupCommitter } from './held-run/committer.ts';
 import type { HeldRun } from './held-run/held-run.ts';
@@ -10,10 +8,9 @@ import { advance } from './loop/advance.ts';
 import type { RuntimeOptions } from './runtime-options.ts';
 import type { ClaimedBatch } from './scheduling/claim-batcher.ts';
 import { Claimer } from './scheduling/claimer.ts';
-import { decryptHistory } from './scheduling/decrypt-history.ts';
-import { createDefinitionCache } from './scheduling/definition-cache.ts';
 import { countEach, FairShareScheduler } from './scheduling/fair-share-scheduler.ts';
 import { HeldRunFactory } from './scheduling/held-run-factory.ts';
+import { LoneRuns } from './scheduling/lone-runs.ts';
 import { RunSlots } from './scheduling/run-slots.ts';
 
 /** Shared, because creating an error captures a stack trace. */
@@ -31,13 +28,13 @@ export class Runtime {
   readonly #held = new Map<string, { run: HeldRun; claim: Claim; done: Promise<void> }>();
   /** Runs whose offers are being claimed. */
   readonly #offered = new Set<string>();
-  readonly #definitionOf: (run: ClaimedRun) => Promise<AgentDefinition>;
   readonly #slots: RunSlots;
   readonly #scheduler: FairShareScheduler;
   readonly #over = new AbortController();
   readonly #runs: HeldRunFactory;
   readonly #claimer: Claimer;
   readonly #retries: StatementRetries;
+  readonly lone: LoneRuns;
   #draining = false;
   /** Claims due runs without their wake-ups. */
   readonly claimDueRuns = (): ReturnType<Claimer['claimDueRuns']> => this.#claimer.claimDueRuns();
@@ -48,7 +45,6 @@ export class Runtime {
     const isDraining = () => this.#draining;
     this.#retries = new StatementRetries(options.onRetry);
     this.#slots = new RunSlots(options.capacity);
-    this.#definitionOf = createDefinitionCache(options.pool);
     this.#claimer = new Claimer({
       pool: options.pool,
       claimPool: options.claims,
@@ -73,6 +69,12 @@ export class Runtime {
       worker: () => this.#claimer.worker,
       signal: this.#over.signal,
       retries: this.#retries,
+    });
+    this.lone = new LoneRuns({
+      ...{ slots: this.#slots, capacity: options.capacity, sleep: options.world.sleep },
+      abortOthers: () => this.#held.forEach(({ run }) => void run.abort.abort(RUN_OVER)),
+      run: (id) => this.runOnly(id, true),
+      leave: () => this.#leave(),
     });
     this.#runs = new HeldRunFactory(options, committer, () => this.#claimer.worker);
   }
@@ -160,6 +162,19 @@ export class Runtime {
     }
   }
 
+  /** Claims a run and advances it while this process holds it, for a slot that may be taken. */
+  async runOnly(executionId: string, hasSlot = false): Promise<void> {
+    if (!hasSlot && !(await this.#slots.acquire(0))) return;
+    try {
+      const claimed = await this.#claimer.claim(executionId);
+      await (claimed ? this.#acceptRun(claimed) : this.#leave());
+    } catch (error) {
+      this.#leave();
+      throw error;
+    }
+    await this.#held.get(executionId)?.done;
+  }
+
   /**
    * Calls other workers if more wake-ups wait than reserved slots may come free. A claim reserves
    * all slots for a moment, so a wake-up that comes then is likely to get one.
@@ -232,7 +247,7 @@ export class Runtime {
   /** Creates the run of a claim and starts to advance it. Resolves when it has started. */
   async #start(claimed: ClaimedRun): Promise<void> {
     const owner = this.#claimer.worker;
-    const run = await this.#createRun(claimed, owner).catch(async (error) => {
+    const run = await this.#runs.load(claimed).catch(async (error) => {
       await this.#options.world.sleep(PAUSE_MS, this.#over.signal);
       await this.#claimer.release(claimed, owner, !isConnectionLoss(error));
       throw error;
@@ -254,36 +269,22 @@ export class Runtime {
     this.#held.set(run.id, { run, claim: claimed, done });
   }
 
-  /** Creates the run of a claim. Returns undefined if this process has another id by now. */
-  async #createRun(claimed: ClaimedRun, owner: string): Promise<HeldRun | undefined> {
-    const definition = await this.#definitionOf(claimed);
-    const readable = await decryptHistory(claimed, this.#options.world);
-    await failpoint('context.loaded');
-    if (claimed.steps_since_answer.some(({ kind }) => kind === 'answer')) {
-      await failpoint('answer.applied');
-    }
-    const observer = await this.#runs.observerOf(claimed, definition);
-    return owner === this.#claimer.worker
-      ? this.#runs.create(readable, definition, observer)
-      : undefined;
-  }
-
   /**
    * Advances a run until it ends or is released. A fault that is not the database's counts as a
    * crash, because a run that causes one each time must end some day.
    */
   async #advance(run: HeldRun, claimed: ClaimedRun, owner: string): Promise<void> {
-    const { world, onError } = this.#options;
+    const { world, onError, keepsSuspects } = this.#options;
     const tenant = run.context.tenant_id;
     const since = performance.now();
     let isFault = false;
     try {
-      let hasStepped = false; // a run is not preempted before its first step
+      let steps = 0; // a run is not preempted before its first step
       await advance(run, world, () => {
-        if (this.#draining) return true;
-        const isFirst = !hasStepped;
-        hasStepped = true;
-        return !isFirst && this.#scheduler.shouldPreempt(tenant, performance.now() - since);
+        if (this.#draining || this.lone.isClearing) return true;
+        if (claimed.is_suspect && run.hasProgress && !keepsSuspects) return true;
+        steps += 1;
+        return steps > 1 && this.#scheduler.shouldPreempt(tenant, performance.now() - since);
       });
     } catch (error) {
       isFault = !isConnectionLoss(error);

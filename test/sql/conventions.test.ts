@@ -125,8 +125,10 @@ const LONG_BODIES: Record<string, number> = {
   'howdah_private.builtin_settings(text)': 75,
   // one document of all parts of an agent
   'howdah_private.agent_definition(uuid)': 75,
+  // one statement of named CTEs, which is also sent to other databases
+  'howdah_private.refused_calls(jsonb,text[])': 80,
   // one select per invariant, for separate reading
-  'howdah_private.find_violations(timestamp with time zone)': 220,
+  'howdah_private.find_violations(timestamp with time zone)': 225,
   // one query per kind of row
   'howdah.export_user_data(uuid,boolean)': 75,
   'howdah_private.exported_run(uuid,integer,boolean)': 80,
@@ -293,7 +295,10 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah_private.run_heads.session_id': 'a copy from its run',
   'howdah_private.run_heads.agent_id': 'a copy from its run',
   'howdah_private.run_heads.workflow_id': 'a copy from its run',
+  'howdah_private.suspects.execution_id':
+    'none points at executions; dropped when the run has ended',
   'howdah_private.watchers.execution_id': 'none points at executions',
+  'howdah_private.workers.parent_id': 'a worker that may be gone, which is what is asked',
   'howdah.audit_log.tenant_id': 'what happened outlives the tenant',
   'howdah.audit_log.user_id': 'what happened outlives the user',
   'howdah.audit_log.api_key_id': 'what happened outlives the key',

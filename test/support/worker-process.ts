@@ -52,6 +52,7 @@ if (WAIT !== undefined) {
 }
 const worker = await startTestWorker(DATABASE_URL, {
   tools,
+  alone: { graceMs: 0, aloneMs: 1_000 },
   egressAllow: EGRESS_ALLOW === undefined ? [] : [EGRESS_ALLOW],
   scope: SCOPE === undefined ? undefined : JSON.parse(SCOPE),
   ...(OPENAI_BASE_URL === undefined ? {} : { openai: OPENAI_BASE_URL }),

@@ -38,7 +38,7 @@ export type TestWorkerOptions = {
   /** Keys that open secrets; TEST_MASTER_KEYS when absent. */
   masterKeys?: MasterKeys;
   log?: Logger;
-} & Pick<WorkerOptions, 'metrics' | 'observe' | 'scope'>;
+} & Pick<WorkerOptions, 'metrics' | 'observe' | 'scope' | 'alone' | 'runInProcess'>;
 
 /** Starts a worker in this process, as `howdah worker` does. */
 export function startTestWorker(url: string, options: TestWorkerOptions = {}): Promise<Worker> {
@@ -70,6 +70,8 @@ export function startTestWorker(url: string, options: TestWorkerOptions = {}): P
     masterKeys: options.masterKeys ?? TEST_MASTER_KEYS,
     log: options.log ?? pino({ level: 'silent' }),
     scope: options.scope,
+    ...(options.alone ? { alone: options.alone } : {}),
+    runInProcess: options.runInProcess,
     metrics: options.metrics,
     observe: options.observe,
     provider: (model) => findEngine(engines, model) ?? findProvider(providersFor(model), model),

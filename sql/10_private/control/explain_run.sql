@@ -80,6 +80,11 @@ begin
       )),
       jsonb_build_array(howdah_private.next_step('start_worker', null)));
   end if;
+  if e.crashes_without_progress >= howdah_private.suspect_deaths() then
+    return howdah_private.explained('isolated', format('%s workers died while they worked on the '
+      'run; a worker is about to run it alone, in a process of its own',
+      e.crashes_without_progress));
+  end if;
   select count(*) into v_before from (
     select from howdah.executions as o
     where o.tenant_id = e.tenant_id and o.status = 'queued' and o.waiting_for is null
@@ -104,10 +109,11 @@ create or replace function howdah_private.why_running(e howdah.executions) retur
 as $$
 declare
   v_heard_at timestamptz;
+  v_is_alone boolean;
   v_last text;
 begin
-  select w.heartbeat_at into v_heard_at from howdah_private.workers as w
-  where w.id = e.owner_worker;
+  select w.heartbeat_at, w.only_run is not null into v_heard_at, v_is_alone
+  from howdah_private.workers as w where w.id = e.owner_worker;
   if v_heard_at is null or v_heard_at < clock_timestamp() - interval '10 seconds' then
     return howdah_private.explained('worker_lost',
       'the worker of the run sends no heartbeats; another worker will take over the run',
@@ -121,7 +127,8 @@ begin
   select format('; its last step was %s, %s, at %s',
     s.seq, concat_ws(' ', s.kind, s.name), howdah_private.utc_text(s.finished_at))
   into v_last from howdah.steps as s where s.execution_id = e.id and s.seq = e.step_count;
-  return howdah_private.explained('at_work', concat('a worker executes the run', v_last,
+  return howdah_private.explained('at_work', concat('a worker executes the run',
+    case when v_is_alone then ' alone, because workers died while they worked on it' end, v_last,
     case when e.is_pause_requested then '; it pauses once the current step is committed' end));
 end $$;
 

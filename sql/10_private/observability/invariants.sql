@@ -106,6 +106,11 @@ as $$
       select from howdah_private.queue_jobs as j
       where j.key = r.id::text || ' again' and j.attempts < j.max_attempts
     )
+    and not exists (
+      select from howdah_private.suspects as s
+      where s.execution_id = r.id
+        and r.crashes_without_progress >= howdah_private.suspect_deaths()
+    )
   union all
   select 'dead_owner', r.tenant_id, r.id, 'owned by ' || r.owner_worker || ', which is not alive'
   from howdah.executions as r left join howdah_private.run_heads as h on h.execution_id = r.id

@@ -26,7 +26,8 @@ begin
       howdah_private.weights(v_tenants), claim_backlog.room);
   end if;
   v_workers := greatest((
-    select count(*) from howdah_private.workers as w where w.only_tenants is null
+    select count(*) from howdah_private.workers as w
+    where w.only_tenants is null and w.only_run is null
   ), 1);
   return array(
     select r.id

@@ -15,11 +15,12 @@
 --   protocol        version of the calls that the worker speaks, as in commit_steps
 -- A worker with a scope gets due runs of its scope only and wakes nobody: scoped_claims.sql.
 -- A worker gets no runs whose custom tools or engine it lacks: ../tools/needed_code.sql.
+-- A worker that was isolated for a suspect gets this run only: isolated_runs.sql.
 --
 -- Results
 --   agent_version_id   for the run of a workflow: the pinned version of the workflow
---   is_suspect         two workers have died with this run since its last commit. The worker calls
---                      mark_at_risk before it does anything that may kill it.
+--   is_suspect         two workers have died with this run since its last commit. The worker has
+--                      no other run, and gives this one back after a commit.
 --   alike              runs with the same value share what holds for their calls: call_rules.sql
 --   trust              how far the run is trusted: taint.sql
 --   is_filtered        output filters check what the run says: output_filters.sql
@@ -57,21 +58,20 @@ begin
   select w.* into v_worker from howdah_private.workers as w
   where w.id = claim_executions.worker for key share;
   if found then
-    if v_worker.only_tenants is not null then
+    if v_worker.only_run is null and v_worker.only_tenants is not null then
       v_ids := '{}'; -- it claims runs of its scope only
       v_more := howdah_private.runs_in_scope(
         v_worker, claim_executions.after, claim_executions.room);
-    end if;
-    if v_worker.only_tenants is null then
+    elsif v_worker.only_run is null then
       select coalesce(array_agg(s.yielding_id), '{}'), coalesce(array_agg(s.replacement_id), '{}')
       into v_yielding, v_replacements
       from howdah_private.swap_for_fair_share(v_ids, claim_executions.after) as s;
+      if claim_executions.room > 0 then
+        v_more := howdah_private.claim_backlog(
+          claim_executions.after, claim_executions.room, v_ids || v_replacements);
+      end if;
     end if;
-    if claim_executions.room > 0 and v_worker.only_tenants is null then
-      v_more := howdah_private.claim_backlog(
-        claim_executions.after, claim_executions.room, v_ids || v_replacements);
-    end if;
-    if claim_executions.room > cardinality(v_more)
+    if claim_executions.room > cardinality(v_more) and v_worker.only_run is null
       and exists (select from howdah_private.runs_without_worker)
     then
       v_more := v_more || howdah_private.deferred_runs(
@@ -118,7 +118,7 @@ begin
     e.depth > 0, e.compensates_execution_id is not null, e.metadata, e.step_count,
     howdah_private.exhausted_limit(e), howdah_private.active_ms_left(e),
     exists (select from howdah_private.watchers as w where w.execution_id = e.id),
-    e.crashes_without_progress >= 2, e.messages_at_retry,
+    e.crashes_without_progress >= howdah_private.suspect_deaths(), e.messages_at_retry,
     case when e.step_count > 0 or e.turn > 1 then howdah_private.oversized_requests(e)
       else '{}' end,
     (
@@ -167,8 +167,10 @@ create or replace function howdah_private.agent_overrides(e howdah.executions) r
 
 -- Locks those of the runs that are due and not locked, and returns those that the worker has the
 -- code for. The others are deferred (../tools/needed_code.sql). A deferred run is due for a worker
--- that has its code, whatever its wake_at.
-create or replace function howdah_private.lock_due_runs(worker uuid, ids uuid[]) returns uuid[]
+-- that has its code, whatever its wake_at. A worker that was isolated for a suspect gets `only_run`.
+create or replace function howdah_private.lock_due_runs(
+  worker uuid, ids uuid[], only_run uuid
+) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -182,6 +184,8 @@ declare
         e.status = 'queued' and e.run_at <= clock_timestamp() and exists (
           select from howdah_private.runs_without_worker as r where r.execution_id = e.id)))
       and e.contents_encrypted_at is null -- retried or forked, and not decrypted yet
+      and case when lock_due_runs.only_run is not null then e.id = lock_due_runs.only_run
+        else e.crashes_without_progress < howdah_private.suspect_deaths() end
     order by e.id
     for no key update skip locked
   );
@@ -197,7 +201,8 @@ end $$;
 
 -- Claims those of the runs that are due, not locked, and within their limits. The runs are locked
 -- before their limits are checked. A run that somebody else has locked is neither counted nor
--- claimed, also when it becomes free during the call.
+-- claimed, also when it becomes free during the call. A suspect is claimed only by a worker that
+-- was isolated for it, and such a worker claims nothing else.
 create or replace function howdah_private.claim_due_runs(worker uuid, ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -206,11 +211,13 @@ declare
   v_ids uuid[] := array(select i.id from unnest(claim_due_runs.ids) as i (id) order by i.id);
   v_first uuid := v_ids[1];
   v_last uuid := v_ids[cardinality(v_ids)];
+  v_only_run uuid := (
+    select w.only_run from howdah_private.workers as w where w.id = claim_due_runs.worker);
   v_parked uuid[] := '{}';
   v_due uuid[];
   v_taken uuid[];
 begin
-  v_due := howdah_private.lock_due_runs(claim_due_runs.worker, v_ids);
+  v_due := howdah_private.lock_due_runs(claim_due_runs.worker, v_ids, v_only_run);
   if exists (
     select from howdah.limits as l where l.metric in ('tokens', 'cost') and l.scope <> 'model'
   ) then
@@ -278,7 +285,7 @@ end $$;
 
 -- Wakes runs again in 100 ms that are due and were not claimed: another transaction had them
 -- locked, or the worker is dead. The transaction with the lock may be writing the wake-up of the
--- run, so the new wake-up has a key of its own.
+-- run, so the new wake-up has a key of its own. A suspect needs none: workers look for suspects.
 create or replace function howdah_private.requeue_skipped(ids uuid[], except_ids uuid[])
   returns void
   language plpgsql volatile security definer
@@ -302,6 +309,7 @@ begin
   where e.id = any (v_ids) and e.id between v_first and v_last
     and howdah_private.is_in_queue(e.status, e.waiting_for)
     and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+    and e.crashes_without_progress < howdah_private.suspect_deaths()
   having count(*) > 0;
 end $$;
 

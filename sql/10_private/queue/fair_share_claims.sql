@@ -208,6 +208,7 @@ begin
       where e.status = 'queued' and e.waiting_for is null
         and e.tenant_id = due_runs.tenant_id and e.priority = v_priority
         and greatest(e.run_at, e.wake_at) <= v_now
+        and e.crashes_without_progress < howdah_private.suspect_deaths()
         and e.id <> all (due_runs.except_ids) and e.id between v_ids.oldest and v_ids.youngest
       order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
       limit v_left)
@@ -217,6 +218,7 @@ begin
       where e.status = 'waiting' and e.waiting_for = 'timer'
         and e.tenant_id = due_runs.tenant_id and e.priority = v_priority
         and greatest(e.run_at, e.wake_at) <= v_now
+        and e.crashes_without_progress < howdah_private.suspect_deaths()
         and e.id <> all (due_runs.except_ids) and e.id between v_ids.oldest and v_ids.youngest
       order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
       limit v_left)

@@ -21,7 +21,8 @@ begin
       concat_ws(' ', w.id, array_to_string(offer_runs.ids, ' ')))
     from (
       select l.id from howdah_private.workers as l
-      where l.only_tenants is null and l.heartbeat_at > clock_timestamp() - interval '3 seconds'
+      where l.only_tenants is null and l.only_run is null
+        and l.heartbeat_at > clock_timestamp() - interval '3 seconds'
       order by random() limit 1
     ) as w;
   end if;

@@ -3,9 +3,7 @@
 -- worker has claimed the run.
 --
 -- Poison: a death counts against every run that the worker held, and any commit resets the count.
--- Most of those runs only waited for a model, so the count alone ends no run. From the second death
--- on, a run is a suspect: its worker marks it `at_risk` before it runs code in its own process. The
--- third death under that mark ends the run. Twenty deaths without a commit end it in any case.
+-- The second death makes a run a suspect, which then runs alone (isolated_runs.sql).
 --
 -- With `fence`, a run is released only while the worker still holds it under that claim. A worker
 -- that lost a run and has claimed it again would otherwise release the new claim for the old one.
@@ -23,9 +21,7 @@ declare
   v_held uuid[];
   v_has_children boolean;
   v_released uuid[];
-  v_seen_at timestamptz := (
-    select w.heartbeat_at from howdah_private.workers as w where w.id = release_executions.worker
-  );
+  v_worker howdah_private.workers;
 begin
   select array_agg(e.id::uuid), bool_or(e.depth > 0) into v_held, v_has_children
   from howdah.executions as e
@@ -35,6 +31,7 @@ begin
   if v_held is null then
     return 0; -- most workers stop without runs, and need no plans of the statements below
   end if;
+  select w.* into v_worker from howdah_private.workers as w where w.id = release_executions.worker;
   -- lock in the common order: a root locked after another run's child would be out of order
   perform howdah_private.lock_ancestors(v_held) where v_has_children;
   -- not runs that were claimed meanwhile: they would be locked out of order
@@ -54,7 +51,7 @@ begin
       crashes_without_progress = e.crashes_without_progress + release_executions.is_dead::int,
       active_ms = case when release_executions.is_dead
           then e.active_ms + greatest(
-            0, extract(epoch from coalesce(v_seen_at, (
+            0, extract(epoch from coalesce(v_worker.heartbeat_at, (
               select h.updated_at from howdah_private.run_heads as h where h.execution_id = e.id
             ), e.updated_at) - e.active_since) * 1000
           )::bigint
@@ -66,31 +63,12 @@ begin
   select array_agg(r.id) into v_released from released as r;
 
   if release_executions.is_dead then
-    perform howdah_private.terminate_poison(v_released);
+    perform howdah_private.suspect_runs(v_released);
+    perform howdah_private.terminate_poison(v_released, v_worker.only_run, v_worker.parent_id);
   end if;
   perform howdah_private.enqueue_advance(array_agg(e.id::uuid))
   from howdah.executions as e where e.id = any (v_released) and e.status = 'queued';
   return coalesce(cardinality(v_released), 0);
-end $$;
-
--- Ends those of the runs that a worker has released by its death once too often.
-create or replace function howdah_private.terminate_poison(released uuid[]) returns void
-  language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_poison uuid[] := array(
-    select e.id::uuid from howdah.executions as e
-    where e.id = any (terminate_poison.released)
-      and ((e.at_risk and e.crashes_without_progress >= 3) or e.crashes_without_progress >= 20)
-  );
-begin
-  perform howdah_private.lock_sessions_of(v_poison) where cardinality(v_poison) > 1;
-  perform howdah_private.terminate_runs(array[e.id::uuid], 'poison', jsonb_build_object(
-    'code', 'internal', 'retryable', false,
-    'message', format('%s workers died while they worked on this run', e.crashes_without_progress)
-  ))
-  from howdah.executions as e where e.id = any (v_poison);
 end $$;
 
 -- Releases runs that the worker owns but does not know of. This happens when the answer to a claim

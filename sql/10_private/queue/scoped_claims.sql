@@ -44,6 +44,7 @@ begin
           from howdah.executions as e
         where e.status = 'queued' and e.waiting_for is null and e.tenant_id = t.id
           and greatest(e.run_at, e.wake_at) <= v_now
+          and e.crashes_without_progress < howdah_private.suspect_deaths()
           and (v_members is null or e.agent_id = any (v_members) or e.workflow_id = any (v_members)
             or ((e.depth > 0 or e.handoffs > 0)
               and howdah_private.descends_from_agent(e.id, e.ancestors, v_members)))
@@ -53,6 +54,7 @@ begin
         (select e.id::uuid, e.priority, greatest(e.run_at, e.wake_at) from howdah.executions as e
         where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id = t.id
           and greatest(e.run_at, e.wake_at) <= v_now
+          and e.crashes_without_progress < howdah_private.suspect_deaths()
           and (v_members is null or e.agent_id = any (v_members) or e.workflow_id = any (v_members)
             or ((e.depth > 0 or e.handoffs > 0)
               and howdah_private.descends_from_agent(e.id, e.ancestors, v_members)))
@@ -111,6 +113,7 @@ begin
   return v_worker.id is null
     or (v_worker.only_tenants is not null
       and cardinality(howdah_private.runs_in_scope(v_worker, null, 1)) > 0)
+    or howdah_private.has_due_suspect(v_worker)
     or exists (
       select from graphile_worker.jobs as j
       where j.run_at <= clock_timestamp() and j.attempts < j.max_attempts

@@ -144,6 +144,32 @@ begin
   end if;
 end $$;
 
+-- Returns whether a session holds the presence lock with this key.
+create or replace function howdah_private.is_locked_as_present(lock_key int) returns boolean
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select from pg_catalog.pg_locks as l
+    where l.locktype = 'advisory' and l.classid = howdah_private.presence_lock_class()::oid
+      and l.objid = is_locked_as_present.lock_key::oid and l.objsubid = 2 and l.granted
+      and l.database = (
+        select d.oid from pg_catalog.pg_database as d where d.datname = current_database()
+      )
+  )
+$$;
+
+-- Returns whether a worker is registered and its session still exists.
+create or replace function howdah_private.is_worker_present(worker uuid) returns boolean
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select from howdah_private.workers as w
+    where w.id = is_worker_present.worker and howdah_private.is_locked_as_present(w.lock_key)
+  )
+$$;
+
 -- Locks a dead worker at random and returns its id. Skips workers that others have locked.
 create or replace function howdah_private.lock_dead_worker(
   patience interval, reaper uuid, except_ids uuid[]
@@ -157,14 +183,7 @@ begin
     where w.id <> all (lock_dead_worker.except_ids) and (
       w.heartbeat_at < clock_timestamp() - lock_dead_worker.patience
         and w.id is distinct from lock_dead_worker.reaper
-      or not exists (
-        select from pg_catalog.pg_locks as l
-        where l.locktype = 'advisory' and l.classid = howdah_private.presence_lock_class()::oid
-          and l.objid = w.lock_key::oid and l.objsubid = 2 and l.granted
-          and l.database = (
-            select d.oid from pg_catalog.pg_database as d where d.datname = current_database()
-          )
-      )
+      or not howdah_private.is_locked_as_present(w.lock_key)
     )
     order by random() limit 1 for update skip locked
   );
@@ -273,6 +292,7 @@ begin
     cross join lateral (select e.* from howdah.executions as e where e.id = i.id offset 0) as e
     where howdah_private.is_in_queue(e.status, e.waiting_for)
       and greatest(e.run_at, e.wake_at, e.updated_at) < sweep_queue.before
+      and e.crashes_without_progress < howdah_private.suspect_deaths() -- it needs no wake-up
       and not exists (
         select from howdah_private.queue_jobs as j
         where j.key in (e.id::text, e.id::text || ' again') and j.attempts < j.max_attempts

@@ -1,6 +1,7 @@
--- Marks a suspect run before it does something that may kill its worker. The next commit or claim
--- of the run clears the mark. See release_executions.sql. The row may have an old mark that a
--- commit has cleared, so the run is brought up to its head first.
+-- Marks a suspect run before it does something that may kill its worker. Workers of older releases
+-- call this. Later ones run suspects alone (isolated_runs.sql), and mark nothing. The next commit
+-- or claim of the run clears the mark. The row may have an old mark that a commit has cleared, so
+-- the run is brought up to its head first.
 create or replace function howdah_private.mark_at_risk(worker uuid, id uuid, fence int)
   returns boolean
   language plpgsql volatile security definer

@@ -27,9 +27,7 @@ export type ClaimedRun = {
   exhausted: StopReason | null;
   active_ms_left: number;
   has_subscribers: boolean;
-  /**
-   * True if workers died with this run. Call `beginRisk` before anything that may kill this worker.
-   */
+  /** True if workers died with this run. It is the only run of this worker. */
   is_suspect: boolean;
   messages_at_retry: number;
   /** The estimated size of the shortest request that a model refused as too long, by model. */
@@ -165,24 +163,6 @@ export async function takeInbox(
     run.after,
   ]);
   return rows[0];
-}
-
-/**
- * Records that a suspect run begins something that may kill this process. Returns false when the
- * run no longer belongs to this worker.
- */
-export async function markAtRisk(
-  pool: Pool,
-  worker: string,
-  id: string,
-  fence: number,
-): Promise<boolean> {
-  const { rows } = await pool.query('select howdah_private.mark_at_risk($1, $2, $3) as ours', [
-    worker,
-    id,
-    fence,
-  ]);
-  return rows[0].ours;
 }
 
 /** An MCP server that a run starts without, and the error of the attempt to reach it. */

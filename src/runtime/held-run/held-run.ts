@@ -80,6 +80,11 @@ export class HeldRun {
     return Math.ceil(Math.max(1, Math.min(this.#deadline - performance.now(), 2 ** 31 - 1)));
   }
 
+  /** True if its log has grown since it was claimed. */
+  get hasProgress(): boolean {
+    return this.#after > this.#options.claimed.step_count;
+  }
+
   /** Returns the next action of its strategy, in its own state or in another one. */
   next(state: RunState = this.state): Action | Promise<Action> {
     return offloadForRun(this, () => this.#options.decide(this.definition, state));
@@ -156,17 +161,6 @@ export class HeldRun {
     if (this.#options.claimed.is_filtered) return undefined;
     const answer = { execution_id: this.id, seq: this.#after + 1, attempt };
     return this.#options.stream(answer, this.#hasSubscribers);
-  }
-
-  /**
-   * Marks the start of code in this process that might kill the process. Must be called before the
-   * code runs. The mark is durable for a suspect run, and costs nothing for all others.
-   */
-  async beginRisk(): Promise<void> {
-    const { claimed, lease } = this.#options;
-    if (claimed.is_suspect && !(await lease.beginRisk(this.id, claimed.fence))) {
-      this.relinquish();
-    }
   }
 
   /**

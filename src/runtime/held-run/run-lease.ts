@@ -12,7 +12,6 @@ import type { Commit } from '../../db/runs/commit-query.ts';
 import {
   type FirstDiscovery,
   firstDiscovery,
-  markAtRisk,
   type TakenInbox,
   takeInbox,
 } from '../../db/runs/runs.ts';
@@ -25,8 +24,6 @@ export type RunLease = {
    * Takes what came from outside. Returns undefined if this worker does not own the run any more.
    */
   takeInbox(run: Pick<Commit, 'id' | 'fence' | 'after'>): Promise<TakenInbox | undefined>;
-  /** Marks the start of a risk. Returns false if this worker does not own the run any more. */
-  beginRisk(id: string, fence: number): Promise<boolean>;
   /** Reads whether the MCP servers of the run's agent have listed their tools. */
   firstDiscovery(id: string, fence: number): Promise<FirstDiscovery | undefined>;
   /** Requests a call that may be limited; see `CallAdmission`. */
@@ -49,7 +46,6 @@ export type RunLease = {
 export function createRunLease(pool: Pool, worker: string, rulesOf: ReadCallRules): RunLease {
   return {
     takeInbox: (commit) => takeInbox(pool, worker, commit),
-    beginRisk: (id, fence) => markAtRisk(pool, worker, id, fence),
     firstDiscovery: (id, fence) => firstDiscovery(pool, worker, id, fence),
     beginCall: (id, fence, called, parks) => beginCall(pool, worker, id, fence, called, parks),
     endCall: (call_id, tokens) => endCall(pool, call_id, tokens),

@@ -115,7 +115,6 @@ async function engineRun(
   if (!provider.startsWith(ENGINE_PREFIX)) {
     return {};
   }
-  await (provider === `${ENGINE_PREFIX}custom` ? run.beginRisk() : undefined);
   const { messages } = run.state;
   const idempotency_key = `${run.id}:${messages.length + 1}`;
   const { tenant_id } = run.context;

@@ -27,7 +27,6 @@ export class ReplayedRun extends HeldRun {
       },
       lease: {
         takeInbox: async () => undefined, // the judge ends a claim instead
-        beginRisk: async () => true,
         firstDiscovery: async () => record.discoveryAt(judge.position),
         beginCall: async () => ({ outcome: 'free', call_id: null }),
         endCall: async () => {},

@@ -5,6 +5,7 @@ import { callRules } from '../../db/runs/call-rules.ts';
 import { recordHookMetrics } from '../../db/runs/hooks.ts';
 import type { ClaimedRun } from '../../db/runs/runs.ts';
 import type { JsonObject } from '../../json/json.ts';
+import { failpoint } from '../environment/failpoints.ts';
 import type { Committer } from '../held-run/committer.ts';
 import { HeldRun } from '../held-run/held-run.ts';
 import { contextOf } from '../held-run/run-context.ts';
@@ -16,6 +17,8 @@ import { inProcessHooks } from '../hooks/in-process-hooks.ts';
 import type { RuntimeOptions } from '../runtime-options.ts';
 import { strategyOf } from '../strategies/registry.ts';
 import { CallRulesCache } from './call-rules-cache.ts';
+import { decryptHistory } from './decrypt-history.ts';
+import { createDefinitionCache } from './definition-cache.ts';
 
 type Observer = Awaited<ReturnType<ObserveRun>>;
 
@@ -26,12 +29,14 @@ export class HeldRunFactory {
   readonly #worker: () => string;
   readonly #ownHooks: readonly CallableHook[];
   readonly #rules: CallRulesCache;
+  readonly #definitionOf: (run: ClaimedRun) => Promise<AgentDefinition>;
 
   constructor(options: RuntimeOptions, committer: Committer, worker: () => string) {
     this.#options = options;
     this.#committer = committer;
     this.#worker = worker;
     this.#ownHooks = inProcessHooks(options.world.hooks);
+    this.#definitionOf = createDefinitionCache(options.pool);
     this.#rules = new CallRulesCache((ids) => callRules(options.pool, ids));
   }
 
@@ -39,6 +44,22 @@ export class HeldRunFactory {
   observerOf(claimed: ClaimedRun, definition: AgentDefinition): ReturnType<ObserveRun> {
     const context = contextOf(claimed);
     return this.#options.observe?.({ context, definition, isChild: claimed.is_child });
+  }
+
+  /**
+   * Creates the run of a claim, with its definition and its readable history. Returns undefined if
+   * this process has another id by now.
+   */
+  async load(claimed: ClaimedRun): Promise<HeldRun | undefined> {
+    const owner = this.#worker();
+    const definition = await this.#definitionOf(claimed);
+    const readable = await decryptHistory(claimed, this.#options.world);
+    await failpoint('context.loaded');
+    if (claimed.steps_since_answer.some(({ kind }) => kind === 'answer')) {
+      await failpoint('answer.applied');
+    }
+    const observer = await this.observerOf(claimed, definition);
+    return owner === this.#worker() ? this.create(readable, definition, observer) : undefined;
   }
 
   /** Creates the run for the worker that owns it now. */

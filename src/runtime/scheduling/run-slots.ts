@@ -10,11 +10,13 @@ import { type Release, Semaphore } from '../../concurrency/semaphore.ts';
  */
 export class RunSlots {
   readonly #semaphore: Semaphore;
+  readonly #capacity: number;
   readonly #taken: Release[] = [];
   #reserved = 0;
   #rejection = new AbortController();
 
   constructor(capacity: number) {
+    this.#capacity = capacity;
     this.#semaphore = new Semaphore(capacity);
   }
 
@@ -46,6 +48,26 @@ export class RunSlots {
     } catch {
       return false; // the signal is the only reason of a rejection
     }
+  }
+
+  /**
+   * Waits for all slots, before all other callers. Returns false if the signal fires or the callers
+   * are rejected first; then no slot is taken.
+   */
+  async acquireAll(signal: AbortSignal): Promise<boolean> {
+    const waits = Array.from({ length: this.#capacity }, async () => {
+      const priority = Number.NEGATIVE_INFINITY;
+      const signals = [signal, this.#rejection.signal];
+      return this.#semaphore.acquire({ priority, signal: AbortSignal.any(signals) });
+    });
+    const results = await Promise.allSettled(waits);
+    const permits = results.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    if (permits.length < this.#capacity) {
+      for (const release of permits) release();
+      return false;
+    }
+    this.#taken.push(...permits);
+    return true;
   }
 
   /**

@@ -101,8 +101,6 @@ async function runTool(
   if (!custom) {
     return notRegistered(tool);
   }
-  // the tool may kill this process: marks the run if workers have died with it before
-  await run.beginRisk();
   return runWithToolIo(tool, context, call_id, run, world, abort, async (contextWithIo) => {
     const outcome = await runCustomTool(custom, args, contextWithIo);
     return outcome.ok && isContent(outcome.value)

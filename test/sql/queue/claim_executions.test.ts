@@ -162,55 +162,7 @@ describe('claim_executions', () => {
   const crash = (id: string) =>
     db.pool.query('select howdah_private.release_executions($1, $2, true)', [worker, [id]]);
 
-  test('marks a run as suspect after two crashes without a commit, and not before', async () => {
-    const id = await makeRun(db.pool, { agent_id: agent });
-    for (const is_suspect of [false, false, true, true]) {
-      expect(await claim(db.pool, worker, [id])).toMatchObject([{ is_suspect }]);
-      await crash(id);
-    }
-    expect(await runRow(db.pool, id)).toMatchObject({
-      status: 'queued',
-      crashes_without_progress: 4,
-    });
-  });
-
-  test('a run at risk whose worker crashes a third time ends as poison', async () => {
-    const session = await makeSession(db.pool);
-    const id = await makeRun(db.pool, { agent_id: agent, session_id: session });
-    const next = await makeRun(db.pool, { agent_id: agent, session_id: session });
-    for (let n = 1; n <= 3; n++) {
-      const [run] = await claim(db.pool, worker, [id]);
-      await db.pool.query('select howdah_private.mark_at_risk($1, $2, $3)', [
-        worker,
-        id,
-        run?.fence,
-      ]);
-      await crash(id);
-    }
-    expect(await claim(db.pool, worker, [id])).toEqual([]);
-    expect(await runRow(db.pool, id)).toMatchObject({
-      status: 'failed',
-      stop_reason: 'poison',
-      error: { code: 'internal', retryable: false, message: expect.stringContaining('3 workers') },
-      step_count: 1,
-      owner_worker: null,
-    });
-    expect(
-      await all(db.pool, 'select seq, kind, error from howdah.steps where execution_id = $1', [id]),
-    ).toMatchObject([{ seq: 1, kind: 'error', error: { code: 'internal' } }]);
-    expect(await runRow(db.pool, next)).toMatchObject({ status: 'queued' });
-  });
-
-  test('20 crashes end a run in any case', async () => {
-    const id = await makeRun(db.pool, { agent_id: agent });
-    for (let n = 1; n <= 20; n++) {
-      await claim(db.pool, worker, [id]);
-      await crash(id);
-    }
-    expect(await runRow(db.pool, id)).toMatchObject({ status: 'failed', stop_reason: 'poison' });
-  });
-
-  test('a commit resets the suspicion and crash count of a run', async () => {
+  test('a commit resets the mark and the crash count of a run', async () => {
     const id = await makeRun(db.pool, { agent_id: agent });
     for (let n = 0; n < 5; n++) {
       const [run] = await claim(db.pool, worker, [id]);

@@ -246,6 +246,7 @@ describe('heads of running runs', () => {
         await release(db.pool, dying, true);
         expect(await rowOf(id)).toMatchObject({ crashes_without_progress: crashes });
       }
+      await db.pool.query('select howdah_private.isolate_worker($1, $2)', [dying, id]);
       const [{ fence, is_suspect }] = (await claim(db.pool, dying, [id])) as [
         { fence: number; is_suspect: boolean },
       ];
@@ -261,20 +262,18 @@ describe('heads of running runs', () => {
       await advanceHead(db.pool, id);
       expect(await one(db.pool, mark, [dying, id, fence])).toEqual({ is_owner: true });
       expect(await rowOf(id)).toMatchObject({ at_risk: true, step_count: 3 });
-      await release(db.pool, dying, true);
-      expect(await rowOf(id)).toMatchObject({ status: 'queued', crashes_without_progress: 1 });
+      await release(db.pool, dying, true); // a former suspect is one again after one crash
+      expect(await rowOf(id)).toMatchObject({ status: 'queued', crashes_without_progress: 2 });
     });
 
-    test('the third crash under a mark fails the run, unless a commit came between', async () => {
+    test('the third crash alone fails the run, unless a commit came between', async () => {
       const dying = await makeWorker(db.pool);
       const id = await makeRun(db.pool, { agent_id: agent });
       let steps = 0;
-      const die = async ({ commits = false, marks = false } = {}) => {
-        const [run] = await claim(db.pool, dying, [id]);
-        if (marks) {
-          const mark = 'select howdah_private.mark_at_risk($1, $2, $3)';
-          await db.pool.query(mark, [dying, id, run?.fence]);
-        }
+      const die = async ({ commits = false, isAlone = false } = {}) => {
+        const isolate = 'select howdah_private.isolate_worker($1, $2)';
+        await db.pool.query(isolate, [dying, isAlone ? id : null]);
+        await claim(db.pool, dying, [id]);
         if (commits) {
           await advanceHead(db.pool, id);
           steps += 1;
@@ -285,11 +284,10 @@ describe('heads of running runs', () => {
       const queued = { status: 'queued', at_risk: false };
       expect(await die()).toMatchObject({ ...queued, crashes_without_progress: 1 });
       expect(await die()).toMatchObject({ ...queued, crashes_without_progress: 2 });
-      const survives = await die({ marks: true, commits: true });
-      expect(survives).toMatchObject({ ...queued, crashes_without_progress: 1 });
-      expect(await die({ commits: true })).toMatchObject({ crashes_without_progress: 1 });
-      expect(await die()).toMatchObject({ ...queued, crashes_without_progress: 2 });
-      expect(await die({ marks: true })).toMatchObject({
+      const survives = await die({ isAlone: true, commits: true });
+      expect(survives).toMatchObject({ ...queued, crashes_without_progress: 2 });
+      expect(await die({ isAlone: true, commits: true })).toMatchObject(queued);
+      expect(await die({ isAlone: true })).toMatchObject({
         ...{ status: 'failed', stop_reason: 'poison', crashes_without_progress: 3 },
         step_count: steps + 1, // including the step with the reason
       });

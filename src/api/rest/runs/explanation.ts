@@ -12,7 +12,7 @@ const explanation = z
     reason: z
       .string()
       .describe(
-        'scheduled, in_queue, no_worker, worker_lacks_code, at_work, worker_lost, child, question, timer, turn, limit, paused, completed, cancelled, or the stop reason of a failed run',
+        'scheduled, in_queue, isolated, no_worker, worker_lacks_code, at_work, worker_lost, child, question, timer, turn, limit, paused, completed, cancelled, or the stop reason of a failed run',
       ),
     summary: z.string(),
     blocked_by: z.array(

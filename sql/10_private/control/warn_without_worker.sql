@@ -8,7 +8,8 @@ create or replace function howdah_private.is_any_worker_alive() returns boolean
 as $$
   select exists (
     select from howdah_private.workers as w
-    where w.only_tenants is null and w.heartbeat_at > clock_timestamp() - interval '10 seconds'
+    where w.only_tenants is null and w.only_run is null
+      and w.heartbeat_at > clock_timestamp() - interval '10 seconds'
   )
 $$;
 
