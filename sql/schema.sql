@@ -2326,6 +2326,21 @@ create table howdah_private.sealed_secrets (
 alter table howdah_private.sealed_secrets enable row level security, force row level security;
 CREATE INDEX sealed_secrets_data_key_id_idx ON howdah_private.sealed_secrets USING btree (tenant_id, data_key_id);
 
+create table howdah_private.suspects (
+  execution_id uuid not null,
+  tenant_id uuid not null,
+  taken_by uuid,
+  suspected_at timestamp with time zone default clock_timestamp() not null,
+  due_at timestamp with time zone default clock_timestamp() not null,
+  times integer default 1 not null,
+  constraint suspects_pkey PRIMARY KEY (execution_id),
+  constraint suspects_taken_by_fkey FOREIGN KEY (taken_by) REFERENCES howdah_private.workers(id) ON DELETE SET NULL,
+  constraint suspects_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah_private.suspects enable row level security, force row level security;
+CREATE INDEX suspects_taken_by_idx ON howdah_private.suspects USING btree (taken_by);
+CREATE INDEX suspects_tenant_id_idx ON howdah_private.suspects USING btree (tenant_id);
+
 create table howdah_private.todo_changes (
   tenant_id uuid not null,
   session_id uuid not null,
@@ -2414,6 +2429,8 @@ create table howdah_private.workers (
   only_members uuid[],
   master_keys text[] default '{}'::text[] not null,
   custom_tools text[] default '{}'::text[] not null,
+  only_run uuid,
+  parent_id uuid,
   custom_engines text[],
   constraint workers_lock_key_key UNIQUE (lock_key),
   constraint workers_pkey PRIMARY KEY (id),
@@ -12239,7 +12256,8 @@ begin
       howdah_private.weights(v_tenants), claim_backlog.room);
   end if;
   v_workers := greatest((
-    select count(*) from howdah_private.workers as w where w.only_tenants is null
+    select count(*) from howdah_private.workers as w
+    where w.only_tenants is null and w.only_run is null
   ), 1);
   return array(
     select r.id
@@ -12265,11 +12283,13 @@ declare
   v_ids uuid[] := array(select i.id from unnest(claim_due_runs.ids) as i (id) order by i.id);
   v_first uuid := v_ids[1];
   v_last uuid := v_ids[cardinality(v_ids)];
+  v_only_run uuid := (
+    select w.only_run from howdah_private.workers as w where w.id = claim_due_runs.worker);
   v_parked uuid[] := '{}';
   v_due uuid[];
   v_taken uuid[];
 begin
-  v_due := howdah_private.lock_due_runs(claim_due_runs.worker, v_ids);
+  v_due := howdah_private.lock_due_runs(claim_due_runs.worker, v_ids, v_only_run);
   if exists (
     select from howdah.limits as l where l.metric in ('tokens', 'cost') and l.scope <> 'model'
   ) then
@@ -12375,21 +12395,20 @@ begin
   select w.* into v_worker from howdah_private.workers as w
   where w.id = claim_executions.worker for key share;
   if found then
-    if v_worker.only_tenants is not null then
+    if v_worker.only_run is null and v_worker.only_tenants is not null then
       v_ids := '{}'; -- it claims runs of its scope only
       v_more := howdah_private.runs_in_scope(
         v_worker, claim_executions.after, claim_executions.room);
-    end if;
-    if v_worker.only_tenants is null then
+    elsif v_worker.only_run is null then
       select coalesce(array_agg(s.yielding_id), '{}'), coalesce(array_agg(s.replacement_id), '{}')
       into v_yielding, v_replacements
       from howdah_private.swap_for_fair_share(v_ids, claim_executions.after) as s;
+      if claim_executions.room > 0 then
+        v_more := howdah_private.claim_backlog(
+          claim_executions.after, claim_executions.room, v_ids || v_replacements);
+      end if;
     end if;
-    if claim_executions.room > 0 and v_worker.only_tenants is null then
-      v_more := howdah_private.claim_backlog(
-        claim_executions.after, claim_executions.room, v_ids || v_replacements);
-    end if;
-    if claim_executions.room > cardinality(v_more)
+    if claim_executions.room > cardinality(v_more) and v_worker.only_run is null
       and exists (select from howdah_private.runs_without_worker)
     then
       v_more := v_more || howdah_private.deferred_runs(
@@ -12436,7 +12455,7 @@ begin
     e.depth > 0, e.compensates_execution_id is not null, e.metadata, e.step_count,
     howdah_private.exhausted_limit(e), howdah_private.active_ms_left(e),
     exists (select from howdah_private.watchers as w where w.execution_id = e.id),
-    e.crashes_without_progress >= 2, e.messages_at_retry,
+    e.crashes_without_progress >= howdah_private.suspect_deaths(), e.messages_at_retry,
     case when e.step_count > 0 or e.turn > 1 then howdah_private.oversized_requests(e)
       else '{}' end,
     (
@@ -15253,6 +15272,7 @@ begin
       where e.status = 'queued' and e.waiting_for is null
         and e.tenant_id = due_runs.tenant_id and e.priority = v_priority
         and greatest(e.run_at, e.wake_at) <= v_now
+        and e.crashes_without_progress < howdah_private.suspect_deaths()
         and e.id <> all (due_runs.except_ids) and e.id between v_ids.oldest and v_ids.youngest
       order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
       limit v_left)
@@ -15262,6 +15282,7 @@ begin
       where e.status = 'waiting' and e.waiting_for = 'timer'
         and e.tenant_id = due_runs.tenant_id and e.priority = v_priority
         and greatest(e.run_at, e.wake_at) <= v_now
+        and e.crashes_without_progress < howdah_private.suspect_deaths()
         and e.id <> all (due_runs.except_ids) and e.id between v_ids.oldest and v_ids.youngest
       order by e.status, e.waiting_for, e.tenant_id, e.priority, greatest(e.run_at, e.wake_at)
       limit v_left)
@@ -18273,6 +18294,11 @@ AS $function$
       select from howdah_private.queue_jobs as j
       where j.key = r.id::text || ' again' and j.attempts < j.max_attempts
     )
+    and not exists (
+      select from howdah_private.suspects as s
+      where s.execution_id = r.id
+        and r.crashes_without_progress >= howdah_private.suspect_deaths()
+    )
   union all
   select 'dead_owner', r.tenant_id, r.id, 'owned by ' || r.owner_worker || ', which is not alive'
   from howdah.executions as r left join howdah_private.run_heads as h on h.execution_id = r.id
@@ -19253,6 +19279,22 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.has_due_suspect(scope howdah_private.workers)
+ RETURNS boolean
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from howdah_private.suspects as s join howdah.executions as e on e.id = s.execution_id
+    where howdah_private.is_in_queue(e.status, e.waiting_for)
+      and e.crashes_without_progress >= howdah_private.suspect_deaths()
+      and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+      and howdah_private.is_in_scope(has_due_suspect.scope, e)
+  )
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.has_due_work(worker uuid)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -19266,6 +19308,7 @@ begin
   return v_worker.id is null
     or (v_worker.only_tenants is not null
       and cardinality(howdah_private.runs_in_scope(v_worker, null, 1)) > 0)
+    or howdah_private.has_due_suspect(v_worker)
     or exists (
       select from graphile_worker.jobs as j
       where j.run_at <= clock_timestamp() and j.attempts < j.max_attempts
@@ -20102,7 +20145,8 @@ CREATE OR REPLACE FUNCTION howdah_private.is_any_worker_alive()
 AS $function$
   select exists (
     select from howdah_private.workers as w
-    where w.only_tenants is null and w.heartbeat_at > clock_timestamp() - interval '10 seconds'
+    where w.only_tenants is null and w.only_run is null
+      and w.heartbeat_at > clock_timestamp() - interval '10 seconds'
   )
 $function$
 ;
@@ -20273,6 +20317,23 @@ AS $function$
       from howdah.agent_versions as v where v.id = is_limited_by.agent_version_id
     )
     else true end
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_locked_as_present(lock_key integer)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from pg_catalog.pg_locks as l
+    where l.locktype = 'advisory' and l.classid = howdah_private.presence_lock_class()::oid
+      and l.objid = is_locked_as_present.lock_key::oid and l.objsubid = 2 and l.granted
+      and l.database = (
+        select d.oid from pg_catalog.pg_database as d where d.datname = current_database()
+      )
+  )
 $function$
 ;
 
@@ -20583,6 +20644,39 @@ CREATE OR REPLACE FUNCTION howdah_private.is_uuid_v7(id uuid)
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
 RETURN ((get_byte(uuid_send(id), 6) >> 4) = 7)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_worker_present(worker uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from howdah_private.workers as w
+    where w.id = is_worker_present.worker and howdah_private.is_locked_as_present(w.lock_key)
+  )
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.isolate_worker(worker uuid, run uuid, parent uuid DEFAULT NULL::uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform from howdah_private.workers as w where w.id = isolate_worker.worker for no key update;
+  if not found or (isolate_worker.run is not null and exists (
+    select from howdah.executions as e where e.owner_worker = isolate_worker.worker
+  )) then
+    return false;
+  end if;
+  update howdah_private.workers as w
+  set only_run = isolate_worker.run, parent_id = isolate_worker.parent
+  where w.id = isolate_worker.worker;
+  return true;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.json_array_parts(schema jsonb, value jsonb, place text)
@@ -21905,14 +21999,7 @@ begin
     where w.id <> all (lock_dead_worker.except_ids) and (
       w.heartbeat_at < clock_timestamp() - lock_dead_worker.patience
         and w.id is distinct from lock_dead_worker.reaper
-      or not exists (
-        select from pg_catalog.pg_locks as l
-        where l.locktype = 'advisory' and l.classid = howdah_private.presence_lock_class()::oid
-          and l.objid = w.lock_key::oid and l.objsubid = 2 and l.granted
-          and l.database = (
-            select d.oid from pg_catalog.pg_database as d where d.datname = current_database()
-          )
-      )
+      or not howdah_private.is_locked_as_present(w.lock_key)
     )
     order by random() limit 1 for update skip locked
   );
@@ -21945,7 +22032,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.lock_due_runs(worker uuid, ids uuid[])
+CREATE OR REPLACE FUNCTION howdah_private.lock_due_runs(worker uuid, ids uuid[], only_run uuid)
  RETURNS uuid[]
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -21961,6 +22048,8 @@ declare
         e.status = 'queued' and e.run_at <= clock_timestamp() and exists (
           select from howdah_private.runs_without_worker as r where r.execution_id = e.id)))
       and e.contents_encrypted_at is null -- retried or forked, and not decrypted yet
+      and case when lock_due_runs.only_run is not null then e.id = lock_due_runs.only_run
+        else e.crashes_without_progress < howdah_private.suspect_deaths() end
     order by e.id
     for no key update skip locked
   );
@@ -24620,7 +24709,8 @@ begin
       concat_ws(' ', w.id, array_to_string(offer_runs.ids, ' ')))
     from (
       select l.id from howdah_private.workers as l
-      where l.only_tenants is null and l.heartbeat_at > clock_timestamp() - interval '3 seconds'
+      where l.only_tenants is null and l.only_run is null
+        and l.heartbeat_at > clock_timestamp() - interval '3 seconds'
       order by random() limit 1
     ) as w;
   end if;
@@ -28208,22 +28298,30 @@ CREATE OR REPLACE FUNCTION howdah_private.refused_calls(calls jsonb, path text[]
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with calls as (
-    select distinct c.name, c.schema, c.kind
-    from jsonb_to_recordset(refused_calls.calls) as c (name text, schema text, kind text)
+    select distinct c.name, c.schema, c.kind, c.is_passing or (c.is_bounded and not exists (
+        select from pg_namespace as n where n.nspname = 'howdah_bounded'
+      )) as is_passing
+    from jsonb_to_recordset(refused_calls.calls)
+      as c (name text, schema text, kind text, is_passing boolean, is_bounded boolean)
   ),
   places as (
-    select c.name, c.schema, c.kind, n.oid as namespace, n.nspname
+    select c.name, c.schema, c.kind, c.is_passing, n.oid as namespace, n.nspname
     from calls as c
     join pg_namespace as n
       on n.nspname = any (case when c.schema is null then refused_calls.path || text 'pg_catalog'
         else array[c.schema] end)
   ),
   routines as (
-    select s.name, s.schema, s.kind, s.nspname, p.proname, p.provolatile, p.prosecdef
+    select s.name, s.schema, s.kind, s.nspname, p.proname, p.provolatile, p.prosecdef,
+      not s.is_passing and p.prorettype <> 2278 and exists (
+        select from pg_type as t where t.oid = p.prorettype
+          and (t.typlen < 0 or t.typcategory = 'P') and t.typcategory !~ '[NDTBIRGE]'
+      ) as is_long
     from places as s join pg_proc as p on (p.proname, p.pronamespace) = (s.name, s.namespace)
     where s.kind <> 'operator'
     union all
-    select s.name, s.schema, s.kind, s.nspname, p.proname, p.provolatile, p.prosecdef
+    select s.name, s.schema, s.kind, s.nspname, p.proname, p.provolatile, p.prosecdef,
+      o.oprname = '||' and s.schema is not null
     from places as s join pg_operator as o on (o.oprname, o.oprnamespace) = (s.name, s.namespace)
     join pg_proc as p on p.oid = o.oprcode
     where s.kind = 'operator'
@@ -28246,6 +28344,11 @@ AS $function$
           or p.proname in ('version', 'system_user', 'getpgusername', 'current_setting',
             'ts_rewrite', 'row_security_active', 'current_query')
         ) then 'it reveals details of the server or runs SQL in a string'
+        when p.nspname = 'pg_catalog' and p.is_long
+          and (p.schema is not null or not exists (
+            select from pg_proc as b join pg_namespace as n on n.oid = b.pronamespace
+            where n.nspname = 'howdah_bounded' and b.proname = p.proname
+          )) then 'it may make a long value of short ones'
       end as reason
     from routines as p
   )
@@ -28333,9 +28436,7 @@ declare
   v_held uuid[];
   v_has_children boolean;
   v_released uuid[];
-  v_seen_at timestamptz := (
-    select w.heartbeat_at from howdah_private.workers as w where w.id = release_executions.worker
-  );
+  v_worker howdah_private.workers;
 begin
   select array_agg(e.id::uuid), bool_or(e.depth > 0) into v_held, v_has_children
   from howdah.executions as e
@@ -28345,6 +28446,7 @@ begin
   if v_held is null then
     return 0; -- most workers stop without runs, and need no plans of the statements below
   end if;
+  select w.* into v_worker from howdah_private.workers as w where w.id = release_executions.worker;
   -- lock in the common order: a root locked after another run's child would be out of order
   perform howdah_private.lock_ancestors(v_held) where v_has_children;
   -- not runs that were claimed meanwhile: they would be locked out of order
@@ -28364,7 +28466,7 @@ begin
       crashes_without_progress = e.crashes_without_progress + release_executions.is_dead::int,
       active_ms = case when release_executions.is_dead
           then e.active_ms + greatest(
-            0, extract(epoch from coalesce(v_seen_at, (
+            0, extract(epoch from coalesce(v_worker.heartbeat_at, (
               select h.updated_at from howdah_private.run_heads as h where h.execution_id = e.id
             ), e.updated_at) - e.active_since) * 1000
           )::bigint
@@ -28376,7 +28478,8 @@ begin
   select array_agg(r.id) into v_released from released as r;
 
   if release_executions.is_dead then
-    perform howdah_private.terminate_poison(v_released);
+    perform howdah_private.suspect_runs(v_released);
+    perform howdah_private.terminate_poison(v_released, v_worker.only_run, v_worker.parent_id);
   end if;
   perform howdah_private.enqueue_advance(array_agg(e.id::uuid))
   from howdah.executions as e where e.id = any (v_released) and e.status = 'queued';
@@ -29178,6 +29281,7 @@ begin
   where e.id = any (v_ids) and e.id between v_first and v_last
     and howdah_private.is_in_queue(e.status, e.waiting_for)
     and greatest(e.run_at, e.wake_at) <= clock_timestamp()
+    and e.crashes_without_progress < howdah_private.suspect_deaths()
   having count(*) > 0;
 end $function$
 ;
@@ -29838,6 +29942,18 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.return_suspect(worker uuid, id uuid)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah_private.suspects as s
+  set taken_by = null, due_at = clock_timestamp() + interval '2 seconds'
+  where s.execution_id = return_suspect.id and s.taken_by = return_suspect.worker
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.return_wake_ups(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -30174,8 +30290,10 @@ CREATE OR REPLACE FUNCTION howdah_private.rows_of_query(query text, path text, s
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_query text := format(E'select pg_catalog.to_json(r.*) as value from (%s\n) as r limit %s',
-    query, max_rows + 1);
+  v_query text := format(
+    E'select case when pg_catalog.pg_column_size(r.*) <= %s then pg_catalog.to_json(r.*) end '
+    'as value from (%s\n) as r limit %s',
+    max_bytes + 65536, query, max_rows + 1);
   v_plan json;
   v_row json;
   v_rows refcursor;
@@ -30183,7 +30301,7 @@ declare
   v_bytes bigint := 0;
 begin
   rows := '{}';
-  perform set_config('search_path', rows_of_query.path, true);
+  perform set_config('search_path', 'howdah_bounded, pg_catalog, ' || rows_of_query.path, true);
   for v_plan in execute 'explain (verbose, format json) ' || v_query loop
     if schemas is not null then
       perform howdah_private.check_query_schemas(v_plan, schemas);
@@ -30200,6 +30318,10 @@ begin
   loop
     fetch v_rows into v_row; -- one by one: a loop over the query prefetches fifty rows of any size
     exit when not found;
+    if v_row is null then -- too large
+      cut_by := 'bytes';
+      exit;
+    end if;
     v_bytes := v_bytes + octet_length(v_row::text);
     v_row := coalesce(howdah_private.rename_duplicate_columns(v_row), v_row);
     cut_by := case when cardinality(rows) = max_rows then 'rows'
@@ -30736,6 +30858,7 @@ begin
           from howdah.executions as e
         where e.status = 'queued' and e.waiting_for is null and e.tenant_id = t.id
           and greatest(e.run_at, e.wake_at) <= v_now
+          and e.crashes_without_progress < howdah_private.suspect_deaths()
           and (v_members is null or e.agent_id = any (v_members) or e.workflow_id = any (v_members)
             or ((e.depth > 0 or e.handoffs > 0)
               and howdah_private.descends_from_agent(e.id, e.ancestors, v_members)))
@@ -30745,6 +30868,7 @@ begin
         (select e.id::uuid, e.priority, greatest(e.run_at, e.wake_at) from howdah.executions as e
         where e.status = 'waiting' and e.waiting_for = 'timer' and e.tenant_id = t.id
           and greatest(e.run_at, e.wake_at) <= v_now
+          and e.crashes_without_progress < howdah_private.suspect_deaths()
           and (v_members is null or e.agent_id = any (v_members) or e.workflow_id = any (v_members)
             or ((e.depth > 0 or e.handoffs > 0)
               and howdah_private.descends_from_agent(e.id, e.ancestors, v_members)))
@@ -33351,6 +33475,35 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.suspect_deaths()
+ RETURNS smallint
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (2)::smallint
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.suspect_runs(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update howdah.executions as e set crashes_without_progress = howdah_private.suspect_deaths()
+  from howdah_private.suspects as s
+  where e.id = any (suspect_runs.ids) and s.execution_id = e.id
+    and e.crashes_without_progress < howdah_private.suspect_deaths();
+  insert into howdah_private.suspects as s (execution_id, tenant_id)
+  select e.id, e.tenant_id from howdah.executions as e
+  where e.id = any (suspect_runs.ids) and e.completed_at is null
+    and e.crashes_without_progress = howdah_private.suspect_deaths()
+  order by e.id
+  on conflict (execution_id) do update
+  set times = s.times + 1, suspected_at = clock_timestamp(), due_at = clock_timestamp(),
+    taken_by = null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.swap_for_fair_share(ids uuid[], last_tenant_id uuid)
  RETURNS TABLE(yielding_id uuid, replacement_id uuid)
  LANGUAGE plpgsql
@@ -33470,6 +33623,7 @@ begin
     cross join lateral (select e.* from howdah.executions as e where e.id = i.id offset 0) as e
     where howdah_private.is_in_queue(e.status, e.waiting_for)
       and greatest(e.run_at, e.wake_at, e.updated_at) < sweep_queue.before
+      and e.crashes_without_progress < howdah_private.suspect_deaths() -- it needs no wake-up
       and not exists (
         select from howdah_private.queue_jobs as j
         where j.key in (e.id::text, e.id::text || ' again') and j.attempts < j.max_attempts
@@ -34306,6 +34460,49 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.take_suspect(worker uuid)
+ RETURNS TABLE(execution_id uuid, is_repeated boolean)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_worker howdah_private.workers;
+begin
+  if not exists (select from howdah_private.suspects) then
+    return;
+  end if;
+  -- the lock conflicts with the reaper's, which deletes the worker and so writes its suspects
+  select w.* into v_worker from howdah_private.workers as w
+  where w.id = take_suspect.worker for key share;
+  if not found then
+    return;
+  end if;
+  delete from howdah_private.suspects as s
+  where not exists (
+    select from howdah.executions as e
+    where e.id = s.execution_id and e.completed_at is null
+  );
+  return query
+  update howdah_private.suspects as s set taken_by = take_suspect.worker
+  where s.taken_by is null and s.execution_id = (
+    select d.execution_id
+    from (
+      select c.execution_id, c.suspected_at, c.times,
+        row_number() over (partition by c.tenant_id order by c.suspected_at, c.execution_id) as turn
+      from howdah_private.suspects as c join howdah.executions as e on e.id = c.execution_id
+      where c.taken_by is null and c.due_at <= clock_timestamp()
+        and howdah_private.is_in_queue(e.status, e.waiting_for)
+        and e.crashes_without_progress >= howdah_private.suspect_deaths()
+        and greatest(e.run_at, e.wake_at) <= clock_timestamp() and e.contents_encrypted_at is null
+        and howdah_private.is_in_scope(v_worker, e)
+    ) as d
+    order by d.times > 1, d.turn, d.suspected_at, d.execution_id limit 1
+  )
+  returning s.execution_id, s.times > 1;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.take_turns(ids uuid[])
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -34519,17 +34716,21 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.terminate_poison(released uuid[])
+CREATE OR REPLACE FUNCTION howdah_private.terminate_poison(released uuid[], only_run uuid, parent uuid)
  RETURNS void
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  v_is_machine_alive boolean :=
+    terminate_poison.parent is null or howdah_private.is_worker_present(terminate_poison.parent);
   v_poison uuid[] := array(
     select e.id::uuid from howdah.executions as e
     where e.id = any (terminate_poison.released)
-      and ((e.at_risk and e.crashes_without_progress >= 3) or e.crashes_without_progress >= 20)
+      and (e.id = terminate_poison.only_run or e.at_risk)
+      and e.crashes_without_progress >= howdah_private.suspect_deaths()
+        + case when v_is_machine_alive or e.at_risk then 1 else 3 end
   );
 begin
   perform howdah_private.lock_sessions_of(v_poison) where cardinality(v_poison) > 1;
@@ -41525,6 +41726,11 @@ begin
       )),
       jsonb_build_array(howdah_private.next_step('start_worker', null)));
   end if;
+  if e.crashes_without_progress >= howdah_private.suspect_deaths() then
+    return howdah_private.explained('isolated', format('%s workers died while they worked on the '
+      'run; a worker is about to run it alone, in a process of its own',
+      e.crashes_without_progress));
+  end if;
   select count(*) into v_before from (
     select from howdah.executions as o
     where o.tenant_id = e.tenant_id and o.status = 'queued' and o.waiting_for is null
@@ -41614,10 +41820,11 @@ CREATE OR REPLACE FUNCTION howdah_private.why_running(e howdah.executions)
 AS $function$
 declare
   v_heard_at timestamptz;
+  v_is_alone boolean;
   v_last text;
 begin
-  select w.heartbeat_at into v_heard_at from howdah_private.workers as w
-  where w.id = e.owner_worker;
+  select w.heartbeat_at, w.only_run is not null into v_heard_at, v_is_alone
+  from howdah_private.workers as w where w.id = e.owner_worker;
   if v_heard_at is null or v_heard_at < clock_timestamp() - interval '10 seconds' then
     return howdah_private.explained('worker_lost',
       'the worker of the run sends no heartbeats; another worker will take over the run',
@@ -41631,7 +41838,8 @@ begin
   select format('; its last step was %s, %s, at %s',
     s.seq, concat_ws(' ', s.kind, s.name), howdah_private.utc_text(s.finished_at))
   into v_last from howdah.steps as s where s.execution_id = e.id and s.seq = e.step_count;
-  return howdah_private.explained('at_work', concat('a worker executes the run', v_last,
+  return howdah_private.explained('at_work', concat('a worker executes the run',
+    case when v_is_alone then ' alone, because workers died while they worked on it' end, v_last,
     case when e.is_pause_requested then '; it pauses once the current step is committed' end));
 end $function$
 ;
@@ -45359,6 +45567,10 @@ create policy engine on howdah_private.sealed_secrets to howdah_engine using (tr
 
 create policy operator on howdah_private.sealed_secrets to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.suspects to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.suspects to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.todo_changes to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.todo_changes to howdah_owner using (true) with check (true);
@@ -47841,6 +48053,8 @@ grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_worker;
 
+grant execute on function howdah_private.isolate_worker(uuid,uuid,uuid) to howdah_worker;
+
 grant execute on function howdah_private.json_array_parts(jsonb,jsonb,text) to howdah_engine;
 
 grant execute on function howdah_private.json_change(jsonb,jsonb,text,text) to howdah_app;
@@ -48609,6 +48823,8 @@ grant execute on function howdah_private.retain_tenant(uuid,integer) to howdah_w
 
 grant execute on function howdah_private.return_answers(uuid,uuid[],uuid[],text[],boolean) to howdah_worker;
 
+grant execute on function howdah_private.return_suspect(uuid,uuid) to howdah_worker;
+
 grant execute on function howdah_private.return_wake_ups(uuid[]) to howdah_worker;
 
 grant execute on function howdah_private.revoked_document(howdah_private.token_revocations,howdah_private.data_keys) to howdah_engine;
@@ -48925,6 +49141,8 @@ grant execute on function howdah_private.suggest_runnable(text) to howdah_viewer
 
 grant execute on function howdah_private.summary_message(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.suspect_deaths() to howdah_engine;
+
 grant execute on function howdah_private.sweep_mcp_sessions() to howdah_engine;
 
 grant execute on function howdah_private.sync_custom_tools(jsonb) to howdah_worker;
@@ -49000,6 +49218,8 @@ grant execute on function howdah_private.take_inbox(uuid,uuid,integer,integer) t
 grant execute on function howdah_private.take_mail(howdah.executions,text,uuid) to howdah_engine;
 
 grant execute on function howdah_private.take_request_key(text,text) to howdah_app;
+
+grant execute on function howdah_private.take_suspect(uuid) to howdah_worker;
 
 grant execute on function howdah_private.template_parts(text) to howdah_engine;
 
@@ -49991,6 +50211,8 @@ grant delete, insert, select, update on table howdah_private.sealed_documents to
 
 grant delete, insert, select, update on table howdah_private.sealed_secrets to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.suspects to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.todo_changes to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.token_revocations to howdah_engine;
@@ -50678,7 +50900,7 @@ comment on column howdah.executions.agent_version_id is 'Version of the agent, p
 
 comment on column howdah.executions.ancestors is 'All runs above, from the root down, which is the order of locks.';
 
-comment on column howdah.executions.at_risk is 'True while a run that may have killed a worker does something that could kill the next one, until its next commit. After the third such crash the run fails with stop_reason poison.';
+comment on column howdah.executions.at_risk is 'True while a worker of an older release runs code of a suspect. Later releases run suspects alone and do not set it.';
 
 comment on column howdah.executions.callback_url is 'URL that receives the end of this run, and questions of the runs below, like a webhook. Signed with the secret `callbacks` if it exists.';
 
@@ -52265,6 +52487,12 @@ comment on column howdah_private.run_heads.children_tokens is 'Input and output 
 
 comment on column howdah_private.run_heads.fence is 'The fence of the run. A commit under another fence finds no row.';
 
+comment on column howdah_private.suspects.due_at is 'Time before which no worker takes it, after an attempt that could not claim it.';
+
+comment on column howdah_private.suspects.taken_by is 'Worker that runs it alone, or lets a process of its own do so. Null while no worker does.';
+
+comment on column howdah_private.suspects.times is 'Number of times that the run became a suspect.';
+
 comment on column howdah_private.tree_entries."position" is 'Position among all entries of the tree, counted from 1.';
 
 comment on column howdah_private.tree_entries.execution_id is 'Child run at any depth.';
@@ -52289,7 +52517,11 @@ comment on column howdah_private.workers.master_keys is 'Fingerprints of the mas
 
 comment on column howdah_private.workers.only_members is 'Agents and workflows whose runs the worker takes within these tenants, with the runs below them. Null means all.';
 
+comment on column howdah_private.workers.only_run is 'The only run that the worker takes, because it is a suspect. Null: the worker takes no suspect.';
+
 comment on column howdah_private.workers.only_tenants is 'Tenants whose runs the worker takes. Null means all.';
+
+comment on column howdah_private.workers.parent_id is 'Worker that started this process for the only run. Null if the worker runs it in itself.';
 
 comment on column howdah_private.workers.protocol is 'Version of the protocol between worker and database: 1.';
 
@@ -52713,6 +52945,8 @@ comment on table howdah_private.runs_without_worker is 'Queued runs that a worke
 comment on table howdah_private.sealed_documents is 'Encrypted documents of OAuth: the client registered for an integration, the tokens of an account, and the verifier of an authorization under way. Sealed like secrets, for one row and version.';
 
 comment on table howdah_private.sealed_secrets is 'Encrypted values of secrets (AES-256-GCM). Tenant, id, name and version are authenticated data, so that a value cannot be decrypted in the row of another secret.';
+
+comment on table howdah_private.suspects is 'Live runs that two workers died with. A worker that has taken one runs it alone. The row stays until the run ends, so that one more death makes it a suspect again.';
 
 comment on table howdah_private.todo_changes is 'Number of changes of the todo list of a session, deletions included. Triggers on todos write the row, which is deleted with its session. It is not a column of sessions, because todos are locked before runs, and sessions after them.';
 

@@ -69,11 +69,13 @@ function createHeartbeat(
     masterKeys: async () =>
       ((await masterKeys?.readKeys()) ?? []).map(({ fingerprint }) => fingerprint),
     customTools: () => customTools,
+    customEngines: [],
     pools: () => [pool, claims, sqlToolPool, queryPool],
     onControl: (execution_id) =>
       void runtime
         .abort(execution_id)
         .catch((err) => log.warn({ err, execution_id }, 'a cancellation waits for its commit')),
+    onDueAnswers: () => {},
     onDueRuns: () => {},
     onOffer: () => {},
     onWorker(worker) {

@@ -72,8 +72,11 @@ begin
   end if;
 end $$;
 
--- Runs one SELECT of a model. A cursor accepts exactly one statement, which must be a SELECT, and
--- EXPLAIN runs through a cursor too. `cut_by` is the reason for missing rows: `rows` or `bytes`.
+-- Runs one SELECT of a model. `howdah_bounded` comes before pg_catalog, so that names of functions
+-- that make long values mean the bounded ones. A row becomes JSON only if it is small enough as it
+-- is, since JSON of long values takes a multiple of their memory. A cursor accepts exactly one
+-- statement, which must be a SELECT, and EXPLAIN runs through a cursor too. `cut_by` is the reason
+-- for missing rows: `rows` or `bytes`.
 create or replace function howdah_private.rows_of_query(
   query text, path text, schemas text[], max_rows int, max_bytes int, max_cost float8
 ) returns table (rows text[], cut_by text)
@@ -81,8 +84,10 @@ create or replace function howdah_private.rows_of_query(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_query text := format(E'select pg_catalog.to_json(r.*) as value from (%s\n) as r limit %s',
-    query, max_rows + 1);
+  v_query text := format(
+    E'select case when pg_catalog.pg_column_size(r.*) <= %s then pg_catalog.to_json(r.*) end '
+    'as value from (%s\n) as r limit %s',
+    max_bytes + 65536, query, max_rows + 1);
   v_plan json;
   v_row json;
   v_rows refcursor;
@@ -90,7 +95,7 @@ declare
   v_bytes bigint := 0;
 begin
   rows := '{}';
-  perform set_config('search_path', rows_of_query.path, true);
+  perform set_config('search_path', 'howdah_bounded, pg_catalog, ' || rows_of_query.path, true);
   for v_plan in execute 'explain (verbose, format json) ' || v_query loop
     if schemas is not null then
       perform howdah_private.check_query_schemas(v_plan, schemas);
@@ -107,6 +112,10 @@ begin
   loop
     fetch v_rows into v_row; -- one by one: a loop over the query prefetches fifty rows of any size
     exit when not found;
+    if v_row is null then -- too large
+      cut_by := 'bytes';
+      exit;
+    end if;
     v_bytes := v_bytes + octet_length(v_row::text);
     v_row := coalesce(howdah_private.rename_duplicate_columns(v_row), v_row);
     cut_by := case when cardinality(rows) = max_rows then 'rows'
@@ -135,30 +144,44 @@ $$;
 -- string, or that wait, lock, write or act on a session, are volatile or listed below. Functions of
 -- the schemas on `path` must be immutable and run with the privileges of the caller.
 --
+-- A function whose result has a type without a maximum size must be known to return at most a
+-- small multiple of its arguments (`is_passing`), or have a namesake in howdah_bounded. A schema
+-- before its name would reach the one in pg_catalog. Another database has no howdah_bounded: there
+-- the caller bounds what it can see in the text, and `is_bounded` is enough.
+--
 -- A call is {"name", "schema" (null: found by the path), "kind": "function" | "operator" |
--- "field"}. A field counts as a call if it has the name of a function: `(5).pg_sleep`.
+-- "field", "is_passing", "is_bounded"}. A field counts as a call if it has the name of a function:
+-- `(5).pg_sleep`.
 create or replace function howdah_private.refused_calls(calls jsonb, path text[])
   returns table (name text, reason text)
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   with calls as (
-    select distinct c.name, c.schema, c.kind
-    from jsonb_to_recordset(refused_calls.calls) as c (name text, schema text, kind text)
+    select distinct c.name, c.schema, c.kind, c.is_passing or (c.is_bounded and not exists (
+        select from pg_namespace as n where n.nspname = 'howdah_bounded'
+      )) as is_passing
+    from jsonb_to_recordset(refused_calls.calls)
+      as c (name text, schema text, kind text, is_passing boolean, is_bounded boolean)
   ),
   places as (
-    select c.name, c.schema, c.kind, n.oid as namespace, n.nspname
+    select c.name, c.schema, c.kind, c.is_passing, n.oid as namespace, n.nspname
     from calls as c
     join pg_namespace as n
       on n.nspname = any (case when c.schema is null then refused_calls.path || text 'pg_catalog'
         else array[c.schema] end)
   ),
   routines as (
-    select s.name, s.schema, s.kind, s.nspname, p.proname, p.provolatile, p.prosecdef
+    select s.name, s.schema, s.kind, s.nspname, p.proname, p.provolatile, p.prosecdef,
+      not s.is_passing and p.prorettype <> 2278 and exists (
+        select from pg_type as t where t.oid = p.prorettype
+          and (t.typlen < 0 or t.typcategory = 'P') and t.typcategory !~ '[NDTBIRGE]'
+      ) as is_long
     from places as s join pg_proc as p on (p.proname, p.pronamespace) = (s.name, s.namespace)
     where s.kind <> 'operator'
     union all
-    select s.name, s.schema, s.kind, s.nspname, p.proname, p.provolatile, p.prosecdef
+    select s.name, s.schema, s.kind, s.nspname, p.proname, p.provolatile, p.prosecdef,
+      o.oprname = '||' and s.schema is not null
     from places as s join pg_operator as o on (o.oprname, o.oprnamespace) = (s.name, s.namespace)
     join pg_proc as p on p.oid = o.oprcode
     where s.kind = 'operator'
@@ -181,6 +204,11 @@ as $$
           or p.proname in ('version', 'system_user', 'getpgusername', 'current_setting',
             'ts_rewrite', 'row_security_active', 'current_query')
         ) then 'it reveals details of the server or runs SQL in a string'
+        when p.nspname = 'pg_catalog' and p.is_long
+          and (p.schema is not null or not exists (
+            select from pg_proc as b join pg_namespace as n on n.oid = b.pronamespace
+            where n.nspname = 'howdah_bounded' and b.proname = p.proname
+          )) then 'it may make a long value of short ones'
       end as reason
     from routines as p
   )

@@ -9,6 +9,7 @@ const BOUNDS = {
   tables: { most: 30, advice: 'Join fewer tables, or split the query.' },
   selects: { most: 30, advice: 'Split the query, or write many rows of values as VALUES.' },
   levels: { most: 8, advice: 'Write sub-selects side by side in a WITH clause.' },
+  columns: { most: 300, advice: 'Ask for fewer columns at once.' },
   sorts: {
     most: 30,
     advice: 'Use fewer window functions, and aggregates with DISTINCT or ORDER BY.',
@@ -19,6 +20,7 @@ const COUNTED: Readonly<Record<keyof typeof BOUNDS, string>> = {
   tables: 'tables',
   selects: 'SELECTs, sub-selects and parts of UNION among them',
   levels: 'levels of sub-selects',
+  columns: 'expressions in SELECT lists',
   sorts: 'window functions and sorted or distinct aggregates',
 };
 
@@ -26,7 +28,13 @@ type Counted = keyof typeof BOUNDS;
 
 /** The counts of a query, which are compared with the limits when the whole query was walked. */
 export class QueryCounts {
-  readonly #counts: Record<Counted, number> = { tables: 0, selects: 0, levels: 0, sorts: 0 };
+  readonly #counts: Record<Counted, number> = {
+    tables: 0,
+    selects: 0,
+    levels: 0,
+    columns: 0,
+    sorts: 0,
+  };
   #level = 0;
 
   add(what: Exclude<Counted, 'levels'>): void {

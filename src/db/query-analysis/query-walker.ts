@@ -1,6 +1,8 @@
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { QueryCounts } from './query-counts.ts';
 import { QueryRefusal } from './refusal.ts';
+import { resultLength } from './result-length.ts';
+import { refuseGrowth } from './value-growth.ts';
 
 /**
  * A function, operator or field that a query calls. A name without a schema is found by the search
@@ -10,6 +12,10 @@ export type QueryCall = {
   name: string;
   schema: string | null;
   kind: 'function' | 'operator' | 'field';
+  /** True if its result is at most a small multiple of its arguments. */
+  is_passing: boolean;
+  /** True if howdah_bounded has a namesake that checks the length of the result. */
+  is_bounded: boolean;
 };
 
 /**
@@ -27,7 +33,7 @@ const NODES = new Set(
   TypeCast TypeName NullTest BooleanTest CaseExpr CaseWhen CoalesceExpr MinMaxExpr SubLink A_ArrayExpr A_Indirection
   A_Indices RowExpr RangeVar RangeSubselect RangeFunction RangeTableSample JoinExpr SortBy GroupingSet GroupingFunc WindowDef
   CommonTableExpr ColumnDef List NamedArgExpr CollateClause SQLValueFunction JsonIsPredicate JsonObjectConstructor JsonArrayConstructor
-  JsonArrayQueryConstructor JsonObjectAgg JsonArrayAgg JsonAggConstructor JsonKeyValue JsonValueExpr JsonFuncExpr JsonTable
+  JsonKeyValue JsonValueExpr JsonFuncExpr JsonTable
   JsonTableColumn JsonTablePathSpec JsonArgument JsonBehavior JsonParseExpr JsonScalarExpr JsonSerializeExpr`.split(
     /\s+/,
   ),
@@ -35,6 +41,9 @@ const NODES = new Set(
 
 const WRITES: Readonly<Record<string, string>> = {
   LockingClause: 'it locks rows (FOR UPDATE, FOR SHARE)',
+  JsonObjectAgg: 'it collects rows by JSON_OBJECTAGG: use json_agg',
+  JsonArrayAgg: 'it collects rows by JSON_ARRAYAGG: use json_agg',
+  JsonArrayQueryConstructor: 'it collects rows by JSON_ARRAY(SELECT …): use json_agg',
   ParamRef: 'it has a parameter ($1), and there is nothing to put there: write the value',
 };
 
@@ -57,6 +66,7 @@ export class QueryWalker {
     CommonTableExpr: refuseRepeatedPlan,
     RangeFunction: () => this.#counts.add('tables'),
     JsonTable: () => this.#counts.add('tables'),
+    ResTarget: () => this.#counts.add('columns'),
     RangeVar: (node) => this.#addTable(node),
     FuncCall: (node) => this.#addFunction(node),
     ColumnRef: ({ fields }) => this.#addFields(namesOf(fields).slice(1)),
@@ -82,6 +92,7 @@ export class QueryWalker {
     }
     this.#walkValue(statement);
     this.#counts.refuseTooMany();
+    refuseGrowth(statement.SelectStmt as JsonObject);
   }
 
   #walkValue(value: Json | undefined): void {
@@ -146,15 +157,16 @@ export class QueryWalker {
     if (name === undefined) return;
     const schema = names.length > 1 ? (names.at(-2) as string) : null;
     if (schema !== null && schema !== 'pg_catalog') this.#checkSchema(schema, `${schema}.${name}`);
-    this.calls.push({ name, schema, kind });
+    this.calls.push(callOf(name, schema, kind));
   }
 
   #addFields(names: string[]): void {
-    for (const name of names) this.calls.push({ name, schema: null, kind: 'field' });
+    for (const name of names) this.calls.push(callOf(name, null, 'field'));
   }
 
-  #checkType({ names: list }: JsonObject): void {
+  #checkType({ names: list, typmods }: JsonObject): void {
     const names = namesOf(list);
+    refusePadding(names.at(-1), typmods);
     const schema = names.length > 1 ? names.at(-2) : undefined;
     if (schema !== undefined && schema !== 'pg_catalog') this.#checkSchema(schema, names.join('.'));
     if (/^_?reg/.test(names.at(-1) ?? '')) {
@@ -170,6 +182,26 @@ export class QueryWalker {
     if (schemas && !schemas.includes(schema)) {
       const allowed = `The schemas it may read: ${schemas.join(', ') || 'none'}. ${CATALOGUE_HINT}`;
       throw new QueryRefusal(`${whole} is in none of the schemas this tool may read`, allowed);
+    }
+  }
+}
+
+function callOf(name: string, schema: string | null, kind: QueryCall['kind']): QueryCall {
+  const length = resultLength(name);
+  return { name, schema, kind, is_passing: length === 'passing', is_bounded: length === 'bounded' };
+}
+
+/** The longest length of a type that pads its values. */
+const MOST_PADDED = 10_000;
+
+function refusePadding(type: string | undefined, typmods: Json | undefined): void {
+  if (type !== 'bpchar' && type !== 'bit') return;
+  for (const digits of JSON.stringify(typmods ?? []).match(/\d+/g) ?? []) {
+    if (Number(digits) > MOST_PADDED) {
+      throw new QueryRefusal(
+        `the type ${type}(${digits}) pads values to more than ${MOST_PADDED} characters`,
+        'Use text.',
+      );
     }
   }
 }
