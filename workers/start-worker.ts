@@ -18,7 +18,7 @@ import { customTools } from '../src/tools/custom/custom-tools.ts';
 import { AnswerWriter } from './answer-writer.ts';
 import { createDependencies, type WorkerDependencies } from './dependencies.ts';
 import { DueWorkPoller } from './due-work-poller.ts';
-import { Isolator } from './isolation/isolator.ts';
+import { ALONE, Isolator, REPEATED_FACTOR } from './isolation/isolator.ts';
 import { ANSWER_MS, openPools, type WorkerPools } from './pools.ts';
 import { LastingRunner } from './queue/lasting-runner.ts';
 import { readinessChecks } from './readiness-checks.ts';
@@ -50,10 +50,6 @@ export type Worker = {
 
 /** The pause between two requests to other workers to look for due runs. */
 const ASK_OTHERS_MS = 100;
-/** Most runs that end their process do so at once. */
-const ALONE = { graceMs: 20_000, aloneMs: 10_000 };
-/** A run that became a suspect again is alone for so many times as long. */
-const REPEATED_FACTOR = 6;
 /** The time within which a worker with a scope finds runs that become due by the clock. */
 const SCOPED_POLL_MS = 1_000;
 const { worker: MOST } = MOST_CONNECTIONS;
@@ -286,8 +282,7 @@ class RunningWorker implements Worker {
       worker: () => this.#heartbeat.worker,
       runHere: ({ id, isRepeated }) =>
         runtime.lone.run(id, isolate, {
-          graceMs,
-          aloneMs: isRepeated ? aloneMs * REPEATED_FACTOR : aloneMs,
+          ...{ graceMs, aloneMs: isRepeated ? aloneMs * REPEATED_FACTOR : aloneMs },
         }),
     });
   }

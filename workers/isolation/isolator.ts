@@ -4,6 +4,11 @@ import type { Pool } from '../../src/db/connection/pool.ts';
 import { returnSuspect, type Suspect, takeSuspect } from '../../src/db/worker/suspects.ts';
 import { repeat } from '../upkeep/repeat.ts';
 
+/** Most runs that end their process do so at once. */
+export const ALONE = { graceMs: 20_000, aloneMs: 10_000 };
+/** A run that became a suspect again is alone for so many times as long. */
+export const REPEATED_FACTOR = 6;
+
 /** A suspect, and the worker that lets a process run it. */
 export type IsolatedRun = Suspect & { parent: string };
 

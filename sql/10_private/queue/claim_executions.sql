@@ -167,7 +167,8 @@ create or replace function howdah_private.agent_overrides(e howdah.executions) r
 
 -- Locks those of the runs that are due and not locked, and returns those that the worker has the
 -- code for. The others are deferred (../tools/needed_code.sql). A deferred run is due for a worker
--- that has its code, whatever its wake_at. A worker that was isolated for a suspect gets `only_run`.
+-- that has its code, whatever its wake_at. A worker that was isolated for a suspect gets `only_run`
+-- and nothing else.
 create or replace function howdah_private.lock_due_runs(
   worker uuid, ids uuid[], only_run uuid
 ) returns uuid[]

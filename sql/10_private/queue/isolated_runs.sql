@@ -89,22 +89,6 @@ begin
   returning s.execution_id, s.times > 1;
 end $$;
 
--- Returns whether a worker takes a run, by the scope of the worker: runs_in_scope.
-create or replace function howdah_private.is_in_scope(
-  scope howdah_private.workers, e howdah.executions
-) returns boolean
-  language sql stable security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-  select (is_in_scope.scope).only_tenants is null or (
-    e.tenant_id = any ((is_in_scope.scope).only_tenants) and (
-      (is_in_scope.scope).only_members is null
-      or e.agent_id = any ((is_in_scope.scope).only_members)
-      or e.workflow_id = any ((is_in_scope.scope).only_members)
-      or howdah_private.descends_from_agent(
-        e.id, e.ancestors, (is_in_scope.scope).only_members)))
-$$;
-
 -- Gives a suspect back that a worker had taken. If it is still due, some worker takes it again in a
 -- few seconds: its process may have had no memory to start, or another session may hold the run.
 create or replace function howdah_private.return_suspect(worker uuid, id uuid) returns void

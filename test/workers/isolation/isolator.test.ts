@@ -1,17 +1,17 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { type FakeServer, startOpenAiServer } from '../../chaos/load/openai-server.ts';
-import type { IsolatedRun } from '../../workers/isolation/isolator.ts';
-import type { Worker } from '../../workers/start-worker.ts';
+import { type FakeServer, startOpenAiServer } from '../../../chaos/load/openai-server.ts';
+import type { IsolatedRun } from '../../../workers/isolation/isolator.ts';
+import type { Worker } from '../../../workers/start-worker.ts';
 import {
   executionOf,
   findViolations,
   insertRun,
   makeAgent,
   waitForEnd,
-} from '../runtime/arrange.ts';
-import { makeWorker } from '../sql/support.ts';
-import { eventually, testDatabase } from '../support/database.ts';
-import { startTestWorker, type TestWorkerOptions } from '../support/worker.ts';
+} from '../../runtime/arrange.ts';
+import { makeWorker } from '../../sql/support.ts';
+import { eventually, testDatabase } from '../../support/database.ts';
+import { startTestWorker, type TestWorkerOptions } from '../../support/worker.ts';
 
 // Runs that workers died with, and the worker that runs them alone. Here the deaths are rows.
 
