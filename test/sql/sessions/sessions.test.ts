@@ -101,7 +101,7 @@ describe('turns of a session', () => {
       async (id) => {
         await claim(db.pool, worker, [id]);
         await db.pool.query(
-          'update howdah.executions set crashes_without_progress = 19 where id = $1',
+          'update howdah.executions set crashes_without_progress = 2, at_risk = true where id = $1',
           [id],
         );
         await db.pool.query('select howdah_private.release_executions($1, $2, true)', [
@@ -242,7 +242,7 @@ describe('turns of a session', () => {
           ender.query(`select howdah_private.terminate_runs($1, 'cancelled', null)`, [ids]),
         poison: async () => {
           const harm =
-            'update howdah.executions set crashes_without_progress = 19 where id = any ($1)';
+            'update howdah.executions set crashes_without_progress = 2, at_risk = true where id = any ($1)';
           await db.pool.query(harm, [ids]);
           await release(ender, own, true);
         },
