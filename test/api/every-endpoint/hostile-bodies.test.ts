@@ -355,8 +355,8 @@ test('large agent system files are parsed in a thread, in the queue of their ten
     expect((await ask()).status).toBe(200);
     const calls = run.mock.calls.map(([{ name }, , { key }]) => [name, key]);
     expect(calls).toEqual([
-      ['parseYaml', tenant],
-      ['checkDocument', tenant],
+      ['parseYamlText', tenant],
+      ['checkDocumentText', tenant],
     ]);
   }
 });
