@@ -10,7 +10,7 @@ import { moduleBeside } from '../concurrency/thread-pool.ts';
 import { type Config, ownEnvironment } from '../config.ts';
 import type { Sink } from '../telemetry/log.ts';
 
-/** What the process of a suspect is told. It gets all settings from the process that starts it. */
+/** The settings of the process of a suspect, all from the process that starts it. */
 export type IsolatedOrder = {
   url: string;
   config: Config;

@@ -39,10 +39,10 @@ function omitWithin(schemas: readonly z.ZodType[], value: unknown): unknown {
     definitions.flatMap(({ shape, valueType }) =>
       shape ? (Object.hasOwn(shape, name) ? (shape[name] ?? []) : []) : (valueType ?? []),
     );
-  const kept = Object.entries(value).filter(
+  const entries = Object.entries(value).filter(
     ([name, one]) => one !== null || !isOptionalField(definitions, name),
   );
-  return Object.fromEntries(kept.map(([name, one]) => [name, omitWithin(fieldsOf(name), one)]));
+  return Object.fromEntries(entries.map(([name, one]) => [name, omitWithin(fieldsOf(name), one)]));
 }
 
 function describesInside({ element, shape, valueType }: SchemaDefinition): boolean {

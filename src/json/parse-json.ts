@@ -68,6 +68,7 @@ export function parseSpelling(text: string): Json {
 
 function keepSpelling(_key: string, value: Json, ...[context]: { source?: string }[]): Json {
   const source = context?.source;
-  const isKept = typeof value !== 'number' || source === undefined || source === String(value);
-  return isKept ? value : new ExactNumber(source);
+  const isSpelledAlike =
+    typeof value !== 'number' || source === undefined || source === String(value);
+  return isSpelledAlike ? value : new ExactNumber(source);
 }

@@ -74,8 +74,8 @@ export async function textsInPlace(
 ): Promise<ReadonlySet<string>> {
   const bound = texts.filter(({ place }) => place !== undefined);
   const unbound = texts.filter(({ place }) => place === undefined);
-  const kept = new Set(unbound.map(({ text }) => text));
-  if (bound.length === 0) return kept;
+  const inPlace = new Set(unbound.map(({ text }) => text));
+  if (bound.length === 0) return inPlace;
   const { rows } = await db.query<{ places: number[] }>(
     'select howdah_private.sealed_in_place($1, $2, $3) as places',
     [
@@ -84,8 +84,8 @@ export async function textsInPlace(
       bound.map(({ nonce }) => nonce),
     ],
   );
-  for (const place of rows[0]?.places ?? []) kept.add(bound[place - 1]?.text ?? '');
-  return kept;
+  for (const place of rows[0]?.places ?? []) inPlace.add(bound[place - 1]?.text ?? '');
+  return inPlace;
 }
 
 /**

@@ -37,7 +37,7 @@ export const BOUNDED: ReadonlySet<string> = new Set(
   jsonb_agg_strict lpad regexp_replace repeat replace rpad string_agg`.split(/\s+/),
 );
 
-/** What is known of the length of a function's result. */
+/** The bound on the length of a function's result. */
 export type ResultLength = 'passing' | 'bounded' | 'unknown';
 
 /** Returns what is known of the result of a function by its name. */

@@ -31,7 +31,7 @@ export type WriteOptions = {
   signal?: AbortSignal;
   /** The time limit of a write. */
   timeoutMs?: number;
-  /** What earlier claims of the watch have measured. This claim updates it. */
+  /** Measurements of earlier claims of the watch. This claim updates them. */
   pace?: Pace;
 };
 
@@ -49,7 +49,7 @@ export type PreparedAnswer = AnswerContents & {
   before: string | null;
 };
 
-/** What became of an answer. The outcome is null if there is nothing to write any more. */
+/** The outcome of an answer: null if there is nothing to write any more. */
 export type Outcome = { answer: ClaimedAnswer; outcome: string | null; error: string | null };
 
 /**

@@ -12,7 +12,7 @@ export type ClaimResult = {
   postponed: readonly ClaimedAnswer[];
   /** Answers that nobody tried to write. They are due at once. */
   untried: readonly ClaimedAnswer[];
-  /** Whether the table is locked or slow, so that no answer is tried for a minute. */
+  /** True if the table is locked or slow. No answer is tried for a minute then. */
   isStuck: boolean;
 };
 

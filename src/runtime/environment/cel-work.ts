@@ -5,7 +5,7 @@ import type { ASTNode } from '@marcbachmann/cel-js';
 // nodes and functions that are listed here are bounded. Everything else, such as loops, patterns,
 // `split`, and whatever a new version of the library adds, is not.
 
-/** What is wrong with an expression, or with its value, as this code finds it. */
+/** A fault of an expression, or of its value, that this code finds. */
 export class CelTreeFault extends Error {}
 
 /**

@@ -113,8 +113,8 @@ export function toPlainSchema(schema: JsonSchema, { all }: { all: boolean }): Js
 }
 
 function plain(value: Json, all: boolean, key = ''): Json {
-  const isKept = !all && key in KEYWORDS && !(isJsonObject(value) && key !== 'const');
-  if (isKept) return value;
+  const staysInSchema = !all && key in KEYWORDS && !(isJsonObject(value) && key !== 'const');
+  if (staysInSchema) return value;
   if (value instanceof ExactNumber) {
     return Math.max(-Number.MAX_VALUE, Math.min(Number.MAX_VALUE, Number(value)));
   }

@@ -6,7 +6,7 @@ import { MOST_FILES, Scratch } from '../scratch.ts';
 /** The faults that a report may contain. */
 const FAULTS = ['threw', 'memory', 'result', 'files'];
 
-/** What the code may have written. */
+/** The report that the code may have written. */
 type Report = { [field in 'result' | 'files' | 'message' | 'line' | 'column']: unknown } & {
   fault: CodeFault['fault'];
 };
