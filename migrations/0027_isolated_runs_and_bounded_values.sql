@@ -38,8 +38,9 @@ where e.status in ('queued', 'running', 'waiting', 'paused') and e.crashes_witho
 alter table howdah_private.suspects force row level security;
 
 -- howdah_owner may not create schemas, so the login that migrates does, as for the first ones.
+-- A restored backup of an earlier release has the empty schema already.
 reset role;
-create schema howdah_bounded authorization howdah_owner;
+create schema if not exists howdah_bounded authorization howdah_owner;
 set local role howdah_owner;
 comment on schema howdah_bounded is
   'Functions, operators and aggregates of pg_catalog that make long values of short ones, with a '

@@ -24,8 +24,9 @@ begin
   where n.oid = v_proc.pronamespace;
   v_reason := case
     when v_function is null then 'there is no such function with one jsonb argument'
-    when v_schema in ('information_schema', 'howdah', 'howdah_private', 'graphile_worker')
-      or v_schema like 'pg\_%' then 'it is in a system schema'
+    when v_schema in (
+        'information_schema', 'howdah', 'howdah_private', 'howdah_bounded', 'graphile_worker'
+      ) or v_schema like 'pg\_%' then 'it is in a system schema'
     when v_proc.prokind <> 'f' or v_proc.proretset then 'it is not a plain function'
     when v_proc.prorettype not in ('jsonb'::regtype, 'void'::regtype)
       then 'it returns ' || v_proc.prorettype::regtype

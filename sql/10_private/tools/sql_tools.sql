@@ -84,7 +84,8 @@ as $$
   from pg_catalog.pg_proc as p
   join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
   where p.proname = regexp_replace(functions_named.signature, '^.*\.|\(.*$', '', 'g')
-    and n.nspname not in ('pg_catalog', 'information_schema', 'howdah_private', 'graphile_worker')
+    and n.nspname not in (
+      'pg_catalog', 'information_schema', 'howdah_private', 'howdah_bounded', 'graphile_worker')
 $$;
 
 -- Refuses a function that cannot be a tool.
@@ -96,7 +97,7 @@ as $$
 declare
   v_reason text := case
     when check_sql_tool.schema in (
-        'pg_catalog', 'information_schema', 'howdah_private', 'graphile_worker'
+        'pg_catalog', 'information_schema', 'howdah_private', 'howdah_bounded', 'graphile_worker'
       ) or check_sql_tool.schema like 'pg\_%' then 'it is in a system schema'
     when check_sql_tool.schema = 'howdah' then 'functions of Howdah cannot be tools'
     when p.prokind <> 'f' then 'it is not a plain function'

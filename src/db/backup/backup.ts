@@ -14,7 +14,12 @@ import {
 import { interruptionError, startProgram, withPasswordFile } from './pg-process.ts';
 
 /** The schemas with the whole state of an installation. */
-export const OUR_SCHEMAS = ['howdah', 'howdah_private', 'graphile_worker'] as const;
+export const OUR_SCHEMAS = [
+  'howdah',
+  'howdah_private',
+  'howdah_bounded',
+  'graphile_worker',
+] as const;
 
 /** The maximum wait for tables that a migration has locked. The backup then reports the lock. */
 const LOCK_WAIT_MS = 60_000;

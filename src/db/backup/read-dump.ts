@@ -92,7 +92,7 @@ async function refuseOther(file: string): Promise<void> {
 
 function notOurs(file: string): HowdahError {
   return new HowdahError('HWINV', `${file} is not a Howdah backup`, {
-    hint: 'Name a file written by howdah admin backup, or by pg_dump in custom format with the schemas howdah, howdah_private and graphile_worker.',
+    hint: 'Name a file written by howdah admin backup, or by pg_dump in custom format with the schemas howdah, howdah_private, howdah_bounded and graphile_worker.',
     detail: { file },
   });
 }

@@ -16,6 +16,7 @@ set local client_min_messages = warning;
 ${roleBlocks().join('\n')}
 create schema howdah authorization howdah_owner;
 create schema howdah_private authorization howdah_owner;
+create schema howdah_bounded authorization howdah_owner;
 create schema graphile_worker authorization howdah_worker;
 grant create, usage on schema howdah, howdah_private
   to howdah_engine, howdah_worker, howdah_app, howdah_eraser, howdah_tool, howdah_reader, howdah_writer;

@@ -15,7 +15,7 @@ export async function strayPath(db: Queryable): Promise<StrayPath | undefined> {
   const { rows } = await db.query(`
     select current_schema() as schema,
       format('alter role %I in database %I set search_path = public', session_user, current_database()) as fix
-    where current_schema() in ('howdah', 'howdah_private', 'graphile_worker')`);
+    where current_schema() in ('howdah', 'howdah_private', 'howdah_bounded', 'graphile_worker')`);
   return rows[0] as StrayPath | undefined;
 }
 

@@ -58,7 +58,7 @@ const VIEWS_ON_OURS = `
 
 const FOREIGN_OBJECTS = `
   with ours as (
-    select n.oid from pg_catalog.pg_namespace as n where n.nspname in ('howdah', 'howdah_private', 'graphile_worker')
+    select n.oid from pg_catalog.pg_namespace as n where n.nspname in ('howdah', 'howdah_private', 'howdah_bounded', 'graphile_worker')
   ),
   found as (
     select format('%s.%I', c.relnamespace::regnamespace, c.relname) as name, c.relowner as owner

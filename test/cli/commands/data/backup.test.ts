@@ -80,6 +80,17 @@ describe.runIf(pgBin)('backup and restore', () => {
    * or b or c`.
    */
   const schemaOf = async (url: string) => (await dumpSchema(url)).replaceAll(/[()]/g, '');
+  /** Returns the functions that bound values of queries; schema.sql omits them. */
+  const boundedOf = async (url: string) =>
+    (
+      await on(url).query(
+        `select p.oid::regprocedure::text as name from pg_proc as p
+         where p.pronamespace = 'howdah_bounded'::regnamespace
+         union all
+         select o.oid::regoperator::text from pg_operator as o
+         where o.oprnamespace = 'howdah_bounded'::regnamespace order by 1`,
+      )
+    ).rows.map(({ name }) => name);
 
   beforeAll(async () => {
     vi.stubEnv('HOWDAH_SECRET_KEY', key.toString('base64'));
@@ -198,6 +209,7 @@ describe.runIf(pgBin)('backup and restore', () => {
       counts: { executions: 10, open_questions: 3, schedules: 1, webhooks: 1 },
     });
     expect(await schemaOf(url)).toBe(await schemaOf(server.url));
+    expect(await boundedOf(url)).toEqual(await boundedOf(server.url));
     const there = on(url);
     expect((await there.query('select from howdah_private.workers')).rowCount).toBe(0);
     const model = await startOpenAiServer(() => ({ content: 'answered' }));
