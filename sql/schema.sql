@@ -11649,7 +11649,7 @@ AS $function$
 declare
   v_reason text := case
     when check_sql_tool.schema in (
-        'pg_catalog', 'information_schema', 'howdah_private', 'graphile_worker'
+        'pg_catalog', 'information_schema', 'howdah_private', 'howdah_bounded', 'graphile_worker'
       ) or check_sql_tool.schema like 'pg\_%' then 'it is in a system schema'
     when check_sql_tool.schema = 'howdah' then 'functions of Howdah cannot be tools'
     when p.prokind <> 'f' then 'it is not a plain function'
@@ -19168,7 +19168,8 @@ AS $function$
   from pg_catalog.pg_proc as p
   join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
   where p.proname = regexp_replace(functions_named.signature, '^.*\.|\(.*$', '', 'g')
-    and n.nspname not in ('pg_catalog', 'information_schema', 'howdah_private', 'graphile_worker')
+    and n.nspname not in (
+      'pg_catalog', 'information_schema', 'howdah_private', 'howdah_bounded', 'graphile_worker')
 $function$
 ;
 
@@ -19676,8 +19677,9 @@ begin
   where n.oid = v_proc.pronamespace;
   v_reason := case
     when v_function is null then 'there is no such function with one jsonb argument'
-    when v_schema in ('information_schema', 'howdah', 'howdah_private', 'graphile_worker')
-      or v_schema like 'pg\_%' then 'it is in a system schema'
+    when v_schema in (
+        'information_schema', 'howdah', 'howdah_private', 'howdah_bounded', 'graphile_worker'
+      ) or v_schema like 'pg\_%' then 'it is in a system schema'
     when v_proc.prokind <> 'f' or v_proc.proretset then 'it is not a plain function'
     when v_proc.prorettype not in ('jsonb'::regtype, 'void'::regtype)
       then 'it returns ' || v_proc.prorettype::regtype
