@@ -19288,7 +19288,9 @@ CREATE OR REPLACE FUNCTION howdah_private.has_due_suspect(scope howdah_private.w
 AS $function$
   select exists (
     select from howdah_private.suspects as s join howdah.executions as e on e.id = s.execution_id
+    left join howdah_private.needed_code as n on n.agent_version_id = e.agent_version_id
     where howdah_private.is_in_queue(e.status, e.waiting_for)
+      and coalesce(howdah_private.has_code(has_due_suspect.scope, n), true)
       and e.crashes_without_progress >= howdah_private.suspect_deaths()
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
       and howdah_private.is_in_scope(has_due_suspect.scope, e)
@@ -34493,7 +34495,9 @@ begin
       select c.execution_id, c.suspected_at, c.times,
         row_number() over (partition by c.tenant_id order by c.suspected_at, c.execution_id) as turn
       from howdah_private.suspects as c join howdah.executions as e on e.id = c.execution_id
+      left join howdah_private.needed_code as n on n.agent_version_id = e.agent_version_id
       where c.taken_by is null and c.due_at <= clock_timestamp()
+        and coalesce(howdah_private.has_code(v_worker, n), true)
         and howdah_private.is_in_queue(e.status, e.waiting_for)
         and e.crashes_without_progress >= howdah_private.suspect_deaths()
         and greatest(e.run_at, e.wake_at) <= clock_timestamp() and e.contents_encrypted_at is null

@@ -45,7 +45,8 @@ end $$;
 
 -- Reserves the next due suspect for a worker and returns it. The worker has to run it alone and
 -- call return_suspect afterwards. Tenants take turns, and a run that became a suspect again comes
--- after the others, because it may stay in its process for long. `is_repeated` says so.
+-- after the others, because it may stay in its process for long. `is_repeated` says so. A run that
+-- needs custom tools or engines waits for a worker that has them.
 --
 -- Reads no runs while there are no suspects: every worker calls this each second.
 create or replace function howdah_private.take_suspect(worker uuid)
@@ -78,7 +79,9 @@ begin
       select c.execution_id, c.suspected_at, c.times,
         row_number() over (partition by c.tenant_id order by c.suspected_at, c.execution_id) as turn
       from howdah_private.suspects as c join howdah.executions as e on e.id = c.execution_id
+      left join howdah_private.needed_code as n on n.agent_version_id = e.agent_version_id
       where c.taken_by is null and c.due_at <= clock_timestamp()
+        and coalesce(howdah_private.has_code(v_worker, n), true)
         and howdah_private.is_in_queue(e.status, e.waiting_for)
         and e.crashes_without_progress >= howdah_private.suspect_deaths()
         and greatest(e.run_at, e.wake_at) <= clock_timestamp() and e.contents_encrypted_at is null
@@ -131,7 +134,9 @@ create or replace function howdah_private.has_due_suspect(scope howdah_private.w
 as $$
   select exists (
     select from howdah_private.suspects as s join howdah.executions as e on e.id = s.execution_id
+    left join howdah_private.needed_code as n on n.agent_version_id = e.agent_version_id
     where howdah_private.is_in_queue(e.status, e.waiting_for)
+      and coalesce(howdah_private.has_code(has_due_suspect.scope, n), true)
       and e.crashes_without_progress >= howdah_private.suspect_deaths()
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
       and howdah_private.is_in_scope(has_due_suspect.scope, e)

@@ -8,6 +8,7 @@ import {
   makeAgent,
   makeRun,
   makeSession,
+  makeTool,
   makeWorker,
   one,
   runRow,
@@ -184,6 +185,30 @@ describe('a run that workers died with', () => {
     expect(await take(inside)).toMatchObject([{ execution_id: id }]);
     expect(await isolate(inside, id)).toBe(true);
     expect(await claim(db.pool, inside, [id])).toHaveLength(1);
+    await db.pool.query('select howdah.cancel_execution($1)', [id]);
+  });
+
+  test('is taken by a worker that has its custom tool', async () => {
+    const needing = await makeAgent(db.pool);
+    const tool = await makeTool(db.pool);
+    const { name } = await one(db.pool, 'select name from howdah.tools where id = $1', [tool]);
+    await db.pool.query('insert into howdah.agent_tools (agent_id, tool_id) values ($1, $2)', [
+      needing,
+      tool,
+    ]);
+    const report = (id: string) =>
+      db.pool.query(`select howdah_private.report_custom_code($1, $2, '{}')`, [id, [name]]);
+    const id = await makeRun(db.pool, { agent_id: needing });
+    for (let n = 0; n < 2; n += 1) {
+      const dying = await makeWorker(db.pool);
+      await report(dying);
+      expect(await claim(db.pool, dying, [id])).toHaveLength(1);
+      await die(dying);
+    }
+    expect(await take()).toEqual([]);
+    const able = await makeWorker(db.pool);
+    await report(able);
+    expect(await take(able)).toMatchObject([{ execution_id: id }]);
     await db.pool.query('select howdah.cancel_execution($1)', [id]);
   });
 });
