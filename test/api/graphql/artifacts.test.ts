@@ -83,6 +83,8 @@ test('a resource is uploaded and read in Base64, and its text as plain text', as
 test('rejects operations that read the bytes of more than eight files', async () => {
   const sizes = await ask(api, '{ inboundDeliveries(first: 50) { nodes { id bytes } } }');
   expect(sizes.errors).toEqual([]);
+  const digests = await ask(api, '{ auditLogs(first: 50) { nodes { hash prevHash } } }');
+  expect(digests.errors).toEqual([]);
   const within = await ask(api, '{ resources(first: 8) { nodes { name bytes } } }');
   expect(within.errors).toEqual([]);
   expect((await ask(api, '{ resources { nodes { name size } } }')).errors).toEqual([]);

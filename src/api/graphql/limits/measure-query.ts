@@ -32,8 +32,8 @@ export type Measures = {
 } & { -readonly [Name in keyof InputMeasures]: number };
 type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
 
-/** The type of the contents of files. */
-const BYTES = 'Base64EncodedBinary';
+/** The type and the field of the contents of files. Other fields of the type are digests. */
+const FILE = { type: 'Base64EncodedBinary', field: 'bytes' };
 const DEFAULT_ROWS = 10;
 /** The depth at which measuring stops: a deeper operation is rejected anyway. */
 const MOST_LEVELS = 100;
@@ -117,7 +117,7 @@ function measureField(
     : noInputs;
   const isMeta = name.startsWith('__');
   const isPage = isConnection(parent) && (name === 'nodes' || name === 'edges');
-  const isFile = type?.name === BYTES;
+  const isFile = type?.name === FILE.type && name === FILE.field;
   return {
     depth: isMeta ? 0 : inner.depth + (name === 'ofType' ? 0 : 1),
     introspection: isMeta ? inner.depth : inner.introspection,
