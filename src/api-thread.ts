@@ -1,11 +1,9 @@
-import { getCompileCacheDir } from 'node:module';
-import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import type { ApiServer } from './api/server.ts';
 import { moduleBeside } from './concurrency/thread-pool.ts';
-import { type Config, ownEnvironment } from './config.ts';
+import { type Config, programEnvironment } from './config.ts';
 import { HowdahError } from './contracts/errors.ts';
 import type { Json } from './json/json.ts';
 import type { Sink } from './telemetry/log.ts';
@@ -147,7 +145,7 @@ export type LoadedThread = {
  * a second of CPU, which a process that starts can spend while the database starts.
  */
 export function loadApiThread(program: string = PROGRAM): LoadedThread {
-  const worker = new Worker(new URL(program), { execArgv: [], env: threadEnvironment() });
+  const worker = new Worker(new URL(program), { execArgv: [], env: programEnvironment() });
   const { promise: ended, resolve: end } = Promise.withResolvers<Error>();
   worker.on('error', end);
   worker.on('exit', (code) => end(new Error(`the API thread ended with exit code ${code}`)));
@@ -200,15 +198,6 @@ function startThread(
     });
     send({ do: 'start', data });
   });
-}
-
-/**
- * Returns the environment of this process, with the compile cache of this thread. A thread has no
- * compile cache of its own: it would compile the API anew at each start.
- */
-function threadEnvironment(): NodeJS.ProcessEnv {
-  const cache = getCompileCacheDir();
-  return { ...ownEnvironment(), ...(cache && { NODE_COMPILE_CACHE: dirname(cache) }) };
 }
 
 /** Returns a function that adds what the thread reports to the metrics of the process. */

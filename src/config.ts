@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { getCompileCacheDir } from 'node:module';
 import { homedir } from 'node:os';
-import { delimiter, resolve } from 'node:path';
+import { delimiter, dirname, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { type ArmedFailpoint, FAILPOINTS, parseFailpoint } from './contracts/failpoint.ts';
@@ -225,6 +226,15 @@ export function loadConfig(
 /** Returns a copy of this process's environment, for a program that the process starts. */
 export function ownEnvironment(): NodeJS.ProcessEnv {
   return { ...process.env };
+}
+
+/**
+ * Returns the environment of this process for another process or thread of this product, with the
+ * compile cache of this one. It would otherwise compile its code anew at each start.
+ */
+export function programEnvironment(): NodeJS.ProcessEnv {
+  const cache = getCompileCacheDir();
+  return { ...ownEnvironment(), ...(cache && { NODE_COMPILE_CACHE: dirname(cache) }) };
 }
 
 function homeOf({ HOWDAH_HOME }: Values, env: Environment, folder: string): HomeFolder {

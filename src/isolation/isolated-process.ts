@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { getHeapStatistics } from 'node:v8';
 import type { IsolatedRun, RunInProcess } from '../../workers/isolation/isolator.ts';
 import { moduleBeside } from '../concurrency/thread-pool.ts';
-import { type Config, ownEnvironment } from '../config.ts';
+import { type Config, programEnvironment } from '../config.ts';
 import type { Sink } from '../telemetry/log.ts';
 
 /** The settings of the process of a suspect, all from the process that starts it. */
@@ -43,7 +43,7 @@ export function isolatedProcesses(
       execArgv: [
         `--max-old-space-size=${Math.ceil(getHeapStatistics().heap_size_limit / 2 ** 20)}`,
       ],
-      env: ownEnvironment(),
+      env: programEnvironment(),
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', sink ? 'pipe' : 'inherit', 'ipc'],
     });
