@@ -114,7 +114,7 @@ test(`${RUNS} runs of ${STEPS_PER_RUN} steps survive ${KILLS} killed workers: no
     'all runs have ended',
     'select 1 from howdah.executions having count(*) filter (where completed_at is null) = 0',
     [],
-    90_000,
+    200_000, // a run that two workers died with waits for a process of its own
   );
 
   const { rows } = await pool.query(
