@@ -83,10 +83,17 @@ function readProgram(expression: string): CelProgram {
   try {
     const parsed = LANGUAGE.parse(expression);
     const work = workOfTree(parsed.ast as ASTNode, expression, FUNCTIONS);
-    return { evaluate: (variables) => evaluateOver(parsed, variables), work };
+    return { evaluate: (all) => evaluateOver(parsed, variablesOf(work, all)), work };
   } catch (cause) {
     return { fault: messageOf(cause) };
   }
+}
+
+/** Returns the variables that an expression with bounded work names. The others may be large. */
+function variablesOf(work: CelWork, variables: JsonObject): JsonObject {
+  if (!work.isBounded) return variables;
+  const named = [...work.variables].filter((name) => Object.hasOwn(variables, name));
+  return Object.fromEntries(named.map((name) => [name, variables[name] as Json]));
 }
 
 function evaluateOver(

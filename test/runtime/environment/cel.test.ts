@@ -73,6 +73,16 @@ describe('an expression over JSON', () => {
     expect(await evaluate('cel.bind(a, body.name, a + a)', { body })).toEqual({ value: 'xx' });
   });
 
+  test('an expression with bounded work reads only the variables that it names', () => {
+    const variables: JsonObject = {
+      n: 1,
+      get large(): Json {
+        throw new Error('it was read');
+      },
+    };
+    expect(evaluateCel('n == 1', variables)).toEqual({ value: true });
+  });
+
   test('a key of JSON with a special name is only a key', () => {
     const evil = JSON.parse('{"__proto__": {"polluted": true}, "toString": "x"}');
     expect(evaluateCel('body', { body: evil })).toEqual({ value: evil });
