@@ -471,7 +471,7 @@ describe('status and lists', () => {
       insert into howdah.sessions (live_execution_id) values (howdah.uuid_v7()); commit`);
     const sick = await cli('doctor');
     expect(sick.status).toBe(1);
-    expect(sick.stdout).toMatch(/BAD +promises.*wrong_turn/);
+    expect(sick.stdout).toMatch(/BAD +guarantees.*wrong_turn/);
     await database.pool.query(
       'begin; set local session_replication_role = replica; delete from howdah.sessions; commit',
     );

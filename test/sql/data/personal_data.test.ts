@@ -1099,6 +1099,7 @@ test('erasure handles every column that names a user', async () => {
     'request_keys.caller',
     'resources.created_by',
     'skill_versions.created_by',
+    'suspects.taken_by', // a worker, not a user
     'workflow_versions.created_by',
   ]);
   expect(columns.filter((one) => one.goes_with_him).length).toBeGreaterThan(3);

@@ -704,7 +704,9 @@ describe('watch_table', () => {
         [TEXT_ROLES],
       );
       expect(memberships.map(({ is }) => is)).toEqual([
+        'howdah_analyst in howdah_viewer',
         'howdah_reader in howdah_analyst',
+        'howdah_reader in howdah_viewer',
         'howdah_tool in howdah_app',
       ]);
       const functions = await all(

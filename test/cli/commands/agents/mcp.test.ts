@@ -64,7 +64,7 @@ test('howdah mcp acknowledges a subscription after it has read the state of the 
   const client = await open({ revision: '2026-07-28' });
   const { id } = await one(
     db.pool,
-    `insert into howdah.executions (agent_id, input, run_at) values ($1, 'go', 'infinity') returning id`,
+    `insert into howdah.executions (agent_id, input, run_at) values ($1, 'go', now() + interval '1 day') returning id`,
     [agent],
   );
   const other = await db.pool.connect();
@@ -108,7 +108,7 @@ describe.each(['2025-11-25', '2026-07-28'] as const)('howdah mcp in revision %s'
     );
     const { id } = await one(
       db.pool,
-      `insert into howdah.executions (agent_id, input, run_at) values ($1, 'go', 'infinity') returning id`,
+      `insert into howdah.executions (agent_id, input, run_at) values ($1, 'go', now() + interval '1 day') returning id`,
       [agent],
     );
     const uri = `howdah://executions/${id}`;
