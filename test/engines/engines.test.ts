@@ -386,7 +386,7 @@ describe('a function registered in code', () => {
     });
   });
 
-  test('may return JSON, be retried, fail, be cancelled and be missing', async () => {
+  test('may return JSON, be retried, fail and be cancelled', async () => {
     const { pool } = database;
     const structured = await makeExternalAgent(
       'custom',
@@ -407,12 +407,18 @@ describe('a function registered in code', () => {
     await waitForStatus(pool, id, 'running');
     await pool.query('select howdah.cancel_execution($1)', [id]);
     expect(await waitForEnd(pool, id)).toMatchObject({ status: 'cancelled' });
-    expect(
-      await runToEnd(pool, await makeExternalAgent('custom', { function: 'none' })),
-    ).toMatchObject({
-      status: 'failed',
-      error: { message: expect.stringContaining('start every worker with it') },
+  });
+
+  test('that no worker has lets the run wait, and the run says so', async () => {
+    const { pool } = database;
+    const id = await insertRun(pool, await makeExternalAgent('custom', { function: 'none' }));
+    const explained = async () =>
+      (await pool.query('select howdah.explain_execution($1) as why', [id])).rows[0].why;
+    await expect.poll(explained).toMatchObject({
+      reason: 'worker_lacks_code',
+      summary: expect.stringContaining('the engine none'),
     });
+    await pool.query('select howdah.cancel_execution($1)', [id]);
   });
 
   test('may be a handoff target and a sub-agent', async () => {
