@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { secretRowsOn } from '../../src/db/access/secrets.ts';
 import { CONTENT_TABLES, readRunContents } from '../../src/db/worker/content-encryption.ts';
-import { createContentDecryptor } from '../../src/secrets/contents.ts';
+import { createContentDecryptor, type SealedText } from '../../src/secrets/contents.ts';
 import { ENCRYPTED_PREFIX } from '../../src/secrets/encrypted-values.ts';
 import { createMasterKeys } from '../../src/secrets/master-keys.ts';
 import { rotateDataKey } from '../../src/secrets/rotation.ts';
@@ -41,7 +41,9 @@ export async function decryptRows<T>(
   const decrypt = createContentDecryptor(secretRowsOn(pool), CHAOS_MASTER_KEYS, {
     needsKeys: true,
   });
-  return Promise.all(rows.map((row) => decrypt(row, async () => new Set([runOf(row)]))));
+  const mayDecrypt = (row: T) => async (texts: readonly SealedText[]) =>
+    new Set(texts.flatMap((one) => (one.executionId === runOf(row) ? [one.text] : [])));
+  return Promise.all(rows.map((row) => decrypt(row, mayDecrypt(row))));
 }
 
 /** Counts the runs that were encrypted, decrypted or encrypted with another key. */

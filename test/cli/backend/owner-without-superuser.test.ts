@@ -212,7 +212,7 @@ async function walk(url: string, name: string): Promise<Map<string, CliResult>> 
   await cli('settings', 'remove', 'max_depth');
   await cli('sql', 'select count(*) from howdah.executions');
   await typed('secret set github', 'a-token-of-github');
-  await typed('secret rotate github', 'another-token');
+  await typed('secret rotate github', 'another-token-of-github');
   await cli('secret', 'list');
   const hook = ['--verification', 'github', '--secret', 'github', '--agent', 'greeter'];
   await cli('inbound-hooks', 'create', 'made', ...hook);

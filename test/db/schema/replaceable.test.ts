@@ -22,6 +22,7 @@ const LOOPS = [
   'sql/65_refusals.sql',
   'sql/66_references.sql',
   'sql/90_grants.sql',
+  'sql/94_sealed.sql',
   'sql/95_sizes.sql',
   'sql/96_names.sql',
   'sql/96_times.sql',
