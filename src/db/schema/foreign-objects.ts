@@ -3,7 +3,7 @@ import type { Client } from '../connection/pool.ts';
 
 /** A pattern for the roles that own our objects. */
 export const OUR_ROLES =
-  '^howdah_(owner|engine|worker|app|analyst|authenticator|eraser|tool|reader|writer)$';
+  '^howdah_(owner|engine|worker|app|analyst|authenticator|eraser|tool|reader|writer|viewer)$';
 
 /**
  * Throws `HWCNF` if there are tables, views, functions or types in our schemas that are not ours.

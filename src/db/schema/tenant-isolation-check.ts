@@ -63,7 +63,7 @@ const GAPS = [
      format('revoke %s on %s from %s', lower(a.privilege_type), o.name, coalesce(quote_ident(r.rolname), 'public'))
    from ours as o cross join aclexplode(o.relacl) as a left join pg_roles as r on r.oid = a.grantee
    where a.grantee = 0 or (o.schema = 'howdah_private' and a.grantee <> o.relowner
-       and r.rolname in ('howdah_app', 'howdah_analyst', 'howdah_authenticator', 'howdah_reader', 'howdah_tool', 'howdah_worker', 'howdah_writer'))
+       and r.rolname in ('howdah_app', 'howdah_analyst', 'howdah_authenticator', 'howdah_reader', 'howdah_tool', 'howdah_viewer', 'howdah_worker', 'howdah_writer'))
      or (r.rolname in ('howdah_analyst', 'howdah_authenticator', 'howdah_reader', 'howdah_tool', 'howdah_viewer', 'howdah_worker', 'howdah_writer')
        and a.privilege_type <> 'SELECT')
      or (r.rolname = 'howdah_app' and a.privilege_type not in ('SELECT', 'DELETE'))`,

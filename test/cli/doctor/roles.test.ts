@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
 import { expect, test } from 'vitest';
 import { loginsFinding, rolesFinding } from '../../../src/cli/doctor/tenant-isolation.ts';
+import { OUR_ROLES } from '../../../src/db/schema/foreign-objects.ts';
 import { loginFaults, roleFaults } from '../../../src/db/schema/role-check.ts';
 import { all, rolledBack } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
@@ -23,6 +24,7 @@ const faultsAfter = (text: string, of: typeof roleFaults = roleFaults) =>
 
 test('the list of roles and memberships is what the migrations make', async () => {
   expect((await roles()).length).toBe(11);
+  expect((await roles()).filter(({ role }) => !new RegExp(OUR_ROLES).test(`${role}`))).toEqual([]);
   expect(
     await all(
       db.pool,

@@ -17,12 +17,23 @@ import {
 // therefore only adds to the schema; removals happen one release later. CONTRIBUTING.md,
 // "Migrations", shows how to make the usual changes in this way.
 
+const WRITE_BACK =
+  'a process of 0.1.0 calls begin_write_back before it, which leaves the answer to newer ones';
+
 /** Incompatible changes that do no harm: the message of the check, and the reason. */
 const KNOWN_TO_BREAK: Readonly<Record<string, string>> = {
+  'howdah_private.check_answer_is_newest(execution_id uuid) can no longer be called, or gives other columns than void':
+    WRITE_BACK,
+  'howdah_private.commit_outside_of_blocks() can no longer be called, or gives other columns than nothing':
+    'only howdah.ask calls it, which is replaced together with it',
   'howdah_private.compared_logs(a uuid, b uuid, shared integer) can no longer be called, or gives other columns than TABLE(a_seq integer, b_seq integer, kind howdah.step_kind, name text, is_same boolean, place bigint)':
     'only howdah.compare_executions calls it, which is replaced together with it',
+  'howdah_private.end_write_back(execution_id uuid, done howdah.write_back_status, error jsonb) can no longer be called, or gives other columns than void':
+    WRITE_BACK,
   'howdah_private.log_differences(a uuid, b uuid, shared integer) can no longer be called, or gives other columns than jsonb':
     'only howdah.compare_executions calls it, which is replaced together with it',
+  'howdah_private.prepare_write_back(execution_id uuid) can no longer be called, or gives other columns than jsonb':
+    WRITE_BACK,
   'howdah_private.subscribe_mcp(session text, execution_id uuid, mark text) can no longer be called, or gives other columns than void':
     'no process of 0.1.0 calls it: subscribe_mcp_to took its place before',
   'howdah_private.unsubscribe_mcp(session text, execution_id uuid) can no longer be called, or gives other columns than void':
