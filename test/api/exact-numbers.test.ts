@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
 import type { ApiServer } from '../../src/api/server.ts';
@@ -10,27 +9,17 @@ import type { Worker } from '../../workers/start-worker.ts';
 import { callTools, makeAgent, resultsOf, stepsOf, waitForEnd } from '../runtime/arrange.ts';
 import { one } from '../sql/support.ts';
 import { eventually, testDatabase } from '../support/database.ts';
+import { numberList, SNOWFLAKE } from '../support/exact-numbers.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { startTestApi } from './harness.ts';
 
 // Numbers of 1 to 40 digits go into Postgres and come out by every door. Postgres decides whether
 // two numbers are equal.
 
-const SNOWFLAKE = '1915883588174806058';
 const ID = new ExactNumber(SNOWFLAKE);
 
-const number = fc
-  .tuple(
-    fc.constantFrom('', '-'),
-    fc.stringMatching(/^(0|[1-9]\d{0,39})$/),
-    fc.option(fc.stringMatching(/^\d{1,40}$/)),
-    fc.option(fc.integer({ min: -60, max: 60 })),
-  )
-  .map(([sign, whole, fraction, power]) =>
-    [sign, whole, fraction && `.${fraction}`, power === null ? '' : `e${power}`].join(''),
-  );
 /** The numbers of the test, as the text of a JSON array. */
-const LIST = `[${['9007199254740993', '-9007199254740993', SNOWFLAKE, '1e400', '0.1', ...fc.sample(number, { numRuns: 300, seed: 41 })].join(', ')}]`;
+const LIST = numberList(300, 41);
 
 const db = testDatabase();
 let api: ApiServer;
