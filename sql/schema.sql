@@ -21457,6 +21457,27 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.key_equality(watched regclass, attnum smallint)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce((
+    select format('operator(%I.%s)', n.nspname, o.oprname)
+    from pg_catalog.pg_index as i
+    cross join unnest(i.indkey::int2[], i.indclass::oid[]) as k (attnum, opclass)
+    join pg_catalog.pg_opclass as c on c.oid = k.opclass
+    join pg_catalog.pg_am as m on m.oid = c.opcmethod and m.amname = 'btree'
+    join pg_catalog.pg_amop as a on a.amopfamily = c.opcfamily and a.amopstrategy = 3 -- equal
+      and (a.amoplefttype, a.amoprighttype) = (c.opcintype, c.opcintype)
+    join pg_catalog.pg_operator as o on o.oid = a.amopopr
+    join pg_catalog.pg_namespace as n on n.oid = o.oprnamespace
+    where i.indrelid = key_equality.watched and i.indisprimary and k.attnum = key_equality.attnum
+  ), '=')
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.key_holder()
  RETURNS text
  LANGUAGE plpgsql
@@ -30220,8 +30241,9 @@ AS $function$
       when y.typcategory in ('A', 'C') or y.oid = 'jsonb'::regtype
         then format('%s = $1 -> %L -> %L',
         howdah_private.json_expression(k.attrelid, k.attname, 't'), 'key', k.attname)
-      else format('t.%I = ($1 -> %L ->> %L)::%s',
-        k.attname, 'key', k.attname, format_type(k.atttypid, k.atttypmod)) end, ' and ')
+      else format('t.%I %s ($1 -> %L ->> %L)::%s',
+        k.attname, howdah_private.key_equality(k.attrelid, k.attnum), 'key', k.attname,
+        format_type(k.atttypid, k.atttypmod)) end, ' and ')
   from pg_catalog.pg_attribute as k
   join pg_catalog.pg_type as y on y.oid = howdah_private.base_type(k.atttypid)
   where k.attrelid = row_key_condition.watched and k.attname = any (row_key_condition.key_columns)
@@ -42917,10 +42939,18 @@ AS $function$
     from howdah_private.needed_writer_privileges(writer_grant_statements.watched) as n
     where not howdah_private.has_writer_privilege(n.relation, n."column", n.privilege)
   )
-  select c.oid::regclass, format('grant usage on schema %I to howdah_writer', s.nspname)
-  from pg_catalog.pg_class as c join pg_catalog.pg_namespace as s on s.oid = c.relnamespace
-  where c.oid in (select m.relation from missing as m)
-    and not has_schema_privilege('howdah_writer', s.oid, 'usage')
+  select u.relation, format('grant usage on schema %I to howdah_writer', s.nspname)
+  from (
+    select m.relation, c.relnamespace as schema
+    from missing as m join pg_catalog.pg_class as c on c.oid = m.relation
+    union
+    select m.relation, y.typnamespace -- the types of keys and answers, such as citext
+    from missing as m
+    join pg_catalog.pg_attribute as a on a.attrelid = m.relation and a.attname = m."column"
+    join pg_catalog.pg_type as y on y.oid in (a.atttypid, howdah_private.base_type(a.atttypid))
+  ) as u
+  join pg_catalog.pg_namespace as s on s.oid = u.schema
+  where not has_schema_privilege('howdah_writer', s.oid, 'usage')
   union all
   select m.relation,
     format('grant %s (%I) on %s to howdah_writer', m.privilege, m."column", m.relation)
@@ -48134,6 +48164,12 @@ grant execute on function howdah_private.keep_checkpoints(jsonb) to howdah_worke
 grant execute on function howdah_private.keep_signing_key(jsonb,text,text,uuid) to howdah_worker;
 
 grant execute on function howdah_private.key_document(howdah_private.data_keys) to howdah_engine;
+
+grant execute on function howdah_private.key_equality(regclass,smallint) to howdah_app;
+
+grant execute on function howdah_private.key_equality(regclass,smallint) to howdah_engine;
+
+grant execute on function howdah_private.key_equality(regclass,smallint) to howdah_viewer;
 
 grant execute on function howdah_private.key_holder() to howdah_engine;
 

@@ -257,11 +257,18 @@ describe('the key of a watched row', () => {
     ['shop_id', '9007199254740993', '9007199254740992'],
     ['shop_state', 'new', 'old'],
     ['shop_pair', '(9007199254740993,a)', '(9007199254740992,a)'],
+    ['numeric(30,5)', '9007199254740993.10000', '9007199254740993.2'],
+    ['int8range', '[9007199254740992,9007199254740994)', '[9007199254740992,9007199254740993)'],
+    ['extensions.citext', 'Nine', 'Ten'],
+    ['shop_code', 'Nine', 'Ten'],
+    ['extensions.ltree', 'a.b', 'a.c'],
   ])('of type %s', async (type, key, other) => {
     await db.pool.query(`
       do $$ begin
         create domain shop_id as bigint; create type shop_state as enum ('new', 'old');
         create type shop_pair as (id bigint, name text);
+        create schema extensions; create extension citext schema extensions;
+        create extension ltree schema extensions; create domain shop_code as extensions.citext;
       exception when duplicate_object then null; end $$`);
     const table = `public.watched_${type.replace(/\W/g, '_')}`;
     await db.pool.query(`create table ${table} (id ${type} primary key, body text, reply text)`);
@@ -280,6 +287,28 @@ describe('the key of a watched row', () => {
       'each row has its answer',
       `select from ${table} having count(*) filter (where reply = 'mine') = 2`,
     );
+  });
+
+  test('of several columns', async () => {
+    await db.pool.query(`
+      create table public.watched_pairs (id bigint, code extensions.citext, part numeric,
+        body text, reply text, primary key (part, code, id))`);
+    const desk = await makeAgent(db.pool, { script: [{ content: 'mine' }] });
+    await db.pool.query(
+      `select howdah.watch_table('public.watched_pairs', a.name, 'body', into_column => 'reply',
+         condition => 'body = ''one''') from howdah.agents as a where a.id = $1`,
+      [desk],
+    );
+    await db.pool.query(`
+      insert into public.watched_pairs (id, code, part, body) values
+        (9007199254740993, 'Nine', 1.50, 'one'), (9007199254740992, 'Nine', 1.50, 'other'),
+        (9007199254740993, 'Ten', 1.50, 'other'), (9007199254740993, 'Nine', 1.51, 'other')`);
+    const rows = await eventually<{ body: string }>(
+      db.pool,
+      'one row has its answer',
+      'select body from public.watched_pairs where reply is not null',
+    );
+    expect(rows).toEqual({ body: 'one' });
   });
 });
 

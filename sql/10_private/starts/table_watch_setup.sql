@@ -269,10 +269,18 @@ as $$
     from howdah_private.needed_writer_privileges(writer_grant_statements.watched) as n
     where not howdah_private.has_writer_privilege(n.relation, n."column", n.privilege)
   )
-  select c.oid::regclass, format('grant usage on schema %I to howdah_writer', s.nspname)
-  from pg_catalog.pg_class as c join pg_catalog.pg_namespace as s on s.oid = c.relnamespace
-  where c.oid in (select m.relation from missing as m)
-    and not has_schema_privilege('howdah_writer', s.oid, 'usage')
+  select u.relation, format('grant usage on schema %I to howdah_writer', s.nspname)
+  from (
+    select m.relation, c.relnamespace as schema
+    from missing as m join pg_catalog.pg_class as c on c.oid = m.relation
+    union
+    select m.relation, y.typnamespace -- the types of keys and answers, such as citext
+    from missing as m
+    join pg_catalog.pg_attribute as a on a.attrelid = m.relation and a.attname = m."column"
+    join pg_catalog.pg_type as y on y.oid in (a.atttypid, howdah_private.base_type(a.atttypid))
+  ) as u
+  join pg_catalog.pg_namespace as s on s.oid = u.schema
+  where not has_schema_privilege('howdah_writer', s.oid, 'usage')
   union all
   select m.relation,
     format('grant %s (%I) on %s to howdah_writer', m.privilege, m."column", m.relation)

@@ -511,6 +511,26 @@ as $$
   select b.oid from below as b where b.typbasetype = 0
 $$;
 
+-- Returns the equality of a column of a primary key, with its schema: the schema of an extension,
+-- such as citext or ltree, need not be in the search path.
+create or replace function howdah_private.key_equality(watched regclass, attnum int2) returns text
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce((
+    select format('operator(%I.%s)', n.nspname, o.oprname)
+    from pg_catalog.pg_index as i
+    cross join unnest(i.indkey::int2[], i.indclass::oid[]) as k (attnum, opclass)
+    join pg_catalog.pg_opclass as c on c.oid = k.opclass
+    join pg_catalog.pg_am as m on m.oid = c.opcmethod and m.amname = 'btree'
+    join pg_catalog.pg_amop as a on a.amopfamily = c.opcfamily and a.amopstrategy = 3 -- equal
+      and (a.amoplefttype, a.amoprighttype) = (c.opcintype, c.opcintype)
+    join pg_catalog.pg_operator as o on o.oid = a.amopopr
+    join pg_catalog.pg_namespace as n on n.oid = o.oprnamespace
+    where i.indrelid = key_equality.watched and i.indisprimary and k.attnum = key_equality.attnum
+  ), '=')
+$$;
+
 -- Builds the condition for the row t whose key is the object `key` in $1.
 create or replace function howdah_private.row_key_condition(
   watched regclass, key_columns text[]
@@ -523,8 +543,9 @@ as $$
       when y.typcategory in ('A', 'C') or y.oid = 'jsonb'::regtype
         then format('%s = $1 -> %L -> %L',
         howdah_private.json_expression(k.attrelid, k.attname, 't'), 'key', k.attname)
-      else format('t.%I = ($1 -> %L ->> %L)::%s',
-        k.attname, 'key', k.attname, format_type(k.atttypid, k.atttypmod)) end, ' and ')
+      else format('t.%I %s ($1 -> %L ->> %L)::%s',
+        k.attname, howdah_private.key_equality(k.attrelid, k.attnum), 'key', k.attname,
+        format_type(k.atttypid, k.atttypmod)) end, ' and ')
   from pg_catalog.pg_attribute as k
   join pg_catalog.pg_type as y on y.oid = howdah_private.base_type(k.atttypid)
   where k.attrelid = row_key_condition.watched and k.attname = any (row_key_condition.key_columns)
