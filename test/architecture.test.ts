@@ -370,6 +370,31 @@ test('only src/json parses JSON, since JSON.parse rounds long numbers', () => {
   ]);
 });
 
+test('values of JSON are asked whether they have members, since an ExactNumber is an object', () => {
+  const asking = files
+    .filter(({ text }) => /typeof [\w.]+ [!=]== 'object'/.test(text))
+    .map(({ path }) => path);
+  expect(asking.filter((path) => !path.startsWith('src/json/')).sort()).toEqual([
+    'src/api/graphql/subscriptions/handler-limits.ts', // an iterator
+    'src/api/limits/run-requests.ts', // a reason of ours
+    'src/api/rest/framework/check-shape.ts', // behind a question for an ExactNumber
+    'src/cli/output/exit-codes.ts', // an error
+    'src/cli/output/formats.ts', // writes any value as JSON
+    'src/cli/output/output.ts', // writes any value as JSON
+    'src/concurrency/offload.ts', // the size of a result
+    'src/db/connection/decrypt-results.ts', // writes any value as JSON
+    'src/db/embedded/embedded.ts', // an address
+    'src/providers/local/sql-templates/select.ts', // a year of ours
+    'src/providers/local/sql-templates/sentences.ts', // a year of ours
+    'src/runtime/environment/cel-program.ts', // behind a question for an ExactNumber
+    'src/runtime/tool-calls/call-tools.ts', // a result of ours
+    'src/runtime/tool-invocation/progress-reporter.ts', // a report of a tool
+    'src/start-options.ts', // options of a program
+    'src/tools/custom/custom-tools.ts', // an error
+    'src/tools/custom/tool-file.ts', // exports of a file
+  ]);
+});
+
 test('a file has at most 300 lines and no default export', () => {
   const long = files.filter(({ text }) => text.split('\n').length > 301).map(({ path }) => path);
   const defaults = files

@@ -1,4 +1,4 @@
-import { ExactNumber, isSafe } from './exact-number.ts';
+import { ExactNumber, isJsonNumber, isSafe } from './exact-number.ts';
 import type { Json } from './json.ts';
 
 /**
@@ -56,6 +56,20 @@ export function parseJsonOrText(text: string): Json {
   } catch {
     return text;
   }
+}
+
+/**
+ * Returns the number that a person wrote, with all its digits: as JSON writes it, or as `.5`, `5.`,
+ * `05` or `+5`. Returns undefined for any other text.
+ */
+export function parseNumber(text: string): number | ExactNumber | undefined {
+  const [, sign, whole = '', fraction = '', power = ''] =
+    /^([+-]?)(\d*)(?:\.(\d*))?(e[+-]?\d+)?$/i.exec(text.trim()) ?? [];
+  if (whole + fraction === '') return undefined;
+  const digits = whole.replace(/^0+(?=\d)/, '') || '0';
+  const json = `${sign === '-' ? '-' : ''}${digits}${fraction && `.${fraction}`}${power}`;
+  const number = parseJsonOrText(json);
+  return isJsonNumber(number) ? number : undefined;
 }
 
 /** Numbers whose digits or spelling a double loses: long ones, `1.50` and `1e9`. */

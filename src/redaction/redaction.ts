@@ -8,7 +8,7 @@
 
 import type { RunError } from '../contracts/errors.ts';
 import { isJsonNumber } from '../json/exact-number.ts';
-import { isJsonObject, type Json } from '../json/json.ts';
+import { hasMembers, isJsonObject, type Json } from '../json/json.ts';
 import { PatternAutomaton } from './pattern-automaton.ts';
 import { spellings } from './spellings.ts';
 
@@ -91,7 +91,7 @@ export class Redaction {
       const text = String(value);
       return this.text(text) === text ? value : REDACTED;
     }
-    if (typeof value !== 'object' || value === null) return value;
+    if (!hasMembers(value)) return value;
     if (level > MOST_LEVELS) return REDACTED;
     if (Array.isArray(value)) return value.map((one) => this.#json(one, level + 1));
     if (!isJsonObject(value)) return value;

@@ -1,5 +1,5 @@
 import { Document, visit } from 'yaml';
-import { isJsonObject, type Json, type JsonObject } from '../json/json.ts';
+import { hasMembers, isJsonObject, type Json, type JsonObject } from '../json/json.ts';
 import { systemFileSchema } from './schema/file-schema.ts';
 import { EXACT_NUMBER_TAG } from './yaml/exact-number-tag.ts';
 
@@ -38,7 +38,7 @@ function isPlainBlock(text: string): boolean {
 /** Writes a single model without options as `model`. */
 function inShort(document: JsonObject): JsonObject {
   const { agents } = document;
-  if (typeof agents !== 'object' || agents === null) return document;
+  if (!hasMembers(agents)) return document;
   const entries = Object.entries(agents as Record<string, JsonObject>).map(([name, entry]) => {
     const { models, ...rest } = entry;
     const [first] = Array.isArray(models) ? models : [];
@@ -70,7 +70,7 @@ function under(schema: JsonObject, value: Json, key: string): JsonObject {
   const own = (form.properties as Record<string, JsonObject> | undefined)?.[key];
   const next =
     key === 'items' && Array.isArray(value) ? form.items : (own ?? form.additionalProperties);
-  return next !== null && typeof next === 'object' ? (next as JsonObject) : {};
+  return hasMembers(next) ? (next as JsonObject) : {};
 }
 
 /** Returns the form of a union that has all keys of the value. */

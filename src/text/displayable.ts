@@ -1,5 +1,4 @@
-import { isJsonNumber } from '../json/exact-number.ts';
-import type { Json } from '../json/json.ts';
+import { hasMembers, type Json } from '../json/json.ts';
 import { firstCharacters, lastCharacters } from './truncate.ts';
 
 /**
@@ -40,7 +39,7 @@ const SENTENCES = new Set(['message', 'hint']);
 export function displayableDetail<T extends Json | undefined>(detail: T, most = MOST_TEXT): T {
   if (typeof detail === 'string')
     return (detail.length > most ? truncateWithin(detail, most) : detail) as T;
-  if (typeof detail !== 'object' || detail === null || isJsonNumber(detail)) return detail;
+  if (!hasMembers(detail)) return detail;
   const inner = (value: Json | undefined) => displayableDetail(value, MOST_LINE);
   if (Array.isArray(detail)) return detail.map(inner) as unknown as T;
   return Object.fromEntries(

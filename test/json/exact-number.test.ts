@@ -7,7 +7,7 @@ import { canonicalJson, isSameJson } from '../../src/json/canonical-json.ts';
 import { compareNumbers, ExactNumber, isMultipleOf } from '../../src/json/exact-number.ts';
 import type { Json, JsonSchema } from '../../src/json/json.ts';
 import { markNumbers, unmarkNumbers } from '../../src/json/mark-numbers.ts';
-import { parseJson } from '../../src/json/parse-json.ts';
+import { parseJson, parseNumber } from '../../src/json/parse-json.ts';
 import { storableJson } from '../../src/json/storable-json.ts';
 import { stringifyJson } from '../../src/json/stringify-json.ts';
 import { evaluateCel } from '../../src/runtime/environment/cel.ts';
@@ -222,4 +222,16 @@ describe('arguments', () => {
     const result = await runCustomTool(returning, {}, context);
     expect(JSON.stringify(result)).toBe(`{"ok":true,"value":${SNOWFLAKE}}`);
   });
+});
+
+test.each([
+  ['.5', '0.5'],
+  ['5.', '5'],
+  [' +007 ', '7'],
+  ['-0.12345678901234567890', '-0.12345678901234567890'],
+  ['9007199254740993e0', '9007199254740993e0'],
+  ['1e400', '1e400'],
+  ...['', '.', 'e5', '0x20', '1e1001', 'Infinity', '1 2', '--1'].map((text) => [text, undefined]),
+])('%j is the number %s', (text, json) => {
+  expect(JSON.stringify(parseNumber(text as string))).toBe(json);
 });

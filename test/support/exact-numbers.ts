@@ -37,7 +37,8 @@ const LISTS = /\bn\\*":\s*(\[[^\]]*\])/g;
  */
 export async function expectNumbers(db: Db, sent: string, least = 1): Promise<void> {
   const lists = [...sent.matchAll(LISTS)].map(([, list = '']) => list.replaceAll(/\\+n/g, ' '));
-  expect([sent, lists.length >= least]).toEqual([sent, true]);
+  expect(lists.length, sent).toBeGreaterThanOrEqual(least);
+  for (const list of lists) expect(() => JSON.parse(list), list).not.toThrow();
   const { wrong } = await one(
     db,
     `select coalesce(jsonb_agg(l.list), '[]') as wrong from unnest($1::text[]) as l (list)

@@ -1,4 +1,4 @@
-import { isJsonNumber } from '../../json/exact-number.ts';
+import { hasMembers } from '../../json/json.ts';
 import { unstorableReason } from '../../json/storable-json.ts';
 
 /**
@@ -38,7 +38,7 @@ function faultIn(value: unknown, level: number, found: { values: number }): Faul
   found.values += 1;
   if (found.values > MAX_VALUES) return { reason: `has more than ${MAX_VALUES} values` };
   if (typeof value === 'string') return textFault(value);
-  if (typeof value !== 'object' || value === null || isJsonNumber(value)) return undefined;
+  if (!hasMembers(value)) return undefined;
   if (level >= MOST_LEVELS) return { reason: `is nested more than ${MOST_LEVELS} levels deep` };
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index += 1) {

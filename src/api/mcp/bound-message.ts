@@ -1,5 +1,4 @@
-import { ExactNumber } from '../../json/exact-number.ts';
-import { isJsonObject, type Json } from '../../json/json.ts';
+import { hasMembers, isJsonObject, type Json } from '../../json/json.ts';
 import type { Body } from '../http/json-body.ts';
 
 /**
@@ -35,7 +34,7 @@ function isWithin(value: Json, most: number): boolean {
   let count = 0;
   for (let one = rest.pop(); one !== undefined && count <= most; one = rest.pop()) {
     count += 1;
-    if (typeof one !== 'object' || one === null || one instanceof ExactNumber) continue;
+    if (!hasMembers(one)) continue;
     for (const inner of Object.values(one)) rest.push(inner as Json);
   }
   return count <= most;

@@ -1,7 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { HowdahError } from '../../contracts/errors.ts';
+import type { ExactNumber } from '../../json/exact-number.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
-import { parseJsonOrText } from '../../json/parse-json.ts';
+import { parseJsonOrText, parseNumber } from '../../json/parse-json.ts';
 import type { CliIo } from '../output/output.ts';
 import { ARGUMENT_SOURCES, readArgument } from './input-argument.ts';
 
@@ -9,7 +10,7 @@ import { ARGUMENT_SOURCES, readArgument } from './input-argument.ts';
 export type OverrideOptions = {
   budget?: string;
   model?: string;
-  temperature?: number;
+  temperature?: number | ExactNumber;
   param?: JsonObject;
   overrides?: string;
 };
@@ -67,9 +68,9 @@ function amount(text: string): string {
   throw new InvalidArgumentError('Use an amount above 0, such as 0.10.');
 }
 
-function number(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== '' && Number.isFinite(value)) return value;
+function number(text: string): number | ExactNumber {
+  const value = parseNumber(text);
+  if (value !== undefined) return value;
   throw new InvalidArgumentError('Use a number, such as 0.2.');
 }
 

@@ -1,3 +1,4 @@
+import { hasMembers } from '../../json/json.ts';
 import { type CliIo, paintResult, printJson, printTable } from '../output/output.ts';
 import { maskUrlKeys, oneLine, plainText } from '../output/terminal-text.ts';
 
@@ -50,7 +51,7 @@ function textOf(value: unknown): string {
 
 /** Joins names with commas. Formats any deeper value as JSON. */
 function wordOf(value: unknown, indent?: number): unknown {
-  if (typeof value !== 'object' || value === null || value instanceof Date) return value;
+  if (!hasMembers(value) || value instanceof Date) return value;
   const isListOfNames = Array.isArray(value) && value.every((one) => typeof one === 'string');
   if (isListOfNames) return plainText(value.join(', '));
   return plainText(JSON.stringify(value, null, indent));

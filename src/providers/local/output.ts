@@ -1,6 +1,12 @@
 import type { Message } from '../../contracts/runs/message.ts';
 import { isJsonNumber, isWhole, numberIn } from '../../json/exact-number.ts';
-import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../json/json.ts';
+import {
+  hasMembers,
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  type JsonSchema,
+} from '../../json/json.ts';
 import { enumOf, type Parameter, parametersOf } from './schema.ts';
 import { contentStems, overlap, sameWord, stem, words } from './words.ts';
 
@@ -64,7 +70,7 @@ function findValue(
 
 function convertTo(value: Json | undefined, type: string): Json | undefined {
   if (value === undefined || value === null) return undefined;
-  if (type === 'string') return typeof value === 'object' ? undefined : String(value);
+  if (type === 'string') return hasMembers(value) ? undefined : String(value);
   if (type === 'array') return Array.isArray(value) ? value : undefined;
   if (type === 'object') return isJsonObject(value) ? value : undefined;
   if (type === 'boolean') return typeof value === 'boolean' ? value : undefined;

@@ -2,7 +2,7 @@ import { isSuspension, type Offloadable, offload } from '../../concurrency/offlo
 import { moduleBeside, ThreadFault } from '../../concurrency/thread-pool.ts';
 import { isOutOfTime } from '../../concurrency/within-time.ts';
 import { ExactNumber } from '../../json/exact-number.ts';
-import type { Json, JsonObject } from '../../json/json.ts';
+import { hasMembers, type Json, type JsonObject } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
 import {
   type CelProgram,
@@ -83,7 +83,7 @@ type WorkBudget = { perCharacter: number; perValue: number; left: number };
 function fits(value: Json, levels: number, budget: WorkBudget): boolean {
   if (typeof value === 'string') budget.left -= value.length * budget.perCharacter;
   if (value instanceof ExactNumber) budget.left -= value.text.length * budget.perCharacter;
-  if (typeof value !== 'object' || value === null || value instanceof ExactNumber) {
+  if (!hasMembers(value)) {
     return budget.left >= 0;
   }
   if (levels === 0) return false;

@@ -1,7 +1,7 @@
 import type { Ajv, SchemaValidateFunction, ValidateFunction } from 'ajv';
 import { canonicalJson, isSameJson } from '../../json/canonical-json.ts';
 import { compareNumbers, ExactNumber, isMultipleOf, isWhole } from '../../json/exact-number.ts';
-import { isJsonObject, type Json, type JsonSchema } from '../../json/json.ts';
+import { hasMembers, isJsonObject, type Json, type JsonSchema } from '../../json/json.ts';
 
 // Ajv compares doubles. To check a value or a schema with longer numbers, Ajv sees stand-ins: a
 // double for each long number, which is an integer if the number is one. The keywords that compare
@@ -54,7 +54,7 @@ let root: Json = null;
 export function hasLongNumber(value: Json): boolean {
   if (value instanceof ExactNumber) return true;
   if (typeof value === 'number') return Number.isInteger(value) && !Number.isSafeInteger(value);
-  if (typeof value !== 'object' || value === null) return false;
+  if (!hasMembers(value)) return false;
   return Object.values(value).some(hasLongNumber);
 }
 

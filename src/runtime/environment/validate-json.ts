@@ -10,8 +10,7 @@ import {
 } from '../../concurrency/offload.ts';
 import { moduleBeside, ThreadFault } from '../../concurrency/thread-pool.ts';
 import { isOutOfTime, usedMs, withinTime } from '../../concurrency/within-time.ts';
-import { isJsonNumber } from '../../json/exact-number.ts';
-import type { Json, JsonSchema } from '../../json/json.ts';
+import { hasMembers, type Json, type JsonSchema } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
 import { firstCharacters } from '../../text/truncate.ts';
 import { checkExactly, compareExactly, hasLongNumber, toPlainSchema } from './exact-keywords.ts';
@@ -251,7 +250,7 @@ function createValidators(): Validators {
  */
 function sizeOf(value: Json, most: number): number {
   if (typeof value === 'string') return 1 + value.length / 100;
-  if (typeof value !== 'object' || value === null || isJsonNumber(value)) return 1;
+  if (!hasMembers(value)) return 1;
   let size = 1;
   for (const [name, inner] of Object.entries(value)) {
     if (size > most) break;

@@ -1,7 +1,7 @@
 import type { AgentDefinition, Member, Team } from '../../contracts/agents/definition.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
 import { canonicalJson } from '../../json/canonical-json.ts';
-import type { Json } from '../../json/json.ts';
+import { hasMembers, type Json } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
 import { truncate } from '../../text/truncate.ts';
 import { failurePolicyOf } from '../teams/failure-policy.ts';
@@ -99,7 +99,7 @@ function add(
  * have the same key.
  */
 function keyOf(output: string, data: Json): string {
-  return data !== null && typeof data === 'object'
+  return hasMembers(data)
     ? canonicalJson(data)
     : output.trim().replaceAll(/\s+/g, ' ').replace(/\.$/, '').toLowerCase();
 }

@@ -1,4 +1,4 @@
-import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import { hasMembers, isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { toPointer } from '../schema/fault.ts';
 import { nearestTo } from '../schema/schema-errors.ts';
 import type { Findings, Mapping } from './project.ts';
@@ -124,5 +124,5 @@ const isTexts = (value: Json): value is string | string[] =>
 /** Returns whether a value differs from the default: null, false and empty values do not. */
 function saysSomething(value: Json | undefined): boolean {
   if (value === undefined || value === null || value === false || value === '') return false;
-  return typeof value !== 'object' || Object.keys(value).length > 0;
+  return !hasMembers(value) || Object.keys(value).length > 0;
 }

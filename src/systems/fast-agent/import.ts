@@ -1,5 +1,5 @@
 import { HowdahError } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../json/json.ts';
+import { hasMembers, type JsonObject } from '../../json/json.ts';
 import { type Fault, faultLine, fromPointer, type Note } from '../schema/fault.ts';
 import { nearestTo, shapeFaults } from '../schema/schema-errors.ts';
 import { writeAgent, writeRemote } from './agent-card.ts';
@@ -175,8 +175,7 @@ function faultsOfShape(document: JsonObject, cards: readonly Card[]): Findings['
 }
 
 function withoutEmpty(document: JsonObject): JsonObject {
-  const isEmpty = (value: unknown) =>
-    typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+  const isEmpty = (value: unknown) => hasMembers(value) && Object.keys(value).length === 0;
   return Object.fromEntries(Object.entries(document).filter(([, value]) => !isEmpty(value)));
 }
 

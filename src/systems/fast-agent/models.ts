@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
+import { parseNumber } from '../../json/parse-json.ts';
 import { ALIASES, providerOf } from '../../providers/catalog/aliases.ts';
 import { findVendor } from '../../providers/vendors.ts';
 import { EFFORTS, PROVIDERS, TEST_MODELS } from './providers.ts';
@@ -176,11 +177,11 @@ function queryParams(query: string, tell: Tell): JsonObject {
   const params: JsonObject = {};
   for (const [key, value] of new URLSearchParams(query)) {
     const name = Object.hasOwn(PARAMS, key) ? PARAMS[key] : undefined;
+    const number = parseNumber(value);
     if (key === 'reasoning' && EFFORTS.includes(value)) Object.assign(params, effortParams(value));
     else if (key === 'verbosity') params.verbosity = value;
-    else if (name !== undefined && value !== '' && Number.isFinite(Number(value))) {
-      params[name] = Number(value);
-    } else tell(`${key}=${value} in a model string is not supported`);
+    else if (name !== undefined && number !== undefined) params[name] = number;
+    else tell(`${key}=${value} in a model string is not supported`);
   }
   return params;
 }

@@ -1,4 +1,4 @@
-import { isJsonObject, type Json } from '../../json/json.ts';
+import { hasMembers, isJsonObject, type Json } from '../../json/json.ts';
 import { fromPointer } from '../schema/fault.ts';
 
 /**
@@ -9,7 +9,7 @@ import { fromPointer } from '../schema/fault.ts';
 export function unfoldedSize(schema: Json): number {
   const sizes = new Map<string, number>();
   const size = (value: Json): number => {
-    if (typeof value !== 'object' || value === null) return 1;
+    if (!hasMembers(value)) return 1;
     const parts = Object.values(value).reduce<number>((sum, one) => sum + size(one as Json), 1);
     const ref = isJsonObject(value) ? value.$ref : undefined;
     return typeof ref === 'string' ? parts + target(ref) : parts;
@@ -28,6 +28,6 @@ export function unfoldedSize(schema: Json): number {
 function at(schema: Json, pointer: string): Json | undefined {
   let found: Json | undefined = schema;
   for (const name of fromPointer(pointer))
-    found = typeof found === 'object' && found !== null ? (found as never)[name] : undefined;
+    found = hasMembers(found) ? (found as never)[name] : undefined;
   return found;
 }

@@ -1,6 +1,7 @@
 import { closest, distance } from 'fastest-levenshtein';
 import type { z } from 'zod';
-import type { JsonObject } from '../../json/json.ts';
+import { isJsonNumber, isWhole } from '../../json/exact-number.ts';
+import { hasMembers, type JsonObject } from '../../json/json.ts';
 import { toPointer } from './fault.ts';
 import { systemFile, systemFileSchema } from './file-schema.ts';
 
@@ -196,16 +197,14 @@ function oneOf(name: string, value: unknown, known: readonly string[]): string {
 function kindOf(value: unknown): string {
   if (value === null) return 'empty';
   if (typeof value === 'boolean') return String(value);
-  if (typeof value === 'number') return Number.isInteger(value) ? 'a number' : 'a fraction';
+  if (isJsonNumber(value)) return isWhole(value) ? 'a number' : 'a fraction';
   return (Array.isArray(value) ? KINDS.array : KINDS[typeof value]) ?? typeof value;
 }
 
 function valueAt(document: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>(
     (value, part) =>
-      value !== null && typeof value === 'object'
-        ? (value as Record<PropertyKey, unknown>)[part]
-        : undefined,
+      hasMembers(value) ? (value as Record<PropertyKey, unknown>)[part] : undefined,
     document,
   );
 }
@@ -248,5 +247,5 @@ function forms(schema: JsonObject, value: unknown): JsonObject[] {
 function below(schema: JsonObject, part: PropertyKey): JsonObject[] {
   const own = (schema.properties as Record<PropertyKey, JsonObject> | undefined)?.[part];
   const next = own ?? schema.additionalProperties ?? schema.items;
-  return next !== null && typeof next === 'object' ? [next as JsonObject] : [];
+  return hasMembers(next) ? [next as JsonObject] : [];
 }

@@ -1,3 +1,4 @@
+import { hasMembers } from '../../../json/json.ts';
 import '../environment.ts';
 import { type ExecutionResult, GraphQLError } from 'postgraphile/graphql';
 import { ExactNumber } from '../../../json/exact-number.ts';
@@ -38,7 +39,7 @@ export function isLarger(value: unknown, most: number): boolean {
     if (typeof one === 'string') size += one.length;
     else if (Array.isArray(one)) for (const item of one) rest.push(item);
     else if (one instanceof ExactNumber) size += one.text.length;
-    else if (typeof one === 'object' && one !== null) {
+    else if (hasMembers(one)) {
       for (const name in one) {
         size += name.length;
         rest.push((one as Record<string, unknown>)[name]);

@@ -7,7 +7,7 @@ import {
 import type { TestedModel } from '../../../contracts/agents/model-test.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { jsonRow } from '../../../db/queries/json-rows.ts';
-import type { JsonObject } from '../../../json/json.ts';
+import { hasMembers, type JsonObject } from '../../../json/json.ts';
 import { RequestRefusal } from '../../errors/request-refusal.ts';
 import { object } from '../../http/fields.ts';
 import {
@@ -48,9 +48,7 @@ export function isUnsaved({ model: _, ...others }: Body): boolean {
 
 /** Returns whether a field is neither null nor an object with nothing but nulls. */
 function isSet(value: unknown): boolean {
-  return typeof value === 'object' && value !== null
-    ? Object.values(value).some((one) => one != null)
-    : value != null;
+  return hasMembers(value) ? Object.values(value).some((one) => one != null) : value != null;
 }
 
 /** A configuration as the model that it would be stored as. */

@@ -4,7 +4,7 @@ import type { StreamEvent } from '../../../contracts/runs/stream-event.ts';
 import type { Step, TreeNode } from '../../../db/queries/queries.ts';
 import type { Question } from '../../../db/queries/questions.ts';
 import type { JsonObject } from '../../../json/json.ts';
-import { parseJson } from '../../../json/parse-json.ts';
+import { parseJson, parseNumber } from '../../../json/parse-json.ts';
 import { partsOf } from '../../input/attach-option.ts';
 import { noRunYet, notFound } from '../../input/resolve-id.ts';
 import type { PrintedRun } from '../../print/print-run.ts';
@@ -80,7 +80,7 @@ async function startRun(api: Api, run: NewRun): Promise<string> {
     ...(resourceIds.length > 0 && { input_parts: partsOf(resourceIds) }),
     ...(metadata !== undefined && { metadata: parseJson<JsonObject>(metadata) }),
     ...(data !== undefined && { input_data: parseJson(data) }),
-    ...(budget !== undefined && { max_cost: Number(budget) }),
+    ...(budget !== undefined && { max_cost: parseNumber(budget) as number }),
     ...(overrides !== undefined && { overrides }),
   });
 }

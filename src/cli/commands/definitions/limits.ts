@@ -57,10 +57,10 @@ function withLimit(command: Command): Command {
 
 type Options = { period?: string; scope?: string; subject?: string; key?: string };
 
-function columnsOf(_io: CliIo, [metric, max]: readonly string[], options: object) {
+function columnsOf(_io: CliIo, [metric, max]: readonly unknown[], options: object) {
   const { period, scope, subject, key } = options as Options;
   return {
-    ...{ metric, max_value: Number(max) },
+    ...{ metric, max_value: max },
     ...(period && { period }),
     ...(scope && { scope }),
     ...(subject && { subject_id: subject }),

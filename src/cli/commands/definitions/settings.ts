@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../../contracts/errors.ts';
 import type { Setting } from '../../../db/queries/settings.ts';
-import { numberIn } from '../../../json/exact-number.ts';
+import { parseNumber } from '../../../json/parse-json.ts';
 import { closestNames } from '../../../text/closest-names.ts';
 import type { SettingsBackend } from '../../backend/backend.ts';
 import { API_OPTION } from '../../backend/connect-server.ts';
@@ -153,7 +153,5 @@ async function settingOf(settings: SettingsBackend, key: string): Promise<Settin
  * with its own message.
  */
 function jsonOf(value: string): string {
-  const number = numberIn(value.trim()) ?? Number(value);
-  const isNumber = value.trim() !== '' && Number.isFinite(Number(number));
-  return JSON.stringify(isNumber ? number : value);
+  return JSON.stringify(parseNumber(value) ?? value);
 }

@@ -101,7 +101,7 @@ function showDivergence(io: CliIo, { recorded, now, diff }: Divergence): void {
 
 function versionNumber(text: string): number {
   const version = Number(text);
-  if (!Number.isInteger(version) || version < 1) {
+  if (!Number.isSafeInteger(version) || version < 1) {
     throw new InvalidArgumentError('--version must be a whole number of 1 or more');
   }
   return version;

@@ -37,7 +37,7 @@ export function register(command: Command, io: CliIo): void {
 
 function seq(text: string): number {
   const number = Number(text);
-  if (!Number.isInteger(number) || number < 0) {
+  if (!Number.isSafeInteger(number) || number < 0) {
     throw new InvalidArgumentError('Use the seq of a step, a whole number of 0 or more.');
   }
   return number;

@@ -4,7 +4,7 @@ import type { RunError } from '../../../contracts/errors.ts';
 import type { ExportedMessage, ExportedStep } from '../../../contracts/runs/exported-run.ts';
 import type { ResourcePart } from '../../../contracts/runs/message.ts';
 import { isSameJson } from '../../../json/canonical-json.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../../json/json.ts';
+import { hasMembers, isJsonObject, type Json, type JsonObject } from '../../../json/json.ts';
 import { parseJson } from '../../../json/parse-json.ts';
 import { CONTEXT_GUARD } from '../../model-calls/plan-model-call.ts';
 import { asStoredJson } from './as-stored-json.ts';
@@ -76,7 +76,8 @@ export function isUnknownEffect(step: ExportedStep): boolean {
  */
 function textOf(output: Json, message: ExportedMessage | undefined): { text?: string } {
   const content = message?.content;
-  const isReadable = typeof output === 'object' && content != null && !/^[[{]/.test(content);
+  const isReadable =
+    (output === null || hasMembers(output)) && content != null && !/^[[{]/.test(content);
   return isReadable ? { text: content } : {};
 }
 

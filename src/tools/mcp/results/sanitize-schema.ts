@@ -1,4 +1,10 @@
-import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../../json/json.ts';
+import {
+  hasMembers,
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  type JsonSchema,
+} from '../../../json/json.ts';
 import { decodePercent } from '../../../text/decode-percent.ts';
 import { firstCharacters } from '../../../text/truncate.ts';
 
@@ -41,7 +47,7 @@ function byName(schemas: JsonObject): JsonObject {
 
 /** Counts the objects and booleans of a value, and its levels. */
 function extentOf(value: Json): { parts: number; levels: number } {
-  if (typeof value !== 'object' || value === null) {
+  if (!hasMembers(value)) {
     return { parts: typeof value === 'boolean' ? 1 : 0, levels: 0 };
   }
   let parts = Array.isArray(value) ? 0 : 1;
@@ -69,7 +75,7 @@ export function schemaFault(schema: JsonSchema): string | null {
   const sizes = new Map<string, number>();
   let fault: string | null = null;
   const size = (value: Json): number => {
-    if (typeof value !== 'object' || value === null) return 1;
+    if (!hasMembers(value)) return 1;
     let sum = 1;
     for (const member of Object.values(value)) {
       sum += size(member);
@@ -100,7 +106,7 @@ function at(schema: Json, ref: string): Json | undefined {
   let found: Json | undefined = schema;
   for (const name of ref.split('/').slice(1)) {
     const key = (decodePercent(name) ?? name).replaceAll('~1', '/').replaceAll('~0', '~');
-    found = typeof found === 'object' && found !== null ? (found as JsonObject)[key] : undefined;
+    found = hasMembers(found) ? (found as JsonObject)[key] : undefined;
   }
   return found;
 }

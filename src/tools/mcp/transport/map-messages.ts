@@ -2,7 +2,10 @@ import type { JSONRPCMessage, Transport } from '@modelcontextprotocol/client';
 
 type Handler = NonNullable<Transport['onmessage']>;
 
-/** Changes every message of a server before the client sees it. */
+/**
+ * Changes every message of a server before the client sees it. The changes of an earlier call come
+ * first.
+ */
 export function mapMessages(
   transport: Transport,
   change: (message: JSONRPCMessage) => JSONRPCMessage,
@@ -11,7 +14,7 @@ export function mapMessages(
   let handler: Handler | undefined;
   Object.defineProperty(transport, 'onmessage', {
     configurable: true,
-    get: () => handler,
+    get: () => (before?.get ? before.get.call(transport) : handler),
     set(newHandler: Handler | undefined) {
       handler = newHandler && (((message, extra) => newHandler(change(message), extra)) as Handler);
       before?.set?.call(transport, handler);
