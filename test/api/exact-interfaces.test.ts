@@ -4,10 +4,10 @@ import type { ApiServer } from '../../src/api/server.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { parseJson } from '../../src/json/parse-json.ts';
 import type { Worker } from '../../workers/start-worker.ts';
+import { expectNumbers, NUMBERS } from '../json/exact-numbers.ts';
 import { makeAgent, waitForEnd } from '../runtime/arrange.ts';
 import { one, unique } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
-import { expectNumbers, NUMBERS } from '../support/exact-numbers.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { startTestApi } from './harness.ts';
 

@@ -6,10 +6,10 @@ import { ExactNumber } from '../../src/json/exact-number.ts';
 import type { Json, JsonObject } from '../../src/json/json.ts';
 import { parseJson } from '../../src/json/parse-json.ts';
 import type { Worker } from '../../workers/start-worker.ts';
+import { numberList, SNOWFLAKE } from '../json/exact-numbers.ts';
 import { callTools, makeAgent, resultsOf, stepsOf, waitForEnd } from '../runtime/arrange.ts';
 import { one } from '../sql/support.ts';
 import { eventually, testDatabase } from '../support/database.ts';
-import { numberList, SNOWFLAKE } from '../support/exact-numbers.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { startTestApi } from './harness.ts';
 

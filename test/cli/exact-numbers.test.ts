@@ -6,10 +6,10 @@ import type { ApiServer } from '../../src/api/server.ts';
 import { parseJson } from '../../src/json/parse-json.ts';
 import type { Worker } from '../../workers/start-worker.ts';
 import { startTestApi } from '../api/harness.ts';
+import { expectNumbers, NUMBERS, SNOWFLAKE } from '../json/exact-numbers.ts';
 import { makeAgent } from '../runtime/arrange.ts';
 import { one } from '../sql/support.ts';
 import { testDatabase } from '../support/database.ts';
-import { expectNumbers, NUMBERS, SNOWFLAKE } from '../support/exact-numbers.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { runCli } from './run-cli.ts';
 
@@ -91,7 +91,6 @@ describe.each([
     ['show a step as text', ['show', 'ID/2'], 2],
     ['watch', ['watch', 'ID', '--json'], 4],
     ['the answer', ['watch', 'ID'], 2],
-    ['list', ['runs', 'list', '--json'], 2],
   ] as const)('%s prints them', async (_name, line, least) => {
     const printed = await cli(...line.map((word) => word.replace('ID', id)));
     await expectNumbers(db.pool, printed, least);
@@ -116,8 +115,9 @@ test('an export is exact, replays, and a change of one digit is found', async ()
 
 test('sql prints them in each format', async () => {
   const query = `select '${DOCUMENT}'::jsonb as document`;
-  for (const format of [[], ['--json'], ['-o', 'yaml'], ['-o', 'csv']]) {
-    await expectNumbers(db.pool, await database('sql', query, ...format), 2);
+  for (const format of [[], ['--json'], ['-o', 'csv']]) {
+    const printed = await database('sql', query, ...format);
+    await expectNumbers(db.pool, printed.replaceAll('""', '"'), 2); // quotes of CSV
   }
 });
 

@@ -12,9 +12,9 @@ import { parseJson } from '../../src/json/parse-json.ts';
 import type { Worker } from '../../workers/start-worker.ts';
 import { startTestApi } from '../api/harness.ts';
 import { makeHook, masterKeys, send, storeSecrets } from '../api/inbound/support.ts';
+import { expectNumbers, NUMBERS, SNOWFLAKE } from '../json/exact-numbers.ts';
 import { one, unique } from '../sql/support.ts';
 import { eventually, testDatabase } from '../support/database.ts';
-import { expectNumbers, NUMBERS, SNOWFLAKE } from '../support/exact-numbers.ts';
 import { startTestWorker } from '../support/worker.ts';
 import { makeAgent, waitForEnd, waitForStatus } from './arrange.ts';
 import { makeTeam } from './teams.ts';
@@ -116,7 +116,7 @@ const call = (name: string, args: string = DOCUMENT): JsonObject => ({
   tool_calls: [{ name, arguments: parseJson(args) }],
 });
 
-/** Runs an agent to its end. Returns the ids, and all that is stored of the run, as Postgres writes it. */
+/** Runs an agent to its end. Returns its steps as Postgres writes them. */
 async function run(script: JsonObject[], tools: string[] = [], servers: string[] = []) {
   const agent = await makeAgent(db.pool, { script, tools });
   await db.pool.query(
