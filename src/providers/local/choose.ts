@@ -2,6 +2,7 @@ import { type Offloadable, offload } from '../../concurrency/offload.ts';
 import { moduleBeside } from '../../concurrency/thread-pool.ts';
 import type { ToolSchema } from '../../contracts/agents/model.ts';
 import type { JsonObject } from '../../json/json.ts';
+import { parseJson } from '../../json/parse-json.ts';
 import { entitiesOf, type Filled, fillArguments, type ToolQuestion } from './arguments.ts';
 import { effectVerb, ordersEffect } from './effects.ts';
 import { lexicalScores } from './lexical.ts';
@@ -30,17 +31,22 @@ const SEARCHES =
   /search|find|knowledge|lookup|faq|docs|document|manual|wiki|handbook|retriev|suche/i;
 
 const HERE = moduleBeside('./choose.ts', import.meta.url);
-const MATCH: Offloadable<[text: string, tools: ToolSchema[]], ToolCandidate[]> = {
+/**
+ * A function of a question and tools that may run in a thread. Threads copy no `ExactNumber`, so
+ * the tools and the result are JSON.
+ */
+type ToolFunction = Offloadable<[text: string, tools: string], string>;
+const MATCH: ToolFunction = {
   module: HERE,
-  name: 'match',
+  name: 'matchText',
   deadline_ms: 4 * PATIENCE_MS,
-  callHere: match,
+  callHere: matchText,
 };
-const CHOOSE: Offloadable<[text: string, tools: ToolSchema[]], ChosenCall[]> = {
+const CHOOSE: ToolFunction = {
   module: HERE,
-  name: 'choose',
+  name: 'chooseText',
   deadline_ms: 4 * PATIENCE_MS,
-  callHere: choose,
+  callHere: chooseText,
 };
 
 /**
@@ -48,26 +54,33 @@ const CHOOSE: Offloadable<[text: string, tools: ToolSchema[]], ChosenCall[]> = {
  * orders the effect.
  */
 export function candidates(text: string, tools: ToolSchema[]): ToolCandidate[] {
-  return mayTakeLong(tools) ? offload(MATCH, text, tools) : match(text, tools);
+  const sent = JSON.stringify(tools);
+  return mayTakeLong(sent) ? parseJson(offload(MATCH, text, sent)) : match(text, tools);
 }
 
 /** Chooses the calls for a question. */
 export function chooseCalls(text: string, tools: ToolSchema[]): ChosenCall[] {
-  return mayTakeLong(tools) ? offload(CHOOSE, text, tools) : choose(text, tools);
+  const sent = JSON.stringify(tools);
+  return mayTakeLong(sent) ? parseJson(offload(CHOOSE, text, sent)) : choose(text, tools);
 }
 
 /** Returns whether the tools contain patterns of callers, or very many words. */
-function mayTakeLong(tools: ToolSchema[]): boolean {
-  const text = JSON.stringify(tools);
-  return text.length > MAX_TOOLS || text.includes('"pattern":');
+function mayTakeLong(tools: string): boolean {
+  return tools.length > MAX_TOOLS || tools.includes('"pattern":');
 }
 
-/** Does the work of `candidates`, in this thread or in another one. */
-export function match(
-  text: string,
-  tools: ToolSchema[],
-  patience = { ms: PATIENCE_MS },
-): ToolCandidate[] {
+/** Does the work of `candidates` in a thread. */
+export function matchText(text: string, tools: string): string {
+  return JSON.stringify(match(text, parseJson<ToolSchema[]>(tools)));
+}
+
+/** Does the work of `chooseCalls` in a thread. */
+export function chooseText(text: string, tools: string): string {
+  return JSON.stringify(choose(text, parseJson<ToolSchema[]>(tools)));
+}
+
+/** Returns the tools that match, best first. */
+function match(text: string, tools: ToolSchema[], patience = { ms: PATIENCE_MS }): ToolCandidate[] {
   const read = text.slice(0, MAX_READ);
   const question: ToolQuestion = {
     text,
@@ -87,11 +100,11 @@ export function match(
 }
 
 /**
- * Does the work of `chooseCalls`, in this thread or in another one. Takes every tool about as good
+ * Chooses the calls for a question. Takes every tool about as good
  * as the best, judged for each question, and for every named identifier the best tool that takes
  * it.
  */
-export function choose(text: string, tools: ToolSchema[]): ChosenCall[] {
+function choose(text: string, tools: ToolSchema[]): ChosenCall[] {
   const read = text.slice(0, MAX_READ);
   const questions = (read.match(/[^.?!\n]+\?/g) ?? [])
     .map((one) => one.trim())
