@@ -237,16 +237,17 @@ test.each([
   expect(JSON.stringify(parseNumber(text as string))).toBe(json);
 });
 
-test('a call that a thread chooses has all digits', async () => {
-  const parameters = { type: 'object', properties: { id: { type: 'integer' } }, required: ['id'] };
-  const tools = [{ name: 'find_order', description: 'Finds an order by its id.', parameters }];
-  const chosen = await new ThreadPool({ size: 1 }).run(
+test('a thread returns the tools that match with all digits', async () => {
+  const parameters = { type: 'object', properties: { id: { enum: [new ExactNumber(SNOWFLAKE)] } } };
+  const description = 'Finds an order by its id.';
+  const tools = JSON.stringify([{ name: 'find_order', description, parameters }]);
+  const matched = await new ThreadPool({ size: 1 }).run(
     {
       module: moduleBeside('../../src/providers/local/choose.ts', import.meta.url),
-      name: 'chooseText',
+      name: 'matchText',
     },
-    [`Find the order ${SNOWFLAKE}.`, JSON.stringify(tools)],
+    ['Find the order.', tools],
     { key: 'a tenant', deadline_ms: 10_000 },
   );
-  expect(chosen).toBe(`[{"name":"find_order","arguments":{"id":${SNOWFLAKE}}}]`);
+  expect(matched).toContain(`"enum":[${SNOWFLAKE}]`);
 });
