@@ -928,6 +928,7 @@ grant execute on function howdah_private.channel(text) to howdah_worker, howdah_
 -- Room questions.
 grant execute on function howdah_private.check_question_settings(jsonb, boolean) to howdah_app;
 grant execute on function
+  howdah_private.environment_model_hint(text),
   howdah_private.list_names(text[], int), howdah_private.nearest_word(text, text[]),
   howdah_private.raise_question_notices(uuid, uuid[]),
   howdah_private.step_line(int, howdah.step_kind, text, numeric, text)

@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { delimiter, dirname, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
+import type { HowdahError } from './contracts/errors.ts';
 import { type ArmedFailpoint, FAILPOINTS, parseFailpoint } from './contracts/failpoint.ts';
 import { isHost, isLoopback } from './network/addresses.ts';
 import {
@@ -12,6 +13,7 @@ import {
   environmentKeys,
   environmentModels,
 } from './providers/environment/environment-models.ts';
+import { otherPurposeOf } from './providers/environment/faulty-variables.ts';
 import { modelVariables } from './providers/environment/variables.ts';
 import { type ApiSettings, apiSettings, apiVariables } from './settings/api-settings.ts';
 import { type CliSettings, cliSettings, cliVariables } from './settings/cli-settings.ts';
@@ -179,9 +181,9 @@ type Values = { [N in Name]: z.infer<(typeof variables)[N][0]> };
  * secret.
  */
 export function readConfig(env: Environment, folder: string = process.cwd()): Config {
-  const values = readVariables(env);
+  const { values, faults } = readVariables(env);
   const { home, isOfUser } = homeOf(values, env, folder);
-  const models = environmentModels(values, env);
+  const models = environmentModels(values, env, faults);
   return Object.freeze({
     ...apiSettings(values, values.DATABASE_URL === undefined),
     ...databaseUrls(values),
@@ -242,14 +244,21 @@ function homeOf({ HOWDAH_HOME }: Values, env: Environment, folder: string): Home
   return findHome(folder, env.HOME || homedir());
 }
 
-function readVariables(env: Environment): Values {
+/**
+ * Parses all variables. Throws for the first invalid one, unless it describes a model that runs do
+ * not need: such a variable counts as unset, and `faults` names it.
+ */
+function readVariables(env: Environment): { values: Values; faults: Map<string, HowdahError> } {
+  const faults = new Map<string, HowdahError>();
   const values = Object.entries(variables).map(([name, [schema, fix]]) => {
     const result = schema.safeParse(env[name]?.trim() || undefined);
-    if (!result.success)
-      throw invalidVariable(name, 'its value is not valid', `Set ${name} to ${fix}.`);
-    return [name, result.data];
+    if (result.success) return [name, result.data];
+    const fault = invalidVariable(name, 'its value is not valid', `Set ${name} to ${fix}.`);
+    if (otherPurposeOf(name) === undefined) throw fault;
+    faults.set(name, fault);
+    return [name, undefined];
   });
-  return Object.fromEntries(values) as Values;
+  return { values: Object.fromEntries(values) as Values, faults };
 }
 
 function readDotEnv(folder: string): Environment {

@@ -54,3 +54,11 @@ as $$
     and m.name <> 'default' and m.fallback_position is not null
     and m.name not in (select d.name from described as d)
 $$;
+
+-- Returns a hint for a model that is looked for and not there. The database does not know the
+-- environment, so it names the command that does. Null for purposes without such variables.
+create or replace function howdah_private.environment_model_hint(purpose text) returns text
+  language sql immutable
+  return case when purpose in ('tts', 'stt', 'embedding')
+    then format('If %s_* variables of the environment describe it, howdah doctor says why they are '
+      'not used.', upper(purpose)) end;

@@ -37,7 +37,8 @@ begin
       detail = '{"field": "configuration", "path": "configuration.model"}',
       hint = 'Create a model with purpose embedding, of provider openai (text-embedding-3-small) '
         'or of provider local, which needs no key and compares letters. '
-        'Or name an existing one in configuration.model.';
+        'Or name an existing one in configuration.model. '
+        || howdah_private.environment_model_hint('embedding');
   end if;
 end $$;
 

@@ -75,8 +75,10 @@ begin
       hint = case when howdah.current_tenant() is null
         then 'This login acts for no tenant. '
           'An owner of the database binds it in howdah_private.login_tenants.'
-        else 'Create one (howdah models create NAME), or ask with fewer conditions. '
-          'The view howdah.model_catalog lists known models.' end;
+        else concat_ws(' ',
+          'Create one (howdah models create NAME), or ask with fewer conditions. '
+          'The view howdah.model_catalog lists known models.',
+          howdah_private.environment_model_hint(model.purpose)) end;
   end if;
   return v_id;
 end $$;

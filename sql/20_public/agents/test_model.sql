@@ -22,9 +22,11 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no model %L', test_model.model),
       detail = jsonb_build_object('model', test_model.model)::text,
-      hint = coalesce('Did you mean ' || howdah_private.nearest_word(test_model.model, v_known)
-        || '?', 'The models of this tenant: ' || howdah_private.list_names(v_known, 8) || '.',
-        'This tenant has no models yet.');
+      hint = concat_ws(' ', coalesce(
+        'Did you mean ' || howdah_private.nearest_word(test_model.model, v_known) || '?',
+        'The models of this tenant: ' || howdah_private.list_names(v_known, 8) || '.',
+        'This tenant has no models yet.'),
+        howdah_private.environment_model_hint(test_model.model));
   end if;
   insert into howdah.model_tests as t (tenant_id, model_id, created_by)
   values (v_tenant_id, v_model_id, howdah_private.actor())

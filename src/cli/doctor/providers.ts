@@ -1,4 +1,5 @@
 import type { Pool } from '../../db/connection/pool.ts';
+import type { EnvironmentModels } from '../../providers/environment/environment-models.ts';
 import { findFix, type ModelRow, type ReportSettings } from '../../providers/report.ts';
 import type { Finding } from './finding.ts';
 
@@ -27,6 +28,19 @@ export async function providersFinding(pool: Pool, settings: ReportSettings): Pr
     found: `not usable here: ${unusable.length}, the first is the model ${name} of ${provider}`,
     fix: first.fix,
   };
+}
+
+/**
+ * Finds the models that the environment of this machine describes wrongly, so that they are left
+ * out, one finding for each.
+ */
+export function leftOutFindings({ warnings }: EnvironmentModels): Finding[] {
+  return warnings.map((warning) => ({
+    check: 'environment',
+    ok: true,
+    found: 'a model of the environment is left out',
+    fix: warning,
+  }));
 }
 
 /** Finds models whose calls may fail, such as those for speech without an adapter. */

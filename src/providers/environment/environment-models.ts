@@ -1,6 +1,14 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import { invalidVariable } from '../../settings/parse-variables.ts';
 import { findVendor, OPENAI_URL } from '../vendors.ts';
+import {
+  OTHER_PURPOSES,
+  type OtherPurpose,
+  otherPurposeOf,
+  type VariableFaults,
+  warnLeftOut,
+  withoutFaulty,
+} from './faulty-variables.ts';
 import { type LanguageModel, languageModels } from './language-models.ts';
 import { type UsualPurpose, usualModel } from './usual-models.ts';
 import type { ModelValues } from './variables.ts';
@@ -51,18 +59,18 @@ export type OpenAiServer = Readonly<{ baseUrl: string | undefined; apiKey: strin
 
 /**
  * Returns the models that the environment describes. `env` holds the keys of vendors under the
- * names of `KEY_VARIABLES`.
+ * names of `KEY_VARIABLES`. `faults` are those of variables that cannot be parsed.
  */
 export function environmentModels(
-  values: ModelValues,
+  parsed: ModelValues,
   env: Readonly<Record<string, string | undefined>>,
+  faults: VariableFaults,
 ): EnvironmentModels {
+  const values = withoutFaulty(parsed, faults);
   const keys = vendorKeys(values, env);
   const [first, ...rest] = languageModels(values, keys);
   const openai = openAiServer(first, values, keys);
-  const described = (['tts', 'stt', 'embedding'] as const).map((purpose) =>
-    describedModel(purpose, values, keys, openai),
-  );
+  const described = OTHER_PURPOSES.map((purpose) => describedModel(purpose, values, keys, openai));
   const others = [
     ...(first ? fallbacks(first, rest, values, openai) : []),
     ...described.flatMap(({ models }) => models),
@@ -81,7 +89,10 @@ export function environmentModels(
     others: Object.freeze(others),
     keys,
     openai,
-    warnings: Object.freeze(described.flatMap(({ warning }) => warning ?? [])),
+    warnings: Object.freeze([
+      ...[...faults].map(([variable, fault]) => warnLeftOut(otherPurposeOf(variable), fault)),
+      ...described.flatMap(({ warning }) => warning ?? []),
+    ]),
   });
 }
 
@@ -161,8 +172,6 @@ const EXTRACTIVE: LanguageModel = {
   variables: [],
 };
 
-type OtherPurpose = Exclude<UsualPurpose, 'llm'>;
-
 /**
  * Returns the model of another purpose, or a warning if the variables describe none that can be
  * called. Runs need only language models, so such a fault must not keep Howdah from starting.
@@ -175,8 +184,7 @@ function describedModel(
     return { models: purposeModel(purpose, ...more) };
   } catch (error) {
     if (!(error instanceof HowdahError)) throw error;
-    const warning = `The model ${purpose} is left out. ${error.message} ${error.hint ?? ''}`.trim();
-    return { models: [], warning };
+    return { models: [], warning: warnLeftOut(purpose, error) };
   }
 }
 

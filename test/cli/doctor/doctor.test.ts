@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { afterAll, describe, expect, test } from 'vitest';
 import { defaultModelFinding, describeMissing } from '../../../src/cli/doctor/default-model.ts';
+import { leftOutFindings } from '../../../src/cli/doctor/providers.ts';
 import { type Environment, readConfig } from '../../../src/config.ts';
 import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
@@ -48,6 +49,15 @@ test('doctor names models that this machine cannot use, with the line that fixes
     `update howdah.models set provider = 'opnai', from_environment = true where name = 'fast'`,
   );
   expect(await providers()).toMatchObject({ fix: expect.stringContaining('Did you mean openai?') });
+});
+
+test('doctor names models that the environment describes wrongly', () => {
+  expect(leftOutFindings(readConfig({ TTS_URL: 'voice.example' }).models)).toEqual([
+    expect.objectContaining({
+      ok: true,
+      fix: expect.stringMatching(/^The model tts is left out\. TTS_URL: .* Set TTS_URL to /),
+    }),
+  ]);
 });
 
 describe('the default model that this machine cannot use', () => {

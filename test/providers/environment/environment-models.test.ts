@@ -151,10 +151,19 @@ describe('an unknown provider', () => {
     [{ STT_PROVIDER: 'depgram' }, /^The model stt is left out\. .*Did you mean deepgram\?/],
     [{ TTS_PROVIDER: 'anthropic' }, /^The model tts is left out\. TTS_MODEL: /],
     [{ EMBEDDING_PROVIDER: 'nobody' }, /^The model embedding is left out\. /],
+    [{ TTS_PROVIDER: 'my speech' }, /^The model tts is left out\. TTS_PROVIDER: /],
+    [{ TTS_URL: 'ftp://voice.example' }, /^The model tts is left out\. TTS_URL: /],
+    [{ STT_URL: 'voice.example/stt', STT_PROVIDER: 'openai' }, /left out\. STT_URL: .*Set STT_URL/],
+    [{ EMBEDDING_URL: 'ws://e.example', OPENAI_BASE_URL: 'http://127.0.0.1' }, /EMBEDDING_URL: /],
   ])('of another purpose is left out with a warning: %j', (env, warning) => {
     const { others, warnings } = modelsOf(env);
     expect([others, warnings.length]).toEqual([[], 1]);
     expect(warnings[0]).toMatch(warning);
+  });
+
+  test('of another purpose at a faulty address sends its key nowhere else', () => {
+    const env = { TTS_PROVIDER: 'elevenlabs', TTS_URL: 'voice.example', TTS_API_KEY: 'k' };
+    expect(modelsOf(env).keys).toEqual({});
   });
 
   test.each([

@@ -90,6 +90,19 @@ test.each([
   });
 });
 
+test.each(['tts', 'stt'])(
+  'without a model for %s the hint names its variables',
+  async (purpose) => {
+    await inTenant(async (db) => {
+      expect(await refusedInside(db, `select howdah.model('${purpose}')`)).toMatchObject({
+        hint: expect.stringContaining(
+          `If ${purpose.toUpperCase()}_* variables of the environment describe it, howdah doctor says`,
+        ),
+      });
+    });
+  },
+);
+
 test('models of other tenants are not chosen', async () => {
   await inTenant(async (db) => {
     await db.query('reset role');

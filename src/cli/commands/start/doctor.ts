@@ -43,8 +43,9 @@ export function register(command: Command, io: CliIo): void {
         findings.push(await secrets(pool, config), ...(await contentsFindings(pool)));
         const { customToolsFinding } = await import('../../doctor/custom-tools.ts');
         const { localModelsFinding } = await import('../../doctor/local-models.ts');
-        const { providersFinding } = await import('../../doctor/providers.ts');
+        const { leftOutFindings, providersFinding } = await import('../../doctor/providers.ts');
         findings.push(await providersFinding(pool, config), await localModelsFinding(pool, config));
+        findings.push(...leftOutFindings(config.models));
         findings.push(await workers(pool), await customToolsFinding(pool), await queue(pool));
         findings.push(await guarantees(pool));
         findings.push(...(await operatorFindings(pool)));
