@@ -207,24 +207,29 @@ comment on constraint a_root_is_its_own_root on howdah.executions is
 comment on constraint forks_say_from_where on howdah.executions is
   'Fork with howdah.fork_execution(id, seq), which writes both columns.';
 comment on constraint completed_runs_have_an_output on howdah.executions is
-  'Leave status to the engine. For an imported run, write its output.';
+  'End a run with howdah.cancel_execution(id). For an imported run, write its output.';
 comment on constraint ended_runs_say_when on howdah.executions is
-  'Leave status to the engine. For an imported run, write completed_at if and only if it has '
-  'ended.';
+  'End a run with howdah.cancel_execution(id). For an imported run, write completed_at if and only '
+  'if it has ended.';
 comment on constraint ended_runs_say_why on howdah.executions is
-  'Leave status to the engine. For an imported run, write stop_reason if and only if it has ended.';
+  'End a run with howdah.cancel_execution(id). For an imported run, write stop_reason if and only '
+  'if it has ended.';
 comment on constraint failed_runs_have_an_error on howdah.executions is
-  'Leave status to the engine. For an imported run, write error if and only if it failed.';
+  'End a run with howdah.cancel_execution(id). For an imported run, write error if and only if it '
+  'failed.';
 comment on constraint error_is_an_object on howdah.executions is
   'Leave error to the engine; it is an object {code, message, retryable, cause}.';
 comment on constraint metrics_are_an_object on howdah.executions is
   'Leave metrics to the engine; it is a JSON object.';
 comment on constraint running_runs_have_an_owner on howdah.executions is
-  'Leave status and owner_worker to the engine; a run is running while a worker owns it.';
+  'Leave status and owner_worker to the engine; a run is running while a worker owns it. Use '
+  'howdah.pause_execution(id), resume_execution(id), retry_execution(id) or cancel_execution(id).';
 comment on constraint timers_have_a_time on howdah.executions is
   'Leave waiting_for and wake_at to the engine.';
 comment on constraint waiting_runs_say_for_what on howdah.executions is
-  'Leave status and waiting_for to the engine; howdah.pause_execution(id) makes a run wait.';
+  'Leave status and waiting_for to the engine. Use howdah.pause_execution(id), '
+  'resume_execution(id) or cancel_execution(id); a question is answered by '
+  'howdah.answer_question(id, answer).';
 
 comment on constraint answered_questions_say_when on howdah.questions is
   'Answer with howdah.answer_question(id, answer), which writes both columns.';

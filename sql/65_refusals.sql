@@ -6,7 +6,7 @@
 -- The triggers see rows as the other triggers left them, and the checks still decide. Each table
 -- has one trigger, generated from the catalogue, so that no check can be forgotten. Tables that
 -- runs write have none, because every step would pay for it; triggers of their own refuse what
--- others write there.
+-- others write there. That of executions is only for updates by hand.
 do $$
 declare
   v_path text := current_setting('search_path');
@@ -19,10 +19,10 @@ begin
       select a.attrelid, a.attnum, a.attname, a.attnotnull and not a.atthasdef as is_required,
         a.attgenerated <> '' as is_generated
       from pg_attribute as a join pg_class as c on c.oid = a.attrelid
-      where c.relnamespace = 'howdah'::regnamespace and c.relkind = 'r'
+      where c.relnamespace = 'howdah'::regnamespace and c.relkind in ('r', 'p')
         and c.relowner = current_user::regrole
         and a.attnum > 0 and not a.attisdropped
-        and c.relname not in ('executions', 'steps', 'messages', 'questions',
+        and c.relname not in ('steps', 'messages', 'questions',
           'agent_versions', 'audit_log')
     ),
     rules as (
@@ -69,9 +69,12 @@ begin
   return new;
 end ', v_table.lines));
     execute format(
-      'create or replace trigger _990_refuse_invalid before insert or update of %s on howdah.%I '
-      'for each row execute function howdah_private.%I()',
-      v_table.columns, v_table.name, format('tg_%s__refuse_invalid', v_table.name));
+      'create or replace trigger _990_refuse_invalid before %s update of %s on howdah.%I '
+      'for each row %s execute function howdah_private.%I()',
+      case when v_table.name <> 'executions' then 'insert or' end, v_table.columns, v_table.name,
+      case when v_table.name = 'executions'
+        then 'when (current_user not in (''howdah_engine'', ''howdah_eraser''))' end,
+      format('tg_%s__refuse_invalid', v_table.name));
   end loop;
   perform set_config('search_path', v_path, true);
 end $$;

@@ -636,7 +636,12 @@ begin
       message = format('an execution cannot go from %s to %s', old.status, new.status),
       detail = jsonb_build_object('execution_id', old.id,
         'from', old.status, 'to', new.status)::text,
-      hint = 'The moves allowed are rows of howdah.status_transitions.';
+      hint = case
+          when new.status = 'paused' then 'Pause a run with howdah.pause_execution(id). '
+          when new.status in ('completed', 'failed', 'cancelled')
+            then 'End a run with howdah.cancel_execution(id). '
+          else 'Continue a run with howdah.resume_execution(id) or howdah.retry_execution(id). '
+        end || 'The moves allowed are rows of howdah.status_transitions.';
   end if;
   new.moves := old.moves + 1;
   return new;
@@ -670,6 +675,21 @@ create or replace trigger _900_enqueue after insert on howdah.executions
 create or replace trigger _200_check_move before update of status on howdah.executions
   for each row when (old.status is distinct from new.status)
   execute function howdah_private.tg_executions__check_move();
+-- Refuses a result that somebody writes by hand into a run that has not ended: the engine would
+-- replace it, and who waits for the run would not see it. A row that is ended as a whole is kept.
+create or replace function howdah_private.tg_executions__refuse_result() returns trigger
+  language plpgsql volatile
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using errcode = 'HWCNF',
+    message = format('a run that is %s has no result yet', old.status),
+    detail = jsonb_build_object('execution_id', old.id, 'status', old.status)::text,
+    hint = 'The engine writes output and output_data. Answer a question of the run with '
+      'howdah.answer_question(id, answer), add to its input with howdah.add_input(id, content), '
+      'or end it with howdah.cancel_execution(id).';
+end $$;
+
 -- Keeps the history: a run is not deleted, and the result of a run that has ended is not rewritten.
 -- The engine may, since a failed run can be retried. Retention and erasure act as the eraser.
 create or replace trigger _100_refuse_delete before delete on howdah.executions
@@ -683,3 +703,11 @@ create or replace trigger _300_refuse_rewrite
   on howdah.executions
   for each row when (old.completed_at is not null and current_user <> 'howdah_engine')
   execute function howdah_private.tg__refuse_change();
+create or replace trigger _310_refuse_result before update of output, output_data
+  on howdah.executions
+  for each row when (
+    new.completed_at is null and num_nonnulls(new.output, new.output_data) > 0
+    and (new.output, new.output_data) is distinct from (old.output, old.output_data)
+    and current_user not in ('howdah_engine', 'howdah_eraser')
+  )
+  execute function howdah_private.tg_executions__refuse_result();

@@ -7,20 +7,24 @@ create or replace function howdah_private.refuse_row(relation regclass, rule nam
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_table name := (select c.relname from pg_class as c where c.oid = refuse_row.relation);
+  -- a trigger of a partitioned table gets the partition, whose constraints have no comments
+  v_relation oid := coalesce(
+    (select i.inhparent from pg_inherits as i where i.inhrelid = refuse_row.relation),
+    refuse_row.relation);
+  v_table name := (select c.relname from pg_class as c where c.oid = v_relation);
   v_fields jsonb;
   v_fix text;
 begin
   if refuse_row.rule is null then
     v_fields := jsonb_build_array(refuse_row.field);
     select regexp_replace(col_description(a.attrelid, a.attnum), '^(@[^\n]*\n)+', '') into v_fix
-    from pg_attribute as a where a.attrelid = refuse_row.relation and a.attname = refuse_row.field;
+    from pg_attribute as a where a.attrelid = v_relation and a.attname = refuse_row.field;
   else
     select obj_description(c.oid, 'pg_constraint'),
       (select jsonb_agg(a.attname order by a.attnum) from pg_attribute as a
        where a.attrelid = c.conrelid and a.attnum = any (c.conkey))
     into v_fix, v_fields
-    from pg_constraint as c where c.conrelid = refuse_row.relation and c.conname = refuse_row.rule;
+    from pg_constraint as c where c.conrelid = v_relation and c.conname = refuse_row.rule;
   end if;
   raise exception using errcode = 'HWINV',
     message = coalesce(
