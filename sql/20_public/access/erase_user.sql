@@ -14,6 +14,8 @@ declare
   v_trees uuid[] := '{}';
   v_counts jsonb;
 begin
+  erase_user.mode := coalesce(erase_user.mode, 'anonymise');
+  erase_user.cancel_live := coalesce(erase_user.cancel_live, false);
   perform howdah_private.permit(case v_user.role when 'owner' then 'owners' else 'users' end,
     'manage');
   perform howdah_private.block_usage_counting() where erase_user.mode = 'delete';

@@ -69,6 +69,7 @@ declare
   v_id uuid := howdah.prompt(render_prompt.name);
   v_prompt jsonb;
 begin
+  render_prompt.variables := coalesce(render_prompt.variables, '{}');
   if render_prompt.version is null then
     select howdah_private.prompt_definition(p) into v_prompt from howdah.prompts as p
     where p.id = v_id;

@@ -7,11 +7,12 @@ create or replace function howdah.schedule_times(
   set search_path = pg_catalog, pg_temp
 as $$
 begin
+  schedule_times.timezone := coalesce(schedule_times.timezone, 'UTC');
+  schedule_times.count := coalesce(schedule_times.count, 5);
   perform howdah_private.check_timezone(schedule_times.timezone);
-  if schedule_times.count is null or schedule_times.count not between 1 and 1000 then
+  if schedule_times.count not between 1 and 1000 then
     raise exception using errcode = 'HWINV',
-      message = format('count is %s, but must be from 1 to 1000',
-        coalesce(schedule_times.count::text, 'missing')),
+      message = format('count is %s, but must be from 1 to 1000', schedule_times.count),
       detail = jsonb_build_object('field', 'count', 'value', schedule_times.count)::text,
       hint = 'For more times, call again with after => the last time returned.';
   end if;

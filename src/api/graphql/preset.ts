@@ -34,6 +34,7 @@ import { FeedRowsPlugin } from './plugins/schema/feed-rows.ts';
 import { IndexedColumnsPlugin } from './plugins/schema/indexed-columns.ts';
 import { InputsPlugin } from './plugins/schema/inputs.ts';
 import { NamingPlugin } from './plugins/schema/naming.ts';
+import { OmittedNullsPlugin } from './plugins/schema/omitted-nulls.ts';
 import { PagesPlugin } from './plugins/schema/page-arguments.ts';
 import { ProviderConfigsPlugin } from './plugins/schema/provider-config-fields.ts';
 import { RunCountersPlugin } from './plugins/schema/run-counters.ts';
@@ -96,6 +97,7 @@ export function schemaPreset(
       SecretsPlugin,
       ProviderConfigsPlugin,
       InputsPlugin,
+      OmittedNullsPlugin,
       RowsChangedPlugin,
       RunCountersPlugin,
     ],

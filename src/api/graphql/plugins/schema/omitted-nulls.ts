@@ -1,0 +1,26 @@
+import '../../environment.ts';
+import 'postgraphile';
+
+/**
+ * Treats null for a column that cannot be null as an absent field: the column keeps its default or
+ * its value. Clients that serialize classes send null for each field that is not set. REST does the
+ * same by `omitNulls`.
+ */
+export const OmittedNullsPlugin: GraphileConfig.Plugin = {
+  name: 'HowdahOmittedNullsPlugin',
+  version: '1.0.0',
+  schema: {
+    hooks: {
+      GraphQLInputObjectType_fields_field(field, _build, { scope }) {
+        const { apply } = field;
+        const { pgAttribute, isPgConnectionConditionInputField: isCondition } = scope;
+        if (!apply || isCondition || !pgAttribute?.notNull) return field;
+        return {
+          ...field,
+          apply: (...args: Parameters<typeof apply>) =>
+            args[1] === null ? undefined : apply(...args),
+        };
+      },
+    },
+  },
+};
