@@ -84,8 +84,8 @@ begin
     raise exception using errcode = 'invalid_transaction_termination',
       message = pg_catalog.format('howdah.%s commits, so it cannot be called in a transaction '
         'block', refuse_transaction_block.procedure),
-      hint = 'Call it outside of a transaction. Or start the run by howdah.run, commit, and read '
-        'the answer later. See howdah explain 2D000.';
+      hint = 'Send the call alone, outside of a transaction. Or start the run by howdah.run, '
+        'commit, and read the answer later. See howdah explain 2D000.';
   end if;
 end $$;
 comment on procedure howdah_private.refuse_transaction_block(text) is

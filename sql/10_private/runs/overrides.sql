@@ -226,7 +226,8 @@ begin
       else format('Parameters allowed without it: %s.', array_to_string(v_params, ', ')) end;
 end $$;
 
--- Returns the overrides of a new run after all checks, with the model as a copy.
+-- Returns the overrides of a new run after all checks, with the model as a copy. A known field that
+-- is null is left out.
 create or replace function howdah_private.checked_overrides(e howdah.executions) returns jsonb
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -237,6 +238,12 @@ declare
     where v.id = e.agent_version_id and v.tenant_id = e.tenant_id
   );
 begin
+  if jsonb_typeof(e.overrides) = 'object' then
+    e.overrides := e.overrides - array(
+      select k.key from jsonb_each(e.overrides) as k
+      where k.value = 'null'
+        and k.key in ('model', 'request_params', 'allowed_tools', 'suppress_markdown'));
+  end if;
   perform howdah_private.check_overrides(e, v_definition #>> '{agent,engine}', array(
     select t.tool ->> 'name' from jsonb_array_elements(v_definition -> 'tools') as t (tool)
     order by 1

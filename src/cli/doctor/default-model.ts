@@ -2,13 +2,14 @@ import { hostname } from 'node:os';
 import type { Config } from '../../config.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import { describeDefaultModel, queriesOn } from '../../db/queries/queries.ts';
+import { askForModels, listRequest } from '../../providers/http/list-models.ts';
 import {
   findMissingRequirement,
   keyFixOf,
   type MissingRequirement,
   type ModelRow,
 } from '../../providers/report.ts';
-import { findVendor, OPENAI_URL, type Vendor, variablesOfKey } from '../../providers/vendors.ts';
+import { findVendor, type Vendor, variablesOfKey } from '../../providers/vendors.ts';
 import type { Finding } from './finding.ts';
 
 const check = 'model';
@@ -92,25 +93,28 @@ async function isUsableElsewhere(
 /** Checks whether the model server of the environment responds and accepts the key. */
 async function serverFinding(found: string, { models }: Config): Promise<Finding> {
   const { defaultModel, defaultVariables } = models;
-  const { provider, baseUrl, apiKey } = defaultModel;
+  const request = defaultModel.provider === 'local' ? null : listRequest(defaultModel);
+  if (request === null) return { check, ok: true, found };
+  const { host } = new URL(request.url);
   const variables = defaultVariables.join(', ');
-  if (provider === 'local' || (provider !== 'openai' && baseUrl === undefined)) {
-    return { check, ok: true, found };
-  }
-  const url = `${(baseUrl ?? OPENAI_URL).replace(/\/$/, '')}/models`;
-  const { host } = new URL(url);
-  try {
-    const { status } = await fetch(url, {
-      headers: apiKey ? { authorization: `Bearer ${apiKey}` } : {},
-      signal: AbortSignal.timeout(3_000),
-    });
-    if (status !== 401 && status !== 403) {
-      return { check, ok: true, found: `${found}; ${host} answers` };
-    }
-    const fix = `Check the key of ${variables}.`;
-    return { check, ok: false, found: `${found}; ${host} answers, but rejects the key`, fix };
-  } catch {
-    const fix = `Check ${variables}, and that the server is running.`;
-    return { check, ok: false, found: `${found}; ${host} does not answer`, fix };
-  }
+  const answer = await askForModels(request);
+  const said = `${found}; ${host} ${answer}`;
+  if (answer === 'answers') return { check, ok: true, found: said };
+  const fix =
+    answer === 'rejects the key'
+      ? `Check the key of ${variables}.`
+      : `Check ${variables}, and that the server is running.`;
+  return { check, ok: false, found: said, fix };
+}
+
+/** Finds the other models of the environment whose server rejects their key. */
+export async function rejectedKeys({ models }: Config): Promise<Finding[]> {
+  const checked = models.others.map(async ({ name, key, ...model }): Promise<Finding[]> => {
+    const request = key === undefined ? null : listRequest({ ...model, apiKey: key.value });
+    if (request === null || (await askForModels(request)) !== 'rejects the key') return [];
+    const { host } = new URL(request.url);
+    const found = `${name}, set in the environment; ${host} rejects the key`;
+    return [{ check, ok: false, found, fix: `Check the key of ${key?.variable}.` }];
+  });
+  return (await Promise.all(checked)).flat();
 }

@@ -36,7 +36,7 @@ export async function readTextArgument(io: CliIo, what: string, value: string): 
 
 /**
  * Returns the text of an option that takes JSON. The text is unchanged, so that no number is
- * rounded. Throws `EUSAGE`.
+ * rounded. The JSON null stands for an option that is left out. Throws `EUSAGE`.
  */
 export async function readJsonArgument(
   io: CliIo,
@@ -47,8 +47,7 @@ export async function readJsonArgument(
   if (value === undefined) return undefined;
   const text = await readTextArgument(io, `--${name}`, value);
   try {
-    parseJson(text);
-    return text;
+    return parseJson(text) === null ? undefined : text;
   } catch (cause) {
     const where =
       value === text ? '' : value === '-' ? ' (standard input)' : ` (${value.slice(1)})`;

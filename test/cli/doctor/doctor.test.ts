@@ -1,10 +1,16 @@
 import { randomBytes } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
 import { hostname } from 'node:os';
-import { afterAll, describe, expect, test } from 'vitest';
-import { defaultModelFinding, describeMissing } from '../../../src/cli/doctor/default-model.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  defaultModelFinding,
+  describeMissing,
+  rejectedKeys,
+} from '../../../src/cli/doctor/default-model.ts';
 import { leftOutFindings } from '../../../src/cli/doctor/providers.ts';
 import { type Environment, readConfig } from '../../../src/config.ts';
 import type { CustomTool } from '../../../src/contracts/agents/tool.ts';
+import { listRequest } from '../../../src/providers/http/list-models.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 import { reportUsable } from '../../support/usable-providers.ts';
 import { startTestWorker } from '../../support/worker.ts';
@@ -116,6 +122,50 @@ describe('the default model that this machine cannot use', () => {
   test('is a part of the report of doctor', async () => {
     await setDefault('assemblyai');
     expect(await finding('model')).toMatchObject({ fix: 'npm install @ai-sdk/assemblyai' });
+  });
+});
+
+describe('a key that its server rejects', () => {
+  let server: Server;
+  let url: string;
+  beforeAll(async () => {
+    server = createServer((request, response) => {
+      response.statusCode = request.headers.authorization === 'Bearer right' ? 200 : 401;
+      response.end('{"data": []}');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    url = `http://127.0.0.1:${(server.address() as { port: number }).port}/v1`;
+  });
+  afterAll(() => new Promise((resolve) => server.close(resolve)));
+
+  test('is reported with its variable, for the default model and others', async () => {
+    const config = readConfig({
+      ...{ LLM_URL: url, LLM_API_KEY: 'wrong', LLM_MODEL: 'm' },
+      ...{ EMBEDDING_URL: url, EMBEDDING_API_KEY: 'wrong', EMBEDDING_MODEL: 'm' },
+      ...{ TTS_URL: url, TTS_API_KEY: 'right' },
+    });
+    expect(await defaultModelFinding(null, config)).toMatchObject({
+      ok: false,
+      found: expect.stringContaining('rejects the key'),
+      fix: expect.stringContaining('LLM_API_KEY'),
+    });
+    expect(await rejectedKeys(config)).toEqual([
+      {
+        ...{ check: 'model', ok: false },
+        found: `embedding, set in the environment; ${new URL(url).host} rejects the key`,
+        fix: 'Check the key of EMBEDDING_API_KEY.',
+      },
+    ]);
+  });
+
+  test.each([
+    ['anthropic', 'https://api.anthropic.com/v1/models', 'x-api-key'],
+    ['google', 'https://generativelanguage.googleapis.com/v1beta/models', 'x-goog-api-key'],
+    ['groq', 'https://api.groq.com/openai/v1/models', 'authorization'],
+  ])('is found by a list of the models of %s', (provider, url, header) => {
+    const request = listRequest({ provider, baseUrl: undefined, apiKey: 'k' });
+    expect(request?.url).toBe(url);
+    expect(request?.headers[header]).toMatch(/^(Bearer )?k$/);
   });
 });
 

@@ -71,6 +71,15 @@ describe('run input', () => {
     expect(rows).toEqual([{ a: '12345678901234567890' }]);
   });
 
+  test('is left out where it is null', async () => {
+    const nulls = ['--data', 'null', '--metadata', 'null', '--overrides', '{"model": null}'];
+    expect(await startedRun(await cli('run', agent, 'Hi', ...nulls, '--detach'))).toMatchObject({
+      input_data: null,
+      metadata: {},
+      overrides: null,
+    });
+  });
+
   test('is read from standard input', async () => {
     const { input } = await startedRun(
       await runWithStdin('Hello\n', 'run', agent, '-', '--detach'),

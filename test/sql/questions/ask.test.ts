@@ -104,11 +104,15 @@ describe('howdah.ask', () => {
     });
   });
 
-  test('is rejected inside a transaction block, where the run would be invisible', async () => {
+  test.each([
+    ['a transaction block', 'begin', `call howdah.ask('support', 'inside')`],
+    ['a query that begins one', 'select', `begin; call howdah.ask('support', 'inside')`],
+    ['a query of several statements', 'select', `select 1; call howdah.ask('support', 'inside')`],
+  ])('is rejected inside %s, where the run would be invisible', async (_, before, query) => {
     const client = await openSession(db.url);
     try {
-      await client.query('begin');
-      await expect(client.query(`call howdah.ask('support', 'inside')`)).rejects.toMatchObject({
+      await client.query(before);
+      await expect(client.query(query)).rejects.toMatchObject({
         code: '2D000',
         message: expect.stringMatching(/^howdah\.ask commits/),
         hint: expect.stringContaining('howdah explain 2D000'),

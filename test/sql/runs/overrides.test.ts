@@ -122,6 +122,15 @@ describe.each(ways)('%s', (_, way) => {
     expect(await startRun(member, 'vault', { max_cost: 50 })).toMatchObject({ max_cost: '50' });
   });
 
+  test('takes a field that is null as absent', async () => {
+    const overrides = { model: null, request_params: null, allowed_tools: null };
+    expect(await startRun(runner, 'desk', { overrides })).toMatchObject({ overrides: null });
+    const seed = { ...overrides, request_params: { seed: 7 } };
+    expect(await startRun(runner, 'desk', { overrides: seed })).toMatchObject({
+      overrides: { request_params: { seed: 7 } },
+    });
+  });
+
   test('rejects a budget above that of the agent for every role of the tenant', async () => {
     for (const user of [runner, member, admin]) {
       expect(await refused(user, 'desk', { max_cost: 2.5 })).toMatchObject({

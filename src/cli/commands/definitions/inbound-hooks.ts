@@ -2,7 +2,6 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { withOffload } from '../../../concurrency/offload.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
 import { listInboundDeliveries } from '../../../db/operations/deliveries.ts';
-import type { Json } from '../../../json/json.ts';
 import {
   type HookExpressions,
   mapDelivery,
@@ -147,7 +146,7 @@ function registerTest(command: Command, io: CliIo): void {
     .requiredOption('--file <file>', 'file with the JSON body of a request; - reads standard input')
     .option('--header <name:value>', 'header of the request; may be repeated', headerOf)
     .action(async (name: string, { tenant, file, header = {} }: TestOptions) => {
-      const body = (await readArgument(io, 'file', file === '-' ? '-' : `@${file}`)) as Json;
+      const body = (await readArgument(io, 'file', file === '-' ? '-' : `@${file}`)) ?? null;
       await withDatabase(io, async (database) => {
         const row = await forTenant(database, tenant, (client) =>
           requireDefinition(client, HOOKS, name),

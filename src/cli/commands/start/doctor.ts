@@ -52,8 +52,9 @@ export function register(command: Command, io: CliIo): void {
       }
       const { codeSandboxes } = await import('../../doctor/code-sandbox.ts');
       findings.push(await codeSandboxes(config.path));
-      const { defaultModelFinding } = await import('../../doctor/default-model.ts');
+      const { defaultModelFinding, rejectedKeys } = await import('../../doctor/default-model.ts');
       findings.push(await defaultModelFinding(isMigrated ? pool : null, config));
+      findings.push(...(await rejectedKeys(config)));
       report(io, findings);
     } finally {
       await pool.end();
