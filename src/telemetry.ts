@@ -1,8 +1,10 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { WorkerOptions } from '../workers/worker-options.ts';
 import type { Config } from './config.ts';
 import { MOST_CONNECTIONS } from './db/connection/connection-limits.ts';
-import { createPool } from './db/connection/pool.ts';
+import { createPool, onConnection } from './db/connection/pool.ts';
+import { saysConnectionLoss } from './db/connection/sqlstate.ts';
 import { figuresOn } from './db/operations/metric-queries.ts';
 import { traceRowsOn } from './db/operations/trace-queries.ts';
 import { presenceOfSchema } from './db/schema/readiness.ts';
@@ -12,6 +14,7 @@ import { createLog, type Sink } from './telemetry/log.ts';
 import { createLogRedaction } from './telemetry/log-redaction.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { combineObservers } from './telemetry/observers.ts';
+import type { Outages } from './telemetry/outage-lines.ts';
 import { createReadiness, type Readiness } from './telemetry/readiness.ts';
 import { logRuns } from './telemetry/run-log.ts';
 import type { EndedRun } from './telemetry/traces/run-spans.ts';
@@ -85,8 +88,19 @@ export function openLog(url: string, config: Config, terminal: Terminal, sink?: 
     ...terminal,
     redaction,
     ...(sink && { logFormat: 'json' as const }),
+    outages: outagesOf(url),
   };
   return { redaction, log: createLog(options, sink) };
+}
+
+/** Tells whether a database is away. Each probe makes a connection of its own. */
+function outagesOf(url: string): Outages {
+  return {
+    isOutage: saysConnectionLoss,
+    probe: () =>
+      onConnection({ url, applicationName: 'howdah-log' }, (client) => client.query('select 1')),
+    wait: () => setTimeout(2_000, undefined, { ref: false }),
+  };
 }
 
 /** Loads and opens metrics. Their packages are loaded here, only by processes with metrics. */

@@ -41,6 +41,13 @@ export function isConnectionLoss(error: unknown): boolean {
   );
 }
 
+/** Returns whether an error, or a text that quotes one, says that the database was lost. */
+export function saysConnectionLoss(fault: unknown): boolean {
+  if (typeof fault !== 'string') return fault instanceof Error && isConnectionLoss(fault);
+  const quoted = /\bE(CONN|TIMEDOUT|HOST|NET|AI_)[A-Z]*\b|the database system is /.test(fault);
+  return quoted || isConnectionLoss({ message: fault });
+}
+
 /**
  * Returns whether this process gave up the statement because its answer did not come in time. The
  * server may still be at work on it.
