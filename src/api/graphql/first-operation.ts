@@ -1,3 +1,6 @@
+import './environment.ts';
+import { Kind, parse } from 'postgraphile/graphql';
+
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
@@ -56,17 +59,34 @@ query RecentRuns {
 `;
 
 /**
- * The operation that GraphiQL shows first. `variables` is JSON text; only the page of a run has it.
+ * The operation that GraphiQL shows first. With `variables`, which is JSON text or empty, it gets a
+ * tab of its own.
  */
 export type FirstOperation = { query: string; variables?: string };
 
 /**
- * Returns the operation for the URL of a page: `/graphiql?run=ID` follows a run, any other URL
- * shows the newest runs. A URL contains only an id. It cannot contain an operation, and nothing is
- * sent before the user presses play.
+ * Returns the operation for the URL of a page: `/graphiql?run=ID` follows a run, `?query=…`, with
+ * `&variables=…` or without, shows that operation, and any other URL the newest runs. Nothing is
+ * sent before the user presses play. A link of somebody else cannot prepare a change: a mutation is
+ * not shown, as GraphQL over GET refuses it.
  */
 export function firstOperation(url = ''): FirstOperation {
-  const id = new URLSearchParams(url.split('?', 2)[1]).get('run') ?? '';
-  if (!UUID.test(id)) return { query: RECENT_RUNS };
-  return { query: RUN, variables: JSON.stringify({ id }, null, 2) };
+  const parameters = new URLSearchParams(url.split('?', 2)[1]);
+  const id = parameters.get('run') ?? '';
+  if (UUID.test(id)) return { query: RUN, variables: JSON.stringify({ id }, null, 2) };
+  const query = parameters.get('query')?.trim();
+  return query && !hasMutation(query)
+    ? { query, variables: parameters.get('variables') ?? '' }
+    : { query: RECENT_RUNS };
+}
+
+/** Returns whether a document changes something. A document that cannot be read is not run. */
+function hasMutation(query: string): boolean {
+  try {
+    return parse(query).definitions.some(
+      (one) => one.kind === Kind.OPERATION_DEFINITION && one.operation === 'mutation',
+    );
+  } catch {
+    return false;
+  }
 }

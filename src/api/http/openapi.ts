@@ -154,6 +154,7 @@ function operation(
   const parameters = [
     ...parametersOf(params, 'path', schemaOf),
     ...parametersOf(query, 'query', schemaOf),
+    ...otherNames(parametersOf(query, 'query', schemaOf), route.queryAliases),
     ...parametersOf(route.headers, 'header', schemaOf),
     ...(changes ? [IF_MATCH] : []),
     ...(route.isKeyed ? [IDEMPOTENCY_KEY] : []),
@@ -161,7 +162,10 @@ function operation(
   ];
   const types = route.bodyTypes ?? ['application/json'];
   const content =
-    body && Object.fromEntries(types.map((type) => [type, { schema: schemaOf(body) }]));
+    body &&
+    Object.fromEntries(
+      types.map((type) => [type, { schema: withAliases(schemaOf(body), route.fieldAliases) }]),
+    );
   return {
     operationId: id,
     tags: [tag],
@@ -177,6 +181,46 @@ function operation(
       ),
       default: route.error ? responseOf(route.error, schemaOf) : problem,
     },
+  } as JsonObject;
+}
+
+/** Returns the parameters that are other names of some of these. */
+function otherNames(parameters: JsonObject[], aliases: Route['queryAliases'] = {}): JsonObject[] {
+  return Object.entries(aliases).flatMap(([alias, name]) =>
+    parameters
+      .filter((one) => one.name === name)
+      .map((one) => ({ ...one, name: alias, description: `Another name of \`${name}\`` })),
+  );
+}
+
+/** Adds the other names of fields to the schema of a body. One name of a required field is enough. */
+function withAliases(schema: JsonObject, aliases: Route['fieldAliases'] = {}): JsonObject {
+  const {
+    properties,
+    required = [],
+    ...rest
+  } = schema as {
+    properties?: Record<string, JsonObject>;
+    required?: string[];
+  };
+  const names = Object.entries(aliases).filter(
+    ([alias, name]) => properties?.[name] !== undefined && properties[alias] === undefined,
+  );
+  if (names.length === 0) return schema;
+  const added = names.map(([alias, name]) => {
+    const field = { ...properties?.[name], description: `Another name of \`${name}\`` };
+    return [alias, field] as const;
+  });
+  const others = (name: string) => names.flatMap(([alias, ours]) => (ours === name ? alias : []));
+  const choices = required.filter((name) => others(name).length > 0);
+  const oneOfEach = choices.map((name) => ({
+    anyOf: [name, ...others(name)].map((one) => ({ required: [one] })),
+  }));
+  return {
+    ...rest,
+    properties: { ...properties, ...Object.fromEntries(added) },
+    required: required.filter((name) => !choices.includes(name)),
+    ...(oneOfEach.length > 0 && { allOf: oneOfEach }),
   } as JsonObject;
 }
 

@@ -52,15 +52,27 @@ test('the page of a run opens one subscription that follows it to its end', asyn
 test.each([
   '',
   '?query=mutation{deleteAgent}&variables={}',
+  '?query=query A{agents{nodes{id}}} mutation B{deleteAgent}',
   `?run=${ID}x`,
   `?run=${encodeURIComponent(`${ID}"});alert(1)//`)}`,
   `?run=${encodeURIComponent('</script><script>alert(1)</script>')}`,
   '?run=%E0%A4%A',
-])('a URL cannot inject a query: %s', async (query) => {
+])('a URL cannot inject a change or a script: %s', async (query) => {
   const { html, begins } = await open(query);
   expect(Object.keys(begins)).toEqual(['query']);
   expect(begins).toEqual((await open('?')).begins);
   expect(html).not.toMatch(/alert|deleteAgent/);
+});
+
+test.each([
+  ['', ''],
+  [`{"first": 2}`, `{"first": 2}`],
+])('a URL with a query shows it, with the variables %j', async (sent, variables) => {
+  const query = 'query Few { agents(first: 2) { nodes { name } } } # <script>';
+  const more = sent && `&variables=${encodeURIComponent(sent)}`;
+  const { html, begins } = await open(`?query=${encodeURIComponent(query)}${more}`);
+  expect(begins).toEqual({ query, variables });
+  expect(html).not.toContain('# <script>');
 });
 
 test('GraphiQL starts with a query of the newest runs', async () => {

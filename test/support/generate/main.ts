@@ -86,11 +86,15 @@ async function renderInterfaces(url: string, graphqlSdl: string): Promise<string
   }
 }
 
-/** Returns the OpenAPI document of the REST routes only. Clients of OpenAI have their own types. */
+/**
+ * Returns the OpenAPI document of the REST routes only, with our names only: the types of the
+ * client are made of it. Clients of OpenAI have their own types.
+ */
 async function buildRestDocument(): Promise<JsonObject> {
   const { openApi } = await import('../../../src/api/http/openapi.ts');
   const { restRoutes } = await import('../../../src/api/rest/rest-routes.ts');
-  return openApi({ routes: restRoutes });
+  const routes = restRoutes.map(({ fieldAliases, queryAliases, ...route }) => route);
+  return openApi({ routes });
 }
 
 function systemSchemaFunction(schema: unknown): string {

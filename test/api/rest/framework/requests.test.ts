@@ -58,6 +58,29 @@ describe('the OpenAPI description', () => {
     }
   });
 
+  test('has the names of other systems that bodies and queries accept', () => {
+    const bodyOf = (path: string) =>
+      description.paths[path].post.requestBody.content['application/json'].schema;
+    expect(bodyOf('/api/models').properties.api_url).toMatchObject({
+      type: ['string', 'null'],
+      description: 'Another name of `base_url`',
+    });
+    const { properties, required, allOf } = bodyOf('/query');
+    expect(Object.keys(properties)).toEqual(
+      expect.arrayContaining(['question', 'message', 'input', 'user_input']),
+    );
+    expect(required).toEqual([]);
+    const valid = new Ajv2020({ strict: false }).compile(bodyOf('/query'));
+    expect([valid({ user_input: 'Hi' }), valid({ question: 'Hi' }), valid({})]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect(allOf).toHaveLength(1);
+    const names = description.paths['/api/agents'].get.parameters.map(({ name }: Answer) => name);
+    expect(names).toEqual(expect.arrayContaining(['is_active', 'active']));
+  });
+
   test('is public, even where a login is required', async () => {
     const shut = await startTestApi(db.url, tokenOptions);
     expect((await call(shut, 'GET', '/openapi.json')).status).toBe(200);
