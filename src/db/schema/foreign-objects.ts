@@ -1,5 +1,6 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Client } from '../connection/pool.ts';
+import { faultOf } from '../connection/sqlstate.ts';
 
 /** A pattern for the roles that own our objects. */
 export const OUR_ROLES =
@@ -41,6 +42,25 @@ export async function refuseViewsOnOurs(client: Client): Promise<void> {
     {
       hint: 'Save their text (pg_get_viewdef), drop them, migrate, and create them again.',
       detail: { views: rows.map(({ name }) => name) },
+    },
+  );
+}
+
+/**
+ * Rethrows an error. Names the objects of others that depend on what would have to be dropped, as
+ * Postgres lists them: views on our tables, columns of our types, foreign keys.
+ */
+export function explainDependents(error: unknown): never {
+  const { code, detail = '' } = faultOf(error);
+  if (code !== '2BP01') throw error;
+  const lines = detail.split('\n');
+  throw new HowdahError(
+    'HWCNF',
+    `objects that are not part of Howdah depend on it: ${lines.join(', ')}`,
+    {
+      hint: 'Save the text of each view (pg_get_viewdef), drop the views, columns or keys that are named, then run the migration down again.',
+      detail: { dependents: lines },
+      cause: error,
     },
   );
 }

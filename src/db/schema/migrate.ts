@@ -2,7 +2,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { type Client, onConnection, type Queryable } from '../connection/pool.ts';
 import { refusePooler } from '../connection/pooler-check.ts';
 import { faultOf } from '../connection/sqlstate.ts';
-import { refuseForeignObjects, refuseViewsOnOurs } from './foreign-objects.ts';
+import { explainDependents, refuseForeignObjects, refuseViewsOnOurs } from './foreign-objects.ts';
 import { knownMigrations, MIGRATIONS } from './known-migrations.ts';
 import { areInForce, chooseAll, chooseChanged, replaceableFiles } from './replaceable-files.ts';
 import { appliedDigests, applyReplaceable, dropReplaceable } from './replaceable-objects.ts';
@@ -94,9 +94,10 @@ export async function migrateDown(url: string, all: boolean): Promise<string[]> 
       await client.query('set local role howdah_owner');
       await dropReplaceable(client);
       return later > 0 ? run(client, 'down', later) : [];
-    });
+    }).catch(explainDependents);
     if (all || applied.length === 1) {
-      undone.push(...(await inOneTransaction(client, () => run(client, 'down', 1))));
+      const first = inOneTransaction(client, () => run(client, 'down', 1));
+      undone.push(...(await first.catch(explainDependents)));
       await client.query('drop schema howdah_private cascade');
     }
     return undone;

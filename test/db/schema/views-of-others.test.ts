@@ -68,3 +68,31 @@ test('a down migration that would drop views of users is rejected', async () => 
   await expect(migrateDown(db.url, false)).rejects.toMatchObject({ code: 'HWCNF' });
   await db.pool.query('select * from public.costs; select * from public.days');
 });
+
+test.each([
+  [
+    'a view',
+    'create view public.mine as select id, status from howdah.executions',
+    'public.mine|view mine',
+  ],
+  [
+    'a column',
+    'create table public.mine (status howdah.execution_status)',
+    'column status of table',
+  ],
+  [
+    'a foreign key',
+    'create table public.mine (agent_id uuid references howdah.agents (id))',
+    'constraint mine_agent_id_fkey',
+  ],
+])('a down migration names %s that depends on a table or type of ours', async (_, sql, name) => {
+  await db.pool.query(sql);
+  await expect(migrateDown(db.url, true)).rejects.toMatchObject({
+    code: 'HWCNF',
+    message: expect.stringMatching(name),
+    hint: expect.stringContaining('pg_get_viewdef'),
+  });
+  await db.pool.query('drop view if exists public.mine').catch(() => {});
+  await db.pool.query('drop table if exists public.mine').catch(() => {});
+  await db.pool.query('select from howdah.agents');
+});
