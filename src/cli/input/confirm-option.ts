@@ -4,35 +4,28 @@ import { exitCodes } from '../output/exit-codes.ts';
 import type { CliIo } from '../output/output.ts';
 
 /** The `--yes` option of destructive verbs. */
-export const YES_OPTION = ['--yes', 'do not ask for confirmation at a terminal'] as const;
+export const YES_OPTION = [
+  '--yes',
+  'do not ask for confirmation; needed without a terminal and with --json',
+] as const;
 export const DRY_RUN_OPTION = ['--dry-run', 'show what would be done; change nothing'] as const;
 
 /**
- * Asks a person at a terminal to confirm the deletion of what the command names. Returns true
- * without asking if there is no terminal, with `--yes`, and for programs.
+ * Asks a person at a terminal to confirm the loss that a sentence names. Without a terminal, and
+ * for programs, only `--yes` confirms. Throws `EUSAGE` without it.
  */
 export async function confirm(io: CliIo, what: string, yes: boolean | undefined): Promise<boolean> {
-  if (yes || io.json || io.ask === undefined) return true;
+  if (yes) return true;
+  if (io.json || io.ask === undefined) {
+    throw new HowdahError('EUSAGE', `${what} This cannot be undone.`, {
+      hint: 'Add --yes to confirm it.',
+    });
+  }
   const line = await io.ask(`${what} This cannot be undone. Continue? [y/N] `);
   if (/^y(es)?$/i.test(line?.trim() ?? '')) return true;
   io.err('Nothing was done.');
   io.setExitCode(exitCodes.error);
   return false;
-}
-
-/**
- * Asks for the confirmation of the loss of everything. Without a terminal, and for programs, only
- * `--yes` confirms. Throws `EUSAGE` without it.
- */
-export async function confirmLoss(
-  io: CliIo,
-  what: string,
-  yes: boolean | undefined,
-): Promise<boolean> {
-  if (yes || (!io.json && io.ask !== undefined)) return confirm(io, what, yes);
-  throw new HowdahError('EUSAGE', `${what} This cannot be undone.`, {
-    hint: 'Add --yes to confirm it, or --dry-run to see what would be done.',
-  });
 }
 
 /** Runs `work` in a transaction. A dry run is rolled back. */

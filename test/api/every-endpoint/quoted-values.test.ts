@@ -124,7 +124,7 @@ describe.each([
     ['agents', `--${name}`],
     ['executions', '--status', name],
     ['apply', part(name).slice(0, 200) + HOSTILE],
-    ['secret', 'remove', name],
+    ['secret', 'remove', name, '--yes'],
     ['settings', 'show', name],
   ])('howdah %s', async (...words) => {
     const [plain, json] = [

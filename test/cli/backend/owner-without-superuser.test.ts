@@ -112,7 +112,7 @@ async function walk(url: string, name: string): Promise<Map<string, CliResult>> 
 
   await cli('migrate', 'up');
   await cli('migrate', 'status');
-  await cli('migrate', 'down');
+  await cli('migrate', 'down', '--yes');
   await runCli(url, 'migrate', 'up');
   await cli('db', 'url');
   const client = new pg.Client({ connectionString: url });
@@ -170,17 +170,17 @@ async function walk(url: string, name: string): Promise<Map<string, CliResult>> 
   await cli('tools');
   await cli('tools', 'asker');
   await cli('models', 'create', 'made', '--provider', 'local', '--model', 'extractive');
-  await cli('models', 'delete', 'made');
+  await cli('models', 'delete', 'made', '--yes');
   await cli('prompts', 'create', 'made', 'Hello.');
-  await cli('prompts', 'delete', 'made');
+  await cli('prompts', 'delete', 'made', '--yes');
   await cli('skills', 'create', 'made', 'Be brief.', '--description', 'Brevity.');
-  await cli('skills', 'delete', 'made');
+  await cli('skills', 'delete', 'made', '--yes');
   await cli('grants', 'list');
   await cli('limits', 'list');
   await cli('hooks', 'list');
   await cli('audit');
   await cli('integrations', 'create', 'made', '--url', 'https://example.com/api');
-  await cli('integrations', 'delete', 'made');
+  await cli('integrations', 'delete', 'made', '--yes');
   await about('todo', (await ids('select id from howdah.sessions limit 1'))[0] ?? '');
   await cli(
     ...[
@@ -196,10 +196,10 @@ async function walk(url: string, name: string): Promise<Map<string, CliResult>> 
     ],
   );
   await cli('schedules', 'run', 'made');
-  await cli('schedules', 'delete', 'made');
+  await cli('schedules', 'delete', 'made', '--yes');
   await cli('webhooks', 'create', 'https://example.com/made');
   await cli('webhooks', 'list');
-  await cli('webhooks', 'delete', 'https://example.com/made');
+  await cli('webhooks', 'delete', 'https://example.com/made', '--yes');
   await cli('mcp', 'list');
   await typed('mcp');
   await cli('alerts', '--use');
@@ -207,7 +207,7 @@ async function walk(url: string, name: string): Promise<Map<string, CliResult>> 
   await cli('policies');
   await cli('filters', 'add', 'tax_id', '[0-9]{11}');
   await cli('filters', 'test', '12345678901');
-  await cli('filters', 'remove', 'tax_id');
+  await cli('filters', 'remove', 'tax_id', '--yes');
   await cli('settings', 'set', 'max_depth', '6');
   await cli('settings', 'remove', 'max_depth');
   await cli('sql', 'select count(*) from howdah.executions');
@@ -217,15 +217,15 @@ async function walk(url: string, name: string): Promise<Map<string, CliResult>> 
   const hook = ['--verification', 'github', '--secret', 'github', '--agent', 'greeter'];
   await cli('inbound-hooks', 'create', 'made', ...hook);
   await cli('inbound-hooks', 'deliveries');
-  await cli('inbound-hooks', 'delete', 'made');
-  await cli('secret', 'remove', 'github');
+  await cli('inbound-hooks', 'delete', 'made', '--yes');
+  await cli('secret', 'remove', 'github', '--yes');
   await cli('token', '--user', 'ada', '--create');
   await cli('users');
   await cli('export-user', 'ada');
-  await cli('erase-user', 'ada', '--mode', 'delete');
+  await cli('erase-user', 'ada', '--mode', 'delete', '--yes');
   await cli('key', 'create', 'ci', '--role', 'member');
   await cli('key', 'list');
-  await cli('retention');
+  await cli('retention', '--yes');
   await cli('retention', 'months');
   const month = new Date().toISOString().slice(0, 7);
   const archive = join(folder, name);

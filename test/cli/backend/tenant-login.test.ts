@@ -109,7 +109,7 @@ describe('a login bound to one tenant', () => {
   test('creates, lists and revokes keys, and sees users and secrets of its tenant', async () => {
     const made = JSON.parse((await as('admin', 'key', 'create', 'ci', '--json')).stdout);
     expect((await as('admin', 'key', 'list')).stdout).toMatch(/ci +acme/);
-    expect(await as('admin', 'key', 'revoke', made.id)).toMatchObject({ status: 0 });
+    expect(await as('admin', 'key', 'revoke', made.id, '--yes')).toMatchObject({ status: 0 });
     expect(await as('admin', 'secret', 'list')).toMatchObject({ status: 0 });
     expect((await as('admin', 'export-user', 'ada')).status).toBe(0);
     vi.stubEnv('HOWDAH_JWT_SECRET', 'a secret of at least thirty-two bytes');
@@ -131,7 +131,7 @@ describe('a login bound to one tenant', () => {
   test.each([
     [['migrate', 'up']],
     [['migrate', 'status']],
-    [['migrate', 'down']],
+    [['migrate', 'down', '--yes']],
     [['doctor']],
     [['doctor', '--audit']],
     [['worker']],

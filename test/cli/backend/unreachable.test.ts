@@ -76,7 +76,7 @@ const LINES: Record<string, string[]> = {
   token: ['--user', 'ada'],
   users: ['show', 'ada'],
   'export-user': ['ada'],
-  'erase-user': ['ada', '--mode', 'delete'],
+  'erase-user': ['ada', '--mode', 'delete', '--yes'],
   retention: [],
   key: ['list'],
   generate: ['--executions', '1'],

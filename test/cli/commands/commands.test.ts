@@ -55,12 +55,12 @@ describe('howdah filters', () => {
       { name: 'badge', agent: null, action: 'redact', places: ['output', 'board'] },
       { name: 'own', agent: 'greeter', action: 'block' },
     ]);
-    expect(await cli('filters', 'remove', 'badge')).toMatchObject({ status: 0 });
-    expect(await cli('filters', 'remove', 'own')).toMatchObject({ status: 0 });
+    expect(await cli('filters', 'remove', 'badge', '--yes')).toMatchObject({ status: 0 });
+    expect(await cli('filters', 'remove', 'own', '--yes')).toMatchObject({ status: 0 });
   });
 
   test.each([
-    [['remove', 'nobody'], 3, /there is no filter named 'nobody'/],
+    [['remove', 'nobody', '--yes'], 3, /there is no filter named 'nobody'/],
     [['add', 'x', '('], 2, /pattern of filter 'x'/],
     [['add', 'x', 'y', '--places', 'roof'], 2, /'roof' is not one of output/],
     [['add', 'x', 'y', '--agent', 'nobody'], 3, /nobody/],
@@ -443,11 +443,11 @@ describe('status and lists', () => {
       [run],
     );
     // empty if the worker's nightly maintenance came first
-    expect(JSON.parse((await cli('retention', '--json')).stdout)).toMatchObject({
+    expect(JSON.parse((await cli('retention', '--yes', '--json')).stdout)).toMatchObject({
       removed: expect.any(Number),
     });
     await expect.poll(async () => (await cli('show', run)).status).toBe(3);
-    expect((await cli('retention')).stdout).toMatch(/^0 root runs/);
+    expect((await cli('retention', '--yes')).stdout).toMatch(/^0 root runs/);
     await database.pool.query('delete from howdah.retention_policies where id = $1', [id]);
   });
 

@@ -257,7 +257,7 @@ workflows: { nightly: { type: chain, members: [analyst, desk] } }
       ]),
       kept: [],
     });
-    const applied = await cli('apply', file, '--prune');
+    const applied = await cli('apply', file, '--prune', '--yes');
     expect(matchLines(applied.stdout, /^(create|change|delete) +(\S+) +(.*)$/)).toEqual(words);
     expect((await cli('diff', file, '--prune')).stdout).toBe('');
   });

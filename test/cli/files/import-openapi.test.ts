@@ -101,7 +101,16 @@ describe('howdah tools import-openapi', () => {
     expect(await count()).toEqual({ n: 0 });
     expect(await imports(FILE, '--tenant', slug)).toMatchObject({ status: 0 });
     expect(await count()).toEqual({ n: 7 });
-    const again = await imports(FILE, '--tenant', slug, '--only', 'listBooks', '--prune', '--json');
+    const again = await imports(
+      FILE,
+      '--tenant',
+      slug,
+      '--only',
+      'listBooks',
+      '--prune',
+      '--yes',
+      '--json',
+    );
     const { systems } = JSON.parse(again.stdout);
     expect(
       systems[0].objects.filter(({ action }: { action: string }) => action === 'delete'),

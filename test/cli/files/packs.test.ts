@@ -186,7 +186,7 @@ create function ${name}.third(n numeric) returns numeric language sql as $$ sele
     await cli('apply', folder);
     const file = join(folder, 'empty.yaml');
     await writeFile(file, `version: v1\nname: ${name}\n`);
-    const { status, stdout } = await cli('apply', file, '--prune');
+    const { status, stdout } = await cli('apply', file, '--prune', '--yes');
     expect(status).toBe(0);
     expect(lines(stdout).filter((line) => line.startsWith('delete'))).toHaveLength(6);
     expect(await one(database.pool, 'select to_regnamespace($1) as s', [name])).toEqual({

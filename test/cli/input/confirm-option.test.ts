@@ -25,6 +25,7 @@ async function runAndType(line: string, ...argv: string[]) {
 const users = async () =>
   (await database.pool.query('select username from howdah.users')).rows.length;
 
+const NOBODY = '01980000-0000-7000-8000-000000000000';
 const LINES: [string[], RegExp][] = [
   [['migrate', 'down'], /This drops what \d{4}_\w+ created, with its data\./],
   [['migrate', 'down', '--all'], /This drops everything that belongs to Howdah in this database/],
@@ -32,6 +33,11 @@ const LINES: [string[], RegExp][] = [
   [['retention'], /This deletes all data that is past its retention period\./],
   [['secret', 'remove', 'openai'], /This deletes the secret openai\./],
   [['filters', 'remove', 'iban'], /This deletes the filter iban/],
+  [['models', 'delete', 'default'], /This deletes the model default\./],
+  [
+    ['integrations', 'disconnect', NOBODY],
+    /This disconnects the account .*, and revokes its tokens\./,
+  ],
   [['key', 'revoke', 'hwd_9f2kQ7xYb1Zc'], /This revokes the key hwd_9f2kQ7xYb1Zc… permanently\./],
 ];
 
@@ -48,33 +54,28 @@ describe('destructive commands', () => {
     },
   );
 
-  test('run after confirmation, and without a prompt with --yes or --json', async () => {
+  test('run after confirmation, and without a prompt with --yes', async () => {
     expect((await runAndType('y', 'filters', 'remove', 'iban')).stderr).toContain(
       'Filter iban is deleted.',
     );
-    for (const more of ['--yes', '--json']) {
+    for (const more of [['--yes'], ['--yes', '--json']]) {
       await database.pool.query(
         `insert into howdah.output_filters (name, pattern) values ('iban', '[A-Z]{2}[0-9]{20}')`,
       );
-      const { status, stderr } = await runAndType('n', 'filters', 'remove', 'iban', more);
+      const { status, stderr } = await runAndType('n', 'filters', 'remove', 'iban', ...more);
       expect({ status, asks: stderr.includes('[y/N]') }).toEqual({ status: 0, asks: false });
     }
   });
 
-  test('that drop everything need --yes without a terminal and for programs', async () => {
+  test.each(LINES)('%j needs --yes without a terminal and for programs', async (argv, what) => {
     for (const more of [[], ['--json']]) {
-      const argv = ['migrate', 'down', '--all', ...more];
-      const { status, stdout, stderr } = await runCli(database.url, ...argv);
+      const { status, stdout, stderr } = await runCli(database.url, ...argv, ...more);
       expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
-      expect(stderr).toContain('--yes');
+      expect(stderr).toMatch(what);
+      expect(stderr).toContain('This cannot be undone.');
+      expect(stderr).toContain('Add --yes to confirm it.');
     }
     expect((await database.pool.query('select from howdah.tenants')).rowCount).toBe(1);
-  });
-
-  test('run without a prompt when piped', async () => {
-    const { status, stderr } = await runCli(database.url, 'filters', 'remove', 'none');
-    expect(status).toBe(3);
-    expect(stderr).not.toContain('[y/N]');
   });
 });
 

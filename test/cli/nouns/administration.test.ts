@@ -82,16 +82,16 @@ describe.each<[string, string[], object]>([
     expect((await runOnBoth(noun, 'show', row.id.toUpperCase(), '--json')).stdout).toBe(
       created.stdout,
     );
-    expect(await json(viaServer(noun, 'delete', row.id, '--json'))).toEqual(row);
+    expect(await json(viaServer(noun, 'delete', row.id, '--json', '--yes'))).toEqual(row);
     expect(await runOnBoth(noun, 'show', row.id)).toMatchObject({ status: 3 });
 
     const own = await viaDatabase(noun, 'create', ...made, '--json');
     expect(withoutIds(created)).toEqual(withoutIds(own));
-    await viaDatabase(noun, 'delete', JSON.parse(own.stdout).id);
+    await viaDatabase(noun, 'delete', JSON.parse(own.stdout).id, '--yes');
     const again = await viaServer(noun, 'create', ...made);
-    const deleted = await viaServer(noun, 'delete', again.stdout.trim());
+    const deleted = await viaServer(noun, 'delete', again.stdout.trim(), '--yes');
     const ownAgain = await viaDatabase(noun, 'create', ...made);
-    const ownDeleted = await viaDatabase(noun, 'delete', ownAgain.stdout.trim());
+    const ownDeleted = await viaDatabase(noun, 'delete', ownAgain.stdout.trim(), '--yes');
     expect([again, deleted].map(withoutIds)).toEqual([ownAgain, ownDeleted].map(withoutIds));
   });
 });
@@ -99,7 +99,7 @@ describe.each<[string, string[], object]>([
 test.each([
   [3, ['limits', 'show', UNKNOWN]],
   [3, ['limits', 'show', 'nobody']],
-  [3, ['grants', 'delete', UNKNOWN]],
+  [3, ['grants', 'delete', UNKNOWN, '--yes']],
   [3, ['grants', 'create', 'run', '--agent', 'greter', '--role', 'viewer']],
   [2, ['grants', 'create', 'fly', '--agent', 'greeter', '--role', 'viewer']],
   [2, ['grants', 'create', 'run', '--role', 'viewer']],
@@ -109,9 +109,9 @@ test.each([
   [3, [...MORNING, '--agent', 'greter']],
   [3, ['hooks', 'show', UNKNOWN]],
   [3, ['users', 'suspend', 'nobody']],
-  [3, ['users', 'erase', 'nobody', '--mode', 'delete']],
+  [3, ['users', 'erase', 'nobody', '--mode', 'delete', '--yes']],
   [2, ['users', 'create', 'ada', '--role', 'admn']],
-  [3, ['limits', 'delete', UNKNOWN]],
+  [3, ['limits', 'delete', UNKNOWN, '--yes']],
   [2, ['limits', 'create', 'coast', '5']],
   [2, ['limits', 'create', 'cost', 'many', '--period', 'day']],
   [2, ['limits', 'create', 'calls', '5', '--period', 'day', '--scope', 'tool']],
@@ -139,10 +139,12 @@ test('schedules are created, listed, switched, run and deleted', async () => {
   expect(withoutIds(await viaServer(...run))).toEqual(withoutIds(await viaDatabase(...run)));
   const pause = ['schedules', 'pause', 'morning', '--json'];
   expect(withoutIds(await viaServer(...pause))).toEqual(withoutIds(await viaDatabase(...pause)));
-  expect((await viaServer('schedules', 'delete', 'morning')).stdout).toBe('morning deleted\n');
+  expect((await viaServer('schedules', 'delete', 'morning', '--yes')).stdout).toBe(
+    'morning deleted\n',
+  );
   const again = await viaDatabase(...create, '--json');
   expect(withoutIds(created)).toEqual(withoutIds(again));
-  await viaDatabase('schedules', 'delete', 'morning');
+  await viaDatabase('schedules', 'delete', 'morning', '--yes');
 });
 
 test('users are created, listed, suspended, admitted and erased', async () => {
@@ -156,7 +158,7 @@ test('users are created, listed, suspended, admitted and erased', async () => {
   expect((await runOnBoth('users', 'suspend', 'ada')).stdout).toBe('ada suspended\n');
   await runOnBoth('users', 'show', ada.id, '--json');
   expect((await runOnBoth('users', 'admit', 'ada')).stdout).toBe('ada admitted\n');
-  const erase = ['users', 'erase', 'ada', '--mode', 'delete'];
+  const erase = ['users', 'erase', 'ada', '--mode', 'delete', '--yes'];
   expect(await runOnBoth(...erase, '--dry-run')).toMatchObject({ status: 0 });
   const counted = await json(runOnBoth(...erase, '--dry-run', '--json'));
   expect(counted).toMatchObject({ dry_run: true, user_id: ada.id, mode: 'delete' });

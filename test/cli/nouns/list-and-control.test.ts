@@ -85,9 +85,9 @@ describe.each([
     for (const by of [called, made.id]) {
       expect(await json(howdah(noun, 'show', by, '--json'))).toMatchObject({ id: made.id });
     }
-    const again = await howdah(noun, 'delete', called);
+    const again = await howdah(noun, 'delete', called, '--yes');
     expect(again).toEqual({ status: 0, stdout: `${called} deleted\n`, stderr: '' });
-    expect((await howdah(noun, 'delete', called)).status).toBe(3);
+    expect((await howdah(noun, 'delete', called, '--yes')).status).toBe(3);
   });
 
   test('runs are listed page by page', async () => {
@@ -160,7 +160,7 @@ describe.each([
 });
 
 test('--tenant cannot be used with an API', async () => {
-  for (const line of [['list'], ['show', 'x'], ['delete', 'x']]) {
+  for (const line of [['list'], ['show', 'x'], ['delete', 'x', '--yes']]) {
     expect(await viaServer('models', ...line, '--tenant', slug)).toMatchObject({
       status: 2,
       stderr: expect.stringContaining(
@@ -188,7 +188,9 @@ describe('howdah schedules', () => {
     expect((await viaDatabase('schedules', 'resume', 'morning')).stdout).toMatch(
       /next at .*T09:00:00/,
     );
-    expect((await viaDatabase('schedules', 'delete', 'morning')).stdout).toBe('morning deleted\n');
+    expect((await viaDatabase('schedules', 'delete', 'morning', '--yes')).stdout).toBe(
+      'morning deleted\n',
+    );
     const ofWorkflow = await json(viaDatabase(...create, '--workflow', 'visit', '--json'));
     expect(ofWorkflow).toMatchObject({ runs: 'visit', is_active: true });
   });

@@ -235,7 +235,7 @@ describe('howdah users', () => {
     expect(await json('users', 'show', made.id)).toMatchObject({ is_active: false });
     expect((await cli('users', 'admit', 'ada')).stdout).toBe('ada admitted\n');
     expect((await cli('users', 'export', 'ada')).stdout).toContain('ada@example.com');
-    expect((await cli('users', 'erase', 'ada', '--mode', 'delete')).status).toBe(0);
+    expect((await cli('users', 'erase', 'ada', '--mode', 'delete', '--yes')).status).toBe(0);
     expect((await cli('users', 'suspend', 'ada')).status).toBe(3);
   });
 });

@@ -173,7 +173,7 @@ test('the JSON output of each command matches the recorded file', async () => {
   const set = startCli(database.url, 'secret', 'set', 'github');
   set.type('a-token-of-github');
   await set.end();
-  await note('retention', 'retention');
+  await note('retention', 'retention', '--yes');
   await note('retention months', 'retention', 'months');
   const out = await mkdtemp(join(tmpdir(), 'howdah-archive-'));
   try {
@@ -188,10 +188,10 @@ test('the JSON output of each command matches the recorded file', async () => {
   await note('export-user', 'export-user', 'ada');
   await note('users list', 'users');
   await note('users show', 'users', 'show', 'ada');
-  await note('erase-user', 'erase-user', 'ada', '--mode', 'delete');
+  await note('erase-user', 'erase-user', 'ada', '--mode', 'delete', '--yes');
   const [key] = await note('key create', 'key', 'create', 'ci', '--role', 'member');
   await note('key list', 'key', 'list');
-  await note('key revoke', 'key', 'revoke', key.id);
+  await note('key revoke', 'key', 'revoke', key.id, '--yes');
   await note('generate', 'generate', '--executions', '20', '--append');
   await note('migrate', 'migrate', 'status');
   await note('db', 'db', 'url');
@@ -201,7 +201,7 @@ test('the JSON output of each command matches the recorded file', async () => {
   await note('filters add', 'filters', 'add', 'tax_id', '[0-9]{11}');
   await note('filters list', 'filters', 'list');
   await note('filters test', 'filters', 'test', '12345678901');
-  await note('filters remove', 'filters', 'remove', 'tax_id');
+  await note('filters remove', 'filters', 'remove', 'tax_id', '--yes');
   await note('settings list', 'settings', 'list');
   await note('settings show', 'settings', 'show', 'max_depth');
   await note('settings set', 'settings', 'set', 'max_depth', '6');
@@ -254,7 +254,7 @@ test('the JSON output of each command matches the recorded file', async () => {
     'inbound-hooks': ['made', '--verification', 'github', '--secret', 'hook', '--agent', 'greeter'],
   })) {
     await note(`${noun} create`, noun, 'create', ...more);
-    await note(`${noun} delete`, noun, 'delete', more[0] ?? '');
+    await note(`${noun} delete`, noun, 'delete', more[0] ?? '', '--yes');
   }
   for (const [noun, more] of Object.entries({
     grants: ['run', '--agent', 'greeter', '--role', 'owner'],
@@ -263,7 +263,7 @@ test('the JSON output of each command matches the recorded file', async () => {
     const [{ id }] = await note(`${noun} create`, noun, 'create', ...more);
     await note(`${noun} list`, noun, 'list');
     await note(`${noun} show`, noun, 'show', id);
-    await note(`${noun} delete`, noun, 'delete', id);
+    await note(`${noun} delete`, noun, 'delete', id, '--yes');
   }
   const [{ items: hooks }] = await note('hooks list', 'hooks', 'list');
   await note('hooks show', 'hooks', 'show', hooks[0].id);
@@ -272,7 +272,7 @@ test('the JSON output of each command matches the recorded file', async () => {
   await database.pool.query(`select howdah_private.set_public_address('http://127.0.0.1:8000')`);
   const [link] = await note('integrations connect', 'integrations', 'connect', 'notes');
   await note('integrations accounts', 'integrations', 'accounts');
-  await note('integrations disconnect', 'integrations', 'disconnect', link.account_id);
+  await note('integrations disconnect', 'integrations', 'disconnect', link.account_id, '--yes');
   await note('schedules run', 'schedules', 'run', 'morning');
   await note('webhooks key', 'webhooks', 'key', 'callbacks');
   const [deliveries] = await note('webhooks deliveries', 'webhooks', 'deliveries');

@@ -96,13 +96,13 @@ describe('howdah admin secret', () => {
   });
 
   test('remove requires --force for a secret that is in use', async () => {
-    const refused = await secret(['remove', 'shown']);
+    const refused = await secret(['remove', 'shown', '--yes']);
     expect(refused).toMatchObject({
       status: 1,
       stderr: expect.stringMatching(/used by .*--force/s),
     });
-    expect(await secret(['remove', 'shown', '--force'])).toMatchObject({ status: 0 });
-    expect(await secret(['remove', 'shown'])).toMatchObject({ status: 3 });
+    expect(await secret(['remove', 'shown', '--force', '--yes'])).toMatchObject({ status: 0 });
+    expect(await secret(['remove', 'shown', '--yes'])).toMatchObject({ status: 3 });
   });
 
   test('keeps the secrets of tenants separate', async () => {
@@ -165,7 +165,7 @@ describe('the API key of a model', () => {
   test('is not replaced by another: without its secret the run fails and sends nothing', async () => {
     await secret(['set', 'gone'], 'sk-gone');
     const agent = await makeAgentWithSecret('gone');
-    await secret(['remove', 'gone', '--force']);
+    await secret(['remove', 'gone', '--force', '--yes']);
     const before = server.requests.length;
     const run = await runToEnd(database.pool, agent);
     expect(run).toMatchObject({ status: 'failed', stop_reason: 'error' });

@@ -56,7 +56,7 @@ async function isPruned(
   files: Awaited<ReturnType<typeof readSystemFiles>>,
   options: Options,
 ): Promise<boolean> {
-  if (!options.prune || options.dryRun || io.ask === undefined) return true;
+  if (!options.prune || options.dryRun || options.yes) return true;
   const plans = await applyFiles(database, files, { ...options, dryRun: true });
   const gone = plans
     .flatMap(({ objects }) => objects)

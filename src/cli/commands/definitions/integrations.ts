@@ -10,6 +10,7 @@ import type { DefinitionKind } from '../../backend/definition-kinds.ts';
 import { allRows, type Page } from '../../backend/server/pages.ts';
 import { requireDefinition } from '../../backend/server/server-definitions.ts';
 import { type CliDatabase, withDatabase } from '../../backend/with-database.ts';
+import { confirm, YES_OPTION } from '../../input/confirm-option.ts';
 import { uuidOf } from '../../input/resolve-id.ts';
 import { forTenant, TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { createVerb, deleteVerb } from '../../nouns/create-and-delete.ts';
@@ -174,9 +175,12 @@ function registerDisconnect(command: Command, io: CliIo): void {
   command
     .argument('<id>', 'id of the account')
     .option(...TENANT_OPTION)
+    .option(...YES_OPTION)
     .option(...API_OPTION)
-    .action(async (text: string, options: Options) => {
+    .action(async (text: string, options: Options & { yes?: true }) => {
       const id = uuidOf(text, 'an account', ' List them: howdah admin integrations accounts');
+      const what = `This disconnects the account ${id}, and revokes its tokens.`;
+      if (!(await confirm(io, what, options.yes))) return;
       const row = await atEither<EndedAccount>(io, command, options, {
         server: async (api) =>
           (await api.request('DELETE', `${ACCOUNTS}/${id}`)) as unknown as EndedAccount,

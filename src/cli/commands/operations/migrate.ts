@@ -3,7 +3,7 @@ import { onConnection } from '../../../db/connection/pool.ts';
 import { refuseNewer } from '../../../db/schema/schema-state.ts';
 import { requireDatabase } from '../../backend/with-database.ts';
 import { searchPathFinding } from '../../doctor/search-path.ts';
-import { confirm, confirmLoss, DRY_RUN_OPTION, YES_OPTION } from '../../input/confirm-option.ts';
+import { confirm, DRY_RUN_OPTION, YES_OPTION } from '../../input/confirm-option.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 import { withStartOptions } from '../../process/serve.ts';
 
@@ -34,8 +34,7 @@ export function register(command: Command, io: CliIo): void {
         const lost = options.all
           ? 'everything that belongs to Howdah in this database'
           : `what ${planned[0]} created`;
-        const ask = options.all ? confirmLoss : confirm;
-        if (!(await ask(io, `This drops ${lost}, with its data.`, options.yes))) return;
+        if (!(await confirm(io, `This drops ${lost}, with its data.`, options.yes))) return;
       }
       const done =
         what === 'up' ? await migrateDatabase(url) : await migrateDown(url, options.all === true);

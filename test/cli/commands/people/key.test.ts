@@ -81,10 +81,10 @@ describe('howdah key revoke', () => {
     ['the whole key', (made) => made.key],
   ])('accepts %s', async (_what, named) => {
     const made = JSON.parse((await create('gone', '--json')).stdout);
-    const { status, stdout } = await key('revoke', named(made));
+    const { status, stdout } = await key('revoke', named(made), '--yes');
     expect({ status, stdout }).toEqual({ status: 0, stdout: `${made.id} revoked\n` });
     expect((await rowOf(made.id)).revoked_at).not.toBeNull();
-    expect(JSON.parse((await key('revoke', named(made), '--json')).stdout)).toMatchObject({
+    expect(JSON.parse((await key('revoke', named(made), '--yes', '--json')).stdout)).toMatchObject({
       id: made.id,
     });
     expect((await key('list')).stdout).toMatch(new RegExp(`${made.prefix} .* revoked`));
@@ -93,7 +93,7 @@ describe('howdah key revoke', () => {
   test.each([['hwd_000000000000'], ['01a1f805-7e9f-729f-9dc6-14d018338ca2']])(
     'of the unknown key %s exits 3',
     async (named) => {
-      const { status, stdout, stderr } = await key('revoke', named);
+      const { status, stdout, stderr } = await key('revoke', named, '--yes');
       expect({ status, stdout }).toEqual({ status: 3, stdout: '' });
       expect(stderr).toContain(`there is no API key ${named}`);
     },
@@ -119,7 +119,7 @@ test.each([
   [['create', 'ci', '--tenant', 'acme', '--scopes', 'run,fly'], 2, /read, run, edit, manage/],
   [['create', 'ci', '--tenant', 'acme', '--expires', 'soon'], 2, /such as 8h/],
   [['create', 'ci', '--tenant', 'acme', '--expires', '3651d'], 2, /at most 3650d/],
-  [['revoke', 'S3CRET'], 2, /neither the id nor the prefix of an API key/],
+  [['revoke', 'S3CRET', '--yes'], 2, /neither the id nor the prefix of an API key/],
 ])('%j is rejected', async (argv, expected, words) => {
   const { status, stdout, stderr } = await key(...argv);
   expect({ status, stdout }).toEqual({ status: expected, stdout: '' });

@@ -60,7 +60,8 @@ test('export-user reports a missing folder', async () => {
 });
 
 test('erase-user refuses while a run is live, then reports what it did', async () => {
-  const erase = (...more: string[]) => howdah('erase-user', 'ada', '--mode', 'delete', ...more);
+  const erase = (...more: string[]) =>
+    howdah('erase-user', 'ada', '--mode', 'delete', '--yes', ...more);
   expect((await howdah('erase-user', 'ada')).status).toBe(2);
   const refused = await erase();
   expect(refused.status).toBe(1);
