@@ -3,6 +3,7 @@ import { lstatSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } 
 import { join } from 'node:path';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { TodoDocument } from '../../db/operations/todolists.ts';
+import { unwritableFile } from '../output/write-output.ts';
 
 /**
  * A todo list in a file. The first line is a comment with the session and the version of the list,
@@ -68,6 +69,8 @@ export function writeTodoFile(
   try {
     writeFileSync(draft, formatTodoFile(file), { flag: 'wx', mode: 0o600 });
     renameSync(draft, path);
+  } catch (cause) {
+    throw unwritableFile('--write', path, cause);
   } finally {
     rmSync(draft, { force: true });
   }

@@ -15,14 +15,29 @@ export async function writeOutput(
   if (file === undefined) {
     return io.out(text);
   }
-  await writeFile(file, `${text}\n`, { mode: 0o600 }).catch((cause: NodeJS.ErrnoException) => {
-    throw new HowdahError('EUSAGE', `--out ${file} cannot be written: ${reasonOf(cause, file)}`, {
-      hint: 'Name a file in an existing, writable folder, or omit --out to write to stdout.',
-      detail: { file, code: cause.code ?? null },
-      cause,
-    });
+  await writeFile(file, `${text}\n`, { mode: 0o600 }).catch((cause: unknown) => {
+    throw unwritableFile('--out', file, cause, ', or omit --out to write to stdout');
   });
   io.err(`wrote ${file}`);
+}
+
+/** Returns the error for a file that an option names and that cannot be written. */
+export function unwritableFile(
+  option: string,
+  file: string,
+  cause: unknown,
+  otherwise = '',
+): HowdahError {
+  const fault = cause as NodeJS.ErrnoException;
+  return new HowdahError(
+    'EUSAGE',
+    `${option} ${file} cannot be written: ${reasonOf(fault, file)}`,
+    {
+      hint: `Name a file in an existing, writable folder${otherwise}.`,
+      detail: { file, code: fault.code ?? null },
+      cause,
+    },
+  );
 }
 
 function reasonOf({ code, message }: NodeJS.ErrnoException, file: string): string {

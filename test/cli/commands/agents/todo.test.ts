@@ -41,6 +41,16 @@ test('prints a list, and writes it to a folder', async () => {
   );
 });
 
+test('names the folder that is missing, and the file that is not writable', async () => {
+  const path = join(folder, 'missing', 'list.md');
+  expect(await cli(session, '--write', path)).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining(
+      `--write ${path} cannot be written: there is no folder ${join(folder, 'missing')}`,
+    ),
+  });
+});
+
 test('applies the edits of a file, which then contains the list as it is', async () => {
   const path = join(folder, 'edited.md');
   await cli(session, '--write', path);
