@@ -5,6 +5,7 @@ type Parameter = { name: string; in: string; required?: boolean; description?: s
 type Schema = {
   properties?: Record<string, { description?: string }>;
   required?: string[];
+  allOf?: { anyOf?: { required?: string[] }[] }[];
   $ref?: string;
 };
 type Body = { content?: Record<string, { schema?: Schema }> };
@@ -86,7 +87,9 @@ function detailsOf(
 }
 
 function fieldsOf(schema: Schema | undefined): string[][] {
-  const required = schema?.required ?? [];
+  // one of several names of a field is required: the first is ours
+  const oneOf = schema?.allOf?.flatMap(({ anyOf }) => anyOf?.[0]?.required ?? []) ?? [];
+  const required = [...(schema?.required ?? []), ...oneOf];
   return Object.entries(schema?.properties ?? {}).map(([name, field]) => [
     codeCell(name),
     'body',
