@@ -1,4 +1,5 @@
 import { HowdahError } from '../../contracts/errors.ts';
+import type { Plan } from '../../db/access/agent-systems.ts';
 import type { Pool, PoolClient } from '../../db/connection/pool.ts';
 import { exitCodes } from '../output/exit-codes.ts';
 import type { CliIo } from '../output/output.ts';
@@ -26,6 +27,23 @@ export async function confirm(io: CliIo, what: string, yes: boolean | undefined)
   io.err('Nothing was done.');
   io.setExitCode(exitCodes.error);
   return false;
+}
+
+/**
+ * Asks for the confirmation of what an apply with `--prune` would delete. `plan` returns the plans
+ * of a dry run. Returns whether to go on.
+ */
+export async function confirmPrune(
+  io: CliIo,
+  { prune, dryRun, yes }: { prune?: true; dryRun?: true; yes?: true },
+  plan: () => Promise<readonly Plan[]>,
+): Promise<boolean> {
+  if (!prune || dryRun || yes) return true;
+  const gone = (await plan())
+    .flatMap(({ objects }) => objects)
+    .filter(({ action }) => action === 'delete')
+    .map(({ kind, name }) => `${kind} ${name}`);
+  return gone.length === 0 || confirm(io, `This deletes ${gone.join(', ')}.`, yes);
 }
 
 /** Runs `work` in a transaction. A dry run is rolled back. */

@@ -33,7 +33,7 @@ export function bannerOf(
 }
 
 /** Says who may call the API. Names the variable of the keys, never its value. */
-function describeLogin({
+export function describeLogin({
   auth,
   jwtSecret,
   jwksUrl,

@@ -125,6 +125,14 @@ describe('the default model that this machine cannot use', () => {
   });
 });
 
+test('doctor names the variable that tokens need', async () => {
+  expect(await finding('login')).toMatchObject({
+    ok: true,
+    found: expect.stringMatching(/^required: API keys/),
+    fix: expect.stringContaining('HOWDAH_JWT_SECRET'),
+  });
+});
+
 describe('a key that its server rejects', () => {
   let server: Server;
   let url: string;

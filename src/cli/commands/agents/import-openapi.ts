@@ -8,6 +8,7 @@ import { writeFile } from '../../../systems/write-file.ts';
 import { type CliDatabase, withDatabase } from '../../backend/with-database.ts';
 import { applyImported } from '../../files/apply-import.ts';
 import { readOpenApi } from '../../files/read-openapi.ts';
+import { confirmPrune, YES_OPTION } from '../../input/confirm-option.ts';
 import { TENANT_OPTION, tenantOf } from '../../input/resolve-tenant.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 import { plainText } from '../../output/terminal-text.ts';
@@ -23,6 +24,7 @@ type Options = {
   approval: boolean;
   dryRun?: true;
   prune?: true;
+  yes?: true;
   out?: string;
   tenant?: string;
 };
@@ -51,6 +53,7 @@ export function register(command: Command, io: CliIo): void {
     .option('--out <file>', 'write the agent system file (see docs/files.md) and apply nothing')
     .option('--dry-run', 'show what would be done; change nothing')
     .option('--prune', 'delete tools of an earlier import whose operations are no longer imported')
+    .option(...YES_OPTION)
     .option(...TENANT_OPTION)
     .action((place: string, options: Options) => run(io, place, options));
 }
@@ -77,11 +80,10 @@ async function run(io: CliIo, place: string, options: Options): Promise<void> {
     await refuseOthersSecrets(database, imported, options);
     const system = { name: String(imported.document.name), text };
     const origin = 'tools import-openapi';
-    const plans = await applyImported(database, system, {
-      ...options,
-      origin,
-      keep: async () => {},
-    });
+    const apply = (more = {}) =>
+      applyImported(database, system, { ...options, ...more, origin, keep: async () => {} });
+    if (!(await confirmPrune(io, options, () => apply({ dryRun: true })))) return;
+    const plans = await apply();
     if (io.json) printJson(io, { systems: plansAsJson(plans), ...report(imported) });
     else {
       printPlans(io, plans);

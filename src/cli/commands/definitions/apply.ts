@@ -8,7 +8,7 @@ import {
   readSystemFiles,
   refuseWatchedStdin,
 } from '../../files/read-systems.ts';
-import { confirm, YES_OPTION } from '../../input/confirm-option.ts';
+import { confirmPrune, YES_OPTION } from '../../input/confirm-option.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { reportOf } from '../../output/exit-codes.ts';
 import { type CliIo, printError, printJson } from '../../output/output.ts';
@@ -35,9 +35,7 @@ export function register(command: Command, io: CliIo): void {
         io,
         async (database) => {
           if (options.watch) return watch(io, database, paths, options);
-          const files = await readSystemFiles(paths, io.stdin);
-          if (!(await isPruned(io, database, files, options))) return;
-          show(io, await applyFiles(database, files, options));
+          return apply(io, database, paths, options);
         },
         { writesModels: true },
       );
@@ -46,23 +44,9 @@ export function register(command: Command, io: CliIo): void {
 
 async function apply(io: CliIo, database: CliDatabase, paths: readonly string[], options: Options) {
   const files = await readSystemFiles(paths, io.stdin);
+  const plan = () => applyFiles(database, files, { ...options, dryRun: true });
+  if (!(await confirmPrune(io, options, plan))) return;
   show(io, await applyFiles(database, files, options));
-}
-
-/** Shows what would be deleted before a person is asked to confirm. Returns whether to go on. */
-async function isPruned(
-  io: CliIo,
-  database: CliDatabase,
-  files: Awaited<ReturnType<typeof readSystemFiles>>,
-  options: Options,
-): Promise<boolean> {
-  if (!options.prune || options.dryRun || options.yes) return true;
-  const plans = await applyFiles(database, files, { ...options, dryRun: true });
-  const gone = plans
-    .flatMap(({ objects }) => objects)
-    .filter(({ action }) => action === 'delete')
-    .map(({ kind, name }) => `${kind} ${name}`);
-  return gone.length === 0 || confirm(io, `This deletes ${gone.join(', ')}.`, options.yes);
 }
 
 /** Applies the files after each save. A faulty file is reported, and the next save is awaited. */

@@ -27,7 +27,7 @@ export function register(command: Command, io: CliIo): void {
         return io.json ? printJson(io, status) : printStatus(io, status);
       }
       const status = await migrationStatus(url);
-      if (what === 'up' || options.dryRun) refuseNewer(status.newer);
+      refuseNewer(status.newer);
       const planned = what === 'up' ? status.pending : downOf(status.applied, options.all);
       if (options.dryRun) return showPlanned(io, what, planned);
       if (what === 'down' && planned.length > 0) {

@@ -16,6 +16,7 @@ import { checkSecrets } from '../../doctor/secrets.ts';
 import { isolationFinding, loginsFinding, rolesFinding } from '../../doctor/tenant-isolation.ts';
 import { exitCodes } from '../../output/exit-codes.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
+import { describeLogin } from '../../process/banner.ts';
 
 /**
  * Registers `howdah doctor`, which checks everything that a run needs, and reports what is wrong
@@ -40,6 +41,7 @@ export function register(command: Command, io: CliIo): void {
         findings.push(await clock(pool));
         findings.push(await sessionsFinding(url));
         findings.push(await connectionsFinding(pool, config.poolerUrl !== undefined));
+        findings.push(login(config));
         findings.push(await secrets(pool, config), ...(await contentsFindings(pool)));
         const { customToolsFinding } = await import('../../doctor/custom-tools.ts');
         const { localModelsFinding } = await import('../../doctor/local-models.ts');
@@ -97,6 +99,21 @@ async function migrations(url: string): Promise<Finding> {
   const found = `${applied.length} applied${of}, ${pending.length} pending, sql/ ${sql}`;
   const fix = newer.length > 0 ? 'Use the newer release of Howdah.' : 'howdah migrate up';
   return { check: 'migrations', ok, found, ...(ok ? {} : { fix }) };
+}
+
+/** Says who may call the API with the variables of this machine, and what tokens need. */
+function login(config: Config): Finding {
+  const hasTokens = config.jwtSecret !== undefined || config.jwksUrl !== undefined;
+  return {
+    check: 'login',
+    ok: true,
+    found: describeLogin(config),
+    ...(config.auth === 'required' && !hasTokens
+      ? {
+          fix: 'For tokens, set HOWDAH_JWT_SECRET (the output of: openssl rand -base64 48) or HOWDAH_JWKS_URL, here and for the API.',
+        }
+      : {}),
+  };
 }
 
 async function secrets(pool: Pool, config: Config): Promise<Finding> {
