@@ -193,7 +193,9 @@ function otherNames(parameters: JsonObject[], aliases: Route['queryAliases'] = {
   );
 }
 
-/** Adds the other names of fields to the schema of a body. One name of a required field is enough. */
+/**
+ * Adds the other names of fields to the schema of a body. One name of a required field is enough.
+ */
 function withAliases(schema: JsonObject, aliases: Route['fieldAliases'] = {}): JsonObject {
   const {
     properties,
