@@ -3308,6 +3308,8 @@ declare
   v_trees uuid[] := '{}';
   v_counts jsonb;
 begin
+  erase_user.mode := coalesce(erase_user.mode, 'anonymise');
+  erase_user.cancel_live := coalesce(erase_user.cancel_live, false);
   perform howdah_private.permit(case v_user.role when 'owner' then 'owners' else 'users' end,
     'manage');
   perform howdah_private.block_usage_counting() where erase_user.mode = 'delete';
@@ -3827,8 +3829,10 @@ begin
       hint = case when howdah.current_tenant() is null
         then 'This login acts for no tenant. '
           'An owner of the database binds it in howdah_private.login_tenants.'
-        else 'Create one (howdah models create NAME), or ask with fewer conditions. '
-          'The view howdah.model_catalog lists known models.' end;
+        else concat_ws(' ',
+          'Create one (howdah models create NAME), or ask with fewer conditions. '
+          'The view howdah.model_catalog lists known models.',
+          howdah_private.environment_model_hint(model.purpose)) end;
   end if;
   return v_id;
 end $function$
@@ -4058,6 +4062,7 @@ declare
   v_id uuid := howdah.prompt(render_prompt.name);
   v_prompt jsonb;
 begin
+  render_prompt.variables := coalesce(render_prompt.variables, '{}');
   if render_prompt.version is null then
     select howdah_private.prompt_definition(p) into v_prompt from howdah.prompts as p
     where p.id = v_id;
@@ -4512,11 +4517,12 @@ CREATE OR REPLACE FUNCTION howdah.schedule_times(cron text, timezone text DEFAUL
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
+  schedule_times.timezone := coalesce(schedule_times.timezone, 'UTC');
+  schedule_times.count := coalesce(schedule_times.count, 5);
   perform howdah_private.check_timezone(schedule_times.timezone);
-  if schedule_times.count is null or schedule_times.count not between 1 and 1000 then
+  if schedule_times.count not between 1 and 1000 then
     raise exception using errcode = 'HWINV',
-      message = format('count is %s, but must be from 1 to 1000',
-        coalesce(schedule_times.count::text, 'missing')),
+      message = format('count is %s, but must be from 1 to 1000', schedule_times.count),
       detail = jsonb_build_object('field', 'count', 'value', schedule_times.count)::text,
       hint = 'For more times, call again with after => the last time returned.';
   end if;
@@ -4746,9 +4752,11 @@ begin
     raise exception using errcode = 'HWNTF',
       message = format('there is no model %L', test_model.model),
       detail = jsonb_build_object('model', test_model.model)::text,
-      hint = coalesce('Did you mean ' || howdah_private.nearest_word(test_model.model, v_known)
-        || '?', 'The models of this tenant: ' || howdah_private.list_names(v_known, 8) || '.',
-        'This tenant has no models yet.');
+      hint = concat_ws(' ', coalesce(
+        'Did you mean ' || howdah_private.nearest_word(test_model.model, v_known) || '?',
+        'The models of this tenant: ' || howdah_private.list_names(v_known, 8) || '.',
+        'This tenant has no models yet.'),
+        howdah_private.environment_model_hint(test_model.model));
   end if;
   insert into howdah.model_tests as t (tenant_id, model_id, created_by)
   values (v_tenant_id, v_model_id, howdah_private.actor())
@@ -9968,7 +9976,8 @@ begin
       detail = '{"field": "configuration", "path": "configuration.model"}',
       hint = 'Create a model with purpose embedding, of provider openai (text-embedding-3-small) '
         'or of provider local, which needs no key and compares letters. '
-        'Or name an existing one in configuration.model.';
+        'Or name an existing one in configuration.model. '
+        || howdah_private.environment_model_hint('embedding');
   end if;
 end $function$
 ;
@@ -12120,6 +12129,12 @@ declare
     where v.id = e.agent_version_id and v.tenant_id = e.tenant_id
   );
 begin
+  if jsonb_typeof(e.overrides) = 'object' then
+    e.overrides := e.overrides - array(
+      select k.key from jsonb_each(e.overrides) as k
+      where k.value = 'null'
+        and k.key in ('model', 'request_params', 'allowed_tools', 'suppress_markdown'));
+  end if;
   perform howdah_private.check_overrides(e, v_definition #>> '{agent,engine}', array(
     select t.tool ->> 'name' from jsonb_array_elements(v_definition -> 'tools') as t (tool)
     order by 1
@@ -16505,6 +16520,13 @@ AS $function$
       when 'object' then entry_tools.entry -> k.section end) as o
   ) as s
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.environment_model_hint(purpose text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+RETURN CASE WHEN (purpose = ANY (ARRAY['tts'::text, 'stt'::text, 'embedding'::text])) THEN format('If %s_* variables of the environment describe it, howdah doctor says why they are not used.'::text, upper(purpose)) ELSE NULL::text END
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.erase_answer_log(execution_id uuid, call_id text)
@@ -27994,20 +28016,24 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_row(relation regclass, rule nam
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_table name := (select c.relname from pg_class as c where c.oid = refuse_row.relation);
+  -- a trigger of a partitioned table gets the partition, whose constraints have no comments
+  v_relation oid := coalesce(
+    (select i.inhparent from pg_inherits as i where i.inhrelid = refuse_row.relation),
+    refuse_row.relation);
+  v_table name := (select c.relname from pg_class as c where c.oid = v_relation);
   v_fields jsonb;
   v_fix text;
 begin
   if refuse_row.rule is null then
     v_fields := jsonb_build_array(refuse_row.field);
     select regexp_replace(col_description(a.attrelid, a.attnum), '^(@[^\n]*\n)+', '') into v_fix
-    from pg_attribute as a where a.attrelid = refuse_row.relation and a.attname = refuse_row.field;
+    from pg_attribute as a where a.attrelid = v_relation and a.attname = refuse_row.field;
   else
     select obj_description(c.oid, 'pg_constraint'),
       (select jsonb_agg(a.attname order by a.attnum) from pg_attribute as a
        where a.attrelid = c.conrelid and a.attnum = any (c.conkey))
     into v_fix, v_fields
-    from pg_constraint as c where c.conrelid = refuse_row.relation and c.conname = refuse_row.rule;
+    from pg_constraint as c where c.conrelid = v_relation and c.conname = refuse_row.rule;
   end if;
   raise exception using errcode = 'HWINV',
     message = coalesce(
@@ -28122,8 +28148,8 @@ begin
     raise exception using errcode = 'invalid_transaction_termination',
       message = pg_catalog.format('howdah.%s commits, so it cannot be called in a transaction '
         'block', refuse_transaction_block.procedure),
-      hint = 'Call it outside of a transaction. Or start the run by howdah.run, commit, and read '
-        'the answer later. See howdah explain 2D000.';
+      hint = 'Send the call alone, outside of a transaction. Or start the run by howdah.run, '
+        'commit, and read the answer later. See howdah explain 2D000.';
   end if;
 end $procedure$
 ;
@@ -36247,7 +36273,12 @@ begin
       message = format('an execution cannot go from %s to %s', old.status, new.status),
       detail = jsonb_build_object('execution_id', old.id,
         'from', old.status, 'to', new.status)::text,
-      hint = 'The moves allowed are rows of howdah.status_transitions.';
+      hint = case
+          when new.status = 'paused' then 'Pause a run with howdah.pause_execution(id). '
+          when new.status in ('completed', 'failed', 'cancelled')
+            then 'End a run with howdah.cancel_execution(id). '
+          else 'Continue a run with howdah.resume_execution(id) or howdah.retry_execution(id). '
+        end || 'The moves allowed are rows of howdah.status_transitions.';
   end if;
   new.moves := old.moves + 1;
   return new;
@@ -36562,6 +36593,61 @@ begin
     return howdah_private.prepare_special_run(new, tg_relid);
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.created_by is null then array[null, 'created_by']
+    when n.input is null then array[null, 'input']
+    when n.max_seconds is null then array[null, 'max_seconds']
+    when n.max_steps is null then array[null, 'max_steps']
+    when n.root_execution_id is null then array[null, 'root_execution_id']
+    when not (((debounce_key IS NULL) = (debounce_ms IS NULL)) AND (debounce_ms > 0)) then array['a_debounce_key_has_a_window', null]
+    when not ((parent_execution_id IS NULL) = (root_execution_id = (id)::uuid)) then array['a_root_is_its_own_root', null]
+    when not (num_nonnulls(agent_version_id, workflow_version_id) = 1) then array['a_run_is_of_an_agent_or_a_workflow', null]
+    when not (jsonb_typeof(client_tools) = 'array'::text) then array['client_tools_are_a_list', null]
+    when not ((status <> 'completed'::howdah.execution_status) OR (output IS NOT NULL)) then array['completed_runs_have_an_output', null]
+    when not ((status = ANY (ARRAY['completed'::howdah.execution_status, 'failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) = (completed_at IS NOT NULL)) then array['ended_runs_say_when', null]
+    when not ((status = ANY (ARRAY['completed'::howdah.execution_status, 'failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) = (stop_reason IS NOT NULL)) then array['ended_runs_say_why', null]
+    when not (jsonb_typeof(error) = 'object'::text) then array['error_is_an_object', null]
+    when not ((status = 'failed'::howdah.execution_status) = (error IS NOT NULL)) then array['failed_runs_have_an_error', null]
+    when not ((forked_from_execution_id IS NULL) = (forked_from_seq IS NULL)) then array['forks_say_from_where', null]
+    when not (jsonb_typeof(history) = 'array'::text) then array['history_is_a_list', null]
+    when not ((octet_length(input) <= 1048576) OR (contents_encrypted_at IS NOT NULL)) then array['input_is_at_most_1_mb', null]
+    when not (jsonb_typeof(input_parts) = 'array'::text) then array['input_parts_are_a_list', null]
+    when not (jsonb_typeof(metadata) = 'object'::text) then array['metadata_is_an_object', null]
+    when not (jsonb_typeof(metrics) = 'object'::text) then array['metrics_are_an_object', null]
+    when not ((status = 'running'::howdah.execution_status) = (owner_worker IS NOT NULL)) then array['running_runs_have_an_owner', null]
+    when not ((waiting_for IS DISTINCT FROM 'timer'::howdah.waiting_reason) OR (wake_at IS NOT NULL)) then array['timers_have_a_time', null]
+    when not ((status = 'waiting'::howdah.execution_status) = (waiting_for IS NOT NULL)) then array['waiting_runs_say_for_what', null]
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__refuse_result()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWCNF',
+    message = format('a run that is %s has no result yet', old.status),
+    detail = jsonb_build_object('execution_id', old.id, 'status', old.status)::text,
+    hint = 'The engine writes output and output_data. Answer a question of the run with '
+      'howdah.answer_question(id, answer), add to its input with howdah.add_input(id, content), '
+      'or end it with howdah.cancel_execution(id).';
 end $function$
 ;
 
@@ -38196,6 +38282,23 @@ begin
     and (e.callback_url is not null or exists (
       select from howdah.webhooks as w where w.tenant_id = new.tenant_id and w.is_active));
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_questions__refuse_by_hand()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWCNF',
+    message = format('an update does not answer or close a question%s',
+      case when old.status = 'open' then ': its run would not learn of it' else '' end),
+    detail = jsonb_build_object('question_id', old.id, 'status', old.status)::text,
+    hint = case old.kind
+      when 'approval' then 'Use howdah.approve(id) or howdah.reject(id, reason). '
+      else 'Use howdah.answer_question(id, answer). ' end
+      || 'howdah.cancel_execution(execution_id) closes the open questions of a run.';
 end $function$
 ;
 
@@ -43839,6 +43942,8 @@ CREATE TRIGGER _200_check_move BEFORE UPDATE OF status ON howdah.executions FOR 
 
 CREATE TRIGGER _300_refuse_rewrite BEFORE UPDATE OF id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id, input, input_data, input_parts, history, client_tools, output, output_data, stop_reason, error, tokens_in, tokens_out, cost, step_count, message_count ON howdah.executions FOR EACH ROW WHEN (((old.completed_at IS NOT NULL) AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
+CREATE TRIGGER _310_refuse_result BEFORE UPDATE OF output, output_data ON howdah.executions FOR EACH ROW WHEN (((new.completed_at IS NULL) AND (num_nonnulls(new.output, new.output_data) > 0) AND ((new.output IS DISTINCT FROM old.output) OR (new.output_data IS DISTINCT FROM old.output_data)) AND (CURRENT_USER <> ALL (ARRAY['howdah_engine'::name, 'howdah_eraser'::name])))) EXECUTE FUNCTION howdah_private.tg_executions__refuse_result();
+
 CREATE TRIGGER _800_follow_move AFTER UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((old.status <> new.status) AND ((old.status = 'running'::howdah.execution_status) OR (new.completed_at IS NOT NULL)))) EXECUTE FUNCTION howdah_private.tg_executions__follow_move();
 
 CREATE TRIGGER _850_report_child_ends AFTER UPDATE OF status ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__report_child_ends();
@@ -43846,6 +43951,8 @@ CREATE TRIGGER _850_report_child_ends AFTER UPDATE OF status ON howdah.execution
 CREATE TRIGGER _900_enqueue AFTER INSERT ON howdah.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__enqueue();
 
 CREATE TRIGGER _950_count_runs AFTER INSERT ON howdah.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__count_runs();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE UPDATE OF id, root_execution_id, status, max_steps, max_seconds, agent_version_id, parent_execution_id, owner_worker, forked_from_execution_id, workflow_version_id, wake_at, completed_at, waiting_for, stop_reason, forked_from_seq, debounce_ms, input, metrics, metadata, created_by, output, error, input_parts, history, client_tools, debounce_key, contents_encrypted_at ON howdah.executions FOR EACH ROW WHEN ((CURRENT_USER <> ALL (ARRAY['howdah_engine'::name, 'howdah_eraser'::name]))) EXECUTE FUNCTION howdah_private.tg_executions__refuse_invalid();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.feedback_entries FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('feedback_entries', 'run');
 
@@ -44204,6 +44311,8 @@ CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON ho
 CREATE TRIGGER _060_refuse_unreadable_time BEFORE INSERT OR UPDATE OF expires_at ON howdah.questions FOR EACH ROW WHEN (((new.expires_at < '0001-01-02 00:00:00+00'::timestamp with time zone) OR (new.expires_at > '9999-12-30 00:00:00+00'::timestamp with time zone))) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_time('questions', 'expires_at');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.questions FOR EACH ROW WHEN ((CURRENT_USER <> 'howdah_eraser'::name)) EXECUTE FUNCTION howdah_private.tg__stamp_clock();
+
+CREATE TRIGGER _300_refuse_by_hand BEFORE UPDATE OF status, answer, answer_data, answered_by, answered_at ON howdah.questions FOR EACH ROW WHEN (((((((new.status IS DISTINCT FROM old.status) OR (new.answer IS DISTINCT FROM old.answer)) OR (new.answer_data IS DISTINCT FROM old.answer_data)) OR (new.answered_by IS DISTINCT FROM old.answered_by)) OR (new.answered_at IS DISTINCT FROM old.answered_at)) AND (CURRENT_USER <> ALL (ARRAY['howdah_engine'::name, 'howdah_eraser'::name])))) EXECUTE FUNCTION howdah_private.tg_questions__refuse_by_hand();
 
 CREATE TRIGGER _900_deliver AFTER INSERT ON howdah.questions FOR EACH ROW WHEN ((new.status = 'open'::howdah.question_status)) EXECUTE FUNCTION howdah_private.tg_questions__deliver();
 
@@ -47693,6 +47802,12 @@ grant execute on function howdah_private.entry_tools(jsonb) to howdah_app;
 
 grant execute on function howdah_private.entry_tools(jsonb) to howdah_engine;
 
+grant execute on function howdah_private.environment_model_hint(text) to howdah_app;
+
+grant execute on function howdah_private.environment_model_hint(text) to howdah_engine;
+
+grant execute on function howdah_private.environment_model_hint(text) to howdah_viewer;
+
 grant execute on function howdah_private.erase_answer_log(uuid,text) to howdah_engine;
 
 grant execute on function howdah_private.erase_calls(jsonb,text) to howdah_app;
@@ -49361,6 +49476,10 @@ grant execute on function howdah_private.tg_deleted_step_usage__refuse_invalid()
 
 grant execute on function howdah_private.tg_executions__permit_agents() to howdah_engine;
 
+grant execute on function howdah_private.tg_executions__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_executions__refuse_result() to howdah_engine;
+
 grant execute on function howdah_private.tg_feedback_entries__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_grants__refuse_invalid() to howdah_engine;
@@ -49430,6 +49549,8 @@ grant execute on function howdah_private.tg_output_filters__refuse_invalid() to 
 grant execute on function howdah_private.tg_prompt_versions__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_prompts__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_questions__refuse_by_hand() to howdah_engine;
 
 grant execute on function howdah_private.tg_resources__check_execution() to howdah_engine;
 
