@@ -390,6 +390,7 @@ test('values of JSON are asked whether they have members, since an ExactNumber i
     'src/runtime/tool-calls/call-tools.ts', // a result of ours
     'src/runtime/tool-invocation/progress-reporter.ts', // a report of a tool
     'src/start-options.ts', // options of a program
+    'src/telemetry/log.ts', // an error
     'src/tools/custom/custom-tools.ts', // an error
     'src/tools/custom/tool-file.ts', // exports of a file
   ]);
