@@ -1,5 +1,6 @@
 import type { Json } from '../json/json.ts';
 import { displayable, displayableDetail } from '../text/displayable.ts';
+import type { Usage } from './agents/model.ts';
 
 /**
  * The codes of failures inside a run, as data. `steps.error`, `executions.error` and the message to
@@ -9,6 +10,9 @@ import { displayable, displayableDetail } from '../text/displayable.ts';
  *   succeed
  * - `invalid_request`, `unauthorized`, `not_found`, `context_too_long`, `content_filtered`: another
  *   attempt would fail, too
+ * - `quota_exhausted`: the credit or the quota of an account is used up
+ * - `refused`: the model refused to answer; the message has its words
+ * - `output_truncated`: the token limit cut the answer off, even when it was asked again
  * - `invalid_arguments`, `unknown_tool`, `tool_failed`, `rejected` (by a person or a hook): sent to
  *   the model, which may act on the error
  * - `member_failed`: a member of a workflow gave no answer, and the workflow needs its answer
@@ -28,6 +32,9 @@ export const ERROR_CODES = [
   'not_found',
   'context_too_long',
   'content_filtered',
+  'refused',
+  'quota_exhausted',
+  'output_truncated',
   'invalid_arguments',
   'unknown_tool',
   'tool_failed',
@@ -74,8 +81,8 @@ export function isRunError(value: unknown): value is RunError {
  */
 export type Outcome<T> = { ok: true; value: T } | Failure;
 
-/** The failing half of an `Outcome`. */
-export type Failure = { ok: false; error: RunError };
+/** The failing half of an `Outcome`. `usage`: what a model server counted nevertheless. */
+export type Failure = { ok: false; error: RunError; usage?: Usage };
 
 /**
  * An error for a person, thrown when the caller cannot continue. `code` is a SQLSTATE of Howdah or

@@ -12,7 +12,12 @@ export function retryAfterMs(headers: Headers | undefined, now = Date.now()): nu
     multiply(parseNumber(header('retry-after')), 1000) ??
     untilDate(header('retry-after'), now) ??
     untilReset(parseNumber(header('x-ratelimit-reset')), now);
-  return waitMs === undefined ? undefined : Math.ceil(Math.min(Math.max(waitMs, 0), DAY_MS));
+  return waitMs === undefined ? undefined : atMostADay(waitMs);
+}
+
+/** Returns a wait in whole milliseconds, from none to a day. */
+export function atMostADay(waitMs: number): number {
+  return Math.ceil(Math.min(Math.max(waitMs, 0), DAY_MS));
 }
 
 function parseNumber(text: string | undefined): number | undefined {

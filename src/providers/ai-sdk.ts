@@ -1,51 +1,31 @@
-import type { LanguageModelV4 } from '@ai-sdk/provider';
-import type {
-  ModelAnswer,
-  ModelCallContext,
-  ModelProvider,
-  ModelRef,
-  ModelRequest,
-} from '../contracts/agents/model.ts';
+import type { ModelCallContext, ModelProvider, ModelRef } from '../contracts/agents/model.ts';
 import type { Outcome } from '../contracts/errors.ts';
 import type { JsonObject } from '../json/json.ts';
 import { parseJson } from '../json/parse-json.ts';
-import { Redaction } from '../redaction/redaction.ts';
 import { accountOf, atAddress, settingsIn } from './ai-sdk/account.ts';
 import {
   type AwsCredentials,
   awsCredentialsIn,
   refuseUnsignable,
-  withBedrockFields,
 } from './ai-sdk/aws-credentials.ts';
-import { callOptions } from './ai-sdk/call-options.ts';
 import { inWholeFrames } from './ai-sdk/event-stream-frames.ts';
+import { generate, type Line } from './ai-sdk/generate.ts';
 import { mapSdkError } from './ai-sdk/map-error.ts';
 import { createModel, type SdkModels, type SdkOptions, type SdkVendor } from './ai-sdk/models.ts';
-import { promptOf } from './ai-sdk/prompt.ts';
 import { embedAll } from './ai-sdk/purposes/embed.ts';
 import { IMAGE_OPTIONS, makeImage, withoutDownloads } from './ai-sdk/purposes/image.ts';
 import { RERANK_OPTIONS, rankDocuments } from './ai-sdk/purposes/rerank.ts';
 import { speak, withoutSpeechOptions } from './ai-sdk/purposes/speech.ts';
 import { transcribeAudio, withVendorSettingsOnly } from './ai-sdk/purposes/transcription.ts';
 import { type CallParams, mergeBody, readParams, withoutParams } from './ai-sdk/request-params.ts';
-import {
-  addPart,
-  emptyAnswer,
-  isCutOff,
-  isTooLong,
-  type PartialAnswer,
-  wholeAnswer,
-} from './ai-sdk/stream-accumulator.ts';
-import { createCancellation, createFailure } from './failure.ts';
-import { redactAnswer } from './http/answer-redaction.ts';
+import { createCancellation } from './failure.ts';
 import { exchange } from './http/exchange.ts';
-import { type Peer, webPage } from './http/failures.ts';
-import { secretsIn } from './http/redact.ts';
+import { webPage } from './http/failures.ts';
 import { checkParams } from './http/reserved-params.ts';
 import { type ModelServer, resolveServer } from './http/resolve-server.ts';
 import { type Fetch, restrictSdkFetch } from './http/restricted-fetch.ts';
 import type { Limits, Watch } from './http/stall-timeout.ts';
-import { emitToken } from './tokens.ts';
+import { withTimeLimits } from './http/time-limits.ts';
 
 /** The options of the provider. An SSRF guard may wrap `fetch`. Tests set `limits`. */
 export type AiSdkOptions = {
@@ -63,7 +43,7 @@ export type AiSdkOptions = {
  */
 export function aiSdkProvider(options: AiSdkOptions): ModelProvider {
   const { name } = options.vendor;
-  return {
+  return withTimeLimits({
     name,
     generate: (request, context) =>
       callModel('languageModel', options, request.model, context, (model, line) =>
@@ -97,7 +77,7 @@ export function aiSdkProvider(options: AiSdkOptions): ModelProvider {
         rankDocuments(model, request, watch.signal, peer),
       );
     },
-  };
+  });
 }
 
 /** Sends one request to a model of the package. A package for images may download none. */
@@ -115,33 +95,8 @@ function callModel<Kind extends keyof SdkModels, T>(
   });
 }
 
-async function generate(
-  model: LanguageModelV4,
-  vendor: string,
-  line: Line,
-  request: ModelRequest,
-  context: ModelCallContext,
-): Promise<Outcome<ModelAnswer>> {
-  const prompt = promptOf(request.messages, vendor);
-  if (!prompt.ok) return prompt;
-  const call = callOptions(request, prompt.value, line.params, vendor);
-  const signed = line.isSigned && withBedrockFields(call.providerOptions, line.params.body);
-  const { stream } = await model.doStream({ ...call, ...signed, abortSignal: line.watch.signal });
-  return readAnswer(stream, vendor, line, request, context);
-}
-
 /** The options of a call of one kind of model. */
 type CallOptions = AiSdkOptions & { kind: keyof SdkModels };
-
-/** The connection to one vendor for one request. The body of a signed request never changes. */
-type Line = {
-  model: string;
-  sdk: SdkOptions;
-  params: CallParams;
-  isSigned: boolean;
-  watch: Watch;
-  peer: Peer;
-};
 
 /** Sends one request to the vendor of a model and returns any result or failure as data. */
 async function callVendor<T>(
@@ -243,41 +198,4 @@ function observe(
     const { status, statusText, headers } = response;
     return new Response(response.body.pipeThrough(touch), { status, statusText, headers });
   };
-}
-
-type AnswerStream = Awaited<ReturnType<LanguageModelV4['doStream']>>['stream'];
-
-/** Reads the stream of an answer to its end. Throws the errors of the package. */
-async function readAnswer(
-  stream: AnswerStream,
-  vendor: string,
-  { peer }: Line,
-  request: ModelRequest,
-  context: ModelCallContext,
-): Promise<Outcome<ModelAnswer>> {
-  const answer = emptyAnswer(vendor);
-  const redaction = Redaction.of(secretsIn(peer.key));
-  const filter = redaction.stream();
-  for await (const part of stream) {
-    if (context.signal.aborted) return createCancellation();
-    const text = addPart(answer, part);
-    if (isTooLong(answer)) {
-      return createFailure('bad_answer', `${peer.host} sent a text longer than the limit.`);
-    }
-    emitToken(context, filter.pass(text));
-  }
-  emitToken(context, filter.rest({ isCut: isCutOff(answer) }));
-  const whole = wholeAnswer(answer, request);
-  return whole === null
-    ? incompleteAnswer(answer, peer)
-    : { ok: true, value: redactAnswer(whole, redaction) };
-}
-
-function incompleteAnswer({ finish, content }: PartialAnswer, { host }: Peer): Outcome<never> {
-  const cause = {
-    finish_reason: finish ? (finish.raw ?? finish.unified) : null,
-    characters: content.length,
-  };
-  const message = `The answer of ${host} ended before it was complete.`;
-  return createFailure('bad_answer', message, { cause });
 }

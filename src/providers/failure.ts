@@ -28,7 +28,7 @@ export function createCancellation(): Failure {
 
 const CODES: Readonly<Record<number, ErrorCode>> = {
   401: 'unauthorized',
-  402: 'unauthorized',
+  402: 'quota_exhausted',
   403: 'unauthorized',
   404: 'not_found',
   408: 'timeout',

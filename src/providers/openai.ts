@@ -12,6 +12,7 @@ import { isJsonObject } from '../json/json.ts';
 import { parseJson } from '../json/parse-json.ts';
 import { Redaction, type StreamRedaction } from '../redaction/redaction.ts';
 import { createCancellation, createFailure } from './failure.ts';
+import { meaningOfFinish } from './finish-reasons.ts';
 import { redactAnswer } from './http/answer-redaction.ts';
 import { exchange } from './http/exchange.ts';
 import { type Peer, reportedFailure, webPage } from './http/failures.ts';
@@ -26,6 +27,7 @@ import {
 } from './http/resolve-server.ts';
 import { type Fetch, restrictModelFetch } from './http/restricted-fetch.ts';
 import type { Limits } from './http/stall-timeout.ts';
+import { withTimeLimits } from './http/time-limits.ts';
 import { synthesizeSpeech, transcribe } from './openai/audio.ts';
 import { requestBody } from './openai/body.ts';
 import { embed, embedInBatches, type Line } from './openai/embed.ts';
@@ -37,12 +39,14 @@ import {
   addChunk,
   addWhole,
   emptyFold,
+  endText,
   type Fold,
   foldedAnswer,
   isCutOff,
   isTooLong,
 } from './openai/stream-accumulator.ts';
 import { emitToken } from './tokens.ts';
+import { usageOfFailure } from './usage.ts';
 
 /**
  * The options of the provider: the server of the environment, or the account of another vendor with
@@ -59,7 +63,7 @@ export type OpenAiOptions = ({ env: OpenAiEnv } | { account: VendorAccount }) & 
  * throws and never retries. `resolveServer` decides which server receives which key.
  */
 export function openaiProvider(options: OpenAiOptions): ModelProvider {
-  return {
+  return withTimeLimits({
     name: 'openai',
     generate: (request, context) =>
       callServer(options, request.model, context, (line) => call({ ...line, request, context })),
@@ -75,7 +79,7 @@ export function openaiProvider(options: OpenAiOptions): ModelProvider {
       callServer(options, request.model, context, (line) => generateImage(line, request)),
     rerank: (request, context) =>
       callServer(options, request.model, context, (line) => rerank(line, request)),
-  };
+  });
 }
 
 /** Sends one request to the server of a model and returns any result or failure as data. */
@@ -161,6 +165,7 @@ async function call(the: Call): Promise<Outcome<ModelAnswer>> {
     const broken = await readStream(stream, fold, filter, the);
     if (broken !== null) return broken;
   }
+  emitToken(the.context, filter.pass(endText(fold)));
   emitToken(the.context, filter.rest({ isCut: isCutOff(fold) }));
   const outcome = answerIn(fold, request, peer);
   return outcome.ok ? { ok: true, value: redactAnswer(outcome.value, redaction) } : outcome;
@@ -193,10 +198,16 @@ async function readStream(
 
 function answerIn(fold: Fold, request: ModelRequest, peer: Peer): Outcome<ModelAnswer> {
   const answer = foldedAnswer(fold, request);
-  if (answer !== null) return { ok: true, value: answer };
-  const complete = fold.chat ? 'calls a tool without a name' : 'is not a chat completion';
-  const why = fold.finish === null ? 'ended before it was complete' : complete;
-  return createFailure('bad_answer', `The answer of ${peer.host} ${why}.`, {
-    cause: { finish_reason: fold.finish, characters: fold.content.length },
-  });
+  if (answer !== null && answer !== 'overloaded') return { ok: true, value: answer };
+  const cause = { finish_reason: fold.finish, characters: fold.content.length };
+  const failure =
+    answer === 'overloaded'
+      ? createFailure('overloaded', `${peer.host} gave the answer up.`, { cause })
+      : createFailure('bad_answer', `The answer of ${peer.host} ${faultOf(fold)}.`, { cause });
+  return { ...failure, ...usageOfFailure(fold.usage) };
+}
+
+function faultOf({ finish, chat }: Fold): string {
+  if (finish === null || meaningOfFinish(finish) === 'error') return 'ended before it was complete';
+  return chat ? 'calls a tool without a name' : 'is not a chat completion';
 }

@@ -1,7 +1,8 @@
-import type { ModelCallContext, ModelProvider, ModelRef } from '../contracts/agents/model.ts';
+import type { ModelProvider, ModelRef } from '../contracts/agents/model.ts';
 import type { Outcome } from '../contracts/errors.ts';
 import type { ReadSecret } from '../contracts/secret.ts';
 import { createCancellation } from './failure.ts';
+import { wrapCalls } from './wrap-calls.ts';
 
 /**
  * Wraps a provider, so that it sends the key of the model's secret. The secret is read at each
@@ -15,36 +16,11 @@ export function withSecret(
 ): ModelProvider {
   const name = model.secret_name;
   if (name === undefined) return provider;
-  const { embed, synthesizeSpeech, transcribe, generateImage, rerank } = provider;
-  const withKey = async <T>(
-    context: ModelCallContext,
-    call: (context: ModelCallContext) => Promise<Outcome<T>>,
-  ): Promise<Outcome<T>> => {
+  return wrapCalls(provider, async (call, request, context) => {
     const key = await read(name);
     if (context.signal.aborted) return createCancellation();
-    return key.ok ? call({ ...context, key: key.value }) : key;
-  };
-  return {
-    name: provider.name,
-    generate: (request, context) => withKey(context, (keyed) => provider.generate(request, keyed)),
-    ...(embed && {
-      embed: (request, context) => withKey(context, (keyed) => embed(request, keyed)),
-    }),
-    ...(synthesizeSpeech && {
-      synthesizeSpeech: (request, context) =>
-        withKey(context, (keyed) => synthesizeSpeech(request, keyed)),
-    }),
-    ...(transcribe && {
-      transcribe: (request, context) => withKey(context, (keyed) => transcribe(request, keyed)),
-    }),
-    ...(generateImage && {
-      generateImage: (request, context) =>
-        withKey(context, (keyed) => generateImage(request, keyed)),
-    }),
-    ...(rerank && {
-      rerank: (request, context) => withKey(context, (keyed) => rerank(request, keyed)),
-    }),
-  };
+    return key.ok ? call(request, { ...context, key: key.value }) : key;
+  });
 }
 
 /** Wraps all providers with the secrets that their models name, per tenant. */

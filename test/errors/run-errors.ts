@@ -46,6 +46,20 @@ export const runErrors: Readonly<Record<string, (pool: pg.Pool) => Promise<RunEr
     status: 400,
     error: { code: 'content_filter', message: 'The prompt was flagged' },
   }),
+  refused: modelServerError({
+    chunks: [
+      {
+        choices: [
+          { index: 0, delta: { refusal: 'I cannot help with that.' }, finish_reason: 'stop' },
+        ],
+      },
+    ],
+  }),
+  quota_exhausted: modelServerError({
+    status: 429,
+    error: { code: 'insufficient_quota', message: 'You exceeded your current quota' },
+  }),
+  output_truncated: modelServerError({ content: '', finish_reason: 'length' }),
   invalid_arguments: (pool) => errorOfCall(pool, { name: 'calculator', arguments: {} }),
   unknown_tool: (pool) =>
     errorOfCall(pool, { name: 'calculatr', arguments: { expression: '6 * 7' } }),

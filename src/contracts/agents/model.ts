@@ -57,7 +57,18 @@ export type ModelRequest = {
   output_schema: JsonSchema | null;
 };
 
-export type FinishReason = 'stop' | 'tool_calls' | 'length' | 'content_filter';
+/**
+ * How an answer ended, as in `executions.finish_reason`. `length`: at the token limit. `refusal`:
+ * the model refused to answer, and the content has its words.
+ */
+export const FINISH_REASONS = [
+  'stop',
+  'tool_calls',
+  'length',
+  'content_filter',
+  'refusal',
+] as const;
+export type FinishReason = (typeof FINISH_REASONS)[number];
 
 /**
  * The tokens as counted by the provider, or an estimate (bytes / 4) if the provider reports none.
@@ -71,12 +82,16 @@ export type Usage = {
   cache_write_tokens?: number;
   /** Output tokens that the model used for reasoning; a part of `tokens_out`. */
   reasoning_tokens?: number;
+  /** Set if a count is an estimate. */
+  estimated?: true;
 };
 
 export type ModelAnswer = {
   content: string | null;
   tool_calls: ToolCall[];
   finish_reason: FinishReason;
+  /** The names of the calls that the token limit cut off. They are not among `tool_calls`. */
+  cut_calls?: string[];
   usage: Usage;
   /**
    * Reasoning and citations, in the order of the answer, and the task of a remote agent. Reasoning
@@ -97,6 +112,8 @@ export type ModelCallContext = {
    * must not appear in any text.
    */
   key?: string;
+  /** The time limits of the model, in milliseconds: see `http/stall-timeout.ts`. */
+  limits?: { first_chunk_ms?: number; between_chunks_ms?: number };
   /** The `traceparent` header for the request, if the run is traced (W3C Trace Context). */
   traceparent?: string;
   /** The tenant of the run, whose turn and budget apply to a call that uses this process. */

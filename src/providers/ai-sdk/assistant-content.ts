@@ -28,10 +28,14 @@ const OWN_TYPES: ReadonlySet<unknown> = new Set<OwnPart['type']>([
   'text_span',
 ]);
 
-/** Returns the text of an answer and the parts for its vendor, without the calls of tools. */
+/**
+ * Returns the text of an answer and the parts for its vendor, without the calls of tools. An answer
+ * that is not complete keeps calls of the vendor's tools that have no result yet.
+ */
 export function answerContent(
   { content, parts }: Pick<Message, 'content' | 'parts'>,
   vendor: string,
+  isComplete: boolean,
 ): Content {
   const own = (parts ?? []).filter(
     (part) => OWN_TYPES.has(part.type) && part.vendor === vendor,
@@ -44,7 +48,9 @@ export function answerContent(
     if (part.type === 'reasoning') {
       return [{ type: 'reasoning', text: part.text, ...optionsOf(part.provider_metadata) }];
     }
-    if (part.type !== 'text_span') return paired.has(part.id) ? [providerToolPart(part)] : [];
+    if (part.type !== 'text_span') {
+      return isComplete && !paired.has(part.id) ? [] : [providerToolPart(part)];
+    }
     const piece = text.slice(at, at + part.length);
     at += part.length;
     return isDivided ? textOf(piece, part.provider_metadata) : [];

@@ -36,6 +36,10 @@ export function promptOf(
     for (const call of message.tool_calls ?? []) names.set(call.id, wireName(call.name));
     const parts = inlineParts(userParts(message, vendor));
     if (parts === null) return createFailure('invalid_request', UNSENDABLE);
+    if (message.role === 'assistant') {
+      addAnswer(prompt, message, vendor, place < messages.length - 1);
+      continue;
+    }
     addMessage(prompt, message, vendor, names, parts);
     if (message.role !== 'tool' || FILES_IN_RESULTS.has(vendor)) continue;
     pendingFiles.push(...(message.parts ?? []).filter(({ type }) => type !== 'text'));
@@ -70,11 +74,6 @@ function addMessage(
     case 'user':
       prompt.push({ role: 'user', content: userContent(message.content, parts) });
       return;
-    case 'assistant': {
-      const content = assistantContent(message, vendor);
-      if (content.length > 0) prompt.push({ role: 'assistant', content });
-      return;
-    }
     case 'tool':
       addResult(prompt, toolResult(message, vendor, names, parts));
   }
@@ -99,9 +98,16 @@ function userContent(
   return parts.length > 0 ? parts : [{ type: 'text', text: EMPTY }];
 }
 
-function assistantContent(message: Message, vendor: string): MessageOf<'assistant'>['content'] {
+/** Adds an answer. One at the end is not complete: the vendor has paused. */
+function addAnswer(
+  prompt: LanguageModelV4Prompt,
+  message: Message,
+  vendor: string,
+  isComplete: boolean,
+): void {
   const calls = (message.tool_calls ?? []).map((call) => toolCall(call, vendor));
-  return [...answerContent(message, vendor), ...calls];
+  const content = [...answerContent(message, vendor, isComplete), ...calls];
+  if (content.length > 0) prompt.push({ role: 'assistant', content });
 }
 
 function toolCall(call: ToolCall, vendor: string): LanguageModelV4ToolCallPart {

@@ -4,17 +4,21 @@ import type {
   LanguageModelV4StreamPart,
   LanguageModelV4Usage,
 } from '@ai-sdk/provider';
+import type { ModelAnswer, ModelRequest } from '../../contracts/agents/model.ts';
 import type {
-  FinishReason,
-  ModelAnswer,
-  ModelRequest,
-  Usage,
-} from '../../contracts/agents/model.ts';
-import type { ReasoningPart, TextSpanPart, ToolCall } from '../../contracts/runs/message.ts';
-import type { Json } from '../../json/json.ts';
+  Message,
+  ReasoningPart,
+  TextSpanPart,
+  ToolCall,
+} from '../../contracts/runs/message.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
 import { storableJson } from '../../json/storable-json.ts';
+import { endOfAnswer } from '../answer-end.ts';
+import { type AnswerEnd, meaningOfFinish } from '../finish-reasons.ts';
+import { ThinkTags } from '../think-tags.ts';
 import { estimateUsage, tokenCount } from '../tokens.ts';
+import { NO_USAGE, type ReportedUsage, sumOfUsage, usageOf } from '../usage.ts';
 import { mergeMetadata, metadataOf, type SdkPart, withNeededSpans } from './answer-parts.ts';
 import { formatWarning } from './warnings.ts';
 
@@ -37,7 +41,10 @@ export type PartialAnswer = {
   warnings: string[];
   files: number;
   finish: LanguageModelV4FinishReason | null;
-  usage: LanguageModelV4Usage | null;
+  /** Separates reasoning that servers send at the head of the text. */
+  thinkTags: ThinkTags;
+  /** Of all requests of the answer: more than one if the vendor has paused. */
+  usage: ReportedUsage;
 };
 
 /** Returns an answer of which nothing has arrived. */
@@ -53,7 +60,8 @@ export function emptyAnswer(vendor: string): PartialAnswer {
     warnings: [],
     files: 0,
     finish: null,
-    usage: null,
+    thinkTags: new ThinkTags(),
+    usage: NO_USAGE,
   };
 }
 
@@ -86,7 +94,7 @@ export function addPart(answer: PartialAnswer, part: LanguageModelV4StreamPart):
       return '';
     case 'finish':
       answer.finish = part.finishReason;
-      answer.usage = part.usage;
+      answer.usage = sumOfUsage(answer.usage, reportedUsage(part.usage));
       return '';
     case 'error':
       throw part.error;
@@ -114,12 +122,27 @@ function addText(answer: PartialAnswer, part: TextStreamPart): string {
     span.provider_metadata = mergeMetadata(span.provider_metadata, part.providerMetadata);
   }
   if (part.type !== 'text-delta') return '';
-  const text = part.delta.replaceAll('\u0000', '');
+  const delta = part.delta.replaceAll('\u0000', '');
+  answer.length += delta.length;
+  const text = answer.thinkTags.push(delta);
   span.length += text.length;
   answer.content += text;
-  answer.length += text.length;
   return text;
 }
+
+/** Ends the text. Returns the rest of it. */
+export function endText(answer: PartialAnswer): string {
+  const rest = answer.thinkTags.end();
+  const span = [...answer.spans.values()].at(-1);
+  if (span) span.length += rest.length;
+  answer.content += rest;
+  const { reasoning: text } = answer.thinkTags;
+  if (text !== '') answer.parts.unshift({ type: 'reasoning', vendor: TAGGED, text });
+  return rest;
+}
+
+/** The vendor of reasoning from the text. No vendor gets it back. */
+const TAGGED = 'openai';
 
 type ReasoningStreamPart = Extract<
   LanguageModelV4StreamPart,
@@ -193,77 +216,71 @@ function addCitation(
   });
 }
 
-const FINISH_REASONS: Partial<Record<LanguageModelV4FinishReason['unified'], FinishReason>> = {
+const ENDS: Partial<Record<LanguageModelV4FinishReason['unified'], AnswerEnd>> = {
   stop: 'stop',
   length: 'length',
   'tool-calls': 'tool_calls',
   'content-filter': 'content_filter',
+  error: 'error',
 };
 
+/** Returns how the vendor ended the answer; undefined if it did not, or by an unknown reason. */
+export function endOf({ finish }: PartialAnswer): AnswerEnd | undefined {
+  if (finish === null) return undefined;
+  return (finish.raw && meaningOfFinish(finish.raw)) || ENDS[finish.unified];
+}
+
 /** Returns whether the vendor ended the text in its middle. */
-export function isCutOff({ finish }: PartialAnswer): boolean {
-  return finish?.unified !== 'stop' && finish?.unified !== 'tool-calls';
+export function isCutOff(answer: PartialAnswer): boolean {
+  const end = endOf(answer);
+  return end !== 'stop' && end !== 'tool_calls';
+}
+
+/** Returns the answer so far as a message, with which a vendor that has paused continues. */
+export function pausedMessage({ content, parts }: PartialAnswer): Message {
+  return { role: 'assistant', content, parts: parts as unknown as JsonObject[] };
 }
 
 /**
  * Returns the answer, or null if it has not ended as answers end: the stream was cut off, or the
- * vendor reports an error.
+ * vendor reports an error. An answer that is still paused counts as cut off by a limit.
  */
 export function wholeAnswer(answer: PartialAnswer, request: ModelRequest): ModelAnswer | null {
-  const reason = answer.finish && FINISH_REASONS[answer.finish.unified];
-  if (!reason) return null;
-  const tool_calls = uniqueCalls(answer, request, reason);
+  const end = endOf(answer);
+  if (end === undefined || end === 'error' || end === 'overloaded') return null;
+  const calls = uniqueCalls(answer, request);
   const content = answer.content.toWellFormed();
-  const whole = { content: content === '' && tool_calls.length > 0 ? null : content, tool_calls };
   const files = answer.files > 0 ? [`${answer.files} files of the answer were left out`] : [];
   const warnings = [...answer.warnings, ...files];
   const parts = withNeededSpans(answer.parts);
   return {
-    ...whole,
-    finish_reason: reason === 'stop' && tool_calls.length > 0 ? 'tool_calls' : reason,
-    usage: usageOf(answer.usage, estimateUsage(request, whole)),
+    ...endOfAnswer({ content, refusal: '', calls, end: end === 'pause' ? 'length' : end }),
+    usage: usageOf(answer.usage, estimateUsage(request, { content, tool_calls: calls })),
     ...(parts.length > 0 ? { parts } : {}),
     ...(warnings.length > 0 ? { warnings } : {}),
   };
 }
 
-/** Leaves out a call that the token limit cut off, and replaces ids that are in use. */
-function uniqueCalls(
-  { calls }: PartialAnswer,
-  { messages }: ModelRequest,
-  reason: FinishReason,
-): ToolCall[] {
+/** Replaces ids that are in use. */
+function uniqueCalls({ calls }: PartialAnswer, { messages }: ModelRequest): ToolCall[] {
   const taken = new Set(
     messages.flatMap(({ tool_calls }) => (tool_calls ?? []).map(({ id }) => id)),
   );
-  return calls
-    .filter(({ arguments: text }) => reason !== 'length' || isJson(text))
-    .map((call) => {
-      const id = call.id === '' || taken.has(call.id) ? `call_${randomUUID()}` : call.id;
-      taken.add(id);
-      return { ...call, id };
-    });
+  return calls.map((call) => {
+    const id = call.id === '' || taken.has(call.id) ? `call_${randomUUID()}` : call.id;
+    taken.add(id);
+    return { ...call, id };
+  });
 }
 
-function isJson(text: string): boolean {
-  try {
-    parseJson(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Returns the usage. A vendor that sends none is counted by an estimate. */
-function usageOf(usage: LanguageModelV4Usage | null, guess: Usage): Usage {
-  const cached_tokens = tokenCount(usage?.inputTokens.cacheRead);
-  const cache_write_tokens = tokenCount(usage?.inputTokens.cacheWrite);
-  const reasoning_tokens = tokenCount(usage?.outputTokens.reasoning);
+/** Returns the counts of a request. The total is that of a vendor with OpenAI's format. */
+function reportedUsage({ inputTokens, outputTokens, raw }: LanguageModelV4Usage): ReportedUsage {
   return {
-    tokens_in: tokenCount(usage?.inputTokens.total) ?? guess.tokens_in,
-    tokens_out: tokenCount(usage?.outputTokens.total) ?? guess.tokens_out,
-    ...(cached_tokens === null ? {} : { cached_tokens }),
-    ...(cache_write_tokens === null ? {} : { cache_write_tokens }),
-    ...(reasoning_tokens === null ? {} : { reasoning_tokens }),
+    tokens_in: tokenCount(inputTokens.total),
+    tokens_out: tokenCount(outputTokens.total),
+    cached_tokens: tokenCount(inputTokens.cacheRead),
+    cache_write_tokens: tokenCount(inputTokens.cacheWrite),
+    reasoning_tokens: tokenCount(outputTokens.reasoning),
+    total_tokens: isJsonObject(raw) ? tokenCount(raw.total_tokens) : null,
   };
 }

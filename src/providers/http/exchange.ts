@@ -19,9 +19,9 @@ export type Exchange<T> = {
  */
 export async function exchange<T>(
   { peer, limits: overrides, send, failureOf }: Exchange<T>,
-  { signal }: ModelCallContext,
+  { signal, limits: ofModel }: ModelCallContext,
 ): Promise<Outcome<T>> {
-  const limits = { ...DEFAULT_LIMITS, ...overrides };
+  const limits = { ...DEFAULT_LIMITS, ...overrides, ...ofModel };
   const watch = startWatch(signal, limits);
   let outcome: Outcome<T> | undefined;
   try {

@@ -1,9 +1,10 @@
 import { type ErrorCode, type Failure, isRunError } from '../../contracts/errors.ts';
-import { isJsonObject, type JsonObject } from '../../json/json.ts';
-import { retryAfterMs } from '../../network/retry-after.ts';
+import type { JsonObject } from '../../json/json.ts';
 import { firstCharacters } from '../../text/truncate.ts';
-import { codeOfStatus, createFailure } from '../failure.ts';
+import { createFailure } from '../failure.ts';
+import { codeOfError, parseReport } from './error-codes.ts';
 import { redact, sentence } from './redact.ts';
+import { waitingTimeMs } from './waiting-times.ts';
 
 /** The server of a call, as a failure may name it. */
 export type Peer = {
@@ -23,36 +24,33 @@ export type HttpFailure = {
   text: string;
 };
 
-const TOO_LONG =
-  /context.{0,20}(length|window|size)|maximum context|prompt is too long|too many (input )?tokens/i;
-const FILTERED =
-  /^(content_filter|content_policy_violation|moderation_blocked|ResponsibleAIPolicyViolation)$/;
+/** The codes of failures after which a server may say how long to wait. */
+const WAITS: ReadonlySet<ErrorCode> = new Set(['rate_limited', 'overloaded', 'timeout']);
 
 export function httpFailure(seen: HttpFailure, peer: Peer): Failure {
   const report = parseReport(seen.body, seen.text, peer.key);
-  const plain = codeOfStatus(seen.status);
-  const code = plain === 'invalid_request' ? (refusal(report) ?? plain) : plain;
+  const code = codeOfError(seen.status, report);
   const detail = sentence(report.message, peer.key);
   const message = SENTENCES[code]?.(peer, seen.status) ?? `${peer.host} answered ${seen.status}.`;
-  const wait = plain === 'rate_limited' || plain === 'overloaded' || plain === 'timeout';
   return createFailure(code, [message, detail].filter(Boolean).join(' Its message: '), {
-    retry_after_ms: wait ? retryAfterMs(seen.headers) : undefined,
+    retry_after_ms: WAITS.has(code) ? waitingTimeMs(seen.headers, report) : undefined,
     cause: { status: seen.status, ...(report.code ? { code: report.code } : {}), message: detail },
   });
 }
 
-/** Maps an `error` object that replaces an answer, in a stream or in a body with status 200. */
+/**
+ * Maps an `error` object that replaces an answer, in a stream or in a body with status 200. A
+ * status or a code in the object counts as the status of the response.
+ */
 export function reportedFailure(body: unknown, text: string, peer: Peer): Failure {
   const report = parseReport(body, text, peer.key);
   const detail = sentence(report.message, peer.key);
-  const code = refusal(report) ?? 'bad_answer';
-  return createFailure(
-    code,
-    `${peer.host} ended the answer with an error. Its message: ${detail}`,
-    {
-      cause: { ...(report.code ? { code: report.code } : {}), message: detail },
-    },
-  );
+  const code = codeOfError(undefined, report);
+  const message = `${peer.host} ended the answer with an error. Its message: ${detail}`;
+  return createFailure(code, message, {
+    retry_after_ms: WAITS.has(code) ? waitingTimeMs(undefined, report) : undefined,
+    cause: { ...(report.code ? { code: report.code } : {}), message: detail },
+  });
 }
 
 /** Creates the failure of a web page in place of an API response. */
@@ -100,7 +98,9 @@ export function innermostCause(error: unknown, peer: Peer): JsonObject {
 
 const SENTENCES: Partial<Record<ErrorCode, (peer: Peer, status: number) => string>> = {
   rate_limited: ({ host }) =>
-    `${host} limits the requests, or the quota of the account is used up (429); raise the limit or add a fallback model.`,
+    `${host} limits the requests (429); raise the limit or add a fallback model.`,
+  quota_exhausted: ({ host }, status) =>
+    `The credit or the quota of the account at ${host} is used up (${status}); add credit, raise the limit, or add a fallback model.`,
   timeout: ({ host }, status) => `${host} did not finish in time (${status}).`,
   overloaded: ({ host }, status) => `${host} is overloaded or unavailable (${status}).`,
   invalid_request: ({ host }, status) =>
@@ -117,35 +117,3 @@ const SENTENCES: Partial<Record<ErrorCode, (peer: Peer, status: number) => strin
   not_found: ({ host, model }) =>
     `${host} does not know the model ${model} or the address (404); check the model's name and base_url.`,
 };
-
-function refusal(report: ErrorReport): ErrorCode | null {
-  if (report.code === 'context_length_exceeded' || TOO_LONG.test(report.message))
-    return 'context_too_long';
-  return report.codes.some((code) => FILTERED.test(code)) ? 'content_filtered' : null;
-}
-
-type ErrorReport = { message: string; code: string | null; codes: string[] };
-
-/**
- * Reads the error bodies in use: OpenAI's, a plain string, Google's array, Mistral's and FastAPI's.
- */
-function parseReport(body: unknown, text: string, key: string | null): ErrorReport {
-  const one = Array.isArray(body) ? body[0] : body;
-  const error = isJsonObject(one) && one.error !== undefined ? one.error : one;
-  if (!isJsonObject(error)) {
-    return { message: typeof error === 'string' ? error : text, code: null, codes: [] };
-  }
-  const inner = isJsonObject(error.innererror) ? error.innererror : {};
-  const codes = [error.code, error.type, inner.code].flatMap((code) =>
-    typeof code === 'string' || typeof code === 'number'
-      ? [firstCharacters(redact(String(code), key), 100)]
-      : [],
-  );
-  return { message: messageOf(error) ?? text, code: codes[0] ?? null, codes };
-}
-
-function messageOf(error: JsonObject): string | null {
-  const message = error.message ?? error.detail ?? null;
-  if (message === null) return null;
-  return typeof message === 'string' ? message : JSON.stringify(message);
-}

@@ -12,13 +12,20 @@ export function tokensOf({ tokens_in, tokens_out }: Usage): Usage {
 }
 
 /** Returns what the log keeps of an answer besides its tokens, in the output of its step. */
-export function answerDetails({ finish_reason, usage, warnings }: ModelAnswer): JsonObject {
-  const { tokens_in: _in, tokens_out: _out, ...details } = usage;
+export function answerDetails(answer: ModelAnswer): JsonObject {
+  const { finish_reason, cut_calls = [], usage, warnings = [] } = answer;
   return {
     finish_reason,
-    ...(Object.keys(details).length > 0 ? { usage: details } : {}),
-    ...(warnings && warnings.length > 0 ? { warnings } : {}),
+    ...(cut_calls.length > 0 ? { cut_calls } : {}),
+    ...usageDetails(usage),
+    ...(warnings.length > 0 ? { warnings } : {}),
   };
+}
+
+/** Returns what a usage has besides its tokens, as a member of the output of a step. */
+export function usageDetails(usage: Usage | undefined): JsonObject {
+  const { tokens_in: _in, tokens_out: _out, ...details } = usage ?? {};
+  return Object.keys(details).length > 0 ? { usage: details } : {};
 }
 
 /** The parts of an answer after the output filters, with the steps that record their hits. */

@@ -101,8 +101,9 @@ function describeAnswer({ content, usage, warnings }: ModelAnswer): ModelTestAns
 }
 
 function addUsage(a: Usage, b: Usage): Usage {
-  const sum = { ...a };
-  for (const [name, tokens = 0] of Object.entries(b) as [keyof Usage, number?][]) {
+  const { estimated, ...counts } = b;
+  const sum: Usage = { ...a, ...(estimated && { estimated }) };
+  for (const [name, tokens = 0] of Object.entries(counts) as [keyof typeof counts, number?][]) {
     sum[name] = (sum[name] ?? 0) + tokens;
   }
   return sum;

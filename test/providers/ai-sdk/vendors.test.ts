@@ -155,7 +155,8 @@ test.each(['anthropic', 'google', 'amazon-bedrock'] as const)(
   '%s: an answer that the vendor withholds is reported as such',
   async (name) => {
     const { outcome } = await call(name, { words: ['Hi'], isFiltered: true });
-    expect(answerOf(outcome).finish_reason).toBe('content_filter');
+    const reason = name === 'anthropic' ? 'refusal' : 'content_filter';
+    expect(answerOf(outcome).finish_reason).toBe(reason);
   },
 );
 

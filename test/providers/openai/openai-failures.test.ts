@@ -6,7 +6,9 @@ import {
   type FakeServer,
   startOpenAiServer,
 } from '../../../chaos/load/openai-server.ts';
+import type { JsonObject } from '../../../src/json/json.ts';
 import { retryAfterMs } from '../../../src/network/retry-after.ts';
+import { waitingTimeMs } from '../../../src/providers/http/waiting-times.ts';
 import { openaiProvider } from '../../../src/providers/openai.ts';
 import { errorOf, modelRef, modelRequest, unabortedSignal } from '../requests.ts';
 
@@ -34,7 +36,7 @@ describe('status code', () => {
   test.each([
     [400, 'invalid_request', false],
     [401, 'unauthorized', false],
-    [402, 'unauthorized', false],
+    [402, 'quota_exhausted', false],
     [403, 'unauthorized', false],
     [404, 'not_found', false],
     [408, 'timeout', true],
@@ -59,6 +61,40 @@ describe('status code', () => {
     const error = await failureOf({ status: 400, error: { code: vendorCode, message } });
     expect(error).toMatchObject({ code, retryable: false });
     expect(error.message).toContain(message);
+  });
+
+  test.each<[string, number, object]>([
+    ['OpenAI', 429, { code: 'insufficient_quota', message: 'You exceeded your current quota.' }],
+    ['Anthropic', 400, { message: 'Your credit balance is too low to access the API.' }],
+    ['DeepSeek', 402, { message: 'Insufficient Balance' }],
+    ['OpenRouter', 403, { code: 403, message: 'Key limit exceeded (total limit).' }],
+    ['Groq', 429, { message: 'Rate limit reached on tokens per day (TPD): Limit 100000.' }],
+    [
+      'Google',
+      429,
+      {
+        status: 'RESOURCE_EXHAUSTED',
+        message: 'You exceeded your current quota. Please retry in 40s.',
+        details: [{ violations: [{ quotaId: 'GenerateRequestsPerDayPerProject-FreeTier' }] }],
+      },
+    ],
+  ])('%s: used up credit is not waited for', async (_, status, error) => {
+    const failure = await failureOf({ status, error: error as never });
+    expect(failure).toMatchObject({ code: 'quota_exhausted', retryable: false });
+    expect(failure.retry_after_ms).toBeUndefined();
+  });
+
+  test.each<[string, object, string]>([
+    ['a status', { message: 'Upstream rate-limited', code: 429 }, 'rate_limited'],
+    ['a status as text', { message: 'busy', code: '503' }, 'overloaded'],
+    ['a type', { message: 'busy', type: 'overloaded_error' }, 'overloaded'],
+    ['a status of Google', { message: 'busy', status: 'UNAVAILABLE' }, 'overloaded'],
+    ['a code', { message: 'no', code: 'insufficient_quota' }, 'quota_exhausted'],
+    ['another type', { message: 'no', type: 'invalid_request_error' }, 'invalid_request'],
+  ])('an error in a 200 counts by %s', async (_, error, code) => {
+    const headers = { 'content-type': 'application/json' };
+    expect(await failureOf({ raw: JSON.stringify({ error }), headers })).toMatchObject({ code });
+    expect(await failureOf({ chunks: [{ error } as never] })).toMatchObject({ code });
   });
 
   test('a redirect is not followed', async () => {
@@ -105,6 +141,40 @@ describe('Retry-After', () => {
     expect(retryAfterMs(new Headers({ 'retry-after': value }), now)).toBe(ms);
   });
 
+  test.each<[string, object, number | undefined]>([
+    ['Google', { details: [{ retryDelay: '3s' }], message: 'Please retry in 3.5s.' }, 3000],
+    ['a sentence of Google', { message: 'Please retry in 3.5s.' }, 3500],
+    ['a sentence of OpenAI', { message: 'Limit 3. Please try again in 1m2.5s. Visit …' }, 62_500],
+    ['milliseconds of OpenAI', { message: 'Please try again in 20ms.' }, 20],
+    ['a sentence of Azure', { message: 'Please retry after 26 seconds.' }, 26_000],
+    ['a gateway', { message: 'busy', metadata: { retry_after: 9 } }, 9000],
+    ['no time', { message: 'Please try again later.' }, undefined],
+  ])('in the body: %s', async (_, error, ms) => {
+    const failure = await failureOf({ status: 429, error: error as never });
+    expect(failure.retry_after_ms).toBe(ms);
+  });
+
+  test.each<[Record<string, string>, number | undefined]>([
+    [{ 'x-ratelimit-reset-requests': '6m0s' }, 360_000],
+    [{ 'x-ratelimit-reset-tokens': '1.5s', 'x-ratelimit-remaining-tokens': '3' }, 1500],
+    [{ 'x-ratelimit-reset-requests': '9m', 'x-ratelimit-remaining-requests': '3' }, undefined],
+    [{ 'x-ratelimit-reset-requests': 'soon' }, undefined],
+  ])('in headers of limits: %j', async (headers, ms) => {
+    expect((await failureOf({ status: 429, headers })).retry_after_ms).toBe(ms);
+  });
+
+  test('as a time of Anthropic, for limits that are used up', () => {
+    const now = Date.parse('2026-01-01T00:00:00Z');
+    const headers = new Headers({
+      'anthropic-ratelimit-requests-remaining': '0',
+      'anthropic-ratelimit-requests-reset': '2026-01-01T00:00:07Z',
+      'anthropic-ratelimit-other-remaining': '5',
+      'anthropic-ratelimit-other-reset': '2026-01-01T00:09:00Z',
+    });
+    const report = { message: '', code: null, codes: [], error: {} };
+    expect(waitingTimeMs(headers, report, now)).toBe(7000);
+  });
+
   test('accepts a reset as an epoch in s or ms', () => {
     const now = 1_750_000_000_000;
     const ms = (value: string) => retryAfterMs(new Headers({ 'x-ratelimit-reset': value }), now);
@@ -134,7 +204,7 @@ describe('an invalid answer', () => {
       { chunks: [{ choices: [{ index: 0, text: 'Hi', finish_reason: 'stop' }] }] },
     ],
     ['a stream with only [DONE]', { raw: 'data: [DONE]\n\n' }],
-    ['an error in the stream', { chunks: [{ error: { message: 'GPU fell off', code: 502 } }] }],
+    ['an error in the stream', { chunks: [{ error: { message: 'GPU fell off' } }] }],
     ['an error event', { raw: 'event: error\ndata: {"message":"GPU fell off"}\n\n' }],
     ['an error in a 200 body', { raw: '{"error":{"message":"GPU fell off"}}', headers: whole }],
     ['a call without a name', { tool_calls: [{ name: '', arguments: '{}' }] }],
@@ -168,6 +238,26 @@ describe('times out when the server is silent', () => {
     const limits = { first_chunk_ms: 60_000, between_chunks_ms: 500 };
     const error = await failureOf({ content: 'Hello there', stall: 250 }, limits);
     expect(error).toMatchObject({ code: 'timeout', cause: { limit: 'between_chunks_ms' } });
+  });
+
+  test('after the limits of its model, which are not sent', async () => {
+    const server = await startOpenAiServer([{ content: 'Hello there', stall: 250 }]);
+    open.push(server);
+    const provider = openaiProvider({ env: { baseUrl: server.url } });
+    const call = (request_params: JsonObject) =>
+      provider.generate(modelRequest('Hi', { model: modelRef({ request_params }) }), {
+        signal: unabortedSignal(),
+      });
+    const error = errorOf(await call({ between_chunks_ms: 1_000, first_chunk_ms: 60_000 }));
+    expect(error).toMatchObject({
+      code: 'timeout',
+      cause: { limit: 'between_chunks_ms', ms: 1000 },
+    });
+    expect(Object.keys(server.requests[0]?.body ?? {})).not.toContain('between_chunks_ms');
+    expect(errorOf(await call({ first_chunk_ms: 10 }))).toMatchObject({
+      code: 'invalid_request',
+      message: expect.stringContaining('request_params.first_chunk_ms'),
+    });
   });
 
   test('in the middle of an error body, and the status still counts', async () => {

@@ -95,6 +95,17 @@ const chats = all.filter((one) => one.status === 200 && isChat(one));
 const refusals = all.filter((one) => one.status !== 200);
 const others = all.filter((one) => one.status === 200 && !isChat(one));
 
+const ERRORS = ['bad_answer', 'invalid_request', 'overloaded', 'rate_limited'];
+
+/** Returns the usage that the last payload with one reports, counted as the vendor bills it. */
+function usageIn(payloads: readonly JsonObject[]): object {
+  const usage = payloads.map((one) => one.usage).findLast(isJsonObject);
+  if (usage === undefined) return { estimated: true };
+  const { prompt_tokens: tokens_in, completion_tokens, total_tokens } = usage;
+  const isTotal = typeof total_tokens === 'number' && typeof tokens_in === 'number';
+  return { tokens_in, tokens_out: isTotal ? total_tokens - tokens_in : completion_tokens };
+}
+
 describe.skipIf(assets === '')('recorded answers of real servers', () => {
   test('exist', () => {
     expect(chats.length).toBeGreaterThan(100);
@@ -110,7 +121,8 @@ describe.skipIf(assets === '')('recorded answers of real servers', () => {
     );
     const outcome = await replay(recorded);
     if (!finished || recorded.payloads.some((one) => one.error)) {
-      expect(errorOf(outcome).code).toBe('bad_answer');
+      const reported = recorded.payloads.some((one) => one.error);
+      expect(reported ? ERRORS : ['bad_answer']).toContain(errorOf(outcome).code);
       return;
     }
     const answer = answerOf(outcome);
@@ -118,7 +130,8 @@ describe.skipIf(assets === '')('recorded answers of real servers', () => {
     const known = pieces.filter(isJsonObject);
     const texts = known.map(({ content }) => (typeof content === 'string' ? content : ''));
     if (!known.some(({ content, refusal }) => Array.isArray(content) || refusal)) {
-      expect(answer.content ?? '').toBe(texts.join(''));
+      const text = texts.join('').replace(/^\s*<think>[\s\S]*?<\/think>\s*/, '');
+      expect(answer.content ?? '').toBe(text);
     }
     const names = known.flatMap(({ tool_calls }) =>
       (Array.isArray(tool_calls) ? tool_calls : []).flatMap((call) =>
@@ -129,7 +142,7 @@ describe.skipIf(assets === '')('recorded answers of real servers', () => {
     );
     expect(answer.tool_calls.map((call) => call.name)).toEqual(names);
     for (const call of answer.tool_calls) expect(JSON.parse(call.arguments)).toBeTypeOf('object');
-    expect(answer.usage.tokens_in).toBeGreaterThan(0);
+    expect(answer.usage).toMatchObject(usageIn(recorded.payloads));
   });
 
   test.each(refusals.map((one) => [one.name, one] as const))('%s', async (_, recorded) => {
@@ -148,7 +161,7 @@ describe.skipIf(assets === '')('recorded answers of real servers', () => {
     '%s is not a chat answer',
     async (_, recorded) => {
       const { code, retryable } = errorOf(await replay(recorded));
-      expect(code === 'bad_answer' ? retryable : !retryable).toBe(true);
+      expect(retryable).toBe(code === 'bad_answer' || code === 'rate_limited');
     },
   );
 });

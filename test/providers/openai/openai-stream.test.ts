@@ -92,7 +92,76 @@ describe('usage', () => {
     ['zero', { prompt_tokens: 0, completion_tokens: 0 }],
   ])('is estimated as bytes / 4 where the server reports %s', async (_, usage) => {
     const answer = await answerTo({ content: 'Grüße', usage }, modelRequest('12345678'));
-    expect(answer.usage).toEqual({ tokens_in: 2, tokens_out: 2 });
+    expect(answer.usage).toEqual({ tokens_in: 2, tokens_out: 2, estimated: true });
+  });
+});
+
+describe('usage of a vendor', () => {
+  const end = (more: object) => ({ ...(delta({ content: 'Hi' }, 'stop') as object), ...more });
+  const prompt_tokens = 12;
+  test.each<[string, object, object]>([
+    [
+      'xAI, which does not count reasoning as output',
+      end({
+        usage: {
+          prompt_tokens,
+          completion_tokens: 1,
+          total_tokens: 303,
+          completion_tokens_details: { reasoning_tokens: 290 },
+        },
+      }),
+      { tokens_in: 12, tokens_out: 291, reasoning_tokens: 290 },
+    ],
+    [
+      'reasoning outside of the output, without a total',
+      end({
+        usage: {
+          prompt_tokens,
+          completion_tokens: 1,
+          completion_tokens_details: { reasoning_tokens: 290 },
+        },
+      }),
+      { tokens_in: 12, tokens_out: 291, reasoning_tokens: 290 },
+    ],
+    [
+      'OpenAI, where reasoning is a part of the output',
+      end({
+        usage: {
+          prompt_tokens,
+          completion_tokens: 300,
+          total_tokens: 312,
+          completion_tokens_details: { reasoning_tokens: 290 },
+          prompt_tokens_details: { cached_tokens: 4 },
+        },
+      }),
+      { tokens_in: 12, tokens_out: 300, reasoning_tokens: 290, cached_tokens: 4 },
+    ],
+    [
+      'Moonshot, in the choice',
+      {
+        choices: [
+          {
+            index: 0,
+            delta: { content: 'Hi' },
+            finish_reason: 'stop',
+            usage: { prompt_tokens: 1000, completion_tokens: 500, cached_tokens: 7 },
+          },
+        ],
+      },
+      { tokens_in: 1000, tokens_out: 500, cached_tokens: 7 },
+    ],
+    [
+      'Groq, in x_groq',
+      end({ x_groq: { usage: { prompt_tokens, completion_tokens: 5 } } }),
+      { tokens_in: 12, tokens_out: 5 },
+    ],
+    [
+      'DeepSeek, with its own name for the cache',
+      end({ usage: { prompt_tokens, completion_tokens: 5, prompt_cache_hit_tokens: 8 } }),
+      { tokens_in: 12, tokens_out: 5, cached_tokens: 8 },
+    ],
+  ])('%s', async (_, chunk, usage) => {
+    expect((await answerTo({ chunks: [chunk as never] })).usage).toEqual(usage);
   });
 });
 
@@ -156,10 +225,77 @@ describe('tool calls', () => {
     ).toBe(expected);
   });
 
-  test('truncated by the token limit are left out', async () => {
-    const half = call({ index: 0, id: 'a', function: fn('one', '{"x":"ha') });
-    const answer = await answerTo({ chunks: [delta({ content: 'I' }), half, delta({}, 'length')] });
-    expect(answer).toMatchObject({ content: 'I', tool_calls: [], finish_reason: 'length' });
+  test.each([
+    ['broken', '{"x":"ha'],
+    ['empty', ''],
+    ['complete', '{"x":1}'],
+  ])('of an answer at the token limit are left out and named: %s', async (_, text) => {
+    for (const reason of [
+      'length',
+      'MAX_TOKENS',
+      'model_length',
+      'model_context_window_exceeded',
+    ]) {
+      const cut = call({ index: 0, id: 'a', function: fn('one', text) });
+      const answer = await answerTo({ chunks: [delta({ content: 'I' }), cut, delta({}, reason)] });
+      expect(answer).toMatchObject({ content: 'I', tool_calls: [], finish_reason: 'length' });
+      expect(answer.cut_calls).toEqual(['one']);
+    }
+  });
+
+  test.each<[string, object[], [name: string, text: string][]]>([
+    [
+      'two of one tool, each complete',
+      [
+        { index: 0, id: '', function: fn('note', '{"n":1}') },
+        { index: 0, id: '', function: fn('note', '{"n":2}') },
+      ],
+      [
+        ['note', '{"n":1}'],
+        ['note', '{"n":2}'],
+      ],
+    ],
+    [
+      'two tools without arguments',
+      [
+        { index: 0, function: fn('one', '') },
+        { index: 0, function: fn('two', '') },
+      ],
+      [
+        ['one', '{}'],
+        ['two', '{}'],
+      ],
+    ],
+    [
+      'the same one again and again, as it grows',
+      [
+        { index: 0, id: 'a', function: fn('note', '{"n"') },
+        { index: 0, id: 'a', function: fn('note', '{"n":1}') },
+        { index: 0, id: 'a', function: fn('note', '{"n":1}') },
+      ],
+      [['note', '{"n":1}']],
+    ],
+    [
+      'a name in each piece',
+      [
+        { index: 0, id: 'a', function: fn('note', '{"n"') },
+        { index: 0, id: 'a', function: fn('note', ':1}') },
+      ],
+      [['note', '{"n":1}']],
+    ],
+    [
+      'several objects in one text',
+      [{ index: 0, id: 'a', function: fn('note', '{"n":"}{"}{"n":2}\n{"n":3}') }],
+      [
+        ['note', '{"n":"}{"}'],
+        ['note', '{"n":2}'],
+        ['note', '{"n":3}'],
+      ],
+    ],
+  ])('with one index are told apart: %s', async (_, pieces, expected) => {
+    const calls = await callsOf(...pieces.map((piece) => call(piece)));
+    expect(calls.map((one) => [one.name, one.arguments])).toEqual(expected);
+    expect(new Set(calls.map(({ id }) => id)).size).toBe(expected.length);
   });
 });
 
@@ -169,6 +305,9 @@ describe('accepts a server', () => {
     ['length', 'length'],
     ['content_filter', 'content_filter'],
     ['eos', 'stop'],
+    ['SAFETY', 'content_filter'],
+    ['refusal', 'refusal'],
+    ['something new', 'stop'],
   ])('whose finish_reason %s means %s', async (finish_reason, expected) => {
     expect((await answerTo({ content: 'Hi', finish_reason })).finish_reason).toBe(expected);
   });
@@ -185,13 +324,39 @@ describe('accepts a server', () => {
     expect(answer.tool_calls).toEqual([{ id: 'a', name: 'one', arguments: '{}' }]);
   });
 
-  test('that sends comments, CRLF, other choices, a refusal and reasoning in parts', async () => {
+  test('whose model refuses, and keeps its words', async () => {
+    const chunks = [
+      delta({ refusal: 'I cannot ' }),
+      delta({ refusal: 'help.' }),
+      delta({}, 'stop'),
+    ];
+    const answer = await answerTo({ chunks });
+    expect(answer).toMatchObject({ content: 'I cannot help.', finish_reason: 'refusal' });
+  });
+
+  test('that sends reasoning at the head of the text', async () => {
+    const pieces = ['\n<th', 'ink>hm', ' {"a":1}</thi', 'nk>\n\n', '{"b":2}'];
+    const chunks = [...pieces.map((content) => delta({ content })), delta({}, 'stop')];
+    const tokens: string[] = [];
+    const provider = await startProvider([{ chunks }]);
+    const answer = answerOf(
+      await provider.generate(modelRequest('Hi'), {
+        signal: unabortedSignal(),
+        onToken: (text) => tokens.push(text),
+      }),
+    );
+    expect(answer.content).toBe('{"b":2}');
+    expect(answer.parts).toEqual([{ type: 'reasoning', vendor: 'openai', text: 'hm {"a":1}' }]);
+    expect(tokens.join('')).toBe('{"b":2}');
+  });
+
+  test('that sends comments, CRLF, other choices and reasoning in parts', async () => {
     const other = { choices: [{ index: 1, delta: { content: 'no' } }] };
     const parts = [
       { type: 'thinking', thinking: [{ text: 'hm' }] },
       { type: 'text', text: 'Hi' },
     ];
-    const events = [other, delta({ content: parts }), delta({ refusal: '!' }), delta({}, 'stop')];
+    const events = [other, delta({ content: parts }), delta({ content: '!' }), delta({}, 'stop')];
     const raw = `: wait\r\n\r\n${events.map((one) => `data: ${JSON.stringify(one)}\r\n\r\n`).join('')}`;
     expect((await answerTo({ raw })).content).toBe('Hi!');
   });

@@ -1,0 +1,39 @@
+import type { ModelAnswer } from '../contracts/agents/model.ts';
+import type { ToolCall } from '../contracts/runs/message.ts';
+import type { AnswerEnd } from './finish-reasons.ts';
+
+/** The text and the calls of an answer, and how the vendor ended it. */
+export type EndedAnswer = {
+  content: string;
+  /** Words with which the model refuses to answer, if the vendor tells them apart. */
+  refusal: string;
+  calls: ToolCall[];
+  end: AnswerEnd | undefined;
+};
+
+type Ended = Pick<ModelAnswer, 'content' | 'tool_calls' | 'finish_reason' | 'cut_calls'>;
+
+/**
+ * Returns what an answer says by the way it ended. An answer that was cut off by the token limit
+ * calls nothing: its last call may be shorter than meant, even if it is complete. The names of its
+ * calls are in `cut_calls`.
+ */
+export function endOfAnswer({ content, refusal, calls, end }: EndedAnswer): Ended {
+  if (end === 'length') {
+    const cut_calls = calls.map(({ name }) => name);
+    const cut = cut_calls.length > 0 ? { cut_calls } : {};
+    return { content: content + refusal, tool_calls: [], finish_reason: 'length', ...cut };
+  }
+  if (end === 'content_filter') {
+    return { content: content + refusal, tool_calls: [], finish_reason: 'content_filter' };
+  }
+  if (end === 'refusal' || (refusal !== '' && calls.length === 0)) {
+    return { content: content + refusal, tool_calls: [], finish_reason: 'refusal' };
+  }
+  const hasCalls = calls.length > 0;
+  return {
+    content: content === '' && hasCalls ? null : content,
+    tool_calls: calls,
+    finish_reason: hasCalls ? 'tool_calls' : 'stop',
+  };
+}
