@@ -11,6 +11,7 @@ export type ModelSpec = {
   base_url?: string;
   secret_name?: string;
   script?: JsonObject[];
+  request_params?: JsonObject;
   input_price?: number;
   output_price?: number;
   context_tokens?: number;
@@ -100,6 +101,7 @@ async function addModel(
     base_url,
     secret_name,
     script,
+    request_params = script ? { script } : {},
     input_price,
     output_price,
     context_tokens,
@@ -120,7 +122,7 @@ async function addModel(
       output_price,
       agent,
       position,
-      JSON.stringify(script ? { script } : {}),
+      JSON.stringify(request_params),
       context_tokens,
       secret_name,
     ],

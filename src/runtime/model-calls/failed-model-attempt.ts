@@ -1,3 +1,4 @@
+import type { Usage } from '../../contracts/agents/model.ts';
 import type { RunError } from '../../contracts/errors.ts';
 import type { Action } from '../../contracts/runs/action.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
@@ -5,13 +6,14 @@ import { backOff, PARK_AFTER_MS } from '../environment/backoff.ts';
 import type { RuntimeDependencies } from '../environment/runtime-dependencies.ts';
 import { foldRecords } from '../held-run/fold.ts';
 import type { HeldRun } from '../held-run/held-run.ts';
+import { tokensOf, usageDetails } from './answer-record.ts';
 import { requestTokens } from './plan-model-call.ts';
 
 type Asking = Extract<Action, { type: 'call_model' | 'embed' }>;
 
 /**
- * Commits one failed attempt. The run then waits, here or as a row, if the same model is called
- * again.
+ * Commits one failed attempt, with the tokens that the vendor counted nevertheless. The run then
+ * waits, here or as a row, if the same model is called again.
  */
 export async function commitFailedAttempt(
   action: Asking,
@@ -19,6 +21,7 @@ export async function commitFailedAttempt(
   world: RuntimeDependencies,
   error: RunError,
   started_at: string,
+  usage?: Usage,
 ): Promise<void> {
   const { settings } = run.limits;
   const record: StepRecord = {
@@ -33,13 +36,14 @@ export async function commitFailedAttempt(
         : {}),
     },
     error,
+    ...(usage && tokensOf(usage)),
     started_at,
   };
   const ahead = await run.next(foldRecords(run.state, [record], NO_NEW_LIMITS));
   const isSameModel = ahead.type === action.type && ahead.model.id === action.model.id;
   const delay_ms =
     isSameModel && error.retryable ? backOff(error, action.attempt, world.random, settings) : 0;
-  const records = [{ ...record, output: { delay_ms } }];
+  const records = [{ ...record, output: { delay_ms, ...usageDetails(usage) } }];
   if (delay_ms > PARK_AFTER_MS) {
     await run.commit(records, { status: 'waiting', waiting_for: 'timer', delay_ms });
   } else {

@@ -64,9 +64,10 @@ export async function callNestedModel(
   if (!run.isHeld) {
     return failure('cancelled', 'another worker owns this run'); // it is not in the log
   }
-  return finish_reason === 'content_filter'
-    ? failure('content_filtered', "the answer was withheld by its provider's content filter")
-    : outcome;
+  if (finish_reason === 'content_filter') {
+    return failure('content_filtered', "the answer was withheld by its provider's content filter");
+  }
+  return finish_reason === 'refusal' ? failure('refused', 'the model refused to answer') : outcome;
 }
 
 const POLL_MS = 500;

@@ -24,6 +24,7 @@ export function modelOutcome(
         content: message?.content ?? null,
         tool_calls: message?.tool_calls ?? [],
         finish_reason: (output.finish_reason ?? 'stop') as FinishReason,
+        ...(Array.isArray(output.cut_calls) ? { cut_calls: output.cut_calls as string[] } : {}),
         usage: {
           ...(isJsonObject(output.usage) ? output.usage : {}),
           tokens_in: step.tokens_in,
@@ -36,7 +37,10 @@ export function modelOutcome(
   }
   const isAttempt = step.kind === 'retry' && step.call_id === null;
   const isSummary = step.kind === 'guard' && step.name === CONTEXT_GUARD;
-  return (isAttempt || isSummary) && step.error ? { ok: false, error: step.error } : undefined;
+  if (!((isAttempt || isSummary) && step.error)) return undefined;
+  const { tokens_in, tokens_out } = step;
+  const usage = tokens_in + tokens_out > 0 ? { usage: { tokens_in, tokens_out } } : {};
+  return { ok: false, error: step.error, ...usage };
 }
 
 /** Returns the outcome of a tool call, when the step records one. */

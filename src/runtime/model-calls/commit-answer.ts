@@ -1,0 +1,232 @@
+import { randomBytes } from 'node:crypto';
+import { ENGINE_PREFIX, TOOL_PROVIDER } from '../../contracts/agents/engine.ts';
+import type { ModelAnswer } from '../../contracts/agents/model.ts';
+import type { RunError } from '../../contracts/errors.ts';
+import type { Action } from '../../contracts/runs/action.ts';
+import type { Message, ToolCall } from '../../contracts/runs/message.ts';
+import type { StepRecord } from '../../contracts/runs/step.ts';
+import { parseJsonOrText } from '../../json/parse-json.ts';
+import { BLOCKED_GUARD, blockedAnswer, type FilterResult } from '../held-run/filter-result.ts';
+import { foldRecords } from '../held-run/fold.ts';
+import type { HeldRun } from '../held-run/held-run.ts';
+import { trustOfAnswer } from '../held-run/trust.ts';
+import { answerDetails, filterParts, tokensOf } from './answer-record.ts';
+import { NO_NEW_LIMITS } from './failed-model-attempt.ts';
+import {
+  type AnswerContext,
+  askAgain,
+  CUT_OFF,
+  isUseless,
+  truncatedError,
+  wasAskedAgain,
+} from './truncated-answer.ts';
+import type { PermittedModel } from './vendor-tools.ts';
+
+type CallModel = Extract<Action, { type: 'call_model' }>;
+/** A call of a model that was answered, and the parameters that it was not permitted to have. */
+export type AnsweredCall = CallModel & Pick<PermittedModel, 'withheld'>;
+
+/** Commits an answer. An answer that ends the run is committed together with the end. */
+export async function commitAnswer(
+  action: AnsweredCall,
+  run: HeldRun,
+  answer: ModelAnswer,
+  started_at: string,
+): Promise<void> {
+  const tool_calls = uniqueCalls(answer.tool_calls, run.state.messages);
+  const context = {
+    isDecision: action.decision !== undefined,
+    output_schema: run.definition.agent.output_schema,
+  };
+  const isTruncated = isUseless(answer, context);
+  const decision =
+    action.decision && !isTruncated ? decisionIn(answer, action.decision.name) : undefined;
+  const filtered = decision
+    ? await filterDecision(decision, stepOf(action, answer, tool_calls.length, started_at), run)
+    : await run.applyOutputFilters('output', answer.content);
+  if (filtered.isBlocked) {
+    return commitBlocked(stepOf(action, answer, 0, started_at), filtered, run);
+  }
+  if (isTruncated) {
+    return commitTruncated({ action, answer, context, run }, filtered, started_at);
+  }
+  const { parts, guardSteps } = await filterParts(decision ? [] : answer.parts, run);
+  const message = decision
+    ? { ...decision, content: filtered.value }
+    : ({
+        role: 'assistant',
+        content: filtered.value,
+        ...(parts.length > 0 ? { parts } : {}),
+        ...(tool_calls.length > 0 ? { tool_calls } : {}),
+      } as const);
+  const records: StepRecord[] = [
+    { ...stepOf(action, answer, tool_calls.length, started_at), messages: [message] },
+    ...filtered.guardSteps,
+    ...guardSteps,
+  ];
+  const isOpen = !action.decision && tool_calls.length > 0; // then the run continues
+  const ahead = isOpen ? undefined : await run.next(foldRecords(run.state, records, NO_NEW_LIMITS));
+  if (ahead?.type === 'finish') {
+    const { output, output_data } = ahead;
+    const outcome = await run.commit([...records, { kind: 'output' }], {
+      status: 'completed',
+      stop_reason: 'final_answer',
+      output,
+      output_data,
+      metrics: { finish_reason: answer.finish_reason },
+    });
+    if (outcome !== 'inbox') return;
+  }
+  await run.commit(records);
+}
+
+type TruncatedAnswer = {
+  action: AnsweredCall;
+  answer: ModelAnswer;
+  context: AnswerContext;
+  run: HeldRun;
+};
+
+/** Commits an answer that was cut off, and asks the model once more or fails the run. */
+async function commitTruncated(
+  { action, answer, context, run }: TruncatedAnswer,
+  filtered: FilterResult<string | null> & { isBlocked: false },
+  started_at: string,
+): Promise<void> {
+  const content = filtered.value?.trim() ? filtered.value : CUT_OFF;
+  const step = stepOf(action, answer, 0, started_at);
+  const records: StepRecord[] = [
+    { ...step, messages: [{ role: 'assistant', content }] },
+    ...filtered.guardSteps,
+  ];
+  const isRepeated = wasAskedAgain(run.state);
+  const guard = isRepeated ? undefined : askAgain(answer, action.model, context);
+  if (guard) await run.commit([...records, guard]);
+  else await failRun(records, truncatedError(action.model, isRepeated), run);
+}
+
+/**
+ * Applies the output filters to a decision if it is the answer of the run. Any other decision stays
+ * within the run. A decision is filtered as data, so that no escape hides anything.
+ */
+async function filterDecision(
+  decision: Message,
+  step: StepRecord,
+  run: HeldRun,
+): Promise<FilterResult<string | null>> {
+  const { content } = decision;
+  const ahead = await run.next(
+    foldRecords(run.state, [{ ...step, messages: [decision] }], NO_NEW_LIMITS),
+  );
+  if (ahead.type !== 'finish') {
+    return { isBlocked: false, value: content, guardSteps: [] };
+  }
+  const filtered = await run.applyOutputFilters(
+    'output',
+    content === null ? null : parseJsonOrText(content),
+  );
+  if (filtered.isBlocked) return filtered;
+  const { value } = filtered;
+  const cleaned = typeof value === 'string' ? value : JSON.stringify(value);
+  return { ...filtered, value: filtered.guardSteps.length === 0 ? content : cleaned };
+}
+
+function stepOf(
+  action: AnsweredCall,
+  answer: ModelAnswer,
+  tool_calls: number,
+  started_at: string,
+): StepRecord {
+  return {
+    kind: 'model',
+    name: action.model.name,
+    model_id: action.model.id,
+    output: {
+      ...answerDetails(answer),
+      tool_calls,
+      ...(action.withheld.length > 0 && { withheld_params: action.withheld }),
+    },
+    ...tokensOf(answer.usage),
+    ...(isEngineElsewhere(action) ? { trust: 'external' } : trustOfAnswer(answer)),
+    started_at,
+  };
+}
+
+/**
+ * Commits an answer that was blocked. The model is called once more for an answer without the
+ * blocked content; then the run fails.
+ */
+async function commitBlocked(
+  step: StepRecord,
+  { filter, guardSteps }: FilterResult<string | null> & { isBlocked: true },
+  run: HeldRun,
+): Promise<void> {
+  const { content, reply } = blockedAnswer(filter);
+  const answerStep: StepRecord = { ...step, messages: [{ role: 'assistant', content }] };
+  if (
+    !run.state.steps_since_answer.some(
+      ({ kind, name }) => kind === 'guard' && name === BLOCKED_GUARD,
+    )
+  ) {
+    const guardsWithReply = guardSteps.map((one) => ({
+      ...one,
+      messages: [{ role: 'user', content: reply }],
+    }));
+    await run.commit([answerStep, ...(guardsWithReply as StepRecord[])]);
+    return;
+  }
+  const message = `the output filter ${filter} withheld two answers of the agent`;
+  const error: RunError = { code: 'content_filtered', message, retryable: false };
+  await failRun([answerStep, ...guardSteps], error, run);
+}
+
+async function failRun(
+  records: readonly StepRecord[],
+  error: RunError,
+  run: HeldRun,
+): Promise<void> {
+  await run.commit([...records, { kind: 'error', error }], {
+    status: 'failed',
+    stop_reason: 'error',
+    error,
+  });
+}
+
+/** Engines of this process. */
+const OURS: ReadonlySet<string> = new Set([`${ENGINE_PREFIX}custom`, TOOL_PROVIDER]);
+
+/**
+ * Returns whether an engine behind a network answers. It belongs to somebody else, and may have
+ * read anything.
+ */
+function isEngineElsewhere({ model: { provider } }: CallModel): boolean {
+  return provider.startsWith(ENGINE_PREFIX) && !OURS.has(provider);
+}
+
+/**
+ * Returns the message of a decision. A decision is no call with a result: its arguments are the
+ * content of the message.
+ */
+function decisionIn({ content, tool_calls }: ModelAnswer, tool: string): Message {
+  const call = tool_calls.find(({ name }) => name === tool);
+  return { role: 'assistant', content: call?.arguments ?? content ?? '' };
+}
+
+/**
+ * Replaces ids that the model has used before, because a result is matched to its call by id over
+ * the whole run.
+ */
+function uniqueCalls(calls: readonly ToolCall[], messages: readonly Message[]): ToolCall[] {
+  if (calls.length === 0) {
+    return [];
+  }
+  const used = new Set<string>();
+  for (const { tool_calls } of messages) {
+    tool_calls?.forEach(({ id }) => void used.add(id));
+  }
+  return calls.map((call) => {
+    const id = used.has(call.id) ? `${call.id}_${randomBytes(4).toString('hex')}` : call.id;
+    used.add(id);
+    return { ...call, id };
+  });
+}
