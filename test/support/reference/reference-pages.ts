@@ -4,6 +4,7 @@ import { environmentPage } from './environment-page.ts';
 import { graphqlPage } from './graphql-page.ts';
 import type { ReferencePage } from './markdown.ts';
 import { metricsPage } from './metrics-page.ts';
+import { providersPage } from './providers-page.ts';
 import { restPage } from './rest-page.ts';
 import { sqlPages } from './sql-pages.ts';
 
@@ -26,5 +27,6 @@ export async function referencePages(sources: ReferenceSources): Promise<Referen
     await commandsPage(),
     environmentPage(),
     await metricsPage(),
+    providersPage(),
   ];
 }
