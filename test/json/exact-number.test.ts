@@ -17,7 +17,7 @@ import { readFile } from '../../src/systems/read-file.ts';
 import { yamlText } from '../../src/systems/yaml/yaml-text.ts';
 import { runCustomTool } from '../../src/tools/custom/custom-tools.ts';
 import { defineTool } from '../../src/tools/custom/define-tool.ts';
-import { numbersInText } from '../../src/tools/numbers-in-text.ts';
+import { fitArguments } from '../../src/tools/fit-arguments.ts';
 
 const SNOWFLAKE = '1915883588174806058';
 
@@ -197,10 +197,10 @@ describe('arguments', () => {
       },
     };
     const args = { id: SNOWFLAKE, ids: ['5', SNOWFLAKE], name: '5', either: '5' };
-    expect(JSON.stringify(numbersInText(schema, args))).toBe(
+    expect(JSON.stringify(fitArguments(schema, args))).toBe(
       `{"id":${SNOWFLAKE},"ids":[5,${SNOWFLAKE}],"name":"5","either":"5"}`,
     );
-    expect(numbersInText(schema, { id: ' 5' })).toEqual({ id: ' 5' });
+    expect(fitArguments(schema, { id: ' 5' })).toEqual({ id: ' 5' });
   });
 
   test('a tool gets a bigint, or rejects a number that it would round', async () => {

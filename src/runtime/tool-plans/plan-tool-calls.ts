@@ -6,7 +6,7 @@ import type { LoggedMessage, ToolCall } from '../../contracts/runs/message.ts';
 import { isSameJson } from '../../json/canonical-json.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { closestNames } from '../../text/closest-names.ts';
-import { numbersInText } from '../../tools/numbers-in-text.ts';
+import { fitArguments } from '../../tools/fit-arguments.ts';
 import { invalidArguments, parseArguments } from '../../tools/parse-arguments.ts';
 import { schemaErrors } from '../environment/validate-json.ts';
 import { offloadForRun } from '../held-run/check-in-thread.ts';
@@ -74,7 +74,7 @@ function planCall(definition: AgentDefinition, state: RunState, open: OpenCall):
     const error = tool ? (parsed as { error: RunError }).error : unknownTool(definition, open);
     return errorPlan(open.call.name, open.call.arguments, error);
   }
-  const args = numbersInText(tool.parameters, open.dryRun?.arguments ?? parsed.value);
+  const args = fitArguments(tool.parameters, open.dryRun?.arguments ?? parsed.value);
   const error = argumentError(tool, args);
   if (error) {
     return errorPlan(tool.name, args, error);
@@ -102,7 +102,7 @@ function planApproved(tool: ToolDefinition, requested: JsonObject, open: OpenCal
 
 function editedArguments(tool: ToolDefinition, { answers }: OpenCall): JsonObject | undefined {
   const edited = answers.approval?.data ?? null;
-  return isJsonObject(edited) ? numbersInText(tool.parameters, edited) : undefined;
+  return isJsonObject(edited) ? fitArguments(tool.parameters, edited) : undefined;
 }
 
 /** Returns true when any of the calls names a tool. The rules of the tools are then read first. */
