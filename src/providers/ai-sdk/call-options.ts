@@ -7,6 +7,7 @@ import type {
 } from '@ai-sdk/provider';
 import type { ModelRequest } from '../../contracts/agents/model.ts';
 import type { JsonSchema } from '../../json/json.ts';
+import { sendableTool } from '../tool-parameters.ts';
 import { optionsName, reasoningOptions } from './reasoning-options.ts';
 import type { CallParams } from './request-params.ts';
 
@@ -80,7 +81,7 @@ function cacheMark(vendor: string, model: string, isCached?: boolean): CacheMark
 }
 
 function functionTools({ tools }: ModelRequest, mark?: CacheMark): LanguageModelV4FunctionTool[] {
-  return tools.map(({ name, description, parameters }, at) => ({
+  return tools.map(sendableTool).map(({ name, description, parameters }, at) => ({
     type: 'function',
     name,
     description,

@@ -2,6 +2,7 @@ import type { ModelRequest } from '../../contracts/agents/model.ts';
 import type { Message, ToolCall } from '../../contracts/runs/message.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
+import { sendableTool } from '../tool-parameters.ts';
 
 /** Parameters that OpenAI rejects in a request without tools. */
 const ONLY_WITH_TOOLS: ReadonlySet<string> = new Set(['tool_choice', 'parallel_tool_calls']);
@@ -24,9 +25,11 @@ export function requestBody(request: ModelRequest): JsonObject {
 
 function wireTools(request: ModelRequest): JsonObject {
   if (request.tools.length === 0) return {};
-  const tools = request.tools.map(({ name, description, parameters }): JsonObject => {
-    return { type: 'function', function: { name, description, parameters } };
-  });
+  const tools = request.tools
+    .map(sendableTool)
+    .map(({ name, description, parameters }): JsonObject => {
+      return { type: 'function', function: { name, description, parameters } };
+    });
   const { tool_choice: name } = request;
   return name ? { tools, tool_choice: { type: 'function', function: { name } } } : { tools };
 }
