@@ -396,6 +396,13 @@ test('values of JSON are asked whether they have members, since an ExactNumber i
   ]);
 });
 
+test('only normalizeText normalizes texts, since a run of marks takes quadratic time', () => {
+  const normalizing = files
+    .filter(({ text }) => /\.normalize\(/.test(text))
+    .map(({ path }) => path);
+  expect(normalizing).toEqual(['src/text/normalize-text.ts']);
+});
+
 test('a file has at most 300 lines and no default export', () => {
   const long = files.filter(({ text }) => text.split('\n').length > 301).map(({ path }) => path);
   const defaults = files

@@ -1,3 +1,5 @@
+import { normalizeText } from '../../text/normalize-text.ts';
+
 /** Words without meaning for a search, English and German, without diacritics. */
 const STOP: ReadonlySet<string> = new Set(
   `a about after again all also am an and any are as at be been before but by can could did do does for from
@@ -60,15 +62,9 @@ const STANDS_FOR: Readonly<Record<string, string>> = {
  * into their words.
  */
 export function words(text: string): string[] {
-  return (
-    text
-      .replace(/([a-z])([A-Z])/g, '$1 $2')
-      .replaceAll('ß', 'ss')
-      .normalize('NFKD')
-      .replace(/\p{M}/gu, '')
-      .toLowerCase()
-      .match(/[\p{L}\p{N}]+/gu) ?? []
-  );
+  const split = text.replace(/([a-z])([A-Z])/g, '$1 $2').replaceAll('ß', 'ss');
+  const plain = normalizeText(split, 'NFKD').replace(/\p{M}/gu, '');
+  return plain.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
 }
 
 /**

@@ -1,5 +1,6 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
+import { normalizeText } from '../../text/normalize-text.ts';
 import { faultLine, type Note } from '../schema/fault.ts';
 import { nearestTo } from '../schema/schema-errors.ts';
 import { methodAndPath } from './arguments.ts';
@@ -136,7 +137,7 @@ function patternOf(text: string): RegExp {
 
 function nameOf({ root, name }: OpenApi): string {
   const { title } = (isJsonObject(root.info ?? null) ? root.info : {}) as { title?: unknown };
-  const words = (typeof title === 'string' ? title : name).toLowerCase().normalize('NFKD');
+  const words = normalizeText((typeof title === 'string' ? title : name).toLowerCase(), 'NFKD');
   return (
     words
       .replace(/[^a-z0-9]+/g, '-')
