@@ -752,10 +752,10 @@ grant execute on function
 -- Room guardrails.
 grant execute on function
   howdah_private.apply_output_filters(howdah.output_filters[], jsonb),
-  howdah_private.count_matches(text, text),
+  howdah_private.combining_marks(), howdah_private.count_matches(text, text),
   howdah_private.filter_placeholder(howdah.output_filters),
   howdah_private.invisible_characters(), howdah_private.latin_lookalikes(text),
-  howdah_private.may_outgrow(jsonb, text, text),
+  howdah_private.limit_marks(text), howdah_private.may_outgrow(jsonb, text, text),
   howdah_private.visible_text(text), howdah_private.withheld_value(jsonb, text),
   howdah_private.withhold(jsonb, text, text),
   howdah_private.withhold_text(text, text, text)
