@@ -6,6 +6,11 @@ import type { WorkerOptions } from './worker-options.ts';
 
 /** The default time within which the server has to answer. */
 export const ANSWER_MS = 30_000;
+/**
+ * The time within which the server has to answer to a filter. It cancels a filter after two
+ * seconds.
+ */
+const FILTER_ANSWER_MS = 8_000;
 /** The share of the client's time-out that the server may use. */
 const SERVER_SHARE = 0.8;
 const { worker: MOST } = MOST_CONNECTIONS;
@@ -15,6 +20,7 @@ export type WorkerPools = Readonly<{
   open(applicationName: string, max: number, settings?: Record<string, string>): Pool;
   pool: Pool;
   claims: Pool;
+  filters: Pool;
   sqlToolPool: Pool;
   queryPool: Pool;
   end(): Promise<void>;
@@ -42,14 +48,21 @@ export function openPools({
   };
   const pool = open('howdah-worker', MOST.commits, engineSettings);
   const claims = open('howdah-worker', MOST.claims, engineSettings);
+  const filters = createPool({
+    ...{ url, applicationName: 'howdah-filters', max: MOST.filters, role: 'howdah_worker' },
+    answerWithinMs: Math.min(answerWithinMs, FILTER_ANSWER_MS),
+    settings: { ...SERVER_TIMEOUTS, ...engineSettings },
+  });
+  divideAmongTenants(filters, MOST.filters);
   const sqlToolPool = open('howdah-tools', MOST.tools);
   divideAmongTenants(sqlToolPool, MOST.tools);
   const queryPool = open('howdah-queries', MOST.queries);
   metrics?.watchPool('commits', () => pool);
   metrics?.watchPool('claims', () => claims);
+  metrics?.watchPool('filters', () => filters);
   metrics?.watchPool('tools', () => sqlToolPool);
   metrics?.watchPool('queries', () => queryPool);
-  const all = [pool, claims, sqlToolPool, queryPool];
+  const all = [pool, claims, filters, sqlToolPool, queryPool];
   const end = () => settleAll(all.map((one) => one.end()));
-  return { open, pool, claims, sqlToolPool, queryPool, end };
+  return { open, pool, claims, filters, sqlToolPool, queryPool, end };
 }

@@ -180,6 +180,7 @@ class RunningWorker implements Worker {
     return {
       pool: this.#pools.pool,
       claims: this.#pools.claims,
+      filters: this.#pools.filters,
       capacity: concurrency,
       world: this.#dependencies.runs,
       announce: (id) => notifier.announce(id),
@@ -231,7 +232,7 @@ class RunningWorker implements Worker {
 
   #createHeartbeat(): Heartbeat {
     const { url, release, scope, masterKeys, engineNames, log } = this.#options;
-    const { pool, claims, sqlToolPool, queryPool } = this.#pools;
+    const { pool, claims, filters, sqlToolPool, queryPool } = this.#pools;
     const runtime = this.#runtime;
     return new Heartbeat({
       ...{ url, release, scope, log },
@@ -240,7 +241,7 @@ class RunningWorker implements Worker {
         ((await masterKeys?.readKeys()) ?? []).map(({ fingerprint }) => fingerprint),
       customTools: () => [...this.#dependencies.runs.customTools.keys()],
       customEngines: engineNames ?? [],
-      pools: () => [pool, claims, sqlToolPool, queryPool, this.#queue.pool],
+      pools: () => [pool, claims, filters, sqlToolPool, queryPool, this.#queue.pool],
       onControl: (id) =>
         void runtime
           .abort(id)

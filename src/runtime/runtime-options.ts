@@ -10,6 +10,8 @@ export type RuntimeOptions = {
   pool: Pool;
   /** Connections for claims alone, which do not wait for commits. */
   claims: Pool;
+  /** Connections for output filters alone, which commits do not wait for. */
+  filters: Pool;
   world: RuntimeDependencies;
   /** Most runs in flight at once. Further wake-ups wait. */
   capacity: number;

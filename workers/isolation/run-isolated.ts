@@ -25,7 +25,8 @@ export async function runIsolated(
   const dependencies = createDependencies(options, pools);
   const over = new AbortController();
   const runtime = new Runtime({
-    ...{ pool: pools.pool, claims: pools.claims, capacity: 1, world: dependencies.runs },
+    ...{ pool: pools.pool, claims: pools.claims, filters: pools.filters },
+    ...{ capacity: 1, world: dependencies.runs },
     ...{ stream: notifier.stream, observe: options.observe, keepsSuspects: isRepeated },
     announce: (executionId) => notifier.announce(executionId),
     tell: (note) => notifier.tell(note),
@@ -58,7 +59,7 @@ export async function runIsolated(
 /** Creates the heartbeat of a worker that takes no jobs. `onLost`: another has to take the run. */
 function createHeartbeat(
   { url, release, log, masterKeys }: WorkerOptions,
-  { pool, claims, sqlToolPool, queryPool }: WorkerPools,
+  { pool, claims, filters, sqlToolPool, queryPool }: WorkerPools,
   runtime: Runtime,
   customTools: string[],
   onLost: () => void,
@@ -70,7 +71,7 @@ function createHeartbeat(
       ((await masterKeys?.readKeys()) ?? []).map(({ fingerprint }) => fingerprint),
     customTools: () => customTools,
     customEngines: [],
-    pools: () => [pool, claims, sqlToolPool, queryPool],
+    pools: () => [pool, claims, filters, sqlToolPool, queryPool],
     onControl: (execution_id) =>
       void runtime
         .abort(execution_id)

@@ -19,6 +19,8 @@ export const MOST_CONNECTIONS = {
     claims: 1,
     /** Tools and hooks written in SQL. */
     tools: 10,
+    /** Output filters, whose patterns and texts come from tenants. Commits must not wait for them. */
+    filters: 4,
     /** Queries that models write. They may take long, and commits must not wait for them. */
     queries: 4,
     /** Graphile Worker, including its LISTEN connection. */

@@ -1,8 +1,8 @@
 import { FairQueue } from '../../concurrency/fair-queue.ts';
 import type { Pool, PoolClient } from './pool.ts';
 
-/** The uses of connections in the pool for SQL of tenants. */
-export type PoolUse = 'tools' | 'hooks';
+/** The uses of connections in the pools for work of tenants. */
+export type PoolUse = 'tools' | 'hooks' | 'filters';
 
 /** The tenant that takes a connection, and a signal that ends its wait. */
 export type PoolUser = { tenant: string; signal?: AbortSignal | undefined };
@@ -10,9 +10,9 @@ export type PoolUser = { tenant: string; signal?: AbortSignal | undefined };
 /**
  * The share of a pool's connections for each use. A call of a tool holds a connection while it
  * waits for the commit of the previous call. That commit may need a connection for its hooks, so
- * some connections are reserved for hooks.
+ * some connections are reserved for hooks. Output filters have a pool of their own.
  */
-const PARTS: Readonly<Record<PoolUse, number>> = { tools: 0.7, hooks: 0.3 };
+const PARTS: Readonly<Record<PoolUse, number>> = { tools: 0.7, hooks: 0.3, filters: 1 };
 
 const queues = new WeakMap<Pool, Record<PoolUse, FairQueue>>();
 /** The pool behind each view. */
@@ -33,7 +33,11 @@ export function divideAmongTenants(pool: Pool, connections: number): void {
       reserved_for_new_keys: places > 1 ? 1 : 0,
     });
   };
-  queues.set(pool, { tools: queueOf('tools'), hooks: queueOf('hooks') });
+  queues.set(pool, {
+    tools: queueOf('tools'),
+    hooks: queueOf('hooks'),
+    filters: queueOf('filters'),
+  });
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Json } from '../../json/json.ts';
 import { storableJson } from '../../json/storable-json.ts';
 import type { FilteredValue, FilterPlace } from '../access/output-filters.ts';
 import { inTransaction, type Pool } from '../connection/pool.ts';
-import { faultOf } from '../connection/sqlstate.ts';
+import { faultOf, isAnswerTimeout } from '../connection/sqlstate.ts';
 
 /**
  * The place through which a value is about to leave a run, or the tool whose arguments the value
@@ -18,6 +18,9 @@ const TIMEOUT_MS = 2_000;
  * is too deep or too large. Such a value is blocked.
  */
 const UNSEEN = /^(57014|54)/;
+
+/** Sets the time for a scan, and returns the process of the server that does it. */
+const LIMIT_TIME = `select set_config('statement_timeout', '${TIMEOUT_MS}', true), pg_backend_pid() as pid`;
 
 /**
  * Returns a value as the filters of its tenant leave it. A value that cannot be scanned within two
@@ -40,17 +43,29 @@ export async function applyOutputFilters(
           outlet.kind,
           outlet.name,
         ];
+  let pid = 0;
   try {
     return await inTransaction(pool, async (client) => {
-      await client.query(`set local statement_timeout = ${TIMEOUT_MS}`);
+      pid = (await client.query<{ pid: number }>(LIMIT_TIME)).rows[0]?.pid ?? 0;
       const { rows } = await client.query(text, [execution_id, ...about, storableJson(value)]);
       return rows[0];
     });
   } catch (error) {
-    if (!UNSEEN.test(faultOf(error).code)) {
+    const isUnseen = UNSEEN.test(faultOf(error).code);
+    if (!isUnseen && !(isAnswerTimeout(error) && (await isAtWork(pool, pid)))) {
       throw error;
     }
     const hits = [{ filter: 'time_limit', action: 'block' }] as const;
     return { value: null, hits: [...hits], place: typeof outlet === 'string' ? outlet : null };
   }
+}
+
+/**
+ * Returns whether a process of the server goes on although its time was over, its statement was
+ * cancelled and its connection was closed. Its value must not be sent again: each attempt would
+ * keep one more process busy. A server that was away has no such process.
+ */
+async function isAtWork(pool: Pool, pid: number): Promise<boolean> {
+  const { rows } = await pool.query('select from pg_stat_activity where pid = $1', [pid]);
+  return rows.length > 0;
 }

@@ -42,8 +42,12 @@ export type RunLease = {
   ): Promise<FilteredValue>;
 };
 
-/** Creates the lease of a run that this worker owns. */
-export function createRunLease(pool: Pool, worker: string, rulesOf: ReadCallRules): RunLease {
+/** Creates the lease of a run that this worker owns. `filters` are connections for filters alone. */
+export function createRunLease(
+  { pool, filters }: { pool: Pool; filters: Pool },
+  worker: string,
+  rulesOf: ReadCallRules,
+): RunLease {
   return {
     takeInbox: (commit) => takeInbox(pool, worker, commit),
     firstDiscovery: (id, fence) => firstDiscovery(pool, worker, id, fence),
@@ -51,6 +55,6 @@ export function createRunLease(pool: Pool, worker: string, rulesOf: ReadCallRule
     endCall: (call_id, tokens) => endCall(pool, call_id, tokens),
     rulesOf,
     capableAgents: (id) => capableAgents(pool, id),
-    applyOutputFilters: (id, outlet, value) => applyOutputFilters(pool, id, outlet, value),
+    applyOutputFilters: (id, outlet, value) => applyOutputFilters(filters, id, outlet, value),
   };
 }

@@ -66,14 +66,16 @@ export class HeldRunFactory {
   create(claimed: ClaimedRun, definition: AgentDefinition, observer: Observer): HeldRun {
     const { pool, announce, stream, tell = () => {} } = this.#options;
     const abort = new AbortController();
+    const user = { tenant: claimed.tenant_id, signal: abort.signal };
+    const filters = tenantPool(this.#options.filters, 'filters', user);
     const hooks = this.#hooksOf(claimed, definition);
     return new HeldRun({
       abort,
       claimed,
       definition,
       decide: (own, state) => strategyOf(claimed, own)(own, state),
-      committer: this.#committerOf(hooks, { tenant: claimed.tenant_id, signal: abort.signal }),
-      lease: createRunLease(pool, this.#worker(), this.#rules.of(claimed)),
+      committer: this.#committerOf(hooks, user),
+      lease: createRunLease({ pool, filters }, this.#worker(), this.#rules.of(claimed)),
       hooks,
       observer,
       announce,

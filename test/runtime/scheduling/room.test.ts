@@ -20,6 +20,7 @@ function startRuntime(capacity: number): void {
   runtime = new Runtime({
     pool: database.pool,
     claims: database.pool,
+    filters: database.pool,
     world: { hooks: {}, sleep: async () => {} } as unknown as RuntimeDependencies,
     capacity,
     announce() {},
