@@ -6,6 +6,7 @@ import { cancelOnAbort } from '../connection/cancel-statement.ts';
 import { inTransaction, type Pool, type PoolClient, quoteName } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
 import { type CapturedChanges, capturingQuery } from './captured-changes.ts';
+import { checkRounding, RoundedArgumentError, type TypedArgument } from './check-rounding.ts';
 import { type BoundTo, boundQuery, FORGET_SESSION, inSandbox } from './sql-sandbox.ts';
 
 /** A function of the database as `register_sql_tool` described it in `tools.configuration`. */
@@ -103,14 +104,14 @@ async function outcomeOf(client: PoolClient, call: SqlToolCall): Promise<Outcome
 
 async function plainValue(client: PoolClient, call: SqlToolCall): Promise<Json> {
   const { fn, args, timeoutMs } = call;
-  const statement = statementOf(fn, args, await typesOf(client, fn));
+  const statement = await prepareStatement(client, call);
   return valueIn(fn, await boundQuery(client, statement, storableJson(args), timeoutMs));
 }
 
 /** Calls the function within the sandbox. Returns its result and its changes. */
 export async function watchedCall(client: PoolClient, call: SqlToolCall): Promise<CapturedChanges> {
   const { fn, args, timeoutMs } = call;
-  const statement = statementOf(fn, args, await typesOf(client, fn));
+  const statement = await prepareStatement(client, call);
   const { results, ...changes } = await capturingQuery(
     client,
     statement,
@@ -131,6 +132,9 @@ export function sqlToolFailure(
   what = 'the tool',
 ): RunError {
   const { code, message, hint, detail } = faultOf(error);
+  if (error instanceof RoundedArgumentError) {
+    return { code: 'invalid_arguments', message, retryable: false };
+  }
   const timedOut = code === '57014';
   return {
     code: timedOut ? 'timeout' : isShort(error) ? 'overloaded' : 'tool_failed',
@@ -168,23 +172,27 @@ async function typesOf(client: PoolClient, fn: SqlFunction): Promise<ReadonlyMap
   return typeNames;
 }
 
+/** Returns the statement that calls the function, which takes its arguments as they are. */
+async function prepareStatement(
+  client: PoolClient,
+  { fn, args, timeoutMs }: SqlToolCall,
+): Promise<string> {
+  const types = await typesOf(client, fn);
+  const passed = fn.arguments
+    .filter(({ name }) => Object.hasOwn(args, name))
+    .map(({ name, type }) => ({ name, type: types.get(type) ?? type }));
+  const columns = passed.map(({ name, type }) => `${quoteName(name)} ${type}`).join(', ');
+  await checkRounding(client, passed, args, columns, timeoutMs);
+  return statementOf(fn, passed, columns);
+}
+
 /**
  * Returns the statement that calls the function. The arguments are sent as one JSON document, so
  * that values of every type of Postgres arrive unchanged. `r.*` is the whole result, while a bare
  * `r` might be a column or an argument of that name.
  */
-function statementOf(
-  fn: SqlFunction,
-  args: JsonObject,
-  types: ReadonlyMap<string, string>,
-): string {
-  const passed = fn.arguments.filter((argument) => Object.hasOwn(args, argument.name));
-  const columns = passed
-    .map((argument) => `${quoteName(argument.name)} ${types.get(argument.type)}`)
-    .join(', ');
-  const named = passed
-    .map((argument) => `${quoteName(argument.name)} => a.${quoteName(argument.name)}`)
-    .join(', ');
+function statementOf(fn: SqlFunction, passed: readonly TypedArgument[], columns: string): string {
+  const named = passed.map(({ name }) => `${quoteName(name)} => a.${quoteName(name)}`).join(', ');
   const source =
     passed.length > 0 ? `jsonb_to_record($1::jsonb) as a (${columns})` : '(select $1::jsonb) as a';
   const target = `${quoteName(fn.schema)}.${quoteName(fn.function)}(${named})`;

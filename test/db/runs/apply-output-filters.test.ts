@@ -13,7 +13,7 @@ let run: string;
 beforeAll(async () => {
   pool = createPool({
     ...{ url: db.url, applicationName: NAME, role: 'howdah_worker' },
-    answerWithinMs: 6_000,
+    answerWithinMs: 3_500,
   });
   run = await makeRun(db.pool, { agent_id: await makeAgent(db.pool) });
 });

@@ -40,7 +40,11 @@ const FUNCTIONS = `
   create function large() returns bigint language sql as $$ select 9007199254740993 $$;
   create function exact() returns numeric language sql as $$ select 0.10000000000000000001 $$;
   create function not_a_number() returns float8 language sql as $$ select 'NaN'::float8 $$;
-  create function takes_large(n bigint) returns text language sql as $$ select n::text $$;`;
+  create function takes_large(n bigint) returns text language sql as $$ select n::text $$;
+  create domain weight as float8;
+  create type spot as (at float8, label text);
+  create function floats(n float8 default 0, r real default 0, a float8[] default '{}', w weight default 0,
+    p spot default null) returns text language sql as $$ select concat_ws(' ', n, r, a, w, p) $$;`;
 
 beforeAll(async () => {
   const client = await database.pool.connect();
@@ -177,6 +181,38 @@ describe('arguments', () => {
     for (const n of ['9007199254740993', '"9007199254740993"']) {
       expect(await resultOf('takes_large', `{"n": ${n}}`)).toBe('9007199254740993');
     }
+  });
+
+  test.each([
+    ['n', '9007199254740993'],
+    ['n', '"9007199254740993"'],
+    ['n', '-1234567890123456789012345678901234567890'],
+    ['n', '0.10000000000000000001'],
+    ['n', '4e-324'],
+    ['r', '16777217'],
+    ['r', '0.123456789'],
+    ['a', '[1, 9007199254740993]'],
+    ['w', '9007199254740993'],
+    ['p', '{"at": 9007199254740993, "label": "x"}'],
+  ])('that a double would round are refused: %s = %s', async (name, value) => {
+    const { error } = JSON.parse(await resultOf('floats', `{"${name}": ${value}}`));
+    expect(error.code).toBe('invalid_arguments');
+    expect(error.message).toContain(name);
+  });
+
+  test.each([
+    ['n', '0.1', '0.1 0 {} 0'],
+    ['n', '1.50', '1.5 0 {} 0'],
+    ['n', '1e2', '100 0 {} 0'],
+    ['n', '9007199254740992', '9.007199254740992e+15 0 {} 0'],
+    ['n', '1e22', '1e+22 0 {} 0'],
+    ['r', '0.1', '0 0.1 {} 0'],
+    ['r', '16777216', '0 1.6777216e+07 {} 0'],
+    ['a', '[0.1, 2.50]', '0 0 {0.1,2.5} 0'],
+    ['w', '2.50', '0 0 {} 2.5'],
+    ['p', '{"at": 0.1, "label": "x"}', '0 0 {} 0 (0.1,x)'],
+  ])('that a double holds are taken, however spelled: %s = %s', async (name, value, text) => {
+    expect(await resultOf('floats', `{"${name}": ${value}}`)).toBe(text);
   });
 });
 
