@@ -97,7 +97,7 @@ export function parseSigningKey(secret: string): Buffer | undefined {
   const isOne =
     text.startsWith(SIGNING_KEY_PREFIX) &&
     key.length >= LEAST_SIGNING_BYTES &&
-    key.toString('base64').replace(/=+$/, '') === encoded.replace(/=+$/, '');
+    key.toString('base64').replace(/(?<!=)=+$/, '') === encoded.replace(/(?<!=)=+$/, '');
   return isOne ? key : undefined;
 }
 

@@ -7,7 +7,8 @@ import { isJsonObject, type Json } from './json.ts';
 
 /** Random, so that no sender can write it. */
 const MARK = `howdah.number.${randomUUID()}:`;
-const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+/** A string without an end is a token too, so that its rest is not searched for others. */
+const TOKENS = /"(?:[^"\\]|\\.)*"?|-?\d[\d.eE+-]*/g;
 
 /** Marks the long numbers of a JSON text, or of a line of it. */
 export function markNumbers(json: string): string {

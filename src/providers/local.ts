@@ -1,156 +1,70 @@
-import { withOffload } from '../concurrency/offload.ts';
-import type { ModelAnswer, ModelProvider, ModelRequest } from '../contracts/agents/model.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Offloadable, offload, withOffload } from '../concurrency/offload.ts';
+import { moduleBeside } from '../concurrency/thread-pool.ts';
+import type { ModelAnswer, ModelProvider } from '../contracts/agents/model.ts';
 import type { Outcome } from '../contracts/errors.ts';
-import type { ToolCall } from '../contracts/runs/message.ts';
-import type { JsonSchema } from '../json/json.ts';
 import { createCancellation, createFailure } from './failure.ts';
-import { candidates, chooseCalls } from './local/choose.ts';
+import { answer, LOCAL_DESCRIPTION } from './local/answer.ts';
 import { embedText } from './local/embed.ts';
-import { fillOutput } from './local/output.ts';
-import { renderResult, troubleOf } from './local/render.ts';
-import { nextStep, TEMPLATE_TOOL, type TemplateStep } from './local/sql-templates/next-step.ts';
-import { readQuestion } from './local/sql-templates/question.ts';
-import { type Turn, turnOf } from './local/turn.ts';
-import { estimateTokens, estimateUsage, streamText } from './tokens.ts';
+import { estimateTokens, streamText } from './tokens.ts';
 
-/** The description of the local model, wherever the model is shown. It is never called an LLM. */
-export const LOCAL_DESCRIPTION = 'extractive, not an LLM';
+/** Most characters of a text that is embedded in this thread. */
+const MAX_HERE = 8_000;
 
-const MAX_ROUNDS = 4;
-const CONFIGURE =
-  'For an answer by an LLM set the key of a vendor, such as OPENAI_API_KEY or ANTHROPIC_API_KEY, or LLM_URL for a server of your own.';
+const ANSWER: Offloadable<[request: string], Outcome<ModelAnswer>> = {
+  module: moduleBeside('./local/answer.ts', import.meta.url),
+  name: 'answer',
+  deadline_ms: 2_000,
+  callHere: answer,
+};
+const EMBED: Offloadable<[text: string], number[]> = {
+  module: moduleBeside('./local/embed.ts', import.meta.url),
+  name: 'embedText',
+  deadline_ms: 10_000,
+  callHere: embedText,
+};
 
 /**
  * Creates the model that needs no key and no network. The model chooses tools by the words of the
  * question and fills their arguments from it. It answers only with the results of the tools, and
  * cites them. Questions about figures become queries by templates (`local/sql-templates`), if the
  * agent has `sql_query`. Its embeddings compare letters, not meaning. The model is deterministic.
+ * Long texts are read in a thread with a deadline, so that other runs never wait for them.
  */
 export function localProvider(): ModelProvider & { readonly description: string } {
   return {
     name: 'local',
     description: LOCAL_DESCRIPTION,
-    async generate(request, context) {
+    async generate({ model: _, ...request }, context) {
       if (context.signal.aborted) return createCancellation();
       const { signal, tenant_id = '' } = context;
-      const choosing = async () => withOffload(tenant_id, signal, () => answerOf(request));
-      const answer = await choosing().catch((error): Outcome<ModelAnswer> => {
+      const text = JSON.stringify(request);
+      const answering = async () => withOffload(tenant_id, signal, () => offload(ANSWER, text));
+      const answered = await answering().catch((error): Outcome<ModelAnswer> => {
         if (signal.aborted) return createCancellation();
-        return createFailure('invalid_request', `No tool can be chosen: ${error.message}`);
+        return createFailure('invalid_request', `The local model cannot answer: ${error.message}`);
       });
-      if (!answer.ok) return answer;
-      const isComplete = streamText(context, answer.value.content ?? '');
-      return isComplete ? answer : createCancellation();
+      if (!answered.ok) return answered;
+      const isComplete = streamText(context, answered.value.content ?? '');
+      return isComplete ? answered : createCancellation();
     },
-    async embed({ texts }, context) {
-      if (context.signal.aborted) return createCancellation();
+    async embed({ texts }, { signal, tenant_id = '' }) {
+      const vectors: number[][] = [];
+      try {
+        for (const text of texts) {
+          if (signal.aborted) return createCancellation();
+          const isLong = text.length > MAX_HERE;
+          const embedding = () => (isLong ? offload(EMBED, text) : embedText(text));
+          vectors.push(await withOffload(tenant_id, signal, embedding));
+          await nextTurn();
+        }
+      } catch (error) {
+        if (signal.aborted) return createCancellation();
+        const { message } = error as Error;
+        return createFailure('invalid_request', `The local model cannot embed a text: ${message}`);
+      }
       const usage = { tokens_in: estimateTokens(texts.join('')), tokens_out: 0 };
-      return { ok: true, value: { vectors: texts.map(embedText), usage } };
+      return { ok: true, value: { vectors, usage } };
     },
   };
-}
-
-function answerOf(request: ModelRequest): Outcome<ModelAnswer> {
-  const turn = turnOf(request.messages);
-  const step = templateStep(request, turn);
-  if (step !== null && 'query' in step)
-    return answerWith(request, null, [queryCall(request, step.query)]);
-  const lines =
-    step !== null
-      ? [step.text]
-      : turn.results.flatMap((result) => renderResult(result, turn.question));
-  const calls = lines.length === 0 ? nextCalls(request, turn) : [];
-  if (calls.length > 0) return answerWith(request, null, calls);
-  if (request.output_schema !== null)
-    return answerStructured(request, request.output_schema, turn, lines);
-  const text = [...new Set(lines)].join('\n') || explainNoResult(request, turn);
-  return answerWith(request, text, []);
-}
-
-/** Chooses calls of tools that were not used yet, while there is no result. No call is repeated. */
-function nextCalls(request: ModelRequest, turn: Turn): ToolCall[] {
-  if (turn.rounds >= MAX_ROUNDS) return [];
-  const fresh = request.tools.filter(({ name }) => !turn.used.has(name));
-  const round = roundOf(request);
-  return chooseCalls(turn.question, fresh).map((choice, at) => ({
-    id: `call_${round}_${at + 1}`,
-    name: choice.name,
-    arguments: JSON.stringify(choice.arguments),
-  }));
-}
-
-/**
- * Returns the next step of a template. Null if the question is not about a figure, or if a tool
- * takes the question itself.
- */
-function templateStep(request: ModelRequest, turn: Turn): TemplateStep | null {
-  if (!request.tools.some(({ name }) => name === TEMPLATE_TOOL)) return null;
-  if ([...turn.used].some((name) => name !== TEMPLATE_TOOL)) return null;
-  const question = readQuestion(turn.question);
-  if (question === null || chooseCalls(turn.question, request.tools).length > 0) return null;
-  return nextStep(question, turn.results);
-}
-
-function queryCall(request: ModelRequest, query: string): ToolCall {
-  return {
-    id: `call_${roundOf(request)}_1`,
-    name: TEMPLATE_TOOL,
-    arguments: JSON.stringify({ query }),
-  };
-}
-
-function roundOf({ messages }: ModelRequest): number {
-  return messages.filter(({ role }) => role === 'assistant').length + 1;
-}
-
-function answerWith(
-  request: ModelRequest,
-  content: string | null,
-  tool_calls: ToolCall[],
-): Outcome<ModelAnswer> {
-  const finish_reason = tool_calls.length > 0 ? 'tool_calls' : 'stop';
-  const usage = estimateUsage(request, { content, tool_calls });
-  return { ok: true, value: { content, tool_calls, finish_reason, usage } };
-}
-
-function answerStructured(
-  request: ModelRequest,
-  schema: JsonSchema,
-  turn: Turn,
-  lines: string[],
-): Outcome<ModelAnswer> {
-  const output = fillOutput(schema, {
-    results: turn.results.map(({ content }) => content).filter((one) => troubleOf(one) === null),
-    text: lines.join('\n'),
-    question: turn.question,
-    messages: request.messages,
-  });
-  if (output.missing.length === 0) return answerWith(request, JSON.stringify(output.value), []);
-  return createFailure(
-    'invalid_request',
-    `The local model (${LOCAL_DESCRIPTION}) cannot fill ${output.missing.join(', ')} of the output schema ` +
-      `from what the tools said. ${CONFIGURE}`,
-  );
-}
-
-/**
- * Builds the answer when no tool returned a result: it names the model, the tools and the next
- * steps.
- */
-function explainNoResult(request: ModelRequest, turn: Turn): string {
-  const names = request.tools.map(({ name }) => name).join(', ');
-  const where =
-    names === '' ? 'I have no tools to look in' : `I found nothing in the tools I have (${names})`;
-  const troubles = turn.results.flatMap(({ name, content }) => {
-    const trouble = troubleOf(content);
-    return trouble === null ? [] : [`It could not answer: ${trouble} [${name}]`];
-  });
-  const wanting = candidates(turn.question, request.tools)
-    .filter(({ filled }) => filled.missing.length > 0)
-    .map(
-      ({ tool, filled }) =>
-        `${tool.name} needs: ${filled.missing.join(', ').replaceAll('_', ' ')}.`,
-    );
-  const about = `I am the local model: ${LOCAL_DESCRIPTION}. ${where} that answers this.`;
-  return [about, ...new Set(troubles), ...wanting, CONFIGURE].join('\n');
 }

@@ -1,6 +1,7 @@
 import type { ModelProvider, ModelPurpose, ModelRef } from '../contracts/agents/model.ts';
 import type { Outcome } from '../contracts/errors.ts';
 import { closestNames } from '../text/closest-names.ts';
+import { trimEnd } from '../text/trim-end.ts';
 import { isInstalled } from './ai-sdk/packages.ts';
 import { aiSdkProvider } from './ai-sdk.ts';
 import { createFailure } from './failure.ts';
@@ -127,7 +128,7 @@ function forPurposes(
 
 /** Returns whether a model is at the address where its vendor speaks OpenAI's format alone. */
 function isOfOpenAiFormat({ openAiUrl, sdkUrl }: Vendor, { base_url }: Row): boolean {
-  const url = base_url?.trim().replace(/\/+$/, '');
+  const url = base_url && trimEnd(base_url.trim(), '/');
   return url !== undefined && url === openAiUrl && url !== sdkUrl;
 }
 

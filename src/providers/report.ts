@@ -1,6 +1,7 @@
 import type { ModelPurpose } from '../contracts/agents/model.ts';
 import type { ProviderReport } from '../contracts/agents/provider-report.ts';
 import { closestNames } from '../text/closest-names.ts';
+import { trimEnd } from '../text/trim-end.ts';
 import { isInstalled } from './ai-sdk/packages.ts';
 import {
   BUNDLED_PACKAGES,
@@ -50,7 +51,7 @@ export function reportProviders({
 
 /** Returns whether an address of the environment is not that of the vendor. */
 function isElsewhere(address: string | undefined, vendorUrl: string | undefined): boolean {
-  return address !== undefined && address.replace(/\/+$/, '') !== vendorUrl;
+  return address !== undefined && trimEnd(address, '/') !== vendorUrl;
 }
 
 /** Returns the report of a host that has all keys and packages, those of `names` among them. */

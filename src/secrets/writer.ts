@@ -5,6 +5,7 @@ import {
   type SecretRows,
   SIGNING_KEY_PREFIX,
 } from '../contracts/secret.ts';
+import { trimEnd } from '../text/trim-end.ts';
 import { placeOfSecret, seal, traitsOf } from './aead.ts';
 import { createDataKeys, type DataKeys } from './data-keys.ts';
 import type { MasterKeys } from './master-keys.ts';
@@ -78,8 +79,9 @@ function refuseUnfit(name: string, value: string): void {
   if (value.trim() === '') {
     throw unfit('value', `the value of '${name}' is empty`, 'Pass the value on standard input.');
   }
-  const [, key] = /^whsec_(.*?)=*$/s.exec(value.trim()) ?? [];
-  if (key !== undefined && key.length < SHORTEST_KEY) {
+  const key = value.trim();
+  const isKey = key.startsWith(SIGNING_KEY_PREFIX);
+  if (isKey && trimEnd(key.slice(SIGNING_KEY_PREFIX.length), '=').length < SHORTEST_KEY) {
     throw unfit(
       'value',
       `the value of '${name}' is a signing key that is too short`,

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { isLoopback } from '../network/addresses.ts';
 import { hostOf } from '../network/host-pattern.ts';
+import { trimEnd } from '../text/trim-end.ts';
 import { commaList, invalidVariable, wholeNumber } from './parse-variables.ts';
 
 /** The settings of the environment for the API: its address, its login and its limits. */
@@ -39,7 +40,7 @@ export type ApiSettings = Readonly<{
 const publicUrl = z
   .url({ protocol: /^https?$/ })
   .refine((text) => /^https?:\/\/[^@?#]+$/i.test(text))
-  .transform((text) => text.replace(/\/+$/, ''))
+  .transform((text) => trimEnd(text, '/'))
   .optional();
 
 /** The variables with their fixes, in the form of the variables of the configuration. */

@@ -28,5 +28,5 @@ export function firstBytes(text: string, count: number): string {
   return bytes
     .subarray(0, count)
     .toString('utf8')
-    .replace(/\ufffd+$/, '');
+    .replace(/\ufffd$/, '');
 }

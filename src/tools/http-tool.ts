@@ -134,7 +134,7 @@ function isNested(value: Json): boolean {
 
 /** Returns the path as the text contains it. A parser may normalize it: `/a/../b` becomes `/b`. */
 function pathOf(url: string): string {
-  return /^https?:\/\/[^/]+(.*)$/.exec(url)?.[1] || '/';
+  return url.replace(/^https?:\/\/[^/]+/, '') || '/';
 }
 
 function addQuery(url: URL, name: string, value: Json, place: ArgumentPlace): void {

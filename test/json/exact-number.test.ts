@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { withOffload } from '../../src/concurrency/offload.ts';
-import { moduleBeside, ThreadPool } from '../../src/concurrency/thread-pool.ts';
 import type { ToolContext } from '../../src/contracts/agents/tool.ts';
 import { canonicalJson, isSameJson } from '../../src/json/canonical-json.ts';
 import { compareNumbers, ExactNumber, isMultipleOf } from '../../src/json/exact-number.ts';
@@ -235,19 +234,4 @@ test.each([
   ...['', '.', 'e5', '0x20', '1e1001', 'Infinity', '1 2', '--1'].map((text) => [text, undefined]),
 ])('%j is the number %s', (text, json) => {
   expect(JSON.stringify(parseNumber(text as string))).toBe(json);
-});
-
-test('a thread returns the tools that match with all digits', async () => {
-  const parameters = { type: 'object', properties: { id: { enum: [new ExactNumber(SNOWFLAKE)] } } };
-  const description = 'Finds an order by its id.';
-  const tools = JSON.stringify([{ name: 'find_order', description, parameters }]);
-  const matched = await new ThreadPool({ size: 1 }).run(
-    {
-      module: moduleBeside('../../src/providers/local/choose.ts', import.meta.url),
-      name: 'matchText',
-    },
-    ['Find the order.', tools],
-    { key: 'a tenant', deadline_ms: 10_000 },
-  );
-  expect(matched).toContain(`"enum":[${SNOWFLAKE}]`);
 });

@@ -1,5 +1,6 @@
 import type { Outcome } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../json/json.ts';
+import { trimEnd } from '../../text/trim-end.ts';
 import { createFailure } from '../failure.ts';
 import type { VendorAccount } from '../http/resolve-server.ts';
 import type { Fetch } from '../http/restricted-fetch.ts';
@@ -96,9 +97,6 @@ export function atAddress(fetch: Fetch, vendorUrl: string | undefined, baseUrl: 
   return (input, init) => {
     const url = input instanceof Request ? input.url : String(input);
     const isVendor = url.startsWith(`${vendorUrl}/`);
-    return fetch(
-      isVendor ? baseUrl.replace(/\/+$/, '') + url.slice(vendorUrl.length) : input,
-      init,
-    );
+    return fetch(isVendor ? trimEnd(baseUrl, '/') + url.slice(vendorUrl.length) : input, init);
   };
 }

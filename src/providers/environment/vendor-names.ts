@@ -1,6 +1,7 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import { invalidVariable } from '../../settings/parse-variables.ts';
 import { closestNames } from '../../text/closest-names.ts';
+import { trimEnd } from '../../text/trim-end.ts';
 import { findVendor, isHostName, nearestHost, VENDORS } from '../vendors.ts';
 import type { ModelValues } from './variables.ts';
 
@@ -87,7 +88,7 @@ function isUsualAddress(provider: string, url: string): boolean {
     return false;
   }
   const { openAiUrl, sdkUrl } = vendor;
-  const isKnown = [openAiUrl, sdkUrl].includes(url.replace(/\/+$/, ''));
+  const isKnown = [openAiUrl, sdkUrl].includes(trimEnd(url, '/'));
   return openAiUrl === undefined || isKnown || new URL(url).pathname === '/';
 }
 

@@ -2,6 +2,7 @@ import { withinTime } from '../../concurrency/within-time.ts';
 import type { ToolSchema } from '../../contracts/agents/model.ts';
 import { numberIn } from '../../json/exact-number.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
+import { trimEnd } from '../../text/trim-end.ts';
 import { calculationsIn } from './expressions.ts';
 import {
   entityOf,
@@ -98,7 +99,9 @@ function enumValues(parameter: Parameter, text: string): string[] {
 /** Returns the code in a text, only if it is plainly a program. A question is not a program. */
 function codeIn(text: string): string[] {
   const fenced = /```\w*\n([\s\S]+?)```/.exec(text)?.[1];
-  const select = /\b(?:select|with)\s[\s\S]+?\sfrom\s[\s\S]+/i.exec(text)?.[0];
+  // The first such word alone: a later one has no more text after it.
+  const start = text.search(/\b(?:select|with)\s/i);
+  const select = /^\w+\s[\s\S]+?\sfrom\s[\s\S]+/i.exec(start < 0 ? '' : text.slice(start))?.[0];
   return [fenced ?? select].filter((one) => one !== undefined);
 }
 
@@ -183,7 +186,7 @@ function strings(parameter: Parameter, tool: ToolSchema, question: ToolQuestion)
 function wordsMatching(pattern: string, { values, text, patience }: ToolQuestion): string[] {
   const whole = regex(`^(?:${pattern})$`);
   if (whole === null) return [];
-  const textWords = text.split(/[\s,;!?()"']+/).map((word) => word.replace(/[.:]+$/, ''));
+  const textWords = text.split(/[\s,;!?()"']+/).map((word) => trimEnd(word, '.:'));
   const find = () =>
     [...values.map((value) => value.text), ...textWords].flatMap((word) => {
       const forms = [word, `#${word}`, word.toUpperCase()].filter((form) => form.length <= 100);
@@ -229,7 +232,7 @@ function examplesOf({ examples, example, description }: JsonObject): string[] {
     (one) => typeof one === 'string',
   );
   const written =
-    typeof description === 'string' ? (description.match(/[\w#-]*\d[\w-]*/g) ?? []) : [];
+    typeof description === 'string' ? (description.match(/(?<![\w#-])[\w#-]*\d[\w-]*/g) ?? []) : [];
   return [...exampleValues, ...written];
 }
 

@@ -1,8 +1,5 @@
-import { type Offloadable, offload } from '../../concurrency/offload.ts';
-import { moduleBeside } from '../../concurrency/thread-pool.ts';
 import type { ToolSchema } from '../../contracts/agents/model.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { parseJson } from '../../json/parse-json.ts';
 import { entitiesOf, type Filled, fillArguments, type ToolQuestion } from './arguments.ts';
 import { effectVerb, ordersEffect } from './effects.ts';
 import { lexicalScores } from './lexical.ts';
@@ -25,62 +22,18 @@ const MAX_QUESTIONS = 8;
 const MAX_READ = 8000;
 /** The total time in which the patterns of all tools may block the process. */
 const PATIENCE_MS = 250;
-/** Most characters of tools that are always matched in this thread. */
-const MAX_TOOLS = 50_000;
 const SEARCHES =
   /search|find|knowledge|lookup|faq|docs|document|manual|wiki|handbook|retriev|suche/i;
-
-const HERE = moduleBeside('./choose.ts', import.meta.url);
-/**
- * A function of a question and tools that may run in a thread. Threads copy no `ExactNumber`, so
- * the tools and the result are JSON.
- */
-type ToolFunction = Offloadable<[text: string, tools: string], string>;
-const MATCH: ToolFunction = {
-  module: HERE,
-  name: 'matchText',
-  deadline_ms: 4 * PATIENCE_MS,
-  callHere: matchText,
-};
-const CHOOSE: ToolFunction = {
-  module: HERE,
-  name: 'chooseText',
-  deadline_ms: 4 * PATIENCE_MS,
-  callHere: chooseText,
-};
 
 /**
  * Returns the tools that match, best first. A tool with an effect matches only if the question
  * orders the effect.
  */
-export function candidates(text: string, tools: ToolSchema[]): ToolCandidate[] {
-  const sent = JSON.stringify(tools);
-  return mayTakeLong(sent) ? parseJson(offload(MATCH, text, sent)) : match(text, tools);
-}
-
-/** Chooses the calls for a question. */
-export function chooseCalls(text: string, tools: ToolSchema[]): ChosenCall[] {
-  const sent = JSON.stringify(tools);
-  return mayTakeLong(sent) ? parseJson(offload(CHOOSE, text, sent)) : choose(text, tools);
-}
-
-/** Returns whether the tools contain patterns of callers, or very many words. */
-function mayTakeLong(tools: string): boolean {
-  return tools.length > MAX_TOOLS || tools.includes('"pattern":');
-}
-
-/** Does the work of `candidates` in a thread. */
-export function matchText(text: string, tools: string): string {
-  return JSON.stringify(match(text, parseJson<ToolSchema[]>(tools)));
-}
-
-/** Does the work of `chooseCalls` in a thread. */
-export function chooseText(text: string, tools: string): string {
-  return JSON.stringify(choose(text, parseJson<ToolSchema[]>(tools)));
-}
-
-/** Returns the tools that match, best first. */
-function match(text: string, tools: ToolSchema[], patience = { ms: PATIENCE_MS }): ToolCandidate[] {
+export function match(
+  text: string,
+  tools: ToolSchema[],
+  patience = { ms: PATIENCE_MS },
+): ToolCandidate[] {
   const read = text.slice(0, MAX_READ);
   const question: ToolQuestion = {
     text,
@@ -100,13 +53,12 @@ function match(text: string, tools: ToolSchema[], patience = { ms: PATIENCE_MS }
 }
 
 /**
- * Chooses the calls for a question. Takes every tool about as good
- * as the best, judged for each question, and for every named identifier the best tool that takes
- * it.
+ * Chooses the calls for a question. Takes every tool about as good as the best, judged for each
+ * question, and for every named identifier the best tool that takes it.
  */
-function choose(text: string, tools: ToolSchema[]): ChosenCall[] {
+export function choose(text: string, tools: ToolSchema[]): ChosenCall[] {
   const read = text.slice(0, MAX_READ);
-  const questions = (read.match(/[^.?!\n]+\?/g) ?? [])
+  const questions = (read.match(/(?<![^.?!\n])[^.?!\n]+\?/g) ?? [])
     .map((one) => one.trim())
     .slice(0, MAX_QUESTIONS);
   const best = new Set<ToolSchema>();

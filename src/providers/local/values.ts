@@ -38,6 +38,8 @@ const PATTERNS: readonly [ValueKind, RegExp][] = [
 ];
 const JOINS =
   /^[\s,;&+/]*(?:and|und|or|oder|sowie|plus)?[\s,]*(?:the|der|die|das|no\.?|nr\.?)?\s*#?$/i;
+/** Most characters that may join two values. */
+const MAX_JOIN = 100;
 const WHOLE_ID = /^(?=.*\d)[\p{L}\d][\p{L}\d_/-]*$/u;
 
 /** Returns all values of a text, in their order in the text. */
@@ -50,14 +52,14 @@ export function valuesIn(text: string): Value[] {
       if (found.some((other) => from < other.to && other.from < to)) continue;
       const inner = (match.slice(1).find((group) => group !== undefined) ?? match[0]).trim();
       const known = kind === 'quoted' && WHOLE_ID.test(inner) ? 'id' : kind;
-      found.push({ kind: known, text: normalizeText(known, inner), label: [], from, to });
+      found.push({ kind: known, text: plainForm(known, inner), label: [], from, to });
     }
   }
   found.sort((a, b) => a.from - b.from);
   return found.map((value, at) => labelValue(value, found[at - 1], text));
 }
 
-function normalizeText(kind: ValueKind, text: string): string {
+function plainForm(kind: ValueKind, text: string): string {
   if (kind === 'number') return plainNumber(text);
   const day = kind === 'date' ? /^(\d{1,2})\.(\d{1,2})\.(\d{4})$/.exec(text) : null;
   if (day === null) return text;
@@ -77,7 +79,8 @@ function plainNumber(text: string): string {
  */
 function labelValue(value: Found, previous: Found | undefined, text: string): Value {
   const gap = text.slice(previous?.to ?? 0, value.from);
-  if (previous !== undefined && JOINS.test(gap)) value.label = previous.label;
+  if (previous !== undefined && gap.length <= MAX_JOIN && JOINS.test(gap))
+    value.label = previous.label;
   else value.label = contentStems(gap.split(/[.?!;\n]/).at(-1) ?? '').slice(-2);
   const { kind, text: own, label } = value;
   return { kind, text: own, label };

@@ -67,6 +67,9 @@ export function words(text: string): string[] {
   return plain.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
 }
 
+/** Common endings, longest first. */
+const ENDINGS = ['ing', 'ed', 'en', 'er', 'e', 'n'];
+
 /**
  * Removes the most common endings of a word. The rest has at least four letters, or three for a
  * plural.
@@ -74,7 +77,8 @@ export function words(text: string): string[] {
 export function stem(word: string): string {
   let rest = word.length >= 4 ? word.replace(/(?<=[^s])s$/, '') : word;
   for (;;) {
-    const cut = rest.replace(/(ing|ed|en|er|e|n)$/, '');
+    const ending = ENDINGS.find((one) => rest.endsWith(one)) ?? '';
+    const cut = rest.slice(0, rest.length - ending.length);
     if (cut === rest || cut.length < 4) return rest.replace(/y$/, 'i');
     rest = cut;
   }

@@ -42,7 +42,7 @@ export type Card = Mapping & {
 const DECORATOR =
   /^[ \t]*@\w+\.(agent|custom|chain|parallel|router|orchestrator|iterative_planner|evaluator_optimizer|maker|a2a)\s*\(/gm;
 /** The imports of fast-agent. Files without them may have decorators of the same names. */
-const IMPORTS = /^\s*(from|import)\s+(mcp_agent|fast_agent)\b/m;
+const IMPORTS = /^[ \t]*(from|import)\s+(mcp_agent|fast_agent)\b/m;
 
 /** Returns whether a Python file defines agents of fast-agent. */
 export function definesAgents(text: string): boolean {

@@ -89,7 +89,7 @@ function asToolName(text: string): string {
   return (
     text
       .replace(/[^A-Za-z0-9_-]+/g, '_')
-      .replace(/^_+|_+$/g, '')
+      .replace(/^_+|(?<!_)_+$/g, '')
       .slice(0, 64) || 'operation'
   );
 }

@@ -1,4 +1,5 @@
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import { trimEnd } from '../../text/trim-end.ts';
 import type { Located, OpenApi } from './document.ts';
 
 /**
@@ -24,7 +25,7 @@ export function serverUrlOf(
   );
   const url = URL.parse(options.server ?? said, options.source);
   if (url && /^https?:$/.test(url.protocol) && url.username === '' && url.search === '') {
-    return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
+    return `${url.origin}${trimEnd(url.pathname, '/')}`;
   }
   const isKnown = openApi.faults.some(({ path }) => path.endsWith('/servers'));
   if (!isKnown) {

@@ -4,7 +4,7 @@ import { parseJson } from '../../json/parse-json.ts';
 export type JsonFault = { offset: number; message: string };
 
 const TOKEN =
-  /"(?:[ !#-[\]-\uFFFF]+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])|(?:true|false|null)(?!\w)|[{}[\]:,]/y;
+  /"[ !#-[\]-\uFFFF]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[ !#-[\]-\uFFFF]*)*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])|(?:true|false|null)(?!\w)|[{}[\]:,]/y;
 const BYTE_ORDER_MARK = '\uFEFF';
 const CLOSING = { '{': '}', '[': ']' } as const;
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Message } from '../../../src/contracts/runs/message.ts';
 import type { JsonSchema } from '../../../src/json/json.ts';
-import { LOCAL_DESCRIPTION, localProvider } from '../../../src/providers/local.ts';
+import { LOCAL_DESCRIPTION } from '../../../src/providers/local/answer.ts';
+import { localProvider } from '../../../src/providers/local.ts';
 import {
   answerOf,
   errorOf,
