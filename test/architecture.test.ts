@@ -403,6 +403,18 @@ test('only normalizeText normalizes texts, since a run of marks takes quadratic 
   expect(normalizing).toEqual(['src/text/normalize-text.ts']);
 });
 
+test('no replacement searches for the end of a text again from each character', () => {
+  // `trimEnd` and a lookbehind begin once for each run of the characters.
+  const quadratic = files
+    .filter(({ path }) => !/^src\/cli\//.test(path))
+    .flatMap(({ path, text }) =>
+      [...text.matchAll(/\.replace\(\/(?!\^)(?!\(\?<)[^/^|]*[+*]\$\/\w*,.*/g)].map(
+        ([call]) => `${path}: ${call}`,
+      ),
+    );
+  expect(quadratic).toEqual([]);
+});
+
 test('a file has at most 300 lines and no default export', () => {
   const long = files.filter(({ text }) => text.split('\n').length > 301).map(({ path }) => path);
   const defaults = files

@@ -176,11 +176,10 @@ class RunningWorker implements Worker {
 
   #runtimeOptions(): RuntimeOptions {
     const { log, metrics, concurrency, observe } = this.#options;
+    const { pool, claims, filters } = this.#pools;
     const notifier = this.#notifier;
     return {
-      pool: this.#pools.pool,
-      claims: this.#pools.claims,
-      filters: this.#pools.filters,
+      ...{ pool, claims, filters },
       capacity: concurrency,
       world: this.#dependencies.runs,
       announce: (id) => notifier.announce(id),

@@ -105,7 +105,7 @@ export function isSafe(number: number, text: string): boolean {
 }
 
 function significantDigits(text: string): string {
-  return withoutZeros(text.replace(/e.*$/i, '').replace(/[-.]/g, ''));
+  return withoutZeros(text.replace(/e.*/i, '').replace(/[-.]/g, ''));
 }
 
 /**

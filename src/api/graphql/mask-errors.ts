@@ -57,7 +57,7 @@ function withoutValue(message: string, { message: reason }: GraphQLError): strin
   const [, variable] = /^(Variable "\$\w+" got invalid value) /.exec(message) ?? [];
   if (variable === undefined || !message.endsWith(`; ${reason}`)) return message;
   const [place = ''] = / at "[\w.[\]]+"$/.exec(message.slice(0, -reason.length - 2)) ?? [];
-  const words = reason.replace(/(cannot represent [\w -]{1,60} value): [\s\S]*$/, '$1');
+  const words = reason.replace(/(cannot represent [\w -]{1,60} value): [\s\S]*/, '$1');
   return `${variable}${place}; ${words}`;
 }
 

@@ -19,7 +19,7 @@ export const MOST_CONNECTIONS = {
     claims: 1,
     /** Tools and hooks written in SQL. */
     tools: 10,
-    /** Output filters, whose patterns and texts come from tenants. Commits must not wait for them. */
+    /** Output filters. Commits must not wait for patterns and texts of tenants. */
     filters: 4,
     /** Queries that models write. They may take long, and commits must not wait for them. */
     queries: 4,

@@ -42,7 +42,10 @@ export type RunLease = {
   ): Promise<FilteredValue>;
 };
 
-/** Creates the lease of a run that this worker owns. `filters` are connections for filters alone. */
+/**
+ * Creates the lease of a run that this worker owns. `filters` are connections for output filters
+ * alone.
+ */
 export function createRunLease(
   { pool, filters }: { pool: Pool; filters: Pool },
   worker: string,

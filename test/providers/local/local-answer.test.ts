@@ -224,3 +224,22 @@ describe('with an output schema', () => {
     expect(errorOf(await route('Hello')).code).toBe('invalid_request');
   });
 });
+
+test('long texts are read in a thread, so that the process goes on', async () => {
+  const words = Array.from({ length: 100_000 }, (_, n) => `word${n.toString(26)}x`).join(' ');
+  let turns = 0;
+  const timer = setInterval(() => {
+    turns += 1;
+  }, 1);
+  const schema = { type: 'object', properties: { choice: { enum: ['red', 'green'] } } };
+  await answer(`${words} red`, shop, { ...schema, required: ['choice'] } as JsonSchema);
+  expect(turns).toBeGreaterThan(5);
+  turns = 0;
+  const embedded = await localProvider().embed?.(
+    { texts: [words], model: modelRequest('').model },
+    { signal: unabortedSignal() },
+  );
+  clearInterval(timer);
+  expect(embedded?.ok).toBe(true);
+  expect(turns).toBeGreaterThan(5);
+});
