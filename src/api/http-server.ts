@@ -11,7 +11,7 @@ import { answerBare, sendProblem } from './errors/problem.ts';
 import type { GraphqlServer } from './graphql/graphql-server.ts';
 import type { MetricsEndpoint } from './health/metrics-endpoint.ts';
 import { allowReading, answerPreflight, isPreflight, originIsAllowed } from './http/cors.ts';
-import { createLoopbackGuard } from './http/loopback-guard.ts';
+import { createLoopbackGuard, isOfSamePort } from './http/loopback-guard.ts';
 import { pathOf, shownPath } from './http/path.ts';
 import { BUSY } from './http/request-queue.ts';
 import { setSecurityHeaders } from './http/security-headers.ts';
@@ -70,7 +70,7 @@ export function createHttpServer(options: HttpServerOptions, others: RequestList
     });
   });
   server.on('upgrade', (request, socket, head) => {
-    const refusal = refusalOf(request);
+    const refusal = refusalOf(request) ?? refuseOtherPort(request, corsOrigins);
     if (refusal) return answerBare(socket, 403, 'HWDEN', refusal);
     if (draining.isClosing) {
       const detail = 'This server is shutting down; connect again.';
@@ -136,8 +136,18 @@ function sendForbidden(response: ServerResponse, path: string, message: string):
 function createGate({ host, auth, corsOrigins }: HttpServerOptions) {
   if (auth === 'none') return createLoopbackGuard(host);
   return (request: IncomingMessage): string | undefined => {
-    return originIsAllowed(request, corsOrigins)
-      ? undefined
-      : 'Pages of this Origin may not send requests to this server. Add the Origin to HOWDAH_CORS_ORIGINS.';
+    return originIsAllowed(request, corsOrigins) ? undefined : FOREIGN_PAGE;
   };
+}
+
+const FOREIGN_PAGE =
+  'Pages of this Origin may not send requests to this server. Add the Origin to HOWDAH_CORS_ORIGINS.';
+
+/** Returns why a local page may not open a socket: it is of another server, and is not listed. */
+function refuseOtherPort(
+  { headers }: IncomingMessage,
+  corsOrigins: readonly string[],
+): string | undefined {
+  const isListed = corsOrigins.includes(headers.origin ?? '');
+  return isListed || isOfSamePort(headers) ? undefined : FOREIGN_PAGE;
 }

@@ -6,6 +6,10 @@ export type LoopbackGuard = (request: GuardedRequest) => string | undefined;
 
 type GuardedRequest = Pick<IncomingMessage, 'headers' | 'httpVersion'> & {
   socket?: Partial<MountedClient>;
+  /** The address as the client sent it. Clients of proxies send a whole URL. */
+  url?: string | undefined;
+  /** Names and values in turn, to find a header that was sent twice. */
+  rawHeaders?: readonly string[] | undefined;
 };
 
 /**
@@ -37,11 +41,12 @@ const FIX = 'To serve others, also through a proxy, require a login: HOWDAH_AUTH
  */
 export function createLoopbackGuard(host: string): LoopbackGuard {
   const names = localNames(host);
-  return ({ headers, httpVersion, socket }) => {
+  return ({ headers, httpVersion, socket, url, rawHeaders }) => {
     const isLocal =
       isLoopback((socket?.remoteAddress ?? 'localhost').replace(/^::ffff:/, '')) &&
-      names.has(hostOf(`http://${headers.host}`)) &&
-      (headers.origin === undefined || names.has(hostOf(headers.origin)));
+      names.has(readHost(hostLine({ headers, rawHeaders }))?.name ?? '') &&
+      isTargetOf(headers.host, url) &&
+      (headers.origin === undefined || names.has(readOrigin(headers.origin)?.name ?? ''));
     if (!isLocal) return `${ONLY_LOCAL}: Host and Origin must be local. ${FIX}`;
     const forwarding = findForwardingHeader(headers);
     if (forwarding !== undefined) {
@@ -64,13 +69,20 @@ export function createLoopbackGuard(host: string): LoopbackGuard {
 const WORDS = new Set([
   ...['forwarded', 'forward', 'forwards', 'via', 'proxy', 'proxied', 'proxyuser', 'cdn', 'remote'],
   ...['ip', 'ipaddress', 'clientip', 'realip', 'addr', 'address', 'original', 'originating'],
-  ...['scheme', 'https', 'ssl', 'tls'],
+  ...['scheme', 'https', 'ssl', 'tls', 'cert', 'rewrite', 'surrogate', 'tunnel', 'accel'],
+  // the user whom a proxy has logged in
+  ...['webauth', 'authenticated', 'principal', 'oidc', 'userinfo'],
 ]);
+
+/** Parts of such names, in names without separators, and names of several words. */
+const PARTS =
+  /forwarded|realip|clientip|^early-data$|^x-auth-(request|user)|^x-(request|queue)-start$/;
 
 /** First words of the headers of one proxy, network or tunnel, such as `CF-Ray`. */
 const MAKERS = new Set([
-  ...['akamai', 'appengine', 'arr', 'azure', 'cf', 'cloudfront', 'envoy', 'fastly', 'fly'],
-  ...['haproxy', 'nf', 'nginx', 'ngrok', 'tailscale', 'traefik', 'varnish', 'vercel'],
+  ...['akamai', 'amz', 'amzn', 'appengine', 'arr', 'authelia', 'authentik', 'azure', 'cf'],
+  ...['cloud', 'cloudfront', 'envoy', 'fastly', 'fly', 'haproxy', 'nf', 'nginx', 'ngrok'],
+  ...['pomerium', 'tailscale', 'traefik', 'varnish', 'vercel'],
 ]);
 
 /**
@@ -81,7 +93,11 @@ function findForwardingHeader(headers: Readonly<IncomingHttpHeaders>): string | 
   return Object.keys(headers).find((name) => {
     const words = name.toLowerCase().split(/[-_]/);
     const maker = words[0] === 'x' ? words[1] : words[0];
-    return MAKERS.has(maker ?? '') || words.some((word) => WORDS.has(word));
+    return (
+      PARTS.test(name.toLowerCase().replaceAll('_', '-')) ||
+      MAKERS.has(maker ?? '') ||
+      words.some((word) => WORDS.has(word))
+    );
   });
 }
 
@@ -90,6 +106,52 @@ export function localNames(host: string): ReadonlySet<string> {
   return new Set(['localhost', '127.0.0.1', '[::1]', inBrackets(host)]);
 }
 
-function hostOf(url: string): string {
-  return URL.parse(url)?.hostname ?? '';
+/** A host and its port, as `Host` and `Origin` name them. */
+type HostAndPort = { name: string; port: number };
+
+/** The grammar of `Host`. A URL has more, such as a user name, so a parser of URLs takes too much. */
+const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{1,5}))?$/;
+const ORIGIN = /^(https?):\/\/(.*)$/;
+
+/** Reads a host and its port. Returns undefined for a text with anything else. */
+function readHost(text: string | undefined, usualPort = 80): HostAndPort | undefined {
+  const [, name, port] = HOST.exec(text?.toLowerCase() ?? '') ?? [];
+  return name === undefined ? undefined : { name, port: port ? Number(port) : usualPort };
+}
+
+function readOrigin(origin: string): HostAndPort | undefined {
+  const [, scheme = '', rest] = ORIGIN.exec(origin.toLowerCase()) ?? [];
+  return readHost(rest, USUAL_PORTS[scheme]);
+}
+
+const USUAL_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 };
+
+/** Returns the `Host` of a request. Lines after the first, which Node ignores, are not ignored. */
+export function hostLine({
+  headers,
+  rawHeaders = [],
+}: Pick<GuardedRequest, 'headers' | 'rawHeaders'>): string | undefined {
+  const lines = rawHeaders.filter(
+    (_value, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === 'host',
+  );
+  return lines.length > 1 ? lines.join(', ') : headers.host;
+}
+
+/** Returns whether the address of a request is a path, or a URL of the same host. */
+function isTargetOf(host: string | undefined, url = '/'): boolean {
+  if (url.startsWith('/') || url === '*') return true;
+  const [, authority] = /^https?:\/\/([^/?#]*)/i.exec(url) ?? [];
+  return authority?.toLowerCase() === host?.toLowerCase();
+}
+
+/**
+ * Returns whether the page that opens a socket is of this server: it has the same port. Browsers
+ * let pages of every local port open sockets and read from them, while other answers are hidden
+ * from them.
+ */
+export function isOfSamePort({ origin, host }: Readonly<IncomingHttpHeaders>): boolean {
+  if (origin === undefined) return true;
+  const [scheme = ''] = origin.split(':', 1);
+  const page = readOrigin(origin);
+  return page !== undefined && page.port === readHost(host, USUAL_PORTS[scheme])?.port;
 }

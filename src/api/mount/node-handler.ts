@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { sendProblem } from '../errors/problem.ts';
+import { hostLine } from '../http/loopback-guard.ts';
 import { leftSignal } from '../limits/connection-draining.ts';
 import {
   endToEndHeaders,
@@ -24,7 +25,7 @@ export async function answerNode(
   const connection = open({ remoteAddress, clientHttpVersion: request.httpVersion });
   const answer = await forwardRequest(connection, {
     ...{ method: request.method ?? 'GET', path, signal },
-    headers: { ...request.headers, ...headers },
+    headers: { ...request.headers, host: hostLine(request), ...headers },
     body: hasBody ? request : undefined,
   });
   response.writeHead(

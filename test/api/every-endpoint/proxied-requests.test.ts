@@ -75,11 +75,25 @@ test('every endpoint rejects a request in HTTP/1.0', async () => {
   }
 });
 
+test.each([
+  ['two Host lines', '/api/agents', ['Host: 127.0.0.1', 'Host: evil.example'], ' 403 '],
+  ['two equal Host lines', '/api/agents', ['Host: 127.0.0.1', 'Host: 127.0.0.1'], ' 403 '],
+  ['more in Host', '/api/agents', ['Host: 127.0.0.1/.evil.example'], ' 403 '],
+  ['the URL of another host', 'http://evil.example/api/agents', ['Host: 127.0.0.1'], ' 403 '],
+  ['the URL of another port', 'http://127.0.0.1:9/api/agents', ['Host: 127.0.0.1'], ' 403 '],
+  ['its own URL', 'http://127.0.0.1/api/agents', ['Host: 127.0.0.1'], ' 200 '],
+])('a request with %s: %s', async (_what, target, hosts, status) => {
+  expect(await sendPlain(`GET ${target} HTTP/1.1`, hosts)).toContain(status);
+});
+
 /** Sends a request without a body as nginx does by default, and returns the first line. */
-async function sendPlain(requestLine: string): Promise<string> {
+async function sendPlain(
+  requestLine: string,
+  hosts = [`Host: 127.0.0.1:${api.port}`],
+): Promise<string> {
   const socket = connect(api.port, '127.0.0.1');
-  const lines = [requestLine, `Host: 127.0.0.1:${api.port}`, 'Connection: close', '', ''];
-  socket.end(lines.join('\r\n'));
+  const lines = [requestLine, ...hosts, 'Connection: close', '', ''];
+  socket.write(lines.join('\r\n'));
   const [first = ''] = (await text(socket)).split('\r\n');
   return first;
 }

@@ -8,7 +8,7 @@ const guard = createLoopbackGuard('127.0.0.1');
 const isAccepted = (headers: Record<string, string>, httpVersion = '1.1') =>
   guard({ headers: { host: '127.0.0.1:8000', ...headers }, httpVersion }) === undefined;
 
-describe('a request with a header of a proxy is rejected', () => {
+describe('a request is rejected', () => {
   test.each([
     'forwarded',
     'via',
@@ -64,12 +64,62 @@ describe('a request with a header of a proxy is rejected', () => {
     'x-varnish',
     'ngrok-skip-browser-warning',
     'tailscale-user-login',
-  ])('%s', (name) => {
+    'x-rewrite-url',
+    'x-auth-request-user',
+    'x-webauth-user',
+    'x-goog-authenticated-user-email',
+    'x-ms-client-principal-name',
+    'x-amzn-trace-id',
+    'x-amz-cf-id',
+    'early-data',
+    'surrogate-capability',
+    'xforwardedfor',
+    'x_realip',
+    'client-cert',
+    'x-cloud-trace-context',
+    'x-authentik-username',
+    'oidc-claim-sub',
+    'x-request-start',
+    'x-accel-mapping',
+  ])('with the header %s', (name) => {
     expect(isAccepted({ [name]: '' })).toBe(false);
     expect(guard({ headers: { host: 'localhost', [name]: 'x' }, httpVersion: '1.1' })).toContain(
       name,
     );
   });
+
+  test.each([
+    '127.0.0.1/.evil.example',
+    '127.0.0.1#.evil.example',
+    '127.0.0.1?.evil.example',
+    '127.0.0.1\\.evil.example',
+    'evil@127.0.0.1',
+    '127.0.0.1:8000, evil.example',
+    '127.0.0.1:',
+    '127.0.0.1:x',
+    '0x7f.0.0.1',
+    ' ',
+    '',
+  ])('with the Host %j', (host) => {
+    expect(isAccepted({ host })).toBe(false);
+  });
+
+  test.each([
+    'null',
+    'http://evil@127.0.0.1:8000',
+    'http://127.0.0.1:8000/x',
+    'file://127.0.0.1',
+    'http://127.0.0.1.evil.example',
+  ])('with the Origin %s', (origin) => {
+    expect(isAccepted({ origin })).toBe(false);
+  });
+
+  test.each(['localhost', 'LOCALHOST:1', '127.0.0.1:65535', '[::1]', '[::1]:8000'])(
+    'but not with the Host %s',
+    (host) => {
+      expect(isAccepted({ host, origin: `http://${host}` })).toBe(true);
+    },
+  );
 
   test('in HTTP/1.0, as nginx sends it by default', () => {
     for (const version of ['0.9', '1.0']) expect(isAccepted({}, version)).toBe(false);

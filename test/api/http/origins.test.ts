@@ -135,6 +135,12 @@ test('without a login, the list admits only local pages', async () => {
   expect(allowed(await preflight('http://localhost:3000', open))).toBe('http://localhost:3000');
   expect(allowed(await post('http://localhost:3000', open, ''))).toBe('http://localhost:3000');
   expect(allowed(await preflight('http://localhost:4000', open))).toBe(null);
+  for (const path of ['/graphql', '/ws']) {
+    expect(await handshake('http://localhost:4000', {}, path, open)).toBe(403);
+    expect(await handshake('http://localhost:3000', {}, path, open)).toBe(101);
+    expect(await handshake(open.url, {}, path, open)).toBe(101);
+    expect(await handshake(`http://localhost:${open.port}`, {}, path, open)).toBe(101);
+  }
   await open.close();
 });
 
@@ -143,9 +149,10 @@ function handshake(
   origin: string,
   headers: Record<string, string> = {},
   path = '/graphql',
+  to = api,
 ): Promise<number> {
   const { promise, resolve } = Promise.withResolvers<number>();
-  const url = `${api.url.replace('http', 'ws')}${path}`;
+  const url = `${to.url.replace('http', 'ws')}${path}`;
   const socket = new WebSocket(url, 'graphql-transport-ws', { headers: { origin, ...headers } });
   socket.on('open', () => resolve(101));
   socket.on('unexpected-response', (_request, response) => resolve(response.statusCode ?? 0));
