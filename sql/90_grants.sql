@@ -423,7 +423,7 @@ grant select on howdah.model_tests to howdah_app, howdah_viewer;
 -- create_api_key and revoke_api_key write keys. No role may read the hash.
 grant select (
   id, tenant_id, user_id, name, prefix, role, scopes, expires_at, last_used_at, revoked_at,
-  created_by, created_at
+  created_by, created_at, made_without_login
 ) on howdah.api_keys to howdah_app, howdah_viewer;
 grant update (name) on howdah.api_keys to howdah_app;
 

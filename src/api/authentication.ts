@@ -36,7 +36,7 @@ export async function createAuthentication(
   const defaultTenantId = auth === 'required' ? undefined : await findDefaultTenant(pool);
   const exists = createAccountStatus(pool);
   const readToken = createTokenReader(options, onTrouble);
-  const readKey = createKeyReader(pool, onTrouble);
+  const readKey = createKeyReader(pool, options, onTrouble);
   await refuseKeyless(options, pool);
   return {
     login: createLogin({ auth, readToken, readKey, exists, defaultTenantId, onTrouble }),

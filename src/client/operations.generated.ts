@@ -90,7 +90,7 @@ export type User = { id: string; username: string; email: string | null; role: "
 
 export type Grant = { id: string; agent_id: string | null; workflow_id: string | null; user_id: string | null; role: "owner" | "admin" | "member" | "viewer" | null; permission: "read" | "run" | "edit"; created_at: string; updated_at: string; agent: string | null; workflow: string | null; user: string | null };
 
-export type ApiKey = { id: string; name: string; prefix: string; user_id: string | null; role: "owner" | "admin" | "member" | "viewer"; scopes: ("read" | "run" | "edit" | "manage")[] | null; expires_at: string | null; last_used_at: string | null; revoked_at: string | null; created_by: string; created_at: string };
+export type ApiKey = { id: string; name: string; prefix: string; user_id: string | null; role: "owner" | "admin" | "member" | "viewer"; scopes: ("read" | "run" | "edit" | "manage")[] | null; expires_at: string | null; last_used_at: string | null; revoked_at: string | null; created_by: string; created_at: string; made_without_login: boolean };
 
 export type Secret = { id: string; name: string; fingerprint: string; last_four: string | null; version: number; created_by: string | null; rotated_at: string | null; created_at: string; updated_at: string };
 
@@ -464,11 +464,11 @@ export type Operations = {
   /** List API keys, newest first. */
   listApiKeys: { takes: { query?: { limit?: number; cursor?: string; name?: string; prefix?: string; user_id?: string } }; gives: { data: (ApiKey)[]; next: string | null } };
   /** Create an API key. */
-  createApiKey: { takes: { body: { name: string; role?: "owner" | "admin" | "member" | "viewer"; scopes?: ("read" | "run" | "edit" | "manage")[]; expires_at?: string; user_id?: string } }; gives: { id: string; name: string; prefix: string; user_id: string | null; role: "owner" | "admin" | "member" | "viewer"; scopes: ("read" | "run" | "edit" | "manage")[] | null; expires_at: string | null; last_used_at: string | null; revoked_at: string | null; created_by: string; created_at: string; key?: string } };
+  createApiKey: { takes: { body: { name: string; role?: "owner" | "admin" | "member" | "viewer"; scopes?: ("read" | "run" | "edit" | "manage")[]; expires_at?: string; user_id?: string } }; gives: { id: string; name: string; prefix: string; user_id: string | null; role: "owner" | "admin" | "member" | "viewer"; scopes: ("read" | "run" | "edit" | "manage")[] | null; expires_at: string | null; last_used_at: string | null; revoked_at: string | null; created_by: string; created_at: string; made_without_login: boolean; key?: string } };
   /** Get an API key. */
   getAPIKey: { takes: { params: { id: string } }; gives: ApiKey };
   /** Replace an API key; fields that are left out take their defaults. */
-  replaceAPIKey: { takes: { params: { id: string }; body: { name: string; id?: unknown; prefix?: unknown; user_id?: unknown; role?: unknown; scopes?: unknown; expires_at?: unknown; last_used_at?: unknown; revoked_at?: unknown; created_by?: unknown; created_at?: unknown } }; gives: ApiKey };
+  replaceAPIKey: { takes: { params: { id: string }; body: { name: string; id?: unknown; prefix?: unknown; user_id?: unknown; role?: unknown; scopes?: unknown; expires_at?: unknown; last_used_at?: unknown; revoked_at?: unknown; created_by?: unknown; created_at?: unknown; made_without_login?: unknown } }; gives: ApiKey };
   /** Change fields of an API key. */
   changeAPIKey: { takes: { params: { id: string }; body: { name?: string } }; gives: ApiKey };
   /** Revoke an API key for good, within a second. */

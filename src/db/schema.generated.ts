@@ -279,6 +279,7 @@ export interface ApiKeys {
   hash: Buffer;
   id: Generated<string>;
   last_used_at: Timestamp | null;
+  made_without_login: Generated<boolean>;
   name: string;
   prefix: string;
   revoked_at: Timestamp | null;

@@ -115,6 +115,17 @@ begin
   end if;
 end $$;
 
+-- Returns whether a request without a login creates a key, or a key that such a request created.
+create or replace function howdah_private.is_without_login() returns boolean
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select not howdah_private.is_operator() and (howdah_private.owns_machine()
+    or (howdah_private.has_trusted_login() and exists (
+      select from howdah.api_keys as k
+      where k.id::text = current_setting('howdah.api_key_id', true) and k.made_without_login)))
+$$;
+
 -- Returns the scopes as they are stored: in the order of permission_rows, and with read, which the
 -- other scopes require. Null means all scopes; for a key that creates a key, the scopes of the
 -- creator.

@@ -98,18 +98,19 @@ begin
         'HOWDAH_EGRESS_ALLOW and start Howdah again.' end;
 end $$;
 
--- Refuses a package of npm as the provider of a model, from a request without a login. The operator
--- has listed the package (HOWDAH_PROVIDER_PACKAGES), but whoever names it chooses that workers load
--- its code.
+-- Refuses a package of npm as the provider of a model, from a request to a server without a login,
+-- whatever the request shows: whoever reaches the port can create a key. The operator has listed the
+-- package (HOWDAH_PROVIDER_PACKAGES), but whoever names it chooses that workers load its code. Only
+-- the API sets howdah.without_login.
 create or replace function howdah_private.check_package(provider text) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 begin
   if starts_with(check_package.provider, 'npm:') and not howdah_private.is_operator()
-    and howdah_private.owns_machine() then
+    and current_setting('howdah.without_login', true) is not distinct from 'on' then
     raise exception using errcode = 'HWDEN',
-      message = format('a request without a login must not name a package as the provider: %s',
+      message = format('a server without a login takes no package as the provider: %s',
         check_package.provider),
       detail = jsonb_build_object('field', 'provider', 'provider', check_package.provider)::text,
       hint = 'Write the model as an owner of the database: in SQL (npx howdah db url) or with '

@@ -29,10 +29,10 @@ begin
       hint = 'Pass a name that says what the key is for, and an expires_at in the future or none.';
   end if;
   insert into howdah.api_keys (tenant_id, user_id, name, prefix, hash, role, scopes,
-    expires_at, created_by)
+    expires_at, created_by, made_without_login)
   values (howdah.current_tenant(), create_api_key.user_id, create_api_key.name, v_prefix,
     sha256(convert_to(v_secret, 'UTF8')), v_role, v_scopes, create_api_key.expires_at,
-    howdah_private.actor())
+    howdah_private.actor(), howdah_private.is_without_login())
   returning * into v_row;
   v_key := v_key || '_'
     || howdah_private.base62(int8send(howdah_private.crc_32(convert_to(v_key, 'UTF8'))), 6);

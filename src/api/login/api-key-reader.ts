@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { crc32 } from 'node:zlib';
+import type { Config } from '../../config.ts';
 import { type ApiKeyRow, findApiKeys, noteUse } from '../../db/access/api-keys.ts';
 import type { Pool } from '../../db/connection/pool.ts';
 import { type AuthResult, type Identity, refusalOf } from './auth-result.ts';
@@ -33,10 +34,15 @@ export function isApiKey(text: string): boolean {
 
 /**
  * Creates the reader of API keys. Results are cached by the whole key. So the check of a guessed
- * secret waits for the database, whether or not its id exists. `onTrouble` is called when the
+ * secret waits for the database, whether or not its id exists. Where a login is required, a key that
+ * was created without one is rejected: whoever reached the port before would stay in. `onTrouble` is called when the
  * database cannot be queried, or when the use of a key cannot be recorded.
  */
-export function createKeyReader(pool: Pool, onTrouble: (error: unknown) => void): ReadApiKey {
+export function createKeyReader(
+  pool: Pool,
+  { auth }: Pick<Config, 'auth'>,
+  onTrouble: (error: unknown) => void,
+): ReadApiKey {
   const find = createCachedLoader<KeyParts, ApiKeyRow | null>({
     keyOf: ({ prefix, digest }) => `${prefix} ${digest.toString('hex')}`,
     ask: (keys) =>
@@ -53,6 +59,7 @@ export function createKeyReader(pool: Pool, onTrouble: (error: unknown) => void)
       const found = await find(parts);
       const isRight = timingSafeEqual(parts.digest, found?.hash ?? NO_HASH);
       if (!found || !isRight) return refusalOf('invalid');
+      if (auth === 'required' && found.made_without_login) return refusalOf('unproven');
       if (found.state === 'good') use(found.id);
       return verdictOf(found);
     } catch (error) {

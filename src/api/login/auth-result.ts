@@ -17,6 +17,8 @@ export type Identity = Subject &
      * may name addresses of that machine.
      */
     ownsMachine?: true;
+    /** True for every request to a server without a login, also for one with a key. */
+    isWithoutLogin?: true;
   }>;
 
 /**
@@ -27,7 +29,7 @@ export type Identity = Subject &
 export type LoginRefusal = Readonly<{
   status: 401 | 503;
   code: string;
-  reason: 'missing' | 'expired' | 'invalid' | 'revoked' | 'unknown' | 'keyless' | 'unreachable';
+  reason: keyof typeof refusals;
   message: string;
   hint: string;
 }>;
@@ -52,6 +54,7 @@ const refusals = {
     'The tenant or the user of the token or API key does not exist or is not active.',
     GET_ONE,
   ],
+  unproven: ['The API key was created without a login, and this server requires one.', GET_ONE],
   keyless: [
     'This server cannot check tokens: no key is set.',
     'Send an API key (npx howdah admin key create NAME --tenant default), or set HOWDAH_JWT_SECRET or HOWDAH_JWKS_URL on the server. Where no login is required, send no token.',
@@ -60,7 +63,7 @@ const refusals = {
     'The token or API key cannot be checked now; try again in a moment.',
     'See the log of the server for the reason.',
   ],
-} as const satisfies Record<LoginRefusal['reason'], readonly [string, string]>;
+} as const satisfies Record<string, readonly [string, string]>;
 
 /** The refusal for a reason. */
 export function refusalOf(reason: LoginRefusal['reason']): { ok: false; refusal: LoginRefusal } {

@@ -24,6 +24,15 @@ export type LoginOptions = Pick<Config, 'auth'> & {
  * throws.
  */
 export function createLogin(options: LoginOptions): Login {
+  const logIn = createReader(options);
+  if (options.auth === 'required') return logIn;
+  return async (authorization) => {
+    const result = await logIn(authorization);
+    return result.ok ? { ok: true, value: { ...result.value, isWithoutLogin: true } } : result;
+  };
+}
+
+function createReader(options: LoginOptions): Login {
   const { auth, readToken, readKey, exists, defaultTenantId, onTrouble } = options;
   return async (authorization) => {
     if (!authorization) {

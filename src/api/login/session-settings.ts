@@ -7,7 +7,7 @@ import type { Identity } from './auth-result.ts';
  * of a token is not a role of the database; `howdah.permissions` defines it.
  */
 export function settingsFor(
-  { tenantId, userId, role, scopes = [], apiKeyId = '', ownsMachine }: Identity,
+  { tenantId, userId, role, scopes = [], apiKeyId = '', ownsMachine, isWithoutLogin }: Identity,
   endpoint: string,
   address = 'unknown',
 ): Record<string, string> {
@@ -19,6 +19,7 @@ export function settingsFor(
     'howdah.scopes': scopes.join(','),
     'howdah.api_key_id': apiKeyId,
     'howdah.owns_machine': ownsMachine ? 'on' : '',
+    'howdah.without_login': isWithoutLogin ? 'on' : '',
     'howdah.client': `${endpoint} ${address.replace(/^::ffff:/, '')}`,
     statement_timeout: '5000',
   };

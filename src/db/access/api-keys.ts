@@ -12,6 +12,8 @@ export type ApiKeyRow = Readonly<{
   /** The scopes of the key; null allows everything that the role allows. */
   scopes: string[] | null;
   expires_at: Date | null;
+  /** True if a request without a login created the key, or such a key did. */
+  made_without_login: boolean;
   state: 'good' | 'revoked' | 'expired' | 'inactive';
 }>;
 
@@ -29,7 +31,7 @@ export async function findApiKeys(
 ): Promise<(ApiKeyRow | null)[]> {
   const { rows } = await pool.query<ApiKeyRow | { id: null }>(
     `select k.id, k.tenant_id, k.user_id, k.hash, k.role, k.scopes, k.expires_at,
-       ${KEY_STATE} as state
+       k.made_without_login, ${KEY_STATE} as state
      from unnest($1::text[]) with ordinality as p (prefix, place)
      left join howdah.api_keys as k on k.prefix = p.prefix
      left join howdah.tenants as t on t.id = k.tenant_id
@@ -40,12 +42,13 @@ export async function findApiKeys(
   return rows.map((row) => (row.id === null ? null : row));
 }
 
-/** Returns whether there is a key that somebody may log in with. */
+/** Returns whether there is a key that somebody may log in with, where a login is required. */
 export async function hasApiKeys(pool: Pool): Promise<boolean> {
   const { rows } = await pool.query<{ found: boolean }>(
     `select exists (
        select from howdah.api_keys as k
        where k.revoked_at is null and coalesce(k.expires_at > now(), true)
+         and not k.made_without_login
      ) as found`,
   );
   return rows[0]?.found === true;

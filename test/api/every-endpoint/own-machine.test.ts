@@ -328,40 +328,79 @@ describe('code on the machine, without a login', () => {
     }
   });
 
-  test('a package is refused as the provider of a model, stored or tested', async () => {
+  const keys = { 'without a credential': () => undefined, 'with a key': () => key };
+  test.each(Object.entries(keys))('a package is refused as a provider %s', async (_who, bearer) => {
+    const credential = bearer();
+    const name = credential ? 'keyed' : 'packed';
+    const withKey = credential ? { token: credential } : {};
     await replaceProviderReports(db.pool, 'worker', [
       { provider: 'npm:left-pad', has_package: true, has_key: false, has_address: false },
     ]);
     const model = { provider: 'npm:left-pad', model: 'm', base_url: 'https://api.example.com/v1' };
     const refused = { status: 403, body: { code: 'HWDEN', field: 'provider' } };
-    const created = await call(open, 'POST', '/api/models', { name: 'packed', ...model });
+    const created = await call(open, 'POST', '/api/models', { name, ...model }, withKey);
     expect(created).toMatchObject(refused);
-    const tested = await call(tester, 'POST', '/api/models/test', model);
+    const tested = await call(tester, 'POST', '/api/models/test', model, withKey);
     expect(tested).toMatchObject(refused);
     const { errors } = await ask(
       open,
-      `mutation { createModel(input: { model: { name: "packed", provider: "npm:left-pad",
+      `mutation { createModel(input: { model: { name: "${name}", provider: "npm:left-pad",
          model: "m", baseUrl: "https://api.example.com/v1" } }) { model { id } } }`,
+      {},
+      credential,
     );
     expect(errors).toMatchObject([{ extensions: { code: 'HWDEN' } }]);
-    const file = { version: 'v1', name: 'packages', models: { packed: model } };
-    expect(await call(open, 'POST', '/agent-systems', file)).toMatchObject({ status: 403 });
-    const agent = { name: 'packed', llm_provider_config: { ...model, api_url: model.base_url } };
+    const file = { version: 'v1', name: 'packages', models: { [name]: model } };
+    expect(await call(open, 'POST', '/agent-systems', file, withKey)).toMatchObject({
+      status: 403,
+    });
+    const agent = { name, llm_provider_config: { ...model, api_url: model.base_url } };
     const { base_url: _, ...config } = agent.llm_provider_config;
     const own = { ...agent, llm_provider_config: config };
-    expect(await call(open, 'POST', '/api/agents', own)).toMatchObject({ status: 403 });
+    expect(await call(open, 'POST', '/api/agents', own, withKey)).toMatchObject({ status: 403 });
 
-    const byAdmin = await call(
-      walled,
-      'POST',
-      '/api/models',
-      { name: 'packed', ...model },
-      { token },
-    );
+    const byAdmin = await call(walled, 'POST', '/api/models', { name, ...model }, { token });
     expect(byAdmin.status, JSON.stringify(byAdmin.body)).toBe(201);
     const place = `/api/models/${byAdmin.body.id}`;
     const elsewhere = { base_url: 'https://other.example.com/v1' };
-    expect(await call(open, 'PATCH', place, elsewhere)).toMatchObject({ status: 403 });
+    expect(await call(open, 'PATCH', place, elsewhere, withKey)).toMatchObject({ status: 403 });
+  });
+});
+
+describe('a key that was created without a login', () => {
+  const makeByRest = async (api: ApiServer, bearer?: string): Promise<string> => {
+    made += 1;
+    const wanted = { name: `made${made}`, role: 'owner' };
+    const credential = bearer ? { token: bearer } : {};
+    const { status, body } = await call(api, 'POST', '/api/api-keys', wanted, credential);
+    expect(status, JSON.stringify(body)).toBe(201);
+    return body.key;
+  };
+  const makeByGraphql = async (bearer?: string): Promise<string> => {
+    const text =
+      'mutation { createApiKey(input: { name: "made", role: owner }) { result { key } } }';
+    return (await ask(open, text, {}, bearer)).data.createApiKey.result.key;
+  };
+  const statusAt = async (api: ApiServer, bearer: string) =>
+    (await call(api, 'GET', '/api/agents', undefined, { token: bearer })).status;
+
+  test('is refused where a login is required, and so are the keys that it created', async () => {
+    const keys = [await makeByRest(open), await makeByGraphql()];
+    keys.push(await makeByRest(open, keys[0]), await makeByGraphql(keys[1]));
+    for (const one of keys) {
+      expect(await statusAt(open, one)).toBe(200);
+      const { status, body } = await call(walled, 'GET', '/api/agents', undefined, { token: one });
+      expect({ status, detail: body.detail }).toEqual({
+        status: 401,
+        detail: 'The API key was created without a login, and this server requires one.',
+      });
+    }
+  });
+
+  test('is not one that an owner of the database or a key of theirs created', async () => {
+    for (const bearer of [await makeByRest(open, key), await makeByRest(walled, token), key]) {
+      expect(await statusAt(walled, bearer)).toBe(200);
+    }
   });
 });
 

@@ -267,7 +267,7 @@ describe('the key reader', () => {
   });
   beforeEach(() => {
     queries = [];
-    read = createKeyReader(pool, note);
+    read = createKeyReader(pool, tokenOptions, note);
   });
   afterEach(() => expect(trouble.splice(0)).toEqual([]));
   afterAll(() => pool.end());
@@ -305,7 +305,7 @@ describe('the key reader', () => {
       // reads on the only connection, hence after the update
       return (await one(pool, text, [id])).at;
     };
-    const again = () => createKeyReader(pool, note)(key);
+    const again = () => createKeyReader(pool, tokenOptions, note)(key);
     await committed(db.pool, async (client) => {
       await client.query('select 1 from howdah.api_keys where id = $1 for update', [id]);
       expect(await read(key)).toMatchObject({ ok: true });
@@ -347,7 +347,7 @@ describe('the key reader', () => {
   test('returns 503 while the database is unreachable', async () => {
     const { key } = await makeKey();
     const gone = createPool({ url: 'postgres://127.0.0.1:9/x', applicationName: 'test', max: 1 });
-    const verdict = await createKeyReader(gone, note)(key);
+    const verdict = await createKeyReader(gone, tokenOptions, note)(key);
     expect(verdict).toMatchObject({ ok: false, refusal: { status: 503, reason: 'unreachable' } });
     expect(trouble.splice(0)).toHaveLength(1);
     await gone.end();

@@ -150,7 +150,7 @@ async function readSettings() {
   const { rows } = await pool.query(`
     select name, current_setting(name, true) as value
     from unnest(array['role', 'statement_timeout', 'howdah.tenant_id', 'howdah.user_id', 'howdah.role',
-      'howdah.scopes', 'howdah.api_key_id', 'howdah.owns_machine', 'howdah.client', 'howdah.pinned_tenant']) as name
+      'howdah.scopes', 'howdah.api_key_id', 'howdah.owns_machine', 'howdah.without_login', 'howdah.client', 'howdah.pinned_tenant']) as name
     where coalesce(current_setting(name, true), '') not in ('', 'howdah_authenticator', '0')`);
   return rows;
 }

@@ -27,6 +27,9 @@ const apiKeys = createResource({
     revoked_at: time.nullable(),
     created_by: z.string(),
     created_at: time,
+    made_without_login: z
+      .boolean()
+      .describe('Whether a server that requires a login refuses the key'),
   },
   filters: { name: z.string().optional(), prefix: z.string().optional(), user_id: id.optional() },
   fieldAliases: { api_key_id: 'id' },
