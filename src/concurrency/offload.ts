@@ -24,7 +24,14 @@ export type Offloadable<A extends unknown[], R> = ThreadFunction<A, R> & {
 };
 
 type Result = { value: unknown } | { error: unknown };
-type Scope = { key: string; results: Map<string, Result> };
+type Scope = {
+  key: string;
+  results: Map<string, Result>;
+  /** The processor time that the code may still spend on such functions in this thread. */
+  left_ms: number;
+  /** Digests of long arguments, so that code that runs again does not read them again. */
+  digests: Map<string, string>;
+};
 
 /**
  * Stops code until a result is there. A suspension is no error: code that catches errors rethrows
@@ -54,6 +61,13 @@ const TRIAL_GROWTH = 4;
  * processor.
  */
 const BUDGET = { burst_ms: 500, share: 0.25 };
+/**
+ * The processor time of one call of `withOffload` for such functions in this thread, whatever their
+ * number. The event loop waits for no longer, plus one function.
+ */
+const MAX_HERE_MS = 20;
+/** Arguments that are at least so long are hashed once. */
+const LONG_ARGUMENT = 1_000;
 /** Most cached results. All keys share the cache, since the functions are pure. */
 const MOST_CACHED = 500;
 /** Most characters, names and values of a cached result. */
@@ -91,7 +105,7 @@ export function withOffload<T>(
   signal: AbortSignal | undefined,
   work: () => T,
 ): T | Promise<T> {
-  const own: Scope = { key, results: new Map() };
+  const own: Scope = { key, results: new Map(), left_ms: MAX_HERE_MS, digests: new Map() };
   const done = attempt(own, work);
   return done instanceof Suspension ? whenResumed(done, own, signal, work) : done.value;
 }
@@ -131,7 +145,7 @@ export function offload<A extends unknown[], R>(call: Offloadable<A, R>, ...args
     if (call.runsIn) throw new Error(`${call.name} runs in a process: call it in withOffload`);
     return withinTime(call.deadline_ms, () => call.callHere(...args));
   }
-  const id = idOf(call, args);
+  const id = idOf(call, args, scope.digests);
   const result = scope.results.get(id) ?? cache.get(id);
   if (result) return unwrap<R>(result);
   if (!call.runsIn && (call.mayTryHere?.(...args) ?? true) && mayWorkHere()) {
@@ -154,14 +168,19 @@ export function isSuspension(error: unknown): boolean {
   return error instanceof Suspension;
 }
 
-/** Returns whether the tenant may use this thread: false while it has exceeded its budget. */
+/**
+ * Returns whether code may use this thread: false when the call of `withOffload` has used its time,
+ * and while its tenant has exceeded its budget.
+ */
 export function mayWorkHere(): boolean {
-  return !scope || threads.isWithinBudget(scope.key);
+  return !scope || (scope.left_ms > 0 && threads.isWithinBudget(scope.key));
 }
 
-/** Charges the tenant for work in this thread. */
+/** Charges the call of `withOffload` and its tenant for work in this thread. */
 export function countWorkHere(work_ms: number): void {
-  if (scope) threads.charge(scope.key, work_ms);
+  if (!scope) return;
+  scope.left_ms -= work_ms;
+  threads.charge(scope.key, work_ms);
 }
 
 function unwrap<R>(result: Result): R {
@@ -218,8 +237,20 @@ function isSmall(result: Result): boolean {
   return subtract(result);
 }
 
-function idOf({ module, name }: ThreadFunction<never[], unknown>, args: unknown[]): string {
-  return createHash('sha256')
-    .update(JSON.stringify([module, name, args]))
-    .digest('base64');
+function idOf(
+  { module, name }: ThreadFunction<never[], unknown>,
+  args: unknown[],
+  digests: Map<string, string>,
+): string {
+  const known = args.map((arg) => {
+    if (typeof arg !== 'string' || arg.length < LONG_ARGUMENT) return { arg };
+    const digest = digests.get(arg) ?? digestOf(arg);
+    digests.set(arg, digest);
+    return { digest };
+  });
+  return digestOf(JSON.stringify([module, name, known]));
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64');
 }

@@ -1,7 +1,7 @@
 import { type ASTNode, Environment } from '@marcbachmann/cel-js';
 import { isOutOfTime } from '../../concurrency/within-time.ts';
 import { compareNumbers, ExactNumber, toJsonNumber } from '../../json/exact-number.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
 import { firstCharacters } from '../../text/truncate.ts';
 import { CelTreeFault, type CelWork, workOfTree } from './cel-work.ts';
@@ -34,7 +34,7 @@ const MAX_IN_VALUE = 4_000_000;
 /** Maximum length of a fault, since the library quotes values in its messages. */
 const MAX_FAULT = 500;
 /** Maximum number of cached expressions, and of their characters. A node takes about 400 bytes. */
-const MAX_CACHED = 300;
+const MAX_CACHED = 1_000;
 const MAX_CACHED_CHARACTERS = 100_000;
 
 /** The value of an expression as JSON, or why it has none. */
@@ -62,17 +62,52 @@ export function parseCel(expression: string): CelProgram {
   return program;
 }
 
+/** Returns the number of characters to parse for an expression: none for one that is kept. */
+export function charactersToParse(expression: string): number {
+  return programs.has(expression) ? 0 : Math.min(expression.length, MAX_LENGTH);
+}
+
+/** A fault of an expression in a list. */
+export type CelListFault = { at: number; fault: string };
+
+/** Returns the first expression that cannot be evaluated, or null. */
+export function findCelFault(expressions: readonly string[]): CelListFault | null {
+  for (const [at, expression] of expressions.entries()) {
+    const program = parseCel(expression);
+    if ('fault' in program) return { at, fault: program.fault };
+  }
+  return null;
+}
+
 /** A result whose value is the text of its JSON. */
 export type CelResultText = { text: string } | { fault: string };
 
+/** The time after which no further expression of a call is begun. */
+const BATCH_MS = 100;
+
 /**
- * Evaluates an expression over the text of its variables. The time that this takes is bounded only
- * by the caller.
+ * Evaluates expressions over the text of their variables, up to the first without a value, or as
+ * many as some time allows. The time of one is bounded only by the caller.
  */
-export function celResultText(expression: string, variables: string): CelResultText {
-  const program = readProgram(expression);
+export function celResultTexts(
+  expressions: readonly string[],
+  variables: string,
+): readonly CelResultText[] {
+  const end = performance.now() + BATCH_MS;
+  const values = parseJson<JsonObject>(variables);
+  const results: CelResultText[] = [];
+  for (const expression of expressions) {
+    const result = resultText(expression, values);
+    results.push(result);
+    if ('fault' in result || performance.now() >= end) break;
+  }
+  return results;
+}
+
+function resultText(expression: string, variables: JsonObject): CelResultText {
+  const program = readProgram(expression); // kept programs would take memory from the evaluation
   if ('fault' in program) return program;
-  const result = program.evaluate(parseJson<JsonObject>(variables));
+  const result = program.evaluate(variables);
   return 'fault' in result ? result : { text: JSON.stringify(result.value) };
 }
 
@@ -150,16 +185,27 @@ function exactOrNull(value: number): number | null {
 
 const MAX_INT = 2n ** 63n - 1n;
 
-/** Returns JSON as values of CEL. A long integer is an `int` of 64 bits. */
+/**
+ * Returns JSON as values of CEL. A long integer is an `int` of 64 bits. Lists and maps without one
+ * are not copied, since a map of many keys takes a microsecond for each.
+ */
 function celValue(value: Json): unknown {
   if (value instanceof ExactNumber) {
     const integer = value.toBigInt();
     const isInt = integer !== undefined && integer <= MAX_INT && integer >= -MAX_INT - 1n;
     return isInt ? integer : value;
   }
-  if (Array.isArray(value)) return value.map(celValue);
-  if (!isJsonObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, celValue(one)]));
+  if (typeof value !== 'object' || value === null) return value;
+  const changed = new Map<string, unknown>();
+  for (const name in value) {
+    const one = (value as JsonObject)[name] as Json;
+    const converted = celValue(one);
+    if (converted !== one) changed.set(name, converted);
+  }
+  if (changed.size === 0) return value;
+  const of = (name: string, one: Json) => changed.get(name) ?? one;
+  if (Array.isArray(value)) return value.map((one, at) => of(String(at), one));
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, of(name, one)]));
 }
 
 function messageOf(error: unknown): string {

@@ -1,7 +1,7 @@
 import { HowdahError } from '../../contracts/errors.ts';
 import { isJsonNumber } from '../../json/exact-number.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
-import { celFault, evaluateCel } from '../environment/cel.ts';
+import { evaluateAllCel, evaluateCel, firstCelFault } from '../environment/cel.ts';
 
 /** The expressions of an inbound hook, over `body` and `headers` of a delivery. */
 export type HookExpressions = {
@@ -64,9 +64,13 @@ const MAPPED: Readonly<Record<keyof DeliveryValues, ReadValue>> = {
   reply: readObject,
 };
 
+/** Variables by delivery, so that code that runs again in `withOffload` finds their results. */
+const variablesOf = new WeakMap<DeliveryContents, JsonObject>();
+
 /** Maps a delivery to the values of a run. Expressions that may take long need `withOffload`. */
 export function mapDelivery(hook: HookExpressions, delivery: DeliveryContents): MappedDelivery {
-  const variables = { body: delivery.body, headers: { ...delivery.headers } };
+  const variables = variablesOf.get(delivery) ?? { body: delivery.body, headers: delivery.headers };
+  variablesOf.set(delivery, variables);
   if (hook.condition !== null) {
     const decided = evaluateCel(hook.condition, variables);
     if ('fault' in decided)
@@ -77,10 +81,16 @@ export function mapDelivery(hook: HookExpressions, delivery: DeliveryContents): 
     if (!decided.value) return { result: 'ignored', reason: 'the condition is false' };
   }
   const values: Record<string, Json> = {};
-  for (const [field, read] of Object.entries(MAPPED)) {
+  const fields = Object.entries(MAPPED).flatMap(([field, read]) => {
     const expression = expressionOf(hook, field);
-    if (expression === undefined) continue;
-    const result = evaluateCel(expression, variables);
+    return expression === undefined ? [] : [{ field, read, expression }];
+  });
+  const results = evaluateAllCel(
+    fields.map(({ expression }) => expression),
+    variables,
+  );
+  for (const [at, result] of results.entries()) {
+    const { field, read, expression } = fields[at] as (typeof fields)[0];
     if ('fault' in result)
       return failedDelivery(faultOf(fieldName(field), expression, result.fault));
     const checked = read(result.value);
@@ -108,13 +118,14 @@ export function refuseUnreadableHook(hook: Partial<HookExpressions>): void {
 
 /** Returns the first expression of a hook that cannot be parsed, with the reason. */
 function findHookFault(hook: Partial<HookExpressions>): Fault | undefined {
-  for (const field of ['condition', ...Object.keys(MAPPED)]) {
+  const written = ['condition', ...Object.keys(MAPPED)].flatMap((field) => {
     const expression =
       field === 'condition' ? hook.condition : expressionOf({ mapping: {}, ...hook }, field);
-    const fault = typeof expression === 'string' ? celFault(expression) : undefined;
-    if (fault !== undefined) return faultOf(fieldName(field), String(expression), fault);
-  }
-  return undefined;
+    return typeof expression === 'string' ? [{ field, expression }] : [];
+  });
+  const found = firstCelFault(written.map(({ expression }) => expression));
+  const wrong = found && written[found.at];
+  return wrong && faultOf(fieldName(wrong.field), wrong.expression, found.fault);
 }
 
 /** Fields that are columns of a hook. All others stand in its mapping. */

@@ -1,7 +1,7 @@
 import type { AgentDefinition, Team } from '../../contracts/agents/definition.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
 import { MAX_TEXT_BYTES } from '../../contracts/size-limits.ts';
-import { conditionFault, isConditionTrue } from '../teams/condition.ts';
+import { excessOf, findConditionFault, isConditionTrue } from '../teams/condition.ts';
 import { joinAnswers, type NamedTask } from '../teams/join-answers.ts';
 import { runInputOf, taskFor, tasksOf } from '../teams/tasks.ts';
 import { failTeam, finishTeam, startTasks, WAIT } from '../teams/team-actions.ts';
@@ -14,13 +14,10 @@ import { failTeam, finishTeam, startTasks, WAIT } from '../teams/team-actions.ts
 export function nextChainAction(definition: AgentDefinition, state: RunState): Action {
   const { members, configuration } = definition.workflow as Team;
   const tasks = tasksOf(state);
-  const fault =
-    tasks.size === 0 && typeof configuration.stop_when === 'string'
-      ? conditionFault(configuration.stop_when)
-      : undefined;
-  if (fault) {
-    return failTeam('invalid_condition', `configuration.stop_when: ${fault}`);
-  }
+  const excess = excessOf(configuration);
+  if (excess) return failTeam('limit_reached', excess);
+  const found = tasks.size === 0 ? findConditionFault(configuration) : undefined;
+  if (found) return failTeam('invalid_condition', `${found.field}: ${found.fault}`);
   const answers: NamedTask[] = [];
   for (const [index, member] of members.entries()) {
     const id = String(index + 1);

@@ -1,6 +1,7 @@
 import type { AgentDefinition, Team } from '../../contracts/agents/definition.ts';
 import type { Action, RunState } from '../../contracts/runs/action.ts';
-import { faultOfEdges, type GraphTraversal, traverseGraph } from '../teams/graph-traversal.ts';
+import { excessOf, findConditionFault } from '../teams/condition.ts';
+import { type GraphTraversal, traverseGraph } from '../teams/graph-traversal.ts';
 import { finishWithAnswers } from '../teams/join-answers.ts';
 import { type MemberTask, memberNamed, taskFor, tasksOf } from '../teams/tasks.ts';
 import { failTeam, startTasks, WAIT } from '../teams/team-actions.ts';
@@ -13,10 +14,10 @@ import { failTeam, startTasks, WAIT } from '../teams/team-actions.ts';
 export function nextGraphAction(definition: AgentDefinition, state: RunState): Action {
   const team = definition.workflow as Team;
   const tasks = tasksOf(state);
-  const fault = tasks.size === 0 ? faultOfEdges(team) : undefined;
-  if (fault) {
-    return failTeam('invalid_condition', fault);
-  }
+  const excess = excessOf(team.configuration);
+  if (excess) return failTeam('limit_reached', excess);
+  const found = tasks.size === 0 ? findConditionFault(team.configuration) : undefined;
+  if (found) return failTeam('invalid_condition', `${found.field}: ${found.fault}`);
   const walked = traverseGraph(team, state, tasks);
   if ('fault' in walked) {
     const { code, fault: message } = walked;

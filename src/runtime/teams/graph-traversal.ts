@@ -2,7 +2,7 @@ import type { Team } from '../../contracts/agents/definition.ts';
 import type { RunState } from '../../contracts/runs/action.ts';
 import { MAX_TEXT_BYTES } from '../../contracts/size-limits.ts';
 import { isJsonObject } from '../../json/json.ts';
-import { conditionFault, isConditionTrue } from './condition.ts';
+import { areConditionsTrue, type Verdict } from './condition.ts';
 import { joinAnswers, type NamedTask } from './join-answers.ts';
 import { type MemberTask, runInputOf } from './tasks.ts';
 
@@ -108,25 +108,31 @@ class Walker {
     if (!visit || this.fault || !this.#live.delete(id)) {
       return;
     }
-    let hasFired = false;
-    for (const { from, to, when } of this.#edges.filter((edge) => edge.from === visit.node)) {
-      const verdict = when === undefined ? TRUE : isConditionTrue(when, task, from);
-      if (!verdict.ok) {
-        this.fault = {
-          fault: `the edge from ${from} to ${to}: ${verdict.message}`,
-          code: 'invalid_condition',
-        };
-        return;
-      }
-      if (verdict.value) {
-        hasFired = true;
-        this.#waiting.push({ name: from, task, to });
-      }
+    const fired = this.#firedEdges(visit.node, task);
+    if ('fault' in fired) {
+      this.fault = fired;
+      return;
     }
-    if (!hasFired) {
-      this.#ends.push(visit);
-    }
+    for (const { from, to } of fired.edges) this.#waiting.push({ name: from, task, to });
+    if (fired.edges.length === 0) this.#ends.push(visit);
     this.#beginWhatMay();
+  }
+
+  /** Returns the edges of a node whose condition is true, or the first that is not decided. */
+  #firedEdges(node: string, task: MemberTask): { edges: Edge[] } | Fault {
+    const edges = this.#edges.filter(({ from }) => from === node);
+    const conditions = edges.flatMap(({ when }) => when ?? []);
+    const verdicts = areConditionsTrue(conditions, task, node).values();
+    const fired: Edge[] = [];
+    for (const edge of edges) {
+      const verdict = edge.when === undefined ? TRUE : (verdicts.next().value as Verdict);
+      if (!verdict.ok) {
+        const fault = `the edge from ${edge.from} to ${edge.to}: ${verdict.message}`;
+        return { fault, code: 'invalid_condition' };
+      }
+      if (verdict.value) fired.push(edge);
+    }
+    return { edges: fired };
   }
 
   result(): GraphTraversal {
@@ -198,20 +204,6 @@ function edgesOf({ configuration }: Team): Edge[] {
       when: typeof when === 'string' ? when : undefined,
     };
   });
-}
-
-/**
- * Returns the fault of the first condition that cannot be decided at all. Called before any member
- * has worked.
- */
-export function faultOfEdges(team: Team): string | undefined {
-  for (const [at, { when }] of edgesOf(team).entries()) {
-    const fault = when === undefined ? undefined : conditionFault(when);
-    if (fault) {
-      return `configuration.edges[${at}].when: ${fault}`;
-    }
-  }
-  return undefined;
 }
 
 /** Returns the input of a node: one answer unchanged, or several answers joined. */

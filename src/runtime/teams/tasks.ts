@@ -30,6 +30,15 @@ export function tasksOf({ steps_since_answer: steps }: RunState): ReadonlyMap<st
   return tasks;
 }
 
+/** Tasks by the step of their end, so that what is known about a task is found again. */
+const endedTasks = new WeakMap<StepSummary, MemberTask>();
+
+function taskAfter(kind: 'child' | 'answer', output: Json): MemberTask {
+  if (kind === 'child') return taskAfterEnd(output);
+  const { answer, data } = output as QuestionAnswer;
+  return { state: 'answered', output: answer, data, error: '' };
+}
+
 const LIVE: MemberTask = { state: 'live', output: '', data: null, error: '' };
 
 function add(tasks: Map<string, MemberTask>, id: string, step: StepSummary): void {
@@ -37,11 +46,10 @@ function add(tasks: Map<string, MemberTask>, id: string, step: StepSummary): voi
   const filter = blockedBy(step);
   if (kind === 'child_started' || kind === 'question') {
     tasks.set(id, LIVE);
-  } else if (kind === 'child') {
-    tasks.set(id, taskAfterEnd(output));
-  } else if (kind === 'answer') {
-    const { answer, data } = output as QuestionAnswer;
-    tasks.set(id, { state: 'answered', output: answer, data, error: '' });
+  } else if (kind === 'child' || kind === 'answer') {
+    const ended = endedTasks.get(step) ?? taskAfter(kind, output);
+    endedTasks.set(step, ended);
+    tasks.set(id, ended);
   } else if (filter !== undefined) {
     const error = `the output filter ${filter} withheld the task`;
     tasks.set(id, { state: 'failed', output: '', data: null, error });

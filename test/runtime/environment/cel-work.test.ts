@@ -2,7 +2,8 @@ import { Environment } from '@marcbachmann/cel-js';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../../src/json/json.ts';
-import { celFault, evaluateCel } from '../../../src/runtime/environment/cel.ts';
+import { evaluateCel } from '../../../src/runtime/environment/cel.ts';
+import { findCelFault } from '../../../src/runtime/environment/cel-program.ts';
 
 // Which expressions are evaluated on the calling thread. Outside of `withOffload`, an expression
 // that needs a process throws.
@@ -33,6 +34,8 @@ const GAPS = [
   '\u00a0',
 ];
 const VARIABLES: JsonObject = { output: 'a text', data: { list: [1, 2], text: 'x' }, member: 'm' };
+
+const celFault = (expression: string) => findCelFault([expression])?.fault;
 
 type Place = 'refused' | 'here' | 'process';
 
@@ -116,6 +119,14 @@ describe('the calling thread evaluates only bounded expressions', () => {
     expect(placeOf(`output.contains("${'x'.repeat(500)}")`, { output })).toBe('process');
     expect(placeOf(`${'size(output) + '.repeat(40)}1 == 1`, { output })).toBe('process');
     expect(placeOf('output == ""', { output: 'x'.repeat(5_000_000) })).toBe('here');
+    expect(placeOf('output.size() == 1', { output: 'x'.repeat(150_000) })).toBe('here');
+    expect(placeOf('output.size() == 1', { output: 'x'.repeat(250_000) })).toBe('process');
+    const map = (size: number) =>
+      Object.fromEntries(Array.from({ length: size }, (_, n) => [`k${n}`, n]));
+    for (const reading of ['has(data.k1)', 'data.k1 == 2', 'size(data) == 2']) {
+      expect(placeOf(reading, { data: map(3_000) }), reading).toBe('here');
+      expect(placeOf(reading, { data: map(20_000) }), reading).toBe('process');
+    }
     const deep = JSON.parse(`${'['.repeat(20)}${']'.repeat(20)}`);
     expect(placeOf('data == null', { data: deep })).toBe('process');
   });

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { withOffload } from '../../../src/concurrency/offload.ts';
 import type { Json, JsonObject } from '../../../src/json/json.ts';
-import { celFault, evaluateCel } from '../../../src/runtime/environment/cel.ts';
+import { evaluateCel } from '../../../src/runtime/environment/cel.ts';
+import { findCelFault } from '../../../src/runtime/environment/cel-program.ts';
 
+const celFault = (expression: string) => findCelFault([expression])?.fault;
 const evaluate = async (expression: string, variables: JsonObject) =>
   withOffload('a tenant', undefined, () => evaluateCel(expression, variables));
 

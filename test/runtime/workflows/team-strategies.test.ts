@@ -394,6 +394,41 @@ describe('a graph', () => {
     expect(team.next()).toMatchObject({ type: 'fail', error: { code: 'invalid_condition' } });
   });
 
+  test('decides an edge once, however many steps follow', () => {
+    let reads = 0;
+    const data: JsonObject = {
+      get n(): number {
+        reads += 1;
+        return 1;
+      },
+    };
+    const edges = [edge('a', 'b', 'data.n == 1'), edge('b', 'c'), edge('c', 'd')];
+    const team = simulateWorkflow('graph', ['a', 'b', 'c', 'd'], { edges });
+    team.begins();
+    team.answers('a#1', 'one', data);
+    team.begins();
+    const before = reads;
+    expect(before).toBeGreaterThan(0);
+    for (const id of ['b#1', 'c#1']) {
+      team.answers(id, 'x');
+      expect(team.begins()).toHaveLength(1);
+    }
+    expect(reads).toBe(before);
+  });
+
+  test.each<[string, JsonObject[]]>([
+    ['1001 edges', Array.from({ length: 1_001 }, (_, n) => edge(`n${n}`, 'b'))],
+    ['201 outgoing edges', Array.from({ length: 201 }, () => edge('a', 'b'))],
+    ['100020 characters', Array.from({ length: 20 }, () => edge('a', 'b', '!'.repeat(5_001)))],
+  ])('does not begin with %s, which an earlier release stored', (excess, edges) => {
+    const team = simulateWorkflow('graph', ['a', 'b'], { edges });
+    expect(team.next()).toMatchObject({
+      type: 'fail',
+      stop_reason: 'error',
+      error: { code: 'limit_reached', message: expect.stringContaining(excess) },
+    });
+  });
+
   test('takes the same steps however many results are read at once', () => {
     const edges = [edge('a', 'b', 'output != "stop"'), edge('b', 'a')];
     const slowly = simulateWorkflow('graph', ['a', 'b'], { start: 'a', edges });

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { FakeServer } from '../../../chaos/load/openai-server.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
+import { committed, one } from '../../sql/support.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
 import { childrenOf, findViolations, kindsOf, waitForEnd } from '../arrange.ts';
@@ -573,5 +574,33 @@ describe('a graph', () => {
       status: 'failed',
       error: { message: expect.stringContaining('edges[0].when') },
     });
+  });
+});
+
+test('a graph of an earlier release with too many edges is read, and its runs fail', async () => {
+  const edges = [{ from: 'shout', to: 'twice' }];
+  const id = await makeTeam(database.pool, {
+    type: 'graph',
+    members: await members('shout', 'twice'),
+    configuration: { edges },
+  });
+  const configuration = { edges: Array.from({ length: 300 }, () => edges[0]) };
+  await committed(database.pool, async (client) => {
+    await client.query('alter table howdah.workflows disable trigger _300_check_configuration');
+    const text = 'update howdah.workflows set configuration = $2 where id = $1';
+    await client.query(text, [id, configuration]);
+    await client.query('set constraints all immediate');
+    await client.query('alter table howdah.workflows enable trigger _300_check_configuration');
+  });
+  const stored = `update howdah.workflows set description = 'Old.' where id = $1
+    returning configuration`;
+  expect(await one(database.pool, stored, [id])).toEqual({ configuration });
+  const run = await startTeam(database.pool, id);
+  expect(await waitForEnd(database.pool, run)).toMatchObject({
+    status: 'failed',
+    error: {
+      code: 'limit_reached',
+      message: expect.stringContaining('300 outgoing edges'),
+    },
   });
 });

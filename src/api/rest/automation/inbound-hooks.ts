@@ -62,11 +62,13 @@ const inboundHooks = createResource({
     workflow_id: id.optional(),
     is_active: flag.optional(),
   },
-  valuesOf(body, db) {
+  async valuesOf(body, db) {
     const { reply, ...hook } = body as Partial<Omit<HookExpressions, 'reply'>> & {
       reply?: { body?: string } | null;
     };
-    refuseUnreadableHook({ ...hook, reply: reply?.body ?? null });
+    const expressions = { ...hook, reply: reply?.body ?? null };
+    const { rows } = await db.query<{ id: string }>('select howdah.current_tenant() as id');
+    await withOffload(rows[0]?.id ?? '', undefined, () => refuseUnreadableHook(expressions));
     return withSubjectIds(body, db);
   },
 });

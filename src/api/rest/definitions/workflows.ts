@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { withOffload } from '../../../concurrency/offload.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import type { JsonObject } from '../../../json/json.ts';
 import { refuseUnreadableConditions } from '../../../runtime/teams/condition.ts';
@@ -126,11 +127,12 @@ export const workflows: CrudResource = {
     query: { name: z.string().optional(), type: type.optional(), is_active: flag.optional() },
     conditions: equalTo,
   },
-  valuesOf(body) {
-    if (body.configuration) refuseUnreadableConditions(body.configuration as JsonObject);
-    return body;
-  },
-  async writeParts(db, workflowId, body, { isWhole }) {
+  async writeParts(db, workflowId, body, { isWhole, tenantId }) {
+    const configuration = body.configuration as JsonObject | undefined;
+    // parsed after the database has bounded them
+    if (configuration) {
+      await withOffload(tenantId, undefined, () => refuseUnreadableConditions(configuration));
+    }
     if (isWhole || body.members !== undefined) {
       const sent = (body.members ?? []) as z.output<typeof member>[];
       const members = JSON.stringify(await toNamedMembers(db, sent));
