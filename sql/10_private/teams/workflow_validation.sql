@@ -1,3 +1,25 @@
+-- Returns the faults of edges that each are as the schema says, but too many. A graph decides all
+-- edges of a node at once (src/runtime/teams/condition.ts has the same bounds).
+create or replace function howdah_private.edge_faults(configuration jsonb) returns text[]
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  with edges as materialized (
+    select e.edge ->> 'from' as node, coalesce(length(e.edge ->> 'when'), 0) as characters
+    from jsonb_path_query(edge_faults.configuration, 'lax $.edges[*]') as e (edge)
+  )
+  select array(
+    select format('edges: the node %L has %s outgoing edges, and at most 200 are allowed',
+      e.node, count(*))
+    from edges as e group by e.node having count(*) > 200
+    union all
+    select format('edges: the conditions have %s characters together, and at most 100000 are '
+      'allowed', sum(e.characters))
+    from edges as e having sum(e.characters) > 100000
+    limit 20
+  )
+$$;
+
 -- Checks the configuration of a workflow against the schema of its type.
 create or replace function howdah_private.check_workflow_configuration(
   name text, type howdah.workflow_type, configuration jsonb
@@ -10,6 +32,9 @@ declare
     howdah.workflow_schema(check_workflow_configuration.type),
     check_workflow_configuration.configuration);
 begin
+  if v_faults = '{}' then
+    v_faults := howdah_private.edge_faults(check_workflow_configuration.configuration);
+  end if;
   if cardinality(v_faults) > 0 then
     raise exception using errcode = 'HWINV',
       message = format('configuration of workflow %L: %s', check_workflow_configuration.name,

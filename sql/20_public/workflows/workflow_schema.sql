@@ -12,7 +12,7 @@ as $$
       when 'chain' then '{
         "cumulative": {"type": "boolean", "default": false,
           "description": "Each member receives the task and all earlier answers."},
-        "stop_when": {"type": "string", "minLength": 1,
+        "stop_when": {"type": "string", "minLength": 1, "maxLength": 10000,
           "description": "An expression over output, data and member that ends the chain."}
       }'::jsonb
       when 'parallel' then '{
@@ -78,10 +78,10 @@ as $$
       when 'graph' then '{
         "start": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array",
           "items": {"type": "string"}, "minItems": 1}]},
-        "edges": {"type": "array", "items": {"type": "object", "additionalProperties": false,
+        "edges": {"type": "array", "maxItems": 1000, "items": {"type": "object", "additionalProperties": false,
           "required": ["from", "to"], "properties": {
           "from": {"type": "string", "minLength": 1}, "to": {"type": "string", "minLength": 1},
-          "when": {"type": "string", "minLength": 1,
+          "when": {"type": "string", "minLength": 1, "maxLength": 10000,
             "description": "An expression over output, data and member."}
         }}},
         "joins": {"type": "object", "additionalProperties": {"enum": ["any", "all"]},

@@ -33,6 +33,7 @@ export const workflowConfigurations = {
     stop_when: z
       .string()
       .min(1)
+      .max(10_000)
       .optional()
       .describe('An expression; the first answer that satisfies it ends the workflow.'),
   },
@@ -83,9 +84,15 @@ export const workflowConfigurations = {
   },
   graph: {
     start: z.union([member, z.array(z.string()).min(1)]).optional(),
-    edges: z.array(
-      z.strictObject({ from: member, to: member, when: z.string().min(1).optional() }),
-    ),
+    edges: z
+      .array(
+        z.strictObject({
+          from: member,
+          to: member,
+          when: z.string().min(1).max(10_000).optional(),
+        }),
+      )
+      .max(1_000),
     joins: z.record(z.string(), z.enum(['any', 'all'])).optional(),
     max_visits: positive().optional(),
   },

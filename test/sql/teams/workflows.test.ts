@@ -23,6 +23,11 @@ beforeAll(async () => {
 const workflow = (type: string, configuration: object) =>
   makeTeam(database.pool, { type, configuration: configuration as never, members: [{ agent }] });
 
+/** A configuration with so many edges, which are at the bounds unless there are more of them. */
+const edgesFrom = (count: number, from: (n: number) => string, when = 'true') => ({
+  edges: Array.from({ length: count }, (_, n) => ({ from: from(n), to: 'b', when })),
+});
+
 describe('workflow configuration', () => {
   test.each([
     ['chain', { cumulativ: true }, /cumulativ/],
@@ -34,8 +39,13 @@ describe('workflow configuration', () => {
     ['map', { on_failure: 'cry' }, /on_failure/],
     ['graph', {}, /edges/],
     ['graph', { edges: [{ from: 'a' }] }, /edges.*0.*to/],
+    ['chain', { stop_when: 'x'.repeat(10_001) }, /stop_when/],
+    ['graph', { edges: [{ from: 'a', to: 'b', when: 'x'.repeat(10_001) }] }, /when/],
+    ['graph', edgesFrom(1_001, (n) => `n${n}`), /edges/],
+    ['graph', edgesFrom(201, () => 'a'), /the node 'a' has 201 outgoing edges/],
+    ['graph', edgesFrom(11, () => 'a', 'x'.repeat(9_999)), /109989 characters/],
   ])(
-    'of a %s with %j is rejected with the path of the error',
+    'of a %s with %.60j is rejected with the path of the error',
     async (type, configuration, said) => {
       await expect(workflow(type, configuration)).rejects.toMatchObject({
         code: 'HWINV',
@@ -44,6 +54,16 @@ describe('workflow configuration', () => {
       });
     },
   );
+
+  test('may have as many edges and conditions as are allowed', async () => {
+    const fits = [
+      edgesFrom(1_000, (n) => `n${n % 5}`),
+      edgesFrom(10, () => 'a', 'x'.repeat(10_000)),
+    ];
+    for (const configuration of fits) {
+      expect(await workflow('graph', configuration)).toEqual(expect.any(String));
+    }
+  });
 
   test('rejects a plaintext key', async () => {
     const request_params = { api_key: 'sk-0123456789abcdefghijklmnopqrstuv' };
