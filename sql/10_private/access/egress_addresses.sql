@@ -99,9 +99,9 @@ begin
 end $$;
 
 -- Refuses a package of npm as the provider of a model, from a request to a server without a login,
--- whatever the request shows: whoever reaches the port can create a key. The operator has listed the
--- package (HOWDAH_PROVIDER_PACKAGES), but whoever names it chooses that workers load its code. Only
--- the API sets howdah.without_login.
+-- whatever the request shows: whoever reaches the port can create a key. The operator has listed
+-- the package (HOWDAH_PROVIDER_PACKAGES), but whoever names it chooses that workers load its code.
+-- Only the API sets howdah.without_login.
 create or replace function howdah_private.check_package(provider text) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp

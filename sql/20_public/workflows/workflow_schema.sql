@@ -78,7 +78,8 @@ as $$
       when 'graph' then '{
         "start": {"anyOf": [{"type": "string", "minLength": 1}, {"type": "array",
           "items": {"type": "string"}, "minItems": 1}]},
-        "edges": {"type": "array", "maxItems": 1000, "items": {"type": "object", "additionalProperties": false,
+        "edges": {"type": "array", "maxItems": 1000, "items": {
+          "type": "object", "additionalProperties": false,
           "required": ["from", "to"], "properties": {
           "from": {"type": "string", "minLength": 1}, "to": {"type": "string", "minLength": 1},
           "when": {"type": "string", "minLength": 1, "maxLength": 10000,

@@ -109,7 +109,7 @@ export function localNames(host: string): ReadonlySet<string> {
 /** A host and its port, as `Host` and `Origin` name them. */
 type HostAndPort = { name: string; port: number };
 
-/** The grammar of `Host`. A URL has more, such as a user name, so a parser of URLs takes too much. */
+/** The grammar of `Host`. A parser of URLs takes more than a host, such as a user name. */
 const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(\d{1,5}))?$/;
 const ORIGIN = /^(https?):\/\/(.*)$/;
 

@@ -34,9 +34,10 @@ export function isApiKey(text: string): boolean {
 
 /**
  * Creates the reader of API keys. Results are cached by the whole key. So the check of a guessed
- * secret waits for the database, whether or not its id exists. Where a login is required, a key that
- * was created without one is rejected: whoever reached the port before would stay in. `onTrouble` is called when the
- * database cannot be queried, or when the use of a key cannot be recorded.
+ * secret waits for the database, whether or not its id exists. Where a login is required, a key
+ * that was created without one is rejected: whoever reached the port before would stay in.
+ * `onTrouble` is called when the database cannot be queried, or when the use of a key cannot be
+ * recorded.
  */
 export function createKeyReader(
   pool: Pool,

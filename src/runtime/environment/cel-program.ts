@@ -82,12 +82,13 @@ export function findCelFault(expressions: readonly string[]): CelListFault | nul
 /** A result whose value is the text of its JSON. */
 export type CelResultText = { text: string } | { fault: string };
 
-/** The time after which no further expression of a call is begun. */
+/** The time, and the characters of values, after which a call begins no further expression. */
 const BATCH_MS = 100;
+const BATCH_CHARACTERS = 100_000;
 
 /**
  * Evaluates expressions over the text of their variables, up to the first without a value, or as
- * many as some time allows. The time of one is bounded only by the caller.
+ * many as some time and size allow. The time of one is bounded only by the caller.
  */
 export function celResultTexts(
   expressions: readonly string[],
@@ -96,10 +97,12 @@ export function celResultTexts(
   const end = performance.now() + BATCH_MS;
   const values = parseJson<JsonObject>(variables);
   const results: CelResultText[] = [];
+  let left = BATCH_CHARACTERS;
   for (const expression of expressions) {
     const result = resultText(expression, values);
     results.push(result);
-    if ('fault' in result || performance.now() >= end) break;
+    left -= 'fault' in result ? left : result.text.length;
+    if (left <= 0 || performance.now() >= end) break;
   }
   return results;
 }

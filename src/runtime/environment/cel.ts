@@ -24,9 +24,9 @@ import type { CelWork } from './cel-work.ts';
 // Expressions of CEL that tenants write: conditions of workflows, and the mapping of inbound hooks.
 // An expression reaches nothing but its variables. Its tree decides where it is evaluated. An
 // expression with bounded work is evaluated here, until the code within `withOffload` has used its
-// time in this thread. Every other one is evaluated under a deadline in a process of its own, because
-// V8 ends the process that makes a list too large, whatever the limits of the thread are. One call of
-// the process evaluates all expressions that are left.
+// time in this thread. Every other one is evaluated under a deadline in a process of its own,
+// because V8 ends the process that makes a list too large, whatever the limits of the thread are.
+// One call of the process evaluates all expressions that are left.
 
 /** The most work of one expression here, in units: reading a character once is one unit. */
 const MAX_WORK = 1_000_000;
@@ -89,24 +89,27 @@ export function evaluateCel(expression: string, variables: JsonObject): CelResul
 }
 
 /**
- * Evaluates expressions over the same variables, in their order, up to the first that has no value.
- * The variables must not change: results are kept as long as the object, so that code that runs
- * again evaluates nothing again.
+ * Evaluates expressions over the same variables, in their order, up to the first that has no value
+ * or that `isLast` names. The variables must not change: results are kept as long as the object, so
+ * that code that runs again evaluates nothing again.
  */
 export function evaluateAllCel(
   expressions: readonly string[],
   variables: JsonObject,
+  isLast: (result: CelResult) => boolean = isFault,
 ): readonly CelResult[] {
   const known = knownOf.get(variables) ?? { results: new Map() };
   knownOf.set(variables, known);
   const results: CelResult[] = [];
   while (results.length < expressions.length) {
-    results.push(...nextResults(expressions.slice(results.length), variables, known));
-    const last = results.at(-1);
-    if (last && 'fault' in last) break;
+    const next = nextResults(expressions.slice(results.length), variables, known);
+    results.push(...next);
+    if (next.some((result) => isFault(result) || isLast(result))) break;
   }
   return results;
 }
+
+const isFault = (result: CelResult): boolean => 'fault' in result;
 
 /**
  * Returns the results of the first expressions. There are none when a call with many expressions

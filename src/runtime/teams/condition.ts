@@ -34,7 +34,11 @@ export function areConditionsTrue(
   variablesOf.set(task, known);
   const variables = known.get(member) ?? { output: task.output, data: task.data, member };
   known.set(member, variables);
-  const results = evaluateAllCel(conditions, variables);
+  const results = evaluateAllCel(
+    conditions,
+    variables,
+    (result) => 'value' in result && typeof result.value !== 'boolean',
+  );
   return results.map((result, at) => verdictOf(conditions[at] as string, result));
 }
 

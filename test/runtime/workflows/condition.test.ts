@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { withOffload } from '../../../src/concurrency/offload.ts';
-import { isConditionTrue } from '../../../src/runtime/teams/condition.ts';
+import { areConditionsTrue, isConditionTrue } from '../../../src/runtime/teams/condition.ts';
 import type { MemberTask } from '../../../src/runtime/teams/tasks.ts';
 
 const taskWith = (output: string, data: unknown = null) => ({ output, data }) as MemberTask;
@@ -19,6 +19,17 @@ describe('a condition', () => {
       ok: true,
       value,
     });
+  });
+
+  test('that is a text ends the list of conditions, however many texts follow', async () => {
+    const task = taskWith('x'.repeat(900_000));
+    const conditions = Array.from({ length: 50 }, (_, n) => `output.split("y").join("${n}")`);
+    const verdicts = await withOffload('a tenant', undefined, () =>
+      areConditionsTrue(conditions, task, 'painter'),
+    );
+    expect(verdicts).toEqual([
+      { ok: false, message: expect.stringContaining('string instead of a boolean') },
+    ]);
   });
 
   // conditions are written by users, and a slow one would block the process for everyone
