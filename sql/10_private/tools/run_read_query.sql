@@ -140,77 +140,60 @@ as $$
 $$;
 
 -- Returns the functions and operators in a query of a model that it may not call, each with the
--- reason. Functions of pg_catalog may only compute. Functions that read files, settings or SQL in a
--- string, or that wait, lock, write or act on a session, are volatile or listed below. Functions of
--- the schemas on `path` must be immutable and run with the privileges of the caller.
+-- reason. PostgreSQL does not interrupt a function that does not look for it. So functions of
+-- pg_catalog, and those of extensions that are written in C, may be called only if they are known
+-- (`is_known`) to compute in little time and to return no more than a small multiple of their
+-- arguments. Other functions of the schemas on `path` must be immutable and run with the privileges
+-- of the caller.
 --
--- A function whose result has a type without a maximum size must be known to return at most a
--- small multiple of its arguments (`is_passing`), or have a namesake in howdah_bounded. A schema
--- before its name would reach the one in pg_catalog. Another database has no howdah_bounded: there
--- the caller bounds what it can see in the text, and `is_bounded` is enough.
+-- Some that are known are not short: they have a namesake in howdah_bounded (`is_bounded`), and a
+-- schema before the name would reach the one in pg_catalog. Another database has no howdah_bounded:
+-- there the caller bounds what it can see in the text.
 --
 -- A call is {"name", "schema" (null: found by the path), "kind": "function" | "operator" |
--- "field", "is_passing", "is_bounded"}. A field counts as a call if it has the name of a function:
--- `(5).pg_sleep`.
+-- "field", "is_known", "is_bounded"}. A field counts as a call if it has the name of a function of
+-- one argument: `(5).pg_sleep`.
 create or replace function howdah_private.refused_calls(calls jsonb, path text[])
   returns table (name text, reason text)
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
   with calls as (
-    select distinct c.name, c.schema, c.kind, c.is_passing or (c.is_bounded and not exists (
-        select from pg_namespace as n where n.nspname = 'howdah_bounded'
-      )) as is_passing
+    select distinct c.name, c.schema, c.kind, c.is_known, c.is_bounded
     from jsonb_to_recordset(refused_calls.calls)
-      as c (name text, schema text, kind text, is_passing boolean, is_bounded boolean)
+      as c (name text, schema text, kind text, is_known boolean, is_bounded boolean)
   ),
   places as (
-    select c.name, c.schema, c.kind, c.is_passing, n.oid as namespace, n.nspname
+    select c.*, n.oid as namespace, n.nspname
     from calls as c
     join pg_namespace as n
       on n.nspname = any (case when c.schema is null then refused_calls.path || text 'pg_catalog'
         else array[c.schema] end)
   ),
   routines as (
-    select s.name, s.schema, s.kind, s.nspname, p.proname, p.provolatile, p.prosecdef,
-      not s.is_passing and p.prorettype <> 2278 and exists (
-        select from pg_type as t where t.oid = p.prorettype
-          and (t.typlen < 0 or t.typcategory = 'P') and t.typcategory !~ '[NDTBIRGE]'
-      ) as is_long
+    select s.*, p.oid as routine
     from places as s join pg_proc as p on (p.proname, p.pronamespace) = (s.name, s.namespace)
-    where s.kind <> 'operator'
+    where s.kind = 'function' or (s.kind = 'field'
+      and 1 between p.pronargs - p.pronargdefaults and p.pronargs)
     union all
-    select s.name, s.schema, s.kind, s.nspname, p.proname, p.provolatile, p.prosecdef,
-      o.oprname = '||' and s.schema is not null
+    select s.*, o.oprcode::oid
     from places as s join pg_operator as o on (o.oprname, o.oprnamespace) = (s.name, s.namespace)
-    join pg_proc as p on p.oid = o.oprcode
     where s.kind = 'operator'
   ),
   candidates as (
-    select p.name, p.schema, p.kind, case
+    select r.name, r.schema, r.kind, case
         when p.prosecdef then 'it runs with the privileges of its owner'
-        when p.nspname <> 'pg_catalog' and p.provolatile <> 'i' and p.kind <> 'operator' then
+        when r.nspname <> 'pg_catalog' and p.provolatile <> 'i' and r.kind <> 'operator' then
           'functions outside of pg_catalog must be immutable'
-        when p.provolatile = 'v' and not (p.nspname = 'pg_catalog' and p.proname in (
-          'random', 'random_normal', 'gen_random_uuid', 'uuidv4', 'uuidv7',
-          'clock_timestamp', 'timeofday'
-        )) then 'it may do more than compute'
-        when p.nspname = 'pg_catalog' and p.kind <> 'operator' and (
-          p.proname ~ (
-            '^pg_(?!typeof$|size_pretty$|size_bytes$)'
-            '|^(lo|dblink|binary_upgrade|txid|inet_client|inet_server)_|'
-            '(query|cursor|table|schema|database)_to_xml|_privilege$|_description$|_validator$'
-            '|^to_reg|^reg(?!exp_|r_)')
-          or p.proname in ('version', 'system_user', 'getpgusername', 'current_setting',
-            'ts_rewrite', 'row_security_active', 'current_query')
-        ) then 'it reveals details of the server or runs SQL in a string'
-        when p.nspname = 'pg_catalog' and p.is_long
-          and (p.schema is not null or not exists (
-            select from pg_proc as b join pg_namespace as n on n.oid = b.pronamespace
-            where n.nspname = 'howdah_bounded' and b.proname = p.proname
-          )) then 'it may make a long value of short ones'
+        when r.nspname <> 'pg_catalog' and p.provolatile = 'v' then 'it may do more than compute'
+        when not r.is_known and (r.nspname = 'pg_catalog' or l.lanname in ('internal', 'c')) then
+          'it is none of those known to compute in a short time'
+        when r.is_bounded and r.nspname = 'pg_catalog' and r.schema is not null
+          and exists (select from pg_namespace as n where n.nspname = 'howdah_bounded') then
+          'it may make a long value of short ones'
       end as reason
-    from routines as p
+    from routines as r
+    join pg_proc as p on p.oid = r.routine join pg_language as l on l.oid = p.prolang
   )
   select c.name, max(coalesce(d.reason, 'there is no such function'))
   from calls as c

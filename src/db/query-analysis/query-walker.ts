@@ -1,7 +1,15 @@
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { QueryCounts } from './query-counts.ts';
 import { QueryRefusal } from './refusal.ts';
-import { resultLength } from './result-length.ts';
+import { knowledgeOf } from './result-length.ts';
+import {
+  isShortCast,
+  isSlowField,
+  refuseLongArguments,
+  refuseLongOperands,
+  refuseSlowPath,
+  refuseSlowType,
+} from './short-arguments.ts';
 import { refuseGrowth } from './value-growth.ts';
 
 /**
@@ -12,9 +20,9 @@ export type QueryCall = {
   name: string;
   schema: string | null;
   kind: 'function' | 'operator' | 'field';
-  /** True if its result is at most a small multiple of its arguments. */
-  is_passing: boolean;
-  /** True if howdah_bounded has a namesake that checks the length of the result. */
+  /** True if a function or operator of this name in pg_catalog may be called. */
+  is_known: boolean;
+  /** True if howdah_bounded has a namesake that checks the length. */
   is_bounded: boolean;
 };
 
@@ -60,6 +68,8 @@ export class QueryWalker {
   readonly tables: TableName[] = [];
   readonly #counts = new QueryCounts();
   readonly #schemas: readonly string[] | null;
+  /** Types of casts that are fast although the type may be slow. */
+  readonly #fastTypes = new WeakSet<object>();
   /** The checks of nodes by their kind. */
   readonly #checks: Readonly<Record<string, (node: JsonObject) => void>> = {
     SelectStmt: (node) => this.#countSelect(node),
@@ -73,6 +83,8 @@ export class QueryWalker {
     A_Indirection: ({ indirection }) => this.#addFields(namesOf(indirection)),
     RangeTableSample: refuseOtherSamples,
     A_Expr: (node) => this.#addOperator(node),
+    TypeCast: (node) => this.#checkCast(node),
+    JsonFuncExpr: ({ pathspec }) => refuseSlowPath(pathspec),
     TypeName: (node) => this.#checkType(node),
     SQLValueFunction: refuseServerValues,
   };
@@ -117,6 +129,7 @@ export class QueryWalker {
   #walkField(key: string, value: Json): void {
     if (key === 'intoClause') throw new QueryRefusal('it writes a table (INTO)');
     if (key === 'typeName' && isJsonObject(value)) this.#checkType(value);
+    if (key === 'pathspec' && isJsonObject(value) && value.string) refuseSlowPath(value.string);
     if (key === 'func' && isJsonObject(value) && value.funcname) this.#addFunction(value);
     if (key === 'useOp' || key === 'operName') this.#addCall('operator', value);
     // A part of UNION, or a side of a join.
@@ -139,12 +152,16 @@ export class QueryWalker {
     else if (/^pg_/.test(String(relname))) this.#checkSchema('pg_catalog', whole);
   }
 
-  #addFunction({ funcname, agg_order, agg_distinct, over }: JsonObject): void {
+  #addFunction(node: JsonObject): void {
+    const { funcname, agg_order, agg_distinct, over } = node;
+    refuseLongArguments(node);
     if (agg_order || agg_distinct || over) this.#counts.add('sorts');
     this.#addCall('function', funcname);
   }
 
-  #addOperator({ name, kind }: JsonObject): void {
+  #addOperator(node: JsonObject): void {
+    const { name, kind } = node;
+    refuseLongOperands(node);
     // For the other kinds (IN, BETWEEN, LIKE …) the grammar sets the name.
     if (['AEXPR_OP', 'AEXPR_OP_ANY', 'AEXPR_OP_ALL'].includes(String(kind))) {
       this.#addCall('operator', name);
@@ -164,7 +181,13 @@ export class QueryWalker {
     for (const name of names) this.calls.push(callOf(name, null, 'field'));
   }
 
-  #checkType({ names: list, typmods }: JsonObject): void {
+  #checkCast(node: JsonObject): void {
+    if (isShortCast(node)) this.#fastTypes.add(node.typeName as JsonObject);
+  }
+
+  #checkType(type: JsonObject): void {
+    const { names: list, typmods } = type;
+    if (!this.#fastTypes.has(type)) refuseSlowType(list);
     const names = namesOf(list);
     refusePadding(names.at(-1), typmods);
     const schema = names.length > 1 ? names.at(-2) : undefined;
@@ -187,8 +210,9 @@ export class QueryWalker {
 }
 
 function callOf(name: string, schema: string | null, kind: QueryCall['kind']): QueryCall {
-  const length = resultLength(name);
-  return { name, schema, kind, is_passing: length === 'passing', is_bounded: length === 'bounded' };
+  const knowledge = kind === 'field' && isSlowField(name) ? 'unknown' : knowledgeOf(name);
+  const is_bounded = knowledge === 'bounded';
+  return { name, schema, kind, is_known: is_bounded || knowledge === 'known', is_bounded };
 }
 
 /** The longest length of a type that pads its values. */
