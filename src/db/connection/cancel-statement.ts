@@ -33,6 +33,11 @@ type ConnectionInternals = {
   cancel(processId: number, secretKey: number): void;
 };
 
+/** Returns the process of the backend of a connection. */
+export function processIdOf(client: pg.PoolClient): number {
+  return (client as unknown as ClientInternals).processID ?? 0;
+}
+
 /**
  * Asks the server, or the pooler in front of it, to cancel the statement under way on this
  * connection. Resolves when the request was handled or could not be delivered. Between two

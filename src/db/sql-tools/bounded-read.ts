@@ -2,7 +2,7 @@ import type { ReadRequest, Rows } from '../../contracts/bounded-read.ts';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
-import { cancelOnAbort } from '../connection/cancel-statement.ts';
+import { cancelOnAbort, processIdOf } from '../connection/cancel-statement.ts';
 import { inTransaction, type Pool, type PoolClient, quoteName } from '../connection/pool.ts';
 import { faultOf, isAnswerTimeout, isConnectionLoss } from '../connection/sqlstate.ts';
 import { withoutHiddenNames } from '../query-analysis/mask-hidden-names.ts';
@@ -40,12 +40,14 @@ const READ = Symbol('read');
 /**
  * Reads the rows of a parsed SELECT, or of a query of ours. The functions of a SELECT are looked
  * up in the catalogue, and its plan is priced. Then the query runs as howdah_reader, bound to a
- * tenant, in a read-only transaction that is rolled back.
+ * tenant, in a read-only transaction that is rolled back. `onLoss` gets the process of a backend
+ * that may still run the query, since its connection was lost.
  */
 export async function readBound(
   pool: Pool,
   request: RowsRequest,
   parsed: ReadQuery,
+  onLoss: (processId: number) => void,
 ): Promise<Outcome<Rows>> {
   let outcome: Outcome<Rows> | undefined;
   try {
@@ -57,7 +59,7 @@ export async function readBound(
           outcome =
             (await refusedCalls(client, request, parsed.calls)) ??
             (await tooManyTables(client, request, parsed.tables)) ??
-            (await read(client, request, parsed));
+            (await read(client, request, parsed, onLoss));
         } finally {
           stop();
         }
@@ -124,6 +126,7 @@ async function read(
   client: PoolClient,
   request: RowsRequest,
   { text, calls }: ReadQuery,
+  onLoss: (processId: number) => void,
 ): Promise<Outcome<Rows>> {
   const { boundTo, limits, schemas } = request;
   await client.query(`${SETTINGS}; set local lock_timeout = ${LOCK_TIMEOUT_MS}`);
@@ -135,7 +138,9 @@ async function read(
     ...answeredAfter(limits.timeoutMs),
   });
   const { rows } = await running.catch((error: unknown) => {
-    throw isShort(error) || !isConnectionLoss(error) ? error : new LostMidwayError(error);
+    if (isShort(error) || !isConnectionLoss(error)) throw error;
+    onLoss(processIdOf(client));
+    throw new LostMidwayError(error);
   });
   const [found = { rows: [], cut_by: null }] = rows;
   return {

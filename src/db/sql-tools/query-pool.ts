@@ -1,6 +1,7 @@
 import { FairQueue } from '../../concurrency/fair-queue.ts';
 import type { Rows } from '../../contracts/bounded-read.ts';
 import type { Outcome } from '../../contracts/errors.ts';
+import { waitForBackendEnd } from '../connection/backend-end.ts';
 import type { Pool } from '../connection/pool.ts';
 import type { ReadOurs } from '../query-analysis/describe-tables.ts';
 import { parseQuery } from '../query-analysis/parse.ts';
@@ -19,8 +20,8 @@ const WAIT_MS = 60_000;
 
 /**
  * Shares the connections of `pool` fairly among tenants. A tenant has at most half of them, so that
- * its slow queries never take all. A query gives its connection back when it ends, at its time-out
- * at the latest.
+ * its slow queries never take all. A query gives its place back when it has ended on the server, at
+ * its time-out at the latest. A query that PostgreSQL cannot interrupt keeps its place longer.
  */
 export function createQueryPool(pool: Pool, places: number, waitMs = WAIT_MS): QueryPool {
   const share = Math.max(1, Math.floor(places / 2));
@@ -34,10 +35,14 @@ export function createQueryPool(pool: Pool, places: number, waitMs = WAIT_MS): Q
     } catch {
       return overloadError(waitMs, share);
     }
+    let lost: number | undefined;
     try {
-      return await readBound(pool, request, parsed);
+      return await readBound(pool, request, parsed, (processId) => {
+        lost = processId;
+      });
     } finally {
-      release();
+      if (lost === undefined) release();
+      else void waitForBackendEnd(pool, lost).catch(ignore).finally(release);
     }
   };
 
@@ -49,6 +54,9 @@ export function createQueryPool(pool: Pool, places: number, waitMs = WAIT_MS): Q
     },
   };
 }
+
+/** Ignores that the pool was closed, after which no place matters. */
+function ignore(): void {}
 
 function overloadError(waitMs: number, share: number): Outcome<never> {
   const message = `the query waited ${waitMs / 1000} s for its turn: a worker runs at most ${share} queries of one tenant at a time`;

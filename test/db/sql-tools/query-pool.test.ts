@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createPool, type Pool } from '../../../src/db/connection/pool.ts';
 import { createQueryPool, type QueryPool } from '../../../src/db/sql-tools/query-pool.ts';
 import { makeTenant } from '../../sql/support.ts';
+import { openCutProxy } from '../../support/cut-proxy.ts';
 import { eventually, testDatabase } from '../../support/database.ts';
 
 const database = testDatabase();
@@ -73,6 +74,38 @@ test('an aborted query has ended on the server when its place is released', asyn
   // The server reports the end of a statement shortly after its error.
   await eventually(database.pool, 'it ended', `select from (${RUNNING}) as running where n = 0`);
   expect(await abortableQueries(queries).ask(blue, 'select 1 as n')).toMatchObject({ ok: true });
+});
+
+test('a query whose connection is lost keeps its place until it has ended on the server', async () => {
+  const [blue, acme] = [await makeTenant(database.pool), await makeTenant(database.pool)];
+  const proxy = await openCutProxy(database.url);
+  const { port } = new URL(proxy.url);
+  const url = Object.assign(new URL(database.url), { port }).href;
+  const cuttable = createPool({
+    ...{ url, applicationName: 'howdah-queries', role: 'howdah_worker', max: 2 },
+  });
+  try {
+    const { ask } = abortableQueries(createQueryPool(cuttable, 2));
+    const slow = ask(blue, SLOW);
+    await eventually(database.pool, 'it runs', `select from (${RUNNING}) as running where n = 1`);
+    proxy.cut();
+    expect(await slow).toMatchObject({ error: { cause: { was_running: true } } });
+    let answered = false;
+    const next = ask(blue, 'select 1 as n').finally(() => (answered = true));
+    for (let i = 0; i < 5; i += 1) {
+      expect(await ask(acme, 'select 1 as n')).toMatchObject({ ok: true });
+    }
+    expect((await database.pool.query(RUNNING)).rows).toEqual([{ n: 1 }]);
+    expect(answered).toBe(false);
+    await database.pool.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where state = 'active'
+         and datname = current_database() and application_name = 'howdah-queries'`,
+    );
+    expect(await next).toMatchObject({ value: { rows: [{ n: 1 }] } });
+  } finally {
+    await cuttable.end();
+    proxy.close();
+  }
 });
 
 test.each(['53200', '53400'])(
