@@ -117,3 +117,18 @@ begin
 end $$;
 drop function howdah_bounded.check_words(int);
 drop function howdah_bounded.without_keys(jsonb, text[]);
+reset role;
+do $$
+declare
+  v_function regprocedure;
+begin
+  if current_setting('cluster_name') = 'howdah' and exists (
+    select from pg_catalog.pg_roles as r where r.rolname = session_user and r.rolsuper
+  ) then
+    for v_function in select f from howdah_private.functions_of_shared_resources() as f loop
+      execute format('grant execute on function %s to public', v_function);
+    end loop;
+    execute format('grant temporary on database %I to public', current_database());
+  end if;
+end $$;
+set local role howdah_owner;

@@ -196,6 +196,10 @@ async function launchOnce(launch: Launch, port: number): Promise<string | undefi
     'max_connections=200',
     // A statement that reads all months locks each of their partitions with its indexes.
     'max_locks_per_transaction=256',
+    // By this name, sql/99_embedded.sql knows a server that is Howdah's alone.
+    'cluster_name=howdah',
+    // A query could fill the disk, and then PostgreSQL stops.
+    'temp_file_limit=1GB',
     // A rejected statement may contain the very key that it was rejected for.
     'log_min_error_statement=panic',
   ];

@@ -13,6 +13,11 @@ import { operatorFindings } from '../../doctor/operator.ts';
 import { printFindings } from '../../doctor/print-findings.ts';
 import { searchPathFinding } from '../../doctor/search-path.ts';
 import { checkSecrets } from '../../doctor/secrets.ts';
+import {
+  sharedResourcesFinding,
+  stuckStatementsFinding,
+  temporaryFilesFinding,
+} from '../../doctor/shared-resources.ts';
 import { isolationFinding, loginsFinding, rolesFinding } from '../../doctor/tenant-isolation.ts';
 import { exitCodes } from '../../output/exit-codes.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
@@ -36,7 +41,8 @@ export function register(command: Command, io: CliIo): void {
       }
       if (isMigrated) {
         findings.push(await rolesFinding(pool), await loginsFinding(pool));
-        findings.push(await isolationFinding(pool));
+        findings.push(await isolationFinding(pool), await sharedResourcesFinding(pool));
+        findings.push(await stuckStatementsFinding(pool), await temporaryFilesFinding(pool));
         findings.push(await searchPathFinding(pool), await extensions(pool));
         findings.push(await clock(pool));
         findings.push(await sessionsFinding(url));
