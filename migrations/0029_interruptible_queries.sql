@@ -117,6 +117,7 @@ begin
 end $$;
 drop function howdah_bounded.check_words(int);
 drop function howdah_bounded.without_keys(jsonb, text[]);
+-- sql/99_embedded.sql had revoked these rights.
 reset role;
 do $$
 declare
@@ -125,7 +126,12 @@ begin
   if current_setting('cluster_name') = 'howdah' and exists (
     select from pg_catalog.pg_roles as r where r.rolname = session_user and r.rolsuper
   ) then
-    for v_function in select f from howdah_private.functions_of_shared_resources() as f loop
+    for v_function in
+      select p.oid::regprocedure from pg_catalog.pg_proc as p
+      where p.pronamespace = 'pg_catalog'::regnamespace and (
+        p.proname ~ '^pg_(try_)?advisory_(xact_)?lock(_shared)?$'
+        or p.proname in ('lo_creat', 'lo_create', 'lo_from_bytea', 'pg_logical_emit_message'))
+    loop
       execute format('grant execute on function %s to public', v_function);
     end loop;
     execute format('grant temporary on database %I to public', current_database());

@@ -73,6 +73,8 @@ const DYNAMIC_SQL: Record<string, string> = {
     "an owner's trigger; format() quotes the login, which the catalogue has",
   'howdah_private.tg_login_tenants__set_timeouts()':
     'no definer; missing_timeouts() quotes the login, and its settings are constants',
+  'howdah_private.restrict_shared_resources()':
+    'no definer and granted to nobody; names come from the catalogue, roles are constants',
   'howdah_private.repair_partitions()': 'names come from the catalogue, settings from a function',
   'howdah.watched_rows_current_row(howdah.watched_rows)':
     'no definer; the names come from the catalogue, and the key is a parameter',

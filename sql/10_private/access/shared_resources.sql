@@ -11,8 +11,7 @@ as $$
   select p.oid::regprocedure from pg_proc as p
   where p.pronamespace = 'pg_catalog'::regnamespace and (
     p.proname ~ '^pg_(try_)?advisory_(xact_)?lock(_shared)?$'
-    or p.proname in ('lo_creat', 'lo_create', 'lo_from_bytea', 'lo_import',
-      'pg_logical_emit_message')
+    or p.proname in ('lo_creat', 'lo_create', 'lo_from_bytea', 'pg_logical_emit_message')
   )
   order by 1
 $$;
