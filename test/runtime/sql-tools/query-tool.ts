@@ -38,9 +38,9 @@ export async function openQueryTool(url: string, owner: pg.Pool): Promise<QueryT
     async ask(query, spec = {}) {
       const sqlRequest = request(query, spec);
       const parsed = await parseQuery(query, sqlRequest.schemas);
-      return parsed.ok ? readBound(pool, sqlRequest, parsed.value) : parsed;
+      return parsed.ok ? readBound(pool, sqlRequest, parsed.value, () => {}) : parsed;
     },
     queryWithoutParser: (query, spec = {}) =>
-      readBound(pool, request(query, spec), { text: query, calls: [], tables: [] }),
+      readBound(pool, request(query, spec), { text: query, calls: [], tables: [] }, () => {}),
   };
 }
