@@ -269,9 +269,11 @@ describe('schedules', () => {
 
 describe('API keys', () => {
   test('a key is shown once, works, and is revoked', async () => {
+    const asOwner = (method: string, path: string, body?: unknown, options?: CallOptions) =>
+      call(walled, method, path, body, { ...options, token: tokens.owner ?? '' });
     const headers = { 'idempotency-key': randomUUID() };
     const body = { name: 'ci', role: 'viewer', scopes: ['read'] };
-    const made = await ask('POST', '/api/api-keys', body, { headers });
+    const made = await asOwner('POST', '/api/api-keys', body, { headers });
     expect(made).toMatchObject({ status: 201, body: { ...body, revoked_at: null } });
     const { key, id } = made.body as { key: string; id: string };
     expect(key).toMatch(/^hwd_/);
@@ -287,24 +289,24 @@ describe('API keys', () => {
     );
     expect(denied).toMatchObject({ status: 403, body: { code: 'HWDEN' } });
 
-    const repeated = await ask('POST', '/api/api-keys', body, { headers });
+    const repeated = await asOwner('POST', '/api/api-keys', body, { headers });
     expect(repeated).toMatchObject({ status: 201, body: { id } });
     const secret = key.split('_')[2] ?? '';
     for (const answer of [
       repeated,
-      await ask('GET', `/api/api-keys/${id}`),
-      await ask('GET', '/api/api-keys'),
-      await ask('PATCH', `/api/api-keys/${id}`, { name: 'ci of main' }),
-      await ask('POST', `/api/api-keys/${id}/revoke`),
+      await asOwner('GET', `/api/api-keys/${id}`),
+      await asOwner('GET', '/api/api-keys'),
+      await asOwner('PATCH', `/api/api-keys/${id}`, { name: 'ci of main' }),
+      await asOwner('POST', `/api/api-keys/${id}/revoke`),
     ]) {
       expect(JSON.stringify(answer.body)).not.toContain(secret);
       expect(JSON.stringify(answer.body)).not.toMatch(/hash|"key"/);
     }
-    expect((await ask('GET', `/api/api-keys/${id}`)).body).toMatchObject({
+    expect((await asOwner('GET', `/api/api-keys/${id}`)).body).toMatchObject({
       name: 'ci of main',
       revoked_at: expect.any(String),
     });
-    expect((await ask('DELETE', `/api/api-keys/${id}`)).status).toBe(405);
+    expect((await asOwner('DELETE', `/api/api-keys/${id}`)).status).toBe(405);
   });
 
   test('no key has more rights than its creator, and only admins see keys', async () => {
