@@ -1,6 +1,6 @@
 import type { Json } from '../json/json.ts';
 import { displayable, displayableDetail } from '../text/displayable.ts';
-import type { Usage } from './agents/model.ts';
+import type { Usage } from './agents/usage.ts';
 
 /**
  * The codes of failures inside a run, as data. `steps.error`, `executions.error` and the message to

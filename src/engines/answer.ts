@@ -1,7 +1,8 @@
-import type { ModelAnswer, ModelRequest, Usage } from '../contracts/agents/model.ts';
+import type { ModelAnswer, ModelRequest } from '../contracts/agents/model.ts';
+import type { Usage } from '../contracts/agents/usage.ts';
 import type { Message } from '../contracts/runs/message.ts';
 import { isJsonObject, type Json } from '../json/json.ts';
-import { estimateUsage } from '../providers/tokens.ts';
+import { estimateUsage } from '../providers/answers/tokens.ts';
 
 /**
  * Converts the value that an engine returned into an answer. Returns undefined if the value is no

@@ -1,8 +1,8 @@
 import { type CustomEngine, ENGINE_PREFIX } from '../contracts/agents/engine.ts';
 import type { ModelProvider } from '../contracts/agents/model.ts';
 import type { Json } from '../json/json.ts';
+import { emitToken } from '../providers/answers/tokens.ts';
 import { createFailure } from '../providers/failure.ts';
-import { emitToken } from '../providers/tokens.ts';
 import { runCustomTool } from '../tools/custom/custom-tools.ts';
 import { messagesFromEngine, toModelAnswer } from './answer.ts';
 

@@ -9,10 +9,10 @@ import {
   refuseUnsignable,
 } from './ai-sdk/aws-credentials.ts';
 import { inWholeFrames } from './ai-sdk/event-stream-frames.ts';
-import { generate, type Line } from './ai-sdk/generate.ts';
 import { mapSdkError } from './ai-sdk/map-error.ts';
 import { createModel, type SdkModels, type SdkOptions, type SdkVendor } from './ai-sdk/models.ts';
 import { embedAll } from './ai-sdk/purposes/embed.ts';
+import { generate, type Line } from './ai-sdk/purposes/generate.ts';
 import { IMAGE_OPTIONS, makeImage, withoutDownloads } from './ai-sdk/purposes/image.ts';
 import { RERANK_OPTIONS, rankDocuments } from './ai-sdk/purposes/rerank.ts';
 import { speak, withoutSpeechOptions } from './ai-sdk/purposes/speech.ts';

@@ -3,10 +3,10 @@ import { type Offloadable, offload, withOffload } from '../concurrency/offload.t
 import { moduleBeside } from '../concurrency/thread-pool.ts';
 import type { ModelAnswer, ModelProvider } from '../contracts/agents/model.ts';
 import type { Outcome } from '../contracts/errors.ts';
+import { estimateTokens, streamText } from './answers/tokens.ts';
 import { createCancellation, createFailure } from './failure.ts';
 import { answer, LOCAL_DESCRIPTION } from './local/answer.ts';
 import { embedText } from './local/embed.ts';
-import { estimateTokens, streamText } from './tokens.ts';
 
 /** Most characters of a text that is embedded in this thread. */
 const MAX_HERE = 8_000;

@@ -11,8 +11,10 @@ import type { Failure, Outcome } from '../contracts/errors.ts';
 import { isJsonObject } from '../json/json.ts';
 import { parseJson } from '../json/parse-json.ts';
 import { Redaction, type StreamRedaction } from '../redaction/redaction.ts';
+import { meaningOfFinish } from './answers/finish-reasons.ts';
+import { emitToken } from './answers/tokens.ts';
+import { usageOfFailure } from './answers/usage.ts';
 import { createCancellation, createFailure } from './failure.ts';
-import { meaningOfFinish } from './finish-reasons.ts';
 import { redactAnswer } from './http/answer-redaction.ts';
 import { exchange } from './http/exchange.ts';
 import { type Peer, reportedFailure, webPage } from './http/failures.ts';
@@ -45,8 +47,6 @@ import {
   isCutOff,
   isTooLong,
 } from './openai/stream-accumulator.ts';
-import { emitToken } from './tokens.ts';
-import { usageOfFailure } from './usage.ts';
 
 /**
  * The options of the provider: the server of the environment, or the account of another vendor with

@@ -15,10 +15,10 @@ import type {
 import type { Failure, Outcome } from '../contracts/errors.ts';
 import { cloneJson } from '../json/clone-json.ts';
 import { firstCharacters } from '../text/truncate.ts';
+import { estimateTokens, estimateUsage, streamText } from './answers/tokens.ts';
 import { codeOfStatus, createCancellation, createFailure } from './failure.ts';
 import { imageIn, rankingBy, speechIn, transcriptIn } from './scripted/media.ts';
 import { parseScript, type ScriptStep, type Slot, slotAt } from './scripted/script.ts';
-import { estimateTokens, estimateUsage, streamText } from './tokens.ts';
 
 export type { ScriptStep } from './scripted/script.ts';
 

@@ -15,9 +15,9 @@ const COMBINING = [
 ] as const;
 
 /**
- * Returns a tool whose parameters vendors accept: an object with `properties`, which vendors require
- * and MCP does not. Combinations at the top become one object with the properties of all, and stand
- * in the description. Calls are checked against the stored parameters, not these.
+ * Returns a tool whose parameters vendors accept: an object with `properties`, which vendors
+ * require and MCP does not. Combinations at the top become one object with the properties of all,
+ * and stand in the description. Calls are checked against the stored parameters, not these.
  */
 export function sendableTool(tool: ToolSchema): ToolSchema {
   const { parameters } = tool;

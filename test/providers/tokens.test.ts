@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ModelRequest } from '../../src/contracts/agents/model.ts';
-import { estimateUsage } from '../../src/providers/tokens.ts';
+import { estimateUsage } from '../../src/providers/answers/tokens.ts';
 
 const MEGABYTE = 1024 * 1024;
 

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../../json/json.ts';
 import type { Message } from '../runs/message.ts';
 import type { EngineRun } from '../runs/run-context.ts';
-import type { Usage } from './model.ts';
+import type { Usage } from './usage.ts';
 
 /**
  * The prefix of an engine's provider in a definition. The provider is `engine:` and the name of the

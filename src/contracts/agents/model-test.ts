@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../json/json.ts';
-import type { ModelPurpose, ModelRef, Usage } from './model.ts';
+import type { ModelPurpose, ModelRef } from './model.ts';
+import type { Usage } from './usage.ts';
 
 /** Returns the longest duration of a test, in milliseconds. An image may take a minute. */
 export function modelTestMs(purpose: ModelPurpose): number {

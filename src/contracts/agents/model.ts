@@ -3,6 +3,7 @@ import type { Outcome } from '../errors.ts';
 import type { AnswerPart, Message, ToolCall } from '../runs/message.ts';
 import type { EngineRun } from '../runs/run-context.ts';
 import type { RunFiles } from '../runs/run-files.ts';
+import type { Usage } from './usage.ts';
 
 /** The purposes of models, as in the column `purpose` of a model. */
 export const MODEL_PURPOSES = [
@@ -69,22 +70,6 @@ export const FINISH_REASONS = [
   'refusal',
 ] as const;
 export type FinishReason = (typeof FINISH_REASONS)[number];
-
-/**
- * The tokens as counted by the provider, or an estimate (bytes / 4) if the provider reports none.
- */
-export type Usage = {
-  tokens_in: number;
-  tokens_out: number;
-  /** Input tokens that the provider read from its prompt cache; a part of `tokens_in`. */
-  cached_tokens?: number;
-  /** Input tokens that the provider wrote to its prompt cache; a part of `tokens_in`. */
-  cache_write_tokens?: number;
-  /** Output tokens that the model used for reasoning; a part of `tokens_out`. */
-  reasoning_tokens?: number;
-  /** Set if a count is an estimate. */
-  estimated?: true;
-};
 
 export type ModelAnswer = {
   content: string | null;

@@ -1,9 +1,9 @@
-// The functions and operators that a query may call, with what is known of the length of the result.
-// PostgreSQL does not interrupt a function that does not look for it. So each function here takes
-// time in proportion to the length of its arguments, or looks for interrupts, or is named in
-// short-arguments.ts. No other function of pg_catalog may be called, and none of an extension
-// in C. Functions such as `repeat` have namesakes in the schema howdah_bounded, which check the
-// length of the result.
+// The functions and operators that a query may call, with what is known of the length of their
+// results. PostgreSQL does not interrupt a function that does not look for it. So each function
+// here takes time in proportion to the length of its arguments, or looks for interrupts, or is
+// named in short-arguments.ts. No other function of pg_catalog may be called, and none of an
+// extension in C. Functions such as `repeat` have namesakes in the schema howdah_bounded, which
+// check the length of the result.
 
 /** Functions whose result is at most as long as their arguments together, times the factor. */
 export const FACTORS: Readonly<Record<string, number>> = Object.fromEntries([
@@ -65,7 +65,7 @@ const FIXED: ReadonlySet<string> = new Set(
   ),
 );
 
-/** Operators. The other ones compare or intersect paths and polygons, which may have many points. */
+/** Operators. The others compare or intersect paths and polygons, which may have many points. */
 const OPERATORS: ReadonlySet<string> = new Set(
   `!! !~ !~* !~~ !~~* # #- #> #>> % & && &< &<| &> * / < << <<= <<| <= <> = > >= >> >>= ? ?& ?- ?-| ?| ?|| @ @-@ @> @?
   @@ @@@ <@ ^ ^@ | |&> |/ |>> ||/ -> ->> -|- ~ ~* ~~ ~~* <=> <#> <+> <~> <%>`.split(/\s+/),

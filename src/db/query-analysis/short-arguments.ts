@@ -3,10 +3,10 @@ import { QueryRefusal } from './refusal.ts';
 
 // Arguments that must be short.
 //
-// LIKE, `replace` or `array <@ array` compare each part of one argument with each part of the other,
-// and `normalize` each part of a text with the parts before it. PostgreSQL does not interrupt them,
-// so two values of 1 MB take hours. One argument must therefore be short, as far as the text of the
-// query shows. Columns and sub-selects are not known to be short.
+// LIKE, `replace` or `array <@ array` compare each part of one argument with each part of the
+// other, and `normalize` each part of a text with the parts before it. PostgreSQL does not
+// interrupt them, so two values of 1 MB take hours. One argument must therefore be short, as far
+// as the text of the query shows. Columns and sub-selects are not known to be short.
 
 /** The maximum length of a short argument in characters. */
 const MOST = 500;

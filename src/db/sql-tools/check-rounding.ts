@@ -1,5 +1,5 @@
 import { isJsonNumber } from '../../json/exact-number.ts';
-import type { Json, JsonObject } from '../../json/json.ts';
+import { hasMembers, type Json, type JsonObject } from '../../json/json.ts';
 import { storableJson } from '../../json/storable-json.ts';
 import type { PoolClient } from '../connection/pool.ts';
 import { boundQuery } from './sql-sandbox.ts';
@@ -39,7 +39,7 @@ export async function checkRounding(
 
 function hasNumber(value: Json): boolean {
   if (isJsonNumber(value)) return true;
-  return typeof value === 'object' && value !== null && Object.values(value).some(hasNumber);
+  return hasMembers(value) && Object.values(value).some(hasNumber);
 }
 
 /**

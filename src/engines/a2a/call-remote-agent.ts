@@ -1,8 +1,8 @@
 import { unlessAborted } from '../../concurrency/unless-aborted.ts';
 import type { ModelAnswer, ModelCallContext, ModelRequest } from '../../contracts/agents/model.ts';
 import type { Outcome } from '../../contracts/errors.ts';
+import { emitToken } from '../../providers/answers/tokens.ts';
 import { createCancellation } from '../../providers/failure.ts';
-import { emitToken } from '../../providers/tokens.ts';
 import { Redaction } from '../../redaction/redaction.ts';
 import type { Egress } from '../../tools/egress.ts';
 import { type Connection, connectAgent, createRequests } from './connection.ts';

@@ -14,11 +14,11 @@ import type {
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
 import { storableJson } from '../../json/storable-json.ts';
-import { endOfAnswer } from '../answer-end.ts';
-import { type AnswerEnd, meaningOfFinish } from '../finish-reasons.ts';
-import { ThinkTags } from '../think-tags.ts';
-import { estimateUsage, tokenCount } from '../tokens.ts';
-import { NO_USAGE, type ReportedUsage, sumOfUsage, usageOf } from '../usage.ts';
+import { endOfAnswer } from '../answers/answer-end.ts';
+import { type AnswerEnd, meaningOfFinish } from '../answers/finish-reasons.ts';
+import { ThinkTags } from '../answers/think-tags.ts';
+import { estimateUsage, tokenCount } from '../answers/tokens.ts';
+import { NO_USAGE, type ReportedUsage, sumOfUsage, usageOf } from '../answers/usage.ts';
 import { mergeMetadata, metadataOf, type SdkPart, withNeededSpans } from './answer-parts.ts';
 import { formatWarning } from './warnings.ts';
 

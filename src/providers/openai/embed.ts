@@ -1,11 +1,12 @@
 import type OpenAI from 'openai';
-import type { Embeddings, EmbedRequest, ModelRef, Usage } from '../../contracts/agents/model.ts';
+import type { Embeddings, EmbedRequest, ModelRef } from '../../contracts/agents/model.ts';
+import type { Usage } from '../../contracts/agents/usage.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
+import { estimateTokens, tokenCount } from '../answers/tokens.ts';
 import { createFailure } from '../failure.ts';
 import type { Peer } from '../http/failures.ts';
 import type { Watch } from '../http/stall-timeout.ts';
-import { estimateTokens, tokenCount } from '../tokens.ts';
 import { readJsonAnswer } from './json-answer.ts';
 import type { Sdk } from './sdk.ts';
 

@@ -2,9 +2,9 @@ import type { ImageGenerateParamsNonStreaming } from 'openai/resources/images';
 import type { GeneratedImage, ImageRequest, ModelRef } from '../../contracts/agents/model.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
+import { reportedUsage } from '../answers/tokens.ts';
 import { createFailure } from '../failure.ts';
 import { decodeImage, refuseImageAddress } from '../image-format.ts';
-import { reportedUsage } from '../tokens.ts';
 import type { Line } from './embed.ts';
 import { readJsonAnswer } from './json-answer.ts';
 

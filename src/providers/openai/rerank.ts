@@ -1,9 +1,9 @@
 import type { RankedDocument, Ranking, RerankRequest } from '../../contracts/agents/model.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
+import { tokenCount } from '../answers/tokens.ts';
 import { createFailure } from '../failure.ts';
 import { checkRanking } from '../ranking.ts';
-import { tokenCount } from '../tokens.ts';
 import { OPENAI_URL } from '../vendors.ts';
 import type { Line } from './embed.ts';
 import { readJsonAnswer } from './json-answer.ts';

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { ModelAnswer, ModelRequest } from '../../contracts/agents/model.ts';
 import type { CitationPart, ReasoningPart, ToolCall } from '../../contracts/runs/message.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
-import { endOfAnswer } from '../answer-end.ts';
-import { meaningOfFinish } from '../finish-reasons.ts';
-import { ThinkTags } from '../think-tags.ts';
-import { estimateUsage } from '../tokens.ts';
-import { addUsage, NO_USAGE, type ReportedUsage, usageOf } from '../usage.ts';
+import { endOfAnswer } from '../answers/answer-end.ts';
+import { meaningOfFinish } from '../answers/finish-reasons.ts';
+import { ThinkTags } from '../answers/think-tags.ts';
+import { estimateUsage } from '../answers/tokens.ts';
+import { addUsage, NO_USAGE, type ReportedUsage, usageOf } from '../answers/usage.ts';
 import { plainText } from './plain-text.ts';
 import { type PartialCall, ToolCallPieces } from './tool-call-pieces.ts';
 

@@ -53,7 +53,7 @@ export class ToolCallPieces {
     );
   }
 
-  /** Returns the call that a piece without an index continues: the last one, unless it has a name. */
+  /** Returns the call that a piece without an index continues: the last one unless it is named. */
   #continued(id: string, name: string): PartialCall | undefined {
     const last = this.#calls.at(-1);
     const isRepeated = last !== undefined && last.name === name && id !== '' && last.id === id;

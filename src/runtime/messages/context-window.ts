@@ -1,7 +1,7 @@
 import type { ToolSchema } from '../../contracts/agents/model.ts';
 import type { LoggedMessage, Message } from '../../contracts/runs/message.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { estimateTokens as textTokens } from '../../providers/tokens.ts';
+import { estimateTokens as textTokens } from '../../providers/answers/tokens.ts';
 import { largest, truncateMiddle } from '../../text/truncate-middle.ts';
 import { groupsOf, isSummary, type MessageGroup } from './message-groups.ts';
 

@@ -5,7 +5,7 @@ import { deadline } from '../environment/deadline.ts';
 import { failpoint } from '../environment/failpoints.ts';
 import type { RuntimeDependencies } from '../environment/runtime-dependencies.ts';
 import type { HeldRun } from '../held-run/held-run.ts';
-import { tokensOf } from './answer-record.ts';
+import { tokensOf } from './answers/answer-record.ts';
 import { commitFailedAttempt } from './failed-model-attempt.ts';
 import { similarity } from './text-similarity.ts';
 

@@ -11,10 +11,10 @@ import { filterFiles } from '../held-run/filter-files.ts';
 import type { HeldRun } from '../held-run/held-run.ts';
 import { dropUnsupportedMedia } from '../messages/drop-unsupported-media.ts';
 import { cachedLoader, resolveParts } from '../messages/resolve-attachments.ts';
-import { commitAnswer } from './commit-answer.ts';
+import { commitAnswer } from './answers/commit-answer.ts';
+import { truncatedError, wasAskedAgain, withRaisedLimit } from './answers/truncated-answer.ts';
 import { commitFailedAttempt } from './failed-model-attempt.ts';
 import { toolSchemas } from './plan-model-call.ts';
-import { truncatedError, wasAskedAgain, withRaisedLimit } from './truncated-answer.ts';
 import { permittedModel } from './vendor-tools.ts';
 
 /** Most characters of the message of a refusal. */

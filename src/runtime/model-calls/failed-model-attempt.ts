@@ -1,4 +1,4 @@
-import type { Usage } from '../../contracts/agents/model.ts';
+import type { Usage } from '../../contracts/agents/usage.ts';
 import type { RunError } from '../../contracts/errors.ts';
 import type { Action } from '../../contracts/runs/action.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';
@@ -6,7 +6,7 @@ import { backOff, PARK_AFTER_MS } from '../environment/backoff.ts';
 import type { RuntimeDependencies } from '../environment/runtime-dependencies.ts';
 import { foldRecords } from '../held-run/fold.ts';
 import type { HeldRun } from '../held-run/held-run.ts';
-import { tokensOf, usageDetails } from './answer-record.ts';
+import { tokensOf, usageDetails } from './answers/answer-record.ts';
 import { requestTokens } from './plan-model-call.ts';
 
 type Asking = Extract<Action, { type: 'call_model' | 'embed' }>;

@@ -6,7 +6,7 @@ import type { RuntimeDependencies } from '../environment/runtime-dependencies.ts
 import type { LimitedCall } from '../held-run/call-admission.ts';
 import type { HeldRun } from '../held-run/held-run.ts';
 import { trustOfAnswer } from '../held-run/trust.ts';
-import { answerDetails, tokensOf } from './answer-record.ts';
+import { answerDetails, tokensOf } from './answers/answer-record.ts';
 import { permittedModel } from './vendor-tools.ts';
 
 /** A request to a model within a call, with its data for the log. */

@@ -5,7 +5,7 @@ import { deadline } from '../environment/deadline.ts';
 import type { RuntimeDependencies } from '../environment/runtime-dependencies.ts';
 import type { HeldRun } from '../held-run/held-run.ts';
 import { trustOfAnswer } from '../held-run/trust.ts';
-import { answerDetails, tokensOf } from './answer-record.ts';
+import { answerDetails, tokensOf } from './answers/answer-record.ts';
 import { CONTEXT_GUARD } from './plan-model-call.ts';
 import { summaryPrompt } from './summary-prompt.ts';
 import { permittedModel } from './vendor-tools.ts';

@@ -5,7 +5,6 @@ import type {
   ModelPurpose,
   ModelRef,
   ToolSchema,
-  Usage,
 } from '../../contracts/agents/model.ts';
 import {
   type EndedModelTest,
@@ -14,6 +13,7 @@ import {
   modelTestMs,
   type TestedModel,
 } from '../../contracts/agents/model-test.ts';
+import type { Usage } from '../../contracts/agents/usage.ts';
 import type { Outcome, RunError } from '../../contracts/errors.ts';
 import type { Message } from '../../contracts/runs/message.ts';
 import { firstCharacters } from '../../text/truncate.ts';

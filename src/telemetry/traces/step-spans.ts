@@ -1,5 +1,6 @@
 import type { AgentDefinition } from '../../contracts/agents/definition.ts';
-import type { ModelRef, Usage } from '../../contracts/agents/model.ts';
+import type { ModelRef } from '../../contracts/agents/model.ts';
+import type { Usage } from '../../contracts/agents/usage.ts';
 import type { Message } from '../../contracts/runs/message.ts';
 import type { RunContext } from '../../contracts/runs/run-context.ts';
 import type { StepRecord } from '../../contracts/runs/step.ts';

@@ -5,7 +5,7 @@ import {
   sharedResourcesFinding,
   stuckStatementsFinding,
   temporaryFilesFinding,
-} from '../../../src/cli/doctor/shared-resources.ts';
+} from '../../../src/cli/doctor/database/shared-resources.ts';
 import { createClient } from '../../../src/db/connection/pool.ts';
 import { makeTenant, rolledBack } from '../../sql/support.ts';
 import { eventually, testDatabase } from '../../support/database.ts';

@@ -1,11 +1,11 @@
-import { VENDOR_FINISH_REASONS } from '../../../src/providers/finish-reasons.ts';
+import { VENDOR_FINISH_REASONS } from '../../../src/providers/answers/finish-reasons.ts';
+import { USAGE_FIELDS, USAGE_PLACES } from '../../../src/providers/answers/usage.ts';
 import {
   DECISIVE_ERRORS,
   REPORTED_ERRORS,
   type VendorErrorRow,
 } from '../../../src/providers/http/error-codes.ts';
 import { WAITING_TIMES } from '../../../src/providers/http/waiting-times.ts';
-import { USAGE_FIELDS, USAGE_PLACES } from '../../../src/providers/usage.ts';
 import { cell, code, page, type ReferencePage, table } from './markdown.ts';
 
 /** Renders what providers read in the answers of vendors, from the tables that they use. */

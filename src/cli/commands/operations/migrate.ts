@@ -2,7 +2,7 @@ import { Argument, type Command } from 'commander';
 import { onConnection } from '../../../db/connection/pool.ts';
 import { refuseNewer } from '../../../db/schema/schema-state.ts';
 import { requireDatabase } from '../../backend/with-database.ts';
-import { searchPathFinding } from '../../doctor/search-path.ts';
+import { searchPathFinding } from '../../doctor/database/search-path.ts';
 import { confirm, DRY_RUN_OPTION, YES_OPTION } from '../../input/confirm-option.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 import { withStartOptions } from '../../process/serve.ts';

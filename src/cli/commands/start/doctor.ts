@@ -6,18 +6,18 @@ import { countWorkers } from '../../../db/queries/status-overview.ts';
 import { migrationStatus } from '../../../db/schema/migrate.ts';
 import { openChosenDatabase } from '../../backend/with-database.ts';
 import { auditFindings } from '../../doctor/audit-log.ts';
-import { connectionsFinding, sessionsFinding } from '../../doctor/connections.ts';
-import { contentsFindings } from '../../doctor/encrypted-contents.ts';
-import type { Finding } from '../../doctor/finding.ts';
-import { operatorFindings } from '../../doctor/operator.ts';
-import { printFindings } from '../../doctor/print-findings.ts';
-import { searchPathFinding } from '../../doctor/search-path.ts';
-import { checkSecrets } from '../../doctor/secrets.ts';
+import { connectionsFinding, sessionsFinding } from '../../doctor/database/connections.ts';
+import { searchPathFinding } from '../../doctor/database/search-path.ts';
 import {
   sharedResourcesFinding,
   stuckStatementsFinding,
   temporaryFilesFinding,
-} from '../../doctor/shared-resources.ts';
+} from '../../doctor/database/shared-resources.ts';
+import { contentsFindings } from '../../doctor/encrypted-contents.ts';
+import type { Finding } from '../../doctor/finding.ts';
+import { operatorFindings } from '../../doctor/operator.ts';
+import { printFindings } from '../../doctor/print-findings.ts';
+import { checkSecrets } from '../../doctor/secrets.ts';
 import { isolationFinding, loginsFinding, rolesFinding } from '../../doctor/tenant-isolation.ts';
 import { exitCodes } from '../../output/exit-codes.ts';
 import { type CliIo, printJson } from '../../output/output.ts';

@@ -1,9 +1,10 @@
 import type { EmbeddingModelV4 } from '@ai-sdk/provider';
-import type { Embeddings, EmbedRequest, Usage } from '../../../contracts/agents/model.ts';
+import type { Embeddings, EmbedRequest } from '../../../contracts/agents/model.ts';
+import type { Usage } from '../../../contracts/agents/usage.ts';
 import type { Outcome } from '../../../contracts/errors.ts';
+import { estimateTokens, tokenCount } from '../../answers/tokens.ts';
 import { createFailure } from '../../failure.ts';
 import type { Peer } from '../../http/failures.ts';
-import { estimateTokens, tokenCount } from '../../tokens.ts';
 
 /** The size of a batch for a vendor that names none. */
 const AT_ONCE = 32;

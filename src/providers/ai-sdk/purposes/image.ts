@@ -2,11 +2,11 @@ import type { ImageModelV4, ImageModelV4CallOptions } from '@ai-sdk/provider';
 import type { GeneratedImage, ImageRequest } from '../../../contracts/agents/model.ts';
 import type { Outcome } from '../../../contracts/errors.ts';
 import type { Json } from '../../../json/json.ts';
+import { reportedUsage } from '../../answers/tokens.ts';
 import { createFailure } from '../../failure.ts';
 import type { Peer } from '../../http/failures.ts';
 import type { Fetch } from '../../http/restricted-fetch.ts';
 import { decodeImage, refuseImageAddress } from '../../image-format.ts';
-import { reportedUsage } from '../../tokens.ts';
 import { formatWarning } from '../warnings.ts';
 
 /** The names in `request_params` that are options of the package, or fields of each request. */

@@ -1,9 +1,9 @@
-import { HowdahError } from '../../contracts/errors.ts';
-import { mostConnections } from '../../db/connection/connection-limits.ts';
-import { connectionUse } from '../../db/connection/connection-use.ts';
-import type { Pool } from '../../db/connection/pool.ts';
-import { refusePooler } from '../../db/connection/pooler-check.ts';
-import type { Finding } from './finding.ts';
+import { HowdahError } from '../../../contracts/errors.ts';
+import { mostConnections } from '../../../db/connection/connection-limits.ts';
+import { connectionUse } from '../../../db/connection/connection-use.ts';
+import type { Pool } from '../../../db/connection/pool.ts';
+import { refusePooler } from '../../../db/connection/pooler-check.ts';
+import type { Finding } from '../finding.ts';
 
 /**
  * The share of the allowed connections above which the planned number is too close to the limit.

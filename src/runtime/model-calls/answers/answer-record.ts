@@ -1,10 +1,11 @@
-import type { ModelAnswer, Usage } from '../../contracts/agents/model.ts';
-import type { AnswerPart } from '../../contracts/runs/message.ts';
-import type { StepRecord } from '../../contracts/runs/step.ts';
-import { isSameJson } from '../../json/canonical-json.ts';
-import type { Json, JsonObject } from '../../json/json.ts';
-import { FILTERED_GUARD } from '../held-run/filter-result.ts';
-import type { HeldRun } from '../held-run/held-run.ts';
+import type { ModelAnswer } from '../../../contracts/agents/model.ts';
+import type { Usage } from '../../../contracts/agents/usage.ts';
+import type { AnswerPart } from '../../../contracts/runs/message.ts';
+import type { StepRecord } from '../../../contracts/runs/step.ts';
+import { isSameJson } from '../../../json/canonical-json.ts';
+import type { Json, JsonObject } from '../../../json/json.ts';
+import { FILTERED_GUARD } from '../../held-run/filter-result.ts';
+import type { HeldRun } from '../../held-run/held-run.ts';
 
 /** Returns the tokens of an answer, as columns of its step. */
 export function tokensOf({ tokens_in, tokens_out }: Usage): Usage {

@@ -1,5 +1,5 @@
-import type { Pool, Queryable } from '../../db/connection/pool.ts';
-import type { Finding } from './finding.ts';
+import type { Pool, Queryable } from '../../../db/connection/pool.ts';
+import type { Finding } from '../finding.ts';
 
 // What one tenant's queries and logins can take from all: time, disk, locks.
 

@@ -1,13 +1,13 @@
-import type { Config } from '../../config.ts';
-import { analyze, type RestoredState, restoredState } from '../../db/backup/restored-state.ts';
-import type { Pool } from '../../db/connection/pool.ts';
-import { verifyAudit } from '../../db/operations/audit.ts';
-import { listViolations, queriesOn } from '../../db/queries/queries.ts';
-import { ensurePartitions } from '../../db/worker/maintenance.ts';
-import type { Finding } from './finding.ts';
+import type { Config } from '../../../config.ts';
+import { analyze, type RestoredState, restoredState } from '../../../db/backup/restored-state.ts';
+import type { Pool } from '../../../db/connection/pool.ts';
+import { verifyAudit } from '../../../db/operations/audit.ts';
+import { listViolations, queriesOn } from '../../../db/queries/queries.ts';
+import { ensurePartitions } from '../../../db/worker/maintenance.ts';
+import type { Finding } from '../finding.ts';
+import { checkSecrets } from '../secrets.ts';
+import { isolationFinding } from '../tenant-isolation.ts';
 import { searchPathFinding } from './search-path.ts';
-import { checkSecrets } from './secrets.ts';
-import { isolationFinding } from './tenant-isolation.ts';
 
 /** The output of `howdah admin restore`. */
 export type RestoreReport = {

@@ -1,10 +1,10 @@
-import type { ModelAnswer, ModelRef } from '../../contracts/agents/model.ts';
-import type { RunError } from '../../contracts/errors.ts';
-import type { RunState } from '../../contracts/runs/action.ts';
-import type { StepRecord } from '../../contracts/runs/step.ts';
-import type { JsonSchema } from '../../json/json.ts';
-import { parseJson } from '../../json/parse-json.ts';
-import { stripCodeFence } from '../../text/strip-code-fence.ts';
+import type { ModelAnswer, ModelRef } from '../../../contracts/agents/model.ts';
+import type { RunError } from '../../../contracts/errors.ts';
+import type { RunState } from '../../../contracts/runs/action.ts';
+import type { StepRecord } from '../../../contracts/runs/step.ts';
+import type { JsonSchema } from '../../../json/json.ts';
+import { parseJson } from '../../../json/parse-json.ts';
+import { stripCodeFence } from '../../../text/strip-code-fence.ts';
 
 // An answer that its token limit cut off. It calls nothing. The model is asked once more if the
 // answer is of no use without its end: calls were cut off, or JSON, or there is no text at all. Any

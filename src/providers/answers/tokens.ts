@@ -1,9 +1,5 @@
-import type {
-  ModelAnswer,
-  ModelCallContext,
-  ModelRequest,
-  Usage,
-} from '../contracts/agents/model.ts';
+import type { ModelAnswer, ModelCallContext, ModelRequest } from '../../contracts/agents/model.ts';
+import type { Usage } from '../../contracts/agents/usage.ts';
 
 /** The highest plausible count. Larger counts would not fit the integer columns of the log. */
 const MAX_TOKENS = 1_000_000_000;

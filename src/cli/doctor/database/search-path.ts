@@ -1,6 +1,6 @@
-import type { Queryable } from '../../db/connection/pool.ts';
-import { strayPath } from '../../db/connection/search-path.ts';
-import type { Finding } from './finding.ts';
+import type { Queryable } from '../../../db/connection/pool.ts';
+import { strayPath } from '../../../db/connection/search-path.ts';
+import type { Finding } from '../finding.ts';
 
 /**
  * Checks whether tables that this login creates without a schema end up in a schema of ours. The

@@ -1,5 +1,5 @@
-import type { ModelAnswer } from '../contracts/agents/model.ts';
-import type { ToolCall } from '../contracts/runs/message.ts';
+import type { ModelAnswer } from '../../contracts/agents/model.ts';
+import type { ToolCall } from '../../contracts/runs/message.ts';
 import type { AnswerEnd } from './finish-reasons.ts';
 
 /** The text and the calls of an answer, and how the vendor ended it. */

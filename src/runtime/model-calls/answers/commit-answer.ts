@@ -1,17 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { ENGINE_PREFIX, TOOL_PROVIDER } from '../../contracts/agents/engine.ts';
-import type { ModelAnswer } from '../../contracts/agents/model.ts';
-import type { RunError } from '../../contracts/errors.ts';
-import type { Action } from '../../contracts/runs/action.ts';
-import type { Message, ToolCall } from '../../contracts/runs/message.ts';
-import type { StepRecord } from '../../contracts/runs/step.ts';
-import { parseJsonOrText } from '../../json/parse-json.ts';
-import { BLOCKED_GUARD, blockedAnswer, type FilterResult } from '../held-run/filter-result.ts';
-import { foldRecords } from '../held-run/fold.ts';
-import type { HeldRun } from '../held-run/held-run.ts';
-import { trustOfAnswer } from '../held-run/trust.ts';
+import { ENGINE_PREFIX, TOOL_PROVIDER } from '../../../contracts/agents/engine.ts';
+import type { ModelAnswer } from '../../../contracts/agents/model.ts';
+import type { RunError } from '../../../contracts/errors.ts';
+import type { Action } from '../../../contracts/runs/action.ts';
+import type { Message, ToolCall } from '../../../contracts/runs/message.ts';
+import type { StepRecord } from '../../../contracts/runs/step.ts';
+import { parseJsonOrText } from '../../../json/parse-json.ts';
+import { BLOCKED_GUARD, blockedAnswer, type FilterResult } from '../../held-run/filter-result.ts';
+import { foldRecords } from '../../held-run/fold.ts';
+import type { HeldRun } from '../../held-run/held-run.ts';
+import { trustOfAnswer } from '../../held-run/trust.ts';
+import { NO_NEW_LIMITS } from '../failed-model-attempt.ts';
+import type { PermittedModel } from '../vendor-tools.ts';
 import { answerDetails, filterParts, tokensOf } from './answer-record.ts';
-import { NO_NEW_LIMITS } from './failed-model-attempt.ts';
 import {
   type AnswerContext,
   askAgain,
@@ -20,7 +21,6 @@ import {
   truncatedError,
   wasAskedAgain,
 } from './truncated-answer.ts';
-import type { PermittedModel } from './vendor-tools.ts';
 
 type CallModel = Extract<Action, { type: 'call_model' }>;
 /** A call of a model that was answered, and the parameters that it was not permitted to have. */

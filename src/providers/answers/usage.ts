@@ -1,5 +1,5 @@
-import type { Usage } from '../contracts/agents/model.ts';
-import { isJsonObject, type JsonObject } from '../json/json.ts';
+import type { Usage } from '../../contracts/agents/usage.ts';
+import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { tokenCount } from './tokens.ts';
 
 /** The counts that a vendor has reported so far; null for those that it has not. */

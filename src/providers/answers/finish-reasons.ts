@@ -1,4 +1,4 @@
-import type { FinishReason } from '../contracts/agents/model.ts';
+import type { FinishReason } from '../../contracts/agents/model.ts';
 
 /**
  * How an answer ended. Besides the reasons of the log:

@@ -1,19 +1,23 @@
 import type { LanguageModelV4 } from '@ai-sdk/provider';
-import type { ModelAnswer, ModelCallContext, ModelRequest } from '../../contracts/agents/model.ts';
-import type { Failure, Outcome } from '../../contracts/errors.ts';
-import { Redaction, type StreamRedaction } from '../../redaction/redaction.ts';
-import { createCancellation, createFailure } from '../failure.ts';
-import { redactAnswer } from '../http/answer-redaction.ts';
-import type { Peer } from '../http/failures.ts';
-import { secretsIn } from '../http/redact.ts';
-import type { Watch } from '../http/stall-timeout.ts';
-import { emitToken } from '../tokens.ts';
-import { usageOfFailure } from '../usage.ts';
-import { withBedrockFields } from './aws-credentials.ts';
-import { callOptions } from './call-options.ts';
-import type { SdkOptions } from './models.ts';
-import { promptOf } from './prompt.ts';
-import type { CallParams } from './request-params.ts';
+import type {
+  ModelAnswer,
+  ModelCallContext,
+  ModelRequest,
+} from '../../../contracts/agents/model.ts';
+import type { Failure, Outcome } from '../../../contracts/errors.ts';
+import { Redaction, type StreamRedaction } from '../../../redaction/redaction.ts';
+import { emitToken } from '../../answers/tokens.ts';
+import { usageOfFailure } from '../../answers/usage.ts';
+import { createCancellation, createFailure } from '../../failure.ts';
+import { redactAnswer } from '../../http/answer-redaction.ts';
+import type { Peer } from '../../http/failures.ts';
+import { secretsIn } from '../../http/redact.ts';
+import type { Watch } from '../../http/stall-timeout.ts';
+import { withBedrockFields } from '../aws-credentials.ts';
+import { callOptions } from '../call-options.ts';
+import type { SdkOptions } from '../models.ts';
+import { promptOf } from '../prompt.ts';
+import type { CallParams } from '../request-params.ts';
 import {
   addPart,
   emptyAnswer,
@@ -24,7 +28,7 @@ import {
   type PartialAnswer,
   pausedMessage,
   wholeAnswer,
-} from './stream-accumulator.ts';
+} from '../stream-accumulator.ts';
 
 /** The connection to one vendor for one request. The body of a signed request never changes. */
 export type Line = {
