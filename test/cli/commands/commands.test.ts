@@ -463,7 +463,7 @@ describe('status and lists', () => {
       check: 'connections',
       ok: true,
       found: expect.stringMatching(
-        /^at most \d+ of \d+: 0 API servers with 15 each, \d+ workers with 31 each, \d+ of other clients$/,
+        /^at most \d+ of \d+: 0 API servers with 15 each, \d+ workers with 35 each, \d+ of other clients$/,
       ),
     });
     await database.pool.query(`update howdah.sessions set title = title; begin;
