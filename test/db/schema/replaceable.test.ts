@@ -26,6 +26,7 @@ const LOOPS = [
   'sql/95_sizes.sql',
   'sql/96_names.sql',
   'sql/96_times.sql',
+  'sql/99_embedded.sql',
 ];
 
 describe('an upgrade selects from the files of sql/', () => {
