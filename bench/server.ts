@@ -156,6 +156,7 @@ const ROLES = [
   'tool',
   'reader',
   'writer',
+  'viewer',
 ].map((name) => `howdah_${name}`);
 
 /** A login, and the roles of Howdah that exist on its server. */
