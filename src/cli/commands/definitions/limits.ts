@@ -1,5 +1,6 @@
 import { Argument, type Command, Option } from 'commander';
 import { limitMetrics, limitPeriods, limitScopes } from '../../../db/access/limit-labels.ts';
+import { parseNumber } from '../../../json/parse-json.ts';
 import type { DefinitionKind } from '../../backend/definition-kinds.ts';
 import { parseAmount } from '../../input/parse-number.ts';
 import { uuidOf } from '../../input/resolve-id.ts';
@@ -60,7 +61,7 @@ type Options = { period?: string; scope?: string; subject?: string; key?: string
 function columnsOf(_io: CliIo, [metric, max]: readonly unknown[], options: object) {
   const { period, scope, subject, key } = options as Options;
   return {
-    ...{ metric, max_value: max },
+    ...{ metric, max_value: parseNumber(String(max)) ?? max },
     ...(period && { period }),
     ...(scope && { scope }),
     ...(subject && { subject_id: subject }),
