@@ -6384,9 +6384,12 @@ AS $function$
   select pg_notify(c.name, n.note::text)
   from howdah_private.channel('tokens') as c (name),
     jsonb_array_elements(announce_notes.notes) with ordinality as n (note, position)
-  where n.note ->> 'type' <> 'progress' or exists (
-    select from howdah_private.watchers as w
-    where w.execution_id = (n.note ->> 'execution_id')::uuid)
+  where n.note ->> 'type' <> 'progress'
+    or ('x' || left(replace(n.note ->> 'execution_id', '-', ''), 12))::bit(48)::bigint
+      > 1000 * extract(epoch from clock_timestamp() - interval '10 seconds')
+    or exists (
+      select from howdah_private.watchers as w
+      where w.execution_id = (n.note ->> 'execution_id')::uuid)
   order by n.position
 $function$
 ;

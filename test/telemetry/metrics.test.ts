@@ -201,6 +201,7 @@ test('process metrics include pools, held runs, event loop lag, and requests by 
   expect(series(text, 'howdah_pool_connections_limit')).toEqual({
     '{pool="commits"}': 4,
     '{pool="claims"}': 1,
+    '{pool="filters"}': 4,
     '{pool="tools"}': 10,
     '{pool="queries"}': 4,
     '{pool="queue"}': 3,

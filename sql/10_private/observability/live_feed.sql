@@ -54,7 +54,9 @@ as $$
   order by p.position
 $$;
 
--- Announces notes of tools at work. The progress of a run that nobody listens to is left out.
+-- Announces notes of tools at work. The progress of a run that nobody listens to is left out,
+-- unless the run has just begun: who started it may not listen yet. The id of a run begins with the
+-- time of its creation, in milliseconds.
 create or replace function howdah_private.announce_notes(notes jsonb) returns void
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -62,9 +64,12 @@ as $$
   select pg_notify(c.name, n.note::text)
   from howdah_private.channel('tokens') as c (name),
     jsonb_array_elements(announce_notes.notes) with ordinality as n (note, position)
-  where n.note ->> 'type' <> 'progress' or exists (
-    select from howdah_private.watchers as w
-    where w.execution_id = (n.note ->> 'execution_id')::uuid)
+  where n.note ->> 'type' <> 'progress'
+    or ('x' || left(replace(n.note ->> 'execution_id', '-', ''), 12))::bit(48)::bigint
+      > 1000 * extract(epoch from clock_timestamp() - interval '10 seconds')
+    or exists (
+      select from howdah_private.watchers as w
+      where w.execution_id = (n.note ->> 'execution_id')::uuid)
   order by n.position
 $$;
 
