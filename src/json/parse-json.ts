@@ -86,3 +86,13 @@ function keepSpelling(_key: string, value: Json, ...[context]: { source?: string
     typeof value !== 'number' || source === undefined || source === String(value);
   return isSpelledAlike ? value : new ExactNumber(source);
 }
+
+/** Returns whether a text is complete JSON. */
+export function isJsonText(text: string): boolean {
+  try {
+    parseJson(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -71,7 +71,7 @@ const OPERATORS: ReadonlySet<string> = new Set(
   @@ @@@ <@ ^ ^@ | |&> |/ |>> ||/ -> ->> -|- ~ ~* ~~ ~~* <=> <#> <+> <~> <%>`.split(/\s+/),
 );
 
-/** What is known of a function or operator. */
+/** The knowledge of the length of the results of a function or operator. */
 export type Knowledge = 'known' | 'bounded' | 'unknown';
 
 /** Returns what is known of a function or operator by its name. */

@@ -43,7 +43,7 @@ export type PartialAnswer = {
   finish: LanguageModelV4FinishReason | null;
   /** Separates reasoning that servers send at the head of the text. */
   thinkTags: ThinkTags;
-  /** Of all requests of the answer: more than one if the vendor has paused. */
+  /** The sum over the requests of the answer: more than one if the vendor has paused. */
   usage: ReportedUsage;
 };
 

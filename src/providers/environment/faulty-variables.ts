@@ -20,11 +20,11 @@ export function otherPurposeOf(variable: string): OtherPurpose | undefined {
  */
 export function withoutFaulty(values: ModelValues, faults: VariableFaults): ModelValues {
   const purposes = [...faults.keys()].map(otherPurposeOf);
-  const kept = Object.entries(values).map(([name, value]) => {
+  const entries = Object.entries(values).map(([name, value]) => {
     const purpose = otherPurposeOf(name);
     return [name, purpose !== undefined && purposes.includes(purpose) ? undefined : value];
   });
-  return Object.fromEntries(kept) as ModelValues;
+  return Object.fromEntries(entries) as ModelValues;
 }
 
 /** Says why the model of a purpose is left out. */

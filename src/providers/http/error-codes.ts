@@ -4,7 +4,7 @@ import { firstCharacters } from '../../text/truncate.ts';
 import { codeOfStatus } from '../failure.ts';
 import { redact } from './redact.ts';
 
-/** What a model server reports of an error. `codes`: its codes, types and statuses. */
+/** The report of an error by a model server. `codes`: its codes, types and statuses. */
 export type ErrorReport = {
   message: string;
   code: string | null;

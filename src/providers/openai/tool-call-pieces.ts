@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
-import { parseJson } from '../../json/parse-json.ts';
+import { isJsonText } from '../../json/parse-json.ts';
 import { plainText } from './plain-text.ts';
 
 /** A call of which some pieces have arrived. */
@@ -98,14 +98,4 @@ function objectsIn(text: string): string[] {
     start = index + 1;
   }
   return found.length > 0 && text.slice(start).trim() === '' ? found : [text];
-}
-
-/** Returns whether a text is complete JSON. */
-export function isJsonText(text: string): boolean {
-  try {
-    parseJson(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -36,7 +36,7 @@ const UNIT_MS = 5e-6;
 const VALUE_WORK = 20;
 /** The work to find the size of such a value and to convert it, before anything is evaluated. */
 const MEASURE_WORK = 10;
-/** The same for a value under a name, since maps of many names are slow to list. */
+/** The work to measure and convert a value under a name: maps of many names are slow to list. */
 const NAME_WORK = 150;
 /** The work of an evaluation, whatever it reads. */
 const CALL_WORK = 2_000;
@@ -71,7 +71,7 @@ const FIND_FAULT: Offloadable<[expressions: readonly string[]], CelListFault | n
     expressions.reduce((sum, one) => sum + charactersToParse(one), 0) <= MAX_PARSED_HERE,
 };
 
-/** What is known about variables: the results so far, and their text. */
+/** The results of expressions over the same variables so far, and the text of the variables. */
 type Known = {
   results: Map<string, CelResult>;
   text?: string;

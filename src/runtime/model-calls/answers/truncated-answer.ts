@@ -3,7 +3,7 @@ import type { RunError } from '../../../contracts/errors.ts';
 import type { RunState } from '../../../contracts/runs/action.ts';
 import type { StepRecord } from '../../../contracts/runs/step.ts';
 import type { JsonSchema } from '../../../json/json.ts';
-import { parseJson } from '../../../json/parse-json.ts';
+import { isJsonText } from '../../../json/parse-json.ts';
 import { stripCodeFence } from '../../../text/strip-code-fence.ts';
 
 // An answer that its token limit cut off. It calls nothing. The model is asked once more if the
@@ -20,7 +20,7 @@ const LIMITS = ['max_completion_tokens', 'max_tokens', 'max_output_tokens', 'num
 /** How much higher the limit is when the model is asked once more. */
 const RAISE = 2;
 
-/** What was cut off, and the schema of the answer if it has one. */
+/** The kind of the answer: a decision of a workflow, or one with a schema. */
 export type AnswerContext = { isDecision: boolean; output_schema: JsonSchema | null };
 
 /** Returns whether an answer was cut off so that it is of no use. */
@@ -32,15 +32,6 @@ export function isUseless(
   const text = content ?? '';
   const isBroken = output_schema !== null && !isJsonText(stripCodeFence(text));
   return isDecision || cut_calls.length > 0 || text.trim() === '' || isBroken;
-}
-
-function isJsonText(text: string): boolean {
-  try {
-    parseJson(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Returns whether the model was asked once more since its last answer, because of a cut. */
