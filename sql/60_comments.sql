@@ -7,6 +7,10 @@ comment on column howdah.executions.waiting_for is
   'attempt, or mail), or capacity within a limit (quota).';
 comment on column howdah.executions.stop_reason is
   'Why the run ended: final_answer, a limit (max_steps, …), cancelled, error, poison.';
+comment on column howdah.executions.finish_reason is
+  'How the last model answer of a run that has ended was ended: stop, tool_calls, length (the '
+  'token limit cut it off), content_filter or refusal. For a workflow, of the answers that its '
+  'own answer consists of. Null if no model answered.';
 comment on column howdah.executions.error is
   'The error of a failed run: {code, message, retryable, cause}.';
 comment on column howdah.executions.fence is
@@ -21,7 +25,7 @@ comment on column howdah.executions.overrides is
   'Differences from the pinned version, set when the run started: model (by name, kept by value), '
   'request_params, allowed_tools, suppress_markdown. Child runs also have mission_override.';
 comment on column howdah.executions.metrics is
-  'Facts about the end: finish_reason "length" means that the answer was truncated.';
+  'Facts about the end, from hooks: annotations, and hook_errors.';
 comment on column howdah.executions.max_steps is
   'Maximum number of model answers, copied from the agent when the run was inserted.';
 comment on column howdah.executions.max_seconds is 'Maximum active time in seconds, without waits.';

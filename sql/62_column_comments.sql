@@ -71,6 +71,7 @@ begin
       ('cancelled', 'Number of runs that were cancelled.'),
       ('waiting_for', 'The reason for waiting: see executions.'),
       ('stop_reason', 'Why the run ended: see executions.'),
+      ('finish_reason', 'How the last model answer ended: see executions.'),
       ('depth', 'Number of runs above; 0 for a root.'),
       ('total_tokens_in', 'Tokens read, including the runs below.'),
       ('total_tokens_out', 'Tokens written, including the runs below.'),

@@ -141,20 +141,21 @@ grant update on howdah.skill_versions to howdah_eraser;
 -- The database makes all ids, so no role may insert one.
 grant select (
   id, tenant_id, name, description, instruction, system_prompt, prompt_id, prompt_values,
-  use_history, human_input, context_policy, engine, engine_configuration, capabilities, domain,
-  output_schema, max_steps, max_tokens, max_cost, max_seconds, user_id, is_default, is_active,
+  use_history, human_input, context_policy, allow_empty, engine, engine_configuration,
+  capabilities, domain, output_schema, max_steps, max_tokens, max_cost, max_seconds, user_id, is_default, is_active,
   is_restricted, agent_system_id, current_version_id, created_at, updated_at, deleted_at
 ) on howdah.agents to howdah_app, howdah_viewer;
 grant
   insert (
     name, description, instruction, system_prompt, prompt_id, prompt_values, use_history,
-    human_input, context_policy, engine, engine_configuration, capabilities, domain, output_schema,
-    max_steps, max_tokens, max_cost, max_seconds, user_id, is_default, is_active
+    human_input, context_policy, allow_empty, engine, engine_configuration, capabilities, domain,
+    output_schema, max_steps, max_tokens, max_cost, max_seconds, user_id, is_default, is_active
   ),
   update (
     name, description, instruction, system_prompt, prompt_id, prompt_values, use_history,
-    human_input, context_policy, engine, engine_configuration, capabilities, domain, output_schema,
-    max_steps, max_tokens, max_cost, max_seconds, user_id, is_default, is_active, deleted_at
+    human_input, context_policy, allow_empty, engine, engine_configuration, capabilities, domain,
+    output_schema, max_steps, max_tokens, max_cost, max_seconds, user_id, is_default, is_active,
+    deleted_at
   )
   on howdah.agents to howdah_app;
 
@@ -335,7 +336,7 @@ grant select (
   forked_from_execution_id, compensates_execution_id, workflow_id, workflow_version_id,
   table_trigger_id, max_tokens, wake_at, started_at, completed_at, contents_erased_at,
   contents_encrypted_at, turn,
-  waiting_for, stop_reason, forked_from_seq, cost, children_cost, max_cost, input, metrics,
+  waiting_for, stop_reason, finish_reason, forked_from_seq, cost, children_cost, max_cost, input, metrics,
   metadata, created_by, ancestors, input_data, output, output_data, error, idempotency_key,
   input_parts, overrides, history, client_tools, concurrency_key, debounce_key, debounce_ms,
   debounced_at, input_hits, xmin

@@ -7,20 +7,21 @@ create or replace view howdah.execution_tree with (security_invoker = true) as
     coalesce(h.tokens_out, t.tokens_out) as tokens_out, coalesce(h.cost, t.cost) as cost,
     coalesce(h.tokens_in, t.tokens_in) + t.children_tokens_in as total_tokens_in,
     coalesce(h.tokens_out, t.tokens_out) + t.children_tokens_out as total_tokens_out,
-    coalesce(h.cost, t.cost) + t.children_cost as total_cost, t.started_at, t.completed_at
+    coalesce(h.cost, t.cost) + t.children_cost as total_cost, t.started_at, t.completed_at,
+    t.finish_reason
   from (
     select e.tenant_id, e.agent_id, e.workflow_id, e.id::uuid as root_execution_id,
       e.id::uuid as execution_id,
       e.parent_execution_id, e.depth, array[e.id::uuid] as path, e.status, e.waiting_for,
       e.stop_reason, e.tokens_in, e.tokens_out, e.cost, e.children_tokens_in, e.children_tokens_out,
-      e.children_cost, e.started_at, e.completed_at
+      e.children_cost, e.started_at, e.completed_at, e.finish_reason
     from howdah.executions as e where e.parent_execution_id is null
     union all
     select e.tenant_id, e.agent_id, e.workflow_id, e.root_execution_id, e.id,
       e.parent_execution_id, e.depth,
       e.ancestors || e.id::uuid, e.status, e.waiting_for, e.stop_reason, e.tokens_in,
       e.tokens_out, e.cost, e.children_tokens_in, e.children_tokens_out, e.children_cost,
-      e.started_at, e.completed_at
+      e.started_at, e.completed_at, e.finish_reason
     from howdah.executions as e where e.parent_execution_id is not null
   ) as t
   left join howdah_private.run_heads as h on h.execution_id = t.execution_id

@@ -31,6 +31,8 @@ export type RunResult = {
   output: string | null;
   output_data: Json;
   stop_reason: string | null;
+  /** How the last model answer ended. `length`: the token limit cut it off. */
+  finish_reason: string | null;
   tokens_in: number;
   tokens_out: number;
   cost: number;

@@ -13,6 +13,7 @@ import type { Usage } from './agents/usage.ts';
  * - `quota_exhausted`: the credit or the quota of an account is used up
  * - `refused`: the model refused to answer; the message has its words
  * - `output_truncated`: the token limit cut the answer off, even when it was asked again
+ * - `empty_answer`: the model gave neither a text nor a call, even when it was asked again
  * - `invalid_arguments`, `unknown_tool`, `tool_failed`, `rejected` (by a person or a hook): sent to
  *   the model, which may act on the error
  * - `member_failed`: a member of a workflow gave no answer, and the workflow needs its answer
@@ -35,6 +36,7 @@ export const ERROR_CODES = [
   'refused',
   'quota_exhausted',
   'output_truncated',
+  'empty_answer',
   'invalid_arguments',
   'unknown_tool',
   'tool_failed',

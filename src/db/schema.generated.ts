@@ -39,6 +39,8 @@ export type FilterAction = "block" | "flag" | "redact";
 
 export type FilterPlace = "arguments" | "board" | "file" | "input" | "message" | "output" | "question" | "sql";
 
+export type FinishReason = "content_filter" | "length" | "refusal" | "stop" | "tool_calls";
+
 export type Generated<T> = T extends ColumnType<infer S, infer I, infer U>
   ? ColumnType<S, I | undefined, U>
   : ColumnType<T, T | undefined, T>;
@@ -149,6 +151,7 @@ export interface AgentPerformance {
 
 export interface Agents {
   agent_system_id: string | null;
+  allow_empty: Generated<boolean>;
   capabilities: Generated<string[]>;
   context_policy: Generated<ContextPolicy>;
   created_at: Generated<Timestamp>;
@@ -461,6 +464,7 @@ export interface Executions {
   depth: Generated<number>;
   error: Json | null;
   fence: Generated<number>;
+  finish_reason: FinishReason | null;
   first_limits: Json | null;
   forked_from_execution_id: string | null;
   forked_from_seq: number | null;
@@ -539,6 +543,7 @@ export interface ExecutionTree {
   cost: Numeric | null;
   depth: number | null;
   execution_id: string | null;
+  finish_reason: FinishReason | null;
   parent_execution_id: string | null;
   path: string[] | null;
   root_execution_id: string | null;

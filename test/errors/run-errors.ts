@@ -60,6 +60,7 @@ export const runErrors: Readonly<Record<string, (pool: pg.Pool) => Promise<RunEr
     error: { code: 'insufficient_quota', message: 'You exceeded your current quota' },
   }),
   output_truncated: modelServerError({ content: '', finish_reason: 'length' }),
+  empty_answer: modelServerError({ content: '' }),
   invalid_arguments: (pool) => errorOfCall(pool, { name: 'calculator', arguments: {} }),
   unknown_tool: (pool) =>
     errorOfCall(pool, { name: 'calculatr', arguments: { expression: '6 * 7' } }),

@@ -152,6 +152,7 @@ export type Execution = {
   id: string;
   status: string;
   stop_reason: string | null;
+  finish_reason: string | null;
   waiting_for: string | null;
   input: string;
   output: string | null;

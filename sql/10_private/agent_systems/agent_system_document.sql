@@ -194,6 +194,7 @@ as $$
       where g.agent_id = a.id),
     'servers', howdah_private.agent_servers_entry(a.id),
     'use_history', a.use_history, 'human_input', a.human_input, 'context_policy', a.context_policy,
+    'allow_empty', a.allow_empty,
     'capabilities', a.capabilities, 'domain', a.domain, 'output_schema', a.output_schema,
     'is_active', a.is_active, 'is_default', a.is_default, 'engine', a.engine,
     'engine_configuration', a.engine_configuration,
@@ -210,7 +211,7 @@ as $$
       where u.agent_id = a.id)
   ) || howdah_private.agent_tools_entry(a.id), '{
     "mission": "", "description": "", "use_history": true, "human_input": false,
-    "context_policy": "trim",
+    "context_policy": "trim", "allow_empty": false,
     "capabilities": [], "is_active": true, "is_default": false, "budget": {}, "tools": {},
     "agents": [], "workflows": [],
     "engine": "builtin", "engine_configuration": {}, "prompt_values": {}

@@ -49,6 +49,7 @@ as $$
       'output_schema', a.output_schema, 'max_steps', a.max_steps,
       'max_tokens', a.max_tokens, 'max_cost', a.max_cost, 'max_seconds', a.max_seconds
     ) || howdah_private.pinned_prompt(a)
+      || case when a.allow_empty then '{"allow_empty": true}'::jsonb else '{}' end
       || case a.engine when 'builtin' then '{}' else jsonb_build_object('engine', a.engine,
       'engine_configuration', a.engine_configuration, 'context_policy', 'none') end,
     'models', case when a.engine <> 'builtin' then jsonb_build_array(howdah_private.engine_model(a))

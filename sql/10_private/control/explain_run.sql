@@ -303,6 +303,8 @@ create or replace function howdah_private.why_ended(e howdah.executions) returns
   return howdah_private.explained(
     case e.status when 'failed' then e.stop_reason::text else e.status::text end,
     case
+      when e.status = 'completed' and e.finish_reason = 'length'
+        then 'the run completed, but the token limit cut its last answer off'
       when e.status = 'completed' and e.stop_reason = 'final_answer'
         then 'the run completed with its final answer'
       when e.status = 'completed'

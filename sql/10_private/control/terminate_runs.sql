@@ -29,6 +29,7 @@ begin
     set status = case terminate_runs.reason when 'cancelled' then 'cancelled' else 'failed' end
           ::howdah.execution_status,
       stop_reason = terminate_runs.reason,
+      finish_reason = howdah_private.last_finish_reason(e.id),
       error = case when terminate_runs.reason <> 'cancelled' then terminate_runs.error end,
       step_count = e.step_count + (terminate_runs.error is not null)::int,
       active_ms = e.max_seconds * 1000::bigint - howdah_private.active_ms_left(e),

@@ -30,7 +30,7 @@ begin
     error = howdah_private.erase_error(e.error), metadata = '{}', callback_url = null,
     idempotency_key = case when erase_log.keep_keys then e.idempotency_key end,
     concurrency_key = null, debounce_key = null, debounce_ms = null,
-    metrics = jsonb_strip_nulls(jsonb_build_object('finish_reason', e.metrics -> 'finish_reason')),
+    metrics = '{}',
     contents_erased_at = clock_timestamp(), contents_encrypted_at = null, contents_key_id = null,
     updated_at = now()
   where e.id = any (erase_log.ids);

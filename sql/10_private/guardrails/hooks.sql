@@ -114,8 +114,8 @@ begin
       'event', 'execution_complete', 'execution_id', e.id, 'root_execution_id', e.root_execution_id,
       'tenant_id', e.tenant_id, 'agent_id', e.agent_id, 'agent', a.name, 'workflow', w.name,
       'workflow_id', e.workflow_id, 'session_id', e.session_id,
-      'metadata', e.metadata, 'status', e.status, 'stop_reason', e.stop_reason, 'output', null,
-      'output_data', null, 'error', e.error)
+      'metadata', e.metadata, 'status', e.status, 'stop_reason', e.stop_reason,
+      'finish_reason', e.finish_reason, 'output', null, 'output_data', null, 'error', e.error)
     from howdah.executions as e left join howdah.agents as a on a.id = e.agent_id
     left join howdah.workflows as w on w.id = e.workflow_id
     where e.id = any (enqueue_end_hooks.ids) and exists (

@@ -35,8 +35,6 @@ as $$
       when f.key = 'tool_calls' then howdah_private.erase_calls(f.value, '[redacted]')
       when f.key = 'tool_call'
         then howdah_private.erase_calls(jsonb_build_array(f.value), '[redacted]') -> 0
-      when f.key = 'metrics' and f.value ? 'finish_reason'
-        then jsonb_build_object('finish_reason', f.value -> 'finish_reason')
       else '"[redacted]"' end)
     from jsonb_each(redact_document.document) as f
   ) end

@@ -13,8 +13,8 @@
 --   ids, fences, log_ends        the runs, and the number of steps that their logs have before this
 --   step_counts, message_counts  how many are added to each run
 --   moves                        a JSON array with one element per run, null where it stays:
---                                {status, stop_reason, output, output_data, error, metrics,
---                                waiting_for, delay_ms}
+--                                {status, stop_reason, finish_reason, output, output_data, error,
+--                                metrics, waiting_for, delay_ms}
 --   effects                      the commits that concern other rows, as a JSON array: {id, fence,
 --                                after, to, steps: [{kind, model_id, tokens_in, tokens_out,
 --                                usage, question, child}]} (commit_side_effects.sql)
@@ -314,6 +314,9 @@ begin
     set crashes_without_progress = 0, at_risk = false, updated_at = now(),
       status = howdah_private.next_status(w.status, w.waits_for, e),
       stop_reason = (w.move ->> 'stop_reason')::howdah.stop_reason,
+      finish_reason = case when w.status in ('completed', 'failed') then coalesce(
+        (w.move ->> 'finish_reason')::howdah.finish_reason,
+        howdah_private.last_finish_reason(e.id)) end,
       output = w.move ->> 'output',
       output_data = nullif(w.move -> 'output_data', 'null'),
       error = nullif(w.move -> 'error', 'null'),

@@ -256,7 +256,8 @@ declare
   v_tenant_id uuid := howdah.current_tenant();
 begin
   return (select jsonb_build_object(
-    'status', e.status, 'stop_reason', e.stop_reason, 'error', e.error, 'output', e.output,
+    'status', e.status, 'stop_reason', e.stop_reason, 'finish_reason', e.finish_reason,
+    'error', e.error, 'output', e.output,
     'step_count', coalesce(h.step_count, e.step_count),
     'created_at', floor(extract(epoch from e.created_at)),
     'ended_at', floor(extract(epoch from e.completed_at)),

@@ -9,7 +9,7 @@ create or replace function howdah_private.event_payload(e howdah.executions) ret
 as $$
   select jsonb_build_object(
     'execution_id', e.id, 'status', e.status, 'stop_reason', e.stop_reason,
-    'agent', (
+    'finish_reason', e.finish_reason, 'agent', (
       select a.name from howdah.agents as a where a.id = e.agent_id and a.tenant_id = e.tenant_id),
     'workflow', (
       select w.name from howdah.workflows as w

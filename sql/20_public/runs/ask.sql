@@ -16,7 +16,8 @@ begin
   v_id := (howdah.run(ask.agent, ask.input)).id;
   commit;
   loop
-    select e.status, e.output, e.error, e.stop_reason, e.completed_at into v_execution
+    select e.status, e.output, e.error, e.stop_reason, e.finish_reason, e.completed_at
+    into v_execution
     from howdah.executions as e where e.id = v_id;
     exit when v_execution.completed_at is not null;
     if v_execution.status = 'waiting' then
@@ -42,6 +43,10 @@ begin
     raise exception using errcode = 'HWCNF', message = 'the answer is encrypted already',
       detail = pg_catalog.jsonb_build_object('execution_id', v_id)::text,
       hint = pg_catalog.format('Read it with the key of the installation: howdah show %s', v_id);
+  end if;
+  if v_execution.finish_reason = 'length' then
+    raise warning using message = 'the token limit cut the answer off',
+      hint = 'Raise max_tokens in the request_params of the model, or ask for a shorter answer.';
   end if;
   answer := v_execution.output;
 end $$;

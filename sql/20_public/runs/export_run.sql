@@ -117,7 +117,7 @@ as $$
       e.turn, e.user_id, e.parent_execution_id, e.root_execution_id, e.depth,
       e.forked_from_execution_id, e.forked_from_seq, e.compensates_execution_id, e.status,
       e.waiting_for, e.input, e.input_data, e.input_parts, e.input_hits, e.history,
-      e.client_tools, e.output, e.output_data, e.stop_reason, e.error,
+      e.client_tools, e.output, e.output_data, e.stop_reason, e.finish_reason, e.error,
       coalesce(h.tokens_in, e.tokens_in) as tokens_in,
       coalesce(h.tokens_out, e.tokens_out) as tokens_out, coalesce(h.cost, e.cost) as cost,
       e.children_tokens_in, e.children_tokens_out, e.children_cost,

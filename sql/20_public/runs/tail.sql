@@ -12,7 +12,8 @@ declare
   v_notified uuid[] := '{}';
 begin
   loop
-    select e.status, e.output, e.error, e.stop_reason, e.completed_at into v_execution
+    select e.status, e.output, e.error, e.stop_reason, e.finish_reason, e.completed_at
+    into v_execution
     -- read before the steps, so that no step is missed at the end
     from howdah.executions as e where e.id = tail.id;
     if not found then
@@ -40,7 +41,8 @@ begin
     perform pg_catalog.pg_sleep(0.1);
   end loop;
   raise notice '% (%)%', v_execution.status, v_execution.stop_reason,
-    coalesce(': ' || (v_execution.error ->> 'message'), '');
+    coalesce(': ' || (v_execution.error ->> 'message'), case v_execution.finish_reason
+      when 'length' then ': the token limit cut the answer off' end, '');
   answer := case when howdah_private.is_encrypted(v_execution.output) then '[encrypted]'
     else v_execution.output end;
 end $$;

@@ -69,7 +69,10 @@ export async function taskOf(
     status: statusOf(run),
     artifacts: artifactsOf(run, base),
     history: historyLength === 0 ? [] : await historyOf(db, run, historyLength ?? null),
-    metadata: { agent: run.name, tokens_in: run.tokens_in, tokens_out: run.tokens_out },
+    metadata: {
+      ...{ agent: run.name, tokens_in: run.tokens_in, tokens_out: run.tokens_out },
+      finish_reason: run.finish_reason,
+    },
   };
 }
 

@@ -139,7 +139,8 @@ export class AgUiEvents {
     }
     const result = run.output_data ?? run.output;
     const finished = { ...(result !== null && { result }), outcome: outcomeOf(run) };
-    yield { type: 'RUN_FINISHED', ...this.#run, ...finished, usage: usageOf(run) };
+    const { finish_reason: finishReason } = run;
+    yield { type: 'RUN_FINISHED', ...this.#run, ...finished, finishReason, usage: usageOf(run) };
   }
 
   #messageId(seq: number): string {

@@ -1,7 +1,7 @@
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { parseJsonOrText } from '../../json/parse-json.ts';
-import { questionText } from '../conversation-protocols/conversation-runs.ts';
+import { isCutOff, questionText } from '../conversation-protocols/conversation-runs.ts';
 import type {
   ConversationState,
   RunQuestion,
@@ -220,15 +220,17 @@ function* sourceChunks({ type, url, title }: JsonObject, sourceId: string): Gene
   yield { type: 'source-url', sourceId, url, ...(typeof title === 'string' && { title }) };
 }
 
-function metadataOf({ status, stop_reason, tokens_in, tokens_out, cost }: ConversationState) {
+function metadataOf(run: ConversationState) {
+  const { status, stop_reason, finish_reason, tokens_in, tokens_out, cost } = run;
   const [inputTokens, outputTokens] = [Number(tokens_in), Number(tokens_out)];
   const usage = { inputTokens, outputTokens, totalTokens: inputTokens + outputTokens };
-  return { status, stop_reason, usage, cost: Number(cost) };
+  return { status, stop_reason, finish_reason, usage, cost: Number(cost) };
 }
 
-function finishReasonOf({ status, questions }: ConversationState): string {
-  if (questions.some(({ kind }) => kind === 'approval')) return 'tool-calls';
-  return status === 'cancelled' ? 'other' : 'stop';
+function finishReasonOf(run: ConversationState): string {
+  if (run.questions.some(({ kind }) => kind === 'approval')) return 'tool-calls';
+  if (isCutOff(run)) return 'length';
+  return run.status === 'cancelled' ? 'other' : 'stop';
 }
 
 function messageOf({ message, code }: JsonObject): string {

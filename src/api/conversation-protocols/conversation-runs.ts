@@ -1,3 +1,4 @@
+import type { FinishReason } from '../../contracts/agents/model.ts';
 import type { RunError } from '../../contracts/errors.ts';
 import type { Message } from '../../contracts/runs/message.ts';
 import type { Queryable } from '../../db/connection/pool.ts';
@@ -35,6 +36,7 @@ export type StartedRun = { id: string; since: number };
 export type RunSnapshot = {
   status: string;
   stop_reason: string | null;
+  finish_reason: FinishReason | null;
   error: RunError | null;
   output: string | null;
   step_count: number;
@@ -132,6 +134,19 @@ export async function answerQuestionOfRun(
 export async function cancelConversationRun(db: Queryable, id: string): Promise<void> {
   await db.query('select howdah.cancel_execution($1)', [id]);
 }
+
+/**
+ * Returns whether a limit on tokens cut the run or its answer off: the limit of the model, or of
+ * the run.
+ */
+export function isCutOff({ status, stop_reason, finish_reason, error }: CutOffFields): boolean {
+  if (status === 'completed') return finish_reason === 'length';
+  return (
+    status === 'failed' && (stop_reason === 'max_tokens' || error?.code === 'output_truncated')
+  );
+}
+
+type CutOffFields = Pick<RunSnapshot, 'status' | 'stop_reason' | 'finish_reason' | 'error'>;
 
 /** Returns the text of a question, with its options as a list. */
 export function questionText({

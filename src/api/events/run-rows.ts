@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { FINISH_REASONS } from '../../contracts/agents/model.ts';
 import { EXECUTION_STATUSES } from '../../contracts/runs/step.ts';
 import type { Queryable } from '../../db/connection/pool.ts';
 import { jsonPage, jsonRow } from '../../db/queries/json-rows.ts';
@@ -46,6 +47,10 @@ export const executionSchema = z
     output: nullableText,
     output_data: json,
     stop_reason: nullableText,
+    finish_reason: z
+      .enum(FINISH_REASONS)
+      .nullable()
+      .describe('How the last model answer ended; length: the token limit cut it off'),
     error: object.nullable(),
     tokens_in: z.number(),
     tokens_out: z.number(),

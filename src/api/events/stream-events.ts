@@ -114,13 +114,14 @@ export function withPath(data: StreamEvent['data'], path: readonly string[]): St
 /** Returns the event `complete` of a run that has ended. */
 export function completeEvent(run: Execution): EventContent {
   const { id: execution_id, step_count: seq, status, output, output_data, stop_reason } = run;
-  const { error, tokens_in, tokens_out, cost } = run;
+  const { finish_reason, error, tokens_in, tokens_out, cost } = run;
   const agent = run.agent ?? run.workflow;
   const result = {
     status,
     output,
     output_data: output_data as Json,
     stop_reason,
+    finish_reason,
     error: error as Json,
   };
   return {

@@ -41,7 +41,7 @@ const toolCall = z.object({
   function: calledFunction,
 });
 /** The reason why an answer has ended, in OpenAI's terms. */
-const finishReason = z.enum(['stop', 'tool_calls']);
+const finishReason = z.enum(['stop', 'length', 'tool_calls']);
 export type ChatFinishReason = z.output<typeof finishReason>;
 
 const chatUsage = z.object({

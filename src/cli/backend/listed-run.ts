@@ -7,6 +7,7 @@ export type ListableRun = {
   workflow: string | null;
   status: string;
   stop_reason: string | null;
+  finish_reason: string | null;
   step_count: number;
   tokens_in: number;
   tokens_out: number;
@@ -21,13 +22,13 @@ const LONGEST_INPUT = 48;
 
 /** Returns a run in the form that `listExecutions` of the database returns. */
 export function listedRun(run: ListableRun) {
-  const { id, status, stop_reason, step_count, tokens_in, tokens_out, cost, input } = run;
+  const { id, status, stop_reason, finish_reason, step_count, cost, input } = run;
   return {
     id,
     agent: run.agent ?? run.workflow,
-    ...{ status, stop_reason },
+    ...{ status, stop_reason, finish_reason },
     steps: step_count,
-    tokens: tokens_in + tokens_out,
+    tokens: run.tokens_in + run.tokens_out,
     cost,
     seconds: secondsOf(run),
     created_at: new Date(run.created_at),

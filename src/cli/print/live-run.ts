@@ -11,7 +11,7 @@ import { type CliIo, paint, printJson } from '../output/output.ts';
 import { oneLine, plainText } from '../output/terminal-text.ts';
 import { memberLines } from './members.ts';
 import { answerCommands, questionLines } from './question.ts';
-import { type Ended, endLine, errorOf, stepLine } from './step-line.ts';
+import { CUT_OFF, type Ended, endLine, errorOf, stepLine } from './step-line.ts';
 
 /** The option of commands that also follow descendant runs. */
 export const TREE_OPTION = [
@@ -197,7 +197,8 @@ function showStreamEvent(io: CliIo, streamEvent: StreamEvent): void {
     return;
   }
   const tokens = Number(data.tokens_in) + Number(data.tokens_out);
-  io.err(`${data.status} (${data.stop_reason}) · ${tokens} tokens · cost ${data.cost}`);
+  const cut = data.finish_reason === 'length' ? ` · ${CUT_OFF}` : '';
+  io.err(`${data.status} (${data.stop_reason})${cut} · ${tokens} tokens · cost ${data.cost}`);
   if (data.status === 'completed') io.out(plainText(String(data.output ?? '')));
   else io.err(errorOf(data.error) ?? `the run was ${data.status}`);
 }

@@ -91,6 +91,7 @@ function paintDiffLine(io: CliIo, line: string): string {
 function figureRows(a: RunFigures, b: RunFigures) {
   const rows: [string, (run: RunFigures) => string | number | null][] = [
     ['status', (run) => [run.status, run.stop_reason].filter(Boolean).join(' ')],
+    ['finish reason', ({ finish_reason }) => finish_reason],
     ['seconds', ({ seconds }) => seconds],
     ['steps', ({ steps }) => steps],
     ['model calls', ({ model_calls }) => model_calls],

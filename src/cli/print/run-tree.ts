@@ -39,7 +39,9 @@ function nodeLine(node: TreeNode): string {
   const own = Number(node.tokens_in) + Number(node.tokens_out);
   const total = Number(node.total_tokens_in) + Number(node.total_tokens_out);
   const reason = node.stop_reason ?? node.waiting_for;
-  const status = reason && reason !== node.status ? `${node.status} (${reason})` : node.status;
+  const cut = node.finish_reason === 'length' ? ', cut off by the token limit' : '';
+  const why = reason && reason !== node.status ? ` (${reason}${cut})` : '';
+  const status = `${node.status}${why}`;
   const tokens = total === own ? `${own} tokens` : `${own} tokens, ${total} in all`;
   const name = oneLine(node.agent ?? node.workflow ?? '');
   return [name, status, timeOf(node), tokens, costOf(node), node.execution_id]

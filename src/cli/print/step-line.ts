@@ -19,6 +19,7 @@ export type Ended = Pick<
   ExecutionRow,
   | 'status'
   | 'stop_reason'
+  | 'finish_reason'
   | 'step_count'
   | 'tokens_in'
   | 'tokens_out'
@@ -29,6 +30,9 @@ export type Ended = Pick<
   | 'error'
 >;
 
+/** What the end of a run says of an answer that its token limit cut off. */
+export const CUT_OFF = 'the token limit cut the answer off';
+
 /** Formats the end of a run as one line of talk. */
 export function endLine(execution: Ended): string {
   const seconds =
@@ -36,7 +40,8 @@ export function endLine(execution: Ended): string {
       ? ((execution.completed_at.getTime() - execution.started_at.getTime()) / 1000).toFixed(2)
       : '0';
   const tokens = Number(execution.tokens_in) + Number(execution.tokens_out);
-  return `${execution.status} (${execution.stop_reason}) · ${execution.step_count} steps · ${tokens} tokens · cost ${plainNumber(execution.cost)} · ${seconds} s`;
+  const cut = execution.finish_reason === 'length' ? ` · ${CUT_OFF}` : '';
+  return `${execution.status} (${execution.stop_reason})${cut} · ${execution.step_count} steps · ${tokens} tokens · cost ${plainNumber(execution.cost)} · ${seconds} s`;
 }
 
 /** Returns the message of an error column. */

@@ -50,6 +50,8 @@ export type AgentDefinition = {
     output_schema: JsonSchema | null;
     /** Absent in versions from releases that knew only the policy `none`. */
     context_policy?: 'trim' | 'summarize' | 'none';
+    /** True if an answer without a text may end the run. */
+    allow_empty?: true;
     /** The prompt in front of the agent's instruction, filled in for each run. */
     prompt?: PromptDefinition;
     /** The reason why the prompt could not be filled in for this run. */

@@ -4,6 +4,7 @@ import type { Role, ToolCall } from '../runs/message.ts';
 import type { RunContext } from '../runs/run-context.ts';
 import type { StopReason } from '../runs/step.ts';
 import type { ToolEffect, ToolKind } from './definition.ts';
+import type { FinishReason } from './model.ts';
 
 /**
  * The events for which hooks are called. The list is the same in SQL (`howdah.hook_event`) and
@@ -71,6 +72,8 @@ export type ToolAfter = EventBase<'tool_after'> & {
 export type ExecutionComplete = EventBase<'execution_complete'> & {
   status: 'completed' | 'failed' | 'cancelled';
   stop_reason: StopReason;
+  /** How the last model answer ended. Null if it is only in the log. */
+  finish_reason: FinishReason | null;
   output: string | null;
   output_data: Json;
   error: RunError | null;

@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../../json/json.ts';
 import type { Overrides } from '../agents/definition.ts';
-import type { ModelRef, ToolSchema } from '../agents/model.ts';
+import type { FinishReason, ModelRef, ToolSchema } from '../agents/model.ts';
 import type { RunError } from '../errors.ts';
 import type { LoggedMessage, Message, ToolCall } from './message.ts';
 import type { ChildWake, LoggedStep, StopReason } from './step.ts';
@@ -112,7 +112,13 @@ export type Action =
   | { type: 'wait'; for: 'question' | 'child' }
   /** Sends the message of a guard to the model, which then continues. */
   | { type: 'guard'; name: string; message: string }
-  | { type: 'finish'; output: string; output_data: Json }
+  | {
+      type: 'finish';
+      output: string;
+      output_data: Json;
+      /** How the answers ended that a workflow answers with. Otherwise the log tells it. */
+      finish_reason?: FinishReason;
+    }
   | {
       type: 'fail';
       stop_reason: StopReason;

@@ -27,6 +27,7 @@ export type RunFigures = {
   forked_from_seq: number | null;
   status: string;
   stop_reason: string | null;
+  finish_reason: string | null;
   is_erased: boolean;
   /** True if its texts are encrypted. Then texts are not compared. */
   is_encrypted: boolean;

@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '../../json/json.ts';
 import type { AgentDefinition, ClientTool, Overrides, ToolEffect } from '../agents/definition.ts';
+import type { FinishReason } from '../agents/model.ts';
 import type { RunError } from '../errors.ts';
 import type { LoggedMessage, Message } from './message.ts';
 import type { ExecutionStatus, LoggedStep, StopReason } from './step.ts';
@@ -33,6 +34,8 @@ export type ExportedExecution = {
   status: ExecutionStatus;
   waiting_for: string | null;
   stop_reason: StopReason | null;
+  /** Absent in exports of earlier releases. */
+  finish_reason?: FinishReason | null;
   input_data: Json;
   output: string | null;
   output_data: Json;

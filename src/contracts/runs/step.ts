@@ -1,5 +1,6 @@
 import type { Json, JsonObject, JsonSchema } from '../../json/json.ts';
 import type { Overrides, ToolEffect } from '../agents/definition.ts';
+import type { FinishReason } from '../agents/model.ts';
 import type { RunError } from '../errors.ts';
 import type { Message } from './message.ts';
 import type { Preview } from './preview.ts';
@@ -144,10 +145,9 @@ export type Transition =
       stop_reason: 'final_answer';
       output: string;
       output_data: Json;
-      /**
-       * Values for `executions.metrics`. The `finish_reason` `length` means that the answer was cut
-       * off.
-       */
+      /** How the last answer ended, if it is known here. Otherwise the database reads the log. */
+      finish_reason?: FinishReason;
+      /** Values for `executions.metrics`. */
       metrics?: JsonObject;
     }
   | { status: 'failed'; stop_reason: StopReason; error: RunError; metrics?: JsonObject }

@@ -143,7 +143,7 @@ export async function listExecutions(db: Queries, filter: ExecutionFilter) {
     .leftJoin('agents as a', 'a.id', 'e.agent_id')
     .leftJoin('workflows as w', 'w.id', 'e.workflow_id')
     .select(['e.id', sql<string>`coalesce(a.name, w.name)`.as('agent'), 'e.status'])
-    .select('e.stop_reason')
+    .select(['e.stop_reason', 'e.finish_reason'])
     .select([
       counter<number>('step_count').as('steps'),
       sql<string>`${counter('tokens_in')} + ${counter('tokens_out')}`.as('tokens'),
@@ -209,7 +209,7 @@ export function treeOf(db: Queries, rootExecutionId: string) {
     .selectFrom('execution_tree')
     .select(['execution_id', 'parent_execution_id', 'depth', 'agent', 'workflow', 'status'])
     .select(['waiting_for'])
-    .select(['stop_reason', 'tokens_in', 'tokens_out', 'cost', 'total_tokens_in'])
+    .select(['stop_reason', 'finish_reason', 'tokens_in', 'tokens_out', 'cost', 'total_tokens_in'])
     .select(['total_tokens_out', 'total_cost', 'started_at', 'completed_at'])
     .where('root_execution_id', '=', rootExecutionId)
     .orderBy('path')

@@ -116,7 +116,7 @@ export const SAMPLE_STEPS_AND_EXECUTIONS = `
             case when k.round <= r.calls then 'tool_calls' else 'stop' end)
         when k.kind = 'child_started' then jsonb_build_object('execution_id', r.child_id)
         when k.kind = 'child' then jsonb_build_object('execution_id', r.child_id, 'status', 'completed',
-          'stop_reason', 'final_answer', 'output', b.output, 'output_data', null, 'error', null)
+          'stop_reason', 'final_answer', 'finish_reason', 'stop', 'output', b.output, 'output_data', null, 'error', null)
         when k.is_child_call then to_jsonb(b.output)
         when k.kind = 'tool' then to_jsonb(x.body) when k.kind = 'output' then to_jsonb(r.output) end,
       case k.kind when 'retry' then '{"code": "overloaded", "message": "the model server is overloaded", "retryable": true}'::jsonb
@@ -160,7 +160,7 @@ export const SAMPLE_STEPS_AND_EXECUTIONS = `
   insert into howdah.executions (
     id, tenant_id, agent_id, agent_version_id, session_id, turn, user_id, parent_execution_id, root_execution_id, depth,
     ancestors, parent_call_id, status, input, output, stop_reason, error, tokens_in, tokens_out, cost, step_count, model_count,
-    message_count, max_steps, max_seconds, metrics, run_at, metadata, created_by, fence, active_ms, created_at, updated_at,
+    message_count, max_steps, max_seconds, finish_reason, run_at, metadata, created_by, fence, active_ms, created_at, updated_at,
     started_at, completed_at, children_tokens_in, children_tokens_out, children_cost, moves, trust
   )
   select r.id, r.tenant_id, r.agent_id, r.version_id, r.session_id, r.turn, r.user_id, r.parent_id,
@@ -168,7 +168,7 @@ export const SAMPLE_STEPS_AND_EXECUTIONS = `
     case when r.parent_id is not null then 'call_1_1' end, r.status, r.input, r.output, r.stop_reason,
     case when r.status = 'failed' then coalesce(e.error, '{}') end, coalesce(s.tokens_in, 0), coalesce(s.tokens_out, 0),
     coalesce(s.cost, 0), r.step_count, r.answers, r.message_count, greatest(50, r.answers), 600,
-    case when r.status = 'completed' then '{"finish_reason": "stop"}'::jsonb else '{}' end, r.created_at,
+    case when r.status = 'completed' then 'stop'::howdah.finish_reason end, r.created_at,
     jsonb_build_object('order', 1000 + (pg_temp.hash_of(r.n, 25) & 65535), 'channel',
       (array['web', 'mail', 'chat', 'phone'])[1 + (pg_temp.hash_of(r.n, 26) & 3)]),
     'generate', 1, r.ms::bigint, r.created_at, r.started_at + r.ms * interval '1 ms', r.started_at,

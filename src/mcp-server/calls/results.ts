@@ -13,7 +13,11 @@ export function endedResult(
   run: ExecutionRow | undefined,
   content: CallToolResult['content'] = [],
 ): CallToolResult {
-  const _meta = { 'howdah/execution_id': id, 'howdah/status': run?.status ?? 'gone' };
+  const _meta = {
+    'howdah/execution_id': id,
+    'howdah/status': run?.status ?? 'gone',
+    'howdah/finish_reason': run?.finish_reason ?? null,
+  };
   if (run?.status === 'completed') {
     const text = run.output ?? JSON.stringify(run.output_data);
     return {

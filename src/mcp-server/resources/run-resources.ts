@@ -79,6 +79,7 @@ async function readRun(caller: Caller, uri: string): Promise<ReadResourceResult>
         output: run.output,
         output_data: run.output_data,
         stop_reason: run.stop_reason,
+        finish_reason: run.finish_reason,
         error: run.error,
         session_id: run.session_id,
         parent_execution_id: run.parent_execution_id,

@@ -16,7 +16,8 @@ type Ended = Pick<ModelAnswer, 'content' | 'tool_calls' | 'finish_reason' | 'cut
 /**
  * Returns what an answer says by the way it ended. An answer that was cut off by the token limit
  * calls nothing: its last call may be shorter than meant, even if it is complete. The names of its
- * calls are in `cut_calls`.
+ * calls are in `cut_calls`. The finish reason `tool_calls` of an answer without a call is kept: the
+ * model has announced a call that is missing.
  */
 export function endOfAnswer({ content, refusal, calls, end }: EndedAnswer): Ended {
   if (end === 'length') {
@@ -34,6 +35,6 @@ export function endOfAnswer({ content, refusal, calls, end }: EndedAnswer): Ende
   return {
     content: content === '' && hasCalls ? null : content,
     tool_calls: calls,
-    finish_reason: hasCalls ? 'tool_calls' : 'stop',
+    finish_reason: hasCalls || end === 'tool_calls' ? 'tool_calls' : 'stop',
   };
 }

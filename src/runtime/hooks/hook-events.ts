@@ -111,7 +111,9 @@ export function toolAfter(facts: Facts, step: StepRecord): HookEvents['tool_afte
 export function executionComplete(facts: Facts, to: Ending): HookEvents['execution_complete'] {
   const end = commonFields('execution_complete', facts);
   const { status, stop_reason } = to;
+  const finish_reason = to.status === 'completed' ? (to.finish_reason ?? null) : null;
+  const ended = { ...end, status, stop_reason, finish_reason };
   return to.status === 'completed'
-    ? { ...end, status, stop_reason, output: to.output, output_data: to.output_data, error: null }
-    : { ...end, status, stop_reason, output: null, output_data: null, error: to.error };
+    ? { ...ended, output: to.output, output_data: to.output_data, error: null }
+    : { ...ended, output: null, output_data: null, error: to.error };
 }

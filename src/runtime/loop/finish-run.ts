@@ -31,6 +31,7 @@ export async function finishRun(action: Finish, run: HeldRun): Promise<unknown> 
     stop_reason: 'final_answer',
     output: filtered.value,
     output_data: isAsItWas ? action.output_data : null,
+    ...(action.finish_reason && { finish_reason: action.finish_reason }),
   });
 }
 

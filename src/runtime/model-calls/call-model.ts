@@ -51,8 +51,8 @@ export async function callModel(
   if (outcome.ok) {
     const refusal = await refusalOf(outcome.value, run);
     if (refusal) {
-      const { usage } = outcome.value;
-      return commitFailedAttempt(action, run, world, refusal, started_at, usage);
+      const { usage, finish_reason } = outcome.value;
+      return commitFailedAttempt(action, run, world, refusal, started_at, usage, finish_reason);
     }
     await commitAnswer({ ...action, withheld }, run, outcome.value, started_at);
   } else if (time.signal.aborted) {

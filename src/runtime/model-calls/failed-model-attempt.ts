@@ -1,3 +1,4 @@
+import type { FinishReason } from '../../contracts/agents/model.ts';
 import type { Usage } from '../../contracts/agents/usage.ts';
 import type { RunError } from '../../contracts/errors.ts';
 import type { Action } from '../../contracts/runs/action.ts';
@@ -12,7 +13,8 @@ import { requestTokens } from './plan-model-call.ts';
 type Asking = Extract<Action, { type: 'call_model' | 'embed' }>;
 
 /**
- * Commits one failed attempt, with the tokens that the vendor counted nevertheless. The run then
+ * Commits one failed attempt, with the tokens that the vendor counted nevertheless, and the finish
+ * reason of an answer that was refused. The run then
  * waits, here or as a row, if the same model is called again.
  */
 export async function commitFailedAttempt(
@@ -22,6 +24,7 @@ export async function commitFailedAttempt(
   error: RunError,
   started_at: string,
   usage?: Usage,
+  finish_reason?: FinishReason,
 ): Promise<void> {
   const { settings } = run.limits;
   const record: StepRecord = {
@@ -43,7 +46,8 @@ export async function commitFailedAttempt(
   const isSameModel = ahead.type === action.type && ahead.model.id === action.model.id;
   const delay_ms =
     isSameModel && error.retryable ? backOff(error, action.attempt, world.random, settings) : 0;
-  const records = [{ ...record, output: { delay_ms, ...usageDetails(usage) } }];
+  const details = { ...usageDetails(usage), ...(finish_reason && { finish_reason }) };
+  const records = [{ ...record, output: { delay_ms, ...details } }];
   if (delay_ms > PARK_AFTER_MS) {
     await run.commit(records, { status: 'waiting', waiting_for: 'timer', delay_ms });
   } else {

@@ -169,11 +169,19 @@ export class ReplayChecker {
   }
 }
 
+/** Compares ends. The log of a recording shows how its answers ended; older ones have no column. */
 function isSameEnd(
   to: Extract<Transition, { status: 'completed' | 'failed' }>,
   recorded: { [key: string]: unknown },
 ): boolean {
-  const { metrics: _, ...end } = to as typeof to & { metrics?: unknown };
+  const {
+    metrics: _,
+    finish_reason: __,
+    ...end
+  } = to as typeof to & {
+    metrics?: unknown;
+    finish_reason?: unknown;
+  };
   return Object.entries(end).every(
     ([field, value]) => !(field in recorded) || isSameJson(value, recorded[field]),
   );

@@ -4,7 +4,7 @@ import { MAX_TEXT_BYTES } from '../../contracts/size-limits.ts';
 import { excessOf, findConditionFault, isConditionTrue } from '../teams/condition.ts';
 import { joinAnswers, type NamedTask } from '../teams/join-answers.ts';
 import { runInputOf, taskFor, tasksOf } from '../teams/tasks.ts';
-import { failTeam, finishTeam, startTasks, WAIT } from '../teams/team-actions.ts';
+import { failTeam, finishTeam, finishWith, startTasks, WAIT } from '../teams/team-actions.ts';
 
 /**
  * Returns the next action of a chain, which runs its members one after the other. Each member reads
@@ -43,7 +43,7 @@ export function nextChainAction(definition: AgentDefinition, state: RunState): A
     }
   }
   const last = answers.at(-1)?.task;
-  return finishTeam(last?.output ?? '', last?.data ?? null);
+  return last ? finishWith(last) : finishTeam('');
 }
 
 function nextInput(input: string, answers: readonly NamedTask[], isCumulative: boolean): string {

@@ -8,7 +8,7 @@ import {
   verdictOf,
 } from '../teams/evaluator-verdict.ts';
 import { type MemberTask, runInputOf, taskFor, tasksOf } from '../teams/tasks.ts';
-import { failTeam, finishTeam, startTasks, WAIT } from '../teams/team-actions.ts';
+import { failTeam, finishWith, startTasks, WAIT } from '../teams/team-actions.ts';
 
 /**
  * One round. `shown` is the text that the deciding model read, when that model gave the verdict.
@@ -46,13 +46,13 @@ export function nextEvaluatorOptimizerAction(definition: AgentDefinition, state:
     }
     rounds.push(judgement);
     if (judgement.verdict.isGoodEnough) {
-      return finishTeam(answer.output, answer.data);
+      return finishWith(answer);
     }
   }
   const best = rounds.reduce((one, other) =>
     other.verdict.score > one.verdict.score ? other : one,
   );
-  return finishTeam(best.answer.output, best.answer.data);
+  return finishWith(best.answer);
 }
 
 type Judging = {

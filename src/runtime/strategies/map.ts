@@ -108,7 +108,11 @@ function results(named: readonly NamedTask[]): Action {
     }
     texts.push(text);
   }
-  return finishTeam(`[${texts.join(',')}]`, all);
+  return finishTeam(
+    `[${texts.join(',')}]`,
+    all,
+    named.map(({ task }) => task),
+  );
 }
 
 /** Returns the input of an item: the item after the task, or what the template makes of both. */

@@ -7,7 +7,7 @@ import { failurePolicyOf } from '../teams/failure-policy.ts';
 import { fanOut } from '../teams/fan-out.ts';
 import { joinAnswers, type NamedTask, resultOf } from '../teams/join-answers.ts';
 import { type MemberTask, memberNamed, runInputOf, taskFor, tasksOf } from '../teams/tasks.ts';
-import { failTeam, finishTeam, startTasks, WAIT } from '../teams/team-actions.ts';
+import { failTeam, finishTeam, finishWith, startTasks, WAIT } from '../teams/team-actions.ts';
 
 const AGGREGATED = 'aggregate';
 
@@ -48,6 +48,7 @@ function fanIn(
     return finishTeam(
       filled,
       Object.fromEntries(answered.map(({ name, task }) => [name, resultOf(task)])),
+      answered.map(({ task }) => task),
     );
   }
   if (!aggregated) {
@@ -58,7 +59,7 @@ function fanIn(
     return WAIT;
   }
   return aggregated.state === 'answered'
-    ? finishTeam(aggregated.output, aggregated.data)
+    ? finishWith(aggregated)
     : failTeam('member_failed', `the aggregator ${aggregator.name} failed: ${aggregated.error}`);
 }
 

@@ -26,14 +26,19 @@ export function nextVotingAction(definition: AgentDefinition, state: RunState): 
     configuration.method === 'ranked'
       ? countRanks(votes)
       : countVotes(votes, configuration.method === 'weighted' ? members : []);
-  return electWinner(counted, configuration.ties === 'fail');
+  return electWinner(counted, votes, configuration.ties === 'fail');
 }
 
 /**
  * An answer that was voted for, as its first voter wrote it, with its points. Candidates are in the
  * order of their first votes.
  */
-type Candidate = { output: string; data: Json; points: number; voters: string[] };
+type Candidate = {
+  output: string;
+  data: Json;
+  points: number;
+  voters: string[];
+};
 
 function countVotes(votes: readonly NamedTask[], weighted: readonly Member[]): Candidate[] {
   const candidates = new Map<string, Candidate>();
@@ -104,7 +109,11 @@ function keyOf(output: string, data: Json): string {
     : output.trim().replaceAll(/\s+/g, ' ').replace(/\.$/, '').toLowerCase();
 }
 
-function electWinner(candidates: readonly Candidate[], isTieFatal: boolean): Action {
+function electWinner(
+  candidates: readonly Candidate[],
+  votes: readonly NamedTask[],
+  isTieFatal: boolean,
+): Action {
   const [first, ...others] = candidates.toSorted((a, b) => b.points - a.points);
   if (!first) {
     return failTeam('no_votes', 'no member cast a vote');
@@ -114,5 +123,10 @@ function electWinner(candidates: readonly Candidate[], isTieFatal: boolean): Act
     const tied = [first, ...equal].map(({ output }) => truncate(output, MAX_QUOTED)).join(' | ');
     return failTeam('tied_vote', `the vote is a tie between ${equal.length + 1} answers: ${tied}`);
   }
-  return finishTeam(first.output, first.data);
+  const elected = votes.filter(({ name }) => first.voters.includes(name));
+  return finishTeam(
+    first.output,
+    first.data,
+    elected.map(({ task }) => task),
+  );
 }

@@ -2,7 +2,7 @@ import type { Action } from '../../contracts/runs/action.ts';
 import { MAX_JOINED_BYTES, SizeLimitError } from '../../contracts/size-limits.ts';
 import type { Json } from '../../json/json.ts';
 import type { MemberTask } from './tasks.ts';
-import { finishTeam } from './team-actions.ts';
+import { finishTeam, finishWith } from './team-actions.ts';
 
 /** Task of a member, with the name of the member. */
 export type NamedTask = { name: string; task: MemberTask };
@@ -27,10 +27,11 @@ export function joinAnswers(
 export function finishWithAnswers(named: readonly NamedTask[]): Action {
   const [first, second] = named;
   return first && !second
-    ? finishTeam(first.task.output, first.task.data)
+    ? finishWith(first.task)
     : finishTeam(
         joinAnswers(named),
         Object.fromEntries(named.map(({ name, task }) => [name, resultOf(task)])),
+        named.map(({ task }) => task),
       );
 }
 

@@ -1,4 +1,5 @@
 import type { Member, Team } from '../../contracts/agents/definition.ts';
+import type { FinishReason } from '../../contracts/agents/model.ts';
 import type { NewTask, RunState, StepSummary } from '../../contracts/runs/action.ts';
 import { MAX_TEXT_BYTES, SizeLimitError } from '../../contracts/size-limits.ts';
 import type { Json } from '../../json/json.ts';
@@ -15,6 +16,8 @@ export type MemberTask = {
   data: Json;
   /** Reason why there is no answer. */
   error: string;
+  /** True if the token limit cut the answer off. */
+  isCutOff: boolean;
 };
 
 /** Returns the tasks of a run by id, as the log of the run records them. */
@@ -36,10 +39,10 @@ const endedTasks = new WeakMap<StepSummary, MemberTask>();
 function taskAfter(kind: 'child' | 'answer', output: Json): MemberTask {
   if (kind === 'child') return taskAfterEnd(output);
   const { answer, data } = output as QuestionAnswer;
-  return { state: 'answered', output: answer, data, error: '' };
+  return { state: 'answered', output: answer, data, error: '', isCutOff: false };
 }
 
-const LIVE: MemberTask = { state: 'live', output: '', data: null, error: '' };
+const LIVE: MemberTask = { state: 'live', output: '', data: null, error: '', isCutOff: false };
 
 function add(tasks: Map<string, MemberTask>, id: string, step: StepSummary): void {
   const { kind, output } = step;
@@ -52,16 +55,32 @@ function add(tasks: Map<string, MemberTask>, id: string, step: StepSummary): voi
     tasks.set(id, ended);
   } else if (filter !== undefined) {
     const error = `the output filter ${filter} withheld the task`;
-    tasks.set(id, { state: 'failed', output: '', data: null, error });
+    tasks.set(id, failedTask(error));
   }
 }
 
+/** The end of a child, as the inbox of its parent tells it. */
+type ChildEnd = {
+  output?: string | null;
+  output_data?: Json;
+  finish_reason?: FinishReason | null;
+};
+
 function taskAfterEnd(end: Json): MemberTask {
   const { isAnswer, message } = childOutcome(end);
-  const { output, output_data } = end as { output?: string | null; output_data?: Json };
-  return isAnswer
-    ? { state: 'answered', output: output ?? '', data: output_data ?? null, error: '' }
-    : { state: 'failed', output: '', data: null, error: message };
+  if (!isAnswer) return failedTask(message);
+  const { output, output_data, finish_reason } = end as ChildEnd;
+  return {
+    state: 'answered',
+    output: output ?? '',
+    data: output_data ?? null,
+    error: '',
+    isCutOff: finish_reason === 'length',
+  };
+}
+
+function failedTask(error: string): MemberTask {
+  return { state: 'failed', output: '', data: null, error, isCutOff: false };
 }
 
 /**

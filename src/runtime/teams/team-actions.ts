@@ -3,6 +3,7 @@ import type { Action, NewTask, RunState, TeamDecision } from '../../contracts/ru
 import type { ChildWake, StopReason } from '../../contracts/runs/step.ts';
 import { MAX_TASKS_BYTES, SizeLimitError } from '../../contracts/size-limits.ts';
 import type { Json } from '../../json/json.ts';
+import type { MemberTask } from './tasks.ts';
 
 /**
  * Maximum number of members that start with one commit, because a commit of thousands would make
@@ -66,9 +67,19 @@ export function failAtLimit(reason: StopReason): Action {
   return { type: 'fail', stop_reason: reason, error: error('limit_reached', message) };
 }
 
-/** Returns the action that ends a workflow with its answer. */
-export function finishTeam(output: string, data: Json = null): Action {
-  return { type: 'finish', output, output_data: data };
+/** Returns the action that ends a workflow with an answer that it makes of the tasks' answers. */
+export function finishTeam(
+  output: string,
+  data: Json = null,
+  tasks: readonly Pick<MemberTask, 'isCutOff'>[] = [],
+): Action {
+  const finish_reason = tasks.some(({ isCutOff }) => isCutOff) ? 'length' : 'stop';
+  return { type: 'finish', output, output_data: data, finish_reason };
+}
+
+/** Returns the action that ends a workflow with the answer of one task. */
+export function finishWith(task: MemberTask): Action {
+  return finishTeam(task.output, task.data, [task]);
 }
 
 /**

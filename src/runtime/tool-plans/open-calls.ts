@@ -173,13 +173,19 @@ function retryTime(output: Json): number | undefined {
   return Number.isNaN(time) ? undefined : time;
 }
 
+/** Tells the model that called a run if the token limit cut the answer of the run off. */
+function withCut(output: Json, finish_reason: Json | undefined): Json {
+  const isCut = finish_reason === 'length' && typeof output === 'string';
+  return isCut ? `${output}\n\n(The token limit cut this answer off.)` : output;
+}
+
 /** Reads the end of a child run: whether it is an answer, its value, and its error message. */
 export function childOutcome(end: Json): { isAnswer: boolean; value: Json; message: string } {
   const result = isJsonObject(end) ? end : {};
   const error = isJsonObject(result.error) ? result.error : {};
   return {
     isAnswer: result.status === 'completed',
-    value: result.output_data ?? result.output ?? null,
+    value: result.output_data ?? withCut(result.output ?? null, result.finish_reason),
     message: String(error.message ?? `its run ended as ${result.status}`),
   };
 }

@@ -217,6 +217,7 @@ const agent = z.strictObject({
     .describe('The configuration of the engine; use secret_name for keys.'),
   human_input: z.boolean().optional().describe('Whether it may ask people.'),
   context_policy: z.enum(['trim', 'summarize', 'none']).optional(),
+  allow_empty: z.boolean().optional().describe('Whether an answer without a text may end a run.'),
   capabilities: z.array(z.string()).optional(),
   domain: z.string().max(200).optional(),
   output_schema: object.optional().describe('The JSON Schema that the answer must satisfy.'),

@@ -11,6 +11,7 @@ const node = (name: string, other: Partial<TreeNode>): TreeNode => ({
   status: 'completed',
   waiting_for: null,
   stop_reason: 'final_answer',
+  finish_reason: 'stop',
   tokens_in: '10',
   tokens_out: '5',
   cost: '0.02',

@@ -111,7 +111,7 @@ describe('an answer that is cut off', () => {
     expect(run).toMatchObject({
       status: 'completed',
       output: 'Step 1: open the',
-      metrics: { finish_reason: 'length' },
+      finish_reason: 'length',
     });
   });
 

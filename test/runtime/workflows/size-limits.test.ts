@@ -93,7 +93,7 @@ describe('the tasks of a run', () => {
     const output = 'x'.repeat(MAX_TEXT_BYTES);
     const answers = Array.from({ length: 16 }, (_, at) => ({
       name: `m${at}`,
-      task: { state: 'answered' as const, output, data: null, error: '' },
+      task: { state: 'answered' as const, output, data: null, error: '', isCutOff: false },
     }));
     expect(() => joinAnswers(answers, MAX_JOINED_BYTES)).toThrow(SizeLimitError);
     expect(joinAnswers(answers.slice(1)).length).toBeGreaterThan(15 * MAX_TEXT_BYTES);

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import {
+  isCutOff,
   type PendingQuestion,
   questionText,
   type RunSnapshot,
@@ -23,7 +24,8 @@ export function chatAnswerOf(run: RunSnapshot): {
   }
   const [question] = run.questions;
   const content = question ? questionText(question) : run.output;
-  return { content: content ?? '', calls: [], finish_reason: 'stop' };
+  const finish_reason = !question && isCutOff(run) ? 'length' : 'stop';
+  return { content: content ?? '', calls: [], finish_reason };
 }
 
 function callOf({ id, tool_call }: PendingQuestion) {

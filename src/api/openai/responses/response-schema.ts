@@ -12,7 +12,7 @@ const outputText = z.object({
   annotations: z.array(z.never()),
   logprobs: z.array(z.never()),
 });
-const itemStatus = z.enum(['in_progress', 'completed']);
+const itemStatus = z.enum(['in_progress', 'completed', 'incomplete']);
 
 const message = z.object({
   id: z.string(),

@@ -1,5 +1,6 @@
 import type { Json } from '../../../json/json.ts';
 import {
+  isCutOff,
   type PendingQuestion,
   questionText,
   type RunSnapshot,
@@ -100,12 +101,12 @@ export function responseOf(
     completed_at: run?.status === 'completed' ? run.ended_at : null,
     status: run ? statusOf(run) : 'in_progress',
     background: false,
-    error: run?.status === 'failed' && !isCutShort(run) ? errorOf(started.id, run) : null,
-    incomplete_details: run && isCutShort(run) ? { reason: 'max_output_tokens' } : null,
+    error: run?.status === 'failed' && !isCutOff(run) ? errorOf(started.id, run) : null,
+    incomplete_details: run && isCutOff(run) ? { reason: 'max_output_tokens' } : null,
     instructions: request.instructions ?? null,
     max_output_tokens: null,
     model: request.model,
-    output,
+    output: run && isCutOff(run) ? withIncompleteEnd(output) : output,
     parallel_tool_calls: true,
     previous_response_id: request.previous_response_id ?? null,
     reasoning: { effort: null, summary: null },
@@ -122,15 +123,16 @@ export function responseOf(
   };
 }
 
-function statusOf(run: RunSnapshot) {
-  if (run.status === 'cancelled') return 'cancelled';
-  if (run.status !== 'failed') return 'completed';
-  return isCutShort(run) ? 'incomplete' : 'failed';
+/** Marks the last message as incomplete. */
+function withIncompleteEnd(output: readonly OutputItem[]): OutputItem[] {
+  const last = output.findLastIndex(({ type }) => type === 'message');
+  return output.map((item, at) => (at === last ? { ...item, status: 'incomplete' } : item));
 }
 
-/** Returns whether a limit on tokens has stopped the run. OpenAI has no term for other limits. */
-function isCutShort({ status, stop_reason }: RunSnapshot): boolean {
-  return status === 'failed' && stop_reason === 'max_tokens';
+function statusOf(run: RunSnapshot) {
+  if (run.status === 'cancelled') return 'cancelled';
+  if (isCutOff(run)) return 'incomplete';
+  return run.status === 'failed' ? 'failed' : 'completed';
 }
 
 function errorOf(id: string, run: RunSnapshot) {

@@ -38,6 +38,7 @@ const columns = {
   domain: optionalText,
   output_schema: object.nullable().optional(),
   context_policy: contextPolicy.optional(),
+  allow_empty: z.boolean().optional().describe('Whether an answer without a text may end a run'),
   prompt_id: id.nullable().optional(),
   prompt_values: object.optional(),
   max_steps: optionalInt,

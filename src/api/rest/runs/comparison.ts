@@ -23,6 +23,7 @@ const figures = z
     forked_from_seq: z.int().nullable(),
     status: z.enum(EXECUTION_STATUSES),
     stop_reason: text,
+    finish_reason: text,
     is_erased: z.boolean(),
     is_encrypted: z.boolean().describe('Whether its texts are encrypted and were not compared'),
     created_at: time,

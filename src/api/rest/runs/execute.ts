@@ -86,6 +86,7 @@ const ended = started.extend({
   output: executionSchema.shape.output,
   output_data: json,
   stop_reason: executionSchema.shape.stop_reason,
+  finish_reason: executionSchema.shape.finish_reason,
   error: executionSchema.shape.error,
   tokens_in: z.number(),
   tokens_out: z.number(),
@@ -190,10 +191,12 @@ async function answerFor(
 ): Promise<RouteResponse> {
   const run = await context.transaction((db) => findExecution(db, executionId));
   const headers = { location: `/api/executions/${executionId}` };
-  const { status, output, output_data, stop_reason, error, tokens_in, tokens_out, cost } = run;
+  const { status, output, output_data, stop_reason, finish_reason, error } = run;
+  const { tokens_in, tokens_out, cost } = run;
   const summary = { execution_id: executionId, status };
   if (!isWaitedFor || run.completed_at === null) return { status: 202, headers, body: summary };
-  const end = { output, output_data, stop_reason, error, tokens_in, tokens_out, cost };
+  const result = { output, output_data, stop_reason, finish_reason, error };
+  const end = { ...result, tokens_in, tokens_out, cost };
   return { status: 200, headers, body: { ...summary, ...end } };
 }
 

@@ -93,6 +93,7 @@ export const executionRecord = z
     debounce_key: of.debounce_key,
     input_hits: json,
     contents_encrypted_at: time.nullable(),
+    finish_reason: of.finish_reason,
     agent: of.agent,
     agent_version: z.int().nullable(),
     workflow: of.workflow,

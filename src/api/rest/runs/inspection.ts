@@ -19,7 +19,12 @@ const node = z
     parent_execution_id: id.nullable(),
     depth: z.int(),
     ...{ agent: of.agent, workflow: of.workflow, status: of.status, waiting_for: of.waiting_for },
-    ...{ stop_reason: of.stop_reason, tokens_in: of.tokens_in, tokens_out: of.tokens_out },
+    ...{
+      stop_reason: of.stop_reason,
+      finish_reason: of.finish_reason,
+      tokens_in: of.tokens_in,
+      tokens_out: of.tokens_out,
+    },
     cost: count,
     total_tokens_in: count.describe('Includes child runs, as do the other totals'),
     total_tokens_out: count,

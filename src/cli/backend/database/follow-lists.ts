@@ -16,7 +16,7 @@ const nameOf = (table: 'agents' | 'workflows', run: string, key: string) =>
 /** Runs, with the columns of `ListableRun`. */
 const runs = {
   table: 'executions',
-  shown: `t.id, t.status, t.stop_reason, t.input, t.created_at, t.started_at, t.completed_at,
+  shown: `t.id, t.status, t.stop_reason, t.finish_reason, t.input, t.created_at, t.started_at, t.completed_at,
     ${nameOf('agents', 't', 'agent_id')} as agent, ${nameOf('workflows', 't', 'workflow_id')} as workflow,
     ${(['step_count', 'tokens_in', 'tokens_out', 'cost'] as const)
       .map((column) => `${runCounter('t', column)} as ${column}`)

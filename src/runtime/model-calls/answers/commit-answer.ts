@@ -14,6 +14,13 @@ import { NO_NEW_LIMITS } from '../failed-model-attempt.ts';
 import type { PermittedModel } from '../vendor-tools.ts';
 import { answerDetails, filterParts, tokensOf } from './answer-record.ts';
 import {
+  askForAnswer,
+  EMPTY_GUARD,
+  emptyAnswerError,
+  isEmptyAnswer,
+  NO_ANSWER,
+} from './empty-answer.ts';
+import {
   type AnswerContext,
   askAgain,
   CUT_OFF,
@@ -50,6 +57,9 @@ export async function commitAnswer(
   if (isTruncated) {
     return commitTruncated({ action, answer, context, run }, filtered, started_at);
   }
+  if (isEmptyAnswer(answer, action, run.definition)) {
+    return commitEmpty({ action, answer, context, run }, filtered, started_at);
+  }
   const { parts, guardSteps } = await filterParts(decision ? [] : answer.parts, run);
   const message = decision
     ? { ...decision, content: filtered.value }
@@ -73,14 +83,15 @@ export async function commitAnswer(
       stop_reason: 'final_answer',
       output,
       output_data,
-      metrics: { finish_reason: answer.finish_reason },
+      finish_reason: answer.finish_reason,
     });
     if (outcome !== 'inbox') return;
   }
   await run.commit(records);
 }
 
-type TruncatedAnswer = {
+/** An answer that is of no use to the run. */
+type UselessAnswer = {
   action: AnsweredCall;
   answer: ModelAnswer;
   context: AnswerContext;
@@ -89,7 +100,7 @@ type TruncatedAnswer = {
 
 /** Commits an answer that was cut off, and asks the model once more or fails the run. */
 async function commitTruncated(
-  { action, answer, context, run }: TruncatedAnswer,
+  { action, answer, context, run }: UselessAnswer,
   filtered: FilterResult<string | null> & { isBlocked: false },
   started_at: string,
 ): Promise<void> {
@@ -103,6 +114,22 @@ async function commitTruncated(
   const guard = isRepeated ? undefined : askAgain(answer, action.model, context);
   if (guard) await run.commit([...records, guard]);
   else await failRun(records, truncatedError(action.model, isRepeated), run);
+}
+
+/** Commits an answer with nothing in it, and asks the model once more or fails the run. */
+async function commitEmpty(
+  { action, answer, run }: UselessAnswer,
+  filtered: FilterResult<string | null> & { isBlocked: false },
+  started_at: string,
+): Promise<void> {
+  const content = filtered.value?.trim() ? filtered.value : NO_ANSWER;
+  const records: StepRecord[] = [
+    { ...stepOf(action, answer, 0, started_at), messages: [{ role: 'assistant', content }] },
+    ...filtered.guardSteps,
+  ];
+  const isRepeated = wasAskedAgain(run.state, EMPTY_GUARD);
+  if (isRepeated) await failRun(records, emptyAnswerError(action.model, answer), run);
+  else await run.commit([...records, askForAnswer(answer)]);
 }
 
 /**

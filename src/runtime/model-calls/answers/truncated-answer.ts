@@ -34,12 +34,15 @@ export function isUseless(
   return isDecision || cut_calls.length > 0 || text.trim() === '' || isBroken;
 }
 
-/** Returns whether the model was asked once more since its last answer, because of a cut. */
-export function wasAskedAgain({ steps_since_answer: steps }: RunState): boolean {
+/**
+ * Returns whether the model was asked once more since its last answer, by the guard of this name.
+ */
+export function wasAskedAgain(
+  { steps_since_answer: steps }: RunState,
+  guard: string = TRUNCATED_GUARD,
+): boolean {
   const answered = steps.findLastIndex(({ kind, call_id }) => kind === 'model' && !call_id);
-  return steps
-    .slice(answered + 1)
-    .some(({ kind, name }) => kind === 'guard' && name === TRUNCATED_GUARD);
+  return steps.slice(answered + 1).some(({ kind, name }) => kind === 'guard' && name === guard);
 }
 
 /** Returns the model with a higher limit for its answer, if its parameters have one. */
