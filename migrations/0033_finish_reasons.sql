@@ -4,8 +4,14 @@
 create type howdah.finish_reason as enum (
   'stop', 'tool_calls', 'length', 'content_filter', 'refusal'
 );
+comment on type howdah.finish_reason is
+  'How an answer of a model ended: stop, tool_calls, length (at the token limit), content_filter or '
+  'refusal.';
 alter table howdah.executions add column finish_reason howdah.finish_reason;
 alter table howdah.agents add column allow_empty boolean not null default false;
+comment on column howdah.agents.allow_empty is
+  'True if an answer without a text and without a call may end a run as completed. Otherwise the '
+  'model is asked once more, and then the run fails with empty_answer.';
 
 -- Down Migration
 alter table howdah.agents drop column allow_empty;

@@ -142,8 +142,9 @@ grant update on howdah.skill_versions to howdah_eraser;
 grant select (
   id, tenant_id, name, description, instruction, system_prompt, prompt_id, prompt_values,
   use_history, human_input, context_policy, allow_empty, engine, engine_configuration,
-  capabilities, domain, output_schema, max_steps, max_tokens, max_cost, max_seconds, user_id, is_default, is_active,
-  is_restricted, agent_system_id, current_version_id, created_at, updated_at, deleted_at
+  capabilities, domain, output_schema, max_steps, max_tokens, max_cost, max_seconds, user_id,
+  is_default, is_active, is_restricted, agent_system_id, current_version_id, created_at,
+  updated_at, deleted_at
 ) on howdah.agents to howdah_app, howdah_viewer;
 grant
   insert (
@@ -335,9 +336,9 @@ grant select (
   is_pause_requested, agent_id, agent_version_id, session_id, user_id, parent_execution_id,
   forked_from_execution_id, compensates_execution_id, workflow_id, workflow_version_id,
   table_trigger_id, max_tokens, wake_at, started_at, completed_at, contents_erased_at,
-  contents_encrypted_at, turn,
-  waiting_for, stop_reason, finish_reason, forked_from_seq, cost, children_cost, max_cost, input, metrics,
-  metadata, created_by, ancestors, input_data, output, output_data, error, idempotency_key,
+  contents_encrypted_at, turn, waiting_for, stop_reason, finish_reason, forked_from_seq, cost,
+  children_cost, max_cost, input, metrics, metadata, created_by, ancestors, input_data, output,
+  output_data, error, idempotency_key,
   input_parts, overrides, history, client_tools, concurrency_key, debounce_key, debounce_ms,
   debounced_at, input_hits, xmin
 ) on howdah.executions to howdah_app, howdah_viewer;
@@ -807,10 +808,13 @@ grant execute on function
   howdah_private.compared_logs(uuid, uuid, int, boolean), howdah_private.compared_run(uuid),
   howdah_private.compared_steps(uuid, int[], boolean), howdah_private.content_columns(regclass),
   howdah_private.distinguish_steps(text, text, boolean),
+  howdah_private.end_note(howdah.execution_status, howdah.stop_reason, text),
   howdah_private.log_differences(uuid, uuid, int, boolean),
+  howdah_private.is_refusal_of_request(text),
   howdah_private.message_json(howdah.messages), howdah_private.pick_fields(jsonb, text[]),
   howdah_private.redact_document(jsonb, text[]), howdah_private.redacted_definition(jsonb),
-  howdah_private.redacted_texts(jsonb), howdah_private.run_differences(jsonb, jsonb, text[]),
+  howdah_private.redacted_texts(jsonb), howdah_private.refused_message(howdah.messages, text),
+  howdah_private.run_differences(jsonb, jsonb, text[]),
   howdah_private.run_figures(jsonb), howdah_private.run_history(uuid),
   howdah_private.session_history(uuid, uuid, int), howdah_private.shared_steps(jsonb, jsonb),
   howdah_private.step_change(int, int, howdah.step_kind, text, jsonb, jsonb),

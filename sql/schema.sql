@@ -2866,7 +2866,8 @@ begin
     || array['client_tools', 'overrides', 'max_steps', 'max_tokens', 'max_cost', 'max_seconds']);
   v_steps := howdah_private.log_differences(
     compare_executions.a, compare_executions.b, v_shared, v_has_texts);
-  v_ended := howdah_private.run_differences(v_a, v_b, array['status', 'waiting_for', 'stop_reason', 'finish_reason']
+  v_ended := howdah_private.run_differences(v_a, v_b,
+    '{status,waiting_for,stop_reason,finish_reason}'::text[]
     || case when v_has_texts then '{output,output_data,error}' else '{}' end::text[]);
   return jsonb_build_object(
     'is_same', case when v_has_texts or v_began <> '[]' or v_ended <> '[]'
@@ -3646,7 +3647,7 @@ begin
   select max(coalesce(h.trust, e.trust)) into v_trust from howdah.executions as e
   left join howdah_private.run_heads as h on h.execution_id = e.id
   where e.tenant_id = v_session.tenant_id and e.session_id = v_session.id and e.turn <= v_turn
-    and (e.status = 'completed' or e.history is not null);
+    and (e.completed_at is not null or e.history is not null);
   insert into howdah.sessions (
     tenant_id, agent_id, workflow_id, user_id, title, policy, forked_from_session_id,
     forked_from_turn
@@ -4181,8 +4182,8 @@ begin
         else a.context_policy end,
       r.output_schema, r.max_steps, r.max_tokens, r.max_cost, r.max_seconds,
       coalesce(r.capabilities, a.capabilities), r.domain, coalesce(r.engine, 'builtin'),
-      coalesce(r.engine_configuration, '{}'), coalesce(r.allow_empty, false), (r.prompt ->> 'id')::uuid,
-      coalesce(r.prompt -> 'values', '{}')
+      coalesce(r.engine_configuration, '{}'), coalesce(r.allow_empty, false),
+      (r.prompt ->> 'id')::uuid, coalesce(r.prompt -> 'values', '{}')
     from jsonb_to_record(v_definition -> 'agent') as r (
       description text, instruction text, system_prompt text, use_history boolean,
       context_policy howdah.context_policy, output_schema jsonb, max_steps int, max_tokens bigint,
@@ -4369,7 +4370,8 @@ begin
   update howdah.executions as e
   set status = case when v_live <> e.id then 'waiting' else 'queued' end::howdah.execution_status,
     waiting_for = case when v_live <> e.id then 'turn' end::howdah.waiting_reason,
-    stop_reason = null, finish_reason = null, error = null, output = null, output_data = null, completed_at = null,
+    stop_reason = null, finish_reason = null, error = null, output = null, output_data = null,
+    completed_at = null,
     crashes_without_progress = 0, at_risk = false, live_children = 0, members_waiting = 0,
     wake_at = null,
     step_count = e.step_count + 1, messages_at_retry = e.message_count, updated_at = now(),
@@ -6047,8 +6049,7 @@ AS $function$
   select jsonb_build_object(
     'agent', jsonb_build_object(
       'name', a.name, 'description', a.description, 'capabilities', a.capabilities,
-      'domain', a.domain,
-      'instruction', a.instruction, 'system_prompt', a.system_prompt,
+      'domain', a.domain, 'instruction', a.instruction, 'system_prompt', a.system_prompt,
       'use_history', a.use_history, 'context_policy', a.context_policy,
       'output_schema', a.output_schema, 'max_steps', a.max_steps,
       'max_tokens', a.max_tokens, 'max_cost', a.max_cost, 'max_seconds', a.max_seconds
@@ -6662,7 +6663,8 @@ begin
   update howdah.agents as a
   set description = w.description, instruction = w.mission, system_prompt = w.system_prompt,
     use_history = w.use_history, human_input = w.human_input, context_policy = w.context_policy,
-    allow_empty = w.allow_empty, capabilities = w.capabilities, domain = w.domain, output_schema = w.output_schema,
+    allow_empty = w.allow_empty, capabilities = w.capabilities, domain = w.domain,
+    output_schema = w.output_schema,
     is_active = w.is_active, is_default = coalesce(w.is_default, a.is_default),
     engine = w.engine, engine_configuration = w.engine_configuration,
     max_steps = w.max_steps, max_tokens = w.max_tokens, max_cost = w.max_cost,
@@ -6679,14 +6681,16 @@ begin
       coalesce(r.engine_configuration, '{}') as engine_configuration, b.*
     from jsonb_to_record(entry) as r (engine howdah.agent_engine, engine_configuration jsonb,
       description text, mission text, system_prompt text, use_history boolean, human_input boolean,
-      context_policy howdah.context_policy, allow_empty boolean, domain text, output_schema jsonb, is_active boolean,
+      context_policy howdah.context_policy, allow_empty boolean, domain text, output_schema jsonb,
+      is_active boolean,
       is_default boolean)
     cross join jsonb_to_record(coalesce(entry -> 'budget', '{}'))
       as b (max_steps int, max_tokens bigint, max_cost numeric, max_seconds int)
   ) as w
   where a.id = v_id
     and (a.description, a.instruction, a.system_prompt, a.use_history, a.human_input,
-      a.context_policy, a.allow_empty, a.capabilities, a.domain, a.output_schema, a.is_active, a.is_default,
+      a.context_policy, a.allow_empty, a.capabilities, a.domain, a.output_schema, a.is_active,
+      a.is_default,
       a.max_steps, a.max_tokens, a.max_cost, a.max_seconds, a.engine, a.engine_configuration)
     is distinct from (w.description, w.mission, w.system_prompt, w.use_history, w.human_input,
       w.context_policy, w.allow_empty, w.capabilities, w.domain, w.output_schema, w.is_active,
@@ -10190,7 +10194,7 @@ begin
   select min(e.turn) into v_hidden from howdah.executions as e
   where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn <= check_forked_turn.turn
     and e.parent_execution_id is null
-    and (e.status = 'completed'
+    and (e.completed_at is not null
       or (e.turn = 1 and e.history is not null and s.forked_from_turn is not null))
     and not howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id));
   if v_hidden is not null then
@@ -15708,6 +15712,13 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.end_note(status howdah.execution_status, stop_reason howdah.stop_reason, code text)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN CASE WHEN (status = ANY (ARRAY['failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) THEN jsonb_build_object('role', 'user', 'content', format('(%s What was done before stays done.)'::text, CASE WHEN (status = 'cancelled'::howdah.execution_status) THEN 'This turn was cancelled before its answer.'::text WHEN (stop_reason = 'error'::howdah.stop_reason) THEN format('This turn failed before its answer: %s.'::text, COALESCE(code, 'error'::text)) ELSE format('This turn was stopped before its answer: %s.'::text, stop_reason) END)) ELSE NULL::jsonb END
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.end_revocation(id uuid)
  RETURNS void
  LANGUAGE sql
@@ -19942,7 +19953,7 @@ AS $function$
       left join howdah_private.run_heads as h on h.execution_id = t.id
       where t.tenant_id = e.tenant_id and t.session_id = e.session_id and t.turn < e.turn
         -- a forked session continues from that history
-        and (t.status = 'completed' or (t.turn = 1 and t.history is not null))
+        and (t.completed_at is not null or (t.turn = 1 and t.history is not null))
     ) end,
     case when e.overrides -> 'ephemeral' = 'false' then (
       select max(c.trust) from (
@@ -19950,11 +19961,11 @@ AS $function$
         union all
         select s.id from howdah.executions as o
         join howdah.executions as s on s.tenant_id = o.tenant_id and s.session_id = o.session_id
-        where o.id = e.root_execution_id and s.turn < o.turn and s.status = 'completed'
+        where o.id = e.root_execution_id and s.turn < o.turn and s.completed_at is not null
       ) as r (id)
       join howdah.executions as c on c.root_execution_id = r.id
         and c.parent_execution_id is not null
-      where c.tenant_id = e.tenant_id and c.status = 'completed' and c.completed_at <= e.created_at
+      where c.tenant_id = e.tenant_id and c.completed_at <= e.created_at
         and c.overrides -> 'ephemeral' = 'false'
     ) end)
 $function$
@@ -20557,6 +20568,13 @@ AS $function$
     )
     else howdah_private.is_used_up(l, is_reached.subject_id, clock_timestamp()) end
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_refusal_of_request(code text)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN COALESCE((code = ANY (ARRAY['invalid_request'::text, 'content_filtered'::text, 'context_too_long'::text])), false)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_replaced(l howdah.limits, subject_id uuid)
@@ -22858,7 +22876,7 @@ begin
     select max(coalesce(o.trust, e.trust)) from howdah.executions as e
     left join howdah_private.run_heads as o on o.execution_id = e.id
     where e.tenant_id = v_tenant_id and e.session_id = p.session_id and e.turn <= p.turn
-      and (e.status = 'completed' or e.history is not null) and e.parent_execution_id is null
+      and (e.completed_at is not null or e.history is not null) and e.parent_execution_id is null
   )) into v_trust
   from howdah.executions as p left join howdah_private.run_heads as h on h.execution_id = p.id
   where p.id = lower_trust_to_source.previous and p.tenant_id = v_tenant_id;
@@ -28526,6 +28544,23 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refused_message(m howdah.messages, code text)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select (howdah_private.message_json(m) - '{step_seq,parts}'::text[]) || jsonb_build_object(
+    'content', case
+      when refused_message.code = 'content_filtered' and m.role = 'user'
+        then '[withheld by a filter]'
+      when m.content is null and m.parts is not null and m.role = 'user' then '[files]'
+      when refused_message.code = 'context_too_long' and not howdah_private.is_encrypted(m.content)
+        then left(m.content, 2000)
+      else m.content end)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.register_follower(execution_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -29271,7 +29306,8 @@ begin
   select e.parent_execution_id, e.tenant_id, 'child', e.parent_call_id,
     greatest('internal', e.trust), jsonb_build_object(
     'execution_id', e.id, 'status', e.status, 'stop_reason', e.stop_reason,
-    'finish_reason', e.finish_reason, 'output', e.output, 'output_data', e.output_data, 'error', e.error, 'trust', greatest('internal', e.trust))
+    'finish_reason', e.finish_reason, 'output', e.output, 'output_data', e.output_data,
+    'error', e.error, 'trust', greatest('internal', e.trust))
   from howdah.executions as e
   where e.id = any (v_ids) and e.parent_execution_id = any (v_parents)
   order by e.id;
@@ -31826,12 +31862,14 @@ CREATE OR REPLACE FUNCTION howdah_private.session_history(tenant_id uuid, sessio
 AS $function$
   with earlier as (
     select e.id, e.turn, e.workflow_id, e.step_count, e.history,
-      e.status = 'completed' as has_answered
+      e.completed_at is not null as is_over, e.status = 'completed' as has_answered,
+      e.error ->> 'code' as code,
+      howdah_private.end_note(e.status, e.stop_reason, e.error ->> 'code') as note
     from howdah.executions as e
     where e.tenant_id = session_history.tenant_id
       and e.session_id = session_history.session_id
       and e.turn < session_history.turn
-      and (e.status = 'completed' or (e.turn = 1 and e.history is not null and exists (
+      and (e.completed_at is not null or (e.turn = 1 and e.history is not null and exists (
         select from howdah.sessions as s
         where s.id = session_history.session_id and s.forked_from_turn is not null
       )))
@@ -31843,11 +31881,16 @@ AS $function$
     where s.covers_from_seq = 0 and l.has_answered
   ),
   messages as (
-    select r.turn, m.seq, howdah_private.message_json(m) - 'step_seq' as message
+    select r.turn, m.seq, case when howdah_private.is_refusal_of_request(r.code)
+      then howdah_private.refused_message(m, r.code)
+      else howdah_private.message_json(m) - 'step_seq' end as message
     from earlier as r
     join howdah.messages as m on m.execution_id = r.id
-    where r.has_answered and r.turn >= (select f.turn from first as f)
+    where r.is_over and r.turn >= (select f.turn from first as f)
       and (r.workflow_id is null or m.seq = 1 or m.step_seq = r.step_count)
+    union all
+    select r.turn, 2147483647, r.note from earlier as r
+    where r.note is not null and r.turn >= (select f.turn from first as f)
     union all
     select r.turn, g.place - 1000000, g.message
     from earlier as r
@@ -33506,18 +33549,26 @@ AS $function$
     union all
     select r.id from own as o
     join howdah.executions as r on r.tenant_id = o.tenant_id and r.session_id = o.session_id
-    where r.turn < o.turn and r.status = 'completed'
+    where r.turn < o.turn and r.completed_at is not null
   ),
   earlier as (
-    select c.id from own as o
+    select c.id, howdah_private.end_note(c.status, c.stop_reason, c.error ->> 'code') as note,
+      c.error ->> 'code' as code
+    from own as o
     cross join roots as r join howdah.executions as c on c.root_execution_id = r.id
-    where c.parent_execution_id is not null and c.status = 'completed'
-      and c.completed_at <= o.created_at
+    where c.parent_execution_id is not null and c.completed_at <= o.created_at
       and c.overrides -> 'ephemeral' = 'false' and c.contents_erased_at is null
       and howdah_private.first_agent_of(c.id) = o.agent_id
   )
-  select coalesce(jsonb_agg(howdah_private.message_json(m) - 'step_seq' order by e.id, m.seq), '[]')
-  from earlier as e join howdah.messages as m on m.execution_id = e.id
+  select coalesce(jsonb_agg(s.message order by s.id, s.seq), '[]')
+  from (
+    select e.id, m.seq, case when howdah_private.is_refusal_of_request(e.code)
+      then howdah_private.refused_message(m, e.code)
+      else howdah_private.message_json(m) - 'step_seq' end as message
+    from earlier as e join howdah.messages as m on m.execution_id = e.id
+    union all
+    select e.id, 2147483647, e.note from earlier as e where e.note is not null
+  ) as s
 $function$
 ;
 
@@ -47907,6 +47958,12 @@ grant execute on function howdah_private.end_delivery(uuid,integer,integer,text,
 
 grant execute on function howdah_private.end_model_test(uuid,uuid,jsonb,numeric) to howdah_worker;
 
+grant execute on function howdah_private.end_note(howdah.execution_status,howdah.stop_reason,text) to howdah_app;
+
+grant execute on function howdah_private.end_note(howdah.execution_status,howdah.stop_reason,text) to howdah_engine;
+
+grant execute on function howdah_private.end_note(howdah.execution_status,howdah.stop_reason,text) to howdah_viewer;
+
 grant execute on function howdah_private.end_revocation(uuid) to howdah_worker;
 
 grant execute on function howdah_private.enqueue_encryptions(interval) to howdah_worker;
@@ -48290,6 +48347,12 @@ grant execute on function howdah_private.is_provider(text) to howdah_app;
 grant execute on function howdah_private.is_provider(text) to howdah_engine;
 
 grant execute on function howdah_private.is_provider_reported(text,text) to howdah_app;
+
+grant execute on function howdah_private.is_refusal_of_request(text) to howdah_app;
+
+grant execute on function howdah_private.is_refusal_of_request(text) to howdah_engine;
+
+grant execute on function howdah_private.is_refusal_of_request(text) to howdah_viewer;
 
 grant execute on function howdah_private.is_replaced(howdah.limits,uuid) to howdah_engine;
 
@@ -49034,6 +49097,12 @@ grant execute on function howdah_private.refused_commit_message() to howdah_app;
 grant execute on function howdah_private.refused_commit_message() to howdah_engine;
 
 grant execute on function howdah_private.refused_commit_message() to howdah_viewer;
+
+grant execute on function howdah_private.refused_message(howdah.messages,text) to howdah_app;
+
+grant execute on function howdah_private.refused_message(howdah.messages,text) to howdah_engine;
+
+grant execute on function howdah_private.refused_message(howdah.messages,text) to howdah_viewer;
 
 grant execute on function howdah_private.register_follower(uuid) to howdah_app;
 
@@ -50768,6 +50837,8 @@ comment on column howdah.agent_versions.tenant_id is 'The tenant that owns the r
 comment on column howdah.agent_versions.version is 'Version number: 1, 2, 3 and so on.';
 
 comment on column howdah.agents.agent_system_id is 'The agent system whose file describes the agent.';
+
+comment on column howdah.agents.allow_empty is 'True if an answer without a text and without a call may end a run as completed. Otherwise the model is asked once more, and then the run fails with empty_answer.';
 
 comment on column howdah.agents.capabilities is 'Strengths of the agent, in words that a router can match.';
 

@@ -698,9 +698,8 @@ create or replace trigger _100_refuse_truncate before truncate on howdah.executi
   for each statement execute function howdah_private.tg__refuse_change();
 create or replace trigger _300_refuse_rewrite
   before update of id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id,
-    input, input_data, input_parts, history, client_tools, output, output_data, stop_reason, finish_reason,
-    error,
-    tokens_in, tokens_out, cost, step_count, message_count
+    input, input_data, input_parts, history, client_tools, output, output_data, stop_reason,
+    finish_reason, error, tokens_in, tokens_out, cost, step_count, message_count
   on howdah.executions
   for each row when (old.completed_at is not null and current_user <> 'howdah_engine')
   execute function howdah_private.tg__refuse_change();

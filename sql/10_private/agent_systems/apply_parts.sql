@@ -345,7 +345,8 @@ begin
   update howdah.agents as a
   set description = w.description, instruction = w.mission, system_prompt = w.system_prompt,
     use_history = w.use_history, human_input = w.human_input, context_policy = w.context_policy,
-    allow_empty = w.allow_empty, capabilities = w.capabilities, domain = w.domain, output_schema = w.output_schema,
+    allow_empty = w.allow_empty, capabilities = w.capabilities, domain = w.domain,
+    output_schema = w.output_schema,
     is_active = w.is_active, is_default = coalesce(w.is_default, a.is_default),
     engine = w.engine, engine_configuration = w.engine_configuration,
     max_steps = w.max_steps, max_tokens = w.max_tokens, max_cost = w.max_cost,
@@ -362,14 +363,16 @@ begin
       coalesce(r.engine_configuration, '{}') as engine_configuration, b.*
     from jsonb_to_record(entry) as r (engine howdah.agent_engine, engine_configuration jsonb,
       description text, mission text, system_prompt text, use_history boolean, human_input boolean,
-      context_policy howdah.context_policy, allow_empty boolean, domain text, output_schema jsonb, is_active boolean,
+      context_policy howdah.context_policy, allow_empty boolean, domain text, output_schema jsonb,
+      is_active boolean,
       is_default boolean)
     cross join jsonb_to_record(coalesce(entry -> 'budget', '{}'))
       as b (max_steps int, max_tokens bigint, max_cost numeric, max_seconds int)
   ) as w
   where a.id = v_id
     and (a.description, a.instruction, a.system_prompt, a.use_history, a.human_input,
-      a.context_policy, a.allow_empty, a.capabilities, a.domain, a.output_schema, a.is_active, a.is_default,
+      a.context_policy, a.allow_empty, a.capabilities, a.domain, a.output_schema, a.is_active,
+      a.is_default,
       a.max_steps, a.max_tokens, a.max_cost, a.max_seconds, a.engine, a.engine_configuration)
     is distinct from (w.description, w.mission, w.system_prompt, w.use_history, w.human_input,
       w.context_policy, w.allow_empty, w.capabilities, w.domain, w.output_schema, w.is_active,

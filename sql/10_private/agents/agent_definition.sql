@@ -43,8 +43,7 @@ as $$
   select jsonb_build_object(
     'agent', jsonb_build_object(
       'name', a.name, 'description', a.description, 'capabilities', a.capabilities,
-      'domain', a.domain,
-      'instruction', a.instruction, 'system_prompt', a.system_prompt,
+      'domain', a.domain, 'instruction', a.instruction, 'system_prompt', a.system_prompt,
       'use_history', a.use_history, 'context_policy', a.context_policy,
       'output_schema', a.output_schema, 'max_steps', a.max_steps,
       'max_tokens', a.max_tokens, 'max_cost', a.max_cost, 'max_seconds', a.max_seconds

@@ -40,7 +40,7 @@ as $$
       left join howdah_private.run_heads as h on h.execution_id = t.id
       where t.tenant_id = e.tenant_id and t.session_id = e.session_id and t.turn < e.turn
         -- a forked session continues from that history
-        and (t.status = 'completed' or (t.turn = 1 and t.history is not null))
+        and (t.completed_at is not null or (t.turn = 1 and t.history is not null))
     ) end,
     case when e.overrides -> 'ephemeral' = 'false' then (
       select max(c.trust) from (
@@ -48,11 +48,11 @@ as $$
         union all
         select s.id from howdah.executions as o
         join howdah.executions as s on s.tenant_id = o.tenant_id and s.session_id = o.session_id
-        where o.id = e.root_execution_id and s.turn < o.turn and s.status = 'completed'
+        where o.id = e.root_execution_id and s.turn < o.turn and s.completed_at is not null
       ) as r (id)
       join howdah.executions as c on c.root_execution_id = r.id
         and c.parent_execution_id is not null
-      where c.tenant_id = e.tenant_id and c.status = 'completed' and c.completed_at <= e.created_at
+      where c.tenant_id = e.tenant_id and c.completed_at <= e.created_at
         and c.overrides -> 'ephemeral' = 'false'
     ) end)
 $$;

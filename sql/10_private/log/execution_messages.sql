@@ -37,12 +37,50 @@ create or replace function howdah_private.first_content(
     ) as variables) as v
   ) else input_data end));
 
+-- Returns the message that closes the conversation of a run without an answer, for later turns.
+-- Null for a run with an answer, and for one that has not ended. Names the reason only by its code:
+-- the message of an error may contain text from outside.
+create or replace function howdah_private.end_note(
+  status howdah.execution_status, stop_reason howdah.stop_reason, code text
+) returns jsonb
+  language sql immutable
+  return case when status in ('failed', 'cancelled') then jsonb_build_object(
+    'role', 'user', 'content', format('(%s What was done before stays done.)', case
+      when status = 'cancelled' then 'This turn was cancelled before its answer.'
+      when stop_reason = 'error'
+        then format('This turn failed before its answer: %s.', coalesce(code, 'error'))
+      else format('This turn was stopped before its answer: %s.', stop_reason) end)) end;
+
+-- Returns a message of a run whose request a model refused, as later turns receive it. What may be
+-- the cause is left out, since each later request would be refused, too: files and other parts, the
+-- message that a filter stopped, and long texts if there was too much.
+create or replace function howdah_private.refused_message(m howdah.messages, code text)
+  returns jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select (howdah_private.message_json(m) - '{step_seq,parts}'::text[]) || jsonb_build_object(
+    'content', case
+      when refused_message.code = 'content_filtered' and m.role = 'user'
+        then '[withheld by a filter]'
+      when m.content is null and m.parts is not null and m.role = 'user' then '[files]'
+      when refused_message.code = 'context_too_long' and not howdah_private.is_encrypted(m.content)
+        then left(m.content, 2000)
+      else m.content end)
+$$;
+
+-- Returns whether a model refused a request because of what it contains, by the code of the error.
+create or replace function howdah_private.is_refusal_of_request(code text) returns boolean
+  language sql immutable
+  return coalesce(code in ('invalid_request', 'content_filtered', 'context_too_long'), false);
+
 -- Returns the messages of a session before the given turn, in the order of the turns. Reads with
 -- the rights of the caller: a claim has those of the engine, an export those of its user.
 --
--- Only completed runs count. A failed or cancelled run is left out, since its calls may lack
--- results, and so is a run whose contents were erased. Of a workflow run, the input and the final
--- answer are kept. If a run summarized everything before it, earlier messages are not needed,
+-- A run whose contents were erased is left out. A run that ended without an answer is kept, so that
+-- the next turn neither forgets nor repeats what it did; a note says how it ended (end_note). Of a
+-- workflow run, the input and the final answer are kept. If a run summarized everything before it
+-- and has answered, earlier messages are not needed,
 -- including those that its client supplied. The worker leaves out messages that other summaries
 -- cover. The initial history of a forked session is kept however its first run ended.
 create or replace function howdah_private.session_history(
@@ -53,12 +91,14 @@ create or replace function howdah_private.session_history(
 as $$
   with earlier as (
     select e.id, e.turn, e.workflow_id, e.step_count, e.history,
-      e.status = 'completed' as has_answered
+      e.completed_at is not null as is_over, e.status = 'completed' as has_answered,
+      e.error ->> 'code' as code,
+      howdah_private.end_note(e.status, e.stop_reason, e.error ->> 'code') as note
     from howdah.executions as e
     where e.tenant_id = session_history.tenant_id
       and e.session_id = session_history.session_id
       and e.turn < session_history.turn
-      and (e.status = 'completed' or (e.turn = 1 and e.history is not null and exists (
+      and (e.completed_at is not null or (e.turn = 1 and e.history is not null and exists (
         select from howdah.sessions as s
         where s.id = session_history.session_id and s.forked_from_turn is not null
       )))
@@ -70,11 +110,16 @@ as $$
     where s.covers_from_seq = 0 and l.has_answered
   ),
   messages as (
-    select r.turn, m.seq, howdah_private.message_json(m) - 'step_seq' as message
+    select r.turn, m.seq, case when howdah_private.is_refusal_of_request(r.code)
+      then howdah_private.refused_message(m, r.code)
+      else howdah_private.message_json(m) - 'step_seq' end as message
     from earlier as r
     join howdah.messages as m on m.execution_id = r.id
-    where r.has_answered and r.turn >= (select f.turn from first as f)
+    where r.is_over and r.turn >= (select f.turn from first as f)
       and (r.workflow_id is null or m.seq = 1 or m.step_seq = r.step_count)
+    union all
+    select r.turn, 2147483647, r.note from earlier as r
+    where r.note is not null and r.turn >= (select f.turn from first as f)
     union all
     select r.turn, g.place - 1000000, g.message
     from earlier as r
@@ -90,9 +135,9 @@ as $$
 $$;
 
 -- Returns the earlier messages of a sub-agent that keeps its conversation (ephemeral: false). These
--- are its runs that had ended when this run began, below the same root or below earlier turns of
--- the session. Child runs begin and end under the lock of the parent, so every worker that claims
--- the run reads the same history.
+-- are its runs that had ended when this run began, however they ended, below the same root or below
+-- earlier turns of the session. Child runs begin and end under the lock of the parent, so every
+-- worker that claims the run reads the same history.
 create or replace function howdah_private.sub_run_history(execution_id uuid) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -108,18 +153,26 @@ as $$
     union all
     select r.id from own as o
     join howdah.executions as r on r.tenant_id = o.tenant_id and r.session_id = o.session_id
-    where r.turn < o.turn and r.status = 'completed'
+    where r.turn < o.turn and r.completed_at is not null
   ),
   earlier as (
-    select c.id from own as o
+    select c.id, howdah_private.end_note(c.status, c.stop_reason, c.error ->> 'code') as note,
+      c.error ->> 'code' as code
+    from own as o
     cross join roots as r join howdah.executions as c on c.root_execution_id = r.id
-    where c.parent_execution_id is not null and c.status = 'completed'
-      and c.completed_at <= o.created_at
+    where c.parent_execution_id is not null and c.completed_at <= o.created_at
       and c.overrides -> 'ephemeral' = 'false' and c.contents_erased_at is null
       and howdah_private.first_agent_of(c.id) = o.agent_id
   )
-  select coalesce(jsonb_agg(howdah_private.message_json(m) - 'step_seq' order by e.id, m.seq), '[]')
-  from earlier as e join howdah.messages as m on m.execution_id = e.id
+  select coalesce(jsonb_agg(s.message order by s.id, s.seq), '[]')
+  from (
+    select e.id, m.seq, case when howdah_private.is_refusal_of_request(e.code)
+      then howdah_private.refused_message(m, e.code)
+      else howdah_private.message_json(m) - 'step_seq' end as message
+    from earlier as e join howdah.messages as m on m.execution_id = e.id
+    union all
+    select e.id, 2147483647, e.note from earlier as e where e.note is not null
+  ) as s
 $$;
 
 -- Returns the messages before a run began that the run receives: those of its session, of its

@@ -14,7 +14,8 @@ create or replace function howdah_private.traced_runs(ids uuid[]) returns table 
     execution_id uuid, root_execution_id uuid, parent_execution_id uuid, tenant_id uuid,
     session_id uuid, traceparent text, agent_id uuid, workflow_id uuid, name text, version int,
     status howdah.execution_status, stop_reason howdah.stop_reason,
-    finish_reason howdah.finish_reason, error_code text, error_message text, tokens_in bigint, tokens_out bigint, cost numeric,
+    finish_reason howdah.finish_reason, error_code text, error_message text, tokens_in bigint,
+    tokens_out bigint, cost numeric,
     steps int, created_at timestamptz, started_at timestamptz, completed_at timestamptz
   )
   language sql stable security definer

@@ -136,7 +136,7 @@ begin
     select max(coalesce(o.trust, e.trust)) from howdah.executions as e
     left join howdah_private.run_heads as o on o.execution_id = e.id
     where e.tenant_id = v_tenant_id and e.session_id = p.session_id and e.turn <= p.turn
-      and (e.status = 'completed' or e.history is not null) and e.parent_execution_id is null
+      and (e.completed_at is not null or e.history is not null) and e.parent_execution_id is null
   )) into v_trust
   from howdah.executions as p left join howdah_private.run_heads as h on h.execution_id = p.id
   where p.id = lower_trust_to_source.previous and p.tenant_id = v_tenant_id;

@@ -43,7 +43,7 @@ begin
   select min(e.turn) into v_hidden from howdah.executions as e
   where e.tenant_id = s.tenant_id and e.session_id = s.id and e.turn <= check_forked_turn.turn
     and e.parent_execution_id is null
-    and (e.status = 'completed'
+    and (e.completed_at is not null
       or (e.turn = 1 and e.history is not null and s.forked_from_turn is not null))
     and not howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id));
   if v_hidden is not null then

@@ -29,7 +29,8 @@ begin
   select e.parent_execution_id, e.tenant_id, 'child', e.parent_call_id,
     greatest('internal', e.trust), jsonb_build_object(
     'execution_id', e.id, 'status', e.status, 'stop_reason', e.stop_reason,
-    'finish_reason', e.finish_reason, 'output', e.output, 'output_data', e.output_data, 'error', e.error, 'trust', greatest('internal', e.trust))
+    'finish_reason', e.finish_reason, 'output', e.output, 'output_data', e.output_data,
+    'error', e.error, 'trust', greatest('internal', e.trust))
   from howdah.executions as e
   where e.id = any (v_ids) and e.parent_execution_id = any (v_parents)
   order by e.id;

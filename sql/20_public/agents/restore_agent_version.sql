@@ -54,8 +54,8 @@ begin
         else a.context_policy end,
       r.output_schema, r.max_steps, r.max_tokens, r.max_cost, r.max_seconds,
       coalesce(r.capabilities, a.capabilities), r.domain, coalesce(r.engine, 'builtin'),
-      coalesce(r.engine_configuration, '{}'), coalesce(r.allow_empty, false), (r.prompt ->> 'id')::uuid,
-      coalesce(r.prompt -> 'values', '{}')
+      coalesce(r.engine_configuration, '{}'), coalesce(r.allow_empty, false),
+      (r.prompt ->> 'id')::uuid, coalesce(r.prompt -> 'values', '{}')
     from jsonb_to_record(v_definition -> 'agent') as r (
       description text, instruction text, system_prompt text, use_history boolean,
       context_policy howdah.context_policy, output_schema jsonb, max_steps int, max_tokens bigint,

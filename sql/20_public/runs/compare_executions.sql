@@ -27,7 +27,8 @@ begin
     || array['client_tools', 'overrides', 'max_steps', 'max_tokens', 'max_cost', 'max_seconds']);
   v_steps := howdah_private.log_differences(
     compare_executions.a, compare_executions.b, v_shared, v_has_texts);
-  v_ended := howdah_private.run_differences(v_a, v_b, array['status', 'waiting_for', 'stop_reason', 'finish_reason']
+  v_ended := howdah_private.run_differences(v_a, v_b,
+    '{status,waiting_for,stop_reason,finish_reason}'::text[]
     || case when v_has_texts then '{output,output_data,error}' else '{}' end::text[]);
   return jsonb_build_object(
     'is_same', case when v_has_texts or v_began <> '[]' or v_ended <> '[]'

@@ -26,7 +26,8 @@ begin
   update howdah.executions as e
   set status = case when v_live <> e.id then 'waiting' else 'queued' end::howdah.execution_status,
     waiting_for = case when v_live <> e.id then 'turn' end::howdah.waiting_reason,
-    stop_reason = null, finish_reason = null, error = null, output = null, output_data = null, completed_at = null,
+    stop_reason = null, finish_reason = null, error = null, output = null, output_data = null,
+    completed_at = null,
     crashes_without_progress = 0, at_risk = false, live_children = 0, members_waiting = 0,
     wake_at = null,
     step_count = e.step_count + 1, messages_at_retry = e.message_count, updated_at = now(),

@@ -37,7 +37,7 @@ begin
   select max(coalesce(h.trust, e.trust)) into v_trust from howdah.executions as e
   left join howdah_private.run_heads as h on h.execution_id = e.id
   where e.tenant_id = v_session.tenant_id and e.session_id = v_session.id and e.turn <= v_turn
-    and (e.status = 'completed' or e.history is not null);
+    and (e.completed_at is not null or e.history is not null);
   insert into howdah.sessions (
     tenant_id, agent_id, workflow_id, user_id, title, policy, forked_from_session_id,
     forked_from_turn

@@ -86,14 +86,16 @@ describe('a session', () => {
     }
   });
 
-  test('leaves a failed turn out of the next one’s history', async () => {
+  test('keeps a failed turn in the next one’s history', async () => {
     const { pool } = database;
     const broken = await makeAgent(pool, { script: [] });
     const agent = await makeAgent(pool, { models: [{ provider: 'openai' }] });
     const session_id = await newSession();
     const run = await runToEnd(pool, broken, 'goes wrong', { session_id });
     expect(run.status).toBe('failed');
-    expect((await runToEnd(pool, agent, 'again', { session_id })).output).toBe('user: again');
+    expect((await runToEnd(pool, agent, 'again', { session_id })).output).toBe(
+      'user: goes wrong / user: (This turn failed before its answer: script_mismatch. What was done before stays done.) / user: again',
+    );
   });
 });
 

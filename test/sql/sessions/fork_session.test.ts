@@ -55,6 +55,10 @@ describe('fork_session', () => {
   /** Ends a claimed run by cancelling it. */
   const end = (run: string) => db.pool.query('select howdah.cancel_execution($1)', [run]);
   const ANSWER = 'assistant: It is on its way.';
+  const CANCELLED =
+    'user: (This turn was cancelled before its answer. What was done before stays done.)';
+  const FAILED =
+    'user: (This turn failed before its answer: provider. What was done before stays done.)';
 
   test('starts with the conversation up to the end of the turn and the new message', async () => {
     const id = await makeConversation('One.', 'Two.', 'Three.');
@@ -115,18 +119,23 @@ describe('fork_session', () => {
     const branch = await fork(id, 'Two.');
     await finish(db.pool, worker, branch.live_execution_id, failed);
     const next = await send(branch.id, 'Three.');
-    expect(words(await claimedHistory(next))).toEqual(['user: One.', ANSWER]);
+    const kept = ['user: One.', ANSWER, 'user: Two.', ANSWER, FAILED];
+    expect(words(await claimedHistory(next))).toEqual(kept);
     await end(next);
     const again = await fork(branch.id, 'Four.');
-    expect(words(await claimedHistory(again.live_execution_id))).toEqual(['user: One.', ANSWER]);
+    expect(words(await claimedHistory(again.live_execution_id))).toEqual([
+      ...[...kept, 'user: Three.', CANCELLED],
+    ]);
     await end(again.live_execution_id);
   });
 
-  test('skips turns that did not complete, as the session does', async () => {
+  test('has the turns that did not complete, as the session does', async () => {
     const id = await makeConversation('One.');
     await finish(db.pool, worker, await send(id, 'Two.'), failed);
     const branch = await fork(id, 'Three.');
-    expect(words(await claimedHistory(branch.live_execution_id))).toEqual(['user: One.', ANSWER]);
+    expect(words(await claimedHistory(branch.live_execution_id))).toEqual([
+      ...['user: One.', ANSWER, 'user: Two.', ANSWER, FAILED],
+    ]);
     await end(branch.live_execution_id);
   });
 

@@ -9,7 +9,7 @@ import type { StepRecord } from '../../../contracts/runs/step.ts';
 // model is asked once more. If that brings nothing either, the run fails, unless its agent may
 // answer with nothing.
 
-/** The name of the guard for an answer with nothing in it. The model is asked once more after it. */
+/** The guard for an answer with nothing in it. The model is asked once more after it. */
 export const EMPTY_GUARD = 'empty_answer';
 /** The text of an answer with nothing in it. Vendors refuse an empty one. */
 export const NO_ANSWER = '(no answer)';
