@@ -464,6 +464,7 @@ create table howdah.deleted_step_usage (
   tool text,
   cached_tokens bigint default 0 not null,
   cache_write_tokens bigint default 0 not null,
+  estimated_steps bigint default 0 not null,
   constraint deleted_step_usage_key UNIQUE NULLS NOT DISTINCT (tenant_id, day, kind, model_id, tool),
   constraint deleted_step_usage_pkey PRIMARY KEY (id),
   constraint deleted_step_usage_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
@@ -16848,8 +16849,10 @@ AS $function$
       select jsonb_build_object('usage', jsonb_object_agg(u.key, u.value))
       from jsonb_each(case when jsonb_typeof(erase_output.output -> 'usage') = 'object'
         then erase_output.output -> 'usage' else '{}' end) as u
-      where erase_output.kind in ('model', 'retry') and jsonb_typeof(u.value) = 'number'
-        and u.key in ('cached_tokens', 'cache_write_tokens', 'reasoning_tokens')
+      where erase_output.kind in ('model', 'retry') and (
+        (jsonb_typeof(u.value) = 'number'
+          and u.key in ('cached_tokens', 'cache_write_tokens', 'reasoning_tokens'))
+        or (u.key = 'estimated' and u.value = 'true'))
       having count(*) > 0
     ), '"[erased]"') end
 $function$
@@ -30283,12 +30286,13 @@ declare
 begin
   insert into howdah.deleted_step_usage as k
     (tenant_id, day, kind, model_id, tool, steps, errors, tokens_in, tokens_out, cost,
-      cached_tokens, cache_write_tokens)
+      cached_tokens, cache_write_tokens, estimated_steps)
   select s.tenant_id, (s.started_at at time zone 'UTC')::date, s.kind, s.model_id, t.tool,
     count(*), count(s.error), coalesce(sum(s.tokens_in), 0), coalesce(sum(s.tokens_out), 0),
     coalesce(sum(s.cost), 0),
     sum(howdah_private.cached_tokens(u.usage, s.tokens_in)),
-    sum(howdah_private.cache_write_tokens(u.usage, s.tokens_in))
+    sum(howdah_private.cache_write_tokens(u.usage, s.tokens_in)),
+    count(*) filter (where u.usage -> 'estimated' = 'true')
   from howdah.steps as s
   join howdah.executions as e on e.id = s.execution_id and s.seq > coalesce(e.forked_from_seq, 0)
   cross join lateral (
@@ -30302,15 +30306,15 @@ begin
     and (roll_up_usage.ids is null
       or (e.id = any (roll_up_usage.ids) and s.execution_id = any (roll_up_usage.ids)))
     and (s.model_id is not null or t.tool is not null)
-    and not exists (
-      select from howdah_private.counted_months() as m
+    and not exists (select from howdah_private.counted_months() as m
       where e.id >= m.first_id and e.id < m.next_id)
   group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
   on conflict (tenant_id, day, kind, model_id, tool) do update
   set steps = k.steps + excluded.steps, errors = k.errors + excluded.errors,
     tokens_in = k.tokens_in + excluded.tokens_in, tokens_out = k.tokens_out + excluded.tokens_out,
     cost = k.cost + excluded.cost, cached_tokens = k.cached_tokens + excluded.cached_tokens,
-    cache_write_tokens = k.cache_write_tokens + excluded.cache_write_tokens;
+    cache_write_tokens = k.cache_write_tokens + excluded.cache_write_tokens,
+    estimated_steps = k.estimated_steps + excluded.estimated_steps;
   insert into howdah.deleted_run_usage as k
     (tenant_id, day, agent_id, agent_version_id, workflow_id, runs, roots, completed, failed,
       cancelled, steps, tokens_in, tokens_out, cost)
@@ -30324,8 +30328,7 @@ begin
   where e.id between v_first_id and v_last_id
     and (roll_up_usage.ids is null or e.id = any (roll_up_usage.ids))
     and e.compensates_execution_id is null
-    and not exists (
-      select from howdah_private.counted_months() as m
+    and not exists (select from howdah_private.counted_months() as m
       where e.id >= m.first_id and e.id < m.next_id)
   group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
   on conflict (tenant_id, day, agent_id, agent_version_id, workflow_id) do update
@@ -43470,7 +43473,8 @@ create view howdah.execution_timeline with (security_invoker=true) as
         CASE
             WHEN (strpos(t.said, 'howdah.sealed.v'::text) > 0) THEN t.said
             ELSE "left"(t.said, 200)
-        END AS said
+        END AS said,
+    COALESCE((((s.output -> 'usage'::text) -> 'estimated'::text) = 'true'::jsonb), false) AS is_estimated
    FROM ((howdah.steps s
      LEFT JOIN LATERAL ( SELECT string_agg(t_1.content, ' '::text ORDER BY t_1.seq) AS content,
             string_agg(( SELECT string_agg((((c.call ->> 'name'::text) || ' '::text) || (c.call ->> 'arguments'::text)), ', '::text) AS string_agg
@@ -43648,7 +43652,8 @@ create view howdah.model_usage with (security_invoker=true) as
     (round((max(u.seconds_p95))::numeric, 4))::double precision AS seconds_p95,
     (round((max(u.seconds_p99))::numeric, 4))::double precision AS seconds_p99,
     (sum(u.cached_tokens))::bigint AS cached_tokens,
-    (sum(u.cache_write_tokens))::bigint AS cache_write_tokens
+    (sum(u.cache_write_tokens))::bigint AS cache_write_tokens,
+    (sum(u.estimated_attempts))::bigint AS estimated_attempts
    FROM (( SELECT s.tenant_id,
             s.model_id,
             count(*) FILTER (WHERE (s.kind = 'model'::howdah.step_kind)) AS answers,
@@ -43660,7 +43665,8 @@ create view howdah.model_usage with (security_invoker=true) as
             percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) FILTER (WHERE (s.kind = 'model'::howdah.step_kind)) AS seconds_p95,
             percentile_cont((0.99)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) FILTER (WHERE (s.kind = 'model'::howdah.step_kind)) AS seconds_p99,
             sum(howdah_private.cached_tokens(x.usage, s.tokens_in)) AS cached_tokens,
-            sum(howdah_private.cache_write_tokens(x.usage, s.tokens_in)) AS cache_write_tokens
+            sum(howdah_private.cache_write_tokens(x.usage, s.tokens_in)) AS cache_write_tokens,
+            count(*) FILTER (WHERE ((x.usage -> 'estimated'::text) = 'true'::jsonb)) AS estimated_attempts
            FROM (howdah.steps s
              CROSS JOIN LATERAL ( SELECT (s.output -> 'usage'::text) AS "?column?"
                  OFFSET 0) x(usage))
@@ -43688,7 +43694,8 @@ create view howdah.model_usage with (security_invoker=true) as
             NULL::double precision AS seconds_p95,
             NULL::double precision AS seconds_p99,
             k.cached_tokens,
-            k.cache_write_tokens
+            k.cache_write_tokens,
+            k.estimated_steps AS estimated_attempts
            FROM howdah.deleted_step_usage k
           WHERE (k.model_id IS NOT NULL)) u
      LEFT JOIN howdah.models m ON ((m.id = u.model_id)))
@@ -51146,6 +51153,8 @@ comment on column howdah.deleted_step_usage.day is 'Day in UTC on which the step
 
 comment on column howdah.deleted_step_usage.errors is 'Number of these steps with an error.';
 
+comment on column howdah.deleted_step_usage.estimated_steps is 'Number of these steps whose tokens are estimated, since the vendor reported no counts.';
+
 comment on column howdah.deleted_step_usage.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
 comment on column howdah.deleted_step_usage.kind is 'The kind.';
@@ -51215,6 +51224,8 @@ comment on column howdah.execution_timeline.cost is 'Cost of model calls, at the
 comment on column howdah.execution_timeline.error is 'The error; null if there was none.';
 
 comment on column howdah.execution_timeline.execution_id is 'The run.';
+
+comment on column howdah.execution_timeline.is_estimated is 'True if the tokens, and so the cost, are estimated: the vendor reported no counts.';
 
 comment on column howdah.execution_timeline.kind is 'As in steps.';
 
@@ -51923,6 +51934,8 @@ comment on column howdah.model_usage.cache_write_tokens is 'Input tokens that th
 comment on column howdah.model_usage.cached_tokens is 'Input tokens that the provider read from its prompt cache; a part of tokens_in.';
 
 comment on column howdah.model_usage.cost is 'Cost at the prices at the time of each step.';
+
+comment on column howdah.model_usage.estimated_attempts is 'Number of answers and failed attempts whose tokens, and so their cost, are estimated: the vendor reported no counts.';
 
 comment on column howdah.model_usage.failed_attempts is 'Number of attempts without an answer.';
 

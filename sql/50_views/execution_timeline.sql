@@ -3,7 +3,8 @@ create or replace view howdah.execution_timeline with (security_invoker = true) 
     round(extract(epoch from s.finished_at - s.started_at) * 1000, 1) as ms,
     s.tokens_in, s.tokens_out, s.cost, s.error ->> 'message' as error,
     -- half of a ciphertext could not be decrypted
-    case when strpos(t.said, 'howdah.sealed.v') > 0 then t.said else left(t.said, 200) end as said
+    case when strpos(t.said, 'howdah.sealed.v') > 0 then t.said else left(t.said, 200) end as said,
+    coalesce(s.output -> 'usage' -> 'estimated' = 'true', false) as is_estimated
   from howdah.steps as s
   left join lateral (
     select string_agg(t.content, ' ' order by t.seq) as content,
@@ -18,3 +19,5 @@ comment on view howdah.execution_timeline is
   E'@foreignKey (execution_id) references howdah.executions (id)|@fieldName '
   'execution|@foreignFieldName timeline\nThe steps of a run: time, duration and content. Filter '
   'by one run: where execution_id = …';
+comment on column howdah.execution_timeline.is_estimated is
+  'True if the tokens, and so the cost, are estimated: the vendor reported no counts.';

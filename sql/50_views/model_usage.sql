@@ -10,7 +10,8 @@ create or replace view howdah.model_usage with (security_invoker = true) as
     round(max(u.seconds_p95)::numeric, 4)::float8 as seconds_p95,
     round(max(u.seconds_p99)::numeric, 4)::float8 as seconds_p99,
     sum(u.cached_tokens)::bigint as cached_tokens,
-    sum(u.cache_write_tokens)::bigint as cache_write_tokens
+    sum(u.cache_write_tokens)::bigint as cache_write_tokens,
+    sum(u.estimated_attempts)::bigint as estimated_attempts
   from (
     select s.tenant_id, s.model_id,
       count(*) filter (where s.kind = 'model') as answers,
@@ -23,7 +24,8 @@ create or replace view howdah.model_usage with (security_invoker = true) as
       percentile_cont(0.99) within group (order by extract(epoch from s.finished_at - s.started_at))
         filter (where s.kind = 'model') as seconds_p99,
       sum(howdah_private.cached_tokens(x.usage, s.tokens_in)) as cached_tokens,
-      sum(howdah_private.cache_write_tokens(x.usage, s.tokens_in)) as cache_write_tokens
+      sum(howdah_private.cache_write_tokens(x.usage, s.tokens_in)) as cache_write_tokens,
+      count(*) filter (where x.usage -> 'estimated' = 'true') as estimated_attempts
     from howdah.steps as s
     cross join lateral ( -- offset 0: a large output is decompressed once
       select s.output -> 'usage' offset 0
@@ -41,7 +43,8 @@ create or replace view howdah.model_usage with (security_invoker = true) as
     select k.tenant_id, k.model_id, case k.kind when 'model' then k.steps else 0 end as answers,
       case k.kind when 'retry' then k.steps else 0 end as failed_attempts,
       k.tokens_in, k.tokens_out, k.cost, null::float8 as seconds_p50, null::float8 as seconds_p95,
-      null::float8 as seconds_p99, k.cached_tokens, k.cache_write_tokens
+      null::float8 as seconds_p99, k.cached_tokens, k.cache_write_tokens,
+      k.estimated_steps as estimated_attempts
     from howdah.deleted_step_usage as k where k.model_id is not null
   ) as u
   left join howdah.models as m on m.id = u.model_id
@@ -62,3 +65,6 @@ comment on column howdah.model_usage.cached_tokens is
   'Input tokens that the provider read from its prompt cache; a part of tokens_in.';
 comment on column howdah.model_usage.cache_write_tokens is
   'Input tokens that the provider wrote to its prompt cache; a part of tokens_in.';
+comment on column howdah.model_usage.estimated_attempts is
+  'Number of answers and failed attempts whose tokens, and so their cost, are estimated: the '
+  'vendor reported no counts.';

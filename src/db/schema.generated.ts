@@ -396,6 +396,7 @@ export interface DeletedStepUsage {
   cost: Numeric;
   day: Timestamp;
   errors: Int8;
+  estimated_steps: Generated<Int8>;
   id: Generated<string>;
   kind: StepKind;
   model_id: string | null;
@@ -526,6 +527,7 @@ export interface ExecutionTimeline {
   cost: Numeric | null;
   error: string | null;
   execution_id: string | null;
+  is_estimated: boolean | null;
   kind: StepKind | null;
   ms: Numeric | null;
   name: string | null;
@@ -877,6 +879,7 @@ export interface ModelUsage {
   cache_write_tokens: Int8 | null;
   cached_tokens: Int8 | null;
   cost: Numeric | null;
+  estimated_attempts: Int8 | null;
   failed_attempts: Int8 | null;
   model: string | null;
   model_id: string | null;

@@ -126,7 +126,7 @@ const LONG_BODIES: Record<string, number> = {
   'howdah_private.model_vendors()': 200,
   'howdah_private.builtin_settings(text)': 75,
   // one document of all parts of an agent
-  'howdah_private.agent_definition(uuid)': 75,
+  'howdah_private.agent_definition(uuid)': 80,
   // one statement of named CTEs, which is also sent to other databases
   'howdah_private.refused_calls(jsonb,text[])': 80,
   // one select per invariant, for separate reading

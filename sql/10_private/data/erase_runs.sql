@@ -103,7 +103,8 @@ as $$
   where e.tenant_id = rename_author.tenant_id and e.created_by = rename_author.name
 $$;
 
--- Erases the output of a step except the counts of cached tokens, which model_usage sums.
+-- Erases the output of a step except what model_usage sums: the counts of cached tokens, and
+-- whether the tokens are estimated.
 create or replace function howdah_private.erase_output(kind howdah.step_kind, output jsonb)
   returns jsonb
   language sql immutable
@@ -114,8 +115,10 @@ as $$
       select jsonb_build_object('usage', jsonb_object_agg(u.key, u.value))
       from jsonb_each(case when jsonb_typeof(erase_output.output -> 'usage') = 'object'
         then erase_output.output -> 'usage' else '{}' end) as u
-      where erase_output.kind in ('model', 'retry') and jsonb_typeof(u.value) = 'number'
-        and u.key in ('cached_tokens', 'cache_write_tokens', 'reasoning_tokens')
+      where erase_output.kind in ('model', 'retry') and (
+        (jsonb_typeof(u.value) = 'number'
+          and u.key in ('cached_tokens', 'cache_write_tokens', 'reasoning_tokens'))
+        or (u.key = 'estimated' and u.value = 'true'))
       having count(*) > 0
     ), '"[erased]"') end
 $$;

@@ -20,12 +20,13 @@ declare
 begin
   insert into howdah.deleted_step_usage as k
     (tenant_id, day, kind, model_id, tool, steps, errors, tokens_in, tokens_out, cost,
-      cached_tokens, cache_write_tokens)
+      cached_tokens, cache_write_tokens, estimated_steps)
   select s.tenant_id, (s.started_at at time zone 'UTC')::date, s.kind, s.model_id, t.tool,
     count(*), count(s.error), coalesce(sum(s.tokens_in), 0), coalesce(sum(s.tokens_out), 0),
     coalesce(sum(s.cost), 0),
     sum(howdah_private.cached_tokens(u.usage, s.tokens_in)),
-    sum(howdah_private.cache_write_tokens(u.usage, s.tokens_in))
+    sum(howdah_private.cache_write_tokens(u.usage, s.tokens_in)),
+    count(*) filter (where u.usage -> 'estimated' = 'true')
   from howdah.steps as s
   join howdah.executions as e on e.id = s.execution_id and s.seq > coalesce(e.forked_from_seq, 0)
   cross join lateral (
@@ -39,15 +40,15 @@ begin
     and (roll_up_usage.ids is null
       or (e.id = any (roll_up_usage.ids) and s.execution_id = any (roll_up_usage.ids)))
     and (s.model_id is not null or t.tool is not null)
-    and not exists (
-      select from howdah_private.counted_months() as m
+    and not exists (select from howdah_private.counted_months() as m
       where e.id >= m.first_id and e.id < m.next_id)
   group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
   on conflict (tenant_id, day, kind, model_id, tool) do update
   set steps = k.steps + excluded.steps, errors = k.errors + excluded.errors,
     tokens_in = k.tokens_in + excluded.tokens_in, tokens_out = k.tokens_out + excluded.tokens_out,
     cost = k.cost + excluded.cost, cached_tokens = k.cached_tokens + excluded.cached_tokens,
-    cache_write_tokens = k.cache_write_tokens + excluded.cache_write_tokens;
+    cache_write_tokens = k.cache_write_tokens + excluded.cache_write_tokens,
+    estimated_steps = k.estimated_steps + excluded.estimated_steps;
   insert into howdah.deleted_run_usage as k
     (tenant_id, day, agent_id, agent_version_id, workflow_id, runs, roots, completed, failed,
       cancelled, steps, tokens_in, tokens_out, cost)
@@ -61,8 +62,7 @@ begin
   where e.id between v_first_id and v_last_id
     and (roll_up_usage.ids is null or e.id = any (roll_up_usage.ids))
     and e.compensates_execution_id is null
-    and not exists (
-      select from howdah_private.counted_months() as m
+    and not exists (select from howdah_private.counted_months() as m
       where e.id >= m.first_id and e.id < m.next_id)
   group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
   on conflict (tenant_id, day, agent_id, agent_version_id, workflow_id) do update

@@ -33,7 +33,7 @@ const SUMS: Record<string, string> = {
   agent_performance: `select tenant_id, agent_id, version, runs, completed, failed, cancelled, success_rate, steps_per_run,
     tokens_in, tokens_out, cost from howdah.agent_performance order by 1, 2, 3`,
   model_usage: `select tenant_id, model_id, model, answers, failed_attempts, success_rate, tokens_in, tokens_out, cost,
-    cached_tokens, cache_write_tokens from howdah.model_usage order by 1, 2`,
+    cached_tokens, cache_write_tokens, estimated_attempts from howdah.model_usage order by 1, 2`,
   tool_performance: `select tenant_id, tool, calls, errors, success_rate from howdah.tool_performance order by 1, 2`,
 };
 
@@ -100,7 +100,7 @@ async function work(place: Place, end: object = completed, session_id?: string):
       after: 0,
       steps: [
         { ...modelStep, kind: 'retry', tokens_out: 0, error },
-        modelStep,
+        { ...modelStep, output: { usage: { ...output.usage, estimated: true } } },
         call,
         { ...call, call_id: 'b', error },
         { ...call, call_id: 'route', name: 'route' },
