@@ -120,6 +120,7 @@ const FULL: JsonObject = {
       engine_configuration: { function: 'answer' },
       human_input: true,
       context_policy: 'summarize',
+      allow_empty: true,
       capabilities: ['doing'],
       domain: 'work',
       output_schema: { type: 'object' },

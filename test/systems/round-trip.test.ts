@@ -196,6 +196,7 @@ const agentOf = (parts: Parts, agents: string[], workflows: string[]) =>
         use_history: fc.boolean(),
         human_input: fc.boolean(),
         is_active: fc.boolean(),
+        allow_empty: fc.boolean(),
         context_policy: fc.constantFrom('trim', 'summarize', 'none'),
         capabilities: fc.array(text, { maxLength: 3 }),
         output_schema: fc.constantFrom(
