@@ -26,6 +26,8 @@ import { type ModelServer, resolveServer } from './http/resolve-server.ts';
 import { type Fetch, restrictSdkFetch } from './http/restricted-fetch.ts';
 import type { Limits, Watch } from './http/stall-timeout.ts';
 import { withTimeLimits } from './http/time-limits.ts';
+import { rulesOfPackage } from './schemas/rules.ts';
+import { withFittingSchemas } from './schemas/with-fitting-schemas.ts';
 
 /** The options of the provider. An SSRF guard may wrap `fetch`. Tests set `limits`. */
 export type AiSdkOptions = {
@@ -43,7 +45,8 @@ export type AiSdkOptions = {
  */
 export function aiSdkProvider(options: AiSdkOptions): ModelProvider {
   const { name } = options.vendor;
-  return withTimeLimits({
+  const rules = rulesOfPackage(name);
+  const provider = withTimeLimits({
     name,
     generate: (request, context) =>
       callModel('languageModel', options, request.model, context, (model, line) =>
@@ -78,6 +81,7 @@ export function aiSdkProvider(options: AiSdkOptions): ModelProvider {
       );
     },
   });
+  return withFittingSchemas(provider, () => rules);
 }
 
 /** Sends one request to a model of the package. A package for images may download none. */

@@ -47,6 +47,9 @@ import {
   isCutOff,
   isTooLong,
 } from './openai/stream-accumulator.ts';
+import { COMPATIBLE, OPENAI, type VendorRules } from './schemas/rules.ts';
+import { withFittingSchemas } from './schemas/with-fitting-schemas.ts';
+import { findVendor } from './vendors.ts';
 
 /**
  * The options of the provider: the server of the environment, or the account of another vendor with
@@ -63,7 +66,7 @@ export type OpenAiOptions = ({ env: OpenAiEnv } | { account: VendorAccount }) & 
  * throws and never retries. `resolveServer` decides which server receives which key.
  */
 export function openaiProvider(options: OpenAiOptions): ModelProvider {
-  return withTimeLimits({
+  const provider = withTimeLimits({
     name: 'openai',
     generate: (request, context) =>
       callServer(options, request.model, context, (line) => call({ ...line, request, context })),
@@ -80,6 +83,12 @@ export function openaiProvider(options: OpenAiOptions): ModelProvider {
     rerank: (request, context) =>
       callServer(options, request.model, context, (line) => rerank(line, request)),
   });
+  return withFittingSchemas(provider, rulesOfServer);
+}
+
+/** Returns the rules for the schemas of a model in OpenAI's format. */
+function rulesOfServer({ provider }: ModelRef): VendorRules {
+  return findVendor(provider)?.name === 'openai' ? OPENAI : COMPATIBLE;
 }
 
 /** Sends one request to the server of a model and returns any result or failure as data. */

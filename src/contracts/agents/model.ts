@@ -43,7 +43,16 @@ export type ModelRef = {
 };
 
 /** A tool as a model sees it; `name` matches `[A-Za-z0-9_-]{1,64}`. */
-export type ToolSchema = { name: string; description: string; parameters: JsonSchema };
+export type ToolSchema = {
+  name: string;
+  description: string;
+  parameters: JsonSchema;
+  /** Set by a provider if the parameters are in the strict form of the vendor. */
+  is_strict?: true;
+};
+
+/** A tool that a request did not contain, because its vendor does not accept it. */
+export type LeftOutTool = { tool: string; reason: string };
 
 export type ModelRequest = {
   model: ModelRef;
@@ -56,6 +65,8 @@ export type ModelRequest = {
    * runtime checks this, not the provider.
    */
   output_schema: JsonSchema | null;
+  /** Set by a provider if `output_schema` is in the strict form of the vendor. */
+  is_output_strict?: true;
 };
 
 /**
@@ -85,6 +96,8 @@ export type ModelAnswer = {
   parts?: AnswerPart[];
   /** Parameters and parts that the provider left out or changed, for the log. */
   warnings?: string[];
+  /** The tools that the request did not contain. */
+  left_out_tools?: LeftOutTool[];
 };
 
 export type ModelCallContext = {

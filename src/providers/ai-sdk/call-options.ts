@@ -7,7 +7,6 @@ import type {
 } from '@ai-sdk/provider';
 import type { ModelRequest } from '../../contracts/agents/model.ts';
 import type { JsonSchema } from '../../json/json.ts';
-import { sendableTool } from '../tool-parameters.ts';
 import { optionsName, reasoningOptions } from './reasoning-options.ts';
 import type { CallParams } from './request-params.ts';
 
@@ -65,7 +64,7 @@ export function callOptions(
     ...(schema !== null && !isInstructed
       ? { responseFormat: { type: 'json', schema: schema as JSONSchema7, name: 'output' } }
       : {}),
-    providerOptions: vendorOptions(vendor, request.model.model, params, choice?.type === 'tool'),
+    providerOptions: vendorOptions(vendor, request, params, choice?.type === 'tool'),
   };
 }
 
@@ -81,18 +80,19 @@ function cacheMark(vendor: string, model: string, isCached?: boolean): CacheMark
 }
 
 function functionTools({ tools }: ModelRequest, mark?: CacheMark): LanguageModelV4FunctionTool[] {
-  return tools.map(sendableTool).map(({ name, description, parameters }, at) => ({
+  return tools.map(({ name, description, parameters, is_strict }, at) => ({
     type: 'function',
     name,
     description,
     inputSchema: parameters as JSONSchema7,
+    ...(is_strict && { strict: true }),
     ...(at === tools.length - 1 ? mark : {}),
   }));
 }
 
 function vendorOptions(
   vendor: string,
-  model: string,
+  { model: { model }, is_output_strict }: ModelRequest,
   { reasoning, areCallsParallel }: CallParams,
   isForced: boolean,
 ): SharedV4ProviderOptions {
@@ -100,6 +100,7 @@ function vendorOptions(
   const name = optionsName(vendor);
   const options = {
     ...EACH_CALL[vendor],
+    ...(is_output_strict ? { strictJsonSchema: true } : {}),
     ...(isThinking ? reasoningOptions(vendor, model, reasoning) : {}),
     ...(areCallsParallel ? {} : sequentialCalls(vendor)),
   };

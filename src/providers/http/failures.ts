@@ -31,10 +31,17 @@ export function httpFailure(seen: HttpFailure, peer: Peer): Failure {
   const report = parseReport(seen.body, seen.text, peer.key);
   const code = codeOfError(seen.status, report);
   const detail = sentence(report.message, peer.key);
+  const { param } = report.error;
+  const field = typeof param === 'string' ? firstCharacters(redact(param, peer.key), 200) : '';
   const message = SENTENCES[code]?.(peer, seen.status) ?? `${peer.host} answered ${seen.status}.`;
   return createFailure(code, [message, detail].filter(Boolean).join(' Its message: '), {
     retry_after_ms: WAITS.has(code) ? waitingTimeMs(seen.headers, report) : undefined,
-    cause: { status: seen.status, ...(report.code ? { code: report.code } : {}), message: detail },
+    cause: {
+      status: seen.status,
+      ...(report.code ? { code: report.code } : {}),
+      ...(field && { param: field }),
+      message: detail,
+    },
   });
 }
 

@@ -2,7 +2,6 @@ import type { ModelRequest } from '../../contracts/agents/model.ts';
 import type { Message, ToolCall } from '../../contracts/runs/message.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
-import { sendableTool } from '../tool-parameters.ts';
 
 /** Parameters that OpenAI rejects in a request without tools. */
 const ONLY_WITH_TOOLS: ReadonlySet<string> = new Set(['tool_choice', 'parallel_tool_calls']);
@@ -25,18 +24,20 @@ export function requestBody(request: ModelRequest): JsonObject {
 
 function wireTools(request: ModelRequest): JsonObject {
   if (request.tools.length === 0) return {};
-  const tools = request.tools
-    .map(sendableTool)
-    .map(({ name, description, parameters }): JsonObject => {
-      return { type: 'function', function: { name, description, parameters } };
-    });
+  const tools = request.tools.map(
+    ({ name, description, parameters, is_strict }): JsonObject => ({
+      type: 'function',
+      function: { name, description, parameters, ...(is_strict && { strict: true }) },
+    }),
+  );
   const { tool_choice: name } = request;
   return name ? { tools, tool_choice: { type: 'function', function: { name } } } : { tools };
 }
 
 function wireFormat(request: ModelRequest): JsonObject {
   if (request.output_schema === null) return {};
-  const json_schema = { name: 'output', strict: false, schema: request.output_schema };
+  const strict = request.is_output_strict === true;
+  const json_schema = { name: 'output', strict, schema: request.output_schema };
   return { response_format: { type: 'json_schema', json_schema } };
 }
 

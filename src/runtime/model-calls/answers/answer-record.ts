@@ -1,5 +1,6 @@
 import type { ModelAnswer } from '../../../contracts/agents/model.ts';
 import type { Usage } from '../../../contracts/agents/usage.ts';
+import type { RunState } from '../../../contracts/runs/action.ts';
 import type { AnswerPart } from '../../../contracts/runs/message.ts';
 import type { StepRecord } from '../../../contracts/runs/step.ts';
 import { isSameJson } from '../../../json/canonical-json.ts';
@@ -14,13 +15,34 @@ export function tokensOf({ tokens_in, tokens_out }: Usage): Usage {
 
 /** Returns what the log keeps of an answer besides its tokens, in the output of its step. */
 export function answerDetails(answer: ModelAnswer): JsonObject {
-  const { finish_reason, cut_calls = [], usage, warnings = [] } = answer;
+  const { finish_reason, cut_calls = [], usage, warnings = [], left_out_tools = [] } = answer;
   return {
     finish_reason,
     ...(cut_calls.length > 0 ? { cut_calls } : {}),
     ...usageDetails(usage),
     ...(warnings.length > 0 ? { warnings } : {}),
+    ...(left_out_tools.length > 0 ? { left_out_tools } : {}),
   };
+}
+
+/** The name of the guard for a tool that a request did not contain. */
+export const LEFT_OUT_GUARD = 'tool_left_out';
+
+/**
+ * Returns the guards for tools that the request did not contain, because the vendor accepts neither
+ * them nor a form of them. They stand after the first answer of a run, and after each answer that
+ * may be of another model, since an attempt failed before.
+ */
+export function leftOutGuards(
+  { left_out_tools = [] }: ModelAnswer,
+  { messages, steps_since_answer: steps }: RunState,
+): StepRecord[] {
+  const isFirst = !messages.some(({ role }) => role === 'assistant');
+  if (!isFirst && !steps.some(({ kind, call_id }) => kind === 'retry' && !call_id)) return [];
+  return left_out_tools.map(({ tool, reason }) => {
+    const message = `the tool ${tool} is not offered to the model: ${reason}`;
+    return { kind: 'guard', name: LEFT_OUT_GUARD, output: { tool, reason, message } };
+  });
 }
 
 /** Returns what a usage has besides its tokens, as a member of the output of a step. */

@@ -12,7 +12,7 @@ import type { HeldRun } from '../../held-run/held-run.ts';
 import { trustOfAnswer } from '../../held-run/trust.ts';
 import { NO_NEW_LIMITS } from '../failed-model-attempt.ts';
 import type { PermittedModel } from '../vendor-tools.ts';
-import { answerDetails, filterParts, tokensOf } from './answer-record.ts';
+import { answerDetails, filterParts, leftOutGuards, tokensOf } from './answer-record.ts';
 import {
   askForAnswer,
   EMPTY_GUARD,
@@ -51,8 +51,9 @@ export async function commitAnswer(
   const filtered = decision
     ? await filterDecision(decision, stepOf(action, answer, tool_calls.length, started_at), run)
     : await run.applyOutputFilters('output', answer.content);
+  const leftOut = leftOutGuards(answer, run.state);
   if (filtered.isBlocked) {
-    return commitBlocked(stepOf(action, answer, 0, started_at), filtered, run);
+    return commitBlocked(stepOf(action, answer, 0, started_at), leftOut, filtered, run);
   }
   if (isTruncated) {
     return commitTruncated({ action, answer, context, run }, filtered, started_at);
@@ -71,6 +72,7 @@ export async function commitAnswer(
       } as const);
   const records: StepRecord[] = [
     { ...stepOf(action, answer, tool_calls.length, started_at), messages: [message] },
+    ...leftOut,
     ...filtered.guardSteps,
     ...guardSteps,
   ];
@@ -108,6 +110,7 @@ async function commitTruncated(
   const step = stepOf(action, answer, 0, started_at);
   const records: StepRecord[] = [
     { ...step, messages: [{ role: 'assistant', content }] },
+    ...leftOutGuards(answer, run.state),
     ...filtered.guardSteps,
   ];
   const isRepeated = wasAskedAgain(run.state);
@@ -185,6 +188,7 @@ function stepOf(
  */
 async function commitBlocked(
   step: StepRecord,
+  leftOut: readonly StepRecord[],
   { filter, guardSteps }: FilterResult<string | null> & { isBlocked: true },
   run: HeldRun,
 ): Promise<void> {
@@ -199,12 +203,12 @@ async function commitBlocked(
       ...one,
       messages: [{ role: 'user', content: reply }],
     }));
-    await run.commit([answerStep, ...(guardsWithReply as StepRecord[])]);
+    await run.commit([answerStep, ...leftOut, ...(guardsWithReply as StepRecord[])]);
     return;
   }
   const message = `the output filter ${filter} withheld two answers of the agent`;
   const error: RunError = { code: 'content_filtered', message, retryable: false };
-  await failRun([answerStep, ...guardSteps], error, run);
+  await failRun([answerStep, ...leftOut, ...guardSteps], error, run);
 }
 
 async function failRun(

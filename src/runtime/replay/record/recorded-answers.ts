@@ -1,4 +1,4 @@
-import type { FinishReason, ModelAnswer } from '../../../contracts/agents/model.ts';
+import type { FinishReason, LeftOutTool, ModelAnswer } from '../../../contracts/agents/model.ts';
 import type { ToolOutcome } from '../../../contracts/agents/tool.ts';
 import type { RunError } from '../../../contracts/errors.ts';
 import type { ExportedMessage, ExportedStep } from '../../../contracts/runs/exported-run.ts';
@@ -32,6 +32,9 @@ export function modelOutcome(
         },
         ...(message?.parts ? { parts: message.parts as NonNullable<ModelAnswer['parts']> } : {}),
         ...(Array.isArray(output.warnings) ? { warnings: output.warnings as string[] } : {}),
+        ...(Array.isArray(output.left_out_tools)
+          ? { left_out_tools: output.left_out_tools as LeftOutTool[] }
+          : {}),
       },
     };
   }

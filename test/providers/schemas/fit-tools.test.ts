@@ -1,15 +1,19 @@
 import { expect, test } from 'vitest';
-import type { JsonSchema } from '../../src/json/json.ts';
-import { sendableTool } from '../../src/providers/tool-parameters.ts';
+import type { JsonSchema } from '../../../src/json/json.ts';
+import { fitTools } from '../../../src/providers/schemas/fit-tools.ts';
+import { OPENAI } from '../../../src/providers/schemas/rules.ts';
 
-const send = (parameters: JsonSchema) =>
-  sendableTool({ name: 'ping', description: 'Pings.', parameters });
+const send = (parameters: JsonSchema) => {
+  const [tool] = fitTools([{ name: 'ping', description: 'Pings.', parameters }], OPENAI).tools;
+  if (!tool) throw new Error('the tool was left out');
+  return tool;
+};
 const id = { type: 'integer' };
 const name = { type: 'string' };
 
 test('parameters that vendors accept are sent as they are', () => {
   const parameters = { type: 'object', properties: { id }, required: ['id'] };
-  expect(send(parameters).parameters).toBe(parameters);
+  expect(send(parameters).parameters).toEqual(parameters);
 });
 
 test.each<[string, JsonSchema]>([
