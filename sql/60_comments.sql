@@ -122,9 +122,10 @@ comment on column howdah.mcp_servers.sampling_model_id is
   'Model that answers sampling requests of the server, within the budget of the run: at most 10 '
   'for a call, of at most 256 kB. Null refuses these requests.';
 comment on column howdah.mcp_tools.fault is
-  'Reason why the tool cannot be offered: its name is taken or longer than 64 characters, its '
-  'description is larger than 32 kB, its schema is invalid, refers to other documents or grows '
-  'too large, or the tool works only as a task.';
+  'Reason why the tool cannot be offered: its name is missing or taken, its description is larger '
+  'than 32 kB, its inputSchema is missing, invalid, refers to other documents or grows too large, '
+  'or the tool works only as a task. With another status than refused: what is odd about a tool '
+  'that works, such as an outputSchema that its results are not checked against.';
 comment on column howdah.mcp_prompts.fault is
   'Reason why the prompt cannot become a template: it contains something other than text or '
   'invisible characters, is larger than 32 kB, does not repeat a required argument unchanged, or '

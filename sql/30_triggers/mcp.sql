@@ -53,7 +53,9 @@ create or replace function howdah_private.tg_mcp_servers__change_tools() returns
 as $$
 begin
   update howdah.tools as t
-  set name = howdah_private.mcp_tool_name(new.name, m.name),
+  set name = case when t.name = howdah_private.short_mcp_tool_name(old.name, m.name)
+      then howdah_private.short_mcp_tool_name(new.name, m.name)
+      else howdah_private.mcp_tool_name(new.name, m.name) end,
     effect = case when new.trusts_annotations <> old.trusts_annotations
       then howdah_private.mcp_effect(m.annotations, new.trusts_annotations) else t.effect end
   from howdah.mcp_tools as m

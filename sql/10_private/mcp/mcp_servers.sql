@@ -171,6 +171,22 @@ as $$
   end::howdah.mcp_tool_status
 $$;
 
+-- Returns the fault of a tool for what its server offers now, where `remark` tells what is odd about
+-- a tool that works. An offer that was refused for another reason, such as a taken name, keeps it.
+create or replace function howdah_private.mcp_fault(
+  known howdah.mcp_tools, digest text, fault text, remark text
+) returns text
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when mcp_fault.fault is null
+      and howdah_private.mcp_status(known, mcp_fault.digest, mcp_fault.fault) = 'refused'
+      then known.fault
+    else coalesce(mcp_fault.fault, mcp_fault.remark)
+  end
+$$;
+
 -- Writes the tools that a server offers. Tools that it no longer offers are kept only if they were
 -- accepted, so a server with new names at every discovery does not fill the table.
 create or replace function howdah_private.write_mcp_tools(server howdah.mcp_servers, tools jsonb)
@@ -183,18 +199,26 @@ as $$
       status, fault)
   select server.tenant_id, server.id, t.name, t.description, t.parameters, t.annotations, t.digest,
     t.fault is null,
-    case when t.fault is null then 'new' else 'refused' end::howdah.mcp_tool_status, t.fault
+    case when t.fault is null then 'new' else 'refused' end::howdah.mcp_tool_status,
+    coalesce(t.fault, t.remark)
   from jsonb_to_recordset(write_mcp_tools.tools)
-    as t (name text, description text, parameters jsonb, annotations jsonb, digest text, fault text)
+    as t (name text, description text, parameters jsonb, annotations jsonb, digest text, fault text,
+      remark text)
   on conflict (tenant_id, server_id, name) do update
   set description = excluded.description, parameters = excluded.parameters,
     annotations = excluded.annotations,
     digest = excluded.digest, is_whole = excluded.is_whole,
-    status = howdah_private.mcp_status(m, excluded.digest, excluded.fault),
-    fault = case howdah_private.mcp_status(m, excluded.digest, excluded.fault)
-      when 'refused' then coalesce(excluded.fault, m.fault) end
+    status = howdah_private.mcp_status(m, excluded.digest,
+      case when not excluded.is_whole then excluded.fault end),
+    fault = howdah_private.mcp_fault(m, excluded.digest,
+      case when not excluded.is_whole then excluded.fault end,
+      case when excluded.is_whole then excluded.fault end)
   where m.digest <> excluded.digest
-    or m.status <> howdah_private.mcp_status(m, excluded.digest, excluded.fault);
+    or m.status <> howdah_private.mcp_status(m, excluded.digest,
+      case when not excluded.is_whole then excluded.fault end)
+    or m.fault is distinct from howdah_private.mcp_fault(m, excluded.digest,
+      case when not excluded.is_whole then excluded.fault end,
+      case when excluded.is_whole then excluded.fault end);
   update howdah.mcp_tools as m set status = 'gone', fault = null
   where m.server_id = server.id and m.status <> 'gone' and m.accepted_digest is not null
     and not exists (
@@ -230,7 +254,9 @@ begin
     perform howdah_private.accept_or_refuse_mcp_tool(m) from howdah.mcp_tools as m
     join jsonb_to_recordset(record_mcp_tools.tools) as t (name text, hides_something boolean)
       on t.name = m.name
-    where m.server_id = v_server.id and m.status = 'new' and not t.hides_something;
+    where m.server_id = v_server.id and m.status = 'new' and not t.hides_something
+    -- a tool that keeps its name comes before one that would get the same name
+    order by m.name ~ '[^A-Za-z0-9_-]', m.name collate "C";
   end if;
   update howdah.mcp_servers as s
   set server_info = record_mcp_tools.server_info, discovered_at = coalesce(s.discovered_at, now()),
@@ -274,12 +300,41 @@ create or replace function howdah_private.mcp_effect(annotations jsonb, is_trust
     else 'once'
   end::howdah.tool_effect;
 
+-- Returns the short form of the name of a tool for models: the beginning of its name and a digest
+-- of the tool name. It is the same at each discovery, whatever other tools there are.
+create or replace function howdah_private.short_mcp_tool_name(server text, tool text) returns text
+  language sql immutable
+  return left(short_mcp_tool_name.server || '__'
+    || regexp_replace(short_mcp_tool_name.tool, '[^A-Za-z0-9_-]', '_', 'g'), 55)
+    || '_' || left(md5(short_mcp_tool_name.tool), 8);
+
 -- Returns the name of a tool for models: the server name and the tool name, with the allowed
--- characters only.
+-- characters only. A name that is too long, or that has no allowed letter, gets its short form.
 create or replace function howdah_private.mcp_tool_name(server text, tool text) returns text
   language sql immutable
-  return mcp_tool_name.server || '__'
-    || regexp_replace(mcp_tool_name.tool, '[^A-Za-z0-9_-]', '_', 'g');
+  return case
+    when length(mcp_tool_name.server || '__' || mcp_tool_name.tool) <= 64
+      and mcp_tool_name.tool ~ '[A-Za-z0-9]'
+    then mcp_tool_name.server || '__'
+      || regexp_replace(mcp_tool_name.tool, '[^A-Za-z0-9_-]', '_', 'g')
+    else howdah_private.short_mcp_tool_name(mcp_tool_name.server, mcp_tool_name.tool)
+  end;
+
+-- Returns the name of a new tool for models: its short form, if another tool of the server has the
+-- same name.
+create or replace function howdah_private.free_mcp_tool_name(tool howdah.mcp_tools, server text)
+  returns text
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case when exists (
+    select from howdah.tools as t
+    where t.tenant_id = tool.tenant_id and t.server_id = tool.server_id
+      and t.name = howdah_private.mcp_tool_name(free_mcp_tool_name.server, tool.name)
+      and t.configuration ->> 'tool' <> tool.name
+  ) then howdah_private.short_mcp_tool_name(free_mcp_tool_name.server, tool.name)
+  else howdah_private.mcp_tool_name(free_mcp_tool_name.server, tool.name) end
+$$;
 
 -- Copies a tool, as its server described it when it was accepted, to the tools that agents may be
 -- given. Settings of an admin in that row stay.
@@ -298,13 +353,7 @@ begin
       hint = 'The server has to change the tool.';
   end if;
   select s.* into v_server from howdah.mcp_servers as s where s.id = tool.server_id;
-  v_name := howdah_private.mcp_tool_name(v_server.name, tool.name);
-  if not howdah_private.fit_the_wire(array[v_name]) then
-    raise exception using errcode = 'HWINV',
-      message = format('the tool name %L would exceed the maximum of 64 characters', v_name),
-      detail = jsonb_build_object('server', v_server.name, 'tool', tool.name)::text,
-      hint = 'Give the server a shorter name.';
-  end if;
+  v_name := howdah_private.free_mcp_tool_name(tool, v_server.name);
   update howdah.tools as t
   set description = tool.description, parameters = tool.parameters, configuration = v_configuration,
     effect = case when v_server.trusts_annotations
@@ -318,7 +367,8 @@ begin
       howdah_private.mcp_effect(tool.annotations, v_server.trusts_annotations));
   end if;
   update howdah.mcp_tools as m
-  set status = 'accepted', fault = null, accepted_digest = m.digest, accepted_at = now()
+  set status = 'accepted', fault = case when m.status <> 'refused' then m.fault end,
+    accepted_digest = m.digest, accepted_at = now()
   where m.id = tool.id;
 exception when unique_violation then
   raise exception using errcode = 'HWCNF',

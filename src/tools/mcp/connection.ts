@@ -30,6 +30,7 @@ import {
   type ServedCall,
 } from './server-requests/server-requests.ts';
 import { listenForTools } from './transport/listening.ts';
+import { loosenResults } from './transport/loose-results.ts';
 import { redactMessages } from './transport/redact-messages.ts';
 import type { McpTransport } from './transport/transport.ts';
 
@@ -101,7 +102,7 @@ export class McpConnection {
     this.#client.setNotificationHandler('notifications/message', ({ params }) =>
       this.onLog?.(params),
     );
-    const transport = redactMessages(this.#line.transport, this.#line.redaction);
+    const transport = loosenResults(redactMessages(this.#line.transport, this.#line.redaction));
     await this.#client.connect(transport, { signal, timeout: NEVER_MS });
     this.isOpen = true;
     for (const list of ['tools', 'prompts'] as const) {

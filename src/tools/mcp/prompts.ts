@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
-import type { Client, Prompt } from '@modelcontextprotocol/client';
+import type { Client } from '@modelcontextprotocol/client';
 import { canonicalJson } from '../../json/canonical-json.ts';
-import type { JsonObject } from '../../json/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { firstCharacters } from '../../text/truncate.ts';
+import { digestOf, type Entry, isGiven, namedEntry, textIn } from './results/entries.ts';
 import { HIDDEN } from './results/list-tools.ts';
 import type { FoundPrompt } from './server.ts';
 import { visibleText } from './server-requests/elicitation.ts';
+import { entriesOf } from './transport/loose-results.ts';
 
 const MAX_PROMPTS = 100;
 const MAX_PAGES = 10;
@@ -25,27 +27,77 @@ export async function listServerPrompts(
   signal: AbortSignal,
 ): Promise<FoundPrompt[] | undefined> {
   if (!client.getServerCapabilities()?.prompts) return [];
-  const listed = new Map<string, Prompt>();
+  const listed = new Map<string, Entry<Prompt>>();
   let cursor: string | undefined;
+  let count = 0;
   try {
     for (let page = 0; page < MAX_PAGES && listed.size < MAX_PROMPTS; page += 1) {
       const params = cursor === undefined ? {} : { cursor };
       const answer = await client.request({ method: 'prompts/list', params }, { signal });
-      for (const one of answer.prompts) listed.set(one.name, one);
+      for (const entry of entriesOf(answer, 'prompts')) {
+        const read = readPrompt(entry, count);
+        listed.set(read.ok ? read.value.name : read.name, read);
+        count += 1;
+      }
       cursor = answer.nextCursor;
       if (cursor === undefined) break;
     }
     const found: FoundPrompt[] = [];
     for (const one of [...listed.values()].slice(0, MAX_PROMPTS)) {
-      if (/^[\x21-\x7e]([\x20-\x7e]{0,126}[\x21-\x7e])?$/.test(one.name)) {
-        found.push(await templateOf(client, one, signal));
-      }
+      found.push(one.ok ? await templateOf(client, one.value, signal) : faulty(one));
     }
     return found;
   } catch {
     if (signal.aborted) throw signal.reason;
     return undefined;
   }
+}
+
+type Argument = { name: string; description: string | undefined; required: boolean | undefined };
+type Prompt = {
+  name: string;
+  title: string | undefined;
+  description: string | undefined;
+  arguments: Argument[] | undefined;
+};
+
+/** Reads the entry of one prompt. An odd entry has a fault, and no other entry suffers from it. */
+function readPrompt(entry: Json, at: number): Entry<Prompt> {
+  const named = namedEntry(entry, at);
+  if (!named.ok) return named;
+  const { name, entry: given } = named.value;
+  if (!/^[\x21-\x7e]([\x20-\x7e]{0,126}[\x21-\x7e])?$/.test(name)) {
+    return { ok: false, name, fault: 'its name must have 1 to 128 printable ASCII characters' };
+  }
+  const args = given.arguments;
+  const isList =
+    Array.isArray(args) && args.every((one) => isJsonObject(one) && textIn(one, 'name'));
+  if (isGiven(args) && !isList) {
+    return { ok: false, name, fault: 'its arguments are no list of objects with names' };
+  }
+  return {
+    ok: true,
+    value: {
+      name,
+      title: textIn(given, 'title'),
+      description: textIn(given, 'description'),
+      arguments: isList ? args.filter(isJsonObject).map(readArgument) : undefined,
+    },
+  };
+}
+
+function readArgument(given: JsonObject): Argument {
+  const { required } = given;
+  return {
+    name: String(given.name),
+    description: textIn(given, 'description'),
+    required: typeof required === 'boolean' ? required : undefined,
+  };
+}
+
+function faulty({ name, fault }: { name: string; fault: string }): FoundPrompt {
+  const digest = digestOf({ name, fault });
+  return { name, description: '', template: '', variables: {}, digest, fault };
 }
 
 async function templateOf(
@@ -96,7 +148,7 @@ async function templateOf(
 
 const placeholder = (name: string) => `{{${name}}}`;
 
-function schemaOf({ description, required }: NonNullable<Prompt['arguments']>[number]): JsonObject {
+function schemaOf({ description, required }: Argument): JsonObject {
   return {
     type: 'string',
     ...(description === undefined ? {} : { description }),
@@ -117,11 +169,8 @@ async function textOf(
   const placeholders = Object.fromEntries(args.map((one) => [one, placeholder(one)]));
   const request = { method: 'prompts/get' as const, params: { name, arguments: placeholders } };
   try {
-    const { messages } = await client.request(request, { signal });
-    const texts = messages.map(({ role, content }) => ({
-      role,
-      text: content.type === 'text' ? content.text : undefined,
-    }));
+    const answer = await client.request(request, { signal });
+    const texts = entriesOf(answer, 'messages').map(textOfMessage);
     if (texts.some(({ text }) => text === undefined)) {
       return { fault: 'it contains parts that are not text' };
     }
@@ -135,10 +184,17 @@ async function textOf(
   }
 }
 
+function textOfMessage(message: Json): { role: string; text: string | undefined } {
+  const { role, content } = isJsonObject(message) ? message : {};
+  const text =
+    isJsonObject(content) && content.type === 'text' ? textIn(content, 'text') : undefined;
+  return { role: typeof role === 'string' ? role : 'user', text };
+}
+
 function faultOf(
   [text = '', ...words]: (string | undefined)[],
   said: string,
-  args: NonNullable<Prompt['arguments']>,
+  args: readonly Argument[],
 ): string | null {
   if (!/\S/.test(text)) return 'it contains no text';
   const bytes = Buffer.byteLength(said);

@@ -6,15 +6,21 @@ import {
   type VendorErrorRow,
 } from '../../../src/providers/http/error-codes.ts';
 import { WAITING_TIMES } from '../../../src/providers/http/waiting-times.ts';
+import {
+  ALL_RULES,
+  type SchemaRules,
+  type VendorRules,
+} from '../../../src/providers/schemas/rules.ts';
 import { cell, code, page, type ReferencePage, table } from './markdown.ts';
 
 /** Renders what providers read in the answers of vendors, from the tables that they use. */
 export function providersPage(): ReferencePage {
   return page('providers.md', {
-    title: 'Answers of vendors',
+    title: 'Vendors',
     source: 'src/providers',
     parts: [
-      'What Howdah reads in the answers of model servers. Values are compared without letter case.',
+      'What Howdah reads in the answers of model servers, and how it writes schemas for them. Values are compared ' +
+        'without letter case.',
       '## Finish reasons',
       '`pause`: the request is sent again with the answer so far, at most five times. `overloaded` and `error`: the ' +
         'attempt fails. An unknown reason of a server with OpenAI’s format means `stop`.',
@@ -50,8 +56,36 @@ export function providersPage(): ReferencePage {
         ['count', 'field', 'vendors'],
         USAGE_FIELDS.map(({ count, path, vendors }) => [code(count), code(path), cell(vendors)]),
       ),
+      '## Schemas',
+      'What is sent in place of a schema of a tool or of an answer. The stored schema stays, and calls and answers are ' +
+        'checked against it. Keywords, formats and values that are not sent are told in the description. For all: ' +
+        'parameters of tools become an object with `properties`, combinations at their top become one object, and an ' +
+        'array without `items` gets `items: {}`. An answer whose root is no object is wrapped where the vendor needs ' +
+        'an object, and unwrapped. A tool that cannot be sent is left out, and named in a step `guard` (`tool_left_out`).',
+      table(
+        ['vendor', 'use', 'keywords', 'formats', 'enums', 'references', 'root'],
+        ALL_RULES.flatMap(schemaRows),
+      ),
+      ...ALL_RULES.map(
+        ({ title, vendors, sources }) =>
+          `**${title}** (${vendors}): ${sources.map((url) => `<${url}>`).join(', ')}`,
+      ),
     ],
   });
+}
+
+function schemaRows({ title, tools, answers }: VendorRules): string[][] {
+  return tools === answers
+    ? [schemaRow(title, 'tools, answers', tools)]
+    : [schemaRow(title, 'tools', tools), schemaRow(title, 'answers', answers)];
+}
+
+function schemaRow(title: string, use: string, rules: SchemaRules): string[] {
+  const names = (values: ReadonlySet<string> | undefined) =>
+    values ? [...values].map(code).join(' ') : 'all';
+  const refs = rules.refs === 'sent' ? 'sent' : 'replaced; recursion cannot be sent';
+  const root = rules.isStrict ? 'object; all objects closed, all properties required' : rules.root;
+  return [cell(title), use, names(rules.keywords), names(rules.formats), rules.enums, refs, root];
 }
 
 function errors(rows: readonly VendorErrorRow[]): string {

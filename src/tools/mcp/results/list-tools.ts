@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
-import type { Client, Tool } from '@modelcontextprotocol/client';
+import type { Client } from '@modelcontextprotocol/client';
 import { canonicalJson } from '../../../json/canonical-json.ts';
-import type { JsonObject } from '../../../json/json.ts';
-import { parseJson } from '../../../json/parse-json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../../json/json.ts';
+import { schemaFormFault } from '../../../json/schema-fault.ts';
 import { firstCharacters } from '../../../text/truncate.ts';
 import type { FoundTool, Listing } from '../server.ts';
+import { entriesOf } from '../transport/loose-results.ts';
+import { digestOf, isGiven, namedEntry, namesOfOddTexts, objectIn, textIn } from './entries.ts';
 import { ownTools } from './resource-tools.ts';
 import { schemaFault, withoutPatterns } from './sanitize-schema.ts';
 
@@ -33,12 +35,14 @@ export async function listServerTools(
   }
   const tools = new Map<string, FoundTool>();
   let cursor: string | undefined;
+  let listed = 0;
   for (let page = 0; ; page += 1) {
     const params = cursor === undefined ? {} : { cursor };
     const request = { method: 'tools/list' as const, params };
     const answer = await client.request(request, { signal });
-    for (const tool of answer.tools.filter(({ name }) => /^[\x21-\x7e]{1,128}$/.test(name))) {
-      tools.set(tool.name, toFoundTool(tool));
+    for (const entry of entriesOf(answer, 'tools')) {
+      addTool(tools, readSafely(entry, listed), listed);
+      listed += 1;
     }
     cursor = answer.nextCursor;
     if (cursor === undefined) {
@@ -51,44 +55,139 @@ export async function listServerTools(
   }
 }
 
-function toFoundTool(tool: Tool): FoundTool {
-  const { name, title, description, inputSchema, outputSchema, annotations, execution } = tool;
-  const said = canonicalJson({
-    name,
-    title,
-    description,
-    inputSchema,
-    outputSchema,
-    annotations,
-    execution,
-  });
-  const digest = createHash('sha256').update(said).digest('hex');
-  const fault =
-    faultOf(said) ??
-    (execution?.taskSupport === 'required'
-      ? 'it only works as a task, which is not supported'
-      : null) ??
-    schemaFault(inputSchema as JsonObject);
+/** Adds a tool. A later tool of the same name is listed beside it, and cannot be called. */
+function addTool(tools: Map<string, FoundTool>, tool: FoundTool, at: number): void {
+  const before = tools.get(tool.name);
+  if (before === undefined || before.fault !== null) {
+    tools.set(tool.name, tool);
+    return;
+  }
+  const name = `${firstCharacters(tool.name, 400)} (entry ${at + 1})`;
+  tools.set(name, { ...withoutUse(tool, 'another tool of the server has the same name'), name });
+}
+
+/** Reads the entry of one tool, whatever it contains. */
+function readSafely(entry: Json, at: number): FoundTool {
+  try {
+    return readTool(entry, at);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const name = `(entry ${at + 1})`; // it has too many levels for the stack
+    return { ...EMPTY, name, digest: digestOf({ name }), fault: 'its entry has too many levels' };
+  }
+}
+
+/** Reads the entry of one tool. An odd entry has a fault, and no other entry suffers from it. */
+function readTool(entry: Json, at: number): FoundTool {
+  const named = namedEntry(entry, at);
+  if (!named.ok) {
+    const { name, fault } = named;
+    return { ...EMPTY, name, fault, digest: digestOf({ entry }) };
+  }
+  const { name, entry: given } = named.value;
+  const description = textIn(given, 'description');
+  const title = textIn(given, 'title');
+  const said = canonicalJson(describedTool(given, name));
   const text = description ?? title ?? '';
-  return {
+  const tool = {
     name,
-    digest,
-    fault,
-    description: fault ? '' : text,
-    parameters: fault ? {} : (withoutPatterns(inputSchema as JsonObject) as JsonObject),
-    annotations: fault ? {} : hints(annotations),
+    digest: createHash('sha256').update(said).digest('hex'),
     // JSON escapes control characters, so they are searched in the unescaped text
     hides_something: HIDDEN.test(text) || HIDDEN.test(unescapeJson(said)),
   };
+  const schema = objectIn(given, 'inputSchema') ?? {};
+  const parameters = withoutPatterns({ type: 'object', ...schema }) as JsonObject;
+  const fault = faultOf(said) ?? inputFault(given) ?? schemaFault(schema) ?? formFault(parameters);
+  if (fault !== null) return { ...EMPTY, ...tool, fault };
+  return {
+    ...tool,
+    fault,
+    remark: remarkOn(given),
+    description: text,
+    parameters,
+    annotations: hints(objectIn(given, 'annotations')),
+  };
+}
+
+/** The fields of a tool that nothing can be said about. */
+const EMPTY = {
+  description: '',
+  parameters: {},
+  annotations: {},
+  remark: null,
+  hides_something: false,
+};
+
+function withoutUse({ name, digest }: FoundTool, fault: string): FoundTool {
+  return { ...EMPTY, name, digest, fault };
+}
+
+/** The annotations that the protocol knows. */
+const HINTS = ['title', 'readOnlyHint', 'destructiveHint', 'idempotentHint', 'openWorldHint'];
+
+/** Returns what the digest of a tool is made of. Members that are null count as absent. */
+function describedTool(given: JsonObject, name: string): object {
+  const { title, description, inputSchema, outputSchema, annotations, execution } = given;
+  return {
+    name,
+    title: title ?? undefined,
+    description: description ?? undefined,
+    inputSchema: inputSchema ?? undefined,
+    outputSchema: outputSchema ?? undefined,
+    annotations: isJsonObject(annotations) ? membersOf(annotations, HINTS) : undefined,
+    execution: isJsonObject(execution) ? membersOf(execution, ['taskSupport']) : undefined,
+  };
+}
+
+function membersOf(object: JsonObject, names: readonly string[]): JsonObject {
+  return Object.fromEntries(Object.entries(object).filter(([name]) => names.includes(name)));
+}
+
+/** Returns why a tool cannot be called with arguments. */
+function inputFault({ inputSchema, execution }: JsonObject): string | null {
+  if (isJsonObject(execution) && execution.taskSupport === 'required') {
+    return 'it only works as a task, which is not supported';
+  }
+  if (!isGiven(inputSchema)) return 'it has no inputSchema';
+  if (!isJsonObject(inputSchema)) return 'its inputSchema is no object';
+  const { type } = inputSchema;
+  if (isGiven(type) && type !== 'object') {
+    return `its inputSchema has the type ${firstCharacters(JSON.stringify(type), 100)}, and must have the type object`;
+  }
+  return null;
+}
+
+function formFault(parameters: JsonObject): string | null {
+  const fault = schemaFormFault(parameters);
+  return fault === null ? null : `its inputSchema is not valid: ${fault}`;
+}
+
+/** Returns what is odd about a tool that can be called nevertheless. */
+function remarkOn(given: JsonObject): string | null {
+  const { outputSchema, annotations } = given;
+  const odd = namesOfOddTexts(given, ['title', 'description']).map(
+    (name) => `its ${name} is no text`,
+  );
+  if (isGiven(annotations) && !isJsonObject(annotations)) odd.push('its annotations are no object');
+  const fault = isGiven(outputSchema) ? outputFault(outputSchema) : null;
+  if (fault !== null)
+    odd.push(`its outputSchema ${fault}, so its results are not checked against it`);
+  return odd.length === 0 ? null : odd.join('; ');
+}
+
+function outputFault(schema: Json): string | null {
+  if (!isJsonObject(schema)) return 'is no object';
+  if (schema.type !== 'object') return 'does not have the type object';
+  const fault = schemaFormFault(schema);
+  return fault === null ? null : `is not valid (${fault})`;
 }
 
 /**
- * Returns the annotations of the server without `protocol`, which only tools of Howdah may have
+ * Returns the annotations that the protocol knows. Only tools of Howdah may have others
  * (resource-tools.ts).
  */
-function hints(annotations: Tool['annotations']): JsonObject {
-  const { protocol: _, ...said } = parseJson(JSON.stringify(annotations ?? {})) as JsonObject;
-  return said;
+function hints(annotations: JsonObject = {}): JsonObject {
+  return membersOf(annotations, HINTS);
 }
 
 function faultOf(said: string): string | null {

@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 import type { Client, RequestOptions } from '@modelcontextprotocol/client';
 import type { ToolOutcome } from '../../../contracts/agents/tool.ts';
 import { canonicalJson } from '../../../json/canonical-json.ts';
-import type { JsonObject } from '../../../json/json.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../../json/json.ts';
 import type { FoundTool } from '../server.ts';
+import { entriesOf } from '../transport/loose-results.ts';
+import { isGiven, namedEntry, textIn } from './entries.ts';
 import { allContent, type ResultOptions } from './result.ts';
 
 /**
@@ -39,25 +41,18 @@ const RESOURCES: readonly OwnTool[] = [
       const resources = await listPages((cursor) =>
         client
           .request({ method: 'resources/list', params: at(cursor) }, options)
-          .then((page) => ({ items: page.resources, next: page.nextCursor })),
+          .then((page) => ({ items: entriesOf(page, 'resources'), next: page.nextCursor })),
       );
       const templates = await listPages((cursor) =>
         client
           .request({ method: 'resources/templates/list', params: at(cursor) }, options)
-          .then((page) => ({ items: page.resourceTemplates, next: page.nextCursor })),
+          .then((page) => ({ items: entriesOf(page, 'resourceTemplates'), next: page.nextCursor })),
       ).catch(() => []); // some servers have no templates
-      const about = (one: {
-        name: string;
-        description?: string | undefined;
-        mimeType?: string | undefined;
-      }) => ({
-        name: one.name,
-        ...(one.description === undefined ? {} : { description: one.description }),
-        ...(one.mimeType === undefined ? {} : { type: one.mimeType }),
-      });
       return JSON.stringify({
-        resources: resources.map((one) => ({ uri: one.uri, ...about(one) })),
-        templates: templates.map((one) => ({ uri_template: one.uriTemplate, ...about(one) })),
+        resources: resources.map((one, at) => describeEntry(one, at, 'uri', 'uri')),
+        templates: templates.map((one, at) =>
+          describeEntry(one, at, 'uriTemplate', 'uri_template'),
+        ),
       });
     },
   },
@@ -74,12 +69,9 @@ const RESOURCES: readonly OwnTool[] = [
     protocol: 'resources/read',
     run: async (client, args, options, resultOptions) => {
       const uri = String(args.uri);
-      const { contents } = await client.request(
-        { method: 'resources/read', params: { uri } },
-        options,
-      );
+      const result = await client.request({ method: 'resources/read', params: { uri } }, options);
       const parts = await allContent(
-        contents.map((resource) => ({ type: 'resource', resource })),
+        entriesOf(result, 'contents').map((resource) => ({ type: 'resource', resource })),
         resultOptions,
       );
       return parts.join('\n') || '[nothing]';
@@ -97,18 +89,9 @@ const PROMPTS: readonly OwnTool[] = [
       const prompts = await listPages((cursor) =>
         client
           .request({ method: 'prompts/list', params: at(cursor) }, options)
-          .then((page) => ({ items: page.prompts, next: page.nextCursor })),
+          .then((page) => ({ items: entriesOf(page, 'prompts'), next: page.nextCursor })),
       );
-      const about = prompts.map(({ name, description, arguments: args = [] }) => ({
-        name,
-        ...(description === undefined ? {} : { description }),
-        arguments: args.map((one) => ({
-          name: one.name,
-          description: one.description,
-          required: one.required === true,
-        })),
-      }));
-      return JSON.stringify({ prompts: about });
+      return JSON.stringify({ prompts: prompts.map(describePrompt) });
     },
   },
   {
@@ -129,15 +112,47 @@ const PROMPTS: readonly OwnTool[] = [
         name: String(args.name),
         arguments: (args.arguments ?? {}) as Record<string, string>,
       };
-      const { messages } = await client.request({ method: 'prompts/get', params }, options);
+      const result = await client.request({ method: 'prompts/get', params }, options);
+      const messages = entriesOf(result, 'messages').map((one) => (isJsonObject(one) ? one : {}));
       const parts = await allContent(
-        messages.map(({ content }) => content),
+        messages.map(({ content }) => content ?? null),
         resultOptions,
       );
       return parts.map((part, at) => `${messages[at]?.role}: ${part}`).join('\n\n');
     },
   },
 ];
+
+/** Describes a resource or a template. An odd entry has a fault in the place of its address. */
+function describeEntry(entry: Json, at: number, address: string, shown: string): JsonObject {
+  const found = isJsonObject(entry) ? entry : {};
+  const uri = textIn(found, address);
+  if (uri === undefined) return { fault: `entry ${at + 1} has no ${address}` };
+  const description = textIn(found, 'description');
+  const type = textIn(found, 'mimeType');
+  return {
+    [shown]: uri,
+    name: textIn(found, 'name') ?? textIn(found, 'title') ?? uri,
+    ...(description === undefined ? {} : { description }),
+    ...(type === undefined ? {} : { type }),
+  };
+}
+
+function describePrompt(entry: Json, at: number): JsonObject {
+  const named = namedEntry(entry, at);
+  if (!named.ok) return { fault: `entry ${at + 1}: ${named.fault}` };
+  const description = textIn(named.value.entry, 'description');
+  const args = named.value.entry.arguments;
+  return {
+    name: named.value.name,
+    ...(description === undefined ? {} : { description }),
+    arguments: (Array.isArray(args) ? args : []).filter(isJsonObject).map((one) => ({
+      ...('name' in one ? { name: one.name as Json } : {}),
+      ...(isGiven(one.description) ? { description: one.description } : {}),
+      required: one.required === true,
+    })),
+  };
+}
 
 const at = (cursor: string | undefined) => (cursor === undefined ? {} : { cursor });
 
@@ -175,6 +190,7 @@ function toFoundTool({ name, description, parameters, protocol }: OwnTool): Foun
     annotations: { readOnlyHint: true, protocol },
     digest: createHash('sha256').update(said).digest('hex'),
     fault: null,
+    remark: null,
     hides_something: false,
   };
 }

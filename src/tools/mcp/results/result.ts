@@ -1,8 +1,10 @@
-import type { CallToolResult, ContentBlock } from '@modelcontextprotocol/client';
 import type { ToolOutcome } from '../../../contracts/agents/tool.ts';
+import { isJsonObject, type Json, type JsonObject } from '../../../json/json.ts';
 import type { Redaction } from '../../../redaction/redaction.ts';
 import { firstCharacters } from '../../../text/truncate.ts';
 import { typeOf } from '../../file-type.ts';
+import { entriesOf, structuredContentOf } from '../transport/loose-results.ts';
+import { isGiven, textIn } from './entries.ts';
 import { bytesIn, fileName, type KeepFile, storeFile } from './files.ts';
 
 /** The origin of a result, and the functions that process its content. */
@@ -28,14 +30,13 @@ const TEXT = /^text\/|json|xml|yaml/;
  * and described in brackets.
  */
 export async function resultOutcome(
-  result: CallToolResult,
+  result: { isError?: boolean | undefined },
   options: ResultOptions,
 ): Promise<ToolOutcome> {
-  const parts = await allContent(result.content, options);
+  const parts = await allContent(entriesOf(result, 'content'), options);
+  const structured = structuredContentOf(result);
   const value =
-    parts.length === 0 && result.structuredContent !== undefined
-      ? JSON.stringify(result.structuredContent)
-      : parts.join('\n');
+    parts.length === 0 && structured !== undefined ? JSON.stringify(structured) : parts.join('\n');
   return result.isError
     ? {
         ok: false,
@@ -48,39 +49,86 @@ export async function resultOutcome(
     : { ok: true, value };
 }
 
-/** Renders blocks one after the other, so that only one file is decoded at a time. */
+/**
+ * Renders blocks one after the other, so that only one file is decoded at a time. A block that is
+ * not valid is described, and hides no other.
+ */
 export async function allContent(
-  blocks: readonly ContentBlock[],
+  blocks: readonly Json[],
   options: ResultOptions,
 ): Promise<string[]> {
   const parts: string[] = [];
   let files = 0;
-  for (const block of blocks) {
-    const isFile = block.type !== 'text' && block.type !== 'resource_link';
+  for (const [at, block] of blocks.entries()) {
+    const type = isJsonObject(block) ? block.type : undefined;
+    const isFile = type === 'image' || type === 'audio' || type === 'resource';
     files += isFile ? 1 : 0;
-    parts.push(
-      isFile && files > MAX_FILES ? `[${block.type}: not kept]` : await renderBlock(block, options),
-    );
+    const rendered =
+      isFile && files > MAX_FILES ? `[${type}: not kept]` : await renderBlock(block, options);
+    parts.push(rendered ?? oddBlock(at, type));
   }
   return parts;
 }
 
-async function renderBlock(block: ContentBlock, options: ResultOptions): Promise<string> {
+function oddBlock(at: number, type: Json | undefined): string {
+  const kind = typeof type === 'string' ? ` of type ${firstCharacters(type, 50)}` : '';
+  return `[part ${at + 1}${kind} is not valid MCP, and left out]`;
+}
+
+/** Renders a block; undefined if it is not valid. */
+async function renderBlock(block: Json, options: ResultOptions): Promise<string | undefined> {
+  if (typeof block === 'string') return block;
+  if (!isJsonObject(block)) return undefined;
   switch (block.type) {
     case 'text':
-      return block.text;
+      return textOf(block.text);
     case 'image':
-    case 'audio':
-      return storeBytes(block.data, block.mimeType, undefined, block.type, options);
-    case 'resource': {
-      const resource = readable(block.resource, options.redaction);
-      return 'text' in resource
-        ? renderText(resource, options)
-        : storeBytes(resource.blob, resource.mimeType, resource.uri, resource.uri, options);
+    case 'audio': {
+      const data = textIn(block, 'data');
+      const type = textIn(block, 'mimeType');
+      if (data === undefined) return undefined;
+      return storeBytes(data, type, undefined, block.type, options);
     }
-    case 'resource_link':
-      return `[${block.name}: ${block.uri}${block.description ? `, ${block.description}` : ''}]`;
+    case 'resource':
+      return renderResource(block.resource, options);
+    case 'resource_link': {
+      const { name, uri, description } = block;
+      if (typeof uri !== 'string') return undefined;
+      const about = typeof description === 'string' && description ? `, ${description}` : '';
+      return `[${typeof name === 'string' ? name : uri}: ${uri}${about}]`;
+    }
+    default:
+      return undefined;
   }
+}
+
+/** Returns the text of a block. Some servers put data where a text belongs. */
+function textOf(text: Json | undefined): string | undefined {
+  if (typeof text === 'string') return text;
+  return isGiven(text) ? JSON.stringify(text) : undefined;
+}
+
+/** Renders an embedded resource; undefined if it is not valid. */
+export async function renderResource(
+  given: Json | undefined,
+  options: ResultOptions,
+): Promise<string | undefined> {
+  const found = isJsonObject(given) ? embeddedIn(given) : undefined;
+  if (found === undefined) return undefined;
+  const resource = readable(found, options.redaction);
+  return 'text' in resource
+    ? renderText(resource, options)
+    : storeBytes(resource.blob, resource.mimeType, resource.uri, resource.uri, options);
+}
+
+function embeddedIn(resource: JsonObject): Embedded | undefined {
+  const uri = textIn(resource, 'uri');
+  const mimeType = textIn(resource, 'mimeType');
+  const text = textOf(resource.text);
+  const blob = textIn(resource, 'blob');
+  if (uri === undefined) return undefined;
+  if (text !== undefined) return { uri, mimeType, text };
+  return blob === undefined ? undefined : { uri, mimeType, blob };
 }
 
 type Embedded = { uri: string; mimeType?: string | undefined } & (

@@ -5,7 +5,8 @@ import {
   type JsonObject,
   type JsonSchema,
 } from '../../../json/json.ts';
-import { decodePercent } from '../../../text/decode-percent.ts';
+import { DATA_KEYWORDS, MAP_KEYWORDS } from '../../../json/schema-keywords.ts';
+import { isLocalRef, schemaAt } from '../../../json/schema-pointer.ts';
 import { firstCharacters } from '../../../text/truncate.ts';
 
 /** The largest size of a schema after its references are expanded. */
@@ -15,14 +16,10 @@ const MAX_NODES = 10_000;
 const MAX_PARTS = 5_000;
 const MAX_LEVELS = 100;
 
-/** Keywords whose values are data, not schemas. */
-const DATA = new Set(['enum', 'const', 'default', 'examples']);
-/** Keywords whose values are schemas by name. */
-const MAPS = new Set(['properties', '$defs', 'definitions', 'dependentSchemas']);
-
 /**
  * Removes patterns from a foreign schema, so that it can be checked in this process. A pattern that
- * backtracks would block the worker. The server checks its patterns itself.
+ * backtracks would block the worker. The server checks its patterns itself. A keyword that is null,
+ * as some generators write an absent one, is removed too.
  */
 export function withoutPatterns(schema: Json): Json {
   if (Array.isArray(schema)) return schema.map(withoutPatterns);
@@ -31,9 +28,10 @@ export function withoutPatterns(schema: Json): Json {
   const sanitized: JsonObject = {};
   for (const [key, value] of Object.entries(schema)) {
     if (key === 'pattern' || key === 'patternProperties') continue;
+    if (value === null && !DATA_KEYWORDS.has(key)) continue;
     if (hasPatterns && /^(additional|unevaluated)Properties$/.test(key)) continue;
-    if (DATA.has(key)) sanitized[key] = value;
-    else if (MAPS.has(key) && isJsonObject(value)) sanitized[key] = byName(value);
+    if (DATA_KEYWORDS.has(key)) sanitized[key] = value;
+    else if (MAP_KEYWORDS.has(key) && isJsonObject(value)) sanitized[key] = byName(value);
     else sanitized[key] = withoutPatterns(value);
   }
   return sanitized;
@@ -87,12 +85,12 @@ export function schemaFault(schema: JsonSchema): string | null {
   const target = (ref: string): number => {
     const known = sizes.get(ref);
     if (known !== undefined) return known;
-    if (!/^#(\/|$)/.test(ref)) {
+    if (!isLocalRef(ref)) {
       fault = `its schema refers to ${firstCharacters(ref, 200)}, which is not part of it`;
       return 0;
     }
     sizes.set(ref, 0); // a schema that refers to itself ends with the value
-    const found = size(at(schema, ref) ?? null);
+    const found = size(schemaAt(schema, ref) ?? null);
     sizes.set(ref, found);
     return found;
   };
@@ -100,13 +98,4 @@ export function schemaFault(schema: JsonSchema): string | null {
   return (
     fault ?? (total > MAX_NODES ? 'its schema is too large once its references are followed' : null)
   );
-}
-
-function at(schema: Json, ref: string): Json | undefined {
-  let found: Json | undefined = schema;
-  for (const name of ref.split('/').slice(1)) {
-    const key = (decodePercent(name) ?? name).replaceAll('~1', '/').replaceAll('~0', '~');
-    found = hasMembers(found) ? (found as JsonObject)[key] : undefined;
-  }
-  return found;
 }
