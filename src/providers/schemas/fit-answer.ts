@@ -128,9 +128,10 @@ export class UnwrappingStream {
     this.#held = '';
     if (this.#state === 'other') return text;
     if (this.#state === 'within') return this.#showWithin(text);
-    if (this.#beginning.test(text) && !/:\s*$/.test(text)) {
+    const within = text.replace(this.#beginning, '');
+    if (within !== '' && within !== text) {
       this.#state = 'within';
-      return this.#showWithin(text.replace(this.#beginning, ''));
+      return this.#showWithin(within);
     }
     if (this.#mayBegin(text)) {
       this.#held = text;

@@ -51,7 +51,7 @@ class Fitting {
   }
 
   fit(schema: Json): Json {
-    if (schema === true && this.#rules.keywords) return {};
+    if (schema === true && this.#rules.keywords) return this.fit({});
     if (!isJsonObject(schema)) return schema;
     const { node, dropped } = this.#rewrite(schema);
     const kept: JsonObject = {};

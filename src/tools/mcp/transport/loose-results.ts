@@ -32,11 +32,15 @@ export function loosenResults(transport: Transport): Transport {
 }
 
 function loosened(result: JsonObject): JsonObject {
-  const { structuredContent, ...given } = result;
+  // null counts as absent
+  const members = Object.entries(result).filter(
+    ([name, value]) => value !== null || (LISTS as readonly string[]).includes(name),
+  );
+  const { structuredContent, ...given } = Object.fromEntries(members);
   const named = LISTS.filter((name) => isListed(given[name]));
   const isCall = structuredContent !== undefined || Object.hasOwn(given, 'isError');
   const hasContent = Object.hasOwn(given, 'content');
-  if (named.length === 0 && !isCall) return result;
+  if (named.length === 0 && !isCall) return given;
   const unchecked = Object.fromEntries(named.map((name) => [name, given[name] as Json]));
   const { nextCursor, isError, _meta, ...rest } = given;
   return {
