@@ -36,7 +36,11 @@ describe('an MCP server of protocol version 2026-07-28', () => {
       capabilities: { tools: { listChanged: true } },
     }),
     'tools/list': () => ({
-      tools: [{ name: 'paint', description, inputSchema: { type: 'object' } }],
+      tools: [
+        { name: 'paint', description, inputSchema: { type: 'object' } },
+        { name: 'odd', inputSchema: { type: 'object' }, outputSchema: 'x' },
+        null,
+      ],
     }),
     'tools/call': ({ inputResponses, requestState }) =>
       inputResponses
@@ -88,6 +92,17 @@ describe('an MCP server of protocol version 2026-07-28', () => {
     await worker?.stop(1_000);
     server.close();
     server.closeAllConnections();
+  });
+
+  test('odd entries of its list hide themselves alone', async () => {
+    const { rows } = await db.pool.query(
+      'select name, status, fault from howdah.mcp_tools order by name',
+    );
+    expect(rows).toEqual([
+      { name: '(entry 3)', status: 'refused', fault: expect.stringContaining('no object') },
+      { name: 'odd', status: 'accepted', fault: expect.stringContaining('outputSchema') },
+      { name: 'paint', status: 'accepted', fault: null },
+    ]);
   });
 
   test('asks people through the result of a call, and receives the answer with its stored state', async () => {
