@@ -171,8 +171,8 @@ as $$
   end::howdah.mcp_tool_status
 $$;
 
--- Returns the fault of a tool for what its server offers now, where `remark` tells what is odd about
--- a tool that works. An offer that was refused for another reason, such as a taken name, keeps it.
+-- Returns the fault of a tool for what its server offers now. `remark` tells what is odd about a
+-- tool that works. An offer that was refused for another reason, such as a taken name, keeps it.
 create or replace function howdah_private.mcp_fault(
   known howdah.mcp_tools, digest text, fault text, remark text
 ) returns text

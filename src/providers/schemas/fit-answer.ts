@@ -2,9 +2,9 @@ import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../..
 import { parseJson } from '../../json/parse-json.ts';
 import { DATA_KEYWORDS } from '../../json/schema-keywords.ts';
 import { stripCodeFence } from '../../text/strip-code-fence.ts';
-import { type Fitted, fitSchema } from './fit-schema.ts';
+import { fitSchema } from './fit-schema.ts';
 import { COMBINING, followRef } from './fit-tools.ts';
-import type { SchemaRules } from './rules.ts';
+import type { Fitted, SchemaRules } from './rules.ts';
 
 /** A schema for an answer as a vendor accepts it. */
 export type FittedAnswer = {

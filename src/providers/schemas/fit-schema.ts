@@ -2,10 +2,7 @@ import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../..
 import { schemaFormFault } from '../../json/schema-fault.ts';
 import { inlineRefs } from './inline-refs.ts';
 import { mergeSchemas } from './merge-schemas.ts';
-import type { SchemaRules } from './rules.ts';
-
-/** A value that a vendor accepts, or the reason why none can be made. */
-export type Fitted<T> = { ok: true; value: T } | { ok: false; reason: string };
+import type { Fitted, SchemaRules } from './rules.ts';
 
 /** The largest schema that is sent, in characters. */
 const MAX_SCHEMA = 262_144;
@@ -51,7 +48,7 @@ class Fitting {
   }
 
   fit(schema: Json): Json {
-    if (schema === true && this.#rules.keywords) return this.fit({});
+    if (schema === true) return this.fit({});
     if (!isJsonObject(schema)) return schema;
     const { node, dropped } = this.#rewrite(schema);
     const kept: JsonObject = {};
@@ -122,8 +119,9 @@ class Fitting {
       case 'allOf':
       case 'prefixItems':
         return Array.isArray(value) ? value.map((one) => this.fit(one)) : value;
-      case 'items':
       case 'additionalProperties':
+        return typeof value === 'boolean' ? value : this.fit(value);
+      case 'items':
       case 'contains':
       case 'propertyNames':
         return Array.isArray(value) ? value.map((one) => this.fit(one)) : this.fit(value);
@@ -215,21 +213,20 @@ function nullable(schema: Json): Json {
 
 /** Gives an array without `items` items of any kind. */
 function withItems(schema: JsonObject): JsonObject {
-  const { type, items, prefixItems } = schema;
+  const { type, items } = schema;
   if (Array.isArray(items)) {
-    const { items: _, additionalItems, ...rest } = schema; // a tuple until draft 2019
-    const after = additionalItems === undefined ? {} : { items: additionalItems };
-    return items.length === 0 ? { ...rest, items: {} } : { ...rest, prefixItems: items, ...after };
+    const { items: _, additionalItems = {}, ...rest } = schema; // a tuple until draft 2019
+    const tuple = items.length === 0 ? {} : { prefixItems: items };
+    return { ...rest, ...tuple, items: additionalItems };
   }
   const isList = type === 'array' || (Array.isArray(type) && type.includes('array'));
-  return isList && items === undefined && prefixItems === undefined
-    ? { ...schema, items: {} }
-    : schema;
+  return isList && items === undefined ? { ...schema, items: {} } : schema;
 }
 
 /** Writes a tuple as a list of any of its items. */
 function withoutTuple({ prefixItems, items, ...rest }: JsonObject): JsonObject {
-  const all = [...(prefixItems as Json[]), ...(isJsonObject(items) ? [items] : [])];
+  const isMore = isJsonObject(items) && Object.keys(items).length > 0;
+  const all = [...(prefixItems as Json[]), ...(isMore ? [items] : [])];
   const distinct = [...new Map(all.map((one) => [JSON.stringify(one), one])).values()];
   const [only = {}] = distinct;
   return { ...rest, items: distinct.length === 1 ? only : { anyOf: distinct } };

@@ -1,8 +1,8 @@
 import type { LeftOutTool, ToolSchema } from '../../contracts/agents/model.ts';
 import { isJsonObject, type Json, type JsonObject, type JsonSchema } from '../../json/json.ts';
 import { schemaAt } from '../../json/schema-pointer.ts';
-import { type Fitted, fitSchema } from './fit-schema.ts';
-import type { SchemaRules, VendorRules } from './rules.ts';
+import { fitSchema } from './fit-schema.ts';
+import type { Fitted, SchemaRules, VendorRules } from './rules.ts';
 
 /** Keywords that vendors refuse at the top of the parameters of a tool. */
 export const COMBINING = [

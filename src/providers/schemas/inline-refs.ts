@@ -1,7 +1,7 @@
 import { hasMembers, isJsonObject, type Json, type JsonSchema } from '../../json/json.ts';
 import { DATA_KEYWORDS, MAP_KEYWORDS } from '../../json/schema-keywords.ts';
 import { isLocalRef, schemaAt } from '../../json/schema-pointer.ts';
-import type { Fitted } from './fit-schema.ts';
+import type { Fitted } from './rules.ts';
 
 /** The largest schema after its references are replaced, in values. */
 const MAX_VALUES = 10_000;

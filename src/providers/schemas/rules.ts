@@ -1,3 +1,6 @@
+/** A value that a vendor accepts, or the reason why none can be made. */
+export type Fitted<T> = { ok: true; value: T } | { ok: false; reason: string };
+
 /** What a vendor accepts in a schema of one use: parameters of tools, or answers. */
 export type SchemaRules = Readonly<{
   /** The keywords that are sent. Absent: all. Others are described in words. */

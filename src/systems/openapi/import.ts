@@ -9,6 +9,7 @@ import {
   type ImportedTool,
   type Operation,
   operationsOf,
+  shortToolName,
   type ToolOptions,
   toolOf,
 } from './operation-tool.ts';
@@ -53,7 +54,8 @@ export function importOpenApi(
   const operations = chooseOperations(operationsOf(openApi, ''), options.only);
   const prefix = options.prefix ?? '';
   const tools = operations.flatMap((one): ImportedTool[] => {
-    const named = { ...one, name: `${prefix}${one.name}`.slice(0, 64) };
+    const whole = `${prefix}${one.name}`;
+    const named = { ...one, name: shortToolName(whole, whole) };
     const tool = toolOf(openApi, named, {
       ...options,
       approval: options.approval ?? true,

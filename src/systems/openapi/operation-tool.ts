@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { truncateToFit } from '../../text/truncate.ts';
 import { type Argument, type Arguments, argumentsOf, methodAndPath } from './arguments.ts';
@@ -86,12 +87,21 @@ export function operationsOf(openApi: OpenApi, prefix: string): Operation[] {
 }
 
 function asToolName(text: string): string {
-  return (
-    text
-      .replace(/[^A-Za-z0-9_-]+/g, '_')
-      .replace(/^_+|(?<!_)_+$/g, '')
-      .slice(0, 64) || 'operation'
-  );
+  const name = text.replace(/[^A-Za-z0-9_-]+/g, '_').replace(/^_+|(?<!_)_+$/g, '');
+  return shortToolName(name || 'operation', text);
+}
+
+/** The longest name of a tool that vendors accept. */
+const MAX_NAME = 64;
+
+/**
+ * Returns a name of at most 64 characters. A longer one is cut, and ends with a digest of the whole
+ * text, so that two names with the same beginning differ.
+ */
+export function shortToolName(name: string, text: string): string {
+  if (name.length <= MAX_NAME) return name;
+  const digest = createHash('sha256').update(text).digest('hex').slice(0, 8);
+  return `${name.slice(0, MAX_NAME - 9)}_${digest}`;
 }
 
 /**

@@ -37,7 +37,7 @@ export function rootFaults(schema: JsonObject): string[] {
   return [
     ...faults,
     ...faultsIn(schema, (one) =>
-      one.type === 'array' && !('items' in one) && !('prefixItems' in one)
+      one.type === 'array' && (!('items' in one) || Array.isArray(one.items))
         ? 'is missing items'
         : undefined,
     ),

@@ -169,6 +169,30 @@ describe('answers', () => {
     },
   );
 
+  test('a list of Anthropic is wrapped in an object', async () => {
+    const output_schema = { type: 'array', items: { type: 'integer', minimum: 0 } };
+    reply = '{"answer": [1]}';
+    const { outcome, bodies } = await call('anthropic', { output_schema });
+    const sent = bodies[0]?.output_config as { format?: { schema: JsonObject } } | undefined;
+    const schema = sent?.format?.schema ?? toolsIn(bodies[0])[0]?.parameters;
+    expect(rootFaults(schema as JsonObject)).toEqual([]);
+    expect(schema?.required).toEqual(['answer']);
+    if (sent?.format) expect(answerOf(outcome).content).toBe('[1]');
+  });
+
+  test('a list of Gemini is sent as one', async () => {
+    const output_schema = { type: 'array', items: { const: 'a' }, uniqueItems: true };
+    reply = '["a"]';
+    const { outcome, bodies } = await call('google', { output_schema });
+    expect(answerOf(outcome).content).toBe('["a"]');
+    const config = bodies[0]?.generationConfig as JsonObject;
+    expect(config.responseJsonSchema).toEqual({
+      type: 'array',
+      items: { type: 'string', enum: ['a'] },
+      description: 'Must also satisfy this JSON Schema: {"uniqueItems":true}',
+    });
+  });
+
   test('an object is sent as it is stored', async () => {
     reply = '{}';
     const output_schema = { type: 'object', properties: { a: { type: 'string', minLength: 3 } } };

@@ -91,6 +91,23 @@ describe('an operation', () => {
     });
   });
 
+  test('has a short form of a name above 64 characters, which no other operation has', () => {
+    const long = 'list_all_books_of_the_library_that_were_lent_in_the_last_twelve_months';
+    const text = JSON.stringify({
+      openapi: '3.1.0',
+      info: { title: 'Long', version: '1' },
+      servers: [{ url: 'https://api.example.org' }],
+      paths: {
+        '/a': { get: { operationId: `${long}_a`, responses: {} } },
+        '/b': { get: { operationId: `${long}_b`, responses: {} } },
+      },
+    });
+    const names = importOpenApi('long.json', text).tools.map(({ name }) => name);
+    expect(new Set(names).size).toBe(2);
+    for (const name of names) expect(name).toMatch(/^list_all_books_[a-z_]+_[0-9a-f]{8}$/);
+    for (const name of names) expect(name).toHaveLength(64);
+  });
+
   test('has its tags as capabilities, each once and only if they are short texts', () => {
     const tags = ['books', ' lending ', 'books', '', 7, 'x'.repeat(65), 'a\nb'];
     const text = JSON.stringify({
