@@ -68,10 +68,15 @@ export function providersPage(): ReferencePage {
       ),
       ...ALL_RULES.map(
         ({ title, vendors, sources }) =>
-          `**${title}** (${vendors}): ${sources.map((url) => `<${url}>`).join(', ')}`,
+          `**${title}** (${vendors}): ${sources.map(link).join(', ')}`,
       ),
     ],
   });
+}
+
+function link(url: string): string {
+  const { host, pathname } = new URL(url);
+  return `[${host}${pathname}](${url})`;
 }
 
 function schemaRows({ title, tools, answers }: VendorRules): string[][] {
