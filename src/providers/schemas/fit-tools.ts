@@ -33,21 +33,44 @@ export function fitTools(
 ): FittedTools {
   const fitted: FittedTools = { tools: [], leftOut: [] };
   for (const tool of tools) {
-    const isNamed = TOOL_NAME.test(tool.name) && (rules.toolNames?.test(tool.name) ?? true);
-    const strict = isStrict && rules.strict ? fitTool(tool, rules.strict.tools) : undefined;
-    const sendable: Fitted<ToolSchema> = !isNamed
-      ? { ok: false, reason: 'the vendor does not accept its name' }
-      : strict?.ok
-        ? { ok: true, value: { ...strict.value, is_strict: true } }
-        : fitTool(tool, rules.tools);
+    const sendable = sendableTool(tool, rules, isStrict);
     if (sendable.ok) fitted.tools.push(sendable.value);
     else fitted.leftOut.push({ tool: tool.name, reason: sendable.reason });
   }
   return fitted;
 }
 
+function sendableTool(
+  tool: ToolSchema,
+  rules: Pick<VendorRules, 'tools' | 'strict' | 'toolNames'>,
+  isStrict: boolean,
+): Fitted<ToolSchema> {
+  const isNamed = TOOL_NAME.test(tool.name) && (rules.toolNames?.test(tool.name) ?? true);
+  if (!isNamed) return { ok: false, reason: 'the vendor does not accept its name' };
+  const strict = isStrict && rules.strict ? fitOnce(tool, rules.strict.tools) : undefined;
+  return strict?.ok
+    ? { ok: true, value: { ...strict.value, is_strict: true } }
+    : fitOnce(tool, rules.tools);
+}
+
+/** The results by parameters, since the parameters of a pinned version are one object. */
+const fittedTools = new WeakMap<JsonSchema, FittedByRules>();
+type FittedByRules = Map<SchemaRules, { tool: ToolSchema; fitted: Fitted<ToolSchema> }>;
+
+/** Returns the result of `fitTool`, which each request of a run needs again. */
+function fitOnce(tool: ToolSchema, rules: SchemaRules): Fitted<ToolSchema> {
+  const known: FittedByRules = fittedTools.get(tool.parameters) ?? new Map();
+  fittedTools.set(tool.parameters, known);
+  const before = known.get(rules);
+  const isSame = before?.tool.name === tool.name && before.tool.description === tool.description;
+  if (before !== undefined && isSame) return before.fitted;
+  const fitted = fitTool(tool, rules);
+  known.set(rules, { tool, fitted });
+  return fitted;
+}
+
 /** Returns a tool with parameters that a vendor accepts. */
-export function fitTool(tool: ToolSchema, rules: SchemaRules): Fitted<ToolSchema> {
+function fitTool(tool: ToolSchema, rules: SchemaRules): Fitted<ToolSchema> {
   const root = toObject(tool);
   if (!root.ok) return root;
   const parameters = fitSchema(root.value.parameters, rules);

@@ -15,8 +15,8 @@ const PLACES = [
 const NAME = /\b(?:function|tool)(?: named| declaration)?:? ['"`]([A-Za-z0-9_.-]{1,64})['"`]/i;
 
 /**
- * Returns the tool that a vendor names in its refusal of a request, or undefined. A refusal of a
- * call in the conversation, or of the choice of a tool, is none of its schema.
+ * Returns the tool that a vendor names in its refusal of a request, or undefined. A refusal of the
+ * choice of a tool, or of a tool that the vendor runs, is none of a schema.
  */
 export function refusedTool(
   { code, cause, message }: RunError,
@@ -24,7 +24,7 @@ export function refusedTool(
 ): LeftOutTool | undefined {
   if (code !== 'invalid_request') return undefined;
   const said = isJsonObject(cause) && typeof cause.message === 'string' ? cause.message : message;
-  if (/tool_choice|tool choice/i.test(said)) return undefined;
+  if (/tool_choice|tool choice|tool_type/i.test(said)) return undefined;
   const field = isJsonObject(cause) && typeof cause.param === 'string' ? cause.param : '';
   const tool = namedTool(said, tools) ?? placedTool(`${field} ${said}`, tools);
   return tool && { tool: tool.name, reason: `the vendor refused it: ${said}` };
