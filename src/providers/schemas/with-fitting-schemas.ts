@@ -15,7 +15,7 @@ import { createFailure } from '../failure.ts';
 import { fitAnswer, UnwrappingStream, unwrapAnswer } from './fit-answer.ts';
 import { fitTools } from './fit-tools.ts';
 import { omitAddedNulls } from './omit-added-nulls.ts';
-import { refusedTool } from './refused-tool.ts';
+import { refusedTools } from './refused-tools.ts';
 import type { VendorRules } from './rules.ts';
 
 // Schemas come from MCP servers, OpenAPI documents, generators and people, and each vendor refuses
@@ -25,7 +25,7 @@ import type { VendorRules } from './rules.ts';
 // wrapped is unwrapped. The stored schemas stay as they are, and answers and calls are checked
 // against them.
 
-/** Most tools that are left out because the vendor refused them, one request after the other. */
+/** Most requests that are sent again without the tools that the vendor refused. */
 const MAX_REFUSALS = 10;
 
 /** A request as a vendor accepts it. */
@@ -61,12 +61,14 @@ async function generate(
     const outcome = await send(provider, fitted, context);
     if (outcome.ok) return { ok: true, value: answerOf(outcome.value, fitted, original) };
     const { tools } = fitted.request;
-    const refused = context.signal.aborted ? undefined : refusedTool(outcome.error, tools);
-    if (refused === undefined || refusals === MAX_REFUSALS) return outcome;
-    const tool = tools.find(({ name }) => name === refused.tool);
-    known.add(original.tools.find(({ name }) => name === tool?.name)?.parameters, refused.reason);
-    fitted.request = { ...fitted.request, tools: tools.filter((one) => one !== tool) };
-    fitted.leftOut.push(refused);
+    const refused = context.signal.aborted ? [] : refusedTools(outcome.error, tools);
+    if (refused.length === 0 || refusals === MAX_REFUSALS) return outcome;
+    for (const { tool, reason } of refused) {
+      known.add(original.tools.find(({ name }) => name === tool)?.parameters, reason);
+    }
+    const names = new Set(refused.map(({ tool }) => tool));
+    fitted.request = { ...fitted.request, tools: tools.filter(({ name }) => !names.has(name)) };
+    fitted.leftOut.push(...refused);
   }
 }
 
