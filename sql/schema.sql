@@ -990,7 +990,7 @@ create table howdah.mcp_tools (
   constraint an_accepted_tool_is_what_was_accepted CHECK (((status <> 'accepted'::howdah.mcp_tool_status) OR (digest = accepted_digest))),
   constraint annotations_are_an_object CHECK ((jsonb_typeof(annotations) = 'object'::text)),
   constraint parameters_are_an_object CHECK ((jsonb_typeof(parameters) = 'object'::text)),
-  constraint refused_tools_have_a_fault CHECK (((status = 'refused'::howdah.mcp_tool_status) = (fault IS NOT NULL)))
+  constraint refused_tools_have_a_fault CHECK (((status <> 'refused'::howdah.mcp_tool_status) OR (fault IS NOT NULL)))
 );
 alter table howdah.mcp_tools enable row level security, force row level security;
 
@@ -19118,6 +19118,22 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.free_mcp_tool_name(tool howdah.mcp_tools, server text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when exists (
+    select from howdah.tools as t
+    where t.tenant_id = tool.tenant_id and t.server_id = tool.server_id
+      and t.name = howdah_private.mcp_tool_name(free_mcp_tool_name.server, tool.name)
+      and t.configuration ->> 'tool' <> tool.name
+  ) then howdah_private.short_mcp_tool_name(free_mcp_tool_name.server, tool.name)
+  else howdah_private.mcp_tool_name(free_mcp_tool_name.server, tool.name) end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.freeze_month(month date)
  RETURNS void
  LANGUAGE plpgsql
@@ -23399,6 +23415,21 @@ CREATE OR REPLACE FUNCTION howdah_private.mcp_effect(annotations jsonb, is_trust
 RETURN (CASE WHEN (annotations ? 'protocol'::text) THEN 'pure'::text WHEN (NOT is_trusted) THEN 'once'::text WHEN ((annotations -> 'readOnlyHint'::text) = 'true'::jsonb) THEN 'pure'::text WHEN ((annotations -> 'idempotentHint'::text) = 'true'::jsonb) THEN 'idempotent'::text ELSE 'once'::text END)::howdah.tool_effect
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.mcp_fault(known howdah.mcp_tools, digest text, fault text, remark text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case
+    when mcp_fault.fault is null
+      and howdah_private.mcp_status(known, mcp_fault.digest, mcp_fault.fault) = 'refused'
+      then known.fault
+    else coalesce(mcp_fault.fault, mcp_fault.remark)
+  end
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.mcp_log_level(session text)
  RETURNS text
  LANGUAGE sql
@@ -23553,7 +23584,7 @@ CREATE OR REPLACE FUNCTION howdah_private.mcp_tool_name(server text, tool text)
  RETURNS text
  LANGUAGE sql
  IMMUTABLE
-RETURN ((server || '__'::text) || regexp_replace(tool, '[^A-Za-z0-9_-]'::text, '_'::text, 'g'::text))
+RETURN CASE WHEN ((length(((server || '__'::text) || tool)) <= 64) AND (tool ~ '[A-Za-z0-9]'::text)) THEN ((server || '__'::text) || regexp_replace(tool, '[^A-Za-z0-9_-]'::text, '_'::text, 'g'::text)) ELSE howdah_private.short_mcp_tool_name(server, tool) END
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.member_definition(x howdah.workflow_agents)
@@ -24850,13 +24881,7 @@ begin
       hint = 'The server has to change the tool.';
   end if;
   select s.* into v_server from howdah.mcp_servers as s where s.id = tool.server_id;
-  v_name := howdah_private.mcp_tool_name(v_server.name, tool.name);
-  if not howdah_private.fit_the_wire(array[v_name]) then
-    raise exception using errcode = 'HWINV',
-      message = format('the tool name %L would exceed the maximum of 64 characters', v_name),
-      detail = jsonb_build_object('server', v_server.name, 'tool', tool.name)::text,
-      hint = 'Give the server a shorter name.';
-  end if;
+  v_name := howdah_private.free_mcp_tool_name(tool, v_server.name);
   update howdah.tools as t
   set description = tool.description, parameters = tool.parameters, configuration = v_configuration,
     effect = case when v_server.trusts_annotations
@@ -24870,7 +24895,8 @@ begin
       howdah_private.mcp_effect(tool.annotations, v_server.trusts_annotations));
   end if;
   update howdah.mcp_tools as m
-  set status = 'accepted', fault = null, accepted_digest = m.digest, accepted_at = now()
+  set status = 'accepted', fault = case when m.status <> 'refused' then m.fault end,
+    accepted_digest = m.digest, accepted_at = now()
   where m.id = tool.id;
 exception when unique_violation then
   raise exception using errcode = 'HWCNF',
@@ -27556,7 +27582,9 @@ begin
     perform howdah_private.accept_or_refuse_mcp_tool(m) from howdah.mcp_tools as m
     join jsonb_to_recordset(record_mcp_tools.tools) as t (name text, hides_something boolean)
       on t.name = m.name
-    where m.server_id = v_server.id and m.status = 'new' and not t.hides_something;
+    where m.server_id = v_server.id and m.status = 'new' and not t.hides_something
+    -- a tool that keeps its name comes before one that would get the same name
+    order by m.name ~ '[^A-Za-z0-9_-]', m.name collate "C";
   end if;
   update howdah.mcp_servers as s
   set server_info = record_mcp_tools.server_info, discovered_at = coalesce(s.discovered_at, now()),
@@ -32697,6 +32725,13 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.short_mcp_tool_name(server text, tool text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (("left"(((server || '__'::text) || regexp_replace(tool, '[^A-Za-z0-9_-]'::text, '_'::text, 'g'::text)), 55) || '_'::text) || "left"(md5(tool), 8))
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.side_contents(ids uuid[], relation text)
  RETURNS TABLE(execution_id uuid, seq integer, id text, texts jsonb, documents jsonb, arguments jsonb, visible jsonb)
  LANGUAGE sql
@@ -37727,7 +37762,9 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_servers__change_tools()
 AS $function$
 begin
   update howdah.tools as t
-  set name = howdah_private.mcp_tool_name(new.name, m.name),
+  set name = case when t.name = howdah_private.short_mcp_tool_name(old.name, m.name)
+      then howdah_private.short_mcp_tool_name(new.name, m.name)
+      else howdah_private.mcp_tool_name(new.name, m.name) end,
     effect = case when new.trusts_annotations <> old.trusts_annotations
       then howdah_private.mcp_effect(m.annotations, new.trusts_annotations) else t.effect end
   from howdah.mcp_tools as m
@@ -37892,7 +37929,7 @@ begin
     when not ((status <> 'accepted'::howdah.mcp_tool_status) OR (digest = accepted_digest)) then array['an_accepted_tool_is_what_was_accepted', null]
     when not (jsonb_typeof(annotations) = 'object'::text) then array['annotations_are_an_object', null]
     when not (jsonb_typeof(parameters) = 'object'::text) then array['parameters_are_an_object', null]
-    when not ((status = 'refused'::howdah.mcp_tool_status) = (fault IS NOT NULL)) then array['refused_tools_have_a_fault', null]
+    when not ((status <> 'refused'::howdah.mcp_tool_status) OR (fault IS NOT NULL)) then array['refused_tools_have_a_fault', null]
   end into v_refused from (select new.*) as n;
   if v_refused is not null then
     perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
@@ -42861,18 +42898,26 @@ AS $function$
       status, fault)
   select server.tenant_id, server.id, t.name, t.description, t.parameters, t.annotations, t.digest,
     t.fault is null,
-    case when t.fault is null then 'new' else 'refused' end::howdah.mcp_tool_status, t.fault
+    case when t.fault is null then 'new' else 'refused' end::howdah.mcp_tool_status,
+    coalesce(t.fault, t.remark)
   from jsonb_to_recordset(write_mcp_tools.tools)
-    as t (name text, description text, parameters jsonb, annotations jsonb, digest text, fault text)
+    as t (name text, description text, parameters jsonb, annotations jsonb, digest text, fault text,
+      remark text)
   on conflict (tenant_id, server_id, name) do update
   set description = excluded.description, parameters = excluded.parameters,
     annotations = excluded.annotations,
     digest = excluded.digest, is_whole = excluded.is_whole,
-    status = howdah_private.mcp_status(m, excluded.digest, excluded.fault),
-    fault = case howdah_private.mcp_status(m, excluded.digest, excluded.fault)
-      when 'refused' then coalesce(excluded.fault, m.fault) end
+    status = howdah_private.mcp_status(m, excluded.digest,
+      case when not excluded.is_whole then excluded.fault end),
+    fault = howdah_private.mcp_fault(m, excluded.digest,
+      case when not excluded.is_whole then excluded.fault end,
+      case when excluded.is_whole then excluded.fault end)
   where m.digest <> excluded.digest
-    or m.status <> howdah_private.mcp_status(m, excluded.digest, excluded.fault);
+    or m.status <> howdah_private.mcp_status(m, excluded.digest,
+      case when not excluded.is_whole then excluded.fault end)
+    or m.fault is distinct from howdah_private.mcp_fault(m, excluded.digest,
+      case when not excluded.is_whole then excluded.fault end,
+      case when excluded.is_whole then excluded.fault end);
   update howdah.mcp_tools as m set status = 'gone', fault = null
   where m.server_id = server.id and m.status <> 'gone' and m.accepted_digest is not null
     and not exists (
@@ -48667,6 +48712,8 @@ grant execute on function howdah_private.mcp_caller() to howdah_engine;
 
 grant execute on function howdah_private.mcp_effect(jsonb,boolean) to howdah_engine;
 
+grant execute on function howdah_private.mcp_fault(howdah.mcp_tools,text,text,text) to howdah_engine;
+
 grant execute on function howdah_private.mcp_log_level(text) to howdah_app;
 
 grant execute on function howdah_private.mcp_prompt_status(howdah.mcp_prompts,text,text) to howdah_engine;
@@ -49422,6 +49469,8 @@ grant execute on function howdah_private.shared_steps(jsonb,jsonb) to howdah_eng
 grant execute on function howdah_private.shared_steps(jsonb,jsonb) to howdah_viewer;
 
 grant execute on function howdah_private.shares(uuid,uuid[]) to howdah_worker;
+
+grant execute on function howdah_private.short_mcp_tool_name(text,text) to howdah_engine;
 
 grant execute on function howdah_private.signing_key_name(uuid,boolean) to howdah_app;
 
@@ -51789,7 +51838,7 @@ comment on column howdah.mcp_tools.description is 'Purpose, in words.';
 
 comment on column howdah.mcp_tools.digest is 'SHA-256 of the reported tool, in hex: name, title, description, schemas, annotations.';
 
-comment on column howdah.mcp_tools.fault is 'Reason why the tool cannot be offered: its name is taken or longer than 64 characters, its description is larger than 32 kB, its schema is invalid, refers to other documents or grows too large, or the tool works only as a task.';
+comment on column howdah.mcp_tools.fault is 'Reason why the tool cannot be offered: its name is missing or taken, its description is larger than 32 kB, its inputSchema is missing, invalid, refers to other documents or grows too large, or the tool works only as a task. With another status than refused: what is odd about a tool that works, such as an outputSchema that its results are not checked against.';
 
 comment on column howdah.mcp_tools.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
