@@ -54,6 +54,8 @@ comment on constraint name_is_not_empty on howdah.agents is
 comment on constraint output_schema_is_an_object on howdah.agents is
   'Write output_schema as a JSON Schema, such as {"type": "object", "properties": {…}}, or leave '
   'it out.';
+comment on constraint retry_for_is_at_most_a_month on howdah.agents is
+  'Set retry_for to 0 to 2592000 seconds, or leave it out to use the setting retry_for.';
 comment on constraint position_counts_from_one on howdah.agent_models is
   'Set position to 1 for the first model, and to 2, 3, … for its fallbacks.';
 comment on constraint request_params_are_an_object on howdah.agent_models is

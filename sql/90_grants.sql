@@ -142,20 +142,22 @@ grant update on howdah.skill_versions to howdah_eraser;
 grant select (
   id, tenant_id, name, description, instruction, system_prompt, prompt_id, prompt_values,
   use_history, human_input, context_policy, allow_empty, engine, engine_configuration,
-  capabilities, domain, output_schema, max_steps, max_tokens, max_cost, max_seconds, user_id,
-  is_default, is_active, is_restricted, agent_system_id, current_version_id, created_at,
+  capabilities, domain, output_schema, max_steps, max_tokens, max_cost, max_seconds, retry_for,
+  user_id, is_default, is_active, is_restricted, agent_system_id, current_version_id, created_at,
   updated_at, deleted_at
 ) on howdah.agents to howdah_app, howdah_viewer;
 grant
   insert (
     name, description, instruction, system_prompt, prompt_id, prompt_values, use_history,
     human_input, context_policy, allow_empty, engine, engine_configuration, capabilities, domain,
-    output_schema, max_steps, max_tokens, max_cost, max_seconds, user_id, is_default, is_active
+    output_schema, max_steps, max_tokens, max_cost, max_seconds, retry_for, user_id, is_default,
+    is_active
   ),
   update (
     name, description, instruction, system_prompt, prompt_id, prompt_values, use_history,
     human_input, context_policy, allow_empty, engine, engine_configuration, capabilities, domain,
-    output_schema, max_steps, max_tokens, max_cost, max_seconds, user_id, is_default, is_active,
+    output_schema, max_steps, max_tokens, max_cost, max_seconds, retry_for, user_id, is_default,
+    is_active,
     deleted_at
   )
   on howdah.agents to howdah_app;

@@ -175,6 +175,7 @@ export interface Agents {
   output_schema: Json | null;
   prompt_id: string | null;
   prompt_values: Generated<Json>;
+  retry_for: number | null;
   system_prompt: string | null;
   tenant_id: Generated<string>;
   updated_at: Generated<Timestamp>;

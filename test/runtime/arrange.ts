@@ -31,15 +31,17 @@ export type AgentSpec = {
   max_tokens?: number;
   max_cost?: number;
   max_seconds?: number;
+  /** Seconds for which failed calls are repeated; 0 ends the run after a few attempts. */
+  retry_for?: number;
 };
 
 /**
- * Shortens the back-off between attempts of models and tools to at most 0.1 s, by the setting. For
- * tests of retries, not of their delays.
+ * Shortens the back-off between attempts of models and tools to at most 0.1 s, by the setting, and
+ * ends a run after a few attempts. For tests of failures, not of delays and patience.
  */
 export async function shortenBackOff(pool: pg.Pool): Promise<void> {
   await pool.query(
-    `insert into howdah.settings (key, value) values ('backoff_max_seconds', '0.1')`,
+    `insert into howdah.settings (key, value) values ('backoff_max_seconds', '0.1'), ('retry_for', '0')`,
   );
 }
 
@@ -61,12 +63,12 @@ export async function makeAgent(pool: pg.Pool, spec: AgentSpec): Promise<string>
     await client.query('begin');
     const { rows } = await client.query(
       `insert into howdah.agents (name, instruction, system_prompt, use_history, output_schema,
-         max_steps, max_tokens, max_cost, max_seconds, context_policy)
+         max_steps, max_tokens, max_cost, max_seconds, retry_for, context_policy)
        select $1, coalesce(a.instruction, ''), a.system_prompt, coalesce(a.use_history, true),
-         a.output_schema, a.max_steps, a.max_tokens, a.max_cost, a.max_seconds,
+         a.output_schema, a.max_steps, a.max_tokens, a.max_cost, a.max_seconds, a.retry_for,
          coalesce(a.context_policy, 'trim')::howdah.context_policy
        from jsonb_to_record($2::jsonb) as a (instruction text, system_prompt text, use_history bool,
-         output_schema jsonb, max_steps int, max_tokens bigint, max_cost numeric, max_seconds int, context_policy text)
+         output_schema jsonb, max_steps int, max_tokens bigint, max_cost numeric, max_seconds int, retry_for int, context_policy text)
        returning id`,
       [name, JSON.stringify(columns)],
     );

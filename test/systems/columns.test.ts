@@ -121,6 +121,7 @@ const FULL: JsonObject = {
       human_input: true,
       context_policy: 'summarize',
       allow_empty: true,
+      retry_for: 60,
       capabilities: ['doing'],
       domain: 'work',
       output_schema: { type: 'object' },

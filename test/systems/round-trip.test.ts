@@ -198,6 +198,7 @@ const agentOf = (parts: Parts, agents: string[], workflows: string[]) =>
         is_active: fc.boolean(),
         allow_empty: fc.boolean(),
         context_policy: fc.constantFrom('trim', 'summarize', 'none'),
+        retry_for: fc.integer({ min: 0, max: 99 }),
         capabilities: fc.array(text, { maxLength: 3 }),
         output_schema: fc.constantFrom(
           { type: 'object', properties: { n: { type: 'number', default: 1.5 } } },

@@ -201,6 +201,7 @@ as $$
     'budget', howdah_private.sparse(
       jsonb_build_object('max_steps', a.max_steps, 'max_tokens', a.max_tokens,
       'max_cost', a.max_cost, 'max_seconds', a.max_seconds), '{}'),
+    'retry_for', a.retry_for,
     'models', (
       select jsonb_agg(case when u.purpose = 'llm' and u.request_params = '{}' then to_jsonb(m.name)
         else howdah_private.sparse(

@@ -49,6 +49,7 @@ as $$
       'max_tokens', a.max_tokens, 'max_cost', a.max_cost, 'max_seconds', a.max_seconds
     ) || howdah_private.pinned_prompt(a)
       || case when a.allow_empty then '{"allow_empty": true}'::jsonb else '{}' end
+      || jsonb_strip_nulls(jsonb_build_object('retry_for', a.retry_for)) -- absent in most versions
       || case a.engine when 'builtin' then '{}' else jsonb_build_object('engine', a.engine,
       'engine_configuration', a.engine_configuration, 'context_policy', 'none') end,
     'models', case when a.engine <> 'builtin' then jsonb_build_array(howdah_private.engine_model(a))

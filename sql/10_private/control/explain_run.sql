@@ -296,6 +296,35 @@ begin
     '; it resets at ' || howdah_private.utc_text(howdah_private.period_ends(l.period, v_now)));
 end $$;
 
+-- Explains a run that waits before its next attempt: which call failed, when it is repeated, and
+-- until when. The time at which a run gives up is that of its log, without pauses that follow.
+create or replace function howdah_private.why_timer(e howdah.executions) returns jsonb
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select howdah_private.explained('timer',
+    case
+      when not w.is_attempt then concat('the run continues at ',
+        howdah_private.utc_text(e.wake_at), '; its last step reported: ' || w.message)
+      else concat('the run waits for the model ', w.name, ', which failed ',
+        howdah_private.count_text(w.failures, 'time'), ' (', w.code, '); the next attempt is at ',
+        howdah_private.utc_text(e.wake_at),
+        '; the run fails if no call has succeeded by ' || howdah_private.utc_text(w.gives_up_at))
+      end,
+    case when w.is_attempt then jsonb_build_array(jsonb_build_object(
+      'kind', 'model', 'id', w.model_id, 'name', w.name,
+      'detail', concat(w.code, ': ' || w.message))) end)
+  from (select) as one -- a run that waits for MCP servers has no step yet
+  left join lateral (
+    select s.name, s.model_id, s.error ->> 'code' as code, s.error ->> 'message' as message,
+      s.kind = 'retry' and s.call_id is null and s.error is not null as is_attempt,
+      s.finished_at + ((s.input ->> 'retry_for')::numeric * 1000
+        - (s.input ->> 'elapsed_ms')::numeric) * interval '1 ms' as gives_up_at,
+      coalesce((s.input ->> 'attempt')::int, 1) as failures
+    from howdah.steps as s where s.execution_id = e.id and s.seq = e.step_count
+  ) as w on true
+$$;
+
 -- Explains a run that has ended: how it ended, with the code of its error, and how to retry it. For
 -- a child run, the next action is to look at its parent, which decides about another attempt.
 create or replace function howdah_private.why_ended(e howdah.executions) returns jsonb
@@ -344,11 +373,6 @@ as $$
     when e.waiting_for = 'turn' then howdah_private.why_turn(e)
     when e.waiting_for = 'quota' then howdah_private.why_parked(e)
     when e.waiting_for = 'timer' and e.wake_at > clock_timestamp()
-      then howdah_private.explained('timer',
-        concat('the run continues at ', howdah_private.utc_text(e.wake_at),
-          '; its last step reported: ' || (
-            select s.error ->> 'message' from howdah.steps as s
-            where s.execution_id = e.id and s.seq = e.step_count
-          )))
+      then howdah_private.why_timer(e)
     else howdah_private.why_due(e) end
 $$;

@@ -21,9 +21,10 @@ as $$
       'creates them.'),
     ('backoff_initial_seconds', false, 0.1, 60, 0.5,
       'Longest wait after the first failed attempt of a model or a tool; it doubles after each '
-      'further failure.'),
+      'further failure. 1 by default if no fallback model is left.'),
     ('backoff_max_seconds', false, 0.1, 3600, 30,
-      'Longest wait between two attempts, unless the server requests a longer wait.'),
+      'Longest wait between two attempts, unless the server requests a longer wait. 60 by default '
+      'if no fallback model is left.'),
     ('input_bytes', true, 1024, 1048576, 1048576,
       'Maximum bytes of the text of a run''s input, of its data, and of a message to a run.'),
     ('max_cost', false, 0.000001, 1000000000, null,
@@ -37,6 +38,9 @@ as $$
       'Maximum tokens of a run whose agent or workflow has no max_tokens.'),
     ('model_attempts', true, 1, 20, 4,
       'Maximum number of attempts with one model before the next model of the agent is called.'),
+    ('retry_for', true, 0, 2592000, 600,
+      'Seconds for which failed calls of a model are repeated when no fallback model is left, for '
+      'agents without retry_for; 0 repeats them model_attempts times.'),
     ('tool_result_bytes', true, 1000, 1048576, 65536,
       'Maximum bytes of a tool result that the model reads, for tools without max_result_bytes.'),
     ('worker_wait_seconds', false, 0.1, 86400, 30,
@@ -97,7 +101,7 @@ begin
   select e.tenant_id into v_tenant_id
   from howdah.executions as e where e.id = run_settings.execution_id;
   return howdah_private.settings_of(v_tenant_id,
-    '{tool_result_bytes,model_attempts,backoff_initial_seconds,backoff_max_seconds}');
+    '{tool_result_bytes,model_attempts,retry_for,backoff_initial_seconds,backoff_max_seconds}');
 end $$;
 
 -- Returns all settings in force for the caller's tenant, which cannot read the rows of the system.

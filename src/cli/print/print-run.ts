@@ -32,7 +32,7 @@ export async function printRun(
   );
   const keys = keysOf(execution);
   if (keys) io.out(`keys      ${plainText(keys)}`);
-  io.out(`status    ${execution.completed_at ? endLine(execution) : execution.status}`);
+  io.out(`status    ${execution.completed_at ? endLine(execution) : statusOf(execution)}`);
   io.out(`input     ${plainText(execution.input)}`);
   const hits = hitsOf(execution.input_hits);
   if (hits) io.out(`filtered  ${hits}`);
@@ -43,6 +43,14 @@ export async function printRun(
   if (error || execution.output !== null) {
     io.out(error ? `error     ${error}` : `output    ${plainText(execution.output ?? '')}`);
   }
+}
+
+/** Describes the state of a run that has not ended, with what it waits for. */
+function statusOf({ status, waiting_for, wake_at, id }: PrintedRun['execution']): string {
+  if (waiting_for === 'timer' && wake_at) {
+    return `${status} until ${new Date(wake_at).toISOString()} (howdah explain ${id})`;
+  }
+  return waiting_for === null ? status : `${status} (${waiting_for})`;
 }
 
 /** Describes the filters that matched what people sent to a run. */

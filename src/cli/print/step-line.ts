@@ -7,11 +7,19 @@ export function stepLine(io: CliIo, step: Step): string {
   const ms = step.finished_at.getTime() - step.started_at.getTime();
   const error = errorOf(step.error);
   const words = [step.said, step.calls && `→ ${step.calls}`].filter(Boolean).join(' ');
-  const said = error ?? (step.kind === 'output' ? '' : oneLine(words));
+  const said = error ? error + repeatedAfter(step) : step.kind === 'output' ? '' : oneLine(words);
   const head = `${String(step.seq).padStart(3)}  ${step.kind.padEnd(6)} ${step.name ?? ''}`.padEnd(
     28,
   );
   return `${head} ${paint(io, 'dim', `${ms} ms`.padStart(8))}  ${error ? paint(io, 'red', said) : said}`;
+}
+
+/** Says after which wait a failed call is repeated, unless that is at once. */
+function repeatedAfter({ kind, output }: Step): string {
+  const { delay_ms = 0 } = (output ?? {}) as { delay_ms?: number };
+  return kind === 'retry' && delay_ms >= 1_000
+    ? ` (again after ${Math.round(delay_ms / 1_000)} s)`
+    : '';
 }
 
 /** The columns that are shown of a run that has ended. */

@@ -52,6 +52,11 @@ export type AgentDefinition = {
     context_policy?: 'trim' | 'summarize' | 'none';
     /** True if an answer without a text may end the run. */
     allow_empty?: true;
+    /**
+     * The seconds for which failed model calls are repeated when no fallback model is left. Absent
+     * if the setting decides.
+     */
+    retry_for?: number;
     /** The prompt in front of the agent's instruction, filled in for each run. */
     prompt?: PromptDefinition;
     /** The reason why the prompt could not be filled in for this run. */

@@ -81,9 +81,17 @@ export type Action =
       messages: Message[];
       /** The only tool that is offered and has to be called, in place of the definition's tools. */
       decision?: ToolSchema;
+      wait?: WaitBounds;
     }
   /** Summarizes a range of messages first, because the conversation is too long for the model. */
-  | { type: 'summarize'; model: ModelRef; from_seq: number; to_seq: number; messages: Message[] }
+  | {
+      type: 'summarize';
+      model: ModelRef;
+      from_seq: number;
+      to_seq: number;
+      messages: Message[];
+      wait?: WaitBounds;
+    }
   | { type: 'call_tools'; calls: ToolCall[] }
   /** Reads the rows of a workflow's query, up to `most`. */
   | { type: 'read_rows'; query: string; most: number }
@@ -94,6 +102,7 @@ export type Action =
       attempt: number;
       query: string;
       texts: { member: string; text: string }[];
+      wait?: WaitBounds;
     }
   /** Looks up the agents that could do the task. */
   | { type: 'find_members' }
@@ -126,6 +135,12 @@ export type Action =
       /** The decision, if it is the reason for the failure. */
       decision?: TeamDecision;
     };
+
+/**
+ * The shortest and the longest wait before a repeated call, in milliseconds. Present if no fallback
+ * model is left. The shortest is what the server asked for.
+ */
+export type WaitBounds = { least_ms: number; most_ms: number };
 
 /** A decision of a workflow. The log contains it before its effects. */
 export type TeamDecision =

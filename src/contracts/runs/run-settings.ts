@@ -9,6 +9,8 @@ export type RunSettings = {
   tool_result_bytes?: number;
   /** Attempts of one model before the next model of the agent is called. */
   model_attempts?: number;
+  /** Seconds of patience with models of an agent that does not set its own. */
+  retry_for?: number;
   backoff_initial_seconds?: number;
   backoff_max_seconds?: number;
 };

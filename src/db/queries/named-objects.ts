@@ -41,7 +41,7 @@ const KINDS = {
     show: `t.is_default, t.engine,
       jsonb_path_query_array(v.definition, '$.models[*].name') as models,
       jsonb_path_query_array(v.definition, '$.tools[*].name') as tools,
-      t.instruction, t.max_steps, t.max_tokens, t.max_cost, t.max_seconds, ${TIMES}`,
+      t.instruction, t.max_steps, t.max_tokens, t.max_cost, t.max_seconds, t.retry_for, ${TIMES}`,
   },
   workflows: {
     table: 'workflows',

@@ -71,6 +71,8 @@ export type RecordedCalls = {
    * something else than what was shown.
    */
   isApprovalRepeated(callId: string): boolean;
+  /** Returns the milliseconds since the first failure of models, as the next step records them. */
+  elapsedMs(): number | undefined;
 };
 
 /** Waits for some time. Resolves early when the signal fires. */

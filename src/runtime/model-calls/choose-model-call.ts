@@ -3,7 +3,15 @@ import type { ModelRef } from '../../contracts/agents/model.ts';
 import type { ErrorCode, RunError } from '../../contracts/errors.ts';
 import type { Action, RunState, StepSummary } from '../../contracts/runs/action.ts';
 import { maxAttempts, PATIENCE_MS } from '../environment/backoff.ts';
-import { RETRY_STEP_NAME } from '../tool-plans/open-calls.ts';
+import {
+  failuresOf,
+  impatientError,
+  inputOf,
+  isWorthWaiting,
+  type Patience,
+  patienceAfter,
+  waitLeft,
+} from './patience.ts';
 import { requestTokens } from './plan-model-call.ts';
 
 /** A function that plans the call of a model. */
@@ -14,10 +22,23 @@ export type Prompting = (
   attempt: number,
 ) => Action;
 
+/** A model of the agent with its failed attempts. */
+type Candidate = {
+  model: ModelRef;
+  own: readonly StepSummary[];
+  /** True if the next model is called, if there is one. */
+  isSpent: boolean;
+  /** True if no later attempt can succeed. */
+  isHopeless: boolean;
+  /** The rest of the wait that its server asked for. */
+  wait_ms: number;
+};
+
 /**
  * Returns the call of the first model of the definition that has attempts left. Each model is tried
- * a few times, then the next model is called. After a rejection, the models of the provider `local`
- * are skipped, because their answer would hide a wrong key or name.
+ * a few times, then the next model is called. When no other model is left, the models that failed
+ * are called again until the patience of the run is used up. After a rejection, the models of the
+ * provider `local` are skipped, because their answer would hide a wrong key or name.
  */
 export function nextModelCall(
   definition: AgentDefinition,
@@ -25,36 +46,95 @@ export function nextModelCall(
   prompt: Prompting,
 ): Action {
   const failures = failuresOf(state);
-  const canShrink = (definition.agent.context_policy ?? 'none') !== 'none';
-  const tries = (error: RunError, most?: number): number =>
-    canShrink && error.code === 'context_too_long' ? SHRINKS : maxAttempts(error, most);
+  const patience = patienceAfter(failures);
   const rejection = failures.findLast(({ error }) => error && REJECTIONS.has(error.code));
-  let patient: Action | undefined;
-  for (const model of definition.models) {
-    if (model.provider === 'local' && rejection) continue;
-    const own = failures.filter((failure) => failure.name === model.name);
-    const most = attemptsOf(own.at(-1));
-    const isSpent = own.some(({ error }) => error && own.length >= tries(error, most));
-    const action = isSpent ? undefined : prompt(definition, state, model, own.length + 1);
-    if (!action || isTooLongStill(action, own, definition, state)) {
-      continue;
-    }
-    if ((own.at(-1)?.error?.retry_after_ms ?? 0) <= PATIENCE_MS) {
-      return action;
-    }
-    patient ??= action; // the model requires a long wait: another one is called first, if any
+  const candidates = definition.models
+    .filter(({ provider }) => !(provider === 'local' && rejection))
+    .map((model) => candidateOf(model, definition, failures, patience));
+  const ready = candidates.filter((one) => !one.isSpent && !isLongWait(one));
+  const isPatient = patience !== undefined && ready.length < 2;
+  const inOrder = isPatient
+    ? patientOrder(candidates, patience)
+    : [...ready, ...candidates.filter((one) => !one.isSpent && isLongWait(one))];
+  for (const { model, own, wait_ms } of inOrder) {
+    const action = prompt(definition, state, model, own.length + 1);
+    if (isTooLongStill(action, own, definition, state)) continue;
+    return isPatient && own.at(-1)?.error?.retryable
+      ? withBounds(action, wait_ms, Math.max(wait_ms, patience.left_ms))
+      : action;
   }
-  if (patient) {
-    return patient;
+  return { type: 'fail', stop_reason: 'error', error: finalError(failures, candidates, patience) };
+}
+
+function candidateOf(
+  model: ModelRef,
+  definition: AgentDefinition,
+  failures: readonly StepSummary[],
+  patience: Patience | undefined,
+): Candidate {
+  const canShrink = (definition.agent.context_policy ?? 'none') !== 'none';
+  const own = failures.filter(({ name }) => name === model.name);
+  const most = inputOf(own.at(-1)).attempts;
+  const tries = (error: RunError): number =>
+    canShrink && error.code === 'context_too_long' ? SHRINKS : maxAttempts(error, most);
+  const alike = (code: ErrorCode): number => own.filter(({ error }) => error?.code === code).length;
+  return {
+    model,
+    own,
+    isSpent: own.some(({ error }) => error && own.length >= tries(error)),
+    isHopeless: own.some(
+      ({ error }) => error && !isWorthWaiting(error) && alike(error.code) >= tries(error),
+    ),
+    wait_ms: waitLeft(own, patience),
+  };
+}
+
+function isLongWait({ wait_ms }: Candidate): boolean {
+  return wait_ms > PATIENCE_MS;
+}
+
+/**
+ * Returns the models that may be called when no other model is left: the one with the fewest
+ * attempts first. A model whose server asked for a long wait comes after those that can be called.
+ */
+function patientOrder(candidates: readonly Candidate[], { left_ms }: Patience): Candidate[] {
+  return candidates
+    .filter(({ isHopeless, own, wait_ms }) => {
+      const last = own.at(-1)?.error;
+      const isTimed = last && isWorthWaiting(last);
+      return !isHopeless && !(isTimed && (left_ms <= 0 || wait_ms > left_ms));
+    })
+    .toSorted(
+      (one, other) =>
+        Number(isLongWait(one)) - Number(isLongWait(other)) ||
+        (isLongWait(one) ? one.wait_ms - other.wait_ms : one.own.length - other.own.length),
+    );
+}
+
+function withBounds(action: Action, least_ms: number, most_ms: number): Action {
+  return action.type === 'call_model' || action.type === 'embed' || action.type === 'summarize'
+    ? { ...action, wait: { least_ms, most_ms } }
+    : action;
+}
+
+/** Returns the error of a run that calls no model any more. */
+function finalError(
+  failures: readonly StepSummary[],
+  candidates: readonly Candidate[],
+  patience: Patience | undefined,
+): RunError {
+  const rejection = failures.findLast(({ error }) => error && REJECTIONS.has(error.code));
+  const [next] = candidates
+    .filter(({ isHopeless, own }) => !isHopeless && own.length > 0)
+    .toSorted((one, other) => one.wait_ms - other.wait_ms);
+  const waited = next?.own.at(-1)?.error;
+  if (patience && next && waited && isWorthWaiting(waited) && !rejection) {
+    return impatientError(waited, failures.length, patience, next.wait_ms);
   }
   const error = (rejection ?? failures.at(-1))?.error;
   return error
-    ? { type: 'fail', stop_reason: 'error', error: { ...error, retryable: false } }
-    : {
-        type: 'fail',
-        stop_reason: 'error',
-        error: { code: 'invalid_request', message: NO_MODEL, retryable: false },
-      };
+    ? { ...error, retryable: false }
+    : { code: 'invalid_request', message: NO_MODEL, retryable: false };
 }
 
 const NO_MODEL =
@@ -70,11 +150,6 @@ const REJECTIONS: ReadonlySet<ErrorCode> = new Set([
 /** Most attempts at a shorter request. Each is at most 70 % of the one before. */
 const SHRINKS = 8;
 
-/** Returns the number of attempts that was configured when one failed, if any. */
-function attemptsOf(failure: StepSummary | undefined): number | undefined {
-  return (failure?.input as { attempts?: number } | null | undefined)?.attempts;
-}
-
 /**
  * Returns whether a request is not shorter than one that was rejected, and would only be rejected
  * again.
@@ -88,13 +163,4 @@ function isTooLongStill(
   if (action.type !== 'call_model' || own.at(-1)?.error?.code !== 'context_too_long') return false;
   const limit = refused[action.model.name];
   return limit !== undefined && requestTokens(definition, action.messages) >= limit;
-}
-
-/** Returns the failed attempts since the last answer, or since the run was last retried by hand. */
-function failuresOf({ steps_since_answer: steps }: RunState): readonly StepSummary[] {
-  const before = steps.findLastIndex(
-    ({ kind, name, call_id }) =>
-      (kind === 'model' && !call_id) || (kind === 'retry' && name === RETRY_STEP_NAME),
-  );
-  return steps.slice(before + 1).filter(({ kind, call_id }) => kind === 'retry' && !call_id);
 }

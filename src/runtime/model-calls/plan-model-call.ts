@@ -1,13 +1,15 @@
 import type { AgentDefinition } from '../../contracts/agents/definition.ts';
 import type { ModelRef, ToolSchema } from '../../contracts/agents/model.ts';
-import type { Action, RunState } from '../../contracts/runs/action.ts';
+import type { ErrorCode } from '../../contracts/errors.ts';
+import type { Action, RunState, StepSummary } from '../../contracts/runs/action.ts';
 import type { Message } from '../../contracts/runs/message.ts';
 import { buildMessages } from '../messages/build-messages.ts';
 import { answerReserve, estimateRequestTokens, fitWindow } from '../messages/context-window.ts';
 
 /**
  * The name of the guard for a summary that failed. Until the next answer, the oldest messages are
- * left out.
+ * left out. If the call without them fails because the server is down, the summary is requested
+ * again with the next attempt.
  */
 export const CONTEXT_GUARD = 'context';
 
@@ -38,6 +40,17 @@ export function planModelCall(
     : { ...fitted, type: 'summarize', model };
 }
 
+/** Returns whether a step is a failed call that says nothing about the length of the request. */
+function isOutage({ kind, call_id, error }: StepSummary): boolean {
+  return kind === 'retry' && !call_id && OUTAGES.has(error?.code);
+}
+
+const OUTAGES: ReadonlySet<ErrorCode | undefined> = new Set([
+  'overloaded',
+  'rate_limited',
+  'unreachable',
+]);
+
 /** Returns the tools of an agent as its models receive them. */
 export function toolSchemas(definition: AgentDefinition): ToolSchema[] {
   return definition.tools.map(({ name, description, parameters }) => ({
@@ -65,6 +78,9 @@ const tokensOfTools = new WeakMap<AgentDefinition, number>();
 
 function policyOf({ agent }: AgentDefinition, { steps_since_answer: steps }: RunState) {
   const policy = agent.context_policy ?? 'none';
-  const isStuck = steps.some(({ kind, name }) => kind === 'guard' && name === CONTEXT_GUARD);
+  const guarded = steps.findLastIndex(
+    ({ kind, name }) => kind === 'guard' && name === CONTEXT_GUARD,
+  );
+  const isStuck = guarded >= 0 && !steps.slice(guarded).some(isOutage);
   return policy === 'summarize' && isStuck ? 'trim' : policy;
 }

@@ -207,6 +207,12 @@ const agent = z.strictObject({
   agents: subRuns.optional().describe('Agents it may delegate work to.'),
   workflows: subRuns.optional().describe('Workflows it may delegate work to.'),
   budget: budget.optional(),
+  retry_for: z
+    .int()
+    .min(0)
+    .max(2_592_000)
+    .optional()
+    .describe('Seconds for which failed model calls are repeated when no fallback model is left.'),
   use_history: z.boolean().optional(),
   engine: z
     .enum(['builtin', 'http', 'openai', 'a2a', 'custom'])

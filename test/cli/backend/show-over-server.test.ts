@@ -69,6 +69,19 @@ test('howdah show and howdah explain print the keys of a run', async () => {
   }
 });
 
+test('howdah show and howdah explain say that a run waits for its model, and until when', async () => {
+  const error = { code: 'rate_limited', message: 'too many requests', retry_after_ms: 300_000 };
+  const { id } = await runAgent([{ error }], [], `status = 'waiting'`);
+  for (const cli of [viaDatabase, viaServer]) {
+    const shown = (await cli('show', id)).stdout;
+    expect(shown).toMatch(/^status {4}waiting until \d{4}-.*Z \(howdah explain .*\)$/m);
+    expect(shown).toMatch(/retry .* too many requests \(again after 3\d\d s\)$/m);
+    const { stdout } = await cli('explain', id);
+    expect(stdout).toMatch(/waits for the model agent_\w+_1, which failed 1 time \(rate_limited\)/);
+    expect(stdout).toContain('rate_limited: too many requests');
+  }
+});
+
 describe('howdah show over an API prints the same as with a database', () => {
   const runs: Record<string, () => Promise<string>> = {
     'for a completed run': async () => {

@@ -320,7 +320,7 @@ describe('a model', () => {
     expect(Number(run.cost)).toBeCloseTo(18 / 1e6, 9);
     const messages = await messagesOf(database.pool, run.id);
     expect(messages.map(({ content }) => content)).toEqual(['hello', 'Here it is.']);
-    expect((await retriesOf(run.id)).map(({ input }) => input)).toEqual([
+    expect((await retriesOf(run.id)).map(({ input }) => input)).toMatchObject([
       { attempt: 1 },
       { attempt: 2 },
     ]);

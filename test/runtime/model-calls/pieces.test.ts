@@ -9,11 +9,11 @@ import { loggedResult, RESULT_LIMIT_BYTES, resultText } from '../../../src/tools
 const failure: RunError = { code: 'overloaded', message: 'busy', retryable: true };
 
 describe('back-off', () => {
-  test('is a random time below a bound that doubles up to 30 s', () => {
+  test('is at least half of a bound that doubles up to 30 s', () => {
     const bounds = [1, 2, 3, 4, 5, 6, 7, 8].map((attempt) => backOff(failure, attempt, () => 1));
     expect(bounds).toEqual([500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]);
-    expect(backOff(failure, 5, () => 0)).toBe(0);
-    expect(backOff(failure, 3, () => 0.5)).toBe(1000);
+    expect(backOff(failure, 5, () => 0)).toBe(4000);
+    expect(backOff(failure, 3, () => 0.5)).toBe(1500);
   });
 
   test('is never shorter than the delay requested by the server', () => {

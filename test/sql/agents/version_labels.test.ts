@@ -36,14 +36,16 @@ describe('a version', () => {
     await pool.query('delete from howdah.agent_tools where agent_id = $1', [agent]);
     await pool.query('delete from howdah.agent_models where agent_id = $1', [agent]);
     await pool.query(
-      `update howdah.agents set name = 'help', instruction = 'second', max_steps = 3 where id = $1`,
+      `update howdah.agents set name = 'help', instruction = 'second', max_steps = 3, retry_for = 30 where id = $1`,
       [agent],
     );
+    expect(await current()).toMatchObject({ definition: { agent: { retry_for: 30 } } });
     const restored = await one(pool, 'select (howdah.restore_agent_version($1, $2)).*', [
       agent,
       before.version,
     ]);
-    expect(restored).toMatchObject({ name: 'help', instruction: 'first', max_steps: null });
+    const columns = { name: 'help', instruction: 'first', max_steps: null, retry_for: null };
+    expect(restored).toMatchObject(columns);
     const after = await current();
     expect(after.version).toBeGreaterThan(before.version + 1);
     expect(

@@ -163,15 +163,23 @@ test('explains a retrying run with the time of the next attempt and the error', 
   await commit(db.pool, worker, [
     {
       ...run,
-      steps: [{ kind: 'retry', name: 'fast', error }],
+      steps: [
+        {
+          kind: 'retry',
+          name: 'fast',
+          input: { attempt: 3, elapsed_ms: 7_000, retry_for: 600 },
+          error,
+        },
+      ],
       to: { status: 'waiting', waiting_for: 'timer', delay_ms: 3_600_000 },
     },
   ]);
   expect(await explain(run.id)).toMatchObject({
     reason: 'timer',
     summary: expect.stringMatching(
-      /^the run continues at [-0-9]{10} [:0-9]{8} UTC; its last step reported: come back later$/,
+      /^the run waits for the model fast, which failed 3 times \(overloaded\); the next attempt is at [-0-9]{10} [:0-9]{8} UTC; the run fails if no call has succeeded by [-0-9]{10} [:0-9]{8} UTC$/,
     ),
+    blocked_by: [{ kind: 'model', name: 'fast', detail: 'overloaded: come back later' }],
   });
 });
 

@@ -45,6 +45,9 @@ const columns = {
   max_tokens: optionalBigint,
   max_cost: optionalNumber,
   max_seconds: optionalInt,
+  retry_for: optionalInt.describe(
+    'Seconds for which failed model calls are repeated when no fallback model is left',
+  ),
 };
 
 /** A model of an agent in the format of other systems. Models with `is_default` come first. */

@@ -29,12 +29,13 @@ export function recordedSettings(
   { input }: Pick<ExportedStep, 'input'>,
   [message]: readonly Pick<ExportedMessage, 'content'>[],
 ): RunSettings {
-  const { attempts } = (input ?? {}) as { attempts?: number };
+  const { attempts, retry_for = 0 } = (input ?? {}) as { attempts?: number; retry_for?: number };
   const shown = /\n\[cut off: this result has \d+ bytes, (\d+) are shown\]$/.exec(
     message?.content ?? '',
   )?.[1];
   return {
     tool_result_bytes: shown === undefined ? MOST_BYTES : Number(shown),
     ...(attempts === undefined ? {} : { model_attempts: attempts }),
+    retry_for,
   };
 }

@@ -12,6 +12,7 @@ import type { RuntimeDependencies } from '../../environment/runtime-dependencies
 import { applyOverrides } from '../../held-run/overrides.ts';
 import { dropUnsupportedMedia } from '../../messages/drop-unsupported-media.ts';
 import { resolveParts } from '../../messages/resolve-attachments.ts';
+import { inputOf } from '../../model-calls/patience.ts';
 import { strategyOf } from '../../strategies/registry.ts';
 import { stepText } from '../format-divergence.ts';
 import type { ReplayChecker } from '../replay-checker.ts';
@@ -42,6 +43,7 @@ export function recordedWorld(
         const step = record.nextOf(callId, judge.position);
         return step?.kind === 'question' && step.name === 'approval';
       },
+      elapsedMs: () => inputOf(record.steps[judge.position]).elapsed_ms,
     },
     customTools: new Map(),
     hooks: {},
