@@ -28,6 +28,7 @@ const DISRUPTIVE = [
   'test/db/retention/months-attacked.test.ts',
   'test/rehearsals/backup.test.ts',
   'test/rehearsals/hostile-bodies.test.ts',
+  'test/rehearsals/outage.test.ts',
   'test/runtime/control/control-properties.test.ts',
   'test/runtime/scheduling/fair-shares.test.ts',
   'test/runtime/control/retries.test.ts',
