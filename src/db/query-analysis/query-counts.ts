@@ -1,3 +1,4 @@
+import { isJsonObject, type Json } from '../../json/json.ts';
 import { QueryRefusal } from './refusal.ts';
 
 /**
@@ -56,6 +57,32 @@ export class QueryCounts {
       if (found > most) {
         const words = COUNTED[what as Counted];
         throw new QueryRefusal(`it has ${found} ${words}, at most ${most} are allowed`, advice);
+      }
+    }
+  }
+}
+
+/**
+ * The maximum depth of the tree. The checks of a node look at the nodes below it, so their time
+ * grows with the square of the depth.
+ */
+const MOST_DEPTH = 200;
+
+/** Refuses a deep tree, before the checks of its nodes. Takes no stack of its own. */
+export function refuseDepth(tree: Json): void {
+  const rest: { value: Json; depth: number }[] = [{ value: tree, depth: 0 }];
+  for (let next = rest.pop(); next; next = rest.pop()) {
+    const { value, depth } = next;
+    if (depth > MOST_DEPTH) {
+      throw new QueryRefusal(
+        `its expressions have more than ${MOST_DEPTH} levels`,
+        'Write parts of them as columns of a WITH clause, and a long sum as sums in parentheses.',
+      );
+    }
+    if (Array.isArray(value)) for (const one of value) rest.push({ value: one, depth });
+    else if (isJsonObject(value)) {
+      for (const [key, child] of Object.entries(value)) {
+        rest.push({ value: child as Json, depth: depth + (/^[A-Z]/.test(key) ? 1 : 0) });
       }
     }
   }

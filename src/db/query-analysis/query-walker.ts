@@ -1,5 +1,5 @@
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
-import { QueryCounts } from './query-counts.ts';
+import { QueryCounts, refuseDepth } from './query-counts.ts';
 import { QueryRefusal } from './refusal.ts';
 import { knowledgeOf } from './result-length.ts';
 import {
@@ -102,6 +102,7 @@ export class QueryWalker {
         'Only reading is allowed.',
       );
     }
+    refuseDepth(statement);
     this.#walkValue(statement);
     this.#counts.refuseTooMany();
     refuseGrowth(statement.SelectStmt as JsonObject);
