@@ -37,7 +37,7 @@ const FIX = 'To serve others, also through a proxy, require a login: HOWDAH_AUTH
  *   address of the client must be of this machine as well, where it is known.
  * - A proxy on this machine. Its address is local, and some proxies replace Host by the address of
  *   this server. So a request with a header of proxies is rejected, and one in HTTP/1.0, which
- *   nginx speaks by default. A proxy that sends neither is not noticed.
+ *   nginx before 1.29.7 speaks by default. A proxy that sends neither is not noticed.
  */
 export function createLoopbackGuard(host: string): LoopbackGuard {
   const names = localNames(host);

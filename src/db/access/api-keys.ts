@@ -120,6 +120,8 @@ export type ListedApiKey = Readonly<{
   revoked_at: Date | null;
   created_by: string;
   created_at: Date;
+  /** True if a server that requires a login refuses the key. */
+  made_without_login: boolean;
 }>;
 
 /** Lists the keys of one tenant, or of all tenants, the newest first. */
@@ -131,7 +133,8 @@ export async function listApiKeys(
   const { rows } = await pool.query<ListedApiKey>(
     `select k.id, t.slug as tenant, u.username as user, k.name, k.prefix, k.role, k.scopes,
        ${KEY_STATE} as state,
-       k.expires_at, k.last_used_at, k.revoked_at, k.created_by, k.created_at
+       k.expires_at, k.last_used_at, k.revoked_at, k.created_by, k.created_at,
+       k.made_without_login
      from howdah.api_keys as k
      join howdah.tenants as t on t.id = k.tenant_id
      left join howdah.users as u on u.tenant_id = k.tenant_id and u.id = k.user_id

@@ -115,7 +115,8 @@ function rowOf(row: ListedApiKey) {
   const scopes = row.scopes?.join(',') ?? 'all';
   const used = row.last_used_at?.toISOString().slice(0, 16) ?? 'never';
   const expires = row.expires_at?.toISOString().slice(0, 16) ?? 'never';
-  return { id, prefix, name, tenant, user, role, scopes, state, expires, used };
+  const made_without_login = row.made_without_login ? 'yes' : 'no';
+  return { id, prefix, name, tenant, user, role, scopes, state, expires, used, made_without_login };
 }
 
 async function revoke(io: CliIo, text: string, yes: boolean | undefined): Promise<void> {

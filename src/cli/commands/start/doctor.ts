@@ -15,6 +15,7 @@ import {
 } from '../../doctor/database/shared-resources.ts';
 import { contentsFindings } from '../../doctor/encrypted-contents.ts';
 import type { Finding } from '../../doctor/finding.ts';
+import { madeWithoutLoginFinding } from '../../doctor/made-without-login.ts';
 import { operatorFindings } from '../../doctor/operator.ts';
 import { printFindings } from '../../doctor/print-findings.ts';
 import { checkSecrets } from '../../doctor/secrets.ts';
@@ -48,6 +49,7 @@ export function register(command: Command, io: CliIo): void {
         findings.push(await sessionsFinding(url));
         findings.push(await connectionsFinding(pool, config.poolerUrl !== undefined));
         findings.push(login(config));
+        if (config.auth === 'required') findings.push(await madeWithoutLoginFinding(pool));
         findings.push(await secrets(pool, config), ...(await contentsFindings(pool)));
         const { customToolsFinding } = await import('../../doctor/custom-tools.ts');
         const { localModelsFinding } = await import('../../doctor/local-models.ts');

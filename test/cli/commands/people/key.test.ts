@@ -69,7 +69,12 @@ test('howdah key list shows existing keys without their secrets', async () => {
   expect(stdout).toMatch(new RegExp(`${made.prefix} +listed +acme .*member +read,run,edit +good`));
   expect(stdout).not.toContain(made.key.split('_')[2]);
   const { items } = JSON.parse((await key('list', '--json', '--tenant', 'acme')).stdout);
-  expect(items[0]).toMatchObject({ id: made.id, tenant: 'acme', last_used_at: null });
+  expect(items[0]).toMatchObject({
+    id: made.id,
+    tenant: 'acme',
+    last_used_at: null,
+    made_without_login: false,
+  });
   expect(items[0]).not.toHaveProperty('hash');
   expect((await key('list', '--tenant', 'default')).stdout).not.toContain(made.prefix);
 });
