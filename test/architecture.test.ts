@@ -128,7 +128,7 @@ const ANYWHERE = new Set([
   'src/start.ts', // starts an instance in the process of a program
   'src/isolation/isolated-process.ts', // runs a suspect in a process of its own
   'src/isolation/isolated-run-program.ts', // the program of that process
-  'src/isolation/watchdog.ts', // a thread that ends that process if it stands still
+  'src/isolation/watchdog.ts', // a thread that ends a process that stands still
   'src/index.ts', // public exports
 ]);
 const MAY_IMPORT_BOOTSTRAP = /^src\/(cli\/|index\.ts|start\.ts)/;

@@ -1,18 +1,18 @@
 import { once } from 'node:events';
 import { writeFileSync, writeSync } from 'node:fs';
-import { Worker } from 'node:worker_threads';
 import { runIsolated } from '../../workers/isolation/run-isolated.ts';
 import { openTools } from '../../workers/registered-tools.ts';
-import { moduleBeside } from '../concurrency/thread-pool.ts';
 import { workerOptions } from '../open-worker.ts';
 import { openTelemetry } from '../telemetry.ts';
 import { surviveToolErrors } from '../tools/custom/uncaught-tool-errors.ts';
 import type { IsolatedCommand, IsolatedOrder, IsolatedReport } from './isolated-process.ts';
-import { BEAT_MS } from './watchdog.ts';
+import { startWatchdog } from './watchdog.ts';
 
 // The program of a process that runs one suspect: see isolated-process.ts. It hands the run over
 // when it is told to stop, and when the process that started it has ended.
 
+/** The time after which a process whose event loop stands still is ended. */
+const SILENT_MS = 15_000;
 const stopping = new AbortController();
 const stop = (): void => stopping.abort();
 process.on('disconnect', stop);
@@ -20,7 +20,7 @@ process.on('disconnect', stop);
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 
-startWatchdog();
+startWatchdog(SILENT_MS);
 volunteerForOutOfMemory();
 const [first] = (await once(process, 'message')) as [IsolatedCommand];
 process.on('message', (command: IsolatedCommand) => {
@@ -43,15 +43,6 @@ async function run({ url, config: given, run, toolFolder, sendsLog }: IsolatedOr
   process.send?.('ready' satisfies IsolatedReport);
   await runIsolated(options, run, stopping.signal);
   await telemetry.close();
-}
-
-/** Starts the thread that ends this process if its event loop stands still. */
-function startWatchdog(): void {
-  const beats = new Int32Array(new SharedArrayBuffer(4));
-  const program = new URL(moduleBeside('./watchdog.ts', import.meta.url));
-  const watchdog = new Worker(program, { workerData: beats });
-  watchdog.unref();
-  setInterval(() => Atomics.add(beats, 0, 1), BEAT_MS).unref();
 }
 
 /** Lets Linux end this process first when memory runs out, and not the one that started it. */

@@ -154,6 +154,7 @@ const SLOW = [
   'test/systems/examples.test.ts',
   'test/systems/yaml/hostile-yaml.test.ts',
   'test/systems/round-trip.test.ts',
+  'test/workers/isolation/watchdog.test.ts',
   'test/workers/call-limits.test.ts',
   'test/workers/frozen.test.ts',
   'test/workers/queue/graphile-runner.test.ts',

@@ -4,6 +4,7 @@ import type { Config } from '../../config.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import { createPool } from '../../db/connection/pool.ts';
 import type { ScopeTerm } from '../../db/worker/worker-scope.ts';
+import { startWatchdog } from '../../isolation/watchdog.ts';
 import { isLoopback } from '../../network/addresses.ts';
 import { surviveToolErrors } from '../../tools/custom/uncaught-tool-errors.ts';
 import { describeMissing } from '../doctor/default-model.ts';
@@ -13,6 +14,12 @@ import { exitCodes } from '../output/exit-codes.ts';
 import type { CliIo } from '../output/output.ts';
 import { bannerOf } from './banner.ts';
 import { refuseTooLittle, watchMemory } from './memory-limit.ts';
+
+/**
+ * The time after which a worker whose event loop stands still ends itself. The database has given
+ * its runs up long before.
+ */
+const SILENT_MS = 60_000;
 
 /** The parts of Howdah that a process runs. */
 export type Parts = { api: boolean; worker: boolean };
@@ -112,6 +119,7 @@ export async function serve(
     ...(drain === undefined ? {} : { drainSeconds: drain }),
     only,
   });
+  const endWatchdog = parts.worker ? startWatchdog(SILENT_MS) : () => {};
   const stop = new AbortController();
   const stopped = new Promise<void>((resolve) => {
     stop.signal.addEventListener('abort', () => resolve());
@@ -137,6 +145,7 @@ export async function serve(
   unwatch();
   unwatchNpm();
   await howdah.close();
+  endWatchdog();
   endWithTools();
   io.setExitCode(isOver ? exitCodes.error : exitCodes.ok);
 }
