@@ -28,9 +28,15 @@ create or replace function howdah_private.check_workflow_configuration(
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_faults text[] := howdah_private.json_faults(
-    howdah.workflow_schema(check_workflow_configuration.type),
-    check_workflow_configuration.configuration);
+  v_edges int := (select count(*) from jsonb_path_query(
+    check_workflow_configuration.configuration, 'lax $.edges[*]'));
+  -- thousands of edges are too much work for the check by the schema, which counts them as well
+  v_faults text[] := case
+    when v_edges > 1000 then array[format('edges: it has %s edges, and at most 1000 are allowed',
+      v_edges)]
+    else howdah_private.json_faults(
+      howdah.workflow_schema(check_workflow_configuration.type),
+      check_workflow_configuration.configuration) end;
 begin
   if v_faults = '{}' then
     v_faults := howdah_private.edge_faults(check_workflow_configuration.configuration);
@@ -217,38 +223,64 @@ begin
   return null;
 end $$;
 
+-- Returns the first fault among the members of a workflow, without those of workflows below it.
+create or replace function howdah_private.member_fault(workflow_id uuid) returns text
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case when x.is_gone then format('its member %L is deleted', x.name)
+    else format('its member %L is not active', x.name) end
+  from (
+    select m.sequence_order, coalesce(a.name, w.name) as name,
+      coalesce(a.deleted_at, w.deleted_at) is not null as is_gone,
+      coalesce(a.is_active, w.is_active) as is_active
+    from howdah.workflow_agents as m
+    left join howdah.agents as a on a.id = m.agent_id
+    left join howdah.workflows as w on w.id = m.member_workflow_id
+    where m.workflow_id = member_fault.workflow_id and m.question is null
+  ) as x
+  where x.is_gone or not x.is_active
+  order by x.sequence_order limit 1
+$$;
+
 -- Checks a workflow and all workflows below it. A deleted or inactive member would otherwise be
--- found only after other members have worked.
+-- found only after other members have worked. Each workflow is checked once, however often it is a
+-- member: a tree of a few workflows may have billions of members.
 create or replace function howdah_private.team_fault(workflow_id uuid, definition jsonb)
   returns text
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_fault text := howdah_private.workflow_fault(team_fault.definition);
+  v_ids uuid[] := array[team_fault.workflow_id];
+  v_paths text[] := array[''];
+  v_at int := 1;
+  v_fault text;
+  v_more uuid[];
+  v_more_paths text[];
 begin
-  if v_fault is null then
-    select case when x.is_gone then format('its member %L is deleted', x.name)
-      when not x.is_active then format('its member %L is not active', x.name)
-      else format('its member %L cannot run: %s', x.name, x.fault) end
-    into v_fault
+  while v_at <= cardinality(v_ids) loop
+    v_fault := coalesce(
+      howdah_private.workflow_fault(case when v_at = 1 then team_fault.definition
+        else howdah_private.workflow_definition(v_ids[v_at]) end),
+      howdah_private.member_fault(v_ids[v_at]));
+    if v_fault is not null then
+      return v_paths[v_at] || v_fault;
+    end if;
+    select array_agg(x.id order by x.place),
+      array_agg(v_paths[v_at] || format('its member %L cannot run: ', x.name) order by x.place)
+    into v_more, v_more_paths
     from (
-      select coalesce(a.name, w.name) as name,
-        coalesce(a.deleted_at, w.deleted_at) is not null as is_gone,
-        coalesce(a.is_active, w.is_active) as is_active,
-        case when w.id is not null
-          then howdah_private.team_fault(w.id,
-            howdah_private.workflow_definition(w.id)) end as fault
-      from howdah.workflow_agents as m
-      left join howdah.agents as a on a.id = m.agent_id
-      left join howdah.workflows as w on w.id = m.member_workflow_id
-      where m.workflow_id = team_fault.workflow_id and m.question is null
-      order by m.sequence_order
-    ) as x
-    where x.is_gone or not x.is_active or x.fault is not null
-    limit 1;
-  end if;
-  return v_fault;
+      select w.id, w.name, min(m.sequence_order) as place from howdah.workflow_agents as m
+      join howdah.workflows as w on w.id = m.member_workflow_id
+      where m.workflow_id = v_ids[v_at] and w.id <> all (v_ids)
+      group by w.id
+    ) as x;
+    v_ids := v_ids || v_more;
+    v_paths := v_paths || v_more_paths;
+    v_at := v_at + 1;
+  end loop;
+  return null;
 end $$;
 
 -- Refuses input_data that is not an array, for a map without a query: such a map runs over the

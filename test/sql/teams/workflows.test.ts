@@ -41,7 +41,8 @@ describe('workflow configuration', () => {
     ['graph', { edges: [{ from: 'a' }] }, /edges.*0.*to/],
     ['chain', { stop_when: 'x'.repeat(10_001) }, /stop_when/],
     ['graph', { edges: [{ from: 'a', to: 'b', when: 'x'.repeat(10_001) }] }, /when/],
-    ['graph', edgesFrom(1_001, (n) => `n${n}`), /edges/],
+    ['graph', edgesFrom(1_001, (n) => `n${n}`), /edges: it has 1001 edges/],
+    ['graph', edgesFrom(9_000, (n) => `n${n}`), /edges: it has 9000 edges/],
     ['graph', edgesFrom(201, () => 'a'), /the node 'a' has 201 outgoing edges/],
     ['graph', edgesFrom(11, () => 'a', 'x'.repeat(9_999)), /109989 characters/],
   ])(
@@ -149,6 +150,23 @@ describe('a workflow does not start', () => {
     const team = await makeTeam(pool, { type: 'chain', members: [{ agent: gone }] });
     await pool.query('update howdah.agents set deleted_at = now() where id = $1', [gone]);
     await refused(team, /its member .* is deleted/);
+  });
+
+  test('each workflow below it is checked once, however often it is a member', async () => {
+    const { pool } = database;
+    let team = await makeTeam(pool, { type: 'chain', members: [{ agent }] });
+    for (let level = 0; level < 12; level += 1) {
+      const members = Array.from({ length: 10 }, (_, n) => ({ workflow: team, role: `m${n}` }));
+      team = await makeTeam(pool, { type: 'chain', members });
+    }
+    // 10^12 members
+    const { fault } = await one(
+      pool,
+      `select howdah_private.team_fault(w.id, howdah_private.workflow_definition(w.id)) as fault
+       from howdah.workflows as w where w.id = $1`,
+      [team],
+    );
+    expect(fault).toBeNull();
   });
 
   test('when its quorum exceeds its number of members', async () => {
