@@ -90,10 +90,10 @@ type Walk = {
 
 /** Sends the bodies of each endpoint by each role, and says at once which of them break a bar. */
 async function walk({ laboratory, endpoints, tokens, options, log }: Walk): Promise<Effect[]> {
-  const { healthz, neighbour } = laboratory.usual;
+  const { healthz, neighbour, run } = laboratory.usual;
   log(
     `${endpoints.length} endpoints; usual times: ` +
-      `/healthz ${healthz.toFixed(1)} ms, neighbour ${neighbour.toFixed(1)} ms`,
+      `/healthz ${healthz.toFixed(1)} ms, neighbour ${neighbour.toFixed(1)} ms, its run ${run.toFixed(1)} ms`,
   );
   const effects: Effect[] = [];
   for (const [index, endpoint] of endpoints.entries()) {
@@ -154,6 +154,7 @@ async function measureUsualTimes(probe: Probe): Promise<UsualTimes> {
   return {
     healthz: percentile(probe.values('healthz', since), 50),
     neighbour: percentile(probe.values('neighbour', since), 50),
+    run: percentile(probe.values('run', since), 50),
   };
 }
 

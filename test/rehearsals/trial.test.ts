@@ -39,7 +39,7 @@ function makeTrial(behave: (body: number, earlier: number) => Behaviour) {
     },
   };
   const laboratory: Laboratory = {
-    usual: { healthz: 0, neighbour: 0 },
+    usual: { healthz: 0, neighbour: 0, run: 0 },
     server: {
       url: '',
       hasEnded: () => false,

@@ -6,6 +6,8 @@ import { type ProbeTarget, probeClock, type Sample, type SampleKind } from './pr
 // The thread of startProbe: takes samples for ever and posts each of them.
 
 const PAUSE_MS = 10;
+/** The pause after a run, whose rows stay. */
+const RUN_PAUSE_MS = 250;
 
 const { url, token, postmaster } = workerData as ProbeTarget;
 
@@ -15,17 +17,22 @@ function post(kind: SampleKind, start: number, value: number): void {
 }
 
 /** Sends a request again and again. A request that fails counts as one without an end. */
-async function measureRequests(kind: SampleKind, send: () => Promise<Response>): Promise<never> {
+async function measureRequests(
+  kind: SampleKind,
+  send: () => Promise<Response>,
+  pauseMs = PAUSE_MS,
+): Promise<never> {
   for (;;) {
     const start = probeClock();
     try {
       const response = await send();
       await response.text();
-      post(kind, start, response.ok ? probeClock() - start : Number.POSITIVE_INFINITY);
+      // 202: the run has not ended
+      post(kind, start, response.status === 200 ? probeClock() - start : Number.POSITIVE_INFINITY);
     } catch {
       post(kind, start, Number.POSITIVE_INFINITY);
     }
-    await sleep(PAUSE_MS);
+    await sleep(pauseMs);
   }
 }
 
@@ -60,11 +67,15 @@ function fileText(path: string): string {
 }
 
 void measureRequests('healthz', () => fetch(`${url}/healthz`));
+const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+const query = '{"query":"{ agents(first: 3) { nodes { name } } }"}';
 void measureRequests('neighbour', () =>
-  fetch(`${url}/graphql`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: '{"query":"{ agents(first: 3) { nodes { name } } }"}',
-  }),
+  fetch(`${url}/graphql`, { method: 'POST', headers, body: query }),
+);
+const run = '{"agent":"development","message":"hi","wait":30}';
+void measureRequests(
+  'run',
+  () => fetch(`${url}/api/execute`, { method: 'POST', headers, body: run }),
+  RUN_PAUSE_MS,
 );
 if (postmaster !== undefined) void measureMemory(postmaster);

@@ -16,9 +16,9 @@ export type ProbeTarget = {
 
 /** Milliseconds that a request took, or bytes of memory; start and end of the measurement. */
 export type Sample = { kind: SampleKind; start: number; end: number; value: number };
-export type SampleKind = 'healthz' | 'neighbour' | 'postgres';
+export type SampleKind = 'healthz' | 'neighbour' | 'run' | 'postgres';
 
-const REQUESTS = ['healthz', 'neighbour'] as const;
+const REQUESTS = ['healthz', 'neighbour', 'run'] as const;
 const POLL_MS = 5;
 
 /** Milliseconds by a clock that all threads share. */
@@ -36,7 +36,7 @@ export type Probe = {
   stop(): Promise<void>;
 };
 
-/** Starts to request `/healthz`, to query as another tenant, and to measure memory. */
+/** Starts to request `/healthz`, to query and run as another tenant, and to measure memory. */
 export function startProbe(target: ProbeTarget): Probe {
   const thread = new Worker(new URL('./probe-thread.ts', import.meta.url), { workerData: target });
   const samples: Sample[] = [];

@@ -46,6 +46,7 @@ export function summaryLines(endpoints: number, effects: readonly Effect[]): str
     ...top('slowest answers', ({ ms }) => ms),
     ...top('largest delay of /healthz', ({ healthz }) => healthz),
     ...top("largest delay of the neighbour's query", ({ neighbour }) => neighbour),
+    ...top("largest delay of the neighbour's run", ({ run }) => run),
     ...top('largest growth of Postgres', ({ growth }) => growth),
   ];
 }
@@ -79,6 +80,13 @@ export function effectFigures(endpoints: number, effects: readonly Effect[]): Fi
       NAME,
       'neighbour_delay_ms_max',
       largest(effects, ({ neighbour }) => neighbour),
+      'ms',
+      delay,
+    ),
+    figure(
+      NAME,
+      'neighbour_run_delay_ms_max',
+      largest(effects, ({ run }) => run),
       'ms',
       delay,
     ),
