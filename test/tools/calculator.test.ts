@@ -5,7 +5,7 @@ import { calculatorTool } from '../../src/tools/calculator/calculator.ts';
 import { finish } from '../support/work/finish.ts';
 
 const run = (expression: string) =>
-  calculatorTool.run({ expression }, {} as unknown as BuiltinContext, {});
+  calculatorTool.run({ expression }, { tenant_id: 'x' } as unknown as BuiltinContext, {});
 
 test.each([
   ['0.1 + 0.2', '0.3'],
@@ -97,4 +97,18 @@ test('every input of 1000 characters finishes and throws nothing but its own err
     }),
     { numRuns: 500 },
   );
+});
+
+test('an expression that takes long is evaluated in a thread', async () => {
+  let turns = 0;
+  let isDone = false;
+  const count = (): void => {
+    turns += 1;
+    if (!isDone) setImmediate(count);
+  };
+  count();
+  const result = await run(`${'acos(.1)+'.repeat(100)}0`);
+  isDone = true;
+  expect(result).toMatchObject({ ok: true, value: expect.stringMatching(/^147\.0628/) });
+  expect(turns).toBeGreaterThan(20); // evaluated here, none
 });

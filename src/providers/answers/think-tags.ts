@@ -22,7 +22,8 @@ export class ThinkTags {
   push(piece: string): string {
     if (this.#state === 'text' && !this.#isAfterReasoning) return piece;
     this.#pending += piece;
-    if (this.#state === 'head') this.#readHead();
+    // a server may send a million blanks one by one
+    if (this.#state === 'head' && piece.trimStart() !== '') this.#readHead();
     if (this.#state === 'thinking') this.#readReasoning();
     return this.#state === 'text' ? this.#takeText() : '';
   }

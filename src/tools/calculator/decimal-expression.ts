@@ -23,6 +23,19 @@ export function evaluate(expression: string): string {
   return Math.abs(shown.e) < SHOWN_DIGITS ? shown.toFixed() : shown.toString();
 }
 
+/** The value of an expression, or why it has none. */
+export type Calculation = { value: string } | { fault: string };
+
+/** Evaluates an expression as `evaluate` does, without throwing for its faults. */
+export function calculate(expression: string): Calculation {
+  try {
+    return { value: evaluate(expression) };
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    return { fault: error.message };
+  }
+}
+
 type Token = { text: string; kind: 'number' | 'name' | 'sign' | 'end'; at: number };
 
 const TOKEN =
