@@ -20,8 +20,11 @@ export type GraphTraversal = {
 /** Reason why the traversal ends without an answer. */
 type Fault = { fault: string; code: 'member_failed' | 'invalid_condition' | 'limit_reached' };
 
-/** The answer of a member, which an edge carries to the node `to`. */
-type Token = NamedTask & { to: string };
+/** The answer of a member that an edge carries to a node, with its place among all of them. */
+type Token = NamedTask & { place: number };
+
+/** The answers that wait at a node, by the members that gave them, each in their order. */
+type Waiting = Map<string, Token[]>;
 
 const MAX_VISITS = 10;
 
@@ -73,18 +76,27 @@ function nodeOf(id: string): string {
 class Walker {
   readonly #team: Team;
   readonly #input: string;
-  readonly #edges: readonly Edge[];
+  readonly #edgesFrom: ReadonlyMap<string, readonly Edge[]>;
+  /** The number of members with an edge to a node. */
+  readonly #leading: ReadonlyMap<string, number>;
   readonly #visits = new Map<string, Visit>();
   readonly #counts = new Map<string, number>();
   readonly #live = new Set<string>();
-  readonly #waiting: Token[] = [];
+  /** By nodes. Each end looks only at the nodes that it leads to, so that the walk stays linear. */
+  readonly #waiting = new Map<string, Waiting>();
+  #tokens = 0;
   readonly #ends: Visit[] = [];
   fault: Fault | undefined;
 
   constructor(team: Team, input: string) {
     this.#team = team;
     this.#input = input;
-    this.#edges = edgesOf(team);
+    const edges = edgesOf(team);
+    this.#edgesFrom = Map.groupBy(edges, ({ from }) => from);
+    const edgesTo = Map.groupBy(edges, ({ to }) => to);
+    this.#leading = new Map(
+      [...edgesTo].map(([to, all]) => [to, new Set(all.map(({ from }) => from)).size]),
+    );
   }
 
   start(): void {
@@ -92,7 +104,7 @@ class Walker {
     const named = [start].flat().filter((name) => typeof name === 'string');
     const unled = this.#team.members
       .map(({ name }) => name)
-      .filter((name) => !this.#edges.some(({ to }) => to === name));
+      .filter((name) => !this.#leading.has(name));
     const first = named.length > 0 ? named : unled.length > 0 ? unled : [this.#firstMember()];
     for (const node of first) {
       this.#visit(node, this.#input);
@@ -113,14 +125,24 @@ class Walker {
       this.fault = fired;
       return;
     }
-    for (const { from, to } of fired.edges) this.#waiting.push({ name: from, task, to });
+    for (const { from, to } of fired.edges) this.#wait(to, from, task);
     if (fired.edges.length === 0) this.#ends.push(visit);
-    this.#beginWhatMay();
+    this.#beginWhatMay(new Set(fired.edges.map(({ to }) => to)));
+  }
+
+  #wait(node: string, name: string, task: MemberTask): void {
+    const waiting: Waiting = this.#waiting.get(node) ?? new Map();
+    this.#waiting.set(node, waiting);
+    const queue = waiting.get(name);
+    const token = { name, task, place: this.#tokens };
+    this.#tokens += 1;
+    if (queue) queue.push(token);
+    else waiting.set(name, [token]);
   }
 
   /** Returns the edges of a node whose condition is true, or the first that is not decided. */
   #firedEdges(node: string, task: MemberTask): { edges: Edge[] } | Fault {
-    const edges = this.#edges.filter(({ from }) => from === node);
+    const edges = this.#edgesFrom.get(node) ?? [];
     const conditions = edges.flatMap(({ when }) => when ?? []);
     const verdicts = areConditionsTrue(conditions, task, node).values();
     const fired: Edge[] = [];
@@ -144,36 +166,50 @@ class Walker {
     return this.#team.members[0]?.name ?? '';
   }
 
-  #beginWhatMay(): void {
-    for (const to of new Set(this.#waiting.map((token) => token.to))) {
-      this.#beginJoined(to, false);
-    }
-    const [stuck] = this.#waiting;
-    if (stuck && this.#live.size === 0 && !this.fault) {
-      this.#beginJoined(stuck.to, true); // nothing can fire the other edges any more
-    }
+  /** Begins the nodes that new answers wait at, the one with the oldest answer first. */
+  #beginWhatMay(reached: ReadonlySet<string>): void {
+    const ready = [...reached].filter((node) => this.#isReady(node));
+    for (const node of this.#byOldest(ready)) this.#beginJoined(node, false);
+    if (this.#live.size > 0 || this.fault) return;
+    const [stuck] = this.#byOldest([...this.#waiting.keys()]);
+    if (stuck !== undefined) this.#beginJoined(stuck, true); // nothing can fire the other edges
   }
 
-  #beginJoined(to: string, isLast: boolean): void {
-    const leading = new Set(this.#edges.filter((edge) => edge.to === to).map(({ from }) => from));
-    const joins = this.#team.configuration.joins;
-    const isAny = leading.size < 2 || (isJsonObject(joins) && joins[to] === 'any');
-    for (;;) {
-      const ready = new Map<string, Token>();
-      for (const token of this.#waiting.filter((one) => one.to === to)) {
-        if (!ready.has(token.name) && (!isAny || ready.size === 0)) {
-          ready.set(token.name, token);
-        }
+  #isAny(node: string): boolean {
+    const { joins } = this.#team.configuration;
+    const leading = this.#leading.get(node) ?? 0;
+    return leading < 2 || (isJsonObject(joins) && joins[node] === 'any');
+  }
+
+  /** Returns whether a node has all the answers that it waits for. */
+  #isReady(node: string): boolean {
+    const size = this.#waiting.get(node)?.size ?? 0;
+    return size > 0 && (this.#isAny(node) || size === this.#leading.get(node));
+  }
+
+  #byOldest(nodes: readonly string[]): string[] {
+    const oldest = (node: string) =>
+      Math.min(...firstTokens(this.#waiting.get(node) ?? new Map()).map(({ place }) => place));
+    return nodes
+      .map((node) => ({ node, place: oldest(node) }))
+      .sort((one, other) => one.place - other.place)
+      .map(({ node }) => node);
+  }
+
+  #beginJoined(node: string, isLast: boolean): void {
+    const waiting = this.#waiting.get(node) ?? new Map<string, Token[]>();
+    const isAny = this.#isAny(node);
+    while (waiting.size > 0 && (isLast || this.#isReady(node))) {
+      const tokens = firstTokens(waiting).sort((one, other) => one.place - other.place);
+      const ready = isAny ? tokens.slice(0, 1) : tokens;
+      for (const { name } of ready) {
+        const queue = waiting.get(name) ?? [];
+        queue.shift();
+        if (queue.length === 0) waiting.delete(name);
       }
-      const isReady = isAny ? ready.size > 0 : ready.size === leading.size;
-      if (ready.size === 0 || !(isReady || isLast)) {
-        return;
-      }
-      for (const token of ready.values()) {
-        this.#waiting.splice(this.#waiting.indexOf(token), 1);
-      }
-      this.#visit(to, inputOf([...ready.values()]));
+      this.#visit(node, inputOf(ready));
     }
+    if (waiting.size === 0) this.#waiting.delete(node);
   }
 
   #visit(node: string, input: string): void {
@@ -189,6 +225,11 @@ class Walker {
     this.#visits.set(id, { id, node, input });
     this.#live.add(id);
   }
+}
+
+/** Returns the first answer of each member that waits at a node. */
+function firstTokens(waiting: Waiting): Token[] {
+  return [...waiting.values()].flatMap(([first]) => first ?? []);
 }
 
 const TRUE = { ok: true, value: true } as const;
