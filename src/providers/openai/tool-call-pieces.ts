@@ -77,7 +77,10 @@ function fieldsOf(call: JsonObject): PartialCall {
 function isOther(known: PartialCall, { id, name, text }: PartialCall): boolean {
   if (name === '') return false;
   if ((known.id && id && known.id !== id) || (known.name && known.name !== name)) return true;
-  return text !== '' && !text.startsWith(known.text) && isJsonText(known.text);
+  // most pieces end within the arguments, which need not be parsed for each
+  if (text === '' || text.startsWith(known.text) || !/\}\s?$/.test(known.text.slice(-2)))
+    return false;
+  return isJsonText(known.text);
 }
 
 /** Returns the arguments with the next piece, which may repeat all of them from their beginning. */
@@ -89,13 +92,32 @@ function joined(before: string, piece: string): string {
 /** Returns each JSON object of a text that is nothing but objects, or the text itself. */
 function objectsIn(text: string): string[] {
   if (!/\}\s*\{/.test(text) || isJsonText(text)) return [text];
-  const found: string[] = [];
+  const objects = splitObjects(text);
+  if (!objects.every(isJsonText)) return [text];
+  return objects.filter((object, place) => object !== objects[place - 1]);
+}
+
+/** What a scan of JSON for braces has to look at. */
+const TOKEN = /["\\{}]/g;
+
+/** Splits a text after each brace that closes an outermost one. Reads the text once. */
+function splitObjects(text: string): string[] {
+  const objects: string[] = [];
   let start = 0;
-  for (const { index } of text.matchAll(/\}(?=\s*\{|\s*$)/g)) {
-    const one = text.slice(start, index + 1).trim();
-    if (!isJsonText(one)) continue;
-    if (one !== found.at(-1)) found.push(one);
+  let depth = 0;
+  let isString = false;
+  let escaped = -1;
+  for (const { 0: token, index } of text.matchAll(TOKEN)) {
+    if (index === escaped) continue;
+    if (token === '\\') escaped = index + 1;
+    if (token === '"') isString = !isString;
+    if (isString) continue;
+    if (token === '{') depth += 1;
+    if (token === '}') depth -= 1;
+    if (token !== '}' || depth !== 0) continue;
+    objects.push(text.slice(start, index + 1).trim());
     start = index + 1;
   }
-  return found.length > 0 && text.slice(start).trim() === '' ? found : [text];
+  const rest = text.slice(start).trim();
+  return rest === '' ? objects : [...objects, rest];
 }
