@@ -107,8 +107,8 @@ test('an expression that takes long is evaluated in a thread', async () => {
     if (!isDone) setImmediate(count);
   };
   count();
-  const result = await run(`${'acos(.1)+'.repeat(100)}0`);
+  const result = await run(`${'acos(.1)+'.repeat(30)}0`);
   isDone = true;
-  expect(result).toMatchObject({ ok: true, value: expect.stringMatching(/^147\.0628/) });
+  expect(result).toMatchObject({ ok: true, value: expect.stringMatching(/^44\.11886/) });
   expect(turns).toBeGreaterThan(20); // evaluated here, none
 });

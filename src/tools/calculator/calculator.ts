@@ -9,7 +9,7 @@ import { type Calculation, calculate } from './decimal-expression.ts';
 const CALCULATE: Offloadable<[expression: string], Calculation> = {
   module: moduleBeside('./decimal-expression.ts', import.meta.url),
   name: 'calculate',
-  deadline_ms: 1_000,
+  deadline_ms: 5_000,
   callHere: calculate,
 };
 
@@ -33,6 +33,6 @@ async function finishInTime(work: () => Promise<Calculation>): Promise<Calculati
     const isLate =
       isOutOfTime(error) || (error instanceof ThreadFault && error.code === 'deadline');
     if (!isLate) throw error;
-    return { fault: 'it takes more than a second: calculate its parts one by one' };
+    return { fault: 'it takes more than 5 seconds: calculate its parts one by one' };
   }
 }
