@@ -5490,7 +5490,7 @@ begin
   elsif coalesce(current_setting('howdah.api_key_id', true), '') <> ''
     and howdah_private.has_trusted_login() then
     select 'API key ' || k.name into v_name from howdah.api_keys as k
-    where k.id = current_setting('howdah.api_key_id')::uuid;
+    where k.id = current_setting('howdah.api_key_id', true)::uuid;
   end if;
   return coalesce(v_name, session_user::text);
 end $function$
@@ -7331,6 +7331,7 @@ CREATE OR REPLACE FUNCTION howdah_private.are_calls_limited(tenant_id uuid)
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_seqscan TO 'off'
+ SET jit TO 'off'
 AS $function$
 begin
   return exists (
@@ -9490,6 +9491,7 @@ CREATE OR REPLACE FUNCTION howdah_private.chain_audit(tenant_id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_head howdah_private.audit_heads;
@@ -12131,9 +12133,15 @@ CREATE OR REPLACE FUNCTION howdah_private.check_workflow_configuration(name text
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_faults text[] := howdah_private.json_faults(
-    howdah.workflow_schema(check_workflow_configuration.type),
-    check_workflow_configuration.configuration);
+  v_edges int := (select count(*) from jsonb_path_query(
+    check_workflow_configuration.configuration, 'lax $.edges[*]'));
+  -- thousands of edges are too much work for the check by the schema, which counts them as well
+  v_faults text[] := case
+    when v_edges > 1000 then array[format('edges: it has %s edges, and at most 1000 are allowed',
+      v_edges)]
+    else howdah_private.json_faults(
+      howdah.workflow_schema(check_workflow_configuration.type),
+      check_workflow_configuration.configuration) end;
 begin
   if v_faults = '{}' then
     v_faults := howdah_private.edge_faults(check_workflow_configuration.configuration);
@@ -12253,6 +12261,7 @@ CREATE OR REPLACE FUNCTION howdah_private.claim_answers(tenant_id uuid, table_tr
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_seqscan TO 'off'
+ SET jit TO 'off'
 AS $function$
 #variable_conflict use_column
 begin
@@ -13174,6 +13183,7 @@ CREATE OR REPLACE FUNCTION howdah_private.completed_descendants(run howdah.execu
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET jit TO 'off'
 AS $function$
 begin
   if not exists (select from howdah.executions as e where e.parent_execution_id = run.id) then
@@ -15309,6 +15319,7 @@ CREATE OR REPLACE FUNCTION howdah_private.due_runs(tenant_id uuid, least_priorit
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_sort TO 'off'
+ SET jit TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 #variable_conflict use_column
@@ -15371,6 +15382,7 @@ CREATE OR REPLACE FUNCTION howdah_private.due_tenants(low uuid, high uuid, max_t
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_sort TO 'off'
+ SET jit TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 #variable_conflict use_column
@@ -15597,6 +15609,7 @@ CREATE OR REPLACE FUNCTION howdah_private.end_answers(ids uuid[], claims text[],
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_seqscan TO 'off'
+ SET jit TO 'off'
 AS $function$
 begin
   update howdah.watched_rows as w
@@ -15813,6 +15826,7 @@ CREATE OR REPLACE FUNCTION howdah_private.enqueue_advance(ids uuid[])
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_seqscan TO 'off'
+ SET jit TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
@@ -18951,6 +18965,7 @@ CREATE OR REPLACE FUNCTION howdah_private.fold_run_heads(ids uuid[])
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_seqscan TO 'off'
+ SET jit TO 'off'
 AS $function$
 begin
   perform howdah_private.lock_heads(fold_run_heads.ids);
@@ -22330,6 +22345,7 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_heads(ids uuid[])
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_seqscan TO 'off'
+ SET jit TO 'off'
 AS $function$
 begin
   perform from howdah_private.run_heads as h
@@ -23602,6 +23618,28 @@ AS $function$
   from (values (1)) as one
   left join howdah.agents as a on a.id = x.agent_id
   left join howdah.workflows as w on w.id = x.member_workflow_id
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.member_fault(workflow_id uuid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when x.is_gone then format('its member %L is deleted', x.name)
+    else format('its member %L is not active', x.name) end
+  from (
+    select m.sequence_order, coalesce(a.name, w.name) as name,
+      coalesce(a.deleted_at, w.deleted_at) is not null as is_gone,
+      coalesce(a.is_active, w.is_active) as is_active
+    from howdah.workflow_agents as m
+    left join howdah.agents as a on a.id = m.agent_id
+    left join howdah.workflows as w on w.id = m.member_workflow_id
+    where m.workflow_id = member_fault.workflow_id and m.question is null
+  ) as x
+  where x.is_gone or not x.is_active
+  order by x.sequence_order limit 1
 $function$
 ;
 
@@ -25068,6 +25106,7 @@ CREATE OR REPLACE FUNCTION howdah_private.other_tenants_queued(tenant_id uuid)
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_sort TO 'off'
+ SET jit TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
@@ -30157,6 +30196,7 @@ CREATE OR REPLACE FUNCTION howdah_private.return_answers(table_trigger_id uuid, 
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_seqscan TO 'off'
+ SET jit TO 'off'
 AS $function$
 #variable_conflict use_column
 begin
@@ -30193,6 +30233,7 @@ CREATE OR REPLACE FUNCTION howdah_private.return_wake_ups(ids uuid[])
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_seqscan TO 'off'
+ SET jit TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 begin
@@ -30974,6 +31015,7 @@ CREATE OR REPLACE FUNCTION howdah_private.runs_at_work(tenants uuid[])
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_sort TO 'off'
+ SET jit TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
@@ -33854,6 +33896,7 @@ CREATE OR REPLACE FUNCTION howdah_private.sweep_queue(sweep howdah_private.queue
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_sort TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_ids uuid[];
@@ -34835,30 +34878,35 @@ CREATE OR REPLACE FUNCTION howdah_private.team_fault(workflow_id uuid, definitio
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_fault text := howdah_private.workflow_fault(team_fault.definition);
+  v_ids uuid[] := array[team_fault.workflow_id];
+  v_paths text[] := array[''];
+  v_at int := 1;
+  v_fault text;
+  v_more uuid[];
+  v_more_paths text[];
 begin
-  if v_fault is null then
-    select case when x.is_gone then format('its member %L is deleted', x.name)
-      when not x.is_active then format('its member %L is not active', x.name)
-      else format('its member %L cannot run: %s', x.name, x.fault) end
-    into v_fault
+  while v_at <= cardinality(v_ids) loop
+    v_fault := coalesce(
+      howdah_private.workflow_fault(case when v_at = 1 then team_fault.definition
+        else howdah_private.workflow_definition(v_ids[v_at]) end),
+      howdah_private.member_fault(v_ids[v_at]));
+    if v_fault is not null then
+      return v_paths[v_at] || v_fault;
+    end if;
+    select array_agg(x.id order by x.place),
+      array_agg(v_paths[v_at] || format('its member %L cannot run: ', x.name) order by x.place)
+    into v_more, v_more_paths
     from (
-      select coalesce(a.name, w.name) as name,
-        coalesce(a.deleted_at, w.deleted_at) is not null as is_gone,
-        coalesce(a.is_active, w.is_active) as is_active,
-        case when w.id is not null
-          then howdah_private.team_fault(w.id,
-            howdah_private.workflow_definition(w.id)) end as fault
-      from howdah.workflow_agents as m
-      left join howdah.agents as a on a.id = m.agent_id
-      left join howdah.workflows as w on w.id = m.member_workflow_id
-      where m.workflow_id = team_fault.workflow_id and m.question is null
-      order by m.sequence_order
-    ) as x
-    where x.is_gone or not x.is_active or x.fault is not null
-    limit 1;
-  end if;
-  return v_fault;
+      select w.id, w.name, min(m.sequence_order) as place from howdah.workflow_agents as m
+      join howdah.workflows as w on w.id = m.member_workflow_id
+      where m.workflow_id = v_ids[v_at] and w.id <> all (v_ids)
+      group by w.id
+    ) as x;
+    v_ids := v_ids || v_more;
+    v_paths := v_paths || v_more_paths;
+    v_at := v_at + 1;
+  end loop;
+  return null;
 end $function$
 ;
 
@@ -34904,6 +34952,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tenant_code_reason(watched regclass)
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
 AS $function$
   with recursive tables (oid) as (
     select tenant_code_reason.watched::oid
@@ -36320,6 +36369,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_audit_pending__chain()
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
+ SET jit TO 'off'
 AS $function$
 begin
   if new.settled_at is distinct from statement_timestamp() then
@@ -36514,6 +36564,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__count_runs()
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_seqscan TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_uses jsonb;
@@ -36548,6 +36599,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__enqueue()
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_seqscan TO 'off'
+ SET jit TO 'off'
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
@@ -36608,6 +36660,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__fold_run_head()
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_seqscan TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_head howdah_private.run_heads;
@@ -36660,6 +36713,7 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__follow_move()
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET enable_seqscan TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_has_ended boolean := new.completed_at is not null and old.completed_at is null;

@@ -13,7 +13,7 @@ begin
   elsif coalesce(current_setting('howdah.api_key_id', true), '') <> ''
     and howdah_private.has_trusted_login() then
     select 'API key ' || k.name into v_name from howdah.api_keys as k
-    where k.id = current_setting('howdah.api_key_id')::uuid;
+    where k.id = current_setting('howdah.api_key_id', true)::uuid;
   end if;
   return coalesce(v_name, session_user::text);
 end $$;

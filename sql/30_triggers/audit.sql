@@ -213,7 +213,7 @@ create or replace trigger _975_audit_insert after insert on howdah.sessions
 create or replace function howdah_private.tg_audit_pending__chain() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off
+  set enable_seqscan = off set jit = off
 as $$
 begin
   if new.settled_at is distinct from statement_timestamp() then

@@ -569,7 +569,7 @@ end $$;
 -- all of it once it is long.
 create or replace function howdah_private.tg_executions__enqueue() returns trigger
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp set enable_seqscan = off
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
   set plan_cache_mode = force_generic_plan
 as $$
 declare

@@ -112,7 +112,7 @@ end $$;
 -- rather read all limits of other metrics.
 create or replace function howdah_private.tg_executions__count_runs() returns trigger
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp set enable_seqscan = off
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 declare
   v_uses jsonb;

@@ -8,7 +8,7 @@
 -- all limits of other metrics.
 create or replace function howdah_private.tg_executions__follow_move() returns trigger
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp set enable_seqscan = off
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 declare
   v_has_ended boolean := new.completed_at is not null and old.completed_at is null;

@@ -659,6 +659,17 @@ describe('conventions', () => {
       expect([...makers].filter(([, paths]) => paths.length > 1)).toEqual([]);
     });
 
+    test('that forbid a plan forbid JIT too: the penalty of a plan is above its threshold', async () => {
+      const settings = await ask(
+        `select p.oid::regprocedure::text as name, p.proconfig as config from pg_proc as p
+         where p.pronamespace in ${OURS} and exists (
+           select from unnest(p.proconfig) as c where c ~ '^enable_\\w+=off$')`,
+      );
+      expect(settings.length).toBeGreaterThan(20);
+      const compiled = settings.filter(({ config }) => !config.includes('jit=off'));
+      expect(compiled).toEqual([]);
+    });
+
     test('stay within their line budget', async () => {
       const long = await ask(
         `select p.oid::regprocedure::text as name,
@@ -723,31 +734,6 @@ describe('conventions', () => {
           });
         }
         expect(faults).toEqual([]);
-      });
-    });
-
-    test('in plpgsql contain only statements that can be planned', async () => {
-      // plpgsql analyses a statement only when it runs. Only assertions and static SQL can be
-      // checked before.
-      const { found } = await one(
-        db.pool,
-        `select exists (select from pg_available_extensions where name = 'plpgsql_check') as found`,
-      );
-      if (!found) {
-        return;
-      }
-      await rolledBack(db.pool, async (client) => {
-        await client.query('create extension plpgsql_check');
-        expect(
-          await all(
-            client,
-            `select p.oid::regprocedure::text, c.message from pg_proc as p
-             join pg_language as l on l.oid = p.prolang and l.lanname = 'plpgsql'
-             cross join lateral plpgsql_check_function_tb(p.oid) as c
-             where p.pronamespace in ${OURS} and p.prorettype <> 'trigger'::regtype
-               and c.level = 'error'`,
-          ),
-        ).toEqual([]);
       });
     });
   });

@@ -135,7 +135,7 @@ create or replace function howdah_private.audit_hash(a howdah.audit_log) returns
 create or replace function howdah_private.chain_audit(tenant_id uuid) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off
+  set enable_seqscan = off set jit = off
 as $$
 declare
   v_head howdah_private.audit_heads;

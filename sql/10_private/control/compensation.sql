@@ -43,7 +43,7 @@ create or replace function howdah_private.completed_descendants(run howdah.execu
   returns setof howdah.executions
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
-  set enable_seqscan = off
+  set enable_seqscan = off set jit = off
 as $$
 begin
   if not exists (select from howdah.executions as e where e.parent_execution_id = run.id) then

@@ -18,7 +18,7 @@
 -- Returns whether calls of a tenant may be limited, by its own limits or over all tenants.
 create or replace function howdah_private.are_calls_limited(tenant_id uuid) returns boolean
   language plpgsql stable security definer
-  set search_path = pg_catalog, pg_temp set enable_seqscan = off
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 begin
   return exists (

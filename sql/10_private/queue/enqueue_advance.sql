@@ -11,7 +11,7 @@
 -- plans of add_jobs too, whose planning takes longer than its work.
 create or replace function howdah_private.enqueue_advance(ids uuid[]) returns void
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp set enable_seqscan = off
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
   set plan_cache_mode = force_generic_plan
 as $$
 declare
@@ -44,7 +44,7 @@ end $$;
 -- wake-ups that it has held for a while. Most of these runs other workers have claimed by then.
 create or replace function howdah_private.return_wake_ups(ids uuid[]) returns void
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp set enable_seqscan = off
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
   set plan_cache_mode = force_generic_plan
 as $$
 begin

@@ -29,7 +29,7 @@ end $$;
 create or replace function howdah_private.other_tenants_queued(tenant_id uuid) returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
-  set enable_sort = off set plan_cache_mode = force_generic_plan
+  set enable_sort = off set jit = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_ids record := howdah_private.shared_ids();
@@ -74,7 +74,7 @@ create or replace function howdah_private.due_tenants(low uuid, high uuid, max_t
   returns table (tenant_id uuid, priority smallint)
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
-  set enable_sort = off set plan_cache_mode = force_generic_plan
+  set enable_sort = off set jit = off set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
@@ -153,7 +153,7 @@ end $$;
 create or replace function howdah_private.runs_at_work(tenants uuid[]) returns int[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
-  set enable_sort = off set plan_cache_mode = force_generic_plan
+  set enable_sort = off set jit = off set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_ids record := howdah_private.shared_ids();
@@ -190,7 +190,7 @@ create or replace function howdah_private.due_runs(
   returns table (id uuid, priority smallint)
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
-  set enable_sort = off set plan_cache_mode = force_generic_plan
+  set enable_sort = off set jit = off set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare

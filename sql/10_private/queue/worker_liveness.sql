@@ -261,7 +261,7 @@ create or replace function howdah_private.sweep_queue(
   sweep howdah_private.queue_sweep, before timestamptz, at_most int
 ) returns uuid[]
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp set enable_sort = off
+  set search_path = pg_catalog, pg_temp set enable_sort = off set jit = off
 as $$
 declare
   v_ids uuid[];

@@ -54,7 +54,7 @@ end $$;
 -- several runs would lock them in the order of its plan. The caller has locked the runs.
 create or replace function howdah_private.lock_heads(ids uuid[]) returns void
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp set enable_seqscan = off
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 begin
   perform from howdah_private.run_heads as h
@@ -66,7 +66,7 @@ end $$;
 -- Brings the rows of runs up to their heads. The caller has locked the runs.
 create or replace function howdah_private.fold_run_heads(ids uuid[]) returns void
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp set enable_seqscan = off
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 begin
   perform howdah_private.lock_heads(fold_run_heads.ids);
@@ -80,7 +80,7 @@ end $$;
 -- the statement makes is added to the head. A stray head counts nothing.
 create or replace function howdah_private.tg_executions__fold_run_head() returns trigger
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp set enable_seqscan = off
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 declare
   v_head howdah_private.run_heads;

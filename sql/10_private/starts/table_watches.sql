@@ -407,7 +407,7 @@ $$;
 -- answer is written (check_tenant_code).
 create or replace function howdah_private.tenant_code_reason(watched regclass) returns text
   language sql stable
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set jit = off
 as $$
   with recursive tables (oid) as (
     select tenant_code_reason.watched::oid

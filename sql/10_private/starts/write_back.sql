@@ -82,7 +82,7 @@ create or replace function howdah_private.claim_answers(
   tenant_id uuid, table_trigger_id uuid, at_most int
 ) returns table (execution_id uuid, claim text)
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp set enable_seqscan = off
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_column
 begin
@@ -118,7 +118,7 @@ create or replace function howdah_private.return_answers(
   table_trigger_id uuid, tried uuid[], untried uuid[], untried_claims text[], is_stuck boolean
 ) returns void
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp set enable_seqscan = off
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_column
 begin
@@ -250,7 +250,7 @@ create or replace function howdah_private.end_answers(
   ids uuid[], claims text[], outcomes howdah.write_back_status[], errors text[]
 ) returns void
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp set enable_seqscan = off
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 begin
   update howdah.watched_rows as w

@@ -5,6 +5,7 @@ import type { RunError } from '../../../contracts/errors.ts';
 import type { Action } from '../../../contracts/runs/action.ts';
 import type { Message, ToolCall } from '../../../contracts/runs/message.ts';
 import type { StepRecord } from '../../../contracts/runs/step.ts';
+import type { JsonObject } from '../../../json/json.ts';
 import { parseJsonOrText } from '../../../json/parse-json.ts';
 import { BLOCKED_GUARD, blockedAnswer, type FilterResult } from '../../held-run/filter-result.ts';
 import { foldRecords } from '../../held-run/fold.ts';
@@ -62,14 +63,8 @@ export async function commitAnswer(
     return commitEmpty({ action, answer, context, run }, filtered, started_at);
   }
   const { parts, guardSteps } = await filterParts(decision ? [] : answer.parts, run);
-  const message = decision
-    ? { ...decision, content: filtered.value }
-    : ({
-        role: 'assistant',
-        content: filtered.value,
-        ...(parts.length > 0 ? { parts } : {}),
-        ...(tool_calls.length > 0 ? { tool_calls } : {}),
-      } as const);
+  const content = filtered.value;
+  const message = decision ? { ...decision, content } : messageOf(content, parts, tool_calls);
   const records: StepRecord[] = [
     { ...stepOf(action, answer, tool_calls.length, started_at), messages: [message] },
     ...leftOut,
@@ -90,6 +85,16 @@ export async function commitAnswer(
     if (outcome !== 'inbox') return;
   }
   await run.commit(records);
+}
+
+/** Returns the message of an answer that is no decision. */
+function messageOf(content: string | null, parts: JsonObject[], tool_calls: ToolCall[]): Message {
+  return {
+    role: 'assistant',
+    content,
+    ...(parts.length > 0 ? { parts } : {}),
+    ...(tool_calls.length > 0 ? { tool_calls } : {}),
+  };
 }
 
 /** An answer that is of no use to the run. */
