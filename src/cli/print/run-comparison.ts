@@ -90,8 +90,7 @@ function paintDiffLine(io: CliIo, line: string): string {
 
 function figureRows(a: RunFigures, b: RunFigures) {
   const rows: [string, (run: RunFigures) => string | number | null][] = [
-    ['status', (run) => [run.status, run.stop_reason].filter(Boolean).join(' ')],
-    ['finish reason', ({ finish_reason }) => finish_reason],
+    ['status', (run) => [run.status, run.stop_reason, cutOf(run)].filter(Boolean).join(' ')],
     ['seconds', ({ seconds }) => seconds],
     ['steps', ({ steps }) => steps],
     ['model calls', ({ model_calls }) => model_calls],
@@ -106,6 +105,10 @@ function figureRows(a: RunFigures, b: RunFigures) {
     rows.push(['child runs', belowOf]);
   }
   return rows.map(([figure, of]) => ({ figure, first: of(a), second: of(b) }));
+}
+
+function cutOf({ finish_reason }: RunFigures): string | undefined {
+  return finish_reason === 'length' ? 'cut off' : undefined;
 }
 
 function belowOf({ children }: RunFigures): string {

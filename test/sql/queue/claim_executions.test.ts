@@ -243,7 +243,7 @@ describe('claim_executions', () => {
     ]);
   });
 
-  test('returns the session history: completed turns only, in order', async () => {
+  test('returns the session history in order, with a note for a turn without an answer', async () => {
     const session = await makeSession(db.pool);
     const say = (input: string) =>
       makeRun(db.pool, { agent_id: agent, session_id: session, input });
@@ -254,9 +254,18 @@ describe('claim_executions', () => {
     await db.pool.query('select howdah.cancel_execution($1)', [cancelled]);
     await finish(db.pool, worker, await say('four'));
     const [run] = await claim(db.pool, worker, [await say('five')]);
+    const noteOf = (end: string) => ({
+      role: 'user',
+      content: `(This turn ${end}. What was done before stays done.)`,
+    });
     expect(run?.history).toEqual([
       { seq: 1, role: 'user', content: 'one' },
       { seq: 2, role: 'assistant', content: 'It is on its way.' },
+      { seq: 1, role: 'user', content: 'two' },
+      { seq: 2, role: 'assistant', content: 'It is on its way.' },
+      noteOf('failed before its answer: provider'),
+      { seq: 1, role: 'user', content: 'three' },
+      noteOf('was cancelled before its answer'),
       { seq: 1, role: 'user', content: 'four' },
       { seq: 2, role: 'assistant', content: 'It is on its way.' },
     ]);
