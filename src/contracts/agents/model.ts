@@ -184,8 +184,9 @@ export type Ranking = {
 export const MAX_AUDIO_BYTES = 25 * 1024 * 1024;
 
 /**
- * A vendor of models. Its functions never throw and never retry: every failure is a `RunError`. The
- * runtime retries, and logs each retry. A provider does not access the database.
+ * A vendor of models. Its functions never throw: every failure is a `RunError`. They never repeat a
+ * request, except without a tool that the vendor refused by name. The runtime retries, and logs
+ * each retry. A provider does not access the database.
  */
 export type ModelProvider = {
   readonly name: string;

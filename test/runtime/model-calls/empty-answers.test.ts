@@ -32,6 +32,7 @@ const chunkOf = (delta: JsonObject, finish_reason: string | null = null) => ({
 const EMPTY_ANSWERS: [string, FakeAnswer][] = [
   ['no text', { content: '', usage }],
   ['only blanks', { content: ' \n\u00a0\t', usage }],
+  ['only characters of zero width', { content: '\u200b\ufeff\n\u2060', usage }],
   ['only reasoning', { chunks: [chunkOf({ reasoning_content: 'hm' }), chunkOf({}, 'stop')] }],
   ['only reasoning in tags', { content: '<think>\nhm\n</think>\n', usage }],
   ['no choice with a text', { chunks: [chunkOf({}, 'stop')] }],

@@ -14,6 +14,9 @@ export const EMPTY_GUARD = 'empty_answer';
 /** The text of an answer with nothing in it. Vendors refuse an empty one. */
 export const NO_ANSWER = '(no answer)';
 
+/** A text of which nothing can be seen: blanks, and characters of zero width. */
+const BLANK = /^[\s\p{Cc}\p{Cf}]*$/u;
+
 /**
  * Returns whether an answer of a model says nothing, although it has to. An engine is another
  * program, which may have nothing to say. A decision of a workflow has checks of its own.
@@ -25,7 +28,7 @@ export function isEmptyAnswer(
 ): boolean {
   if (provider.startsWith(ENGINE_PREFIX) || provider === TOOL_PROVIDER) return false;
   if (agent.allow_empty || decision !== undefined || tool_calls.length > 0) return false;
-  return finish_reason === 'tool_calls' || (content ?? '').trim() === '';
+  return finish_reason === 'tool_calls' || BLANK.test(content ?? '');
 }
 
 /** Returns the guard that asks the model once more. */
