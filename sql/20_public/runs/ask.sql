@@ -11,17 +11,22 @@ declare
   v_notified uuid[] := '{}';
   v_absent_since timestamptz;
   v_is_warned boolean := false;
+  v_wake_at timestamptz;
 begin
   call howdah_private.refuse_transaction_block('ask');
   v_id := (howdah.run(ask.agent, ask.input)).id;
   commit;
   loop
-    select e.status, e.output, e.error, e.stop_reason, e.finish_reason, e.completed_at
+    select e.status, e.output, e.error, e.stop_reason, e.finish_reason, e.completed_at, e.wake_at
     into v_execution
     from howdah.executions as e where e.id = v_id;
     exit when v_execution.completed_at is not null;
     if v_execution.status = 'waiting' then
       v_notified := howdah_private.raise_question_notices(v_id, v_notified);
+      if v_execution.wake_at <> coalesce(v_wake_at, '-infinity') then
+        v_wake_at := v_execution.wake_at;
+        raise notice '%', howdah.explain_execution(v_id) ->> 'summary';
+      end if;
     end if;
     v_rounds := v_rounds + 1;
     if v_rounds % 25 = 0 and v_execution.status in ('queued', 'running') then
@@ -51,6 +56,6 @@ begin
   answer := v_execution.output;
 end $$;
 comment on procedure howdah.ask(text, text, text) is
-  'Starts a run, waits for its end and returns the answer. Questions of the run to people appear '
-  'as notices. Raises an error if no worker takes the run; the run stays queued. Commits, so it '
-  'must be called outside a transaction block.';
+  'Starts a run, waits for its end and returns the answer. Questions of the run to people, and '
+  'waits for a model that fails, appear as notices. Raises an error if no worker takes the run; '
+  'the run stays queued. Commits, so it must be called outside a transaction block.';

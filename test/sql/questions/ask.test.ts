@@ -125,6 +125,38 @@ describe('howdah.ask', () => {
     ).toEqual([]);
   });
 
+  test('reports that a model fails, and when it is called again', async () => {
+    const { client, notices } = await openNoticeSession(db.url);
+    const call = one(client, `call howdah.ask('support', 'in an outage')`);
+    const { id } = await eventually<{ id: string }>(
+      db.pool,
+      'the run is there',
+      `select id from howdah.executions where input = 'in an outage'`,
+    );
+    const [run] = await claim(db.pool, worker, [id]);
+    const error = { code: 'overloaded', message: 'busy', retryable: true };
+    const steps = [{ kind: 'retry', name: 'm', input: { attempt: 1 }, error }];
+    const parked = { status: 'waiting', waiting_for: 'timer', delay_ms: 3_600_000 };
+    await commit(db.pool, worker, [{ id, fence: run?.fence, after: 0, steps, to: parked }]);
+    await expect.poll(() => notices.length, { timeout: 30_000 }).toBe(1);
+    expect(notices[0]?.message).toMatch(
+      /waits for the model m.*failed 1 time .*next attempt is at/,
+    );
+    await db.pool.query('select howdah.cancel_execution($1)', [id]);
+    await expect(call).rejects.toMatchObject({ code: 'HWCNF' });
+    expect(notices).toHaveLength(1);
+    await client.end();
+  });
+
+  test('warns of an answer that the token limit cut off', async () => {
+    const { client, notices } = await openNoticeSession(db.url);
+    const call = one(client, `call howdah.ask('support', 'a long story')`);
+    await completeRunOf('a long story', { ...completed, finish_reason: 'length' });
+    expect(await call).toEqual({ answer: 'It is on its way.' });
+    expect(notices).toMatchObject([{ message: 'the token limit cut the answer off' }]);
+    await client.end();
+  });
+
   test('reports each question of the run once', async () => {
     const { client, notices } = await openNoticeSession(db.url);
     const call = one(client, `call howdah.ask('support', 'paint it')`);
