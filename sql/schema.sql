@@ -34922,7 +34922,11 @@ CREATE OR REPLACE FUNCTION howdah_private.team_log(execution_id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce(jsonb_agg(
-    howdah_private.step_note(s) || jsonb_build_object('output', s.output) order by s.seq
+    howdah_private.step_note(s) || jsonb_build_object('output', s.output)
+      || case when s.kind = 'child_started' then jsonb_build_object('input',
+        jsonb_build_object('message_bytes', octet_length(s.input ->> 'message')))
+        else '{}' end
+    order by s.seq
   ), '[]')
   from howdah.steps as s
   where s.execution_id = team_log.execution_id and s.kind <> 'output' and (

@@ -223,13 +223,18 @@ $$;
 -- Returns the steps that a workflow strategy reads: which members it started, how they ended, what
 -- people answered, and the attempts to get an answer of its deciding model. The answers of that
 -- model are among the messages, in the order of these steps. Of the steps that a fork copied, only
--- ends count. A member without an end there is started again.
+-- ends count. A member without an end there is started again. Of the task of a member only the
+-- number of bytes is read: all tasks of a run may have 64 MB, and each wake-up reads the log.
 create or replace function howdah_private.team_log(execution_id uuid) returns jsonb
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
   select coalesce(jsonb_agg(
-    howdah_private.step_note(s) || jsonb_build_object('output', s.output) order by s.seq
+    howdah_private.step_note(s) || jsonb_build_object('output', s.output)
+      || case when s.kind = 'child_started' then jsonb_build_object('input',
+        jsonb_build_object('message_bytes', octet_length(s.input ->> 'message')))
+        else '{}' end
+    order by s.seq
   ), '[]')
   from howdah.steps as s
   where s.execution_id = team_log.execution_id and s.kind <> 'output' and (

@@ -11,7 +11,7 @@ import type { MemberTask } from './tasks.ts';
  */
 export const MOST_MEMBERS_PER_COMMIT = 100;
 /** Bytes of tasks from which a commit starts no further member. */
-const LARGE_COMMIT_BYTES = 4_000_000;
+const LARGE_COMMIT_BYTES = 1_000_000;
 
 /** A task, or a function that makes it when its turn has come. */
 export type PlannedTask = NewTask | (() => NewTask);
@@ -50,11 +50,15 @@ function firstTasks(planned: readonly PlannedTask[], most: number, before: numbe
   return tasks;
 }
 
-/** Returns the bytes of the tasks that a run has given to its members so far. */
+/**
+ * Returns the bytes of the tasks that a run has given to its members so far. A log that was read at
+ * a claim has the number of bytes in place of the task.
+ */
 function bytesOfTasks({ steps_since_answer: steps }: RunState): number {
   return steps.reduce((sum, { kind, input }) => {
-    const message = kind === 'child_started' ? (input as { message?: Json } | null)?.message : null;
-    return sum + (typeof message === 'string' ? Buffer.byteLength(message) : 0);
+    if (kind !== 'child_started') return sum;
+    const { message, message_bytes } = (input ?? {}) as { message?: Json; message_bytes?: number };
+    return sum + (message_bytes ?? Buffer.byteLength(String(message ?? '')));
   }, 0);
 }
 

@@ -78,7 +78,7 @@ describe('the tasks of a run', () => {
     expect(small.made).toHaveLength(100);
     const large = planned(10_000, 'x'.repeat(MAX_TEXT_BYTES));
     expect(startTasks(stateAfter(0), large.tasks)).toMatchObject({ goes_on: true });
-    expect(large.made).toHaveLength(4);
+    expect(large.made).toHaveLength(1);
   });
 
   test('have a maximum size together', () => {
@@ -87,6 +87,9 @@ describe('the tasks of a run', () => {
       type: 'begin_members',
     });
     expect(() => startTasks(stateAfter(MAX_TASKS_BYTES), tasks)).toThrow(SizeLimitError);
+    const input = { message_bytes: MAX_TASKS_BYTES }; // as a log that was read has it
+    const read = { ...stateAfter(0), steps_since_answer: [{ kind: 'child_started', input }] };
+    expect(() => startTasks(read as unknown as RunState, tasks)).toThrow(SizeLimitError);
   });
 
   test('answers that are joined have a maximum size together', () => {
@@ -215,5 +218,10 @@ describe('a run', () => {
     const id = await startTeam(database.pool, team, 'y'.repeat(900 * KB), [1, 2, 3, 4, 5, 6, 7]);
     expect(await failureOf(id)).toMatchObject({ status: 'completed' });
     expect(await childrenOf(database.pool, id)).toHaveLength(7);
+    const { rows } = await database.pool.query(
+      'select octet_length(howdah_private.team_log($1)::text) as bytes',
+      [id],
+    );
+    expect(rows[0].bytes).toBeLessThan(10_000); // a wake-up does not read the tasks again
   });
 });
