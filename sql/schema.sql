@@ -40591,7 +40591,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.traced_runs(ids uuid[])
- RETURNS TABLE(execution_id uuid, root_execution_id uuid, parent_execution_id uuid, tenant_id uuid, session_id uuid, traceparent text, agent_id uuid, workflow_id uuid, name text, version integer, status howdah.execution_status, stop_reason howdah.stop_reason, finish_reason howdah.finish_reason, error_code text, error_message text, tokens_in bigint, tokens_out bigint, cost numeric, steps integer, created_at timestamp with time zone, started_at timestamp with time zone, completed_at timestamp with time zone)
+ RETURNS TABLE(execution_id uuid, root_execution_id uuid, parent_execution_id uuid, tenant_id uuid, session_id uuid, traceparent text, agent_id uuid, workflow_id uuid, name text, version integer, status howdah.execution_status, stop_reason howdah.stop_reason, error_code text, error_message text, tokens_in bigint, tokens_out bigint, cost numeric, steps integer, created_at timestamp with time zone, started_at timestamp with time zone, completed_at timestamp with time zone)
  LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -40600,8 +40600,8 @@ AS $function$
     case when e.depth = 0 then e.metadata ->> 'traceparent'
       else howdah_private.traceparent_of(e.root_execution_id) end,
     e.agent_id, e.workflow_id, coalesce(a.name, w.name), coalesce(av.version, wv.version), e.status,
-    e.stop_reason, e.finish_reason, e.error ->> 'code', e.error ->> 'message',
-    e.tokens_in::bigint, e.tokens_out::bigint, e.cost, e.step_count,
+    e.stop_reason, e.error ->> 'code', e.error ->> 'message', e.tokens_in::bigint,
+    e.tokens_out::bigint, e.cost, e.step_count,
     e.created_at, e.started_at, e.completed_at
   from howdah.executions as e
   left join howdah.agents as a on a.id = e.agent_id and a.tenant_id = e.tenant_id

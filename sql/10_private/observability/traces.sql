@@ -14,8 +14,7 @@ create or replace function howdah_private.traced_runs(ids uuid[]) returns table 
     execution_id uuid, root_execution_id uuid, parent_execution_id uuid, tenant_id uuid,
     session_id uuid, traceparent text, agent_id uuid, workflow_id uuid, name text, version int,
     status howdah.execution_status, stop_reason howdah.stop_reason,
-    finish_reason howdah.finish_reason, error_code text, error_message text, tokens_in bigint,
-    tokens_out bigint, cost numeric,
+    error_code text, error_message text, tokens_in bigint, tokens_out bigint, cost numeric,
     steps int, created_at timestamptz, started_at timestamptz, completed_at timestamptz
   )
   language sql stable security definer
@@ -25,8 +24,8 @@ as $$
     case when e.depth = 0 then e.metadata ->> 'traceparent'
       else howdah_private.traceparent_of(e.root_execution_id) end,
     e.agent_id, e.workflow_id, coalesce(a.name, w.name), coalesce(av.version, wv.version), e.status,
-    e.stop_reason, e.finish_reason, e.error ->> 'code', e.error ->> 'message',
-    e.tokens_in::bigint, e.tokens_out::bigint, e.cost, e.step_count,
+    e.stop_reason, e.error ->> 'code', e.error ->> 'message', e.tokens_in::bigint,
+    e.tokens_out::bigint, e.cost, e.step_count,
     e.created_at, e.started_at, e.completed_at
   from howdah.executions as e
   left join howdah.agents as a on a.id = e.agent_id and a.tenant_id = e.tenant_id

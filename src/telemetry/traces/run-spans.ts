@@ -17,7 +17,6 @@ export type EndedRun = {
   version: number | null;
   status: string;
   stop_reason: string | null;
-  finish_reason: string | null;
   error_code: string | null;
   error_message: string | null;
   tokens_in: number;
@@ -60,7 +59,6 @@ export function runSpan(run: EndedRun, { traceId, parentId, link }: TraceContext
       'howdah.tenant.id': run.tenant_id,
       'howdah.execution.status': status,
       'howdah.execution.stop_reason': stop_reason,
-      ...(run.finish_reason ? { 'gen_ai.response.finish_reasons': [run.finish_reason] } : {}),
       'howdah.execution.steps': run.steps,
       'howdah.execution.cost': run.cost,
       'howdah.execution.queued_ms': Math.max(0, Math.round(from - created_at_ms)),

@@ -22,6 +22,8 @@ const WRITE_BACK =
 
 /** Incompatible changes that do no harm: the message of the check, and the reason. */
 const KNOWN_TO_BREAK: Readonly<Record<string, string>> = {
+  "howdah.mcp_tools: refused_tools_have_a_fault CHECK (((status <> 'refused'::howdah.mcp_tool_status) OR (fault IS NOT NULL))) may refuse what is written":
+    'the constraint of 0.1.0 is stricter: it also wants no fault at any other status',
   'howdah_private.check_answer_is_newest(execution_id uuid) can no longer be called, or gives other columns than void':
     WRITE_BACK,
   'howdah_private.commit_outside_of_blocks() can no longer be called, or gives other columns than nothing':
