@@ -118,6 +118,26 @@ begin
     jsonb_build_object('status', e.status), audit_control.said);
 end $$;
 
+-- Records a control action on many runs, before the action.
+create or replace function howdah_private.audit_controls(ids uuid[], action text) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+  set plan_cache_mode = force_generic_plan
+as $$
+begin
+  insert into howdah_private.audit_inbox (
+    tenant_id, actor, user_id, login, api_key_id, client, action, object, object_id, detail
+  )
+  select e.tenant_id, w.actor, w.user_id, w.login, w.api_key_id, w.client, audit_controls.action,
+    'executions', e.id::text, jsonb_build_object('status', e.status)
+  from howdah_private.audit_actor() as w, howdah.executions as e
+  where e.id = any (audit_controls.ids)
+  order by e.id;
+  if found then
+    insert into howdah_private.audit_pending default values on conflict do nothing;
+  end if;
+end $$;
+
 -- Computes the hash of a row from the previous hash and all other columns, as JSON whose text does
 -- not depend on the settings of a session. src/db/operations/audit.ts repeats the computation, so
 -- that a check need not trust the functions of a database.

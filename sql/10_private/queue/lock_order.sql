@@ -49,10 +49,12 @@ end $$;
 -- locked and another search finds nothing new.
 --
 -- `plan_cache_mode`: children may be in any partition. A custom plan would be no better and would
--- open all partitions at each call.
+-- open all partitions at each call. `enable_seqscan`: without statistics the planner would read the
+-- whole history.
 create or replace function howdah_private.lock_below(ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set jit = off
 as $$
 declare
   v_family uuid[];

@@ -30,6 +30,30 @@ comment on function howdah.answer_question(uuid, text, jsonb) is
   'Answers a question and lets its run continue. Approvals take approve (data: edited arguments) '
   'or reject; effects take done (data: the result), again or give_up.';
 
+-- Gives one answer to many questions (answer_many.sql).
+create or replace function howdah.answer_questions(ids uuid[], answer text default null,
+  data jsonb default null)
+  returns table (id uuid, status howdah.question_status, error jsonb)
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_found uuid[];
+  v_faults jsonb;
+begin
+  perform howdah_private.check_many(answer_questions.ids);
+  v_found := howdah_private.lock_questions(answer_questions.ids);
+  v_faults := howdah_private.store_answers(
+    v_found, answer_questions.answer, answer_questions.data);
+  perform howdah_private.continue_answered(howdah_private.without_faults(v_found, v_faults));
+  return query
+  select r.* from howdah_private.answer_results(answer_questions.ids, v_found, v_faults) as r;
+end $$;
+comment on function howdah.answer_questions(uuid[], text, jsonb) is
+  'Gives one answer to many questions, at most 10000 in a call. Returns a row for each id, in '
+  'order: the status of the question, and the error that answer_question would raise, as '
+  '{code, message, detail, hint}, or null. A question with an error does not stop the others.';
+
 create or replace function howdah.approve(
   question_id uuid, remember howdah.approval_scope default null, arguments jsonb default null
 ) returns howdah.questions
