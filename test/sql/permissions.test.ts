@@ -88,15 +88,20 @@ const ACTS: Record<string, string> = {
   switch_agent: `select howdah.switch_agent(id, 'desk') from howdah.sessions`,
   add_input: `select howdah.add_input(id, 'x') from howdah.executions where status = 'queued' and user_id is null`,
   cancel_execution: `select howdah.cancel_execution(id) from howdah.executions where status = 'queued'`,
+  cancel_executions: `select howdah.cancel_executions(array(select id::uuid from howdah.executions where status = 'queued'))`,
   pause_execution: `select howdah.pause_execution(id) from howdah.executions where status = 'queued'`,
+  pause_executions: `select howdah.pause_executions(array(select id::uuid from howdah.executions where status = 'queued'))`,
   resume_execution: `select howdah.resume_execution(id) from howdah.executions where status = 'paused'`,
+  resume_executions: `select howdah.resume_executions(array(select id::uuid from howdah.executions where status = 'paused'))`,
   retry_execution: `select howdah.retry_execution(id) from howdah.executions where status = 'failed'`,
+  retry_executions: `select howdah.retry_executions(array(select id::uuid from howdah.executions where status = 'failed'))`,
   fork_execution: `select howdah.fork_execution(id) from howdah.executions where status = 'failed'`,
   run_schedule: `select howdah.run_schedule(id) from howdah.schedules`,
   delete_agent: `select howdah.delete_agent(howdah.agent('development'))`,
   delete_workflow: `select howdah.delete_workflow(howdah.workflow('nightly'))`,
   give_feedback: `select howdah.give_feedback(id, 0.5) from howdah.executions where status = 'queued'`,
   answer_question: `select howdah.answer_question(id, 'yes') from howdah.questions`,
+  answer_questions: `select howdah.answer_questions(array(select id from howdah.questions), 'yes')`,
 };
 
 /** Actions that require an admin. */

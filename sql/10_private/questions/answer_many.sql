@@ -140,7 +140,7 @@ begin
 end $$;
 
 -- Returns a row for each id, in order, with the status that its question has now.
-create or replace function howdah_private.answer_results(ids uuid[], found uuid[], faults jsonb)
+create or replace function howdah_private.answer_results(ids uuid[], locked uuid[], faults jsonb)
   returns table (id uuid, status howdah.question_status, error jsonb)
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
@@ -158,7 +158,7 @@ begin
     else answer_results.faults -> i.id::text end
   from unnest(answer_results.ids) with ordinality as i (id, position)
   left join (
-    select x.id, x.status from howdah.questions as x where x.id = any (answer_results.found)
+    select x.id, x.status from howdah.questions as x where x.id = any (answer_results.locked)
   ) as q on q.id = i.id
   order by i.position;
 end $$;
