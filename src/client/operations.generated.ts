@@ -26,6 +26,10 @@ export type RunFigures = { execution_id: string; agent: string | null; workflow:
 
 export type TextDifference = { field: string; a: string | null; b: string | null };
 
+export type ControlledExecution = { id: string; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled" | null; error: ErrorOfRow | null };
+
+export type ErrorOfRow = { code: string; message: string; detail: unknown; hint: string | null };
+
 export type WholeExecution = { id: string; tenant_id: string; root_execution_id: string; tokens_in: number; tokens_out: number; run_at: string; active_ms: number; created_at: string; updated_at: string; children_tokens_in: number; children_tokens_out: number; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; step_count: number; model_count: number; message_count: number; max_steps: number; max_seconds: number; fence: number; live_children: number; messages_at_retry: number; moves: number; members_waiting: number; handoffs: number; input_trust: string; trust: string; depth: number; priority: number; crashes_without_progress: number; at_risk: boolean; has_inbox: boolean; is_pause_requested: boolean; agent_id: string | null; agent_version_id: string | null; session_id: string | null; user_id: string | null; parent_execution_id: string | null; owner_worker: string | null; forked_from_execution_id: string | null; compensates_execution_id: string | null; workflow_id: string | null; workflow_version_id: string | null; table_trigger_id: string | null; max_tokens: number | null; active_since: string | null; wake_at: string | null; started_at: string | null; completed_at: string | null; contents_erased_at: string | null; debounced_at: string | null; turn: number | null; waiting_for: string | null; stop_reason: string | null; forked_from_seq: number | null; paused_from: string | null; wakes_on: string | null; members_at_once: number | null; debounce_ms: number | null; cost: number; children_cost: number; max_cost: number | null; input: string; metrics: { [name: string]: unknown }; metadata: { [name: string]: unknown }; created_by: string; ancestors: (string)[]; input_data: unknown; output: string | null; output_data: unknown; error: { [name: string]: unknown } | null; idempotency_key: string | null; parent_call_id: string | null; first_limits: unknown; input_parts: unknown; overrides: unknown; history: unknown; client_tools: unknown; concurrency_key: string | null; debounce_key: string | null; input_hits: unknown; contents_encrypted_at: string | null; finish_reason: "stop" | "tool_calls" | "length" | "content_filter" | "refusal" | null; agent: string | null; agent_version: number | null; workflow: string | null; workflow_version: number | null };
 
 export type RunInTree = { execution_id: string; parent_execution_id: string | null; depth: number; agent: string | null; workflow: string | null; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled"; waiting_for: string | null; stop_reason: string | null; finish_reason: "stop" | "tool_calls" | "length" | "content_filter" | "refusal" | null; tokens_in: number; tokens_out: number; cost: number; total_tokens_in: number; total_tokens_out: number; total_cost: number; started_at: string | null; completed_at: string | null; path: (string)[] };
@@ -37,6 +41,8 @@ export type LoggedStep = { execution_id: string; seq: number; agent: string | nu
 export type Feedback = { id: string; execution_id: string; message_seq: number | null; score: number | null; comment: string | null; created_by: string; created_at: string; updated_at: string };
 
 export type Question = { id: string; kind: "question" | "approval" | "effect"; status: "open" | "answered" | "expired" | "cancelled"; execution_id: string; root_execution_id: string; session_id: string | null; prompt: string; options: (unknown)[] | null; schema: { [name: string]: unknown } | null; tool_call: unknown; preview: unknown; required_role: string | null; answer: string | null; answer_data: unknown; answered_by: string | null; answered_at: string | null; expires_at: string | null; default_answer: string | null; created_at: string };
+
+export type AnsweredQuestion = { id: string; status: "open" | "answered" | "expired" | "cancelled" | null; error: ErrorOfRow | null };
 
 export type WatchedRow = { id: string; execution_id: string; table: string; row_key: { [name: string]: unknown }; agent: string | null; workflow: string | null; status: "queued" | "running" | "waiting" | "paused" | "completed" | "failed" | "cancelled" | null; into_column: string | null; write_back: "waiting" | "written" | "superseded" | "gone" | "failed" | null; error: { [name: string]: unknown } | null; written_at: string | null; created_at: string; current_row: unknown };
 
@@ -161,6 +167,14 @@ export type Operations = {
   resumeExecution: { takes: { params: { id: string } }; gives: Execution };
   /** Retry a failed or cancelled run after its last successful step. */
   retryExecution: { takes: { params: { id: string } }; gives: Execution };
+  /** Cancel many runs and their child runs. */
+  cancelExecutions: { takes: { body: { ids: (string)[] } }; gives: { data: (ControlledExecution)[] } };
+  /** Pause many runs after the work in progress. */
+  pauseExecutions: { takes: { body: { ids: (string)[] } }; gives: { data: (ControlledExecution)[] } };
+  /** Resume many paused runs. */
+  resumeExecutions: { takes: { body: { ids: (string)[] } }; gives: { data: (ControlledExecution)[] } };
+  /** Retry many failed or cancelled runs after their last successful steps. */
+  retryExecutions: { takes: { body: { ids: (string)[] } }; gives: { data: (ControlledExecution)[] } };
   /** Send input to a live or paused run, which receives it at its next step. */
   addExecutionInput: { takes: { params: { id: string }; body: { content: string; input_parts?: ({ [name: string]: unknown })[] } }; gives: Execution };
   /** Fork a run. */
@@ -185,6 +199,8 @@ export type Operations = {
   getQuestion: { takes: { params: { id: string } }; gives: Question };
   /** Answer a question and resume its run; only the first answer counts. */
   answerQuestion: { takes: { params: { id: string }; body: { answer?: unknown; data?: unknown } }; gives: Question };
+  /** Give one answer to many questions and resume their runs. */
+  answerQuestions: { takes: { body: { ids: (string)[]; answer?: unknown; data?: unknown } }; gives: { data: (AnsweredQuestion)[] } };
   /** List the rows of watched tables with their runs, newest first. */
   listWatchedRows: { takes: { query?: { limit?: number; cursor?: string; table?: string; row?: string; execution_id?: string; status?: string; write_back?: string } }; gives: { data: (WatchedRow)[]; next: string | null } };
   /** Create a session. */
@@ -573,6 +589,10 @@ export const operations = {
   pauseExecution: ['POST', '/api/executions/{id}/pause'],
   resumeExecution: ['POST', '/api/executions/{id}/resume'],
   retryExecution: ['POST', '/api/executions/{id}/retry'],
+  cancelExecutions: ['POST', '/api/executions/cancel'],
+  pauseExecutions: ['POST', '/api/executions/pause'],
+  resumeExecutions: ['POST', '/api/executions/resume'],
+  retryExecutions: ['POST', '/api/executions/retry'],
   addExecutionInput: ['POST', '/api/executions/{id}/input'],
   forkExecution: ['POST', '/api/executions/{id}/fork'],
   inspectExecution: ['GET', '/api/executions/{id}/row'],
@@ -585,6 +605,7 @@ export const operations = {
   listQuestions: ['GET', '/api/questions'],
   getQuestion: ['GET', '/api/questions/{id}'],
   answerQuestion: ['POST', '/api/questions/{id}/answer'],
+  answerQuestions: ['POST', '/api/questions/answer'],
   listWatchedRows: ['GET', '/api/watched-rows'],
   startSession: ['POST', '/sessions'],
   listSessions: ['GET', '/sessions'],

@@ -84,6 +84,8 @@ export type RunBackend = {
   explain(id: string): Promise<Explanation>;
   compare(a: string, b: string): Promise<Comparison>;
   control(id: string, action: RunAction): Promise<ControlledRun>;
+  /** Does one action on many runs by one call. Returns a result for each id, in order. */
+  controlMany(ids: readonly string[], action: RunAction): Promise<readonly ControlResult[]>;
   /** Sends input to a live or paused run, which receives it at its next step. */
   addInput(id: string, content: string): Promise<ControlledRun>;
   /** Starts a run of an agent or workflow. Returns the id of the run. */
@@ -99,6 +101,13 @@ export type StartedRun = { id: string; status: string };
 
 export type RunAction = 'cancel' | 'pause' | 'resume' | 'retry';
 export type ControlledRun = Row & { id: string; status: string; is_pause_requested?: boolean };
+
+/** The outcome of an action on one of many runs: its status, and why it could not be changed. */
+export type ControlResult = {
+  id: string;
+  status: string | null;
+  error: { code: string; message: string; detail?: unknown; hint: string | null } | null;
+};
 
 /** A run to start. `data` and `metadata` are JSON text. The options that are not set are absent. */
 export type NewRun = {

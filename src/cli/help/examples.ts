@@ -76,7 +76,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   runs: [
     'howdah runs --status failed --since 1h',
     'howdah runs list --agent support --limit 50',
-    'howdah runs --status failed -o id | xargs -n 1 howdah runs retry',
+    'howdah runs --status failed -o id | xargs howdah runs retry',
     'howdah runs show ID --tree',
     'howdah runs explain ID',
     'howdah runs watch ID',

@@ -124,6 +124,26 @@ test('controls, failures and errors have the same exit codes as with a database'
   await guarded.close();
 });
 
+test('several runs are controlled by one call, over a server and in a database', async () => {
+  const [first, second] = [
+    await makeRun(db.pool, { run_at: '2100-01-01' }),
+    await makeRun(db.pool, { run_at: '2100-01-01' }),
+  ];
+  expect(await howdah('pause', first, second, first)).toMatchObject({
+    status: 0,
+    stdout: `${first} paused\n${second} paused\n`,
+  });
+  const inDatabase = await runCli(db.url, 'cancel', first, second, '--json');
+  expect(JSON.parse(inDatabase.stdout)).toEqual([
+    { id: first, status: 'cancelled', error: null },
+    { id: second, status: 'cancelled', error: null },
+  ]);
+  await howdah('retry', first);
+  const again = await howdah('cancel', first, second);
+  expect(again).toMatchObject({ status: 1, stdout: `${first} cancelled\n` });
+  expect(again.stderr).toContain(`execution ${second} has already ended: cancelled`);
+});
+
 test.each([
   ['approve', [], '42.'],
   ['approve', ['--arguments', '{"expression": "1 + 1"}'], '42.'],

@@ -72,6 +72,17 @@ const OPERATION = {
     from howdah.questions as q where q.execution_id = $1 and q.status = 'open' limit 1`,
 } as const;
 
+/** Commands on a run and all runs below its root, in one call. Rejections are rows. */
+const OPERATION_ON_MANY = {
+  cancel: 'select error from howdah.cancel_executions($1)',
+  pause: 'select error from howdah.pause_executions($1)',
+  resume: 'select error from howdah.resume_executions($1)',
+  retry: 'select error from howdah.retry_executions($1)',
+  answer: `select error from howdah.answer_questions(array(
+    select q.id from howdah.questions as q
+    where q.execution_id = any ($1) and q.status = 'open' and q.kind <> 'effect'), 'blue')`,
+} as const;
+
 const DECK = [
   ...(['pause', 'pause', 'resume', 'resume', 'retry', 'retry', 'cancel'] as const),
   ...(['answer', 'answer', 'answer', 'answer'] as const),
@@ -93,10 +104,18 @@ async function applyRandomControls(seed: number, session: string): Promise<strin
     );
     const at = random() < 0.6 ? 0 : Math.floor(random() * family.rows.length);
     const name = DECK[Math.floor(random() * DECK.length)] as keyof typeof OPERATION;
-    await pool.query(OPERATION[name], [family.rows[at].id]).catch((error) => {
+    const isForMany = random() < 0.3;
+    const work = isForMany
+      ? pool.query(OPERATION_ON_MANY[name], [family.rows.map(({ id }) => id)])
+      : pool.query(OPERATION[name], [family.rows[at].id]);
+    const done = await work.catch((error) => {
       const { code, message, detail, where } = error;
       refused.push(REFUSALS.includes(code) ? code : [code, message, detail, where].join('\n'));
+      return undefined;
     });
+    if (isForMany) {
+      for (const { error } of done?.rows ?? []) if (error) refused.push(error.code);
+    }
     for (let pace = Math.floor(random() * 12); pace > 0; pace -= 1) {
       await pool.query('select 1');
     }

@@ -91,7 +91,7 @@ describe('one answer to many questions', () => {
   });
 
   test('leaves what single answers leave', async () => {
-    const made = [];
+    const made: Awaited<ReturnType<typeof makeQuestion>>[] = [];
     for (const kind of ['question', 'approval', 'effect', 'question'] as const) {
       made.push(await makeQuestion(db.pool, { kind }));
     }

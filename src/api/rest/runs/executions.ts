@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { EXECUTION_STATUSES } from '../../../contracts/runs/step.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import type { Condition } from '../../../db/queries/row-collection.ts';
 import {
@@ -14,6 +15,7 @@ import {
 import { byId, flag, numberText, object, page, pageOf, switchText } from '../../http/fields.ts';
 import { runConditions, runs } from '../../lists/list-filters.ts';
 import { runCursor } from '../framework/cursors.ts';
+import { changeMany, manyIds, resultsOf } from '../framework/many.ts';
 import { answerPage, idIn, numberIn, pageAnswer, pageBody } from '../framework/pagination.ts';
 import { type AnswerDescription, type Route, route } from '../framework/route.ts';
 import { comparisonRoute } from './comparison.ts';
@@ -211,6 +213,30 @@ const controls: Route[] = Object.entries(CONTROLS).map(([name, summary]) =>
   }),
 );
 
+const CONTROLS_OF_MANY = {
+  cancel: 'Cancel many runs and their child runs',
+  pause: 'Pause many runs after the work in progress',
+  resume: 'Resume many paused runs',
+  retry: 'Retry many failed or cancelled runs after their last successful steps',
+} as const;
+
+const results = resultsOf('ControlledExecution', EXECUTION_STATUSES);
+
+/** Routes that control many runs by one statement. */
+const controlsOfMany: Route[] = Object.entries(CONTROLS_OF_MANY).map(([name, summary]) =>
+  route({
+    method: 'POST',
+    path: `/api/executions/${name}`,
+    id: `${name}Executions`,
+    tag: 'executions',
+    summary,
+    description: 'A run that cannot be changed is reported in the answer, and the others change.',
+    body: z.strictObject({ ids: manyIds }),
+    answers: { 200: { description: 'A result for each id, in order', schema: results } },
+    work: (db, { body }) => changeMany(db, `${name}_executions`, [body.ids]),
+  }),
+);
+
 const input = route({
   ...shared,
   method: 'POST',
@@ -245,6 +271,7 @@ export const executionRoutes: Route[] = [
   comparisonRoute,
   stream,
   ...controls,
+  ...controlsOfMany,
   input,
   forkRoute,
   ...inspectionRoutes,

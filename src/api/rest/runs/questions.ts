@@ -13,6 +13,7 @@ import {
 } from '../../lists/question-rows.ts';
 import { listCursor } from '../framework/cursors.ts';
 import { listEventsText, listStart } from '../framework/list-stream.ts';
+import { changeMany, manyIds, resultsOf } from '../framework/many.ts';
 import { answerPage } from '../framework/pagination.ts';
 import { type Route, type RouteResponse, route } from '../framework/route.ts';
 
@@ -23,16 +24,18 @@ export async function submitAnswer(
   answer: unknown,
   data: unknown,
 ): Promise<RouteResponse> {
-  const isText = typeof answer === 'string' || answer === undefined || answer === null;
-  const value = data === undefined && !isText ? answer : data;
-  await db.query('select (howdah.answer_question($1, $2, $3)).id', [
-    questionId,
-    isText ? (answer ?? null) : null,
-    value === undefined ? null : JSON.stringify(value),
-  ]);
+  const values = [questionId, ...answerArguments(answer, data)];
+  await db.query('select (howdah.answer_question($1, $2, $3)).id', values);
   const found = await findRow(db, questions, questionId);
   if (!found) throw noSuch('question', questionId);
   return { body: found.row };
+}
+
+/** Returns the text and the value of an answer, as the functions for answers take them. */
+function answerArguments(answer: unknown, data: unknown): [string | null, string | null] {
+  const isText = typeof answer === 'string' || answer === undefined || answer === null;
+  const value = data === undefined && !isText ? answer : data;
+  return [isText ? (answer ?? null) : null, value === undefined ? null : JSON.stringify(value)];
 }
 
 /** Fields of an answer, on every path that takes an answer. */
@@ -119,5 +122,23 @@ export const questionRoutes: Route[] = [
     body: z.strictObject(answerFields),
     answers: { 200: { description: 'The question with its answer', schema: question } },
     work: (db, { params, body }) => submitAnswer(db, params.id, body.answer, body.data),
+  }),
+  route({
+    method: 'POST',
+    path: '/api/questions/answer',
+    id: 'answerQuestions',
+    tag: 'questions',
+    summary: 'Give one answer to many questions and resume their runs',
+    description:
+      'A question that does not accept the answer is reported in the answer, and the others are answered.',
+    body: z.strictObject({ ids: manyIds, ...answerFields }),
+    answers: {
+      200: {
+        description: 'A result for each id, in order',
+        schema: resultsOf('AnsweredQuestion', QUESTION_STATUSES),
+      },
+    },
+    work: (db, { body: { ids, answer, data } }) =>
+      changeMany(db, 'answer_questions', [ids, ...answerArguments(answer, data)]),
   }),
 ];

@@ -16,7 +16,7 @@ import { noRunYet, notFound, requireExecution } from '../../input/resolve-id.ts'
 import { forTenant, tenantOf } from '../../input/resolve-tenant.ts';
 import { idOfNamed } from '../../input/run-filters.ts';
 import { stepIn } from '../../print/step.ts';
-import type { ControlledRun, NewRun, RunBackend } from '../backend.ts';
+import type { ControlledRun, ControlResult, NewRun, RunBackend } from '../backend.ts';
 import type { CliDatabase } from '../with-database.ts';
 import { followRuns } from './follow-lists.ts';
 
@@ -48,6 +48,10 @@ export function createDatabaseRuns(database: CliDatabase, tenant: string | undef
     compare: async (a, b) =>
       compareExecutions(db, await requireExecution(db, a), await requireExecution(db, b)),
     control: (id, action) => callOnRun(database, `${action}_execution`, id),
+    async controlMany(ids, action) {
+      const text = `select id, status, error from howdah.${action}_executions($1)`;
+      return (await pool.query<ControlResult>(text, [ids])).rows;
+    },
     addInput: (id, content) => callOnRun(database, 'add_input', id, content),
     start: (run) =>
       tenant === undefined

@@ -9,7 +9,14 @@ import { partsOf } from '../../input/attach-option.ts';
 import { noRunYet, notFound } from '../../input/resolve-id.ts';
 import type { PrintedRun } from '../../print/print-run.ts';
 import { stepIn } from '../../print/step.ts';
-import type { FollowOptions, NewFork, NewRun, RunBackend, StreamedEvent } from '../backend.ts';
+import type {
+  ControlResult,
+  FollowOptions,
+  NewFork,
+  NewRun,
+  RunBackend,
+  StreamedEvent,
+} from '../backend.ts';
 import type { Api } from '../connect-server.ts';
 import { withDates } from '../with-dates.ts';
 import { followRuns, listRuns } from './list-runs.ts';
@@ -52,6 +59,10 @@ export function createServerRuns(api: Api): RunBackend {
     explain: (id) => api.call('explainExecution', { params: { id } }),
     compare: (a, b) => api.call('compareExecutions', { params: { id: a, other_id: b } }),
     control: (id, action) => api.call(`${action}Execution`, { params: { id } }),
+    async controlMany(ids, action) {
+      const { data } = await api.call(`${action}Executions`, { body: { ids: [...ids] } });
+      return data as readonly ControlResult[];
+    },
     addInput: (id, content) => api.call('addExecutionInput', { params: { id }, body: { content } }),
     start: (run) => startRun(api, run),
     fork: (id, fork) => forkRun(api, id, fork),

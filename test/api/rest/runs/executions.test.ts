@@ -324,6 +324,34 @@ describe('runs', () => {
     ]);
   });
 
+  test('are paused, resumed, cancelled and retried by one request for many', async () => {
+    const input = { wait: false, run_at: '2100-01-01T00:00:00Z' };
+    const agent = await makeAskingAgent();
+    const ids = [];
+    for (let n = 0; n < 2; n += 1) ids.push((await run(agent, input)).execution_id);
+    const unknown = '01980000-0000-7000-8000-000000000000';
+    for (const [action, status] of [
+      ['pause', 'paused'],
+      ['resume', 'queued'],
+      ['cancel', 'cancelled'],
+      ['retry', 'queued'],
+    ]) {
+      const answer = await ask('POST', `/api/executions/${action}`, { ids: [...ids, unknown] });
+      expect(answer).toMatchObject({
+        status: 200,
+        body: {
+          data: [
+            ...ids.map((id) => ({ id, status, error: null })),
+            { id: unknown, status: null, error: { code: 'HWNTF' } },
+          ],
+        },
+      });
+    }
+    await ask('POST', '/api/executions/cancel', { ids });
+    expect((await ask('POST', '/api/executions/cancel', { ids: ['x'] })).status).toBe(400);
+    expect((await ask('POST', '/api/executions/cancel', { ids: [] })).status).toBe(400);
+  });
+
   test('are paused, resumed, cancelled, retried and forked', async () => {
     const { execution_id: id } = await run(await makeAskingAgent(), { wait: false });
     await until(async () => (await statusOf(id)) === 'waiting');
