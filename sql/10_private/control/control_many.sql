@@ -94,12 +94,13 @@ end $$;
 -- their heads, then the sessions, then the runs that need a turn.
 create or replace function howdah_private.lock_many_to_continue(ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 declare
   v_ids uuid[] := howdah_private.controllable_runs(lock_many_to_continue.ids);
   v_turns uuid[];
   v_others uuid[];
+  v_sessions uuid[];
 begin
   perform howdah_private.lock_caller();
   loop
@@ -108,8 +109,9 @@ begin
       v_others := array(select unnest(v_ids) except select unnest(v_turns));
       perform howdah_private.lock_heads(howdah_private.lock_subtree(v_others))
       where cardinality(v_others) > 0;
-      perform from howdah.sessions as s
-      where s.id in (select e.session_id from howdah.executions as e where e.id = any (v_turns))
+      v_sessions := array(
+        select distinct e.session_id from howdah.executions as e where e.id = any (v_turns));
+      perform from howdah.sessions as s where s.id = any (v_sessions)
       order by s.id for no key update;
       perform howdah_private.lock_ancestors(v_turns) where cardinality(v_turns) > 0;
       v_ids := howdah_private.controllable_runs(v_ids);
@@ -219,6 +221,7 @@ begin
     select x.status from howdah.executions as x
     where x.id = i.id and (v_is_operator or x.tenant_id = v_tenant_id)
       and coalesce(x.agent_id, x.workflow_id) <> all (v_hidden)
+    offset 0
   ) as e on true
   order by i.position;
 end $$;

@@ -153,43 +153,53 @@ begin
   perform howdah_private.announce_watched(retry_runs.ids);
 end $$;
 
--- Brings ended runs back to the queue, or to the wait for the turn of their session.
+-- Returns the limits that a run began with.
+create or replace function howdah_private.first_limits(e howdah.executions) returns jsonb
+  language sql immutable
+  return coalesce(e.first_limits, jsonb_build_object('max_steps', e.max_steps,
+    'max_tokens', e.max_tokens, 'max_cost', e.max_cost, 'max_seconds', e.max_seconds));
+
+-- Brings ended runs back to the queue, or to the wait for the turn of their session. The update
+-- joins nothing: without statistics, a join would read the whole history.
 create or replace function howdah_private.requeue_ended(ids uuid[]) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
   set plan_cache_mode = force_generic_plan
 as $$
+declare
+  v_waiting jsonb; -- an object, since a search in an array reads half of it for each run
 begin
+  select coalesce(jsonb_object_agg(e.id, true), '{}') into v_waiting
+  from howdah.executions as e
+  cross join lateral (
+    select s.live_execution_id from howdah.sessions as s where s.id = e.session_id offset 0
+  ) as s
+  where e.id = any (requeue_ended.ids) and e.parent_execution_id is null
+    and s.live_execution_id <> e.id;
   update howdah.executions as e
-  set status = case when o.waits then 'waiting' else 'queued' end::howdah.execution_status,
-    waiting_for = case when o.waits then 'turn' end::howdah.waiting_reason,
-    stop_reason = null, finish_reason = null, error = null, output = null, output_data = null,
-    completed_at = null,
+  set status = case when v_waiting ? e.id::text then 'waiting' else 'queued' end
+      ::howdah.execution_status,
+    waiting_for = case when v_waiting ? e.id::text then 'turn' end::howdah.waiting_reason,
+    stop_reason = null, finish_reason = null, error = null, output = null,
+    output_data = null, completed_at = null,
     crashes_without_progress = 0, at_risk = false, live_children = 0, members_waiting = 0,
-    wake_at = null, has_inbox = e.has_inbox or o.has_inbox,
+    wake_at = null, has_inbox = e.has_inbox or exists (
+      select from howdah_private.inbox as i where i.execution_id = e.id offset 0),
     step_count = e.step_count + 1, messages_at_retry = e.message_count, updated_at = now(),
-    first_limits = o.limits,
+    first_limits = howdah_private.first_limits(e),
     max_steps = case when e.stop_reason = 'max_steps'
-      then e.model_count + (o.limits ->> 'max_steps')::int else e.max_steps end,
+      then e.model_count + (howdah_private.first_limits(e) ->> 'max_steps')::int
+        else e.max_steps end,
     max_tokens = case when e.stop_reason = 'max_tokens'
       then e.tokens_in + e.tokens_out + e.children_tokens_in + e.children_tokens_out
-        + (o.limits ->> 'max_tokens')::bigint else e.max_tokens end,
+        + (howdah_private.first_limits(e) ->> 'max_tokens')::bigint else e.max_tokens end,
     max_cost = case when e.stop_reason = 'max_cost'
-      then e.cost + e.children_cost + (o.limits ->> 'max_cost')::numeric else e.max_cost end,
+      then e.cost + e.children_cost + (howdah_private.first_limits(e) ->> 'max_cost')::numeric
+        else e.max_cost end,
     max_seconds = case when e.stop_reason = 'max_time'
-      then ceil(e.active_ms / 1000.0)::int + (o.limits ->> 'max_seconds')::int
-        else e.max_seconds end
-  from (
-    select x.id, coalesce(s.live_execution_id <> x.id, false) as waits,
-      coalesce(x.first_limits, jsonb_build_object('max_steps', x.max_steps,
-        'max_tokens', x.max_tokens, 'max_cost', x.max_cost, 'max_seconds', x.max_seconds))
-        as limits,
-      exists (select from howdah_private.inbox as i where i.execution_id = x.id) as has_inbox
-    from howdah.executions as x
-    left join howdah.sessions as s on s.id = x.session_id and x.parent_execution_id is null
-    where x.id = any (requeue_ended.ids)
-  ) as o
-  where e.id = o.id;
+      then ceil(e.active_ms / 1000.0)::int
+        + (howdah_private.first_limits(e) ->> 'max_seconds')::int else e.max_seconds end
+  where e.id = any (requeue_ended.ids);
 end $$;
 
 -- Prepares the questions of runs for a retry. Answers about effects that were given after a run had
@@ -208,7 +218,11 @@ begin
   select e.id, e.tenant_id, 'answer', q.kind::text, q.call_id, jsonb_build_object(
     'question_id', q.id, 'kind', q.kind, 'answer', q.answer, 'data', q.answer_data,
     'by', q.answered_by)
-  from howdah.questions as q join howdah.executions as e on e.id = q.execution_id
+  from howdah.questions as q
+  cross join lateral (
+    select x.id, x.tenant_id, x.completed_at from howdah.executions as x
+    where x.id = q.execution_id offset 0
+  ) as e
   where q.execution_id = any (reopen_questions.ids) and q.kind = 'effect'
     and q.status = 'answered' and q.answered_at > e.completed_at;
 end $$;

@@ -6,7 +6,7 @@ create or replace function howdah_private.terminate_runs(
   ids uuid[], reason howdah.stop_reason, error jsonb
 ) returns void
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 declare
   v_live uuid[] := array(

@@ -3,11 +3,12 @@
 -- and its error becomes its row.
 
 -- Locks those of the questions that the caller can see, after the lineage of their runs and the
--- heads of these runs, as lock_question does for one. Returns them.
+-- heads of these runs, as lock_question does for one. Returns them. A plan for the given ids: a
+-- generic plan of a join may read all questions.
 create or replace function howdah_private.lock_questions(ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
-  set plan_cache_mode = force_generic_plan
+  set plan_cache_mode = force_custom_plan
 as $$
 declare
   v_is_operator boolean := howdah_private.is_operator();
@@ -37,7 +38,7 @@ end $$;
 create or replace function howdah_private.check_answer(q howdah.questions, answer text, data jsonb,
   out fault jsonb, out answer_text text, out value jsonb, out hits jsonb)
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_sent record;
@@ -64,7 +65,7 @@ create or replace function howdah_private.store_answers(ids uuid[], answer text,
   returns jsonb
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
-  set plan_cache_mode = force_generic_plan
+  set plan_cache_mode = force_custom_plan
 as $$
 declare
   v_faults jsonb;
@@ -127,8 +128,12 @@ begin
     insert into howdah_private.audit_pending default values on conflict do nothing;
   end if;
   perform howdah_private.wake_runs(array_agg(distinct e.id::uuid))
-  from howdah.questions as q join howdah.executions as e on e.id = q.execution_id
-  where q.id = any (continue_answered.ids) and e.completed_at is null
+  from howdah.questions as q
+  cross join lateral (
+    select x.id from howdah.executions as x
+    where x.id = q.execution_id and x.completed_at is null offset 0
+  ) as e
+  where q.id = any (continue_answered.ids)
   having count(*) > 0;
   perform howdah_private.compensate(e)
   from howdah.executions as e
@@ -144,7 +149,7 @@ create or replace function howdah_private.answer_results(ids uuid[], locked uuid
   returns table (id uuid, status howdah.question_status, error jsonb)
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
-  set plan_cache_mode = force_generic_plan
+  set plan_cache_mode = force_custom_plan
 as $$
 begin
   return query

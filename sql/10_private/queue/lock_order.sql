@@ -4,10 +4,11 @@
 --
 -- A single run is locked by its key alone. One statement often controls many runs one by one, and
 -- the plan for a list of ids may read the whole table each time. A debounced insert may replace the
--- row meanwhile: the new row is locked then.
+-- row meanwhile: the new row is locked then. `enable_seqscan`: a plan of a session that began with
+-- an empty table must not read the whole history later.
 create or replace function howdah_private.lock_ancestors(ids uuid[]) returns void
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 declare
   v_above uuid[];

@@ -10,7 +10,7 @@ create or replace function howdah_private.wait_is_over(e howdah.executions) retu
 -- paused run reads its inbox when it is resumed, and a running run at its next commit.
 create or replace function howdah_private.wake_runs(ids uuid[]) returns void
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 declare
   v_woken uuid[];

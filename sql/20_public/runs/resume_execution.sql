@@ -28,6 +28,7 @@ as $$
 declare
   v_run record;
   v_tree uuid[];
+  v_reasons jsonb; -- by run; a join with the update would read the whole history
 begin
   for v_run in
     select e.session_id, e.turn from howdah.executions as e
@@ -40,19 +41,21 @@ begin
   end loop;
   v_tree := howdah_private.lock_below(resume_runs.ids);
   perform howdah_private.lock_heads(v_tree) where cardinality(v_tree) > 1;
-  update howdah.executions as e
-  set status = case when e.status = 'running' then 'running' when w.reason is null then 'queued'
-    else 'waiting' end
-      ::howdah.execution_status,
-    waiting_for = w.reason, paused_from = null, is_pause_requested = false, updated_at = now(),
-    wake_at = case when w.reason = 'timer' then e.wake_at end
+  select coalesce(jsonb_object_agg(w.id, w.reason), '{}') into v_reasons
   from (
     select p.id, case when p.status = 'paused' then howdah_private.remaining_wait(p) end as reason
     from howdah.executions as p
     where p.id = any (v_tree) and (p.status = 'paused' or p.is_pause_requested)
     order by p.session_id, p.turn, p.id
-  ) as w
-  where e.id = w.id;
+  ) as w;
+  update howdah.executions as e
+  set status = case when e.status = 'running' then 'running'
+      when v_reasons ->> e.id::text is null then 'queued' else 'waiting' end
+      ::howdah.execution_status,
+    waiting_for = (v_reasons ->> e.id::text)::howdah.waiting_reason, paused_from = null,
+    is_pause_requested = false, updated_at = now(),
+    wake_at = case when v_reasons ->> e.id::text = 'timer' then e.wake_at end
+  where e.id = any (v_tree) and (e.status = 'paused' or e.is_pause_requested);
   perform howdah_private.admit_members(m.id) from (
     select e.id from howdah.executions as e
     where e.members_at_once is not null and e.completed_at is null
