@@ -2,33 +2,40 @@
 -- sessions of that user. Includes all runs below them, runs that compensate them, and their forks.
 -- A fork counts even if another user forked the run, since it holds copies; an index of the audit
 -- log finds the forks.
+--
+-- `plan_cache_mode`: a plan that a session made while the tables were small reads all runs of the
+-- tenant later.
 create or replace function howdah_private.runs_of_user(u howdah.users) returns uuid[]
-  language sql stable security definer
-  set search_path = pg_catalog, pg_temp
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
-  with recursive runs (id) as (
-    select e.id::uuid from howdah.executions as e
-    where e.tenant_id = u.tenant_id and e.user_id = u.id
-    union
-    select e.id::uuid from howdah.sessions as s
-    join howdah.executions as e
-      on e.tenant_id = s.tenant_id and e.session_id = s.id and e.user_id is null
-    where s.tenant_id = u.tenant_id and s.user_id = u.id
-    union
-    select n.id from runs as r cross join lateral (
-      select c.id::uuid from howdah.executions as c where c.parent_execution_id = r.id
-      union all
-      select c.id::uuid from howdah.executions as c where c.compensates_execution_id = r.id
-      union all
-      select f.id::uuid from howdah.audit_log as l
-      join howdah.executions as f
-        on f.id = (l.detail ->> 'fork_id')::uuid and f.tenant_id = l.tenant_id
-      where l.tenant_id = u.tenant_id and l.object_id = r.id::text and l.object = 'executions'
-        and l.action = 'fork'
-    ) as n (id)
-  )
-  select coalesce(array_agg(r.id order by r.id), '{}') from runs as r
-$$;
+begin
+  return (
+    with recursive runs (id) as (
+      select e.id::uuid from howdah.executions as e
+      where e.tenant_id = u.tenant_id and e.user_id = u.id
+      union
+      select e.id from howdah.sessions as s cross join lateral (
+        select x.id::uuid from howdah.executions as x
+        where x.tenant_id = s.tenant_id and x.session_id = s.id and x.user_id is null offset 0
+      ) as e
+      where s.tenant_id = u.tenant_id and s.user_id = u.id
+      union
+      select n.id from runs as r cross join lateral (
+        select c.id::uuid from howdah.executions as c where c.parent_execution_id = r.id
+        union all
+        select c.id::uuid from howdah.executions as c where c.compensates_execution_id = r.id
+        union all
+        select f.id::uuid from howdah.audit_log as l
+        join howdah.executions as f
+          on f.id = (l.detail ->> 'fork_id')::uuid and f.tenant_id = l.tenant_id
+        where l.tenant_id = u.tenant_id and l.object_id = r.id::text and l.object = 'executions'
+          and l.action = 'fork'
+      ) as n (id)
+    )
+    select coalesce(array_agg(r.id order by r.id), '{}') from runs as r
+  );
+end $$;
 
 -- Returns the user to export or erase. A user of another tenant is not found.
 create or replace function howdah_private.find_user(id uuid) returns howdah.users

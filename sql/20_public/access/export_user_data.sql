@@ -21,10 +21,10 @@ begin
   if v_user.id is distinct from howdah.current_user_id() then
     perform howdah_private.permit('users', 'manage');
   end if;
+  v_runs := howdah_private.runs_of_user(v_user);
   -- runs of an agent that is hidden from the caller are left out
   v_runs := array(
-    select e.id::uuid from howdah.executions as e
-    where e.id = any (howdah_private.runs_of_user(v_user))
+    select e.id::uuid from howdah.executions as e where e.id = any (v_runs)
       and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id)) order by e.id);
   return next howdah_private.exported_row('user', to_jsonb(v_user), 'howdah.users', v_redact)
     || jsonb_build_object('format', 'howdah-user', 'version', 1)

@@ -49,6 +49,8 @@ const COMMANDS: Record<string, () => Promise<string>> = {
   answer_question: async () => `select howdah.answer_question('${await asked()}', 'x')`,
   give_feedback: async () => `select howdah.give_feedback('${await stopped()}', 0.5)`,
   explain_execution: async () => `select howdah.explain_execution('${await make()}')`,
+  // of a user without runs
+  export_user_data: async () => `select howdah.export_user_data('${(await makeUser(db.pool)).id}')`,
   cancel_executions: async () => {
     const ids = await makeRuns(db.pool, 2, { agent_id: agent });
     return `select * from howdah.cancel_executions('{${ids}}')`;
