@@ -126,6 +126,23 @@ describe('one call for many runs', () => {
   });
 });
 
+test('work beside an open call waits for none of its runs', async () => {
+  const ids = await makeRuns(db.pool, 5, { agent_id: agent });
+  const holder = await testClient(db.pool);
+  const beside = await testClient(db.pool);
+  for (const name of ['pause', 'resume', 'cancel', 'retry']) {
+    await holder.query('begin');
+    await control(name, ids, holder);
+    await beside.query("begin; set local lock_timeout = '10s'");
+    const id = await makeRun(beside, { agent_id: agent });
+    await finish(beside, worker, id);
+    const other = await makeRun(beside, { agent_id: agent });
+    expect(await control('cancel', [other], beside)).toMatchObject([{ error: null }]);
+    await beside.query('commit');
+    await holder.query('commit');
+  }
+});
+
 describe('the work for each run', () => {
   test.each([['cancel'], ['pause'], ['pause', 'resume'], ['cancel', 'retry']])(
     'of %s %s does not grow with their number',

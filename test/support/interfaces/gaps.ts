@@ -37,6 +37,12 @@ export const GAPS: readonly Gap[] = [
   },
   {
     on: 'CLI',
+    what: /^answer many questions$/,
+    because:
+      'At a terminal, a person reads each question. One statement answers many: `howdah sql --write "select * from howdah.answer_questions(…)"`.',
+  },
+  {
+    on: 'CLI',
     what: /^remove a label/,
     because: 'One `delete`: `howdah sql --write "delete from howdah.version_labels …"`.',
   },

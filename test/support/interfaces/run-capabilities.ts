@@ -73,6 +73,10 @@ export const RUN_CAPABILITIES: readonly NamedCapability[] = [
     ...{ rest: `POST /api/executions/{id}/${verb}`, cli: `runs ${verb}` },
     ...(verb === 'cancel' && { ts: '.cancel()' }),
   })),
+  ...['cancel', 'pause', 'resume', 'retry'].map((verb) => ({
+    ...{ group: 'Runs', what: `${verb} many runs`, sql: `howdah.${verb}_executions()` },
+    ...{ rest: `POST /api/executions/${verb}`, cli: `runs ${verb}` },
+  })),
   {
     ...{ group: 'Runs', what: 'fork a run', sql: 'howdah.fork_execution()' },
     ...{ rest: 'POST /api/executions/{id}/fork', cli: 'runs fork' },
@@ -121,6 +125,10 @@ export const RUN_CAPABILITIES: readonly NamedCapability[] = [
   {
     ...{ group: 'Questions', what: 'answer a question', sql: 'howdah.answer_question()' },
     ...{ rest: 'POST /api/questions/{id}/answer', cli: 'answer', ts: '.answer()' },
+  },
+  {
+    ...{ group: 'Questions', what: 'answer many questions', sql: 'howdah.answer_questions()' },
+    rest: 'POST /api/questions/answer',
   },
   {
     ...{ group: 'Questions', what: 'approve or reject a call' },
