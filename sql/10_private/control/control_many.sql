@@ -54,13 +54,14 @@ begin
   return array(
     select unnest(g.ids) as id
     from (
-      select array_agg(e.id::uuid) as ids
+      select array_agg(e.id::uuid) as ids, coalesce(e.agent_id, e.workflow_id) as agent_id, e.user_id
       from howdah.executions as e
       where e.id = any (controllable_runs.ids) and (v_is_operator or e.tenant_id = v_tenant_id)
         and coalesce(e.agent_id, e.workflow_id) <> all (v_hidden)
       group by coalesce(e.agent_id, e.workflow_id), e.user_id
-      having howdah_private.may_control(coalesce(e.agent_id, e.workflow_id), e.user_id)
+      offset 0 -- else the planner asks for each row
     ) as g
+    where howdah_private.may_control(g.agent_id, g.user_id)
     order by 1
   );
 end $$;

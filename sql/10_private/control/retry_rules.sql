@@ -99,7 +99,8 @@ begin
   return array(
     select unnest(g.ids)
     from (
-      select array_agg(e.id::uuid) as ids
+      select array_agg(e.id::uuid) as ids,
+        coalesce(e.workflow_version_id, e.agent_version_id) as version_id
       from howdah.executions as e
       where e.id = any (plainly_retryable.ids) and e.status in ('failed', 'cancelled')
         and e.completed_at is not null
@@ -110,8 +111,9 @@ begin
         and not exists (
           select from howdah.executions as c where c.compensates_execution_id = e.id offset 0)
       group by coalesce(e.workflow_version_id, e.agent_version_id)
-      having howdah_private.accepts_version(coalesce(e.workflow_version_id, e.agent_version_id))
+      offset 0 -- else the planner asks for each row
     ) as g
+    where howdah_private.accepts_version(g.version_id)
   );
 end $$;
 

@@ -143,6 +143,29 @@ test('work beside an open call waits for none of its runs', async () => {
   }
 });
 
+test('asks once for the permission on runs of one agent and user', async () => {
+  const member = await makeUser(db.pool, { role: 'member' });
+  const settings = { 'howdah.user_id': member.id, 'howdah.tenant_id': member.tenant_id };
+  const asks = async (count: number) =>
+    asRole(db.pool, 'howdah_app', settings, async (client) => {
+      const ids = await makeRuns(client, count, { agent_id: agent });
+      const reads = async () =>
+        (
+          await one(
+            client,
+            `select pg_stat_get_xact_numscans(i.indexrelid)::int as n from pg_index as i
+             where i.indexrelid = 'howdah.users_pkey'::regclass`,
+          )
+        ).n;
+      const before = await reads();
+      expect((await control('cancel', ids, client)).filter(({ error }) => error)).toEqual([]);
+      return (await reads()) - before;
+    });
+  const few = await asks(3);
+  expect(few).toBeGreaterThan(0);
+  expect(await asks(30)).toBe(few);
+});
+
 describe('the work for each run', () => {
   test.each([['cancel'], ['pause'], ['pause', 'resume'], ['cancel', 'retry']])(
     'of %s %s does not grow with their number',
