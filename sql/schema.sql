@@ -2664,6 +2664,26 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.answer_questions(ids uuid[], answer text DEFAULT NULL::text, data jsonb DEFAULT NULL::jsonb)
+ RETURNS TABLE(id uuid, status howdah.question_status, error jsonb)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_found uuid[];
+  v_faults jsonb;
+begin
+  perform howdah_private.check_many(answer_questions.ids);
+  v_found := howdah_private.lock_questions(answer_questions.ids);
+  v_faults := howdah_private.store_answers(
+    v_found, answer_questions.answer, answer_questions.data);
+  perform howdah_private.continue_answered(howdah_private.without_faults(v_found, v_faults));
+  return query
+  select r.* from howdah_private.answer_results(answer_questions.ids, v_found, v_faults) as r;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.apply_agent_system(document jsonb, source text DEFAULT NULL::text, dry_run boolean DEFAULT false, prune boolean DEFAULT false)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -2834,6 +2854,36 @@ begin
     perform howdah_private.refuse_ended(v_execution, 'cancelled');
   end if;
   return howdah_private.execution_row(v_execution.id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.cancel_executions(ids uuid[])
+ RETURNS TABLE(id uuid, status howdah.execution_status, error jsonb)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  v_locked uuid[];
+  v_live uuid[];
+  v_family uuid[];
+  v_faults jsonb;
+begin
+  perform howdah_private.check_many(cancel_executions.ids);
+  v_locked := howdah_private.lock_many_for_control(cancel_executions.ids);
+  v_live := howdah_private.unfinished_runs(v_locked);
+  v_faults := howdah_private.control_faults(cancel_executions.ids, v_locked, v_live, 'cancel');
+  perform howdah_private.audit_controls(v_live, 'cancel');
+  v_family := howdah_private.lock_below(v_live);
+  -- with the heads of the runs above, which learn of the ends
+  perform howdah_private.lock_heads(v_family || array(
+    select a.id from howdah.executions as e cross join lateral unnest(e.ancestors) as a (id)
+    where e.id = any (v_live)));
+  perform howdah_private.terminate_runs(v_family, 'cancelled', null);
+  return query select r.* from howdah_private.control_results(cancel_executions.ids, v_faults) as r;
 end $function$
 ;
 
@@ -3486,10 +3536,10 @@ begin
   if v_user.id is distinct from howdah.current_user_id() then
     perform howdah_private.permit('users', 'manage');
   end if;
+  v_runs := howdah_private.runs_of_user(v_user);
   -- runs of an agent that is hidden from the caller are left out
   v_runs := array(
-    select e.id::uuid from howdah.executions as e
-    where e.id = any (howdah_private.runs_of_user(v_user))
+    select e.id::uuid from howdah.executions as e where e.id = any (v_runs)
       and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id)) order by e.id);
   return next howdah_private.exported_row('user', to_jsonb(v_user), 'howdah.users', v_redact)
     || jsonb_build_object('format', 'howdah-user', 'version', 1)
@@ -3884,21 +3934,34 @@ CREATE OR REPLACE FUNCTION howdah.pause_execution(id uuid)
 AS $function$
 declare
   v_execution howdah.executions := howdah_private.lock_for_control(pause_execution.id);
-  v_tree uuid[];
 begin
   if v_execution.completed_at is not null then
     perform howdah_private.refuse_ended(v_execution, 'paused');
   end if;
-  v_tree := howdah_private.lock_below(array[v_execution.id::uuid]);
-  perform howdah_private.lock_heads(v_tree) where cardinality(v_tree) > 1;
-  update howdah.executions as e
-  set status = case when e.status = 'running' then e.status else 'paused' end,
-    is_pause_requested = e.status = 'running',
-    paused_from = e.waiting_for, waiting_for = null, updated_at = now()
-  where e.id = any (v_tree) and e.status in ('queued', 'waiting', 'running');
-  perform howdah_private.announce_watched(v_tree);
   perform howdah_private.audit_control(v_execution, 'pause');
+  perform howdah_private.pause_runs(array[v_execution.id::uuid]);
   return howdah_private.execution_row(v_execution.id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.pause_executions(ids uuid[])
+ RETURNS TABLE(id uuid, status howdah.execution_status, error jsonb)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_locked uuid[];
+  v_live uuid[];
+  v_faults jsonb;
+begin
+  perform howdah_private.check_many(pause_executions.ids);
+  v_locked := howdah_private.lock_many_for_control(pause_executions.ids);
+  v_live := howdah_private.unfinished_runs(v_locked);
+  v_faults := howdah_private.control_faults(pause_executions.ids, v_locked, v_live, 'pause');
+  perform howdah_private.audit_controls(v_live, 'pause');
+  perform howdah_private.pause_runs(v_live);
+  return query select r.* from howdah_private.control_results(pause_executions.ids, v_faults) as r;
 end $function$
 ;
 
@@ -4317,38 +4380,34 @@ CREATE OR REPLACE FUNCTION howdah.resume_execution(id uuid)
 AS $function$
 declare
   v_execution howdah.executions := howdah_private.lock_to_continue(resume_execution.id);
-  v_tree uuid[];
 begin
   if v_execution.completed_at is not null then
     perform howdah_private.refuse_ended(v_execution, 'resumed');
   end if;
-  if howdah_private.needs_turn(v_execution) then
-    update howdah.sessions as s
-    set late_turns = howdah_private.add_late_turn(s, v_execution.turn)
-    where s.id = v_execution.session_id and s.turns > v_execution.turn;
-  end if;
-  v_tree := howdah_private.lock_below(array[v_execution.id::uuid]);
-  perform howdah_private.lock_heads(v_tree) where cardinality(v_tree) > 1;
-  update howdah.executions as e
-  set status = case when e.status = 'running' then 'running' when w.reason is null then 'queued'
-    else 'waiting' end
-      ::howdah.execution_status,
-    waiting_for = w.reason, paused_from = null, is_pause_requested = false, updated_at = now(),
-    wake_at = case when w.reason = 'timer' then e.wake_at end
-  from (
-    select p.id, case when p.status = 'paused' then howdah_private.remaining_wait(p) end as reason
-    from howdah.executions as p
-    where p.id = any (v_tree) and (p.status = 'paused' or p.is_pause_requested)
-  ) as w
-  where e.id = w.id and e.id = any (v_tree); -- repeated for partition pruning
-  perform howdah_private.admit_members(e.id) from howdah.executions as e
-  where e.members_at_once is not null and e.completed_at is null
-    and (e.id = any (v_tree) or e.id = v_execution.parent_execution_id);
-  perform howdah_private.enqueue_advance(array_agg(e.id::uuid)) from howdah.executions as e
-  where e.id = any (v_tree) and (e.status = 'queued' or e.waiting_for = 'timer');
-  perform howdah_private.announce_watched(v_tree);
   perform howdah_private.audit_control(v_execution, 'resume');
+  perform howdah_private.resume_runs(array[v_execution.id::uuid]);
   return howdah_private.execution_row(v_execution.id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.resume_executions(ids uuid[])
+ RETURNS TABLE(id uuid, status howdah.execution_status, error jsonb)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_locked uuid[];
+  v_live uuid[];
+  v_faults jsonb;
+begin
+  perform howdah_private.check_many(resume_executions.ids);
+  v_locked := howdah_private.lock_many_to_continue(resume_executions.ids);
+  v_live := howdah_private.unfinished_runs(v_locked);
+  v_faults := howdah_private.control_faults(resume_executions.ids, v_locked, v_live, 'resume');
+  perform howdah_private.audit_controls(v_live, 'resume');
+  perform howdah_private.resume_runs(v_live);
+  return query select r.* from howdah_private.control_results(resume_executions.ids, v_faults) as r;
 end $function$
 ;
 
@@ -4360,47 +4419,33 @@ CREATE OR REPLACE FUNCTION howdah.retry_execution(id uuid)
 AS $function$
 declare
   v_execution howdah.executions := howdah_private.lock_to_continue(retry_execution.id);
-  v_live uuid;
 begin
-  perform howdah_private.check_retry(v_execution);
-  perform howdah_private.permit_version(
-    coalesce(v_execution.workflow_version_id,
-      howdah_private.version_after(v_execution.id, v_execution.step_count)));
-  perform howdah_private.permit_override_model(v_execution);
-  if v_execution.session_id is not null and v_execution.parent_execution_id is null then
-    select coalesce(s.live_execution_id, v_execution.id) into v_live
-    from howdah.sessions as s where s.id = v_execution.session_id for no key update;
-    update howdah.sessions as s
-    set live_execution_id = v_live, last_activity_at = now(),
-      late_turns = howdah_private.add_late_turn(s, v_execution.turn)
-    where s.id = v_execution.session_id;
-  end if;
-  update howdah.executions as e
-  set status = case when v_live <> e.id then 'waiting' else 'queued' end::howdah.execution_status,
-    waiting_for = case when v_live <> e.id then 'turn' end::howdah.waiting_reason,
-    stop_reason = null, finish_reason = null, error = null, output = null, output_data = null,
-    completed_at = null,
-    crashes_without_progress = 0, at_risk = false, live_children = 0, members_waiting = 0,
-    wake_at = null,
-    step_count = e.step_count + 1, messages_at_retry = e.message_count, updated_at = now(),
-    first_limits = coalesce(e.first_limits, jsonb_build_object('max_steps', e.max_steps,
-      'max_tokens', e.max_tokens, 'max_cost', e.max_cost, 'max_seconds', e.max_seconds))
-  where e.id = v_execution.id;
-  perform howdah_private.grant_limit(v_execution.id, v_execution.stop_reason);
-  insert into howdah.steps (execution_id, seq, tenant_id, kind, name, input, error)
-  values (v_execution.id, v_execution.step_count + 1, v_execution.tenant_id, 'retry',
-    'retry_execution',
-    jsonb_build_object('by', howdah_private.actor(), 'stop_reason', v_execution.stop_reason),
-    coalesce(v_execution.error,
-      jsonb_build_object('code', 'cancelled', 'message', 'the run was cancelled',
-      'retryable', true)));
-  perform howdah_private.reopen_questions(v_execution);
-  perform howdah_private.enqueue_decryption(v_execution.id);
-  perform howdah_private.enqueue_advance(array[v_execution.id::uuid])
-    where v_live is null or v_live = v_execution.id;
-  perform howdah_private.announce_watched(array[v_execution.id::uuid]);
+  perform howdah_private.permit_retry(v_execution);
   perform howdah_private.audit_control(v_execution, 'retry');
+  perform howdah_private.retry_runs(array[v_execution.id::uuid]);
   return howdah_private.execution_row(v_execution.id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.retry_executions(ids uuid[])
+ RETURNS TABLE(id uuid, status howdah.execution_status, error jsonb)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_locked uuid[];
+  v_faults jsonb;
+  v_ready uuid[];
+begin
+  perform howdah_private.check_many(retry_executions.ids);
+  v_locked := howdah_private.lock_many_to_continue(retry_executions.ids);
+  v_faults := howdah_private.control_faults(retry_executions.ids, v_locked,
+    howdah_private.plainly_retryable(v_locked), 'retry');
+  v_ready := howdah_private.without_faults(v_locked, v_faults);
+  perform howdah_private.audit_controls(v_ready, 'retry');
+  perform howdah_private.retry_runs(v_ready);
+  return query select r.* from howdah_private.control_results(retry_executions.ids, v_faults) as r;
 end $function$
 ;
 
@@ -5261,6 +5306,20 @@ begin
   perform howdah_private.offer_mcp_tool(tool);
 exception when sqlstate 'HWINV' or sqlstate 'HWCNF' then
   update howdah.mcp_tools as m set status = 'refused', fault = sqlerrm where m.id = tool.id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.accepts_version(version_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.permit_version(accepts_version.version_id);
+  return true;
+exception when sqlstate 'HWDEN' then
+  return false;
 end $function$
 ;
 
@@ -6593,6 +6652,33 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.answer_results(ids uuid[], locked uuid[], faults jsonb)
+ RETURNS TABLE(id uuid, status howdah.question_status, error jsonb)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+begin
+  return query
+  select i.id, q.status, case
+    when row_number() over (partition by i.id order by i.position) > 1
+      then howdah_private.repeated_id(i.id)
+    when q.id is null then jsonb_build_object('code', 'HWNTF',
+      'message', format('there is no question %s', coalesce(i.id::text, 'null')),
+      'detail', jsonb_build_object('question_id', i.id),
+      'hint', 'For a list, query howdah.questions.')
+    else answer_results.faults -> i.id::text end
+  from unnest(answer_results.ids) with ordinality as i (id, position)
+  left join (
+    select x.id, x.status from howdah.questions as x where x.id = any (answer_results.locked)
+  ) as q on q.id = i.id
+  order by i.position;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.answer_value(answer text, schema jsonb)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -7531,6 +7617,30 @@ AS $function$
 begin
   perform howdah_private.audit_action(e.tenant_id, audit_control.action, 'executions', e.id::text,
     jsonb_build_object('status', e.status), audit_control.said);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.audit_controls(ids uuid[], action text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+begin
+  insert into howdah_private.audit_inbox (
+    tenant_id, actor, user_id, login, api_key_id, client, action, object, object_id, detail
+  )
+  select e.tenant_id, w.actor, w.user_id, w.login, w.api_key_id, w.client, audit_controls.action,
+    'executions', e.id::text, jsonb_build_object('status', e.status)
+  from howdah_private.audit_actor() as w, howdah.executions as e
+  where e.id = any (audit_controls.ids)
+  order by e.id;
+  if found then
+    insert into howdah_private.audit_pending default values on conflict do nothing;
+  end if;
 end $function$
 ;
 
@@ -9716,6 +9826,33 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_answer(q howdah.questions, answer text, data jsonb, OUT fault jsonb, OUT answer_text text, OUT value jsonb, OUT hits jsonb)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  v_sent record;
+  v_code text;
+  v_message text;
+  v_detail text;
+  v_hint text;
+begin
+  perform howdah_private.check_answerer(q);
+  v_sent := howdah_private.filter_answer(q, check_answer.answer, check_answer.data);
+  hits := v_sent.hits;
+  select r.answer_text, r.value into answer_text, value
+  from howdah_private.read_answer(q, v_sent.answer, v_sent.data) as r;
+exception when sqlstate 'HWDEN' or sqlstate 'HWCNF' or sqlstate 'HWINV' then
+  get stacked diagnostics v_code = returned_sqlstate, v_message = message_text,
+    v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+  fault := jsonb_build_object('code', v_code, 'message', v_message,
+    'detail', nullif(v_detail, '')::jsonb, 'hint', nullif(v_hint, ''));
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_answerer(q howdah.questions)
  RETURNS void
  LANGUAGE plpgsql
@@ -10597,6 +10734,25 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_many(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.permit('executions', 'run');
+  if check_many.ids is null or cardinality(check_many.ids) > 10000 then
+    raise exception using errcode = 'HWINV',
+      message = case when check_many.ids is null then 'ids is missing'
+        else format('ids has %s items, more than 10000', cardinality(check_many.ids)) end,
+      detail = jsonb_build_object('field', 'ids', 'length', cardinality(check_many.ids),
+        'max_length', 10000)::text,
+      hint = 'Pass an array of at most 10000 ids, and call again for the rest.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_map_data(workflow jsonb, input_data jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -11449,6 +11605,9 @@ CREATE OR REPLACE FUNCTION howdah_private.check_retry(e howdah.executions)
  LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
   v_compensation uuid;
@@ -11458,13 +11617,19 @@ begin
   end if;
   perform howdah_private.check_not_erased(e);
   -- Compensations of completed runs below count too: their log no longer describes the effects.
-  select c.id into v_compensation from howdah.executions as c
-  where c.compensates_execution_id in (
-    select e.id union all
-    select r.id from howdah.executions as r
-    where r.root_execution_id = e.root_execution_id and r.parent_execution_id is not null
-      and r.status = 'completed' and e.id::uuid = any (r.ancestors)
-  )
+  -- Each run is looked up by itself: an `in` with a limit reads the whole history backwards.
+  select c.id into v_compensation
+  from (
+    select e.id::uuid as id union all (
+      select r.id::uuid from howdah.executions as r
+      where r.root_execution_id = e.root_execution_id and r.parent_execution_id is not null
+        and r.status = 'completed' and e.id::uuid = any (r.ancestors)
+      offset 0
+    )
+  ) as b
+  cross join lateral (
+    select x.id from howdah.executions as x where x.compensates_execution_id = b.id offset 0
+  ) as c
   order by c.id desc limit 1;
   if e.completed_at is null or e.parent_execution_id is not null or v_compensation is not null then
     raise exception using errcode = 'HWCNF',
@@ -13448,6 +13613,120 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.continue_answered(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+begin
+  if cardinality(continue_answered.ids) > 0 then
+    insert into howdah_private.audit_pending default values on conflict do nothing;
+  end if;
+  perform howdah_private.wake_runs(array_agg(distinct e.id::uuid))
+  from howdah.questions as q
+  cross join lateral (
+    select x.id from howdah.executions as x
+    where x.id = q.execution_id and x.completed_at is null offset 0
+  ) as e
+  where q.id = any (continue_answered.ids)
+  having count(*) > 0;
+  perform howdah_private.compensate(e)
+  from howdah.executions as e
+  where e.id = any (array(
+      select q.execution_id from howdah.questions as q
+      where q.id = any (continue_answered.ids) and q.kind = 'effect' and q.answer = 'done'))
+    and e.status in ('failed', 'cancelled')
+  order by e.id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.control_fault(id uuid, action text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_run howdah.executions;
+  v_code text;
+  v_message text;
+  v_detail text;
+  v_hint text;
+begin
+  v_run := howdah_private.controllable_run(control_fault.id);
+  if control_fault.action = 'retry' then
+    perform howdah_private.permit_retry(v_run);
+  elsif v_run.completed_at is not null and (control_fault.action <> 'cancel'
+    or v_run.status <> 'cancelled' or v_run.updated_at <> now()) then
+    perform howdah_private.refuse_ended(v_run, case control_fault.action
+      when 'cancel' then 'cancelled' else control_fault.action || 'd' end);
+  end if;
+  return null;
+exception when sqlstate 'HWNTF' or sqlstate 'HWDEN' or sqlstate 'HWTRM' or sqlstate 'HWCNF' then
+  get stacked diagnostics v_code = returned_sqlstate, v_message = message_text,
+    v_detail = pg_exception_detail, v_hint = pg_exception_hint;
+  return jsonb_build_object('code', v_code, 'message', v_message,
+    'detail', nullif(v_detail, '')::jsonb, 'hint', nullif(v_hint, ''));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.control_faults(ids uuid[], locked uuid[], ready uuid[], action text)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return (
+    select coalesce(jsonb_object_agg(coalesce(f.id::text, 'null'), f.fault), '{}')
+    from (
+      select i.id, coalesce(howdah_private.control_fault(i.id, control_faults.action),
+        case when i.id = any (control_faults.locked) then null else jsonb_build_object(
+          'code', 'HWCNF', 'message', format('execution %s was changed during this call', i.id),
+          'detail', jsonb_build_object('execution_id', i.id), 'hint', 'Call again.') end) as fault
+      from (
+        select unnest(control_faults.ids) as id except select unnest(control_faults.ready)
+      ) as i
+    ) as f
+    where f.fault is not null
+  );
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.control_results(ids uuid[], faults jsonb)
+ RETURNS TABLE(id uuid, status howdah.execution_status, error jsonb)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  v_is_operator boolean := howdah_private.is_operator();
+  v_tenant_id uuid := howdah.current_tenant();
+  v_hidden uuid[] := howdah_private.hidden_agents();
+begin
+  return query
+  select i.id, e.status, case
+    when row_number() over (partition by i.id order by i.position) > 1
+      then howdah_private.repeated_id(i.id)
+    else control_results.faults -> coalesce(i.id::text, 'null') end
+  from unnest(control_results.ids) with ordinality as i (id, position)
+  left join lateral (
+    select x.status from howdah.executions as x
+    where x.id = i.id and (v_is_operator or x.tenant_id = v_tenant_id)
+      and coalesce(x.agent_id, x.workflow_id) <> all (v_hidden)
+    offset 0
+  ) as e on true
+  order by i.position;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.controllable_run(id uuid)
  RETURNS howdah.executions
  LANGUAGE plpgsql
@@ -13473,6 +13752,37 @@ begin
   perform howdah_private.permit_control('execution', v_execution.id,
     coalesce(v_execution.agent_id, v_execution.workflow_id), v_execution.user_id);
   return v_execution;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.controllable_runs(ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  v_is_operator boolean := howdah_private.is_operator();
+  v_tenant_id uuid := howdah.current_tenant();
+  v_hidden uuid[] := howdah_private.hidden_agents();
+begin
+  return array(
+    select unnest(g.ids) as id
+    from (
+      select array_agg(e.id::uuid) as ids, e.user_id,
+        coalesce(e.agent_id, e.workflow_id) as agent_id
+      from howdah.executions as e
+      where e.id = any (controllable_runs.ids) and (v_is_operator or e.tenant_id = v_tenant_id)
+        and coalesce(e.agent_id, e.workflow_id) <> all (v_hidden)
+      group by coalesce(e.agent_id, e.workflow_id), e.user_id
+      offset 0 -- else the planner asks for each row
+    ) as g
+    where howdah_private.may_control(g.agent_id, g.user_id)
+    order by 1
+  );
 end $function$
 ;
 
@@ -18939,6 +19249,13 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.first_limits(e howdah.executions)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+RETURN COALESCE((e).first_limits, jsonb_build_object('max_steps', (e).max_steps, 'max_tokens', (e).max_tokens, 'max_cost', (e).max_cost, 'max_seconds', (e).max_seconds))
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.first_member(config jsonb, VARIADIC names text[])
  RETURNS text
  LANGUAGE sql
@@ -19323,27 +19640,6 @@ AS $function$
     or p.proname in ('lo_creat', 'lo_create', 'lo_from_bytea', 'pg_logical_emit_message')
   )
   order by 1
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.grant_limit(id uuid, reason howdah.stop_reason)
- RETURNS void
- LANGUAGE sql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  update howdah.executions as e
-  set max_steps = case when grant_limit.reason = 'max_steps'
-      then e.model_count + (e.first_limits ->> 'max_steps')::int else e.max_steps end,
-    max_tokens = case when grant_limit.reason = 'max_tokens'
-      then e.tokens_in + e.tokens_out + e.children_tokens_in + e.children_tokens_out
-        + (e.first_limits ->> 'max_tokens')::bigint else e.max_tokens end,
-    max_cost = case when grant_limit.reason = 'max_cost'
-      then e.cost + e.children_cost + (e.first_limits ->> 'max_cost')::numeric else e.max_cost end,
-    max_seconds = case when grant_limit.reason = 'max_time'
-      then ceil(e.active_ms / 1000.0)::int + (e.first_limits ->> 'max_seconds')::int
-        else e.max_seconds end
-  where e.id = grant_limit.id
 $function$
 ;
 
@@ -22093,6 +22389,8 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_ancestors(ids uuid[])
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_above uuid[];
@@ -22126,6 +22424,8 @@ CREATE OR REPLACE FUNCTION howdah_private.lock_below(ids uuid[])
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_family uuid[];
@@ -22414,6 +22714,58 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.lock_many_for_control(ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_ids uuid[] := howdah_private.controllable_runs(lock_many_for_control.ids);
+begin
+  perform howdah_private.lock_ancestors(v_ids);
+  return howdah_private.controllable_runs(v_ids);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lock_many_to_continue(ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_ids uuid[] := howdah_private.controllable_runs(lock_many_to_continue.ids);
+  v_turns uuid[];
+  v_others uuid[];
+  v_sessions uuid[];
+begin
+  perform howdah_private.lock_caller();
+  loop
+    begin
+      v_turns := howdah_private.runs_without_turn(v_ids);
+      v_others := array(select unnest(v_ids) except select unnest(v_turns));
+      perform howdah_private.lock_heads(howdah_private.lock_subtree(v_others))
+      where cardinality(v_others) > 0;
+      v_sessions := array(
+        select distinct e.session_id from howdah.executions as e where e.id = any (v_turns));
+      perform from howdah.sessions as s where s.id = any (v_sessions)
+      order by s.id for no key update;
+      perform howdah_private.lock_ancestors(v_turns) where cardinality(v_turns) > 0;
+      v_ids := howdah_private.controllable_runs(v_ids);
+      if howdah_private.runs_without_turn(v_ids) = v_turns then
+        return v_ids;
+      end if;
+      raise exception using errcode = 'triggered_action_exception';
+    exception when triggered_action_exception then
+      v_ids := howdah_private.controllable_runs(lock_many_to_continue.ids);
+    end;
+  end loop;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.lock_moving_runs(ids uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -22457,6 +22809,39 @@ begin
   select q.* into v_question from howdah.questions as q
   where q.id = lock_question.id for no key update;
   return v_question;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.lock_questions(ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_is_operator boolean := howdah_private.is_operator();
+  v_tenant_id uuid := howdah.current_tenant();
+  v_hidden uuid[] := howdah_private.hidden_agents();
+  v_found uuid[];
+  v_runs uuid[];
+begin
+  perform howdah_private.lock_caller();
+  select coalesce(array_agg(q.id order by q.id), '{}'),
+    coalesce(array_agg(distinct q.execution_id), '{}')
+  into v_found, v_runs
+  from howdah.questions as q
+  where q.id = any (lock_questions.ids) and (v_is_operator or q.tenant_id = v_tenant_id)
+    and exists (
+      select from howdah.executions as e
+      where e.id = q.execution_id and coalesce(e.agent_id, e.workflow_id) <> all (v_hidden)
+    );
+  perform howdah_private.lock_ancestors(v_runs);
+  perform howdah_private.lock_heads(v_runs);
+  perform from howdah.questions as q where q.id = any (v_found) order by q.id for no key update;
+  return v_found;
 end $function$
 ;
 
@@ -23302,6 +23687,21 @@ CREATE OR REPLACE FUNCTION howdah_private.may_contain_secret(document jsonb)
  LANGUAGE sql
  IMMUTABLE
 RETURN (lower((document)::text) ~~ ANY (ARRAY['%key%'::text, '%token%'::text, '%secret%'::text, '%pass%'::text, '%pwd%'::text, '%\_pat%'::text, '%credential%'::text, '%authorization%'::text, '%cookie%'::text, '%bearer%'::text, '%basic %'::text, '%sk-%'::text, '%sk\_%'::text, '%sk.%'::text, '%rk-%'::text, '%rk\_%'::text, '%rk.%'::text, '%xai-%'::text, '%xai\_%'::text, '%xai.%'::text, '%pplx%'::text, '%r8-%'::text, '%r8\_%'::text, '%r8.%'::text, '%gho%'::text, '%ghp%'::text, '%ghs%'::text, '%ghu%'::text, '%ghr%'::text, '%glpat%'::text, '%hf-%'::text, '%hf\_%'::text, '%hf.%'::text, '%npm-%'::text, '%npm\_%'::text, '%npm.%'::text, '%dop\_v1%'::text, '%hwd-%'::text, '%hwd\_%'::text, '%hwd.%'::text, '%lin\_api%'::text, '%ntn-%'::text, '%ntn\_%'::text, '%ntn.%'::text, '%aiza%'::text, '%ya29%'::text, '%akia%'::text, '%asia%'::text, '%xox%'::text, '%whsec%'::text, '%sg-%'::text, '%sg\_%'::text, '%sg.%'::text, '%eyj%'::text, '%begin%'::text, '%://%'::text, '%sig=%'::text, '%signature=%'::text, '%auth=%'::text, '%jwt=%'::text, '%howdah.sealed%'::text]))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.may_control(agent_id uuid, user_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.permit_control('execution', null, may_control.agent_id,
+    may_control.user_id);
+  return true;
+exception when sqlstate 'HWDEN' or sqlstate 'HWNTF' then
+  return false;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.may_interrupt(live_execution_id uuid, new_run howdah.executions)
@@ -25765,6 +26165,28 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.pause_runs(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  v_tree uuid[] := howdah_private.lock_below(pause_runs.ids);
+begin
+  perform howdah_private.lock_heads(v_tree) where cardinality(v_tree) > 1;
+  update howdah.executions as e
+  set status = case when e.status = 'running' then e.status else 'paused' end,
+    is_pause_requested = e.status = 'running',
+    paused_from = e.waiting_for, waiting_for = null, updated_at = now()
+  where e.id = any (v_tree) and e.status in ('queued', 'waiting', 'running');
+  perform howdah_private.announce_watched(v_tree);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.period_begins(period howdah.limit_period, at timestamp with time zone)
  RETURNS timestamp with time zone
  LANGUAGE sql
@@ -26067,6 +26489,20 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.permit_retry(e howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.check_retry(e);
+  perform howdah_private.permit_version(
+    coalesce(e.workflow_version_id, howdah_private.version_after(e.id, e.step_count)));
+  perform howdah_private.permit_override_model(e);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.permit_session(session_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -26286,6 +26722,38 @@ begin
       select coalesce(jsonb_agg(howdah_private.plain_numbers(e.one) order by e.place), '[]')
       from jsonb_array_elements(plain_numbers.value) with ordinality as e (one, place))
     else plain_numbers.value end;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.plainly_retryable(ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+begin
+  return array(
+    select unnest(g.ids)
+    from (
+      select array_agg(e.id::uuid) as ids,
+        coalesce(e.workflow_version_id, e.agent_version_id) as version_id
+      from howdah.executions as e
+      where e.id = any (plainly_retryable.ids) and e.status in ('failed', 'cancelled')
+        and e.completed_at is not null
+        and num_nonnulls(e.parent_execution_id, e.contents_erased_at) = 0
+        and e.handoffs = 0 and (e.overrides ? 'model') is not true
+        and not exists (
+          select from howdah.executions as c where c.parent_execution_id = e.id offset 0)
+        and not exists (
+          select from howdah.executions as c where c.compensates_execution_id = e.id offset 0)
+      group by coalesce(e.workflow_version_id, e.agent_version_id)
+      offset 0 -- else the planner asks for each row
+    ) as g
+    where howdah_private.accepts_version(g.version_id)
+  );
 end $function$
 ;
 
@@ -29077,26 +29545,31 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.reopen_questions(run howdah.executions)
+CREATE OR REPLACE FUNCTION howdah_private.reopen_questions(ids uuid[])
  RETURNS void
- LANGUAGE sql
+ LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
+begin
   update howdah.questions as q set status = 'cancelled', updated_at = now()
-  where q.execution_id = run.id and q.status = 'open';
-  delete from howdah_private.receivers as r where r.execution_id = run.id;
+  where q.execution_id = any (reopen_questions.ids) and q.status = 'open';
+  delete from howdah_private.receivers as r where r.execution_id = any (reopen_questions.ids);
   insert into howdah_private.inbox (execution_id, tenant_id, kind, name, call_id, output)
-  select run.id, run.tenant_id, 'answer', q.kind::text, q.call_id, jsonb_build_object(
+  select e.id, e.tenant_id, 'answer', q.kind::text, q.call_id, jsonb_build_object(
     'question_id', q.id, 'kind', q.kind, 'answer', q.answer, 'data', q.answer_data,
     'by', q.answered_by)
   from howdah.questions as q
-  where q.execution_id = run.id and q.kind = 'effect' and q.status = 'answered'
-    and q.answered_at > run.completed_at;
-  update howdah.executions as e set has_inbox = true
-  where e.id = run.id
-    and exists (select from howdah_private.inbox as i where i.execution_id = run.id)
-$function$
+  cross join lateral (
+    select x.id, x.tenant_id, x.completed_at from howdah.executions as x
+    where x.id = q.execution_id offset 0
+  ) as e
+  where q.execution_id = any (reopen_questions.ids) and q.kind = 'effect'
+    and q.status = 'answered' and q.answered_at > e.completed_at;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.reorder_todos(session_id uuid, arguments jsonb)
@@ -29269,6 +29742,18 @@ begin
   perform howdah_private.enqueue_advance(v_lost);
   return cardinality(v_lost);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.repeated_id(id uuid)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('code', 'HWINV', 'message', format('id %s is repeated', repeated_id.id),
+    'detail', jsonb_build_object('field', 'ids', 'id', repeated_id.id),
+    'hint', 'The row of its first place in ids has its result. Name each id once.')
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.replacement_version(run howdah.executions, pinned howdah.agent_versions)
@@ -29511,6 +29996,52 @@ AS $function$
       'code', 'tool_failed', 'message', reason, 'retryable', false)));
   select howdah_private.wake_runs(array[parent.id])
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.requeue_ended(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  v_waiting jsonb; -- an object, since a search in an array reads half of it for each run
+begin
+  select coalesce(jsonb_object_agg(e.id, true), '{}') into v_waiting
+  from howdah.executions as e
+  cross join lateral (
+    select s.live_execution_id from howdah.sessions as s where s.id = e.session_id offset 0
+  ) as s
+  where e.id = any (requeue_ended.ids) and e.parent_execution_id is null
+    and s.live_execution_id <> e.id;
+  update howdah.executions as e
+  set status = case when v_waiting ? e.id::text then 'waiting' else 'queued' end
+      ::howdah.execution_status,
+    waiting_for = case when v_waiting ? e.id::text then 'turn' end::howdah.waiting_reason,
+    stop_reason = null, finish_reason = null, error = null, output = null,
+    output_data = null, completed_at = null,
+    crashes_without_progress = 0, at_risk = false, live_children = 0, members_waiting = 0,
+    wake_at = null, has_inbox = e.has_inbox or exists (
+      select from howdah_private.inbox as i where i.execution_id = e.id offset 0),
+    step_count = e.step_count + 1, messages_at_retry = e.message_count, updated_at = now(),
+    first_limits = howdah_private.first_limits(e),
+    max_steps = case when e.stop_reason = 'max_steps'
+      then e.model_count + (howdah_private.first_limits(e) ->> 'max_steps')::int
+        else e.max_steps end,
+    max_tokens = case when e.stop_reason = 'max_tokens'
+      then e.tokens_in + e.tokens_out + e.children_tokens_in + e.children_tokens_out
+        + (howdah_private.first_limits(e) ->> 'max_tokens')::bigint else e.max_tokens end,
+    max_cost = case when e.stop_reason = 'max_cost'
+      then e.cost + e.children_cost + (howdah_private.first_limits(e) ->> 'max_cost')::numeric
+        else e.max_cost end,
+    max_seconds = case when e.stop_reason = 'max_time'
+      then ceil(e.active_ms / 1000.0)::int
+        + (howdah_private.first_limits(e) ->> 'max_seconds')::int else e.max_seconds end
+  where e.id = any (requeue_ended.ids);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.requeue_skipped(ids uuid[], except_ids uuid[])
@@ -30003,6 +30534,60 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.resume_runs(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  v_run record;
+  v_tree uuid[];
+  v_reasons jsonb; -- by run; a join with the update would read the whole history
+begin
+  for v_run in
+    select e.session_id, e.turn from howdah.executions as e
+    where e.id = any (resume_runs.ids) and e.session_id is not null
+      and howdah_private.needs_turn(e)
+    order by e.session_id, e.turn
+  loop
+    update howdah.sessions as s set late_turns = howdah_private.add_late_turn(s, v_run.turn)
+    where s.id = v_run.session_id and s.turns > v_run.turn;
+  end loop;
+  v_tree := howdah_private.lock_below(resume_runs.ids);
+  perform howdah_private.lock_heads(v_tree) where cardinality(v_tree) > 1;
+  select coalesce(jsonb_object_agg(w.id, w.reason), '{}') into v_reasons
+  from (
+    select p.id, case when p.status = 'paused' then howdah_private.remaining_wait(p) end as reason
+    from howdah.executions as p
+    where p.id = any (v_tree) and (p.status = 'paused' or p.is_pause_requested)
+    order by p.session_id, p.turn, p.id
+  ) as w;
+  update howdah.executions as e
+  set status = case when e.status = 'running' then 'running'
+      when v_reasons ->> e.id::text is null then 'queued' else 'waiting' end
+      ::howdah.execution_status,
+    waiting_for = (v_reasons ->> e.id::text)::howdah.waiting_reason, paused_from = null,
+    is_pause_requested = false, updated_at = now(),
+    wake_at = case when v_reasons ->> e.id::text = 'timer' then e.wake_at end
+  where e.id = any (v_tree) and (e.status = 'paused' or e.is_pause_requested);
+  perform howdah_private.admit_members(m.id) from (
+    select e.id from howdah.executions as e
+    where e.members_at_once is not null and e.completed_at is null
+      and e.id = any (v_tree || array(
+        select r.parent_execution_id from howdah.executions as r
+        where r.id = any (resume_runs.ids)))
+    order by e.id
+  ) as m;
+  perform howdah_private.enqueue_advance(array_agg(e.id::uuid)) from howdah.executions as e
+  where e.id = any (v_tree) and (e.status = 'queued' or e.waiting_for = 'timer');
+  perform howdah_private.announce_watched(v_tree);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.retain_deliveries(tenant_id uuid, keep_days integer, batch integer)
  RETURNS integer
  LANGUAGE plpgsql
@@ -30192,6 +30777,46 @@ begin
       v_policy.tenant_id, v_policy.keep_runs_days, retain_tenant.batch);
   end if;
   return v_done;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.retry_runs(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  v_run record;
+begin
+  for v_run in
+    select e.id::uuid as id, e.session_id, e.turn from howdah.executions as e
+    where e.id = any (retry_runs.ids) and e.session_id is not null
+      and e.parent_execution_id is null
+    order by e.session_id, e.turn
+  loop
+    update howdah.sessions as s
+    set live_execution_id = coalesce(s.live_execution_id, v_run.id), last_activity_at = now(),
+      late_turns = howdah_private.add_late_turn(s, v_run.turn)
+    where s.id = v_run.session_id;
+  end loop;
+  insert into howdah.steps (execution_id, seq, tenant_id, kind, name, input, error)
+  select e.id, e.step_count + 1, e.tenant_id, 'retry', 'retry_execution',
+    jsonb_build_object('by', w.name, 'stop_reason', e.stop_reason),
+    coalesce(e.error, jsonb_build_object('code', 'cancelled', 'message', 'the run was cancelled',
+      'retryable', true))
+  from howdah_private.actor() as w (name), howdah.executions as e
+  where e.id = any (retry_runs.ids);
+  perform howdah_private.reopen_questions(retry_runs.ids);
+  perform howdah_private.requeue_ended(retry_runs.ids);
+  perform howdah_private.enqueue_decryption(e.id) from howdah.executions as e
+  where e.id = any (retry_runs.ids) and e.contents_encrypted_at is not null;
+  perform howdah_private.enqueue_advance(array_agg(e.id::uuid)) from howdah.executions as e
+  where e.id = any (retry_runs.ids) and e.status = 'queued';
+  perform howdah_private.announce_watched(retry_runs.ids);
 end $function$
 ;
 
@@ -31168,33 +31793,38 @@ end $function$
 
 CREATE OR REPLACE FUNCTION howdah_private.runs_of_user(u howdah.users)
  RETURNS uuid[]
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
-  with recursive runs (id) as (
-    select e.id::uuid from howdah.executions as e
-    where e.tenant_id = u.tenant_id and e.user_id = u.id
-    union
-    select e.id::uuid from howdah.sessions as s
-    join howdah.executions as e
-      on e.tenant_id = s.tenant_id and e.session_id = s.id and e.user_id is null
-    where s.tenant_id = u.tenant_id and s.user_id = u.id
-    union
-    select n.id from runs as r cross join lateral (
-      select c.id::uuid from howdah.executions as c where c.parent_execution_id = r.id
-      union all
-      select c.id::uuid from howdah.executions as c where c.compensates_execution_id = r.id
-      union all
-      select f.id::uuid from howdah.audit_log as l
-      join howdah.executions as f
-        on f.id = (l.detail ->> 'fork_id')::uuid and f.tenant_id = l.tenant_id
-      where l.tenant_id = u.tenant_id and l.object_id = r.id::text and l.object = 'executions'
-        and l.action = 'fork'
-    ) as n (id)
-  )
-  select coalesce(array_agg(r.id order by r.id), '{}') from runs as r
-$function$
+begin
+  return (
+    with recursive runs (id) as (
+      select e.id::uuid from howdah.executions as e
+      where e.tenant_id = u.tenant_id and e.user_id = u.id
+      union
+      select e.id from howdah.sessions as s cross join lateral (
+        select x.id::uuid from howdah.executions as x
+        where x.tenant_id = s.tenant_id and x.session_id = s.id and x.user_id is null offset 0
+      ) as e
+      where s.tenant_id = u.tenant_id and s.user_id = u.id
+      union
+      select n.id from runs as r cross join lateral (
+        select c.id::uuid from howdah.executions as c where c.parent_execution_id = r.id
+        union all
+        select c.id::uuid from howdah.executions as c where c.compensates_execution_id = r.id
+        union all
+        select f.id::uuid from howdah.audit_log as l
+        join howdah.executions as f
+          on f.id = (l.detail ->> 'fork_id')::uuid and f.tenant_id = l.tenant_id
+        where l.tenant_id = u.tenant_id and l.object_id = r.id::text and l.object = 'executions'
+          and l.action = 'fork'
+      ) as n (id)
+    )
+    select coalesce(array_agg(r.id order by r.id), '{}') from runs as r
+  );
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.runs_to_interrupt(ids uuid[], sessions uuid[])
@@ -31266,6 +31896,21 @@ AS $function$
       where e.id >= m.first_id and e.id < m.next_id
     ))
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.runs_without_turn(ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+begin
+  return array(select e.id::uuid from howdah.executions as e
+    where e.id = any (runs_without_turn.ids) and howdah_private.needs_turn(e) order by e.id);
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.sampling_model(server howdah.mcp_servers)
@@ -33308,6 +33953,65 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.store_answers(ids uuid[], answer text, data jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_faults jsonb;
+  v_hits jsonb;
+begin
+  with checked as materialized (
+    select q.id, q.execution_id, o.fault, o.answer_text, o.value, o.hits
+    from howdah.questions as q
+    cross join lateral howdah_private.check_answer(
+      q, store_answers.answer, store_answers.data) as o
+    where q.id = any (store_answers.ids)
+  ),
+  answered as (
+    update howdah.questions as q
+    set status = 'answered', answer = c.answer_text, answer_data = c.value,
+      answered_by = howdah_private.actor(), answered_at = clock_timestamp(), updated_at = now()
+    from checked as c
+    where q.id = c.id and c.fault is null
+    returning q.id, q.tenant_id, q.execution_id, q.kind, q.call_id, q.answer, q.answer_data,
+      q.answered_by, q.status
+  ),
+  passed as (
+    insert into howdah_private.inbox (execution_id, tenant_id, kind, name, call_id, output)
+    select e.id, e.tenant_id, 'answer', a.kind::text, a.call_id, jsonb_build_object(
+      'question_id', a.id, 'kind', a.kind, 'answer', a.answer, 'data', a.answer_data,
+      'by', a.answered_by, 'status', a.status)
+    from answered as a join howdah.executions as e on e.id = a.execution_id
+    where e.completed_at is null
+    order by a.id
+  ),
+  audited as (
+    insert into howdah_private.audit_inbox (tenant_id, actor, user_id, login, api_key_id, client,
+      action, object, object_id, after_digest, detail)
+    select a.tenant_id, w.actor, w.user_id, w.login, w.api_key_id, w.client,
+      case a.kind when 'approval' then a.answer else 'answer' end, 'questions', a.id::text,
+      howdah_private.content_digest(
+        jsonb_build_object('answer', a.answer, 'data', a.answer_data)),
+      jsonb_build_object('kind', a.kind, 'execution_id', a.execution_id)
+    from howdah_private.audit_actor() as w, answered as a
+    order by a.id
+  )
+  select coalesce(jsonb_object_agg(c.id::text, c.fault) filter (where c.fault is not null), '{}'),
+    jsonb_agg(jsonb_build_array(c.execution_id, c.hits))
+      filter (where c.fault is null and c.hits is not null)
+  into v_faults, v_hits from checked as c;
+  perform howdah_private.record_input_hits((h.hit ->> 0)::uuid, h.hit -> 1)
+  from jsonb_array_elements(v_hits) as h (hit);
+  return v_faults;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.store_file(run howdah.executions, name text, type text, bytes bytea, origin jsonb)
  RETURNS uuid
  LANGUAGE plpgsql
@@ -35068,6 +35772,8 @@ CREATE OR REPLACE FUNCTION howdah_private.terminate_runs(ids uuid[], reason howd
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_live uuid[] := array(
@@ -40832,6 +41538,21 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.unfinished_runs(ids uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+begin
+  return array(select e.id::uuid from howdah.executions as e
+    where e.id = any (unfinished_runs.ids) and e.completed_at is null);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.unfreeze_month(month date)
  RETURNS void
  LANGUAGE plpgsql
@@ -41801,6 +42522,8 @@ CREATE OR REPLACE FUNCTION howdah_private.wake_runs(ids uuid[])
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
 AS $function$
 declare
   v_woken uuid[];
@@ -42608,6 +43331,18 @@ begin
   end loop;
   return jsonb_build_object('document', v_document, 'left_out', to_jsonb(v_left_out));
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.without_faults(ids uuid[], faults jsonb)
+ RETURNS uuid[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select array(
+    select i.id from unnest(without_faults.ids) as i (id)
+    where not without_faults.faults ? i.id::text order by i.id)
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.without_fields(document jsonb, fields text[])
@@ -47033,6 +47768,8 @@ grant execute on function howdah.agent_tool_list(text) to howdah_engine;
 
 grant execute on function howdah.answer_question(uuid,text,jsonb) to howdah_app;
 
+grant execute on function howdah.answer_questions(uuid[],text,jsonb) to howdah_app;
+
 grant execute on function howdah.apply_agent_system(jsonb,text,boolean,boolean) to howdah_app;
 
 grant execute on function howdah.apply_agent_system(jsonb,text,boolean,boolean) to howdah_engine;
@@ -47046,6 +47783,8 @@ grant execute on function howdah.approve(uuid,howdah.approval_scope,jsonb) to ho
 grant execute on function howdah.ask(text,text,text) to howdah_app;
 
 grant execute on function howdah.cancel_execution(uuid) to howdah_app;
+
+grant execute on function howdah.cancel_executions(uuid[]) to howdah_app;
 
 grant execute on function howdah.check_all() to howdah_engine;
 
@@ -47207,6 +47946,8 @@ grant execute on function howdah.models_warnings(howdah.models) to howdah_engine
 
 grant execute on function howdah.pause_execution(uuid) to howdah_app;
 
+grant execute on function howdah.pause_executions(uuid[]) to howdah_app;
+
 grant execute on function howdah.preview_output_filters(text,howdah.filter_place,text) to howdah_app;
 
 grant execute on function howdah.preview_output_filters(text,howdah.filter_place,text) to howdah_engine;
@@ -47255,7 +47996,11 @@ grant execute on function howdah.restore_workflow_version(uuid,integer) to howda
 
 grant execute on function howdah.resume_execution(uuid) to howdah_app;
 
+grant execute on function howdah.resume_executions(uuid[]) to howdah_app;
+
 grant execute on function howdah.retry_execution(uuid) to howdah_app;
+
+grant execute on function howdah.retry_executions(uuid[]) to howdah_app;
 
 grant execute on function howdah.revoke_api_key(uuid) to howdah_app;
 
@@ -48299,6 +49044,8 @@ grant execute on function howdah_private.first_content(text,jsonb,uuid) to howda
 
 grant execute on function howdah_private.first_discovery(uuid,uuid,integer) to howdah_worker;
 
+grant execute on function howdah_private.first_limits(howdah.executions) to howdah_engine;
+
 grant execute on function howdah_private.first_member(jsonb,text[]) to howdah_app;
 
 grant execute on function howdah_private.first_member(jsonb,text[]) to howdah_engine;
@@ -49297,6 +50044,8 @@ grant execute on function howdah_private.repair_partitions() to howdah_engine;
 
 grant execute on function howdah_private.repair_queue(interval,integer) to howdah_worker;
 
+grant execute on function howdah_private.repeated_id(uuid) to howdah_engine;
+
 grant execute on function howdah_private.reply_fault(howdah.questions,text,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.reply_recipient(howdah.mail) to howdah_engine;
@@ -50252,6 +51001,8 @@ grant execute on function howdah_private.without_copies(jsonb) to howdah_engine;
 grant execute on function howdah_private.without_deleted_references(jsonb) to howdah_app;
 
 grant execute on function howdah_private.without_deleted_references(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.without_faults(uuid[],jsonb) to howdah_engine;
 
 grant execute on function howdah_private.without_fields(jsonb,text[]) to howdah_app;
 
@@ -53090,6 +53841,8 @@ comment on routine howdah.agent_tool_list(text) is 'Returns the tools of an agen
 
 comment on routine howdah.answer_question(uuid,text,jsonb) is 'Answers a question and lets its run continue. Approvals take approve (data: edited arguments) or reject; effects take done (data: the result), again or give_up.';
 
+comment on routine howdah.answer_questions(uuid[],text,jsonb) is 'Gives one answer to many questions, at most 10000 in a call. Returns a row for each id, in order: the status of the question, and the error that answer_question would raise, as {code, message, detail, hint}, or null. A question with an error does not stop the others.';
+
 comment on routine howdah.apply_agent_system(jsonb,text,boolean,boolean) is 'Applies an agent system document, the content of a file as JSON. Returns {id, name, version, digest, dry_run, kept: [{kind, name}], objects: [{kind, name, action, before, after, ownership}]}.';
 
 comment on routine howdah.apply_todolist(uuid,text,text) is 'Makes the todo list of a session equal to an edited Markdown list, and returns the list. A line keeps its todo if the line or its title is unchanged; todos without a line are deleted. version is the MD5 of the list before the edit; if the list has changed since, raises HWCNF. Raises HWINV with the number of a line that is not a todo.';
@@ -53099,6 +53852,8 @@ comment on routine howdah.approve(uuid,howdah.approval_scope,jsonb) is 'Approves
 comment on routine howdah.ask(text,text,text) is 'Starts a run, waits for its end and returns the answer. Questions of the run to people, and waits for a model that fails, appear as notices. Raises an error if no worker takes the run; the run stays queued. Commits, so it must be called outside a transaction block.';
 
 comment on routine howdah.cancel_execution(uuid) is 'Cancels a run and its children at once, even during a model call. Raises HWTRM if the run has already ended.';
+
+comment on routine howdah.cancel_executions(uuid[]) is 'Cancels many runs and their children at once, at most 10000 in a call. Returns a row for each id, in order: the status of the run, and the error that cancel_execution would raise, as {code, message, detail, hint}, or null. A run with an error does not stop the others.';
 
 comment on routine howdah.check_all() is '@behavior -*
 Returns the violated invariants of all runs. The result is always empty unless Howdah has a bug. Only owners of the database may call this function.';
@@ -53177,6 +53932,8 @@ comment on routine howdah.models_warnings(howdah.models) is 'Reasons why calls o
 
 comment on routine howdah.pause_execution(uuid) is 'Pauses a run and its children. A step in progress is finished first; the run then makes no progress until resume_execution. Raises HWTRM if the run has already ended.';
 
+comment on routine howdah.pause_executions(uuid[]) is 'Pauses many runs and their children, at most 10000 in a call. Returns a row for each id, in order: the status of the run, and the error that pause_execution would raise, as {code, message, detail, hint}, or null. A run with an error does not stop the others.';
+
 comment on routine howdah.preview_output_filters(text,howdah.filter_place,text) is 'Returns the effect of output filters on text at a place: {value, hits: [{filter, action}]}. value is null if a filter blocks the text. With an agent, also applies the filters of that agent. Raises HWNTF if there is no such agent.';
 
 comment on routine howdah.prompt(text) is '@behavior -*
@@ -53205,7 +53962,11 @@ comment on routine howdah.restore_workflow_version(uuid,integer) is 'Restores th
 
 comment on routine howdah.resume_execution(uuid) is 'Resumes a paused run and its children. A run whose reason for waiting still holds waits again, any other is queued. Raises HWTRM if the run has already ended.';
 
+comment on routine howdah.resume_executions(uuid[]) is 'Resumes many paused runs and their children, at most 10000 in a call. Returns a row for each id, in order: the status of the run, and the error that resume_execution would raise, as {code, message, detail, hint}, or null. A run with an error does not stop the others.';
+
 comment on routine howdah.retry_execution(uuid) is 'Retries a failed or cancelled run after its last good step, under the same id. A limit that was used up is granted once more. In a session the run takes the turn or waits for it. Raises HWTRM if the run completed, HWCNF if it is live, is a child or has compensated effects.';
+
+comment on routine howdah.retry_executions(uuid[]) is 'Retries many failed or cancelled runs, at most 10000 in a call. Returns a row for each id, in order: the status of the run, and the error that retry_execution would raise, as {code, message, detail, hint}, or null. A run with an error does not stop the others.';
 
 comment on routine howdah.revoke_api_key(uuid) is 'Revokes an API key permanently, within a second. Open connections that use the key lose access too.';
 

@@ -54,7 +54,8 @@ begin
   return array(
     select unnest(g.ids) as id
     from (
-      select array_agg(e.id::uuid) as ids, coalesce(e.agent_id, e.workflow_id) as agent_id, e.user_id
+      select array_agg(e.id::uuid) as ids, e.user_id,
+        coalesce(e.agent_id, e.workflow_id) as agent_id
       from howdah.executions as e
       where e.id = any (controllable_runs.ids) and (v_is_operator or e.tenant_id = v_tenant_id)
         and coalesce(e.agent_id, e.workflow_id) <> all (v_hidden)
