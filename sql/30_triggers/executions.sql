@@ -110,6 +110,10 @@ declare
     when v_may_pin then nullif(current_setting('howdah.pinned_run_defaults', true), '') end;
   v_has_prompt boolean;
 begin
+  if num_nulls(new.priority, new.metadata) > 0 then -- null means the default, as for run_at
+    new.priority := coalesce(new.priority, 0);
+    new.metadata := coalesce(new.metadata, '{}');
+  end if;
   if num_nonnulls(new.input_parts, new.history) > 0 or new.input like 'howdah.sealed.v_.%' then
     select c.* into new.contents_key_id, new.contents_encrypted_at, new.wake_at
     from howdah_private.mark_copied_input(new) as c;
@@ -211,7 +215,9 @@ begin
     e := howdah_private.place_below_parent(e);
   end if;
   if e.idempotency_key is not null then
-    perform howdah_private.claim_idempotency_key(e);
+    if not howdah_private.claim_idempotency_key(e) then
+      return null; -- skips the row: the statement says `on conflict do nothing`
+    end if;
   elsif e.debounce_key is not null and not v_has_ended then
     e := howdah_private.debounce(e, prepare_special_run.partition);
   end if;
@@ -539,21 +545,31 @@ as $$
   where e.id = s.id and e.id = any (count_children.parents)
 $$;
 
--- Reserves the idempotency key of a new run, or refuses the run if the key is taken.
-create or replace function howdah_private.claim_idempotency_key(e howdah.executions) returns void
+-- Reserves the idempotency key of a new run. If the key is taken, refuses the run, or returns false
+-- for an insert with `on conflict do nothing` (ignored_conflicts.sql).
+create or replace function howdah_private.claim_idempotency_key(e howdah.executions)
+  returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_first uuid := howdah_private.reserve_idempotency_key(
     e.tenant_id, e.idempotency_key, e.id);
+  v_context text;
 begin
-  if v_first <> e.id then
-    raise exception using errcode = 'HWCNF',
-      message = format('the idempotency key %L is already in use', e.idempotency_key),
-      detail = jsonb_build_object('execution_id', v_first)::text,
-      hint = 'howdah.run(…, idempotency_key => …) gives the first run back instead.';
+  if v_first = e.id then
+    return true;
   end if;
+  get diagnostics v_context = pg_context;
+  if howdah_private.ignores_conflicts(
+    howdah_private.inserting_statement(v_context, current_query())) then
+    return false;
+  end if;
+  raise exception using errcode = 'HWCNF',
+    message = format('the idempotency key %L is already in use', e.idempotency_key),
+    detail = jsonb_build_object('execution_id', v_first)::text,
+    hint = 'howdah.run(…, idempotency_key => …) gives the first run back instead. '
+      'An insert with `on conflict do nothing` leaves the row out.';
 end $$;
 
 -- Gives the new runs their turns and wake-ups, offers them to a worker if they are few
