@@ -21,6 +21,25 @@ test('every time that the application may write is checked, and every expires_at
   expect(unchecked).toEqual([]);
 });
 
+/** A call for each function that takes a time, with the time as $1. */
+const CALLS: Record<string, string> = {
+  'create_api_key(expires_at)': `select howdah.create_api_key('k', expires_at => $1)`,
+  'run(run_at)': `select howdah.run('clock', 'x', run_at => $1)`,
+  'run_workflow(run_at)': `select howdah.run_workflow('clocks', 'x', run_at => $1)`,
+  'schedule_times(after)': `select howdah.schedule_times('0 9 * * *', after => $1)`,
+};
+
+test('every function that takes a time, except to compute with it, is called below', async () => {
+  const functions = await all(
+    db.pool,
+    `select p.proname || '(' || a.name || ')' as name from pg_proc as p
+     cross join unnest(p.proargtypes::oid[], p.proargnames) as a (type, name)
+     where p.pronamespace = 'howdah'::regnamespace and p.provolatile <> 'i'
+       and a.type in ('timestamptz'::regtype, 'timestamp'::regtype, 'date'::regtype) order by 1`,
+  );
+  expect(functions.map(({ name }) => name)).toEqual(Object.keys(CALLS));
+});
+
 describe.each(TIMES)('%s is refused', (time) => {
   test('as the start of a run, by insert, update and function', async () => {
     const agent = await makeAgent(db.pool);
@@ -42,9 +61,13 @@ describe.each(TIMES)('%s is refused', (time) => {
     }
   });
 
-  test('as the end of an API key', async () => {
-    const call = `select howdah.create_api_key('k', expires_at => $1)`;
-    expect(['HWINV', 'HWDEN']).toContain((await refusal(db.pool.query(call, [time]))).code);
+  test.each(Object.entries(CALLS))('by %s', async (_name, call) => {
+    await db.pool.query(`
+      insert into howdah.agents (name) values ('clock') on conflict do nothing;
+      insert into howdah.workflows (name, type) values ('clocks', 'chain') on conflict do nothing;
+      insert into howdah.workflow_agents (workflow_id, agent_id)
+      select howdah.workflow('clocks'), howdah.agent('clock') on conflict do nothing`);
+    expect((await refusal(db.pool.query(call, [time]))).code).toBe('HWINV');
   });
 });
 

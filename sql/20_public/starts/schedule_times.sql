@@ -16,8 +16,9 @@ begin
       detail = jsonb_build_object('field', 'count', 'value', schedule_times.count)::text,
       hint = 'For more times, call again with after => the last time returned.';
   end if;
-  if not isfinite(schedule_times.after) then
-    raise exception using errcode = 'HWINV', message = 'after is not a finite time',
+  if schedule_times.after not between '0001-01-02' and '9999-12-30' then
+    raise exception using errcode = 'HWINV',
+      message = format('after is %s, which is not in the years 1 to 9999', schedule_times.after),
       detail = jsonb_build_object('field', 'after', 'value', schedule_times.after)::text,
       hint = 'Leave after out for the times from now on.';
   end if;
