@@ -405,6 +405,8 @@ comment on constraint places_are_named on howdah.output_filters is
 comment on constraint reason_is_an_object on howdah.questions is
   'Leave questions to the runs that ask them.';
 
+comment on constraint on_refusal_is_record_or_raise on howdah.table_triggers is
+  'Set on_refusal to record or raise.';
 comment on constraint on_event_is_insert_or_update on howdah.table_triggers is
   'Set on_event to insert, update, or insert or update.';
 comment on constraint a_watch_is_for_an_agent_or_a_workflow on howdah.table_triggers is

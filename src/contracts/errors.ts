@@ -19,6 +19,7 @@ import type { Usage } from './agents/usage.ts';
  * - `member_failed`: a member of a workflow gave no answer, and the workflow needs its answer
  * - `invalid_condition`, `tied_vote`, `no_votes`, `no_route`, `query_failed`: a workflow cannot
  *   decide, though no member failed
+ * - `start_refused`: a watched table could not start the run
  * - `cancelled`: the caller's AbortSignal fired
  * - `script_mismatch`: the scripted model received a call that it did not expect
  */
@@ -49,6 +50,7 @@ export const ERROR_CODES = [
   'rejected',
   'invalid_output',
   'limit_reached',
+  'start_refused',
   'cancelled',
   'script_mismatch',
   'internal',

@@ -1182,6 +1182,7 @@ export interface TableTriggers {
   is_active: Generated<boolean>;
   key_columns: string[];
   on_event: Generated<string>;
+  on_refusal: Generated<string>;
   table_name: string;
   tenant_id: Generated<string>;
   updated_at: Generated<Timestamp>;

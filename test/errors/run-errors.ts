@@ -129,6 +129,19 @@ export const runErrors: Readonly<Record<string, (pool: pg.Pool) => Promise<RunEr
       tools: ['calculator'],
       script: [callTools({ name: 'calculator', arguments: { expression: '6 * 7' } })],
     }),
+  async start_refused(pool) {
+    const agent = await makeAgent(pool, { script: [] });
+    await pool.query(`update howdah.agents set name = 'clerk', is_active = false where id = $1`, [
+      agent,
+    ]);
+    await pool.query('create schema if not exists shop; create table shop.tickets (body text)');
+    await pool.query(`select howdah.watch_table('shop.tickets', agent => 'clerk')`);
+    await pool.query(`insert into shop.tickets values ('hello')`);
+    const { rows } = await pool.query(
+      `select error from howdah.executions where metadata ->> 'table' = 'shop.tickets'`,
+    );
+    return rows[0]?.error ?? null;
+  },
   async cancelled(pool) {
     const agent = await makeAgent(pool, { script: [{ content: 'Good day.' }] });
     const id = await insertRun(pool, agent, 'hello', { run_at: new Date('2099-01-01') });

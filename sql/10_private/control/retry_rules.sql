@@ -1,4 +1,5 @@
--- Refuses a retry or fork of a run whose contents were erased: its input and results are gone.
+-- Refuses a retry or fork of a run whose contents were erased, or whose input was never stored as a
+-- whole (record_refused_run).
 create or replace function howdah_private.check_not_erased(e howdah.executions) returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
@@ -12,6 +13,13 @@ begin
         'execution_id', e.id, 'contents_erased_at', e.contents_erased_at
       )::text,
       hint = 'Start a new run.';
+  elsif e.error -> 'cause' ->> 'is_input_whole' = 'false' and e.error ->> 'code' = 'start_refused'
+    then
+    raise exception using errcode = 'HWCNF',
+      message = format('the input of execution %s was not stored as a whole', e.id),
+      detail = jsonb_build_object('execution_id', e.id)::text,
+      hint = 'The input was too large, or a filter rejected it. '
+        'Change the row of the watched table.';
   end if;
 end $$;
 

@@ -301,7 +301,13 @@ exception when data_exception or syntax_error_or_access_rule_violation or invali
   perform howdah_private.refuse_unreadable_row(
     insert_watched_runs.watch, insert_watched_runs.watched, sqlerrm);
 -- the writer of the row may not know that the table begins runs
-when sqlstate 'HWCNF' or sqlstate 'HWQTA' or sqlstate 'HWINV' or sqlstate 'HWDEN' then
+when sqlstate 'HWCNF' or sqlstate 'HWQTA' or sqlstate 'HWINV' or sqlstate 'HWDEN'
+  or sqlstate 'HWNTF' then
+  if (watch).on_refusal = 'record' then
+    perform howdah_private.insert_or_record_watched_runs(watch, path, rows, old_rows,
+      insert_watched_runs.watched);
+    return;
+  end if;
   get stacked diagnostics v_message = message_text, v_detail = pg_exception_detail,
     v_hint = pg_exception_hint;
   raise exception using errcode = sqlstate, message = v_message, detail = v_detail,

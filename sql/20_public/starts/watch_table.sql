@@ -11,7 +11,8 @@
 create or replace function howdah.watch_table(
   target text, agent text default null, input text default null, into_column text default null,
   on_event text default 'insert', condition text default null, workflow text default null,
-  concurrency_key text default null, debounce_key text default null, debounce_ms int default null
+  concurrency_key text default null, debounce_key text default null, debounce_ms int default null,
+  on_refusal text default 'record'
 ) returns howdah.table_triggers
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -58,26 +59,29 @@ begin
       and (coalesce(t.agent_id, t.workflow_id), t.into_column)
         is not distinct from (coalesce(o.agent_id, o.workflow_id), o.into_column));
   insert into howdah.table_triggers as w (table_name, on_event, agent_id, workflow_id, input,
-    condition, into_column, key_columns, concurrency_key, debounce_key, debounce_ms)
+    condition, into_column, key_columns, concurrency_key, debounce_key, debounce_ms, on_refusal)
   values (v_watch.table_name, v_watch.on_event, v_watch.agent_id, v_watch.workflow_id,
     v_watch.input, watch_table.condition, watch_table.into_column, v_watch.key_columns,
-    watch_table.concurrency_key, watch_table.debounce_key, watch_table.debounce_ms)
+    watch_table.concurrency_key, watch_table.debounce_key, watch_table.debounce_ms,
+    coalesce(watch_table.on_refusal, 'record'))
   on conflict (tenant_id, table_name, (coalesce(agent_id, workflow_id)),
     (coalesce(into_column, ''))) do update
   set on_event = excluded.on_event, input = excluded.input, condition = excluded.condition,
     key_columns = excluded.key_columns, concurrency_key = excluded.concurrency_key,
-    debounce_key = excluded.debounce_key, debounce_ms = excluded.debounce_ms, is_active = true
+    debounce_key = excluded.debounce_key, debounce_ms = excluded.debounce_ms,
+    on_refusal = excluded.on_refusal, is_active = true
   returning * into v_watch;
   perform howdah_private.create_watch_triggers(v_table, v_watch);
   return v_watch;
 end $$;
 comment on function howdah.watch_table(text, text, text, text, text, text, text, text, text,
-  int) is
+  int, text) is
   E'@behavior -*\nStarts a run of an agent for each row that arrives in a table, and writes the '
   'answer of the run into a column. input (by default the row as JSON), condition, concurrency_key '
-  'and debounce_key are expressions over the row, such as ''customer_id''. A second call with the '
-  'same table, agent or workflow, and column changes the watch. unwatch_table ends the watch. Only '
-  'owners of the database may call this function.';
+  'and debounce_key are expressions over the row, such as ''customer_id''. With on_refusal '
+  '=> ''record'', a run that is refused becomes a failed run; ''raise'' rejects the statement. A '
+  'second call with the same table, agent or workflow, and column changes the watch. '
+  'unwatch_table ends the watch. Only owners of the database may call this function.';
 
 -- Ends the watches of a table in this tenant. Runs that they started continue, but their answers
 -- are not written.

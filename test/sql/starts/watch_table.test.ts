@@ -43,6 +43,7 @@ type Watch = {
   concurrency_key?: string;
   debounce_key?: string;
   debounce_ms?: number;
+  on_refusal?: string;
 };
 
 describe('watch_table', () => {
@@ -1456,7 +1457,7 @@ describe('watch_table', () => {
 
   test('an insert that fails because its run is rejected reports the watch in the hint', async () => {
     const { table, agent } = await makeTable();
-    await watch(table, { agent, input: 'body' });
+    await watch(table, { agent, input: 'body', on_refusal: 'raise' });
     await db.pool.query('select howdah.delete_agent(howdah.agent($1))', [agent]);
     expect(await refusal(db.pool.query(`insert into ${table} (body) values ('x')`))).toMatchObject({
       code: 'HWCNF',
