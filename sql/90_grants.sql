@@ -18,7 +18,7 @@ begin
     execute format(
       'revoke all on %s from public, howdah_app, howdah_analyst, howdah_worker, '
       'howdah_authenticator, howdah_eraser, howdah_tool, howdah_reader, howdah_writer, '
-      'howdah_viewer'
+      'howdah_viewer, howdah_inserter'
         || case when starts_with(v_object, 'table ') then ', howdah_engine' else '' end, v_object);
   end loop;
 end $$;
@@ -348,8 +348,13 @@ grant insert (
   run_at, input_trust, priority, agent_id, agent_version_id, session_id, workflow_id,
   workflow_version_id, max_cost, input, metadata, input_data, idempotency_key, input_parts,
   overrides, callback_url, history, client_tools, concurrency_key, debounce_key, debounce_ms
-) on howdah.executions to howdah_app;
+) on howdah.executions to howdah_app, howdah_inserter;
 grant select, update, delete on howdah.executions to howdah_eraser;
+-- Logins that only insert find agents by name, and see which of their own runs exist.
+grant select (id, status, idempotency_key) on howdah.executions to howdah_inserter;
+grant select (id, tenant_id, name, deleted_at, is_restricted) on howdah.agents to howdah_inserter;
+grant select (id, tenant_id, name, deleted_at, is_restricted) on howdah.workflows
+  to howdah_inserter;
 
 -- The counters of runs at work, for views and queries with the rights of their caller.
 grant select (
@@ -582,6 +587,16 @@ grant execute on function
 grant execute on function
   howdah.uuid_v7_floor(timestamptz)
   to howdah_app, howdah_viewer, howdah_worker, howdah_authenticator;
+grant execute on function
+  howdah.agent(text), howdah.workflow(text), howdah.uuid_v7(), howdah.current_tenant(),
+  howdah.current_user_id(), howdah.current_user_role(), howdah_private.hidden_agents(),
+  howdah_private.is_bound(), howdah_private.is_operator(), howdah_private.is_trusted(),
+  howdah_private.is_uuid_v7(uuid), howdah_private.list_names(text[], int),
+  howdah_private.nearest_word(text, text[]), howdah_private.permit(text, text, boolean),
+  howdah_private.permit_agent(uuid, text, text), howdah_private.permit_session(uuid),
+  howdah_private.sees_agent(uuid), howdah_private.suggest_runnable(text),
+  howdah_private.verified_binding(), howdah_private.workflow_by_name(text)
+  to howdah_inserter;
 grant execute on procedure howdah.ask(text, text, text) to howdah_app;
 grant execute on procedure howdah.tail(uuid, text) to howdah_app, howdah_viewer;
 

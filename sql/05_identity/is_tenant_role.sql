@@ -14,7 +14,8 @@ as $$
   )
   select is_tenant_role.role = 0
     or is_tenant_role.role in ('howdah_app'::regrole, 'howdah_analyst'::regrole,
-      'howdah_viewer'::regrole, 'howdah_tool'::regrole, 'howdah_reader'::regrole,
+      'howdah_viewer'::regrole, 'howdah_inserter'::regrole, 'howdah_tool'::regrole,
+      'howdah_reader'::regrole,
       'howdah_writer'::regrole)
     or exists (
       select from members as m

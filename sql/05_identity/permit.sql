@@ -9,13 +9,14 @@ create or replace function howdah_private.may(object text, action text,
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_scopes text := nullif(current_setting('howdah.scopes', true), '');
+  v_scopes text;
   v_role howdah.user_role;
   v_by_agent boolean;
 begin
   if howdah_private.is_trusted() then
     return true;
   end if;
+  v_scopes := howdah_private.current_scopes();
   if v_scopes is not null and may.action <> all (string_to_array(v_scopes, ',')) then
     return false;
   end if;
@@ -27,6 +28,24 @@ begin
     ));
 end $$;
 
+-- Returns the scopes of the caller, or null if it has all of them: those of a bound login, else
+-- those of the API key. The login that only inserts has `run` here, since its role of the database
+-- allows it nothing else to run.
+create or replace function howdah_private.current_scopes() returns text
+  language plpgsql stable parallel safe security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_scopes text[];
+begin
+  select l.scopes into v_scopes from howdah_private.login_tenants as l
+  where l.login = session_user;
+  if found then
+    return array_to_string(array_replace(v_scopes, 'runs:create', 'run'), ',');
+  end if;
+  return nullif(current_setting('howdah.scopes', true), '');
+end $$;
+
 -- Raises HWDEN unless the caller may perform the action.
 create or replace function howdah_private.permit(object text, action text,
   by_grant boolean default true)
@@ -35,8 +54,9 @@ create or replace function howdah_private.permit(object text, action text,
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_scopes text := nullif(current_setting('howdah.scopes', true), '');
-  v_lacks_scope boolean := coalesce(permit.action <> all (string_to_array(v_scopes, ',')), false);
+  v_scopes text;
+  v_lacks_scope boolean;
+  v_is_login boolean;
   v_role howdah.user_role;
 begin
   if howdah_private.may(permit.object, permit.action, permit.by_grant) then
@@ -49,9 +69,14 @@ begin
   end if;
   select p.role into v_role from howdah_private.permission_rows() as p
   where p.object = permit.object and p.action = permit.action;
+  v_scopes := howdah_private.current_scopes();
+  v_lacks_scope := coalesce(permit.action <> all (string_to_array(v_scopes, ',')), false);
+  v_is_login := exists (
+    select from howdah_private.login_tenants as l where l.login = session_user);
   raise exception using errcode = 'HWDEN',
     message = case when v_lacks_scope
-      then format('the API key may not %s %s: it lacks the scope %1$s', permit.action,
+      then format('the %s may not %s %s: it lacks the scope %2$s',
+        case when v_is_login then 'login ' || session_user else 'API key' end, permit.action,
         permit.object)
       else format('%s may not %s %s', howdah_private.caller_label(), permit.action,
         permit.object) end,
@@ -60,7 +85,10 @@ begin
       'scopes', v_scopes, 'required_scope', case when v_lacks_scope then permit.action end)::text,
     hint = case
       when v_lacks_scope
-        then format('The key has the scopes %s. Create a key with %s too, or without scopes.',
+        then format(case when v_is_login
+            then 'The login has the scopes %s. An owner of the database may add %s to them in '
+              'howdah_private.login_tenants.'
+            else 'The key has the scopes %s. Create a key with %s too, or without scopes.' end,
           v_scopes, permit.action)
       else format('The action requires the role %s; howdah.permissions lists all permissions.',
         coalesce(v_role, 'owner')) end;

@@ -13,8 +13,9 @@ as $$
     ('howdah_authenticator', '{howdah_analyst,howdah_app}', false),
     ('howdah_engine', '{howdah_worker}', true),
     ('howdah_eraser', '{}', true),
+    ('howdah_inserter', '{}', true),
     ('howdah_owner', '{howdah_analyst,howdah_app,howdah_authenticator,howdah_engine,howdah_eraser,'
-      'howdah_reader,howdah_tool,howdah_viewer,howdah_worker,howdah_writer}', true),
+      'howdah_inserter,howdah_reader,howdah_tool,howdah_viewer,howdah_worker,howdah_writer}', true),
     ('howdah_reader', '{howdah_analyst}', true),
     ('howdah_tool', '{howdah_app}', true),
     ('howdah_viewer', '{}', true),
@@ -58,9 +59,10 @@ as $$
 $$;
 
 -- Owners, workers and the API log in as members of howdah_owner, howdah_worker and
--- howdah_authenticator, and tenants as members of howdah_app, howdah_analyst and howdah_viewer. No
--- login is a member of another role, unless it is an owner. From PostgreSQL 16 on, the creator of a
--- role is a member with the admin option alone, and may grant the role to itself.
+-- howdah_authenticator, and tenants as members of howdah_app, howdah_analyst, howdah_viewer and
+-- howdah_inserter. No login is a member of another role, unless it is an owner. From PostgreSQL 16
+-- on, the creator of a role is a member with the admin option alone, and may grant the role to
+-- itself.
 create or replace function howdah_private.membership_faults()
   returns table (object text, fault text, fix text)
   language sql stable

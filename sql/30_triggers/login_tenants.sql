@@ -42,39 +42,55 @@ create or replace trigger _300_refuse_unfit
   before insert or update of login on howdah_private.login_tenants
   for each row execute function howdah_private.tg_login_tenants__refuse_unfit();
 
--- Gives the login of a viewer the role howdah_viewer in place of howdah_app. Whoever may delete
--- rows of a table may lock the table, and so stop every tenant. A login that stops being a viewer
--- gets howdah_app again.
+-- Gives the login of a viewer the role howdah_viewer in place of howdah_app, and a login that only
+-- inserts howdah_inserter. Whoever may delete rows of a table may lock the table, and so stop every
+-- tenant. A login that stops being such a login gets howdah_app again.
 create or replace function howdah_private.tg_login_tenants__set_role() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_grantor text;
+  v_role text;
+  v_new text := howdah_private.role_of_login(new.role, new.scopes);
+  v_old text;
 begin
-  if new.role = 'viewer' then
-    for v_grantor in
-      select m.grantor::regrole from pg_auth_members as m
-      where m.roleid = 'howdah_app'::regrole and m.member = (
+  if tg_op = 'UPDATE' then
+    v_old := howdah_private.role_of_login(old.role, old.scopes);
+  end if;
+  if v_new = 'howdah_app' and coalesce(v_old, v_new) = v_new then
+    return null; -- an owner grants this role
+  end if;
+  for v_role, v_grantor in
+    select m.roleid::regrole, m.grantor::regrole from pg_auth_members as m
+    where m.roleid in ('howdah_app'::regrole, 'howdah_viewer'::regrole, 'howdah_inserter'::regrole)
+      and m.roleid <> v_new::regrole and m.member = (
         select r.oid from pg_roles as r where r.rolname = new.login)
-    loop
-      -- before PostgreSQL 16 only superusers may name a grantor, and none is needed
-      execute format('revoke howdah_app from %I', new.login)
-        || case when current_setting('server_version_num')::int >= 160000
-          then ' granted by ' || v_grantor else '' end;
-    end loop;
-    if not pg_has_role(new.login, 'howdah_viewer', 'member') then
-      execute format('grant howdah_viewer to %I', new.login);
-    end if;
-  elsif tg_op = 'UPDATE' and old.role = 'viewer'
-    and not pg_has_role(new.login, 'howdah_app', 'member') then
-    execute format('grant howdah_app to %I', new.login);
+      and (v_new <> 'howdah_app' or m.roleid = 'howdah_inserter'::regrole)
+  loop
+    -- before PostgreSQL 16 only superusers may name a grantor, and none is needed
+    execute format('revoke %s from %I', v_role, new.login)
+      || case when current_setting('server_version_num')::int >= 160000
+        then ' granted by ' || v_grantor else '' end;
+  end loop;
+  if not pg_has_role(new.login, v_new, 'member') then
+    execute format('grant %I to %I', v_new, new.login);
   end if;
   return null;
 end $$;
 
+-- Returns the role of the database that a login gets for its role and scopes.
+create or replace function howdah_private.role_of_login(role howdah.user_role, scopes text[])
+  returns name
+  language sql immutable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case when role_of_login.scopes = array['runs:create'] then 'howdah_inserter'
+    when role_of_login.role = 'viewer' then 'howdah_viewer' else 'howdah_app' end
+$$;
+
 create or replace trigger _400_set_role
-  after insert or update of login, role on howdah_private.login_tenants
+  after insert or update of login, role, scopes on howdah_private.login_tenants
   for each row execute function howdah_private.tg_login_tenants__set_role();
 
 -- Refuses the login of a viewer that could still change or lock a table of Howdah, for example as a
@@ -96,6 +112,32 @@ begin
   end if;
   return null;
 end $$;
+
+-- Refuses the login of a system that only inserts if it could still read, as a member of another
+-- role. Runs after the login has its role.
+create or replace function howdah_private.tg_login_tenants__refuse_reader() returns trigger
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if new.role = 'viewer' then
+    raise exception using errcode = 'HWINV', message = 'a viewer may not start runs',
+      detail = jsonb_build_object('field', 'role', 'login', new.login)::text,
+      hint = 'Bind a login with the scope runs:create as a member.';
+  elsif has_any_column_privilege(new.login, 'howdah.messages', 'select') then
+    raise exception using errcode = 'HWINV',
+      message = format('%s may read messages, which a login with the scope runs:create may not',
+        new.login),
+      detail = jsonb_build_object('field', 'scopes', 'login', new.login)::text,
+      hint = 'Take the privilege from the login and from its roles; '
+        'howdah_inserter is the only role of Howdah that it needs.';
+  end if;
+  return null;
+end $$;
+create or replace trigger _405_refuse_reader
+  after insert or update of login, role, scopes on howdah_private.login_tenants
+  for each row when (new.scopes = '{runs:create}')
+  execute function howdah_private.tg_login_tenants__refuse_reader();
 
 -- Returns a table of Howdah that the login may lock against others, or null. `lock table` in a
 -- strong mode takes one of these privileges on the whole table.

@@ -1,4 +1,5 @@
 -- The same policies on every table, made by one loop, so that no table is forgotten:
+--   inserter  logins that only insert see their own runs, and the agents and workflows to run
 --   tenant    app and viewer see the rows of their tenant, except rows of agents and workflows
 --             that grants hide from them
 --   engine    security definer functions see all rows, and filter by tenant themselves
@@ -59,7 +60,7 @@ begin
     ),
     wanted as (
       select t.*, p.policy, p.roles, case
-        when p.policy <> 'tenant' then 'true'
+        when p.policy not in ('tenant', 'inserter') then 'true'
         else concat_ws(' and ',
           case
             when t.relname = 'tenants' then 'id = (select howdah.current_tenant())'
@@ -69,6 +70,8 @@ begin
           case when t.relname = 'connected_accounts' then
             '(user_id is null or user_id = (select howdah.current_user_id())'
             ' or (select howdah_private.may(''integrations'', ''manage'')))' end,
+          case when p.policy = 'inserter' and t.relname = 'executions'
+            then 'created_by = session_user' end,
           case when h.rule <> '' then format(
             'case when (select howdah_private.hidden_agents()) = ''{}'' then true else %s end',
             h.rule) end,
@@ -80,10 +83,12 @@ begin
       join hidden as h on h.oid = t.oid
       cross join (values
         ('engine', 'howdah_engine'), ('operator', 'howdah_owner'),
-        ('tenant', 'howdah_app, howdah_viewer'), ('eraser', 'howdah_eraser')
+        ('tenant', 'howdah_app, howdah_viewer'), ('eraser', 'howdah_eraser'),
+        ('inserter', 'howdah_inserter')
       ) as p (policy, roles)
       where p.policy in ('engine', 'operator')
         or (p.policy = 'tenant' and (t.schema = 'howdah' or t.relname = 'run_heads'))
+        or (p.policy = 'inserter' and t.relname in ('executions', 'agents', 'workflows'))
         or (p.policy = 'eraser' and t.relname in (
           'executions', 'steps', 'messages', 'questions', 'feedback_entries', 'webhook_deliveries',
           'inbox', 'agent_versions', 'workflow_versions', 'prompt_versions', 'skill_versions'))

@@ -397,6 +397,9 @@ describe('conventions', () => {
               ? [
                   ...documented,
                   ...(erasable.test(name) ? ['eraser ALL PERMISSIVE howdah_eraser true'] : []),
+                  ...(/\.(executions|agents|workflows)$/.test(name)
+                    ? ['inserter ALL PERMISSIVE howdah_inserter true']
+                    : []),
                   'tenant ALL PERMISSIVE howdah_app,howdah_viewer true',
                 ].sort()
               : [
@@ -578,6 +581,7 @@ describe('conventions', () => {
       ).toEqual([
         'binding_seal',
         'counted_months', // returns bounds of months, not a tenant; views call it in parallel
+        'current_scopes',
         'current_tenant',
         'current_user_id',
         'current_user_role',
@@ -981,6 +985,7 @@ describe('conventions', () => {
       'howdah_authenticator',
       'howdah_engine',
       'howdah_eraser',
+      'howdah_inserter',
       'howdah_owner',
       'howdah_reader',
       'howdah_tool',
@@ -1059,20 +1064,23 @@ describe('conventions', () => {
       ).toEqual(['howdah.todos.status INSERT', 'howdah.todos.status UPDATE']);
     });
 
-    test.each(['howdah_analyst', 'howdah_authenticator', 'howdah_viewer', 'howdah_worker'])(
-      'of %s allow no writes',
-      async (role) => {
-        expect(
-          await names(
-            `select c.oid::regclass::text as name from pg_class as c
+    test.each([
+      'howdah_analyst',
+      'howdah_authenticator',
+      'howdah_inserter',
+      'howdah_viewer',
+      'howdah_worker',
+    ])('of %s allow no writes', async (role) => {
+      expect(
+        await names(
+          `select c.oid::regclass::text as name from pg_class as c
              where c.relnamespace in ${OURS} and c.relkind in ('r', 'p') and exists (
                select from aclexplode(c.relacl) as a
                where a.grantee = $1::regrole and a.privilege_type <> 'SELECT')`,
-            [role],
-          ),
-        ).toEqual([]);
-      },
-    );
+          [role],
+        ),
+      ).toEqual([]);
+    });
 
     test('of the eraser cover contents and versions, and no other table', async () => {
       expect(

@@ -394,7 +394,7 @@ describe('tenants', () => {
     test('and other functions use no type, table or function that a login created in pg_temp', async () => {
       const login = await makeLogin('howdah_app');
       await db.pool.query(
-        'insert into howdah_private.login_tenants (login, tenant_id) values ($1, $2)',
+        `insert into howdah_private.login_tenants (login, tenant_id, role) values ($1, $2, 'admin')`,
         [login, a],
       );
       const functions = await all(
@@ -457,7 +457,7 @@ describe('tenants', () => {
     test('is the bound tenant for a bound login, whatever it sets', async () => {
       const login = await makeLogin('howdah_app');
       await db.pool.query(
-        'insert into howdah_private.login_tenants (login, tenant_id) values ($1, $2)',
+        `insert into howdah_private.login_tenants (login, tenant_id, role) values ($1, $2, 'admin')`,
         [login, a],
       );
       const client = await connectAs(login);
@@ -485,6 +485,7 @@ describe('tenants', () => {
         'howdah_reader',
         'howdah_writer',
         'howdah_viewer',
+        'howdah_inserter',
       ]) {
         expect(await refusal(client.query(`set role ${role}`))).toMatchObject({ code: '42501' });
       }
@@ -523,7 +524,7 @@ describe('tenants', () => {
         'insert into howdah_private.login_tenants (login, tenant_id, role) values ($1, $2, $3)',
         [login, a, role],
       );
-      const again = `insert into howdah_private.login_tenants (login, tenant_id) values ($1, $2)`;
+      const again = `insert into howdah_private.login_tenants (login, tenant_id, role) values ($1, $2, 'admin')`;
       expect(await refusal(db.pool.query(again, [login, b]))).toMatchObject({ code: '23505' });
       const { id: owner } = await one(
         db.pool,
@@ -601,7 +602,7 @@ describe('tenants', () => {
         logins.push(login);
         await db.pool.query(`create role ${login} login ${options}`.replace('login nologin', ''));
       }
-      const insert = 'insert into howdah_private.login_tenants (login, tenant_id) values ($1, $2)';
+      const insert = `insert into howdah_private.login_tenants (login, tenant_id, role) values ($1, $2, 'admin')`;
       const refused = await refusal(db.pool.query(insert, [login, a]));
       expect(refused).toMatchObject({ code: 'HWINV', message: expect.stringContaining(words) });
       expect(refused.fields).toEqual({ field: 'login', login });

@@ -62,7 +62,7 @@ as $$
 declare
   v_tenant_id uuid := howdah.current_tenant();
   v_own howdah.user_role := howdah.current_user_role();
-  v_own_scopes text := nullif(current_setting('howdah.scopes', true), '');
+  v_own_scopes text := howdah_private.current_scopes();
   v_user howdah.users;
   v_inactive text := (
     select t.slug from howdah.tenants as t
@@ -135,7 +135,7 @@ create or replace function howdah_private.scopes_of_key(scopes text[]) returns t
 as $$
 declare
   v_known constant text[] := array['read', 'run', 'edit', 'manage'];
-  v_own text[] := string_to_array(nullif(current_setting('howdah.scopes', true), ''), ',');
+  v_own text[] := string_to_array(howdah_private.current_scopes(), ',');
 begin
   if scopes_of_key.scopes is null then
     return case when not howdah_private.is_trusted() then v_own end;

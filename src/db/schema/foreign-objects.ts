@@ -4,7 +4,7 @@ import { faultOf } from '../connection/sqlstate.ts';
 
 /** A pattern for the roles that own our objects. */
 export const OUR_ROLES =
-  '^howdah_(owner|engine|worker|app|analyst|authenticator|eraser|tool|reader|writer|viewer)$';
+  '^howdah_(owner|engine|worker|app|analyst|authenticator|eraser|tool|reader|writer|viewer|inserter)$';
 
 /**
  * Throws `HWCNF` if there are tables, views, functions or types in our schemas that are not ours.

@@ -134,7 +134,7 @@ function explainRefusal(error: unknown): never {
     hint:
       'It must own the database and have CREATEROLE. If another login created the roles of Howdah, a ' +
       'superuser must grant them: grant howdah_owner, howdah_engine, howdah_worker, howdah_app, howdah_analyst, ' +
-      'howdah_authenticator, howdah_eraser, howdah_tool, howdah_reader, howdah_writer, howdah_viewer to <login> with admin option',
+      'howdah_authenticator, howdah_eraser, howdah_tool, howdah_reader, howdah_writer, howdah_viewer, howdah_inserter to <login> with admin option',
     cause: error,
   });
 }

@@ -25,7 +25,7 @@ const STATE = `
   select m.oid is not null as "isThere", m.oid is null or has_table_privilege(m.oid, 'select') as "isOwner",
     current_user as login, exists (
       select from pg_roles as r
-      where r.rolname in ('howdah_app', 'howdah_viewer') and pg_has_role(r.oid, 'member')
+      where r.rolname in ('howdah_app', 'howdah_inserter', 'howdah_viewer') and pg_has_role(r.oid, 'member')
     ) as "isGuest", not exists (
       select from pg_roles as r where r.rolname = 'howdah_app' and pg_has_role(r.oid, 'member')
     ) as "onlyReads"

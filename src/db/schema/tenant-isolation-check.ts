@@ -32,17 +32,17 @@ const GAPS = [
    where o.relkind in ('r', 'p') and not (o.relrowsecurity and o.relforcerowsecurity)`,
   `select o.name, format('the policy %s adds rows', p.polname), format('drop policy %I on %s', p.polname, o.name)
    from pg_policy as p join ours as o on o.oid = p.polrelid
-   where p.polpermissive and p.polname not in ('tenant', 'engine', 'operator', 'eraser')`,
+   where p.polpermissive and p.polname not in ('tenant', 'engine', 'operator', 'eraser', 'inserter')`,
   // a dropped policy hides rows; a changed one may show them
   `select o.name, format('the policy %s was changed', p.polname),
      format('drop policy %I on %s; delete from howdah_private.applied_sql; then npx howdah migrate up', p.polname, o.name)
    from pg_policy as p
    join ours as o on o.oid = p.polrelid
    join (values ('tenant', '{howdah_app,howdah_viewer}'::name[]), ('engine', '{howdah_engine}'),
-     ('operator', '{howdah_owner}'), ('eraser', '{howdah_eraser}')) as k (name, roles) on k.name = p.polname
+     ('operator', '{howdah_owner}'), ('eraser', '{howdah_eraser}'), ('inserter', '{howdah_inserter}')) as k (name, roles) on k.name = p.polname
    where array(select r.rolname from pg_roles as r where r.oid = any (p.polroles) order by 1) <> k.roles
      or p.polcmd <> '*'
-     or (p.polname = 'tenant' and pg_get_expr(p.polqual, p.polrelid) !~ 'current_tenant'
+     or (p.polname in ('tenant', 'inserter') and pg_get_expr(p.polqual, p.polrelid) !~ 'current_tenant'
        and exists (select from pg_attribute as a where a.attrelid = p.polrelid and a.attname = 'tenant_id'))`,
   `select o.name, 'reads as its owner', format('alter view %s set (security_invoker = true)', o.name)
    from ours as o
@@ -63,8 +63,8 @@ const GAPS = [
      format('revoke %s on %s from %s', lower(a.privilege_type), o.name, coalesce(quote_ident(r.rolname), 'public'))
    from ours as o cross join aclexplode(o.relacl) as a left join pg_roles as r on r.oid = a.grantee
    where a.grantee = 0 or (o.schema = 'howdah_private' and a.grantee <> o.relowner
-       and r.rolname in ('howdah_app', 'howdah_analyst', 'howdah_authenticator', 'howdah_reader', 'howdah_tool', 'howdah_viewer', 'howdah_worker', 'howdah_writer'))
-     or (r.rolname in ('howdah_analyst', 'howdah_authenticator', 'howdah_reader', 'howdah_tool', 'howdah_viewer', 'howdah_worker', 'howdah_writer')
+       and r.rolname in ('howdah_app', 'howdah_analyst', 'howdah_authenticator', 'howdah_inserter', 'howdah_reader', 'howdah_tool', 'howdah_viewer', 'howdah_worker', 'howdah_writer'))
+     or (r.rolname in ('howdah_analyst', 'howdah_authenticator', 'howdah_inserter', 'howdah_reader', 'howdah_tool', 'howdah_viewer', 'howdah_worker', 'howdah_writer')
        and a.privilege_type <> 'SELECT')
      or (r.rolname = 'howdah_app' and a.privilege_type not in ('SELECT', 'DELETE'))`,
   `select a.attrelid::regclass::text, format('%s may %s the column %s', coalesce(r.rolname, 'everybody'), lower(x.privilege_type), a.attname),
@@ -74,7 +74,8 @@ const GAPS = [
    cross join aclexplode(a.attacl) as x
    left join pg_roles as r on r.oid = x.grantee
    where x.grantee = 0
-     or (x.privilege_type <> 'SELECT' and r.rolname like 'howdah\\_%' and r.rolname not in ('howdah_app', 'howdah_eraser', 'howdah_engine', 'howdah_owner'))`,
+     or (x.privilege_type <> 'SELECT' and r.rolname like 'howdah\\_%' and r.rolname not in ('howdah_app', 'howdah_eraser', 'howdah_engine', 'howdah_owner')
+       and not (r.rolname = 'howdah_inserter' and x.privilege_type = 'INSERT' and o.name = 'howdah.executions'))`,
   `select f.name, 'everybody may call it', format('revoke execute on routine %s from public', f.name)
    from functions as f
    where f.proacl is null or exists (select from aclexplode(f.proacl) as a where a.grantee = 0)`,

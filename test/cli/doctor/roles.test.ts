@@ -23,7 +23,7 @@ const faultsAfter = (text: string, of: typeof roleFaults = roleFaults) =>
   });
 
 test('the list of roles and memberships is what the migrations make', async () => {
-  expect((await roles()).length).toBe(11);
+  expect((await roles()).length).toBe(12);
   expect((await roles()).filter(({ role }) => !new RegExp(OUR_ROLES).test(`${role}`))).toEqual([]);
   expect(
     await all(
@@ -70,7 +70,7 @@ test('a login that is a member of a role of the engine is named, and one of an o
       { object: name },
     ]);
   }
-  for (const role of ['owner', 'worker', 'authenticator', 'app', 'analyst', 'viewer']) {
+  for (const role of ['owner', 'worker', 'authenticator', 'app', 'analyst', 'viewer', 'inserter']) {
     expect(await faultsAfter(`create role ${name} login in role howdah_${role}`)).toEqual([]);
   }
 });

@@ -16,7 +16,7 @@ beforeAll(async () => {
   await createShop(pool);
   await pool.query(`create role ${login} login password 'secret' in role howdah_app`);
   await pool.query(
-    `insert into howdah_private.login_tenants (login, tenant_id) select $1, id from howdah.tenants`,
+    `insert into howdah_private.login_tenants (login, tenant_id, role) select $1, id, 'admin' from howdah.tenants`,
     [login],
   );
   worker = await startTestWorker(database.url, { answerWithinMs: 2_000 });

@@ -309,7 +309,7 @@ describe('SQL from a model inside a tool', () => {
     beforeAll(async () => {
       await database.pool.query(`
         create role ${acme} login in role howdah_app;
-        insert into howdah_private.login_tenants (login, tenant_id) values ('${acme}', '${theirs}');
+        insert into howdah_private.login_tenants (login, tenant_id, role) values ('${acme}', '${theirs}', 'admin');
         create schema acme authorization ${acme}; grant usage on schema acme to public;
         grant usage on schema lab to ${acme}; grant insert on lab.loot to ${acme}`);
     });

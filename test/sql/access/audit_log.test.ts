@@ -143,7 +143,7 @@ const DEFINITIONS: Definition[] = [
   {
     table: 'howdah_private.login_tenants',
     key: ['login'],
-    row: () => ({ login: READER }),
+    row: () => ({ login: READER, role: 'admin' }),
     change: { role: 'viewer' },
   },
 ];
@@ -485,7 +485,7 @@ describe('actor and client of an audit row', () => {
     const login = `audit_${randomUUID().slice(0, 8)}`;
     await db.pool.query(`create role ${login} login password 'x'; grant howdah_app to ${login}`);
     await db.pool.query(
-      'insert into howdah_private.login_tenants (login, tenant_id) values ($1, $2)',
+      `insert into howdah_private.login_tenants (login, tenant_id, role) values ($1, $2, 'admin')`,
       [login, tenant_id],
     );
     const url = new URL(db.url);

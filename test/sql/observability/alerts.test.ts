@@ -351,7 +351,7 @@ describe('server alerts', () => {
     try {
       await client.query(
         `begin; set local session_replication_role = replica;
-         insert into howdah_private.login_tenants (login, tenant_id) select 'nobody_' || n, '${tenant}' from generate_series(1, 11000) as n;
+         insert into howdah_private.login_tenants (login, tenant_id, role) select 'nobody_' || n, '${tenant}', 'admin' from generate_series(1, 11000) as n;
          rollback`,
       );
       await client.query('select pg_stat_force_next_flush()');

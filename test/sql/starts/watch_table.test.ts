@@ -1255,7 +1255,7 @@ describe('watch_table', () => {
           create table shop.others (id int primary key, body text, reply text);
           insert into shop.others values (1, 'x', 'theirs')`);
         await db.pool.query(
-          'insert into howdah_private.login_tenants (login, tenant_id) values ($1, $2)',
+          `insert into howdah_private.login_tenants (login, tenant_id, role) values ($1, $2, 'admin')`,
           [acme, await makeTenant(db.pool)],
         );
         await watch('shop.others', { agent: 'development', input: 'body', into_column: 'reply' });

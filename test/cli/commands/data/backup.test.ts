@@ -176,7 +176,7 @@ describe.runIf(pgBin)('backup and restore', () => {
     secret.type('a value that nobody knows');
     expect((await secret.end()).status).toBe(0);
     await pool.query(`
-      insert into howdah_private.login_tenants (login, tenant_id) select 'reporting', id from howdah.tenants;
+      insert into howdah_private.login_tenants (login, tenant_id, role) select 'reporting', id, 'admin' from howdah.tenants;
       create table public.tickets (id int primary key, body text, reply text);
       insert into howdah.schedules (name, cron, agent_id, input)
       select 'each minute', '* * * * *', id, 'x' from howdah.agents where id = '${insertDone}';
