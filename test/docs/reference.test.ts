@@ -74,8 +74,8 @@ test('snippets exist, and each is in a language that this test knows', () => {
   expect(new Set(snippets.map(({ language }) => language))).toEqual(
     // Other tests run the rest. python: docs/webhooks.test.ts; js: tools/run-code.test.ts; ts:
     // tools/custom/tool-folder.test.ts, api/rest/docs.test.ts, embedding/docs.test.ts; http:
-    // api/rest/docs.test.ts.
-    new Set(['sh', 'sql', 'graphql', 'yaml', 'ts', 'http', 'js', 'python']),
+    // api/rest/docs.test.ts; psql: sql/runs/insert_by_systems.test.ts.
+    new Set(['sh', 'sql', 'psql', 'graphql', 'yaml', 'ts', 'http', 'js', 'python']),
   );
 });
 

@@ -330,11 +330,13 @@ $$;
 -- Creates the triggers of a watch: one for each event, since a trigger with transition tables has
 -- one event. The triggers are found by their names, so the table may be renamed. Then grants
 -- howdah_writer what the watch needs, with the privileges of the caller, who owns the table.
+-- `lock_timeout`: while this function waits for the lock of the table, so do the writers of the
+-- application.
 create or replace function howdah_private.create_watch_triggers(
   watched regclass, watch howdah.table_triggers
 ) returns void
   language plpgsql volatile
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set lock_timeout = '2s'
 as $$
 declare
   v_name text := howdah_private.watch_name((watch).id);
@@ -360,6 +362,22 @@ begin
   loop
     execute v_statement;
   end loop;
+exception when lock_not_available then
+  perform howdah_private.refuse_busy_table(watched);
+end $$;
+
+-- Refuses to change a watch while other transactions use its table.
+create or replace function howdah_private.refuse_busy_table(watched regclass) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using errcode = 'HWCNF',
+    message = format('%s is in use by another transaction', refuse_busy_table.watched),
+    detail = jsonb_build_object('table', refuse_busy_table.watched::text)::text,
+    hint = 'A watch needs a lock of the table, and waits two seconds for it, so that writers do '
+      'not wait behind it. Call the function again, or end long transactions first '
+      '(pg_stat_activity.xact_start).';
 end $$;
 
 -- Drops the triggers of a watch, and revokes the privileges that were granted for them and that no
@@ -367,7 +385,7 @@ end $$;
 -- of this table meanwhile is waited for.
 create or replace function howdah_private.drop_watch(watch_id uuid) returns void
   language plpgsql volatile
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set lock_timeout = '2s'
 as $$
 declare
   v_trigger record;
@@ -381,7 +399,11 @@ begin
       and t.tgname in (howdah_private.watch_name(drop_watch.watch_id),
         howdah_private.watch_name(drop_watch.watch_id) || '_update')
   loop
-    execute format('drop trigger %I on %s', v_trigger.tgname, v_trigger.watched);
+    begin
+      execute format('drop trigger %I on %s', v_trigger.tgname, v_trigger.watched);
+    exception when lock_not_available then
+      perform howdah_private.refuse_busy_table(v_trigger.watched);
+    end;
     for v_privilege in
       select g."column", g.privilege
       from unnest(v_trigger.privileges) as g ("column" name, privilege text)

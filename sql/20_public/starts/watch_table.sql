@@ -87,7 +87,7 @@ comment on function howdah.watch_table(text, text, text, text, text, text, text,
 -- are not written.
 create or replace function howdah.unwatch_table(target text) returns setof howdah.table_triggers
   language plpgsql volatile
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set lock_timeout = '2s'
 as $$
 declare
   v_table regclass;
@@ -108,6 +108,8 @@ begin
   if not found then
     perform howdah_private.refuse_unwatched(coalesce(v_table::text, unwatch_table.target));
   end if;
+exception when lock_not_available then -- writers of the table hold the row of the watch
+  perform howdah_private.refuse_busy_table(v_table);
 end $$;
 comment on function howdah.unwatch_table(text) is
   E'@behavior -*\nEnds the watches of a table. Runs that they started continue, but their answers '

@@ -49,6 +49,7 @@ export async function migrateUp(
       return [];
     }
     refuseNewer(before.newer);
+    await refuseEncoding(client);
     let first: string[] = [];
     if (before.applied.length === 0) {
       first = await inOneTransaction(client, async () => {
@@ -137,6 +138,24 @@ function explainRefusal(error: unknown): never {
       'howdah_authenticator, howdah_eraser, howdah_tool, howdah_reader, howdah_writer, howdah_viewer, howdah_inserter to <login> with admin option',
     cause: error,
   });
+}
+
+/** Throws if the database cannot store every character, such as a database in LATIN1. */
+async function refuseEncoding(client: Client): Promise<void> {
+  const { rows } = await client.query(
+    `select current_database() as name, getdatabaseencoding() as encoding`,
+  );
+  const { name, encoding } = rows[0] as { name: string; encoding: string };
+  if (encoding !== 'UTF8') {
+    throw new HowdahError(
+      'HWINV',
+      `the database ${name} has the encoding ${encoding}, but Howdah needs UTF8`,
+      {
+        detail: { database: name, encoding },
+        hint: `Create a database with the encoding UTF8: create database NAME encoding 'UTF8' template template0.`,
+      },
+    );
+  }
 }
 
 /** Runs `work` while no other process migrates. */

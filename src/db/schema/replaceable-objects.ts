@@ -142,8 +142,9 @@ async function dropLeftOver(
 ): Promise<void> {
   const now = new Set((await replaceableObjects(client)).map(({ stamp }) => stamp));
   const skippedNames = new Set(skipped.flatMap(namesMadeBy));
-  for (const { drop, stamp, name, ofTable } of before) {
-    if (now.has(stamp) && !skippedNames.has(name) && (changesTables || !ofTable)) {
+  for (const { oid, drop, stamp, name, ofTable } of before) {
+    const isLeftOver = now.has(stamp) && !skippedNames.has(name) && (changesTables || !ofTable);
+    if (isLeftOver && !(await isNeeded(client, oid))) {
       await client.query('savepoint left_over');
       await client.query(drop).catch(async (error) => {
         if (faultOf(error).code !== STILL_NEEDED) {
@@ -153,6 +154,20 @@ async function dropLeftOver(
       });
     }
   }
+}
+
+/**
+ * Returns whether other objects depend on a routine. A failed attempt to drop it would leave an
+ * ERROR in the log of the server.
+ */
+async function isNeeded(client: Client, routine: number): Promise<boolean> {
+  const { rows } = await client.query(
+    `select exists (select from pg_catalog.pg_depend as d
+       where d.refclassid = 'pg_catalog.pg_proc'::regclass and d.refobjid = $1
+         and d.deptype = 'n') as needed`,
+    [routine],
+  );
+  return rows[0].needed;
 }
 
 const BEFORE_FILE = 'savepoint file;';

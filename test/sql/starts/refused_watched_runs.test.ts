@@ -1,7 +1,16 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { testDatabase } from '../../support/database.ts';
 import { writeAnswerBack } from '../../support/write-back.ts';
-import { all, finish, makeAgent, makeWorker, one, refusal, unique } from '../support.ts';
+import {
+  all,
+  finish,
+  makeAgent,
+  makeWorker,
+  one,
+  openSession,
+  refusal,
+  unique,
+} from '../support.ts';
 
 describe('a watch whose runs are refused', () => {
   const db = testDatabase();
@@ -139,5 +148,26 @@ describe('a watch whose runs are refused', () => {
       code: 'HWINV',
       fields: { table: 'table_triggers', fields: ['on_refusal'] },
     });
+  });
+
+  test('waits two seconds for the lock of the table, and names the table', async () => {
+    const { table } = await watchTable();
+    const user = await openSession(db.url);
+    onTestFinished(() => user.end());
+    await user.query(`begin; insert into ${table} (body) values ('mine')`);
+    for (const call of [
+      `howdah.watch_table('${table}', agent => 'busy', input => 'body')`,
+      `howdah.unwatch_table('${table}')`,
+    ]) {
+      await db.pool.query(
+        `insert into howdah.agents (name) values ('busy') on conflict do nothing`,
+      );
+      expect(await refusal(db.pool.query(`select ${call}`))).toMatchObject({
+        code: 'HWCNF',
+        fields: { table },
+      });
+    }
+    await user.query('commit');
+    await db.pool.query(`select howdah.unwatch_table('${table}')`);
   });
 });
