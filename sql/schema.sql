@@ -1478,6 +1478,7 @@ create table howdah.table_triggers (
   is_active boolean default true not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
+  on_refusal text default 'record'::text not null,
   constraint table_triggers_tenant_id_id_key UNIQUE (tenant_id, id),
   constraint table_triggers_pkey PRIMARY KEY (id),
   constraint table_triggers_tenant_id_agent_id_fkey FOREIGN KEY (tenant_id, agent_id) REFERENCES howdah.agents(tenant_id, id) ON DELETE CASCADE,
@@ -1486,6 +1487,7 @@ create table howdah.table_triggers (
   constraint a_debounce_key_has_a_window CHECK ((((debounce_key IS NULL) = (debounce_ms IS NULL)) AND (debounce_ms > 0))),
   constraint a_watch_is_for_an_agent_or_a_workflow CHECK ((num_nonnulls(agent_id, workflow_id) = 1)),
   constraint on_event_is_insert_or_update CHECK ((on_event = ANY (ARRAY['insert'::text, 'update'::text, 'insert or update'::text]))),
+  constraint on_refusal_is_record_or_raise CHECK ((on_refusal = ANY (ARRAY['record'::text, 'raise'::text]))),
   constraint rows_are_found_by_a_key CHECK (((into_column IS NULL) OR (cardinality(key_columns) > 0)))
 );
 alter table howdah.table_triggers enable row level security, force row level security;
@@ -2134,9 +2136,11 @@ CREATE INDEX limited_calls_in_the_air_idx ON howdah_private.limited_calls USING 
 create table howdah_private.login_tenants (
   login name not null,
   tenant_id uuid not null,
-  role howdah.user_role default 'admin'::howdah.user_role not null,
+  role howdah.user_role not null,
+  scopes text[],
   constraint login_tenants_pkey PRIMARY KEY (login),
-  constraint login_tenants_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+  constraint login_tenants_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint scopes_are_actions_of_a_login CHECK (((cardinality(scopes) > 0) AND ((scopes <@ ARRAY['read'::text, 'run'::text, 'edit'::text, 'manage'::text]) OR (scopes = ARRAY['runs:create'::text]))))
 );
 alter table howdah_private.login_tenants enable row level security, force row level security;
 CREATE INDEX login_tenants_tenant_id_idx ON howdah_private.login_tenants USING btree (tenant_id);
@@ -4592,8 +4596,9 @@ begin
       detail = jsonb_build_object('field', 'count', 'value', schedule_times.count)::text,
       hint = 'For more times, call again with after => the last time returned.';
   end if;
-  if not isfinite(schedule_times.after) then
-    raise exception using errcode = 'HWINV', message = 'after is not a finite time',
+  if schedule_times.after not between '0001-01-02' and '9999-12-30' then
+    raise exception using errcode = 'HWINV',
+      message = format('after is %s, which is not in the years 1 to 9999', schedule_times.after),
       detail = jsonb_build_object('field', 'after', 'value', schedule_times.after)::text,
       hint = 'Leave after out for the times from now on.';
   end if;
@@ -4910,6 +4915,7 @@ CREATE OR REPLACE FUNCTION howdah.unwatch_table(target text)
  RETURNS SETOF howdah.table_triggers
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '2s'
 AS $function$
 declare
   v_table regclass;
@@ -4930,6 +4936,8 @@ begin
   if not found then
     perform howdah_private.refuse_unwatched(coalesce(v_table::text, unwatch_table.target));
   end if;
+exception when lock_not_available then -- writers of the table hold the row of the watch
+  perform howdah_private.refuse_busy_table(v_table);
 end $function$
 ;
 
@@ -5073,7 +5081,7 @@ AS $function$
   $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah.watch_table(target text, agent text DEFAULT NULL::text, input text DEFAULT NULL::text, into_column text DEFAULT NULL::text, on_event text DEFAULT 'insert'::text, condition text DEFAULT NULL::text, workflow text DEFAULT NULL::text, concurrency_key text DEFAULT NULL::text, debounce_key text DEFAULT NULL::text, debounce_ms integer DEFAULT NULL::integer)
+CREATE OR REPLACE FUNCTION howdah.watch_table(target text, agent text DEFAULT NULL::text, input text DEFAULT NULL::text, into_column text DEFAULT NULL::text, on_event text DEFAULT 'insert'::text, condition text DEFAULT NULL::text, workflow text DEFAULT NULL::text, concurrency_key text DEFAULT NULL::text, debounce_key text DEFAULT NULL::text, debounce_ms integer DEFAULT NULL::integer, on_refusal text DEFAULT 'record'::text)
  RETURNS howdah.table_triggers
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -5120,15 +5128,17 @@ begin
       and (coalesce(t.agent_id, t.workflow_id), t.into_column)
         is not distinct from (coalesce(o.agent_id, o.workflow_id), o.into_column));
   insert into howdah.table_triggers as w (table_name, on_event, agent_id, workflow_id, input,
-    condition, into_column, key_columns, concurrency_key, debounce_key, debounce_ms)
+    condition, into_column, key_columns, concurrency_key, debounce_key, debounce_ms, on_refusal)
   values (v_watch.table_name, v_watch.on_event, v_watch.agent_id, v_watch.workflow_id,
     v_watch.input, watch_table.condition, watch_table.into_column, v_watch.key_columns,
-    watch_table.concurrency_key, watch_table.debounce_key, watch_table.debounce_ms)
+    watch_table.concurrency_key, watch_table.debounce_key, watch_table.debounce_ms,
+    coalesce(watch_table.on_refusal, 'record'))
   on conflict (tenant_id, table_name, (coalesce(agent_id, workflow_id)),
     (coalesce(into_column, ''))) do update
   set on_event = excluded.on_event, input = excluded.input, condition = excluded.condition,
     key_columns = excluded.key_columns, concurrency_key = excluded.concurrency_key,
-    debounce_key = excluded.debounce_key, debounce_ms = excluded.debounce_ms, is_active = true
+    debounce_key = excluded.debounce_key, debounce_ms = excluded.debounce_ms,
+    on_refusal = excluded.on_refusal, is_active = true
   returning * into v_watch;
   perform howdah_private.create_watch_triggers(v_table, v_watch);
   return v_watch;
@@ -9942,7 +9952,7 @@ AS $function$
 declare
   v_tenant_id uuid := howdah.current_tenant();
   v_own howdah.user_role := howdah.current_user_role();
-  v_own_scopes text := nullif(current_setting('howdah.scopes', true), '');
+  v_own_scopes text := howdah_private.current_scopes();
   v_user howdah.users;
   v_inactive text := (
     select t.slug from howdah.tenants as t
@@ -11015,6 +11025,13 @@ begin
         'execution_id', e.id, 'contents_erased_at', e.contents_erased_at
       )::text,
       hint = 'Start a new run.';
+  elsif e.error -> 'cause' ->> 'is_input_whole' = 'false' and e.error ->> 'code' = 'start_refused'
+    then
+    raise exception using errcode = 'HWCNF',
+      message = format('the input of execution %s was not stored as a whole', e.id),
+      detail = jsonb_build_object('execution_id', e.id)::text,
+      hint = 'The input was too large, or a filter rejected it. '
+        'Change the row of the watched table.';
   end if;
 end $function$
 ;
@@ -12743,7 +12760,7 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.claim_idempotency_key(e howdah.executions)
- RETURNS void
+ RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -12751,13 +12768,21 @@ AS $function$
 declare
   v_first uuid := howdah_private.reserve_idempotency_key(
     e.tenant_id, e.idempotency_key, e.id);
+  v_context text;
 begin
-  if v_first <> e.id then
-    raise exception using errcode = 'HWCNF',
-      message = format('the idempotency key %L is already in use', e.idempotency_key),
-      detail = jsonb_build_object('execution_id', v_first)::text,
-      hint = 'howdah.run(…, idempotency_key => …) gives the first run back instead.';
+  if v_first = e.id then
+    return true;
   end if;
+  get diagnostics v_context = pg_context;
+  if howdah_private.ignores_conflicts(
+    howdah_private.inserting_statement(v_context, current_query())) then
+    return false;
+  end if;
+  raise exception using errcode = 'HWCNF',
+    message = format('the idempotency key %L is already in use', e.idempotency_key),
+    detail = jsonb_build_object('execution_id', v_first)::text,
+    hint = 'howdah.run(…, idempotency_key => …) gives the first run back instead. '
+      'An insert with `on conflict do nothing` leaves the row out.';
 end $function$
 ;
 
@@ -14203,6 +14228,7 @@ CREATE OR REPLACE FUNCTION howdah_private.create_watch_triggers(watched regclass
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '2s'
 AS $function$
 declare
   v_name text := howdah_private.watch_name((watch).id);
@@ -14228,6 +14254,8 @@ begin
   loop
     execute v_statement;
   end loop;
+exception when lock_not_available then
+  perform howdah_private.refuse_busy_table(watched);
 end $function$
 ;
 
@@ -14430,6 +14458,24 @@ AS $function$
   group by c.oid, w.key_columns
   having w.key_columns <@ array_agg(a.attname::text)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.current_scopes()
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_scopes text[];
+begin
+  select l.scopes into v_scopes from howdah_private.login_tenants as l
+  where l.login = session_user;
+  if found then
+    return array_to_string(array_replace(v_scopes, 'runs:create', 'run'), ',');
+  end if;
+  return nullif(current_setting('howdah.scopes', true), '');
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.data_keys_by_id(ids uuid[])
@@ -15582,6 +15628,7 @@ CREATE OR REPLACE FUNCTION howdah_private.drop_watch(watch_id uuid)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '2s'
 AS $function$
 declare
   v_trigger record;
@@ -15595,7 +15642,11 @@ begin
       and t.tgname in (howdah_private.watch_name(drop_watch.watch_id),
         howdah_private.watch_name(drop_watch.watch_id) || '_update')
   loop
-    execute format('drop trigger %I on %s', v_trigger.tgname, v_trigger.watched);
+    begin
+      execute format('drop trigger %I on %s', v_trigger.tgname, v_trigger.watched);
+    exception when lock_not_available then
+      perform howdah_private.refuse_busy_table(v_trigger.watched);
+    end;
     for v_privilege in
       select g."column", g.privilege
       from unnest(v_trigger.privileges) as g ("column" name, privilege text)
@@ -19298,6 +19349,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.follow_refused_run(id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_run howdah.executions;
+begin
+  select e.* into v_run from howdah.executions as e where e.id = follow_refused_run.id;
+  perform howdah_private.enqueue_write_back(v_run);
+  perform howdah_private.enqueue_webhooks(v_run, 'execution.failed');
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.forget_oauth_client(integration_id uuid, version bigint)
  RETURNS void
  LANGUAGE sql
@@ -20256,6 +20322,26 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.ignores_conflicts(statement text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_code text := ignores_conflicts.statement;
+begin
+  if v_code is null or octet_length(v_code) > 1048576 or v_code !~* 'on\s+conflict' then
+    return false;
+  end if;
+  v_code := regexp_replace(v_code, $re$\m[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|$re$
+    || $re$--[^\n]*|/\*(?:[^*]|\*+[^*/])*\*+/$re$, ' c ', 'g');
+  return v_code !~ '\$\w*\$|\*/'
+    and v_code ~* '\mon\s+conflict\s+do\s+nothing\M'
+    and regexp_count(v_code, '\minsert\s+into\M', 1, 'i') = 1;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.inbox_answers(u howdah.users)
  RETURNS SETOF howdah_private.inbox
  LANGUAGE sql
@@ -20421,6 +20507,51 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.insert_or_record_watched_runs(watch howdah.table_triggers, path uuid[], rows text[], old_rows text[], watched regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_due record;
+  v_id uuid;
+  v_message text; -- of the refusal
+begin
+  for v_due in
+    select r.* from howdah_private.runs_for_changed_rows(insert_or_record_watched_runs.watch,
+      insert_or_record_watched_runs.watched, insert_or_record_watched_runs.rows,
+      insert_or_record_watched_runs.old_rows) as r
+  loop
+    v_message := null;
+    begin
+      insert into howdah.executions (
+        id, tenant_id, agent_id, workflow_id, input, input_trust, metadata, table_trigger_id,
+        concurrency_key, debounce_key, debounce_ms
+      ) values (
+        v_due.id, (watch).tenant_id, (watch).agent_id, (watch).workflow_id, v_due.input, 'external',
+        jsonb_build_object('table', (watch).table_name, 'row', v_due.row_key), (watch).id,
+        v_due.concurrency_key, v_due.debounce_key,
+        case when v_due.debounce_key is not null then (watch).debounce_ms end
+      ) returning id into v_id;
+    exception when sqlstate 'HWCNF' or sqlstate 'HWQTA' or sqlstate 'HWINV' or sqlstate 'HWDEN'
+      or sqlstate 'HWNTF' then
+      v_message := sqlerrm;
+      v_id := howdah_private.record_refused_run(watch, v_due.id, v_due.input, v_due.row_key,
+        v_due.concurrency_key, sqlstate, sqlerrm);
+    end;
+    insert into howdah.watched_rows (
+      execution_id, tenant_id, table_trigger_id, row_key, watches, value_sha256, write_back
+    ) values (
+      v_id, (watch).tenant_id, (watch).id, v_due.row_key, insert_or_record_watched_runs.path,
+      v_due.value_sha256,
+      case when (watch).into_column is not null then 'waiting' end::howdah.write_back_status
+    );
+    perform howdah_private.follow_refused_run(v_id) where v_message is not null;
+  end loop;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.insert_scheduled(schedule howdah.schedules, execution_id uuid, key text, metadata jsonb)
  RETURNS void
  LANGUAGE sql
@@ -20479,7 +20610,13 @@ exception when data_exception or syntax_error_or_access_rule_violation or invali
   perform howdah_private.refuse_unreadable_row(
     insert_watched_runs.watch, insert_watched_runs.watched, sqlerrm);
 -- the writer of the row may not know that the table begins runs
-when sqlstate 'HWCNF' or sqlstate 'HWQTA' or sqlstate 'HWINV' or sqlstate 'HWDEN' then
+when sqlstate 'HWCNF' or sqlstate 'HWQTA' or sqlstate 'HWINV' or sqlstate 'HWDEN'
+  or sqlstate 'HWNTF' then
+  if (watch).on_refusal = 'record' then
+    perform howdah_private.insert_or_record_watched_runs(watch, path, rows, old_rows,
+      insert_watched_runs.watched);
+    return;
+  end if;
   get stacked diagnostics v_message = message_text, v_detail = pg_exception_detail,
     v_hint = pg_exception_hint;
   raise exception using errcode = sqlstate, message = v_message, detail = v_detail,
@@ -20487,6 +20624,22 @@ when sqlstate 'HWCNF' or sqlstate 'HWQTA' or sqlstate 'HWINV' or sqlstate 'HWDEN
       'The watch of %s could not begin a run; howdah.unwatch_table(%L) ends the watch.',
       insert_watched_runs.watched, insert_watched_runs.watched::text));
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.inserting_statement(context text, sent text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case
+    when c.frames is null then null
+    when c.frames = '' then inserting_statement.sent
+    else substring(c.frames from '^SQL statement "(.*?)"\nPL/pgSQL function ')
+  end
+  from (select substring(inserting_statement.context
+    from 'howdah_private\.tg_executions__prepare\(\)[^\n]*\n?(.*)$') as frames) as c
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.installation_alerts()
@@ -20990,7 +21143,8 @@ AS $function$
   )
   select is_tenant_role.role = 0
     or is_tenant_role.role in ('howdah_app'::regrole, 'howdah_analyst'::regrole,
-      'howdah_viewer'::regrole, 'howdah_tool'::regrole, 'howdah_reader'::regrole,
+      'howdah_viewer'::regrole, 'howdah_inserter'::regrole, 'howdah_tool'::regrole,
+      'howdah_reader'::regrole,
       'howdah_writer'::regrole)
     or exists (
       select from members as m
@@ -23652,13 +23806,14 @@ CREATE OR REPLACE FUNCTION howdah_private.may(object text, action text, by_grant
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_scopes text := nullif(current_setting('howdah.scopes', true), '');
+  v_scopes text;
   v_role howdah.user_role;
   v_by_agent boolean;
 begin
   if howdah_private.is_trusted() then
     return true;
   end if;
+  v_scopes := howdah_private.current_scopes();
   if v_scopes is not null and may.action <> all (string_to_array(v_scopes, ',')) then
     return false;
   end if;
@@ -26262,8 +26417,9 @@ CREATE OR REPLACE FUNCTION howdah_private.permit(object text, action text, by_gr
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_scopes text := nullif(current_setting('howdah.scopes', true), '');
-  v_lacks_scope boolean := coalesce(permit.action <> all (string_to_array(v_scopes, ',')), false);
+  v_scopes text;
+  v_lacks_scope boolean;
+  v_is_login boolean;
   v_role howdah.user_role;
 begin
   if howdah_private.may(permit.object, permit.action, permit.by_grant) then
@@ -26276,9 +26432,14 @@ begin
   end if;
   select p.role into v_role from howdah_private.permission_rows() as p
   where p.object = permit.object and p.action = permit.action;
+  v_scopes := howdah_private.current_scopes();
+  v_lacks_scope := coalesce(permit.action <> all (string_to_array(v_scopes, ',')), false);
+  v_is_login := exists (
+    select from howdah_private.login_tenants as l where l.login = session_user);
   raise exception using errcode = 'HWDEN',
     message = case when v_lacks_scope
-      then format('the API key may not %s %s: it lacks the scope %1$s', permit.action,
+      then format('the %s may not %s %s: it lacks the scope %2$s',
+        case when v_is_login then 'login ' || session_user else 'API key' end, permit.action,
         permit.object)
       else format('%s may not %s %s', howdah_private.caller_label(), permit.action,
         permit.object) end,
@@ -26287,7 +26448,10 @@ begin
       'scopes', v_scopes, 'required_scope', case when v_lacks_scope then permit.action end)::text,
     hint = case
       when v_lacks_scope
-        then format('The key has the scopes %s. Create a key with %s too, or without scopes.',
+        then format(case when v_is_login
+            then 'The login has the scopes %s. An owner of the database may add %s to them in '
+              'howdah_private.login_tenants.'
+            else 'The key has the scopes %s. Create a key with %s too, or without scopes.' end,
           v_scopes, permit.action)
       else format('The action requires the role %s; howdah.permissions lists all permissions.',
         coalesce(v_role, 'owner')) end;
@@ -26997,7 +27161,9 @@ begin
     e := howdah_private.place_below_parent(e);
   end if;
   if e.idempotency_key is not null then
-    perform howdah_private.claim_idempotency_key(e);
+    if not howdah_private.claim_idempotency_key(e) then
+      return null; -- skips the row: the statement says `on conflict do nothing`
+    end if;
   elsif e.debounce_key is not null and not v_has_ended then
     e := howdah_private.debounce(e, prepare_special_run.partition);
   end if;
@@ -28190,6 +28356,60 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.record_refused_run(watch howdah.table_triggers, id uuid, input text, row_key jsonb, concurrency_key text, code text, reason text)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_limits jsonb := coalesce(howdah_private.settings_of((watch).tenant_id,
+    '{max_steps,max_tokens,max_cost,max_seconds}'), '{}');
+  v_kept record;
+begin
+  select * into v_kept from howdah_private.storable_input(watch, record_refused_run.input);
+  insert into howdah.executions (
+    id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id, root_execution_id,
+    status, stop_reason, run_at, completed_at, max_steps, max_tokens, max_cost, max_seconds, input,
+    input_hits, input_trust, metadata, table_trigger_id, concurrency_key, user_id, created_by, error
+  )
+  select record_refused_run.id, (watch).tenant_id, (watch).agent_id,
+    case when t.is_workflow then null when t.is_stale
+      then howdah_private.refresh_agent_version(t.id) else t.version_id end,
+    (watch).workflow_id,
+    case when not t.is_workflow then null when t.is_stale
+      then howdah_private.refresh_workflow_version(t.id) else t.version_id end,
+    record_refused_run.id, 'failed', 'error', now(), now(),
+    coalesce(t.max_steps, (v_limits ->> 'max_steps')::int, 50),
+    coalesce(t.max_tokens, (v_limits ->> 'max_tokens')::bigint),
+    coalesce(t.max_cost, (v_limits ->> 'max_cost')::numeric),
+    coalesce(t.max_seconds, (v_limits ->> 'max_seconds')::int, 600),
+    v_kept.input, v_kept.hits, greatest('external', howdah_private.bound_trust()),
+    jsonb_build_object('table', (watch).table_name, 'row', record_refused_run.row_key),
+    (watch).id,
+    case when length(record_refused_run.concurrency_key) <= 500
+      and howdah_private.name_fault(record_refused_run.concurrency_key) is null
+      then record_refused_run.concurrency_key end,
+    howdah.current_user_id(), howdah_private.actor(),
+    jsonb_build_object('code', 'start_refused',
+      'message', format('the watch of %s could not start this run: %s', (watch).table_name,
+        record_refused_run.reason),
+      'retryable', v_kept.is_whole and record_refused_run.code in ('HWQTA', 'HWCNF'),
+      'cause', jsonb_build_object(
+        'sqlstate', record_refused_run.code, 'is_input_whole', v_kept.is_whole))
+  from (
+    select false as is_workflow, a.id, a.version_is_stale as is_stale,
+      a.current_version_id as version_id, a.max_steps, a.max_tokens, a.max_cost, a.max_seconds
+    from howdah.agents as a where a.id = (watch).agent_id
+    union all
+    select true, w.id, w.version_is_stale, w.current_version_id, w.max_steps, w.max_tokens,
+      w.max_cost, w.max_seconds
+    from howdah.workflows as w where w.id = (watch).workflow_id
+  ) as t;
+  return record_refused_run.id;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.recount_limit(limit_id uuid, after xid8 DEFAULT NULL::xid8)
  RETURNS boolean
  LANGUAGE plpgsql
@@ -28410,6 +28630,22 @@ begin
   where w.id = v_workflow.id
     and (w.version_is_stale or w.current_version_id is distinct from v_version_id);
   return v_version_id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.refuse_busy_table(watched regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWCNF',
+    message = format('%s is in use by another transaction', refuse_busy_table.watched),
+    detail = jsonb_build_object('table', refuse_busy_table.watched::text)::text,
+    hint = 'A watch needs a lock of the table, and waits two seconds for it, so that writers do '
+      'not wait behind it. Call the function again, or end long transactions first '
+      '(pg_stat_activity.xact_start).';
 end $function$
 ;
 
@@ -30929,13 +31165,25 @@ AS $function$
     ('howdah_authenticator', '{howdah_analyst,howdah_app}', false),
     ('howdah_engine', '{howdah_worker}', true),
     ('howdah_eraser', '{}', true),
+    ('howdah_inserter', '{}', true),
     ('howdah_owner', '{howdah_analyst,howdah_app,howdah_authenticator,howdah_engine,howdah_eraser,'
-      'howdah_reader,howdah_tool,howdah_viewer,howdah_worker,howdah_writer}', true),
+      'howdah_inserter,howdah_reader,howdah_tool,howdah_viewer,howdah_worker,howdah_writer}', true),
     ('howdah_reader', '{howdah_analyst}', true),
     ('howdah_tool', '{howdah_app}', true),
     ('howdah_viewer', '{}', true),
     ('howdah_worker', '{howdah_app,howdah_reader,howdah_tool,howdah_writer}', false),
     ('howdah_writer', '{}', true)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.role_of_login(role howdah.user_role, scopes text[])
+ RETURNS name
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when role_of_login.scopes = array['runs:create'] then 'howdah_inserter'
+    when role_of_login.role = 'viewer' then 'howdah_viewer' else 'howdah_app' end
 $function$
 ;
 
@@ -32124,7 +32372,7 @@ CREATE OR REPLACE FUNCTION howdah_private.scopes_of_key(scopes text[])
 AS $function$
 declare
   v_known constant text[] := array['read', 'run', 'edit', 'manage'];
-  v_own text[] := string_to_array(nullif(current_setting('howdah.scopes', true), ''), ',');
+  v_own text[] := string_to_array(howdah_private.current_scopes(), ',');
 begin
   if scopes_of_key.scopes is null then
     return case when not howdah_private.is_trusted() then v_own end;
@@ -33951,6 +34199,30 @@ AS $function$
     limit steps_after.at_most
   ) as s
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.storable_input(watch howdah.table_triggers, INOUT input text, OUT hits jsonb, OUT is_whole boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_run howdah.executions;
+begin
+  is_whole := octet_length(storable_input.input) <= 1048576;
+  v_run.tenant_id := (watch).tenant_id;
+  v_run.agent_id := (watch).agent_id;
+  v_run.workflow_id := (watch).workflow_id;
+  v_run.input := case when is_whole then storable_input.input
+    else left(storable_input.input, 1000) end;
+  v_run := howdah_private.filter_run(v_run);
+  storable_input.input := v_run.input;
+  hits := v_run.input_hits;
+exception when sqlstate 'HWINV' or sqlstate 'HWDEN' or sqlstate 'HWCNF' then
+  storable_input.input := '';
+  is_whole := false;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.store_answers(ids uuid[], answer text, data jsonb)
@@ -37516,6 +37788,10 @@ declare
     when v_may_pin then nullif(current_setting('howdah.pinned_run_defaults', true), '') end;
   v_has_prompt boolean;
 begin
+  if num_nulls(new.priority, new.metadata) > 0 then -- null means the default, as for run_at
+    new.priority := coalesce(new.priority, 0);
+    new.metadata := coalesce(new.metadata, '{}');
+  end if;
   if num_nonnulls(new.input_parts, new.history) > 0 or new.input like 'howdah.sealed.v_.%' then
     select c.* into new.contents_key_id, new.contents_encrypted_at, new.wake_at
     from howdah_private.mark_copied_input(new) as c;
@@ -38250,6 +38526,29 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_login_tenants__refuse_reader()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.role = 'viewer' then
+    raise exception using errcode = 'HWINV', message = 'a viewer may not start runs',
+      detail = jsonb_build_object('field', 'role', 'login', new.login)::text,
+      hint = 'Bind a login with the scope runs:create as a member.';
+  elsif has_any_column_privilege(new.login, 'howdah.messages', 'select') then
+    raise exception using errcode = 'HWINV',
+      message = format('%s may read messages, which a login with the scope runs:create may not',
+        new.login),
+      detail = jsonb_build_object('field', 'scopes', 'login', new.login)::text,
+      hint = 'Take the privilege from the login and from its roles; '
+        'howdah_inserter is the only role of Howdah that it needs.';
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_login_tenants__refuse_unfit()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -38314,24 +38613,30 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_login_tenants__set_role()
 AS $function$
 declare
   v_grantor text;
+  v_role text;
+  v_new text := howdah_private.role_of_login(new.role, new.scopes);
+  v_old text;
 begin
-  if new.role = 'viewer' then
-    for v_grantor in
-      select m.grantor::regrole from pg_auth_members as m
-      where m.roleid = 'howdah_app'::regrole and m.member = (
+  if tg_op = 'UPDATE' then
+    v_old := howdah_private.role_of_login(old.role, old.scopes);
+  end if;
+  if v_new = 'howdah_app' and coalesce(v_old, v_new) = v_new then
+    return null; -- an owner grants this role
+  end if;
+  for v_role, v_grantor in
+    select m.roleid::regrole, m.grantor::regrole from pg_auth_members as m
+    where m.roleid in ('howdah_app'::regrole, 'howdah_viewer'::regrole, 'howdah_inserter'::regrole)
+      and m.roleid <> v_new::regrole and m.member = (
         select r.oid from pg_roles as r where r.rolname = new.login)
-    loop
-      -- before PostgreSQL 16 only superusers may name a grantor, and none is needed
-      execute format('revoke howdah_app from %I', new.login)
-        || case when current_setting('server_version_num')::int >= 160000
-          then ' granted by ' || v_grantor else '' end;
-    end loop;
-    if not pg_has_role(new.login, 'howdah_viewer', 'member') then
-      execute format('grant howdah_viewer to %I', new.login);
-    end if;
-  elsif tg_op = 'UPDATE' and old.role = 'viewer'
-    and not pg_has_role(new.login, 'howdah_app', 'member') then
-    execute format('grant howdah_app to %I', new.login);
+      and (v_new <> 'howdah_app' or m.roleid = 'howdah_inserter'::regrole)
+  loop
+    -- before PostgreSQL 16 only superusers may name a grantor, and none is needed
+    execute format('revoke %s from %I', v_role, new.login)
+      || case when current_setting('server_version_num')::int >= 160000
+        then ' granted by ' || v_grantor else '' end;
+  end loop;
+  if not pg_has_role(new.login, v_new, 'member') then
+    execute format('grant %I to %I', v_new, new.login);
   end if;
   return null;
 end $function$
@@ -40040,6 +40345,7 @@ begin
     when not (((debounce_key IS NULL) = (debounce_ms IS NULL)) AND (debounce_ms > 0)) then array['a_debounce_key_has_a_window', null]
     when not (num_nonnulls(agent_id, workflow_id) = 1) then array['a_watch_is_for_an_agent_or_a_workflow', null]
     when not (on_event = ANY (ARRAY['insert'::text, 'update'::text, 'insert or update'::text])) then array['on_event_is_insert_or_update', null]
+    when not (on_refusal = ANY (ARRAY['record'::text, 'raise'::text])) then array['on_refusal_is_record_or_raise', null]
     when not ((into_column IS NULL) OR (cardinality(key_columns) > 0)) then array['rows_are_found_by_a_key', null]
   end into v_refused from (select new.*) as n;
   if v_refused is not null then
@@ -45606,7 +45912,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.table_triggers REFERENCI
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.table_triggers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF table_name, on_event, agent_id, workflow_id, input, into_column, key_columns, debounce_key, debounce_ms ON howdah.table_triggers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_table_triggers__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF table_name, on_event, agent_id, workflow_id, input, into_column, key_columns, debounce_key, debounce_ms, on_refusal ON howdah.table_triggers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_table_triggers__refuse_invalid();
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.tenants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -45868,7 +46174,9 @@ CREATE CONSTRAINT TRIGGER _900_chain AFTER INSERT OR UPDATE ON howdah_private.au
 
 CREATE TRIGGER _300_refuse_unfit BEFORE INSERT OR UPDATE OF login ON howdah_private.login_tenants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_login_tenants__refuse_unfit();
 
-CREATE TRIGGER _400_set_role AFTER INSERT OR UPDATE OF login, role ON howdah_private.login_tenants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_login_tenants__set_role();
+CREATE TRIGGER _400_set_role AFTER INSERT OR UPDATE OF login, role, scopes ON howdah_private.login_tenants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_login_tenants__set_role();
+
+CREATE TRIGGER _405_refuse_reader AFTER INSERT OR UPDATE OF login, role, scopes ON howdah_private.login_tenants FOR EACH ROW WHEN ((new.scopes = '{runs:create}'::text[])) EXECUTE FUNCTION howdah_private.tg_login_tenants__refuse_reader();
 
 CREATE TRIGGER _410_refuse_writer AFTER INSERT OR UPDATE OF login, role ON howdah_private.login_tenants FOR EACH ROW WHEN ((new.role = 'viewer'::howdah.user_role)) EXECUTE FUNCTION howdah_private.tg_login_tenants__refuse_writer();
 
@@ -45974,6 +46282,16 @@ END));
 
 create policy engine on howdah.agents to howdah_engine using (true) with check (true);
 
+create policy inserter on howdah.agents to howdah_inserter using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
+END));
+
 create policy operator on howdah.agents to howdah_owner using (true) with check (true);
 
 create policy tenant on howdah.agents to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
@@ -46073,6 +46391,16 @@ create policy tenant on howdah.deleted_step_usage to howdah_app, howdah_viewer u
 create policy engine on howdah.executions to howdah_engine using (true) with check (true);
 
 create policy eraser on howdah.executions to howdah_eraser using (true) with check (true);
+
+create policy inserter on howdah.executions to howdah_inserter using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND (created_by = SESSION_USER) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND (created_by = SESSION_USER) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END));
 
 create policy operator on howdah.executions to howdah_owner using (true) with check (true);
 
@@ -46584,6 +46912,16 @@ END));
 
 create policy engine on howdah.workflows to howdah_engine using (true) with check (true);
 
+create policy inserter on howdah.workflows to howdah_inserter using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))
+END));
+
 create policy operator on howdah.workflows to howdah_owner using (true) with check (true);
 
 create policy tenant on howdah.workflows to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
@@ -46858,6 +47196,8 @@ grant select on column howdah.agents.current_version_id to howdah_viewer;
 
 grant select, update on column howdah.agents.deleted_at to howdah_app;
 
+grant select on column howdah.agents.deleted_at to howdah_inserter;
+
 grant select on column howdah.agents.deleted_at to howdah_viewer;
 
 grant insert, select, update on column howdah.agents.description to howdah_app;
@@ -46882,6 +47222,8 @@ grant select on column howdah.agents.human_input to howdah_viewer;
 
 grant select on column howdah.agents.id to howdah_app;
 
+grant select on column howdah.agents.id to howdah_inserter;
+
 grant select on column howdah.agents.id to howdah_viewer;
 
 grant insert, select, update on column howdah.agents.instruction to howdah_app;
@@ -46897,6 +47239,8 @@ grant insert, select, update on column howdah.agents.is_default to howdah_app;
 grant select on column howdah.agents.is_default to howdah_viewer;
 
 grant select on column howdah.agents.is_restricted to howdah_app;
+
+grant select on column howdah.agents.is_restricted to howdah_inserter;
 
 grant select on column howdah.agents.is_restricted to howdah_viewer;
 
@@ -46917,6 +47261,8 @@ grant insert, select, update on column howdah.agents.max_tokens to howdah_app;
 grant select on column howdah.agents.max_tokens to howdah_viewer;
 
 grant insert, select, update on column howdah.agents.name to howdah_app;
+
+grant select on column howdah.agents.name to howdah_inserter;
 
 grant select on column howdah.agents.name to howdah_viewer;
 
@@ -46941,6 +47287,8 @@ grant insert, select, update on column howdah.agents.system_prompt to howdah_app
 grant select on column howdah.agents.system_prompt to howdah_viewer;
 
 grant select on column howdah.agents.tenant_id to howdah_app;
+
+grant select on column howdah.agents.tenant_id to howdah_inserter;
 
 grant select on column howdah.agents.tenant_id to howdah_viewer;
 
@@ -47024,9 +47372,13 @@ grant select on column howdah.api_keys.user_id to howdah_viewer;
 
 grant insert, select on column howdah.executions.agent_id to howdah_app;
 
+grant insert on column howdah.executions.agent_id to howdah_inserter;
+
 grant select on column howdah.executions.agent_id to howdah_viewer;
 
 grant insert, select on column howdah.executions.agent_version_id to howdah_app;
+
+grant insert on column howdah.executions.agent_version_id to howdah_inserter;
 
 grant select on column howdah.executions.agent_version_id to howdah_viewer;
 
@@ -47035,6 +47387,8 @@ grant select on column howdah.executions.ancestors to howdah_app;
 grant select on column howdah.executions.ancestors to howdah_viewer;
 
 grant insert on column howdah.executions.callback_url to howdah_app;
+
+grant insert on column howdah.executions.callback_url to howdah_inserter;
 
 grant select on column howdah.executions.children_cost to howdah_app;
 
@@ -47050,6 +47404,8 @@ grant select on column howdah.executions.children_tokens_out to howdah_viewer;
 
 grant insert, select on column howdah.executions.client_tools to howdah_app;
 
+grant insert on column howdah.executions.client_tools to howdah_inserter;
+
 grant select on column howdah.executions.client_tools to howdah_viewer;
 
 grant select on column howdah.executions.compensates_execution_id to howdah_app;
@@ -47061,6 +47417,8 @@ grant select on column howdah.executions.completed_at to howdah_app;
 grant select on column howdah.executions.completed_at to howdah_viewer;
 
 grant insert, select on column howdah.executions.concurrency_key to howdah_app;
+
+grant insert on column howdah.executions.concurrency_key to howdah_inserter;
 
 grant select on column howdah.executions.concurrency_key to howdah_viewer;
 
@@ -47086,9 +47444,13 @@ grant select on column howdah.executions.created_by to howdah_viewer;
 
 grant insert, select on column howdah.executions.debounce_key to howdah_app;
 
+grant insert on column howdah.executions.debounce_key to howdah_inserter;
+
 grant select on column howdah.executions.debounce_key to howdah_viewer;
 
 grant insert, select on column howdah.executions.debounce_ms to howdah_app;
+
+grant insert on column howdah.executions.debounce_ms to howdah_inserter;
 
 grant select on column howdah.executions.debounce_ms to howdah_viewer;
 
@@ -47122,21 +47484,31 @@ grant select on column howdah.executions.handoffs to howdah_viewer;
 
 grant insert, select on column howdah.executions.history to howdah_app;
 
+grant insert on column howdah.executions.history to howdah_inserter;
+
 grant select on column howdah.executions.history to howdah_viewer;
 
 grant select on column howdah.executions.id to howdah_app;
+
+grant select on column howdah.executions.id to howdah_inserter;
 
 grant select on column howdah.executions.id to howdah_viewer;
 
 grant insert, select on column howdah.executions.idempotency_key to howdah_app;
 
+grant insert, select on column howdah.executions.idempotency_key to howdah_inserter;
+
 grant select on column howdah.executions.idempotency_key to howdah_viewer;
 
 grant insert, select on column howdah.executions.input to howdah_app;
 
+grant insert on column howdah.executions.input to howdah_inserter;
+
 grant select on column howdah.executions.input to howdah_viewer;
 
 grant insert, select on column howdah.executions.input_data to howdah_app;
+
+grant insert on column howdah.executions.input_data to howdah_inserter;
 
 grant select on column howdah.executions.input_data to howdah_viewer;
 
@@ -47146,9 +47518,13 @@ grant select on column howdah.executions.input_hits to howdah_viewer;
 
 grant insert, select on column howdah.executions.input_parts to howdah_app;
 
+grant insert on column howdah.executions.input_parts to howdah_inserter;
+
 grant select on column howdah.executions.input_parts to howdah_viewer;
 
 grant insert, select on column howdah.executions.input_trust to howdah_app;
+
+grant insert on column howdah.executions.input_trust to howdah_inserter;
 
 grant select on column howdah.executions.input_trust to howdah_viewer;
 
@@ -47161,6 +47537,8 @@ grant select on column howdah.executions.live_children to howdah_app;
 grant select on column howdah.executions.live_children to howdah_viewer;
 
 grant insert, select on column howdah.executions.max_cost to howdah_app;
+
+grant insert on column howdah.executions.max_cost to howdah_inserter;
 
 grant select on column howdah.executions.max_cost to howdah_viewer;
 
@@ -47182,6 +47560,8 @@ grant select on column howdah.executions.message_count to howdah_viewer;
 
 grant insert, select on column howdah.executions.metadata to howdah_app;
 
+grant insert on column howdah.executions.metadata to howdah_inserter;
+
 grant select on column howdah.executions.metadata to howdah_viewer;
 
 grant select on column howdah.executions.metrics to howdah_app;
@@ -47202,6 +47582,8 @@ grant select on column howdah.executions.output_data to howdah_viewer;
 
 grant insert, select on column howdah.executions.overrides to howdah_app;
 
+grant insert on column howdah.executions.overrides to howdah_inserter;
+
 grant select on column howdah.executions.overrides to howdah_viewer;
 
 grant select on column howdah.executions.parent_execution_id to howdah_app;
@@ -47209,6 +47591,8 @@ grant select on column howdah.executions.parent_execution_id to howdah_app;
 grant select on column howdah.executions.parent_execution_id to howdah_viewer;
 
 grant insert, select on column howdah.executions.priority to howdah_app;
+
+grant insert on column howdah.executions.priority to howdah_inserter;
 
 grant select on column howdah.executions.priority to howdah_viewer;
 
@@ -47218,9 +47602,13 @@ grant select on column howdah.executions.root_execution_id to howdah_viewer;
 
 grant insert, select on column howdah.executions.run_at to howdah_app;
 
+grant insert on column howdah.executions.run_at to howdah_inserter;
+
 grant select on column howdah.executions.run_at to howdah_viewer;
 
 grant insert, select on column howdah.executions.session_id to howdah_app;
+
+grant insert on column howdah.executions.session_id to howdah_inserter;
 
 grant select on column howdah.executions.session_id to howdah_viewer;
 
@@ -47229,6 +47617,8 @@ grant select on column howdah.executions.started_at to howdah_app;
 grant select on column howdah.executions.started_at to howdah_viewer;
 
 grant select on column howdah.executions.status to howdah_app;
+
+grant select on column howdah.executions.status to howdah_inserter;
 
 grant select on column howdah.executions.status to howdah_viewer;
 
@@ -47282,9 +47672,13 @@ grant select on column howdah.executions.wake_at to howdah_viewer;
 
 grant insert, select on column howdah.executions.workflow_id to howdah_app;
 
+grant insert on column howdah.executions.workflow_id to howdah_inserter;
+
 grant select on column howdah.executions.workflow_id to howdah_viewer;
 
 grant insert, select on column howdah.executions.workflow_version_id to howdah_app;
+
+grant insert on column howdah.executions.workflow_version_id to howdah_inserter;
 
 grant select on column howdah.executions.workflow_version_id to howdah_viewer;
 
@@ -47652,6 +48046,8 @@ grant select on column howdah.workflows.current_version_id to howdah_viewer;
 
 grant select on column howdah.workflows.deleted_at to howdah_app;
 
+grant select on column howdah.workflows.deleted_at to howdah_inserter;
+
 grant select on column howdah.workflows.deleted_at to howdah_viewer;
 
 grant insert, select, update on column howdah.workflows.description to howdah_app;
@@ -47659,6 +48055,8 @@ grant insert, select, update on column howdah.workflows.description to howdah_ap
 grant select on column howdah.workflows.description to howdah_viewer;
 
 grant select on column howdah.workflows.id to howdah_app;
+
+grant select on column howdah.workflows.id to howdah_inserter;
 
 grant select on column howdah.workflows.id to howdah_viewer;
 
@@ -47671,6 +48069,8 @@ grant insert, select, update on column howdah.workflows.is_active to howdah_app;
 grant select on column howdah.workflows.is_active to howdah_viewer;
 
 grant select on column howdah.workflows.is_restricted to howdah_app;
+
+grant select on column howdah.workflows.is_restricted to howdah_inserter;
 
 grant select on column howdah.workflows.is_restricted to howdah_viewer;
 
@@ -47692,9 +48092,13 @@ grant select on column howdah.workflows.max_tokens to howdah_viewer;
 
 grant insert, select, update on column howdah.workflows.name to howdah_app;
 
+grant select on column howdah.workflows.name to howdah_inserter;
+
 grant select on column howdah.workflows.name to howdah_viewer;
 
 grant select on column howdah.workflows.tenant_id to howdah_app;
+
+grant select on column howdah.workflows.tenant_id to howdah_inserter;
 
 grant select on column howdah.workflows.tenant_id to howdah_viewer;
 
@@ -47760,6 +48164,8 @@ grant execute on function howdah.agent(text) to howdah_app;
 
 grant execute on function howdah.agent(text) to howdah_engine;
 
+grant execute on function howdah.agent(text) to howdah_inserter;
+
 grant execute on function howdah.agent(text) to howdah_viewer;
 
 grant execute on function howdah.agent_tool_list(text) to howdah_app;
@@ -47808,6 +48214,8 @@ grant execute on function howdah.current_tenant() to howdah_app;
 
 grant execute on function howdah.current_tenant() to howdah_authenticator;
 
+grant execute on function howdah.current_tenant() to howdah_inserter;
+
 grant execute on function howdah.current_tenant() to howdah_viewer;
 
 grant execute on function howdah.current_tenant() to howdah_worker;
@@ -47820,6 +48228,8 @@ grant execute on function howdah.current_user_id() to howdah_authenticator;
 
 grant execute on function howdah.current_user_id() to howdah_engine;
 
+grant execute on function howdah.current_user_id() to howdah_inserter;
+
 grant execute on function howdah.current_user_id() to howdah_viewer;
 
 grant execute on function howdah.current_user_id() to howdah_worker;
@@ -47829,6 +48239,8 @@ grant execute on function howdah.current_user_id() to howdah_writer;
 grant execute on function howdah.current_user_role() to howdah_app;
 
 grant execute on function howdah.current_user_role() to howdah_authenticator;
+
+grant execute on function howdah.current_user_role() to howdah_inserter;
 
 grant execute on function howdah.current_user_role() to howdah_viewer;
 
@@ -48082,6 +48494,8 @@ grant execute on function howdah.uuid_v7() to howdah_authenticator;
 
 grant execute on function howdah.uuid_v7() to howdah_engine;
 
+grant execute on function howdah.uuid_v7() to howdah_inserter;
+
 grant execute on function howdah.uuid_v7() to howdah_viewer;
 
 grant execute on function howdah.uuid_v7() to howdah_worker;
@@ -48096,7 +48510,7 @@ grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howd
 
 grant execute on function howdah.uuid_v7_floor(timestamp with time zone) to howdah_worker;
 
-grant execute on function howdah.watch_table(text,text,text,text,text,text,text,text,text,integer) to howdah_engine;
+grant execute on function howdah.watch_table(text,text,text,text,text,text,text,text,text,integer,text) to howdah_engine;
 
 grant execute on function howdah.watched_rows_current_row(howdah.watched_rows) to howdah_app;
 
@@ -48113,6 +48527,8 @@ grant execute on function howdah.watches(text) to howdah_viewer;
 grant execute on function howdah.workflow(text) to howdah_app;
 
 grant execute on function howdah.workflow(text) to howdah_engine;
+
+grant execute on function howdah.workflow(text) to howdah_inserter;
 
 grant execute on function howdah.workflow(text) to howdah_viewer;
 
@@ -49116,6 +49532,8 @@ grant execute on function howdah_private.hidden_agents() to howdah_app;
 
 grant execute on function howdah_private.hidden_agents() to howdah_authenticator;
 
+grant execute on function howdah_private.hidden_agents() to howdah_inserter;
+
 grant execute on function howdah_private.hidden_agents() to howdah_viewer;
 
 grant execute on function howdah_private.hidden_agents() to howdah_worker;
@@ -49152,11 +49570,15 @@ grant execute on function howdah_private.http_faults(jsonb,jsonb) to howdah_engi
 
 grant execute on function howdah_private.http_settings(boolean) to howdah_engine;
 
+grant execute on function howdah_private.ignores_conflicts(text) to howdah_engine;
+
 grant execute on function howdah_private.input_data(uuid) to howdah_worker;
 
 grant execute on function howdah_private.insert_analyst(uuid,text[]) to howdah_app;
 
 grant execute on function howdah_private.insert_analyst(uuid,text[]) to howdah_engine;
+
+grant execute on function howdah_private.inserting_statement(text,text) to howdah_engine;
 
 grant execute on function howdah_private.installation_alerts() to howdah_engine;
 
@@ -49187,6 +49609,8 @@ grant execute on function howdah_private.is_bound() to howdah_app;
 grant execute on function howdah_private.is_bound() to howdah_authenticator;
 
 grant execute on function howdah_private.is_bound() to howdah_engine;
+
+grant execute on function howdah_private.is_bound() to howdah_inserter;
 
 grant execute on function howdah_private.is_bound() to howdah_viewer;
 
@@ -49231,6 +49655,8 @@ grant execute on function howdah_private.is_operator() to howdah_app;
 grant execute on function howdah_private.is_operator() to howdah_authenticator;
 
 grant execute on function howdah_private.is_operator() to howdah_engine;
+
+grant execute on function howdah_private.is_operator() to howdah_inserter;
 
 grant execute on function howdah_private.is_operator() to howdah_viewer;
 
@@ -49290,6 +49716,8 @@ grant execute on function howdah_private.is_trusted() to howdah_authenticator;
 
 grant execute on function howdah_private.is_trusted() to howdah_engine;
 
+grant execute on function howdah_private.is_trusted() to howdah_inserter;
+
 grant execute on function howdah_private.is_trusted() to howdah_viewer;
 
 grant execute on function howdah_private.is_trusted() to howdah_worker;
@@ -49303,6 +49731,8 @@ grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_app;
 grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_authenticator;
 
 grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_engine;
+
+grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_inserter;
 
 grant execute on function howdah_private.is_uuid_v7(uuid) to howdah_viewer;
 
@@ -49445,6 +49875,8 @@ grant execute on function howdah_private.line_assigns_secret(text) to howdah_eng
 grant execute on function howdah_private.list_names(text[],integer) to howdah_app;
 
 grant execute on function howdah_private.list_names(text[],integer) to howdah_engine;
+
+grant execute on function howdah_private.list_names(text[],integer) to howdah_inserter;
 
 grant execute on function howdah_private.list_names(text[],integer) to howdah_viewer;
 
@@ -49666,6 +50098,8 @@ grant execute on function howdah_private.nearest_word(text,text[]) to howdah_app
 
 grant execute on function howdah_private.nearest_word(text,text[]) to howdah_engine;
 
+grant execute on function howdah_private.nearest_word(text,text[]) to howdah_inserter;
+
 grant execute on function howdah_private.nearest_word(text,text[]) to howdah_viewer;
 
 grant execute on function howdah_private.needed_writer_privileges(regclass) to howdah_engine;
@@ -49758,9 +50192,13 @@ grant execute on function howdah_private.permission_rows() to howdah_viewer;
 
 grant execute on function howdah_private.permit(text,text,boolean) to howdah_app;
 
+grant execute on function howdah_private.permit(text,text,boolean) to howdah_inserter;
+
 grant execute on function howdah_private.permit(text,text,boolean) to howdah_viewer;
 
 grant execute on function howdah_private.permit_agent(uuid,text,text) to howdah_app;
+
+grant execute on function howdah_private.permit_agent(uuid,text,text) to howdah_inserter;
 
 grant execute on function howdah_private.permit_agent(uuid,text,text) to howdah_viewer;
 
@@ -49775,6 +50213,8 @@ grant execute on function howdah_private.permit_default(uuid) to howdah_app;
 grant execute on function howdah_private.permit_default(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.permit_session(uuid) to howdah_app;
+
+grant execute on function howdah_private.permit_session(uuid) to howdah_inserter;
 
 grant execute on function howdah_private.permit_session(uuid) to howdah_viewer;
 
@@ -49915,6 +50355,8 @@ grant execute on function howdah_private.redacted_texts(jsonb) to howdah_viewer;
 grant execute on function howdah_private.reduced_entry(text,jsonb,text,text) to howdah_app;
 
 grant execute on function howdah_private.reduced_entry(text,jsonb,text,text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_busy_table(regclass) to howdah_engine;
 
 grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_app;
 
@@ -50110,6 +50552,8 @@ grant execute on function howdah_private.role_faults() to howdah_engine;
 
 grant execute on function howdah_private.role_memberships() to howdah_engine;
 
+grant execute on function howdah_private.role_of_login(howdah.user_role,text[]) to howdah_engine;
+
 grant execute on function howdah_private.roll_up_usage(uuid[],uuid,uuid) to howdah_owner;
 
 grant execute on function howdah_private.row_key_columns(regclass,text,text) to howdah_engine;
@@ -50227,6 +50671,8 @@ grant execute on function howdah_private.seeded_parts() to howdah_app;
 grant execute on function howdah_private.seeded_parts() to howdah_engine;
 
 grant execute on function howdah_private.sees_agent(uuid) to howdah_app;
+
+grant execute on function howdah_private.sees_agent(uuid) to howdah_inserter;
 
 grant execute on function howdah_private.sees_agent(uuid) to howdah_viewer;
 
@@ -50415,6 +50861,8 @@ grant execute on function howdah_private.subscribe_mcp_to(text,text,text) to how
 grant execute on function howdah_private.suggest_runnable(text) to howdah_app;
 
 grant execute on function howdah_private.suggest_runnable(text) to howdah_engine;
+
+grant execute on function howdah_private.suggest_runnable(text) to howdah_inserter;
 
 grant execute on function howdah_private.suggest_runnable(text) to howdah_viewer;
 
@@ -50629,6 +51077,8 @@ grant execute on function howdah_private.tg_limits__check_insert() to howdah_eng
 grant execute on function howdah_private.tg_limits__refuse_imposed() to howdah_engine;
 
 grant execute on function howdah_private.tg_limits__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_login_tenants__refuse_reader() to howdah_engine;
 
 grant execute on function howdah_private.tg_login_tenants__refuse_unfit() to howdah_engine;
 
@@ -50890,6 +51340,8 @@ grant execute on function howdah_private.verified_binding() to howdah_app;
 
 grant execute on function howdah_private.verified_binding() to howdah_authenticator;
 
+grant execute on function howdah_private.verified_binding() to howdah_inserter;
+
 grant execute on function howdah_private.verified_binding() to howdah_viewer;
 
 grant execute on function howdah_private.verified_binding() to howdah_worker;
@@ -51023,6 +51475,8 @@ grant execute on function howdah_private.without_reference(jsonb,text[],text) to
 grant execute on function howdah_private.workflow_by_name(text) to howdah_app;
 
 grant execute on function howdah_private.workflow_by_name(text) to howdah_engine;
+
+grant execute on function howdah_private.workflow_by_name(text) to howdah_inserter;
 
 grant execute on function howdah_private.workflow_by_name(text) to howdah_viewer;
 
@@ -53376,6 +53830,8 @@ comment on column howdah.table_triggers.key_columns is 'Primary key of the table
 
 comment on column howdah.table_triggers.on_event is 'insert, update, or insert or update. An update starts a run if it changes the input, makes the condition true, or changes the primary key of the row.';
 
+comment on column howdah.table_triggers.on_refusal is 'What happens to a row whose run is refused: record (a failed run with the error start_refused tells why, and the statement passes) or raise (the statement fails).';
+
 comment on column howdah.table_triggers.table_name is 'Name of the table when the watch was made.';
 
 comment on column howdah.table_triggers.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
@@ -53772,6 +54228,8 @@ comment on column howdah_private.limited_calls.ended_at is 'Null while the call 
 
 comment on column howdah_private.login_tenants.role is 'Role of the login within its tenant.';
 
+comment on column howdah_private.login_tenants.scopes is 'Actions that the login may do, as for API keys: read, run, edit and manage. runs:create alone inserts runs and reads nothing. Null allows everything that the role allows.';
+
 comment on column howdah_private.mcp_sessions.caller is 'User, else API key, that made the row. Null for a token of the whole tenant. No foreign key, because rows expire after a few days.';
 
 comment on column howdah_private.parked_runs.limit_id is 'The limit that was reached.';
@@ -54022,8 +54480,8 @@ Returns a new uuid v7, in the layout of PostgreSQL 18 on every version.';
 comment on routine howdah.uuid_v7_floor(timestamp with time zone) is '@behavior -*
 Returns the smallest uuid v7 for a time: `where id >= howdah.uuid_v7_floor(now() - interval ''1 day'')`.';
 
-comment on routine howdah.watch_table(text,text,text,text,text,text,text,text,text,integer) is '@behavior -*
-Starts a run of an agent for each row that arrives in a table, and writes the answer of the run into a column. input (by default the row as JSON), condition, concurrency_key and debounce_key are expressions over the row, such as ''customer_id''. A second call with the same table, agent or workflow, and column changes the watch. unwatch_table ends the watch. Only owners of the database may call this function.';
+comment on routine howdah.watch_table(text,text,text,text,text,text,text,text,text,integer,text) is '@behavior -*
+Starts a run of an agent for each row that arrives in a table, and writes the answer of the run into a column. input (by default the row as JSON), condition, concurrency_key and debounce_key are expressions over the row, such as ''customer_id''. With on_refusal => ''record'', a run that is refused becomes a failed run; ''raise'' rejects the statement. A second call with the same table, agent or workflow, and column changes the watch. unwatch_table ends the watch. Only owners of the database may call this function.';
 
 comment on routine howdah.watched_rows_current_row(howdah.watched_rows) is '@behavior -filterBy -orderBy
 The row of the watched table as it is now: the columns that the caller may read. Null if the caller may not read the row or its key, if the row is gone, or if it has more than 64 kB.';
