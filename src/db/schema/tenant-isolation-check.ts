@@ -75,7 +75,7 @@ const GAPS = [
    left join pg_roles as r on r.oid = x.grantee
    where x.grantee = 0
      or (x.privilege_type <> 'SELECT' and r.rolname like 'howdah\\_%' and r.rolname not in ('howdah_app', 'howdah_eraser', 'howdah_engine', 'howdah_owner')
-       and not (r.rolname = 'howdah_inserter' and x.privilege_type = 'INSERT' and o.name = 'howdah.executions'))`,
+       and not (r.rolname = 'howdah_inserter' and x.privilege_type = 'INSERT' and (o.schema, o.relname) = ('howdah', 'executions')))`,
   `select f.name, 'everybody may call it', format('revoke execute on routine %s from public', f.name)
    from functions as f
    where f.proacl is null or exists (select from aclexplode(f.proacl) as a where a.grantee = 0)`,
