@@ -68,24 +68,26 @@ create or replace function howdah_private.applies_to_each(l howdah.limits) retur
     or (l.subject_id is null and l.scope in ('user', 'agent', 'session', 'api_key'))
     or (l.key is null and l.scope = 'key');
 
--- Returns the subject that a use counts for. Null when it does not count.
+-- Returns the subject that a use counts for. Null when it does not count. The body has no subquery,
+-- so that it becomes part of the calling statement.
 create or replace function howdah_private.limit_subject(
   l howdah.limits, tenant_id uuid, user_id uuid, agent_id uuid, session_id uuid,
   api_key_id uuid default null
 ) returns uuid
   language sql immutable
-  return (
-    select s.id
-    from (values (case l.scope
-      when 'system' then case when l.is_per_tenant then limit_subject.tenant_id else l.id end
-      when 'tenant' then limit_subject.tenant_id
-      when 'user' then limit_subject.user_id
-      when 'agent' then limit_subject.agent_id
-      when 'session' then limit_subject.session_id
-      when 'api_key' then limit_subject.api_key_id end)) as s (id)
-    where coalesce(l.subject_id, s.id) = s.id
-      and (l.scope = 'system' or l.tenant_id = limit_subject.tenant_id)
-  );
+  return case
+    when l.scope = 'system' then
+      case when l.is_per_tenant then limit_subject.tenant_id else l.id end
+    when l.tenant_id <> limit_subject.tenant_id then null
+    when l.scope = 'tenant' then limit_subject.tenant_id
+    when l.scope = 'user' and coalesce(l.subject_id = limit_subject.user_id, true)
+      then limit_subject.user_id
+    when l.scope = 'agent' and coalesce(l.subject_id = limit_subject.agent_id, true)
+      then limit_subject.agent_id
+    when l.scope = 'session' and coalesce(l.subject_id = limit_subject.session_id, true)
+      then limit_subject.session_id
+    when l.scope = 'api_key' and coalesce(l.subject_id = limit_subject.api_key_id, true)
+      then limit_subject.api_key_id end;
 
 -- Returns the subject under which runs of a concurrency key are parked.
 create or replace function howdah_private.key_subject(key text) returns uuid

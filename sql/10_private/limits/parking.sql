@@ -61,7 +61,8 @@ begin
         select from howdah_private.parked_runs as p join howdah.limits as l on l.id = p.limit_id
         where p.execution_id = e.id and howdah_private.is_call_limit(l)
       ) as waits_to_call
-    from howdah.executions as e cross join lateral howdah_private.reached_limit(e.id) as r
+    from howdah.executions as e
+    left join howdah_private.reached_limits(record_parked.ids) as r on r.execution_id = e.id
     where e.id = any (record_parked.ids) and e.status = 'waiting' and e.waiting_for = 'quota'
   ),
   noted as (

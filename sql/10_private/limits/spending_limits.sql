@@ -1,58 +1,88 @@
 -- Limits of tokens and cost. The amounts are known only when a model has answered, so the commit
 -- that spends them counts them. Every commit and claim checks whether another model call is
 -- allowed. A run for which none is allowed is parked until the period ends or the limit changes.
+--
+-- Cost. A batch of runs mostly has few subjects: one tenant, some users and agents. So limits are
+-- read once for each tenant of the batch, and counters once for each limit and subject.
 
--- Counts the tokens and cost of the steps that a commit has just written. The heads of the runs are
--- locked, so exactly what commits is counted. Returns whether one of the runs of the call, written
--- now or by an earlier attempt, has reached a limit; each of them is checked (reached_limit) only
--- then. commit_steps calls this where such a limit exists.
+-- Returns the subjects that runs count for, one row for each run and limit of tokens or cost.
+-- `ids` are in order.
+create or replace function howdah_private.spending_subjects(ids uuid[])
+  returns table (
+    execution_id uuid, limit_id uuid, metric howdah.limit_metric, period howdah.limit_period,
+    subject_id uuid
+  )
+  language plpgsql stable security definer rows 64
+  set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+begin
+  return query
+  with runs as materialized (
+    select e.id::uuid as id, e.tenant_id, e.user_id, e.agent_id,
+      case when e.depth = 0 then e.session_id
+        else howdah_private.session_of_run(e) end as session_id
+    from howdah.executions as e
+    where e.id = any (spending_subjects.ids) and e.id between spending_subjects.ids[1]
+      and spending_subjects.ids[cardinality(spending_subjects.ids)]
+  ),
+  tenants as materialized (select distinct r.tenant_id as id from runs as r)
+  select r.id, l.id, l.metric, l.period, s.id
+  from tenants as t
+  cross join lateral howdah_private.usage_limits(t.id, '{tokens,cost}') as l
+  join runs as r on r.tenant_id = t.id
+  cross join lateral (values (howdah_private.limit_subject(
+    l, r.tenant_id, r.user_id, r.agent_id, r.session_id))) as s (id)
+  where s.id is not null;
+end $$;
+
+-- Counts the tokens and cost that a commit has just written: those of each run in `written`, which
+-- are among `ids`. The heads of the runs are locked, so exactly what commits is counted. Returns
+-- those of `ids`, written now or by an earlier attempt, that have reached a limit. `ids` are in
+-- order. commit_steps calls this function where such a limit exists.
 create or replace function howdah_private.count_spending(
-  results howdah_private.commit_result[], ids uuid[], log_ends int[]
-) returns boolean
+  ids uuid[], written uuid[], tokens bigint[], costs numeric[]
+) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
+declare
+  v_now timestamptz := clock_timestamp();
+  v_limits uuid[];
+  v_subjects uuid[];
 begin
-  if not exists (
-    select from howdah.limits as l
-    where l.metric in ('tokens', 'cost') and l.scope <> 'model'
-      and (l.scope = 'system' or l.tenant_id in (
-        select e.tenant_id from howdah.executions as e
-        where e.id = any (count_spending.ids)
-          and e.id between count_spending.ids[1]
-            and count_spending.ids[cardinality(count_spending.ids)]))
+  with amounts as materialized (
+    select s.limit_id, howdah_private.period_begins(s.period, v_now) as started_at, s.subject_id,
+      sum(case s.metric when 'tokens' then u.tokens else u.cost end) as amount
+    from howdah_private.spending_subjects(count_spending.ids) as s
+    left join unnest(count_spending.written, count_spending.tokens, count_spending.costs)
+      as u (id, tokens, cost) on u.id = s.execution_id
+    group by s.limit_id, s.period, s.subject_id
+  ),
+  counted as (
+    insert into howdah_private.limit_counters as c (limit_id, started_at, subject_id, used)
+    select a.limit_id, a.started_at, a.subject_id, a.amount from amounts as a
+    where a.amount > 0 order by a.limit_id, a.started_at, a.subject_id
+    on conflict (limit_id, started_at, subject_id) do update set used = c.used + excluded.used
+  )
+  select array_agg(a.limit_id), array_agg(a.subject_id) into v_limits, v_subjects
+  from amounts as a;
+  if exists (
+    select from unnest(v_limits, v_subjects) as s (limit_id, subject_id)
+    join howdah.limits as l on l.id = s.limit_id
+    where howdah_private.is_used_up(l, s.subject_id, v_now)
   ) then
-    return false;
+    return array(
+      select r.execution_id from howdah_private.reached_limits(count_spending.ids) as r);
   end if;
-  perform howdah_private.add_usage(jsonb_agg(jsonb_build_object(
-    'metric', u.metric, 'amount', u.amount, 'at', clock_timestamp(), 'tenant_id', s.tenant_id,
-    'user_id', s.user_id, 'agent_id', s.agent_id, 'session_id', s.session_id)))
-  from (
-    select e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e) as session_id,
-      sum(n.tokens) as tokens, sum(n.cost) as cost
-    from unnest(count_spending.results) as r
-    join unnest(count_spending.ids, count_spending.log_ends) as c (id, log_end)
-      on c.id = r.execution_id
-    join howdah.executions as e on e.id = r.execution_id
-    cross join lateral (
-      select sum(s.tokens_in + s.tokens_out) as tokens, sum(s.cost) as cost
-      from howdah.steps as s where s.execution_id = r.execution_id and s.seq > c.log_end
-    ) as n
-    where n.tokens > 0 and e.id = any (count_spending.ids)
-    group by 1, 2, 3, 4
-  ) as s
-  cross join lateral (values ('tokens', s.tokens), ('cost', s.cost)) as u (metric, amount)
-  having count(*) > 0;
-  return exists (
-    select from unnest(count_spending.ids) as i (id)
-    where (howdah_private.reached_limit(i.id)).limit_id is not null);
+  return '{}';
 end $$;
 
--- Returns the limit that allows a run no further model call, of several the one with the longest
--- period. Null while a call is allowed.
-create or replace function howdah_private.reached_limit(
-  id uuid, out limit_id uuid, out subject_id uuid
-)
+-- Returns those of the runs that may make no further model call, each with the limit that it has
+-- reached: of several limits the one with the longest period. `ids` are in order.
+create or replace function howdah_private.reached_limits(ids uuid[])
+  returns table (execution_id uuid, limit_id uuid, subject_id uuid)
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
@@ -60,17 +90,25 @@ as $$
 declare
   v_now timestamptz := clock_timestamp();
 begin
-  select l.id, s.id into reached_limit.limit_id, reached_limit.subject_id
-  from howdah.executions as e
-  cross join lateral howdah_private.usage_limits(e.tenant_id, '{tokens,cost}') as l
-  cross join lateral (values (howdah_private.limit_subject(
-    l, e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e)))) as s (id)
-  where e.id = reached_limit.id and s.id is not null
-    and howdah_private.is_used_up(l, s.id, v_now)
-  order by l.period desc nulls first, l.id limit 1;
+  return query
+  with counted as materialized (
+    select s.execution_id, s.limit_id, s.subject_id
+    from howdah_private.spending_subjects(reached_limits.ids) as s
+  ),
+  reached as materialized (
+    select c.limit_id, c.subject_id, l.period
+    from (select distinct n.limit_id, n.subject_id from counted as n) as c
+    join howdah.limits as l on l.id = c.limit_id
+    where howdah_private.is_used_up(l, c.subject_id, v_now)
+  )
+  select distinct on (c.execution_id) c.execution_id, r.limit_id, r.subject_id
+  from reached as r
+  join counted as c on c.limit_id = r.limit_id and c.subject_id = r.subject_id
+  order by c.execution_id, r.period desc nulls first, r.limit_id;
 end $$;
 
--- Parks the due runs that may call no model, and returns them. Part of a claim.
+-- Parks the due runs that may call no model, and returns them. Part of a claim, which has locked
+-- the runs in the order of ids.
 create or replace function howdah_private.park_over_spending_limit(ids uuid[]) returns uuid[]
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -80,16 +118,9 @@ declare
   v_limits uuid[];
   v_subjects uuid[];
 begin
-  select array_agg(o.id), array_agg(o.limit_id), array_agg(o.subject_id)
+  select array_agg(r.execution_id), array_agg(r.limit_id), array_agg(r.subject_id)
   into v_over, v_limits, v_subjects
-  from (
-    select e.id::uuid as id, r.limit_id, r.subject_id
-    from howdah.executions as e cross join lateral howdah_private.reached_limit(e.id) as r
-    where e.id = any (park_over_spending_limit.ids)
-      and howdah_private.is_in_queue(e.status, e.waiting_for)
-      and greatest(e.run_at, e.wake_at) <= clock_timestamp()
-  ) as o
-  where o.limit_id is not null;
+  from howdah_private.reached_limits(park_over_spending_limit.ids) as r;
   if v_over is null then
     return '{}';
   end if;

@@ -90,7 +90,10 @@ declare
   v_moving uuid[] := '{}';
   v_nestloop text;
   v_results howdah_private.commit_result[];
-  v_limit_is_reached boolean;
+  v_written uuid[]; -- runs to which steps were added, with their use of tokens and cost
+  v_tokens bigint[];
+  v_costs numeric[];
+  v_over_quota uuid[] := '{}';
 begin
   if commit_steps.moves is not null then
     v_moving := howdah_private.moving_runs(commit_steps.ids, commit_steps.moves);
@@ -141,7 +144,8 @@ begin
       and h.owner_worker = commit_steps.worker and h.fence = c.fence and h.step_count = c.log_end
       and not (h.has_inbox and coalesce(
         commit_steps.moves -> (c.run - 1) ->> 'status' = 'completed', false))
-    returning c.run, c.log_end, h.message_count - commit_steps.message_counts[c.run] as message_end,
+    returning c.run, c.log_end, c.tokens_in + c.tokens_out as tokens, c.cost,
+      h.message_count - commit_steps.message_counts[c.run] as message_end,
       h.execution_id, h.tenant_id, h.session_id, h.agent_id, h.step_count, h.has_inbox,
       h.is_pause_requested, howdah_private.exhausted_head_limit(h) as exhausted,
       howdah_private.head_ms_left(h) as active_ms_left
@@ -191,8 +195,9 @@ begin
   )
   select array_agg(row(a.execution_id, a.tenant_id, 'committed', 'running', a.step_count,
     a.exhausted, a.active_ms_left, a.has_inbox, a.is_pause_requested
-  )::howdah_private.commit_result) into v_results
-  from advanced_heads as a;
+    )::howdah_private.commit_result),
+    array_agg(a.execution_id), array_agg(a.tokens), array_agg(a.cost)
+  into v_results, v_written, v_tokens, v_costs from advanced_heads as a;
   v_nestloop := set_config('enable_nestloop', 'on', true);
   if commit_steps.moves is not null then
     v_results := howdah_private.move_runs(
@@ -201,8 +206,7 @@ begin
   if exists (
     select from howdah.limits as l where l.metric in ('tokens', 'cost') and l.scope <> 'model'
   ) then
-    v_limit_is_reached := howdah_private.count_spending(
-      v_results, commit_steps.ids, commit_steps.log_ends);
+    v_over_quota := howdah_private.count_spending(commit_steps.ids, v_written, v_tokens, v_costs);
   end if;
   if commit_steps.effects is not null then
     perform howdah_private.after_commit(commit_steps.worker, commit_steps.effects);
@@ -223,8 +227,7 @@ begin
         select true from howdah_private.watchers as w where w.execution_id = r.execution_id limit 1
       ) is not null,
     r.has_inbox, r.is_pause_requested,
-    coalesce(v_limit_is_reached, false)
-      and (howdah_private.reached_limit(r.execution_id)).limit_id is not null,
+    r.execution_id = any (v_over_quota),
     (select a.seq from howdah_private.audit_heads as a where a.tenant_id = r.tenant_id),
     exists (
       select from howdah.limits as l
