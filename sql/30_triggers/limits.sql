@@ -140,18 +140,37 @@ begin
   return null;
 end $$;
 
--- Admits runs at the limits of a run that has stopped running.
+-- Admits runs at the limits of a run that has stopped running. One job for each limit or key stands
+-- for all runs that a transaction stops. A setting of the transaction lists those that have one,
+-- after its id, so that no value from elsewhere counts.
 create or replace function howdah_private.admit_after_run(e howdah.executions) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
+declare
+  v_setting constant text := 'howdah.admissions';
+  v_transaction constant text := pg_current_xact_id()::text || ' ';
+  v_listed text := current_setting(v_setting, true);
+  v_key_subject uuid := howdah_private.key_subject(e.concurrency_key);
+  v_limit record;
 begin
-  perform howdah_private.enqueue_admission(l.id, l.tenant_id, case when l.scope = 'key'
-      then howdah_private.key_subject(e.concurrency_key) end)
-  from howdah.limits as l
-  where l.metric = 'running_runs' and l.tenant_id = e.tenant_id
-    and howdah_private.is_limited_by(l, e.agent_id, e.agent_version_id,
-      howdah_private.model_chosen(e.overrides, e.handoffs), e.concurrency_key);
+  if (v_listed ^@ v_transaction) is not true then
+    v_listed := v_transaction;
+  end if;
+  for v_limit in
+    select l.id, l.tenant_id, s.id as subject_id, n.name
+    from howdah.limits as l
+    cross join lateral (values (case when l.scope = 'key' then v_key_subject end)) as s (id)
+    cross join lateral (values (concat_ws('/', l.id, s.id) || ' ')) as n (name)
+    where l.metric = 'running_runs' and l.tenant_id = e.tenant_id
+      and position(n.name in v_listed) = 0
+      and howdah_private.is_limited_by(l, e.agent_id, e.agent_version_id,
+        howdah_private.model_chosen(e.overrides, e.handoffs), e.concurrency_key)
+  loop
+    perform howdah_private.enqueue_admission(v_limit.id, v_limit.tenant_id, v_limit.subject_id);
+    v_listed := v_listed || v_limit.name;
+    perform set_config(v_setting, v_listed, true);
+  end loop;
 end $$;
 
 -- Counts the bytes of files. Per row, since rows kept for a statement would be kept with their

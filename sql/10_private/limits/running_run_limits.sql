@@ -141,6 +141,8 @@ declare
   v_keys text[]; -- the key of each limit for each key
   v_room int[];
   v_run record;
+  v_features record; -- of the run before: mostly they are the same, and so are the limits
+  v_place int;
   v_own int[]; -- places of the limits that the run counts for
   v_full int;
   v_over uuid[] := '{}';
@@ -160,20 +162,25 @@ begin
   end if;
   for v_run in
     select e.id::uuid, e.tenant_id, e.agent_id, e.agent_version_id, e.concurrency_key,
-      howdah_private.model_chosen(e.overrides, e.handoffs) as model_id
+      howdah_private.model_chosen(e.overrides, e.handoffs) as model_id,
+      row(e.tenant_id, e.agent_id, e.agent_version_id, e.concurrency_key,
+        howdah_private.model_chosen(e.overrides, e.handoffs)) as features
     from howdah.executions as e
     where e.id = any (park_over_running_limit.ids)
       and howdah_private.is_in_queue(e.status, e.waiting_for)
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
     order by e.priority, greatest(e.run_at, e.wake_at), e.id
   loop
-    v_own := array(
-      select i.place from generate_subscripts(v_limits, 1) as i (place)
-      where v_limits[i.place].tenant_id = v_run.tenant_id
-        and case when v_keys[i.place] is not null then v_keys[i.place] = v_run.concurrency_key
-          else howdah_private.is_limited_by(v_limits[i.place], v_run.agent_id,
-            v_run.agent_version_id, v_run.model_id, v_run.concurrency_key) end
-    );
+    if v_run.features is distinct from v_features then
+      v_features := v_run.features;
+      v_own := array(
+        select i.place from generate_subscripts(v_limits, 1) as i (place)
+        where v_limits[i.place].tenant_id = v_run.tenant_id
+          and case when v_keys[i.place] is not null then v_keys[i.place] = v_run.concurrency_key
+            else howdah_private.is_limited_by(v_limits[i.place], v_run.agent_id,
+              v_run.agent_version_id, v_run.model_id, v_run.concurrency_key) end
+      );
+    end if;
     v_full := (select o.place from unnest(v_own) as o (place) where v_room[o.place] <= 0 limit 1);
     if v_full is not null then
       v_over := v_over || v_run.id;
@@ -181,10 +188,9 @@ begin
       v_subjects := v_subjects || case when v_limits[v_full].scope = 'key'
         then howdah_private.key_subject(v_run.concurrency_key) end;
     else
-      v_room := array(
-        select r.room - (r.place = any (v_own))::int
-        from unnest(v_room) with ordinality as r (room, place)
-        order by r.place);
+      foreach v_place in array v_own loop
+        v_room[v_place] := v_room[v_place] - 1;
+      end loop;
     end if;
   end loop;
   return case when cardinality(v_over) > 0

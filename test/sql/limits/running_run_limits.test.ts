@@ -179,6 +179,41 @@ describe('limits on running runs', () => {
     expect(await states(ids)).toEqual(['cancelled', 'queued']);
   });
 
+  test('runs that stop in one transaction add one job for each limit, and those of the next add theirs', async () => {
+    const limits = [
+      await limit({ scope: 'agent', subject_id: agent, max_value: 4 }),
+      await limit({ max_value: 90 }),
+    ];
+    const ids = await runs(5);
+    expect(await claim(ids)).toHaveLength(4);
+    const cancelled = ids.filter((_, index) => index < 4);
+    const jobs = async () =>
+      (
+        await all(
+          db.pool,
+          `select j.payload ->> 'id' as id from graphile_worker._private_jobs as j
+           join graphile_worker._private_tasks as t on t.id = j.task_id
+           where t.identifier = 'admit' and j.key is null order by 1`,
+        )
+      ).map(({ id }) => id);
+    const client = await testClient(db.pool);
+    for (const part of [cancelled.slice(0, 2), cancelled.slice(2)]) {
+      await client.query('begin');
+      // a value that the transaction has not written counts for nothing
+      await client.query(`select set_config('howdah.admissions', $1, false)`, [limits.join('/ ')]);
+      await client.query('savepoint undone');
+      await client.query('select howdah.cancel_execution($1)', [part[0]]);
+      await client.query('rollback to savepoint undone');
+      await client.query('select howdah.cancel_execution(id) from unnest($1::uuid[]) as r (id)', [
+        part,
+      ]);
+      await client.query('commit');
+    }
+    expect(await jobs()).toEqual([...limits, ...limits].sort());
+    expect(await admit()).toBe(1);
+    expect(await states(ids.slice(4))).toEqual(['queued']);
+  });
+
   test('raising or deleting a limit continues waiting runs; lowering it stops none', async () => {
     const id = await limit({ scope: 'agent', subject_id: agent, max_value: 1 });
     const ids = await runs(6);
