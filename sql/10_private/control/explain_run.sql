@@ -288,11 +288,8 @@ begin
         else ' tokens per minute' end);
   end if;
   return format('the limit of %s%s of %s is reached: %s of %s%s', l.metric, ' per ' || l.period,
-    v_of, coalesce((
-      select trim_scale(c.used)::text from howdah_private.limit_counters as c
-      where c.limit_id = l.id and c.subject_id = reached_limit_text.subject_id
-        and c.started_at = howdah_private.period_begins(l.period, v_now)
-    ), '0'), v_max,
+    v_of, trim_scale(
+      howdah_private.counted_use(l, reached_limit_text.subject_id, v_now))::text, v_max,
     '; it resets at ' || howdah_private.utc_text(howdah_private.period_ends(l.period, v_now)));
 end $$;
 

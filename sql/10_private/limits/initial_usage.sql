@@ -159,7 +159,7 @@ begin
   select l.id, v_began_at, u.subject_id, u.used
   from howdah_private.usage_since(l, v_began_at) as u
   order by u.subject_id -- a commit that saw the limit before the change may have its counter
-  on conflict (limit_id, started_at, subject_id) do update set used = excluded.used;
+  on conflict (limit_id, started_at, subject_id, slot) do update set used = excluded.used;
   if l.metric in ('tokens', 'cost') then
     perform howdah_private.enqueue_recount(l, null);
   end if;
@@ -218,15 +218,16 @@ begin
   end if;
   v_began_at := howdah_private.period_begins(v_limit.period, clock_timestamp());
   with locked as (
-    insert into howdah_private.limit_counters as c (limit_id, started_at, subject_id, used)
-    select v_limit.id, v_began_at, u.subject_id, 0
+    insert into howdah_private.limit_counters as c (limit_id, started_at, subject_id, slot, used)
+    select v_limit.id, v_began_at, u.subject_id, n.slot, 0
     from howdah_private.usage_since(v_limit, v_began_at) as u
-    order by u.subject_id
+    cross join generate_series(0, howdah_private.last_counter_slot(v_limit.scope)) as n (slot)
+    order by u.subject_id, n.slot
     on conflict on constraint limit_counters_pkey do update set used = c.used
     returning c.subject_id
   )
   select array_agg(k.subject_id) into v_subjects from locked as k;
-  update howdah_private.limit_counters as c set used = u.used
+  update howdah_private.limit_counters as c set used = case c.slot when 0 then u.used else 0 end
   from howdah_private.usage_since(v_limit, v_began_at) as u
   where c.limit_id = v_limit.id and c.started_at = v_began_at and c.subject_id = u.subject_id
     and c.subject_id = any (v_subjects);

@@ -114,16 +114,24 @@ create or replace function howdah_private.is_replaced(l howdah.limits, subject_i
             = is_replaced.subject_id end
   );
 
+-- Returns how much a subject has used of a usage limit: the sum of its slots.
+create or replace function howdah_private.counted_use(
+  l howdah.limits, subject_id uuid, at timestamptz
+) returns numeric
+  language sql stable
+  return coalesce((
+    select sum(c.used) from howdah_private.limit_counters as c
+    where c.limit_id = l.id and c.subject_id = counted_use.subject_id
+      and c.started_at = howdah_private.period_begins(l.period, counted_use.at)
+  ), 0);
+
 -- Returns whether a subject has reached a usage limit.
 create or replace function howdah_private.is_used_up(
   l howdah.limits, subject_id uuid, at timestamptz
 ) returns boolean
   language sql stable
-  return coalesce((
-    select c.used from howdah_private.limit_counters as c
-    where c.limit_id = l.id and c.started_at = howdah_private.period_begins(l.period, is_used_up.at)
-      and c.subject_id = is_used_up.subject_id
-  ), 0) >= l.max_value and not howdah_private.is_replaced(l, is_used_up.subject_id);
+  return howdah_private.counted_use(l, is_used_up.subject_id, is_used_up.at) >= l.max_value
+    and not howdah_private.is_replaced(l, is_used_up.subject_id);
 
 -- Returns how many runs of the keys of a limit run and wait now. A limit for each key has a row for
 -- each key in use that has no limit of its own, if the caller may see one of its runs.
@@ -211,12 +219,9 @@ begin
     elsif howdah_private.is_call_limit(v_limit) then
       v_used := howdah_private.counted_calls(v_limit);
     else
-      v_used := coalesce((
-        select c.used from howdah_private.limit_counters as c
-        where c.limit_id = v_limit.id and c.started_at = v_began_at
-          and c.subject_id = howdah_private.limit_subject(v_limit, v_limit.tenant_id,
-            v_limit.user_id, v_limit.agent_id, v_limit.session_id, v_limit.api_key_id)
-      ), 0);
+      v_used := howdah_private.counted_use(v_limit, howdah_private.limit_subject(v_limit,
+        v_limit.tenant_id, v_limit.user_id, v_limit.agent_id, v_limit.session_id,
+        v_limit.api_key_id), clock_timestamp());
     end if;
     return query select v_limit.subject_id, null::text, v_used, (
         select count(*)::int from howdah_private.parked_runs as p where p.limit_id = v_limit.id

@@ -2,9 +2,9 @@
 --
 -- Exact: a use is added to a counter in the transaction that uses it, under the lock of the
 -- counter's row. The second transaction waits for the first and then sees what the first used.
--- Counters are locked in the order of limits, periods and subjects, after the runs and sessions
--- of the statement. Runs, requests and storage above a limit are refused, and nothing of them is
--- counted.
+-- Counters are locked in the order of limits, periods, subjects and slots, after the runs and
+-- sessions of the statement. Only tokens and cost have several slots (spending_limits.sql). Runs,
+-- requests and storage above a limit are refused, and nothing of them is counted.
 
 -- Returns the session that a run counts for: a child counts for the session of its root.
 create or replace function howdah_private.session_of_run(e howdah.executions) returns uuid
@@ -40,7 +40,8 @@ as $$
     insert into howdah_private.limit_counters as c (limit_id, started_at, subject_id, used)
     select a.id, a.started_at, a.subject_id, a.amount
     from amounts as a order by a.id, a.started_at, a.subject_id
-    on conflict (limit_id, started_at, subject_id) do update set used = c.used + excluded.used
+    on conflict (limit_id, started_at, subject_id, slot)
+      do update set used = c.used + excluded.used
     returning c.limit_id, c.started_at, c.subject_id, c.used
   )
   select c.limit_id, c.subject_id, c.used, a.amount
@@ -122,7 +123,7 @@ create or replace function howdah_private.delete_old_counters() returns void
 as $$
   delete from howdah_private.limit_counters as c
   using (
-    select o.limit_id, o.started_at, o.subject_id from howdah_private.limit_counters as o
+    select o.limit_id, o.started_at, o.subject_id, o.slot from howdah_private.limit_counters as o
     left join howdah.limits as l on l.id = o.limit_id
     where l.id is null
       or o.started_at
@@ -135,5 +136,5 @@ as $$
     for update of o skip locked
   ) as old
   where c.limit_id = old.limit_id and c.started_at = old.started_at
-    and c.subject_id = old.subject_id
+    and c.subject_id = old.subject_id and c.slot = old.slot
 $$;

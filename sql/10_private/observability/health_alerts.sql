@@ -119,9 +119,12 @@ as $$
     format('%s of %s are used', trim_scale(c.used), trim_scale(q.max_value))
   from limits as l
   cross join howdah.limits as q
-  join howdah_private.limit_counters as c
-    on c.limit_id = q.id
-      and c.started_at = howdah_private.period_begins(q.period, clock_timestamp())
+  cross join lateral (
+    select o.subject_id, o.started_at, sum(o.used) as used from howdah_private.limit_counters as o
+    where o.limit_id = q.id
+      and o.started_at = howdah_private.period_begins(q.period, clock_timestamp())
+    group by 1, 2
+  ) as c
   where l.name = 'quota_nearly_used' and q.max_value > 0
     and c.used >= q.max_value * l.threshold / 100
     and not (howdah_private.applies_to_each(q) and howdah_private.is_replaced(q, c.subject_id))

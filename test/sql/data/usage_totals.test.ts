@@ -259,7 +259,7 @@ describe('a limit created after the deletion of runs counts them', () => {
        values ($1, $2, $3, $4, $5, 1000000) returning id`,
       [tenant_id, scope, subject_id, metric, period],
     );
-    const counters = `select subject_id, used from howdah_private.limit_counters where limit_id = $1 order by 1`;
+    const counters = `select subject_id, sum(used) as used from howdah_private.limit_counters where limit_id = $1 group by 1 order by 1`;
     const first = await all(db.pool, counters, [id]);
     await waitForRecount(db.pool, id);
     expect(await all(db.pool, counters, [id])).toEqual(first);

@@ -9,6 +9,7 @@ import {
   claimOnce,
   commitAsIs,
   deleteLimits,
+  isBlocked,
   makeAgent,
   makeRun,
   makeRuns,
@@ -20,6 +21,7 @@ import {
   openSession,
   statesOf,
   unique,
+  waitForRecount,
 } from '../support.ts';
 
 /** Tokens of one model answer. */
@@ -214,11 +216,79 @@ describe('limits of tokens over a batch of runs', () => {
         return commits;
       }),
     );
-    // every commit saw all commits before it: the one that reaches the limit, and all later ones, say so
+    // each commit saw all before it, so the one that reaches the limit and all later ones say so
     expect(allowed.reduce((sum, commits) => sum + commits, 0)).toBe((sessions * rounds) / 2 - 1);
     expect(await counters(id)).toEqual({ [tenant]: total });
     expect(await counters(ofUsers)).toEqual(
       Object.fromEntries(users.map((user) => [user.id, total / users.length])),
     );
+  });
+
+  describe('with slots', () => {
+    /** Opens sessions that count into different slots. */
+    const openSlots = async (count: number) => {
+      const bySlot = new Map<number, Awaited<ReturnType<typeof openSession>>>();
+      while (bySlot.size < count) {
+        const client = await openSession(db.url);
+        const { slot } = await one(client, 'select pg_backend_pid() % 8 as slot');
+        if (bySlot.has(slot)) await client.end();
+        else bySlot.set(slot, client);
+      }
+      return [...bySlot.values()];
+    };
+
+    test.each([
+      ['far from', 100 * EACH, false],
+      ['near', 4 * EACH, true],
+    ])('commits %s the limit wait for an open commit: %s tokens, %s', async (_, max, waits) => {
+      const id = await limit(max);
+      const ids = (await runs(2)) as [string, string];
+      await claimOnce(db.pool, worker, ids);
+      const clients = await openSlots(2);
+      const [first, second] = clients as [(typeof clients)[0], (typeof clients)[0]];
+      await first.query('begin');
+      await commitAsIs(first, worker, [stepOf(ids[0], 0)]);
+      const committed = commitAsIs(second, worker, [stepOf(ids[1], 0)]);
+      if (waits) await isBlocked(db.pool, second);
+      else expect(await committed).toMatchObject([{ outcome: 'committed', over_quota: false }]);
+      await first.query('commit');
+      await committed;
+      expect(await counters(id)).toEqual({ [tenant]: 2 * EACH });
+      expect(
+        await one(db.pool, 'select used from howdah.limit_usage where limit_id = $1', [id]),
+      ).toEqual({ used: String(2 * EACH) });
+      await Promise.all(clients.map((client) => client.end()));
+    });
+
+    test('a limit is never passed unnoticed, and use of all slots is counted again as one', async () => {
+      const sessions = 8;
+      const rounds = 20;
+      const max = (sessions * rounds * EACH) / 2;
+      const id = await limit(max);
+      const ids = await runs(sessions);
+      await claimOnce(db.pool, worker, ids);
+      const clients = await openSlots(sessions);
+      const allowed = await Promise.all(
+        ids.map(async (run, index) => {
+          let commits = 0;
+          for (let after = 0; after < rounds; after += 1) {
+            const [result] = await commitAsIs(clients[index] as (typeof clients)[0], worker, [
+              stepOf(run, after),
+            ]);
+            commits += Number(!result?.over_quota);
+          }
+          return commits;
+        }),
+      );
+      await Promise.all(clients.map((client) => client.end()));
+      const exact = max / EACH - 1;
+      const sum = allowed.reduce((total, commits) => total + commits, 0);
+      expect(sum).toBeLessThanOrEqual(exact);
+      // one commit of each slot may come between, and is told to wait too early
+      expect(sum).toBeGreaterThanOrEqual(exact - sessions);
+      expect(await counters(id)).toEqual({ [tenant]: 2 * max });
+      await waitForRecount(db.pool, id);
+      expect(await counters(id)).toEqual({ [tenant]: 2 * max });
+    });
   });
 });
