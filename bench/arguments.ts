@@ -7,6 +7,8 @@ export type Options = {
   check: boolean;
   peers: boolean;
   rounds: number | undefined;
+  /** Whether `steps` measures what a limit of tokens adds to a step, and nothing else. */
+  withLimit: boolean;
   /** The Markdown file that receives the tables. */
   write: string | undefined;
   /** The folder of the other checkout of a comparison. */
@@ -27,6 +29,7 @@ export function parseArguments(args: readonly string[], known: readonly string[]
       check: { type: 'boolean', default: false },
       peers: { type: 'boolean', default: true },
       rounds: { type: 'string' },
+      'with-limit': { type: 'boolean', default: false },
       write: { type: 'string' },
       against: { type: 'string' },
     },
@@ -38,6 +41,9 @@ export function parseArguments(args: readonly string[], known: readonly string[]
   if (values.against !== undefined && (values.check || values.write !== undefined)) {
     throw new Error('--against can be combined with neither --check nor --write');
   }
+  if (values['with-limit'] && (values.check || values.write !== undefined || values.against)) {
+    throw new Error('--with-limit can be combined with none of --check, --write and --against');
+  }
   const isAll = positionals.length === 0 || positionals.includes('all');
   return {
     names: known.filter((name) => isAll || positionals.includes(name)),
@@ -45,6 +51,7 @@ export function parseArguments(args: readonly string[], known: readonly string[]
     check: values.check,
     peers: values.peers,
     rounds: values.rounds === undefined ? undefined : parseRounds(values.rounds),
+    withLimit: values['with-limit'],
     write: values.write,
     against: values.against,
   };

@@ -8,6 +8,8 @@ export type BenchContext = {
   talk(line: string): void;
   /** Returns the number of rounds to measure: `--rounds`, else the usual number of the bench. */
   rounds(usual: number): number;
+  /** Whether `steps` compares rounds with and without a limit of tokens: `--with-limit`. */
+  withLimit: boolean;
   /** Returns whether a peer of `systems.ts` is to be measured. */
   has(system: string): boolean;
 };

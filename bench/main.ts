@@ -15,6 +15,9 @@ import { INSTALL_PEERS, installedPeers, PEERS } from './systems.ts';
 // Runs benches and prints their figures. Exits 1 if a figure misses its bar (bars.ts) or a bench
 // fails. With --check it also exits 1 if a figure that has a bar was not measured.
 //
+// npm run bench -- steps --with-limit [--json] [--rounds N]
+// Measures what a limit of tokens adds to a step.
+//
 // npm run bench -- [NAMES] --against FOLDER [--json] [--rounds N]
 // Measures the checkout in FOLDER and this one in turn, without peers, and prints the ratios of new
 // to old.
@@ -59,6 +62,7 @@ async function measure(options: Options): Promise<void> {
       server,
       talk: (line) => console.error(line),
       rounds: (usual) => options.rounds ?? usual,
+      withLimit: options.withLimit,
       has: (system) => peers.includes(system),
     };
     const figures: JudgedFigure[] = [];

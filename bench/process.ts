@@ -44,6 +44,7 @@ await doOrder<BenchOrder, BenchMessage>(async ({ names, isAll, rounds, url }, sa
       server,
       talk,
       rounds: (usual: number) => rounds ?? usual,
+      withLimit: false,
       has: () => false,
     };
     const broken = await runBenches(isAll ? allowed : names, context, (bench, figures) =>

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { Bench } from '../bench.ts';
+import { measureLimitedCommits } from '../data/limited-commits.ts';
 import { type Figure, figure, median, ratios } from '../figures.ts';
 import { BENCH_AGENT, startEngine } from '../processes/engine.ts';
 
@@ -20,7 +21,8 @@ const LIMIT = `insert into howdah.limits (scope, metric, period, max_value) valu
 /**
  * Measures what permissions, limits and the audit log add to the time of an insert. Each round
  * repeats an insert on one connection, first with these triggers and then without. The inserts are
- * of runs without a limit, of runs with a limit, and of a user, which is audited.
+ * of runs without a limit, of runs with a limit, and of a user, which is audited. Then several
+ * connections commit steps at once, without and with a limit of tokens.
  */
 export const guards: Bench = async ({ server, rounds }) => {
   const database = await server.createDatabase();
@@ -54,6 +56,7 @@ export const guards: Bench = async ({ server, rounds }) => {
         table: 'users',
         triggers: USER_TRIGGERS,
       })),
+      ...(await measureLimitedCommits(database, count)),
     ];
   } finally {
     client.release();

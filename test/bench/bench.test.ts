@@ -53,10 +53,13 @@ describe('the command line', () => {
       check: true,
       peers: false,
       rounds: 5,
+      withLimit: false,
       write: 'x.md',
       against: undefined,
     });
     expect(parseArguments(['--against', '../old'], known).against).toBe('../old');
+    expect(parseArguments(['steps', '--with-limit'], known).withLimit).toBe(true);
+    expect(() => parseArguments(['--with-limit', '--check'], known)).toThrow('--with-limit');
   });
 
   test.each([
