@@ -2106,7 +2106,8 @@ create table howdah_private.limit_counters (
   subject_id uuid not null,
   started_at timestamp with time zone not null,
   used numeric not null,
-  constraint limit_counters_pkey PRIMARY KEY (limit_id, started_at, subject_id)
+  slot smallint default 0 not null,
+  constraint limit_counters_pkey PRIMARY KEY (limit_id, started_at, subject_id, slot)
 );
 alter table howdah_private.limit_counters enable row level security, force row level security;
 
@@ -5686,7 +5687,8 @@ AS $function$
     insert into howdah_private.limit_counters as c (limit_id, started_at, subject_id, used)
     select a.id, a.started_at, a.subject_id, a.amount
     from amounts as a order by a.id, a.started_at, a.subject_id
-    on conflict (limit_id, started_at, subject_id) do update set used = c.used + excluded.used
+    on conflict (limit_id, started_at, subject_id, slot)
+      do update set used = c.used + excluded.used
     returning c.limit_id, c.started_at, c.subject_id, c.used
   )
   select c.limit_id, c.subject_id, c.used, a.amount
@@ -5777,13 +5779,30 @@ CREATE OR REPLACE FUNCTION howdah_private.admit_after_run(e howdah.executions)
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  v_setting constant text := 'howdah.admissions';
+  v_transaction constant text := pg_current_xact_id()::text || ' ';
+  v_listed text := current_setting(v_setting, true);
+  v_key_subject uuid := howdah_private.key_subject(e.concurrency_key);
+  v_limit record;
 begin
-  perform howdah_private.enqueue_admission(l.id, l.tenant_id, case when l.scope = 'key'
-      then howdah_private.key_subject(e.concurrency_key) end)
-  from howdah.limits as l
-  where l.metric = 'running_runs' and l.tenant_id = e.tenant_id
-    and howdah_private.is_limited_by(l, e.agent_id, e.agent_version_id,
-      howdah_private.model_chosen(e.overrides, e.handoffs), e.concurrency_key);
+  if (v_listed ^@ v_transaction) is not true then
+    v_listed := v_transaction;
+  end if;
+  for v_limit in
+    select l.id, l.tenant_id, s.id as subject_id, n.name
+    from howdah.limits as l
+    cross join lateral (values (case when l.scope = 'key' then v_key_subject end)) as s (id)
+    cross join lateral (values (concat_ws('/', l.id, s.id) || ' ')) as n (name)
+    where l.metric = 'running_runs' and l.tenant_id = e.tenant_id
+      and position(n.name in v_listed) = 0
+      and howdah_private.is_limited_by(l, e.agent_id, e.agent_version_id,
+        howdah_private.model_chosen(e.overrides, e.handoffs), e.concurrency_key)
+  loop
+    perform howdah_private.enqueue_admission(v_limit.id, v_limit.tenant_id, v_limit.subject_id);
+    v_listed := v_listed || v_limit.name;
+    perform set_config(v_setting, v_listed, true);
+  end loop;
 end $function$
 ;
 
@@ -12937,7 +12956,10 @@ declare
   v_moving uuid[] := '{}';
   v_nestloop text;
   v_results howdah_private.commit_result[];
-  v_limit_is_reached boolean;
+  v_written uuid[]; -- runs to which steps were added, with their use of tokens and cost
+  v_tokens bigint[];
+  v_costs numeric[];
+  v_over_quota uuid[] := '{}';
 begin
   if commit_steps.moves is not null then
     v_moving := howdah_private.moving_runs(commit_steps.ids, commit_steps.moves);
@@ -12988,7 +13010,8 @@ begin
       and h.owner_worker = commit_steps.worker and h.fence = c.fence and h.step_count = c.log_end
       and not (h.has_inbox and coalesce(
         commit_steps.moves -> (c.run - 1) ->> 'status' = 'completed', false))
-    returning c.run, c.log_end, h.message_count - commit_steps.message_counts[c.run] as message_end,
+    returning c.run, c.log_end, c.tokens_in + c.tokens_out as tokens, c.cost,
+      h.message_count - commit_steps.message_counts[c.run] as message_end,
       h.execution_id, h.tenant_id, h.session_id, h.agent_id, h.step_count, h.has_inbox,
       h.is_pause_requested, howdah_private.exhausted_head_limit(h) as exhausted,
       howdah_private.head_ms_left(h) as active_ms_left
@@ -13038,8 +13061,9 @@ begin
   )
   select array_agg(row(a.execution_id, a.tenant_id, 'committed', 'running', a.step_count,
     a.exhausted, a.active_ms_left, a.has_inbox, a.is_pause_requested
-  )::howdah_private.commit_result) into v_results
-  from advanced_heads as a;
+    )::howdah_private.commit_result),
+    array_agg(a.execution_id), array_agg(a.tokens), array_agg(a.cost)
+  into v_results, v_written, v_tokens, v_costs from advanced_heads as a;
   v_nestloop := set_config('enable_nestloop', 'on', true);
   if commit_steps.moves is not null then
     v_results := howdah_private.move_runs(
@@ -13048,8 +13072,7 @@ begin
   if exists (
     select from howdah.limits as l where l.metric in ('tokens', 'cost') and l.scope <> 'model'
   ) then
-    v_limit_is_reached := howdah_private.count_spending(
-      v_results, commit_steps.ids, commit_steps.log_ends);
+    v_over_quota := howdah_private.count_spending(commit_steps.ids, v_written, v_tokens, v_costs);
   end if;
   if commit_steps.effects is not null then
     perform howdah_private.after_commit(commit_steps.worker, commit_steps.effects);
@@ -13070,8 +13093,7 @@ begin
         select true from howdah_private.watchers as w where w.execution_id = r.execution_id limit 1
       ) is not null,
     r.has_inbox, r.is_pause_requested,
-    coalesce(v_limit_is_reached, false)
-      and (howdah_private.reached_limit(r.execution_id)).limit_id is not null,
+    r.execution_id = any (v_over_quota),
     (select a.seq from howdah_private.audit_heads as a where a.tenant_id = r.tenant_id),
     exists (
       select from howdah.limits as l
@@ -13465,9 +13487,12 @@ AS $function$
     format('%s of %s are used', trim_scale(c.used), trim_scale(q.max_value))
   from limits as l
   cross join howdah.limits as q
-  join howdah_private.limit_counters as c
-    on c.limit_id = q.id
-      and c.started_at = howdah_private.period_begins(q.period, clock_timestamp())
+  cross join lateral (
+    select o.subject_id, o.started_at, sum(o.used) as used from howdah_private.limit_counters as o
+    where o.limit_id = q.id
+      and o.started_at = howdah_private.period_begins(q.period, clock_timestamp())
+    group by 1, 2
+  ) as c
   where l.name = 'quota_nearly_used' and q.max_value > 0
     and c.used >= q.max_value * l.threshold / 100
     and not (howdah_private.applies_to_each(q) and howdah_private.is_replaced(q, c.subject_id))
@@ -14058,46 +14083,66 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.count_spending(results howdah_private.commit_result[], ids uuid[], log_ends integer[])
- RETURNS boolean
+CREATE OR REPLACE FUNCTION howdah_private.count_spending(ids uuid[], written uuid[], tokens bigint[], costs numeric[])
+ RETURNS uuid[]
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+#variable_conflict use_column
+declare
+  v_now timestamptz := clock_timestamp();
+  v_slot int := pg_backend_pid();
+  v_limits uuid[];
+  v_starts timestamptz[];
+  v_subjects uuid[];
+  v_rooms numeric[]; -- what a subject may use, less the margin for other transactions
 begin
-  if not exists (
-    select from howdah.limits as l
-    where l.metric in ('tokens', 'cost') and l.scope <> 'model'
-      and (l.scope = 'system' or l.tenant_id in (
-        select e.tenant_id from howdah.executions as e
-        where e.id = any (count_spending.ids)
-          and e.id between count_spending.ids[1]
-            and count_spending.ids[cardinality(count_spending.ids)]))
-  ) then
-    return false;
-  end if;
-  perform howdah_private.add_usage(jsonb_agg(jsonb_build_object(
-    'metric', u.metric, 'amount', u.amount, 'at', clock_timestamp(), 'tenant_id', s.tenant_id,
-    'user_id', s.user_id, 'agent_id', s.agent_id, 'session_id', s.session_id)))
-  from (
-    select e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e) as session_id,
-      sum(n.tokens) as tokens, sum(n.cost) as cost
-    from unnest(count_spending.results) as r
-    join unnest(count_spending.ids, count_spending.log_ends) as c (id, log_end)
-      on c.id = r.execution_id
-    join howdah.executions as e on e.id = r.execution_id
+  with spent as materialized (
+    select s.limit_id, howdah_private.period_begins(s.period, v_now) as started_at, s.subject_id,
+      s.max_value, s.last_slot, howdah_private.counter_share(s.max_value) as share,
+      sum(case s.metric when 'tokens' then u.tokens else u.cost end) as amount
+    from howdah_private.spending_subjects(count_spending.ids) as s
+    left join unnest(count_spending.written, count_spending.tokens, count_spending.costs)
+      as u (id, tokens, cost) on u.id = s.execution_id
+    group by s.limit_id, s.period, s.subject_id, s.max_value, s.last_slot
+  ),
+  amounts as materialized (
+    select s.*, c.used,
+      s.amount > s.share or s.amount + s.last_slot * s.share + c.used >= s.max_value as is_near
+    from spent as s
     cross join lateral (
-      select sum(s.tokens_in + s.tokens_out) as tokens, sum(s.cost) as cost
-      from howdah.steps as s where s.execution_id = r.execution_id and s.seq > c.log_end
-    ) as n
-    where n.tokens > 0 and e.id = any (count_spending.ids)
-    group by 1, 2, 3, 4
-  ) as s
-  cross join lateral (values ('tokens', s.tokens), ('cost', s.cost)) as u (metric, amount)
-  having count(*) > 0;
-  return exists (
-    select from unnest(count_spending.ids) as i (id)
-    where (howdah_private.reached_limit(i.id)).limit_id is not null);
+      select coalesce(sum(o.used), 0) as used from howdah_private.limit_counters as o
+      where o.limit_id = s.limit_id and o.started_at = s.started_at
+        and o.subject_id = s.subject_id
+    ) as c
+  ),
+  counted as (
+    insert into howdah_private.limit_counters as c (limit_id, started_at, subject_id, slot, used)
+    select a.limit_id, a.started_at, a.subject_id, n.slot,
+      case n.slot when v_slot % (a.last_slot + 1) then a.amount else 0 end
+    from amounts as a cross join lateral generate_series(0, a.last_slot) as n (slot)
+    where a.amount > 0 and (a.is_near or n.slot = v_slot % (a.last_slot + 1))
+    order by a.limit_id, a.started_at, a.subject_id, n.slot
+    on conflict (limit_id, started_at, subject_id, slot)
+      do update set used = c.used + excluded.used
+  )
+  select array_agg(a.limit_id), array_agg(a.started_at), array_agg(a.subject_id), array_agg(
+    case when a.amount > 0 and not a.is_near then a.max_value - a.last_slot * a.share
+      else a.max_value end)
+  into v_limits, v_starts, v_subjects, v_rooms
+  from amounts as a where a.amount > 0 or a.used >= a.max_value;
+  if v_limits is null then -- as in most steps of tools
+    return '{}';
+  end if;
+  select array_agg(s.limit_id), array_agg(s.subject_id) into v_limits, v_subjects
+  from unnest(v_limits, v_starts, v_subjects, v_rooms)
+    as s (limit_id, started_at, subject_id, room)
+  where s.room <= (
+    select coalesce(sum(c.used), 0) from howdah_private.limit_counters as c
+    where c.limit_id = s.limit_id and c.started_at = s.started_at and c.subject_id = s.subject_id);
+  return case when v_limits is null then '{}' else howdah_private.runs_of_subjects(
+    count_spending.ids, v_limits, v_subjects) end;
 end $function$
 ;
 
@@ -14144,6 +14189,20 @@ AS $function$
   select m.first_id, m.next_id from howdah_private.closed_months as m
   where m.dropped_at is null and m.runs is not null
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.counted_use(l howdah.limits, subject_id uuid, at timestamp with time zone)
+ RETURNS numeric
+ LANGUAGE sql
+ STABLE
+RETURN COALESCE((SELECT sum(c.used) AS sum FROM howdah_private.limit_counters c WHERE ((c.limit_id = (counted_use.l).id) AND (c.subject_id = counted_use.subject_id) AND (c.started_at = howdah_private.period_begins((counted_use.l).period, counted_use.at)))), (0)::numeric)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.counter_share(max_value numeric)
+ RETURNS numeric
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (max_value / (80)::numeric)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.counts_closed_months(l howdah.limits)
@@ -14899,7 +14958,7 @@ CREATE OR REPLACE FUNCTION howdah_private.delete_old_counters()
 AS $function$
   delete from howdah_private.limit_counters as c
   using (
-    select o.limit_id, o.started_at, o.subject_id from howdah_private.limit_counters as o
+    select o.limit_id, o.started_at, o.subject_id, o.slot from howdah_private.limit_counters as o
     left join howdah.limits as l on l.id = o.limit_id
     where l.id is null
       or o.started_at
@@ -14912,7 +14971,7 @@ AS $function$
     for update of o skip locked
   ) as old
   where c.limit_id = old.limit_id and c.started_at = old.started_at
-    and c.subject_id = old.subject_id
+    and c.subject_id = old.subject_id and c.slot = old.slot
 $function$
 ;
 
@@ -20410,7 +20469,7 @@ begin
   select l.id, v_began_at, u.subject_id, u.used
   from howdah_private.usage_since(l, v_began_at) as u
   order by u.subject_id -- a commit that saw the limit before the change may have its counter
-  on conflict (limit_id, started_at, subject_id) do update set used = excluded.used;
+  on conflict (limit_id, started_at, subject_id, slot) do update set used = excluded.used;
   if l.metric in ('tokens', 'cost') then
     perform howdah_private.enqueue_recount(l, null);
   end if;
@@ -21237,7 +21296,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_used_up(l howdah.limits, subject_id
  RETURNS boolean
  LANGUAGE sql
  STABLE
-RETURN ((COALESCE((SELECT c.used FROM howdah_private.limit_counters c WHERE ((c.limit_id = (is_used_up.l).id) AND (c.started_at = howdah_private.period_begins((is_used_up.l).period, is_used_up.at)) AND (c.subject_id = is_used_up.subject_id))), (0)::numeric) >= (l).max_value) AND (NOT howdah_private.is_replaced(l, subject_id)))
+RETURN ((howdah_private.counted_use(l, subject_id, at) >= (l).max_value) AND (NOT howdah_private.is_replaced(l, subject_id)))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_uuid_v7(id uuid)
@@ -22295,6 +22354,13 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.last_counter_slot(scope howdah.limit_scope)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE
+RETURN CASE WHEN (scope = ANY (ARRAY['tenant'::howdah.limit_scope, 'agent'::howdah.limit_scope, 'system'::howdah.limit_scope])) THEN 7 ELSE 0 END
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.last_finish_reason(id uuid)
  RETURNS howdah.finish_reason
  LANGUAGE sql
@@ -22409,7 +22475,7 @@ CREATE OR REPLACE FUNCTION howdah_private.limit_subject(l howdah.limits, tenant_
  RETURNS uuid
  LANGUAGE sql
  IMMUTABLE
-RETURN (SELECT s.id FROM (VALUES (CASE (limit_subject.l).scope WHEN 'system'::howdah.limit_scope THEN CASE WHEN (limit_subject.l).is_per_tenant THEN limit_subject.tenant_id ELSE (limit_subject.l).id END WHEN 'tenant'::howdah.limit_scope THEN limit_subject.tenant_id WHEN 'user'::howdah.limit_scope THEN limit_subject.user_id WHEN 'agent'::howdah.limit_scope THEN limit_subject.agent_id WHEN 'session'::howdah.limit_scope THEN limit_subject.session_id WHEN 'api_key'::howdah.limit_scope THEN limit_subject.api_key_id ELSE NULL::uuid END)) s(id) WHERE ((COALESCE((limit_subject.l).subject_id, s.id) = s.id) AND (((limit_subject.l).scope = 'system'::howdah.limit_scope) OR ((limit_subject.l).tenant_id = limit_subject.tenant_id))))
+RETURN CASE WHEN ((l).scope = 'system'::howdah.limit_scope) THEN CASE WHEN (l).is_per_tenant THEN tenant_id ELSE (l).id END WHEN ((l).tenant_id <> tenant_id) THEN NULL::uuid WHEN ((l).scope = 'tenant'::howdah.limit_scope) THEN tenant_id WHEN (((l).scope = 'user'::howdah.limit_scope) AND COALESCE(((l).subject_id = user_id), true)) THEN user_id WHEN (((l).scope = 'agent'::howdah.limit_scope) AND COALESCE(((l).subject_id = agent_id), true)) THEN agent_id WHEN (((l).scope = 'session'::howdah.limit_scope) AND COALESCE(((l).subject_id = session_id), true)) THEN session_id WHEN (((l).scope = 'api_key'::howdah.limit_scope) AND COALESCE(((l).subject_id = api_key_id), true)) THEN api_key_id ELSE NULL::uuid END
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.limit_use(limit_id uuid)
@@ -22461,12 +22527,9 @@ begin
     elsif howdah_private.is_call_limit(v_limit) then
       v_used := howdah_private.counted_calls(v_limit);
     else
-      v_used := coalesce((
-        select c.used from howdah_private.limit_counters as c
-        where c.limit_id = v_limit.id and c.started_at = v_began_at
-          and c.subject_id = howdah_private.limit_subject(v_limit, v_limit.tenant_id,
-            v_limit.user_id, v_limit.agent_id, v_limit.session_id, v_limit.api_key_id)
-      ), 0);
+      v_used := howdah_private.counted_use(v_limit, howdah_private.limit_subject(v_limit,
+        v_limit.tenant_id, v_limit.user_id, v_limit.agent_id, v_limit.session_id,
+        v_limit.api_key_id), clock_timestamp());
     end if;
     return query select v_limit.subject_id, null::text, v_used, (
         select count(*)::int from howdah_private.parked_runs as p where p.limit_id = v_limit.id
@@ -25915,6 +25978,8 @@ declare
   v_keys text[]; -- the key of each limit for each key
   v_room int[];
   v_run record;
+  v_features record; -- of the run before: mostly they are the same, and so are the limits
+  v_place int;
   v_own int[]; -- places of the limits that the run counts for
   v_full int;
   v_over uuid[] := '{}';
@@ -25934,20 +25999,25 @@ begin
   end if;
   for v_run in
     select e.id::uuid, e.tenant_id, e.agent_id, e.agent_version_id, e.concurrency_key,
-      howdah_private.model_chosen(e.overrides, e.handoffs) as model_id
+      howdah_private.model_chosen(e.overrides, e.handoffs) as model_id,
+      row(e.tenant_id, e.agent_id, e.agent_version_id, e.concurrency_key,
+        howdah_private.model_chosen(e.overrides, e.handoffs)) as features
     from howdah.executions as e
     where e.id = any (park_over_running_limit.ids)
       and howdah_private.is_in_queue(e.status, e.waiting_for)
       and greatest(e.run_at, e.wake_at) <= clock_timestamp()
     order by e.priority, greatest(e.run_at, e.wake_at), e.id
   loop
-    v_own := array(
-      select i.place from generate_subscripts(v_limits, 1) as i (place)
-      where v_limits[i.place].tenant_id = v_run.tenant_id
-        and case when v_keys[i.place] is not null then v_keys[i.place] = v_run.concurrency_key
-          else howdah_private.is_limited_by(v_limits[i.place], v_run.agent_id,
-            v_run.agent_version_id, v_run.model_id, v_run.concurrency_key) end
-    );
+    if v_run.features is distinct from v_features then
+      v_features := v_run.features;
+      v_own := array(
+        select i.place from generate_subscripts(v_limits, 1) as i (place)
+        where v_limits[i.place].tenant_id = v_run.tenant_id
+          and case when v_keys[i.place] is not null then v_keys[i.place] = v_run.concurrency_key
+            else howdah_private.is_limited_by(v_limits[i.place], v_run.agent_id,
+              v_run.agent_version_id, v_run.model_id, v_run.concurrency_key) end
+      );
+    end if;
     v_full := (select o.place from unnest(v_own) as o (place) where v_room[o.place] <= 0 limit 1);
     if v_full is not null then
       v_over := v_over || v_run.id;
@@ -25955,10 +26025,9 @@ begin
       v_subjects := v_subjects || case when v_limits[v_full].scope = 'key'
         then howdah_private.key_subject(v_run.concurrency_key) end;
     else
-      v_room := array(
-        select r.room - (r.place = any (v_own))::int
-        from unnest(v_room) with ordinality as r (room, place)
-        order by r.place);
+      foreach v_place in array v_own loop
+        v_room[v_place] := v_room[v_place] - 1;
+      end loop;
     end if;
   end loop;
   return case when cardinality(v_over) > 0
@@ -25977,16 +26046,9 @@ declare
   v_limits uuid[];
   v_subjects uuid[];
 begin
-  select array_agg(o.id), array_agg(o.limit_id), array_agg(o.subject_id)
+  select array_agg(r.execution_id), array_agg(r.limit_id), array_agg(r.subject_id)
   into v_over, v_limits, v_subjects
-  from (
-    select e.id::uuid as id, r.limit_id, r.subject_id
-    from howdah.executions as e cross join lateral howdah_private.reached_limit(e.id) as r
-    where e.id = any (park_over_spending_limit.ids)
-      and howdah_private.is_in_queue(e.status, e.waiting_for)
-      and greatest(e.run_at, e.wake_at) <= clock_timestamp()
-  ) as o
-  where o.limit_id is not null;
+  from howdah_private.reached_limits(park_over_spending_limit.ids) as r;
   if v_over is null then
     return '{}';
   end if;
@@ -27907,27 +27969,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.reached_limit(id uuid, OUT limit_id uuid, OUT subject_id uuid)
- RETURNS record
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-#variable_conflict use_column
-declare
-  v_now timestamptz := clock_timestamp();
-begin
-  select l.id, s.id into reached_limit.limit_id, reached_limit.subject_id
-  from howdah.executions as e
-  cross join lateral howdah_private.usage_limits(e.tenant_id, '{tokens,cost}') as l
-  cross join lateral (values (howdah_private.limit_subject(
-    l, e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e)))) as s (id)
-  where e.id = reached_limit.id and s.id is not null
-    and howdah_private.is_used_up(l, s.id, v_now)
-  order by l.period desc nulls first, l.id limit 1;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.reached_limit_text(l howdah.limits, subject_id uuid, concurrency_key text)
  RETURNS text
  LANGUAGE plpgsql
@@ -27955,12 +27996,37 @@ begin
         else ' tokens per minute' end);
   end if;
   return format('the limit of %s%s of %s is reached: %s of %s%s', l.metric, ' per ' || l.period,
-    v_of, coalesce((
-      select trim_scale(c.used)::text from howdah_private.limit_counters as c
-      where c.limit_id = l.id and c.subject_id = reached_limit_text.subject_id
-        and c.started_at = howdah_private.period_begins(l.period, v_now)
-    ), '0'), v_max,
+    v_of, trim_scale(
+      howdah_private.counted_use(l, reached_limit_text.subject_id, v_now))::text, v_max,
     '; it resets at ' || howdah_private.utc_text(howdah_private.period_ends(l.period, v_now)));
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.reached_limits(ids uuid[])
+ RETURNS TABLE(execution_id uuid, limit_id uuid, subject_id uuid)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_now timestamptz := clock_timestamp();
+begin
+  return query
+  with counted as materialized (
+    select s.execution_id, s.limit_id, s.subject_id
+    from howdah_private.spending_subjects(reached_limits.ids) as s
+  ),
+  reached as materialized (
+    select c.limit_id, c.subject_id, l.period
+    from (select distinct n.limit_id, n.subject_id from counted as n) as c
+    join howdah.limits as l on l.id = c.limit_id
+    where howdah_private.is_used_up(l, c.subject_id, v_now)
+  )
+  select distinct on (c.execution_id) c.execution_id, r.limit_id, r.subject_id
+  from reached as r
+  join counted as c on c.limit_id = r.limit_id and c.subject_id = r.subject_id
+  order by c.execution_id, r.period desc nulls first, r.limit_id;
 end $function$
 ;
 
@@ -28332,7 +28398,8 @@ begin
         select from howdah_private.parked_runs as p join howdah.limits as l on l.id = p.limit_id
         where p.execution_id = e.id and howdah_private.is_call_limit(l)
       ) as waits_to_call
-    from howdah.executions as e cross join lateral howdah_private.reached_limit(e.id) as r
+    from howdah.executions as e
+    left join howdah_private.reached_limits(record_parked.ids) as r on r.execution_id = e.id
     where e.id = any (record_parked.ids) and e.status = 'waiting' and e.waiting_for = 'quota'
   ),
   noted as (
@@ -28434,15 +28501,16 @@ begin
   end if;
   v_began_at := howdah_private.period_begins(v_limit.period, clock_timestamp());
   with locked as (
-    insert into howdah_private.limit_counters as c (limit_id, started_at, subject_id, used)
-    select v_limit.id, v_began_at, u.subject_id, 0
+    insert into howdah_private.limit_counters as c (limit_id, started_at, subject_id, slot, used)
+    select v_limit.id, v_began_at, u.subject_id, n.slot, 0
     from howdah_private.usage_since(v_limit, v_began_at) as u
-    order by u.subject_id
+    cross join generate_series(0, howdah_private.last_counter_slot(v_limit.scope)) as n (slot)
+    order by u.subject_id, n.slot
     on conflict on constraint limit_counters_pkey do update set used = c.used
     returning c.subject_id
   )
   select array_agg(k.subject_id) into v_subjects from locked as k;
-  update howdah_private.limit_counters as c set used = u.used
+  update howdah_private.limit_counters as c set used = case c.slot when 0 then u.used else 0 end
   from howdah_private.usage_since(v_limit, v_began_at) as u
   where c.limit_id = v_limit.id and c.started_at = v_began_at and c.subject_id = u.subject_id
     and c.subject_id = any (v_subjects);
@@ -32039,6 +32107,22 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.runs_of_subjects(ids uuid[], limits uuid[], subjects uuid[])
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return array(
+    select distinct s.execution_id from howdah_private.spending_subjects(runs_of_subjects.ids) as s
+    join unnest(runs_of_subjects.limits, runs_of_subjects.subjects) as r (limit_id, subject_id)
+      on r.limit_id = s.limit_id and r.subject_id = s.subject_id
+    join howdah.limits as l on l.id = s.limit_id
+    where not howdah_private.is_replaced(l, s.subject_id));
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.runs_of_user(u howdah.users)
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -33965,6 +34049,35 @@ AS $function$
   ) as s (rule, sentence)
   where s.rule = special_constraint_sentence.rule
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.spending_subjects(ids uuid[])
+ RETURNS TABLE(execution_id uuid, limit_id uuid, metric howdah.limit_metric, period howdah.limit_period, max_value numeric, last_slot integer, subject_id uuid)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER ROWS 64
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+begin
+  return query
+  with runs as materialized (
+    select e.id::uuid as id, e.tenant_id, e.user_id, e.agent_id,
+      case when e.depth = 0 then e.session_id
+        else howdah_private.session_of_run(e) end as session_id
+    from howdah.executions as e
+    where e.id = any (spending_subjects.ids) and e.id between spending_subjects.ids[1]
+      and spending_subjects.ids[cardinality(spending_subjects.ids)]
+  ),
+  tenants as materialized (select distinct r.tenant_id as id from runs as r)
+  select r.id, l.id, l.metric, l.period, l.max_value,
+    howdah_private.last_counter_slot(l.scope), s.id
+  from tenants as t
+  cross join lateral howdah_private.usage_limits(t.id, '{tokens,cost}') as l
+  join runs as r on r.tenant_id = t.id
+  cross join lateral (values (howdah_private.limit_subject(
+    l, r.tenant_id, r.user_id, r.agent_id, r.session_id))) as s (id)
+  where s.id is not null;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.sql_tool_of(name text, signature text, tool howdah.tools)
@@ -49132,6 +49245,10 @@ grant execute on function howdah_private.counted_months() to howdah_app;
 
 grant execute on function howdah_private.counted_months() to howdah_viewer;
 
+grant execute on function howdah_private.counted_use(howdah.limits,uuid,timestamp with time zone) to howdah_engine;
+
+grant execute on function howdah_private.counter_share(numeric) to howdah_engine;
+
 grant execute on function howdah_private.counts_closed_months(howdah.limits) to howdah_engine;
 
 grant execute on function howdah_private.counts_deleted_runs(howdah.limits) to howdah_engine;
@@ -49845,6 +49962,8 @@ grant execute on function howdah_private.known_names(jsonb) to howdah_engine;
 grant execute on function howdah_private.label_version(text,uuid,integer,text) to howdah_app;
 
 grant execute on function howdah_private.label_version(text,uuid,integer,text) to howdah_engine;
+
+grant execute on function howdah_private.last_counter_slot(howdah.limit_scope) to howdah_engine;
 
 grant execute on function howdah_private.last_version(text,uuid) to howdah_app;
 
@@ -54218,6 +54337,8 @@ comment on column howdah_private.installation.binding_key is 'Key with which wor
 
 comment on column howdah_private.installation.channel_suffix is 'End of the names of the live-feed channels.';
 
+comment on column howdah_private.limit_counters.slot is '0, and for tokens and cost of tenants, agents and the system up to 7. Commits that stay far from the limit lock one slot. Other commits lock all of them.';
+
 comment on column howdah_private.limit_counters.subject_id is 'Whose use it is: tenant, user, agent, session or API key; the limit itself where it covers all tenants.';
 
 comment on column howdah_private.limit_locks.lock_id is 'The tenant for all its limits of running runs. Otherwise the limit, for a limit of calls. The row stays when the limit or the tenant is deleted: a claim may still hold it.';
@@ -54683,7 +54804,7 @@ comment on table howdah_private.inbox is 'Events for a live run that are not in 
 
 comment on table howdah_private.installation is 'One row: random values that differ per database.';
 
-comment on table howdah_private.limit_counters is 'Use of a limit in the period that began at started_at, changed by the transaction that uses it under the lock of the row.';
+comment on table howdah_private.limit_counters is 'Use of a limit in the period that began at started_at: the sum of its slots. The transaction that uses it changes a slot under the lock of the row.';
 
 comment on table howdah_private.limit_locks is 'One row for each lock under which runs and calls are counted.';
 
