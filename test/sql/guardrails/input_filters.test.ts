@@ -321,9 +321,17 @@ test('a row of a watched table starts a run with filtered input, and keeps its o
   );
   expect(runs).toEqual(Array(3).fill({ input: WITHHELD, input_hits: hit(1) }));
   await db.pool.query(`update howdah.output_filters set action = 'block'`);
-  const refused = await refusal(
-    db.pool.query(`insert into public.letters (id, body) values (4, $1)`, [CARD]),
-  );
+  const insertLetter = (id: number) =>
+    db.pool.query('insert into public.letters (id, body) values ($1, $2)', [id, CARD]);
+  await insertLetter(4); // passes, and the refused run is recorded without its input
+  expect(
+    await all(
+      db.pool,
+      `select input, error ->> 'code' as code from howdah.executions where status = 'failed'`,
+    ),
+  ).toMatchObject([{ code: 'start_refused', input: expect.not.stringContaining(CARD) }]);
+  await db.pool.query(`update howdah.table_triggers set on_refusal = 'raise'`);
+  const refused = await refusal(insertLetter(5));
   expect(refused).toMatchObject({ code: 'HWINV', fields: { field: 'input', filter: 'card' } });
   expect(refused.hint).toContain('howdah.unwatch_table');
   await db.pool.query('drop table public.letters');
