@@ -16,6 +16,9 @@ export type MessageGroup = readonly [LoggedMessage, ...LoggedMessage[]];
 export const NO_RESULT =
   'There is no result of this call: the run was cut off before one was recorded. It may or may not have taken effect.';
 
+/** The text that a model receives for an answer with nothing in it. Vendors refuse an empty one. */
+export const NO_ANSWER = '(no answer)';
+
 export function isSummary(message: LoggedMessage): boolean {
   return typeof message.covers_from_seq === 'number' && typeof message.covers_to_seq === 'number';
 }
@@ -26,7 +29,7 @@ type Slots = { message: LoggedMessage; results: (LoggedMessage | undefined)[] };
  * Groups messages. Results are logged as they arrive, with other messages between them. Here each
  * result follows the answer that requested it, in the order of the calls. Messages in between
  * follow the results. A call without a result gets `NO_RESULT`, and a result without a call is left
- * out.
+ * out. An answer with nothing in it gets `NO_ANSWER`.
  */
 export function groupsOf(messages: readonly LoggedMessage[]): MessageGroup[] {
   const groups: Slots[] = [];
@@ -38,13 +41,22 @@ export function groupsOf(messages: readonly LoggedMessage[]): MessageGroup[] {
       continue;
     }
     const calls = callsOf(message);
-    const group: Slots = { message, results: calls.map(() => undefined) };
+    const group: Slots = { message: withText(message), results: calls.map(() => undefined) };
     groups.push(group);
     for (const { id } of calls) {
       groupByCall.set(id, group);
     }
   }
   return groups.map(completeGroup);
+}
+
+function withText(message: LoggedMessage): LoggedMessage {
+  const { role, content, parts } = message;
+  const isEmpty = !content?.trim() && callsOf(message).length === 0;
+  const isOnlyThought = (parts ?? []).every(({ type }) => type === 'reasoning');
+  return role === 'assistant' && isEmpty && isOnlyThought
+    ? { ...message, content: NO_ANSWER }
+    : message;
 }
 
 function takeResult(group: Slots | undefined, result: LoggedMessage): void {

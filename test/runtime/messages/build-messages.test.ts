@@ -5,6 +5,7 @@ import type { Message } from '../../../src/contracts/runs/message.ts';
 import { buildMessages } from '../../../src/runtime/messages/build-messages.ts';
 import {
   isSummary,
+  NO_ANSWER,
   NO_RESULT,
   SUMMARY_OPENING,
 } from '../../../src/runtime/messages/message-groups.ts';
@@ -46,6 +47,19 @@ function stateOf(messages: readonly Message[], history: readonly Message[]): Run
 const contents = (messages: readonly Message[]) =>
   messages.map(({ content, tool_calls }) => content ?? tool_calls?.map(({ id }) => id).join());
 const summaryMessage = (text: string) => `${SUMMARY_OPENING}${text}`;
+
+test.each([
+  ['no text', { content: '' }],
+  ['blanks', { content: ' \n' }],
+  [
+    'only a thought',
+    { content: null, parts: [{ type: 'reasoning', vendor: 'openai', text: 'x' }] },
+  ],
+])('an answer with %s has a text for the model, since vendors refuse an empty one', (_, said) => {
+  const messages: Message[] = [user('a'), { role: 'assistant', ...said }, user('b')];
+  expect(contents(build(messages))).toEqual(['a', NO_ANSWER, 'b']);
+  expect(contents(build([user('b')], messages.slice(0, 2)))).toEqual(['a', NO_ANSWER, 'b']);
+});
 
 describe('order', () => {
   test('system prompt and instruction, then the history, then the conversation', () => {

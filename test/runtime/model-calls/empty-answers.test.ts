@@ -8,7 +8,7 @@ import type { JsonObject } from '../../../src/json/json.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
-import { kindsOf, makeAgent, runToEnd } from '../arrange.ts';
+import { kindsOf, makeAgent, messagesOf, runToEnd } from '../arrange.ts';
 
 // Answers without a text and without a call.
 
@@ -63,6 +63,14 @@ describe('an answer with nothing in it', () => {
     const messages = server.requests[1]?.body.messages as { role: string; content: string }[];
     expect(messages.at(-1)).toMatchObject({ role: 'user' });
     expect(messages.every(({ content }) => content.trim() !== '')).toBe(true);
+  });
+
+  test('has no text in the log, which all APIs show', async () => {
+    const { run } = await answerWith([{ content: '' }, { content: 'Bern.' }]);
+    const said = (await messagesOf(database.pool, run.id)).filter(
+      ({ role }) => role === 'assistant',
+    );
+    expect(said.map(({ content }) => content)).toEqual(['', 'Bern.']);
   });
 
   test.each(EMPTY_ANSWERS)('fails the run the second time: %s', async (_, empty) => {

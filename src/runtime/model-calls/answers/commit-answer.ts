@@ -14,17 +14,10 @@ import { trustOfAnswer } from '../../held-run/trust.ts';
 import { NO_NEW_LIMITS } from '../failed-model-attempt.ts';
 import type { PermittedModel } from '../vendor-tools.ts';
 import { answerDetails, filterParts, leftOutGuards, tokensOf } from './answer-record.ts';
-import {
-  askForAnswer,
-  EMPTY_GUARD,
-  emptyAnswerError,
-  isEmptyAnswer,
-  NO_ANSWER,
-} from './empty-answer.ts';
+import { askForAnswer, EMPTY_GUARD, emptyAnswerError, isEmptyAnswer } from './empty-answer.ts';
 import {
   type AnswerContext,
   askAgain,
-  CUT_OFF,
   isUseless,
   truncatedError,
   wasAskedAgain,
@@ -111,7 +104,7 @@ async function commitTruncated(
   filtered: FilterResult<string | null> & { isBlocked: false },
   started_at: string,
 ): Promise<void> {
-  const content = filtered.value?.trim() ? filtered.value : CUT_OFF;
+  const content = filtered.value?.trim() ? filtered.value : '';
   const step = stepOf(action, answer, 0, started_at);
   const records: StepRecord[] = [
     { ...step, messages: [{ role: 'assistant', content }] },
@@ -130,7 +123,7 @@ async function commitEmpty(
   filtered: FilterResult<string | null> & { isBlocked: false },
   started_at: string,
 ): Promise<void> {
-  const content = filtered.value?.trim() ? filtered.value : NO_ANSWER;
+  const content = filtered.value?.trim() ? filtered.value : '';
   const records: StepRecord[] = [
     { ...stepOf(action, answer, 0, started_at), messages: [{ role: 'assistant', content }] },
     ...filtered.guardSteps,

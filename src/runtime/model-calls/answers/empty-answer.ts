@@ -11,8 +11,6 @@ import type { StepRecord } from '../../../contracts/runs/step.ts';
 
 /** The guard for an answer with nothing in it. The model is asked once more after it. */
 export const EMPTY_GUARD = 'empty_answer';
-/** The text of an answer with nothing in it. Vendors refuse an empty one. */
-export const NO_ANSWER = '(no answer)';
 
 /** A text of which nothing can be seen: blanks, and characters of zero width. */
 const BLANK = /^[\s\p{Cc}\p{Cf}]*$/u;

@@ -12,8 +12,6 @@ import { stripCodeFence } from '../../../text/strip-code-fence.ts';
 
 /** The name of the guard for an answer that was cut off. The model is asked once more after it. */
 export const TRUNCATED_GUARD = 'output_truncated';
-/** The text of an answer that was cut off before its first word. Vendors refuse an empty one. */
-export const CUT_OFF = '(cut off)';
 
 /** The parameters that limit the tokens of an answer. */
 const LIMITS = ['max_completion_tokens', 'max_tokens', 'max_output_tokens', 'num_predict'];
