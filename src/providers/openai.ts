@@ -172,7 +172,7 @@ async function call(the: Call): Promise<Outcome<ModelAnswer>> {
     emitToken(the.context, filter.pass(addWhole(fold, whole)));
   } else {
     const broken = await readStream(stream, fold, filter, the);
-    if (broken !== null) return broken;
+    if (broken !== null) return { ...broken, ...usageOfFailure(fold.usage) };
   }
   emitToken(the.context, filter.pass(endText(fold)));
   emitToken(the.context, filter.rest({ isCut: isCutOff(fold) }));

@@ -60,6 +60,7 @@ export const VENDOR_FINISH_REASONS: readonly FinishReasonRow[] = [
   { value: 'insufficient_system_resource', meaning: 'overloaded', vendors: 'DeepSeek' },
   { value: 'network_error', meaning: 'error', vendors: 'Zhipu' },
   { value: 'malformed_function_call', meaning: 'error', vendors: 'Google' },
+  { value: 'abort', meaning: 'error', vendors: 'vLLM, SGLang' },
   { value: 'error', meaning: 'error', vendors: 'Mistral, OpenRouter, Cohere' },
 ];
 

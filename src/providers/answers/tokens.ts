@@ -6,8 +6,10 @@ const MAX_TOKENS = 1_000_000_000;
 
 /** Reads a count of tokens that a server reports, rounded up; null when it cannot be one. */
 export function tokenCount(value: unknown): number | null {
-  const isCount = typeof value === 'number' && value > 0 && value <= MAX_TOKENS;
-  return isCount ? Math.ceil(value) : null;
+  const isDigits = typeof value === 'string' && /^\d{1,10}$/.test(value);
+  const count = isDigits ? Number(value) : value;
+  const isCount = typeof count === 'number' && count > 0 && count <= MAX_TOKENS;
+  return isCount ? Math.ceil(count) : null;
 }
 
 /** Returns the usage that a server reports, or nothing if it reports no count. */

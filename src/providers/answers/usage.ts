@@ -112,11 +112,12 @@ function at(value: unknown, path: string): unknown {
  */
 export function usageOf(reported: ReportedUsage, estimate: Usage): Usage {
   const { cached_tokens, cache_write_tokens, reasoning_tokens } = reported;
-  const isCounted = reported.tokens_out !== null || estimate.tokens_out === 0;
+  const counted_out = outputTokens(reported);
+  const isCounted = counted_out !== null || estimate.tokens_out === 0;
   const isEstimated = reported.tokens_in === null || !isCounted;
   return {
-    tokens_in: reported.tokens_in ?? estimate.tokens_in,
-    tokens_out: outputTokens(reported) ?? estimate.tokens_out,
+    tokens_in: inputTokens(reported) ?? estimate.tokens_in,
+    tokens_out: counted_out ?? estimate.tokens_out,
     ...(cached_tokens === null ? {} : { cached_tokens }),
     ...(cache_write_tokens === null ? {} : { cache_write_tokens }),
     ...(reasoning_tokens === null ? {} : { reasoning_tokens }),
@@ -146,15 +147,27 @@ export function usageOfFailure(reported: ReportedUsage): { usage?: Usage } {
   return { usage };
 }
 
+/** Counts cached input too: with the names of Anthropic, a gateway may count it apart. */
+function inputTokens({
+  tokens_in,
+  cached_tokens,
+  cache_write_tokens,
+}: ReportedUsage): number | null {
+  if (tokens_in === null) return null;
+  const [read, written] = [cached_tokens ?? 0, cache_write_tokens ?? 0];
+  return Math.max(read, written) > tokens_in ? tokens_in + read + written : tokens_in;
+}
+
 function outputTokens({
   tokens_in,
   tokens_out,
   reasoning_tokens,
   total_tokens,
 }: ReportedUsage): number | null {
-  if (tokens_out === null) return null;
+  const known = tokens_in !== null && total_tokens !== null ? total_tokens - tokens_in : null;
+  if (tokens_out === null) return known !== null && known > 0 ? known : null;
   const reasoning = reasoning_tokens ?? 0;
-  const rest = tokens_in !== null && total_tokens !== null ? total_tokens - tokens_in : tokens_out;
+  const rest = known ?? tokens_out;
   const withReasoning = reasoning > tokens_out ? tokens_out + reasoning : tokens_out;
   return Math.max(tokens_out, rest, withReasoning);
 }

@@ -33,7 +33,7 @@ export async function exchange<T>(
   }
   if (signal.aborted) return createCancellation();
   const ended = timeoutFailure(outcome, watch, limits, peer) ?? outcome;
-  return ended.ok ? ended : { ok: false, error: errorRedaction(peer.key).error(ended.error) };
+  return ended.ok ? ended : { ...ended, error: errorRedaction(peer.key).error(ended.error) };
 }
 
 /**

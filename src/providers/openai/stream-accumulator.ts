@@ -4,7 +4,7 @@ import type { CitationPart, ReasoningPart, ToolCall } from '../../contracts/runs
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { endOfAnswer } from '../answers/answer-end.ts';
 import { meaningOfFinish } from '../answers/finish-reasons.ts';
-import { ThinkTags } from '../answers/think-tags.ts';
+import { splitUnopenedReasoning, ThinkTags } from '../answers/think-tags.ts';
 import { estimateUsage } from '../answers/tokens.ts';
 import { addUsage, NO_USAGE, type ReportedUsage, usageOf } from '../answers/usage.ts';
 import { plainText } from './plain-text.ts';
@@ -59,6 +59,9 @@ export function addWhole(fold: Fold, body: unknown): string {
 export function endText(fold: Fold): string {
   const rest = fold.thinkTags.end();
   fold.content += rest;
+  const { reasoning, text } = splitUnopenedReasoning(fold.content);
+  fold.reasoning += reasoning;
+  fold.content = text;
   return rest;
 }
 
@@ -90,12 +93,21 @@ function add(fold: Fold, chunk: unknown, field: 'delta' | 'message'): string {
     if (field === 'delta') fold.calls.addPiece(call);
     else fold.calls.addCall(call);
   }
+  addOldCall(fold, piece.function_call, field);
   addCitations(fold, piece.annotations);
-  fold.reasoning += plainText(piece.reasoning_content ?? piece.reasoning);
+  const { reasoning_content, reasoning, thinking } = piece;
+  fold.reasoning += plainText(reasoning_content || reasoning || thinking);
   fold.refusal += plainText(piece.refusal);
   const text = fold.thinkTags.push(plainText(piece.content));
   fold.content += text;
   return text;
+}
+
+/** Adds the call of a server that knows only the form of 2023, with one call per answer. */
+function addOldCall(fold: Fold, call: unknown, field: 'delta' | 'message'): void {
+  if (!isJsonObject(call) || !(call.name || call.arguments)) return; // some servers send blanks
+  if (field === 'delta') fold.calls.addPiece({ index: 0, function: call });
+  else fold.calls.addCall({ function: call });
 }
 
 /**
@@ -120,10 +132,10 @@ function addCitations(fold: Fold, sources: unknown): void {
  */
 export function foldedAnswer(fold: Fold, request: ModelRequest): ModelAnswer | 'overloaded' | null {
   if (fold.finish === null || !fold.chat) return null;
-  const end = meaningOfFinish(fold.finish);
+  const partialCalls = fold.calls.all();
+  const end = meaningOfFinish(fold.finish) ?? endOfUnknown(partialCalls);
   if (end === 'overloaded') return end;
   if (end === 'error') return null;
-  const partialCalls = fold.calls.all();
   if (partialCalls.some(({ name }) => name === '') && end !== 'length') return null;
   const calls = withIds(partialCalls, request);
   const reasoningText = fold.reasoning + fold.thinkTags.reasoning;
@@ -136,6 +148,11 @@ export function foldedAnswer(fold: Fold, request: ModelRequest): ModelAnswer | '
     usage,
     ...(parts.length === 0 ? {} : { parts }),
   };
+}
+
+/** An unknown reason may be a limit: a call without arguments may have lost them. */
+function endOfUnknown(calls: readonly PartialCall[]): 'length' | undefined {
+  return calls.some(({ text }) => text.trim() === '') ? 'length' : undefined;
 }
 
 /** Returns reasoning for the log. It is not sent back, since servers refuse or ignore it. */
