@@ -32,8 +32,13 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   403: 'unauthorized',
   404: 'not_found',
   408: 'timeout',
+  409: 'overloaded',
   413: 'context_too_long',
+  425: 'overloaded',
   429: 'rate_limited',
+  // Groq has no capacity; Google or a proxy has cancelled the request
+  498: 'overloaded',
+  499: 'overloaded',
   504: 'timeout',
   // Cloudflare's codes for an origin server that is too slow
   522: 'timeout',

@@ -32,6 +32,10 @@ export const DECISIVE_ERRORS: readonly VendorErrorRow[] = [
   { value: 'content_policy_violation', code: 'content_filtered', vendors: 'OpenAI' },
   { value: 'moderation_blocked', code: 'content_filtered', vendors: 'OpenAI' },
   { value: 'responsibleaipolicyviolation', code: 'content_filtered', vendors: 'Azure' },
+  { value: 'arrearage', code: 'quota_exhausted', vendors: 'Alibaba' },
+  { value: 'tool_use_failed', code: 'bad_answer', vendors: 'Groq' },
+  { value: 'output_parse_failed', code: 'bad_answer', vendors: 'Groq' },
+  { value: 'json_validate_failed', code: 'bad_answer', vendors: 'Groq' },
   { value: 'context_length_exceeded', code: 'context_too_long', vendors: 'OpenAI' },
 ];
 
@@ -75,7 +79,7 @@ const REPORTED = codesBy(REPORTED_ERRORS);
 const TOO_LONG =
   /context.{0,20}(length|window|size)|maximum context|prompt is too long|too many (input )?tokens/i;
 const NO_CREDIT =
-  /credit balance is too low|(insufficient|requires more|out of|not enough) (balance|credits?|funds)|key limit exceeded|billing (hard )?limit/i;
+  /credit balance is too low|(insufficient|requires more|out of|not enough) (balance|credits?|funds)|balance is (not enough|insufficient|too low)|余额不足|key limit exceeded|billing (hard )?limit/i;
 /** A limit for a day or longer: waiting for minutes does not help. */
 const LONG_QUOTA = /\b(per|a)[ -](day|month)\b|\b(daily|monthly) .{0,30}(limit|quota)|PerDay/i;
 

@@ -15,13 +15,13 @@ export const WAITING_TIMES: readonly WaitingTimeRow[] = [
     vendors: 'Google',
   },
   {
-    place: 'body `error.retry_after`, `error.metadata.retry_after`',
-    form: 'seconds',
+    place: 'body `error.retry_after`, `error.metadata.retry_after`, `error.retry_after_ms`',
+    form: 'seconds, or milliseconds',
     vendors: 'gateways',
   },
   {
-    place: 'sentence `try again in …`, `retry in …`, `retry after …`',
-    form: 'a duration such as `1m2.5s`, `20 seconds`',
+    place: 'sentence `try again in …`, `retry after …`, `wait …`, `resets in …`',
+    form: 'a duration such as `1m2.5s`, `20 seconds`, or a time (RFC 3339) after `after` or `at`',
     vendors: 'OpenAI, Groq, Google, Azure',
   },
   {
@@ -53,7 +53,7 @@ export function waitingTimeMs(
   const wait =
     retryAfterMs(withoutReset(headers), now) ??
     delayIn(report.error) ??
-    delayInText(report.message) ??
+    delayInText(report.message, now) ??
     retryAfterMs(headers, now) ??
     resetIn(headers, now);
   return wait === undefined ? undefined : atMostADay(wait);
@@ -71,15 +71,22 @@ function delayIn(error: JsonObject): number | undefined {
   const delays = details.map(({ retryDelay }) => durationMs(retryDelay));
   const metadata = isJsonObject(error.metadata) ? error.metadata : {};
   const seconds = [error.retry_after, metadata.retry_after, metadata.retry_after_seconds];
-  return [...delays, ...seconds.map(durationMs)].find((delay) => delay !== undefined);
+  const { retry_after_ms: ms } = error;
+  const wait_ms = typeof ms === 'number' && ms >= 0 ? ms : undefined;
+  return [...delays, ...seconds.map(durationMs), wait_ms].find((delay) => delay !== undefined);
 }
 
 const SENTENCE =
-  /(?:try again|retry|wait)\s+(?:in|after|for)\s+(?:about\s+)?((?:\d+(?:\.\d+)?\s*(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|h|days?|d)(?![a-z])\s*)+|\d+(?:\.\d+)?\b)/i;
+  /(?:(?:try again|retry|wait|resets?)\s+(?:in|after|for)|wait)\s+(?:about\s+)?((?:\d+(?:\.\d+)?\s*(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|h|days?|d)(?![a-z])\s*)+|\d+(?:\.\d+)?(?![\w:/-]|\.\d))/i;
+const SENTENCE_WITH_TIME =
+  /(?:try again|retry|wait|resets?)\s+(?:after|at|until)\s+(\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d))/i;
 
-function delayInText(message: string): number | undefined {
-  const found = SENTENCE.exec(message.slice(0, 10_000));
-  return found?.[1] === undefined ? undefined : durationMs(found[1].trim());
+function delayInText(message: string, now: number): number | undefined {
+  const text = message.slice(0, 10_000);
+  const time = SENTENCE_WITH_TIME.exec(text)?.[1];
+  if (time !== undefined) return untilTime(time, now);
+  const duration = SENTENCE.exec(text)?.[1];
+  return duration === undefined ? undefined : durationMs(duration.trim());
 }
 
 const UNITS: readonly [pattern: RegExp, ms: number][] = [

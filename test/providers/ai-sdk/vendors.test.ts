@@ -108,7 +108,7 @@ describe.each(names)('%s', (name) => {
     [404, 'not_found', false],
     [400, 'invalid_request', false],
     [408, 'timeout', true],
-    [409, 'invalid_request', false],
+    [409, 'overloaded', true],
     [413, 'context_too_long', false],
     [429, 'rate_limited', true],
     [500, 'overloaded', true],
