@@ -29,10 +29,12 @@ export async function summarize(
     return;
   }
   if (!outcome.ok) {
-    await run.commit([{ kind: 'guard', name: CONTEXT_GUARD, error: outcome.error, started_at }]);
+    const { error, usage: spent } = outcome;
+    const tokens = spent ? { ...tokensOf(spent), model_id: model.id } : {};
+    await run.commit([{ kind: 'guard', name: CONTEXT_GUARD, error, ...tokens, started_at }]);
     return;
   }
-  const { content, usage } = outcome.value;
+  const { content, usage, finish_reason } = outcome.value;
   await run.commit([
     {
       kind: 'model',
@@ -49,7 +51,7 @@ export async function summarize(
       messages: [
         {
           role: 'user',
-          content,
+          content: finish_reason === 'length' ? `${content}\n${CUT_OFF}` : content,
           covers_from_seq: from_seq,
           covers_to_seq: to_seq,
         },
@@ -75,7 +77,11 @@ async function requestSummary(
   const outcome = await found.value
     .generate(summaryRequest({ ...action, model }), context)
     .finally(clear);
-  return outcome.ok && !outcome.value.content?.trim() ? { ok: false, error: EMPTY } : outcome;
+  if (!outcome.ok) return outcome;
+  const { content, finish_reason, usage } = outcome.value;
+  const isRefused = finish_reason === 'refusal' || finish_reason === 'content_filter';
+  if (isRefused) return { ok: false, error: REFUSED, usage };
+  return content?.trim() ? outcome : { ok: false, error: EMPTY, usage };
 }
 
 /** Returns the request for a summary. */
@@ -84,6 +90,15 @@ export function summaryRequest({ model, messages }: Summarize): ModelRequest {
   const prompt = summaryPrompt(messages, null, room);
   return { model, messages: prompt, tools: [], output_schema: null };
 }
+
+/** The end of a summary that its token limit cut off. */
+const CUT_OFF = '(The summary was cut off here.)';
+
+const REFUSED: RunError = {
+  code: 'refused',
+  message: 'the model refused to summarize the conversation',
+  retryable: false,
+};
 
 const EMPTY: RunError = {
   code: 'bad_answer',

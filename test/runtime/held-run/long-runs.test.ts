@@ -181,6 +181,28 @@ describe(`a run of ${TURNS} turns on a model of ${CONTEXT_TOKENS} tokens`, () =>
     }
   });
 
+  test('summarize with a refused summary: it covers nothing, and its tokens count', async () => {
+    const usage = { prompt_tokens: 100, completion_tokens: 5, total_tokens: 105 };
+    const refused = { content: 'I must stop here.', finish_reason: 'content_filter', usage };
+    const server = await startModel(createReader(20, () => refused));
+    const agent = await agentOn(server, { context_policy: 'summarize' });
+    const run = await runToEnd(database.pool, agent, 'Read all the pages.');
+    expect(run.status).toBe('completed');
+    const guards = (await stepsOf(database.pool, run.id)).filter(({ kind }) => kind === 'guard');
+    const guard = { name: 'context', error: { code: 'refused' }, tokens_in: 100, tokens_out: 5 };
+    expect(guards[0]).toMatchObject(guard);
+    expect(JSON.stringify(server.requests)).not.toContain(refused.content);
+  });
+
+  test('summarize with a summary that was cut off: it says so', async () => {
+    const cut = { content: 'The pages were', finish_reason: 'length' };
+    const server = await startModel(createReader(20, () => cut));
+    const agent = await agentOn(server, { context_policy: 'summarize' });
+    expect((await runToEnd(database.pool, agent, 'Read all.')).status).toBe('completed');
+    const sent = JSON.stringify(server.requests.at(-1)?.body);
+    expect(sent).toContain('The pages were\\n(The summary was cut off here.)');
+  });
+
   test('none: a conversation that is too long falls back to the next model, or the run fails', async () => {
     const tooLong = { status: 400, error: { message: 'maximum context length is 4000 tokens' } };
     const createLimitedReader = (pages: number): FakeHandler => {
