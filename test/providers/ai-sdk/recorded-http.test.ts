@@ -155,7 +155,9 @@ describe.skipIf(!isThere)('recorded HTTP of vendors', () => {
     const answer = replyOf(vendor, interaction);
     const { outcome } = await ask(vendor, answer, 'Hi');
     if (interaction.status !== 200) {
-      expect(errorOf(outcome).retryable).toBe(interaction.status === 429);
+      // the model wrote a call that its server could not read: another attempt may succeed
+      const isUnreadable = JSON.stringify(interaction).includes('tool_use_failed');
+      expect(errorOf(outcome).retryable).toBe(interaction.status === 429 || isUnreadable);
       return;
     }
     const found = answerOf(outcome);
