@@ -157,6 +157,7 @@ const ROLES = [
   'reader',
   'writer',
   'viewer',
+  'inserter',
 ].map((name) => `howdah_${name}`);
 
 /** A login, and the roles of Howdah that exist on its server. */

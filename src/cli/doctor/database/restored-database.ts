@@ -91,7 +91,7 @@ function missing(state: RestoredState): Finding[] {
       'logins',
       state.missing_logins,
       'bound to a tenant, but missing on this server',
-      'Create them, and grant each howdah_app, or howdah_viewer to read. Their rows in howdah_private.login_tenants are restored.',
+      'Create them, and grant each howdah_app, howdah_viewer to read, or howdah_inserter to insert runs. Their rows in howdah_private.login_tenants are restored.',
     ),
     ...finding(
       'tables',
