@@ -3,7 +3,8 @@ import { testDatabase } from '../../support/database.ts';
 import { all, one } from '../support.ts';
 
 // plpgsql_check, a package of the distributions, reads each function in PL/pgSQL and checks its
-// statements, types and variables. `npm run test:pg -- --server` runs this where it is installed.
+// statements, types and variables. Its version 2.3 can end the server, so it runs on request alone,
+// with nothing beside it: HOWDAH_PLPGSQL_CHECK=1 npm run test:pg -- 15 --server FILE.
 
 const db = testDatabase();
 
@@ -21,6 +22,7 @@ const KNOWN: Record<string, string> = {
 };
 
 test('plpgsql_check finds no fault in a function', { timeout: 300_000 }, async ({ skip }) => {
+  skip(!process.env.HOWDAH_PLPGSQL_CHECK, 'HOWDAH_PLPGSQL_CHECK is not set');
   const { isThere } = await one(
     db.pool,
     `select exists (select from pg_available_extensions where name = 'plpgsql_check') as "isThere"`,
