@@ -38,7 +38,7 @@ export type Ended = Pick<
   | 'error'
 >;
 
-/** What the end of a run says of an answer that its token limit cut off. */
+/** The words for an answer that its token limit cut off, at the end of a run. */
 export const CUT_OFF = 'the token limit cut the answer off';
 
 /** Formats the end of a run as one line of talk. */

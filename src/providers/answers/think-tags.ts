@@ -1,4 +1,4 @@
-/** What encloses the reasoning of models, in any letter case. */
+/** Tags that enclose the reasoning of models, in any letter case. */
 const TAGS: readonly (readonly [opening: string, closing: string])[] = [
   ['<think>', '</think>'],
   ['<thinking>', '</thinking>'],

@@ -97,7 +97,7 @@ function objectsIn(text: string): string[] {
   return objects.filter((object, place) => object !== objects[place - 1]);
 }
 
-/** What a scan of JSON for braces has to look at. */
+/** Characters that matter in a scan of JSON for braces. */
 const TOKEN = /["\\{}]/g;
 
 /** Splits a text after each brace that closes an outermost one. Reads the text once. */

@@ -1,7 +1,7 @@
 /** A value that a vendor accepts, or the reason why none can be made. */
 export type Fitted<T> = { ok: true; value: T } | { ok: false; reason: string };
 
-/** What a vendor accepts in a schema of one use: parameters of tools, or answers. */
+/** Rules of a vendor for schemas of one use: parameters of tools, or answers. */
 export type SchemaRules = Readonly<{
   /** The keywords that are sent. Absent: all. Others are described in words. */
   keywords?: ReadonlySet<string>;
@@ -9,9 +9,9 @@ export type SchemaRules = Readonly<{
   formats?: ReadonlySet<string>;
   /** The values of `enum` that are sent: any, or texts (and numbers) alone. */
   enums: 'any' | 'texts' | 'texts and numbers';
-  /** Whether references are sent, or replaced by what they refer to. */
+  /** True if references are sent. Otherwise their targets replace them. */
   refs: 'sent' | 'replaced';
-  /** Whether the schema must be an object without combinations at its top. */
+  /** Kind of root: an object without combinations at its top, or any. */
   root: 'object' | 'any';
   /** The names that properties may have. Absent: any. */
   names?: RegExp;

@@ -45,7 +45,7 @@ export type FoundTool = {
   digest: string;
   /** The reason why the tool cannot be offered. */
   fault: string | null;
-  /** What is odd about a tool that can be offered. */
+  /** Fault of a tool that can be offered nevertheless. */
   remark: string | null;
   /** True if the description contains invisible characters. */
   hides_something: boolean;
