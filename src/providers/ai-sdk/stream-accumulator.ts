@@ -1,9 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import type {
-  LanguageModelV4FinishReason,
-  LanguageModelV4StreamPart,
-  LanguageModelV4Usage,
-} from '@ai-sdk/provider';
+import type { LanguageModelV4FinishReason, LanguageModelV4StreamPart } from '@ai-sdk/provider';
 import type { ModelAnswer, ModelRequest } from '../../contracts/agents/model.ts';
 import type {
   Message,
@@ -11,13 +6,15 @@ import type {
   TextSpanPart,
   ToolCall,
 } from '../../contracts/runs/message.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
+import type { Json, JsonObject } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
 import { storableJson } from '../../json/storable-json.ts';
 import { endOfAnswer } from '../answers/answer-end.ts';
 import { type AnswerEnd, meaningOfFinish } from '../answers/finish-reasons.ts';
+import { addRawUsage, reportedUsage } from '../answers/raw-usage.ts';
 import { ThinkTags } from '../answers/think-tags.ts';
-import { estimateUsage, tokenCount } from '../answers/tokens.ts';
+import { estimateUsage } from '../answers/tokens.ts';
+import { withUniqueIds } from '../answers/unique-ids.ts';
 import { NO_USAGE, type ReportedUsage, sumOfUsage, usageOf } from '../answers/usage.ts';
 import { mergeMetadata, metadataOf, type SdkPart, withNeededSpans } from './answer-parts.ts';
 import { formatWarning } from './warnings.ts';
@@ -33,6 +30,8 @@ export type PartialAnswer = {
   content: string;
   length: number;
   calls: ToolCall[];
+  /** Names of calls whose arguments have not ended, by the id of the call. */
+  openCalls: Map<string, string>;
   parts: SdkPart[];
   /** Reasoning that has not ended, by the id of its block. */
   open: Map<string, ReasoningPart>;
@@ -45,6 +44,8 @@ export type PartialAnswer = {
   thinkTags: ThinkTags;
   /** The sum over the requests of the answer: more than one if the vendor has paused. */
   usage: ReportedUsage;
+  /** The usage of a request that has not ended. */
+  usageSoFar: ReportedUsage;
 };
 
 /** Returns an answer of which nothing has arrived. */
@@ -54,6 +55,7 @@ export function emptyAnswer(vendor: string): PartialAnswer {
     content: '',
     length: 0,
     calls: [],
+    openCalls: new Map(),
     parts: [],
     open: new Map(),
     spans: new Map(),
@@ -62,6 +64,7 @@ export function emptyAnswer(vendor: string): PartialAnswer {
     finish: null,
     thinkTags: new ThinkTags(),
     usage: NO_USAGE,
+    usageSoFar: NO_USAGE,
   };
 }
 
@@ -80,6 +83,9 @@ export function addPart(answer: PartialAnswer, part: LanguageModelV4StreamPart):
     case 'reasoning-end':
       addReasoning(answer, part);
       return '';
+    case 'tool-input-start':
+      if (!part.providerExecuted) answer.openCalls.set(part.id, part.toolName);
+      return '';
     case 'tool-call':
       addCall(answer, part);
       return '';
@@ -94,7 +100,11 @@ export function addPart(answer: PartialAnswer, part: LanguageModelV4StreamPart):
       return '';
     case 'finish':
       answer.finish = part.finishReason;
-      answer.usage = sumOfUsage(answer.usage, reportedUsage(part.usage));
+      answer.usage = sumOfUsage(answer.usage, reportedUsage(part.usage) ?? answer.usageSoFar);
+      answer.usageSoFar = NO_USAGE;
+      return '';
+    case 'raw':
+      answer.usageSoFar = addRawUsage(answer.usageSoFar, part.rawValue);
       return '';
     case 'error':
       throw part.error;
@@ -177,6 +187,7 @@ function addCall(
   const text = part.input.trim() === '' ? '{}' : part.input.toWellFormed();
   answer.length += text.length;
   const { toolCallId: id, toolName: name } = part;
+  answer.openCalls.delete(id);
   const metadata = metadataOf(part.providerMetadata);
   if (part.providerExecuted) {
     const { vendor } = answer;
@@ -248,39 +259,26 @@ export function pausedMessage({ content, parts }: PartialAnswer): Message {
 export function wholeAnswer(answer: PartialAnswer, request: ModelRequest): ModelAnswer | null {
   const end = endOf(answer);
   if (end === undefined || end === 'error' || end === 'overloaded') return null;
-  const calls = uniqueCalls(answer, request);
+  const calls = withUniqueIds(answer.calls, request);
   const content = answer.content.toWellFormed();
   const files = answer.files > 0 ? [`${answer.files} files of the answer were left out`] : [];
   const warnings = [...answer.warnings, ...files];
   const parts = withNeededSpans(answer.parts);
   return {
-    ...endOfAnswer({ content, refusal: '', calls, end: end === 'pause' ? 'length' : end }),
+    ...endOfAnswer({
+      content,
+      refusal: '',
+      calls,
+      openCalls: [...answer.openCalls.values()],
+      end: end === 'pause' ? 'length' : end,
+    }),
     usage: usageOf(answer.usage, estimateUsage(request, { content, tool_calls: calls })),
     ...(parts.length > 0 ? { parts } : {}),
     ...(warnings.length > 0 ? { warnings } : {}),
   };
 }
 
-/** Replaces ids that are in use. */
-function uniqueCalls({ calls }: PartialAnswer, { messages }: ModelRequest): ToolCall[] {
-  const taken = new Set(
-    messages.flatMap(({ tool_calls }) => (tool_calls ?? []).map(({ id }) => id)),
-  );
-  return calls.map((call) => {
-    const id = call.id === '' || taken.has(call.id) ? `call_${randomUUID()}` : call.id;
-    taken.add(id);
-    return { ...call, id };
-  });
-}
-
-/** Returns the counts of a request. The total is that of a vendor with OpenAI's format. */
-function reportedUsage({ inputTokens, outputTokens, raw }: LanguageModelV4Usage): ReportedUsage {
-  return {
-    tokens_in: tokenCount(inputTokens.total),
-    tokens_out: tokenCount(outputTokens.total),
-    cached_tokens: tokenCount(inputTokens.cacheRead),
-    cache_write_tokens: tokenCount(inputTokens.cacheWrite),
-    reasoning_tokens: tokenCount(outputTokens.reasoning),
-    total_tokens: isJsonObject(raw) ? tokenCount(raw.total_tokens) : null,
-  };
+/** Returns what an answer that broke off has cost: the counts that arrived before. */
+export function usageUntilNow({ usage, usageSoFar }: PartialAnswer): ReportedUsage {
+  return sumOfUsage(usage, usageSoFar);
 }

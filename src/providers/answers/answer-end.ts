@@ -8,6 +8,8 @@ export type EndedAnswer = {
   /** Words with which the model refuses to answer, if the vendor tells them apart. */
   refusal: string;
   calls: ToolCall[];
+  /** Names of calls that the vendor began and never ended. */
+  openCalls?: readonly string[];
   end: AnswerEnd | undefined;
 };
 
@@ -19,9 +21,9 @@ type Ended = Pick<ModelAnswer, 'content' | 'tool_calls' | 'finish_reason' | 'cut
  * calls are in `cut_calls`. The finish reason `tool_calls` of an answer without a call is kept: the
  * model has announced a call that is missing.
  */
-export function endOfAnswer({ content, refusal, calls, end }: EndedAnswer): Ended {
+export function endOfAnswer({ content, refusal, calls, openCalls = [], end }: EndedAnswer): Ended {
   if (end === 'length') {
-    const cut_calls = calls.map(({ name }) => name);
+    const cut_calls = [...calls.map(({ name }) => name), ...openCalls];
     const cut = cut_calls.length > 0 ? { cut_calls } : {};
     return { content: content + refusal, tool_calls: [], finish_reason: 'length', ...cut };
   }

@@ -86,20 +86,23 @@ export const USAGE_PLACES: readonly { path: string; vendors: string }[] = [
 /** Returns the usage with the counts of one chunk. A later count replaces an earlier one. */
 export function addUsage(before: ReportedUsage, chunk: JsonObject): ReportedUsage {
   const [choice] = Array.isArray(chunk.choices) ? chunk.choices : [];
-  const places = [at(choice, 'usage'), at(chunk, 'x_groq.usage'), chunk.usage].filter(isJsonObject);
+  const places = [valueAt(choice, 'usage'), valueAt(chunk, 'x_groq.usage'), chunk.usage].filter(
+    isJsonObject,
+  );
   return places.reduce<ReportedUsage>((usage, place) => withCounts(usage, place), before);
 }
 
 function withCounts(before: ReportedUsage, usage: JsonObject): ReportedUsage {
   const found: Partial<ReportedUsage> = {};
   for (const { count, path } of USAGE_FIELDS) {
-    found[count] ??= tokenCount(at(usage, path));
+    found[count] ??= tokenCount(valueAt(usage, path));
   }
   const entries = Object.entries(found).filter(([, count]) => count !== null);
   return { ...before, ...Object.fromEntries(entries) };
 }
 
-function at(value: unknown, path: string): unknown {
+/** Returns the value at a path of names with dots between them. */
+export function valueAt(value: unknown, path: string): unknown {
   return path
     .split('.')
     .reduce((one: unknown, name) => (isJsonObject(one) ? one[name] : undefined), value);

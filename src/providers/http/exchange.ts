@@ -50,7 +50,8 @@ function timeoutFailure(
   if (limit === null || outcome.ok || outcome.error.code !== 'bad_answer') return null;
   const what =
     limit === 'first_chunk_ms' ? 'did not start to answer' : 'stopped in the middle of the answer';
-  return createFailure('timeout', `${host} ${what}: no data for ${limits[limit]} ms.`, {
+  const failure = createFailure('timeout', `${host} ${what}: no data for ${limits[limit]} ms.`, {
     cause: { limit, ms: limits[limit] },
   });
+  return { ...failure, ...(outcome.usage && { usage: outcome.usage }) };
 }

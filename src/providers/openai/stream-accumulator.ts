@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { ModelAnswer, ModelRequest } from '../../contracts/agents/model.ts';
 import type { CitationPart, ReasoningPart, ToolCall } from '../../contracts/runs/message.ts';
 import { isJsonObject, type JsonObject } from '../../json/json.ts';
@@ -6,6 +5,7 @@ import { endOfAnswer } from '../answers/answer-end.ts';
 import { meaningOfFinish } from '../answers/finish-reasons.ts';
 import { splitUnopenedReasoning, ThinkTags } from '../answers/think-tags.ts';
 import { estimateUsage } from '../answers/tokens.ts';
+import { withUniqueIds } from '../answers/unique-ids.ts';
 import { addUsage, NO_USAGE, type ReportedUsage, usageOf } from '../answers/usage.ts';
 import { plainText } from './plain-text.ts';
 import { type PartialCall, ToolCallPieces } from './tool-call-pieces.ts';
@@ -137,7 +137,7 @@ export function foldedAnswer(fold: Fold, request: ModelRequest): ModelAnswer | '
   if (end === 'overloaded') return end;
   if (end === 'error') return null;
   if (partialCalls.some(({ name }) => name === '') && end !== 'length') return null;
-  const calls = withIds(partialCalls, request);
+  const calls = withUniqueIds(callsOf(partialCalls), request);
   const reasoningText = fold.reasoning + fold.thinkTags.reasoning;
   const reasoning = reasoningText === '' ? [] : [reasoningPart(reasoningText)];
   const parts = [...reasoning, ...fold.citations.values()];
@@ -160,14 +160,11 @@ function reasoningPart(text: string): ReasoningPart {
   return { type: 'reasoning', vendor: 'openai', text: text.toWellFormed() };
 }
 
-/** Returns the calls with unique ids. */
-function withIds(calls: readonly PartialCall[], request: ModelRequest): ToolCall[] {
-  const taken = new Set(
-    request.messages.flatMap((message) => (message.tool_calls ?? []).map((call) => call.id)),
-  );
-  return calls.map(({ id: given, name, text }) => {
-    const id = given === '' || taken.has(given) ? `call_${randomUUID()}` : given;
-    taken.add(id);
-    return { id, name, arguments: text.trim() === '' ? '{}' : text.toWellFormed() };
-  });
+/** Returns the calls as they are logged. */
+function callsOf(calls: readonly PartialCall[]): ToolCall[] {
+  return calls.map(({ id, name, text }) => ({
+    id,
+    name,
+    arguments: text.trim() === '' ? '{}' : text.toWellFormed(),
+  }));
 }

@@ -1,4 +1,5 @@
 import { VENDOR_FINISH_REASONS } from '../../../src/providers/answers/finish-reasons.ts';
+import { RAW_USAGE_FORMATS } from '../../../src/providers/answers/raw-usage.ts';
 import { USAGE_FIELDS, USAGE_PLACES } from '../../../src/providers/answers/usage.ts';
 import {
   DECISIVE_ERRORS,
@@ -55,6 +56,19 @@ export function providersPage(): ReferencePage {
       table(
         ['count', 'field', 'vendors'],
         USAGE_FIELDS.map(({ count, path, vendors }) => [code(count), code(path), cell(vendors)]),
+      ),
+      'Vendors with a format of their own report usage with the end of an answer, by their packages. Of an answer ' +
+        'that breaks off, these fields are counted, as far as they have arrived:',
+      table(
+        ['vendor', 'place', 'count', 'sum of'],
+        RAW_USAGE_FORMATS.flatMap(({ vendors, places, counts }) =>
+          counts.map(({ count, fields }) => [
+            cell(vendors),
+            places.map(code).join(', '),
+            code(count),
+            fields.map(code).join(', '),
+          ]),
+        ),
       ),
       '## Schemas',
       'What is sent in place of a schema of a tool or of an answer. The stored schema stays, and calls and answers are ' +

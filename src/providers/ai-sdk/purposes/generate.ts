@@ -15,6 +15,7 @@ import { secretsIn } from '../../http/redact.ts';
 import type { Watch } from '../../http/stall-timeout.ts';
 import { withBedrockFields } from '../aws-credentials.ts';
 import { callOptions } from '../call-options.ts';
+import { mapSdkError } from '../map-error.ts';
 import type { SdkOptions } from '../models.ts';
 import { promptOf } from '../prompt.ts';
 import type { CallParams } from '../request-params.ts';
@@ -27,6 +28,7 @@ import {
   isTooLong,
   type PartialAnswer,
   pausedMessage,
+  usageUntilNow,
   wholeAnswer,
 } from '../stream-accumulator.ts';
 
@@ -52,6 +54,21 @@ export async function generate(
   context: ModelCallContext,
 ): Promise<Outcome<ModelAnswer>> {
   const answer = emptyAnswer(vendor);
+  try {
+    return await generateInto(answer, model, line, request, context);
+  } catch (error) {
+    return { ...mapSdkError(error, line.peer), ...usageOfFailure(usageUntilNow(answer)) };
+  }
+}
+
+async function generateInto(
+  answer: PartialAnswer,
+  model: LanguageModelV4,
+  line: Line,
+  request: ModelRequest,
+  context: ModelCallContext,
+): Promise<Outcome<ModelAnswer>> {
+  const { vendor } = answer;
   const redaction = Redaction.of(secretsIn(line.peer.key));
   const filter = redaction.stream();
   let { messages } = request;
@@ -60,9 +77,14 @@ export async function generate(
     if (!prompt.ok) return prompt;
     const call = callOptions(request, prompt.value, line.params, vendor);
     const signed = line.isSigned && withBedrockFields(call.providerOptions, line.params.body);
-    const { stream } = await model.doStream({ ...call, ...signed, abortSignal: line.watch.signal });
+    const { stream } = await model.doStream({
+      ...call,
+      ...signed,
+      includeRawChunks: true,
+      abortSignal: line.watch.signal,
+    });
     const failure = await readAnswer(stream, answer, filter, line, context);
-    if (failure) return failure;
+    if (failure) return { ...failure, ...usageOfFailure(usageUntilNow(answer)) };
     if (endOf(answer) !== 'pause' || pauses === MAX_PAUSES) break;
     messages = [...request.messages, pausedMessage(answer)];
   }
@@ -96,7 +118,7 @@ async function readAnswer(
 }
 
 function incompleteAnswer(answer: PartialAnswer, { host }: Peer): Failure {
-  const { finish, content, usage } = answer;
+  const { finish, content } = answer;
   const cause = {
     finish_reason: finish ? (finish.raw ?? finish.unified) : null,
     characters: content.length,
@@ -107,5 +129,5 @@ function incompleteAnswer(answer: PartialAnswer, { host }: Peer): Failure {
       : createFailure('bad_answer', `The answer of ${host} ended before it was complete.`, {
           cause,
         });
-  return { ...failure, ...usageOfFailure(usage) };
+  return { ...failure, ...usageOfFailure(usageUntilNow(answer)) };
 }
