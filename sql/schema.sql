@@ -32915,7 +32915,7 @@ CREATE OR REPLACE FUNCTION howdah_private.session_history(tenant_id uuid, sessio
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   with earlier as (
-    select e.id, e.turn, e.workflow_id, e.step_count, e.history,
+    select e.id, e.turn, e.workflow_id, e.agent_version_id, e.step_count, e.history,
       e.completed_at is not null as is_over, e.status = 'completed' as has_answered,
       e.error ->> 'code' as code,
       howdah_private.end_note(e.status, e.stop_reason, e.error ->> 'code') as note
@@ -32942,6 +32942,11 @@ AS $function$
     join howdah.messages as m on m.execution_id = r.id
     where r.is_over and r.turn >= (select f.turn from first as f)
       and (r.workflow_id is null or m.seq = 1 or m.step_seq = r.step_count)
+    union all
+    select r.turn, 2147483646, c.result
+    from earlier as r
+    cross join lateral howdah_private.unmade_calls(r.id, r.agent_version_id) as c (result)
+    where r.note is not null and r.turn >= (select f.turn from first as f)
     union all
     select r.turn, 2147483647, r.note from earlier as r
     where r.note is not null and r.turn >= (select f.turn from first as f)
@@ -34729,7 +34734,8 @@ AS $function$
     where r.turn < o.turn and r.completed_at is not null
   ),
   earlier as (
-    select c.id, howdah_private.end_note(c.status, c.stop_reason, c.error ->> 'code') as note,
+    select c.id, c.agent_version_id,
+      howdah_private.end_note(c.status, c.stop_reason, c.error ->> 'code') as note,
       c.error ->> 'code' as code
     from own as o
     cross join roots as r join howdah.executions as c on c.root_execution_id = r.id
@@ -34743,6 +34749,11 @@ AS $function$
       then howdah_private.refused_message(m, e.code)
       else howdah_private.message_json(m) - 'step_seq' end as message
     from earlier as e join howdah.messages as m on m.execution_id = e.id
+    union all
+    select e.id, 2147483646, c.result
+    from earlier as e
+    cross join lateral howdah_private.unmade_calls(e.id, e.agent_version_id) as c (result)
+    where e.note is not null
     union all
     select e.id, 2147483647, e.note from earlier as e where e.note is not null
   ) as s
@@ -42023,6 +42034,42 @@ AS $function$
   ) as n (place, name)
   where n.name is not null and n.name <> all (unknown_member.names)
   limit 1
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.unmade_calls(execution_id uuid, agent_version_id uuid)
+ RETURNS SETOF jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select jsonb_build_object('role', 'tool', 'tool_call_id', c.call ->> 'id', 'content',
+    'This call was not made: the turn ended before. It had no effect.')
+  from howdah.messages as m
+  cross join lateral jsonb_array_elements(m.tool_calls) as c (call)
+  where m.execution_id = unmade_calls.execution_id and m.role = 'assistant'
+    and not exists (
+      select from howdah.messages as r
+      where r.execution_id = unmade_calls.execution_id and r.tool_call_id = c.call ->> 'id'
+    )
+    and not exists (
+      select from howdah.steps as s
+      where s.execution_id = unmade_calls.execution_id and s.kind = 'tool_started'
+        and s.call_id = c.call ->> 'id'
+    )
+    and (
+      exists (
+        select from howdah.questions as q
+        where q.execution_id = unmade_calls.execution_id and q.call_id = c.call ->> 'id'
+          and q.kind = 'approval' and q.status = 'cancelled'
+      )
+      or exists (
+        select from howdah.agent_versions as v
+        cross join lateral jsonb_array_elements(v.definition -> 'tools') as t (tool)
+        where v.id = unmade_calls.agent_version_id
+          and t.tool ->> 'name' = c.call ->> 'name' and t.tool ->> 'effect' = 'once'
+      )
+    )
 $function$
 ;
 
@@ -51420,6 +51467,8 @@ grant execute on function howdah_private.unfreeze_month(date) to howdah_engine;
 grant execute on function howdah_private.unit_cost(howdah.models,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.unknown_member(jsonb,text[]) to howdah_engine;
+
+grant execute on function howdah_private.unmade_calls(uuid,uuid) to howdah_engine;
 
 grant execute on function howdah_private.unread_mail(howdah.executions,uuid) to howdah_engine;
 

@@ -74,14 +74,52 @@ create or replace function howdah_private.is_refusal_of_request(code text) retur
   language sql immutable
   return coalesce(code in ('invalid_request', 'content_filtered', 'context_too_long'), false);
 
+-- Returns a result for each call that a run was ended before it made, for later turns: the call
+-- waited for an approval, or is of a tool with effect `once` and was never started. Other calls
+-- without a result may have been made: no row says when they begin.
+create or replace function howdah_private.unmade_calls(
+  execution_id uuid, agent_version_id uuid
+) returns setof jsonb
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select jsonb_build_object('role', 'tool', 'tool_call_id', c.call ->> 'id', 'content',
+    'This call was not made: the turn ended before. It had no effect.')
+  from howdah.messages as m
+  cross join lateral jsonb_array_elements(m.tool_calls) as c (call)
+  where m.execution_id = unmade_calls.execution_id and m.role = 'assistant'
+    and not exists (
+      select from howdah.messages as r
+      where r.execution_id = unmade_calls.execution_id and r.tool_call_id = c.call ->> 'id'
+    )
+    and not exists (
+      select from howdah.steps as s
+      where s.execution_id = unmade_calls.execution_id and s.kind = 'tool_started'
+        and s.call_id = c.call ->> 'id'
+    )
+    and (
+      exists (
+        select from howdah.questions as q
+        where q.execution_id = unmade_calls.execution_id and q.call_id = c.call ->> 'id'
+          and q.kind = 'approval' and q.status = 'cancelled'
+      )
+      or exists (
+        select from howdah.agent_versions as v
+        cross join lateral jsonb_array_elements(v.definition -> 'tools') as t (tool)
+        where v.id = unmade_calls.agent_version_id
+          and t.tool ->> 'name' = c.call ->> 'name' and t.tool ->> 'effect' = 'once'
+      )
+    )
+$$;
+
 -- Returns the messages of a session before the given turn, in the order of the turns. Reads with
 -- the rights of the caller: a claim has those of the engine, an export those of its user.
 --
 -- A run whose contents were erased is left out. A run that ended without an answer is kept, so that
--- the next turn neither forgets nor repeats what it did; a note says how it ended (end_note). Of a
--- workflow run, the input and the final answer are kept. If a run summarized everything before it
--- and has answered, earlier messages are not needed,
--- including those that its client supplied. The worker leaves out messages that other summaries
+-- the next turn neither forgets nor repeats what it did; a note says how it ended (end_note), and
+-- calls that were not made say so (unmade_calls). Of a workflow run, the input and the final answer
+-- are kept. If a run summarized everything before it and has answered, earlier messages are not
+-- needed, including those that its client supplied. The worker leaves out messages that other summaries
 -- cover. The initial history of a forked session is kept however its first run ended.
 create or replace function howdah_private.session_history(
   tenant_id uuid, session_id uuid, turn int
@@ -90,7 +128,7 @@ create or replace function howdah_private.session_history(
   set search_path = pg_catalog, pg_temp
 as $$
   with earlier as (
-    select e.id, e.turn, e.workflow_id, e.step_count, e.history,
+    select e.id, e.turn, e.workflow_id, e.agent_version_id, e.step_count, e.history,
       e.completed_at is not null as is_over, e.status = 'completed' as has_answered,
       e.error ->> 'code' as code,
       howdah_private.end_note(e.status, e.stop_reason, e.error ->> 'code') as note
@@ -117,6 +155,11 @@ as $$
     join howdah.messages as m on m.execution_id = r.id
     where r.is_over and r.turn >= (select f.turn from first as f)
       and (r.workflow_id is null or m.seq = 1 or m.step_seq = r.step_count)
+    union all
+    select r.turn, 2147483646, c.result
+    from earlier as r
+    cross join lateral howdah_private.unmade_calls(r.id, r.agent_version_id) as c (result)
+    where r.note is not null and r.turn >= (select f.turn from first as f)
     union all
     select r.turn, 2147483647, r.note from earlier as r
     where r.note is not null and r.turn >= (select f.turn from first as f)
@@ -156,7 +199,8 @@ as $$
     where r.turn < o.turn and r.completed_at is not null
   ),
   earlier as (
-    select c.id, howdah_private.end_note(c.status, c.stop_reason, c.error ->> 'code') as note,
+    select c.id, c.agent_version_id,
+      howdah_private.end_note(c.status, c.stop_reason, c.error ->> 'code') as note,
       c.error ->> 'code' as code
     from own as o
     cross join roots as r join howdah.executions as c on c.root_execution_id = r.id
@@ -170,6 +214,11 @@ as $$
       then howdah_private.refused_message(m, e.code)
       else howdah_private.message_json(m) - 'step_seq' end as message
     from earlier as e join howdah.messages as m on m.execution_id = e.id
+    union all
+    select e.id, 2147483646, c.result
+    from earlier as e
+    cross join lateral howdah_private.unmade_calls(e.id, e.agent_version_id) as c (result)
+    where e.note is not null
     union all
     select e.id, 2147483647, e.note from earlier as e where e.note is not null
   ) as s

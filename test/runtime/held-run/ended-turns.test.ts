@@ -105,6 +105,50 @@ describe('the next turn receives a turn that', () => {
     expect(lastRequest()[4]).toContain('cancelled before its answer');
   });
 
+  test('was cancelled while a call waited for its approval, which was not made', async () => {
+    const { agent, session_id, lastRequest } = await openSession([ADD, { content: 'Done.' }]);
+    await database.pool.query(
+      'update howdah.agent_tools set requires_approval = true where agent_id = $1',
+      [agent],
+    );
+    const first = await insertRun(database.pool, agent, 'first', { session_id });
+    await waitForStatus(database.pool, first, 'waiting');
+    await database.pool.query('select howdah.cancel_execution($1)', [first]);
+    await runToEnd(database.pool, agent, 'second', { session_id });
+    expect(lastRequest().slice(0, 4)).toEqual([
+      'user: first',
+      'assistant: ["c1"]',
+      'tool: This call was not made: the turn ended before. It had no effect.',
+      'user: (This turn was cancelled before its answer. What was done before stays done.)',
+    ]);
+  });
+
+  test('was cancelled before a call that may be made only once', async () => {
+    const { agent, session_id, lastRequest } = await openSession(async ({ index }) => {
+      if (index > 0) return { content: 'Done.' };
+      await database.pool.query(
+        `select howdah.pause_execution(id) from howdah.executions where status = 'running'`,
+      );
+      return { tool_calls: [{ id: 'c1', name: 'send', arguments: '{}' }] };
+    });
+    await database.pool.query(
+      `with tool as (
+         insert into howdah.tools (name, kind, effect, configuration)
+         values ('send', 'http', 'once', '{"url": "http://127.0.0.1:9/"}') returning id
+       )
+       insert into howdah.agent_tools (agent_id, tool_id) select $1, t.id from tool as t`,
+      [agent],
+    );
+    const first = await insertRun(database.pool, agent, 'first', { session_id });
+    await waitForStatus(database.pool, first, 'paused');
+    await database.pool.query('select howdah.cancel_execution($1)', [first]);
+    await runToEnd(database.pool, agent, 'second', { session_id });
+    expect(lastRequest().slice(1, 3)).toEqual([
+      'assistant: ["c1"]',
+      'tool: This call was not made: the turn ended before. It had no effect.',
+    ]);
+  });
+
   test('a filter of the vendor stopped, without the words that it stopped', async () => {
     const filtered = { content: 'Ha', finish_reason: 'content_filter' };
     const { agent, session_id, lastRequest } = await openSession([filtered, { content: 'Done.' }]);
