@@ -838,8 +838,8 @@ grant execute on function
   howdah_private.run_figures(jsonb), howdah_private.run_history(uuid),
   howdah_private.session_history(uuid, uuid, int), howdah_private.shared_steps(jsonb, jsonb),
   howdah_private.step_change(int, int, howdah.step_kind, text, jsonb, jsonb),
-  howdah_private.sub_run_history(uuid), howdah_private.with_names(jsonb),
-  howdah_private.without_fields(jsonb, text[])
+  howdah_private.sub_run_history(uuid), howdah_private.unmade_calls(uuid, uuid),
+  howdah_private.with_names(jsonb), howdah_private.without_fields(jsonb, text[])
   to howdah_app, howdah_viewer;
 grant execute on function howdah_private.call_search_messages(uuid, jsonb) to howdah_worker;
 

@@ -51468,7 +51468,11 @@ grant execute on function howdah_private.unit_cost(howdah.models,jsonb) to howda
 
 grant execute on function howdah_private.unknown_member(jsonb,text[]) to howdah_engine;
 
+grant execute on function howdah_private.unmade_calls(uuid,uuid) to howdah_app;
+
 grant execute on function howdah_private.unmade_calls(uuid,uuid) to howdah_engine;
+
+grant execute on function howdah_private.unmade_calls(uuid,uuid) to howdah_viewer;
 
 grant execute on function howdah_private.unread_mail(howdah.executions,uuid) to howdah_engine;
 

@@ -116,11 +116,11 @@ $$;
 -- the rights of the caller: a claim has those of the engine, an export those of its user.
 --
 -- A run whose contents were erased is left out. A run that ended without an answer is kept, so that
--- the next turn neither forgets nor repeats what it did; a note says how it ended (end_note), and
+-- the next turn neither forgets nor repeats what it did. A note says how it ended (end_note), and
 -- calls that were not made say so (unmade_calls). Of a workflow run, the input and the final answer
 -- are kept. If a run summarized everything before it and has answered, earlier messages are not
--- needed, including those that its client supplied. The worker leaves out messages that other summaries
--- cover. The initial history of a forked session is kept however its first run ended.
+-- needed, including those that its client supplied. The worker leaves out messages that other
+-- summaries cover. The initial history of a forked session is kept however its first run ended.
 create or replace function howdah_private.session_history(
   tenant_id uuid, session_id uuid, turn int
 ) returns jsonb
