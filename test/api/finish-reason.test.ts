@@ -209,3 +209,40 @@ describe('an answer that was cut off is shown by', () => {
     expect(why).toContain('the token limit cut its last answer off');
   });
 });
+
+describe('a run that failed for its answer is shown by', () => {
+  const FILTERED = { content: 'Ha', finish_reason: 'content_filter' };
+  const REFUSED = { content: 'I cannot help with that.', finish_reason: 'refusal' };
+  const CUT_JSON = { content: '{"a": "b', finish_reason: 'length' };
+  const refusal = 'the model refused to answer: I cannot help with that.';
+
+  test.each([
+    [
+      'withheld',
+      [FILTERED],
+      { message: { content: '', refusal: null }, finish_reason: 'content_filter' },
+    ],
+    ['refused', [REFUSED], { message: { content: null, refusal }, finish_reason: 'stop' }],
+    ['cut off', [CUT_JSON], { message: { content: CUT_JSON.content }, finish_reason: 'length' }],
+  ])('chat completions: %s', async (_, script, choice) => {
+    const output_schema = script[0] === CUT_JSON ? { output_schema: { type: 'object' } } : {};
+    const model = await nameOf(await makeAgent(db.pool, { script, ...output_schema }));
+    const request = { model, messages: [{ role: 'user', content: 'x' }] };
+    expect(JSON.parse(await post('/v1/chat/completions', request))).toMatchObject({
+      choices: [choice],
+    });
+    const stream = await post('/v1/chat/completions', { ...request, stream: true });
+    expect(stream).toContain(`"finish_reason":"${choice.finish_reason}"`);
+    expect(stream).toContain('[DONE]');
+    if (script[0] === REFUSED) expect(stream).toContain(JSON.stringify({ refusal }));
+  });
+
+  test('responses: withheld', async () => {
+    const model = await nameOf(await makeAgent(db.pool, { script: [FILTERED] }));
+    expect(JSON.parse(await post('/v1/responses', { model, input: 'x' }))).toMatchObject({
+      status: 'incomplete',
+      error: null,
+      incomplete_details: { reason: 'content_filter' },
+    });
+  });
+});

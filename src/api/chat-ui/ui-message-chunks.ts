@@ -1,7 +1,7 @@
 import type { StreamEvent } from '../../contracts/runs/stream-event.ts';
 import { isJsonObject, type Json, type JsonObject } from '../../json/json.ts';
 import { parseJsonOrText } from '../../json/parse-json.ts';
-import { isCutOff, questionText } from '../conversation-protocols/conversation-runs.ts';
+import { incompleteReason, questionText } from '../conversation-protocols/conversation-runs.ts';
 import type {
   ConversationState,
   RunQuestion,
@@ -229,7 +229,8 @@ function metadataOf(run: ConversationState) {
 
 function finishReasonOf(run: ConversationState): string {
   if (run.questions.some(({ kind }) => kind === 'approval')) return 'tool-calls';
-  if (isCutOff(run)) return 'length';
+  const incomplete = incompleteReason(run);
+  if (incomplete) return incomplete === 'length' ? 'length' : 'content-filter';
   return run.status === 'cancelled' ? 'other' : 'stop';
 }
 

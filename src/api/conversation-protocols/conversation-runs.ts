@@ -136,14 +136,19 @@ export async function cancelConversationRun(db: Queryable, id: string): Promise<
 }
 
 /**
- * Returns whether a limit on tokens cut the run or its answer off: the limit of the model, or of
- * the run.
+ * Returns why the answer of a run is not whole, as clients of models know it: a limit on tokens cut
+ * the run or its answer off, or a filter withheld it. Undefined for any other end.
  */
-export function isCutOff({ status, stop_reason, finish_reason, error }: CutOffFields): boolean {
-  if (status === 'completed') return finish_reason === 'length';
-  return (
-    status === 'failed' && (stop_reason === 'max_tokens' || error?.code === 'output_truncated')
-  );
+export function incompleteReason({
+  status,
+  stop_reason,
+  finish_reason,
+  error,
+}: CutOffFields): 'length' | 'content_filter' | undefined {
+  if (status === 'completed') return finish_reason === 'length' ? 'length' : undefined;
+  if (status !== 'failed') return undefined;
+  if (stop_reason === 'max_tokens' || error?.code === 'output_truncated') return 'length';
+  return error?.code === 'content_filtered' ? 'content_filter' : undefined;
 }
 
 type CutOffFields = Pick<RunSnapshot, 'status' | 'stop_reason' | 'finish_reason' | 'error'>;

@@ -41,7 +41,7 @@ const toolCall = z.object({
   function: calledFunction,
 });
 /** The reason why an answer has ended, in OpenAI's terms. */
-const finishReason = z.enum(['stop', 'length', 'tool_calls']);
+const finishReason = z.enum(['stop', 'length', 'tool_calls', 'content_filter']);
 export type ChatFinishReason = z.output<typeof finishReason>;
 
 const chatUsage = z.object({
@@ -62,7 +62,7 @@ export const completion = z
         message: z.object({
           role: z.literal('assistant'),
           content: z.string().nullable(),
-          refusal: nothing,
+          refusal: z.string().nullable().describe('Why the model refused to answer'),
           tool_calls: z
             .array(toolCall)
             .optional()
@@ -88,6 +88,7 @@ export const completionChunk = z
         delta: z.object({
           role: z.literal('assistant').optional(),
           content: z.string().optional(),
+          refusal: z.string().optional(),
           tool_calls: z.array(toolCall.extend({ index: z.int() })).optional(),
         }),
         logprobs: nothing,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { FINISH_REASONS } from '../../contracts/agents/model.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import type { Json } from '../../json/json.ts';
 import { createFailure } from '../failure.ts';
@@ -77,7 +78,7 @@ const step = z
     tool_calls: z.array(toolCall).optional(),
     parts: z.array(part).optional(),
     usage: usage.optional(),
-    finish_reason: z.enum(['stop', 'tool_calls', 'length', 'content_filter']).optional(),
+    finish_reason: z.enum(FINISH_REASONS).optional(),
     error: scriptError.optional(),
     times: z.number().int().min(1).optional(),
     vectors: z.record(z.string().min(1), z.array(z.number()).min(1)).optional(),

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import {
-  isCutOff,
+  incompleteReason,
   type PendingQuestion,
   questionText,
   type RunSnapshot,
@@ -9,23 +9,37 @@ import {
 import type { ChatFinishReason, completion, completionChunk } from '../completion-schemas.ts';
 import { wireId } from '../ids.ts';
 
-/**
- * Returns the content of the answer of a stopped run: its output, or what the run asks its client.
- */
-export function chatAnswerOf(run: RunSnapshot): {
+/** The answer of a stopped run, in the terms of a chat. */
+export type ChatAnswer = {
   content: string | null;
+  refusal: string | null;
   calls: ReturnType<typeof callOf>[];
   finish_reason: ChatFinishReason;
-} {
+};
+
+/**
+ * Returns the answer of a stopped run: its output, what the run asks its client, the words of a
+ * model that refused, or the part of an answer that is not whole. Null for a run that failed in
+ * any other way or was cancelled.
+ */
+export function chatAnswerOf(run: RunSnapshot): ChatAnswer | null {
+  const last = run.answers.at(-1)?.content ?? '';
+  const incomplete = incompleteReason(run);
+  if (run.status === 'failed' && run.error?.code === 'refused') {
+    return { content: null, refusal: run.error.message, calls: [], finish_reason: 'stop' };
+  }
+  if (incomplete) {
+    const content = run.output ?? last;
+    return { content, refusal: null, calls: [], finish_reason: incomplete };
+  }
+  if (run.status === 'failed' || run.status === 'cancelled') return null;
   const calls = run.questions.filter(({ is_client_call }) => is_client_call).map(callOf);
   if (calls.length > 0) {
-    const text = run.answers.at(-1)?.content ?? '';
-    return { content: text === '' ? null : text, calls, finish_reason: 'tool_calls' };
+    return { content: last || null, refusal: null, calls, finish_reason: 'tool_calls' };
   }
   const [question] = run.questions;
-  const content = question ? questionText(question) : run.output;
-  const finish_reason = !question && isCutOff(run) ? 'length' : 'stop';
-  return { content: content ?? '', calls: [], finish_reason };
+  const content = question ? questionText(question) : (run.output ?? '');
+  return { content, refusal: null, calls: [], finish_reason: 'stop' };
 }
 
 function callOf({ id, tool_call }: PendingQuestion) {
@@ -52,12 +66,12 @@ export function completionOf(
   model: string,
   started: StartedRun,
   run: RunSnapshot,
+  { content, refusal, calls, finish_reason }: ChatAnswer,
 ): z.output<typeof completion> {
-  const { content, calls, finish_reason } = chatAnswerOf(run);
   const message = {
     role: 'assistant' as const,
     content,
-    refusal: null,
+    refusal,
     ...(calls.length > 0 && { tool_calls: calls }),
   };
   return {
@@ -92,12 +106,12 @@ export function chunksOf(model: string, started: StartedRun, created: number, ha
   return {
     first: () => chunk({ role: 'assistant', content: '' }),
     text: (content: string) => chunk({ content }),
-    calls(run: RunSnapshot) {
-      const tool_calls = chatAnswerOf(run).calls.map((call, index) => ({ index, ...call }));
-      return tool_calls.length > 0 ? [chunk({ tool_calls })] : [];
-    },
-    last: (run: RunSnapshot): Chunk[] => [
-      chunk({}, chatAnswerOf(run).finish_reason),
+    last: (run: RunSnapshot, { refusal, calls, finish_reason }: ChatAnswer): Chunk[] => [
+      ...(refusal === null ? [] : [chunk({ refusal })]),
+      ...(calls.length > 0
+        ? [chunk({ tool_calls: calls.map((call, index) => ({ index, ...call })) })]
+        : []),
+      chunk({}, finish_reason),
       ...(hasUsage ? [{ ...head, choices: [], usage: usageOf(run) }] : []),
     ],
   };

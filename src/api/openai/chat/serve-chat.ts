@@ -1,4 +1,4 @@
-import { questionText } from '../../conversation-protocols/conversation-runs.ts';
+import { questionText, type StartedRun } from '../../conversation-protocols/conversation-runs.ts';
 import { openAiError, runFailure } from '../openai-errors.ts';
 import type { OpenAiRequest } from '../openai-request.ts';
 import { chatAnswerOf, chunksOf, completionOf } from './chat-completion.ts';
@@ -9,20 +9,22 @@ import { type ChatRequest, turnOfChat } from './chat-request.ts';
  * run, because the client keeps the conversation.
  */
 export async function serveChat(request: ChatRequest, openAiRequest: OpenAiRequest): Promise<void> {
-  const isStreamed = request.stream === true;
-  const started = await openAiRequest.begin(turnOfChat(request), {
-    isStored: false,
-    isFollowed: isStreamed,
-  });
-  if (!isStreamed) {
-    const run = await openAiRequest.waitUntilStopped();
-    if (!run) return;
-    if (run.status === 'failed' || run.status === 'cancelled') {
-      return openAiRequest.refuse(runFailure(started.id, run));
-    }
-    if (isAsking(run)) await openAiRequest.cancel();
-    return openAiRequest.answer(completionOf(request.model, started, run));
-  }
+  const isFollowed = request.stream === true;
+  const started = await openAiRequest.begin(turnOfChat(request), { isStored: false, isFollowed });
+  if (isFollowed) return streamChat(request, openAiRequest, started);
+  const run = await openAiRequest.waitUntilStopped();
+  if (!run) return;
+  const answer = chatAnswerOf(run);
+  if (answer === null) return openAiRequest.refuse(runFailure(started.id, run));
+  if (isAsking(run)) await openAiRequest.cancel();
+  return openAiRequest.answer(completionOf(request.model, started, run, answer));
+}
+
+async function streamChat(
+  request: ChatRequest,
+  openAiRequest: OpenAiRequest,
+  started: StartedRun,
+): Promise<void> {
   const writer = openAiRequest.stream();
   const created = Math.floor(Date.now() / 1000);
   const hasUsage = request.stream_options?.include_usage === true;
@@ -39,7 +41,8 @@ export async function serveChat(request: ChatRequest, openAiRequest: OpenAiReque
       if (answerItem.type === 'text') await say(answerItem.seq, answerItem.text);
       if (answerItem.type !== 'stopped') continue;
       const { run } = answerItem;
-      if (run.status === 'failed' || run.status === 'cancelled') {
+      const answer = chatAnswerOf(run);
+      if (answer === null) {
         await writer.write({ error: runFailure(started.id, run).error });
         return writer.end();
       }
@@ -48,9 +51,9 @@ export async function serveChat(request: ChatRequest, openAiRequest: OpenAiReque
         await say(-1, questionText(question));
         await openAiRequest.cancel();
       } else if (run.is_whole) {
-        await say(-1, chatAnswerOf(run).content ?? '');
+        await say(-1, answer.content ?? '');
       }
-      for (const chunk of [...chunks.calls(run), ...chunks.last(run)]) await writer.write(chunk);
+      for (const chunk of chunks.last(run, answer)) await writer.write(chunk);
       return writer.end('[DONE]');
     }
     const failure = openAiRequest.earlyEnd();

@@ -1,6 +1,6 @@
 import type { Json } from '../../../json/json.ts';
 import {
-  isCutOff,
+  incompleteReason,
   type PendingQuestion,
   questionText,
   type RunSnapshot,
@@ -94,6 +94,7 @@ export function responseOf(
   run?: RunSnapshot,
   output: OutputItem[] = [],
 ): OpenAiResponse {
+  const incomplete = run && incompleteReason(run);
   return {
     id: responseId(started),
     object: 'response',
@@ -101,12 +102,12 @@ export function responseOf(
     completed_at: run?.status === 'completed' ? run.ended_at : null,
     status: run ? statusOf(run) : 'in_progress',
     background: false,
-    error: run?.status === 'failed' && !isCutOff(run) ? errorOf(started.id, run) : null,
-    incomplete_details: run && isCutOff(run) ? { reason: 'max_output_tokens' } : null,
+    error: run && statusOf(run) === 'failed' ? errorOf(started.id, run) : null,
+    incomplete_details: incomplete ? { reason: INCOMPLETE_REASONS[incomplete] } : null,
     instructions: request.instructions ?? null,
     max_output_tokens: null,
     model: request.model,
-    output: run && isCutOff(run) ? withIncompleteEnd(output) : output,
+    output: incomplete ? withIncompleteEnd(output) : output,
     parallel_tool_calls: true,
     previous_response_id: request.previous_response_id ?? null,
     reasoning: { effort: null, summary: null },
@@ -123,6 +124,12 @@ export function responseOf(
   };
 }
 
+/** The reasons of answers that are not whole, in the terms of responses. */
+const INCOMPLETE_REASONS = {
+  length: 'max_output_tokens',
+  content_filter: 'content_filter',
+} as const;
+
 /** Marks the last message as incomplete. */
 function withIncompleteEnd(output: readonly OutputItem[]): OutputItem[] {
   const last = output.findLastIndex(({ type }) => type === 'message');
@@ -131,7 +138,7 @@ function withIncompleteEnd(output: readonly OutputItem[]): OutputItem[] {
 
 function statusOf(run: RunSnapshot) {
   if (run.status === 'cancelled') return 'cancelled';
-  if (isCutOff(run)) return 'incomplete';
+  if (incompleteReason(run)) return 'incomplete';
   return run.status === 'failed' ? 'failed' : 'completed';
 }
 
