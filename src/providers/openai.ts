@@ -8,7 +8,6 @@ import type {
   ModelRequest,
 } from '../contracts/agents/model.ts';
 import type { Failure, Outcome } from '../contracts/errors.ts';
-import { isJsonObject } from '../json/json.ts';
 import { parseJson } from '../json/parse-json.ts';
 import { Redaction, type StreamRedaction } from '../redaction/redaction.ts';
 import { meaningOfFinish } from './answers/finish-reasons.ts';
@@ -17,7 +16,7 @@ import { usageOfFailure } from './answers/usage.ts';
 import { createCancellation, createFailure } from './failure.ts';
 import { redactAnswer } from './http/answer-redaction.ts';
 import { exchange } from './http/exchange.ts';
-import { type Peer, reportedFailure, webPage } from './http/failures.ts';
+import { errorIn, type Peer, reportedFailure, webPage } from './http/failures.ts';
 import { secretsIn } from './http/redact.ts';
 import { checkParams } from './http/reserved-params.ts';
 import {
@@ -168,7 +167,8 @@ async function call(the: Call): Promise<Outcome<ModelAnswer>> {
   const filter = redaction.stream();
   if (type.includes('json')) {
     const whole: unknown = parseJson(await response.text());
-    if (isJsonObject(whole) && whole.error) return reportedFailure(whole.error, '', peer);
+    const error = errorIn(whole);
+    if (error) return reportedFailure(error, '', peer);
     emitToken(the.context, filter.pass(addWhole(fold, whole)));
   } else {
     const broken = await readStream(stream, fold, filter, the);
@@ -194,6 +194,8 @@ async function readStream(
     for await (const chunk of stream) {
       watch.touch();
       if (context.signal.aborted) break;
+      const error = errorIn(chunk);
+      if (error) return reportedFailure(error, '', peer);
       emitToken(context, filter.pass(addChunk(fold, chunk)));
       if (isTooLong(fold)) {
         return createFailure('bad_answer', `${peer.host} sent a text longer than the limit.`);

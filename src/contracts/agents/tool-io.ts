@@ -1,4 +1,5 @@
 import type { Json, JsonObject, JsonSchema } from '../../json/json.ts';
+import type { FinishReason } from './model.ts';
 
 /** The levels of log messages, as MCP defines them. */
 export const LOG_LEVELS = [
@@ -73,7 +74,11 @@ export type ToolIo = {
   /**
    * Asks the model that the tool's `configuration.sampling_model` names; the run pays for the
    * answer. If the configuration names none, the model of the client that called the tool is asked,
-   * as a person is by `elicit`. The call is then made again with the answer.
+   * as a person is by `elicit`. The call is then made again with the answer. A `finish_reason` of
+   * `length` says that the token limit cut the answer off.
    */
-  sample(request: SampleRequest): Promise<{ content: string; model: string }>;
+  sample(request: SampleRequest): Promise<SampleAnswer>;
 };
+
+/** The answer of a model to a tool. */
+export type SampleAnswer = { content: string; model: string; finish_reason: FinishReason };

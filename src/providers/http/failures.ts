@@ -1,5 +1,5 @@
 import { type ErrorCode, type Failure, isRunError } from '../../contracts/errors.ts';
-import type { JsonObject } from '../../json/json.ts';
+import { isJsonObject, type JsonObject } from '../../json/json.ts';
 import { firstCharacters } from '../../text/truncate.ts';
 import { createFailure } from '../failure.ts';
 import { codeOfError, parseReport } from './error-codes.ts';
@@ -58,6 +58,15 @@ export function reportedFailure(body: unknown, text: string, peer: Peer): Failur
     retry_after_ms: WAITS.has(code) ? waitingTimeMs(undefined, report) : undefined,
     cause: { ...(report.code ? { code: report.code } : {}), message: detail },
   });
+}
+
+/**
+ * Returns the error that a body or an event contains in place of an answer. vLLM writes the whole
+ * object as the error: `{"object": "error", "message": …}`.
+ */
+export function errorIn(body: unknown): unknown {
+  if (!isJsonObject(body)) return undefined;
+  return body.error || (body.object === 'error' ? body : undefined);
 }
 
 /** Creates the failure of a web page in place of an API response. */

@@ -1,12 +1,12 @@
 import type { Outcome } from '../../contracts/errors.ts';
-import { isJsonObject } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
-import { type Peer, reportedFailure, webPage } from '../http/failures.ts';
+import { errorIn, type Peer, reportedFailure, webPage } from '../http/failures.ts';
 
 /** Reads an answer in JSON. Throws `SyntaxError` if the body is not JSON. */
 export async function readJsonAnswer(response: Response, peer: Peer): Promise<Outcome<unknown>> {
   if (response.headers.get('content-type')?.includes('html')) return webPage(peer);
   const answer: unknown = parseJson(await response.text());
-  if (isJsonObject(answer) && answer.error) return reportedFailure(answer.error, '', peer);
+  const error = errorIn(answer);
+  if (error) return reportedFailure(error, '', peer);
   return { ok: true, value: answer };
 }

@@ -75,13 +75,15 @@ function createToolIo(
         const sampling = { server: name, model: found.value, ...samplingFields(request) };
         const answer = await host.sample(sampling, signal);
         if (!answer.ok) throw Object.assign(new Error(answer.error.message), answer.error);
-        return { content: answer.value.content ?? '', model };
+        const { content, finish_reason } = answer.value;
+        return { content: content ?? '', model, finish_reason };
       }
       const words = request.messages.map(({ role, content }) => `${role}: ${content}`).join('\n');
       const answer = await ask(words, ANSWER, { sampling: samplingOf(request) });
       if (answer.action !== 'accept') throw new Error(NO_ANSWER);
       const { content, model: by } = answer.content;
-      return { content: String(content ?? ''), model: String(by ?? 'unknown') };
+      const [text, author] = [String(content ?? ''), String(by ?? 'unknown')];
+      return { content: text, model: author, finish_reason: 'stop' };
     },
   };
 }

@@ -65,11 +65,11 @@ const tools: CustomTool[] = [
     description: 'Has a verse written by a model of the tenant.',
     parameters: { type: 'object', properties: {} },
     async run(_args, { sample }) {
-      const { content, model } = await sample({
+      const { content, model, finish_reason } = await sample({
         messages: [{ role: 'user', content: 'Write.' }],
         system: 'You rhyme.',
       });
-      return `${model}: ${content}`;
+      return `${model}: ${content} (${finish_reason})`;
     },
   },
   {
@@ -106,7 +106,7 @@ const clients: Client[] = [];
 
 beforeAll(async () => {
   [api, guarded] = await Promise.all([startTestApi(db.url), startTestApi(db.url, tokenOptions)]);
-  models = await startOpenAiServer([{ content: 'Violets are blue.' }]);
+  models = await startOpenAiServer([{ content: 'Violets are', finish_reason: 'length' }]);
   worker = await startTestWorker(db.url, { tools, openai: models.url });
   for (const { name } of tools.slice(0, -1)) await offer(name);
 });
@@ -260,7 +260,7 @@ test('the tenant model named by a tool answers sampling, at the cost of the run'
   const client = await connect(api);
   clients.push(client);
   const result: Result = await client.callTool({ name: 'verse', arguments: {} });
-  expect(textOf(result)).toBe('small: Violets are blue.');
+  expect(textOf(result)).toBe('small: Violets are (length)');
   expect(models.requests[0]?.body.messages).toEqual([
     { role: 'system', content: 'You rhyme.' },
     { role: 'user', content: 'Write.' },

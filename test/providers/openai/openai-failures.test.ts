@@ -101,6 +101,20 @@ describe('status code', () => {
     expect(await failureOf({ chunks: [{ error } as never] })).toMatchObject({ code });
   });
 
+  test.each<[string, object, string]>([
+    [
+      'context_too_long',
+      { message: "This model's maximum context length is 4096 tokens.", code: 400 },
+      'BadRequestError',
+    ],
+    ['overloaded', { message: 'The engine is busy.', code: 503 }, 'ServiceUnavailableError'],
+  ])('an error of vLLM in a 200 is %s', async (code, fields, type) => {
+    const error = { object: 'error', type, ...fields };
+    const headers = { 'content-type': 'application/json' };
+    expect(await failureOf({ raw: JSON.stringify(error), headers })).toMatchObject({ code });
+    expect(await failureOf({ chunks: [error as never] })).toMatchObject({ code });
+  });
+
   test('a redirect is not followed', async () => {
     const headers = { location: 'http://127.0.0.1:1/' };
     expect(await failureOf({ status: 307, headers })).toMatchObject({ code: 'invalid_request' });
