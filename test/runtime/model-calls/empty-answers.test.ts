@@ -41,6 +41,14 @@ const EMPTY_ANSWERS: [string, FakeAnswer][] = [
     'a text and a call that is missing',
     { content: 'I look it up.', finish_reason: 'tool_calls', usage },
   ],
+  [
+    'a call of Qwen as text',
+    {
+      content:
+        '<tool_call>\n{"name": "calculator", "arguments": {"expression": "1"}}\n</tool_call>',
+    },
+  ],
+  ['a call of Mistral as text', { content: '[TOOL_CALLS][{"name": "calculator"}]' }],
 ];
 
 /** Runs an agent whose model gives these answers. */
@@ -109,6 +117,15 @@ describe('an answer with nothing in it', () => {
     await database.pool.query('update howdah.agents set allow_empty = true where id = $1', [id]);
     expect(await runToEnd(database.pool, id)).toMatchObject({ status: 'completed', output: '' });
     expect(server.requests).toHaveLength(1);
+  });
+
+  test('does not begin with a call as text for an agent without tools', async () => {
+    const content = '<tool_call> begins a call of Qwen.';
+    const server = await startOpenAiServer([{ content }]);
+    servers.push(server);
+    const models = [{ provider: 'openai', base_url: server.url }];
+    const run = await runToEnd(database.pool, await makeAgent(database.pool, { models }));
+    expect(run).toMatchObject({ status: 'completed', output: content });
   });
 
   test('keeps its tokens', async () => {

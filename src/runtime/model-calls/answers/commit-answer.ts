@@ -14,7 +14,13 @@ import { trustOfAnswer } from '../../held-run/trust.ts';
 import { NO_NEW_LIMITS } from '../failed-model-attempt.ts';
 import type { PermittedModel } from '../vendor-tools.ts';
 import { answerDetails, filterParts, leftOutGuards, tokensOf } from './answer-record.ts';
-import { askForAnswer, EMPTY_GUARD, emptyAnswerError, isEmptyAnswer } from './empty-answer.ts';
+import {
+  askForAnswer,
+  EMPTY_GUARD,
+  type EmptyKind,
+  emptyAnswerError,
+  emptyKind,
+} from './empty-answer.ts';
 import {
   type AnswerContext,
   askAgain,
@@ -52,9 +58,8 @@ export async function commitAnswer(
   if (isTruncated) {
     return commitTruncated({ action, answer, context, run }, filtered, started_at);
   }
-  if (isEmptyAnswer(answer, action, run.definition)) {
-    return commitEmpty({ action, answer, context, run }, filtered, started_at);
-  }
+  const empty = emptyKind(answer, action, run.definition);
+  if (empty) return commitEmpty({ action, answer, context, run }, empty, filtered, started_at);
   const { parts, guardSteps } = await filterParts(decision ? [] : answer.parts, run);
   const content = filtered.value;
   const message = decision ? { ...decision, content } : messageOf(content, parts, tool_calls);
@@ -120,6 +125,7 @@ async function commitTruncated(
 /** Commits an answer with nothing in it, and asks the model once more or fails the run. */
 async function commitEmpty(
   { action, answer, run }: UselessAnswer,
+  kind: EmptyKind,
   filtered: FilterResult<string | null> & { isBlocked: false },
   started_at: string,
 ): Promise<void> {
@@ -129,8 +135,8 @@ async function commitEmpty(
     ...filtered.guardSteps,
   ];
   const isRepeated = wasAskedAgain(run.state, EMPTY_GUARD);
-  if (isRepeated) await failRun(records, emptyAnswerError(action.model, answer), run);
-  else await run.commit([...records, askForAnswer(answer)]);
+  if (isRepeated) await failRun(records, emptyAnswerError(action.model, kind), run);
+  else await run.commit([...records, askForAnswer(kind)]);
 }
 
 /**
