@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import type { ModelRef, ModelRequest } from '../../../src/contracts/agents/model.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { aiSdkProvider } from '../../../src/providers/ai-sdk.ts';
+import { VENDOR_FINISH_REASONS } from '../../../src/providers/answers/finish-reasons.ts';
 import {
   answerOf,
   errorOf,
@@ -159,6 +160,29 @@ test.each(['anthropic', 'google', 'amazon-bedrock'] as const)(
     expect(answerOf(outcome).finish_reason).toBe(reason);
   },
 );
+
+/** Vendors with formats of their own, as the table of finish reasons and their servers name them. */
+const OWN_REASONS = [
+  ['anthropic', 'Anthropic'],
+  ['amazon-bedrock', 'Bedrock'],
+  ['cohere', 'Cohere'],
+  ['google', 'Google'],
+] as const;
+const ownReasons = OWN_REASONS.flatMap(([name, title]) =>
+  VENDOR_FINISH_REASONS.filter(({ vendors }) => vendors.split(', ').includes(title))
+    .filter(({ meaning }) => meaning !== 'tool_calls' && meaning !== 'pause')
+    .map(({ value, meaning }) => ({ name, value, meaning })),
+);
+
+test.each(ownReasons)('$name ends with $value: $meaning', async ({ name, value, meaning }) => {
+  const finish = ['cohere', 'google'].includes(name) ? value.toUpperCase() : value;
+  const { outcome } = await call(name, { words: ['Hi'], finish });
+  if (meaning === 'error') {
+    expect(errorOf(outcome)).toMatchObject({ code: 'bad_answer', retryable: true });
+  } else {
+    expect(answerOf(outcome).finish_reason).toBe(meaning);
+  }
+});
 
 describe.each(['azure', 'xai'] as const)('%s, whose answers are responses', (name) => {
   test('is told to store nothing', async () => {

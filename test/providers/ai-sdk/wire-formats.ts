@@ -19,6 +19,8 @@ export type VendorAnswer = {
   usage?: CachedUsage & { output_tokens: number };
   /** Set if the vendor withholds the answer. */
   isFiltered?: boolean;
+  /** The vendor's own finish reason, else the one that fits (Anthropic, Bedrock, Cohere, Gemini). */
+  finish?: string;
   /** Set for a stream that ends without its final event. */
   isCut?: boolean;
 };
@@ -62,7 +64,8 @@ function anthropicEvents(answer: VendorAnswer) {
       { type: 'content_block_stop', index },
     ];
   };
-  const stop_reason = isFiltered ? 'refusal' : calls.length > 0 ? 'tool_use' : 'end_turn';
+  const ended = isFiltered ? 'refusal' : calls.length > 0 ? 'tool_use' : 'end_turn';
+  const stop_reason = answer.finish ?? ended;
   return [
     { type: 'message_start', message: { ...message, stop_reason: null, usage } },
     ...(thought
@@ -120,7 +123,7 @@ function googleEvents(answer: VendorAnswer) {
     cachedContentTokenCount: 64,
     totalTokenCount: 120,
   };
-  const finishReason = isFiltered ? 'SAFETY' : 'STOP';
+  const finishReason = answer.finish ?? (isFiltered ? 'SAFETY' : 'STOP');
   return [
     ...(thought
       ? [chunk({ text: thought.text, thought: true, thoughtSignature: thought.signature })]
@@ -140,9 +143,10 @@ function googleEvents(answer: VendorAnswer) {
   ];
 }
 
-function cohereEvents({ words = [], calls = [] }: VendorAnswer) {
+function cohereEvents({ words = [], calls = [], finish }: VendorAnswer) {
   const content = { type: 'text', text: '' };
   const usage = { tokens: { input_tokens: 100, output_tokens: 20 }, cached_tokens: 64 };
+  const finish_reason = finish ?? (calls.length > 0 ? 'TOOL_CALL' : 'COMPLETE');
   return [
     { type: 'message-start', id: 'm1' },
     ...(words.length > 0
@@ -165,20 +169,14 @@ function cohereEvents({ words = [], calls = [] }: VendorAnswer) {
         { type: 'tool-call-end', index },
       ];
     }),
-    {
-      type: 'message-end',
-      delta: { finish_reason: calls.length > 0 ? 'TOOL_CALL' : 'COMPLETE', usage },
-    },
+    { type: 'message-end', delta: { finish_reason, usage } },
     { done: true },
   ];
 }
 
-function bedrockEvents({ words = [], calls = [], isFiltered }: VendorAnswer) {
-  const stopReason = isFiltered
-    ? 'guardrail_intervened'
-    : calls.length > 0
-      ? 'tool_use'
-      : 'end_turn';
+function bedrockEvents({ words = [], calls = [], isFiltered, finish }: VendorAnswer) {
+  const ended = calls.length > 0 ? 'tool_use' : 'end_turn';
+  const stopReason = finish ?? (isFiltered ? 'guardrail_intervened' : ended);
   const usage = {
     inputTokens: 36,
     outputTokens: 20,

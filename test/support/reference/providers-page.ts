@@ -33,6 +33,11 @@ export function providersPage(): ReferencePage {
           cell(vendors),
         ]),
       ),
+      '## Tool calls',
+      'In OpenAI’s format, pieces belong to one call if they have the same `index`, and no other `id`. A whole call at ' +
+        'the index of another is a call of its own, unless both are equal and have no `id`: some servers send a call ' +
+        'twice. So of two equal calls at one index, without ids, one is made. A call without an `id` gets one. No call ' +
+        'is made of an answer that ended with `length` if its arguments are empty or not complete.',
       '## Errors',
       'The [code](../errors/README.md) follows from the HTTP status, unless the body has one of these codes, types or ' +
         'statuses:',
