@@ -102,7 +102,7 @@ function toObject(tool: ToolSchema): Fitted<ToolSchema> {
   const description =
     combined.length === 0
       ? tool.description
-      : `${tool.description}\nThe arguments must satisfy this JSON Schema: ${JSON.stringify(rules)}`;
+      : `${tool.description}\nThe arguments must satisfy this JSON Schema: ${JSON.stringify(rules)}`.trimStart();
   const properties = { ...propertiesOf(parameters), ...ownProperties(parameters) };
   const value: JsonSchema = { ...Object.fromEntries(rest), type: 'object', properties };
   return { ok: true, value: { ...tool, description, parameters: value } };

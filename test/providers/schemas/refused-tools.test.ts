@@ -28,6 +28,30 @@ test.each<[string, JsonObject, string[]]>([
   expect(refused(cause)).toEqual(names);
 });
 
+test.each([
+  "Invalid 'tools': array too long. Expected an array with maximum length 128, but got an array with length 150 instead.",
+  "'tools' : maximum number of items is 128",
+  'The proto is invalid: * tools[0].function_declarations: [FIELD_INVALID] At most 128 function declarations can be specified.',
+  'This model accepts up to 128 tools per request.',
+  'number of tools exceeds 128',
+])('the tools after the most that a vendor accepts are left out: %s', (message) => {
+  const many = Array.from({ length: 150 }, (_, at) => ({
+    name: `tool_${at}`,
+    description: '',
+    parameters: {},
+  }));
+  const error = { code: 'invalid_request', message: 'refused', retryable: false } as const;
+  const left = refusedTools({ ...error, cause: { message } }, many);
+  expect(left.map(({ tool }) => tool)).toEqual(many.slice(128).map(({ name }) => name));
+  expect(left[0]?.reason).toContain('the vendor accepts 128 tools, and this request has 150');
+});
+
+test('a number of characters is none of tools', () => {
+  const message =
+    "Invalid 'tools[2].function.description': string too long. Expected a string with maximum length 1024.";
+  expect(refused({ message })).toEqual(['c']);
+});
+
 test.each<[string, JsonObject]>([
   [
     'the choice of a tool',

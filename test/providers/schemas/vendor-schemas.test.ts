@@ -15,20 +15,26 @@ let openai: FakeServer;
 let anthropic: VendorServer;
 let google: VendorServer;
 let xai: VendorServer;
+/** Refusals of the next requests, which are sent before `reply`. */
+const refusals: VendorReply[] = [];
 const vendorReply = (): VendorReply =>
-  typeof reply === 'string' ? { words: reply.split(/(?<= )/) } : reply;
+  refusals.shift() ?? (typeof reply === 'string' ? { words: reply.split(/(?<= )/) } : reply);
+
+function refuseNext(error: JsonObject): void {
+  refusals.push({ status: 400, raw: JSON.stringify({ error }) });
+  reply = 'fine';
+}
 
 beforeAll(async () => {
-  openai = await startOpenAiServer(() =>
-    typeof reply === 'string' ? { content: reply } : openAiReply(reply),
-  );
+  openai = await startOpenAiServer(() => openAiReply(refusals.shift() ?? reply));
   anthropic = await startVendorServer('anthropic', vendorReply);
   google = await startVendorServer('google', vendorReply);
   xai = await startVendorServer('responses', vendorReply);
 });
 afterAll(() => Promise.all([openai, anthropic, google, xai].map((server) => server.close())));
 
-function openAiReply(given: VendorReply) {
+function openAiReply(given: string | VendorReply) {
+  if (typeof given === 'string') return { content: given };
   if (!('status' in given)) throw new Error('not an error');
   return { status: given.status, raw: given.raw };
 }
@@ -273,21 +279,7 @@ describe('a tool that cannot be sent', () => {
     ],
   ])('since %s refused it is left out, at once and later', async (vendor, error) => {
     const tools = [toolWith({ type: 'object', properties: {} }), orderStatus];
-    let isFirst = true;
-    reply = {
-      get status(): number {
-        return 400;
-      },
-      raw: JSON.stringify({ error }),
-    };
-    const refusal = reply;
-    const server = { openai, 'openai-compatible': openai, anthropic, google, xai }[vendor];
-    const requests = server.requests.push.bind(server.requests);
-    server.requests.push = (...given: never[]) => {
-      reply = isFirst ? refusal : 'fine';
-      isFirst = false;
-      return requests(...given);
-    };
+    refuseNext(error);
     const { outcome, bodies } = await call(vendor, { tools });
     expect(answerOf(outcome)).toMatchObject({
       content: 'fine',
@@ -296,6 +288,25 @@ describe('a tool that cannot be sent', () => {
     expect(bodies.map((body) => toolsIn(body).length)).toEqual([2, 1]);
     const later = await call(vendor, { tools });
     expect(later.bodies.map((body) => toolsIn(body).length)).toEqual([1]);
-    server.requests.push = Array.prototype.push;
+  });
+
+  test('since there are too many tools is left out', async () => {
+    const tools = Array.from({ length: 130 }, (_, at) => ({
+      ...toolWith({ type: 'object', properties: {} }),
+      name: `tool_${at}`,
+    }));
+    refuseNext({ message: "'tools' : maximum number of items is 128" });
+    const { outcome, bodies } = await call('openai', { tools });
+    const reason = expect.stringContaining(
+      'the vendor accepts 128 tools, and this request has 130',
+    );
+    expect(answerOf(outcome)).toMatchObject({
+      content: 'fine',
+      left_out_tools: [
+        { tool: 'tool_128', reason },
+        { tool: 'tool_129', reason },
+      ],
+    });
+    expect(bodies.map((body) => toolsIn(body).length)).toEqual([130, 128]);
   });
 });
