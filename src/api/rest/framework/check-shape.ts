@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { ExactNumber } from '../../../json/exact-number.ts';
-import { definitionOf, matchesLiterals, omitNulls } from '../../../json/omit-nulls.ts';
+import { definitionOf, matchesLiterals, maximumOf, omitNulls } from '../../../json/omit-nulls.ts';
 
 type Issue = z.core.$ZodIssue;
 
@@ -22,7 +22,7 @@ export function checkShape<S extends z.ZodType>(
   schema: S,
   sent: unknown,
 ): { value: z.output<S> } | { issues: Issue[] } {
-  const value = omitNulls(schema, sent);
+  const value = omitNulls(schema, sent, MOST_ITEMS);
   const early = earlyIssues(schema, value);
   if (early && early.length > 0) return { issues: early.slice(0, MOST_ISSUES) };
   const result = schema.safeParse(value);
@@ -77,17 +77,10 @@ function unionIssues(options: readonly z.ZodType[], value: unknown): Issue[] {
   return found.toSorted((a, b) => a.length - b.length)[0] ?? [];
 }
 
-/** Returns the maximum length that the schema of a list sets. */
-function maximumOf(schema: z.ZodType): number | undefined {
-  const checks = schema._zod.def.checks?.map((one) => one._zod.def as ListCheck) ?? [];
-  return checks.find(({ check }) => check === 'max_length')?.maximum;
-}
-type ListCheck = { check: string; maximum?: number };
-
 function listIssues(schema: z.ZodType, element: z.ZodType, items: readonly unknown[]): Issue[] {
   const { type } = definitionOf(element);
   const most =
-    maximumOf(schema) ??
+    maximumOf(definitionOf(schema)) ??
     (type === 'unknown' || type === 'any' ? Number.POSITIVE_INFINITY : MOST_ITEMS);
   if (items.length > most) {
     const message = `Too big: expected array to have <=${most} items`;
