@@ -161,7 +161,7 @@ test.each(['anthropic', 'google', 'amazon-bedrock'] as const)(
   },
 );
 
-/** Vendors with formats of their own, as the table of finish reasons and their servers name them. */
+/** Vendors with formats of their own, by their names here and in the table of finish reasons. */
 const OWN_REASONS = [
   ['anthropic', 'Anthropic'],
   ['amazon-bedrock', 'Bedrock'],

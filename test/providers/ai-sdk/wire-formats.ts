@@ -19,7 +19,7 @@ export type VendorAnswer = {
   usage?: CachedUsage & { output_tokens: number };
   /** Set if the vendor withholds the answer. */
   isFiltered?: boolean;
-  /** The vendor's own finish reason, else the one that fits (Anthropic, Bedrock, Cohere, Gemini). */
+  /** The finish reason of Anthropic, Bedrock, Cohere or Gemini, else the one that fits. */
   finish?: string;
   /** Set for a stream that ends without its final event. */
   isCut?: boolean;

@@ -6,6 +6,7 @@ import {
   startOpenAiServer,
 } from '../../../chaos/load/openai-server.ts';
 import type { CustomEngine } from '../../../src/contracts/agents/engine.ts';
+import type { AttemptInput } from '../../../src/runtime/model-calls/patience.ts';
 import type { Worker } from '../../../workers/start-worker.ts';
 import { testDatabase } from '../../support/database.ts';
 import { startTestWorker } from '../../support/worker.ts';
@@ -112,9 +113,9 @@ describe('a model server that is down', () => {
     expect(run.error?.message).toContain('and retry_for is 100 s');
     // Steps are counted, not parked rows: what is left of 100 s may be too short to be parked.
     const failures = (await stepsOf(pool, run.id)).filter(({ kind }) => kind === 'retry');
-    const { attempt, elapsed_ms } = failures.at(-1)?.input as Record<string, number>;
-    expect(attempt).toBe(failures.length);
-    expect(elapsed_ms).toBeGreaterThan(99_000);
+    const last = failures.at(-1)?.input as AttemptInput | undefined;
+    expect(last?.attempt).toBe(failures.length);
+    expect(last?.elapsed_ms).toBeGreaterThan(99_000);
     await expectEqualReplay(pool, run.id);
     await pool.query('select howdah.retry_execution($1)', [run.id]);
     await waitForStatus(pool, run.id, 'waiting');
