@@ -2628,11 +2628,12 @@ CREATE OR REPLACE FUNCTION howdah.agent_tool_list(agent text)
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(jsonb_build_object('type', 'function', 'function', jsonb_build_object(
+  select coalesce(to_jsonb(array_agg(
+    jsonb_build_object('type', 'function', 'function', jsonb_build_object(
     'name', p.tool -> 'name', 'description', p.tool -> 'description',
     'parameters', p.tool -> 'parameters'
   )) || case when t.id is null then '{}'
-    else howdah_private.tool_profile(t, p.tool -> 'configuration') end order by p.place), '[]')
+    else howdah_private.tool_profile(t, p.tool -> 'configuration') end order by p.place)), '[]')
   from howdah.agents as a
   join howdah.agent_versions as v on v.id = a.current_version_id
   cross join lateral jsonb_array_elements(v.definition -> 'tools') with ordinality as p (tool,
@@ -3564,8 +3565,9 @@ begin
   return query
     select howdah_private.exported_row('session', to_jsonb(s), 'howdah.sessions', v_redact)
       || jsonb_build_object('todos', coalesce((
-        select jsonb_agg(howdah_private.exported_row('todo', to_jsonb(t), 'howdah.todos', v_redact)
-          order by t.position)
+        select to_jsonb(array_agg(
+          howdah_private.exported_row('todo', to_jsonb(t), 'howdah.todos', v_redact)
+          order by t.position))
         from howdah.todos as t where t.session_id = s.id
       ), '[]'))
     from howdah.sessions as s where s.tenant_id = v_user.tenant_id and s.user_id = v_user.id
@@ -4654,9 +4656,9 @@ begin
   return jsonb_build_object(
     'version', howdah_private.session_version(v_session.id),
     'tasks', coalesce((
-      select jsonb_agg(jsonb_build_object(
+      select to_jsonb(array_agg(jsonb_build_object(
         'position', t.position, 'title', t.title, 'status', t.status, 'note', t.note)
-          order by t.position)
+          order by t.position))
       from howdah.todos as t where t.session_id = v_session.id
     ), '[]'),
     'awaiting_user_input', (
@@ -5011,7 +5013,7 @@ begin
   end if;
   update howdah.agent_tools as g
   set configuration = g.configuration || jsonb_build_object('schemas', (
-    select jsonb_agg(s.name order by s.first) from (
+    select to_jsonb(array_agg(s.name order by s.first)) from (
       select u.name, min(u.position) as first
       from unnest(
         array(select jsonb_array_elements_text(
@@ -5604,8 +5606,9 @@ CREATE OR REPLACE FUNCTION howdah_private.add_hits(known jsonb, found jsonb)
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select jsonb_agg(jsonb_build_object('filter', h.filter, 'action', h.action, 'matches', h.matches)
-    order by h.filter, h.action)
+  select to_jsonb(array_agg(
+    jsonb_build_object('filter', h.filter, 'action', h.action, 'matches', h.matches)
+    order by h.filter, h.action))
   from (
     select x.hit ->> 'filter' as filter, x.hit ->> 'action' as action,
       sum((x.hit ->> 'matches')::int) as matches
@@ -6057,10 +6060,10 @@ AS $function$
       and coalesce(agent_actions.configuration -> 'allowed_tools' ? (p.tool ->> 'name'), true)
     order by p.place limit 100
   )
-  select coalesce(jsonb_agg(jsonb_build_object('name', x.tool -> 'name',
+  select coalesce(to_jsonb(array_agg(jsonb_build_object('name', x.tool -> 'name',
     'description', left(x.tool ->> 'description', 500),
     'parameters', case when x.total <= 65536 then x.tool -> 'parameters' end
-  ) order by x.place), '[]')
+  ) order by x.place)), '[]')
   from actions as x
 $function$
 ;
@@ -6080,8 +6083,8 @@ begin
       'capabilities', a.capabilities,
       'is_structured', a.output_schema is not null, 'version', coalesce(v.version, 1),
       'skills', coalesce((
-        select jsonb_agg(jsonb_build_object('name', s.name, 'description', s.description)
-          order by g.position, s.name)
+        select to_jsonb(array_agg(jsonb_build_object('name', s.name, 'description', s.description)
+          order by g.position, s.name))
         from howdah.agent_skills as g
         join howdah.skills as s on s.tenant_id = g.tenant_id and s.id = g.skill_id
         where g.tenant_id = a.tenant_id and g.agent_id = a.id and s.is_active
@@ -6156,22 +6159,22 @@ AS $function$
       'engine_configuration', a.engine_configuration, 'context_policy', 'none') end,
     'models', case when a.engine <> 'builtin' then jsonb_build_array(howdah_private.engine_model(a))
       else coalesce((
-      select jsonb_agg(jsonb_build_object(
+      select to_jsonb(array_agg(jsonb_build_object(
         'id', (m.model).id, 'name', (m.model).name, 'provider', (m.model).provider,
         'model', (m.model).model, 'base_url', (m.model).base_url,
         'context_tokens', (m.model).context_tokens, 'request_params', m.request_params
       ) || case when (m.model).secret_name is null then '{}' else
         jsonb_build_object('secret_name', (m.model).secret_name) end || howdah_private.guard_of(
         (m.model).is_guarded) || howdah_private.tool_modalities((m.model).capabilities)
-        order by m.position, (m.model).name)
+        order by m.position, (m.model).name))
       from models as m
     ), '[]') end,
     'tools', coalesce((
-      select jsonb_agg(
+      select to_jsonb(array_agg(
         howdah_private.tool_definition(g.tool, g.configuration, g.requires_approval)
           || case when c.id is null then '{}' else jsonb_build_object(
             'compensation', howdah_private.tool_definition(c, '{}', null)) end
-        order by (g.tool).name)
+        order by (g.tool).name))
       from granted_tools as g
       -- other engines have tools of their own, except an engine that is a tool; an A2A agent asks
       -- people by ask_user
@@ -6196,7 +6199,7 @@ AS $function$
     'mission', a.instruction, 'system_prompt', a.system_prompt, 'description', a.description,
     'prompt', (select p.name from howdah.prompts as p where p.id = a.prompt_id),
     'prompt_values', a.prompt_values, 'skills', (
-      select jsonb_agg(s.name order by g.position, s.name)
+      select to_jsonb(array_agg(s.name order by g.position, s.name))
       from howdah.agent_skills as g join howdah.skills as s on s.id = g.skill_id
       where g.agent_id = a.id),
     'servers', howdah_private.agent_servers_entry(a.id),
@@ -6210,11 +6213,12 @@ AS $function$
       'max_cost', a.max_cost, 'max_seconds', a.max_seconds), '{}'),
     'retry_for', a.retry_for,
     'models', (
-      select jsonb_agg(case when u.purpose = 'llm' and u.request_params = '{}' then to_jsonb(m.name)
+      select to_jsonb(array_agg(
+        case when u.purpose = 'llm' and u.request_params = '{}' then to_jsonb(m.name)
         else howdah_private.sparse(
           jsonb_build_object('model', m.name, 'purpose', u.purpose,
             'request_params', u.request_params),
-          '{"purpose": "llm", "request_params": {}}') end order by u.purpose, u.position)
+          '{"purpose": "llm", "request_params": {}}') end order by u.purpose, u.position))
       from howdah.agent_models as u join howdah.models as m on m.id = u.model_id
       where u.agent_id = a.id)
   ) || howdah_private.agent_tools_entry(a.id), '{
@@ -6289,9 +6293,10 @@ CREATE OR REPLACE FUNCTION howdah_private.agent_servers_entry(agent_id uuid)
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select case when bool_and(g.allowed_tools is null) then jsonb_agg(s.name order by s.name)
-    else jsonb_object_agg(s.name, case when g.allowed_tools is null then '{}'
-      else jsonb_build_object('allowed_tools', g.allowed_tools) end) end
+  select case when bool_and(g.allowed_tools is null) then to_jsonb(array_agg(
+    s.name order by s.name))
+    else json_object_agg(s.name, case when g.allowed_tools is null then '{}'
+      else jsonb_build_object('allowed_tools', g.allowed_tools) end)::jsonb end
   from howdah.agent_servers as g join howdah.mcp_servers as s on s.id = g.server_id
   where g.agent_id = agent_servers_entry.agent_id
 $function$
@@ -6317,8 +6322,9 @@ AS $function$
     where u.agent_id = agent_tools_entry.agent_id
   ),
   sub_runs as (
-    select g.kind, case when bool_and(o.one = '{}') then jsonb_agg(g.target order by g.target)
-      else jsonb_object_agg(g.target, o.one) end as entry
+    select g.kind, case when bool_and(o.one = '{}') then to_jsonb(array_agg(
+      g.target order by g.target))
+      else json_object_agg(g.target, o.one)::jsonb end as entry
     from granted_tools as g
     cross join lateral (select g.configuration || case when g.requires_approval is null then '{}'
       else jsonb_build_object('requires_approval', g.requires_approval) end as one) as o
@@ -6328,13 +6334,14 @@ AS $function$
   select jsonb_build_object(
     'tools', (
       select howdah_private.sparse(jsonb_build_object(
-        'allow', coalesce(jsonb_agg(g.name order by g.name), '[]'),
+        'allow', coalesce(to_jsonb(array_agg(g.name order by g.name)), '[]'),
         'configuration',
-        coalesce(jsonb_object_agg(g.name, g.configuration) filter (where g.configuration <> '{}'),
+        coalesce(json_object_agg(
+          g.name, g.configuration) filter (where g.configuration <> '{}')::jsonb,
           '{}'),
         'requires_approval', coalesce(
-          jsonb_object_agg(g.name, g.requires_approval) filter (
-            where g.requires_approval is not null), '{}')
+          json_object_agg(g.name, g.requires_approval) filter (
+            where g.requires_approval is not null)::jsonb, '{}')
       ), '{"allow": [], "configuration": {}, "requires_approval": {}}')
       from granted_tools as g where g.target is null),
     'agents', (select s.entry from sub_runs as s where s.kind = 'agent'),
@@ -6832,13 +6839,13 @@ AS $function$
 declare
   v_agent_id uuid := howdah.agent(apply_agent_models.name);
   v_wanted jsonb := (
-    select jsonb_agg(jsonb_build_array(u.purpose, u.position, m.id, u.request_params)
-      order by u.purpose, u.position)
+    select to_jsonb(array_agg(jsonb_build_array(u.purpose, u.position, m.id, u.request_params)
+      order by u.purpose, u.position))
     from howdah_private.entry_models(entry) as u
     join howdah.models as m on m.name = u.name and m.tenant_id = howdah.current_tenant());
   v_existing jsonb := (
-    select jsonb_agg(jsonb_build_array(u.purpose, u.position, u.model_id, u.request_params)
-      order by u.purpose, u.position)
+    select to_jsonb(array_agg(jsonb_build_array(u.purpose, u.position, u.model_id, u.request_params)
+      order by u.purpose, u.position))
     from (
       select x.purpose, row_number() over (partition by x.purpose order by x.position) as position,
         x.model_id, x.request_params
@@ -7092,8 +7099,9 @@ AS $function$
 declare
   v_workflow_id uuid := howdah.workflow(apply_members.name);
   v_wanted jsonb := (
-    select jsonb_agg(jsonb_build_array(a.id, case when a.id is null then w.id end, m.question,
-      m.role, m.configuration) order by m.place)
+    select to_jsonb(array_agg(
+      jsonb_build_array(a.id, case when a.id is null then w.id end, m.question,
+      m.role, m.configuration) order by m.place))
     from howdah_private.entry_members(entry) as m
     left join howdah.agents as a on m.what in ('agent', 'member') and a.name = m.name
       and a.tenant_id = howdah.current_tenant() and a.deleted_at is null
@@ -7101,9 +7109,9 @@ declare
       and w.tenant_id = howdah.current_tenant() and w.deleted_at is null
     where m.question is not null or a.id is not null or w.id is not null);
   v_existing jsonb := (
-    select jsonb_agg(
+    select to_jsonb(array_agg(
       jsonb_build_array(m.agent_id, m.member_workflow_id, m.question, m.role, m.configuration)
-      order by m.sequence_order)
+      order by m.sequence_order))
     from howdah.workflow_agents as m where m.workflow_id = v_workflow_id);
 begin
   if v_wanted is distinct from v_existing then
@@ -7433,7 +7441,7 @@ CREATE OR REPLACE FUNCTION howdah_private.approved_trusts(execution_id uuid)
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_object_agg(a.tool, a.trust), '{}') from (
+  select coalesce(json_object_agg(a.tool, a.trust)::jsonb, '{}') from (
     select p.tool, max(p.trust) as trust
     from howdah.executions as e
     join howdah.executions as r on r.id = e.root_execution_id
@@ -7495,11 +7503,11 @@ CREATE OR REPLACE FUNCTION howdah_private.attempts_since_last_answer(execution_i
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(howdah_private.step_note(s) || case
+  select coalesce(to_jsonb(array_agg(howdah_private.step_note(s) || case
     when s.kind = 'retry' and s.output ? 'not_before'
       then jsonb_build_object('due_in_ms', (s.output ->> 'delay_ms')::float8
         - extract(epoch from clock_timestamp() - s.finished_at)::float8 * 1000)
-    else '{}' end order by s.seq), '[]')
+    else '{}' end order by s.seq)), '[]')
   from howdah.steps as s
   left join lateral (
     select max(l.seq) filter (where l.kind = 'model' and l.call_id is null) as answered,
@@ -7953,7 +7961,7 @@ AS $function$
   from jsonb_to_recordset(begin_children.commits)
     as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
   cross join lateral (
-    select jsonb_agg(s.step -> 'child' order by s.position) as children
+    select to_jsonb(array_agg(s.step -> 'child' order by s.position)) as children
     from jsonb_array_elements(c.steps) with ordinality as s (step, position)
     where s.step ? 'child'
   ) as t
@@ -8935,7 +8943,7 @@ CREATE OR REPLACE FUNCTION howdah_private.call_arguments(calls jsonb)
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select jsonb_agg(c.call ->> 'arguments' order by c.place)
+  select to_jsonb(array_agg(c.call ->> 'arguments' order by c.place))
   from jsonb_array_elements(case when jsonb_typeof(call_arguments.calls) = 'array'
     then call_arguments.calls end) with ordinality as c (call, place)
 $function$
@@ -8954,7 +8962,8 @@ begin
     return howdah_private.board_entry(v_run.root_execution_id, arguments ->> 'key');
   end if;
   return jsonb_build_object('entries', coalesce((
-    select jsonb_agg(jsonb_build_object('key', b.key, 'version', b.version) order by b.key)
+    select to_jsonb(array_agg(
+      jsonb_build_object('key', b.key, 'version', b.version) order by b.key))
     from howdah.board_entries as b where b.root_execution_id = v_run.root_execution_id
   ), '[]'));
 end $function$
@@ -9179,8 +9188,9 @@ begin
       then 'the user of the run may no longer run its agent' end
     into v_refusal from howdah.executions as e where e.id = v_run.root_execution_id;
     select coalesce(array_agg(p.name) filter (where p.must_ask), '{}'),
-      coalesce(jsonb_object_agg(p.name, p.reason) filter (where p.reason is not null), '{}'),
-      coalesce(jsonb_object_agg(p.name, p.policies) filter (where p.policies is not null), '{}')
+      coalesce(json_object_agg(p.name, p.reason) filter (where p.reason is not null)::jsonb, '{}'),
+      coalesce(json_object_agg(
+        p.name, p.policies) filter (where p.policies is not null)::jsonb, '{}')
     into asked, withdrawn, decided
     from (
       select d.tool ->> 'name' as name,
@@ -9306,13 +9316,13 @@ begin
     select (
       select case when count(*) > 0 then jsonb_build_object('encrypted', count(*)) else '{}' end
       from turns as t where t.is_encrypted
-    ) || jsonb_build_object('messages', coalesce(jsonb_agg(jsonb_build_object(
+    ) || jsonb_build_object('messages', coalesce(to_jsonb(array_agg(jsonb_build_object(
       'session_id', f.session_id, 'execution_id', f.id, 'seq', f.seq, 'role', f.role,
       'at', f.created_at,
       'text', left(ts_headline(
         'simple', f.content, v_words, 'MaxWords=80, MinWords=40, StartSel="", StopSel=""'
       ), 1000)
-    ) order by f.rank desc, f.id desc, f.seq desc), '[]')) from found as f);
+    ) order by f.rank desc, f.id desc, f.seq desc)), '[]')) from found as f);
 end $function$
 ;
 
@@ -9575,7 +9585,7 @@ CREATE OR REPLACE FUNCTION howdah_private.capable_agents(execution_id uuid)
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(c.member order by c.lacks_description, c.name), '[]')
+  select coalesce(to_jsonb(array_agg(c.member order by c.lacks_description, c.name)), '[]')
   from (
     select a.name, a.description = '' and a.capabilities = '{}' as lacks_description,
       jsonb_strip_nulls(jsonb_build_object(
@@ -9601,7 +9611,7 @@ CREATE OR REPLACE FUNCTION howdah_private.catalog_capabilities(entry jsonb)
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_object_agg(c.name, true), '{}')
+  select coalesce(json_object_agg(c.name, true)::jsonb, '{}')
   from (values ('images', 'image'), ('audio', 'audio')) as c (name, modality)
   where catalog_capabilities.entry -> 'input' ? c.modality
 $function$
@@ -11988,8 +11998,9 @@ declare
   v_schema constant jsonb := howdah_private.agent_system_schema();
   v_sections constant text[] := howdah_private.system_sections();
   v_heading constant jsonb := v_schema || jsonb_build_object('properties', (
-    select jsonb_object_agg(p.key,
-      case when p.key = any (v_sections) then p.value - 'additionalProperties' else p.value end)
+    select json_object_agg(p.key,
+      case when p.key = any (v_sections) then p.value - 'additionalProperties' else p.value
+      end)::jsonb
     from jsonb_each(v_schema -> 'properties') as p));
   v_faults jsonb[];
   v_object record;
@@ -12721,7 +12732,7 @@ begin
     case when e.step_count > 0 or e.turn > 1 then howdah_private.oversized_requests(e)
       else '{}' end,
     (
-      select coalesce(jsonb_agg(howdah_private.message_json(m) order by m.seq), '[]')
+      select coalesce(to_jsonb(array_agg(howdah_private.message_json(m) order by m.seq)), '[]')
       from howdah.messages as m
       where m.execution_id = e.id and m.execution_id between v_first and v_last
     ),
@@ -13258,10 +13269,10 @@ begin
   ) then
     return;
   end if;
-  select jsonb_agg(jsonb_build_object(
+  select to_jsonb(array_agg(jsonb_build_object(
     'id', 'undo_' || s.seq, 'name', t.tool -> 'compensation' ->> 'name', 'arguments',
     howdah_private.compensation_arguments(t.tool -> 'compensation' -> 'parameters', s)::text
-  ) order by s.seq desc) into v_calls
+  ) order by s.seq desc)) into v_calls
   from howdah.agent_versions as v
   cross join lateral jsonb_array_elements(v.definition -> 'tools') as t (tool)
   join howdah_private.finished_calls(run) as s on s.name = t.tool ->> 'name'
@@ -13344,7 +13355,7 @@ CREATE OR REPLACE FUNCTION howdah_private.compensation_arguments(parameters json
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_object_agg(p.name, p.value) filter (where p.value is not null), '{}')
+  select coalesce(json_object_agg(p.name, p.value) filter (where p.value is not null)::jsonb, '{}')
   from (
     select k.name, coalesce(
       case when jsonb_typeof(call.output) = 'object' then call.output -> k.name end,
@@ -13732,7 +13743,7 @@ CREATE OR REPLACE FUNCTION howdah_private.control_faults(ids uuid[], locked uuid
 AS $function$
 begin
   return (
-    select coalesce(jsonb_object_agg(coalesce(f.id::text, 'null'), f.fault), '{}')
+    select coalesce(json_object_agg(coalesce(f.id::text, 'null'), f.fault)::jsonb, '{}')
     from (
       select i.id, coalesce(howdah_private.control_fault(i.id, control_faults.action),
         case when i.id = any (control_faults.locked) then null else jsonb_build_object(
@@ -13842,8 +13853,9 @@ CREATE OR REPLACE FUNCTION howdah_private.conversation_messages(execution_id uui
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(jsonb_build_object('id', m.id, 'role', m.role, 'content', m.content)
-    order by m.seq), '[]')
+  select coalesce(to_jsonb(array_agg(
+    jsonb_build_object('id', m.id, 'role', m.role, 'content', m.content)
+    order by m.seq)), '[]')
   from (
     select x.id, x.role, x.content, x.seq from howdah.messages as x
     where x.execution_id = conversation_messages.execution_id
@@ -13893,17 +13905,17 @@ begin
     where x.parent_execution_id = e.id
   ) as c
   cross join lateral (
-    select coalesce(jsonb_agg(jsonb_build_object(
+    select coalesce(to_jsonb(array_agg(jsonb_build_object(
       'seq', m.step_seq, 'content', coalesce(m.content, ''), 'has_calls', m.tool_calls is not null
-    ) order by m.seq), '[]') as answers
+    ) order by m.seq)), '[]') as answers
     from howdah.messages as m
     where m.execution_id = e.id and m.role = 'assistant' and m.step_seq > conversation_since.since
   ) as a
   cross join lateral (
-    select coalesce(jsonb_agg(jsonb_build_object(
+    select coalesce(to_jsonb(array_agg(jsonb_build_object(
       'id', x.id, 'prompt', x.prompt, 'options', x.options, 'tool_call', x.tool_call,
       'is_client_call', howdah_private.is_client_call(x)
-    ) order by x.created_at, x.id), '[]') as questions
+    ) order by x.created_at, x.id)), '[]') as questions
     from howdah.questions as x
     where x.tenant_id = e.tenant_id and x.root_execution_id = e.id
       and x.status = 'open' and x.kind = 'question'
@@ -13935,17 +13947,17 @@ begin
         select h.updated_at from howdah_private.run_heads as h where h.execution_id = e.id
       ), e.updated_at),
       'questions', coalesce((
-        select jsonb_agg(jsonb_build_object('id', q.id, 'kind', q.kind, 'prompt', q.prompt,
+        select to_jsonb(array_agg(jsonb_build_object('id', q.id, 'kind', q.kind, 'prompt', q.prompt,
           'options', q.options, 'schema', q.schema,
           'tool_call', q.tool_call, 'call_id', case when q.execution_id = e.id then q.call_id end,
           'expires_at', q.expires_at,
-          'is_client_call', howdah_private.is_client_call(q)) order by q.created_at, q.id)
+          'is_client_call', howdah_private.is_client_call(q)) order by q.created_at, q.id))
         from howdah.questions as q
         where q.tenant_id = v_tenant_id and q.root_execution_id = e.id and q.status = 'open'
       ), '[]'),
       'files', coalesce((
-        select jsonb_agg(jsonb_build_object('id', r.id, 'name', r.name, 'type', r.type)
-          order by r.id)
+        select to_jsonb(array_agg(jsonb_build_object('id', r.id, 'name', r.name, 'type', r.type)
+          order by r.id))
         from howdah.resources as r where r.tenant_id = v_tenant_id and r.execution_id = e.id
       ), '[]'))
     from howdah.executions as e
@@ -14543,7 +14555,7 @@ CREATE OR REPLACE FUNCTION howdah_private.data_keys_by_id(ids uuid[])
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(howdah_private.key_document(k)), '[]')
+  select coalesce(to_jsonb(array_agg(howdah_private.key_document(k))), '[]')
   from howdah_private.data_keys as k where k.id = any (data_keys_by_id.ids)
 $function$
 ;
@@ -14554,7 +14566,7 @@ CREATE OR REPLACE FUNCTION howdah_private.data_keys_to_rewrap(max_rows integer)
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(howdah_private.key_document(old.key)), '[]')
+  select coalesce(to_jsonb(array_agg(howdah_private.key_document(old.key))), '[]')
   from (
     select k as key from howdah_private.master_keys as m
     join howdah_private.data_keys as k on k.wrapped_by <> m.fingerprint
@@ -14712,10 +14724,10 @@ CREATE OR REPLACE FUNCTION howdah_private.decrypted_history(tenant_id uuid, hist
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select jsonb_agg(case when m.message ? 'covers_to_seq'
+  select to_jsonb(array_agg(case when m.message ? 'covers_to_seq'
     then howdah_private.summary_message(m.message)
     else howdah_private.history_message(decrypted_history.tenant_id, m.message) end
-    order by m.place)
+    order by m.place))
   from jsonb_array_elements(decrypted_history.history) with ordinality as m (message, place)
 $function$
 ;
@@ -14894,7 +14906,8 @@ AS $function$
     delete from howdah.resources as r where r.id = any (delete_files.ids) returning r.storage_path
   )
   select jsonb_build_object('resources', count(*), 'files', coalesce(
-    jsonb_agg(g.storage_path order by g.storage_path) filter (where g.storage_path is not null),
+    to_jsonb(array_agg(
+      g.storage_path order by g.storage_path) filter (where g.storage_path is not null)),
     '[]'))
   from gone as g
 $function$
@@ -15378,9 +15391,9 @@ CREATE OR REPLACE FUNCTION howdah_private.discovered_agents(run howdah.execution
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(jsonb_build_object('name', f.name,
+  select coalesce(to_jsonb(array_agg(jsonb_build_object('name', f.name,
     'description', left(f.description, 1000), 'capabilities', f.capabilities, 'domain', f.domain
-  ) order by f.hits desc, f.name), '[]')
+  ) order by f.hits desc, f.name)), '[]')
   from (
     select a.name, a.description, a.capabilities, a.domain, h.hits
     from howdah.agents as a
@@ -15427,12 +15440,13 @@ AS $function$
       and coalesce(w.is_active and w.deleted_at is null and not w.is_restricted, true)
     order by usable desc, h.hits desc, t.name limit 20
   )
-  select coalesce(jsonb_agg(jsonb_build_object('name', (f.tool).name, 'kind', (f.tool).kind,
+  select coalesce(to_jsonb(array_agg(
+    jsonb_build_object('name', (f.tool).name, 'kind', (f.tool).kind,
     'description', case when f.usable or (f.tool).kind <> 'mcp'
       then left((f.tool).description, 500) else '' end,
     'capabilities', howdah_private.tool_capabilities(f.tool),
     'domain', howdah_private.tool_domain(f.tool), 'usable', f.usable
-  ) order by f.usable desc, f.hits desc, (f.tool).name), '[]')
+  ) order by f.usable desc, f.hits desc, (f.tool).name)), '[]')
   from found as f
 $function$
 ;
@@ -15473,9 +15487,9 @@ begin
     v_from := v_same - v_most / 4;
   end if;
   return (
-    select jsonb_object_agg(t.run,
+    select json_object_agg(t.run,
       case when v_from > 1 then '…' else '' end || substr(t.value, v_from, v_most)
-        || case when length(t.value) >= v_from + v_most then '…' else '' end)
+        || case when length(t.value) >= v_from + v_most then '…' else '' end)::jsonb
     from (values ('a', a), ('b', b)) as t (run, value)
   );
 end $function$
@@ -17060,9 +17074,9 @@ CREATE OR REPLACE FUNCTION howdah_private.erase_calls(calls jsonb, arguments tex
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select case when erase_calls.calls is not null then coalesce(jsonb_agg(
+  select case when erase_calls.calls is not null then coalesce(to_jsonb(array_agg(
     jsonb_build_object('id', c.call -> 'id', 'name', c.call -> 'name',
-      'arguments', erase_calls.arguments) order by c.place), '[]') end
+      'arguments', erase_calls.arguments) order by c.place)), '[]') end
   from jsonb_array_elements(erase_calls.calls) with ordinality as c (call, place)
 $function$
 ;
@@ -17289,7 +17303,7 @@ CREATE OR REPLACE FUNCTION howdah_private.erase_output(kind howdah.step_kind, ou
 AS $function$
   select case when erase_output.output is not null then coalesce(
     (
-      select jsonb_build_object('usage', jsonb_object_agg(u.key, u.value))
+      select jsonb_build_object('usage', json_object_agg(u.key, u.value)::jsonb)
       from jsonb_each(case when jsonb_typeof(erase_output.output -> 'usage') = 'object'
         then erase_output.output -> 'usage' else '{}' end) as u
       where erase_output.kind in ('model', 'retry') and (
@@ -17464,7 +17478,7 @@ CREATE OR REPLACE FUNCTION howdah_private.execution_messages_of(execution_id uui
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(howdah_private.message_json(m) order by m.seq), '[]')
+  select coalesce(to_jsonb(array_agg(howdah_private.message_json(m) order by m.seq)), '[]')
   from howdah.messages as m where m.execution_id = execution_messages_of.execution_id
 $function$
 ;
@@ -17744,45 +17758,46 @@ AS $function$
       else v.definition end,
     'history', case when exported_run.redact then (
       select coalesce(
-        jsonb_agg(howdah_private.redact_document(h.message, c.of_messages) order by h.place), '[]')
+        to_jsonb(array_agg(
+          howdah_private.redact_document(h.message, c.of_messages) order by h.place)), '[]')
       from jsonb_array_elements(howdah_private.run_history(e.id)) with ordinality as h (message,
         place)
     ) else howdah_private.run_history(e.id) end,
     'steps', coalesce((
-      select jsonb_agg(
+      select to_jsonb(array_agg(
         howdah_private.redact_document(to_jsonb(s) - '{tenant_id,execution_id}'::text[], c.of_steps)
-          order by s.seq)
+          order by s.seq))
       from howdah.steps as s where s.execution_id = e.id
     ), '[]'),
     'messages', coalesce((
-      select jsonb_agg(
+      select to_jsonb(array_agg(
         howdah_private.redact_document(to_jsonb(m) - '{tenant_id,execution_id,session_id}'::text[],
           c.of_messages)
-        order by m.seq)
+        order by m.seq))
       from howdah.messages as m where m.execution_id = e.id
     ), '[]'),
     'questions', coalesce((
-      select jsonb_agg(
+      select to_jsonb(array_agg(
         howdah_private.redact_document(to_jsonb(q) - '{tenant_id,execution_id,session_id}'::text[],
           c.of_questions)
-        order by q.id)
+        order by q.id))
       from howdah.questions as q where q.execution_id = e.id
     ), '[]'),
     'children', coalesce((
-      select jsonb_agg(
+      select to_jsonb(array_agg(
         howdah_private.exported_run(c.id, exported_run.depth + 1, exported_run.redact)
-          order by c.id)
+          order by c.id))
       from howdah.executions as c where c.parent_execution_id = e.id and exported_run.depth < 32
         -- the export of a user's data runs with the engine's privileges
         and howdah_private.sees_agent(coalesce(c.agent_id, c.workflow_id))
     ), '[]')
   ) || case when e.handoffs > 0 then jsonb_build_object('handoffs', (
-    select jsonb_agg(
+    select to_jsonb(array_agg(
       jsonb_build_object('seq', s.seq,
         'agent', jsonb_build_object('name', h.definition #> '{agent,name}', 'version', h.version),
       'definition',
       case when exported_run.redact then howdah_private.redacted_definition(h.definition)
-        else h.definition end) order by s.seq)
+        else h.definition end) order by s.seq))
     from howdah.steps as s
     join howdah.agent_versions as h on h.id = (s.output #>> '{to,agent_version_id}')::uuid
     where s.execution_id = e.id and s.kind = 'handoff'
@@ -18108,18 +18123,19 @@ CREATE OR REPLACE FUNCTION howdah_private.filter_copied_history(filters howdah.o
 AS $function$
 declare
   v_texts constant jsonb := (
-    select jsonb_object_agg(c.key, c.value)
+    select json_object_agg(c.key, c.value)::jsonb
     from jsonb_each(howdah_private.history_contents(history, false)) as c
     where howdah_private.is_encrypted_json(c.value));
   v_parts constant jsonb := (
-    select jsonb_object_agg(c.key, c.value)
+    select json_object_agg(c.key, c.value)::jsonb
     from jsonb_each_text(howdah_private.history_contents(history, true)) as c
     where howdah_private.is_encrypted_json(c.value::jsonb));
   v_result record;
 begin
   v_result := howdah_private.filter_history(filters, howdah_private.with_history_contents(history,
-    (select jsonb_object_agg(k.name, '') from jsonb_object_keys(v_texts) as k (name)),
-    (select jsonb_object_agg(k.name, '[]') from jsonb_object_keys(v_parts) as k (name))), hits);
+    (select json_object_agg(k.name, '')::jsonb from jsonb_object_keys(v_texts) as k (name)),
+    (select json_object_agg(
+      k.name, '[]')::jsonb from jsonb_object_keys(v_parts) as k (name))), hits);
   history := howdah_private.with_history_contents(v_result.history, v_texts, v_parts);
   hits := v_result.hits;
 end $function$
@@ -18173,7 +18189,7 @@ CREATE OR REPLACE FUNCTION howdah_private.filter_history(filters howdah.output_f
 AS $function$
 declare
   v_texts constant jsonb := (
-    select jsonb_agg(howdah_private.history_texts(m.message) order by m.place)
+    select to_jsonb(array_agg(howdah_private.history_texts(m.message) order by m.place))
     from jsonb_array_elements(history) with ordinality as m (message, place));
   v_result record;
 begin
@@ -18181,8 +18197,8 @@ begin
   hits := v_result.hits;
   if v_result.value <> v_texts then
     history := (
-      select jsonb_agg(case when t.texts = v_texts -> (m.place::int - 1) then m.message
-        else howdah_private.message_with_texts(m.message, t.texts) end order by m.place)
+      select to_jsonb(array_agg(case when t.texts = v_texts -> (m.place::int - 1) then m.message
+        else howdah_private.message_with_texts(m.message, t.texts) end order by m.place))
       from jsonb_array_elements(history) with ordinality as m (message, place)
       join jsonb_array_elements(v_result.value) with ordinality as t (texts, place) using (place)
     );
@@ -19330,8 +19346,8 @@ begin
   if v_consent is not null then
     return jsonb_build_object('consent', v_consent);
   end if;
-  select jsonb_agg(jsonb_build_object('server', s.name, 'error', s.error) order by s.name)
-      filter (where s.discovered_at is null),
+  select to_jsonb(array_agg(jsonb_build_object('server', s.name, 'error', s.error) order by s.name)
+      filter (where s.discovered_at is null)),
     bool_or(s.discovered_at is null
       and (s.error is null or (a.account).connected_at > s.failed_at)),
     max(s.discovered_at), greatest(v_run.started_at, max((a.account).connected_at))
@@ -19666,10 +19682,10 @@ CREATE OR REPLACE FUNCTION howdah_private.function_arguments(fn regprocedure)
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(jsonb_build_object(
+  select coalesce(to_jsonb(array_agg(jsonb_build_object(
     'name', a.name, 'type', format_type(a.type, null),
     'optional', a.position > p.pronargs - p.pronargdefaults
-  ) order by a.position), '[]')
+  ) order by a.position)), '[]')
   from pg_catalog.pg_proc as p
   cross join lateral (
     select x.name, x.type, row_number() over (order by x.place) as position
@@ -19717,8 +19733,8 @@ AS $function$
   select jsonb_build_object(
     'type', 'object', 'additionalProperties', false,
     'properties',
-    coalesce(jsonb_object_agg(a.name, howdah_private.type_schema(a.type::regtype)), '{}'),
-    'required', coalesce(jsonb_agg(a.name) filter (where not a.optional), '[]')
+    coalesce(json_object_agg(a.name, howdah_private.type_schema(a.type::regtype))::jsonb, '{}'),
+    'required', coalesce(to_jsonb(array_agg(a.name) filter (where not a.optional)), '[]')
   )
   from jsonb_to_recordset(howdah_private.function_arguments(function_parameters.fn))
     as a (name text, type text, optional boolean)
@@ -20021,7 +20037,7 @@ AS $function$
     select m.name || '.parts', (m.message -> 'parts')::text from messages as m
     where history_contents.are_documents
   )
-  select coalesce(jsonb_object_agg(c.name, c.value), '{}') from contents as c
+  select coalesce(json_object_agg(c.name, c.value)::jsonb, '{}') from contents as c
   where c.value is not null
 $function$
 ;
@@ -20032,9 +20048,9 @@ CREATE OR REPLACE FUNCTION howdah_private.history_entries(messages jsonb)
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(
+  select coalesce(to_jsonb(array_agg(
     m.message - '{seq,step_seq,covers_from_seq,covers_to_seq,trust}'::text[] order by m.place
-  ), '[]')
+  )), '[]')
   from jsonb_array_elements(history_entries.messages) with ordinality as m (message, place)
 $function$
 ;
@@ -20095,9 +20111,9 @@ CREATE OR REPLACE FUNCTION howdah_private.history_json(history jsonb)
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(m.message
+  select coalesce(to_jsonb(array_agg(m.message
     || case m.message ->> 'role' when 'tool' then '{"trust": "external"}' else '{}' end::jsonb
-    order by m.place), '[]')
+    order by m.place)), '[]')
   from jsonb_array_elements(history_json.history) with ordinality as m (message, place)
 $function$
 ;
@@ -20110,12 +20126,12 @@ CREATE OR REPLACE FUNCTION howdah_private.history_message(tenant_id uuid, messag
 AS $function$
   select (message - '{seq,step_seq,covers_from_seq,covers_to_seq,trust}'::text[])
     || case when message ? 'parts' then jsonb_build_object('parts', (
-      select coalesce(jsonb_agg(
+      select coalesce(to_jsonb(array_agg(
         case when p.part ->> 'type' is distinct from 'resource' then p.part
           else jsonb_build_object(
             'type', 'text', 'text', coalesce('[file ' || r.name || ']', '[file]')
           ) end order by p.place
-      ), '[]')
+      )), '[]')
       from jsonb_array_elements(message -> 'parts') with ordinality as p (part, place)
       left join howdah.resources as r
         on r.id = howdah_private.parse_id(p.part ->> 'resource_id')
@@ -20124,7 +20140,7 @@ AS $function$
         'provider_tool_result', 'text_span')
     )) else '{}' end
     || case when message ? 'tool_calls' then jsonb_build_object('tool_calls', (
-      select jsonb_agg(c.call - 'provider_metadata' order by c.place)
+      select to_jsonb(array_agg(c.call - 'provider_metadata' order by c.place))
       from jsonb_array_elements(message -> 'tool_calls') with ordinality as c (call, place)
     )) else '{}' end
 $function$
@@ -20137,8 +20153,8 @@ CREATE OR REPLACE FUNCTION howdah_private.history_texts(message jsonb)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select jsonb_build_array(message -> 'content', howdah_private.part_texts(message -> 'parts'), (
-    select coalesce(jsonb_agg(
-      howdah_private.read_arguments(c.call ->> 'arguments') order by c.place), '[]')
+    select coalesce(to_jsonb(array_agg(
+      howdah_private.read_arguments(c.call ->> 'arguments') order by c.place)), '[]')
     from jsonb_array_elements(
       case jsonb_typeof(message -> 'tool_calls') when 'array' then message -> 'tool_calls' end
     ) with ordinality as c (call, place)))
@@ -20265,8 +20281,9 @@ CREATE OR REPLACE FUNCTION howdah_private.hooks_of(tenant_id uuid, agent_id uuid
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select jsonb_agg(jsonb_build_object(
-    'event', h.event, 'function', h.function, 'timeout_ms', h.timeout_ms) order by h.position, h.id)
+  select to_jsonb(array_agg(jsonb_build_object(
+    'event', h.event, 'function', h.function, 'timeout_ms', h.timeout_ms)
+    order by h.position, h.id))
   from howdah.hooks as h
   where h.tenant_id = hooks_of.tenant_id and h.is_active
     and (num_nonnulls(h.agent_id, h.workflow_id) = 0 or h.agent_id = hooks_of.agent_id
@@ -23428,7 +23445,8 @@ AS $function$
     'only_a', count(*) filter (where l.b_seq is null),
     'only_b', count(*) filter (where l.a_seq is null),
     'parts_at', min(least(l.a_seq, l.b_seq)) filter (where not l.is_same),
-    'changes', (select coalesce(jsonb_agg(c.change order by c.place), '[]') from changes as c),
+    'changes', (select coalesce(to_jsonb(array_agg(
+      c.change order by c.place)), '[]') from changes as c),
     'left_off', count(*) filter (where not l.is_same and l.nth > 1000))
   from aligned as l
 $function$
@@ -23731,7 +23749,8 @@ AS $function$
     'current', (
       select m.fingerprint from howdah_private.master_keys as m where m.retired_at is null),
     'needed', coalesce((
-      select jsonb_agg(m.fingerprint order by m.fingerprint) from howdah_private.master_keys as m
+      select to_jsonb(array_agg(
+        m.fingerprint order by m.fingerprint)) from howdah_private.master_keys as m
       where m.retired_at is null
         or exists (select from howdah_private.data_keys as k where k.wrapped_by = m.fingerprint)
     ), '[]'))
@@ -23771,10 +23790,11 @@ AS $function$
     ) as f
     where not exists (select from unchanged as u where u.id = p.id)
   )
-  select coalesce(jsonb_agg(jsonb_build_object('id', coalesce(u.id, f.id), 'position', l.position,
+  select coalesce(to_jsonb(array_agg(
+    jsonb_build_object('id', coalesce(u.id, f.id), 'position', l.position,
     'status', l.item -> 'status', 'title', coalesce(u.title, l.title),
     'note', case when u.id is not null then u.note else l.item ->> 'note' end)
-    order by l.position), '[]')
+    order by l.position)), '[]')
   from lines as l
   left join unchanged as u on u.position = l.position
   left join changed as c on c.position = l.position
@@ -23819,11 +23839,12 @@ AS $function$
       -- no branch has this tag: allow the tags of all branches, to suggest one
       (select jsonb_build_object('type', 'object', 'required', jsonb_build_array(f.tag),
         'properties', jsonb_build_object(f.tag,
-          jsonb_build_object('type', 'string', 'enum', jsonb_agg(w.word))))
+          jsonb_build_object('type', 'string', 'enum', to_jsonb(array_agg(w.word)))))
         from forms as f cross join lateral jsonb_array_elements(f.words) as w (word)
         where f.tag is not null and jsonb_typeof(matching_branch.value) = 'object'
         group by f.tag limit 1),
-      jsonb_build_object('type', (select jsonb_agg(distinct f.form -> 'type') from forms as f))) end
+      jsonb_build_object('type', (select to_jsonb(array_agg(
+        distinct f.form -> 'type')) from forms as f))) end
 $function$
 ;
 
@@ -24310,9 +24331,10 @@ CREATE OR REPLACE FUNCTION howdah_private.merge_erasure_results(a jsonb, b jsonb
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select jsonb_object_agg(k.key, case when k.key = 'files'
+  select json_object_agg(k.key, case when k.key = 'files'
     then coalesce(a -> k.key, '[]') || coalesce(b -> k.key, '[]')
-    else to_jsonb(coalesce((a ->> k.key)::bigint, 0) + coalesce((b ->> k.key)::bigint, 0)) end)
+    else to_jsonb(coalesce((a ->> k.key)::bigint, 0) + coalesce((b ->> k.key)::bigint, 0))
+    end)::jsonb
   from jsonb_object_keys(merge_erasure_results.a || merge_erasure_results.b) as k (key)
 $function$
 ;
@@ -24384,9 +24406,9 @@ AS $function$
     || case when jsonb_array_length(texts -> 1) > 0 then jsonb_build_object('parts',
         howdah_private.parts_with_texts(message -> 'parts', texts -> 1)) else '{}' end
     || case when jsonb_array_length(texts -> 2) > 0 then jsonb_build_object('tool_calls', (
-        select jsonb_agg(c.call || jsonb_build_object('arguments',
+        select to_jsonb(array_agg(c.call || jsonb_build_object('arguments',
           case jsonb_typeof(a.value) when 'string' then a.value #>> '{}' else a.value::text end
-        ) order by c.place)
+        ) order by c.place))
         from jsonb_array_elements(message -> 'tool_calls') with ordinality as c (call, place)
         join jsonb_array_elements(texts -> 2) with ordinality as a (value, place) using (place)))
       else '{}' end
@@ -24432,7 +24454,7 @@ AS $function$
     group by s.place, s.message, s.from_seq, s.is_first
     having count(p.place) > 0 or s.is_first -- the first summary stands for turns not read any more
   )
-  select coalesce(jsonb_agg(h.message order by h.place), '[]') from history as h
+  select coalesce(to_jsonb(array_agg(h.message order by h.place)), '[]') from history as h
   where coalesce(h.message ->> 'content', h.message ->> 'parts', h.message ->> 'tool_calls')
     is not null
 $function$
@@ -25883,7 +25905,7 @@ declare
   v_last uuid := v_runs[cardinality(v_runs)];
 begin
   return coalesce((
-    select jsonb_object_agg(r.name, r.tokens) from (
+    select json_object_agg(r.name, r.tokens)::jsonb from (
       select s.name, min((s.input ->> 'estimated_tokens')::int) as tokens from howdah.steps as s
       where s.execution_id = any (v_runs) and s.execution_id between v_first and v_last
         and s.kind = 'retry' and s.error ->> 'code' = 'context_too_long'
@@ -26292,9 +26314,9 @@ CREATE OR REPLACE FUNCTION howdah_private.part_texts(parts jsonb)
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(coalesce(
+  select coalesce(to_jsonb(array_agg(coalesce(
     case p.part ->> 'type' when 'text' then p.part -> 'text' when 'file'
-      then p.part #> '{file,filename}' end, 'null') order by p.place), '[]')
+      then p.part #> '{file,filename}' end, 'null') order by p.place)), '[]')
   from jsonb_array_elements(
     case jsonb_typeof(part_texts.parts) when 'array' then part_texts.parts end
   ) with ordinality as p (part, place)
@@ -26348,11 +26370,11 @@ CREATE OR REPLACE FUNCTION howdah_private.parts_with_texts(parts jsonb, texts js
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select jsonb_agg(case p.part ->> 'type'
+  select to_jsonb(array_agg(case p.part ->> 'type'
     when 'text' then jsonb_set(p.part, '{text}', parts_with_texts.texts -> (p.place::int - 1))
     when 'file' then jsonb_set(p.part, '{file,filename}',
       parts_with_texts.texts -> (p.place::int - 1))
-    else p.part end order by p.place)
+    else p.part end order by p.place))
   from jsonb_array_elements(parts_with_texts.parts) with ordinality as p (part, place)
 $function$
 ;
@@ -26808,7 +26830,7 @@ CREATE OR REPLACE FUNCTION howdah_private.pick_fields(document jsonb, names text
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_object_agg(f.key, f.value), '{}')
+  select coalesce(json_object_agg(f.key, f.value)::jsonb, '{}')
   from jsonb_each(case when jsonb_typeof(pick_fields.document) = 'object'
     then pick_fields.document end) as f
   where f.key = any (pick_fields.names)
@@ -26838,9 +26860,9 @@ CREATE OR REPLACE FUNCTION howdah_private.pinned_servers(agent_id uuid)
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select case count(*) when 0 then '{}' else jsonb_build_object('servers', jsonb_agg(
+  select case count(*) when 0 then '{}' else jsonb_build_object('servers', to_jsonb(array_agg(
     jsonb_build_object('id', s.id, 'name', s.name, 'allowed_tools', g.allowed_tools)
-      order by s.name)) end
+      order by s.name))) end
   from howdah.agent_servers as g
   join howdah.mcp_servers as s on s.id = g.server_id
   where g.agent_id = pinned_servers.agent_id
@@ -26854,10 +26876,10 @@ CREATE OR REPLACE FUNCTION howdah_private.pinned_skills(agent_id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce((
-    select jsonb_build_object('skills', jsonb_agg(jsonb_build_object(
+    select jsonb_build_object('skills', to_jsonb(array_agg(jsonb_build_object(
       'id', s.id, 'version_id', v.id, 'version', v.version, 'name', s.name,
       'description', s.description)
-      order by g.position, s.name))
+      order by g.position, s.name)))
     from howdah.agent_skills as g
     join howdah.skills as s on s.id = g.skill_id
     cross join lateral (
@@ -26942,10 +26964,11 @@ begin
   return case jsonb_typeof(plain_numbers.value)
     when 'number' then to_jsonb(trim_scale((plain_numbers.value #>> '{}')::numeric))
     when 'object' then (
-      select coalesce(jsonb_object_agg(e.key, howdah_private.plain_numbers(e.value)), '{}')
+      select coalesce(json_object_agg(e.key, howdah_private.plain_numbers(e.value))::jsonb, '{}')
       from jsonb_each(plain_numbers.value) as e)
     when 'array' then (
-      select coalesce(jsonb_agg(howdah_private.plain_numbers(e.one) order by e.place), '[]')
+      select coalesce(to_jsonb(array_agg(
+        howdah_private.plain_numbers(e.one) order by e.place)), '[]')
       from jsonb_array_elements(plain_numbers.value) with ordinality as e (one, place))
     else plain_numbers.value end;
 end $function$
@@ -27031,7 +27054,7 @@ CREATE OR REPLACE FUNCTION howdah_private.policies_of(agent_id uuid, t howdah.to
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select jsonb_object_agg(l.trust, d.decision)
+  select json_object_agg(l.trust, d.decision)::jsonb
   from (values ('user'::howdah.trust), ('internal'), ('external')) as l (trust)
   cross join lateral (
     select p.decision from howdah.tool_policies as p
@@ -27395,7 +27418,8 @@ CREATE OR REPLACE FUNCTION howdah_private.privileges_to_grant(watched regclass, 
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(jsonb_build_object('column', n.name, 'privilege', n.privilege)), '[]')
+  select coalesce(to_jsonb(array_agg(
+    jsonb_build_object('column', n.name, 'privilege', n.privilege))), '[]')
   from (
     select k.name::name, 'select' as privilege
     from unnest((watch).key_columns || (watch).into_column) as k (name)
@@ -27443,10 +27467,10 @@ CREATE OR REPLACE FUNCTION howdah_private.prompt_values(variables jsonb, configu
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select coalesce((
-    select jsonb_object_agg(v.name, v.schema -> 'default')
+    select json_object_agg(v.name, v.schema -> 'default')::jsonb
     from jsonb_each(prompt_values.variables) as v (name, schema) where v.schema ? 'default'
   ), '{}') || coalesce(prompt_values.configured, '{}') || coalesce((
-    select jsonb_object_agg(g.name, g.value)
+    select json_object_agg(g.name, g.value)::jsonb
     from jsonb_each(case jsonb_typeof(prompt_values.input) when 'object' then prompt_values.input
       else '{}' end) as g (name, value)
     where prompt_values.variables ? g.name and g.value <> 'null'
@@ -27562,7 +27586,7 @@ AS $function$
         select '****' || coalesce(s.last_four, '') from howdah.secrets as s
         where s.tenant_id = m.tenant_id and s.name = m.secret_name),
       'warnings', (
-        select jsonb_agg(w.warning) from (
+        select to_jsonb(array_agg(w.warning)) from (
           select x.warning
           from jsonb_array_elements_text(coalesce(
             m.capabilities #> '{provider_config,warnings}', '[]')) as x (warning)
@@ -28298,7 +28322,8 @@ begin
     and not exists (select from jsonb_to_recordset(record_mcp_prompts.prompts) as p (name text)
       where p.name = m.name);
   return coalesce((
-    select jsonb_agg(jsonb_build_object('prompt', m.name, 'status', m.status) order by m.name)
+    select to_jsonb(array_agg(
+      jsonb_build_object('prompt', m.name, 'status', m.status) order by m.name))
     from howdah.mcp_prompts as m
     where m.tenant_id = v_server.tenant_id and m.server_id = v_server.id and m.status = 'changed'
   ), '[]');
@@ -28339,7 +28364,8 @@ begin
     perform howdah_private.wake_for_discovery(v_server.tenant_id, v_server.id);
   end if;
   return coalesce((
-    select jsonb_agg(jsonb_build_object('tool', m.name, 'status', m.status) order by m.name)
+    select to_jsonb(array_agg(
+      jsonb_build_object('tool', m.name, 'status', m.status) order by m.name))
     from howdah.mcp_tools as m
     where m.server_id = v_server.id and m.status not in ('accepted', 'gone')
   ), '[]');
@@ -28525,14 +28551,14 @@ CREATE OR REPLACE FUNCTION howdah_private.redact_document(document jsonb, column
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case when redact_document.columns is null then redact_document.document else (
-    select jsonb_object_agg(f.key, case
+    select json_object_agg(f.key, case
       when f.key <> all (redact_document.columns) or f.value in ('null', '""', '{}', '[]')
         then f.value
       when f.key = 'error' then howdah_private.erase_error(f.value, '[redacted]')
       when f.key = 'tool_calls' then howdah_private.erase_calls(f.value, '[redacted]')
       when f.key = 'tool_call'
         then howdah_private.erase_calls(jsonb_build_array(f.value), '[redacted]') -> 0
-      else '"[redacted]"' end)
+      else '"[redacted]"' end)::jsonb
     from jsonb_each(redact_document.document) as f
   ) end
 $function$
@@ -28547,20 +28573,21 @@ AS $function$
   select howdah_private.redacted_texts(redacted_definition.definition) || jsonb_build_object(
     'agent', howdah_private.with_names(redacted_definition.definition -> 'agent'),
     'models', (
-      select coalesce(jsonb_agg(howdah_private.with_names(m.value) order by m.place), '[]')
+      select coalesce(to_jsonb(array_agg(
+        howdah_private.with_names(m.value) order by m.place)), '[]')
       from jsonb_array_elements(redacted_definition.definition -> 'models')
         with ordinality as m (value, place)
     ),
     'tools', (
-      select coalesce(jsonb_agg(howdah_private.with_names(t.value) || case
+      select coalesce(to_jsonb(array_agg(howdah_private.with_names(t.value) || case
         when t.value ? 'compensation' then jsonb_build_object(
           'compensation', howdah_private.with_names(t.value -> 'compensation')
         )
-        else '{}' end order by t.place), '[]')
+        else '{}' end order by t.place)), '[]')
       from jsonb_array_elements(redacted_definition.definition -> 'tools')
         with ordinality as t (value, place)
     )) || case when redacted_definition.definition ? 'skills' then jsonb_build_object('skills', (
-      select jsonb_agg(howdah_private.with_names(s.value) order by s.place)
+      select to_jsonb(array_agg(howdah_private.with_names(s.value) order by s.place))
       from jsonb_array_elements(redacted_definition.definition -> 'skills')
         with ordinality as s (value, place)
     )) else '{}' end
@@ -28577,11 +28604,12 @@ begin
   return case jsonb_typeof(document)
     when 'string' then to_jsonb('[redacted]'::text)
     when 'object' then (
-      select coalesce(jsonb_object_agg(f.key, howdah_private.redacted_texts(f.value)), '{}')
+      select coalesce(json_object_agg(f.key, howdah_private.redacted_texts(f.value))::jsonb, '{}')
       from jsonb_each(document) as f
     )
     when 'array' then (
-      select coalesce(jsonb_agg(howdah_private.redacted_texts(x.value) order by x.place), '[]')
+      select coalesce(to_jsonb(array_agg(
+        howdah_private.redacted_texts(x.value) order by x.place)), '[]')
       from jsonb_array_elements(document) with ordinality as x (value, place)
     )
     else document end;
@@ -28613,7 +28641,7 @@ AS $function$
     when 'prompt' then '{"template": "any"}'
     when 'agent' then '{}'
     when 'workflow' then '{"type": "chain", "members": []}'
-    when 'tool' then (select jsonb_object_agg(e.key, e.value)
+    when 'tool' then (select json_object_agg(e.key, e.value)::jsonb
       from jsonb_each(reduced_entry.entry) as e
       where e.key in ('kind', 'agent', 'workflow', 'function'))
       || case reduced_entry.entry ->> 'kind' when 'http'
@@ -29007,7 +29035,7 @@ begin
     from pg_attribute as a where a.attrelid = v_relation and a.attname = refuse_row.field;
   else
     select obj_description(c.oid, 'pg_constraint'),
-      (select jsonb_agg(a.attname order by a.attnum) from pg_attribute as a
+      (select to_jsonb(array_agg(a.attname order by a.attnum)) from pg_attribute as a
        where a.attrelid = c.conrelid and a.attnum = any (c.conkey))
     into v_fix, v_fields
     from pg_constraint as c where c.conrelid = v_relation and c.conname = refuse_row.rule;
@@ -30314,7 +30342,7 @@ AS $function$
 declare
   v_waiting jsonb; -- an object, since a search in an array reads half of it for each run
 begin
-  select coalesce(jsonb_object_agg(e.id, true), '{}') into v_waiting
+  select coalesce(json_object_agg(e.id, true)::jsonb, '{}') into v_waiting
   from howdah.executions as e
   cross join lateral (
     select s.live_execution_id from howdah.sessions as s where s.id = e.session_id offset 0
@@ -30666,16 +30694,16 @@ CREATE OR REPLACE FUNCTION howdah_private.resolved_system(s howdah.agent_systems
 AS $function$
   select jsonb_build_object('orchestrator', s.orchestrator,
     'agents', coalesce((
-      select jsonb_object_agg(a.name, jsonb_build_object('id', a.id, 'final_system_prompt',
+      select json_object_agg(a.name, jsonb_build_object('id', a.id, 'final_system_prompt',
         howdah_private.final_system_prompt(d.definition),
         'models', d.definition -> 'models',
-        'tools', howdah_private.tools_with_capabilities(d.definition -> 'tools')))
+        'tools', howdah_private.tools_with_capabilities(d.definition -> 'tools')))::jsonb
       from howdah.agents as a
       cross join lateral (select howdah_private.agent_definition(a.id) as definition offset 0) as d
       where a.tenant_id = s.tenant_id and a.agent_system_id = s.id and a.deleted_at is null), '{}'),
     'workflows', coalesce((
-      select jsonb_object_agg(w.name, jsonb_build_object('id', w.id, 'type', w.type,
-        'members', howdah_private.workflow_definition(w.id) #> '{workflow,members}'))
+      select json_object_agg(w.name, jsonb_build_object('id', w.id, 'type', w.type,
+        'members', howdah_private.workflow_definition(w.id) #> '{workflow,members}'))::jsonb
       from howdah.workflows as w
       where w.tenant_id = s.tenant_id and w.agent_system_id = s.id and w.deleted_at is null), '{}'))
 $function$
@@ -30785,7 +30813,7 @@ begin
   );
   insert into howdah.agent_tools (agent_id, tool_id, configuration, requires_approval)
   select restore_parts.agent_id, t.id, coalesce((
-      select jsonb_object_agg(k.key, k.value) from jsonb_each(d -> 'configuration') as k
+      select json_object_agg(k.key, k.value)::jsonb from jsonb_each(d -> 'configuration') as k
       where t.configuration -> k.key is distinct from k.value
     ), '{}'), nullif((d ->> 'requires_approval')::boolean, t.requires_approval)
   from jsonb_array_elements(restore_parts.definition -> 'tools') as d
@@ -30863,7 +30891,7 @@ begin
   end loop;
   v_tree := howdah_private.lock_below(resume_runs.ids);
   perform howdah_private.lock_heads(v_tree) where cardinality(v_tree) > 1;
-  select coalesce(jsonb_object_agg(w.id, w.reason), '{}') into v_reasons
+  select coalesce(json_object_agg(w.id, w.reason)::jsonb, '{}') into v_reasons
   from (
     select p.id, case when p.status = 'paused' then howdah_private.remaining_wait(p) end as reason
     from howdah.executions as p
@@ -31472,10 +31500,10 @@ CREATE OR REPLACE FUNCTION howdah_private.rows_before(counted jsonb, lists integ
 AS $function$
 begin
   return (
-    select coalesce(jsonb_agg(t.tbl || jsonb_build_object('before',
+    select coalesce(to_jsonb(array_agg(t.tbl || jsonb_build_object('before',
       case when t.tbl ->> 'left_out' is null then howdah_private.touched_rows(
         t.tbl, 'xmax', rows_before.lists, (bounds ->> 'rows')::int, (bounds ->> 'bytes')::bigint)
-      end)), '[]')
+      end))), '[]')
     from howdah_private.tables_changed(rows_before.counted,
       (bounds ->> 'scanned')::bigint) as t (tbl)
   );
@@ -31493,13 +31521,14 @@ declare
   v_there jsonb;
 begin
   execute format(
-    'select coalesce(jsonb_object_agg(t.tableoid || '' '' || t.ctid, true), ''{}'') '
+    'select coalesce(json_object_agg(t.tableoid || '' '' || t.ctid, true)::jsonb, ''{}'') '
     'from %I.%I as t where t.ctid = any ($1)',
     tbl ->> 'schema', tbl ->> 'name')
     into v_there using array(select (r.value ->> 'place')::tid
       from jsonb_array_elements(v_rows) as r);
   return (
-    select coalesce(jsonb_agg(r.value -> 'row'), '[]') from jsonb_array_elements(v_rows) as r
+    select coalesce(to_jsonb(array_agg(
+      r.value -> 'row')), '[]') from jsonb_array_elements(v_rows) as r
     where not v_there ? ((r.value ->> 'part') || ' ' || (r.value ->> 'place'))
   );
 end $function$
@@ -31739,11 +31768,11 @@ CREATE OR REPLACE FUNCTION howdah_private.run_differences(a jsonb, b jsonb, fiel
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(
+  select coalesce(to_jsonb(array_agg(
     jsonb_build_object('field', f.field) || howdah_private.distinguish_steps(
       run_differences.a ->> f.field, run_differences.b ->> f.field, false
     ) order by f.place
-  ), '[]')
+  )), '[]')
   from unnest(run_differences.fields) with ordinality as f (field, place)
   where (run_differences.a -> f.field) is distinct from (run_differences.b -> f.field)
 $function$
@@ -31772,7 +31801,8 @@ AS $function$
       'retries', count(*) filter (where s.kind = 'retry'))
     from howdah.steps as s where s.execution_id = e.id
   ) || jsonb_build_object('children', (
-    select coalesce(jsonb_agg(to_jsonb(c) order by c.agent, c.workflow, c.status), '[]') from (
+    select coalesce(to_jsonb(array_agg(
+      to_jsonb(c) order by c.agent, c.workflow, c.status)), '[]') from (
       select a.name as agent, w.name as workflow, x.status, count(*) as runs,
         trim_scale(sum(coalesce(h.cost, x.cost) + x.children_cost)) as cost
       from howdah.executions as x
@@ -31834,7 +31864,7 @@ begin
     v_data := jsonb_build_object('description', 'Data to work on, such as the list that a map '
       'runs over. Any JSON; omit it if there is none.');
   elsif run_parameters.variables <> '{}' then
-    select coalesce(jsonb_agg(v.key order by v.key), '[]') into v_missing
+    select coalesce(to_jsonb(array_agg(v.key order by v.key)), '[]') into v_missing
     from jsonb_each(run_parameters.variables) as v
     where not v.value ? 'default' and not run_parameters.known ? v.key;
     v_data := jsonb_build_object('type', 'object', 'description', 'Values for its prompt.',
@@ -32605,7 +32635,7 @@ CREATE OR REPLACE FUNCTION howdah_private.secrets_to_reseal(tenant_id uuid, max_
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(old.document), '[]')
+  select coalesce(to_jsonb(array_agg(old.document)), '[]')
   from (
     select howdah_private.sealed_document(s, c, k) as document from howdah_private.data_keys as k
     join howdah_private.sealed_secrets as c on c.tenant_id = k.tenant_id and c.data_key_id = k.id
@@ -32961,7 +32991,7 @@ AS $function$
         select from howdah.messages as s where s.execution_id = r.id and s.covers_from_seq = 0
       ))
   )
-  select coalesce(jsonb_agg(s.message order by s.turn, s.seq), '[]') from messages as s
+  select coalesce(to_jsonb(array_agg(s.message order by s.turn, s.seq)), '[]') from messages as s
 $function$
 ;
 
@@ -33209,16 +33239,17 @@ begin
   perform howdah_private.check_part_exists('models', set_agent_models.names, array(
     select m.name from howdah.models as m where m.tenant_id = howdah.current_tenant()
     order by m.name));
-  select coalesce(jsonb_agg(jsonb_build_object('model_id', x.model_id,
-    'request_params', x.request_params) order by x.position), '[]')
+  select coalesce(to_jsonb(array_agg(jsonb_build_object('model_id', x.model_id,
+    'request_params', x.request_params) order by x.position)), '[]')
   into v_current
   from howdah.agent_models as x
   where x.agent_id = set_agent_models.agent_id and x.purpose = set_agent_models.purpose;
-  select coalesce(jsonb_agg(jsonb_build_object('model_id', m.id, 'request_params', coalesce(
+  select coalesce(to_jsonb(array_agg(
+    jsonb_build_object('model_id', m.id, 'request_params', coalesce(
       case when n.place = 1 then set_agent_models.request_params end,
       (select t.one -> 'request_params' from jsonb_array_elements(v_current) as t (one)
         where t.one ->> 'model_id' = m.id::text limit 1),
-      '{}')) order by n.place), '[]')
+      '{}')) order by n.place)), '[]')
   into v_wanted
   from unnest(set_agent_models.names) with ordinality as n (name, place)
   join howdah.models as m on m.tenant_id = howdah.current_tenant() and m.name = n.name;
@@ -33514,7 +33545,7 @@ AS $function$
 begin
   -- of two values for one key jsonb_object_agg keeps the last: the tenant's
   return (
-    select jsonb_object_agg(s.key, s.value order by s.scope = 'tenant')
+    select json_object_agg(s.key, s.value order by s.scope = 'tenant')::jsonb
     from (
       select o.scope, o.key, o.value from howdah.settings as o
       where o.tenant_id = settings_of.tenant_id and o.scope = 'tenant'
@@ -33990,8 +34021,8 @@ CREATE OR REPLACE FUNCTION howdah_private.sparse(document jsonb, defaults jsonb)
 AS $function$
   -- Only a fraction with a trailing zero needs another form. Searching for one is cheaper than
   -- rewriting every value.
-  select coalesce(jsonb_object_agg(e.key, case when e.value::text ~ '\.[0-9]*0([^0-9]|$)'
-    then howdah_private.plain_numbers(e.value) else e.value end), '{}')
+  select coalesce(json_object_agg(e.key, case when e.value::text ~ '\.[0-9]*0([^0-9]|$)'
+    then howdah_private.plain_numbers(e.value) else e.value end)::jsonb, '{}')
   from jsonb_each(sparse.document) as e
   where e.value <> 'null' and e.value is distinct from sparse.defaults -> e.key
 $function$
@@ -34129,16 +34160,16 @@ begin
   if not found then
     return null;
   elsif v_rule.engine_check = 'violations' then
-    select coalesce(jsonb_agg(b), '[]') into v_found from (
+    select coalesce(to_jsonb(array_agg(b)), '[]') into v_found from (
       select p.* from howdah_private.find_violations(now() - interval '1 hour') as p limit 100
     ) as b;
   elsif v_rule.engine_check = 'alerts' then
-    select coalesce(jsonb_agg(b), '[]') into v_found from (
+    select coalesce(to_jsonb(array_agg(b)), '[]') into v_found from (
       select i.*, 'docs/operations.md#' || i.name as runbook
       from howdah_private.installation_alerts() as i limit 100
     ) as b;
   elsif v_rule.engine_check = 'failed_deliveries' then
-    select coalesce(jsonb_agg(b), '[]') into v_found from (
+    select coalesce(to_jsonb(array_agg(b)), '[]') into v_found from (
       select d.id, d.event, d.execution_id, d.last_status, d.last_error, d.last_attempt_at
       from howdah.webhook_deliveries as d
       where d.tenant_id = v_rule.tenant_id and d.status = 'failed'
@@ -34236,7 +34267,7 @@ AS $function$
     'what', case when step_change.b is null then 'only_a' when step_change.a is null then 'only_b'
       else 'changed' end,
     'a', step_change.a, 'b', step_change.b, 'kind', step_change.kind, 'name', step_change.name,
-    'differences', coalesce(jsonb_agg(
+    'differences', coalesce(to_jsonb(array_agg(
       jsonb_build_object('field', d.field)
         || howdah_private.distinguish_steps(d.a, d.b, true) order by d.place
     ) filter (where case
@@ -34244,7 +34275,7 @@ AS $function$
         then not exists (select from differing as o where o.field in ('said', 'calls'))
       when step_change.kind <> 'model' and d.field = 'said'
         then not exists (select from differing as o where o.field in ('input', 'output', 'error'))
-      else true end), '[]'))
+      else true end)), '[]'))
   from differing as d
 $function$
 ;
@@ -34392,9 +34423,10 @@ begin
     from howdah_private.audit_actor() as w, answered as a
     order by a.id
   )
-  select coalesce(jsonb_object_agg(c.id::text, c.fault) filter (where c.fault is not null), '{}'),
-    jsonb_agg(jsonb_build_array(c.execution_id, c.hits))
-      filter (where c.fault is null and c.hits is not null)
+  select coalesce(json_object_agg(
+    c.id::text, c.fault) filter (where c.fault is not null)::jsonb, '{}'),
+    to_jsonb(array_agg(jsonb_build_array(c.execution_id, c.hits))
+      filter (where c.fault is null and c.hits is not null))
   into v_faults, v_hits from checked as c;
   perform howdah_private.record_input_hits((h.hit ->> 0)::uuid, h.hit -> 1)
   from jsonb_array_elements(v_hits) as h (hit);
@@ -34682,10 +34714,10 @@ AS $function$
   join howdah.steps as s on s.execution_id = e.id and s.seq = i.seq
   cross join lateral (
     select min(x.agent_id::text) filter (where x.step_seq = i.seq)::uuid as agent_id,
-      jsonb_agg(jsonb_build_object(
+      to_jsonb(array_agg(jsonb_build_object(
         'seq', x.seq, 'role', x.role, 'content', x.content, 'tool_calls', x.tool_calls,
         'parts', case when x.role = 'assistant' then x.parts end
-      ) order by x.seq) filter (where x.step_seq = i.seq) as messages,
+      ) order by x.seq) filter (where x.step_seq = i.seq)) as messages,
       max(x.seq) filter (where x.step_seq <= i.seq) as last_message
     from (
       select n.* from howdah.messages as n
@@ -34743,7 +34775,7 @@ AS $function$
       and c.overrides -> 'ephemeral' = 'false' and c.contents_erased_at is null
       and howdah_private.first_agent_of(c.id) = o.agent_id
   )
-  select coalesce(jsonb_agg(s.message order by s.id, s.seq), '[]')
+  select coalesce(to_jsonb(array_agg(s.message order by s.id, s.seq)), '[]')
   from (
     select e.id, m.seq, case when howdah_private.is_refusal_of_request(e.code)
       then howdah_private.refused_message(m, e.code)
@@ -35172,7 +35204,7 @@ CREATE OR REPLACE FUNCTION howdah_private.system_changes(before jsonb, after jso
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(
+  select coalesce(to_jsonb(array_agg(
     howdah_private.change_of(left(s.kind, -1), n.name, before -> s.kind -> n.name -> 'entry',
       after -> s.kind -> n.name -> 'entry')
       || case when before -> s.kind -> n.name <> after -> s.kind -> n.name
@@ -35182,7 +35214,7 @@ AS $function$
         when before #> array[s.kind, n.name, 'owner_id'] = 'null' then '{"ownership": "taken"}'
         when after #> array[s.kind, n.name, 'owner_id'] = 'null' then '{"ownership": "released"}'
         else '{}' end
-    order by s.place, n.name collate "C"), '[]')
+    order by s.place, n.name collate "C")), '[]')
   from unnest(howdah_private.system_sections()) with ordinality as s (kind, place)
   cross join lateral jsonb_object_keys(coalesce(before -> s.kind, '{}')
     || coalesce(after -> s.kind, '{}')) as n (name)
@@ -35201,7 +35233,7 @@ AS $function$
       or r.entry is distinct from howdah_private.seeded_parts() -> r.kind -> r.name
   ),
   used as (
-    select coalesce(jsonb_object_agg(u.name, true), '{}') as models
+    select coalesce(json_object_agg(u.name, true)::jsonb, '{}') as models
     from (
       select coalesce(m ->> 'model', m #>> '{}') as name
       from own as o cross join lateral jsonb_array_elements(o.entry -> 'models') as m
@@ -35221,8 +35253,8 @@ AS $function$
     where m.tenant_id = howdah.current_tenant() and not m.from_environment
   )
   select system_document.about || '{"version": "v1"}' || coalesce((
-    select jsonb_object_agg(s.kind, s.entries)
-    from (select r.kind, jsonb_object_agg(r.name, r.entry) as entries from rows as r
+    select json_object_agg(s.kind, s.entries)::jsonb
+    from (select r.kind, json_object_agg(r.name, r.entry)::jsonb as entries from rows as r
       group by r.kind) as s
   ), '{}')
 $function$
@@ -35339,11 +35371,11 @@ CREATE OR REPLACE FUNCTION howdah_private.system_state(system_id uuid, named jso
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_object_agg(k.kind, k.entries), '{}')
+  select coalesce(json_object_agg(k.kind, k.entries)::jsonb, '{}')
   from (
     select r.kind,
-      jsonb_object_agg(r.name,
-        jsonb_build_object('owner_id', r.owner_id, 'entry', r.entry)) as entries
+      json_object_agg(r.name,
+        jsonb_build_object('owner_id', r.owner_id, 'entry', r.entry))::jsonb as entries
     from howdah_private.system_rows(system_id, named) as r group by r.kind
   ) as k
 $function$
@@ -35541,7 +35573,7 @@ CREATE OR REPLACE FUNCTION howdah_private.system_warnings(document jsonb)
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(w.warning order by w.place, w.name), '[]')
+  select coalesce(to_jsonb(array_agg(w.warning order by w.place, w.name)), '[]')
   from (
     select 1 as place, f.name, format('workflow %s cannot run: %s', f.name, f.fault) as warning
     from howdah_private.faulty_workflows(array(
@@ -35570,8 +35602,8 @@ CREATE OR REPLACE FUNCTION howdah_private.table_change_counts()
  LANGUAGE sql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_object_agg(s.relid,
-    jsonb_build_array(s.n_tup_ins, s.n_tup_upd, s.n_tup_del)), '{}')
+  select coalesce(json_object_agg(s.relid,
+    jsonb_build_array(s.n_tup_ins, s.n_tup_upd, s.n_tup_del))::jsonb, '{}')
   from pg_stat_xact_user_tables as s
   where s.n_tup_ins + s.n_tup_upd + s.n_tup_del > 0
     and s.schemaname not in ('howdah_private', 'graphile_worker')
@@ -35670,7 +35702,7 @@ AS $function$
     'relation', r.oid, 'schema', n.nspname, 'name', r.relname, 'parts', to_jsonb(c.parts),
     'inserted', c.inserted, 'updated', c.updated,
     'deleted', c.deleted, 'has_policies', row_security_active(r.oid), 'key', coalesce((
-      select jsonb_agg(a.attname order by k.place)
+      select to_jsonb(array_agg(a.attname order by k.place))
       from pg_index as i
       cross join lateral unnest(i.indkey::int2[]) with ordinality as k (attnum, place)
       join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
@@ -35773,10 +35805,12 @@ begin
   perform howdah_private.drain_inbox(array[take_inbox.id]);
   return query
   select e.step_count,
-    coalesce((select jsonb_agg(howdah_private.step_note(s) order by s.seq) from howdah.steps as s
+    coalesce((select to_jsonb(array_agg(
+      howdah_private.step_note(s) order by s.seq)) from howdah.steps as s
       where s.execution_id = e.id and s.seq > take_inbox.after), '[]'),
     coalesce((
-      select jsonb_agg(howdah_private.message_json(m) order by m.seq) from howdah.messages as m
+      select to_jsonb(array_agg(
+        howdah_private.message_json(m) order by m.seq)) from howdah.messages as m
       where m.execution_id = e.id and m.step_seq > take_inbox.after
     ), '[]')
   from howdah.executions as e where e.id = take_inbox.id;
@@ -35805,7 +35839,7 @@ AS $function$
     where m.id in (select f.id from fitting as f)
     returning m.*
   )
-  select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+  select coalesce(to_jsonb(array_agg(jsonb_strip_nulls(jsonb_build_object(
     'id', t.id, 'from', coalesce(a.name, t.created_by), 'from_run', t.from_execution_id,
     'trust', case
       when t.from_execution_id is not null
@@ -35816,7 +35850,7 @@ AS $function$
       else t.trust end,
     'thread', t.thread_id, 'reply_to', t.reply_to_id, 'subject', t.subject, 'content', t.content,
     'sent_at', t.created_at
-  )) order by t.id), '[]')
+  )) order by t.id)), '[]')
   from taken as t left join howdah.agents as a on a.id = t.from_agent_id
   left join howdah.executions as e on e.id = t.from_execution_id
   left join howdah_private.run_heads as h on h.execution_id = e.id
@@ -36021,13 +36055,13 @@ CREATE OR REPLACE FUNCTION howdah_private.team_log(execution_id uuid)
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(
+  select coalesce(to_jsonb(array_agg(
     howdah_private.step_note(s) || jsonb_build_object('output', s.output)
       || case when s.kind = 'child_started' then jsonb_build_object('input',
         jsonb_build_object('message_bytes', octet_length(s.input ->> 'message')))
         else '{}' end
     order by s.seq
-  ), '[]')
+  )), '[]')
   from howdah.steps as s
   where s.execution_id = team_log.execution_id and s.kind <> 'output' and (
     s.kind in ('child', 'answer', 'model', 'tool') or s.seq > coalesce((
@@ -36111,7 +36145,7 @@ begin
           + pg_stat_get_xact_tuples_deleted(t.tgrelid) as writes
       from pg_trigger as t where t.tgdeferrable and t.tgenabled <> 'D'
     )
-    select coalesce(jsonb_object_agg(c.tgrelid, c.writes), '{}')
+    select coalesce(json_object_agg(c.tgrelid, c.writes)::jsonb, '{}')
     from candidates as c
     where (c.writes > 0 or not current_setting('track_counts')::boolean) and exists (
       select from (
@@ -37684,9 +37718,9 @@ begin
   perform pg_advisory_xact_lock_shared(howdah_private.usage_lock_key(t.id))
   from (select distinct n.tenant_id as id from new_rows as n order by 1) as t;
   if exists (select from howdah.limits as l where l.metric = 'runs') then
-    select jsonb_agg(jsonb_build_object('metric', 'runs', 'amount', r.amount, 'at', r.at,
+    select to_jsonb(array_agg(jsonb_build_object('metric', 'runs', 'amount', r.amount, 'at', r.at,
       'tenant_id', r.tenant_id, 'user_id', r.user_id, 'agent_id', r.agent_id,
-      'session_id', r.session_id)) into v_uses
+      'session_id', r.session_id))) into v_uses
     from (
       select n.tenant_id, n.user_id, n.agent_id, n.session_id,
         date_trunc('minute', n.created_at) as at, count(*) as amount
@@ -39805,7 +39839,7 @@ begin
     new.metadata := (new.metadata - v_keys) || case tg_op
       when 'INSERT' then '{}'
       else coalesce((
-        select jsonb_object_agg(k.name, old.metadata -> k.name)
+        select json_object_agg(k.name, old.metadata -> k.name)::jsonb
         from unnest(v_keys) as k (name) where old.metadata ? k.name
       ), '{}')
     end;
@@ -41480,9 +41514,9 @@ CREATE OR REPLACE FUNCTION howdah_private.todos_json(session_id uuid)
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(jsonb_build_object(
+  select coalesce(to_jsonb(array_agg(jsonb_build_object(
     'position', t.position, 'id', t.id, 'title', t.title, 'status', t.status, 'note', t.note
-  ) order by t.position), '[]')
+  ) order by t.position)), '[]')
   from howdah.todos as t where t.session_id = todos_json.session_id
 $function$
 ;
@@ -41684,9 +41718,10 @@ CREATE OR REPLACE FUNCTION howdah_private.tools_with_capabilities(tools jsonb)
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(p.tool || case when t.id is null then '{}' else jsonb_build_object(
+  select coalesce(to_jsonb(array_agg(
+    p.tool || case when t.id is null then '{}' else jsonb_build_object(
     'capabilities', howdah_private.tool_capabilities(t), 'domain', howdah_private.tool_domain(t)
-  ) end order by p.place), '[]')
+  ) end order by p.place)), '[]')
   from jsonb_array_elements(tools_with_capabilities.tools) with ordinality as p (tool, place)
   left join howdah.tools as t on t.id = (p.tool ->> 'id')::uuid
 $function$
@@ -41912,7 +41947,7 @@ AS $function$
     when t.typcategory = 'A' then
       jsonb_build_object('type', 'array', 'items', howdah_private.type_schema(t.typelem))
     when t.typtype = 'e' then jsonb_build_object('type', 'string', 'enum', (
-      select jsonb_agg(l.enumlabel order by l.enumsortorder)
+      select to_jsonb(array_agg(l.enumlabel order by l.enumsortorder))
       from pg_catalog.pg_enum as l where l.enumtypid = t.oid))
     when t.typname in ('int2', 'int4', 'int8') then '{"type": "integer"}'
     when t.typcategory = 'N' then '{"type": "number"}'
@@ -42672,7 +42707,7 @@ CREATE OR REPLACE FUNCTION howdah_private.values_schema(variables jsonb, is_comp
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select jsonb_build_object('type', 'object', 'properties', values_schema.variables, 'required', (
-    select coalesce(jsonb_agg(v.name order by v.name), '[]')
+    select coalesce(to_jsonb(array_agg(v.name order by v.name)), '[]')
     from jsonb_each(values_schema.variables) as v (name, schema)
     where values_schema.is_complete and not v.schema ? 'default'
   ))
@@ -42685,13 +42720,13 @@ CREATE OR REPLACE FUNCTION howdah_private.vendor_tool_rules(tenant_id uuid, agen
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_object_agg('model:tools', d.decisions), '{}')
+  select coalesce(json_object_agg('model:tools', d.decisions)::jsonb, '{}')
   from howdah.tools as t
   cross join lateral (
     select case when not t.is_active
         or coalesce(jsonb_array_length(t.configuration -> 'allow'), 0) > 0
       then (
-        select jsonb_object_agg(l.trust, 'deny')
+        select json_object_agg(l.trust, 'deny')::jsonb
         from unnest(enum_range(null::howdah.trust)) as l (trust))
       else howdah_private.policies_of(vendor_tool_rules.agent_id, t, t.effect) end as decisions
   ) as d
@@ -42874,18 +42909,18 @@ AS $function$
     when visible_decision.name = 'route' and visible_decision.call_id = 'route' then
       howdah_private.pick_fields(visible_decision.output, array['method', 'candidates'])
         || jsonb_build_object('reason', '[encrypted]', 'chosen', (
-          select coalesce(jsonb_agg(m.member - 'reason' order by m.place), '[]')
+          select coalesce(to_jsonb(array_agg(m.member - 'reason' order by m.place)), '[]')
           from jsonb_array_elements(case jsonb_typeof(visible_decision.output -> 'chosen')
             when 'array' then visible_decision.output -> 'chosen' end)
             with ordinality as m (member, place)))
     when visible_decision.name = 'plan' and visible_decision.call_id like 'plan.%' then
       howdah_private.pick_fields(visible_decision.output, array['plan'])
         || jsonb_build_object('steps', (
-          select coalesce(jsonb_agg((
-            select coalesce(jsonb_agg(jsonb_build_object('member', t.task -> 'member',
-              'task', '[encrypted]') order by t.place), '[]')
+          select coalesce(to_jsonb(array_agg((
+            select coalesce(to_jsonb(array_agg(jsonb_build_object('member', t.task -> 'member',
+              'task', '[encrypted]') order by t.place)), '[]')
             from jsonb_array_elements(p.tasks) with ordinality as t (task, place)
-          ) order by p.place), '[]')
+          ) order by p.place)), '[]')
           from jsonb_array_elements(case jsonb_typeof(visible_decision.output -> 'steps')
             when 'array' then visible_decision.output -> 'steps' end)
             with ordinality as p (tasks, place)))
@@ -43274,11 +43309,11 @@ begin
       and howdah_private.sees_agent(coalesce(b.agent_id, b.workflow_id))
     order by b.waiting_for is null, b.id limit 10
   )
-  select jsonb_agg(jsonb_build_object(
+  select to_jsonb(array_agg(jsonb_build_object(
       'kind', 'execution', 'id', l.id, 'name', coalesce(a.name, w.name),
       'detail', concat(l.status, ' for ' || l.waiting_for)
-    )),
-    jsonb_agg(howdah_private.next_step('explain_execution', l.id))
+    ))),
+    to_jsonb(array_agg(howdah_private.next_step('explain_execution', l.id)))
   into v_blocked, v_next
   from leaves as l
   left join howdah.agents as a on a.id = l.agent_id
@@ -43392,13 +43427,13 @@ declare
   v_next jsonb;
   v_prompt text;
 begin
-  select jsonb_agg(jsonb_build_object('kind', 'question', 'id', q.id, 'name', q.kind,
+  select to_jsonb(array_agg(jsonb_build_object('kind', 'question', 'id', q.id, 'name', q.kind,
       'detail', concat(
         left(q.prompt, 200), ' (requires the role ' || nullif(q.required_role, 'viewer') || ')',
         '; expires at ' || howdah_private.utc_text(q.expires_at)
-      )) order by q.id),
-    jsonb_agg(howdah_private.next_step(
-      case q.kind when 'approval' then 'approve' else 'answer_question' end, q.id) order by q.id),
+      )) order by q.id)),
+    to_jsonb(array_agg(howdah_private.next_step(
+      case q.kind when 'approval' then 'approve' else 'answer_question' end, q.id) order by q.id)),
     (array_agg(left(q.prompt, 200) order by q.id))[1]
   into v_blocked, v_next, v_prompt
   from howdah.questions as q
@@ -43532,8 +43567,9 @@ CREATE OR REPLACE FUNCTION howdah_private.with_arguments(calls jsonb, arguments 
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select case when with_arguments.arguments is null then with_arguments.calls else (
-    select jsonb_agg(case when c.call ? 'arguments' then c.call || jsonb_build_object(
-      'arguments', with_arguments.arguments -> (c.place - 1)::int) else c.call end order by c.place)
+    select to_jsonb(array_agg(case when c.call ? 'arguments' then c.call || jsonb_build_object(
+      'arguments', with_arguments.arguments -> (c.place - 1)::int) else c.call end
+    order by c.place))
     from jsonb_array_elements(with_arguments.calls) with ordinality as c (call, place)
   ) end
 $function$
@@ -43607,21 +43643,21 @@ CREATE OR REPLACE FUNCTION howdah_private.with_history_contents(history jsonb, t
 AS $function$
   select case when jsonb_typeof(with_history_contents.history) is distinct from 'array'
     then with_history_contents.history else (
-    select coalesce(jsonb_agg(h.message
+    select coalesce(to_jsonb(array_agg(h.message
       || case when t.texts ? (n.name || '.content')
         then jsonb_build_object('content', t.texts -> (n.name || '.content')) else '{}' end
       || case when t.documents ? (n.name || '.parts') then jsonb_build_object('parts',
         (t.documents ->> (n.name || '.parts'))::jsonb) else '{}' end
       || case when jsonb_typeof(h.message -> 'tool_calls') = 'array' then jsonb_build_object(
         'tool_calls', (
-          select coalesce(jsonb_agg(case when t.texts ? a.name
+          select coalesce(to_jsonb(array_agg(case when t.texts ? a.name
             then c.call || jsonb_build_object('arguments', t.texts -> a.name) else c.call end
-            order by c.place), '[]')
+            order by c.place)), '[]')
           from jsonb_array_elements(h.message -> 'tool_calls') with ordinality as c (call, place)
           cross join lateral (
             select format('%s.arguments.%s', n.name, c.place - 1)) as a (name)
         )) else '{}' end
-      order by h.place), '[]')
+      order by h.place)), '[]')
     from jsonb_array_elements(with_history_contents.history) with ordinality as h (message, place)
     cross join lateral (select format('history.%s', h.place - 1)) as n (name)
     cross join lateral (select coalesce(with_history_contents.texts, '{}'),
@@ -43637,7 +43673,7 @@ CREATE OR REPLACE FUNCTION howdah_private.with_names(part jsonb)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select howdah_private.redacted_texts(with_names.part) || coalesce((
-    select jsonb_object_agg(f.key, f.value) from jsonb_each(with_names.part) as f
+    select json_object_agg(f.key, f.value)::jsonb from jsonb_each(with_names.part) as f
     where f.key in ('id', 'name', 'aliases', 'kind', 'agent_id', 'effect', 'provider', 'model',
       'secret_name', 'context_policy', 'engine')
   ), '{}')
@@ -43666,13 +43702,13 @@ begin
     when 'number' then case when withhold.value #>> '{}' ~ withhold.pattern
       then to_jsonb(withhold.placeholder) else withhold.value end
     when 'array' then (
-      select coalesce(jsonb_agg(howdah_private.withhold(i.item, withhold.pattern,
-        withhold.placeholder) order by i.place), '[]')
+      select coalesce(to_jsonb(array_agg(howdah_private.withhold(i.item, withhold.pattern,
+        withhold.placeholder) order by i.place)), '[]')
       from jsonb_array_elements(withhold.value) with ordinality as i (item, place))
     when 'object' then (
-      select coalesce(jsonb_object_agg(
+      select coalesce(json_object_agg(
         howdah_private.withhold_text(m.key, withhold.pattern, withhold.placeholder),
-        howdah_private.withhold(m.value, withhold.pattern, withhold.placeholder)), '{}')
+        howdah_private.withhold(m.value, withhold.pattern, withhold.placeholder))::jsonb, '{}')
       from jsonb_each(withhold.value) as m)
     else withhold.value end;
 end $function$
@@ -43742,12 +43778,12 @@ CREATE OR REPLACE FUNCTION howdah_private.without_copies(history jsonb)
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(jsonb_agg(m.message - 'covers_to_seq'
+  select coalesce(to_jsonb(array_agg(m.message - 'covers_to_seq'
     || case when howdah_private.is_encrypted_json(m.message -> 'content')
       then '{"content": ""}' else '{}' end::jsonb
     || case when howdah_private.is_encrypted_json(m.message -> 'parts')
       then '{"parts": []}' else '{}' end::jsonb
-    order by m.place), '[]')
+    order by m.place)), '[]')
   from jsonb_array_elements(case jsonb_typeof(without_copies.history)
     when 'array' then without_copies.history end) with ordinality as m (message, place)
 $function$
@@ -43824,7 +43860,7 @@ CREATE OR REPLACE FUNCTION howdah_private.without_missing_secrets(configuration 
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select jsonb_build_object('secrets', coalesce(jsonb_object_agg(s.key, s.value), '{}'))
+  select jsonb_build_object('secrets', coalesce(json_object_agg(s.key, s.value)::jsonb, '{}'))
   from jsonb_each(without_missing_secrets.configuration -> 'secrets') as s
   where exists (
     select from howdah.secrets as k
@@ -43900,14 +43936,14 @@ AS $function$
       'max_tokens', w.max_tokens, 'max_cost', w.max_cost, 'max_seconds', w.max_seconds
     ),
     'models', coalesce((
-      select jsonb_agg(howdah_private.model_definition(m,
-        coalesce(w.configuration -> 'request_params', '{}'))) from howdah.models as m
+      select to_jsonb(array_agg(howdah_private.model_definition(m,
+        coalesce(w.configuration -> 'request_params', '{}')))) from howdah.models as m
       where m.id = howdah_private.deciding_model(w.tenant_id, w.configuration)
     ), '[]'),
     'tools', '[]'::jsonb,
     'workflow', jsonb_build_object(
       'type', w.type, 'configuration', w.configuration, 'members', coalesce((
-        select jsonb_agg(howdah_private.member_definition(x) order by x.sequence_order)
+        select to_jsonb(array_agg(howdah_private.member_definition(x) order by x.sequence_order))
         from howdah.workflow_agents as x where x.workflow_id = w.id
       ), '[]')
     )
@@ -43933,8 +43969,9 @@ AS $function$
       jsonb_build_object('max_steps', w.max_steps, 'max_tokens', w.max_tokens,
       'max_cost', w.max_cost, 'max_seconds', w.max_seconds), '{}'),
     'members', coalesce((
-      select jsonb_agg(case when o.one - 'agent' = '{}' then o.one -> 'agent' else o.one end
-        order by m.sequence_order)
+      select to_jsonb(array_agg(
+        case when o.one - 'agent' = '{}' then o.one -> 'agent' else o.one end
+        order by m.sequence_order))
       from howdah.workflow_agents as m
       cross join lateral (select howdah_private.sparse(jsonb_build_object(
         'agent', (select a.name from howdah.agents as a where a.id = m.agent_id),
@@ -44502,9 +44539,9 @@ begin
   perform howdah_private.drop_unused_sub_runs(v_system_id, write_system.document);
   v_after := howdah_private.system_state(v_owner_id, write_system.document);
   v_system := howdah_private.save_system_row(write_system.document, write_system.source, (
-    select coalesce(jsonb_object_agg(k.kind, k.names), '{}')
+    select coalesce(json_object_agg(k.kind, k.names)::jsonb, '{}')
     from (
-      select n.kind, jsonb_agg(r.name) as names
+      select n.kind, to_jsonb(array_agg(r.name)) as names
       from jsonb_each(v_after) as n (kind, entries)
       cross join lateral jsonb_each(n.entries) as r (name, state)
       -- a model that another system describes identically is shared and keeps its owner
@@ -44515,8 +44552,9 @@ begin
   return jsonb_build_object('id', v_system.id, 'name', v_system.name, 'version', v_system.version,
     'digest', v_system.digest, 'warnings', howdah_private.system_warnings(write_system.document),
     'kept', (
-      select coalesce(jsonb_agg(jsonb_build_object('kind', left(s.kind, -1), 'name', n.name)
-        order by s.place, n.name collate "C"), '[]')
+      select coalesce(to_jsonb(array_agg(
+        jsonb_build_object('kind', left(s.kind, -1), 'name', n.name)
+        order by s.place, n.name collate "C")), '[]')
       from unnest(howdah_private.system_sections()) with ordinality as s (kind, place)
       cross join lateral jsonb_each(v_after -> s.kind) as n (name, state)
       where not coalesce(write_system.prune, false) and n.state ->> 'owner_id' = v_system_id::text
@@ -44526,8 +44564,8 @@ begin
       howdah_private.change_of('system', v_name, v_heading,
         howdah_private.system_heading(v_system)))
       || howdah_private.system_changes(v_before, howdah_private.system_state(v_system.id, (
-      select jsonb_object_agg(s.kind, coalesce(v_before -> s.kind, '{}')
-        || coalesce(v_after -> s.kind, '{}'))
+      select json_object_agg(s.kind, coalesce(v_before -> s.kind, '{}')
+        || coalesce(v_after -> s.kind, '{}'))::jsonb
       from unnest(howdah_private.system_sections()) as s (kind)))));
 end $function$
 ;

@@ -403,6 +403,13 @@ test('only normalizeText normalizes texts, since a run of marks takes quadratic 
   expect(normalizing).toEqual(['src/text/normalize-text.ts']);
 });
 
+test('no statement builds jsonb with aggregates that are quadratic in the size of a value', () => {
+  const quadratic = files
+    .filter(({ text }) => /(?<!\w)jsonb_(object_)?agg\(/.test(text))
+    .map(({ path }) => path);
+  expect(quadratic).toEqual([]);
+});
+
 test('no replacement searches for the end of a text again from each character', () => {
   // `trimEnd` and a lookbehind begin once for each run of the characters.
   const quadratic = files

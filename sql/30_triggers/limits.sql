@@ -121,9 +121,9 @@ begin
   perform pg_advisory_xact_lock_shared(howdah_private.usage_lock_key(t.id))
   from (select distinct n.tenant_id as id from new_rows as n order by 1) as t;
   if exists (select from howdah.limits as l where l.metric = 'runs') then
-    select jsonb_agg(jsonb_build_object('metric', 'runs', 'amount', r.amount, 'at', r.at,
+    select to_jsonb(array_agg(jsonb_build_object('metric', 'runs', 'amount', r.amount, 'at', r.at,
       'tenant_id', r.tenant_id, 'user_id', r.user_id, 'agent_id', r.agent_id,
-      'session_id', r.session_id)) into v_uses
+      'session_id', r.session_id))) into v_uses
     from (
       select n.tenant_id, n.user_id, n.agent_id, n.session_id,
         date_trunc('minute', n.created_at) as at, count(*) as amount

@@ -48,7 +48,7 @@ begin
     new.metadata := (new.metadata - v_keys) || case tg_op
       when 'INSERT' then '{}'
       else coalesce((
-        select jsonb_object_agg(k.name, old.metadata -> k.name)
+        select json_object_agg(k.name, old.metadata -> k.name)::jsonb
         from unnest(v_keys) as k (name) where old.metadata ? k.name
       ), '{}')
     end;

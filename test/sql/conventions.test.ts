@@ -674,6 +674,22 @@ describe('conventions', () => {
       expect(compiled).toEqual([]);
     });
 
+    test('build no jsonb with aggregates that are quadratic in the size of a value', async () => {
+      // jsonb_agg and jsonb_object_agg measure the rest of a value for each of its texts: seconds
+      // for a document of 1 MB with many keys, during which nobody else is served.
+      const quadratic = String.raw`\mjsonb_(object_)?agg(_\w+)?\(`;
+      const found = await ask(
+        `select p.oid::regprocedure::text as name from pg_proc as p
+         where p.pronamespace in ${OURS} and p.prokind <> 'a'
+           and pg_get_functiondef(p.oid) ~ $$${quadratic}$$
+         union all
+         select c.oid::regclass::text from pg_class as c
+         where c.relnamespace in ${OURS} and c.relkind in ('v', 'm')
+           and pg_get_viewdef(c.oid) ~ $$${quadratic}$$`,
+      );
+      expect(found).toEqual([]);
+    });
+
     test('stay within their line budget', async () => {
       const long = await ask(
         `select p.oid::regprocedure::text as name,

@@ -21,7 +21,7 @@ begin
     from pg_attribute as a where a.attrelid = v_relation and a.attname = refuse_row.field;
   else
     select obj_description(c.oid, 'pg_constraint'),
-      (select jsonb_agg(a.attname order by a.attnum) from pg_attribute as a
+      (select to_jsonb(array_agg(a.attname order by a.attnum)) from pg_attribute as a
        where a.attrelid = c.conrelid and a.attnum = any (c.conkey))
     into v_fix, v_fields
     from pg_constraint as c where c.conrelid = v_relation and c.conname = refuse_row.rule;

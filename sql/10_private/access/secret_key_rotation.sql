@@ -10,7 +10,8 @@ as $$
     'current', (
       select m.fingerprint from howdah_private.master_keys as m where m.retired_at is null),
     'needed', coalesce((
-      select jsonb_agg(m.fingerprint order by m.fingerprint) from howdah_private.master_keys as m
+      select to_jsonb(array_agg(
+        m.fingerprint order by m.fingerprint)) from howdah_private.master_keys as m
       where m.retired_at is null
         or exists (select from howdah_private.data_keys as k where k.wrapped_by = m.fingerprint)
     ), '[]'))
@@ -96,7 +97,7 @@ create or replace function howdah_private.data_keys_to_rewrap(max_rows int) retu
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(howdah_private.key_document(old.key)), '[]')
+  select coalesce(to_jsonb(array_agg(howdah_private.key_document(old.key))), '[]')
   from (
     select k as key from howdah_private.master_keys as m
     join howdah_private.data_keys as k on k.wrapped_by <> m.fingerprint
@@ -127,7 +128,7 @@ create or replace function howdah_private.secrets_to_reseal(tenant_id uuid, max_
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(old.document), '[]')
+  select coalesce(to_jsonb(array_agg(old.document)), '[]')
   from (
     select howdah_private.sealed_document(s, c, k) as document from howdah_private.data_keys as k
     join howdah_private.sealed_secrets as c on c.tenant_id = k.tenant_id and c.data_key_id = k.id

@@ -16,8 +16,8 @@ create or replace function howdah_private.sparse(document jsonb, defaults jsonb)
 as $$
   -- Only a fraction with a trailing zero needs another form. Searching for one is cheaper than
   -- rewriting every value.
-  select coalesce(jsonb_object_agg(e.key, case when e.value::text ~ '\.[0-9]*0([^0-9]|$)'
-    then howdah_private.plain_numbers(e.value) else e.value end), '{}')
+  select coalesce(json_object_agg(e.key, case when e.value::text ~ '\.[0-9]*0([^0-9]|$)'
+    then howdah_private.plain_numbers(e.value) else e.value end)::jsonb, '{}')
   from jsonb_each(sparse.document) as e
   where e.value <> 'null' and e.value is distinct from sparse.defaults -> e.key
 $$;
@@ -31,10 +31,11 @@ begin
   return case jsonb_typeof(plain_numbers.value)
     when 'number' then to_jsonb(trim_scale((plain_numbers.value #>> '{}')::numeric))
     when 'object' then (
-      select coalesce(jsonb_object_agg(e.key, howdah_private.plain_numbers(e.value)), '{}')
+      select coalesce(json_object_agg(e.key, howdah_private.plain_numbers(e.value))::jsonb, '{}')
       from jsonb_each(plain_numbers.value) as e)
     when 'array' then (
-      select coalesce(jsonb_agg(howdah_private.plain_numbers(e.one) order by e.place), '[]')
+      select coalesce(to_jsonb(array_agg(
+        howdah_private.plain_numbers(e.one) order by e.place)), '[]')
       from jsonb_array_elements(plain_numbers.value) with ordinality as e (one, place))
     else plain_numbers.value end;
 end $$;
@@ -174,9 +175,10 @@ create or replace function howdah_private.agent_servers_entry(agent_id uuid) ret
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select case when bool_and(g.allowed_tools is null) then jsonb_agg(s.name order by s.name)
-    else jsonb_object_agg(s.name, case when g.allowed_tools is null then '{}'
-      else jsonb_build_object('allowed_tools', g.allowed_tools) end) end
+  select case when bool_and(g.allowed_tools is null) then to_jsonb(array_agg(
+    s.name order by s.name))
+    else json_object_agg(s.name, case when g.allowed_tools is null then '{}'
+      else jsonb_build_object('allowed_tools', g.allowed_tools) end)::jsonb end
   from howdah.agent_servers as g join howdah.mcp_servers as s on s.id = g.server_id
   where g.agent_id = agent_servers_entry.agent_id
 $$;
@@ -189,7 +191,7 @@ as $$
     'mission', a.instruction, 'system_prompt', a.system_prompt, 'description', a.description,
     'prompt', (select p.name from howdah.prompts as p where p.id = a.prompt_id),
     'prompt_values', a.prompt_values, 'skills', (
-      select jsonb_agg(s.name order by g.position, s.name)
+      select to_jsonb(array_agg(s.name order by g.position, s.name))
       from howdah.agent_skills as g join howdah.skills as s on s.id = g.skill_id
       where g.agent_id = a.id),
     'servers', howdah_private.agent_servers_entry(a.id),
@@ -203,11 +205,12 @@ as $$
       'max_cost', a.max_cost, 'max_seconds', a.max_seconds), '{}'),
     'retry_for', a.retry_for,
     'models', (
-      select jsonb_agg(case when u.purpose = 'llm' and u.request_params = '{}' then to_jsonb(m.name)
+      select to_jsonb(array_agg(
+        case when u.purpose = 'llm' and u.request_params = '{}' then to_jsonb(m.name)
         else howdah_private.sparse(
           jsonb_build_object('model', m.name, 'purpose', u.purpose,
             'request_params', u.request_params),
-          '{"purpose": "llm", "request_params": {}}') end order by u.purpose, u.position)
+          '{"purpose": "llm", "request_params": {}}') end order by u.purpose, u.position))
       from howdah.agent_models as u join howdah.models as m on m.id = u.model_id
       where u.agent_id = a.id)
   ) || howdah_private.agent_tools_entry(a.id), '{
@@ -230,8 +233,9 @@ as $$
     where u.agent_id = agent_tools_entry.agent_id
   ),
   sub_runs as (
-    select g.kind, case when bool_and(o.one = '{}') then jsonb_agg(g.target order by g.target)
-      else jsonb_object_agg(g.target, o.one) end as entry
+    select g.kind, case when bool_and(o.one = '{}') then to_jsonb(array_agg(
+      g.target order by g.target))
+      else json_object_agg(g.target, o.one)::jsonb end as entry
     from granted_tools as g
     cross join lateral (select g.configuration || case when g.requires_approval is null then '{}'
       else jsonb_build_object('requires_approval', g.requires_approval) end as one) as o
@@ -241,13 +245,14 @@ as $$
   select jsonb_build_object(
     'tools', (
       select howdah_private.sparse(jsonb_build_object(
-        'allow', coalesce(jsonb_agg(g.name order by g.name), '[]'),
+        'allow', coalesce(to_jsonb(array_agg(g.name order by g.name)), '[]'),
         'configuration',
-        coalesce(jsonb_object_agg(g.name, g.configuration) filter (where g.configuration <> '{}'),
+        coalesce(json_object_agg(
+          g.name, g.configuration) filter (where g.configuration <> '{}')::jsonb,
           '{}'),
         'requires_approval', coalesce(
-          jsonb_object_agg(g.name, g.requires_approval) filter (
-            where g.requires_approval is not null), '{}')
+          json_object_agg(g.name, g.requires_approval) filter (
+            where g.requires_approval is not null)::jsonb, '{}')
       ), '{"allow": [], "configuration": {}, "requires_approval": {}}')
       from granted_tools as g where g.target is null),
     'agents', (select s.entry from sub_runs as s where s.kind = 'agent'),
@@ -269,8 +274,9 @@ as $$
       jsonb_build_object('max_steps', w.max_steps, 'max_tokens', w.max_tokens,
       'max_cost', w.max_cost, 'max_seconds', w.max_seconds), '{}'),
     'members', coalesce((
-      select jsonb_agg(case when o.one - 'agent' = '{}' then o.one -> 'agent' else o.one end
-        order by m.sequence_order)
+      select to_jsonb(array_agg(
+        case when o.one - 'agent' = '{}' then o.one -> 'agent' else o.one end
+        order by m.sequence_order))
       from howdah.workflow_agents as m
       cross join lateral (select howdah_private.sparse(jsonb_build_object(
         'agent', (select a.name from howdah.agents as a where a.id = m.agent_id),
@@ -361,7 +367,7 @@ as $$
       or r.entry is distinct from howdah_private.seeded_parts() -> r.kind -> r.name
   ),
   used as (
-    select coalesce(jsonb_object_agg(u.name, true), '{}') as models
+    select coalesce(json_object_agg(u.name, true)::jsonb, '{}') as models
     from (
       select coalesce(m ->> 'model', m #>> '{}') as name
       from own as o cross join lateral jsonb_array_elements(o.entry -> 'models') as m
@@ -381,8 +387,8 @@ as $$
     where m.tenant_id = howdah.current_tenant() and not m.from_environment
   )
   select system_document.about || '{"version": "v1"}' || coalesce((
-    select jsonb_object_agg(s.kind, s.entries)
-    from (select r.kind, jsonb_object_agg(r.name, r.entry) as entries from rows as r
+    select json_object_agg(s.kind, s.entries)::jsonb
+    from (select r.kind, json_object_agg(r.name, r.entry)::jsonb as entries from rows as r
       group by r.kind) as s
   ), '{}')
 $$;

@@ -467,13 +467,13 @@ as $$
 declare
   v_agent_id uuid := howdah.agent(apply_agent_models.name);
   v_wanted jsonb := (
-    select jsonb_agg(jsonb_build_array(u.purpose, u.position, m.id, u.request_params)
-      order by u.purpose, u.position)
+    select to_jsonb(array_agg(jsonb_build_array(u.purpose, u.position, m.id, u.request_params)
+      order by u.purpose, u.position))
     from howdah_private.entry_models(entry) as u
     join howdah.models as m on m.name = u.name and m.tenant_id = howdah.current_tenant());
   v_existing jsonb := (
-    select jsonb_agg(jsonb_build_array(u.purpose, u.position, u.model_id, u.request_params)
-      order by u.purpose, u.position)
+    select to_jsonb(array_agg(jsonb_build_array(u.purpose, u.position, u.model_id, u.request_params)
+      order by u.purpose, u.position))
     from (
       select x.purpose, row_number() over (partition by x.purpose order by x.position) as position,
         x.model_id, x.request_params
@@ -601,8 +601,9 @@ as $$
 declare
   v_workflow_id uuid := howdah.workflow(apply_members.name);
   v_wanted jsonb := (
-    select jsonb_agg(jsonb_build_array(a.id, case when a.id is null then w.id end, m.question,
-      m.role, m.configuration) order by m.place)
+    select to_jsonb(array_agg(
+      jsonb_build_array(a.id, case when a.id is null then w.id end, m.question,
+      m.role, m.configuration) order by m.place))
     from howdah_private.entry_members(entry) as m
     left join howdah.agents as a on m.what in ('agent', 'member') and a.name = m.name
       and a.tenant_id = howdah.current_tenant() and a.deleted_at is null
@@ -610,9 +611,9 @@ declare
       and w.tenant_id = howdah.current_tenant() and w.deleted_at is null
     where m.question is not null or a.id is not null or w.id is not null);
   v_existing jsonb := (
-    select jsonb_agg(
+    select to_jsonb(array_agg(
       jsonb_build_array(m.agent_id, m.member_workflow_id, m.question, m.role, m.configuration)
-      order by m.sequence_order)
+      order by m.sequence_order))
     from howdah.workflow_agents as m where m.workflow_id = v_workflow_id);
 begin
   if v_wanted is distinct from v_existing then

@@ -23,9 +23,9 @@ begin
   perform howdah_private.drop_unused_sub_runs(v_system_id, write_system.document);
   v_after := howdah_private.system_state(v_owner_id, write_system.document);
   v_system := howdah_private.save_system_row(write_system.document, write_system.source, (
-    select coalesce(jsonb_object_agg(k.kind, k.names), '{}')
+    select coalesce(json_object_agg(k.kind, k.names)::jsonb, '{}')
     from (
-      select n.kind, jsonb_agg(r.name) as names
+      select n.kind, to_jsonb(array_agg(r.name)) as names
       from jsonb_each(v_after) as n (kind, entries)
       cross join lateral jsonb_each(n.entries) as r (name, state)
       -- a model that another system describes identically is shared and keeps its owner
@@ -36,8 +36,9 @@ begin
   return jsonb_build_object('id', v_system.id, 'name', v_system.name, 'version', v_system.version,
     'digest', v_system.digest, 'warnings', howdah_private.system_warnings(write_system.document),
     'kept', (
-      select coalesce(jsonb_agg(jsonb_build_object('kind', left(s.kind, -1), 'name', n.name)
-        order by s.place, n.name collate "C"), '[]')
+      select coalesce(to_jsonb(array_agg(
+        jsonb_build_object('kind', left(s.kind, -1), 'name', n.name)
+        order by s.place, n.name collate "C")), '[]')
       from unnest(howdah_private.system_sections()) with ordinality as s (kind, place)
       cross join lateral jsonb_each(v_after -> s.kind) as n (name, state)
       where not coalesce(write_system.prune, false) and n.state ->> 'owner_id' = v_system_id::text
@@ -47,8 +48,8 @@ begin
       howdah_private.change_of('system', v_name, v_heading,
         howdah_private.system_heading(v_system)))
       || howdah_private.system_changes(v_before, howdah_private.system_state(v_system.id, (
-      select jsonb_object_agg(s.kind, coalesce(v_before -> s.kind, '{}')
-        || coalesce(v_after -> s.kind, '{}'))
+      select json_object_agg(s.kind, coalesce(v_before -> s.kind, '{}')
+        || coalesce(v_after -> s.kind, '{}'))::jsonb
       from unnest(howdah_private.system_sections()) as s (kind)))));
 end $$;
 
@@ -58,7 +59,7 @@ create or replace function howdah_private.system_warnings(document jsonb) return
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(w.warning order by w.place, w.name), '[]')
+  select coalesce(to_jsonb(array_agg(w.warning order by w.place, w.name)), '[]')
   from (
     select 1 as place, f.name, format('workflow %s cannot run: %s', f.name, f.fault) as warning
     from howdah_private.faulty_workflows(array(
@@ -111,11 +112,11 @@ create or replace function howdah_private.system_state(system_id uuid, named jso
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_object_agg(k.kind, k.entries), '{}')
+  select coalesce(json_object_agg(k.kind, k.entries)::jsonb, '{}')
   from (
     select r.kind,
-      jsonb_object_agg(r.name,
-        jsonb_build_object('owner_id', r.owner_id, 'entry', r.entry)) as entries
+      json_object_agg(r.name,
+        jsonb_build_object('owner_id', r.owner_id, 'entry', r.entry))::jsonb as entries
     from howdah_private.system_rows(system_id, named) as r group by r.kind
   ) as k
 $$;
@@ -126,7 +127,7 @@ create or replace function howdah_private.system_changes(before jsonb, after jso
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(
+  select coalesce(to_jsonb(array_agg(
     howdah_private.change_of(left(s.kind, -1), n.name, before -> s.kind -> n.name -> 'entry',
       after -> s.kind -> n.name -> 'entry')
       || case when before -> s.kind -> n.name <> after -> s.kind -> n.name
@@ -136,7 +137,7 @@ as $$
         when before #> array[s.kind, n.name, 'owner_id'] = 'null' then '{"ownership": "taken"}'
         when after #> array[s.kind, n.name, 'owner_id'] = 'null' then '{"ownership": "released"}'
         else '{}' end
-    order by s.place, n.name collate "C"), '[]')
+    order by s.place, n.name collate "C")), '[]')
   from unnest(howdah_private.system_sections()) with ordinality as s (kind, place)
   cross join lateral jsonb_object_keys(coalesce(before -> s.kind, '{}')
     || coalesce(after -> s.kind, '{}')) as n (name)
@@ -176,8 +177,9 @@ declare
   v_schema constant jsonb := howdah_private.agent_system_schema();
   v_sections constant text[] := howdah_private.system_sections();
   v_heading constant jsonb := v_schema || jsonb_build_object('properties', (
-    select jsonb_object_agg(p.key,
-      case when p.key = any (v_sections) then p.value - 'additionalProperties' else p.value end)
+    select json_object_agg(p.key,
+      case when p.key = any (v_sections) then p.value - 'additionalProperties' else p.value
+      end)::jsonb
     from jsonb_each(v_schema -> 'properties') as p));
   v_faults jsonb[];
   v_object record;

@@ -89,11 +89,12 @@ as $$
       -- no branch has this tag: allow the tags of all branches, to suggest one
       (select jsonb_build_object('type', 'object', 'required', jsonb_build_array(f.tag),
         'properties', jsonb_build_object(f.tag,
-          jsonb_build_object('type', 'string', 'enum', jsonb_agg(w.word))))
+          jsonb_build_object('type', 'string', 'enum', to_jsonb(array_agg(w.word)))))
         from forms as f cross join lateral jsonb_array_elements(f.words) as w (word)
         where f.tag is not null and jsonb_typeof(matching_branch.value) = 'object'
         group by f.tag limit 1),
-      jsonb_build_object('type', (select jsonb_agg(distinct f.form -> 'type') from forms as f))) end
+      jsonb_build_object('type', (select to_jsonb(array_agg(
+        distinct f.form -> 'type')) from forms as f))) end
 $$;
 
 -- Reports keys that are missing, unknown, or not valid names. A key that is present but misspelt is

@@ -245,7 +245,7 @@ as $$
     when 'prompt' then '{"template": "any"}'
     when 'agent' then '{}'
     when 'workflow' then '{"type": "chain", "members": []}'
-    when 'tool' then (select jsonb_object_agg(e.key, e.value)
+    when 'tool' then (select json_object_agg(e.key, e.value)::jsonb
       from jsonb_each(reduced_entry.entry) as e
       where e.key in ('kind', 'agent', 'workflow', 'function'))
       || case reduced_entry.entry ->> 'kind' when 'http'
@@ -620,16 +620,16 @@ create or replace function howdah_private.resolved_system(s howdah.agent_systems
 as $$
   select jsonb_build_object('orchestrator', s.orchestrator,
     'agents', coalesce((
-      select jsonb_object_agg(a.name, jsonb_build_object('id', a.id, 'final_system_prompt',
+      select json_object_agg(a.name, jsonb_build_object('id', a.id, 'final_system_prompt',
         howdah_private.final_system_prompt(d.definition),
         'models', d.definition -> 'models',
-        'tools', howdah_private.tools_with_capabilities(d.definition -> 'tools')))
+        'tools', howdah_private.tools_with_capabilities(d.definition -> 'tools')))::jsonb
       from howdah.agents as a
       cross join lateral (select howdah_private.agent_definition(a.id) as definition offset 0) as d
       where a.tenant_id = s.tenant_id and a.agent_system_id = s.id and a.deleted_at is null), '{}'),
     'workflows', coalesce((
-      select jsonb_object_agg(w.name, jsonb_build_object('id', w.id, 'type', w.type,
-        'members', howdah_private.workflow_definition(w.id) #> '{workflow,members}'))
+      select json_object_agg(w.name, jsonb_build_object('id', w.id, 'type', w.type,
+        'members', howdah_private.workflow_definition(w.id) #> '{workflow,members}'))::jsonb
       from howdah.workflows as w
       where w.tenant_id = s.tenant_id and w.agent_system_id = s.id and w.deleted_at is null), '{}'))
 $$;

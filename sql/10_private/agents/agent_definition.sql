@@ -54,22 +54,22 @@ as $$
       'engine_configuration', a.engine_configuration, 'context_policy', 'none') end,
     'models', case when a.engine <> 'builtin' then jsonb_build_array(howdah_private.engine_model(a))
       else coalesce((
-      select jsonb_agg(jsonb_build_object(
+      select to_jsonb(array_agg(jsonb_build_object(
         'id', (m.model).id, 'name', (m.model).name, 'provider', (m.model).provider,
         'model', (m.model).model, 'base_url', (m.model).base_url,
         'context_tokens', (m.model).context_tokens, 'request_params', m.request_params
       ) || case when (m.model).secret_name is null then '{}' else
         jsonb_build_object('secret_name', (m.model).secret_name) end || howdah_private.guard_of(
         (m.model).is_guarded) || howdah_private.tool_modalities((m.model).capabilities)
-        order by m.position, (m.model).name)
+        order by m.position, (m.model).name))
       from models as m
     ), '[]') end,
     'tools', coalesce((
-      select jsonb_agg(
+      select to_jsonb(array_agg(
         howdah_private.tool_definition(g.tool, g.configuration, g.requires_approval)
           || case when c.id is null then '{}' else jsonb_build_object(
             'compensation', howdah_private.tool_definition(c, '{}', null)) end
-        order by (g.tool).name)
+        order by (g.tool).name))
       from granted_tools as g
       -- other engines have tools of their own, except an engine that is a tool; an A2A agent asks
       -- people by ask_user

@@ -40,16 +40,17 @@ begin
   perform howdah_private.check_part_exists('models', set_agent_models.names, array(
     select m.name from howdah.models as m where m.tenant_id = howdah.current_tenant()
     order by m.name));
-  select coalesce(jsonb_agg(jsonb_build_object('model_id', x.model_id,
-    'request_params', x.request_params) order by x.position), '[]')
+  select coalesce(to_jsonb(array_agg(jsonb_build_object('model_id', x.model_id,
+    'request_params', x.request_params) order by x.position)), '[]')
   into v_current
   from howdah.agent_models as x
   where x.agent_id = set_agent_models.agent_id and x.purpose = set_agent_models.purpose;
-  select coalesce(jsonb_agg(jsonb_build_object('model_id', m.id, 'request_params', coalesce(
+  select coalesce(to_jsonb(array_agg(
+    jsonb_build_object('model_id', m.id, 'request_params', coalesce(
       case when n.place = 1 then set_agent_models.request_params end,
       (select t.one -> 'request_params' from jsonb_array_elements(v_current) as t (one)
         where t.one ->> 'model_id' = m.id::text limit 1),
-      '{}')) order by n.place), '[]')
+      '{}')) order by n.place)), '[]')
   into v_wanted
   from unnest(set_agent_models.names) with ordinality as n (name, place)
   join howdah.models as m on m.tenant_id = howdah.current_tenant() and m.name = n.name;

@@ -34,7 +34,7 @@ create or replace function howdah_private.values_schema(variables jsonb, is_comp
   set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_build_object('type', 'object', 'properties', values_schema.variables, 'required', (
-    select coalesce(jsonb_agg(v.name order by v.name), '[]')
+    select coalesce(to_jsonb(array_agg(v.name order by v.name)), '[]')
     from jsonb_each(values_schema.variables) as v (name, schema)
     where values_schema.is_complete and not v.schema ? 'default'
   ))
@@ -49,10 +49,10 @@ create or replace function howdah_private.prompt_values(
   set search_path = pg_catalog, pg_temp
 as $$
   select coalesce((
-    select jsonb_object_agg(v.name, v.schema -> 'default')
+    select json_object_agg(v.name, v.schema -> 'default')::jsonb
     from jsonb_each(prompt_values.variables) as v (name, schema) where v.schema ? 'default'
   ), '{}') || coalesce(prompt_values.configured, '{}') || coalesce((
-    select jsonb_object_agg(g.name, g.value)
+    select json_object_agg(g.name, g.value)::jsonb
     from jsonb_each(case jsonb_typeof(prompt_values.input) when 'object' then prompt_values.input
       else '{}' end) as g (name, value)
     where prompt_values.variables ? g.name and g.value <> 'null'

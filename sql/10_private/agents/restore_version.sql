@@ -28,7 +28,7 @@ begin
   );
   insert into howdah.agent_tools (agent_id, tool_id, configuration, requires_approval)
   select restore_parts.agent_id, t.id, coalesce((
-      select jsonb_object_agg(k.key, k.value) from jsonb_each(d -> 'configuration') as k
+      select json_object_agg(k.key, k.value)::jsonb from jsonb_each(d -> 'configuration') as k
       where t.configuration -> k.key is distinct from k.value
     ), '{}'), nullif((d ->> 'requires_approval')::boolean, t.requires_approval)
   from jsonb_array_elements(restore_parts.definition -> 'tools') as d

@@ -14,10 +14,10 @@ create or replace function howdah_private.pinned_skills(agent_id uuid) returns j
   set search_path = pg_catalog, pg_temp
 as $$
   select coalesce((
-    select jsonb_build_object('skills', jsonb_agg(jsonb_build_object(
+    select jsonb_build_object('skills', to_jsonb(array_agg(jsonb_build_object(
       'id', s.id, 'version_id', v.id, 'version', v.version, 'name', s.name,
       'description', s.description)
-      order by g.position, s.name))
+      order by g.position, s.name)))
     from howdah.agent_skills as g
     join howdah.skills as s on s.id = g.skill_id
     cross join lateral (

@@ -163,10 +163,10 @@ begin
   ) then
     return;
   end if;
-  select jsonb_agg(jsonb_build_object(
+  select to_jsonb(array_agg(jsonb_build_object(
     'id', 'undo_' || s.seq, 'name', t.tool -> 'compensation' ->> 'name', 'arguments',
     howdah_private.compensation_arguments(t.tool -> 'compensation' -> 'parameters', s)::text
-  ) order by s.seq desc) into v_calls
+  ) order by s.seq desc)) into v_calls
   from howdah.agent_versions as v
   cross join lateral jsonb_array_elements(v.definition -> 'tools') as t (tool)
   join howdah_private.finished_calls(run) as s on s.name = t.tool ->> 'name'
@@ -210,7 +210,7 @@ create or replace function howdah_private.compensation_arguments(
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_object_agg(p.name, p.value) filter (where p.value is not null), '{}')
+  select coalesce(json_object_agg(p.name, p.value) filter (where p.value is not null)::jsonb, '{}')
   from (
     select k.name, coalesce(
       case when jsonb_typeof(call.output) = 'object' then call.output -> k.name end,

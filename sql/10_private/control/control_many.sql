@@ -166,7 +166,7 @@ create or replace function howdah_private.control_faults(
 as $$
 begin
   return (
-    select coalesce(jsonb_object_agg(coalesce(f.id::text, 'null'), f.fault), '{}')
+    select coalesce(json_object_agg(coalesce(f.id::text, 'null'), f.fault)::jsonb, '{}')
     from (
       select i.id, coalesce(howdah_private.control_fault(i.id, control_faults.action),
         case when i.id = any (control_faults.locked) then null else jsonb_build_object(

@@ -159,11 +159,11 @@ begin
       and howdah_private.sees_agent(coalesce(b.agent_id, b.workflow_id))
     order by b.waiting_for is null, b.id limit 10
   )
-  select jsonb_agg(jsonb_build_object(
+  select to_jsonb(array_agg(jsonb_build_object(
       'kind', 'execution', 'id', l.id, 'name', coalesce(a.name, w.name),
       'detail', concat(l.status, ' for ' || l.waiting_for)
-    )),
-    jsonb_agg(howdah_private.next_step('explain_execution', l.id))
+    ))),
+    to_jsonb(array_agg(howdah_private.next_step('explain_execution', l.id)))
   into v_blocked, v_next
   from leaves as l
   left join howdah.agents as a on a.id = l.agent_id
@@ -183,13 +183,13 @@ declare
   v_next jsonb;
   v_prompt text;
 begin
-  select jsonb_agg(jsonb_build_object('kind', 'question', 'id', q.id, 'name', q.kind,
+  select to_jsonb(array_agg(jsonb_build_object('kind', 'question', 'id', q.id, 'name', q.kind,
       'detail', concat(
         left(q.prompt, 200), ' (requires the role ' || nullif(q.required_role, 'viewer') || ')',
         '; expires at ' || howdah_private.utc_text(q.expires_at)
-      )) order by q.id),
-    jsonb_agg(howdah_private.next_step(
-      case q.kind when 'approval' then 'approve' else 'answer_question' end, q.id) order by q.id),
+      )) order by q.id)),
+    to_jsonb(array_agg(howdah_private.next_step(
+      case q.kind when 'approval' then 'approve' else 'answer_question' end, q.id) order by q.id)),
     (array_agg(left(q.prompt, 200) order by q.id))[1]
   into v_blocked, v_next, v_prompt
   from howdah.questions as q

@@ -179,7 +179,7 @@ as $$
 declare
   v_waiting jsonb; -- an object, since a search in an array reads half of it for each run
 begin
-  select coalesce(jsonb_object_agg(e.id, true), '{}') into v_waiting
+  select coalesce(json_object_agg(e.id, true)::jsonb, '{}') into v_waiting
   from howdah.executions as e
   cross join lateral (
     select s.live_execution_id from howdah.sessions as s where s.id = e.session_id offset 0

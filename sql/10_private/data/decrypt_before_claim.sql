@@ -103,10 +103,10 @@ create or replace function howdah_private.decrypted_history(tenant_id uuid, hist
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select jsonb_agg(case when m.message ? 'covers_to_seq'
+  select to_jsonb(array_agg(case when m.message ? 'covers_to_seq'
     then howdah_private.summary_message(m.message)
     else howdah_private.history_message(decrypted_history.tenant_id, m.message) end
-    order by m.place)
+    order by m.place))
   from jsonb_array_elements(decrypted_history.history) with ordinality as m (message, place)
 $$;
 
@@ -244,12 +244,12 @@ create or replace function howdah_private.without_copies(history jsonb) returns 
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(m.message - 'covers_to_seq'
+  select coalesce(to_jsonb(array_agg(m.message - 'covers_to_seq'
     || case when howdah_private.is_encrypted_json(m.message -> 'content')
       then '{"content": ""}' else '{}' end::jsonb
     || case when howdah_private.is_encrypted_json(m.message -> 'parts')
       then '{"parts": []}' else '{}' end::jsonb
-    order by m.place), '[]')
+    order by m.place)), '[]')
   from jsonb_array_elements(case jsonb_typeof(without_copies.history)
     when 'array' then without_copies.history end) with ordinality as m (message, place)
 $$;
@@ -263,18 +263,19 @@ create or replace function howdah_private.filter_copied_history(
 as $$
 declare
   v_texts constant jsonb := (
-    select jsonb_object_agg(c.key, c.value)
+    select json_object_agg(c.key, c.value)::jsonb
     from jsonb_each(howdah_private.history_contents(history, false)) as c
     where howdah_private.is_encrypted_json(c.value));
   v_parts constant jsonb := (
-    select jsonb_object_agg(c.key, c.value)
+    select json_object_agg(c.key, c.value)::jsonb
     from jsonb_each_text(howdah_private.history_contents(history, true)) as c
     where howdah_private.is_encrypted_json(c.value::jsonb));
   v_result record;
 begin
   v_result := howdah_private.filter_history(filters, howdah_private.with_history_contents(history,
-    (select jsonb_object_agg(k.name, '') from jsonb_object_keys(v_texts) as k (name)),
-    (select jsonb_object_agg(k.name, '[]') from jsonb_object_keys(v_parts) as k (name))), hits);
+    (select json_object_agg(k.name, '')::jsonb from jsonb_object_keys(v_texts) as k (name)),
+    (select json_object_agg(
+      k.name, '[]')::jsonb from jsonb_object_keys(v_parts) as k (name))), hits);
   history := howdah_private.with_history_contents(v_result.history, v_texts, v_parts);
   hits := v_result.hits;
 end $$;

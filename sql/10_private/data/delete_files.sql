@@ -12,7 +12,8 @@ as $$
     delete from howdah.resources as r where r.id = any (delete_files.ids) returning r.storage_path
   )
   select jsonb_build_object('resources', count(*), 'files', coalesce(
-    jsonb_agg(g.storage_path order by g.storage_path) filter (where g.storage_path is not null),
+    to_jsonb(array_agg(
+      g.storage_path order by g.storage_path) filter (where g.storage_path is not null)),
     '[]'))
   from gone as g
 $$;

@@ -287,7 +287,7 @@ create or replace function howdah_private.data_keys_by_id(ids uuid[]) returns js
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(howdah_private.key_document(k)), '[]')
+  select coalesce(to_jsonb(array_agg(howdah_private.key_document(k))), '[]')
   from howdah_private.data_keys as k where k.id = any (data_keys_by_id.ids)
 $$;
 
@@ -456,7 +456,7 @@ create or replace function howdah_private.call_arguments(calls jsonb) returns js
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select jsonb_agg(c.call ->> 'arguments' order by c.place)
+  select to_jsonb(array_agg(c.call ->> 'arguments' order by c.place))
   from jsonb_array_elements(case when jsonb_typeof(call_arguments.calls) = 'array'
     then call_arguments.calls end) with ordinality as c (call, place)
 $$;
@@ -468,8 +468,9 @@ create or replace function howdah_private.with_arguments(calls jsonb, arguments 
   set search_path = pg_catalog, pg_temp
 as $$
   select case when with_arguments.arguments is null then with_arguments.calls else (
-    select jsonb_agg(case when c.call ? 'arguments' then c.call || jsonb_build_object(
-      'arguments', with_arguments.arguments -> (c.place - 1)::int) else c.call end order by c.place)
+    select to_jsonb(array_agg(case when c.call ? 'arguments' then c.call || jsonb_build_object(
+      'arguments', with_arguments.arguments -> (c.place - 1)::int) else c.call end
+    order by c.place))
     from jsonb_array_elements(with_arguments.calls) with ordinality as c (call, place)
   ) end
 $$;
@@ -514,18 +515,18 @@ as $$
     when visible_decision.name = 'route' and visible_decision.call_id = 'route' then
       howdah_private.pick_fields(visible_decision.output, array['method', 'candidates'])
         || jsonb_build_object('reason', '[encrypted]', 'chosen', (
-          select coalesce(jsonb_agg(m.member - 'reason' order by m.place), '[]')
+          select coalesce(to_jsonb(array_agg(m.member - 'reason' order by m.place)), '[]')
           from jsonb_array_elements(case jsonb_typeof(visible_decision.output -> 'chosen')
             when 'array' then visible_decision.output -> 'chosen' end)
             with ordinality as m (member, place)))
     when visible_decision.name = 'plan' and visible_decision.call_id like 'plan.%' then
       howdah_private.pick_fields(visible_decision.output, array['plan'])
         || jsonb_build_object('steps', (
-          select coalesce(jsonb_agg((
-            select coalesce(jsonb_agg(jsonb_build_object('member', t.task -> 'member',
-              'task', '[encrypted]') order by t.place), '[]')
+          select coalesce(to_jsonb(array_agg((
+            select coalesce(to_jsonb(array_agg(jsonb_build_object('member', t.task -> 'member',
+              'task', '[encrypted]') order by t.place)), '[]')
             from jsonb_array_elements(p.tasks) with ordinality as t (task, place)
-          ) order by p.place), '[]')
+          ) order by p.place)), '[]')
           from jsonb_array_elements(case jsonb_typeof(visible_decision.output -> 'steps')
             when 'array' then visible_decision.output -> 'steps' end)
             with ordinality as p (tasks, place)))
@@ -537,7 +538,7 @@ create or replace function howdah_private.pick_fields(document jsonb, names text
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_object_agg(f.key, f.value), '{}')
+  select coalesce(json_object_agg(f.key, f.value)::jsonb, '{}')
   from jsonb_each(case when jsonb_typeof(pick_fields.document) = 'object'
     then pick_fields.document end) as f
   where f.key = any (pick_fields.names)

@@ -26,7 +26,7 @@ as $$
     select m.name || '.parts', (m.message -> 'parts')::text from messages as m
     where history_contents.are_documents
   )
-  select coalesce(jsonb_object_agg(c.name, c.value), '{}') from contents as c
+  select coalesce(json_object_agg(c.name, c.value)::jsonb, '{}') from contents as c
   where c.value is not null
 $$;
 
@@ -39,21 +39,21 @@ create or replace function howdah_private.with_history_contents(
 as $$
   select case when jsonb_typeof(with_history_contents.history) is distinct from 'array'
     then with_history_contents.history else (
-    select coalesce(jsonb_agg(h.message
+    select coalesce(to_jsonb(array_agg(h.message
       || case when t.texts ? (n.name || '.content')
         then jsonb_build_object('content', t.texts -> (n.name || '.content')) else '{}' end
       || case when t.documents ? (n.name || '.parts') then jsonb_build_object('parts',
         (t.documents ->> (n.name || '.parts'))::jsonb) else '{}' end
       || case when jsonb_typeof(h.message -> 'tool_calls') = 'array' then jsonb_build_object(
         'tool_calls', (
-          select coalesce(jsonb_agg(case when t.texts ? a.name
+          select coalesce(to_jsonb(array_agg(case when t.texts ? a.name
             then c.call || jsonb_build_object('arguments', t.texts -> a.name) else c.call end
-            order by c.place), '[]')
+            order by c.place)), '[]')
           from jsonb_array_elements(h.message -> 'tool_calls') with ordinality as c (call, place)
           cross join lateral (
             select format('%s.arguments.%s', n.name, c.place - 1)) as a (name)
         )) else '{}' end
-      order by h.place), '[]')
+      order by h.place)), '[]')
     from jsonb_array_elements(with_history_contents.history) with ordinality as h (message, place)
     cross join lateral (select format('history.%s', h.place - 1)) as n (name)
     cross join lateral (select coalesce(with_history_contents.texts, '{}'),

@@ -112,7 +112,7 @@ create or replace function howdah_private.erase_output(kind howdah.step_kind, ou
 as $$
   select case when erase_output.output is not null then coalesce(
     (
-      select jsonb_build_object('usage', jsonb_object_agg(u.key, u.value))
+      select jsonb_build_object('usage', json_object_agg(u.key, u.value)::jsonb)
       from jsonb_each(case when jsonb_typeof(erase_output.output -> 'usage') = 'object'
         then erase_output.output -> 'usage' else '{}' end) as u
       where erase_output.kind in ('model', 'retry') and (
@@ -142,9 +142,9 @@ create or replace function howdah_private.erase_calls(calls jsonb, arguments tex
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select case when erase_calls.calls is not null then coalesce(jsonb_agg(
+  select case when erase_calls.calls is not null then coalesce(to_jsonb(array_agg(
     jsonb_build_object('id', c.call -> 'id', 'name', c.call -> 'name',
-      'arguments', erase_calls.arguments) order by c.place), '[]') end
+      'arguments', erase_calls.arguments) order by c.place)), '[]') end
   from jsonb_array_elements(erase_calls.calls) with ordinality as c (call, place)
 $$;
 
@@ -306,8 +306,9 @@ create or replace function howdah_private.merge_erasure_results(a jsonb, b jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select jsonb_object_agg(k.key, case when k.key = 'files'
+  select json_object_agg(k.key, case when k.key = 'files'
     then coalesce(a -> k.key, '[]') || coalesce(b -> k.key, '[]')
-    else to_jsonb(coalesce((a ->> k.key)::bigint, 0) + coalesce((b ->> k.key)::bigint, 0)) end)
+    else to_jsonb(coalesce((a ->> k.key)::bigint, 0) + coalesce((b ->> k.key)::bigint, 0))
+    end)::jsonb
   from jsonb_object_keys(merge_erasure_results.a || merge_erasure_results.b) as k (key)
 $$;

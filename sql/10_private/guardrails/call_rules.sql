@@ -39,8 +39,9 @@ begin
       then 'the user of the run may no longer run its agent' end
     into v_refusal from howdah.executions as e where e.id = v_run.root_execution_id;
     select coalesce(array_agg(p.name) filter (where p.must_ask), '{}'),
-      coalesce(jsonb_object_agg(p.name, p.reason) filter (where p.reason is not null), '{}'),
-      coalesce(jsonb_object_agg(p.name, p.policies) filter (where p.policies is not null), '{}')
+      coalesce(json_object_agg(p.name, p.reason) filter (where p.reason is not null)::jsonb, '{}'),
+      coalesce(json_object_agg(
+        p.name, p.policies) filter (where p.policies is not null)::jsonb, '{}')
     into asked, withdrawn, decided
     from (
       select d.tool ->> 'name' as name,

@@ -49,8 +49,9 @@ create or replace function howdah_private.hooks_of(tenant_id uuid, agent_id uuid
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select jsonb_agg(jsonb_build_object(
-    'event', h.event, 'function', h.function, 'timeout_ms', h.timeout_ms) order by h.position, h.id)
+  select to_jsonb(array_agg(jsonb_build_object(
+    'event', h.event, 'function', h.function, 'timeout_ms', h.timeout_ms)
+    order by h.position, h.id))
   from howdah.hooks as h
   where h.tenant_id = hooks_of.tenant_id and h.is_active
     and (num_nonnulls(h.agent_id, h.workflow_id) = 0 or h.agent_id = hooks_of.agent_id

@@ -37,8 +37,9 @@ create or replace function howdah_private.add_hits(known jsonb, found jsonb) ret
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select jsonb_agg(jsonb_build_object('filter', h.filter, 'action', h.action, 'matches', h.matches)
-    order by h.filter, h.action)
+  select to_jsonb(array_agg(
+    jsonb_build_object('filter', h.filter, 'action', h.action, 'matches', h.matches)
+    order by h.filter, h.action))
   from (
     select x.hit ->> 'filter' as filter, x.hit ->> 'action' as action,
       sum((x.hit ->> 'matches')::int) as matches
@@ -184,9 +185,9 @@ create or replace function howdah_private.part_texts(parts jsonb) returns jsonb
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(coalesce(
+  select coalesce(to_jsonb(array_agg(coalesce(
     case p.part ->> 'type' when 'text' then p.part -> 'text' when 'file'
-      then p.part #> '{file,filename}' end, 'null') order by p.place), '[]')
+      then p.part #> '{file,filename}' end, 'null') order by p.place)), '[]')
   from jsonb_array_elements(
     case jsonb_typeof(part_texts.parts) when 'array' then part_texts.parts end
   ) with ordinality as p (part, place)
@@ -197,11 +198,11 @@ create or replace function howdah_private.parts_with_texts(parts jsonb, texts js
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select jsonb_agg(case p.part ->> 'type'
+  select to_jsonb(array_agg(case p.part ->> 'type'
     when 'text' then jsonb_set(p.part, '{text}', parts_with_texts.texts -> (p.place::int - 1))
     when 'file' then jsonb_set(p.part, '{file,filename}',
       parts_with_texts.texts -> (p.place::int - 1))
-    else p.part end order by p.place)
+    else p.part end order by p.place))
   from jsonb_array_elements(parts_with_texts.parts) with ordinality as p (part, place)
 $$;
 
@@ -241,8 +242,8 @@ create or replace function howdah_private.history_texts(message jsonb) returns j
   set search_path = pg_catalog, pg_temp
 as $$
   select jsonb_build_array(message -> 'content', howdah_private.part_texts(message -> 'parts'), (
-    select coalesce(jsonb_agg(
-      howdah_private.read_arguments(c.call ->> 'arguments') order by c.place), '[]')
+    select coalesce(to_jsonb(array_agg(
+      howdah_private.read_arguments(c.call ->> 'arguments') order by c.place)), '[]')
     from jsonb_array_elements(
       case jsonb_typeof(message -> 'tool_calls') when 'array' then message -> 'tool_calls' end
     ) with ordinality as c (call, place)))
@@ -259,9 +260,9 @@ as $$
     || case when jsonb_array_length(texts -> 1) > 0 then jsonb_build_object('parts',
         howdah_private.parts_with_texts(message -> 'parts', texts -> 1)) else '{}' end
     || case when jsonb_array_length(texts -> 2) > 0 then jsonb_build_object('tool_calls', (
-        select jsonb_agg(c.call || jsonb_build_object('arguments',
+        select to_jsonb(array_agg(c.call || jsonb_build_object('arguments',
           case jsonb_typeof(a.value) when 'string' then a.value #>> '{}' else a.value::text end
-        ) order by c.place)
+        ) order by c.place))
         from jsonb_array_elements(message -> 'tool_calls') with ordinality as c (call, place)
         join jsonb_array_elements(texts -> 2) with ordinality as a (value, place) using (place)))
       else '{}' end
@@ -277,7 +278,7 @@ create or replace function howdah_private.filter_history(
 as $$
 declare
   v_texts constant jsonb := (
-    select jsonb_agg(howdah_private.history_texts(m.message) order by m.place)
+    select to_jsonb(array_agg(howdah_private.history_texts(m.message) order by m.place))
     from jsonb_array_elements(history) with ordinality as m (message, place));
   v_result record;
 begin
@@ -285,8 +286,8 @@ begin
   hits := v_result.hits;
   if v_result.value <> v_texts then
     history := (
-      select jsonb_agg(case when t.texts = v_texts -> (m.place::int - 1) then m.message
-        else howdah_private.message_with_texts(m.message, t.texts) end order by m.place)
+      select to_jsonb(array_agg(case when t.texts = v_texts -> (m.place::int - 1) then m.message
+        else howdah_private.message_with_texts(m.message, t.texts) end order by m.place))
       from jsonb_array_elements(history) with ordinality as m (message, place)
       join jsonb_array_elements(v_result.value) with ordinality as t (texts, place) using (place)
     );

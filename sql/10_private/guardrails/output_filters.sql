@@ -160,13 +160,13 @@ begin
     when 'number' then case when withhold.value #>> '{}' ~ withhold.pattern
       then to_jsonb(withhold.placeholder) else withhold.value end
     when 'array' then (
-      select coalesce(jsonb_agg(howdah_private.withhold(i.item, withhold.pattern,
-        withhold.placeholder) order by i.place), '[]')
+      select coalesce(to_jsonb(array_agg(howdah_private.withhold(i.item, withhold.pattern,
+        withhold.placeholder) order by i.place)), '[]')
       from jsonb_array_elements(withhold.value) with ordinality as i (item, place))
     when 'object' then (
-      select coalesce(jsonb_object_agg(
+      select coalesce(json_object_agg(
         howdah_private.withhold_text(m.key, withhold.pattern, withhold.placeholder),
-        howdah_private.withhold(m.value, withhold.pattern, withhold.placeholder)), '{}')
+        howdah_private.withhold(m.value, withhold.pattern, withhold.placeholder))::jsonb, '{}')
       from jsonb_each(withhold.value) as m)
     else withhold.value end;
 end $$;

@@ -74,9 +74,9 @@ create or replace function howdah_private.history_json(history jsonb) returns js
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(m.message
+  select coalesce(to_jsonb(array_agg(m.message
     || case m.message ->> 'role' when 'tool' then '{"trust": "external"}' else '{}' end::jsonb
-    order by m.place), '[]')
+    order by m.place)), '[]')
   from jsonb_array_elements(history_json.history) with ordinality as m (message, place)
 $$;
 

@@ -9,7 +9,7 @@ create or replace function howdah_private.policies_of(
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select jsonb_object_agg(l.trust, d.decision)
+  select json_object_agg(l.trust, d.decision)::jsonb
   from (values ('user'::howdah.trust), ('internal'), ('external')) as l (trust)
   cross join lateral (
     select p.decision from howdah.tool_policies as p
@@ -34,13 +34,13 @@ create or replace function howdah_private.vendor_tool_rules(tenant_id uuid, agen
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_object_agg('model:tools', d.decisions), '{}')
+  select coalesce(json_object_agg('model:tools', d.decisions)::jsonb, '{}')
   from howdah.tools as t
   cross join lateral (
     select case when not t.is_active
         or coalesce(jsonb_array_length(t.configuration -> 'allow'), 0) > 0
       then (
-        select jsonb_object_agg(l.trust, 'deny')
+        select json_object_agg(l.trust, 'deny')::jsonb
         from unnest(enum_range(null::howdah.trust)) as l (trust))
       else howdah_private.policies_of(vendor_tool_rules.agent_id, t, t.effect) end as decisions
   ) as d
@@ -54,7 +54,7 @@ create or replace function howdah_private.approved_trusts(execution_id uuid) ret
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_object_agg(a.tool, a.trust), '{}') from (
+  select coalesce(json_object_agg(a.tool, a.trust)::jsonb, '{}') from (
     select p.tool, max(p.trust) as trust
     from howdah.executions as e
     join howdah.executions as r on r.id = e.root_execution_id

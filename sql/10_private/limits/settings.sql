@@ -57,7 +57,7 @@ as $$
 begin
   -- of two values for one key jsonb_object_agg keeps the last: the tenant's
   return (
-    select jsonb_object_agg(s.key, s.value order by s.scope = 'tenant')
+    select json_object_agg(s.key, s.value order by s.scope = 'tenant')::jsonb
     from (
       select o.scope, o.key, o.value from howdah.settings as o
       where o.tenant_id = settings_of.tenant_id and o.scope = 'tenant'

@@ -230,7 +230,8 @@ as $$
     'only_a', count(*) filter (where l.b_seq is null),
     'only_b', count(*) filter (where l.a_seq is null),
     'parts_at', min(least(l.a_seq, l.b_seq)) filter (where not l.is_same),
-    'changes', (select coalesce(jsonb_agg(c.change order by c.place), '[]') from changes as c),
+    'changes', (select coalesce(to_jsonb(array_agg(
+      c.change order by c.place)), '[]') from changes as c),
     'left_off', count(*) filter (where not l.is_same and l.nth > 1000))
   from aligned as l
 $$;
@@ -258,7 +259,7 @@ as $$
     'what', case when step_change.b is null then 'only_a' when step_change.a is null then 'only_b'
       else 'changed' end,
     'a', step_change.a, 'b', step_change.b, 'kind', step_change.kind, 'name', step_change.name,
-    'differences', coalesce(jsonb_agg(
+    'differences', coalesce(to_jsonb(array_agg(
       jsonb_build_object('field', d.field)
         || howdah_private.distinguish_steps(d.a, d.b, true) order by d.place
     ) filter (where case
@@ -266,7 +267,7 @@ as $$
         then not exists (select from differing as o where o.field in ('said', 'calls'))
       when step_change.kind <> 'model' and d.field = 'said'
         then not exists (select from differing as o where o.field in ('input', 'output', 'error'))
-      else true end), '[]'))
+      else true end)), '[]'))
   from differing as d
 $$;
 
@@ -308,9 +309,9 @@ begin
     v_from := v_same - v_most / 4;
   end if;
   return (
-    select jsonb_object_agg(t.run,
+    select json_object_agg(t.run,
       case when v_from > 1 then '…' else '' end || substr(t.value, v_from, v_most)
-        || case when length(t.value) >= v_from + v_most then '…' else '' end)
+        || case when length(t.value) >= v_from + v_most then '…' else '' end)::jsonb
     from (values ('a', a), ('b', b)) as t (run, value)
   );
 end $$;
@@ -345,11 +346,11 @@ create or replace function howdah_private.run_differences(a jsonb, b jsonb, fiel
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(
+  select coalesce(to_jsonb(array_agg(
     jsonb_build_object('field', f.field) || howdah_private.distinguish_steps(
       run_differences.a ->> f.field, run_differences.b ->> f.field, false
     ) order by f.place
-  ), '[]')
+  )), '[]')
   from unnest(run_differences.fields) with ordinality as f (field, place)
   where (run_differences.a -> f.field) is distinct from (run_differences.b -> f.field)
 $$;
@@ -377,7 +378,8 @@ as $$
       'retries', count(*) filter (where s.kind = 'retry'))
     from howdah.steps as s where s.execution_id = e.id
   ) || jsonb_build_object('children', (
-    select coalesce(jsonb_agg(to_jsonb(c) order by c.agent, c.workflow, c.status), '[]') from (
+    select coalesce(to_jsonb(array_agg(
+      to_jsonb(c) order by c.agent, c.workflow, c.status)), '[]') from (
       select a.name as agent, w.name as workflow, x.status, count(*) as runs,
         trim_scale(sum(coalesce(h.cost, x.cost) + x.children_cost)) as cost
       from howdah.executions as x

@@ -174,7 +174,7 @@ as $$
         select from howdah.messages as s where s.execution_id = r.id and s.covers_from_seq = 0
       ))
   )
-  select coalesce(jsonb_agg(s.message order by s.turn, s.seq), '[]') from messages as s
+  select coalesce(to_jsonb(array_agg(s.message order by s.turn, s.seq)), '[]') from messages as s
 $$;
 
 -- Returns the earlier messages of a sub-agent that keeps its conversation (ephemeral: false). These
@@ -208,7 +208,7 @@ as $$
       and c.overrides -> 'ephemeral' = 'false' and c.contents_erased_at is null
       and howdah_private.first_agent_of(c.id) = o.agent_id
   )
-  select coalesce(jsonb_agg(s.message order by s.id, s.seq), '[]')
+  select coalesce(to_jsonb(array_agg(s.message order by s.id, s.seq)), '[]')
   from (
     select e.id, m.seq, case when howdah_private.is_refusal_of_request(e.code)
       then howdah_private.refused_message(m, e.code)
@@ -251,11 +251,11 @@ create or replace function howdah_private.attempts_since_last_answer(execution_i
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(howdah_private.step_note(s) || case
+  select coalesce(to_jsonb(array_agg(howdah_private.step_note(s) || case
     when s.kind = 'retry' and s.output ? 'not_before'
       then jsonb_build_object('due_in_ms', (s.output ->> 'delay_ms')::float8
         - extract(epoch from clock_timestamp() - s.finished_at)::float8 * 1000)
-    else '{}' end order by s.seq), '[]')
+    else '{}' end order by s.seq)), '[]')
   from howdah.steps as s
   left join lateral (
     select max(l.seq) filter (where l.kind = 'model' and l.call_id is null) as answered,
@@ -278,13 +278,13 @@ create or replace function howdah_private.team_log(execution_id uuid) returns js
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(
+  select coalesce(to_jsonb(array_agg(
     howdah_private.step_note(s) || jsonb_build_object('output', s.output)
       || case when s.kind = 'child_started' then jsonb_build_object('input',
         jsonb_build_object('message_bytes', octet_length(s.input ->> 'message')))
         else '{}' end
     order by s.seq
-  ), '[]')
+  )), '[]')
   from howdah.steps as s
   where s.execution_id = team_log.execution_id and s.kind <> 'output' and (
     s.kind in ('child', 'answer', 'model', 'tool') or s.seq > coalesce((

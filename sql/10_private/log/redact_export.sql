@@ -28,14 +28,14 @@ create or replace function howdah_private.redact_document(document jsonb, column
   set search_path = pg_catalog, pg_temp
 as $$
   select case when redact_document.columns is null then redact_document.document else (
-    select jsonb_object_agg(f.key, case
+    select json_object_agg(f.key, case
       when f.key <> all (redact_document.columns) or f.value in ('null', '""', '{}', '[]')
         then f.value
       when f.key = 'error' then howdah_private.erase_error(f.value, '[redacted]')
       when f.key = 'tool_calls' then howdah_private.erase_calls(f.value, '[redacted]')
       when f.key = 'tool_call'
         then howdah_private.erase_calls(jsonb_build_array(f.value), '[redacted]') -> 0
-      else '"[redacted]"' end)
+      else '"[redacted]"' end)::jsonb
     from jsonb_each(redact_document.document) as f
   ) end
 $$;
@@ -49,11 +49,12 @@ begin
   return case jsonb_typeof(document)
     when 'string' then to_jsonb('[redacted]'::text)
     when 'object' then (
-      select coalesce(jsonb_object_agg(f.key, howdah_private.redacted_texts(f.value)), '{}')
+      select coalesce(json_object_agg(f.key, howdah_private.redacted_texts(f.value))::jsonb, '{}')
       from jsonb_each(document) as f
     )
     when 'array' then (
-      select coalesce(jsonb_agg(howdah_private.redacted_texts(x.value) order by x.place), '[]')
+      select coalesce(to_jsonb(array_agg(
+        howdah_private.redacted_texts(x.value) order by x.place)), '[]')
       from jsonb_array_elements(document) with ordinality as x (value, place)
     )
     else document end;
@@ -67,20 +68,21 @@ as $$
   select howdah_private.redacted_texts(redacted_definition.definition) || jsonb_build_object(
     'agent', howdah_private.with_names(redacted_definition.definition -> 'agent'),
     'models', (
-      select coalesce(jsonb_agg(howdah_private.with_names(m.value) order by m.place), '[]')
+      select coalesce(to_jsonb(array_agg(
+        howdah_private.with_names(m.value) order by m.place)), '[]')
       from jsonb_array_elements(redacted_definition.definition -> 'models')
         with ordinality as m (value, place)
     ),
     'tools', (
-      select coalesce(jsonb_agg(howdah_private.with_names(t.value) || case
+      select coalesce(to_jsonb(array_agg(howdah_private.with_names(t.value) || case
         when t.value ? 'compensation' then jsonb_build_object(
           'compensation', howdah_private.with_names(t.value -> 'compensation')
         )
-        else '{}' end order by t.place), '[]')
+        else '{}' end order by t.place)), '[]')
       from jsonb_array_elements(redacted_definition.definition -> 'tools')
         with ordinality as t (value, place)
     )) || case when redacted_definition.definition ? 'skills' then jsonb_build_object('skills', (
-      select jsonb_agg(howdah_private.with_names(s.value) order by s.place)
+      select to_jsonb(array_agg(howdah_private.with_names(s.value) order by s.place))
       from jsonb_array_elements(redacted_definition.definition -> 'skills')
         with ordinality as s (value, place)
     )) else '{}' end
@@ -92,7 +94,7 @@ create or replace function howdah_private.with_names(part jsonb) returns jsonb
   set search_path = pg_catalog, pg_temp
 as $$
   select howdah_private.redacted_texts(with_names.part) || coalesce((
-    select jsonb_object_agg(f.key, f.value) from jsonb_each(with_names.part) as f
+    select json_object_agg(f.key, f.value)::jsonb from jsonb_each(with_names.part) as f
     where f.key in ('id', 'name', 'aliases', 'kind', 'agent_id', 'effect', 'provider', 'model',
       'secret_name', 'context_policy', 'engine')
   ), '{}')

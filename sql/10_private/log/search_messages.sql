@@ -82,11 +82,11 @@ begin
     select (
       select case when count(*) > 0 then jsonb_build_object('encrypted', count(*)) else '{}' end
       from turns as t where t.is_encrypted
-    ) || jsonb_build_object('messages', coalesce(jsonb_agg(jsonb_build_object(
+    ) || jsonb_build_object('messages', coalesce(to_jsonb(array_agg(jsonb_build_object(
       'session_id', f.session_id, 'execution_id', f.id, 'seq', f.seq, 'role', f.role,
       'at', f.created_at,
       'text', left(ts_headline(
         'simple', f.content, v_words, 'MaxWords=80, MinWords=40, StartSel="", StopSel=""'
       ), 1000)
-    ) order by f.rank desc, f.id desc, f.seq desc), '[]')) from found as f);
+    ) order by f.rank desc, f.id desc, f.seq desc)), '[]')) from found as f);
 end $$;

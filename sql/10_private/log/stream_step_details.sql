@@ -32,10 +32,10 @@ as $$
   join howdah.steps as s on s.execution_id = e.id and s.seq = i.seq
   cross join lateral (
     select min(x.agent_id::text) filter (where x.step_seq = i.seq)::uuid as agent_id,
-      jsonb_agg(jsonb_build_object(
+      to_jsonb(array_agg(jsonb_build_object(
         'seq', x.seq, 'role', x.role, 'content', x.content, 'tool_calls', x.tool_calls,
         'parts', case when x.role = 'assistant' then x.parts end
-      ) order by x.seq) filter (where x.step_seq = i.seq) as messages,
+      ) order by x.seq) filter (where x.step_seq = i.seq)) as messages,
       max(x.seq) filter (where x.step_seq <= i.seq) as last_message
     from (
       select n.* from howdah.messages as n

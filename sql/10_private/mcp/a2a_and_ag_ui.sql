@@ -16,8 +16,8 @@ begin
       'capabilities', a.capabilities,
       'is_structured', a.output_schema is not null, 'version', coalesce(v.version, 1),
       'skills', coalesce((
-        select jsonb_agg(jsonb_build_object('name', s.name, 'description', s.description)
-          order by g.position, s.name)
+        select to_jsonb(array_agg(jsonb_build_object('name', s.name, 'description', s.description)
+          order by g.position, s.name))
         from howdah.agent_skills as g
         join howdah.skills as s on s.tenant_id = g.tenant_id and s.id = g.skill_id
         where g.tenant_id = a.tenant_id and g.agent_id = a.id and s.is_active
@@ -61,17 +61,17 @@ begin
         select h.updated_at from howdah_private.run_heads as h where h.execution_id = e.id
       ), e.updated_at),
       'questions', coalesce((
-        select jsonb_agg(jsonb_build_object('id', q.id, 'kind', q.kind, 'prompt', q.prompt,
+        select to_jsonb(array_agg(jsonb_build_object('id', q.id, 'kind', q.kind, 'prompt', q.prompt,
           'options', q.options, 'schema', q.schema,
           'tool_call', q.tool_call, 'call_id', case when q.execution_id = e.id then q.call_id end,
           'expires_at', q.expires_at,
-          'is_client_call', howdah_private.is_client_call(q)) order by q.created_at, q.id)
+          'is_client_call', howdah_private.is_client_call(q)) order by q.created_at, q.id))
         from howdah.questions as q
         where q.tenant_id = v_tenant_id and q.root_execution_id = e.id and q.status = 'open'
       ), '[]'),
       'files', coalesce((
-        select jsonb_agg(jsonb_build_object('id', r.id, 'name', r.name, 'type', r.type)
-          order by r.id)
+        select to_jsonb(array_agg(jsonb_build_object('id', r.id, 'name', r.name, 'type', r.type)
+          order by r.id))
         from howdah.resources as r where r.tenant_id = v_tenant_id and r.execution_id = e.id
       ), '[]'))
     from howdah.executions as e
@@ -91,8 +91,9 @@ create or replace function howdah_private.conversation_messages(
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(jsonb_build_object('id', m.id, 'role', m.role, 'content', m.content)
-    order by m.seq), '[]')
+  select coalesce(to_jsonb(array_agg(
+    jsonb_build_object('id', m.id, 'role', m.role, 'content', m.content)
+    order by m.seq)), '[]')
   from (
     select x.id, x.role, x.content, x.seq from howdah.messages as x
     where x.execution_id = conversation_messages.execution_id

@@ -41,8 +41,8 @@ begin
   if v_consent is not null then
     return jsonb_build_object('consent', v_consent);
   end if;
-  select jsonb_agg(jsonb_build_object('server', s.name, 'error', s.error) order by s.name)
-      filter (where s.discovered_at is null),
+  select to_jsonb(array_agg(jsonb_build_object('server', s.name, 'error', s.error) order by s.name)
+      filter (where s.discovered_at is null)),
     bool_or(s.discovered_at is null
       and (s.error is null or (a.account).connected_at > s.failed_at)),
     max(s.discovered_at), greatest(v_run.started_at, max((a.account).connected_at))

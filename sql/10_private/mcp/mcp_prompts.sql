@@ -40,7 +40,8 @@ begin
     and not exists (select from jsonb_to_recordset(record_mcp_prompts.prompts) as p (name text)
       where p.name = m.name);
   return coalesce((
-    select jsonb_agg(jsonb_build_object('prompt', m.name, 'status', m.status) order by m.name)
+    select to_jsonb(array_agg(
+      jsonb_build_object('prompt', m.name, 'status', m.status) order by m.name))
     from howdah.mcp_prompts as m
     where m.tenant_id = v_server.tenant_id and m.server_id = v_server.id and m.status = 'changed'
   ), '[]');

@@ -268,7 +268,8 @@ begin
     perform howdah_private.wake_for_discovery(v_server.tenant_id, v_server.id);
   end if;
   return coalesce((
-    select jsonb_agg(jsonb_build_object('tool', m.name, 'status', m.status) order by m.name)
+    select to_jsonb(array_agg(
+      jsonb_build_object('tool', m.name, 'status', m.status) order by m.name))
     from howdah.mcp_tools as m
     where m.server_id = v_server.id and m.status not in ('accepted', 'gone')
   ), '[]');
@@ -438,9 +439,9 @@ create or replace function howdah_private.pinned_servers(agent_id uuid) returns 
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select case count(*) when 0 then '{}' else jsonb_build_object('servers', jsonb_agg(
+  select case count(*) when 0 then '{}' else jsonb_build_object('servers', to_jsonb(array_agg(
     jsonb_build_object('id', s.id, 'name', s.name, 'allowed_tools', g.allowed_tools)
-      order by s.name)) end
+      order by s.name))) end
   from howdah.agent_servers as g
   join howdah.mcp_servers as s on s.id = g.server_id
   where g.agent_id = pinned_servers.agent_id

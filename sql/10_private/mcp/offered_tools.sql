@@ -84,7 +84,7 @@ begin
     v_data := jsonb_build_object('description', 'Data to work on, such as the list that a map '
       'runs over. Any JSON; omit it if there is none.');
   elsif run_parameters.variables <> '{}' then
-    select coalesce(jsonb_agg(v.key order by v.key), '[]') into v_missing
+    select coalesce(to_jsonb(array_agg(v.key order by v.key)), '[]') into v_missing
     from jsonb_each(run_parameters.variables) as v
     where not v.value ? 'default' and not run_parameters.known ? v.key;
     v_data := jsonb_build_object('type', 'object', 'description', 'Values for its prompt.',

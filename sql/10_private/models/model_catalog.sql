@@ -75,7 +75,7 @@ create or replace function howdah_private.catalog_capabilities(entry jsonb) retu
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_object_agg(c.name, true), '{}')
+  select coalesce(json_object_agg(c.name, true)::jsonb, '{}')
   from (values ('images', 'image'), ('audio', 'audio')) as c (name, modality)
   where catalog_capabilities.entry -> 'input' ? c.modality
 $$;

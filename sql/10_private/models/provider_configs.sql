@@ -34,7 +34,7 @@ as $$
         select '****' || coalesce(s.last_four, '') from howdah.secrets as s
         where s.tenant_id = m.tenant_id and s.name = m.secret_name),
       'warnings', (
-        select jsonb_agg(w.warning) from (
+        select to_jsonb(array_agg(w.warning)) from (
           select x.warning
           from jsonb_array_elements_text(coalesce(
             m.capabilities #> '{provider_config,warnings}', '[]')) as x (warning)

@@ -43,16 +43,16 @@ begin
   if not found then
     return null;
   elsif v_rule.engine_check = 'violations' then
-    select coalesce(jsonb_agg(b), '[]') into v_found from (
+    select coalesce(to_jsonb(array_agg(b)), '[]') into v_found from (
       select p.* from howdah_private.find_violations(now() - interval '1 hour') as p limit 100
     ) as b;
   elsif v_rule.engine_check = 'alerts' then
-    select coalesce(jsonb_agg(b), '[]') into v_found from (
+    select coalesce(to_jsonb(array_agg(b)), '[]') into v_found from (
       select i.*, 'docs/operations.md#' || i.name as runbook
       from howdah_private.installation_alerts() as i limit 100
     ) as b;
   elsif v_rule.engine_check = 'failed_deliveries' then
-    select coalesce(jsonb_agg(b), '[]') into v_found from (
+    select coalesce(to_jsonb(array_agg(b)), '[]') into v_found from (
       select d.id, d.event, d.execution_id, d.last_status, d.last_error, d.last_attempt_at
       from howdah.webhook_deliveries as d
       where d.tenant_id = v_rule.tenant_id and d.status = 'failed'

@@ -107,9 +107,10 @@ begin
     from howdah_private.audit_actor() as w, answered as a
     order by a.id
   )
-  select coalesce(jsonb_object_agg(c.id::text, c.fault) filter (where c.fault is not null), '{}'),
-    jsonb_agg(jsonb_build_array(c.execution_id, c.hits))
-      filter (where c.fault is null and c.hits is not null)
+  select coalesce(json_object_agg(
+    c.id::text, c.fault) filter (where c.fault is not null)::jsonb, '{}'),
+    to_jsonb(array_agg(jsonb_build_array(c.execution_id, c.hits))
+      filter (where c.fault is null and c.hits is not null))
   into v_faults, v_hits from checked as c;
   perform howdah_private.record_input_hits((h.hit ->> 0)::uuid, h.hit -> 1)
   from jsonb_array_elements(v_hits) as h (hit);

@@ -122,7 +122,7 @@ begin
     case when e.step_count > 0 or e.turn > 1 then howdah_private.oversized_requests(e)
       else '{}' end,
     (
-      select coalesce(jsonb_agg(howdah_private.message_json(m) order by m.seq), '[]')
+      select coalesce(to_jsonb(array_agg(howdah_private.message_json(m) order by m.seq)), '[]')
       from howdah.messages as m
       where m.execution_id = e.id and m.execution_id between v_first and v_last
     ),

@@ -99,10 +99,12 @@ begin
   perform howdah_private.drain_inbox(array[take_inbox.id]);
   return query
   select e.step_count,
-    coalesce((select jsonb_agg(howdah_private.step_note(s) order by s.seq) from howdah.steps as s
+    coalesce((select to_jsonb(array_agg(
+      howdah_private.step_note(s) order by s.seq)) from howdah.steps as s
       where s.execution_id = e.id and s.seq > take_inbox.after), '[]'),
     coalesce((
-      select jsonb_agg(howdah_private.message_json(m) order by m.seq) from howdah.messages as m
+      select to_jsonb(array_agg(
+        howdah_private.message_json(m) order by m.seq)) from howdah.messages as m
       where m.execution_id = e.id and m.step_seq > take_inbox.after
     ), '[]')
   from howdah.executions as e where e.id = take_inbox.id;

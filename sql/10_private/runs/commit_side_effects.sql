@@ -98,7 +98,7 @@ as $$
   from jsonb_to_recordset(begin_children.commits)
     as c (id uuid, fence int, after int, steps jsonb, "to" jsonb)
   cross join lateral (
-    select jsonb_agg(s.step -> 'child' order by s.position) as children
+    select to_jsonb(array_agg(s.step -> 'child' order by s.position)) as children
     from jsonb_array_elements(c.steps) with ordinality as s (step, position)
     where s.step ? 'child'
   ) as t

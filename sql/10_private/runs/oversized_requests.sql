@@ -17,7 +17,7 @@ declare
   v_last uuid := v_runs[cardinality(v_runs)];
 begin
   return coalesce((
-    select jsonb_object_agg(r.name, r.tokens) from (
+    select json_object_agg(r.name, r.tokens)::jsonb from (
       select s.name, min((s.input ->> 'estimated_tokens')::int) as tokens from howdah.steps as s
       where s.execution_id = any (v_runs) and s.execution_id between v_first and v_last
         and s.kind = 'retry' and s.error ->> 'code' = 'context_too_long'

@@ -7,9 +7,9 @@ create or replace function howdah_private.history_entries(messages jsonb) return
   language sql immutable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(
+  select coalesce(to_jsonb(array_agg(
     m.message - '{seq,step_seq,covers_from_seq,covers_to_seq,trust}'::text[] order by m.place
-  ), '[]')
+  )), '[]')
   from jsonb_array_elements(history_entries.messages) with ordinality as m (message, place)
 $$;
 
@@ -55,7 +55,7 @@ create or replace function howdah_private.execution_messages_of(execution_id uui
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(howdah_private.message_json(m) order by m.seq), '[]')
+  select coalesce(to_jsonb(array_agg(howdah_private.message_json(m) order by m.seq)), '[]')
   from howdah.messages as m where m.execution_id = execution_messages_of.execution_id
 $$;
 
@@ -285,17 +285,17 @@ begin
     where x.parent_execution_id = e.id
   ) as c
   cross join lateral (
-    select coalesce(jsonb_agg(jsonb_build_object(
+    select coalesce(to_jsonb(array_agg(jsonb_build_object(
       'seq', m.step_seq, 'content', coalesce(m.content, ''), 'has_calls', m.tool_calls is not null
-    ) order by m.seq), '[]') as answers
+    ) order by m.seq)), '[]') as answers
     from howdah.messages as m
     where m.execution_id = e.id and m.role = 'assistant' and m.step_seq > conversation_since.since
   ) as a
   cross join lateral (
-    select coalesce(jsonb_agg(jsonb_build_object(
+    select coalesce(to_jsonb(array_agg(jsonb_build_object(
       'id', x.id, 'prompt', x.prompt, 'options', x.options, 'tool_call', x.tool_call,
       'is_client_call', howdah_private.is_client_call(x)
-    ) order by x.created_at, x.id), '[]') as questions
+    ) order by x.created_at, x.id)), '[]') as questions
     from howdah.questions as x
     where x.tenant_id = e.tenant_id and x.root_execution_id = e.id
       and x.status = 'open' and x.kind = 'question'

@@ -116,7 +116,7 @@ as $$
     group by s.place, s.message, s.from_seq, s.is_first
     having count(p.place) > 0 or s.is_first -- the first summary stands for turns not read any more
   )
-  select coalesce(jsonb_agg(h.message order by h.place), '[]') from history as h
+  select coalesce(to_jsonb(array_agg(h.message order by h.place)), '[]') from history as h
   where coalesce(h.message ->> 'content', h.message ->> 'parts', h.message ->> 'tool_calls')
     is not null
 $$;
@@ -131,12 +131,12 @@ create or replace function howdah_private.history_message(tenant_id uuid, messag
 as $$
   select (message - '{seq,step_seq,covers_from_seq,covers_to_seq,trust}'::text[])
     || case when message ? 'parts' then jsonb_build_object('parts', (
-      select coalesce(jsonb_agg(
+      select coalesce(to_jsonb(array_agg(
         case when p.part ->> 'type' is distinct from 'resource' then p.part
           else jsonb_build_object(
             'type', 'text', 'text', coalesce('[file ' || r.name || ']', '[file]')
           ) end order by p.place
-      ), '[]')
+      )), '[]')
       from jsonb_array_elements(message -> 'parts') with ordinality as p (part, place)
       left join howdah.resources as r
         on r.id = howdah_private.parse_id(p.part ->> 'resource_id')
@@ -145,7 +145,7 @@ as $$
         'provider_tool_result', 'text_span')
     )) else '{}' end
     || case when message ? 'tool_calls' then jsonb_build_object('tool_calls', (
-      select jsonb_agg(c.call - 'provider_metadata' order by c.place)
+      select to_jsonb(array_agg(c.call - 'provider_metadata' order by c.place))
       from jsonb_array_elements(message -> 'tool_calls') with ordinality as c (call, place)
     )) else '{}' end
 $$;

@@ -114,10 +114,11 @@ as $$
     ) as f
     where not exists (select from unchanged as u where u.id = p.id)
   )
-  select coalesce(jsonb_agg(jsonb_build_object('id', coalesce(u.id, f.id), 'position', l.position,
+  select coalesce(to_jsonb(array_agg(
+    jsonb_build_object('id', coalesce(u.id, f.id), 'position', l.position,
     'status', l.item -> 'status', 'title', coalesce(u.title, l.title),
     'note', case when u.id is not null then u.note else l.item ->> 'note' end)
-    order by l.position), '[]')
+    order by l.position)), '[]')
   from lines as l
   left join unchanged as u on u.position = l.position
   left join changed as c on c.position = l.position

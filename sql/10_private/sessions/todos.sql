@@ -15,9 +15,9 @@ create or replace function howdah_private.todos_json(session_id uuid) returns js
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(jsonb_build_object(
+  select coalesce(to_jsonb(array_agg(jsonb_build_object(
     'position', t.position, 'id', t.id, 'title', t.title, 'status', t.status, 'note', t.note
-  ) order by t.position), '[]')
+  ) order by t.position)), '[]')
   from howdah.todos as t where t.session_id = todos_json.session_id
 $$;
 

@@ -310,7 +310,8 @@ create or replace function howdah_private.privileges_to_grant(
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(jsonb_build_object('column', n.name, 'privilege', n.privilege)), '[]')
+  select coalesce(to_jsonb(array_agg(
+    jsonb_build_object('column', n.name, 'privilege', n.privilege))), '[]')
   from (
     select k.name::name, 'select' as privilege
     from unnest((watch).key_columns || (watch).into_column) as k (name)

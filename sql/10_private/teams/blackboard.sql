@@ -16,7 +16,8 @@ begin
     return howdah_private.board_entry(v_run.root_execution_id, arguments ->> 'key');
   end if;
   return jsonb_build_object('entries', coalesce((
-    select jsonb_agg(jsonb_build_object('key', b.key, 'version', b.version) order by b.key)
+    select to_jsonb(array_agg(
+      jsonb_build_object('key', b.key, 'version', b.version) order by b.key))
     from howdah.board_entries as b where b.root_execution_id = v_run.root_execution_id
   ), '[]'));
 end $$;

@@ -6,7 +6,7 @@ create or replace function howdah_private.capable_agents(execution_id uuid) retu
   language sql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(c.member order by c.lacks_description, c.name), '[]')
+  select coalesce(to_jsonb(array_agg(c.member order by c.lacks_description, c.name)), '[]')
   from (
     select a.name, a.description = '' and a.capabilities = '{}' as lacks_description,
       jsonb_strip_nulls(jsonb_build_object(

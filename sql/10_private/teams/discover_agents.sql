@@ -26,9 +26,9 @@ create or replace function howdah_private.discovered_agents(run howdah.execution
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(jsonb_build_object('name', f.name,
+  select coalesce(to_jsonb(array_agg(jsonb_build_object('name', f.name,
     'description', left(f.description, 1000), 'capabilities', f.capabilities, 'domain', f.domain
-  ) order by f.hits desc, f.name), '[]')
+  ) order by f.hits desc, f.name)), '[]')
   from (
     select a.name, a.description, a.capabilities, a.domain, h.hits
     from howdah.agents as a
@@ -76,12 +76,13 @@ as $$
       and coalesce(w.is_active and w.deleted_at is null and not w.is_restricted, true)
     order by usable desc, h.hits desc, t.name limit 20
   )
-  select coalesce(jsonb_agg(jsonb_build_object('name', (f.tool).name, 'kind', (f.tool).kind,
+  select coalesce(to_jsonb(array_agg(
+    jsonb_build_object('name', (f.tool).name, 'kind', (f.tool).kind,
     'description', case when f.usable or (f.tool).kind <> 'mcp'
       then left((f.tool).description, 500) else '' end,
     'capabilities', howdah_private.tool_capabilities(f.tool),
     'domain', howdah_private.tool_domain(f.tool), 'usable', f.usable
-  ) order by f.usable desc, f.hits desc, (f.tool).name), '[]')
+  ) order by f.usable desc, f.hits desc, (f.tool).name)), '[]')
   from found as f
 $$;
 

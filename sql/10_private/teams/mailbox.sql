@@ -383,7 +383,7 @@ as $$
     where m.id in (select f.id from fitting as f)
     returning m.*
   )
-  select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+  select coalesce(to_jsonb(array_agg(jsonb_strip_nulls(jsonb_build_object(
     'id', t.id, 'from', coalesce(a.name, t.created_by), 'from_run', t.from_execution_id,
     'trust', case
       when t.from_execution_id is not null
@@ -394,7 +394,7 @@ as $$
       else t.trust end,
     'thread', t.thread_id, 'reply_to', t.reply_to_id, 'subject', t.subject, 'content', t.content,
     'sent_at', t.created_at
-  )) order by t.id), '[]')
+  )) order by t.id)), '[]')
   from taken as t left join howdah.agents as a on a.id = t.from_agent_id
   left join howdah.executions as e on e.id = t.from_execution_id
   left join howdah_private.run_heads as h on h.execution_id = e.id

@@ -14,14 +14,14 @@ as $$
       'max_tokens', w.max_tokens, 'max_cost', w.max_cost, 'max_seconds', w.max_seconds
     ),
     'models', coalesce((
-      select jsonb_agg(howdah_private.model_definition(m,
-        coalesce(w.configuration -> 'request_params', '{}'))) from howdah.models as m
+      select to_jsonb(array_agg(howdah_private.model_definition(m,
+        coalesce(w.configuration -> 'request_params', '{}')))) from howdah.models as m
       where m.id = howdah_private.deciding_model(w.tenant_id, w.configuration)
     ), '[]'),
     'tools', '[]'::jsonb,
     'workflow', jsonb_build_object(
       'type', w.type, 'configuration', w.configuration, 'members', coalesce((
-        select jsonb_agg(howdah_private.member_definition(x) order by x.sequence_order)
+        select to_jsonb(array_agg(howdah_private.member_definition(x) order by x.sequence_order))
         from howdah.workflow_agents as x where x.workflow_id = w.id
       ), '[]')
     )

@@ -144,7 +144,7 @@ create or replace function howdah_private.without_missing_secrets(configuration 
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select jsonb_build_object('secrets', coalesce(jsonb_object_agg(s.key, s.value), '{}'))
+  select jsonb_build_object('secrets', coalesce(json_object_agg(s.key, s.value)::jsonb, '{}'))
   from jsonb_each(without_missing_secrets.configuration -> 'secrets') as s
   where exists (
     select from howdah.secrets as k

@@ -47,7 +47,7 @@ begin
           + pg_stat_get_xact_tuples_deleted(t.tgrelid) as writes
       from pg_trigger as t where t.tgdeferrable and t.tgenabled <> 'D'
     )
-    select coalesce(jsonb_object_agg(c.tgrelid, c.writes), '{}')
+    select coalesce(json_object_agg(c.tgrelid, c.writes)::jsonb, '{}')
     from candidates as c
     where (c.writes > 0 or not current_setting('track_counts')::boolean) and exists (
       select from (

@@ -16,8 +16,8 @@ create or replace function howdah_private.table_change_counts() returns jsonb
   language sql volatile
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_object_agg(s.relid,
-    jsonb_build_array(s.n_tup_ins, s.n_tup_upd, s.n_tup_del)), '{}')
+  select coalesce(json_object_agg(s.relid,
+    jsonb_build_array(s.n_tup_ins, s.n_tup_upd, s.n_tup_del))::jsonb, '{}')
   from pg_stat_xact_user_tables as s
   where s.n_tup_ins + s.n_tup_upd + s.n_tup_del > 0
     and s.schemaname not in ('howdah_private', 'graphile_worker')
@@ -97,7 +97,7 @@ as $$
     'relation', r.oid, 'schema', n.nspname, 'name', r.relname, 'parts', to_jsonb(c.parts),
     'inserted', c.inserted, 'updated', c.updated,
     'deleted', c.deleted, 'has_policies', row_security_active(r.oid), 'key', coalesce((
-      select jsonb_agg(a.attname order by k.place)
+      select to_jsonb(array_agg(a.attname order by k.place))
       from pg_index as i
       cross join lateral unnest(i.indkey::int2[]) with ordinality as k (attnum, place)
       join pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
@@ -159,10 +159,10 @@ create or replace function howdah_private.rows_before(
 as $$
 begin
   return (
-    select coalesce(jsonb_agg(t.tbl || jsonb_build_object('before',
+    select coalesce(to_jsonb(array_agg(t.tbl || jsonb_build_object('before',
       case when t.tbl ->> 'left_out' is null then howdah_private.touched_rows(
         t.tbl, 'xmax', rows_before.lists, (bounds ->> 'rows')::int, (bounds ->> 'bytes')::bigint)
-      end)), '[]')
+      end))), '[]')
     from howdah_private.tables_changed(rows_before.counted,
       (bounds ->> 'scanned')::bigint) as t (tbl)
   );
@@ -179,13 +179,14 @@ declare
   v_there jsonb;
 begin
   execute format(
-    'select coalesce(jsonb_object_agg(t.tableoid || '' '' || t.ctid, true), ''{}'') '
+    'select coalesce(json_object_agg(t.tableoid || '' '' || t.ctid, true)::jsonb, ''{}'') '
     'from %I.%I as t where t.ctid = any ($1)',
     tbl ->> 'schema', tbl ->> 'name')
     into v_there using array(select (r.value ->> 'place')::tid
       from jsonb_array_elements(v_rows) as r);
   return (
-    select coalesce(jsonb_agg(r.value -> 'row'), '[]') from jsonb_array_elements(v_rows) as r
+    select coalesce(to_jsonb(array_agg(
+      r.value -> 'row')), '[]') from jsonb_array_elements(v_rows) as r
     where not v_there ? ((r.value ->> 'part') || ' ' || (r.value ->> 'place'))
   );
 end $$;

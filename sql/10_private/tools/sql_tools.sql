@@ -6,10 +6,10 @@ create or replace function howdah_private.function_arguments(fn regprocedure) re
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(jsonb_build_object(
+  select coalesce(to_jsonb(array_agg(jsonb_build_object(
     'name', a.name, 'type', format_type(a.type, null),
     'optional', a.position > p.pronargs - p.pronargdefaults
-  ) order by a.position), '[]')
+  ) order by a.position)), '[]')
   from pg_catalog.pg_proc as p
   cross join lateral (
     select x.name, x.type, row_number() over (order by x.place) as position
@@ -31,7 +31,7 @@ as $$
     when t.typcategory = 'A' then
       jsonb_build_object('type', 'array', 'items', howdah_private.type_schema(t.typelem))
     when t.typtype = 'e' then jsonb_build_object('type', 'string', 'enum', (
-      select jsonb_agg(l.enumlabel order by l.enumsortorder)
+      select to_jsonb(array_agg(l.enumlabel order by l.enumsortorder))
       from pg_catalog.pg_enum as l where l.enumtypid = t.oid))
     when t.typname in ('int2', 'int4', 'int8') then '{"type": "integer"}'
     when t.typcategory = 'N' then '{"type": "number"}'
@@ -55,8 +55,8 @@ as $$
   select jsonb_build_object(
     'type', 'object', 'additionalProperties', false,
     'properties',
-    coalesce(jsonb_object_agg(a.name, howdah_private.type_schema(a.type::regtype)), '{}'),
-    'required', coalesce(jsonb_agg(a.name) filter (where not a.optional), '[]')
+    coalesce(json_object_agg(a.name, howdah_private.type_schema(a.type::regtype))::jsonb, '{}'),
+    'required', coalesce(to_jsonb(array_agg(a.name) filter (where not a.optional)), '[]')
   )
   from jsonb_to_recordset(howdah_private.function_arguments(function_parameters.fn))
     as a (name text, type text, optional boolean)

@@ -41,10 +41,10 @@ as $$
       and coalesce(agent_actions.configuration -> 'allowed_tools' ? (p.tool ->> 'name'), true)
     order by p.place limit 100
   )
-  select coalesce(jsonb_agg(jsonb_build_object('name', x.tool -> 'name',
+  select coalesce(to_jsonb(array_agg(jsonb_build_object('name', x.tool -> 'name',
     'description', left(x.tool ->> 'description', 500),
     'parameters', case when x.total <= 65536 then x.tool -> 'parameters' end
-  ) order by x.place), '[]')
+  ) order by x.place)), '[]')
   from actions as x
 $$;
 
@@ -67,9 +67,10 @@ create or replace function howdah_private.tools_with_capabilities(tools jsonb) r
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(p.tool || case when t.id is null then '{}' else jsonb_build_object(
+  select coalesce(to_jsonb(array_agg(
+    p.tool || case when t.id is null then '{}' else jsonb_build_object(
     'capabilities', howdah_private.tool_capabilities(t), 'domain', howdah_private.tool_domain(t)
-  ) end order by p.place), '[]')
+  ) end order by p.place)), '[]')
   from jsonb_array_elements(tools_with_capabilities.tools) with ordinality as p (tool, place)
   left join howdah.tools as t on t.id = (p.tool ->> 'id')::uuid
 $$;

@@ -44,8 +44,9 @@ begin
   return query
     select howdah_private.exported_row('session', to_jsonb(s), 'howdah.sessions', v_redact)
       || jsonb_build_object('todos', coalesce((
-        select jsonb_agg(howdah_private.exported_row('todo', to_jsonb(t), 'howdah.todos', v_redact)
-          order by t.position)
+        select to_jsonb(array_agg(
+          howdah_private.exported_row('todo', to_jsonb(t), 'howdah.todos', v_redact)
+          order by t.position))
         from howdah.todos as t where t.session_id = s.id
       ), '[]'))
     from howdah.sessions as s where s.tenant_id = v_user.tenant_id and s.user_id = v_user.id

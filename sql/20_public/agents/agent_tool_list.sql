@@ -5,11 +5,12 @@ create or replace function howdah.agent_tool_list(agent text) returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(jsonb_agg(jsonb_build_object('type', 'function', 'function', jsonb_build_object(
+  select coalesce(to_jsonb(array_agg(
+    jsonb_build_object('type', 'function', 'function', jsonb_build_object(
     'name', p.tool -> 'name', 'description', p.tool -> 'description',
     'parameters', p.tool -> 'parameters'
   )) || case when t.id is null then '{}'
-    else howdah_private.tool_profile(t, p.tool -> 'configuration') end order by p.place), '[]')
+    else howdah_private.tool_profile(t, p.tool -> 'configuration') end order by p.place)), '[]')
   from howdah.agents as a
   join howdah.agent_versions as v on v.id = a.current_version_id
   cross join lateral jsonb_array_elements(v.definition -> 'tools') with ordinality as p (tool,

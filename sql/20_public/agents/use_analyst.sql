@@ -37,7 +37,7 @@ begin
   end if;
   update howdah.agent_tools as g
   set configuration = g.configuration || jsonb_build_object('schemas', (
-    select jsonb_agg(s.name order by s.first) from (
+    select to_jsonb(array_agg(s.name order by s.first)) from (
       select u.name, min(u.position) as first
       from unnest(
         array(select jsonb_array_elements_text(

@@ -49,45 +49,46 @@ as $$
       else v.definition end,
     'history', case when exported_run.redact then (
       select coalesce(
-        jsonb_agg(howdah_private.redact_document(h.message, c.of_messages) order by h.place), '[]')
+        to_jsonb(array_agg(
+          howdah_private.redact_document(h.message, c.of_messages) order by h.place)), '[]')
       from jsonb_array_elements(howdah_private.run_history(e.id)) with ordinality as h (message,
         place)
     ) else howdah_private.run_history(e.id) end,
     'steps', coalesce((
-      select jsonb_agg(
+      select to_jsonb(array_agg(
         howdah_private.redact_document(to_jsonb(s) - '{tenant_id,execution_id}'::text[], c.of_steps)
-          order by s.seq)
+          order by s.seq))
       from howdah.steps as s where s.execution_id = e.id
     ), '[]'),
     'messages', coalesce((
-      select jsonb_agg(
+      select to_jsonb(array_agg(
         howdah_private.redact_document(to_jsonb(m) - '{tenant_id,execution_id,session_id}'::text[],
           c.of_messages)
-        order by m.seq)
+        order by m.seq))
       from howdah.messages as m where m.execution_id = e.id
     ), '[]'),
     'questions', coalesce((
-      select jsonb_agg(
+      select to_jsonb(array_agg(
         howdah_private.redact_document(to_jsonb(q) - '{tenant_id,execution_id,session_id}'::text[],
           c.of_questions)
-        order by q.id)
+        order by q.id))
       from howdah.questions as q where q.execution_id = e.id
     ), '[]'),
     'children', coalesce((
-      select jsonb_agg(
+      select to_jsonb(array_agg(
         howdah_private.exported_run(c.id, exported_run.depth + 1, exported_run.redact)
-          order by c.id)
+          order by c.id))
       from howdah.executions as c where c.parent_execution_id = e.id and exported_run.depth < 32
         -- the export of a user's data runs with the engine's privileges
         and howdah_private.sees_agent(coalesce(c.agent_id, c.workflow_id))
     ), '[]')
   ) || case when e.handoffs > 0 then jsonb_build_object('handoffs', (
-    select jsonb_agg(
+    select to_jsonb(array_agg(
       jsonb_build_object('seq', s.seq,
         'agent', jsonb_build_object('name', h.definition #> '{agent,name}', 'version', h.version),
       'definition',
       case when exported_run.redact then howdah_private.redacted_definition(h.definition)
-        else h.definition end) order by s.seq)
+        else h.definition end) order by s.seq))
     from howdah.steps as s
     join howdah.agent_versions as h on h.id = (s.output #>> '{to,agent_version_id}')::uuid
     where s.execution_id = e.id and s.kind = 'handoff'

@@ -41,7 +41,7 @@ begin
   end loop;
   v_tree := howdah_private.lock_below(resume_runs.ids);
   perform howdah_private.lock_heads(v_tree) where cardinality(v_tree) > 1;
-  select coalesce(jsonb_object_agg(w.id, w.reason), '{}') into v_reasons
+  select coalesce(json_object_agg(w.id, w.reason)::jsonb, '{}') into v_reasons
   from (
     select p.id, case when p.status = 'paused' then howdah_private.remaining_wait(p) end as reason
     from howdah.executions as p

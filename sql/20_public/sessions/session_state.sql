@@ -87,9 +87,9 @@ begin
   return jsonb_build_object(
     'version', howdah_private.session_version(v_session.id),
     'tasks', coalesce((
-      select jsonb_agg(jsonb_build_object(
+      select to_jsonb(array_agg(jsonb_build_object(
         'position', t.position, 'title', t.title, 'status', t.status, 'note', t.note)
-          order by t.position)
+          order by t.position))
       from howdah.todos as t where t.session_id = v_session.id
     ), '[]'),
     'awaiting_user_input', (

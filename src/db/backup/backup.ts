@@ -198,7 +198,7 @@ const SNAPSHOT = `
   select pg_export_snapshot() as id,
     array(select o.name from own as o order by 1) as own,
     (select m.name from howdah_private.migrations as m order by m.id desc limit 1) as migration,
-    (select coalesce(jsonb_object_agg(l.status, l.runs), '{}') from (
+    (select coalesce(json_object_agg(l.status, l.runs)::jsonb, '{}') from (
       select e.status, count(*) as runs from howdah.executions as e
       where e.status in ('queued', 'running', 'waiting', 'paused') group by e.status) as l) as live_runs,
     jsonb_build_object(

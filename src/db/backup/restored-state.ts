@@ -36,7 +36,7 @@ export async function restoredState(pool: Pool): Promise<RestoredState> {
 
 const STATE = `
   select
-    (select coalesce(jsonb_object_agg(l.status, l.runs), '{}') from (
+    (select coalesce(json_object_agg(l.status, l.runs)::jsonb, '{}') from (
       select e.status, count(*) as runs from howdah.executions as e
       where e.status in ('queued', 'running', 'waiting', 'paused') group by e.status) as l) as live_runs,
     (select count(*) from howdah.executions)::float8 as executions,

@@ -64,7 +64,7 @@ const FIGURES = `
   )
   select howdah_private.is_any_worker_alive() as is_worker_alive,
     (
-      select coalesce(jsonb_object_agg(l.status, l.runs), '{}')
+      select coalesce(json_object_agg(l.status, l.runs)::jsonb, '{}')
       from (select status, count(*) as runs from live group by status) as l
     ) as live,
     (select count(*)::int from failed) as failed,

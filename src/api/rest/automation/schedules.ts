@@ -106,7 +106,7 @@ const times = route({
   },
   async work(db, { query: { cron, timezone, after, count } }) {
     const { rows } = await db.query<{ data: unknown }>(
-      `select coalesce(jsonb_agg(x.at order by x.at), '[]') as data
+      `select coalesce(to_jsonb(array_agg(x.at order by x.at)), '[]') as data
        from howdah.schedule_times($1, $2, coalesce($3::timestamptz, now()), $4) as x (at)`,
       [cron, timezone, after ?? null, count],
     );

@@ -102,10 +102,11 @@ export const workflows: CrudResource = {
       t.id as workflow_id, t.is_active as active,
       (select v.version from howdah.workflow_versions as v where v.id = t.current_version_id) as version,
       coalesce((
-        select jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+        select to_jsonb(array_agg(jsonb_strip_nulls(jsonb_build_object(
           'agent', (select a.name from howdah.agents as a where a.id = m.agent_id),
           'workflow', (select w.name from howdah.workflows as w where w.id = m.member_workflow_id),
-          'question', m.question, 'role', m.role, 'configuration', nullif(m.configuration, '{}'))) order by m.sequence_order)
+          'question', m.question, 'role', m.role, 'configuration', nullif(m.configuration, '{}')))
+          order by m.sequence_order))
         from howdah.workflow_agents as m where m.workflow_id = t.id), '[]') as members`,
   },
   row: z
