@@ -603,7 +603,8 @@ grant execute on procedure howdah.tail(uuid, text) to howdah_app, howdah_viewer;
 -- Functions of triggers and checks, which run with the rights of the writer.
 grant execute on function
   howdah_private.name_fault(text), howdah_private.refuse_large(text, int, int, text, text),
-  howdah_private.size_fix(int, text, text)
+  howdah_private.size_fix(int, text, text), howdah_private.is_deep(jsonb),
+  howdah_private.refuse_deep(text)
   to howdah_app;
 grant execute on function
   howdah_private.is_harmless_configuration(jsonb), howdah_private.settings_of_admins(jsonb)
@@ -749,7 +750,8 @@ grant execute on function
   howdah_private.roll_up_usage(uuid[], uuid, uuid), howdah_private.unaligned_trees(date, int)
   to howdah_owner;
 grant execute on function
-  howdah_private.first_content(text, jsonb, uuid), howdah_private.with_arguments(jsonb, jsonb),
+  howdah_private.first_content(text, jsonb, uuid), howdah_private.data_text(jsonb),
+  howdah_private.with_arguments(jsonb, jsonb),
   howdah_private.with_history_contents(jsonb, jsonb, jsonb),
   howdah_private.write_first_messages(uuid[]), howdah_private.write_log_contents(text, jsonb),
   howdah_private.write_side_contents(text, jsonb)

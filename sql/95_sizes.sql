@@ -1,6 +1,7 @@
--- Limits the size of every text, list and document that the application may write. The file runs
--- after the grants, because the loop reads these columns from the catalogue, so no column can be
--- forgotten. The check is in the condition of the trigger, which costs almost nothing.
+-- Limits the size of every text, list and document that the application may write, and the levels
+-- of a document (`is_deep`). The file runs after the grants, because the loop reads these columns
+-- from the catalogue, so no column can be forgotten. The check is in the condition of the trigger,
+-- which costs almost nothing.
 do $$
 declare
   v_table record;
@@ -28,7 +29,10 @@ begin
       string_agg(format('%L, %L, %L', c.attname, c.most, c.unit), ', '
         order by c.attnum) as arguments,
       string_agg(format(case
-        when c.type <> 'text'
+        when c.type = 'jsonb'
+          then '(pg_column_size(new.%1$I) > 500 and (octet_length(new.%1$I::text) > %2$s'
+            ' or jsonb_path_exists(new.%1$I, ''strict $.**{101}'')))'
+        when c.type = 'text[]'
           then '(pg_column_size(new.%1$I) > 1000 and octet_length(to_jsonb(new.%1$I)::text) > %2$s)'
         when c.unit = 'characters' then 'length(new.%1$I) > %2$s'
         else 'octet_length(new.%1$I) > %2$s'

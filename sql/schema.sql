@@ -11744,6 +11744,9 @@ begin
   if found then
     perform howdah_private.refuse_large(v_large.field, v_large.size, v_large.most, v_large.unit);
   end if;
+  perform howdah_private.refuse_deep(f.field)
+  from (values ('input_data', e.input_data), ('metadata', e.metadata)) as f (field, value)
+  where howdah_private.is_deep(f.value);
   -- a fork copies metadata that was checked before; the owner of a table wrote that of its rows
   if e.forked_from_execution_id is null and e.table_trigger_id is null then
     perform howdah_private.check_plain_secrets('metadata', e.metadata);
@@ -14618,6 +14621,13 @@ begin
   );
   mail := array(select m.id from howdah_private.mail_of_user(u, runs) as m order by m.id);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.data_text(data jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+RETURN CASE WHEN ((pg_column_size(data) <= 16384) AND (NOT jsonb_path_exists(data, 'strict $.**{17}'::jsonpath))) THEN jsonb_pretty(data) ELSE (data)::text END
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.debounce(e howdah.executions, partition oid)
@@ -19311,7 +19321,7 @@ CREATE OR REPLACE FUNCTION howdah_private.first_content(input text, input_data j
  STABLE
 RETURN concat_ws('
 
-'::text, NULLIF(input, ''::text), jsonb_pretty(CASE WHEN ((input <> ''::text) AND (jsonb_typeof(input_data) = 'object'::text)) THEN (SELECT CASE WHEN (v.variables IS NULL) THEN first_content.input_data ELSE NULLIF((first_content.input_data - v.variables), '{}'::jsonb) END AS "nullif" FROM (SELECT (SELECT ARRAY(SELECT k.name FROM jsonb_object_keys((a.definition #> '{agent,prompt,variables}'::text[])) k(name)) AS "array" FROM howdah.agent_versions a WHERE ((a.id = first_content.agent_version_id) AND ((a.definition -> 'agent'::text) ? 'prompt'::text))) AS variables) v) ELSE input_data END))
+'::text, NULLIF(input, ''::text), howdah_private.data_text(CASE WHEN ((input <> ''::text) AND (jsonb_typeof(input_data) = 'object'::text)) THEN (SELECT CASE WHEN (v.variables IS NULL) THEN first_content.input_data ELSE NULLIF((first_content.input_data - v.variables), '{}'::jsonb) END AS "nullif" FROM (SELECT (SELECT ARRAY(SELECT k.name FROM jsonb_object_keys((a.definition #> '{agent,prompt,variables}'::text[])) k(name)) AS "array" FROM howdah.agent_versions a WHERE ((a.id = first_content.agent_version_id) AND ((a.definition -> 'agent'::text) ? 'prompt'::text))) AS variables) v) ELSE input_data END))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.first_discovery(worker uuid, id uuid, fence integer)
@@ -20917,6 +20927,13 @@ AS $function$
 begin
   return contents_encrypted_at is not null and howdah_private.is_encrypted_json(is_copy.value);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_deep(value jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN ((pg_column_size(value) > 500) AND jsonb_path_exists(value, 'strict $.**{101}'::jsonpath))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_encrypted(value text)
@@ -28762,6 +28779,20 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_deep(field text)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('%s is nested more than 100 levels deep', refuse_deep.field),
+    detail = jsonb_build_object('field', refuse_deep.field, 'most', 100, 'unit', 'levels')::text,
+    hint = 'Write lists and objects with fewer levels.';
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_dropped_month(month date)
  RETURNS void
  LANGUAGE plpgsql
@@ -36482,6 +36513,9 @@ begin
   for v_at in 0 .. tg_nargs - 1 by 3 loop
     v_size := case tg_argv[v_at + 2] when 'characters' then length(v_row ->> tg_argv[v_at])
       else octet_length(v_row ->> tg_argv[v_at]) end;
+    if howdah_private.is_deep(v_row -> tg_argv[v_at]) then
+      perform howdah_private.refuse_deep(tg_argv[v_at]);
+    end if;
     if v_size > tg_argv[v_at + 1]::int then
       perform howdah_private.refuse_large(
         tg_argv[v_at], v_size, tg_argv[v_at + 1]::int, tg_argv[v_at + 2],
@@ -45218,7 +45252,7 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_mod
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF request_params ON howdah.agent_models FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((pg_column_size(new.request_params) > 1000) AND (octet_length((to_jsonb(new.request_params))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('request_params', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF request_params ON howdah.agent_models FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((pg_column_size(new.request_params) > 500) AND ((octet_length((new.request_params)::text) > 1048576) OR jsonb_path_exists(new.request_params, 'strict $.**{101}'::jsonpath))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('request_params', '1048576', 'bytes');
 
 CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF request_params ON howdah.agent_models FOR EACH ROW WHEN ((strpos((new.request_params)::text, 'howdah.sealed.v'::text) > 0)) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('request_params');
 
@@ -45318,7 +45352,7 @@ CREATE TRIGGER _030_permit_approval_update BEFORE UPDATE ON howdah.agent_tools F
 
 CREATE TRIGGER _040_permit_sub_agent BEFORE INSERT OR UPDATE OF tool_id ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_tools__permit_sub_agent();
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF configuration ON howdah.agent_tools FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('configuration', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF configuration ON howdah.agent_tools FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((pg_column_size(new.configuration) > 500) AND ((octet_length((new.configuration)::text) > 1048576) OR jsonb_path_exists(new.configuration, 'strict $.**{101}'::jsonpath))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('configuration', '1048576', 'bytes');
 
 CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF configuration ON howdah.agent_tools FOR EACH ROW WHEN ((strpos((new.configuration)::text, 'howdah.sealed.v'::text) > 0)) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('configuration');
 
@@ -45354,7 +45388,7 @@ CREATE TRIGGER _030_permit_default_insert BEFORE INSERT ON howdah.agents FOR EAC
 
 CREATE TRIGGER _030_permit_default_update BEFORE UPDATE OF user_id, is_default ON howdah.agents FOR EACH ROW WHEN (((new.user_id IS DISTINCT FROM old.user_id) OR (new.is_default IS DISTINCT FROM old.is_default))) EXECUTE FUNCTION howdah_private.tg_agents__permit_default();
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, system_prompt, prompt_values, engine_configuration, capabilities, domain, output_schema ON howdah.agents FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR (octet_length(new.system_prompt) > 1048576) OR ((pg_column_size(new.prompt_values) > 1000) AND (octet_length((to_jsonb(new.prompt_values))::text) > 1048576)) OR ((pg_column_size(new.engine_configuration) > 1000) AND (octet_length((to_jsonb(new.engine_configuration))::text) > 1048576)) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 102400)) OR (length(new.domain) > 200) OR ((pg_column_size(new.output_schema) > 1000) AND (octet_length((to_jsonb(new.output_schema))::text) > 1048576))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'system_prompt', '1048576', 'bytes', 'prompt_values', '1048576', 'bytes', 'engine_configuration', '1048576', 'bytes', 'capabilities', '102400', 'bytes', 'domain', '200', 'characters', 'output_schema', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, system_prompt, prompt_values, engine_configuration, capabilities, domain, output_schema ON howdah.agents FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR (octet_length(new.system_prompt) > 1048576) OR ((pg_column_size(new.prompt_values) > 500) AND ((octet_length((new.prompt_values)::text) > 1048576) OR jsonb_path_exists(new.prompt_values, 'strict $.**{101}'::jsonpath))) OR ((pg_column_size(new.engine_configuration) > 500) AND ((octet_length((new.engine_configuration)::text) > 1048576) OR jsonb_path_exists(new.engine_configuration, 'strict $.**{101}'::jsonpath))) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 102400)) OR (length(new.domain) > 200) OR ((pg_column_size(new.output_schema) > 500) AND ((octet_length((new.output_schema)::text) > 1048576) OR jsonb_path_exists(new.output_schema, 'strict $.**{101}'::jsonpath)))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'system_prompt', '1048576', 'bytes', 'prompt_values', '1048576', 'bytes', 'engine_configuration', '1048576', 'bytes', 'capabilities', '102400', 'bytes', 'domain', '200', 'characters', 'output_schema', '1048576', 'bytes');
 
 CREATE TRIGGER _060_refuse_unreadable_time BEFORE INSERT OR UPDATE OF deleted_at ON howdah.agents FOR EACH ROW WHEN (((new.deleted_at < '0001-01-02 00:00:00+00'::timestamp with time zone) OR (new.deleted_at > '9999-12-30 00:00:00+00'::timestamp with time zone))) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_time('agents', 'deleted_at');
 
@@ -45558,7 +45592,7 @@ CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, user_id,
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.inbound_hooks FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('inbound_hooks', 'manage', 'run');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, secret_name, previous_secret_name, secret_header, condition, mapping, session_key, debounce_key, reply ON howdah.inbound_hooks FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (length(new.secret_name) > 200) OR (octet_length(new.previous_secret_name) > 1048576) OR (octet_length(new.secret_header) > 1048576) OR (length(new.condition) > 4000) OR ((pg_column_size(new.mapping) > 1000) AND (octet_length((to_jsonb(new.mapping))::text) > 1048576)) OR (length(new.session_key) > 4000) OR (length(new.debounce_key) > 4000) OR ((pg_column_size(new.reply) > 1000) AND (octet_length((to_jsonb(new.reply))::text) > 1048576))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'secret_name', '200', 'characters', 'previous_secret_name', '1048576', 'bytes', 'secret_header', '1048576', 'bytes', 'condition', '4000', 'characters', 'mapping', '1048576', 'bytes', 'session_key', '4000', 'characters', 'debounce_key', '4000', 'characters', 'reply', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, secret_name, previous_secret_name, secret_header, condition, mapping, session_key, debounce_key, reply ON howdah.inbound_hooks FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (length(new.secret_name) > 200) OR (octet_length(new.previous_secret_name) > 1048576) OR (octet_length(new.secret_header) > 1048576) OR (length(new.condition) > 4000) OR ((pg_column_size(new.mapping) > 500) AND ((octet_length((new.mapping)::text) > 1048576) OR jsonb_path_exists(new.mapping, 'strict $.**{101}'::jsonpath))) OR (length(new.session_key) > 4000) OR (length(new.debounce_key) > 4000) OR ((pg_column_size(new.reply) > 500) AND ((octet_length((new.reply)::text) > 1048576) OR jsonb_path_exists(new.reply, 'strict $.**{101}'::jsonpath)))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'secret_name', '200', 'characters', 'previous_secret_name', '1048576', 'bytes', 'secret_header', '1048576', 'bytes', 'condition', '4000', 'characters', 'mapping', '1048576', 'bytes', 'session_key', '4000', 'characters', 'debounce_key', '4000', 'characters', 'reply', '1048576', 'bytes');
 
 CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, description, secret_name, previous_secret_name, secret_header, condition, mapping, session_key, debounce_key, reply ON howdah.inbound_hooks FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.description, 'howdah.sealed.v'::text) > 0) OR (strpos(new.secret_name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.previous_secret_name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.secret_header, 'howdah.sealed.v'::text) > 0) OR (strpos(new.condition, 'howdah.sealed.v'::text) > 0) OR (strpos((new.mapping)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.session_key, 'howdah.sealed.v'::text) > 0) OR (strpos(new.debounce_key, 'howdah.sealed.v'::text) > 0) OR (strpos((new.reply)::text, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'description', 'secret_name', 'previous_secret_name', 'secret_header', 'condition', 'mapping', 'session_key', 'debounce_key', 'reply');
 
@@ -45588,7 +45622,7 @@ CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON ho
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.integrations FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('integrations', 'manage');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, resource_url, scopes, issuer, endpoints, client_id, secret_name ON howdah.integrations FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.resource_url) > 1048576) OR ((pg_column_size(new.scopes) > 1000) AND (octet_length((to_jsonb(new.scopes))::text) > 102400)) OR (octet_length(new.issuer) > 1048576) OR ((pg_column_size(new.endpoints) > 1000) AND (octet_length((to_jsonb(new.endpoints))::text) > 1048576)) OR (octet_length(new.client_id) > 1048576) OR (length(new.secret_name) > 200)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'resource_url', '1048576', 'bytes', 'scopes', '102400', 'bytes', 'issuer', '1048576', 'bytes', 'endpoints', '1048576', 'bytes', 'client_id', '1048576', 'bytes', 'secret_name', '200', 'characters');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, resource_url, scopes, issuer, endpoints, client_id, secret_name ON howdah.integrations FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.resource_url) > 1048576) OR ((pg_column_size(new.scopes) > 1000) AND (octet_length((to_jsonb(new.scopes))::text) > 102400)) OR (octet_length(new.issuer) > 1048576) OR ((pg_column_size(new.endpoints) > 500) AND ((octet_length((new.endpoints)::text) > 1048576) OR jsonb_path_exists(new.endpoints, 'strict $.**{101}'::jsonpath))) OR (octet_length(new.client_id) > 1048576) OR (length(new.secret_name) > 200)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'resource_url', '1048576', 'bytes', 'scopes', '102400', 'bytes', 'issuer', '1048576', 'bytes', 'endpoints', '1048576', 'bytes', 'client_id', '1048576', 'bytes', 'secret_name', '200', 'characters');
 
 CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, description, resource_url, scopes, issuer, endpoints, client_id, secret_name ON howdah.integrations FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.description, 'howdah.sealed.v'::text) > 0) OR (strpos(new.resource_url, 'howdah.sealed.v'::text) > 0) OR (strpos((new.scopes)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.issuer, 'howdah.sealed.v'::text) > 0) OR (strpos((new.endpoints)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.client_id, 'howdah.sealed.v'::text) > 0) OR (strpos(new.secret_name, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'description', 'resource_url', 'scopes', 'issuer', 'endpoints', 'client_id', 'secret_name');
 
@@ -45692,7 +45726,7 @@ CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_system_id, s
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.mcp_servers FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('mcp_servers', 'manage');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, configuration ON howdah.mcp_servers FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'configuration', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, configuration ON howdah.mcp_servers FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR ((pg_column_size(new.configuration) > 500) AND ((octet_length((new.configuration)::text) > 1048576) OR jsonb_path_exists(new.configuration, 'strict $.**{101}'::jsonpath)))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'configuration', '1048576', 'bytes');
 
 CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, description, configuration ON howdah.mcp_servers FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.description, 'howdah.sealed.v'::text) > 0) OR (strpos((new.configuration)::text, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'description', 'configuration');
 
@@ -45754,7 +45788,7 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.models FO
 
 CREATE TRIGGER _050_complete BEFORE INSERT OR UPDATE OF provider, model ON howdah.models FOR EACH ROW WHEN (((new.provider IS NULL) OR (new.model IS NULL))) EXECUTE FUNCTION howdah_private.tg_models__complete();
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, provider, model, domain, base_url, secret_name, capabilities, request_params, price_unit ON howdah.models FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (length(new.provider) > 200) OR (length(new.model) > 500) OR (length(new.domain) > 200) OR (length(new.base_url) > 2000) OR (length(new.secret_name) > 200) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 1048576)) OR ((pg_column_size(new.request_params) > 1000) AND (octet_length((to_jsonb(new.request_params))::text) > 1048576)) OR (octet_length(new.price_unit) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'provider', '200', 'characters', 'model', '500', 'characters', 'domain', '200', 'characters', 'base_url', '2000', 'characters', 'secret_name', '200', 'characters', 'capabilities', '1048576', 'bytes', 'request_params', '1048576', 'bytes', 'price_unit', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, provider, model, domain, base_url, secret_name, capabilities, request_params, price_unit ON howdah.models FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (length(new.provider) > 200) OR (length(new.model) > 500) OR (length(new.domain) > 200) OR (length(new.base_url) > 2000) OR (length(new.secret_name) > 200) OR ((pg_column_size(new.capabilities) > 500) AND ((octet_length((new.capabilities)::text) > 1048576) OR jsonb_path_exists(new.capabilities, 'strict $.**{101}'::jsonpath))) OR ((pg_column_size(new.request_params) > 500) AND ((octet_length((new.request_params)::text) > 1048576) OR jsonb_path_exists(new.request_params, 'strict $.**{101}'::jsonpath))) OR (octet_length(new.price_unit) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'provider', '200', 'characters', 'model', '500', 'characters', 'domain', '200', 'characters', 'base_url', '2000', 'characters', 'secret_name', '200', 'characters', 'capabilities', '1048576', 'bytes', 'request_params', '1048576', 'bytes', 'price_unit', '1048576', 'bytes');
 
 CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, provider, model, domain, base_url, secret_name, capabilities, request_params, price_unit ON howdah.models FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.provider, 'howdah.sealed.v'::text) > 0) OR (strpos(new.model, 'howdah.sealed.v'::text) > 0) OR (strpos(new.domain, 'howdah.sealed.v'::text) > 0) OR (strpos(new.base_url, 'howdah.sealed.v'::text) > 0) OR (strpos(new.secret_name, 'howdah.sealed.v'::text) > 0) OR (strpos((new.capabilities)::text, 'howdah.sealed.v'::text) > 0) OR (strpos((new.request_params)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.price_unit, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'provider', 'model', 'domain', 'base_url', 'secret_name', 'capabilities', 'request_params', 'price_unit');
 
@@ -45842,7 +45876,7 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.prompts F
 
 CREATE TRIGGER _030_permit_users BEFORE UPDATE ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompts__permit_users();
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, template, variables ON howdah.prompts FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.template) > 262144) OR ((pg_column_size(new.variables) > 1000) AND (octet_length((to_jsonb(new.variables))::text) > 1048576))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'template', '262144', 'bytes', 'variables', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, template, variables ON howdah.prompts FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.template) > 262144) OR ((pg_column_size(new.variables) > 500) AND ((octet_length((new.variables)::text) > 1048576) OR jsonb_path_exists(new.variables, 'strict $.**{101}'::jsonpath)))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'template', '262144', 'bytes', 'variables', '1048576', 'bytes');
 
 CREATE TRIGGER _060_refuse_unreadable_time BEFORE INSERT OR UPDATE OF deleted_at ON howdah.prompts FOR EACH ROW WHEN (((new.deleted_at < '0001-01-02 00:00:00+00'::timestamp with time zone) OR (new.deleted_at > '9999-12-30 00:00:00+00'::timestamp with time zone))) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_time('prompts', 'deleted_at');
 
@@ -45882,7 +45916,7 @@ CREATE TRIGGER _030_permit_attachment BEFORE DELETE OR UPDATE ON howdah.resource
 
 CREATE TRIGGER _030_permit_attachment_insert BEFORE INSERT ON howdah.resources FOR EACH ROW WHEN ((num_nonnulls(new.session_id, new.execution_id) > 0)) EXECUTE FUNCTION howdah_private.tg__permit_attachment();
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF metadata, uri ON howdah.resources FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (((pg_column_size(new.metadata) > 1000) AND (octet_length((to_jsonb(new.metadata))::text) > 1048576)) OR (octet_length(new.uri) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('metadata', '1048576', 'bytes', 'uri', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF metadata, uri ON howdah.resources FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (((pg_column_size(new.metadata) > 500) AND ((octet_length((new.metadata)::text) > 1048576) OR jsonb_path_exists(new.metadata, 'strict $.**{101}'::jsonpath))) OR (octet_length(new.uri) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('metadata', '1048576', 'bytes', 'uri', '1048576', 'bytes');
 
 CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, type, sha256, metadata, uri ON howdah.resources FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.type, 'howdah.sealed.v'::text) > 0) OR (strpos(new.sha256, 'howdah.sealed.v'::text) > 0) OR (strpos((new.metadata)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.uri, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'type', 'sha256', 'metadata', 'uri');
 
@@ -45942,7 +45976,7 @@ CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.sch
 
 CREATE TRIGGER _030_permit_session BEFORE INSERT OR UPDATE OF session_id, cron, timezone, agent_id, workflow_id, input, input_data, metadata, priority, concurrency_key, overlap_policy, catchup_policy ON howdah.schedules FOR EACH ROW WHEN ((new.session_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__permit_session();
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, cron, timezone, input_data, metadata, concurrency_key ON howdah.schedules FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (length(new.cron) > 200) OR (length(new.timezone) > 100) OR ((pg_column_size(new.input_data) > 1000) AND (octet_length((to_jsonb(new.input_data))::text) > 1048576)) OR ((pg_column_size(new.metadata) > 1000) AND (octet_length((to_jsonb(new.metadata))::text) > 1048576)) OR (length(new.concurrency_key) > 500)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'cron', '200', 'characters', 'timezone', '100', 'characters', 'input_data', '1048576', 'bytes', 'metadata', '1048576', 'bytes', 'concurrency_key', '500', 'characters');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, cron, timezone, input_data, metadata, concurrency_key ON howdah.schedules FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (length(new.cron) > 200) OR (length(new.timezone) > 100) OR ((pg_column_size(new.input_data) > 500) AND ((octet_length((new.input_data)::text) > 1048576) OR jsonb_path_exists(new.input_data, 'strict $.**{101}'::jsonpath))) OR ((pg_column_size(new.metadata) > 500) AND ((octet_length((new.metadata)::text) > 1048576) OR jsonb_path_exists(new.metadata, 'strict $.**{101}'::jsonpath))) OR (length(new.concurrency_key) > 500)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'cron', '200', 'characters', 'timezone', '100', 'characters', 'input_data', '1048576', 'bytes', 'metadata', '1048576', 'bytes', 'concurrency_key', '500', 'characters');
 
 CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, cron, timezone, input, input_data, metadata, concurrency_key ON howdah.schedules FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.cron, 'howdah.sealed.v'::text) > 0) OR (strpos(new.timezone, 'howdah.sealed.v'::text) > 0) OR (strpos(new.input, 'howdah.sealed.v'::text) > 0) OR (strpos((new.input_data)::text, 'howdah.sealed.v'::text) > 0) OR (strpos((new.metadata)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.concurrency_key, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'cron', 'timezone', 'input', 'input_data', 'metadata', 'concurrency_key');
 
@@ -45996,7 +46030,7 @@ CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.ses
 
 CREATE TRIGGER _030_permit_session BEFORE INSERT OR UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_session();
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF state, title ON howdah.sessions FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (((pg_column_size(new.state) > 1000) AND (octet_length((to_jsonb(new.state))::text) > 1048576)) OR (length(new.title) > 500)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('state', '1048576', 'bytes', 'title', '500', 'characters');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF state, title ON howdah.sessions FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (((pg_column_size(new.state) > 500) AND ((octet_length((new.state)::text) > 1048576) OR jsonb_path_exists(new.state, 'strict $.**{101}'::jsonpath))) OR (length(new.title) > 500)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('state', '1048576', 'bytes', 'title', '500', 'characters');
 
 CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF state, title ON howdah.sessions FOR EACH ROW WHEN (((strpos((new.state)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.title, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('state', 'title');
 
@@ -46026,7 +46060,7 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, workflow
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.settings FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('settings', 'manage');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF key, value ON howdah.settings FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.key) > 200) OR ((pg_column_size(new.value) > 1000) AND (octet_length((to_jsonb(new.value))::text) > 1048576))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('key', '200', 'characters', 'value', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF key, value ON howdah.settings FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.key) > 200) OR ((pg_column_size(new.value) > 500) AND ((octet_length((new.value)::text) > 1048576) OR jsonb_path_exists(new.value, 'strict $.**{101}'::jsonpath)))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('key', '200', 'characters', 'value', '1048576', 'bytes');
 
 CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF key, value ON howdah.settings FOR EACH ROW WHEN (((strpos(new.key, 'howdah.sealed.v'::text) > 0) OR (strpos((new.value)::text, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('key', 'value');
 
@@ -46180,7 +46214,7 @@ CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, agent_sy
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.tools FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('tools', 'manage');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF aliases, description, parameters, configuration, capabilities, domain ON howdah.tools FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (((pg_column_size(new.aliases) > 1000) AND (octet_length((to_jsonb(new.aliases))::text) > 102400)) OR (octet_length(new.description) > 102400) OR ((pg_column_size(new.parameters) > 1000) AND (octet_length((to_jsonb(new.parameters))::text) > 1048576)) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576)) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 102400)) OR (length(new.domain) > 200)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('aliases', '102400', 'bytes', 'description', '102400', 'bytes', 'parameters', '1048576', 'bytes', 'configuration', '1048576', 'bytes', 'capabilities', '102400', 'bytes', 'domain', '200', 'characters');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF aliases, description, parameters, configuration, capabilities, domain ON howdah.tools FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (((pg_column_size(new.aliases) > 1000) AND (octet_length((to_jsonb(new.aliases))::text) > 102400)) OR (octet_length(new.description) > 102400) OR ((pg_column_size(new.parameters) > 500) AND ((octet_length((new.parameters)::text) > 1048576) OR jsonb_path_exists(new.parameters, 'strict $.**{101}'::jsonpath))) OR ((pg_column_size(new.configuration) > 500) AND ((octet_length((new.configuration)::text) > 1048576) OR jsonb_path_exists(new.configuration, 'strict $.**{101}'::jsonpath))) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 102400)) OR (length(new.domain) > 200)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('aliases', '102400', 'bytes', 'description', '102400', 'bytes', 'parameters', '1048576', 'bytes', 'configuration', '1048576', 'bytes', 'capabilities', '102400', 'bytes', 'domain', '200', 'characters');
 
 CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, aliases, description, parameters, configuration, capabilities, domain ON howdah.tools FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos((new.aliases)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.description, 'howdah.sealed.v'::text) > 0) OR (strpos((new.parameters)::text, 'howdah.sealed.v'::text) > 0) OR (strpos((new.configuration)::text, 'howdah.sealed.v'::text) > 0) OR (strpos((new.capabilities)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.domain, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'aliases', 'description', 'parameters', 'configuration', 'capabilities', 'domain');
 
@@ -46296,7 +46330,7 @@ CREATE TRIGGER _020_permit_workflow BEFORE INSERT OR DELETE OR UPDATE ON howdah.
 
 CREATE TRIGGER _021_permit_member BEFORE INSERT OR UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('run', 'agent_id', 'member_workflow_id');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF role, question, configuration ON howdah.workflow_agents FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((octet_length(new.role) > 1048576) OR ((pg_column_size(new.question) > 1000) AND (octet_length((to_jsonb(new.question))::text) > 1048576)) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('role', '1048576', 'bytes', 'question', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF role, question, configuration ON howdah.workflow_agents FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((octet_length(new.role) > 1048576) OR ((pg_column_size(new.question) > 500) AND ((octet_length((new.question)::text) > 1048576) OR jsonb_path_exists(new.question, 'strict $.**{101}'::jsonpath))) OR ((pg_column_size(new.configuration) > 500) AND ((octet_length((new.configuration)::text) > 1048576) OR jsonb_path_exists(new.configuration, 'strict $.**{101}'::jsonpath)))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('role', '1048576', 'bytes', 'question', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
 
 CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF role, question, configuration ON howdah.workflow_agents FOR EACH ROW WHEN (((strpos(new.role, 'howdah.sealed.v'::text) > 0) OR (strpos((new.question)::text, 'howdah.sealed.v'::text) > 0) OR (strpos((new.configuration)::text, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('role', 'question', 'configuration');
 
@@ -46336,7 +46370,7 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflows
 
 CREATE TRIGGER _020_permit_workflow BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'id');
 
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, configuration ON howdah.workflows FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR ((pg_column_size(new.configuration) > 1000) AND (octet_length((to_jsonb(new.configuration))::text) > 1048576))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
+CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, configuration ON howdah.workflows FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR ((pg_column_size(new.configuration) > 500) AND ((octet_length((new.configuration)::text) > 1048576) OR jsonb_path_exists(new.configuration, 'strict $.**{101}'::jsonpath)))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
 
 CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, description, instruction, configuration ON howdah.workflows FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.description, 'howdah.sealed.v'::text) > 0) OR (strpos(new.instruction, 'howdah.sealed.v'::text) > 0) OR (strpos((new.configuration)::text, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'description', 'instruction', 'configuration');
 
@@ -49366,6 +49400,10 @@ grant execute on function howdah_private.current_row_statement(uuid) to howdah_v
 
 grant execute on function howdah_private.data_keys_by_id(uuid[]) to howdah_worker;
 
+grant execute on function howdah_private.data_text(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.data_text(jsonb) to howdah_eraser;
+
 grant execute on function howdah_private.debounce_caller(howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.decides_by_embedding(jsonb) to howdah_app;
@@ -49827,6 +49865,10 @@ grant execute on function howdah_private.is_client_call(howdah.questions) to how
 grant execute on function howdah_private.is_client_call(howdah.questions) to howdah_engine;
 
 grant execute on function howdah_private.is_copy(timestamp with time zone,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.is_deep(jsonb) to howdah_app;
+
+grant execute on function howdah_private.is_deep(jsonb) to howdah_engine;
 
 grant execute on function howdah_private.is_encrypted(text) to howdah_app;
 
@@ -50565,6 +50607,10 @@ grant execute on function howdah_private.refuse_busy_table(regclass) to howdah_e
 grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_app;
 
 grant execute on function howdah_private.refuse_cron(text,text,text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_deep(text) to howdah_app;
+
+grant execute on function howdah_private.refuse_deep(text) to howdah_engine;
 
 grant execute on function howdah_private.refuse_dropped_month(date) to howdah_engine;
 

@@ -168,6 +168,25 @@ begin
     hint = howdah_private.size_fix(refuse_large.most, refuse_large.unit, refuse_large.type);
 end $$;
 
+-- Returns whether a document has more than 100 levels of lists and objects. Code that walks a
+-- document calls itself for each level, and a text in lines has an indent for each. 101 levels have
+-- more than 500 bytes.
+create or replace function howdah_private.is_deep(value jsonb) returns boolean
+  language sql immutable parallel safe
+  return pg_column_size(value) > 500 and jsonb_path_exists(value, 'strict $.**{101}');
+
+-- Refuses a document that has too many levels.
+create or replace function howdah_private.refuse_deep(field text) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  raise exception using errcode = 'HWINV',
+    message = format('%s is nested more than 100 levels deep', refuse_deep.field),
+    detail = jsonb_build_object('field', refuse_deep.field, 'most', 100, 'unit', 'levels')::text,
+    hint = 'Write lists and objects with fewer levels.';
+end $$;
+
 -- Refuses an encrypted text of a run in one of the columns that the arguments name.
 create or replace function howdah_private.tg__refuse_sealed() returns trigger
   language plpgsql volatile
@@ -197,6 +216,9 @@ begin
   for v_at in 0 .. tg_nargs - 1 by 3 loop
     v_size := case tg_argv[v_at + 2] when 'characters' then length(v_row ->> tg_argv[v_at])
       else octet_length(v_row ->> tg_argv[v_at]) end;
+    if howdah_private.is_deep(v_row -> tg_argv[v_at]) then
+      perform howdah_private.refuse_deep(tg_argv[v_at]);
+    end if;
     if v_size > tg_argv[v_at + 1]::int then
       perform howdah_private.refuse_large(
         tg_argv[v_at], v_size, tg_argv[v_at + 1]::int, tg_argv[v_at + 2],

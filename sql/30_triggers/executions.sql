@@ -418,6 +418,9 @@ begin
   if found then
     perform howdah_private.refuse_large(v_large.field, v_large.size, v_large.most, v_large.unit);
   end if;
+  perform howdah_private.refuse_deep(f.field)
+  from (values ('input_data', e.input_data), ('metadata', e.metadata)) as f (field, value)
+  where howdah_private.is_deep(f.value);
   -- a fork copies metadata that was checked before; the owner of a table wrote that of its rows
   if e.forked_from_execution_id is null and e.table_trigger_id is null then
     perform howdah_private.check_plain_secrets('metadata', e.metadata);

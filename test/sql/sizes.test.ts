@@ -120,3 +120,67 @@ describe('values over the limit', () => {
     expect(await refusal(db.pool.query(text))).toMatchObject({ code: 'HWINV' });
   });
 });
+
+describe('documents with many levels', () => {
+  const nested = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
+
+  test.each([
+    ['executions', 'input_data'],
+    ['executions', 'metadata'],
+    ['executions', 'overrides'],
+    ['executions', 'client_tools'],
+    ['executions', 'history'],
+    ['executions', 'input_parts'],
+    ['sessions', 'state'],
+    ['tools', 'configuration'],
+    ['agents', 'output_schema'],
+    ['resources', 'metadata'],
+  ])('%s.%s has at most 100', async (table, column) => {
+    const others: Record<string, Record<string, unknown>> = {
+      executions: { agent_id: await makeAgent(db.pool), input: 'hi' },
+      tools: { name: 't', kind: 'custom' },
+      agents: { name: 'deep' },
+      resources: { name: 'r', type: 'text/plain', bytes: Buffer.from('x') },
+    };
+    const list = ['client_tools', 'history', 'input_parts'].includes(column);
+    const value = list ? `[${nested(100)}]` : nested(101);
+    const row = { ...others[table], [column]: value };
+    const places = Object.keys(row).map((_, index) => `$${index + 1}`);
+    const text = `insert into howdah.${table} (${Object.keys(row).join(', ')}) values (${places.join(', ')})`;
+    const refused = await refusal(db.pool.query(text, Object.values(row)));
+    expect(refused.code).toBe('HWINV');
+  });
+
+  test('are named, with the limit', async () => {
+    const insert = (levels: number) =>
+      db.pool.query('insert into howdah.sessions (state) values ($1)', [nested(levels)]);
+    await insert(100);
+    expect(await refusal(insert(101))).toMatchObject({
+      code: 'HWINV',
+      message: 'state is nested more than 100 levels deep',
+      hint: 'Write lists and objects with fewer levels.',
+      fields: { field: 'state', most: 100, unit: 'levels' },
+    });
+  });
+
+  test('do not make the first message of a run longer than the data', async () => {
+    const length = async (data: string) => {
+      const { length } = await one(
+        db.pool,
+        `select length(howdah_private.first_content('hi', $1, null))::int as length`,
+        [data],
+      );
+      return length as number;
+    };
+    const items = Array.from({ length: 50_000 }, () => 1);
+    expect(await length(`${'['.repeat(90)}${JSON.stringify(items)}${']'.repeat(90)}`)).toBeLessThan(
+      200_000,
+    );
+    expect(await length(nested(90))).toBeLessThan(1_000);
+    const { text } = await one(
+      db.pool,
+      `select howdah_private.first_content('hi', '{"a": [1]}', null) as text`,
+    );
+    expect(text).toBe('hi\n\n{\n    "a": [\n        1\n    ]\n}');
+  });
+});

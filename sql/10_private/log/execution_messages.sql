@@ -17,6 +17,14 @@ create or replace function howdah_private.message_json(m howdah.messages) return
     'trust', case when m.trust = 'external' then m.trust end
   )) || jsonb_build_object('content', m.content);
 
+-- Returns data as a message contains them: in lines, if they have at most 16 kB and 16 levels. The
+-- indents of larger ones may take hundreds of times as much as the data.
+create or replace function howdah_private.data_text(data jsonb) returns text
+  language sql immutable
+  return case
+    when pg_column_size(data) <= 16384 and not jsonb_path_exists(data, 'strict $.**{17}')
+    then jsonb_pretty(data) else data::text end;
+
 -- Returns the content of message 1: the input, followed by its data as JSON. Values of prompt
 -- variables are already in the system prompt. They are left out here, unless the message would be
 -- empty without them.
@@ -24,7 +32,7 @@ create or replace function howdah_private.first_content(
   input text, input_data jsonb, agent_version_id uuid
 ) returns text
   language sql stable
-  return concat_ws(E'\n\n', nullif(input, ''), jsonb_pretty(case
+  return concat_ws(E'\n\n', nullif(input, ''), howdah_private.data_text(case
     when input <> '' and jsonb_typeof(input_data) = 'object' then (
     select case when v.variables is null then input_data
       else nullif(input_data - v.variables, '{}') end
