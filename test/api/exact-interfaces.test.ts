@@ -94,6 +94,21 @@ describe('a finished run is shown by', () => {
     await expectNumbers(db.pool, await read(path(run.id)));
   });
 
+  test('the history of its session', async () => {
+    await expectNumbers(db.pool, await read(`/sessions/${run.session}/history`));
+  });
+
+  test('the stream of its session', async () => {
+    const path = `${api.url}/sessions/${run.session}/stream`;
+    const { body } = await fetch(path, { headers: { accept: 'text/event-stream' } });
+    let sent = '';
+    for await (const piece of body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      sent += piece;
+      if (sent.includes('event: complete')) break;
+    }
+    await expectNumbers(db.pool, sent, 3);
+  });
+
   test('Server-Sent Events', async () => {
     await expectNumbers(
       db.pool,
