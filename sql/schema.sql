@@ -26017,7 +26017,7 @@ declare
   v_keys text[]; -- the key of each limit for each key
   v_room int[];
   v_run record;
-  v_features record; -- of the run before: mostly they are the same, and so are the limits
+  v_features text; -- of the run before: mostly they are the same, and so are the limits
   v_place int;
   v_own int[]; -- places of the limits that the run counts for
   v_full int;
@@ -26040,7 +26040,7 @@ begin
     select e.id::uuid, e.tenant_id, e.agent_id, e.agent_version_id, e.concurrency_key,
       howdah_private.model_chosen(e.overrides, e.handoffs) as model_id,
       row(e.tenant_id, e.agent_id, e.agent_version_id, e.concurrency_key,
-        howdah_private.model_chosen(e.overrides, e.handoffs)) as features
+        howdah_private.model_chosen(e.overrides, e.handoffs))::text as features
     from howdah.executions as e
     where e.id = any (park_over_running_limit.ids)
       and howdah_private.is_in_queue(e.status, e.waiting_for)

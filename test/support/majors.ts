@@ -35,6 +35,7 @@ const SHORT = [
   'test/sql/tenancy.test.ts',
   'test/sql/plans.test.ts',
   'test/sql/server/jit.test.ts',
+  'test/sql/server/plpgsql_check.test.ts',
   'test/sql/queue/long-queue.test.ts',
   'test/sql/uuid_v7.test.ts',
   'test/runtime/held-run/main-path.test.ts',
