@@ -362,6 +362,8 @@ grant select (
   trust, updated_at, xmin
 ) on howdah_private.run_heads to howdah_app, howdah_viewer;
 grant select on howdah.execution_counters to howdah_app, howdah_viewer;
+-- Lists of runs search the tags of metadata with the rights of their caller.
+grant select on howdah_private.run_tags to howdah_app, howdah_viewer;
 
 grant select on howdah.status_transitions to howdah_app, howdah_viewer;
 
@@ -574,15 +576,17 @@ grant execute on function
   howdah.diff_agent_versions(uuid, text, text), howdah.diff_prompt_versions(uuid, text, text),
   howdah.diff_skill_versions(uuid, text, text), howdah.diff_workflow_versions(uuid, text, text),
   howdah.engine_schema(howdah.agent_engine), howdah.export_run(uuid, boolean),
-  howdah.explain_model(text, text, jsonb), howdah.mcp_server_schema(howdah.mcp_server_type),
+  howdah.explain_model(text, text, jsonb), howdah.find_runs(jsonb, int),
+  howdah.mcp_server_schema(howdah.mcp_server_type),
   howdah.model(text, text, jsonb), howdah.prompt(text),
   howdah.render_prompt(text, jsonb, text), howdah.resource_text(uuid), howdah.skill(text),
   howdah.todolist_markdown(uuid), howdah.tool(text), howdah.watches(text), howdah.workflow(text),
   howdah_private.todo_line(howdah.todos),
   howdah.workflow_schema(howdah.workflow_type), howdah_private.exported_execution(uuid),
   howdah_private.exported_run(uuid, int, boolean), howdah_private.markdown_line(text),
-  howdah_private.refuse_unwatched(text), howdah_private.suggest_runnable(text),
-  howdah_private.workflow_by_name(text)
+  howdah_private.refuse_unwatched(text), howdah_private.searched_tag(jsonb, int),
+  howdah_private.suggest_runnable(text), howdah_private.tag_text(jsonb),
+  howdah_private.tags_of(jsonb), howdah_private.workflow_by_name(text)
   to howdah_app, howdah_viewer;
 grant execute on function
   howdah.uuid_v7_floor(timestamptz)

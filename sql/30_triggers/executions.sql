@@ -575,7 +575,7 @@ begin
       'An insert with `on conflict do nothing` leaves the row out.';
 end $$;
 
--- Gives the new runs their turns and wake-ups, offers them to a worker if they are few
+-- Writes the tags of the new runs, gives them their turns and wake-ups, offers them to a worker if they are few
 -- (offer_runs.sql), and counts them at their parents. A debounced run may have a wake-up already,
 -- and may be there several times: it gets its new one by enqueue_advance.
 --
@@ -594,13 +594,22 @@ as $$
 declare
   v_in_sessions uuid[];
   v_debounced uuid[];
+  v_have_tags boolean;
   v_not_queued uuid[] := '{}';
 begin
   select coalesce(array_agg(n.id::uuid) filter (where n.session_id is not null
       and n.parent_execution_id is null and n.completed_at is null), '{}'),
-    array_agg(n.id::uuid) filter (where n.debounced_at is not null)
-  into v_in_sessions, v_debounced from new_rows as n
-  where n.session_id is not null or n.debounced_at is not null;
+    array_agg(n.id::uuid) filter (where n.debounced_at is not null),
+    coalesce(bool_or(n.metadata <> '{}'), false)
+  into v_in_sessions, v_debounced, v_have_tags from new_rows as n
+  where n.session_id is not null or n.debounced_at is not null or n.metadata <> '{}';
+  if v_have_tags then
+    insert into howdah_private.run_tags (tenant_id, execution_id, key, value)
+    select n.tenant_id, n.id, t.key, t.value
+    from new_rows as n cross join howdah_private.tags_of(n.metadata) as t
+    where n.metadata <> '{}'
+    on conflict on constraint run_tags_pkey do nothing; -- a debounced run had its tags before
+  end if;
   if cardinality(v_in_sessions) > 0 then
     v_not_queued := howdah_private.take_turns(v_in_sessions);
   end if;
@@ -691,6 +700,9 @@ create or replace trigger _150_fold_run_head
 create or replace trigger _900_enqueue after insert on howdah.executions
   referencing new table as new_rows
   for each statement execute function howdah_private.tg_executions__enqueue();
+create or replace trigger _910_replace_tags after update of metadata on howdah.executions
+  for each row when (old.metadata is distinct from new.metadata)
+  execute function howdah_private.tg_executions__replace_tags();
 create or replace trigger _200_check_move before update of status on howdah.executions
   for each row when (old.status is distinct from new.status)
   execute function howdah_private.tg_executions__check_move();

@@ -6,12 +6,12 @@
 --   operator  an owner of the installation sees all rows
 --   eraser    the role that changes the log sees all of it
 -- The table tenants compares its id. Everybody reads the rows of tables without tenant_id. Private
--- tables have no tenant policy, so only the engine and the owner see their rows. The exception is
--- run_heads, which has the rule of executions: its rows are as visible as their runs. Some tables
--- take more to read than membership of the tenant: the action `read` of permission_rows. The
--- connected account of a user is for that user and for admins. The loop leaves tables of others in
--- these schemas alone. It also leaves a policy alone whose rule and roles have not
--- changed, since creating a policy locks its table. The comment of a policy is its rule.
+-- tables have no tenant policy, so only the engine and the owner see their rows. The exceptions are
+-- run_heads and run_tags: their rows are as visible as their runs. Some tables take more to read
+-- than membership of the tenant: the action `read` of permission_rows. The connected account of a
+-- user is for that user and for admins. The loop leaves tables of others in these schemas alone. It
+-- also leaves a policy alone whose rule and roles have not changed, since creating a policy locks
+-- its table. The comment of a policy is its rule.
 do $$
 declare
   v_policy record;
@@ -87,7 +87,8 @@ begin
         ('inserter', 'howdah_inserter')
       ) as p (policy, roles)
       where p.policy in ('engine', 'operator')
-        or (p.policy = 'tenant' and (t.schema = 'howdah' or t.relname = 'run_heads'))
+        or (p.policy = 'tenant' and (t.schema = 'howdah'
+          or t.relname in ('run_heads', 'run_tags')))
         or (p.policy = 'inserter' and t.relname in ('executions', 'agents', 'workflows'))
         or (p.policy = 'eraser' and t.relname in (
           'executions', 'steps', 'messages', 'questions', 'feedback_entries', 'webhook_deliveries',

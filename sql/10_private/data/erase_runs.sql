@@ -224,9 +224,9 @@ begin
 end $$;
 
 -- Deletes the rows of other tables that belong to runs and are worth nothing without their
--- contents: files, keys, late input, messages to other runs, and board entries. Inbound deliveries
--- stay, without what the sender wrote: the digest of a signature still finds a repeated request.
--- Returns the number and the paths of the files (delete_files).
+-- contents: files, keys, tags, late input, messages to other runs, and board entries. Inbound
+-- deliveries stay, without what the sender wrote: the digest of a signature still finds a repeated
+-- request. Returns the number and the paths of the files (delete_files).
 create or replace function howdah_private.delete_side_rows(
   ids uuid[], keep_keys boolean default false
 ) returns jsonb
@@ -237,6 +237,7 @@ begin
   delete from howdah_private.idempotency_keys as k using howdah.executions as e
   where not delete_side_rows.keep_keys and e.id = any (delete_side_rows.ids)
     and k.tenant_id = e.tenant_id and k.key = e.idempotency_key;
+  perform howdah_private.delete_run_tags(delete_side_rows.ids);
   delete from howdah_private.debounced_runs as d where d.execution_id = any (delete_side_rows.ids);
   delete from howdah_private.inbox as i where i.execution_id = any (delete_side_rows.ids);
   delete from howdah_private.ended_runs as r where r.execution_id = any (delete_side_rows.ids);

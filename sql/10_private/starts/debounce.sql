@@ -187,13 +187,17 @@ create or replace function howdah_private.delete_replaced_run(
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
 as $$
+declare
+  v_metadata jsonb;
 begin
   delete from howdah.executions as r
   where r.id = delete_replaced_run.id and howdah_private.is_replaced_by(r, new_run)
     and r.tableoid = delete_replaced_run.partition
-  returning r.status, r.created_at, r.moves into status, created_at, moves;
+  returning r.status, r.created_at, r.moves, r.metadata into status, created_at, moves, v_metadata;
   if found then
     perform howdah_private.delete_replaced_input(delete_replaced_run.id);
+    perform howdah_private.delete_tags(new_run.tenant_id, delete_replaced_run.id, v_metadata)
+    where v_metadata <> '{}';
   end if;
 end $$;
 
