@@ -514,7 +514,7 @@ grant execute on function
   howdah_private.permit_agent(uuid, text, text),
   howdah_private.permit_control(text, uuid, uuid, uuid), howdah_private.permit_default(uuid),
   howdah_private.permit_session(uuid), howdah_private.permit_tool(uuid),
-  howdah_private.owns_machine(), howdah_private.sees_agent(uuid)
+  howdah_private.owns_machine(), howdah_private.sees_agent(uuid), howdah_private.sees_run(uuid)
   to howdah_app, howdah_viewer;
 grant execute on function
   howdah.current_user_role(), howdah_private.hidden_agents(), howdah_private.is_operator(),
@@ -585,8 +585,8 @@ grant execute on function
   howdah.workflow_schema(howdah.workflow_type), howdah_private.exported_execution(uuid),
   howdah_private.exported_run(uuid, int, boolean), howdah_private.markdown_line(text),
   howdah_private.refuse_unwatched(text), howdah_private.searched_tag(jsonb, int),
-  howdah_private.suggest_runnable(text), howdah_private.tag_text(jsonb),
-  howdah_private.tags_of(jsonb), howdah_private.workflow_by_name(text)
+  howdah_private.suggest_runnable(text), howdah_private.tags_of(jsonb),
+  howdah_private.workflow_by_name(text)
   to howdah_app, howdah_viewer;
 grant execute on function
   howdah.uuid_v7_floor(timestamptz)

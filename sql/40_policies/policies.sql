@@ -28,7 +28,8 @@ begin
         and c.relowner = current_user::regrole and not c.relispartition
         and c.oid <> 'howdah_private.migrations'::regclass
     ),
-    -- condition under which grants do not hide the row; steps and messages follow their run
+    -- condition under which grants do not hide the row; steps and messages follow their run, and
+    -- tags by a function, since the planner would charge a subquery to each tag that it reads
     hidden as (
       select t.oid, case
         when t.relname in ('agents', 'workflows')
@@ -48,7 +49,9 @@ begin
           case when 'workflow_id' = any (t.columns)
             then '(workflow_id is null'
               ' or workflow_id <> all ((select howdah_private.hidden_agents())::uuid[]))' end,
-          case when 'execution_id' = any (t.columns) and t.relname <> 'run_heads' then
+          case when t.relname = 'run_tags' then 'howdah_private.sees_run(execution_id)' end,
+          case when 'execution_id' = any (t.columns)
+              and t.relname not in ('run_heads', 'run_tags') then
             '(execution_id is null'
             ' or exists (select from howdah.executions as e where e.id = execution_id))' end,
           case when 'session_id' = any (t.columns)

@@ -8,33 +8,24 @@
 -- say how deep its value is, and long values are digests. A search therefore compares `metadata @>`
 -- as well, with the few runs that the tags find.
 
--- Returns a value as the text of a tag. Equal numbers have one text: 1.0 is 1.
-create or replace function howdah_private.tag_text(value jsonb) returns text
-  language sql immutable
-  return (
-    select case when octet_length(t.text) > 200 then md5(t.text) else t.text end
-    from (values (case jsonb_typeof(tag_text.value)
-      when 'number' then trim_scale((tag_text.value #>> '{}')::numeric)::text
-      when 'object' then '{}' when 'array' then '[]'
-      else tag_text.value::text end)) as t (text));
-
--- Returns the tags of metadata.
+-- Returns the tags of metadata; some may be there twice. Equal numbers have one text: 1.0 is 1. The
+-- body is parsed, so that it is inlined: called for each row, it takes ten times as long.
 create or replace function howdah_private.tags_of(metadata jsonb)
   returns table (key text, value text)
   language sql immutable
-  set search_path = pg_catalog, pg_temp
-as $$
+begin atomic
   select case when octet_length(m.key) > 200 then md5(m.key) else m.key end,
-    howdah_private.tag_text(m.value)
+    case when octet_length(t.text) > 200 then md5(t.text) else t.text end
   from jsonb_each(tags_of.metadata) as m
-  union
-  select case when octet_length(m.key) > 200 then md5(m.key) else m.key end,
-    howdah_private.tag_text(v.value)
-  from jsonb_each(tags_of.metadata) as m
-  cross join lateral jsonb_path_query(m.value, 'strict $.**') as v (value)
-  where jsonb_typeof(m.value) in ('object', 'array')
-    and jsonb_typeof(v.value) not in ('object', 'array')
-$$;
+  cross join lateral jsonb_path_query(m.value, 'strict $.**') with ordinality as v (value, place)
+  cross join lateral (
+    select case jsonb_typeof(v.value)
+      when 'number' then trim_scale((v.value #>> '{}')::numeric)::text
+      when 'object' then '{}' when 'array' then '[]' else v.value::text end
+  ) as t (text)
+  -- the first value is that of the key itself
+  where v.place = 1 or jsonb_typeof(v.value) not in ('object', 'array');
+end;
 
 -- Returns the tag to search for a filter at a place from 1, as {key, value}. Places beyond the last
 -- tag begin anew. A filter that contains nothing has none. That an object or array is there is only
@@ -68,6 +59,17 @@ as $$
   delete from howdah_private.run_tags as g using howdah_private.tags_of(delete_tags.metadata) as t
   where g.tenant_id = delete_tags.tenant_id and g.key = t.key and g.value = t.value
     and g.execution_id = delete_tags.id
+$$;
+
+-- Returns whether the caller sees the run of a tag, for the policy of run_tags.
+create or replace function howdah_private.sees_run(id uuid) returns boolean
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  select exists (
+    select from howdah.executions as e
+    where e.id = sees_run.id
+      and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id)))
 $$;
 
 -- Writes the tags of a run in place of those it had.

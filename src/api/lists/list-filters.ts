@@ -2,6 +2,7 @@ import type { ExecutionStatus } from '../../contracts/runs/step.ts';
 import type { Queryable } from '../../db/connection/pool.ts';
 import type { Collection, Condition } from '../../db/queries/row-collection.ts';
 import { runCounter } from '../../db/queries/run-counters.ts';
+import { impliedByStatuses, metadataContains } from '../../db/queries/run-search.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { isJsonObject } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
@@ -19,6 +20,7 @@ export const runs = {
   table: 'executions',
   shown: shownExecution,
   stamp: runCounter('t', 'updated_at'),
+  isLarge: true,
 } as const satisfies Collection;
 
 type Optional<T> = { readonly [Name in keyof T]?: T[Name] | undefined };
@@ -64,17 +66,23 @@ const IDS_OF_RUNS = [
 export function runConditions(filter: RunFilter): Condition[] {
   const { status, is_root, metadata, tag } = filter;
   return [
-    ...conditionsOf({
-      't.status = any (?::howdah.execution_status[])': status,
-      '(t.parent_execution_id is null) = ?': is_root,
-      't.metadata @> ?::jsonb':
-        metadata === undefined ? undefined : objectIn(metadata, 'metadata', { order: 4711 }),
-    }),
-    ...(tag === undefined
-      ? []
-      : [['t.metadata @> ?::jsonb', JSON.stringify({ tags: [tag] })] as const]),
+    ...(status === undefined ? [] : statusConditions(status)),
+    ...conditionsOf({ '(t.parent_execution_id is null) = ?': is_root }),
+    ...(metadata === undefined ? [] : [contains(objectIn(metadata, 'metadata', EXAMPLE))]),
+    ...(tag === undefined ? [] : [contains(JSON.stringify({ tags: [tag] }))]),
     ...equalities(IDS_OF_RUNS, filter),
   ];
+}
+
+const EXAMPLE = { order: 4711 };
+
+function statusConditions(status: readonly ExecutionStatus[]): Condition[] {
+  const texts = ['t.status = any (?::howdah.execution_status[])', ...impliedByStatuses(status)];
+  return [[texts.join(' and '), status]];
+}
+
+function contains(object: string): Condition {
+  return [metadataContains(parseJson(object) as JsonObject).join(' and '), object];
 }
 
 /** Returns the conditions of a filter of questions. */

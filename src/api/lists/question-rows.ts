@@ -37,4 +37,5 @@ export const questions = {
   table: 'questions',
   shown: columnList(question.shape),
   stamp: 't.updated_at',
+  isLarge: true,
 } as const satisfies Collection;

@@ -47,6 +47,7 @@ const nameOf = (table: 'agents' | 'workflows', key: string) =>
 export const watchedRows = {
   table: 'watched_rows',
   id: 'execution_id',
+  isLarge: true,
   shown: `t.execution_id as id, t.execution_id, ${ofWatch('table_name')} as "table", t.row_key,
     ${nameOf('agents', 'agent_id')} as agent, ${nameOf('workflows', 'workflow_id')} as workflow,
     ${ofRun('e.status')} as status, ${ofWatch('into_column')} as into_column,

@@ -53,19 +53,19 @@ const MOST_PER_READ = 500;
 /** Ids of transactions have 32 bits in rows, so the position of older cursors is ambiguous. */
 const OLDEST_CURSOR = 1n << 30n;
 
-const LIVE = `('queued', 'running', 'waiting', 'paused')`;
 const isRecent = (xid: string) => `age(${xid}) <= (select p.reach from position as p)`;
 
 /**
  * Rows that may have changed after the cursor. There is no index on `xmin`, since it would cost
- * each commit a write. Live runs and open questions are found by their status, ended ones by time:
- * `$2` is earlier than the first write of any unread transaction.
+ * each commit a write. Runs that have not ended are found by executions_open_idx, open questions by
+ * their status, and ended ones by time: `$2` is earlier than the first write of any unread
+ * transaction.
  */
 const CANDIDATES: Readonly<Record<WatchedList, string>> = {
   executions: `
     select t.id::uuid as id, t.id::uuid as execution_id, t.created_at, t.xmin as row_xid, h.xmin as head_xid
     from howdah.executions as t left join howdah_private.run_heads as h on h.execution_id = t.id
-    where t.tenant_id = (select howdah.current_tenant()) and t.status in ${LIVE}
+    where t.tenant_id = (select howdah.current_tenant()) and t.completed_at is null
       and (${isRecent('t.xmin')} or ${isRecent('h.xmin')})
     union all
     select t.id::uuid, t.id::uuid, t.created_at, t.xmin, null from howdah.executions as t
@@ -85,7 +85,7 @@ const CANDIDATES: Readonly<Record<WatchedList, string>> = {
       where w.tenant_id = (select howdah.current_tenant()) and w.updated_at >= $2 and ${isRecent('w.xmin')}
       union
       select e.id::uuid from howdah.executions as e
-      where e.tenant_id = (select howdah.current_tenant()) and e.status in ${LIVE} and ${isRecent('e.xmin')}
+      where e.tenant_id = (select howdah.current_tenant()) and e.completed_at is null and ${isRecent('e.xmin')}
       union
       select e.id::uuid from howdah.executions as e
       where e.tenant_id = (select howdah.current_tenant()) and e.completed_at >= $2 and ${isRecent('e.xmin')}
@@ -184,7 +184,7 @@ function changesStatement(
     ...[partial ? `${shortXid(partial.xid)}` : null, partial?.id ?? null, MOST_PER_READ],
   ];
   const places = filters.map((where, place) => {
-    const all = where.map(([sql, value]) => sql.replace('?', () => `$${values.push(value)}`));
+    const all = where.map(([sql, value]) => sql.replaceAll('?', `$${values.push(value)}`));
     return `case when ${['true', ...all].join(' and ')} then ${place} end`;
   });
   const text = `

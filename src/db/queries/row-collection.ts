@@ -16,12 +16,17 @@ export type Collection = Readonly<{
   stamp?: string;
   /** The condition for rows that are not deleted, if deleted rows are kept. */
   living?: string;
+  /**
+   * True if the table grows with the runs. Lists then name the tenant as a value: row security calls
+   * a function for it, so the planner takes every tenant for an average one.
+   */
+  isLarge?: boolean;
 }>;
 
 /** A row as it is shown, and the tag of its state. */
 export type TaggedRow = { row: Record<string, unknown> & { id: string }; tag: string };
 
-/** A condition with one place for its value, such as `t.name = ?`. */
+/** A condition with places for its value, such as `t.name = ?`. */
 export type Condition = readonly [sql: string, value: unknown];
 
 /** Returns the id of a row, as an expression over `t`. */
@@ -35,19 +40,25 @@ const rowsOf = (collection: Collection) =>
    where ${collection.living ?? 'true'}`;
 
 /** Reads a page of the rows before an id, the newest first, since ids grow with time. */
-export function listRows(
+export async function listRows(
   client: Queryable,
   collection: Collection,
   { where, before, limit }: { where: readonly Condition[]; before?: string; limit: number },
 ): Promise<JsonPage<TaggedRow['row']>> {
   const all: readonly Condition[] = [
+    ...(collection.isLarge ? [await ofTenant(client)] : []),
     ...where,
     ...(before === undefined ? [] : ([[`${idOf(collection)} < ?::uuid`, before]] as const)),
   ];
-  const conditions = all.map(([sql], index) => ` and ${sql.replace('?', `$${index + 1}`)}`);
+  const conditions = all.map(([sql], index) => ` and ${sql.replaceAll('?', `$${index + 1}`)}`);
   const values = [...all.map(([, value]) => value), limit];
   const text = `${rowsOf(collection)}${conditions.join('')} order by ${idOf(collection)} desc limit $${values.length}`;
   return jsonPage(client, text, values);
+}
+
+async function ofTenant(client: Queryable): Promise<Condition> {
+  const { rows } = await client.query<{ id: string }>('select howdah.current_tenant() as id');
+  return ['t.tenant_id = ?', rows[0]?.id];
 }
 
 /** Reads the row of this id, or undefined if the caller sees no such row. */

@@ -2,6 +2,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { type Client, onConnection, type Queryable } from '../connection/pool.ts';
 import { refusePooler } from '../connection/pooler-check.ts';
 import { faultOf } from '../connection/sqlstate.ts';
+import { completeBackfills, pendingBackfills } from './backfills.ts';
 import { explainDependents, refuseForeignObjects, refuseViewsOnOurs } from './foreign-objects.ts';
 import { knownMigrations, MIGRATIONS } from './known-migrations.ts';
 import { areInForce, chooseAll, chooseChanged, replaceableFiles } from './replaceable-files.ts';
@@ -23,6 +24,8 @@ export type MigrationStatus = {
   /** Migrations applied by a newer release. This release does not know what they made. */
   newer: string[];
   sql: 'current' | 'outdated';
+  /** Tables that a migration created and that are not yet filled with what existed before. */
+  backfills: string[];
 };
 
 /**
@@ -32,6 +35,9 @@ export type MigrationStatus = {
  * applied. Several processes may migrate at once, because they wait for each other. The schema of a
  * newer release is not changed. Returns the names of the applied migrations. `db` is a connection
  * of this login, if the caller has one: it tells whether there is anything to do.
+ *
+ * Afterwards fills the tables that migrations created, in batches. The next call continues where
+ * this one was stopped.
  *
  * Throws `HWCNF` if others hold our tables for longer than `patienceMs`, two minutes by default.
  */
@@ -49,6 +55,10 @@ export async function migrateUp(
       return [];
     }
     refuseNewer(before.newer);
+    if (isSchemaCurrent(before)) {
+      await completeBackfills(client, before.backfills);
+      return [];
+    }
     await refuseEncoding(client);
     let first: string[] = [];
     if (before.applied.length === 0) {
@@ -71,6 +81,7 @@ export async function migrateUp(
         return applied;
       });
     const rest = await withTableLocks(client, apply, patienceMs).catch(explainRefusal);
+    await completeBackfills(client, await pendingBackfills(client));
     return [...first, ...rest];
   });
 }
@@ -117,7 +128,11 @@ export async function migrationStatus(url: string): Promise<MigrationStatus> {
  * Returns whether there is nothing to apply. A newer release keeps what this release calls. The
  * older `sql/` would break what the newer release calls.
  */
-function isUpToDate({ pending, newer, sql }: MigrationStatus): boolean {
+function isUpToDate(status: MigrationStatus): boolean {
+  return isSchemaCurrent(status) && (status.backfills.length === 0 || status.newer.length > 0);
+}
+
+function isSchemaCurrent({ pending, newer, sql }: MigrationStatus): boolean {
   return pending.length === 0 && (sql === 'current' || newer.length > 0);
 }
 
@@ -187,6 +202,7 @@ async function status(client: Queryable): Promise<MigrationStatus> {
     pending: known.filter((name) => !applied.includes(name)),
     newer: applied.filter((name) => !known.includes(name)),
     sql: inForce ? 'current' : 'outdated',
+    backfills: await pendingBackfills(client),
   };
 }
 

@@ -1,16 +1,19 @@
 import type { Pool } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
+import { pendingBackfills } from './backfills.ts';
 import { knownMigrations } from './known-migrations.ts';
 
-type Found = { name: 'database' | 'schema'; ok: boolean; reason?: string };
+type Found = { name: 'database' | 'schema' | 'backfills'; ok: boolean; reason?: string };
 
 const OUTDATED = 'The schema is older than this release. Run: npx howdah migrate up';
+const FILLING =
+  'Tables of this release are being filled. If no process does so, run: npx howdah migrate up';
 const MISSING = 'The database is not migrated. Run: npx howdah migrate up';
 
 /**
- * Returns a check whether the database answers an owner and has all migrations of this release.
- * Further migrations, of a newer release, do no harm. The check throws the error of node-pg if the
- * database does not answer.
+ * Returns a check whether the database answers an owner, has all migrations of this release, and
+ * has filled their tables with what existed before. Further migrations, of a newer release, do no
+ * harm. The check throws the error of node-pg if the database does not answer.
  */
 export function schemaProbe(pool: Pool): () => Promise<Found[]> {
   const known = knownMigrations();
@@ -18,9 +21,11 @@ export function schemaProbe(pool: Pool): () => Promise<Found[]> {
     const applied = await appliedMigrations(pool);
     const ok = applied !== undefined && known.every((name) => applied.has(name));
     const reason = applied === undefined ? MISSING : OUTDATED;
+    const isFilled = !ok || (await pendingBackfills(pool)).length === 0;
     return [
       { name: 'database', ok: true },
       { name: 'schema', ok, ...(ok ? {} : { reason }) },
+      ...(isFilled ? [] : [{ name: 'backfills', ok: false, reason: FILLING } as const]),
     ];
   };
 }

@@ -30,10 +30,14 @@ import { stepLogRoutes } from './step-log.ts';
 /** Most messages and most child runs in the answer for one run. Lists with pages have the rest. */
 const SHOWN_AT_ONCE = 1_000;
 
-const MINE = 'coalesce(t.user_id = howdah.current_user_id(), howdah.current_user_id() is null) = ?';
+function conditionsIn({ is_mine, ...filter }: RunFilters, userId: string | undefined): Condition[] {
+  return [...runConditions(filter), ...(is_mine === undefined ? [] : [isMine(is_mine, userId)])];
+}
 
-function conditionsIn({ is_mine, ...filter }: RunFilters): Condition[] {
-  return [...runConditions(filter), ...(is_mine === undefined ? [] : [[MINE, is_mine] as const])];
+/** Returns the condition for runs of the caller. Those of a key without a user are all runs. */
+function isMine(wanted: boolean, userId: string | undefined): Condition {
+  if (userId === undefined) return ['?::boolean', wanted];
+  return [wanted ? 't.user_id = ?' : 't.user_id is distinct from ?', userId];
 }
 
 const shown: Record<number, AnswerDescription> = {
@@ -57,8 +61,8 @@ const reading: Route[] = [
     isReplicable: true,
     query: z.strictObject({ ...page, ...runFilters }),
     answers: { 200: { description: 'A page of runs', schema: pageOf(executionSchema) } },
-    async work(db, { query, url }) {
-      return answerPage(db, runs, conditionsIn(query), query, url);
+    async work(db, { query, url, identity }) {
+      return answerPage(db, runs, conditionsIn(query, identity.userId), query, url);
     },
   }),
   route({

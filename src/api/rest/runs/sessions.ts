@@ -42,6 +42,7 @@ const sessions: Collection = {
     .map((name) => NAMES[name] ?? `t.${name}`)
     .join(', '),
   stamp: 't.updated_at',
+  isLarge: true,
 };
 
 export const bySid = z.strictObject({ sid: id.describe('The id of the session') });
