@@ -24,18 +24,20 @@ import { EventsPlugin } from './plugins/events-plugin.ts';
 import { FeedPlugin } from './plugins/feed-plugin.ts';
 import { createLimitsPlugin } from './plugins/limits-plugin.ts';
 import { ListPlugin } from './plugins/list-plugin.ts';
+import { DeletedRowsPlugin } from './plugins/lists/deleted-rows.ts';
+import { IndexedColumnsPlugin } from './plugins/lists/indexed-columns.ts';
+import { LargeListsPlugin } from './plugins/lists/large-lists.ts';
+import { PagesPlugin } from './plugins/lists/page-arguments.ts';
+import { RunSearchPlugin } from './plugins/lists/run-search.ts';
 import { createReplicaPlugin } from './plugins/replica-plugin.ts';
 import { createRequestQueuePlugin } from './plugins/request-queue-plugin.ts';
 import { createRequestsPlugin, type RequestsOptions } from './plugins/requests-plugin.ts';
 import { createResponseStatusPlugin } from './plugins/response-status-plugin.ts';
 import { RowsChangedPlugin } from './plugins/rows-changed-plugin.ts';
-import { DeletedRowsPlugin } from './plugins/schema/deleted-rows.ts';
 import { FeedRowsPlugin } from './plugins/schema/feed-rows.ts';
-import { IndexedColumnsPlugin } from './plugins/schema/indexed-columns.ts';
 import { InputsPlugin } from './plugins/schema/inputs.ts';
 import { NamingPlugin } from './plugins/schema/naming.ts';
 import { OmittedNullsPlugin } from './plugins/schema/omitted-nulls.ts';
-import { PagesPlugin } from './plugins/schema/page-arguments.ts';
 import { ProviderConfigsPlugin } from './plugins/schema/provider-config-fields.ts';
 import { RunCountersPlugin } from './plugins/schema/run-counters.ts';
 import { SecretsPlugin } from './plugins/schema/secrets-plugin.ts';
@@ -100,6 +102,8 @@ export function schemaPreset(
       OmittedNullsPlugin,
       RowsChangedPlugin,
       RunCountersPlugin,
+      RunSearchPlugin,
+      LargeListsPlugin,
     ],
     pgServices: [
       makePgService({

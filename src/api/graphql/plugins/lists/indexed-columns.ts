@@ -1,5 +1,32 @@
 import '../../environment.ts';
 import 'postgraphile';
+import type { PgCodec } from 'postgraphile/@dataplan/pg';
+
+/**
+ * Columns of large tables that order no list, since each of their indexes leaves out rows or begins
+ * with another column. Postgres would sort all rows of the tenant.
+ */
+const WITHOUT_ORDER: Readonly<Record<string, readonly string[]>> = {
+  executions: [
+    'compensates_execution_id',
+    'completed_at',
+    'concurrency_key',
+    'metadata',
+    'parent_execution_id',
+    'priority',
+    'root_execution_id',
+    'session_id',
+    'user_id',
+    'workflow_id',
+  ],
+  messages: ['session_id'],
+};
+
+/** Columns of runs whose filters are served in another way than an index of the column says. */
+const FILTERS_OF_RUNS: Readonly<Record<string, boolean>> = {
+  metadata: true, // by the tags of runs
+  priority: false, // the index is for claims, and begins with a status
+};
 
 type GatherHooks = NonNullable<NonNullable<GraphileConfig.Plugin['gather']>['hooks']>;
 type AttributeHook = Extract<GatherHooks['pgCodecs_attribute'], (...args: never) => unknown>;
@@ -19,9 +46,10 @@ export const IndexedColumnsPlugin: GraphileConfig.Plugin = {
       pgCodecs_attribute(_info, { pgClass, pgAttribute, attribute }) {
         if (!isTable(pgClass)) return;
         attribute.extensions ??= Object.create(null) as object;
-        attribute.extensions.isIndexed = indexesOf(pgClass).some((columns) =>
-          columns.includes(pgAttribute.attname),
-        );
+        const { attname } = pgAttribute;
+        attribute.extensions.isIndexed =
+          (pgClass.relname === 'executions' ? FILTERS_OF_RUNS[attname] : undefined) ??
+          indexesOf(pgClass).some((columns) => columns.includes(attname));
       },
       pgRelations_relation(_info, { relation, pgConstraint }) {
         const referencing = pgConstraint.getClass();
@@ -34,7 +62,23 @@ export const IndexedColumnsPlugin: GraphileConfig.Plugin = {
       },
     },
   },
+  schema: {
+    entityBehavior: {
+      pgCodecAttribute: {
+        inferred: {
+          after: ['inferred'],
+          provides: ['postInferred'],
+          callback: (behavior, [codec, column]) =>
+            isWithoutOrder(codec, column) ? [behavior, '-orderBy'] : behavior,
+        },
+      },
+    },
+  },
 };
+
+function isWithoutOrder({ extensions, name }: PgCodec, column: string): boolean {
+  return Boolean(extensions?.pg?.schemaName === 'howdah' && WITHOUT_ORDER[name]?.includes(column));
+}
 
 function isTable(table: PgClass): boolean {
   return table.relkind === 'r' || table.relkind === 'p';
