@@ -21,6 +21,9 @@ const INNER_ORDERS: Readonly<Record<string, { pattern: RegExp; filters: readonly
   messages: { pattern: /^SEQ_/, filters: ['executionId'] },
 };
 
+/** Tables without an index by tenant: those of a small tenant are found by its runs. */
+const LOGS: readonly string[] = ['steps', 'messages'];
+
 type Values = Readonly<Record<string, unknown>> | null | undefined;
 type ListArguments = readonly [orderBy: unknown, condition: Values, filter: Values];
 
@@ -48,7 +51,12 @@ export const LargeListsPlugin: GraphileConfig.Plugin = {
             const $rows = $connection.getSubplan() as unknown;
             if (!($rows instanceof PgSelectStep)) return $connection;
             const $tenant = tenantOf(table, args);
-            $rows.where(sql`${$rows.alias}.tenant_id = ${$rows.placeholder($tenant, TYPES.uuid)}`);
+            const tenant = $rows.placeholder($tenant, TYPES.uuid);
+            $rows.where(sql`${$rows.alias}.tenant_id = ${tenant}`);
+            if (LOGS.includes(table)) {
+              const isOfRun = sql`e.tenant_id = ${tenant} and e.id = ${$rows.alias}.execution_id`;
+              $rows.where(sql`exists (select from howdah.executions as e where ${isOfRun})`);
+            }
             return $connection;
           },
         };

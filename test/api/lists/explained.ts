@@ -1,0 +1,97 @@
+import pg from 'pg';
+import { takeRole } from '../../sql/support.ts';
+
+/** A statement that a server sent, with its values. */
+export type Statement = { text: string; values: unknown[] };
+
+/** What the plan of a statement did. */
+export type Plan = {
+  /** The shared buffers of the whole statement. */
+  buffers: number;
+  /** The tables of which a sequential scan read rows. */
+  scanned: string[];
+};
+
+type Node = {
+  'Node Type': string;
+  'Relation Name'?: string;
+  'Actual Loops': number;
+  'Actual Rows': number;
+  'Rows Removed by Filter'?: number;
+  'Shared Hit Blocks': number;
+  'Shared Read Blocks': number;
+  Plans?: Node[];
+};
+
+/** Returns the statements on tables that grow with the runs which this process sends during `work`. */
+export async function recordStatements(work: () => Promise<unknown>): Promise<Statement[]> {
+  const found: Statement[] = [];
+  const sent = (pg as unknown as { Query: { prototype: Sent } }).Query.prototype;
+  const { submit } = sent;
+  sent.submit = function record(connection) {
+    const { text = '', values } = this;
+    if (TABLES.test(text)) found.push({ text, values: values ?? [] });
+    return submit.call(this, connection);
+  };
+  try {
+    await work();
+  } finally {
+    sent.submit = submit;
+  }
+  return found;
+}
+
+/** A query of node-pg as it sends it. */
+type Sent = { text?: string; values?: unknown[]; submit(this: Sent, connection: unknown): unknown };
+const TABLES = /howdah\W+(executions|steps|messages|questions)\b/;
+
+/** Runs statements as a role of a tenant, and returns what their plans did together. */
+export async function explainAs(
+  pool: pg.Pool,
+  role: string,
+  tenant: string,
+  statements: readonly Statement[],
+): Promise<Plan> {
+  const client = await pool.connect();
+  try {
+    await client.query('begin');
+    await takeRole(client, role, { 'howdah.tenant_id': tenant });
+    const plans: Plan[] = [];
+    for (const statement of statements) {
+      await explain(client, statement); // fills the caches of the functions of row security
+      plans.push(await explain(client, statement));
+    }
+    return {
+      buffers: plans.reduce((sum, plan) => sum + plan.buffers, 0),
+      scanned: plans.flatMap((plan) => plan.scanned),
+    };
+  } finally {
+    await client.query('rollback');
+    client.release();
+  }
+}
+
+async function explain(client: pg.PoolClient, { text, values }: Statement): Promise<Plan> {
+  const query = text.replace(/^\s*declare \S+ no scroll cursor for/, '');
+  const { rows } = await client.query({
+    text: `explain (analyze, buffers, timing off, format json) ${query}`,
+    values,
+  });
+  const root: Node = rows[0]['QUERY PLAN'][0].Plan;
+  return {
+    buffers: root['Shared Hit Blocks'] + root['Shared Read Blocks'],
+    scanned: nodesOf(root).flatMap((node) => (readsAll(node) ? [node['Relation Name'] ?? ''] : [])),
+  };
+}
+
+const nodesOf = (node: Node): Node[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
+
+function readsAll(node: Node): boolean {
+  const rows = node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0);
+  return (
+    node['Node Type'] === 'Seq Scan' &&
+    /^(executions|steps|messages|questions|run_tags)/.test(node['Relation Name'] ?? '') &&
+    node['Actual Loops'] > 0 &&
+    rows > 0
+  );
+}
