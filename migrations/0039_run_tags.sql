@@ -13,8 +13,8 @@ create table howdah_private.run_tags (
 );
 alter table howdah_private.run_tags enable row level security, force row level security;
 comment on table howdah_private.run_tags is
-  'Values in the metadata of runs, to search runs by them. Triggers of executions keep the rows. No '
-  'foreign keys, which would cost each insert of a run a lookup for each value.';
+  'Values in the metadata of runs, to search runs by them. Triggers of executions keep the rows. '
+  'No foreign keys, which would cost each insert of a run a lookup for each value.';
 comment on column howdah_private.run_tags.key is
   'A key at the top of the metadata, or the digest of a long one.';
 comment on column howdah_private.run_tags.value is

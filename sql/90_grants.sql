@@ -363,7 +363,8 @@ grant select (
 ) on howdah_private.run_heads to howdah_app, howdah_viewer;
 grant select on howdah.execution_counters to howdah_app, howdah_viewer;
 -- Lists of runs search the tags of metadata with the rights of their caller.
-grant select on howdah_private.run_tags to howdah_app, howdah_viewer;
+grant select (tenant_id, execution_id, key, value) on howdah_private.run_tags
+  to howdah_app, howdah_viewer;
 
 grant select on howdah.status_transitions to howdah_app, howdah_viewer;
 
@@ -740,6 +741,7 @@ grant execute on function
 grant execute on function howdah_private.erase_output(howdah.step_kind, jsonb) to howdah_eraser;
 grant execute on function
   howdah_private.delete_log(uuid[]), howdah_private.delete_replaced_input(uuid),
+  howdah_private.delete_tags(uuid, uuid, jsonb),
   howdah_private.delete_replaced_run(howdah.executions, uuid, oid),
   howdah_private.erase_answer_log(uuid, text),
   howdah_private.was_never_claimed(howdah.executions),

@@ -15,6 +15,7 @@ const FOREIGN_TABLES = ['howdah_private.migrations'];
 /** Private tables with rows that a tenant may read. */
 const READ_BY_TENANTS = [
   'howdah_private.run_heads', // views with the rights of their reader read counters from it
+  'howdah_private.run_tags', // lists with the rights of their reader search it
 ];
 
 const PROCEDURES_THAT_COMMIT = [
@@ -297,6 +298,8 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah_private.run_heads.session_id': 'a copy from its run',
   'howdah_private.run_heads.agent_id': 'a copy from its run',
   'howdah_private.run_heads.workflow_id': 'a copy from its run',
+  'howdah_private.run_tags.execution_id': 'none points at executions; kept by its triggers',
+  'howdah_private.run_tags.tenant_id': 'that of the run; a key would cost each value a lookup',
   'howdah_private.suspects.execution_id':
     'none points at executions; dropped when the run has ended',
   'howdah_private.watchers.execution_id': 'none points at executions',

@@ -432,7 +432,7 @@ describe('with several months of history', () => {
         text: 'select * from howdah.executions where tenant_id = $1 and session_id = $2 order by turn desc',
         values: () => [known.tenant, known.session],
       },
-      executions_user_id_idx: {
+      executions_user_idx: {
         text: 'select count(*) from howdah.executions where tenant_id = $1 and user_id = $2',
         values: () => [known.tenant, known.user],
       },
@@ -477,8 +477,13 @@ describe('with several months of history', () => {
           and parent_execution_id is null and contents_erased_at is not null order by completed_at limit 200`,
         values: () => [known.tenant],
       },
-      executions_metadata_idx: {
-        text: `select * from howdah.executions where metadata @> '{"order": 4711}'`,
+      executions_open_idx: {
+        text: 'select id from howdah.executions where tenant_id = $1 and completed_at is null order by id desc limit 20',
+        values: () => [known.tenant],
+      },
+      executions_failed_idx: {
+        text: 'select id from howdah.executions where tenant_id = $1 and error is not null order by id desc limit 20',
+        values: () => [known.tenant],
       },
       executions_compensates_idx: {
         text: 'select * from howdah.executions where compensates_execution_id = $1',

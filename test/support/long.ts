@@ -161,6 +161,7 @@ const SLOW = [
   'test/workers/upkeep/schedules.test.ts',
   'test/api/graphql/hidden-types.test.ts',
   'test/api/lists/list-feed.test.ts',
+  'test/api/lists/list-plans.test.ts',
   'test/api/trees/conversations.test.ts',
   'test/cli/commands/agents/models-test.test.ts',
   'test/cli/commands/runs/follow-lists.test.ts',

@@ -1,6 +1,6 @@
 -- Returns the newest runs of the tenant whose metadata contains a JSON object. Reads the runs with
--- the rarest tag of the object (run_tags.sql), newest first. A function of the engine, since readers
--- may not read all columns of a run; it checks the tenant and the visibility of agents itself.
+-- the rarest tag of the object (run_tags.sql), newest first. A function of the engine, since
+-- readers may not read all columns of a run. It checks the tenant and hidden agents itself.
 create or replace function howdah.find_runs(metadata jsonb, most int default 1000)
   returns setof howdah.executions
   language plpgsql stable security definer
@@ -34,7 +34,7 @@ comment on function howdah.find_runs(jsonb, int) is
   E'@behavior -*\nReturns the newest runs, at most `most`, whose metadata contains this object: '
   'select id, status from howdah.find_runs(''{"order": 4711}''). Served by an index.';
 
--- Returns the tag of a filter that the fewest runs have. More than a hundred runs count as a hundred.
+-- Returns the tag of a filter that the fewest runs have. More than a hundred count as a hundred.
 create or replace function howdah_private.rarest_tag(tenant_id uuid, filter jsonb) returns text[]
   language sql stable
   set search_path = pg_catalog, pg_temp

@@ -6,6 +6,6 @@ process.env.GRAPHILE_ENV ??= 'production';
 // a pooler, that connection does not belong to this server. The pool of requests sets the same for
 // itself.
 process.env.DATAPLAN_PG_DONT_DISABLE_JIT ??= '1';
-// The adaptor would otherwise name each statement, and Postgres would plan it once for all values. The
-// plan for a small tenant is another than that for a large one.
+// The adaptor would otherwise name each statement, and Postgres would plan it once for all values.
+// The plan for a small tenant is another than that for a large one.
 process.env.DATAPLAN_PG_PREPARED_STATEMENT_CACHE_SIZE ??= '0';

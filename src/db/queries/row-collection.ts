@@ -17,8 +17,8 @@ export type Collection = Readonly<{
   /** The condition for rows that are not deleted, if deleted rows are kept. */
   living?: string;
   /**
-   * True if the table grows with the runs. Lists then name the tenant as a value: row security calls
-   * a function for it, so the planner takes every tenant for an average one.
+   * True if the table grows with the runs. Lists then name the tenant as a value. Row security
+   * calls a function for it, so the planner takes every tenant for an average one.
    */
   isLarge?: boolean;
 }>;

@@ -23,7 +23,7 @@ type Node = {
   Plans?: Node[];
 };
 
-/** Returns the statements on tables that grow with the runs which this process sends during `work`. */
+/** Returns the statements on large tables that this process sends during `work`. */
 export async function recordStatements(work: () => Promise<unknown>): Promise<Statement[]> {
   const found: Statement[] = [];
   const sent = (pg as unknown as { Query: { prototype: Sent } }).Query.prototype;

@@ -28,8 +28,8 @@ const DEFINITIONS = `
   select howdah_private.ensure_month(m) from generate_series(now() - interval '100 days', now(), interval '20 days') as m`;
 
 /**
- * Runs of a hundred days with triggers disabled: 2 of 80 have not ended, 4 have failed, 1 is
- * cancelled. Every hundredth is a turn of a session, and every fiftieth the child of the one before.
+ * Runs of a hundred days with triggers disabled. Of 80, 2 have not ended, 4 have failed, and 1 is
+ * cancelled. Every hundredth is a turn of a session, every fiftieth the child of the one before.
  */
 const HISTORY = `
   create temp table numbered as

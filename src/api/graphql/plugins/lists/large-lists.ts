@@ -28,9 +28,9 @@ type Values = Readonly<Record<string, unknown>> | null | undefined;
 type ListArguments = readonly [orderBy: unknown, condition: Values, filter: Values];
 
 /**
- * Lets the planner see which tenant a list is of: row security calls a function for it, so without a
- * value every tenant counts as an average one, and a small tenant reads the rows of large ones. Also
- * refuses orders of a list that no index serves.
+ * Lets the planner see which tenant a list is of. Row security calls a function for it, so without
+ * a value every tenant counts as an average one, and a small tenant reads the rows of large ones.
+ * Also refuses orders of a list that no index serves.
  */
 export const LargeListsPlugin: GraphileConfig.Plugin = {
   name: 'HowdahLargeListsPlugin',
@@ -83,7 +83,7 @@ function tenantOf(table: string, args: FieldArgs): Step {
   });
 }
 
-/** Throws a SafeError if the first order is one within a run or session, and no filter names one. */
+/** Throws a SafeError if the first order is one within a run or session that no filter names. */
 function checkOrder(
   table: string,
   { pattern, filters }: { pattern: RegExp; filters: readonly string[] },

@@ -37,7 +37,7 @@ const hasTag = (place: number) => {
     and g.execution_id = t.id and g.key = (${tag})[1] and g.value = (${tag})[2])`;
 };
 
-/** Counts the tags of a filter, at least one for each key. `searched_tag` decides which they are. */
+/** Counts the tags of a filter, at least one for each key. `searched_tag` says which they are. */
 function countTags(object: JsonObject): number {
   return Object.values(object).reduce<number>((sum, value) => sum + Math.max(1, scalars(value)), 0);
 }
