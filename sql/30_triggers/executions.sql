@@ -575,9 +575,9 @@ begin
       'An insert with `on conflict do nothing` leaves the row out.';
 end $$;
 
--- Writes the tags of the new runs, gives them their turns and wake-ups, offers them to a worker if they are few
--- (offer_runs.sql), and counts them at their parents. A debounced run may have a wake-up already,
--- and may be there several times: it gets its new one by enqueue_advance.
+-- Writes the tags of the new runs, gives them their turns and wake-ups, offers them to a worker if
+-- they are few (offer_runs.sql), and counts them at their parents. A debounced run may have a
+-- wake-up already, and may be there several times: it gets its new one by enqueue_advance.
 --
 -- Wake-ups are added in parts of 10,000 jobs, each with one NOTIFY: an array holds at most 1 GB,
 -- which is four million jobs. They are added in the order of ids, as everywhere. An aggregate with

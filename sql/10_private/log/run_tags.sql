@@ -68,7 +68,7 @@ create or replace function howdah_private.sees_run(id uuid) returns boolean
 as $$
   select exists (
     select from howdah.executions as e
-    where e.id = sees_run.id
+    where e.id = sees_run.id and e.tenant_id = howdah.current_tenant()
       and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id)))
 $$;
 

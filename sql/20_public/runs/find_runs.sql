@@ -10,10 +10,11 @@ declare
   v_tenant_id uuid := howdah.current_tenant();
   v_hidden uuid[] := howdah_private.hidden_agents();
   v_is_operator boolean := howdah_private.is_operator();
-  v_tag text[] := howdah_private.rarest_tag(v_tenant_id, find_runs.metadata);
+  v_tag text[];
   v_run howdah.executions;
 begin
   perform howdah_private.check_search(find_runs.metadata, find_runs.most);
+  v_tag := howdah_private.rarest_tag(v_tenant_id, find_runs.metadata);
   for v_run in
     select h.*
     from howdah_private.run_tags as g

@@ -27,7 +27,7 @@ const ROLES = ['howdah_app', 'howdah_analyst'];
 const MAX_BUFFERS = 1_000;
 /**
  * Most buffers of a list of the 5,000 runs that have not ended, or of the 4,000 child runs, each of
- * which may be read once. No index serves `cancelled`, so a tenant of 2,500 runs without a cancelled
+ * which may be read once. No index serves `cancelled`: a tenant of 2,500 runs without a cancelled
  * one reads them all.
  */
 const MAX_BUFFERS_OF_PART = 6_000;

@@ -82,7 +82,7 @@ test('no newer migration locks a table for a time that grows with its size', asy
   for (const name of newer) {
     for (const words of await heavyStatements(upOf(name))) found.push(`${name}: ${words}`);
   }
-  expect(found.sort()).toEqual(Object.keys(KNOWN_TO_BE_HEAVY).sort());
+  expect([...new Set(found)].sort()).toEqual(Object.keys(KNOWN_TO_BE_HEAVY).sort());
 });
 
 describe('the checks find', () => {

@@ -94,6 +94,7 @@ describe('migrate', () => {
       pending: ALL,
       newer: [],
       sql: 'outdated',
+      backfills: [],
     });
     expect(await up()).toEqual(ALL);
     expect(await migrationStatus(db.url)).toEqual({
@@ -101,6 +102,7 @@ describe('migrate', () => {
       pending: [],
       newer: [],
       sql: 'current',
+      backfills: [],
     });
     await worksFor(db.url);
   });
@@ -173,6 +175,7 @@ describe('migrate', () => {
       pending: [LAST],
       newer: [],
       sql: 'outdated',
+      backfills: [],
     });
     expect(await up()).toEqual([LAST]);
     expect(await ask(db.pool, OBJECT_DEFINITIONS)).toEqual(before);
