@@ -103,15 +103,13 @@ describe('tags of a run', () => {
 
   test('are gone once the run is erased or deleted', async () => {
     const worker = await makeWorker(db.pool);
-    const ids = [await run({ secret: 'a' }), await run({ secret: 'b' })];
-    for (const id of ids) {
-      await claim(db.pool, worker, id);
-    }
-    await finish(db.pool, worker, ids);
+    const ids = [await run({ person: 'a' }), await run({ person: 'b' })];
+    await claim(db.pool, worker, ids);
+    for (const id of ids) await finish(db.pool, worker, id);
     await db.pool.query('select howdah_private.erase_runs(array[$1::uuid])', [ids[0]]);
     await db.pool.query('select howdah_private.delete_runs(array[$1::uuid])', [ids[1]]);
     expect([...(await tagsOf(ids[0] ?? '')), ...(await tagsOf(ids[1] ?? ''))]).toEqual([]);
-    expect(await all(db.pool, `select from howdah_private.run_tags where key = 'secret'`)).toEqual(
+    expect(await all(db.pool, `select from howdah_private.run_tags where key = 'person'`)).toEqual(
       [],
     );
   });
