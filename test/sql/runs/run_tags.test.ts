@@ -5,13 +5,10 @@ import { testDatabase } from '../../support/database.ts';
 import {
   all,
   asRole,
-  claim,
-  finish,
   makeAgent,
   makeRun,
   makeTenant,
   makeUser,
-  makeWorker,
   one,
   refusal,
 } from '../support.ts';
@@ -102,10 +99,8 @@ describe('tags of a run', () => {
   });
 
   test('are gone once the run is erased or deleted', async () => {
-    const worker = await makeWorker(db.pool);
     const ids = [await run({ person: 'a' }), await run({ person: 'b' })];
-    await claim(db.pool, worker, ids);
-    for (const id of ids) await finish(db.pool, worker, id);
+    for (const id of ids) await db.pool.query('select howdah.cancel_execution($1)', [id]);
     await db.pool.query('select howdah_private.erase_runs(array[$1::uuid])', [ids[0]]);
     await db.pool.query('select howdah_private.delete_runs(array[$1::uuid])', [ids[1]]);
     expect([...(await tagsOf(ids[0] ?? '')), ...(await tagsOf(ids[1] ?? ''))]).toEqual([]);
