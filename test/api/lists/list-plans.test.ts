@@ -71,7 +71,7 @@ async function expectIndexes(
 const graphql = (tenant: Tenant, text: string, variables: object = {}) =>
   recordStatements(async () => {
     const { errors } = await ask(api, text, variables, tokens[tenant]);
-    expect(errors).toEqual([]);
+    expect({ text, errors }).toEqual({ text, errors: [] });
   });
 
 const rest = (tenant: Tenant, path: string) =>
