@@ -100,7 +100,7 @@ comment on column howdah.schedules.catchup_policy is
   'What to do with times that passed while no worker was alive. skip: nothing. one: run the '
   'newest. all: run all, oldest first, at most the 100 newest.';
 comment on column howdah.executions.metadata is
-  'Tags of your own, such as {"order": 4711}. howdah.find_runs(metadata) searches them by an index.';
+  'Tags of your own, such as {"order": 4711}. find_runs searches them by an index.';
 comment on column howdah.schedules.user_id is
   'User that the runs belong to: who created the schedule, or the last user who changed more than '
   'name and is_active. Only an owner of the database sets it.';

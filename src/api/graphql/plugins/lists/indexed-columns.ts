@@ -68,13 +68,21 @@ export const IndexedColumnsPlugin: GraphileConfig.Plugin = {
         inferred: {
           after: ['inferred'],
           provides: ['postInferred'],
-          callback: (behavior, [codec, column]) =>
-            isWithoutOrder(codec, column) ? [behavior, '-orderBy'] : behavior,
+          callback: (behavior, [codec, column]) => [
+            behavior,
+            ...(isMetadataOfRuns(codec, column) ? ['attribute:filterBy' as const] : []),
+            ...(isWithoutOrder(codec, column) ? ['-orderBy' as const] : []),
+          ],
         },
       },
     },
   },
 };
+
+/** The tags of runs serve this column, which PostGraphile would not filter as JSON. */
+function isMetadataOfRuns({ extensions, name }: PgCodec, column: string): boolean {
+  return extensions?.pg?.schemaName === 'howdah' && name === 'executions' && column === 'metadata';
+}
 
 function isWithoutOrder({ extensions, name }: PgCodec, column: string): boolean {
   return Boolean(extensions?.pg?.schemaName === 'howdah' && WITHOUT_ORDER[name]?.includes(column));
