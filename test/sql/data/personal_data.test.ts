@@ -214,6 +214,7 @@ describe.each(['anonymise', 'delete'])('erasing a user (%s)', (mode) => {
         'howdah.webhook_deliveries',
         'howdah_private.idempotency_keys',
         'howdah_private.request_keys',
+        'howdah_private.run_tags',
       ]),
     );
     const sums =

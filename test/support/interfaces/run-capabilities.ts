@@ -17,7 +17,11 @@ export const RUN_CAPABILITIES: readonly NamedCapability[] = [
     ...{ sql: 'howdah.run()', graphql: 'run', rest: 'POST /query', cli: 'run' },
   },
   {
-    ...{ group: 'Runs', what: 'list runs', sql: 'select howdah.executions' },
+    ...{
+      group: 'Runs',
+      what: 'list runs',
+      sql: ['select howdah.executions', 'howdah.find_runs()'],
+    },
     ...{ graphql: ['executions', 'execution'], cli: ['runs list', 'runs show'] },
     rest: ['GET /api/executions', 'GET /api/executions/{id}', 'GET /api/executions/{id}/row'],
   },
