@@ -88,6 +88,11 @@ export const BARS: Record<string, Bar> = {
     atMost: 3,
     reason: 'half more than the goal: a larger ratio shows work per row instead of per statement',
   },
+  first_insert_vs_plain_ratio: {
+    bench: 'guards',
+    atMost: 12,
+    reason: 'twice the goal: programs without a pool pay for each plan and table at every insert',
+  },
   write_back_vs_runs_ratio: {
     bench: 'write-back',
     atMost: 2.2,

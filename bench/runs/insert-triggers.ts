@@ -3,6 +3,7 @@ import type { Bench } from '../bench.ts';
 import { measureLimitedCommits } from '../data/limited-commits.ts';
 import { type Figure, figure, median, ratios } from '../figures.ts';
 import { BENCH_AGENT, startEngine } from '../processes/engine.ts';
+import { measureFirstInserts } from './first-insert.ts';
 
 const CALLS = 100;
 const MANY = 1_000;
@@ -21,8 +22,9 @@ const LIMIT = `insert into howdah.limits (scope, metric, period, max_value) valu
 /**
  * Measures what permissions, limits and the audit log add to the time of an insert. Each round
  * repeats an insert on one connection, first with these triggers and then without. The inserts are
- * of runs without a limit, of runs with a limit, and of a user, which is audited. Then several
- * connections commit steps at once, without and with a limit of tokens.
+ * of runs without a limit, of runs with a limit, and of a user, which is audited. Also measures the
+ * first insert of a connection, and then commits of steps on several connections at once, without
+ * and with a limit of tokens.
  */
 export const guards: Bench = async ({ server, rounds }) => {
   const database = await server.createDatabase();
@@ -43,9 +45,11 @@ export const guards: Bench = async ({ server, rounds }) => {
         triggers: RUN_TRIGGERS,
       })),
     ];
+    const first = await measureFirstInserts(database, count);
     await client.query(LIMIT);
     return [
       ...unlimited,
+      ...first,
       ...(await measureTriggers(client, count, 'one_run_under_quota_ratio', {
         text: ONE_RUN,
         table: 'executions',
