@@ -39,7 +39,10 @@ where not exists (select from howdah_private.audit_heads as h where h.tenant_id 
   and not exists (select from howdah_private.audit_inbox as i where i.tenant_id = t.id)
 order by t.id;
 
-insert into howdah_private.installation default values on conflict do nothing;
+insert into howdah_private.installation (has_settings, has_input_filters, has_run_limits)
+select exists (select from howdah.settings), exists (select from howdah.output_filters),
+  exists (select from howdah.limits)
+on conflict do nothing;
 
 -- Creates the queue task before the first run. Otherwise the first insert would create it, and
 -- every other insert would wait for the end of that transaction.

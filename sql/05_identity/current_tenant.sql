@@ -19,17 +19,14 @@ begin
   if howdah_private.is_bound() then
     return (select b.tenant_id from howdah_private.verified_binding() as b);
   end if;
-  if pg_has_role(session_user, 'howdah_owner', 'member') then
-    v_tenant_id := nullif(current_setting('howdah.pinned_tenant', true), '');
-    if v_tenant_id is not null then
-      return v_tenant_id;
-    end if;
+  if current_setting('howdah.pinned_tenant', true) <> ''
+    and pg_has_role(session_user, 'howdah_owner', 'member') then
+    return current_setting('howdah.pinned_tenant', true);
   end if;
-  select case when t.is_active then t.id end into v_tenant_id
-  from howdah_private.login_tenants as l join howdah.tenants as t on t.id = l.tenant_id
+  select l.tenant_id into v_tenant_id from howdah_private.login_tenants as l
   where l.login = session_user;
   if found then
-    return v_tenant_id;
+    return (select t.id from howdah.tenants as t where t.id = v_tenant_id and t.is_active);
   end if;
   if pg_has_role(session_user, 'howdah_owner', 'member') then
     v_tenant_id := nullif(current_setting('howdah.tenant_id', true), '');

@@ -12,6 +12,23 @@ begin
   return null;
 end $$;
 
+-- Notes that a table of a feature has rows, so that inserts of runs look into it from now on
+-- (run_defaults_of_agent, count_runs). A limit is written under a lock that these inserts take
+-- first, and other features count from their commit, as their rows do. The note stays for ever.
+create or replace function howdah_private.tg__note_feature() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update howdah_private.installation as i set
+    has_settings = i.has_settings or tg_table_name = 'settings',
+    has_input_filters = i.has_input_filters or tg_table_name = 'output_filters',
+    has_run_limits = i.has_run_limits or tg_table_name = 'limits'
+  where not case tg_table_name when 'settings' then i.has_settings
+    when 'output_filters' then i.has_input_filters else i.has_run_limits end;
+  return null;
+end $$;
+
 -- Trims capabilities and removes duplicates. Refuses an empty one, which no search could find.
 create or replace function howdah_private.tg__trim_capabilities() returns trigger
   language plpgsql volatile

@@ -45,6 +45,8 @@ declare
   v_agent howdah.agents;
   v_defaults text[];
   v_limits jsonb;
+  v_has_settings boolean;
+  v_has_filters boolean;
 begin
   if e.tenant_id is null then
     raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
@@ -74,12 +76,17 @@ begin
         then 'A deleted agent cannot be restored. Create a new agent with that name.'
         else 'Set its is_active to true.' end;
   end if;
+  select i.has_settings, i.has_input_filters into v_has_settings, v_has_filters
+  from howdah_private.installation as i;
   v_defaults := array[e.agent_id::text, e.tenant_id::text,
     case when not v_agent.version_is_stale then v_agent.current_version_id end::text,
     v_agent.max_steps::text, v_agent.max_tokens::text, v_agent.max_cost::text,
     v_agent.max_seconds::text, v_agent.prompt_id::text,
-    (howdah_private.input_filters(e.tenant_id, e.agent_id) is not null or null)::text];
-  if exists (select from howdah.settings) then
+    null];
+  if v_has_filters then
+    v_defaults[9] := howdah_private.input_filters(e.tenant_id, e.agent_id) is not null or null;
+  end if;
+  if v_has_settings then
     v_limits := howdah_private.settings_of(
       e.tenant_id, '{max_steps,max_tokens,max_cost,max_seconds}');
     v_defaults[4:7] := array[
@@ -99,6 +106,9 @@ end $$;
 -- Prepares a new run: the usual run of an agent here, and whatever else a row asks for in
 -- prepare_special_run. A row with completed_at is history of a run that has ended, and is written
 -- as it is. Only owners may write that column. The constraints apply to it as to every row.
+--
+-- An expression costs a new connection some 60 µs when it is first evaluated, and next to nothing
+-- from then on. So one condition guards several that are false for the usual row.
 create or replace function howdah_private.tg_executions__prepare() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -110,44 +120,57 @@ declare
     when v_may_pin then nullif(current_setting('howdah.pinned_run_defaults', true), '') end;
   v_has_prompt boolean;
 begin
-  if num_nulls(new.priority, new.metadata) > 0 then -- null means the default, as for run_at
-    new.priority := coalesce(new.priority, 0);
+  if num_nulls(new.priority, new.metadata) > 0 or new.input like 'howdah.sealed.v_.%' or
+    num_nonnulls(new.input_parts, new.history, new.completed_at, new.workflow_id) > 0 then
+    new.priority := coalesce(new.priority, 0); -- null means the default, as for run_at
     new.metadata := coalesce(new.metadata, '{}');
+    if num_nonnulls(new.input_parts, new.history) > 0 or new.input like 'howdah.sealed.v_.%' then
+      select c.* into new.contents_key_id, new.contents_encrypted_at, new.wake_at
+      from howdah_private.mark_copied_input(new) as c;
+    end if;
+    if num_nonnulls(new.completed_at, new.workflow_id) > 0 then
+      return howdah_private.prepare_special_run(new, tg_relid);
+    end if;
   end if;
-  if num_nonnulls(new.input_parts, new.history) > 0 or new.input like 'howdah.sealed.v_.%' then
-    select c.* into new.contents_key_id, new.contents_encrypted_at, new.wake_at
-    from howdah_private.mark_copied_input(new) as c;
-  end if;
-  if num_nonnulls(new.completed_at, new.workflow_id) > 0 then
-    return howdah_private.prepare_special_run(new, tg_relid);
-  elsif (v_defaults[1:2] = array[new.agent_id, new.tenant_id]::text[]) is not true then
+  if (v_defaults[1:2] = array[new.agent_id, new.tenant_id]::text[]) is not true then
     v_defaults := howdah_private.run_defaults_of_agent(new, v_may_pin);
   end if;
   new.status := 'queued';
   new.max_steps := coalesce(new.max_steps, v_defaults[4]::int, 50);
-  new.max_tokens := coalesce(new.max_tokens, v_defaults[5]::bigint);
-  new.max_cost := case when new.max_cost is null then v_defaults[6]::numeric
-    else howdah_private.bounded_max_cost(new, v_defaults[6]::numeric) end;
+  if num_nonnulls(new.max_cost, v_defaults[5], v_defaults[6]) > 0 then
+    new.max_tokens := coalesce(new.max_tokens, v_defaults[5]::bigint);
+    new.max_cost := case when new.max_cost is null then v_defaults[6]::numeric
+      else howdah_private.bounded_max_cost(new, v_defaults[6]::numeric) end;
+  end if;
   new.max_seconds := coalesce(new.max_seconds, v_defaults[7]::int, 600);
   new.run_at := coalesce(new.run_at, now());
   new.root_execution_id := coalesce(new.root_execution_id, new.id);
-  if new.input is null or octet_length(new.input) > 1024 then
-    perform howdah_private.check_long_input(new);
-  end if;
-  if num_nonnulls(new.callback_url, new.concurrency_key, new.debounce_key, new.debounce_ms) > 0
-    or jsonb_typeof(new.metadata) is distinct from 'object' or new.input_trust = 'system'
-    or greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data),
-      pg_column_size(new.metadata)) > 500
-    or (new.metadata <> '{}' and new.table_trigger_id is null
-      and howdah_private.may_contain_secret(new.metadata)) then
-    perform howdah_private.check_run(new);
+  if (octet_length(new.input) <= 1024 and jsonb_typeof(new.metadata) = 'object'
+    and greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data),
+      pg_column_size(new.metadata)) <= 500 and new.input_trust <> 'system'
+    and num_nonnulls(new.callback_url, new.concurrency_key, new.debounce_key, new.debounce_ms,
+      nullif(new.metadata, '{}')) = 0) is not true then
+    if new.input is null or octet_length(new.input) > 1024 then
+      perform howdah_private.check_long_input(new);
+    end if;
+    if num_nonnulls(new.callback_url, new.concurrency_key, new.debounce_key, new.debounce_ms) > 0
+      or jsonb_typeof(new.metadata) is distinct from 'object' or new.input_trust = 'system'
+      or greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data),
+        pg_column_size(new.metadata)) > 500
+      or (new.metadata <> '{}' and new.table_trigger_id is null
+        and howdah_private.may_contain_secret(new.metadata)) then
+      perform howdah_private.check_run(new);
+    end if;
   end if;
   if v_defaults[9] is not null then
     -- column by column: cached plans want a row of the partition
     select f.input, f.input_data, f.input_hits into new.input, new.input_data, new.input_hits
     from howdah_private.filter_run(new) as f;
   end if;
-  if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
+  if v_defaults[3] is not null and num_nonnulls(v_defaults[8], new.agent_version_id,
+    new.forked_from_execution_id, new.compensates_execution_id) = 0 then
+    new.agent_version_id := v_defaults[3];
+  elsif coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
     v_has_prompt := coalesce(v_defaults[8]::uuid, new.agent_version_id) is not null;
     new.agent_version_id := case
       when new.agent_version_id is not null then howdah_private.own_version(new)
@@ -579,30 +602,38 @@ end $$;
 -- they are few (offer_runs.sql), and counts them at their parents. A debounced run may have a
 -- wake-up already, and may be there several times: it gets its new one by enqueue_advance.
 --
--- Wake-ups are added in parts of 10,000 jobs, each with one NOTIFY: an array holds at most 1 GB,
--- which is four million jobs. They are added in the order of ids, as everywhere. An aggregate with
--- an order is never hashed, so one part is in memory at a time.
+-- Wake-ups are inserted as add_jobs would insert them, with one NOTIFY, in the order of ids as
+-- everywhere. add_jobs itself looks for older jobs of the same keys first, which new runs do not
+-- have, and has five statements to plan on each new connection. If a key is taken all the same, or
+-- the queue does not know the task, enqueue_advance follows.
 --
--- `plan_cache_mode`: add_jobs would be planned anew at each call, which takes longer than the rest
--- of an insert of one row. `enable_seqscan`: its plan, made while the queue is short, must not read
--- all of it once it is long.
+-- `plan_cache_mode`: a statement that inserts one row plans nothing anew. `enable_seqscan`: its
+-- plan, made while the queue is short, must not read all of it once it is long.
 create or replace function howdah_private.tg_executions__enqueue() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
   set plan_cache_mode = force_generic_plan
 as $$
 declare
+  v_task_id constant int := howdah_private.queue_task_id('advance');
+  v_queued bigint;
+  v_added bigint;
+  v_due uuid[];
   v_in_sessions uuid[];
   v_debounced uuid[];
+  v_has_children boolean;
   v_have_tags boolean;
   v_not_queued uuid[] := '{}';
 begin
-  select coalesce(array_agg(n.id::uuid) filter (where n.session_id is not null
-      and n.parent_execution_id is null and n.completed_at is null), '{}'),
+  select count(*) filter (where n.status = 'queued' and n.debounced_at is null),
+    array_agg(n.id::uuid) filter (
+      where n.status = 'queued' and n.debounced_at is null and n.run_at <= clock_timestamp()),
+    array_agg(n.id::uuid) filter (where n.session_id is not null
+      and n.parent_execution_id is null and n.completed_at is null),
     array_agg(n.id::uuid) filter (where n.debounced_at is not null),
-    coalesce(bool_or(n.metadata <> '{}'), false)
-  into v_in_sessions, v_debounced, v_have_tags from new_rows as n
-  where n.session_id is not null or n.debounced_at is not null or n.metadata <> '{}';
+    bool_or(n.parent_execution_id is not null), bool_or(n.metadata <> '{}')
+  into v_queued, v_due, v_in_sessions, v_debounced, v_has_children, v_have_tags
+  from new_rows as n;
   if v_have_tags then
     insert into howdah_private.run_tags (tenant_id, execution_id, key, value)
     select n.tenant_id, n.id, t.key, t.value
@@ -610,43 +641,46 @@ begin
     where n.metadata <> '{}'
     on conflict on constraint run_tags_pkey do nothing; -- a debounced run had its tags before
   end if;
-  if cardinality(v_in_sessions) > 0 then
+  if v_in_sessions is not null then
     v_not_queued := howdah_private.take_turns(v_in_sessions);
+    v_due := array(select d.id from unnest(v_due) as d (id) where d.id <> all (v_not_queued));
+    v_queued := (select count(*) from new_rows as n
+      where n.status = 'queued' and n.debounced_at is null and n.id <> all (v_not_queued));
   end if;
-  perform count(*)
-  from (
-    select array_agg(
-      row('advance', json_build_object('id', n.id), null, n.run_at, 25::smallint, n.id::text,
-        n.priority, null)::graphile_worker.job_spec
-      order by n.id
-    ) as specs
-    from (
-      select q.id, q.run_at, q.priority, (row_number() over () - 1) / 10000 as part
-      from new_rows as q
-      where q.status = 'queued' and q.debounced_at is null and q.id <> all (v_not_queued)
-    ) as n
-    group by n.part
-  ) as parts
-  cross join lateral graphile_worker.add_jobs(parts.specs);
-  perform howdah_private.offer_runs(array(
-    select q.id::uuid from new_rows as q
+  if v_queued > 0 then
+    insert into howdah_private.queue_jobs (task_id, payload, run_at, max_attempts, key, priority)
+    select v_task_id, json_build_object('id', q.id), q.run_at, 25, q.id::text, q.priority
+    from new_rows as q
     where q.status = 'queued' and q.debounced_at is null and q.id <> all (v_not_queued)
-      and q.run_at <= clock_timestamp()
-    limit 5)); -- more than four are not offered
+      and v_task_id is not null
+    order by q.id
+    on conflict (key) do nothing;
+    get diagnostics v_added = row_count;
+    perform pg_notify('jobs:insert', json_build_object('r', random(), 'count', v_queued)::text),
+      howdah_private.offer_runs(v_due);
+    if v_added < v_queued then
+      perform howdah_private.enqueue_advance(array(select q.id::uuid from new_rows as q
+        where q.status = 'queued' and q.debounced_at is null and q.id <> all (v_not_queued)
+          and not exists (select from howdah_private.queue_jobs as j
+            where j.key = q.id::text and j.updated_at = now())));
+    end if;
+  end if;
   if v_debounced is not null then
     perform howdah_private.enqueue_advance(array(select e.id::uuid from howdah.executions as e
       where e.id = any (v_debounced) and e.status = 'queued'));
     perform howdah_private.announce_watched(v_debounced);
   end if;
-  perform howdah_private.count_children(
-    array_agg(c.id), array_agg(c.waiting), array_agg(c.children))
-  from (
-    select n.parent_execution_id as id, count(*)::int as children,
-      count(*) filter (where coalesce(n.waiting_for, n.paused_from) = 'turn')::int as waiting
-    from new_rows as n where n.parent_execution_id is not null and n.completed_at is null
-    group by n.parent_execution_id
-  ) as c
-  having count(*) > 0;
+  if v_has_children then
+    perform howdah_private.count_children(
+      array_agg(c.id), array_agg(c.waiting), array_agg(c.children))
+    from (
+      select n.parent_execution_id as id, count(*)::int as children,
+        count(*) filter (where coalesce(n.waiting_for, n.paused_from) = 'turn')::int as waiting
+      from new_rows as n where n.parent_execution_id is not null and n.completed_at is null
+      group by n.parent_execution_id
+    ) as c
+    having count(*) > 0;
+  end if;
   perform howdah_private.forget_pins();
   return null;
 end $$;

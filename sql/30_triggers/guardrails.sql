@@ -36,5 +36,7 @@ create or replace trigger _200_check_pattern
 create or replace trigger _310_refuse_keys
   before insert or update of name, pattern on howdah.output_filters
   for each row execute function howdah_private.tg__refuse_keys_in_texts('name', 'pattern');
+create or replace trigger _530_note_feature after insert on howdah.output_filters
+  for each statement execute function howdah_private.tg__note_feature();
 create or replace trigger _100_stamp before update on howdah.tool_policies
   for each row execute function howdah_private.tg__stamp();

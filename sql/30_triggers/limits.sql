@@ -120,6 +120,9 @@ begin
   -- taken before the check whether there are limits: see block_usage
   perform pg_advisory_xact_lock_shared(howdah_private.usage_lock_key(t.id))
   from (select distinct n.tenant_id as id from new_rows as n order by 1) as t;
+  if not (select i.has_run_limits from howdah_private.installation as i) then
+    return null; -- on its own, since the next condition opens limits to be planned
+  end if;
   if exists (select from howdah.limits as l where l.metric = 'runs') then
     select to_jsonb(array_agg(jsonb_build_object('metric', 'runs', 'amount', r.amount, 'at', r.at,
       'tenant_id', r.tenant_id, 'user_id', r.user_id, 'agent_id', r.agent_id,
@@ -214,6 +217,8 @@ create or replace trigger _510_initialize_again
       new.is_per_tenant)
   )
   execute function howdah_private.tg_limits__initialize();
+create or replace trigger _530_note_feature after insert on howdah.limits
+  for each statement execute function howdah_private.tg__note_feature();
 create or replace trigger _520_admit after update or delete on howdah.limits
   for each row execute function howdah_private.tg_limits__admit();
 -- After _900_enqueue, which locks runs and sessions: counters are locked behind these.

@@ -65,5 +65,7 @@ create or replace trigger _210_refuse_system before update or delete on howdah.s
 create or replace trigger _220_refuse_system before update of scope on howdah.settings
   for each row when (new.scope = 'system')
   execute function howdah_private.tg_settings__refuse_system();
+create or replace trigger _530_note_feature after insert on howdah.settings
+  for each statement execute function howdah_private.tg__note_feature();
 create or replace trigger _300_check before insert or update of key, value on howdah.settings
   for each row execute function howdah_private.tg_settings__check();

@@ -118,7 +118,9 @@ const LONG_BODIES: Record<string, number> = {
   'howdah_private.claim_executions(uuid,uuid[],integer,uuid,integer,uuid[])': 150,
   'howdah_private.claim_due_runs(uuid,uuid[])': 90,
   // Every insert of a run calls it. A call of a nested function would cost up to 5 µs.
-  'howdah_private.tg_executions__prepare()': 69,
+  'howdah_private.tg_executions__prepare()': 82,
+  // A function that a trigger calls does not see the new rows of the statement.
+  'howdah_private.tg_executions__enqueue()': 70,
   // a JSON document
   'howdah.workflow_schema(howdah.workflow_type)': 90,
   // a row per tool, with a JSON document

@@ -1,5 +1,5 @@
--- Names the private tables of Graphile Worker. No other file does: all others read this view. It
--- has the columns that Howdah needs, and test/sql/queue/queue_view.test.ts checks them when a new
+-- Names the private tables of Graphile Worker. No other file does: all others use this view. It has
+-- the columns that Howdah needs, and test/sql/queue/queue_view.test.ts checks them when a new
 -- version of Graphile Worker is installed. A migration of Graphile Worker that changes one of these
 -- columns needs the view dropped first.
 --
@@ -8,9 +8,17 @@
 create or replace view howdah_private.queue_jobs with (security_invoker = true) as
   select j.id, j.key, j.payload, j.run_at, j.attempts, j.max_attempts, j.last_error, j.updated_at,
     j.locked_at, j.locked_by,
-    (select t.identifier from graphile_worker._private_tasks as t where t.id = j.task_id) as task
+    (select t.identifier from graphile_worker._private_tasks as t where t.id = j.task_id) as task,
+    j.task_id, j.priority
   from graphile_worker._private_jobs as j;
-comment on view howdah_private.queue_jobs is 'Jobs of Graphile Worker, as Howdah reads them.';
+comment on view howdah_private.queue_jobs is
+  'Jobs of Graphile Worker, as Howdah reads them. Wake-ups of new runs are inserted here.';
+
+-- Returns the id of a task of the queue, or null if no job has had this task.
+create or replace function howdah_private.queue_task_id(identifier text) returns int
+  language sql stable
+  return (select t.id from graphile_worker._private_tasks as t
+    where t.identifier = queue_task_id.identifier);
 
 -- Returns the table that holds the jobs, for the statistics of Postgres about it.
 create or replace function howdah_private.queue_table() returns regclass

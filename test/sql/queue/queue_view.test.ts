@@ -30,6 +30,8 @@ describe('queue view', () => {
       { name: 'locked_at', type: 'timestamp with time zone' },
       { name: 'locked_by', type: 'text' },
       { name: 'task', type: 'text' },
+      { name: 'task_id', type: 'integer' },
+      { name: 'priority', type: 'smallint' },
     ]);
   });
 
