@@ -44,7 +44,6 @@ as $$
 declare
   v_agent howdah.agents;
   v_defaults text[];
-  v_limits jsonb;
   v_has_settings boolean;
   v_has_filters boolean;
 begin
@@ -87,13 +86,7 @@ begin
     v_defaults[9] := howdah_private.input_filters(e.tenant_id, e.agent_id) is not null or null;
   end if;
   if v_has_settings then
-    v_limits := howdah_private.settings_of(
-      e.tenant_id, '{max_steps,max_tokens,max_cost,max_seconds}');
-    v_defaults[4:7] := array[
-      coalesce(v_defaults[4], v_limits ->> 'max_steps'),
-      coalesce(v_defaults[5], v_limits ->> 'max_tokens'),
-      coalesce(v_defaults[6], v_limits ->> 'max_cost'),
-      coalesce(v_defaults[7], v_limits ->> 'max_seconds')];
+    v_defaults := howdah_private.with_limits_of_settings(v_defaults);
   end if;
   if run_defaults_of_agent.may_pin and v_defaults[3] is not null and not v_agent.is_restricted
     and v_agent.is_active and v_agent.deleted_at is null
@@ -101,6 +94,24 @@ begin
     perform set_config('howdah.pinned_run_defaults', v_defaults::text, true);
   end if;
   return v_defaults;
+end $$;
+
+-- Fills the limits that an agent does not have from the settings of its tenant.
+create or replace function howdah_private.with_limits_of_settings(defaults text[])
+  returns text[]
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_limits jsonb := howdah_private.settings_of(
+    defaults[2]::uuid, '{max_steps,max_tokens,max_cost,max_seconds}');
+begin
+  defaults[4:7] := array[
+    coalesce(defaults[4], v_limits ->> 'max_steps'),
+    coalesce(defaults[5], v_limits ->> 'max_tokens'),
+    coalesce(defaults[6], v_limits ->> 'max_cost'),
+    coalesce(defaults[7], v_limits ->> 'max_seconds')];
+  return defaults;
 end $$;
 
 -- Prepares a new run: the usual run of an agent here, and whatever else a row asks for in
