@@ -5,7 +5,7 @@ import { faultOf, isRefusal, isTimeout, isTransient } from '../../db/connection/
 import type { Commit } from '../../db/runs/commit-query.ts';
 import { type CommitResult, commitSteps } from '../../db/runs/runs.ts';
 import { StatementRetries } from '../environment/statement-retries.ts';
-import { bytesOfCommit } from './commit-size.ts';
+import { bytesOfCommit, LARGE_COMMIT_BYTES } from './commit-size.ts';
 
 /**
  * Batches in flight at once. While the database works on one and waits for its disk, this process
@@ -26,8 +26,6 @@ const WORTH_A_CALL = 16;
 const MOST_AT_ONCE = 512;
 /** The number of steps from which a commit is sent alone, since other commits would wait for it. */
 const LARGE = 32;
-/** The number of bytes from which a commit is sent alone. */
-const LARGE_BYTES = 1_000_000;
 /** Most time-outs of a single commit; then the commit fails. */
 const MOST_TIMEOUTS = 4;
 
@@ -101,7 +99,7 @@ export class GroupCommitter implements Committer {
   }
 
   async commit(commit: Commit, tenant: string): Promise<Committed> {
-    const isLarge = bytesOfCommit(commit) >= LARGE_BYTES || commit.steps.length >= LARGE;
+    const isLarge = bytesOfCommit(commit) >= LARGE_COMMIT_BYTES || commit.steps.length >= LARGE;
     return new Promise((resolve, reject) => {
       const pending = { commit, tenant, resolve, reject };
       this.#waiting.removeOlder(commit)?.resolve(STALE);
