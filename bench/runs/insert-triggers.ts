@@ -1,9 +1,9 @@
 import type pg from 'pg';
 import type { Bench } from '../bench.ts';
+import { measureFirstInserts } from '../data/first-insert.ts';
 import { measureLimitedCommits } from '../data/limited-commits.ts';
 import { type Figure, figure, median, ratios } from '../figures.ts';
 import { BENCH_AGENT, startEngine } from '../processes/engine.ts';
-import { measureFirstInserts } from './first-insert.ts';
 
 const CALLS = 100;
 const MANY = 1_000;
