@@ -1,6 +1,5 @@
 import { MAX_COMMIT_BYTES, SizeLimitError } from '../../contracts/size-limits.ts';
 import type { Commit } from '../../db/runs/commit-query.ts';
-import { ExactNumber } from '../../json/exact-number.ts';
 import { hasMembers } from '../../json/json.ts';
 
 /** The number of bytes from which a commit is sent alone, and its size is counted exactly. */
@@ -29,7 +28,7 @@ export function bytesOfCommit({ steps, to }: Commit): number {
 function subtractBound(value: unknown, bytes: number): number {
   let left = bytes - VALUE_BYTES;
   if (typeof value === 'string') return left - value.length * MAX_UNIT_BYTES;
-  if (typeof value !== 'object' || value === null || value instanceof ExactNumber) return left;
+  if (!hasMembers(value)) return left;
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length && left > 0; index += 1) {
       left = subtractBound(value[index], left - VALUE_BYTES);
@@ -37,7 +36,7 @@ function subtractBound(value: unknown, bytes: number): number {
     return left;
   }
   for (const name of Object.keys(value)) {
-    left = subtractBound((value as Record<string, unknown>)[name], left - name.length);
+    left = subtractBound(value[name], left - name.length);
     if (left <= 0) return left;
   }
   return left;
