@@ -585,8 +585,9 @@ CREATE INDEX executions_compensates_idx ON ONLY howdah.executions USING btree (c
 CREATE INDEX executions_completed_at_idx ON ONLY howdah.executions USING btree (completed_at) WHERE (completed_at IS NOT NULL);
 CREATE INDEX executions_concurrency_key_idx ON ONLY howdah.executions USING btree (tenant_id, concurrency_key, id) WHERE (concurrency_key IS NOT NULL);
 CREATE INDEX executions_erased_idx ON ONLY howdah.executions USING btree (tenant_id, completed_at) WHERE ((contents_erased_at IS NOT NULL) AND (parent_execution_id IS NULL));
+CREATE INDEX executions_failed_idx ON ONLY howdah.executions USING btree (tenant_id, id) WHERE (error IS NOT NULL);
 CREATE INDEX executions_live_idx ON ONLY howdah.executions USING btree (status, waiting_for, tenant_id, priority, GREATEST(run_at, wake_at), id) WHERE (status = ANY (ARRAY['queued'::howdah.execution_status, 'running'::howdah.execution_status, 'waiting'::howdah.execution_status, 'paused'::howdah.execution_status]));
-CREATE INDEX executions_metadata_idx ON ONLY howdah.executions USING gin (metadata jsonb_path_ops);
+CREATE INDEX executions_open_idx ON ONLY howdah.executions USING btree (tenant_id, id) WHERE (completed_at IS NULL);
 CREATE INDEX executions_owner_idx ON ONLY howdah.executions USING btree (owner_worker) WHERE (owner_worker IS NOT NULL);
 CREATE INDEX executions_parent_idx ON ONLY howdah.executions USING btree (parent_execution_id) WHERE (parent_execution_id IS NOT NULL);
 CREATE INDEX executions_root_idx ON ONLY howdah.executions USING btree (root_execution_id) WHERE (parent_execution_id IS NOT NULL);
@@ -594,7 +595,7 @@ CREATE INDEX executions_session_id_idx ON ONLY howdah.executions USING btree (te
 CREATE INDEX executions_tenant_id_idx ON ONLY howdah.executions USING btree (tenant_id, id);
 CREATE INDEX executions_turn_idx ON ONLY howdah.executions USING btree (parent_execution_id, id) WHERE ((waiting_for = 'turn'::howdah.waiting_reason) AND (parent_execution_id IS NOT NULL));
 CREATE INDEX executions_unerased_idx ON ONLY howdah.executions USING btree (tenant_id, completed_at) WHERE ((completed_at IS NOT NULL) AND (parent_execution_id IS NULL) AND (contents_erased_at IS NULL));
-CREATE INDEX executions_user_id_idx ON ONLY howdah.executions USING btree (tenant_id, user_id) WHERE (user_id IS NOT NULL);
+CREATE INDEX executions_user_idx ON ONLY howdah.executions USING btree (tenant_id, user_id, id) WHERE (user_id IS NOT NULL);
 CREATE INDEX executions_workflow_id_idx ON ONLY howdah.executions USING btree (tenant_id, workflow_id, id) WHERE (workflow_id IS NOT NULL);
 
 create table howdah.feedback_entries (
@@ -1917,6 +1918,13 @@ create unlogged table howdah_private.audit_pending (
 );
 alter table howdah_private.audit_pending enable row level security, force row level security;
 
+create table howdah_private.backfills (
+  name text not null,
+  reached uuid,
+  constraint backfills_pkey PRIMARY KEY (name)
+);
+alter table howdah_private.backfills enable row level security, force row level security;
+
 create table howdah_private.background_tasks (
   name text not null,
   reached_at timestamp with time zone,
@@ -2096,6 +2104,9 @@ create table howdah_private.installation (
   is_current boolean default true not null,
   binding_key bytea default sha256(convert_to(((gen_random_uuid())::text || (gen_random_uuid())::text), 'UTF8'::name)) not null,
   channel_suffix text default replace((gen_random_uuid())::text, '-'::text, ''::text) not null,
+  has_settings boolean default true not null,
+  has_input_filters boolean default true not null,
+  has_run_limits boolean default true not null,
   constraint installation_pkey PRIMARY KEY (is_current),
   constraint there_is_one CHECK (is_current)
 );
@@ -2283,6 +2294,15 @@ create table howdah_private.run_heads (
   constraint run_heads_pkey PRIMARY KEY (execution_id)
 );
 alter table howdah_private.run_heads enable row level security, force row level security;
+
+create table howdah_private.run_tags (
+  tenant_id uuid not null,
+  execution_id uuid not null,
+  key text not null,
+  value text not null,
+  constraint run_tags_pkey PRIMARY KEY (tenant_id, key, value, execution_id)
+);
+alter table howdah_private.run_tags enable row level security, force row level security;
 
 create table howdah_private.runs_without_worker (
   execution_id uuid not null,
@@ -3051,17 +3071,14 @@ begin
   if howdah_private.is_bound() then
     return (select b.tenant_id from howdah_private.verified_binding() as b);
   end if;
-  if pg_has_role(session_user, 'howdah_owner', 'member') then
-    v_tenant_id := nullif(current_setting('howdah.pinned_tenant', true), '');
-    if v_tenant_id is not null then
-      return v_tenant_id;
-    end if;
+  if current_setting('howdah.pinned_tenant', true) <> ''
+    and pg_has_role(session_user, 'howdah_owner', 'member') then
+    return current_setting('howdah.pinned_tenant', true);
   end if;
-  select case when t.is_active then t.id end into v_tenant_id
-  from howdah_private.login_tenants as l join howdah.tenants as t on t.id = l.tenant_id
+  select l.tenant_id into v_tenant_id from howdah_private.login_tenants as l
   where l.login = session_user;
   if found then
-    return v_tenant_id;
+    return (select t.id from howdah.tenants as t where t.id = v_tenant_id and t.is_active);
   end if;
   if pg_has_role(session_user, 'howdah_owner', 'member') then
     v_tenant_id := nullif(current_setting('howdah.tenant_id', true), '');
@@ -3600,6 +3617,40 @@ begin
   return query select howdah_private.exported_row('agent', to_jsonb(a), 'howdah.agents', v_redact)
     from howdah.agents as a
     where a.tenant_id = v_user.tenant_id and a.user_id = v_user.id order by a.id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.find_runs(metadata jsonb, most integer DEFAULT 1000)
+ RETURNS SETOF howdah.executions
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_tenant_id uuid := howdah.current_tenant();
+  v_hidden uuid[] := howdah_private.hidden_agents();
+  v_is_operator boolean := howdah_private.is_operator();
+  v_tag text[];
+  v_run howdah.executions;
+begin
+  perform howdah_private.check_search(find_runs.metadata, find_runs.most);
+  v_tag := howdah_private.rarest_tag(v_tenant_id, find_runs.metadata);
+  for v_run in
+    select h.*
+    from howdah_private.run_tags as g
+    join howdah.executions as e on e.id = g.execution_id
+    cross join lateral howdah_private.with_head(e) as h
+    where g.tenant_id = v_tenant_id and g.key = v_tag[1] and g.value = v_tag[2]
+      and e.tenant_id = v_tenant_id and e.metadata @> find_runs.metadata
+      and coalesce(e.agent_id, e.workflow_id) <> all (v_hidden)
+    order by g.execution_id desc limit find_runs.most
+  loop
+    if not v_is_operator then
+      v_run.callback_url := null;
+    end if;
+    return next v_run;
+  end loop;
 end $function$
 ;
 
@@ -7768,6 +7819,41 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.backfill_run_tags(batch integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_reached uuid;
+  v_ids uuid[];
+begin
+  select b.reached into v_reached from howdah_private.backfills as b
+  where b.name = 'run_tags' for update;
+  if not found then
+    return 0;
+  end if;
+  v_ids := array(
+    select e.id::uuid from howdah.executions as e
+    where e.id > coalesce(v_reached, '00000000-0000-0000-0000-000000000000')
+    order by e.id limit backfill_run_tags.batch);
+  perform from howdah.executions as e
+  where e.id = any (v_ids) and e.metadata <> '{}' order by e.id for share;
+  insert into howdah_private.run_tags (tenant_id, execution_id, key, value)
+  select e.tenant_id, e.id, t.key, t.value
+  from howdah.executions as e cross join howdah_private.tags_of(e.metadata) as t
+  where e.id = any (v_ids) and e.metadata <> '{}'
+  on conflict on constraint run_tags_pkey do nothing;
+  update howdah_private.backfills as b set reached = v_ids[cardinality(v_ids)]
+  where b.name = 'run_tags' and cardinality(v_ids) > 0;
+  delete from howdah_private.backfills as b
+  where b.name = 'run_tags' and cardinality(v_ids) = 0;
+  return cardinality(v_ids);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.base62(bytes bytea, digits integer)
  RETURNS text
  LANGUAGE plpgsql
@@ -11847,6 +11933,30 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.check_search(metadata jsonb, most integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if jsonb_typeof(check_search.metadata) is distinct from 'object'
+    or check_search.metadata = '{}' then
+    raise exception using errcode = 'HWINV',
+      message = format('metadata must be a JSON object with a value to search, not %s',
+        coalesce(left(check_search.metadata::text, 100), 'null')),
+      detail = jsonb_build_object('field', 'metadata')::text,
+      hint = 'Name what the metadata of the runs contains, such as {"order": 4711}.';
+  elsif (check_search.most between 1 and 10000) is not true then
+    raise exception using errcode = 'HWINV',
+      message = format('most must be from 1 to 10000, not %s',
+        coalesce(check_search.most::text, 'null')),
+      detail = jsonb_build_object('field', 'most')::text,
+      hint = 'The default is 1000. Older runs are in howdah.executions.';
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.check_secret_in_prose(field text, prose text)
  RETURNS void
  LANGUAGE sql
@@ -15104,15 +15214,33 @@ CREATE OR REPLACE FUNCTION howdah_private.delete_replaced_run(new_run howdah.exe
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
+declare
+  v_metadata jsonb;
 begin
   delete from howdah.executions as r
   where r.id = delete_replaced_run.id and howdah_private.is_replaced_by(r, new_run)
     and r.tableoid = delete_replaced_run.partition
-  returning r.status, r.created_at, r.moves into status, created_at, moves;
+  returning r.status, r.created_at, r.moves, r.metadata into status, created_at, moves, v_metadata;
   if found then
     perform howdah_private.delete_replaced_input(delete_replaced_run.id);
+    perform howdah_private.delete_tags(new_run.tenant_id, delete_replaced_run.id, v_metadata)
+    where v_metadata <> '{}';
   end if;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.delete_run_tags(ids uuid[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  delete from howdah_private.run_tags as g
+  using howdah.executions as e, howdah_private.tags_of(e.metadata) as t
+  where e.id = any (delete_run_tags.ids) and e.metadata <> '{}'
+    and g.tenant_id = e.tenant_id and g.key = t.key and g.value = t.value
+    and g.execution_id = e.id
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.delete_runs(ids uuid[])
@@ -15171,6 +15299,7 @@ begin
   delete from howdah_private.idempotency_keys as k using howdah.executions as e
   where not delete_side_rows.keep_keys and e.id = any (delete_side_rows.ids)
     and k.tenant_id = e.tenant_id and k.key = e.idempotency_key;
+  perform howdah_private.delete_run_tags(delete_side_rows.ids);
   delete from howdah_private.debounced_runs as d where d.execution_id = any (delete_side_rows.ids);
   delete from howdah_private.inbox as i where i.execution_id = any (delete_side_rows.ids);
   delete from howdah_private.ended_runs as r where r.execution_id = any (delete_side_rows.ids);
@@ -15228,6 +15357,18 @@ begin
   end if;
   return cardinality(v_ids);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.delete_tags(tenant_id uuid, id uuid, metadata jsonb)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  delete from howdah_private.run_tags as g using howdah_private.tags_of(delete_tags.metadata) as t
+  where g.tenant_id = delete_tags.tenant_id and g.key = t.key and g.value = t.value
+    and g.execution_id = delete_tags.id
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.delete_taken_deferrals()
@@ -21309,14 +21450,7 @@ CREATE OR REPLACE FUNCTION howdah_private.is_trusted()
  RETURNS boolean
  LANGUAGE sql
  STABLE PARALLEL SAFE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select pg_has_role(
-    case current_setting('role') when 'none' then session_user
-      else current_setting('role')::name end,
-    'howdah_worker', 'member'
-  )
-$function$
+RETURN pg_has_role(CASE current_setting('role'::text) WHEN 'none'::text THEN SESSION_USER ELSE (current_setting('role'::text))::name END, 'howdah_worker'::name, 'member'::text)
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_usage_limit(l howdah.limits)
@@ -27927,6 +28061,13 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.queue_task_id(identifier text)
+ RETURNS integer
+ LANGUAGE sql
+ STABLE
+RETURN (SELECT t.id FROM graphile_worker._private_tasks t WHERE (t.identifier = queue_task_id.identifier))
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.raise_question_notices(execution_id uuid, notified uuid[])
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -27965,6 +28106,26 @@ CREATE OR REPLACE FUNCTION howdah_private.random_bytes()
 AS $function$
   select sha256(
     uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.rarest_tag(tenant_id uuid, filter jsonb)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select s.tag
+  from generate_series(1, least(8, (
+    select count(*) from howdah_private.tags_of(rarest_tag.filter)))::int) as p (place)
+  cross join lateral howdah_private.searched_tag(rarest_tag.filter, p.place) as s (tag)
+  cross join lateral (
+    select count(*) as runs from (
+      select from howdah_private.run_tags as g
+      where g.tenant_id = rarest_tag.tenant_id and g.key = s.tag[1] and g.value = s.tag[2]
+      limit 100) as o
+  ) as c
+  order by c.runs, p.place limit 1
 $function$
 ;
 
@@ -31740,7 +31901,8 @@ AS $function$
 declare
   v_agent howdah.agents;
   v_defaults text[];
-  v_limits jsonb;
+  v_has_settings boolean;
+  v_has_filters boolean;
 begin
   if e.tenant_id is null then
     raise exception using errcode = 'HWDEN', message = 'this login acts for no tenant',
@@ -31770,19 +31932,18 @@ begin
         then 'A deleted agent cannot be restored. Create a new agent with that name.'
         else 'Set its is_active to true.' end;
   end if;
+  select i.has_settings, i.has_input_filters into v_has_settings, v_has_filters
+  from howdah_private.installation as i;
   v_defaults := array[e.agent_id::text, e.tenant_id::text,
     case when not v_agent.version_is_stale then v_agent.current_version_id end::text,
     v_agent.max_steps::text, v_agent.max_tokens::text, v_agent.max_cost::text,
     v_agent.max_seconds::text, v_agent.prompt_id::text,
-    (howdah_private.input_filters(e.tenant_id, e.agent_id) is not null or null)::text];
-  if exists (select from howdah.settings) then
-    v_limits := howdah_private.settings_of(
-      e.tenant_id, '{max_steps,max_tokens,max_cost,max_seconds}');
-    v_defaults[4:7] := array[
-      coalesce(v_defaults[4], v_limits ->> 'max_steps'),
-      coalesce(v_defaults[5], v_limits ->> 'max_tokens'),
-      coalesce(v_defaults[6], v_limits ->> 'max_cost'),
-      coalesce(v_defaults[7], v_limits ->> 'max_seconds')];
+    null];
+  if v_has_filters then
+    v_defaults[9] := howdah_private.input_filters(e.tenant_id, e.agent_id) is not null or null;
+  end if;
+  if v_has_settings then
+    v_defaults := howdah_private.with_limits_of_settings(v_defaults);
   end if;
   if run_defaults_of_agent.may_pin and v_defaults[3] is not null and not v_agent.is_restricted
     and v_agent.is_active and v_agent.deleted_at is null
@@ -32643,6 +32804,29 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.searched_tag(filter jsonb, place integer)
+ RETURNS text[]
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_keys text[];
+  v_values text[];
+begin
+  select array_agg(t.key order by t.key, t.value), array_agg(t.value order by t.key, t.value)
+  into v_keys, v_values
+  from (
+    select g.key, g.value, count(*) over (partition by g.key) as tags
+    from howdah_private.tags_of(searched_tag.filter) as g
+  ) as t
+  where t.tags = 1 or t.value not in ('{}', '[]');
+  return case when v_keys is not null then array[
+    v_keys[1 + (searched_tag.place - 1) % cardinality(v_keys)],
+    v_values[1 + (searched_tag.place - 1) % cardinality(v_keys)]] end;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.secret_slot(tenant_id uuid, name text)
  RETURNS jsonb
  LANGUAGE sql
@@ -32762,6 +32946,19 @@ AS $function$
 begin
   return sees_agent.agent_id is null or sees_agent.agent_id <> all (howdah_private.hidden_agents());
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.sees_run(id uuid)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select exists (
+    select from howdah.executions as e
+    where e.id = sees_run.id and e.tenant_id = howdah.current_tenant()
+      and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id)))
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.send_to_chat(chat_id text, name text, input text, input_parts jsonb, metadata jsonb, idempotency_key text)
@@ -35749,6 +35946,33 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tags_of(metadata jsonb)
+ RETURNS TABLE(key text, value text)
+ LANGUAGE sql
+ IMMUTABLE
+BEGIN ATOMIC
+ SELECT
+         CASE
+             WHEN (octet_length(m.key) > 200) THEN md5(m.key)
+             ELSE m.key
+         END AS key,
+         CASE
+             WHEN (octet_length(t.text) > 200) THEN md5(t.text)
+             ELSE t.text
+         END AS text
+    FROM ((jsonb_each(tags_of.metadata) m(key, value)
+      CROSS JOIN LATERAL jsonb_path_query(m.value, 'strict $.**'::jsonpath) WITH ORDINALITY v(value, place))
+      CROSS JOIN LATERAL ( SELECT
+                 CASE jsonb_typeof(v.value)
+                     WHEN 'number'::text THEN (trim_scale(((v.value #>> '{}'::text[]))::numeric))::text
+                     WHEN 'object'::text THEN '{}'::text
+                     WHEN 'array'::text THEN '[]'::text
+                     ELSE (v.value)::text
+                 END AS value) t(text))
+   WHERE ((v.place = 1) OR (jsonb_typeof(v.value) <> ALL (ARRAY['object'::text, 'array'::text])));
+END
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.take_account_flow(state_digest bytea, browser_digest bytea)
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -36366,6 +36590,23 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg__note_feature()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update howdah_private.installation as i set
+    has_settings = i.has_settings or tg_table_name = 'settings',
+    has_input_filters = i.has_input_filters or tg_table_name = 'output_filters',
+    has_run_limits = i.has_run_limits or tg_table_name = 'limits'
+  where not case tg_table_name when 'settings' then i.has_settings
+    when 'output_filters' then i.has_input_filters else i.has_run_limits end;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg__permit()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -36373,7 +36614,9 @@ CREATE OR REPLACE FUNCTION howdah_private.tg__permit()
 AS $function$
 begin
   -- howdah_eraser encrypts contents of runs
-  if current_user not in ('howdah_engine', 'howdah_eraser') then
+  if current_user in ('howdah_engine', 'howdah_eraser') then
+    return null;
+  elsif not howdah_private.is_trusted() then -- permit asks it too, and costs a first call more
     perform howdah_private.permit(tg_argv[0], tg_argv[1]);
     if tg_nargs > 2 and tg_op <> 'DELETE' then
       perform howdah_private.permit(tg_argv[0], tg_argv[2]);
@@ -37751,6 +37994,9 @@ begin
   -- taken before the check whether there are limits: see block_usage
   perform pg_advisory_xact_lock_shared(howdah_private.usage_lock_key(t.id))
   from (select distinct n.tenant_id as id from new_rows as n order by 1) as t;
+  if not (select i.has_run_limits from howdah_private.installation as i) then
+    return null; -- on its own, since the next condition opens limits to be planned
+  end if;
   if exists (select from howdah.limits as l where l.metric = 'runs') then
     select to_jsonb(array_agg(jsonb_build_object('metric', 'runs', 'amount', r.amount, 'at', r.at,
       'tenant_id', r.tenant_id, 'user_id', r.user_id, 'agent_id', r.agent_id,
@@ -37782,52 +38028,72 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__enqueue()
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
+  v_task_id constant int := howdah_private.queue_task_id('advance');
+  v_queued bigint;
+  v_added bigint;
+  v_due uuid[];
   v_in_sessions uuid[];
   v_debounced uuid[];
+  v_has_children boolean;
+  v_have_tags boolean;
   v_not_queued uuid[] := '{}';
 begin
-  select coalesce(array_agg(n.id::uuid) filter (where n.session_id is not null
-      and n.parent_execution_id is null and n.completed_at is null), '{}'),
-    array_agg(n.id::uuid) filter (where n.debounced_at is not null)
-  into v_in_sessions, v_debounced from new_rows as n
-  where n.session_id is not null or n.debounced_at is not null;
-  if cardinality(v_in_sessions) > 0 then
-    v_not_queued := howdah_private.take_turns(v_in_sessions);
+  select count(*) filter (where n.status = 'queued' and n.debounced_at is null),
+    array_agg(n.id::uuid) filter (
+      where n.status = 'queued' and n.debounced_at is null and n.run_at <= clock_timestamp()),
+    array_agg(n.id::uuid) filter (where n.session_id is not null
+      and n.parent_execution_id is null and n.completed_at is null),
+    array_agg(n.id::uuid) filter (where n.debounced_at is not null),
+    bool_or(n.parent_execution_id is not null), bool_or(n.metadata <> '{}')
+  into v_queued, v_due, v_in_sessions, v_debounced, v_has_children, v_have_tags
+  from new_rows as n;
+  if v_have_tags then
+    insert into howdah_private.run_tags (tenant_id, execution_id, key, value)
+    select n.tenant_id, n.id, t.key, t.value
+    from new_rows as n cross join howdah_private.tags_of(n.metadata) as t
+    where n.metadata <> '{}'
+    on conflict on constraint run_tags_pkey do nothing; -- a debounced run had its tags before
   end if;
-  perform count(*)
-  from (
-    select array_agg(
-      row('advance', json_build_object('id', n.id), null, n.run_at, 25::smallint, n.id::text,
-        n.priority, null)::graphile_worker.job_spec
-      order by n.id
-    ) as specs
-    from (
-      select q.id, q.run_at, q.priority, (row_number() over () - 1) / 10000 as part
-      from new_rows as q
-      where q.status = 'queued' and q.debounced_at is null and q.id <> all (v_not_queued)
-    ) as n
-    group by n.part
-  ) as parts
-  cross join lateral graphile_worker.add_jobs(parts.specs);
-  perform howdah_private.offer_runs(array(
-    select q.id::uuid from new_rows as q
+  if v_in_sessions is not null then
+    v_not_queued := howdah_private.take_turns(v_in_sessions);
+    v_due := array(select d.id from unnest(v_due) as d (id) where d.id <> all (v_not_queued));
+    v_queued := (select count(*) from new_rows as n
+      where n.status = 'queued' and n.debounced_at is null and n.id <> all (v_not_queued));
+  end if;
+  if v_queued > 0 then
+    insert into howdah_private.queue_jobs (task_id, payload, run_at, max_attempts, key, priority)
+    select v_task_id, json_build_object('id', q.id), q.run_at, 25, q.id::text, q.priority
+    from new_rows as q
     where q.status = 'queued' and q.debounced_at is null and q.id <> all (v_not_queued)
-      and q.run_at <= clock_timestamp()
-    limit 5)); -- more than four are not offered
+      and v_task_id is not null
+    order by q.id
+    on conflict (key) do nothing;
+    get diagnostics v_added = row_count;
+    perform pg_notify('jobs:insert', json_build_object('r', random(), 'count', v_queued)::text),
+      howdah_private.offer_runs(v_due);
+    if v_added < v_queued then
+      perform howdah_private.enqueue_advance(array(select q.id::uuid from new_rows as q
+        where q.status = 'queued' and q.debounced_at is null and q.id <> all (v_not_queued)
+          and not exists (select from howdah_private.queue_jobs as j
+            where j.key = q.id::text and j.updated_at = now())));
+    end if;
+  end if;
   if v_debounced is not null then
     perform howdah_private.enqueue_advance(array(select e.id::uuid from howdah.executions as e
       where e.id = any (v_debounced) and e.status = 'queued'));
     perform howdah_private.announce_watched(v_debounced);
   end if;
-  perform howdah_private.count_children(
-    array_agg(c.id), array_agg(c.waiting), array_agg(c.children))
-  from (
-    select n.parent_execution_id as id, count(*)::int as children,
-      count(*) filter (where coalesce(n.waiting_for, n.paused_from) = 'turn')::int as waiting
-    from new_rows as n where n.parent_execution_id is not null and n.completed_at is null
-    group by n.parent_execution_id
-  ) as c
-  having count(*) > 0;
+  if v_has_children then
+    perform howdah_private.count_children(
+      array_agg(c.id), array_agg(c.waiting), array_agg(c.children))
+    from (
+      select n.parent_execution_id as id, count(*)::int as children,
+        count(*) filter (where coalesce(n.waiting_for, n.paused_from) = 'turn')::int as waiting
+      from new_rows as n where n.parent_execution_id is not null and n.completed_at is null
+      group by n.parent_execution_id
+    ) as c
+    having count(*) > 0;
+  end if;
   perform howdah_private.forget_pins();
   return null;
 end $function$
@@ -37980,44 +38246,57 @@ declare
     when v_may_pin then nullif(current_setting('howdah.pinned_run_defaults', true), '') end;
   v_has_prompt boolean;
 begin
-  if num_nulls(new.priority, new.metadata) > 0 then -- null means the default, as for run_at
-    new.priority := coalesce(new.priority, 0);
+  if num_nulls(new.priority, new.metadata) > 0 or new.input like 'howdah.sealed.v_.%' or
+    num_nonnulls(new.input_parts, new.history, new.completed_at, new.workflow_id) > 0 then
+    new.priority := coalesce(new.priority, 0); -- null means the default, as for run_at
     new.metadata := coalesce(new.metadata, '{}');
+    if num_nonnulls(new.input_parts, new.history) > 0 or new.input like 'howdah.sealed.v_.%' then
+      select c.* into new.contents_key_id, new.contents_encrypted_at, new.wake_at
+      from howdah_private.mark_copied_input(new) as c;
+    end if;
+    if num_nonnulls(new.completed_at, new.workflow_id) > 0 then
+      return howdah_private.prepare_special_run(new, tg_relid);
+    end if;
   end if;
-  if num_nonnulls(new.input_parts, new.history) > 0 or new.input like 'howdah.sealed.v_.%' then
-    select c.* into new.contents_key_id, new.contents_encrypted_at, new.wake_at
-    from howdah_private.mark_copied_input(new) as c;
-  end if;
-  if num_nonnulls(new.completed_at, new.workflow_id) > 0 then
-    return howdah_private.prepare_special_run(new, tg_relid);
-  elsif (v_defaults[1:2] = array[new.agent_id, new.tenant_id]::text[]) is not true then
+  if (v_defaults[1:2] = array[new.agent_id, new.tenant_id]::text[]) is not true then
     v_defaults := howdah_private.run_defaults_of_agent(new, v_may_pin);
   end if;
   new.status := 'queued';
   new.max_steps := coalesce(new.max_steps, v_defaults[4]::int, 50);
-  new.max_tokens := coalesce(new.max_tokens, v_defaults[5]::bigint);
-  new.max_cost := case when new.max_cost is null then v_defaults[6]::numeric
-    else howdah_private.bounded_max_cost(new, v_defaults[6]::numeric) end;
+  if num_nonnulls(new.max_cost, v_defaults[5], v_defaults[6]) > 0 then
+    new.max_tokens := coalesce(new.max_tokens, v_defaults[5]::bigint);
+    new.max_cost := case when new.max_cost is null then v_defaults[6]::numeric
+      else howdah_private.bounded_max_cost(new, v_defaults[6]::numeric) end;
+  end if;
   new.max_seconds := coalesce(new.max_seconds, v_defaults[7]::int, 600);
   new.run_at := coalesce(new.run_at, now());
   new.root_execution_id := coalesce(new.root_execution_id, new.id);
-  if new.input is null or octet_length(new.input) > 1024 then
-    perform howdah_private.check_long_input(new);
-  end if;
-  if num_nonnulls(new.callback_url, new.concurrency_key, new.debounce_key, new.debounce_ms) > 0
-    or jsonb_typeof(new.metadata) is distinct from 'object' or new.input_trust = 'system'
-    or greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data),
-      pg_column_size(new.metadata)) > 500
-    or (new.metadata <> '{}' and new.table_trigger_id is null
-      and howdah_private.may_contain_secret(new.metadata)) then
-    perform howdah_private.check_run(new);
+  if (octet_length(new.input) <= 1024 and jsonb_typeof(new.metadata) = 'object'
+    and greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data),
+      pg_column_size(new.metadata)) <= 500 and new.input_trust <> 'system'
+    and num_nonnulls(new.callback_url, new.concurrency_key, new.debounce_key, new.debounce_ms,
+      nullif(new.metadata, '{}')) = 0) is not true then
+    if new.input is null or octet_length(new.input) > 1024 then
+      perform howdah_private.check_long_input(new);
+    end if;
+    if num_nonnulls(new.callback_url, new.concurrency_key, new.debounce_key, new.debounce_ms) > 0
+      or jsonb_typeof(new.metadata) is distinct from 'object' or new.input_trust = 'system'
+      or greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data),
+        pg_column_size(new.metadata)) > 500
+      or (new.metadata <> '{}' and new.table_trigger_id is null
+        and howdah_private.may_contain_secret(new.metadata)) then
+      perform howdah_private.check_run(new);
+    end if;
   end if;
   if v_defaults[9] is not null then
     -- column by column: cached plans want a row of the partition
     select f.input, f.input_data, f.input_hits into new.input, new.input_data, new.input_hits
     from howdah_private.filter_run(new) as f;
   end if;
-  if coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
+  if v_defaults[3] is not null and num_nonnulls(v_defaults[8], new.agent_version_id,
+    new.forked_from_execution_id, new.compensates_execution_id) = 0 then
+    new.agent_version_id := v_defaults[3];
+  elsif coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
     v_has_prompt := coalesce(v_defaults[8]::uuid, new.agent_version_id) is not null;
     new.agent_version_id := case
       when new.agent_version_id is not null then howdah_private.own_version(new)
@@ -38096,6 +38375,21 @@ begin
     hint = 'The engine writes output and output_data. Answer a question of the run with '
       'howdah.answer_question(id, answer), add to its input with howdah.add_input(id, content), '
       'or end it with howdah.cancel_execution(id).';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__replace_tags()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform howdah_private.delete_tags(old.tenant_id, old.id, old.metadata);
+  insert into howdah_private.run_tags (tenant_id, execution_id, key, value)
+  select new.tenant_id, new.id, t.key, t.value from howdah_private.tags_of(new.metadata) as t
+  on conflict on constraint run_tags_pkey do nothing;
+  return null;
 end $function$
 ;
 
@@ -43700,6 +43994,25 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.with_limits_of_settings(defaults text[])
+ RETURNS text[]
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_limits jsonb := howdah_private.settings_of(
+    defaults[2]::uuid, '{max_steps,max_tokens,max_cost,max_seconds}');
+begin
+  defaults[4:7] := array[
+    coalesce(defaults[4], v_limits ->> 'max_steps'),
+    coalesce(defaults[5], v_limits ->> 'max_tokens'),
+    coalesce(defaults[6], v_limits ->> 'max_cost'),
+    coalesce(defaults[7], v_limits ->> 'max_seconds')];
+  return defaults;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.with_names(part jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -45241,7 +45554,9 @@ create view howdah_private.queue_jobs with (security_invoker=true) as
     locked_by,
     ( SELECT t.identifier
            FROM graphile_worker._private_tasks t
-          WHERE (t.id = j.task_id)) AS task
+          WHERE (t.id = j.task_id)) AS task,
+    task_id,
+    priority
    FROM graphile_worker._private_jobs j;
 
 -- triggers
@@ -45544,6 +45859,8 @@ CREATE TRIGGER _850_report_child_ends AFTER UPDATE OF status ON howdah.execution
 
 CREATE TRIGGER _900_enqueue AFTER INSERT ON howdah.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__enqueue();
 
+CREATE TRIGGER _910_replace_tags AFTER UPDATE OF metadata ON howdah.executions FOR EACH ROW WHEN ((old.metadata IS DISTINCT FROM new.metadata)) EXECUTE FUNCTION howdah_private.tg_executions__replace_tags();
+
 CREATE TRIGGER _950_count_runs AFTER INSERT ON howdah.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__count_runs();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE UPDATE OF id, root_execution_id, status, max_steps, max_seconds, agent_version_id, parent_execution_id, owner_worker, forked_from_execution_id, workflow_version_id, wake_at, completed_at, waiting_for, stop_reason, forked_from_seq, debounce_ms, input, metrics, metadata, created_by, output, error, input_parts, history, client_tools, debounce_key, contents_encrypted_at ON howdah.executions FOR EACH ROW WHEN ((CURRENT_USER <> ALL (ARRAY['howdah_engine'::name, 'howdah_eraser'::name]))) EXECUTE FUNCTION howdah_private.tg_executions__refuse_invalid();
@@ -45669,6 +45986,8 @@ CREATE TRIGGER _500_initialize AFTER INSERT ON howdah.limits FOR EACH ROW EXECUT
 CREATE TRIGGER _510_initialize_again AFTER UPDATE OF id, tenant_id, scope, subject_id, key, metric, period, is_per_tenant ON howdah.limits FOR EACH ROW WHEN (((((((((old.id IS DISTINCT FROM new.id) OR (old.tenant_id IS DISTINCT FROM new.tenant_id)) OR (old.scope IS DISTINCT FROM new.scope)) OR (old.subject_id IS DISTINCT FROM new.subject_id)) OR (old.key IS DISTINCT FROM new.key)) OR (old.metric IS DISTINCT FROM new.metric)) OR (old.period IS DISTINCT FROM new.period)) OR (old.is_per_tenant IS DISTINCT FROM new.is_per_tenant))) EXECUTE FUNCTION howdah_private.tg_limits__initialize();
 
 CREATE TRIGGER _520_admit AFTER DELETE OR UPDATE ON howdah.limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_limits__admit();
+
+CREATE TRIGGER _530_note_feature AFTER INSERT ON howdah.limits FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__note_feature();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.limits REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
@@ -45849,6 +46168,8 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.output_filters FOR EACH ROW EX
 CREATE TRIGGER _200_check_pattern BEFORE INSERT OR UPDATE OF pattern ON howdah.output_filters FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_output_filters__check_pattern();
 
 CREATE TRIGGER _310_refuse_keys BEFORE INSERT OR UPDATE OF name, pattern ON howdah.output_filters FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_keys_in_texts('name', 'pattern');
+
+CREATE TRIGGER _530_note_feature AFTER INSERT ON howdah.output_filters FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__note_feature();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.output_filters REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
@@ -46073,6 +46394,8 @@ CREATE TRIGGER _210_refuse_system BEFORE DELETE OR UPDATE ON howdah.settings FOR
 CREATE TRIGGER _220_refuse_system BEFORE UPDATE OF scope ON howdah.settings FOR EACH ROW WHEN ((new.scope = 'system'::howdah.setting_scope)) EXECUTE FUNCTION howdah_private.tg_settings__refuse_system();
 
 CREATE TRIGGER _300_check BEFORE INSERT OR UPDATE OF key, value ON howdah.settings FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_settings__check();
+
+CREATE TRIGGER _530_note_feature AFTER INSERT ON howdah.settings FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__note_feature();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.settings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
@@ -47198,6 +47521,10 @@ create policy engine on howdah_private.audit_pending to howdah_engine using (tru
 
 create policy operator on howdah_private.audit_pending to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.backfills to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.backfills to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.background_tasks to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.background_tasks to howdah_owner using (true) with check (true);
@@ -47324,6 +47651,20 @@ END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tena
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END));
+
+create policy engine on howdah_private.run_tags to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.run_tags to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah_private.run_tags to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE howdah_private.sees_run(execution_id)
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE howdah_private.sees_run(execution_id)
 END));
 
 create policy engine on howdah_private.runs_without_worker to howdah_engine using (true) with check (true);
@@ -48386,6 +48727,22 @@ grant select on column howdah_private.run_heads.xmin to howdah_app;
 
 grant select on column howdah_private.run_heads.xmin to howdah_viewer;
 
+grant select on column howdah_private.run_tags.execution_id to howdah_app;
+
+grant select on column howdah_private.run_tags.execution_id to howdah_viewer;
+
+grant select on column howdah_private.run_tags.key to howdah_app;
+
+grant select on column howdah_private.run_tags.key to howdah_viewer;
+
+grant select on column howdah_private.run_tags.tenant_id to howdah_app;
+
+grant select on column howdah_private.run_tags.tenant_id to howdah_viewer;
+
+grant select on column howdah_private.run_tags.value to howdah_app;
+
+grant select on column howdah_private.run_tags.value to howdah_viewer;
+
 grant execute on function howdah.accept_mcp_prompt(text,text,text) to howdah_app;
 
 grant execute on function howdah.accept_mcp_tool(text,text,text) to howdah_app;
@@ -48543,6 +48900,10 @@ grant execute on function howdah.export_run(uuid,boolean) to howdah_engine;
 grant execute on function howdah.export_run(uuid,boolean) to howdah_viewer;
 
 grant execute on function howdah.export_user_data(uuid,boolean) to howdah_app;
+
+grant execute on function howdah.find_runs(jsonb,integer) to howdah_app;
+
+grant execute on function howdah.find_runs(jsonb,integer) to howdah_viewer;
 
 grant execute on function howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb) to howdah_app;
 
@@ -49230,6 +49591,8 @@ grant execute on function howdah_private.check_schema(text,jsonb) to howdah_app;
 
 grant execute on function howdah_private.check_schema(text,jsonb) to howdah_engine;
 
+grant execute on function howdah_private.check_search(jsonb,integer) to howdah_engine;
+
 grant execute on function howdah_private.check_secret_in_prose(text,text) to howdah_app;
 
 grant execute on function howdah_private.check_secret_in_prose(text,text) to howdah_engine;
@@ -49441,6 +49804,8 @@ grant execute on function howdah_private.delete_replaced_input(uuid) to howdah_e
 grant execute on function howdah_private.delete_replaced_run(howdah.executions,uuid,oid) to howdah_engine;
 
 grant execute on function howdah_private.delete_side_rows_of_month(date,integer) to howdah_owner;
+
+grant execute on function howdah_private.delete_tags(uuid,uuid,jsonb) to howdah_eraser;
 
 grant execute on function howdah_private.delete_unaligned_trees(date,integer) to howdah_owner;
 
@@ -50548,6 +50913,8 @@ grant execute on function howdah_private.query_settings(uuid) to howdah_worker;
 
 grant execute on function howdah_private.queue_table() to howdah_engine;
 
+grant execute on function howdah_private.queue_task_id(text) to howdah_engine;
+
 grant execute on function howdah_private.raise_question_notices(uuid,uuid[]) to howdah_app;
 
 grant execute on function howdah_private.raise_question_notices(uuid,uuid[]) to howdah_engine;
@@ -50555,6 +50922,8 @@ grant execute on function howdah_private.raise_question_notices(uuid,uuid[]) to 
 grant execute on function howdah_private.raise_question_notices(uuid,uuid[]) to howdah_viewer;
 
 grant execute on function howdah_private.random_bytes() to howdah_engine;
+
+grant execute on function howdah_private.rarest_tag(uuid,jsonb) to howdah_engine;
 
 grant execute on function howdah_private.read_arguments(text) to howdah_engine;
 
@@ -50914,6 +51283,12 @@ grant execute on function howdah_private.sealed_secret(uuid,text) to howdah_work
 
 grant execute on function howdah_private.search_words(text) to howdah_engine;
 
+grant execute on function howdah_private.searched_tag(jsonb,integer) to howdah_app;
+
+grant execute on function howdah_private.searched_tag(jsonb,integer) to howdah_engine;
+
+grant execute on function howdah_private.searched_tag(jsonb,integer) to howdah_viewer;
+
 grant execute on function howdah_private.secret_slot(uuid,text) to howdah_worker;
 
 grant execute on function howdah_private.seeded_parts() to howdah_app;
@@ -50925,6 +51300,10 @@ grant execute on function howdah_private.sees_agent(uuid) to howdah_app;
 grant execute on function howdah_private.sees_agent(uuid) to howdah_inserter;
 
 grant execute on function howdah_private.sees_agent(uuid) to howdah_viewer;
+
+grant execute on function howdah_private.sees_run(uuid) to howdah_app;
+
+grant execute on function howdah_private.sees_run(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.send_to_chat(text,text,text,jsonb,jsonb,text) to howdah_app;
 
@@ -51187,6 +51566,12 @@ grant execute on function howdah_private.table_outside_schemas(json,text[]) to h
 grant execute on function howdah_private.tables_changed(jsonb,bigint) to howdah_engine;
 
 grant execute on function howdah_private.tables_changed(jsonb,bigint) to howdah_tool;
+
+grant execute on function howdah_private.tags_of(jsonb) to howdah_app;
+
+grant execute on function howdah_private.tags_of(jsonb) to howdah_engine;
+
+grant execute on function howdah_private.tags_of(jsonb) to howdah_viewer;
 
 grant execute on function howdah_private.take_encryptions(integer,integer) to howdah_worker;
 
@@ -52142,6 +52527,8 @@ grant delete, insert, select, update on table howdah_private.audit_inbox to howd
 
 grant delete, insert, select, update on table howdah_private.audit_pending to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.backfills to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.background_tasks to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.child_ends to howdah_engine;
@@ -52201,6 +52588,8 @@ grant delete, insert, select, update on table howdah_private.receivers to howdah
 grant delete, insert, select, update on table howdah_private.request_keys to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.run_heads to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.run_tags to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.runs_without_worker to howdah_engine;
 
@@ -53001,8 +53390,7 @@ comment on column howdah.executions.message_count is 'Number of messages in the 
 
 comment on column howdah.executions.messages_at_retry is 'Number of messages at the last retry_execution. Guards examine only later messages.';
 
-comment on column howdah.executions.metadata is '@behavior +attribute:filterBy
-Tags of your own, indexed: where metadata @> ''{"order": 4711}''.';
+comment on column howdah.executions.metadata is 'Tags of your own, such as {"order": 4711}. find_runs searches them by an index.';
 
 comment on column howdah.executions.metrics is 'Facts about the end, from hooks: annotations, and hook_errors.';
 
@@ -54418,6 +54806,10 @@ comment on column howdah_private.alert_limits.is_active is 'False switches off t
 
 comment on column howdah_private.alert_limits.threshold is 'Value at which the alert fires, in the unit of the row.';
 
+comment on column howdah_private.backfills.name is 'The table to fill, in howdah_private.';
+
+comment on column howdah_private.backfills.reached is 'The id of the last row that has been read. Null at the beginning.';
+
 comment on column howdah_private.background_tasks.reached_at is 'Time up to which the work is done. Null for work that does not follow time.';
 
 comment on column howdah_private.closed_months.archive is 'Location of the archive. Null if there is none.';
@@ -54474,6 +54866,12 @@ comment on column howdah_private.installation.binding_key is 'Key with which wor
 
 comment on column howdah_private.installation.channel_suffix is 'End of the names of the live-feed channels.';
 
+comment on column howdah_private.installation.has_input_filters is 'False until the first row of output_filters is written, whose filters may apply to inputs too.';
+
+comment on column howdah_private.installation.has_run_limits is 'False until the first limit is written, of any metric.';
+
+comment on column howdah_private.installation.has_settings is 'False until the first row of settings is written.';
+
 comment on column howdah_private.limit_counters.slot is '0, and for tokens and cost of tenants, agents and the system up to 7. Commits that stay far from the limit lock one slot. Other commits lock all of them.';
 
 comment on column howdah_private.limit_counters.subject_id is 'Whose use it is: tenant, user, agent, session or API key; the limit itself where it covers all tenants.';
@@ -54505,6 +54903,10 @@ comment on column howdah_private.provider_reports.host is 'Name of a host, for i
 comment on column howdah_private.run_heads.children_tokens is 'Input and output tokens of all runs below. They count against max_tokens.';
 
 comment on column howdah_private.run_heads.fence is 'The fence of the run. A commit under another fence finds no row.';
+
+comment on column howdah_private.run_tags.key is 'A key at the top of the metadata, or the digest of a long one.';
+
+comment on column howdah_private.run_tags.value is 'The JSON text of a text, number, boolean or null at that key or within its object or array, or the digest of a long one. {} and [] say that the value is an object or an array.';
 
 comment on column howdah_private.suspects.due_at is 'Time before which no worker takes it, after an attempt that could not claim it.';
 
@@ -54622,6 +55024,9 @@ comment on routine howdah.export_agent_system(text) is 'Exports an agent system 
 comment on routine howdah.export_run(uuid,boolean) is 'Exports a run with its pinned definition, log, conversation, questions and children, as input for howdah dev replay. With redact, leaves out all contents: text, arguments, results, metadata, instructions and URLs. Names, times, figures and error codes stay.';
 
 comment on routine howdah.export_user_data(uuid,boolean) is 'Exports everything about a user, by default the caller, one document per row: user, grants, API keys, connected accounts (without tokens), sessions, runs with their logs, answers, feedback, messages to agents, board entries, files (without content), schedules, agents. With redact, leaves out all contents.';
+
+comment on routine howdah.find_runs(jsonb,integer) is '@behavior -*
+Returns the newest runs, at most `most`, whose metadata contains this object: select id, status from howdah.find_runs(''{"order": 4711}''). Served by an index.';
 
 comment on routine howdah.fork_execution(uuid,integer,text,integer,jsonb,jsonb) is 'Forks a run: creates a new run with copies of the first steps of another run, which continues from there. Without seq, copies all steps. input replaces the input at seq 0 and is added otherwise. input_data replaces the data of the run, and changes sets single places in it, such as {"order.number": 1001}, at most 100. Both require seq 0, which is then the default. Raises HWINV if there is no such step or place, HWNTF if there is no such version, HWCNF for a compensating run, or for changes of encrypted data.';
 
@@ -54909,6 +55314,8 @@ comment on table howdah_private.audit_inbox is 'Actions of a transaction so far.
 
 comment on table howdah_private.audit_pending is 'Transactions with rows in audit_inbox. The deferred trigger of each row runs at commit.';
 
+comment on table howdah_private.backfills is 'Tables that `migrate up` still has to fill with what existed before them, in batches after the migration. A row is deleted when its table is complete.';
+
 comment on table howdah_private.background_tasks is 'Periodic work that only one session does at a time. The session holds the lock of the row.';
 
 comment on table howdah_private.child_ends is 'Ends of child runs that their parent has not counted yet. Rows exist only within the transaction that ends the children.';
@@ -54939,7 +55346,7 @@ comment on table howdah_private.idempotency_keys is 'Run of each idempotency key
 
 comment on table howdah_private.inbox is 'Events for a live run that are not in its log yet. The worker that owns the run moves them to the log at its next step and deletes the rows.';
 
-comment on table howdah_private.installation is 'One row: random values that differ per database.';
+comment on table howdah_private.installation is 'One row: random values that differ per database, and the features that have been used.';
 
 comment on table howdah_private.limit_counters is 'Use of a limit in the period that began at started_at: the sum of its slots. The transaction that uses it changes a slot under the lock of the row.';
 
@@ -54968,6 +55375,8 @@ comment on table howdah_private.receivers is 'Calls of the tool receive that wai
 comment on table howdah_private.request_keys is 'Idempotency-Key headers of requests and their answers, written by the API and valid for a day.';
 
 comment on table howdah_private.run_heads is 'Counters, limits and flags of runs at work, one narrow row each. A plain commit of steps changes this row alone. A trigger on executions copies the values back and deletes the row.';
+
+comment on table howdah_private.run_tags is 'Values in the metadata of runs, to search runs by them. Triggers of executions keep the rows. No foreign keys, which would cost each insert of a run a lookup for each value.';
 
 comment on table howdah_private.runs_without_worker is 'Queued runs that a worker did not take because it lacks their code. A worker that has the code takes them from here.';
 
@@ -55032,4 +55441,4 @@ comment on view howdah.tool_performance is 'Calls, errors and seconds of each to
 
 comment on view howdah.violations is 'Broken promises of live runs and of runs that ended within the last hour. Always empty unless the engine has a bug. For operators.';
 
-comment on view howdah_private.queue_jobs is 'Jobs of Graphile Worker, as Howdah reads them.';
+comment on view howdah_private.queue_jobs is 'Jobs of Graphile Worker, as Howdah reads them. Wake-ups of new runs are inserted here.';
