@@ -14,6 +14,7 @@ comment on column howdah.executions.finish_reason is
 comment on column howdah.executions.error is
   'The error of a failed run: {code, message, retryable, cause}.';
 comment on column howdah.executions.fence is
+  E'@behavior -*\n'
   'A fencing token. It rises with each claim, and when the run returns to the queue. A commit with '
   'an older fence changes nothing.';
 comment on column howdah.executions.output is 'The answer.';
@@ -31,10 +32,6 @@ comment on column howdah.executions.max_steps is
 comment on column howdah.executions.max_seconds is 'Maximum active time in seconds, without waits.';
 comment on column howdah.executions.depth is 'Number of runs above; 0 for a root.';
 comment on column howdah.executions.created_by is 'The user of the token, else the database login.';
-comment on column howdah.executions.owner_worker is
-  'The worker process that owns the run while it is running.';
-comment on column howdah.executions.active_since is
-  'Start of the current period of activity, while the run is running.';
 comment on column howdah.executions.wake_at is 'Time at which the timer of the run fires.';
 comment on column howdah.executions.cost is
   'Sum of the cost of its steps, at the prices when they committed. In SQL, execution_counters is '
@@ -169,5 +166,6 @@ comment on table howdah.watched_rows is
   'and the state of the answer. Inserted together with the run.';
 
 comment on column howdah.executions.at_risk is
+  E'@behavior -*\n'
   'True while a worker of an older release runs code of a suspect. Later releases run suspects '
   'alone and do not set it.';

@@ -139,13 +139,7 @@ grant select on howdah.skill_versions to howdah_app, howdah_viewer, howdah_erase
 grant update on howdah.skill_versions to howdah_eraser;
 
 -- The database makes all ids, so no role may insert one.
-grant select (
-  id, tenant_id, name, description, instruction, system_prompt, prompt_id, prompt_values,
-  use_history, human_input, context_policy, allow_empty, engine, engine_configuration,
-  capabilities, domain, output_schema, max_steps, max_tokens, max_cost, max_seconds, retry_for,
-  user_id, is_default, is_active, is_restricted, agent_system_id, current_version_id, created_at,
-  updated_at, deleted_at
-) on howdah.agents to howdah_app, howdah_viewer;
+grant select on howdah.agents to howdah_app, howdah_viewer;
 grant
   insert (
     name, description, instruction, system_prompt, prompt_id, prompt_values, use_history,
@@ -179,11 +173,7 @@ grant
   delete
   on howdah.agent_skills to howdah_app;
 
-grant select (
-  id, tenant_id, name, description, type, instruction, configuration, max_steps, max_tokens,
-  max_cost, max_seconds, is_active, is_restricted, agent_system_id, current_version_id, created_at,
-  updated_at, deleted_at
-) on howdah.workflows to howdah_app, howdah_viewer;
+grant select on howdah.workflows to howdah_app, howdah_viewer;
 grant
   insert (
     name, description, type, instruction, configuration, max_steps, max_tokens, max_cost,
@@ -329,21 +319,8 @@ grant
 grant select on howdah.feedback_entries to howdah_app, howdah_viewer, howdah_eraser;
 grant update on howdah.feedback_entries to howdah_eraser;
 
--- callback_url may hold a key: no role of tenants may read it. Live lists find changed rows by
--- xmin.
-grant select (
-  id, tenant_id, root_execution_id, tokens_in, tokens_out, run_at, created_at, updated_at,
-  children_tokens_in, children_tokens_out, status, step_count, model_count, message_count,
-  max_steps, max_seconds, live_children, handoffs, input_trust, trust, depth, priority,
-  is_pause_requested, agent_id, agent_version_id, session_id, user_id, parent_execution_id,
-  forked_from_execution_id, compensates_execution_id, workflow_id, workflow_version_id,
-  table_trigger_id, max_tokens, wake_at, started_at, completed_at, contents_erased_at,
-  contents_encrypted_at, turn, waiting_for, stop_reason, finish_reason, forked_from_seq, cost,
-  children_cost, max_cost, input, metrics, metadata, created_by, ancestors, input_data, output,
-  output_data, error, idempotency_key,
-  input_parts, overrides, history, client_tools, concurrency_key, debounce_key, debounce_ms,
-  debounced_at, input_hits, xmin
-) on howdah.executions to howdah_app, howdah_viewer;
+-- Whole tables, so that `select *` and `returning *` work. Live lists find changed rows by xmin.
+grant select on howdah.executions to howdah_app, howdah_viewer;
 grant insert (
   run_at, input_trust, priority, agent_id, agent_version_id, session_id, workflow_id,
   workflow_version_id, max_cost, input, metadata, input_data, idempotency_key, input_parts,

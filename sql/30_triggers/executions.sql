@@ -201,7 +201,7 @@ begin
   end if;
   if num_nonnulls(new.forked_from_execution_id, new.compensates_execution_id, new.input_parts,
     new.history, new.client_tools, new.overrides, new.parent_execution_id, new.idempotency_key,
-    new.debounce_key, new.session_id) > 0 then
+    new.debounce_key, new.session_id, new.callback_url) > 0 then
     return howdah_private.prepare_special_run(new, tg_relid);
   end if;
   return new;
@@ -254,6 +254,9 @@ begin
     end if;
   elsif e.debounce_key is not null and not v_has_ended then
     e := howdah_private.debounce(e, prepare_special_run.partition);
+  end if;
+  if e.callback_url is not null then
+    e.callback_url := howdah_private.store_callback(e);
   end if;
   if e.session_id is not null and e.parent_execution_id is null and not v_has_ended then
     e := howdah_private.propose_turn(e);

@@ -237,6 +237,8 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.approvals.execution_id': 'none points at executions; copied from the question',
   'howdah_private.inbox.execution_id':
     'none points at executions; written under the lock of the run',
+  'howdah_private.run_callbacks.execution_id':
+    'none points at executions; written by the insert of the run',
   'howdah.sessions.live_execution_id':
     'none points at executions; changed under the lock, violations',
   'howdah.schedules.last_execution_id': 'none points at executions; a run that is gone is not live',

@@ -240,6 +240,7 @@ begin
   perform howdah_private.delete_run_tags(delete_side_rows.ids);
   delete from howdah_private.debounced_runs as d where d.execution_id = any (delete_side_rows.ids);
   delete from howdah_private.inbox as i where i.execution_id = any (delete_side_rows.ids);
+  delete from howdah_private.run_callbacks as c where c.execution_id = any (delete_side_rows.ids);
   delete from howdah_private.ended_runs as r where r.execution_id = any (delete_side_rows.ids);
   delete from howdah_private.encryptions_due as d
   where d.execution_id = any (delete_side_rows.ids);

@@ -1,6 +1,4 @@
--- Returns the whole row of a run for functions whose result is a run. The application role may not
--- read the ownership columns itself. `callback_url`, which may hold a key, is null unless the
--- caller is an owner of the installation.
+-- Returns the row of a run with the counters of its head, for functions whose result is a run.
 create or replace function howdah_private.execution_row(id uuid) returns howdah.executions
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
@@ -15,8 +13,5 @@ begin
   from howdah.executions as e cross join lateral howdah_private.with_head(e) as h
   where e.id = execution_row.id and e.tenant_id = v_tenant_id
     and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id));
-  if not howdah_private.is_operator() then
-    v_execution.callback_url := null;
-  end if;
   return v_execution;
 end $$;

@@ -208,6 +208,7 @@ create or replace function howdah_private.delete_replaced_input(id uuid) returns
 as $$
 begin
   delete from howdah_private.inbox as i where i.execution_id = delete_replaced_input.id;
+  delete from howdah_private.run_callbacks as c where c.execution_id = delete_replaced_input.id;
   delete from howdah_private.parked_runs as p where p.execution_id = delete_replaced_input.id;
   delete from howdah.watched_rows as w where w.execution_id = delete_replaced_input.id;
   delete from howdah_private.encryptions_due as d

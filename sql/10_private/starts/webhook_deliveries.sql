@@ -24,6 +24,19 @@ as $$
     'created_at', e.created_at, 'completed_at', e.completed_at)
 $$;
 
+-- Stores the callback of a new run, and returns what its row shows of it: a path or query may
+-- contain a key.
+create or replace function howdah_private.store_callback(e howdah.executions) returns text
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into howdah_private.run_callbacks as c (execution_id, tenant_id, url)
+  values (e.id, e.tenant_id, e.callback_url)
+  on conflict (execution_id) do update set url = excluded.url;
+  return coalesce(substring(e.callback_url from '^\w+://[^/?#]+'), '') || '/…';
+end $$;
+
 -- Inserts a delivery of an event for each webhook that subscribes to it, and one for callback_url.
 -- `e` is a root run.
 create or replace function howdah_private.enqueue_webhooks(
@@ -46,7 +59,8 @@ with deliveries as (
       and coalesce(h.agent_id = e.agent_id, h.agent_id is null)
       and coalesce(h.workflow_id = e.workflow_id, h.workflow_id is null)
     union all
-    select null, e.callback_url where e.callback_url is not null
+    select null, c.url from howdah_private.run_callbacks as c
+    where c.execution_id = e.id and e.callback_url is not null
   ) as w
   returning id
 )

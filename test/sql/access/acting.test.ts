@@ -672,7 +672,7 @@ describe('acting as another user', () => {
         [id],
       );
 
-    test('do not return callback_url, which may contain a key', async () => {
+    test('return the host of callback_url only, since the rest may be a key', async () => {
       const callback_url = 'https://hooks.example.com/?token=4711';
       const id = await makeRun(db.pool, { agent_id: agent, user_id: bea, callback_url });
       await tried(async (client) => {
@@ -681,11 +681,12 @@ describe('acting as another user', () => {
           'select callback_url from howdah_private.execution_row($1)',
           'select callback_url from howdah.cancel_execution($1)',
         ];
-        expect(await one(client, texts[0] as string, [id])).toEqual({ callback_url: null });
+        const shown = { callback_url: 'https://hooks.example.com/…' };
+        expect(await one(client, texts[0] as string, [id])).toEqual(shown);
         await act(client, bea);
-        expect(await one(client, texts[1] as string, [id])).toEqual({ callback_url: null });
+        expect(await one(client, texts[1] as string, [id])).toEqual(shown);
         await client.query('reset role');
-        expect(await one(client, texts[0] as string, [id])).toEqual({ callback_url });
+        expect(await one(client, texts[0] as string, [id])).toEqual(shown);
       });
     });
 

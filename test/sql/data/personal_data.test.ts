@@ -204,6 +204,7 @@ describe.each(['anonymise', 'delete'])('erasing a user (%s)', (mode) => {
       new Set([
         'howdah.api_keys',
         'howdah.executions',
+        'howdah_private.run_callbacks',
         'howdah.feedback_entries',
         'howdah.messages',
         'howdah.questions',

@@ -105,6 +105,23 @@ describe('the document of a run', () => {
           // the callback of this installation, and the watch that started the run
           'callback_url',
           'table_trigger_id',
+          // what only the engine needs
+          'active_ms',
+          'active_since',
+          'at_risk',
+          'contents_key_id',
+          'crashes_without_progress',
+          'fence',
+          'first_limits',
+          'has_inbox',
+          'members_at_once',
+          'members_waiting',
+          'messages_at_retry',
+          'moves',
+          'owner_worker',
+          'parent_call_id',
+          'paused_from',
+          'wakes_on',
         ],
       ],
     );

@@ -139,7 +139,8 @@ describe('execute', () => {
       const { body } = await ask('POST', '/api/execute', { ...who, message: 'x', callback_url });
       const row = await one(
         db.pool,
-        'select callback_url, workflow_id is not null as is_workflow from howdah.executions where id = $1',
+        `select c.url as callback_url, e.workflow_id is not null as is_workflow from howdah.executions as e
+         join howdah_private.run_callbacks as c on c.execution_id = e.id where e.id = $1`,
         [body.execution_id],
       );
       expect(row).toEqual({ callback_url, is_workflow: Object.values(who).includes('line') });
