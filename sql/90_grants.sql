@@ -455,6 +455,8 @@ grant select on howdah.deleted_step_usage to howdah_app, howdah_viewer;
 
 grant select on howdah.agent_performance to howdah_app, howdah_viewer;
 
+grant select on howdah.approval_times to howdah_app, howdah_viewer;
+
 grant select on howdah.daily_usage to howdah_app, howdah_viewer;
 
 grant select on howdah.effects to howdah_app, howdah_viewer;
@@ -462,6 +464,8 @@ grant select on howdah.effects to howdah_app, howdah_viewer;
 grant select on howdah.execution_timeline to howdah_app, howdah_viewer;
 
 grant select on howdah.execution_tree to howdah_app, howdah_viewer;
+
+grant select on howdah.failures to howdah_app, howdah_viewer;
 
 grant select on howdah.limit_usage to howdah_app, howdah_viewer;
 
@@ -558,8 +562,8 @@ grant execute on function
   howdah.mcp_server_schema(howdah.mcp_server_type),
   howdah.model(text, text, jsonb), howdah.prompt(text),
   howdah.render_prompt(text, jsonb, text), howdah.resource_text(uuid), howdah.skill(text),
-  howdah.todolist_markdown(uuid), howdah.tool(text), howdah.watches(text), howdah.workflow(text),
-  howdah_private.todo_line(howdah.todos),
+  howdah.todolist_markdown(uuid), howdah.tool(text), howdah.usage_by(text, text, timestamptz),
+  howdah.watches(text), howdah.workflow(text), howdah_private.todo_line(howdah.todos),
   howdah.workflow_schema(howdah.workflow_type), howdah_private.exported_execution(uuid),
   howdah_private.exported_run(uuid, int, boolean), howdah_private.markdown_line(text),
   howdah_private.refuse_unwatched(text), howdah_private.searched_tag(jsonb, int),
@@ -594,6 +598,7 @@ grant execute on function
 
 -- Functions of views and fields.
 grant execute on function
+  howdah.executions_queue_seconds(howdah.executions),
   howdah.limits_usage(howdah.limits), howdah.tools_actions(howdah.tools),
   howdah.watched_rows_current_row(howdah.watched_rows),
   howdah_private.base_type(oid), howdah_private.current_row_statement(uuid),
@@ -979,6 +984,7 @@ grant execute on function
   ),
   howdah_private.sampling_params()
   to howdah_app;
+grant execute on function howdah_private.run_days() to howdah_app, howdah_viewer;
 grant execute on function
   howdah_private.call_files(uuid, text[]),
   howdah_private.commit_steps(

@@ -306,6 +306,23 @@ export interface Approvals {
   trust: Generated<Trust>;
 }
 
+export interface ApprovalTimes {
+  agent: string | null;
+  agent_id: string | null;
+  answer: string | null;
+  answered_at: Timestamp | null;
+  answered_by: string | null;
+  created_at: Timestamp | null;
+  execution_id: string | null;
+  question_id: string | null;
+  required_role: UserRole | null;
+  root_execution_id: string | null;
+  seconds: number | null;
+  status: QuestionStatus | null;
+  tenant_id: string | null;
+  tool: string | null;
+}
+
 export interface AuditLog {
   action: string;
   actor: string;
@@ -561,6 +578,19 @@ export interface ExecutionTree {
   total_tokens_out: Int8 | null;
   waiting_for: WaitingReason | null;
   workflow: string | null;
+}
+
+export interface Failures {
+  agent: string | null;
+  agent_id: string | null;
+  code: string | null;
+  day: Timestamp | null;
+  example_execution_id: string | null;
+  runs: Int8 | null;
+  stop_reason: StopReason | null;
+  tenant_id: string | null;
+  workflow: string | null;
+  workflow_id: string | null;
 }
 
 export interface FeedbackEntries {
@@ -1022,6 +1052,7 @@ export interface RetentionPolicies {
 export interface RoutingDecisions {
   candidates: Json | null;
   chosen: Json | null;
+  chosen_agent_id: string | null;
   decided_at: Timestamp | null;
   execution_id: string | null;
   method: string | null;
@@ -1401,6 +1432,7 @@ export interface DB {
   alert_rules: AlertRules;
   alerts: Alerts;
   api_keys: ApiKeys;
+  approval_times: ApprovalTimes;
   approvals: Approvals;
   audit_log: AuditLog;
   board_entries: BoardEntries;
@@ -1413,6 +1445,7 @@ export interface DB {
   execution_timeline: ExecutionTimeline;
   execution_tree: ExecutionTree;
   executions: Executions;
+  failures: Failures;
   feedback_entries: FeedbackEntries;
   grants: Grants;
   hooks: Hooks;

@@ -4,6 +4,8 @@ import {
   claim,
   commit,
   completed,
+  failed,
+  finish,
   makeAgent,
   makeModel,
   makeRun,
@@ -137,7 +139,13 @@ async function fillTenant(pool: pg.Pool, tenant_id: string, worker: string, mark
      values ($1, $2, $2, 'question', $3, 'cancelled')`,
     [tenant_id, run, mark],
   );
+  await pool.query(
+    `insert into howdah.questions (tenant_id, execution_id, root_execution_id, kind, prompt, status)
+     values ($1, $2, $2, 'approval', $3, 'cancelled')`,
+    [tenant_id, run, mark],
+  );
   await finishRun(pool, worker, run, model, mark);
+  await finish(pool, worker, await makeRun(pool, { tenant_id, agent_id, input: mark }), failed);
   await routeOnce(pool, tenant_id, mark);
 }
 

@@ -127,7 +127,11 @@ describe('without an API key', () => {
   });
 
   test('stores the scores of all members', async () => {
-    const { method, candidates, chosen, reason } = await decision((await run('Umsatz Q1')).id);
+    const { method, candidates, chosen, reason, chosen_agent_id } = await decision(
+      (await run('Umsatz Q1')).id,
+    );
+    const { rows } = await database.pool.query(`select howdah.agent('analyst') as id`);
+    expect(chosen_agent_id).toBe(rows[0].id);
     expect({ method, reason }).toEqual({
       method: 'lexical',
       reason: 'the task has most words in common with what is said of them',

@@ -202,13 +202,14 @@ describe('a router', () => {
     const lost = await runTeam(team, 'Sing!');
     expect(lost).toMatchObject({ status: 'failed', error: { code: 'no_route' } });
     const { rows: decisions } = await pool.query(
-      `select method, chosen, reason, jsonb_path_query_array(candidates, '$[*].score') as scores
+      `select method, chosen, chosen_agent_id, reason, jsonb_path_query_array(candidates, '$[*].score') as scores
          from howdah.routing_decisions where execution_id = $1`,
       [lost.id],
     );
     const decision = {
       method: 'lexical',
       chosen: [],
+      chosen_agent_id: null,
       reason: expect.stringContaining('configuration.fallback is not set'),
       scores: [0, 0],
     };

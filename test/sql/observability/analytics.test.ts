@@ -291,7 +291,7 @@ describe('views compared with sums computed by hand', () => {
 
 describe('docs/analytics.md', () => {
   const page = readFileSync(new URL('../../../docs/analytics.md', import.meta.url), 'utf8');
-  const part = page.split('## Ten questions')[1]?.split('## In psql')[0] ?? '';
+  const part = page.split('## Ten questions')[1]?.split('## More questions')[0] ?? '';
   const queries = [...part.matchAll(/^([^\n]*\S)\n\n```sql\n([\s\S]*?)^```/gm)].map(
     ([, question = '', text = '']) => [question.split('?')[0] ?? '', text] as const,
   );
@@ -333,6 +333,14 @@ describe('docs/analytics.md', () => {
     '%s?',
     async (_question, text, answer) => expect(lines(await asAnalyst(text))).toEqual(answer),
   );
+
+  const more = page.split('## More questions')[1]?.split('## In psql')[0] ?? '';
+
+  test('an analyst may run the other queries too', async () => {
+    const texts = [...more.matchAll(/^```sql\n([\s\S]*?)^```/gm)].map(([, text = '']) => text);
+    expect(texts.length).toBeGreaterThanOrEqual(5);
+    for (const text of texts) await asAnalyst(text);
+  });
 
   test('an owner sees all tenants with the same query', async () => {
     expect(
