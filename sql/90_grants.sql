@@ -453,6 +453,8 @@ grant select on howdah.deleted_run_usage to howdah_app, howdah_viewer;
 
 grant select on howdah.deleted_step_usage to howdah_app, howdah_viewer;
 
+grant select on howdah.usage_totals, howdah.usage_durations to howdah_app, howdah_viewer;
+
 grant select on howdah.agent_performance to howdah_app, howdah_viewer;
 
 grant select on howdah.approval_times to howdah_app, howdah_viewer;
@@ -483,6 +485,8 @@ grant select on howdah.routing_decisions to howdah_app, howdah_viewer;
 grant select on howdah.setting_values to howdah_app, howdah_viewer;
 
 grant select on howdah.tool_performance to howdah_app, howdah_viewer;
+
+grant select on howdah.usage_by_day to howdah_app, howdah_viewer;
 
 -- Functions, by the folder of their file. Workers call what is granted to howdah_worker, and no
 -- other function. Private functions granted to howdah_app run inside checks, triggers and views
@@ -713,7 +717,12 @@ grant execute on function
 
 -- Room data.
 grant execute on function
-  howdah_private.counted_months(), howdah_private.is_tool_call_id(text)
+  howdah_private.call_durations(), howdah_private.call_usage(), howdah_private.counted_months(),
+  howdah_private.duration_bucket(bigint),
+  howdah_private.interpolate_percentile(numeric, numeric, numeric, numeric),
+  howdah_private.is_tool_call_id(text), howdah_private.run_durations(),
+  howdah_private.run_usage(), howdah_private.step_usage(howdah_private.usage_events),
+  howdah_private.uncounted_usage()
   to howdah_app, howdah_viewer;
 grant execute on function howdah_private.sealed_in_place(uuid[], text[], text[])
   to howdah_app, howdah_viewer, howdah_worker;
@@ -731,6 +740,10 @@ grant execute on function
   howdah_private.erase_log(uuid[], boolean), howdah_private.rename_author(uuid, text, text),
   howdah_private.rename_in_log(uuid[], text, text)
   to howdah_eraser;
+grant execute on function
+  howdah_private.backfill_usage(int), howdah_private.count_usage(int),
+  howdah_private.merge_usage(int)
+  to howdah_worker;
 grant execute on function
   howdah_private.close_month(date), howdah_private.delete_side_rows_of_month(date, int),
   howdah_private.delete_unaligned_trees(date, int), howdah_private.month_blockers(date),

@@ -45,6 +45,14 @@ export const ANALYTICS_QUERIES: readonly AnalyticsQuery[] = [
       where s.execution_id >= howdah.uuid_v7_floor(now() - interval '7 days')
       group by 1, 2 order by 2, 1`,
   },
+  ...['tool_performance', 'model_usage', 'agent_performance', 'daily_usage'].map((view) => ({
+    name: `view_${view}`,
+    text: `select * from howdah.${view}`,
+  })),
+  {
+    name: 'view_usage_of_a_day',
+    text: 'select * from howdah.usage_by_day where day = current_date - 3',
+  },
   {
     name: 'sessions_with_most_turns',
     text: `select s.id, s.title, s.turns from howdah.sessions as s order by s.turns desc limit 20`,

@@ -64,8 +64,20 @@ async function fill(database: BenchDatabase, talk: (line: string) => void): Prom
   talk(
     `${executions} runs, ${steps} steps, ${messages} messages in ${seconds.toFixed(0)} s; ${rows[0].mb} MB`,
   );
+  await countAllUsage(database);
   await database.pool.query('vacuum analyze'); // as autovacuum does after a while
   return (executions + steps + messages) / seconds;
+}
+
+/** Counts the runs in the rollup of usage, as workers do. */
+async function countAllUsage({ pool }: BenchDatabase): Promise<void> {
+  for (const step of ['backfill_usage() > 0', 'count_usage() > 0', 'merge_usage()']) {
+    let isMore = true;
+    while (isMore) {
+      const { rows } = await pool.query(`select howdah_private.${step} as is_more`);
+      isMore = rows[0].is_more;
+    }
+  }
 }
 
 async function measureQueries({ pool }: BenchDatabase): Promise<Figure[]> {

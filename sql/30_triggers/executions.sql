@@ -255,6 +255,11 @@ begin
   elsif e.debounce_key is not null and not v_has_ended then
     e := howdah_private.debounce(e, prepare_special_run.partition);
   end if;
+  if v_has_ended then
+    perform howdah_private.record_usage(
+      e, 1, e.moves, coalesce(e.forked_from_seq, 0), e.step_count);
+    e.counted_steps := e.step_count;
+  end if;
   if e.callback_url is not null then
     e.callback_url := howdah_private.store_callback(e);
   end if;
@@ -754,6 +759,10 @@ create or replace trigger _910_replace_tags after update of metadata on howdah.e
 create or replace trigger _200_check_move before update of status on howdah.executions
   for each row when (old.status is distinct from new.status)
   execute function howdah_private.tg_executions__check_move();
+-- A run that ends, or that is retried. After _200_check_move, which counts the move.
+create or replace trigger _210_record_usage before update of status on howdah.executions
+  for each row when ((old.completed_at is null) <> (new.completed_at is null))
+  execute function howdah_private.tg_executions__record_usage();
 -- Refuses a result that somebody writes by hand into a run that has not ended: the engine would
 -- replace it, and who waits for the run would not see it. A row that is ended as a whole is kept.
 create or replace function howdah_private.tg_executions__refuse_result() returns trigger

@@ -1,50 +1,50 @@
--- Steps that a fork shares with its original count for the original only, because they are copies.
--- Deleted runs count, as in daily_usage.
+-- The rollup of ended runs, deleted ones included, and live runs.
 create or replace view howdah.agent_performance with (security_invoker = true) as
-  select u.tenant_id, u.agent_id, a.name as agent, v.version,
-    sum(u.runs)::bigint as runs,
-    sum(u.completed)::bigint as completed,
-    sum(u.failed)::bigint as failed,
-    sum(u.cancelled)::bigint as cancelled,
-    round(sum(u.completed) / nullif(sum(u.ended), 0), 4) as success_rate,
-    round(sum(u.steps) / sum(u.runs), 2) as steps_per_run,
-    sum(u.tokens_in) as tokens_in, sum(u.tokens_out) as tokens_out, sum(u.cost) as cost,
-    -- one row has it: kept runs have no percentiles
-    round(max(u.seconds_p50)::numeric, 4)::float8 as seconds_p50,
-    round(max(u.seconds_p95)::numeric, 4)::float8 as seconds_p95,
-    round(max(u.seconds_p99)::numeric, 4)::float8 as seconds_p99
-  from (
-    select e.tenant_id, e.agent_id, e.agent_version_id,
-      count(*) as runs,
-      count(*) filter (where e.status = 'completed') as completed,
-      count(*) filter (where e.status = 'failed') as failed,
-      count(*) filter (where e.status = 'cancelled') as cancelled,
-      count(*) filter (where e.completed_at is not null) as ended,
-      sum(coalesce(h.step_count, e.step_count) - coalesce(e.forked_from_seq, 0)) as steps,
-      sum(coalesce(h.tokens_in, e.tokens_in)) as tokens_in,
-      sum(coalesce(h.tokens_out, e.tokens_out)) as tokens_out,
-      sum(coalesce(h.cost, e.cost)) as cost,
-      percentile_cont(0.5) within group (order by extract(epoch from e.completed_at - e.started_at))
-        as seconds_p50,
-      percentile_cont(0.95) within group (
-        order by extract(epoch from e.completed_at - e.started_at)) as seconds_p95,
-      percentile_cont(0.99) within group (
-        order by extract(epoch from e.completed_at - e.started_at)) as seconds_p99
-    from howdah.executions as e
-    left join howdah_private.run_heads as h on h.execution_id = e.id
-    where e.compensates_execution_id is null -- compensations are not work of the agent
-      and not exists (select from howdah_private.counted_months() as m where e.id >= m.first_id
-        and e.id < m.next_id)
-    group by 1, 2, 3
-    union all
-    select k.tenant_id, k.agent_id, k.agent_version_id, k.runs, k.completed, k.failed, k.cancelled,
-      k.runs, k.steps, k.tokens_in, k.tokens_out, k.cost, null::float8 as seconds_p50,
-      null::float8 as seconds_p95, null::float8 as seconds_p99
-    from howdah.deleted_run_usage as k
-  ) as u
+  with usage as (
+    select r.tenant_id, r.agent_id, r.agent_version_id, sum(r.runs) as runs,
+      sum(r.ended) as ended,
+      coalesce(sum(r.runs) filter (where r.outcome = 'completed'), 0) as completed,
+      coalesce(sum(r.runs) filter (where r.outcome = 'failed'), 0) as failed,
+      coalesce(sum(r.runs) filter (where r.outcome = 'cancelled'), 0) as cancelled,
+      sum(r.steps) as steps, sum(r.tokens_in) as tokens_in, sum(r.tokens_out) as tokens_out,
+      sum(r.cost) as cost
+    from howdah_private.run_usage() as r where r.agent_version_id is not null
+    group by r.tenant_id, r.agent_id, r.agent_version_id
+  ),
+  buckets as (
+    select r.tenant_id, r.agent_id, r.agent_version_id, r.bucket, sum(r.calls) as calls,
+      sum(r.micros) / sum(r.calls) as value
+    from howdah_private.run_durations() as r where r.agent_version_id is not null
+    group by r.tenant_id, r.agent_id, r.agent_version_id, r.bucket having sum(r.calls) > 0
+  ),
+  durations as (
+    select b.*, sum(b.calls) over (w order by b.bucket) as upto, sum(b.calls) over w as total
+    from buckets as b window w as (partition by b.tenant_id, b.agent_id, b.agent_version_id)
+  ),
+  percentiles as (
+    select d.tenant_id, d.agent_id, d.agent_version_id,
+    howdah_private.interpolate_percentile(0.5, max(d.total),
+      min(d.value) filter (where d.upto > floor(0.5 * (d.total - 1))),
+      min(d.value) filter (where d.upto > ceil(0.5 * (d.total - 1)))) as seconds_p50,
+    howdah_private.interpolate_percentile(0.95, max(d.total),
+      min(d.value) filter (where d.upto > floor(0.95 * (d.total - 1))),
+      min(d.value) filter (where d.upto > ceil(0.95 * (d.total - 1)))) as seconds_p95,
+    howdah_private.interpolate_percentile(0.99, max(d.total),
+      min(d.value) filter (where d.upto > floor(0.99 * (d.total - 1))),
+      min(d.value) filter (where d.upto > ceil(0.99 * (d.total - 1)))) as seconds_p99
+    from durations as d group by d.tenant_id, d.agent_id, d.agent_version_id
+  )
+  select u.tenant_id, u.agent_id, a.name as agent, v.version, u.runs::bigint as runs,
+    u.completed::bigint as completed, u.failed::bigint as failed, u.cancelled::bigint as cancelled,
+    round(u.completed / nullif(u.ended, 0), 4) as success_rate,
+    round(u.steps / u.runs, 2) as steps_per_run, u.tokens_in, u.tokens_out, u.cost,
+    p.seconds_p50, p.seconds_p95, p.seconds_p99
+  from usage as u
   join howdah.agents as a on a.id = u.agent_id
   join howdah.agent_versions as v on v.id = u.agent_version_id
-  group by u.tenant_id, u.agent_id, a.name, v.version;
+  left join percentiles as p on p.tenant_id = u.tenant_id and p.agent_id = u.agent_id
+    and p.agent_version_id = u.agent_version_id
+  where u.runs > 0;
 comment on view howdah.agent_performance is
   'Performance of each version of each agent: runs, success rate (0…1), steps, tokens, cost, '
   'seconds. Runs that compensate effects are left out.';

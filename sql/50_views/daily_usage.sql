@@ -1,45 +1,45 @@
--- Runs that exist, and kept figures of deleted runs. A month that is being dropped is already
--- counted in the kept figures.
+-- The rollup of ended runs, deleted ones included, and live runs.
 create or replace view howdah.daily_usage with (security_invoker = true) as
+  with usage as (
+    select r.tenant_id, r.day, r.agent_id, r.workflow_id, sum(r.runs) as runs,
+      sum(r.ended) as ended,
+      coalesce(sum(r.runs) filter (where r.outcome = 'completed'), 0) as completed,
+      coalesce(sum(r.runs) filter (where r.outcome = 'failed'), 0) as failed,
+      sum(r.steps) as steps, sum(r.tokens_in) as tokens_in, sum(r.tokens_out) as tokens_out,
+      sum(r.cost) as cost
+    from howdah_private.run_usage() as r
+    group by r.tenant_id, r.day, r.agent_id, r.workflow_id
+  ),
+  buckets as (
+    select r.tenant_id, r.day, r.agent_id, r.workflow_id, r.bucket, sum(r.calls) as calls,
+      sum(r.micros) / sum(r.calls) as value
+    from howdah_private.run_durations() as r
+    group by r.tenant_id, r.day, r.agent_id, r.workflow_id, r.bucket having sum(r.calls) > 0
+  ),
+  durations as (
+    select b.*, sum(b.calls) over (w order by b.bucket) as upto, sum(b.calls) over w as total
+    from buckets as b window w as (partition by b.tenant_id, b.day, b.agent_id, b.workflow_id)
+  ),
+  percentiles as (
+    select d.tenant_id, d.day, coalesce(d.agent_id, d.workflow_id) as target_id,
+    howdah_private.interpolate_percentile(0.5, max(d.total),
+      min(d.value) filter (where d.upto > floor(0.5 * (d.total - 1))),
+      min(d.value) filter (where d.upto > ceil(0.5 * (d.total - 1)))) as seconds_p50,
+    howdah_private.interpolate_percentile(0.95, max(d.total),
+      min(d.value) filter (where d.upto > floor(0.95 * (d.total - 1))),
+      min(d.value) filter (where d.upto > ceil(0.95 * (d.total - 1)))) as seconds_p95
+    from durations as d group by d.tenant_id, d.day, d.agent_id, d.workflow_id
+  )
   select u.tenant_id, u.day, u.agent_id, a.name as agent, u.workflow_id, w.name as workflow,
-    sum(u.runs)::bigint as runs,
-    sum(u.completed)::bigint as completed,
-    sum(u.failed)::bigint as failed,
-    round(sum(u.completed) / nullif(sum(u.ended), 0), 4) as success_rate,
-    sum(u.steps)::bigint as steps,
-    sum(u.tokens_in) as tokens_in, sum(u.tokens_out) as tokens_out, sum(u.cost) as cost,
-    -- one row has it: kept runs have no percentiles
-    round(max(u.seconds_p50)::numeric, 4)::float8 as seconds_p50,
-    round(max(u.seconds_p95)::numeric, 4)::float8 as seconds_p95
-  from (
-    select e.tenant_id, (e.created_at at time zone 'UTC')::date as day, e.agent_id, e.workflow_id,
-      count(*) as runs,
-      count(*) filter (where e.status = 'completed') as completed,
-      count(*) filter (where e.status = 'failed') as failed,
-      count(*) filter (where e.completed_at is not null) as ended,
-      sum(coalesce(h.step_count, e.step_count) - coalesce(e.forked_from_seq, 0)) as steps,
-      sum(coalesce(h.tokens_in, e.tokens_in)) as tokens_in,
-      sum(coalesce(h.tokens_out, e.tokens_out)) as tokens_out,
-      sum(coalesce(h.cost, e.cost)) as cost,
-      percentile_cont(0.5) within group (order by extract(epoch from e.completed_at - e.started_at))
-        as seconds_p50,
-      percentile_cont(0.95) within group (
-        order by extract(epoch from e.completed_at - e.started_at)) as seconds_p95
-    from howdah.executions as e
-    left join howdah_private.run_heads as h on h.execution_id = e.id
-    where e.compensates_execution_id is null -- compensations are not work of the agent
-      and not exists (select from howdah_private.counted_months() as m where e.id >= m.first_id
-        and e.id < m.next_id)
-    group by 1, 2, 3, 4
-    union all
-    select k.tenant_id, k.day, k.agent_id, k.workflow_id, k.runs, k.completed, k.failed,
-      k.runs, k.steps, k.tokens_in, k.tokens_out, k.cost, null::float8 as seconds_p50,
-      null::float8 as seconds_p95
-    from howdah.deleted_run_usage as k
-  ) as u
+    u.runs::bigint as runs, u.completed::bigint as completed, u.failed::bigint as failed,
+    round(u.completed / nullif(u.ended, 0), 4) as success_rate, u.steps::bigint as steps,
+    u.tokens_in, u.tokens_out, u.cost, p.seconds_p50, p.seconds_p95
+  from usage as u
+  left join percentiles as p on p.tenant_id = u.tenant_id and p.day = u.day
+    and p.target_id = coalesce(u.agent_id, u.workflow_id)
   left join howdah.agents as a on a.id = u.agent_id
   left join howdah.workflows as w on w.id = u.workflow_id
-  group by u.tenant_id, u.day, u.agent_id, a.name, u.workflow_id, w.name;
+  where u.runs > 0;
 comment on view howdah.daily_usage is
   'Runs, success, steps, tokens, cost and seconds per day and agent or workflow, including '
   'deleted runs. Runs that compensate effects are left out.';

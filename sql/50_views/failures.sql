@@ -3,7 +3,10 @@ create or replace view howdah.failures with (security_invoker = true) as
     e.stop_reason, e.error ->> 'code' as code, count(*) as runs,
     (array_agg(e.id::uuid order by e.id desc))[1] as example_execution_id
   from howdah_private.run_days() as d
-  join howdah.executions as e on e.id >= d.first_id and e.id < d.next_id and e.status = 'failed'
+  cross join lateral ( -- offset 0: the runs of each day are found by their ids
+    select x.* from howdah.executions as x
+    where x.id >= d.first_id and x.id < d.next_id and x.status = 'failed' offset 0
+  ) as e
   left join howdah.agents as a on a.id = e.agent_id
   left join howdah.workflows as w on w.id = e.workflow_id
   group by e.tenant_id, d.day, e.agent_id, a.name, e.workflow_id, w.name, e.stop_reason,

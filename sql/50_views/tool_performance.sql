@@ -1,35 +1,30 @@
+-- The rollup of ended runs and the calls of live ones. Percentiles are those of the averages of the
+-- buckets of durations: `upto` is the number of calls up to a bucket.
 create or replace view howdah.tool_performance with (security_invoker = true) as
-  select u.tenant_id, u.tool, sum(u.calls)::bigint as calls, sum(u.errors)::bigint as errors,
-    round((sum(u.calls) - sum(u.errors)) / sum(u.calls), 4) as success_rate,
-    -- one row has it: kept steps have no percentiles
-    round(max(u.seconds_p50)::numeric, 4)::float8 as seconds_p50,
-    round(max(u.seconds_p95)::numeric, 4)::float8 as seconds_p95,
-    round(max(u.seconds_p99)::numeric, 4)::float8 as seconds_p99
-  from (
-    select s.tenant_id, s.name as tool, count(*) as calls, count(s.error) as errors,
-      percentile_cont(0.5) within group (order by extract(epoch from s.finished_at - s.started_at))
-        as seconds_p50,
-      percentile_cont(0.95) within group (order by extract(epoch from s.finished_at - s.started_at))
-        as seconds_p95,
-      percentile_cont(0.99) within group (order by extract(epoch from s.finished_at - s.started_at))
-        as seconds_p99
-    from howdah.steps as s
-    where s.kind = 'tool' and howdah_private.is_tool_call_id(s.call_id)
-      and not exists ( -- copies in a fork: the original made the call
-        select from howdah.executions as f
-        where f.id = s.execution_id and f.tenant_id = s.tenant_id and f.forked_from_seq is not null
-          and s.seq <= f.forked_from_seq
-      ) and not exists (
-        select from howdah_private.counted_months() as c where s.execution_id >= c.first_id
-          and s.execution_id < c.next_id
-      )
-    group by s.tenant_id, s.name
-    union all
-    select k.tenant_id, k.tool, k.steps, k.errors,
-      null::float8 as seconds_p50, null::float8 as seconds_p95, null::float8 as seconds_p99
-    from howdah.deleted_step_usage as k where k.tool is not null
-  ) as u
-  group by u.tenant_id, u.tool;
+  with buckets as (
+    select c.tenant_id, c.tool, c.bucket, sum(c.calls) as calls, sum(c.errors) as errors,
+      sum(c.micros) / sum(c.calls) as value
+    from howdah_private.call_durations() as c where c.tool is not null
+    group by c.tenant_id, c.tool, c.bucket
+  ),
+  durations as (
+    select b.*, sum(b.calls) over (partition by b.tenant_id, b.tool order by b.bucket) as upto,
+      sum(b.calls) over (partition by b.tenant_id, b.tool) as total
+    from buckets as b
+  )
+  select d.tenant_id, d.tool, sum(d.calls)::bigint as calls, sum(d.errors)::bigint as errors,
+    round((sum(d.calls) - sum(d.errors)) / sum(d.calls), 4) as success_rate,
+    howdah_private.interpolate_percentile(0.5, max(d.total),
+      min(d.value) filter (where d.upto > floor(0.5 * (d.total - 1))),
+      min(d.value) filter (where d.upto > ceil(0.5 * (d.total - 1)))) as seconds_p50,
+    howdah_private.interpolate_percentile(0.95, max(d.total),
+      min(d.value) filter (where d.upto > floor(0.95 * (d.total - 1))),
+      min(d.value) filter (where d.upto > ceil(0.95 * (d.total - 1)))) as seconds_p95,
+    howdah_private.interpolate_percentile(0.99, max(d.total),
+      min(d.value) filter (where d.upto > floor(0.99 * (d.total - 1))),
+      min(d.value) filter (where d.upto > ceil(0.99 * (d.total - 1)))) as seconds_p99
+  from durations as d
+  group by d.tenant_id, d.tool;
 comment on view howdah.tool_performance is
   'Calls, errors and seconds of each tool, without the decisions of workflows. Calls that a fork '
   'shares with its original count once.';

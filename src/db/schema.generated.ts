@@ -474,6 +474,7 @@ export interface Executions {
   contents_erased_at: Timestamp | null;
   contents_key_id: string | null;
   cost: Generated<Numeric>;
+  counted_steps: number | null;
   crashes_without_progress: Generated<number>;
   created_at: Generated<Timestamp>;
   created_by: string;
@@ -1291,6 +1292,69 @@ export interface Tools {
   workflow_id: string | null;
 }
 
+export interface UsageByDay {
+  agent: string | null;
+  agent_id: string | null;
+  cached_tokens: Int8 | null;
+  calls: Int8 | null;
+  cost: Numeric | null;
+  day: Timestamp | null;
+  model: string | null;
+  model_id: string | null;
+  outcome: string | null;
+  runs: Int8 | null;
+  tenant_id: string | null;
+  tokens_in: Int8 | null;
+  tokens_out: Int8 | null;
+  tool: string | null;
+  user_id: string | null;
+  username: string | null;
+  version: number | null;
+  workflow: string | null;
+  workflow_id: string | null;
+}
+
+export interface UsageDurations {
+  agent_id: string | null;
+  agent_version_id: string | null;
+  bucket: number;
+  calls: Int8;
+  day: Timestamp;
+  errors: Generated<Int8>;
+  id: Generated<string>;
+  is_merged: Generated<boolean>;
+  micros: Int8;
+  model_id: string | null;
+  tenant_id: string;
+  tool: string | null;
+  workflow_id: string | null;
+}
+
+export interface UsageTotals {
+  agent_id: string | null;
+  agent_version_id: string | null;
+  cache_write_tokens: Generated<Int8>;
+  cached_tokens: Generated<Int8>;
+  cost: Generated<Numeric>;
+  day: Timestamp;
+  errors: Generated<Int8>;
+  estimated_steps: Generated<Int8>;
+  id: Generated<string>;
+  is_merged: Generated<boolean>;
+  kind: StepKind | null;
+  model_id: string | null;
+  outcome: string;
+  roots: Generated<Int8>;
+  runs: Generated<Int8>;
+  steps: Generated<Int8>;
+  tenant_id: string;
+  tokens_in: Generated<Int8>;
+  tokens_out: Generated<Int8>;
+  tool: string | null;
+  user_id: string | null;
+  workflow_id: string | null;
+}
+
 export interface Users {
   created_at: Generated<Timestamp>;
   email: string | null;
@@ -1489,6 +1553,9 @@ export interface DB {
   tool_performance: ToolPerformance;
   tool_policies: ToolPolicies;
   tools: Tools;
+  usage_by_day: UsageByDay;
+  usage_durations: UsageDurations;
+  usage_totals: UsageTotals;
   users: Users;
   version_labels: VersionLabels;
   violations: Violations;

@@ -54,6 +54,8 @@ const ROWS = [
    values ($1, '2020-01-01', $3, 1, 1, 0, 0, 2, 3, 4, 5)`,
   `insert into howdah.deleted_step_usage (tenant_id, day, kind, tool, steps, errors, tokens_in, tokens_out, cost)
    values ($1, '2020-01-01', 'tool', $2, 1, 0, 0, 0, 0)`,
+  `insert into howdah.usage_totals (tenant_id, day, agent_id, kind, tool, outcome, steps) values ($1, '2020-01-01', $3, 'tool', $2, 'ok', 1)`,
+  `insert into howdah.usage_durations (tenant_id, day, tool, bucket, calls, micros) values ($1, '2020-01-01', $2, 1, 1, 1)`,
   `insert into howdah.secrets (tenant_id, name, fingerprint) values ($1, $2, '')`,
   `insert into howdah.todos (tenant_id, session_id, title) values ($1, $4, $2)`,
   `insert into howdah.mail (tenant_id, to_agent_id, subject, content) values ($1, $3, $2, $2)`,

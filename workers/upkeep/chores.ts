@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Pool } from '../../src/db/connection/pool.ts';
 import { deleteStoredFiles } from '../../src/db/files/delete-stored-files.ts';
 import { eraseEnded } from '../../src/db/retention/apply-retention.ts';
+import { countUsage, mergeUsage } from '../../src/db/worker/count-usage.ts';
 import { enqueueAlerts, expireQuestions, fireSchedules } from '../../src/db/worker/timers.ts';
 import { healQueue } from '../../src/db/worker/wake-ups.ts';
 import { reapWorkers } from '../../src/db/worker/worker-presence.ts';
@@ -50,6 +51,12 @@ export class Chores {
       this.#attempt('contents could not be erased; retrying in a second', () => eraseEnded(pool)),
     );
     this.#repeat(TICK_MS, () => this.#encrypt());
+    this.#repeat(TICK_MS, () =>
+      this.#attempt('usage could not be counted; retrying in a second', () => countUsage(pool)),
+    );
+    this.#repeat(HEAL_MS, () =>
+      this.#attempt('usage could not be merged; retrying in 15 seconds', () => mergeUsage(pool)),
+    );
     this.#repeat(HEAL_MS, () => this.#heal());
     this.#repeat(HEAL_MS, () => this.#reconcile());
     this.#repeat(FILES_MS, () => this.#deleteFiles());

@@ -212,6 +212,12 @@ begin
     array(select howdah_private.month_blockers(close_month.month))
     || array(select 'a run belongs to a tree or session with runs in other months'
       from howdah_private.unaligned_trees(close_month.month)));
+  perform howdah_private.count_usage_of(array(
+    select e.id::uuid from howdah.executions as e
+    where e.id >= v_closing.first_id and e.id < v_closing.next_id and e.counted_steps is null
+    union all
+    select u.execution_id from howdah_private.usage_events as u
+    where u.execution_id >= v_closing.first_id and u.execution_id < v_closing.next_id));
   perform howdah_private.roll_up_usage(null, v_closing.first_id, (
     select e.id from howdah.executions as e
     where e.id >= v_closing.first_id and e.id < v_closing.next_id order by e.id desc limit 1));

@@ -213,6 +213,7 @@ begin
   delete from howdah.approvals as a where a.execution_id = any (v_ids);
   delete from howdah.feedback_entries as f where f.execution_id = any (v_ids);
   delete from howdah_private.tree_orders as o where o.top_execution_id = any (v_ids);
+  perform howdah_private.count_usage_of(v_ids);
   perform howdah_private.roll_up_usage(v_ids);
   v_log := to_jsonb(howdah_private.delete_log(v_ids));
   insert into howdah_private.todo_changes as t (tenant_id, session_id, changes)

@@ -1,6 +1,5 @@
--- Usage totals of deleted runs. The transaction that deletes runs adds their figures to
--- deleted_run_usage and deleted_step_usage, and the views add these tables to the live rows. So
--- each sum is the same before and after the deletion, at any moment.
+-- Usage totals of deleted runs, which limits count that are made later. The transaction that deletes
+-- runs adds their figures. Views have them in the rollup (usage_rollup.sql).
 
 -- Adds the usage of runs that are about to be deleted: a sorted list of runs, or all runs between
 -- two ids. The caller of a list holds row locks on the runs and the lock against the counting of
@@ -134,11 +133,6 @@ begin
   perform from howdah_private.closed_months as m
   where m.dropped_at is null and m.runs is null order by m.month for share;
 end $$;
-
--- Tests whether a step of kind tool is a tool call; the other steps are decisions of workflows.
-create or replace function howdah_private.is_tool_call_id(call_id text) returns boolean
-  language sql immutable parallel safe
-  return coalesce(call_id not in ('route') and call_id not like 'plan.%', true);
 
 -- Returns the months that are counted and not yet dropped. Views call it, so every role may.
 create or replace function howdah_private.counted_months()

@@ -270,8 +270,9 @@ describe('views compared with sums computed by hand', () => {
 
   test('durations have four decimals, a tenth of a millisecond', async () => {
     const durations = await rolledBack(db.pool, async (client) => {
-      await client.query(`update howdah.executions set completed_at = started_at + interval '1 second' / 3
-        where completed_at is not null`);
+      await client.query(
+        'update howdah_private.usage_events set micros = 333333 where micros is not null',
+      );
       const { rows } = await client.query(
         `select distinct p95::text from (select seconds_p95 as p95 from howdah.agent_performance
          union all select seconds_p95 from howdah.daily_usage) as all_views where p95 is not null`,

@@ -208,13 +208,13 @@ export const DEFINITION_CAPABILITIES: readonly NamedCapability[] = [
     ...{ group: 'Observing', what: 'read cost, usage and other figures' },
     sql: [
       ...['daily_usage', 'model_usage', 'tool_performance', 'routing_decisions', 'plan_tasks'],
-      ...['failures', 'approval_times'],
+      ...['failures', 'approval_times', 'usage_by_day'],
     ]
       .map((view) => `select howdah.${view}`)
       .concat('howdah.usage_by()', 'howdah.executions_queue_seconds()'),
     graphql: [
       ...['dailyUsages', 'modelUsages', 'toolPerformances', 'routingDecisions', 'planTasks'],
-      ...['failures', 'approvalTimes', 'usageBy'],
+      ...['failures', 'approvalTimes', 'usageByDays', 'usageBy'],
     ],
     cli: 'sql',
   },

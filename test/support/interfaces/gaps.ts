@@ -154,7 +154,10 @@ export const OUTSIDE: readonly { on: InterfaceName; name: RegExp; because: strin
     name: /^howdah\.(current_|uuid_v7)/,
     because: 'says who is asking, or makes an id',
   },
-  { on: 'SQL', name: /^select howdah\.deleted_/, because: 'read by the analytics views' },
+  {
+    ...{ on: 'SQL', name: /^select howdah\.(deleted_|usage_totals|usage_durations)/ },
+    because: 'read by the analytics views',
+  },
   {
     on: 'GraphQL',
     name: /ByNodeId$|^node$|^nodeId$|^query$|^(agent|workflow)VersionBy/,

@@ -1,0 +1,180 @@
+-- What views of usage read: the rollup (usage_rollup.sql), and what it does not count yet.
+-- Functions with a parsed body are inlined, so a condition of a view on its day reaches the index.
+
+-- Tests whether a step of kind tool is a tool call; the other steps are decisions of workflows.
+create or replace function howdah_private.is_tool_call_id(call_id text) returns boolean
+  language sql immutable parallel safe
+  return coalesce(call_id not in ('route') and call_id not like 'plan.%', true);
+
+-- Returns the steps that an event counts: those of models and tools. Inlined.
+create or replace function howdah_private.step_usage(u howdah_private.usage_events)
+  returns table (
+    day date, kind howdah.step_kind, model_id uuid, tool text, is_error boolean, tokens_in int,
+    tokens_out int, cost numeric, usage jsonb, micros bigint
+  )
+  language sql stable
+begin atomic
+  select (s.started_at at time zone 'UTC')::date, s.kind, s.model_id, t.tool, s.error is not null,
+    s.tokens_in, s.tokens_out, s.cost, x.usage,
+    (extract(epoch from s.finished_at - s.started_at) * 1000000)::bigint
+  from howdah.steps as s
+  cross join lateral (
+    select case when s.kind = 'tool' and howdah_private.is_tool_call_id(s.call_id) then s.name end
+  ) as t (tool)
+  cross join lateral ( -- offset 0: a large output is decompressed once
+    select case when s.model_id is not null then s.output -> 'usage' end offset 0
+  ) as x (usage)
+  where s.execution_id = (u).execution_id and s.tenant_id = (u).tenant_id
+    and s.seq > (u).first_seq and s.seq <= (u).last_seq
+    and (s.model_id is not null or t.tool is not null);
+end;
+
+-- Returns the bucket of a duration.
+create or replace function howdah_private.duration_bucket(micros bigint) returns int
+  language sql immutable parallel safe
+  return case when micros > 0 then floor(ln(micros::float8) / ln(1.02::float8))::int else -1 end;
+
+-- Interpolates between two neighbouring values of `total` sorted values, as percentile_cont does.
+-- Returns seconds with four decimals.
+create or replace function howdah_private.interpolate_percentile(
+  fraction numeric, total numeric, lower numeric, upper numeric
+) returns float8
+  language sql immutable parallel safe
+  return round((lower + (upper - lower) * mod(fraction * (total - 1), 1)) / 1000000, 4)::float8;
+
+-- Returns the usage that the rollup does not count yet, as events: those that wait to be counted,
+-- and one for each live run and for each run that the backfill has not reached. Of the tenant of
+-- the caller, without agents and workflows that grants hide, or of all tenants for an owner.
+create or replace function howdah_private.uncounted_usage()
+  returns setof howdah_private.usage_events
+  language plpgsql stable security definer rows 100
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+as $$
+declare
+  v_is_operator constant boolean := howdah_private.is_operator();
+  v_tenant_id constant uuid := howdah.current_tenant();
+  v_hidden constant uuid[] := case when v_is_operator then '{}'
+    else howdah_private.hidden_agents() end;
+begin
+  return query
+  select u.* from howdah_private.usage_events as u
+  where v_is_operator or (u.tenant_id = v_tenant_id
+    and coalesce(u.agent_id, u.workflow_id) <> all (v_hidden));
+  return query
+  select e.id::uuid, e.tenant_id, coalesce(h.tokens_in, e.tokens_in),
+    coalesce(h.tokens_out, e.tokens_out), e.created_at, e.moves,
+    greatest(e.counted_steps, e.forked_from_seq, 0), coalesce(h.step_count, e.step_count),
+    coalesce(h.step_count, e.step_count) - coalesce(e.forked_from_seq, 0), e.status, 1::smallint,
+    e.parent_execution_id is null, e.compensates_execution_id is not null, e.agent_id,
+    e.agent_version_id, e.workflow_id, null::bigint, coalesce(h.cost, e.cost)
+  from howdah.executions as e
+  left join howdah_private.run_heads as h on h.execution_id = e.id
+  where e.status in ('queued', 'running', 'waiting', 'paused')
+    and (v_is_operator or (e.tenant_id = v_tenant_id
+      and coalesce(e.agent_id, e.workflow_id) <> all (v_hidden)));
+  return query
+  select u.* from howdah_private.usage_backfill as b
+  cross join lateral howdah_private.legacy_usage(b.counted_to) as u
+  where not b.is_done and (v_is_operator or (u.tenant_id = v_tenant_id
+    and coalesce(u.agent_id, u.workflow_id) <> all (v_hidden)));
+end $$;
+
+-- Returns events of the runs that ended before there were events and are not counted yet.
+create or replace function howdah_private.legacy_usage(after uuid)
+  returns setof howdah_private.usage_events
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+as $$
+  select e.id::uuid, e.tenant_id, e.tokens_in, e.tokens_out, e.created_at, e.moves,
+    coalesce(e.forked_from_seq, 0), e.step_count, e.step_count - coalesce(e.forked_from_seq, 0),
+    e.status, 1::smallint, e.parent_execution_id is null, e.compensates_execution_id is not null,
+    e.agent_id, e.agent_version_id, e.workflow_id,
+    (extract(epoch from e.completed_at - e.started_at) * 1000000)::bigint, e.cost
+  from howdah.executions as e
+  where e.id > legacy_usage.after and e.completed_at is not null and e.counted_steps is null
+$$;
+
+-- Returns the figures of runs, several rows for one key. A live run has not ended.
+create or replace function howdah_private.run_usage()
+  returns table (
+    tenant_id uuid, day date, agent_id uuid, agent_version_id uuid, workflow_id uuid, user_id uuid,
+    outcome text, runs bigint, ended bigint, steps bigint, tokens_in numeric, tokens_out numeric,
+    cost numeric
+  )
+  language sql stable
+begin atomic
+  select k.tenant_id, k.day, k.agent_id, k.agent_version_id, k.workflow_id, k.user_id, k.outcome,
+    k.runs, k.runs, k.steps, k.tokens_in::numeric, k.tokens_out::numeric, k.cost
+  from howdah.usage_totals as k where k.kind is null
+  union all
+  select u.tenant_id, (u.created_at at time zone 'UTC')::date, u.agent_id, u.agent_version_id,
+    u.workflow_id, e.user_id,
+    case when u.status in ('completed', 'failed', 'cancelled') then u.status::text end,
+    u.sign, case when u.status in ('completed', 'failed', 'cancelled') then u.sign else 0 end,
+    u.sign * u.steps, u.sign * u.tokens_in::numeric, u.sign * u.tokens_out::numeric,
+    u.sign * u.cost
+  from howdah_private.uncounted_usage() as u
+  join howdah.executions as e on e.id = u.execution_id
+  where not u.is_compensation;
+end;
+
+-- Returns the buckets of the durations of runs that have ended.
+create or replace function howdah_private.run_durations()
+  returns table (
+    tenant_id uuid, day date, agent_id uuid, agent_version_id uuid, workflow_id uuid, bucket int,
+    calls bigint, micros bigint
+  )
+  language sql stable
+begin atomic
+  select k.tenant_id, k.day, k.agent_id, k.agent_version_id, k.workflow_id, k.bucket, k.calls,
+    k.micros
+  from howdah.usage_durations as k where k.model_id is null and k.tool is null
+  union all
+  select u.tenant_id, (u.created_at at time zone 'UTC')::date, u.agent_id, u.agent_version_id,
+    u.workflow_id, howdah_private.duration_bucket(u.micros), u.sign, u.sign * u.micros
+  from howdah_private.uncounted_usage() as u
+  where not u.is_compensation and u.micros is not null;
+end;
+
+-- Returns the figures of steps of models and tools, several rows for one key. `usage` is what the
+-- model reported, of a step that the rollup does not count yet; its counts are null then.
+create or replace function howdah_private.call_usage()
+  returns table (
+    tenant_id uuid, day date, agent_id uuid, agent_version_id uuid, workflow_id uuid, user_id uuid,
+    kind howdah.step_kind, model_id uuid, tool text, outcome text, steps bigint, tokens_in bigint,
+    tokens_out bigint, cost numeric, cached_tokens bigint, cache_write_tokens bigint,
+    estimated_steps bigint, usage jsonb
+  )
+  language sql stable
+begin atomic
+  select k.tenant_id, k.day, k.agent_id, k.agent_version_id, k.workflow_id, k.user_id, k.kind,
+    k.model_id, k.tool, k.outcome, k.steps, k.tokens_in, k.tokens_out, k.cost, k.cached_tokens,
+    k.cache_write_tokens, k.estimated_steps, null::jsonb
+  from howdah.usage_totals as k where k.kind is not null
+  union all
+  select u.tenant_id, s.day, u.agent_id, u.agent_version_id, u.workflow_id,
+    case when s.tool is null then e.user_id end, s.kind,
+    s.model_id, s.tool, case when s.is_error then 'error' else 'ok' end, 1, s.tokens_in,
+    s.tokens_out, s.cost, null, null, (s.usage -> 'estimated' = 'true')::int, s.usage
+  from howdah_private.uncounted_usage() as u
+  join howdah.executions as e on e.id = u.execution_id
+  cross join lateral howdah_private.step_usage(u) as s;
+end;
+
+-- Returns the buckets of the durations of tool calls, and of answers of models.
+create or replace function howdah_private.call_durations()
+  returns table (
+    tenant_id uuid, model_id uuid, tool text, bucket int, calls bigint, errors bigint,
+    micros bigint
+  )
+  language sql stable
+begin atomic
+  select k.tenant_id, k.model_id, k.tool, k.bucket, k.calls, k.errors, k.micros
+  from howdah.usage_durations as k where k.model_id is not null or k.tool is not null
+  union all
+  select u.tenant_id, case when s.tool is null then s.model_id end, s.tool,
+    howdah_private.duration_bucket(s.micros), 1, s.is_error::int, s.micros
+  from howdah_private.uncounted_usage() as u
+  cross join lateral howdah_private.step_usage(u) as s
+  where s.tool is not null or s.kind = 'model';
+end;

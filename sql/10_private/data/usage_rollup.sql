@@ -1,0 +1,279 @@
+-- The rollup of usage. Views of usage read it instead of all runs and steps.
+--
+--   end of a run   → usage_events      one row, with the figures of the run (record_usage)
+--   every second   → usage_totals,     a batch of events is counted and deleted (count_usage):
+--                    usage_durations   steps are read here, not in the commit that ends a run
+--   later          → the same tables   rows of one day and key are merged (merge_usage)
+--
+-- Exact at any time: views add what the rollup does not count yet (uncounted_usage), and a
+-- transaction that counts an event deletes it. One snapshot shows either.
+--
+-- A retry takes the figures of the run back by an event with sign -1. Steps are never taken back:
+-- counted_steps of the run is the last counted step, so each step counts once over all retries.
+--
+-- Order of locks: runs, then the row of usage_backfill, then events. Counting locks events alone
+-- and skips those that another transaction holds.
+
+-- Adds an event. Called by triggers for a run that ends or is retried, and before the deletion of a
+-- run that no event has counted. `e` has the figures of the run at its end.
+create or replace function howdah_private.record_usage(
+  e howdah.executions, sign int, moves int, first_seq int, last_seq int
+) returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  insert into howdah_private.usage_events (
+    execution_id, tenant_id, tokens_in, tokens_out, created_at, moves, first_seq, last_seq, steps,
+    status, sign, is_root, is_compensation, agent_id, agent_version_id, workflow_id, micros, cost)
+  values (
+    e.id, e.tenant_id, e.tokens_in, e.tokens_out, e.created_at, record_usage.moves,
+    record_usage.first_seq, record_usage.last_seq, e.step_count - coalesce(e.forked_from_seq, 0),
+    e.status, record_usage.sign, e.parent_execution_id is null,
+    e.compensates_execution_id is not null, e.agent_id, e.agent_version_id, e.workflow_id,
+    (extract(epoch from e.completed_at - e.started_at) * 1000000)::bigint, e.cost)
+$$;
+
+-- Records the end of a run, and takes it back at a retry. A run that ended before usage_events
+-- existed was counted if the backfill has passed it; its lock keeps the backfill where it is.
+create or replace function howdah_private.tg_executions__record_usage() returns trigger
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if new.completed_at is not null then
+    perform howdah_private.record_usage(new, 1, new.moves,
+      greatest(old.counted_steps, new.forked_from_seq, 0), new.step_count);
+    new.counted_steps := new.step_count;
+  elsif old.counted_steps is not null or howdah_private.is_backfilled(old.id) then
+    perform howdah_private.record_usage(old, -1, new.moves, 0, 0);
+    new.counted_steps := old.step_count;
+  end if;
+  return new;
+end $$;
+
+-- Reports whether the backfill has counted a run, and stops it until the transaction ends.
+create or replace function howdah_private.is_backfilled(id uuid) returns boolean
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_counted_to uuid;
+begin
+  select b.counted_to into v_counted_to from howdah_private.usage_backfill as b for share;
+  return v_counted_to >= is_backfilled.id;
+end $$;
+
+-- Counts a batch of events, and returns their number. Skips events that another transaction counts.
+create or replace function howdah_private.count_usage(batch int default 1000) returns int
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_events howdah_private.usage_events[];
+begin
+  v_events := array(
+    select u from howdah_private.usage_events as u
+    order by u.execution_id, u.moves limit count_usage.batch for update skip locked
+  );
+  perform howdah_private.count_events(v_events) where cardinality(v_events) > 0;
+  return cardinality(v_events);
+end $$;
+
+-- Counts the events of runs that are about to be deleted, which the caller has locked. Runs that
+-- ended before there were events get theirs here.
+create or replace function howdah_private.count_usage_of(ids uuid[]) returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+as $$
+declare
+  v_events howdah_private.usage_events[];
+begin
+  perform howdah_private.record_usage(
+    e, 1, e.moves, coalesce(e.forked_from_seq, 0), e.step_count)
+  from howdah.executions as e
+  where e.id = any (count_usage_of.ids) and e.completed_at is not null
+    and e.counted_steps is null and not howdah_private.is_backfilled(e.id);
+  v_events := array(
+    select u from howdah_private.usage_events as u where u.execution_id = any (count_usage_of.ids)
+    order by u.execution_id, u.moves for update
+  );
+  perform howdah_private.count_events(v_events) where cardinality(v_events) > 0;
+end $$;
+
+-- Adds events to the rollup and deletes them. The caller has locked them.
+create or replace function howdah_private.count_events(events howdah_private.usage_events[])
+  returns void
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+as $$
+begin
+  perform howdah_private.add_run_usage(count_events.events);
+  perform howdah_private.add_step_usage(count_events.events);
+  delete from howdah_private.usage_events as u
+  using unnest(count_events.events) as c
+  where u.execution_id = c.execution_id and u.moves = c.moves;
+end $$;
+
+-- Adds the figures of runs. Compensations are not work of their agent. Events of a tenant that is
+-- gone are dropped.
+create or replace function howdah_private.add_run_usage(events howdah_private.usage_events[])
+  returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  insert into howdah.usage_totals (tenant_id, day, agent_id, agent_version_id, workflow_id,
+    user_id, outcome, runs, roots, steps, tokens_in, tokens_out, cost)
+  select u.tenant_id, (u.created_at at time zone 'UTC')::date, u.agent_id, u.agent_version_id,
+    u.workflow_id, e.user_id, u.status::text, sum(u.sign), sum(u.sign * u.is_root::int),
+    sum(u.sign * u.steps), sum(u.sign * u.tokens_in), sum(u.sign * u.tokens_out),
+    sum(u.sign * u.cost)
+  from unnest(add_run_usage.events) as u
+  join howdah.tenants as t on t.id = u.tenant_id
+  left join howdah.executions as e on e.id = u.execution_id
+  where not u.is_compensation
+  group by 1, 2, 3, 4, 5, 6, 7;
+  insert into howdah.usage_durations (tenant_id, day, agent_id, agent_version_id, workflow_id,
+    bucket, calls, micros)
+  select u.tenant_id, (u.created_at at time zone 'UTC')::date, u.agent_id, u.agent_version_id,
+    u.workflow_id, howdah_private.duration_bucket(u.micros), sum(u.sign), sum(u.sign * u.micros)
+  from unnest(add_run_usage.events) as u
+  join howdah.tenants as t on t.id = u.tenant_id
+  where not u.is_compensation and u.micros is not null
+  group by 1, 2, 3, 4, 5, 6
+$$;
+
+-- Adds the figures of steps. The steps are read once for both tables. Each dimension multiplies the
+-- rows, so calls of tools do not tell the user, and the durations of calls tell the month only, and
+-- the agent only if it is restricted now, so that grants hide them.
+create or replace function howdah_private.add_step_usage(events howdah_private.usage_events[])
+  returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  with counted as materialized (
+    select u.tenant_id, u.agent_id, u.agent_version_id, u.workflow_id,
+      case when s.tool is null then e.user_id end as user_id,
+      case when a.is_restricted then u.agent_id end as restricted_agent_id, s.*
+    from unnest(add_step_usage.events) as u
+    join howdah.tenants as t on t.id = u.tenant_id
+    left join howdah.executions as e on e.id = u.execution_id
+    left join howdah.agents as a on a.id = u.agent_id
+    cross join lateral howdah_private.step_usage(u) as s
+    where u.last_seq > u.first_seq
+  ),
+  durations as (
+    insert into howdah.usage_durations (tenant_id, day, agent_id, model_id, tool, bucket, calls,
+      errors, micros)
+    select c.tenant_id, date_trunc('month', c.day::timestamp)::date, c.restricted_agent_id,
+      case when c.tool is null then c.model_id end, c.tool,
+      howdah_private.duration_bucket(c.micros), count(*), count(*) filter (where c.is_error),
+      sum(c.micros)
+    from counted as c where c.tool is not null or c.kind = 'model'
+    group by 1, 2, 3, 4, 5, 6
+  )
+  insert into howdah.usage_totals (tenant_id, day, agent_id, agent_version_id, workflow_id,
+    user_id, kind, model_id, tool, outcome, steps, errors, tokens_in, tokens_out, cost,
+    cached_tokens, cache_write_tokens, estimated_steps)
+  select c.tenant_id, c.day, c.agent_id, c.agent_version_id, c.workflow_id, c.user_id, c.kind,
+    c.model_id, c.tool, case when c.is_error then 'error' else 'ok' end, count(*),
+    count(*) filter (where c.is_error), sum(c.tokens_in), sum(c.tokens_out), sum(c.cost),
+    sum(howdah_private.cached_tokens(c.usage, c.tokens_in)),
+    sum(howdah_private.cache_write_tokens(c.usage, c.tokens_in)),
+    count(*) filter (where c.usage -> 'estimated' = 'true')
+  from counted as c
+  group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+$$;
+
+-- Records a batch of runs that ended before there were events, and returns their number. Returns 0
+-- when all are recorded, and while another transaction holds the backfill.
+create or replace function howdah_private.backfill_usage(batch int default 500) returns int
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+as $$
+declare
+  v_counted_to uuid;
+  v_ids uuid[];
+begin
+  select b.counted_to into v_counted_to from howdah_private.usage_backfill as b
+  where not b.is_done for update skip locked;
+  if not found then
+    return 0;
+  end if;
+  v_ids := array(
+    select e.id::uuid from howdah.executions as e
+    where e.id > v_counted_to and e.completed_at is not null and e.counted_steps is null
+    order by e.id limit backfill_usage.batch
+  );
+  perform howdah_private.record_usage(
+    e, 1, e.moves, coalesce(e.forked_from_seq, 0), e.step_count)
+  from howdah.executions as e where e.id = any (v_ids);
+  update howdah_private.usage_backfill as b
+  set counted_to = coalesce(v_ids[cardinality(v_ids)], b.counted_to), is_done = v_ids = '{}';
+  return cardinality(v_ids);
+end $$;
+
+-- Merges the rows of one day of a tenant that has many unmerged rows, or a few for a day that is
+-- over. Returns whether there was such a day. Durations of calls are kept by month, on its first
+-- day, and wait for more rows. Two transactions that merge one day each merge the rows that they
+-- delete.
+create or replace function howdah_private.merge_usage(at_least int default 500) returns boolean
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+as $$
+declare
+  v_day record;
+begin
+  select c.tenant_id, c.day into v_day from (
+    select o.tenant_id, o.day, count(*) as n, false as is_month from howdah.usage_totals as o
+    where not o.is_merged group by 1, 2
+    union all
+    select o.tenant_id, o.day, count(*), num_nonnulls(o.model_id, o.tool) > 0
+    from howdah.usage_durations as o where not o.is_merged group by 1, 2, 4
+  ) as c
+  where c.n >= case when c.is_month then 4 * merge_usage.at_least
+    when c.day < (now() at time zone 'UTC')::date - 1 then least(20, merge_usage.at_least)
+    else merge_usage.at_least end
+  order by c.n desc limit 1;
+  if not found then
+    return false;
+  end if;
+  perform howdah_private.merge_totals(v_day.tenant_id, v_day.day);
+  perform howdah_private.merge_durations(v_day.tenant_id, v_day.day);
+  return true;
+end $$;
+
+create or replace function howdah_private.merge_totals(tenant_id uuid, day date) returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  with old as (
+    delete from howdah.usage_totals as k
+    where k.tenant_id = merge_totals.tenant_id and k.day = merge_totals.day returning k.*
+  )
+  insert into howdah.usage_totals (tenant_id, day, is_merged, agent_id, agent_version_id,
+    workflow_id, user_id, model_id, kind, outcome, tool, runs, roots, steps, errors, tokens_in,
+    tokens_out, cached_tokens, cache_write_tokens, estimated_steps, cost)
+  select o.tenant_id, o.day, true, o.agent_id, o.agent_version_id, o.workflow_id, u.id,
+    o.model_id, o.kind, o.outcome, o.tool, sum(o.runs), sum(o.roots), sum(o.steps), sum(o.errors),
+    sum(o.tokens_in), sum(o.tokens_out), sum(o.cached_tokens), sum(o.cache_write_tokens),
+    sum(o.estimated_steps), sum(o.cost)
+  from old as o
+  left join howdah.users as u on u.tenant_id = o.tenant_id and u.id = o.user_id -- may be deleted
+  group by 1, 2, 4, 5, 6, 7, 8, 9, 10, 11
+$$;
+
+create or replace function howdah_private.merge_durations(tenant_id uuid, day date) returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+  with old as (
+    delete from howdah.usage_durations as k
+    where k.tenant_id = merge_durations.tenant_id and k.day = merge_durations.day returning k.*
+  )
+  insert into howdah.usage_durations (tenant_id, day, is_merged, agent_id, agent_version_id,
+    workflow_id, model_id, tool, bucket, calls, errors, micros)
+  select o.tenant_id, o.day, true, o.agent_id, o.agent_version_id, o.workflow_id, o.model_id,
+    o.tool, o.bucket, sum(o.calls), sum(o.errors), sum(o.micros)
+  from old as o
+  group by 1, 2, 4, 5, 6, 7, 8, 9
+$$;
