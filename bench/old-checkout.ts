@@ -21,6 +21,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 export const PRIVATE_FILES = [
   'clients/feeds.ts',
   'data/encryption.ts',
+  'data/history.ts',
   'data/hot-path-calls.ts',
   'data/limited-commits.ts',
   'data/queued.ts',

@@ -192,6 +192,14 @@ alter table howdah.deleted_run_usage force row level security;
 alter table howdah.deleted_step_usage force row level security;
 alter table howdah.usage_totals force row level security;
 
+comment on table howdah.deleted_run_usage is
+  E'@behavior -*\n'
+  'Rollup of deleted runs per day and agent version or workflow. Limits made later count it. Views '
+  'read usage_totals.';
+comment on table howdah.deleted_step_usage is
+  E'@behavior -*\n'
+  'Rollup of steps of deleted runs per day and model or tool, for releases without usage_totals.';
+
 -- Down Migration
 drop table howdah_private.usage_backfill;
 drop table howdah_private.usage_events;

@@ -19,9 +19,10 @@
 create or replace function howdah_private.record_usage(
   e howdah.executions, sign int, moves int, first_seq int, last_seq int
 ) returns void
-  language sql volatile security definer
+  language plpgsql volatile security definer -- keeps its plan, since each end of a run calls it
   set search_path = pg_catalog, pg_temp
 as $$
+begin
   insert into howdah_private.usage_events (
     execution_id, tenant_id, tokens_in, tokens_out, created_at, moves, first_seq, last_seq, steps,
     status, sign, is_root, is_compensation, agent_id, agent_version_id, workflow_id, micros, cost)
@@ -30,8 +31,8 @@ as $$
     record_usage.first_seq, record_usage.last_seq, e.step_count - coalesce(e.forked_from_seq, 0),
     e.status, record_usage.sign, e.parent_execution_id is null,
     e.compensates_execution_id is not null, e.agent_id, e.agent_version_id, e.workflow_id,
-    (extract(epoch from e.completed_at - e.started_at) * 1000000)::bigint, e.cost)
-$$;
+    (extract(epoch from e.completed_at - e.started_at) * 1000000)::bigint, e.cost);
+end $$;
 
 -- Records the end of a run, and takes it back at a retry. A run that ended before usage_events
 -- existed was counted if the backfill has passed it; its lock keeps the backfill where it is.

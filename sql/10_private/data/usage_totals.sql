@@ -1,5 +1,5 @@
--- Usage totals of deleted runs, which limits count that are made later. The transaction that deletes
--- runs adds their figures. Views have them in the rollup (usage_rollup.sql).
+-- Usage totals of deleted runs, which limits count that are made later. The transaction that
+-- deletes runs adds their figures. Views have them in the rollup (usage_rollup.sql).
 
 -- Adds the usage of runs that are about to be deleted: a sorted list of runs, or all runs between
 -- two ids. The caller of a list holds row locks on the runs and the lock against the counting of

@@ -4,9 +4,9 @@ const BATCHES_PER_TICK = 10;
 const EVENTS = 1_000;
 
 /**
- * Counts runs that have ended in the rollup of usage, in batches with a transaction each. Any number
- * of workers may do it at once. First records a batch of the runs that ended before the rollup
- * existed, until none is left.
+ * Counts runs that have ended in the rollup of usage, in batches with a transaction each. Any
+ * number of workers may do it at once. First records a batch of the runs that ended before the
+ * rollup existed, until none is left.
  */
 export async function countUsage(pool: Pool): Promise<void> {
   for (let batch = 0; batch < BATCHES_PER_TICK; batch += 1) {
