@@ -557,6 +557,7 @@ create table howdah.executions (
   contents_encrypted_at timestamp with time zone,
   contents_key_id uuid,
   finish_reason howdah.finish_reason,
+  counted_steps integer,
   constraint executions_pkey PRIMARY KEY (id),
   constraint executions_tenant_id_session_id_fkey FOREIGN KEY (tenant_id, session_id) REFERENCES howdah.sessions(tenant_id, id) ON DELETE SET NULL (session_id),
   constraint executions_tenant_id_user_id_fkey FOREIGN KEY (tenant_id, user_id) REFERENCES howdah.users(tenant_id, id) ON DELETE SET NULL (user_id),
@@ -1605,6 +1606,58 @@ CREATE INDEX tools_compensation_tool_id_idx ON howdah.tools USING btree (tenant_
 CREATE INDEX tools_server_id_idx ON howdah.tools USING btree (tenant_id, server_id);
 CREATE INDEX tools_workflow_id_idx ON howdah.tools USING btree (tenant_id, workflow_id);
 
+create table howdah.usage_durations (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid not null,
+  calls bigint not null,
+  errors bigint default 0 not null,
+  micros bigint not null,
+  day date not null,
+  bucket integer not null,
+  is_merged boolean default false not null,
+  agent_id uuid,
+  agent_version_id uuid,
+  workflow_id uuid,
+  model_id uuid,
+  tool text,
+  constraint usage_durations_pkey PRIMARY KEY (id),
+  constraint usage_durations_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah.usage_durations enable row level security, force row level security;
+CREATE INDEX usage_durations_calls_idx ON howdah.usage_durations USING btree (tenant_id, tool, model_id) WHERE ((tool IS NOT NULL) OR (model_id IS NOT NULL));
+CREATE INDEX usage_durations_day_idx ON howdah.usage_durations USING btree (tenant_id, day);
+CREATE INDEX usage_durations_unmerged_idx ON howdah.usage_durations USING btree (tenant_id, day) WHERE (NOT is_merged);
+
+create table howdah.usage_totals (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid not null,
+  runs bigint default 0 not null,
+  roots bigint default 0 not null,
+  steps bigint default 0 not null,
+  errors bigint default 0 not null,
+  tokens_in bigint default 0 not null,
+  tokens_out bigint default 0 not null,
+  cached_tokens bigint default 0 not null,
+  cache_write_tokens bigint default 0 not null,
+  estimated_steps bigint default 0 not null,
+  day date not null,
+  is_merged boolean default false not null,
+  agent_id uuid,
+  agent_version_id uuid,
+  workflow_id uuid,
+  user_id uuid,
+  model_id uuid,
+  kind howdah.step_kind,
+  cost numeric default 0 not null,
+  outcome text not null,
+  tool text,
+  constraint usage_totals_pkey PRIMARY KEY (id),
+  constraint usage_totals_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah.usage_totals enable row level security, force row level security;
+CREATE INDEX usage_totals_day_idx ON howdah.usage_totals USING btree (tenant_id, day);
+CREATE INDEX usage_totals_unmerged_idx ON howdah.usage_totals USING btree (tenant_id, day) WHERE (NOT is_merged);
+
 create table howdah.users (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
@@ -2265,6 +2318,16 @@ create table howdah_private.request_keys (
 alter table howdah_private.request_keys enable row level security, force row level security;
 CREATE INDEX request_keys_created_at_idx ON howdah_private.request_keys USING btree (tenant_id, created_at);
 
+create table howdah_private.run_callbacks (
+  execution_id uuid not null,
+  tenant_id uuid not null,
+  url text not null,
+  constraint run_callbacks_pkey PRIMARY KEY (execution_id),
+  constraint run_callbacks_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
+);
+alter table howdah_private.run_callbacks enable row level security, force row level security;
+CREATE INDEX run_callbacks_tenant_id_idx ON howdah_private.run_callbacks USING btree (tenant_id);
+
 create table howdah_private.run_heads (
   execution_id uuid not null,
   tenant_id uuid not null,
@@ -2438,6 +2501,38 @@ create table howdah_private.tree_orders (
 );
 alter table howdah_private.tree_orders enable row level security, force row level security;
 CREATE INDEX tree_orders_tenant_id_idx ON howdah_private.tree_orders USING btree (tenant_id);
+
+create table howdah_private.usage_backfill (
+  is_current boolean default true not null,
+  counted_to uuid default '00000000-0000-0000-0000-000000000000'::uuid not null,
+  is_done boolean default false not null,
+  constraint usage_backfill_pkey PRIMARY KEY (is_current),
+  constraint there_is_one CHECK (is_current)
+);
+alter table howdah_private.usage_backfill enable row level security, force row level security;
+
+create table howdah_private.usage_events (
+  execution_id uuid not null,
+  tenant_id uuid not null,
+  tokens_in bigint not null,
+  tokens_out bigint not null,
+  created_at timestamp with time zone not null,
+  moves integer not null,
+  first_seq integer not null,
+  last_seq integer not null,
+  steps integer not null,
+  status howdah.execution_status not null,
+  sign smallint not null,
+  is_root boolean not null,
+  is_compensation boolean not null,
+  agent_id uuid,
+  agent_version_id uuid,
+  workflow_id uuid,
+  micros bigint,
+  cost numeric not null,
+  constraint usage_events_pkey PRIMARY KEY (execution_id, moves)
+);
+alter table howdah_private.usage_events enable row level security, force row level security;
 
 create unlogged table howdah_private.watchers (
   listener uuid not null,
@@ -3432,6 +3527,13 @@ begin
       'cancel_live', erase_user.cancel_live));
   return v_counts || jsonb_build_object('user_id', v_user.id, 'mode', erase_user.mode);
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah.executions_queue_seconds(e howdah.executions)
+ RETURNS double precision
+ LANGUAGE sql
+ STABLE
+RETURN (EXTRACT(epoch FROM ((e).started_at - GREATEST((e).created_at, (e).run_at))))::double precision
 ;
 
 CREATE OR REPLACE FUNCTION howdah.explain_execution(id uuid)
@@ -4995,6 +5097,42 @@ exception when lock_not_available then -- writers of the table hold the row of t
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah.usage_by(key text, unit text DEFAULT 'day'::text, since timestamp with time zone DEFAULT NULL::timestamp with time zone)
+ RETURNS TABLE(period date, value text, runs bigint, completed bigint, failed bigint, tokens_in numeric, tokens_out numeric, cost numeric)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  v_since constant timestamptz := coalesce(usage_by.since, now() - interval '30 days');
+begin
+  if usage_by.unit is null or usage_by.unit not in ('day', 'week', 'month', 'year') then
+    raise exception using errcode = 'HWINV',
+      message = format('unit must be day, week, month or year, not %s',
+        coalesce(quote_literal(usage_by.unit), 'null')),
+      detail = jsonb_build_object('field', 'unit')::text,
+      hint = 'For each week: howdah.usage_by(''customer'', ''week'').';
+  elsif coalesce(usage_by.key, '') = '' then
+    raise exception using errcode = 'HWINV', message = 'key must name a key of metadata',
+      detail = jsonb_build_object('field', 'key')::text,
+      hint = 'For runs with metadata {"customer": "…"}: howdah.usage_by(''customer'').';
+  end if;
+  return query
+  select date_trunc(usage_by.unit, e.created_at at time zone 'UTC')::date as period,
+    e.metadata ->> usage_by.key as value, count(*), count(*) filter (where e.status = 'completed'),
+    count(*) filter (where e.status = 'failed'),
+    sum(coalesce(h.tokens_in, e.tokens_in) + e.children_tokens_in),
+    sum(coalesce(h.tokens_out, e.tokens_out) + e.children_tokens_out),
+    sum(coalesce(h.cost, e.cost) + e.children_cost)
+  from howdah.executions as e
+  left join howdah_private.run_heads as h on h.execution_id = e.id
+  where e.id >= howdah.uuid_v7_floor(v_since - interval '1 day') -- clocks differ
+    and e.created_at >= v_since and e.parent_execution_id is null and e.metadata ? usage_by.key
+  group by 1, 2 order by 1, 2;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah.use_alert_rules(webhook_id uuid DEFAULT NULL::uuid)
  RETURNS SETOF howdah.alert_rules
  LANGUAGE plpgsql
@@ -5675,6 +5813,75 @@ CREATE OR REPLACE FUNCTION howdah_private.add_late_turn(s howdah.sessions, turn 
  LANGUAGE sql
  IMMUTABLE
 RETURN CASE WHEN ((turn >= (s).turns) OR (turn = ANY ((s).late_turns))) THEN (s).late_turns ELSE ((s).late_turns || turn) END
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.add_run_usage(events howdah_private.usage_events[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into howdah.usage_totals (tenant_id, day, agent_id, agent_version_id, workflow_id,
+    user_id, outcome, runs, roots, steps, tokens_in, tokens_out, cost)
+  select u.tenant_id, (u.created_at at time zone 'UTC')::date, u.agent_id, u.agent_version_id,
+    u.workflow_id, e.user_id, u.status::text, sum(u.sign), sum(u.sign * u.is_root::int),
+    sum(u.sign * u.steps), sum(u.sign * u.tokens_in), sum(u.sign * u.tokens_out),
+    sum(u.sign * u.cost)
+  from unnest(add_run_usage.events) as u
+  join howdah.tenants as t on t.id = u.tenant_id
+  left join howdah.executions as e on e.id = u.execution_id
+  where not u.is_compensation
+  group by 1, 2, 3, 4, 5, 6, 7;
+  insert into howdah.usage_durations (tenant_id, day, agent_id, agent_version_id, workflow_id,
+    bucket, calls, micros)
+  select u.tenant_id, (u.created_at at time zone 'UTC')::date, u.agent_id, u.agent_version_id,
+    u.workflow_id, howdah_private.duration_bucket(u.micros), sum(u.sign), sum(u.sign * u.micros)
+  from unnest(add_run_usage.events) as u
+  join howdah.tenants as t on t.id = u.tenant_id
+  where not u.is_compensation and u.micros is not null
+  group by 1, 2, 3, 4, 5, 6
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.add_step_usage(events howdah_private.usage_events[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with counted as materialized (
+    select u.tenant_id, u.agent_id, u.agent_version_id, u.workflow_id,
+      case when s.tool is null then e.user_id end as user_id,
+      case when a.is_restricted then u.agent_id end as restricted_agent_id, s.*
+    from unnest(add_step_usage.events) as u
+    join howdah.tenants as t on t.id = u.tenant_id
+    left join howdah.executions as e on e.id = u.execution_id
+    left join howdah.agents as a on a.id = u.agent_id
+    cross join lateral howdah_private.step_usage(u) as s
+    where u.last_seq > u.first_seq
+  ),
+  durations as (
+    insert into howdah.usage_durations (tenant_id, day, agent_id, model_id, tool, bucket, calls,
+      errors, micros)
+    select c.tenant_id, date_trunc('month', c.day::timestamp)::date, c.restricted_agent_id,
+      case when c.tool is null then c.model_id end, c.tool,
+      howdah_private.duration_bucket(c.micros), count(*), count(*) filter (where c.is_error),
+      sum(c.micros)
+    from counted as c where c.tool is not null or c.kind = 'model'
+    group by 1, 2, 3, 4, 5, 6
+  )
+  insert into howdah.usage_totals (tenant_id, day, agent_id, agent_version_id, workflow_id,
+    user_id, kind, model_id, tool, outcome, steps, errors, tokens_in, tokens_out, cost,
+    cached_tokens, cache_write_tokens, estimated_steps)
+  select c.tenant_id, c.day, c.agent_id, c.agent_version_id, c.workflow_id, c.user_id, c.kind,
+    c.model_id, c.tool, case when c.is_error then 'error' else 'ok' end, count(*),
+    count(*) filter (where c.is_error), sum(c.tokens_in), sum(c.tokens_out), sum(c.cost),
+    sum(howdah_private.cached_tokens(c.usage, c.tokens_in)),
+    sum(howdah_private.cache_write_tokens(c.usage, c.tokens_in)),
+    count(*) filter (where c.usage -> 'estimated' = 'true')
+  from counted as c
+  group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.add_todos(tenant_id uuid, session_id uuid, arguments jsonb)
@@ -7854,6 +8061,36 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.backfill_usage(batch integer DEFAULT 500)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_counted_to uuid;
+  v_ids uuid[];
+begin
+  select b.counted_to into v_counted_to from howdah_private.usage_backfill as b
+  where not b.is_done for update skip locked;
+  if not found then
+    return 0;
+  end if;
+  v_ids := array(
+    select e.id::uuid from howdah.executions as e
+    where e.id > v_counted_to and e.completed_at is not null and e.counted_steps is null
+    order by e.id limit backfill_usage.batch
+  );
+  perform howdah_private.record_usage(
+    e, 1, e.moves, coalesce(e.forked_from_seq, 0), e.step_count)
+  from howdah.executions as e where e.id = any (v_ids);
+  update howdah_private.usage_backfill as b
+  set counted_to = coalesce(v_ids[cardinality(v_ids)], b.counted_to), is_done = v_ids = '{}';
+  return cardinality(v_ids);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.base62(bytes bytea, digits integer)
  RETURNS text
  LANGUAGE plpgsql
@@ -9107,6 +9344,37 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.call_durations()
+ RETURNS TABLE(tenant_id uuid, model_id uuid, tool text, bucket integer, calls bigint, errors bigint, micros bigint)
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT k.tenant_id,
+     k.model_id,
+     k.tool,
+     k.bucket,
+     k.calls,
+     k.errors,
+     k.micros
+    FROM howdah.usage_durations k
+   WHERE ((k.model_id IS NOT NULL) OR (k.tool IS NOT NULL))
+ UNION ALL
+  SELECT u.tenant_id,
+         CASE
+             WHEN (s.tool IS NULL) THEN s.model_id
+             ELSE NULL::uuid
+         END AS "case",
+     s.tool,
+     howdah_private.duration_bucket(s.micros) AS duration_bucket,
+     1,
+     (s.is_error)::integer AS is_error,
+     s.micros
+    FROM (howdah_private.uncounted_usage() u(execution_id, tenant_id, tokens_in, tokens_out, created_at, moves, first_seq, last_seq, steps, status, sign, is_root, is_compensation, agent_id, agent_version_id, workflow_id, micros, cost)
+      CROSS JOIN LATERAL howdah_private.step_usage(u.*) s(day, kind, model_id, tool, is_error, tokens_in, tokens_out, cost, usage, micros))
+   WHERE ((s.tool IS NOT NULL) OR (s.kind = 'model'::howdah.step_kind));
+END
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.call_files(execution_id uuid, words text[])
  RETURNS jsonb
  LANGUAGE plpgsql
@@ -9494,6 +9762,62 @@ begin
   end case;
   return jsonb_build_object('todos', howdah_private.todos_json(v_session_id));
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.call_usage()
+ RETURNS TABLE(tenant_id uuid, day date, agent_id uuid, agent_version_id uuid, workflow_id uuid, user_id uuid, kind howdah.step_kind, model_id uuid, tool text, outcome text, steps bigint, tokens_in bigint, tokens_out bigint, cost numeric, cached_tokens bigint, cache_write_tokens bigint, estimated_steps bigint, usage jsonb)
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT k.tenant_id,
+     k.day,
+     k.agent_id,
+     k.agent_version_id,
+     k.workflow_id,
+     k.user_id,
+     k.kind,
+     k.model_id,
+     k.tool,
+     k.outcome,
+     k.steps,
+     k.tokens_in,
+     k.tokens_out,
+     k.cost,
+     k.cached_tokens,
+     k.cache_write_tokens,
+     k.estimated_steps,
+     NULL::jsonb AS jsonb
+    FROM howdah.usage_totals k
+   WHERE (k.kind IS NOT NULL)
+ UNION ALL
+  SELECT u.tenant_id,
+     s.day,
+     u.agent_id,
+     u.agent_version_id,
+     u.workflow_id,
+         CASE
+             WHEN (s.tool IS NULL) THEN e.user_id
+             ELSE NULL::uuid
+         END AS "case",
+     s.kind,
+     s.model_id,
+     s.tool,
+         CASE
+             WHEN s.is_error THEN 'error'::text
+             ELSE 'ok'::text
+         END AS "case",
+     1,
+     s.tokens_in,
+     s.tokens_out,
+     s.cost,
+     NULL::bigint,
+     NULL::bigint,
+     (((s.usage -> 'estimated'::text) = 'true'::jsonb))::integer AS int4,
+     s.usage
+    FROM ((howdah_private.uncounted_usage() u(execution_id, tenant_id, tokens_in, tokens_out, created_at, moves, first_seq, last_seq, steps, status, sign, is_root, is_compensation, agent_id, agent_version_id, workflow_id, micros, cost)
+      JOIN howdah.executions e ON (((e.id)::uuid = u.execution_id)))
+      CROSS JOIN LATERAL howdah_private.step_usage(u.*) s(day, kind, model_id, tool, is_error, tokens_in, tokens_out, cost, usage, micros));
+END
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.call_with_deferred(statement text, argument jsonb, path text)
@@ -13043,6 +13367,12 @@ begin
     array(select howdah_private.month_blockers(close_month.month))
     || array(select 'a run belongs to a tree or session with runs in other months'
       from howdah_private.unaligned_trees(close_month.month)));
+  perform howdah_private.count_usage_of(array(
+    select e.id::uuid from howdah.executions as e
+    where e.id >= v_closing.first_id and e.id < v_closing.next_id and e.counted_steps is null
+    union all
+    select u.execution_id from howdah_private.usage_events as u
+    where u.execution_id >= v_closing.first_id and u.execution_id < v_closing.next_id));
   perform howdah_private.roll_up_usage(null, v_closing.first_id, (
     select e.id from howdah.executions as e
     where e.id >= v_closing.first_id and e.id < v_closing.next_id order by e.id desc limit 1));
@@ -14131,6 +14461,22 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.count_events(events howdah_private.usage_events[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+begin
+  perform howdah_private.add_run_usage(count_events.events);
+  perform howdah_private.add_step_usage(count_events.events);
+  delete from howdah_private.usage_events as u
+  using unnest(count_events.events) as c
+  where u.execution_id = c.execution_id and u.moves = c.moves;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.count_in(value jsonb, most integer)
  RETURNS integer
  LANGUAGE sql
@@ -14276,6 +14622,47 @@ CREATE OR REPLACE FUNCTION howdah_private.count_text(count bigint, noun text)
  LANGUAGE sql
  IMMUTABLE
 RETURN (((count || ' '::text) || noun) || CASE WHEN (count = 1) THEN ''::text ELSE 's'::text END)
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.count_usage(batch integer DEFAULT 1000)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_events howdah_private.usage_events[];
+begin
+  v_events := array(
+    select u from howdah_private.usage_events as u
+    order by u.execution_id, u.moves limit count_usage.batch for update skip locked
+  );
+  perform howdah_private.count_events(v_events) where cardinality(v_events) > 0;
+  return cardinality(v_events);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.count_usage_of(ids uuid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_events howdah_private.usage_events[];
+begin
+  perform howdah_private.record_usage(
+    e, 1, e.moves, coalesce(e.forked_from_seq, 0), e.step_count)
+  from howdah.executions as e
+  where e.id = any (count_usage_of.ids) and e.completed_at is not null
+    and e.counted_steps is null and not howdah_private.is_backfilled(e.id);
+  v_events := array(
+    select u from howdah_private.usage_events as u where u.execution_id = any (count_usage_of.ids)
+    order by u.execution_id, u.moves for update
+  );
+  perform howdah_private.count_events(v_events) where cardinality(v_events) > 0;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.count_words(words text[], content text)
@@ -15200,6 +15587,7 @@ CREATE OR REPLACE FUNCTION howdah_private.delete_replaced_input(id uuid)
 AS $function$
 begin
   delete from howdah_private.inbox as i where i.execution_id = delete_replaced_input.id;
+  delete from howdah_private.run_callbacks as c where c.execution_id = delete_replaced_input.id;
   delete from howdah_private.parked_runs as p where p.execution_id = delete_replaced_input.id;
   delete from howdah.watched_rows as w where w.execution_id = delete_replaced_input.id;
   delete from howdah_private.encryptions_due as d
@@ -15278,6 +15666,7 @@ begin
   delete from howdah.approvals as a where a.execution_id = any (v_ids);
   delete from howdah.feedback_entries as f where f.execution_id = any (v_ids);
   delete from howdah_private.tree_orders as o where o.top_execution_id = any (v_ids);
+  perform howdah_private.count_usage_of(v_ids);
   perform howdah_private.roll_up_usage(v_ids);
   v_log := to_jsonb(howdah_private.delete_log(v_ids));
   insert into howdah_private.todo_changes as t (tenant_id, session_id, changes)
@@ -15302,6 +15691,7 @@ begin
   perform howdah_private.delete_run_tags(delete_side_rows.ids);
   delete from howdah_private.debounced_runs as d where d.execution_id = any (delete_side_rows.ids);
   delete from howdah_private.inbox as i where i.execution_id = any (delete_side_rows.ids);
+  delete from howdah_private.run_callbacks as c where c.execution_id = any (delete_side_rows.ids);
   delete from howdah_private.ended_runs as r where r.execution_id = any (delete_side_rows.ids);
   delete from howdah_private.encryptions_due as d
   where d.execution_id = any (delete_side_rows.ids);
@@ -16101,6 +16491,13 @@ AS $function$
   where f.due_at <= clock_timestamp()
   order by f.due_at limit 1000
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.duration_bucket(micros bigint)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (micros > 0) THEN (floor((ln((micros)::double precision) / ln((1.02)::double precision))))::integer ELSE '-1'::integer END
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.edge_faults(configuration jsonb)
@@ -16938,7 +17335,8 @@ with deliveries as (
       and coalesce(h.agent_id = e.agent_id, h.agent_id is null)
       and coalesce(h.workflow_id = e.workflow_id, h.workflow_id is null)
     union all
-    select null, e.callback_url where e.callback_url is not null
+    select null, c.url from howdah_private.run_callbacks as c
+    where c.execution_id = e.id and e.callback_url is not null
   ) as w
   returning id
 )
@@ -17650,9 +18048,6 @@ begin
   from howdah.executions as e cross join lateral howdah_private.with_head(e) as h
   where e.id = execution_row.id and e.tenant_id = v_tenant_id
     and howdah_private.sees_agent(coalesce(e.agent_id, e.workflow_id));
-  if not howdah_private.is_operator() then
-    v_execution.callback_url := null;
-  end if;
   return v_execution;
 end $function$
 ;
@@ -20902,6 +21297,13 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.interpolate_percentile(fraction numeric, total numeric, lower numeric, upper numeric)
+ RETURNS double precision
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN (round(((lower + ((upper - lower) * mod((fraction * (total - (1)::numeric)), (1)::numeric))) / (1000000)::numeric), 4))::double precision
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.interrupt_session(new_run howdah.executions)
  RETURNS void
  LANGUAGE plpgsql
@@ -21003,6 +21405,20 @@ AS $function$
   select is_author.user_id is null or howdah_private.is_trusted()
     or is_author.user_id is not distinct from howdah_private.author(is_author.user_id)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_backfilled(id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_counted_to uuid;
+begin
+  select b.counted_to into v_counted_to from howdah_private.usage_backfill as b for share;
+  return v_counted_to >= is_backfilled.id;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_bound()
@@ -22612,6 +23028,23 @@ begin
     U&'\2010\2011\2012\2013\2014\2212\2044',
     'ABESIJKMHOPCTYXYGQW' || 'adehijlkopcqsyvwx' || 'ABEZHIKMNOPTYX' || 'ayikvopuxc' || '------/');
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.legacy_usage(after uuid)
+ RETURNS SETOF howdah_private.usage_events
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+  select e.id::uuid, e.tenant_id, e.tokens_in, e.tokens_out, e.created_at, e.moves,
+    coalesce(e.forked_from_seq, 0), e.step_count, e.step_count - coalesce(e.forked_from_seq, 0),
+    e.status, 1::smallint, e.parent_execution_id is null, e.compensates_execution_id is not null,
+    e.agent_id, e.agent_version_id, e.workflow_id,
+    (extract(epoch from e.completed_at - e.started_at) * 1000000)::bigint, e.cost
+  from howdah.executions as e
+  where e.id > legacy_usage.after and e.completed_at is not null and e.counted_steps is null
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.limit_lock_id(l howdah.limits)
@@ -24476,6 +24909,25 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.merge_durations(tenant_id uuid, day date)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with old as (
+    delete from howdah.usage_durations as k
+    where k.tenant_id = merge_durations.tenant_id and k.day = merge_durations.day returning k.*
+  )
+  insert into howdah.usage_durations (tenant_id, day, is_merged, agent_id, agent_version_id,
+    workflow_id, model_id, tool, bucket, calls, errors, micros)
+  select o.tenant_id, o.day, true, o.agent_id, o.agent_version_id, o.workflow_id, o.model_id,
+    o.tool, o.bucket, sum(o.calls), sum(o.errors), sum(o.micros)
+  from old as o
+  group by 1, 2, 4, 5, 6, 7, 8, 9
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.merge_erasure_results(a jsonb, b jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -24488,6 +24940,59 @@ AS $function$
     end)::jsonb
   from jsonb_object_keys(merge_erasure_results.a || merge_erasure_results.b) as k (key)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.merge_totals(tenant_id uuid, day date)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with old as (
+    delete from howdah.usage_totals as k
+    where k.tenant_id = merge_totals.tenant_id and k.day = merge_totals.day returning k.*
+  )
+  insert into howdah.usage_totals (tenant_id, day, is_merged, agent_id, agent_version_id,
+    workflow_id, user_id, model_id, kind, outcome, tool, runs, roots, steps, errors, tokens_in,
+    tokens_out, cached_tokens, cache_write_tokens, estimated_steps, cost)
+  select o.tenant_id, o.day, true, o.agent_id, o.agent_version_id, o.workflow_id, u.id,
+    o.model_id, o.kind, o.outcome, o.tool, sum(o.runs), sum(o.roots), sum(o.steps), sum(o.errors),
+    sum(o.tokens_in), sum(o.tokens_out), sum(o.cached_tokens), sum(o.cache_write_tokens),
+    sum(o.estimated_steps), sum(o.cost)
+  from old as o
+  left join howdah.users as u on u.tenant_id = o.tenant_id and u.id = o.user_id -- may be deleted
+  group by 1, 2, 4, 5, 6, 7, 8, 9, 10, 11
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.merge_usage(at_least integer DEFAULT 500)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_day record;
+begin
+  select c.tenant_id, c.day into v_day from (
+    select o.tenant_id, o.day, count(*) as n, false as is_month from howdah.usage_totals as o
+    where not o.is_merged group by 1, 2
+    union all
+    select o.tenant_id, o.day, count(*), num_nonnulls(o.model_id, o.tool) > 0
+    from howdah.usage_durations as o where not o.is_merged group by 1, 2, 4
+  ) as c
+  where c.n >= case when c.is_month then 4 * merge_usage.at_least
+    when c.day < (now() at time zone 'UTC')::date - 1 then least(20, merge_usage.at_least)
+    else merge_usage.at_least end
+  order by c.n desc limit 1;
+  if not found then
+    return false;
+  end if;
+  perform howdah_private.merge_totals(v_day.tenant_id, v_day.day);
+  perform howdah_private.merge_durations(v_day.tenant_id, v_day.day);
+  return true;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.message_contents(ids uuid[], after_run uuid, after_seq integer, max_rows integer)
@@ -27403,6 +27908,14 @@ begin
   elsif e.debounce_key is not null and not v_has_ended then
     e := howdah_private.debounce(e, prepare_special_run.partition);
   end if;
+  if v_has_ended then
+    perform howdah_private.record_usage(
+      e, 1, e.moves, coalesce(e.forked_from_seq, 0), e.step_count);
+    e.counted_steps := e.step_count;
+  end if;
+  if e.callback_url is not null then
+    e.callback_url := howdah_private.store_callback(e);
+  end if;
   if e.session_id is not null and e.parent_execution_id is null and not v_has_ended then
     e := howdah_private.propose_turn(e);
   end if;
@@ -28678,6 +29191,25 @@ begin
     from howdah.workflows as w where w.id = (watch).workflow_id
   ) as t;
   return record_refused_run.id;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.record_usage(e howdah.executions, sign integer, moves integer, first_seq integer, last_seq integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into howdah_private.usage_events (
+    execution_id, tenant_id, tokens_in, tokens_out, created_at, moves, first_seq, last_seq, steps,
+    status, sign, is_root, is_compensation, agent_id, agent_version_id, workflow_id, micros, cost)
+  values (
+    e.id, e.tenant_id, e.tokens_in, e.tokens_out, e.created_at, record_usage.moves,
+    record_usage.first_seq, record_usage.last_seq, e.step_count - coalesce(e.forked_from_seq, 0),
+    e.status, record_usage.sign, e.parent_execution_id is null,
+    e.compensates_execution_id is not null, e.agent_id, e.agent_version_id, e.workflow_id,
+    (extract(epoch from e.completed_at - e.started_at) * 1000000)::bigint, e.cost);
 end $function$
 ;
 
@@ -31892,6 +32424,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.run_days()
+ RETURNS TABLE(day date, first_id uuid, next_id uuid)
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT (d.at)::date AS day,
+     howdah.uuid_v7_floor((d.at AT TIME ZONE 'UTC'::text)) AS first_id,
+     howdah.uuid_v7_floor(((d.at + '1 day'::interval) AT TIME ZONE 'UTC'::text)) AS next_id
+    FROM generate_series(( SELECT (date_trunc('day'::text, (e.created_at AT TIME ZONE 'UTC'::text)) - '1 day'::interval)
+            FROM howdah.executions e
+           ORDER BY e.id
+          LIMIT 1), ((now() AT TIME ZONE 'UTC'::text) + '1 day'::interval), '1 day'::interval) d(at);
+END
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.run_defaults_of_agent(e howdah.executions, may_pin boolean)
  RETURNS text[]
  LANGUAGE plpgsql
@@ -31968,6 +32515,35 @@ AS $function$
   from unnest(run_differences.fields) with ordinality as f (field, place)
   where (run_differences.a -> f.field) is distinct from (run_differences.b -> f.field)
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.run_durations()
+ RETURNS TABLE(tenant_id uuid, day date, agent_id uuid, agent_version_id uuid, workflow_id uuid, bucket integer, calls bigint, micros bigint)
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT k.tenant_id,
+     k.day,
+     k.agent_id,
+     k.agent_version_id,
+     k.workflow_id,
+     k.bucket,
+     k.calls,
+     k.micros
+    FROM howdah.usage_durations k
+   WHERE ((k.model_id IS NULL) AND (k.tool IS NULL))
+ UNION ALL
+  SELECT u.tenant_id,
+     ((u.created_at AT TIME ZONE 'UTC'::text))::date AS timezone,
+     u.agent_id,
+     u.agent_version_id,
+     u.workflow_id,
+     howdah_private.duration_bucket(u.micros) AS duration_bucket,
+     u.sign,
+     (u.sign * u.micros)
+    FROM howdah_private.uncounted_usage() u(execution_id, tenant_id, tokens_in, tokens_out, created_at, moves, first_seq, last_seq, steps, status, sign, is_root, is_compensation, agent_id, agent_version_id, workflow_id, micros, cost)
+   WHERE ((NOT u.is_compensation) AND (u.micros IS NOT NULL));
+END
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.run_figures(run jsonb)
@@ -32141,6 +32717,52 @@ begin
   end if;
   return v_tried > 0;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.run_usage()
+ RETURNS TABLE(tenant_id uuid, day date, agent_id uuid, agent_version_id uuid, workflow_id uuid, user_id uuid, outcome text, runs bigint, ended bigint, steps bigint, tokens_in numeric, tokens_out numeric, cost numeric)
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT k.tenant_id,
+     k.day,
+     k.agent_id,
+     k.agent_version_id,
+     k.workflow_id,
+     k.user_id,
+     k.outcome,
+     k.runs,
+     k.runs,
+     k.steps,
+     (k.tokens_in)::numeric AS tokens_in,
+     (k.tokens_out)::numeric AS tokens_out,
+     k.cost
+    FROM howdah.usage_totals k
+   WHERE (k.kind IS NULL)
+ UNION ALL
+  SELECT u.tenant_id,
+     ((u.created_at AT TIME ZONE 'UTC'::text))::date AS timezone,
+     u.agent_id,
+     u.agent_version_id,
+     u.workflow_id,
+     e.user_id,
+         CASE
+             WHEN (u.status = ANY (ARRAY['completed'::howdah.execution_status, 'failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) THEN (u.status)::text
+             ELSE NULL::text
+         END AS "case",
+     u.sign,
+         CASE
+             WHEN (u.status = ANY (ARRAY['completed'::howdah.execution_status, 'failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) THEN (u.sign)::integer
+             ELSE 0
+         END AS "case",
+     (u.sign * u.steps),
+     ((u.sign)::numeric * (u.tokens_in)::numeric),
+     ((u.sign)::numeric * (u.tokens_out)::numeric),
+     ((u.sign)::numeric * u.cost)
+    FROM (howdah_private.uncounted_usage() u(execution_id, tenant_id, tokens_in, tokens_out, created_at, moves, first_seq, last_seq, steps, status, sign, is_root, is_compensation, agent_id, agent_version_id, workflow_id, micros, cost)
+      JOIN howdah.executions e ON (((e.id)::uuid = u.execution_id)))
+   WHERE (NOT u.is_compensation);
+END
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.runnable_models(name text DEFAULT NULL::text)
@@ -34556,6 +35178,37 @@ CREATE OR REPLACE FUNCTION howdah_private.step_note(s howdah.steps)
 RETURN jsonb_build_object('seq', (s).seq, 'kind', (s).kind, 'name', (s).name, 'call_id', (s).call_id, 'input', (s).input, 'output', CASE WHEN ((s).kind <> 'tool'::howdah.step_kind) THEN (s).output ELSE NULL::jsonb END, 'error', (s).error)
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.step_usage(u howdah_private.usage_events)
+ RETURNS TABLE(day date, kind howdah.step_kind, model_id uuid, tool text, is_error boolean, tokens_in integer, tokens_out integer, cost numeric, usage jsonb, micros bigint)
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT ((s.started_at AT TIME ZONE 'UTC'::text))::date AS timezone,
+     s.kind,
+     s.model_id,
+     t.tool,
+     (s.error IS NOT NULL),
+     s.tokens_in,
+     s.tokens_out,
+     s.cost,
+     x.usage,
+     ((EXTRACT(epoch FROM (s.finished_at - s.started_at)) * (1000000)::numeric))::bigint AS int8
+    FROM ((howdah.steps s
+      CROSS JOIN LATERAL ( SELECT
+                 CASE
+                     WHEN ((s.kind = 'tool'::howdah.step_kind) AND howdah_private.is_tool_call_id(s.call_id)) THEN s.name
+                     ELSE NULL::text
+                 END AS "case") t(tool))
+      CROSS JOIN LATERAL ( SELECT
+                 CASE
+                     WHEN (s.model_id IS NOT NULL) THEN (s.output -> 'usage'::text)
+                     ELSE NULL::jsonb
+                 END AS "case"
+          OFFSET 0) x(usage))
+   WHERE ((s.execution_id = (step_usage.u).execution_id) AND (s.tenant_id = (step_usage.u).tenant_id) AND (s.seq > (step_usage.u).first_seq) AND (s.seq <= (step_usage.u).last_seq) AND ((s.model_id IS NOT NULL) OR (t.tool IS NOT NULL)));
+END
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.steps_after(ids uuid[], cursors integer[], at_most integer)
  RETURNS TABLE(execution_id uuid, seq integer, step jsonb)
  LANGUAGE sql
@@ -34659,6 +35312,20 @@ begin
   perform howdah_private.record_input_hits((h.hit ->> 0)::uuid, h.hit -> 1)
   from jsonb_array_elements(v_hits) as h (hit);
   return v_faults;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.store_callback(e howdah.executions)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into howdah_private.run_callbacks as c (execution_id, tenant_id, url)
+  values (e.id, e.tenant_id, e.callback_url)
+  on conflict (execution_id) do update set url = excluded.url;
+  return coalesce(substring(e.callback_url from '^\w+://[^/?#]+'), '') || '/…';
 end $function$
 ;
 
@@ -38316,8 +38983,27 @@ begin
   end if;
   if num_nonnulls(new.forked_from_execution_id, new.compensates_execution_id, new.input_parts,
     new.history, new.client_tools, new.overrides, new.parent_execution_id, new.idempotency_key,
-    new.debounce_key, new.session_id) > 0 then
+    new.debounce_key, new.session_id, new.callback_url) > 0 then
     return howdah_private.prepare_special_run(new, tg_relid);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__record_usage()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.completed_at is not null then
+    perform howdah_private.record_usage(new, 1, new.moves,
+      greatest(old.counted_steps, new.forked_from_seq, 0), new.step_count);
+    new.counted_steps := new.step_count;
+  elsif old.counted_steps is not null or howdah_private.is_backfilled(old.id) then
+    perform howdah_private.record_usage(old, -1, new.moves, 0, 0);
+    new.counted_steps := old.step_count;
   end if;
   return new;
 end $function$
@@ -41266,6 +41952,48 @@ exception when unique_violation then
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_usage_durations__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.bucket is null then array[null, 'bucket']
+    when n.calls is null then array[null, 'calls']
+    when n.day is null then array[null, 'day']
+    when n.micros is null then array[null, 'micros']
+    when n.tenant_id is null then array[null, 'tenant_id']
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_usage_totals__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_refused text[];
+begin
+  select case
+    when n.day is null then array[null, 'day']
+    when n.outcome is null then array[null, 'outcome']
+    when n.tenant_id is null then array[null, 'tenant_id']
+  end into v_refused from (select new.*) as n;
+  if v_refused is not null then
+    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_users__permit_owner()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -42318,6 +43046,43 @@ begin
   where e.id >= v_first and e.id < v_next
     and s.last_activity_at >= now() - make_interval(days => p.keep_runs_days)
   limit unaligned_trees.batch;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.uncounted_usage()
+ RETURNS SETOF howdah_private.usage_events
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER ROWS 100
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_is_operator constant boolean := howdah_private.is_operator();
+  v_tenant_id constant uuid := howdah.current_tenant();
+  v_hidden constant uuid[] := case when v_is_operator then '{}'
+    else howdah_private.hidden_agents() end;
+begin
+  return query
+  select u.* from howdah_private.usage_events as u
+  where v_is_operator or (u.tenant_id = v_tenant_id
+    and coalesce(u.agent_id, u.workflow_id) <> all (v_hidden));
+  return query
+  select e.id::uuid, e.tenant_id, coalesce(h.tokens_in, e.tokens_in),
+    coalesce(h.tokens_out, e.tokens_out), e.created_at, e.moves,
+    greatest(e.counted_steps, e.forked_from_seq, 0), coalesce(h.step_count, e.step_count),
+    coalesce(h.step_count, e.step_count) - coalesce(e.forked_from_seq, 0), e.status, 1::smallint,
+    e.parent_execution_id is null, e.compensates_execution_id is not null, e.agent_id,
+    e.agent_version_id, e.workflow_id, null::bigint, coalesce(h.cost, e.cost)
+  from howdah.executions as e
+  left join howdah_private.run_heads as h on h.execution_id = e.id
+  where e.status in ('queued', 'running', 'waiting', 'paused')
+    and (v_is_operator or (e.tenant_id = v_tenant_id
+      and coalesce(e.agent_id, e.workflow_id) <> all (v_hidden)));
+  return query
+  select u.* from howdah_private.usage_backfill as b
+  cross join lateral howdah_private.legacy_usage(b.counted_to) as u
+  where not b.is_done and (v_is_operator or (u.tenant_id = v_tenant_id
+    and coalesce(u.agent_id, u.workflow_id) <> all (v_hidden)));
 end $function$
 ;
 
@@ -44964,63 +45729,75 @@ $function$
 -- views
 
 create view howdah.agent_performance with (security_invoker=true) as
+ WITH usage AS (
+         SELECT r.tenant_id,
+            r.agent_id,
+            r.agent_version_id,
+            sum(r.runs) AS runs,
+            sum(r.ended) AS ended,
+            COALESCE(sum(r.runs) FILTER (WHERE (r.outcome = 'completed'::text)), (0)::numeric) AS completed,
+            COALESCE(sum(r.runs) FILTER (WHERE (r.outcome = 'failed'::text)), (0)::numeric) AS failed,
+            COALESCE(sum(r.runs) FILTER (WHERE (r.outcome = 'cancelled'::text)), (0)::numeric) AS cancelled,
+            sum(r.steps) AS steps,
+            sum(r.tokens_in) AS tokens_in,
+            sum(r.tokens_out) AS tokens_out,
+            sum(r.cost) AS cost
+           FROM howdah_private.run_usage() r(tenant_id, day, agent_id, agent_version_id, workflow_id, user_id, outcome, runs, ended, steps, tokens_in, tokens_out, cost)
+          WHERE (r.agent_version_id IS NOT NULL)
+          GROUP BY r.tenant_id, r.agent_id, r.agent_version_id
+        ), buckets AS (
+         SELECT r.tenant_id,
+            r.agent_id,
+            r.agent_version_id,
+            r.bucket,
+            sum(r.calls) AS calls,
+            (sum(r.micros) / sum(r.calls)) AS value
+           FROM howdah_private.run_durations() r(tenant_id, day, agent_id, agent_version_id, workflow_id, bucket, calls, micros)
+          WHERE (r.agent_version_id IS NOT NULL)
+          GROUP BY r.tenant_id, r.agent_id, r.agent_version_id, r.bucket
+         HAVING (sum(r.calls) > (0)::numeric)
+        ), durations AS (
+         SELECT b.tenant_id,
+            b.agent_id,
+            b.agent_version_id,
+            b.bucket,
+            b.calls,
+            b.value,
+            sum(b.calls) OVER (w ORDER BY b.bucket) AS upto,
+            sum(b.calls) OVER w AS total
+           FROM buckets b
+          WINDOW w AS (PARTITION BY b.tenant_id, b.agent_id, b.agent_version_id)
+        ), percentiles AS (
+         SELECT d.tenant_id,
+            d.agent_id,
+            d.agent_version_id,
+            howdah_private.interpolate_percentile(0.5, max(d.total), min(d.value) FILTER (WHERE (d.upto > floor((0.5 * (d.total - (1)::numeric))))), min(d.value) FILTER (WHERE (d.upto > ceil((0.5 * (d.total - (1)::numeric)))))) AS seconds_p50,
+            howdah_private.interpolate_percentile(0.95, max(d.total), min(d.value) FILTER (WHERE (d.upto > floor((0.95 * (d.total - (1)::numeric))))), min(d.value) FILTER (WHERE (d.upto > ceil((0.95 * (d.total - (1)::numeric)))))) AS seconds_p95,
+            howdah_private.interpolate_percentile(0.99, max(d.total), min(d.value) FILTER (WHERE (d.upto > floor((0.99 * (d.total - (1)::numeric))))), min(d.value) FILTER (WHERE (d.upto > ceil((0.99 * (d.total - (1)::numeric)))))) AS seconds_p99
+           FROM durations d
+          GROUP BY d.tenant_id, d.agent_id, d.agent_version_id
+        )
  SELECT u.tenant_id,
     u.agent_id,
     a.name AS agent,
     v.version,
-    (sum(u.runs))::bigint AS runs,
-    (sum(u.completed))::bigint AS completed,
-    (sum(u.failed))::bigint AS failed,
-    (sum(u.cancelled))::bigint AS cancelled,
-    round((sum(u.completed) / NULLIF(sum(u.ended), (0)::numeric)), 4) AS success_rate,
-    round((sum(u.steps) / sum(u.runs)), 2) AS steps_per_run,
-    sum(u.tokens_in) AS tokens_in,
-    sum(u.tokens_out) AS tokens_out,
-    sum(u.cost) AS cost,
-    (round((max(u.seconds_p50))::numeric, 4))::double precision AS seconds_p50,
-    (round((max(u.seconds_p95))::numeric, 4))::double precision AS seconds_p95,
-    (round((max(u.seconds_p99))::numeric, 4))::double precision AS seconds_p99
-   FROM ((( SELECT e.tenant_id,
-            e.agent_id,
-            e.agent_version_id,
-            count(*) AS runs,
-            count(*) FILTER (WHERE (e.status = 'completed'::howdah.execution_status)) AS completed,
-            count(*) FILTER (WHERE (e.status = 'failed'::howdah.execution_status)) AS failed,
-            count(*) FILTER (WHERE (e.status = 'cancelled'::howdah.execution_status)) AS cancelled,
-            count(*) FILTER (WHERE (e.completed_at IS NOT NULL)) AS ended,
-            sum((COALESCE(h.step_count, e.step_count) - COALESCE(e.forked_from_seq, 0))) AS steps,
-            sum(COALESCE(h.tokens_in, e.tokens_in)) AS tokens_in,
-            sum(COALESCE(h.tokens_out, e.tokens_out)) AS tokens_out,
-            sum(COALESCE(h.cost, e.cost)) AS cost,
-            percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p50,
-            percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p95,
-            percentile_cont((0.99)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p99
-           FROM (howdah.executions e
-             LEFT JOIN howdah_private.run_heads h ON ((h.execution_id = (e.id)::uuid)))
-          WHERE ((e.compensates_execution_id IS NULL) AND (NOT (EXISTS ( SELECT
-                   FROM howdah_private.counted_months() m(first_id, next_id)
-                  WHERE (((e.id)::uuid >= m.first_id) AND ((e.id)::uuid < m.next_id))))))
-          GROUP BY e.tenant_id, e.agent_id, e.agent_version_id
-        UNION ALL
-         SELECT k.tenant_id,
-            k.agent_id,
-            k.agent_version_id,
-            k.runs,
-            k.completed,
-            k.failed,
-            k.cancelled,
-            k.runs,
-            k.steps,
-            k.tokens_in,
-            k.tokens_out,
-            k.cost,
-            NULL::double precision AS seconds_p50,
-            NULL::double precision AS seconds_p95,
-            NULL::double precision AS seconds_p99
-           FROM howdah.deleted_run_usage k) u
+    (u.runs)::bigint AS runs,
+    (u.completed)::bigint AS completed,
+    (u.failed)::bigint AS failed,
+    (u.cancelled)::bigint AS cancelled,
+    round((u.completed / NULLIF(u.ended, (0)::numeric)), 4) AS success_rate,
+    round((u.steps / u.runs), 2) AS steps_per_run,
+    u.tokens_in,
+    u.tokens_out,
+    u.cost,
+    p.seconds_p50,
+    p.seconds_p95,
+    p.seconds_p99
+   FROM (((usage u
      JOIN howdah.agents a ON ((a.id = u.agent_id)))
      JOIN howdah.agent_versions v ON ((v.id = u.agent_version_id)))
-  GROUP BY u.tenant_id, u.agent_id, a.name, v.version;
+     LEFT JOIN percentiles p ON (((p.tenant_id = u.tenant_id) AND (p.agent_id = u.agent_id) AND (p.agent_version_id = u.agent_version_id))))
+  WHERE (u.runs > (0)::numeric);
 
 create view howdah.alerts with (security_invoker=true) as
  SELECT name,
@@ -45048,62 +45825,99 @@ create view howdah.alerts with (security_invoker=true) as
              CROSS JOIN howdah_private.find_violations((now() - '01:00:00'::interval)) b(rule, tenant_id, execution_id, detail))
           WHERE ((l.name = 'promises_broken'::text) AND l.is_active)) a;
 
+create view howdah.approval_times with (security_invoker=true) as
+ SELECT q.tenant_id,
+    q.id AS question_id,
+    q.execution_id,
+    q.root_execution_id,
+    e.agent_id,
+    a.name AS agent,
+    (q.tool_call ->> 'name'::text) AS tool,
+    q.status,
+    q.answer,
+    q.answered_by,
+    q.required_role,
+    q.created_at,
+    q.answered_at,
+    (EXTRACT(epoch FROM (
+        CASE q.status
+            WHEN 'open'::howdah.question_status THEN now()
+            ELSE q.answered_at
+        END - q.created_at)))::double precision AS seconds
+   FROM ((howdah.questions q
+     JOIN howdah.executions e ON (((e.id)::uuid = q.execution_id)))
+     LEFT JOIN howdah.agents a ON ((a.id = e.agent_id)))
+  WHERE (q.kind = 'approval'::howdah.question_kind);
+
 create view howdah.daily_usage with (security_invoker=true) as
+ WITH usage AS (
+         SELECT r.tenant_id,
+            r.day,
+            r.agent_id,
+            r.workflow_id,
+            sum(r.runs) AS runs,
+            sum(r.ended) AS ended,
+            COALESCE(sum(r.runs) FILTER (WHERE (r.outcome = 'completed'::text)), (0)::numeric) AS completed,
+            COALESCE(sum(r.runs) FILTER (WHERE (r.outcome = 'failed'::text)), (0)::numeric) AS failed,
+            sum(r.steps) AS steps,
+            sum(r.tokens_in) AS tokens_in,
+            sum(r.tokens_out) AS tokens_out,
+            sum(r.cost) AS cost
+           FROM howdah_private.run_usage() r(tenant_id, day, agent_id, agent_version_id, workflow_id, user_id, outcome, runs, ended, steps, tokens_in, tokens_out, cost)
+          GROUP BY r.tenant_id, r.day, r.agent_id, r.workflow_id
+        ), buckets AS (
+         SELECT r.tenant_id,
+            r.day,
+            r.agent_id,
+            r.workflow_id,
+            r.bucket,
+            sum(r.calls) AS calls,
+            (sum(r.micros) / sum(r.calls)) AS value
+           FROM howdah_private.run_durations() r(tenant_id, day, agent_id, agent_version_id, workflow_id, bucket, calls, micros)
+          GROUP BY r.tenant_id, r.day, r.agent_id, r.workflow_id, r.bucket
+         HAVING (sum(r.calls) > (0)::numeric)
+        ), durations AS (
+         SELECT b.tenant_id,
+            b.day,
+            b.agent_id,
+            b.workflow_id,
+            b.bucket,
+            b.calls,
+            b.value,
+            sum(b.calls) OVER (w ORDER BY b.bucket) AS upto,
+            sum(b.calls) OVER w AS total
+           FROM buckets b
+          WINDOW w AS (PARTITION BY b.tenant_id, b.day, b.agent_id, b.workflow_id)
+        ), percentiles AS (
+         SELECT d.tenant_id,
+            d.day,
+            COALESCE(d.agent_id, d.workflow_id) AS target_id,
+            howdah_private.interpolate_percentile(0.5, max(d.total), min(d.value) FILTER (WHERE (d.upto > floor((0.5 * (d.total - (1)::numeric))))), min(d.value) FILTER (WHERE (d.upto > ceil((0.5 * (d.total - (1)::numeric)))))) AS seconds_p50,
+            howdah_private.interpolate_percentile(0.95, max(d.total), min(d.value) FILTER (WHERE (d.upto > floor((0.95 * (d.total - (1)::numeric))))), min(d.value) FILTER (WHERE (d.upto > ceil((0.95 * (d.total - (1)::numeric)))))) AS seconds_p95
+           FROM durations d
+          GROUP BY d.tenant_id, d.day, d.agent_id, d.workflow_id
+        )
  SELECT u.tenant_id,
     u.day,
     u.agent_id,
     a.name AS agent,
     u.workflow_id,
     w.name AS workflow,
-    (sum(u.runs))::bigint AS runs,
-    (sum(u.completed))::bigint AS completed,
-    (sum(u.failed))::bigint AS failed,
-    round((sum(u.completed) / NULLIF(sum(u.ended), (0)::numeric)), 4) AS success_rate,
-    (sum(u.steps))::bigint AS steps,
-    sum(u.tokens_in) AS tokens_in,
-    sum(u.tokens_out) AS tokens_out,
-    sum(u.cost) AS cost,
-    (round((max(u.seconds_p50))::numeric, 4))::double precision AS seconds_p50,
-    (round((max(u.seconds_p95))::numeric, 4))::double precision AS seconds_p95
-   FROM ((( SELECT e.tenant_id,
-            ((e.created_at AT TIME ZONE 'UTC'::text))::date AS day,
-            e.agent_id,
-            e.workflow_id,
-            count(*) AS runs,
-            count(*) FILTER (WHERE (e.status = 'completed'::howdah.execution_status)) AS completed,
-            count(*) FILTER (WHERE (e.status = 'failed'::howdah.execution_status)) AS failed,
-            count(*) FILTER (WHERE (e.completed_at IS NOT NULL)) AS ended,
-            sum((COALESCE(h.step_count, e.step_count) - COALESCE(e.forked_from_seq, 0))) AS steps,
-            sum(COALESCE(h.tokens_in, e.tokens_in)) AS tokens_in,
-            sum(COALESCE(h.tokens_out, e.tokens_out)) AS tokens_out,
-            sum(COALESCE(h.cost, e.cost)) AS cost,
-            percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p50,
-            percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (e.completed_at - e.started_at)))::double precision)) AS seconds_p95
-           FROM (howdah.executions e
-             LEFT JOIN howdah_private.run_heads h ON ((h.execution_id = (e.id)::uuid)))
-          WHERE ((e.compensates_execution_id IS NULL) AND (NOT (EXISTS ( SELECT
-                   FROM howdah_private.counted_months() m(first_id, next_id)
-                  WHERE (((e.id)::uuid >= m.first_id) AND ((e.id)::uuid < m.next_id))))))
-          GROUP BY e.tenant_id, (((e.created_at AT TIME ZONE 'UTC'::text))::date), e.agent_id, e.workflow_id
-        UNION ALL
-         SELECT k.tenant_id,
-            k.day,
-            k.agent_id,
-            k.workflow_id,
-            k.runs,
-            k.completed,
-            k.failed,
-            k.runs,
-            k.steps,
-            k.tokens_in,
-            k.tokens_out,
-            k.cost,
-            NULL::double precision AS seconds_p50,
-            NULL::double precision AS seconds_p95
-           FROM howdah.deleted_run_usage k) u
+    (u.runs)::bigint AS runs,
+    (u.completed)::bigint AS completed,
+    (u.failed)::bigint AS failed,
+    round((u.completed / NULLIF(u.ended, (0)::numeric)), 4) AS success_rate,
+    (u.steps)::bigint AS steps,
+    u.tokens_in,
+    u.tokens_out,
+    u.cost,
+    p.seconds_p50,
+    p.seconds_p95
+   FROM (((usage u
+     LEFT JOIN percentiles p ON (((p.tenant_id = u.tenant_id) AND (p.day = u.day) AND (p.target_id = COALESCE(u.agent_id, u.workflow_id)))))
      LEFT JOIN howdah.agents a ON ((a.id = u.agent_id)))
      LEFT JOIN howdah.workflows w ON ((w.id = u.workflow_id)))
-  GROUP BY u.tenant_id, u.day, u.agent_id, a.name, u.workflow_id, w.name;
+  WHERE (u.runs > (0)::numeric);
 
 create view howdah.effects with (security_invoker=true) as
  SELECT c.tenant_id,
@@ -45281,6 +46095,109 @@ create view howdah.execution_tree with (security_invoker=true) as
      LEFT JOIN howdah.agents a ON (((a.tenant_id = t.tenant_id) AND (a.id = t.agent_id))))
      LEFT JOIN howdah.workflows w ON (((w.tenant_id = t.tenant_id) AND (w.id = t.workflow_id))));
 
+create view howdah.failures with (security_invoker=true) as
+ SELECT e.tenant_id,
+    d.day,
+    e.agent_id,
+    a.name AS agent,
+    e.workflow_id,
+    w.name AS workflow,
+    e.stop_reason,
+    (e.error ->> 'code'::text) AS code,
+    count(*) AS runs,
+    (array_agg((e.id)::uuid ORDER BY e.id DESC))[1] AS example_execution_id
+   FROM (((howdah_private.run_days() d(day, first_id, next_id)
+     CROSS JOIN LATERAL ( SELECT x.id,
+            x.tenant_id,
+            x.root_execution_id,
+            x.tokens_in,
+            x.tokens_out,
+            x.run_at,
+            x.active_ms,
+            x.created_at,
+            x.updated_at,
+            x.children_tokens_in,
+            x.children_tokens_out,
+            x.status,
+            x.step_count,
+            x.model_count,
+            x.message_count,
+            x.max_steps,
+            x.max_seconds,
+            x.fence,
+            x.live_children,
+            x.messages_at_retry,
+            x.moves,
+            x.members_waiting,
+            x.handoffs,
+            x.input_trust,
+            x.trust,
+            x.depth,
+            x.priority,
+            x.crashes_without_progress,
+            x.at_risk,
+            x.has_inbox,
+            x.is_pause_requested,
+            x.agent_id,
+            x.agent_version_id,
+            x.session_id,
+            x.user_id,
+            x.parent_execution_id,
+            x.owner_worker,
+            x.forked_from_execution_id,
+            x.compensates_execution_id,
+            x.workflow_id,
+            x.workflow_version_id,
+            x.table_trigger_id,
+            x.max_tokens,
+            x.active_since,
+            x.wake_at,
+            x.started_at,
+            x.completed_at,
+            x.contents_erased_at,
+            x.debounced_at,
+            x.turn,
+            x.waiting_for,
+            x.stop_reason,
+            x.forked_from_seq,
+            x.paused_from,
+            x.wakes_on,
+            x.members_at_once,
+            x.debounce_ms,
+            x.cost,
+            x.children_cost,
+            x.max_cost,
+            x.input,
+            x.metrics,
+            x.metadata,
+            x.created_by,
+            x.ancestors,
+            x.input_data,
+            x.output,
+            x.output_data,
+            x.error,
+            x.idempotency_key,
+            x.parent_call_id,
+            x.first_limits,
+            x.input_parts,
+            x.overrides,
+            x.callback_url,
+            x.history,
+            x.client_tools,
+            x.concurrency_key,
+            x.debounce_key,
+            x.input_hits,
+            x.contents_encrypted_at,
+            x.contents_key_id,
+            x.finish_reason,
+            x.counted_steps
+           FROM howdah.executions x
+          WHERE (((x.id)::uuid >= d.first_id) AND ((x.id)::uuid < d.next_id) AND (x.status = 'failed'::howdah.execution_status))
+         OFFSET 0) e)
+     LEFT JOIN howdah.agents a ON ((a.id = e.agent_id)))
+     LEFT JOIN howdah.workflows w ON ((w.id = e.workflow_id)))
+  GROUP BY e.tenant_id, d.day, e.agent_id, a.name, e.workflow_id, w.name, e.stop_reason, (e.error ->> 'code'::text);
+
 create view howdah.limit_usage with (security_invoker=true) as
  SELECT l.tenant_id,
     l.id AS limit_id,
@@ -45366,68 +46283,66 @@ create view howdah.model_catalog with (security_invoker=true) as
      CROSS JOIN LATERAL jsonb_to_recordset((d.document -> 'models'::text)) c(vendor text, name text, title text, purpose text, also text[], context_tokens integer, max_output_tokens integer, input text[], output text[], capabilities jsonb, input_price numeric, cached_input_price numeric, cache_write_price numeric, output_price numeric, unit_price numeric, price_unit text));
 
 create view howdah.model_usage with (security_invoker=true) as
+ WITH usage AS (
+         SELECT c.tenant_id,
+            c.model_id,
+            sum(c.steps) FILTER (WHERE (c.kind = 'model'::howdah.step_kind)) AS answers,
+            sum(c.steps) FILTER (WHERE (c.kind = 'retry'::howdah.step_kind)) AS failed_attempts,
+            sum(c.tokens_in) AS tokens_in,
+            sum(c.tokens_out) AS tokens_out,
+            sum(c.cost) AS cost,
+            sum(COALESCE(c.cached_tokens, (howdah_private.cached_tokens(c.usage, (c.tokens_in)::integer))::bigint)) AS cached_tokens,
+            sum(COALESCE(c.cache_write_tokens, (howdah_private.cache_write_tokens(c.usage, (c.tokens_in)::integer))::bigint)) AS cache_write_tokens,
+            sum(c.estimated_steps) AS estimated_attempts
+           FROM howdah_private.call_usage() c(tenant_id, day, agent_id, agent_version_id, workflow_id, user_id, kind, model_id, tool, outcome, steps, tokens_in, tokens_out, cost, cached_tokens, cache_write_tokens, estimated_steps, usage)
+          WHERE (c.model_id IS NOT NULL)
+          GROUP BY c.tenant_id, c.model_id
+        ), buckets AS (
+         SELECT c.tenant_id,
+            c.model_id,
+            c.bucket,
+            sum(c.calls) AS calls,
+            (sum(c.micros) / sum(c.calls)) AS value
+           FROM howdah_private.call_durations() c(tenant_id, model_id, tool, bucket, calls, errors, micros)
+          WHERE (c.model_id IS NOT NULL)
+          GROUP BY c.tenant_id, c.model_id, c.bucket
+        ), durations AS (
+         SELECT b.tenant_id,
+            b.model_id,
+            b.bucket,
+            b.calls,
+            b.value,
+            sum(b.calls) OVER (PARTITION BY b.tenant_id, b.model_id ORDER BY b.bucket) AS upto,
+            sum(b.calls) OVER (PARTITION BY b.tenant_id, b.model_id) AS total
+           FROM buckets b
+        ), percentiles AS (
+         SELECT d.tenant_id,
+            d.model_id,
+            howdah_private.interpolate_percentile(0.5, max(d.total), min(d.value) FILTER (WHERE (d.upto > floor((0.5 * (d.total - (1)::numeric))))), min(d.value) FILTER (WHERE (d.upto > ceil((0.5 * (d.total - (1)::numeric)))))) AS seconds_p50,
+            howdah_private.interpolate_percentile(0.95, max(d.total), min(d.value) FILTER (WHERE (d.upto > floor((0.95 * (d.total - (1)::numeric))))), min(d.value) FILTER (WHERE (d.upto > ceil((0.95 * (d.total - (1)::numeric)))))) AS seconds_p95,
+            howdah_private.interpolate_percentile(0.99, max(d.total), min(d.value) FILTER (WHERE (d.upto > floor((0.99 * (d.total - (1)::numeric))))), min(d.value) FILTER (WHERE (d.upto > ceil((0.99 * (d.total - (1)::numeric)))))) AS seconds_p99
+           FROM durations d
+          GROUP BY d.tenant_id, d.model_id
+        )
  SELECT u.tenant_id,
     u.model_id,
     m.name AS model,
     m.provider,
-    (sum(u.answers))::bigint AS answers,
-    (sum(u.failed_attempts))::bigint AS failed_attempts,
-    round((sum(u.answers) / NULLIF(sum((u.answers + u.failed_attempts)), (0)::numeric)), 4) AS success_rate,
-    (sum(u.tokens_in))::bigint AS tokens_in,
-    (sum(u.tokens_out))::bigint AS tokens_out,
-    sum(u.cost) AS cost,
-    (round((max(u.seconds_p50))::numeric, 4))::double precision AS seconds_p50,
-    (round((max(u.seconds_p95))::numeric, 4))::double precision AS seconds_p95,
-    (round((max(u.seconds_p99))::numeric, 4))::double precision AS seconds_p99,
-    (sum(u.cached_tokens))::bigint AS cached_tokens,
-    (sum(u.cache_write_tokens))::bigint AS cache_write_tokens,
-    (sum(u.estimated_attempts))::bigint AS estimated_attempts
-   FROM (( SELECT s.tenant_id,
-            s.model_id,
-            count(*) FILTER (WHERE (s.kind = 'model'::howdah.step_kind)) AS answers,
-            count(*) FILTER (WHERE (s.kind = 'retry'::howdah.step_kind)) AS failed_attempts,
-            sum(s.tokens_in) AS tokens_in,
-            sum(s.tokens_out) AS tokens_out,
-            sum(s.cost) AS cost,
-            percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) FILTER (WHERE (s.kind = 'model'::howdah.step_kind)) AS seconds_p50,
-            percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) FILTER (WHERE (s.kind = 'model'::howdah.step_kind)) AS seconds_p95,
-            percentile_cont((0.99)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) FILTER (WHERE (s.kind = 'model'::howdah.step_kind)) AS seconds_p99,
-            sum(howdah_private.cached_tokens(x.usage, s.tokens_in)) AS cached_tokens,
-            sum(howdah_private.cache_write_tokens(x.usage, s.tokens_in)) AS cache_write_tokens,
-            count(*) FILTER (WHERE ((x.usage -> 'estimated'::text) = 'true'::jsonb)) AS estimated_attempts
-           FROM (howdah.steps s
-             CROSS JOIN LATERAL ( SELECT (s.output -> 'usage'::text) AS "?column?"
-                 OFFSET 0) x(usage))
-          WHERE ((s.model_id IS NOT NULL) AND (NOT (EXISTS ( SELECT
-                   FROM howdah.executions f
-                  WHERE (((f.id)::uuid = s.execution_id) AND (f.tenant_id = s.tenant_id) AND (f.forked_from_seq IS NOT NULL) AND (s.seq <= f.forked_from_seq))))) AND (NOT (EXISTS ( SELECT
-                   FROM howdah_private.counted_months() c(first_id, next_id)
-                  WHERE ((s.execution_id >= c.first_id) AND (s.execution_id < c.next_id))))))
-          GROUP BY s.tenant_id, s.model_id
-        UNION ALL
-         SELECT k.tenant_id,
-            k.model_id,
-                CASE k.kind
-                    WHEN 'model'::howdah.step_kind THEN k.steps
-                    ELSE (0)::bigint
-                END AS answers,
-                CASE k.kind
-                    WHEN 'retry'::howdah.step_kind THEN k.steps
-                    ELSE (0)::bigint
-                END AS failed_attempts,
-            k.tokens_in,
-            k.tokens_out,
-            k.cost,
-            NULL::double precision AS seconds_p50,
-            NULL::double precision AS seconds_p95,
-            NULL::double precision AS seconds_p99,
-            k.cached_tokens,
-            k.cache_write_tokens,
-            k.estimated_steps AS estimated_attempts
-           FROM howdah.deleted_step_usage k
-          WHERE (k.model_id IS NOT NULL)) u
-     LEFT JOIN howdah.models m ON ((m.id = u.model_id)))
-  GROUP BY u.tenant_id, u.model_id, m.name, m.provider;
+    (COALESCE(u.answers, (0)::numeric))::bigint AS answers,
+    (COALESCE(u.failed_attempts, (0)::numeric))::bigint AS failed_attempts,
+    round((COALESCE(u.answers, (0)::numeric) / NULLIF((COALESCE(u.answers, (0)::numeric) + COALESCE(u.failed_attempts, (0)::numeric)), (0)::numeric)), 4) AS success_rate,
+    (u.tokens_in)::bigint AS tokens_in,
+    (u.tokens_out)::bigint AS tokens_out,
+    u.cost,
+    p.seconds_p50,
+    p.seconds_p95,
+    p.seconds_p99,
+    (COALESCE(u.cached_tokens, (0)::numeric))::bigint AS cached_tokens,
+    (COALESCE(u.cache_write_tokens, (0)::numeric))::bigint AS cache_write_tokens,
+    (COALESCE(u.estimated_attempts, (0)::numeric))::bigint AS estimated_attempts
+   FROM ((usage u
+     LEFT JOIN percentiles p ON (((p.tenant_id = u.tenant_id) AND (p.model_id = u.model_id))))
+     LEFT JOIN howdah.models m ON ((m.id = u.model_id)));
 
 create view howdah.permissions with (security_invoker=true) as
  SELECT object,
@@ -45483,9 +46398,21 @@ create view howdah.routing_decisions with (security_invoker=true) as
     (s.output -> 'chosen'::text) AS chosen,
     (s.output ->> 'reason'::text) AS reason,
     (s.output -> 'candidates'::text) AS candidates,
-    s.finished_at AS decided_at
-   FROM (howdah.steps s
+    s.finished_at AS decided_at,
+        CASE
+            WHEN m.is_member THEN m.agent_id
+            ELSE ( SELECT a.id
+               FROM howdah.agents a
+              WHERE ((a.tenant_id = s.tenant_id) AND (a.name = (s.output #>> '{chosen,0,member}'::text[])) AND (a.deleted_at IS NULL)))
+        END AS chosen_agent_id
+   FROM ((howdah.steps s
      JOIN howdah.executions e ON (((e.id)::uuid = s.execution_id)))
+     LEFT JOIN LATERAL ( SELECT true AS is_member,
+            ((x.member ->> 'agent_id'::text))::uuid AS agent_id
+           FROM (howdah.workflow_versions v
+             CROSS JOIN LATERAL jsonb_array_elements((v.definition #> '{workflow,members}'::text[])) x(member))
+          WHERE ((v.id = e.workflow_version_id) AND ((x.member ->> 'name'::text) = (s.output #>> '{chosen,0,member}'::text[])))
+         LIMIT 1) m ON (true))
   WHERE ((s.kind = 'tool'::howdah.step_kind) AND (s.name = 'route'::text) AND (s.call_id = 'route'::text) AND (e.workflow_id IS NOT NULL));
 
 create view howdah.setting_values with (security_invoker=true) as
@@ -45500,39 +46427,98 @@ create view howdah.setting_values with (security_invoker=true) as
    FROM howdah_private.setting_values() v(tenant_id, key, value, source, default_value, minimum, maximum, description);
 
 create view howdah.tool_performance with (security_invoker=true) as
+ WITH buckets AS (
+         SELECT c.tenant_id,
+            c.tool,
+            c.bucket,
+            sum(c.calls) AS calls,
+            sum(c.errors) AS errors,
+            (sum(c.micros) / sum(c.calls)) AS value
+           FROM howdah_private.call_durations() c(tenant_id, model_id, tool, bucket, calls, errors, micros)
+          WHERE (c.tool IS NOT NULL)
+          GROUP BY c.tenant_id, c.tool, c.bucket
+        ), durations AS (
+         SELECT b.tenant_id,
+            b.tool,
+            b.bucket,
+            b.calls,
+            b.errors,
+            b.value,
+            sum(b.calls) OVER (PARTITION BY b.tenant_id, b.tool ORDER BY b.bucket) AS upto,
+            sum(b.calls) OVER (PARTITION BY b.tenant_id, b.tool) AS total
+           FROM buckets b
+        )
  SELECT tenant_id,
     tool,
     (sum(calls))::bigint AS calls,
     (sum(errors))::bigint AS errors,
     round(((sum(calls) - sum(errors)) / sum(calls)), 4) AS success_rate,
-    (round((max(seconds_p50))::numeric, 4))::double precision AS seconds_p50,
-    (round((max(seconds_p95))::numeric, 4))::double precision AS seconds_p95,
-    (round((max(seconds_p99))::numeric, 4))::double precision AS seconds_p99
-   FROM ( SELECT s.tenant_id,
-            s.name AS tool,
-            count(*) AS calls,
-            count(s.error) AS errors,
-            percentile_cont((0.5)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) AS seconds_p50,
-            percentile_cont((0.95)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) AS seconds_p95,
-            percentile_cont((0.99)::double precision) WITHIN GROUP (ORDER BY ((EXTRACT(epoch FROM (s.finished_at - s.started_at)))::double precision)) AS seconds_p99
-           FROM howdah.steps s
-          WHERE ((s.kind = 'tool'::howdah.step_kind) AND howdah_private.is_tool_call_id(s.call_id) AND (NOT (EXISTS ( SELECT
-                   FROM howdah.executions f
-                  WHERE (((f.id)::uuid = s.execution_id) AND (f.tenant_id = s.tenant_id) AND (f.forked_from_seq IS NOT NULL) AND (s.seq <= f.forked_from_seq))))) AND (NOT (EXISTS ( SELECT
-                   FROM howdah_private.counted_months() c(first_id, next_id)
-                  WHERE ((s.execution_id >= c.first_id) AND (s.execution_id < c.next_id))))))
-          GROUP BY s.tenant_id, s.name
-        UNION ALL
-         SELECT k.tenant_id,
-            k.tool,
-            k.steps,
-            k.errors,
-            NULL::double precision AS seconds_p50,
-            NULL::double precision AS seconds_p95,
-            NULL::double precision AS seconds_p99
-           FROM howdah.deleted_step_usage k
-          WHERE (k.tool IS NOT NULL)) u
+    howdah_private.interpolate_percentile(0.5, max(total), min(value) FILTER (WHERE (upto > floor((0.5 * (total - (1)::numeric))))), min(value) FILTER (WHERE (upto > ceil((0.5 * (total - (1)::numeric)))))) AS seconds_p50,
+    howdah_private.interpolate_percentile(0.95, max(total), min(value) FILTER (WHERE (upto > floor((0.95 * (total - (1)::numeric))))), min(value) FILTER (WHERE (upto > ceil((0.95 * (total - (1)::numeric)))))) AS seconds_p95,
+    howdah_private.interpolate_percentile(0.99, max(total), min(value) FILTER (WHERE (upto > floor((0.99 * (total - (1)::numeric))))), min(value) FILTER (WHERE (upto > ceil((0.99 * (total - (1)::numeric)))))) AS seconds_p99
+   FROM durations d
   GROUP BY tenant_id, tool;
+
+create view howdah.usage_by_day with (security_invoker=true) as
+ SELECT x.tenant_id,
+    x.day,
+    x.agent_id,
+    a.name AS agent,
+    v.version,
+    x.workflow_id,
+    w.name AS workflow,
+    x.model_id,
+    m.name AS model,
+    x.tool,
+    u.id AS user_id,
+    u.username,
+    x.outcome,
+    (sum(x.runs))::bigint AS runs,
+    (sum(x.calls))::bigint AS calls,
+    (sum(x.tokens_in))::bigint AS tokens_in,
+    (sum(x.tokens_out))::bigint AS tokens_out,
+    (sum(x.cached_tokens))::bigint AS cached_tokens,
+    sum(x.cost) AS cost
+   FROM (((((( SELECT r.tenant_id,
+            r.day,
+            r.agent_id,
+            r.agent_version_id,
+            r.workflow_id,
+            NULL::uuid AS model_id,
+            NULL::text AS tool,
+            r.user_id,
+            r.outcome,
+            r.runs,
+            (0)::bigint AS calls,
+            (0)::bigint AS tokens_in,
+            (0)::bigint AS tokens_out,
+            (0)::bigint AS cached_tokens,
+            (0)::numeric AS cost
+           FROM howdah_private.run_usage() r(tenant_id, day, agent_id, agent_version_id, workflow_id, user_id, outcome, runs, ended, steps, tokens_in, tokens_out, cost)
+        UNION ALL
+         SELECT c.tenant_id,
+            c.day,
+            c.agent_id,
+            c.agent_version_id,
+            c.workflow_id,
+            c.model_id,
+            c.tool,
+            c.user_id,
+            c.outcome,
+            0,
+            c.steps,
+            c.tokens_in,
+            c.tokens_out,
+            COALESCE(c.cached_tokens, (howdah_private.cached_tokens(c.usage, (c.tokens_in)::integer))::bigint) AS "coalesce",
+            c.cost
+           FROM howdah_private.call_usage() c(tenant_id, day, agent_id, agent_version_id, workflow_id, user_id, kind, model_id, tool, outcome, steps, tokens_in, tokens_out, cost, cached_tokens, cache_write_tokens, estimated_steps, usage)) x
+     LEFT JOIN howdah.agents a ON ((a.id = x.agent_id)))
+     LEFT JOIN howdah.agent_versions v ON ((v.id = x.agent_version_id)))
+     LEFT JOIN howdah.workflows w ON ((w.id = x.workflow_id)))
+     LEFT JOIN howdah.models m ON ((m.id = x.model_id)))
+     LEFT JOIN howdah.users u ON (((u.tenant_id = x.tenant_id) AND (u.id = x.user_id))))
+  GROUP BY x.tenant_id, x.day, x.agent_id, a.name, v.version, x.workflow_id, w.name, x.model_id, m.name, x.tool, u.id, u.username, x.outcome
+ HAVING ((sum(x.runs) <> (0)::numeric) OR (sum(x.calls) <> (0)::numeric));
 
 create view howdah.violations with (security_invoker=true) as
  SELECT rule,
@@ -45848,6 +46834,8 @@ CREATE TRIGGER _110_check_change BEFORE UPDATE OF tenant_id, agent_id, agent_ver
 CREATE TRIGGER _150_fold_run_head BEFORE UPDATE OF owner_worker, fence, step_count, message_count, model_count, tokens_in, tokens_out, cost, trust, crashes_without_progress, at_risk, has_inbox, is_pause_requested, max_steps, max_tokens, max_cost, max_seconds, children_tokens_in, children_tokens_out, children_cost, active_ms, active_since, agent_id, workflow_id, session_id, updated_at ON howdah.executions FOR EACH ROW WHEN ((old.owner_worker IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_executions__fold_run_head();
 
 CREATE TRIGGER _200_check_move BEFORE UPDATE OF status ON howdah.executions FOR EACH ROW WHEN ((old.status IS DISTINCT FROM new.status)) EXECUTE FUNCTION howdah_private.tg_executions__check_move();
+
+CREATE TRIGGER _210_record_usage BEFORE UPDATE OF status ON howdah.executions FOR EACH ROW WHEN (((old.completed_at IS NULL) <> (new.completed_at IS NULL))) EXECUTE FUNCTION howdah_private.tg_executions__record_usage();
 
 CREATE TRIGGER _300_refuse_rewrite BEFORE UPDATE OF id, tenant_id, agent_id, agent_version_id, workflow_id, workflow_version_id, input, input_data, input_parts, history, client_tools, output, output_data, stop_reason, finish_reason, error, tokens_in, tokens_out, cost, step_count, message_count ON howdah.executions FOR EACH ROW WHEN (((old.completed_at IS NOT NULL) AND (CURRENT_USER <> 'howdah_engine'::name))) EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
@@ -46568,6 +47556,10 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.tools REFERENCING NEW TA
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.tools REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF id, name, aliases, kind, agent_id, workflow_id, server_id, parameters, configuration, compensation_tool_id, timeout_ms ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__refuse_invalid();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, calls, micros, day, bucket ON howdah.usage_durations FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_usage_durations__refuse_invalid();
+
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, day, outcome ON howdah.usage_totals FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_usage_totals__refuse_invalid();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.users FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('users', 'manage');
 
@@ -47363,6 +48355,34 @@ CASE
     ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
 END));
 
+create policy engine on howdah.usage_durations to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.usage_durations to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.usage_durations to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END));
+
+create policy engine on howdah.usage_totals to howdah_engine using (true) with check (true);
+
+create policy operator on howdah.usage_totals to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah.usage_totals to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+END));
+
 create policy engine on howdah.users to howdah_engine using (true) with check (true);
 
 create policy operator on howdah.users to howdah_owner using (true) with check (true);
@@ -47639,6 +48659,10 @@ create policy engine on howdah_private.request_keys to howdah_engine using (true
 
 create policy operator on howdah_private.request_keys to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.run_callbacks to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.run_callbacks to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.run_heads to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.run_heads to howdah_owner using (true) with check (true);
@@ -47703,6 +48727,14 @@ create policy engine on howdah_private.tree_orders to howdah_engine using (true)
 
 create policy operator on howdah_private.tree_orders to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.usage_backfill to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.usage_backfill to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.usage_events to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.usage_events to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.watchers to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.watchers to howdah_owner using (true) with check (true);
@@ -47743,139 +48775,63 @@ grant insert, update on column howdah.agent_tools.requires_approval to howdah_ap
 
 grant insert on column howdah.agent_tools.tool_id to howdah_app;
 
-grant select on column howdah.agents.agent_system_id to howdah_app;
+grant insert, update on column howdah.agents.allow_empty to howdah_app;
 
-grant select on column howdah.agents.agent_system_id to howdah_viewer;
+grant insert, update on column howdah.agents.capabilities to howdah_app;
 
-grant insert, select, update on column howdah.agents.allow_empty to howdah_app;
+grant insert, update on column howdah.agents.context_policy to howdah_app;
 
-grant select on column howdah.agents.allow_empty to howdah_viewer;
-
-grant insert, select, update on column howdah.agents.capabilities to howdah_app;
-
-grant select on column howdah.agents.capabilities to howdah_viewer;
-
-grant insert, select, update on column howdah.agents.context_policy to howdah_app;
-
-grant select on column howdah.agents.context_policy to howdah_viewer;
-
-grant select on column howdah.agents.created_at to howdah_app;
-
-grant select on column howdah.agents.created_at to howdah_viewer;
-
-grant select on column howdah.agents.current_version_id to howdah_app;
-
-grant select on column howdah.agents.current_version_id to howdah_viewer;
-
-grant select, update on column howdah.agents.deleted_at to howdah_app;
+grant update on column howdah.agents.deleted_at to howdah_app;
 
 grant select on column howdah.agents.deleted_at to howdah_inserter;
 
-grant select on column howdah.agents.deleted_at to howdah_viewer;
+grant insert, update on column howdah.agents.description to howdah_app;
 
-grant insert, select, update on column howdah.agents.description to howdah_app;
+grant insert, update on column howdah.agents.domain to howdah_app;
 
-grant select on column howdah.agents.description to howdah_viewer;
+grant insert, update on column howdah.agents.engine to howdah_app;
 
-grant insert, select, update on column howdah.agents.domain to howdah_app;
+grant insert, update on column howdah.agents.engine_configuration to howdah_app;
 
-grant select on column howdah.agents.domain to howdah_viewer;
-
-grant insert, select, update on column howdah.agents.engine to howdah_app;
-
-grant select on column howdah.agents.engine to howdah_viewer;
-
-grant insert, select, update on column howdah.agents.engine_configuration to howdah_app;
-
-grant select on column howdah.agents.engine_configuration to howdah_viewer;
-
-grant insert, select, update on column howdah.agents.human_input to howdah_app;
-
-grant select on column howdah.agents.human_input to howdah_viewer;
-
-grant select on column howdah.agents.id to howdah_app;
+grant insert, update on column howdah.agents.human_input to howdah_app;
 
 grant select on column howdah.agents.id to howdah_inserter;
 
-grant select on column howdah.agents.id to howdah_viewer;
+grant insert, update on column howdah.agents.instruction to howdah_app;
 
-grant insert, select, update on column howdah.agents.instruction to howdah_app;
+grant insert, update on column howdah.agents.is_active to howdah_app;
 
-grant select on column howdah.agents.instruction to howdah_viewer;
-
-grant insert, select, update on column howdah.agents.is_active to howdah_app;
-
-grant select on column howdah.agents.is_active to howdah_viewer;
-
-grant insert, select, update on column howdah.agents.is_default to howdah_app;
-
-grant select on column howdah.agents.is_default to howdah_viewer;
-
-grant select on column howdah.agents.is_restricted to howdah_app;
+grant insert, update on column howdah.agents.is_default to howdah_app;
 
 grant select on column howdah.agents.is_restricted to howdah_inserter;
 
-grant select on column howdah.agents.is_restricted to howdah_viewer;
+grant insert, update on column howdah.agents.max_cost to howdah_app;
 
-grant insert, select, update on column howdah.agents.max_cost to howdah_app;
+grant insert, update on column howdah.agents.max_seconds to howdah_app;
 
-grant select on column howdah.agents.max_cost to howdah_viewer;
+grant insert, update on column howdah.agents.max_steps to howdah_app;
 
-grant insert, select, update on column howdah.agents.max_seconds to howdah_app;
+grant insert, update on column howdah.agents.max_tokens to howdah_app;
 
-grant select on column howdah.agents.max_seconds to howdah_viewer;
-
-grant insert, select, update on column howdah.agents.max_steps to howdah_app;
-
-grant select on column howdah.agents.max_steps to howdah_viewer;
-
-grant insert, select, update on column howdah.agents.max_tokens to howdah_app;
-
-grant select on column howdah.agents.max_tokens to howdah_viewer;
-
-grant insert, select, update on column howdah.agents.name to howdah_app;
+grant insert, update on column howdah.agents.name to howdah_app;
 
 grant select on column howdah.agents.name to howdah_inserter;
 
-grant select on column howdah.agents.name to howdah_viewer;
+grant insert, update on column howdah.agents.output_schema to howdah_app;
 
-grant insert, select, update on column howdah.agents.output_schema to howdah_app;
+grant insert, update on column howdah.agents.prompt_id to howdah_app;
 
-grant select on column howdah.agents.output_schema to howdah_viewer;
+grant insert, update on column howdah.agents.prompt_values to howdah_app;
 
-grant insert, select, update on column howdah.agents.prompt_id to howdah_app;
+grant insert, update on column howdah.agents.retry_for to howdah_app;
 
-grant select on column howdah.agents.prompt_id to howdah_viewer;
-
-grant insert, select, update on column howdah.agents.prompt_values to howdah_app;
-
-grant select on column howdah.agents.prompt_values to howdah_viewer;
-
-grant insert, select, update on column howdah.agents.retry_for to howdah_app;
-
-grant select on column howdah.agents.retry_for to howdah_viewer;
-
-grant insert, select, update on column howdah.agents.system_prompt to howdah_app;
-
-grant select on column howdah.agents.system_prompt to howdah_viewer;
-
-grant select on column howdah.agents.tenant_id to howdah_app;
+grant insert, update on column howdah.agents.system_prompt to howdah_app;
 
 grant select on column howdah.agents.tenant_id to howdah_inserter;
 
-grant select on column howdah.agents.tenant_id to howdah_viewer;
+grant insert, update on column howdah.agents.use_history to howdah_app;
 
-grant select on column howdah.agents.updated_at to howdah_app;
-
-grant select on column howdah.agents.updated_at to howdah_viewer;
-
-grant insert, select, update on column howdah.agents.use_history to howdah_app;
-
-grant select on column howdah.agents.use_history to howdah_viewer;
-
-grant insert, select, update on column howdah.agents.user_id to howdah_app;
-
-grant select on column howdah.agents.user_id to howdah_viewer;
+grant insert, update on column howdah.agents.user_id to howdah_app;
 
 grant insert, update on column howdah.alert_rules.description to howdah_app;
 
@@ -47943,321 +48899,93 @@ grant select on column howdah.api_keys.user_id to howdah_app;
 
 grant select on column howdah.api_keys.user_id to howdah_viewer;
 
-grant insert, select on column howdah.executions.agent_id to howdah_app;
+grant insert on column howdah.executions.agent_id to howdah_app;
 
 grant insert on column howdah.executions.agent_id to howdah_inserter;
 
-grant select on column howdah.executions.agent_id to howdah_viewer;
-
-grant insert, select on column howdah.executions.agent_version_id to howdah_app;
+grant insert on column howdah.executions.agent_version_id to howdah_app;
 
 grant insert on column howdah.executions.agent_version_id to howdah_inserter;
-
-grant select on column howdah.executions.agent_version_id to howdah_viewer;
-
-grant select on column howdah.executions.ancestors to howdah_app;
-
-grant select on column howdah.executions.ancestors to howdah_viewer;
 
 grant insert on column howdah.executions.callback_url to howdah_app;
 
 grant insert on column howdah.executions.callback_url to howdah_inserter;
 
-grant select on column howdah.executions.children_cost to howdah_app;
-
-grant select on column howdah.executions.children_cost to howdah_viewer;
-
-grant select on column howdah.executions.children_tokens_in to howdah_app;
-
-grant select on column howdah.executions.children_tokens_in to howdah_viewer;
-
-grant select on column howdah.executions.children_tokens_out to howdah_app;
-
-grant select on column howdah.executions.children_tokens_out to howdah_viewer;
-
-grant insert, select on column howdah.executions.client_tools to howdah_app;
+grant insert on column howdah.executions.client_tools to howdah_app;
 
 grant insert on column howdah.executions.client_tools to howdah_inserter;
 
-grant select on column howdah.executions.client_tools to howdah_viewer;
-
-grant select on column howdah.executions.compensates_execution_id to howdah_app;
-
-grant select on column howdah.executions.compensates_execution_id to howdah_viewer;
-
-grant select on column howdah.executions.completed_at to howdah_app;
-
-grant select on column howdah.executions.completed_at to howdah_viewer;
-
-grant insert, select on column howdah.executions.concurrency_key to howdah_app;
+grant insert on column howdah.executions.concurrency_key to howdah_app;
 
 grant insert on column howdah.executions.concurrency_key to howdah_inserter;
 
-grant select on column howdah.executions.concurrency_key to howdah_viewer;
-
-grant select on column howdah.executions.contents_encrypted_at to howdah_app;
-
-grant select on column howdah.executions.contents_encrypted_at to howdah_viewer;
-
-grant select on column howdah.executions.contents_erased_at to howdah_app;
-
-grant select on column howdah.executions.contents_erased_at to howdah_viewer;
-
-grant select on column howdah.executions.cost to howdah_app;
-
-grant select on column howdah.executions.cost to howdah_viewer;
-
-grant select on column howdah.executions.created_at to howdah_app;
-
-grant select on column howdah.executions.created_at to howdah_viewer;
-
-grant select on column howdah.executions.created_by to howdah_app;
-
-grant select on column howdah.executions.created_by to howdah_viewer;
-
-grant insert, select on column howdah.executions.debounce_key to howdah_app;
+grant insert on column howdah.executions.debounce_key to howdah_app;
 
 grant insert on column howdah.executions.debounce_key to howdah_inserter;
 
-grant select on column howdah.executions.debounce_key to howdah_viewer;
-
-grant insert, select on column howdah.executions.debounce_ms to howdah_app;
+grant insert on column howdah.executions.debounce_ms to howdah_app;
 
 grant insert on column howdah.executions.debounce_ms to howdah_inserter;
 
-grant select on column howdah.executions.debounce_ms to howdah_viewer;
-
-grant select on column howdah.executions.debounced_at to howdah_app;
-
-grant select on column howdah.executions.debounced_at to howdah_viewer;
-
-grant select on column howdah.executions.depth to howdah_app;
-
-grant select on column howdah.executions.depth to howdah_viewer;
-
-grant select on column howdah.executions.error to howdah_app;
-
-grant select on column howdah.executions.error to howdah_viewer;
-
-grant select on column howdah.executions.finish_reason to howdah_app;
-
-grant select on column howdah.executions.finish_reason to howdah_viewer;
-
-grant select on column howdah.executions.forked_from_execution_id to howdah_app;
-
-grant select on column howdah.executions.forked_from_execution_id to howdah_viewer;
-
-grant select on column howdah.executions.forked_from_seq to howdah_app;
-
-grant select on column howdah.executions.forked_from_seq to howdah_viewer;
-
-grant select on column howdah.executions.handoffs to howdah_app;
-
-grant select on column howdah.executions.handoffs to howdah_viewer;
-
-grant insert, select on column howdah.executions.history to howdah_app;
+grant insert on column howdah.executions.history to howdah_app;
 
 grant insert on column howdah.executions.history to howdah_inserter;
 
-grant select on column howdah.executions.history to howdah_viewer;
-
-grant select on column howdah.executions.id to howdah_app;
-
 grant select on column howdah.executions.id to howdah_inserter;
 
-grant select on column howdah.executions.id to howdah_viewer;
-
-grant insert, select on column howdah.executions.idempotency_key to howdah_app;
+grant insert on column howdah.executions.idempotency_key to howdah_app;
 
 grant insert, select on column howdah.executions.idempotency_key to howdah_inserter;
 
-grant select on column howdah.executions.idempotency_key to howdah_viewer;
-
-grant insert, select on column howdah.executions.input to howdah_app;
+grant insert on column howdah.executions.input to howdah_app;
 
 grant insert on column howdah.executions.input to howdah_inserter;
 
-grant select on column howdah.executions.input to howdah_viewer;
-
-grant insert, select on column howdah.executions.input_data to howdah_app;
+grant insert on column howdah.executions.input_data to howdah_app;
 
 grant insert on column howdah.executions.input_data to howdah_inserter;
 
-grant select on column howdah.executions.input_data to howdah_viewer;
-
-grant select on column howdah.executions.input_hits to howdah_app;
-
-grant select on column howdah.executions.input_hits to howdah_viewer;
-
-grant insert, select on column howdah.executions.input_parts to howdah_app;
+grant insert on column howdah.executions.input_parts to howdah_app;
 
 grant insert on column howdah.executions.input_parts to howdah_inserter;
 
-grant select on column howdah.executions.input_parts to howdah_viewer;
-
-grant insert, select on column howdah.executions.input_trust to howdah_app;
+grant insert on column howdah.executions.input_trust to howdah_app;
 
 grant insert on column howdah.executions.input_trust to howdah_inserter;
 
-grant select on column howdah.executions.input_trust to howdah_viewer;
-
-grant select on column howdah.executions.is_pause_requested to howdah_app;
-
-grant select on column howdah.executions.is_pause_requested to howdah_viewer;
-
-grant select on column howdah.executions.live_children to howdah_app;
-
-grant select on column howdah.executions.live_children to howdah_viewer;
-
-grant insert, select on column howdah.executions.max_cost to howdah_app;
+grant insert on column howdah.executions.max_cost to howdah_app;
 
 grant insert on column howdah.executions.max_cost to howdah_inserter;
 
-grant select on column howdah.executions.max_cost to howdah_viewer;
-
-grant select on column howdah.executions.max_seconds to howdah_app;
-
-grant select on column howdah.executions.max_seconds to howdah_viewer;
-
-grant select on column howdah.executions.max_steps to howdah_app;
-
-grant select on column howdah.executions.max_steps to howdah_viewer;
-
-grant select on column howdah.executions.max_tokens to howdah_app;
-
-grant select on column howdah.executions.max_tokens to howdah_viewer;
-
-grant select on column howdah.executions.message_count to howdah_app;
-
-grant select on column howdah.executions.message_count to howdah_viewer;
-
-grant insert, select on column howdah.executions.metadata to howdah_app;
+grant insert on column howdah.executions.metadata to howdah_app;
 
 grant insert on column howdah.executions.metadata to howdah_inserter;
 
-grant select on column howdah.executions.metadata to howdah_viewer;
-
-grant select on column howdah.executions.metrics to howdah_app;
-
-grant select on column howdah.executions.metrics to howdah_viewer;
-
-grant select on column howdah.executions.model_count to howdah_app;
-
-grant select on column howdah.executions.model_count to howdah_viewer;
-
-grant select on column howdah.executions.output to howdah_app;
-
-grant select on column howdah.executions.output to howdah_viewer;
-
-grant select on column howdah.executions.output_data to howdah_app;
-
-grant select on column howdah.executions.output_data to howdah_viewer;
-
-grant insert, select on column howdah.executions.overrides to howdah_app;
+grant insert on column howdah.executions.overrides to howdah_app;
 
 grant insert on column howdah.executions.overrides to howdah_inserter;
 
-grant select on column howdah.executions.overrides to howdah_viewer;
-
-grant select on column howdah.executions.parent_execution_id to howdah_app;
-
-grant select on column howdah.executions.parent_execution_id to howdah_viewer;
-
-grant insert, select on column howdah.executions.priority to howdah_app;
+grant insert on column howdah.executions.priority to howdah_app;
 
 grant insert on column howdah.executions.priority to howdah_inserter;
 
-grant select on column howdah.executions.priority to howdah_viewer;
-
-grant select on column howdah.executions.root_execution_id to howdah_app;
-
-grant select on column howdah.executions.root_execution_id to howdah_viewer;
-
-grant insert, select on column howdah.executions.run_at to howdah_app;
+grant insert on column howdah.executions.run_at to howdah_app;
 
 grant insert on column howdah.executions.run_at to howdah_inserter;
 
-grant select on column howdah.executions.run_at to howdah_viewer;
-
-grant insert, select on column howdah.executions.session_id to howdah_app;
+grant insert on column howdah.executions.session_id to howdah_app;
 
 grant insert on column howdah.executions.session_id to howdah_inserter;
 
-grant select on column howdah.executions.session_id to howdah_viewer;
-
-grant select on column howdah.executions.started_at to howdah_app;
-
-grant select on column howdah.executions.started_at to howdah_viewer;
-
-grant select on column howdah.executions.status to howdah_app;
-
 grant select on column howdah.executions.status to howdah_inserter;
 
-grant select on column howdah.executions.status to howdah_viewer;
-
-grant select on column howdah.executions.step_count to howdah_app;
-
-grant select on column howdah.executions.step_count to howdah_viewer;
-
-grant select on column howdah.executions.stop_reason to howdah_app;
-
-grant select on column howdah.executions.stop_reason to howdah_viewer;
-
-grant select on column howdah.executions.table_trigger_id to howdah_app;
-
-grant select on column howdah.executions.table_trigger_id to howdah_viewer;
-
-grant select on column howdah.executions.tenant_id to howdah_app;
-
-grant select on column howdah.executions.tenant_id to howdah_viewer;
-
-grant select on column howdah.executions.tokens_in to howdah_app;
-
-grant select on column howdah.executions.tokens_in to howdah_viewer;
-
-grant select on column howdah.executions.tokens_out to howdah_app;
-
-grant select on column howdah.executions.tokens_out to howdah_viewer;
-
-grant select on column howdah.executions.trust to howdah_app;
-
-grant select on column howdah.executions.trust to howdah_viewer;
-
-grant select on column howdah.executions.turn to howdah_app;
-
-grant select on column howdah.executions.turn to howdah_viewer;
-
-grant select on column howdah.executions.updated_at to howdah_app;
-
-grant select on column howdah.executions.updated_at to howdah_viewer;
-
-grant select on column howdah.executions.user_id to howdah_app;
-
-grant select on column howdah.executions.user_id to howdah_viewer;
-
-grant select on column howdah.executions.waiting_for to howdah_app;
-
-grant select on column howdah.executions.waiting_for to howdah_viewer;
-
-grant select on column howdah.executions.wake_at to howdah_app;
-
-grant select on column howdah.executions.wake_at to howdah_viewer;
-
-grant insert, select on column howdah.executions.workflow_id to howdah_app;
+grant insert on column howdah.executions.workflow_id to howdah_app;
 
 grant insert on column howdah.executions.workflow_id to howdah_inserter;
 
-grant select on column howdah.executions.workflow_id to howdah_viewer;
-
-grant insert, select on column howdah.executions.workflow_version_id to howdah_app;
+grant insert on column howdah.executions.workflow_version_id to howdah_app;
 
 grant insert on column howdah.executions.workflow_version_id to howdah_inserter;
-
-grant select on column howdah.executions.workflow_version_id to howdah_viewer;
-
-grant select on column howdah.executions.xmin to howdah_app;
-
-grant select on column howdah.executions.xmin to howdah_viewer;
 
 grant insert on column howdah.grants.agent_id to howdah_app;
 
@@ -48601,87 +49329,35 @@ grant insert, update on column howdah.workflow_agents.sequence_order to howdah_a
 
 grant insert on column howdah.workflow_agents.workflow_id to howdah_app;
 
-grant select on column howdah.workflows.agent_system_id to howdah_app;
-
-grant select on column howdah.workflows.agent_system_id to howdah_viewer;
-
-grant insert, select, update on column howdah.workflows.configuration to howdah_app;
-
-grant select on column howdah.workflows.configuration to howdah_viewer;
-
-grant select on column howdah.workflows.created_at to howdah_app;
-
-grant select on column howdah.workflows.created_at to howdah_viewer;
-
-grant select on column howdah.workflows.current_version_id to howdah_app;
-
-grant select on column howdah.workflows.current_version_id to howdah_viewer;
-
-grant select on column howdah.workflows.deleted_at to howdah_app;
+grant insert, update on column howdah.workflows.configuration to howdah_app;
 
 grant select on column howdah.workflows.deleted_at to howdah_inserter;
 
-grant select on column howdah.workflows.deleted_at to howdah_viewer;
-
-grant insert, select, update on column howdah.workflows.description to howdah_app;
-
-grant select on column howdah.workflows.description to howdah_viewer;
-
-grant select on column howdah.workflows.id to howdah_app;
+grant insert, update on column howdah.workflows.description to howdah_app;
 
 grant select on column howdah.workflows.id to howdah_inserter;
 
-grant select on column howdah.workflows.id to howdah_viewer;
+grant insert, update on column howdah.workflows.instruction to howdah_app;
 
-grant insert, select, update on column howdah.workflows.instruction to howdah_app;
-
-grant select on column howdah.workflows.instruction to howdah_viewer;
-
-grant insert, select, update on column howdah.workflows.is_active to howdah_app;
-
-grant select on column howdah.workflows.is_active to howdah_viewer;
-
-grant select on column howdah.workflows.is_restricted to howdah_app;
+grant insert, update on column howdah.workflows.is_active to howdah_app;
 
 grant select on column howdah.workflows.is_restricted to howdah_inserter;
 
-grant select on column howdah.workflows.is_restricted to howdah_viewer;
+grant insert, update on column howdah.workflows.max_cost to howdah_app;
 
-grant insert, select, update on column howdah.workflows.max_cost to howdah_app;
+grant insert, update on column howdah.workflows.max_seconds to howdah_app;
 
-grant select on column howdah.workflows.max_cost to howdah_viewer;
+grant insert, update on column howdah.workflows.max_steps to howdah_app;
 
-grant insert, select, update on column howdah.workflows.max_seconds to howdah_app;
+grant insert, update on column howdah.workflows.max_tokens to howdah_app;
 
-grant select on column howdah.workflows.max_seconds to howdah_viewer;
-
-grant insert, select, update on column howdah.workflows.max_steps to howdah_app;
-
-grant select on column howdah.workflows.max_steps to howdah_viewer;
-
-grant insert, select, update on column howdah.workflows.max_tokens to howdah_app;
-
-grant select on column howdah.workflows.max_tokens to howdah_viewer;
-
-grant insert, select, update on column howdah.workflows.name to howdah_app;
+grant insert, update on column howdah.workflows.name to howdah_app;
 
 grant select on column howdah.workflows.name to howdah_inserter;
 
-grant select on column howdah.workflows.name to howdah_viewer;
-
-grant select on column howdah.workflows.tenant_id to howdah_app;
-
 grant select on column howdah.workflows.tenant_id to howdah_inserter;
 
-grant select on column howdah.workflows.tenant_id to howdah_viewer;
-
-grant insert, select, update on column howdah.workflows.type to howdah_app;
-
-grant select on column howdah.workflows.type to howdah_viewer;
-
-grant select on column howdah.workflows.updated_at to howdah_app;
-
-grant select on column howdah.workflows.updated_at to howdah_viewer;
+grant insert, update on column howdah.workflows.type to howdah_app;
 
 grant select on column howdah_private.run_heads.cost to howdah_app;
 
@@ -48881,6 +49557,12 @@ grant execute on function howdah.engine_schema(howdah.agent_engine) to howdah_vi
 
 grant execute on function howdah.erase_user(uuid,howdah.erasure_mode,boolean) to howdah_app;
 
+grant execute on function howdah.executions_queue_seconds(howdah.executions) to howdah_app;
+
+grant execute on function howdah.executions_queue_seconds(howdah.executions) to howdah_engine;
+
+grant execute on function howdah.executions_queue_seconds(howdah.executions) to howdah_viewer;
+
 grant execute on function howdah.explain_execution(uuid) to howdah_app;
 
 grant execute on function howdah.explain_model(text,text,jsonb) to howdah_app;
@@ -49068,6 +49750,12 @@ grant execute on function howdah.tools_actions(howdah.tools) to howdah_engine;
 grant execute on function howdah.tools_actions(howdah.tools) to howdah_viewer;
 
 grant execute on function howdah.unwatch_table(text) to howdah_engine;
+
+grant execute on function howdah.usage_by(text,text,timestamp with time zone) to howdah_app;
+
+grant execute on function howdah.usage_by(text,text,timestamp with time zone) to howdah_engine;
+
+grant execute on function howdah.usage_by(text,text,timestamp with time zone) to howdah_viewer;
 
 grant execute on function howdah.use_alert_rules(uuid) to howdah_app;
 
@@ -49309,6 +49997,8 @@ grant execute on function howdah_private.author(uuid) to howdah_viewer;
 
 grant execute on function howdah_private.await_worker(uuid,timestamp with time zone,boolean) to howdah_app;
 
+grant execute on function howdah_private.backfill_usage(integer) to howdah_worker;
+
 grant execute on function howdah_private.base62(bytea,integer) to howdah_engine;
 
 grant execute on function howdah_private.base_type(oid) to howdah_app;
@@ -49385,6 +50075,12 @@ grant execute on function howdah_private.call_board_write(uuid,jsonb) to howdah_
 
 grant execute on function howdah_private.call_discover_agents(uuid,jsonb) to howdah_worker;
 
+grant execute on function howdah_private.call_durations() to howdah_app;
+
+grant execute on function howdah_private.call_durations() to howdah_engine;
+
+grant execute on function howdah_private.call_durations() to howdah_viewer;
+
 grant execute on function howdah_private.call_files(uuid,text[]) to howdah_worker;
 
 grant execute on function howdah_private.call_load_skill(uuid,jsonb) to howdah_worker;
@@ -49402,6 +50098,12 @@ grant execute on function howdah_private.call_search_messages(uuid,jsonb) to how
 grant execute on function howdah_private.call_send_message(uuid,jsonb,jsonb) to howdah_worker;
 
 grant execute on function howdah_private.call_todo(uuid,jsonb) to howdah_worker;
+
+grant execute on function howdah_private.call_usage() to howdah_app;
+
+grant execute on function howdah_private.call_usage() to howdah_engine;
+
+grant execute on function howdah_private.call_usage() to howdah_viewer;
 
 grant execute on function howdah_private.call_with_deferred(text,jsonb,text) to howdah_engine;
 
@@ -49721,6 +50423,8 @@ grant execute on function howdah_private.count_requests_of(uuid[]) to howdah_aut
 
 grant execute on function howdah_private.count_text(bigint,text) to howdah_engine;
 
+grant execute on function howdah_private.count_usage(integer) to howdah_worker;
+
 grant execute on function howdah_private.count_words(text[],text) to howdah_engine;
 
 grant execute on function howdah_private.counted_months() to howdah_app;
@@ -49860,6 +50564,12 @@ grant execute on function howdah_private.due_checkpoints() to howdah_worker;
 grant execute on function howdah_private.due_times(howdah.schedules,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.due_watches() to howdah_worker;
+
+grant execute on function howdah_private.duration_bucket(bigint) to howdah_app;
+
+grant execute on function howdah_private.duration_bucket(bigint) to howdah_engine;
+
+grant execute on function howdah_private.duration_bucket(bigint) to howdah_viewer;
 
 grant execute on function howdah_private.edge_faults(jsonb) to howdah_engine;
 
@@ -50188,6 +50898,12 @@ grant execute on function howdah_private.inserting_statement(text,text) to howda
 grant execute on function howdah_private.installation_alerts() to howdah_engine;
 
 grant execute on function howdah_private.integration_document(howdah.integrations) to howdah_engine;
+
+grant execute on function howdah_private.interpolate_percentile(numeric,numeric,numeric,numeric) to howdah_app;
+
+grant execute on function howdah_private.interpolate_percentile(numeric,numeric,numeric,numeric) to howdah_engine;
+
+grant execute on function howdah_private.interpolate_percentile(numeric,numeric,numeric,numeric) to howdah_viewer;
 
 grant execute on function howdah_private.invisible_characters() to howdah_app;
 
@@ -50628,6 +51344,8 @@ grant execute on function howdah_private.mcp_tool_name(text,text) to howdah_engi
 grant execute on function howdah_private.membership_faults() to howdah_engine;
 
 grant execute on function howdah_private.merge_erasure_results(jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.merge_usage(integer) to howdah_worker;
 
 grant execute on function howdah_private.message_json(howdah.messages) to howdah_app;
 
@@ -51205,11 +51923,23 @@ grant execute on function howdah_private.run_by_id(uuid,uuid,text,jsonb,uuid,tim
 
 grant execute on function howdah_private.run_contents(uuid[],text,uuid,integer,integer) to howdah_worker;
 
+grant execute on function howdah_private.run_days() to howdah_app;
+
+grant execute on function howdah_private.run_days() to howdah_engine;
+
+grant execute on function howdah_private.run_days() to howdah_viewer;
+
 grant execute on function howdah_private.run_differences(jsonb,jsonb,text[]) to howdah_app;
 
 grant execute on function howdah_private.run_differences(jsonb,jsonb,text[]) to howdah_engine;
 
 grant execute on function howdah_private.run_differences(jsonb,jsonb,text[]) to howdah_viewer;
+
+grant execute on function howdah_private.run_durations() to howdah_app;
+
+grant execute on function howdah_private.run_durations() to howdah_engine;
+
+grant execute on function howdah_private.run_durations() to howdah_viewer;
 
 grant execute on function howdah_private.run_figures(jsonb) to howdah_app;
 
@@ -51234,6 +51964,12 @@ grant execute on function howdah_private.run_settings(uuid) to howdah_worker;
 grant execute on function howdah_private.run_statements(text[]) to howdah_engine;
 
 grant execute on function howdah_private.run_timers(text) to howdah_worker;
+
+grant execute on function howdah_private.run_usage() to howdah_app;
+
+grant execute on function howdah_private.run_usage() to howdah_engine;
+
+grant execute on function howdah_private.run_usage() to howdah_viewer;
 
 grant execute on function howdah_private.runnable_models(text) to howdah_app;
 
@@ -51448,6 +52184,12 @@ grant execute on function howdah_private.step_line(integer,howdah.step_kind,text
 grant execute on function howdah_private.step_line(integer,howdah.step_kind,text,numeric,text) to howdah_viewer;
 
 grant execute on function howdah_private.step_note(howdah.steps) to howdah_engine;
+
+grant execute on function howdah_private.step_usage(howdah_private.usage_events) to howdah_app;
+
+grant execute on function howdah_private.step_usage(howdah_private.usage_events) to howdah_engine;
+
+grant execute on function howdah_private.step_usage(howdah_private.usage_events) to howdah_viewer;
 
 grant execute on function howdah_private.steps_after(uuid[],integer[],integer) to howdah_authenticator;
 
@@ -51827,6 +52569,10 @@ grant execute on function howdah_private.tg_tools__refuse_mcp() to howdah_engine
 
 grant execute on function howdah_private.tg_tools__refuse_sql() to howdah_engine;
 
+grant execute on function howdah_private.tg_usage_durations__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_usage_totals__refuse_invalid() to howdah_engine;
+
 grant execute on function howdah_private.tg_users__permit_owner() to howdah_engine;
 
 grant execute on function howdah_private.tg_users__refuse_invalid() to howdah_engine;
@@ -51926,6 +52672,10 @@ grant execute on function howdah_private.tree_states(uuid[],integer) to howdah_a
 grant execute on function howdah_private.type_schema(oid) to howdah_engine;
 
 grant execute on function howdah_private.unaligned_trees(date,integer) to howdah_owner;
+
+grant execute on function howdah_private.uncounted_usage() to howdah_app;
+
+grant execute on function howdah_private.uncounted_usage() to howdah_viewer;
 
 grant execute on function howdah_private.unescape_markdown(text) to howdah_app;
 
@@ -52203,7 +52953,11 @@ grant select, update on table howdah.agent_versions to howdah_eraser;
 
 grant select on table howdah.agent_versions to howdah_viewer;
 
+grant select on table howdah.agents to howdah_app;
+
 grant delete, insert, select, update on table howdah.agents to howdah_engine;
+
+grant select on table howdah.agents to howdah_viewer;
 
 grant delete, select on table howdah.alert_rules to howdah_app;
 
@@ -52249,9 +53003,13 @@ grant delete, insert, select, update on table howdah.deleted_step_usage to howda
 
 grant select on table howdah.deleted_step_usage to howdah_viewer;
 
+grant select on table howdah.executions to howdah_app;
+
 grant delete, insert, select, update on table howdah.executions to howdah_engine;
 
 grant delete, select, update on table howdah.executions to howdah_eraser;
+
+grant select on table howdah.executions to howdah_viewer;
 
 grant select on table howdah.feedback_entries to howdah_app;
 
@@ -52463,6 +53221,18 @@ grant delete, insert, select, update on table howdah.tools to howdah_engine;
 
 grant select on table howdah.tools to howdah_viewer;
 
+grant select on table howdah.usage_durations to howdah_app;
+
+grant delete, insert, select, update on table howdah.usage_durations to howdah_engine;
+
+grant select on table howdah.usage_durations to howdah_viewer;
+
+grant select on table howdah.usage_totals to howdah_app;
+
+grant delete, insert, select, update on table howdah.usage_totals to howdah_engine;
+
+grant select on table howdah.usage_totals to howdah_viewer;
+
 grant select on table howdah.users to howdah_app;
 
 grant delete, insert, select, update on table howdah.users to howdah_engine;
@@ -52509,7 +53279,11 @@ grant select, update on table howdah.workflow_versions to howdah_eraser;
 
 grant select on table howdah.workflow_versions to howdah_viewer;
 
+grant select on table howdah.workflows to howdah_app;
+
 grant delete, insert, select, update on table howdah.workflows to howdah_engine;
+
+grant select on table howdah.workflows to howdah_viewer;
 
 grant delete, insert, select, update on table howdah_private.account_flows to howdah_engine;
 
@@ -52587,6 +53361,8 @@ grant delete, insert, select, update on table howdah_private.receivers to howdah
 
 grant delete, insert, select, update on table howdah_private.request_keys to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.run_callbacks to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.run_heads to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.run_tags to howdah_engine;
@@ -52609,6 +53385,10 @@ grant delete, insert, select, update on table howdah_private.tree_entries to how
 
 grant delete, insert, select, update on table howdah_private.tree_orders to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.usage_backfill to howdah_engine;
+
+grant delete, insert, select, update on table howdah_private.usage_events to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.watchers to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.workers to howdah_engine;
@@ -52620,6 +53400,12 @@ grant delete, insert, select, update on view howdah.agent_performance to howdah_
 grant select on view howdah.agent_performance to howdah_viewer;
 
 grant delete, insert, select, update on view howdah.alerts to howdah_engine;
+
+grant select on view howdah.approval_times to howdah_app;
+
+grant delete, insert, select, update on view howdah.approval_times to howdah_engine;
+
+grant select on view howdah.approval_times to howdah_viewer;
 
 grant select on view howdah.daily_usage to howdah_app;
 
@@ -52650,6 +53436,12 @@ grant select on view howdah.execution_tree to howdah_app;
 grant delete, insert, select, update on view howdah.execution_tree to howdah_engine;
 
 grant select on view howdah.execution_tree to howdah_viewer;
+
+grant select on view howdah.failures to howdah_app;
+
+grant delete, insert, select, update on view howdah.failures to howdah_engine;
+
+grant select on view howdah.failures to howdah_viewer;
 
 grant select on view howdah.limit_usage to howdah_app;
 
@@ -52706,6 +53498,12 @@ grant select on view howdah.tool_performance to howdah_app;
 grant delete, insert, select, update on view howdah.tool_performance to howdah_engine;
 
 grant select on view howdah.tool_performance to howdah_viewer;
+
+grant select on view howdah.usage_by_day to howdah_app;
+
+grant delete, insert, select, update on view howdah.usage_by_day to howdah_engine;
+
+grant select on view howdah.usage_by_day to howdah_viewer;
 
 grant delete, insert, select, update on view howdah.violations to howdah_engine;
 
@@ -52905,7 +53703,8 @@ comment on column howdah.agents.use_history is 'True sends earlier runs of the s
 
 comment on column howdah.agents.user_id is 'The user that the agent belongs to; null for the whole tenant.';
 
-comment on column howdah.agents.version_is_stale is 'True from an edit until the same transaction writes the new version at commit.';
+comment on column howdah.agents.version_is_stale is '@behavior -*
+True from an edit until the same transaction writes the new version at commit.';
 
 comment on column howdah.alert_rules.changed_at is 'Time of the last change of state.';
 
@@ -52984,6 +53783,34 @@ comment on column howdah.api_keys.scopes is 'Allowed actions out of read, run, e
 comment on column howdah.api_keys.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
 comment on column howdah.api_keys.user_id is 'User as whom the key acts. Null means the tenant as a whole.';
+
+comment on column howdah.approval_times.agent is 'The agent that wanted to call the tool, by name.';
+
+comment on column howdah.approval_times.agent_id is 'The agent.';
+
+comment on column howdah.approval_times.answer is 'approve or reject; null without an answer.';
+
+comment on column howdah.approval_times.answered_at is 'Time of the answer.';
+
+comment on column howdah.approval_times.answered_by is 'Who answered. Null while the question is open, or after it was cancelled.';
+
+comment on column howdah.approval_times.created_at is 'Time of creation.';
+
+comment on column howdah.approval_times.execution_id is 'The run.';
+
+comment on column howdah.approval_times.question_id is 'The question that asked for the approval.';
+
+comment on column howdah.approval_times.required_role is 'Role that had to approve. Null for any admin or owner.';
+
+comment on column howdah.approval_times.root_execution_id is 'The root of the tree; for a root, the run itself.';
+
+comment on column howdah.approval_times.seconds is 'Seconds from the question to its answer, or until now while it is open. Null if it ended without an answer.';
+
+comment on column howdah.approval_times.status is 'The current status.';
+
+comment on column howdah.approval_times.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.approval_times.tool is 'The tool, by name.';
 
 comment on column howdah.approvals.agent_id is 'The agent.';
 
@@ -53288,9 +54115,11 @@ comment on column howdah.execution_tree.waiting_for is 'The reason for waiting: 
 
 comment on column howdah.execution_tree.workflow is 'The workflow, by name.';
 
-comment on column howdah.executions.active_ms is 'Active time before active_since, in milliseconds.';
+comment on column howdah.executions.active_ms is '@behavior -*
+Active time before active_since, in milliseconds.';
 
-comment on column howdah.executions.active_since is 'Start of the current period of activity, while the run is running.';
+comment on column howdah.executions.active_since is '@behavior -*
+Start of the current period of activity, while the run is running.';
 
 comment on column howdah.executions.agent_id is 'The agent of the run; null for the run of a workflow.';
 
@@ -53298,9 +54127,10 @@ comment on column howdah.executions.agent_version_id is 'Version of the agent, p
 
 comment on column howdah.executions.ancestors is 'All runs above, from the root down, which is the order of locks.';
 
-comment on column howdah.executions.at_risk is 'True while a worker of an older release runs code of a suspect. Later releases run suspects alone and do not set it.';
+comment on column howdah.executions.at_risk is '@behavior -*
+True while a worker of an older release runs code of a suspect. Later releases run suspects alone and do not set it.';
 
-comment on column howdah.executions.callback_url is 'URL that receives the end of this run, and questions of the runs below, like a webhook. Signed with the secret `callbacks` if it exists.';
+comment on column howdah.executions.callback_url is 'URL that receives the end of this run, and questions of the runs below, like a webhook. Signed with the secret `callbacks` if it exists. It reads as https://host/…, since it may contain a key.';
 
 comment on column howdah.executions.children_cost is 'Cost of all runs below. It counts against max_cost.';
 
@@ -53320,11 +54150,16 @@ comment on column howdah.executions.contents_encrypted_at is 'Time at which the 
 
 comment on column howdah.executions.contents_erased_at is 'Time at which texts and arguments were erased. Usage and times stay.';
 
-comment on column howdah.executions.contents_key_id is 'Data key of the encrypted contents. Null if they are in plain text.';
+comment on column howdah.executions.contents_key_id is '@behavior -*
+Data key of the encrypted contents. Null if they are in plain text.';
 
 comment on column howdah.executions.cost is 'Sum of the cost of its steps, at the prices when they committed. In SQL, execution_counters is exact while the run is running.';
 
-comment on column howdah.executions.crashes_without_progress is 'Number of workers that died with this run since its last commit. While the run is running, as of the last change of this row.';
+comment on column howdah.executions.counted_steps is '@behavior -*
+Number of steps that usage_by_day counts with the ended runs. Null before the first end.';
+
+comment on column howdah.executions.crashes_without_progress is '@behavior -*
+Number of workers that died with this run since its last commit. While the run is running, as of the last change of this row.';
 
 comment on column howdah.executions.created_at is 'Time of creation.';
 
@@ -53340,11 +54175,13 @@ comment on column howdah.executions.depth is 'Number of runs above; 0 for a root
 
 comment on column howdah.executions.error is 'The error of a failed run: {code, message, retryable, cause}.';
 
-comment on column howdah.executions.fence is 'A fencing token. It rises with each claim, and when the run returns to the queue. A commit with an older fence changes nothing.';
+comment on column howdah.executions.fence is '@behavior -*
+A fencing token. It rises with each claim, and when the run returns to the queue. A commit with an older fence changes nothing.';
 
 comment on column howdah.executions.finish_reason is 'How the last model answer of a run that has ended was ended: stop, tool_calls, length (the token limit cut it off), content_filter or refusal. For a workflow, of the answers that its own answer consists of. Null if no model answered.';
 
-comment on column howdah.executions.first_limits is 'Limits before the first retry_execution or handoff that changed them.';
+comment on column howdah.executions.first_limits is '@behavior -*
+Limits before the first retry_execution or handoff that changed them.';
 
 comment on column howdah.executions.forked_from_execution_id is 'Run that this run was forked from. The fork leaves it unchanged.';
 
@@ -53352,7 +54189,8 @@ comment on column howdah.executions.forked_from_seq is 'Number of steps copied f
 
 comment on column howdah.executions.handoffs is 'Number of handoffs. agent_id is the current agent; steps of kind handoff name the earlier agents.';
 
-comment on column howdah.executions.has_inbox is 'True while an event from outside is not in the log yet.';
+comment on column howdah.executions.has_inbox is '@behavior -*
+True while an event from outside is not in the log yet.';
 
 comment on column howdah.executions.history is 'Earlier conversation that the client manages: [{"role": "user", "content": "…"}, …]. It follows the conversation of the session. Messages of role system apply to this run only.';
 
@@ -53382,13 +54220,16 @@ comment on column howdah.executions.max_steps is 'Maximum number of model answer
 
 comment on column howdah.executions.max_tokens is 'Maximum tokens of a run and the runs below it; null for no limit.';
 
-comment on column howdah.executions.members_at_once is 'Maximum number of members of a workflow run that work at the same time. The others wait for their turn. Null means all.';
+comment on column howdah.executions.members_at_once is '@behavior -*
+Maximum number of members of a workflow run that work at the same time. The others wait for their turn. Null means all.';
 
-comment on column howdah.executions.members_waiting is 'Number of live children that wait for their turn.';
+comment on column howdah.executions.members_waiting is '@behavior -*
+Number of live children that wait for their turn.';
 
 comment on column howdah.executions.message_count is 'Number of messages in the conversation. In SQL, execution_counters is exact while the run is running.';
 
-comment on column howdah.executions.messages_at_retry is 'Number of messages at the last retry_execution. Guards examine only later messages.';
+comment on column howdah.executions.messages_at_retry is '@behavior -*
+Number of messages at the last retry_execution. Guards examine only later messages.';
 
 comment on column howdah.executions.metadata is 'Tags of your own, such as {"order": 4711}. find_runs searches them by an index.';
 
@@ -53396,7 +54237,8 @@ comment on column howdah.executions.metrics is 'Facts about the end, from hooks:
 
 comment on column howdah.executions.model_count is 'Number of model answers so far. They count against max_steps. In SQL, execution_counters is exact while the run is running.';
 
-comment on column howdah.executions.moves is 'Number of status changes, part of the version of the session state.';
+comment on column howdah.executions.moves is '@behavior -*
+Number of status changes, part of the version of the session state.';
 
 comment on column howdah.executions.output is 'The output.';
 
@@ -53404,13 +54246,16 @@ comment on column howdah.executions.output_data is 'The answer as JSON, if the a
 
 comment on column howdah.executions.overrides is 'Differences from the pinned version, set when the run started: model (by name, kept by value), request_params, allowed_tools, suppress_markdown. Child runs also have mission_override.';
 
-comment on column howdah.executions.owner_worker is 'The worker process that owns the run while it is running.';
+comment on column howdah.executions.owner_worker is '@behavior -*
+The worker process that owns the run while it is running.';
 
-comment on column howdah.executions.parent_call_id is 'Tool call of the parent that this run answers.';
+comment on column howdah.executions.parent_call_id is '@behavior -*
+Tool call of the parent that this run answers.';
 
 comment on column howdah.executions.parent_execution_id is 'The parent run; null for a root.';
 
-comment on column howdah.executions.paused_from is 'Reason why a paused run was waiting. Null if it was not waiting.';
+comment on column howdah.executions.paused_from is '@behavior -*
+Reason why a paused run was waiting. Null if it was not waiting.';
 
 comment on column howdah.executions.priority is 'Priority in the queue. Smaller values run first.';
 
@@ -53448,11 +54293,32 @@ comment on column howdah.executions.waiting_for is 'What a waiting run waits for
 
 comment on column howdah.executions.wake_at is 'Time at which the timer of the run fires.';
 
-comment on column howdah.executions.wakes_on is 'Kind of ends that wake a workflow run while it waits for members.';
+comment on column howdah.executions.wakes_on is '@behavior -*
+Kind of ends that wake a workflow run while it waits for members.';
 
 comment on column howdah.executions.workflow_id is 'Workflow that runs. Null in the run of an agent.';
 
 comment on column howdah.executions.workflow_version_id is 'The pinned version of the workflow.';
+
+comment on column howdah.failures.agent is 'The agent, by name.';
+
+comment on column howdah.failures.agent_id is 'The agent.';
+
+comment on column howdah.failures.code is 'Code of the error, as in docs/errors.';
+
+comment on column howdah.failures.day is 'The day in UTC on which the runs were inserted.';
+
+comment on column howdah.failures.example_execution_id is 'The newest of these runs.';
+
+comment on column howdah.failures.runs is 'Number of runs that failed and still exist.';
+
+comment on column howdah.failures.stop_reason is 'Why the runs ended: error, a limit such as max_steps, and so on.';
+
+comment on column howdah.failures.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.failures.workflow is 'The workflow, by name.';
+
+comment on column howdah.failures.workflow_id is 'The workflow.';
 
 comment on column howdah.feedback_entries.comment is 'Free text. [erased] after the contents of the run or its author were erased.';
 
@@ -54213,6 +55079,8 @@ comment on column howdah.routing_decisions.candidates is 'The other candidates.'
 
 comment on column howdah.routing_decisions.chosen is 'The chosen members, with confidence.';
 
+comment on column howdah.routing_decisions.chosen_agent_id is 'The agent that was chosen first. Null if no member was chosen, or one that is a workflow or a person.';
+
 comment on column howdah.routing_decisions.decided_at is 'Time of the decision.';
 
 comment on column howdah.routing_decisions.execution_id is 'The run.';
@@ -54599,6 +55467,114 @@ comment on column howdah.tools.updated_at is 'Time of the last change.';
 
 comment on column howdah.tools.workflow_id is 'Kind workflow: the workflow that does the work, in a child run of the caller.';
 
+comment on column howdah.usage_by_day.agent is 'The agent, by name.';
+
+comment on column howdah.usage_by_day.agent_id is 'The agent.';
+
+comment on column howdah.usage_by_day.cached_tokens is 'Input tokens that the provider read from its prompt cache; a part of tokens_in.';
+
+comment on column howdah.usage_by_day.calls is 'Number of attempts of the model, or of calls of the tool. 0 in a row of runs.';
+
+comment on column howdah.usage_by_day.cost is 'Cost at the prices at the time of each call.';
+
+comment on column howdah.usage_by_day.day is 'The day in UTC on which the runs were inserted, or on which the calls began.';
+
+comment on column howdah.usage_by_day.model is 'The model, by name. Null in a row of runs or tool calls, and for a deleted model.';
+
+comment on column howdah.usage_by_day.model_id is 'The model.';
+
+comment on column howdah.usage_by_day.outcome is 'For runs completed, failed, cancelled, or null while they are live. For calls ok or error.';
+
+comment on column howdah.usage_by_day.runs is 'Number of runs. 0 in a row of calls.';
+
+comment on column howdah.usage_by_day.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.usage_by_day.tokens_in is 'Tokens read by models.';
+
+comment on column howdah.usage_by_day.tokens_out is 'Tokens written by models.';
+
+comment on column howdah.usage_by_day.tool is 'The tool. Null in a row of runs or of a model.';
+
+comment on column howdah.usage_by_day.user_id is 'The user of the runs. Null for runs without a user or of a deleted user, and in a row of a tool.';
+
+comment on column howdah.usage_by_day.username is 'The user, by name.';
+
+comment on column howdah.usage_by_day.version is 'Version of the agent. Null for a workflow.';
+
+comment on column howdah.usage_by_day.workflow is 'The workflow, by name.';
+
+comment on column howdah.usage_by_day.workflow_id is 'The workflow.';
+
+comment on column howdah.usage_durations.agent_id is 'The agent of the runs. For calls, the agent if it was restricted when they were counted.';
+
+comment on column howdah.usage_durations.agent_version_id is 'The version of the agent. Null for workflows and calls.';
+
+comment on column howdah.usage_durations.bucket is 'Logarithm of the duration in microseconds to the base 1.02, rounded down.';
+
+comment on column howdah.usage_durations.calls is 'Number of runs, answers or calls.';
+
+comment on column howdah.usage_durations.day is 'As in usage_totals. For calls of models and tools, the first day of the month.';
+
+comment on column howdah.usage_durations.errors is 'Number of calls with an error.';
+
+comment on column howdah.usage_durations.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
+
+comment on column howdah.usage_durations.is_merged is 'As in usage_totals.';
+
+comment on column howdah.usage_durations.micros is 'Sum of their durations, in microseconds.';
+
+comment on column howdah.usage_durations.model_id is 'The model.';
+
+comment on column howdah.usage_durations.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.usage_durations.tool is 'The tool, by name.';
+
+comment on column howdah.usage_durations.workflow_id is 'The workflow.';
+
+comment on column howdah.usage_totals.agent_id is 'The agent.';
+
+comment on column howdah.usage_totals.agent_version_id is 'The version of the agent. Null for workflows.';
+
+comment on column howdah.usage_totals.cache_write_tokens is 'Input tokens that providers wrote to their prompt caches; a part of tokens_in.';
+
+comment on column howdah.usage_totals.cached_tokens is 'Input tokens that providers read from their prompt caches; a part of tokens_in.';
+
+comment on column howdah.usage_totals.cost is 'Cost of model calls, at the prices when the step was committed.';
+
+comment on column howdah.usage_totals.day is 'Day in UTC on which the runs were inserted, or on which the steps began.';
+
+comment on column howdah.usage_totals.errors is 'Number of steps with an error, in a row of steps.';
+
+comment on column howdah.usage_totals.estimated_steps is 'Number of steps whose tokens are estimated, since the vendor reported no counts.';
+
+comment on column howdah.usage_totals.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
+
+comment on column howdah.usage_totals.is_merged is 'True in a row that was merged from others of its key. There is no other such row of the key.';
+
+comment on column howdah.usage_totals.kind is 'Kind of the steps. Null in a row of runs.';
+
+comment on column howdah.usage_totals.model_id is 'The model.';
+
+comment on column howdah.usage_totals.outcome is 'completed, failed or cancelled in a row of runs, ok or error in a row of steps.';
+
+comment on column howdah.usage_totals.roots is 'Number of runs that have no parent.';
+
+comment on column howdah.usage_totals.runs is 'Number of runs. 0 in a row of steps.';
+
+comment on column howdah.usage_totals.steps is 'Number of steps, without steps that forks share with their originals.';
+
+comment on column howdah.usage_totals.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
+
+comment on column howdah.usage_totals.tokens_in is 'Tokens read by models.';
+
+comment on column howdah.usage_totals.tokens_out is 'Tokens written by models.';
+
+comment on column howdah.usage_totals.tool is 'The tool, by name.';
+
+comment on column howdah.usage_totals.user_id is 'The user of the runs. Null in a row of a tool. Names nobody once the user is deleted.';
+
+comment on column howdah.usage_totals.workflow_id is 'The workflow.';
+
 comment on column howdah.users.created_at is 'Time of creation.';
 
 comment on column howdah.users.email is 'The email address of the user.';
@@ -54800,7 +55776,8 @@ comment on column howdah.workflows.type is 'chain, parallel, router, orchestrato
 
 comment on column howdah.workflows.updated_at is 'Time of the last change.';
 
-comment on column howdah.workflows.version_is_stale is 'True from an edit until the same transaction writes the new version at commit.';
+comment on column howdah.workflows.version_is_stale is '@behavior -*
+True from an edit until the same transaction writes the new version at commit.';
 
 comment on column howdah_private.alert_limits.is_active is 'False switches off the alert.';
 
@@ -54930,6 +55907,20 @@ comment on column howdah_private.tree_orders.top_execution_id is 'Run at the top
 
 comment on column howdah_private.tree_orders.top_seq is 'Number of steps of the top run whose place in the order is final.';
 
+comment on column howdah_private.usage_backfill.counted_to is 'Ended runs up to this id are counted.';
+
+comment on column howdah_private.usage_events.first_seq is 'Last step that was counted before. The event counts later steps.';
+
+comment on column howdah_private.usage_events.last_seq is 'Last step that the event counts.';
+
+comment on column howdah_private.usage_events.micros is 'Microseconds from the first claim to the end. Null if the run was never claimed.';
+
+comment on column howdah_private.usage_events.moves is 'Number of status changes of the run, which tells its events apart.';
+
+comment on column howdah_private.usage_events.sign is '1 counts the run, -1 takes it back.';
+
+comment on column howdah_private.usage_events.steps is 'Number of steps of the run, without steps that a fork shares with its original.';
+
 comment on column howdah_private.workers.custom_engines is 'Engines that are functions of the worker. Null for a worker of an earlier release, which may have any.';
 
 comment on column howdah_private.workers.custom_tools is 'Names of the tools in TypeScript that the worker has. Calls of others fail there.';
@@ -55014,6 +56005,8 @@ comment on routine howdah.disconnect_account(uuid) is 'Disconnects an account an
 comment on routine howdah.engine_schema(howdah.agent_engine) is 'Returns the JSON Schema of agents.engine_configuration for this engine.';
 
 comment on routine howdah.erase_user(uuid,howdah.erasure_mode,boolean) is 'Erases the data of a user: contents become [erased], or the runs and sessions of the user are deleted. Returns the number of rows of each kind, and the files outside the database, which workers delete. Raises HWCNF while a run of the user is live, unless cancel_live is set.';
+
+comment on routine howdah.executions_queue_seconds(howdah.executions) is 'Seconds from the time at which the run was due (run_at, or its insert if that is later) to its first claim. Waits for a turn or a limit count. Null before the first claim.';
 
 comment on routine howdah.explain_execution(uuid) is 'Explains the current state of a run: {execution_id, status, since, reason, summary, blocked_by, next}. next lists the possible actions and their targets.';
 
@@ -55128,6 +56121,8 @@ What the agent that this tool calls may call itself: [{name, description, parame
 comment on routine howdah.unwatch_table(text) is '@behavior -*
 Ends the watches of a table. Runs that they started continue, but their answers are not written. Only owners of the database may call this function.';
 
+comment on routine howdah.usage_by(text,text,timestamp with time zone) is 'Usage per value of a key of metadata and day, week, month or year in UTC, of the last 30 days or since a time: select * from howdah.usage_by(''customer'', ''week''). Counts root runs together with the runs below them. Runs without the key, deleted and erased runs do not count.';
+
 comment on routine howdah.use_alert_rules(uuid) is '@behavior -*
 Creates the recommended alert rules whose names do not exist yet, and returns all rules: stuck runs, abandoned deliveries and write-backs, failing agents, old questions, unavailable MCP servers, late schedules, limits that are nearly used up. For an owner of the database, also the alerts of the installation.';
 
@@ -55196,10 +56191,10 @@ Values that the runs of one tree share, by key. The tool board_write names the v
 comment on table howdah.connected_accounts is 'Accounts that people connected for runs, without their tokens. Users see their own accounts and that of the tenant, admins see all.';
 
 comment on table howdah.deleted_run_usage is '@behavior -*
-Rollup of deleted runs per day and agent version or workflow. daily_usage and agent_performance add it to the usage of existing runs.';
+Rollup of deleted runs per day and agent version or workflow. Limits made later count it. Views read usage_totals.';
 
 comment on table howdah.deleted_step_usage is '@behavior -*
-Rollup of steps of deleted runs per day and model or tool. model_usage and tool_performance add it to the usage of existing runs.';
+Rollup of steps of deleted runs per day and model or tool, for releases without usage_totals.';
 
 comment on table howdah.executions is '@foreignKey (agent_id) references howdah.agents (id)
 @foreignKey (agent_version_id) references howdah.agent_versions (id)
@@ -55280,6 +56275,12 @@ comment on table howdah.todos is 'Todo list of a session, one row per todo. Agen
 comment on table howdah.tool_policies is 'Rules for calls of runs that have read text of a trust below min_trust. The most specific row decides: tool before no tool, then agent, kind, effect; among equals the strictest. If no row applies, the call is allowed.';
 
 comment on table howdah.tools is 'Tools that agents may call. A tool of kind sql is a function of this database (register_sql_tool); a tool of kind custom is a TypeScript function registered in code.';
+
+comment on table howdah.usage_durations is '@behavior -*
+Histograms of durations per day: of runs, or of answers of a model or calls of a tool. Percentiles of views are computed from the averages of the buckets, so they are exact to 2 %.';
+
+comment on table howdah.usage_totals is '@behavior -*
+Rollup of ended runs per day, deleted runs included. A row counts runs of an agent version or workflow (kind is null), or their steps of a model or tool. Several rows may have the same key: sum them. usage_by_day and other views add live runs.';
 
 comment on table howdah.users is 'Users of a tenant, managed by its admins and owners.';
 
@@ -55374,6 +56375,8 @@ comment on table howdah_private.receivers is 'Calls of the tool receive that wai
 
 comment on table howdah_private.request_keys is 'Idempotency-Key headers of requests and their answers, written by the API and valid for a day.';
 
+comment on table howdah_private.run_callbacks is 'The whole callback_url of runs that have one. The row of the run names the host only, since the rest may be a key. Deleted when the contents of the run are erased.';
+
 comment on table howdah_private.run_heads is 'Counters, limits and flags of runs at work, one narrow row each. A plain commit of steps changes this row alone. A trigger on executions copies the values back and deletes the row.';
 
 comment on table howdah_private.run_tags is 'Values in the metadata of runs, to search runs by them. Triggers of executions keep the rows. No foreign keys, which would cost each insert of a run a lookup for each value.';
@@ -55396,6 +56399,10 @@ comment on table howdah_private.tree_entries is 'Order of the steps below a foll
 
 comment on table howdah_private.tree_orders is 'Runs with child runs that somebody follows as a tree. The row is the lock under which the order of the tree grows. Written only while a stream of the tree is open.';
 
+comment on table howdah_private.usage_backfill is 'How far runs without counted_steps, which ended before it existed, are counted. One row. A retry or deletion of such a run holds its lock.';
+
+comment on table howdah_private.usage_events is 'Ends and retries of runs that usage_totals does not count yet, one row each. A worker deletes the row in the transaction that counts it.';
+
 comment on table howdah_private.watchers is 'Listeners of the live feed and the runs they follow. A listener renews its rows until expires_at. The table is unlogged: after a crash of the server listeners register again.';
 
 comment on table howdah_private.workers is 'Live worker processes, inserted at start and deleted at stop or by the reaper. A session advisory lock on lock_key proves presence; the heartbeat reveals frozen and disconnected workers.';
@@ -55403,6 +56410,8 @@ comment on table howdah_private.workers is 'Live worker processes, inserted at s
 comment on view howdah.agent_performance is 'Performance of each version of each agent: runs, success rate (0…1), steps, tokens, cost, seconds. Runs that compensate effects are left out.';
 
 comment on view howdah.alerts is 'Conditions that need an operator now, each with its runbook. Empty when all is well. howdah_private.alert_limits holds the thresholds. For operators.';
+
+comment on view howdah.approval_times is 'How long each approval of a tool call took, and who gave it. Open approvals count until now.';
 
 comment on view howdah.daily_usage is 'Runs, success, steps, tokens, cost and seconds per day and agent or workflow, including deleted runs. Runs that compensate effects are left out.';
 
@@ -55416,6 +56425,8 @@ The steps of a run: time, duration and content. Filter by one run: where executi
 
 comment on view howdah.execution_tree is '@foreignKey (root_execution_id) references howdah.executions (id)|@fieldName root|@foreignFieldName tree
 A run and all runs below it, with the usage of each run alone and with its children: where root_execution_id = … order by path. The relation tree of any run returns the whole tree.';
+
+comment on view howdah.failures is 'Failed runs per day, agent or workflow, and reason, child runs included, with the newest of them as an example. A condition on day reads the runs of these days only.';
 
 comment on view howdah.limit_usage is '@foreignKey (limit_id) references howdah.limits (id)|@foreignFieldName usages
 Current use of each limit. A limit for each has a row for each subject that used something in the current period or has runs that wait, and has no limit of its own. Use of tokens and cost may exceed the maximum by the model calls that were in progress.';
@@ -55438,6 +56449,8 @@ comment on view howdah.routing_decisions is 'The decisions of routers: the chose
 comment on view howdah.setting_values is 'All settings: the effective value for the tenant, its source, and the allowed range.';
 
 comment on view howdah.tool_performance is 'Calls, errors and seconds of each tool, without the decisions of workflows. Calls that a fork shares with its original count once.';
+
+comment on view howdah.usage_by_day is 'Usage per day, agent version or workflow, model, tool, user and outcome, including live and deleted runs. A row counts runs, or calls of a model or of a tool, so any sum counts nothing twice. A condition on day reads that day only.';
 
 comment on view howdah.violations is 'Broken promises of live runs and of runs that ended within the last hour. Always empty unless the engine has a bug. For operators.';
 
