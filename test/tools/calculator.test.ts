@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { withinTime } from '../../src/concurrency/within-time.ts';
 import type { BuiltinContext } from '../../src/contracts/agents/tool.ts';
 import { calculatorTool } from '../../src/tools/calculator/calculator.ts';
+import { calculate } from '../../src/tools/calculator/decimal-expression.ts';
 import { finish } from '../support/work/finish.ts';
 
 const run = (expression: string) =>
@@ -97,6 +99,18 @@ test('every input of 1000 characters finishes and throws nothing but its own err
     }),
     { numRuns: 500 },
   );
+});
+
+test('a calculation that was stopped in the middle changes no later one', async () => {
+  for (const heavy of ['acos(.1)', 'ln(1.7)^9.1', 'sin(3)', 'exp(9.5)', '1.01^999.9']) {
+    const expression = `${`${heavy}+`.repeat(300)}0`;
+    for (let tries = 0; tries < 20; tries += 1) {
+      const stop = () => withinTime(1 + (tries % 5), () => calculate(expression));
+      expect(stop).toThrow(/timed out/);
+      expect(calculate('1e1001')).toEqual({ fault: expect.stringContaining('1000 digits') });
+      expect(calculate('2/3')).toEqual({ value: '0.6666666666666666666666666666666667' });
+    }
+  }
 });
 
 test('an expression that takes long is evaluated in a thread', async () => {

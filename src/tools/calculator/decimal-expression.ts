@@ -1,7 +1,8 @@
 import { Decimal } from 'decimal.js';
 
 /** Decimals with more digits than a result shows, so that 1/3*3 is 1. */
-const Number120 = Decimal.clone({ precision: 120, maxE: 1000, minE: -1000, defaults: true });
+const OPTIONS = { precision: 120, maxE: 1000, minE: -1000, defaults: true };
+const Number120 = Decimal.clone(OPTIONS);
 const SHOWN_DIGITS = 34;
 const INTEGER_DIGITS = 100;
 const MOST_DEPTH = 50;
@@ -16,11 +17,22 @@ export class ExpressionError extends Error {}
  * never run as code. Throws `ExpressionError`.
  */
 export function evaluate(expression: string): string {
+  forgetInterrupted();
   const parser = new Parser(tokensOf(expression));
   const value = finite(parser.whole());
   if (value.isInteger() && value.e < INTEGER_DIGITS) return value.toFixed();
   const shown = value.toSignificantDigits(SHOWN_DIGITS);
   return Math.abs(shown.e) < SHOWN_DIGITS ? shown.toFixed() : shown.toString();
+}
+
+/**
+ * Restores what an evaluation changes while it works: one that was stopped for its time has not
+ * restored it, and later ones would round and overflow in other ways. The library changes the
+ * options of a constructor, and a variable of its own that `sum` sets back.
+ */
+function forgetInterrupted(): void {
+  Number120.set(OPTIONS);
+  Number120.sum(0);
 }
 
 /** The value of an expression, or why it has none. */
