@@ -92,7 +92,11 @@ begin
     select e.id, e.tenant_id, 'answer', a.kind::text, a.call_id, jsonb_build_object(
       'question_id', a.id, 'kind', a.kind, 'answer', a.answer, 'data', a.answer_data,
       'by', a.answered_by, 'status', a.status)
-    from answered as a join howdah.executions as e on e.id = a.execution_id
+    from answered as a
+    cross join lateral (
+      select x.id, x.tenant_id, x.completed_at from howdah.executions as x
+      where x.id = a.execution_id offset 0 -- else all live runs are read for each question
+    ) as e
     where e.completed_at is null
     order by a.id
   ),

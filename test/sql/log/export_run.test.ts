@@ -110,6 +110,7 @@ describe('the document of a run', () => {
           'active_since',
           'at_risk',
           'contents_key_id',
+          'counted_steps',
           'crashes_without_progress',
           'fence',
           'first_limits',

@@ -2,16 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { metadataContains } from '../../../src/db/lists/run-search.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
 import { testDatabase } from '../../support/database.ts';
-import {
-  all,
-  asRole,
-  makeAgent,
-  makeRun,
-  makeTenant,
-  makeUser,
-  one,
-  refusal,
-} from '../support.ts';
+import { all, asRole, makeAgent, makeRun, makeTenant, makeUser, one, refusal } from '../support.ts';
 
 const db = testDatabase();
 let tenant: string;

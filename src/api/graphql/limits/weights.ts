@@ -8,18 +8,21 @@ import { type GraphQLNamedType, getNamedType, isObjectType } from 'postgraphile/
  */
 export const WEIGHTS: Readonly<Record<string, number>> = {
   AgentPerformance: 7,
+  ApprovalTime: 5,
   DailyUsage: 7,
   Effect: 16,
   Execution: 3,
   ExecutionTimeline: 6,
   ExecutionTree: 9,
+  Failure: 5,
   Message: 3,
   MessageSource: 14,
   ModelUsage: 8,
   PlanTask: 13,
-  RoutingDecision: 6,
+  RoutingDecision: 8,
   Step: 3,
   ToolPerformance: 7,
+  UsageByDay: 5,
 };
 
 export function weightOf(rowType: string): number {
