@@ -9810,9 +9810,9 @@ BEGIN ATOMIC
      s.tokens_in,
      s.tokens_out,
      s.cost,
-     NULL::bigint,
-     NULL::bigint,
-     (((s.usage -> 'estimated'::text) = 'true'::jsonb))::integer AS int4,
+     NULL::bigint AS cached_tokens,
+     NULL::bigint AS cache_write_tokens,
+     (((s.usage -> 'estimated'::text) = 'true'::jsonb))::integer AS estimated_steps,
      s.usage
     FROM ((howdah_private.uncounted_usage() u(execution_id, tenant_id, tokens_in, tokens_out, created_at, moves, first_seq, last_seq, steps, status, sign, is_root, is_compensation, agent_id, agent_version_id, workflow_id, micros, cost)
       JOIN howdah.executions e ON (((e.id)::uuid = u.execution_id)))

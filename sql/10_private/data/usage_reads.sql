@@ -155,7 +155,8 @@ begin atomic
   select u.tenant_id, s.day, u.agent_id, u.agent_version_id, u.workflow_id,
     case when s.tool is null then e.user_id end, s.kind,
     s.model_id, s.tool, case when s.is_error then 'error' else 'ok' end, 1, s.tokens_in,
-    s.tokens_out, s.cost, null, null, (s.usage -> 'estimated' = 'true')::int, s.usage
+    s.tokens_out, s.cost, null as cached_tokens, null as cache_write_tokens,
+    (s.usage -> 'estimated' = 'true')::int as estimated_steps, s.usage
   from howdah_private.uncounted_usage() as u
   join howdah.executions as e on e.id = u.execution_id
   cross join lateral howdah_private.step_usage(u) as s;

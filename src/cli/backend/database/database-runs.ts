@@ -5,6 +5,7 @@ import { compareExecutions } from '../../../db/queries/comparisons.ts';
 import { explainExecution } from '../../../db/queries/explanations.ts';
 import {
   type ExecutionFilter,
+  type ExecutionRow,
   findExecutionRow,
   listExecutions,
   stepsAfter,
@@ -15,6 +16,7 @@ import { type Attachment, partsOf } from '../../input/attach-option.ts';
 import { noRunYet, notFound, requireExecution } from '../../input/resolve-id.ts';
 import { forTenant, tenantOf } from '../../input/resolve-tenant.ts';
 import { idOfNamed } from '../../input/run-filters.ts';
+import type { PrintedRun } from '../../print/print-run.ts';
 import { stepIn } from '../../print/step.ts';
 import type { ControlledRun, ControlResult, NewRun, RunBackend } from '../backend.ts';
 import type { CliDatabase } from '../with-database.ts';
@@ -35,10 +37,7 @@ export function createDatabaseRuns(database: CliDatabase, tenant: string | undef
     list: (filter) => listRuns(database, tenant, filter),
     followList: (filter, signal) => followRuns(database, tenant, filter, signal),
     latest: () => forTenant(database, tenant, findLatestRun),
-    async find(id) {
-      const { callback_url: _, contents_key_id: _key, ...execution } = await find(id);
-      return execution;
-    },
+    find: async (id) => printable(await find(id)),
     steps: (id) => stepsAfter(db, id, 0),
     step: async (id, seq) =>
       stepIn(await stepsAfter(db, await requireExecution(db, id), seq - 1, 1), { id, seq }),
@@ -71,6 +70,12 @@ export function createDatabaseRuns(database: CliDatabase, tenant: string | undef
         : followExecutions(url, [id], after, signal, { decrypt });
     },
   };
+}
+
+/** Returns a run without its callback and without what only the engine needs. */
+function printable(row: ExecutionRow): PrintedRun['execution'] {
+  const { callback_url: _url, contents_key_id: _key, counted_steps: _steps, ...execution } = row;
+  return execution;
 }
 
 /** Calls a function of a run, and returns the row of the run that the function returns. */
