@@ -14,7 +14,7 @@ const MAX_HERE = 8_000;
 const ANSWER: Offloadable<[request: string], Outcome<ModelAnswer>> = {
   module: moduleBeside('./local/answer.ts', import.meta.url),
   name: 'answer',
-  deadline_ms: 2_000,
+  deadline_ms: 10_000, // 600 kB take half a second of processor time, on a busy machine several
   callHere: answer,
 };
 const EMBED: Offloadable<[text: string], number[]> = {
