@@ -1,4 +1,4 @@
--- What views of usage read: the rollup (usage_rollup.sql), and what it does not count yet.
+-- Reads for the views of usage: the rollup (usage_rollup.sql), and runs that it does not count yet.
 -- Functions with a parsed body are inlined, so a condition of a view on its day reaches the index.
 
 -- Tests whether a step of kind tool is a tool call; the other steps are decisions of workflows.

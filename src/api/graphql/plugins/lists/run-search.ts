@@ -26,8 +26,8 @@ export const RunSearchPlugin: GraphileConfig.Plugin = {
       GraphQLInputObjectType_fields(fields, _build, { scope }) {
         const codecs = scope.pgConnectionFilterOperators?.pgCodecs ?? [];
         if (!codecs.some((codec) => codec === TYPES.jsonb)) return fields;
-        const kept = Object.entries(fields).filter(([name]) => METADATA_OPERATORS.includes(name));
-        return Object.fromEntries(kept);
+        const served = Object.entries(fields).filter(([name]) => METADATA_OPERATORS.includes(name));
+        return Object.fromEntries(served);
       },
       GraphQLInputObjectType_fields_field(field, build, { scope }) {
         const { apply } = field as { apply?: Apply };
