@@ -115,8 +115,13 @@ function overAlias(text: string, alias: SQL, value?: unknown): SQL {
   const separators = text.match(/\bt(?=\.)|\?::jsonb/g) ?? [];
   const pieces = parts.flatMap((part, index) => {
     const separator = separators[index];
-    if (separator === undefined) return [sql.raw(part)];
-    return [sql.raw(part), separator === 't' ? alias : jsonb(value)];
+    if (separator === undefined) return [ownText(part)];
+    return [ownText(part), separator === 't' ? alias : jsonb(value)];
   });
   return sql.join(pieces, '');
+}
+
+/** Returns a text of run-search.ts as SQL. `sql.raw` would print a warning with a stack trace. */
+function ownText(text: string): SQL {
+  return sql(Object.assign([text], { raw: [text] }));
 }
