@@ -56010,7 +56010,8 @@ comment on routine howdah.engine_schema(howdah.agent_engine) is 'Returns the JSO
 
 comment on routine howdah.erase_user(uuid,howdah.erasure_mode,boolean) is 'Erases the data of a user: contents become [erased], or the runs and sessions of the user are deleted. Returns the number of rows of each kind, and the files outside the database, which workers delete. Raises HWCNF while a run of the user is live, unless cancel_live is set.';
 
-comment on routine howdah.executions_queue_seconds(howdah.executions) is 'Seconds from the time at which the run was due (run_at, or its insert if that is later) to its first claim. Waits for a turn or a limit count. Null before the first claim.';
+comment on routine howdah.executions_queue_seconds(howdah.executions) is '@behavior -filterBy -orderBy
+Seconds from the time at which the run was due (run_at, or its insert if that is later) to its first claim. Waits for a turn or a limit count. Null before the first claim.';
 
 comment on routine howdah.explain_execution(uuid) is 'Explains the current state of a run: {execution_id, status, since, reason, summary, blocked_by, next}. next lists the possible actions and their targets.';
 

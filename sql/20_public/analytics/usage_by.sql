@@ -47,5 +47,6 @@ create or replace function howdah.executions_queue_seconds(e howdah.executions) 
   language sql stable
   return extract(epoch from e.started_at - greatest(e.created_at, e.run_at))::float8;
 comment on function howdah.executions_queue_seconds(howdah.executions) is
+  E'@behavior -filterBy -orderBy\n'
   'Seconds from the time at which the run was due (run_at, or its insert if that is later) to its '
   'first claim. Waits for a turn or a limit count. Null before the first claim.';

@@ -1,6 +1,12 @@
 import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildSchema, type GraphQLEnumType, type GraphQLInputObjectType } from 'graphql';
+import {
+  buildSchema,
+  type GraphQLEnumType,
+  type GraphQLInputObjectType,
+  isEnumType,
+  isScalarType,
+} from 'graphql';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runConditions, runs } from '../../../src/api/lists/list-filters.ts';
 import { runFilters } from '../../../src/api/rest/runs/run-filters.ts';
@@ -126,8 +132,8 @@ const ordersOf = (type: string) =>
 /** Filters of columns. The others are conditions on rows of other tables, `and`, `or` and `not`. */
 const columnsOf = (type: string) =>
   Object.values(fieldsOf(type)).flatMap(({ name, type: of }) => {
-    const isColumn = /^(UUID|Datetime|String|Int|JSON|ExecutionStatus|WaitingReason)Filter$/;
-    return isColumn.test(String(of)) ? [name] : [];
+    const compared = schema.getType(String(of).replace(/Filter$/, ''));
+    return isScalarType(compared) || isEnumType(compared) ? [name] : [];
   });
 
 const LISTS = [
