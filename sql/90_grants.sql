@@ -608,7 +608,7 @@ grant execute on function
   howdah_private.base_type(oid), howdah_private.current_row_statement(uuid),
   howdah_private.json_expression(regclass, text, text), howdah_private.primary_key_of(regclass),
   howdah_private.key_equality(regclass, int2), howdah_private.own_watched_table(uuid),
-  howdah_private.row_key_condition(regclass, text[])
+  howdah_private.row_key_condition(regclass, text[], text)
   to howdah_app, howdah_viewer;
 
 -- Room access.

@@ -17356,7 +17356,12 @@ begin
   where w.execution_id = e.id and w.tenant_id = e.tenant_id
     and w.write_back in ('waiting', 'failed')
   on conflict (execution_id) do update set due_at = excluded.due_at, attempts = 0;
-  if found and not exists (
+  if not found or current_setting('howdah.watch_with_due_answers', true) = e.table_trigger_id::text
+  then
+    return;
+  end if;
+  perform set_config('howdah.watch_with_due_answers', e.table_trigger_id::text, true);
+  if not exists (
     select from howdah_private.due_answers as d
     where d.tenant_id = e.tenant_id and d.table_trigger_id = e.table_trigger_id
       and d.due_at <= clock_timestamp() and d.execution_id <> e.id
@@ -27798,7 +27803,7 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.prepare_answers(table_trigger_id uuid, ids uuid[])
- RETURNS TABLE(execution_id uuid, outcome howdah.write_back_status, error text, watched text, statement text, key text, before text, output text, output_data text)
+ RETURNS TABLE(execution_id uuid, outcome howdah.write_back_status, error text, watched text, statement text, key text, before text, output text, output_data text, watches uuid[])
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -27832,7 +27837,7 @@ begin
   end if;
   return query
   with judged as (
-    select r.execution_id, r.row_key, r.value_sha256, e.output, e.output_data,
+    select r.execution_id, r.row_key, r.value_sha256, r.watches, e.output, e.output_data,
       case
         when e.status <> 'completed' then jsonb_build_object('code', e.stop_reason,
           'message', coalesce(e.error ->> 'message', 'the run was ' || e.status))
@@ -27856,7 +27861,7 @@ begin
   select j.execution_id,
     case when j.error is not null then 'failed' else j.outcome end::howdah.write_back_status,
     j.error::text, v_watched::oid::text, v_statement, j.row_key::text,
-    encode(j.value_sha256, 'hex'), j.output, j.output_data::text
+    encode(j.value_sha256, 'hex'), j.output, j.output_data::text, j.watches
   from judged as j
   order by j.execution_id;
 end $function$
@@ -32177,7 +32182,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.row_key_condition(watched regclass, key_columns text[])
+CREATE OR REPLACE FUNCTION howdah_private.row_key_condition(watched regclass, key_columns text[], argument text DEFAULT '$1'::text)
  RETURNS text
  LANGUAGE sql
  STABLE
@@ -32186,10 +32191,11 @@ AS $function$
   select string_agg(case
       -- the JSON of an array, composite or JSON is not its text form
       when y.typcategory in ('A', 'C') or y.oid = 'jsonb'::regtype
-        then format('%s = $1 -> %L -> %L',
-        howdah_private.json_expression(k.attrelid, k.attname, 't'), 'key', k.attname)
-      else format('t.%I %s ($1 -> %L ->> %L)::%s',
-        k.attname, howdah_private.key_equality(k.attrelid, k.attnum), 'key', k.attname,
+        then format('%s = %s -> %L -> %L', howdah_private.json_expression(
+          k.attrelid, k.attname, 't'), row_key_condition.argument, 'key', k.attname)
+      else format('t.%I %s (%s -> %L ->> %L)::%s',
+        k.attname, howdah_private.key_equality(k.attrelid, k.attnum),
+        row_key_condition.argument, 'key', k.attname,
         format_type(k.atttypid, k.atttypmod)) end, ' and ')
   from pg_catalog.pg_attribute as k
   join pg_catalog.pg_type as y on y.oid = howdah_private.base_type(k.atttypid)
@@ -37049,8 +37055,12 @@ AS $function$
     select s.refobjid,
       format('%s belongs to %s', pg_describe_object(o.classid, o.objid, 0), s.refobjid::regrole)
     from objects as o
-    join pg_shdepend as s on (s.classid, s.objid, s.deptype) = (o.classid, o.objid, 'o')
-      and s.dbid = (select b.oid from pg_database as b where b.datname = current_database())
+    cross join lateral ( -- looks each object up by its key; a join reads those of the database
+      select d.refobjid from pg_shdepend as d
+      where (d.classid, d.objid, d.deptype) = (o.classid, o.objid, 'o')
+        and d.dbid = (select b.oid from pg_database as b where b.datname = current_database())
+      offset 0
+    ) as s
   )
   select r.reason || ', a role of tenants' from roles as r
   where howdah_private.is_tenant_role(r.role) order by 1 limit 1
@@ -45613,18 +45623,24 @@ CREATE OR REPLACE FUNCTION howdah_private.write_statement(watched regclass, watc
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   select format(
-    'with written as (update %1$s as t set %2$I = %3$s where %4$s '
-    'and encode(sha256(convert_to(%11$s::text, %5$L)), %6$L) is not distinct from $1 ->> %7$L '
-    'returning true) '
-    'select case when exists (select from written) then %8$L '
-    'when exists (select from %1$s as t where %4$s) then %9$L else %10$L end',
+    'with given as materialized (select g.argument, g.place from jsonb_array_elements('
+    'case jsonb_typeof($1) when %7$L then $1 else jsonb_build_array($1) end) '
+    'with ordinality as g (argument, place)), '
+    'written as (update %1$s as t set %2$I = %3$s from given as g where %4$s '
+    'and encode(sha256(convert_to(%11$s::text, %5$L)), %6$L) '
+    'is not distinct from g.argument ->> %12$L returning g.place) '
+    'select case when exists (select from written as w where w.place = g.place) then %8$L '
+    'when exists (select from %1$s as t where %4$s) then %9$L else %10$L end '
+    'from given as g order by g.place',
     watched::text, (watch).into_column,
     case when b.type in ('json'::regtype, 'jsonb'::regtype)
-      then format('coalesce(nullif($1 -> %L, %L), $1 -> %L)::', 'output_data', 'null', 'output')
-      else format('($1 ->> %L)::', 'output') end || format_type(b.type, -1),
-    howdah_private.row_key_condition(write_statement.watched, (watch).key_columns),
-    'UTF8', 'hex', 'before', 'written', 'superseded', 'gone',
-    howdah_private.json_expression(a.attrelid, a.attname, 't'))
+      then format('coalesce(nullif(g.argument -> %L, %L), g.argument -> %L)::',
+        'output_data', 'null', 'output')
+      else format('(g.argument ->> %L)::', 'output') end || format_type(b.type, -1),
+    howdah_private.row_key_condition(
+      write_statement.watched, (watch).key_columns, 'g.argument'),
+    'UTF8', 'hex', 'array', 'written', 'superseded', 'gone',
+    howdah_private.json_expression(a.attrelid, a.attname, 't'), 'before')
   from pg_catalog.pg_attribute as a
   cross join howdah_private.base_type(a.atttypid) as b (type)
   where a.attrelid = write_statement.watched and a.attname = (watch).into_column
@@ -51899,11 +51915,11 @@ grant execute on function howdah_private.roll_up_usage(uuid[],uuid,uuid) to howd
 
 grant execute on function howdah_private.row_key_columns(regclass,text,text) to howdah_engine;
 
-grant execute on function howdah_private.row_key_condition(regclass,text[]) to howdah_app;
+grant execute on function howdah_private.row_key_condition(regclass,text[],text) to howdah_app;
 
-grant execute on function howdah_private.row_key_condition(regclass,text[]) to howdah_engine;
+grant execute on function howdah_private.row_key_condition(regclass,text[],text) to howdah_engine;
 
-grant execute on function howdah_private.row_key_condition(regclass,text[]) to howdah_viewer;
+grant execute on function howdah_private.row_key_condition(regclass,text[],text) to howdah_viewer;
 
 grant execute on function howdah_private.row_parsing_query(regclass) to howdah_engine;
 

@@ -112,6 +112,60 @@ test('many answers take few transactions, few round trips and no job', async () 
   expect(await all(db.pool, 'select from howdah_private.due_answers')).toEqual([]);
 });
 
+/** Counts the statements that update a table. */
+async function countUpdates(table: string): Promise<() => Promise<number>> {
+  const name = unique('updates').replaceAll('-', '_');
+  await db.pool.query(
+    `create sequence shop.${name};
+     create function shop.tg_${name}() returns trigger language plpgsql security definer as
+       $$ begin perform nextval('shop.${name}'); return null; end $$;
+     create trigger count_updates after update on ${table}
+       for each statement execute function shop.tg_${name}()`,
+  );
+  return async () =>
+    (
+      await one(
+        db.pool,
+        `select case when is_called then last_value else 0 end::int as updates
+       from shop.${name}`,
+      )
+    ).updates;
+}
+
+test('answers of one chain of watches are written by one statement', async () => {
+  const { table, watch } = await makeAnswers(60);
+  const updates = await countUpdates(table);
+  await db.pool.query(
+    `update howdah.watched_rows as w set watches = w.watches || w.table_trigger_id
+     where w.table_trigger_id = $1 and w.execution_id in (
+       select l.execution_id from howdah.watched_rows as l
+       where l.table_trigger_id = $1 order by l.execution_id desc limit 20)`,
+    [watch.table_trigger_id],
+  );
+  const claimed = await claimAnswers(db.pool, watch, 100);
+  await writeAnswers(db.pool, watch, claimed, { pace: { msPerAnswer: 0.1 } });
+  expect(await repliesIn(table)).toBe(60);
+  expect(await updates()).toBe(2);
+});
+
+test('a few rejected answers are found in few statements', async () => {
+  const { table, watch } = await makeAnswers(64);
+  await db.pool.query(
+    `alter table ${table} add check (body not in ('Row 9', 'Row 50') or reply is null)`,
+  );
+  const { pool, statements } = recordingPool();
+  const claimed = await claimAnswers(db.pool, watch, 100);
+  await writeAnswers(pool, watch, claimed, { pace: { msPerAnswer: 0.1 } });
+  await pool.end();
+  expect(await repliesIn(table)).toBe(62);
+  expect(await statesOf(watch)).toEqual([
+    { state: 'failed', count: 2 },
+    { state: 'written', count: 62 },
+  ]);
+  const writes = statements.filter((text) => text.includes('write_bound'));
+  expect(writes.length).toBeLessThanOrEqual(30);
+});
+
 test('an answer that its row rejects holds up no other', async () => {
   const { table, watch } = await makeAnswers(10);
   await db.pool.query(`alter table ${table} add check (body <> 'Row 4' or reply is null)`);

@@ -441,8 +441,12 @@ as $$
     select s.refobjid,
       format('%s belongs to %s', pg_describe_object(o.classid, o.objid, 0), s.refobjid::regrole)
     from objects as o
-    join pg_shdepend as s on (s.classid, s.objid, s.deptype) = (o.classid, o.objid, 'o')
-      and s.dbid = (select b.oid from pg_database as b where b.datname = current_database())
+    cross join lateral ( -- looks each object up by its key; a join reads those of the database
+      select d.refobjid from pg_shdepend as d
+      where (d.classid, d.objid, d.deptype) = (o.classid, o.objid, 'o')
+        and d.dbid = (select b.oid from pg_database as b where b.datname = current_database())
+      offset 0
+    ) as s
   )
   select r.reason || ', a role of tenants' from roles as r
   where howdah_private.is_tenant_role(r.role) order by 1 limit 1
@@ -537,9 +541,10 @@ as $$
   ), '=')
 $$;
 
--- Builds the condition for the row t whose key is the object `key` in $1.
+-- Builds the condition for the row t whose key is the object `key` in `argument`, which is an
+-- expression.
 create or replace function howdah_private.row_key_condition(
-  watched regclass, key_columns text[]
+  watched regclass, key_columns text[], argument text default '$1'
 ) returns text
   language sql stable
   set search_path = pg_catalog, pg_temp
@@ -547,18 +552,20 @@ as $$
   select string_agg(case
       -- the JSON of an array, composite or JSON is not its text form
       when y.typcategory in ('A', 'C') or y.oid = 'jsonb'::regtype
-        then format('%s = $1 -> %L -> %L',
-        howdah_private.json_expression(k.attrelid, k.attname, 't'), 'key', k.attname)
-      else format('t.%I %s ($1 -> %L ->> %L)::%s',
-        k.attname, howdah_private.key_equality(k.attrelid, k.attnum), 'key', k.attname,
+        then format('%s = %s -> %L -> %L', howdah_private.json_expression(
+          k.attrelid, k.attname, 't'), row_key_condition.argument, 'key', k.attname)
+      else format('t.%I %s (%s -> %L ->> %L)::%s',
+        k.attname, howdah_private.key_equality(k.attrelid, k.attnum),
+        row_key_condition.argument, 'key', k.attname,
         format_type(k.atttypid, k.atttypmod)) end, ' and ')
   from pg_catalog.pg_attribute as k
   join pg_catalog.pg_type as y on y.oid = howdah_private.base_type(k.atttypid)
   where k.attrelid = row_key_condition.watched and k.attname = any (row_key_condition.key_columns)
 $$;
 
--- Builds the statement that writes an answer and returns the outcome. The sandbox takes a single
--- statement that returns one column of text.
+-- Builds the statement that writes answers of a watch and returns their outcomes in order. The
+-- sandbox takes a single statement that returns one column of text. $1 is an array with an object
+-- per answer. Workers of earlier releases give one object.
 create or replace function howdah_private.write_statement(
   watched regclass, watch howdah.table_triggers
 ) returns text
@@ -566,18 +573,24 @@ create or replace function howdah_private.write_statement(
   set search_path = pg_catalog, pg_temp
 as $$
   select format(
-    'with written as (update %1$s as t set %2$I = %3$s where %4$s '
-    'and encode(sha256(convert_to(%11$s::text, %5$L)), %6$L) is not distinct from $1 ->> %7$L '
-    'returning true) '
-    'select case when exists (select from written) then %8$L '
-    'when exists (select from %1$s as t where %4$s) then %9$L else %10$L end',
+    'with given as materialized (select g.argument, g.place from jsonb_array_elements('
+    'case jsonb_typeof($1) when %7$L then $1 else jsonb_build_array($1) end) '
+    'with ordinality as g (argument, place)), '
+    'written as (update %1$s as t set %2$I = %3$s from given as g where %4$s '
+    'and encode(sha256(convert_to(%11$s::text, %5$L)), %6$L) '
+    'is not distinct from g.argument ->> %12$L returning g.place) '
+    'select case when exists (select from written as w where w.place = g.place) then %8$L '
+    'when exists (select from %1$s as t where %4$s) then %9$L else %10$L end '
+    'from given as g order by g.place',
     watched::text, (watch).into_column,
     case when b.type in ('json'::regtype, 'jsonb'::regtype)
-      then format('coalesce(nullif($1 -> %L, %L), $1 -> %L)::', 'output_data', 'null', 'output')
-      else format('($1 ->> %L)::', 'output') end || format_type(b.type, -1),
-    howdah_private.row_key_condition(write_statement.watched, (watch).key_columns),
-    'UTF8', 'hex', 'before', 'written', 'superseded', 'gone',
-    howdah_private.json_expression(a.attrelid, a.attname, 't'))
+      then format('coalesce(nullif(g.argument -> %L, %L), g.argument -> %L)::',
+        'output_data', 'null', 'output')
+      else format('(g.argument ->> %L)::', 'output') end || format_type(b.type, -1),
+    howdah_private.row_key_condition(
+      write_statement.watched, (watch).key_columns, 'g.argument'),
+    'UTF8', 'hex', 'array', 'written', 'superseded', 'gone',
+    howdah_private.json_expression(a.attrelid, a.attname, 't'), 'before')
   from pg_catalog.pg_attribute as a
   cross join howdah_private.base_type(a.atttypid) as b (type)
   where a.attrelid = write_statement.watched and a.attname = (watch).into_column

@@ -12,7 +12,9 @@
 -- workers are looking.
 
 -- Makes the answer of a run due, when the run ends. A worker writes the answer in a transaction of
--- its own, since the table belongs to the user and may be locked for long.
+-- its own, since the table belongs to the user and may be locked for long. The setting holds the
+-- watch for which this transaction has last looked for due answers, since many runs of one watch
+-- end together.
 create or replace function howdah_private.enqueue_write_back(e howdah.executions) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -23,7 +25,12 @@ begin
   where w.execution_id = e.id and w.tenant_id = e.tenant_id
     and w.write_back in ('waiting', 'failed')
   on conflict (execution_id) do update set due_at = excluded.due_at, attempts = 0;
-  if found and not exists (
+  if not found or current_setting('howdah.watch_with_due_answers', true) = e.table_trigger_id::text
+  then
+    return;
+  end if;
+  perform set_config('howdah.watch_with_due_answers', e.table_trigger_id::text, true);
+  if not exists (
     select from howdah_private.due_answers as d
     where d.tenant_id = e.tenant_id and d.table_trigger_id = e.table_trigger_id
       and d.due_at <= clock_timestamp() and d.execution_id <> e.id
@@ -178,12 +185,14 @@ end $$;
 -- for an answer that is already written, and for a run that was retried and is live. Locks the rows
 -- of watched_rows, so that only one worker writes. An answer to an earlier state of a row does not
 -- overwrite the answer to a later state: if the row has a later run, the answer is superseded.
+-- `watches` is the chain of watches that led to the run: code of the table that the write calls
+-- continues it, so only answers of equal chains are written by one statement.
 --
 -- JSON is returned as text, since a client could not represent each number.
 create or replace function howdah_private.prepare_answers(table_trigger_id uuid, ids uuid[])
   returns table (
     execution_id uuid, outcome howdah.write_back_status, error text, watched text, statement text,
-    key text, before text, output text, output_data text
+    key text, before text, output text, output_data text, watches uuid[]
   )
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
@@ -214,7 +223,7 @@ begin
   end if;
   return query
   with judged as (
-    select r.execution_id, r.row_key, r.value_sha256, e.output, e.output_data,
+    select r.execution_id, r.row_key, r.value_sha256, r.watches, e.output, e.output_data,
       case
         when e.status <> 'completed' then jsonb_build_object('code', e.stop_reason,
           'message', coalesce(e.error ->> 'message', 'the run was ' || e.status))
@@ -238,7 +247,7 @@ begin
   select j.execution_id,
     case when j.error is not null then 'failed' else j.outcome end::howdah.write_back_status,
     j.error::text, v_watched::oid::text, v_statement, j.row_key::text,
-    encode(j.value_sha256, 'hex'), j.output, j.output_data::text
+    encode(j.value_sha256, 'hex'), j.output, j.output_data::text, j.watches
   from judged as j
   order by j.execution_id;
 end $$;

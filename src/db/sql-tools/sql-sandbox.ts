@@ -95,8 +95,9 @@ export async function boundQuery(
   return rows.map(({ value }) => value);
 }
 
-/** A statement that writes into a watched table. */
+/** A statement that writes into a watched table, and returns a value per row of its argument. */
 export type BoundWrite = {
+  /** The run whose chain of watches continues if the write begins further runs. */
   executionId: string;
   statement: string;
   /** A JSON text. It reaches the statement as it is. */
@@ -106,9 +107,9 @@ export type BoundWrite = {
 export type BoundWriteOptions = {
   /** The longest wait for a lock. */
   lockMs: number;
-  /** The time limit of all writes together. */
+  /** The time limit of the write. */
   timeoutMs: number;
-  /** A statement that the worker runs afterwards as itself. If it fails, the writes are undone. */
+  /** A statement that the worker runs afterwards as itself. If it fails, the write is undone. */
   verify: string;
 };
 
@@ -117,36 +118,37 @@ const NOBODY = '00000000-0000-0000-0000-000000000000';
 
 /**
  * Writes into a watched table as howdah_writer, in the sandbox, in one round trip. Returns the
- * value of each statement and the milliseconds that the server took. The writes stay when this
- * returns, and all are undone when it throws. The caller calls `check_leftovers` before it commits.
+ * values of the statement and the milliseconds that the server took. The write stays when this
+ * returns, and is undone when it throws. The caller calls `check_leftovers` before it commits.
  */
 export async function writeInSandbox(
   client: PoolClient,
-  writes: readonly BoundWrite[],
+  { executionId, statement, argument }: BoundWrite,
   { lockMs, timeoutMs, verify }: BoundWriteOptions,
 ): Promise<{ values: (string | null)[]; tookMs: number }> {
-  const script = writes.flatMap(({ executionId, statement, argument }) => [
-    // statement_timestamp() is the time at which the server received the whole script
+  const script = [
+    'savepoint sandbox',
     `select set_config('howdah.bound', howdah_private.userless_binding('${NOBODY}', ${quoteText(executionId)}), true),
        set_config('lock_timeout', '${lockMs}', true),
-       set_config('statement_timeout', greatest(1, ${timeoutMs} - floor(extract(epoch from
-         clock_timestamp() - statement_timestamp()) * 1000))::text, true),
+       set_config('statement_timeout', '${timeoutMs}', true),
        set_config('role', 'howdah_writer', true)`,
     `select r.value from howdah_private.write_bound(
        ${quoteText(statement)}, ${quoteText(argument)}, current_setting('search_path')) as r (value)`,
     LEAVE,
-  ]);
-  const took = `select extract(epoch from clock_timestamp() - statement_timestamp())::float8 * 1000
-    as took_ms`;
-  const text = `savepoint sandbox; ${script.join('; ')}; ${verify}; ${took}; release savepoint sandbox`;
+    verify,
+    // statement_timestamp() is the time at which the server received the whole script
+    `select extract(epoch from clock_timestamp() - statement_timestamp())::float8 * 1000 as took_ms`,
+    'release savepoint sandbox',
+  ];
   try {
-    const results = (await client.query({ text, ...answeredAfter(timeoutMs) })) as unknown as {
+    const results = (await client.query({
+      ...{ text: script.join('; '), ...answeredAfter(timeoutMs) },
+    })) as unknown as {
       fields: { name: string }[];
       rows: { value?: string | null; took_ms?: number }[];
     }[];
-    const values = results.flatMap(({ fields, rows: [row] }) =>
-      fields?.[0]?.name === 'value' ? [row?.value ?? null] : [],
-    );
+    const written = results.find(({ fields }) => fields?.[0]?.name === 'value');
+    const values = (written?.rows ?? []).map(({ value = null }) => value);
     return { values, tookMs: results.at(-2)?.rows[0]?.took_ms ?? 0 };
   } catch (error) {
     await client.query(`rollback to savepoint sandbox; ${LEAVE}`);

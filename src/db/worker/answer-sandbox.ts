@@ -1,5 +1,5 @@
 import { type PoolClient, quoteText } from '../connection/pool.ts';
-import { faultOf, isRefusal } from '../connection/sqlstate.ts';
+import { faultOf, isRefusal, isTransient } from '../connection/sqlstate.ts';
 import { type BoundWrite, writeInSandbox } from '../sql-tools/sql-sandbox.ts';
 import type { ClaimedAnswer } from './due-answers.ts';
 
@@ -8,14 +8,16 @@ import type { ClaimedAnswer } from './due-answers.ts';
 // row, and wait for another that is written here. Postgres would end one of the two after a second.
 // So an answer has short limits once another is written before it. If it exceeds them, the
 // transaction commits, and the answer is the first of the next one, with the limits of a lone
-// write. Many answers go in one round trip, because a busy machine delays each.
+// write. Many answers go in one statement, because each statement costs more than a row.
 
 /** The limits of an answer whose transaction holds no row of the user yet, in milliseconds. */
 const ALONE = { lockMs: 5_000, timeoutMs: 10_000 };
-/** The limits of further answers in one round trip. With `TOGETHER_MS` they are below a second. */
+/** The limits of further answers in one statement. With `TOGETHER_MS` they are below a second. */
 const TOGETHER = { lockMs: 100, timeoutMs: 500 };
 /** The time after which a transaction commits what it has written. */
 const TOGETHER_MS = 200;
+/** The most characters of answers in one statement. A longer answer has a statement of its own. */
+const TOGETHER_LENGTH = 4_000_000;
 /** The contents of an answer as texts, JSON included. */
 export type AnswerContents = { output: string | null; output_data: string | null };
 
@@ -47,6 +49,8 @@ export type PreparedAnswer = AnswerContents & {
   statement: string;
   key: string;
   before: string | null;
+  /** The chain of watches that led to the run. */
+  watches: string[];
 };
 
 /** The outcome of an answer: null if there is nothing to write any more. */
@@ -54,8 +58,8 @@ export type Outcome = { answer: ClaimedAnswer; outcome: string | null; error: st
 
 /**
  * Writes answers of one watch in a transaction, as many at once as the time allows. While the pace
- * of the watch is unknown, the first is written by itself. If several fail, each of the rest is
- * written in a savepoint of its own.
+ * of the watch is unknown, the first is written by itself. If several fail, half of them are tried,
+ * until the one that fails is alone; after each success twice as many are tried.
  */
 export class SandboxWriter {
   readonly #client: PoolClient;
@@ -66,7 +70,7 @@ export class SandboxWriter {
   readonly #done: Outcome[] = [];
   /** The state of the sandbox before the first write, which `check_leftovers` needs. */
   #state: string | undefined;
-  #isOneByOne = false;
+  #mostAtOnce = Number.POSITIVE_INFINITY;
   /** True if the transaction may hold a row of the user. */
   hasWritten = false;
 
@@ -85,11 +89,19 @@ export class SandboxWriter {
     return this.hasWritten && performance.now() - this.#startedAt > TOGETHER_MS;
   }
 
-  /** The number of answers that can probably be written at once. */
-  get size(): number {
+  /** Returns the first of these answers that can probably be written by one statement. */
+  firstOf(answers: readonly ClaimedAnswer[]): readonly ClaimedAnswer[] {
     const { msPerAnswer } = this.#pace;
-    if (msPerAnswer === undefined || this.#isOneByOne) return 1;
-    return Math.max(1, Math.floor(TOGETHER_MS / msPerAnswer));
+    const most = msPerAnswer === undefined ? 1 : Math.floor(TOGETHER_MS / msPerAnswer);
+    const some = answers.slice(0, Math.max(1, Math.min(most, this.#mostAtOnce)));
+    let length = 0;
+    const end = some.findIndex((answer, index) => {
+      const { watches, output, output_data } = this.#preparedOf(answer);
+      length += (output?.length ?? 0) + (output_data?.length ?? 0);
+      const isOther = String(watches) !== String(this.#preparedOf(some[0] ?? answer).watches);
+      return index > 0 && (isOther || length > TOGETHER_LENGTH);
+    });
+    return end < 0 ? some : some.slice(0, end);
   }
 
   /**
@@ -104,9 +116,9 @@ export class SandboxWriter {
     const ids = answers.map(({ execution_id }) => execution_id);
     const verify = `select howdah_private.check_answers_are_newest(${quoteText(`{${ids}}`)})`;
     try {
-      const writes = await Promise.all(answers.map((answer) => this.#readWrite(answer)));
+      const write = await this.#readWrite(answers);
       this.#state ??= await readSandboxState(this.#client);
-      const { values, tookMs } = await writeInSandbox(this.#client, writes, {
+      const { values, tookMs } = await writeInSandbox(this.#client, write, {
         ...{ ...limits, lockMs, verify },
       });
       for (const [index, answer] of answers.entries()) {
@@ -114,22 +126,31 @@ export class SandboxWriter {
       }
       this.hasWritten = true;
       this.#pace.msPerAnswer = tookMs / answers.length;
+      this.#mostAtOnce *= 2;
     } catch (error) {
-      this.#isOneByOne ||= answers.length > 1;
-      this.#pace.msPerAnswer = undefined;
+      this.#mostAtOnce = isTransient(error) ? 1 : Math.ceil(answers.length / 2);
+      if (isTransient(error)) this.#pace.msPerAnswer = undefined;
       const [answer] = answers;
       if (!answer || answers.length > 1 || !isRefusal(error)) throw error;
       this.#done.push({ answer, outcome: 'failed', error: errorJson(error) });
     }
   }
 
-  /** Returns the statement that writes an answer, with the answer in plain text. */
-  async #readWrite({ execution_id }: ClaimedAnswer): Promise<BoundWrite> {
-    const prepared = this.#prepared.get(execution_id) as PreparedAnswer;
-    const { statement, key, before, output, output_data } = prepared;
+  #preparedOf({ execution_id }: ClaimedAnswer): PreparedAnswer {
+    return this.#prepared.get(execution_id) as PreparedAnswer;
+  }
+
+  /** Returns the statement that writes answers, with the answers in plain text. */
+  async #readWrite(answers: readonly ClaimedAnswer[]): Promise<BoundWrite> {
     const { decrypt = async (_id, answer) => answer } = this.#options;
-    const plain = await decrypt(execution_id, { output, output_data });
-    return { executionId: execution_id, statement, argument: argumentOf(key, before, plain) };
+    const values = await Promise.all(
+      answers.map(async (answer) => {
+        const { execution_id, key, before, output, output_data } = this.#preparedOf(answer);
+        return argumentOf(key, before, await decrypt(execution_id, { output, output_data }));
+      }),
+    );
+    const { execution_id, statement } = this.#preparedOf(answers[0] as ClaimedAnswer);
+    return { executionId: execution_id, statement, argument: `[${values}]` };
   }
 
   /**
@@ -160,7 +181,7 @@ async function readSandboxState(client: PoolClient): Promise<string> {
   return results[1]?.rows[0]?.state ?? '';
 }
 
-/** Builds the argument of the statement. JSON texts stay as they are, digit by digit. */
+/** Builds the argument for one answer. JSON texts stay as they are, digit by digit. */
 function argumentOf(key: string, before: string | null, { output, output_data }: AnswerContents) {
   const [beforeJson, outputJson] = [JSON.stringify(before), JSON.stringify(output)];
   return `{"key":${key},"before":${beforeJson},"output":${outputJson},"output_data":${output_data ?? 'null'}}`;

@@ -111,12 +111,12 @@ class Attempt {
     const writer = new SandboxWriter(client, prepared, this.#options);
     let next = 0;
     while (next < answers.length && !writer.isTimeUp && this.#mayWrite) {
-      const some = answers.slice(next, next + writer.size);
+      const some = writer.firstOf(answers.slice(next));
       try {
         await writer.write(some, this.#timeouts > 0);
         next += some.length;
       } catch (error) {
-        if (some.length > 1) continue; // one by one from now on
+        if (some.length > 1) continue; // fewer at once
         this.#isInterrupted = writer.hasWritten && isTransient(error);
         if (this.#isInterrupted) break;
         this.#postpone(error, some[0] as ClaimedAnswer);
