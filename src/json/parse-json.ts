@@ -6,6 +6,11 @@ import type { Json } from './json.ts';
  * 100,000 characters.
  */
 const MAX_EXPONENT = 1_000;
+/**
+ * The digits that the exponents of all numbers of a text may add when Postgres writes them out, or
+ * four times the length of the text if that is more.
+ */
+const MAX_ADDED_DIGITS = 1_000_000;
 
 /**
  * Matches what a number has that a double may not hold: 16 digits, or an exponent of two digits. A
@@ -15,7 +20,7 @@ const MAX_EXPONENT = 1_000;
 const MAY_BE_INEXACT = /[:,[\s-]\d(?:[\d.]{15}|[\d.]*[eE][+-]?\d\d)/;
 const BEGINS_WITH_DIGIT = /^\d/;
 
-/** The error for a number that is written with an exponent beyond ±1000. */
+/** The error for exponents beyond ±1000, and for exponents that add too many digits together. */
 export class ExponentError extends SyntaxError {}
 
 /**
@@ -28,7 +33,7 @@ export class ExponentError extends SyntaxError {}
 export function parseJson<T = Json>(text: string): T {
   if (!MAY_BE_INEXACT.test(text) && !BEGINS_WITH_DIGIT.test(text)) return JSON.parse(text);
   try {
-    return JSON.parse(text, exactReviver);
+    return JSON.parse(text, createExactReviver(4 * text.length));
   } catch (error) {
     // the reviver calls itself for each level
     if (error instanceof RangeError) throw new SyntaxError('it is nested too deeply');
@@ -36,17 +41,33 @@ export function parseJson<T = Json>(text: string): T {
   }
 }
 
-/** Keeps the digits of numbers while `JSON.parse` reads a text. */
-export function exactReviver(_key: string, value: Json, ...[context]: { source?: string }[]): Json {
-  const source = context?.source;
-  if (typeof value !== 'number' || source === undefined || isSafe(value, source)) return value;
-  const exponent = Number(/e(.*)$/i.exec(source)?.[1] ?? 0);
-  if (Math.abs(exponent) > MAX_EXPONENT) {
-    throw new ExponentError(
-      `the exponent of the number ${source.slice(0, 50)} is beyond ±${MAX_EXPONENT}`,
-    );
-  }
-  return new ExactNumber(source);
+type Reviver = (key: string, value: Json, ...context: { source?: string }[]) => Json;
+
+/**
+ * Returns a function that keeps the digits of numbers while `JSON.parse` reads one text. It throws
+ * an `ExponentError` when exponents add more than `most` digits, or a million if that is more.
+ */
+export function createExactReviver(most = MAX_ADDED_DIGITS): Reviver {
+  const mostAdded = Math.max(most, MAX_ADDED_DIGITS);
+  let added = 0;
+  return (_key, value, context) => {
+    const source = context?.source;
+    if (typeof value !== 'number' || source === undefined) return value;
+    added += digitsAddedBy(source);
+    if (added > mostAdded) {
+      throw new ExponentError(`the exponents of its numbers add more than ${mostAdded} digits`);
+    }
+    return isSafe(value, source) ? value : new ExactNumber(source);
+  };
+}
+
+/** Returns about how many digits a number gets when it is written without its exponent. */
+function digitsAddedBy(number: string): number {
+  const exponent = Math.abs(Number(/e(.*)$/i.exec(number)?.[1] ?? 0));
+  if (exponent <= MAX_EXPONENT) return exponent;
+  throw new ExponentError(
+    `the exponent of the number ${number.slice(0, 50)} is beyond ±${MAX_EXPONENT}`,
+  );
 }
 
 /** Parses JSON as `parseJson` does. A text that is not JSON is returned as a text. */

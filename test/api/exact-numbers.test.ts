@@ -167,13 +167,19 @@ describe('a run', () => {
   });
 });
 
-test('an exponent that Postgres would write out is refused', async () => {
-  const refused = await send(
-    '/api/execute',
-    `{"agent": "${name}", "message": "x", "input_data": 1e100000}`,
-  );
-  expect(JSON.parse(refused)).toMatchObject({ status: 400, code: 'HWINV' });
-});
+test.each(['1e100000', `[${Array(1_001).fill('1e-1000')}]`, `[${Array(4_000).fill('1e300')}]`])(
+  'exponents that Postgres would write out are refused',
+  async (data) => {
+    for (const body of [
+      `{"agent": "${name}", "message": "x", "input_data": ${data}}`,
+      `{"agent": "${name}", "message": "x", "metadata": {"a": ${data}}}`,
+    ]) {
+      const refused = JSON.parse(await send('/api/execute', body));
+      expect(refused).toMatchObject({ status: 400, code: 'HWINV' });
+      expect(refused.detail).toContain('exponent');
+    }
+  },
+);
 
 test('structured output is what the model wrote', async () => {
   const asked = await makeAgent(db.pool, {

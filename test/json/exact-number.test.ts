@@ -7,7 +7,7 @@ import { canonicalJson, isSameJson } from '../../src/json/canonical-json.ts';
 import { compareNumbers, ExactNumber, isMultipleOf } from '../../src/json/exact-number.ts';
 import type { Json, JsonSchema } from '../../src/json/json.ts';
 import { markNumbers, unmarkNumbers } from '../../src/json/mark-numbers.ts';
-import { parseJson, parseNumber } from '../../src/json/parse-json.ts';
+import { ExponentError, parseJson, parseNumber } from '../../src/json/parse-json.ts';
 import { storableJson } from '../../src/json/storable-json.ts';
 import { stringifyJson } from '../../src/json/stringify-json.ts';
 import { evaluateCel } from '../../src/runtime/environment/cel.ts';
@@ -95,6 +95,15 @@ test('multiples are counted in decimal digits', () => {
 test('an exponent beyond 1000 is no JSON, since Postgres would write its digits', () => {
   expect(() => parseJson('1e1001')).toThrow(SyntaxError);
   expect(() => parseJson('[1e-100000]')).toThrow(SyntaxError);
+});
+
+test('exponents that add more than a million digits together are no JSON', () => {
+  const list = (count: number, number: string) => `[${Array(count).fill(number).join()}]`;
+  expect(parseJson(list(1_000, '1e-1000'))).toHaveLength(1_000);
+  expect(() => parseJson(list(1_001, '1e-1000'))).toThrow(ExponentError);
+  expect(() => parseJson(list(3_334, '-1E+300'))).toThrow(/add more than 1000000 digits/);
+  expect(parseJson(list(300_000, '1.5e-05'))).toHaveLength(300_000); // less than four times as long
+  expect(parseJson(list(2_000, '"1e-1000"'))).toHaveLength(2_000);
 });
 
 describe('JSON Schema', () => {

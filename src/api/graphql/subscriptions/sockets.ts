@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { useServer } from 'graphql-ws/use/ws';
 import { type GrafservBase, makeGraphQLWSConfig } from 'postgraphile/grafserv';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { exactReviver } from '../../../json/parse-json.ts';
+import { createExactReviver } from '../../../json/parse-json.ts';
 import { answerBare } from '../../errors/problem.ts';
 import { BUSY } from '../../http/request-queue.ts';
 import type { ServerLimits } from '../../http/server-limits.ts';
@@ -47,7 +47,7 @@ export function createSockets(serv: GrafservBase, options: SocketOptions): Socke
   const handlers = {
     ...limitHandlers(makeGraphQLWSConfig(serv), options),
     isProd: true,
-    jsonMessageReviver: exactReviver,
+    jsonMessageReviver: exactMessageReviver(),
     onConnect: logins.admit,
   };
   const served = useServer(handlers as Parameters<typeof useServer>[0], server, PING_MS);
@@ -71,6 +71,20 @@ export function createSockets(serv: GrafservBase, options: SocketOptions): Socke
       await served.dispose();
       clearTimeout(timer);
     },
+  };
+}
+
+/** Returns a reviver for messages one after the other. Each is read without a pause. */
+function exactMessageReviver(): ReturnType<typeof createExactReviver> {
+  let revive: ReturnType<typeof createExactReviver> | undefined;
+  return (...args) => {
+    if (!revive) {
+      revive = createExactReviver();
+      queueMicrotask(() => {
+        revive = undefined;
+      });
+    }
+    return revive(...args);
   };
 }
 
