@@ -1059,7 +1059,8 @@ grant execute on function
 grant execute on function howdah_private.tg__watch() to howdah_owner;
 grant execute on function howdah_private.watched_inputs(text, text[]) to howdah_tool;
 grant execute on function howdah_private.plan_watch(text) to howdah_tool, howdah_owner;
-grant execute on function howdah_private.canonical_json(anyelement)
+grant execute on function
+  howdah_private.canonical_json(anyelement), howdah_private.canonical_text(anyelement)
   to howdah_app, howdah_viewer, howdah_tool, howdah_writer;
 grant execute on function
   howdah_private.begin_delivery(uuid), howdah_private.begin_write_back(uuid),

@@ -9989,6 +9989,22 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.canonical_text(value anyelement)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET "DateStyle" TO 'ISO'
+ SET "IntervalStyle" TO 'postgres'
+ SET extra_float_digits TO '1'
+AS $function$
+begin
+  return format('%s', canonical_text.value);
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.capable_agents(execution_id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -22736,6 +22752,23 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.key_expression(watched regclass, "column" text, of_row text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case when y.typcategory in ('A', 'C')
+    then format('to_jsonb(howdah_private.canonical_text(%I.%I))', of_row, "column")
+    else howdah_private.json_expression(watched, "column", of_row) end
+  from (select) as always
+  left join pg_catalog.pg_attribute as a
+    on a.attrelid = key_expression.watched and a.attname = key_expression."column"
+      and not a.attisdropped
+  left join pg_catalog.pg_type as y on y.oid = howdah_private.base_type(a.atttypid)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.key_holder()
  RETURNS text
  LANGUAGE plpgsql
@@ -32188,15 +32221,15 @@ CREATE OR REPLACE FUNCTION howdah_private.row_key_condition(watched regclass, ke
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select string_agg(case
-      -- the JSON of an array, composite or JSON is not its text form
-      when y.typcategory in ('A', 'C') or y.oid = 'jsonb'::regtype
-        then format('%s = %s -> %L -> %L', howdah_private.json_expression(
-          k.attrelid, k.attname, 't'), row_key_condition.argument, 'key', k.attname)
-      else format('t.%I %s (%s -> %L ->> %L)::%s',
-        k.attname, howdah_private.key_equality(k.attrelid, k.attnum),
-        row_key_condition.argument, 'key', k.attname,
-        format_type(k.atttypid, k.atttypmod)) end, ' and ')
+  select string_agg(format(case
+      when y.oid = 'jsonb'::regtype then 't.%I %s (%s -> %L -> %L)::%s'
+      -- releases before canonical_text wrote arrays and composites as JSON, which matches no row
+      when y.typcategory in ('A', 'C') then
+        't.%1$I %2$s (case jsonb_typeof(%3$s -> %4$L -> %5$L) when ''string'' '
+        'then %3$s -> %4$L ->> %5$L end)::%6$s'
+      else 't.%I %s (%s -> %L ->> %L)::%s' end,
+    k.attname, howdah_private.key_equality(k.attrelid, k.attnum), row_key_condition.argument,
+    'key', k.attname, format_type(k.atttypid, k.atttypmod)), ' and ')
   from pg_catalog.pg_attribute as k
   join pg_catalog.pg_type as y on y.oid = howdah_private.base_type(k.atttypid)
   where k.attrelid = row_key_condition.watched and k.attname = any (row_key_condition.key_columns)
@@ -44292,7 +44325,7 @@ AS $function$
     'cross join lateral (%4$s) as %5$I\nwhere (\n%6$s\n)',
     (watch).input,
     (select string_agg(
-        format('%L, %s', k.name, howdah_private.json_expression(c.oid, k.name, c.relname)), ', ')
+        format('%L, %s', k.name, howdah_private.key_expression(c.oid, k.name, c.relname)), ', ')
       from unnest((watch).key_columns) as k (name)),
     case when (watch).into_column is null then 'null::text'
       else howdah_private.json_expression(c.oid, (watch).into_column, c.relname) || '::text' end,
@@ -50149,6 +50182,16 @@ grant execute on function howdah_private.canonical_json(anyelement) to howdah_vi
 
 grant execute on function howdah_private.canonical_json(anyelement) to howdah_writer;
 
+grant execute on function howdah_private.canonical_text(anyelement) to howdah_app;
+
+grant execute on function howdah_private.canonical_text(anyelement) to howdah_engine;
+
+grant execute on function howdah_private.canonical_text(anyelement) to howdah_tool;
+
+grant execute on function howdah_private.canonical_text(anyelement) to howdah_viewer;
+
+grant execute on function howdah_private.canonical_text(anyelement) to howdah_writer;
+
 grant execute on function howdah_private.capable_agents(uuid) to howdah_worker;
 
 grant execute on function howdah_private.catalog_capabilities(jsonb) to howdah_app;
@@ -51164,6 +51207,8 @@ grant execute on function howdah_private.key_equality(regclass,smallint) to howd
 grant execute on function howdah_private.key_equality(regclass,smallint) to howdah_engine;
 
 grant execute on function howdah_private.key_equality(regclass,smallint) to howdah_viewer;
+
+grant execute on function howdah_private.key_expression(regclass,text,text) to howdah_engine;
 
 grant execute on function howdah_private.key_holder() to howdah_engine;
 

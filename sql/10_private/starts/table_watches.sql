@@ -58,6 +58,18 @@ begin
   return to_jsonb(canonical_json.value);
 end $$;
 
+-- Converts a value to the text form of its type, independent of the settings of the session. The
+-- JSON of an array or a composite lacks what distinguishes some values: the bounds of an array,
+-- and whether a member is null or the JSON null. Does not use a cast, which may be the user's.
+create or replace function howdah_private.canonical_text(value anyelement) returns text
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp set timezone = 'UTC' set bytea_output = 'hex'
+  set datestyle = 'ISO' set intervalstyle = 'postgres' set extra_float_digits = 1
+as $$
+begin
+  return format('%s', canonical_text.value);
+end $$;
+
 -- Returns the expression for canonical_json of a column. Types that no setting affects use to_jsonb
 -- directly, since the expression runs for each of many rows.
 create or replace function howdah_private.json_expression(
@@ -77,6 +89,23 @@ as $$
       and not a.attisdropped
 $$;
 
+-- Returns the expression for a key column in `row_key`: JSON that identifies the value.
+create or replace function howdah_private.key_expression(
+  watched regclass, "column" text, of_row text
+) returns text
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select case when y.typcategory in ('A', 'C')
+    then format('to_jsonb(howdah_private.canonical_text(%I.%I))', of_row, "column")
+    else howdah_private.json_expression(watched, "column", of_row) end
+  from (select) as always
+  left join pg_catalog.pg_attribute as a
+    on a.attrelid = key_expression.watched and a.attname = key_expression."column"
+      and not a.attisdropped
+  left join pg_catalog.pg_type as y on y.oid = howdah_private.base_type(a.atttypid)
+$$;
+
 -- Builds the query of a watch. The expressions are in parentheses on lines of their own, so that a
 -- comment at their end hides nothing of the query.
 create or replace function howdah_private.watch_query(watched regclass, watch howdah.table_triggers)
@@ -91,7 +120,7 @@ as $$
     'cross join lateral (%4$s) as %5$I\nwhere (\n%6$s\n)',
     (watch).input,
     (select string_agg(
-        format('%L, %s', k.name, howdah_private.json_expression(c.oid, k.name, c.relname)), ', ')
+        format('%L, %s', k.name, howdah_private.key_expression(c.oid, k.name, c.relname)), ', ')
       from unnest((watch).key_columns) as k (name)),
     case when (watch).into_column is null then 'null::text'
       else howdah_private.json_expression(c.oid, (watch).into_column, c.relname) || '::text' end,
@@ -549,15 +578,15 @@ create or replace function howdah_private.row_key_condition(
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select string_agg(case
-      -- the JSON of an array, composite or JSON is not its text form
-      when y.typcategory in ('A', 'C') or y.oid = 'jsonb'::regtype
-        then format('%s = %s -> %L -> %L', howdah_private.json_expression(
-          k.attrelid, k.attname, 't'), row_key_condition.argument, 'key', k.attname)
-      else format('t.%I %s (%s -> %L ->> %L)::%s',
-        k.attname, howdah_private.key_equality(k.attrelid, k.attnum),
-        row_key_condition.argument, 'key', k.attname,
-        format_type(k.atttypid, k.atttypmod)) end, ' and ')
+  select string_agg(format(case
+      when y.oid = 'jsonb'::regtype then 't.%I %s (%s -> %L -> %L)::%s'
+      -- releases before canonical_text wrote arrays and composites as JSON, which matches no row
+      when y.typcategory in ('A', 'C') then
+        't.%1$I %2$s (case jsonb_typeof(%3$s -> %4$L -> %5$L) when ''string'' '
+        'then %3$s -> %4$L ->> %5$L end)::%6$s'
+      else 't.%I %s (%s -> %L ->> %L)::%s' end,
+    k.attname, howdah_private.key_equality(k.attrelid, k.attnum), row_key_condition.argument,
+    'key', k.attname, format_type(k.atttypid, k.atttypmod)), ' and ')
   from pg_catalog.pg_attribute as k
   join pg_catalog.pg_type as y on y.oid = howdah_private.base_type(k.atttypid)
   where k.attrelid = row_key_condition.watched and k.attname = any (row_key_condition.key_columns)

@@ -15,6 +15,7 @@ import { writeAnswerBack } from '../../support/write-back.ts';
 import {
   all,
   committed,
+  completed,
   failed,
   finish,
   isBlocked,
@@ -801,6 +802,7 @@ describe('watch_table', () => {
       ['int[]', `'{1,2}'`],
       ['text[]', `array['a b', 'c"d', null]`],
       ['shop.pair', `(1, 'a b')`],
+      ['timestamptz[]', `array['2026-03-29 01:30:00.123456+00'::timestamptz, null]`],
       ['float8', '0.1::float8 + 0.2::float8'],
       ['bytea', `'\\x00ff41'`],
       ['timestamptz', `'2026-03-29 01:30:00.123456+00'`],
@@ -826,6 +828,70 @@ describe('watch_table', () => {
         await finish(db.pool, worker, run?.id);
         expect(await writeBack(run?.id)).toEqual({ done: 'written' });
         expect(await replyIn(table)).toEqual(['It is on its way.']);
+      },
+    );
+
+    test.each([
+      ['text[]', [`'{a,b}'`, `'[0:1]={a,b}'`, `'[5:6]={a,b}'`]],
+      ['jsonb[]', [`array[null::jsonb]`, `array['null'::jsonb]`]],
+      ['shop.bounded', [`row(1, '{a}')`, `row(1, '[0:0]={a}')`]],
+      ['shop.either', [`row(null)`, `row('null'::jsonb)`]],
+      ['jsonb', [`'null'`, `'"null"'`, `'1'`, `'"1"'`]],
+    ])('keys of type %s that look alike belong to different rows', async (type, keys) => {
+      await db.pool.query(
+        `do $$ begin create type shop.bounded as (a int, b text[]); create type shop.either as (a jsonb);
+         exception when duplicate_object then end $$`,
+      );
+      const { table, agent } = await makeTable();
+      await db.pool.query(
+        `alter table ${table} drop constraint ${table.replace('shop.', '')}_pkey, add column key ${type} primary key`,
+      );
+      await watch(table, { agent, input: 'body', into_column: 'reply' });
+      for (const [index, key] of keys.entries()) {
+        await db.pool.query(`insert into ${table} (body, key) values ('${index}', ${key})`);
+      }
+      const runs = await all(
+        db.pool,
+        `select e.id, e.input from howdah.watched_rows as w join howdah.executions as e on e.id = w.execution_id
+         where w.table_trigger_id = (select id from howdah.table_triggers where table_name = $1)
+         order by e.input`,
+        [table],
+      );
+      expect(runs).toHaveLength(keys.length);
+      for (const { id, input } of runs) {
+        await finish(db.pool, worker, id, { ...completed, output: `answer ${input}` });
+        expect(await writeBack(id)).toEqual({ done: 'written' });
+      }
+      expect(await replyIn(table)).toEqual(keys.map((_, index) => `answer ${index}`));
+    });
+
+    test.each(['text[]', 'jsonb', 'shop.pair', 'bigint'])(
+      'a row is found by the index of its key of type %s',
+      async (type) => {
+        await db.pool.query(
+          `do $$ begin create type shop.pair as (a int, b text); exception when duplicate_object then end $$`,
+        );
+        const { table, agent } = await makeTable();
+        await db.pool.query(
+          `alter table ${table} drop constraint ${table.replace('shop.', '')}_pkey, add column key ${type} primary key`,
+        );
+        await watch(table, { agent, input: 'body', into_column: 'reply' });
+        const { condition } = await one(
+          db.pool,
+          `select howdah_private.row_key_condition($1::regclass, '{key}') as condition`,
+          [table],
+        );
+        const plan = await committed(db.pool, async (client) => {
+          await client.query(
+            `set local enable_seqscan = off; set local plan_cache_mode = force_generic_plan;
+             prepare find (jsonb) as select from ${table} as t where ${condition}`,
+          );
+          const rows = await all(client, `explain execute find ('{}')`);
+          await client.query('deallocate find');
+          return rows.map((row) => row['QUERY PLAN']).join('\n');
+        });
+        expect(plan).toMatch(/Index (Only )?Scan/);
+        expect(plan).toMatch(/Index Cond/);
       },
     );
 
