@@ -11,6 +11,8 @@ export type Options = {
   workers: number;
   /** The kinds of fault to inject. */
   only: readonly FaultKind[];
+  /** Whether limits are set, of which some are reached all the time. */
+  limits: boolean;
   json: boolean;
   matrix: boolean;
   /** Rows of the matrix to play; empty: all. */
@@ -22,7 +24,7 @@ export type Options = {
 };
 
 export const USAGE = `Usage:
-  npm run chaos -- [--minutes N] [--runs N] [--seed S] [--workers N] [--only fault,…] [--json]
+  npm run chaos -- [--minutes N] [--runs N] [--seed S] [--workers N] [--only fault,…] [--limits] [--json]
   npm run chaos -- --matrix [--rows N,…] [--seed S] [--workers N] [--json]
   npm run chaos -- --soak [--minutes N] [--rate R] [--seed S] [--workers N] [--json]
 Faults: ${FAULTS.join(', ')}, none`;
@@ -37,6 +39,7 @@ export function readOptions(argv: readonly string[], now: number): Options {
       seed: { type: 'string' },
       workers: { type: 'string' },
       only: { type: 'string' },
+      limits: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       matrix: { type: 'boolean', default: false },
       rows: { type: 'string' },
@@ -45,14 +48,14 @@ export function readOptions(argv: readonly string[], now: number): Options {
     },
   });
   if (values.soak) {
-    for (const name of ['runs', 'only', 'matrix', 'rows'] as const) {
+    for (const name of ['runs', 'only', 'limits', 'matrix', 'rows'] as const) {
       if (values[name]) throw new Error(`--${name} cannot be used with --soak`);
     }
   } else if (values.rate) {
     throw new Error('--rate can only be used with --soak');
   }
   const isMatrix = values.matrix || values.rows !== undefined;
-  for (const name of ['minutes', 'runs', 'only'] as const) {
+  for (const name of ['minutes', 'runs', 'only', 'limits'] as const) {
     if (isMatrix && values[name]) throw new Error(`--${name} cannot be used with --matrix`);
   }
   const { minutes, runs, seed, workers, rate } = values;
@@ -62,6 +65,7 @@ export function readOptions(argv: readonly string[], now: number): Options {
     seed: parseNumber('seed', seed, now % 1_000_000),
     workers: Math.max(1, parseNumber('workers', workers, values.soak ? 2 : 4)),
     only: values.only === undefined ? FAULTS : parseFaults(values.only),
+    limits: values.limits,
     json: values.json,
     matrix: isMatrix,
     rows: values.rows === undefined ? [] : parseRows(values.rows),

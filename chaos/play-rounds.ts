@@ -1,4 +1,5 @@
 import { checkAllRuns } from './checks/check-invariants.ts';
+import { checkLimits } from './checks/check-limits.ts';
 import { switchEncryption } from './faults/encryption.ts';
 import { MODEL_FAULTS, planFaults } from './faults/faults.ts';
 import { planRuns } from './load/plan.ts';
@@ -6,7 +7,8 @@ import type { Options } from './options.ts';
 import { playRound, type RoundResult } from './play-round.ts';
 import { openWorld } from './world.ts';
 
-export type PlayOptions = Pick<Options, 'minutes' | 'runs' | 'seed' | 'workers' | 'only'>;
+export type PlayOptions = Pick<Options, 'minutes' | 'runs' | 'seed' | 'workers' | 'only'> &
+  Partial<Pick<Options, 'limits'>>;
 
 const RUNS_PER_ROUND = 300;
 const ROUND_MS = 30_000;
@@ -17,10 +19,12 @@ const SUBMISSION_SHARE = 0.7;
 
 /** Plays rounds in one world until the requested minutes and runs are reached. */
 export async function playRounds(
-  { minutes, runs, seed, workers, only }: PlayOptions,
+  { minutes, runs, seed, workers, only, limits = false }: PlayOptions,
   log: (line: string) => void,
 ): Promise<RoundResult[]> {
-  const world = await openWorld({ seed, workerCount: workers, modelFaults: MODEL_FAULTS });
+  const world = await openWorld({
+    ...{ seed, workerCount: workers, modelFaults: MODEL_FAULTS, hasLimits: limits },
+  });
   const rounds: RoundResult[] = [];
   const roundMs = minutes > 0 ? Math.min(ROUND_MS, minutes * 60_000) : ROUND_MS;
   const runsPerRound = Math.ceil((RUNS_PER_ROUND * roundMs) / ROUND_MS);
@@ -42,7 +46,7 @@ export async function playRounds(
       log(describeRound(result));
       for (const { kind, what } of result.breaches.slice(0, 20)) log(`  ${kind}: ${what}`);
     }
-    const breaches = await checkAllRuns(world);
+    const breaches = [...(await checkAllRuns(world)), ...(await checkLimits(world))];
     rounds.at(-1)?.breaches.push(...breaches);
   } finally {
     await world.close();

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type FaultProxy, startFaultProxy } from './faults/fault-proxy.ts';
 import type { ModelFault } from './faults/faults.ts';
 import { type ChaosModel, startChaosModel } from './load/chaos-model.ts';
+import { createLimits } from './load/limits.ts';
 import { createShop } from './load/shop.ts';
 import { type ChaosServer, startChaosServer } from './server.ts';
 import {
@@ -30,6 +31,8 @@ export type WorldOptions = {
   seed: number;
   workerCount: number;
   modelFaults: readonly ModelFault[];
+  /** Whether limits are set. */
+  hasLimits?: boolean;
   /** Returns the settings of a worker by its index. */
   workerSettings?: ((index: number) => WorkerSettings) | undefined;
   /** The folder of the database server; default: a temporary folder. */
@@ -88,6 +91,7 @@ async function startAround(server: ChaosServer, options: WorldOptions): Promise<
   const journal = join(logs, 'effects.jsonl');
   writeFileSync(journal, '');
   await createShop(server.pool);
+  if (options.hasLimits) await createLimits(server.pool);
   const workers = await Promise.all(
     Array.from({ length: options.workerCount }, (_, index) =>
       startSupervisedWorker({

@@ -326,6 +326,7 @@ test('options are parsed, and invalid options are rejected', () => {
     seed: 9,
     workers: 4,
     only: ['kill', 'cut'],
+    limits: false,
     json: false,
     matrix: false,
     rows: [],
@@ -340,6 +341,9 @@ test('options are parsed, and invalid options are rejected', () => {
   });
   expect(() => readOptions(['--soak', '--only', 'none'], 0)).toThrow(
     /--only cannot be used with --soak/,
+  );
+  expect(() => readOptions(['--matrix', '--limits'], 0)).toThrow(
+    /--limits cannot be used with --matrix/,
   );
   expect(() => readOptions(['--rate', '1'], 0)).toThrow(/--rate can only be used with --soak/);
   expect(readOptions([], 1_234_567)).toMatchObject({ minutes: 2, seed: 234_567 });
