@@ -3,6 +3,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { BUNDLED } from '../packaging/bundled.ts';
+import { enumLabels } from '../src/contracts/enum-labels.generated.ts';
 import { filesOfRun, LONG } from './support/long.ts';
 import { OWN_PROCESS } from './support/own-process.ts';
 
@@ -408,6 +409,21 @@ test('no statement builds jsonb with aggregates that are quadratic in the size o
     .filter(({ text }) => /(?<!\w)jsonb_(object_)?agg\(/.test(text))
     .map(({ path }) => path);
   expect(quadratic).toEqual([]);
+});
+
+test('no file lists the labels of an enum by hand', () => {
+  const quoted = /(?:'[\w-]+'(?:,\s*|\s*\|\s*)?){3,}/g;
+  const enums = new Map(
+    Object.entries(enumLabels).map(([name, labels]) => [labels.toSorted().join(), name]),
+  );
+  const copies = files.flatMap(({ path, text }) =>
+    [...text.matchAll(quoted)].flatMap(([list]) => {
+      const labels = [...list.matchAll(/'([\w-]+)'/g)].map(([, label]) => label as string);
+      const name = enums.get(labels.toSorted().join());
+      return name ? [`${path}: use enumLabels.${name} or EnumLabel<'${name}'>`] : [];
+    }),
+  );
+  expect(copies).toEqual([]);
 });
 
 test('no replacement searches for the end of a text again from each character', () => {

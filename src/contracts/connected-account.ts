@@ -1,4 +1,5 @@
 import type { JsonObject } from '../json/json.ts';
+import type { EnumLabel } from './enum-labels.generated.ts';
 import type { RunError } from './errors.ts';
 import type { SealedSecret, WrappedKey } from './secret.ts';
 
@@ -9,8 +10,8 @@ export type Integration = {
   name: string;
   /** The URL of the MCP server or API. Tokens are sent only to its origin. */
   resource_url: string;
-  account_scope: 'tenant' | 'user';
-  grant_type: 'authorization_code' | 'client_credentials';
+  account_scope: EnumLabel<'account_scope'>;
+  grant_type: EnumLabel<'oauth_grant'>;
   scopes: string[];
   issuer: string | null;
   endpoints: { [name: string]: string } | null;
@@ -26,7 +27,7 @@ export type Integration = {
 export type StoredAccount = {
   id: string;
   tenant_id: string;
-  status: 'pending' | 'connected' | 'expired' | 'revoked' | 'failed';
+  status: EnumLabel<'account_status'>;
   /** The name of its user. Null for the account of the tenant. */
   user: string | null;
   tenant: string;

@@ -1,3 +1,4 @@
+import type { EnumLabel } from '../../contracts/enum-labels.generated.ts';
 import type { RunError } from '../../contracts/errors.ts';
 import type { Queryable } from '../../db/connection/pool.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
@@ -6,7 +7,7 @@ import type { RunSnapshot, StartedRun } from './conversation-runs.ts';
 /** An open question of any kind, asked by a run or by a run below it. */
 export type RunQuestion = {
   id: string;
-  kind: 'question' | 'approval' | 'effect';
+  kind: EnumLabel<'question_kind'>;
   prompt: string;
   options: Json[] | null;
   schema: JsonObject | null;

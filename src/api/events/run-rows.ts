@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { FINISH_REASONS } from '../../contracts/agents/model.ts';
+import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 import { EXECUTION_STATUSES } from '../../contracts/runs/step.ts';
 import type { Queryable } from '../../db/connection/pool.ts';
 import { jsonPage, jsonRow } from '../../db/queries/json-rows.ts';
@@ -76,13 +77,13 @@ export const messageSchema = z
     seq: z.int(),
     step_seq: z.int().nullable(),
     parent_seq: z.int().nullable(),
-    role: z.enum(['system', 'user', 'assistant', 'tool']),
+    role: z.enum(enumLabels.message_role),
     content: nullableText,
     parts: json,
     tool_calls: json,
     tool_call_id: nullableText,
     agent_id: nullableId,
-    trust: z.enum(['system', 'user', 'internal', 'external']),
+    trust: z.enum(enumLabels.trust),
     tokens_in: z.int(),
     tokens_out: z.int(),
     created_at: time,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { userRoles } from '../../db/access/subjects.ts';
+import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 
 /** Schemas of fields that several routes have. */
 export const id = z.guid('must be a UUID');
@@ -10,7 +10,7 @@ export const time = z.iso.datetime({
 export const json = z.unknown();
 export const object = z.record(z.string(), z.unknown());
 /** The role of a user. */
-export const role = z.enum(userRoles);
+export const role = z.enum(enumLabels.user_role);
 export const names = z.array(z.string());
 /** A number that is sent as a text if a double cannot represent it. */
 export const count = z.number();

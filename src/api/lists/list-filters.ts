@@ -1,3 +1,4 @@
+import type { EnumLabel } from '../../contracts/enum-labels.generated.ts';
 import type { ExecutionStatus } from '../../contracts/runs/step.ts';
 import type { Queryable } from '../../db/connection/pool.ts';
 import { impliedByStatuses, metadataContains } from '../../db/lists/run-search.ts';
@@ -9,7 +10,6 @@ import { parseJson } from '../../json/parse-json.ts';
 import { RequestRefusal } from '../errors/request-refusal.ts';
 import { shownExecution } from '../events/run-rows.ts';
 import { findUnstorable } from '../http/jsonb-safety.ts';
-import type { QUESTION_KINDS, QUESTION_STATUSES } from './question-rows.ts';
 
 /** Most characters of a filter by JSON, which each read of a followed list repeats. */
 const MOST_JSON = 16_384;
@@ -45,8 +45,8 @@ export type QuestionFilter = Optional<{
   execution_id: string;
   root_execution_id: string;
   session_id: string;
-  kind: (typeof QUESTION_KINDS)[number];
-  status: (typeof QUESTION_STATUSES)[number];
+  kind: EnumLabel<'question_kind'>;
+  status: EnumLabel<'question_status'>;
   /** The user of the root run. */
   user_id: string;
 }>;

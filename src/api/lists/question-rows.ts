@@ -1,19 +1,17 @@
 import { z } from 'zod';
+import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 import type { Collection } from '../../db/queries/row-collection.ts';
 import { columnList } from '../http/column-list.ts';
 import { id, json, object, time } from '../http/fields.ts';
 
 const text = z.string().nullable();
 
-export const QUESTION_KINDS = ['question', 'approval', 'effect'] as const;
-export const QUESTION_STATUSES = ['open', 'answered', 'expired', 'cancelled'] as const;
-
 /** A question to people. */
 export const question = z
   .object({
     id,
-    kind: z.enum(QUESTION_KINDS),
-    status: z.enum(QUESTION_STATUSES),
+    kind: z.enum(enumLabels.question_kind),
+    status: z.enum(enumLabels.question_status),
     execution_id: id,
     root_execution_id: id,
     session_id: id.nullable(),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type EnumLabel, enumLabels } from '../../contracts/enum-labels.generated.ts';
 import { EXECUTION_STATUSES } from '../../contracts/runs/step.ts';
 import type { Queryable } from '../../db/connection/pool.ts';
 import type { FollowedCollection } from '../../db/lists/list-changes.ts';
@@ -7,8 +8,6 @@ import type { Collection, Condition } from '../../db/queries/row-collection.ts';
 import type { Json } from '../../json/json.ts';
 import { id, json, object, time } from '../http/fields.ts';
 import { conditionsOf, objectIn } from './list-filters.ts';
-
-export const WRITE_BACK_STATUSES = ['waiting', 'written', 'superseded', 'gone', 'failed'] as const;
 
 const text = z.string().nullable();
 
@@ -24,7 +23,7 @@ export const watchedRow = z
     status: z.enum(EXECUTION_STATUSES).nullable().describe('The status of the run'),
     into_column: text,
     write_back: z
-      .enum(WRITE_BACK_STATUSES)
+      .enum(enumLabels.write_back_status)
       .nullable()
       .describe('The state of the answer; null if the watch writes no answer'),
     error: object.nullable(),
@@ -84,7 +83,7 @@ export type WatchedRowFilter = Optional<{
   row: string;
   execution_id: string;
   status: readonly (typeof EXECUTION_STATUSES)[number][];
-  write_back: (typeof WRITE_BACK_STATUSES)[number];
+  write_back: EnumLabel<'write_back_status'>;
 }>;
 
 /**

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 
 import { statusSchema } from '../events/run-rows.ts';
 import { anyCase, id, page, pageOf } from '../http/fields.ts';
@@ -6,7 +7,6 @@ import { openList } from '../lists/list-events.ts';
 import {
   callersWatchedRows,
   currentRows,
-  WRITE_BACK_STATUSES,
   watchedRow,
   watchedRowConditions,
   watchedRows,
@@ -24,7 +24,7 @@ const filters = {
     .describe('A JSON object that the primary key must contain, such as {"id": 4711}'),
   execution_id: id.optional(),
   status: statusSchema.optional(),
-  write_back: anyCase(WRITE_BACK_STATUSES).optional(),
+  write_back: anyCase(enumLabels.write_back_status).optional(),
 };
 
 export const watchedRowRoutes: Route[] = [

@@ -1,18 +1,12 @@
 import type { JsonObject, JsonSchema } from '../../json/json.ts';
+import type { EnumLabel } from '../enum-labels.generated.ts';
 import type { ModelRef } from './model.ts';
 
 export type ToolKind =
-  | 'builtin'
-  | 'sql'
-  | 'http'
-  | 'mcp'
-  | 'code'
-  | 'agent'
-  | 'workflow'
-  | 'custom'
+  | EnumLabel<'tool_kind'>
   /** A tool of one run. The client that started the run makes its calls. */
   | 'client';
-export type ToolEffect = 'pure' | 'idempotent' | 'once';
+export type ToolEffect = EnumLabel<'tool_effect'>;
 
 /** A tool as an agent version pins it. */
 export type ToolDefinition = {
@@ -49,7 +43,7 @@ export type AgentDefinition = {
     use_history: boolean;
     output_schema: JsonSchema | null;
     /** Absent in versions from releases that knew only the policy `none`. */
-    context_policy?: 'trim' | 'summarize' | 'none';
+    context_policy?: EnumLabel<'context_policy'>;
     /** True if an answer without a text may end the run. */
     allow_empty?: true;
     /**
@@ -132,15 +126,7 @@ export type Overrides = {
 
 export type ClientTool = { name: string; description?: string; parameters?: JsonSchema };
 
-export type WorkflowType =
-  | 'chain'
-  | 'parallel'
-  | 'router'
-  | 'orchestrator'
-  | 'evaluator_optimizer'
-  | 'voting'
-  | 'map'
-  | 'graph';
+export type WorkflowType = EnumLabel<'workflow_type'>;
 
 export type Team = {
   type: WorkflowType;

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../../json/json.ts';
+import { enumLabels } from '../enum-labels.generated.ts';
 import type { RunError } from '../errors.ts';
 import type { Role, ToolCall } from '../runs/message.ts';
 import type { RunContext } from '../runs/run-context.ts';
@@ -10,14 +11,7 @@ import type { FinishReason } from './model.ts';
  * The events for which hooks are called. The list is the same in SQL (`howdah.hook_event`) and
  * TypeScript.
  */
-export const HOOK_EVENTS = [
-  'before_run',
-  'after_setup',
-  'message_sent',
-  'tool_before',
-  'tool_after',
-  'execution_complete',
-] as const;
+export const HOOK_EVENTS = enumLabels.hook_event;
 export type HookEventName = (typeof HOOK_EVENTS)[number];
 
 /** The fields of every event: its name and its run. */

@@ -1,4 +1,5 @@
 import type { JsonObject, JsonSchema } from '../../json/json.ts';
+import { enumLabels } from '../enum-labels.generated.ts';
 import type { Outcome } from '../errors.ts';
 import type { AnswerPart, Message, ToolCall } from '../runs/message.ts';
 import type { EngineRun } from '../runs/run-context.ts';
@@ -6,15 +7,7 @@ import type { RunFiles } from '../runs/run-files.ts';
 import type { Usage } from './usage.ts';
 
 /** The purposes of models, as in the column `purpose` of a model. */
-export const MODEL_PURPOSES = [
-  'llm',
-  'embedding',
-  'tts',
-  'stt',
-  'image',
-  'rerank',
-  'classifier',
-] as const;
+export const MODEL_PURPOSES = enumLabels.model_purpose;
 export type ModelPurpose = (typeof MODEL_PURPOSES)[number];
 
 /**
@@ -73,13 +66,7 @@ export type ModelRequest = {
  * How an answer ended, as in `executions.finish_reason`. `length`: at the token limit. `refusal`:
  * the model refused to answer, and the content has its words.
  */
-export const FINISH_REASONS = [
-  'stop',
-  'tool_calls',
-  'length',
-  'content_filter',
-  'refusal',
-] as const;
+export const FINISH_REASONS = enumLabels.finish_reason;
 export type FinishReason = (typeof FINISH_REASONS)[number];
 
 export type ModelAnswer = {

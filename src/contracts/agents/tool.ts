@@ -1,6 +1,7 @@
 import type { Json, JsonObject, JsonSchema } from '../../json/json.ts';
 import type { HostPattern } from '../../network/host-pattern.ts';
 import type { AccessRequest, AccountAccess, ConsentRequest } from '../connected-account.ts';
+import type { EnumLabel } from '../enum-labels.generated.ts';
 import type { Outcome, RunError } from '../errors.ts';
 import type { Message, ResourcePart } from '../runs/message.ts';
 import type { RunContext } from '../runs/run-context.ts';
@@ -45,7 +46,7 @@ export type CustomTool = {
   name: string;
   description: string;
   parameters: JsonSchema;
-  effect?: 'pure' | 'idempotent' | 'once';
+  effect?: EnumLabel<'tool_effect'>;
   /** Short words for the abilities of the tool, by which agents find it. */
   capabilities?: readonly string[];
   /** The subject of the tool. */

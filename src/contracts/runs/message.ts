@@ -1,7 +1,8 @@
 import type { Json, JsonObject } from '../../json/json.ts';
+import type { EnumLabel } from '../enum-labels.generated.ts';
 import type { Trust } from './trust.ts';
 
-export type Role = 'system' | 'user' | 'assistant' | 'tool';
+export type Role = EnumLabel<'message_role'>;
 
 /**
  * A call that a model requests. `arguments` is the raw JSON text of the model; it may be invalid.

@@ -1,54 +1,21 @@
 import type { Json, JsonObject, JsonSchema } from '../../json/json.ts';
 import type { Overrides, ToolEffect } from '../agents/definition.ts';
 import type { FinishReason } from '../agents/model.ts';
+import { type EnumLabel, enumLabels } from '../enum-labels.generated.ts';
 import type { RunError } from '../errors.ts';
 import type { Message } from './message.ts';
 import type { Preview } from './preview.ts';
 import type { RunSettings } from './run-settings.ts';
 import type { Trust } from './trust.ts';
 
-export const STEP_KINDS = [
-  'input',
-  'model',
-  'tool_started',
-  'tool',
-  'child_started',
-  'child',
-  'question',
-  'answer',
-  'handoff',
-  'timer',
-  'guard',
-  'retry',
-  'fork',
-  'output',
-  'error',
-] as const;
+export const STEP_KINDS = enumLabels.step_kind;
 export type StepKind = (typeof STEP_KINDS)[number];
 
 /** The statuses of an execution. */
-export const EXECUTION_STATUSES = [
-  'queued',
-  'running',
-  'waiting',
-  'paused',
-  'completed',
-  'failed',
-  'cancelled',
-] as const;
+export const EXECUTION_STATUSES = enumLabels.execution_status;
 export type ExecutionStatus = (typeof EXECUTION_STATUSES)[number];
 
-export type StopReason =
-  | 'final_answer'
-  | 'max_steps'
-  | 'max_tokens'
-  | 'max_cost'
-  | 'max_time'
-  | 'loop_guard'
-  | 'cancelled'
-  | 'error'
-  | 'expired'
-  | 'poison';
+export type StopReason = EnumLabel<'stop_reason'>;
 
 /** A step for the log. The database assigns its `seq`, cost and worker. */
 export type StepRecord = {
@@ -119,7 +86,7 @@ export type NewQuestion = {
  * - `approval`: the agent needs permission
  * - `effect`: the outcome of a call is unknown, because nobody saw its end
  */
-export type QuestionKind = 'question' | 'approval' | 'effect';
+export type QuestionKind = EnumLabel<'question_kind'>;
 
 /** A new run for one tool call of its parent, or for one task of a workflow. */
 export type NewChild = {
@@ -136,7 +103,7 @@ export type NewChild = {
  * The ends of children that wake the run of a workflow while it waits: each end, failures and the
  * last end, or the last end.
  */
-export type ChildWake = 'each' | 'failure' | 'last';
+export type ChildWake = EnumLabel<'child_wake'>;
 
 /** The change of a run by a commit besides logging: the run ends or is parked. */
 export type Transition =

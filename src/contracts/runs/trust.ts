@@ -1,8 +1,10 @@
+import { enumLabels } from '../enum-labels.generated.ts';
+
 /**
  * The trust levels for the origin of a text, highest first, as in `howdah.trust`. A text of the
  * level `external` may say anything.
  */
-export const TRUSTS = ['system', 'user', 'internal', 'external'] as const;
+export const TRUSTS = enumLabels.trust;
 export type Trust = (typeof TRUSTS)[number];
 
 /** Returns the lowest trust level. A missing level is ignored. */

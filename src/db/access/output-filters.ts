@@ -1,3 +1,4 @@
+import type { EnumLabel } from '../../contracts/enum-labels.generated.ts';
 import type { Json } from '../../json/json.ts';
 import type { Queryable } from '../connection/pool.ts';
 
@@ -19,9 +20,8 @@ export const outgoingPlaces = [
 export const filterPlaces = [...outgoingPlaces, 'input'] as const;
 export type FilterPlace = (typeof filterPlaces)[number];
 
-/** The effects of a filter that matches. */
-export const filterActions = ['flag', 'redact', 'block'] as const;
-export type FilterAction = (typeof filterActions)[number];
+/** The effect of a filter that matches. */
+export type FilterAction = EnumLabel<'filter_action'>;
 
 /**
  * A filter that matched, and how often. For a blocked value, the last hit names the filter that

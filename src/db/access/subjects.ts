@@ -1,9 +1,7 @@
 import { sql } from 'kysely';
+import { type EnumLabel, enumLabels } from '../../contracts/enum-labels.generated.ts';
 import type { Pool } from '../connection/pool.ts';
 import type { Queries } from '../queries/queries.ts';
-import type { GrantPermission, UserRole } from '../schema.generated.ts';
-
-export type { UserRole } from '../schema.generated.ts';
 
 /** The value of `iss` and `aud` in every token, which marks the token as made for Howdah. */
 export const TOKEN_PARTY = 'howdah';
@@ -12,10 +10,8 @@ export const TOKEN_PARTY = 'howdah';
  * The roles that a person may have in a tenant. They are not database roles: every request acts as
  * howdah_app.
  */
-export const userRoles = ['owner', 'admin', 'member', 'viewer'] as const satisfies UserRole[];
-
-/** The permissions that a grant may give. */
-export const grantPermissions = ['read', 'run', 'edit'] as const satisfies GrantPermission[];
+export const userRoles = enumLabels.user_role;
+export type UserRole = EnumLabel<'user_role'>;
 
 /**
  * The subject of a token or an API key: a tenant, and one of its users unless the subject is the

@@ -1,3 +1,4 @@
+import type { EnumLabel } from '../../contracts/enum-labels.generated.ts';
 import type { Queryable } from '../connection/pool.ts';
 
 /** A rule for the calls of a run that has read content with less trust than `min_trust`. */
@@ -7,7 +8,7 @@ export type ToolPolicy = {
   kind: string | null;
   effect: string | null;
   min_trust: string;
-  decision: 'allow' | 'ask' | 'deny';
+  decision: EnumLabel<'policy_decision'>;
 };
 
 /** Consistent sets of policies that `howdah.use_tool_policies` knows. */

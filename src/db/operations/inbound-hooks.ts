@@ -1,3 +1,4 @@
+import type { EnumLabel } from '../../contracts/enum-labels.generated.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import type { Pool, Queryable } from '../connection/pool.ts';
 
@@ -6,7 +7,7 @@ export type InboundHook = {
   id: string;
   tenant_id: string;
   user_id: string | null;
-  verification: 'standard_webhooks' | 'github' | 'stripe' | 'slack' | 'shared_secret';
+  verification: EnumLabel<'hook_verification'>;
   /** The names of the secrets, of which one must be right. */
   secrets: string[];
   secret_header: string | null;

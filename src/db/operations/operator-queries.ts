@@ -1,8 +1,9 @@
+import type { EnumLabel } from '../../contracts/enum-labels.generated.ts';
 import { type Queryable, quoteName } from '../connection/pool.ts';
 
 /** A row of howdah.alerts. */
 export type Alert = {
-  severity: 'warning' | 'critical';
+  severity: EnumLabel<'alert_severity'>;
   name: string;
   subject: string;
   since: Date | null;

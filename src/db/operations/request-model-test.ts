@@ -6,12 +6,13 @@ import {
   type ModelTestReport,
   modelTestMs,
 } from '../../contracts/agents/model-test.ts';
+import type { EnumLabel } from '../../contracts/enum-labels.generated.ts';
 import type { Queryable } from '../connection/pool.ts';
 import { jsonRow } from '../queries/json-rows.ts';
 
 /** A test with its model, as the database has it. */
 type ModelTest = {
-  status: 'queued' | 'passed' | 'failed';
+  status: EnumLabel<'model_test_status'>;
   answer: ModelTestAnswer | null;
   error: ModelTestError | null;
   seconds: number | null;

@@ -1,3 +1,4 @@
+import type { EnumLabel } from '../../contracts/enum-labels.generated.ts';
 import type { TokenPiece } from '../../contracts/runs/step.ts';
 import { inTransaction, type Pool, type Queryable } from '../connection/pool.ts';
 import type { FollowedItem } from '../feed/follow-runs.ts';
@@ -10,7 +11,7 @@ import { findExecutionRow, queriesOn, stepsAfter } from './queries.ts';
 export type ChatQuestion = {
   id: string;
   execution_id: string;
-  kind: 'question' | 'approval' | 'effect';
+  kind: EnumLabel<'question_kind'>;
   prompt: string;
   options: string[] | null;
 };

@@ -1,3 +1,4 @@
+import type { EnumLabel } from '../../contracts/enum-labels.generated.ts';
 import type { Queryable } from '../connection/pool.ts';
 import { jsonRows } from './json-rows.ts';
 
@@ -17,7 +18,7 @@ export type Setting = {
 };
 
 /** The scope of a setting: the tenant, or all tenants that have no setting of their own. */
-export type SettingScope = 'tenant' | 'system';
+export type SettingScope = EnumLabel<'setting_scope'>;
 
 /** Lists all settings, or only the setting of `key`. */
 export function listSettings(client: Queryable, key?: string): Promise<Setting[]> {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { FINISH_REASONS } from '../../contracts/agents/model.ts';
+import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import type { Json } from '../../json/json.ts';
 import { createFailure } from '../failure.ts';
@@ -67,7 +68,7 @@ const scriptError = z
   );
 
 const expectation = z.strictObject({
-  last_role: z.enum(['system', 'user', 'assistant', 'tool']).optional(),
+  last_role: z.enum(enumLabels.message_role).optional(),
   last_content_contains: z.string().optional(),
   tools: z.array(z.string()).optional(),
 });

@@ -1,4 +1,5 @@
 import type { ToolSchema } from '../../contracts/agents/model.ts';
+import type { EnumLabel } from '../../contracts/enum-labels.generated.ts';
 import type { LoggedMessage, Message } from '../../contracts/runs/message.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { estimateTokens as textTokens } from '../../providers/answers/tokens.ts';
@@ -15,7 +16,7 @@ export type FitOptions = {
   reserve: number;
   /** Tokens of the tools' schemas: `estimateRequestTokens([], tools)`. */
   toolTokens: number;
-  policy: 'trim' | 'summarize' | 'none';
+  policy: EnumLabel<'context_policy'>;
   /**
    * The estimate, tools included, of the last request that was rejected as too long. The next
    * request has at most 70 % of it.

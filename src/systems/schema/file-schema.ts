@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { MODEL_PURPOSES } from '../../contracts/agents/model.ts';
+import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { agentServers, mcpServer, mcpServerName } from './mcp-server-schema.ts';
 import { workflowEntries } from './workflow-schema.ts';
@@ -92,7 +93,7 @@ const toolFields = {
     .optional()
     .describe('What the tool can do, in short words by which agents find it.'),
   domain: z.string().max(200).optional().describe('The subject of the tool.'),
-  effect: z.enum(['pure', 'idempotent', 'once']).optional(),
+  effect: z.enum(enumLabels.tool_effect).optional(),
   requires_approval: z.boolean().optional(),
   timeout_ms: z.int().min(1).max(3_600_000).optional(),
   compensation: toolName.optional().describe('The tool that reverts a finished call.'),
@@ -215,14 +216,14 @@ const agent = z.strictObject({
     .describe('Seconds for which failed model calls are repeated when no fallback model is left.'),
   use_history: z.boolean().optional(),
   engine: z
-    .enum(['builtin', 'http', 'openai', 'a2a', 'custom'])
+    .enum(enumLabels.agent_engine)
     .optional()
     .describe('The engine that produces its answers.'),
   engine_configuration: object
     .optional()
     .describe('The configuration of the engine; use secret_name for keys.'),
   human_input: z.boolean().optional().describe('Whether it may ask people.'),
-  context_policy: z.enum(['trim', 'summarize', 'none']).optional(),
+  context_policy: z.enum(enumLabels.context_policy).optional(),
   allow_empty: z.boolean().optional().describe('Whether an answer without a text may end a run.'),
   capabilities: z.array(z.string()).optional(),
   domain: z.string().max(200).optional(),

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { CustomContext, CustomTool } from '../../contracts/agents/tool.ts';
+import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 import { HowdahError } from '../../contracts/errors.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
 import { closestNames } from '../../text/closest-names.ts';
@@ -11,7 +12,7 @@ export type ToolSpec<Parameters extends z.ZodObject> = Omit<CustomTool, 'paramet
   run(args: z.output<Parameters>, context: CustomContext): Promise<Json> | Json;
 };
 
-const EFFECTS = ['pure', 'idempotent', 'once'] as const;
+const EFFECTS = enumLabels.tool_effect;
 
 /**
  * Creates a tool from parameters in zod. The model receives their JSON Schema (draft 2020-12).

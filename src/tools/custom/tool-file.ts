@@ -2,6 +2,7 @@ import { basename, extname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import type { CustomTool } from '../../contracts/agents/tool.ts';
+import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 import { defineTool, isZodObject } from './define-tool.ts';
 
 let loads = 0;
@@ -16,7 +17,7 @@ const spec = z.strictObject({
     (value) => isZodObject(value) || isJsonSchema(value),
     'must be a zod object or the JSON Schema of an object',
   ),
-  effect: z.enum(['pure', 'idempotent', 'once']).optional(),
+  effect: z.enum(enumLabels.tool_effect).optional(),
   capabilities: z.array(z.string()).optional(),
   domain: z.string().optional(),
   run: z.custom(isFunction, 'must be a function'),

@@ -1,12 +1,13 @@
 import { createHash, createHmac } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import type { EnumLabel } from '../../contracts/enum-labels.generated.ts';
 import type { Outcome } from '../../contracts/errors.ts';
 import { LEAST_SIGNING_BYTES } from '../../contracts/secret.ts';
 import { equalInConstantTime } from '../../text/equal-in-constant-time.ts';
 import { signingKey, webhookSignature } from './sign.ts';
 
 /** A way to verify a request, as `howdah.hook_verification` names it. */
-export type Verification = 'standard_webhooks' | 'github' | 'stripe' | 'slack' | 'shared_secret';
+export type Verification = EnumLabel<'hook_verification'>;
 
 /** A request that claims to come from a known sender. */
 export type SignedRequest = {

@@ -17,6 +17,7 @@ import { catalogFunction, usualModelsFile } from '../catalog/catalog-function.ts
 import { sql, startInFolder, withDatabase } from '../server.ts';
 import { clientOperations } from './client-operations.ts';
 import { renderCommandMetadata } from './command-metadata.ts';
+import { enumLabels } from './enum-labels.ts';
 import { modelVendorsFunction } from './model-vendors.ts';
 import { dumpSchema } from './schema-dump.ts';
 import { sqlMessages } from './sql-messages.ts';
@@ -29,6 +30,8 @@ const check = process.argv.includes('--check');
 const server = await startInFolder();
 const name = `howdah_generate_${process.pid}`;
 let stale = 0;
+/** True if files above were made with earlier labels, so that all must be made again. */
+let hasNewLabels = false;
 // Written before the database is created, because the next two files are part of the database.
 const systemSchema = systemFileSchema();
 write('src/systems/agent-system.v1.json', `${JSON.stringify(systemSchema, null, 2)}\n`);
@@ -43,6 +46,7 @@ try {
   await sql(server.url, `create database ${name}`);
   const url = withDatabase(server.url, name);
   await migrateUp(url, migrateQueue);
+  hasNewLabels = write('src/contracts/enum-labels.generated.ts', await enumLabels(url));
   write('src/db/schema.generated.ts', kyselyTypes(url));
   write('sql/schema.sql', await dumpSchema(url));
   write('sql/messages.txt', await sqlMessages(url));
@@ -59,16 +63,23 @@ try {
   await server.stop();
 }
 process.exitCode = stale > 0 ? 1 : 0;
+if (hasNewLabels && !check) {
+  const again = spawnSync(process.execPath, process.argv.slice(1), { stdio: 'inherit' });
+  process.exitCode = again.status ?? 1;
+}
 
-function write(path: string, text: string): void {
+/** Writes a file, or with --check compares it. Returns whether it was different. */
+function write(path: string, text: string): boolean {
   const file = join(ROOT, path);
+  const isDifferent = !existsSync(file) || readFileSync(file, 'utf8') !== text;
   if (!check) {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, text);
-  } else if (!existsSync(file) || readFileSync(file, 'utf8') !== text) {
+  } else if (isDifferent) {
     console.error(`${path} is not what its source gives: npm run generate, then commit it`);
     stale += 1;
   }
+  return isDifferent;
 }
 
 /**

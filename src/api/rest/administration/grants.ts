@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { grantPermissions } from '../../../db/access/subjects.ts';
+import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { id, role, time } from '../../http/fields.ts';
 import { createResource } from '../definitions/definitions.ts';
 import { namesOfSubject, subjectByName, withSubjectIds } from '../definitions/subject-names.ts';
 
-const permission = z.enum(grantPermissions);
+const permission = z.enum(enumLabels.grant_permission);
 
 /** Grants: who may see, run or edit one agent or workflow. */
 export const grants = createResource({

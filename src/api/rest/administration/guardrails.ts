@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { filterActions, filterPlaces } from '../../../db/access/output-filters.ts';
+import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
+import { filterPlaces } from '../../../db/access/output-filters.ts';
 import { flag, id, time } from '../../http/fields.ts';
 import { createResource } from '../definitions/definitions.ts';
 import { agentByName, withSubjectIds } from '../definitions/subject-names.ts';
@@ -19,7 +20,7 @@ export const outputFilters = createResource({
     agent_id: id.nullable().optional().describe('Only runs of this agent'),
     pattern: z.string().describe('A regular expression; see docs/trust.md'),
     places: z.array(z.enum(filterPlaces)).optional().describe('All places but input by default'),
-    action: z.enum(filterActions).optional().describe('redact by default'),
+    action: z.enum(enumLabels.filter_action).optional().describe('redact by default'),
     is_active: z.boolean().optional(),
   },
   more: agentByName,
@@ -29,7 +30,7 @@ export const outputFilters = createResource({
   filters: { name: z.string().optional(), agent_id: id.optional(), is_active: flag.optional() },
 });
 
-const toolKind = z.enum(['builtin', 'sql', 'http', 'mcp', 'code', 'agent', 'workflow', 'custom']);
+const toolKind = z.enum(enumLabels.tool_kind);
 
 /** Tool policies: which calls of runs that have read untrusted data are asked about or denied. */
 export const toolPolicies = createResource({
@@ -42,7 +43,7 @@ export const toolPolicies = createResource({
     tool_id: id.nullable().optional().describe('Only calls of this tool'),
     kind: toolKind.nullable().optional().describe('Only calls of tools of this kind'),
     effect: z
-      .enum(['pure', 'idempotent', 'once'])
+      .enum(enumLabels.tool_effect)
       .nullable()
       .optional()
       .describe('Only calls with this effect'),
@@ -50,7 +51,7 @@ export const toolPolicies = createResource({
       .enum(['system', 'user', 'internal'])
       .optional()
       .describe('The policy holds for runs below this trust; see docs/trust.md'),
-    decision: z.enum(['allow', 'ask', 'deny']),
+    decision: z.enum(enumLabels.policy_decision),
   },
   more: agentByName,
   valuesOf: withSubjectIds,
@@ -66,8 +67,8 @@ const approvals = createResource({
   name: 'Approval',
   columns: { tool: z.string().describe('The tool whose calls are approved') },
   readOnly: {
-    scope: z.enum(['run', 'session', 'agent']),
-    trust: z.enum(['system', 'user', 'internal', 'external']),
+    scope: z.enum(enumLabels.approval_scope),
+    trust: z.enum(enumLabels.trust),
     execution_id: id.nullable(),
     session_id: id.nullable(),
     agent_id: id.nullable(),

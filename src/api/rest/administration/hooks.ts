@@ -1,18 +1,12 @@
 import { z } from 'zod';
+import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { flag, id, time } from '../../http/fields.ts';
 import { createResource } from '../definitions/definitions.ts';
 import { namesOfSubject } from '../definitions/subject-names.ts';
 import { crudRoutes } from '../framework/crud-resource.ts';
 import type { Route } from '../framework/route.ts';
 
-const event = z.enum([
-  'before_run',
-  'after_setup',
-  'message_sent',
-  'tool_before',
-  'tool_after',
-  'execution_complete',
-]);
+const event = z.enum(enumLabels.hook_event);
 
 const hooks = createResource({
   path: '/api/hooks',

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { limitMetrics, limitPeriods, limitScopes } from '../../../db/access/limit-labels.ts';
+import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { id, optionalText, time } from '../../http/fields.ts';
 import { createResource } from '../definitions/definitions.ts';
 
-const scope = z.enum(limitScopes);
-const metric = z.enum(limitMetrics);
-const period = z.enum(limitPeriods);
+const scope = z.enum(enumLabels.limit_scope);
+const metric = z.enum(enumLabels.limit_metric);
+const period = z.enum(enumLabels.limit_period);
 
 /** Limits of usage and concurrency. Only the value of a limit changes. */
 export const limits = createResource({

@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { flag, id, object, optionalText, time } from '../../http/fields.ts';
 import { createResource } from '../definitions/definitions.ts';
 
-const states = z.enum(['unknown', 'clear', 'firing', 'failed']);
+const states = z.enum(enumLabels.alert_state);
 /**
  * Columns that the tag of a rule stands for. Workers write the state, and a new state is no change
  * of the rule.

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { withOffload } from '../../../concurrency/offload.ts';
+import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
 import type { Json } from '../../../json/json.ts';
 import {
@@ -27,7 +28,7 @@ import { crudRoutes } from '../framework/crud-resource.ts';
 import { answerPage, equalTo } from '../framework/pagination.ts';
 import { type Route, route } from '../framework/route.ts';
 
-const verification = z.enum(['standard_webhooks', 'github', 'stripe', 'slack', 'shared_secret']);
+const verification = z.enum(enumLabels.hook_verification);
 const expressions = z.record(z.string(), z.string());
 
 const inboundHooks = createResource({
@@ -73,7 +74,7 @@ const inboundHooks = createResource({
   },
 });
 
-const STATUSES = ['accepted', 'ignored', 'failed', 'refused'] as const;
+const STATUSES = enumLabels.inbound_status;
 
 const delivery = z
   .object({

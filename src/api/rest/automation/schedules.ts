@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { runSchedule } from '../../../db/queries/schedules.ts';
 import { executionSchema, findExecution } from '../../events/run-rows.ts';
 import { byId, flag, id, json, numberText, object, optionalText, time } from '../../http/fields.ts';
@@ -20,11 +21,11 @@ const columns = {
   priority: z.int().min(-32_768).max(32_767).optional().describe('Smaller first'),
   concurrency_key: optionalText,
   overlap_policy: z
-    .enum(['allow', 'skip', 'cancel'])
+    .enum(enumLabels.overlap_policy)
     .optional()
     .describe('What happens while the last run has not ended'),
   catchup_policy: z
-    .enum(['skip', 'one', 'all'])
+    .enum(enumLabels.catchup_policy)
     .optional()
     .describe('Which of the times missed during downtime are run'),
   is_active: z.boolean().optional().describe('False pauses the schedule'),

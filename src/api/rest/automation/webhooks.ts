@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { signingKeyRowsOn } from '../../../db/access/signing-keys.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
@@ -65,7 +66,7 @@ const webhooks = createResource({
   },
 });
 
-const STATUSES = ['pending', 'delivered', 'failed'] as const;
+const STATUSES = enumLabels.delivery_status;
 
 const delivery = z
   .object({

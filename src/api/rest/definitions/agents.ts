@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { columnList } from '../../http/column-list.ts';
 import {
@@ -16,8 +17,8 @@ import { versionedColumns } from './definitions.ts';
 import { providerConfig } from './provider-config-aliases.ts';
 import { configFields, readConfigs, shownConfigs, writeConfigs } from './provider-configs.ts';
 
-const engine = z.enum(['builtin', 'http', 'openai', 'a2a', 'custom']);
-const contextPolicy = z.enum(['trim', 'summarize', 'none']);
+const engine = z.enum(enumLabels.agent_engine);
+const contextPolicy = z.enum(enumLabels.context_policy);
 
 const columns = {
   name: z.string().describe('Unique among the agents of the tenant that are not deleted'),

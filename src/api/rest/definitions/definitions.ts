@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { MODEL_PURPOSES } from '../../../contracts/agents/model.ts';
+import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { refuseBoth } from '../../errors/request-refusal.ts';
 import { columnList } from '../../http/column-list.ts';
 import {
@@ -83,7 +84,7 @@ const times = { created_at: time, updated_at: time };
 const owner = { agent_system_id: id.nullable() };
 const byName = { name: z.string().optional() };
 const PRICES = ['input_price', 'output_price'];
-const effect = z.enum(['pure', 'idempotent', 'once']);
+const effect = z.enum(enumLabels.tool_effect);
 const purpose = z.enum(MODEL_PURPOSES);
 
 export const models = createResource({
@@ -184,7 +185,7 @@ export const skills = createResource({
   },
 });
 
-const kind = z.enum(['builtin', 'sql', 'http', 'mcp', 'code', 'agent', 'workflow', 'custom']);
+const kind = z.enum(enumLabels.tool_kind);
 
 export const tools = createResource({
   path: '/api/tools',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { columnList } from '../../http/column-list.ts';
@@ -27,8 +28,8 @@ const integrations = createResource({
     name: z.string().describe('The name that MCP servers and HTTP tools refer to'),
     description: z.string().optional(),
     resource_url: z.string().describe('The URL of the MCP server or API'),
-    account_scope: z.enum(['tenant', 'user']).optional().describe('Whose accounts there are'),
-    grant_type: z.enum(['authorization_code', 'client_credentials']).optional(),
+    account_scope: z.enum(enumLabels.account_scope).optional().describe('Whose accounts there are'),
+    grant_type: z.enum(enumLabels.oauth_grant).optional(),
     scopes: names.optional().describe('The scopes to ask for; empty for those of the server'),
     issuer: optionalText.describe('The authorization server; null for that of the resource'),
     endpoints: object.nullable().optional().describe('The URLs of a server without metadata'),
@@ -42,7 +43,7 @@ const integrations = createResource({
   filters: { name: z.string().optional(), is_active: flag.optional() },
 });
 
-const STATUSES = ['pending', 'connected', 'expired', 'revoked', 'failed'] as const;
+const STATUSES = enumLabels.account_status;
 
 const account = z
   .object({

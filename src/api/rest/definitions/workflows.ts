@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { withOffload } from '../../../concurrency/offload.ts';
+import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import type { JsonObject } from '../../../json/json.ts';
 import { refuseUnreadableConditions } from '../../../runtime/teams/condition.ts';
@@ -17,16 +18,7 @@ import { equalTo } from '../framework/pagination.ts';
 import { versionedColumns } from './definitions.ts';
 import { nameOf } from './subject-names.ts';
 
-const TYPES = [
-  'chain',
-  'parallel',
-  'router',
-  'orchestrator',
-  'evaluator_optimizer',
-  'voting',
-  'map',
-  'graph',
-] as const;
+const TYPES = enumLabels.workflow_type;
 const type = z
   .string()
   .transform((text) => text.toLowerCase().replaceAll('-', '_'))

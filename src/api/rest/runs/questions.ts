@@ -1,16 +1,12 @@
 import { z } from 'zod';
+import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { findRow } from '../../../db/queries/row-collection.ts';
 import { noSuch } from '../../errors/request-refusal.ts';
 import { anyCase, byId, flag, id, json, page, pageOf } from '../../http/fields.ts';
 import { openList } from '../../lists/list-events.ts';
 import { questionConditions } from '../../lists/list-filters.ts';
-import {
-  QUESTION_KINDS,
-  QUESTION_STATUSES,
-  question,
-  questions,
-} from '../../lists/question-rows.ts';
+import { question, questions } from '../../lists/question-rows.ts';
 import { listCursor } from '../framework/cursors.ts';
 import { listEventsText, listStart } from '../framework/list-stream.ts';
 import { changeMany, manyIds, resultsOf } from '../framework/many.ts';
@@ -51,8 +47,8 @@ export const answerFields = {
 };
 
 const filters = {
-  status: anyCase(QUESTION_STATUSES).optional(),
-  kind: anyCase(QUESTION_KINDS).optional(),
+  status: anyCase(enumLabels.question_status).optional(),
+  kind: anyCase(enumLabels.question_kind).optional(),
   execution_id: id.optional(),
   root_execution_id: id.optional(),
   session_id: id.optional(),
@@ -68,7 +64,7 @@ const stream = route({
   query: z.strictObject({
     ...filters,
     ...listStart,
-    status: anyCase(QUESTION_STATUSES).default('open'),
+    status: anyCase(enumLabels.question_status).default('open'),
     is_mine: flag.optional().describe('true: only questions of runs of the caller'),
   }),
   answers: { 200: { description: 'Events', type: 'text/event-stream' } },
@@ -135,7 +131,7 @@ export const questionRoutes: Route[] = [
     answers: {
       200: {
         description: 'A result for each id, in order',
-        schema: resultsOf('AnsweredQuestion', QUESTION_STATUSES),
+        schema: resultsOf('AnsweredQuestion', enumLabels.question_status),
       },
     },
     work: (db, { body: { ids, answer, data } }) =>

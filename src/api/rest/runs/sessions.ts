@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
 import { noSuch, RequestRefusal, refuseBoth } from '../../errors/request-refusal.ts';
@@ -7,7 +8,7 @@ import { nameOf } from '../definitions/subject-names.ts';
 import { answerPage, equalTo } from '../framework/pagination.ts';
 import { type Route, route } from '../framework/route.ts';
 
-const policy = z.enum(['queue', 'reject', 'interrupt', 'steer']);
+const policy = z.enum(enumLabels.session_policy);
 
 /** A session as the API shows it. */
 export const session = z

@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
 import {
   addFilter,
   type FilterAction,
   type FilterPlace,
-  filterActions,
   filterPlaces,
   listFilters,
   type OutputFilter,
@@ -44,7 +44,7 @@ export function register(command: Command, io: CliIo): void {
     .argument('<pattern>', 'a PostgreSQL regular expression')
     .addOption(
       new Option('--action <action>', 'what to do with a match')
-        .choices([...filterActions])
+        .choices(enumLabels.filter_action)
         .default('redact'),
     )
     .option(

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { withOffload } from '../../../concurrency/offload.ts';
+import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
 import { listInboundDeliveries } from '../../../db/operations/deliveries.ts';
 import {
@@ -27,8 +28,8 @@ const HOOKS: DefinitionKind = {
   restPath: '/api/inbound-hooks',
   columns: ['id', 'name', 'verification', 'path', 'is_active', 'description'],
 };
-const VERIFICATIONS = ['standard_webhooks', 'github', 'stripe', 'slack', 'shared_secret'];
-const STATUSES = ['accepted', 'ignored', 'failed', 'refused'];
+const VERIFICATIONS = enumLabels.hook_verification;
+const STATUSES = enumLabels.inbound_status;
 const LIMIT = 100;
 
 /**

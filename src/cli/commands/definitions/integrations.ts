@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import {
   type AccountLink,
   connectAccount,
@@ -76,11 +77,11 @@ function withIntegration(command: Command): Command {
       new Option(
         '--scope <owner>',
         'whose account a run uses: that of its user, or that of the tenant (default: user)',
-      ).choices(['user', 'tenant']),
+      ).choices(enumLabels.account_scope),
     )
     .addOption(
       new Option('--grant <type>', 'how tokens are obtained (default: authorization_code)').choices(
-        ['authorization_code', 'client_credentials'],
+        enumLabels.oauth_grant,
       ),
     )
     .option('--scopes <list>', 'scopes to ask for, separated by commas')

@@ -1,5 +1,5 @@
 import { Argument, type Command, Option } from 'commander';
-import { limitMetrics, limitPeriods, limitScopes } from '../../../db/access/limit-labels.ts';
+import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { parseNumber } from '../../../json/parse-json.ts';
 import type { DefinitionKind } from '../../backend/definition-kinds.ts';
 import { parseAmount } from '../../input/parse-number.ts';
@@ -36,14 +36,20 @@ export function register(command: Command, io: CliIo): void {
 function withLimit(command: Command): Command {
   return command
     .addArgument(
-      new Argument('<metric>', 'what is counted (see docs/limits.md)').choices(limitMetrics),
+      new Argument('<metric>', 'what is counted (see docs/limits.md)').choices(
+        enumLabels.limit_metric,
+      ),
     )
     .argument('<max>', 'maximum that is allowed, as a number', parseAmount)
     .addOption(
-      new Option('--period <period>', 'period over which usage is counted').choices(limitPeriods),
+      new Option('--period <period>', 'period over which usage is counted').choices(
+        enumLabels.limit_period,
+      ),
     )
     .addOption(
-      new Option('--scope <scope>', 'what is limited (default: the tenant)').choices(limitScopes),
+      new Option('--scope <scope>', 'what is limited (default: the tenant)').choices(
+        enumLabels.limit_scope,
+      ),
     )
     .option(
       '--subject <id>',

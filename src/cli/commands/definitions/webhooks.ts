@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { listDeliveries, redeliver } from '../../../db/operations/deliveries.ts';
 import type { Backend, Row } from '../../backend/backend.ts';
 import { API_OPTION } from '../../backend/connect-server.ts';
@@ -138,11 +139,9 @@ function registerDeliveries(command: Command, io: CliIo): void {
   command
     .argument('[webhook]', 'only this webhook, by its URL or id')
     .addOption(
-      new Option('--status <status>', 'only deliveries with this status').choices([
-        'pending',
-        'delivered',
-        'failed',
-      ]),
+      new Option('--status <status>', 'only deliveries with this status').choices(
+        enumLabels.delivery_status,
+      ),
     )
     .option(...TENANT_OPTION)
     .action(async (webhook: string | undefined, { tenant, status }: Options) => {

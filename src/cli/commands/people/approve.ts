@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { API_OPTION } from '../../backend/connect-server.ts';
 import { ARGUMENT_SOURCES, readArgument } from '../../input/input-argument.ts';
 import { questionId } from '../../input/resolve-id.ts';
@@ -12,11 +13,9 @@ export function register(command: Command, io: CliIo): void {
   command
     .argument('<id>', 'id of the question, or of the run that asks it')
     .addOption(
-      new Option('--remember <scope>', 'do not ask about this tool again in this scope').choices([
-        'run',
-        'session',
-        'agent',
-      ]),
+      new Option('--remember <scope>', 'do not ask about this tool again in this scope').choices(
+        enumLabels.approval_scope,
+      ),
     )
     .option(
       '--arguments <json>',

@@ -1,5 +1,5 @@
 import { Argument, type Command, Option } from 'commander';
-import { grantPermissions, userRoles } from '../../../db/access/subjects.ts';
+import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import type { DefinitionKind } from '../../backend/definition-kinds.ts';
 import { uuidOf } from '../../input/resolve-id.ts';
 import { createVerb, deleteVerb } from '../../nouns/create-and-delete.ts';
@@ -33,10 +33,14 @@ export function register(command: Command, io: CliIo): void {
 
 function withGrant(command: Command): Command {
   return command
-    .addArgument(new Argument('<permission>', 'what is permitted').choices(grantPermissions))
+    .addArgument(
+      new Argument('<permission>', 'what is permitted').choices(enumLabels.grant_permission),
+    )
     .option('--agent <name>', 'agent that the grant applies to')
     .option('--workflow <name>', 'workflow that the grant applies to')
-    .addOption(new Option('--role <role>', 'role that gets the permission').choices([...userRoles]))
+    .addOption(
+      new Option('--role <role>', 'role that gets the permission').choices(enumLabels.user_role),
+    )
     .option('--user-id <id>', 'id of the user that gets the permission', (text) =>
       uuidOf(text, 'a user'),
     );

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
 import {
   createApiKey,
@@ -7,7 +8,7 @@ import {
   type MadeApiKey,
   revokeApiKey,
 } from '../../../db/access/api-keys.ts';
-import { type UserRole, userRoles } from '../../../db/access/subjects.ts';
+import type { UserRole } from '../../../db/access/subjects.ts';
 import { withDatabase } from '../../backend/with-database.ts';
 import { confirm, YES_OPTION } from '../../input/confirm-option.ts';
 import { parseDuration } from '../../input/parse-duration.ts';
@@ -44,7 +45,7 @@ export function register(command: Command, io: CliIo): void {
       new Option(
         '--role <role>',
         'maximum role of the key (default: member, or viewer if the user is a viewer)',
-      ).choices([...userRoles]),
+      ).choices(enumLabels.user_role),
     )
     .option(
       '--scopes <list>',

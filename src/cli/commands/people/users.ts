@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
-import { type UserRole, userRoles } from '../../../db/access/subjects.ts';
+import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
+import type { UserRole } from '../../../db/access/subjects.ts';
 import { API_OPTION } from '../../backend/connect-server.ts';
 import { USERS } from '../../backend/definition-kinds.ts';
 import { withBackend } from '../../backend/with-backend.ts';
@@ -51,7 +52,9 @@ function registerCreate(command: Command, io: CliIo): void {
   command
     .argument('<name>', 'name of the user')
     .addOption(
-      new Option('--role <role>', 'role of the user').choices([...userRoles]).default('member'),
+      new Option('--role <role>', 'role of the user')
+        .choices(enumLabels.user_role)
+        .default('member'),
     )
     .option('--email <address>', 'email address of the user')
     .option(...TENANT_OPTION)
