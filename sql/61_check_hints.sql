@@ -1,5 +1,5 @@
 -- Hints for rows that violate a check. The comment of a check is the hint of its refusal
--- (65_refusals.sql), and psql shows it with `\dd howdah.*`. If only a bug of the engine can violate
+-- (95_refusals.sql), and psql shows it with `\dd howdah.*`. If only a bug of the engine can violate
 -- the check, the comment names the writer of the column.
 comment on constraint must_be_uuid_v7 on domain howdah.execution_id is
   'Leave id out, or use howdah.uuid_v7(): an id begins with its creation time.';

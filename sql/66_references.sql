@@ -1,7 +1,7 @@
 -- Refuses references to missing rows, and deletions of rows in use, before the foreign keys do.
 -- Postgres reports only the name of a constraint. In the tables of definitions
 -- (30_triggers/audit.sql) these triggers raise HWNTF with the field and where to look, or HWCNF
--- with the rows that use the row, in the same form as 65_refusals.sql.
+-- with the rows that use the row, in the same form as 95_refusals.sql.
 --
 -- The foreign keys still decide, also in a race that gets past these triggers. The triggers run at
 -- the end of the statement, like the keys, and before them: triggers fire in the order of their
@@ -66,29 +66,22 @@ begin
         from keys as k where k.confrelid = t.oid and k.confdeltype = 'r'
       ) as used
     from tables as t
+    where exists (select from keys as k
+      where k.conrelid = t.oid and cardinality(k.fields) > 0
+        or k.confrelid = t.oid and k.confdeltype = 'r')
   loop
-    if v_table.named is not null then
-      execute format('create or replace function howdah_private.%I() returns trigger
+    execute format('create or replace function howdah_private.%I() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
-as %L', format('tg_%s__refuse_unknown', v_table.name),
-        format(E'\nbegin%s\n  return null;\nend ', v_table.named));
-      execute format(
-        'create or replace trigger "000_refuse_unknown" after insert or update of %s on howdah.%I '
-        'for each row execute function howdah_private.%I()', v_table.columns, v_table.name,
-          format('tg_%s__refuse_unknown', v_table.name));
-    end if;
-    if v_table.used is not null then
-      execute format('create or replace function howdah_private.%I() returns trigger
-  language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
-as %L', format('tg_%s__refuse_used', v_table.name),
-        format(E'\nbegin%s\n  return null;\nend ', v_table.used));
-      execute format(
-        'create or replace trigger "000_refuse_used" after delete on howdah.%I for each row '
-        'execute function howdah_private.%I()', v_table.name,
-          format('tg_%s__refuse_used', v_table.name));
-    end if;
+as %L', format('tg_%s__check_references', v_table.name),
+      format(E'\nbegin%s%s\n  return null;\nend ', E'\n  if tg_op = ''DELETE'' then'
+        || v_table.used || E'\n    return null;\n  end if;', v_table.named));
+    execute format(
+      'create or replace trigger "000_check_references" after %s on howdah.%I for each row '
+      'execute function howdah_private.%I()',
+      concat_ws(' or ', 'insert or update of ' || v_table.columns,
+        case when v_table.used is not null then 'delete' end),
+      v_table.name, format('tg_%s__check_references', v_table.name));
   end loop;
   perform set_config('search_path', v_path, true);
 end $$;

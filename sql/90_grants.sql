@@ -622,7 +622,9 @@ grant execute on function
   howdah_private.signing_key_name(uuid, boolean), howdah_private.signing_secrets(uuid, uuid),
   howdah_private.signing_key_number(text, text),
   howdah_private.refuse_plain_secret(text, text), howdah_private.check_plain_secrets(text, jsonb),
-  howdah_private.refuse_row(regclass, name, name), howdah_private.check_secret_in_prose(text, text)
+  howdah_private.refuse_row(regclass, name, name), howdah_private.table_of(regclass),
+  howdah_private.refuse_fault(regclass, text[], jsonb),
+  howdah_private.check_secret_in_prose(text, text)
   to howdah_app;
 grant execute on function
   howdah_private.due_checkpoints(), howdah_private.keep_checkpoints(jsonb),

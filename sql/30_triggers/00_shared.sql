@@ -204,69 +204,8 @@ begin
     hint = 'Write lists and objects with fewer levels.';
 end $$;
 
--- Refuses an encrypted text of a run in one of the columns that the arguments name.
-create or replace function howdah_private.tg__refuse_sealed() returns trigger
-  language plpgsql volatile
-  set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_field text := (
-    select f.name from unnest(tg_argv) as f (name)
-    where strpos(to_jsonb(new) ->> f.name, 'howdah.sealed.v') > 0 limit 1);
-begin
-  raise exception using errcode = 'HWINV',
-    message = format('%s contains an encrypted text of a run', v_field),
-    detail = jsonb_build_object('field', v_field)::text,
-    hint = 'Encrypted texts belong to the rows of their run. Write the text itself.';
-end $$;
-
--- Refuses the value of a row that is too large. The trigger condition, made by 95_sizes.sql, is
--- true only if there is one. The arguments are triples of column, maximum size and unit.
-create or replace function howdah_private.tg__refuse_oversize() returns trigger
-  language plpgsql volatile
-  set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_row jsonb := to_jsonb(new);
-  v_size int;
-begin
-  for v_at in 0 .. tg_nargs - 1 by 3 loop
-    v_size := case tg_argv[v_at + 2] when 'characters' then length(v_row ->> tg_argv[v_at])
-      else octet_length(v_row ->> tg_argv[v_at]) end;
-    if howdah_private.is_deep(v_row -> tg_argv[v_at]) then
-      perform howdah_private.refuse_deep(tg_argv[v_at]);
-    end if;
-    if v_size > tg_argv[v_at + 1]::int then
-      perform howdah_private.refuse_large(
-        tg_argv[v_at], v_size, tg_argv[v_at + 1]::int, tg_argv[v_at + 2],
-        jsonb_typeof(v_row -> tg_argv[v_at]));
-    end if;
-  end loop;
-  return new;
-end $$;
-
--- Refuses the time of a row that clients cannot read. The trigger condition, made by 96_times.sql,
--- is true only if there is one. The arguments are the table and columns.
-create or replace function howdah_private.tg__refuse_unreadable_time() returns trigger
-  language plpgsql volatile
-  set search_path = pg_catalog, pg_temp
-as $$
-declare
-  v_field text;
-  v_row jsonb := to_jsonb(new);
-begin
-  select c.name into v_field from unnest(tg_argv) with ordinality as c (name, place)
-  where c.place > 1
-    and (v_row ->> c.name)::timestamptz not between '0001-01-02' and '9999-12-30' limit 1;
-  raise exception using errcode = 'HWINV',
-    message = format('%s is %s, which is not a time between the years 1 and 9999',
-      v_field, v_row ->> v_field),
-    detail = jsonb_build_object('table', tg_argv[0], 'field', v_field)::text,
-    hint = format('Set %s to a time such as 2030-12-31 18:00+00, or leave it out.', v_field);
-end $$;
-
--- Returns the fault of a name, or null. 96_names.sql lists the columns that are names. The class of
--- spaces is spelled out, because \s depends on the locale.
+-- Returns the fault of a name, or null. 95_refusals.sql lists the columns that are names. The class
+-- of spaces is spelled out, because \s depends on the locale.
 create or replace function howdah_private.name_fault(name text) returns text
   language sql immutable parallel safe
   return case
@@ -276,15 +215,3 @@ create or replace function howdah_private.name_fault(name text) returns text
     when name ~ '[\u202a-\u202e\u2066-\u2069]'
       then 'contains a character that reverses the direction of text'
   end;
-
-create or replace function howdah_private.tg__refuse_unreadable_name() returns trigger
-  language plpgsql volatile
-  set search_path = pg_catalog, pg_temp
-as $$
-begin
-  raise exception using errcode = 'HWINV',
-    message = format('%s of %s %s', tg_argv[0], tg_table_name,
-      howdah_private.name_fault(to_jsonb(new) ->> tg_argv[0])),
-    detail = jsonb_build_object('table', tg_table_name, 'field', tg_argv[0])::text,
-    hint = format('Use one line of visible text for %s.', tg_argv[0]);
-end $$;

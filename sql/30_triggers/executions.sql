@@ -131,8 +131,12 @@ declare
     when v_may_pin then nullif(current_setting('howdah.pinned_run_defaults', true), '') end;
   v_has_prompt boolean;
 begin
-  if num_nulls(new.priority, new.metadata) > 0 or new.input like 'howdah.sealed.v_.%' or
-    num_nonnulls(new.input_parts, new.history, new.completed_at, new.workflow_id) > 0 then
+  if num_nulls(new.priority, new.metadata) > 0 or new.input like 'howdah.sealed.v_.%'
+    or num_nonnulls(new.input_parts, new.history, new.completed_at, new.workflow_id) > 0
+    or new.run_at not between '0001-01-02' and '9999-12-30' then
+    if new.run_at not between '0001-01-02' and '9999-12-30' then
+      perform howdah_private.refuse_fault(tg_relid, array['time', 'run_at'], to_jsonb(new));
+    end if;
     new.priority := coalesce(new.priority, 0); -- null means the default, as for run_at
     new.metadata := coalesce(new.metadata, '{}');
     if num_nonnulls(new.input_parts, new.history) > 0 or new.input like 'howdah.sealed.v_.%' then
@@ -411,9 +415,9 @@ begin
   where not howdah_private.is_copy(e.contents_encrypted_at, to_jsonb(e.input));
 end $$;
 
--- Refuses what 95_sizes.sql and 65_refusals.sql refuse in other tables. Called for rows that may be
--- too large, may contain a secret, have metadata other than an object, are from the system, or name
--- a callback_url, a concurrency key or a debounce key. A trigger of its own costs every insert 4 of
+-- Refuses what 95_refusals.sql refuses in other tables. Called for rows that may be too large, may
+-- contain a secret, have metadata other than an object, are from the system, or name a
+-- callback_url, a concurrency key or a debounce key. A trigger of its own costs every insert 4 of
 -- 55 µs, even where its condition is false. This function costs 2 to 5 µs, for such rows only.
 create or replace function howdah_private.check_run(e howdah.executions) returns void
   language plpgsql stable

@@ -200,11 +200,6 @@ create or replace trigger _200_check_insert before insert on howdah.limits
   for each row execute function howdah_private.tg_limits__check_insert();
 create or replace trigger _210_refuse_imposed before update or delete on howdah.limits
   for each row when (old.is_imposed) execute function howdah_private.tg_limits__refuse_imposed();
--- A key that no run can have would limit nothing.
-create or replace trigger _995_refuse_unreadable_name
-  before insert or update of key, scope on howdah.limits
-  for each row when (new.scope = 'key' and howdah_private.name_fault(new.key) is not null)
-  execute function howdah_private.tg__refuse_unreadable_name('key');
 create or replace trigger _500_initialize after insert on howdah.limits
   for each row execute function howdah_private.tg_limits__initialize();
 create or replace trigger _510_initialize_again

@@ -86,7 +86,3 @@ create or replace trigger _320_refuse_keys
 create or replace trigger _400_plan
   before insert or update of cron, timezone, is_active on howdah.schedules
   for each row execute function howdah_private.tg_schedules__plan();
-create or replace trigger _995_refuse_unreadable_key
-  before insert or update of concurrency_key on howdah.schedules
-  for each row when (howdah_private.name_fault(new.concurrency_key) is not null)
-  execute function howdah_private.tg__refuse_unreadable_name('concurrency_key');

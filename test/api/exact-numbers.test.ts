@@ -320,9 +320,9 @@ describe('the key of a watched row', () => {
 
 test('a list of runs shows a run that was stored with an endless time before', async () => {
   const id = await insertRun();
-  await db.pool.query('alter table howdah.executions disable trigger _060_refuse_unreadable_time');
+  await db.pool.query('alter table howdah.executions disable trigger _990_refuse_invalid');
   await db.pool.query(`update howdah.executions set run_at = 'infinity' where id = $1`, [id]);
-  await db.pool.query('alter table howdah.executions enable trigger _060_refuse_unreadable_time');
+  await db.pool.query('alter table howdah.executions enable trigger _990_refuse_invalid');
   const query = `{ execution(id: "${id}") { id runAt } }`;
   const { data, errors } = JSON.parse(await send('/graphql', JSON.stringify({ query })));
   expect(errors).toBeUndefined();

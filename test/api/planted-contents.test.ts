@@ -102,15 +102,14 @@ describe('a ciphertext', () => {
     expect(columns.length).toBeGreaterThan(50);
     const guarded = await all(
       db.pool,
-      `select t.tgrelid::regclass::text as name, pg_get_triggerdef(t.oid) as definition
-       from pg_trigger as t where t.tgname = '_070_refuse_sealed'`,
+      `select t.tgrelid::regclass::text as name, pg_get_functiondef(t.tgfoid) as definition
+       from pg_trigger as t where t.tgname = '_990_refuse_invalid'`,
     );
     const missing = columns.filter(
       ({ table, column }) =>
         !guarded.some(
           ({ name, definition }) =>
-            name === `howdah.${table}` &&
-            new RegExp(`new\\."?${column}"?\\b`, 'i').test(definition),
+            name === `howdah.${table}` && definition.includes(`array['sealed', '${column}']`),
         ),
     );
     expect(missing).toEqual([]);

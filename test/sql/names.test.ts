@@ -18,8 +18,8 @@ test('every name column is checked, except in the log and where a stricter check
     `select c.relname as name from pg_class as c
      join pg_attribute as a on a.attrelid = c.oid and a.attname in ('name', 'username') and not a.attisdropped
      where c.relnamespace = 'howdah'::regnamespace and c.relkind in ('r', 'p') and not exists (
-       select from pg_trigger as t where t.tgrelid = c.oid and t.tgname = '_995_refuse_unreadable_name'
-         and a.attnum = any (t.tgattr)
+       select from pg_trigger as t where t.tgrelid = c.oid and t.tgname = '_990_refuse_invalid'
+         and a.attnum = any (t.tgattr) and strpos(pg_get_functiondef(t.tgfoid), format('name_fault(n.%I)', a.attname)) > 0
      )`,
   );
   expect(free.map(({ name }) => name).sort()).toEqual(['resources', 'steps', 'tools']);
@@ -68,9 +68,9 @@ describe('a name with control characters is rejected', () => {
   });
 
   test('unless it exists already, until it is written again', async () => {
-    await db.pool.query('alter table howdah.users disable trigger _995_refuse_unreadable_name');
+    await db.pool.query('alter table howdah.users disable trigger _990_refuse_invalid');
     const { id } = (await insert('users', { username: 'old\nname' })).rows[0];
-    await db.pool.query('alter table howdah.users enable trigger _995_refuse_unreadable_name');
+    await db.pool.query('alter table howdah.users enable trigger _990_refuse_invalid');
     await db.pool.query(`update howdah.users set email = 'a@b.c' where id = $1`, [id]);
     const rename = 'update howdah.users set username = $2 where id = $1';
     expect(await refusal(db.pool.query(rename, [id, 'new\nname']))).toMatchObject({

@@ -31,8 +31,9 @@ test('every text, list and document the application may write has a size limit',
   const rows = await all(
     db.pool,
     `select c.relname || '.' || a.attname as name, exists (
-       select from pg_trigger as t where t.tgrelid = c.oid and t.tgname = '_060_refuse_oversize'
+       select from pg_trigger as t where t.tgrelid = c.oid and t.tgname = '_990_refuse_invalid'
          and a.attnum = any (t.tgattr)
+         and strpos(pg_get_functiondef(t.tgfoid), format('array[''size'', %L', a.attname)) > 0
      ) as is_limited
      from pg_class as c join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
      where c.relnamespace = 'howdah'::regnamespace and c.relkind in ('r', 'p')
@@ -149,6 +150,26 @@ describe('documents with many levels', () => {
     const text = `insert into howdah.${table} (${Object.keys(row).join(', ')}) values (${places.join(', ')})`;
     const refused = await refusal(db.pool.query(text, Object.values(row)));
     expect(refused.code).toBe('HWINV');
+  });
+
+  test.each([
+    ['agents', 'output_schema', { name: 'deeper' }],
+    ['tools', 'parameters', { name: 'deeper', kind: 'custom' }],
+    ['tools', 'configuration', { name: 'deeper', kind: 'custom' }],
+    ['models', 'request_params', { name: 'deeper', provider: 'local', model: 'm' }],
+    ['workflows', 'configuration', { name: 'deeper', type: 'chain' }],
+    ['mcp_servers', 'configuration', { name: 'deeper', type: 'http' }],
+    ['integrations', 'endpoints', { name: 'deeper', resource_url: 'https://example.com' }],
+    ['prompts', 'variables', { name: 'deeper', template: 'x' }],
+    ['resources', 'metadata', { name: 'r', type: 'text/plain', bytes: Buffer.from('x') }],
+  ])('%s.%s is refused before the levels exhaust the stack', async (table, column, others) => {
+    // other triggers read documents before _990_refuse_invalid
+    for (const value of [nested(6_000), `${'['.repeat(6_000)}1${']'.repeat(6_000)}`]) {
+      const row = { ...others, [column]: value };
+      const places = Object.keys(row).map((_, index) => `$${index + 1}`);
+      const text = `insert into howdah.${table} (${Object.keys(row).join(', ')}) values (${places.join(', ')})`;
+      expect((await refusal(db.pool.query(text, Object.values(row)))).code).toBe('HWINV');
+    }
   });
 
   test('are named, with the limit', async () => {

@@ -16,7 +16,8 @@ test('every time that the application may write is checked, and every expires_at
        and (a.attname = 'expires_at'
          or has_column_privilege('howdah_app', c.oid, a.attnum, 'insert, update'))
        and not exists (select from pg_trigger as t where t.tgrelid = c.oid
-         and t.tgname = '_060_refuse_unreadable_time' and a.attnum = any (t.tgattr))`,
+         and t.tgname = '_990_refuse_invalid' and a.attnum = any (t.tgattr)
+         and strpos(pg_get_functiondef(t.tgfoid), format('array[''time'', %L', a.attname)) > 0)`,
   );
   expect(unchecked).toEqual([]);
 });

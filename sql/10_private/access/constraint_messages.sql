@@ -1,16 +1,71 @@
--- Messages for the triggers of 65_refusals.sql. A refused row gets an error with the field, the
--- rule and a hint, which is the comment of the constraint. The error names the constraint, as an
--- error of Postgres does.
+-- Messages for the triggers of 95_refusals.sql.
+
+-- Raises the error for a fault, {kind, column or check, maximum, unit}, that 95_refusals.sql found
+-- in a row.
+create or replace function howdah_private.refuse_fault(
+  relation regclass, fault text[], "row" jsonb
+) returns void
+  language plpgsql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_field text := fault[2];
+  v_value text := refuse_fault."row" ->> v_field;
+  v_table name := (
+    select c.relname from pg_class as c
+    where c.oid = howdah_private.table_of(refuse_fault.relation));
+begin
+  case fault[1]
+  when 'missing' then
+    perform howdah_private.refuse_row(refuse_fault.relation, null, v_field);
+  when 'check' then
+    perform howdah_private.refuse_row(refuse_fault.relation, v_field, null);
+  when 'size' then
+    if howdah_private.is_deep(refuse_fault."row" -> v_field) then
+      perform howdah_private.refuse_deep(v_field);
+    end if;
+    perform howdah_private.refuse_large(v_field,
+      case fault[4] when 'characters' then length(v_value) else octet_length(v_value) end,
+      fault[3]::int, fault[4], jsonb_typeof(refuse_fault."row" -> v_field));
+  when 'sealed' then
+    raise exception using errcode = 'HWINV',
+      message = format('%s contains an encrypted text of a run', v_field),
+      detail = jsonb_build_object('field', v_field)::text,
+      hint = 'Encrypted texts belong to the rows of their run. Write the text itself.';
+  when 'time' then
+    raise exception using errcode = 'HWINV',
+      message = format('%s is %s, which is not a time between the years 1 and 9999',
+        v_field, v_value),
+      detail = jsonb_build_object('table', v_table, 'field', v_field)::text,
+      hint = format('Set %s to a time such as 2030-12-31 18:00+00, or leave it out.', v_field);
+  when 'name' then
+    raise exception using errcode = 'HWINV',
+      message = format('%s of %s %s', v_field, v_table, howdah_private.name_fault(v_value)),
+      detail = jsonb_build_object('table', v_table, 'field', v_field)::text,
+      hint = format('Use one line of visible text for %s.', v_field);
+  end case;
+end $$;
+
+-- Returns the table of a trigger: of a partition the partitioned table, whose constraints have
+-- comments.
+create or replace function howdah_private.table_of(relation regclass) returns regclass
+  language sql stable
+  set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(
+    (select i.inhparent from pg_inherits as i where i.inhrelid = table_of.relation),
+    table_of.relation)
+$$;
+
+-- Raises the error for a violated check, or for a required column without a value. The hint is the
+-- comment of the check or column. The error names the constraint, as an error of Postgres does.
 create or replace function howdah_private.refuse_row(relation regclass, rule name, field name)
   returns void
   language plpgsql stable
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  -- a trigger of a partitioned table gets the partition, whose constraints have no comments
-  v_relation oid := coalesce(
-    (select i.inhparent from pg_inherits as i where i.inhrelid = refuse_row.relation),
-    refuse_row.relation);
+  v_relation oid := howdah_private.table_of(refuse_row.relation);
   v_table name := (select c.relname from pg_class as c where c.oid = v_relation);
   v_fields jsonb;
   v_fix text;

@@ -19,13 +19,9 @@ const LOOPS = [
   'sql/30_triggers/permissions.sql',
   'sql/40_policies/policies.sql',
   'sql/62_column_comments.sql',
-  'sql/65_refusals.sql',
   'sql/66_references.sql',
   'sql/90_grants.sql',
-  'sql/94_sealed.sql',
-  'sql/95_sizes.sql',
-  'sql/96_names.sql',
-  'sql/96_times.sql',
+  'sql/95_refusals.sql',
   'sql/99_embedded.sql',
 ];
 
