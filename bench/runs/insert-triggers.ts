@@ -13,18 +13,19 @@ const MANY_RUNS = `insert into howdah.executions (agent_id, input)
   select howdah.agent('bench'), 'x' from generate_series(1, ${MANY})`;
 const ONE_USER = `insert into howdah.users (username) values (howdah.uuid_v7()::text)`;
 
-/** Triggers of `executions` that check permissions and count runs for limits. */
-export const RUN_TRIGGERS = ['_010_permit', '_020_permit_agents', '_950_count_runs'];
+/** Triggers of `executions` that check the agents and sessions of new runs. */
+export const RUN_TRIGGERS = ['_020_permit_agents'];
 /** Triggers of `users` that write the audit log. */
 export const USER_TRIGGERS = ['_950_audit_insert'];
 const LIMIT = `insert into howdah.limits (scope, metric, period, max_value) values ('tenant', 'runs', 'day', 1e9)`;
+const NO_LIMIT = `delete from howdah.limits where metric = 'runs'`;
 
 /**
  * Measures what permissions, limits and the audit log add to the time of an insert. Each round
- * repeats an insert on one connection, first with these triggers and then without. The inserts are
- * of runs without a limit, of runs with a limit, and of a user, which is audited. Also measures the
- * first insert of a connection, and then commits of steps on several connections at once, without
- * and with a limit of tokens.
+ * repeats an insert on one connection, first with them and then without. The inserts are of runs
+ * without a limit, of runs with a limit, and of a user, which is audited. Also measures the first
+ * insert of a connection, and then commits of steps on several connections at once, without and
+ * with a limit of tokens.
  */
 export const guards: Bench = async ({ server, rounds }) => {
   const database = await server.createDatabase();
@@ -33,32 +34,24 @@ export const guards: Bench = async ({ server, rounds }) => {
     await (await startEngine({ url: database.url, concurrency: 1 })).stop(0); // inserts the row of the tool
     await client.query(BENCH_AGENT);
     const count = rounds(5);
+    const runs = { ...ofTriggers('executions', RUN_TRIGGERS), text: ONE_RUN };
     const unlimited = [
-      ...(await measureTriggers(client, count, 'one_run_ratio', {
-        text: ONE_RUN,
-        table: 'executions',
-        triggers: RUN_TRIGGERS,
-      })),
-      ...(await measureTriggers(client, count, `${MANY}_runs_ratio`, {
-        text: MANY_RUNS,
-        table: 'executions',
-        triggers: RUN_TRIGGERS,
-      })),
+      ...(await measureGuard(client, count, 'one_run_ratio', runs)),
+      ...(await measureGuard(client, count, `${MANY}_runs_ratio`, { ...runs, text: MANY_RUNS })),
     ];
     const first = await measureFirstInserts(database, count);
     await client.query(LIMIT);
     return [
       ...unlimited,
       ...first,
-      ...(await measureTriggers(client, count, 'one_run_under_quota_ratio', {
+      ...(await measureGuard(client, count, 'one_run_under_quota_ratio', {
         text: ONE_RUN,
-        table: 'executions',
-        triggers: RUN_TRIGGERS,
+        on: LIMIT,
+        off: NO_LIMIT,
       })),
-      ...(await measureTriggers(client, count, 'one_user_audited_ratio', {
+      ...(await measureGuard(client, count, 'one_user_audited_ratio', {
+        ...ofTriggers('users', USER_TRIGGERS),
         text: ONE_USER,
-        table: 'users',
-        triggers: USER_TRIGGERS,
       })),
       ...(await measureLimitedCommits(database, count)),
     ];
@@ -68,27 +61,29 @@ export const guards: Bench = async ({ server, rounds }) => {
   }
 };
 
-type GuardedInsert = { text: string; table: string; triggers: readonly string[] };
+/** An insert, and the statements that switch on and off what is measured. */
+type GuardedInsert = { text: string; on: string; off: string };
 
-/** Returns the ratio of the times with and without the triggers, and the time with them. */
-async function measureTriggers(
+function ofTriggers(table: string, triggers: readonly string[]): Omit<GuardedInsert, 'text'> {
+  const alter = (action: 'enable' | 'disable'): string =>
+    triggers.map((it) => `alter table howdah.${table} ${action} trigger ${it}`).join('; ');
+  return { on: alter('enable'), off: alter('disable') };
+}
+
+/** Returns the ratio of the times with and without the guard, and the time with it. */
+async function measureGuard(
   client: pg.PoolClient,
   rounds: number,
   name: string,
-  guarded: GuardedInsert,
+  { text, on: switchOn, off: switchOff }: GuardedInsert,
 ): Promise<Figure[]> {
-  const { text, table, triggers } = guarded;
-  const alterTriggers = async (action: 'enable' | 'disable') => {
-    for (const trigger of triggers)
-      await client.query(`alter table howdah.${table} ${action} trigger ${trigger}`);
-  };
   const on: number[] = [];
   const off: number[] = [];
   for (let round = 0; round < rounds; round += 1) {
     on.push(await medianMs(client, text));
-    await alterTriggers('disable');
+    await client.query(switchOff);
     off.push(await medianMs(client, text));
-    await alterTriggers('enable');
+    await client.query(switchOn);
   }
   return [
     figure('guards', name, ratios(on, off), 'ratio'),

@@ -8,7 +8,8 @@
 --
 -- The function is plpgsql because it is the default of every tenant_id: a SQL function that cannot
 -- be inlined costs twice as much per row. An insert of executions looks up the tenant once for all
--- its rows (pin_tenant). The pin counts only for owners, who may write any tenant_id anyway.
+-- its rows (tg_executions__permit). The pin counts only for owners, who may write any tenant_id
+-- anyway.
 create or replace function howdah.current_tenant() returns uuid
   language plpgsql stable parallel safe security definer
   set search_path = pg_catalog, pg_temp

@@ -6,44 +6,42 @@
 --   _010_permit, _020_permit_agents, _300_refuse_rewrite   run with the rights of the caller
 --   _110_check_change, _200_check_move                     are for columns of their own
 --   _150_fold_run_head                                     runs before what reads counters
---   _950_count_runs                                        can be switched off to measure limits
 
--- Pins the tenant for one statement. Without that, ten thousand rows look up ten thousand times
--- which tenant an owner acts for, which agent has that name, and what its runs get from the agent.
--- _900_enqueue forgets the pins, and a change of an agent forgets what is pinned of agents. A
--- statement inside another one does not use the pins of the outer one.
-create or replace function howdah_private.tg_executions__pin_tenant() returns trigger
-  language plpgsql volatile security definer
+-- Checks whether the caller may start runs, then pins the tenant for one statement. Without that,
+-- ten thousand rows look up ten thousand times which tenant an owner acts for, which agent has that
+-- name, and what its runs get from the agent. _900_enqueue forgets the pins, and a change of an
+-- agent forgets what is pinned of agents. A statement inside another one does not use the pins of
+-- the outer one.
+create or replace function howdah_private.tg_executions__permit() returns trigger
+  language plpgsql volatile
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  perform howdah_private.forget_pins();
-  perform set_config('howdah.pinned_tenant', howdah.current_tenant()::text, true);
+  -- howdah_eraser encrypts contents of runs
+  if current_user not in ('howdah_engine', 'howdah_eraser')
+    and not howdah_private.is_trusted() then -- permit asks it too, and costs a first call more
+    perform howdah_private.permit('executions', 'run');
+  end if;
+  perform set_config('howdah.pinned_agent_name', '', true),
+    set_config('howdah.pinned_run_defaults', '', true),
+    set_config('howdah.pinned_tenant', case
+      -- `case` sets the order: the tenant is looked up without the pin of the outer statement
+      when set_config('howdah.pinned_tenant', '', true) = ''
+        then howdah.current_tenant()::text end, true);
   return null;
 end $$;
 
-create or replace function howdah_private.forget_pins() returns void
-  language sql volatile
-  set search_path = pg_catalog, pg_temp
-as $$
-  select set_config('howdah.pinned_tenant', '', true),
-    set_config('howdah.pinned_agent_name', '', true),
-    set_config('howdah.pinned_run_defaults', '', true)
-$$;
-
--- Returns what a run gets from its agent: {agent, tenant, version, max_steps, max_tokens, max_cost,
--- max_seconds, prompt, is_filtered}. The last is null if no filter checks the input of its runs.
--- Raises the reason why the agent can have no run. Pins the result for the next row of the
--- statement, for owners only, whose settings are trusted.
+-- Returns what a run gets from its agent. Raises the reason why the agent can have no run. Pins the
+-- result for the next row of the statement, for owners only, whose settings are trusted.
 create or replace function howdah_private.run_defaults_of_agent(
   e howdah.executions, may_pin boolean
-) returns text[]
+) returns howdah_private.run_defaults
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_agent howdah.agents;
-  v_defaults text[];
+  v_defaults howdah_private.run_defaults;
   v_has_settings boolean;
   v_has_filters boolean;
 begin
@@ -77,19 +75,18 @@ begin
   end if;
   select i.has_settings, i.has_input_filters into v_has_settings, v_has_filters
   from howdah_private.installation as i;
-  v_defaults := array[e.agent_id::text, e.tenant_id::text,
-    case when not v_agent.version_is_stale then v_agent.current_version_id end::text,
-    v_agent.max_steps::text, v_agent.max_tokens::text, v_agent.max_cost::text,
-    v_agent.max_seconds::text, v_agent.prompt_id::text,
-    null];
+  v_defaults := (e.agent_id, e.tenant_id,
+    case when not v_agent.version_is_stale then v_agent.current_version_id end,
+    v_agent.max_steps, v_agent.max_tokens, v_agent.max_cost, v_agent.max_seconds,
+    v_agent.prompt_id, false);
   if v_has_filters then
-    v_defaults[9] := howdah_private.input_filters(e.tenant_id, e.agent_id) is not null or null;
+    v_defaults.is_filtered := howdah_private.input_filters(e.tenant_id, e.agent_id) is not null;
   end if;
   if v_has_settings then
     v_defaults := howdah_private.with_limits_of_settings(v_defaults);
   end if;
-  if run_defaults_of_agent.may_pin and v_defaults[3] is not null and not v_agent.is_restricted
-    and v_agent.is_active and v_agent.deleted_at is null
+  if run_defaults_of_agent.may_pin and v_defaults.version_id is not null
+    and not v_agent.is_restricted and v_agent.is_active and v_agent.deleted_at is null
     and current_setting('howdah.pinned_tenant', true) <> '' then
     perform set_config('howdah.pinned_run_defaults', v_defaults::text, true);
   end if;
@@ -97,20 +94,20 @@ begin
 end $$;
 
 -- Fills the limits that an agent does not have from the settings of its tenant.
-create or replace function howdah_private.with_limits_of_settings(defaults text[])
-  returns text[]
+create or replace function howdah_private.with_limits_of_settings(
+  defaults howdah_private.run_defaults
+) returns howdah_private.run_defaults
   language plpgsql stable security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_limits jsonb := howdah_private.settings_of(
-    defaults[2]::uuid, '{max_steps,max_tokens,max_cost,max_seconds}');
+    defaults.tenant_id, '{max_steps,max_tokens,max_cost,max_seconds}');
 begin
-  defaults[4:7] := array[
-    coalesce(defaults[4], v_limits ->> 'max_steps'),
-    coalesce(defaults[5], v_limits ->> 'max_tokens'),
-    coalesce(defaults[6], v_limits ->> 'max_cost'),
-    coalesce(defaults[7], v_limits ->> 'max_seconds')];
+  defaults.max_steps := coalesce(defaults.max_steps, (v_limits ->> 'max_steps')::int);
+  defaults.max_tokens := coalesce(defaults.max_tokens, (v_limits ->> 'max_tokens')::bigint);
+  defaults.max_cost := coalesce(defaults.max_cost, (v_limits ->> 'max_cost')::numeric);
+  defaults.max_seconds := coalesce(defaults.max_seconds, (v_limits ->> 'max_seconds')::int);
   return defaults;
 end $$;
 
@@ -119,7 +116,8 @@ end $$;
 -- as it is. Only owners may write that column. The constraints apply to it as to every row.
 --
 -- An expression costs a new connection some 60 µs when it is first evaluated, and next to nothing
--- from then on. So one condition guards several that are false for the usual row.
+-- from then on. So one condition says whether the row asks for anything unusual, and guards all
+-- conditions that are false for the usual row.
 create or replace function howdah_private.tg_executions__prepare() returns trigger
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -127,18 +125,24 @@ as $$
 declare
   v_may_pin boolean := pg_has_role(session_user, 'howdah_owner', 'member')
     and not howdah_private.is_bound();
-  v_defaults text[] := case
-    when v_may_pin then nullif(current_setting('howdah.pinned_run_defaults', true), '') end;
-  v_has_prompt boolean;
+  v_defaults howdah_private.run_defaults := case when v_may_pin
+    then nullif(current_setting('howdah.pinned_run_defaults', true), '')
+    end::howdah_private.run_defaults;
+  v_is_usual boolean := new.priority is not null and new.metadata = '{}'
+    and octet_length(new.input) <= 1024 and not starts_with(new.input, 'howdah.sealed.v')
+    and new.input_trust <> 'system' and coalesce(pg_column_size(new.input_data), 0) <= 500
+    and (new.run_at between '0001-01-02' and '9999-12-30') is not false
+    and num_nonnulls(new.completed_at, new.workflow_id, new.idempotency_key, new.session_id,
+      new.parent_execution_id, new.forked_from_execution_id, new.compensates_execution_id,
+      new.input_parts, new.history, new.client_tools, new.overrides, new.callback_url,
+      new.concurrency_key, new.debounce_key, new.debounce_ms) = 0;
 begin
-  if num_nulls(new.priority, new.metadata) > 0 or new.input like 'howdah.sealed.v_.%'
-    or num_nonnulls(new.input_parts, new.history, new.completed_at, new.workflow_id) > 0
-    or new.run_at not between '0001-01-02' and '9999-12-30' then
+  if v_is_usual is not true then
+    new.priority := coalesce(new.priority, 0); -- null means the default, as for run_at
+    new.metadata := coalesce(new.metadata, '{}');
     if new.run_at not between '0001-01-02' and '9999-12-30' then
       perform howdah_private.refuse_fault(tg_relid, array['time', 'run_at'], to_jsonb(new));
     end if;
-    new.priority := coalesce(new.priority, 0); -- null means the default, as for run_at
-    new.metadata := coalesce(new.metadata, '{}');
     if num_nonnulls(new.input_parts, new.history) > 0 or new.input like 'howdah.sealed.v_.%' then
       select c.* into new.contents_key_id, new.contents_encrypted_at, new.wake_at
       from howdah_private.mark_copied_input(new) as c;
@@ -147,52 +151,32 @@ begin
       return howdah_private.prepare_special_run(new, tg_relid);
     end if;
   end if;
-  if (v_defaults[1:2] = array[new.agent_id, new.tenant_id]::text[]) is not true then
+  if (v_defaults.agent_id = new.agent_id and v_defaults.tenant_id = new.tenant_id) is not true then
     v_defaults := howdah_private.run_defaults_of_agent(new, v_may_pin);
   end if;
   new.status := 'queued';
-  new.max_steps := coalesce(new.max_steps, v_defaults[4]::int, 50);
-  if num_nonnulls(new.max_cost, v_defaults[5], v_defaults[6]) > 0 then
-    new.max_tokens := coalesce(new.max_tokens, v_defaults[5]::bigint);
-    new.max_cost := case when new.max_cost is null then v_defaults[6]::numeric
-      else howdah_private.bounded_max_cost(new, v_defaults[6]::numeric) end;
+  new.max_steps := coalesce(new.max_steps, v_defaults.max_steps, 50);
+  if num_nonnulls(new.max_cost, v_defaults.max_tokens, v_defaults.max_cost) > 0 then
+    new.max_tokens := coalesce(new.max_tokens, v_defaults.max_tokens);
+    new.max_cost := case when new.max_cost is null then v_defaults.max_cost
+      else howdah_private.bounded_max_cost(new, v_defaults.max_cost) end;
   end if;
-  new.max_seconds := coalesce(new.max_seconds, v_defaults[7]::int, 600);
+  new.max_seconds := coalesce(new.max_seconds, v_defaults.max_seconds, 600);
   new.run_at := coalesce(new.run_at, now());
   new.root_execution_id := coalesce(new.root_execution_id, new.id);
-  if (octet_length(new.input) <= 1024 and jsonb_typeof(new.metadata) = 'object'
-    and greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data),
-      pg_column_size(new.metadata)) <= 500 and new.input_trust <> 'system'
-    and num_nonnulls(new.callback_url, new.concurrency_key, new.debounce_key, new.debounce_ms,
-      nullif(new.metadata, '{}')) = 0) is not true then
-    if new.input is null or octet_length(new.input) > 1024 then
-      perform howdah_private.check_long_input(new);
-    end if;
-    if num_nonnulls(new.callback_url, new.concurrency_key, new.debounce_key, new.debounce_ms) > 0
-      or jsonb_typeof(new.metadata) is distinct from 'object' or new.input_trust = 'system'
-      or greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data),
-        pg_column_size(new.metadata)) > 500
-      or (new.metadata <> '{}' and new.table_trigger_id is null
-        and howdah_private.may_contain_secret(new.metadata)) then
-      perform howdah_private.check_run(new);
-    end if;
+  if v_is_usual is not true then
+    perform howdah_private.check_unusual_run(new);
   end if;
-  if v_defaults[9] is not null then
+  if v_defaults.is_filtered then
     -- column by column: cached plans want a row of the partition
     select f.input, f.input_data, f.input_hits into new.input, new.input_data, new.input_hits
     from howdah_private.filter_run(new) as f;
   end if;
-  if v_defaults[3] is not null and num_nonnulls(v_defaults[8], new.agent_version_id,
+  if v_defaults.version_id is not null and num_nonnulls(v_defaults.prompt_id, new.agent_version_id,
     new.forked_from_execution_id, new.compensates_execution_id) = 0 then
-    new.agent_version_id := v_defaults[3];
+    new.agent_version_id := v_defaults.version_id;
   elsif coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
-    v_has_prompt := coalesce(v_defaults[8]::uuid, new.agent_version_id) is not null;
-    new.agent_version_id := case
-      when new.agent_version_id is not null then howdah_private.own_version(new)
-      else coalesce(v_defaults[3]::uuid, howdah_private.refresh_agent_version(new.agent_id)) end;
-    if v_has_prompt and new.parent_execution_id is null then
-      perform howdah_private.check_prompt_values(new.agent_version_id, new.input_data);
-    end if;
+    new.agent_version_id := howdah_private.version_to_pin(new, v_defaults);
   end if;
   if coalesce(current_setting('howdah.user_id', true), '') = ''
     and coalesce(current_setting('howdah.api_key_id', true), '') = ''
@@ -203,12 +187,53 @@ begin
       greatest(new.input_trust, howdah_private.bound_trust())
     into new.user_id, new.created_by, new.input_trust;
   end if;
-  if num_nonnulls(new.forked_from_execution_id, new.compensates_execution_id, new.input_parts,
-    new.history, new.client_tools, new.overrides, new.parent_execution_id, new.idempotency_key,
-    new.debounce_key, new.session_id, new.callback_url) > 0 then
-    return howdah_private.prepare_special_run(new, tg_relid);
+  if v_is_usual is not true then
+    if num_nonnulls(new.forked_from_execution_id, new.compensates_execution_id, new.input_parts,
+      new.history, new.client_tools, new.overrides, new.parent_execution_id, new.idempotency_key,
+      new.debounce_key, new.session_id, new.callback_url) > 0 then
+      return howdah_private.prepare_special_run(new, tg_relid);
+    end if;
   end if;
   return new;
+end $$;
+
+-- Checks the values of a new run of an agent that is not the usual one.
+create or replace function howdah_private.check_unusual_run(e howdah.executions) returns void
+  language plpgsql stable security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if e.input is null or octet_length(e.input) > 1024 then
+    perform howdah_private.check_long_input(e);
+  end if;
+  if num_nonnulls(e.callback_url, e.concurrency_key, e.debounce_key, e.debounce_ms) > 0
+    or jsonb_typeof(e.metadata) is distinct from 'object' or e.input_trust = 'system'
+    or greatest(octet_length(e.idempotency_key), pg_column_size(e.input_data),
+      pg_column_size(e.metadata)) > 500
+    or (e.metadata <> '{}' and e.table_trigger_id is null
+      and howdah_private.may_contain_secret(e.metadata)) then
+    perform howdah_private.check_run(e);
+  end if;
+end $$;
+
+-- Returns the version of a run whose agent has changed since its last version or has a prompt, or
+-- that names a version itself.
+create or replace function howdah_private.version_to_pin(
+  e howdah.executions, defaults howdah_private.run_defaults
+) returns uuid
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_version_id uuid := case
+    when e.agent_version_id is not null then howdah_private.own_version(e)
+    else coalesce(defaults.version_id, howdah_private.refresh_agent_version(e.agent_id)) end;
+begin
+  if coalesce(defaults.prompt_id, e.agent_version_id) is not null
+    and e.parent_execution_id is null then
+    perform howdah_private.check_prompt_values(v_version_id, e.input_data);
+  end if;
+  return v_version_id;
 end $$;
 
 -- Prepares what only some runs have, in this order: the version comes first, since overrides and
@@ -622,8 +647,8 @@ begin
 end $$;
 
 -- Writes the tags of the new runs, gives them their turns and wake-ups, offers them to a worker if
--- they are few (offer_runs.sql), and counts them at their parents. A debounced run may have a
--- wake-up already, and may be there several times: it gets its new one by enqueue_advance.
+-- they are few (offer_runs.sql), and counts them at their parents and limits. A debounced run may
+-- have a wake-up already, and may be there several times: it gets its new one by enqueue_advance.
 --
 -- Wake-ups are inserted as add_jobs would insert them, with one NOTIFY, in the order of ids as
 -- everywhere. add_jobs itself looks for older jobs of the same keys first, which new runs do not
@@ -638,7 +663,6 @@ create or replace function howdah_private.tg_executions__enqueue() returns trigg
   set plan_cache_mode = force_generic_plan
 as $$
 declare
-  v_task_id constant int := howdah_private.queue_task_id('advance');
   v_queued bigint;
   v_added bigint;
   v_due uuid[];
@@ -647,6 +671,7 @@ declare
   v_has_children boolean;
   v_have_tags boolean;
   v_not_queued uuid[] := '{}';
+  v_tenants uuid[];
 begin
   select count(*) filter (where n.status = 'queued' and n.debounced_at is null),
     array_agg(n.id::uuid) filter (
@@ -654,8 +679,9 @@ begin
     array_agg(n.id::uuid) filter (where n.session_id is not null
       and n.parent_execution_id is null and n.completed_at is null),
     array_agg(n.id::uuid) filter (where n.debounced_at is not null),
-    bool_or(n.parent_execution_id is not null), bool_or(n.metadata <> '{}')
-  into v_queued, v_due, v_in_sessions, v_debounced, v_has_children, v_have_tags
+    bool_or(n.parent_execution_id is not null), bool_or(n.metadata <> '{}'),
+    array_agg(distinct n.tenant_id)
+  into v_queued, v_due, v_in_sessions, v_debounced, v_has_children, v_have_tags, v_tenants
   from new_rows as n;
   if v_have_tags then
     insert into howdah_private.run_tags (tenant_id, execution_id, key, value)
@@ -672,15 +698,18 @@ begin
   end if;
   if v_queued > 0 then
     insert into howdah_private.queue_jobs (task_id, payload, run_at, max_attempts, key, priority)
-    select v_task_id, json_build_object('id', q.id), q.run_at, 25, q.id::text, q.priority
-    from new_rows as q
+    select t.id, json_build_object('id', q.id), q.run_at, 25, q.id::text, q.priority
+    from howdah_private.queue_task('advance') as t cross join new_rows as q
     where q.status = 'queued' and q.debounced_at is null and q.id <> all (v_not_queued)
-      and v_task_id is not null
     order by q.id
     on conflict (key) do nothing;
     get diagnostics v_added = row_count;
-    perform pg_notify('jobs:insert', json_build_object('r', random(), 'count', v_queued)::text),
-      howdah_private.offer_runs(v_due);
+    perform pg_notify('jobs:insert', json_build_object('r', random(), 'count', v_queued)::text);
+    if cardinality(v_due) between 1 and 4 then -- as offer_runs
+      perform pg_notify(howdah_private.channel('due_runs'),
+        concat_ws(' ', w.id, array_to_string(v_due, ' ')))
+      from howdah_private.workers_for_offers() as w limit 1;
+    end if;
     if v_added < v_queued then
       perform howdah_private.enqueue_advance(array(select q.id::uuid from new_rows as q
         where q.status = 'queued' and q.debounced_at is null and q.id <> all (v_not_queued)
@@ -704,7 +733,25 @@ begin
     ) as c
     having count(*) > 0;
   end if;
-  perform howdah_private.forget_pins();
+  -- The lock comes before the look for limits (block_usage), and counters come behind the runs and
+  -- sessions that are locked above. Counted are the runs that somebody begins: neither children nor
+  -- compensations, nor runs that have ended already, nor debounced runs whose first row is counted.
+  perform pg_advisory_xact_lock_shared(howdah_private.usage_lock_key(t.id))
+  from unnest(v_tenants) as t (id);
+  if (select i.has_run_limits from howdah_private.installation as i) then
+    perform howdah_private.count_runs(to_jsonb(array_agg(r)))
+    from (
+      select n.tenant_id, n.user_id, n.agent_id, n.session_id,
+        date_trunc('minute', n.created_at) as at, count(*) as amount
+      from new_rows as n
+      where n.parent_execution_id is null and n.compensates_execution_id is null
+        and n.completed_at is null and n.debounced_at is null
+      group by 1, 2, 3, 4, 5
+    ) as r;
+  end if;
+  perform set_config('howdah.pinned_tenant', '', true),
+    set_config('howdah.pinned_agent_name', '', true),
+    set_config('howdah.pinned_run_defaults', '', true);
   return null;
 end $$;
 
@@ -732,8 +779,8 @@ begin
   return new;
 end $$;
 
-create or replace trigger _050_pin_tenant before insert on howdah.executions
-  for each statement execute function howdah_private.tg_executions__pin_tenant();
+create or replace trigger _010_permit before insert on howdah.executions
+  for each statement execute function howdah_private.tg_executions__permit();
 create or replace trigger _100_prepare before insert on howdah.executions
   for each row execute function howdah_private.tg_executions__prepare();
 create or replace trigger _110_check_change

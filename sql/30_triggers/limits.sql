@@ -106,41 +106,26 @@ begin
   return null;
 end $$;
 
--- Counts the runs that somebody begins: neither children nor compensations, nor imported runs that
--- have ended already, nor debounced runs that were counted when their first row was inserted.
--- `enable_seqscan`: row-level security hides the statistics of `metric`, so the planner would
--- rather read all limits of other metrics.
-create or replace function howdah_private.tg_executions__count_runs() returns trigger
+-- Counts the runs of one insert at the limits of runs: {tenant_id, user_id, agent_id, session_id,
+-- at, amount} for each group. `enable_seqscan`: row-level security hides the statistics of
+-- `metric`, so the planner would rather read all limits of other metrics.
+create or replace function howdah_private.count_runs(groups jsonb) returns void
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
 as $$
 declare
   v_uses jsonb;
 begin
-  -- taken before the check whether there are limits: see block_usage
-  perform pg_advisory_xact_lock_shared(howdah_private.usage_lock_key(t.id))
-  from (select distinct n.tenant_id as id from new_rows as n order by 1) as t;
-  if not (select i.has_run_limits from howdah_private.installation as i) then
-    return null; -- on its own, since the next condition opens limits to be planned
+  if not exists (select from howdah.limits as l where l.metric = 'runs') then
+    return;
   end if;
-  if exists (select from howdah.limits as l where l.metric = 'runs') then
-    select to_jsonb(array_agg(jsonb_build_object('metric', 'runs', 'amount', r.amount, 'at', r.at,
-      'tenant_id', r.tenant_id, 'user_id', r.user_id, 'agent_id', r.agent_id,
-      'session_id', r.session_id))) into v_uses
-    from (
-      select n.tenant_id, n.user_id, n.agent_id, n.session_id,
-        date_trunc('minute', n.created_at) as at, count(*) as amount
-      from new_rows as n
-      where n.parent_execution_id is null and n.compensates_execution_id is null
-        and n.completed_at is null and n.debounced_at is null
-      group by 1, 2, 3, 4, 5
-    ) as r
-    where exists (select from howdah_private.usage_limits(r.tenant_id, '{runs}'));
-    if v_uses is not null then
-      perform howdah_private.consume_limits(v_uses);
-    end if;
+  select to_jsonb(array_agg(r.value || '{"metric": "runs"}')) into v_uses
+  from jsonb_array_elements(count_runs.groups) as r (value)
+  where exists (
+    select from howdah_private.usage_limits((r.value ->> 'tenant_id')::uuid, '{runs}'));
+  if v_uses is not null then
+    perform howdah_private.consume_limits(v_uses);
   end if;
-  return null;
 end $$;
 
 -- Admits runs at the limits of a run that has stopped running. One job for each limit or key stands
@@ -216,10 +201,6 @@ create or replace trigger _530_note_feature after insert on howdah.limits
   for each statement execute function howdah_private.tg__note_feature();
 create or replace trigger _520_admit after update or delete on howdah.limits
   for each row execute function howdah_private.tg_limits__admit();
--- After _900_enqueue, which locks runs and sessions: counters are locked behind these.
-create or replace trigger _950_count_runs after insert on howdah.executions
-  referencing new table as new_rows
-  for each statement execute function howdah_private.tg_executions__count_runs();
 create or replace trigger _600_count_storage after insert or delete on howdah.resources
   for each row execute function howdah_private.tg_resources__count_storage();
 

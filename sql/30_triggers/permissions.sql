@@ -6,7 +6,8 @@
 
 -- Refuses the statement unless the user has the permissions for the table. The arguments are the
 -- table and its actions. A row that starts runs later also needs `run`, the last of them, except to
--- delete it. Of executions only inserts are checked, because only the engine changes them.
+-- delete it. Of executions only inserts are checked (tg_executions__permit), because only the
+-- engine changes them.
 create or replace function howdah_private.tg__permit() returns trigger
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
@@ -30,12 +31,12 @@ declare
 begin
   for v_row in
     select p.object, string_agg(quote_literal(p.action), ', ' order by p.action) as actions
-    from howdah_private.permission_rows() as p where p.action <> 'read' group by p.object
+    from howdah_private.permission_rows() as p
+    where p.action <> 'read' and p.object <> 'executions' group by p.object
   loop
     execute format(
-      'create or replace trigger _010_permit before %s on howdah.%I for each statement '
-      'execute function howdah_private.tg__permit(%L, %s)',
-      case v_row.object when 'executions' then 'insert' else 'insert or update or delete' end,
+      'create or replace trigger _010_permit before insert or update or delete on howdah.%I '
+      'for each statement execute function howdah_private.tg__permit(%L, %s)',
       v_row.object, v_row.object, v_row.actions);
   end loop;
 end $$;

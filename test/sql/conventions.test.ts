@@ -58,7 +58,7 @@ const DEFINERS_OF_THE_ERASER = [
 /** Functions of column defaults that are called for each row instead of being inlined. */
 const DEFAULTS_NOT_INLINED: Record<string, string> = {
   'howdah.current_tenant()':
-    'reads private tables as the engine; the hot path asks it once per statement (_050_pin_tenant)',
+    'reads private tables as the engine; the hot path asks it once per statement (_010_permit)',
 };
 
 /** Functions with dynamic SQL, and why input of callers cannot reach it. */
@@ -118,9 +118,9 @@ const LONG_BODIES: Record<string, number> = {
   'howdah_private.claim_executions(uuid,uuid[],integer,uuid,integer,uuid[])': 150,
   'howdah_private.claim_due_runs(uuid,uuid[])': 90,
   // Every insert of a run calls it. A call of a nested function would cost up to 5 µs.
-  'howdah_private.tg_executions__prepare()': 86,
+  'howdah_private.tg_executions__prepare()': 80,
   // A function that a trigger calls does not see the new rows of the statement.
-  'howdah_private.tg_executions__enqueue()': 70,
+  'howdah_private.tg_executions__enqueue()': 92,
   // a JSON document
   'howdah.workflow_schema(howdah.workflow_type)': 90,
   // a row per tool, with a JSON document

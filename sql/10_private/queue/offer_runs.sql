@@ -19,11 +19,17 @@ begin
   if cardinality(offer_runs.ids) between 1 and 4 then
     perform pg_notify(howdah_private.channel('due_runs'),
       concat_ws(' ', w.id, array_to_string(offer_runs.ids, ' ')))
-    from (
-      select l.id from howdah_private.workers as l
-      where l.only_tenants is null and l.only_run is null
-        and l.heartbeat_at > clock_timestamp() - interval '3 seconds'
-      order by random() limit 1
-    ) as w;
+    from howdah_private.workers_for_offers() as w limit 1;
   end if;
 end $$;
+
+-- Returns the workers that take offers, in random order. It is inlined into the statement that
+-- sends an offer.
+create or replace function howdah_private.workers_for_offers() returns table (id uuid)
+  language sql stable
+begin atomic
+  select l.id from howdah_private.workers as l
+  where l.only_tenants is null and l.only_run is null
+    and l.heartbeat_at > clock_timestamp() - interval '3 seconds'
+  order by random();
+end;

@@ -14,11 +14,14 @@ create or replace view howdah_private.queue_jobs with (security_invoker = true) 
 comment on view howdah_private.queue_jobs is
   'Jobs of Graphile Worker, as Howdah reads them. Wake-ups of new runs are inserted here.';
 
--- Returns the id of a task of the queue, or null if no job has had this task.
-create or replace function howdah_private.queue_task_id(identifier text) returns int
+-- Returns the id of a task of the queue, or no row if no job has had this task. It is inlined into
+-- the statement that asks.
+create or replace function howdah_private.queue_task(identifier text) returns table (id int)
   language sql stable
-  return (select t.id from graphile_worker._private_tasks as t
-    where t.identifier = queue_task_id.identifier);
+begin atomic
+  select t.id from graphile_worker._private_tasks as t
+  where t.identifier = queue_task.identifier;
+end;
 
 -- Returns the table that holds the jobs, for the statistics of Postgres about it.
 create or replace function howdah_private.queue_table() returns regclass

@@ -4,7 +4,7 @@
 --
 -- A statement such as `insert into howdah.executions select howdah.agent('support'), …` calls the
 -- function for every row. The last name is therefore cached for the statement. The cache is used
--- for owners only, whose settings are trusted (pin_tenant), and not for SQL of tools.
+-- for owners only, whose settings are trusted (tg_executions__permit), and not for SQL of tools.
 create or replace function howdah.agent(name text) returns uuid
   language plpgsql stable
   set search_path = pg_catalog, pg_temp

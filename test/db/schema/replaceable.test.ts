@@ -169,7 +169,7 @@ describe('an upgrade without a migration', () => {
     await db.pool.query(`drop trigger _900_enqueue on howdah.executions;
       set role howdah_owner;
       create trigger _123_left_over before insert on howdah.executions
-        for each statement execute function howdah_private.tg_executions__pin_tenant();
+        for each statement execute function howdah_private.tg_executions__permit();
       reset role`);
     await outdate('sql/30_triggers/executions.sql');
     expect(await up()).toEqual([]);
