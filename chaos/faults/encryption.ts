@@ -63,16 +63,16 @@ export const WRONGLY_ENCRYPTED_RUNS = `
   select e.id, concat_ws(' ', case when e.contents_encrypted_at is null then 'plain' else 'encrypted' end,
     'under ' || e.contents_key_id, case when k.id is null then 'which is not the current key' end,
     case when p.encrypt_contents then 'though the policy encrypts' else 'though no policy encrypts' end,
-    case when d.execution_id is null then 'and not in the queue' else 'and due at ' || d.due_at end) as state
+    case when d.id is null then 'and not in the queue' else 'and due at ' || d.due_at end) as state
   from howdah.executions as e
   left join howdah.retention_policies as p on p.tenant_id = e.tenant_id
   left join howdah_private.data_keys as k on k.id = e.contents_key_id and k.is_current
-  left join howdah_private.encryptions_due as d on d.execution_id = e.root_execution_id
+  left join howdah_private.due_work as d on d.kind = 'encrypt_run' and d.id = e.root_execution_id
   where e.completed_at is not null and case when coalesce(p.encrypt_contents, false)
     then e.contents_encrypted_at is null or k.id is null
     else e.contents_encrypted_at is not null or e.contents_key_id is not null end
   union all
-  select d.execution_id, 'in the queue, due at ' || d.due_at from howdah_private.encryptions_due as d
+  select d.id, 'in the queue, due at ' || d.due_at from howdah_private.due_work as d where d.kind = 'encrypt_run'
   order by 1, 2`;
 
 const PAGE = 500;

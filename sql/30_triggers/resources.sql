@@ -141,8 +141,10 @@ create or replace function howdah_private.tg_resources__enqueue_file_deletions()
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  insert into howdah_private.file_deletions (storage_path)
-  select distinct d.storage_path from deleted_rows as d where d.storage_path is not null;
+  insert into howdah_private.due_work (kind, payload)
+  select distinct 'delete_file'::howdah_private.due_kind,
+    jsonb_build_object('storage_path', d.storage_path)
+  from deleted_rows as d where d.storage_path is not null;
   return null;
 end $$;
 create or replace trigger _400_enqueue_file_deletions after delete on howdah.resources

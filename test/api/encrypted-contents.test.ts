@@ -55,7 +55,7 @@ async function encryptAll(): Promise<void> {
       throw error;
     });
     const { rows } = await db.pool.query(
-      `select from howdah_private.encryptions_due
+      `select from howdah_private.due_work where kind = 'encrypt_run'
        union all
        select from howdah.executions where completed_at is not null and contents_encrypted_at is null`,
     );

@@ -63,7 +63,9 @@ async function endedRun(): Promise<string> {
 
 async function encrypt(): Promise<unknown[]> {
   await db.pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
-  await db.pool.query('update howdah_private.encryptions_due set due_at = now()');
+  await db.pool.query(
+    `update howdah_private.due_work set due_at = now() where kind = 'encrypt_run'`,
+  );
   const errors: unknown[] = [];
   const cipher = createContentCipher(secretRowsOn(db.pool), TEST_MASTER_KEYS);
   await applyContentEncryption(db.pool, cipher, (error) => errors.push(error));

@@ -288,14 +288,11 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah_private.receivers.call_id': 'a call of a message, no row',
   'howdah.resources.execution_id': 'none points at executions; checked by the insert trigger',
   'howdah_private.ended_runs.execution_id': 'none points at executions; written as the run ends',
-  'howdah_private.erasures_due.execution_id': 'none points at executions; written as the run ends',
   'howdah_private.due_answers.execution_id': 'none points at executions; dropped when it is due',
   'howdah_private.due_answers.table_trigger_id':
     'that of the watched row; an answer of a deleted watch is dropped when it is due',
   'howdah_private.runs_without_worker.execution_id':
     'none points at executions; deleted once the run is no longer queued',
-  'howdah_private.encryptions_due.execution_id':
-    'none points at executions; read as the tree is due',
   'howdah_private.idempotency_keys.execution_id': 'none points at executions',
   'howdah_private.parked_runs.execution_id':
     'none points at executions; a row whose run no longer waits is dropped',

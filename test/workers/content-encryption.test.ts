@@ -61,13 +61,15 @@ async function encryptDue(masterKeys: MasterKeys = TEST_MASTER_KEYS): Promise<un
        perform howdah_private.enqueue_encryptions('0 seconds');
      end $$`,
   );
-  await db.pool.query('update howdah_private.encryptions_due set due_at = now()');
+  await db.pool.query(
+    `update howdah_private.due_work set due_at = now() where kind = 'encrypt_run'`,
+  );
   const cipher = createContentCipher(secretRowsOn(db.pool), masterKeys);
   faults.length = 0;
   await applyContentEncryption(db.pool, cipher, (error) => faults.push(error));
   if (faults.length > 0) return [...faults];
   // the worker may be processing a tree
-  const nothingDue = 'select 1 where not exists (select from howdah_private.encryptions_due)';
+  const nothingDue = `select 1 where not exists (select from howdah_private.due_work where kind = 'encrypt_run')`;
   await eventually(db.pool, 'nothing is due', nothingDue);
   return [];
 }
@@ -213,7 +215,9 @@ describe('a tree', () => {
     const encrypted = JSON.stringify(await storedContents(id));
     expect(encrypted).not.toMatch(/canary|6 \* 7|12345678901234567890|before/);
     expect(await readableContents(id)).toEqual(before);
-    expect(await all(db.pool, 'select * from howdah_private.encryptions_due')).toEqual([]);
+    expect(
+      await all(db.pool, `select * from howdah_private.due_work where kind = 'encrypt_run'`),
+    ).toEqual([]);
 
     await setPolicy(false);
     expect(await encryptDue()).toEqual([]);
@@ -227,7 +231,7 @@ describe('a tree', () => {
     expect(await encryptDue()).toEqual([]);
     const encrypted = await storedContents(id);
     await db.pool.query(
-      'insert into howdah_private.encryptions_due (execution_id, tenant_id) values ($1, howdah.current_tenant())',
+      `insert into howdah_private.due_work (kind, id, tenant_id) values ('encrypt_run', $1, howdah.current_tenant())`,
       [id],
     );
     expect(await encryptDue()).toEqual([]);

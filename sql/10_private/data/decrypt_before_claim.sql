@@ -28,10 +28,10 @@ begin
   if not found then
     return;
   end if;
-  insert into howdah_private.encryptions_due as d (execution_id, tenant_id, priority)
-  select e.id, e.tenant_id, 0 from howdah.executions as e
+  insert into howdah_private.due_work (kind, id, tenant_id, priority)
+  select 'encrypt_run', e.id, e.tenant_id, 0 from howdah.executions as e
   where e.id = enqueue_decryption.root_execution_id
-  on conflict (execution_id) do update set due_at = now(), priority = 0;
+  on conflict (kind, id) do update set due_at = now(), priority = 0;
 end $$;
 
 -- Lets a worker decrypt a new run with copies of encrypted contents. Locks the data keys, so that
@@ -47,10 +47,11 @@ begin
   -- all: copies of copies may have a key that the row of their run does not name
   perform from howdah_private.data_keys as k
   where k.tenant_id = enqueue_copies.tenant_id and k.has_contents order by k.id for key share;
-  insert into howdah_private.encryptions_due as d (execution_id, tenant_id, priority, sources)
-  values (enqueue_copies.execution_id, enqueue_copies.tenant_id, 0, enqueue_copies.sources)
-  on conflict on constraint encryptions_due_pkey
-  do update set sources = excluded.sources, priority = 0;
+  insert into howdah_private.due_work as d (kind, id, tenant_id, priority, payload)
+  values ('encrypt_run', enqueue_copies.execution_id, enqueue_copies.tenant_id, 0,
+    jsonb_strip_nulls(jsonb_build_object('sources', enqueue_copies.sources)))
+  on conflict on constraint due_work_pkey
+  do update set payload = d.payload || excluded.payload, priority = 0;
 end $$;
 
 -- Queues a new run with copies under the id that it takes from the run that it replaces (debounce).
@@ -58,8 +59,8 @@ create or replace function howdah_private.move_copies(id uuid, new_id uuid) retu
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  update howdah_private.encryptions_due as d set execution_id = move_copies.new_id
-  where d.execution_id = move_copies.id
+  update howdah_private.due_work as d set id = move_copies.new_id
+  where d.kind = 'encrypt_run' and d.id = move_copies.id
 $$;
 
 -- Lets a worker encrypt a tree again to which contents were added after its encryption.
@@ -67,10 +68,12 @@ create or replace function howdah_private.enqueue_added_contents(execution_id uu
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  insert into howdah_private.encryptions_due as d (execution_id, tenant_id, changed_at)
-  select e.root_execution_id, e.tenant_id, clock_timestamp() from howdah.executions as e
+  insert into howdah_private.due_work as d (kind, id, tenant_id, payload)
+  select 'encrypt_run', e.root_execution_id, e.tenant_id,
+    jsonb_build_object('changed_at', clock_timestamp())
+  from howdah.executions as e
   where e.id = enqueue_added_contents.execution_id and e.contents_encrypted_at is not null
-  on conflict (execution_id) do update set changed_at = excluded.changed_at
+  on conflict (kind, id) do update set payload = d.payload || excluded.payload
 $$;
 
 -- Ends the wait of runs that were decrypted. Of copied histories, leaves out what a history does

@@ -1,5 +1,5 @@
 -- Deletion of files. The bytes of a small file are in its row, and go with it. A large file is in a
--- folder of the workers. A trigger of resources adds its path to file_deletions when the row is
+-- folder of the workers. A trigger of resources adds its path to due_work when the row is
 -- deleted, whoever deletes it. Workers delete the file after the commit
 -- (src/db/files/delete-stored-files.ts), and try again until it is deleted.
 
@@ -28,20 +28,17 @@ create or replace function howdah_private.claim_file_deletions(batch int default
 as $$
 declare
   v_ids uuid[] := array(
-    select d.id from howdah_private.file_deletions as d
-    where d.due_at <= now() order by d.due_at limit claim_file_deletions.batch
-    for update skip locked
-  );
+    select d.id from howdah_private.take_due('delete_file', claim_file_deletions.batch) as d);
 begin
-  delete from howdah_private.file_deletions as d
-  where d.id = any (v_ids) and exists (
-    select from howdah.resources as r where r.storage_path = d.storage_path);
+  delete from howdah_private.due_work as d
+  where d.kind = 'delete_file' and d.id = any (v_ids) and exists (
+    select from howdah.resources as r where r.storage_path = d.payload ->> 'storage_path');
   return query
-  update howdah_private.file_deletions as d
+  update howdah_private.due_work as d
   set attempts = d.attempts + 1,
     due_at = now() + least(interval '1 minute' * 2 ^ least(d.attempts, 20), interval '1 day')
-  where d.id = any (v_ids)
-  returning d.id, d.storage_path;
+  where d.kind = 'delete_file' and d.id = any (v_ids)
+  returning d.id, d.payload ->> 'storage_path';
 end $$;
 
 -- Removes the rows of files that are deleted, and records why the others are not.
@@ -51,8 +48,8 @@ create or replace function howdah_private.record_file_deletions(
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  delete from howdah_private.file_deletions as d where d.id = any (record_file_deletions.deleted);
-  update howdah_private.file_deletions as d set last_error = left(f.error, 200)
+  select howdah_private.finish_due('delete_file', record_file_deletions.deleted);
+  update howdah_private.due_work as d set last_error = left(f.error, 200)
   from unnest(record_file_deletions.failed, record_file_deletions.errors) as f (id, error)
-  where d.id = f.id;
+  where d.kind = 'delete_file' and d.id = f.id;
 $$;

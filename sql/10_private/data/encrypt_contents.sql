@@ -1,7 +1,7 @@
 -- Encryption of the contents of ended runs, for tenants with encrypt_contents in their retention
 -- policy. A worker reads the contents of runs, encrypts them with the data key of the tenant, and
 -- writes them back, all in one transaction that has locked the runs. The database never has the
--- key. A few seconds after the end of a root run, the run is added to the queue encryptions_due,
+-- key. A few seconds after the end of a root run, the run is added to the queue due_work,
 -- and its tree is encrypted when nothing in SQL needs its contents any more.
 --
 -- A run at work is in plain text, so that no statement of a live run meets encrypted contents. A
@@ -35,8 +35,8 @@ begin
     from howdah_private.background_tasks as t
     where t.name = 'encryptions' for no key update skip locked;
     if found then
-      insert into howdah_private.encryptions_due (execution_id, tenant_id)
-      select e.id, e.tenant_id
+      insert into howdah_private.due_work (kind, id, tenant_id)
+      select 'encrypt_run', e.id, e.tenant_id
       from howdah.executions as e
       join howdah.retention_policies as p on p.tenant_id = e.tenant_id and p.encrypt_contents
       where e.completed_at >= v_since - interval '10 seconds' and e.completed_at < v_until
@@ -48,7 +48,9 @@ begin
         and (found or t.reached_at < v_until - interval '10 seconds');
     end if;
   end if;
-  return (select count(*)::int from howdah_private.encryptions_due as d where d.due_at <= now());
+  return (
+    select count(*)::int from howdah_private.due_work as d
+    where d.kind = 'encrypt_run' and d.due_at <= now());
 end $$;
 
 -- Enqueues all ended root runs of a tenant whose contents are not as its policy says: in plain text
@@ -77,8 +79,8 @@ begin
     select from howdah.retention_policies as p
     where p.tenant_id = enqueue_missed_encryptions.tenant_id and p.encrypt_contents
   ) then
-    insert into howdah_private.encryptions_due (execution_id, tenant_id, priority)
-    select e.id, e.tenant_id, 2 from howdah.executions as e
+    insert into howdah_private.due_work (kind, id, tenant_id, priority)
+    select 'encrypt_run', e.id, e.tenant_id, 2 from howdah.executions as e
     where e.tenant_id = enqueue_missed_encryptions.tenant_id
       and e.completed_at < now() - interval '5 seconds'
       and e.parent_execution_id is null and e.contents_erased_at is null
@@ -87,8 +89,8 @@ begin
     get diagnostics v_missed = row_count;
   end if;
   if v_keys <> '{}' then
-    insert into howdah_private.encryptions_due (execution_id, tenant_id, priority)
-    select e.id, e.tenant_id, 2 from howdah.executions as e
+    insert into howdah_private.due_work (kind, id, tenant_id, priority)
+    select 'encrypt_run', e.id, e.tenant_id, 2 from howdah.executions as e
     where e.tenant_id = enqueue_missed_encryptions.tenant_id
       and e.completed_at is not null and e.parent_execution_id is null
       and e.contents_erased_at is null and e.contents_key_id = any (v_keys)
@@ -112,19 +114,17 @@ create or replace function howdah_private.take_encryptions(max_trees int, max_ru
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_due howdah_private.encryptions_due;
+  v_due howdah_private.due_work;
   v_root howdah.executions;
   v_room int := take_encryptions.max_runs;
 begin
   for v_due in
-    select d.* from howdah_private.encryptions_due as d
-    where d.due_at <= now() order by d.priority, d.due_at limit take_encryptions.max_trees
-    for update skip locked
+    select d.* from howdah_private.take_due('encrypt_run', take_encryptions.max_trees) as d
   loop
     exit when v_room <= 0;
     select e.* into v_root from howdah.executions as e
-    where e.id = v_due.execution_id for no key update skip locked;
-    root_execution_id := v_due.execution_id;
+    where e.id = v_due.id for no key update skip locked;
+    root_execution_id := v_due.id;
     tenant_id := v_due.tenant_id;
     is_to_encrypt := v_root.completed_at is not null and exists (
       select from howdah.retention_policies as p
@@ -133,10 +133,10 @@ begin
       or (v_root.completed_at is not null and howdah_private.is_tree_in_use(v_root)) then
       runs := '{}';
       is_last := false;
-      perform howdah_private.postpone_encryption(v_due.execution_id, '1 second');
+      perform howdah_private.postpone_encryption(v_due.id, '1 second');
     else
       select l.runs, l.is_last into runs, is_last from howdah_private.lock_runs_to_encrypt(
-        v_root, is_to_encrypt, v_due.changed_at, v_room) as l;
+        v_root, is_to_encrypt, (v_due.payload ->> 'changed_at')::timestamptz, v_room) as l;
     end if;
     v_room := v_room - (
       select coalesce(sum(1 + e.step_count / 50), 0)::int from howdah.executions as e
@@ -212,23 +212,23 @@ begin
   where cardinality(finish_encryptions.decrypted) > 0;
   v_tenants := array(
     select t.id from howdah.tenants as t
-    where t.id in (select d.tenant_id from howdah_private.encryptions_due as d
-      where d.execution_id = any (finish_encryptions.roots))
+    where t.id in (select d.tenant_id from howdah_private.due_work as d
+      where d.kind = 'encrypt_run' and d.id = any (finish_encryptions.roots))
     order by t.id for share skip locked
   );
-  delete from howdah_private.encryptions_due as d
-  where d.execution_id = any (finish_encryptions.roots) and d.tenant_id = any (v_tenants)
+  delete from howdah_private.due_work as d
+  where d.kind = 'encrypt_run' and d.id = any (finish_encryptions.roots)
+    and d.tenant_id = any (v_tenants)
     and not exists (
       select from howdah.executions as e
       left join howdah.retention_policies as p on p.tenant_id = e.tenant_id
-      where e.id = d.execution_id and e.contents_erased_at is null and case
+      where e.id = d.id and e.contents_erased_at is null and case
         when e.completed_at is not null and p.encrypt_contents then
           e.contents_key_id is distinct from (
             select k.id from howdah_private.data_keys as k
             where k.tenant_id = e.tenant_id and k.is_current)
         else e.contents_encrypted_at is not null end);
-  update howdah_private.encryptions_due as d set due_at = now() + interval '1 second'
-  where d.execution_id = any (finish_encryptions.roots);
+  perform howdah_private.postpone_due('encrypt_run', finish_encryptions.roots, '1 second');
 end $$;
 
 -- Postpones a due tree, and forgets a tree that was deleted.
@@ -237,11 +237,11 @@ create or replace function howdah_private.postpone_encryption(execution_id uuid,
   language sql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
-  delete from howdah_private.encryptions_due as d
-  where d.execution_id = postpone_encryption.execution_id and not exists (
-    select from howdah.executions as e where e.id = d.execution_id);
-  update howdah_private.encryptions_due as d set due_at = now() + postpone_encryption.delay
-  where d.execution_id = postpone_encryption.execution_id
+  select howdah_private.finish_due('encrypt_run', array[postpone_encryption.execution_id])
+  where not exists (
+    select from howdah.executions as e where e.id = postpone_encryption.execution_id);
+  select howdah_private.postpone_due(
+    'encrypt_run', array[postpone_encryption.execution_id], postpone_encryption.delay)
 $$;
 
 -- Returns the current data key of a tenant for contents, or null if it has none. Locks the key, so
@@ -265,13 +265,14 @@ create or replace function howdah_private.is_content_key_in_use(key howdah_priva
 as $$
   select key.has_contents and (
     exists (
-      select from howdah_private.encryptions_due as d
-      where d.tenant_id = key.tenant_id and (d.sources is not null or exists (
+      select from howdah_private.due_work as d
+      where d.kind = 'encrypt_run' and d.tenant_id = key.tenant_id and (
+        d.payload ? 'sources' or exists (
         select from howdah.executions as e
-        where e.id = d.execution_id and e.contents_encrypted_at is not null
+        where e.id = d.id and e.contents_encrypted_at is not null
       ) or exists (
         select from howdah.executions as c
-        where c.root_execution_id = d.execution_id and c.parent_execution_id is not null
+        where c.root_execution_id = d.id and c.parent_execution_id is not null
           and c.contents_encrypted_at is not null
       ))
     ) or exists (
@@ -305,10 +306,11 @@ as $$
   select coalesce(array_agg(i.id), '{}')
   from howdah.executions as e
   join howdah.executions as r on r.id = e.root_execution_id
-  left join howdah_private.encryptions_due as d on d.execution_id = e.id
+  left join howdah_private.due_work as d on d.kind = 'encrypt_run' and d.id = e.id
   cross join unnest(decryptable_runs.ids) as i (id)
   where e.id = decryptable_runs.execution_id
-    and (i.id = e.id or i.id = any (d.sources) or (decryptable_runs.with_turns and exists (
+    and (i.id = e.id or d.payload -> 'sources' ? i.id::text
+      or (decryptable_runs.with_turns and exists (
       select from howdah.executions as x
       where x.id = i.id and x.tenant_id = e.tenant_id and x.session_id = r.session_id
         and x.parent_execution_id is null)))
@@ -654,13 +656,14 @@ begin
     from jsonb_array_elements(write_run_contents.contents) as c (row)
   ) as r join howdah.executions as e on e.id = r.id
   where not exists (
-    select from howdah_private.encryptions_due as d where d.execution_id = e.root_execution_id)
+    select from howdah_private.due_work as d
+    where d.kind = 'encrypt_run' and d.id = e.root_execution_id)
   limit 1;
   if found then
     raise exception using errcode = 'HWDEN',
       message = format('the contents of execution %s are not due for encryption', v_other),
       detail = jsonb_build_object('execution_id', v_other)::text,
-      hint = 'Only workers write contents, of runs in howdah_private.encryptions_due.';
+      hint = 'Only workers write contents, of runs in howdah_private.due_work.';
   elsif write_run_contents.relation in ('executions', 'messages', 'steps') then
     perform howdah_private.write_log_contents(
       write_run_contents.relation, write_run_contents.contents);

@@ -1,6 +1,6 @@
 -- Erasure of contents that a tenant does not keep (keep_contents_days = 0). Half a minute after the
 -- end of a root run, when a waiting client has the answer, the run is added to the queue
--- erasures_due, and is due at once. It is erased with its whole tree. The queue is needed because
+-- due_work, and is due at once. It is erased with its whole tree. The queue is needed because
 -- some runs cannot be erased yet: an active session needs its messages, a person is still asked
 -- about the outcome of an effect, or a hook, a webhook delivery or a write-back is still to come.
 
@@ -23,7 +23,8 @@ declare
   v_since timestamptz;
   v_enqueued record;
 begin
-  if not v_is_wanted and not exists (select from howdah_private.erasures_due) then
+  if not v_is_wanted and not exists (
+    select from howdah_private.due_work as d where d.kind = 'erase_run') then
     return 0;
   end if;
   select greatest(t.reached_at, v_until - interval '1 hour') into v_since
@@ -58,12 +59,13 @@ as $$
       and e.completed_at < enqueue_erasures.until
       and e.parent_execution_id is null and e.contents_erased_at is null
       and (enqueue_erasures.tenant_id is null or e.tenant_id = enqueue_erasures.tenant_id)
-      and not exists (select from howdah_private.erasures_due as d where d.execution_id = e.id)
+      and not exists (
+        select from howdah_private.due_work as d where d.kind = 'erase_run' and d.id = e.id)
     order by e.completed_at limit enqueue_erasures.batch
   ),
   enqueued as (
-    insert into howdah_private.erasures_due (execution_id, tenant_id)
-    select n.id, n.tenant_id from ended as n
+    insert into howdah_private.due_work (kind, id, tenant_id)
+    select 'erase_run', n.id, n.tenant_id from ended as n
     on conflict do nothing
   )
   select count(*)::int, max(n.completed_at) from ended as n
@@ -79,8 +81,7 @@ create or replace function howdah_private.erase_due(batch int) returns int
 as $$
 declare
   v_due uuid[] := array(
-    select d.execution_id from howdah_private.erasures_due as d
-    where d.due_at <= now() order by d.due_at limit erase_due.batch
+    select d.id from howdah_private.take_due('erase_run', erase_due.batch) as d
   );
   v_roots uuid[];
   v_sessions uuid[];
@@ -95,26 +96,25 @@ begin
     order by s.id for update skip locked
   );
   -- runs that run again, are gone or erased, or whose contents are kept now are no longer due
-  delete from howdah_private.erasures_due as d
-  where d.execution_id = any (v_due) and not exists (
-    select from howdah.executions as e
-    join howdah.retention_policies as p on p.tenant_id = e.tenant_id and p.keep_contents_days = 0
-    where e.id = d.execution_id and e.completed_at is not null and e.contents_erased_at is null
-  );
-  update howdah_private.erasures_due as d
+  perform howdah_private.finish_due('erase_run', array(
+    select d.id from unnest(v_due) as d (id) where not exists (
+      select from howdah.executions as e
+      join howdah.retention_policies as p on p.tenant_id = e.tenant_id and p.keep_contents_days = 0
+      where e.id = d.id and e.completed_at is not null and e.contents_erased_at is null)));
+  update howdah_private.due_work as d
   set due_at = coalesce(r.needed_until, now() + interval '1 second')
   from (
     select e.id, e.session_id, howdah_private.contents_needed_until(e) as needed_until
     from howdah.executions as e where e.id = any (v_due)
     offset 0 -- so that the function is called once for each run
   ) as r
-  where d.execution_id = r.id and (
+  where d.kind = 'erase_run' and d.id = r.id and (
     r.needed_until is not null or r.id <> all (v_roots)
     or (r.session_id is not null and r.session_id <> all (v_sessions))
   );
   perform howdah_private.erase_due_runs(array(
-    select d.execution_id from howdah_private.erasures_due as d
-    where d.execution_id = any (v_due) and d.due_at <= now()
+    select d.id from howdah_private.due_work as d
+    where d.kind = 'erase_run' and d.id = any (v_due) and d.due_at <= now()
   ));
   return cardinality(v_due);
 end $$;
@@ -143,8 +143,7 @@ exception when others then
         raise;
       end if;
       raise warning 'could not erase run %, retrying in an hour: %', v_id, sqlerrm;
-      update howdah_private.erasures_due as d set due_at = now() + interval '1 hour'
-      where d.execution_id = v_id;
+      perform howdah_private.postpone_due('erase_run', array[v_id], '1 hour');
     end;
   end loop;
 end $$;
@@ -155,7 +154,7 @@ create or replace function howdah_private.erase_trees(roots uuid[]) returns void
   set search_path = pg_catalog, pg_temp
 as $$
 begin
-  delete from howdah_private.erasures_due as d where d.execution_id = any (erase_trees.roots);
+  perform howdah_private.finish_due('erase_run', erase_trees.roots);
   perform howdah_private.erase_runs(erase_trees.roots || array(
     select c.id::uuid from howdah.executions as c
     where c.root_execution_id = any (erase_trees.roots) and c.parent_execution_id is not null

@@ -243,8 +243,7 @@ begin
   delete from howdah_private.inbox as i where i.execution_id = any (delete_side_rows.ids);
   delete from howdah_private.run_callbacks as c where c.execution_id = any (delete_side_rows.ids);
   delete from howdah_private.ended_runs as r where r.execution_id = any (delete_side_rows.ids);
-  delete from howdah_private.encryptions_due as d
-  where d.execution_id = any (delete_side_rows.ids);
+  perform howdah_private.finish_due('encrypt_run', delete_side_rows.ids);
   delete from howdah_private.receivers as r where r.execution_id = any (delete_side_rows.ids);
   delete from howdah.webhook_deliveries as d where d.execution_id = any (delete_side_rows.ids);
   delete from howdah.watched_rows as w where w.execution_id = any (delete_side_rows.ids);

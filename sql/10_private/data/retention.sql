@@ -203,12 +203,13 @@ as $$
 declare
   v_count int;
 begin
-  insert into howdah_private.erasures_due (execution_id, tenant_id)
-  select e.id, e.tenant_id from howdah.executions as e
+  insert into howdah_private.due_work (kind, id, tenant_id)
+  select 'erase_run', e.id, e.tenant_id from howdah.executions as e
   where e.tenant_id = enqueue_missed_erasures.tenant_id
     and e.completed_at < now() - interval '1 minute'
     and e.parent_execution_id is null and e.contents_erased_at is null
-    and not exists (select from howdah_private.erasures_due as d where d.execution_id = e.id)
+    and not exists (
+      select from howdah_private.due_work as d where d.kind = 'erase_run' and d.id = e.id)
   order by e.completed_at limit enqueue_missed_erasures.batch
   on conflict do nothing;
   get diagnostics v_count = row_count;

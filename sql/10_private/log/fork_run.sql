@@ -119,7 +119,9 @@ begin
   end if;
   perform howdah_private.enqueue_copies(enqueue_fork.fork_id, original.tenant_id,
     array[original.id::uuid] || (
-      select d.sources from howdah_private.encryptions_due as d where d.execution_id = original.id),
+      select array_agg(s.id::uuid) from howdah_private.due_work as d
+      cross join jsonb_array_elements_text(d.payload -> 'sources') as s (id)
+      where d.kind = 'encrypt_run' and d.id = original.id),
     array[original.contents_key_id]);
   return clock_timestamp();
 end $$;

@@ -155,7 +155,8 @@ as $$
       coalesce((array_agg(d.last_error order by d.due_at desc)
         filter (where d.last_error is not null))[1], 'none'))
   from howdah_private.alert_limits as l
-  join howdah_private.file_deletions as d on d.created_at < howdah_private.long_ago(l.threshold)
+  join howdah_private.due_work as d on d.kind = 'delete_file'
+    and d.created_at < howdah_private.long_ago(l.threshold)
   where l.name = 'files_not_deleted'
   group by l.name
   union all

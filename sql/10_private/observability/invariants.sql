@@ -247,7 +247,8 @@ as $$
   from howdah.executions as r
   where r.status in ('queued', 'running', 'waiting', 'paused')
     and r.contents_encrypted_at is not null and (r.status = 'running' or not exists (
-      select from howdah_private.encryptions_due as d where d.execution_id = r.root_execution_id))
+      select from howdah_private.due_work as d
+      where d.kind = 'encrypt_run' and d.id = r.root_execution_id))
 $$;
 
 -- Returns violations of heads and of encryption. Each running run has one head, with its owner and

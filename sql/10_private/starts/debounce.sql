@@ -211,8 +211,7 @@ begin
   delete from howdah_private.run_callbacks as c where c.execution_id = delete_replaced_input.id;
   delete from howdah_private.parked_runs as p where p.execution_id = delete_replaced_input.id;
   delete from howdah.watched_rows as w where w.execution_id = delete_replaced_input.id;
-  delete from howdah_private.encryptions_due as d
-  where d.execution_id = delete_replaced_input.id;
+  perform howdah_private.finish_due('encrypt_run', array[delete_replaced_input.id]);
 end $$;
 
 -- Deletes up to a thousand keys whose runs have begun. Part of repair_queue, which may hold runs:

@@ -13,10 +13,11 @@ const FIGURES = `select
   (select count(*)::int from howdah.retention_policies as p where p.encrypt_contents) as tenants,
   count(*)::int as workers,
   (count(*) filter (where w.master_keys <> '{}'))::int as workers_with_key,
-  (select count(*)::int from howdah_private.encryptions_due) as waiting,
+  (select count(*)::int from howdah_private.due_work as d where d.kind = 'encrypt_run') as waiting,
   (select count(distinct k.tenant_id)::int from howdah_private.data_keys as k where k.has_contents and (
     exists (select from howdah.retention_policies as p where p.tenant_id = k.tenant_id and p.encrypt_contents)
-    or exists (select from howdah_private.encryptions_due as d where d.tenant_id = k.tenant_id)
+    or exists (select from howdah_private.due_work as d
+      where d.kind = 'encrypt_run' and d.tenant_id = k.tenant_id)
   )) as encrypted
   from howdah_private.workers as w where w.heartbeat_at > clock_timestamp() - interval '10 seconds'`;
 

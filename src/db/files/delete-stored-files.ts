@@ -13,7 +13,7 @@ const BATCHES = 20;
 
 /**
  * Deletes the files of resources that are deleted. A file that cannot be deleted stays in
- * `howdah_private.file_deletions` and is tried again later. So is a file whose worker ends before
+ * `howdah_private.due_work` and is tried again later. So is a file whose worker ends before
  * it records the outcome. Does nothing where the folder does not exist or is empty, such as a
  * share that is not mounted.
  */

@@ -129,7 +129,7 @@ describe('files outside of the database', () => {
   });
   afterEach(async () => {
     await rm(folder, { recursive: true, force: true });
-    await db.pool.query('delete from howdah_private.file_deletions');
+    await db.pool.query(`delete from howdah_private.due_work where kind = 'delete_file'`);
   });
 
   /** Stores a file in the folder, and a resource with its path. */
@@ -154,9 +154,11 @@ describe('files outside of the database', () => {
   const queued = () =>
     all(
       db.pool,
-      'select storage_path, attempts, last_error from howdah_private.file_deletions order by 1',
+      `select payload ->> 'storage_path' as storage_path, attempts, last_error from howdah_private.due_work
+       where kind = 'delete_file' order by 1`,
     );
-  const makeAllDue = () => db.pool.query('update howdah_private.file_deletions set due_at = now()');
+  const makeAllDue = () =>
+    db.pool.query(`update howdah_private.due_work set due_at = now() where kind = 'delete_file'`);
 
   test('are deleted with expired runs and sessions', async () => {
     const { tenant, run } = await makeTenantWithOldRun();
@@ -221,7 +223,8 @@ describe('files outside of the database', () => {
   test('are deleted once, and count as deleted when already missing', async () => {
     await writeFile(join(folder, 'other'), 'song');
     await db.pool.query(
-      `insert into howdah_private.file_deletions (storage_path) values ('gone'), ('no/folder')`,
+      `insert into howdah_private.due_work (kind, payload)
+       values ('delete_file', '{"storage_path": "gone"}'), ('delete_file', '{"storage_path": "no/folder"}')`,
     );
     expect(await deleteStoredFiles(db.pool, folder)).toEqual({ deleted: 2, errors: [] });
     expect(await queued()).toEqual([]);
@@ -250,8 +253,9 @@ describe('files outside of the database', () => {
     await symlink(join(outside, 'song'), join(folder, 'link'));
     await mkdir(join(folder, 'directory'));
     await db.pool.query(
-      `insert into howdah_private.file_deletions (storage_path)
-       values ('way-out/song'), ('link'), ('directory')`,
+      `insert into howdah_private.due_work (kind, payload)
+       select 'delete_file', jsonb_build_object('storage_path', p)
+       from unnest('{way-out/song,link,directory}'::text[]) as p`,
     );
     const { deleted, errors } = await deleteStoredFiles(db.pool, folder);
     expect(deleted).toBe(0);
@@ -274,7 +278,9 @@ describe('files outside of the database', () => {
   });
 
   test('wait for a worker that can access the folder', async () => {
-    await db.pool.query(`insert into howdah_private.file_deletions (storage_path) values ('a')`);
+    await db.pool.query(
+      `insert into howdah_private.due_work (kind, payload) values ('delete_file', '{"storage_path": "a"}')`,
+    );
     const missing = join(folder, 'missing');
     expect(await deleteStoredFiles(db.pool, missing)).toEqual({ deleted: 0, errors: [] });
     const notMounted = folder; // an empty folder
@@ -284,12 +290,14 @@ describe('files outside of the database', () => {
 
   test('are deleted by workers', async () => {
     await writeFile(join(folder, 'song'), 'song');
-    await db.pool.query(`insert into howdah_private.file_deletions (storage_path) values ('song')`);
+    await db.pool.query(
+      `insert into howdah_private.due_work (kind, payload) values ('delete_file', '{"storage_path": "song"}')`,
+    );
     const running = await startTestWorker(db.url, { resourceFolder: folder });
     await eventually(
       db.pool,
       'the file is deleted',
-      'select from howdah_private.file_deletions having count(*) = 0',
+      `select from howdah_private.due_work where kind = 'delete_file' having count(*) = 0`,
     );
     await running.stop(0);
     expect(await files()).toEqual([]);

@@ -20,6 +20,8 @@ import {
 const WRITE_BACK =
   'a process of 0.1.0 calls begin_write_back before it, which leaves the answer to newer ones';
 
+const DUE_WORK = 'workers of 0.1.0 call functions by the same names, which read due_work now';
+
 /** Incompatible changes that do no harm: the message of the check, and the reason. */
 const KNOWN_TO_BREAK: Readonly<Record<string, string>> = {
   "howdah.mcp_tools: refused_tools_have_a_fault CHECK (((status <> 'refused'::howdah.mcp_tool_status) OR (fault IS NOT NULL))) may refuse what is written":
@@ -32,6 +34,15 @@ const KNOWN_TO_BREAK: Readonly<Record<string, string>> = {
     'only howdah.compare_executions calls it, which is replaced together with it',
   'howdah_private.end_write_back(execution_id uuid, done howdah.write_back_status, error jsonb) can no longer be called, or gives other columns than void':
     WRITE_BACK,
+  'howdah_private.erasures_due.due_at is gone': DUE_WORK,
+  'howdah_private.erasures_due.execution_id is gone': DUE_WORK,
+  'howdah_private.erasures_due.tenant_id is gone': DUE_WORK,
+  'howdah_private.file_deletions.attempts is gone': DUE_WORK,
+  'howdah_private.file_deletions.created_at is gone': DUE_WORK,
+  'howdah_private.file_deletions.due_at is gone': DUE_WORK,
+  'howdah_private.file_deletions.id is gone': DUE_WORK,
+  'howdah_private.file_deletions.last_error is gone': DUE_WORK,
+  'howdah_private.file_deletions.storage_path is gone': DUE_WORK,
   'howdah_private.log_differences(a uuid, b uuid, shared integer) can no longer be called, or gives other columns than jsonb':
     'only howdah.compare_executions calls it, which is replaced together with it',
   'howdah_private.login_tenants.role has to be given': 'no process binds logins; people do',

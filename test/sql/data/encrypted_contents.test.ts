@@ -54,8 +54,8 @@ beforeEach(async () => {
  */
 async function encrypt() {
   await db.pool.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
-  await db.pool.query(`update howdah_private.encryptions_due set due_at = now() where execution_id in (
-       select execution_id from howdah_private.encryptions_due for update skip locked)`);
+  await db.pool.query(`update howdah_private.due_work set due_at = now() where kind = 'encrypt_run' and id in (
+       select id from howdah_private.due_work for update skip locked)`);
   const errors: unknown[] = [];
   const cipher = createContentCipher(secretRowsOn(db.pool), TEST_MASTER_KEYS);
   await applyContentEncryption(db.pool, cipher, (error) => errors.push(error));
@@ -64,7 +64,9 @@ async function encrypt() {
 
 const run = (id: string) => one(db.pool, 'select * from howdah.executions where id = $1', [id]);
 const queued = (id: string) =>
-  all(db.pool, 'select * from howdah_private.encryptions_due where execution_id = $1', [id]);
+  all(db.pool, `select * from howdah_private.due_work where kind = 'encrypt_run' and id = $1`, [
+    id,
+  ]);
 const messagesOf = (id: string) =>
   all(db.pool, 'select * from howdah.messages where execution_id = $1 order by seq', [id]);
 const violations = () => all(db.pool, `select * from howdah.violations where rule <> 'dead_owner'`);
@@ -196,7 +198,7 @@ describe('a fork of an encrypted run', () => {
       contents_encrypted_at: expect.any(Date),
       contents_key_id: expect.any(String),
     });
-    expect(await queued(id)).toMatchObject([{ sources: [original] }]);
+    expect(await queued(id)).toMatchObject([{ payload: { sources: [original] } }]);
     expect(await claimOnce(db.pool, worker, [id])).toEqual([]);
     expect(await violations()).toEqual([]);
     const { explained } = await one(db.pool, 'select howdah.explain_execution($1) as explained', [
@@ -340,7 +342,7 @@ describe('a conversation with encrypted turns', () => {
     const id = forked.live_execution_id;
     expect(await run(id)).toMatchObject({ contents_encrypted_at: expect.any(Date) });
     const [due] = await queued(id);
-    expect(due?.sources).toContain(first);
+    expect(due?.payload.sources).toContain(first);
     expect(await claimOnce(db.pool, worker, [id])).toEqual([]);
     await encrypt();
     const row = await run(id);
@@ -464,7 +466,7 @@ describe('a conversation with encrypted turns', () => {
         [name, 'And?', JSON.stringify(history), previous],
       );
     const { id } = await begin([{ role: 'user', content: 'more' }]);
-    expect(await queued(id)).toMatchObject([{ sources: [previous] }]);
+    expect(await queued(id)).toMatchObject([{ payload: { sources: [previous] } }]);
     await encrypt();
     expect((await run(id)).history).toMatchObject([
       { role: 'user', content: SAID },
@@ -493,7 +495,7 @@ describe('a conversation with encrypted turns', () => {
     const first = await insert('First.');
     const second = await insert(copied);
     expect(second).toMatchObject({ id: first.id, input: copied });
-    expect(await queued(first.id)).toMatchObject([{ sources: [original] }]);
+    expect(await queued(first.id)).toMatchObject([{ payload: { sources: [original] } }]);
     expect(await violations()).toEqual([]);
     const third = await insert(copied);
     expect(third.id).toBe(first.id);
@@ -605,14 +607,18 @@ test('a live run is decrypted before what a policy made due', async () => {
         (task) => task.root_execution_id,
       );
     await client.query('update howdah.retention_policies set encrypt_contents = false');
-    const waiting = await all(client, 'select from howdah_private.encryptions_due');
+    const waiting = await all(
+      client,
+      `select from howdah_private.due_work where kind = 'encrypt_run'`,
+    );
     expect(waiting.length).toBeGreaterThan(others.length);
     await client.query('select howdah.retry_execution($1)', [original]);
     expect(await take()).toEqual([original]);
     const { id } = await one(client, 'select * from howdah.fork_execution($1)', [others[0]]);
-    await client.query('delete from howdah_private.encryptions_due where execution_id = $1', [
-      original,
-    ]);
+    await client.query(
+      `delete from howdah_private.due_work where kind = 'encrypt_run' and id = $1`,
+      [original],
+    );
     expect(await take()).toEqual([id]);
   });
 });
@@ -624,7 +630,7 @@ test('a transaction takes few runs if they have many steps', async () => {
     await client.query('update howdah.executions set step_count = 10000 where id = any ($1)', [
       ids,
     ]);
-    await client.query('delete from howdah_private.encryptions_due');
+    await client.query(`delete from howdah_private.due_work where kind = 'encrypt_run'`);
     await client.query(`select howdah_private.enqueue_encryptions('0 seconds')`);
     const tasks = await all(client, 'select * from howdah_private.take_encryptions(50, 200)');
     expect(tasks.filter(({ runs }) => ids.includes(runs[0])).length).toBe(1);
@@ -710,7 +716,8 @@ test('a lost connection delays a decryption by a second, and other errors by a m
     expect(errors).toEqual([error]);
     const { delay } = await one(
       db.pool,
-      `select extract(epoch from due_at - now())::int as delay from howdah_private.encryptions_due where execution_id = $1`,
+      `select extract(epoch from due_at - now())::int as delay from howdah_private.due_work
+       where kind = 'encrypt_run' and id = $1`,
       [id],
     );
     delays.push(delay);
@@ -773,7 +780,7 @@ describe('at the same time as an encryption', () => {
     expect((await run(id)).status).toBe(status);
     const due = await all(
       db.pool,
-      `select from howdah_private.encryptions_due as d join howdah.executions as e on e.id = d.execution_id
+      `select from howdah_private.due_work as d join howdah.executions as e on d.kind = 'encrypt_run' and e.id = d.id
        where e.id = $1 or e.forked_from_execution_id = $1`,
       [id],
     );
@@ -799,7 +806,7 @@ describe('at the same time as an encryption', () => {
     await encrypt(); // creates a key
     const [first, second] = [await makeEndedRun(), await makeEndedRun()];
     const { client } = await beginEncryption();
-    const due = 'select from howdah_private.encryptions_due where execution_id = $1';
+    const due = `select from howdah_private.due_work where kind = 'encrypt_run' and id = $1`;
     await client.query(WRITE, [first]);
     await client.query(`select howdah_private.finish_encryptions($1, '{}')`, [[first]]);
     const other = await openSession(db.url);

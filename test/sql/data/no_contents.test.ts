@@ -61,7 +61,9 @@ const ageSession = (session: string, minutes: number) =>
 
 /** Makes the postponed erasures due now instead of in a minute. */
 const makeErasuresDue = () =>
-  db.pool.query('update howdah_private.erasures_due set due_at = now() - interval $$1 second$$');
+  db.pool.query(
+    `update howdah_private.due_work set due_at = now() - interval '1 second' where kind = 'erase_run'`,
+  );
 
 /**
  * Makes a run with data, metadata, a key, a call, a child and an answered question. Returns it
@@ -135,7 +137,7 @@ test('keeps contents for 30 seconds after a run ends, then erases the whole tree
   expect(await brokenRules(db.pool)).toEqual([]);
   const { faults } = await one(
     db.pool,
-    'select count(*)::int as faults from howdah_private.erasures_due where execution_id = $1',
+    `select count(*)::int as faults from howdah_private.due_work where kind = 'erase_run' and id = $1`,
     [id],
   );
   expect(faults).toBe(0);
@@ -435,9 +437,9 @@ test('an error in one run does not block the others, and its erasure is retried'
   await db.pool.query('drop function public.fail cascade');
   expect([await inputOf(broken.id), await inputOf(whole.id)]).toEqual([SAID, '[erased]']);
   const due = `select due_at > now() + interval '59 minutes' as is_late
-    from howdah_private.erasures_due where execution_id = $1`;
+    from howdah_private.due_work where kind = 'erase_run' and id = $1`;
   expect(await one(db.pool, due, [broken.id])).toEqual({ is_late: true });
-  await db.pool.query(`update howdah_private.erasures_due set due_at = now()`);
+  await db.pool.query(`update howdah_private.due_work set due_at = now() where kind = 'erase_run'`);
   await erase();
   expect(await inputOf(broken.id)).toBe('[erased]');
 });
@@ -475,7 +477,7 @@ test('tenants that keep contents, or begin to keep them, are not erased', async 
   const mine = await makeRun(db.pool, { agent_id: agent });
   await finish(db.pool, worker, mine);
   await db.pool.query(
-    `insert into howdah_private.erasures_due (execution_id, tenant_id) values ($1, $2)`,
+    `insert into howdah_private.due_work (kind, id, tenant_id) values ('erase_run', $1, $2)`,
     [theirs, others],
   );
   await db.pool.query(
@@ -484,9 +486,11 @@ test('tenants that keep contents, or begin to keep them, are not erased', async 
   await erase();
   expect([await inputOf(theirs), await inputOf(mine)]).toEqual(Array(2).fill('Where is A-1001?'));
   expect(
-    await all(db.pool, 'select from howdah_private.erasures_due where execution_id = any ($1)', [
-      [theirs, mine],
-    ]),
+    await all(
+      db.pool,
+      `select from howdah_private.due_work where kind = 'erase_run' and id = any ($1)`,
+      [[theirs, mine]],
+    ),
   ).toEqual([]);
   await db.pool.query(
     'update howdah.retention_policies set keep_contents_days = 0 where tenant_id = howdah.current_tenant()',

@@ -270,9 +270,10 @@ describe('maintenance alerts', () => {
   test('files_not_deleted: a file of an erased row still exists after a day', async () => {
     await rolledBack(db.pool, async (client) => {
       await client.query(
-        `insert into howdah_private.file_deletions (storage_path, created_at, attempts, last_error)
-         values ('old', now() - interval '25 hours', 9, 'the file cannot be deleted (EROFS)'),
-           ('new', now() - interval '23 hours', 0, null)`,
+        `insert into howdah_private.due_work (kind, payload, created_at, attempts, last_error)
+         values ('delete_file', '{"storage_path": "old"}', now() - interval '25 hours', 9,
+             'the file cannot be deleted (EROFS)'),
+           ('delete_file', '{"storage_path": "new"}', now() - interval '23 hours', 0, null)`,
       );
       expect(await alerts(client, 'files_not_deleted')).toMatchObject([
         {

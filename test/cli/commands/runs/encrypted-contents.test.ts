@@ -176,7 +176,7 @@ test('doctor names no encrypted runs once all are decrypted', async () => {
     'no run is encrypted or waits',
     `select 1 where not exists (
        select from howdah.executions where contents_encrypted_at is not null
-     ) and not exists (select from howdah_private.encryptions_due)`,
+     ) and not exists (select from howdah_private.due_work where kind = 'encrypt_run')`,
   );
   const { stdout } = await withKey(KEY, 'doctor', '--json');
   const { items } = JSON.parse(stdout) as { items: { check: string }[] };
