@@ -30,12 +30,27 @@ export function commitQuery(
   commits: readonly Commit[],
   columns = '*',
 ): { text: string; values: unknown[] } {
+  const values = Object.values(commitParameters(worker, commits));
+  const places = values.map((_, index) => `$${index + 1}`).join(', ');
+  return { text: `select ${columns} from howdah_private.commit_steps(${places})`, values };
+}
+
+/**
+ * Returns the parameters of `commit_steps` by name, in the order of the function. A test compares
+ * the names with the function. They are passed by position, which is shorter to parse.
+ */
+export function commitParameters(
+  worker: string,
+  commits: readonly Commit[],
+): Record<string, Column | number> {
   const runs = commits.toSorted((a, b) => (a.id < b.id ? -1 : 1));
-  const parameters = [worker, PROTOCOL, ...runColumns(runs), ...stepColumns(rowsOf(runs))];
-  const places = parameters.map((_, index) => `$${index + 1}`).join(', ');
+  const rows = rowsOf(runs);
   return {
-    text: `select ${columns} from howdah_private.commit_steps(${places})`,
-    values: parameters,
+    worker,
+    protocol: PROTOCOL,
+    ...runColumns(runs),
+    ...stepColumns(rows),
+    ...messageColumns(rows),
   };
 }
 
@@ -81,19 +96,19 @@ function rowsOf(runs: readonly Commit[]): Rows {
   return rows;
 }
 
-function runColumns(runs: readonly Commit[]): Column[] {
+function runColumns(runs: readonly Commit[]): Record<string, Column> {
   const withEffects = runs.filter(({ more, to }) => more || (to && 'delay_ms' in to));
-  return [
-    unquotedArray(runs, ({ id }) => id),
-    unquotedArray(runs, ({ fence }) => fence),
-    unquotedArray(runs, ({ after }) => after),
-    unquotedArray(runs, ({ steps }) => steps.length),
-    unquotedArray(runs, ({ steps }) =>
+  return {
+    ids: unquotedArray(runs, ({ id }) => id),
+    fences: unquotedArray(runs, ({ fence }) => fence),
+    log_ends: unquotedArray(runs, ({ after }) => after),
+    step_counts: unquotedArray(runs, ({ steps }) => steps.length),
+    message_counts: unquotedArray(runs, ({ steps }) =>
       steps.reduce((sum, step) => sum + (step.messages?.length ?? 0), 0),
     ),
-    runs.some(({ to }) => to) ? storableJson(runs.map(({ to }) => to ?? null)) : null,
-    withEffects.length > 0 ? storableJson(withEffects.map(effectsOf)) : null,
-  ];
+    moves: runs.some(({ to }) => to) ? storableJson(runs.map(({ to }) => to ?? null)) : null,
+    effects: withEffects.length > 0 ? storableJson(withEffects.map(effectsOf)) : null,
+  };
 }
 
 /** Returns the part of a commit that concerns other rows. */
@@ -110,36 +125,44 @@ function effectsOf({ id, fence, after, to, steps }: Commit) {
   };
 }
 
-function stepColumns(rows: Rows): Column[] {
-  const { steps, messages } = rows;
-  return [
-    unquotedArray(rows.stepRuns, identity),
-    unquotedArray(rows.stepPositions, identity),
-    unquotedArray(steps, ({ kind }) => kind),
-    textArray(steps, ({ name }) => name),
-    textArray(steps, ({ call_id }) => call_id),
-    unquotedArray(steps, ({ effect }) => effect),
-    textArray(steps, ({ idempotency_key }) => idempotency_key),
-    jsonArray(steps, ({ input }) => input),
-    jsonArray(steps, ({ output }) => output),
-    jsonArray(steps, ({ error }) => error),
-    unquotedArray(steps, ({ model_id }) => model_id),
-    unquotedArray(steps, ({ tokens_in }) => tokens_in ?? 0),
-    unquotedArray(steps, ({ tokens_out }) => tokens_out ?? 0),
-    unquotedArray(steps, ({ trust }) => trust),
-    unquotedArray(steps, ({ started_at }) => started_at),
-    jsonArray(steps, ({ annotations }) => annotations),
-    unquotedArray(rows.messageSteps, identity),
-    unquotedArray(rows.messagePositions, identity),
-    unquotedArray(messages, ({ role }) => role),
-    textArray(messages, ({ content }) => content),
-    jsonArray(messages, ({ parts }) => parts),
-    jsonArray(messages, ({ tool_calls }) => tool_calls),
-    textArray(messages, ({ tool_call_id }) => tool_call_id),
-    unquotedArray(messages, ({ parent_seq }) => parent_seq),
-    unquotedArray(messages, ({ covers_from_seq }) => covers_from_seq),
-    unquotedArray(messages, ({ covers_to_seq }) => covers_to_seq),
-  ];
+function stepColumns({ steps, stepRuns, stepPositions }: Rows): Record<string, Column> {
+  return {
+    step_runs: unquotedArray(stepRuns, identity),
+    step_positions: unquotedArray(stepPositions, identity),
+    kinds: unquotedArray(steps, ({ kind }) => kind),
+    names: textArray(steps, ({ name }) => name),
+    call_ids: textArray(steps, ({ call_id }) => call_id),
+    tool_effects: unquotedArray(steps, ({ effect }) => effect),
+    idempotency_keys: textArray(steps, ({ idempotency_key }) => idempotency_key),
+    inputs: jsonArray(steps, ({ input }) => input),
+    outputs: jsonArray(steps, ({ output }) => output),
+    errors: jsonArray(steps, ({ error }) => error),
+    model_ids: unquotedArray(steps, ({ model_id }) => model_id),
+    tokens_in: unquotedArray(steps, ({ tokens_in }) => tokens_in ?? 0),
+    tokens_out: unquotedArray(steps, ({ tokens_out }) => tokens_out ?? 0),
+    trusts: unquotedArray(steps, ({ trust }) => trust),
+    started_at: unquotedArray(steps, ({ started_at }) => started_at),
+    annotations: jsonArray(steps, ({ annotations }) => annotations),
+  };
+}
+
+function messageColumns({
+  messages,
+  messageSteps,
+  messagePositions,
+}: Rows): Record<string, Column> {
+  return {
+    message_steps: unquotedArray(messageSteps, identity),
+    message_positions: unquotedArray(messagePositions, identity),
+    roles: unquotedArray(messages, ({ role }) => role),
+    contents: textArray(messages, ({ content }) => content),
+    parts: jsonArray(messages, ({ parts }) => parts),
+    tool_calls: jsonArray(messages, ({ tool_calls }) => tool_calls),
+    tool_call_ids: textArray(messages, ({ tool_call_id }) => tool_call_id),
+    parent_seqs: unquotedArray(messages, ({ parent_seq }) => parent_seq),
+    covers_from_seqs: unquotedArray(messages, ({ covers_from_seq }) => covers_from_seq),
+    covers_to_seqs: unquotedArray(messages, ({ covers_to_seq }) => covers_to_seq),
+  };
 }
 
 /**

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { commitParameters } from '../../../src/db/runs/commit-query.ts';
 import { testDatabase } from '../../support/database.ts';
 import {
   all,
@@ -36,6 +37,14 @@ describe('commit_steps', () => {
     await claim(db.pool, worker, [id]);
     return id;
   };
+  test('has the parameters that workers pass, in their order', async () => {
+    const { names } = await one(
+      db.pool,
+      `select p.proargnames[:p.pronargs] as names from pg_proc as p where p.proname = 'commit_steps'`,
+    );
+    expect(Object.keys(commitParameters(worker, []))).toEqual(names);
+  });
+
   const stepsOf = (id: string) =>
     all(db.pool, 'select * from howdah.steps where execution_id = $1 order by seq', [id]);
   const messagesOf = (id: string) =>
