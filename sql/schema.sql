@@ -92,6 +92,8 @@ create type howdah.workflow_type as enum ('chain', 'parallel', 'router', 'orches
 
 create type howdah.write_back_status as enum ('waiting', 'written', 'superseded', 'gone', 'failed');
 
+create type howdah_private.due_kind as enum ('erase_run', 'encrypt_run', 'delete_file');
+
 -- tables
 
 create table howdah.agent_models (
@@ -2065,6 +2067,24 @@ create table howdah_private.due_answers (
 alter table howdah_private.due_answers enable row level security, force row level security;
 CREATE INDEX due_answers_tenant_id_table_trigger_id_due_at_idx ON howdah_private.due_answers USING btree (tenant_id, table_trigger_id, due_at);
 
+create table howdah_private.due_work (
+  id uuid default howdah.uuid_v7() not null,
+  tenant_id uuid,
+  created_at timestamp with time zone default now() not null,
+  due_at timestamp with time zone default now() not null,
+  kind howdah_private.due_kind not null,
+  attempts integer default 0 not null,
+  priority smallint default 1 not null,
+  payload jsonb default '{}'::jsonb not null,
+  last_error text,
+  constraint due_work_pkey PRIMARY KEY (kind, id),
+  constraint due_work_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
+  constraint payload_is_an_object CHECK ((jsonb_typeof(payload) = 'object'::text))
+);
+alter table howdah_private.due_work enable row level security, force row level security;
+CREATE INDEX due_work_kind_priority_due_at_idx ON howdah_private.due_work USING btree (kind, priority, due_at);
+CREATE INDEX due_work_tenant_id_idx ON howdah_private.due_work USING btree (tenant_id);
+
 create table howdah_private.egress_reports (
   host text not null,
   addresses jsonb not null,
@@ -2073,20 +2093,6 @@ create table howdah_private.egress_reports (
   constraint addresses_are_a_list CHECK ((jsonb_typeof(addresses) = 'array'::text))
 );
 alter table howdah_private.egress_reports enable row level security, force row level security;
-
-create table howdah_private.encryptions_due (
-  execution_id uuid not null,
-  tenant_id uuid not null,
-  due_at timestamp with time zone default now() not null,
-  priority smallint default 1 not null,
-  changed_at timestamp with time zone,
-  sources uuid[],
-  constraint encryptions_due_pkey PRIMARY KEY (execution_id),
-  constraint encryptions_due_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
-);
-alter table howdah_private.encryptions_due enable row level security, force row level security;
-CREATE INDEX encryptions_due_priority_due_at_idx ON howdah_private.encryptions_due USING btree (priority, due_at);
-CREATE INDEX encryptions_due_tenant_id_idx ON howdah_private.encryptions_due USING btree (tenant_id);
 
 create table howdah_private.ended_runs (
   id uuid default howdah.uuid_v7() not null,
@@ -2100,29 +2106,6 @@ create table howdah_private.ended_runs (
 );
 alter table howdah_private.ended_runs enable row level security, force row level security;
 CREATE INDEX ended_runs_tenant_id_idx ON howdah_private.ended_runs USING btree (tenant_id);
-
-create table howdah_private.erasures_due (
-  execution_id uuid not null,
-  tenant_id uuid not null,
-  due_at timestamp with time zone default now() not null,
-  constraint erasures_due_pkey PRIMARY KEY (execution_id),
-  constraint erasures_due_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
-);
-alter table howdah_private.erasures_due enable row level security, force row level security;
-CREATE INDEX erasures_due_due_at_idx ON howdah_private.erasures_due USING btree (due_at);
-CREATE INDEX erasures_due_tenant_id_idx ON howdah_private.erasures_due USING btree (tenant_id);
-
-create table howdah_private.file_deletions (
-  id uuid default howdah.uuid_v7() not null,
-  created_at timestamp with time zone default now() not null,
-  due_at timestamp with time zone default now() not null,
-  attempts integer default 0 not null,
-  storage_path text not null,
-  last_error text,
-  constraint file_deletions_pkey PRIMARY KEY (id)
-);
-alter table howdah_private.file_deletions enable row level security, force row level security;
-CREATE INDEX file_deletions_due_at_idx ON howdah_private.file_deletions USING btree (due_at);
 
 create table howdah_private.idempotency_keys (
   tenant_id uuid not null,
@@ -12256,6 +12239,10 @@ declare
   v_fault text := howdah_private.schema_size_fault(check_schema.schema);
 begin
   if v_fault is not null then
+    if octet_length(check_schema.schema::text) > 1048576
+      or howdah_private.is_deep(check_schema.schema) then
+      return;
+    end if;
     raise exception using errcode = 'HWINV',
       message = format('%s is too large a JSON Schema: %s', check_schema.field, v_fault),
       detail = jsonb_build_object('field', check_schema.field)::text,
@@ -12626,6 +12613,27 @@ begin
         'Divide a long text over several files.';
   end if;
   perform howdah_private.check_file_count(run);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.check_unusual_run(e howdah.executions)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if e.input is null or octet_length(e.input) > 1024 then
+    perform howdah_private.check_long_input(e);
+  end if;
+  if num_nonnulls(e.callback_url, e.concurrency_key, e.debounce_key, e.debounce_ms) > 0
+    or jsonb_typeof(e.metadata) is distinct from 'object' or e.input_trust = 'system'
+    or greatest(octet_length(e.idempotency_key), pg_column_size(e.input_data),
+      pg_column_size(e.metadata)) > 500
+    or (e.metadata <> '{}' and e.table_trigger_id is null
+      and howdah_private.may_contain_secret(e.metadata)) then
+    perform howdah_private.check_run(e);
+  end if;
 end $function$
 ;
 
@@ -13225,20 +13233,17 @@ CREATE OR REPLACE FUNCTION howdah_private.claim_file_deletions(batch integer DEF
 AS $function$
 declare
   v_ids uuid[] := array(
-    select d.id from howdah_private.file_deletions as d
-    where d.due_at <= now() order by d.due_at limit claim_file_deletions.batch
-    for update skip locked
-  );
+    select d.id from howdah_private.take_due('delete_file', claim_file_deletions.batch) as d);
 begin
-  delete from howdah_private.file_deletions as d
-  where d.id = any (v_ids) and exists (
-    select from howdah.resources as r where r.storage_path = d.storage_path);
+  delete from howdah_private.due_work as d
+  where d.kind = 'delete_file' and d.id = any (v_ids) and exists (
+    select from howdah.resources as r where r.storage_path = d.payload ->> 'storage_path');
   return query
-  update howdah_private.file_deletions as d
+  update howdah_private.due_work as d
   set attempts = d.attempts + 1,
     due_at = now() + least(interval '1 minute' * 2 ^ least(d.attempts, 20), interval '1 day')
-  where d.id = any (v_ids)
-  returning d.id, d.storage_path;
+  where d.kind = 'delete_file' and d.id = any (v_ids)
+  returning d.id, d.payload ->> 'storage_path';
 end $function$
 ;
 
@@ -14570,6 +14575,30 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.count_runs(groups jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET jit TO 'off'
+AS $function$
+declare
+  v_uses jsonb;
+begin
+  if not exists (select from howdah.limits as l where l.metric = 'runs') then
+    return;
+  end if;
+  select to_jsonb(array_agg(r.value || '{"metric": "runs"}')) into v_uses
+  from jsonb_array_elements(count_runs.groups) as r (value)
+  where exists (
+    select from howdah_private.usage_limits((r.value ->> 'tenant_id')::uuid, '{runs}'));
+  if v_uses is not null then
+    perform howdah_private.consume_limits(v_uses);
+  end if;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.count_spending(ids uuid[], written uuid[], tokens bigint[], costs numeric[])
  RETURNS uuid[]
  LANGUAGE plpgsql
@@ -15231,10 +15260,11 @@ AS $function$
   select coalesce(array_agg(i.id), '{}')
   from howdah.executions as e
   join howdah.executions as r on r.id = e.root_execution_id
-  left join howdah_private.encryptions_due as d on d.execution_id = e.id
+  left join howdah_private.due_work as d on d.kind = 'encrypt_run' and d.id = e.id
   cross join unnest(decryptable_runs.ids) as i (id)
   where e.id = decryptable_runs.execution_id
-    and (i.id = e.id or i.id = any (d.sources) or (decryptable_runs.with_turns and exists (
+    and (i.id = e.id or d.payload -> 'sources' ? i.id::text
+      or (decryptable_runs.with_turns and exists (
       select from howdah.executions as x
       where x.id = i.id and x.tenant_id = e.tenant_id and x.session_id = r.session_id
         and x.parent_execution_id is null)))
@@ -15606,8 +15636,7 @@ begin
   delete from howdah_private.run_callbacks as c where c.execution_id = delete_replaced_input.id;
   delete from howdah_private.parked_runs as p where p.execution_id = delete_replaced_input.id;
   delete from howdah.watched_rows as w where w.execution_id = delete_replaced_input.id;
-  delete from howdah_private.encryptions_due as d
-  where d.execution_id = delete_replaced_input.id;
+  perform howdah_private.finish_due('encrypt_run', array[delete_replaced_input.id]);
 end $function$
 ;
 
@@ -15709,8 +15738,7 @@ begin
   delete from howdah_private.inbox as i where i.execution_id = any (delete_side_rows.ids);
   delete from howdah_private.run_callbacks as c where c.execution_id = any (delete_side_rows.ids);
   delete from howdah_private.ended_runs as r where r.execution_id = any (delete_side_rows.ids);
-  delete from howdah_private.encryptions_due as d
-  where d.execution_id = any (delete_side_rows.ids);
+  perform howdah_private.finish_due('encrypt_run', delete_side_rows.ids);
   delete from howdah_private.receivers as r where r.execution_id = any (delete_side_rows.ids);
   delete from howdah.webhook_deliveries as d where d.execution_id = any (delete_side_rows.ids);
   delete from howdah.watched_rows as w where w.execution_id = any (delete_side_rows.ids);
@@ -16783,10 +16811,12 @@ CREATE OR REPLACE FUNCTION howdah_private.enqueue_added_contents(execution_id uu
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  insert into howdah_private.encryptions_due as d (execution_id, tenant_id, changed_at)
-  select e.root_execution_id, e.tenant_id, clock_timestamp() from howdah.executions as e
+  insert into howdah_private.due_work as d (kind, id, tenant_id, payload)
+  select 'encrypt_run', e.root_execution_id, e.tenant_id,
+    jsonb_build_object('changed_at', clock_timestamp())
+  from howdah.executions as e
   where e.id = enqueue_added_contents.execution_id and e.contents_encrypted_at is not null
-  on conflict (execution_id) do update set changed_at = excluded.changed_at
+  on conflict (kind, id) do update set payload = d.payload || excluded.payload
 $function$
 ;
 
@@ -16981,10 +17011,11 @@ begin
   -- all: copies of copies may have a key that the row of their run does not name
   perform from howdah_private.data_keys as k
   where k.tenant_id = enqueue_copies.tenant_id and k.has_contents order by k.id for key share;
-  insert into howdah_private.encryptions_due as d (execution_id, tenant_id, priority, sources)
-  values (enqueue_copies.execution_id, enqueue_copies.tenant_id, 0, enqueue_copies.sources)
-  on conflict on constraint encryptions_due_pkey
-  do update set sources = excluded.sources, priority = 0;
+  insert into howdah_private.due_work as d (kind, id, tenant_id, priority, payload)
+  values ('encrypt_run', enqueue_copies.execution_id, enqueue_copies.tenant_id, 0,
+    jsonb_strip_nulls(jsonb_build_object('sources', enqueue_copies.sources)))
+  on conflict on constraint due_work_pkey
+  do update set payload = d.payload || excluded.payload, priority = 0;
 end $function$
 ;
 
@@ -17000,10 +17031,10 @@ begin
   if not found then
     return;
   end if;
-  insert into howdah_private.encryptions_due as d (execution_id, tenant_id, priority)
-  select e.id, e.tenant_id, 0 from howdah.executions as e
+  insert into howdah_private.due_work (kind, id, tenant_id, priority)
+  select 'encrypt_run', e.id, e.tenant_id, 0 from howdah.executions as e
   where e.id = enqueue_decryption.root_execution_id
-  on conflict (execution_id) do update set due_at = now(), priority = 0;
+  on conflict (kind, id) do update set due_at = now(), priority = 0;
 end $function$
 ;
 
@@ -17050,8 +17081,8 @@ begin
     from howdah_private.background_tasks as t
     where t.name = 'encryptions' for no key update skip locked;
     if found then
-      insert into howdah_private.encryptions_due (execution_id, tenant_id)
-      select e.id, e.tenant_id
+      insert into howdah_private.due_work (kind, id, tenant_id)
+      select 'encrypt_run', e.id, e.tenant_id
       from howdah.executions as e
       join howdah.retention_policies as p on p.tenant_id = e.tenant_id and p.encrypt_contents
       where e.completed_at >= v_since - interval '10 seconds' and e.completed_at < v_until
@@ -17063,7 +17094,9 @@ begin
         and (found or t.reached_at < v_until - interval '10 seconds');
     end if;
   end if;
-  return (select count(*)::int from howdah_private.encryptions_due as d where d.due_at <= now());
+  return (
+    select count(*)::int from howdah_private.due_work as d
+    where d.kind = 'encrypt_run' and d.due_at <= now());
 end $function$
 ;
 
@@ -17121,12 +17154,13 @@ AS $function$
       and e.completed_at < enqueue_erasures.until
       and e.parent_execution_id is null and e.contents_erased_at is null
       and (enqueue_erasures.tenant_id is null or e.tenant_id = enqueue_erasures.tenant_id)
-      and not exists (select from howdah_private.erasures_due as d where d.execution_id = e.id)
+      and not exists (
+        select from howdah_private.due_work as d where d.kind = 'erase_run' and d.id = e.id)
     order by e.completed_at limit enqueue_erasures.batch
   ),
   enqueued as (
-    insert into howdah_private.erasures_due (execution_id, tenant_id)
-    select n.id, n.tenant_id from ended as n
+    insert into howdah_private.due_work (kind, id, tenant_id)
+    select 'erase_run', n.id, n.tenant_id from ended as n
     on conflict do nothing
   )
   select count(*)::int, max(n.completed_at) from ended as n
@@ -17148,7 +17182,9 @@ begin
   end if;
   perform howdah_private.enqueue_copies(enqueue_fork.fork_id, original.tenant_id,
     array[original.id::uuid] || (
-      select d.sources from howdah_private.encryptions_due as d where d.execution_id = original.id),
+      select array_agg(s.id::uuid) from howdah_private.due_work as d
+      cross join jsonb_array_elements_text(d.payload -> 'sources') as s (id)
+      where d.kind = 'encrypt_run' and d.id = original.id),
     array[original.contents_key_id]);
   return clock_timestamp();
 end $function$
@@ -17189,8 +17225,8 @@ begin
     select from howdah.retention_policies as p
     where p.tenant_id = enqueue_missed_encryptions.tenant_id and p.encrypt_contents
   ) then
-    insert into howdah_private.encryptions_due (execution_id, tenant_id, priority)
-    select e.id, e.tenant_id, 2 from howdah.executions as e
+    insert into howdah_private.due_work (kind, id, tenant_id, priority)
+    select 'encrypt_run', e.id, e.tenant_id, 2 from howdah.executions as e
     where e.tenant_id = enqueue_missed_encryptions.tenant_id
       and e.completed_at < now() - interval '5 seconds'
       and e.parent_execution_id is null and e.contents_erased_at is null
@@ -17199,8 +17235,8 @@ begin
     get diagnostics v_missed = row_count;
   end if;
   if v_keys <> '{}' then
-    insert into howdah_private.encryptions_due (execution_id, tenant_id, priority)
-    select e.id, e.tenant_id, 2 from howdah.executions as e
+    insert into howdah_private.due_work (kind, id, tenant_id, priority)
+    select 'encrypt_run', e.id, e.tenant_id, 2 from howdah.executions as e
     where e.tenant_id = enqueue_missed_encryptions.tenant_id
       and e.completed_at is not null and e.parent_execution_id is null
       and e.contents_erased_at is null and e.contents_key_id = any (v_keys)
@@ -17220,12 +17256,13 @@ AS $function$
 declare
   v_count int;
 begin
-  insert into howdah_private.erasures_due (execution_id, tenant_id)
-  select e.id, e.tenant_id from howdah.executions as e
+  insert into howdah_private.due_work (kind, id, tenant_id)
+  select 'erase_run', e.id, e.tenant_id from howdah.executions as e
   where e.tenant_id = enqueue_missed_erasures.tenant_id
     and e.completed_at < now() - interval '1 minute'
     and e.parent_execution_id is null and e.contents_erased_at is null
-    and not exists (select from howdah_private.erasures_due as d where d.execution_id = e.id)
+    and not exists (
+      select from howdah_private.due_work as d where d.kind = 'erase_run' and d.id = e.id)
   order by e.completed_at limit enqueue_missed_erasures.batch
   on conflict do nothing;
   get diagnostics v_count = row_count;
@@ -17659,8 +17696,7 @@ CREATE OR REPLACE FUNCTION howdah_private.erase_due(batch integer)
 AS $function$
 declare
   v_due uuid[] := array(
-    select d.execution_id from howdah_private.erasures_due as d
-    where d.due_at <= now() order by d.due_at limit erase_due.batch
+    select d.id from howdah_private.take_due('erase_run', erase_due.batch) as d
   );
   v_roots uuid[];
   v_sessions uuid[];
@@ -17675,26 +17711,25 @@ begin
     order by s.id for update skip locked
   );
   -- runs that run again, are gone or erased, or whose contents are kept now are no longer due
-  delete from howdah_private.erasures_due as d
-  where d.execution_id = any (v_due) and not exists (
-    select from howdah.executions as e
-    join howdah.retention_policies as p on p.tenant_id = e.tenant_id and p.keep_contents_days = 0
-    where e.id = d.execution_id and e.completed_at is not null and e.contents_erased_at is null
-  );
-  update howdah_private.erasures_due as d
+  perform howdah_private.finish_due('erase_run', array(
+    select d.id from unnest(v_due) as d (id) where not exists (
+      select from howdah.executions as e
+      join howdah.retention_policies as p on p.tenant_id = e.tenant_id and p.keep_contents_days = 0
+      where e.id = d.id and e.completed_at is not null and e.contents_erased_at is null)));
+  update howdah_private.due_work as d
   set due_at = coalesce(r.needed_until, now() + interval '1 second')
   from (
     select e.id, e.session_id, howdah_private.contents_needed_until(e) as needed_until
     from howdah.executions as e where e.id = any (v_due)
     offset 0 -- so that the function is called once for each run
   ) as r
-  where d.execution_id = r.id and (
+  where d.kind = 'erase_run' and d.id = r.id and (
     r.needed_until is not null or r.id <> all (v_roots)
     or (r.session_id is not null and r.session_id <> all (v_sessions))
   );
   perform howdah_private.erase_due_runs(array(
-    select d.execution_id from howdah_private.erasures_due as d
-    where d.execution_id = any (v_due) and d.due_at <= now()
+    select d.id from howdah_private.due_work as d
+    where d.kind = 'erase_run' and d.id = any (v_due) and d.due_at <= now()
   ));
   return cardinality(v_due);
 end $function$
@@ -17723,8 +17758,7 @@ exception when others then
         raise;
       end if;
       raise warning 'could not erase run %, retrying in an hour: %', v_id, sqlerrm;
-      update howdah_private.erasures_due as d set due_at = now() + interval '1 hour'
-      where d.execution_id = v_id;
+      perform howdah_private.postpone_due('erase_run', array[v_id], '1 hour');
     end;
   end loop;
 end $function$
@@ -17743,7 +17777,8 @@ declare
   v_since timestamptz;
   v_enqueued record;
 begin
-  if not v_is_wanted and not exists (select from howdah_private.erasures_due) then
+  if not v_is_wanted and not exists (
+    select from howdah_private.due_work as d where d.kind = 'erase_run') then
     return 0;
   end if;
   select greatest(t.reached_at, v_until - interval '1 hour') into v_since
@@ -17955,7 +17990,7 @@ CREATE OR REPLACE FUNCTION howdah_private.erase_trees(roots uuid[])
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  delete from howdah_private.erasures_due as d where d.execution_id = any (erase_trees.roots);
+  perform howdah_private.finish_due('erase_run', erase_trees.roots);
   perform howdah_private.erase_runs(erase_trees.roots || array(
     select c.id::uuid from howdah.executions as c
     where c.root_execution_id = any (erase_trees.roots) and c.parent_execution_id is not null
@@ -19002,7 +19037,8 @@ AS $function$
   from howdah.executions as r
   where r.status in ('queued', 'running', 'waiting', 'paused')
     and r.contents_encrypted_at is not null and (r.status = 'running' or not exists (
-      select from howdah_private.encryptions_due as d where d.execution_id = r.root_execution_id))
+      select from howdah_private.due_work as d
+      where d.kind = 'encrypt_run' and d.id = r.root_execution_id))
 $function$
 ;
 
@@ -19663,6 +19699,17 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.finish_due(kind howdah_private.due_kind, ids uuid[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  delete from howdah_private.due_work as d
+  where d.kind = finish_due.kind and d.id = any (finish_due.ids)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.finish_encryptions(roots uuid[], decrypted uuid[])
  RETURNS void
  LANGUAGE plpgsql
@@ -19676,23 +19723,23 @@ begin
   where cardinality(finish_encryptions.decrypted) > 0;
   v_tenants := array(
     select t.id from howdah.tenants as t
-    where t.id in (select d.tenant_id from howdah_private.encryptions_due as d
-      where d.execution_id = any (finish_encryptions.roots))
+    where t.id in (select d.tenant_id from howdah_private.due_work as d
+      where d.kind = 'encrypt_run' and d.id = any (finish_encryptions.roots))
     order by t.id for share skip locked
   );
-  delete from howdah_private.encryptions_due as d
-  where d.execution_id = any (finish_encryptions.roots) and d.tenant_id = any (v_tenants)
+  delete from howdah_private.due_work as d
+  where d.kind = 'encrypt_run' and d.id = any (finish_encryptions.roots)
+    and d.tenant_id = any (v_tenants)
     and not exists (
       select from howdah.executions as e
       left join howdah.retention_policies as p on p.tenant_id = e.tenant_id
-      where e.id = d.execution_id and e.contents_erased_at is null and case
+      where e.id = d.id and e.contents_erased_at is null and case
         when e.completed_at is not null and p.encrypt_contents then
           e.contents_key_id is distinct from (
             select k.id from howdah_private.data_keys as k
             where k.tenant_id = e.tenant_id and k.is_current)
         else e.contents_encrypted_at is not null end);
-  update howdah_private.encryptions_due as d set due_at = now() + interval '1 second'
-  where d.execution_id = any (finish_encryptions.roots);
+  perform howdah_private.postpone_due('encrypt_run', finish_encryptions.roots, '1 second');
 end $function$
 ;
 
@@ -20016,17 +20063,6 @@ AS $function$
   where d.id = forget_oauth_client.integration_id
     and d.integration_id = forget_oauth_client.integration_id
     and d.version = forget_oauth_client.version
-$function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.forget_pins()
- RETURNS void
- LANGUAGE sql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select set_config('howdah.pinned_tenant', '', true),
-    set_config('howdah.pinned_agent_name', '', true),
-    set_config('howdah.pinned_run_defaults', '', true)
 $function$
 ;
 
@@ -21478,13 +21514,14 @@ CREATE OR REPLACE FUNCTION howdah_private.is_content_key_in_use(key howdah_priva
 AS $function$
   select key.has_contents and (
     exists (
-      select from howdah_private.encryptions_due as d
-      where d.tenant_id = key.tenant_id and (d.sources is not null or exists (
+      select from howdah_private.due_work as d
+      where d.kind = 'encrypt_run' and d.tenant_id = key.tenant_id and (
+        d.payload ? 'sources' or exists (
         select from howdah.executions as e
-        where e.id = d.execution_id and e.contents_encrypted_at is not null
+        where e.id = d.id and e.contents_encrypted_at is not null
       ) or exists (
         select from howdah.executions as c
-        where c.root_execution_id = d.execution_id and c.parent_execution_id is not null
+        where c.root_execution_id = d.id and c.parent_execution_id is not null
           and c.contents_encrypted_at is not null
       ))
     ) or exists (
@@ -25871,8 +25908,8 @@ CREATE OR REPLACE FUNCTION howdah_private.move_copies(id uuid, new_id uuid)
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  update howdah_private.encryptions_due as d set execution_id = move_copies.new_id
-  where d.execution_id = move_copies.id
+  update howdah_private.due_work as d set id = move_copies.new_id
+  where d.kind = 'encrypt_run' and d.id = move_copies.id
 $function$
 ;
 
@@ -26292,12 +26329,7 @@ begin
   if cardinality(offer_runs.ids) between 1 and 4 then
     perform pg_notify(howdah_private.channel('due_runs'),
       concat_ws(' ', w.id, array_to_string(offer_runs.ids, ' ')))
-    from (
-      select l.id from howdah_private.workers as l
-      where l.only_tenants is null and l.only_run is null
-        and l.heartbeat_at > clock_timestamp() - interval '3 seconds'
-      order by random() limit 1
-    ) as w;
+    from howdah_private.workers_for_offers() as w limit 1;
   end if;
 end $function$
 ;
@@ -27821,17 +27853,28 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.postpone_due(kind howdah_private.due_kind, ids uuid[], delay interval)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update howdah_private.due_work as d set due_at = now() + postpone_due.delay
+  where d.kind = postpone_due.kind and d.id = any (postpone_due.ids)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.postpone_encryption(execution_id uuid, delay interval)
  RETURNS void
  LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  delete from howdah_private.encryptions_due as d
-  where d.execution_id = postpone_encryption.execution_id and not exists (
-    select from howdah.executions as e where e.id = d.execution_id);
-  update howdah_private.encryptions_due as d set due_at = now() + postpone_encryption.delay
-  where d.execution_id = postpone_encryption.execution_id
+  select howdah_private.finish_due('encrypt_run', array[postpone_encryption.execution_id])
+  where not exists (
+    select from howdah.executions as e where e.id = postpone_encryption.execution_id);
+  select howdah_private.postpone_due(
+    'encrypt_run', array[postpone_encryption.execution_id], postpone_encryption.delay)
 $function$
 ;
 
@@ -28612,11 +28655,15 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.queue_task_id(identifier text)
- RETURNS integer
+CREATE OR REPLACE FUNCTION howdah_private.queue_task(identifier text)
+ RETURNS TABLE(id integer)
  LANGUAGE sql
  STABLE
-RETURN (SELECT t.id FROM graphile_worker._private_tasks t WHERE (t.identifier = queue_task_id.identifier))
+BEGIN ATOMIC
+ SELECT t.id
+    FROM graphile_worker._private_tasks t
+   WHERE (t.identifier = queue_task.identifier);
+END
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.raise_question_notices(execution_id uuid, notified uuid[])
@@ -28962,10 +29009,10 @@ CREATE OR REPLACE FUNCTION howdah_private.record_file_deletions(deleted uuid[], 
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  delete from howdah_private.file_deletions as d where d.id = any (record_file_deletions.deleted);
-  update howdah_private.file_deletions as d set last_error = left(f.error, 200)
+  select howdah_private.finish_due('delete_file', record_file_deletions.deleted);
+  update howdah_private.due_work as d set last_error = left(f.error, 200)
   from unnest(record_file_deletions.failed, record_file_deletions.errors) as f (id, error)
-  where d.id = f.id;
+  where d.kind = 'delete_file' and d.id = f.id;
 $function$
 ;
 
@@ -29567,6 +29614,51 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.refuse_fault(relation regclass, fault text[], "row" jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_field text := fault[2];
+  v_value text := refuse_fault."row" ->> v_field;
+  v_table name := (
+    select c.relname from pg_class as c
+    where c.oid = howdah_private.table_of(refuse_fault.relation));
+begin
+  case fault[1]
+  when 'missing' then
+    perform howdah_private.refuse_row(refuse_fault.relation, null, v_field);
+  when 'check' then
+    perform howdah_private.refuse_row(refuse_fault.relation, v_field, null);
+  when 'size' then
+    if howdah_private.is_deep(refuse_fault."row" -> v_field) then
+      perform howdah_private.refuse_deep(v_field);
+    end if;
+    perform howdah_private.refuse_large(v_field,
+      case fault[4] when 'characters' then length(v_value) else octet_length(v_value) end,
+      fault[3]::int, fault[4], jsonb_typeof(refuse_fault."row" -> v_field));
+  when 'sealed' then
+    raise exception using errcode = 'HWINV',
+      message = format('%s contains an encrypted text of a run', v_field),
+      detail = jsonb_build_object('field', v_field)::text,
+      hint = 'Encrypted texts belong to the rows of their run. Write the text itself.';
+  when 'time' then
+    raise exception using errcode = 'HWINV',
+      message = format('%s is %s, which is not a time between the years 1 and 9999',
+        v_field, v_value),
+      detail = jsonb_build_object('table', v_table, 'field', v_field)::text,
+      hint = format('Set %s to a time such as 2030-12-31 18:00+00, or leave it out.', v_field);
+  when 'name' then
+    raise exception using errcode = 'HWINV',
+      message = format('%s of %s %s', v_field, v_table, howdah_private.name_fault(v_value)),
+      detail = jsonb_build_object('table', v_table, 'field', v_field)::text,
+      hint = format('Use one line of visible text for %s.', v_field);
+  end case;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.refuse_function(system_name text, name text, field text, message text, hint text)
  RETURNS void
  LANGUAGE plpgsql
@@ -29783,10 +29875,7 @@ CREATE OR REPLACE FUNCTION howdah_private.refuse_row(relation regclass, rule nam
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  -- a trigger of a partitioned table gets the partition, whose constraints have no comments
-  v_relation oid := coalesce(
-    (select i.inhparent from pg_inherits as i where i.inhrelid = refuse_row.relation),
-    refuse_row.relation);
+  v_relation oid := howdah_private.table_of(refuse_row.relation);
   v_table name := (select c.relname from pg_class as c where c.oid = v_relation);
   v_fields jsonb;
   v_fix text;
@@ -32479,14 +32568,14 @@ END
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.run_defaults_of_agent(e howdah.executions, may_pin boolean)
- RETURNS text[]
+ RETURNS howdah_private.run_defaults
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_agent howdah.agents;
-  v_defaults text[];
+  v_defaults howdah_private.run_defaults;
   v_has_settings boolean;
   v_has_filters boolean;
 begin
@@ -32520,19 +32609,18 @@ begin
   end if;
   select i.has_settings, i.has_input_filters into v_has_settings, v_has_filters
   from howdah_private.installation as i;
-  v_defaults := array[e.agent_id::text, e.tenant_id::text,
-    case when not v_agent.version_is_stale then v_agent.current_version_id end::text,
-    v_agent.max_steps::text, v_agent.max_tokens::text, v_agent.max_cost::text,
-    v_agent.max_seconds::text, v_agent.prompt_id::text,
-    null];
+  v_defaults := (e.agent_id, e.tenant_id,
+    case when not v_agent.version_is_stale then v_agent.current_version_id end,
+    v_agent.max_steps, v_agent.max_tokens, v_agent.max_cost, v_agent.max_seconds,
+    v_agent.prompt_id, false);
   if v_has_filters then
-    v_defaults[9] := howdah_private.input_filters(e.tenant_id, e.agent_id) is not null or null;
+    v_defaults.is_filtered := howdah_private.input_filters(e.tenant_id, e.agent_id) is not null;
   end if;
   if v_has_settings then
     v_defaults := howdah_private.with_limits_of_settings(v_defaults);
   end if;
-  if run_defaults_of_agent.may_pin and v_defaults[3] is not null and not v_agent.is_restricted
-    and v_agent.is_active and v_agent.deleted_at is null
+  if run_defaults_of_agent.may_pin and v_defaults.version_id is not null
+    and not v_agent.is_restricted and v_agent.is_active and v_agent.deleted_at is null
     and current_setting('howdah.pinned_tenant', true) <> '' then
     perform set_config('howdah.pinned_run_defaults', v_defaults::text, true);
   end if;
@@ -36566,6 +36654,18 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.table_of(relation regclass)
+ RETURNS regclass
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(
+    (select i.inhparent from pg_inherits as i where i.inhrelid = table_of.relation),
+    table_of.relation)
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.table_of_watch(watch howdah.table_triggers)
  RETURNS regclass
  LANGUAGE sql
@@ -36709,6 +36809,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.take_due(kind howdah_private.due_kind, batch integer)
+ RETURNS SETOF howdah_private.due_work
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select d.* from howdah_private.due_work as d
+  where d.kind = take_due.kind and d.due_at <= now()
+  order by d.priority, d.due_at limit take_due.batch
+  for update skip locked
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.take_encryptions(max_trees integer, max_runs integer)
  RETURNS TABLE(root_execution_id uuid, tenant_id uuid, is_to_encrypt boolean, runs uuid[], is_last boolean)
  LANGUAGE plpgsql
@@ -36716,19 +36829,17 @@ CREATE OR REPLACE FUNCTION howdah_private.take_encryptions(max_trees integer, ma
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_due howdah_private.encryptions_due;
+  v_due howdah_private.due_work;
   v_root howdah.executions;
   v_room int := take_encryptions.max_runs;
 begin
   for v_due in
-    select d.* from howdah_private.encryptions_due as d
-    where d.due_at <= now() order by d.priority, d.due_at limit take_encryptions.max_trees
-    for update skip locked
+    select d.* from howdah_private.take_due('encrypt_run', take_encryptions.max_trees) as d
   loop
     exit when v_room <= 0;
     select e.* into v_root from howdah.executions as e
-    where e.id = v_due.execution_id for no key update skip locked;
-    root_execution_id := v_due.execution_id;
+    where e.id = v_due.id for no key update skip locked;
+    root_execution_id := v_due.id;
     tenant_id := v_due.tenant_id;
     is_to_encrypt := v_root.completed_at is not null and exists (
       select from howdah.retention_policies as p
@@ -36737,10 +36848,10 @@ begin
       or (v_root.completed_at is not null and howdah_private.is_tree_in_use(v_root)) then
       runs := '{}';
       is_last := false;
-      perform howdah_private.postpone_encryption(v_due.execution_id, '1 second');
+      perform howdah_private.postpone_encryption(v_due.id, '1 second');
     else
       select l.runs, l.is_last into runs, is_last from howdah_private.lock_runs_to_encrypt(
-        v_root, is_to_encrypt, v_due.changed_at, v_room) as l;
+        v_root, is_to_encrypt, (v_due.payload ->> 'changed_at')::timestamptz, v_room) as l;
     end if;
     v_room := v_room - (
       select coalesce(sum(1 + e.step_count / 50), 0)::int from howdah.executions as e
@@ -37458,82 +37569,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg__refuse_oversize()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_row jsonb := to_jsonb(new);
-  v_size int;
-begin
-  for v_at in 0 .. tg_nargs - 1 by 3 loop
-    v_size := case tg_argv[v_at + 2] when 'characters' then length(v_row ->> tg_argv[v_at])
-      else octet_length(v_row ->> tg_argv[v_at]) end;
-    if howdah_private.is_deep(v_row -> tg_argv[v_at]) then
-      perform howdah_private.refuse_deep(tg_argv[v_at]);
-    end if;
-    if v_size > tg_argv[v_at + 1]::int then
-      perform howdah_private.refuse_large(
-        tg_argv[v_at], v_size, tg_argv[v_at + 1]::int, tg_argv[v_at + 2],
-        jsonb_typeof(v_row -> tg_argv[v_at]));
-    end if;
-  end loop;
-  return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg__refuse_sealed()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_field text := (
-    select f.name from unnest(tg_argv) as f (name)
-    where strpos(to_jsonb(new) ->> f.name, 'howdah.sealed.v') > 0 limit 1);
-begin
-  raise exception using errcode = 'HWINV',
-    message = format('%s contains an encrypted text of a run', v_field),
-    detail = jsonb_build_object('field', v_field)::text,
-    hint = 'Encrypted texts belong to the rows of their run. Write the text itself.';
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg__refuse_unreadable_name()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  raise exception using errcode = 'HWINV',
-    message = format('%s of %s %s', tg_argv[0], tg_table_name,
-      howdah_private.name_fault(to_jsonb(new) ->> tg_argv[0])),
-    detail = jsonb_build_object('table', tg_table_name, 'field', tg_argv[0])::text,
-    hint = format('Use one line of visible text for %s.', tg_argv[0]);
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg__refuse_unreadable_time()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_field text;
-  v_row jsonb := to_jsonb(new);
-begin
-  select c.name into v_field from unnest(tg_argv) with ordinality as c (name, place)
-  where c.place > 1
-    and (v_row ->> c.name)::timestamptz not between '0001-01-02' and '9999-12-30' limit 1;
-  raise exception using errcode = 'HWINV',
-    message = format('%s is %s, which is not a time between the years 1 and 9999',
-      v_field, v_row ->> v_field),
-    detail = jsonb_build_object('table', tg_argv[0], 'field', v_field)::text,
-    hint = format('Set %s to a time such as 2030-12-31 18:00+00, or leave it out.', v_field);
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.tg__set_user()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -37697,28 +37732,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg_agent_models__refuse_invalid()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_refused text[];
-begin
-  select case
-    when n.agent_id is null then array[null, 'agent_id']
-    when n.model_id is null then array[null, 'model_id']
-    when not ("position" >= 1) then array['position_counts_from_one', null]
-    when not (jsonb_typeof(request_params) = 'object'::text) then array['request_params_are_an_object', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
-  end if;
-  return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_agent_models__refuse_unknown()
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_models__check_references()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -37734,6 +37748,29 @@ begin
     perform howdah_private.refuse_unknown('agent_models', 'model_id', 'models', new.model_id::text, 'agent_models_tenant_id_model_id_fkey');
   end if;
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_models__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when pg_column_size(n.request_params) > 500 and n.request_params is distinct from old.request_params and (octet_length(n.request_params::text) > 1048576 or jsonb_path_exists(n.request_params, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'request_params', '1048576', 'bytes']
+    when strpos(n.request_params::text, 'howdah.sealed.v') > 0 and n.request_params is distinct from old.request_params then array['sealed', 'request_params']
+    when n.agent_id is null then array['missing', 'agent_id']
+    when n.model_id is null then array['missing', 'model_id']
+    when not ("position" >= 1) then array['check', 'position_counts_from_one']
+    when not (jsonb_typeof(request_params) = 'object'::text) then array['check', 'request_params_are_an_object']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
+  return new;
 end $function$
 ;
 
@@ -37783,26 +37820,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg_agent_servers__refuse_invalid()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_refused text[];
-begin
-  select case
-    when n.agent_id is null then array[null, 'agent_id']
-    when n.server_id is null then array[null, 'server_id']
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
-  end if;
-  return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_agent_servers__refuse_unknown()
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_servers__check_references()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -37818,6 +37836,27 @@ begin
     perform howdah_private.refuse_unknown('agent_servers', 'server_id', 'mcp_servers', new.server_id::text, 'agent_servers_tenant_id_server_id_fkey');
   end if;
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_servers__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when pg_column_size(n.allowed_tools) > 1000 and n.allowed_tools is distinct from old.allowed_tools and octet_length(to_jsonb(n.allowed_tools)::text) > 102400 and current_user <> 'howdah_eraser' then array['size', 'allowed_tools', '102400', 'bytes']
+    when strpos(n.allowed_tools::text, 'howdah.sealed.v') > 0 and n.allowed_tools is distinct from old.allowed_tools then array['sealed', 'allowed_tools']
+    when n.agent_id is null then array['missing', 'agent_id']
+    when n.server_id is null then array['missing', 'server_id']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
+  return new;
 end $function$
 ;
 
@@ -37843,27 +37882,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg_agent_skills__refuse_invalid()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_refused text[];
-begin
-  select case
-    when n.agent_id is null then array[null, 'agent_id']
-    when n.skill_id is null then array[null, 'skill_id']
-    when not ("position" >= 1) then array['position_counts_from_one', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
-  end if;
-  return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_agent_skills__refuse_unknown()
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_skills__check_references()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -37882,27 +37901,64 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_skills__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when n.agent_id is null then array['missing', 'agent_id']
+    when n.skill_id is null then array['missing', 'skill_id']
+    when not ("position" >= 1) then array['check', 'position_counts_from_one']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_agent_system_versions__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.agent_system_id is null then array[null, 'agent_system_id']
-    when n.digest is null then array[null, 'digest']
-    when n.resolved is null then array[null, 'resolved']
-    when n.source is null then array[null, 'source']
-    when n.tenant_id is null then array[null, 'tenant_id']
-    when n.version is null then array[null, 'version']
-    when not (jsonb_typeof(resolved) = 'object'::text) then array['resolved_is_an_object', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when n.agent_system_id is null then array['missing', 'agent_system_id']
+    when n.digest is null then array['missing', 'digest']
+    when n.resolved is null then array['missing', 'resolved']
+    when n.source is null then array['missing', 'source']
+    when n.tenant_id is null then array['missing', 'tenant_id']
+    when n.version is null then array['missing', 'version']
+    when not (jsonb_typeof(resolved) = 'object'::text) then array['check', 'resolved_is_an_object']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_systems__check_references()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'DELETE' then
+  if exists (select from howdah.agent_system_versions as r where r.tenant_id = old.tenant_id and r.agent_system_id = old.id) then
+    perform howdah_private.refuse_used('agent_systems', 'agent_system_versions', 'agent_system_versions_tenant_id_agent_system_id_fkey');
+  end if;
+    return null;
+  end if;
+  return null;
 end $function$
 ;
 
@@ -37925,34 +37981,21 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agent_systems__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.digest is null then array[null, 'digest']
-    when n.name is null then array[null, 'name']
-    when n.source is null then array[null, 'source']
-    when not ((name ~ '\S'::text) AND (length(name) <= 200)) then array['name_is_not_empty', null]
-    when not (jsonb_typeof(resolved) = 'object'::text) then array['resolved_is_an_object', null]
-    when not (version >= 1) then array['version_counts_from_one', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when n.digest is null then array['missing', 'digest']
+    when n.name is null then array['missing', 'name']
+    when n.source is null then array['missing', 'source']
+    when not ((name ~ '\S'::text) AND (length(name) <= 200)) then array['check', 'name_is_not_empty']
+    when not (jsonb_typeof(resolved) = 'object'::text) then array['check', 'resolved_is_an_object']
+    when not (version >= 1) then array['check', 'version_counts_from_one']
+    when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_agent_systems__refuse_used()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if exists (select from howdah.agent_system_versions as r where r.tenant_id = old.tenant_id and r.agent_system_id = old.id) then
-    perform howdah_private.refuse_used('agent_systems', 'agent_system_versions', 'agent_system_versions_tenant_id_agent_system_id_fkey');
-  end if;
-  return null;
 end $function$
 ;
 
@@ -37993,6 +38036,25 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_agent_tools__check_references()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null
+    and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('agent_tools', 'agent_id', 'agents', new.agent_id::text, 'agent_tools_tenant_id_agent_id_fkey');
+  end if;
+  if new.tool_id is not null
+    and not exists (select from howdah.tools as r where r.tenant_id = new.tenant_id and r.id = new.tool_id) then
+    perform howdah_private.refuse_unknown('agent_tools', 'tool_id', 'tools', new.tool_id::text, 'agent_tools_tenant_id_tool_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_agent_tools__permit_approval()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -38025,36 +38087,19 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agent_tools__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.agent_id is null then array[null, 'agent_id']
-    when n.tool_id is null then array[null, 'tool_id']
-    when not (jsonb_typeof(configuration) = 'object'::text) then array['configuration_is_an_object', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when pg_column_size(n.configuration) > 500 and n.configuration is distinct from old.configuration and (octet_length(n.configuration::text) > 1048576 or jsonb_path_exists(n.configuration, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'configuration', '1048576', 'bytes']
+    when strpos(n.configuration::text, 'howdah.sealed.v') > 0 and n.configuration is distinct from old.configuration then array['sealed', 'configuration']
+    when n.agent_id is null then array['missing', 'agent_id']
+    when n.tool_id is null then array['missing', 'tool_id']
+    when not (jsonb_typeof(configuration) = 'object'::text) then array['check', 'configuration_is_an_object']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_agent_tools__refuse_unknown()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if new.agent_id is not null
-    and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('agent_tools', 'agent_id', 'agents', new.agent_id::text, 'agent_tools_tenant_id_agent_id_fkey');
-  end if;
-  if new.tool_id is not null
-    and not exists (select from howdah.tools as r where r.tenant_id = new.tenant_id and r.id = new.tool_id) then
-    perform howdah_private.refuse_unknown('agent_tools', 'tool_id', 'tools', new.tool_id::text, 'agent_tools_tenant_id_tool_id_fkey');
-  end if;
-  return null;
 end $function$
 ;
 
@@ -38135,6 +38180,41 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_agents__check_references()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'DELETE' then
+  if exists (select from howdah.agent_versions as r where r.tenant_id = old.tenant_id and r.agent_id = old.id) then
+    perform howdah_private.refuse_used('agents', 'agent_versions', 'agent_versions_tenant_id_agent_id_fkey');
+  end if;
+  if exists (select from howdah.tools as r where r.tenant_id = old.tenant_id and r.agent_id = old.id) then
+    perform howdah_private.refuse_used('agents', 'tools', 'tools_tenant_id_agent_id_fkey');
+  end if;
+  if exists (select from howdah.workflow_agents as r where r.tenant_id = old.tenant_id and r.agent_id = old.id) then
+    perform howdah_private.refuse_used('agents', 'workflow_agents', 'workflow_agents_tenant_id_agent_id_fkey');
+  end if;
+    return null;
+  end if;
+  if new.agent_system_id is not null
+    and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
+    perform howdah_private.refuse_unknown('agents', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'agents_tenant_id_agent_system_id_fkey');
+  end if;
+  if new.prompt_id is not null
+    and not exists (select from howdah.prompts as r where r.tenant_id = new.tenant_id and r.id = new.prompt_id) then
+    perform howdah_private.refuse_unknown('agents', 'prompt_id', 'prompts', new.prompt_id::text, 'agents_tenant_id_prompt_id_fkey');
+  end if;
+  if new.user_id is not null
+    and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
+    perform howdah_private.refuse_unknown('agents', 'user_id', 'users', new.user_id::text, 'agents_tenant_id_user_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_agents__forget_pins()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -38191,65 +38271,42 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_agents__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.name is null then array[null, 'name']
-    when not (jsonb_typeof(engine_configuration) = 'object'::text) then array['engine_configuration_is_an_object', null]
-    when not ((max_steps > 0) AND (max_tokens > 0) AND (max_cost > (0)::numeric) AND (max_seconds > 0)) then array['limits_are_positive', null]
-    when not (max_cost < 'Infinity'::numeric) then array['max_cost_is_finite', null]
-    when not ((name ~ '\S'::text) AND (length(name) <= 200)) then array['name_is_not_empty', null]
-    when not (jsonb_typeof(output_schema) = 'object'::text) then array['output_schema_is_an_object', null]
-    when not (jsonb_typeof(prompt_values) = 'object'::text) then array['prompt_values_are_an_object', null]
-    when not ((retry_for >= 0) AND (retry_for <= 2592000)) then array['retry_for_is_at_most_a_month', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when n.deleted_at not between '0001-01-02' and '9999-12-30' and n.deleted_at is distinct from old.deleted_at then array['time', 'deleted_at']
+    when pg_column_size(n.capabilities) > 1000 and n.capabilities is distinct from old.capabilities and octet_length(to_jsonb(n.capabilities)::text) > 102400 and current_user <> 'howdah_eraser' then array['size', 'capabilities', '102400', 'bytes']
+    when octet_length(n.description) > 102400 and n.description is distinct from old.description and current_user <> 'howdah_eraser' then array['size', 'description', '102400', 'bytes']
+    when length(n.domain) > 200 and n.domain is distinct from old.domain and current_user <> 'howdah_eraser' then array['size', 'domain', '200', 'characters']
+    when pg_column_size(n.engine_configuration) > 500 and n.engine_configuration is distinct from old.engine_configuration and (octet_length(n.engine_configuration::text) > 1048576 or jsonb_path_exists(n.engine_configuration, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'engine_configuration', '1048576', 'bytes']
+    when octet_length(n.instruction) > 1048576 and n.instruction is distinct from old.instruction and current_user <> 'howdah_eraser' then array['size', 'instruction', '1048576', 'bytes']
+    when length(n.name) > 200 and n.name is distinct from old.name and current_user <> 'howdah_eraser' then array['size', 'name', '200', 'characters']
+    when pg_column_size(n.output_schema) > 500 and n.output_schema is distinct from old.output_schema and (octet_length(n.output_schema::text) > 1048576 or jsonb_path_exists(n.output_schema, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'output_schema', '1048576', 'bytes']
+    when pg_column_size(n.prompt_values) > 500 and n.prompt_values is distinct from old.prompt_values and (octet_length(n.prompt_values::text) > 1048576 or jsonb_path_exists(n.prompt_values, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'prompt_values', '1048576', 'bytes']
+    when octet_length(n.system_prompt) > 1048576 and n.system_prompt is distinct from old.system_prompt and current_user <> 'howdah_eraser' then array['size', 'system_prompt', '1048576', 'bytes']
+    when strpos(n.capabilities::text, 'howdah.sealed.v') > 0 and n.capabilities is distinct from old.capabilities then array['sealed', 'capabilities']
+    when strpos(n.description::text, 'howdah.sealed.v') > 0 and n.description is distinct from old.description then array['sealed', 'description']
+    when strpos(n.domain::text, 'howdah.sealed.v') > 0 and n.domain is distinct from old.domain then array['sealed', 'domain']
+    when strpos(n.engine_configuration::text, 'howdah.sealed.v') > 0 and n.engine_configuration is distinct from old.engine_configuration then array['sealed', 'engine_configuration']
+    when strpos(n.instruction::text, 'howdah.sealed.v') > 0 and n.instruction is distinct from old.instruction then array['sealed', 'instruction']
+    when strpos(n.name::text, 'howdah.sealed.v') > 0 and n.name is distinct from old.name then array['sealed', 'name']
+    when strpos(n.output_schema::text, 'howdah.sealed.v') > 0 and n.output_schema is distinct from old.output_schema then array['sealed', 'output_schema']
+    when strpos(n.prompt_values::text, 'howdah.sealed.v') > 0 and n.prompt_values is distinct from old.prompt_values then array['sealed', 'prompt_values']
+    when strpos(n.system_prompt::text, 'howdah.sealed.v') > 0 and n.system_prompt is distinct from old.system_prompt then array['sealed', 'system_prompt']
+    when n.name is null then array['missing', 'name']
+    when not (jsonb_typeof(engine_configuration) = 'object'::text) then array['check', 'engine_configuration_is_an_object']
+    when not ((max_steps > 0) AND (max_tokens > 0) AND (max_cost > (0)::numeric) AND (max_seconds > 0)) then array['check', 'limits_are_positive']
+    when not (max_cost < 'Infinity'::numeric) then array['check', 'max_cost_is_finite']
+    when not ((name ~ '\S'::text) AND (length(name) <= 200)) then array['check', 'name_is_not_empty']
+    when not (jsonb_typeof(output_schema) = 'object'::text) then array['check', 'output_schema_is_an_object']
+    when not (jsonb_typeof(prompt_values) = 'object'::text) then array['check', 'prompt_values_are_an_object']
+    when not ((retry_for >= 0) AND (retry_for <= 2592000)) then array['check', 'retry_for_is_at_most_a_month']
+    when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_agents__refuse_unknown()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if new.agent_system_id is not null
-    and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
-    perform howdah_private.refuse_unknown('agents', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'agents_tenant_id_agent_system_id_fkey');
-  end if;
-  if new.prompt_id is not null
-    and not exists (select from howdah.prompts as r where r.tenant_id = new.tenant_id and r.id = new.prompt_id) then
-    perform howdah_private.refuse_unknown('agents', 'prompt_id', 'prompts', new.prompt_id::text, 'agents_tenant_id_prompt_id_fkey');
-  end if;
-  if new.user_id is not null
-    and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
-    perform howdah_private.refuse_unknown('agents', 'user_id', 'users', new.user_id::text, 'agents_tenant_id_user_id_fkey');
-  end if;
-  return null;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_agents__refuse_used()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if exists (select from howdah.agent_versions as r where r.tenant_id = old.tenant_id and r.agent_id = old.id) then
-    perform howdah_private.refuse_used('agents', 'agent_versions', 'agent_versions_tenant_id_agent_id_fkey');
-  end if;
-  if exists (select from howdah.tools as r where r.tenant_id = old.tenant_id and r.agent_id = old.id) then
-    perform howdah_private.refuse_used('agents', 'tools', 'tools_tenant_id_agent_id_fkey');
-  end if;
-  if exists (select from howdah.workflow_agents as r where r.tenant_id = old.tenant_id and r.agent_id = old.id) then
-    perform howdah_private.refuse_used('agents', 'workflow_agents', 'workflow_agents_tenant_id_agent_id_fkey');
-  end if;
-  return null;
 end $function$
 ;
 
@@ -38354,6 +38411,21 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_alert_rules__check_references()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.webhook_id is not null
+    and not exists (select from howdah.webhooks as r where r.tenant_id = new.tenant_id and r.id = new.webhook_id) then
+    perform howdah_private.refuse_unknown('alert_rules', 'webhook_id', 'webhooks', new.webhook_id::text, 'alert_rules_tenant_id_webhook_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_alert_rules__limit()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -38386,64 +38458,33 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_alert_rules__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.name is null then array[null, 'name']
-    when not (num_nonnulls(query, engine_check) = 1) then array['a_rule_has_a_query_or_names_what_is_looked_at', null]
-    when not (engine_check = ANY (ARRAY['failed_deliveries'::text, 'violations'::text, 'alerts'::text])) then array['engine_check_is_known', null]
-    when not ((interval_seconds >= 10) AND (interval_seconds <= 86400)) then array['interval_is_from_ten_seconds_to_a_day', null]
-    when not (query ~ '\S'::text) then array['query_is_not_empty', null]
-    when not (jsonb_typeof(sample) = 'array'::text) then array['sample_is_a_list', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when octet_length(n.description) > 102400 and n.description is distinct from old.description and current_user <> 'howdah_eraser' then array['size', 'description', '102400', 'bytes']
+    when octet_length(n.engine_check) > 1048576 and n.engine_check is distinct from old.engine_check and current_user <> 'howdah_eraser' then array['size', 'engine_check', '1048576', 'bytes']
+    when length(n.name) > 200 and n.name is distinct from old.name and current_user <> 'howdah_eraser' then array['size', 'name', '200', 'characters']
+    when octet_length(n.query) > 1048576 and n.query is distinct from old.query and current_user <> 'howdah_eraser' then array['size', 'query', '1048576', 'bytes']
+    when strpos(n.description::text, 'howdah.sealed.v') > 0 and n.description is distinct from old.description then array['sealed', 'description']
+    when strpos(n.engine_check::text, 'howdah.sealed.v') > 0 and n.engine_check is distinct from old.engine_check then array['sealed', 'engine_check']
+    when strpos(n.name::text, 'howdah.sealed.v') > 0 and n.name is distinct from old.name then array['sealed', 'name']
+    when strpos(n.query::text, 'howdah.sealed.v') > 0 and n.query is distinct from old.query then array['sealed', 'query']
+    when n.name is null then array['missing', 'name']
+    when not (num_nonnulls(query, engine_check) = 1) then array['check', 'a_rule_has_a_query_or_names_what_is_looked_at']
+    when not (engine_check = ANY (ARRAY['failed_deliveries'::text, 'violations'::text, 'alerts'::text])) then array['check', 'engine_check_is_known']
+    when not ((interval_seconds >= 10) AND (interval_seconds <= 86400)) then array['check', 'interval_is_from_ten_seconds_to_a_day']
+    when not (query ~ '\S'::text) then array['check', 'query_is_not_empty']
+    when not (jsonb_typeof(sample) = 'array'::text) then array['check', 'sample_is_a_list']
+    when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg_alert_rules__refuse_unknown()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if new.webhook_id is not null
-    and not exists (select from howdah.webhooks as r where r.tenant_id = new.tenant_id and r.id = new.webhook_id) then
-    perform howdah_private.refuse_unknown('alert_rules', 'webhook_id', 'webhooks', new.webhook_id::text, 'alert_rules_tenant_id_webhook_id_fkey');
-  end if;
-  return null;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_api_keys__refuse_invalid()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_refused text[];
-begin
-  select case
-    when n.created_by is null then array[null, 'created_by']
-    when n.hash is null then array[null, 'hash']
-    when n.name is null then array[null, 'name']
-    when n.prefix is null then array[null, 'prefix']
-    when not (octet_length(hash) = 32) then array['hash_is_a_sha_256', null]
-    when not ((name ~ '\S'::text) AND (length(name) <= 100)) then array['name_is_not_blank_and_at_most_100_long', null]
-    when not (prefix ~ '^hwd_[0-9A-Za-z]{12}$'::text) then array['prefix_is_hwd_and_an_id', null]
-    when not ((cardinality(scopes) > 0) AND (scopes <@ ARRAY['read'::text, 'run'::text, 'edit'::text, 'manage'::text])) then array['scopes_are_actions', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
-  end if;
-  return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_api_keys__refuse_unknown()
+CREATE OR REPLACE FUNCTION howdah_private.tg_api_keys__check_references()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -38458,28 +38499,36 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg_approvals__refuse_invalid()
+CREATE OR REPLACE FUNCTION howdah_private.tg_api_keys__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.created_by is null then array[null, 'created_by']
-    when n.scope is null then array[null, 'scope']
-    when n.tool is null then array[null, 'tool']
-    when not (((scope = 'run'::howdah.approval_scope) = (execution_id IS NOT NULL)) AND ((scope = 'session'::howdah.approval_scope) = (session_id IS NOT NULL)) AND ((scope = 'agent'::howdah.approval_scope) = (agent_id IS NOT NULL))) then array['an_approval_names_what_it_is_for', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when n.expires_at not between '0001-01-02' and '9999-12-30' and n.expires_at is distinct from old.expires_at then array['time', 'expires_at']
+    when length(n.name) > 200 and n.name is distinct from old.name and current_user <> 'howdah_eraser' then array['size', 'name', '200', 'characters']
+    when strpos(n.name::text, 'howdah.sealed.v') > 0 and n.name is distinct from old.name then array['sealed', 'name']
+    when n.created_by is null then array['missing', 'created_by']
+    when n.hash is null then array['missing', 'hash']
+    when n.name is null then array['missing', 'name']
+    when n.prefix is null then array['missing', 'prefix']
+    when not (octet_length(hash) = 32) then array['check', 'hash_is_a_sha_256']
+    when not ((name ~ '\S'::text) AND (length(name) <= 100)) then array['check', 'name_is_not_blank_and_at_most_100_long']
+    when not (prefix ~ '^hwd_[0-9A-Za-z]{12}$'::text) then array['check', 'prefix_is_hwd_and_an_id']
+    when not ((cardinality(scopes) > 0) AND (scopes <@ ARRAY['read'::text, 'run'::text, 'edit'::text, 'manage'::text])) then array['check', 'scopes_are_actions']
+    when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg_approvals__refuse_unknown()
+CREATE OR REPLACE FUNCTION howdah_private.tg_approvals__check_references()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -38495,6 +38544,27 @@ begin
     perform howdah_private.refuse_unknown('approvals', 'session_id', 'sessions', new.session_id::text, 'approvals_tenant_id_session_id_fkey');
   end if;
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_approvals__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when n.created_by is null then array['missing', 'created_by']
+    when n.scope is null then array['missing', 'scope']
+    when n.tool is null then array['missing', 'tool']
+    when not (((scope = 'run'::howdah.approval_scope) = (execution_id IS NOT NULL)) AND ((scope = 'session'::howdah.approval_scope) = (session_id IS NOT NULL)) AND ((scope = 'agent'::howdah.approval_scope) = (agent_id IS NOT NULL))) then array['check', 'an_approval_names_what_it_is_for']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
+  return new;
 end $function$
 ;
 
@@ -38530,20 +38600,20 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_board_entries__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.key is null then array[null, 'key']
-    when n.root_execution_id is null then array[null, 'root_execution_id']
-    when n.tenant_id is null then array[null, 'tenant_id']
-    when n.value is null then array[null, 'value']
-    when n.written_by_execution_id is null then array[null, 'written_by_execution_id']
-    when not ((key ~ '\S'::text) AND (key !~ '[[:cntrl:]]'::text) AND (length(key) <= 200)) then array['key_is_one_short_line', null]
-    when not (octet_length((value)::text) <= 32768) then array['value_has_at_most_32_kb', null]
-    when not (version >= 1) then array['version_counts_from_one', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when n.key is null then array['missing', 'key']
+    when n.root_execution_id is null then array['missing', 'root_execution_id']
+    when n.tenant_id is null then array['missing', 'tenant_id']
+    when n.value is null then array['missing', 'value']
+    when n.written_by_execution_id is null then array['missing', 'written_by_execution_id']
+    when not ((key ~ '\S'::text) AND (key !~ '[[:cntrl:]]'::text) AND (length(key) <= 200)) then array['check', 'key_is_one_short_line']
+    when not (octet_length((value)::text) <= 32768) then array['check', 'value_has_at_most_32_kb']
+    when not (version >= 1) then array['check', 'version_counts_from_one']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -38575,13 +38645,14 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_connected_accounts__refuse_invalid(
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.integration_id is null then array[null, 'integration_id']
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when n.expires_at not between '0001-01-02' and '9999-12-30' and n.expires_at is distinct from old.expires_at then array['time', 'expires_at']
+    when n.integration_id is null then array['missing', 'integration_id']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -38608,23 +38679,23 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_deleted_run_usage__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.cancelled is null then array[null, 'cancelled']
-    when n.completed is null then array[null, 'completed']
-    when n.cost is null then array[null, 'cost']
-    when n.day is null then array[null, 'day']
-    when n.failed is null then array[null, 'failed']
-    when n.runs is null then array[null, 'runs']
-    when n.steps is null then array[null, 'steps']
-    when n.tenant_id is null then array[null, 'tenant_id']
-    when n.tokens_in is null then array[null, 'tokens_in']
-    when n.tokens_out is null then array[null, 'tokens_out']
-    when not (runs = ((completed + failed) + cancelled)) then array['deleted_runs_have_ended', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when n.cancelled is null then array['missing', 'cancelled']
+    when n.completed is null then array['missing', 'completed']
+    when n.cost is null then array['missing', 'cost']
+    when n.day is null then array['missing', 'day']
+    when n.failed is null then array['missing', 'failed']
+    when n.runs is null then array['missing', 'runs']
+    when n.steps is null then array['missing', 'steps']
+    when n.tenant_id is null then array['missing', 'tenant_id']
+    when n.tokens_in is null then array['missing', 'tokens_in']
+    when n.tokens_out is null then array['missing', 'tokens_out']
+    when not (runs = ((completed + failed) + cancelled)) then array['check', 'deleted_runs_have_ended']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -38636,20 +38707,20 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_deleted_step_usage__refuse_invalid(
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.cost is null then array[null, 'cost']
-    when n.day is null then array[null, 'day']
-    when n.errors is null then array[null, 'errors']
-    when n.kind is null then array[null, 'kind']
-    when n.steps is null then array[null, 'steps']
-    when n.tenant_id is null then array[null, 'tenant_id']
-    when n.tokens_in is null then array[null, 'tokens_in']
-    when n.tokens_out is null then array[null, 'tokens_out']
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when n.cost is null then array['missing', 'cost']
+    when n.day is null then array['missing', 'day']
+    when n.errors is null then array['missing', 'errors']
+    when n.kind is null then array['missing', 'kind']
+    when n.steps is null then array['missing', 'steps']
+    when n.tenant_id is null then array['missing', 'tenant_id']
+    when n.tokens_in is null then array['missing', 'tokens_in']
+    when n.tokens_out is null then array['missing', 'tokens_out']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -38694,44 +38765,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg_executions__count_runs()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET enable_seqscan TO 'off'
- SET jit TO 'off'
-AS $function$
-declare
-  v_uses jsonb;
-begin
-  -- taken before the check whether there are limits: see block_usage
-  perform pg_advisory_xact_lock_shared(howdah_private.usage_lock_key(t.id))
-  from (select distinct n.tenant_id as id from new_rows as n order by 1) as t;
-  if not (select i.has_run_limits from howdah_private.installation as i) then
-    return null; -- on its own, since the next condition opens limits to be planned
-  end if;
-  if exists (select from howdah.limits as l where l.metric = 'runs') then
-    select to_jsonb(array_agg(jsonb_build_object('metric', 'runs', 'amount', r.amount, 'at', r.at,
-      'tenant_id', r.tenant_id, 'user_id', r.user_id, 'agent_id', r.agent_id,
-      'session_id', r.session_id))) into v_uses
-    from (
-      select n.tenant_id, n.user_id, n.agent_id, n.session_id,
-        date_trunc('minute', n.created_at) as at, count(*) as amount
-      from new_rows as n
-      where n.parent_execution_id is null and n.compensates_execution_id is null
-        and n.completed_at is null and n.debounced_at is null
-      group by 1, 2, 3, 4, 5
-    ) as r
-    where exists (select from howdah_private.usage_limits(r.tenant_id, '{runs}'));
-    if v_uses is not null then
-      perform howdah_private.consume_limits(v_uses);
-    end if;
-  end if;
-  return null;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.tg_executions__enqueue()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -38742,7 +38775,6 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__enqueue()
  SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
-  v_task_id constant int := howdah_private.queue_task_id('advance');
   v_queued bigint;
   v_added bigint;
   v_due uuid[];
@@ -38751,6 +38783,7 @@ declare
   v_has_children boolean;
   v_have_tags boolean;
   v_not_queued uuid[] := '{}';
+  v_tenants uuid[];
 begin
   select count(*) filter (where n.status = 'queued' and n.debounced_at is null),
     array_agg(n.id::uuid) filter (
@@ -38758,8 +38791,9 @@ begin
     array_agg(n.id::uuid) filter (where n.session_id is not null
       and n.parent_execution_id is null and n.completed_at is null),
     array_agg(n.id::uuid) filter (where n.debounced_at is not null),
-    bool_or(n.parent_execution_id is not null), bool_or(n.metadata <> '{}')
-  into v_queued, v_due, v_in_sessions, v_debounced, v_has_children, v_have_tags
+    bool_or(n.parent_execution_id is not null), bool_or(n.metadata <> '{}'),
+    array_agg(distinct n.tenant_id)
+  into v_queued, v_due, v_in_sessions, v_debounced, v_has_children, v_have_tags, v_tenants
   from new_rows as n;
   if v_have_tags then
     insert into howdah_private.run_tags (tenant_id, execution_id, key, value)
@@ -38776,15 +38810,18 @@ begin
   end if;
   if v_queued > 0 then
     insert into howdah_private.queue_jobs (task_id, payload, run_at, max_attempts, key, priority)
-    select v_task_id, json_build_object('id', q.id), q.run_at, 25, q.id::text, q.priority
-    from new_rows as q
+    select t.id, json_build_object('id', q.id), q.run_at, 25, q.id::text, q.priority
+    from howdah_private.queue_task('advance') as t cross join new_rows as q
     where q.status = 'queued' and q.debounced_at is null and q.id <> all (v_not_queued)
-      and v_task_id is not null
     order by q.id
     on conflict (key) do nothing;
     get diagnostics v_added = row_count;
-    perform pg_notify('jobs:insert', json_build_object('r', random(), 'count', v_queued)::text),
-      howdah_private.offer_runs(v_due);
+    perform pg_notify('jobs:insert', json_build_object('r', random(), 'count', v_queued)::text);
+    if cardinality(v_due) between 1 and 4 then -- as offer_runs
+      perform pg_notify(howdah_private.channel('due_runs'),
+        concat_ws(' ', w.id, array_to_string(v_due, ' ')))
+      from howdah_private.workers_for_offers() as w limit 1;
+    end if;
     if v_added < v_queued then
       perform howdah_private.enqueue_advance(array(select q.id::uuid from new_rows as q
         where q.status = 'queued' and q.debounced_at is null and q.id <> all (v_not_queued)
@@ -38808,7 +38845,25 @@ begin
     ) as c
     having count(*) > 0;
   end if;
-  perform howdah_private.forget_pins();
+  -- The lock comes before the look for limits (block_usage), and counters come behind the runs and
+  -- sessions that are locked above. Counted are the runs that somebody begins: neither children nor
+  -- compensations, nor runs that have ended already, nor debounced runs whose first row is counted.
+  perform pg_advisory_xact_lock_shared(howdah_private.usage_lock_key(t.id))
+  from unnest(v_tenants) as t (id);
+  if (select i.has_run_limits from howdah_private.installation as i) then
+    perform howdah_private.count_runs(to_jsonb(array_agg(r)))
+    from (
+      select n.tenant_id, n.user_id, n.agent_id, n.session_id,
+        date_trunc('minute', n.created_at) as at, count(*) as amount
+      from new_rows as n
+      where n.parent_execution_id is null and n.compensates_execution_id is null
+        and n.completed_at is null and n.debounced_at is null
+      group by 1, 2, 3, 4, 5
+    ) as r;
+  end if;
+  perform set_config('howdah.pinned_tenant', '', true),
+    set_config('howdah.pinned_agent_name', '', true),
+    set_config('howdah.pinned_run_defaults', '', true);
   return null;
 end $function$
 ;
@@ -38917,6 +38972,27 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_executions__permit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  -- howdah_eraser encrypts contents of runs
+  if current_user not in ('howdah_engine', 'howdah_eraser')
+    and not howdah_private.is_trusted() then -- permit asks it too, and costs a first call more
+    perform howdah_private.permit('executions', 'run');
+  end if;
+  perform set_config('howdah.pinned_agent_name', '', true),
+    set_config('howdah.pinned_run_defaults', '', true),
+    set_config('howdah.pinned_tenant', case
+      -- `case` sets the order: the tenant is looked up without the pin of the outer statement
+      when set_config('howdah.pinned_tenant', '', true) = ''
+        then howdah.current_tenant()::text end, true);
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_executions__permit_agents()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -38934,19 +39010,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg_executions__pin_tenant()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  perform howdah_private.forget_pins();
-  perform set_config('howdah.pinned_tenant', howdah.current_tenant()::text, true);
-  return null;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.tg_executions__prepare()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -38956,14 +39019,24 @@ AS $function$
 declare
   v_may_pin boolean := pg_has_role(session_user, 'howdah_owner', 'member')
     and not howdah_private.is_bound();
-  v_defaults text[] := case
-    when v_may_pin then nullif(current_setting('howdah.pinned_run_defaults', true), '') end;
-  v_has_prompt boolean;
+  v_defaults howdah_private.run_defaults := case when v_may_pin
+    then nullif(current_setting('howdah.pinned_run_defaults', true), '')
+    end::howdah_private.run_defaults;
+  v_is_usual boolean := new.priority is not null and new.metadata = '{}'
+    and octet_length(new.input) <= 1024 and not starts_with(new.input, 'howdah.sealed.v')
+    and new.input_trust <> 'system' and coalesce(pg_column_size(new.input_data), 0) <= 500
+    and (new.run_at between '0001-01-02' and '9999-12-30') is not false
+    and num_nonnulls(new.completed_at, new.workflow_id, new.idempotency_key, new.session_id,
+      new.parent_execution_id, new.forked_from_execution_id, new.compensates_execution_id,
+      new.input_parts, new.history, new.client_tools, new.overrides, new.callback_url,
+      new.concurrency_key, new.debounce_key, new.debounce_ms) = 0;
 begin
-  if num_nulls(new.priority, new.metadata) > 0 or new.input like 'howdah.sealed.v_.%' or
-    num_nonnulls(new.input_parts, new.history, new.completed_at, new.workflow_id) > 0 then
+  if v_is_usual is not true then
     new.priority := coalesce(new.priority, 0); -- null means the default, as for run_at
     new.metadata := coalesce(new.metadata, '{}');
+    if new.run_at not between '0001-01-02' and '9999-12-30' then
+      perform howdah_private.refuse_fault(tg_relid, array['time', 'run_at'], to_jsonb(new));
+    end if;
     if num_nonnulls(new.input_parts, new.history) > 0 or new.input like 'howdah.sealed.v_.%' then
       select c.* into new.contents_key_id, new.contents_encrypted_at, new.wake_at
       from howdah_private.mark_copied_input(new) as c;
@@ -38972,52 +39045,32 @@ begin
       return howdah_private.prepare_special_run(new, tg_relid);
     end if;
   end if;
-  if (v_defaults[1:2] = array[new.agent_id, new.tenant_id]::text[]) is not true then
+  if (v_defaults.agent_id = new.agent_id and v_defaults.tenant_id = new.tenant_id) is not true then
     v_defaults := howdah_private.run_defaults_of_agent(new, v_may_pin);
   end if;
   new.status := 'queued';
-  new.max_steps := coalesce(new.max_steps, v_defaults[4]::int, 50);
-  if num_nonnulls(new.max_cost, v_defaults[5], v_defaults[6]) > 0 then
-    new.max_tokens := coalesce(new.max_tokens, v_defaults[5]::bigint);
-    new.max_cost := case when new.max_cost is null then v_defaults[6]::numeric
-      else howdah_private.bounded_max_cost(new, v_defaults[6]::numeric) end;
+  new.max_steps := coalesce(new.max_steps, v_defaults.max_steps, 50);
+  if num_nonnulls(new.max_cost, v_defaults.max_tokens, v_defaults.max_cost) > 0 then
+    new.max_tokens := coalesce(new.max_tokens, v_defaults.max_tokens);
+    new.max_cost := case when new.max_cost is null then v_defaults.max_cost
+      else howdah_private.bounded_max_cost(new, v_defaults.max_cost) end;
   end if;
-  new.max_seconds := coalesce(new.max_seconds, v_defaults[7]::int, 600);
+  new.max_seconds := coalesce(new.max_seconds, v_defaults.max_seconds, 600);
   new.run_at := coalesce(new.run_at, now());
   new.root_execution_id := coalesce(new.root_execution_id, new.id);
-  if (octet_length(new.input) <= 1024 and jsonb_typeof(new.metadata) = 'object'
-    and greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data),
-      pg_column_size(new.metadata)) <= 500 and new.input_trust <> 'system'
-    and num_nonnulls(new.callback_url, new.concurrency_key, new.debounce_key, new.debounce_ms,
-      nullif(new.metadata, '{}')) = 0) is not true then
-    if new.input is null or octet_length(new.input) > 1024 then
-      perform howdah_private.check_long_input(new);
-    end if;
-    if num_nonnulls(new.callback_url, new.concurrency_key, new.debounce_key, new.debounce_ms) > 0
-      or jsonb_typeof(new.metadata) is distinct from 'object' or new.input_trust = 'system'
-      or greatest(octet_length(new.idempotency_key), pg_column_size(new.input_data),
-        pg_column_size(new.metadata)) > 500
-      or (new.metadata <> '{}' and new.table_trigger_id is null
-        and howdah_private.may_contain_secret(new.metadata)) then
-      perform howdah_private.check_run(new);
-    end if;
+  if v_is_usual is not true then
+    perform howdah_private.check_unusual_run(new);
   end if;
-  if v_defaults[9] is not null then
+  if v_defaults.is_filtered then
     -- column by column: cached plans want a row of the partition
     select f.input, f.input_data, f.input_hits into new.input, new.input_data, new.input_hits
     from howdah_private.filter_run(new) as f;
   end if;
-  if v_defaults[3] is not null and num_nonnulls(v_defaults[8], new.agent_version_id,
+  if v_defaults.version_id is not null and num_nonnulls(v_defaults.prompt_id, new.agent_version_id,
     new.forked_from_execution_id, new.compensates_execution_id) = 0 then
-    new.agent_version_id := v_defaults[3];
+    new.agent_version_id := v_defaults.version_id;
   elsif coalesce(new.forked_from_execution_id, new.compensates_execution_id) is null then
-    v_has_prompt := coalesce(v_defaults[8]::uuid, new.agent_version_id) is not null;
-    new.agent_version_id := case
-      when new.agent_version_id is not null then howdah_private.own_version(new)
-      else coalesce(v_defaults[3]::uuid, howdah_private.refresh_agent_version(new.agent_id)) end;
-    if v_has_prompt and new.parent_execution_id is null then
-      perform howdah_private.check_prompt_values(new.agent_version_id, new.input_data);
-    end if;
+    new.agent_version_id := howdah_private.version_to_pin(new, v_defaults);
   end if;
   if coalesce(current_setting('howdah.user_id', true), '') = ''
     and coalesce(current_setting('howdah.api_key_id', true), '') = ''
@@ -39028,10 +39081,12 @@ begin
       greatest(new.input_trust, howdah_private.bound_trust())
     into new.user_id, new.created_by, new.input_trust;
   end if;
-  if num_nonnulls(new.forked_from_execution_id, new.compensates_execution_id, new.input_parts,
-    new.history, new.client_tools, new.overrides, new.parent_execution_id, new.idempotency_key,
-    new.debounce_key, new.session_id, new.callback_url) > 0 then
-    return howdah_private.prepare_special_run(new, tg_relid);
+  if v_is_usual is not true then
+    if num_nonnulls(new.forked_from_execution_id, new.compensates_execution_id, new.input_parts,
+      new.history, new.client_tools, new.overrides, new.parent_execution_id, new.idempotency_key,
+      new.debounce_key, new.session_id, new.callback_url) > 0 then
+      return howdah_private.prepare_special_run(new, tg_relid);
+    end if;
   end if;
   return new;
 end $function$
@@ -39062,35 +39117,36 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_executions__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.created_by is null then array[null, 'created_by']
-    when n.input is null then array[null, 'input']
-    when n.max_seconds is null then array[null, 'max_seconds']
-    when n.max_steps is null then array[null, 'max_steps']
-    when n.root_execution_id is null then array[null, 'root_execution_id']
-    when not (((debounce_key IS NULL) = (debounce_ms IS NULL)) AND (debounce_ms > 0)) then array['a_debounce_key_has_a_window', null]
-    when not ((parent_execution_id IS NULL) = (root_execution_id = (id)::uuid)) then array['a_root_is_its_own_root', null]
-    when not (num_nonnulls(agent_version_id, workflow_version_id) = 1) then array['a_run_is_of_an_agent_or_a_workflow', null]
-    when not (jsonb_typeof(client_tools) = 'array'::text) then array['client_tools_are_a_list', null]
-    when not ((status <> 'completed'::howdah.execution_status) OR (output IS NOT NULL)) then array['completed_runs_have_an_output', null]
-    when not ((status = ANY (ARRAY['completed'::howdah.execution_status, 'failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) = (completed_at IS NOT NULL)) then array['ended_runs_say_when', null]
-    when not ((status = ANY (ARRAY['completed'::howdah.execution_status, 'failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) = (stop_reason IS NOT NULL)) then array['ended_runs_say_why', null]
-    when not (jsonb_typeof(error) = 'object'::text) then array['error_is_an_object', null]
-    when not ((status = 'failed'::howdah.execution_status) = (error IS NOT NULL)) then array['failed_runs_have_an_error', null]
-    when not ((forked_from_execution_id IS NULL) = (forked_from_seq IS NULL)) then array['forks_say_from_where', null]
-    when not (jsonb_typeof(history) = 'array'::text) then array['history_is_a_list', null]
-    when not ((octet_length(input) <= 1048576) OR (contents_encrypted_at IS NOT NULL)) then array['input_is_at_most_1_mb', null]
-    when not (jsonb_typeof(input_parts) = 'array'::text) then array['input_parts_are_a_list', null]
-    when not (jsonb_typeof(metadata) = 'object'::text) then array['metadata_is_an_object', null]
-    when not (jsonb_typeof(metrics) = 'object'::text) then array['metrics_are_an_object', null]
-    when not ((status = 'running'::howdah.execution_status) = (owner_worker IS NOT NULL)) then array['running_runs_have_an_owner', null]
-    when not ((waiting_for IS DISTINCT FROM 'timer'::howdah.waiting_reason) OR (wake_at IS NOT NULL)) then array['timers_have_a_time', null]
-    when not ((status = 'waiting'::howdah.execution_status) = (waiting_for IS NOT NULL)) then array['waiting_runs_say_for_what', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when n.run_at not between '0001-01-02' and '9999-12-30' and n.run_at is distinct from old.run_at then array['time', 'run_at']
+    when n.created_by is null then array['missing', 'created_by']
+    when n.input is null then array['missing', 'input']
+    when n.max_seconds is null then array['missing', 'max_seconds']
+    when n.max_steps is null then array['missing', 'max_steps']
+    when n.root_execution_id is null then array['missing', 'root_execution_id']
+    when not (((debounce_key IS NULL) = (debounce_ms IS NULL)) AND (debounce_ms > 0)) then array['check', 'a_debounce_key_has_a_window']
+    when not ((parent_execution_id IS NULL) = (root_execution_id = (id)::uuid)) then array['check', 'a_root_is_its_own_root']
+    when not (num_nonnulls(agent_version_id, workflow_version_id) = 1) then array['check', 'a_run_is_of_an_agent_or_a_workflow']
+    when not (jsonb_typeof(client_tools) = 'array'::text) then array['check', 'client_tools_are_a_list']
+    when not ((status <> 'completed'::howdah.execution_status) OR (output IS NOT NULL)) then array['check', 'completed_runs_have_an_output']
+    when not ((status = ANY (ARRAY['completed'::howdah.execution_status, 'failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) = (completed_at IS NOT NULL)) then array['check', 'ended_runs_say_when']
+    when not ((status = ANY (ARRAY['completed'::howdah.execution_status, 'failed'::howdah.execution_status, 'cancelled'::howdah.execution_status])) = (stop_reason IS NOT NULL)) then array['check', 'ended_runs_say_why']
+    when not (jsonb_typeof(error) = 'object'::text) then array['check', 'error_is_an_object']
+    when not ((status = 'failed'::howdah.execution_status) = (error IS NOT NULL)) then array['check', 'failed_runs_have_an_error']
+    when not ((forked_from_execution_id IS NULL) = (forked_from_seq IS NULL)) then array['check', 'forks_say_from_where']
+    when not (jsonb_typeof(history) = 'array'::text) then array['check', 'history_is_a_list']
+    when not ((octet_length(input) <= 1048576) OR (contents_encrypted_at IS NOT NULL)) then array['check', 'input_is_at_most_1_mb']
+    when not (jsonb_typeof(input_parts) = 'array'::text) then array['check', 'input_parts_are_a_list']
+    when not (jsonb_typeof(metadata) = 'object'::text) then array['check', 'metadata_is_an_object']
+    when not (jsonb_typeof(metrics) = 'object'::text) then array['check', 'metrics_are_an_object']
+    when not ((status = 'running'::howdah.execution_status) = (owner_worker IS NOT NULL)) then array['check', 'running_runs_have_an_owner']
+    when not ((waiting_for IS DISTINCT FROM 'timer'::howdah.waiting_reason) OR (wake_at IS NOT NULL)) then array['check', 'timers_have_a_time']
+    when not ((status = 'waiting'::howdah.execution_status) = (waiting_for IS NOT NULL)) then array['check', 'waiting_runs_say_for_what']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -39147,45 +39203,25 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_feedback_entries__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.created_by is null then array[null, 'created_by']
-    when n.execution_id is null then array[null, 'execution_id']
-    when not (length(comment) <= 10000) then array['comment_has_at_most_10000_characters', null]
-    when not (btrim(comment) <> ''::text) then array['comment_is_not_empty', null]
-    when not ((score IS NOT NULL) OR (comment IS NOT NULL)) then array['feedback_has_a_score_or_a_comment', null]
-    when not (message_seq > 0) then array['message_seq_counts_from_one', null]
-    when not ((score >= (0)::double precision) AND (score <= (1)::double precision)) then array['score_is_between_0_and_1', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when n.created_by is null then array['missing', 'created_by']
+    when n.execution_id is null then array['missing', 'execution_id']
+    when not (length(comment) <= 10000) then array['check', 'comment_has_at_most_10000_characters']
+    when not (btrim(comment) <> ''::text) then array['check', 'comment_is_not_empty']
+    when not ((score IS NOT NULL) OR (comment IS NOT NULL)) then array['check', 'feedback_has_a_score_or_a_comment']
+    when not (message_seq > 0) then array['check', 'message_seq_counts_from_one']
+    when not ((score >= (0)::double precision) AND (score <= (1)::double precision)) then array['check', 'score_is_between_0_and_1']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg_grants__refuse_invalid()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_refused text[];
-begin
-  select case
-    when n.permission is null then array[null, 'permission']
-    when not (num_nonnulls(agent_id, workflow_id) = 1) then array['a_grant_is_of_an_agent_or_of_a_workflow', null]
-    when not (num_nonnulls(user_id, role) = 1) then array['a_grant_is_to_a_user_or_to_a_role', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
-  end if;
-  return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_grants__refuse_unknown()
+CREATE OR REPLACE FUNCTION howdah_private.tg_grants__check_references()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -39205,6 +39241,26 @@ begin
     perform howdah_private.refuse_unknown('grants', 'workflow_id', 'workflows', new.workflow_id::text, 'grants_tenant_id_workflow_id_fkey');
   end if;
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_grants__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when n.permission is null then array['missing', 'permission']
+    when not (num_nonnulls(agent_id, workflow_id) = 1) then array['check', 'a_grant_is_of_an_agent_or_of_a_workflow']
+    when not (num_nonnulls(user_id, role) = 1) then array['check', 'a_grant_is_to_a_user_or_to_a_role']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
+  return new;
 end $function$
 ;
 
@@ -39249,6 +39305,25 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_hooks__check_references()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null
+    and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('hooks', 'agent_id', 'agents', new.agent_id::text, 'hooks_tenant_id_agent_id_fkey');
+  end if;
+  if new.workflow_id is not null
+    and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
+    perform howdah_private.refuse_unknown('hooks', 'workflow_id', 'workflows', new.workflow_id::text, 'hooks_tenant_id_workflow_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_hooks__grant()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -39270,37 +39345,18 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_hooks__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.event is null then array[null, 'event']
-    when n.function is null then array[null, 'function']
-    when not (num_nonnulls(agent_id, workflow_id) <= 1) then array['a_hook_is_for_an_agent_or_a_workflow_or_for_all', null]
-    when not ((timeout_ms >= 1) AND (timeout_ms <= 60000)) then array['timeout_is_up_to_a_minute', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when n.event is null then array['missing', 'event']
+    when n.function is null then array['missing', 'function']
+    when not (num_nonnulls(agent_id, workflow_id) <= 1) then array['check', 'a_hook_is_for_an_agent_or_a_workflow_or_for_all']
+    when not ((timeout_ms >= 1) AND (timeout_ms <= 60000)) then array['check', 'timeout_is_up_to_a_minute']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_hooks__refuse_unknown()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if new.agent_id is not null
-    and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('hooks', 'agent_id', 'agents', new.agent_id::text, 'hooks_tenant_id_agent_id_fkey');
-  end if;
-  if new.workflow_id is not null
-    and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
-    perform howdah_private.refuse_unknown('hooks', 'workflow_id', 'workflows', new.workflow_id::text, 'hooks_tenant_id_workflow_id_fkey');
-  end if;
-  return null;
 end $function$
 ;
 
@@ -39310,18 +39366,18 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_deliveries__refuse_invalid(
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.inbound_hook_id is null then array[null, 'inbound_hook_id']
-    when n.status is null then array[null, 'status']
-    when not ((status = 'accepted'::howdah.inbound_status) = (execution_id IS NOT NULL)) then array['an_accepted_delivery_has_a_run', null]
-    when not (jsonb_typeof(error) = 'object'::text) then array['error_is_an_object', null]
-    when not (jsonb_typeof(reply) = 'object'::text) then array['reply_is_an_object', null]
-    when not (requests >= 1) then array['requests_are_counted_from_one', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when n.inbound_hook_id is null then array['missing', 'inbound_hook_id']
+    when n.status is null then array['missing', 'status']
+    when not ((status = 'accepted'::howdah.inbound_status) = (execution_id IS NOT NULL)) then array['check', 'an_accepted_delivery_has_a_run']
+    when not (jsonb_typeof(error) = 'object'::text) then array['check', 'error_is_an_object']
+    when not (jsonb_typeof(reply) = 'object'::text) then array['check', 'reply_is_an_object']
+    when not (requests >= 1) then array['check', 'requests_are_counted_from_one']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -39340,6 +39396,29 @@ begin
   where jsonb_typeof(new.mapping) = 'object';
   perform howdah_private.check_hook_reply(new.reply) where jsonb_typeof(new.reply) = 'object';
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_hooks__check_references()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null
+    and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('inbound_hooks', 'agent_id', 'agents', new.agent_id::text, 'inbound_hooks_tenant_id_agent_id_fkey');
+  end if;
+  if new.user_id is not null
+    and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
+    perform howdah_private.refuse_unknown('inbound_hooks', 'user_id', 'users', new.user_id::text, 'inbound_hooks_tenant_id_user_id_fkey');
+  end if;
+  if new.workflow_id is not null
+    and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
+    perform howdah_private.refuse_unknown('inbound_hooks', 'workflow_id', 'workflows', new.workflow_id::text, 'inbound_hooks_tenant_id_workflow_id_fkey');
+  end if;
+  return null;
 end $function$
 ;
 
@@ -39379,48 +39458,46 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_hooks__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.name is null then array[null, 'name']
-    when n.secret_name is null then array[null, 'secret_name']
-    when n.verification is null then array[null, 'verification']
-    when not ((debounce_key IS NULL) = (debounce_ms IS NULL)) then array['a_debounce_key_has_a_window', null]
-    when not (num_nonnulls(agent_id, workflow_id) = 1) then array['a_hook_is_for_an_agent_or_a_workflow', null]
-    when not (debounce_ms > 0) then array['debounce_ms_is_positive', null]
-    when not (jsonb_typeof(mapping) = 'object'::text) then array['mapping_is_an_object', null]
-    when not ((session_key IS NULL) OR (debounce_key IS NULL)) then array['messages_of_a_session_are_not_debounced', null]
-    when not (name ~ '^[a-z0-9][a-z0-9_-]{0,62}$'::text) then array['name_is_part_of_a_path', null]
-    when not (jsonb_typeof(reply) = 'object'::text) then array['reply_is_an_object', null]
-    when not ((secret_header IS NULL) OR ((secret_header ~ '^[A-Za-z0-9-]{1,100}$'::text) AND (verification = 'shared_secret'::howdah.hook_verification))) then array['secret_header_is_a_header', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when length(n.condition) > 4000 and n.condition is distinct from old.condition and current_user <> 'howdah_eraser' then array['size', 'condition', '4000', 'characters']
+    when length(n.debounce_key) > 4000 and n.debounce_key is distinct from old.debounce_key and current_user <> 'howdah_eraser' then array['size', 'debounce_key', '4000', 'characters']
+    when octet_length(n.description) > 102400 and n.description is distinct from old.description and current_user <> 'howdah_eraser' then array['size', 'description', '102400', 'bytes']
+    when pg_column_size(n.mapping) > 500 and n.mapping is distinct from old.mapping and (octet_length(n.mapping::text) > 1048576 or jsonb_path_exists(n.mapping, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'mapping', '1048576', 'bytes']
+    when length(n.name) > 200 and n.name is distinct from old.name and current_user <> 'howdah_eraser' then array['size', 'name', '200', 'characters']
+    when octet_length(n.previous_secret_name) > 1048576 and n.previous_secret_name is distinct from old.previous_secret_name and current_user <> 'howdah_eraser' then array['size', 'previous_secret_name', '1048576', 'bytes']
+    when pg_column_size(n.reply) > 500 and n.reply is distinct from old.reply and (octet_length(n.reply::text) > 1048576 or jsonb_path_exists(n.reply, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'reply', '1048576', 'bytes']
+    when octet_length(n.secret_header) > 1048576 and n.secret_header is distinct from old.secret_header and current_user <> 'howdah_eraser' then array['size', 'secret_header', '1048576', 'bytes']
+    when length(n.secret_name) > 200 and n.secret_name is distinct from old.secret_name and current_user <> 'howdah_eraser' then array['size', 'secret_name', '200', 'characters']
+    when length(n.session_key) > 4000 and n.session_key is distinct from old.session_key and current_user <> 'howdah_eraser' then array['size', 'session_key', '4000', 'characters']
+    when strpos(n.condition::text, 'howdah.sealed.v') > 0 and n.condition is distinct from old.condition then array['sealed', 'condition']
+    when strpos(n.debounce_key::text, 'howdah.sealed.v') > 0 and n.debounce_key is distinct from old.debounce_key then array['sealed', 'debounce_key']
+    when strpos(n.description::text, 'howdah.sealed.v') > 0 and n.description is distinct from old.description then array['sealed', 'description']
+    when strpos(n.mapping::text, 'howdah.sealed.v') > 0 and n.mapping is distinct from old.mapping then array['sealed', 'mapping']
+    when strpos(n.name::text, 'howdah.sealed.v') > 0 and n.name is distinct from old.name then array['sealed', 'name']
+    when strpos(n.previous_secret_name::text, 'howdah.sealed.v') > 0 and n.previous_secret_name is distinct from old.previous_secret_name then array['sealed', 'previous_secret_name']
+    when strpos(n.reply::text, 'howdah.sealed.v') > 0 and n.reply is distinct from old.reply then array['sealed', 'reply']
+    when strpos(n.secret_header::text, 'howdah.sealed.v') > 0 and n.secret_header is distinct from old.secret_header then array['sealed', 'secret_header']
+    when strpos(n.secret_name::text, 'howdah.sealed.v') > 0 and n.secret_name is distinct from old.secret_name then array['sealed', 'secret_name']
+    when strpos(n.session_key::text, 'howdah.sealed.v') > 0 and n.session_key is distinct from old.session_key then array['sealed', 'session_key']
+    when n.name is null then array['missing', 'name']
+    when n.secret_name is null then array['missing', 'secret_name']
+    when n.verification is null then array['missing', 'verification']
+    when not ((debounce_key IS NULL) = (debounce_ms IS NULL)) then array['check', 'a_debounce_key_has_a_window']
+    when not (num_nonnulls(agent_id, workflow_id) = 1) then array['check', 'a_hook_is_for_an_agent_or_a_workflow']
+    when not (debounce_ms > 0) then array['check', 'debounce_ms_is_positive']
+    when not (jsonb_typeof(mapping) = 'object'::text) then array['check', 'mapping_is_an_object']
+    when not ((session_key IS NULL) OR (debounce_key IS NULL)) then array['check', 'messages_of_a_session_are_not_debounced']
+    when not (name ~ '^[a-z0-9][a-z0-9_-]{0,62}$'::text) then array['check', 'name_is_part_of_a_path']
+    when not (jsonb_typeof(reply) = 'object'::text) then array['check', 'reply_is_an_object']
+    when not ((secret_header IS NULL) OR ((secret_header ~ '^[A-Za-z0-9-]{1,100}$'::text) AND (verification = 'shared_secret'::howdah.hook_verification))) then array['check', 'secret_header_is_a_header']
+    when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_inbound_hooks__refuse_unknown()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if new.agent_id is not null
-    and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('inbound_hooks', 'agent_id', 'agents', new.agent_id::text, 'inbound_hooks_tenant_id_agent_id_fkey');
-  end if;
-  if new.user_id is not null
-    and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
-    perform howdah_private.refuse_unknown('inbound_hooks', 'user_id', 'users', new.user_id::text, 'inbound_hooks_tenant_id_user_id_fkey');
-  end if;
-  if new.workflow_id is not null
-    and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
-    perform howdah_private.refuse_unknown('inbound_hooks', 'workflow_id', 'workflows', new.workflow_id::text, 'inbound_hooks_tenant_id_workflow_id_fkey');
-  end if;
-  return null;
 end $function$
 ;
 
@@ -39511,23 +39588,40 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_integrations__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.name is null then array[null, 'name']
-    when n.resource_url is null then array[null, 'resource_url']
-    when not ((secret_name IS NULL) OR (client_id IS NOT NULL)) then array['a_client_secret_has_a_client', null]
-    when not ((grant_type <> 'client_credentials'::howdah.oauth_grant) OR (account_scope = 'tenant'::howdah.account_scope)) then array['client_credentials_are_of_the_tenant', null]
-    when not ((grant_type <> 'client_credentials'::howdah.oauth_grant) OR ((client_id IS NOT NULL) AND (secret_name IS NOT NULL))) then array['client_credentials_have_a_client', null]
-    when not (jsonb_typeof(endpoints) = 'object'::text) then array['endpoints_are_an_object', null]
-    when not ((endpoints IS NULL) OR (issuer IS NOT NULL)) then array['endpoints_have_an_issuer', null]
-    when not (issuer ~* '^https?://[^/?#\s@]+(/[^?#\s]*)?$'::text) then array['issuer_is_http', null]
-    when not (name ~ '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'::text) then array['name_is_a_short_word', null]
-    when not (resource_url ~* '^https?://[^/?#\s@]+(/[^?#\s]*)?(\?[^#\s]*)?$'::text) then array['resource_url_is_http', null]
-    when not (array_to_string(scopes, ' '::text, ' '::text) ~ '^([!#-\[\]-~]+( [!#-\[\]-~]+)*)?$'::text) then array['scopes_are_words', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when octet_length(n.client_id) > 1048576 and n.client_id is distinct from old.client_id and current_user <> 'howdah_eraser' then array['size', 'client_id', '1048576', 'bytes']
+    when octet_length(n.description) > 102400 and n.description is distinct from old.description and current_user <> 'howdah_eraser' then array['size', 'description', '102400', 'bytes']
+    when pg_column_size(n.endpoints) > 500 and n.endpoints is distinct from old.endpoints and (octet_length(n.endpoints::text) > 1048576 or jsonb_path_exists(n.endpoints, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'endpoints', '1048576', 'bytes']
+    when octet_length(n.issuer) > 1048576 and n.issuer is distinct from old.issuer and current_user <> 'howdah_eraser' then array['size', 'issuer', '1048576', 'bytes']
+    when length(n.name) > 200 and n.name is distinct from old.name and current_user <> 'howdah_eraser' then array['size', 'name', '200', 'characters']
+    when octet_length(n.resource_url) > 1048576 and n.resource_url is distinct from old.resource_url and current_user <> 'howdah_eraser' then array['size', 'resource_url', '1048576', 'bytes']
+    when pg_column_size(n.scopes) > 1000 and n.scopes is distinct from old.scopes and octet_length(to_jsonb(n.scopes)::text) > 102400 and current_user <> 'howdah_eraser' then array['size', 'scopes', '102400', 'bytes']
+    when length(n.secret_name) > 200 and n.secret_name is distinct from old.secret_name and current_user <> 'howdah_eraser' then array['size', 'secret_name', '200', 'characters']
+    when strpos(n.client_id::text, 'howdah.sealed.v') > 0 and n.client_id is distinct from old.client_id then array['sealed', 'client_id']
+    when strpos(n.description::text, 'howdah.sealed.v') > 0 and n.description is distinct from old.description then array['sealed', 'description']
+    when strpos(n.endpoints::text, 'howdah.sealed.v') > 0 and n.endpoints is distinct from old.endpoints then array['sealed', 'endpoints']
+    when strpos(n.issuer::text, 'howdah.sealed.v') > 0 and n.issuer is distinct from old.issuer then array['sealed', 'issuer']
+    when strpos(n.name::text, 'howdah.sealed.v') > 0 and n.name is distinct from old.name then array['sealed', 'name']
+    when strpos(n.resource_url::text, 'howdah.sealed.v') > 0 and n.resource_url is distinct from old.resource_url then array['sealed', 'resource_url']
+    when strpos(n.scopes::text, 'howdah.sealed.v') > 0 and n.scopes is distinct from old.scopes then array['sealed', 'scopes']
+    when strpos(n.secret_name::text, 'howdah.sealed.v') > 0 and n.secret_name is distinct from old.secret_name then array['sealed', 'secret_name']
+    when n.name is null then array['missing', 'name']
+    when n.resource_url is null then array['missing', 'resource_url']
+    when not ((secret_name IS NULL) OR (client_id IS NOT NULL)) then array['check', 'a_client_secret_has_a_client']
+    when not ((grant_type <> 'client_credentials'::howdah.oauth_grant) OR (account_scope = 'tenant'::howdah.account_scope)) then array['check', 'client_credentials_are_of_the_tenant']
+    when not ((grant_type <> 'client_credentials'::howdah.oauth_grant) OR ((client_id IS NOT NULL) AND (secret_name IS NOT NULL))) then array['check', 'client_credentials_have_a_client']
+    when not (jsonb_typeof(endpoints) = 'object'::text) then array['check', 'endpoints_are_an_object']
+    when not ((endpoints IS NULL) OR (issuer IS NOT NULL)) then array['check', 'endpoints_have_an_issuer']
+    when not (issuer ~* '^https?://[^/?#\s@]+(/[^?#\s]*)?$'::text) then array['check', 'issuer_is_http']
+    when not (name ~ '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'::text) then array['check', 'name_is_a_short_word']
+    when not (resource_url ~* '^https?://[^/?#\s@]+(/[^?#\s]*)?(\?[^#\s]*)?$'::text) then array['check', 'resource_url_is_http']
+    when not (array_to_string(scopes, ' '::text, ' '::text) ~ '^([!#-\[\]-~]+( [!#-\[\]-~]+)*)?$'::text) then array['check', 'scopes_are_words']
+    when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -39622,6 +39716,41 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_limits__check_references()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null
+    and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('limits', 'agent_id', 'agents', new.agent_id::text, 'limits_tenant_id_agent_id_fkey');
+  end if;
+  if new.api_key_id is not null
+    and not exists (select from howdah.api_keys as r where r.tenant_id = new.tenant_id and r.id = new.api_key_id) then
+    perform howdah_private.refuse_unknown('limits', 'api_key_id', 'api_keys', new.api_key_id::text, 'limits_tenant_id_api_key_id_fkey');
+  end if;
+  if new.model_id is not null
+    and not exists (select from howdah.models as r where r.tenant_id = new.tenant_id and r.id = new.model_id) then
+    perform howdah_private.refuse_unknown('limits', 'model_id', 'models', new.model_id::text, 'limits_tenant_id_model_id_fkey');
+  end if;
+  if new.session_id is not null
+    and not exists (select from howdah.sessions as r where r.tenant_id = new.tenant_id and r.id = new.session_id) then
+    perform howdah_private.refuse_unknown('limits', 'session_id', 'sessions', new.session_id::text, 'limits_tenant_id_session_id_fkey');
+  end if;
+  if new.tool_id is not null
+    and not exists (select from howdah.tools as r where r.tenant_id = new.tenant_id and r.id = new.tool_id) then
+    perform howdah_private.refuse_unknown('limits', 'tool_id', 'tools', new.tool_id::text, 'limits_tenant_id_tool_id_fkey');
+  end if;
+  if new.user_id is not null
+    and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
+    perform howdah_private.refuse_unknown('limits', 'user_id', 'users', new.user_id::text, 'limits_tenant_id_user_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_limits__initialize()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -39679,69 +39808,37 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_limits__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.max_value is null then array[null, 'max_value']
-    when n.metric is null then array[null, 'metric']
-    when not ((key IS NULL) OR (scope = ANY (ARRAY['model'::howdah.limit_scope, 'tool'::howdah.limit_scope, 'key'::howdah.limit_scope]))) then array['a_key_is_of_a_model_a_tool_or_runs', null]
-    when not (key ~ '\S'::text) then array['a_key_of_a_limit_is_not_empty', null]
-    when not ((scope <> 'key'::howdah.limit_scope) OR (metric = 'running_runs'::howdah.limit_metric)) then array['a_limit_of_a_key_counts_running_runs', null]
-    when not ((scope <> ALL (ARRAY['model'::howdah.limit_scope, 'tool'::howdah.limit_scope])) OR (num_nonnulls(subject_id, key) = 1)) then array['a_limit_of_a_model_or_a_tool_has_a_subject_or_a_key', null]
-    when not ((metric <> 'running_runs'::howdah.limit_metric) OR (scope = ANY (ARRAY['tenant'::howdah.limit_scope, 'key'::howdah.limit_scope])) OR (subject_id IS NOT NULL)) then array['a_limit_of_running_runs_has_its_subject', null]
-    when not ((NOT is_per_tenant) OR (scope = 'system'::howdah.limit_scope)) then array['a_limit_per_tenant_is_of_the_system', null]
-    when not ((scope <> ALL (ARRAY['tenant'::howdah.limit_scope, 'key'::howdah.limit_scope, 'system'::howdah.limit_scope])) OR (subject_id IS NULL)) then array['a_tenant_a_key_and_the_system_have_no_subject', null]
-    when not (((metric <> ALL (ARRAY['running_runs'::howdah.limit_metric, 'running_calls'::howdah.limit_metric, 'calls'::howdah.limit_metric])) AND (scope <> 'model'::howdah.limit_scope)) OR (((max_value >= (1)::numeric) AND (max_value <= (2147483647)::numeric)) AND (max_value = trunc(max_value)))) then array['at_least_one_run_or_call_is_allowed', null]
-    when not (((metric <> 'calls'::howdah.limit_metric) AND ((metric <> 'tokens'::howdah.limit_metric) OR (scope <> 'model'::howdah.limit_scope))) OR (NOT (period IS DISTINCT FROM 'minute'::howdah.limit_period))) then array['calls_and_tokens_of_a_model_are_counted_per_minute', null]
-    when not ((metric <> ALL (ARRAY['running_calls'::howdah.limit_metric, 'calls'::howdah.limit_metric])) OR (scope = ANY (ARRAY['model'::howdah.limit_scope, 'tool'::howdah.limit_scope]))) then array['calls_are_of_a_model_or_a_tool', null]
-    when not ((max_value >= (0)::numeric) AND (max_value <> 'NaN'::numeric)) then array['max_value_is_zero_or_more', null]
-    when not ((metric <> 'requests'::howdah.limit_metric) OR (scope = ANY (ARRAY['tenant'::howdah.limit_scope, 'user'::howdah.limit_scope, 'api_key'::howdah.limit_scope, 'system'::howdah.limit_scope]))) then array['requests_are_of_a_tenant_a_user_an_api_key_or_the_system', null]
-    when not ((metric <> 'requests'::howdah.limit_metric) OR (period IS NOT NULL)) then array['requests_have_a_period', null]
-    when not ((metric <> 'running_runs'::howdah.limit_metric) OR (scope = ANY (ARRAY['agent'::howdah.limit_scope, 'model'::howdah.limit_scope, 'key'::howdah.limit_scope, 'tenant'::howdah.limit_scope]))) then array['running_runs_are_of_an_agent_a_model_a_key_or_a_tenant', null]
-    when not ((metric <> ALL (ARRAY['runs'::howdah.limit_metric, 'cost'::howdah.limit_metric])) OR (scope <> ALL (ARRAY['api_key'::howdah.limit_scope, 'model'::howdah.limit_scope, 'tool'::howdah.limit_scope]))) then array['runs_and_cost_are_not_of_an_api_key_a_model_or_a_tool', null]
-    when not ((metric <> ALL (ARRAY['storage'::howdah.limit_metric, 'running_runs'::howdah.limit_metric, 'running_calls'::howdah.limit_metric])) OR (period IS NULL)) then array['storage_and_running_limits_have_no_period', null]
-    when not ((metric <> 'storage'::howdah.limit_metric) OR (scope = ANY (ARRAY['tenant'::howdah.limit_scope, 'session'::howdah.limit_scope, 'system'::howdah.limit_scope]))) then array['storage_is_of_a_tenant_a_session_or_the_system', null]
-    when not ((metric <> 'tokens'::howdah.limit_metric) OR (scope <> ALL (ARRAY['api_key'::howdah.limit_scope, 'tool'::howdah.limit_scope]))) then array['tokens_are_not_of_an_api_key_or_a_tool', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when length(n.key) > 500 and n.key is distinct from old.key and current_user <> 'howdah_eraser' then array['size', 'key', '500', 'characters']
+    when strpos(n.key::text, 'howdah.sealed.v') > 0 and n.key is distinct from old.key then array['sealed', 'key']
+    when n.max_value is null then array['missing', 'max_value']
+    when n.metric is null then array['missing', 'metric']
+    when not ((key IS NULL) OR (scope = ANY (ARRAY['model'::howdah.limit_scope, 'tool'::howdah.limit_scope, 'key'::howdah.limit_scope]))) then array['check', 'a_key_is_of_a_model_a_tool_or_runs']
+    when not (key ~ '\S'::text) then array['check', 'a_key_of_a_limit_is_not_empty']
+    when not ((scope <> 'key'::howdah.limit_scope) OR (metric = 'running_runs'::howdah.limit_metric)) then array['check', 'a_limit_of_a_key_counts_running_runs']
+    when not ((scope <> ALL (ARRAY['model'::howdah.limit_scope, 'tool'::howdah.limit_scope])) OR (num_nonnulls(subject_id, key) = 1)) then array['check', 'a_limit_of_a_model_or_a_tool_has_a_subject_or_a_key']
+    when not ((metric <> 'running_runs'::howdah.limit_metric) OR (scope = ANY (ARRAY['tenant'::howdah.limit_scope, 'key'::howdah.limit_scope])) OR (subject_id IS NOT NULL)) then array['check', 'a_limit_of_running_runs_has_its_subject']
+    when not ((NOT is_per_tenant) OR (scope = 'system'::howdah.limit_scope)) then array['check', 'a_limit_per_tenant_is_of_the_system']
+    when not ((scope <> ALL (ARRAY['tenant'::howdah.limit_scope, 'key'::howdah.limit_scope, 'system'::howdah.limit_scope])) OR (subject_id IS NULL)) then array['check', 'a_tenant_a_key_and_the_system_have_no_subject']
+    when not (((metric <> ALL (ARRAY['running_runs'::howdah.limit_metric, 'running_calls'::howdah.limit_metric, 'calls'::howdah.limit_metric])) AND (scope <> 'model'::howdah.limit_scope)) OR (((max_value >= (1)::numeric) AND (max_value <= (2147483647)::numeric)) AND (max_value = trunc(max_value)))) then array['check', 'at_least_one_run_or_call_is_allowed']
+    when not (((metric <> 'calls'::howdah.limit_metric) AND ((metric <> 'tokens'::howdah.limit_metric) OR (scope <> 'model'::howdah.limit_scope))) OR (NOT (period IS DISTINCT FROM 'minute'::howdah.limit_period))) then array['check', 'calls_and_tokens_of_a_model_are_counted_per_minute']
+    when not ((metric <> ALL (ARRAY['running_calls'::howdah.limit_metric, 'calls'::howdah.limit_metric])) OR (scope = ANY (ARRAY['model'::howdah.limit_scope, 'tool'::howdah.limit_scope]))) then array['check', 'calls_are_of_a_model_or_a_tool']
+    when not ((max_value >= (0)::numeric) AND (max_value <> 'NaN'::numeric)) then array['check', 'max_value_is_zero_or_more']
+    when not ((metric <> 'requests'::howdah.limit_metric) OR (scope = ANY (ARRAY['tenant'::howdah.limit_scope, 'user'::howdah.limit_scope, 'api_key'::howdah.limit_scope, 'system'::howdah.limit_scope]))) then array['check', 'requests_are_of_a_tenant_a_user_an_api_key_or_the_system']
+    when not ((metric <> 'requests'::howdah.limit_metric) OR (period IS NOT NULL)) then array['check', 'requests_have_a_period']
+    when not ((metric <> 'running_runs'::howdah.limit_metric) OR (scope = ANY (ARRAY['agent'::howdah.limit_scope, 'model'::howdah.limit_scope, 'key'::howdah.limit_scope, 'tenant'::howdah.limit_scope]))) then array['check', 'running_runs_are_of_an_agent_a_model_a_key_or_a_tenant']
+    when not ((metric <> ALL (ARRAY['runs'::howdah.limit_metric, 'cost'::howdah.limit_metric])) OR (scope <> ALL (ARRAY['api_key'::howdah.limit_scope, 'model'::howdah.limit_scope, 'tool'::howdah.limit_scope]))) then array['check', 'runs_and_cost_are_not_of_an_api_key_a_model_or_a_tool']
+    when not ((metric <> ALL (ARRAY['storage'::howdah.limit_metric, 'running_runs'::howdah.limit_metric, 'running_calls'::howdah.limit_metric])) OR (period IS NULL)) then array['check', 'storage_and_running_limits_have_no_period']
+    when not ((metric <> 'storage'::howdah.limit_metric) OR (scope = ANY (ARRAY['tenant'::howdah.limit_scope, 'session'::howdah.limit_scope, 'system'::howdah.limit_scope]))) then array['check', 'storage_is_of_a_tenant_a_session_or_the_system']
+    when not ((metric <> 'tokens'::howdah.limit_metric) OR (scope <> ALL (ARRAY['api_key'::howdah.limit_scope, 'tool'::howdah.limit_scope]))) then array['check', 'tokens_are_not_of_an_api_key_or_a_tool']
+    when n.key is distinct from old.key and howdah_private.name_fault(n.key) is not null and n.scope = 'key' then array['name', 'key']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_limits__refuse_unknown()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if new.agent_id is not null
-    and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('limits', 'agent_id', 'agents', new.agent_id::text, 'limits_tenant_id_agent_id_fkey');
-  end if;
-  if new.api_key_id is not null
-    and not exists (select from howdah.api_keys as r where r.tenant_id = new.tenant_id and r.id = new.api_key_id) then
-    perform howdah_private.refuse_unknown('limits', 'api_key_id', 'api_keys', new.api_key_id::text, 'limits_tenant_id_api_key_id_fkey');
-  end if;
-  if new.model_id is not null
-    and not exists (select from howdah.models as r where r.tenant_id = new.tenant_id and r.id = new.model_id) then
-    perform howdah_private.refuse_unknown('limits', 'model_id', 'models', new.model_id::text, 'limits_tenant_id_model_id_fkey');
-  end if;
-  if new.session_id is not null
-    and not exists (select from howdah.sessions as r where r.tenant_id = new.tenant_id and r.id = new.session_id) then
-    perform howdah_private.refuse_unknown('limits', 'session_id', 'sessions', new.session_id::text, 'limits_tenant_id_session_id_fkey');
-  end if;
-  if new.tool_id is not null
-    and not exists (select from howdah.tools as r where r.tenant_id = new.tenant_id and r.id = new.tool_id) then
-    perform howdah_private.refuse_unknown('limits', 'tool_id', 'tools', new.tool_id::text, 'limits_tenant_id_tool_id_fkey');
-  end if;
-  if new.user_id is not null
-    and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
-    perform howdah_private.refuse_unknown('limits', 'user_id', 'users', new.user_id::text, 'limits_tenant_id_user_id_fkey');
-  end if;
-  return null;
 end $function$
 ;
 
@@ -39971,20 +40068,24 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_mail__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.content is null then array[null, 'content']
-    when n.thread_id is null then array[null, 'thread_id']
-    when n.to_agent_id is null then array[null, 'to_agent_id']
-    when not (num_nonnulls(from_execution_id, created_by) = 1) then array['a_message_is_from_a_run_or_a_person', null]
-    when not ((from_execution_id IS NULL) = (root_execution_id IS NULL)) then array['a_run_that_writes_has_a_tree', null]
-    when not (content ~ '\S'::text) then array['content_is_not_empty', null]
-    when not ((NOT is_within_tree) OR (from_execution_id IS NOT NULL)) then array['messages_within_a_tree_are_from_a_run', null]
-    when not ((received_at IS NULL) = (received_by_execution_id IS NULL)) then array['received_messages_have_a_receiver', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when octet_length(n.content) > 32768 and n.content is distinct from old.content and current_user <> 'howdah_eraser' then array['size', 'content', '32768', 'bytes']
+    when length(n.subject) > 200 and n.subject is distinct from old.subject and current_user <> 'howdah_eraser' then array['size', 'subject', '200', 'characters']
+    when strpos(n.content::text, 'howdah.sealed.v') > 0 and n.content is distinct from old.content then array['sealed', 'content']
+    when strpos(n.subject::text, 'howdah.sealed.v') > 0 and n.subject is distinct from old.subject then array['sealed', 'subject']
+    when n.content is null then array['missing', 'content']
+    when n.thread_id is null then array['missing', 'thread_id']
+    when n.to_agent_id is null then array['missing', 'to_agent_id']
+    when not (num_nonnulls(from_execution_id, created_by) = 1) then array['check', 'a_message_is_from_a_run_or_a_person']
+    when not ((from_execution_id IS NULL) = (root_execution_id IS NULL)) then array['check', 'a_run_that_writes_has_a_tree']
+    when not (content ~ '\S'::text) then array['check', 'content_is_not_empty']
+    when not ((NOT is_within_tree) OR (from_execution_id IS NOT NULL)) then array['check', 'messages_within_a_tree_are_from_a_run']
+    when not ((received_at IS NULL) = (received_by_execution_id IS NULL)) then array['check', 'received_messages_have_a_receiver']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -40004,35 +40105,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_prompts__refuse_invalid()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_refused text[];
-begin
-  select case
-    when n.description is null then array[null, 'description']
-    when n.digest is null then array[null, 'digest']
-    when n.name is null then array[null, 'name']
-    when n.server_id is null then array[null, 'server_id']
-    when n.status is null then array[null, 'status']
-    when n.template is null then array[null, 'template']
-    when n.tenant_id is null then array[null, 'tenant_id']
-    when n.variables is null then array[null, 'variables']
-    when not ((status <> 'accepted'::howdah.mcp_tool_status) OR (digest = accepted_digest)) then array['an_accepted_prompt_is_what_was_accepted', null]
-    when not ((status = 'refused'::howdah.mcp_tool_status) = (fault IS NOT NULL)) then array['refused_prompts_have_a_fault', null]
-    when not (jsonb_typeof(variables) = 'object'::text) then array['variables_are_an_object', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
-  end if;
-  return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_prompts__refuse_unknown()
+CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_prompts__check_references()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -40048,6 +40121,35 @@ begin
     perform howdah_private.refuse_unknown('mcp_prompts', 'server_id', 'mcp_servers', new.server_id::text, 'mcp_prompts_tenant_id_server_id_fkey');
   end if;
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_prompts__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when n.description is null then array['missing', 'description']
+    when n.digest is null then array['missing', 'digest']
+    when n.name is null then array['missing', 'name']
+    when n.server_id is null then array['missing', 'server_id']
+    when n.status is null then array['missing', 'status']
+    when n.template is null then array['missing', 'template']
+    when n.tenant_id is null then array['missing', 'tenant_id']
+    when n.variables is null then array['missing', 'variables']
+    when not ((status <> 'accepted'::howdah.mcp_tool_status) OR (digest = accepted_digest)) then array['check', 'an_accepted_prompt_is_what_was_accepted']
+    when not ((status = 'refused'::howdah.mcp_tool_status) = (fault IS NOT NULL)) then array['check', 'refused_prompts_have_a_fault']
+    when not (jsonb_typeof(variables) = 'object'::text) then array['check', 'variables_are_an_object']
+    when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
+  return new;
 end $function$
 ;
 
@@ -40079,6 +40181,25 @@ AS $function$
 begin
   perform howdah_private.check_mcp_server(new);
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_servers__check_references()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_system_id is not null
+    and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
+    perform howdah_private.refuse_unknown('mcp_servers', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'mcp_servers_tenant_id_agent_system_id_fkey');
+  end if;
+  if new.sampling_model_id is not null
+    and not exists (select from howdah.models as r where r.tenant_id = new.tenant_id and r.id = new.sampling_model_id) then
+    perform howdah_private.refuse_unknown('mcp_servers', 'sampling_model_id', 'models', new.sampling_model_id::text, 'mcp_servers_tenant_id_sampling_model_id_fkey');
+  end if;
+  return null;
 end $function$
 ;
 
@@ -40158,37 +40279,40 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_servers__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.configuration is null then array[null, 'configuration']
-    when n.name is null then array[null, 'name']
-    when n.type is null then array[null, 'type']
-    when not (jsonb_typeof(configuration) = 'object'::text) then array['configuration_is_an_object', null]
-    when not ((name ~ '^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$'::text) AND (name !~ '__|_$'::text)) then array['name_is_a_short_word', null]
-    when not (jsonb_typeof(server_info) = 'object'::text) then array['server_info_is_an_object', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when pg_column_size(n.configuration) > 500 and n.configuration is distinct from old.configuration and (octet_length(n.configuration::text) > 1048576 or jsonb_path_exists(n.configuration, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'configuration', '1048576', 'bytes']
+    when octet_length(n.description) > 102400 and n.description is distinct from old.description and current_user <> 'howdah_eraser' then array['size', 'description', '102400', 'bytes']
+    when length(n.name) > 200 and n.name is distinct from old.name and current_user <> 'howdah_eraser' then array['size', 'name', '200', 'characters']
+    when strpos(n.configuration::text, 'howdah.sealed.v') > 0 and n.configuration is distinct from old.configuration then array['sealed', 'configuration']
+    when strpos(n.description::text, 'howdah.sealed.v') > 0 and n.description is distinct from old.description then array['sealed', 'description']
+    when strpos(n.name::text, 'howdah.sealed.v') > 0 and n.name is distinct from old.name then array['sealed', 'name']
+    when n.configuration is null then array['missing', 'configuration']
+    when n.name is null then array['missing', 'name']
+    when n.type is null then array['missing', 'type']
+    when not (jsonb_typeof(configuration) = 'object'::text) then array['check', 'configuration_is_an_object']
+    when not ((name ~ '^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$'::text) AND (name !~ '__|_$'::text)) then array['check', 'name_is_a_short_word']
+    when not (jsonb_typeof(server_info) = 'object'::text) then array['check', 'server_info_is_an_object']
+    when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_servers__refuse_unknown()
+CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_tools__check_references()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  if new.agent_system_id is not null
-    and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
-    perform howdah_private.refuse_unknown('mcp_servers', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'mcp_servers_tenant_id_agent_system_id_fkey');
-  end if;
-  if new.sampling_model_id is not null
-    and not exists (select from howdah.models as r where r.tenant_id = new.tenant_id and r.id = new.sampling_model_id) then
-    perform howdah_private.refuse_unknown('mcp_servers', 'sampling_model_id', 'models', new.sampling_model_id::text, 'mcp_servers_tenant_id_sampling_model_id_fkey');
+  if new.server_id is not null
+    and not exists (select from howdah.mcp_servers as r where r.tenant_id = new.tenant_id and r.id = new.server_id) then
+    perform howdah_private.refuse_unknown('mcp_tools', 'server_id', 'mcp_servers', new.server_id::text, 'mcp_tools_tenant_id_server_id_fkey');
   end if;
   return null;
 end $function$
@@ -40212,41 +40336,27 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_tools__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.annotations is null then array[null, 'annotations']
-    when n.description is null then array[null, 'description']
-    when n.digest is null then array[null, 'digest']
-    when n.name is null then array[null, 'name']
-    when n.parameters is null then array[null, 'parameters']
-    when n.server_id is null then array[null, 'server_id']
-    when n.status is null then array[null, 'status']
-    when n.tenant_id is null then array[null, 'tenant_id']
-    when not ((status <> 'accepted'::howdah.mcp_tool_status) OR (digest = accepted_digest)) then array['an_accepted_tool_is_what_was_accepted', null]
-    when not (jsonb_typeof(annotations) = 'object'::text) then array['annotations_are_an_object', null]
-    when not (jsonb_typeof(parameters) = 'object'::text) then array['parameters_are_an_object', null]
-    when not ((status <> 'refused'::howdah.mcp_tool_status) OR (fault IS NOT NULL)) then array['refused_tools_have_a_fault', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when n.annotations is null then array['missing', 'annotations']
+    when n.description is null then array['missing', 'description']
+    when n.digest is null then array['missing', 'digest']
+    when n.name is null then array['missing', 'name']
+    when n.parameters is null then array['missing', 'parameters']
+    when n.server_id is null then array['missing', 'server_id']
+    when n.status is null then array['missing', 'status']
+    when n.tenant_id is null then array['missing', 'tenant_id']
+    when not ((status <> 'accepted'::howdah.mcp_tool_status) OR (digest = accepted_digest)) then array['check', 'an_accepted_tool_is_what_was_accepted']
+    when not (jsonb_typeof(annotations) = 'object'::text) then array['check', 'annotations_are_an_object']
+    when not (jsonb_typeof(parameters) = 'object'::text) then array['check', 'parameters_are_an_object']
+    when not ((status <> 'refused'::howdah.mcp_tool_status) OR (fault IS NOT NULL)) then array['check', 'refused_tools_have_a_fault']
+    when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_mcp_tools__refuse_unknown()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if new.server_id is not null
-    and not exists (select from howdah.mcp_servers as r where r.tenant_id = new.tenant_id and r.id = new.server_id) then
-    perform howdah_private.refuse_unknown('mcp_tools', 'server_id', 'mcp_servers', new.server_id::text, 'mcp_tools_tenant_id_server_id_fkey');
-  end if;
-  return null;
 end $function$
 ;
 
@@ -40269,19 +40379,19 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_model_tests__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.created_by is null then array[null, 'created_by']
-    when n.model_id is null then array[null, 'model_id']
-    when not ((status = 'failed'::howdah.model_test_status) = (error IS NOT NULL)) then array['a_failed_test_has_an_error', null]
-    when not (((status = 'queued'::howdah.model_test_status) = (finished_at IS NULL)) AND ((status = 'queued'::howdah.model_test_status) = (seconds IS NULL))) then array['a_finished_test_has_its_time', null]
-    when not ((status = 'passed'::howdah.model_test_status) = (answer IS NOT NULL)) then array['a_passed_test_has_an_answer', null]
-    when not (jsonb_typeof(answer) = 'object'::text) then array['answer_is_an_object', null]
-    when not (jsonb_typeof(error) = 'object'::text) then array['error_is_an_object', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when n.created_by is null then array['missing', 'created_by']
+    when n.model_id is null then array['missing', 'model_id']
+    when not ((status = 'failed'::howdah.model_test_status) = (error IS NOT NULL)) then array['check', 'a_failed_test_has_an_error']
+    when not (((status = 'queued'::howdah.model_test_status) = (finished_at IS NULL)) AND ((status = 'queued'::howdah.model_test_status) = (seconds IS NULL))) then array['check', 'a_finished_test_has_its_time']
+    when not ((status = 'passed'::howdah.model_test_status) = (answer IS NOT NULL)) then array['check', 'a_passed_test_has_an_answer']
+    when not (jsonb_typeof(answer) = 'object'::text) then array['check', 'answer_is_an_object']
+    when not (jsonb_typeof(error) = 'object'::text) then array['check', 'error_is_an_object']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -40322,6 +40432,27 @@ begin
   from howdah_private.resolve_provider(new.provider, null) as r where r.url = new.base_url;
   perform howdah_private.check_provider(new);
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_models__check_references()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'DELETE' then
+  if exists (select from howdah.agent_models as r where r.tenant_id = old.tenant_id and r.model_id = old.id) then
+    perform howdah_private.refuse_used('models', 'agent_models', 'agent_models_tenant_id_model_id_fkey');
+  end if;
+    return null;
+  end if;
+  if new.agent_system_id is not null
+    and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
+    perform howdah_private.refuse_unknown('models', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'models_tenant_id_agent_system_id_fkey');
+  end if;
+  return null;
 end $function$
 ;
 
@@ -40427,28 +40558,47 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_models__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.model is null then array[null, 'model']
-    when n.name is null then array[null, 'name']
-    when n.provider is null then array[null, 'provider']
-    when not ((base_url !~* '^ws'::text) OR (purpose = ANY (ARRAY['tts'::howdah.model_purpose, 'stt'::howdah.model_purpose]))) then array['a_socket_is_for_speech', null]
-    when not (base_url ~* '^(http|ws)s?://[^/@?#\s]+([/?#]\S*)?$'::text) then array['base_url_is_http', null]
-    when not ((cache_write_price >= (0)::numeric) AND (cache_write_price < 'Infinity'::numeric)) then array['cache_write_price_is_a_price', null]
-    when not ((cached_input_price >= (0)::numeric) AND (cached_input_price < 'Infinity'::numeric)) then array['cached_input_price_is_a_price', null]
-    when not (jsonb_typeof(capabilities) = 'object'::text) then array['capabilities_are_an_object', null]
-    when not (context_tokens > 0) then array['context_tokens_are_positive', null]
-    when not (fallback_position >= 1) then array['fallback_position_counts_from_one', null]
-    when not (price_unit = ANY (ARRAY['minute'::text, 'character'::text, 'image'::text, 'request'::text])) then array['price_unit_is_known', null]
-    when not ((input_price < 'Infinity'::numeric) AND (output_price < 'Infinity'::numeric)) then array['prices_are_finite', null]
-    when not ((input_price >= (0)::numeric) AND (output_price >= (0)::numeric)) then array['prices_are_not_negative', null]
-    when not (length(prices_from) <= 200) then array['prices_from_is_short', null]
-    when not (jsonb_typeof(request_params) = 'object'::text) then array['request_params_are_an_object', null]
-    when not ((unit_price >= (0)::numeric) AND (unit_price < 'Infinity'::numeric)) then array['unit_price_is_a_price', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when length(n.base_url) > 2000 and n.base_url is distinct from old.base_url and current_user <> 'howdah_eraser' then array['size', 'base_url', '2000', 'characters']
+    when pg_column_size(n.capabilities) > 500 and n.capabilities is distinct from old.capabilities and (octet_length(n.capabilities::text) > 1048576 or jsonb_path_exists(n.capabilities, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'capabilities', '1048576', 'bytes']
+    when length(n.domain) > 200 and n.domain is distinct from old.domain and current_user <> 'howdah_eraser' then array['size', 'domain', '200', 'characters']
+    when length(n.model) > 500 and n.model is distinct from old.model and current_user <> 'howdah_eraser' then array['size', 'model', '500', 'characters']
+    when length(n.name) > 200 and n.name is distinct from old.name and current_user <> 'howdah_eraser' then array['size', 'name', '200', 'characters']
+    when octet_length(n.price_unit) > 1048576 and n.price_unit is distinct from old.price_unit and current_user <> 'howdah_eraser' then array['size', 'price_unit', '1048576', 'bytes']
+    when length(n.provider) > 200 and n.provider is distinct from old.provider and current_user <> 'howdah_eraser' then array['size', 'provider', '200', 'characters']
+    when pg_column_size(n.request_params) > 500 and n.request_params is distinct from old.request_params and (octet_length(n.request_params::text) > 1048576 or jsonb_path_exists(n.request_params, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'request_params', '1048576', 'bytes']
+    when length(n.secret_name) > 200 and n.secret_name is distinct from old.secret_name and current_user <> 'howdah_eraser' then array['size', 'secret_name', '200', 'characters']
+    when strpos(n.base_url::text, 'howdah.sealed.v') > 0 and n.base_url is distinct from old.base_url then array['sealed', 'base_url']
+    when strpos(n.capabilities::text, 'howdah.sealed.v') > 0 and n.capabilities is distinct from old.capabilities then array['sealed', 'capabilities']
+    when strpos(n.domain::text, 'howdah.sealed.v') > 0 and n.domain is distinct from old.domain then array['sealed', 'domain']
+    when strpos(n.model::text, 'howdah.sealed.v') > 0 and n.model is distinct from old.model then array['sealed', 'model']
+    when strpos(n.name::text, 'howdah.sealed.v') > 0 and n.name is distinct from old.name then array['sealed', 'name']
+    when strpos(n.price_unit::text, 'howdah.sealed.v') > 0 and n.price_unit is distinct from old.price_unit then array['sealed', 'price_unit']
+    when strpos(n.provider::text, 'howdah.sealed.v') > 0 and n.provider is distinct from old.provider then array['sealed', 'provider']
+    when strpos(n.request_params::text, 'howdah.sealed.v') > 0 and n.request_params is distinct from old.request_params then array['sealed', 'request_params']
+    when strpos(n.secret_name::text, 'howdah.sealed.v') > 0 and n.secret_name is distinct from old.secret_name then array['sealed', 'secret_name']
+    when n.model is null then array['missing', 'model']
+    when n.name is null then array['missing', 'name']
+    when n.provider is null then array['missing', 'provider']
+    when not ((base_url !~* '^ws'::text) OR (purpose = ANY (ARRAY['tts'::howdah.model_purpose, 'stt'::howdah.model_purpose]))) then array['check', 'a_socket_is_for_speech']
+    when not (base_url ~* '^(http|ws)s?://[^/@?#\s]+([/?#]\S*)?$'::text) then array['check', 'base_url_is_http']
+    when not ((cache_write_price >= (0)::numeric) AND (cache_write_price < 'Infinity'::numeric)) then array['check', 'cache_write_price_is_a_price']
+    when not ((cached_input_price >= (0)::numeric) AND (cached_input_price < 'Infinity'::numeric)) then array['check', 'cached_input_price_is_a_price']
+    when not (jsonb_typeof(capabilities) = 'object'::text) then array['check', 'capabilities_are_an_object']
+    when not (context_tokens > 0) then array['check', 'context_tokens_are_positive']
+    when not (fallback_position >= 1) then array['check', 'fallback_position_counts_from_one']
+    when not (price_unit = ANY (ARRAY['minute'::text, 'character'::text, 'image'::text, 'request'::text])) then array['check', 'price_unit_is_known']
+    when not ((input_price < 'Infinity'::numeric) AND (output_price < 'Infinity'::numeric)) then array['check', 'prices_are_finite']
+    when not ((input_price >= (0)::numeric) AND (output_price >= (0)::numeric)) then array['check', 'prices_are_not_negative']
+    when not (length(prices_from) <= 200) then array['check', 'prices_from_is_short']
+    when not (jsonb_typeof(request_params) = 'object'::text) then array['check', 'request_params_are_an_object']
+    when not ((unit_price >= (0)::numeric) AND (unit_price < 'Infinity'::numeric)) then array['check', 'unit_price_is_a_price']
+    when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -40485,35 +40635,6 @@ AS $function$
 begin
   perform howdah_private.check_machine('base_url', new.base_url);
   return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_models__refuse_unknown()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if new.agent_system_id is not null
-    and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
-    perform howdah_private.refuse_unknown('models', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'models_tenant_id_agent_system_id_fkey');
-  end if;
-  return null;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_models__refuse_used()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if exists (select from howdah.agent_models as r where r.tenant_id = old.tenant_id and r.model_id = old.id) then
-    perform howdah_private.refuse_used('models', 'agent_models', 'agent_models_tenant_id_model_id_fkey');
-  end if;
-  return null;
 end $function$
 ;
 
@@ -40578,29 +40699,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg_output_filters__refuse_invalid()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_refused text[];
-begin
-  select case
-    when n.name is null then array[null, 'name']
-    when n.pattern is null then array[null, 'pattern']
-    when not (name ~ '^[A-Za-z0-9_-]{1,64}$'::text) then array['name_is_a_word', null]
-    when not ((length(pattern) >= 1) AND (length(pattern) <= 1000)) then array['pattern_is_up_to_1000_characters_long', null]
-    when not (cardinality(places) > 0) then array['places_are_named', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
-  end if;
-  return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_output_filters__refuse_unknown()
+CREATE OR REPLACE FUNCTION howdah_private.tg_output_filters__check_references()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -40615,25 +40714,52 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_output_filters__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when length(n.name) > 200 and n.name is distinct from old.name and current_user <> 'howdah_eraser' then array['size', 'name', '200', 'characters']
+    when octet_length(n.pattern) > 1048576 and n.pattern is distinct from old.pattern and current_user <> 'howdah_eraser' then array['size', 'pattern', '1048576', 'bytes']
+    when strpos(n.name::text, 'howdah.sealed.v') > 0 and n.name is distinct from old.name then array['sealed', 'name']
+    when strpos(n.pattern::text, 'howdah.sealed.v') > 0 and n.pattern is distinct from old.pattern then array['sealed', 'pattern']
+    when n.name is null then array['missing', 'name']
+    when n.pattern is null then array['missing', 'pattern']
+    when not (name ~ '^[A-Za-z0-9_-]{1,64}$'::text) then array['check', 'name_is_a_word']
+    when not ((length(pattern) >= 1) AND (length(pattern) <= 1000)) then array['check', 'pattern_is_up_to_1000_characters_long']
+    when not (cardinality(places) > 0) then array['check', 'places_are_named']
+    when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_prompt_versions__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.created_by is null then array[null, 'created_by']
-    when n.definition is null then array[null, 'definition']
-    when n.digest is null then array[null, 'digest']
-    when n.prompt_id is null then array[null, 'prompt_id']
-    when n.tenant_id is null then array[null, 'tenant_id']
-    when n.version is null then array[null, 'version']
-    when not (jsonb_typeof(definition) = 'object'::text) then array['definition_is_an_object', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when n.created_by is null then array['missing', 'created_by']
+    when n.definition is null then array['missing', 'definition']
+    when n.digest is null then array['missing', 'digest']
+    when n.prompt_id is null then array['missing', 'prompt_id']
+    when n.tenant_id is null then array['missing', 'tenant_id']
+    when n.version is null then array['missing', 'version']
+    when not (jsonb_typeof(definition) = 'object'::text) then array['check', 'definition_is_an_object']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -40672,6 +40798,30 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_prompts__check_references()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'DELETE' then
+  if exists (select from howdah.agents as r where r.tenant_id = old.tenant_id and r.prompt_id = old.id) then
+    perform howdah_private.refuse_used('prompts', 'agents', 'agents_tenant_id_prompt_id_fkey');
+  end if;
+  if exists (select from howdah.prompt_versions as r where r.tenant_id = old.tenant_id and r.prompt_id = old.id) then
+    perform howdah_private.refuse_used('prompts', 'prompt_versions', 'prompt_versions_tenant_id_prompt_id_fkey');
+  end if;
+    return null;
+  end if;
+  if new.agent_system_id is not null
+    and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
+    perform howdah_private.refuse_unknown('prompts', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'prompts_tenant_id_agent_system_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_prompts__mark_stale()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -40706,51 +40856,29 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_prompts__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.name is null then array[null, 'name']
-    when n.template is null then array[null, 'template']
-    when not ((name ~ '\S'::text) AND (length(name) <= 200)) then array['name_is_not_empty', null]
-    when not (template ~ '\S'::text) then array['template_is_not_empty', null]
-    when not (jsonb_typeof(variables) = 'object'::text) then array['variables_are_an_object', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when n.deleted_at not between '0001-01-02' and '9999-12-30' and n.deleted_at is distinct from old.deleted_at then array['time', 'deleted_at']
+    when octet_length(n.description) > 102400 and n.description is distinct from old.description and current_user <> 'howdah_eraser' then array['size', 'description', '102400', 'bytes']
+    when length(n.name) > 200 and n.name is distinct from old.name and current_user <> 'howdah_eraser' then array['size', 'name', '200', 'characters']
+    when octet_length(n.template) > 262144 and n.template is distinct from old.template and current_user <> 'howdah_eraser' then array['size', 'template', '262144', 'bytes']
+    when pg_column_size(n.variables) > 500 and n.variables is distinct from old.variables and (octet_length(n.variables::text) > 1048576 or jsonb_path_exists(n.variables, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'variables', '1048576', 'bytes']
+    when strpos(n.description::text, 'howdah.sealed.v') > 0 and n.description is distinct from old.description then array['sealed', 'description']
+    when strpos(n.name::text, 'howdah.sealed.v') > 0 and n.name is distinct from old.name then array['sealed', 'name']
+    when strpos(n.template::text, 'howdah.sealed.v') > 0 and n.template is distinct from old.template then array['sealed', 'template']
+    when strpos(n.variables::text, 'howdah.sealed.v') > 0 and n.variables is distinct from old.variables then array['sealed', 'variables']
+    when n.name is null then array['missing', 'name']
+    when n.template is null then array['missing', 'template']
+    when not ((name ~ '\S'::text) AND (length(name) <= 200)) then array['check', 'name_is_not_empty']
+    when not (template ~ '\S'::text) then array['check', 'template_is_not_empty']
+    when not (jsonb_typeof(variables) = 'object'::text) then array['check', 'variables_are_an_object']
+    when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_prompts__refuse_unknown()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if new.agent_system_id is not null
-    and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
-    perform howdah_private.refuse_unknown('prompts', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'prompts_tenant_id_agent_system_id_fkey');
-  end if;
-  return null;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_prompts__refuse_used()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if exists (select from howdah.agents as r where r.tenant_id = old.tenant_id and r.prompt_id = old.id) then
-    perform howdah_private.refuse_used('prompts', 'agents', 'agents_tenant_id_prompt_id_fkey');
-  end if;
-  if exists (select from howdah.prompt_versions as r where r.tenant_id = old.tenant_id and r.prompt_id = old.id) then
-    perform howdah_private.refuse_used('prompts', 'prompt_versions', 'prompt_versions_tenant_id_prompt_id_fkey');
-  end if;
-  return null;
 end $function$
 ;
 
@@ -40805,6 +40933,24 @@ begin
       when 'approval' then 'Use howdah.approve(id) or howdah.reject(id, reason). '
       else 'Use howdah.answer_question(id, answer). ' end
       || 'howdah.cancel_execution(execution_id) closes the open questions of a run.';
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_questions__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when n.expires_at not between '0001-01-02' and '9999-12-30' and n.expires_at is distinct from old.expires_at then array['time', 'expires_at']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
+  return new;
 end $function$
 ;
 
@@ -40881,8 +41027,10 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_resources__enqueue_file_deletions()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  insert into howdah_private.file_deletions (storage_path)
-  select distinct d.storage_path from deleted_rows as d where d.storage_path is not null;
+  insert into howdah_private.due_work (kind, payload)
+  select distinct 'delete_file'::howdah_private.due_kind,
+    jsonb_build_object('storage_path', d.storage_path)
+  from deleted_rows as d where d.storage_path is not null;
   return null;
 end $function$
 ;
@@ -40960,26 +41108,33 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_resources__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.created_by is null then array[null, 'created_by']
-    when n.name is null then array[null, 'name']
-    when n.sha256 is null then array[null, 'sha256']
-    when n.size is null then array[null, 'size']
-    when n.type is null then array[null, 'type']
-    when not (octet_length(bytes) <= 8388608) then array['bytes_are_at_most_8_mb', null]
-    when not (num_nonnulls(bytes, storage_path) = 1) then array['bytes_are_in_the_row_or_in_a_file', null]
-    when not (jsonb_typeof(metadata) = 'object'::text) then array['metadata_is_an_object', null]
-    when not ((name ~ '^[^[:cntrl:]]{1,255}$'::text) AND (name ~ '\S'::text)) then array['name_is_one_short_line', null]
-    when not (sha256 ~ '^[0-9a-f]{64}$'::text) then array['sha256_is_hex', null]
-    when not (size >= 0) then array['size_is_not_negative', null]
-    when not ((char_length(storage_path) <= 1000) AND (storage_path ~ '^[^/\\[:cntrl:]][^\\[:cntrl:]]*$'::text) AND (storage_path !~ '(^|/)\.{0,2}(/|$)'::text)) then array['storage_path_is_relative', null]
-    when not ((char_length(type) <= 200) AND (type ~ '^[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*(;[ -~]*)?$'::text)) then array['type_is_a_mime_type', null]
-    when not ((length(uri) <= 2000) AND (uri ~ '^[a-z][a-z0-9+.-]*:[^[:space:][:cntrl:]]+$'::text) AND (uri !~ '^howdah:'::text)) then array['uri_is_an_address_of_its_own', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when pg_column_size(n.metadata) > 500 and n.metadata is distinct from old.metadata and (octet_length(n.metadata::text) > 1048576 or jsonb_path_exists(n.metadata, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'metadata', '1048576', 'bytes']
+    when octet_length(n.uri) > 1048576 and n.uri is distinct from old.uri and current_user <> 'howdah_eraser' then array['size', 'uri', '1048576', 'bytes']
+    when strpos(n.metadata::text, 'howdah.sealed.v') > 0 and n.metadata is distinct from old.metadata then array['sealed', 'metadata']
+    when strpos(n.name::text, 'howdah.sealed.v') > 0 and n.name is distinct from old.name then array['sealed', 'name']
+    when strpos(n.sha256::text, 'howdah.sealed.v') > 0 and n.sha256 is distinct from old.sha256 then array['sealed', 'sha256']
+    when strpos(n.type::text, 'howdah.sealed.v') > 0 and n.type is distinct from old.type then array['sealed', 'type']
+    when strpos(n.uri::text, 'howdah.sealed.v') > 0 and n.uri is distinct from old.uri then array['sealed', 'uri']
+    when n.created_by is null then array['missing', 'created_by']
+    when n.name is null then array['missing', 'name']
+    when n.sha256 is null then array['missing', 'sha256']
+    when n.size is null then array['missing', 'size']
+    when n.type is null then array['missing', 'type']
+    when not (octet_length(bytes) <= 8388608) then array['check', 'bytes_are_at_most_8_mb']
+    when not (num_nonnulls(bytes, storage_path) = 1) then array['check', 'bytes_are_in_the_row_or_in_a_file']
+    when not (jsonb_typeof(metadata) = 'object'::text) then array['check', 'metadata_is_an_object']
+    when not ((name ~ '^[^[:cntrl:]]{1,255}$'::text) AND (name ~ '\S'::text)) then array['check', 'name_is_one_short_line']
+    when not (sha256 ~ '^[0-9a-f]{64}$'::text) then array['check', 'sha256_is_hex']
+    when not (size >= 0) then array['check', 'size_is_not_negative']
+    when not ((char_length(storage_path) <= 1000) AND (storage_path ~ '^[^/\\[:cntrl:]][^\\[:cntrl:]]*$'::text) AND (storage_path !~ '(^|/)\.{0,2}(/|$)'::text)) then array['check', 'storage_path_is_relative']
+    when not ((char_length(type) <= 200) AND (type ~ '^[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*(;[ -~]*)?$'::text)) then array['check', 'type_is_a_mime_type']
+    when not ((length(uri) <= 2000) AND (uri ~ '^[a-z][a-z0-9+.-]*:[^[:space:][:cntrl:]]+$'::text) AND (uri !~ '^howdah:'::text)) then array['check', 'uri_is_an_address_of_its_own']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -41041,14 +41196,14 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_retention_policies__refuse_invalid(
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when not ((keep_contents_days >= 0) AND (keep_runs_days >= 1)) then array['runs_are_kept_for_a_day_at_least', null]
-    when not ((keep_sessions_minutes >= 1) AND (keep_sessions_minutes <= 1440)) then array['sessions_are_kept_for_up_to_a_day', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when not ((keep_contents_days >= 0) AND (keep_runs_days >= 1)) then array['check', 'runs_are_kept_for_a_day_at_least']
+    when not ((keep_sessions_minutes >= 1) AND (keep_sessions_minutes <= 1440)) then array['check', 'sessions_are_kept_for_up_to_a_day']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -41089,6 +41244,33 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_schedules__check_references()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null
+    and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('schedules', 'agent_id', 'agents', new.agent_id::text, 'schedules_tenant_id_agent_id_fkey');
+  end if;
+  if new.session_id is not null
+    and not exists (select from howdah.sessions as r where r.tenant_id = new.tenant_id and r.id = new.session_id) then
+    perform howdah_private.refuse_unknown('schedules', 'session_id', 'sessions', new.session_id::text, 'schedules_tenant_id_session_id_fkey');
+  end if;
+  if new.user_id is not null
+    and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
+    perform howdah_private.refuse_unknown('schedules', 'user_id', 'users', new.user_id::text, 'schedules_tenant_id_user_id_fkey');
+  end if;
+  if new.workflow_id is not null
+    and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
+    perform howdah_private.refuse_unknown('schedules', 'workflow_id', 'workflows', new.workflow_id::text, 'schedules_tenant_id_workflow_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_schedules__plan()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -41120,75 +41302,42 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_schedules__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.cron is null then array[null, 'cron']
-    when n.input is null then array[null, 'input']
-    when n.name is null then array[null, 'name']
-    when not (num_nonnulls(agent_id, workflow_id) = 1) then array['a_schedule_is_for_an_agent_or_a_workflow', null]
-    when not (octet_length(input) <= 1048576) then array['input_is_at_most_1_mb', null]
-    when not (jsonb_typeof(last_error) = 'object'::text) then array['last_error_is_an_object', null]
-    when not (jsonb_typeof(metadata) = 'object'::text) then array['metadata_is_an_object', null]
-    when not ((name ~ '\S'::text) AND (length(name) <= 200)) then array['name_is_not_empty', null]
-    when not (is_active OR (next_at IS NULL)) then array['paused_schedules_have_no_next_time', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when length(n.concurrency_key) > 500 and n.concurrency_key is distinct from old.concurrency_key and current_user <> 'howdah_eraser' then array['size', 'concurrency_key', '500', 'characters']
+    when length(n.cron) > 200 and n.cron is distinct from old.cron and current_user <> 'howdah_eraser' then array['size', 'cron', '200', 'characters']
+    when pg_column_size(n.input_data) > 500 and n.input_data is distinct from old.input_data and (octet_length(n.input_data::text) > 1048576 or jsonb_path_exists(n.input_data, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'input_data', '1048576', 'bytes']
+    when pg_column_size(n.metadata) > 500 and n.metadata is distinct from old.metadata and (octet_length(n.metadata::text) > 1048576 or jsonb_path_exists(n.metadata, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'metadata', '1048576', 'bytes']
+    when length(n.name) > 200 and n.name is distinct from old.name and current_user <> 'howdah_eraser' then array['size', 'name', '200', 'characters']
+    when length(n.timezone) > 100 and n.timezone is distinct from old.timezone and current_user <> 'howdah_eraser' then array['size', 'timezone', '100', 'characters']
+    when strpos(n.concurrency_key::text, 'howdah.sealed.v') > 0 and n.concurrency_key is distinct from old.concurrency_key then array['sealed', 'concurrency_key']
+    when strpos(n.cron::text, 'howdah.sealed.v') > 0 and n.cron is distinct from old.cron then array['sealed', 'cron']
+    when strpos(n.input::text, 'howdah.sealed.v') > 0 and n.input is distinct from old.input then array['sealed', 'input']
+    when strpos(n.input_data::text, 'howdah.sealed.v') > 0 and n.input_data is distinct from old.input_data then array['sealed', 'input_data']
+    when strpos(n.metadata::text, 'howdah.sealed.v') > 0 and n.metadata is distinct from old.metadata then array['sealed', 'metadata']
+    when strpos(n.name::text, 'howdah.sealed.v') > 0 and n.name is distinct from old.name then array['sealed', 'name']
+    when strpos(n.timezone::text, 'howdah.sealed.v') > 0 and n.timezone is distinct from old.timezone then array['sealed', 'timezone']
+    when n.cron is null then array['missing', 'cron']
+    when n.input is null then array['missing', 'input']
+    when n.name is null then array['missing', 'name']
+    when not (num_nonnulls(agent_id, workflow_id) = 1) then array['check', 'a_schedule_is_for_an_agent_or_a_workflow']
+    when not (octet_length(input) <= 1048576) then array['check', 'input_is_at_most_1_mb']
+    when not (jsonb_typeof(last_error) = 'object'::text) then array['check', 'last_error_is_an_object']
+    when not (jsonb_typeof(metadata) = 'object'::text) then array['check', 'metadata_is_an_object']
+    when not ((name ~ '\S'::text) AND (length(name) <= 200)) then array['check', 'name_is_not_empty']
+    when not (is_active OR (next_at IS NULL)) then array['check', 'paused_schedules_have_no_next_time']
+    when n.concurrency_key is distinct from old.concurrency_key and howdah_private.name_fault(n.concurrency_key) is not null then array['name', 'concurrency_key']
+    when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg_schedules__refuse_unknown()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if new.agent_id is not null
-    and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('schedules', 'agent_id', 'agents', new.agent_id::text, 'schedules_tenant_id_agent_id_fkey');
-  end if;
-  if new.session_id is not null
-    and not exists (select from howdah.sessions as r where r.tenant_id = new.tenant_id and r.id = new.session_id) then
-    perform howdah_private.refuse_unknown('schedules', 'session_id', 'sessions', new.session_id::text, 'schedules_tenant_id_session_id_fkey');
-  end if;
-  if new.user_id is not null
-    and not exists (select from howdah.users as r where r.tenant_id = new.tenant_id and r.id = new.user_id) then
-    perform howdah_private.refuse_unknown('schedules', 'user_id', 'users', new.user_id::text, 'schedules_tenant_id_user_id_fkey');
-  end if;
-  if new.workflow_id is not null
-    and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
-    perform howdah_private.refuse_unknown('schedules', 'workflow_id', 'workflows', new.workflow_id::text, 'schedules_tenant_id_workflow_id_fkey');
-  end if;
-  return null;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_secrets__refuse_invalid()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_refused text[];
-begin
-  select case
-    when n.fingerprint is null then array[null, 'fingerprint']
-    when n.name is null then array[null, 'name']
-    when not (name ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$'::text) then array['name_is_a_word', null]
-    when not (version > 0) then array['version_is_positive', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
-  end if;
-  return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_secrets__refuse_unknown()
+CREATE OR REPLACE FUNCTION howdah_private.tg_secrets__check_references()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -41204,6 +41353,28 @@ begin
     perform howdah_private.refuse_unknown('secrets', 'webhook_id', 'webhooks', new.webhook_id::text, 'secrets_webhook_id_fkey');
   end if;
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_secrets__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when n.fingerprint is null then array['missing', 'fingerprint']
+    when n.name is null then array['missing', 'name']
+    when not (name ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$'::text) then array['check', 'name_is_a_word']
+    when not (version > 0) then array['check', 'version_is_positive']
+    when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
+  return new;
 end $function$
 ;
 
@@ -41269,14 +41440,18 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_sessions__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when not (num_nonnulls(agent_id, workflow_id) <= 1) then array['a_session_is_with_an_agent_or_a_workflow', null]
-    when not (jsonb_typeof(state) = 'object'::text) then array['state_is_an_object', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when pg_column_size(n.state) > 500 and n.state is distinct from old.state and (octet_length(n.state::text) > 1048576 or jsonb_path_exists(n.state, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'state', '1048576', 'bytes']
+    when length(n.title) > 500 and n.title is distinct from old.title and current_user <> 'howdah_eraser' then array['size', 'title', '500', 'characters']
+    when strpos(n.state::text, 'howdah.sealed.v') > 0 and n.state is distinct from old.state then array['sealed', 'state']
+    when strpos(n.title::text, 'howdah.sealed.v') > 0 and n.title is distinct from old.title then array['sealed', 'title']
+    when not (num_nonnulls(agent_id, workflow_id) <= 1) then array['check', 'a_session_is_with_an_agent_or_a_workflow']
+    when not (jsonb_typeof(state) = 'object'::text) then array['check', 'state_is_an_object']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -41340,15 +41515,19 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_settings__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.key is null then array[null, 'key']
-    when n.value is null then array[null, 'value']
-    when not (jsonb_typeof(value) = 'number'::text) then array['value_is_a_number', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when length(n.key) > 200 and n.key is distinct from old.key and current_user <> 'howdah_eraser' then array['size', 'key', '200', 'characters']
+    when pg_column_size(n.value) > 500 and n.value is distinct from old.value and (octet_length(n.value::text) > 1048576 or jsonb_path_exists(n.value, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'value', '1048576', 'bytes']
+    when strpos(n.key::text, 'howdah.sealed.v') > 0 and n.key is distinct from old.key then array['sealed', 'key']
+    when strpos(n.value::text, 'howdah.sealed.v') > 0 and n.value is distinct from old.value then array['sealed', 'value']
+    when n.key is null then array['missing', 'key']
+    when n.value is null then array['missing', 'value']
+    when not (jsonb_typeof(value) = 'number'::text) then array['check', 'value_is_a_number']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -41376,21 +41555,45 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_skill_versions__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.created_by is null then array[null, 'created_by']
-    when n.definition is null then array[null, 'definition']
-    when n.digest is null then array[null, 'digest']
-    when n.skill_id is null then array[null, 'skill_id']
-    when n.tenant_id is null then array[null, 'tenant_id']
-    when n.version is null then array[null, 'version']
-    when not (jsonb_typeof(definition) = 'object'::text) then array['definition_is_an_object', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when n.created_by is null then array['missing', 'created_by']
+    when n.definition is null then array['missing', 'definition']
+    when n.digest is null then array['missing', 'digest']
+    when n.skill_id is null then array['missing', 'skill_id']
+    when n.tenant_id is null then array['missing', 'tenant_id']
+    when n.version is null then array['missing', 'version']
+    when not (jsonb_typeof(definition) = 'object'::text) then array['check', 'definition_is_an_object']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_skills__check_references()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'DELETE' then
+  if exists (select from howdah.agent_skills as r where r.tenant_id = old.tenant_id and r.skill_id = old.id) then
+    perform howdah_private.refuse_used('skills', 'agent_skills', 'agent_skills_tenant_id_skill_id_fkey');
+  end if;
+  if exists (select from howdah.skill_versions as r where r.tenant_id = old.tenant_id and r.skill_id = old.id) then
+    perform howdah_private.refuse_used('skills', 'skill_versions', 'skill_versions_tenant_id_skill_id_fkey');
+  end if;
+    return null;
+  end if;
+  if new.agent_system_id is not null
+    and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
+    perform howdah_private.refuse_unknown('skills', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'skills_tenant_id_agent_system_id_fkey');
+  end if;
+  return null;
 end $function$
 ;
 
@@ -41428,52 +41631,28 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_skills__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.content is null then array[null, 'content']
-    when n.description is null then array[null, 'description']
-    when n.name is null then array[null, 'name']
-    when not (content ~ '\S'::text) then array['content_is_not_empty', null]
-    when not ((description ~ '\S'::text) AND (description !~ '[\n\r]'::text) AND (length(description) <= 500)) then array['description_is_one_short_line', null]
-    when not (name ~ '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'::text) then array['name_is_a_word', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when n.deleted_at not between '0001-01-02' and '9999-12-30' and n.deleted_at is distinct from old.deleted_at then array['time', 'deleted_at']
+    when octet_length(n.content) > 61440 and n.content is distinct from old.content and current_user <> 'howdah_eraser' then array['size', 'content', '61440', 'bytes']
+    when octet_length(n.description) > 102400 and n.description is distinct from old.description and current_user <> 'howdah_eraser' then array['size', 'description', '102400', 'bytes']
+    when length(n.name) > 200 and n.name is distinct from old.name and current_user <> 'howdah_eraser' then array['size', 'name', '200', 'characters']
+    when strpos(n.content::text, 'howdah.sealed.v') > 0 and n.content is distinct from old.content then array['sealed', 'content']
+    when strpos(n.description::text, 'howdah.sealed.v') > 0 and n.description is distinct from old.description then array['sealed', 'description']
+    when strpos(n.name::text, 'howdah.sealed.v') > 0 and n.name is distinct from old.name then array['sealed', 'name']
+    when n.content is null then array['missing', 'content']
+    when n.description is null then array['missing', 'description']
+    when n.name is null then array['missing', 'name']
+    when not (content ~ '\S'::text) then array['check', 'content_is_not_empty']
+    when not ((description ~ '\S'::text) AND (description !~ '[\n\r]'::text) AND (length(description) <= 500)) then array['check', 'description_is_one_short_line']
+    when not (name ~ '^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'::text) then array['check', 'name_is_a_word']
+    when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_skills__refuse_unknown()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if new.agent_system_id is not null
-    and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
-    perform howdah_private.refuse_unknown('skills', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'skills_tenant_id_agent_system_id_fkey');
-  end if;
-  return null;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_skills__refuse_used()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if exists (select from howdah.agent_skills as r where r.tenant_id = old.tenant_id and r.skill_id = old.id) then
-    perform howdah_private.refuse_used('skills', 'agent_skills', 'agent_skills_tenant_id_skill_id_fkey');
-  end if;
-  if exists (select from howdah.skill_versions as r where r.tenant_id = old.tenant_id and r.skill_id = old.id) then
-    perform howdah_private.refuse_used('skills', 'skill_versions', 'skill_versions_tenant_id_skill_id_fkey');
-  end if;
-  return null;
 end $function$
 ;
 
@@ -41495,15 +41674,15 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_status_transitions__refuse_invalid(
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.cause is null then array[null, 'cause']
-    when n.from_status is null then array[null, 'from_status']
-    when n.to_status is null then array[null, 'to_status']
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when n.cause is null then array['missing', 'cause']
+    when n.from_status is null then array['missing', 'from_status']
+    when n.to_status is null then array['missing', 'to_status']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -41538,6 +41717,25 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_table_triggers__check_references()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null
+    and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('table_triggers', 'agent_id', 'agents', new.agent_id::text, 'table_triggers_tenant_id_agent_id_fkey');
+  end if;
+  if new.workflow_id is not null
+    and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
+    perform howdah_private.refuse_unknown('table_triggers', 'workflow_id', 'workflows', new.workflow_id::text, 'table_triggers_tenant_id_workflow_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_table_triggers__drop()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -41555,41 +41753,22 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_table_triggers__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.input is null then array[null, 'input']
-    when n.key_columns is null then array[null, 'key_columns']
-    when n.table_name is null then array[null, 'table_name']
-    when not (((debounce_key IS NULL) = (debounce_ms IS NULL)) AND (debounce_ms > 0)) then array['a_debounce_key_has_a_window', null]
-    when not (num_nonnulls(agent_id, workflow_id) = 1) then array['a_watch_is_for_an_agent_or_a_workflow', null]
-    when not (on_event = ANY (ARRAY['insert'::text, 'update'::text, 'insert or update'::text])) then array['on_event_is_insert_or_update', null]
-    when not (on_refusal = ANY (ARRAY['record'::text, 'raise'::text])) then array['on_refusal_is_record_or_raise', null]
-    when not ((into_column IS NULL) OR (cardinality(key_columns) > 0)) then array['rows_are_found_by_a_key', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when n.input is null then array['missing', 'input']
+    when n.key_columns is null then array['missing', 'key_columns']
+    when n.table_name is null then array['missing', 'table_name']
+    when not (((debounce_key IS NULL) = (debounce_ms IS NULL)) AND (debounce_ms > 0)) then array['check', 'a_debounce_key_has_a_window']
+    when not (num_nonnulls(agent_id, workflow_id) = 1) then array['check', 'a_watch_is_for_an_agent_or_a_workflow']
+    when not (on_event = ANY (ARRAY['insert'::text, 'update'::text, 'insert or update'::text])) then array['check', 'on_event_is_insert_or_update']
+    when not (on_refusal = ANY (ARRAY['record'::text, 'raise'::text])) then array['check', 'on_refusal_is_record_or_raise']
+    when not ((into_column IS NULL) OR (cardinality(key_columns) > 0)) then array['check', 'rows_are_found_by_a_key']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_table_triggers__refuse_unknown()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if new.agent_id is not null
-    and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('table_triggers', 'agent_id', 'agents', new.agent_id::text, 'table_triggers_tenant_id_agent_id_fkey');
-  end if;
-  if new.workflow_id is not null
-    and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
-    perform howdah_private.refuse_unknown('table_triggers', 'workflow_id', 'workflows', new.workflow_id::text, 'table_triggers_tenant_id_workflow_id_fkey');
-  end if;
-  return null;
 end $function$
 ;
 
@@ -41615,16 +41794,17 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_tenants__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.name is null then array[null, 'name']
-    when n.slug is null then array[null, 'slug']
-    when not (slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text) then array['slug_is_short_and_lower_case', null]
-    when not ((weight >= 1) AND (weight <= 1000)) then array['weight_is_from_1_to_1000', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when n.name is null then array['missing', 'name']
+    when n.slug is null then array['missing', 'slug']
+    when not (slug ~ '^[a-z0-9][a-z0-9-]{0,62}$'::text) then array['check', 'slug_is_short_and_lower_case']
+    when not ((weight >= 1) AND (weight <= 1000)) then array['check', 'weight_is_from_1_to_1000']
+    when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -41710,18 +41890,20 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_todos__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n."position" is null then array[null, 'position']
-    when n.session_id is null then array[null, 'session_id']
-    when n.title is null then array[null, 'title']
-    when not (char_length(note) <= 4000) then array['note_has_at_most_4000_characters', null]
-    when not (("position" >= 1) AND ("position" <= 1000000)) then array['position_counts_from_one', null]
-    when not ((char_length(title) <= 500) AND (title ~ '\S'::text)) then array['title_has_1_to_500_characters', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when strpos(n.note::text, 'howdah.sealed.v') > 0 and n.note is distinct from old.note then array['sealed', 'note']
+    when strpos(n.title::text, 'howdah.sealed.v') > 0 and n.title is distinct from old.title then array['sealed', 'title']
+    when n."position" is null then array['missing', 'position']
+    when n.session_id is null then array['missing', 'session_id']
+    when n.title is null then array['missing', 'title']
+    when not (char_length(note) <= 4000) then array['check', 'note_has_at_most_4000_characters']
+    when not (("position" >= 1) AND ("position" <= 1000000)) then array['check', 'position_counts_from_one']
+    when not ((char_length(title) <= 500) AND (title ~ '\S'::text)) then array['check', 'title_has_1_to_500_characters']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -41740,27 +41922,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg_tool_policies__refuse_invalid()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_refused text[];
-begin
-  select case
-    when n.decision is null then array[null, 'decision']
-    when not (num_nonnulls(tool_id, kind) <= 1) then array['a_policy_is_about_a_tool_or_a_kind', null]
-    when not (min_trust <> 'external'::howdah.trust) then array['min_trust_is_above_external', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
-  end if;
-  return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_tool_policies__refuse_unknown()
+CREATE OR REPLACE FUNCTION howdah_private.tg_tool_policies__check_references()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -41776,6 +41938,26 @@ begin
     perform howdah_private.refuse_unknown('tool_policies', 'tool_id', 'tools', new.tool_id::text, 'tool_policies_tenant_id_tool_id_fkey');
   end if;
   return null;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_tool_policies__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when n.decision is null then array['missing', 'decision']
+    when not (num_nonnulls(tool_id, kind) <= 1) then array['check', 'a_policy_is_about_a_tool_or_a_kind']
+    when not (min_trust <> 'external'::howdah.trust) then array['check', 'min_trust_is_above_external']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
+  return new;
 end $function$
 ;
 
@@ -41802,6 +41984,37 @@ begin
   perform howdah_private.check_http_tool(new.parameters, new.configuration, of_agent => false)
   where new.kind = 'http';
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_tools__check_references()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null
+    and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('tools', 'agent_id', 'agents', new.agent_id::text, 'tools_tenant_id_agent_id_fkey');
+  end if;
+  if new.agent_system_id is not null
+    and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
+    perform howdah_private.refuse_unknown('tools', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'tools_tenant_id_agent_system_id_fkey');
+  end if;
+  if new.compensation_tool_id is not null
+    and not exists (select from howdah.tools as r where r.tenant_id = new.tenant_id and r.id = new.compensation_tool_id) then
+    perform howdah_private.refuse_unknown('tools', 'compensation_tool_id', 'tools', new.compensation_tool_id::text, 'tools_tenant_id_compensation_tool_id_fkey');
+  end if;
+  if new.server_id is not null
+    and not exists (select from howdah.mcp_servers as r where r.tenant_id = new.tenant_id and r.id = new.server_id) then
+    perform howdah_private.refuse_unknown('tools', 'server_id', 'mcp_servers', new.server_id::text, 'tools_tenant_id_server_id_fkey');
+  end if;
+  if new.workflow_id is not null
+    and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
+    perform howdah_private.refuse_unknown('tools', 'workflow_id', 'workflows', new.workflow_id::text, 'tools_tenant_id_workflow_id_fkey');
+  end if;
+  return null;
 end $function$
 ;
 
@@ -41852,24 +42065,37 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_tools__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.kind is null then array[null, 'kind']
-    when n.name is null then array[null, 'name']
-    when not ((kind = 'agent'::howdah.tool_kind) = (agent_id IS NOT NULL)) then array['agent_tools_name_their_agent', null]
-    when not howdah_private.fit_the_wire(aliases) then array['aliases_fit_the_wire', null]
-    when not (compensation_tool_id <> id) then array['compensation_is_another_tool', null]
-    when not (jsonb_typeof(configuration) = 'object'::text) then array['configuration_is_an_object', null]
-    when not ((kind = 'mcp'::howdah.tool_kind) = (server_id IS NOT NULL)) then array['mcp_tools_name_their_server', null]
-    when not howdah_private.fit_the_wire(ARRAY[name]) then array['name_fits_the_wire', null]
-    when not (kind = ANY (ARRAY['builtin'::howdah.tool_kind, 'sql'::howdah.tool_kind, 'custom'::howdah.tool_kind, 'agent'::howdah.tool_kind, 'workflow'::howdah.tool_kind, 'mcp'::howdah.tool_kind, 'http'::howdah.tool_kind])) then array['only_tools_that_do_something_exist', null]
-    when not ((jsonb_typeof(parameters) = 'object'::text) AND (COALESCE((parameters ->> 'type'::text), 'object'::text) = 'object'::text)) then array['parameters_are_a_schema_of_an_object', null]
-    when not ((timeout_ms >= 1) AND (timeout_ms <= 3600000)) then array['timeout_is_between_a_millisecond_and_an_hour', null]
-    when not ((kind = 'workflow'::howdah.tool_kind) = (workflow_id IS NOT NULL)) then array['workflow_tools_name_their_workflow', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when pg_column_size(n.aliases) > 1000 and n.aliases is distinct from old.aliases and octet_length(to_jsonb(n.aliases)::text) > 102400 and current_user <> 'howdah_eraser' then array['size', 'aliases', '102400', 'bytes']
+    when pg_column_size(n.capabilities) > 1000 and n.capabilities is distinct from old.capabilities and octet_length(to_jsonb(n.capabilities)::text) > 102400 and current_user <> 'howdah_eraser' then array['size', 'capabilities', '102400', 'bytes']
+    when pg_column_size(n.configuration) > 500 and n.configuration is distinct from old.configuration and (octet_length(n.configuration::text) > 1048576 or jsonb_path_exists(n.configuration, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'configuration', '1048576', 'bytes']
+    when octet_length(n.description) > 102400 and n.description is distinct from old.description and current_user <> 'howdah_eraser' then array['size', 'description', '102400', 'bytes']
+    when length(n.domain) > 200 and n.domain is distinct from old.domain and current_user <> 'howdah_eraser' then array['size', 'domain', '200', 'characters']
+    when pg_column_size(n.parameters) > 500 and n.parameters is distinct from old.parameters and (octet_length(n.parameters::text) > 1048576 or jsonb_path_exists(n.parameters, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'parameters', '1048576', 'bytes']
+    when strpos(n.aliases::text, 'howdah.sealed.v') > 0 and n.aliases is distinct from old.aliases then array['sealed', 'aliases']
+    when strpos(n.capabilities::text, 'howdah.sealed.v') > 0 and n.capabilities is distinct from old.capabilities then array['sealed', 'capabilities']
+    when strpos(n.configuration::text, 'howdah.sealed.v') > 0 and n.configuration is distinct from old.configuration then array['sealed', 'configuration']
+    when strpos(n.description::text, 'howdah.sealed.v') > 0 and n.description is distinct from old.description then array['sealed', 'description']
+    when strpos(n.domain::text, 'howdah.sealed.v') > 0 and n.domain is distinct from old.domain then array['sealed', 'domain']
+    when strpos(n.name::text, 'howdah.sealed.v') > 0 and n.name is distinct from old.name then array['sealed', 'name']
+    when strpos(n.parameters::text, 'howdah.sealed.v') > 0 and n.parameters is distinct from old.parameters then array['sealed', 'parameters']
+    when n.kind is null then array['missing', 'kind']
+    when n.name is null then array['missing', 'name']
+    when not ((kind = 'agent'::howdah.tool_kind) = (agent_id IS NOT NULL)) then array['check', 'agent_tools_name_their_agent']
+    when not howdah_private.fit_the_wire(aliases) then array['check', 'aliases_fit_the_wire']
+    when not (compensation_tool_id <> id) then array['check', 'compensation_is_another_tool']
+    when not (jsonb_typeof(configuration) = 'object'::text) then array['check', 'configuration_is_an_object']
+    when not ((kind = 'mcp'::howdah.tool_kind) = (server_id IS NOT NULL)) then array['check', 'mcp_tools_name_their_server']
+    when not howdah_private.fit_the_wire(ARRAY[name]) then array['check', 'name_fits_the_wire']
+    when not (kind = ANY (ARRAY['builtin'::howdah.tool_kind, 'sql'::howdah.tool_kind, 'custom'::howdah.tool_kind, 'agent'::howdah.tool_kind, 'workflow'::howdah.tool_kind, 'mcp'::howdah.tool_kind, 'http'::howdah.tool_kind])) then array['check', 'only_tools_that_do_something_exist']
+    when not ((jsonb_typeof(parameters) = 'object'::text) AND (COALESCE((parameters ->> 'type'::text), 'object'::text) = 'object'::text)) then array['check', 'parameters_are_a_schema_of_an_object']
+    when not ((timeout_ms >= 1) AND (timeout_ms <= 3600000)) then array['check', 'timeout_is_between_a_millisecond_and_an_hour']
+    when not ((kind = 'workflow'::howdah.tool_kind) = (workflow_id IS NOT NULL)) then array['check', 'workflow_tools_name_their_workflow']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -41914,37 +42140,6 @@ begin
     perform howdah_private.check_function_exists(new.configuration);
   end if;
   return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_tools__refuse_unknown()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if new.agent_id is not null
-    and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('tools', 'agent_id', 'agents', new.agent_id::text, 'tools_tenant_id_agent_id_fkey');
-  end if;
-  if new.agent_system_id is not null
-    and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
-    perform howdah_private.refuse_unknown('tools', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'tools_tenant_id_agent_system_id_fkey');
-  end if;
-  if new.compensation_tool_id is not null
-    and not exists (select from howdah.tools as r where r.tenant_id = new.tenant_id and r.id = new.compensation_tool_id) then
-    perform howdah_private.refuse_unknown('tools', 'compensation_tool_id', 'tools', new.compensation_tool_id::text, 'tools_tenant_id_compensation_tool_id_fkey');
-  end if;
-  if new.server_id is not null
-    and not exists (select from howdah.mcp_servers as r where r.tenant_id = new.tenant_id and r.id = new.server_id) then
-    perform howdah_private.refuse_unknown('tools', 'server_id', 'mcp_servers', new.server_id::text, 'tools_tenant_id_server_id_fkey');
-  end if;
-  if new.workflow_id is not null
-    and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
-    perform howdah_private.refuse_unknown('tools', 'workflow_id', 'workflows', new.workflow_id::text, 'tools_tenant_id_workflow_id_fkey');
-  end if;
-  return null;
 end $function$
 ;
 
@@ -42005,17 +42200,17 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_usage_durations__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.bucket is null then array[null, 'bucket']
-    when n.calls is null then array[null, 'calls']
-    when n.day is null then array[null, 'day']
-    when n.micros is null then array[null, 'micros']
-    when n.tenant_id is null then array[null, 'tenant_id']
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when n.bucket is null then array['missing', 'bucket']
+    when n.calls is null then array['missing', 'calls']
+    when n.day is null then array['missing', 'day']
+    when n.micros is null then array['missing', 'micros']
+    when n.tenant_id is null then array['missing', 'tenant_id']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -42027,15 +42222,15 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_usage_totals__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.day is null then array[null, 'day']
-    when n.outcome is null then array[null, 'outcome']
-    when n.tenant_id is null then array[null, 'tenant_id']
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when n.day is null then array['missing', 'day']
+    when n.outcome is null then array['missing', 'outcome']
+    when n.tenant_id is null then array['missing', 'tenant_id']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -42060,13 +42255,18 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_users__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.username is null then array[null, 'username']
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when length(n.email) > 320 and n.email is distinct from old.email and current_user <> 'howdah_eraser' then array['size', 'email', '320', 'characters']
+    when length(n.username) > 200 and n.username is distinct from old.username and current_user <> 'howdah_eraser' then array['size', 'username', '200', 'characters']
+    when strpos(n.email::text, 'howdah.sealed.v') > 0 and n.email is distinct from old.email then array['sealed', 'email']
+    when strpos(n.username::text, 'howdah.sealed.v') > 0 and n.username is distinct from old.username then array['sealed', 'username']
+    when n.username is null then array['missing', 'username']
+    when n.username is distinct from old.username and howdah_private.name_fault(n.username) is not null then array['name', 'username']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -42085,28 +42285,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg_version_labels__refuse_invalid()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_refused text[];
-begin
-  select case
-    when n.label is null then array[null, 'label']
-    when n.version is null then array[null, 'version']
-    when not (label ~ '^[a-z][a-z0-9_-]{0,62}$'::text) then array['a_label_is_a_word', null]
-    when not (num_nonnulls(agent_id, workflow_id, prompt_id) = 1) then array['a_label_is_of_one_thing', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
-  end if;
-  return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_version_labels__refuse_unknown()
+CREATE OR REPLACE FUNCTION howdah_private.tg_version_labels__check_references()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -42141,24 +42320,47 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_version_labels__refuse_invalid()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_fault text[];
+begin
+  select case
+    when octet_length(n.label) > 1048576 and n.label is distinct from old.label and current_user <> 'howdah_eraser' then array['size', 'label', '1048576', 'bytes']
+    when strpos(n.label::text, 'howdah.sealed.v') > 0 and n.label is distinct from old.label then array['sealed', 'label']
+    when n.label is null then array['missing', 'label']
+    when n.version is null then array['missing', 'version']
+    when not (label ~ '^[a-z][a-z0-9_-]{0,62}$'::text) then array['check', 'a_label_is_a_word']
+    when not (num_nonnulls(agent_id, workflow_id, prompt_id) = 1) then array['check', 'a_label_is_of_one_thing']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
+  end if;
+  return new;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_watched_rows__refuse_invalid()
  RETURNS trigger
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.execution_id is null then array[null, 'execution_id']
-    when n.row_key is null then array[null, 'row_key']
-    when n.table_trigger_id is null then array[null, 'table_trigger_id']
-    when n.watches is null then array[null, 'watches']
-    when not (jsonb_typeof(error) = 'object'::text) then array['error_is_an_object', null]
-    when not (jsonb_typeof(row_key) = 'object'::text) then array['row_key_is_an_object', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when n.execution_id is null then array['missing', 'execution_id']
+    when n.row_key is null then array['missing', 'row_key']
+    when n.table_trigger_id is null then array['missing', 'table_trigger_id']
+    when n.watches is null then array['missing', 'watches']
+    when not (jsonb_typeof(error) = 'object'::text) then array['check', 'error_is_an_object']
+    when not (jsonb_typeof(row_key) = 'object'::text) then array['check', 'row_key_is_an_object']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -42170,19 +42372,19 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_webhook_deliveries__refuse_invalid(
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.event is null then array[null, 'event']
-    when n.payload is null then array[null, 'payload']
-    when n.url is null then array[null, 'url']
-    when not (num_nonnulls(execution_id, alert_rule_id) = 1) then array['a_delivery_is_about_a_run_or_an_alert', null]
-    when not ((status = 'delivered'::howdah.delivery_status) = (delivered_at IS NOT NULL)) then array['delivered_ones_have_a_time', null]
-    when not (jsonb_typeof(payload) = 'object'::text) then array['payload_is_an_object', null]
-    when not ((status = 'pending'::howdah.delivery_status) = (next_attempt_at IS NOT NULL)) then array['pending_deliveries_have_a_next_time', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when n.event is null then array['missing', 'event']
+    when n.payload is null then array['missing', 'payload']
+    when n.url is null then array['missing', 'url']
+    when not (num_nonnulls(execution_id, alert_rule_id) = 1) then array['check', 'a_delivery_is_about_a_run_or_an_alert']
+    when not ((status = 'delivered'::howdah.delivery_status) = (delivered_at IS NOT NULL)) then array['check', 'delivered_ones_have_a_time']
+    when not (jsonb_typeof(payload) = 'object'::text) then array['check', 'payload_is_an_object']
+    when not ((status = 'pending'::howdah.delivery_status) = (next_attempt_at IS NOT NULL)) then array['check', 'pending_deliveries_have_a_next_time']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -42211,6 +42413,25 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_webhooks__check_references()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null
+    and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('webhooks', 'agent_id', 'agents', new.agent_id::text, 'webhooks_tenant_id_agent_id_fkey');
+  end if;
+  if new.workflow_id is not null
+    and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
+    perform howdah_private.refuse_unknown('webhooks', 'workflow_id', 'workflows', new.workflow_id::text, 'webhooks_tenant_id_workflow_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_webhooks__guard()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -42230,37 +42451,27 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_webhooks__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.url is null then array[null, 'url']
-    when not ((NOT is_active) OR (disabled_because IS NULL)) then array['an_active_webhook_is_not_disabled', null]
-    when not ((cardinality(events) > 0) AND (events <@ ARRAY['execution.completed'::text, 'execution.failed'::text, 'execution.cancelled'::text, 'question.opened'::text, 'alert.firing'::text, 'alert.resolved'::text, 'alert.failed'::text])) then array['events_are_known', null]
-    when not ((url ~* '^https?://[^/@?#\s]+([/?#]\S*)?$'::text) AND (length(url) <= 2000)) then array['url_is_http', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when octet_length(n.description) > 102400 and n.description is distinct from old.description and current_user <> 'howdah_eraser' then array['size', 'description', '102400', 'bytes']
+    when pg_column_size(n.events) > 1000 and n.events is distinct from old.events and octet_length(to_jsonb(n.events)::text) > 102400 and current_user <> 'howdah_eraser' then array['size', 'events', '102400', 'bytes']
+    when octet_length(n.previous_secret_name) > 1048576 and n.previous_secret_name is distinct from old.previous_secret_name and current_user <> 'howdah_eraser' then array['size', 'previous_secret_name', '1048576', 'bytes']
+    when length(n.secret_name) > 200 and n.secret_name is distinct from old.secret_name and current_user <> 'howdah_eraser' then array['size', 'secret_name', '200', 'characters']
+    when strpos(n.description::text, 'howdah.sealed.v') > 0 and n.description is distinct from old.description then array['sealed', 'description']
+    when strpos(n.events::text, 'howdah.sealed.v') > 0 and n.events is distinct from old.events then array['sealed', 'events']
+    when strpos(n.previous_secret_name::text, 'howdah.sealed.v') > 0 and n.previous_secret_name is distinct from old.previous_secret_name then array['sealed', 'previous_secret_name']
+    when strpos(n.secret_name::text, 'howdah.sealed.v') > 0 and n.secret_name is distinct from old.secret_name then array['sealed', 'secret_name']
+    when strpos(n.url::text, 'howdah.sealed.v') > 0 and n.url is distinct from old.url then array['sealed', 'url']
+    when n.url is null then array['missing', 'url']
+    when not ((NOT is_active) OR (disabled_because IS NULL)) then array['check', 'an_active_webhook_is_not_disabled']
+    when not ((cardinality(events) > 0) AND (events <@ ARRAY['execution.completed'::text, 'execution.failed'::text, 'execution.cancelled'::text, 'question.opened'::text, 'alert.firing'::text, 'alert.resolved'::text, 'alert.failed'::text])) then array['check', 'events_are_known']
+    when not ((url ~* '^https?://[^/@?#\s]+([/?#]\S*)?$'::text) AND (length(url) <= 2000)) then array['check', 'url_is_http']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_webhooks__refuse_unknown()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if new.agent_id is not null
-    and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('webhooks', 'agent_id', 'agents', new.agent_id::text, 'webhooks_tenant_id_agent_id_fkey');
-  end if;
-  if new.workflow_id is not null
-    and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
-    perform howdah_private.refuse_unknown('webhooks', 'workflow_id', 'workflows', new.workflow_id::text, 'webhooks_tenant_id_workflow_id_fkey');
-  end if;
-  return null;
 end $function$
 ;
 
@@ -42274,6 +42485,29 @@ begin
   perform howdah_private.check_sub_run_settings(new.configuration);
   perform howdah_private.check_member_question(new.question);
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_workflow_agents__check_references()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if new.agent_id is not null
+    and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
+    perform howdah_private.refuse_unknown('workflow_agents', 'agent_id', 'agents', new.agent_id::text, 'workflow_agents_tenant_id_agent_id_fkey');
+  end if;
+  if new.member_workflow_id is not null
+    and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.member_workflow_id) then
+    perform howdah_private.refuse_unknown('workflow_agents', 'member_workflow_id', 'workflows', new.member_workflow_id::text, 'workflow_agents_tenant_id_member_workflow_id_fkey');
+  end if;
+  if new.workflow_id is not null
+    and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
+    perform howdah_private.refuse_unknown('workflow_agents', 'workflow_id', 'workflows', new.workflow_id::text, 'workflow_agents_tenant_id_workflow_id_fkey');
+  end if;
+  return null;
 end $function$
 ;
 
@@ -42356,44 +42590,27 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_workflow_agents__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.sequence_order is null then array[null, 'sequence_order']
-    when n.workflow_id is null then array[null, 'workflow_id']
-    when not (num_nonnulls(agent_id, member_workflow_id, question) = 1) then array['a_member_is_an_agent_a_workflow_or_a_question', null]
-    when not (jsonb_typeof(configuration) = 'object'::text) then array['configuration_is_an_object', null]
-    when not (jsonb_typeof(question) = 'object'::text) then array['question_is_an_object', null]
-    when not ((role ~ '\S'::text) AND (length(role) <= 200)) then array['role_is_not_empty', null]
-    when not (sequence_order >= 1) then array['sequence_order_counts_from_one', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when pg_column_size(n.configuration) > 500 and n.configuration is distinct from old.configuration and (octet_length(n.configuration::text) > 1048576 or jsonb_path_exists(n.configuration, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'configuration', '1048576', 'bytes']
+    when pg_column_size(n.question) > 500 and n.question is distinct from old.question and (octet_length(n.question::text) > 1048576 or jsonb_path_exists(n.question, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'question', '1048576', 'bytes']
+    when octet_length(n.role) > 1048576 and n.role is distinct from old.role and current_user <> 'howdah_eraser' then array['size', 'role', '1048576', 'bytes']
+    when strpos(n.configuration::text, 'howdah.sealed.v') > 0 and n.configuration is distinct from old.configuration then array['sealed', 'configuration']
+    when strpos(n.question::text, 'howdah.sealed.v') > 0 and n.question is distinct from old.question then array['sealed', 'question']
+    when strpos(n.role::text, 'howdah.sealed.v') > 0 and n.role is distinct from old.role then array['sealed', 'role']
+    when n.sequence_order is null then array['missing', 'sequence_order']
+    when n.workflow_id is null then array['missing', 'workflow_id']
+    when not (num_nonnulls(agent_id, member_workflow_id, question) = 1) then array['check', 'a_member_is_an_agent_a_workflow_or_a_question']
+    when not (jsonb_typeof(configuration) = 'object'::text) then array['check', 'configuration_is_an_object']
+    when not (jsonb_typeof(question) = 'object'::text) then array['check', 'question_is_an_object']
+    when not ((role ~ '\S'::text) AND (length(role) <= 200)) then array['check', 'role_is_not_empty']
+    when not (sequence_order >= 1) then array['check', 'sequence_order_counts_from_one']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_workflow_agents__refuse_unknown()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if new.agent_id is not null
-    and not exists (select from howdah.agents as r where r.tenant_id = new.tenant_id and r.id = new.agent_id) then
-    perform howdah_private.refuse_unknown('workflow_agents', 'agent_id', 'agents', new.agent_id::text, 'workflow_agents_tenant_id_agent_id_fkey');
-  end if;
-  if new.member_workflow_id is not null
-    and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.member_workflow_id) then
-    perform howdah_private.refuse_unknown('workflow_agents', 'member_workflow_id', 'workflows', new.member_workflow_id::text, 'workflow_agents_tenant_id_member_workflow_id_fkey');
-  end if;
-  if new.workflow_id is not null
-    and not exists (select from howdah.workflows as r where r.tenant_id = new.tenant_id and r.id = new.workflow_id) then
-    perform howdah_private.refuse_unknown('workflow_agents', 'workflow_id', 'workflows', new.workflow_id::text, 'workflow_agents_tenant_id_workflow_id_fkey');
-  end if;
-  return null;
 end $function$
 ;
 
@@ -42419,19 +42636,19 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_workflow_versions__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.created_by is null then array[null, 'created_by']
-    when n.definition is null then array[null, 'definition']
-    when n.digest is null then array[null, 'digest']
-    when n.tenant_id is null then array[null, 'tenant_id']
-    when n.version is null then array[null, 'version']
-    when n.workflow_id is null then array[null, 'workflow_id']
-    when not (jsonb_typeof(definition) = 'object'::text) then array['definition_is_an_object', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when n.created_by is null then array['missing', 'created_by']
+    when n.definition is null then array['missing', 'definition']
+    when n.digest is null then array['missing', 'digest']
+    when n.tenant_id is null then array['missing', 'tenant_id']
+    when n.version is null then array['missing', 'version']
+    when n.workflow_id is null then array['missing', 'workflow_id']
+    when not (jsonb_typeof(definition) = 'object'::text) then array['check', 'definition_is_an_object']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
 end $function$
@@ -42458,6 +42675,33 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_workflows__check_references()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'DELETE' then
+  if exists (select from howdah.tools as r where r.tenant_id = old.tenant_id and r.workflow_id = old.id) then
+    perform howdah_private.refuse_used('workflows', 'tools', 'tools_tenant_id_workflow_id_fkey');
+  end if;
+  if exists (select from howdah.workflow_agents as r where r.tenant_id = old.tenant_id and r.member_workflow_id = old.id) then
+    perform howdah_private.refuse_used('workflows', 'workflow_agents', 'workflow_agents_tenant_id_member_workflow_id_fkey');
+  end if;
+  if exists (select from howdah.workflow_versions as r where r.tenant_id = old.tenant_id and r.workflow_id = old.id) then
+    perform howdah_private.refuse_used('workflows', 'workflow_versions', 'workflow_versions_tenant_id_workflow_id_fkey');
+  end if;
+    return null;
+  end if;
+  if new.agent_system_id is not null
+    and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
+    perform howdah_private.refuse_unknown('workflows', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'workflows_tenant_id_agent_system_id_fkey');
+  end if;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_workflows__mark_stale()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -42475,55 +42719,29 @@ CREATE OR REPLACE FUNCTION howdah_private.tg_workflows__refuse_invalid()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_refused text[];
+  v_fault text[];
 begin
   select case
-    when n.name is null then array[null, 'name']
-    when n.type is null then array[null, 'type']
-    when not (jsonb_typeof(configuration) = 'object'::text) then array['configuration_is_an_object', null]
-    when not ((max_steps > 0) AND (max_tokens > 0) AND (max_cost > (0)::numeric) AND (max_seconds > 0)) then array['limits_are_positive', null]
-    when not (max_cost < 'Infinity'::numeric) then array['max_cost_is_finite', null]
-    when not ((name ~ '\S'::text) AND (length(name) <= 200)) then array['name_is_not_empty', null]
-  end into v_refused from (select new.*) as n;
-  if v_refused is not null then
-    perform howdah_private.refuse_row(tg_relid, v_refused[1], v_refused[2]);
+    when pg_column_size(n.configuration) > 500 and n.configuration is distinct from old.configuration and (octet_length(n.configuration::text) > 1048576 or jsonb_path_exists(n.configuration, 'strict $.**{101}')) and current_user <> 'howdah_eraser' then array['size', 'configuration', '1048576', 'bytes']
+    when octet_length(n.description) > 102400 and n.description is distinct from old.description and current_user <> 'howdah_eraser' then array['size', 'description', '102400', 'bytes']
+    when octet_length(n.instruction) > 1048576 and n.instruction is distinct from old.instruction and current_user <> 'howdah_eraser' then array['size', 'instruction', '1048576', 'bytes']
+    when length(n.name) > 200 and n.name is distinct from old.name and current_user <> 'howdah_eraser' then array['size', 'name', '200', 'characters']
+    when strpos(n.configuration::text, 'howdah.sealed.v') > 0 and n.configuration is distinct from old.configuration then array['sealed', 'configuration']
+    when strpos(n.description::text, 'howdah.sealed.v') > 0 and n.description is distinct from old.description then array['sealed', 'description']
+    when strpos(n.instruction::text, 'howdah.sealed.v') > 0 and n.instruction is distinct from old.instruction then array['sealed', 'instruction']
+    when strpos(n.name::text, 'howdah.sealed.v') > 0 and n.name is distinct from old.name then array['sealed', 'name']
+    when n.name is null then array['missing', 'name']
+    when n.type is null then array['missing', 'type']
+    when not (jsonb_typeof(configuration) = 'object'::text) then array['check', 'configuration_is_an_object']
+    when not ((max_steps > 0) AND (max_tokens > 0) AND (max_cost > (0)::numeric) AND (max_seconds > 0)) then array['check', 'limits_are_positive']
+    when not (max_cost < 'Infinity'::numeric) then array['check', 'max_cost_is_finite']
+    when not ((name ~ '\S'::text) AND (length(name) <= 200)) then array['check', 'name_is_not_empty']
+    when n.name is distinct from old.name and howdah_private.name_fault(n.name) is not null then array['name', 'name']
+  end into v_fault from (select new.*) as n;
+  if v_fault is not null then
+    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_workflows__refuse_unknown()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if new.agent_system_id is not null
-    and not exists (select from howdah.agent_systems as r where r.tenant_id = new.tenant_id and r.id = new.agent_system_id) then
-    perform howdah_private.refuse_unknown('workflows', 'agent_system_id', 'agent_systems', new.agent_system_id::text, 'workflows_tenant_id_agent_system_id_fkey');
-  end if;
-  return null;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_workflows__refuse_used()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  if exists (select from howdah.tools as r where r.tenant_id = old.tenant_id and r.workflow_id = old.id) then
-    perform howdah_private.refuse_used('workflows', 'tools', 'tools_tenant_id_workflow_id_fkey');
-  end if;
-  if exists (select from howdah.workflow_agents as r where r.tenant_id = old.tenant_id and r.member_workflow_id = old.id) then
-    perform howdah_private.refuse_used('workflows', 'workflow_agents', 'workflow_agents_tenant_id_member_workflow_id_fkey');
-  end if;
-  if exists (select from howdah.workflow_versions as r where r.tenant_id = old.tenant_id and r.workflow_id = old.id) then
-    perform howdah_private.refuse_used('workflows', 'workflow_versions', 'workflow_versions_tenant_id_workflow_id_fkey');
-  end if;
-  return null;
 end $function$
 ;
 
@@ -43527,7 +43745,8 @@ AS $function$
       coalesce((array_agg(d.last_error order by d.due_at desc)
         filter (where d.last_error is not null))[1], 'none'))
   from howdah_private.alert_limits as l
-  join howdah_private.file_deletions as d on d.created_at < howdah_private.long_ago(l.threshold)
+  join howdah_private.due_work as d on d.kind = 'delete_file'
+    and d.created_at < howdah_private.long_ago(l.threshold)
   where l.name = 'files_not_deleted'
   group by l.name
   union all
@@ -44037,6 +44256,25 @@ AS $function$
       where o.fault is not null
     ) then version_or_current.current_version_id else version_or_current.version_id end
 $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.version_to_pin(e howdah.executions, defaults howdah_private.run_defaults)
+ RETURNS uuid
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_version_id uuid := case
+    when e.agent_version_id is not null then howdah_private.own_version(e)
+    else coalesce(defaults.version_id, howdah_private.refresh_agent_version(e.agent_id)) end;
+begin
+  if coalesce(defaults.prompt_id, e.agent_version_id) is not null
+    and e.parent_execution_id is null then
+    perform howdah_private.check_prompt_values(v_version_id, e.input_data);
+  end if;
+  return v_version_id;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.visible_decision(name text, call_id text, output jsonb)
@@ -44806,21 +45044,20 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.with_limits_of_settings(defaults text[])
- RETURNS text[]
+CREATE OR REPLACE FUNCTION howdah_private.with_limits_of_settings(defaults howdah_private.run_defaults)
+ RETURNS howdah_private.run_defaults
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
   v_limits jsonb := howdah_private.settings_of(
-    defaults[2]::uuid, '{max_steps,max_tokens,max_cost,max_seconds}');
+    defaults.tenant_id, '{max_steps,max_tokens,max_cost,max_seconds}');
 begin
-  defaults[4:7] := array[
-    coalesce(defaults[4], v_limits ->> 'max_steps'),
-    coalesce(defaults[5], v_limits ->> 'max_tokens'),
-    coalesce(defaults[6], v_limits ->> 'max_cost'),
-    coalesce(defaults[7], v_limits ->> 'max_seconds')];
+  defaults.max_steps := coalesce(defaults.max_steps, (v_limits ->> 'max_steps')::int);
+  defaults.max_tokens := coalesce(defaults.max_tokens, (v_limits ->> 'max_tokens')::bigint);
+  defaults.max_cost := coalesce(defaults.max_cost, (v_limits ->> 'max_cost')::numeric);
+  defaults.max_seconds := coalesce(defaults.max_seconds, (v_limits ->> 'max_seconds')::int);
   return defaults;
 end $function$
 ;
@@ -45062,6 +45299,18 @@ begin
     then v_document #- parts[1:3]
     else v_document end;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.workers_for_offers()
+ RETURNS TABLE(id uuid)
+ LANGUAGE sql
+ STABLE
+BEGIN ATOMIC
+ SELECT l.id
+    FROM howdah_private.workers l
+   WHERE ((l.only_tenants IS NULL) AND (l.only_run IS NULL) AND (l.heartbeat_at > (clock_timestamp() - '00:00:03'::interval)))
+   ORDER BY (random());
+END
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.workflow_by_name(name text)
@@ -45560,13 +45809,14 @@ begin
     from jsonb_array_elements(write_run_contents.contents) as c (row)
   ) as r join howdah.executions as e on e.id = r.id
   where not exists (
-    select from howdah_private.encryptions_due as d where d.execution_id = e.root_execution_id)
+    select from howdah_private.due_work as d
+    where d.kind = 'encrypt_run' and d.id = e.root_execution_id)
   limit 1;
   if found then
     raise exception using errcode = 'HWDEN',
       message = format('the contents of execution %s are not due for encryption', v_other),
       detail = jsonb_build_object('execution_id', v_other)::text,
-      hint = 'Only workers write contents, of runs in howdah_private.encryptions_due.';
+      hint = 'Only workers write contents, of runs in howdah_private.due_work.';
   elsif write_run_contents.relation in ('executions', 'messages', 'steps') then
     perform howdah_private.write_log_contents(
       write_run_contents.relation, write_run_contents.contents);
@@ -46600,15 +46850,11 @@ create view howdah_private.queue_jobs with (security_invoker=true) as
 
 -- triggers
 
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, model_id ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__refuse_unknown();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, model_id ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_models FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_models', 'edit');
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
-
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF request_params ON howdah.agent_models FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((pg_column_size(new.request_params) > 500) AND ((octet_length((new.request_params)::text) > 1048576) OR jsonb_path_exists(new.request_params, 'strict $.**{101}'::jsonpath))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('request_params', '1048576', 'bytes');
-
-CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF request_params ON howdah.agent_models FOR EACH ROW WHEN ((strpos((new.request_params)::text, 'howdah.sealed.v'::text) > 0)) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('request_params');
 
 CREATE TRIGGER _100_await_edit BEFORE INSERT OR DELETE OR UPDATE OF model_id ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__await_edit();
 
@@ -46626,15 +46872,11 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agent_models REFERENCING
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, model_id, "position", request_params ON howdah.agent_models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_models__refuse_invalid();
 
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, server_id ON howdah.agent_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_servers__refuse_unknown();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, server_id ON howdah.agent_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_servers__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_servers FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_servers', 'edit');
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id');
-
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF allowed_tools ON howdah.agent_servers FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((pg_column_size(new.allowed_tools) > 1000) AND (octet_length((to_jsonb(new.allowed_tools))::text) > 102400)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('allowed_tools', '102400', 'bytes');
-
-CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF allowed_tools ON howdah.agent_servers FOR EACH ROW WHEN ((strpos((new.allowed_tools)::text, 'howdah.sealed.v'::text) > 0)) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('allowed_tools');
 
 CREATE TRIGGER _100_await_edit BEFORE INSERT OR UPDATE OF server_id ON howdah.agent_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_servers__await_edit();
 
@@ -46646,9 +46888,9 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.agent_servers REFERENCIN
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agent_servers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('agent_id', 'server_id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, server_id ON howdah.agent_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_servers__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, server_id, allowed_tools ON howdah.agent_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_servers__refuse_invalid();
 
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, skill_id ON howdah.agent_skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_skills__refuse_unknown();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, skill_id ON howdah.agent_skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_skills__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_skills FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_skills', 'edit');
 
@@ -46672,7 +46914,7 @@ CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.agent_system_versi
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, agent_system_id, version, source, digest, resolved ON howdah.agent_system_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_system_versions__refuse_invalid();
 
-CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.agent_systems FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_systems__refuse_used();
+CREATE TRIGGER "000_check_references" AFTER DELETE ON howdah.agent_systems FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_systems__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_systems FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_systems', 'manage');
 
@@ -46690,9 +46932,7 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agent_systems REFERENCIN
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, version, source, digest, resolved ON howdah.agent_systems FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_systems__refuse_invalid();
 
-CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.agent_systems FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
-
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, tool_id ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_tools__refuse_unknown();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, tool_id ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_tools__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.agent_tools FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('agent_tools', 'edit');
 
@@ -46705,10 +46945,6 @@ CREATE TRIGGER _030_permit_approval_insert BEFORE INSERT ON howdah.agent_tools F
 CREATE TRIGGER _030_permit_approval_update BEFORE UPDATE ON howdah.agent_tools FOR EACH ROW WHEN ((((new.requires_approval IS NOT TRUE) AND (new.requires_approval IS DISTINCT FROM old.requires_approval)) OR ((new.configuration <> old.configuration) AND (NOT (howdah_private.is_harmless_configuration(new.configuration) AND howdah_private.is_harmless_configuration(old.configuration)))) OR ((new.tool_id <> old.tool_id) AND old.requires_approval))) EXECUTE FUNCTION howdah_private.tg_agent_tools__permit_approval();
 
 CREATE TRIGGER _040_permit_sub_agent BEFORE INSERT OR UPDATE OF tool_id ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_tools__permit_sub_agent();
-
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF configuration ON howdah.agent_tools FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((pg_column_size(new.configuration) > 500) AND ((octet_length((new.configuration)::text) > 1048576) OR jsonb_path_exists(new.configuration, 'strict $.**{101}'::jsonpath))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('configuration', '1048576', 'bytes');
-
-CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF configuration ON howdah.agent_tools FOR EACH ROW WHEN ((strpos((new.configuration)::text, 'howdah.sealed.v'::text) > 0)) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('configuration');
 
 CREATE TRIGGER _100_await_edit BEFORE INSERT OR UPDATE OF tool_id ON howdah.agent_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agent_tools__await_edit();
 
@@ -46728,9 +46964,7 @@ CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.agent_versio
 
 CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.agent_versions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_system_id, prompt_id, user_id ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_unknown();
-
-CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_used();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR DELETE OR UPDATE OF agent_system_id, prompt_id, user_id ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__check_references();
 
 CREATE TRIGGER _005_lock_caller BEFORE INSERT OR UPDATE ON howdah.agents FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__lock_caller();
 
@@ -46741,12 +46975,6 @@ CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.age
 CREATE TRIGGER _030_permit_default_insert BEFORE INSERT ON howdah.agents FOR EACH ROW WHEN ((new.user_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_agents__permit_default();
 
 CREATE TRIGGER _030_permit_default_update BEFORE UPDATE OF user_id, is_default ON howdah.agents FOR EACH ROW WHEN (((new.user_id IS DISTINCT FROM old.user_id) OR (new.is_default IS DISTINCT FROM old.is_default))) EXECUTE FUNCTION howdah_private.tg_agents__permit_default();
-
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, system_prompt, prompt_values, engine_configuration, capabilities, domain, output_schema ON howdah.agents FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR (octet_length(new.system_prompt) > 1048576) OR ((pg_column_size(new.prompt_values) > 500) AND ((octet_length((new.prompt_values)::text) > 1048576) OR jsonb_path_exists(new.prompt_values, 'strict $.**{101}'::jsonpath))) OR ((pg_column_size(new.engine_configuration) > 500) AND ((octet_length((new.engine_configuration)::text) > 1048576) OR jsonb_path_exists(new.engine_configuration, 'strict $.**{101}'::jsonpath))) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 102400)) OR (length(new.domain) > 200) OR ((pg_column_size(new.output_schema) > 500) AND ((octet_length((new.output_schema)::text) > 1048576) OR jsonb_path_exists(new.output_schema, 'strict $.**{101}'::jsonpath)))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'system_prompt', '1048576', 'bytes', 'prompt_values', '1048576', 'bytes', 'engine_configuration', '1048576', 'bytes', 'capabilities', '102400', 'bytes', 'domain', '200', 'characters', 'output_schema', '1048576', 'bytes');
-
-CREATE TRIGGER _060_refuse_unreadable_time BEFORE INSERT OR UPDATE OF deleted_at ON howdah.agents FOR EACH ROW WHEN (((new.deleted_at < '0001-01-02 00:00:00+00'::timestamp with time zone) OR (new.deleted_at > '9999-12-30 00:00:00+00'::timestamp with time zone))) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_time('agents', 'deleted_at');
-
-CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, description, instruction, system_prompt, prompt_values, engine_configuration, capabilities, domain, output_schema ON howdah.agents FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.description, 'howdah.sealed.v'::text) > 0) OR (strpos(new.instruction, 'howdah.sealed.v'::text) > 0) OR (strpos(new.system_prompt, 'howdah.sealed.v'::text) > 0) OR (strpos((new.prompt_values)::text, 'howdah.sealed.v'::text) > 0) OR (strpos((new.engine_configuration)::text, 'howdah.sealed.v'::text) > 0) OR (strpos((new.capabilities)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.domain, 'howdah.sealed.v'::text) > 0) OR (strpos((new.output_schema)::text, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'description', 'instruction', 'system_prompt', 'prompt_values', 'engine_configuration', 'capabilities', 'domain', 'output_schema');
 
 CREATE TRIGGER _100_await_edit BEFORE INSERT ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__await_edit();
 
@@ -46782,17 +47010,11 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.agents REFERENCING NEW T
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.agents REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, prompt_values, engine_configuration, output_schema, max_steps, max_tokens, max_cost, max_seconds, retry_for ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, description, instruction, system_prompt, prompt_values, engine_configuration, capabilities, domain, output_schema, max_steps, max_tokens, max_cost, max_seconds, deleted_at, retry_for ON howdah.agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_agents__refuse_invalid();
 
-CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.agents FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
-
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF webhook_id ON howdah.alert_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_alert_rules__refuse_unknown();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF webhook_id ON howdah.alert_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_alert_rules__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.alert_rules FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('alert_rules', 'manage');
-
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, query, engine_check ON howdah.alert_rules FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.query) > 1048576) OR (octet_length(new.engine_check) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'query', '1048576', 'bytes', 'engine_check', '1048576', 'bytes');
-
-CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, description, query, engine_check ON howdah.alert_rules FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.description, 'howdah.sealed.v'::text) > 0) OR (strpos(new.query, 'howdah.sealed.v'::text) > 0) OR (strpos(new.engine_check, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'description', 'query', 'engine_check');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.alert_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -46808,19 +47030,11 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.alert_rules REFERENCING 
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.alert_rules REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, query, engine_check, interval_seconds, sample ON howdah.alert_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_alert_rules__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, description, query, engine_check, interval_seconds, sample ON howdah.alert_rules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_alert_rules__refuse_invalid();
 
-CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.alert_rules FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
-
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF user_id ON howdah.api_keys FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_api_keys__refuse_unknown();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF user_id ON howdah.api_keys FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_api_keys__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.api_keys FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('api_keys', 'manage');
-
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name ON howdah.api_keys FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (length(new.name) > 200))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters');
-
-CREATE TRIGGER _060_refuse_unreadable_time BEFORE INSERT OR UPDATE OF expires_at ON howdah.api_keys FOR EACH ROW WHEN (((new.expires_at < '0001-01-02 00:00:00+00'::timestamp with time zone) OR (new.expires_at > '9999-12-30 00:00:00+00'::timestamp with time zone))) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_time('api_keys', 'expires_at');
-
-CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name ON howdah.api_keys FOR EACH ROW WHEN ((strpos(new.name, 'howdah.sealed.v'::text) > 0)) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name');
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.api_keys REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
@@ -46828,11 +47042,9 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.api_keys REFERENCING NEW
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.api_keys REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, prefix, hash, scopes, created_by ON howdah.api_keys FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_api_keys__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, prefix, hash, scopes, expires_at, created_by ON howdah.api_keys FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_api_keys__refuse_invalid();
 
-CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.api_keys FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
-
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, session_id ON howdah.approvals FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_approvals__refuse_unknown();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, session_id ON howdah.approvals FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_approvals__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.approvals FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('approvals', 'manage');
 
@@ -46852,8 +47064,6 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.board_entries FOR EACH ROW EXE
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, root_execution_id, written_by_execution_id, version, key, value ON howdah.board_entries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_board_entries__refuse_invalid();
 
-CREATE TRIGGER _060_refuse_unreadable_time BEFORE INSERT OR UPDATE OF expires_at ON howdah.connected_accounts FOR EACH ROW WHEN (((new.expires_at < '0001-01-02 00:00:00+00'::timestamp with time zone) OR (new.expires_at > '9999-12-30 00:00:00+00'::timestamp with time zone))) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_time('connected_accounts', 'expires_at');
-
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.connected_accounts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
 CREATE TRIGGER _200_release_tokens BEFORE DELETE ON howdah.connected_accounts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_connected_accounts__release_tokens();
@@ -46862,19 +47072,15 @@ CREATE TRIGGER _800_audit AFTER UPDATE ON howdah.connected_accounts FOR EACH ROW
 
 CREATE TRIGGER _801_audit_delete AFTER DELETE ON howdah.connected_accounts FOR EACH ROW WHEN ((old.status = 'connected'::howdah.account_status)) EXECUTE FUNCTION howdah_private.tg_connected_accounts__audit();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF integration_id ON howdah.connected_accounts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_connected_accounts__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF integration_id, expires_at ON howdah.connected_accounts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_connected_accounts__refuse_invalid();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, runs, completed, failed, cancelled, steps, tokens_in, tokens_out, day, cost ON howdah.deleted_run_usage FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_deleted_run_usage__refuse_invalid();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, steps, errors, tokens_in, tokens_out, day, kind, cost ON howdah.deleted_step_usage FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_deleted_step_usage__refuse_invalid();
 
-CREATE TRIGGER _010_permit BEFORE INSERT ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('executions', 'run');
+CREATE TRIGGER _010_permit BEFORE INSERT ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__permit();
 
 CREATE TRIGGER _020_permit_agents AFTER INSERT ON howdah.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__permit_agents();
-
-CREATE TRIGGER _050_pin_tenant BEFORE INSERT ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__pin_tenant();
-
-CREATE TRIGGER _060_refuse_unreadable_time BEFORE INSERT OR UPDATE OF run_at ON howdah.executions FOR EACH ROW WHEN (((new.run_at < '0001-01-02 00:00:00+00'::timestamp with time zone) OR (new.run_at > '9999-12-30 00:00:00+00'::timestamp with time zone))) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_time('executions', 'run_at');
 
 CREATE TRIGGER _100_prepare BEFORE INSERT ON howdah.executions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_executions__prepare();
 
@@ -46902,9 +47108,7 @@ CREATE TRIGGER _900_enqueue AFTER INSERT ON howdah.executions REFERENCING NEW TA
 
 CREATE TRIGGER _910_replace_tags AFTER UPDATE OF metadata ON howdah.executions FOR EACH ROW WHEN ((old.metadata IS DISTINCT FROM new.metadata)) EXECUTE FUNCTION howdah_private.tg_executions__replace_tags();
 
-CREATE TRIGGER _950_count_runs AFTER INSERT ON howdah.executions REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__count_runs();
-
-CREATE TRIGGER _990_refuse_invalid BEFORE UPDATE OF id, root_execution_id, status, max_steps, max_seconds, agent_version_id, parent_execution_id, owner_worker, forked_from_execution_id, workflow_version_id, wake_at, completed_at, waiting_for, stop_reason, forked_from_seq, debounce_ms, input, metrics, metadata, created_by, output, error, input_parts, history, client_tools, debounce_key, contents_encrypted_at ON howdah.executions FOR EACH ROW WHEN ((CURRENT_USER <> ALL (ARRAY['howdah_engine'::name, 'howdah_eraser'::name]))) EXECUTE FUNCTION howdah_private.tg_executions__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE UPDATE OF id, root_execution_id, run_at, status, max_steps, max_seconds, agent_version_id, parent_execution_id, owner_worker, forked_from_execution_id, workflow_version_id, wake_at, completed_at, waiting_for, stop_reason, forked_from_seq, debounce_ms, input, metrics, metadata, created_by, output, error, input_parts, history, client_tools, debounce_key, contents_encrypted_at ON howdah.executions FOR EACH ROW WHEN ((CURRENT_USER <> ALL (ARRAY['howdah_engine'::name, 'howdah_eraser'::name]))) EXECUTE FUNCTION howdah_private.tg_executions__refuse_invalid();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.feedback_entries FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('feedback_entries', 'run');
 
@@ -46912,7 +47116,7 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.feedback_entries FOR EACH ROW 
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF execution_id, score, message_seq, created_by, comment ON howdah.feedback_entries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_feedback_entries__refuse_invalid();
 
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, user_id, workflow_id ON howdah.grants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grants__refuse_unknown();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, user_id, workflow_id ON howdah.grants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grants__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.grants FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('grants', 'manage');
 
@@ -46928,7 +47132,7 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.grants REFERENCING OLD T
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, workflow_id, user_id, role, permission ON howdah.grants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_grants__refuse_invalid();
 
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, workflow_id ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_hooks__refuse_unknown();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, workflow_id ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_hooks__check_references();
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -46946,13 +47150,9 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF event, function, a
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF inbound_hook_id, status, requests, execution_id, reply, error ON howdah.inbound_deliveries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_deliveries__refuse_invalid();
 
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, user_id, workflow_id ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__refuse_unknown();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, user_id, workflow_id ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.inbound_hooks FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('inbound_hooks', 'manage', 'run');
-
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, secret_name, previous_secret_name, secret_header, condition, mapping, session_key, debounce_key, reply ON howdah.inbound_hooks FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (length(new.secret_name) > 200) OR (octet_length(new.previous_secret_name) > 1048576) OR (octet_length(new.secret_header) > 1048576) OR (length(new.condition) > 4000) OR ((pg_column_size(new.mapping) > 500) AND ((octet_length((new.mapping)::text) > 1048576) OR jsonb_path_exists(new.mapping, 'strict $.**{101}'::jsonpath))) OR (length(new.session_key) > 4000) OR (length(new.debounce_key) > 4000) OR ((pg_column_size(new.reply) > 500) AND ((octet_length((new.reply)::text) > 1048576) OR jsonb_path_exists(new.reply, 'strict $.**{101}'::jsonpath)))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'secret_name', '200', 'characters', 'previous_secret_name', '1048576', 'bytes', 'secret_header', '1048576', 'bytes', 'condition', '4000', 'characters', 'mapping', '1048576', 'bytes', 'session_key', '4000', 'characters', 'debounce_key', '4000', 'characters', 'reply', '1048576', 'bytes');
-
-CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, description, secret_name, previous_secret_name, secret_header, condition, mapping, session_key, debounce_key, reply ON howdah.inbound_hooks FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.description, 'howdah.sealed.v'::text) > 0) OR (strpos(new.secret_name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.previous_secret_name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.secret_header, 'howdah.sealed.v'::text) > 0) OR (strpos(new.condition, 'howdah.sealed.v'::text) > 0) OR (strpos((new.mapping)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.session_key, 'howdah.sealed.v'::text) > 0) OR (strpos(new.debounce_key, 'howdah.sealed.v'::text) > 0) OR (strpos((new.reply)::text, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'description', 'secret_name', 'previous_secret_name', 'secret_header', 'condition', 'mapping', 'session_key', 'debounce_key', 'reply');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -46974,15 +47174,9 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.inbound_hooks REFERENCIN
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.inbound_hooks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, verification, secret_name, secret_header, agent_id, workflow_id, mapping, session_key, debounce_key, debounce_ms, reply ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__refuse_invalid();
-
-CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.inbound_hooks FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, description, verification, secret_name, previous_secret_name, secret_header, agent_id, workflow_id, condition, mapping, session_key, debounce_key, debounce_ms, reply ON howdah.inbound_hooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_inbound_hooks__refuse_invalid();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.integrations FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('integrations', 'manage');
-
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, resource_url, scopes, issuer, endpoints, client_id, secret_name ON howdah.integrations FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.resource_url) > 1048576) OR ((pg_column_size(new.scopes) > 1000) AND (octet_length((to_jsonb(new.scopes))::text) > 102400)) OR (octet_length(new.issuer) > 1048576) OR ((pg_column_size(new.endpoints) > 500) AND ((octet_length((new.endpoints)::text) > 1048576) OR jsonb_path_exists(new.endpoints, 'strict $.**{101}'::jsonpath))) OR (octet_length(new.client_id) > 1048576) OR (length(new.secret_name) > 200)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'resource_url', '1048576', 'bytes', 'scopes', '102400', 'bytes', 'issuer', '1048576', 'bytes', 'endpoints', '1048576', 'bytes', 'client_id', '1048576', 'bytes', 'secret_name', '200', 'characters');
-
-CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, description, resource_url, scopes, issuer, endpoints, client_id, secret_name ON howdah.integrations FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.description, 'howdah.sealed.v'::text) > 0) OR (strpos(new.resource_url, 'howdah.sealed.v'::text) > 0) OR (strpos((new.scopes)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.issuer, 'howdah.sealed.v'::text) > 0) OR (strpos((new.endpoints)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.client_id, 'howdah.sealed.v'::text) > 0) OR (strpos(new.secret_name, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'description', 'resource_url', 'scopes', 'issuer', 'endpoints', 'client_id', 'secret_name');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.integrations FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -47004,17 +47198,11 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.integrations REFERENCING
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.integrations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, resource_url, account_scope, grant_type, scopes, issuer, endpoints, client_id, secret_name ON howdah.integrations FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_integrations__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, description, resource_url, account_scope, grant_type, scopes, issuer, endpoints, client_id, secret_name ON howdah.integrations FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_integrations__refuse_invalid();
 
-CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.integrations FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
-
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, api_key_id, model_id, session_id, tool_id, user_id ON howdah.limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_limits__refuse_unknown();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, api_key_id, model_id, session_id, tool_id, user_id ON howdah.limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_limits__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.limits FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('limits', 'manage');
-
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF key ON howdah.limits FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (length(new.key) > 500))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('key', '500', 'characters');
-
-CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF key ON howdah.limits FOR EACH ROW WHEN ((strpos(new.key, 'howdah.sealed.v'::text) > 0)) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('key');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -47038,17 +47226,11 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.limits REFERENCING OLD T
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF scope, subject_id, key, metric, period, max_value, is_per_tenant ON howdah.limits FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_limits__refuse_invalid();
 
-CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF key, scope ON howdah.limits FOR EACH ROW WHEN (((new.scope = 'key'::howdah.limit_scope) AND (howdah_private.name_fault(new.key) IS NOT NULL))) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('key');
-
 CREATE TRIGGER _005_refuse_tools BEFORE INSERT ON howdah.mail FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_mail__refuse_tools();
 
 CREATE TRIGGER _010_note_first_write BEFORE INSERT ON howdah.mail FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_mail__note_first_write();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.mail FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('mail', 'run');
-
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF content, subject ON howdah.mail FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((octet_length(new.content) > 32768) OR (length(new.subject) > 200)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('content', '32768', 'bytes', 'subject', '200', 'characters');
-
-CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF content, subject ON howdah.mail FOR EACH ROW WHEN (((strpos(new.content, 'howdah.sealed.v'::text) > 0) OR (strpos(new.subject, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('content', 'subject');
 
 CREATE TRIGGER _100_address BEFORE INSERT ON howdah.mail FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mail__address();
 
@@ -47066,9 +47248,9 @@ CREATE TRIGGER _970_audit_insert AFTER INSERT ON howdah.mail REFERENCING NEW TAB
 
 CREATE TRIGGER _970_audit_update AFTER UPDATE ON howdah.mail REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT WHEN (((CURRENT_USER = 'howdah_engine'::name) OR ((CURRENT_USER = 'howdah_owner'::name) AND (current_setting('role'::text) <> 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit_contents();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF to_agent_id, thread_id, is_within_tree, from_execution_id, root_execution_id, received_by_execution_id, received_at, content, created_by ON howdah.mail FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mail__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF to_agent_id, thread_id, is_within_tree, from_execution_id, root_execution_id, received_by_execution_id, received_at, content, created_by, subject ON howdah.mail FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mail__refuse_invalid();
 
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF prompt_id, server_id ON howdah.mcp_prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_prompts__refuse_unknown();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF prompt_id, server_id ON howdah.mcp_prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_prompts__check_references();
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.mcp_prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -47080,15 +47262,9 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.mcp_prompts REFERENCING 
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, server_id, name, description, template, variables, digest, status, fault, accepted_digest ON howdah.mcp_prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_prompts__refuse_invalid();
 
-CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.mcp_prompts FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
-
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_system_id, sampling_model_id ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_servers__refuse_unknown();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_system_id, sampling_model_id ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_servers__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.mcp_servers FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('mcp_servers', 'manage');
-
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, configuration ON howdah.mcp_servers FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR ((pg_column_size(new.configuration) > 500) AND ((octet_length((new.configuration)::text) > 1048576) OR jsonb_path_exists(new.configuration, 'strict $.**{101}'::jsonpath)))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'configuration', '1048576', 'bytes');
-
-CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, description, configuration ON howdah.mcp_servers FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.description, 'howdah.sealed.v'::text) > 0) OR (strpos((new.configuration)::text, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'description', 'configuration');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -47114,11 +47290,9 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.mcp_servers REFERENCING 
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.mcp_servers REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, type, configuration, server_info ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_servers__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, description, type, configuration, server_info ON howdah.mcp_servers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_servers__refuse_invalid();
 
-CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.mcp_servers FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
-
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF server_id ON howdah.mcp_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_tools__refuse_unknown();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF server_id ON howdah.mcp_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_tools__check_references();
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.mcp_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -47132,25 +47306,17 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.mcp_tools REFERENCING OL
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, server_id, name, description, parameters, annotations, digest, status, fault, accepted_digest ON howdah.mcp_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_tools__refuse_invalid();
 
-CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.mcp_tools FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
-
 CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.messages FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.messages FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF model_id, status, answer, error, seconds, created_by, finished_at ON howdah.model_tests FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_model_tests__refuse_invalid();
 
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_system_id ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__refuse_unknown();
-
-CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__refuse_used();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR DELETE OR UPDATE OF agent_system_id ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.models FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('models', 'manage');
 
 CREATE TRIGGER _050_complete BEFORE INSERT OR UPDATE OF provider, model ON howdah.models FOR EACH ROW WHEN (((new.provider IS NULL) OR (new.model IS NULL))) EXECUTE FUNCTION howdah_private.tg_models__complete();
-
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, provider, model, domain, base_url, secret_name, capabilities, request_params, price_unit ON howdah.models FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (length(new.provider) > 200) OR (length(new.model) > 500) OR (length(new.domain) > 200) OR (length(new.base_url) > 2000) OR (length(new.secret_name) > 200) OR ((pg_column_size(new.capabilities) > 500) AND ((octet_length((new.capabilities)::text) > 1048576) OR jsonb_path_exists(new.capabilities, 'strict $.**{101}'::jsonpath))) OR ((pg_column_size(new.request_params) > 500) AND ((octet_length((new.request_params)::text) > 1048576) OR jsonb_path_exists(new.request_params, 'strict $.**{101}'::jsonpath))) OR (octet_length(new.price_unit) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'provider', '200', 'characters', 'model', '500', 'characters', 'domain', '200', 'characters', 'base_url', '2000', 'characters', 'secret_name', '200', 'characters', 'capabilities', '1048576', 'bytes', 'request_params', '1048576', 'bytes', 'price_unit', '1048576', 'bytes');
-
-CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, provider, model, domain, base_url, secret_name, capabilities, request_params, price_unit ON howdah.models FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.provider, 'howdah.sealed.v'::text) > 0) OR (strpos(new.model, 'howdah.sealed.v'::text) > 0) OR (strpos(new.domain, 'howdah.sealed.v'::text) > 0) OR (strpos(new.base_url, 'howdah.sealed.v'::text) > 0) OR (strpos(new.secret_name, 'howdah.sealed.v'::text) > 0) OR (strpos((new.capabilities)::text, 'howdah.sealed.v'::text) > 0) OR (strpos((new.request_params)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.price_unit, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'provider', 'model', 'domain', 'base_url', 'secret_name', 'capabilities', 'request_params', 'price_unit');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -47192,17 +47358,11 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.models REFERENCING NEW T
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.models REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, provider, model, purpose, base_url, capabilities, input_price, output_price, context_tokens, request_params, cached_input_price, cache_write_price, unit_price, price_unit, prices_from, fallback_position ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, provider, model, purpose, domain, base_url, secret_name, capabilities, input_price, output_price, context_tokens, request_params, cached_input_price, cache_write_price, unit_price, price_unit, prices_from, fallback_position ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__refuse_invalid();
 
-CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.models FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
-
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id ON howdah.output_filters FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_output_filters__refuse_unknown();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id ON howdah.output_filters FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_output_filters__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.output_filters FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('output_filters', 'manage');
-
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, pattern ON howdah.output_filters FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.pattern) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'pattern', '1048576', 'bytes');
-
-CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, pattern ON howdah.output_filters FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.pattern, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'pattern');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.output_filters FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -47220,29 +47380,19 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.output_filters REFERENCI
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, pattern, places ON howdah.output_filters FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_output_filters__refuse_invalid();
 
-CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.output_filters FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
-
 CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.prompt_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.prompt_versions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, prompt_id, version, definition, digest, created_by ON howdah.prompt_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompt_versions__refuse_invalid();
 
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_system_id ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompts__refuse_unknown();
-
-CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompts__refuse_used();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR DELETE OR UPDATE OF agent_system_id ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompts__check_references();
 
 CREATE TRIGGER _005_lock_caller BEFORE INSERT OR UPDATE ON howdah.prompts FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__lock_caller();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.prompts FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('prompts', 'edit');
 
 CREATE TRIGGER _030_permit_users BEFORE UPDATE ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompts__permit_users();
-
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, template, variables ON howdah.prompts FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.template) > 262144) OR ((pg_column_size(new.variables) > 500) AND ((octet_length((new.variables)::text) > 1048576) OR jsonb_path_exists(new.variables, 'strict $.**{101}'::jsonpath)))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'template', '262144', 'bytes', 'variables', '1048576', 'bytes');
-
-CREATE TRIGGER _060_refuse_unreadable_time BEFORE INSERT OR UPDATE OF deleted_at ON howdah.prompts FOR EACH ROW WHEN (((new.deleted_at < '0001-01-02 00:00:00+00'::timestamp with time zone) OR (new.deleted_at > '9999-12-30 00:00:00+00'::timestamp with time zone))) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_time('prompts', 'deleted_at');
-
-CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, description, template, variables ON howdah.prompts FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.description, 'howdah.sealed.v'::text) > 0) OR (strpos(new.template, 'howdah.sealed.v'::text) > 0) OR (strpos((new.variables)::text, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'description', 'template', 'variables');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -47260,11 +47410,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.prompts REFERENCING NEW 
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.prompts REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, template, variables ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompts__refuse_invalid();
-
-CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.prompts FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
-
-CREATE TRIGGER _060_refuse_unreadable_time BEFORE INSERT OR UPDATE OF expires_at ON howdah.questions FOR EACH ROW WHEN (((new.expires_at < '0001-01-02 00:00:00+00'::timestamp with time zone) OR (new.expires_at > '9999-12-30 00:00:00+00'::timestamp with time zone))) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_time('questions', 'expires_at');
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, description, template, variables, deleted_at ON howdah.prompts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_prompts__refuse_invalid();
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.questions FOR EACH ROW WHEN ((CURRENT_USER <> 'howdah_eraser'::name)) EXECUTE FUNCTION howdah_private.tg__stamp_clock();
 
@@ -47272,15 +47418,13 @@ CREATE TRIGGER _300_refuse_by_hand BEFORE UPDATE OF status, answer, answer_data,
 
 CREATE TRIGGER _900_deliver AFTER INSERT ON howdah.questions FOR EACH ROW WHEN ((new.status = 'open'::howdah.question_status)) EXECUTE FUNCTION howdah_private.tg_questions__deliver();
 
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF expires_at ON howdah.questions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_questions__refuse_invalid();
+
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.resources FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('resources', 'run');
 
 CREATE TRIGGER _030_permit_attachment BEFORE DELETE OR UPDATE ON howdah.resources FOR EACH ROW WHEN ((num_nonnulls(old.session_id, old.execution_id) > 0)) EXECUTE FUNCTION howdah_private.tg__permit_attachment();
 
 CREATE TRIGGER _030_permit_attachment_insert BEFORE INSERT ON howdah.resources FOR EACH ROW WHEN ((num_nonnulls(new.session_id, new.execution_id) > 0)) EXECUTE FUNCTION howdah_private.tg__permit_attachment();
-
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF metadata, uri ON howdah.resources FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (((pg_column_size(new.metadata) > 500) AND ((octet_length((new.metadata)::text) > 1048576) OR jsonb_path_exists(new.metadata, 'strict $.**{101}'::jsonpath))) OR (octet_length(new.uri) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('metadata', '1048576', 'bytes', 'uri', '1048576', 'bytes');
-
-CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, type, sha256, metadata, uri ON howdah.resources FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.type, 'howdah.sealed.v'::text) > 0) OR (strpos(new.sha256, 'howdah.sealed.v'::text) > 0) OR (strpos((new.metadata)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.uri, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'type', 'sha256', 'metadata', 'uri');
 
 CREATE TRIGGER _100_sign BEFORE INSERT ON howdah.resources FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_resources__sign();
 
@@ -47330,17 +47474,13 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.retention_policies REFER
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF keep_contents_days, keep_sessions_minutes, keep_runs_days ON howdah.retention_policies FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_retention_policies__refuse_invalid();
 
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, session_id, user_id, workflow_id ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__refuse_unknown();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, session_id, user_id, workflow_id ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('schedules', 'edit', 'run');
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id', 'workflow_id');
 
 CREATE TRIGGER _030_permit_session BEFORE INSERT OR UPDATE OF session_id, cron, timezone, agent_id, workflow_id, input, input_data, metadata, priority, concurrency_key, overlap_policy, catchup_policy ON howdah.schedules FOR EACH ROW WHEN ((new.session_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__permit_session();
-
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, cron, timezone, input_data, metadata, concurrency_key ON howdah.schedules FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (length(new.cron) > 200) OR (length(new.timezone) > 100) OR ((pg_column_size(new.input_data) > 500) AND ((octet_length((new.input_data)::text) > 1048576) OR jsonb_path_exists(new.input_data, 'strict $.**{101}'::jsonpath))) OR ((pg_column_size(new.metadata) > 500) AND ((octet_length((new.metadata)::text) > 1048576) OR jsonb_path_exists(new.metadata, 'strict $.**{101}'::jsonpath))) OR (length(new.concurrency_key) > 500)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'cron', '200', 'characters', 'timezone', '100', 'characters', 'input_data', '1048576', 'bytes', 'metadata', '1048576', 'bytes', 'concurrency_key', '500', 'characters');
-
-CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, cron, timezone, input, input_data, metadata, concurrency_key ON howdah.schedules FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.cron, 'howdah.sealed.v'::text) > 0) OR (strpos(new.timezone, 'howdah.sealed.v'::text) > 0) OR (strpos(new.input, 'howdah.sealed.v'::text) > 0) OR (strpos((new.input_data)::text, 'howdah.sealed.v'::text) > 0) OR (strpos((new.metadata)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.concurrency_key, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'cron', 'timezone', 'input', 'input_data', 'metadata', 'concurrency_key');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -47362,13 +47502,9 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.schedules REFERENCING NE
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.schedules REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, cron, agent_id, workflow_id, input, metadata, is_active, next_at, last_error ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, cron, timezone, agent_id, workflow_id, input, input_data, metadata, concurrency_key, is_active, next_at, last_error ON howdah.schedules FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_schedules__refuse_invalid();
 
-CREATE TRIGGER _995_refuse_unreadable_key BEFORE INSERT OR UPDATE OF concurrency_key ON howdah.schedules FOR EACH ROW WHEN ((howdah_private.name_fault(new.concurrency_key) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('concurrency_key');
-
-CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.schedules FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
-
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF created_by, webhook_id ON howdah.secrets FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_secrets__refuse_unknown();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF created_by, webhook_id ON howdah.secrets FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_secrets__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.secrets FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('secrets', 'manage');
 
@@ -47384,17 +47520,11 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.secrets REFERENCING OLD 
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, fingerprint, version ON howdah.secrets FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_secrets__refuse_invalid();
 
-CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.secrets FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
-
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.sessions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('sessions', 'run');
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('run', 'agent_id', 'workflow_id');
 
 CREATE TRIGGER _030_permit_session BEFORE INSERT OR UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_session();
-
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF state, title ON howdah.sessions FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (((pg_column_size(new.state) > 500) AND ((octet_length((new.state)::text) > 1048576) OR jsonb_path_exists(new.state, 'strict $.**{101}'::jsonpath))) OR (length(new.title) > 500)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('state', '1048576', 'bytes', 'title', '500', 'characters');
-
-CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF state, title ON howdah.sessions FOR EACH ROW WHEN (((strpos((new.state)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.title, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('state', 'title');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -47418,13 +47548,9 @@ CREATE TRIGGER _970_audit_update AFTER UPDATE ON howdah.sessions REFERENCING OLD
 
 CREATE TRIGGER _975_audit_insert AFTER INSERT ON howdah.sessions FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND (NOT (new.user_id IS DISTINCT FROM howdah.current_user_id())))) EXECUTE FUNCTION howdah_private.tg_sessions__audit_own();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, workflow_id, state ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_sessions__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF agent_id, workflow_id, state, title ON howdah.sessions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_sessions__refuse_invalid();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.settings FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('settings', 'manage');
-
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF key, value ON howdah.settings FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.key) > 200) OR ((pg_column_size(new.value) > 500) AND ((octet_length((new.value)::text) > 1048576) OR jsonb_path_exists(new.value, 'strict $.**{101}'::jsonpath)))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('key', '200', 'characters', 'value', '1048576', 'bytes');
-
-CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF key, value ON howdah.settings FOR EACH ROW WHEN (((strpos(new.key, 'howdah.sealed.v'::text) > 0) OR (strpos((new.value)::text, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('key', 'value');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.settings FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -47452,21 +47578,13 @@ CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.skill_versions FOR
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, skill_id, version, definition, digest, created_by ON howdah.skill_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skill_versions__refuse_invalid();
 
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_system_id ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skills__refuse_unknown();
-
-CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skills__refuse_used();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR DELETE OR UPDATE OF agent_system_id ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skills__check_references();
 
 CREATE TRIGGER _005_lock_caller BEFORE INSERT OR UPDATE ON howdah.skills FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__lock_caller();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.skills FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('skills', 'edit');
 
 CREATE TRIGGER _030_permit_users BEFORE UPDATE ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skills__permit_users();
-
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, content ON howdah.skills FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.content) > 61440)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'content', '61440', 'bytes');
-
-CREATE TRIGGER _060_refuse_unreadable_time BEFORE INSERT OR UPDATE OF deleted_at ON howdah.skills FOR EACH ROW WHEN (((new.deleted_at < '0001-01-02 00:00:00+00'::timestamp with time zone) OR (new.deleted_at > '9999-12-30 00:00:00+00'::timestamp with time zone))) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_time('skills', 'deleted_at');
-
-CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, description, content ON howdah.skills FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.description, 'howdah.sealed.v'::text) > 0) OR (strpos(new.content, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'description', 'content');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -47482,9 +47600,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.skills REFERENCING NEW T
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.skills REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, description, content ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skills__refuse_invalid();
-
-CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.skills FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, description, content, deleted_at ON howdah.skills FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_skills__refuse_invalid();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF from_status, to_status, cause ON howdah.status_transitions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_status_transitions__refuse_invalid();
 
@@ -47492,7 +47608,7 @@ CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.steps FOR EA
 
 CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.steps FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
 
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, workflow_id ON howdah.table_triggers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_table_triggers__refuse_unknown();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, workflow_id ON howdah.table_triggers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_table_triggers__check_references();
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.table_triggers FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -47522,13 +47638,9 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.tenants REFERENCING OLD 
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF slug, name, weight ON howdah.tenants FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tenants__refuse_invalid();
 
-CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.tenants FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
-
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.todos FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('todos', 'run');
 
 CREATE TRIGGER _030_permit_attachment BEFORE INSERT OR DELETE OR UPDATE ON howdah.todos FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_attachment();
-
-CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF title, note ON howdah.todos FOR EACH ROW WHEN (((strpos(new.title, 'howdah.sealed.v'::text) > 0) OR (strpos(new.note, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('title', 'note');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.todos FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -47560,7 +47672,7 @@ CREATE TRIGGER _970_audit_update AFTER UPDATE ON howdah.todos REFERENCING OLD TA
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF session_id, "position", title, note ON howdah.todos FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_todos__refuse_invalid();
 
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, tool_id ON howdah.tool_policies FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tool_policies__refuse_unknown();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, tool_id ON howdah.tool_policies FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tool_policies__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.tool_policies FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('tool_policies', 'manage');
 
@@ -47574,13 +47686,9 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.tool_policies REFERENCIN
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tool_id, kind, min_trust, decision ON howdah.tool_policies FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tool_policies__refuse_invalid();
 
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, agent_system_id, compensation_tool_id, server_id, workflow_id ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__refuse_unknown();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, agent_system_id, compensation_tool_id, server_id, workflow_id ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.tools FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('tools', 'manage');
-
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF aliases, description, parameters, configuration, capabilities, domain ON howdah.tools FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (((pg_column_size(new.aliases) > 1000) AND (octet_length((to_jsonb(new.aliases))::text) > 102400)) OR (octet_length(new.description) > 102400) OR ((pg_column_size(new.parameters) > 500) AND ((octet_length((new.parameters)::text) > 1048576) OR jsonb_path_exists(new.parameters, 'strict $.**{101}'::jsonpath))) OR ((pg_column_size(new.configuration) > 500) AND ((octet_length((new.configuration)::text) > 1048576) OR jsonb_path_exists(new.configuration, 'strict $.**{101}'::jsonpath))) OR ((pg_column_size(new.capabilities) > 1000) AND (octet_length((to_jsonb(new.capabilities))::text) > 102400)) OR (length(new.domain) > 200)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('aliases', '102400', 'bytes', 'description', '102400', 'bytes', 'parameters', '1048576', 'bytes', 'configuration', '1048576', 'bytes', 'capabilities', '102400', 'bytes', 'domain', '200', 'characters');
-
-CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, aliases, description, parameters, configuration, capabilities, domain ON howdah.tools FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos((new.aliases)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.description, 'howdah.sealed.v'::text) > 0) OR (strpos((new.parameters)::text, 'howdah.sealed.v'::text) > 0) OR (strpos((new.configuration)::text, 'howdah.sealed.v'::text) > 0) OR (strpos((new.capabilities)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.domain, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'aliases', 'description', 'parameters', 'configuration', 'capabilities', 'domain');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -47608,7 +47716,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.tools REFERENCING NEW TA
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.tools REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF id, name, aliases, kind, agent_id, workflow_id, server_id, parameters, configuration, compensation_tool_id, timeout_ms ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF id, name, aliases, description, kind, agent_id, workflow_id, server_id, parameters, configuration, compensation_tool_id, timeout_ms, capabilities, domain ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__refuse_invalid();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, calls, micros, day, bucket ON howdah.usage_durations FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_usage_durations__refuse_invalid();
 
@@ -47619,10 +47727,6 @@ CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.users FOR
 CREATE TRIGGER _030_permit_owner_insert BEFORE INSERT ON howdah.users FOR EACH ROW WHEN ((new.role = 'owner'::howdah.user_role)) EXECUTE FUNCTION howdah_private.tg_users__permit_owner();
 
 CREATE TRIGGER _030_permit_owner_update BEFORE UPDATE ON howdah.users FOR EACH ROW WHEN (((new.role = 'owner'::howdah.user_role) OR (old.role = 'owner'::howdah.user_role))) EXECUTE FUNCTION howdah_private.tg_users__permit_owner();
-
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF username, email ON howdah.users FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.username) > 200) OR (length(new.email) > 320)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('username', '200', 'characters', 'email', '320', 'characters');
-
-CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF username, email ON howdah.users FOR EACH ROW WHEN (((strpos(new.username, 'howdah.sealed.v'::text) > 0) OR (strpos(new.email, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('username', 'email');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.users FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -47636,19 +47740,13 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.users REFERENCING NEW TA
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF username ON howdah.users FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_users__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF username, email ON howdah.users FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_users__refuse_invalid();
 
-CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF username ON howdah.users FOR EACH ROW WHEN ((howdah_private.name_fault(new.username) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('username');
-
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, prompt_id, version, workflow_id ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_version_labels__refuse_unknown();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, prompt_id, version, workflow_id ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_version_labels__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.version_labels FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('version_labels', 'edit');
 
 CREATE TRIGGER _020_permit_agent BEFORE INSERT OR DELETE OR UPDATE ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'agent_id', 'workflow_id');
-
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF label ON howdah.version_labels FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (octet_length(new.label) > 1048576))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('label', '1048576', 'bytes');
-
-CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF label ON howdah.version_labels FOR EACH ROW WHEN ((strpos(new.label, 'howdah.sealed.v'::text) > 0)) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('label');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.version_labels FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -47666,13 +47764,9 @@ CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF execution_id, tabl
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF status, execution_id, alert_rule_id, next_attempt_at, delivered_at, event, url, payload ON howdah.webhook_deliveries FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_webhook_deliveries__refuse_invalid();
 
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, workflow_id ON howdah.webhooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_webhooks__refuse_unknown();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, workflow_id ON howdah.webhooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_webhooks__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.webhooks FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('webhooks', 'manage');
-
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF events, description, secret_name, previous_secret_name ON howdah.webhooks FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND (((pg_column_size(new.events) > 1000) AND (octet_length((to_jsonb(new.events))::text) > 102400)) OR (octet_length(new.description) > 102400) OR (length(new.secret_name) > 200) OR (octet_length(new.previous_secret_name) > 1048576)))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('events', '102400', 'bytes', 'description', '102400', 'bytes', 'secret_name', '200', 'characters', 'previous_secret_name', '1048576', 'bytes');
-
-CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF url, events, description, secret_name, previous_secret_name ON howdah.webhooks FOR EACH ROW WHEN (((strpos(new.url, 'howdah.sealed.v'::text) > 0) OR (strpos((new.events)::text, 'howdah.sealed.v'::text) > 0) OR (strpos(new.description, 'howdah.sealed.v'::text) > 0) OR (strpos(new.secret_name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.previous_secret_name, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('url', 'events', 'description', 'secret_name', 'previous_secret_name');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.webhooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -47688,19 +47782,15 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.webhooks REFERENCING NEW
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.webhooks REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF url, events, is_active, disabled_because ON howdah.webhooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_webhooks__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF url, events, description, secret_name, previous_secret_name, is_active, disabled_because ON howdah.webhooks FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_webhooks__refuse_invalid();
 
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_id, member_workflow_id, workflow_id ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflow_agents__refuse_unknown();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR UPDATE OF agent_id, member_workflow_id, workflow_id ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflow_agents__check_references();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflow_agents FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('workflow_agents', 'edit');
 
 CREATE TRIGGER _020_permit_workflow BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'workflow_id');
 
 CREATE TRIGGER _021_permit_member BEFORE INSERT OR UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('run', 'agent_id', 'member_workflow_id');
-
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF role, question, configuration ON howdah.workflow_agents FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((octet_length(new.role) > 1048576) OR ((pg_column_size(new.question) > 500) AND ((octet_length((new.question)::text) > 1048576) OR jsonb_path_exists(new.question, 'strict $.**{101}'::jsonpath))) OR ((pg_column_size(new.configuration) > 500) AND ((octet_length((new.configuration)::text) > 1048576) OR jsonb_path_exists(new.configuration, 'strict $.**{101}'::jsonpath)))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('role', '1048576', 'bytes', 'question', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
-
-CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF role, question, configuration ON howdah.workflow_agents FOR EACH ROW WHEN (((strpos(new.role, 'howdah.sealed.v'::text) > 0) OR (strpos((new.question)::text, 'howdah.sealed.v'::text) > 0) OR (strpos((new.configuration)::text, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('role', 'question', 'configuration');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.workflow_agents FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -47728,19 +47818,13 @@ CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.workflow_versions 
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, workflow_id, version, definition, digest, created_by ON howdah.workflow_versions FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflow_versions__refuse_invalid();
 
-CREATE TRIGGER "000_refuse_unknown" AFTER INSERT OR UPDATE OF agent_system_id ON howdah.workflows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflows__refuse_unknown();
-
-CREATE TRIGGER "000_refuse_used" AFTER DELETE ON howdah.workflows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflows__refuse_used();
+CREATE TRIGGER "000_check_references" AFTER INSERT OR DELETE OR UPDATE OF agent_system_id ON howdah.workflows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflows__check_references();
 
 CREATE TRIGGER _005_lock_caller BEFORE INSERT OR UPDATE ON howdah.workflows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__lock_caller();
 
 CREATE TRIGGER _010_permit BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__permit('workflows', 'edit');
 
 CREATE TRIGGER _020_permit_workflow BEFORE INSERT OR DELETE OR UPDATE ON howdah.workflows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__permit_agent('edit', 'id');
-
-CREATE TRIGGER _060_refuse_oversize BEFORE INSERT OR UPDATE OF name, description, instruction, configuration ON howdah.workflows FOR EACH ROW WHEN (((CURRENT_USER <> 'howdah_eraser'::name) AND ((length(new.name) > 200) OR (octet_length(new.description) > 102400) OR (octet_length(new.instruction) > 1048576) OR ((pg_column_size(new.configuration) > 500) AND ((octet_length((new.configuration)::text) > 1048576) OR jsonb_path_exists(new.configuration, 'strict $.**{101}'::jsonpath)))))) EXECUTE FUNCTION howdah_private.tg__refuse_oversize('name', '200', 'characters', 'description', '102400', 'bytes', 'instruction', '1048576', 'bytes', 'configuration', '1048576', 'bytes');
-
-CREATE TRIGGER _070_refuse_sealed BEFORE INSERT OR UPDATE OF name, description, instruction, configuration ON howdah.workflows FOR EACH ROW WHEN (((strpos(new.name, 'howdah.sealed.v'::text) > 0) OR (strpos(new.description, 'howdah.sealed.v'::text) > 0) OR (strpos(new.instruction, 'howdah.sealed.v'::text) > 0) OR (strpos((new.configuration)::text, 'howdah.sealed.v'::text) > 0))) EXECUTE FUNCTION howdah_private.tg__refuse_sealed('name', 'description', 'instruction', 'configuration');
 
 CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.workflows FOR EACH ROW WHEN ((old.version_is_stale = new.version_is_stale)) EXECUTE FUNCTION howdah_private.tg__stamp();
 
@@ -47760,9 +47844,7 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah.workflows REFERENCING NE
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.workflows REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, type, configuration, max_steps, max_tokens, max_cost, max_seconds ON howdah.workflows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflows__refuse_invalid();
-
-CREATE TRIGGER _995_refuse_unreadable_name BEFORE INSERT OR UPDATE OF name ON howdah.workflows FOR EACH ROW WHEN ((howdah_private.name_fault(new.name) IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg__refuse_unreadable_name('name');
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF name, description, type, instruction, configuration, max_steps, max_tokens, max_cost, max_seconds ON howdah.workflows FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_workflows__refuse_invalid();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah_private.alert_limits REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('name');
 
@@ -48626,25 +48708,17 @@ create policy engine on howdah_private.due_answers to howdah_engine using (true)
 
 create policy operator on howdah_private.due_answers to howdah_owner using (true) with check (true);
 
+create policy engine on howdah_private.due_work to howdah_engine using (true) with check (true);
+
+create policy operator on howdah_private.due_work to howdah_owner using (true) with check (true);
+
 create policy engine on howdah_private.egress_reports to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.egress_reports to howdah_owner using (true) with check (true);
 
-create policy engine on howdah_private.encryptions_due to howdah_engine using (true) with check (true);
-
-create policy operator on howdah_private.encryptions_due to howdah_owner using (true) with check (true);
-
 create policy engine on howdah_private.ended_runs to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.ended_runs to howdah_owner using (true) with check (true);
-
-create policy engine on howdah_private.erasures_due to howdah_engine using (true) with check (true);
-
-create policy operator on howdah_private.erasures_due to howdah_owner using (true) with check (true);
-
-create policy engine on howdah_private.file_deletions to howdah_engine using (true) with check (true);
-
-create policy operator on howdah_private.file_deletions to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.idempotency_keys to howdah_engine using (true) with check (true);
 
@@ -50856,8 +50930,6 @@ grant execute on function howdah_private.fit_the_wire(text[]) to howdah_worker;
 
 grant execute on function howdah_private.forget_oauth_client(uuid,bigint) to howdah_worker;
 
-grant execute on function howdah_private.forget_pins() to howdah_engine;
-
 grant execute on function howdah_private.forget_worker(uuid) to howdah_worker;
 
 grant execute on function howdah_private.freeze_month(date) to howdah_engine;
@@ -51696,7 +51768,7 @@ grant execute on function howdah_private.query_settings(uuid) to howdah_worker;
 
 grant execute on function howdah_private.queue_table() to howdah_engine;
 
-grant execute on function howdah_private.queue_task_id(text) to howdah_engine;
+grant execute on function howdah_private.queue_task(text) to howdah_engine;
 
 grant execute on function howdah_private.raise_question_notices(uuid,uuid[]) to howdah_app;
 
@@ -51767,6 +51839,10 @@ grant execute on function howdah_private.refuse_deep(text) to howdah_engine;
 grant execute on function howdah_private.refuse_dropped_month(date) to howdah_engine;
 
 grant execute on function howdah_private.refuse_ended(howdah.executions,text) to howdah_engine;
+
+grant execute on function howdah_private.refuse_fault(regclass,text[],jsonb) to howdah_app;
+
+grant execute on function howdah_private.refuse_fault(regclass,text[],jsonb) to howdah_engine;
 
 grant execute on function howdah_private.refuse_function(text,text,text,text,text) to howdah_app;
 
@@ -52364,6 +52440,10 @@ grant execute on function howdah_private.table_change_counts() to howdah_tool;
 
 grant execute on function howdah_private.table_locked_by(name) to howdah_engine;
 
+grant execute on function howdah_private.table_of(regclass) to howdah_app;
+
+grant execute on function howdah_private.table_of(regclass) to howdah_engine;
+
 grant execute on function howdah_private.table_of_watch(howdah.table_triggers) to howdah_engine;
 
 grant execute on function howdah_private.table_outside_schemas(json,text[]) to howdah_engine;
@@ -52415,14 +52495,6 @@ grant execute on function howdah_private.tg__refuse_change() to howdah_engine;
 grant execute on function howdah_private.tg__refuse_closed() to howdah_engine;
 
 grant execute on function howdah_private.tg__refuse_keys_in_texts() to howdah_engine;
-
-grant execute on function howdah_private.tg__refuse_oversize() to howdah_engine;
-
-grant execute on function howdah_private.tg__refuse_sealed() to howdah_engine;
-
-grant execute on function howdah_private.tg__refuse_unreadable_name() to howdah_engine;
-
-grant execute on function howdah_private.tg__refuse_unreadable_time() to howdah_engine;
 
 grant execute on function howdah_private.tg__set_user() to howdah_engine;
 
@@ -52485,6 +52557,8 @@ grant execute on function howdah_private.tg_connected_accounts__refuse_invalid()
 grant execute on function howdah_private.tg_deleted_run_usage__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_deleted_step_usage__refuse_invalid() to howdah_engine;
+
+grant execute on function howdah_private.tg_executions__permit() to howdah_engine;
 
 grant execute on function howdah_private.tg_executions__permit_agents() to howdah_engine;
 
@@ -52565,6 +52639,8 @@ grant execute on function howdah_private.tg_prompt_versions__refuse_invalid() to
 grant execute on function howdah_private.tg_prompts__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_questions__refuse_by_hand() to howdah_engine;
+
+grant execute on function howdah_private.tg_questions__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_resources__check_execution() to howdah_engine;
 
@@ -52927,6 +53003,8 @@ grant execute on function howdah_private.without_preset(jsonb) to howdah_engine;
 grant execute on function howdah_private.without_reference(jsonb,text[],text) to howdah_app;
 
 grant execute on function howdah_private.without_reference(jsonb,text[],text) to howdah_engine;
+
+grant execute on function howdah_private.workers_for_offers() to howdah_engine;
 
 grant execute on function howdah_private.workflow_by_name(text) to howdah_app;
 
@@ -53382,15 +53460,11 @@ grant delete, insert, select, update on table howdah_private.deleted_subject_usa
 
 grant delete, insert, select, update on table howdah_private.due_answers to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.due_work to howdah_engine;
+
 grant delete, insert, select, update on table howdah_private.egress_reports to howdah_engine;
 
-grant delete, insert, select, update on table howdah_private.encryptions_due to howdah_engine;
-
 grant delete, insert, select, update on table howdah_private.ended_runs to howdah_engine;
-
-grant delete, insert, select, update on table howdah_private.erasures_due to howdah_engine;
-
-grant delete, insert, select, update on table howdah_private.file_deletions to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.idempotency_keys to howdah_engine;
 
@@ -55884,23 +55958,23 @@ comment on column howdah_private.deleted_subject_usage.tokens is 'Input and outp
 
 comment on column howdah_private.due_answers.due_at is 'Time of the next attempt. A worker that begins an attempt moves it to that of the one after, so the answer is due again if the worker dies.';
 
+comment on column howdah_private.due_work.due_at is 'Time of the next attempt. An attempt at a file sets it later, so that no two workers make the same one.';
+
+comment on column howdah_private.due_work.id is 'Root run of the tree, or for files an id of its own.';
+
+comment on column howdah_private.due_work.last_error is 'Reason why the last attempt failed.';
+
+comment on column howdah_private.due_work.payload is 'Of a file: storage_path, relative to HOWDAH_HOME/resources of the workers. Of an encryption: sources, the runs whose encrypted contents a new run has copied, which a worker may decrypt for it, and changed_at, when contents were added to an encrypted tree.';
+
+comment on column howdah_private.due_work.priority is 'Lower comes first. Of encryptions 0 is a live run that waits for its decryption, 1 a run that has just ended, and 2 what a changed policy or a new data key made due.';
+
+comment on column howdah_private.due_work.tenant_id is 'Tenant of the run. Null for a file, which may outlive its tenant.';
+
 comment on column howdah_private.egress_reports.addresses is 'List of {host, wildcard, port}. With wildcard, all names below the host; without port, all ports.';
 
 comment on column howdah_private.egress_reports.host is 'Name of the machine, with /api for an API.';
 
 comment on column howdah_private.egress_reports.reported_at is 'Time of the last report.';
-
-comment on column howdah_private.encryptions_due.changed_at is 'Time at which contents were added to an encrypted tree. Its runs are encrypted again.';
-
-comment on column howdah_private.encryptions_due.priority is '0 for a live run that waits for its decryption, 1 for a run that has just ended, 2 for what a changed policy or a new data key made due. Lower comes first.';
-
-comment on column howdah_private.encryptions_due.sources is 'Runs whose encrypted contents a new run has copied. A worker may decrypt them for this run.';
-
-comment on column howdah_private.file_deletions.due_at is 'Time of the next attempt. An attempt sets it later, so that no two workers make the same one.';
-
-comment on column howdah_private.file_deletions.last_error is 'Reason why the last attempt failed.';
-
-comment on column howdah_private.file_deletions.storage_path is 'Path of the file, relative to HOWDAH_HOME/resources of the workers.';
 
 comment on column howdah_private.inbox.trust is 'Trust of the event. Null means that a person wrote it.';
 
@@ -56399,15 +56473,11 @@ comment on table howdah_private.document_versions is 'Versions of sealed documen
 
 comment on table howdah_private.due_answers is 'Runs of watched tables whose answers a worker must write into their rows. A worker deletes the row when it has done so. No foreign key to the run: an answer whose run is gone is dropped when its turn comes.';
 
+comment on table howdah_private.due_work is 'Work that is due at a time, for whichever worker takes it first. A worker deletes the row when the work is done. A queue beside the jobs of Graphile Worker, because a thousand delayed jobs take 13 s to take and complete, and a thousand rows in batches 0.2 s.';
+
 comment on table howdah_private.egress_reports is 'Private addresses that workers and APIs may reach, as they reported at their start from HOWDAH_EGRESS_ALLOW. Every tenant may name these addresses.';
 
-comment on table howdah_private.encryptions_due is 'Root runs whose trees a worker must encrypt, decrypt or encrypt with another key. A worker deletes the row when it has done so.';
-
 comment on table howdah_private.ended_runs is 'Runs ended from outside, by a control or the engine, whose execution_complete hooks have not been called. A worker deletes the row in the transaction that calls the hooks, so they are called once. A job alone could call them twice: it is completed in a later transaction.';
-
-comment on table howdah_private.erasures_due is 'Ended root runs whose contents must be erased. A worker deletes the row when it has erased them.';
-
-comment on table howdah_private.file_deletions is 'Files in the resource folder of the workers that retention or erasure has deleted from howdah.resources. A worker deletes the row when it has deleted the file.';
 
 comment on table howdah_private.idempotency_keys is 'Run of each idempotency key. A row is inserted and deleted together with its run.';
 
