@@ -482,12 +482,8 @@ comment on constraint a_failed_test_has_an_error on howdah.model_tests is
 comment on constraint a_finished_test_has_its_time on howdah.model_tests is
   'Leave this table to workers, which write the results of tests.';
 
-comment on constraint deleted_runs_have_ended on howdah.deleted_run_usage is
-  'Leave this table to retention and erasure, which write it.';
 comment on constraint months_are_named_by_their_first_day on howdah_private.closed_months is
   'Name a month by its first day, like howdah admin retention.';
-comment on constraint scope_is_user_or_session on howdah_private.deleted_subject_usage is
-  'Keep figures of users and sessions here, and all others in deleted_run_usage.';
 comment on constraint score_is_between_0_and_1 on howdah.feedback_entries is
   'Give a score from 0 (useless) to 1 (perfect), or leave it out.';
 comment on constraint feedback_has_a_score_or_a_comment on howdah.feedback_entries is

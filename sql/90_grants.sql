@@ -449,10 +449,6 @@ grant
   delete
   on howdah.retention_policies to howdah_app;
 
-grant select on howdah.deleted_run_usage to howdah_app, howdah_viewer;
-
-grant select on howdah.deleted_step_usage to howdah_app, howdah_viewer;
-
 grant select on howdah.usage_totals, howdah.usage_durations to howdah_app, howdah_viewer;
 
 grant select on howdah.agent_performance to howdah_app, howdah_viewer;
@@ -719,7 +715,7 @@ grant execute on function
 
 -- Room data.
 grant execute on function
-  howdah_private.call_durations(), howdah_private.call_usage(), howdah_private.counted_months(),
+  howdah_private.call_durations(), howdah_private.call_usage(),
   howdah_private.duration_bucket(bigint),
   howdah_private.interpolate_percentile(numeric, numeric, numeric, numeric),
   howdah_private.is_tool_call_id(text), howdah_private.run_durations(),
@@ -750,7 +746,7 @@ grant execute on function
   howdah_private.close_month(date), howdah_private.delete_side_rows_of_month(date, int),
   howdah_private.delete_unaligned_trees(date, int), howdah_private.month_blockers(date),
   howdah_private.old_months(), howdah_private.record_month_progress(date, text, boolean),
-  howdah_private.roll_up_usage(uuid[], uuid, uuid), howdah_private.unaligned_trees(date, int)
+  howdah_private.unaligned_trees(date, int)
   to howdah_owner;
 grant execute on function
   howdah_private.first_content(text, jsonb, uuid), howdah_private.data_text(jsonb),

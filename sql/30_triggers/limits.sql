@@ -203,21 +203,3 @@ create or replace trigger _520_admit after update or delete on howdah.limits
   for each row execute function howdah_private.tg_limits__admit();
 create or replace trigger _600_count_storage after insert or delete on howdah.resources
   for each row execute function howdah_private.tg_resources__count_storage();
-
--- Deletes the stored usage of users and sessions together with them.
-create or replace function howdah_private.tg__delete_stored_usage() returns trigger
-  language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-begin
-  delete from howdah_private.deleted_subject_usage as k using gone as g
-  where k.tenant_id = g.tenant_id and k.scope = tg_argv[0]::howdah.limit_scope
-    and k.subject_id = g.id;
-  return null;
-end $$;
-create or replace trigger _800_delete_stored_usage after delete on howdah.users
-  referencing old table as gone
-  for each statement execute function howdah_private.tg__delete_stored_usage('user');
-create or replace trigger _800_delete_stored_usage after delete on howdah.sessions
-  referencing old table as gone
-  for each statement execute function howdah_private.tg__delete_stored_usage('session');

@@ -14,7 +14,7 @@ create or replace view howdah.usage_by_day with (security_invoker = true) as
     select c.tenant_id, c.day, c.agent_id, c.agent_version_id, c.workflow_id, c.model_id, c.tool,
       c.user_id, c.outcome, 0, c.steps, c.tokens_in, c.tokens_out,
       coalesce(c.cached_tokens, howdah_private.cached_tokens(c.usage, c.tokens_in::int)), c.cost
-    from howdah_private.call_usage() as c
+    from howdah_private.call_usage() as c where c.model_id is not null or c.tool is not null
   ) as x
   left join howdah.agents as a on a.id = x.agent_id
   left join howdah.agent_versions as v on v.id = x.agent_version_id
@@ -29,7 +29,7 @@ comment on view howdah.usage_by_day is
   'deleted runs. A row counts runs, or calls of a model or of a tool, so any sum counts nothing '
   'twice. A condition on day reads that day only.';
 comment on column howdah.usage_by_day.day is
-  'The day in UTC on which the runs were inserted, or on which the calls began.';
+  'The day in UTC on which the runs were inserted, or on which the calls ended.';
 comment on column howdah.usage_by_day.version is 'Version of the agent. Null for a workflow.';
 comment on column howdah.usage_by_day.model is
   'The model, by name. Null in a row of runs or tool calls, and for a deleted model.';

@@ -390,41 +390,6 @@ export interface DailyUsage {
   workflow_id: string | null;
 }
 
-export interface DeletedRunUsage {
-  agent_id: string | null;
-  agent_version_id: string | null;
-  cancelled: Int8;
-  completed: Int8;
-  cost: Numeric;
-  day: Timestamp;
-  failed: Int8;
-  id: Generated<string>;
-  roots: Generated<Int8>;
-  runs: Int8;
-  steps: Int8;
-  tenant_id: string;
-  tokens_in: Int8;
-  tokens_out: Int8;
-  workflow_id: string | null;
-}
-
-export interface DeletedStepUsage {
-  cache_write_tokens: Generated<Int8>;
-  cached_tokens: Generated<Int8>;
-  cost: Numeric;
-  day: Timestamp;
-  errors: Int8;
-  estimated_steps: Generated<Int8>;
-  id: Generated<string>;
-  kind: StepKind;
-  model_id: string | null;
-  steps: Int8;
-  tenant_id: string;
-  tokens_in: Int8;
-  tokens_out: Int8;
-  tool: string | null;
-}
-
 export interface Effects {
   arguments: Json | null;
   call_id: string | null;
@@ -1346,6 +1311,7 @@ export interface UsageTotals {
   outcome: string;
   roots: Generated<Int8>;
   runs: Generated<Int8>;
+  session_id: string | null;
   steps: Generated<Int8>;
   tenant_id: string;
   tokens_in: Generated<Int8>;
@@ -1502,8 +1468,6 @@ export interface DB {
   board_entries: BoardEntries;
   connected_accounts: ConnectedAccounts;
   daily_usage: DailyUsage;
-  deleted_run_usage: DeletedRunUsage;
-  deleted_step_usage: DeletedStepUsage;
   effects: Effects;
   execution_counters: ExecutionCounters;
   execution_timeline: ExecutionTimeline;

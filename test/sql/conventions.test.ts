@@ -178,11 +178,8 @@ const DAYS: Record<string, string> = {
   'howdah_private.closed_months.month': 'a month, by its first day',
   'howdah.sessions.last_active_on':
     'changes once a day, so that updates of a turn skip its indexes',
-  'howdah.deleted_step_usage.day': 'figures of a day',
   'howdah.usage_totals.day': 'figures of a day',
   'howdah.usage_durations.day': 'figures of a day',
-  'howdah.deleted_run_usage.day': 'figures of a day',
-  'howdah_private.deleted_subject_usage.day': 'figures of a day',
 };
 
 /** Timestamps whose names do not end in `_at`. */
@@ -253,18 +250,13 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.messages.tenant_id': 'copied from the run under its lock',
   'howdah.limits.subject_id':
     'user_id, agent_id, session_id, api_key_id, model_id and tool_id are made of it and carry the keys',
-  'howdah.deleted_run_usage.agent_id': 'figures outlive what they are about',
-  'howdah.deleted_run_usage.agent_version_id': 'figures outlive what they are about',
-  'howdah.deleted_run_usage.workflow_id': 'figures outlive what they are about',
-  'howdah_private.deleted_subject_usage.subject_id':
-    'of two tables; who counts waits for nobody who deletes a user or session, and both take it along',
-  'howdah.deleted_step_usage.model_id': 'figures outlive what they are about',
   'howdah.usage_durations.agent_id': 'figures outlive what they are about',
   'howdah.usage_durations.agent_version_id': 'figures outlive what they are about',
   'howdah.usage_durations.model_id': 'figures outlive what they are about',
   'howdah.usage_durations.workflow_id': 'figures outlive what they are about',
   'howdah.usage_totals.agent_id': 'figures outlive what they are about',
   'howdah.usage_totals.agent_version_id': 'figures outlive what they are about',
+  'howdah.usage_totals.session_id': 'figures outlive what they are about',
   'howdah.usage_totals.model_id': 'figures outlive what they are about',
   'howdah.usage_totals.user_id': 'figures outlive what they are about',
   'howdah.usage_totals.workflow_id': 'figures outlive what they are about',
@@ -343,8 +335,6 @@ const NOT_AUDITED: Record<string, string> = {
   'howdah.audit_log': 'the log itself',
   'howdah.board_entries': 'what runs share; says who wrote it',
   'howdah.connected_accounts': 'connect_account and disconnect_account audit what people do',
-  'howdah.deleted_run_usage': 'figures of runs that are deleted',
-  'howdah.deleted_step_usage': 'figures of steps that are deleted',
   'howdah.executions': 'the hot path; created_by, and controls are audited where they are made',
   'howdah.feedback_entries': 'said by give_feedback, which audits it',
   'howdah.inbound_deliveries': 'requests to hooks, and their results; hooks are audited',
@@ -602,7 +592,6 @@ describe('conventions', () => {
         ),
       ).toEqual([
         'binding_seal',
-        'counted_months', // returns bounds of months, not a tenant; views call it in parallel
         'current_scopes',
         'current_tenant',
         'current_user_id',

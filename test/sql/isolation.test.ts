@@ -33,7 +33,6 @@ const REVIEWED: Record<string, string> = {
   cancel_execution: 'lock_for_control()',
   cancel_executions: 'controllable_runs()',
   connect_account: 'find_integration() of current_tenant(), then account_user()',
-  counted_months: 'bounds of months, the same for all tenants',
   create_api_key: 'current_tenant(), and a user of it',
   current_tenant: 'the session itself',
   current_user_role: 'the session itself',

@@ -24,8 +24,6 @@ const READABLE = [
   'board_entries',
   'connected_accounts',
   'daily_usage',
-  'deleted_run_usage',
-  'deleted_step_usage',
   'effects',
   'execution_counters',
   'execution_timeline',

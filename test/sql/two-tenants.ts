@@ -50,10 +50,6 @@ const ROWS = [
   `insert into howdah.output_filters (tenant_id, name, pattern, is_active) values ($1, $2, $2, false)`,
   `insert into howdah.grants (tenant_id, agent_id, role, permission) values ($1, $3, 'viewer', 'edit')`,
   `insert into howdah.retention_policies (tenant_id, keep_runs_days) values ($1, 999)`,
-  `insert into howdah.deleted_run_usage (tenant_id, day, agent_id, runs, completed, failed, cancelled, steps, tokens_in, tokens_out, cost)
-   values ($1, '2020-01-01', $3, 1, 1, 0, 0, 2, 3, 4, 5)`,
-  `insert into howdah.deleted_step_usage (tenant_id, day, kind, tool, steps, errors, tokens_in, tokens_out, cost)
-   values ($1, '2020-01-01', 'tool', $2, 1, 0, 0, 0, 0)`,
   `insert into howdah.usage_totals (tenant_id, day, agent_id, kind, tool, outcome, steps) values ($1, '2020-01-01', $3, 'tool', $2, 'ok', 1)`,
   `insert into howdah.usage_durations (tenant_id, day, tool, bucket, calls, micros) values ($1, '2020-01-01', $2, 1, 1, 1)`,
   `insert into howdah.secrets (tenant_id, name, fingerprint) values ($1, $2, '')`,

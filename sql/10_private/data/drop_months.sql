@@ -1,7 +1,7 @@
 -- Dropping of whole months whose runs no tenant keeps (src/db/retention/drop-months.ts). The steps:
 --   1. Delete run by run the trees that reach into other months (delete_unaligned_trees).
---   2. Freeze the month (freeze_month), and count it in deleted_run_usage (close_month). If a
---      run blocks the month after all, open it again (unfreeze_month).
+--   2. Freeze the month (freeze_month), and count the usage that the rollup does not have yet
+--      (close_month). If a run blocks the month after all, open it again (unfreeze_month).
 --   3. Delete the rows of other tables that belong to its runs (delete_side_rows_of_month).
 --   4. Detach the partitions concurrently and drop them, by statements that no function may run.
 -- Each step is a transaction of its own, and continues where the last one ended. Sessions without
@@ -66,7 +66,11 @@ begin
   from tenants as h where v_ends_at > now() - make_interval(days => h.days)
   union all
   select format('%s runs ended within the retention period', l.runs)
-  from recent as l where l.runs > 0;
+  from recent as l where l.runs > 0
+  union all
+  select 'the usage of its runs is not counted yet: run npx howdah migrate up'
+  from howdah_private.backfills as b
+  where b.name = 'usage' and coalesce(b.reached < v_next, true);
 end $$;
 
 -- Returns the months before the last one, and the months that are closed (counted), with the
@@ -191,9 +195,9 @@ begin
   execute howdah_private.freeze_month_statement(freeze_month.month);
 end $$;
 
--- Counts a frozen month, and freezes it first if necessary. Locks only the row of the month. A
--- transaction that deletes runs waits for that row (block_usage_counting), so each deleted run is
--- counted by exactly one of the two.
+-- Counts the usage of a frozen month that the rollup does not have yet, since it is read from the
+-- steps. Freezes the month first if necessary. Returns the number of runs. A run may be deleted
+-- meanwhile: who locks its event first counts it.
 create or replace function howdah_private.close_month(month date) returns bigint
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
@@ -213,14 +217,8 @@ begin
     || array(select 'a run belongs to a tree or session with runs in other months'
       from howdah_private.unaligned_trees(close_month.month)));
   perform howdah_private.count_usage_of(array(
-    select e.id::uuid from howdah.executions as e
-    where e.id >= v_closing.first_id and e.id < v_closing.next_id and e.counted_steps is null
-    union all
-    select u.execution_id from howdah_private.usage_events as u
+    select distinct u.execution_id from howdah_private.usage_events as u
     where u.execution_id >= v_closing.first_id and u.execution_id < v_closing.next_id));
-  perform howdah_private.roll_up_usage(null, v_closing.first_id, (
-    select e.id from howdah.executions as e
-    where e.id >= v_closing.first_id and e.id < v_closing.next_id order by e.id desc limit 1));
   select count(*) into v_runs from howdah.executions as e
   where e.id >= v_closing.first_id and e.id < v_closing.next_id;
   update howdah_private.closed_months as c set runs = v_runs, closed_at = now()

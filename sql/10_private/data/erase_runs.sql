@@ -176,7 +176,7 @@ begin
     || jsonb_build_object('questions', v_questions) || v_side_rows;
 end $$;
 
--- Deletes whole trees that have ended. Their usage stays counted (roll_up_usage). Their share of
+-- Deletes whole trees that have ended. Their usage stays counted (usage_rollup.sql). Their share of
 -- the version of a session stays counted too, so that the version keeps growing. The share is
 -- counted from the rows that this transaction has locked or deleted. The difference of two versions
 -- would also contain what other transactions commit meanwhile.
@@ -185,7 +185,12 @@ create or replace function howdah_private.delete_runs(ids uuid[]) returns jsonb
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_ids uuid[] := howdah_private.lock_runs_for_deletion(delete_runs.ids);
+  v_ids uuid[] := array(
+    select r.id from (
+      select e.id::uuid as id from howdah.executions as e
+      where e.id = any (delete_runs.ids) order by e.depth, e.id for update
+    ) as r
+    order by r.id);
   v_side_rows jsonb := howdah_private.delete_side_rows(v_ids);
   v_sessions uuid[];
   v_changes bigint[];
@@ -214,7 +219,7 @@ begin
   delete from howdah.feedback_entries as f where f.execution_id = any (v_ids);
   delete from howdah_private.tree_orders as o where o.top_execution_id = any (v_ids);
   perform howdah_private.count_usage_of(v_ids);
-  perform howdah_private.roll_up_usage(v_ids);
+  perform howdah_private.assign_usage_to_sessions(v_ids);
   v_log := to_jsonb(howdah_private.delete_log(v_ids));
   insert into howdah_private.todo_changes as t (tenant_id, session_id, changes)
   select s.tenant_id, s.id, v.changes + 1

@@ -30,7 +30,6 @@ declare
   v_policy howdah.retention_policies;
   v_done int := 0;
 begin
-  perform howdah_private.block_usage_counting(); -- before all locks of the rows that are counted
   select p.* into v_policy from howdah.retention_policies as p
   where p.tenant_id = retain_tenant.tenant_id for update skip locked;
   if not found then

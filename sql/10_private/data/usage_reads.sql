@@ -6,7 +6,8 @@ create or replace function howdah_private.is_tool_call_id(call_id text) returns 
   language sql immutable parallel safe
   return coalesce(call_id not in ('route') and call_id not like 'plan.%', true);
 
--- Returns the steps that an event counts: those of models and tools. Inlined.
+-- Returns the steps that an event counts: those of models and tools, and others that used tokens.
+-- Their day is that of their end, as limits count them. Inlined.
 create or replace function howdah_private.step_usage(u howdah_private.usage_events)
   returns table (
     day date, kind howdah.step_kind, model_id uuid, tool text, is_error boolean, tokens_in int,
@@ -14,7 +15,7 @@ create or replace function howdah_private.step_usage(u howdah_private.usage_even
   )
   language sql stable
 begin atomic
-  select (s.started_at at time zone 'UTC')::date, s.kind, s.model_id, t.tool, s.error is not null,
+  select (s.finished_at at time zone 'UTC')::date, s.kind, s.model_id, t.tool, s.error is not null,
     s.tokens_in, s.tokens_out, s.cost, x.usage,
     (extract(epoch from s.finished_at - s.started_at) * 1000000)::bigint
   from howdah.steps as s
@@ -26,7 +27,7 @@ begin atomic
   ) as x (usage)
   where s.execution_id = (u).execution_id and s.tenant_id = (u).tenant_id
     and s.seq > (u).first_seq and s.seq <= (u).last_seq
-    and (s.model_id is not null or t.tool is not null);
+    and (s.model_id is not null or t.tool is not null or s.tokens_in + s.tokens_out > 0);
 end;
 
 -- Returns the bucket of a duration.
@@ -43,23 +44,18 @@ create or replace function howdah_private.interpolate_percentile(
   return round((lower + (upper - lower) * mod(fraction * (total - 1), 1)) / 1000000, 4)::float8;
 
 -- Returns the usage that the rollup does not count yet, as events: those that wait to be counted,
--- and one for each live run and for each run that the backfill has not reached. Of the tenant of
--- the caller, without agents and workflows that grants hide, or of all tenants for an owner.
-create or replace function howdah_private.uncounted_usage()
+-- and one for each live run and for each run that the backfill has not reached. Of one tenant, or
+-- of all if it is null.
+create or replace function howdah_private.uncounted_events(tenant_id uuid)
   returns setof howdah_private.usage_events
   language plpgsql stable security definer rows 100
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
-declare
-  v_is_operator constant boolean := howdah_private.is_operator();
-  v_tenant_id constant uuid := howdah.current_tenant();
-  v_hidden constant uuid[] := case when v_is_operator then '{}'
-    else howdah_private.hidden_agents() end;
+#variable_conflict use_column
 begin
   return query
   select u.* from howdah_private.usage_events as u
-  where v_is_operator or (u.tenant_id = v_tenant_id
-    and coalesce(u.agent_id, u.workflow_id) <> all (v_hidden));
+  where uncounted_events.tenant_id is null or u.tenant_id = uncounted_events.tenant_id;
   return query
   select e.id::uuid, e.tenant_id, coalesce(h.tokens_in, e.tokens_in),
     coalesce(h.tokens_out, e.tokens_out), e.created_at, e.moves,
@@ -70,13 +66,32 @@ begin
   from howdah.executions as e
   left join howdah_private.run_heads as h on h.execution_id = e.id
   where e.status in ('queued', 'running', 'waiting', 'paused')
-    and (v_is_operator or (e.tenant_id = v_tenant_id
-      and coalesce(e.agent_id, e.workflow_id) <> all (v_hidden)));
+    and (uncounted_events.tenant_id is null or e.tenant_id = uncounted_events.tenant_id);
   return query
-  select u.* from howdah_private.usage_backfill as b
-  cross join lateral howdah_private.legacy_usage(b.counted_to) as u
-  where not b.is_done and (v_is_operator or (u.tenant_id = v_tenant_id
-    and coalesce(u.agent_id, u.workflow_id) <> all (v_hidden)));
+  select u.* from howdah_private.backfills as b
+  cross join lateral howdah_private.legacy_usage(b.reached) as u
+  where b.name = 'usage'
+    and (uncounted_events.tenant_id is null or u.tenant_id = uncounted_events.tenant_id);
+end $$;
+
+-- Returns the uncounted usage of the tenant of the caller, without agents and workflows that grants
+-- hide, or of all tenants for an owner.
+create or replace function howdah_private.uncounted_usage()
+  returns setof howdah_private.usage_events
+  language plpgsql stable security definer rows 100
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+as $$
+declare
+  v_tenant_id constant uuid := howdah.current_tenant();
+  v_hidden uuid[];
+begin
+  if howdah_private.is_operator() then
+    return query select u.* from howdah_private.uncounted_events(null) as u;
+  elsif v_tenant_id is not null then
+    v_hidden := howdah_private.hidden_agents();
+    return query select u.* from howdah_private.uncounted_events(v_tenant_id) as u
+    where coalesce(u.agent_id, u.workflow_id) <> all (v_hidden);
+  end if;
 end $$;
 
 -- Returns events of the runs that ended before there were events and are not counted yet.
@@ -91,7 +106,8 @@ as $$
     e.agent_id, e.agent_version_id, e.workflow_id,
     (extract(epoch from e.completed_at - e.started_at) * 1000000)::bigint, e.cost
   from howdah.executions as e
-  where e.id > legacy_usage.after and e.completed_at is not null and e.counted_steps is null
+  where e.id > coalesce(legacy_usage.after, '00000000-0000-0000-0000-000000000000')
+    and e.completed_at is not null and e.counted_steps is null
 $$;
 
 -- Returns the figures of runs, several rows for one key. A live run has not ended.
@@ -153,7 +169,7 @@ begin atomic
   from howdah.usage_totals as k where k.kind is not null
   union all
   select u.tenant_id, s.day, u.agent_id, u.agent_version_id, u.workflow_id,
-    case when s.tool is null then e.user_id end, s.kind,
+    case when s.tool is null or s.tokens_in + s.tokens_out > 0 then e.user_id end, s.kind,
     s.model_id, s.tool, case when s.is_error then 'error' else 'ok' end, 1, s.tokens_in,
     s.tokens_out, s.cost, null as cached_tokens, null as cache_write_tokens,
     (s.usage -> 'estimated' = 'true')::int as estimated_steps, s.usage
@@ -177,5 +193,5 @@ begin atomic
     howdah_private.duration_bucket(s.micros), 1, s.is_error::int, s.micros
   from howdah_private.uncounted_usage() as u
   cross join lateral howdah_private.step_usage(u) as s
-  where s.tool is not null or s.kind = 'model';
+  where s.tool is not null or (s.kind = 'model' and s.model_id is not null);
 end;

@@ -11,7 +11,7 @@
 -- A retry takes the figures of the run back by an event with sign -1. Steps are never taken back:
 -- counted_steps of the run is the last counted step, so each step counts once over all retries.
 --
--- Order of locks: runs, then the row of usage_backfill, then events. Counting locks events alone
+-- Order of locks: runs, then the row of backfills, then events. Counting locks events alone
 -- and skips those that another transaction holds.
 
 -- Adds an event. Called by triggers for a run that ends or is retried, and before the deletion of a
@@ -52,16 +52,18 @@ begin
   return new;
 end $$;
 
--- Reports whether the backfill has counted a run, and stops it until the transaction ends.
+-- Reports whether the backfill has counted a run, and stops it until the transaction ends. Without
+-- a row all runs are counted.
 create or replace function howdah_private.is_backfilled(id uuid) returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  v_counted_to uuid;
+  v_reached uuid;
 begin
-  select b.counted_to into v_counted_to from howdah_private.usage_backfill as b for share;
-  return v_counted_to >= is_backfilled.id;
+  select b.reached into v_reached from howdah_private.backfills as b
+  where b.name = 'usage' for share;
+  return not found or coalesce(v_reached >= is_backfilled.id, false);
 end $$;
 
 -- Counts a batch of events, and returns their number. Skips events that another transaction counts.
@@ -100,6 +102,27 @@ begin
   );
   perform howdah_private.count_events(v_events) where cardinality(v_events) > 0;
 end $$;
+
+-- Moves the figures of runs that are about to be deleted to their sessions, since a limit of a
+-- session counts its runs and could no longer find these. Every other sum of the rollup stays the
+-- same. The figures of a deleted session lose it when rows are merged.
+create or replace function howdah_private.assign_usage_to_sessions(ids uuid[]) returns void
+  language sql volatile security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+as $$
+  insert into howdah.usage_totals (tenant_id, day, agent_id, agent_version_id, workflow_id,
+    user_id, session_id, outcome, runs, roots, steps, tokens_in, tokens_out, cost)
+  select e.tenant_id, (e.created_at at time zone 'UTC')::date, e.agent_id, e.agent_version_id,
+    e.workflow_id, e.user_id, m.session_id, e.status::text, sum(m.sign),
+    sum(m.sign * (e.parent_execution_id is null and e.compensates_execution_id is null)::int),
+    sum(m.sign * (e.step_count - coalesce(e.forked_from_seq, 0))), sum(m.sign * e.tokens_in),
+    sum(m.sign * e.tokens_out), sum(m.sign * e.cost)
+  from howdah.executions as e
+  cross join lateral (select howdah_private.session_of_run(e) as id offset 0) as s
+  cross join lateral (values (1, s.id), (-1, null)) as m (sign, session_id)
+  where e.id = any (assign_usage_to_sessions.ids) and s.id is not null
+  group by 1, 2, 3, 4, 5, 6, 7, 8
+$$;
 
 -- Adds events to the rollup and deletes them. The caller has locked them.
 create or replace function howdah_private.count_events(events howdah_private.usage_events[])
@@ -153,7 +176,7 @@ create or replace function howdah_private.add_step_usage(events howdah_private.u
 as $$
   with counted as materialized (
     select u.tenant_id, u.agent_id, u.agent_version_id, u.workflow_id,
-      case when s.tool is null then e.user_id end as user_id,
+      case when s.tool is null or s.tokens_in + s.tokens_out > 0 then e.user_id end as user_id,
       case when a.is_restricted then u.agent_id end as restricted_agent_id, s.*
     from unnest(add_step_usage.events) as u
     join howdah.tenants as t on t.id = u.tenant_id
@@ -169,7 +192,8 @@ as $$
       case when c.tool is null then c.model_id end, c.tool,
       howdah_private.duration_bucket(c.micros), count(*), count(*) filter (where c.is_error),
       sum(c.micros)
-    from counted as c where c.tool is not null or c.kind = 'model'
+    from counted as c
+    where c.tool is not null or (c.kind = 'model' and c.model_id is not null)
     group by 1, 2, 3, 4, 5, 6
   )
   insert into howdah.usage_totals (tenant_id, day, agent_id, agent_version_id, workflow_id,
@@ -185,31 +209,33 @@ as $$
   group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 $$;
 
--- Records a batch of runs that ended before there were events, and returns their number. Returns 0
--- when all are recorded, and while another transaction holds the backfill.
+-- Records a batch of the runs that ended before there were events, and returns their number, 0 when
+-- all are recorded. `migrate up` repeats it (backfills.ts). Waits for retries of such runs.
 create or replace function howdah_private.backfill_usage(batch int default 500) returns int
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
 declare
-  v_counted_to uuid;
+  v_reached uuid;
   v_ids uuid[];
 begin
-  select b.counted_to into v_counted_to from howdah_private.usage_backfill as b
-  where not b.is_done for update skip locked;
+  select b.reached into v_reached from howdah_private.backfills as b
+  where b.name = 'usage' for update;
   if not found then
     return 0;
   end if;
   v_ids := array(
     select e.id::uuid from howdah.executions as e
-    where e.id > v_counted_to and e.completed_at is not null and e.counted_steps is null
+    where e.id > coalesce(v_reached, '00000000-0000-0000-0000-000000000000')
+      and e.completed_at is not null and e.counted_steps is null
     order by e.id limit backfill_usage.batch
   );
   perform howdah_private.record_usage(
     e, 1, e.moves, coalesce(e.forked_from_seq, 0), e.step_count)
   from howdah.executions as e where e.id = any (v_ids);
-  update howdah_private.usage_backfill as b
-  set counted_to = coalesce(v_ids[cardinality(v_ids)], b.counted_to), is_done = v_ids = '{}';
+  update howdah_private.backfills as b set reached = v_ids[cardinality(v_ids)]
+  where b.name = 'usage' and cardinality(v_ids) > 0;
+  delete from howdah_private.backfills as b where b.name = 'usage' and cardinality(v_ids) = 0;
   return cardinality(v_ids);
 end $$;
 
@@ -252,15 +278,16 @@ as $$
     where k.tenant_id = merge_totals.tenant_id and k.day = merge_totals.day returning k.*
   )
   insert into howdah.usage_totals (tenant_id, day, is_merged, agent_id, agent_version_id,
-    workflow_id, user_id, model_id, kind, outcome, tool, runs, roots, steps, errors, tokens_in,
-    tokens_out, cached_tokens, cache_write_tokens, estimated_steps, cost)
-  select o.tenant_id, o.day, true, o.agent_id, o.agent_version_id, o.workflow_id, u.id,
+    workflow_id, user_id, session_id, model_id, kind, outcome, tool, runs, roots, steps, errors,
+    tokens_in, tokens_out, cached_tokens, cache_write_tokens, estimated_steps, cost)
+  select o.tenant_id, o.day, true, o.agent_id, o.agent_version_id, o.workflow_id, u.id, s.id,
     o.model_id, o.kind, o.outcome, o.tool, sum(o.runs), sum(o.roots), sum(o.steps), sum(o.errors),
     sum(o.tokens_in), sum(o.tokens_out), sum(o.cached_tokens), sum(o.cache_write_tokens),
     sum(o.estimated_steps), sum(o.cost)
-  from old as o
-  left join howdah.users as u on u.tenant_id = o.tenant_id and u.id = o.user_id -- may be deleted
-  group by 1, 2, 4, 5, 6, 7, 8, 9, 10, 11
+  from old as o -- the user or session may be deleted
+  left join howdah.users as u on u.tenant_id = o.tenant_id and u.id = o.user_id
+  left join howdah.sessions as s on s.tenant_id = o.tenant_id and s.id = o.session_id
+  group by 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12
 $$;
 
 create or replace function howdah_private.merge_durations(tenant_id uuid, day date) returns void

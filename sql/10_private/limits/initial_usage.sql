@@ -7,120 +7,134 @@
 -- concurrent commits are counted again once no transaction is left that did not see the limit
 -- (recount_limit).
 
--- Returns whether the usage of deleted runs counts. It is stored by the day on which the runs
--- began, so it cannot count within a minute or an hour.
-create or replace function howdah_private.counts_deleted_runs(l howdah.limits) returns boolean
+-- The rollup of usage (usage_rollup.sql) has what counts for limits of a day, a month or no period:
+-- runs and calls by the day, deleted runs included. Periods follow the calendar in UTC, so a period
+-- is a number of whole days. The rollup knows no hours and, except for deleted runs, no sessions.
+-- Limits per minute or hour, and limits of a session, are counted from the runs and steps.
+
+-- Returns whether the rollup has what counts for a limit of runs, tokens or cost.
+create or replace function howdah_private.is_rolled_up(l howdah.limits) returns boolean
   language sql immutable
-  return l.scope <> 'api_key' and coalesce(l.period in ('day', 'month'), true);
+  return l.scope in ('tenant', 'user', 'agent', 'system')
+    and coalesce(l.period in ('day', 'month'), true);
 
--- Returns whether the stored usage contains closed months as a whole. Runs of a closed month that
--- still exist must then not count a second time.
-create or replace function howdah_private.counts_closed_months(l howdah.limits) returns boolean
-  language sql immutable
-  return howdah_private.counts_deleted_runs(l) and l.scope <> 'session';
-
--- Returns the usage of deleted runs per subject.
-create or replace function howdah_private.deleted_usage(l howdah.limits, since timestamptz)
-  returns table (subject_id uuid, used numeric)
-  language sql stable security definer
-  set search_path = pg_catalog, pg_temp
-as $$
-  select s.id, case l.metric when 'runs' then k.roots when 'cost' then k.cost
-    else k.tokens_in + k.tokens_out end
-  from howdah.deleted_run_usage as k
-  cross join lateral (
-    values (howdah_private.limit_subject(l, k.tenant_id, null, k.agent_id, null))
-  ) as s (id)
-  where howdah_private.counts_deleted_runs(l)
-    and (l.scope = 'system' or (l.scope in ('tenant', 'agent') and k.tenant_id = l.tenant_id))
-    and k.day >= (deleted_usage.since at time zone 'UTC')::date and s.id is not null
-  union all
-  select k.subject_id,
-    case l.metric when 'runs' then k.roots when 'cost' then k.cost else k.tokens end
-  from howdah_private.deleted_subject_usage as k
-  where howdah_private.counts_deleted_runs(l) and k.tenant_id = l.tenant_id and k.scope = l.scope
-    and k.subject_id = coalesce(l.subject_id, k.subject_id)
-    and k.day >= (deleted_usage.since at time zone 'UTC')::date
-$$;
-
--- Returns the use since a time per subject, with what was used before the limit existed. The ids
--- of runs tell their time; a day is subtracted for clocks that differ and for ids that somebody
--- chose. Existing and deleted runs are read by one statement, so that none is missed or counted
--- twice.
+-- Returns the use since a time per subject, with what was used before the limit existed. One
+-- statement reads existing and deleted runs, so that none is missed or counted twice.
 create or replace function howdah_private.usage_since(l howdah.limits, since timestamptz)
   returns table (subject_id uuid, used numeric)
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_column
-declare
-  v_first uuid := howdah.uuid_v7_floor(
-    greatest(usage_since.since, '2000-01-02') - interval '1 day');
 begin
-  case l.metric
-    when 'runs' then
-      return query select u.subject_id, sum(u.used) from (
-        select s.id as subject_id, 1::numeric as used
-        from howdah.executions as e
-        cross join lateral (values (howdah_private.limit_subject(
-          l, e.tenant_id, e.user_id, e.agent_id, e.session_id))) as s (id)
-        where (l.scope = 'system' or e.tenant_id = l.tenant_id)
-          and e.id >= v_first and e.created_at >= usage_since.since
-          and e.parent_execution_id is null and e.compensates_execution_id is null
-          and s.id is not null
-          and not (howdah_private.counts_closed_months(l) and exists (
-            select from howdah_private.counted_months() as m
-            where e.id >= m.first_id and e.id < m.next_id
-          ))
-        union all
-        select d.subject_id, d.used
-        from howdah_private.deleted_usage(l, usage_since.since) as d
-      ) as u
-      group by u.subject_id;
-    when 'tokens', 'cost' then
-      return query select u.subject_id, sum(u.used) from (
-        select b.id as subject_id,
-          case l.metric when 'cost' then s.cost else s.tokens_in + s.tokens_out end as used
-        from howdah_private.runs_with_spending(l, usage_since.since) as e
-        join howdah.steps as s
-          on s.execution_id = e.id and s.finished_at >= usage_since.since
-        cross join lateral (values (howdah_private.limit_subject(
-          l, e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e)))) as b (id)
-        where b.id is not null
-        union all
-        select d.subject_id, d.used
-        from howdah_private.deleted_usage(l, usage_since.since) as d
-      ) as u
-      group by u.subject_id having sum(u.used) > 0;
-    when 'storage' then
-      return query select s.id, sum(r.size)
-      from howdah.resources as r
-      cross join lateral (values (howdah_private.limit_subject(
-        l, r.tenant_id, null, null, r.session_id))) as s (id)
-      where (l.scope = 'system' or r.tenant_id = l.tenant_id) and s.id is not null
-      group by s.id;
-    else
-      null; -- requests leave no rows
+  case when l.metric = 'storage' then
+    return query select s.id, sum(r.size)
+    from howdah.resources as r
+    cross join lateral (values (howdah_private.limit_subject(
+      l, r.tenant_id, null, null, r.session_id))) as s (id)
+    where (l.scope = 'system' or r.tenant_id = l.tenant_id) and s.id is not null
+    group by s.id;
+  when l.metric not in ('runs', 'tokens', 'cost') then
+    return; -- requests leave no rows
+  when howdah_private.is_rolled_up(l) then
+    return query select u.subject_id, sum(u.used)
+    from howdah_private.rolled_up_use(l, (usage_since.since at time zone 'UTC')::date) as u
+    group by u.subject_id having sum(u.used) > 0;
+  else
+    return query select u.subject_id, sum(u.used) from (
+      select r.* from howdah_private.use_of_runs(l, usage_since.since) as r
+      where l.metric = 'runs'
+      union all
+      select s.* from howdah_private.use_of_steps(l, usage_since.since) as s
+      where l.metric <> 'runs'
+      union all
+      select d.* from howdah_private.use_of_deleted_runs(
+        l, (usage_since.since at time zone 'UTC')::date) as d
+    ) as u
+    group by u.subject_id having sum(u.used) > 0;
   end case;
 end $$;
 
--- Returns the runs that may have spent something since a time: live runs and later ended runs.
-create or replace function howdah_private.runs_with_spending(l howdah.limits, since timestamptz)
-  returns setof howdah.executions
+-- Returns the use since a day by the rollup and by what it does not count yet: runs by the day on
+-- which they began, tokens and cost by the day on which the call ended. Several rows for a subject.
+create or replace function howdah_private.rolled_up_use(l howdah.limits, since date)
+  returns table (subject_id uuid, used numeric)
   language sql stable security definer
-  set search_path = pg_catalog, pg_temp
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
 as $$
-  select e.* from howdah.executions as e
+  select s.id, case l.metric when 'runs' then u.roots when 'cost' then u.cost else u.tokens end
+  from (
+    select k.tenant_id, k.user_id, k.agent_id, k.roots::numeric as roots,
+      k.tokens_in + k.tokens_out::numeric as tokens, k.cost
+    from howdah.usage_totals as k
+    where (l.scope = 'system' or k.tenant_id = l.tenant_id) and k.day >= rolled_up_use.since
+      and (k.kind is null) = (l.metric = 'runs')
+    union all
+    select n.tenant_id, e.user_id, n.agent_id, n.sign * n.is_root::int, 0, 0
+    from howdah_private.uncounted_events(case when l.scope <> 'system' then l.tenant_id end) as n
+    join howdah.executions as e on e.id = n.execution_id
+    where l.metric = 'runs' and not n.is_compensation
+      and (n.created_at at time zone 'UTC')::date >= rolled_up_use.since
+    union all
+    select n.tenant_id, e.user_id, n.agent_id, 0, c.tokens_in + c.tokens_out::numeric, c.cost
+    from howdah_private.uncounted_events(case when l.scope <> 'system' then l.tenant_id end) as n
+    join howdah.executions as e on e.id = n.execution_id
+    cross join lateral howdah_private.step_usage(n) as c
+    where l.metric <> 'runs' and c.day >= rolled_up_use.since
+  ) as u
+  cross join lateral (
+    values (howdah_private.limit_subject(l, u.tenant_id, u.user_id, u.agent_id, null))
+  ) as s (id)
+  where s.id is not null
+$$;
+
+-- Returns one row for each run that began since a time. The ids of runs tell their time; a day is
+-- subtracted for clocks that differ and for ids that somebody chose.
+create or replace function howdah_private.use_of_runs(l howdah.limits, since timestamptz)
+  returns table (subject_id uuid, used numeric)
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+as $$
+  select s.id, 1::numeric
+  from howdah.executions as e
+  cross join lateral (values (howdah_private.limit_subject(
+    l, e.tenant_id, e.user_id, e.agent_id, e.session_id))) as s (id)
   where (l.scope = 'system' or e.tenant_id = l.tenant_id)
-    and e.status in ('queued', 'running', 'waiting', 'paused')
-  union all
-  select e.* from howdah.executions as e
+    and e.id >= howdah.uuid_v7_floor(greatest(use_of_runs.since, '2000-01-02') - interval '1 day')
+    and e.created_at >= use_of_runs.since
+    and e.parent_execution_id is null and e.compensates_execution_id is null
+    and s.id is not null
+$$;
+
+-- Returns the tokens or cost of each step since a time, of live runs and of runs that ended later.
+create or replace function howdah_private.use_of_steps(l howdah.limits, since timestamptz)
+  returns table (subject_id uuid, used numeric)
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+as $$
+  select b.id, case l.metric when 'cost' then s.cost else s.tokens_in + s.tokens_out end
+  from howdah.executions as e
+  join howdah.steps as s on s.execution_id = e.id and s.finished_at >= use_of_steps.since
+  cross join lateral (values (howdah_private.limit_subject(
+    l, e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e)))) as b (id)
   where (l.scope = 'system' or e.tenant_id = l.tenant_id)
-    and e.completed_at >= runs_with_spending.since
-    and not (howdah_private.counts_closed_months(l) and exists (
-      select from howdah_private.counted_months() as m
-      where e.id >= m.first_id and e.id < m.next_id
-    ))
+    and (e.completed_at is null or e.completed_at >= use_of_steps.since) and b.id is not null
+$$;
+
+-- Returns the use of deleted runs of sessions that still exist, by the day on which the runs began.
+create or replace function howdah_private.use_of_deleted_runs(l howdah.limits, since date)
+  returns table (subject_id uuid, used numeric)
+  language sql stable security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+as $$
+  select k.session_id,
+    case l.metric when 'runs' then k.roots when 'cost' then k.cost
+      else k.tokens_in + k.tokens_out end
+  from howdah.usage_totals as k
+  where l.scope = 'session' and coalesce(l.period in ('day', 'month'), true)
+    and k.tenant_id = l.tenant_id and k.session_id is not null and k.kind is null
+    and k.session_id = coalesce(l.subject_id, k.session_id)
+    and k.day >= use_of_deleted_runs.since
 $$;
 
 -- Returns the advisory lock that inserts of runs and files share, and that the maker of a limit

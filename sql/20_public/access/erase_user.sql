@@ -18,7 +18,6 @@ begin
   erase_user.cancel_live := coalesce(erase_user.cancel_live, false);
   perform howdah_private.permit(case v_user.role when 'owner' then 'owners' else 'users' end,
     'manage');
-  perform howdah_private.block_usage_counting() where erase_user.mode = 'delete';
   v_runs := howdah_private.lock_user_data(v_user, erase_user.cancel_live);
   v_sessions := array(
     select s.id from howdah.sessions as s where s.tenant_id = v_user.tenant_id

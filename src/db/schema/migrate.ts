@@ -2,7 +2,7 @@ import { HowdahError } from '../../contracts/errors.ts';
 import { type Client, onConnection, type Queryable } from '../connection/pool.ts';
 import { refusePooler } from '../connection/pooler-check.ts';
 import { faultOf } from '../connection/sqlstate.ts';
-import { completeBackfills, pendingBackfills } from './backfills.ts';
+import { type Backfill, completeBackfills, pendingBackfills } from './backfills.ts';
 import { explainDependents, refuseForeignObjects, refuseViewsOnOurs } from './foreign-objects.ts';
 import { knownMigrations, MIGRATIONS } from './known-migrations.ts';
 import { areInForce, chooseAll, chooseChanged, replaceableFiles } from './replaceable-files.ts';
@@ -24,8 +24,8 @@ export type MigrationStatus = {
   /** Migrations applied by a newer release. This release does not know what they made. */
   newer: string[];
   sql: 'current' | 'outdated';
-  /** Tables that a migration created and that are not yet filled with what existed before. */
-  backfills: string[];
+  /** What a migration created and what is not yet filled with what existed before. */
+  backfills: Backfill[];
 };
 
 /**

@@ -1,13 +1,12 @@
 import type { Pool } from '../connection/pool.ts';
 import { faultOf } from '../connection/sqlstate.ts';
-import { pendingBackfills } from './backfills.ts';
+import { describeBackfill, pendingBackfills } from './backfills.ts';
 import { knownMigrations } from './known-migrations.ts';
 
 type Found = { name: 'database' | 'schema' | 'backfills'; ok: boolean; reason?: string };
 
 const OUTDATED = 'The schema is older than this release. Run: npx howdah migrate up';
-const FILLING =
-  'Tables of this release are being filled. If no process does so, run: npx howdah migrate up';
+const FILLING = 'are being filled. If no process does so, run: npx howdah migrate up';
 const MISSING = 'The database is not migrated. Run: npx howdah migrate up';
 
 /**
@@ -21,11 +20,13 @@ export function schemaProbe(pool: Pool): () => Promise<Found[]> {
     const applied = await appliedMigrations(pool);
     const ok = applied !== undefined && known.every((name) => applied.has(name));
     const reason = applied === undefined ? MISSING : OUTDATED;
-    const isFilled = !ok || (await pendingBackfills(pool)).length === 0;
+    const pending = ok ? (await pendingBackfills(pool)).map(describeBackfill) : [];
     return [
       { name: 'database', ok: true },
       { name: 'schema', ok, ...(ok ? {} : { reason }) },
-      ...(isFilled ? [] : [{ name: 'backfills', ok: false, reason: FILLING } as const]),
+      ...(pending.length === 0
+        ? []
+        : [{ name: 'backfills', ok: false, reason: `${pending.join(', ')} ${FILLING}` } as const]),
     ];
   };
 }

@@ -5,12 +5,10 @@ const EVENTS = 1_000;
 
 /**
  * Counts runs that have ended in the rollup of usage, in batches with a transaction each. Any
- * number of workers may do it at once. First records a batch of the runs that ended before the
- * rollup existed, until none is left.
+ * number of workers may do it at once.
  */
 export async function countUsage(pool: Pool): Promise<void> {
   for (let batch = 0; batch < BATCHES_PER_TICK; batch += 1) {
-    await pool.query('select howdah_private.backfill_usage()');
     const { rows } = await pool.query('select howdah_private.count_usage($1) as counted', [EVENTS]);
     if (rows[0].counted < EVENTS) break;
   }

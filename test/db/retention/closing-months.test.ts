@@ -204,7 +204,7 @@ test('a process killed while it waits to count leaves the month to the next proc
   const deleter = await openSession(db.url);
   try {
     await deleter.query('begin');
-    await deleter.query('select howdah_private.block_usage_counting()');
+    await deleter.query('select from howdah_private.closed_months for update');
     const killed = drop({
       onStep: (step) => {
         if (step !== 'count') return;

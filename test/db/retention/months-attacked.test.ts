@@ -41,7 +41,7 @@ afterEach(async () => {
 });
 
 const READABLE = ['executions', 'steps', 'messages', 'questions', 'sessions'].concat(
-  ['deleted_run_usage', 'deleted_step_usage', 'daily_usage', 'agent_performance', 'model_usage'],
+  ['usage_totals', 'usage_durations', 'daily_usage', 'agent_performance', 'model_usage'],
   ['tool_performance', 'execution_tree', 'execution_timeline'],
 );
 

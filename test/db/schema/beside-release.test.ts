@@ -32,6 +32,8 @@ const KNOWN_TO_BREAK: Readonly<Record<string, string>> = {
     'only howdah.ask calls it, which is replaced together with it',
   'howdah_private.compared_logs(a uuid, b uuid, shared integer) can no longer be called, or gives other columns than TABLE(a_seq integer, b_seq integer, kind howdah.step_kind, name text, is_same boolean, place bigint)':
     'only howdah.compare_executions calls it, which is replaced together with it',
+  'howdah_private.counted_months() can no longer be called, or gives other columns than TABLE(first_id uuid, next_id uuid)':
+    'only views and functions call it, which are replaced together with it',
   'howdah_private.end_write_back(execution_id uuid, done howdah.write_back_status, error jsonb) can no longer be called, or gives other columns than void':
     WRITE_BACK,
   'howdah_private.erasures_due.due_at is gone': DUE_WORK,
@@ -54,6 +56,9 @@ const KNOWN_TO_BREAK: Readonly<Record<string, string>> = {
     'no process of 0.1.0 calls it: unsubscribe_mcp_from took its place before',
 };
 
+/** Tables that no process reads: only functions and views do, which are replaced with them. */
+const KNOWN_TO_BE_GONE = /^howdah(_private)?\.deleted_(run|step|subject)_usage\.\w+ is gone$/;
+
 /** Statements that may take long: the migration and the message of the check, with the reason. */
 const KNOWN_TO_BE_HEAVY: Readonly<Record<string, string>> = {
   '0014_model_providers: an index on howdah.questions, built while writers wait':
@@ -64,6 +69,8 @@ const KNOWN_TO_BE_HEAVY: Readonly<Record<string, string>> = {
     'the column is new, so all its values are null: with a million deliveries it took 0.3 s',
   '0028_viewer_role: a do block, which the parser does not look into': 'creates a role',
   '0037_systems_that_insert: a do block, which the parser does not look into': 'creates a role',
+  '0050_one_rollup_of_usage: a do block, which the parser does not look into':
+    'replaces views, which takes no time',
   '0040_indexes_for_tenants: an index on howdah.executions, built while writers wait':
     'three of 200,000 runs took 1.1 s; the migration holds the table for a moment anyway',
   '0041_callbacks_of_runs: an update of howdah.executions in one transaction':
@@ -87,7 +94,9 @@ test(`the schema keeps what processes of release ${NEWEST_RELEASE} rely on`, asy
   const before = await readSchemaDependencies(db.pool);
   await migrateUp(db.url, migrateQueue);
   const broken = listBrokenDependencies(before, await readSchemaDependencies(db.pool));
-  expect(broken.sort()).toEqual(Object.keys(KNOWN_TO_BREAK).sort());
+  expect(broken.filter((words) => !KNOWN_TO_BE_GONE.test(words)).sort()).toEqual(
+    Object.keys(KNOWN_TO_BREAK).sort(),
+  );
 });
 
 test('no newer migration locks a table for a time that grows with its size', async () => {

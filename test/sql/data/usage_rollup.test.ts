@@ -165,6 +165,14 @@ async function makeLegacy(id: string): Promise<void> {
   await db.pool.query('update howdah.executions set counted_steps = null where id = $1', [id]);
 }
 
+/** Makes the backfill reach an id, as if runs after it still had to be counted. */
+async function setBackfill(reached: string): Promise<void> {
+  await db.pool.query(`delete from howdah_private.backfills`);
+  await db.pool.query(`insert into howdah_private.backfills (name, reached) values ('usage', $1)`, [
+    reached,
+  ]);
+}
+
 const ACTIONS: Record<
   string,
   (
@@ -229,9 +237,7 @@ test.each([1, 2, 3])('views show the same as runs and steps, seed %i', async (se
   const random = createRandom(seed);
   const world = await makeWorld();
   const runs = { live: [] as string[], ended: [] as string[] };
-  await db.pool.query(
-    `update howdah_private.usage_backfill set is_done = false, counted_to = howdah.uuid_v7()`,
-  );
+  await setBackfill((await one(db.pool, 'select howdah.uuid_v7() as id')).id);
   for (let n = 0; n < 6; n += 1) {
     const id = await makeRun(db.pool, {
       ...{ tenant_id: world.tenant_id, agent_id: world.agents[0] },
@@ -344,11 +350,6 @@ describe('events of runs', () => {
 });
 
 describe('runs that ended before the rollup existed', () => {
-  const setBackfill = (counted_to: string) =>
-    db.pool.query('update howdah_private.usage_backfill set is_done = false, counted_to = $1', [
-      counted_to,
-    ]);
-
   test('a retry waits for the backfill that counts the run, and then takes it back', async () => {
     const { tenant_id, agents } = await makeWorld();
     const { id: before } = await one(db.pool, 'select howdah.uuid_v7() as id');
@@ -376,24 +377,26 @@ describe('runs that ended before the rollup existed', () => {
     await expectSame(tenant_id, 'ended again');
   });
 
-  test('the backfill passes while a transaction retries such a run, and counts its end', async () => {
+  test('the backfill waits for a transaction that retries such a run, and leaves it out', async () => {
     const { tenant_id, agents } = await makeWorld();
     const { id: before } = await one(db.pool, 'select howdah.uuid_v7() as id');
     const id = await makeRun(db.pool, { tenant_id, agent_id: agents[0] });
     await finish(db.pool, worker, id, failed);
     await makeLegacy(id);
     await setBackfill(before);
-    const retry = await openSession(db.url);
-    const batch = () => one(db.pool, 'select howdah_private.backfill_usage() as n');
+    const [backfill, retry] = [await openSession(db.url), await openSession(db.url)];
     try {
       await retry.query('begin');
       await retry.query('select howdah.retry_execution($1)', [id]);
-      expect(await batch()).toEqual({ n: 0 }); // another transaction holds the backfill
+      const batch = backfill.query('select howdah_private.backfill_usage() as n');
+      await isBlocked(db.pool, backfill);
       await retry.query('commit');
+      expect((await batch).rows).toEqual([{ n: 0 }]); // the run is live, and no other is left
     } finally {
+      await backfill.end();
       await retry.end();
     }
-    expect(await batch()).toEqual({ n: 0 }); // none is left
+    expect(await all(db.pool, 'select from howdah_private.backfills')).toEqual([]);
     await expectSame(tenant_id, 'retried');
     await finish(db.pool, worker, id);
     await db.pool.query('select howdah_private.count_usage()');

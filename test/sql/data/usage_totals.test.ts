@@ -292,7 +292,7 @@ describe('a limit created after the deletion of runs counts them', () => {
     }
     // Use of deleted runs is stored by day, not by hour.
     expect(await usedOf(tenant_id, { metric: 'tokens', period: 'hour' })).toEqual([]);
-    await db.pool.query(`update howdah.deleted_run_usage set day = day - 31 where tenant_id = $1`, [
+    await db.pool.query(`update howdah.usage_totals set day = day - 31 where tenant_id = $1`, [
       tenant_id,
     ]);
     expect(await usedOf(tenant_id, { metric: 'runs', period: 'month' })).toEqual([]);
@@ -329,15 +329,22 @@ describe('a limit created after the deletion of runs counts them', () => {
       await db.pool.query('select howdah_private.delete_runs($1)', [await treeOf(id)]);
       expect(await used()).toEqual(before);
     }
-    const scopesQuery = `select scope from howdah_private.deleted_subject_usage where tenant_id = $1 group by 1 order by 1`;
-    expect(await all(db.pool, scopesQuery, [tenant_id])).toEqual([
-      { scope: 'user' },
-      { scope: 'session' },
-    ]);
+    const named = async () => {
+      while ((await one(db.pool, 'select howdah_private.merge_usage(1) as is_more')).is_more);
+      return one(
+        db.pool,
+        `select array_agg(distinct user_id) filter (where user_id is not null) as users,
+           array_agg(distinct session_id) filter (where session_id is not null) as sessions
+         from howdah.usage_totals where tenant_id = $1`,
+        [tenant_id],
+      );
+    };
+    expect(await named()).toEqual({ users: [user_id], sessions: [session] });
+    expect(await used()).toEqual(before);
     await db.pool.query('delete from howdah.sessions where id = $1', [session]);
-    expect(await all(db.pool, scopesQuery, [tenant_id])).toEqual([{ scope: 'user' }]);
+    expect(await named()).toEqual({ users: [user_id], sessions: null });
     await db.pool.query('select howdah.erase_user($1, $2)', [user_id, 'delete']);
-    expect(await all(db.pool, scopesQuery, [tenant_id])).toEqual([]);
+    expect(await named()).toEqual({ users: null, sessions: null });
   });
 
   test('once each, when it is created during the deletion', async () => {
@@ -367,17 +374,12 @@ test('stored totals are visible only to their tenant, and no role can write them
   }
   for (const role of ['howdah_app', 'howdah_analyst']) {
     await asRole(db.pool, role, { 'howdah.tenant_id': mine.tenant_id }, async (client) => {
-      for (const table of [
-        'deleted_run_usage',
-        'deleted_step_usage',
-        'daily_usage',
-        'model_usage',
-      ]) {
+      for (const table of ['usage_totals', 'usage_durations', 'daily_usage', 'model_usage']) {
         const rows = await all(client, `select distinct tenant_id from howdah.${table}`);
         expect(rows).toEqual([{ tenant_id: mine.tenant_id }]);
       }
     });
-    for (const table of ['deleted_run_usage', 'deleted_step_usage']) {
+    for (const table of ['usage_totals', 'usage_durations']) {
       await expect(
         asRole(db.pool, role, { 'howdah.tenant_id': mine.tenant_id }, (client) =>
           client.query(`delete from howdah.${table}`),

@@ -1,5 +1,7 @@
 import { Argument, type Command } from 'commander';
 import { onConnection } from '../../../db/connection/pool.ts';
+import { describeBackfill } from '../../../db/schema/backfills.ts';
+import type { MigrationStatus } from '../../../db/schema/migrate.ts';
 import { refuseNewer } from '../../../db/schema/schema-state.ts';
 import { requireDatabase } from '../../backend/with-database.ts';
 import { searchPathFinding } from '../../doctor/database/search-path.ts';
@@ -69,15 +71,15 @@ async function warnOfPath(io: CliIo, url: string): Promise<void> {
   if (fix) io.err(`Warning: ${found}. Fix: ${fix}`);
 }
 
-function printStatus(
-  io: CliIo,
-  status: { applied: string[]; pending: string[]; newer: string[]; sql: string },
-): void {
+function printStatus(io: CliIo, status: MigrationStatus): void {
   for (const name of status.applied) {
     io.out(`${status.newer.includes(name) ? 'newer  ' : 'applied'} ${name}`);
   }
   for (const name of status.pending) {
     io.out(`pending ${name}`);
+  }
+  for (const backfill of status.backfills) {
+    io.out(`filling ${describeBackfill(backfill)}`);
   }
   io.out(`sql     ${status.sql}`);
 }

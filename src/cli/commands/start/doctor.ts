@@ -3,6 +3,7 @@ import type { Config } from '../../../config.ts';
 import { createPool, type Pool } from '../../../db/connection/pool.ts';
 import { listViolations, queriesOn } from '../../../db/queries/queries.ts';
 import { countWorkers } from '../../../db/queries/status-overview.ts';
+import { describeBackfill } from '../../../db/schema/backfills.ts';
 import { migrationStatus } from '../../../db/schema/migrate.ts';
 import { openChosenDatabase } from '../../backend/with-database.ts';
 import { auditFindings } from '../../doctor/audit-log.ts';
@@ -101,10 +102,12 @@ async function server(pool: Pool, isEmbedded: boolean): Promise<Finding> {
 }
 
 async function migrations(url: string): Promise<Finding> {
-  const { applied, pending, newer, sql } = await migrationStatus(url);
-  const ok = pending.length === 0 && newer.length === 0 && sql === 'current';
+  const { applied, pending, newer, sql, backfills } = await migrationStatus(url);
+  const isFilled = backfills.length === 0;
+  const ok = pending.length === 0 && newer.length === 0 && sql === 'current' && isFilled;
   const of = newer.length > 0 ? `, of which ${newer.length} belong to a newer release` : '';
-  const found = `${applied.length} applied${of}, ${pending.length} pending, sql/ ${sql}`;
+  const filling = isFilled ? '' : `, being filled: ${backfills.map(describeBackfill).join(', ')}`;
+  const found = `${applied.length} applied${of}, ${pending.length} pending, sql/ ${sql}${filling}`;
   const fix = newer.length > 0 ? 'Use the newer release of Howdah.' : 'howdah migrate up';
   return { check: 'migrations', ok, found, ...(ok ? {} : { fix }) };
 }
