@@ -717,7 +717,8 @@ grant execute on function
 grant execute on function
   howdah_private.call_durations(), howdah_private.call_usage(),
   howdah_private.duration_bucket(bigint),
-  howdah_private.interpolate_percentile(numeric, numeric, numeric, numeric),
+  howdah_private.histogram_percentiles(numeric[], howdah_private.histogram[]),
+  howdah_private.merge_histograms(howdah_private.histogram[]),
   howdah_private.is_tool_call_id(text), howdah_private.run_durations(),
   howdah_private.run_usage(), howdah_private.step_usage(howdah_private.usage_events),
   howdah_private.uncounted_usage()

@@ -11,38 +11,22 @@ create or replace view howdah.agent_performance with (security_invoker = true) a
     from howdah_private.run_usage() as r where r.agent_version_id is not null
     group by r.tenant_id, r.agent_id, r.agent_version_id
   ),
-  buckets as (
-    select r.tenant_id, r.agent_id, r.agent_version_id, r.bucket, sum(r.calls) as calls,
-      sum(r.micros) / sum(r.calls) as value
-    from howdah_private.run_durations() as r where r.agent_version_id is not null
-    group by r.tenant_id, r.agent_id, r.agent_version_id, r.bucket having sum(r.calls) > 0
-  ),
   durations as (
-    select b.*, sum(b.calls) over (w order by b.bucket) as upto, sum(b.calls) over w as total
-    from buckets as b window w as (partition by b.tenant_id, b.agent_id, b.agent_version_id)
-  ),
-  percentiles as (
-    select d.tenant_id, d.agent_id, d.agent_version_id,
-    howdah_private.interpolate_percentile(0.5, max(d.total),
-      min(d.value) filter (where d.upto > floor(0.5 * (d.total - 1))),
-      min(d.value) filter (where d.upto > ceil(0.5 * (d.total - 1)))) as seconds_p50,
-    howdah_private.interpolate_percentile(0.95, max(d.total),
-      min(d.value) filter (where d.upto > floor(0.95 * (d.total - 1))),
-      min(d.value) filter (where d.upto > ceil(0.95 * (d.total - 1)))) as seconds_p95,
-    howdah_private.interpolate_percentile(0.99, max(d.total),
-      min(d.value) filter (where d.upto > floor(0.99 * (d.total - 1))),
-      min(d.value) filter (where d.upto > ceil(0.99 * (d.total - 1)))) as seconds_p99
-    from durations as d group by d.tenant_id, d.agent_id, d.agent_version_id
+    select r.tenant_id, r.agent_id, r.agent_version_id,
+      howdah_private.histogram_percentiles('{0.5,0.95,0.99}', array_agg(r.histogram)) as seconds
+    from howdah_private.run_durations() as r where r.agent_version_id is not null
+    group by r.tenant_id, r.agent_id, r.agent_version_id
   )
   select u.tenant_id, u.agent_id, a.name as agent, v.version, u.runs::bigint as runs,
     u.completed::bigint as completed, u.failed::bigint as failed, u.cancelled::bigint as cancelled,
     round(u.completed / nullif(u.ended, 0), 4) as success_rate,
     round(u.steps / u.runs, 2) as steps_per_run, u.tokens_in, u.tokens_out, u.cost,
-    p.seconds_p50, p.seconds_p95, p.seconds_p99
+    p.seconds[1] as seconds_p50, p.seconds[2] as seconds_p95,
+    p.seconds[3] as seconds_p99
   from usage as u
   join howdah.agents as a on a.id = u.agent_id
   join howdah.agent_versions as v on v.id = u.agent_version_id
-  left join percentiles as p on p.tenant_id = u.tenant_id and p.agent_id = u.agent_id
+  left join durations as p on p.tenant_id = u.tenant_id and p.agent_id = u.agent_id
     and p.agent_version_id = u.agent_version_id
   where u.runs > 0;
 comment on view howdah.agent_performance is

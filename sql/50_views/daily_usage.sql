@@ -10,32 +10,18 @@ create or replace view howdah.daily_usage with (security_invoker = true) as
     from howdah_private.run_usage() as r
     group by r.tenant_id, r.day, r.agent_id, r.workflow_id
   ),
-  buckets as (
-    select r.tenant_id, r.day, r.agent_id, r.workflow_id, r.bucket, sum(r.calls) as calls,
-      sum(r.micros) / sum(r.calls) as value
-    from howdah_private.run_durations() as r
-    group by r.tenant_id, r.day, r.agent_id, r.workflow_id, r.bucket having sum(r.calls) > 0
-  ),
   durations as (
-    select b.*, sum(b.calls) over (w order by b.bucket) as upto, sum(b.calls) over w as total
-    from buckets as b window w as (partition by b.tenant_id, b.day, b.agent_id, b.workflow_id)
-  ),
-  percentiles as (
-    select d.tenant_id, d.day, coalesce(d.agent_id, d.workflow_id) as target_id,
-    howdah_private.interpolate_percentile(0.5, max(d.total),
-      min(d.value) filter (where d.upto > floor(0.5 * (d.total - 1))),
-      min(d.value) filter (where d.upto > ceil(0.5 * (d.total - 1)))) as seconds_p50,
-    howdah_private.interpolate_percentile(0.95, max(d.total),
-      min(d.value) filter (where d.upto > floor(0.95 * (d.total - 1))),
-      min(d.value) filter (where d.upto > ceil(0.95 * (d.total - 1)))) as seconds_p95
-    from durations as d group by d.tenant_id, d.day, d.agent_id, d.workflow_id
+    select r.tenant_id, r.day, coalesce(r.agent_id, r.workflow_id) as target_id,
+      howdah_private.histogram_percentiles('{0.5,0.95}', array_agg(r.histogram)) as seconds
+    from howdah_private.run_durations() as r
+    group by r.tenant_id, r.day, r.agent_id, r.workflow_id
   )
   select u.tenant_id, u.day, u.agent_id, a.name as agent, u.workflow_id, w.name as workflow,
     u.runs::bigint as runs, u.completed::bigint as completed, u.failed::bigint as failed,
     round(u.completed / nullif(u.ended, 0), 4) as success_rate, u.steps::bigint as steps,
-    u.tokens_in, u.tokens_out, u.cost, p.seconds_p50, p.seconds_p95
+    u.tokens_in, u.tokens_out, u.cost, p.seconds[1] as seconds_p50, p.seconds[2] as seconds_p95
   from usage as u
-  left join percentiles as p on p.tenant_id = u.tenant_id and p.day = u.day
+  left join durations as p on p.tenant_id = u.tenant_id and p.day = u.day
     and p.target_id = coalesce(u.agent_id, u.workflow_id)
   left join howdah.agents as a on a.id = u.agent_id
   left join howdah.workflows as w on w.id = u.workflow_id

@@ -11,29 +11,11 @@ create or replace view howdah.model_usage with (security_invoker = true) as
     from howdah_private.call_usage() as c where c.model_id is not null
     group by c.tenant_id, c.model_id
   ),
-  buckets as (
-    select c.tenant_id, c.model_id, c.bucket, sum(c.calls) as calls,
-      sum(c.micros) / sum(c.calls) as value
-    from howdah_private.call_durations() as c where c.model_id is not null
-    group by c.tenant_id, c.model_id, c.bucket
-  ),
   durations as (
-    select b.*, sum(b.calls) over (partition by b.tenant_id, b.model_id order by b.bucket) as upto,
-      sum(b.calls) over (partition by b.tenant_id, b.model_id) as total
-    from buckets as b
-  ),
-  percentiles as (
-    select d.tenant_id, d.model_id,
-    howdah_private.interpolate_percentile(0.5, max(d.total),
-      min(d.value) filter (where d.upto > floor(0.5 * (d.total - 1))),
-      min(d.value) filter (where d.upto > ceil(0.5 * (d.total - 1)))) as seconds_p50,
-    howdah_private.interpolate_percentile(0.95, max(d.total),
-      min(d.value) filter (where d.upto > floor(0.95 * (d.total - 1))),
-      min(d.value) filter (where d.upto > ceil(0.95 * (d.total - 1)))) as seconds_p95,
-    howdah_private.interpolate_percentile(0.99, max(d.total),
-      min(d.value) filter (where d.upto > floor(0.99 * (d.total - 1))),
-      min(d.value) filter (where d.upto > ceil(0.99 * (d.total - 1)))) as seconds_p99
-    from durations as d group by d.tenant_id, d.model_id
+    select c.tenant_id, c.model_id,
+      howdah_private.histogram_percentiles('{0.5,0.95,0.99}', array_agg(c.histogram)) as seconds
+    from howdah_private.call_durations() as c where c.model_id is not null
+    group by c.tenant_id, c.model_id
   )
   select u.tenant_id, u.model_id, m.name as model, m.provider,
     coalesce(u.answers, 0)::bigint as answers,
@@ -41,12 +23,13 @@ create or replace view howdah.model_usage with (security_invoker = true) as
     round(coalesce(u.answers, 0)
       / nullif(coalesce(u.answers, 0) + coalesce(u.failed_attempts, 0), 0), 4) as success_rate,
     u.tokens_in::bigint as tokens_in, u.tokens_out::bigint as tokens_out, u.cost,
-    p.seconds_p50, p.seconds_p95, p.seconds_p99,
+    p.seconds[1] as seconds_p50, p.seconds[2] as seconds_p95,
+    p.seconds[3] as seconds_p99,
     coalesce(u.cached_tokens, 0)::bigint as cached_tokens,
     coalesce(u.cache_write_tokens, 0)::bigint as cache_write_tokens,
     coalesce(u.estimated_attempts, 0)::bigint as estimated_attempts
   from usage as u
-  left join percentiles as p on p.tenant_id = u.tenant_id and p.model_id = u.model_id
+  left join durations as p on p.tenant_id = u.tenant_id and p.model_id = u.model_id
   left join howdah.models as m on m.id = u.model_id;
 comment on view howdah.model_usage is
   'Attempts, answers, failures, tokens and cost of each model. Steps that a fork shares with its '

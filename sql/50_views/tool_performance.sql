@@ -1,30 +1,15 @@
--- The rollup of ended runs and the calls of live ones. Percentiles are those of the averages of the
--- buckets of durations: `upto` is the number of calls up to a bucket.
+-- The rollup of ended runs and the calls of live ones.
 create or replace view howdah.tool_performance with (security_invoker = true) as
-  with buckets as (
-    select c.tenant_id, c.tool, c.bucket, sum(c.calls) as calls, sum(c.errors) as errors,
-      sum(c.micros) / sum(c.calls) as value
+  with tools as (
+    select c.tenant_id, c.tool, sum(c.calls) as calls, sum(c.errors) as errors,
+      howdah_private.histogram_percentiles('{0.5,0.95,0.99}', array_agg(c.histogram)) as seconds
     from howdah_private.call_durations() as c where c.tool is not null
-    group by c.tenant_id, c.tool, c.bucket
-  ),
-  durations as (
-    select b.*, sum(b.calls) over (partition by b.tenant_id, b.tool order by b.bucket) as upto,
-      sum(b.calls) over (partition by b.tenant_id, b.tool) as total
-    from buckets as b
+    group by c.tenant_id, c.tool
   )
-  select d.tenant_id, d.tool, sum(d.calls)::bigint as calls, sum(d.errors)::bigint as errors,
-    round((sum(d.calls) - sum(d.errors)) / sum(d.calls), 4) as success_rate,
-    howdah_private.interpolate_percentile(0.5, max(d.total),
-      min(d.value) filter (where d.upto > floor(0.5 * (d.total - 1))),
-      min(d.value) filter (where d.upto > ceil(0.5 * (d.total - 1)))) as seconds_p50,
-    howdah_private.interpolate_percentile(0.95, max(d.total),
-      min(d.value) filter (where d.upto > floor(0.95 * (d.total - 1))),
-      min(d.value) filter (where d.upto > ceil(0.95 * (d.total - 1)))) as seconds_p95,
-    howdah_private.interpolate_percentile(0.99, max(d.total),
-      min(d.value) filter (where d.upto > floor(0.99 * (d.total - 1))),
-      min(d.value) filter (where d.upto > ceil(0.99 * (d.total - 1)))) as seconds_p99
-  from durations as d
-  group by d.tenant_id, d.tool;
+  select t.tenant_id, t.tool, t.calls::bigint as calls, t.errors::bigint as errors,
+    round((t.calls - t.errors) / t.calls, 4) as success_rate, t.seconds[1] as seconds_p50,
+    t.seconds[2] as seconds_p95, t.seconds[3] as seconds_p99
+  from tools as t;
 comment on view howdah.tool_performance is
   'Calls, errors and seconds of each tool, without the decisions of workflows. Calls that a fork '
   'shares with its original count once.';

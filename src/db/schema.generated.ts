@@ -1282,13 +1282,14 @@ export interface UsageByDay {
 export interface UsageDurations {
   agent_id: string | null;
   agent_version_id: string | null;
-  bucket: number;
+  bucket_calls: Generated<ArrayType<Int8>>;
+  bucket_micros: Generated<ArrayType<Int8>>;
+  buckets: Generated<number[]>;
   calls: Int8;
   day: Timestamp;
   errors: Generated<Int8>;
   id: Generated<string>;
   is_merged: Generated<boolean>;
-  micros: Int8;
   model_id: string | null;
   tenant_id: string;
   tool: string | null;

@@ -51,7 +51,7 @@ const ROWS = [
   `insert into howdah.grants (tenant_id, agent_id, role, permission) values ($1, $3, 'viewer', 'edit')`,
   `insert into howdah.retention_policies (tenant_id, keep_runs_days) values ($1, 999)`,
   `insert into howdah.usage_totals (tenant_id, day, agent_id, kind, tool, outcome, steps) values ($1, '2020-01-01', $3, 'tool', $2, 'ok', 1)`,
-  `insert into howdah.usage_durations (tenant_id, day, tool, bucket, calls, micros) values ($1, '2020-01-01', $2, 1, 1, 1)`,
+  `insert into howdah.usage_durations (tenant_id, day, tool, calls, buckets, bucket_calls, bucket_micros) values ($1, '2020-01-01', $2, 1, '{1}', '{1}', '{1}')`,
   `insert into howdah.secrets (tenant_id, name, fingerprint) values ($1, $2, '')`,
   `insert into howdah.todos (tenant_id, session_id, title) values ($1, $4, $2)`,
   `insert into howdah.mail (tenant_id, to_agent_id, subject, content) values ($1, $3, $2, $2)`,

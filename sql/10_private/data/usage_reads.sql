@@ -35,14 +35,6 @@ create or replace function howdah_private.duration_bucket(micros bigint) returns
   language sql immutable parallel safe
   return case when micros > 0 then floor(ln(micros::float8) / ln(1.02::float8))::int else -1 end;
 
--- Interpolates between two neighbouring values of `total` sorted values, as percentile_cont does.
--- Returns seconds with four decimals.
-create or replace function howdah_private.interpolate_percentile(
-  fraction numeric, total numeric, lower numeric, upper numeric
-) returns float8
-  language sql immutable parallel safe
-  return round((lower + (upper - lower) * mod(fraction * (total - 1), 1)) / 1000000, 4)::float8;
-
 -- Returns the usage that the rollup does not count yet, as events: those that wait to be counted,
 -- and one for each live run and for each run that the backfill has not reached. Of one tenant, or
 -- of all if it is null.
@@ -134,20 +126,21 @@ begin atomic
   where not u.is_compensation;
 end;
 
--- Returns the buckets of the durations of runs that have ended.
+-- Returns histograms of the durations of runs that have ended, several for one key.
 create or replace function howdah_private.run_durations()
   returns table (
-    tenant_id uuid, day date, agent_id uuid, agent_version_id uuid, workflow_id uuid, bucket int,
-    calls bigint, micros bigint
+    tenant_id uuid, day date, agent_id uuid, agent_version_id uuid, workflow_id uuid,
+    histogram howdah_private.histogram
   )
   language sql stable
 begin atomic
-  select k.tenant_id, k.day, k.agent_id, k.agent_version_id, k.workflow_id, k.bucket, k.calls,
-    k.micros
+  select k.tenant_id, k.day, k.agent_id, k.agent_version_id, k.workflow_id,
+    row(k.buckets, k.bucket_calls, k.bucket_micros)::howdah_private.histogram
   from howdah.usage_durations as k where k.model_id is null and k.tool is null
   union all
   select u.tenant_id, (u.created_at at time zone 'UTC')::date, u.agent_id, u.agent_version_id,
-    u.workflow_id, howdah_private.duration_bucket(u.micros), u.sign, u.sign * u.micros
+    u.workflow_id, row(array[howdah_private.duration_bucket(u.micros)], array[u.sign::bigint],
+      array[u.sign * u.micros])::howdah_private.histogram
   from howdah_private.uncounted_usage() as u
   where not u.is_compensation and u.micros is not null;
 end;
@@ -178,19 +171,21 @@ begin atomic
   cross join lateral howdah_private.step_usage(u) as s;
 end;
 
--- Returns the buckets of the durations of tool calls, and of answers of models.
+-- Returns histograms of the durations of tool calls, and of answers of models, several for one key.
 create or replace function howdah_private.call_durations()
   returns table (
-    tenant_id uuid, model_id uuid, tool text, bucket int, calls bigint, errors bigint,
-    micros bigint
+    tenant_id uuid, model_id uuid, tool text, calls bigint, errors bigint,
+    histogram howdah_private.histogram
   )
   language sql stable
 begin atomic
-  select k.tenant_id, k.model_id, k.tool, k.bucket, k.calls, k.errors, k.micros
+  select k.tenant_id, k.model_id, k.tool, k.calls, k.errors,
+    row(k.buckets, k.bucket_calls, k.bucket_micros)::howdah_private.histogram
   from howdah.usage_durations as k where k.model_id is not null or k.tool is not null
   union all
-  select u.tenant_id, case when s.tool is null then s.model_id end, s.tool,
-    howdah_private.duration_bucket(s.micros), 1, s.is_error::int, s.micros
+  select u.tenant_id, case when s.tool is null then s.model_id end, s.tool, 1, s.is_error::int,
+    row(array[howdah_private.duration_bucket(s.micros)], array[1::bigint], array[s.micros])::
+      howdah_private.histogram
   from howdah_private.uncounted_usage() as u
   cross join lateral howdah_private.step_usage(u) as s
   where s.tool is not null or (s.kind = 'model' and s.model_id is not null);

@@ -157,13 +157,20 @@ as $$
   where not u.is_compensation
   group by 1, 2, 3, 4, 5, 6, 7;
   insert into howdah.usage_durations (tenant_id, day, agent_id, agent_version_id, workflow_id,
-    bucket, calls, micros)
-  select u.tenant_id, (u.created_at at time zone 'UTC')::date, u.agent_id, u.agent_version_id,
-    u.workflow_id, howdah_private.duration_bucket(u.micros), sum(u.sign), sum(u.sign * u.micros)
-  from unnest(add_run_usage.events) as u
-  join howdah.tenants as t on t.id = u.tenant_id
-  where not u.is_compensation and u.micros is not null
-  group by 1, 2, 3, 4, 5, 6
+    calls, buckets, bucket_calls, bucket_micros)
+  select b.tenant_id, b.day, b.agent_id, b.agent_version_id, b.workflow_id, sum(b.calls),
+    array_agg(b.bucket order by b.bucket), array_agg(b.calls order by b.bucket),
+    array_agg(b.micros order by b.bucket)
+  from (
+    select u.tenant_id, (u.created_at at time zone 'UTC')::date as day, u.agent_id,
+      u.agent_version_id, u.workflow_id, howdah_private.duration_bucket(u.micros) as bucket,
+      sum(u.sign)::bigint as calls, sum(u.sign * u.micros)::bigint as micros
+    from unnest(add_run_usage.events) as u
+    join howdah.tenants as t on t.id = u.tenant_id
+    where not u.is_compensation and u.micros is not null
+    group by 1, 2, 3, 4, 5, 6
+  ) as b
+  group by 1, 2, 3, 4, 5
 $$;
 
 -- Adds the figures of steps. The steps are read once for both tables. Each dimension multiplies the
@@ -185,16 +192,22 @@ as $$
     cross join lateral howdah_private.step_usage(u) as s
     where u.last_seq > u.first_seq
   ),
-  durations as (
-    insert into howdah.usage_durations (tenant_id, day, agent_id, model_id, tool, bucket, calls,
-      errors, micros)
-    select c.tenant_id, date_trunc('month', c.day::timestamp)::date, c.restricted_agent_id,
-      case when c.tool is null then c.model_id end, c.tool,
-      howdah_private.duration_bucket(c.micros), count(*), count(*) filter (where c.is_error),
-      sum(c.micros)
+  buckets as (
+    select c.tenant_id, date_trunc('month', c.day::timestamp)::date as day,
+      c.restricted_agent_id as agent_id, case when c.tool is null then c.model_id end as model_id,
+      c.tool, howdah_private.duration_bucket(c.micros) as bucket, count(*) as calls,
+      count(*) filter (where c.is_error) as errors, sum(c.micros)::bigint as micros
     from counted as c
     where c.tool is not null or (c.kind = 'model' and c.model_id is not null)
     group by 1, 2, 3, 4, 5, 6
+  ),
+  durations as (
+    insert into howdah.usage_durations (tenant_id, day, agent_id, model_id, tool, calls, errors,
+      buckets, bucket_calls, bucket_micros)
+    select b.tenant_id, b.day, b.agent_id, b.model_id, b.tool, sum(b.calls), sum(b.errors),
+      array_agg(b.bucket order by b.bucket), array_agg(b.calls order by b.bucket),
+      array_agg(b.micros order by b.bucket)
+    from buckets as b group by 1, 2, 3, 4, 5
   )
   insert into howdah.usage_totals (tenant_id, day, agent_id, agent_version_id, workflow_id,
     user_id, kind, model_id, tool, outcome, steps, errors, tokens_in, tokens_out, cost,
@@ -299,9 +312,17 @@ as $$
     where k.tenant_id = merge_durations.tenant_id and k.day = merge_durations.day returning k.*
   )
   insert into howdah.usage_durations (tenant_id, day, is_merged, agent_id, agent_version_id,
-    workflow_id, model_id, tool, bucket, calls, errors, micros)
-  select o.tenant_id, o.day, true, o.agent_id, o.agent_version_id, o.workflow_id, o.model_id,
-    o.tool, o.bucket, sum(o.calls), sum(o.errors), sum(o.micros)
-  from old as o
-  group by 1, 2, 4, 5, 6, 7, 8, 9
+    workflow_id, model_id, tool, calls, errors, buckets, bucket_calls, bucket_micros)
+  select j.tenant_id, j.day, true, j.agent_id, j.agent_version_id, j.workflow_id, j.model_id,
+    j.tool, j.calls, j.errors, (j.histogram).buckets, (j.histogram).calls, (j.histogram).micros
+  from (
+    select o.tenant_id, o.day, o.agent_id, o.agent_version_id, o.workflow_id, o.model_id, o.tool,
+      sum(o.calls) as calls, sum(o.errors) as errors,
+      howdah_private.merge_histograms(array_agg(
+        row(o.buckets, o.bucket_calls, o.bucket_micros)::howdah_private.histogram)) as histogram
+    from old as o
+    group by 1, 2, 3, 4, 5, 6, 7
+    offset 0 -- merges once
+  ) as j
+  where (j.histogram).buckets is not null
 $$;

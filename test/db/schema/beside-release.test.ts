@@ -71,6 +71,8 @@ const KNOWN_TO_BE_HEAVY: Readonly<Record<string, string>> = {
   '0037_systems_that_insert: a do block, which the parser does not look into': 'creates a role',
   '0050_one_rollup_of_usage: a do block, which the parser does not look into':
     'replaces views, which takes no time',
+  '0052_histograms_of_durations: a do block, which the parser does not look into':
+    'replaces views, which takes no time',
   '0040_indexes_for_tenants: an index on howdah.executions, built while writers wait':
     'three of 200,000 runs took 1.1 s; the migration holds the table for a moment anyway',
   '0041_callbacks_of_runs: an update of howdah.executions in one transaction':

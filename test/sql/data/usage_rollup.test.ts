@@ -409,8 +409,9 @@ test('percentiles are exact to 2 %', async () => {
   const values = `select floor(exp(random() * 12 + 4))::bigint as micros from generate_series(1, 3000)`;
   await db.pool.query(`create table public.durations as ${values}`);
   await db.pool.query(
-    `insert into howdah.usage_durations (tenant_id, day, tool, bucket, calls, micros)
-     select $1, current_date, 'look_up', howdah_private.duration_bucket(d.micros), 1, d.micros from public.durations as d`,
+    `insert into howdah.usage_durations (tenant_id, day, tool, calls, buckets, bucket_calls, bucket_micros)
+     select $1, current_date, 'look_up', 1, array[howdah_private.duration_bucket(d.micros)], '{1}', array[d.micros]
+     from public.durations as d`,
     [tenant_id],
   );
   await db.pool.query('select howdah_private.merge_usage(1)');
