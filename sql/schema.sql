@@ -431,50 +431,6 @@ create table howdah.connected_accounts (
 alter table howdah.connected_accounts enable row level security, force row level security;
 CREATE INDEX connected_accounts_user_id_idx ON howdah.connected_accounts USING btree (tenant_id, user_id);
 
-create table howdah.deleted_run_usage (
-  id uuid default howdah.uuid_v7() not null,
-  tenant_id uuid not null,
-  agent_id uuid,
-  agent_version_id uuid,
-  workflow_id uuid,
-  runs bigint not null,
-  completed bigint not null,
-  failed bigint not null,
-  cancelled bigint not null,
-  steps bigint not null,
-  tokens_in bigint not null,
-  tokens_out bigint not null,
-  roots bigint default 0 not null,
-  day date not null,
-  cost numeric not null,
-  constraint deleted_run_usage_key UNIQUE NULLS NOT DISTINCT (tenant_id, day, agent_id, agent_version_id, workflow_id),
-  constraint deleted_run_usage_pkey PRIMARY KEY (id),
-  constraint deleted_run_usage_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
-  constraint deleted_runs_have_ended CHECK ((runs = ((completed + failed) + cancelled)))
-);
-alter table howdah.deleted_run_usage enable row level security, force row level security;
-
-create table howdah.deleted_step_usage (
-  id uuid default howdah.uuid_v7() not null,
-  tenant_id uuid not null,
-  model_id uuid,
-  steps bigint not null,
-  errors bigint not null,
-  tokens_in bigint not null,
-  tokens_out bigint not null,
-  day date not null,
-  kind howdah.step_kind not null,
-  cost numeric not null,
-  tool text,
-  cached_tokens bigint default 0 not null,
-  cache_write_tokens bigint default 0 not null,
-  estimated_steps bigint default 0 not null,
-  constraint deleted_step_usage_key UNIQUE NULLS NOT DISTINCT (tenant_id, day, kind, model_id, tool),
-  constraint deleted_step_usage_pkey PRIMARY KEY (id),
-  constraint deleted_step_usage_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
-);
-alter table howdah.deleted_step_usage enable row level security, force row level security;
-
 create table howdah.executions (
   id howdah.execution_id default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
@@ -1613,15 +1569,16 @@ create table howdah.usage_durations (
   tenant_id uuid not null,
   calls bigint not null,
   errors bigint default 0 not null,
-  micros bigint not null,
   day date not null,
-  bucket integer not null,
   is_merged boolean default false not null,
   agent_id uuid,
   agent_version_id uuid,
   workflow_id uuid,
   model_id uuid,
   tool text,
+  buckets integer[] default '{}'::integer[] not null,
+  bucket_calls bigint[] default '{}'::bigint[] not null,
+  bucket_micros bigint[] default '{}'::bigint[] not null,
   constraint usage_durations_pkey PRIMARY KEY (id),
   constraint usage_durations_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
 );
@@ -1653,12 +1610,15 @@ create table howdah.usage_totals (
   cost numeric default 0 not null,
   outcome text not null,
   tool text,
+  session_id uuid,
   constraint usage_totals_pkey PRIMARY KEY (id),
   constraint usage_totals_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE
 );
 alter table howdah.usage_totals enable row level security, force row level security;
 CREATE INDEX usage_totals_day_idx ON howdah.usage_totals USING btree (tenant_id, day);
+CREATE INDEX usage_totals_session_idx ON howdah.usage_totals USING btree (tenant_id, session_id, day) WHERE (session_id IS NOT NULL);
 CREATE INDEX usage_totals_unmerged_idx ON howdah.usage_totals USING btree (tenant_id, day) WHERE (NOT is_merged);
+CREATE INDEX usage_totals_user_idx ON howdah.usage_totals USING btree (tenant_id, user_id, day) WHERE (user_id IS NOT NULL);
 
 create table howdah.users (
   id uuid default howdah.uuid_v7() not null,
@@ -2040,20 +2000,6 @@ create table howdah_private.debounced_runs (
 );
 alter table howdah_private.debounced_runs enable row level security, force row level security;
 CREATE INDEX debounced_runs_execution_id_idx ON howdah_private.debounced_runs USING btree (execution_id);
-
-create table howdah_private.deleted_subject_usage (
-  tenant_id uuid not null,
-  subject_id uuid not null,
-  roots bigint not null,
-  tokens bigint not null,
-  scope howdah.limit_scope not null,
-  day date not null,
-  cost numeric not null,
-  constraint deleted_subject_usage_pkey PRIMARY KEY (tenant_id, scope, subject_id, day),
-  constraint deleted_subject_usage_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES howdah.tenants(id) ON DELETE CASCADE,
-  constraint scope_is_user_or_session CHECK ((scope = ANY (ARRAY['user'::howdah.limit_scope, 'session'::howdah.limit_scope])))
-);
-alter table howdah_private.deleted_subject_usage enable row level security, force row level security;
 
 create table howdah_private.due_answers (
   execution_id uuid not null,
@@ -2484,15 +2430,6 @@ create table howdah_private.tree_orders (
 );
 alter table howdah_private.tree_orders enable row level security, force row level security;
 CREATE INDEX tree_orders_tenant_id_idx ON howdah_private.tree_orders USING btree (tenant_id);
-
-create table howdah_private.usage_backfill (
-  is_current boolean default true not null,
-  counted_to uuid default '00000000-0000-0000-0000-000000000000'::uuid not null,
-  is_done boolean default false not null,
-  constraint usage_backfill_pkey PRIMARY KEY (is_current),
-  constraint there_is_one CHECK (is_current)
-);
-alter table howdah_private.usage_backfill enable row level security, force row level security;
 
 create table howdah_private.usage_events (
   execution_id uuid not null,
@@ -3482,7 +3419,6 @@ begin
   erase_user.cancel_live := coalesce(erase_user.cancel_live, false);
   perform howdah_private.permit(case v_user.role when 'owner' then 'owners' else 'users' end,
     'manage');
-  perform howdah_private.block_usage_counting() where erase_user.mode = 'delete';
   v_runs := howdah_private.lock_user_data(v_user, erase_user.cancel_live);
   v_sessions := array(
     select s.id from howdah.sessions as s where s.tenant_id = v_user.tenant_id
@@ -5816,13 +5752,20 @@ AS $function$
   where not u.is_compensation
   group by 1, 2, 3, 4, 5, 6, 7;
   insert into howdah.usage_durations (tenant_id, day, agent_id, agent_version_id, workflow_id,
-    bucket, calls, micros)
-  select u.tenant_id, (u.created_at at time zone 'UTC')::date, u.agent_id, u.agent_version_id,
-    u.workflow_id, howdah_private.duration_bucket(u.micros), sum(u.sign), sum(u.sign * u.micros)
-  from unnest(add_run_usage.events) as u
-  join howdah.tenants as t on t.id = u.tenant_id
-  where not u.is_compensation and u.micros is not null
-  group by 1, 2, 3, 4, 5, 6
+    calls, buckets, bucket_calls, bucket_micros)
+  select b.tenant_id, b.day, b.agent_id, b.agent_version_id, b.workflow_id, sum(b.calls),
+    array_agg(b.bucket order by b.bucket), array_agg(b.calls order by b.bucket),
+    array_agg(b.micros order by b.bucket)
+  from (
+    select u.tenant_id, (u.created_at at time zone 'UTC')::date as day, u.agent_id,
+      u.agent_version_id, u.workflow_id, howdah_private.duration_bucket(u.micros) as bucket,
+      sum(u.sign)::bigint as calls, sum(u.sign * u.micros)::bigint as micros
+    from unnest(add_run_usage.events) as u
+    join howdah.tenants as t on t.id = u.tenant_id
+    where not u.is_compensation and u.micros is not null
+    group by 1, 2, 3, 4, 5, 6
+  ) as b
+  group by 1, 2, 3, 4, 5
 $function$
 ;
 
@@ -5834,7 +5777,7 @@ CREATE OR REPLACE FUNCTION howdah_private.add_step_usage(events howdah_private.u
 AS $function$
   with counted as materialized (
     select u.tenant_id, u.agent_id, u.agent_version_id, u.workflow_id,
-      case when s.tool is null then e.user_id end as user_id,
+      case when s.tool is null or s.tokens_in + s.tokens_out > 0 then e.user_id end as user_id,
       case when a.is_restricted then u.agent_id end as restricted_agent_id, s.*
     from unnest(add_step_usage.events) as u
     join howdah.tenants as t on t.id = u.tenant_id
@@ -5843,15 +5786,22 @@ AS $function$
     cross join lateral howdah_private.step_usage(u) as s
     where u.last_seq > u.first_seq
   ),
-  durations as (
-    insert into howdah.usage_durations (tenant_id, day, agent_id, model_id, tool, bucket, calls,
-      errors, micros)
-    select c.tenant_id, date_trunc('month', c.day::timestamp)::date, c.restricted_agent_id,
-      case when c.tool is null then c.model_id end, c.tool,
-      howdah_private.duration_bucket(c.micros), count(*), count(*) filter (where c.is_error),
-      sum(c.micros)
-    from counted as c where c.tool is not null or c.kind = 'model'
+  buckets as (
+    select c.tenant_id, date_trunc('month', c.day::timestamp)::date as day,
+      c.restricted_agent_id as agent_id, case when c.tool is null then c.model_id end as model_id,
+      c.tool, howdah_private.duration_bucket(c.micros) as bucket, count(*) as calls,
+      count(*) filter (where c.is_error) as errors, sum(c.micros)::bigint as micros
+    from counted as c
+    where c.tool is not null or (c.kind = 'model' and c.model_id is not null)
     group by 1, 2, 3, 4, 5, 6
+  ),
+  durations as (
+    insert into howdah.usage_durations (tenant_id, day, agent_id, model_id, tool, calls, errors,
+      buckets, bucket_calls, bucket_micros)
+    select b.tenant_id, b.day, b.agent_id, b.model_id, b.tool, sum(b.calls), sum(b.errors),
+      array_agg(b.bucket order by b.bucket), array_agg(b.calls order by b.bucket),
+      array_agg(b.micros order by b.bucket)
+    from buckets as b group by 1, 2, 3, 4, 5
   )
   insert into howdah.usage_totals (tenant_id, day, agent_id, agent_version_id, workflow_id,
     user_id, kind, model_id, tool, outcome, steps, errors, tokens_in, tokens_out, cost,
@@ -7738,6 +7688,28 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.assign_usage_to_sessions(ids uuid[])
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+  insert into howdah.usage_totals (tenant_id, day, agent_id, agent_version_id, workflow_id,
+    user_id, session_id, outcome, runs, roots, steps, tokens_in, tokens_out, cost)
+  select e.tenant_id, (e.created_at at time zone 'UTC')::date, e.agent_id, e.agent_version_id,
+    e.workflow_id, e.user_id, m.session_id, e.status::text, sum(m.sign),
+    sum(m.sign * (e.parent_execution_id is null and e.compensates_execution_id is null)::int),
+    sum(m.sign * (e.step_count - coalesce(e.forked_from_seq, 0))), sum(m.sign * e.tokens_in),
+    sum(m.sign * e.tokens_out), sum(m.sign * e.cost)
+  from howdah.executions as e
+  cross join lateral (select howdah_private.session_of_run(e) as id offset 0) as s
+  cross join lateral (values (1, s.id), (-1, null)) as m (sign, session_id)
+  where e.id = any (assign_usage_to_sessions.ids) and s.id is not null
+  group by 1, 2, 3, 4, 5, 6, 7, 8
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.attempts_since_last_answer(execution_id uuid)
  RETURNS jsonb
  LANGUAGE sql
@@ -8052,24 +8024,26 @@ CREATE OR REPLACE FUNCTION howdah_private.backfill_usage(batch integer DEFAULT 5
  SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 declare
-  v_counted_to uuid;
+  v_reached uuid;
   v_ids uuid[];
 begin
-  select b.counted_to into v_counted_to from howdah_private.usage_backfill as b
-  where not b.is_done for update skip locked;
+  select b.reached into v_reached from howdah_private.backfills as b
+  where b.name = 'usage' for update;
   if not found then
     return 0;
   end if;
   v_ids := array(
     select e.id::uuid from howdah.executions as e
-    where e.id > v_counted_to and e.completed_at is not null and e.counted_steps is null
+    where e.id > coalesce(v_reached, '00000000-0000-0000-0000-000000000000')
+      and e.completed_at is not null and e.counted_steps is null
     order by e.id limit backfill_usage.batch
   );
   perform howdah_private.record_usage(
     e, 1, e.moves, coalesce(e.forked_from_seq, 0), e.step_count)
   from howdah.executions as e where e.id = any (v_ids);
-  update howdah_private.usage_backfill as b
-  set counted_to = coalesce(v_ids[cardinality(v_ids)], b.counted_to), is_done = v_ids = '{}';
+  update howdah_private.backfills as b set reached = v_ids[cardinality(v_ids)]
+  where b.name = 'usage' and cardinality(v_ids) > 0;
+  delete from howdah_private.backfills as b where b.name = 'usage' and cardinality(v_ids) = 0;
   return cardinality(v_ids);
 end $function$
 ;
@@ -8683,19 +8657,6 @@ begin
   else
     perform pg_advisory_xact_lock(howdah_private.usage_lock_key(l.tenant_id));
   end if;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.block_usage_counting()
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  lock table howdah.executions in row exclusive mode;
-  perform from howdah_private.closed_months as m
-  where m.dropped_at is null and m.runs is null order by m.month for share;
 end $function$
 ;
 
@@ -9328,17 +9289,16 @@ end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.call_durations()
- RETURNS TABLE(tenant_id uuid, model_id uuid, tool text, bucket integer, calls bigint, errors bigint, micros bigint)
+ RETURNS TABLE(tenant_id uuid, model_id uuid, tool text, calls bigint, errors bigint, histogram howdah_private.histogram)
  LANGUAGE sql
  STABLE
 BEGIN ATOMIC
  SELECT k.tenant_id,
      k.model_id,
      k.tool,
-     k.bucket,
      k.calls,
      k.errors,
-     k.micros
+     ROW(k.buckets, k.bucket_calls, k.bucket_micros)::howdah_private.histogram AS "row"
     FROM howdah.usage_durations k
    WHERE ((k.model_id IS NOT NULL) OR (k.tool IS NOT NULL))
  UNION ALL
@@ -9348,13 +9308,12 @@ BEGIN ATOMIC
              ELSE NULL::uuid
          END AS "case",
      s.tool,
-     howdah_private.duration_bucket(s.micros) AS duration_bucket,
      1,
      (s.is_error)::integer AS is_error,
-     s.micros
+     ROW(ARRAY[howdah_private.duration_bucket(s.micros)], ARRAY[(1)::bigint], ARRAY[s.micros])::howdah_private.histogram AS "row"
     FROM (howdah_private.uncounted_usage() u(execution_id, tenant_id, tokens_in, tokens_out, created_at, moves, first_seq, last_seq, steps, status, sign, is_root, is_compensation, agent_id, agent_version_id, workflow_id, micros, cost)
       CROSS JOIN LATERAL howdah_private.step_usage(u.*) s(day, kind, model_id, tool, is_error, tokens_in, tokens_out, cost, usage, micros))
-   WHERE ((s.tool IS NOT NULL) OR (s.kind = 'model'::howdah.step_kind));
+   WHERE ((s.tool IS NOT NULL) OR ((s.kind = 'model'::howdah.step_kind) AND (s.model_id IS NOT NULL)));
 END
 ;
 
@@ -9779,7 +9738,7 @@ BEGIN ATOMIC
      u.agent_version_id,
      u.workflow_id,
          CASE
-             WHEN (s.tool IS NULL) THEN e.user_id
+             WHEN ((s.tool IS NULL) OR ((s.tokens_in + s.tokens_out) > 0)) THEN e.user_id
              ELSE NULL::uuid
          END AS "case",
      s.kind,
@@ -13389,14 +13348,8 @@ begin
     || array(select 'a run belongs to a tree or session with runs in other months'
       from howdah_private.unaligned_trees(close_month.month)));
   perform howdah_private.count_usage_of(array(
-    select e.id::uuid from howdah.executions as e
-    where e.id >= v_closing.first_id and e.id < v_closing.next_id and e.counted_steps is null
-    union all
-    select u.execution_id from howdah_private.usage_events as u
+    select distinct u.execution_id from howdah_private.usage_events as u
     where u.execution_id >= v_closing.first_id and u.execution_id < v_closing.next_id));
-  perform howdah_private.roll_up_usage(null, v_closing.first_id, (
-    select e.id from howdah.executions as e
-    where e.id >= v_closing.first_id and e.id < v_closing.next_id order by e.id desc limit 1));
   select count(*) into v_runs from howdah.executions as e
   where e.id >= v_closing.first_id and e.id < v_closing.next_id;
   update howdah_private.closed_months as c set runs = v_runs, closed_at = now()
@@ -14737,17 +14690,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.counted_months()
- RETURNS TABLE(first_id uuid, next_id uuid)
- LANGUAGE sql
- STABLE PARALLEL SAFE SECURITY DEFINER ROWS 1
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select m.first_id, m.next_id from howdah_private.closed_months as m
-  where m.dropped_at is null and m.runs is not null
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.counted_use(l howdah.limits, subject_id uuid, at timestamp with time zone)
  RETURNS numeric
  LANGUAGE sql
@@ -14760,20 +14702,6 @@ CREATE OR REPLACE FUNCTION howdah_private.counter_share(max_value numeric)
  LANGUAGE sql
  IMMUTABLE
 RETURN (max_value / (80)::numeric)
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.counts_closed_months(l howdah.limits)
- RETURNS boolean
- LANGUAGE sql
- IMMUTABLE
-RETURN (howdah_private.counts_deleted_runs(l) AND ((l).scope <> 'session'::howdah.limit_scope))
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.counts_deleted_runs(l howdah.limits)
- RETURNS boolean
- LANGUAGE sql
- IMMUTABLE
-RETURN (((l).scope <> 'api_key'::howdah.limit_scope) AND COALESCE(((l).period = ANY (ARRAY['day'::howdah.limit_period, 'month'::howdah.limit_period])), true))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.crc_32(bytes bytea)
@@ -15683,7 +15611,12 @@ CREATE OR REPLACE FUNCTION howdah_private.delete_runs(ids uuid[])
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_ids uuid[] := howdah_private.lock_runs_for_deletion(delete_runs.ids);
+  v_ids uuid[] := array(
+    select r.id from (
+      select e.id::uuid as id from howdah.executions as e
+      where e.id = any (delete_runs.ids) order by e.depth, e.id for update
+    ) as r
+    order by r.id);
   v_side_rows jsonb := howdah_private.delete_side_rows(v_ids);
   v_sessions uuid[];
   v_changes bigint[];
@@ -15712,7 +15645,7 @@ begin
   delete from howdah.feedback_entries as f where f.execution_id = any (v_ids);
   delete from howdah_private.tree_orders as o where o.top_execution_id = any (v_ids);
   perform howdah_private.count_usage_of(v_ids);
-  perform howdah_private.roll_up_usage(v_ids);
+  perform howdah_private.assign_usage_to_sessions(v_ids);
   v_log := to_jsonb(howdah_private.delete_log(v_ids));
   insert into howdah_private.todo_changes as t (tenant_id, session_id, changes)
   select s.tenant_id, s.id, v.changes + 1
@@ -15841,31 +15774,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.deleted_usage(l howdah.limits, since timestamp with time zone)
- RETURNS TABLE(subject_id uuid, used numeric)
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select s.id, case l.metric when 'runs' then k.roots when 'cost' then k.cost
-    else k.tokens_in + k.tokens_out end
-  from howdah.deleted_run_usage as k
-  cross join lateral (
-    values (howdah_private.limit_subject(l, k.tenant_id, null, k.agent_id, null))
-  ) as s (id)
-  where howdah_private.counts_deleted_runs(l)
-    and (l.scope = 'system' or (l.scope in ('tenant', 'agent') and k.tenant_id = l.tenant_id))
-    and k.day >= (deleted_usage.since at time zone 'UTC')::date and s.id is not null
-  union all
-  select k.subject_id,
-    case l.metric when 'runs' then k.roots when 'cost' then k.cost else k.tokens end
-  from howdah_private.deleted_subject_usage as k
-  where howdah_private.counts_deleted_runs(l) and k.tenant_id = l.tenant_id and k.scope = l.scope
-    and k.subject_id = coalesce(l.subject_id, k.subject_id)
-    and k.day >= (deleted_usage.since at time zone 'UTC')::date
-$function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.deliver_mail(tenant_id uuid, agent_id uuid)
  RETURNS void
  LANGUAGE plpgsql
@@ -15877,10 +15785,13 @@ declare
 begin
   perform howdah_private.lock_mailbox(deliver_mail.agent_id);
   v_runs := array(
-    select distinct e.id::uuid from howdah_private.receivers as r
-    join howdah.executions as e on e.id = r.execution_id and e.completed_at is null
+    select distinct r.execution_id from howdah_private.receivers as r
+    cross join lateral (
+      select x as run from howdah.executions as x
+      where x.id = r.execution_id and x.completed_at is null offset 0 -- else reads all live runs
+    ) as e
     where r.tenant_id = deliver_mail.tenant_id and r.agent_id = deliver_mail.agent_id
-      and exists (select from howdah_private.unread_mail(e, null) as m)
+      and exists (select from howdah_private.unread_mail(e.run, null) as m)
   );
   if v_runs <> '{}' then
     perform howdah_private.lock_ancestors(v_runs);
@@ -20616,6 +20527,46 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.histogram_percentiles(fractions numeric[], histograms howdah_private.histogram[])
+ RETURNS double precision[]
+ LANGUAGE plpgsql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  v_histogram howdah_private.histogram := case cardinality(histograms) when 1 then histograms[1]
+    else howdah_private.merge_histograms(histograms) end;
+  v_calls bigint[] := v_histogram.calls;
+  v_micros bigint[] := v_histogram.micros;
+  v_total bigint := 0;
+  v_upto bigint;
+  v_at numeric;
+  v_lower numeric;
+  v_result float8[];
+begin
+  for i in 1 .. coalesce(cardinality(v_calls), 0) loop
+    v_total := v_total + v_calls[i];
+  end loop;
+  for f in 1 .. case when v_total > 0 then cardinality(fractions) else 0 end loop
+    v_at := fractions[f] * (v_total - 1);
+    v_upto := 0;
+    v_lower := null;
+    for i in 1 .. cardinality(v_calls) loop
+      v_upto := v_upto + v_calls[i];
+      if v_lower is null and v_upto > floor(v_at) then
+        v_lower := v_micros[i]::numeric / v_calls[i];
+      end if;
+      if v_upto > ceil(v_at) then
+        v_result[f] := round((v_lower + (v_micros[i]::numeric / v_calls[i] - v_lower)
+          * mod(v_at, 1)) / 1000000, 4);
+        exit;
+      end if;
+    end loop;
+  end loop;
+  return v_result;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.history_contents(history jsonb, are_documents boolean)
  RETURNS jsonb
  LANGUAGE sql
@@ -21354,13 +21305,6 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.interpolate_percentile(fraction numeric, total numeric, lower numeric, upper numeric)
- RETURNS double precision
- LANGUAGE sql
- IMMUTABLE PARALLEL SAFE
-RETURN (round(((lower + ((upper - lower) * mod((fraction * (total - (1)::numeric)), (1)::numeric))) / (1000000)::numeric), 4))::double precision
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.interrupt_session(new_run howdah.executions)
  RETURNS void
  LANGUAGE plpgsql
@@ -21471,10 +21415,11 @@ CREATE OR REPLACE FUNCTION howdah_private.is_backfilled(id uuid)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  v_counted_to uuid;
+  v_reached uuid;
 begin
-  select b.counted_to into v_counted_to from howdah_private.usage_backfill as b for share;
-  return v_counted_to >= is_backfilled.id;
+  select b.reached into v_reached from howdah_private.backfills as b
+  where b.name = 'usage' for share;
+  return not found or coalesce(v_reached >= is_backfilled.id, false);
 end $function$
 ;
 
@@ -21784,6 +21729,13 @@ CREATE OR REPLACE FUNCTION howdah_private.is_replaced_by(run howdah.executions, 
  LANGUAGE sql
  IMMUTABLE
 RETURN (((run).tenant_id = (new_run).tenant_id) AND ((run).debounce_key = (new_run).debounce_key) AND (COALESCE((run).agent_id, (run).workflow_id) = COALESCE((new_run).agent_id, (new_run).workflow_id)) AND howdah_private.was_never_claimed(run))
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.is_rolled_up(l howdah.limits)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE
+RETURN (((l).scope = ANY (ARRAY['tenant'::howdah.limit_scope, 'user'::howdah.limit_scope, 'agent'::howdah.limit_scope, 'system'::howdah.limit_scope])) AND COALESCE(((l).period = ANY (ARRAY['day'::howdah.limit_period, 'month'::howdah.limit_period])), true))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.is_secret_name(name text)
@@ -23118,7 +23070,8 @@ AS $function$
     e.agent_id, e.agent_version_id, e.workflow_id,
     (extract(epoch from e.completed_at - e.started_at) * 1000000)::bigint, e.cost
   from howdah.executions as e
-  where e.id > legacy_usage.after and e.completed_at is not null and e.counted_steps is null
+  where e.id > coalesce(legacy_usage.after, '00000000-0000-0000-0000-000000000000')
+    and e.completed_at is not null and e.counted_steps is null
 $function$
 ;
 
@@ -23755,23 +23708,6 @@ begin
       where l.metric = 'running_runs' and l.tenant_id = e.tenant_id
     )
   ));
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.lock_runs_for_deletion(ids uuid[])
- RETURNS uuid[]
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  perform howdah_private.block_usage_counting();
-  return array(
-    select r.id from (
-      select e.id::uuid as id from howdah.executions as e
-      where e.id = any (lock_runs_for_deletion.ids) order by e.depth, e.id for update
-    ) as r
-    order by r.id);
 end $function$
 ;
 
@@ -24995,11 +24931,19 @@ AS $function$
     where k.tenant_id = merge_durations.tenant_id and k.day = merge_durations.day returning k.*
   )
   insert into howdah.usage_durations (tenant_id, day, is_merged, agent_id, agent_version_id,
-    workflow_id, model_id, tool, bucket, calls, errors, micros)
-  select o.tenant_id, o.day, true, o.agent_id, o.agent_version_id, o.workflow_id, o.model_id,
-    o.tool, o.bucket, sum(o.calls), sum(o.errors), sum(o.micros)
-  from old as o
-  group by 1, 2, 4, 5, 6, 7, 8, 9
+    workflow_id, model_id, tool, calls, errors, buckets, bucket_calls, bucket_micros)
+  select j.tenant_id, j.day, true, j.agent_id, j.agent_version_id, j.workflow_id, j.model_id,
+    j.tool, j.calls, j.errors, (j.histogram).buckets, (j.histogram).calls, (j.histogram).micros
+  from (
+    select o.tenant_id, o.day, o.agent_id, o.agent_version_id, o.workflow_id, o.model_id, o.tool,
+      sum(o.calls) as calls, sum(o.errors) as errors,
+      howdah_private.merge_histograms(array_agg(
+        row(o.buckets, o.bucket_calls, o.bucket_micros)::howdah_private.histogram)) as histogram
+    from old as o
+    group by 1, 2, 3, 4, 5, 6, 7
+    offset 0 -- merges once
+  ) as j
+  where (j.histogram).buckets is not null
 $function$
 ;
 
@@ -25017,6 +24961,23 @@ AS $function$
 $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.merge_histograms(histograms howdah_private.histogram[])
+ RETURNS howdah_private.histogram
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select row(array_agg(b.bucket order by b.bucket), array_agg(b.calls order by b.bucket),
+    array_agg(b.micros order by b.bucket))::howdah_private.histogram
+  from (
+    select v.bucket, sum(v.calls)::bigint as calls, sum(v.micros)::bigint as micros
+    from unnest(merge_histograms.histograms) as h
+    cross join lateral unnest(h.buckets, h.calls, h.micros) as v (bucket, calls, micros)
+    group by v.bucket having sum(v.calls) > 0
+  ) as b
+$function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.merge_totals(tenant_id uuid, day date)
  RETURNS void
  LANGUAGE sql
@@ -25028,15 +24989,16 @@ AS $function$
     where k.tenant_id = merge_totals.tenant_id and k.day = merge_totals.day returning k.*
   )
   insert into howdah.usage_totals (tenant_id, day, is_merged, agent_id, agent_version_id,
-    workflow_id, user_id, model_id, kind, outcome, tool, runs, roots, steps, errors, tokens_in,
-    tokens_out, cached_tokens, cache_write_tokens, estimated_steps, cost)
-  select o.tenant_id, o.day, true, o.agent_id, o.agent_version_id, o.workflow_id, u.id,
+    workflow_id, user_id, session_id, model_id, kind, outcome, tool, runs, roots, steps, errors,
+    tokens_in, tokens_out, cached_tokens, cache_write_tokens, estimated_steps, cost)
+  select o.tenant_id, o.day, true, o.agent_id, o.agent_version_id, o.workflow_id, u.id, s.id,
     o.model_id, o.kind, o.outcome, o.tool, sum(o.runs), sum(o.roots), sum(o.steps), sum(o.errors),
     sum(o.tokens_in), sum(o.tokens_out), sum(o.cached_tokens), sum(o.cache_write_tokens),
     sum(o.estimated_steps), sum(o.cost)
-  from old as o
-  left join howdah.users as u on u.tenant_id = o.tenant_id and u.id = o.user_id -- may be deleted
-  group by 1, 2, 4, 5, 6, 7, 8, 9, 10, 11
+  from old as o -- the user or session may be deleted
+  left join howdah.users as u on u.tenant_id = o.tenant_id and u.id = o.user_id
+  left join howdah.sessions as s on s.tenant_id = o.tenant_id and s.id = o.session_id
+  group by 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12
 $function$
 ;
 
@@ -25871,7 +25833,11 @@ begin
   from tenants as h where v_ends_at > now() - make_interval(days => h.days)
   union all
   select format('%s runs ended within the retention period', l.runs)
-  from recent as l where l.runs > 0;
+  from recent as l where l.runs > 0
+  union all
+  select 'the usage of its runs is not counted yet: run npx howdah migrate up'
+  from howdah_private.backfills as b
+  where b.name = 'usage' and coalesce(b.reached < v_next, true);
 end $function$
 ;
 
@@ -31928,7 +31894,6 @@ declare
   v_policy howdah.retention_policies;
   v_done int := 0;
 begin
-  perform howdah_private.block_usage_counting(); -- before all locks of the rows that are counted
   select p.* into v_policy from howdah.retention_policies as p
   where p.tenant_id = retain_tenant.tenant_id for update skip locked;
   if not found then
@@ -32134,104 +32099,38 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.roll_up_subjects(ids uuid[], first_id uuid, last_id uuid)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
+CREATE OR REPLACE FUNCTION howdah_private.rolled_up_use(l howdah.limits, since date)
+ RETURNS TABLE(subject_id uuid, used numeric)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
-begin
-  insert into howdah_private.deleted_subject_usage as k
-    (tenant_id, scope, subject_id, day, roots, tokens, cost)
-  select e.tenant_id, s.scope, s.id, (e.created_at at time zone 'UTC')::date,
-    count(*) filter (where e.parent_execution_id is null and e.compensates_execution_id is null),
-    sum(e.tokens_in + e.tokens_out), sum(e.cost)
-  from howdah.executions as e
-  cross join lateral (
-    select 'user'::howdah.limit_scope, e.user_id
-    where not exists (
-      select from howdah_private.counted_months() as m
-      where e.id >= m.first_id and e.id < m.next_id)
+  select s.id, case l.metric when 'runs' then u.roots when 'cost' then u.cost else u.tokens end
+  from (
+    select k.tenant_id, k.user_id, k.agent_id, k.roots::numeric as roots,
+      k.tokens_in + k.tokens_out::numeric as tokens, k.cost
+    from howdah.usage_totals as k
+    where (l.scope = 'system' or k.tenant_id = l.tenant_id) and k.day >= rolled_up_use.since
+      and (k.kind is null) = (l.metric = 'runs')
     union all
-    select 'session', howdah_private.session_of_run(e) where roll_up_subjects.ids is not null
-  ) as s (scope, id)
-  where e.id between roll_up_subjects.first_id and roll_up_subjects.last_id
-    and (roll_up_subjects.ids is null or e.id = any (roll_up_subjects.ids)) and s.id is not null
-  group by 1, 2, 3, 4 order by 1, 2, 3, 4
-  on conflict (tenant_id, scope, subject_id, day) do update
-  set roots = k.roots + excluded.roots, tokens = k.tokens + excluded.tokens,
-    cost = k.cost + excluded.cost;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.roll_up_usage(ids uuid[], first_id uuid DEFAULT NULL::uuid, last_id uuid DEFAULT NULL::uuid)
- RETURNS void
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET plan_cache_mode TO 'force_custom_plan'
-AS $function$
-declare
-  v_first_id uuid := coalesce(roll_up_usage.first_id, roll_up_usage.ids[1]);
-  v_last_id uuid := coalesce(
-    roll_up_usage.last_id, roll_up_usage.ids[cardinality(roll_up_usage.ids)]);
-begin
-  insert into howdah.deleted_step_usage as k
-    (tenant_id, day, kind, model_id, tool, steps, errors, tokens_in, tokens_out, cost,
-      cached_tokens, cache_write_tokens, estimated_steps)
-  select s.tenant_id, (s.started_at at time zone 'UTC')::date, s.kind, s.model_id, t.tool,
-    count(*), count(s.error), coalesce(sum(s.tokens_in), 0), coalesce(sum(s.tokens_out), 0),
-    coalesce(sum(s.cost), 0),
-    sum(howdah_private.cached_tokens(u.usage, s.tokens_in)),
-    sum(howdah_private.cache_write_tokens(u.usage, s.tokens_in)),
-    count(*) filter (where u.usage -> 'estimated' = 'true')
-  from howdah.steps as s
-  join howdah.executions as e on e.id = s.execution_id and s.seq > coalesce(e.forked_from_seq, 0)
+    select n.tenant_id, e.user_id, n.agent_id, n.sign * n.is_root::int, 0, 0
+    from howdah_private.uncounted_events(case when l.scope <> 'system' then l.tenant_id end) as n
+    join howdah.executions as e on e.id = n.execution_id
+    where l.metric = 'runs' and not n.is_compensation
+      and (n.created_at at time zone 'UTC')::date >= rolled_up_use.since
+    union all
+    select n.tenant_id, e.user_id, n.agent_id, 0, c.tokens_in + c.tokens_out::numeric, c.cost
+    from howdah_private.uncounted_events(case when l.scope <> 'system' then l.tenant_id end) as n
+    join howdah.executions as e on e.id = n.execution_id
+    cross join lateral howdah_private.step_usage(n) as c
+    where l.metric <> 'runs' and c.day >= rolled_up_use.since
+  ) as u
   cross join lateral (
-    select case when s.kind = 'tool' and howdah_private.is_tool_call_id(s.call_id) then s.name end
-  ) as t (tool)
-  cross join lateral ( -- offset 0: a large output is decompressed once
-    select case when s.model_id is not null then s.output -> 'usage' end offset 0
-  ) as u (usage)
-  where e.id between v_first_id and v_last_id
-    and s.execution_id between v_first_id and v_last_id
-    and (roll_up_usage.ids is null
-      or (e.id = any (roll_up_usage.ids) and s.execution_id = any (roll_up_usage.ids)))
-    and (s.model_id is not null or t.tool is not null)
-    and not exists (select from howdah_private.counted_months() as m
-      where e.id >= m.first_id and e.id < m.next_id)
-  group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
-  on conflict (tenant_id, day, kind, model_id, tool) do update
-  set steps = k.steps + excluded.steps, errors = k.errors + excluded.errors,
-    tokens_in = k.tokens_in + excluded.tokens_in, tokens_out = k.tokens_out + excluded.tokens_out,
-    cost = k.cost + excluded.cost, cached_tokens = k.cached_tokens + excluded.cached_tokens,
-    cache_write_tokens = k.cache_write_tokens + excluded.cache_write_tokens,
-    estimated_steps = k.estimated_steps + excluded.estimated_steps;
-  insert into howdah.deleted_run_usage as k
-    (tenant_id, day, agent_id, agent_version_id, workflow_id, runs, roots, completed, failed,
-      cancelled, steps, tokens_in, tokens_out, cost)
-  select e.tenant_id, (e.created_at at time zone 'UTC')::date, e.agent_id, e.agent_version_id,
-    e.workflow_id, count(*), count(*) filter (where e.parent_execution_id is null),
-    count(*) filter (where e.status = 'completed'), count(*) filter (where e.status = 'failed'),
-    count(*) filter (where e.status = 'cancelled'),
-    sum(e.step_count - coalesce(e.forked_from_seq, 0)),
-    sum(e.tokens_in), sum(e.tokens_out), sum(e.cost)
-  from howdah.executions as e
-  where e.id between v_first_id and v_last_id
-    and (roll_up_usage.ids is null or e.id = any (roll_up_usage.ids))
-    and e.compensates_execution_id is null
-    and not exists (select from howdah_private.counted_months() as m
-      where e.id >= m.first_id and e.id < m.next_id)
-  group by 1, 2, 3, 4, 5 order by 1, 2, 3, 4, 5
-  on conflict (tenant_id, day, agent_id, agent_version_id, workflow_id) do update
-  set runs = k.runs + excluded.runs, roots = k.roots + excluded.roots,
-    completed = k.completed + excluded.completed, failed = k.failed + excluded.failed,
-    cancelled = k.cancelled + excluded.cancelled, steps = k.steps + excluded.steps,
-    tokens_in = k.tokens_in + excluded.tokens_in, tokens_out = k.tokens_out + excluded.tokens_out,
-    cost = k.cost + excluded.cost;
-  perform howdah_private.roll_up_subjects(roll_up_usage.ids, v_first_id, v_last_id);
-end $function$
+    values (howdah_private.limit_subject(l, u.tenant_id, u.user_id, u.agent_id, null))
+  ) as s (id)
+  where s.id is not null
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.rooms_of_keys(l howdah.limits, subjects uuid[])
@@ -32645,7 +32544,7 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.run_durations()
- RETURNS TABLE(tenant_id uuid, day date, agent_id uuid, agent_version_id uuid, workflow_id uuid, bucket integer, calls bigint, micros bigint)
+ RETURNS TABLE(tenant_id uuid, day date, agent_id uuid, agent_version_id uuid, workflow_id uuid, histogram howdah_private.histogram)
  LANGUAGE sql
  STABLE
 BEGIN ATOMIC
@@ -32654,9 +32553,7 @@ BEGIN ATOMIC
      k.agent_id,
      k.agent_version_id,
      k.workflow_id,
-     k.bucket,
-     k.calls,
-     k.micros
+     ROW(k.buckets, k.bucket_calls, k.bucket_micros)::howdah_private.histogram AS "row"
     FROM howdah.usage_durations k
    WHERE ((k.model_id IS NULL) AND (k.tool IS NULL))
  UNION ALL
@@ -32665,9 +32562,7 @@ BEGIN ATOMIC
      u.agent_id,
      u.agent_version_id,
      u.workflow_id,
-     howdah_private.duration_bucket(u.micros) AS duration_bucket,
-     u.sign,
-     (u.sign * u.micros)
+     ROW(ARRAY[howdah_private.duration_bucket(u.micros)], ARRAY[(u.sign)::bigint], ARRAY[(u.sign * u.micros)])::howdah_private.histogram AS "row"
     FROM howdah_private.uncounted_usage() u(execution_id, tenant_id, tokens_in, tokens_out, created_at, moves, first_seq, last_seq, steps, status, sign, is_root, is_compensation, agent_id, agent_version_id, workflow_id, micros, cost)
    WHERE ((NOT u.is_compensation) AND (u.micros IS NOT NULL));
 END
@@ -33179,26 +33074,6 @@ begin
   where t.name = 'traces';
   return coalesce(v_ids, '{}');
 end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.runs_with_spending(l howdah.limits, since timestamp with time zone)
- RETURNS SETOF howdah.executions
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select e.* from howdah.executions as e
-  where (l.scope = 'system' or e.tenant_id = l.tenant_id)
-    and e.status in ('queued', 'running', 'waiting', 'paused')
-  union all
-  select e.* from howdah.executions as e
-  where (l.scope = 'system' or e.tenant_id = l.tenant_id)
-    and e.completed_at >= runs_with_spending.since
-    and not (howdah_private.counts_closed_months(l) and exists (
-      select from howdah_private.counted_months() as m
-      where e.id >= m.first_id and e.id < m.next_id
-    ))
-$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.runs_without_turn(ids uuid[])
@@ -35310,7 +35185,7 @@ CREATE OR REPLACE FUNCTION howdah_private.step_usage(u howdah_private.usage_even
  LANGUAGE sql
  STABLE
 BEGIN ATOMIC
- SELECT ((s.started_at AT TIME ZONE 'UTC'::text))::date AS timezone,
+ SELECT ((s.finished_at AT TIME ZONE 'UTC'::text))::date AS timezone,
      s.kind,
      s.model_id,
      t.tool,
@@ -35332,7 +35207,7 @@ BEGIN ATOMIC
                      ELSE NULL::jsonb
                  END AS "case"
           OFFSET 0) x(usage))
-   WHERE ((s.execution_id = (step_usage.u).execution_id) AND (s.tenant_id = (step_usage.u).tenant_id) AND (s.seq > (step_usage.u).first_seq) AND (s.seq <= (step_usage.u).last_seq) AND ((s.model_id IS NOT NULL) OR (t.tool IS NOT NULL)));
+   WHERE ((s.execution_id = (step_usage.u).execution_id) AND (s.tenant_id = (step_usage.u).tenant_id) AND (s.seq > (step_usage.u).first_seq) AND (s.seq <= (step_usage.u).last_seq) AND ((s.model_id IS NOT NULL) OR (t.tool IS NOT NULL) OR ((s.tokens_in + s.tokens_out) > 0)));
 END
 ;
 
@@ -37389,20 +37264,6 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.tg__delete_stored_usage()
- RETURNS trigger
- LANGUAGE plpgsql
- SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  delete from howdah_private.deleted_subject_usage as k using gone as g
-  where k.tenant_id = g.tenant_id and k.scope = tg_argv[0]::howdah.limit_scope
-    and k.subject_id = g.id;
-  return null;
-end $function$
-;
-
 CREATE OR REPLACE FUNCTION howdah_private.tg__lock_caller()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -38670,59 +38531,6 @@ begin
   where c.tenant_id = old.tenant_id and c.id = old.integration_id
     and exists (select from howdah.tenants as t where t.id = old.tenant_id);
   return old;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_deleted_run_usage__refuse_invalid()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_fault text[];
-begin
-  select case
-    when n.cancelled is null then array['missing', 'cancelled']
-    when n.completed is null then array['missing', 'completed']
-    when n.cost is null then array['missing', 'cost']
-    when n.day is null then array['missing', 'day']
-    when n.failed is null then array['missing', 'failed']
-    when n.runs is null then array['missing', 'runs']
-    when n.steps is null then array['missing', 'steps']
-    when n.tenant_id is null then array['missing', 'tenant_id']
-    when n.tokens_in is null then array['missing', 'tokens_in']
-    when n.tokens_out is null then array['missing', 'tokens_out']
-    when not (runs = ((completed + failed) + cancelled)) then array['check', 'deleted_runs_have_ended']
-  end into v_fault from (select new.*) as n;
-  if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
-  end if;
-  return new;
-end $function$
-;
-
-CREATE OR REPLACE FUNCTION howdah_private.tg_deleted_step_usage__refuse_invalid()
- RETURNS trigger
- LANGUAGE plpgsql
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-declare
-  v_fault text[];
-begin
-  select case
-    when n.cost is null then array['missing', 'cost']
-    when n.day is null then array['missing', 'day']
-    when n.errors is null then array['missing', 'errors']
-    when n.kind is null then array['missing', 'kind']
-    when n.steps is null then array['missing', 'steps']
-    when n.tenant_id is null then array['missing', 'tenant_id']
-    when n.tokens_in is null then array['missing', 'tokens_in']
-    when n.tokens_out is null then array['missing', 'tokens_out']
-  end into v_fault from (select new.*) as n;
-  if v_fault is not null then
-    perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
-  end if;
-  return new;
 end $function$
 ;
 
@@ -40037,7 +39845,10 @@ begin
   v_runs := array(
     select distinct e.id::uuid from new_rows as n
     join howdah_private.receivers as r on r.tenant_id = n.tenant_id and r.agent_id = n.to_agent_id
-    join howdah.executions as e on e.id = r.execution_id and e.completed_at is null
+    cross join lateral (
+      select x.id, x.root_execution_id from howdah.executions as x
+      where x.id = r.execution_id and x.completed_at is null offset 0 -- else reads all live runs
+    ) as e
     where (n.to_execution_id is null or n.to_execution_id = e.id)
       and (not n.is_within_tree or n.root_execution_id = e.root_execution_id)
   );
@@ -41419,6 +41230,19 @@ begin
 end $function$
 ;
 
+CREATE OR REPLACE FUNCTION howdah_private.tg_sessions__leave_usage()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update howdah.usage_totals as k set session_id = null, is_merged = false from gone as g
+  where k.tenant_id = g.tenant_id and k.session_id = g.id;
+  return null;
+end $function$
+;
+
 CREATE OR REPLACE FUNCTION howdah_private.tg_sessions__record_activity()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -42203,10 +42027,8 @@ declare
   v_fault text[];
 begin
   select case
-    when n.bucket is null then array['missing', 'bucket']
     when n.calls is null then array['missing', 'calls']
     when n.day is null then array['missing', 'day']
-    when n.micros is null then array['missing', 'micros']
     when n.tenant_id is null then array['missing', 'tenant_id']
   end into v_fault from (select new.*) as n;
   if v_fault is not null then
@@ -42233,6 +42055,19 @@ begin
     perform howdah_private.refuse_fault(tg_relid, v_fault, to_jsonb(new));
   end if;
   return new;
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.tg_users__leave_usage()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update howdah.usage_totals as k set user_id = null, is_merged = false from gone as g
+  where k.tenant_id = g.tenant_id and k.user_id = g.id;
+  return null;
 end $function$
 ;
 
@@ -43314,23 +43149,18 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.uncounted_usage()
+CREATE OR REPLACE FUNCTION howdah_private.uncounted_events(tenant_id uuid)
  RETURNS SETOF howdah_private.usage_events
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER ROWS 100
  SET search_path TO 'pg_catalog', 'pg_temp'
  SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
-declare
-  v_is_operator constant boolean := howdah_private.is_operator();
-  v_tenant_id constant uuid := howdah.current_tenant();
-  v_hidden constant uuid[] := case when v_is_operator then '{}'
-    else howdah_private.hidden_agents() end;
+#variable_conflict use_column
 begin
   return query
   select u.* from howdah_private.usage_events as u
-  where v_is_operator or (u.tenant_id = v_tenant_id
-    and coalesce(u.agent_id, u.workflow_id) <> all (v_hidden));
+  where uncounted_events.tenant_id is null or u.tenant_id = uncounted_events.tenant_id;
   return query
   select e.id::uuid, e.tenant_id, coalesce(h.tokens_in, e.tokens_in),
     coalesce(h.tokens_out, e.tokens_out), e.created_at, e.moves,
@@ -43341,13 +43171,33 @@ begin
   from howdah.executions as e
   left join howdah_private.run_heads as h on h.execution_id = e.id
   where e.status in ('queued', 'running', 'waiting', 'paused')
-    and (v_is_operator or (e.tenant_id = v_tenant_id
-      and coalesce(e.agent_id, e.workflow_id) <> all (v_hidden)));
+    and (uncounted_events.tenant_id is null or e.tenant_id = uncounted_events.tenant_id);
   return query
-  select u.* from howdah_private.usage_backfill as b
-  cross join lateral howdah_private.legacy_usage(b.counted_to) as u
-  where not b.is_done and (v_is_operator or (u.tenant_id = v_tenant_id
-    and coalesce(u.agent_id, u.workflow_id) <> all (v_hidden)));
+  select u.* from howdah_private.backfills as b
+  cross join lateral howdah_private.legacy_usage(b.reached) as u
+  where b.name = 'usage'
+    and (uncounted_events.tenant_id is null or u.tenant_id = uncounted_events.tenant_id);
+end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.uncounted_usage()
+ RETURNS SETOF howdah_private.usage_events
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER ROWS 100
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  v_tenant_id constant uuid := howdah.current_tenant();
+  v_hidden uuid[];
+begin
+  if howdah_private.is_operator() then
+    return query select u.* from howdah_private.uncounted_events(null) as u;
+  elsif v_tenant_id is not null then
+    v_hidden := howdah_private.hidden_agents();
+    return query select u.* from howdah_private.uncounted_events(v_tenant_id) as u
+    where coalesce(u.agent_id, u.workflow_id) <> all (v_hidden);
+  end if;
 end $function$
 ;
 
@@ -43828,56 +43678,52 @@ CREATE OR REPLACE FUNCTION howdah_private.usage_since(l howdah.limits, since tim
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 #variable_conflict use_column
-declare
-  v_first uuid := howdah.uuid_v7_floor(
-    greatest(usage_since.since, '2000-01-02') - interval '1 day');
 begin
-  case l.metric
-    when 'runs' then
-      return query select u.subject_id, sum(u.used) from (
-        select s.id as subject_id, 1::numeric as used
-        from howdah.executions as e
-        cross join lateral (values (howdah_private.limit_subject(
-          l, e.tenant_id, e.user_id, e.agent_id, e.session_id))) as s (id)
-        where (l.scope = 'system' or e.tenant_id = l.tenant_id)
-          and e.id >= v_first and e.created_at >= usage_since.since
-          and e.parent_execution_id is null and e.compensates_execution_id is null
-          and s.id is not null
-          and not (howdah_private.counts_closed_months(l) and exists (
-            select from howdah_private.counted_months() as m
-            where e.id >= m.first_id and e.id < m.next_id
-          ))
-        union all
-        select d.subject_id, d.used
-        from howdah_private.deleted_usage(l, usage_since.since) as d
-      ) as u
-      group by u.subject_id;
-    when 'tokens', 'cost' then
-      return query select u.subject_id, sum(u.used) from (
-        select b.id as subject_id,
-          case l.metric when 'cost' then s.cost else s.tokens_in + s.tokens_out end as used
-        from howdah_private.runs_with_spending(l, usage_since.since) as e
-        join howdah.steps as s
-          on s.execution_id = e.id and s.finished_at >= usage_since.since
-        cross join lateral (values (howdah_private.limit_subject(
-          l, e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e)))) as b (id)
-        where b.id is not null
-        union all
-        select d.subject_id, d.used
-        from howdah_private.deleted_usage(l, usage_since.since) as d
-      ) as u
-      group by u.subject_id having sum(u.used) > 0;
-    when 'storage' then
-      return query select s.id, sum(r.size)
-      from howdah.resources as r
-      cross join lateral (values (howdah_private.limit_subject(
-        l, r.tenant_id, null, null, r.session_id))) as s (id)
-      where (l.scope = 'system' or r.tenant_id = l.tenant_id) and s.id is not null
-      group by s.id;
-    else
-      null; -- requests leave no rows
+  case when l.metric = 'storage' then
+    return query select s.id, sum(r.size)
+    from howdah.resources as r
+    cross join lateral (values (howdah_private.limit_subject(
+      l, r.tenant_id, null, null, r.session_id))) as s (id)
+    where (l.scope = 'system' or r.tenant_id = l.tenant_id) and s.id is not null
+    group by s.id;
+  when l.metric not in ('runs', 'tokens', 'cost') then
+    return; -- requests leave no rows
+  when howdah_private.is_rolled_up(l) then
+    return query select u.subject_id, sum(u.used)
+    from howdah_private.rolled_up_use(l, (usage_since.since at time zone 'UTC')::date) as u
+    group by u.subject_id having sum(u.used) > 0;
+  else
+    return query select u.subject_id, sum(u.used) from (
+      select r.* from howdah_private.use_of_runs(l, usage_since.since) as r
+      where l.metric = 'runs'
+      union all
+      select s.* from howdah_private.use_of_steps(l, usage_since.since) as s
+      where l.metric <> 'runs'
+      union all
+      select d.* from howdah_private.use_of_deleted_runs(
+        l, (usage_since.since at time zone 'UTC')::date) as d
+    ) as u
+    group by u.subject_id having sum(u.used) > 0;
   end case;
 end $function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.use_of_deleted_runs(l howdah.limits, since date)
+ RETURNS TABLE(subject_id uuid, used numeric)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+  select k.session_id,
+    case l.metric when 'runs' then k.roots when 'cost' then k.cost
+      else k.tokens_in + k.tokens_out end
+  from howdah.usage_totals as k
+  where l.scope = 'session' and coalesce(l.period in ('day', 'month'), true)
+    and k.tenant_id = l.tenant_id and k.session_id is not null and k.kind is null
+    and k.session_id = coalesce(l.subject_id, k.session_id)
+    and k.day >= use_of_deleted_runs.since
+$function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.use_of_keys(l howdah.limits)
@@ -43908,6 +43754,42 @@ AS $function$
   where not x.applies_to_each or r.key is not null
   group by 1
   having bool_or(r.is_visible) or not bool_or(x.applies_to_each)
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.use_of_runs(l howdah.limits, since timestamp with time zone)
+ RETURNS TABLE(subject_id uuid, used numeric)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+  select s.id, 1::numeric
+  from howdah.executions as e
+  cross join lateral (values (howdah_private.limit_subject(
+    l, e.tenant_id, e.user_id, e.agent_id, e.session_id))) as s (id)
+  where (l.scope = 'system' or e.tenant_id = l.tenant_id)
+    and e.id >= howdah.uuid_v7_floor(greatest(use_of_runs.since, '2000-01-02') - interval '1 day')
+    and e.created_at >= use_of_runs.since
+    and e.parent_execution_id is null and e.compensates_execution_id is null
+    and s.id is not null
+$function$
+;
+
+CREATE OR REPLACE FUNCTION howdah_private.use_of_steps(l howdah.limits, since timestamp with time zone)
+ RETURNS TABLE(subject_id uuid, used numeric)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+  select b.id, case l.metric when 'cost' then s.cost else s.tokens_in + s.tokens_out end
+  from howdah.executions as e
+  join howdah.steps as s on s.execution_id = e.id and s.finished_at >= use_of_steps.since
+  cross join lateral (values (howdah_private.limit_subject(
+    l, e.tenant_id, e.user_id, e.agent_id, howdah_private.session_of_run(e)))) as b (id)
+  where (l.scope = 'system' or e.tenant_id = l.tenant_id)
+    and (e.completed_at is null or e.completed_at >= use_of_steps.since) and b.id is not null
 $function$
 ;
 
@@ -46048,37 +45930,14 @@ create view howdah.agent_performance with (security_invoker=true) as
            FROM howdah_private.run_usage() r(tenant_id, day, agent_id, agent_version_id, workflow_id, user_id, outcome, runs, ended, steps, tokens_in, tokens_out, cost)
           WHERE (r.agent_version_id IS NOT NULL)
           GROUP BY r.tenant_id, r.agent_id, r.agent_version_id
-        ), buckets AS (
+        ), durations AS (
          SELECT r.tenant_id,
             r.agent_id,
             r.agent_version_id,
-            r.bucket,
-            sum(r.calls) AS calls,
-            (sum(r.micros) / sum(r.calls)) AS value
-           FROM howdah_private.run_durations() r(tenant_id, day, agent_id, agent_version_id, workflow_id, bucket, calls, micros)
+            howdah_private.histogram_percentiles('{0.5,0.95,0.99}'::numeric[], array_agg(r.histogram)) AS seconds
+           FROM howdah_private.run_durations() r(tenant_id, day, agent_id, agent_version_id, workflow_id, histogram)
           WHERE (r.agent_version_id IS NOT NULL)
-          GROUP BY r.tenant_id, r.agent_id, r.agent_version_id, r.bucket
-         HAVING (sum(r.calls) > (0)::numeric)
-        ), durations AS (
-         SELECT b.tenant_id,
-            b.agent_id,
-            b.agent_version_id,
-            b.bucket,
-            b.calls,
-            b.value,
-            sum(b.calls) OVER (w ORDER BY b.bucket) AS upto,
-            sum(b.calls) OVER w AS total
-           FROM buckets b
-          WINDOW w AS (PARTITION BY b.tenant_id, b.agent_id, b.agent_version_id)
-        ), percentiles AS (
-         SELECT d.tenant_id,
-            d.agent_id,
-            d.agent_version_id,
-            howdah_private.interpolate_percentile(0.5, max(d.total), min(d.value) FILTER (WHERE (d.upto > floor((0.5 * (d.total - (1)::numeric))))), min(d.value) FILTER (WHERE (d.upto > ceil((0.5 * (d.total - (1)::numeric)))))) AS seconds_p50,
-            howdah_private.interpolate_percentile(0.95, max(d.total), min(d.value) FILTER (WHERE (d.upto > floor((0.95 * (d.total - (1)::numeric))))), min(d.value) FILTER (WHERE (d.upto > ceil((0.95 * (d.total - (1)::numeric)))))) AS seconds_p95,
-            howdah_private.interpolate_percentile(0.99, max(d.total), min(d.value) FILTER (WHERE (d.upto > floor((0.99 * (d.total - (1)::numeric))))), min(d.value) FILTER (WHERE (d.upto > ceil((0.99 * (d.total - (1)::numeric)))))) AS seconds_p99
-           FROM durations d
-          GROUP BY d.tenant_id, d.agent_id, d.agent_version_id
+          GROUP BY r.tenant_id, r.agent_id, r.agent_version_id
         )
  SELECT u.tenant_id,
     u.agent_id,
@@ -46093,13 +45952,13 @@ create view howdah.agent_performance with (security_invoker=true) as
     u.tokens_in,
     u.tokens_out,
     u.cost,
-    p.seconds_p50,
-    p.seconds_p95,
-    p.seconds_p99
+    p.seconds[1] AS seconds_p50,
+    p.seconds[2] AS seconds_p95,
+    p.seconds[3] AS seconds_p99
    FROM (((usage u
      JOIN howdah.agents a ON ((a.id = u.agent_id)))
      JOIN howdah.agent_versions v ON ((v.id = u.agent_version_id)))
-     LEFT JOIN percentiles p ON (((p.tenant_id = u.tenant_id) AND (p.agent_id = u.agent_id) AND (p.agent_version_id = u.agent_version_id))))
+     LEFT JOIN durations p ON (((p.tenant_id = u.tenant_id) AND (p.agent_id = u.agent_id) AND (p.agent_version_id = u.agent_version_id))))
   WHERE (u.runs > (0)::numeric);
 
 create view howdah.alerts with (security_invoker=true) as
@@ -46168,37 +46027,13 @@ create view howdah.daily_usage with (security_invoker=true) as
             sum(r.cost) AS cost
            FROM howdah_private.run_usage() r(tenant_id, day, agent_id, agent_version_id, workflow_id, user_id, outcome, runs, ended, steps, tokens_in, tokens_out, cost)
           GROUP BY r.tenant_id, r.day, r.agent_id, r.workflow_id
-        ), buckets AS (
+        ), durations AS (
          SELECT r.tenant_id,
             r.day,
-            r.agent_id,
-            r.workflow_id,
-            r.bucket,
-            sum(r.calls) AS calls,
-            (sum(r.micros) / sum(r.calls)) AS value
-           FROM howdah_private.run_durations() r(tenant_id, day, agent_id, agent_version_id, workflow_id, bucket, calls, micros)
-          GROUP BY r.tenant_id, r.day, r.agent_id, r.workflow_id, r.bucket
-         HAVING (sum(r.calls) > (0)::numeric)
-        ), durations AS (
-         SELECT b.tenant_id,
-            b.day,
-            b.agent_id,
-            b.workflow_id,
-            b.bucket,
-            b.calls,
-            b.value,
-            sum(b.calls) OVER (w ORDER BY b.bucket) AS upto,
-            sum(b.calls) OVER w AS total
-           FROM buckets b
-          WINDOW w AS (PARTITION BY b.tenant_id, b.day, b.agent_id, b.workflow_id)
-        ), percentiles AS (
-         SELECT d.tenant_id,
-            d.day,
-            COALESCE(d.agent_id, d.workflow_id) AS target_id,
-            howdah_private.interpolate_percentile(0.5, max(d.total), min(d.value) FILTER (WHERE (d.upto > floor((0.5 * (d.total - (1)::numeric))))), min(d.value) FILTER (WHERE (d.upto > ceil((0.5 * (d.total - (1)::numeric)))))) AS seconds_p50,
-            howdah_private.interpolate_percentile(0.95, max(d.total), min(d.value) FILTER (WHERE (d.upto > floor((0.95 * (d.total - (1)::numeric))))), min(d.value) FILTER (WHERE (d.upto > ceil((0.95 * (d.total - (1)::numeric)))))) AS seconds_p95
-           FROM durations d
-          GROUP BY d.tenant_id, d.day, d.agent_id, d.workflow_id
+            COALESCE(r.agent_id, r.workflow_id) AS target_id,
+            howdah_private.histogram_percentiles('{0.5,0.95}'::numeric[], array_agg(r.histogram)) AS seconds
+           FROM howdah_private.run_durations() r(tenant_id, day, agent_id, agent_version_id, workflow_id, histogram)
+          GROUP BY r.tenant_id, r.day, r.agent_id, r.workflow_id
         )
  SELECT u.tenant_id,
     u.day,
@@ -46214,10 +46049,10 @@ create view howdah.daily_usage with (security_invoker=true) as
     u.tokens_in,
     u.tokens_out,
     u.cost,
-    p.seconds_p50,
-    p.seconds_p95
+    p.seconds[1] AS seconds_p50,
+    p.seconds[2] AS seconds_p95
    FROM (((usage u
-     LEFT JOIN percentiles p ON (((p.tenant_id = u.tenant_id) AND (p.day = u.day) AND (p.target_id = COALESCE(u.agent_id, u.workflow_id)))))
+     LEFT JOIN durations p ON (((p.tenant_id = u.tenant_id) AND (p.day = u.day) AND (p.target_id = COALESCE(u.agent_id, u.workflow_id)))))
      LEFT JOIN howdah.agents a ON ((a.id = u.agent_id)))
      LEFT JOIN howdah.workflows w ON ((w.id = u.workflow_id)))
   WHERE (u.runs > (0)::numeric);
@@ -46600,32 +46435,13 @@ create view howdah.model_usage with (security_invoker=true) as
            FROM howdah_private.call_usage() c(tenant_id, day, agent_id, agent_version_id, workflow_id, user_id, kind, model_id, tool, outcome, steps, tokens_in, tokens_out, cost, cached_tokens, cache_write_tokens, estimated_steps, usage)
           WHERE (c.model_id IS NOT NULL)
           GROUP BY c.tenant_id, c.model_id
-        ), buckets AS (
+        ), durations AS (
          SELECT c.tenant_id,
             c.model_id,
-            c.bucket,
-            sum(c.calls) AS calls,
-            (sum(c.micros) / sum(c.calls)) AS value
-           FROM howdah_private.call_durations() c(tenant_id, model_id, tool, bucket, calls, errors, micros)
+            howdah_private.histogram_percentiles('{0.5,0.95,0.99}'::numeric[], array_agg(c.histogram)) AS seconds
+           FROM howdah_private.call_durations() c(tenant_id, model_id, tool, calls, errors, histogram)
           WHERE (c.model_id IS NOT NULL)
-          GROUP BY c.tenant_id, c.model_id, c.bucket
-        ), durations AS (
-         SELECT b.tenant_id,
-            b.model_id,
-            b.bucket,
-            b.calls,
-            b.value,
-            sum(b.calls) OVER (PARTITION BY b.tenant_id, b.model_id ORDER BY b.bucket) AS upto,
-            sum(b.calls) OVER (PARTITION BY b.tenant_id, b.model_id) AS total
-           FROM buckets b
-        ), percentiles AS (
-         SELECT d.tenant_id,
-            d.model_id,
-            howdah_private.interpolate_percentile(0.5, max(d.total), min(d.value) FILTER (WHERE (d.upto > floor((0.5 * (d.total - (1)::numeric))))), min(d.value) FILTER (WHERE (d.upto > ceil((0.5 * (d.total - (1)::numeric)))))) AS seconds_p50,
-            howdah_private.interpolate_percentile(0.95, max(d.total), min(d.value) FILTER (WHERE (d.upto > floor((0.95 * (d.total - (1)::numeric))))), min(d.value) FILTER (WHERE (d.upto > ceil((0.95 * (d.total - (1)::numeric)))))) AS seconds_p95,
-            howdah_private.interpolate_percentile(0.99, max(d.total), min(d.value) FILTER (WHERE (d.upto > floor((0.99 * (d.total - (1)::numeric))))), min(d.value) FILTER (WHERE (d.upto > ceil((0.99 * (d.total - (1)::numeric)))))) AS seconds_p99
-           FROM durations d
-          GROUP BY d.tenant_id, d.model_id
+          GROUP BY c.tenant_id, c.model_id
         )
  SELECT u.tenant_id,
     u.model_id,
@@ -46637,14 +46453,14 @@ create view howdah.model_usage with (security_invoker=true) as
     (u.tokens_in)::bigint AS tokens_in,
     (u.tokens_out)::bigint AS tokens_out,
     u.cost,
-    p.seconds_p50,
-    p.seconds_p95,
-    p.seconds_p99,
+    p.seconds[1] AS seconds_p50,
+    p.seconds[2] AS seconds_p95,
+    p.seconds[3] AS seconds_p99,
     (COALESCE(u.cached_tokens, (0)::numeric))::bigint AS cached_tokens,
     (COALESCE(u.cache_write_tokens, (0)::numeric))::bigint AS cache_write_tokens,
     (COALESCE(u.estimated_attempts, (0)::numeric))::bigint AS estimated_attempts
    FROM ((usage u
-     LEFT JOIN percentiles p ON (((p.tenant_id = u.tenant_id) AND (p.model_id = u.model_id))))
+     LEFT JOIN durations p ON (((p.tenant_id = u.tenant_id) AND (p.model_id = u.model_id))))
      LEFT JOIN howdah.models m ON ((m.id = u.model_id)));
 
 create view howdah.permissions with (security_invoker=true) as
@@ -46730,39 +46546,80 @@ create view howdah.setting_values with (security_invoker=true) as
    FROM howdah_private.setting_values() v(tenant_id, key, value, source, default_value, minimum, maximum, description);
 
 create view howdah.tool_performance with (security_invoker=true) as
- WITH buckets AS (
+ WITH tools AS (
          SELECT c.tenant_id,
             c.tool,
-            c.bucket,
             sum(c.calls) AS calls,
             sum(c.errors) AS errors,
-            (sum(c.micros) / sum(c.calls)) AS value
-           FROM howdah_private.call_durations() c(tenant_id, model_id, tool, bucket, calls, errors, micros)
+            howdah_private.histogram_percentiles('{0.5,0.95,0.99}'::numeric[], array_agg(c.histogram)) AS seconds
+           FROM howdah_private.call_durations() c(tenant_id, model_id, tool, calls, errors, histogram)
           WHERE (c.tool IS NOT NULL)
-          GROUP BY c.tenant_id, c.tool, c.bucket
-        ), durations AS (
-         SELECT b.tenant_id,
-            b.tool,
-            b.bucket,
-            b.calls,
-            b.errors,
-            b.value,
-            sum(b.calls) OVER (PARTITION BY b.tenant_id, b.tool ORDER BY b.bucket) AS upto,
-            sum(b.calls) OVER (PARTITION BY b.tenant_id, b.tool) AS total
-           FROM buckets b
+          GROUP BY c.tenant_id, c.tool
         )
  SELECT tenant_id,
     tool,
-    (sum(calls))::bigint AS calls,
-    (sum(errors))::bigint AS errors,
-    round(((sum(calls) - sum(errors)) / sum(calls)), 4) AS success_rate,
-    howdah_private.interpolate_percentile(0.5, max(total), min(value) FILTER (WHERE (upto > floor((0.5 * (total - (1)::numeric))))), min(value) FILTER (WHERE (upto > ceil((0.5 * (total - (1)::numeric)))))) AS seconds_p50,
-    howdah_private.interpolate_percentile(0.95, max(total), min(value) FILTER (WHERE (upto > floor((0.95 * (total - (1)::numeric))))), min(value) FILTER (WHERE (upto > ceil((0.95 * (total - (1)::numeric)))))) AS seconds_p95,
-    howdah_private.interpolate_percentile(0.99, max(total), min(value) FILTER (WHERE (upto > floor((0.99 * (total - (1)::numeric))))), min(value) FILTER (WHERE (upto > ceil((0.99 * (total - (1)::numeric)))))) AS seconds_p99
-   FROM durations d
-  GROUP BY tenant_id, tool;
+    (calls)::bigint AS calls,
+    (errors)::bigint AS errors,
+    round(((calls - errors) / calls), 4) AS success_rate,
+    seconds[1] AS seconds_p50,
+    seconds[2] AS seconds_p95,
+    seconds[3] AS seconds_p99
+   FROM tools t;
 
 create view howdah.usage_by_day with (security_invoker=true) as
+ WITH usage AS (
+         SELECT x_1.tenant_id,
+            x_1.day,
+            x_1.agent_id,
+            x_1.agent_version_id,
+            x_1.workflow_id,
+            x_1.model_id,
+            x_1.tool,
+            x_1.user_id,
+            x_1.outcome,
+            (sum(x_1.runs))::bigint AS runs,
+            (sum(x_1.calls))::bigint AS calls,
+            (sum(x_1.tokens_in))::bigint AS tokens_in,
+            (sum(x_1.tokens_out))::bigint AS tokens_out,
+            (sum(x_1.cached_tokens))::bigint AS cached_tokens,
+            sum(x_1.cost) AS cost
+           FROM ( SELECT r.tenant_id,
+                    r.day,
+                    r.agent_id,
+                    r.agent_version_id,
+                    r.workflow_id,
+                    NULL::uuid AS model_id,
+                    NULL::text AS tool,
+                    r.user_id,
+                    r.outcome,
+                    r.runs,
+                    (0)::bigint AS calls,
+                    (0)::bigint AS tokens_in,
+                    (0)::bigint AS tokens_out,
+                    (0)::bigint AS cached_tokens,
+                    (0)::numeric AS cost
+                   FROM howdah_private.run_usage() r(tenant_id, day, agent_id, agent_version_id, workflow_id, user_id, outcome, runs, ended, steps, tokens_in, tokens_out, cost)
+                UNION ALL
+                 SELECT c.tenant_id,
+                    c.day,
+                    c.agent_id,
+                    c.agent_version_id,
+                    c.workflow_id,
+                    c.model_id,
+                    c.tool,
+                    c.user_id,
+                    c.outcome,
+                    0,
+                    c.steps,
+                    c.tokens_in,
+                    c.tokens_out,
+                    COALESCE(c.cached_tokens, (howdah_private.cached_tokens(c.usage, (c.tokens_in)::integer))::bigint) AS "coalesce",
+                    c.cost
+                   FROM howdah_private.call_usage() c(tenant_id, day, agent_id, agent_version_id, workflow_id, user_id, kind, model_id, tool, outcome, steps, tokens_in, tokens_out, cost, cached_tokens, cache_write_tokens, estimated_steps, usage)
+                  WHERE ((c.model_id IS NOT NULL) OR (c.tool IS NOT NULL))) x_1
+          GROUP BY x_1.tenant_id, x_1.day, x_1.agent_id, x_1.agent_version_id, x_1.workflow_id, x_1.model_id, x_1.tool, x_1.user_id, x_1.outcome
+         HAVING ((sum(x_1.runs) <> (0)::numeric) OR (sum(x_1.calls) <> (0)::numeric))
+        )
  SELECT x.tenant_id,
     x.day,
     x.agent_id,
@@ -46776,52 +46633,18 @@ create view howdah.usage_by_day with (security_invoker=true) as
     u.id AS user_id,
     u.username,
     x.outcome,
-    (sum(x.runs))::bigint AS runs,
-    (sum(x.calls))::bigint AS calls,
-    (sum(x.tokens_in))::bigint AS tokens_in,
-    (sum(x.tokens_out))::bigint AS tokens_out,
-    (sum(x.cached_tokens))::bigint AS cached_tokens,
-    sum(x.cost) AS cost
-   FROM (((((( SELECT r.tenant_id,
-            r.day,
-            r.agent_id,
-            r.agent_version_id,
-            r.workflow_id,
-            NULL::uuid AS model_id,
-            NULL::text AS tool,
-            r.user_id,
-            r.outcome,
-            r.runs,
-            (0)::bigint AS calls,
-            (0)::bigint AS tokens_in,
-            (0)::bigint AS tokens_out,
-            (0)::bigint AS cached_tokens,
-            (0)::numeric AS cost
-           FROM howdah_private.run_usage() r(tenant_id, day, agent_id, agent_version_id, workflow_id, user_id, outcome, runs, ended, steps, tokens_in, tokens_out, cost)
-        UNION ALL
-         SELECT c.tenant_id,
-            c.day,
-            c.agent_id,
-            c.agent_version_id,
-            c.workflow_id,
-            c.model_id,
-            c.tool,
-            c.user_id,
-            c.outcome,
-            0,
-            c.steps,
-            c.tokens_in,
-            c.tokens_out,
-            COALESCE(c.cached_tokens, (howdah_private.cached_tokens(c.usage, (c.tokens_in)::integer))::bigint) AS "coalesce",
-            c.cost
-           FROM howdah_private.call_usage() c(tenant_id, day, agent_id, agent_version_id, workflow_id, user_id, kind, model_id, tool, outcome, steps, tokens_in, tokens_out, cost, cached_tokens, cache_write_tokens, estimated_steps, usage)) x
+    x.runs,
+    x.calls,
+    x.tokens_in,
+    x.tokens_out,
+    x.cached_tokens,
+    x.cost
+   FROM (((((usage x
      LEFT JOIN howdah.agents a ON ((a.id = x.agent_id)))
      LEFT JOIN howdah.agent_versions v ON ((v.id = x.agent_version_id)))
      LEFT JOIN howdah.workflows w ON ((w.id = x.workflow_id)))
      LEFT JOIN howdah.models m ON ((m.id = x.model_id)))
-     LEFT JOIN howdah.users u ON (((u.tenant_id = x.tenant_id) AND (u.id = x.user_id))))
-  GROUP BY x.tenant_id, x.day, x.agent_id, a.name, v.version, x.workflow_id, w.name, x.model_id, m.name, x.tool, u.id, u.username, x.outcome
- HAVING ((sum(x.runs) <> (0)::numeric) OR (sum(x.calls) <> (0)::numeric));
+     LEFT JOIN howdah.users u ON (((u.tenant_id = x.tenant_id) AND (u.id = x.user_id))));
 
 create view howdah.violations with (security_invoker=true) as
  SELECT rule,
@@ -47073,10 +46896,6 @@ CREATE TRIGGER _800_audit AFTER UPDATE ON howdah.connected_accounts FOR EACH ROW
 CREATE TRIGGER _801_audit_delete AFTER DELETE ON howdah.connected_accounts FOR EACH ROW WHEN ((old.status = 'connected'::howdah.account_status)) EXECUTE FUNCTION howdah_private.tg_connected_accounts__audit();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF integration_id, expires_at ON howdah.connected_accounts FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_connected_accounts__refuse_invalid();
-
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, runs, completed, failed, cancelled, steps, tokens_in, tokens_out, day, cost ON howdah.deleted_run_usage FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_deleted_run_usage__refuse_invalid();
-
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, steps, errors, tokens_in, tokens_out, day, kind, cost ON howdah.deleted_step_usage FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_deleted_step_usage__refuse_invalid();
 
 CREATE TRIGGER _010_permit BEFORE INSERT ON howdah.executions FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_executions__permit();
 
@@ -47532,7 +47351,7 @@ CREATE TRIGGER _110_record_activity BEFORE UPDATE OF title, state, last_activity
 
 CREATE TRIGGER _200_refuse_live BEFORE DELETE ON howdah.sessions FOR EACH ROW WHEN ((old.live_execution_id IS NOT NULL)) EXECUTE FUNCTION howdah_private.tg_sessions__refuse_live();
 
-CREATE TRIGGER _800_delete_stored_usage AFTER DELETE ON howdah.sessions REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__delete_stored_usage('session');
+CREATE TRIGGER _800_leave_usage AFTER DELETE ON howdah.sessions REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_sessions__leave_usage();
 
 CREATE TRIGGER _960_audit_delete AFTER DELETE ON howdah.sessions REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'howdah_engine'::name) AND ((CURRENT_USER <> 'howdah_owner'::name) OR (current_setting('role'::text) = 'howdah_owner'::text)))) EXECUTE FUNCTION howdah_private.tg__audit('id');
 
@@ -47718,7 +47537,7 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.tools REFERENCING OLD TA
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF id, name, aliases, description, kind, agent_id, workflow_id, server_id, parameters, configuration, compensation_tool_id, timeout_ms, capabilities, domain ON howdah.tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_tools__refuse_invalid();
 
-CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, calls, micros, day, bucket ON howdah.usage_durations FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_usage_durations__refuse_invalid();
+CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, calls, day ON howdah.usage_durations FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_usage_durations__refuse_invalid();
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, day, outcome ON howdah.usage_totals FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_usage_totals__refuse_invalid();
 
@@ -47732,7 +47551,7 @@ CREATE TRIGGER _100_stamp BEFORE UPDATE ON howdah.users FOR EACH ROW EXECUTE FUN
 
 CREATE TRIGGER _500_stop_hooks BEFORE DELETE ON howdah.users FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_users__stop_hooks();
 
-CREATE TRIGGER _800_delete_stored_usage AFTER DELETE ON howdah.users REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__delete_stored_usage('user');
+CREATE TRIGGER _800_leave_usage AFTER DELETE ON howdah.users REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg_users__leave_usage();
 
 CREATE TRIGGER _950_audit_delete AFTER DELETE ON howdah.users REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('id');
 
@@ -48049,26 +47868,6 @@ create policy engine on howdah.connected_accounts to howdah_engine using (true) 
 create policy operator on howdah.connected_accounts to howdah_owner using (true) with check (true);
 
 create policy tenant on howdah.connected_accounts to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ((user_id IS NULL) OR (user_id = ( SELECT howdah.current_user_id() AS current_user_id)) OR ( SELECT howdah_private.may('integrations'::text, 'manage'::text) AS may)))) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND ((user_id IS NULL) OR (user_id = ( SELECT howdah.current_user_id() AS current_user_id)) OR ( SELECT howdah_private.may('integrations'::text, 'manage'::text) AS may))));
-
-create policy engine on howdah.deleted_run_usage to howdah_engine using (true) with check (true);
-
-create policy operator on howdah.deleted_run_usage to howdah_owner using (true) with check (true);
-
-create policy tenant on howdah.deleted_run_usage to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
-END));
-
-create policy engine on howdah.deleted_step_usage to howdah_engine using (true) with check (true);
-
-create policy operator on howdah.deleted_step_usage to howdah_owner using (true) with check (true);
-
-create policy tenant on howdah.deleted_step_usage to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
 
 create policy engine on howdah.executions to howdah_engine using (true) with check (true);
 
@@ -48511,11 +48310,15 @@ create policy operator on howdah.usage_totals to howdah_owner using (true) with 
 create policy tenant on howdah.usage_totals to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.sessions s
+      WHERE (s.id = usage_totals.session_id)))))
 END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
 CASE
     WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))))
+    ELSE (((agent_id IS NULL) OR (agent_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((workflow_id IS NULL) OR (workflow_id <> ALL (( SELECT howdah_private.hidden_agents() AS hidden_agents)::uuid[]))) AND ((session_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.sessions s
+      WHERE (s.id = usage_totals.session_id)))))
 END));
 
 create policy engine on howdah.users to howdah_engine using (true) with check (true);
@@ -48700,10 +48503,6 @@ create policy engine on howdah_private.debounced_runs to howdah_engine using (tr
 
 create policy operator on howdah_private.debounced_runs to howdah_owner using (true) with check (true);
 
-create policy engine on howdah_private.deleted_subject_usage to howdah_engine using (true) with check (true);
-
-create policy operator on howdah_private.deleted_subject_usage to howdah_owner using (true) with check (true);
-
 create policy engine on howdah_private.due_answers to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.due_answers to howdah_owner using (true) with check (true);
@@ -48853,10 +48652,6 @@ create policy operator on howdah_private.tree_entries to howdah_owner using (tru
 create policy engine on howdah_private.tree_orders to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.tree_orders to howdah_owner using (true) with check (true);
-
-create policy engine on howdah_private.usage_backfill to howdah_engine using (true) with check (true);
-
-create policy operator on howdah_private.usage_backfill to howdah_owner using (true) with check (true);
 
 create policy engine on howdah_private.usage_events to howdah_engine using (true) with check (true);
 
@@ -50564,17 +50359,9 @@ grant execute on function howdah_private.count_usage(integer) to howdah_worker;
 
 grant execute on function howdah_private.count_words(text[],text) to howdah_engine;
 
-grant execute on function howdah_private.counted_months() to howdah_app;
-
-grant execute on function howdah_private.counted_months() to howdah_viewer;
-
 grant execute on function howdah_private.counted_use(howdah.limits,uuid,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.counter_share(numeric) to howdah_engine;
-
-grant execute on function howdah_private.counts_closed_months(howdah.limits) to howdah_engine;
-
-grant execute on function howdah_private.counts_deleted_runs(howdah.limits) to howdah_engine;
 
 grant execute on function howdah_private.crc_32(bytea) to howdah_engine;
 
@@ -50988,6 +50775,12 @@ grant execute on function howdah_private.hidden_agents() to howdah_viewer;
 
 grant execute on function howdah_private.hidden_agents() to howdah_worker;
 
+grant execute on function howdah_private.histogram_percentiles(numeric[],howdah_private.histogram[]) to howdah_app;
+
+grant execute on function howdah_private.histogram_percentiles(numeric[],howdah_private.histogram[]) to howdah_engine;
+
+grant execute on function howdah_private.histogram_percentiles(numeric[],howdah_private.histogram[]) to howdah_viewer;
+
 grant execute on function howdah_private.history_contents(jsonb,boolean) to howdah_engine;
 
 grant execute on function howdah_private.history_entries(jsonb) to howdah_app;
@@ -51033,12 +50826,6 @@ grant execute on function howdah_private.inserting_statement(text,text) to howda
 grant execute on function howdah_private.installation_alerts() to howdah_engine;
 
 grant execute on function howdah_private.integration_document(howdah.integrations) to howdah_engine;
-
-grant execute on function howdah_private.interpolate_percentile(numeric,numeric,numeric,numeric) to howdah_app;
-
-grant execute on function howdah_private.interpolate_percentile(numeric,numeric,numeric,numeric) to howdah_engine;
-
-grant execute on function howdah_private.interpolate_percentile(numeric,numeric,numeric,numeric) to howdah_viewer;
 
 grant execute on function howdah_private.invisible_characters() to howdah_app;
 
@@ -51145,6 +50932,8 @@ grant execute on function howdah_private.is_replaced(howdah.limits,uuid) to howd
 grant execute on function howdah_private.is_replaced_by(howdah.executions,howdah.executions) to howdah_engine;
 
 grant execute on function howdah_private.is_replaced_by(howdah.executions,howdah.executions) to howdah_eraser;
+
+grant execute on function howdah_private.is_rolled_up(howdah.limits) to howdah_engine;
 
 grant execute on function howdah_private.is_secret_name(text) to howdah_app;
 
@@ -51481,6 +51270,12 @@ grant execute on function howdah_private.mcp_tool_name(text,text) to howdah_engi
 grant execute on function howdah_private.membership_faults() to howdah_engine;
 
 grant execute on function howdah_private.merge_erasure_results(jsonb,jsonb) to howdah_engine;
+
+grant execute on function howdah_private.merge_histograms(howdah_private.histogram[]) to howdah_app;
+
+grant execute on function howdah_private.merge_histograms(howdah_private.histogram[]) to howdah_engine;
+
+grant execute on function howdah_private.merge_histograms(howdah_private.histogram[]) to howdah_viewer;
 
 grant execute on function howdah_private.merge_usage(integer) to howdah_worker;
 
@@ -52032,8 +51827,6 @@ grant execute on function howdah_private.role_memberships() to howdah_engine;
 
 grant execute on function howdah_private.role_of_login(howdah.user_role,text[]) to howdah_engine;
 
-grant execute on function howdah_private.roll_up_usage(uuid[],uuid,uuid) to howdah_owner;
-
 grant execute on function howdah_private.row_key_columns(regclass,text,text) to howdah_engine;
 
 grant execute on function howdah_private.row_key_condition(regclass,text[],text) to howdah_app;
@@ -52553,10 +52346,6 @@ grant execute on function howdah_private.tg_approvals__refuse_invalid() to howda
 grant execute on function howdah_private.tg_board_entries__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_connected_accounts__refuse_invalid() to howdah_engine;
-
-grant execute on function howdah_private.tg_deleted_run_usage__refuse_invalid() to howdah_engine;
-
-grant execute on function howdah_private.tg_deleted_step_usage__refuse_invalid() to howdah_engine;
 
 grant execute on function howdah_private.tg_executions__permit() to howdah_engine;
 
@@ -53134,18 +52923,6 @@ grant delete, insert, select, update on table howdah.connected_accounts to howda
 
 grant select on table howdah.connected_accounts to howdah_viewer;
 
-grant select on table howdah.deleted_run_usage to howdah_app;
-
-grant delete, insert, select, update on table howdah.deleted_run_usage to howdah_engine;
-
-grant select on table howdah.deleted_run_usage to howdah_viewer;
-
-grant select on table howdah.deleted_step_usage to howdah_app;
-
-grant delete, insert, select, update on table howdah.deleted_step_usage to howdah_engine;
-
-grant select on table howdah.deleted_step_usage to howdah_viewer;
-
 grant select on table howdah.executions to howdah_app;
 
 grant delete, insert, select, update on table howdah.executions to howdah_engine;
@@ -53456,8 +53233,6 @@ grant delete, insert, select, update on table howdah_private.data_keys to howdah
 
 grant delete, insert, select, update on table howdah_private.debounced_runs to howdah_engine;
 
-grant delete, insert, select, update on table howdah_private.deleted_subject_usage to howdah_engine;
-
 grant delete, insert, select, update on table howdah_private.due_answers to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.due_work to howdah_engine;
@@ -53523,8 +53298,6 @@ grant delete, insert, select, update on table howdah_private.tool_names to howda
 grant delete, insert, select, update on table howdah_private.tree_entries to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.tree_orders to howdah_engine;
-
-grant delete, insert, select, update on table howdah_private.usage_backfill to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.usage_events to howdah_engine;
 
@@ -54080,64 +53853,6 @@ comment on column howdah.daily_usage.tokens_out is 'Tokens written by models.';
 comment on column howdah.daily_usage.workflow is 'The workflow, by name.';
 
 comment on column howdah.daily_usage.workflow_id is 'The workflow.';
-
-comment on column howdah.deleted_run_usage.agent_id is 'The agent.';
-
-comment on column howdah.deleted_run_usage.agent_version_id is 'Pinned version of the runs. Null for workflows.';
-
-comment on column howdah.deleted_run_usage.cancelled is 'Number of runs that were cancelled.';
-
-comment on column howdah.deleted_run_usage.completed is 'Number of runs that ended with an answer.';
-
-comment on column howdah.deleted_run_usage.cost is 'Cost of model calls, at the prices when the step was committed.';
-
-comment on column howdah.deleted_run_usage.day is 'Day in UTC on which the runs were inserted.';
-
-comment on column howdah.deleted_run_usage.failed is 'Number of runs that ended with an error or at a limit.';
-
-comment on column howdah.deleted_run_usage.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
-
-comment on column howdah.deleted_run_usage.roots is 'Number of root runs. Limits made later count them.';
-
-comment on column howdah.deleted_run_usage.runs is 'Number of runs.';
-
-comment on column howdah.deleted_run_usage.steps is 'Number of steps, without steps that forks share with their originals.';
-
-comment on column howdah.deleted_run_usage.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
-
-comment on column howdah.deleted_run_usage.tokens_in is 'Tokens read by models.';
-
-comment on column howdah.deleted_run_usage.tokens_out is 'Tokens written by models.';
-
-comment on column howdah.deleted_run_usage.workflow_id is 'The workflow.';
-
-comment on column howdah.deleted_step_usage.cache_write_tokens is 'Input tokens that providers wrote to their prompt caches; a part of tokens_in.';
-
-comment on column howdah.deleted_step_usage.cached_tokens is 'Input tokens that providers read from their prompt caches; a part of tokens_in.';
-
-comment on column howdah.deleted_step_usage.cost is 'Cost of model calls, at the prices when the step was committed.';
-
-comment on column howdah.deleted_step_usage.day is 'Day in UTC on which the steps began.';
-
-comment on column howdah.deleted_step_usage.errors is 'Number of these steps with an error.';
-
-comment on column howdah.deleted_step_usage.estimated_steps is 'Number of these steps whose tokens are estimated, since the vendor reported no counts.';
-
-comment on column howdah.deleted_step_usage.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
-
-comment on column howdah.deleted_step_usage.kind is 'The kind.';
-
-comment on column howdah.deleted_step_usage.model_id is 'The model.';
-
-comment on column howdah.deleted_step_usage.steps is 'Number of steps, without steps that forks share with their originals.';
-
-comment on column howdah.deleted_step_usage.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
-
-comment on column howdah.deleted_step_usage.tokens_in is 'Tokens read by models.';
-
-comment on column howdah.deleted_step_usage.tokens_out is 'Tokens written by models.';
-
-comment on column howdah.deleted_step_usage.tool is 'The tool, by name.';
 
 comment on column howdah.effects.arguments is 'The arguments of the call.';
 
@@ -55616,7 +55331,7 @@ comment on column howdah.usage_by_day.calls is 'Number of attempts of the model,
 
 comment on column howdah.usage_by_day.cost is 'Cost at the prices at the time of each call.';
 
-comment on column howdah.usage_by_day.day is 'The day in UTC on which the runs were inserted, or on which the calls began.';
+comment on column howdah.usage_by_day.day is 'The day in UTC on which the runs were inserted, or on which the calls ended.';
 
 comment on column howdah.usage_by_day.model is 'The model, by name. Null in a row of runs or tool calls, and for a deleted model.';
 
@@ -55648,7 +55363,11 @@ comment on column howdah.usage_durations.agent_id is 'The agent of the runs. For
 
 comment on column howdah.usage_durations.agent_version_id is 'The version of the agent. Null for workflows and calls.';
 
-comment on column howdah.usage_durations.bucket is 'Logarithm of the duration in microseconds to the base 1.02, rounded down.';
+comment on column howdah.usage_durations.bucket_calls is 'Number of runs, answers or calls in each bucket. Negative where a retry takes a run back.';
+
+comment on column howdah.usage_durations.bucket_micros is 'Sum of the durations in each bucket, in microseconds.';
+
+comment on column howdah.usage_durations.buckets is 'The buckets in order: the logarithm of the duration in microseconds to the base 1.02, rounded down.';
 
 comment on column howdah.usage_durations.calls is 'Number of runs, answers or calls.';
 
@@ -55659,8 +55378,6 @@ comment on column howdah.usage_durations.errors is 'Number of calls with an erro
 comment on column howdah.usage_durations.id is 'Primary key, a uuid v7; the order of ids is the order of creation.';
 
 comment on column howdah.usage_durations.is_merged is 'As in usage_totals.';
-
-comment on column howdah.usage_durations.micros is 'Sum of their durations, in microseconds.';
 
 comment on column howdah.usage_durations.model_id is 'The model.';
 
@@ -55680,7 +55397,7 @@ comment on column howdah.usage_totals.cached_tokens is 'Input tokens that provid
 
 comment on column howdah.usage_totals.cost is 'Cost of model calls, at the prices when the step was committed.';
 
-comment on column howdah.usage_totals.day is 'Day in UTC on which the runs were inserted, or on which the steps began.';
+comment on column howdah.usage_totals.day is 'Day in UTC on which the runs were inserted, or on which the steps ended.';
 
 comment on column howdah.usage_totals.errors is 'Number of steps with an error, in a row of steps.';
 
@@ -55700,6 +55417,8 @@ comment on column howdah.usage_totals.roots is 'Number of runs that have no pare
 
 comment on column howdah.usage_totals.runs is 'Number of runs. 0 in a row of steps.';
 
+comment on column howdah.usage_totals.session_id is 'The session, in a row of runs that were deleted before it. Null in all others, and once the session is deleted.';
+
 comment on column howdah.usage_totals.steps is 'Number of steps, without steps that forks share with their originals.';
 
 comment on column howdah.usage_totals.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
@@ -55710,7 +55429,7 @@ comment on column howdah.usage_totals.tokens_out is 'Tokens written by models.';
 
 comment on column howdah.usage_totals.tool is 'The tool, by name.';
 
-comment on column howdah.usage_totals.user_id is 'The user of the runs. Null in a row of a tool. Names nobody once the user is deleted.';
+comment on column howdah.usage_totals.user_id is 'The user of the runs. Null in a row of a tool, and once the user is deleted.';
 
 comment on column howdah.usage_totals.workflow_id is 'The workflow.';
 
@@ -55922,7 +55641,7 @@ comment on column howdah_private.alert_limits.is_active is 'False switches off t
 
 comment on column howdah_private.alert_limits.threshold is 'Value at which the alert fires, in the unit of the row.';
 
-comment on column howdah_private.backfills.name is 'The table to fill, in howdah_private.';
+comment on column howdah_private.backfills.name is 'run_tags, or usage for the rollup of usage.';
 
 comment on column howdah_private.backfills.reached is 'The id of the last row that has been read. Null at the beginning.';
 
@@ -55945,16 +55664,6 @@ comment on column howdah_private.data_keys.has_contents is 'True if contents of 
 comment on column howdah_private.debounced_runs.caller is 'Whose inserts make one run: a user, else an API key or login, or a watch of a table.';
 
 comment on column howdah_private.debounced_runs.target_id is 'The agent or workflow.';
-
-comment on column howdah_private.deleted_subject_usage.day is 'Day in UTC on which the runs were inserted.';
-
-comment on column howdah_private.deleted_subject_usage.roots is 'Number of runs, without children and compensations.';
-
-comment on column howdah_private.deleted_subject_usage.scope is 'user or session.';
-
-comment on column howdah_private.deleted_subject_usage.subject_id is 'User or session of the runs.';
-
-comment on column howdah_private.deleted_subject_usage.tokens is 'Input and output tokens, children included.';
 
 comment on column howdah_private.due_answers.due_at is 'Time of the next attempt. A worker that begins an attempt moves it to that of the one after, so the answer is due again if the worker dies.';
 
@@ -56045,8 +55754,6 @@ comment on column howdah_private.tree_orders.last_position is 'Position of the l
 comment on column howdah_private.tree_orders.top_execution_id is 'Run at the top of the followed tree. It may be a child run itself.';
 
 comment on column howdah_private.tree_orders.top_seq is 'Number of steps of the top run whose place in the order is final.';
-
-comment on column howdah_private.usage_backfill.counted_to is 'Ended runs up to this id are counted.';
 
 comment on column howdah_private.usage_events.first_seq is 'Last step that was counted before. The event counts later steps.';
 
@@ -56330,12 +56037,6 @@ Values that the runs of one tree share, by key. The tool board_write names the v
 
 comment on table howdah.connected_accounts is 'Accounts that people connected for runs, without their tokens. Users see their own accounts and that of the tenant, admins see all.';
 
-comment on table howdah.deleted_run_usage is '@behavior -*
-Rollup of deleted runs per day and agent version or workflow. Limits made later count it. Views read usage_totals.';
-
-comment on table howdah.deleted_step_usage is '@behavior -*
-Rollup of steps of deleted runs per day and model or tool, for releases without usage_totals.';
-
 comment on table howdah.executions is '@foreignKey (agent_id) references howdah.agents (id)
 @foreignKey (agent_version_id) references howdah.agent_versions (id)
 @foreignKey (workflow_id) references howdah.workflows (id)
@@ -56417,7 +56118,7 @@ comment on table howdah.tool_policies is 'Rules for calls of runs that have read
 comment on table howdah.tools is 'Tools that agents may call. A tool of kind sql is a function of this database (register_sql_tool); a tool of kind custom is a TypeScript function registered in code.';
 
 comment on table howdah.usage_durations is '@behavior -*
-Histograms of durations per day: of runs, or of answers of a model or calls of a tool. Percentiles of views are computed from the averages of the buckets, so they are exact to 2 %.';
+Histograms of durations per day: of runs, or of answers of a model or calls of a tool. Several rows may have the same key. Percentiles of views are computed from the averages of the buckets, so they are exact to 2 %.';
 
 comment on table howdah.usage_totals is '@behavior -*
 Rollup of ended runs per day, deleted runs included. A row counts runs of an agent version or workflow (kind is null), or their steps of a model or tool. Several rows may have the same key: sum them. usage_by_day and other views add live runs.';
@@ -56455,19 +56156,17 @@ comment on table howdah_private.audit_inbox is 'Actions of a transaction so far.
 
 comment on table howdah_private.audit_pending is 'Transactions with rows in audit_inbox. The deferred trigger of each row runs at commit.';
 
-comment on table howdah_private.backfills is 'Tables that `migrate up` still has to fill with what existed before them, in batches after the migration. A row is deleted when its table is complete.';
+comment on table howdah_private.backfills is 'What `migrate up` still has to fill with what existed before, in batches after the migration. A row is deleted when all is filled. A retry or deletion of a run that the backfill of usage may reach holds the lock of its row.';
 
 comment on table howdah_private.background_tasks is 'Periodic work that only one session does at a time. The session holds the lock of the row.';
 
 comment on table howdah_private.child_ends is 'Ends of child runs that their parent has not counted yet. Rows exist only within the transaction that ends the children.';
 
-comment on table howdah_private.closed_months is 'Months whose partitions are about to be dropped or were dropped. deleted_run_usage and deleted_step_usage count their runs; no other view includes them.';
+comment on table howdah_private.closed_months is 'Months whose partitions are about to be dropped or were dropped. The rollup has their usage.';
 
 comment on table howdah_private.data_keys is 'Keys that encrypt secrets, encrypted with a master key. Each tenant has one current key; older keys stay until a rotation has re-encrypted their secrets.';
 
 comment on table howdah_private.debounced_runs is 'Last run of each debounce key. Its row lock makes inserts with one key wait for each other. Deleted some time after the run has begun.';
-
-comment on table howdah_private.deleted_subject_usage is 'Rollup of deleted runs per user or session and day. Limits made later count it. Deleted with the user or session.';
 
 comment on table howdah_private.document_versions is 'Versions of sealed documents. A version never counts twice, also not for a document that was deleted meanwhile.';
 
@@ -56534,8 +56233,6 @@ comment on table howdah_private.tool_names is 'Names and aliases of the tools of
 comment on table howdah_private.tree_entries is 'Order of the steps below a followed run: an entry for each step of a child run at any depth, and for the end of each child run. Append-only, so every stream has the same order.';
 
 comment on table howdah_private.tree_orders is 'Runs with child runs that somebody follows as a tree. The row is the lock under which the order of the tree grows. Written only while a stream of the tree is open.';
-
-comment on table howdah_private.usage_backfill is 'How far runs without counted_steps, which ended before it existed, are counted. One row. A retry or deletion of such a run holds its lock.';
 
 comment on table howdah_private.usage_events is 'Ends and retries of runs that usage_totals does not count yet, one row each. A worker deletes the row in the transaction that counts it.';
 

@@ -181,7 +181,10 @@ begin
   v_runs := array(
     select distinct e.id::uuid from new_rows as n
     join howdah_private.receivers as r on r.tenant_id = n.tenant_id and r.agent_id = n.to_agent_id
-    join howdah.executions as e on e.id = r.execution_id and e.completed_at is null
+    cross join lateral (
+      select x.id, x.root_execution_id from howdah.executions as x
+      where x.id = r.execution_id and x.completed_at is null offset 0 -- else reads all live runs
+    ) as e
     where (n.to_execution_id is null or n.to_execution_id = e.id)
       and (not n.is_within_tree or n.root_execution_id = e.root_execution_id)
   );

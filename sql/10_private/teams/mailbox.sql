@@ -38,10 +38,13 @@ declare
 begin
   perform howdah_private.lock_mailbox(deliver_mail.agent_id);
   v_runs := array(
-    select distinct e.id::uuid from howdah_private.receivers as r
-    join howdah.executions as e on e.id = r.execution_id and e.completed_at is null
+    select distinct r.execution_id from howdah_private.receivers as r
+    cross join lateral (
+      select x as run from howdah.executions as x
+      where x.id = r.execution_id and x.completed_at is null offset 0 -- else reads all live runs
+    ) as e
     where r.tenant_id = deliver_mail.tenant_id and r.agent_id = deliver_mail.agent_id
-      and exists (select from howdah_private.unread_mail(e, null) as m)
+      and exists (select from howdah_private.unread_mail(e.run, null) as m)
   );
   if v_runs <> '{}' then
     perform howdah_private.lock_ancestors(v_runs);

@@ -720,3 +720,46 @@ test('mail of a sub-run belongs to its tree, and its siblings receive it', async
     [root, elsewhere],
   ]);
 });
+
+test('mail reads the runs that wait for it, not all live runs', async () => {
+  const agent = await makeAgent(db.pool);
+  // Statistics know no live runs yet, as after a burst of inserts. Reading all of them looks cheap.
+  await db.pool.query('analyze howdah.executions');
+  await db.pool.query(
+    `insert into howdah.executions (agent_id, input) select $1, 'x' from generate_series(1, 5000)`,
+    [agent],
+  );
+  await db.pool.query(
+    `insert into howdah_private.receivers (execution_id, tenant_id, agent_id, ends_at, call_id)
+     select e.id, e.tenant_id, e.agent_id, now() + interval '1 hour', 'a'
+     from howdah.executions as e where e.agent_id = $1 limit 100`,
+    [agent],
+  );
+  await db.pool.query('analyze howdah_private.receivers');
+  const client = await openSession(db.url);
+  /** Counts the runs that a statement reads, in a transaction of its own. */
+  const runsReadBy = async (text: string): Promise<number> => {
+    await client.query('begin');
+    await client.query(text, [agent]);
+    const { n } = await one(
+      client,
+      `select sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::int as n
+       from pg_stat_xact_all_tables where relname ~ '^executions_'`,
+    );
+    await client.query('rollback');
+    return n;
+  };
+  try {
+    const deliver = `select howdah_private.deliver_mail(a.tenant_id, a.id) from howdah.agents as a where a.id = $1`;
+    const mail = `insert into howdah.mail (to_agent_id, content) values ($1, 'x')`;
+    expect(await runsReadBy(deliver)).toBeLessThan(200); // no mail yet: only looks at the 100
+    expect(await runsReadBy(mail)).toBeLessThan(1_000); // and wakes them
+  } finally {
+    await client.end();
+  }
+  await db.pool.query('delete from howdah_private.receivers where agent_id = $1', [agent]);
+  await db.pool.query(
+    'select howdah.cancel_executions(array(select id::uuid from howdah.executions where agent_id = $1))',
+    [agent],
+  );
+});
