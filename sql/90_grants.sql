@@ -348,8 +348,14 @@ grant select on howdah.status_transitions to howdah_app, howdah_viewer;
 grant select on howdah.steps to howdah_app, howdah_viewer, howdah_eraser;
 grant update, delete on howdah.steps to howdah_eraser;
 
-grant select on howdah.messages to howdah_app, howdah_viewer, howdah_eraser;
-grant update, delete on howdah.messages to howdah_eraser;
+-- Readers of the view read the table with their own rights.
+grant select on howdah.messages to howdah_app, howdah_viewer;
+grant select (
+  execution_id, tenant_id, seq, id, created_at, role, trust, tokens_in, tokens_out, session_id,
+  agent_id, step_seq, parent_seq, covers_from_seq, covers_to_seq, content, parts, tool_calls,
+  tool_call_id
+) on howdah_private.message_log to howdah_app, howdah_viewer;
+grant select, update, delete on howdah_private.message_log to howdah_eraser;
 
 grant select on howdah.schedules to howdah_app, howdah_viewer;
 grant
@@ -833,9 +839,11 @@ grant execute on function
   howdah_private.end_note(howdah.execution_status, howdah.stop_reason, text),
   howdah_private.log_differences(uuid, uuid, int, boolean),
   howdah_private.is_refusal_of_request(text),
-  howdah_private.message_json(howdah.messages), howdah_private.pick_fields(jsonb, text[]),
+  howdah_private.message_json(
+    int, int, howdah.message_role, text, jsonb, jsonb, text, int, int, howdah.trust),
+  howdah_private.pick_fields(jsonb, text[]),
   howdah_private.redact_document(jsonb, text[]), howdah_private.redacted_definition(jsonb),
-  howdah_private.redacted_texts(jsonb), howdah_private.refused_message(howdah.messages, text),
+  howdah_private.redacted_texts(jsonb), howdah_private.refused_message(jsonb, text),
   howdah_private.run_differences(jsonb, jsonb, text[]),
   howdah_private.run_figures(jsonb), howdah_private.run_history(uuid),
   howdah_private.session_history(uuid, uuid, int), howdah_private.shared_steps(jsonb, jsonb),

@@ -956,31 +956,6 @@ create table howdah.mcp_tools (
 );
 alter table howdah.mcp_tools enable row level security, force row level security;
 
-create table howdah.messages (
-  execution_id uuid not null,
-  tenant_id uuid not null,
-  seq integer not null,
-  id uuid default howdah.uuid_v7() not null,
-  created_at timestamp with time zone default clock_timestamp() not null,
-  role howdah.message_role not null,
-  trust howdah.trust not null,
-  tokens_in integer default 0 not null,
-  tokens_out integer default 0 not null,
-  session_id uuid,
-  agent_id uuid,
-  step_seq integer,
-  parent_seq integer,
-  covers_from_seq integer,
-  covers_to_seq integer,
-  content text,
-  parts jsonb,
-  tool_calls jsonb,
-  tool_call_id text,
-  constraint messages_pkey PRIMARY KEY (execution_id, seq)
-) partition by RANGE (execution_id);
-alter table howdah.messages enable row level security, force row level security;
-CREATE INDEX messages_session_id_idx ON ONLY howdah.messages USING btree (session_id) WHERE (session_id IS NOT NULL);
-
 create table howdah.model_tests (
   id uuid default howdah.uuid_v7() not null,
   tenant_id uuid default howdah.current_tenant() not null,
@@ -2161,6 +2136,31 @@ create table howdah_private.mcp_sessions (
 );
 alter table howdah_private.mcp_sessions enable row level security, force row level security;
 CREATE INDEX mcp_sessions_expires_at_idx ON howdah_private.mcp_sessions USING btree (expires_at);
+
+create table howdah_private.message_log (
+  execution_id uuid not null,
+  tenant_id uuid not null,
+  seq integer not null,
+  id uuid default howdah.uuid_v7() not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  role howdah.message_role not null,
+  trust howdah.trust not null,
+  tokens_in integer default 0 not null,
+  tokens_out integer default 0 not null,
+  session_id uuid,
+  agent_id uuid,
+  step_seq integer,
+  parent_seq integer,
+  covers_from_seq integer,
+  covers_to_seq integer,
+  content text,
+  parts jsonb,
+  tool_calls jsonb,
+  tool_call_id text,
+  constraint message_log_pkey PRIMARY KEY (execution_id, seq)
+) partition by RANGE (execution_id);
+alter table howdah_private.message_log enable row level security, force row level security;
+CREATE INDEX message_log_session_id_idx ON ONLY howdah_private.message_log USING btree (session_id) WHERE (session_id IS NOT NULL);
 
 create table howdah_private.needed_code (
   agent_version_id uuid not null,
@@ -13031,7 +13031,7 @@ begin
   ),
   opened as (
     -- message 1 is the input with its data as JSON below the text, written when the run starts
-    insert into howdah.messages (
+    insert into howdah_private.message_log (
       execution_id, seq, tenant_id, session_id, role, content, parts, trust
     )
     select c.id, 1, c.tenant_id, c.session_id, 'user',
@@ -13152,7 +13152,9 @@ begin
     case when e.step_count > 0 or e.turn > 1 then howdah_private.oversized_requests(e)
       else '{}' end,
     (
-      select coalesce(to_jsonb(array_agg(howdah_private.message_json(m) order by m.seq)), '[]')
+      select coalesce(to_jsonb(array_agg(howdah_private.message_json(m.seq, m.step_seq, m.role,
+        m.content, m.parts, m.tool_calls, m.tool_call_id, m.covers_from_seq, m.covers_to_seq,
+        m.trust) order by m.seq)), '[]')
       from howdah.messages as m
       where m.execution_id = e.id and m.execution_id between v_first and v_last
     ),
@@ -13462,7 +13464,7 @@ begin
     from new_steps as s join advanced_heads as a on a.run = s.run
   ),
   logged_messages as (
-    insert into howdah.messages (
+    insert into howdah_private.message_log (
       execution_id, seq, tenant_id, session_id, step_seq, role, content, parts, tool_calls,
       tool_call_id, parent_seq, covers_from_seq, covers_to_seq, agent_id, trust, tokens_in,
       tokens_out
@@ -13714,7 +13716,9 @@ begin
       run.id, jsonb_array_length(v_calls)),
     run.priority, 1, run.concurrency_key
   );
-  insert into howdah.messages (execution_id, seq, tenant_id, role, content, tool_calls, trust)
+  insert into howdah_private.message_log (
+    execution_id, seq, tenant_id, role, content, tool_calls, trust
+  )
   select v_id, m.seq, run.tenant_id, m.role, m.content, m.tool_calls, 'system'
   from (values
     (1, 'user'::howdah.message_role,
@@ -14406,7 +14410,7 @@ AS $function$
     where s.execution_id = copy_log.original and s.seq <= copy_log.up_to
   ),
   copied_messages as (
-    insert into howdah.messages (
+    insert into howdah_private.message_log (
       execution_id, seq, tenant_id, step_seq, role, content, parts, tool_calls, tool_call_id,
       parent_seq, covers_from_seq, covers_to_seq, agent_id, trust
     )
@@ -15403,7 +15407,7 @@ AS $function$
 begin
   delete from howdah.steps as s where s.execution_id = any (delete_log.ids);
   get diagnostics steps = row_count;
-  delete from howdah.messages as m where m.execution_id = any (delete_log.ids);
+  delete from howdah_private.message_log as m where m.execution_id = any (delete_log.ids);
   get diagnostics messages = row_count;
   delete from howdah.executions as e where e.id = any (delete_log.ids);
   get diagnostics executions = row_count;
@@ -16045,7 +16049,7 @@ AS $function$
       p.output, p.created_at
     from updated_runs as m join placed as p on p.execution_id = m.id
   )
-  insert into howdah.messages (
+  insert into howdah_private.message_log (
     execution_id, seq, tenant_id, session_id, step_seq, role, content, parts, trust
   )
   select m.id, m.messages_before + p.message_position, m.tenant_id, m.session_id,
@@ -17343,7 +17347,7 @@ CREATE OR REPLACE FUNCTION howdah_private.ensure_month(moment timestamp with tim
  SET lock_timeout TO '2s'
 AS $function$
 declare
-  v_table text;
+  v_table regclass;
   v_made int := 0;
 begin
   perform from howdah_private.background_tasks as t where t.name = 'partitions' for no key update;
@@ -17354,7 +17358,7 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.ensure_partition(partitioned text, moment timestamp with time zone)
+CREATE OR REPLACE FUNCTION howdah_private.ensure_partition(partitioned regclass, moment timestamp with time zone)
  RETURNS boolean
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -17362,7 +17366,9 @@ CREATE OR REPLACE FUNCTION howdah_private.ensure_partition(partitioned text, mom
 AS $function$
 declare
   v_from timestamp := date_trunc('month', ensure_partition.moment at time zone 'utc');
-  v_name text := ensure_partition.partitioned || to_char(v_from, '_YYYY_MM');
+  v_table text := (select c.relname from pg_catalog.pg_class as c
+    where c.oid = ensure_partition.partitioned);
+  v_name text := v_table || to_char(v_from, '_YYYY_MM');
   v_partition regclass := to_regclass('howdah_private.' || v_name);
 begin
   if howdah_private.is_attached(v_partition) then
@@ -17370,18 +17376,17 @@ begin
   end if;
   perform howdah_private.refuse_dropped_month(v_from::date);
   if v_partition is null then
-    execute format('create table howdah_private.%I (like howdah.%I including all '
+    execute format('create table howdah_private.%I (like %s including all '
         'excluding indexes excluding comments) with (%s)',
-      v_name, ensure_partition.partitioned,
-      howdah_private.partition_settings(ensure_partition.partitioned));
+      v_name, ensure_partition.partitioned, howdah_private.partition_settings(v_table));
     execute format(
       'alter table howdah_private.%I enable row level security, force row level security', v_name);
   elsif exists (select from pg_catalog.pg_inherits as i where i.inhrelid = v_partition) then
-    execute format('alter table howdah.%I detach partition howdah_private.%I finalize',
+    execute format('alter table %s detach partition howdah_private.%I finalize',
       ensure_partition.partitioned, v_name);
   end if;
   execute format(
-    'alter table howdah.%I attach partition howdah_private.%I for values from (%L) to (%L)',
+    'alter table %s attach partition howdah_private.%I for values from (%L) to (%L)',
     ensure_partition.partitioned, v_name, howdah.uuid_v7_floor(v_from at time zone 'utc'),
     howdah.uuid_v7_floor((v_from + interval '1 month') at time zone 'utc'));
   return true;
@@ -17396,7 +17401,7 @@ CREATE OR REPLACE FUNCTION howdah_private.ensure_partitions(months_ahead integer
  SET lock_timeout TO '2s'
 AS $function$
 declare
-  v_table text;
+  v_table regclass;
   v_made int := 0;
   v_moment timestamptz;
   v_code text;
@@ -17581,7 +17586,7 @@ AS $function$
     output = howdah_private.erase_output(s.kind, coalesce(s.output, '""')), annotations = null
   where s.execution_id = erase_answer_log.execution_id and s.call_id = erase_answer_log.call_id
     and s.kind in ('answer', 'tool', 'model');
-  update howdah.messages as m set content = '[erased]', parts = null
+  update howdah_private.message_log as m set content = '[erased]', parts = null
   where m.execution_id = erase_answer_log.execution_id and m.tool_call_id = erase_answer_log.call_id
 $function$
 ;
@@ -17770,7 +17775,7 @@ begin
     error = howdah_private.erase_error(s.error), annotations = null
   where s.execution_id = any (erase_log.ids);
   get diagnostics steps = row_count;
-  update howdah.messages as m
+  update howdah_private.message_log as m
   set content = case when m.content is not null or m.parts is not null then '[erased]' end,
     parts = null,
     tool_calls = howdah_private.erase_calls(m.tool_calls)
@@ -17994,7 +17999,9 @@ CREATE OR REPLACE FUNCTION howdah_private.execution_messages_of(execution_id uui
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(to_jsonb(array_agg(howdah_private.message_json(m) order by m.seq)), '[]')
+  select coalesce(to_jsonb(array_agg(howdah_private.message_json(m.seq, m.step_seq, m.role,
+    m.content, m.parts, m.tool_calls, m.tool_call_id, m.covers_from_seq, m.covers_to_seq, m.trust
+    ) order by m.seq)), '[]')
   from howdah.messages as m where m.execution_id = execution_messages_of.execution_id
 $function$
 ;
@@ -25056,11 +25063,11 @@ AS $function$
 $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.message_json(m howdah.messages)
+CREATE OR REPLACE FUNCTION howdah_private.message_json(seq integer, step_seq integer, role howdah.message_role, content text, parts jsonb, tool_calls jsonb, tool_call_id text, covers_from_seq integer, covers_to_seq integer, trust howdah.trust)
  RETURNS jsonb
  LANGUAGE sql
  STABLE
-RETURN (jsonb_strip_nulls(jsonb_build_object('seq', (m).seq, 'step_seq', (m).step_seq, 'role', (m).role, 'parts', (m).parts, 'tool_calls', (m).tool_calls, 'tool_call_id', (m).tool_call_id, 'covers_from_seq', (m).covers_from_seq, 'covers_to_seq', (m).covers_to_seq, 'trust', CASE WHEN ((m).trust = 'external'::howdah.trust) THEN (m).trust ELSE NULL::howdah.trust END)) || jsonb_build_object('content', (m).content))
+RETURN (jsonb_strip_nulls(jsonb_build_object('seq', seq, 'step_seq', step_seq, 'role', role, 'parts', parts, 'tool_calls', tool_calls, 'tool_call_id', tool_call_id, 'covers_from_seq', covers_from_seq, 'covers_to_seq', covers_to_seq, 'trust', CASE WHEN (trust = 'external'::howdah.trust) THEN trust ELSE NULL::howdah.trust END)) || jsonb_build_object('content', content))
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.message_replied_to(run howdah.executions, reply_to text)
@@ -25858,11 +25865,12 @@ CREATE OR REPLACE FUNCTION howdah_private.month_partitions(month date)
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select format('howdah_private.%I', c.relname), 'howdah.' || p.name, i.inhrelid is not null,
+  select format('howdah_private.%I', c.relname), p.parent::text, i.inhrelid is not null,
     coalesce(i.inhdetachpending, false)
-  from unnest(array['executions', 'steps', 'messages']) with ordinality as p (name, place)
+  from unnest(howdah_private.partitioned_tables()) with ordinality as p (parent, place)
+  join pg_catalog.pg_class as t on t.oid = p.parent
   join pg_catalog.pg_class as c on c.relnamespace = 'howdah_private'::regnamespace
-    and c.relname = p.name || to_char(month_partitions.month, '_YYYY_MM')
+    and c.relname = t.relname || to_char(month_partitions.month, '_YYYY_MM')
   left join pg_catalog.pg_inherits as i on i.inhrelid = c.oid
   order by p.place
 $function$
@@ -27033,10 +27041,10 @@ $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.partitioned_tables()
- RETURNS text[]
+ RETURNS regclass[]
  LANGUAGE sql
  IMMUTABLE PARALLEL SAFE
-RETURN ARRAY['executions'::text, 'steps'::text, 'messages'::text]
+RETURN ARRAY['howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah_private.message_log'::regclass]
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.parts_trust(tenant_id uuid, parts jsonb)
@@ -30235,20 +30243,21 @@ begin
 end $function$
 ;
 
-CREATE OR REPLACE FUNCTION howdah_private.refused_message(m howdah.messages, code text)
+CREATE OR REPLACE FUNCTION howdah_private.refused_message(message jsonb, code text)
  RETURNS jsonb
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select (howdah_private.message_json(m) - '{step_seq,parts}'::text[]) || jsonb_build_object(
-    'content', case
-      when refused_message.code = 'content_filtered' and m.role = 'user'
-        then '[withheld by a filter]'
-      when m.content is null and m.parts is not null and m.role = 'user' then '[files]'
-      when refused_message.code = 'context_too_long' and not howdah_private.is_encrypted(m.content)
-        then left(m.content, 2000)
-      else m.content end)
+  select (message - '{step_seq,parts}'::text[]) || jsonb_build_object('content', case
+    when refused_message.code = 'content_filtered' and message ->> 'role' = 'user'
+      then '[withheld by a filter]'
+    when message ->> 'content' is null and message ? 'parts' and message ->> 'role' = 'user'
+      then '[files]'
+    when refused_message.code = 'context_too_long'
+        and not howdah_private.is_encrypted(message ->> 'content')
+      then left(message ->> 'content', 2000)
+    else message ->> 'content' end)
 $function$
 ;
 
@@ -30805,7 +30814,9 @@ begin
         for each statement execute function howdah_private.tg__refuse_change()',
       i.inhrelid::regclass)
     from pg_catalog.pg_inherits as i
-    where i.inhparent in ('howdah.steps'::regclass, 'howdah.messages'::regclass) and not exists (
+    where i.inhparent in (
+        'howdah.steps'::regclass, 'howdah_private.message_log'::regclass)
+      and not exists (
       select from pg_catalog.pg_trigger as t
       where t.tgrelid = i.inhrelid and t.tgname = '_100_refuse_truncate'
     )
@@ -30825,8 +30836,7 @@ begin
     join pg_catalog.pg_class as c on c.oid = i.inhrelid
     join pg_catalog.pg_class as p on p.oid = i.inhparent
     cross join lateral howdah_private.partition_settings(p.relname) as w (settings)
-    where i.inhparent in (
-        'howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah.messages'::regclass)
+    where i.inhparent = any (howdah_private.partitioned_tables())
       and not coalesce(c.reloptions, '{}') @> string_to_array(replace(w.settings, ' = ', '='), ', ')
   loop
     begin
@@ -33698,11 +33708,10 @@ AS $function$
   union all
   select f.name, jsonb_build_object('table', t.relname), f.value
   from (
-    select t.relname, sum(pg_stat_get_live_tuples(p.relid)) as live,
-      sum(pg_stat_get_dead_tuples(p.relid)) as dead
+    select case t.relname when 'message_log' then 'messages' else t.relname end as relname,
+      sum(pg_stat_get_live_tuples(p.relid)) as live, sum(pg_stat_get_dead_tuples(p.relid)) as dead
     from pg_class as t, pg_partition_tree(t.oid) as p
-    where t.relnamespace = 'howdah'::regnamespace
-      and t.relname in ('executions', 'steps', 'messages') and p.isleaf
+    where t.oid = any (howdah_private.partitioned_tables()) and p.isleaf
     group by t.relname
     union all
     select c.relname, pg_stat_get_live_tuples(c.oid), pg_stat_get_dead_tuples(c.oid)
@@ -33818,10 +33827,13 @@ AS $function$
   ),
   messages as (
     select r.turn, m.seq, case when howdah_private.is_refusal_of_request(r.code)
-      then howdah_private.refused_message(m, r.code)
-      else howdah_private.message_json(m) - 'step_seq' end as message
+      then howdah_private.refused_message(j.message, r.code)
+      else j.message - 'step_seq' end as message
     from earlier as r
     join howdah.messages as m on m.execution_id = r.id
+    cross join lateral (select howdah_private.message_json(m.seq, m.step_seq, m.role, m.content,
+      m.parts, m.tool_calls, m.tool_call_id, m.covers_from_seq, m.covers_to_seq, m.trust
+      ) as message) as j
     where r.is_over and r.turn >= (select f.turn from first as f)
       and (r.workflow_id is null or m.seq = 1 or m.step_seq = r.step_count)
     union all
@@ -35679,9 +35691,12 @@ AS $function$
   select coalesce(to_jsonb(array_agg(s.message order by s.id, s.seq)), '[]')
   from (
     select e.id, m.seq, case when howdah_private.is_refusal_of_request(e.code)
-      then howdah_private.refused_message(m, e.code)
-      else howdah_private.message_json(m) - 'step_seq' end as message
+      then howdah_private.refused_message(j.message, e.code)
+      else j.message - 'step_seq' end as message
     from earlier as e join howdah.messages as m on m.execution_id = e.id
+    cross join lateral (select howdah_private.message_json(m.seq, m.step_seq, m.role, m.content,
+      m.parts, m.tool_calls, m.tool_call_id, m.covers_from_seq, m.covers_to_seq, m.trust
+      ) as message) as j
     union all
     select e.id, 2147483646, c.result
     from earlier as e
@@ -36760,8 +36775,10 @@ begin
       howdah_private.step_note(s) order by s.seq)) from howdah.steps as s
       where s.execution_id = e.id and s.seq > take_inbox.after), '[]'),
     coalesce((
-      select to_jsonb(array_agg(
-        howdah_private.message_json(m) order by m.seq)) from howdah.messages as m
+      select to_jsonb(array_agg(howdah_private.message_json(m.seq, m.step_seq, m.role, m.content,
+        m.parts, m.tool_calls, m.tool_call_id, m.covers_from_seq, m.covers_to_seq, m.trust
+        ) order by m.seq))
+      from howdah.messages as m
       where m.execution_id = e.id and m.step_seq > take_inbox.after
     ), '[]')
   from howdah.executions as e where e.id = take_inbox.id;
@@ -37384,8 +37401,9 @@ CREATE OR REPLACE FUNCTION howdah_private.tg__refuse_change()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  -- the name of a partitioned table, not of its partition
-  v_table text := regexp_replace(tg_table_name, '_\d{4}_\d{2}$', '');
+  -- the name of a partitioned table, not of its partition; messages are stored in message_log
+  v_table text := replace(
+    regexp_replace(tg_table_name, '_\d{4}_\d{2}$', ''), 'message_log', 'messages');
 begin
   if current_user = 'howdah_eraser' then
     return case tg_op when 'DELETE' then old else new end;
@@ -43583,7 +43601,7 @@ AS $function$
     date_trunc('month', now() at time zone 'UTC'),
     (now() at time zone 'UTC') + make_interval(days => l.threshold::int),
     interval '1 month') as m (begins_at)
-  cross join unnest(array['executions', 'steps', 'messages']) as t (name)
+  cross join unnest(array['executions', 'steps', 'message_log']) as t (name)
   cross join lateral (
     select format('howdah_private.%s_%s', t.name, to_char(m.begins_at, 'YYYY_MM'))
   ) as p (relation)
@@ -45419,7 +45437,7 @@ CREATE OR REPLACE FUNCTION howdah_private.write_first_messages(ids uuid[])
  LANGUAGE sql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  update howdah.messages as m
+  update howdah_private.message_log as m
   set content = howdah_private.first_content(e.input, e.input_data, e.agent_version_id)
   from howdah.executions as e
   where e.id = any (write_first_messages.ids) and e.completed_at is null and e.forked_from_seq > 0
@@ -45438,7 +45456,9 @@ declare
 begin
   if write_fork_log.seq > 0 and v_messages = 0 then
     v_messages := 1; -- the original never began
-    insert into howdah.messages (execution_id, seq, tenant_id, role, content, parts, trust)
+    insert into howdah_private.message_log (
+      execution_id, seq, tenant_id, role, content, parts, trust
+    )
     values (fork.id, 1, fork.tenant_id, 'user',
       case when fork.contents_encrypted_at is not null then '' -- see write_first_messages
         else howdah_private.first_content(fork.input, fork.input_data, original.agent_version_id)
@@ -45453,7 +45473,9 @@ begin
       then jsonb_build_object('input_data', fork.input_data) else '{}' end);
   if write_fork_log.seq > 0 and write_fork_log.content is not null then
     v_messages := v_messages + 1;
-    insert into howdah.messages (execution_id, seq, tenant_id, step_seq, role, content, trust)
+    insert into howdah_private.message_log (
+      execution_id, seq, tenant_id, step_seq, role, content, trust
+    )
     values (fork.id, v_messages, fork.tenant_id, write_fork_log.seq + 1, 'user',
       write_fork_log.content, 'user');
   end if;
@@ -45474,7 +45496,7 @@ AS $function$
 begin
   case write_log_contents.relation
   when 'messages' then
-    update howdah.messages as m
+    update howdah_private.message_log as m
     set content = coalesce(c.texts ->> 'content', m.content),
       parts = coalesce((c.documents ->> 'parts')::jsonb, m.parts),
       tool_calls = howdah_private.with_arguments(m.tool_calls, c.arguments)
@@ -46118,7 +46140,7 @@ create view howdah.effects with (security_invoker=true) as
             (u.seq IS NOT NULL) AS undone,
             u.error
            FROM ((howdah.executions r
-             JOIN howdah.messages m ON (((m.execution_id = (r.id)::uuid) AND (m.seq = 2) AND (m.tool_calls @> jsonb_build_array(jsonb_build_object('id', ('undo_'::text || (c.last).seq)))))))
+             JOIN howdah_private.message_log m ON (((m.execution_id = (r.id)::uuid) AND (m.seq = 2) AND (m.tool_calls @> jsonb_build_array(jsonb_build_object('id', ('undo_'::text || (c.last).seq)))))))
              LEFT JOIN howdah.steps u ON (((u.execution_id = (r.id)::uuid) AND (u.kind = 'tool'::howdah.step_kind) AND (u.call_id = ('undo_'::text || (c.last).seq)))))
           WHERE (r.compensates_execution_id = c.execution_id)
           ORDER BY r.id DESC
@@ -46159,7 +46181,7 @@ create view howdah.execution_timeline with (security_invoker=true) as
      LEFT JOIN LATERAL ( SELECT string_agg(t_1.content, ' '::text ORDER BY t_1.seq) AS content,
             string_agg(( SELECT string_agg((((c.call ->> 'name'::text) || ' '::text) || (c.call ->> 'arguments'::text)), ', '::text) AS string_agg
                    FROM jsonb_array_elements(t_1.tool_calls) c(call)), ', '::text) AS calls
-           FROM howdah.messages t_1
+           FROM howdah_private.message_log t_1
           WHERE ((t_1.execution_id = s.execution_id) AND (t_1.step_seq = s.seq))) m ON (true))
      CROSS JOIN LATERAL ( SELECT concat_ws(' → '::text, NULLIF(m.content, ''::text), m.calls) AS said) t);
 
@@ -46382,7 +46404,7 @@ create view howdah.message_sources with (security_invoker=true) as
             ELSE c.id
         END AS from_execution_id,
     m.created_at
-   FROM (((((howdah.messages m
+   FROM (((((howdah_private.message_log m
      JOIN howdah.executions e ON (((e.id)::uuid = m.execution_id)))
      LEFT JOIN howdah.steps s ON (((s.execution_id = m.execution_id) AND (s.seq = m.step_seq))))
      LEFT JOIN howdah.tools t ON (((t.tenant_id = m.tenant_id) AND (t.name = s.name) AND (s.kind = 'tool'::howdah.step_kind) AND (t.kind = 'mcp'::howdah.tool_kind))))
@@ -46393,6 +46415,28 @@ create view howdah.message_sources with (security_invoker=true) as
           ORDER BY b.seq DESC
          LIMIT 1) c ON ((s.kind = 'tool'::howdah.step_kind)))
   WHERE ((m.role <> 'assistant'::howdah.message_role) OR (m.trust = 'external'::howdah.trust));
+
+create view howdah.messages with (security_invoker=true) as
+ SELECT execution_id,
+    tenant_id,
+    seq,
+    id,
+    created_at,
+    role,
+    trust,
+    tokens_in,
+    tokens_out,
+    session_id,
+    agent_id,
+    step_seq,
+    parent_seq,
+    covers_from_seq,
+    covers_to_seq,
+    content,
+    parts,
+    tool_calls,
+    tool_call_id
+   FROM howdah_private.message_log m;
 
 create view howdah.model_catalog with (security_invoker=true) as
  SELECT c.vendor,
@@ -47125,10 +47169,6 @@ CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah.mcp_tools REFERENCING OL
 
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF tenant_id, server_id, name, description, parameters, annotations, digest, status, fault, accepted_digest ON howdah.mcp_tools FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_mcp_tools__refuse_invalid();
 
-CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah.messages FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
-
-CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah.messages FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
-
 CREATE TRIGGER _990_refuse_invalid BEFORE INSERT OR UPDATE OF model_id, status, answer, error, seconds, created_by, finished_at ON howdah.model_tests FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_model_tests__refuse_invalid();
 
 CREATE TRIGGER "000_check_references" AFTER INSERT OR DELETE OR UPDATE OF agent_system_id ON howdah.models FOR EACH ROW EXECUTE FUNCTION howdah_private.tg_models__check_references();
@@ -47695,6 +47735,10 @@ CREATE TRIGGER _950_audit_insert AFTER INSERT ON howdah_private.master_keys REFE
 
 CREATE TRIGGER _950_audit_update AFTER UPDATE ON howdah_private.master_keys REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__audit('fingerprint');
 
+CREATE TRIGGER _100_refuse_change BEFORE DELETE OR UPDATE ON howdah_private.message_log FOR EACH ROW EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
+CREATE TRIGGER _100_refuse_truncate BEFORE TRUNCATE ON howdah_private.message_log FOR EACH STATEMENT EXECUTE FUNCTION howdah_private.tg__refuse_change();
+
 -- policies
 
 create policy engine on howdah.agent_models to howdah_engine using (true) with check (true);
@@ -48030,26 +48074,6 @@ create policy engine on howdah.mcp_tools to howdah_engine using (true) with chec
 create policy operator on howdah.mcp_tools to howdah_owner using (true) with check (true);
 
 create policy tenant on howdah.mcp_tools to howdah_app, howdah_viewer using ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant))) with check ((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)));
-
-create policy engine on howdah.messages to howdah_engine using (true) with check (true);
-
-create policy eraser on howdah.messages to howdah_eraser using (true) with check (true);
-
-create policy operator on howdah.messages to howdah_owner using (true) with check (true);
-
-create policy tenant on howdah.messages to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = messages.execution_id))))
-END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
-CASE
-    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
-    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
-       FROM howdah.executions e
-      WHERE ((e.id)::uuid = messages.execution_id))))
-END));
 
 create policy engine on howdah.model_tests to howdah_engine using (true) with check (true);
 
@@ -48556,6 +48580,26 @@ create policy operator on howdah_private.master_keys to howdah_owner using (true
 create policy engine on howdah_private.mcp_sessions to howdah_engine using (true) with check (true);
 
 create policy operator on howdah_private.mcp_sessions to howdah_owner using (true) with check (true);
+
+create policy engine on howdah_private.message_log to howdah_engine using (true) with check (true);
+
+create policy eraser on howdah_private.message_log to howdah_eraser using (true) with check (true);
+
+create policy operator on howdah_private.message_log to howdah_owner using (true) with check (true);
+
+create policy tenant on howdah_private.message_log to howdah_app, howdah_viewer using (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = message_log.execution_id))))
+END)) with check (((tenant_id = ( SELECT howdah.current_tenant() AS current_tenant)) AND
+CASE
+    WHEN (( SELECT howdah_private.hidden_agents() AS hidden_agents) = '{}'::uuid[]) THEN true
+    ELSE ((execution_id IS NULL) OR (EXISTS ( SELECT
+       FROM howdah.executions e
+      WHERE ((e.id)::uuid = message_log.execution_id))))
+END));
 
 create policy engine on howdah_private.needed_code to howdah_engine using (true) with check (true);
 
@@ -49280,6 +49324,82 @@ grant select on column howdah.workflows.name to howdah_inserter;
 grant select on column howdah.workflows.tenant_id to howdah_inserter;
 
 grant insert, update on column howdah.workflows.type to howdah_app;
+
+grant select on column howdah_private.message_log.agent_id to howdah_app;
+
+grant select on column howdah_private.message_log.agent_id to howdah_viewer;
+
+grant select on column howdah_private.message_log.content to howdah_app;
+
+grant select on column howdah_private.message_log.content to howdah_viewer;
+
+grant select on column howdah_private.message_log.covers_from_seq to howdah_app;
+
+grant select on column howdah_private.message_log.covers_from_seq to howdah_viewer;
+
+grant select on column howdah_private.message_log.covers_to_seq to howdah_app;
+
+grant select on column howdah_private.message_log.covers_to_seq to howdah_viewer;
+
+grant select on column howdah_private.message_log.created_at to howdah_app;
+
+grant select on column howdah_private.message_log.created_at to howdah_viewer;
+
+grant select on column howdah_private.message_log.execution_id to howdah_app;
+
+grant select on column howdah_private.message_log.execution_id to howdah_viewer;
+
+grant select on column howdah_private.message_log.id to howdah_app;
+
+grant select on column howdah_private.message_log.id to howdah_viewer;
+
+grant select on column howdah_private.message_log.parent_seq to howdah_app;
+
+grant select on column howdah_private.message_log.parent_seq to howdah_viewer;
+
+grant select on column howdah_private.message_log.parts to howdah_app;
+
+grant select on column howdah_private.message_log.parts to howdah_viewer;
+
+grant select on column howdah_private.message_log.role to howdah_app;
+
+grant select on column howdah_private.message_log.role to howdah_viewer;
+
+grant select on column howdah_private.message_log.seq to howdah_app;
+
+grant select on column howdah_private.message_log.seq to howdah_viewer;
+
+grant select on column howdah_private.message_log.session_id to howdah_app;
+
+grant select on column howdah_private.message_log.session_id to howdah_viewer;
+
+grant select on column howdah_private.message_log.step_seq to howdah_app;
+
+grant select on column howdah_private.message_log.step_seq to howdah_viewer;
+
+grant select on column howdah_private.message_log.tenant_id to howdah_app;
+
+grant select on column howdah_private.message_log.tenant_id to howdah_viewer;
+
+grant select on column howdah_private.message_log.tokens_in to howdah_app;
+
+grant select on column howdah_private.message_log.tokens_in to howdah_viewer;
+
+grant select on column howdah_private.message_log.tokens_out to howdah_app;
+
+grant select on column howdah_private.message_log.tokens_out to howdah_viewer;
+
+grant select on column howdah_private.message_log.tool_call_id to howdah_app;
+
+grant select on column howdah_private.message_log.tool_call_id to howdah_viewer;
+
+grant select on column howdah_private.message_log.tool_calls to howdah_app;
+
+grant select on column howdah_private.message_log.tool_calls to howdah_viewer;
+
+grant select on column howdah_private.message_log.trust to howdah_app;
+
+grant select on column howdah_private.message_log.trust to howdah_viewer;
 
 grant select on column howdah_private.run_heads.cost to howdah_app;
 
@@ -50525,7 +50645,7 @@ grant execute on function howdah_private.enqueue_missed_encryptions(uuid) to how
 
 grant execute on function howdah_private.ensure_month(timestamp with time zone) to howdah_engine;
 
-grant execute on function howdah_private.ensure_partition(text,timestamp with time zone) to howdah_engine;
+grant execute on function howdah_private.ensure_partition(regclass,timestamp with time zone) to howdah_engine;
 
 grant execute on function howdah_private.ensure_partitions(integer,integer) to howdah_engine;
 
@@ -51279,11 +51399,11 @@ grant execute on function howdah_private.merge_histograms(howdah_private.histogr
 
 grant execute on function howdah_private.merge_usage(integer) to howdah_worker;
 
-grant execute on function howdah_private.message_json(howdah.messages) to howdah_app;
+grant execute on function howdah_private.message_json(integer,integer,howdah.message_role,text,jsonb,jsonb,text,integer,integer,howdah.trust) to howdah_app;
 
-grant execute on function howdah_private.message_json(howdah.messages) to howdah_engine;
+grant execute on function howdah_private.message_json(integer,integer,howdah.message_role,text,jsonb,jsonb,text,integer,integer,howdah.trust) to howdah_engine;
 
-grant execute on function howdah_private.message_json(howdah.messages) to howdah_viewer;
+grant execute on function howdah_private.message_json(integer,integer,howdah.message_role,text,jsonb,jsonb,text,integer,integer,howdah.trust) to howdah_viewer;
 
 grant execute on function howdah_private.message_replied_to(howdah.executions,text) to howdah_engine;
 
@@ -51715,11 +51835,11 @@ grant execute on function howdah_private.refused_commit_message() to howdah_engi
 
 grant execute on function howdah_private.refused_commit_message() to howdah_viewer;
 
-grant execute on function howdah_private.refused_message(howdah.messages,text) to howdah_app;
+grant execute on function howdah_private.refused_message(jsonb,text) to howdah_app;
 
-grant execute on function howdah_private.refused_message(howdah.messages,text) to howdah_engine;
+grant execute on function howdah_private.refused_message(jsonb,text) to howdah_engine;
 
-grant execute on function howdah_private.refused_message(howdah.messages,text) to howdah_viewer;
+grant execute on function howdah_private.refused_message(jsonb,text) to howdah_viewer;
 
 grant execute on function howdah_private.register_follower(uuid) to howdah_app;
 
@@ -52999,14 +53119,6 @@ grant delete, insert, select, update on table howdah.mcp_tools to howdah_engine;
 
 grant select on table howdah.mcp_tools to howdah_viewer;
 
-grant select on table howdah.messages to howdah_app;
-
-grant delete, insert, select, update on table howdah.messages to howdah_engine;
-
-grant delete, select, update on table howdah.messages to howdah_eraser;
-
-grant select on table howdah.messages to howdah_viewer;
-
 grant select on table howdah.model_tests to howdah_app;
 
 grant delete, insert, select, update on table howdah.model_tests to howdah_engine;
@@ -53261,6 +53373,10 @@ grant delete, insert, select, update on table howdah_private.master_keys to howd
 
 grant delete, insert, select, update on table howdah_private.mcp_sessions to howdah_engine;
 
+grant delete, insert, select, update on table howdah_private.message_log to howdah_engine;
+
+grant delete, select, update on table howdah_private.message_log to howdah_eraser;
+
 grant delete, insert, select, update on table howdah_private.needed_code to howdah_engine;
 
 grant delete, insert, select, update on table howdah_private.parked_runs to howdah_engine;
@@ -53366,6 +53482,12 @@ grant select on view howdah.message_sources to howdah_app;
 grant delete, insert, select, update on view howdah.message_sources to howdah_engine;
 
 grant select on view howdah.message_sources to howdah_viewer;
+
+grant select on view howdah.messages to howdah_app;
+
+grant delete, insert, select, update on view howdah.messages to howdah_engine;
+
+grant select on view howdah.messages to howdah_viewer;
 
 grant select on view howdah.model_catalog to howdah_app;
 
@@ -55713,6 +55835,16 @@ comment on column howdah_private.login_tenants.scopes is 'Actions that the login
 
 comment on column howdah_private.mcp_sessions.caller is 'User, else API key, that made the row. Null for a token of the whole tenant. No foreign key, because rows expire after a few days.';
 
+comment on column howdah_private.message_log.covers_from_seq is 'First message that a summary replaces. 0 includes earlier turns of the session. Null if the message is not a summary.';
+
+comment on column howdah_private.message_log.covers_to_seq is 'Last message that a summary replaces. The original messages stay.';
+
+comment on column howdah_private.message_log.parent_seq is 'Message that this message answers. For the result of a tool: the message that requested the call.';
+
+comment on column howdah_private.message_log.step_seq is 'Step that added the message. Null for the input.';
+
+comment on column howdah_private.message_log.tool_calls is 'Tool calls that the assistant requested: [{id, name, arguments}].';
+
 comment on column howdah_private.parked_runs.limit_id is 'The limit that was reached.';
 
 comment on column howdah_private.parked_runs.subject_id is 'The subject that used up a limit of tokens or cost, or a hash of the concurrency key. Null for other running runs and for calls.';
@@ -56069,9 +56201,6 @@ comment on table howdah.mcp_servers is 'Servers of the Model Context Protocol, w
 
 comment on table howdah.mcp_tools is 'Tools that MCP servers offer, as last reported. Workers write the rows. Accepting a tool makes a row of howdah.tools, which agents use.';
 
-comment on table howdah.messages is '@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName messages
-Messages of a run, in order. Message 1 is the input; the commit of a step appends the others. Rows are never updated.';
-
 comment on table howdah.model_tests is 'Tests of models: howdah.test_model() asks a worker to call a model once, and the worker writes the result. The newest 20 tests of each model are kept.';
 
 comment on table howdah.models is 'Models that agents may use, written by admins. A row names a provider (openai for every compatible API, local, scripted) and the provider''s id of the model.';
@@ -56196,6 +56325,8 @@ comment on table howdah_private.master_keys is 'Fingerprints of master keys, at 
 
 comment on table howdah_private.mcp_sessions is 'Subscriptions and log level of the clients of Howdah''s MCP server, until expires_at. Clients without a subscription or log level have no row.';
 
+comment on table howdah_private.message_log is 'Rows of howdah.messages. Message 1 is the input; the commit of a step appends the others. Rows are never updated.';
+
 comment on table howdah_private.needed_code is 'Custom tools and engines that the runs of a version of an agent need from a worker. Most versions need none and have no row.';
 
 comment on table howdah_private.parked_runs is 'Runs that reached a limit, in the order in which they go on. A row whose run no longer waits is dropped at its turn.';
@@ -56265,6 +56396,10 @@ comment on view howdah.limit_usage is '@foreignKey (limit_id) references howdah.
 Current use of each limit. A limit for each has a row for each subject that used something in the current period or has runs that wait, and has no limit of its own. Use of tokens and cost may exceed the maximum by the model calls that were in progress.';
 
 comment on view howdah.message_sources is 'The source of each message that a run received, and its trust: input, tools with URL, MCP server or child run, guards, summaries.';
+
+comment on view howdah.messages is '@primaryKey execution_id,seq
+@foreignKey (execution_id) references howdah.executions (id)|@fieldName execution|@foreignFieldName messages
+Messages of a run, in order. Message 1 is the input; the commit of a step appends the others. Rows are never updated.';
 
 comment on view howdah.model_catalog is 'Known models of vendors, with their prices on a day. A model without prices takes them from here: prices_from says so. Facts that nobody knows are null. Of prices that depend on the length of the prompt, the price of short prompts.';
 

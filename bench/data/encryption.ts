@@ -113,7 +113,7 @@ async function bytesOf(pool: pg.Pool): Promise<number> {
     `with runs as (select e.* from howdah.executions as e order by e.id desc limit ${RUNS})
      select (select sum(pg_column_size(r.*)) from runs as r)
        + (select sum(pg_column_size(s.*)) from howdah.steps as s join runs as r on r.id = s.execution_id)
-       + (select sum(pg_column_size(m.*)) from howdah.messages as m join runs as r on r.id = m.execution_id)
+       + (select sum(pg_column_size(m.*)) from howdah_private.message_log as m join runs as r on r.id = m.execution_id)
        as bytes`,
   );
   return Number(rows[0].bytes);

@@ -82,7 +82,7 @@ async function readState(pool: pg.Pool): Promise<State> {
        select i.inhrelid as id, i.inhparent = 'howdah.executions'::regclass as is_of_runs
        from pg_inherits as i
        where i.inhparent in (
-         'howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah.messages'::regclass)
+         'howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah_private.message_log'::regclass)
        union all
        select 'howdah_private.run_heads'::regclass, true
      )
@@ -136,7 +136,7 @@ async function bytesOfTurns(pool: pg.Pool, session: string): Promise<number[]> {
   const { rows } = await pool.query(
     `select (pg_column_size(e.*)
          + (select sum(pg_column_size(s.*)) from howdah.steps as s where s.execution_id = e.id)
-         + (select sum(pg_column_size(m.*)) from howdah.messages as m where m.execution_id = e.id))::float8 as bytes
+         + (select sum(pg_column_size(m.*)) from howdah_private.message_log as m where m.execution_id = e.id))::float8 as bytes
      from howdah.executions as e where e.session_id = $1 order by e.turn`,
     [session],
   );

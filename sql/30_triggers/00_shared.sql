@@ -99,8 +99,9 @@ create or replace function howdah_private.tg__refuse_change() returns trigger
   set search_path = pg_catalog, pg_temp
 as $$
 declare
-  -- the name of a partitioned table, not of its partition
-  v_table text := regexp_replace(tg_table_name, '_\d{4}_\d{2}$', '');
+  -- the name of a partitioned table, not of its partition; messages are stored in message_log
+  v_table text := replace(
+    regexp_replace(tg_table_name, '_\d{4}_\d{2}$', ''), 'message_log', 'messages');
 begin
   if current_user = 'howdah_eraser' then
     return case tg_op when 'DELETE' then old else new end;

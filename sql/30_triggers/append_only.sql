@@ -5,7 +5,7 @@ create or replace trigger _100_refuse_change before update or delete on howdah.s
   for each row execute function howdah_private.tg__refuse_change();
 create or replace trigger _100_refuse_truncate before truncate on howdah.steps
   for each statement execute function howdah_private.tg__refuse_change();
-create or replace trigger _100_refuse_change before update or delete on howdah.messages
+create or replace trigger _100_refuse_change before update or delete on howdah_private.message_log
   for each row execute function howdah_private.tg__refuse_change();
-create or replace trigger _100_refuse_truncate before truncate on howdah.messages
+create or replace trigger _100_refuse_truncate before truncate on howdah_private.message_log
   for each statement execute function howdah_private.tg__refuse_change();

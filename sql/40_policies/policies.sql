@@ -7,11 +7,11 @@
 --   eraser    the role that changes the log sees all of it
 -- The table tenants compares its id. Everybody reads the rows of tables without tenant_id. Private
 -- tables have no tenant policy, so only the engine and the owner see their rows. The exceptions are
--- run_heads and run_tags: their rows are as visible as their runs. Some tables take more to read
--- than membership of the tenant: the action `read` of permission_rows. The connected account of a
--- user is for that user and for admins. The loop leaves tables of others in these schemas alone. It
--- also leaves a policy alone whose rule and roles have not changed, since creating a policy locks
--- its table. The comment of a policy is its rule.
+-- message_log, run_heads and run_tags: their rows are as visible as their runs. Some tables take
+-- more to read than membership of the tenant: the action `read` of permission_rows. The connected
+-- account of a user is for that user and for admins. The loop leaves tables of others in these
+-- schemas alone. It also leaves a policy alone whose rule and roles have not changed, since
+-- creating a policy locks its table. The comment of a policy is its rule.
 do $$
 declare
   v_policy record;
@@ -55,7 +55,7 @@ begin
             '(execution_id is null'
             ' or exists (select from howdah.executions as e where e.id = execution_id))' end,
           case when 'session_id' = any (t.columns)
-              and t.relname not in ('executions', 'messages', 'questions', 'run_heads') then
+              and t.relname not in ('executions', 'message_log', 'questions', 'run_heads') then
             '(session_id is null'
             ' or exists (select from howdah.sessions as s where s.id = session_id))' end)
         end as rule
@@ -91,11 +91,12 @@ begin
       ) as p (policy, roles)
       where p.policy in ('engine', 'operator')
         or (p.policy = 'tenant' and (t.schema = 'howdah'
-          or t.relname in ('run_heads', 'run_tags')))
+          or t.relname in ('message_log', 'run_heads', 'run_tags')))
         or (p.policy = 'inserter' and t.relname in ('executions', 'agents', 'workflows'))
         or (p.policy = 'eraser' and t.relname in (
-          'executions', 'steps', 'messages', 'questions', 'feedback_entries', 'webhook_deliveries',
-          'inbox', 'agent_versions', 'workflow_versions', 'prompt_versions', 'skill_versions'))
+          'executions', 'steps', 'message_log', 'questions', 'feedback_entries',
+          'webhook_deliveries', 'inbox', 'agent_versions', 'workflow_versions', 'prompt_versions',
+          'skill_versions'))
     )
     select w.*, s.oid is not null as exists from wanted as w
     left join pg_catalog.pg_policy as s on s.polrelid = w.oid and s.polname = w.policy

@@ -47,7 +47,7 @@ create or replace view howdah.effects with (security_invoker = true) as
   left join lateral ( -- the run that compensates the call, and its outcome
     select r.id, r.status, u.seq is not null as undone, u.error
     from howdah.executions as r
-    join howdah.messages as m on m.execution_id = r.id and m.seq = 2
+    join howdah_private.message_log as m on m.execution_id = r.id and m.seq = 2
       and m.tool_calls @> jsonb_build_array(jsonb_build_object('id', 'undo_' || (c.last).seq))
     left join howdah.steps as u on u.execution_id = r.id and u.kind = 'tool'
       and u.call_id = 'undo_' || (c.last).seq

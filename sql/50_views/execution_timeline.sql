@@ -12,7 +12,8 @@ create or replace view howdah.execution_timeline with (security_invoker = true) 
         select string_agg((c.call ->> 'name') || ' ' || (c.call ->> 'arguments'), ', ')
         from jsonb_array_elements(t.tool_calls) as c (call)
       ), ', ') as calls
-    from howdah.messages as t where t.execution_id = s.execution_id and t.step_seq = s.seq
+    from howdah_private.message_log as t
+    where t.execution_id = s.execution_id and t.step_seq = s.seq
   ) as m on true
   cross join lateral (select concat_ws(' → ', nullif(m.content, ''), m.calls) as said) as t;
 comment on view howdah.execution_timeline is

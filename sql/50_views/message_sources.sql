@@ -9,7 +9,7 @@ create or replace view howdah.message_sources with (security_invoker = true) as
     v.name as server,
     case when m.seq = 1 then e.parent_execution_id else c.id end as from_execution_id,
     m.created_at
-  from howdah.messages as m
+  from howdah_private.message_log as m
   join howdah.executions as e on e.id = m.execution_id
   left join howdah.steps as s on s.execution_id = m.execution_id and s.seq = m.step_seq
   left join howdah.tools as t on t.tenant_id = m.tenant_id and t.name = s.name and s.kind = 'tool'

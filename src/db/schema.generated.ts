@@ -776,21 +776,21 @@ export interface Messages {
   content: string | null;
   covers_from_seq: number | null;
   covers_to_seq: number | null;
-  created_at: Generated<Timestamp>;
-  execution_id: string;
-  id: Generated<string>;
+  created_at: Timestamp | null;
+  execution_id: string | null;
+  id: string | null;
   parent_seq: number | null;
   parts: Json | null;
-  role: MessageRole;
-  seq: number;
+  role: MessageRole | null;
+  seq: number | null;
   session_id: string | null;
   step_seq: number | null;
-  tenant_id: string;
-  tokens_in: Generated<number>;
-  tokens_out: Generated<number>;
+  tenant_id: string | null;
+  tokens_in: number | null;
+  tokens_out: number | null;
   tool_call_id: string | null;
   tool_calls: Json | null;
-  trust: Trust;
+  trust: Trust | null;
 }
 
 export interface MessageSources {

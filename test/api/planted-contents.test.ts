@@ -212,7 +212,7 @@ describe('contents that were exchanged within a run', () => {
       victim,
     ]);
     await forge(
-      `update howdah.messages as m set content = o.content from howdah.messages as o
+      `update howdah_private.message_log as m set content = o.content from howdah.messages as o
        where m.execution_id = $1 and o.execution_id = $1 and m.seq = 1 and o.seq = 2`,
       [victim],
     );

@@ -74,7 +74,7 @@ test('texts that were left in plain text, and ciphertexts that do not open, are 
   ]);
 
   await changeWithoutTriggers(
-    'update howdah.messages set content = $2 where execution_id = $1 and seq = 2',
+    'update howdah_private.message_log set content = $2 where execution_id = $1 and seq = 2',
     [id, '[pay:1.0/0-0]'],
   );
   await changeWithoutTriggers('update howdah.executions set output = $2 where id = $1', [

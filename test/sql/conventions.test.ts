@@ -14,6 +14,7 @@ const FOREIGN_TABLES = ['howdah_private.migrations'];
 
 /** Private tables with rows that a tenant may read. */
 const READ_BY_TENANTS = [
+  'howdah_private.message_log', // the view howdah.messages reads it with the rights of its reader
   'howdah_private.run_heads', // views with the rights of their reader read counters from it
   'howdah_private.run_tags', // lists with the rights of their reader search it
 ];
@@ -28,7 +29,7 @@ const PROCEDURES_THAT_COMMIT = [
 const DEFINERS_OF_THE_OWNER = [
   'howdah_private.freeze_month(date)', // and add a trigger to one
   'howdah_private.ensure_month(timestamp with time zone)',
-  'howdah_private.ensure_partition(text,timestamp with time zone)',
+  'howdah_private.ensure_partition(regclass,timestamp with time zone)',
   'howdah_private.ensure_partitions(integer,integer)',
   'howdah_private.unfreeze_month(date)',
   'howdah_private.repair_partitions()',
@@ -94,7 +95,7 @@ const DYNAMIC_SQL: Record<string, string> = {
     'plans expressions that are not ours, and has no more rights than that',
   'howdah_private.freeze_month_statement(date)':
     'runs nothing; the name comes from a date, quoted by format',
-  'howdah_private.ensure_partition(text,timestamp with time zone)':
+  'howdah_private.ensure_partition(regclass,timestamp with time zone)':
     'granted to nobody; names and bounds come from a constant and a time, quoted by format',
   'howdah_private.drop_watch(uuid)': 'no definer; names come from the catalogue and an id',
   'howdah_private.freeze_month(date)': 'the name comes from a date, quoted by format',
@@ -169,8 +170,8 @@ const ANY_JSON: Record<string, string> = {
   // A check would slow down every commit. howdah.violations reports wrong types instead.
   'howdah.steps.error': 'an object, or malformed_step',
   'howdah.steps.annotations': 'an object, or malformed_step',
-  'howdah.messages.parts': 'a list, or malformed_message',
-  'howdah.messages.tool_calls': 'a list, or malformed_message',
+  'howdah_private.message_log.parts': 'a list, or malformed_message',
+  'howdah_private.message_log.tool_calls': 'a list, or malformed_message',
 };
 
 /** Columns of type date, which has no time zone. Their days are in UTC. */
@@ -244,10 +245,11 @@ const NO_FOREIGN_KEY: Record<string, string> = {
   'howdah.steps.execution_id': 'none points at executions; written under the lock of the run',
   'howdah.steps.model_id': 'the log names what its version pinned',
   'howdah.steps.tenant_id': 'copied from the run under its lock',
-  'howdah.messages.execution_id': 'none points at executions; written under the lock of the run',
-  'howdah.messages.session_id': 'copied from the run under its lock',
-  'howdah.messages.agent_id': 'copied from the run under its lock',
-  'howdah.messages.tenant_id': 'copied from the run under its lock',
+  'howdah_private.message_log.execution_id':
+    'none points at executions; written under the lock of the run',
+  'howdah_private.message_log.session_id': 'copied from the run under its lock',
+  'howdah_private.message_log.agent_id': 'copied from the run under its lock',
+  'howdah_private.message_log.tenant_id': 'copied from the run under its lock',
   'howdah.limits.subject_id':
     'user_id, agent_id, session_id, api_key_id, model_id and tool_id are made of it and carry the keys',
   'howdah.usage_durations.agent_id': 'figures outlive what they are about',
@@ -338,7 +340,6 @@ const NOT_AUDITED: Record<string, string> = {
   'howdah.executions': 'the hot path; created_by, and controls are audited where they are made',
   'howdah.feedback_entries': 'said by give_feedback, which audits it',
   'howdah.inbound_deliveries': 'requests to hooks, and their results; hooks are audited',
-  'howdah.messages': 'the log of a run: immutable',
   'howdah.model_tests': 'results of workers, with created_by',
   'howdah.prompt_versions': 'immutable, with created_by; made by an edit that is audited',
   'howdah.questions': 'asked by runs; answers are audited where they are given',
@@ -398,7 +399,7 @@ describe('conventions', () => {
         'operator ALL PERMISSIVE howdah_owner true',
       ];
       const erasable =
-        /\.(agent_versions|workflow_versions|prompt_versions|skill_versions|executions|messages|steps|questions|feedback_entries|webhook_deliveries|inbox)$/;
+        /\.(agent_versions|workflow_versions|prompt_versions|skill_versions|executions|message_log|steps|questions|feedback_entries|webhook_deliveries|inbox)$/;
       expect(rows.length).toBeGreaterThan(60);
       for (const { name, schema, policies } of rows) {
         expect({ name, policies }).toEqual({
@@ -818,7 +819,7 @@ describe('conventions', () => {
         await names(
           `select k.conrelid::regclass || ' ' || k.conname as name from pg_constraint as k
            where k.contype = 'f' and k.confrelid in
-             ('howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah.messages'::regclass)`,
+             ('howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah_private.message_log'::regclass)`,
         ),
       ).toEqual([]);
     });
@@ -1122,7 +1123,7 @@ describe('conventions', () => {
         'executions DELETE SELECT UPDATE',
         'feedback_entries SELECT UPDATE',
         'inbox SELECT UPDATE',
-        'messages DELETE SELECT UPDATE',
+        'message_log DELETE SELECT UPDATE',
         'prompt_versions SELECT UPDATE',
         'questions SELECT UPDATE',
         'skill_versions SELECT UPDATE',
@@ -1140,8 +1141,8 @@ describe('conventions', () => {
            where c.relnamespace = 'howdah_private'::regnamespace
              and a.grantee not in (c.relowner, 'howdah_engine'::regrole)`,
         ),
-        // Encrypts the contents of the inbox.
-      ).toEqual(['howdah_private.inbox howdah_eraser']);
+        // Encrypts the contents of the inbox and of messages, and erases messages.
+      ).toEqual(['howdah_private.inbox howdah_eraser', 'howdah_private.message_log howdah_eraser']);
     });
 
     test('missing from 90_grants are revoked when it is applied', async () => {

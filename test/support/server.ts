@@ -95,7 +95,7 @@ const DROP_LATER_MONTHS = `
     for v_partition in
       select c.oid from pg_inherits as i join pg_class as c on c.oid = i.inhrelid
       where i.inhparent in (
-          'howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah.messages'::regclass)
+          'howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah_private.message_log'::regclass)
         and right(c.relname, 7) > to_char(
           date_trunc('month', now() at time zone 'utc') + interval '1 month', 'YYYY_MM')
     loop

@@ -191,7 +191,9 @@ begin
       run.id, jsonb_array_length(v_calls)),
     run.priority, 1, run.concurrency_key
   );
-  insert into howdah.messages (execution_id, seq, tenant_id, role, content, tool_calls, trust)
+  insert into howdah_private.message_log (
+    execution_id, seq, tenant_id, role, content, tool_calls, trust
+  )
   select v_id, m.seq, run.tenant_id, m.role, m.content, m.tool_calls, 'system'
   from (values
     (1, 'user'::howdah.message_role,

@@ -301,11 +301,12 @@ create or replace function howdah_private.month_partitions(month date)
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select format('howdah_private.%I', c.relname), 'howdah.' || p.name, i.inhrelid is not null,
+  select format('howdah_private.%I', c.relname), p.parent::text, i.inhrelid is not null,
     coalesce(i.inhdetachpending, false)
-  from unnest(array['executions', 'steps', 'messages']) with ordinality as p (name, place)
+  from unnest(howdah_private.partitioned_tables()) with ordinality as p (parent, place)
+  join pg_catalog.pg_class as t on t.oid = p.parent
   join pg_catalog.pg_class as c on c.relnamespace = 'howdah_private'::regnamespace
-    and c.relname = p.name || to_char(month_partitions.month, '_YYYY_MM')
+    and c.relname = t.relname || to_char(month_partitions.month, '_YYYY_MM')
   left join pg_catalog.pg_inherits as i on i.inhrelid = c.oid
   order by p.place
 $$;

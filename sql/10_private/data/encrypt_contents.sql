@@ -602,7 +602,7 @@ as $$
 begin
   case write_log_contents.relation
   when 'messages' then
-    update howdah.messages as m
+    update howdah_private.message_log as m
     set content = coalesce(c.texts ->> 'content', m.content),
       parts = coalesce((c.documents ->> 'parts')::jsonb, m.parts),
       tool_calls = howdah_private.with_arguments(m.tool_calls, c.arguments)

@@ -67,7 +67,7 @@ create or replace function howdah_private.write_first_messages(ids uuid[]) retur
   language sql volatile
   set search_path = pg_catalog, pg_temp
 as $$
-  update howdah.messages as m
+  update howdah_private.message_log as m
   set content = howdah_private.first_content(e.input, e.input_data, e.agent_version_id)
   from howdah.executions as e
   where e.id = any (write_first_messages.ids) and e.completed_at is null and e.forked_from_seq > 0

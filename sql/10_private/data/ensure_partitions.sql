@@ -17,9 +17,11 @@ as $$
 $$;
 
 -- Returns the tables that are partitioned by month.
-create or replace function howdah_private.partitioned_tables() returns text[]
+create or replace function howdah_private.partitioned_tables() returns regclass[]
   language sql immutable parallel safe
-  return array['executions', 'steps', 'messages'];
+  return array[
+    'howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah_private.message_log'::regclass
+  ];
 
 -- Returns whether a table is attached as a partition. One that is being detached is not.
 create or replace function howdah_private.is_attached(partition regclass) returns boolean
@@ -37,14 +39,16 @@ $$;
 -- new table is empty, so no rows are checked against its bounds. A table that somebody has detached
 -- is attached again with its rows. Owned by howdah_owner, since only the owner of the parent may
 -- add partitions.
-create or replace function howdah_private.ensure_partition(partitioned text, moment timestamptz)
+create or replace function howdah_private.ensure_partition(partitioned regclass, moment timestamptz)
   returns boolean
   language plpgsql volatile security definer
   set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_from timestamp := date_trunc('month', ensure_partition.moment at time zone 'utc');
-  v_name text := ensure_partition.partitioned || to_char(v_from, '_YYYY_MM');
+  v_table text := (select c.relname from pg_catalog.pg_class as c
+    where c.oid = ensure_partition.partitioned);
+  v_name text := v_table || to_char(v_from, '_YYYY_MM');
   v_partition regclass := to_regclass('howdah_private.' || v_name);
 begin
   if howdah_private.is_attached(v_partition) then
@@ -52,18 +56,17 @@ begin
   end if;
   perform howdah_private.refuse_dropped_month(v_from::date);
   if v_partition is null then
-    execute format('create table howdah_private.%I (like howdah.%I including all '
+    execute format('create table howdah_private.%I (like %s including all '
         'excluding indexes excluding comments) with (%s)',
-      v_name, ensure_partition.partitioned,
-      howdah_private.partition_settings(ensure_partition.partitioned));
+      v_name, ensure_partition.partitioned, howdah_private.partition_settings(v_table));
     execute format(
       'alter table howdah_private.%I enable row level security, force row level security', v_name);
   elsif exists (select from pg_catalog.pg_inherits as i where i.inhrelid = v_partition) then
-    execute format('alter table howdah.%I detach partition howdah_private.%I finalize',
+    execute format('alter table %s detach partition howdah_private.%I finalize',
       ensure_partition.partitioned, v_name);
   end if;
   execute format(
-    'alter table howdah.%I attach partition howdah_private.%I for values from (%L) to (%L)',
+    'alter table %s attach partition howdah_private.%I for values from (%L) to (%L)',
     ensure_partition.partitioned, v_name, howdah.uuid_v7_floor(v_from at time zone 'utc'),
     howdah.uuid_v7_floor((v_from + interval '1 month') at time zone 'utc'));
   return true;
@@ -93,7 +96,7 @@ create or replace function howdah_private.ensure_month(moment timestamptz) retur
   set search_path = pg_catalog, pg_temp set lock_timeout = '2s'
 as $$
 declare
-  v_table text;
+  v_table regclass;
   v_made int := 0;
 begin
   perform from howdah_private.background_tasks as t where t.name = 'partitions' for no key update;
@@ -116,7 +119,7 @@ create or replace function howdah_private.ensure_partitions(
   set search_path = pg_catalog, pg_temp set lock_timeout = '2s'
 as $$
 declare
-  v_table text;
+  v_table regclass;
   v_made int := 0;
   v_moment timestamptz;
   v_code text;
@@ -162,7 +165,9 @@ begin
         for each statement execute function howdah_private.tg__refuse_change()',
       i.inhrelid::regclass)
     from pg_catalog.pg_inherits as i
-    where i.inhparent in ('howdah.steps'::regclass, 'howdah.messages'::regclass) and not exists (
+    where i.inhparent in (
+        'howdah.steps'::regclass, 'howdah_private.message_log'::regclass)
+      and not exists (
       select from pg_catalog.pg_trigger as t
       where t.tgrelid = i.inhrelid and t.tgname = '_100_refuse_truncate'
     )
@@ -182,8 +187,7 @@ begin
     join pg_catalog.pg_class as c on c.oid = i.inhrelid
     join pg_catalog.pg_class as p on p.oid = i.inhparent
     cross join lateral howdah_private.partition_settings(p.relname) as w (settings)
-    where i.inhparent in (
-        'howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah.messages'::regclass)
+    where i.inhparent = any (howdah_private.partitioned_tables())
       and not coalesce(c.reloptions, '{}') @> string_to_array(replace(w.settings, ' = ', '='), ', ')
   loop
     begin

@@ -17,7 +17,7 @@ begin
     error = howdah_private.erase_error(s.error), annotations = null
   where s.execution_id = any (erase_log.ids);
   get diagnostics steps = row_count;
-  update howdah.messages as m
+  update howdah_private.message_log as m
   set content = case when m.content is not null or m.parts is not null then '[erased]' end,
     parts = null,
     tool_calls = howdah_private.erase_calls(m.tool_calls)
@@ -47,7 +47,7 @@ as $$
 begin
   delete from howdah.steps as s where s.execution_id = any (delete_log.ids);
   get diagnostics steps = row_count;
-  delete from howdah.messages as m where m.execution_id = any (delete_log.ids);
+  delete from howdah_private.message_log as m where m.execution_id = any (delete_log.ids);
   get diagnostics messages = row_count;
   delete from howdah.executions as e where e.id = any (delete_log.ids);
   get diagnostics executions = row_count;
@@ -65,7 +65,7 @@ as $$
     output = howdah_private.erase_output(s.kind, coalesce(s.output, '""')), annotations = null
   where s.execution_id = erase_answer_log.execution_id and s.call_id = erase_answer_log.call_id
     and s.kind in ('answer', 'tool', 'model');
-  update howdah.messages as m set content = '[erased]', parts = null
+  update howdah_private.message_log as m set content = '[erased]', parts = null
   where m.execution_id = erase_answer_log.execution_id and m.tool_call_id = erase_answer_log.call_id
 $$;
 

@@ -8,14 +8,16 @@ create or replace function howdah_private.step_note(s howdah.steps) returns json
 
 -- Returns a message as models receive it, with its number in the run. Includes the trust if it is
 -- `external`.
-create or replace function howdah_private.message_json(m howdah.messages) returns jsonb
+create or replace function howdah_private.message_json(
+  seq int, step_seq int, role howdah.message_role, content text, parts jsonb, tool_calls jsonb,
+  tool_call_id text, covers_from_seq int, covers_to_seq int, trust howdah.trust
+) returns jsonb
   language sql stable
   return jsonb_strip_nulls(jsonb_build_object(
-    'seq', m.seq, 'step_seq', m.step_seq, 'role', m.role, 'parts', m.parts,
-    'tool_calls', m.tool_calls, 'tool_call_id', m.tool_call_id,
-    'covers_from_seq', m.covers_from_seq, 'covers_to_seq', m.covers_to_seq,
-    'trust', case when m.trust = 'external' then m.trust end
-  )) || jsonb_build_object('content', m.content);
+    'seq', seq, 'step_seq', step_seq, 'role', role, 'parts', parts, 'tool_calls', tool_calls,
+    'tool_call_id', tool_call_id, 'covers_from_seq', covers_from_seq,
+    'covers_to_seq', covers_to_seq, 'trust', case when trust = 'external' then trust end
+  )) || jsonb_build_object('content', content);
 
 -- Returns data as a message contains them: in lines, if they have at most 16 kB and 16 levels. The
 -- indents of larger ones may take hundreds of times as much as the data.
@@ -62,19 +64,20 @@ create or replace function howdah_private.end_note(
 -- Returns a message of a run whose request a model refused, as later turns receive it. What may be
 -- the cause is left out, since each later request would be refused, too: files and other parts, the
 -- message that a filter stopped, and long texts if there was too much.
-create or replace function howdah_private.refused_message(m howdah.messages, code text)
+create or replace function howdah_private.refused_message(message jsonb, code text)
   returns jsonb
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select (howdah_private.message_json(m) - '{step_seq,parts}'::text[]) || jsonb_build_object(
-    'content', case
-      when refused_message.code = 'content_filtered' and m.role = 'user'
-        then '[withheld by a filter]'
-      when m.content is null and m.parts is not null and m.role = 'user' then '[files]'
-      when refused_message.code = 'context_too_long' and not howdah_private.is_encrypted(m.content)
-        then left(m.content, 2000)
-      else m.content end)
+  select (message - '{step_seq,parts}'::text[]) || jsonb_build_object('content', case
+    when refused_message.code = 'content_filtered' and message ->> 'role' = 'user'
+      then '[withheld by a filter]'
+    when message ->> 'content' is null and message ? 'parts' and message ->> 'role' = 'user'
+      then '[files]'
+    when refused_message.code = 'context_too_long'
+        and not howdah_private.is_encrypted(message ->> 'content')
+      then left(message ->> 'content', 2000)
+    else message ->> 'content' end)
 $$;
 
 -- Returns whether a model refused a request because of what it contains, by the code of the error.
@@ -157,10 +160,13 @@ as $$
   ),
   messages as (
     select r.turn, m.seq, case when howdah_private.is_refusal_of_request(r.code)
-      then howdah_private.refused_message(m, r.code)
-      else howdah_private.message_json(m) - 'step_seq' end as message
+      then howdah_private.refused_message(j.message, r.code)
+      else j.message - 'step_seq' end as message
     from earlier as r
     join howdah.messages as m on m.execution_id = r.id
+    cross join lateral (select howdah_private.message_json(m.seq, m.step_seq, m.role, m.content,
+      m.parts, m.tool_calls, m.tool_call_id, m.covers_from_seq, m.covers_to_seq, m.trust
+      ) as message) as j
     where r.is_over and r.turn >= (select f.turn from first as f)
       and (r.workflow_id is null or m.seq = 1 or m.step_seq = r.step_count)
     union all
@@ -219,9 +225,12 @@ as $$
   select coalesce(to_jsonb(array_agg(s.message order by s.id, s.seq)), '[]')
   from (
     select e.id, m.seq, case when howdah_private.is_refusal_of_request(e.code)
-      then howdah_private.refused_message(m, e.code)
-      else howdah_private.message_json(m) - 'step_seq' end as message
+      then howdah_private.refused_message(j.message, e.code)
+      else j.message - 'step_seq' end as message
     from earlier as e join howdah.messages as m on m.execution_id = e.id
+    cross join lateral (select howdah_private.message_json(m.seq, m.step_seq, m.role, m.content,
+      m.parts, m.tool_calls, m.tool_call_id, m.covers_from_seq, m.covers_to_seq, m.trust
+      ) as message) as j
     union all
     select e.id, 2147483646, c.result
     from earlier as e

@@ -276,7 +276,7 @@ as $$
     where s.execution_id = copy_log.original and s.seq <= copy_log.up_to
   ),
   copied_messages as (
-    insert into howdah.messages (
+    insert into howdah_private.message_log (
       execution_id, seq, tenant_id, step_seq, role, content, parts, tool_calls, tool_call_id,
       parent_seq, covers_from_seq, covers_to_seq, agent_id, trust
     )
@@ -304,7 +304,9 @@ declare
 begin
   if write_fork_log.seq > 0 and v_messages = 0 then
     v_messages := 1; -- the original never began
-    insert into howdah.messages (execution_id, seq, tenant_id, role, content, parts, trust)
+    insert into howdah_private.message_log (
+      execution_id, seq, tenant_id, role, content, parts, trust
+    )
     values (fork.id, 1, fork.tenant_id, 'user',
       case when fork.contents_encrypted_at is not null then '' -- see write_first_messages
         else howdah_private.first_content(fork.input, fork.input_data, original.agent_version_id)
@@ -319,7 +321,9 @@ begin
       then jsonb_build_object('input_data', fork.input_data) else '{}' end);
   if write_fork_log.seq > 0 and write_fork_log.content is not null then
     v_messages := v_messages + 1;
-    insert into howdah.messages (execution_id, seq, tenant_id, step_seq, role, content, trust)
+    insert into howdah_private.message_log (
+      execution_id, seq, tenant_id, step_seq, role, content, trust
+    )
     values (fork.id, v_messages, fork.tenant_id, write_fork_log.seq + 1, 'user',
       write_fork_log.content, 'user');
   end if;

@@ -143,7 +143,7 @@ as $$
     date_trunc('month', now() at time zone 'UTC'),
     (now() at time zone 'UTC') + make_interval(days => l.threshold::int),
     interval '1 month') as m (begins_at)
-  cross join unnest(array['executions', 'steps', 'messages']) as t (name)
+  cross join unnest(array['executions', 'steps', 'message_log']) as t (name)
   cross join lateral (
     select format('howdah_private.%s_%s', t.name, to_char(m.begins_at, 'YYYY_MM'))
   ) as p (relation)

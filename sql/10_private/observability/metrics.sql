@@ -85,11 +85,10 @@ as $$
   union all
   select f.name, jsonb_build_object('table', t.relname), f.value
   from (
-    select t.relname, sum(pg_stat_get_live_tuples(p.relid)) as live,
-      sum(pg_stat_get_dead_tuples(p.relid)) as dead
+    select case t.relname when 'message_log' then 'messages' else t.relname end as relname,
+      sum(pg_stat_get_live_tuples(p.relid)) as live, sum(pg_stat_get_dead_tuples(p.relid)) as dead
     from pg_class as t, pg_partition_tree(t.oid) as p
-    where t.relnamespace = 'howdah'::regnamespace
-      and t.relname in ('executions', 'steps', 'messages') and p.isleaf
+    where t.oid = any (howdah_private.partitioned_tables()) and p.isleaf
     group by t.relname
     union all
     select c.relname, pg_stat_get_live_tuples(c.oid), pg_stat_get_dead_tuples(c.oid)

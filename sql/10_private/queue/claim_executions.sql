@@ -122,7 +122,9 @@ begin
     case when e.step_count > 0 or e.turn > 1 then howdah_private.oversized_requests(e)
       else '{}' end,
     (
-      select coalesce(to_jsonb(array_agg(howdah_private.message_json(m) order by m.seq)), '[]')
+      select coalesce(to_jsonb(array_agg(howdah_private.message_json(m.seq, m.step_seq, m.role,
+        m.content, m.parts, m.tool_calls, m.tool_call_id, m.covers_from_seq, m.covers_to_seq,
+        m.trust) order by m.seq)), '[]')
       from howdah.messages as m
       where m.execution_id = e.id and m.execution_id between v_first and v_last
     ),
@@ -267,7 +269,7 @@ begin
   ),
   opened as (
     -- message 1 is the input with its data as JSON below the text, written when the run starts
-    insert into howdah.messages (
+    insert into howdah_private.message_log (
       execution_id, seq, tenant_id, session_id, role, content, parts, trust
     )
     select c.id, 1, c.tenant_id, c.session_id, 'user',

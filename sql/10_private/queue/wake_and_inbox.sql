@@ -68,7 +68,7 @@ as $$
       p.output, p.created_at
     from updated_runs as m join placed as p on p.execution_id = m.id
   )
-  insert into howdah.messages (
+  insert into howdah_private.message_log (
     execution_id, seq, tenant_id, session_id, step_seq, role, content, parts, trust
   )
   select m.id, m.messages_before + p.message_position, m.tenant_id, m.session_id,
@@ -103,8 +103,10 @@ begin
       howdah_private.step_note(s) order by s.seq)) from howdah.steps as s
       where s.execution_id = e.id and s.seq > take_inbox.after), '[]'),
     coalesce((
-      select to_jsonb(array_agg(
-        howdah_private.message_json(m) order by m.seq)) from howdah.messages as m
+      select to_jsonb(array_agg(howdah_private.message_json(m.seq, m.step_seq, m.role, m.content,
+        m.parts, m.tool_calls, m.tool_call_id, m.covers_from_seq, m.covers_to_seq, m.trust
+        ) order by m.seq))
+      from howdah.messages as m
       where m.execution_id = e.id and m.step_seq > take_inbox.after
     ), '[]')
   from howdah.executions as e where e.id = take_inbox.id;

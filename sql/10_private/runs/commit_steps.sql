@@ -168,7 +168,7 @@ begin
     from new_steps as s join advanced_heads as a on a.run = s.run
   ),
   logged_messages as (
-    insert into howdah.messages (
+    insert into howdah_private.message_log (
       execution_id, seq, tenant_id, session_id, step_seq, role, content, parts, tool_calls,
       tool_call_id, parent_seq, covers_from_seq, covers_to_seq, agent_id, trust, tokens_in,
       tokens_out

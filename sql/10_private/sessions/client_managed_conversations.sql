@@ -55,7 +55,9 @@ create or replace function howdah_private.execution_messages_of(execution_id uui
   language sql stable
   set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(to_jsonb(array_agg(howdah_private.message_json(m) order by m.seq)), '[]')
+  select coalesce(to_jsonb(array_agg(howdah_private.message_json(m.seq, m.step_seq, m.role,
+    m.content, m.parts, m.tool_calls, m.tool_call_id, m.covers_from_seq, m.covers_to_seq, m.trust
+    ) order by m.seq)), '[]')
   from howdah.messages as m where m.execution_id = execution_messages_of.execution_id
 $$;
 

@@ -77,7 +77,9 @@ export async function generateHistory(
       }
     };
     await settleAll(Array.from({ length: WRITERS }, write));
-    await pool.query('analyze howdah.sessions, howdah.executions, howdah.steps, howdah.messages');
+    await pool.query(
+      'analyze howdah.sessions, howdah.executions, howdah.steps, howdah_private.message_log',
+    );
     return counts;
   } finally {
     await pool.end();

@@ -186,7 +186,7 @@ export const SAMPLE_STEPS_AND_EXECUTIONS = `
  * round follow in turn, and then the last answer.
  */
 export const SAMPLE_MESSAGES = `
-  insert into howdah.messages (
+  insert into howdah_private.message_log (
     execution_id, seq, id, tenant_id, session_id, step_seq, role, content, tool_calls, tool_call_id, agent_id, trust,
     tokens_in, tokens_out, created_at, parent_seq
   )

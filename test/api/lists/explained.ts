@@ -43,7 +43,7 @@ export async function recordStatements(work: () => Promise<unknown>): Promise<St
 
 /** A query of node-pg as it sends it. */
 type Sent = { text?: string; values?: unknown[]; submit(this: Sent, connection: unknown): unknown };
-const TABLES = /howdah\W+(executions|steps|messages|questions)\b/;
+const TABLES = /howdah\w*\W+(executions|steps|messages|message_log|questions)\b/;
 
 /** Runs statements as a role of a tenant, and returns what their plans did together. */
 export async function explainAs(
@@ -90,7 +90,7 @@ function readsAll(node: Node): boolean {
   const rows = node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0);
   return (
     node['Node Type'] === 'Seq Scan' &&
-    /^(executions|steps|messages|questions|run_tags)/.test(node['Relation Name'] ?? '') &&
+    /^(executions|steps|message_log|questions|run_tags)/.test(node['Relation Name'] ?? '') &&
     node['Actual Loops'] > 0 &&
     rows > 0
   );

@@ -77,7 +77,7 @@ const HISTORY = `
   alter table howdah.executions enable trigger user;
   insert into howdah.steps (execution_id, tenant_id, seq, kind, started_at, finished_at, cost)
   select n.id, n.tenant_id, 1, 'input', n.at, n.at, 0 from numbered as n where n.n % 4 = 3;
-  insert into howdah.messages (execution_id, tenant_id, seq, id, role, trust, session_id, content, created_at)
+  insert into howdah_private.message_log (execution_id, tenant_id, seq, id, role, trust, session_id, content, created_at)
   select e.id, e.tenant_id, 1, e.id, 'user', 'user', e.session_id, e.input, e.created_at
   from howdah.executions as e join numbered as n on n.id = e.id where n.n % 4 = 3 or e.session_id is not null;
   insert into howdah_private.backfills (name) values ('run_tags')`;
@@ -95,7 +95,7 @@ export async function makeLargeTenants(db: Db): Promise<{ large: KnownRows; smal
 
 /** Gathers statistics, and sets the hints of the log, as autovacuum does after so many inserts. */
 export async function settleTables(db: Db): Promise<void> {
-  await db.query('vacuum (analyze) howdah.executions, howdah.steps, howdah.messages');
+  await db.query('vacuum (analyze) howdah.executions, howdah.steps, howdah_private.message_log');
   await db.query('vacuum (analyze) howdah_private.run_tags, howdah.sessions, howdah.tenants');
   await all(db, 'analyze');
 }

@@ -183,10 +183,12 @@ test('a month interrupted before each step resumes there, and nothing is lost or
     if (outcomes !== undefined) break;
     expect(stops).toHaveLength(stopped + 1);
   }
-  expect(stops.map((stop) => stop.replace(/ howdah_private\.([a-z]+)_.*/, ' $1').trim())).toEqual([
+  expect(
+    stops.map((stop) => stop.replace(/ howdah_private\.([a-z_]+)_\d.*/, ' $1').trim()),
+  ).toEqual([
     ...['clear', 'freeze', 'count', 'archive', 'side_rows'],
     ...['detach executions', 'drop executions', 'detach steps', 'drop steps'],
-    ...['detach messages', 'drop messages'],
+    ...['detach message_log', 'drop message_log'],
   ]);
   expect(
     await all(

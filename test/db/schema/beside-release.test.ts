@@ -48,6 +48,8 @@ const KNOWN_TO_BREAK: Readonly<Record<string, string>> = {
   'howdah_private.log_differences(a uuid, b uuid, shared integer) can no longer be called, or gives other columns than jsonb':
     'only howdah.compare_executions calls it, which is replaced together with it',
   'howdah_private.login_tenants.role has to be given': 'no process binds logins; people do',
+  'howdah_private.message_json(m howdah.messages) can no longer be called, or gives other columns than jsonb':
+    'only functions that are replaced together with it call it',
   'howdah_private.prepare_write_back(execution_id uuid) can no longer be called, or gives other columns than jsonb':
     WRITE_BACK,
   'howdah_private.subscribe_mcp(session text, execution_id uuid, mark text) can no longer be called, or gives other columns than void':
@@ -77,6 +79,8 @@ const KNOWN_TO_BE_HEAVY: Readonly<Record<string, string>> = {
     'three of 200,000 runs took 1.1 s; the migration holds the table for a moment anyway',
   '0041_callbacks_of_runs: an update of howdah.executions in one transaction':
     'reads all runs, at 1 to 2 s a million, and changes only those that have a callback',
+  '0044_message_log: a do block, which the parser does not look into':
+    'reads the catalogue, and renames partitions',
 };
 
 const newer = readdirSync(join(PACKAGE_ROOT, 'migrations'))

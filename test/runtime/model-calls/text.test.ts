@@ -127,7 +127,7 @@ test('an input with parts is sent to the model in that form', async () => {
     `with run as (
        insert into howdah.executions (agent_id, input) values ($1, 'picture') returning id, tenant_id
      )
-     insert into howdah.messages (execution_id, seq, tenant_id, role, trust, content, parts)
+     insert into howdah_private.message_log (execution_id, seq, tenant_id, role, trust, content, parts)
      select r.id, 1, r.tenant_id, 'user', 'user', 'picture', $2 from run as r returning execution_id as id`,
     [agent, JSON.stringify(parts)],
   );

@@ -387,12 +387,12 @@ describe('search_messages', () => {
         [user, agent],
       );
       await client.query(
-        `insert into howdah.messages (execution_id, seq, tenant_id, session_id, role, content, trust)
+        `insert into howdah_private.message_log (execution_id, seq, tenant_id, session_id, role, content, trust)
          select e.id, n, e.tenant_id, e.session_id, 'user', 'an elephant with a trunk ' || repeat(md5(n::text) || ' ', 50), 'user'
          from howdah.executions as e cross join generate_series(1, 10) as n where e.user_id = $1 and e.id <> $2`,
         [user, id],
       );
-      await client.query('analyze howdah.sessions, howdah.executions, howdah.messages');
+      await client.query('analyze howdah.sessions, howdah.executions, howdah_private.message_log');
       const search = `select howdah_private.call_search_messages($1, '{"query": "elephant"}') as found`;
       expect((await client.query(search, [id])).rows[0].found.messages).toHaveLength(10);
       const { rows } = await client.query(`explain (analyze, buffers, format json) ${search}`, [

@@ -118,7 +118,7 @@ async function writeHistory(): Promise<void> {
          started_at, finished_at)
        select id, 1, tenant_id, 'output', null, '"y"', now(), now() from written
      )
-     insert into howdah.messages (execution_id, seq, tenant_id, role, content, trust)
+     insert into howdah_private.message_log (execution_id, seq, tenant_id, role, content, trust)
      select id, 1, tenant_id, 'user', 'x', 'user' from written`,
     [agent, user.id, RUNS],
   );

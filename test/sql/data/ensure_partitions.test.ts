@@ -12,6 +12,12 @@ import {
   takeRole,
 } from '../support.ts';
 
+const TABLES: Readonly<Record<string, string>> = {
+  executions: 'howdah.executions',
+  steps: 'howdah.steps',
+  message_log: 'howdah_private.message_log',
+};
+
 describe('ensure_partitions', () => {
   const db = testDatabase();
 
@@ -21,9 +27,10 @@ describe('ensure_partitions', () => {
       db.pool,
       `select i.inhrelid::regclass as name from pg_inherits as i
        join pg_class as c on c.oid = i.inhrelid
-       where i.inhparent::regclass::text ~ '^howdah\\.(executions|steps|messages)$'
+       where i.inhparent = any ($1::regclass[])
          and right(c.relname, 7) > to_char(
            date_trunc('month', now() at time zone 'utc') + interval '3 months', 'YYYY_MM')`,
+      [Object.values(TABLES)],
     );
     for (const { name } of later) await db.pool.query(`drop table ${name}`);
     // A month may have started since the template was migrated.
@@ -36,7 +43,7 @@ describe('ensure_partitions', () => {
       `select c.relname as name, pg_get_expr(c.relpartbound, c.oid) as bounds
        from pg_inherits as i join pg_class as c on c.oid = i.inhrelid
        where i.inhparent = $1::regclass order by c.relname`,
-      [`howdah.${table}`],
+      [TABLES[table]],
     );
 
   test('creates nothing where all partitions exist, however often it is called', async () => {
@@ -47,7 +54,7 @@ describe('ensure_partitions', () => {
     }
   });
 
-  test.each(['executions', 'steps', 'messages'])(
+  test.each(Object.keys(TABLES))(
     'covers last month to three months after %s without a gap',
     async (table) => {
       const partitions = await partitionsOf(table);
@@ -69,7 +76,7 @@ describe('ensure_partitions', () => {
       await all(
         db.pool,
         `select 1 from pg_partitioned_table as p where p.partdefid <> 0 and p.partrelid in
-           ('howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah.messages'::regclass)`,
+           ('howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah_private.message_log'::regclass)`,
       ),
     ).toEqual([]);
   });
@@ -149,12 +156,12 @@ describe('ensure_partitions', () => {
          (select array_agg(t.tgname order by t.tgname) from pg_trigger as t where t.tgrelid = c.oid and not t.tgisinternal),
          c.relrowsecurity, c.relforcerowsecurity, c.reloptions, c.relowner, c.relacl::text)) as shapes
        from pg_inherits as i join pg_class as c on c.oid = i.inhrelid join pg_class as p on p.oid = i.inhparent
-       where i.inhparent in ('howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah.messages'::regclass)
+       where i.inhparent in ('howdah.executions'::regclass, 'howdah.steps'::regclass, 'howdah_private.message_log'::regclass)
        group by p.relname order by 1`,
     );
     expect(shapes).toEqual([
       { parent: 'executions', shapes: '1' },
-      { parent: 'messages', shapes: '1' },
+      { parent: 'message_log', shapes: '1' },
       { parent: 'steps', shapes: '1' },
     ]);
   });
@@ -190,10 +197,8 @@ describe('ensure_partitions', () => {
     const isMissing = async () =>
       (await all(db.pool, `select from howdah.alerts where name = 'partitions_missing'`)).length >
       0;
-    for (const table of ['executions', 'steps', 'messages']) {
-      await db.pool.query(
-        `alter table howdah.${table} detach partition howdah_private.${table}_${month}`,
-      );
+    for (const [table, name] of Object.entries(TABLES)) {
+      await db.pool.query(`alter table ${name} detach partition howdah_private.${table}_${month}`);
     }
     expect([await runs(), await isMissing()]).toEqual([[], true]);
     expect(await one(db.pool, 'select howdah_private.ensure_partitions() as made')).toEqual({
@@ -205,14 +210,14 @@ describe('ensure_partitions', () => {
 
   test('finishes an interrupted detach, then attaches the partition again', async () => {
     await db.pool.query('select howdah_private.ensure_partitions(4)');
-    const [name] = (await partitionsOf('messages')).slice(-1).map((p) => p.name);
+    const [name] = (await partitionsOf('message_log')).slice(-1).map((p) => p.name);
     await rolledBack(db.pool, async (reader) => {
       await reader.query('select count(*) from howdah.messages');
       const detaching = await openSession(db.url);
       await detaching.query(`set lock_timeout = '50ms'`);
       await expect(
         detaching.query(
-          `alter table howdah.messages detach partition howdah_private.${name} concurrently`,
+          `alter table howdah_private.message_log detach partition howdah_private.${name} concurrently`,
         ),
       ).rejects.toMatchObject({ code: '55P03' });
       await detaching.end();
@@ -220,14 +225,14 @@ describe('ensure_partitions', () => {
     expect(await one(db.pool, 'select howdah_private.ensure_partitions(4) as made')).toEqual({
       made: 1,
     });
-    expect((await partitionsOf('messages')).at(-1)).toMatchObject({ name });
+    expect((await partitionsOf('message_log')).at(-1)).toMatchObject({ name });
   });
 
   test('does not attach a month that is being dropped', async () => {
     await rolledBack(db.pool, async (client) => {
-      const [oldest] = await partitionsOf('messages');
+      const [oldest] = await partitionsOf('message_log');
       await client.query(
-        `alter table howdah.messages detach partition howdah_private.${oldest?.name}`,
+        `alter table howdah_private.message_log detach partition howdah_private.${oldest?.name}`,
       );
       const month = `to_date(right('${oldest?.name}', 7), 'YYYY_MM')`;
       await client.query(
@@ -253,16 +258,16 @@ describe('ensure_partitions', () => {
     await ensureMonths(db.pool, month, month, () => holder.query('rollback'));
     expect((await partitionsOf('executions'))[0]?.name).toBe('executions_2020_01');
     await holder.end();
-    for (const table of ['executions', 'steps', 'messages'])
+    for (const table of Object.keys(TABLES))
       await db.pool.query(`drop table howdah_private.${table}_2020_01`);
   });
 
   test('a month can be detached and dropped, because nothing references it', async () => {
     await rolledBack(db.pool, async (client) => {
-      for (const table of ['steps', 'messages', 'executions']) {
+      for (const [table, parent] of Object.entries(TABLES)) {
         const [oldest] = await partitionsOf(table);
         const name = `howdah_private.${oldest?.name}`;
-        await client.query(`alter table howdah.${table} detach partition ${name}`);
+        await client.query(`alter table ${parent} detach partition ${name}`);
         await client.query(`drop table ${name}`);
         const left = await one(client, 'select to_regclass($1) as month', [name]);
         expect(left).toEqual({ month: null });

@@ -206,7 +206,7 @@ describe.each(['anonymise', 'delete'])('erasing a user (%s)', (mode) => {
         'howdah.executions',
         'howdah_private.run_callbacks',
         'howdah.feedback_entries',
-        'howdah.messages',
+        'howdah_private.message_log',
         'howdah.questions',
         'howdah.resources',
         'howdah.sessions',

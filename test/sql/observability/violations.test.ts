@@ -184,13 +184,16 @@ describe('violations', () => {
 
   test('message_gap: a message is missing', async () => {
     expect(
-      await breaking((of) => `delete from howdah.messages where execution_id = '${of.live}'`),
+      await breaking(
+        (of) => `delete from howdah_private.message_log where execution_id = '${of.live}'`,
+      ),
     ).toMatchObject([{ rule: 'message_gap', execution_id: runs.live }]);
   });
 
   test.each(['step', 'message'])('%s_gap: seq counts from 0', async (row) => {
+    const table = row === 'step' ? 'howdah.steps' : 'howdah_private.message_log';
     const rules = await breaking(
-      (of) => `update howdah.${row}s set seq = 0 where execution_id = '${of.done}' and seq = 1`,
+      (of) => `update ${table} set seq = 0 where execution_id = '${of.done}' and seq = 1`,
     );
     expect(rules.map(({ rule }) => rule)).toContain(`${row}_gap`);
   });
@@ -218,7 +221,7 @@ describe('violations', () => {
     'covers_from_seq = 2, covers_to_seq = 1',
   ])('malformed_message: an answer with %s', async (change) => {
     const rules = await breaking(
-      (of) => `update howdah.messages set ${change} where execution_id = '${of.live}'`,
+      (of) => `update howdah_private.message_log set ${change} where execution_id = '${of.live}'`,
     );
     expect(rules).toMatchObject([{ rule: 'malformed_message', execution_id: runs.live }]);
   });
@@ -226,7 +229,7 @@ describe('violations', () => {
   test('malformed_message: a result without its call', async () => {
     const rules = await breaking(
       (of) =>
-        `update howdah.messages set role = 'tool' where execution_id = '${of.live}' and seq = 1`,
+        `update howdah_private.message_log set role = 'tool' where execution_id = '${of.live}' and seq = 1`,
     );
     expect(rules.map((row) => row.rule)).toContain('malformed_message');
   });
@@ -288,30 +291,29 @@ describe('violations', () => {
   test('tool_pairing: a call without a result, a result without a call, a duplicate result', async () => {
     const result = (of: Runs) => `execution_id = '${of.done}' and role = 'tool'`;
     const rules = await breaking(
-      (of) => `update howdah.messages set tool_call_id = 'c2' where ${result(of)}`,
+      (of) => `update howdah_private.message_log set tool_call_id = 'c2' where ${result(of)}`,
     );
     expect(rules).toMatchObject([{ rule: 'tool_pairing' }, { rule: 'tool_pairing' }]);
     expect(
       await breaking(
         (of) =>
-          `update howdah.messages set tool_calls = null where execution_id = '${of.done}' and tool_calls is not null`,
+          `update howdah_private.message_log set tool_calls = null where execution_id = '${of.done}' and tool_calls is not null`,
       ),
     ).toMatchObject([{ rule: 'tool_pairing', execution_id: runs.done }]);
     expect(
       await breaking(
-        (of) => `update howdah.messages set role = 'tool', tool_call_id = 'c1'
+        (of) => `update howdah_private.message_log set role = 'tool', tool_call_id = 'c1'
                  where execution_id = '${of.done}' and seq = 4`,
       ),
     ).toMatchObject([{ rule: 'tool_pairing', execution_id: runs.done }]);
   });
 
-  test.each(['steps', 'messages'])(
+  test.each(['howdah.steps', 'howdah_private.message_log'])(
     'wrong_tenant: %s of a run belong to another tenant',
     async (log) => {
       expect(
         await breaking(
-          (of) =>
-            `update howdah.${log} set tenant_id = '${of.tenant}' where execution_id = '${of.done}'`,
+          (of) => `update ${log} set tenant_id = '${of.tenant}' where execution_id = '${of.done}'`,
         ),
       ).toMatchObject([{ rule: 'wrong_tenant', execution_id: runs.done }]);
     },

@@ -26,7 +26,7 @@ import {
 const TABLES = {
   'howdah.executions': 'id',
   'howdah.steps': 'execution_id',
-  'howdah.messages': 'execution_id',
+  'howdah_private.message_log': 'execution_id',
   'howdah.questions': 'execution_id',
   'howdah.sessions': 'id',
   'howdah_private.run_heads': 'execution_id',
@@ -41,7 +41,7 @@ const PLACES = {
   usage: 'update of children_tokens_in on howdah.executions',
   counters: 'insert on howdah_private.limit_counters',
   steps: 'insert on howdah.steps',
-  messages: 'insert on howdah.messages',
+  messages: 'insert on howdah_private.message_log',
   row: 'update of status on howdah.executions',
   report: 'insert on howdah_private.inbox',
   turn: 'update of live_execution_id on howdah.sessions',

@@ -149,7 +149,7 @@ describe('fork_session', () => {
     await rolledBack(db.pool, async (client) => {
       // A summary of all messages before the run, and of its input.
       await client.query(
-        `insert into howdah.messages (execution_id, seq, tenant_id, session_id, role, content, covers_from_seq, covers_to_seq, trust)
+        `insert into howdah_private.message_log (execution_id, seq, tenant_id, session_id, role, content, covers_from_seq, covers_to_seq, trust)
          select $1, 3, e.tenant_id, e.session_id, 'user', 'They asked twice.', 0, 1, 'internal'
          from howdah.executions as e where e.id = $1`,
         [last],
@@ -229,7 +229,7 @@ describe('fork_session', () => {
     await finish(db.pool, worker, run);
     await rolledBack(db.pool, async (client) => {
       await client.query(
-        `insert into howdah.messages (execution_id, seq, tenant_id, session_id, role, content, trust)
+        `insert into howdah_private.message_log (execution_id, seq, tenant_id, session_id, role, content, trust)
          select $1, 2 + i, e.tenant_id, e.session_id, 'assistant', 'x', 'internal'
          from howdah.executions as e cross join generate_series(1, 2000) as i where e.id = $1`,
         [run],

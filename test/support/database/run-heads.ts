@@ -34,7 +34,7 @@ export async function advanceHead(
        select h.execution_id, h.step_count, h.tenant_id, 'model', 'default', 100, 20, 0.5, h.owner_worker
        from head as h
      )
-     insert into howdah.messages (execution_id, seq, tenant_id, session_id, step_seq, role, content, agent_id, trust)
+     insert into howdah_private.message_log (execution_id, seq, tenant_id, session_id, step_seq, role, content, agent_id, trust)
      select h.execution_id, h.message_count, h.tenant_id, h.session_id, h.step_count, 'assistant', 'Soon.', h.agent_id, 'internal'
      from head as h`,
     [id, trust],

@@ -6,15 +6,9 @@ import type { JsonObject } from '../../../src/json/json.ts';
  * for its whole duration.
  */
 const LARGE = new Set(
-  [
-    'executions',
-    'steps',
-    'messages',
-    'questions',
-    'audit_log',
-    'webhook_deliveries',
-    'resources',
-  ].map((name) => `howdah.${name}`),
+  ['executions', 'steps', 'messages', 'questions', 'audit_log', 'webhook_deliveries', 'resources']
+    .map((name) => `howdah.${name}`)
+    .concat('howdah_private.message_log'),
 );
 
 type Node = JsonObject;

@@ -28,6 +28,17 @@ const FILTERS_OF_RUNS: Readonly<Record<string, boolean>> = {
   priority: false, // the index is for claims, and begins with a status
 };
 
+/**
+ * The indexes and the required columns of the table that stores the rows of a view. PostGraphile
+ * reads only the catalogue of exposed schemas, where a view has neither.
+ */
+const VIEWS: Readonly<Record<string, { indexes: string[][]; required: string }>> = {
+  messages: {
+    indexes: [['execution_id', 'seq'], ['session_id']],
+    required: 'execution_id tenant_id seq id created_at role trust tokens_in tokens_out',
+  },
+};
+
 type GatherHooks = NonNullable<NonNullable<GraphileConfig.Plugin['gather']>['hooks']>;
 type AttributeHook = Extract<GatherHooks['pgCodecs_attribute'], (...args: never) => unknown>;
 type PgClass = Parameters<AttributeHook>[1]['pgClass'];
@@ -44,19 +55,22 @@ export const IndexedColumnsPlugin: GraphileConfig.Plugin = {
   gather: {
     hooks: {
       pgCodecs_attribute(_info, { pgClass, pgAttribute, attribute }) {
-        if (!isTable(pgClass)) return;
+        const indexes = indexesOf(pgClass);
+        if (!indexes) return;
         attribute.extensions ??= Object.create(null) as object;
         const { attname } = pgAttribute;
         attribute.extensions.isIndexed =
           (pgClass.relname === 'executions' ? FILTERS_OF_RUNS[attname] : undefined) ??
-          indexesOf(pgClass).some((columns) => columns.includes(attname));
+          indexes.some((columns) => columns.includes(attname));
+        if (viewOf(pgClass)?.required.split(' ').includes(attname)) attribute.notNull = true;
       },
       pgRelations_relation(_info, { relation, pgConstraint }) {
         const referencing = pgConstraint.getClass();
-        if (!relation.isReferencee || !referencing || !isTable(referencing)) return;
+        const indexes = referencing && indexesOf(referencing);
+        if (!relation.isReferencee || !indexes) return;
         const columns = pgConstraint.getAttributes()?.map((column) => column.attname) ?? [];
         relation.extensions ??= Object.create(null) as object;
-        relation.extensions.isIndexed = indexesOf(referencing).some((index) =>
+        relation.extensions.isIndexed = indexes.some((index) =>
           columns.every((column) => index.includes(column)),
         );
       },
@@ -88,11 +102,13 @@ function isWithoutOrder({ extensions, name }: PgCodec, column: string): boolean 
   return Boolean(extensions?.pg?.schemaName === 'howdah' && WITHOUT_ORDER[name]?.includes(column));
 }
 
-function isTable(table: PgClass): boolean {
-  return table.relkind === 'r' || table.relkind === 'p';
+function viewOf({ relname, getNamespace }: PgClass) {
+  return getNamespace()?.nspname === 'howdah' ? VIEWS[relname] : undefined;
 }
 
-function indexesOf(table: PgClass): string[][] {
+/** Returns the columns of each index. Undefined for a view of other tables. */
+function indexesOf(table: PgClass): string[][] | undefined {
+  if (table.relkind !== 'r' && table.relkind !== 'p') return viewOf(table)?.indexes;
   return table
     .getIndexes()
     .map((index) => index.getKeys().flatMap((column) => (column ? [column.attname] : [])));
