@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { access, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createGzip } from 'node:zlib';
@@ -242,12 +241,25 @@ async function readManifest(folder: string): Promise<Manifest> {
   return manifest;
 }
 
-/** Returns the lines of a file with gzip. A read error rejects the iteration. */
-export function readArchiveLines(path: string): AsyncIterable<string> {
+/**
+ * Yields the lines of a file with gzip. A read error rejects the iteration. Only a line feed ends a
+ * line: `readline` also splits texts at the separators U+2028 and U+2029.
+ */
+export async function* readArchiveLines(path: string): AsyncGenerator<string> {
   const source = createReadStream(path);
-  const plain = createGunzip();
+  const plain = createGunzip().setEncoding('utf8');
   source.on('error', (error) => plain.destroy(error));
-  return createInterface({ input: source.pipe(plain), crlfDelay: Number.POSITIVE_INFINITY });
+  let parts: string[] = [];
+  for await (const piece of source.pipe(plain) as AsyncIterable<string>) {
+    const [end = '', ...lines] = piece.split('\n');
+    parts.push(end);
+    for (const line of lines) {
+      yield parts.join('');
+      parts = [line];
+    }
+  }
+  const rest = parts.join('');
+  if (rest !== '') yield rest;
 }
 
 function archiveError(folder: string, file: string, why: string): HowdahError {

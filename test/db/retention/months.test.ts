@@ -142,7 +142,7 @@ describe('a month that no tenant keeps', () => {
   test('is restored from its archive row by row', async () => {
     const month = (await months())[0] ?? '';
     await db.pool.query(
-      `update howdah.executions set metadata = '{"ü": "\\n\\"", "n": 12345678901234567890.123}' where id = (select id from howdah.executions order by id limit 1)`,
+      `update howdah.executions set metadata = '{"ü": "\\n\\"\\u2028", "n": 12345678901234567890.123}' where id = (select id from howdah.executions order by id limit 1)`,
     );
     const client = await openSession(db.url);
     try {
