@@ -353,7 +353,7 @@ grant select on howdah.messages to howdah_app, howdah_viewer;
 grant select (
   execution_id, tenant_id, seq, id, created_at, role, trust, tokens_in, tokens_out, session_id,
   agent_id, step_seq, parent_seq, covers_from_seq, covers_to_seq, content, parts, tool_calls,
-  tool_call_id
+  tool_call_id, content_is_output
 ) on howdah_private.message_log to howdah_app, howdah_viewer;
 grant select, update, delete on howdah_private.message_log to howdah_eraser;
 

@@ -2157,6 +2157,7 @@ create table howdah_private.message_log (
   parts jsonb,
   tool_calls jsonb,
   tool_call_id text,
+  content_is_output boolean,
   constraint message_log_pkey PRIMARY KEY (execution_id, seq)
 ) partition by RANGE (execution_id);
 alter table howdah_private.message_log enable row level security, force row level security;
@@ -13153,9 +13154,14 @@ begin
       else '{}' end,
     (
       select coalesce(to_jsonb(array_agg(howdah_private.message_json(m.seq, m.step_seq, m.role,
-        m.content, m.parts, m.tool_calls, m.tool_call_id, m.covers_from_seq, m.covers_to_seq,
+        case when m.content_is_output then ( -- as in howdah.messages, in few partitions
+          select s.output #>> '{}' from howdah.steps as s
+          where s.execution_id = m.execution_id and s.seq = m.step_seq
+            and s.execution_id between v_first and v_last
+        ) else m.content end,
+        m.parts, m.tool_calls, m.tool_call_id, m.covers_from_seq, m.covers_to_seq,
         m.trust) order by m.seq)), '[]')
-      from howdah.messages as m
+      from howdah_private.message_log as m
       where m.execution_id = e.id and m.execution_id between v_first and v_last
     ),
     case
@@ -13467,10 +13473,11 @@ begin
     insert into howdah_private.message_log (
       execution_id, seq, tenant_id, session_id, step_seq, role, content, parts, tool_calls,
       tool_call_id, parent_seq, covers_from_seq, covers_to_seq, agent_id, trust, tokens_in,
-      tokens_out
+      tokens_out, content_is_output
     )
     select a.execution_id, a.message_end + m.position, a.tenant_id, a.session_id,
-      a.log_end + commit_steps.step_positions[m.step], m.role, commit_steps.contents[m.i],
+      a.log_end + commit_steps.step_positions[m.step], m.role,
+      case when not m.is_output then commit_steps.contents[m.i] end,
       commit_steps.parts[m.i], commit_steps.tool_calls[m.i], commit_steps.tool_call_ids[m.i],
       coalesce(commit_steps.parent_seqs[m.i], a.message_end + m.position - 1),
       commit_steps.covers_from_seqs[m.i], commit_steps.covers_to_seqs[m.i], a.agent_id,
@@ -13481,10 +13488,15 @@ begin
         when m.role = 'tool' then coalesce(commit_steps.trusts[m.step], 'external')
         else coalesce(commit_steps.trusts[m.step], 'internal') end,
       case m.role when 'assistant' then coalesce(commit_steps.tokens_in[m.step], 0) else 0 end,
-      case m.role when 'assistant' then coalesce(commit_steps.tokens_out[m.step], 0) else 0 end
+      case m.role when 'assistant' then coalesce(commit_steps.tokens_out[m.step], 0) else 0 end,
+      case when m.is_output then true end
     from (
       select i.i, commit_steps.roles[i.i] as role, commit_steps.message_steps[i.i] as step,
-        commit_steps.message_positions[i.i] as position
+        commit_steps.message_positions[i.i] as position,
+        -- a result that the message repeats exactly is stored once, in the step
+        coalesce(commit_steps.kinds[commit_steps.message_steps[i.i]] = 'tool'
+          and commit_steps.roles[i.i] = 'tool' and commit_steps.contents[i.i]
+            = commit_steps.outputs[commit_steps.message_steps[i.i]] #>> '{}', false) as is_output
       from generate_subscripts(commit_steps.roles, 1) as i (i)
     ) as m
     join advanced_heads as a on a.run = commit_steps.step_runs[m.step]
@@ -14412,11 +14424,12 @@ AS $function$
   copied_messages as (
     insert into howdah_private.message_log (
       execution_id, seq, tenant_id, step_seq, role, content, parts, tool_calls, tool_call_id,
-      parent_seq, covers_from_seq, covers_to_seq, agent_id, trust
+      parent_seq, covers_from_seq, covers_to_seq, agent_id, trust, content_is_output
     )
     select copy_log.copy, m.seq, m.tenant_id, m.step_seq, m.role, m.content, m.parts, m.tool_calls,
-      m.tool_call_id, m.parent_seq, m.covers_from_seq, m.covers_to_seq, m.agent_id, m.trust
-    from howdah.messages as m
+      m.tool_call_id, m.parent_seq, m.covers_from_seq, m.covers_to_seq, m.agent_id, m.trust,
+      m.content_is_output
+    from howdah_private.message_log as m
     where m.execution_id = copy_log.original and copy_log.up_to > 0
       and coalesce(m.step_seq, 0) <= copy_log.up_to
     returning 1
@@ -17586,7 +17599,8 @@ AS $function$
     output = howdah_private.erase_output(s.kind, coalesce(s.output, '""')), annotations = null
   where s.execution_id = erase_answer_log.execution_id and s.call_id = erase_answer_log.call_id
     and s.kind in ('answer', 'tool', 'model');
-  update howdah_private.message_log as m set content = '[erased]', parts = null
+  update howdah_private.message_log as m
+  set content = '[erased]', content_is_output = null, parts = null
   where m.execution_id = erase_answer_log.execution_id and m.tool_call_id = erase_answer_log.call_id
 $function$
 ;
@@ -17776,8 +17790,9 @@ begin
   where s.execution_id = any (erase_log.ids);
   get diagnostics steps = row_count;
   update howdah_private.message_log as m
-  set content = case when m.content is not null or m.parts is not null then '[erased]' end,
-    parts = null,
+  set content = case when num_nonnulls(m.content, m.content_is_output, m.parts) > 0
+      then '[erased]' end,
+    content_is_output = null, parts = null,
     tool_calls = howdah_private.erase_calls(m.tool_calls)
   where m.execution_id = any (erase_log.ids);
   get diagnostics messages = row_count;
@@ -19304,8 +19319,9 @@ AS $function$
         where jsonb_typeof(m.parts) <> 'array' or jsonb_typeof(m.tool_calls) <> 'array'
           or (m.role = 'tool') <> (m.tool_call_id is not null)
           or (m.covers_from_seq is null) <> (m.covers_to_seq is null)
-          or m.covers_from_seq > m.covers_to_seq) as malformed_seq
-    from runs as r join howdah.messages as m on m.execution_id = r.id
+          or m.covers_from_seq > m.covers_to_seq
+          or (m.content_is_output and (m.content is not null or m.role <> 'tool'))) as malformed_seq
+    from runs as r join howdah_private.message_log as m on m.execution_id = r.id
     group by m.execution_id
   ),
   broken as materialized (
@@ -45498,6 +45514,8 @@ begin
   when 'messages' then
     update howdah_private.message_log as m
     set content = coalesce(c.texts ->> 'content', m.content),
+      -- the output of the step is encrypted for its own place
+      content_is_output = case when c.texts ->> 'content' is null then m.content_is_output end,
       parts = coalesce((c.documents ->> 'parts')::jsonb, m.parts),
       tool_calls = howdah_private.with_arguments(m.tool_calls, c.arguments)
     from jsonb_to_recordset(write_log_contents.contents)
@@ -46178,7 +46196,11 @@ create view howdah.execution_timeline with (security_invoker=true) as
         END AS said,
     COALESCE((((s.output -> 'usage'::text) -> 'estimated'::text) = 'true'::jsonb), false) AS is_estimated
    FROM ((howdah.steps s
-     LEFT JOIN LATERAL ( SELECT string_agg(t_1.content, ' '::text ORDER BY t_1.seq) AS content,
+     LEFT JOIN LATERAL ( SELECT string_agg(
+                CASE
+                    WHEN t_1.content_is_output THEN (s.output #>> '{}'::text[])
+                    ELSE t_1.content
+                END, ' '::text ORDER BY t_1.seq) AS content,
             string_agg(( SELECT string_agg((((c.call ->> 'name'::text) || ' '::text) || (c.call ->> 'arguments'::text)), ', '::text) AS string_agg
                    FROM jsonb_array_elements(t_1.tool_calls) c(call)), ', '::text) AS calls
            FROM howdah_private.message_log t_1
@@ -46432,7 +46454,12 @@ create view howdah.messages with (security_invoker=true) as
     parent_seq,
     covers_from_seq,
     covers_to_seq,
-    content,
+        CASE
+            WHEN content_is_output THEN ( SELECT (s.output #>> '{}'::text[])
+               FROM howdah.steps s
+              WHERE ((s.execution_id = m.execution_id) AND (s.seq = m.step_seq)))
+            ELSE content
+        END AS content,
     parts,
     tool_calls,
     tool_call_id
@@ -49332,6 +49359,10 @@ grant select on column howdah_private.message_log.agent_id to howdah_viewer;
 grant select on column howdah_private.message_log.content to howdah_app;
 
 grant select on column howdah_private.message_log.content to howdah_viewer;
+
+grant select on column howdah_private.message_log.content_is_output to howdah_app;
+
+grant select on column howdah_private.message_log.content_is_output to howdah_viewer;
 
 grant select on column howdah_private.message_log.covers_from_seq to howdah_app;
 
@@ -55834,6 +55865,8 @@ comment on column howdah_private.login_tenants.role is 'Role of the login within
 comment on column howdah_private.login_tenants.scopes is 'Actions that the login may do, as for API keys: read, run, edit and manage. runs:create alone inserts runs and reads nothing. Null allows everything that the role allows.';
 
 comment on column howdah_private.mcp_sessions.caller is 'User, else API key, that made the row. Null for a token of the whole tenant. No foreign key, because rows expire after a few days.';
+
+comment on column howdah_private.message_log.content_is_output is 'True if the text of the message is the output of its step: steps.output #>> ''{}''. Then content is null. Never false.';
 
 comment on column howdah_private.message_log.covers_from_seq is 'First message that a summary replaces. 0 includes earlier turns of the session. Null if the message is not a summary.';
 

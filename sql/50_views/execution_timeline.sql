@@ -7,7 +7,8 @@ create or replace view howdah.execution_timeline with (security_invoker = true) 
     coalesce(s.output -> 'usage' -> 'estimated' = 'true', false) as is_estimated
   from howdah.steps as s
   left join lateral (
-    select string_agg(t.content, ' ' order by t.seq) as content,
+    select string_agg(case when t.content_is_output then s.output #>> '{}' else t.content end, ' '
+        order by t.seq) as content,
       string_agg((
         select string_agg((c.call ->> 'name') || ' ' || (c.call ->> 'arguments'), ', ')
         from jsonb_array_elements(t.tool_calls) as c (call)

@@ -115,7 +115,7 @@ const COMMIT_STEPS = `howdah_private.commit_steps(${[
 ].join(',')})`;
 
 const LONG_BODIES: Record<string, number> = {
-  [COMMIT_STEPS]: 158,
+  [COMMIT_STEPS]: 164,
   'howdah_private.claim_executions(uuid,uuid[],integer,uuid,integer,uuid[])': 150,
   'howdah_private.claim_due_runs(uuid,uuid[])': 90,
   // Every insert of a run calls it. A call of a nested function would cost up to 5 µs.

@@ -604,6 +604,8 @@ begin
   when 'messages' then
     update howdah_private.message_log as m
     set content = coalesce(c.texts ->> 'content', m.content),
+      -- the output of the step is encrypted for its own place
+      content_is_output = case when c.texts ->> 'content' is null then m.content_is_output end,
       parts = coalesce((c.documents ->> 'parts')::jsonb, m.parts),
       tool_calls = howdah_private.with_arguments(m.tool_calls, c.arguments)
     from jsonb_to_recordset(write_log_contents.contents)

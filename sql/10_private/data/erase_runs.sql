@@ -18,8 +18,9 @@ begin
   where s.execution_id = any (erase_log.ids);
   get diagnostics steps = row_count;
   update howdah_private.message_log as m
-  set content = case when m.content is not null or m.parts is not null then '[erased]' end,
-    parts = null,
+  set content = case when num_nonnulls(m.content, m.content_is_output, m.parts) > 0
+      then '[erased]' end,
+    content_is_output = null, parts = null,
     tool_calls = howdah_private.erase_calls(m.tool_calls)
   where m.execution_id = any (erase_log.ids);
   get diagnostics messages = row_count;
@@ -65,7 +66,8 @@ as $$
     output = howdah_private.erase_output(s.kind, coalesce(s.output, '""')), annotations = null
   where s.execution_id = erase_answer_log.execution_id and s.call_id = erase_answer_log.call_id
     and s.kind in ('answer', 'tool', 'model');
-  update howdah_private.message_log as m set content = '[erased]', parts = null
+  update howdah_private.message_log as m
+  set content = '[erased]', content_is_output = null, parts = null
   where m.execution_id = erase_answer_log.execution_id and m.tool_call_id = erase_answer_log.call_id
 $$;
 

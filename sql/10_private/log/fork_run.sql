@@ -278,11 +278,12 @@ as $$
   copied_messages as (
     insert into howdah_private.message_log (
       execution_id, seq, tenant_id, step_seq, role, content, parts, tool_calls, tool_call_id,
-      parent_seq, covers_from_seq, covers_to_seq, agent_id, trust
+      parent_seq, covers_from_seq, covers_to_seq, agent_id, trust, content_is_output
     )
     select copy_log.copy, m.seq, m.tenant_id, m.step_seq, m.role, m.content, m.parts, m.tool_calls,
-      m.tool_call_id, m.parent_seq, m.covers_from_seq, m.covers_to_seq, m.agent_id, m.trust
-    from howdah.messages as m
+      m.tool_call_id, m.parent_seq, m.covers_from_seq, m.covers_to_seq, m.agent_id, m.trust,
+      m.content_is_output
+    from howdah_private.message_log as m
     where m.execution_id = copy_log.original and copy_log.up_to > 0
       and coalesce(m.step_seq, 0) <= copy_log.up_to
     returning 1

@@ -51,8 +51,9 @@ as $$
         where jsonb_typeof(m.parts) <> 'array' or jsonb_typeof(m.tool_calls) <> 'array'
           or (m.role = 'tool') <> (m.tool_call_id is not null)
           or (m.covers_from_seq is null) <> (m.covers_to_seq is null)
-          or m.covers_from_seq > m.covers_to_seq) as malformed_seq
-    from runs as r join howdah.messages as m on m.execution_id = r.id
+          or m.covers_from_seq > m.covers_to_seq
+          or (m.content_is_output and (m.content is not null or m.role <> 'tool'))) as malformed_seq
+    from runs as r join howdah_private.message_log as m on m.execution_id = r.id
     group by m.execution_id
   ),
   broken as materialized (

@@ -123,9 +123,14 @@ begin
       else '{}' end,
     (
       select coalesce(to_jsonb(array_agg(howdah_private.message_json(m.seq, m.step_seq, m.role,
-        m.content, m.parts, m.tool_calls, m.tool_call_id, m.covers_from_seq, m.covers_to_seq,
+        case when m.content_is_output then ( -- as in howdah.messages, in few partitions
+          select s.output #>> '{}' from howdah.steps as s
+          where s.execution_id = m.execution_id and s.seq = m.step_seq
+            and s.execution_id between v_first and v_last
+        ) else m.content end,
+        m.parts, m.tool_calls, m.tool_call_id, m.covers_from_seq, m.covers_to_seq,
         m.trust) order by m.seq)), '[]')
-      from howdah.messages as m
+      from howdah_private.message_log as m
       where m.execution_id = e.id and m.execution_id between v_first and v_last
     ),
     case

@@ -171,10 +171,11 @@ begin
     insert into howdah_private.message_log (
       execution_id, seq, tenant_id, session_id, step_seq, role, content, parts, tool_calls,
       tool_call_id, parent_seq, covers_from_seq, covers_to_seq, agent_id, trust, tokens_in,
-      tokens_out
+      tokens_out, content_is_output
     )
     select a.execution_id, a.message_end + m.position, a.tenant_id, a.session_id,
-      a.log_end + commit_steps.step_positions[m.step], m.role, commit_steps.contents[m.i],
+      a.log_end + commit_steps.step_positions[m.step], m.role,
+      case when not m.is_output then commit_steps.contents[m.i] end,
       commit_steps.parts[m.i], commit_steps.tool_calls[m.i], commit_steps.tool_call_ids[m.i],
       coalesce(commit_steps.parent_seqs[m.i], a.message_end + m.position - 1),
       commit_steps.covers_from_seqs[m.i], commit_steps.covers_to_seqs[m.i], a.agent_id,
@@ -185,10 +186,15 @@ begin
         when m.role = 'tool' then coalesce(commit_steps.trusts[m.step], 'external')
         else coalesce(commit_steps.trusts[m.step], 'internal') end,
       case m.role when 'assistant' then coalesce(commit_steps.tokens_in[m.step], 0) else 0 end,
-      case m.role when 'assistant' then coalesce(commit_steps.tokens_out[m.step], 0) else 0 end
+      case m.role when 'assistant' then coalesce(commit_steps.tokens_out[m.step], 0) else 0 end,
+      case when m.is_output then true end
     from (
       select i.i, commit_steps.roles[i.i] as role, commit_steps.message_steps[i.i] as step,
-        commit_steps.message_positions[i.i] as position
+        commit_steps.message_positions[i.i] as position,
+        -- a result that the message repeats exactly is stored once, in the step
+        coalesce(commit_steps.kinds[commit_steps.message_steps[i.i]] = 'tool'
+          and commit_steps.roles[i.i] = 'tool' and commit_steps.contents[i.i]
+            = commit_steps.outputs[commit_steps.message_steps[i.i]] #>> '{}', false) as is_output
       from generate_subscripts(commit_steps.roles, 1) as i (i)
     ) as m
     join advanced_heads as a on a.run = commit_steps.step_runs[m.step]

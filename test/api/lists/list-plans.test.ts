@@ -275,6 +275,7 @@ describe('a view of one run', () => {
     execution_timeline: 'execution_id',
     execution_tree: 'root_execution_id',
     message_sources: 'execution_id',
+    messages: 'execution_id',
     plan_tasks: 'execution_id',
     routing_decisions: 'execution_id',
   };

@@ -38,6 +38,8 @@ test('messages keep their rows and texts when they move apart, and back with the
     all(db.pool, 'select * from howdah.messages where execution_id = $1 order by seq', [id]);
   const before = await shown();
   expect(before.map(({ content }) => content)).toEqual(['x', 'shipped', '{"a":1}', '{"error":{}}']);
+  const stored = 'select count(content)::int as texts from howdah_private.message_log';
+  expect(await one(db.pool, stored)).toEqual({ texts: 3 });
   await undoMigrations(db);
   expect(await shown()).toEqual(before);
   expect(
@@ -45,6 +47,7 @@ test('messages keep their rows and texts when they move apart, and back with the
   ).toEqual({ relkind: 'p' });
   await migrateUp(db.url, migrateQueue);
   expect(await shown()).toEqual(before);
+  expect(await one(db.pool, stored)).toEqual({ texts: 4 });
 });
 
 test('a view of users of the table is named, and nothing changes', async () => {

@@ -15,7 +15,7 @@ export const WEIGHTS: Readonly<Record<string, number>> = {
   ExecutionTimeline: 6,
   ExecutionTree: 9,
   Failure: 5,
-  Message: 3,
+  Message: 6,
   MessageSource: 14,
   ModelUsage: 8,
   PlanTask: 13,
