@@ -71,9 +71,9 @@ const KNOWN_TO_BE_HEAVY: Readonly<Record<string, string>> = {
     'the column is new, so all its values are null: with a million deliveries it took 0.3 s',
   '0028_viewer_role: a do block, which the parser does not look into': 'creates a role',
   '0037_systems_that_insert: a do block, which the parser does not look into': 'creates a role',
-  '0050_one_rollup_of_usage: a do block, which the parser does not look into':
+  '0048_one_rollup_of_usage: a do block, which the parser does not look into':
     'replaces views, which takes no time',
-  '0052_histograms_of_durations: a do block, which the parser does not look into':
+  '0050_histograms_of_durations: a do block, which the parser does not look into':
     'replaces views, which takes no time',
   '0040_indexes_for_tenants: an index on howdah.executions, built while writers wait':
     'three of 200,000 runs took 1.1 s; the migration holds the table for a moment anyway',

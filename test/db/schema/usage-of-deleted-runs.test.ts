@@ -18,10 +18,10 @@ import {
 } from '../../sql/support.ts';
 import { createDatabaseOfAllMonths } from '../../support/database.ts';
 
-// Migration 0050 moves the usage of deleted runs into the rollup, and its down migration takes it
+// Migration 0048 moves the usage of deleted runs into the rollup, and its down migration takes it
 // out again: what the rollup counts beyond the runs that exist.
 
-/** The tables before 0050, and the same figures of runs that still exist. */
+/** The tables before 0048, and the same figures of runs that still exist. */
 const TABLES: Record<string, { stored: string; direct: string }> = {
   runs: {
     stored: `select agent_id, sum(runs)::int as runs, sum(completed)::int as completed, sum(failed)::int as failed,
@@ -122,7 +122,7 @@ test('migrations down and up keep the usage of deleted runs, beside runs that ex
   const seen = await views();
   expect(limits).toHaveLength(30);
 
-  while ((await migrateDown(db.url, false))[0] !== '0050_one_rollup_of_usage');
+  while ((await migrateDown(db.url, false))[0] !== '0048_one_rollup_of_usage');
   expect(await figures(db.pool, 'stored')).toEqual(direct);
 
   await migrateUp(db.url, migrateQueue);
