@@ -132,7 +132,8 @@ const ordersOf = (type: string) =>
 /** Filters of columns. The others are conditions on rows of other tables, `and`, `or` and `not`. */
 const columnsOf = (type: string) =>
   Object.values(fieldsOf(type)).flatMap(({ name, type: of }) => {
-    const compared = schema.getType(String(of).replace(/Filter$/, ''));
+    // a filter that compares a column; `agentExists` is a plain Boolean
+    const compared = schema.getType(/(.*)Filter$/.exec(String(of))?.[1] ?? '');
     return isScalarType(compared) || isEnumType(compared) ? [name] : [];
   });
 
