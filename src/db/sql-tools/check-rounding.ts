@@ -1,7 +1,7 @@
 import { isJsonNumber } from '../../json/exact-number.ts';
 import { hasMembers, type Json, type JsonObject } from '../../json/json.ts';
 import { storableJson } from '../../json/storable-json.ts';
-import type { PoolClient } from '../connection/pool.ts';
+import { type PoolClient, quoteName, quoteText } from '../connection/pool.ts';
 import { boundQuery } from './sql-sandbox.ts';
 
 /** An argument of a function: its name, and its type as Postgres writes it. */
@@ -33,7 +33,8 @@ export async function checkRounding(
   timeoutMs: number,
 ): Promise<void> {
   if (passed.every(({ name, type }) => EXACT.test(type) || !hasNumber(args[name] ?? null))) return;
-  const [rounded] = await boundQuery(client, roundedIn(columns), storableJson(args), timeoutMs);
+  const statement = roundedIn(passed, columns);
+  const [rounded] = await boundQuery(client, statement, storableJson(args), timeoutMs);
   if (rounded) throw new RoundedArgumentError(rounded);
 }
 
@@ -46,11 +47,16 @@ function hasNumber(value: Json): boolean {
  * Returns a statement for the name of an argument with such a number. It compares each number with
  * the number in the same place of the converted arguments.
  */
-function roundedIn(columns: string): string {
+function roundedIn(passed: readonly TypedArgument[], columns: string): string {
+  const amounts = passed // the JSON of money is a text
+    .filter(({ type }) => type === 'money')
+    .map(({ name }) => `, ${quoteText(name)}, a.${quoteName(name)}::numeric`)
+    .join('');
   return `with recursive values_of (name, given, taken) as (
       select g.key, g.value, t.args -> g.key
       from jsonb_each($1::jsonb) as g,
-        (select to_jsonb(a.*) as args from jsonb_to_record($1::jsonb) as a (${columns})) as t
+        (select to_jsonb(a.*) || jsonb_build_object(${amounts.slice(2)}) as args
+          from jsonb_to_record($1::jsonb) as a (${columns})) as t
       union all
       select v.name, p.given, p.taken
       from values_of as v cross join lateral (

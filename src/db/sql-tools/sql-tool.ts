@@ -181,9 +181,20 @@ async function prepareStatement(
   const passed = fn.arguments
     .filter(({ name }) => Object.hasOwn(args, name))
     .map(({ name, type }) => ({ name, type: types.get(type) ?? type }));
-  const columns = passed.map(({ name, type }) => `${quoteName(name)} ${type}`).join(', ');
+  const columns = passed.map(({ name, type }) => `${quoteName(name)} ${readAs(type)}`).join(', ');
   await checkRounding(client, passed, args, columns, timeoutMs);
   return statementOf(fn, passed, columns);
+}
+
+const INTEGER = /^(smallint|integer|bigint)$/;
+
+/** Returns the type as which an argument is read. Integers do not read `1e3` from text. */
+const readAs = (type: string): string => (INTEGER.test(type) ? 'numeric' : type);
+
+/** Returns the expression for an argument. A fraction is no integer, and is not rounded to one. */
+function passedAs({ name, type }: TypedArgument): string {
+  const column = `a.${quoteName(name)}`;
+  return INTEGER.test(type) ? `trim_scale(${column})::text::${type}` : column;
 }
 
 /**
@@ -192,7 +203,7 @@ async function prepareStatement(
  * `r` might be a column or an argument of that name.
  */
 function statementOf(fn: SqlFunction, passed: readonly TypedArgument[], columns: string): string {
-  const named = passed.map(({ name }) => `${quoteName(name)} => a.${quoteName(name)}`).join(', ');
+  const named = passed.map((one) => `${quoteName(one.name)} => ${passedAs(one)}`).join(', ');
   const source =
     passed.length > 0 ? `jsonb_to_record($1::jsonb) as a (${columns})` : '(select $1::jsonb) as a';
   const target = `${quoteName(fn.schema)}.${quoteName(fn.function)}(${named})`;

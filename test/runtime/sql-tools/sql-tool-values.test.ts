@@ -41,6 +41,7 @@ const FUNCTIONS = `
   create function exact() returns numeric language sql as $$ select 0.10000000000000000001 $$;
   create function not_a_number() returns float8 language sql as $$ select 'NaN'::float8 $$;
   create function takes_large(n bigint) returns text language sql as $$ select n::text $$;
+  create function takes_money(m money) returns text language sql as $$ select m::numeric::text $$;
   create domain weight as float8;
   create type spot as (at float8, label text);
   create function floats(n float8 default 0, r real default 0, a float8[] default '{}', w weight default 0,
@@ -180,6 +181,30 @@ describe('arguments', () => {
   test('too large for a JavaScript number are exact, also as a text', async () => {
     for (const n of ['9007199254740993', '"9007199254740993"']) {
       expect(await resultOf('takes_large', `{"n": ${n}}`)).toBe('9007199254740993');
+    }
+  });
+
+  test.each(['9007199254740993.0', '90071992547409930e-1', '9.007199254740993E15'])(
+    'whole, however spelled: %s',
+    async (n) => {
+      expect(await resultOf('takes_large', `{"n": ${n}}`)).toBe('9007199254740993');
+    },
+  );
+
+  test('with a fraction are no integers, also as a text', async () => {
+    for (const n of ['9007199254740993.5', '"1.5"']) {
+      expect(await resultOf('takes_large', `{"n": ${n}}`)).toMatch(/invalid_arguments|tool_failed/);
+    }
+  });
+
+  test('that an amount of money would round are refused', async () => {
+    expect(await resultOf('takes_money', '{"m": 12345678901234.56}')).toBe('12345678901234.56');
+    for (const m of ['1.005', '12345678901234.567']) {
+      const { error } = JSON.parse(await resultOf('takes_money', `{"m": ${m}}`));
+      expect(error).toMatchObject({
+        code: 'invalid_arguments',
+        message: expect.stringMatching(/^m has a number/),
+      });
     }
   });
 
