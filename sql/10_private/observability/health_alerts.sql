@@ -194,6 +194,12 @@ as $$
   ) as c
   where l.name = 'connections_near_max' and c.taken >= c.most * l.threshold / 100
   union all
+  select l.name, null, 'server', null,
+    format('%s %% of the queue of notifications are unread', round(q.percent, 2))
+  from howdah_private.alert_limits as l
+  cross join (select 100 * pg_notification_queue_usage()::numeric as percent) as q
+  where l.name = 'notifications_unread' and q.percent >= l.threshold
+  union all
   select l.name, null, d.datname, null,
     format('the oldest row is %s transactions old', age(d.datfrozenxid))
   from howdah_private.alert_limits as l cross join pg_database as d

@@ -36,7 +36,12 @@ beforeAll(async () => {
 
 // Connections, transactions and their age are those of the whole server, which other tests also
 // use.
-const OF_THE_SERVER = ['connections_near_max', 'transaction_ids_old', 'transaction_long'];
+const OF_THE_SERVER = [
+  'connections_near_max',
+  'notifications_unread',
+  'transaction_ids_old',
+  'transaction_long',
+];
 const alerts = (client: Pick<pg.Pool, 'query'>, name?: string) =>
   all<Alert>(
     client as pg.Pool,
@@ -328,6 +333,7 @@ describe('server alerts', () => {
 
   test.each([
     ['connections_near_max', /^\d+ of \d+ connections are in use$/],
+    ['notifications_unread', /^\d+\.\d+ % of the queue of notifications are unread$/],
     ['transaction_ids_old', /^the oldest row is \d+ transactions old$/],
   ])('%s: at and above its threshold', async (name, detail) => {
     await rolledBack(db.pool, async (client) => {
