@@ -9,7 +9,7 @@ const FILL: Readonly<Record<string, string>> = {
   usage: 'howdah_private.backfill_usage',
 };
 
-/** What a migration created and what is not yet filled with what existed before. */
+/** Progress of filling a new table with what existed before its migration. */
 export type Backfill = {
   name: string;
   /** Runs that began before this time are read. Null before the first batch. */

@@ -24,7 +24,7 @@ export type MigrationStatus = {
   /** Migrations applied by a newer release. This release does not know what they made. */
   newer: string[];
   sql: 'current' | 'outdated';
-  /** What a migration created and what is not yet filled with what existed before. */
+  /** Backfills that are not complete. */
   backfills: Backfill[];
 };
 
