@@ -53754,7 +53754,7 @@ comment on column howdah.agents.max_steps is 'Maximum number of model answers in
 
 comment on column howdah.agents.max_tokens is 'Maximum tokens of a run and the runs below it; null for no limit.';
 
-comment on column howdah.agents.name is 'The name.';
+comment on column howdah.agents.name is 'Unique among the agents of the tenant that are not deleted.';
 
 comment on column howdah.agents.output_schema is 'JSON Schema that the answer must satisfy. The parsed answer is executions.output_data.';
 
@@ -53841,7 +53841,7 @@ comment on column howdah.api_keys.last_used_at is 'Time of the last use, accurat
 
 comment on column howdah.api_keys.made_without_login is 'True if a request without a login created the key, or such a key did. A server that requires a login refuses the key.';
 
-comment on column howdah.api_keys.name is 'The name.';
+comment on column howdah.api_keys.name is 'What the key is for, in at most 100 characters.';
 
 comment on column howdah.api_keys.prefix is 'Public part of the key: hwd_ and an id.';
 
@@ -54643,7 +54643,7 @@ comment on column howdah.mcp_servers.is_active is 'False disables the row withou
 
 comment on column howdah.mcp_servers.is_guarded is 'False if a caller who may name addresses of the machine wrote a private address. Workers then connect to this address. Otherwise they connect only to public addresses, or to those of HOWDAH_EGRESS_ALLOW.';
 
-comment on column howdah.mcp_servers.name is 'The name.';
+comment on column howdah.mcp_servers.name is 'Name of the server: at most 32 letters, digits, _ and -.';
 
 comment on column howdah.mcp_servers.sampling_model_id is 'Model that answers sampling requests of the server, within the budget of the run: at most 10 for a call, of at most 256 kB. Null refuses these requests.';
 
@@ -54901,7 +54901,7 @@ comment on column howdah.output_filters.id is 'Primary key, a uuid v7; the order
 
 comment on column howdah.output_filters.is_active is 'False disables the row without deleting it.';
 
-comment on column howdah.output_filters.name is 'The name.';
+comment on column howdah.output_filters.name is 'Name of the filter: at most 64 letters, digits, _ and -.';
 
 comment on column howdah.output_filters.pattern is 'Regular expression of PostgreSQL without back-references. (?i) at the start ignores case.';
 
@@ -55134,7 +55134,7 @@ comment on column howdah.schedules.last_execution_id is 'Run that the last time 
 
 comment on column howdah.schedules.metadata is 'Tags of the application.';
 
-comment on column howdah.schedules.name is 'The name.';
+comment on column howdah.schedules.name is 'Unique among the schedules of the tenant.';
 
 comment on column howdah.schedules.next_at is 'Time of the next run, set by the database. Null while paused.';
 
@@ -55281,7 +55281,7 @@ comment on column howdah.skills.id is 'Primary key, a uuid v7; the order of ids 
 
 comment on column howdah.skills.is_active is 'False omits the skill from later versions of its agents.';
 
-comment on column howdah.skills.name is 'The name.';
+comment on column howdah.skills.name is 'Name of the skill: at most 64 letters, digits, _ and -.';
 
 comment on column howdah.skills.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 
@@ -55464,7 +55464,7 @@ comment on column howdah.tools.is_guarded is 'False if a caller who may name add
 
 comment on column howdah.tools.kind is 'sql: a function of this database; http: a request to an API; custom: a TypeScript function registered in code.';
 
-comment on column howdah.tools.name is 'The name.';
+comment on column howdah.tools.name is 'Name of the tool: at most 64 letters, digits, _ and -.';
 
 comment on column howdah.tools.parameters is 'JSON Schema of the arguments, which are checked before each call.';
 
@@ -55785,7 +55785,7 @@ comment on column howdah.workflows.max_steps is 'Maximum number of answers of th
 
 comment on column howdah.workflows.max_tokens is 'Maximum number of tokens of a run together with its members.';
 
-comment on column howdah.workflows.name is 'The name.';
+comment on column howdah.workflows.name is 'Unique among the workflows of the tenant that are not deleted.';
 
 comment on column howdah.workflows.tenant_id is 'The tenant that owns the row; no other tenant can see it.';
 

@@ -18,7 +18,7 @@ const LAYERS = [
   ['src/db', 'src/providers', 'src/secrets', 'src/telemetry', 'src/tools'],
   ['src/engines'],
   ['src/runtime'],
-  ['src/systems', 'src/mcp-server', 'src/client'],
+  ['src/resources', 'src/systems', 'src/mcp-server', 'src/client'],
   ['workers', 'src/api', 'src/cli'],
 ] as const;
 
@@ -177,7 +177,7 @@ const HOMES: Record<string, RegExp> = {
   ws: /^src\/api\//,
   yaml: /^src\/systems\//,
   // parses external input; contracts, client, json and runtime import only types
-  zod: /^(src\/(api|cli|db|json|providers|settings|systems|tools)|workers)\/|^src\/config\.ts$/,
+  zod: /^(src\/(api|cli|db|json|providers|resources|settings|systems|tools)|workers)\/|^src\/config\.ts$/,
 };
 
 type SourceFile = { path: string; text: string; imports: string[] };

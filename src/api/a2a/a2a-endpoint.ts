@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { Config } from '../../config.ts';
+import { RequestRefusal } from '../../resources/request-refusal.ts';
 import {
   type ProtocolRequest,
   registerConversationEndpoint,
 } from '../conversation-protocols/conversation-endpoint.ts';
-import { RequestRefusal } from '../errors/request-refusal.ts';
 import type { OpenRequests } from '../limits/open-requests.ts';
 import type { RestOptions } from '../rest/serve.ts';
 import type { RpcId } from './a2a-schema.ts';

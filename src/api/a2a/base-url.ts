@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import type { Config } from '../../config.ts';
 import { inBrackets } from '../../network/addresses.ts';
-import { RequestRefusal } from '../errors/request-refusal.ts';
+import { RequestRefusal } from '../../resources/request-refusal.ts';
 import { localNames } from '../http/loopback-guard.ts';
 
 export type BaseUrlOptions = Partial<Pick<Config, 'publicUrl'>> & Pick<Config, 'host'>;

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { Json } from '../../json/json.ts';
+import { RequestRefusal } from '../../resources/request-refusal.ts';
 import type { ProtocolRequest } from '../conversation-protocols/conversation-endpoint.ts';
-import { RequestRefusal } from '../errors/request-refusal.ts';
 import { readJson } from '../http/json-body.ts';
 import { findUnstorable } from '../http/jsonb-safety.ts';
 import { mostBytesFor } from '../login/rights.ts';

@@ -1,11 +1,11 @@
 import type { FastifyInstance } from 'fastify';
+import { noSuch } from '../../resources/request-refusal.ts';
 import {
   type ProtocolRequest,
   registerConversationEndpoint,
   wantsTree,
 } from '../conversation-protocols/conversation-endpoint.ts';
 import { cancelConversationRun } from '../conversation-protocols/conversation-runs.ts';
-import { noSuch } from '../errors/request-refusal.ts';
 import { followRun } from '../events/follow-run.ts';
 import { onAbort } from '../http/on-abort.ts';
 import type { Leaving, OpenRequests } from '../limits/open-requests.ts';

@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Queryable } from '../../db/connection/pool.ts';
+import { RequestRefusal } from '../../resources/request-refusal.ts';
 import {
   answerQuestionOfRun,
   type StartedRun,
 } from '../conversation-protocols/conversation-runs.ts';
 import { conversationState } from '../conversation-protocols/conversation-state.ts';
-import { RequestRefusal } from '../errors/request-refusal.ts';
 import { withTraceparent } from '../http/traceparent.ts';
 import type { ApprovalDecision, ChatTurn, UiChatRequest } from './ui-chat-request.ts';
 

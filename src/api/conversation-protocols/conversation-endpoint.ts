@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { switchText } from '../../resources/fields.ts';
+import { noSuch, RequestRefusal } from '../../resources/request-refusal.ts';
 import { answerFailure, type ErrorAnswer, errorAnswerOf } from '../errors/answer-error.ts';
-import { noSuch, RequestRefusal } from '../errors/request-refusal.ts';
 import type { RunSource } from '../events/follow-run.ts';
 import { createStreamSources, type StreamSources } from '../events/stream-sources.ts';
-import { switchText } from '../http/fields.ts';
 import type { OpenRequest, OpenRequests } from '../limits/open-requests.ts';
 import {
   createRunRequests,

@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 import { HowdahError } from '../../contracts/errors.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
+import { RequestRefusal } from '../../resources/request-refusal.ts';
 import { BUSY, RETRY_AFTER } from '../http/request-queue.ts';
 import { explainFailure } from './database-errors.ts';
 import { PROBLEM_TYPE, problem } from './problem.ts';
-import { RequestRefusal } from './request-refusal.ts';
 import { restHint } from './rest-hints.ts';
 
 /** Logs an error that the client did not see, with the id that the client got. */

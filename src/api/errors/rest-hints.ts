@@ -1,42 +1,30 @@
-/**
- * The REST collections that show the rows of a table, where the path is not the name of the table.
- */
-const PATHS: Readonly<Record<string, string>> = {
+import { allResources } from '../../resources/all-resources.ts';
+
+/** The paths of rows that are no resources. */
+const OTHER_PATHS: Readonly<Record<string, string>> = {
   agent_systems: '/agent-systems',
-  agents: '/api/agents',
-  alert_rules: '/api/alert-rules',
-  api_keys: '/api/api-keys',
-  approvals: '/api/approvals',
+  agent_versions: '/api/agents/ID/versions',
   audit_log: '/api/audit-log',
+  connected_accounts: '/api/connected-accounts',
   execution_timeline: '/api/executions/ID/steps',
   executions: '/api/executions',
-  grants: '/api/grants',
-  hooks: '/api/hooks',
-  limits: '/api/limits',
-  mcp_servers: '/api/mcp-servers',
-  models: '/api/models',
-  output_filters: '/api/output-filters',
+  feedback_entries: '/api/executions/ID/feedback',
+  inbound_deliveries: '/api/inbound-deliveries',
   prompt_versions: '/api/prompts/ID/versions',
-  prompts: '/api/prompts',
   questions: '/api/questions',
-  resources: '/api/resources',
-  retention_policies: '/api/retention-policies',
-  schedules: '/api/schedules',
-  secrets: '/api/secrets',
   sessions: '/sessions',
   setting_values: '/api/settings',
   settings: '/api/settings',
   skill_versions: '/api/skills/ID/versions',
-  skills: '/api/skills',
-  tool_policies: '/api/tool-policies',
-  tools: '/api/tools',
-  users: '/api/users',
   version_labels: '/api/agents/ID/versions',
+  watched_rows: '/api/watched-rows',
   webhook_deliveries: '/api/webhook-deliveries',
-  webhooks: '/api/webhooks',
-  agent_versions: '/api/agents/ID/versions',
   workflow_versions: '/api/workflows/ID/versions',
-  workflows: '/api/workflows',
+};
+/** The paths of REST that show the rows of a table. */
+const PATHS: Readonly<Record<string, string>> = {
+  ...OTHER_PATHS,
+  ...Object.fromEntries(allResources.map(({ table, path }) => [table, path])),
 };
 
 /** The REST requests for functions that hints name. */

@@ -7,8 +7,8 @@ import { FORGET_MS, POLL_MS, RESTS_PER_READ, SeenSteps } from '../../db/feed/fol
 import { endOf, LATE_MS, type LogFilter, type LogSpan } from '../../db/feed/step-log.ts';
 import { jsonRows } from '../../db/queries/json-rows.ts';
 import { queriesWithin } from '../../db/queries/queries.ts';
+import { noSuch } from '../../resources/request-refusal.ts';
 import { errorAnswerOf } from '../errors/answer-error.ts';
-import { noSuch } from '../errors/request-refusal.ts';
 import { type LogLine, readLogLines } from './log-lines.ts';
 
 /** Most lines of one read. */

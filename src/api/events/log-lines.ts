@@ -3,7 +3,7 @@ import type { Queryable } from '../../db/connection/pool.ts';
 import { type LogFilter, type LogSpan, stepLog } from '../../db/feed/step-log.ts';
 import { type JsonPage, jsonPage, jsonRows } from '../../db/queries/json-rows.ts';
 import { queriesWithin } from '../../db/queries/queries.ts';
-import { count, id, object, time } from '../http/fields.ts';
+import { count, id, object, time } from '../../resources/fields.ts';
 
 /** A line of the log. */
 export const lineSchema = z

@@ -5,8 +5,8 @@ import { EXECUTION_STATUSES } from '../../contracts/runs/step.ts';
 import type { Queryable } from '../../db/connection/pool.ts';
 import { jsonPage, jsonRow } from '../../db/queries/json-rows.ts';
 import { RUN_COUNTERS, runCounter } from '../../db/queries/run-counters.ts';
-import { noSuch } from '../errors/request-refusal.ts';
-import { id, json, object, time } from '../http/fields.ts';
+import { id, json, object, time } from '../../resources/fields.ts';
+import { noSuch } from '../../resources/request-refusal.ts';
 
 /** Names that other systems use for our statuses. They are accepted in filters. */
 const STATUS_ALIASES: Readonly<Record<string, string>> = { pending: 'queued', started: 'running' };

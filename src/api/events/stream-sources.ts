@@ -10,7 +10,7 @@ import {
   readRunPlaces,
   treeCursors,
 } from '../../db/feed/tree-rows.ts';
-import { noSuch } from '../errors/request-refusal.ts';
+import { noSuch } from '../../resources/request-refusal.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import { readAhead } from '../feed/read-ahead.ts';
 import type { VisibilityGuard } from '../graphql/subscriptions/visibility-guard.ts';

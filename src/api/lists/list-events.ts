@@ -15,7 +15,7 @@ import { parseListCursor } from '../../db/lists/list-cursor.ts';
 import type { ListFeed } from '../../db/lists/list-feed.ts';
 import type { ListEvent } from '../../db/lists/list-subscriber.ts';
 import type { JsonObject } from '../../json/json.ts';
-import { RequestRefusal } from '../errors/request-refusal.ts';
+import { RequestRefusal } from '../../resources/request-refusal.ts';
 import { onAbort } from '../http/on-abort.ts';
 import type { Identity } from '../login/auth-result.ts';
 

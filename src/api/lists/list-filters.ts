@@ -7,7 +7,7 @@ import { runCounter } from '../../db/queries/run-counters.ts';
 import type { JsonObject } from '../../json/json.ts';
 import { isJsonObject } from '../../json/json.ts';
 import { parseJson } from '../../json/parse-json.ts';
-import { RequestRefusal } from '../errors/request-refusal.ts';
+import { RequestRefusal } from '../../resources/request-refusal.ts';
 import { shownExecution } from '../events/run-rows.ts';
 import { findUnstorable } from '../http/jsonb-safety.ts';
 

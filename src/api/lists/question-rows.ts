@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 import type { Collection } from '../../db/queries/row-collection.ts';
-import { columnList } from '../http/column-list.ts';
-import { id, json, object, time } from '../http/fields.ts';
+import { columnList } from '../../resources/column-list.ts';
+import { id, json, object, time } from '../../resources/fields.ts';
 
 const text = z.string().nullable();
 

@@ -6,7 +6,7 @@ import type { FollowedCollection } from '../../db/lists/list-changes.ts';
 import { jsonRows } from '../../db/queries/json-rows.ts';
 import type { Collection, Condition } from '../../db/queries/row-collection.ts';
 import type { Json } from '../../json/json.ts';
-import { id, json, object, time } from '../http/fields.ts';
+import { id, json, object, time } from '../../resources/fields.ts';
 import { conditionsOf, objectIn } from './list-filters.ts';
 
 const text = z.string().nullable();

@@ -2,8 +2,8 @@ import type { FastifyReply } from 'fastify';
 import type { z } from 'zod';
 import type { RunError } from '../../contracts/errors.ts';
 import { isJsonObject, type Json } from '../../json/json.ts';
+import { RequestRefusal } from '../../resources/request-refusal.ts';
 import type { ErrorAnswer } from '../errors/answer-error.ts';
-import { RequestRefusal } from '../errors/request-refusal.ts';
 import { RETRY_AFTER } from '../http/request-queue.ts';
 import type { openAiErrorBody } from './completion-schemas.ts';
 

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { RequestRefusal } from '../errors/request-refusal.ts';
+import { RequestRefusal } from '../../resources/request-refusal.ts';
 import { sentenceOf, zodMessage } from '../errors/zod-messages.ts';
 import { readJson } from '../http/json-body.ts';
 import { findUnstorable } from '../http/jsonb-safety.ts';

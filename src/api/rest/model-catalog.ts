@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { MODEL_PURPOSES } from '../../contracts/agents/model.ts';
 import { catalogPage } from '../../db/access/model-catalog.ts';
 import { findVendor, VENDORS } from '../../providers/vendors.ts';
-import { RequestRefusal } from '../errors/request-refusal.ts';
-import { object, page, pageOf } from '../http/fields.ts';
+import { object, page, pageOf } from '../../resources/fields.ts';
+import { RequestRefusal } from '../../resources/request-refusal.ts';
 import { pageAnswer, wordsIn } from './framework/pagination.ts';
 import { type Route, route } from './framework/route.ts';
 

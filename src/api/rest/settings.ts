@@ -6,7 +6,7 @@ import {
   removeSetting,
   type Setting,
 } from '../../db/queries/settings.ts';
-import { RequestRefusal } from '../errors/request-refusal.ts';
+import { RequestRefusal } from '../../resources/request-refusal.ts';
 import { type Route, route } from './framework/route.ts';
 
 const setting = z

@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { enumLabels } from '../../contracts/enum-labels.generated.ts';
-
+import { anyCase, id, page, pageOf } from '../../resources/fields.ts';
 import { statusSchema } from '../events/run-rows.ts';
-import { anyCase, id, page, pageOf } from '../http/fields.ts';
 import { openList } from '../lists/list-events.ts';
 import {
   callersWatchedRows,

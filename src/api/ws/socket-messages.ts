@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { RUN_EVENTS } from '../../contracts/runs/stream-event.ts';
-import { id } from '../http/fields.ts';
+import { id } from '../../resources/fields.ts';
 import type { SocketPath } from '../http/openapi.ts';
 import { executeBody } from '../rest/runs/execute.ts';
 import { answerFields } from '../rest/runs/questions.ts';

@@ -1,4 +1,4 @@
-import { RequestRefusal } from '../errors/request-refusal.ts';
+import { RequestRefusal } from '../../resources/request-refusal.ts';
 import type { Identity } from '../login/auth-result.ts';
 import type { Route, RouteContext, RouteInput } from '../rest/framework/route.ts';
 import { workOnce } from '../rest/idempotency.ts';

@@ -11,11 +11,13 @@ import {
 } from '../../../packaging/licences.ts';
 import { migrateUp } from '../../../src/db/schema/migrate.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
+import { allResources } from '../../../src/resources/all-resources.ts';
 import { systemFileSchema } from '../../../src/systems/schema/file-schema.ts';
 import { migrateQueue } from '../../../workers/queue/migrate-queue.ts';
 import { catalogFunction, usualModelsFile } from '../catalog/catalog-function.ts';
 import { sql, startInFolder, withDatabase } from '../server.ts';
 import { clientOperations } from './client-operations.ts';
+import { columnComments } from './column-comments.ts';
 import { renderCommandMetadata } from './command-metadata.ts';
 import { enumLabels } from './enum-labels.ts';
 import { modelVendorsFunction } from './model-vendors.ts';
@@ -30,8 +32,8 @@ const check = process.argv.includes('--check');
 const server = await startInFolder();
 const name = `howdah_generate_${process.pid}`;
 let stale = 0;
-/** True if files above were made with earlier labels, so that all must be made again. */
-let hasNewLabels = false;
+/** True if files above were made with earlier labels or comments, so all must be made again. */
+let hasNewCatalog = false;
 // Written before the database is created, because the next two files are part of the database.
 const systemSchema = systemFileSchema();
 write('src/systems/agent-system.v1.json', `${JSON.stringify(systemSchema, null, 2)}\n`);
@@ -46,7 +48,9 @@ try {
   await sql(server.url, `create database ${name}`);
   const url = withDatabase(server.url, name);
   await migrateUp(url, migrateQueue);
-  hasNewLabels = write('src/contracts/enum-labels.generated.ts', await enumLabels(url));
+  const tables = allResources.map(({ table }) => table);
+  hasNewCatalog = write('src/contracts/enum-labels.generated.ts', await enumLabels(url));
+  if (write('src/db/catalog.generated.ts', await columnComments(url, tables))) hasNewCatalog = true;
   write('src/db/schema.generated.ts', kyselyTypes(url));
   write('sql/schema.sql', await dumpSchema(url));
   write('sql/messages.txt', await sqlMessages(url));
@@ -63,7 +67,7 @@ try {
   await server.stop();
 }
 process.exitCode = stale > 0 ? 1 : 0;
-if (hasNewLabels && !check) {
+if (hasNewCatalog && !check) {
   const again = spawnSync(process.execPath, process.argv.slice(1), { stdio: 'inherit' });
   process.exitCode = again.status ?? 1;
 }

@@ -2,7 +2,7 @@ import '../environment.ts';
 import { GraphQLError } from 'postgraphile/graphql';
 import { endWhenLeft } from '../../../concurrency/merge-iterators.ts';
 import type { StreamEvent } from '../../../contracts/runs/stream-event.ts';
-import { RequestRefusal } from '../../errors/request-refusal.ts';
+import { RequestRefusal } from '../../../resources/request-refusal.ts';
 import { runEvents } from '../../events/run-events.ts';
 import { parseRunCursor, parseSessionCursor, sessionEvents } from '../../events/session-events.ts';
 import type { StreamSources } from '../../events/stream-sources.ts';

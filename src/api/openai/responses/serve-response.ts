@@ -1,9 +1,9 @@
+import { RequestRefusal } from '../../../resources/request-refusal.ts';
 import {
   answerQuestionOfRun,
   readRunSnapshot,
   type StartedRun,
 } from '../../conversation-protocols/conversation-runs.ts';
-import { RequestRefusal } from '../../errors/request-refusal.ts';
 import { uuidIn, wireId } from '../ids.ts';
 import { openAiError } from '../openai-errors.ts';
 import type { OpenAiRequest } from '../openai-request.ts';

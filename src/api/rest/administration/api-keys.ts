@@ -1,40 +1,14 @@
 import { z } from 'zod';
 import { findRow } from '../../../db/queries/row-collection.ts';
-import { noSuch } from '../../errors/request-refusal.ts';
-import { byId, id, role, time } from '../../http/fields.ts';
-import { createResource } from '../definitions/definitions.ts';
-import { crudRoutes, shownRow } from '../framework/crud-resource.ts';
+import { apiKeys } from '../../../resources/administration/api-keys.ts';
+import { byId, id, role, time } from '../../../resources/fields.ts';
+import { noSuch } from '../../../resources/request-refusal.ts';
+import { resourceRoutes, shownRow } from '../framework/resource-routes.ts';
 import { type Route, route } from '../framework/route.ts';
 
 const scopes = z.array(z.enum(['read', 'run', 'edit', 'manage']));
 
 /** API keys, without their secrets. Only the name of a key changes. */
-const apiKeys = createResource({
-  path: '/api/api-keys',
-  one: 'API key',
-  table: 'api_keys',
-  name: 'ApiKey',
-  // The time of the last use is no change of the key.
-  stamp: 't.name, t.revoked_at',
-  columns: { name: z.string().describe('What the key is for, in at most 100 characters') },
-  readOnly: {
-    prefix: z.string().describe('The beginning of the key, by which it is found'),
-    user_id: id.nullable(),
-    role,
-    scopes: scopes.nullable().describe('The actions of the key; null: all of its role'),
-    expires_at: time.nullable(),
-    last_used_at: time.nullable(),
-    revoked_at: time.nullable(),
-    created_by: z.string(),
-    created_at: time,
-    made_without_login: z
-      .boolean()
-      .describe('Whether a server that requires a login refuses the key'),
-  },
-  filters: { name: z.string().optional(), prefix: z.string().optional(), user_id: id.optional() },
-  fieldAliases: { api_key_id: 'id' },
-});
-
 const shown = { 200: { description: 'The API key', schema: apiKeys.row } };
 
 const create = route({
@@ -95,8 +69,4 @@ const revoke = route({
 });
 
 /** Routes of API keys. A key is revoked and not deleted, so that the log can name it. */
-export const apiKeyRoutes: Route[] = [
-  ...crudRoutes(apiKeys).filter(({ method }) => method !== 'POST' && method !== 'DELETE'),
-  create,
-  revoke,
-];
+export const apiKeyRoutes: Route[] = [...resourceRoutes(apiKeys), create, revoke];

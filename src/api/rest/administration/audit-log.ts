@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { listAuditLog } from '../../../db/access/audit-log.ts';
-import { id, object, page, pageOf, time } from '../../http/fields.ts';
+import { id, object, page, pageOf, time } from '../../../resources/fields.ts';
 import { numberIn, pageAnswer } from '../framework/pagination.ts';
 import { type Route, route } from '../framework/route.ts';
 

@@ -3,35 +3,17 @@ import type { SealedSecret } from '../../../contracts/secret.ts';
 import { putSecretStatement } from '../../../db/access/secrets.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { findRow } from '../../../db/queries/row-collection.ts';
-import { noSuch, RequestRefusal, staleMatch } from '../../errors/request-refusal.ts';
-import { byId, flag, id, time } from '../../http/fields.ts';
-import { createResource } from '../definitions/definitions.ts';
-import { crudRoutes, shownRow } from '../framework/crud-resource.ts';
+import { secrets } from '../../../resources/administration/secrets.ts';
+import { byId, flag } from '../../../resources/fields.ts';
+import { noSuch, RequestRefusal, staleMatch } from '../../../resources/request-refusal.ts';
 import { tagToMatch } from '../framework/if-match.ts';
+import { resourceRoutes, shownRow } from '../framework/resource-routes.ts';
 import { type Route, type RouteContext, type RouteResponse, route } from '../framework/route.ts';
 
 /**
  * Secrets. This process seals a value before the value is sent to the database, and no route
  * returns one.
  */
-const secrets = createResource({
-  path: '/api/secrets',
-  one: 'secret',
-  table: 'secrets',
-  name: 'Secret',
-  columns: { name: z.string().describe('The name: letters, digits, _ . and -') },
-  readOnly: {
-    fingerprint: z.string().describe('Equal for equal values of the tenant'),
-    last_four: z.string().nullable(),
-    version: z.int().describe('The number of values that the secret has had'),
-    created_by: id.nullable(),
-    rotated_at: time.nullable(),
-    created_at: time,
-    updated_at: time,
-  },
-  filters: { name: z.string().optional() },
-});
-
 const value = z.string().describe('The value: at most 64 KB of text. No answer contains it');
 const shown = { description: 'The secret, without its value', schema: secrets.row };
 const ofOne = { tag: 'secrets', path: '/api/secrets/{id}', params: byId } as const;
@@ -122,7 +104,7 @@ const remove = route({
 
 /** Routes of secrets. Values are only written. */
 export const secretRoutes: Route[] = [
-  ...crudRoutes(secrets).filter(({ method }) => method === 'GET'),
+  ...resourceRoutes(secrets).filter(({ method }) => method === 'GET'),
   create,
   rotate,
   remove,

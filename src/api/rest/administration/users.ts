@@ -1,29 +1,9 @@
 import { z } from 'zod';
 import { eraseUser } from '../../../db/queries/personal-data.ts';
-import { byId, flag, id, object, optionalText, role, time } from '../../http/fields.ts';
-import { createResource } from '../definitions/definitions.ts';
-import { crudRoutes } from '../framework/crud-resource.ts';
+import { users } from '../../../resources/administration/users.ts';
+import { byId, id, object } from '../../../resources/fields.ts';
+import { resourceRoutes } from '../framework/resource-routes.ts';
 import { type Route, route } from '../framework/route.ts';
-
-const users = createResource({
-  path: '/api/users',
-  one: 'user',
-  table: 'users',
-  name: 'User',
-  columns: {
-    username: z.string().describe('Unique among the users of the tenant'),
-    email: optionalText,
-    role: role.optional().describe('member by default'),
-    is_active: z.boolean().optional().describe('False takes the access away within a second'),
-  },
-  readOnly: { created_at: time, updated_at: time },
-  filters: {
-    username: z.string().optional(),
-    role: role.optional(),
-    is_active: flag.optional(),
-  },
-  fieldAliases: { user_id: 'id' },
-});
 
 const erase = route({
   method: 'POST',
@@ -61,7 +41,4 @@ const erase = route({
 });
 
 /** Routes of users. A user is not deleted like a row, but erased with everything of that user. */
-export const userRoutes: Route[] = [
-  ...crudRoutes(users).filter(({ method }) => method !== 'DELETE'),
-  erase,
-];
+export const userRoutes: Route[] = [...resourceRoutes(users), erase];

@@ -3,76 +3,17 @@ import { withOffload } from '../../../concurrency/offload.ts';
 import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
 import type { Json } from '../../../json/json.ts';
-import {
-  type HookExpressions,
-  mapDelivery,
-  refuseUnreadableHook,
-} from '../../../runtime/inbound/map-delivery.ts';
-import { noSuch } from '../../errors/request-refusal.ts';
-import { columnList } from '../../http/column-list.ts';
-import {
-  anyCase,
-  byId,
-  flag,
-  id,
-  object,
-  optionalInt,
-  optionalText,
-  page,
-  pageOf,
-  time,
-} from '../../http/fields.ts';
-import { createResource } from '../definitions/definitions.ts';
-import { subjectByName, withSubjectIds } from '../definitions/subject-names.ts';
-import { crudRoutes } from '../framework/crud-resource.ts';
-import { answerPage, equalTo } from '../framework/pagination.ts';
+import { inboundHooks } from '../../../resources/automation/inbound-hooks.ts';
+import { columnList } from '../../../resources/column-list.ts';
+import { equalTo } from '../../../resources/equal-to.ts';
+import { anyCase, byId, id, object, page, pageOf, time } from '../../../resources/fields.ts';
+import { noSuch } from '../../../resources/request-refusal.ts';
+import { type HookExpressions, mapDelivery } from '../../../runtime/inbound/map-delivery.ts';
+import { answerPage } from '../framework/pagination.ts';
+import { resourceRoutes } from '../framework/resource-routes.ts';
 import { type Route, route } from '../framework/route.ts';
 
-const verification = z.enum(enumLabels.hook_verification);
 const expressions = z.record(z.string(), z.string());
-
-const inboundHooks = createResource({
-  path: '/api/inbound-hooks',
-  one: 'inbound hook',
-  table: 'inbound_hooks',
-  name: 'InboundHook',
-  columns: {
-    name: z.string().describe('The last part of the path: lower-case letters, digits, _ and -'),
-    description: z.string().optional(),
-    verification,
-    secret_name: z.string().describe('The secret that verifies requests; see docs/secrets.md'),
-    previous_secret_name: optionalText.describe('A second secret that is accepted while it is set'),
-    secret_header: optionalText.describe('The header with a shared secret'),
-    agent_id: id.nullable().optional(),
-    workflow_id: id.nullable().optional(),
-    condition: optionalText.describe('A CEL expression over body and headers'),
-    mapping: expressions.optional().describe('CEL expressions by name; see docs/inbound-hooks.md'),
-    session_key: optionalText.describe('A CEL expression; one value is one session'),
-    debounce_key: optionalText.describe('A CEL expression'),
-    debounce_ms: optionalInt,
-    reply: expressions.nullable().optional().describe('{url, secret_name, body, field}'),
-    is_active: z.boolean().optional(),
-  },
-  more: subjectByName,
-  readOnly: { user_id: id.nullable(), created_at: time, updated_at: time },
-  computed: { path: { sql: 'howdah.inbound_hooks_path(t)', schema: z.string() } },
-  filters: {
-    name: z.string().optional(),
-    verification: verification.optional(),
-    agent_id: id.optional(),
-    workflow_id: id.optional(),
-    is_active: flag.optional(),
-  },
-  async valuesOf(body, db) {
-    const { reply, ...hook } = body as Partial<Omit<HookExpressions, 'reply'>> & {
-      reply?: { body?: string } | null;
-    };
-    const expressions = { ...hook, reply: reply?.body ?? null };
-    const { rows } = await db.query<{ id: string }>('select howdah.current_tenant() as id');
-    await withOffload(rows[0]?.id ?? '', undefined, () => refuseUnreadableHook(expressions));
-    return withSubjectIds(body, db);
-  },
-});
 
 const STATUSES = enumLabels.inbound_status;
 
@@ -116,7 +57,7 @@ const testResult = z
 
 /** Routes of inbound hooks and their deliveries, and the test of a mapping. */
 export const inboundHookRoutes: Route[] = [
-  ...crudRoutes(inboundHooks),
+  ...resourceRoutes(inboundHooks),
   route({
     method: 'POST',
     path: '/api/inbound-hooks/{id}/test',

@@ -3,68 +3,19 @@ import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { signingKeyRowsOn } from '../../../db/access/signing-keys.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
+import { webhooks } from '../../../resources/automation/webhooks.ts';
+import { columnList } from '../../../resources/column-list.ts';
+import { equalTo } from '../../../resources/equal-to.ts';
+import { anyCase, byId, id, object, page, pageOf, time } from '../../../resources/fields.ts';
+import { noSuch } from '../../../resources/request-refusal.ts';
 import { issueSigningKey } from '../../../secrets/signing-keys.ts';
-import { noSuch } from '../../errors/request-refusal.ts';
-import { columnList } from '../../http/column-list.ts';
-import {
-  anyCase,
-  byId,
-  flag,
-  id,
-  object,
-  optionalText,
-  page,
-  pageOf,
-  time,
-} from '../../http/fields.ts';
-import { createResource } from '../definitions/definitions.ts';
-import { subjectByName, withSubjectIds } from '../definitions/subject-names.ts';
-import { crudRoutes } from '../framework/crud-resource.ts';
-import { answerPage, equalTo } from '../framework/pagination.ts';
+import { answerPage } from '../framework/pagination.ts';
+import { resourceRoutes } from '../framework/resource-routes.ts';
 import { type Route, type RouteContext, type RouteInput, route } from '../framework/route.ts';
 
 const signingKey = z
   .string()
   .describe('The key that verifies deliveries: whsec_ and Base64. It is shown once');
-
-const webhooks = createResource({
-  path: '/api/webhooks',
-  one: 'webhook',
-  table: 'webhooks',
-  name: 'Webhook',
-  columns: {
-    url: z.string().describe('The address that deliveries are sent to by POST'),
-    events: z.array(z.string()).optional().describe('The events to send; see docs/webhooks.md'),
-    description: z.string().optional(),
-    agent_id: id.nullable().optional().describe('Only runs of this agent'),
-    workflow_id: id.nullable().optional().describe('Only runs of this workflow'),
-    secret_name: optionalText.describe(
-      'The secret that signs deliveries; without one, a key is generated. See docs/webhooks.md',
-    ),
-    previous_secret_name: optionalText.describe(
-      'The previous secret, which also signs while it is set',
-    ),
-    is_active: z.boolean().optional(),
-  },
-  more: subjectByName,
-  valuesOf: withSubjectIds,
-  readOnly: { disabled_because: z.string().nullable(), created_at: time, updated_at: time },
-  filters: {
-    url: z.string().optional(),
-    agent_id: id.optional(),
-    workflow_id: id.optional(),
-    is_active: flag.optional(),
-  },
-  shownOnce: {
-    fields: { signing_key: signingKey.nullable() },
-    async create(db, webhookId, { secret_name }, { context: { secrets }, tenantId }) {
-      if (secret_name != null) return { signing_key: null };
-      const rows = signingKeyRowsOn(db, tenantId, { webhookId, rotates: false });
-      const { signing_key } = await issueSigningKey(secrets, tenantId, rows);
-      return { signing_key };
-    },
-  },
-});
 
 const STATUSES = enumLabels.delivery_status;
 
@@ -149,7 +100,7 @@ async function issueKey(
 
 /** Routes of webhooks, their keys and their deliveries, including repeated delivery. */
 export const webhookRoutes: Route[] = [
-  ...crudRoutes(webhooks),
+  ...resourceRoutes(webhooks),
   route({
     ...issuing,
     path: '/api/webhooks/{id}/signing-key',

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { jsonRow, jsonRows } from '../../../db/queries/json-rows.ts';
 import { findRow } from '../../../db/queries/row-collection.ts';
-import { noSuch } from '../../errors/request-refusal.ts';
-import { byId, id } from '../../http/fields.ts';
-import { crudRoutes, shownRow } from '../framework/crud-resource.ts';
+import { byId, id } from '../../../resources/fields.ts';
+import { noSuch } from '../../../resources/request-refusal.ts';
+import { resourceRoutes, shownRow } from '../framework/resource-routes.ts';
 import { type Route, route } from '../framework/route.ts';
 import { agents } from './agents.ts';
 import { performance } from './performance.ts';
@@ -34,7 +34,7 @@ export const agentRoutes: Route[] = [
       return shownRow(agents, found);
     },
   }),
-  ...crudRoutes(agents),
+  ...resourceRoutes(agents),
   route({
     method: 'POST',
     path: '/api/agents/{id}/set-default',

@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import { exportDocument } from '../../../db/access/agent-systems.ts';
 import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
+import { columnList } from '../../../resources/column-list.ts';
+import { equalTo } from '../../../resources/equal-to.ts';
+import { byId, flag, id, object, page, pageOf, time } from '../../../resources/fields.ts';
+import { noSuch } from '../../../resources/request-refusal.ts';
 import { applySystems, readSystems, type SystemFile, trySystems } from '../../../systems/apply.ts';
 import { threadReader } from '../../../systems/file-reader.ts';
 import { writeFile } from '../../../systems/write-file.ts';
-import { noSuch } from '../../errors/request-refusal.ts';
-import { columnList } from '../../http/column-list.ts';
-import { byId, flag, id, object, page, pageOf, time } from '../../http/fields.ts';
-import { answerPage, equalTo } from '../framework/pagination.ts';
+import { answerPage } from '../framework/pagination.ts';
 import { type Route, route } from '../framework/route.ts';
 
 const YAML = ['application/yaml', 'application/x-yaml', 'text/yaml', 'text/x-yaml'] as const;

@@ -1,214 +1,28 @@
-import { z } from 'zod';
-import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
-import type { Queryable } from '../../../db/connection/pool.ts';
-import { columnList } from '../../http/column-list.ts';
-import {
-  flag,
-  id,
-  names,
-  object,
-  optionalBigint,
-  optionalInt,
-  optionalNumber,
-  optionalText,
-} from '../../http/fields.ts';
-import type { CrudResource } from '../framework/crud-resource.ts';
-import { versionedColumns } from './definitions.ts';
+import { agents as described } from '../../../resources/definitions/agents.ts';
+import type { Resource } from '../../../resources/resource.ts';
 import { providerConfig } from './provider-config-aliases.ts';
 import { configFields, readConfigs, shownConfigs, writeConfigs } from './provider-configs.ts';
 
-const engine = z.enum(enumLabels.agent_engine);
-const contextPolicy = z.enum(enumLabels.context_policy);
-
-const columns = {
-  name: z.string().describe('Unique among the agents of the tenant that are not deleted'),
-  description: z.string().optional(),
-  instruction: z.string().optional(),
-  system_prompt: optionalText,
-  use_history: z.boolean().optional(),
-  human_input: z.boolean().optional().describe('Whether the agent may ask a person'),
-  is_active: z.boolean().optional(),
-  is_default: z
-    .boolean()
-    .optional()
-    .describe('Whether it is the default of its user, or of the tenant'),
-  user_id: id.nullable().optional(),
-  engine: engine.optional(),
-  engine_configuration: object.optional(),
-  capabilities: names.optional(),
-  domain: optionalText,
-  output_schema: object.nullable().optional(),
-  context_policy: contextPolicy.optional(),
-  allow_empty: z.boolean().optional().describe('Whether an answer without a text may end a run'),
-  prompt_id: id.nullable().optional(),
-  prompt_values: object.optional(),
-  max_steps: optionalInt,
-  max_tokens: optionalBigint,
-  max_cost: optionalNumber,
-  max_seconds: optionalInt,
-  retry_for: optionalInt.describe(
-    'Seconds for which failed model calls are repeated when no fallback model is left',
-  ),
-};
-
-/** A model of an agent in the format of other systems. Models with `is_default` come first. */
-const modelUse = z.strictObject({
-  model: z.string(),
-  is_default: z.boolean().optional(),
-  request_params: object.optional(),
-});
-type ModelUse = z.output<typeof modelUse>;
-
-const parts = {
-  model: optionalText.describe('The name of the model; `default` when absent'),
-  models: z
-    .array(z.union([z.string(), modelUse]))
-    .optional()
-    .describe('The model and its fallback models, in order'),
-  request_params: object.optional().describe('Parameters of requests to the first model'),
-  tools: names.optional().describe('Names of tools'),
-  servers: names.optional().describe('Names of MCP servers'),
-  skills: names.optional().describe('Names of skills, in their order'),
-  ...configFields,
-};
-
-/**
- * Returns a SQL expression for the names of the models, tools, servers or skills of an agent, in
- * order.
- */
-const namesOf = (table: string, of: string, key: string, order: string) =>
-  `array(select y.name from howdah.${table} as x join howdah.${of} as y on y.id = x.${key}
-    where x.agent_id = t.id ${order})`;
-const models = namesOf(
-  'agent_models',
-  'models',
-  'model_id',
-  `and x.purpose = 'llm' order by x.position`,
-);
-
-const shownParts = `(select v.version from howdah.agent_versions as v where v.id = t.current_version_id) as version,
-  (${models})[1] as model, ${models} as models,
-  coalesce((select x.request_params from howdah.agent_models as x where x.agent_id = t.id and x.purpose = 'llm'
-    order by x.position limit 1), '{}') as request_params,
-  ${namesOf('agent_tools', 'tools', 'tool_id', 'order by y.name')} as tools,
-  ${namesOf('agent_servers', 'mcp_servers', 'server_id', 'order by y.name')} as servers,
-  ${namesOf('agent_skills', 'skills', 'skill_id', 'order by x.position, y.name')} as skills,
-  ${shownConfigs}`;
-
 const shownConfig = providerConfig.nullable();
 
-/** Agents, whose models, tools, servers and skills are given by name. */
-export const agents: CrudResource = {
-  path: '/api/agents',
-  one: 'agent',
+/** Agents as REST shows them: with the provider configurations of other systems. */
+export const agents: Resource = {
+  ...described,
   collection: {
-    table: 'agents',
-    living: 't.deleted_at is null',
-    shown: `${columnList({ id, ...columns, ...versionedColumns })},
-      t.id as agent_id, t.is_active as active, ${shownParts}`,
+    ...described.collection,
+    shown: `${described.collection.shown}, ${shownConfigs}`,
   },
-  row: z
-    .object({
-      id,
-      ...z.object(columns).required().shape,
-      ...versionedColumns,
-      agent_id: id.describe('The same as id'),
-      active: z.boolean().describe('The same as is_active'),
-      version: z.int().nullable(),
-      model: z.string().nullable(),
-      models: names,
-      request_params: object,
-      tools: names,
-      servers: names,
-      skills: names,
+  row: described.row
+    .extend({
       llm_provider_config: shownConfig,
       tts_provider_config: shownConfig,
       stt_provider_config: shownConfig,
     })
     .meta({ id: 'Agent' }),
-  fields: z.strictObject({ ...columns, ...parts }),
-  columns: Object.keys(columns),
-  fieldAliases: { agent_id: 'id' },
-  shownAliases: ['active'],
-  filters: {
-    query: {
-      name: z.string().optional(),
-      is_active: flag.optional(),
-      domain: z.string().optional(),
-      capability: z.string().optional(),
-      agent_system_id: id.optional(),
-    },
-    conditions: ({ name, is_active, domain, capability, agent_system_id }) => [
-      ...(name === undefined ? [] : [['t.name = ?', name] as const]),
-      ...(is_active === undefined ? [] : [['t.is_active = ?', is_active] as const]),
-      ...(domain === undefined ? [] : [['t.domain = ?', domain] as const]),
-      ...(capability === undefined ? [] : [['? = any (t.capabilities)', capability] as const]),
-      ...(agent_system_id === undefined
-        ? []
-        : [['t.agent_system_id = ?', agent_system_id] as const]),
-    ],
-  },
-  async writeParts(db, agentId, body, { context, tenantId, isWhole }) {
-    const { model, models, request_params, tools, servers, skills } = body;
+  fields: described.fields.extend(configFields),
+  async writeParts(db, agentId, body, { isWhole, ...writer }) {
     const before = await readConfigs(db, agentId);
-    if (isWhole || model !== undefined || models !== undefined) {
-      await setModels(db, agentId, { model, models, request_params, isWhole });
-    } else if (request_params !== undefined) {
-      const params = JSON.stringify(request_params);
-      await db.query('select howdah_private.set_request_params($1, $2)', [agentId, params]);
-    }
-    if (isWhole || tools !== undefined) {
-      await db.query('select howdah_private.set_agent_tools($1, $2)', [agentId, tools ?? []]);
-    }
-    if (isWhole || servers !== undefined) {
-      await db.query('select howdah_private.set_agent_servers($1, $2)', [agentId, servers ?? []]);
-    }
-    if (isWhole || skills !== undefined) {
-      await db.query('select howdah_private.set_agent_skills($1, $2)', [agentId, skills ?? []]);
-    }
-    await writeConfigs({ db, agentId, tenantId, secrets: context.secrets, isWhole }, body, before);
-  },
-  async remove(db, agentId) {
-    await db.query('select (howdah.delete_agent($1)).id', [agentId]);
+    await described.writeParts?.(db, agentId, body, { isWhole, ...writer });
+    await writeConfigs({ db, agentId, ...writer, isWhole }, body, before);
   },
 };
-
-type Models = { model?: unknown; models?: unknown; request_params?: unknown; isWhole: boolean };
-
-/**
- * Sets the models of an agent. In a PATCH, `model` without `models` replaces the first model and
- * leaves the models behind it.
- */
-async function setModels(
-  db: Queryable,
-  agentId: string,
-  { model, models, request_params, isWhole }: Models,
-) {
-  const uses = ((models ?? []) as (string | ModelUse)[]).map(
-    (one): ModelUse => (typeof one === 'string' ? { model: one } : one),
-  );
-  const sorted = uses.toSorted(
-    (a, b) => Number(b.is_default ?? false) - Number(a.is_default ?? false),
-  );
-  const named = sorted.map((one) => one.model);
-  const all = models !== undefined || isWhole ? named : await fallbackModelsOf(db, agentId);
-  const first = model === undefined ? all[0] : ((model as string | null) ?? undefined);
-  const rest = all.filter((name) => name !== first);
-  const order = first === undefined ? rest : [first, ...rest];
-  const params = request_params ?? sorted.find((one) => one.model === first)?.request_params;
-  const isDefaultMeant = order.length === 0 && params !== undefined;
-  await db.query(`select howdah_private.set_agent_models($1, 'llm', $2, $3)`, [
-    agentId,
-    isDefaultMeant && Object.keys(params as object).length > 0 ? ['default'] : order,
-    params === undefined ? null : JSON.stringify(params),
-  ]);
-}
-
-async function fallbackModelsOf(db: Queryable, agentId: string): Promise<string[]> {
-  const { rows } = await db.query<{ name: string }>(
-    `select m.name from howdah.agent_models as x join howdah.models as m on m.id = x.model_id
-     where x.agent_id = $1 and x.purpose = 'llm' and x.position > 1 order by x.position`,
-    [agentId],
-  );
-  return rows.map(({ name }) => name);
-}

@@ -1,19 +1,23 @@
 import { z } from 'zod';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { type Condition, listRows } from '../../../db/queries/row-collection.ts';
-import { noSuch, RequestRefusal } from '../../errors/request-refusal.ts';
-import { byId, flag, names, object, page, pageOf } from '../../http/fields.ts';
-import { alertRules } from '../automation/alert-rules.ts';
+import { alertRules } from '../../../resources/automation/alert-rules.ts';
+import { mcpServers } from '../../../resources/definitions/mcp-servers.ts';
+import { models } from '../../../resources/definitions/models.ts';
+import { prompts } from '../../../resources/definitions/prompts.ts';
+import { resources } from '../../../resources/definitions/resources.ts';
+import { skills } from '../../../resources/definitions/skills.ts';
+import { tools } from '../../../resources/definitions/tools.ts';
+import { workflows } from '../../../resources/definitions/workflows.ts';
+import { byId, flag, names, object, page, pageOf } from '../../../resources/fields.ts';
+import { noSuch, RequestRefusal } from '../../../resources/request-refusal.ts';
 import { scheduleRoutes } from '../automation/schedules.ts';
-import { crudRoutes } from '../framework/crud-resource.ts';
 import { idIn, pageAnswer } from '../framework/pagination.ts';
+import { resourceRoutes } from '../framework/resource-routes.ts';
 import { type Route, route } from '../framework/route.ts';
-import { mcpServers, models, prompts, skills, tools } from './definitions.ts';
 import { testModel } from './model-test.ts';
 import { workflowPerformance } from './performance.ts';
-import { resources } from './resources.ts';
 import { versionRoutes } from './versions.ts';
-import { workflows } from './workflows.ts';
 
 /** A tool in the format of OpenAI's API, for clients that pass the tool to a model. */
 const openaiTool = z.object({
@@ -166,20 +170,20 @@ const resourceContent = route({
 
 /** Routes of the definitions that runs use, besides agents. */
 export const definitionRoutes: Route[] = [
-  ...crudRoutes(workflows),
+  ...resourceRoutes(workflows),
   ...versionRoutes(workflows),
   workflowPerformance,
   testModel,
-  ...crudRoutes(models),
-  ...crudRoutes(prompts),
+  ...resourceRoutes(models),
+  ...resourceRoutes(prompts),
   ...versionRoutes(prompts),
-  ...crudRoutes(skills),
+  ...resourceRoutes(skills),
   ...versionRoutes(skills, { hasLabels: false }),
   toolRegistry,
-  ...crudRoutes(tools),
-  ...crudRoutes(mcpServers),
-  ...crudRoutes(resources),
-  ...crudRoutes(alertRules),
+  ...resourceRoutes(tools),
+  ...resourceRoutes(mcpServers),
+  ...resourceRoutes(resources),
+  ...resourceRoutes(alertRules),
   resourceContent,
   ...scheduleRoutes,
 ];

@@ -1,47 +1,14 @@
 import { z } from 'zod';
 import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
-import { noSuch } from '../../errors/request-refusal.ts';
-import { columnList } from '../../http/column-list.ts';
-import {
-  byId,
-  flag,
-  id,
-  names,
-  object,
-  optionalText,
-  page,
-  pageOf,
-  time,
-} from '../../http/fields.ts';
-import { crudRoutes } from '../framework/crud-resource.ts';
-import { answerPage, equalTo } from '../framework/pagination.ts';
+import { columnList } from '../../../resources/column-list.ts';
+import { integrations } from '../../../resources/definitions/integrations.ts';
+import { equalTo } from '../../../resources/equal-to.ts';
+import { byId, id, names, page, pageOf, time } from '../../../resources/fields.ts';
+import { noSuch } from '../../../resources/request-refusal.ts';
+import { answerPage } from '../framework/pagination.ts';
+import { resourceRoutes } from '../framework/resource-routes.ts';
 import { type Route, route } from '../framework/route.ts';
-import { createResource } from './definitions.ts';
-
-const integrations = createResource({
-  path: '/api/integrations',
-  one: 'integration',
-  table: 'integrations',
-  name: 'Integration',
-  columns: {
-    name: z.string().describe('The name that MCP servers and HTTP tools refer to'),
-    description: z.string().optional(),
-    resource_url: z.string().describe('The URL of the MCP server or API'),
-    account_scope: z.enum(enumLabels.account_scope).optional().describe('Whose accounts there are'),
-    grant_type: z.enum(enumLabels.oauth_grant).optional(),
-    scopes: names.optional().describe('The scopes to ask for; empty for those of the server'),
-    issuer: optionalText.describe('The authorization server; null for that of the resource'),
-    endpoints: object.nullable().optional().describe('The URLs of a server without metadata'),
-    client_id: optionalText.describe('A client that was registered by hand'),
-    secret_name: optionalText.describe('The secret that holds the secret of the client'),
-    sends_resource: z.boolean().optional(),
-    is_active: z.boolean().optional(),
-  },
-  fixed: ['name'],
-  readOnly: { created_at: time, updated_at: time },
-  filters: { name: z.string().optional(), is_active: flag.optional() },
-});
 
 const STATUSES = enumLabels.account_status;
 
@@ -146,7 +113,7 @@ const disconnect = route({
 
 /** Routes of integrations, and of the accounts that people connected for them. */
 export const integrationRoutes: Route[] = [
-  ...crudRoutes(integrations),
+  ...resourceRoutes(integrations),
   connect,
   listAccounts,
   getAccount,

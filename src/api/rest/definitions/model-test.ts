@@ -6,8 +6,8 @@ import type {
 } from '../../../contracts/agents/model-test.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { awaitModelTest, startModelTest } from '../../../db/operations/request-model-test.ts';
-import { RequestRefusal } from '../../errors/request-refusal.ts';
-import { object } from '../../http/fields.ts';
+import { object } from '../../../resources/fields.ts';
+import { RequestRefusal } from '../../../resources/request-refusal.ts';
 import { type Route, type RouteContext, route } from '../framework/route.ts';
 import { isUnsaved, unsavedModel, unsavedModelFields } from './unsaved-model.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { jsonRow, jsonRows } from '../../../db/queries/json-rows.ts';
-import { noSuch } from '../../errors/request-refusal.ts';
-import { byId, id } from '../../http/fields.ts';
+import { byId, id } from '../../../resources/fields.ts';
+import { noSuch } from '../../../resources/request-refusal.ts';
 import { type Route, route } from '../framework/route.ts';
 
 /** Outcomes and usage of the runs of one version. */

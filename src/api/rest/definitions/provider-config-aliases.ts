@@ -3,9 +3,9 @@ import type { ModelPurpose } from '../../../contracts/agents/model.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
 import { isJsonObject } from '../../../json/json.ts';
 import { findVendor } from '../../../providers/vendors.ts';
+import { RequestRefusal, refuseBoth } from '../../../resources/request-refusal.ts';
 import { closestNames } from '../../../text/closest-names.ts';
 import { explainFailure } from '../../errors/database-errors.ts';
-import { RequestRefusal, refuseBoth } from '../../errors/request-refusal.ts';
 
 const text = z.string().regex(/\S/, 'it is empty').nullable().optional();
 /**

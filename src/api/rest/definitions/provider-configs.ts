@@ -3,8 +3,8 @@ import { putSecretStatement } from '../../../db/access/secrets.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { jsonRows } from '../../../db/queries/json-rows.ts';
 import { findVendor, isHostName } from '../../../providers/vendors.ts';
+import { RequestRefusal } from '../../../resources/request-refusal.ts';
 import type { SecretWriter } from '../../../secrets/writer.ts';
-import { RequestRefusal } from '../../errors/request-refusal.ts';
 import {
   addressIn,
   memberOfAgent,

@@ -8,8 +8,8 @@ import type { TestedModel } from '../../../contracts/agents/model-test.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { jsonRow } from '../../../db/queries/json-rows.ts';
 import { hasMembers, type JsonObject } from '../../../json/json.ts';
-import { RequestRefusal } from '../../errors/request-refusal.ts';
-import { object } from '../../http/fields.ts';
+import { object } from '../../../resources/fields.ts';
+import { RequestRefusal } from '../../../resources/request-refusal.ts';
 import {
   memberOfAgent,
   mergeConfig,

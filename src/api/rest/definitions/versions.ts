@@ -2,11 +2,12 @@ import { z } from 'zod';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { jsonPage, jsonRow, jsonRows } from '../../../db/queries/json-rows.ts';
 import { checkConstraints, findRow } from '../../../db/queries/row-collection.ts';
+import { byId, json, object, page, pageOf, time } from '../../../resources/fields.ts';
+import { noSuch } from '../../../resources/request-refusal.ts';
+import type { Resource } from '../../../resources/resource.ts';
 import { withArticle } from '../../../text/with-article.ts';
-import { noSuch } from '../../errors/request-refusal.ts';
-import { byId, json, object, page, pageOf, time } from '../../http/fields.ts';
-import { type CrudResource, shownRow } from '../framework/crud-resource.ts';
 import { numberIn, pageAnswer } from '../framework/pagination.ts';
+import { shownRow } from '../framework/resource-routes.ts';
 import { type Route, route } from '../framework/route.ts';
 
 const version = z
@@ -38,7 +39,7 @@ const label = z
 
 /** Rows that have versions, and the names of their operations. */
 type Versioned = {
-  kind: CrudResource;
+  kind: Resource;
   one: string;
   Name: string;
   tag: string;
@@ -49,7 +50,7 @@ type Versioned = {
  * Creates the routes for the immutable versions of a kind: list, compare, restore and, unless
  * `hasLabels` is false, label.
  */
-export function versionRoutes(kind: CrudResource, { hasLabels = true } = {}): Route[] {
+export function versionRoutes(kind: Resource, { hasLabels = true } = {}): Route[] {
   const { path, one } = kind;
   const Name = `${one.charAt(0).toUpperCase()}${one.slice(1)}`;
   const versioned = { kind, one, Name, tag: path.split('/').at(-1) ?? path, path };
@@ -196,7 +197,7 @@ function removeLabelRoute(versioned: Versioned): Route {
   });
 }
 
-async function requireRow(db: Queryable, { collection, one }: CrudResource, id: string) {
+async function requireRow(db: Queryable, { collection, one }: Resource, id: string) {
   const found = await findRow(db, collection, id);
   if (!found) throw noSuch(one, id);
   return found;

@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { FORGET_MS } from '../../../db/feed/follow-log.ts';
-import { RequestRefusal } from '../../errors/request-refusal.ts';
+import { time } from '../../../resources/fields.ts';
+import { RequestRefusal } from '../../../resources/request-refusal.ts';
 import type { RunCursor } from '../../events/run-events.ts';
 import {
   parseRunCursor,
   parseSessionCursor,
   type SessionCursor,
 } from '../../events/session-events.ts';
-import { time } from '../../http/fields.ts';
 
 type Sent = { headers: IncomingHttpHeaders; query: { after?: string | undefined } };
 

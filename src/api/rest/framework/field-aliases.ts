@@ -1,12 +1,12 @@
 import { isJsonObject, type Json } from '../../../json/json.ts';
-import { refuseBoth } from '../../errors/request-refusal.ts';
+import { refuseBoth } from '../../../resources/request-refusal.ts';
 
 /** Field names of other systems, each with our name. */
 type Aliases = Readonly<Record<string, string>>;
 /** The part of a kind of rows that names aliases. */
 type Aliased = {
   fields: { shape: object };
-  fieldAliases?: Aliases;
+  aliases?: Aliases;
   creationAliases?: Aliases;
 };
 type Body = Readonly<Record<string, unknown>>;
@@ -14,9 +14,9 @@ type Body = Readonly<Record<string, unknown>>;
 /** The other name of `is_active`, for every kind that has it. */
 export const ACTIVE = { active: 'is_active' };
 /** Returns the field names of other systems that a kind has. */
-export const aliasesOf = ({ fieldAliases, fields }: Aliased): Aliases => ({
+export const aliasesOf = ({ aliases, fields }: Aliased): Aliases => ({
   ...('is_active' in fields.shape && ACTIVE),
-  ...fieldAliases,
+  ...aliases,
 });
 
 /** Returns the aliases of the fields of a new row, without those of its id. */

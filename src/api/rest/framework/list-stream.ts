@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { numberText } from '../../http/fields.ts';
+import { numberText } from '../../../resources/fields.ts';
 
 /** The query parameters of a stream of a list, besides its filter. */
 export const listStart = {

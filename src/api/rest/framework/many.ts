@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Queryable } from '../../../db/connection/pool.ts';
-import { id } from '../../http/fields.ts';
+import { id } from '../../../resources/fields.ts';
 import type { RouteResponse } from './route.ts';
 
 /** Maximum number of ids in a request. The SQL functions have the same limit. */

@@ -9,8 +9,8 @@ import {
   listRows,
   type TaggedRow,
 } from '../../../db/queries/row-collection.ts';
-import { RequestRefusal } from '../../errors/request-refusal.ts';
-import { time } from '../../http/fields.ts';
+import { time } from '../../../resources/fields.ts';
+import { RequestRefusal } from '../../../resources/request-refusal.ts';
 import type { RouteResponse } from './route.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -124,20 +124,6 @@ export async function answerPage(
     ...(before !== undefined && { before }),
   });
   return pageAnswer(rows, limit, url, (row) => row.id);
-}
-
-/**
- * Returns the conditions that columns equal the parameters of a query. Skips the parameters of
- * pages, because they are no columns.
- */
-export function equalTo({
-  limit: _,
-  cursor: _cursor,
-  ...query
-}: Readonly<Record<string, unknown>>) {
-  return Object.entries(query)
-    .filter(([, value]) => value !== undefined)
-    .map(([column, value]): Condition => [`t.${column} = ?`, value]);
 }
 
 /** Returns the rows of a page, and the cursor of the next page in the list at `url`. */

@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { Json } from '../../../json/json.ts';
+import { RequestRefusal } from '../../../resources/request-refusal.ts';
 import { closestNames } from '../../../text/closest-names.ts';
-import { RequestRefusal } from '../../errors/request-refusal.ts';
 import { sentenceOf, zodMessage } from '../../errors/zod-messages.ts';
 import { readJson, readText } from '../../http/json-body.ts';
 import { findUnstorable } from '../../http/jsonb-safety.ts';

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { StreamEvent } from '../../../contracts/runs/stream-event.ts';
+import { RequestRefusal } from '../../../resources/request-refusal.ts';
 import type { ErrorAnswer } from '../../errors/answer-error.ts';
-import { RequestRefusal } from '../../errors/request-refusal.ts';
 import { type EventStreamOptions, openEventStream } from '../../http/event-stream.ts';
 import { whenClosed } from '../../limits/connection-draining.ts';
 import type { StreamLimits } from '../../limits/stream-limits.ts';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Comparison } from '../../../contracts/runs/comparison.ts';
 import { EXECUTION_STATUSES } from '../../../contracts/runs/step.ts';
 import { jsonRow } from '../../../db/queries/json-rows.ts';
-import { count, id, time } from '../../http/fields.ts';
+import { count, id, time } from '../../../resources/fields.ts';
 import { type Route, route } from '../framework/route.ts';
 
 const text = z.string().nullable();

@@ -3,6 +3,15 @@ import { EXECUTION_STATUSES } from '../../../contracts/runs/step.ts';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import type { Condition } from '../../../db/queries/row-collection.ts';
 import {
+  byId,
+  flag,
+  numberText,
+  object,
+  page,
+  pageOf,
+  switchText,
+} from '../../../resources/fields.ts';
+import {
   childrenOf,
   childSchema,
   executionSchema,
@@ -12,7 +21,6 @@ import {
   stepSchema,
   stepsOf,
 } from '../../events/run-rows.ts';
-import { byId, flag, numberText, object, page, pageOf, switchText } from '../../http/fields.ts';
 import { runConditions, runs } from '../../lists/list-filters.ts';
 import { runCursor } from '../framework/cursors.ts';
 import { changeMany, manyIds, resultsOf } from '../framework/many.ts';

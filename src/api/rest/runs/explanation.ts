@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Explanation } from '../../../contracts/runs/explanation.ts';
 import { EXECUTION_STATUSES } from '../../../contracts/runs/step.ts';
-import { byId, id, time } from '../../http/fields.ts';
+import { byId, id, time } from '../../../resources/fields.ts';
 import { type Route, route } from '../framework/route.ts';
 
 const explanation = z

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import type { Queryable } from '../../../db/connection/pool.ts';
 import { type Collection, findRow } from '../../../db/queries/row-collection.ts';
-import { noSuch } from '../../errors/request-refusal.ts';
+import { columnList } from '../../../resources/column-list.ts';
+import { byId, id, page, pageOf, time } from '../../../resources/fields.ts';
+import { noSuch } from '../../../resources/request-refusal.ts';
 import { findExecution } from '../../events/run-rows.ts';
-import { columnList } from '../../http/column-list.ts';
-import { byId, id, page, pageOf, time } from '../../http/fields.ts';
 import { answerPage } from '../framework/pagination.ts';
 import { type Route, route } from '../framework/route.ts';
 

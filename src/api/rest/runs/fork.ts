@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { byId, json, object } from '../../../resources/fields.ts';
 import { executionSchema, findExecution } from '../../events/run-rows.ts';
-import { byId, json, object } from '../../http/fields.ts';
 import { route } from '../framework/route.ts';
 
 /** Route that calls the SQL function `fork_execution`. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { flag, id } from '../../../resources/fields.ts';
 import { statusSchema } from '../../events/run-rows.ts';
-import { flag, id } from '../../http/fields.ts';
 
 /** The query parameters that select runs. */
 export const runFilters = {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Queryable } from '../../../db/connection/pool.ts';
-import { noSuch, RequestRefusal } from '../../errors/request-refusal.ts';
-import { id, object, switchText } from '../../http/fields.ts';
+import { id, object, switchText } from '../../../resources/fields.ts';
+import { noSuch, RequestRefusal } from '../../../resources/request-refusal.ts';
 import { question } from '../../lists/question-rows.ts';
 import { sessionCursor } from '../framework/cursors.ts';
 import { type Route, type RouteResponse, route } from '../framework/route.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { enumLabels } from '../../contracts/enum-labels.generated.ts';
+import { enumLabels } from '../contracts/enum-labels.generated.ts';
 
 /** Schemas of fields that several routes have. */
 export const id = z.guid('must be a UUID');

@@ -1,22 +1,13 @@
 import { z } from 'zod';
-import { withOffload } from '../../../concurrency/offload.ts';
-import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
-import type { Queryable } from '../../../db/connection/pool.ts';
-import type { JsonObject } from '../../../json/json.ts';
-import { refuseUnreadableConditions } from '../../../runtime/teams/condition.ts';
-import { columnList } from '../../http/column-list.ts';
-import {
-  flag,
-  id,
-  object,
-  optionalBigint,
-  optionalInt,
-  optionalNumber,
-} from '../../http/fields.ts';
-import type { CrudResource } from '../framework/crud-resource.ts';
-import { equalTo } from '../framework/pagination.ts';
-import { versionedColumns } from './definitions.ts';
-import { nameOf } from './subject-names.ts';
+import { withOffload } from '../../concurrency/offload.ts';
+import { enumLabels } from '../../contracts/enum-labels.generated.ts';
+import type { Queryable } from '../../db/connection/pool.ts';
+import type { JsonObject } from '../../json/json.ts';
+import { refuseUnreadableConditions } from '../../runtime/teams/condition.ts';
+import { flag, id, object, optionalBigint, optionalInt, optionalNumber } from '../fields.ts';
+import { resource } from '../resource.ts';
+import { nameOf } from '../subject-names.ts';
+import { versionedColumns } from './columns.ts';
 
 const TYPES = enumLabels.workflow_type;
 const type = z
@@ -26,13 +17,11 @@ const type = z
   .describe(`One of ${TYPES.join(', ')}`);
 
 const columns = {
-  name: z.string().describe('Unique among the workflows of the tenant that are not deleted'),
+  name: z.string(),
   description: z.string().optional(),
   type,
   instruction: z.string().optional(),
-  configuration: object
-    .optional()
-    .describe('The configuration for the type; see docs/workflows.md'),
+  configuration: object.optional(),
   is_active: z.boolean().optional(),
   max_steps: optionalInt,
   max_tokens: optionalBigint,
@@ -41,7 +30,7 @@ const columns = {
 };
 
 const member = z.union([
-  z.string().describe('The name of an agent, or of a workflow if no agent has this name'),
+  z.string(),
   z
     .strictObject({
       agent: z.string().optional(),
@@ -83,43 +72,40 @@ async function toNamedMembers(db: Queryable, members: z.output<typeof member>[])
   return named;
 }
 
+const MEMBERS = `coalesce((
+  select to_jsonb(array_agg(jsonb_strip_nulls(jsonb_build_object(
+    'agent', (select a.name from howdah.agents as a where a.id = m.agent_id),
+    'workflow', (select w.name from howdah.workflows as w where w.id = m.member_workflow_id),
+    'question', m.question, 'role', m.role, 'configuration', nullif(m.configuration, '{}')))
+    order by m.sequence_order))
+  from howdah.workflow_agents as m where m.workflow_id = t.id), '[]')`;
+
 /** Workflows, with their members in order. */
-export const workflows: CrudResource = {
+export const workflows = resource('workflows', {
   path: '/api/workflows',
   one: 'workflow',
-  collection: {
-    table: 'workflows',
-    living: 't.deleted_at is null',
-    shown: `${columnList({ id, ...columns, ...versionedColumns })},
-      t.id as workflow_id, t.is_active as active,
-      (select v.version from howdah.workflow_versions as v where v.id = t.current_version_id) as version,
-      coalesce((
-        select to_jsonb(array_agg(jsonb_strip_nulls(jsonb_build_object(
-          'agent', (select a.name from howdah.agents as a where a.id = m.agent_id),
-          'workflow', (select w.name from howdah.workflows as w where w.id = m.member_workflow_id),
-          'question', m.question, 'role', m.role, 'configuration', nullif(m.configuration, '{}')))
-          order by m.sequence_order))
-        from howdah.workflow_agents as m where m.workflow_id = t.id), '[]') as members`,
+  living: 't.deleted_at is null',
+  command: {
+    noun: 'dev workflows',
+    list: ['id', 'name', 'type', 'version', 'is_active', 'description'],
+    empty: 'No workflows. Describe them in a file: howdah apply FILE',
   },
-  row: z
-    .object({
-      id,
-      ...z.object({ ...columns, type: z.enum(TYPES) }).required().shape,
-      ...versionedColumns,
-      workflow_id: id.describe('The same as id'),
-      active: z.boolean().describe('The same as is_active'),
-      version: z.int().nullable(),
-      members: z.array(object),
-    })
-    .meta({ id: 'Workflow' }),
-  fields: z.strictObject({ ...columns, members: z.array(member).optional() }),
-  columns: Object.keys(columns),
-  fieldAliases: { workflow_id: 'id', workflow_agents: 'members' },
+  columns,
+  shownColumns: { type: z.enum(TYPES) },
+  parts: { members: z.array(member).optional() },
+  readOnly: versionedColumns,
+  computed: {
+    workflow_id: { sql: 't.id', schema: id.describe('The same as id') },
+    active: { sql: 't.is_active', schema: z.boolean().describe('The same as is_active') },
+    version: {
+      sql: '(select v.version from howdah.workflow_versions as v where v.id = t.current_version_id)',
+      schema: z.int().nullable(),
+    },
+    members: { sql: MEMBERS, schema: z.array(object) },
+  },
+  aliases: { workflow_id: 'id', workflow_agents: 'members' },
   shownAliases: ['active'],
-  filters: {
-    query: { name: z.string().optional(), type: type.optional(), is_active: flag.optional() },
-    conditions: equalTo,
-  },
+  filters: { name: z.string().optional(), type: type.optional(), is_active: flag.optional() },
   async writeParts(db, workflowId, body, { isWhole, tenantId }) {
     const configuration = body.configuration as JsonObject | undefined;
     // parsed after the database has bounded them
@@ -138,4 +124,4 @@ export const workflows: CrudResource = {
   async remove(db, workflowId) {
     await db.query('select (howdah.delete_workflow($1)).id', [workflowId]);
   },
-};
+});

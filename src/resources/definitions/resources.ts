@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { refuseBoth } from '../../errors/request-refusal.ts';
-import { id, object, time } from '../../http/fields.ts';
-import { createResource } from './definitions.ts';
+import { id, object, time } from '../fields.ts';
+import { refuseBoth } from '../request-refusal.ts';
+import { resource } from '../resource.ts';
 
 /** Returns an address: of a path, that of the file. */
 function toUri(address: string): string {
@@ -30,21 +30,19 @@ const toMimeType = (type: string): string =>
   MIME_TYPES[type.toLowerCase().replace(/^\./, '')] ?? type;
 
 /** Files. The content of a file is written once. */
-export const resources = createResource({
+export const resources = resource('resources', {
   path: '/api/resources',
   one: 'resource',
-  table: 'resources',
-  name: 'Resource',
   columns: {
     name: z.string(),
-    type: z.string().describe('A MIME type, or the end of a file name such as pdf'),
-    uri: z.string().nullable().optional().describe('The address of the resource for MCP clients'),
+    type: z.string().describe('MIME type, or the end of a file name such as pdf'),
+    uri: z.string().nullable().optional(),
     sha256: z.string().optional(),
     metadata: object.optional(),
     execution_id: id.nullable().optional(),
     session_id: id.nullable().optional(),
   },
-  more: {
+  parts: {
     content: z.string().optional().describe('The text of the resource'),
     base64: z
       .base64()
@@ -52,7 +50,7 @@ export const resources = createResource({
       .describe('The bytes of the resource; a request may have at most 4 MB'),
   },
   creationAliases: { storage_path: 'uri' },
-  fixed: ['type', 'sha256', 'execution_id', 'session_id', 'bytes'],
+  once: ['type', 'sha256', 'execution_id', 'session_id', 'bytes'],
   readOnly: {
     size: z.number(),
     storage_path: z.string().nullable(),
@@ -65,7 +63,7 @@ export const resources = createResource({
     execution_id: id.optional(),
     session_id: id.optional(),
   },
-  fieldAliases: { resource_id: 'id' },
+  aliases: { resource_id: 'id' },
   valuesOf({ content, base64, ...sent }) {
     refuseBoth({ content, base64 }, 'base64', ['content']);
     const body = {

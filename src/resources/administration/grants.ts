@@ -1,27 +1,31 @@
 import { z } from 'zod';
-import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
-import { id, role, time } from '../../http/fields.ts';
-import { createResource } from '../definitions/definitions.ts';
-import { namesOfSubject, subjectByName, withSubjectIds } from '../definitions/subject-names.ts';
+import { enumLabels } from '../../contracts/enum-labels.generated.ts';
+import { id, role, time } from '../fields.ts';
+import { resource } from '../resource.ts';
+import { namesOfSubject, subjectByName, withSubjectIds } from '../subject-names.ts';
 
 const permission = z.enum(enumLabels.grant_permission);
 
 /** Grants: who may see, run or edit one agent or workflow. */
-export const grants = createResource({
+export const grants = resource('grants', {
   path: '/api/grants',
   one: 'grant',
-  table: 'grants',
-  name: 'Grant',
+  command: {
+    noun: 'admin grants',
+    list: ['id', 'agent', 'workflow', 'user', 'role', 'permission'],
+    empty: 'No grants: every user sees every agent. See docs/security.md.',
+    name: 'id',
+  },
   columns: {
     agent_id: id.nullable().optional(),
     workflow_id: id.nullable().optional(),
-    user_id: id.nullable().optional().describe('The user that gets the permission'),
-    role: role.nullable().optional().describe('The role that gets the permission'),
+    user_id: id.nullable().optional(),
+    role: role.nullable().optional(),
     permission,
   },
-  more: subjectByName,
+  parts: subjectByName,
   valuesOf: withSubjectIds,
-  fixed: ['agent_id', 'workflow_id', 'user_id', 'role'],
+  once: ['agent_id', 'workflow_id', 'user_id', 'role'],
   readOnly: { created_at: time, updated_at: time },
   computed: {
     ...namesOfSubject,
@@ -37,5 +41,5 @@ export const grants = createResource({
     role: role.optional(),
     permission: permission.optional(),
   },
-  fieldAliases: { grant_id: 'id' },
+  aliases: { grant_id: 'id' },
 });

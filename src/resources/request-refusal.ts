@@ -1,5 +1,5 @@
-import { HowdahError } from '../../contracts/errors.ts';
-import type { Json } from '../../json/json.ts';
+import { HowdahError } from '../contracts/errors.ts';
+import type { Json } from '../json/json.ts';
 
 /** The rejection of a request before or outside the database, with its HTTP status. */
 export class RequestRefusal extends HowdahError {

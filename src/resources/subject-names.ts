@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Queryable } from '../../../db/connection/pool.ts';
-import { noSuch, RequestRefusal } from '../../errors/request-refusal.ts';
+import type { Queryable } from '../db/connection/pool.ts';
+import { noSuch, RequestRefusal } from './request-refusal.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 type Subject = 'agent' | 'workflow';

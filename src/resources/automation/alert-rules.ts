@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
-import { flag, id, object, optionalText, time } from '../../http/fields.ts';
-import { createResource } from '../definitions/definitions.ts';
+import { enumLabels } from '../../contracts/enum-labels.generated.ts';
+import { flag, id, object, optionalText, time } from '../fields.ts';
+import { resource } from '../resource.ts';
 
 const states = z.enum(enumLabels.alert_state);
 /**
@@ -18,22 +18,17 @@ const WRITTEN = [
   'is_active',
 ];
 
-export const alertRules = createResource({
+export const alertRules = resource('alert_rules', {
   path: '/api/alert-rules',
   one: 'alert rule',
-  table: 'alert_rules',
-  name: 'AlertRule',
   stamp: WRITTEN.map((column) => `t.${column}`).join(', '),
   columns: {
     name: z.string(),
     description: z.string().optional(),
-    query: optionalText.describe('One SELECT that returns no rows when there is no problem'),
-    engine_check: optionalText.describe('A built-in check instead of a query: failed_deliveries'),
-    interval_seconds: z.int32().optional().describe('Seconds between two checks, from 10 to 86400'),
-    webhook_id: id
-      .nullable()
-      .optional()
-      .describe('Where alerts are sent; see docs/observability.md'),
+    query: optionalText,
+    engine_check: optionalText,
+    interval_seconds: z.int32().optional(),
+    webhook_id: id.nullable().optional(),
     is_active: z.boolean().optional(),
   },
   readOnly: {

@@ -1,0 +1,27 @@
+import { z } from 'zod';
+import { enumLabels } from '../../contracts/enum-labels.generated.ts';
+import { id, time } from '../fields.ts';
+import { resource } from '../resource.ts';
+
+/** Remembered approvals, which answers to questions write. */
+export const approvals = resource('approvals', {
+  path: '/api/approvals',
+  one: 'approval',
+  writes: ['delete'],
+  columns: { tool: z.string().describe('The tool whose calls are approved') },
+  readOnly: {
+    scope: z.enum(enumLabels.approval_scope),
+    trust: z.enum(enumLabels.trust),
+    execution_id: id.nullable(),
+    session_id: id.nullable(),
+    agent_id: id.nullable(),
+    created_by: z.string(),
+    created_at: time,
+  },
+  filters: {
+    tool: z.string().optional(),
+    execution_id: id.optional(),
+    session_id: id.optional(),
+    agent_id: id.optional(),
+  },
+});

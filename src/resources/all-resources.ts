@@ -1,0 +1,51 @@
+import { apiKeys } from './administration/api-keys.ts';
+import { approvals } from './administration/approvals.ts';
+import { grants } from './administration/grants.ts';
+import { hooks } from './administration/hooks.ts';
+import { limits } from './administration/limits.ts';
+import { outputFilters } from './administration/output-filters.ts';
+import { retentionPolicies } from './administration/retention-policies.ts';
+import { secrets } from './administration/secrets.ts';
+import { toolPolicies } from './administration/tool-policies.ts';
+import { users } from './administration/users.ts';
+import { alertRules } from './automation/alert-rules.ts';
+import { inboundHooks } from './automation/inbound-hooks.ts';
+import { schedules } from './automation/schedules.ts';
+import { webhooks } from './automation/webhooks.ts';
+import { agents } from './definitions/agents.ts';
+import { integrations } from './definitions/integrations.ts';
+import { mcpServers } from './definitions/mcp-servers.ts';
+import { models } from './definitions/models.ts';
+import { prompts } from './definitions/prompts.ts';
+import { resources } from './definitions/resources.ts';
+import { skills } from './definitions/skills.ts';
+import { tools } from './definitions/tools.ts';
+import { workflows } from './definitions/workflows.ts';
+import type { Resource } from './resource.ts';
+
+/** All resources, in the order in which people read about them. */
+export const allResources: readonly Resource[] = [
+  agents,
+  workflows,
+  models,
+  tools,
+  mcpServers,
+  integrations,
+  prompts,
+  skills,
+  resources,
+  schedules,
+  inboundHooks,
+  webhooks,
+  alertRules,
+  users,
+  grants,
+  apiKeys,
+  secrets,
+  limits,
+  outputFilters,
+  toolPolicies,
+  approvals,
+  retentionPolicies,
+  hooks,
+];

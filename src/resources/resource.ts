@@ -1,0 +1,172 @@
+import { z } from 'zod';
+import { columnComments } from '../db/catalog.generated.ts';
+import type { Queryable } from '../db/connection/pool.ts';
+import type { Collection, Condition } from '../db/queries/row-collection.ts';
+import type { SecretWriter } from '../secrets/writer.ts';
+import { columnList } from './column-list.ts';
+import { equalTo } from './equal-to.ts';
+import { id } from './fields.ts';
+
+/** The fields of a row, as they are sent and as they are stored. */
+export type Body = Readonly<Record<string, unknown>>;
+
+/** The caller that writes a row. */
+export type Writer = { tenantId: string; secrets: SecretWriter };
+
+/** A way in which a row is written as it is described here. */
+export type Write = 'create' | 'change' | 'delete';
+
+type Fields = z.ZodRawShape;
+type ComputedField = { sql: string; schema: z.ZodType };
+
+/**
+ * The rows of one table as people and programs list, read, create, change and delete them. REST,
+ * the commands, the hints of errors and the pages of the documentation are made from it.
+ */
+export type Resource = {
+  table: string;
+  /** The path of the list in REST, such as `/api/agents`. */
+  path: string;
+  /** The name of one row in sentences, such as `agent`. */
+  one: string;
+  many: string;
+  collection: Collection;
+  /** The fields that are shown. */
+  row: z.ZodObject;
+  /** The fields that can be written. */
+  fields: z.ZodObject;
+  /** Fields that are columns; the others are parts. */
+  columns: readonly string[];
+  /** Columns that are written once. */
+  once: readonly string[];
+  /** Field names of other systems. `active` for `is_active` is one of them for every resource. */
+  aliases?: Readonly<Record<string, string>>;
+  /** Field names of other systems in a new row. */
+  creationAliases?: Readonly<Record<string, string>>;
+  /** Aliases that answers show beside our names. They are fields of `row`. */
+  shownAliases?: readonly string[];
+  filters: { query: Fields; conditions(query: Body): Condition[] };
+  /** What callers with the right may do besides reading; by default all three. */
+  writes: readonly Write[];
+  command?: ResourceCommand;
+  /** Returns the values of the columns for the fields that were sent. */
+  valuesOf?(body: Body, db: Queryable): Body | Promise<Body>;
+  /** Writes the parts that are no columns, after the row is written. */
+  writeParts?(
+    db: Queryable,
+    id: string,
+    body: Body,
+    as: Writer & { isWhole: boolean },
+  ): Promise<void>;
+  /** Fields that only the answer to the creation shows, besides the row. */
+  shownOnce?: {
+    fields: Fields;
+    create(db: Queryable, id: string, body: Body, as: Writer): Promise<Body>;
+  };
+  /** Deletes the row in another way than by a DELETE statement. */
+  remove?(db: Queryable, id: string): Promise<void>;
+};
+
+/** The words of a resource at the command line. */
+export type ResourceCommand = {
+  /** The words that are typed after `howdah`. */
+  noun: string;
+  /** The columns of a list. */
+  list: readonly string[];
+  /** The message for a list without rows. */
+  empty: string;
+  /** The column with the name of a row, `name` by default. The id is accepted as well. */
+  name?: string;
+};
+
+type Description = Pick<
+  Resource,
+  | 'path'
+  | 'one'
+  | 'aliases'
+  | 'creationAliases'
+  | 'shownAliases'
+  | 'command'
+  | 'valuesOf'
+  | 'writeParts'
+  | 'shownOnce'
+  | 'remove'
+> & {
+  /** The plural, if it is not `one` with an s. */
+  many?: string;
+  /** Columns that can be written. They are shown too. */
+  columns: Fields;
+  /** The columns as they are shown, where that differs from what may be sent. */
+  shownColumns?: Fields;
+  /** Columns that are only shown. */
+  readOnly?: Fields;
+  /** Fields that are only shown, each with its expression of SQL over the row `t`. */
+  computed?: Readonly<Record<string, ComputedField>>;
+  /** Fields that `valuesOf` writes into columns, or `writeParts` into other tables. */
+  parts?: Fields;
+  once?: readonly string[];
+  writes?: readonly Write[];
+  /** The condition for rows that are not deleted, if deleted rows are kept. */
+  living?: string;
+  /** The value from which the tag is made, if it is not all that is shown. */
+  stamp?: string;
+  /** Columns that lists can filter by. */
+  filters?: Fields;
+  /** The conditions of the filters, if they do not all compare a column with a value. */
+  conditions?(query: Body): Condition[];
+};
+
+/** A resource that has commands. */
+export type CommandResource = Resource & { command: ResourceCommand };
+
+/** Returns the resource of a table of the schema `howdah`. */
+export function resource(
+  table: string,
+  described: Description & { command: ResourceCommand },
+): CommandResource;
+export function resource(table: string, described: Description): Resource;
+export function resource(table: string, described: Description): Resource {
+  const { shownColumns = {}, computed = {}, parts = {} } = described;
+  const columns = withComments(table, described.columns);
+  const readOnly = withComments(table, described.readOnly ?? {});
+  const { living, stamp, filters = {}, conditions = equalTo, ...rest } = described;
+  const { one, many = `${one}s`, once = [], writes = ['create', 'change', 'delete'] } = described;
+  const shown = { id, ...z.object({ ...columns, ...shownColumns }).required().shape, ...readOnly };
+  const expressions = Object.entries(computed).map(([name, { sql }]) => `, ${sql} as ${name}`);
+  const schemas = Object.fromEntries(
+    Object.entries(computed).map(([name, { schema }]) => [name, schema]),
+  );
+  return {
+    ...rest,
+    table,
+    many,
+    once,
+    writes,
+    collection: {
+      table,
+      shown: `${columnList(shown)}${expressions.join('')}`,
+      ...(stamp !== undefined && { stamp }),
+      ...(living !== undefined && { living }),
+    },
+    row: z.object({ ...shown, ...schemas }).meta({ id: inCamels(one.toLowerCase()) }),
+    fields: z.strictObject({ ...columns, ...parts }),
+    columns: [...Object.keys(columns), ...(parts.base64 ? ['bytes'] : [])],
+    filters: { query: filters, conditions },
+  };
+}
+
+/** Describes fields by the comments of their columns. */
+function withComments(table: string, fields: Fields): Fields {
+  const comments = columnComments[table];
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, field]) => {
+      const schema = field as z.ZodType;
+      const comment = schema.description === undefined ? comments?.[name] : undefined;
+      return [name, comment === undefined ? schema : schema.describe(comment)];
+    }),
+  );
+}
+
+/** Returns words in the case of a type, such as `InboundHook`. */
+export const inCamels = (words: string) =>
+  words.replaceAll(/(^|[ _-])(\w)/g, (_all, _gap, letter: string) => letter.toUpperCase());
