@@ -41,7 +41,7 @@ export const adminCommands: readonly CommandEntry[] = [
     name: 'grants',
     group: 'People',
     summary: 'manage who may see, run or edit an agent',
-    args: '[list|show|create|delete]',
+    args: '[list|show|create|change|…]',
     load: () => import('./commands/people/grants.ts'),
   },
   {
@@ -104,7 +104,7 @@ export const adminCommands: readonly CommandEntry[] = [
     name: 'limits',
     group: 'Definitions',
     summary: 'manage limits of usage and concurrency',
-    args: '[list|show|create|delete]',
+    args: '[list|show|create|change|…]',
     load: () => import('./commands/definitions/limits.ts'),
   },
   {

@@ -28,8 +28,8 @@ export const devCommands: readonly CommandEntry[] = [
   {
     name: 'workflows',
     group: 'Agents',
-    summary: 'list the workflows, or show one',
-    args: '[list|show]',
+    summary: 'manage the workflows, in which agents work together',
+    args: '[list|show|create|change|…]',
     load: () => import('./commands/agents/workflows.ts'),
   },
   {
@@ -43,14 +43,14 @@ export const devCommands: readonly CommandEntry[] = [
     name: 'prompts',
     group: 'Agents',
     summary: 'manage the prompt templates of agents',
-    args: '[list|show|create|delete]',
+    args: '[list|show|create|change|…]',
     load: () => import('./commands/agents/prompts.ts'),
   },
   {
     name: 'skills',
     group: 'Agents',
     summary: 'manage the skills, which agents read on demand',
-    args: '[list|show|create|delete]',
+    args: '[list|show|create|change|…]',
     load: () => import('./commands/agents/skills.ts'),
   },
   {
@@ -63,8 +63,8 @@ export const devCommands: readonly CommandEntry[] = [
   {
     name: 'mcp',
     group: 'Agents',
-    summary: 'serve agents as tools to an MCP client; list MCP servers, and accept changed tools',
-    args: '[serve|list|show|accept]',
+    summary: 'serve agents as tools to an MCP client; manage MCP servers, and accept changed tools',
+    args: '[serve|list|show|create|accept|…]',
     load: () => import('./commands/agents/mcp.ts'),
   },
   {

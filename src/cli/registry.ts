@@ -40,8 +40,8 @@ const topCommands: readonly (CommandEntry | NounEntry)[] = [
   {
     name: 'agents',
     group: 'Agents',
-    summary: 'list the agents, or show one',
-    args: '[list|show]',
+    summary: 'manage the agents, each with its model and current version',
+    args: '[list|show|create|change|…]',
     load: () => import('./commands/agents/agents.ts'),
   },
   {

@@ -14,13 +14,13 @@ import type { ExecutionFilter, Step, TreeNode } from '../../db/queries/queries.t
 import type { AnsweredQuestion, Question } from '../../db/queries/questions.ts';
 import type { Setting, SettingScope } from '../../db/queries/settings.ts';
 import type { Json, JsonObject } from '../../json/json.ts';
+import type { CommandResource } from '../../resources/resource.ts';
 import type { Attachment } from '../input/attach-option.ts';
 import type { LogCommandOptions } from '../print/log-format.ts';
 import type { PrintedRun } from '../print/print-run.ts';
 import type { ListedQuestion } from '../print/question.ts';
 import type { PrintedRows } from '../print/rows.ts';
 import type { ChatBackend, ChatOptions } from './chat-backend.ts';
-import type { DefinitionKind } from './definition-kinds.ts';
 
 /**
  * The operations of commands, implemented by a database and by a server over its REST API. They
@@ -207,27 +207,21 @@ export type SettingsBackend = {
   remove(key: string): Promise<boolean>;
 };
 
-/** Rows that have names: agents, workflows, tools, models and others. Throws `HWNTF`. */
+/** Rows of resources, which have names: agents, workflows, tools and others. Throws `HWNTF`. */
 export type DefinitionBackend = {
-  list(named: DefinitionKind): Promise<PrintedRows>;
+  list(resource: CommandResource): Promise<PrintedRows>;
   /** Lists the tools of an agent as its models see them. */
   listToolsOf(agent: string): Promise<PrintedRows>;
   /** Returns the row of a name or id. */
-  find(named: DefinitionKind, name: string): Promise<Row & { id: string }>;
-  create(named: DefinitionKind, definition: NewDefinition): Promise<Row & { id: string }>;
-  /** Changes columns of the row of a name or id. Returns the changed row. */
-  change(named: DefinitionKind, name: string, values: Row): Promise<Row & { id: string }>;
+  find(resource: CommandResource, name: string): Promise<Row & { id: string }>;
+  /** Creates a row of these fields. An agent and a workflow may be given by their names. */
+  create(resource: CommandResource, values: Row): Promise<Row & { id: string }>;
+  /** Changes fields of the row of a name or id. Returns the changed row. */
+  change(resource: CommandResource, name: string, values: Row): Promise<Row & { id: string }>;
   /** Deletes the row of a name or id if `isWanted` says so. Returns the deleted row. */
   delete(
-    named: DefinitionKind,
+    resource: CommandResource,
     name: string,
     isWanted: () => Promise<boolean>,
   ): Promise<Row | undefined>;
-};
-
-/** The columns of a row to create. An agent and a workflow are given by their names. */
-export type NewDefinition = {
-  agent?: string | undefined;
-  workflow?: string | undefined;
-  values: Row;
 };

@@ -1,18 +1,18 @@
-import type { FunctionTool, listTools } from '../../db/queries/queries.ts';
+import type { FunctionTool } from '../../db/queries/queries.ts';
 import { truncateToFit } from '../../text/truncate.ts';
 import type { PrintedRows } from '../print/rows.ts';
 
 const LINE = 80;
 
-/** Returns all tools as the database lists them. */
-export function toolListing(tools: Awaited<ReturnType<typeof listTools>>): PrintedRows {
+/** Adds the form of OpenAI, which clients pass to a model, to the rows of tools. */
+export function withFunctions({ items, ...printed }: PrintedRows): PrintedRows {
   return {
-    items: tools.map(({ name, description, parameters, ...row }) => {
-      return { ...row, type: 'function', function: { name, description, parameters } };
-    }),
-    rows: tools.map(({ id: _, parameters: _parameters, description, ...row }) => ({
+    ...printed,
+    items: items.map(({ name, description, parameters, ...row }) => ({
+      ...{ name, description, parameters },
       ...row,
-      description: firstLine(description),
+      type: 'function',
+      function: { name, description, parameters },
     })),
   };
 }

@@ -1,9 +1,12 @@
+import { rowExamples } from './row-examples.ts';
+
 /**
  * The example lines of each command. Help shows them first. A verb shows the lines that start with
  * it, and a noun shows the lines of all its verbs. test/cli/help/examples.test.ts parses every line
  * as the command would.
  */
 export const examples: Readonly<Record<string, readonly string[]>> = {
+  ...rowExamples,
   '': [
     'howdah start',
     'howdah run development "What is Howdah?"',
@@ -126,91 +129,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'howdah approve ID --arguments \'{"amount": 20}\'',
   ],
   reject: ['howdah reject ID --reason "Ask the customer first"'],
-  agents: ['howdah agents', 'howdah agents show support'],
-  workflows: ['howdah dev workflows list', 'howdah dev workflows show nightly'],
-  models: [
-    'howdah models list',
-    'howdah models show default',
-    'howdah models create fast --provider openai --model gpt-5-mini --secret openai',
-    'howdah models create spare --provider anthropic --model sonnet --secret anthropic --fallback-position 1',
-    'howdah models delete fast',
-    'howdah models test fast',
-    'howdah models catalog --vendor anthropic',
-  ],
-  prompts: [
-    'howdah dev prompts list',
-    'howdah dev prompts show greeting',
-    'howdah dev prompts create greeting @greeting.txt --variables \'{"name": {"type": "string"}}\'',
-    'howdah dev prompts delete greeting',
-  ],
-  tools: [
-    'howdah tools',
-    'howdah tools list support',
-    'howdah tools show calculator',
-    'howdah tools import-openapi openapi.json --dry-run',
-  ],
-  mcp: [
-    'howdah dev mcp serve',
-    'howdah dev mcp list',
-    'howdah dev mcp show shelf',
-    'howdah dev mcp accept shelf search',
-  ],
-  skills: [
-    'howdah dev skills list',
-    'howdah dev skills show refunds',
-    'howdah dev skills create refunds @refunds.md --description "Rules for refunds"',
-    'howdah dev skills delete refunds',
-  ],
-  grants: [
-    'howdah admin grants list',
-    'howdah admin grants show ID',
-    'howdah admin grants create run --agent support --role viewer',
-    'howdah admin grants delete ID',
-  ],
   audit: ['howdah admin audit', 'howdah admin audit --object agents --since 7d'],
-  limits: [
-    'howdah admin limits list',
-    'howdah admin limits show ID',
-    'howdah admin limits create cost 50 --period day',
-    'howdah admin limits delete ID',
-  ],
-  hooks: ['howdah admin hooks list', 'howdah admin hooks show ID'],
-  schedules: [
-    'howdah admin schedules list',
-    'howdah admin schedules show morning',
-    'howdah admin schedules create morning --cron "0 9 * * MON-FRI" --agent support --input "Which orders are late?"',
-    'howdah admin schedules run morning',
-    'howdah admin schedules pause morning',
-    'howdah admin schedules resume morning',
-    'howdah admin schedules delete morning',
-  ],
-  webhooks: [
-    'howdah admin webhooks list',
-    'howdah admin webhooks show https://example.com/hook',
-    'howdah admin webhooks create https://example.com/hook --events execution.failed,question.opened',
-    'howdah admin webhooks delete https://example.com/hook',
-    'howdah admin webhooks key https://example.com/hook --rotate',
-    'howdah admin webhooks key callbacks',
-    'howdah admin webhooks deliveries --status failed',
-    'howdah admin webhooks redeliver ID',
-  ],
-  'inbound-hooks': [
-    'howdah admin inbound-hooks list',
-    'howdah admin inbound-hooks show issues',
-    `howdah admin inbound-hooks create issues --verification github --secret github_hook --agent support --input "'New issue: ' + body.issue.title"`,
-    'howdah admin inbound-hooks test issues --file body.json --header "X-GitHub-Event: issues"',
-    'howdah admin inbound-hooks deliveries --status refused',
-    'howdah admin inbound-hooks delete issues',
-  ],
-  integrations: [
-    'howdah admin integrations list',
-    'howdah admin integrations show notes',
-    'howdah admin integrations create notes --url https://mcp.example.com/mcp',
-    'howdah admin integrations connect notes --user ada',
-    'howdah admin integrations accounts',
-    'howdah admin integrations disconnect ID',
-    'howdah admin integrations delete notes',
-  ],
   alerts: ['howdah admin alerts --now', 'howdah admin alerts --use --webhook ID'],
   policies: ['howdah admin policies', 'howdah admin policies --use strict'],
   filters: [
@@ -249,15 +168,6 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   token: [
     'howdah admin token --user ada --expires 8h',
     'howdah admin token --tenant acme --user ada --create',
-  ],
-  users: [
-    'howdah admin users list',
-    'howdah admin users show ada',
-    'howdah admin users create ada --role admin --email ada@example.com',
-    'howdah admin users suspend ada',
-    'howdah admin users admit ada',
-    'howdah admin users export ada --out ada.jsonl',
-    'howdah admin users erase ada --mode anonymise',
   ],
   login: [
     'printf %s "$KEY" | howdah admin login https://howdah.example.com',

@@ -1,12 +1,14 @@
 import type { Command } from 'commander';
+import type { CommandResource } from '../../resources/resource.ts';
 import { withArticle } from '../../text/with-article.ts';
 import type { Backend, Row } from '../backend/backend.ts';
-import type { DefinitionKind } from '../backend/definition-kinds.ts';
+import { API_OPTION } from '../backend/connect-server.ts';
+import { nameColumnOf } from '../backend/unknown-name.ts';
 import { withBackend } from '../backend/with-backend.ts';
 import { confirm, YES_OPTION } from '../input/confirm-option.ts';
 import { TENANT_OPTION } from '../input/resolve-tenant.ts';
 import { type CliIo, printJson } from '../output/output.ts';
-import { withApi, withName } from './list-and-show.ts';
+import { withName } from './list-and-show.ts';
 import type { Verb } from './subcommands.ts';
 
 type Options = Readonly<Record<string, unknown>> & { tenant?: string; yes?: true };
@@ -20,52 +22,55 @@ export type Creation = Readonly<{
   /** Completes the new row. What it returns is printed. */
   complete?(io: CliIo, backend: Backend, row: Row & { id: string }): Promise<Row & { id: string }>;
 }>;
-type Columns = Readonly<Record<string, unknown>> & {
-  agent?: string | undefined;
-  workflow?: string | undefined;
-};
+type Columns = Readonly<Record<string, unknown>>;
 
 /** Creates the verb `create`, which adds one row. */
-export function createVerb(named: DefinitionKind, { register, columns, complete }: Creation): Verb {
+export function createVerb(
+  resource: CommandResource,
+  { register, columns, complete }: Creation,
+): Verb {
   return {
     name: 'create',
-    summary: `create ${withArticle(named.singular)}`,
+    summary: `create ${withArticle(resource.one)}`,
     register: (command, io) => {
-      withApi(register(command).option(...TENANT_OPTION), named).action(async () => {
-        const options = command.opts<Options>();
-        const { agent, workflow, ...values } = await columns(io, command.args, options);
-        const { tenant } = options;
-        const writesModels = named.kind === 'models';
-        const made = { tenant, writesModels, createsDatabase: true };
-        const row = await withBackend(io, command, made, async (backend) => {
-          const row = await backend.definitions.create(named, { agent, workflow, values });
-          return (await complete?.(io, backend, row)) ?? row;
+      register(command)
+        .option(...TENANT_OPTION)
+        .option(...API_OPTION)
+        .action(async () => {
+          const options = command.opts<Options>();
+          const values = await columns(io, command.args, options);
+          const { tenant } = options;
+          const writesModels = resource.table === 'models';
+          const made = { tenant, writesModels, createsDatabase: true };
+          const row = await withBackend(io, command, made, async (backend) => {
+            const row = await backend.definitions.create(resource, values);
+            return (await complete?.(io, backend, row)) ?? row;
+          });
+          if (io.json) return printJson(io, row);
+          io.out(row.id);
+          io.err(`The ${resource.one} ${row[nameColumnOf(resource)]} was created.`);
         });
-        if (io.json) return printJson(io, row);
-        io.out(row.id);
-        io.err(`The ${named.singular} ${row[named.nameColumn ?? 'name']} was created.`);
-      });
     },
   };
 }
 
 /** Creates the verb `delete NAME`, which deletes one row. */
-export function deleteVerb(named: DefinitionKind): Verb {
+export function deleteVerb(resource: CommandResource): Verb {
   return {
     name: 'delete',
-    summary: `delete ${withArticle(named.singular)}`,
+    summary: `delete ${withArticle(resource.one)}`,
     register: (command, io) => {
-      withApi(withName(command, named).option(...YES_OPTION), named).action(
-        async (name: string, { tenant, yes }: Options) => {
-          const isWanted = () => confirm(io, `This deletes the ${named.singular} ${name}.`, yes);
+      withName(command, resource)
+        .option(...YES_OPTION)
+        .action(async (name: string, { tenant, yes }: Options) => {
+          const isWanted = () => confirm(io, `This deletes the ${resource.one} ${name}.`, yes);
           const row = await withBackend(io, command, { tenant }, ({ definitions }) =>
-            definitions.delete(named, name, isWanted),
+            definitions.delete(resource, name, isWanted),
           );
           if (row === undefined) return;
           if (io.json) printJson(io, row);
-          else io.out(`${row[named.nameColumn ?? 'name']} deleted`);
-        },
-      );
+          else io.out(`${row[nameColumnOf(resource)]} deleted`);
+        });
     },
   };
 }

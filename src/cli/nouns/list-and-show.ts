@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
+import type { CommandResource } from '../../resources/resource.ts';
 import { API_OPTION } from '../backend/connect-server.ts';
-import type { DefinitionKind } from '../backend/definition-kinds.ts';
+import { nameColumnOf } from '../backend/unknown-name.ts';
 import { withBackend } from '../backend/with-backend.ts';
 import { TENANT_OPTION } from '../input/resolve-tenant.ts';
 import { printRow, printRows } from '../print/rows.ts';
@@ -9,29 +10,32 @@ import type { Verb } from './subcommands.ts';
 type Options = { tenant?: string };
 
 /** Creates the verb `list`, which lists the rows of a tenant. */
-export function listVerb(named: DefinitionKind): Verb {
+export function listVerb(resource: CommandResource): Verb {
   return {
     name: 'list',
-    summary: `list the ${named.singular}s`,
+    summary: `list the ${resource.many}`,
     register: (command, io) =>
-      withApi(command.option(...TENANT_OPTION), named).action(async (options: Options) => {
-        const listing = await withBackend(io, command, options, ({ definitions }) =>
-          definitions.list(named),
-        );
-        printRows(io, listing);
-      }),
+      command
+        .option(...TENANT_OPTION)
+        .option(...API_OPTION)
+        .action(async (options: Options) => {
+          const listing = await withBackend(io, command, options, ({ definitions }) =>
+            definitions.list(resource),
+          );
+          printRows(io, listing);
+        }),
   };
 }
 
 /** Creates the verb `show NAME`, which prints one row with all its fields. */
-export function showVerb(named: DefinitionKind): Verb {
+export function showVerb(resource: CommandResource): Verb {
   return {
     name: 'show',
-    summary: `show one ${named.singular}`,
+    summary: `show one ${resource.one}`,
     register: (command, io) => {
-      withApi(withName(command, named), named).action(async (name: string, options: Options) => {
+      withName(command, resource).action(async (name: string, options: Options) => {
         const row = await withBackend(io, command, options, ({ definitions }) =>
-          definitions.find(named, name),
+          definitions.find(resource, name),
         );
         printRow(io, row);
       });
@@ -39,19 +43,16 @@ export function showVerb(named: DefinitionKind): Verb {
   };
 }
 
-/** Adds the option for servers if REST has the rows. */
-export function withApi(command: Command, { restPath }: DefinitionKind): Command {
-  return restPath === undefined ? command : command.option(...API_OPTION);
-}
-
-/** Adds the argument and the option that select a row. */
-export function withName(command: Command, named: DefinitionKind): Command {
+/** Adds the argument and the options that select a row. */
+export function withName(command: Command, resource: CommandResource): Command {
   return command
-    .argument('<name>', `${identifiers(named)} of the ${named.singular}`)
-    .option(...TENANT_OPTION);
+    .argument('<name>', `${identifiers(resource)} of the ${resource.one}`)
+    .option(...TENANT_OPTION)
+    .option(...API_OPTION);
 }
 
-function identifiers({ nameColumn = 'name' }: DefinitionKind): string {
-  if (nameColumn === 'id') return 'id';
-  return nameColumn === 'url' ? 'URL or id' : 'name or id';
+function identifiers(resource: CommandResource): string {
+  const name = nameColumnOf(resource);
+  if (name === 'id') return 'id';
+  return name === 'url' ? 'URL or id' : 'name or id';
 }

@@ -1,8 +1,8 @@
+import type { CommandResource } from '../../resources/resource.ts';
 import type { Row } from '../backend/backend.ts';
-import type { DefinitionKind } from '../backend/definition-kinds.ts';
 import { withBackend } from '../backend/with-backend.ts';
 import { printJson } from '../output/output.ts';
-import { withApi, withName } from './list-and-show.ts';
+import { withName } from './list-and-show.ts';
 import type { Verb } from './subcommands.ts';
 
 type Switch = Pick<Verb, 'name' | 'summary'> & {
@@ -14,22 +14,20 @@ type Switch = Pick<Verb, 'name' | 'summary'> & {
 
 /** Creates a verb that activates a row, or deactivates it. */
 export function switchVerb(
-  named: DefinitionKind,
+  resource: CommandResource,
   { name, summary, isActive, describe }: Switch,
 ): Verb {
   return {
     name,
     summary,
     register: (command, io) => {
-      withApi(withName(command, named), named).action(
-        async (of: string, options: { tenant?: string }) => {
-          const row = await withBackend(io, command, options, ({ definitions }) =>
-            definitions.change(named, of, { is_active: isActive }),
-          );
-          if (io.json) printJson(io, row);
-          else io.out(describe(row));
-        },
-      );
+      withName(command, resource).action(async (of: string, options: { tenant?: string }) => {
+        const row = await withBackend(io, command, options, ({ definitions }) =>
+          definitions.change(resource, of, { is_active: isActive }),
+        );
+        if (io.json) printJson(io, row);
+        else io.out(describe(row));
+      });
     },
   };
 }

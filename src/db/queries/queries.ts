@@ -71,17 +71,6 @@ export function listAgents(db: Queries, tenantId?: string) {
     .execute();
 }
 
-/** Lists the tools of a tenant. By default it is the tenant of the login. */
-export function listTools(db: Queries, tenantId?: string) {
-  return db
-    .selectFrom('tools as t')
-    .select(['t.id', 't.name', 't.kind', 't.effect', 't.requires_approval', 't.timeout_ms'])
-    .select(['t.is_active', 't.capabilities', 't.domain', 't.description', 't.parameters'])
-    .where('t.tenant_id', '=', tenantId ?? ownTenant)
-    .orderBy('t.name')
-    .execute();
-}
-
 /** A tool as OpenAI describes it, and what it can do. */
 export type FunctionTool = {
   type: 'function';

@@ -174,7 +174,7 @@ describe('a login bound to no tenant', () => {
     [['run', 'greeter', 'Hi'], 3, /acts for no tenant/],
     [['key', 'create', 'ci'], 4, /acts for no tenant/],
     [['secret', 'list'], 4, /acts for no tenant/],
-    [['agents'], 0, /^$/],
+    [['agents'], 0, /^No agents\.$/m],
   ])('%j', async (argv, expected, words) => {
     const { status, stderr } = await as('nobody', ...(argv as string[]));
     expect({ status, stderr }).toEqual({ status: expected, stderr: expect.stringMatching(words) });

@@ -58,7 +58,7 @@ describe('howdah completion words', () => {
     [['nonsense', ''], []],
     [
       ['agents', ''],
-      ['list', 'show'],
+      ['list', 'show', 'create', 'change', 'delete'],
     ],
     [['agents', '--te'], ['--tenant']],
     [

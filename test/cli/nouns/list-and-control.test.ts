@@ -135,7 +135,9 @@ describe.each([
     const nobody = ['webhooks', 'create', 'https://example.com/x', '--agent', 'greter'];
     expect(await howdah(...nobody)).toMatchObject({
       status: 3,
-      stderr: expect.stringMatching(/there is no agent 'greter'.*Did you mean greeter\?/s),
+      stderr: expect.stringMatching(
+        /there is no agent named 'greter'.*Did you mean the agent 'greeter'\?/s,
+      ),
     });
     const { status, stderr } = await howdah('models', 'show', 'defalt');
     expect(status).toBe(3);

@@ -56,7 +56,7 @@ describe('a noun', () => {
 
   test.each([
     ['agents', 'greeter', { version: 1, models: ['script'], tools: ['calculator'] }],
-    ['workflows', 'visit', { type: 'chain', members: ['greeter', 'closer'] }],
+    ['workflows', 'visit', { type: 'chain', members: [{ agent: 'greeter' }, { agent: 'closer' }] }],
     ['models', 'script', { input_price: 1, output_price: 2.5, agents: ['closer', 'greeter'] }],
     ['prompts', 'hello', { template: 'Hello, {{name}}.' }],
     ['tools', 'calculator', { kind: 'builtin', agents: ['greeter'] }],
@@ -90,7 +90,11 @@ describe('a noun', () => {
   test.each([
     [['agents', 'lst'], "unknown command 'lst'", 'Did you mean list?'],
     [['models', 'shwo', 'x'], "unknown command 'shwo'", 'Did you mean show?'],
-    [['agents', 'zzzzzz'], "unknown command 'zzzzzz'", 'There are: list, show.'],
+    [
+      ['agents', 'zzzzzz'],
+      "unknown command 'zzzzzz'",
+      'There are: list, show, create, change, delete.',
+    ],
     [['agents', 'list', 'x'], "too many arguments for 'list'", '--help'],
     [['key', 'lst'], "unknown command 'lst'", 'Did you mean list?'],
     [['runs', '--status', 'faild'], "'faild' is invalid", 'Did you mean failed?'],

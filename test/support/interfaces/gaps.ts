@@ -7,12 +7,6 @@ export type Gap = { on: InterfaceName | readonly InterfaceName[]; what: RegExp; 
 export const GAPS: readonly Gap[] = [
   {
     on: 'CLI',
-    what: /^(create|change|delete) (an agent|a workflow|a tool|an MCP server)$/,
-    because:
-      'Files of an agent system describe it: `howdah apply FILE`, and `--prune` to delete. `howdah sql --write` changes single rows.',
-  },
-  {
-    on: 'CLI',
     what: /^list (models|tools|skills|MCP servers) of an agent$|^list members of a workflow$|^show what a tool can do$/,
     because:
       '`howdah agents show`, `howdah dev workflows show` and `howdah tools AGENT` print this as part of their output.',

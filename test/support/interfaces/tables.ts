@@ -1,3 +1,4 @@
+import { allResources } from '../../../src/resources/all-resources.ts';
 import { withArticle } from '../../../src/text/with-article.ts';
 import { camel, capital, list, type NamedCapability, type Names } from './names.ts';
 
@@ -22,8 +23,7 @@ type TableNames = {
 
 const TABLES: readonly TableNames[] = [
   {
-    ...{ group: 'Agents and tools', table: 'agents', one: 'agent', rest: '/api/agents' },
-    cli: 'agents',
+    ...described('agents', 'Agents and tools'),
     own: { delete: { sql: 'howdah.delete_agent()' } },
   },
   {
@@ -47,8 +47,7 @@ const TABLES: readonly TableNames[] = [
     own: partOfAgent(),
   },
   {
-    ...{ group: 'Agents and tools', table: 'workflows', one: 'workflow', rest: '/api/workflows' },
-    cli: 'dev workflows',
+    ...described('workflows', 'Agents and tools'),
     own: { delete: { sql: 'howdah.delete_workflow()' } },
   },
   {
@@ -57,23 +56,15 @@ const TABLES: readonly TableNames[] = [
     own: partOf('/api/workflows'),
   },
   {
-    ...{ group: 'Agents and tools', table: 'models', one: 'model', rest: '/api/models' },
-    cli: 'models',
+    ...described('models', 'Agents and tools'),
     own: { read: { sql: 'howdah.models_warnings()' } },
   },
   {
-    ...{ group: 'Agents and tools', table: 'tools', one: 'tool', rest: '/api/tools' },
-    cli: 'tools',
+    ...described('tools', 'Agents and tools'),
     own: { read: { rest: 'GET /tools' }, create: { cli: 'tools import-openapi' } },
   },
-  {
-    ...{ group: 'Agents and tools', table: 'mcp_servers', one: 'MCP server' },
-    ...{ rest: '/api/mcp-servers', cli: 'dev mcp' },
-  },
-  {
-    ...{ group: 'Agents and tools', table: 'integrations', one: 'integration' },
-    ...{ rest: '/api/integrations', cli: 'admin integrations' },
-  },
+  described('mcp_servers', 'Agents and tools'),
+  described('integrations', 'Agents and tools'),
   {
     ...{ group: 'Agents and tools', table: 'connected_accounts', one: 'connected account' },
     rest: '/api/connected-accounts',
@@ -88,17 +79,17 @@ const TABLES: readonly TableNames[] = [
   { group: 'Agents and tools', table: 'mcp_tools', one: 'offered MCP tool' },
   { group: 'Agents and tools', table: 'mcp_prompts', one: 'offered MCP prompt' },
   {
-    ...{ group: 'Agents and tools', table: 'prompts', one: 'prompt', rest: '/api/prompts' },
-    cli: 'dev prompts',
+    ...described('prompts', 'Agents and tools'),
     own: { delete: { sql: 'howdah.delete_prompt()' } },
   },
   {
-    ...{ group: 'Agents and tools', table: 'skills', one: 'skill', rest: '/api/skills' },
-    cli: 'dev skills',
+    ...described('skills', 'Agents and tools'),
     own: { delete: { sql: 'howdah.delete_skill()' } },
   },
   {
-    ...{ group: 'Runs', table: 'resources', one: 'file', rest: '/api/resources' },
+    ...described('resources', 'Runs'),
+    one: 'file',
+    many: 'files',
     own: { read: { rest: 'GET /api/resources/{id}/content' } },
   },
   {
@@ -116,8 +107,9 @@ const TABLES: readonly TableNames[] = [
     graphql: ['boardEntry', 'boardEntries'],
   },
   {
-    ...{ group: 'Runs', table: 'approvals', one: 'remembered approval' },
-    rest: '/api/approvals',
+    ...described('approvals', 'Runs'),
+    one: 'remembered approval',
+    many: 'remembered approvals',
   },
   {
     ...{ group: 'Conversations', table: 'todos', one: 'todo of a session' },
@@ -125,13 +117,11 @@ const TABLES: readonly TableNames[] = [
     own: { read: { rest: 'GET /sessions/{sid}/state' } },
   },
   {
-    ...{ group: 'Starting runs', table: 'schedules', one: 'schedule', rest: '/api/schedules' },
-    cli: 'admin schedules',
+    ...described('schedules', 'Starting runs'),
     own: { change: { cli: ['admin schedules pause', 'admin schedules resume'] } },
   },
   {
-    ...{ group: 'Starting runs', table: 'inbound_hooks', one: 'inbound hook' },
-    ...{ rest: '/api/inbound-hooks', cli: 'admin inbound-hooks' },
+    ...described('inbound_hooks', 'Starting runs'),
     own: { read: { sql: 'howdah.inbound_hooks_path()' } },
   },
   {
@@ -151,10 +141,7 @@ const TABLES: readonly TableNames[] = [
       },
     },
   },
-  {
-    ...{ group: 'Notifications', table: 'webhooks', one: 'webhook', rest: '/api/webhooks' },
-    cli: 'admin webhooks',
-  },
+  described('webhooks', 'Notifications'),
   {
     ...{ group: 'Notifications', table: 'webhook_deliveries', one: 'delivery' },
     ...{ many: 'deliveries', rest: '/api/webhook-deliveries' },
@@ -164,26 +151,21 @@ const TABLES: readonly TableNames[] = [
     },
   },
   {
-    ...{ group: 'Notifications', table: 'alert_rules', one: 'alert rule' },
-    ...{ rest: '/api/alert-rules' },
+    ...described('alert_rules', 'Notifications'),
     own: { read: { cli: 'admin alerts' } },
   },
   {
-    ...{ group: 'People and keys', table: 'users', one: 'user', rest: '/api/users' },
-    cli: 'admin users',
+    ...described('users', 'People and keys'),
     own: { change: { cli: ['admin users suspend', 'admin users admit'] } },
   },
+  described('grants', 'People and keys'),
   {
-    ...{ group: 'People and keys', table: 'grants', one: 'grant', rest: '/api/grants' },
-    cli: 'admin grants',
-  },
-  {
-    ...{ group: 'People and keys', table: 'api_keys', one: 'API key', rest: '/api/api-keys' },
+    ...described('api_keys', 'People and keys'),
     cli: 'admin key',
     own: { create: { sql: 'howdah.create_api_key()' } },
   },
   {
-    ...{ group: 'People and keys', table: 'secrets', one: 'secret', rest: '/api/secrets' },
+    ...described('secrets', 'People and keys'),
     cli: 'admin secret',
     own: {
       create: { graphql: 'setSecret', cli: 'admin secret set' },
@@ -194,10 +176,7 @@ const TABLES: readonly TableNames[] = [
       },
     },
   },
-  {
-    ...{ group: 'Rules', table: 'limits', one: 'limit', rest: '/api/limits' },
-    cli: 'admin limits',
-  },
+  described('limits', 'Rules'),
   {
     ...{ group: 'Rules', table: 'settings', one: 'setting', rest: '/api/settings' },
     cli: 'admin settings',
@@ -212,8 +191,7 @@ const TABLES: readonly TableNames[] = [
     },
   },
   {
-    ...{ group: 'Rules', table: 'output_filters', one: 'output filter' },
-    rest: '/api/output-filters',
+    ...described('output_filters', 'Rules'),
     own: {
       read: { cli: 'admin filters list' },
       create: { cli: 'admin filters add' },
@@ -221,17 +199,24 @@ const TABLES: readonly TableNames[] = [
     },
   },
   {
-    ...{ group: 'Rules', table: 'tool_policies', one: 'tool policy', many: 'tool policies' },
-    ...{ graphql: ['toolPolicy', 'toolPolicies'], rest: '/api/tool-policies' },
+    ...described('tool_policies', 'Rules'),
+    graphql: ['toolPolicy', 'toolPolicies'],
     own: { read: { cli: 'admin policies' } },
   },
   {
-    ...{ group: 'Rules', table: 'retention_policies', one: 'retention policy' },
-    ...{ many: 'retention policies', rest: '/api/retention-policies' },
+    ...described('retention_policies', 'Rules'),
     graphql: ['retentionPolicy', 'retentionPolicies'],
   },
-  { group: 'Rules', table: 'hooks', one: 'hook', rest: '/api/hooks', cli: 'admin hooks' },
+  described('hooks', 'Rules'),
 ];
+
+/** Returns the names of a resource. */
+function described(table: string, group: string): TableNames {
+  const found = allResources.find((resource) => resource.table === table);
+  if (!found) throw new Error(`${table} is no resource`);
+  const { one, many, path, command } = found;
+  return { group, table, one, many, rest: path, ...(command && { cli: command.noun }) };
+}
 
 /**
  * Returns the operations for parts of an agent, which REST and files write as a field of the agent.
@@ -264,7 +249,12 @@ function namesOf(names: TableNames, verb: Verb): Required<Names> {
     change: [`PATCH ${rest}/{id}`, `PUT ${rest}/{id}`],
     delete: [`DELETE ${rest}/{id}`],
   };
-  const words = { read: ['list', 'show'], create: ['create'], change: [], delete: ['delete'] };
+  const words = {
+    read: ['list', 'show'],
+    create: ['create'],
+    change: ['change'],
+    delete: ['delete'],
+  };
   const more = own?.[verb] ?? {};
   return {
     sql: [`${VERBS[verb]} howdah.${table}`, ...list(more.sql)],

@@ -1,82 +1,89 @@
 import { HowdahError } from '../../../contracts/errors.ts';
-import type { Queryable } from '../../../db/connection/pool.ts';
-import { findNamed, listNamed, namesOf } from '../../../db/queries/named-objects.ts';
-import { listAgents, listTools, toolsOfAgent } from '../../../db/queries/queries.ts';
-import { deleteRow, insertRow, updateRow } from '../../../db/queries/row-collection.ts';
+import { secretRowsOn } from '../../../db/access/secrets.ts';
+import { inTenant, type Queryable } from '../../../db/connection/pool.ts';
+import { findByName, listByName, namesOf } from '../../../db/queries/named-rows.ts';
+import { toolsOfAgent } from '../../../db/queries/queries.ts';
+import { changeRow, createRow, readRow, removeRow } from '../../../resources/operations.ts';
+import type { CommandResource, Writer } from '../../../resources/resource.ts';
+import { createSecretWriter } from '../../../secrets/writer.ts';
 import { forTenant, tenantOf } from '../../input/resolve-tenant.ts';
-import { shortenRow } from '../../print/rows.ts';
-import type { DefinitionBackend, NewDefinition } from '../backend.ts';
-import { AGENTS, type DefinitionKind, unknownName, WORKFLOWS } from '../definition-kinds.ts';
-import { toolListing, toolRowsOf } from '../tool-rows.ts';
+import type { DefinitionBackend, Row } from '../backend.ts';
+import { listing } from '../listing.ts';
+import { toolRowsOf } from '../tool-rows.ts';
+import { nameColumnOf, unknownName } from '../unknown-name.ts';
 import type { CliDatabase } from '../with-database.ts';
+import { withDates } from '../with-dates.ts';
 
 /** Creates the `DefinitionBackend` of a database, for one tenant. */
 export function createDatabaseDefinitions(
   database: CliDatabase,
   tenant: string | undefined,
 ): DefinitionBackend {
-  const { db } = database;
+  const read = <T>(work: (client: Queryable) => Promise<T>) => forTenant(database, tenant, work);
+  const write = <T>(work: (client: Queryable, writer: Writer) => Promise<T>) =>
+    inTransactionOfTenant(database, tenant, work);
   return {
-    async list({ kind, emptyMessage }) {
-      if (kind === 'agents' || kind === 'tools') {
-        const tenantId = tenant && (await tenantOf(db, tenant)).id;
-        if (kind === 'tools') return toolListing(await listTools(db, tenantId));
-        return { items: await listAgents(db, tenantId) };
-      }
-      const items = await forTenant(database, tenant, (client) => listNamed(client, kind));
-      return { items, rows: items.map((row) => shortenRow(row)), empty: emptyMessage };
+    list: async (resource) =>
+      listing(resource, await read((client) => listByName(client, namedRows(resource)))),
+    listToolsOf: (agent) => read(async (client) => toolRowsOf(await toolsOfAgent(client, agent))),
+    find: (resource, name) =>
+      read(async (client) => withDates(await requireDefinition(client, resource, name))),
+    create: (resource, values) =>
+      write(async (client, writer) => {
+        // what is shown only once needs the master key of the workers, which may be elsewhere
+        const { shownOnce: _, ...storable } = resource;
+        return withDates((await createRow(client, storable, values, writer)).row);
+      }),
+    change: (resource, name, values) =>
+      write(async (client, writer) => {
+        const { id } = await requireDefinition(client, resource, name);
+        const change = { ...writer, isWhole: false };
+        const changed = await changeRow(client, resource, id, values, change);
+        if (!changed) throw denied(resource, 'change');
+        return withDates(changed.row);
+      }),
+    async delete(resource, name, isWanted) {
+      const found = await read((client) => requireDefinition(client, resource, name));
+      if (!(await isWanted())) return undefined;
+      await write(async (client) => {
+        await readRow(client, resource, found.id);
+        await removeRow(client, resource, found.id).catch((error) => {
+          throw error.code === 'HWNTF' ? denied(resource, 'delete') : error;
+        });
+      });
+      return withDates(found);
     },
-    listToolsOf: (agent) =>
-      forTenant(database, tenant, async (client) => toolRowsOf(await toolsOfAgent(client, agent))),
-    find: (named, name) =>
-      forTenant(database, tenant, (client) => requireDefinition(client, named, name)),
-    create: (named, definition) =>
-      forTenant(database, tenant, async (client) => {
-        const row = await rowOf(client, definition);
-        return requireDefinition(client, named, await insertRow(client, collectionOf(named), row));
-      }),
-    change: (named, name, values) =>
-      forTenant(database, tenant, async (client) => {
-        const { id } = await requireDefinition(client, named, name);
-        if (!(await updateRow(client, collectionOf(named), id, { values }))) {
-          throw new HowdahError('HWDEN', `this login may not change ${named.singular}s`);
-        }
-        return requireDefinition(client, named, id);
-      }),
-    delete: (named, name, isWanted) =>
-      forTenant(database, tenant, async (client) => {
-        const found = await requireDefinition(client, named, name);
-        if (!(await isWanted())) return undefined;
-        await remove(client, named, found.id);
-        return found;
-      }),
   };
 }
 
 /** Returns the row of this name or id. Throws `HWNTF` with the names that may have been meant. */
-export async function requireDefinition(client: Queryable, named: DefinitionKind, name: string) {
-  const found = await findNamed(client, named.kind, name);
+export async function requireDefinition(
+  client: Queryable,
+  resource: CommandResource,
+  name: string,
+): Promise<Row & { id: string }> {
+  const named = namedRows(resource);
+  const found = await findByName(client, named, name);
   if (found) return found;
-  throw unknownName(named, name, await namesOf(client, named.kind));
+  throw unknownName(resource, name, await namesOf(client, named));
 }
 
-async function rowOf(client: Queryable, { agent, workflow, values }: NewDefinition) {
-  return {
-    ...values,
-    ...(agent !== undefined && { agent_id: (await requireDefinition(client, AGENTS, agent)).id }),
-    ...(workflow !== undefined && {
-      workflow_id: (await requireDefinition(client, WORKFLOWS, workflow)).id,
-    }),
-  };
+const namedRows = (resource: CommandResource) => ({
+  ...resource.collection,
+  name: nameColumnOf(resource),
+});
+
+async function inTransactionOfTenant<T>(
+  { db, pool, config }: CliDatabase,
+  tenant: string | undefined,
+  work: (client: Queryable, writer: Writer) => Promise<T>,
+): Promise<T> {
+  const { masterKeysOf } = await import('../../../bootstrap.ts');
+  const { id } = await tenantOf(db, tenant);
+  const secrets = createSecretWriter(secretRowsOn(pool), masterKeysOf(config));
+  return inTenant(pool, id, (client) => work(client, { tenantId: id, secrets }));
 }
 
-async function remove(client: Queryable, named: DefinitionKind, id: string): Promise<void> {
-  if (named.kind === 'prompts' || named.kind === 'skills') {
-    // the row is kept if other rows refer to it
-    await client.query(`select (howdah.delete_${named.singular}($1)).id`, [id]);
-  } else if (!(await deleteRow(client, collectionOf(named), id))) {
-    throw new HowdahError('HWDEN', `this login has no permission to delete ${named.singular}s`);
-  }
+function denied({ many }: CommandResource, action: string): HowdahError {
+  return new HowdahError('HWDEN', `this login has no permission to ${action} ${many}`);
 }
-
-const collectionOf = ({ kind }: DefinitionKind) => ({ table: kind, shown: 't.id', stamp: 't.id' });

@@ -1,5 +1,6 @@
 import { retry } from '../../../client/retry-request.ts';
 import type { Step } from '../../../db/queries/queries.ts';
+import { agents } from '../../../resources/definitions/agents.ts';
 import type {
   ChatBackend,
   ChatOptions,
@@ -8,7 +9,6 @@ import type {
   TurnItem,
 } from '../chat-backend.ts';
 import type { Api } from '../connect-server.ts';
-import { AGENTS } from '../definition-kinds.ts';
 import { createRunFollower, questionOf, type ServerRunFollower } from './run-follower.ts';
 import { listDefinitions } from './server-definitions.ts';
 import { createServerRuns } from './server-runs.ts';
@@ -116,7 +116,7 @@ export class ServerChat implements ChatBackend {
   }
 
   async agents(): Promise<readonly ListedAgent[]> {
-    const rows = await listDefinitions(this.#retryingApi, AGENTS);
+    const rows = await listDefinitions(this.#retryingApi, agents);
     return rows.map(({ id, name, version, is_active, description, model, tools }) => {
       const count = Array.isArray(tools) ? tools.length : 0;
       return { id, name, version, is_active, description, model, tools: count };

@@ -2,9 +2,9 @@ import { createInterface, type Interface } from 'node:readline';
 import type { Command } from 'commander';
 import { HowdahError } from '../../../contracts/errors.ts';
 import type { ChatQuestion } from '../../../db/queries/chat-session.ts';
+import { agents } from '../../../resources/definitions/agents.ts';
 import type { ChatBackend } from '../../backend/chat-backend.ts';
 import { API_OPTION } from '../../backend/connect-server.ts';
-import { AGENTS } from '../../backend/definition-kinds.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { printTurn, showQuestion } from '../../chat/print-turn.ts';
 import { type ChatContext, runSlashCommand } from '../../chat/slash-commands.ts';
@@ -36,7 +36,7 @@ export function register(command: Command, io: CliIo): void {
       const stop = new AbortController();
       await withBackend(io, self, { createsDatabase: true }, async (all) => {
         const { openChat, withWorker, definitions } = all;
-        const agent = named.name ?? String((await definitions.find(AGENTS, named.id)).name);
+        const agent = named.name ?? String((await definitions.find(agents, named.id)).name);
         const start = { agent, session };
         const backend = await openChat({ tokens, tree, signal: stop.signal });
         try {

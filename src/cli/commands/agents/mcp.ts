@@ -8,11 +8,11 @@ import { acceptMcpTool } from '../../../db/mcp/servers.ts';
 import { listMarks } from '../../../db/mcp/sessions.ts';
 import type { Json } from '../../../json/json.ts';
 import type { Caller, RunEvent } from '../../../mcp-server/caller.ts';
+import { mcpServers } from '../../../resources/definitions/mcp-servers.ts';
 import { withInlineWorker } from '../../backend/database/inline-worker.ts';
-import type { DefinitionKind } from '../../backend/definition-kinds.ts';
 import { type CliDatabase, withDatabase } from '../../backend/with-database.ts';
 import { forTenant, TENANT_OPTION, tenantOf } from '../../input/resolve-tenant.ts';
-import { listVerb, showVerb } from '../../nouns/list-and-show.ts';
+import { resourceVerbs } from '../../nouns/resource-verbs.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
 import { reportOf } from '../../output/exit-codes.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
@@ -20,19 +20,10 @@ import { type CliIo, printJson } from '../../output/output.ts';
 type AcceptOptions = { tenant?: string; digest?: string };
 type McpOptions = { tenant?: string; onDisconnect: 'continue' | 'cancel' };
 
-const SERVERS: DefinitionKind = {
-  kind: 'mcp_servers',
-  singular: 'MCP server',
-  noun: 'dev mcp',
-  emptyMessage: 'No MCP servers. Add a row to howdah.mcp_servers (see docs/mcp.md)',
-  restPath: '/api/mcp-servers',
-  columns: ['id', 'name', 'type', 'is_active', 'discovered_at', 'error'],
-};
-
 /**
  * Registers `howdah dev mcp [serve]`, which offers agents and workflows as tools to the MCP client
- * that has started this command. `list`, `show` and `accept` are about the servers whose tools
- * agents use.
+ * that has started this command. The other verbs are about the servers whose tools agents
+ * use.
  */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
@@ -41,8 +32,7 @@ export function register(command: Command, io: CliIo): void {
       summary: 'serve agents and workflows as tools to an MCP client, over stdin and stdout',
       register: registerServe,
     },
-    { ...listVerb(SERVERS), summary: 'list the MCP servers whose tools agents may use' },
-    showVerb(SERVERS),
+    ...resourceVerbs(mcpServers),
     {
       name: 'accept',
       summary: 'accept the current description of a tool, so that agents may use it',

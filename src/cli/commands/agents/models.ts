@@ -8,39 +8,24 @@ import {
   listCatalog,
 } from '../../../db/access/model-catalog.ts';
 import { findVendor, VENDORS } from '../../../providers/vendors.ts';
-import type { DefinitionKind } from '../../backend/definition-kinds.ts';
+import { models } from '../../../resources/definitions/models.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { withDatabase } from '../../backend/with-database.ts';
 import { parseAmount, parseWholeNumber } from '../../input/parse-number.ts';
-import { createVerb, deleteVerb } from '../../nouns/create-and-delete.ts';
-import { listVerb, showVerb, withApi, withName } from '../../nouns/list-and-show.ts';
+import { withName } from '../../nouns/list-and-show.ts';
+import { resourceVerbs } from '../../nouns/resource-verbs.ts';
 import { type Verb, withVerbs } from '../../nouns/subcommands.ts';
 import { exitCodes } from '../../output/exit-codes.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 import { printRows } from '../../print/rows.ts';
 
-const NAMED: DefinitionKind = {
-  kind: 'models',
-  singular: 'model',
-  noun: 'models',
-  emptyMessage: 'No models. Create one: howdah models create NAME --help',
-  restPath: '/api/models',
-  columns: [
-    ...['id', 'name', 'provider', 'model', 'purpose', 'input_price', 'output_price'],
-    ...['prices_from', 'from_environment'],
-  ],
-};
-
 /**
- * Registers `howdah models [list | show | create | delete | test | catalog]`: the models that
- * agents use, with their prices, and the known models of vendors.
+ * Registers `howdah models [list | show | create | change | delete | test | catalog]`: the models
+ * that agents use, with their prices, and the known models of vendors.
  */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
-    listVerb(NAMED),
-    showVerb(NAMED),
-    createVerb(NAMED, { register: withModel, columns: columnsOf }),
-    deleteVerb(NAMED),
+    ...resourceVerbs(models, { register: withModel, columns: columnsOf }),
     TEST,
     CATALOG,
   ]);
@@ -91,18 +76,14 @@ const TEST: Verb = {
   name: 'test',
   summary: 'call a model with a tiny request; exit with 1 if the model fails',
   register: (command, io) => {
-    withApi(withName(command, NAMED), NAMED).action(
-      async (name: string, options: { tenant?: string }) => {
-        const report = await withBackend(io, command, options, (backend) =>
-          backend.testModel(name),
-        );
-        if (io.json) printJson(io, report);
-        else if (report.error) printFailedTest(io, name, report.error);
-        else io.out(`${name} ok: ${describeAnswer(report)}, ${describeUse(report)}`);
-        for (const warning of (!io.json && report.warnings) || []) io.err(`Warning: ${warning}`);
-        if (!report.ok) io.setExitCode(exitCodes.error);
-      },
-    );
+    withName(command, models).action(async (name: string, options: { tenant?: string }) => {
+      const report = await withBackend(io, command, options, (backend) => backend.testModel(name));
+      if (io.json) printJson(io, report);
+      else if (report.error) printFailedTest(io, name, report.error);
+      else io.out(`${name} ok: ${describeAnswer(report)}, ${describeUse(report)}`);
+      for (const warning of (!io.json && report.warnings) || []) io.err(`Warning: ${warning}`);
+      if (!report.ok) io.setExitCode(exitCodes.error);
+    });
   },
 };
 

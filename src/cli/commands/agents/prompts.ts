@@ -1,29 +1,19 @@
 import type { Command } from 'commander';
-import type { DefinitionKind } from '../../backend/definition-kinds.ts';
+import { prompts } from '../../../resources/definitions/prompts.ts';
 import { ARGUMENT_SOURCES, readArgument, readTextArgument } from '../../input/input-argument.ts';
-import { createVerb, deleteVerb } from '../../nouns/create-and-delete.ts';
-import { listVerb, showVerb } from '../../nouns/list-and-show.ts';
+import { resourceVerbs } from '../../nouns/resource-verbs.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
 import type { CliIo } from '../../output/output.ts';
 
-const NAMED: DefinitionKind = {
-  kind: 'prompts',
-  singular: 'prompt',
-  noun: 'dev prompts',
-  emptyMessage: 'No prompts. Create one: howdah dev prompts create NAME TEMPLATE',
-  restPath: '/api/prompts',
-  columns: ['id', 'name', 'description'],
-};
-
 /**
- * Registers `howdah dev prompts [list | show | create | delete]`: the templates for the
+ * Registers `howdah dev prompts [list | show | create | change | delete]`: the templates for the
  * instructions of agents.
  */
 export function register(command: Command, io: CliIo): void {
-  withVerbs(command, io, [
-    listVerb(NAMED),
-    showVerb(NAMED),
-    createVerb(NAMED, {
+  withVerbs(
+    command,
+    io,
+    resourceVerbs(prompts, {
       register: (verb) =>
         verb
           .argument('<name>', 'name that agents refer to')
@@ -39,6 +29,5 @@ export function register(command: Command, io: CliIo): void {
         ...(description !== undefined && { description }),
       }),
     }),
-    deleteVerb(NAMED),
-  ]);
+  );
 }

@@ -1,29 +1,19 @@
 import type { Command } from 'commander';
-import type { DefinitionKind } from '../../backend/definition-kinds.ts';
+import { skills } from '../../../resources/definitions/skills.ts';
 import { ARGUMENT_SOURCES, readTextArgument } from '../../input/input-argument.ts';
-import { createVerb, deleteVerb } from '../../nouns/create-and-delete.ts';
-import { listVerb, showVerb } from '../../nouns/list-and-show.ts';
+import { resourceVerbs } from '../../nouns/resource-verbs.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
 import type { CliIo } from '../../output/output.ts';
 
-const NAMED: DefinitionKind = {
-  kind: 'skills',
-  singular: 'skill',
-  noun: 'dev skills',
-  emptyMessage: 'No skills. Create one: howdah dev skills create NAME TEXT --description TEXT',
-  restPath: '/api/skills',
-  columns: ['id', 'name', 'is_active', 'description'],
-};
-
 /**
- * Registers `howdah dev skills [list | show | create | delete]`: the texts that agents read on
- * demand.
+ * Registers `howdah dev skills [list | show | create | change | delete]`: the texts that agents
+ * read on demand.
  */
 export function register(command: Command, io: CliIo): void {
-  withVerbs(command, io, [
-    listVerb(NAMED),
-    showVerb(NAMED),
-    createVerb(NAMED, {
+  withVerbs(
+    command,
+    io,
+    resourceVerbs(skills, {
       register: (verb) =>
         verb
           .argument('<name>', 'name by which agents load the skill')
@@ -35,6 +25,5 @@ export function register(command: Command, io: CliIo): void {
         content: await readTextArgument(verbIo, 'the content', content),
       }),
     }),
-    deleteVerb(NAMED),
-  ]);
+  );
 }

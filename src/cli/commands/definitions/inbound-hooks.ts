@@ -3,44 +3,34 @@ import { withOffload } from '../../../concurrency/offload.ts';
 import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { HowdahError } from '../../../contracts/errors.ts';
 import { listInboundDeliveries } from '../../../db/operations/deliveries.ts';
+import { inboundHooks } from '../../../resources/automation/inbound-hooks.ts';
 import {
   type HookExpressions,
   mapDelivery,
   refuseUnreadableHook,
 } from '../../../runtime/inbound/map-delivery.ts';
 import { requireDefinition } from '../../backend/database/database-definitions.ts';
-import type { DefinitionKind } from '../../backend/definition-kinds.ts';
 import { withDatabase } from '../../backend/with-database.ts';
 import { readArgument } from '../../input/input-argument.ts';
 import { forTenant, TENANT_OPTION } from '../../input/resolve-tenant.ts';
-import { createVerb, deleteVerb } from '../../nouns/create-and-delete.ts';
-import { listVerb, showVerb, withName } from '../../nouns/list-and-show.ts';
+import { withName } from '../../nouns/list-and-show.ts';
+import { resourceVerbs } from '../../nouns/resource-verbs.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
 import { exitCodes } from '../../output/exit-codes.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 import { printRows } from '../../print/rows.ts';
 
-const HOOKS: DefinitionKind = {
-  kind: 'inbound_hooks',
-  singular: 'inbound hook',
-  noun: 'admin inbound-hooks',
-  emptyMessage: 'No inbound hooks. Create one: howdah admin inbound-hooks create NAME --help',
-  restPath: '/api/inbound-hooks',
-  columns: ['id', 'name', 'verification', 'path', 'is_active', 'description'],
-};
 const VERIFICATIONS = enumLabels.hook_verification;
 const STATUSES = enumLabels.inbound_status;
 const LIMIT = 100;
 
 /**
- * Registers `howdah admin inbound-hooks [list | show | create | test | deliveries | delete]`: the
- * addresses at which other programs begin runs.
+ * Registers `howdah admin inbound-hooks [list | show | create | change | delete | test |
+ * deliveries]`: the addresses at which other programs begin runs.
  */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
-    listVerb(HOOKS),
-    showVerb(HOOKS),
-    createVerb(HOOKS, { register: withHook, columns: columnsOf }),
+    ...resourceVerbs(inboundHooks, { register: withHook, columns: columnsOf }),
     {
       name: 'test',
       summary: 'evaluate the expressions of a hook for a request body',
@@ -51,7 +41,6 @@ export function register(command: Command, io: CliIo): void {
       summary: 'list the deliveries, newest first',
       register: registerDeliveries,
     },
-    deleteVerb(HOOKS),
   ]);
 }
 
@@ -143,14 +132,14 @@ async function columnsOf(io: CliIo, [name]: readonly string[], options: object) 
 type TestOptions = { tenant?: string; file: string; header?: Record<string, string> };
 
 function registerTest(command: Command, io: CliIo): void {
-  withName(command, HOOKS)
+  withName(command, inboundHooks)
     .requiredOption('--file <file>', 'file with the JSON body of a request; - reads standard input')
     .option('--header <name:value>', 'header of the request; may be repeated', headerOf)
     .action(async (name: string, { tenant, file, header = {} }: TestOptions) => {
       const body = (await readArgument(io, 'file', file === '-' ? '-' : `@${file}`)) ?? null;
       await withDatabase(io, async (database) => {
         const row = await forTenant(database, tenant, (client) =>
-          requireDefinition(client, HOOKS, name),
+          requireDefinition(client, inboundHooks, name),
         );
         const { reply, ...hook } = row as unknown as Omit<HookExpressions, 'reply'> & {
           reply: { body: string } | null;
@@ -186,7 +175,7 @@ function registerDeliveries(command: Command, io: CliIo): void {
     .action(async (hook: string | undefined, options: { tenant?: string; status?: string }) => {
       await withDatabase(io, async (database) => {
         const items = await forTenant(database, options.tenant, async (client) => {
-          const hookId = hook && (await requireDefinition(client, HOOKS, hook)).id;
+          const hookId = hook && (await requireDefinition(client, inboundHooks, hook)).id;
           return listInboundDeliveries(client, { hookId, status: options.status, limit: LIMIT });
         });
         const rows = items.map(({ error, ...row }) => ({ ...row, error: error?.message }));

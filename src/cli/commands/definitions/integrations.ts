@@ -6,28 +6,19 @@ import {
   disconnectAccount,
   listAccounts,
 } from '../../../db/access/connected-accounts.ts';
+import { integrations } from '../../../resources/definitions/integrations.ts';
 import { API_OPTION, type Api, connectCommand } from '../../backend/connect-server.ts';
-import type { DefinitionKind } from '../../backend/definition-kinds.ts';
 import { allRows, type Page } from '../../backend/server/pages.ts';
 import { requireDefinition } from '../../backend/server/server-definitions.ts';
 import { type CliDatabase, withDatabase } from '../../backend/with-database.ts';
 import { confirm, YES_OPTION } from '../../input/confirm-option.ts';
 import { uuidOf } from '../../input/resolve-id.ts';
 import { forTenant, TENANT_OPTION } from '../../input/resolve-tenant.ts';
-import { createVerb, deleteVerb } from '../../nouns/create-and-delete.ts';
-import { listVerb, showVerb } from '../../nouns/list-and-show.ts';
+import { resourceVerbs } from '../../nouns/resource-verbs.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 import { printRows } from '../../print/rows.ts';
 
-const INTEGRATIONS: DefinitionKind = {
-  kind: 'integrations',
-  singular: 'integration',
-  noun: 'admin integrations',
-  emptyMessage: 'No integrations. Create one: howdah admin integrations create NAME --url URL',
-  restPath: '/api/integrations',
-  columns: ['id', 'name', 'resource_url', 'account_scope', 'grant_type', 'is_active'],
-};
 const ACCOUNTS = '/api/connected-accounts';
 const ACCOUNT_COLUMNS = ['id', 'integration', 'user', 'status', 'expires_at', 'error'] as const;
 
@@ -46,15 +37,13 @@ type NewOptions = {
 };
 
 /**
- * Registers `howdah admin integrations [list | show | create | delete | connect | accounts |
- * disconnect]`: the APIs and MCP servers that agents use with OAuth, and the connected accounts.
+ * Registers `howdah admin integrations [list | show | create | change | delete | connect |
+ * accounts | disconnect]`: the APIs and MCP servers that agents use with OAuth, and the connected
+ * accounts.
  */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
-    listVerb(INTEGRATIONS),
-    showVerb(INTEGRATIONS),
-    createVerb(INTEGRATIONS, { register: withIntegration, columns: columnsOf }),
-    deleteVerb(INTEGRATIONS),
+    ...resourceVerbs(integrations, { register: withIntegration, columns: columnsOf }),
     {
       name: 'connect',
       summary: 'print the link by which a person connects an account',
@@ -123,8 +112,8 @@ function registerConnect(command: Command, io: CliIo): void {
     .action(async (name: string, options: Options) => {
       const link = await atEither(io, command, options, {
         server: async (api) => {
-          const { id } = await requireDefinition(api, INTEGRATIONS, name);
-          const path = `${INTEGRATIONS.restPath}/${id}/connect`;
+          const { id } = await requireDefinition(api, integrations, name);
+          const path = `${integrations.path}/${id}/connect`;
           return (await api.request('POST', path)) as unknown as AccountLink;
         },
         database: (database) =>

@@ -1,36 +1,19 @@
 import { Argument, type Command, Option } from 'commander';
 import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { parseNumber } from '../../../json/parse-json.ts';
-import type { DefinitionKind } from '../../backend/definition-kinds.ts';
+import { limits } from '../../../resources/administration/limits.ts';
 import { parseAmount } from '../../input/parse-number.ts';
 import { uuidOf } from '../../input/resolve-id.ts';
-import { createVerb, deleteVerb } from '../../nouns/create-and-delete.ts';
-import { listVerb, showVerb } from '../../nouns/list-and-show.ts';
+import { resourceVerbs } from '../../nouns/resource-verbs.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
 import type { CliIo } from '../../output/output.ts';
 
-const LIMITS: DefinitionKind = {
-  kind: 'limits',
-  singular: 'limit',
-  noun: 'admin limits',
-  emptyMessage: 'No limits. Create one: howdah admin limits create cost 50 --period day',
-  nameColumn: 'id',
-  restPath: '/api/limits',
-  columns: ['id', 'scope', 'subject_id', 'key', 'metric', 'period', 'max_value', 'is_imposed'],
-  details: ['created_at', 'updated_at'],
-};
-
 /**
- * Registers `howdah admin limits [list | show | create | delete]`: limits of usage and of
+ * Registers `howdah admin limits [list | show | create | change | delete]`: limits of usage and of
  * concurrency.
  */
 export function register(command: Command, io: CliIo): void {
-  withVerbs(command, io, [
-    listVerb(LIMITS),
-    showVerb(LIMITS),
-    createVerb(LIMITS, { register: withLimit, columns: columnsOf }),
-    deleteVerb(LIMITS),
-  ]);
+  withVerbs(command, io, resourceVerbs(limits, { register: withLimit, columns: columnsOf }));
 }
 
 function withLimit(command: Command): Command {

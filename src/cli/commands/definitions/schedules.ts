@@ -1,55 +1,39 @@
 import type { Command } from 'commander';
 import { HowdahError } from '../../../contracts/errors.ts';
+import { schedules } from '../../../resources/automation/schedules.ts';
 import type { Row } from '../../backend/backend.ts';
-import type { DefinitionKind } from '../../backend/definition-kinds.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { ARGUMENT_SOURCES, readTextArgument } from '../../input/input-argument.ts';
-import { createVerb, deleteVerb } from '../../nouns/create-and-delete.ts';
-import { listVerb, showVerb, withApi, withName } from '../../nouns/list-and-show.ts';
+import { withName } from '../../nouns/list-and-show.ts';
+import { resourceVerbs } from '../../nouns/resource-verbs.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
 import { switchVerb } from '../../nouns/switch-active.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 
-const SCHEDULES: DefinitionKind = {
-  kind: 'schedules',
-  singular: 'schedule',
-  noun: 'admin schedules',
-  emptyMessage: 'No schedules. Create one: howdah admin schedules create NAME --help',
-  restPath: '/api/schedules',
-  columns: ['id', 'name', 'runs', 'cron', 'timezone', 'is_active', 'next_at', 'last_at'],
-  details: [
-    ...['input', 'input_data', 'metadata', 'overlap_policy', 'catchup_policy', 'priority'],
-    ...['concurrency_key', 'last_execution_id', 'last_error', 'created_at', 'updated_at'],
-  ],
-};
-
 /**
- * Registers `howdah admin schedules [list | show | create | run | pause | resume | delete]`: the
- * schedules that start runs at their times.
+ * Registers `howdah admin schedules [list | show | create | change | delete | run | pause |
+ * resume]`: the schedules that start runs at their times.
  */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
-    listVerb(SCHEDULES),
-    showVerb(SCHEDULES),
-    createVerb(SCHEDULES, { register: withSchedule, columns: columnsOf }),
+    ...resourceVerbs(schedules, { register: withSchedule, columns: columnsOf }),
     {
       name: 'run',
       summary: 'start a run of the schedule now, in addition to its times',
       register: registerRun,
     },
-    switchVerb(SCHEDULES, {
+    switchVerb(schedules, {
       name: 'pause',
       summary: 'pause a schedule',
       isActive: false,
       describe: ({ name }) => `${name} paused`,
     }),
-    switchVerb(SCHEDULES, {
+    switchVerb(schedules, {
       name: 'resume',
       summary: 'resume a schedule; it next runs at its next scheduled time',
       isActive: true,
       describe: ({ name, next_at }) => `${name} resumed${describeNext(next_at)}`,
     }),
-    deleteVerb(SCHEDULES),
   ]);
 }
 
@@ -100,16 +84,14 @@ async function columnsOf(io: CliIo, [name]: readonly string[], options: object) 
 }
 
 function registerRun(command: Command, io: CliIo): void {
-  withApi(withName(command, SCHEDULES), SCHEDULES).action(
-    async (name: string, options: { tenant?: string }) => {
-      const run = await withBackend(io, command, options, async (backend) =>
-        backend.runSchedule((await backend.definitions.find(SCHEDULES, name)).id),
-      );
-      if (io.json) return printJson(io, run);
-      io.out(run.id);
-      io.err(`Follow it: howdah watch ${run.id}`);
-    },
-  );
+  withName(command, schedules).action(async (name: string, options: { tenant?: string }) => {
+    const run = await withBackend(io, command, options, async (backend) =>
+      backend.runSchedule((await backend.definitions.find(schedules, name)).id),
+    );
+    if (io.json) return printJson(io, run);
+    io.out(run.id);
+    io.err(`Follow it: howdah watch ${run.id}`);
+  });
 }
 
 function describeNext(at: Row['next_at']): string {

@@ -1,30 +1,20 @@
 import { type Command, Option } from 'commander';
 import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { listDeliveries, redeliver } from '../../../db/operations/deliveries.ts';
+import { webhooks } from '../../../resources/automation/webhooks.ts';
 import type { Backend, Row } from '../../backend/backend.ts';
 import { API_OPTION } from '../../backend/connect-server.ts';
 import { requireDefinition } from '../../backend/database/database-definitions.ts';
-import type { DefinitionKind } from '../../backend/definition-kinds.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { withDatabase } from '../../backend/with-database.ts';
 import { uuidOf } from '../../input/resolve-id.ts';
 import { forTenant, TENANT_OPTION } from '../../input/resolve-tenant.ts';
-import { createVerb, deleteVerb } from '../../nouns/create-and-delete.ts';
-import { listVerb, showVerb } from '../../nouns/list-and-show.ts';
+import { resourceVerbs } from '../../nouns/resource-verbs.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
 import { maskUrlKeys } from '../../output/terminal-text.ts';
 import { printRows } from '../../print/rows.ts';
 
-const WEBHOOKS: DefinitionKind = {
-  kind: 'webhooks',
-  singular: 'webhook',
-  noun: 'admin webhooks',
-  emptyMessage: 'No webhooks. Create one: howdah admin webhooks create URL',
-  nameColumn: 'url',
-  restPath: '/api/webhooks',
-  columns: ['id', 'url', 'events', 'is_active', 'disabled_because', 'description'],
-};
 const LIMIT = 100;
 
 type Options = { tenant?: string; status?: string; rotate?: true };
@@ -37,19 +27,16 @@ type WebhookOptions = {
 };
 
 /**
- * Registers `howdah admin webhooks [list | show | create | delete | key | deliveries | redeliver]`:
- * the receivers of run events, their signing keys, and the results of the deliveries.
+ * Registers `howdah admin webhooks [list | show | create | change | delete | key | deliveries |
+ * redeliver]`: the receivers of run events, their signing keys, and the results of the deliveries.
  */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
-    listVerb(WEBHOOKS),
-    showVerb(WEBHOOKS),
-    createVerb(WEBHOOKS, {
+    ...resourceVerbs(webhooks, {
       register: withWebhook,
       columns: columnsOf,
       complete: withSigningKey,
     }),
-    deleteVerb(WEBHOOKS),
     {
       name: 'key',
       summary: 'show (only once) or rotate the signing key of a webhook or of callbacks',
@@ -124,7 +111,7 @@ function registerKey(command: Command, io: CliIo): void {
       const made = { tenant, createsDatabase: true };
       const issued = await withBackend(io, command, made, async (backend) => {
         const isWebhook = webhook !== 'callbacks';
-        const id = isWebhook ? (await backend.definitions.find(WEBHOOKS, webhook)).id : null;
+        const id = isWebhook ? (await backend.definitions.find(webhooks, webhook)).id : null;
         return backend.issueSigningKey(id, rotate === true);
       });
       if (io.json) return printJson(io, issued);
@@ -147,7 +134,7 @@ function registerDeliveries(command: Command, io: CliIo): void {
     .action(async (webhook: string | undefined, { tenant, status }: Options) => {
       await withDatabase(io, async (database) => {
         const items = await forTenant(database, tenant, async (client) => {
-          const of = webhook && (await requireDefinition(client, WEBHOOKS, webhook)).id;
+          const of = webhook && (await requireDefinition(client, webhooks, webhook)).id;
           return listDeliveries(client, { webhookId: of, status, limit: LIMIT });
         });
         const rows = items.map((row) => ({ ...row, url: maskUrlKeys('url', row.url) }));

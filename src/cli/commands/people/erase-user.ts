@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { ErasureMode } from '../../../db/queries/personal-data.ts';
+import { users } from '../../../resources/administration/users.ts';
 import { API_OPTION } from '../../backend/connect-server.ts';
-import { USERS } from '../../backend/definition-kinds.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { confirm, DRY_RUN_OPTION, YES_OPTION } from '../../input/confirm-option.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
@@ -41,7 +41,7 @@ export function register(command: Command, io: CliIo): void {
         { tenant, mode, cancelLive = false, dryRun = false, yes }: EraseOptions,
       ) => {
         await withBackend(io, command, { tenant }, async ({ definitions, eraseUser }) => {
-          const { id } = await definitions.find(USERS, name);
+          const { id } = await definitions.find(users, name);
           const what = mode === 'delete' ? 'deletes the runs' : 'erases the text of the runs';
           if (!dryRun && !(await confirm(io, `This ${what} of ${name}.`, yes))) return;
           const erased = await eraseUser({ id, mode, cancelLive }, dryRun);

@@ -1,34 +1,17 @@
 import { Argument, type Command, Option } from 'commander';
 import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
-import type { DefinitionKind } from '../../backend/definition-kinds.ts';
+import { grants } from '../../../resources/administration/grants.ts';
 import { uuidOf } from '../../input/resolve-id.ts';
-import { createVerb, deleteVerb } from '../../nouns/create-and-delete.ts';
-import { listVerb, showVerb } from '../../nouns/list-and-show.ts';
+import { resourceVerbs } from '../../nouns/resource-verbs.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
 import type { CliIo } from '../../output/output.ts';
 
-const GRANTS: DefinitionKind = {
-  kind: 'grants',
-  singular: 'grant',
-  noun: 'admin grants',
-  emptyMessage: 'No grants: every user sees every agent. See docs/security.md.',
-  nameColumn: 'id',
-  restPath: '/api/grants',
-  columns: ['id', 'agent', 'workflow', 'user', 'role', 'permission'],
-  details: ['created_at', 'updated_at'],
-};
-
 /**
- * Registers `howdah admin grants [list | show | create | delete]`: who may see, run or edit an
- * agent or workflow.
+ * Registers `howdah admin grants [list | show | create | change | delete]`: who may see, run or
+ * edit an agent or workflow.
  */
 export function register(command: Command, io: CliIo): void {
-  withVerbs(command, io, [
-    listVerb(GRANTS),
-    showVerb(GRANTS),
-    createVerb(GRANTS, { register: withGrant, columns: columnsOf }),
-    deleteVerb(GRANTS),
-  ]);
+  withVerbs(command, io, resourceVerbs(grants, { register: withGrant, columns: columnsOf }));
 }
 
 function withGrant(command: Command): Command {

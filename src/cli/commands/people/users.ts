@@ -1,10 +1,11 @@
 import { type Command, Option } from 'commander';
 import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import type { UserRole } from '../../../db/access/subjects.ts';
+import { users } from '../../../resources/administration/users.ts';
 import { API_OPTION } from '../../backend/connect-server.ts';
-import { USERS } from '../../backend/definition-kinds.ts';
 import { withBackend } from '../../backend/with-backend.ts';
 import { TENANT_OPTION } from '../../input/resolve-tenant.ts';
+import { changeVerb } from '../../nouns/change.ts';
 import { listVerb, showVerb } from '../../nouns/list-and-show.ts';
 import { withVerbs } from '../../nouns/subcommands.ts';
 import { switchVerb } from '../../nouns/switch-active.ts';
@@ -15,21 +16,22 @@ import { register as registerExport } from './export-user.ts';
 type Options = { tenant?: string; role?: UserRole; email?: string };
 
 /**
- * Registers `howdah admin users [list | show | create | suspend | admit | export | erase]`: the
- * users of a tenant.
+ * Registers `howdah admin users [list | show | create | change | suspend | admit | export |
+ * erase]`: the users of a tenant.
  */
 export function register(command: Command, io: CliIo): void {
   withVerbs(command, io, [
-    listVerb(USERS),
-    showVerb(USERS),
+    listVerb(users),
+    showVerb(users),
     { name: 'create', summary: 'create a user', register: registerCreate },
-    switchVerb(USERS, {
+    changeVerb(users),
+    switchVerb(users, {
       name: 'suspend',
       summary: 'suspend a user: reject all tokens and keys of the user',
       isActive: false,
       describe: ({ username }) => `${username} suspended`,
     }),
-    switchVerb(USERS, {
+    switchVerb(users, {
       name: 'admit',
       summary: 'end the suspension of a user',
       isActive: true,
@@ -63,7 +65,7 @@ function registerCreate(command: Command, io: CliIo): void {
       const made = { tenant, createsDatabase: true };
       const values = { username, role, ...(email !== undefined && { email }) };
       const row = await withBackend(io, command, made, ({ definitions }) =>
-        definitions.create(USERS, { values }),
+        definitions.create(users, values),
       );
       if (io.json) return printJson(io, row);
       io.out(row.id);

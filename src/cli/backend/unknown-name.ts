@@ -1,0 +1,21 @@
+import { HowdahError } from '../../contracts/errors.ts';
+import type { CommandResource } from '../../resources/resource.ts';
+import { closestNames } from '../../text/closest-names.ts';
+import { joinNames } from '../../text/join-names.ts';
+
+/** Returns the column with the name of a row. */
+export const nameColumnOf = ({ command: { name = 'name' } }: CommandResource): string => name;
+
+/** Creates the error for a name that is not among `names`. */
+export function unknownName(
+  { one, table, command }: CommandResource,
+  name: string,
+  names: readonly string[],
+): HowdahError {
+  const near = closestNames(name, names);
+  const meant = near.length > 0 ? `Did you mean ${joinNames(near)}? ` : '';
+  return new HowdahError('HWNTF', `there is no ${one} '${name}'`, {
+    hint: `${meant}List them: howdah ${command.noun} list`,
+    detail: { [table]: name },
+  });
+}
