@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { CommandResource } from '../../resources/resource.ts';
+import type { Row } from '../backend/backend.ts';
 import { API_OPTION } from '../backend/connect-server.ts';
 import { nameColumnOf } from '../backend/unknown-name.ts';
 import { withBackend } from '../backend/with-backend.ts';
@@ -37,10 +38,16 @@ export function showVerb(resource: CommandResource): Verb {
         const row = await withBackend(io, command, options, ({ definitions }) =>
           definitions.find(resource, name),
         );
-        printRow(io, row);
+        printRow(io, io.json ? row : withoutAliases(resource, row));
       });
     },
   };
+}
+
+/** Leaves out the fields that other systems have under another name. */
+function withoutAliases({ aliases, shownAliases = [] }: CommandResource, row: Row): Row {
+  const others = [...Object.keys(aliases ?? {}), ...shownAliases];
+  return Object.fromEntries(Object.entries(row).filter(([name]) => !others.includes(name)));
 }
 
 /** Adds the argument and the options that select a row. */
