@@ -5775,25 +5775,40 @@ CREATE OR REPLACE FUNCTION howdah_private.add_step_usage(events howdah_private.u
  LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_sort TO 'off'
+ SET jit TO 'off'
 AS $function$
-  with counted as materialized (
-    select u.tenant_id, u.agent_id, u.agent_version_id, u.workflow_id,
-      case when s.tool is null or s.tokens_in + s.tokens_out > 0 then e.user_id end as user_id,
-      case when a.is_restricted then u.agent_id end as restricted_agent_id, s.*
+  with runs as materialized (
+    select u as event, e.user_id, a.is_restricted
     from unnest(add_step_usage.events) as u
     join howdah.tenants as t on t.id = u.tenant_id
     left join howdah.executions as e on e.id = u.execution_id
     left join howdah.agents as a on a.id = u.agent_id
-    cross join lateral howdah_private.step_usage(u) as s
     where u.last_seq > u.first_seq
+  ),
+  sums as materialized (
+    select (r.event).tenant_id, s.day, (r.event).agent_id, (r.event).agent_version_id,
+      (r.event).workflow_id,
+      case when s.tool is null or s.tokens_in + s.tokens_out > 0 then r.user_id end as user_id,
+      s.kind, s.model_id, s.tool, s.is_error, r.is_restricted,
+      case when s.tool is not null or (s.kind = 'model' and s.model_id is not null)
+        then howdah_private.duration_bucket(s.micros) end as bucket,
+      count(*) as steps, sum(s.micros)::bigint as micros, sum(s.tokens_in) as tokens_in,
+      sum(s.tokens_out) as tokens_out, sum(s.cost) as cost,
+      sum(howdah_private.cached_tokens(s.usage, s.tokens_in)) as cached_tokens,
+      sum(howdah_private.cache_write_tokens(s.usage, s.tokens_in)) as cache_write_tokens,
+      count(*) filter (where s.usage -> 'estimated' = 'true') as estimated_steps
+    from runs as r cross join lateral howdah_private.step_usage(r.event) as s
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12
   ),
   buckets as (
     select c.tenant_id, date_trunc('month', c.day::timestamp)::date as day,
-      c.restricted_agent_id as agent_id, case when c.tool is null then c.model_id end as model_id,
-      c.tool, howdah_private.duration_bucket(c.micros) as bucket, count(*) as calls,
-      count(*) filter (where c.is_error) as errors, sum(c.micros)::bigint as micros
-    from counted as c
-    where c.tool is not null or (c.kind = 'model' and c.model_id is not null)
+      case when c.is_restricted then c.agent_id end as agent_id,
+      case when c.tool is null then c.model_id end as model_id, c.tool, c.bucket,
+      sum(c.steps)::bigint as calls,
+      coalesce(sum(c.steps) filter (where c.is_error), 0)::bigint as errors,
+      sum(c.micros)::bigint as micros
+    from sums as c where c.bucket is not null
     group by 1, 2, 3, 4, 5, 6
   ),
   durations as (
@@ -5808,12 +5823,10 @@ AS $function$
     user_id, kind, model_id, tool, outcome, steps, errors, tokens_in, tokens_out, cost,
     cached_tokens, cache_write_tokens, estimated_steps)
   select c.tenant_id, c.day, c.agent_id, c.agent_version_id, c.workflow_id, c.user_id, c.kind,
-    c.model_id, c.tool, case when c.is_error then 'error' else 'ok' end, count(*),
-    count(*) filter (where c.is_error), sum(c.tokens_in), sum(c.tokens_out), sum(c.cost),
-    sum(howdah_private.cached_tokens(c.usage, c.tokens_in)),
-    sum(howdah_private.cache_write_tokens(c.usage, c.tokens_in)),
-    count(*) filter (where c.usage -> 'estimated' = 'true')
-  from counted as c
+    c.model_id, c.tool, case when c.is_error then 'error' else 'ok' end, sum(c.steps),
+    coalesce(sum(c.steps) filter (where c.is_error), 0), sum(c.tokens_in), sum(c.tokens_out),
+    sum(c.cost), sum(c.cached_tokens), sum(c.cache_write_tokens), sum(c.estimated_steps)
+  from sums as c
   group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 $function$
 ;
@@ -13495,8 +13508,12 @@ begin
         commit_steps.message_positions[i.i] as position,
         -- a result that the message repeats exactly is stored once, in the step
         coalesce(commit_steps.kinds[commit_steps.message_steps[i.i]] = 'tool'
-          and commit_steps.roles[i.i] = 'tool' and commit_steps.contents[i.i]
-            = commit_steps.outputs[commit_steps.message_steps[i.i]] #>> '{}', false) as is_output
+          and commit_steps.roles[i.i] = 'tool'
+          and case when commit_steps.contents[i.i] is null then commit_steps.parts[i.i] is null
+              and jsonb_typeof(commit_steps.outputs[commit_steps.message_steps[i.i]]) = 'string'
+            else commit_steps.contents[i.i] -- older workers send the text twice
+              = commit_steps.outputs[commit_steps.message_steps[i.i]] #>> '{}'
+          end, false) as is_output
       from generate_subscripts(commit_steps.roles, 1) as i (i)
     ) as m
     join advanced_heads as a on a.run = commit_steps.step_runs[m.step]

@@ -22,6 +22,8 @@
 --   trusts                       the trust of what a run reads by the step (taint.sql)
 --   message_steps, message_positions   the step of each message, and its position in the commit of
 --                                its run
+--   contents                     the texts of messages. A message of a tool that has neither a text
+--                                nor parts has the output of its step as its text
 -- The other arrays are columns of howdah.steps and howdah.messages.
 --
 -- Fence. Steps are written only if the head still has this worker, this `fence` and `log_end`
@@ -193,8 +195,12 @@ begin
         commit_steps.message_positions[i.i] as position,
         -- a result that the message repeats exactly is stored once, in the step
         coalesce(commit_steps.kinds[commit_steps.message_steps[i.i]] = 'tool'
-          and commit_steps.roles[i.i] = 'tool' and commit_steps.contents[i.i]
-            = commit_steps.outputs[commit_steps.message_steps[i.i]] #>> '{}', false) as is_output
+          and commit_steps.roles[i.i] = 'tool'
+          and case when commit_steps.contents[i.i] is null then commit_steps.parts[i.i] is null
+              and jsonb_typeof(commit_steps.outputs[commit_steps.message_steps[i.i]]) = 'string'
+            else commit_steps.contents[i.i] -- older workers send the text twice
+              = commit_steps.outputs[commit_steps.message_steps[i.i]] #>> '{}'
+          end, false) as is_output
       from generate_subscripts(commit_steps.roles, 1) as i (i)
     ) as m
     join advanced_heads as a on a.run = commit_steps.step_runs[m.step]

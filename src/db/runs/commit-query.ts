@@ -147,15 +147,19 @@ function stepColumns({ steps, stepRuns, stepPositions }: Rows): Record<string, C
 }
 
 function messageColumns({
+  steps,
   messages,
   messageSteps,
   messagePositions,
 }: Rows): Record<string, Column> {
+  const stepOf = (index: number) => steps[(messageSteps[index] ?? 0) - 1];
   return {
     message_steps: unquotedArray(messageSteps, identity),
     message_positions: unquotedArray(messagePositions, identity),
     roles: unquotedArray(messages, ({ role }) => role),
-    contents: textArray(messages, ({ content }) => content),
+    contents: textArray(messages, (message, index) =>
+      repeatsOutput(message, stepOf(index)) ? null : message.content,
+    ),
     parts: jsonArray(messages, ({ parts }) => parts),
     tool_calls: jsonArray(messages, ({ tool_calls }) => tool_calls),
     tool_call_ids: textArray(messages, ({ tool_call_id }) => tool_call_id),
@@ -163,6 +167,14 @@ function messageColumns({
     covers_from_seqs: unquotedArray(messages, ({ covers_from_seq }) => covers_from_seq),
     covers_to_seqs: unquotedArray(messages, ({ covers_to_seq }) => covers_to_seq),
   };
+}
+
+/**
+ * Returns whether the text of a message is the output of its step. The text is then left out, and
+ * the database takes the output for it.
+ */
+function repeatsOutput({ role, content, parts }: NewMessage, step: StepRecord | undefined) {
+  return role === 'tool' && step?.kind === 'tool' && content === step.output && !parts;
 }
 
 /**
@@ -178,10 +190,10 @@ function unquotedArray<Row>(
 
 function textArray<Row>(
   rows: readonly Row[],
-  read: (row: Row) => string | null | undefined,
+  read: (row: Row, index: number) => string | null | undefined,
 ): Column {
-  return arrayOf(rows, (row) => {
-    const text = read(row);
+  return arrayOf(rows, (row, index) => {
+    const text = read(row, index);
     return typeof text === 'string' ? quote(storableText(text)) : undefined;
   });
 }
@@ -197,11 +209,11 @@ function jsonArray<Row>(rows: readonly Row[], read: (row: Row) => unknown): Colu
 
 function arrayOf<Row>(
   rows: readonly Row[],
-  elementOf: (row: Row) => string | number | undefined,
+  elementOf: (row: Row, index: number) => string | number | undefined,
 ): Column {
   let isEmpty = true;
-  const elements = rows.map((row) => {
-    const element = elementOf(row);
+  const elements = rows.map((row, index) => {
+    const element = elementOf(row, index);
     isEmpty &&= element === undefined;
     return element ?? 'NULL';
   });

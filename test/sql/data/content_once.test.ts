@@ -6,6 +6,7 @@ import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { secretRowsOn } from '../../../src/db/access/secrets.ts';
 import { restoreArchive } from '../../../src/db/retention/restore-archive.ts';
 import { archiveMonth } from '../../../src/db/retention/write-archive.ts';
+import { type Commit, commitParameters } from '../../../src/db/runs/commit-query.ts';
 import type { Json } from '../../../src/json/json.ts';
 import { parseJson } from '../../../src/json/parse-json.ts';
 import { storableJson } from '../../../src/json/storable-json.ts';
@@ -16,6 +17,7 @@ import { TEST_MASTER_KEYS } from '../../support/worker.ts';
 import {
   all,
   asRole,
+  type CommitRow,
   claim,
   commit,
   completed,
@@ -71,6 +73,7 @@ beforeAll(async () => {
 async function makeRunWith(
   results: readonly Result[],
   to?: Record<string, unknown>,
+  send: (commits: CommitRow[]) => Promise<unknown> = (commits) => commit(db.pool, worker, commits),
 ): Promise<string> {
   const id = await makeRun(db.pool, { agent_id: agent, input: 'x' });
   const [claimed] = await claim(db.pool, worker, [id]);
@@ -84,8 +87,20 @@ async function makeRunWith(
     ...(to ? [{ kind: 'output', output: 'done' }] : []),
   ];
   const commits = [{ id, fence: claimed?.fence ?? 0, after: 0, steps, ...(to ? { to } : {}) }];
-  expect(await commit(db.pool, worker, commits)).toMatchObject([{ outcome: 'committed' }]);
+  expect(await send(commits)).toMatchObject([{ outcome: 'committed' }]);
   return id;
+}
+
+/** Commits as an older worker does, which sends every text of a message. */
+async function sendEachText(commits: CommitRow[]) {
+  const steps = (commits as Commit[]).flatMap((one) => one.steps);
+  const messages = steps.flatMap((step) => step.messages ?? []);
+  const values = Object.values({
+    ...commitParameters(worker, commits as Commit[]),
+    contents: messages.map(({ content }) => content),
+  });
+  const places = values.map((_, index) => `$${index + 1}`).join(', ');
+  return all(db.pool, `select * from howdah_private.commit_steps(${places})`, values);
 }
 
 const textsOf = async (id: string, client: Parameters<typeof all>[0] = db.pool) =>
@@ -129,6 +144,29 @@ test('every reader gets the text of each result, whether it is stored once or tw
     RESULTS.map(({ content }) => ({ content })),
   );
   await db.pool.query('select howdah.cancel_execution($1)', [id]);
+});
+
+test('a text that an older worker sends twice is stored once, too', async () => {
+  const id = await makeRunWith(RESULTS, undefined, sendEachText);
+  expect(await textsOf(id)).toEqual(contents(RESULTS));
+  const current = await makeRunWith(RESULTS);
+  expect(await storedOf(id)).toEqual(await storedOf(current));
+  for (const run of [id, current]) {
+    await db.pool.query('select howdah.cancel_execution($1)', [run]);
+  }
+});
+
+test('a text that repeats the output of its step is not sent', () => {
+  const step = (content: string) => ({
+    ...{ kind: 'tool', name: 'look_up', call_id: 'c', output: 'a "result"' },
+    messages: [{ role: 'tool', content, tool_call_id: 'c' }],
+  });
+  const contentsOf = (...texts: string[]) =>
+    commitParameters(worker, [
+      { id: 'run', fence: 1, after: 0, steps: texts.map(step) } as unknown as Commit,
+    ]).contents;
+  expect(contentsOf('a "result"')).toBeNull();
+  expect(contentsOf('a "result"', 'cut')).toBe('{NULL,"cut"}');
 });
 
 test('any text and any JSON comes back as it was written', async () => {
