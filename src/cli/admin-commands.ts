@@ -118,7 +118,7 @@ export const adminCommands: readonly CommandEntry[] = [
     name: 'filters',
     group: 'Definitions',
     summary: 'manage filters for the input and output of runs',
-    args: 'list|add|remove|test',
+    args: '[list|show|add|change|…]',
     load: () => import('./commands/definitions/filters.ts'),
   },
   {

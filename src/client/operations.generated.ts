@@ -102,7 +102,7 @@ export type Secret = { id: string; name: string; fingerprint: string; last_four:
 
 export type Limit = { id: string; scope: "tenant" | "user" | "agent" | "session" | "api_key" | "model" | "tool" | "key" | "system"; subject_id: string | null; key: string | null; metric: "requests" | "runs" | "tokens" | "cost" | "storage" | "running_runs" | "running_calls" | "calls"; period: "minute" | "hour" | "day" | "month" | null; max_value: number; is_imposed: boolean; created_at: string; updated_at: string };
 
-export type OutputFilter = { id: string; name: string; agent_id: string | null; pattern: string; places: ("output" | "question" | "arguments" | "sql" | "message" | "board" | "file" | "input")[]; action: "flag" | "redact" | "block"; is_active: boolean; created_at: string; updated_at: string };
+export type OutputFilter = { id: string; name: string; agent_id: string | null; pattern: string; places: ("output" | "question" | "arguments" | "sql" | "message" | "board" | "file" | "input")[]; action: "flag" | "redact" | "block"; is_active: boolean; created_at: string; updated_at: string; agent: string | null };
 
 export type ToolPolicy = { id: string; agent_id: string | null; tool_id: string | null; kind: "builtin" | "sql" | "http" | "mcp" | "code" | "agent" | "workflow" | "custom" | null; effect: "pure" | "idempotent" | "once" | null; min_trust: "system" | "user" | "internal"; decision: "allow" | "ask" | "deny"; created_at: string; updated_at: string };
 

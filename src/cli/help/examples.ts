@@ -136,6 +136,8 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'howdah admin filters list',
     "howdah admin filters add iban '[A-Z]{2}[0-9]{20}'",
     'howdah admin filters test "My account is DE00123456780000000000"',
+    'howdah admin filters show iban',
+    'howdah admin filters change iban --action block',
     'howdah admin filters remove iban',
   ],
   settings: [

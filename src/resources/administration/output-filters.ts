@@ -3,12 +3,17 @@ import { enumLabels } from '../../contracts/enum-labels.generated.ts';
 import { filterPlaces } from '../../db/access/output-filters.ts';
 import { flag, id, time } from '../fields.ts';
 import { resource } from '../resource.ts';
-import { agentByName, withSubjectIds } from '../subject-names.ts';
+import { agentByName, namesOfSubject, withSubjectIds } from '../subject-names.ts';
 
 /** Patterns that redact or block what a run says. */
 export const outputFilters = resource('output_filters', {
   path: '/api/output-filters',
   one: 'output filter',
+  command: {
+    noun: 'admin filters',
+    list: ['name', 'agent', 'pattern', 'places', 'action', 'is_active'],
+    empty: 'There are no filters: output and input of runs are not filtered. See docs/trust.md.',
+  },
   columns: {
     name: z.string(),
     agent_id: id.nullable().optional(),
@@ -21,5 +26,6 @@ export const outputFilters = resource('output_filters', {
   valuesOf: withSubjectIds,
   once: ['agent_id'],
   readOnly: { created_at: time, updated_at: time },
+  computed: { agent: namesOfSubject.agent },
   filters: { name: z.string().optional(), agent_id: id.optional(), is_active: flag.optional() },
 });

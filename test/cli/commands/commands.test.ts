@@ -34,7 +34,7 @@ describe('howdah filters', () => {
     const added = await cli('filters', 'add', 'badge', 'B-\\d{4}', '--places', 'output,board');
     expect(added).toMatchObject({
       status: 0,
-      stdout: expect.stringMatching(/badge.*output,board/),
+      stderr: 'The output filter badge was created.\n',
     });
     expect(await cli('filters', 'test', 'my B-1234')).toMatchObject({
       status: 0,
@@ -60,7 +60,7 @@ describe('howdah filters', () => {
   });
 
   test.each([
-    [['remove', 'nobody', '--yes'], 3, /there is no filter named 'nobody'/],
+    [['remove', 'nobody', '--yes'], 3, /there is no output filter 'nobody'/],
     [['add', 'x', '('], 2, /pattern of filter 'x'/],
     [['add', 'x', 'y', '--places', 'roof'], 2, /'roof' is not one of output/],
     [['add', 'x', 'y', '--agent', 'nobody'], 3, /nobody/],

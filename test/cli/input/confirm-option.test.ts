@@ -11,10 +11,13 @@ beforeAll(async () => {
     `insert into howdah.users (username) values ('ada') returning id`,
   );
   await makeRun(database.pool, { user_id: rows[0].id });
-  await database.pool.query(
+  await addFilter();
+});
+
+const addFilter = () =>
+  database.pool.query(
     `insert into howdah.output_filters (name, pattern) values ('iban', '[A-Z]{2}[0-9]{20}')`,
   );
-});
 
 /** Runs a command at a terminal, types a line, and returns the result. */
 async function runAndType(line: string, ...argv: string[]) {
@@ -32,7 +35,7 @@ const LINES: [string[], RegExp][] = [
   [['erase-user', 'ada', '--mode', 'delete', '--cancel-live'], /This deletes the runs of ada\./],
   [['retention'], /This deletes all data that is past its retention period\./],
   [['secret', 'remove', 'openai'], /This deletes the secret openai\./],
-  [['filters', 'remove', 'iban'], /This deletes the filter iban/],
+  [['filters', 'remove', 'iban'], /This deletes the output filter iban\./],
   [['models', 'delete', 'default'], /This deletes the model default\./],
   [
     ['integrations', 'disconnect', NOBODY],
@@ -55,15 +58,12 @@ describe('destructive commands', () => {
   );
 
   test('run after confirmation, and without a prompt with --yes', async () => {
-    expect((await runAndType('y', 'filters', 'remove', 'iban')).stderr).toContain(
-      'Filter iban is deleted.',
-    );
+    expect((await runAndType('y', 'filters', 'remove', 'iban')).stdout).toContain('iban deleted');
+    await addFilter();
     for (const more of [['--yes'], ['--yes', '--json']]) {
-      await database.pool.query(
-        `insert into howdah.output_filters (name, pattern) values ('iban', '[A-Z]{2}[0-9]{20}')`,
-      );
       const { status, stderr } = await runAndType('n', 'filters', 'remove', 'iban', ...more);
       expect({ status, asks: stderr.includes('[y/N]') }).toEqual({ status: 0, asks: false });
+      await addFilter();
     }
   });
 

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { ApiServer } from '../../../src/api/server.ts';
 import { startTestApi } from '../../api/harness.ts';
@@ -76,6 +79,9 @@ const NOUNS: [noun: string, created: string[], changed: string[], expected: obje
   ],
 ];
 
+/** A noun whose rows are added and removed by other words. */
+const FILTER = ['iban', '[A-Z]{2}[0-9]{20}'];
+
 describe.each(Object.keys(faces) as (keyof typeof faces)[])('by the %s', (face) => {
   const run = faces[face];
 
@@ -99,6 +105,16 @@ describe.each(Object.keys(faces) as (keyof typeof faces)[])('by the %s', (face) 
       expect((await run(...words, 'show', name)).status).toBe(3);
     },
   );
+
+  test('output filters are added, changed and removed', async () => {
+    const filters = (...argv: string[]) => run('admin', 'filters', ...argv);
+    await json(filters('add', ...FILTER, '--places', 'output', '--json'));
+    expect((await filters('change', 'iban', '--action', 'block')).status).toBe(0);
+    expect(await json(filters('show', 'iban', '--json'))).toMatchObject({
+      ...{ pattern: FILTER[1], places: ['output'], action: 'block', agent: null },
+    });
+    expect((await filters('remove', 'iban', '--yes')).stdout).toBe('iban deleted\n');
+  });
 
   test('a change needs a field, a known row and a value that fits', async () => {
     expect(await run('agents', 'change', 'nobody')).toMatchObject({
@@ -127,6 +143,46 @@ describe.each(Object.keys(faces) as (keyof typeof faces)[])('by the %s', (face) 
       stderr: expect.stringContaining('--metric'),
     });
   });
+});
+
+test('deliveries, and what a hook makes of a request, are the same by both', async () => {
+  const { pool } = database;
+  const { id } = await one<{ id: string }>(
+    pool,
+    `with hook as (
+       insert into howdah.webhooks (url, is_active) values ('https://example.com/hook', false)
+       returning id, url),
+     rule as (
+       insert into howdah.alert_rules (name, query) values ('late', 'select 1 where false')
+       returning id)
+     insert into howdah.webhook_deliveries (webhook_id, alert_rule_id, event, url, payload, status)
+     select h.id, r.id, 'alert.firing', h.url, '{}', 'failed' from hook as h, rule as r
+     returning id`,
+  );
+  await pool.query(`
+    insert into howdah.secrets (name, fingerprint) values ('hook', '');
+    insert into howdah.agents (name) values ('clerk');
+    insert into howdah.inbound_hooks (name, verification, secret_name, agent_id, mapping)
+    values ('issues', 'github', 'hook', howdah.agent('clerk'), '{"input": "body.title"}');
+    insert into howdah.inbound_deliveries (inbound_hook_id, status, error)
+    select h.id, 'refused', '{"code": "late", "message": "late"}' from howdah.inbound_hooks as h`);
+  const folder = await mkdtemp(join(tmpdir(), 'howdah-hook-'));
+  const file = join(folder, 'body.json');
+  await writeFile(file, '{"title": "It broke"}');
+  for (const line of [
+    ['webhooks', 'deliveries', 'https://example.com/hook', '--status', 'failed'],
+    ['inbound-hooks', 'deliveries', 'issues', '--status', 'refused'],
+    ['inbound-hooks', 'test', 'issues', '--file', file],
+  ]) {
+    for (const words of [line, [...line, '--json']]) {
+      const result = await faces.database(...words);
+      expect(result).toMatchObject({ status: 0, stderr: '' });
+      expect(await faces.server(...words)).toEqual(result);
+    }
+  }
+  const again = await json(faces.server('webhooks', 'redeliver', id, '--json'));
+  expect(again).toMatchObject({ id, status: 'pending' });
+  await rm(folder, { recursive: true });
 });
 
 test('a viewer may not change a row', async () => {

@@ -111,7 +111,7 @@ describe('a noun', () => {
     expect(stderr).toContain(hint);
   });
 
-  test.each(['key', 'secret', 'filters', 'db', 'import'])(
+  test.each(['key', 'secret', 'db', 'import'])(
     '%s requires a verb: prints help for a person, and an error as JSON',
     async (noun) => {
       const result = await cli(noun);

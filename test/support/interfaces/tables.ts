@@ -193,7 +193,6 @@ const TABLES: readonly TableNames[] = [
   {
     ...described('output_filters', 'Rules'),
     own: {
-      read: { cli: 'admin filters list' },
       create: { cli: 'admin filters add' },
       delete: { cli: 'admin filters remove' },
     },

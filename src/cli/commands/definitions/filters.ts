@@ -1,45 +1,49 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
-import { HowdahError } from '../../../contracts/errors.ts';
 import {
-  addFilter,
   type FilterAction,
   type FilterPlace,
   filterPlaces,
-  listFilters,
-  type OutputFilter,
-  removeFilter,
   tryFilters,
 } from '../../../db/access/output-filters.ts';
-import { joinNames } from '../../../text/join-names.ts';
+import { outputFilters } from '../../../resources/administration/output-filters.ts';
 import { withDatabase } from '../../backend/with-database.ts';
-import { confirm, YES_OPTION } from '../../input/confirm-option.ts';
 import { ARGUMENT_SOURCES, readTextArgument } from '../../input/input-argument.ts';
 import { forTenant, TENANT_OPTION } from '../../input/resolve-tenant.ts';
+import { changeVerb } from '../../nouns/change.ts';
+import { createVerb, deleteVerb } from '../../nouns/create-and-delete.ts';
+import { listVerb, showVerb } from '../../nouns/list-and-show.ts';
+import { withVerbs } from '../../nouns/subcommands.ts';
 import { type CliIo, printJson } from '../../output/output.ts';
-import { printRows } from '../../print/rows.ts';
 
-type Options = {
-  tenant?: string;
-  yes?: true;
-  agent?: string;
-  action?: FilterAction;
-  place?: FilterPlace;
-  places?: FilterPlace[];
-};
+type NewOptions = { agent?: string; action: FilterAction; places?: FilterPlace[] };
+type TestOptions = { tenant?: string; agent?: string; place: FilterPlace };
 
 /**
- * Registers `howdah admin filters list | add | remove | test`: the filters for text that must not
- * leave a run, or must not be stored when people send it.
+ * Registers `howdah admin filters [list | show | add | change | remove | test]`: the filters for
+ * text that must not leave a run, or must not be stored when people send it.
  */
 export function register(command: Command, io: CliIo): void {
-  const add = (usage: string, description: string) =>
-    command
-      .command(usage)
-      .description(description)
-      .option(...TENANT_OPTION);
-  add('list', 'list the filters').action(({ tenant }: Options) => list(io, tenant));
-  add('add', 'add a filter for a pattern in the output or input of runs')
+  withVerbs(command, io, [
+    listVerb(outputFilters),
+    showVerb(outputFilters),
+    {
+      ...createVerb(outputFilters, { register: withFilter, columns: columnsOf }),
+      name: 'add',
+      summary: 'add a filter for a pattern in the output or input of runs',
+    },
+    changeVerb(outputFilters),
+    { ...deleteVerb(outputFilters), name: 'remove' },
+    {
+      name: 'test',
+      summary: 'show what the filters do to some text',
+      register: registerTest,
+    },
+  ]);
+}
+
+function withFilter(command: Command): Command {
+  return command
     .argument('<name>', 'name of the filter; redact replaces matches with [NAME withheld]')
     .argument('<pattern>', 'a PostgreSQL regular expression')
     .addOption(
@@ -52,23 +56,12 @@ export function register(command: Command, io: CliIo): void {
       `places to search, separated by commas: any of ${filterPlaces.join(',')} (default: all but input)`,
       placesOf,
     )
-    .option('--agent <name>', 'only in runs of this agent')
-    .action((name: string, pattern: string, options: Options) => put(io, name, pattern, options));
-  add('remove', 'delete a filter')
-    .argument('<name>', 'name of the filter')
-    .option(...YES_OPTION)
-    .action((name: string, options: Options) => remove(io, name, options));
-  add('test', 'show what the filters do to some text')
-    .argument('<text>', `text to filter; ${ARGUMENT_SOURCES}`)
-    .addOption(
-      new Option('--place <place>', 'place in which the text occurs')
-        .choices([...filterPlaces])
-        .default('output'),
-    )
-    .option('--agent <name>', 'also apply the filters of this agent')
-    .action(async (text: string, options: Options) =>
-      test(io, await readTextArgument(io, 'the text', text), options),
-    );
+    .option('--agent <name>', 'only in runs of this agent');
+}
+
+function columnsOf(_io: CliIo, [name, pattern]: readonly string[], options: object) {
+  const { agent, action, places } = options as NewOptions;
+  return { name, pattern, action, ...(agent && { agent }), ...(places && { places }) };
 }
 
 function placesOf(text: string): FilterPlace[] {
@@ -81,67 +74,32 @@ function placesOf(text: string): FilterPlace[] {
   return words.filter(isPlace);
 }
 
-async function list(io: CliIo, tenant: string | undefined): Promise<void> {
-  await withDatabase(io, async (database) => {
-    show(io, await forTenant(database, tenant, (client) => listFilters(client)));
-  });
+function registerTest(command: Command, io: CliIo): void {
+  command
+    .argument('<text>', `text to filter; ${ARGUMENT_SOURCES}`)
+    .addOption(
+      new Option('--place <place>', 'place in which the text occurs')
+        .choices([...filterPlaces])
+        .default('output'),
+    )
+    .option('--agent <name>', 'also apply the filters of this agent')
+    .option(...TENANT_OPTION)
+    .action(async (text: string, options: TestOptions) =>
+      test(io, await readTextArgument(io, 'the text', text), options),
+    );
 }
 
-async function put(io: CliIo, name: string, pattern: string, options: Options): Promise<void> {
-  const { tenant, action = 'redact', ...others } = options;
-  await withDatabase(
-    io,
-    async (database) => {
-      const rows = await forTenant(database, tenant, async (client) => {
-        await addFilter(client, { name, pattern, action, ...others });
-        return listFilters(client, name);
-      });
-      show(io, rows);
-    },
-    { createsDatabase: true },
-  );
-}
-
-async function remove(io: CliIo, name: string, { tenant, yes }: Options): Promise<void> {
-  await withDatabase(io, async (database) => {
-    const what = `This deletes the filter ${name}: its matches are no longer withheld.`;
-    if (!(await confirm(io, what, yes))) return;
-    await forTenant(database, tenant, async (client) => {
-      if (await removeFilter(client, name)) return;
-      const names = (await listFilters(client)).map((filter) => filter.name);
-      throw new HowdahError('HWNTF', `there is no filter named '${name}'`, {
-        hint: names.length > 0 ? `There are: ${joinNames(names)}.` : 'There are no filters.',
-        detail: { filter: name },
-      });
-    });
-    if (io.json) return printJson(io, { name });
-    io.err(`Filter ${name} is deleted.`);
-  });
-}
-
-async function test(io: CliIo, text: string, { tenant, place, agent }: Options): Promise<void> {
+async function test(io: CliIo, text: string, { tenant, place, agent }: TestOptions): Promise<void> {
   await withDatabase(io, async (database) => {
     const found = await forTenant(database, tenant, (client) =>
-      tryFilters(client, text, place ?? 'output', agent),
+      tryFilters(client, text, place, agent),
     );
     if (io.json) return printJson(io, found);
     io.out(found.value === null ? '' : String(found.value));
     const hits = found.hits
       .map(({ filter, action, matches }) => `${filter} (${action}, ${matches}×)`)
       .join(', ');
-    io.err(
-      found.value === null
-        ? `Blocked: ${hits}.`
-        : hits
-          ? `Matched: ${hits}.`
-          : 'No filter matched.',
-    );
+    if (found.value === null) io.err(`Blocked: ${hits}.`);
+    else io.err(hits ? `Matched: ${hits}.` : 'No filter matched.');
   });
-}
-
-function show(io: CliIo, items: OutputFilter[]): void {
-  const rows = items.map((row) => ({ ...row, places: row.places.join(',') }));
-  const empty =
-    'There are no filters: output and input of runs are not filtered. See docs/trust.md.';
-  printRows(io, { items, rows, empty });
 }

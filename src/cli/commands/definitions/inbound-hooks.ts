@@ -9,8 +9,16 @@ import {
   mapDelivery,
   refuseUnreadableHook,
 } from '../../../runtime/inbound/map-delivery.ts';
+import type { Row } from '../../backend/backend.ts';
+import { API_OPTION, type Api } from '../../backend/connect-server.ts';
 import { requireDefinition } from '../../backend/database/database-definitions.ts';
-import { withDatabase } from '../../backend/with-database.ts';
+import { onEither } from '../../backend/on-either.ts';
+import type { Page } from '../../backend/server/pages.ts';
+import {
+  listDefinitions,
+  requireDefinition as requireListed,
+} from '../../backend/server/server-definitions.ts';
+import { withDates } from '../../backend/with-dates.ts';
 import { readArgument } from '../../input/input-argument.ts';
 import { forTenant, TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { withName } from '../../nouns/list-and-show.ts';
@@ -130,6 +138,7 @@ async function columnsOf(io: CliIo, [name]: readonly string[], options: object) 
 }
 
 type TestOptions = { tenant?: string; file: string; header?: Record<string, string> };
+type TestResult = Awaited<ReturnType<typeof mapDelivery>>;
 
 function registerTest(command: Command, io: CliIo): void {
   withName(command, inboundHooks)
@@ -137,24 +146,46 @@ function registerTest(command: Command, io: CliIo): void {
     .option('--header <name:value>', 'header of the request; may be repeated', headerOf)
     .action(async (name: string, { tenant, file, header = {} }: TestOptions) => {
       const body = (await readArgument(io, 'file', file === '-' ? '-' : `@${file}`)) ?? null;
-      await withDatabase(io, async (database) => {
-        const row = await forTenant(database, tenant, (client) =>
-          requireDefinition(client, inboundHooks, name),
-        );
-        const { reply, ...hook } = row as unknown as Omit<HookExpressions, 'reply'> & {
-          reply: { body: string } | null;
-        };
-        const result = await withOffload('cli', undefined, () =>
-          mapDelivery({ ...hook, reply: reply?.body ?? null }, { body, headers: header }),
-        );
-        if (result.result === 'failed') io.setExitCode(exitCodes.error);
-        if (io.json) return printJson(io, result);
-        if (result.result === 'accepted') return io.out(JSON.stringify(result.values, null, 2));
-        io.err(
-          result.result === 'ignored' ? `Ignored: ${result.reason}.` : `Failed: ${result.message}`,
-        );
-      });
+      const result = await onEither<TestResult>(
+        io,
+        command,
+        { tenant },
+        {
+          server: async (api) => {
+            const { id } = await requireListed(api, inboundHooks, name);
+            const path = `${inboundHooks.path}/${id}/test`;
+            return (await api.request('POST', path, { body, headers: header })) as TestResult;
+          },
+          database: async (database) => {
+            const row = await forTenant(database, tenant, (client) =>
+              requireDefinition(client, inboundHooks, name),
+            );
+            return testHook(row, { body, headers: header });
+          },
+        },
+      );
+      printTest(io, result);
     });
+}
+
+async function testHook(
+  row: Row,
+  contents: Parameters<typeof mapDelivery>[1],
+): Promise<TestResult> {
+  const { reply, ...hook } = row as unknown as Omit<HookExpressions, 'reply'> & {
+    reply: { body: string } | null;
+  };
+  return withOffload('cli', undefined, () =>
+    mapDelivery({ ...hook, reply: reply?.body ?? null }, contents),
+  );
+}
+
+function printTest(io: CliIo, result: TestResult): void {
+  if (result.result === 'failed') io.setExitCode(exitCodes.error);
+  if (io.json) printJson(io, result);
+  else if (result.result === 'accepted') io.out(JSON.stringify(result.values, null, 2));
+  else if (result.result === 'ignored') io.err(`Ignored: ${result.reason}.`);
+  else io.err(`Failed: ${result.message}`);
 }
 
 function headerOf(text: string, headers?: Record<string, string>): Record<string, string> {
@@ -172,14 +203,48 @@ function registerDeliveries(command: Command, io: CliIo): void {
       new Option('--status <status>', 'only deliveries with this status').choices(STATUSES),
     )
     .option(...TENANT_OPTION)
+    .option(...API_OPTION)
     .action(async (hook: string | undefined, options: { tenant?: string; status?: string }) => {
-      await withDatabase(io, async (database) => {
-        const items = await forTenant(database, options.tenant, async (client) => {
-          const hookId = hook && (await requireDefinition(client, inboundHooks, hook)).id;
-          return listInboundDeliveries(client, { hookId, status: options.status, limit: LIMIT });
-        });
-        const rows = items.map(({ error, ...row }) => ({ ...row, error: error?.message }));
-        printRows(io, { items, rows, empty: 'No deliveries.' });
-      });
+      const { tenant, status } = options;
+      const items = await onEither<readonly Listed[]>(
+        io,
+        command,
+        { tenant },
+        {
+          server: (api) => listFromServer(api, hook, status),
+          database: (database) =>
+            forTenant(database, tenant, async (client) => {
+              const hookId = hook && (await requireDefinition(client, inboundHooks, hook)).id;
+              return listInboundDeliveries(client, { hookId, status, limit: LIMIT });
+            }),
+        },
+      );
+      const rows = items.map(({ error, ...row }) => ({ ...row, error: error?.message }));
+      printRows(io, { items, rows, empty: 'No deliveries.' });
     });
+}
+
+type Listed = Row & { error: { message: string } | null };
+
+/** Reads the newest deliveries in the form of a database. */
+async function listFromServer(api: Api, hook: string | undefined, status: string | undefined) {
+  const of = hook && (await requireListed(api, inboundHooks, hook)).id;
+  const search = new URLSearchParams({
+    limit: String(LIMIT),
+    ...(of !== undefined && { inbound_hook_id: of }),
+    ...(status !== undefined && { status }),
+  });
+  const hooks = new Map(
+    (await listDefinitions(api, inboundHooks)).map((row) => [row.id, row.name]),
+  );
+  const path = `/api/inbound-deliveries?${search}`;
+  const { data } = (await api.request('GET', path)) as unknown as Page<Listed>;
+  return data.map((row) => {
+    const { id, inbound_hook_id, requests, delivery_id, execution_id, error } = row;
+    const { received_at, last_received_at } = withDates(row);
+    return {
+      ...{ id, hook: hooks.get(String(inbound_hook_id)), status: row.status, requests },
+      ...{ delivery_id, execution_id, received_at, last_received_at, error },
+    };
+  });
 }

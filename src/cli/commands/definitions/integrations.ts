@@ -7,10 +7,10 @@ import {
   listAccounts,
 } from '../../../db/access/connected-accounts.ts';
 import { integrations } from '../../../resources/definitions/integrations.ts';
-import { API_OPTION, type Api, connectCommand } from '../../backend/connect-server.ts';
+import { API_OPTION, type Api } from '../../backend/connect-server.ts';
+import { onEither } from '../../backend/on-either.ts';
 import { allRows, type Page } from '../../backend/server/pages.ts';
 import { requireDefinition } from '../../backend/server/server-definitions.ts';
-import { type CliDatabase, withDatabase } from '../../backend/with-database.ts';
 import { confirm, YES_OPTION } from '../../input/confirm-option.ts';
 import { uuidOf } from '../../input/resolve-id.ts';
 import { forTenant, TENANT_OPTION } from '../../input/resolve-tenant.ts';
@@ -110,7 +110,7 @@ function registerConnect(command: Command, io: CliIo): void {
     .option(...TENANT_OPTION)
     .option(...API_OPTION)
     .action(async (name: string, options: Options) => {
-      const link = await atEither(io, command, options, {
+      const link = await onEither(io, command, options, {
         server: async (api) => {
           const { id } = await requireDefinition(api, integrations, name);
           const path = `${integrations.path}/${id}/connect`;
@@ -135,7 +135,7 @@ function registerAccounts(command: Command, io: CliIo): void {
     .option(...TENANT_OPTION)
     .option(...API_OPTION)
     .action(async (options: Options) => {
-      const items = await atEither(io, command, options, {
+      const items = await onEither(io, command, options, {
         server: listFromServer,
         database: (database) => forTenant(database, options.tenant, listAccounts),
       });
@@ -171,7 +171,7 @@ function registerDisconnect(command: Command, io: CliIo): void {
       const id = uuidOf(text, 'an account', ' List them: howdah admin integrations accounts');
       const what = `This disconnects the account ${id}, and revokes its tokens.`;
       if (!(await confirm(io, what, options.yes))) return;
-      const row = await atEither<EndedAccount>(io, command, options, {
+      const row = await onEither<EndedAccount>(io, command, options, {
         server: async (api) =>
           (await api.request('DELETE', `${ACCOUNTS}/${id}`)) as unknown as EndedAccount,
         database: (database) =>
@@ -180,20 +180,4 @@ function registerDisconnect(command: Command, io: CliIo): void {
       if (io.json) printJson(io, row);
       else io.out(`${row.id} ${row.status}`);
     });
-}
-
-/** Runs a verb at the server that the command uses, else in the database. */
-async function atEither<T>(
-  io: CliIo,
-  command: Command,
-  { tenant }: Options,
-  work: { server(api: Api): Promise<T>; database(database: CliDatabase): Promise<T> },
-): Promise<T> {
-  const api = await connectCommand(io, command, tenant);
-  if (api === undefined) return withDatabase(io, work.database);
-  try {
-    return await work.server(api);
-  } finally {
-    api.leave();
-  }
 }

@@ -3,10 +3,13 @@ import { enumLabels } from '../../../contracts/enum-labels.generated.ts';
 import { listDeliveries, redeliver } from '../../../db/operations/deliveries.ts';
 import { webhooks } from '../../../resources/automation/webhooks.ts';
 import type { Backend, Row } from '../../backend/backend.ts';
-import { API_OPTION } from '../../backend/connect-server.ts';
+import { API_OPTION, type Api } from '../../backend/connect-server.ts';
 import { requireDefinition } from '../../backend/database/database-definitions.ts';
+import { onEither } from '../../backend/on-either.ts';
+import type { Page } from '../../backend/server/pages.ts';
+import { requireDefinition as requireListed } from '../../backend/server/server-definitions.ts';
 import { withBackend } from '../../backend/with-backend.ts';
-import { withDatabase } from '../../backend/with-database.ts';
+import { withDates } from '../../backend/with-dates.ts';
 import { uuidOf } from '../../input/resolve-id.ts';
 import { forTenant, TENANT_OPTION } from '../../input/resolve-tenant.ts';
 import { resourceVerbs } from '../../nouns/resource-verbs.ts';
@@ -131,28 +134,72 @@ function registerDeliveries(command: Command, io: CliIo): void {
       ),
     )
     .option(...TENANT_OPTION)
+    .option(...API_OPTION)
     .action(async (webhook: string | undefined, { tenant, status }: Options) => {
-      await withDatabase(io, async (database) => {
-        const items = await forTenant(database, tenant, async (client) => {
-          const of = webhook && (await requireDefinition(client, webhooks, webhook)).id;
-          return listDeliveries(client, { webhookId: of, status, limit: LIMIT });
-        });
-        const rows = items.map((row) => ({ ...row, url: maskUrlKeys('url', row.url) }));
-        printRows(io, { items, rows, empty: 'No deliveries.' });
-      });
+      const items = await onEither<readonly Row[]>(
+        io,
+        command,
+        { tenant },
+        {
+          server: (api) => listFromServer(api, webhook, status),
+          database: (database) =>
+            forTenant(database, tenant, async (client) => {
+              const of = webhook && (await requireDefinition(client, webhooks, webhook)).id;
+              return listDeliveries(client, { webhookId: of, status, limit: LIMIT });
+            }),
+        },
+      );
+      const rows = items.map((row) => ({ ...row, url: maskUrlKeys('url', String(row.url)) }));
+      printRows(io, { items, rows, empty: 'No deliveries.' });
     });
+}
+
+/** Reads the newest deliveries in the form of a database. */
+async function listFromServer(api: Api, webhook: string | undefined, status: string | undefined) {
+  const of = webhook && (await requireListed(api, webhooks, webhook)).id;
+  const search = new URLSearchParams({
+    limit: String(LIMIT),
+    ...(of !== undefined && { webhook_id: of }),
+    ...(status !== undefined && { status }),
+  });
+  const { data } = (await api.request(
+    'GET',
+    `/api/webhook-deliveries?${search}`,
+  )) as unknown as Page<Row>;
+  return data.map(shownDelivery);
+}
+
+/** The columns that a list from a database has. */
+const SHOWN = [
+  ...['id', 'url', 'event', 'execution_id', 'status', 'attempts', 'last_status', 'last_error'],
+  ...['next_attempt_at', 'created_at'],
+];
+
+function shownDelivery(row: Row): Row {
+  const dated = withDates(row);
+  return Object.fromEntries(SHOWN.map((name) => [name, dated[name]]));
 }
 
 function registerRedeliver(command: Command, io: CliIo): void {
   command
     .argument('<id>', 'id of the delivery')
     .option(...TENANT_OPTION)
+    .option(...API_OPTION)
     .action(async (text: string, { tenant }: Options) => {
       const id = uuidOf(text, 'a delivery', ' List them: howdah admin webhooks deliveries');
-      await withDatabase(io, async (database) => {
-        const row = await forTenant(database, tenant, (client) => redeliver(client, id));
-        if (io.json) printJson(io, row);
-        else io.out(`${row.id} ${row.status}`);
-      });
+      const row = await onEither<Row>(
+        io,
+        command,
+        { tenant },
+        {
+          server: async (api) => {
+            const path = `/api/webhook-deliveries/${id}/redeliver`;
+            return shownDelivery((await api.request('POST', path)) as unknown as Row);
+          },
+          database: (database) => forTenant(database, tenant, (client) => redeliver(client, id)),
+        },
+      );
+      if (io.json) printJson(io, row);
+      else io.out(`${row.id} ${row.status}`);
     });
 }
