@@ -201,7 +201,9 @@ function textArray<Row>(
 /** Returns an array of JSON. A JSON null is no value, as for every column of JSON. */
 function jsonArray<Row>(rows: readonly Row[], read: (row: Row) => unknown): Column {
   return arrayOf(rows, (row) => {
-    const text = storableJson(read(row) ?? null);
+    const value = read(row);
+    if (value === undefined || value === null) return undefined; // most values of most columns
+    const text = storableJson(value);
     // The text of JSON has no control characters, so arrays and strings of JSON quote it alike.
     return text === 'null' ? undefined : JSON.stringify(text);
   });
