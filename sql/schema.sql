@@ -5737,10 +5737,16 @@ RETURN CASE WHEN ((turn >= (s).turns) OR (turn = ANY ((s).late_turns))) THEN (s)
 
 CREATE OR REPLACE FUNCTION howdah_private.add_run_usage(events howdah_private.usage_events[])
  RETURNS void
- LANGUAGE sql
+ LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET jit TO 'off'
 AS $function$
+begin
   insert into howdah.usage_totals (tenant_id, day, agent_id, agent_version_id, workflow_id,
     user_id, outcome, runs, roots, steps, tokens_in, tokens_out, cost)
   select u.tenant_id, (u.created_at at time zone 'UTC')::date, u.agent_id, u.agent_version_id,
@@ -5766,18 +5772,23 @@ AS $function$
     where not u.is_compensation and u.micros is not null
     group by 1, 2, 3, 4, 5, 6
   ) as b
-  group by 1, 2, 3, 4, 5
-$function$
+  group by 1, 2, 3, 4, 5;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.add_step_usage(events howdah_private.usage_events[])
  RETURNS void
- LANGUAGE sql
+ LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
  SET enable_sort TO 'off'
  SET jit TO 'off'
 AS $function$
+begin
   with runs as materialized (
     select u as event, e.user_id, a.is_restricted
     from unnest(add_step_usage.events) as u
@@ -5827,8 +5838,8 @@ AS $function$
     coalesce(sum(c.steps) filter (where c.is_error), 0), sum(c.tokens_in), sum(c.tokens_out),
     sum(c.cost), sum(c.cached_tokens), sum(c.cache_write_tokens), sum(c.estimated_steps)
   from sums as c
-  group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
-$function$
+  group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10;
+end $function$
 ;
 
 CREATE OR REPLACE FUNCTION howdah_private.add_todos(tenant_id uuid, session_id uuid, arguments jsonb)
@@ -14474,7 +14485,6 @@ CREATE OR REPLACE FUNCTION howdah_private.count_events(events howdah_private.usa
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
- SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 begin
   perform howdah_private.add_run_usage(count_events.events);

@@ -128,7 +128,7 @@ $$;
 create or replace function howdah_private.count_events(events howdah_private.usage_events[])
   returns void
   language plpgsql volatile security definer
-  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_custom_plan
+  set search_path = pg_catalog, pg_temp
 as $$
 begin
   perform howdah_private.add_run_usage(count_events.events);
@@ -140,11 +140,17 @@ end $$;
 
 -- Adds the figures of runs. Compensations are not work of their agent. Events of a tenant that is
 -- gone are dropped.
+--
+-- Plan. This is called each second in which a run ends, mostly with few events, and to plan its
+-- statements takes longer than to execute them. So the plans are kept, as those of add_step_usage.
+-- They read what belongs to a run by keys, whatever the statistics were.
 create or replace function howdah_private.add_run_usage(events howdah_private.usage_events[])
   returns void
-  language sql volatile security definer
-  set search_path = pg_catalog, pg_temp
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
 as $$
+begin
   insert into howdah.usage_totals (tenant_id, day, agent_id, agent_version_id, workflow_id,
     user_id, outcome, runs, roots, steps, tokens_in, tokens_out, cost)
   select u.tenant_id, (u.created_at at time zone 'UTC')::date, u.agent_id, u.agent_version_id,
@@ -170,8 +176,8 @@ as $$
     where not u.is_compensation and u.micros is not null
     group by 1, 2, 3, 4, 5, 6
   ) as b
-  group by 1, 2, 3, 4, 5
-$$;
+  group by 1, 2, 3, 4, 5;
+end $$;
 
 -- Adds the figures of steps. Each dimension multiplies the rows, so calls of tools do not tell the
 -- user, and the durations of calls tell the month only, and the agent only if it is restricted now,
@@ -182,9 +188,12 @@ $$;
 -- hashed: the planner expects a few steps and would sort them by twelve columns.
 create or replace function howdah_private.add_step_usage(events howdah_private.usage_events[])
   returns void
-  language sql volatile security definer
-  set search_path = pg_catalog, pg_temp set enable_sort = off set jit = off
+  language plpgsql volatile security definer
+  set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan
+  set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+  set enable_sort = off set jit = off
 as $$
+begin
   with runs as materialized (
     select u as event, e.user_id, a.is_restricted
     from unnest(add_step_usage.events) as u
@@ -234,8 +243,8 @@ as $$
     coalesce(sum(c.steps) filter (where c.is_error), 0), sum(c.tokens_in), sum(c.tokens_out),
     sum(c.cost), sum(c.cached_tokens), sum(c.cache_write_tokens), sum(c.estimated_steps)
   from sums as c
-  group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
-$$;
+  group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10;
+end $$;
 
 -- Records a batch of the runs that ended before there were events, and returns their number, 0 when
 -- all are recorded. `migrate up` repeats it (backfills.ts). Waits for retries of such runs.

@@ -457,6 +457,38 @@ test('a condition on the day reads no other day of the rollup, and no runs', asy
   }
 });
 
+test('a count looks up each run once, however many steps it has', async () => {
+  const { tenant_id, agents } = await makeWorld();
+  await db.pool.query('select howdah_private.count_usage()');
+  const calls = Array.from({ length: 30 }, (_, n) => ({
+    ...{ kind: 'tool', name: 'look_up', call_id: `c${n}`, output: 'x' },
+  }));
+  for (let run = 0; run < 3; run += 1) {
+    const id = await makeRun(db.pool, { tenant_id, agent_id: agents[0] });
+    const [claimed] = await claim(db.pool, worker, [id]);
+    const steps = [...calls, { kind: 'output', output: 'done' }];
+    await commit(db.pool, worker, [
+      { id, fence: claimed?.fence ?? 0, after: 0, steps, to: { ...completed, output: 'done' } },
+    ]);
+  }
+  const client = await openSession(db.url); // whose statistics count nothing else
+  await client.query('begin');
+  expect(await one(client, 'select howdah_private.count_usage() as runs')).toEqual({ runs: 3 });
+  const scans = await all(
+    client,
+    `select regexp_replace(relname, '_\\d{4}_\\d{2}$', '') as name, sum(idx_scan)::int as by_index,
+       sum(seq_scan)::int as of_all
+     from pg_stat_xact_user_tables where relname ~ '^(executions|steps)_\\d|^agents$'
+     group by 1 order by 1`,
+  );
+  await client.end();
+  expect(scans).toEqual([
+    { name: 'agents', by_index: 3, of_all: 0 },
+    { name: 'executions', by_index: 6, of_all: 0 }, // for its figures, and for those of its steps
+    { name: 'steps', by_index: 3, of_all: 0 },
+  ]);
+});
+
 test('a deleted user is named by no row, and the figures stay', async () => {
   const { tenant_id, agents, user_id } = await makeWorld();
   const id = await makeRun(db.pool, { tenant_id, agent_id: agents[0], user_id });
