@@ -565,6 +565,7 @@ grant execute on function
   howdah.diff_skill_versions(uuid, text, text), howdah.diff_workflow_versions(uuid, text, text),
   howdah.engine_schema(howdah.agent_engine), howdah.export_run(uuid, boolean),
   howdah.explain_model(text, text, jsonb), howdah.find_runs(jsonb, int),
+  howdah_private.find_watched_rows(jsonb),
   howdah.mcp_server_schema(howdah.mcp_server_type),
   howdah.model(text, text, jsonb), howdah.prompt(text),
   howdah.render_prompt(text, jsonb, text), howdah.resource_text(uuid), howdah.skill(text),

@@ -108,6 +108,8 @@ type Description = Pick<
   writes?: readonly Write[];
   /** The condition for rows that are not deleted, if deleted rows are kept. */
   living?: string;
+  /** True if the table grows with the runs: see `Collection`. */
+  isLarge?: boolean;
   /** The value from which the tag is made, if it is not all that is shown. */
   stamp?: string;
   /** Columns that lists can filter by. */
@@ -129,7 +131,7 @@ export function resource(table: string, described: Description): Resource {
   const { shownColumns = {}, computed = {}, parts = {} } = described;
   const columns = withComments(table, described.columns);
   const readOnly = withComments(table, described.readOnly ?? {});
-  const { living, stamp, filters = {}, conditions = equalTo, ...rest } = described;
+  const { living, stamp, isLarge = false, filters = {}, conditions = equalTo, ...rest } = described;
   const { one, many = `${one}s`, once = [], writes = ['create', 'change', 'delete'] } = described;
   const shown = { id, ...z.object({ ...columns, ...shownColumns }).required().shape, ...readOnly };
   const expressions = Object.entries(computed).map(([name, { sql }]) => `, ${sql} as ${name}`);
@@ -147,6 +149,7 @@ export function resource(table: string, described: Description): Resource {
       shown: `${columnList(shown)}${expressions.join('')}`,
       ...(stamp !== undefined && { stamp }),
       ...(living !== undefined && { living }),
+      isLarge,
     },
     row: z.object({ ...shown, ...schemas }).meta({ id: inCamels(one.toLowerCase()) }),
     fields: z.strictObject({ ...columns, ...parts }),

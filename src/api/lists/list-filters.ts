@@ -85,13 +85,18 @@ function contains(object: string): Condition {
   return [metadataContains(parseJson(object) as JsonObject).join(' and '), object];
 }
 
+// The user of each open question is looked up. Other questions are found by the runs of the user.
+const ROOT_IS_OF_USER =
+  '(select e.user_id from howdah.executions as e where e.id = t.root_execution_id) = ?::uuid';
+const EXISTS_ROOT_OF_USER =
+  'exists (select from howdah.executions as e where e.id = t.root_execution_id and e.user_id = ?::uuid)';
+
 /** Returns the conditions of a filter of questions. */
 export function questionConditions(filter: QuestionFilter): Condition[] {
   return [
     ...equalities(['execution_id', 'root_execution_id', 'session_id', 'kind', 'status'], filter),
     ...conditionsOf({
-      'exists (select from howdah.executions as e where e.id = t.root_execution_id and e.user_id = ?::uuid)':
-        filter.user_id,
+      [filter.status === 'open' ? ROOT_IS_OF_USER : EXISTS_ROOT_OF_USER]: filter.user_id,
     }),
   ];
 }

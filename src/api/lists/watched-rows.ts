@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { type EnumLabel, enumLabels } from '../../contracts/enum-labels.generated.ts';
-import { EXECUTION_STATUSES } from '../../contracts/runs/step.ts';
+import { EXECUTION_STATUSES, type ExecutionStatus } from '../../contracts/runs/step.ts';
 import type { Queryable } from '../../db/connection/pool.ts';
 import type { FollowedCollection } from '../../db/lists/list-changes.ts';
+import { impliedByStatuses } from '../../db/lists/run-search.ts';
 import { jsonRows } from '../../db/queries/json-rows.ts';
 import type { Collection, Condition } from '../../db/queries/row-collection.ts';
 import type { Json } from '../../json/json.ts';
@@ -87,6 +88,20 @@ export type WatchedRowFilter = Optional<{
 }>;
 
 /**
+ * The first part is not leakproof, so the second one finds the rows by an index. In a list that is
+ * followed, it is evaluated only if a changed row has the key.
+ */
+const HAS_KEY = `t.row_key @> ?::jsonb
+  and t.execution_id = any (array(select howdah_private.find_watched_rows(?::jsonb)))`;
+
+const hasStatus = (statuses: readonly ExecutionStatus[]) => {
+  const implied = impliedByStatuses(statuses).map((text) => ` and ${text.replace('t.', 'e.')}`);
+  return `exists (select from howdah.executions as e
+    where e.tenant_id = t.tenant_id and e.id = t.execution_id
+      and e.status = any (?::howdah.execution_status[])${implied.join('')})`;
+};
+
+/**
  * Returns the conditions of a filter of watched rows. Throws `HWNTF` if the table is not watched,
  * and `HWINV` if `row` is no JSON object.
  */
@@ -94,14 +109,26 @@ export async function watchedRowConditions(
   db: Queryable,
   { table, row, execution_id, status, write_back }: WatchedRowFilter,
 ): Promise<Condition[]> {
-  if (table !== undefined) await db.query('select from howdah.watches($1)', [table]);
-  return conditionsOf({
-    't.table_trigger_id in (select w.id from howdah.table_triggers as w where w.table_name = ?)':
-      table,
-    't.row_key @> ?::jsonb': row === undefined ? undefined : objectIn(row, 'row', { id: 4711 }),
-    'exists (select from howdah.executions as e where e.id = t.execution_id and e.status = any (?::howdah.execution_status[]))':
-      status,
+  const ofTable = table === undefined ? [] : [await isOfTable(db, table)];
+  const others = conditionsOf({
+    [HAS_KEY]: row === undefined ? undefined : objectIn(row, 'row', { id: 4711 }),
+    [hasStatus(status ?? [])]: status,
     't.write_back = ?::howdah.write_back_status': write_back,
     't.execution_id = ?::uuid': execution_id,
   });
+  return [...ofTable, ...others];
 }
+
+/** Returns the condition that the watch of a row is of this table, now or later. */
+async function isOfTable(db: Queryable, table: string): Promise<Condition> {
+  const { rows } = await db.query<{ id: string }>('select id from howdah.watches($1)', [table]);
+  const ids = rows.map(({ id }) => id);
+  const now: Condition =
+    ids.length === 1
+      ? ['t.table_trigger_id = ?::uuid', ids[0]]
+      : ['t.table_trigger_id = any (?::uuid[])', ids];
+  return [OF_TABLE, table, now];
+}
+
+const OF_TABLE =
+  't.table_trigger_id in (select w.id from howdah.table_triggers as w where w.table_name = ?)';

@@ -13,16 +13,17 @@ export type AuditFilter = Partial<
 >;
 
 /** Reads the newest entries of the tenant before a place in its log. */
-export function listAuditLog(
+export async function listAuditLog(
   client: Queryable,
   { before, limit, ...filter }: AuditFilter & { before: number | undefined; limit: number },
 ): Promise<JsonPage<AuditEntry>> {
   const { actor, user_id, api_key_id, action, object, object_id, since, until } = filter;
+  const { rows } = await client.query<{ id: string }>('select howdah.current_tenant() as id');
   const values = [before, limit, actor, user_id, api_key_id, action, object, object_id];
   return jsonPage(
     client,
     SELECT_ENTRIES,
-    [...values, since, until].map((one) => one ?? null),
+    [...values, since, until, rows[0]?.id].map((one) => one ?? null),
   );
 }
 
@@ -31,7 +32,7 @@ const SELECT_ENTRIES = `
     l.object, l.object_id, l.changed, l.detail, encode(l.before_digest, 'hex') as before_digest,
     encode(l.after_digest, 'hex') as after_digest, encode(l.hash, 'hex') as hash
   from howdah.audit_log as l
-  where l.tenant_id = howdah.current_tenant()
+  where l.tenant_id = $11
     and ($1::bigint is null or l.seq < $1)
     and ($3::text is null or l.actor = $3)
     and ($4::uuid is null or l.user_id = $4)

@@ -141,7 +141,7 @@ function runsWithSteps(filter: LogFilter, since: Date): RawBuilder<unknown> {
   const where = sql`where ${sql.join(conditions, sql` and `)}`;
   if (session !== undefined) return sql`${from} ${where} and e.session_id = ${session}`;
   return sql`
-    ${from} ${where} and e.status in ${LIVE} and coalesce(h.updated_at, e.updated_at) >= ${since}
+    ${from} ${where} and e.status in ${LIVE} and e.completed_at is null and coalesce(h.updated_at, e.updated_at) >= ${since}
     union all
     ${from} ${where} and e.completed_at >= ${since}`;
 }

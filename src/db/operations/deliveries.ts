@@ -31,7 +31,7 @@ export async function listDeliveries(
   const { rows } = await client.query<Delivery>(
     `select ${SHOWN} from howdah.webhook_deliveries as d
      where d.tenant_id = howdah.current_tenant()
-       and ($1::uuid is null or d.webhook_id = $1) and ($2::text is null or d.status::text = $2)
+       and ($1::uuid is null or d.webhook_id = $1) and ($2::howdah.delivery_status is null or d.status = $2)
      order by d.id desc limit $3`,
     [webhookId ?? null, status ?? null, limit],
   );
@@ -67,7 +67,7 @@ export async function listInboundDeliveries(
        d.last_received_at, d.error
      from howdah.inbound_deliveries as d join howdah.inbound_hooks as h on h.id = d.inbound_hook_id
      where d.tenant_id = howdah.current_tenant()
-       and ($1::uuid is null or d.inbound_hook_id = $1) and ($2::text is null or d.status::text = $2)
+       and ($1::uuid is null or d.inbound_hook_id = $1) and ($2::howdah.inbound_status is null or d.status = $2)
      order by d.id desc limit $3`,
     [filter.hookId ?? null, filter.status ?? null, filter.limit],
   );

@@ -1,6 +1,7 @@
 import { Kysely, PostgresDialect, type Selectable, sql } from 'kysely';
 import { firstCharacters } from '../../text/truncate.ts';
 import type { Pool, Queryable } from '../connection/pool.ts';
+import { impliedByStatuses } from '../lists/run-search.ts';
 import type { DB, ExecutionStatus } from '../schema.generated.ts';
 import { type RunCounter, runCounter } from './run-counters.ts';
 
@@ -149,6 +150,9 @@ export async function listExecutions(db: Queries, filter: ExecutionFilter) {
     .limit(filter.limit);
   if (filter.status) {
     query = query.where('e.status', 'in', filter.status);
+    for (const implied of impliedByStatuses(filter.status)) {
+      query = query.where(sql.raw<boolean>(implied.replace('t.', 'e.')));
+    }
   }
   if (filter.agent) {
     query = query.where('a.name', '=', filter.agent);

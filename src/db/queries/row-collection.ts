@@ -26,8 +26,11 @@ export type Collection = Readonly<{
 /** A row as it is shown, and the tag of its state. */
 export type TaggedRow = { row: Record<string, unknown> & { id: string }; tag: string };
 
-/** A condition with places for its value, such as `t.name = ?`. */
-export type Condition = readonly [sql: string, value: unknown];
+/**
+ * A condition with places for its value, such as `t.name = ?`. `now` is implied by it for the rows
+ * that exist now, and served by an index. Only lists that are read once have it.
+ */
+export type Condition = readonly [sql: string, value: unknown, now?: Condition];
 
 /** Returns the id of a row, as an expression over `t`. */
 export const idOf = ({ id = 'id' }: Pick<Collection, 'id'>) => `t.${id}`;
@@ -47,7 +50,7 @@ export async function listRows(
 ): Promise<JsonPage<TaggedRow['row']>> {
   const all: readonly Condition[] = [
     ...(collection.isLarge ? [await ofTenant(client)] : []),
-    ...where,
+    ...where.flatMap(([sql, value, now]) => [[sql, value] as const, ...(now ? [now] : [])]),
     ...(before === undefined ? [] : ([[`${idOf(collection)} < ?::uuid`, before]] as const)),
   ];
   const conditions = all.map(([sql], index) => ` and ${sql.replaceAll('?', `$${index + 1}`)}`);
@@ -56,6 +59,7 @@ export async function listRows(
   return jsonPage(client, text, values);
 }
 
+/** Returns the condition that names the tenant as a value. */
 async function ofTenant(client: Queryable): Promise<Condition> {
   const { rows } = await client.query<{ id: string }>('select howdah.current_tenant() as id');
   return ['t.tenant_id = ?', rows[0]?.id];

@@ -33,6 +33,7 @@ const toMimeType = (type: string): string =>
 export const resources = resource('resources', {
   path: '/api/resources',
   one: 'resource',
+  isLarge: true,
   columns: {
     name: z.string(),
     type: z.string().describe('MIME type, or the end of a file name such as pdf'),

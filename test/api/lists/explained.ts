@@ -8,6 +8,8 @@ export type Statement = { text: string; values: unknown[] };
 export type Plan = {
   /** The shared buffers of the whole statement. */
   buffers: number;
+  /** The rows and index entries that its scans read, including those that a filter removed. */
+  rows: number;
   /** The tables of which a sequential scan read rows. */
   scanned: string[];
 };
@@ -15,9 +17,11 @@ export type Plan = {
 type Node = {
   'Node Type': string;
   'Relation Name'?: string;
+  'Index Name'?: string;
   'Actual Loops': number;
   'Actual Rows': number;
   'Rows Removed by Filter'?: number;
+  'Rows Removed by Index Recheck'?: number;
   'Shared Hit Blocks': number;
   'Shared Read Blocks': number;
   Plans?: Node[];
@@ -43,7 +47,14 @@ export async function recordStatements(work: () => Promise<unknown>): Promise<St
 
 /** A query of node-pg as it sends it. */
 type Sent = { text?: string; values?: unknown[]; submit(this: Sent, connection: unknown): unknown };
-const TABLES = /howdah\w*\W+(executions|steps|messages|message_log|questions)\b/;
+const LARGE = [
+  ...['executions', 'steps', 'messages', 'message_log', 'run_tags', 'questions', 'sessions'],
+  ...['watched_rows', 'feedback_entries', 'webhook_deliveries', 'inbound_deliveries', 'mail'],
+  ...['audit_log', 'resources', 'todos', 'board_entries'],
+];
+const TABLES = new RegExp(`howdah\\w*\\W+(${LARGE.join('|')})\\b`);
+/** A large table, or one of its months. */
+const IS_LARGE = new RegExp(`^(${LARGE.join('|')})`);
 
 /** Runs statements as a role of a tenant, and returns what their plans did together. */
 export async function explainAs(
@@ -63,6 +74,7 @@ export async function explainAs(
     }
     return {
       buffers: plans.reduce((sum, plan) => sum + plan.buffers, 0),
+      rows: plans.reduce((sum, plan) => sum + plan.rows, 0),
       scanned: plans.flatMap((plan) => plan.scanned),
     };
   } finally {
@@ -78,20 +90,25 @@ async function explain(client: pg.PoolClient, { text, values }: Statement): Prom
     values,
   });
   const root: Node = rows[0]['QUERY PLAN'][0].Plan;
+  const nodes = nodesOf(root);
   return {
     buffers: root['Shared Hit Blocks'] + root['Shared Read Blocks'],
-    scanned: nodesOf(root).flatMap((node) => (readsAll(node) ? [node['Relation Name'] ?? ''] : [])),
+    rows: Math.round(nodes.reduce((sum, node) => sum + rowsOf(node), 0)),
+    scanned: nodes.flatMap((node) => (readsAll(node) ? [node['Relation Name'] ?? ''] : [])),
   };
 }
 
 const nodesOf = (node: Node): Node[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
 
-function readsAll(node: Node): boolean {
-  const rows = node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0);
-  return (
-    node['Node Type'] === 'Seq Scan' &&
-    /^(executions|steps|message_log|questions|run_tags)/.test(node['Relation Name'] ?? '') &&
-    node['Actual Loops'] > 0 &&
-    rows > 0
-  );
+/** Returns the number of rows that a scan read, or 0 for another node. */
+function rowsOf(node: Node): number {
+  if (node['Relation Name'] === undefined && node['Index Name'] === undefined) return 0;
+  const removed =
+    (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0);
+  return node['Actual Loops'] * (node['Actual Rows'] + removed);
 }
+
+const readsAll = (node: Node) =>
+  node['Node Type'] === 'Seq Scan' &&
+  IS_LARGE.test(node['Relation Name'] ?? '') &&
+  rowsOf(node) > 0;

@@ -24,7 +24,7 @@ const DEFINITIONS = `
   select t.id, 'agent' || n, '' from howdah.tenants as t, generate_series(0, 4) as n where t.slug in ('large', 'small');
   insert into howdah.sessions (tenant_id, agent_id)
   select a.tenant_id, a.id from howdah.agents as a join howdah.tenants as t on t.id = a.tenant_id,
-    generate_series(1, 10) where a.name = 'agent0' and t.slug in ('large', 'small');
+    generate_series(1, 500) where a.name = 'agent0' and t.slug in ('large', 'small');
   select howdah_private.ensure_month(m) from generate_series(now() - interval '100 days', now(), interval '20 days') as m`;
 
 /**
@@ -65,6 +65,7 @@ const HISTORY = `
     case n.status when 'failed' then '{"code": "error"}'::jsonb end,
     case n.status when 'completed' then 'final_answer' when 'failed' then 'error' when 'cancelled' then 'cancelled' end::howdah.stop_reason,
     jsonb_build_object('order', n.n, 'channel', (array['web', 'mail', 'chat'])[1 + n.n / 80 % 3],
+      'region', (array['eu', 'us', 'us'])[1 + n.n / 80 % 3],
       'tags', jsonb_build_array('all', 'tag' || n.n / 80 % 7)),
     'history', n.at, n.at, n.at,
     case when n.status in ('completed', 'failed', 'cancelled') then n.at + interval '10 seconds' end, n.at

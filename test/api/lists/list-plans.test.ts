@@ -1,94 +1,34 @@
-import { appendFileSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import {
-  buildSchema,
-  type GraphQLEnumType,
-  type GraphQLInputObjectType,
-  isEnumType,
-  isScalarType,
-} from 'graphql';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { runConditions, runs } from '../../../src/api/lists/list-filters.ts';
 import { runFilters } from '../../../src/api/rest/runs/run-filters.ts';
-import type { ApiServer } from '../../../src/api/server.ts';
 import { EXECUTION_STATUSES } from '../../../src/contracts/runs/step.ts';
 import { currentCursor, readChanges } from '../../../src/db/lists/list-changes.ts';
-import { migrateUp } from '../../../src/db/schema/migrate.ts';
-import { PACKAGE_ROOT } from '../../../src/package-root.ts';
-import { migrateQueue } from '../../../workers/queue/migrate-queue.ts';
 import { all, asRole } from '../../sql/support.ts';
-import { testDatabase } from '../../support/database.ts';
-import { ask, startTestApi } from '../harness.ts';
-import { tokenFor, tokenOptions } from '../subscriptions/tokens.ts';
-import { explainAs, type Plan, recordStatements, type Statement } from './explained.ts';
-import { type KnownRows, makeLargeTenants, settleTables } from './large-tenants.ts';
+import { recordStatements } from './explained.ts';
+import type { KnownRows } from './large-tenants.ts';
+import {
+  BOTH,
+  camel,
+  columnsOf,
+  fieldsOf,
+  MAX_BUFFERS,
+  ordersOf,
+  planChecks,
+  restLists,
+} from './plan-checks.ts';
 
 // Every filter and order of lists of runs, steps and messages, as the roles of tenants, at 200,000
 // runs of a large and a small tenant (sql/README.md, "Row security and indexes"). The filters and
-// orders are those of the API, so a new one without a sample fails.
+// orders are those of the API, so a new one without a sample fails. Other lists:
+// side-list-plans.test.ts.
 
-const db = testDatabase({ violates: true }); // the history has no logs
-const ROLES = ['howdah_app', 'howdah_analyst'];
-/** Most buffers of a list of 101 rows. Each row may be in another page, with its index entry. */
-const MAX_BUFFERS = 1_000;
 /**
  * Most buffers of a list of the 5,000 runs that have not ended, or of the 4,000 child runs, each of
- * which may be read once. No index serves `cancelled`: a tenant of 2,500 runs without a cancelled
- * one reads them all.
+ * which may be read once.
  */
 const MAX_BUFFERS_OF_PART = 6_000;
 
-let tenants: { large: KnownRows; small: KnownRows };
-let tokens: Record<keyof typeof tenants, string>;
-let api: ApiServer;
-
-beforeAll(async () => {
-  tenants = await makeLargeTenants(db.pool);
-  await migrateUp(db.url, migrateQueue); // completes the tags
-  await settleTables(db.pool);
-  api = await startTestApi(db.url, tokenOptions);
-  const tokenOf = ({ tenant }: KnownRows) =>
-    tokenFor({ sub: 'x', tenant_id: tenant, user_id: '' }, { user_id: undefined, role: 'owner' });
-  tokens = { large: await tokenOf(tenants.large), small: await tokenOf(tenants.small) };
-}, 300_000);
-afterAll(() => api?.close());
-
-type Tenant = keyof typeof tenants;
-const BOTH: Tenant[] = ['large', 'small'];
-
-/** Explains the statements of a request as each role, and checks their plans. */
-async function expectIndexes(
-  tenant: Tenant,
-  request: (known: KnownRows) => Promise<Statement[]>,
-  most = MAX_BUFFERS,
-): Promise<void> {
-  const statements = await request(tenants[tenant]);
-  expect(statements.length).toBeGreaterThan(0);
-  for (const role of ROLES) {
-    const plan: Plan = await explainAs(db.pool, role, tenants[tenant].tenant, statements);
-    expect({ role, scanned: plan.scanned }).toEqual({ role, scanned: [] });
-    expect(plan.buffers, role).toBeLessThanOrEqual(most);
-    const { PLANS_TO: file } = process.env; // for a table of the figures
-    if (file)
-      appendFileSync(file, `${plan.buffers} ${role} ${expect.getState().currentTestName}\n`);
-  }
-}
-
-const graphql = (tenant: Tenant, text: string, variables: object = {}) =>
-  recordStatements(async () => {
-    const { errors } = await ask(api, text, variables, tokens[tenant]);
-    expect({ text, errors }).toEqual({ text, errors: [] });
-  });
-
-const rest = (tenant: Tenant, path: string) =>
-  recordStatements(async () => {
-    const leave = new AbortController();
-    const headers = { authorization: `Bearer ${tokens[tenant]}` };
-    const response = await fetch(`${api.url}${path}`, { headers, signal: leave.signal });
-    expect(response.status, path).toBe(200);
-    if (path.includes('/stream')) leave.abort();
-    else await response.text();
-  });
+const { pool, known, graphql, rest, expectIndexes } = planChecks(async (_db, rows) => rows);
 
 /** Values for each column that filters take: several where the plans differ. */
 const SAMPLES: Readonly<Record<string, (known: KnownRows) => unknown[]>> = {
@@ -104,6 +44,7 @@ const SAMPLES: Readonly<Record<string, (known: KnownRows) => unknown[]>> = {
     { tags: ['tag3'] },
     { none: 1 },
     { channel: 'web', order },
+    { channel: 'web', tags: ['tag3'] },
   ],
   parentExecutionId: ({ parent }) => [parent],
   rootExecutionId: ({ parent }) => [parent],
@@ -122,20 +63,10 @@ const EQUAL: typeof SAMPLES = {
 /** Columns within a run or session: another filter names it. */
 const INNER: Readonly<Record<string, string>> = { turn: 'sessionId', seq: 'executionId' };
 
-const PART = /queued|running|waiting|paused|question|timer|cancelled|false/;
-const mostFor = (value: unknown) => (PART.test(String(value)) ? MAX_BUFFERS_OF_PART : MAX_BUFFERS);
-
-const schema = buildSchema(readFileSync(join(PACKAGE_ROOT, 'src/api/schema.graphql'), 'utf8'));
-const fieldsOf = (type: string) => (schema.getType(type) as GraphQLInputObjectType).getFields();
-const ordersOf = (type: string) =>
-  (schema.getType(type) as GraphQLEnumType).getValues().map(({ name }) => name);
-/** Filters of columns. The others are conditions on rows of other tables, `and`, `or` and `not`. */
-const columnsOf = (type: string) =>
-  Object.values(fieldsOf(type)).flatMap(({ name, type: of }) => {
-    // a filter that compares a column; `agentExists` is a plain Boolean
-    const compared = schema.getType(/(.*)Filter$/.exec(String(of))?.[1] ?? '');
-    return isScalarType(compared) || isEnumType(compared) ? [name] : [];
-  });
+const PART = /queued|running|waiting|paused|question|timer|false/;
+const mostFor = (value: unknown) => ({
+  buffers: PART.test(String(value)) ? MAX_BUFFERS_OF_PART : MAX_BUFFERS,
+});
 
 const LISTS = [
   { field: 'executions', type: 'Execution', within: 'sessionId' },
@@ -155,17 +86,17 @@ describe.each(BOTH)('a list of the %s tenant', (tenant) => {
     test.each(Object.keys(fieldsOf(`${type}Condition`)))('by condition %s', async (name) => {
       const of = String(fieldsOf(`${type}Condition`)[name]?.type);
       const inner = INNER[name];
-      const values = inner ? [1] : (EQUAL[name] ?? SAMPLES[name])?.(tenants[tenant]);
+      const values = inner ? [1] : (EQUAL[name] ?? SAMPLES[name])?.(known(tenant));
       if (!values) throw new Error(`${name} has no sample in this test`);
       for (const value of values) {
         await expectIndexes(
           tenant,
-          (known) => {
+          (rows) => {
             const other = inner ? `, ${inner}: $inner` : '';
             return list(
               `condition: {${name}: $value${other}}`,
               `$value: ${of}${inner ? ', $inner: UUID' : ''}`,
-              { value, ...(inner && { inner: SAMPLES[inner]?.(known)[0] }) },
+              { value, ...(inner && { inner: SAMPLES[inner]?.(rows)[0] }) },
             );
           },
           mostFor(value),
@@ -175,16 +106,16 @@ describe.each(BOTH)('a list of the %s tenant', (tenant) => {
 
     test.each(columnsOf(`${type}Filter`))('by filter %s', async (name) => {
       const inner = INNER[name];
-      const values = inner ? [1] : SAMPLES[name]?.(tenants[tenant]);
+      const values = inner ? [1] : SAMPLES[name]?.(known(tenant));
       if (!values) throw new Error(`${name} has no sample in this test`);
       const operator = { metadata: 'contains', completedAt: 'greaterThan' }[name] ?? 'equalTo';
       for (const value of values) {
         await expectIndexes(
           tenant,
-          (known) => {
+          (rows) => {
             const filter = {
               [name]: { [operator]: value },
-              ...(inner && { [inner]: { equalTo: SAMPLES[inner]?.(known)[0] } }),
+              ...(inner && { [inner]: { equalTo: SAMPLES[inner]?.(rows)[0] } }),
             };
             return list('filter: $filter', `$filter: ${type}Filter`, { filter });
           },
@@ -195,11 +126,11 @@ describe.each(BOTH)('a list of the %s tenant', (tenant) => {
 
     test.each(ordersOf(`${type}OrderBy`))('by order %s', async (order) => {
       const isInner = Object.keys(INNER).some((name) => order.startsWith(`${name.toUpperCase()}_`));
-      await expectIndexes(tenant, (known) =>
+      await expectIndexes(tenant, (rows) =>
         list(
           `orderBy: ${order}, condition: $condition`,
           `$condition: ${type}Condition`,
-          isInner ? { condition: { [within]: SAMPLES[within]?.(known)[0] } } : {},
+          isInner ? { condition: { [within]: SAMPLES[within]?.(rows)[0] } } : {},
         ),
       );
     });
@@ -211,13 +142,12 @@ describe.each(BOTH)('a list of the %s tenant', (tenant) => {
       is_mine: () => ['true'],
       tag: () => ['tag3', 'none'],
     };
-    const camel = (name: string) => name.replace(/_(.)/g, (_, letter) => letter.toUpperCase());
 
     test('without a filter', () =>
       expectIndexes(tenant, () => rest(tenant, `${path}?limit=100`.replace(/stream.*/, 'stream'))));
 
     test.each(Object.keys(runFilters))('by %s', async (name) => {
-      const values = (REST[name] ?? SAMPLES[camel(name)])?.(tenants[tenant]);
+      const values = (REST[name] ?? SAMPLES[camel(name)])?.(known(tenant));
       if (!values) throw new Error(`${name} has no sample in this test`);
       for (const value of values) {
         const text = typeof value === 'string' ? value : JSON.stringify(value);
@@ -230,20 +160,47 @@ describe.each(BOTH)('a list of the %s tenant', (tenant) => {
     });
   });
 
+  describe.each(restLists.filter(({ path }) => path.startsWith('/api/steps')))(
+    'of steps at $path',
+    ({ path, filters }) => {
+      const samples: typeof SAMPLES = { ...SAMPLES, errors: () => [true], since: () => ['10m'] };
+
+      test.each(filters)('by %s', async (name) => {
+        const values = samples[camel(name)]?.(known(tenant));
+        if (!values) throw new Error(`${name} has no sample in this test`);
+        for (const value of values) {
+          const from = name === 'since' ? '' : '&since=10m';
+          await expectIndexes(tenant, () => rest(tenant, `${path}?${name}=${value}${from}`), {
+            buffers: 2 * MAX_BUFFERS_OF_PART,
+          });
+        }
+      });
+    },
+  );
+
   test('of changed runs, which all live lists read', async () => {
-    const known = tenants[tenant];
+    const { tenant: id } = known(tenant);
     const statements = await asRole(
-      db.pool,
+      pool(),
       'howdah_app',
-      { 'howdah.tenant_id': known.tenant },
+      { 'howdah.tenant_id': id },
       async (client) => {
         const cursor = await currentCursor(client);
         const filters = [runConditions({ metadata: '{"channel": "web"}', status: ['failed'] })];
         return recordStatements(() => readChanges(client, runs, cursor, filters));
       },
     );
-    await expectIndexes(tenant, async () => statements, 2 * MAX_BUFFERS_OF_PART);
+    await expectIndexes(tenant, async () => statements, { buffers: 2 * MAX_BUFFERS_OF_PART });
   });
+
+  test('of runs by two tags that many runs have, but none has both', () =>
+    expectIndexes(
+      tenant,
+      () => rest(tenant, '/api/executions?metadata={"channel":"web","region":"us"}'),
+      {
+        buffers: MAX_BUFFERS_OF_PART,
+      },
+    ));
 
   test('of find_runs', () =>
     expectIndexes(tenant, async ({ order }) => [
@@ -283,7 +240,7 @@ describe('a view of one run', () => {
 
   test('is each view that has one', async () => {
     const views = await all(
-      db.pool,
+      pool(),
       `select viewname as name from pg_views where schemaname = 'howdah' order by 1`,
     );
     expect(views.map(({ name }) => name)).toEqual([...SUMS, ...Object.keys(VIEWS)].sort());
@@ -295,5 +252,10 @@ describe('a view of one run', () => {
         { text: `select * from howdah.${view} where ${column} = $1`, values: [run] },
       ]),
     );
+
+    test('messages by session', () =>
+      expectIndexes(tenant, async ({ session }) => [
+        { text: 'select * from howdah.messages where session_id = $1', values: [session] },
+      ]));
   });
 });

@@ -37,6 +37,7 @@ const deliveries: Collection = {
   table: 'inbound_deliveries',
   shown: columnList(delivery.shape),
   stamp: 't.status, t.requests',
+  isLarge: true,
 };
 const filters = {
   status: anyCase(STATUSES).optional(),

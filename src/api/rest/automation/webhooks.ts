@@ -43,6 +43,7 @@ const deliveries: Collection = {
   table: 'webhook_deliveries',
   shown: columnList(delivery.shape),
   stamp: 't.status, t.attempts',
+  isLarge: true,
 };
 
 const ofDelivery = {

@@ -4,9 +4,11 @@ import type { PgCodec } from 'postgraphile/@dataplan/pg';
 
 /**
  * Columns of large tables that order no list, since each of their indexes leaves out rows or begins
- * with another column. Postgres would sort all rows of the tenant.
+ * with another column. Postgres would sort all rows of the tenant (list-plans.test.ts).
  */
 const WITHOUT_ORDER: Readonly<Record<string, readonly string[]>> = {
+  audit_log: ['api_key_id', 'user_id'],
+  board_entries: ['root_execution_id', 'written_by_execution_id'],
   executions: [
     'compensates_execution_id',
     'completed_at',
@@ -19,13 +21,33 @@ const WITHOUT_ORDER: Readonly<Record<string, readonly string[]>> = {
     'user_id',
     'workflow_id',
   ],
+  feedback_entries: ['execution_id'],
+  inbound_deliveries: ['delivery_id', 'execution_id'],
+  mail: [
+    'from_execution_id',
+    'received_by_execution_id',
+    'reply_to_id',
+    'root_execution_id',
+    'to_execution_id',
+  ],
   messages: ['session_id'],
+  questions: ['execution_id', 'session_id'],
+  resources: ['execution_id', 'session_id', 'storage_path', 'uri'],
+  sessions: ['chat_key', 'forked_from_session_id', 'workflow_id'],
+  watched_rows: ['updated_at'],
+  webhook_deliveries: ['alert_rule_id', 'execution_id', 'inbound_hook_id'],
 };
 
-/** Columns of runs whose filters are served in another way than an index of the column says. */
-const FILTERS_OF_RUNS: Readonly<Record<string, boolean>> = {
-  metadata: true, // by the tags of runs
-  priority: false, // the index is for claims, and begins with a status
+/** Columns whose filters are served in another way than the keys of the indexes say. */
+const FILTERS: Readonly<Record<string, Readonly<Record<string, boolean>>>> = {
+  executions: {
+    metadata: true, // by the tags of runs
+    priority: false, // the index is for claims, and begins with a status
+  },
+  // partial indexes of each value
+  inbound_deliveries: { status: true },
+  questions: { kind: true, status: true },
+  watched_rows: { created_at: false }, // the index is for the runs of one row
 };
 
 /**
@@ -60,8 +82,7 @@ export const IndexedColumnsPlugin: GraphileConfig.Plugin = {
         attribute.extensions ??= Object.create(null) as object;
         const { attname } = pgAttribute;
         attribute.extensions.isIndexed =
-          (pgClass.relname === 'executions' ? FILTERS_OF_RUNS[attname] : undefined) ??
-          indexes.some((columns) => columns.includes(attname));
+          filterOf(pgClass)?.[attname] ?? indexes.some((columns) => columns.includes(attname));
         if (viewOf(pgClass)?.required.split(' ').includes(attname)) attribute.notNull = true;
       },
       pgRelations_relation(_info, { relation, pgConstraint }) {
@@ -98,13 +119,14 @@ function isMetadataOfRuns({ extensions, name }: PgCodec, column: string): boolea
   return extensions?.pg?.schemaName === 'howdah' && name === 'executions' && column === 'metadata';
 }
 
-function isWithoutOrder({ extensions, name }: PgCodec, column: string): boolean {
-  return Boolean(extensions?.pg?.schemaName === 'howdah' && WITHOUT_ORDER[name]?.includes(column));
+function isWithoutOrder({ extensions }: PgCodec, column: string): boolean {
+  const { schemaName, name = '' } = extensions?.pg ?? {};
+  return Boolean(schemaName === 'howdah' && WITHOUT_ORDER[name]?.includes(column));
 }
 
-function viewOf({ relname, getNamespace }: PgClass) {
-  return getNamespace()?.nspname === 'howdah' ? VIEWS[relname] : undefined;
-}
+const isOwn = ({ getNamespace }: PgClass) => getNamespace()?.nspname === 'howdah';
+const filterOf = (table: PgClass) => (isOwn(table) ? FILTERS[table.relname] : undefined);
+const viewOf = (table: PgClass) => (isOwn(table) ? VIEWS[table.relname] : undefined);
 
 /** Returns the columns of each index. Undefined for a view of other tables. */
 function indexesOf(table: PgClass): string[][] | undefined {

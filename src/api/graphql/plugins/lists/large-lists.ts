@@ -13,12 +13,14 @@ import {
 
 /**
  * Orders of whole tables that an index serves only within the rows of a run or session: the fields
- * of a filter that names one, and the order to use instead.
+ * of a filter that names one.
  */
 const INNER_ORDERS: Readonly<Record<string, { pattern: RegExp; filters: readonly string[] }>> = {
+  board_entries: { pattern: /^KEY_/, filters: ['rootExecutionId'] },
   executions: { pattern: /^TURN_/, filters: ['sessionId'] },
   steps: { pattern: /^SEQ_/, filters: ['executionId'] },
   messages: { pattern: /^SEQ_/, filters: ['executionId'] },
+  todos: { pattern: /^POSITION_/, filters: ['sessionId'] },
 };
 
 /** Tables without an index by tenant: those of a small tenant are found by its runs. */
@@ -43,7 +45,8 @@ export const LargeListsPlugin: GraphileConfig.Plugin = {
         if (!plan || !scope.isPgFieldConnection || !resource || resource.parameters) return field;
         if (!isOwn(resource.codec) || !resource.codec.attributes?.tenant_id) return field;
         const { sql } = build;
-        const table = Self.name === 'Query' ? resource.codec.name : '';
+        const name = resource.codec.extensions?.pg?.name;
+        const table = (Self.name === 'Query' && name) || '';
         return {
           ...field,
           plan($parent, args, info) {
