@@ -40,6 +40,7 @@ import {
 import { watchReadiness } from './health/readiness.ts';
 import { createRequestQueue, type RequestQueue } from './http/request-queue.ts';
 import { defaultServerLimits, type ServerLimits } from './http/server-limits.ts';
+import { type CallerTurns, createCallerTurns } from './limits/caller-turns.ts';
 import { type Connections, createConnections } from './limits/connections.ts';
 import { createStreamLimits, type StreamLimits } from './limits/stream-limits.ts';
 import { openLogin, openReplica, openRequests, type PoolOptions } from './pools.ts';
@@ -83,6 +84,8 @@ export type Services = Authentication & {
   /** The feed of lists. */
   lists: ListFeed;
   requestQueue: RequestQueue;
+  /** The turns of messages on sockets, and of rows on streams. */
+  turns: CallerTurns;
   limits: StreamLimits;
   bounds: ServerLimits;
   secrets: SecretWriter;
@@ -141,6 +144,7 @@ export async function openServices(
     ...authentication,
     ...{ pool, requests, reads, hub, visibilityGuard, lists, requestQueue, bounds, connections },
     decryptRows,
+    turns: createCallerTurns(bounds),
     limits: createStreamLimits(bounds),
     secrets: createSecretWriter(secretRowsOn(pool), options.masterKeys ?? noMasterKeys),
     readSecret: createSecretReader(secretRowsOn(pool), options.masterKeys ?? noMasterKeys),

@@ -5,6 +5,8 @@ export type FairQueueOptions = {
   places: number;
   /** Most places of one key; undefined for all. */
   max_per_key?: number | undefined;
+  /** Most places of one user of a key; undefined for `max_per_key`. */
+  max_per_user?: number | undefined;
   /** Most places of one key while other keys wait; undefined for `max_per_key`. */
   max_while_others_wait?: number | undefined;
   /** Places that only keys without a place may take. */
@@ -142,8 +144,13 @@ export class FairQueue {
    * Runs `work` when the key's turn has come. Rejects with the reason of the signal when the signal
    * fires first.
    */
-  async run<T>(key: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-    const leave = await this.acquire(key, signal);
+  async run<T>(
+    key: string,
+    signal: AbortSignal | undefined,
+    work: () => Promise<T>,
+    user?: string,
+  ): Promise<T> {
+    const leave = await this.acquire(key, signal, user);
     try {
       return await work();
     } finally {
@@ -186,7 +193,7 @@ export class FairQueue {
     clearTimeout(this.#timer);
     for (let key = this.#next(); key !== undefined; key = this.#next()) {
       const state = this.#accounts.of(key);
-      const [[user, entries]] = state.users as unknown as [[string, Set<Entry>]];
+      const [user, entries] = this.#nextUser(state) as [string, Set<Entry>];
       const [entry] = entries as unknown as [Entry];
       this.#remove(state, entry);
       if (state.users.delete(user)) state.users.set(user, entries); // behind the others
@@ -212,7 +219,8 @@ export class FairQueue {
     const due: [string, KeyAccount<Entry>][] = [];
     for (const [key, state] of this.#accounts.keys) {
       const { size } = state.working;
-      if (state.waiting === 0 || size >= max_per_key || (size > 0 && !hasUnreserved)) continue;
+      if (size >= max_per_key || (size > 0 && !hasUnreserved)) continue;
+      if (!this.#nextUser(state)) continue;
       if (state.repaid_at > now) repaid_at = Math.min(repaid_at, state.repaid_at);
       else due.push([key, state]);
     }
@@ -222,6 +230,17 @@ export class FairQueue {
       this.#timer = setTimeout(() => this.#dispatch(), Math.ceil(repaid_at - now));
     }
     return next;
+  }
+
+  /** Returns the first waiting user of a key who may take one more place, with the entries. */
+  #nextUser({ users, working }: KeyAccount<Entry>): [string, Set<Entry>] | undefined {
+    const { max_per_user = Number.POSITIVE_INFINITY } = this.#options;
+    for (const waiting of users) {
+      const isOfUser = (entry: Entry) => entry.user === waiting[0];
+      if (working.size < max_per_user) return waiting;
+      if ([...working].filter(isOfUser).length < max_per_user) return waiting;
+    }
+    return undefined;
   }
 
   #remove(state: KeyAccount<Entry>, entry: Entry): void {

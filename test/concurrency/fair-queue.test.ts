@@ -161,3 +161,24 @@ test('a caller that leaves as its turn arrives returns the place', async () => {
   await expect(left).rejects.toThrow('cancelled');
   expect([queue.taken, queue.waiting]).toEqual([0, 0]);
 });
+
+test('a user has at most its places, and other users of the key have the rest', async () => {
+  const queue = new FairQueue({ places: 4, max_per_user: 2 });
+  const admitted: string[] = [];
+  const releases = new Map<string, () => void>();
+  const ask = (user: string, name: string) =>
+    queue.acquire('key', undefined, user).then((release) => {
+      admitted.push(name);
+      releases.set(name, release);
+    });
+  for (const name of ['a1', 'a2', 'a3']) void ask('a', name);
+  for (const name of ['b1', 'c1']) void ask(name.charAt(0), name);
+  await new Promise(setImmediate);
+  expect(admitted).toEqual(['a1', 'a2', 'b1', 'c1']);
+  releases.get('b1')?.();
+  await new Promise(setImmediate);
+  expect(queue.waitingOf('key')).toBe(1); // a place is free, but a has two
+  releases.get('a1')?.();
+  await new Promise(setImmediate);
+  expect(admitted.at(-1)).toBe('a3');
+});

@@ -4,6 +4,7 @@ import { noSuch, RequestRefusal } from '../../resources/request-refusal.ts';
 import { answerFailure, type ErrorAnswer, errorAnswerOf } from '../errors/answer-error.ts';
 import type { RunSource } from '../events/follow-run.ts';
 import { createStreamSources, type StreamSources } from '../events/stream-sources.ts';
+import { inTurns } from '../limits/caller-turns.ts';
 import type { OpenRequest, OpenRequests } from '../limits/open-requests.ts';
 import {
   createRunRequests,
@@ -92,17 +93,17 @@ export function wantsTree({ query }: FastifyRequest): boolean {
 function sourceFor(
   { identity, transaction }: RequestCaller,
   sources: StreamSources,
-  { hub, visibilityGuard: visibility }: RestOptions,
+  { hub, visibilityGuard: visibility, turns }: RestOptions,
 ): RunSource {
   const tree = sources(identity);
-  const { steps, readStepDetails: details } = tree;
+  const { readStepDetails: details } = tree;
   const { tenantId, userId, role } = identity;
   const states: RunSource['hub']['states'] = (id) =>
     visibility.whileVisible(hub.states(id), { tenantId, userId, role, id }, () =>
       noSuch('execution', id),
     );
   return {
-    steps,
+    steps: (id, after) => inTurns(turns, identity, tree.steps(id, after)),
     details,
     tree,
     hub: { states, tokens: (id) => hub.tokens(id) },

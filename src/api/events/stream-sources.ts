@@ -15,6 +15,7 @@ import type { FeedHub } from '../feed/feed-hub.ts';
 import { readAhead } from '../feed/read-ahead.ts';
 import type { VisibilityGuard } from '../graphql/subscriptions/visibility-guard.ts';
 import type { RequestQueue } from '../http/request-queue.ts';
+import { type CallerTurns, inTurns } from '../limits/caller-turns.ts';
 import type { Connections } from '../limits/connections.ts';
 import type { Identity } from '../login/auth-result.ts';
 import { createCachedLoader } from '../login/cached-loader.ts';
@@ -43,6 +44,7 @@ export type StreamSourcesOptions = {
   pool: Pool;
   connections: Connections;
   requestQueue: RequestQueue;
+  turns: CallerTurns;
   decryptRows: DecryptRunRows;
 };
 
@@ -55,20 +57,10 @@ export function createStreamSources({
   visibilityGuard,
   pool,
   decryptRows,
+  turns,
   ...shares
 }: StreamSourcesOptions): StreamSources {
-  const readStepDetails = createCachedLoader({
-    keyOf: ({ id, seq, after }: StepRow) => `${id} ${seq} ${after}`,
-    async ask(steps) {
-      const found = await stepDetails(pool, steps);
-      const rows = found.map((details, nth) => ({ id: steps[nth]?.id, details }));
-      return (await decryptRows(rows, ({ id }) => String(id))).map(({ details }) => details);
-    },
-  });
-  const find = createBatchLoader(async (ids: string[]) => {
-    const runs = await executionsById<Execution>(pool, ids, shownExecution);
-    return decryptRows(runs, (run) => String(run?.id));
-  });
+  const { readStepDetails, find } = runLookups(pool, decryptRows);
   const liveChildrenById = createBatchLoader((ids: string[]) => liveChildrenOf(pool, ids));
   const turnFrom = createBatchLoader((places: { id: string; turn: number }[]) =>
     turnsFrom(pool, places),
@@ -76,7 +68,8 @@ export function createStreamSources({
   const sees = createBatchLoader((watching: Watching[]) => visibleTo(pool, watching));
   const log = createLogFeed({ sees, decryptRows, transaction: transactionOfTenant(shares) });
   const tree = treeSources(pool, hub);
-  return ({ tenantId, userId, role }) => {
+  return (identity) => {
+    const { tenantId, userId, role } = identity;
     const isSeen = (id: string) => sees({ tenantId, userId, role, id });
     const whileVisible = <T>(events: AsyncIterableIterator<T>, id: string, one: string) =>
       visibilityGuard.whileVisible(events, { tenantId, userId, role, id }, () => noSuch(one, id));
@@ -87,8 +80,10 @@ export function createStreamSources({
       isSeen,
       steps: (id, after) => whileVisible(hub.steps(id, after), id, 'execution'),
       tree(id, after, prepare) {
+        // a row that is read ahead begins its lookups, so it needs its turn before
+        const inTime = inTurns(turns, identity, hub.trees.rows(id, after));
         // rows that are read ahead are only returned while the caller may see them
-        const rows = readAhead(hub.trees.rows(id, after), ROWS_AHEAD, prepare);
+        const rows = readAhead(inTime, ROWS_AHEAD, prepare);
         return whileVisible(rows, id, 'execution');
       },
       ...tree,
@@ -105,6 +100,23 @@ export function createStreamSources({
       },
     };
   };
+}
+
+/** Returns the lookups of runs and their steps, each with one query for all streams. */
+function runLookups(pool: Pool, decryptRows: DecryptRunRows) {
+  const readStepDetails = createCachedLoader({
+    keyOf: ({ id, seq, after }: StepRow) => `${id} ${seq} ${after}`,
+    async ask(steps) {
+      const found = await stepDetails(pool, steps);
+      const rows = found.map((details, nth) => ({ id: steps[nth]?.id, details }));
+      return (await decryptRows(rows, ({ id }) => String(id))).map(({ details }) => details);
+    },
+  });
+  const find = createBatchLoader(async (ids: string[]) => {
+    const runs = await executionsById<Execution>(pool, ids, shownExecution);
+    return decryptRows(runs, (run) => String(run?.id));
+  });
+  return { readStepDetails, find };
 }
 
 /** Returns the sources of trees that do not depend on the caller. */

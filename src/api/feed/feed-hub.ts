@@ -18,6 +18,7 @@ import {
   type Subscriber,
   type SubscriberEvents,
 } from './feed-subscriber.ts';
+import { type BehindCursor, ReadOrder } from './read-order.ts';
 import { SessionFeed } from './session-feed.ts';
 import { ToolNotes } from './tool-notes.ts';
 import { TreeFeed } from './tree-feed.ts';
@@ -29,8 +30,8 @@ import { TreeFeed } from './tree-feed.ts';
 const POLL_MS = 1_000;
 /** Registrations expire after two minutes; they are renewed after this many polls. */
 const POLLS_PER_RENEWAL = 30;
-/** Bounds of one read: pairs of run and cursor, and steps of each. */
-const PAIRS_PER_READ = 250;
+/** Bounds of one query: pairs of run and cursor, and steps of each. */
+const PAIRS_PER_QUERY = 250;
 const STEPS_PER_PAIR = 200;
 
 type AnySubscriber = Subscriber<FeedRow> | Subscriber<FeedRunState> | Subscriber<TokenPiece>;
@@ -57,6 +58,7 @@ export class FeedHub {
   readonly #options: FeedHubOptions;
   readonly #runs = new Map<string, Set<AnySubscriber>>();
   readonly #unregistered = new Set<string>();
+  readonly #order = new ReadOrder();
   readonly #reads: CoalescedReads;
   readonly #sessions: SessionFeed;
   /** The feed of runs with all runs below them. */
@@ -238,7 +240,7 @@ export class FeedHub {
    */
   async #readRuns(feed: Feed, ids: readonly string[]): Promise<string[]> {
     const states = new Map((await feed.states(ids)).map((state) => [state.execution_id, state]));
-    const behind: [string, number][] = [];
+    const behind: BehindCursor[] = [];
     for (const id of ids) {
       const state = states.get(id);
       if (state) this.#answers.settle(id, state.step_count);
@@ -248,22 +250,28 @@ export class FeedHub {
         const after = subscriber.wantsAfter();
         if (state && after !== undefined && after < state.step_count) cursors.add(after);
       }
-      for (const cursor of cursors) behind.push([id, cursor]);
+      for (const cursor of cursors) {
+        const steps = Math.min(STEPS_PER_PAIR, (state?.step_count ?? 0) - cursor);
+        behind.push({ id, cursor, steps });
+      }
     }
+    const { due, later } = this.#order.divide(behind);
     const served: string[] = [];
-    while (behind.length > 0) {
-      served.push(...(await this.#deliver(feed, behind.splice(0, PAIRS_PER_READ))));
+    while (due.length > 0) {
+      served.push(...(await this.#deliver(feed, due.splice(0, PAIRS_PER_QUERY))));
     }
     // only runs that got rows: another read now would bring the others nothing new
-    return served.filter((id) => {
+    const more = served.filter((id) => {
       const count = states.get(id)?.step_count ?? 0;
       return this.#subscribersOf(id).some((one) => (one.wantsAfter() ?? count) < count);
     });
+    return [...later, ...more];
   }
 
   /** Delivers the steps after cursors of runs. Returns the runs of which a subscriber got rows. */
-  async #deliver(feed: Feed, pairs: readonly [string, number][]): Promise<string[]> {
-    const rows = await feed.stepsAfter(pairs, STEPS_PER_PAIR);
+  async #deliver(feed: Feed, pairs: readonly BehindCursor[]): Promise<string[]> {
+    const cursors = pairs.map(({ id, cursor }) => [id, cursor] as const);
+    const rows = await feed.stepsAfter(cursors, STEPS_PER_PAIR);
     const byRun = Map.groupBy(rows, (row) => row.execution_id);
     const served: string[] = [];
     for (const [id, steps] of byRun) {

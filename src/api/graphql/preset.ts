@@ -13,6 +13,7 @@ import type { ErrorLog } from '../errors/answer-error.ts';
 import type { StreamSources } from '../events/stream-sources.ts';
 import type { FeedHub } from '../feed/feed-hub.ts';
 import type { RequestQueue } from '../http/request-queue.ts';
+import type { CallerTurns } from '../limits/caller-turns.ts';
 import type { Connections } from '../limits/connections.ts';
 import type { Identities } from '../login/identities.ts';
 import { settingsFor } from '../login/session-settings.ts';
@@ -60,6 +61,8 @@ export type ServingOptions = RequestsOptions & {
   requestQueue: RequestQueue;
   /** The connections of `pool`, shared fairly among tenants. */
   connections: Connections;
+  /** The turns of messages on sockets, and of rows on streams. */
+  turns: CallerTurns;
   /** True when clients may query the schema. */
   introspection: boolean;
   secrets: SecretWriter;
@@ -130,6 +133,7 @@ export function servingPreset({
   identities,
   requestQueue,
   connections,
+  turns,
   introspection,
   secrets,
   reads,
@@ -160,7 +164,7 @@ export function servingPreset({
         const asking = request.node?.req ?? request.ws?.request;
         const identity = identities.get(request.node?.req ?? request.ws?.socket ?? request);
         if (!identity) throw new Error('the request was not authenticated');
-        const pace = createBackpressure();
+        const pace = createBackpressure(() => turns.nextRow(identity));
         return {
           pgSettings: settingsFor(identity, 'graphql', asking?.socket.remoteAddress),
           pace,

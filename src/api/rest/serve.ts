@@ -62,6 +62,7 @@ export function serveRest(app: FastifyInstance, options: RestOptions): Streams {
   const streams = new Streams({
     exists: options.exists,
     limits: options.limits,
+    turns: options.turns,
     failureOf: (error) => errorAnswerOf(error, options.onError),
   });
   const context = { ...options, streams, live: createStreamSources(options) };

@@ -81,7 +81,7 @@ test('back-pressure limits how far the source runs ahead of the sink', async () 
     [Symbol.asyncIterator]: () => endless,
     next: async () => ({ done: false, value: ++made }),
   };
-  const pace = createBackpressure();
+  const pace = createBackpressure(() => undefined);
   const source = pace.source(endless);
   const passed: number[] = [];
   const passing = (async () => {

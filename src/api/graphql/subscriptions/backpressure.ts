@@ -13,11 +13,15 @@ export type Backpressure = {
   sink<T>(results: AsyncIterableIterator<T>): AsyncIterableIterator<T>;
 };
 
-/** Creates the back-pressure of one subscription. */
-export function createBackpressure(): Backpressure {
+/**
+ * Creates the back-pressure of one subscription. `nextRow` lets the subscription hand out one more
+ * event, as `CallerTurns` does.
+ */
+export function createBackpressure(nextRow: () => Promise<void> | undefined): Backpressure {
   let underWay = 0;
   let room: PromiseWithResolvers<void> | undefined;
   const hasRoom = async () => {
+    await nextRow();
     while (underWay >= MOST_UNDER_WAY) {
       room ??= Promise.withResolvers<void>();
       await room.promise;

@@ -5,6 +5,7 @@ import type { WebSocket } from 'ws';
 import type { HowdahError } from '../../../contracts/errors.ts';
 import { BUSY, createRequestQueue, type RequestQueue } from '../../http/request-queue.ts';
 import type { ServerLimits } from '../../http/server-limits.ts';
+import type { CallerTurns } from '../../limits/caller-turns.ts';
 import type { CountRequest } from '../../limits/request-limits.ts';
 import type { StreamLimits } from '../../limits/stream-limits.ts';
 import type { Identity } from '../../login/auth-result.ts';
@@ -21,6 +22,7 @@ type WsConfig = ReturnType<typeof makeGraphQLWSConfig>;
 
 export type LimitOptions = {
   requestQueue: RequestQueue;
+  turns: CallerTurns;
   limits: StreamLimits;
   identities: Identities;
   countRequest: CountRequest;
@@ -63,10 +65,13 @@ function limitOperations(
   };
 }
 
-/** Counts each operation as a request. Beyond a limit, the result is an error with code `HWQTA`. */
+/**
+ * Counts each operation as a request, and parses and validates it in the turn of its caller. Beyond
+ * a limit, the result is an error with code `HWQTA`; after too long a wait, with code `53300`.
+ */
 function countRequests(
   onSubscribe: Handler<'onSubscribe'>,
-  { countRequest, identities }: { countRequest: CountRequest; identities: Identities },
+  { countRequest, identities, turns }: LimitOptions,
 ): Handler<'onSubscribe'> {
   return async (context, id, payload) => {
     const { socket } = context.extra as unknown as { socket: WebSocket };
@@ -74,7 +79,10 @@ function countRequests(
     // A rejected client may go on sending until its end is closed, too.
     if (!identity || socket.readyState !== socket.OPEN) return [new GraphQLError(CLOSED)];
     const refusal = await countRequest(identity);
-    if (!refusal) return onSubscribe(context, id, payload);
+    if (!refusal) {
+      const read = async () => onSubscribe(context, id, payload);
+      return turns.serve(identity, read).catch((error: unknown) => refusalOf(error).errors);
+    }
     const { message, hint, detail } = refusal;
     return [new GraphQLError(message, { extensions: { code: 'HWQTA', hint, detail } })];
   };

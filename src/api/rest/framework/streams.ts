@@ -3,6 +3,7 @@ import type { StreamEvent } from '../../../contracts/runs/stream-event.ts';
 import { RequestRefusal } from '../../../resources/request-refusal.ts';
 import type { ErrorAnswer } from '../../errors/answer-error.ts';
 import { type EventStreamOptions, openEventStream } from '../../http/event-stream.ts';
+import type { CallerTurns } from '../../limits/caller-turns.ts';
 import { whenClosed } from '../../limits/connection-draining.ts';
 import type { StreamLimits } from '../../limits/stream-limits.ts';
 import type { IsActiveAccount } from '../../login/account-status.ts';
@@ -18,6 +19,7 @@ export type EventsOf = (signal: AbortSignal) => AsyncIterable<StreamEvent>;
 export type StreamsOptions = {
   exists: IsActiveAccount;
   limits: StreamLimits;
+  turns: CallerTurns;
   failureOf(error: unknown): ErrorAnswer;
   heartbeatMs?: number;
   stalledMs?: number;
@@ -29,6 +31,7 @@ export type StreamsOptions = {
  */
 export class Streams {
   readonly #limits: StreamLimits;
+  readonly #turns: CallerTurns;
   readonly #failureOf: StreamsOptions['failureOf'];
   readonly #pace: EventStreamOptions;
   readonly #open = new Set<AuthenticatedConnection>();
@@ -37,8 +40,9 @@ export class Streams {
   /** The responses that `admit` has counted. */
   readonly #counted = new WeakSet<ServerResponse>();
 
-  constructor({ exists, limits, failureOf, ...pace }: StreamsOptions) {
+  constructor({ exists, limits, turns, failureOf, ...pace }: StreamsOptions) {
     this.#limits = limits;
+    this.#turns = turns;
     this.#failureOf = failureOf;
     this.#pace = pace;
     this.#endSweep = evictExpired(exists, () => this.#open);
@@ -71,6 +75,7 @@ export class Streams {
     const stream = this.#add(response, identity, (refusal) => writer.end(errorFrame(refusal)));
     try {
       for await (const event of events(stream.signal)) {
+        await this.#turns.nextRow(identity);
         if (stream.signal.aborted) break;
         await writer.write(frameOf(event));
       }

@@ -5,6 +5,7 @@ import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type FakeServer, startOpenAiServer } from '../../../../chaos/load/openai-server.ts';
 import { defaultServerLimits } from '../../../../src/api/http/server-limits.ts';
+import { createCallerTurns } from '../../../../src/api/limits/caller-turns.ts';
 import { createStreamLimits } from '../../../../src/api/limits/stream-limits.ts';
 import { type EventsOf, Streams } from '../../../../src/api/rest/framework/streams.ts';
 import type { ApiServer } from '../../../../src/api/server.ts';
@@ -35,6 +36,7 @@ describe('the event stream writer', () => {
     streams = new Streams({
       exists: async () => 'good',
       limits: createStreamLimits(defaultServerLimits),
+      turns: createCallerTurns(defaultServerLimits),
       failureOf: (error) => ({ status: 500, code: 'X', message: String(error), detail: {} }),
       ...options,
     });
