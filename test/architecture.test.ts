@@ -87,6 +87,7 @@ const ROOMS: Record<string, readonly string[]> = {
     'limits',
     'replica',
     'mount',
+    'sockets',
     'feed',
     'events',
     'lists',

@@ -1,8 +1,8 @@
-import { RequestRefusal } from '../../resources/request-refusal.ts';
 import type { Identity } from '../login/auth-result.ts';
 import type { Route, RouteContext, RouteInput } from '../rest/framework/route.ts';
 import { workOnce } from '../rest/idempotency.ts';
 import { restRoutes } from '../rest/rest-routes.ts';
+import { neitherIsSet } from './socket-errors.ts';
 import type { ClientMessage } from './socket-messages.ts';
 
 /** Messages with a route of REST. */
@@ -62,12 +62,4 @@ function routeOf(id: string): Route {
   const found = restRoutes.find((route) => route.id === id);
   if (!found) throw new Error(`there is no route ${id}`);
   return found;
-}
-
-/** Returns the error for a message that has neither of two fields. */
-export function neitherIsSet(one: string, other: string): RequestRefusal {
-  return new RequestRefusal(400, `neither ${one} nor ${other} is set`, {
-    hint: `Set ${one} or ${other}.`,
-    detail: { field: one },
-  });
 }

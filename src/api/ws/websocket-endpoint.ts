@@ -1,52 +1,45 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Duplex } from 'node:stream';
-import { type WebSocket, WebSocketServer } from 'ws';
-import { answerBare, sendProblem } from '../errors/problem.ts';
+import type { WebSocket } from 'ws';
+import { sendProblem } from '../errors/problem.ts';
 import { runEvents } from '../events/run-events.ts';
 import { sessionEvents } from '../events/session-events.ts';
 import { createStreamSources } from '../events/stream-sources.ts';
-import { BUSY } from '../http/request-queue.ts';
 import type { ServerLimits } from '../http/server-limits.ts';
-import { MAX_REQUEST_BYTES } from '../http/server-limits.ts';
 import { createCallerTransaction } from '../limits/caller-transactions.ts';
 import type { Identity } from '../login/auth-result.ts';
+import { mostBytesFor } from '../login/rights.ts';
 import { settingsFor } from '../login/session-settings.ts';
-import { createSocketLogins, type SocketLogins } from '../login/socket-logins.ts';
 import type { RouteContext } from '../rest/framework/route.ts';
 import type { RestOptions } from '../rest/serve.ts';
-import { SocketConnection, type SocketConnectionOptions } from './socket-connection.ts';
+import { createHeartbeat, type HeartbeatOptions } from '../sockets/heartbeat.ts';
+import { SocketConnection, type SocketConnectionOptions } from '../sockets/socket-connection.ts';
+import { createSocketLogins, type SocketLogins } from '../sockets/socket-logins.ts';
+import {
+  acceptUpgrade,
+  closeSockets,
+  createSocketServer,
+  type Upgrade,
+} from '../sockets/socket-server.ts';
+import { MessageHandler } from './message-handler.ts';
 
 const PATH = '/ws';
-/**
- * Interval of the pings, in milliseconds. Pings keep proxies from taking a quiet connection for a
- * dead one.
- */
-const HEARTBEAT_MS = 15_000;
-/**
- * Time without an answer after which a connection is closed, in milliseconds. The client can
- * continue after the last event that it has.
- */
-const STALLED_MS = 60_000;
-/** Longest time until the first message of a client, and until it closes the connection. */
+/** Longest time until the first message of a client, in milliseconds. */
 const FIRST_MS = 10_000;
-const FAREWELL_MS = 1_000;
 /** Close code that graphql-ws has for the same case. */
 const NO_FIRST_MESSAGE = 4408;
-const GOING_AWAY = 1001;
 
-export type WebSocketEndpointOptions = RestOptions & {
-  bounds: Pick<ServerLimits, 'sockets' | 'operations' | 'unauthenticatedSockets'>;
-  heartbeatMs?: number;
-  stalledMs?: number;
-  firstMs?: number;
-};
+export type WebSocketEndpointOptions = RestOptions &
+  HeartbeatOptions & {
+    bounds: Pick<ServerLimits, 'sockets' | 'operations' | 'unauthenticatedSockets'>;
+    firstMs?: number;
+  };
 
 export type WebSocketEndpoint = {
   serves(path: string): boolean;
   /** Tells the client of a plain request to use a WebSocket. */
   handle(request: IncomingMessage, response: ServerResponse): Promise<void>;
   /** Opens a WebSocket. Answers 503 when there are too many already. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  upgrade(...upgrade: Upgrade): void;
   /** Asks every client to close its connection, and terminates connections that stay open. */
   close(): Promise<void>;
 };
@@ -57,13 +50,9 @@ export type WebSocketEndpoint = {
  * is a request of its own, which is counted and runs in a transaction as the caller.
  */
 export function createWebSocketEndpoint(options: WebSocketEndpointOptions): WebSocketEndpoint {
-  const { bounds, limits } = options;
-  const server = new WebSocketServer({ noServer: true, maxPayload: MAX_REQUEST_BYTES });
-  server.on('wsClientError', ({ message }, socket) => {
-    answerBare(socket, 400, 'HWINV', `The WebSocket handshake is not valid: ${message}.`);
-  });
+  const server = createSocketServer();
   const logins = createSocketLogins({ ...options, sockets: server.clients });
-  const heartbeat = createHeartbeat(server, options);
+  const heartbeat = createHeartbeat(server.clients, options);
   const open = createOpener(logins, options);
   return {
     serves: (path) => path === PATH,
@@ -71,12 +60,8 @@ export function createWebSocketEndpoint(options: WebSocketEndpointOptions): WebS
       response.setHeader('upgrade', 'websocket').setHeader('connection', 'upgrade');
       sendProblem(response, 426, 'HWINV', `${PATH} accepts only WebSocket connections.`);
     },
-    upgrade(request, socket, head) {
-      if (limits.isFull) {
-        const detail = `This server has reached its limit of ${bounds.sockets} open streams and sockets. Try again later.`;
-        return answerBare(socket, 503, BUSY, detail, { 'retry-after': '5' });
-      }
-      server.handleUpgrade(request, socket, head, (client) => {
+    upgrade(...upgrade) {
+      acceptUpgrade(server, options, upgrade, (client, request) => {
         heartbeat.watch(client);
         open(client, request);
       });
@@ -89,63 +74,26 @@ export function createWebSocketEndpoint(options: WebSocketEndpointOptions): WebS
   };
 }
 
-type SocketOptions = Pick<WebSocketEndpointOptions, 'heartbeatMs' | 'stalledMs'>;
-
-/** Pings the sockets of a server at an interval, and terminates sockets that do not answer. */
-function createHeartbeat(
-  server: WebSocketServer,
-  { heartbeatMs = HEARTBEAT_MS, stalledMs = STALLED_MS }: SocketOptions,
-) {
-  const lastAnswers = new WeakMap<WebSocket, number>();
-  const timer = setInterval(() => {
-    for (const socket of server.clients) {
-      if (performance.now() - (lastAnswers.get(socket) ?? 0) > stalledMs) socket.terminate();
-      else socket.ping();
-    }
-  }, heartbeatMs);
-  return {
-    watch(socket: WebSocket): void {
-      const note = () => lastAnswers.set(socket, performance.now());
-      note();
-      socket.on('pong', note).on('message', note);
-    },
-    stop: () => clearInterval(timer),
-  };
-}
-
 /** Returns a function that begins a connection, and closes it if no first message comes. */
 function createOpener(logins: SocketLogins, options: WebSocketEndpointOptions) {
-  const { bounds, firstMs = FIRST_MS } = options;
+  const { bounds, identities, turns, firstMs = FIRST_MS } = options;
   const meansFor = createMeans(options);
-  const admit: SocketConnectionOptions['admit'] = (socket, request, authorization) =>
-    logins.admit({
-      connectionParams: authorization === undefined ? {} : { authorization },
-      extra: { socket, request },
-    });
+  const handlerOptions = { ...options, meansFor, most: bounds.operations };
+  const connectionOptions: SocketConnectionOptions = {
+    ...{ logins, identities, turns },
+    mostBytesFor: (identity, request, length) =>
+      mostBytesFor(meansFor(identity, request), { 'content-length': String(length) }),
+    createProtocol: (connection) => new MessageHandler(connection, handlerOptions),
+  };
   return (socket: WebSocket, request: IncomingMessage): void => {
     logins.register(socket);
     socket.on('error', () => {}); // ws has already closed the socket and named the reason
-    const most = bounds.operations;
-    const connection = new SocketConnection(socket, request, { ...options, meansFor, most, admit });
+    const connection = new SocketConnection(socket, request, connectionOptions);
     const waiting = setTimeout(() => {
       if (!connection.hasFirstMessage) socket.close(NO_FIRST_MESSAGE, 'no first message');
     }, firstMs);
     socket.once('close', () => clearTimeout(waiting));
   };
-}
-
-/** Asks every client to close its connection, and terminates connections that stay open. */
-async function closeSockets(server: WebSocketServer): Promise<void> {
-  const closed = [...server.clients].map(
-    (socket) => new Promise((resolve) => socket.once('close', resolve)),
-  );
-  for (const socket of server.clients) socket.close(GOING_AWAY, 'the server is shutting down');
-  const timer = setTimeout(() => {
-    for (const socket of server.clients) socket.terminate();
-  }, FAREWELL_MS);
-  await Promise.all(closed);
-  clearTimeout(timer);
-  server.close();
 }
 
 function createMeans(options: WebSocketEndpointOptions) {

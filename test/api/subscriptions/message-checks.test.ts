@@ -21,19 +21,21 @@ afterAll(async () => {
   if (server) await once(server, 'close');
 });
 
-test('a small message passes at once, or after the large message before it', async () => {
+test('a message passes after those before it, a large one once its bound is known', async () => {
   const passed: string[] = [];
   const lengths: number[] = [];
   const right = Promise.withResolvers<number>();
   socket.on('message', (data: Buffer) => passed.push(JSON.parse(String(data)).type));
-  checkMessages(socket, (length) => {
-    lengths.push(length);
-    return right.promise;
+  checkMessages(socket, {
+    mostBytesFor(length) {
+      lengths.push(length);
+      return right.promise;
+    },
+    inTurn: () => undefined,
   });
   const receive = (type: string, text = '') =>
     socket.emit('message', Buffer.from(JSON.stringify({ type, text })), false);
   receive('first');
-  expect(passed).toEqual(['first']); // without waiting for a turn
   receive('large', 'x'.repeat(MAX_READER_BYTES));
   receive('behind');
   await new Promise(setImmediate);
@@ -42,5 +44,5 @@ test('a small message passes at once, or after the large message before it', asy
   right.resolve(2 * MAX_READER_BYTES);
   await expect.poll(() => passed).toEqual(['first', 'large', 'behind']);
   receive('last');
-  expect(passed.at(-1)).toBe('last');
+  await expect.poll(() => passed.at(-1)).toBe('last');
 });

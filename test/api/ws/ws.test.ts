@@ -4,9 +4,10 @@ import { type AddressInfo, connect } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket, { WebSocketServer } from 'ws';
 import { defaultServerLimits } from '../../../src/api/http/server-limits.ts';
+import { createCallerTurns } from '../../../src/api/limits/caller-turns.ts';
 import { createStreamLimits } from '../../../src/api/limits/stream-limits.ts';
 import type { ApiServer } from '../../../src/api/server.ts';
-import { createOutbox } from '../../../src/api/ws/outbox.ts';
+import { createOutbox } from '../../../src/api/sockets/outbox.ts';
 import { messages } from '../../../src/api/ws/socket-messages.ts';
 import {
   createWebSocketEndpoint,
@@ -463,6 +464,7 @@ describe('the endpoint', () => {
       identities: new WeakMap(),
       bounds: { ...defaultServerLimits, sockets: 1, operations: 1 },
       limits: createStreamLimits({ ...defaultServerLimits, sockets: 1 }),
+      turns: createCallerTurns(defaultServerLimits),
       onError: () => {},
     };
     endpoint = createWebSocketEndpoint({

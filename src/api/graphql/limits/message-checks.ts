@@ -1,6 +1,7 @@
 import type { WebSocket } from 'ws';
 import { parseJsonBody } from '../../http/json-body.ts';
 import { MAX_READER_BYTES } from '../../login/rights.ts';
+import { type Frame, Inbox } from '../../sockets/inbox.ts';
 
 /** The code with which graphql-ws closes a socket for a message it cannot read. */
 const BAD_REQUEST = 4400;
@@ -9,23 +10,24 @@ const TOO_BIG = 1009;
 const TRY_AGAIN_LATER = 1013;
 /** The protocol's limit on the reason of a close, in bytes. */
 const MAX_REASON_BYTES = 123;
-/** Messages waiting for a check beyond which the socket is paused. */
-const MOST_PENDING = 16;
+const BUSY_REASON = 'too many requests at once';
+
+export type MessageChecks = {
+  /** Returns the most bytes of a message of this length. */
+  mostBytesFor(length: number): Promise<number>;
+  /** Runs `pass` in the turn of the sender; undefined before the sender has logged in. */
+  inTurn(pass: () => Promise<void>): Promise<void> | undefined;
+};
 
 /**
- * Checks each message of a socket before its listener parses the message. A message must be JSON
- * within the bounds of an HTTP body, and no longer than its sender may send. Any other message
- * closes the socket. Messages stay in order.
+ * Checks each message of a socket before its listener parses the message, and passes it on in the
+ * turn of its sender. A message must be JSON within the bounds of an HTTP body, and no longer than
+ * its sender may send. Any other message closes the socket. Messages stay in order.
  */
-export function checkMessages(
-  socket: WebSocket,
-  mostBytesFor: (length: number) => Promise<number>,
-): void {
+export function checkMessages(socket: WebSocket, { mostBytesFor, inTurn }: MessageChecks): void {
   const listeners = socket.listeners('message');
   socket.removeAllListeners('message');
-  let last = Promise.resolve();
-  let pending = 0;
-  const pass = (data: Buffer, isBinary: boolean): void => {
+  const pass = async ({ data, isBinary }: Frame): Promise<void> => {
     if (socket.readyState !== socket.OPEN) return;
     const body = parseJsonBody(data);
     if (!body.ok) {
@@ -38,20 +40,18 @@ export function checkMessages(
   const refuseLarge = async ({ length }: Buffer): Promise<void> => {
     if (length <= MAX_READER_BYTES || socket.readyState !== socket.OPEN) return;
     const most = await mostBytesFor(length).catch(() => undefined);
-    if (most === undefined) socket.close(TRY_AGAIN_LATER, 'too many requests at once');
+    if (most === undefined) socket.close(TRY_AGAIN_LATER, BUSY_REASON);
     else if (length > most) socket.close(TOO_BIG, `A message may have at most ${most} bytes.`);
   };
-  socket.on('message', (data: Buffer, isBinary: boolean) => {
-    if (pending === 0 && data.length <= MAX_READER_BYTES) return pass(data, isBinary);
-    pending += 1;
-    if (pending >= MOST_PENDING) socket.pause();
-    last = last.then(async () => {
-      await refuseLarge(data);
-      pass(data, isBinary);
-      pending -= 1;
-      if (pending < MOST_PENDING && socket.isPaused) socket.resume();
-    });
+  const check = async (frame: Frame): Promise<void> => {
+    await refuseLarge(frame.data);
+    return pass(frame);
+  };
+  const inbox = new Inbox(socket, async (frame) => {
+    const served = inTurn(() => check(frame)) ?? check(frame);
+    await served.catch(() => socket.close(TRY_AGAIN_LATER, BUSY_REASON));
   });
+  socket.on('message', (data: Buffer, isBinary: boolean) => inbox.add({ data, isBinary }));
 }
 
 function reasonOf(message: string): string {

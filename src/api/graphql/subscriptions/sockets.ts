@@ -1,24 +1,24 @@
 import '../environment.ts';
 import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
 import { useServer } from 'graphql-ws/use/ws';
 import { type GrafservBase, makeGraphQLWSConfig } from 'postgraphile/grafserv';
-import { type WebSocket, WebSocketServer } from 'ws';
+import type { WebSocket } from 'ws';
 import { createExactReviver } from '../../../json/parse-json.ts';
-import { answerBare } from '../../errors/problem.ts';
-import { BUSY } from '../../http/request-queue.ts';
 import type { ServerLimits } from '../../http/server-limits.ts';
-import { MAX_REQUEST_BYTES } from '../../http/server-limits.ts';
 import type { Connections } from '../../limits/connections.ts';
 import { MAX_READER_BYTES, mostBytesFor } from '../../login/rights.ts';
-import { createSocketLogins, type SocketLoginOptions } from '../../login/socket-logins.ts';
+import { createSocketLogins, type SocketLoginOptions } from '../../sockets/socket-logins.ts';
+import {
+  acceptUpgrade,
+  createSocketServer,
+  terminateLate,
+  type Upgrade,
+} from '../../sockets/socket-server.ts';
 import { checkMessages } from '../limits/message-checks.ts';
 import { transactionAs } from '../transaction-as.ts';
 import { type LimitOptions, limitHandlers } from './handler-limits.ts';
 
 const PING_MS = 12_000;
-/** Time that a client has to close its end. */
-const FAREWELL_MS = 1_000;
 
 export type SocketOptions = Omit<SocketLoginOptions, 'sockets'> &
   LimitOptions & {
@@ -28,7 +28,7 @@ export type SocketOptions = Omit<SocketLoginOptions, 'sockets'> &
 
 export type Sockets = {
   /** Accepts a WebSocket, or answers 503 when there are too many. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  upgrade(...upgrade: Upgrade): void;
   /**
    * Closes the socket of every client (1001) and waits until all clients have disconnected.
    * Terminates the others after a while.
@@ -41,8 +41,7 @@ export type Sockets = {
  * socket may send and run.
  */
 export function createSockets(serv: GrafservBase, options: SocketOptions): Sockets {
-  const { bounds, limits } = options;
-  const server = createWebSocketServer();
+  const server = createSocketServer();
   const logins = createSocketLogins({ ...options, sockets: server.clients });
   const handlers = {
     ...limitHandlers(makeGraphQLWSConfig(serv), options),
@@ -59,17 +58,14 @@ export function createSockets(serv: GrafservBase, options: SocketOptions): Socke
     client.removeAllListeners('error').on('error', () => {});
   });
   return {
-    upgrade(request, socket, head) {
-      if (limits.isFull) return refuseOneMore(socket, bounds.sockets);
-      server.handleUpgrade(request, socket, head, (client) => {
+    upgrade(...upgrade) {
+      acceptUpgrade(server, options, upgrade, (client, request) => {
         server.emit('connection', client, request);
       });
     },
     async close() {
       logins.close();
-      const timer = setTimeout(() => terminate(server.clients), FAREWELL_MS);
-      await served.dispose();
-      clearTimeout(timer);
+      await terminateLate(server, Promise.resolve(served.dispose()));
     },
   };
 }
@@ -88,33 +84,23 @@ function exactMessageReviver(): ReturnType<typeof createExactReviver> {
   };
 }
 
-function createWebSocketServer(): WebSocketServer {
-  const server = new WebSocketServer({ noServer: true, maxPayload: MAX_REQUEST_BYTES });
-  return server.on('wsClientError', ({ message }, socket, { method }) => {
-    const detail = `The WebSocket handshake is not valid: ${message}.`;
-    answerBare(socket, method === 'GET' ? 400 : 405, 'HWINV', detail);
-  });
-}
-
 /** Checks the messages of a socket before graphql-ws reads them. */
 function checkMessagesOf(
   client: WebSocket,
   request: IncomingMessage,
-  options: Pick<SocketOptions, 'identities' | 'connections' | 'requestQueue'>,
+  options: Pick<SocketOptions, 'identities' | 'connections' | 'requestQueue' | 'turns'>,
 ): void {
-  checkMessages(client, async (length) => {
-    const identity = options.identities.get(client);
-    if (!identity) return MAX_READER_BYTES;
-    const transaction = transactionAs(identity, request, options);
-    return mostBytesFor({ transaction }, { 'content-length': `${length}` });
+  const { identities, turns } = options;
+  checkMessages(client, {
+    async mostBytesFor(length) {
+      const identity = identities.get(client);
+      if (!identity) return MAX_READER_BYTES;
+      const transaction = transactionAs(identity, request, options);
+      return mostBytesFor({ transaction }, { 'content-length': `${length}` });
+    },
+    inTurn(pass) {
+      const identity = identities.get(client);
+      return identity && turns.serve(identity, pass);
+    },
   });
-}
-
-function terminate(clients: ReadonlySet<WebSocket>): void {
-  for (const client of clients) client.terminate();
-}
-
-function refuseOneMore(socket: Duplex, most: number): void {
-  const detail = `This server has reached its limit of ${most} open streams and sockets. Try again later.`;
-  answerBare(socket, 503, BUSY, detail, { 'retry-after': '5' });
 }

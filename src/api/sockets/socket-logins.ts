@@ -2,12 +2,17 @@ import type { IncomingMessage } from 'node:http';
 import type { WebSocket } from 'ws';
 import type { ServerLimits } from '../http/server-limits.ts';
 import type { StreamLimits } from '../limits/stream-limits.ts';
-import type { IsActiveAccount } from './account-status.ts';
-import { type AuthResult, type Identity, type LoginRefusal, refusalOf } from './auth-result.ts';
-import { type AuthenticatedConnection, evictExpired } from './evict-expired.ts';
-import { hasExpired } from './expiry.ts';
-import type { Identities } from './identities.ts';
-import type { Login } from './login.ts';
+import type { IsActiveAccount } from '../login/account-status.ts';
+import {
+  type AuthResult,
+  type Identity,
+  type LoginRefusal,
+  refusalOf,
+} from '../login/auth-result.ts';
+import { type AuthenticatedConnection, evictExpired } from '../login/evict-expired.ts';
+import { hasExpired } from '../login/expiry.ts';
+import type { Identities } from '../login/identities.ts';
+import type { Login } from '../login/login.ts';
 
 /**
  * The close codes of a rejected login. After 4403, graphql-ws reconnects by itself, with the token
